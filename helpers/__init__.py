@@ -1,0 +1,1 @@
+"""The small package that the notebooks import: data in, checked estimates and sentences out."""

@@ -1,0 +1,39 @@
+"""Where things stand: the folders of the repository and how a plan or a notebook is found."""
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NOTEBOOKS = REPOSITORY / "notebooks"
+PLANS = NOTEBOOKS / "plans"
+RUNS = NOTEBOOKS / "reports.yaml"
+DATA = REPOSITORY / "data"
+LOCK = REPOSITORY / "requirements.lock"
+REPORTS = REPOSITORY / "reports"
+
+
+def plan_file(name, *, base=None):
+    """Return the file of a plan that is named without path, or given by path.
+
+    Parameters
+    ----------
+    name : str
+        `jobs_ii` (notebooks/plans/jobs_ii.yaml) or a path that ends in .yaml or .yml.
+    base : Path, optional
+        Where a relative path starts; the present folder when left out.
+
+    Returns
+    -------
+    Path: absolute; whether the file exists is for the reader to find out.
+    """
+    if os.sep not in name and not name.endswith((".yaml", ".yml")):
+        return PLANS / f"{name}.yaml"
+    return (Path(base or Path.cwd()) / Path(name).expanduser()).resolve()
+
+
+def notebook_file(study):
+    """Return the notebook of a study, notebooks/STUDY.ipynb or the workspace copy that the runner names."""
+    override = os.environ.get("STUDIES_NOTEBOOK", "")
+    if override and Path(override).stem == study:
+        return Path(override)
+    return NOTEBOOKS / f"{study}.ipynb"

@@ -1,0 +1,223 @@
+"""What every other room passes on: estimates, tests, checks, moments, and the refusal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+NAN = float("nan")
+
+
+class Refused(Exception):
+    """What came cannot be used: one message that names file, column, count and cure, and never a value."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One effect: what was compared, by how much, how sure, and what the plan's rule says of it.
+
+    The fields are those of results.json (data/README.md describes each). Binary differences are
+    proportions; differences are treatment minus control; `nan` is undefined and then `reason` says why.
+    `ci_set` lists the pairs of a confidence set that is not one interval (None is an unbounded end).
+    """
+
+    id: str
+    metric: str
+    control: str
+    treatment: str
+    comparison: str
+    estimand: str
+    population: str = "itt"
+    adjustment: str = "none"
+    segment: str | None = None
+    at: str | None = None
+    role: str = "exploratory"
+    family: str = ""
+    estimate: float = NAN
+    std_error: float = NAN
+    df: float | None = None
+    ci_low: float = NAN
+    ci_high: float = NAN
+    ci_set: tuple[tuple[float | None, float | None], ...] | None = None
+    confidence_level: float = 0.95
+    interval: str = "fixed"
+    p_value: float = NAN
+    p_value_adjusted: float | None = None
+    control_value: float = NAN
+    treatment_value: float = NAN
+    n_control: int = 0
+    n_treatment: int = 0
+    clusters_control: int | None = None
+    clusters_treatment: int | None = None
+    method: str = ""
+    as_expected: bool | None = None
+    verdict: str = "not estimable"
+    reason: str | None = None
+
+    def but(self, **changes: Any) -> Estimate:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)
+
+    @property
+    def decision_p(self) -> float:
+        """The p-value that decides: the adjusted one where there is one."""
+        return self.p_value if self.p_value_adjusted is None else self.p_value_adjusted
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One contrast before it gets its labels: what every estimator of `inference` and `survival` returns.
+
+    `estimate` is treatment minus control (or the lift, ratio); `ci_low`, `ci_high` a two-sided interval at the
+    level asked for; `ci_set` the confidence set where it is not one interval; `p_value` two-sided, of no effect;
+    nan is undefined and `reason` then says why; `df` None means normal.
+    """
+
+    estimate: float = NAN
+    std_error: float = NAN
+    df: float | None = None
+    ci_low: float = NAN
+    ci_high: float = NAN
+    ci_set: tuple[tuple[float | None, float | None], ...] | None = None
+    p_value: float = NAN
+    control_value: float = NAN
+    treatment_value: float = NAN
+    method: str = ""
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Test:
+    """One hypothesis test that has no single effect beside it (log-rank, interaction, trend)."""
+
+    id: str
+    metric: str
+    name: str
+    statistic: float
+    df: float | None
+    p_value: float
+    p_value_adjusted: float | None = None
+    family: str = ""
+
+    __test__ = False  # pytest: a record, not a test
+
+
+@dataclass(frozen=True)
+class Check:
+    """One trust check: `status` is pass, warn, fail or not tested; `message` is a sentence for the reader."""
+
+    id: str
+    status: str
+    value: float
+    threshold: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One published claim beside what this run found, in the claim's own unit and direction."""
+
+    id: str
+    published: float | None
+    unit: str
+    published_as: str
+    estimate_id: str | None
+    estimate: float
+    ci_low: float
+    ci_high: float
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Counts, means and sample covariances of some columns over one group of units.
+
+    Everything that a mean, a ratio or a covariate adjustment needs; rows with a missing value in the first
+    column (the outcome) are not in `n` but counted in `missing`.
+
+    Parameters
+    ----------
+    names : tuple of str, length k
+    n : int, units with the outcome known
+    mean : array, shape (k,)
+    cov : array, shape (k, k), divisor n - 1; nan when n < 2
+    missing : int, units whose outcome is unknown
+    skewness : float, of the first column, g1 = m3 / m2^1.5; nan when undefined
+    """
+
+    names: tuple[str, ...]
+    n: int
+    mean: np.ndarray
+    cov: np.ndarray
+    missing: int = 0
+    skewness: float = NAN
+
+    @property
+    def value(self) -> float:
+        """Mean of the first column."""
+        return float(self.mean[0])
+
+    @property
+    def variance(self) -> float:
+        """Sample variance of the first column."""
+        return float(self.cov[0, 0])
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """Where the data came from and how much of it there is; never a path, a password or a value.
+
+    `kind` is simulated, public or yours; `source` a base name, a public name or scheme, host and table;
+    `steps` the rows kept and dropped, one (step, rows, note) each; `messages` what was detected and said.
+    """
+
+    kind: str
+    note: str
+    source: str
+    sha256: str | None
+    rows: int
+    units: int
+    units_by_variant: dict[str, int] = field(default_factory=dict)
+    steps: tuple[tuple[str, int, str], ...] = ()
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a run found: what results.json holds and what every section of the report shows."""
+
+    study: str
+    title: str
+    question: str
+    status: str
+    data: DataInfo
+    plan: dict[str, Any]
+    checks: tuple[Check, ...] = ()
+    estimates: tuple[Estimate, ...] = ()
+    tests: tuple[Test, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    answer: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+
+    def but(self, **changes: Any) -> Results:
+        """Return a copy with some fields changed."""
+        return replace(self, **changes)
+
+    def select(self, **wanted: Any) -> tuple[Estimate, ...]:
+        """Return the estimates whose fields equal what is wanted, in order; a list or tuple means any of."""
+        return tuple(e for e in self.estimates if all(_matches(getattr(e, k), v) for k, v in wanted.items()))
+
+
+def _matches(value, wanted):
+    return value in wanted if isinstance(wanted, (list, tuple)) else value == wanted
+
+
+def to_frame(records) -> pd.DataFrame:
+    """Return a table of records of one class, one row a record, one column a field."""
+    records = list(records)
+    return pd.DataFrame([asdict(r) for r in records], columns=[f.name for f in fields(records[0])] if records else None)
