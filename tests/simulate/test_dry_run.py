@@ -1,0 +1,170 @@
+"""The dry run of a plan: every kind of metric holds its worthwhile effect, in the shape that the plan asks for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.plan import ExperimentPlan
+from helpers.records import Refused
+from helpers.simulate.dry_run import experiment
+
+METRICS = {
+    "bought": {"kind": "binary", "expected": "higher", "worthwhile": 0.05},
+    "visits": {"kind": "count", "expected": "lower", "worthwhile": 0.3},
+    "spend": {"kind": "amount", "expected": "higher", "worthwhile": 5, "column": "usd"},
+    "csat": {"kind": "score", "expected": "lower", "worthwhile": 0.2},
+    "nps": {"kind": "nps", "expected": "higher", "worthwhile": 10},
+    "paid": {
+        "kind": "time_to_event",
+        "horizon_days": 30,
+        "time": "days",
+        "observed": "seen",
+        "expected": "lower",
+        "worthwhile": 3,
+    },
+    "rate": {"kind": "ratio", "numerator": "clicks", "denominator": "views", "expected": "higher", "worthwhile": 0.03},
+    "unplanned": {"kind": "binary"},
+}
+SEEDS = 25
+
+
+def make_plan(**changes):
+    content = {
+        "kind": "experiment",
+        "title": "t",
+        "question": "q",
+        "unit_id": "id",
+        "variant": {"column": "arm", "control": "a", "treatments": ["b"]},
+        "metrics": METRICS,
+    }
+    return ExperimentPlan.model_validate({**content, **changes})
+
+
+def read_metric(units, name):
+    if name == "nps":
+        return 100 * (units["nps"] >= 9).mean() - 100 * (units["nps"] <= 6).mean()
+    if name == "rate":
+        return units["clicks"].sum() / units["views"].sum()
+    return units[{"spend": "usd", "paid": "days"}.get(name, name)].mean()
+
+
+@pytest.fixture(scope="module")
+def recovered():
+    """Estimate each difference in each of the seeds."""
+    runs = [experiment(make_plan(), n_units=2000, seed=seed).units for seed in range(SEEDS)]
+    arms = [(units[units["arm"] == "b"], units[units["arm"] == "a"]) for units in runs]
+    return pd.DataFrame([{m: read_metric(b, m) - read_metric(a, m) for m in METRICS} for b, a in arms])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_experiment_truth_is_recovered_over_seeds(recovered, metric):
+    effects = experiment(make_plan(), n_units=10).truth["effects"]
+    planted = next(e["value"] for e in effects if e["metric"] == metric)
+    sign = {"higher": 1, "lower": -1}.get(METRICS[metric].get("expected"), 0)
+    assert planted == pytest.approx(sign * METRICS[metric].get("worthwhile", 0))
+    found = recovered[metric]
+    assert abs(found.mean() - planted) < 4.4 * found.std() / np.sqrt(SEEDS)
+
+
+def test_experiment_table_has_what_the_plan_asks_for():
+    plan = make_plan(
+        cluster="site", assigned_at="at", covariates=["before"], segments=["country"], exposure={"column": "took"}
+    )
+    units = experiment(plan, n_units=500).units
+    wanted = {"id", "arm", "site", "at", "before", "country", "took", "bought", "usd", "days", "seen", "clicks"}
+    assert wanted <= set(units)
+    assert units["id"].is_unique
+    assert units.groupby("site")["arm"].nunique().max() == 1  # clusters are randomised whole
+    assert units.groupby("site").size().max() == 10
+    assert units.groupby("arm")["took"].mean()["a"] == 0
+    assert 0.5 < units.groupby("arm")["took"].mean()["b"] < 0.7
+    assert not units.isna().any().any()
+
+
+def test_experiment_covariates_predict_the_metrics():
+    units = experiment(make_plan(covariates=["before"]), n_units=4000).units
+    assert np.corrcoef(units["before"], units["csat"])[0, 1] > 0.3
+
+
+def test_experiment_follows_split_arms_and_outside_groups():
+    variant = {"column": "arm", "control": "a", "treatments": ["b", "c"], "observational": ["o"]}
+    variant["split"] = {"a": 0.8, "b": 0.1, "c": 0.1}
+    made = experiment(make_plan(variant=variant), n_units=6000)
+    counts = made.units["arm"].value_counts()
+    assert counts["o"] == 2000
+    assert abs(counts["a"] / 6000 - 0.8) < 4 * np.sqrt(0.16 / 6000)
+    assert {e["treatment"] for e in made.truth["effects"]} == {"b", "c"}
+
+
+def test_experiment_size_is_the_plans_when_left_out():
+    assert len(experiment(make_plan(planned_units=120)).units) == 120
+    assert len(experiment(make_plan()).units) == 4000
+    assert len(experiment(make_plan(), n_units=30).units) == 30
+
+
+def test_experiment_seed_changes_the_table_and_equal_seeds_do_not():
+    first, same, other = (experiment(make_plan(), n_units=50, seed=seed).units for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(first, same)
+    assert not first.equals(other)
+
+
+def test_experiment_windows_are_over_at_as_of():
+    plan = make_plan(assigned_at="at", as_of="2022-04-30", enrolment_days=14)
+    at = experiment(plan, n_units=2000).units["at"]
+    assert at.max() + pd.Timedelta(days=30) <= pd.Timestamp("2022-05-01", tz="UTC")
+    assert pd.Timedelta(days=13) < at.max() - at.min() <= pd.Timedelta(days=14)
+
+
+def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():
+    metrics = {
+        "visits": METRICS["visits"],
+        "days": {"kind": "count"},
+        "per_day": {"kind": "ratio", "numerator": "visits", "denominator": "days"},
+        "per_page": {"kind": "ratio", "numerator": "visits", "denominator": "pages"},
+    }
+    effects = experiment(make_plan(metrics=metrics), n_units=100).truth["effects"]
+    found = {e["metric"]: e["value"] for e in effects if e["estimand"] == "difference"}
+    assert found["per_day"] == pytest.approx(-0.3 / 2)
+    assert found["per_page"] == pytest.approx(-0.3 / 5)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        # a share cannot rise by half from 50 %
+        (
+            {"m": {"kind": "binary", "expected": "higher", "worthwhile": 0.5}},
+            "simulation experiment, metric m: worthwhile must be below 0.5 for a share; lower it",
+        ),
+        (
+            {"m": {"kind": "nps", "expected": "higher", "worthwhile": 36}},
+            "simulation experiment, metric m: worthwhile must be at most 35 points; lower it",
+        ),
+        (
+            {"m": {"kind": "time_to_event", "horizon_days": 10, "expected": "lower", "worthwhile": 5}},
+            "simulation experiment, metric m: worthwhile must be below half of horizon_days; lower it",
+        ),
+        # one column cannot hold two effects
+        (
+            {"m": {"kind": "binary", "column": "x"}, "k": {"kind": "count", "column": "x"}},
+            "simulation experiment, metric k: column x has another metric; give it its own",
+        ),
+    ],
+)
+def test_experiment_refuses_what_cannot_be_planted(metrics, message):
+    with pytest.raises(Refused) as refused:
+        experiment(make_plan(metrics=metrics), n_units=100)
+    assert str(refused.value) == message
+
+
+def test_experiment_a_large_effect_on_a_share_gets_a_middle_baseline():
+    plan = make_plan(metrics={"m": {"kind": "binary", "expected": "lower", "worthwhile": 0.3}})
+    effect = experiment(plan, n_units=10).truth["effects"][0]
+    assert (effect["control_value"], effect["treatment_value"]) == (0.5, pytest.approx(0.2))
+
+
+def test_experiment_note_says_what_is_planted():
+    assert experiment(make_plan(), n_units=1200).note == (
+        "Simulated: a dry run of the plan with 1,200 units and generic baselines. "
+        "Each metric holds the effect that the plan calls worthwhile, or none."
+    )

@@ -1,0 +1,202 @@
+"""Claims: which data may test them, in which unit and direction, and with what verdict."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.claims import assess, read_claims
+from helpers.records import DataInfo, Estimate, Results
+
+UNTESTED = "not tested by this run"
+TRUTH = {
+    "effects": [
+        {"metric": "converted", "estimand": "difference", "population": "itt", "value": -0.09},
+        {"metric": "activated", "estimand": "ratio", "population": "as_treated", "value": 2.5},
+        {"metric": "conversations", "estimand": "difference", "population": "itt", "value": -0.15},
+    ]
+}
+
+
+def make_estimate(metric, value, low, high, **changes):
+    fields = {"estimand": "difference", "estimate": value, "ci_low": low, "ci_high": high, "role": "secondary"}
+    return Estimate(f"{metric}:1", metric, "links", "no_links", "no_links - links", **{**fields, **changes})
+
+
+def make_results(*estimates, kind="yours", status="answered", study="proactive_help"):
+    data = DataInfo(kind, "note", "file.csv", None, 10, 10)
+    return Results(study, "t", "q", status, data, {}, estimates=estimates)
+
+
+def assess_one(name, *estimates, truth=None, **changes):
+    found = assess(make_results(*estimates, **changes), truth=truth)
+    return next(claim for claim in found if claim.id == name)
+
+
+def test_assess_names_every_claim_of_the_study_once():
+    assert [c.id for c in assess(make_results())] == [f"P{i:02d}" for i in range(1, 18)]
+    assert assess(make_results(study="experiment")) == ()
+
+
+def test_assess_turns_the_estimate_into_the_claims_unit_and_direction():
+    claim = assess_one("P13", make_estimate("converted", -0.08, -0.11, -0.05))
+    assert (claim.published, claim.unit, claim.estimate_id) == (9.0, "points", "converted:1")
+    assert (claim.estimate, claim.ci_low, claim.ci_high) == pytest.approx((8, 5, 11))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "reason"),
+    [
+        # holds 9, excludes 0
+        (-0.11, -0.05, "consistent", "The interval holds the published value and excludes no effect."),
+        # too small an effect
+        (-0.08, -0.05, "inconsistent", "The interval excludes the published value."),
+        # the other way round
+        (0.02, 0.10, "inconsistent", "The interval excludes the published value."),
+        # anything fits
+        (-0.20, 0.02, "too imprecise", "The interval holds both the published value and no effect."),
+    ],
+)
+def test_assess_a_figure_on_own_data(low, high, verdict, reason):
+    claim = assess_one("P13", make_estimate("converted", (low + high) / 2, low, high))
+    assert (claim.verdict, claim.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "reason"),
+    [
+        (-0.3, -0.1, "consistent", "The interval lies on the published side."),
+        (0.1, 0.3, "inconsistent", "The interval lies on the other side."),
+        (-0.1, 0.3, "too imprecise", "The interval holds no effect, so the direction stays open."),
+    ],
+)
+def test_assess_a_direction_on_own_data(low, high, verdict, reason):
+    claim = assess_one("P11", make_estimate("conversations", (low + high) / 2, low, high))
+    assert (claim.published, claim.verdict, claim.reason) == (None, verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "verdict"),
+    [
+        (2.4, 2.1, 2.8, "consistent"),  # holds 2.5, excludes 1
+        (1.6, 0.9, 2.9, "too imprecise"),  # holds 2.5 and 1
+        (1.2, 0.9, 1.5, "inconsistent"),  # holds 1 only
+    ],
+)
+def test_assess_a_ratio_is_held_against_one(value, low, high, verdict):
+    naive = make_estimate("activated", value, low, high, estimand="ratio", population="as_treated")
+    assert assess_one("P04", naive).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "low", "high", "verdict", "reason"),
+    [
+        (
+            "P13",
+            "converted",
+            -0.10,
+            -0.07,
+            "recovered",
+            "The planted value is 9 points; the interval finds it. This tests the method, not the claim.",
+        ),
+        # an interval that excludes 0 but misses what was planted
+        (
+            "P13",
+            "converted",
+            -0.08,
+            -0.05,
+            "not recovered",
+            "The planted value is 9 points; the interval misses it. This tests the method, not the claim.",
+        ),
+        (
+            "P11",
+            "conversations",
+            -0.2,
+            -0.1,
+            "recovered",
+            "The planted value is -0.15 conversations; the interval finds it. This tests the method, not the claim.",
+        ),
+        # a direction that the interval leaves open is not found
+        (
+            "P11",
+            "conversations",
+            -0.3,
+            0.1,
+            "not recovered",
+            "The planted value is -0.15 conversations; the interval holds it but leaves the direction open. "
+            "This tests the method, not the claim.",
+        ),
+    ],
+)
+def test_assess_simulated_data_against_the_planted_truth(name, metric, low, high, verdict, reason):
+    estimate = make_estimate(metric, (low + high) / 2, low, high)
+    claim = assess_one(name, estimate, truth=TRUTH, kind="simulated")
+    assert (claim.verdict, claim.reason) == (verdict, reason)
+
+
+def test_assess_says_when_something_else_than_the_published_value_was_planted():
+    truth = {"effects": [{**TRUTH["effects"][0], "value": -0.03}]}
+    claim = assess_one("P13", make_estimate("converted", -0.03, -0.05, -0.01), truth=truth, kind="simulated")
+    assert claim.verdict == "recovered"
+    assert claim.reason == (
+        "The planted value is 3 points, which is not the published 9; the interval finds it. "
+        "This tests the method, not the claim."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"kind": "public"}, "Public data of another kind tests no claim."),
+        ({"status": "withheld"}, "The answer is withheld, so no effect is shown."),
+        ({"status": "interim"}, "The experiment is not finished."),
+        ({"kind": "simulated"}, "No planted value of it is known to this run."),
+    ],
+)
+def test_assess_leaves_a_claim_untested(changes, reason):
+    claim = assess_one("P13", make_estimate("converted", -0.09, -0.11, -0.07), **changes)
+    assert (claim.verdict, claim.reason) == (UNTESTED, reason)
+
+
+def test_assess_never_uses_an_estimate_of_a_part_or_another_population():
+    strangers = [
+        make_estimate("converted", -0.09, -0.11, -0.07, segment="US"),
+        make_estimate("converted", -0.09, -0.11, -0.07, at="week 1"),
+        make_estimate("converted", -0.09, -0.11, -0.07, population="compliers"),
+        make_estimate("converted", -0.09, -0.11, -0.07, role="sensitivity"),
+        make_estimate("converted", -0.09, -0.11, -0.07, estimand="relative_lift"),
+    ]
+    claim = assess_one("P13", *strangers)
+    assert (claim.verdict, claim.reason, claim.estimate_id) == (UNTESTED, "This run holds no such estimate.", None)
+    assert np.isnan(claim.estimate)
+
+
+def test_assess_an_undefined_estimate_gives_its_reason():
+    claim = assess_one("P13", make_estimate("converted", np.nan, np.nan, np.nan, reason="No unit is observed."))
+    assert (claim.verdict, claim.reason) == (UNTESTED, "No unit is observed.")
+
+
+def test_assess_an_unbounded_interval_tests_nothing():
+    claim = assess_one(
+        "P04", make_estimate("activated", 2.0, np.nan, np.nan, estimand="ratio", population="as_treated")
+    )
+    assert (claim.verdict, claim.reason) == (UNTESTED, "The estimate has no finite interval.")
+
+
+def test_assess_says_what_the_article_left_out():
+    assert assess_one("P09").reason == "The article names activation as its key metric and never reports the result."
+    assert assess(make_results(study="live_support"))[0].reason == "No test of this claim is defined for this study."
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(middle=st.floats(-0.3, 0.3), half=st.floats(0.001, 0.3))
+def test_assess_consistent_holds_the_value_and_excludes_zero(middle, half):
+    claim = assess_one("P13", make_estimate("converted", middle, middle - half, middle + half))
+    holds, excludes = claim.ci_low <= 9 <= claim.ci_high, not claim.ci_low <= 0 <= claim.ci_high
+    assert (claim.verdict == "consistent") == (holds and excludes)
+    assert claim.ci_low <= claim.estimate <= claim.ci_high
+
+
+def test_read_claims_holds_all_and_those_of_a_study():
+    assert len(read_claims()) == 79
+    assert set(read_claims("live_support")["id"]) == {f"R{i:02d}" for i in range(1, 19)}

