@@ -1,0 +1,266 @@
+"""Takers beside others, unadjusted, adjusted and weighted: associations, which no randomisation protects."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import linalg, special, stats
+
+from helpers.inference.pairs import satterthwaite
+from helpers.records import Effect
+
+MIN_ESS = 30.0
+MAX_IMBALANCE = 0.25
+TOO_FEW = "fewer than two takers, or fewer than two others, with the outcome known"
+NO_SPREAD = "no interval: nothing varies within the groups"
+TOO_MANY = "too few units for so many covariates"
+SEPARATED = "no overlap: the covariates tell takers from others without error"
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Whether takers have comparable others: the diagnostics of `weighted_contrast`.
+
+    `effective_size` is that of the weighted others, (sum w)^2 / sum w^2; `share_outside` the share of takers more
+    likely to take than any of the others; `largest_weight` the largest share that one unit has of all weight;
+    `imbalance_before` and `imbalance_after` the largest absolute standardised mean difference of a covariate.
+    """
+
+    n_takers: int
+    n_others: int
+    effective_size: float
+    share_outside: float
+    largest_weight: float
+    imbalance_before: float
+    imbalance_after: float
+
+
+def naive_contrast(rows: pd.DataFrame, *, confidence_level: float = 0.95) -> Effect:
+    """Return the mean outcome of takers minus that of others in the offered arm: a comparison of unlike people.
+
+    Parameters
+    ----------
+    rows : DataFrame, one row a unit
+        `y`, `assigned` (0 or 1), `taken` (1 = took it up); a row that lacks one of them is left out. Only the arm
+        with more take-up is used; for a group outside the randomisation give `assigned` one value.
+    confidence_level : float, 0 to 1
+
+    Returns
+    -------
+    Effect: Welch; `treatment_value` is the takers' mean; nan with a reason with fewer than two takers or others.
+    """
+    y, taken, _ = _read(rows, [])
+    if not _enough(taken):
+        return Effect(method="welch", reason=TOO_FEW)
+    groups = (y[~taken], y[taken])
+    parts = [(float(g.var(ddof=1)) / len(g), len(g) - 1) for g in groups]
+    others, takers = (float(g.mean()) for g in groups)
+    error = math.sqrt(parts[0][0] + parts[1][0])
+    df = satterthwaite(*parts)
+    return build_effect(
+        takers - others, error, df, values=(others, takers), method="welch", confidence_level=confidence_level
+    )
+
+
+def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float = 0.95) -> Effect:
+    """Return takers minus others in the offered arm, by least squares on taking and the covariates.
+
+    Still an association: what the covariates do not measure stays in it. Covariates that repeat others are
+    dropped. Without covariates this is the naive contrast with its Welch standard error.
+
+    Parameters
+    ----------
+    rows : DataFrame as for `naive_contrast`, with the covariates as numbers
+        A row that lacks a covariate is left out.
+    covariates : sequence of str
+    confidence_level : float, 0 to 1
+
+    Returns
+    -------
+    Effect: HC2 standard error, n - k degrees of freedom; arm values at the mean covariates; nan with a reason
+        with fewer than two takers or others, too few units, or where covariates tell takers without error.
+
+    References
+    ----------
+    MacKinnon and White (1985), Some heteroskedasticity-consistent covariance matrix estimators.
+    """
+    y, taken, values = _read(rows, covariates)
+    method = "least squares, HC2"
+    if not _enough(taken):
+        return Effect(method=method, reason=TOO_FEW)
+    basis = np.linalg.qr(_design(values))[0]
+    df = len(y) - basis.shape[1] - 1
+    treated = _residual(basis, taken.astype(float))
+    total = float(treated @ treated)
+    if df < 1 or total <= 1e-10 * taken.sum():
+        return Effect(method=method, reason=TOO_MANY if df < 1 else SEPARATED)
+    outcome = _residual(basis, y)
+    estimate = float(treated @ outcome) / total
+    room = 1 - (basis**2).sum(axis=1) - treated**2 / total
+    squares = np.divide((outcome - estimate * treated) ** 2, room, out=np.zeros_like(y), where=room > 1e-10)
+    error = math.sqrt(float(treated**2 @ squares)) / total
+    base = float(y.mean() - estimate * taken.mean())
+    values = (base, base + estimate)
+    return build_effect(estimate, error, df, values=values, method=method, confidence_level=confidence_level)
+
+
+def weighted_contrast(
+    rows: pd.DataFrame, covariates, *, confidence_level: float = 0.95, min_ess: float = MIN_ESS
+) -> Effect:
+    """Return takers minus others in the offered arm, the others weighted to look like the takers (ATT).
+
+    Weights are the odds of taking by logistic regression on the covariates, normalised (Hajek); the standard
+    error comes from the stacked estimating equations, so it knows that the weights are estimated. Still an
+    association: what the covariates do not measure stays in it.
+
+    Parameters
+    ----------
+    rows : DataFrame as for `adjusted_contrast`
+    covariates : sequence of str
+    confidence_level : float, 0 to 1
+    min_ess : float
+        Below this effective sample size of the weighted others nothing is estimated.
+
+    Returns
+    -------
+    Effect: normal interval; `treatment_value` is the takers' mean, `control_value` the weighted others'; nan with
+        a reason below `min_ess`, or where weighting leaves a covariate over 0.25 standard deviations apart.
+
+    References
+    ----------
+    Hirano, Imbens and Ridder (2003); Lunceford and Davidian (2004); Kish (1965) for the effective sample size;
+    Rubin (2001) for 0.25 as the limit of imbalance.
+    """
+    y, taken, values = _read(rows, covariates)
+    method = "inverse probability weights to the takers"
+    fit = _weigh(taken, values) if _enough(taken) else None
+    reason = _refuse(fit, taken, min_ess)
+    if reason:
+        return Effect(method=method, reason=reason)
+    design, weights, chance, inverse = fit
+    total = float(weights.sum())
+    takers, others = float(y[taken].mean()), float(weights @ y) / total
+    pull = weights * (y - others) / total
+    scores = design * (taken - chance)[:, None]
+    influence = np.where(taken, y - takers, 0.0) / taken.sum() - pull - scores @ (inverse @ (design.T @ pull))
+    error = math.sqrt(float(influence @ influence))
+    return build_effect(
+        takers - others, error, None, values=(others, takers), method=method, confidence_level=confidence_level
+    )
+
+
+def measure_overlap(rows: pd.DataFrame, covariates) -> Overlap | None:
+    """Return whether takers have comparable others, before anybody believes a weighted contrast.
+
+    Parameters
+    ----------
+    rows : DataFrame as for `adjusted_contrast`
+    covariates : sequence of str
+
+    Returns
+    -------
+    Overlap, or None where it is undefined: fewer than two takers or others, or covariates that tell them apart.
+    """
+    _, taken, values = _read(rows, covariates)
+    fit = _weigh(taken, values) if _enough(taken) else None
+    return _measure(fit, taken) if fit else None
+
+
+def build_effect(estimate, error, df, *, values, method, confidence_level) -> Effect:
+    """Return an effect with the interval and two-sided p-value of its standard error.
+
+    Parameters
+    ----------
+    estimate, error : float
+    df : float or None
+        Degrees of freedom of Student's t; None is normal.
+    values : pair of float, what stands for control and for treatment
+    method : str
+    confidence_level : float, 0 to 1
+
+    Returns
+    -------
+    Effect: without interval and with a reason when the standard error is not above 0.
+    """
+    told = {"control_value": values[0], "treatment_value": values[1], "method": method}
+    if not error > 0:
+        return Effect(estimate, error, **told, reason=NO_SPREAD)
+    law = stats.norm if df is None else stats.t(df)
+    reach = float(law.isf((1 - confidence_level) / 2)) * error
+    p = float(2 * law.sf(abs(estimate) / error))
+    return Effect(estimate, error, df, estimate - reach, estimate + reach, p_value=p, **told)
+
+
+def _read(rows, covariates):
+    known = rows.dropna(subset=["y", "assigned", "taken", *covariates])
+    share = known.groupby("assigned")["taken"].mean()
+    offered = known[known["assigned"] == share.idxmax()] if len(share) else known
+    taken = offered["taken"].to_numpy(float) == 1
+    return offered["y"].to_numpy(float), taken, offered[list(covariates)].to_numpy(float)
+
+
+def _enough(taken):
+    return min(taken.sum(), (~taken).sum()) >= 2
+
+
+def _design(values):
+    """Return a constant and the covariates, standardised, without those that the others already tell."""
+    spread = values.std(axis=0)
+    moving = spread > 1e-12 * np.abs(values).max(axis=0, initial=0.0)
+    scaled = (values[:, moving] - values[:, moving].mean(axis=0)) / spread[moving]
+    if scaled.shape[1]:
+        _, triangle, order = linalg.qr(scaled, mode="economic", pivoting=True)
+        diagonal = np.abs(np.diag(triangle))
+        scaled = scaled[:, np.sort(order[: np.count_nonzero(diagonal > 1e-9 * diagonal[0])])]
+    return np.column_stack([np.ones(len(values)), scaled])
+
+
+def _residual(basis, column):
+    rest = column - basis @ (basis.T @ column)
+    return rest - basis @ (basis.T @ rest)
+
+
+def _weigh(taken, values):
+    """Return design, weights (odds of taking for the others, 0 for takers), chances and inverse information."""
+    design = _design(values)
+    beta = np.zeros(design.shape[1])
+    for _ in range(50):
+        chance = special.expit(design @ beta)
+        information = (design.T * (chance * (1 - chance))) @ design
+        if np.linalg.cond(information) > 1e12:
+            return None
+        step = np.linalg.solve(information, design.T @ (taken - chance))
+        beta = beta + step
+        if np.abs(step).max() < 1e-9:
+            return design, np.where(taken, 0.0, np.exp(design @ beta)), chance, np.linalg.inv(information)
+    return None
+
+
+def _measure(fit, taken):
+    design, weights, chance, _ = fit
+    spread = design[taken, 1:].std(axis=0, ddof=1)
+    gaps = [
+        np.abs(design[taken, 1:].mean(axis=0) - np.average(design[~taken, 1:], axis=0, weights=w))
+        for w in (None, weights[~taken])
+    ]
+    before, after = (float(np.max(g[spread > 0] / spread[spread > 0], initial=0.0)) for g in gaps)
+    size, largest = float(weights.sum() ** 2 / (weights @ weights)), float(weights.max() / weights.sum())
+    outside = float(np.mean(chance[taken] > chance[~taken].max()))
+    return Overlap(int(taken.sum()), int((~taken).sum()), size, outside, largest, before, after)
+
+
+def _refuse(fit, taken, min_ess):
+    if not _enough(taken):
+        return TOO_FEW
+    if fit is None:
+        return SEPARATED
+    found = _measure(fit, taken)
+    if found.effective_size < min_ess:
+        return f"effective sample size {found.effective_size:.1f} of the weighted others is below {min_ess:g}"
+    if found.imbalance_after > MAX_IMBALANCE:
+        gap = f"{found.imbalance_after:.2f} standard deviations"
+        return f"no overlap: weighting leaves a covariate {gap} apart (limit {MAX_IMBALANCE:g})"
+    return None

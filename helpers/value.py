@@ -1,0 +1,222 @@
+"""An effect as money: what it is worth a year, under assumptions that the reader can see."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, fields
+
+import pandas as pd
+
+from helpers.records import Estimate, Refused, Results
+
+SAMPLING = "sampling interval at central assumptions"
+ASSUMED = "range over assumptions at the central estimate"
+BOTH = "both (scenario)"
+POPULATIONS = ("itt", "responders")
+LABELS = {
+    "units_per_year": "units a year",
+    "value_per_unit": "value of one unit of the outcome",
+    "cost_per_year": "cost a year",
+    "monthly_persistence": "share that stays from month to month",
+    "horizon_months": "months counted",
+}
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What turns an effect into money; each range is (low, central, high), one number where it is certain.
+
+    Parameters
+    ----------
+    units_per_year : float or triple, units that meet the choice in a year, 0 or more
+    value_per_unit : float or triple, 0 or more
+        Worth of one unit of the outcome (1 where the outcome is money): within the observed follow-up, or per
+        month where a horizon is given.
+    monthly_persistence : float or triple, 0 to 1, optional
+        Share of the value that is left after each month. Needs `horizon_months`.
+    horizon_months : int, 1 or more, optional
+        Months that are counted, the first in full. None counts nothing beyond the observed follow-up.
+    cost_per_year : float or triple, 0 or more
+        What the choice costs a year; it is taken off.
+    unit : str
+        Currency of the result.
+
+    Raises
+    ------
+    Refused: a horizon without a persistence or the reverse, a range out of order or out of bounds.
+    """
+
+    units_per_year: float | tuple[float, float, float]
+    value_per_unit: float | tuple[float, float, float]
+    monthly_persistence: float | tuple[float, float, float] | None = None
+    horizon_months: int | None = None
+    cost_per_year: float | tuple[float, float, float] = 0.0
+    unit: str = "USD"
+
+    def __post_init__(self):
+        if (self.horizon_months is None) != (self.monthly_persistence is None):
+            raise Refused(
+                "horizon_months and monthly_persistence belong together; "
+                "give both, or neither to count the observed follow-up only"
+            )
+        if self.horizon_months is not None and not self.horizon_months >= 1:
+            raise Refused("horizon_months: below 1; give whole months")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in LABELS and field.name != "horizon_months" and value is not None:
+                _check_range(field.name, value)
+
+    def multipliers(self) -> tuple[float, float, float]:
+        """Return the money a year that an effect of 1 brings before costs: low, central, high."""
+        ranges = (_spread(self.units_per_year), _spread(self.value_per_unit), self._months())
+        return tuple(math.prod(values) for values in zip(*ranges, strict=True))
+
+    def costs(self) -> tuple[float, float, float]:
+        """Return the cost a year: low, central, high."""
+        return _spread(self.cost_per_year)
+
+    def _months(self):
+        if self.horizon_months is None:
+            return (1.0, 1.0, 1.0)
+        return tuple(sum(kept**m for m in range(self.horizon_months)) for kept in _spread(self.monthly_persistence))
+
+
+def yearly_value(estimate: Estimate, assumptions: Assumptions, *, choice: str | None = None) -> pd.DataFrame:
+    """Return what one year's units are worth more under one arm than under the other, net of its cost.
+
+    The rows keep two uncertainties apart: what chance leaves open, and what is assumed. The third row joins the
+    worst and the best of both; it is a scenario and has no confidence level.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        A difference per randomised unit among all assigned (a lift or an effect in compliers is another thing);
+        one among responders is taken to hold for all.
+    assumptions : Assumptions
+    choice : str, optional
+        The arm whose value is told, the treatment when left out; the control where the treatment takes away.
+
+    Returns
+    -------
+    DataFrame, three rows: row (DESIGN's names), note (what is held fixed), low, central, high (money a year, `unit`),
+        interval ("fixed" or as the estimate's, "scenario" for ranges over assumptions), choice, reason;
+        figures are nan where the estimate or its interval is, and `reason` says why.
+
+    Raises
+    ------
+    Refused: the estimate is not a difference among all assigned; the choice is not one of its arms.
+    """
+    sign = _read_sign(estimate, choice)
+    low, high = sorted((sign * estimate.ci_low, sign * estimate.ci_high))
+    centre, (few, factor, many) = sign * estimate.estimate, assumptions.multipliers()
+    cheap, cost, dear = assumptions.costs()
+    centre_value = centre * factor - cost
+    assumed = _extremes([centre], [few, many], [cheap, dear])
+    joint = _extremes([low, high], [few, many], [cheap, dear])
+    level = f"{100 * estimate.confidence_level:g} % interval"
+    rows = [
+        (
+            SAMPLING,
+            f"chance alone varies: {level}",
+            low * factor - cost,
+            centre_value,
+            high * factor - cost,
+            estimate.interval,
+        ),
+        (ASSUMED, "assumptions alone vary", assumed[0], centre_value, assumed[1], "scenario"),
+        (BOTH, "worst and best of both, without a confidence level", joint[0], centre_value, joint[1], "scenario"),
+    ]
+    frame = pd.DataFrame(rows, columns=["row", "note", "low", "central", "high", "interval"])
+    unknown = not all(map(math.isfinite, (low, centre, high)))
+    reason = (estimate.reason or "the effect has no finite interval") if unknown else None
+    return frame.assign(unit=f"{assumptions.unit} a year", choice=choice or estimate.treatment, reason=reason)
+
+
+def value_headline(
+    results: Results, metric: str, assumptions: Assumptions, *, choice: str | None = None
+) -> dict[str, pd.DataFrame]:
+    """Return the money of a metric's deciding difference, and the assumptions behind it, as tables of the results.
+
+    Parameters
+    ----------
+    results : Results
+    metric : str
+    assumptions : Assumptions
+    choice : str, optional
+        As for `yearly_value`; of several treatments the first that is compared with it.
+
+    Returns
+    -------
+    dict of DataFrame: `money` (`yearly_value`) and `assumptions` (`list_assumptions`); empty where the answer is
+        withheld or the metric has no difference.
+
+    Raises
+    ------
+    Refused: the choice is not one of the arms.
+    """
+    found = [
+        e
+        for e in results.select(metric=metric, estimand="difference", segment=None, at=None)
+        if e.role != "sensitivity" and e.population in POPULATIONS
+    ]
+    if not found:
+        return {}
+    estimate = next((e for e in found if choice in (e.treatment, e.control)), found[0])
+    return {
+        "money": yearly_value(estimate, assumptions, choice=choice),
+        "assumptions": list_assumptions(assumptions),
+    }
+
+
+def list_assumptions(assumptions: Assumptions) -> pd.DataFrame:
+    """Return every assumption behind the money, one row each, to stand beside it.
+
+    Parameters
+    ----------
+    assumptions : Assumptions
+
+    Returns
+    -------
+    DataFrame: assumption, low, central, high, unit; without a horizon a row says that nothing later is counted.
+    """
+    money = assumptions.unit
+    per = "per month" if assumptions.horizon_months else "within the observed follow-up"
+    units = {"units_per_year": "units", "value_per_unit": f"{money} {per}", "cost_per_year": money}
+    units |= {"monthly_persistence": "share a month", "horizon_months": "months"}
+    rows = [
+        (LABELS[name], *_spread(getattr(assumptions, name)), units[name])
+        for name in LABELS
+        if getattr(assumptions, name) is not None
+    ]
+    if assumptions.horizon_months is None:
+        rows.append((LABELS["horizon_months"], *(math.nan,) * 3, "none beyond the observed follow-up"))
+    return pd.DataFrame(rows, columns=["assumption", "low", "central", "high", "unit"])
+
+
+def _spread(value):
+    return tuple(map(float, value)) if isinstance(value, (tuple, list)) else (float(value),) * 3
+
+
+def _check_range(name, value):
+    top = 1 if name == "monthly_persistence" else math.inf
+    spread = _spread(value)
+    if len(spread) != 3 or not 0 <= spread[0] <= spread[1] <= spread[2] <= top or math.isinf(spread[2]):
+        bounds = "between 0 and 1" if top == 1 else "0 or more"
+        raise Refused(f"{name}: give one number, or low, central and high in rising order, {bounds}")
+
+
+def _read_sign(estimate, choice):
+    if estimate.estimand != "difference" or estimate.population not in POPULATIONS:
+        raise Refused(
+            f"yearly value of {estimate.metric}: came {estimate.estimand} ({estimate.population}); "
+            "give the difference among all assigned"
+        )
+    if choice not in (None, estimate.treatment, estimate.control):
+        raise Refused(f"yearly value of {estimate.metric}: the choice is {estimate.treatment} or {estimate.control}")
+    return -1 if choice == estimate.control else 1
+
+
+def _extremes(effects, factors, costs):
+    values = [effect * factor - cost for effect, factor, cost in itertools.product(effects, factors, costs)]
+    return (math.nan, math.nan) if any(map(math.isnan, values)) else (min(values), max(values))

@@ -1,0 +1,252 @@
+"""Takers beside others: by hand, against statsmodels and LaLonde's data, by property, and on planted truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special, stats
+
+from helpers.inference import associations
+from helpers.inference.associations import adjusted_contrast, measure_overlap, naive_contrast, weighted_contrast
+
+MIXTAPE = [
+    "age",
+    "age2",
+    "age3",
+    "educ",
+    "educ2",
+    "marr",
+    "nodegree",
+    "black",
+    "hisp",
+    "re74",
+    "re75",
+    "u74",
+    "u75",
+    "educ_re74",
+]
+LALONDE = ["age", "age2", "educ", "marr", "nodegree", "black", "hisp", "re74", "re75"]
+CONTRASTS = {
+    "naive": lambda rows, **options: naive_contrast(rows, **options),
+    "adjusted": lambda rows, **options: adjusted_contrast(rows, ["x"], **options),
+    "weighted": lambda rows, **options: weighted_contrast(rows, ["x"], **options),
+}
+
+
+def _rows(seed, n=400, effect=1.0):
+    """Keen units take more often and fare better; the effect of taking is planted."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    taken = rng.random(n) < special.expit(-0.3 + 0.8 * x)
+    y = 2 + effect * taken + 1.5 * x + rng.normal(size=n)
+    return pd.DataFrame({"y": y, "assigned": 1, "taken": taken.astype(int), "x": x, "z": rng.normal(size=n)})
+
+
+@pytest.fixture(scope="module")
+def lalonde(shared):
+    trained = pd.read_csv(shared / "data" / "nsw_dw.csv").query("treat == 1")
+    rows = pd.concat([trained, pd.read_csv(shared / "data" / "cps1_controls.csv.gz")], ignore_index=True)
+    squares = {"age2": rows.age**2, "age3": rows.age**3, "educ2": rows.educ**2, "educ_re74": rows.educ * rows.re74}
+    none = {"u74": (rows.re74 == 0).astype(float), "u75": (rows.re75 == 0).astype(float)}
+    return rows.assign(**squares, **none, y=rows.re78, assigned=1, taken=rows.treat)
+
+
+def test_naive_contrast_by_hand():
+    rows = pd.DataFrame(
+        [
+            (1, 1, 5.0),  # takers: 5 and 7, mean 6, variance 2
+            (1, 1, 7.0),
+            (1, 0, 1.0),  # others: 1, 2 and 3, mean 2, variance 1
+            (1, 0, 2.0),
+            (1, 0, 3.0),
+            (1, 0, np.nan),  # unknown outcome: left out
+            (0, 0, 99.0),  # the arm without take-up is not compared
+            (0, 0, 98.0),
+        ],
+        columns=["assigned", "taken", "y"],
+    )
+    found = naive_contrast(rows)
+    assert (found.estimate, found.control_value, found.treatment_value) == (4.0, 2.0, 6.0)
+    assert found.std_error == pytest.approx(np.sqrt(2 / 2 + 1 / 3))
+    assert found.df == pytest.approx((1 + 1 / 3) ** 2 / (1 / 1 + (1 / 9) / 2))
+
+
+def test_naive_contrast_uses_the_arm_with_more_take_up():
+    rows = _rows(1)
+    removed = pd.concat([rows.assign(assigned=0), rows.assign(assigned=1, taken=0, y=50.0)])
+    assert naive_contrast(removed) == naive_contrast(rows)
+
+
+def test_naive_contrast_equals_scipy():
+    rows = _rows(2)
+    other = stats.ttest_ind(rows.y[rows.taken == 1], rows.y[rows.taken == 0], equal_var=False)
+    found = naive_contrast(rows, confidence_level=0.9)
+    assert found.p_value == pytest.approx(other.pvalue, rel=1e-10)
+    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(other.confidence_interval(0.9)), rel=1e-10)
+
+
+def test_contrasts_of_lalonde_as_published(lalonde):
+    assert naive_contrast(lalonde).estimate == pytest.approx(-8497.52, abs=0.01)  # Dehejia and Wahba 1999: -8,498
+    assert adjusted_contrast(lalonde, LALONDE).estimate == pytest.approx(793.59, abs=0.01)
+    weighted = weighted_contrast(lalonde, MIXTAPE)
+    assert weighted.estimate == pytest.approx(1782.21, abs=0.01)
+    assert measure_overlap(lalonde, MIXTAPE).effective_size == pytest.approx(70.2, abs=0.1)
+
+
+def test_weighted_contrast_of_lalonde_refuses_a_higher_floor(lalonde):
+    found = weighted_contrast(lalonde, MIXTAPE, min_ess=100)
+    assert np.isnan(found.estimate)
+    assert found.reason == "effective sample size 70.2 of the weighted others is below 100"
+
+
+def test_naive_and_adjusted_contrasts_of_jobs_ii(shared):
+    jobs = pd.read_csv(shared / "data" / "jobs2.csv")
+    rows = jobs.assign(y=(jobs.work1 == "psyemp").astype(float), assigned=jobs.treat, taken=jobs.comply)
+    offered = rows[rows.treat == 1].groupby("comply")["y"].mean()
+    assert naive_contrast(rows).estimate == pytest.approx(offered[1] - offered[0])
+    assert adjusted_contrast(rows, ["depress1", "age"]).estimate != naive_contrast(rows).estimate
+
+
+def test_adjusted_contrast_equals_statsmodels_hc2():
+    rows = _rows(3)
+    fit = sm.OLS(rows.y, sm.add_constant(rows[["taken", "x", "z"]])).fit(cov_type="HC2", use_t=True)
+    found = adjusted_contrast(rows, ["x", "z"])
+    assert found.estimate == pytest.approx(fit.params["taken"], rel=1e-10)
+    assert found.std_error == pytest.approx(fit.bse["taken"], rel=1e-10)
+    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(fit.conf_int().loc["taken"]), rel=1e-9)
+    assert found.control_value == pytest.approx(fit.predict([1, 0, rows.x.mean(), rows.z.mean()])[0])
+
+
+def test_adjusted_contrast_without_covariates_is_the_naive_one():
+    rows = _rows(4)
+    naive, adjusted = naive_contrast(rows), adjusted_contrast(rows, [])
+    assert (adjusted.estimate, adjusted.std_error) == pytest.approx((naive.estimate, naive.std_error), rel=1e-12)
+
+
+def test_adjusted_contrast_drops_repeated_and_constant_covariates():
+    rows = _rows(5).assign(twice=lambda r: 2 * r.x + 1, constant=7.0)
+    plain, repeated = adjusted_contrast(rows, ["x"]), adjusted_contrast(rows, ["x", "twice", "constant"])
+    assert (repeated.estimate, repeated.std_error, repeated.df) == pytest.approx(
+        (plain.estimate, plain.std_error, plain.df), rel=1e-10
+    )
+
+
+def test_weighted_contrast_equals_statsmodels_weights():
+    rows = _rows(6)
+    chance = sm.Logit(rows.taken, sm.add_constant(rows[["x", "z"]])).fit(disp=0).predict()
+    others = np.average(rows.y, weights=np.where(rows.taken == 0, chance / (1 - chance), 0))
+    found = weighted_contrast(rows, ["x", "z"])
+    assert found.control_value == pytest.approx(others, rel=1e-9)
+    assert found.estimate == pytest.approx(rows.y[rows.taken == 1].mean() - others, rel=1e-9)
+
+
+def test_weighted_contrast_error_equals_the_jackknife():
+    # leaving one out sees everything, the estimation of the weights included
+    rows = _rows(11, n=250)
+    left = [weighted_contrast(rows.drop(i), ["x"]).estimate for i in rows.index]
+    jackknife = np.sqrt((len(rows) - 1) * np.var(left))
+    assert weighted_contrast(rows, ["x"]).std_error == pytest.approx(jackknife, rel=0.05)
+
+
+@pytest.mark.parametrize("contrast", CONTRASTS)
+def test_contrasts_change_with_the_confidence_level(contrast):
+    wide, narrow = (CONTRASTS[contrast](_rows(8), confidence_level=level) for level in (0.99, 0.9))
+    assert wide.ci_low < narrow.ci_low < narrow.estimate < narrow.ci_high < wide.ci_high
+
+
+@pytest.mark.parametrize("contrast", ["adjusted", "weighted"])
+def test_contrasts_change_with_the_covariates(contrast):
+    rows = _rows(9)
+    assert CONTRASTS[contrast](rows).estimate != CONTRASTS[contrast](rows.assign(x=rows.z)).estimate
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(st.integers(0, 10_000), st.floats(0.01, 1e6), st.floats(-1e6, 1e6))
+def test_contrasts_scale_shift_and_flip(seed, scale, shift):
+    rows = _rows(seed, n=120)
+    for contrast in CONTRASTS.values():
+        before, after = contrast(rows), contrast(rows.assign(y=shift + scale * rows.y))
+        assert before.reason is None or contrast is CONTRASTS["weighted"]
+        if before.reason:
+            continue
+        tolerance = 1e-8 * (scale + abs(shift))
+        assert after.estimate == pytest.approx(scale * before.estimate, abs=tolerance)
+        assert after.std_error == pytest.approx(scale * before.std_error, abs=tolerance)
+        assert before.ci_low <= before.estimate <= before.ci_high
+    flipped = rows.assign(taken=1 - rows.taken)
+    for contrast in (CONTRASTS["naive"], CONTRASTS["adjusted"]):
+        assert contrast(flipped).estimate == pytest.approx(-contrast(rows).estimate, rel=1e-9)
+
+
+@pytest.mark.parametrize("contrast", ["adjusted", "weighted"])
+def test_contrasts_recover_a_planted_effect(contrast):
+    found = [CONTRASTS[contrast](_rows(seed, n=300)) for seed in range(260)]
+    found = [f for f in found if f.reason is None]
+    assert len(found) > 240  # the others are refused for their effective size
+    covered = sum(f.ci_low <= 1 <= f.ci_high for f in found)
+    low, high = stats.binom.interval(1 - 0.001 / 2, len(found), 0.95)
+    assert low <= covered <= high
+    error = np.std([f.estimate for f in found]) / np.sqrt(len(found))
+    assert abs(np.mean([f.estimate for f in found]) - 1) < 4 * error
+    assert np.mean([naive_contrast(_rows(seed, n=300)).estimate for seed in range(50)]) > 1.5  # the illusion
+
+
+REFUSALS = [
+    # one taker only
+    ({"taken": [1, 0, 0, 0, 0, 0]}, associations.TOO_FEW),
+    # the covariate tells takers without error
+    ({"taken": [0, 0, 0, 1, 1, 1]}, associations.SEPARATED),
+]
+
+
+@pytest.mark.parametrize(("changes", "reason"), REFUSALS)
+def test_contrasts_are_undefined_with_a_reason(changes, reason):
+    rows = pd.DataFrame({"y": [1.0, 2, 3, 4, 6, 5], "x": [0.0, 0, 0, 1, 1, 1], "assigned": 1}).assign(**changes)
+    for name in ("adjusted", "weighted"):
+        found = CONTRASTS[name](rows)
+        assert np.isnan([found.estimate, found.std_error, found.ci_low, found.p_value]).all()
+        assert found.reason == reason
+    assert measure_overlap(rows, ["x"]) is None
+
+
+def test_naive_contrast_is_undefined_with_too_few():
+    rows = pd.DataFrame({"y": [1.0, 2, 3], "taken": [1, 0, 0], "assigned": 1})
+    assert naive_contrast(rows).reason == "fewer than two takers, or fewer than two others, with the outcome known"
+    assert naive_contrast(rows[:0]).reason == associations.TOO_FEW
+
+
+def test_naive_contrast_without_spread_has_no_interval():
+    found = naive_contrast(pd.DataFrame({"y": [1.0, 1, 0, 0], "taken": [1, 1, 0, 0], "assigned": 1}))
+    assert (found.estimate, found.reason) == (1.0, "no interval: nothing varies within the groups")
+    assert np.isnan([found.ci_low, found.ci_high, found.p_value]).all()
+
+
+def test_adjusted_contrast_with_more_covariates_than_units():
+    rows = _rows(10, n=6).assign(taken=[1, 1, 1, 0, 0, 0])
+    rows = rows.assign(**{f"c{i}": np.random.default_rng(i).normal(size=6) for i in range(4)})
+    found = adjusted_contrast(rows, ["c0", "c1", "c2", "c3"])
+    assert found.reason == "too few units for so many covariates"
+
+
+def test_weighted_contrast_without_overlap_says_how_far_apart():
+    x = np.r_[np.linspace(0, 1, 3000), np.linspace(0.5, 2, 1000)]
+    rows = pd.DataFrame({"y": x, "x": x, "assigned": 1, "taken": np.repeat([0, 1], [3000, 1000])})
+    overlap = measure_overlap(rows, ["x"])
+    found = weighted_contrast(rows, ["x"])
+    gap = f"{overlap.imbalance_after:.2f} standard deviations"
+    assert found.reason == f"no overlap: weighting leaves a covariate {gap} apart (limit 0.25)"
+    assert overlap.share_outside == pytest.approx(2 / 3, abs=0.001)  # takers above 1, where there are no others
+
+
+def test_measure_overlap_by_hand():
+    # the logit of a saturated 0/1 covariate is exact: odds 3 where x = 1, odds 1/3 where x = 0
+    rows = pd.DataFrame({"x": [0.0] * 4 + [1.0] * 4, "taken": [1, 0, 0, 0, 1, 1, 1, 0], "assigned": 1, "y": 0.0})
+    found = measure_overlap(rows, ["x"])
+    weights = np.array([1 / 3, 1 / 3, 1 / 3, 3])
+    assert (found.n_takers, found.n_others, found.share_outside) == (4, 4, 0.0)
+    assert found.effective_size == pytest.approx(weights.sum() ** 2 / (weights**2).sum())
+    assert found.largest_weight == pytest.approx(3 / 4)
+    assert found.imbalance_before == pytest.approx(0.5 / 0.5)  # means 3/4 and 1/4, taker standard deviation 1/2
+    assert found.imbalance_after == pytest.approx(0, abs=1e-12)

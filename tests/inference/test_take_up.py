@@ -1,0 +1,282 @@
+"""Complier effects: by hand, against two-stage least squares and JOBS II, by property, and on planted truth."""
+
+import doctest
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.sandbox.regression.gmm import IV2SLS
+
+from helpers.inference import take_up
+from helpers.inference.take_up import anderson_rubin, complier_effect, e_value, first_stage, fold_take_up
+from helpers.records import Moments
+
+
+def _rows(seed, n=400, offered=0.6, unasked=0.0, effect=2.0):
+    """A randomised offer that some follow; takers are keener, so that naive contrasts mislead."""
+    rng = np.random.default_rng(seed)
+    assigned, keen = rng.permutation(np.arange(n) % 2), rng.random(n)
+    taken = np.where(assigned == 1, keen > 1 - offered, keen > 1 - unasked).astype(int)
+    return pd.DataFrame({"y": effect * taken + 3 * keen + rng.normal(size=n), "assigned": assigned, "taken": taken})
+
+
+def _moments(y, taken, n, spread=1.0, between=0.0, varies=0.25):
+    return Moments(("y", "taken"), n, np.array([y, taken]), np.array([[spread, between], [between, varies]]))
+
+
+@pytest.fixture(scope="module")
+def jobs(shared):
+    rows = pd.read_csv(shared / "data" / "jobs2.csv")
+    return rows.assign(y=rows.depress2, assigned=rows.treat, taken=rows.comply)
+
+
+def test_fold_take_up_by_hand():
+    rows = pd.DataFrame(
+        [
+            (0, 0, 1.0),  # control: y 1 and 3, nobody takes
+            (0, 0, 3.0),
+            (0, 0, np.nan),  # outcome unknown: counted as missing
+            (1, 1, 4.0),  # treatment: y 4 and 2, one takes
+            (1, 0, 2.0),
+            (1, np.nan, 9.0),  # take-up unknown: counted as missing
+        ],
+        columns=["assigned", "taken", "y"],
+    )
+    control, treatment = fold_take_up(rows)
+    assert (control.n, control.missing, treatment.n, treatment.missing) == (2, 1, 2, 1)
+    assert control.mean.tolist() == [2.0, 0.0]
+    assert treatment.cov.tolist() == [[2.0, 1.0], [1.0, 0.5]]
+    assert treatment.names == ("y", "taken")
+
+
+def test_complier_effect_by_hand():
+    # arms differ by 1 in the outcome and by half in take-up: 2 for each complier
+    found = complier_effect((_moments(5, 0, 100, varies=0.0), _moments(6, 0.5, 100)))
+    assert found.estimate == 2.0
+    assert found.std_error == pytest.approx(math.sqrt(1 / 100 + (1 + 4 * 0.25) / 100) / 0.5)
+    assert found.df == pytest.approx((0.01 + 0.02) ** 2 / (0.01**2 / 99 + 0.02**2 / 99))
+
+
+def test_complier_effect_of_jobs_ii(jobs):
+    found = complier_effect(jobs)
+    assert found.estimate == pytest.approx(-0.1022, abs=5e-5)
+    assert found.treatment_value == pytest.approx(jobs.y[jobs.taken == 1].mean())  # one-sided: takers are compliers
+    employed = complier_effect(jobs.assign(y=(jobs.work1 == "psyemp").astype(float)))
+    assert employed.estimate == pytest.approx(0.0925, abs=5e-5)
+
+
+def test_complier_effect_equals_two_stage_least_squares():
+    rows = _rows(1, offered=0.7, unasked=0.2)
+    ones = np.ones(len(rows))
+    fit = IV2SLS(rows.y, np.column_stack([ones, rows.taken]), np.column_stack([ones, rows.assigned])).fit()
+    found = complier_effect(rows)
+    assert found.estimate == pytest.approx(fit.params.iloc[1], rel=1e-9)
+    assert found.std_error == pytest.approx(fit.bse.iloc[1], rel=0.05)  # theirs pools the variances
+
+
+def test_complier_effect_from_moments_equals_rows():
+    rows = _rows(2)
+    assert complier_effect(fold_take_up(rows)) == complier_effect(rows)
+
+
+def test_complier_effect_is_of_taking_when_the_treatment_removes():
+    rows = _rows(3)
+    removed = rows.assign(assigned=1 - rows.assigned)
+    for estimator in (complier_effect, anderson_rubin):
+        offered, without = estimator(rows), estimator(removed)
+        assert without.estimate == pytest.approx(offered.estimate, rel=1e-12)
+        assert (without.ci_low, without.ci_high) == pytest.approx((offered.ci_low, offered.ci_high), rel=1e-12)
+
+
+def test_complier_effect_with_full_compliance_is_the_difference():
+    rows = _rows(4, offered=1.0)
+    other = stats.ttest_ind(rows.y[rows.assigned == 1], rows.y[rows.assigned == 0], equal_var=False)
+    for estimator in (complier_effect, anderson_rubin):
+        found = estimator(rows)
+        assert found.p_value == pytest.approx(other.pvalue, rel=1e-9)
+        assert (found.ci_low, found.ci_high) == pytest.approx(tuple(other.confidence_interval(0.95)), rel=1e-9)
+
+
+UNDEFINED = [
+    # one unit in an arm
+    ((_moments(1, 0, 1), _moments(2, 1, 50)), "an arm has fewer than two units with outcome and take-up known"),
+    # the same take-up in both arms
+    (
+        (_moments(1, 0.5, 50), _moments(2, 0.5, 50)),
+        "take-up is the same in both arms, so the offer says nothing about taking",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arms", "reason"), UNDEFINED)
+def test_complier_effect_is_undefined_with_a_reason(arms, reason):
+    found = complier_effect(arms)
+    assert found.reason == reason
+    assert np.isnan([found.estimate, found.std_error, found.ci_low, found.ci_high, found.p_value]).all()
+    assert anderson_rubin(arms).reason == reason
+
+
+def test_complier_effect_without_any_spread_has_no_interval():
+    arms = (_moments(0, 0, 20, spread=0.0, varies=0.0), _moments(1, 1, 20, spread=0.0, varies=0.0))
+    found = complier_effect(arms)
+    assert (found.estimate, found.reason) == (1.0, "no interval: nothing varies within the groups")
+    assert np.isnan([found.ci_low, found.p_value]).all()
+    assert np.isnan([anderson_rubin(arms).ci_low, anderson_rubin(arms).p_value]).all()
+
+
+def test_anderson_rubin_p_is_the_intention_to_treat_one(jobs):
+    other = stats.ttest_ind(jobs.y[jobs.treat == 1], jobs.y[jobs.treat == 0], equal_var=False)
+    assert anderson_rubin(jobs).p_value == pytest.approx(other.pvalue, rel=1e-9)
+
+
+SETS = [
+    # a clear first stage: one interval
+    (_moments(5, 0, 100, varies=0.0), _moments(6, 0.5, 100), 1, None),
+    # take-up hardly moves, the outcome clearly: two rays around 0
+    (
+        _moments(5, 0.40, 100),
+        _moments(6, 0.45, 100),
+        2,
+        "the confidence set is two rays, not an interval: the offer moves take-up too little",
+    ),
+    # neither moves: anything fits
+    (
+        _moments(5, 0.40, 100),
+        _moments(5.1, 0.45, 100),
+        1,
+        "any effect of taking fits: the offer moves take-up too little",
+    ),
+]
+
+
+@pytest.mark.parametrize(("control", "treatment", "pieces", "reason"), SETS)
+def test_anderson_rubin_set_equals_a_grid_of_tests(control, treatment, pieces, reason):
+    found = anderson_rubin((control, treatment))
+    pairs = found.ci_set or ((found.ci_low, found.ci_high),)
+    assert (len(pairs), found.reason) == (pieces, reason)
+    assert (found.ci_set is None) == math.isfinite(found.ci_low)
+    quantile = stats.t.isf(0.025, found.df)
+    for effect in np.linspace(-60, 60, 4001):
+        weights = np.array([1, -effect])
+        gap = weights @ (treatment.mean - control.mean)
+        spread = weights @ (control.cov / control.n + treatment.cov / treatment.n) @ weights
+        inside = any((low is None or low <= effect) and (high is None or effect <= high) for low, high in pairs)
+        assert inside == (gap**2 <= quantile**2 * spread)
+
+
+def test_anderson_rubin_set_is_empty_when_only_the_outcome_moves():
+    found = anderson_rubin((_moments(5, 0, 100, varies=0.0), _moments(9, 0, 100, varies=0.0)))
+    assert found.ci_set == ()
+    assert found.reason == "take-up is the same in both arms, so the offer says nothing about taking"
+
+
+def test_solve_gives_one_ray_when_the_first_stage_is_exactly_at_the_limit():
+    ends = [take_up._solve(np.array([y, 2.0]), np.eye(2), 2.0) for y in (3.0, -3.0)]
+    assert ends == [((5 / 12, None),), ((None, -5 / 12),)]  # c / 2h = (9 - 4) / 12
+    assert take_up._describe(ends[0]).startswith("the confidence set is one ray")
+
+
+@pytest.mark.parametrize("estimator", [complier_effect, anderson_rubin])
+def test_complier_intervals_change_with_the_confidence_level(estimator):
+    wide, narrow = (estimator(_rows(5), confidence_level=level) for level in (0.99, 0.9))
+    assert wide.ci_low < narrow.ci_low < narrow.estimate < narrow.ci_high < wide.ci_high
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.floats(0.05, 0.95), st.floats(0.001, 1e6), st.floats(-1e8, 1e8))
+def test_complier_effect_scales_shifts_and_agrees_with_its_test(seed, offered, scale, shift):
+    rows = _rows(seed, n=80, offered=offered)
+    before, after = (complier_effect(r) for r in (rows, rows.assign(y=shift + scale * rows.y)))
+    assert after.estimate == pytest.approx(scale * before.estimate, rel=1e-6, abs=1e-6 * (scale + abs(shift) * 1e-6))
+    robust = anderson_rubin(rows)
+    pairs = robust.ci_set or ((robust.ci_low, robust.ci_high),)
+    for level, point in ((robust.p_value <= 0.05, 0.0), (False, robust.estimate)):
+        inside = any((low is None or low <= point) and (high is None or point <= high) for low, high in pairs)
+        assert inside == (not level)
+
+
+def test_complier_effect_recovers_a_planted_effect():
+    found = [complier_effect(_rows(seed, n=300)) for seed in range(400)]
+    low, high = stats.binom.interval(1 - 0.001, len(found), 0.95)
+    assert low <= sum(f.ci_low <= 2 <= f.ci_high for f in found) <= high
+
+
+def test_anderson_rubin_covers_when_take_up_is_weak():
+    covered = 0
+    for seed in range(400):
+        robust = anderson_rubin(_rows(seed, n=100, offered=0.15, unasked=0.1))
+        pairs = robust.ci_set or ((robust.ci_low, robust.ci_high),)
+        covered += any((low is None or low <= 2) and (high is None or high >= 2) for low, high in pairs)
+    low, high = stats.binom.interval(1 - 0.001, 400, 0.95)
+    assert low <= covered <= high
+
+
+def test_first_stage_of_jobs_ii(jobs):
+    found = first_stage(jobs)
+    assert found.take_up.estimate == pytest.approx(0.62)
+    assert found.f == pytest.approx((found.take_up.estimate / found.take_up.std_error) ** 2)
+    assert not found.is_weak
+    assert found.note == (
+        "Nobody takes it up without the offer: non-compliance is one-sided, and takers are the compliers."
+    )
+
+
+def test_first_stage_changes_with_the_confidence_level():
+    wide, narrow = (first_stage(_rows(6), confidence_level=level).take_up for level in (0.99, 0.9))
+    assert wide.ci_low < narrow.ci_low < narrow.ci_high < wide.ci_high
+
+
+NOTES = [
+    # both sides, and weak
+    (
+        (0.40, 0.45),
+        0.25,
+        "Non-compliance is on both sides: some take it up without the offer, and some do not with it. "
+        "The offer moves take-up weakly: trust the Anderson-Rubin set only.",
+    ),
+    # the treatment removes it, everybody had it
+    ((1.0, 0.3), 0.2, "Everybody takes it up with the offer: non-compliance is one-sided."),
+    # perfect compliance
+    (
+        (0.0, 1.0),
+        0.0,
+        "Everybody takes it up in one arm and nobody in the other: the offer and taking are the same thing.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("shares", "varies", "note"), NOTES)
+def test_first_stage_says_who_does_not_comply(shares, varies, note):
+    found = first_stage(tuple(_moments(1, share, 100, varies=varies) for share in shares))
+    assert found.note == note
+    assert found.is_weak == ("weakly" in note)
+
+
+def test_first_stage_with_one_unit_is_not_tested():
+    found = first_stage((_moments(1, 0, 1), _moments(1, 1, 50)))
+    assert math.isnan(found.f)
+    assert found.is_weak
+    assert found.note == "Not tested: an arm has fewer than two units with outcome and take-up known."
+
+
+E_VALUES = [
+    (3.9, 1.8, 7.26, 3.0),  # VanderWeele and Ding 2017, maternal breastfeeding
+    (1 / 3.9, 1 / 1.8, 7.26, 3.0),  # a protective ratio reads the same
+    (2.5, 2.1, 2.5 + math.sqrt(2.5 * 1.5), 2.1 + math.sqrt(2.1 * 1.1)),  # by the formula
+    (1.5, 0.9, 1.5 + math.sqrt(1.5 * 0.5), 1.0),  # the interval holds 1: nothing to explain
+    (2.0, None, 2 + math.sqrt(2), math.nan),  # no interval
+    (0.0, 0.5, math.nan, math.nan),  # no ratio
+]
+
+
+@pytest.mark.parametrize(("ratio", "limit", "estimate", "end"), E_VALUES)
+def test_e_value_of_published_and_edge_cases(ratio, limit, estimate, end):
+    assert e_value(ratio, limit) == pytest.approx((estimate, end), abs=0.005, nan_ok=True)
+
+
+def test_e_value_example_runs():
+    assert doctest.testmod(take_up).failed == 0
