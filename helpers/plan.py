@@ -176,6 +176,11 @@ class ExperimentPlan(_Part):
         """1 - confidence_level."""
         return 1 - self.confidence_level
 
+    @property
+    def key_metric(self) -> str:
+        """The metric that a picture shows where there is room for one: the first primary, else the first."""
+        return next(iter(self.by_role("primary") or self.metrics))
+
     def by_role(self, *roles) -> dict[str, Metric]:
         """Metrics of some roles, in the plan's order."""
         return {name: m for name, m in self.metrics.items() if m.role in roles}

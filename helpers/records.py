@@ -212,6 +212,12 @@ class Results:
         """Return the estimates whose fields equal what is wanted, in order; a list or tuple means any of."""
         return tuple(e for e in self.estimates if all(_matches(getattr(e, k), v) for k, v in wanted.items()))
 
+    def headline(self, *metrics: str, **wanted: Any) -> tuple[Estimate, ...]:
+        """Return the differences that decide, over all assigned or all who answered; of some metrics when named."""
+        population = ("itt", "responders")
+        rows = self.select(estimand="difference", population=population, segment=None, at=None, **wanted)
+        return tuple(e for e in rows if e.role != "sensitivity" and (not metrics or e.metric in metrics))
+
 
 def _matches(value, wanted):
     return value in wanted if isinstance(wanted, (list, tuple)) else value == wanted

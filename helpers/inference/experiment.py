@@ -1,0 +1,114 @@
+"""An experiment from its plan: headline effects with verdicts, sensitivity, take-up, weeks and segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers import metrics
+from helpers.inference.comparisons import list_comparisons
+from helpers.inference.decisions import decide_all
+from helpers.inference.headline import estimate_headline, estimate_sensitivity
+from helpers.inference.looks import Look, read_look
+from helpers.inference.multiplicity import adjust_families
+from helpers.inference.requirements import list_requirements
+from helpers.inference.splits import estimate_segments, estimate_weeks
+from helpers.inference.uptake import estimate_uptake, summarise_uptake
+from helpers.plan import ExperimentPlan
+from helpers.records import Effect, Results
+
+ROLES = ("primary", "secondary", "guardrail", "exploratory", "sensitivity")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the estimators of one experiment share: plan, units, moments by arm, the look, and the randomness."""
+
+    design: ExperimentPlan
+    units: metrics.Units
+    raw: dict
+    adjusted: dict
+    look: Look
+    not_estimable: frozenset
+    seed: int
+    n_resamples: int
+
+    def rng(self, name: str) -> np.random.Generator:
+        """Return a generator of its own for each part, so that a new part does not shift the others."""
+        return np.random.default_rng([self.seed, *name.encode()])
+
+    def at_look(self, comparison, effect: Effect) -> Effect:
+        """Return an effect with the interval that decides at this look."""
+        arms = self.raw[comparison.name]
+        n = arms[comparison.control].n + arms[comparison.treatment].n
+        return self.look.apply(comparison, effect, n=n)
+
+
+def run_experiment(decided, source, units, trust, *, study, withheld=None, times=((), ()), seed=1, n_resamples=4_000):
+    """Return everything that the plan asks of an experiment, before small cells are hidden and sentences written.
+
+    Parameters
+    ----------
+    decided : Plan
+    source : sources.Source
+    units : metrics.Units, one row a unit
+    trust : tuple of Check
+        A failed `missing_<metric>` makes that metric not estimable.
+    study : str
+    withheld : str, optional
+        The reason for which the answer is withheld; nothing is estimated then.
+    times : (estimates, tests), optional
+        Of the times to an event, from `survival.compare_times`; they join the families.
+    seed, n_resamples : int
+        Of the permutation tests.
+
+    Returns
+    -------
+    Results: headline rows first, then take-up, sensitivity, segments and weeks; `status` is answered, interim or
+        withheld; tables `requirements` and `uptake`.
+    """
+    design = decided.design
+    plan = {**decided.record, "commit": decided.commit}
+    empty = Results(study, design.title, design.question, "withheld", source.info, plan, checks=tuple(trust))
+    if withheld:
+        return empty.but(answer=(withheld,))
+    material = _gather(design, units, trust, seed, n_resamples)
+    estimates, tests = _estimate(material)
+    estimates = decide_all(adjust_families([*estimates, *times[0]]), design.metrics, alpha=design.alpha)
+    return empty.but(
+        status="interim" if material.look.is_interim else "answered",
+        estimates=tuple(sorted(estimates, key=_reading_order)),
+        tests=(*tests, *times[1]),
+        tables={"requirements": list_requirements(material), "uptake": summarise_uptake(material)},
+    )
+
+
+def _gather(design, units, trust, seed, n_resamples):
+    failed = {c.id.removeprefix("missing_") for c in trust if c.id.startswith("missing_") and c.status == "fail"}
+    raw = metrics.summarise(units)[None]
+    adjusted = metrics.summarise(units, adjusted=True)[None] if units.covariates else {}
+    adjusted = {name: arms for name, arms in adjusted.items() if _is_adjusted(design.metrics[name], arms)}
+    return Material(design, units, raw, adjusted, read_look(units), frozenset(failed), seed, n_resamples)
+
+
+def _is_adjusted(metric, arms):
+    names = next(iter(arms.values())).names
+    return metric.kind != "nps" and names[0] == "y" and len(names) > 1
+
+
+def _estimate(material):
+    estimates = []
+    for comparison in list_comparisons(material.design):
+        if comparison.metric.kind != "time_to_event":
+            estimates += estimate_headline(comparison, material)
+            estimates += estimate_sensitivity(comparison, material)
+            estimates += estimate_uptake(comparison, material)
+    weeks, trend = estimate_weeks(material)
+    segments, interaction = estimate_segments(material)
+    return [*estimates, *segments, *weeks], [*trend, *interaction]
+
+
+def _reading_order(estimate):
+    split = estimate.segment is not None or estimate.at is not None
+    return (split, estimate.population not in ("itt", "responders"), ROLES.index(estimate.role))

@@ -1,0 +1,157 @@
+"""The rows that decide, one method each, and the same question under other fair choices."""
+
+from __future__ import annotations
+
+from helpers import metrics
+from helpers.inference.comparisons import Comparison, label_effect
+from helpers.inference.effects import compare_arms
+from helpers.inference.missing import bound_missing, weight_responders
+from helpers.inference.permutation import needs_permutation, permutation_difference
+from helpers.records import Effect, Estimate
+
+FAILED = "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
+TOO_MANY = "too many units for a method that needs every row"
+UNBOUNDED = ("count", "amount")  # a score has no tail that a few hundred units cannot average out
+
+
+def estimate_headline(comparison: Comparison, material) -> list[Estimate]:
+    """Return the deciding difference and lift of one metric between two arms.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    material : Material
+
+    Returns
+    -------
+    list of Estimate: unadjusted or adjusted by the plan's choice; by permutation where the planned split is unequal
+        and the tail of a count or an amount is heavy; with the interval that decides at this look; nan with the
+        reason where the metric failed its missingness check.
+    """
+    adjusted = comparison.design.decides_on == "adjusted" and comparison.name in material.adjusted
+    arms = (material.adjusted if adjusted else material.raw)[comparison.name]
+    if comparison.name in material.not_estimable:
+        effects = {"difference": Effect(reason=FAILED)}
+    else:
+        effects = _decide(comparison, material, arms)
+    labels = {"adjustment": "covariates" if adjusted else "none", "interval": material.look.interval}
+    return [_label(comparison, material, e, estimand, **labels) for estimand, e in effects.items()]
+
+
+def estimate_sensitivity(comparison: Comparison, material) -> list[Estimate]:
+    """Return the rows beside the headline: the other adjustment, Welch, winsorised, weighted, bounded.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    material : Material
+
+    Returns
+    -------
+    list of Estimate: role `sensitivity`; empty where the metric has no other fair choice.
+    """
+    if comparison.name in material.not_estimable:
+        return []
+    rows = [
+        *_other_adjustment(comparison, material),
+        *_winsorised(comparison, material),
+        *_unknown(comparison, material),
+    ]
+    labels = {"role": "sensitivity", "interval": material.look.interval}
+    return [
+        _label(comparison, material, material.at_look(comparison, e), "difference", **labels, **more)
+        for e, more in rows
+    ]
+
+
+def _decide(comparison, material, arms):
+    sides, level = (arms[comparison.control], arms[comparison.treatment]), {"confidence_level": comparison.level}
+    effects = compare_arms(comparison.metric, *sides, **level)
+    if _is_permuted(comparison, material):
+        return compare_arms(comparison.metric, *sides, like=_permute(comparison, material), **level)
+    if material.look.interval != "fixed":
+        return compare_arms(
+            comparison.metric, *sides, like=material.at_look(comparison, effects["difference"]), **level
+        )
+    return effects
+
+
+def _is_permuted(comparison, material):
+    if (
+        comparison.metric.kind not in UNBOUNDED
+        or comparison.design.cluster is not None
+        or material.look.interval != "fixed"
+    ):
+        return False
+    arms = {arm: material.raw[comparison.name][arm] for arm in comparison.design.variant.arms}
+    sizes = {arm: m.n for arm, m in arms.items()}
+    return needs_permutation(sizes, comparison.design.variant.shares, _pool_skewness(arms.values()))
+
+
+def _pool_skewness(arms):
+    known = [m for m in arms if m.n and m.skewness == m.skewness]
+    return sum(m.n * m.skewness for m in known) / sum(m.n for m in known) if known else float("nan")
+
+
+def _permute(comparison, material):
+    outcome = f"y_{comparison.name}"
+    rows = metrics.read_rows(material.units, ["variant", outcome])
+    if rows is None:
+        return Effect(method="studentised permutation", reason=TOO_MANY)
+    known = rows.dropna(subset=[outcome])
+    sides = [
+        known.loc[known["variant"] == arm, outcome].to_numpy(float)
+        for arm in (comparison.control, comparison.treatment)
+    ]
+    rng = material.rng(f"{comparison.name}:{comparison.label}")
+    return permutation_difference(*sides, rng=rng, n_resamples=material.n_resamples, confidence_level=comparison.level)
+
+
+def _other_adjustment(comparison, material):
+    decides_adjusted = comparison.design.decides_on == "adjusted" and comparison.name in material.adjusted
+    rows = [] if decides_adjusted or comparison.name not in material.adjusted else [(material.adjusted, "covariates")]
+    rows += [(material.raw, "none")] if decides_adjusted or _is_permuted(comparison, material) else []
+    return [
+        (_compare(comparison, moments[comparison.name]), {"adjustment": adjustment}) for moments, adjustment in rows
+    ]
+
+
+def _winsorised(comparison, material):
+    if comparison.metric.kind != "amount" or comparison.design.cluster is not None:
+        return []
+    return [(_compare(comparison, metrics.winsorise(material.units, comparison.name)), {"adjustment": "winsorised"})]
+
+
+def _compare(comparison, arms):
+    sides = arms[comparison.control], arms[comparison.treatment]
+    return compare_arms(comparison.metric, *sides, confidence_level=comparison.level)["difference"]
+
+
+def _unknown(comparison, material):
+    arms = material.raw[comparison.name]
+    sides = arms[comparison.control], arms[comparison.treatment]
+    if not any(m.missing for m in sides) or comparison.design.cluster is not None or comparison.metric.kind == "ratio":
+        return []
+    bounded = bound_missing(comparison.metric, *sides, confidence_level=comparison.level)
+    return [(_weight(comparison, material), {"adjustment": "weights"}), (bounded, {"population": "itt"})]
+
+
+def _weight(comparison, material):
+    outcome, complete, covariates = (
+        f"y_{comparison.name}",
+        f"complete_{comparison.name}",
+        list(material.units.covariates),
+    )
+    rows = metrics.read_rows(material.units, ["variant", outcome, complete, *covariates])
+    if rows is None:
+        return Effect(method="inverse probability of response weights", reason=TOO_MANY)
+    rows = rows[rows["variant"].isin([comparison.control, comparison.treatment]) & rows[complete].astype(bool)]
+    rows = rows.assign(y=rows[outcome], treated=(rows["variant"] == comparison.treatment).astype(int))
+    return weight_responders(rows, covariates=covariates, confidence_level=comparison.level)
+
+
+def _label(comparison, material, effect, estimand, *, role=None, **labels):
+    arms = material.raw[comparison.name]
+    unknown = any(arms[arm].missing for arm in (comparison.control, comparison.treatment))
+    labels = {"population": "responders" if unknown else "itt", **labels}
+    return label_effect(comparison, effect, estimand=estimand, role=role or comparison.metric.role, arms=arms, **labels)

@@ -1,0 +1,55 @@
+"""What every test may ask for: the public data beside the repository, and the programs that some tests need."""
+
+import collections
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome")}
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """Return the folder of public data that stands beside the repository, or skip."""
+    if not SHARED.is_dir():
+        pytest.skip("shared/ is not beside the repository")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def needs():
+    """Return a function: needs("chromium"), "node", "Rscript" or "mount" gives the program's path, or skips.
+
+    With STUDIES_REQUIRE_ALL=1 a missing program fails the test instead.
+    """
+    return _find
+
+
+def _find(tool):
+    path = next(filter(None, map(shutil.which, PROGRAMS.get(tool, (tool,)))), None)
+    if path and (tool != "mount" or _can_mount(path)):
+        return path
+    stop = pytest.fail if os.environ.get("STUDIES_REQUIRE_ALL") == "1" else pytest.skip
+    stop(f"{tool} is missing or does not work here")
+
+
+def _can_mount(program):
+    with tempfile.TemporaryDirectory() as folder:
+        command = [program, "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", folder]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            return False
+        subprocess.run(["umount", folder], capture_output=True, check=True)
+    return True
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many tests were skipped, and why."""
+    reports = terminalreporter.stats.get("skipped", [])
+    reasons = collections.Counter(str(r.longrepr[2]).removeprefix("Skipped: ") for r in reports)
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"skipped {count}: {reason}")

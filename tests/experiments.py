@@ -1,0 +1,50 @@
+"""Small experiments for tests: a table and a few lines of plan become units, trust checks and results."""
+
+import ibis
+import numpy as np
+import pandas as pd
+from helpers import checks, inference, metrics, survival
+from helpers.plan import ExperimentPlan, Plan
+from helpers.records import DataInfo
+from helpers.sources import Source
+
+DEFAULTS = {
+    "kind": "experiment",
+    "title": "t",
+    "question": "q",
+    "unit_id": "id",
+    "variant": {"column": "variant", "control": "c", "treatments": ["t"]},
+    "metrics": {"y": {"kind": "binary", "role": "primary", "better": "higher"}},
+}
+
+
+def make_design(**changes):
+    """Return a plan of two arms, c and t, with one binary primary metric y, some keys changed."""
+    return ExperimentPlan.model_validate({**DEFAULTS, **changes})
+
+
+def make_source(frame, *, kind="yours"):
+    """Return a source of a table that has the columns unit and variant."""
+    frame = frame.assign(unit=frame.get("unit", pd.Series(range(len(frame)))).astype(str).str.zfill(6))
+    counts = frame["variant"].value_counts().to_dict()
+    info = DataInfo(kind, "", "frame", None, len(frame), len(frame), counts)
+    return Source(ibis.memtable(frame), None, info, len(frame), 0, 0)
+
+
+def run_experiment(frame, design, *, kind="yours", seed=1, n_resamples=999):
+    """Return the results of an experiment, by the same calls as a notebook."""
+    source = make_source(frame, kind=kind)
+    units = metrics.fold(source, design)
+    trust = checks.run(units, source, design)
+    options = {"withheld": checks.withheld(trust, design), "times": survival.compare_times(units)}
+    plan = Plan(design, "plan.yaml", "0" * 64, "not under version control")
+    options |= {"seed": seed, "n_resamples": n_resamples}
+    return inference.run_experiment(plan, source, units, trust, study="experiment", **options)
+
+
+def draw_frame(n=400, *, effect=0.3, seed=1, **columns):
+    """Return n units in two arms with a normal outcome y and a covariate x that explains half of it."""
+    rng = np.random.default_rng(seed)
+    x, treated = rng.normal(size=n), rng.permutation(np.arange(n) % 2)
+    y = x + rng.normal(size=n) + effect * treated
+    return pd.DataFrame({"variant": np.where(treated == 1, "t", "c"), "y": y, "x": x, **columns})

@@ -1,0 +1,152 @@
+"""Verdicts: every word of the contract, at and beside its border."""
+
+import math
+
+import pytest
+
+from helpers.inference import decide, decide_all
+from helpers.plan import Metric
+from helpers.records import Estimate
+
+
+def build(low, high, p, *, estimand="difference", **more):
+    estimate = (low + high) / 2
+    more = {"estimate": estimate, "ci_low": low, "ci_high": high, "p_value": p, **more}
+    return Estimate("id", "m", "old", "new", "new - old", estimand, **more)
+
+
+def plan(**more):
+    return Metric(kind="score", **{"better": "higher", **more})
+
+
+def judge(estimate, metric, alpha=0.05):
+    return decide(estimate, metric, alpha=alpha).verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "better", "verdict"),
+    [
+        (0.1, 0.3, 0.01, "higher", "clear benefit"),
+        (-0.3, -0.1, 0.01, "higher", "clear harm"),
+        (0.1, 0.3, 0.01, "lower", "clear harm"),
+        (-0.3, -0.1, 0.01, "lower", "clear benefit"),
+        (0.1, 0.3, 0.01, "neither", "clear difference"),
+        (-0.1, 0.3, 0.2, "higher", "no clear difference"),
+        (0.0, 0.3, 0.05, "higher", "clear benefit"),  # at most alpha
+        (0.0, 0.3, 0.0501, "higher", "no clear difference"),
+    ],
+)
+def test_decide_direction(low, high, p, better, verdict):
+    assert judge(build(low, high, p), plan(better=better)) == verdict
+
+
+def test_decide_adjusted_p_decides():
+    estimate = build(0.1, 0.3, 0.01, p_value_adjusted=0.06)
+    assert judge(estimate, plan()) == "no clear difference"
+    assert judge(estimate, plan(), alpha=0.1) == "clear benefit"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "verdict"),
+    [
+        (-0.01, 0.015, 0.7, "no worthwhile difference"),
+        (0.005, 0.015, 0.001, "no worthwhile difference"),  # clear, and clearly too small
+        (-0.01, 0.02, 0.4, "no clear difference"),  # touches the margin
+        (-0.03, 0.01, 0.4, "no clear difference"),
+        (0.01, 0.03, 0.001, "clear benefit"),
+    ],
+)
+def test_decide_worthwhile(low, high, p, verdict):
+    assert judge(build(low, high, p), plan(worthwhile=0.02)) == verdict
+
+
+def test_decide_interval_without_a_test():
+    # nobody has the event: an interval, no p-value
+    assert judge(build(-0.01, 0.01, math.nan), plan(worthwhile=0.02)) == "no worthwhile difference"
+    assert judge(build(-0.2, 0.2, math.nan), plan(worthwhile=0.02)) == "no clear difference"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "better", "verdict"),
+    [
+        (-0.09, 0.2, "higher", "not inferior"),
+        (-0.1, 0.2, "higher", "non-inferiority not shown"),  # reaches the margin
+        (-0.3, -0.05, "higher", "non-inferiority not shown"),  # clearly worse, not clearly beyond the margin
+        (-0.3, -0.11, "higher", "inferior"),
+        (-0.2, 0.09, "lower", "not inferior"),
+        (0.05, 0.3, "lower", "non-inferiority not shown"),
+        (0.11, 0.3, "lower", "inferior"),
+    ],
+)
+def test_decide_guardrail(low, high, better, verdict):
+    metric = plan(role="guardrail", better=better, margin={"absolute": 0.1})
+    assert judge(build(low, high, 0.5), metric) == verdict
+
+
+def test_decide_guardrail_relative_margin():
+    metric = Metric(kind="count", role="guardrail", better="higher", margin={"relative": 0.1})
+    assert judge(build(-0.9, 0.2, 0.5, control_value=10.0), metric) == "not inferior"
+    assert judge(build(-0.9, 0.2, 0.5, control_value=5.0), metric) == "non-inferiority not shown"
+    assert judge(build(-0.9, 0.2, 0.5, control_value=0.0), metric) == "non-inferiority not shown"
+
+
+def test_decide_ratio_is_judged_against_one():
+    metric = plan(worthwhile=5.0)  # in the metric's unit: does not apply to a ratio
+    assert judge(build(0.5, 0.9, 0.01, estimand="hazard_ratio"), metric) == "clear harm"
+    assert judge(build(1.1, 1.9, 0.01, estimand="rate_ratio"), metric) == "clear benefit"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "expected", "as_expected"),
+    [
+        (0.1, 0.3, 0.01, "higher", True),
+        (0.1, 0.3, 0.01, "lower", False),
+        (-0.3, -0.1, 0.01, "lower", True),
+        (-0.1, 0.3, 0.3, "lower", None),  # not clear
+        (0.1, 0.3, 0.01, None, None),  # nothing expected
+    ],
+)
+def test_decide_as_expected(low, high, p, expected, as_expected):
+    assert decide(build(low, high, p), plan(expected=expected), alpha=0.05).as_expected is as_expected
+
+
+def test_decide_not_estimable():
+    nothing = build(math.nan, math.nan, math.nan)
+    assert (judge(nothing, plan()), decide(nothing, plan(), alpha=0.05).reason) == (
+        "not estimable", "no interval and no test",
+    )  # fmt: skip
+    told = build(math.nan, math.nan, math.nan, estimate=0.2, reason="an arm has 1 unit")
+    assert decide(told, plan(expected="higher"), alpha=0.05).reason == "an arm has 1 unit"
+    assert judge(told, plan(role="guardrail", margin={"absolute": 1})) == "not estimable"
+
+
+def test_decide_unbounded_set_with_a_test():
+    rays = build(math.nan, math.nan, 0.01, estimate=9.0, ci_set=((None, -5.0), (2.0, None)))
+    assert judge(rays, plan(worthwhile=0.02)) == "clear benefit"
+
+
+def test_decide_all_lift_takes_the_verdict_of_its_difference():
+    lift = {"estimand": "relative_lift"}
+    rows = [
+        build(0.005, 0.015, 0.001),  # clear, and too small to matter
+        build(0.1, 0.3, 0.001, **lift),
+        build(0.1, 0.3, 0.001, role="sensitivity", adjustment="winsorised"),  # another fair choice says otherwise
+        build(0.1, 0.3, 0.001, role="sensitivity", adjustment="winsorised", **lift),
+        build(0.1, 0.3, 0.001, segment="country=de"),
+        build(math.nan, math.nan, math.nan, segment="country=de", **lift),  # control value not above 0
+    ]
+    decided = decide_all(rows, {"m": plan(worthwhile=0.02, expected="lower")}, alpha=0.05)
+    small, clear = "no worthwhile difference", "clear benefit"
+    assert [e.verdict for e in decided] == [small, small, clear, clear, clear, "not estimable"]
+    assert [e.as_expected for e in decided] == [False, False, False, False, False, None]
+
+
+def test_decide_all_lift_alone_is_judged_by_its_test():
+    (decided,) = decide_all([build(0.1, 0.3, 0.001, estimand="relative_lift")], {"m": plan()}, alpha=0.05)
+    assert decided.verdict == "clear benefit"
+    (guarded,) = decide_all(
+        [build(0.1, 0.3, 0.001, estimand="relative_lift")],
+        {"m": plan(role="guardrail", margin={"absolute": 1})},
+        alpha=0.05,
+    )
+    assert guarded.verdict == "clear benefit"

@@ -1,0 +1,214 @@
+"""An experiment from its plan: every rule of the plan changes the results as it should."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from experiments import draw_frame, make_design, run_experiment
+
+SCORE = {"kind": "score", "role": "primary", "better": "higher"}
+
+
+def headline(results, metric="y", estimand="difference"):
+    return next(e for e in results.estimates if e.metric == metric and e.estimand == estimand)
+
+
+def test_run_experiment_agrees_with_scipy_welch():
+    frame = draw_frame()
+    found = headline(run_experiment(frame, make_design(metrics={"y": SCORE})))
+    welch = stats.ttest_ind(*(frame.loc[frame["variant"] == arm, "y"] for arm in "tc"), equal_var=False)
+    assert found.p_value == pytest.approx(welch.pvalue, rel=1e-9)
+    assert (found.ci_low, found.ci_high) == pytest.approx(welch.confidence_interval(), rel=1e-9)
+    assert (found.n_control, found.n_treatment) == (200, 200)
+    assert found.id == "y:t - c:difference"
+
+
+def test_run_experiment_ids_are_unique_and_headlines_come_first():
+    frame = draw_frame(country=["a", "b"] * 200, took=np.arange(400) % 3 == 0)
+    frame = frame.assign(took=frame["took"].astype(float), z=(frame["y"] > 0).astype(float))
+    binary = {"kind": "binary", "role": "secondary"}
+    design = make_design(
+        metrics={"y": SCORE, "z": binary}, covariates=["x"], segments=["country"], exposure={"column": "took"}
+    )
+    estimates = run_experiment(frame, design).estimates
+    assert len({e.id for e in estimates}) == len(estimates)
+    roles = [e.role for e in estimates if e.population == "itt" and e.segment is None]
+    assert roles == sorted(roles, key=["primary", "secondary", "sensitivity"].index)
+
+
+def test_run_experiment_decides_on_what_the_plan_says():
+    frame = draw_frame()
+    raw, adjusted = (
+        run_experiment(frame, make_design(metrics={"y": SCORE}, covariates=["x"], decides_on=choice))
+        for choice in ("raw", "adjusted")
+    )
+    assert (headline(raw).adjustment, headline(adjusted).adjustment) == ("none", "covariates")
+    assert headline(adjusted).std_error < headline(raw).std_error
+    other = [e for e in adjusted.estimates if e.role == "sensitivity"]
+    assert [e.estimate for e in other] == [headline(raw).estimate]
+
+
+def test_run_experiment_adjusts_the_families():
+    frame = draw_frame().assign(k=lambda f: f["x"])
+    secondary = {"kind": "score", "role": "secondary"}
+    results = run_experiment(frame, make_design(metrics={"y": SCORE, "k": secondary, "x": secondary}))
+    assert headline(results).p_value_adjusted is None
+    assert headline(results, "k").p_value_adjusted == pytest.approx(min(1, 2 * headline(results, "k").p_value))
+    lift = headline(results, "k", "relative_lift")
+    assert lift.p_value_adjusted is None or lift.p_value_adjusted == headline(results, "k").p_value_adjusted
+
+
+def test_run_experiment_permutes_for_an_unequal_split_and_a_heavy_tail():
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({"variant": ["c"] * 450 + ["t"] * 50, "y": rng.lognormal(0, 2, 500) * (rng.random(500) < 0.3)})
+    planned = {"column": "variant", "control": "c", "treatments": ["t"], "split": {"c": 0.9, "t": 0.1}}
+    amount = {"y": {"kind": "amount", "role": "primary", "better": "higher"}}
+    permuted = run_experiment(frame, make_design(metrics=amount, variant=planned))
+    unknown = run_experiment(frame, make_design(metrics=amount, variant={**planned, "split": "unknown"}))
+    assert "permutation" in headline(permuted).method
+    assert headline(unknown).method == "welch"
+    assert [e.method for e in permuted.select(role="sensitivity", adjustment="none")] == ["welch"]
+    again, other = (run_experiment(frame, make_design(metrics=amount, variant=planned), seed=s) for s in (1, 2))
+    assert headline(again) == headline(permuted)
+    assert headline(other).ci_low != headline(permuted).ci_low
+    fewer = run_experiment(frame, make_design(metrics=amount, variant=planned), n_resamples=499)
+    assert headline(fewer).p_value != headline(permuted).p_value
+
+
+def test_run_experiment_with_unknown_outcomes_speaks_of_responders():
+    frame = draw_frame().assign(z=lambda f: (f["y"] > 0).astype(float))
+    frame.loc[:39, "z"] = np.nan
+    binary = {"z": {"kind": "binary", "role": "primary", "better": "higher", "missing": "unknown"}}
+    results = run_experiment(frame, make_design(metrics=binary, covariates=["x"]))
+    assert headline(results, "z").population == "responders"
+    bounded = results.select(population="itt", role="sensitivity")
+    assert [e.method for e in bounded] == ["worst-case bounds"]
+    assert bounded[0].ci_low < headline(results, "z").ci_low < headline(results, "z").ci_high < bounded[0].ci_high
+    assert [e.population for e in results.select(adjustment="weights")] == ["responders"]
+
+
+def test_run_experiment_withholds_everything_after_a_failed_split():
+    frame = draw_frame().query("variant == 'c' or index % 3 == 0")
+    results = run_experiment(frame, make_design(metrics={"y": SCORE}))
+    assert results.status == "withheld"
+    assert (results.estimates, results.tests, results.tables) == ((), (), {})
+    assert results.answer[0].startswith("The sample ratio is not as planned, by unit: c 200 (planned 50.0 %), t 67")
+
+
+def test_run_experiment_acknowledged_split_releases_the_answer():
+    frame = draw_frame().query("variant == 'c' or index % 3 == 0")
+    results = run_experiment(frame, make_design(metrics={"y": SCORE}, acknowledge={"srm": "a logging fault, understood"}))
+    assert results.status == "answered"
+    assert results.estimates
+
+
+def test_run_experiment_metric_with_different_missingness_is_not_estimable():
+    frame = draw_frame(1000)
+    frame.loc[(frame["variant"] == "t") & (frame.index % 3 == 0), "y"] = np.nan
+    found = headline(run_experiment(frame, make_design(metrics={"y": SCORE})))
+    assert found.verdict == "not estimable"
+    assert found.reason == "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
+
+
+def dated(n=400, **columns):
+    days = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(n) % 28, unit="D")
+    return draw_frame(n, assigned_at=days, **columns)
+
+
+def test_run_experiment_is_interim_before_the_planned_units():
+    frame = draw_frame(effect=0.5)
+    final, interim = (
+        run_experiment(frame, make_design(metrics={"y": SCORE}, planned_units=planned)) for planned in (400, 800)
+    )
+    assert (final.status, interim.status) == ("answered", "interim")
+    assert (headline(final).interval, headline(interim).interval) == ("fixed", "always-valid")
+    assert headline(interim).ci_low < headline(final).ci_low
+    assert headline(interim).p_value > headline(final).p_value
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"as_of": "2024-03-28", "enrolment_days": 28}, "answered"),
+        ({"as_of": "2024-03-20", "enrolment_days": 28}, "interim"),  # enrolment goes on
+        ({"as_of": "2024-03-28", "enrolment_days": 28, "within_days": 5}, "interim"),  # windows are open
+        ({"as_of": "2024-04-03", "enrolment_days": 28, "within_days": 5}, "answered"),
+    ],
+)
+def test_run_experiment_is_interim_while_enrolment_or_windows_are_open(changes, status):
+    within = changes.pop("within_days", None)
+    score = {**SCORE, "within_days": within} if within else SCORE
+    design = make_design(metrics={"y": score}, assigned_at="assigned_at", **changes)
+    assert run_experiment(dated(), design).status == status
+
+
+def test_run_experiment_with_planned_looks_uses_their_bounds():
+    frame = draw_frame(effect=0.5)
+    fixed = headline(run_experiment(frame, make_design(metrics={"y": SCORE})))
+    final = headline(run_experiment(frame, make_design(metrics={"y": SCORE}, looks=[0.5, 1.0])))
+    early = run_experiment(frame, make_design(metrics={"y": SCORE}, looks=[0.5, 1.0], planned_units=800))
+    width = [(e.ci_high - e.ci_low) / (fixed.ci_high - fixed.ci_low) for e in (final, headline(early))]
+    assert width == pytest.approx([1.969 / 1.960, 2.963 / 1.960], rel=0.005)
+    assert (final.interval, early.status) == ("repeated", "interim")
+
+
+def test_run_experiment_weeks_and_segments_split_the_effect():
+    frame = dated(country=["a", "b", "b", "b"] * 100)
+    design = make_design(metrics={"y": SCORE}, assigned_at="assigned_at", segments=["country"])
+    results = run_experiment(frame, design)
+    segments = [e for e in results.estimates if e.segment]
+    assert [(e.segment, e.n_control + e.n_treatment) for e in segments] == [("country=a", 100), ("country=b", 300)]
+    assert [e.at for e in results.estimates if e.at] == ["week 1", "week 2", "week 3", "week 4"]
+    assert sorted(t.name for t in results.tests) == ["interaction with country", "trend over weeks"]
+
+
+def test_run_experiment_interaction_is_cochran_q_and_finds_a_planted_one():
+    frame = draw_frame(800, country=np.repeat(["a", "b"], 400))
+    frame["y"] += 1.5 * ((frame["country"] == "b") & (frame["variant"] == "t"))
+    results = run_experiment(frame, make_design(metrics={"y": SCORE}, segments=["country"]))
+    first, second = (e for e in results.estimates if e.segment)
+    z = (first.estimate - second.estimate) / np.hypot(first.std_error, second.std_error)
+    assert results.tests[0].statistic == pytest.approx(z**2)
+    assert results.tests[0].p_value == pytest.approx(2 * stats.norm.sf(abs(z)))
+    assert results.tests[0].p_value < 1e-6
+
+
+def test_run_experiment_trend_by_hand():
+    frame = dated(1200)
+    frame["y"] += 0.1 * (frame["assigned_at"].dt.day - 1) * (frame["variant"] == "t")
+    results = run_experiment(frame, make_design(metrics={"y": SCORE}, assigned_at="assigned_at"))
+    weeks = [e for e in results.estimates if e.at]
+    w, x, y = (np.array(v) for v in zip(*[(e.std_error**-2, i, e.estimate) for i, e in enumerate(weeks)], strict=True))
+    slope, cov = np.polyfit(x, y, 1, w=np.sqrt(w), cov="unscaled")
+    assert results.tests[0].statistic == pytest.approx(slope[0] / np.sqrt(cov[0, 0]))
+
+
+def test_run_experiment_false_alarms_stay_at_the_level():
+    design = make_design(metrics={"y": SCORE})
+    alarms = sum(headline(run_experiment(draw_frame(60, effect=0, seed=s), design)).p_value <= 0.05 for s in range(60))
+    assert alarms <= stats.binom.isf(0.001, 60, 0.05)
+
+
+def test_list_requirements_inverts_to_the_power_it_states():
+    frame = draw_frame()
+    score = {**SCORE, "worthwhile": 0.2}
+    table = run_experiment(frame, make_design(metrics={"y": score})).tables["requirements"]
+    row = table.iloc[0]
+    assert row["n"] == 400
+    assert row["n_for_worthwhile"] == pytest.approx(400 * (row["mde_absolute"] / 0.2) ** 2, rel=0.02)
+
+
+def test_compare_times_joins_the_families():
+    rng = np.random.default_rng(3)
+    days = rng.exponential(np.where(np.arange(300) % 2, 20, 40))
+    frame = pd.DataFrame({"variant": np.where(np.arange(300) % 2, "t", "c"), "time": days, "seen": (days < 60) * 1})
+    frame["time"] = frame["time"].clip(upper=60)
+    metric = {"kind": "time_to_event", "role": "primary", "better": "higher", "horizon_days": 30}
+    results = run_experiment(frame, make_design(metrics={"p": {**metric, "time": "time", "observed": "seen"}}))
+    found = headline(results, "p")
+    reached = [(days[np.arange(300) % 2 == arm] <= 30).mean() for arm in (0, 1)]
+    assert found.estimate == pytest.approx(reached[1] - reached[0])
+    assert found.verdict == "clear benefit"
+    assert [t.name for t in results.tests] == ["log-rank"]
+    assert [e.role for e in results.select(estimand="rmst_difference")] == ["sensitivity"]

@@ -1,0 +1,273 @@
+"""Means, ratios, differences and lifts of two arms."""
+
+import gzip
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from helpers.inference.pairs import (
+    NO_VARIATION,
+    TOO_FEW,
+    UNBOUNDED,
+    UNDEFINED,
+    Pair,
+    compare_means,
+    compare_ratios,
+    difference,
+    relative_lift,
+    satterthwaite,
+)
+from helpers.records import Effect, Moments
+
+LOW, HIGH = [1.0, 2, 3, 4], [3.0, 5, 7, 9, 11]
+
+
+def build(mean, variance, n):
+    return Moments(("y",), n, np.array([mean]), np.array([[variance]]))
+
+
+def test_compare_means_by_hand(moments):
+    # means 2.5 and 7; variances 5/3 and 10; squared errors 5/12 and 2
+    pair = compare_means(moments(LOW), moments(HIGH))
+    assert (pair.control, pair.treatment, pair.n_control, pair.n_treatment) == (2.5, 7, 4, 5)
+    assert pair.variances == pytest.approx((5 / 12, 2))
+    assert pair.df == pytest.approx((29 / 12) ** 2 / ((5 / 12) ** 2 / 3 + 4 / 4))
+    assert (pair.method, pair.reason, pair.covariance) == ("welch", None, 0)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_difference_scipy_welch(moments, level):
+    effect = difference(compare_means(moments(LOW), moments(HIGH)), confidence_level=level)
+    expected = stats.ttest_ind(HIGH, LOW, equal_var=False)
+    assert effect.p_value == pytest.approx(expected.pvalue, rel=1e-12)
+    assert [effect.ci_low, effect.ci_high] == pytest.approx(list(expected.confidence_interval(level)), rel=1e-12)
+    assert effect.df == pytest.approx(expected.df, rel=1e-12)
+
+
+def test_difference_large_mean_loses_no_digit():
+    plain = difference(compare_means(build(0, 1, 1000), build(0.5, 1, 1000)))
+    shifted = difference(compare_means(build(1e8, 1, 1000), build(1e8 + 0.5, 1, 1000)))
+    for field in ("estimate", "std_error", "ci_low", "ci_high", "p_value"):
+        assert getattr(shifted, field) == pytest.approx(getattr(plain, field), rel=1e-13)
+    assert relative_lift(compare_means(build(1e8, 1, 1000), build(1e8 + 0.5, 1, 1000))).estimate == 5e-9
+
+
+def test_difference_tiny_p_does_not_underflow():
+    assert 0 < difference(compare_means(build(0, 1, 10**6), build(0.05, 1, 10**6))).p_value < 1e-250
+
+
+@pytest.mark.parametrize(
+    ("control", "treatment", "reason"),
+    [
+        (build(1, math.nan, 1), build(2, 1, 50), TOO_FEW),  # one unit
+        (build(math.nan, math.nan, 0), build(2, 1, 50), TOO_FEW),  # no unit
+        (build(1, 0, 50), build(2, 0, 50), NO_VARIATION),  # constant arms
+        (build(math.nan, 1, 50), build(2, 1, 50), UNDEFINED),
+        (build(1, math.inf, 50), build(2, 1, 50), UNDEFINED),
+    ],
+)
+def test_difference_undefined(control, treatment, reason):
+    pair = compare_means(control, treatment)
+    for effect in (difference(pair), relative_lift(pair)):
+        assert effect.reason == reason
+        assert all(math.isnan(v) for v in (effect.ci_low, effect.ci_high, effect.p_value, effect.std_error))
+    assert difference(pair).estimate == pytest.approx(treatment.value - control.value, nan_ok=True)
+
+
+def test_difference_one_constant_arm():
+    effect = difference(compare_means(build(0, 0, 50), build(2, 1, 50)))
+    assert effect.df == pytest.approx(49) and effect.reason is None
+
+
+def test_satterthwaite_by_hand():
+    assert satterthwaite((1, 4), (1, 4)) == 8
+    assert satterthwaite((1, 4), (0, 9)) == 4
+    assert math.isnan(satterthwaite((0, 4), (0, 9)))
+
+
+def test_compare_ratios_by_hand(moments):
+    # control: 1+2+3 over 2+4+6 = .5 without any spread round the line
+    pair = compare_ratios(moments([1, 2, 3], [2, 4, 6]), moments([1, 2, 6], [1, 2, 3]))
+    assert (pair.control, pair.treatment, pair.method) == (0.5, 1.5, "delta")
+    assert pair.var_control == pytest.approx(0, abs=1e-15)
+    # treatment: residuals -.5, -1, 1.5 with sum of squares 3.5; / (n - 1) / n / mean denominator^2
+    assert pair.var_treatment == pytest.approx(3.5 / 2 / 3 / 4)
+    assert pair.df == pytest.approx(3 / (1 + 1 / 4) - 1)
+
+
+def test_compare_ratios_statsmodels_weighted_regression(moments):
+    # a ratio of sums is a weighted mean; its HC1 variance is the delta method's
+    rng = np.random.default_rng(3)
+    denominator = rng.poisson(5, 200) + 1.0
+    numerator = rng.poisson(2 * denominator) + 0.0
+    fit = sm.WLS(numerator / denominator, np.ones(200), weights=denominator).fit(cov_type="HC1")
+    pair = compare_ratios(moments(numerator, denominator), moments(2 * numerator, denominator))
+    assert pair.control == pytest.approx(fit.params[0], rel=1e-12)
+    assert pair.variances == pytest.approx((fit.bse[0] ** 2, 4 * fit.bse[0] ** 2), rel=1e-10)
+
+
+def test_compare_ratios_equal_denominators_are_means(moments):
+    ratio = difference(compare_ratios(moments(LOW, [1] * 4), moments(HIGH, [1] * 5)))
+    mean = difference(compare_means(moments(LOW), moments(HIGH)))
+    assert [ratio.ci_low, ratio.ci_high, ratio.p_value] == pytest.approx([mean.ci_low, mean.ci_high, mean.p_value])
+
+
+def test_compare_ratios_denominator_not_above_zero(moments):
+    effect = difference(compare_ratios(moments([1, 2, 3], [0, 0, 0]), moments([1, 2, 3], [1, 2, 3])))
+    assert math.isnan(effect.estimate) and effect.reason == "a denominator is not above 0"
+
+
+def test_compare_ratios_one_unit_holds_the_denominator(moments):
+    heavy = moments([1, 1, 900], [1, 1, 1000])
+    effect = difference(compare_ratios(heavy, heavy))
+    assert effect.reason == "one unit holds most of a denominator, so nothing can be tested"
+
+
+def test_compare_ratios_star_pupils(shared, moments):
+    # rows are pupils; the ratio of sums over pupils is their mean, whatever the units that are randomised
+    rows = pd.read_csv(shared / "data" / "star_kindergarten.csv").dropna(subset=["readk", "mathk"])
+    rows["score"] = rows["readk"] + rows["mathk"]
+    arms = {name: part["score"] for name, part in rows.groupby("stark")}
+    pair = compare_ratios(*(moments(arms[a], np.ones(len(arms[a]))) for a in ("regular", "small")))
+    assert difference(pair).estimate == pytest.approx(13.898994, abs=1e-6)  # Stock & Watson, table 13.1
+    assert difference(pair).std_error == pytest.approx(2.45409, rel=2e-3)  # their pooled HC1 has other divisors
+
+
+def test_relative_lift_by_hand():
+    # d = 2, c = 10, squared errors 1 and 1, normal: |2 - 10 L| <= 1.96 sqrt(1 + (1 + L)^2)
+    pair = Pair(10, 12, 1, 1, df=1e9, n_control=100, n_treatment=100)
+    effect = relative_lift(pair)
+    assert effect.estimate == 0.2
+    for lift in (effect.ci_low, effect.ci_high):
+        assert abs(2 - 10 * lift) == pytest.approx(1.959964 * math.sqrt(1 + (1 + lift) ** 2), rel=1e-6)
+    assert effect.std_error == pytest.approx(math.sqrt(1 + 1.2**2) / 10)
+    assert effect.p_value == difference(pair).p_value and effect.method == "fieller"
+
+
+def test_relative_lift_covariance_of_both_values():
+    # var(d) = 1 + 2 - 2 x .9 = 1.2; at the limits |12 - 10 (1 + L)| = 1.96 sd(12 - (1 + L) 10)
+    pair = Pair(10, 12, 1, 2, covariance=0.9, df=1e9)
+    assert difference(pair).std_error == pytest.approx(math.sqrt(1.2))
+    effect = relative_lift(pair)
+    for ratio in (1 + effect.ci_low, 1 + effect.ci_high):
+        assert abs(12 - 10 * ratio) == pytest.approx(1.959964 * math.sqrt(2 - 1.8 * ratio + ratio**2), rel=1e-6)
+    assert effect.std_error == pytest.approx(math.sqrt(2 - 1.8 * 1.2 + 1.2**2) / 10)
+
+
+def test_relative_lift_welch_of_a_scaled_control(moments):
+    # at each limit, Welch's statistic of treatment against (1 + L) x control is the t quantile
+    rng = np.random.default_rng(1)
+    control, treatment = rng.gamma(2, 5, 40), rng.gamma(2, 7, 30)
+    pair = compare_means(moments(control), moments(treatment))
+    effect = relative_lift(pair, confidence_level=0.9)
+    for lift in (effect.ci_low, effect.ci_high):
+        statistic = stats.ttest_ind(treatment, (1 + lift) * control, equal_var=False).statistic
+        assert abs(statistic) == pytest.approx(stats.t.isf(0.05, pair.df), rel=1e-9)
+
+
+@pytest.mark.parametrize("control", [0.0, -3.0])
+def test_relative_lift_control_not_above_zero(control):
+    effect = relative_lift(Pair(control, 5, 1, 1, df=20))
+    assert math.isnan(effect.estimate) and math.isnan(effect.p_value)
+    assert effect.reason == "the control value is not above 0, so a lift is undefined"
+
+
+def test_relative_lift_two_rays():
+    # control 1 with error 1 is not clearly above 0, yet the difference is clear
+    effect = relative_lift(Pair(1, 10, 1, 1, df=1e9))
+    (first_low, first_high), (second_low, second_high) = effect.ci_set
+    assert first_low is None and second_high is None and first_high < 0 < second_low < effect.estimate
+    assert math.isnan(effect.ci_low) and math.isnan(effect.ci_high)
+    assert effect.reason == UNBOUNDED
+    assert UNBOUNDED == "the control value is not clearly above 0, so the lift's confidence set is unbounded"
+
+
+def test_relative_lift_whole_line():
+    effect = relative_lift(Pair(1, 1.5, 1, 1, df=1e9))
+    assert effect.ci_set == ((None, None),) and effect.estimate == 0.5
+
+
+def test_relative_lift_like_another_difference():
+    pair = Pair(10, 12, 1, 1, df=1e9)
+    base = Effect(estimate=2, ci_low=0.1, ci_high=9, p_value=0.04, method="permutation")
+    effect = relative_lift(pair, like=base)
+    assert effect.ci_low > 0 and effect.p_value == 0.04
+    assert effect.ci_high > relative_lift(pair).ci_high and effect.ci_low < 0.2
+    lost = relative_lift(pair, like=Effect(estimate=2, reason="too few"))
+    assert (lost.estimate, lost.reason) == (0.2, "too few") and math.isnan(lost.ci_low)
+
+
+values = st.floats(-1e3, 1e3, allow_nan=False)
+errors = st.floats(1e-3, 1e3)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(st.floats(1e-3, 1e3), values, errors, errors, st.floats(2, 1e4), st.floats(0.6, 0.999))
+def test_relative_lift_never_contradicts_the_difference(control, treatment, var_control, var_treatment, df, level):
+    pair = Pair(control, treatment, var_control, var_treatment, df=df)
+    base, lift = difference(pair, confidence_level=level), relative_lift(pair, confidence_level=level)
+    parts = lift.ci_set or ((lift.ci_low, lift.ci_high),)
+    parts = [(-math.inf if a is None else a, math.inf if b is None else b) for a, b in parts]
+    assert any(a <= 0 <= b for a, b in parts) == (base.ci_low <= 0 <= base.ci_high)
+    slack = 1e-9 * (1 + abs(lift.estimate))
+    assert any(a - slack <= lift.estimate <= b + slack for a, b in parts)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(values, values, errors, errors, st.integers(2, 10**6), st.integers(2, 10**6), st.floats(1e-3, 1e3))
+def test_difference_swapping_and_scaling(low, high, var_low, var_high, n_low, n_high, factor):
+    effect = difference(compare_means(build(low, var_low, n_low), build(high, var_high, n_high)))
+    swapped = difference(compare_means(build(high, var_high, n_high), build(low, var_low, n_low)))
+    square = factor**2
+    scaled = difference(
+        compare_means(build(low * factor, var_low * square, n_low), build(high * factor, var_high * square, n_high))
+    )
+    assert [swapped.estimate, swapped.ci_low, swapped.ci_high] == [-effect.estimate, -effect.ci_high, -effect.ci_low]
+    assert scaled.p_value == pytest.approx(effect.p_value, rel=1e-6)
+    assert scaled.ci_high == pytest.approx(effect.ci_high * factor, rel=1e-9, abs=1e-9)
+    assert (effect.p_value <= 0.05) == (not effect.ci_low <= 0 <= effect.ci_high)
+
+
+def test_difference_and_lift_seeded_coverage(in_band, moments):
+    # revenue of PITFALLS: 10 % payers, lognormal, 1,500 an arm, true lift +50 %
+    rng, runs, hits = np.random.default_rng(11), 800, np.zeros(2, int)
+    mean = 0.1 * math.exp(0.5)
+    for _ in range(runs):
+        pay = (rng.random((2, 1500)) < 0.1) * rng.lognormal(0, 1, (2, 1500))
+        pair = compare_means(moments(pay[0]), moments(1.5 * pay[1]))
+        base, lift = difference(pair), relative_lift(pair)
+        hits += base.ci_low <= 0.5 * mean <= base.ci_high, lift.ci_low <= 0.5 <= lift.ci_high
+    assert all(in_band(int(h), runs, 0.95, cells=2) for h in hits)
+
+
+def test_compare_ratios_seeded_few_unequal_clusters(in_band, moments):
+    # ten clusters an arm, sizes with coefficient of variation about .7, half the variance between clusters
+    rng, runs, hits = np.random.default_rng(5), 800, 0
+    for _ in range(runs):
+        size = np.maximum(1, rng.gamma(2, 10, (2, 10)).round())
+        total = size * rng.normal(3, 0.7, (2, 10)) + rng.normal(0, 0.7, (2, 10)) * np.sqrt(size)
+        effect = difference(compare_ratios(*(moments(t, s) for t, s in zip(total, size, strict=True))))
+        hits += effect.ci_low <= 0 <= effect.ci_high
+    assert in_band(hits, runs, 0.94)
+
+
+def test_difference_hillstrom_spend_and_nsw(shared, moments):
+    with gzip.open(shared / "data" / "hillstrom.csv.gz", "rt") as file:
+        spend = {name: moments(part) for name, part in pd.read_csv(file).groupby("segment")["spend"]}
+    effect = difference(compare_means(spend["No E-Mail"], spend["Mens E-Mail"]))
+    assert [effect.estimate, effect.ci_low, effect.ci_high] == pytest.approx([0.7698, 0.4851, 1.0545], abs=5e-5)
+    assert effect.p_value == pytest.approx(1.16e-7, rel=0.01)
+    effect = difference(compare_means(spend["No E-Mail"], spend["Womens E-Mail"]))
+    assert [effect.estimate, effect.ci_low, effect.ci_high] == pytest.approx([0.4244, 0.1690, 0.6799], abs=1e-4)
+    nsw = pd.read_csv(shared / "data" / "nsw_dw.csv").groupby("treat")["re78"]
+    effect = difference(compare_means(*(moments(nsw.get_group(arm)) for arm in (0, 1))))
+    assert effect.estimate == pytest.approx(1794.342, abs=1e-3)
+    jobs = pd.read_csv(shared / "data" / "jobs2.csv").groupby("treat")["depress2"]
+    effect = difference(compare_means(*(moments(jobs.get_group(arm)) for arm in (0, 1))))
+    assert (effect.estimate, effect.p_value) == pytest.approx((-0.06335, 0.177), abs=2e-3)

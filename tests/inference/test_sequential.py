@@ -1,0 +1,149 @@
+"""Always-valid intervals, group-sequential bounds, repeated intervals."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from helpers.inference import always_valid, at_look, sequential_bounds
+from helpers.records import Effect
+
+TWO, THREE = [0.5, 1.0], [0.3, 0.6, 1.0]
+
+
+def effect(z, df=None):
+    return Effect(estimate=z, std_error=1.0, df=df, ci_low=z - 2, ci_high=z + 2, p_value=0.5, method="welch")
+
+
+@pytest.mark.parametrize(
+    ("looks", "alpha", "bounds"),
+    [
+        ([1.0], 0.05, [1.95996]),
+        ([0.5, 1.0], 0.05, [2.963, 1.969]),  # R gsDesign, sfLDOF
+        ([0.2, 0.4, 0.6, 0.8, 1.0], 0.05, [4.8769, 3.3569, 2.6803, 2.2898, 2.0310]),  # R ldbounds, iuse = 1
+    ],
+)
+def test_sequential_bounds_published(looks, alpha, bounds):
+    assert sequential_bounds(looks, alpha).tolist() == pytest.approx(bounds, abs=6e-4)
+
+
+def test_sequential_bounds_by_hand():
+    # the first look spends 4 (1 - Phi(z_{alpha / 4} / sqrt(t))), both sides together
+    spent = 4 * norm.sf(norm.isf(0.0125) / math.sqrt(0.5))
+    assert sequential_bounds(TWO)[0] == pytest.approx(norm.isf(spent / 2))
+
+
+def test_sequential_bounds_arguments_change_the_result():
+    assert np.all(sequential_bounds(THREE, 0.01) > sequential_bounds(THREE, 0.05))
+    assert sequential_bounds([0.6, 1.0])[0] < sequential_bounds([0.5, 1.0])[0]
+
+
+def test_sequential_bounds_too_early_a_look():
+    bounds = sequential_bounds([0.001, 1.0])
+    assert bounds[0] == math.inf and bounds[1] == pytest.approx(norm.isf(0.025), abs=1e-4)
+
+
+@pytest.mark.parametrize("looks", [[], [0.5, 0.5, 1.0], [1.0, 0.5], [0.0, 1.0], [0.5, 1.1]])
+def test_sequential_bounds_impossible_looks(looks):
+    with pytest.raises(ValueError) as error:
+        sequential_bounds(looks)
+    assert str(error.value) == "looks must rise from above 0 to at most 1"
+
+
+def test_sequential_bounds_seeded_false_alarms(in_band):
+    rng = np.random.default_rng(1)
+    steps = np.diff(THREE, prepend=0)
+    z = np.cumsum(rng.normal(size=(20_000, 3)) * np.sqrt(steps), axis=1) / np.sqrt(THREE)
+    stopped = (abs(z) >= sequential_bounds(THREE)).any(axis=1)
+    assert in_band(int(stopped.sum()), 20_000, 0.05)
+
+
+def test_at_look_by_hand():
+    found = at_look(effect(2.5), 0.5, TWO)
+    assert [found.ci_low, found.ci_high] == pytest.approx([2.5 - 2.9626, 2.5 + 2.9626], abs=1e-4)
+    # the first look stops at alpha when z_{alpha / 4} = sqrt(t) x isf of half its error
+    assert found.p_value == pytest.approx(4 * norm.sf(math.sqrt(0.5) * norm.isf(norm.sf(2.5) / 2)), rel=1e-6)
+    assert found.method == "welch, repeated" and found.reason is None
+
+
+def test_at_look_few_degrees_of_freedom():
+    found = at_look(effect(2.5, df=8), 1.0, TWO)
+    assert found.ci_high - 2.5 == pytest.approx(student.isf(norm.sf(1.96860), 8), rel=1e-4)
+    assert found.p_value > at_look(effect(2.5), 1.0, TWO).p_value
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(st.floats(0, 12), st.sampled_from(THREE), st.sampled_from([0.01, 0.05, 0.2]), st.sampled_from([None, 5.0, 80.0]))
+def test_at_look_interval_agrees_with_p(z, look, alpha, df):
+    found = at_look(effect(z, df=df), look, THREE, alpha=alpha)
+    fixed = 2 * (norm.sf(z) if df is None else student.sf(z, df))
+    assert fixed * (1 - 1e-5) <= found.p_value <= 1
+    if abs(found.p_value - alpha) > 1e-7:
+        assert (found.p_value <= alpha) == (found.ci_low > 0)
+
+
+def test_at_look_one_look_is_the_fixed_interval():
+    found = at_look(effect(2.0), 1.0, [1.0])
+    assert found.p_value == pytest.approx(2 * norm.sf(2)) and found.ci_low == pytest.approx(2 - 1.95996, abs=1e-5)
+
+
+def test_at_look_huge_effect_does_not_underflow():
+    assert 0 < at_look(effect(30.0), 1.0, TWO).p_value < 1e-190
+
+
+def test_at_look_undefined():
+    early = at_look(effect(2.0), 0.001, [0.001, 1.0])
+    assert math.isnan(early.ci_low) and early.reason == "this look is too early for any decision"
+    empty = at_look(Effect(estimate=1.0, reason="an arm has 1 unit"), 1.0, TWO)
+    assert math.isnan(empty.p_value) and empty.reason == "an arm has 1 unit"
+
+
+def test_always_valid_by_hand():
+    # Waudby-Smith et al.: rho^2 = (-2 log a + log(-2 log a + 1)) / t0, half width of the mean of t units
+    n, alpha = 400, 0.05
+    rho2 = (-2 * math.log(alpha) + math.log(-2 * math.log(alpha) + 1)) / 500
+    half = math.sqrt(2 * (n * rho2 + 1) / (n**2 * rho2) * math.log(math.sqrt(n * rho2 + 1) / alpha))
+    found = always_valid(Effect(estimate=0.3, std_error=1 / 20), n=n, n_planned=1000)
+    assert [found.ci_low, found.ci_high] == pytest.approx([0.3 - half, 0.3 + half])
+    assert found.df is None
+
+
+def test_always_valid_arguments_change_the_result():
+    def width(**changes):
+        found = always_valid(effect(2.0), **{"n": 500, "n_planned": 1000, **changes})
+        return found.ci_high - found.ci_low
+
+    assert width(confidence_level=0.99) > width()
+    assert width(n=50) > width() and width(n_planned=100_000) > width()
+    assert width(tuned_at=1.0) > width()  # tuned at the present n it is narrowest
+    assert width() > 2 * 2.5
+
+
+def test_always_valid_undefined():
+    found = always_valid(Effect(estimate=0.0, ci_low=-1, ci_high=1), n=10, n_planned=100)
+    assert math.isnan(found.ci_low) and math.isnan(found.p_value) and found.reason == "no standard error"
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(st.floats(-40, 40), st.integers(2, 10**7), st.integers(2, 10**7), st.floats(0.6, 0.999))
+def test_always_valid_interval_agrees_with_p(z, n, n_planned, level):
+    found = always_valid(effect(z), n=n, n_planned=n_planned, confidence_level=level)
+    assert found.ci_low <= z <= found.ci_high and 2 * norm.sf(abs(z)) <= found.p_value + 1e-12
+    if abs(found.p_value - (1 - level)) > 1e-9:
+        assert (found.p_value <= 1 - level) == (not found.ci_low <= 0 <= found.ci_high)
+
+
+def test_always_valid_seeded_daily_peeking():
+    # 1,000 experiments looked at after every 20 of 2,000 units: at most 5 % may ever exclude the truth
+    rng = np.random.default_rng(4)
+    sizes = np.arange(100, 2001, 20)
+    draws = rng.normal(size=(1000, 2000)).cumsum(axis=1)[:, sizes - 1]
+    z = draws / np.sqrt(sizes)
+    critical = [always_valid(effect(0.0), n=n, n_planned=2000).ci_high for n in sizes.tolist()]
+    ever = (abs(z) > critical).any(axis=1).mean()
+    fixed = (abs(z) > norm.isf(0.025)).any(axis=1).mean()
+    assert ever <= 0.05 < 0.2 < fixed

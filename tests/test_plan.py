@@ -1,0 +1,129 @@
+"""Plans: what is read, what is typed, what is refused with which words."""
+
+import datetime as dt
+import hashlib
+
+import pytest
+from helpers import plan
+from helpers.records import Refused
+
+PLAN = """\
+kind: experiment
+title: In-product help links
+question: Does showing in-product help links raise activation?
+unit: workspace
+unit_id: workspace_id
+variant: {column: variant, control: links, treatments: [no_links], split: {links: 0.5, no_links: 0.5}}
+assigned_at: assigned_at
+as_of: 2022-04-30
+enrolment_days: 28
+planned_units: 4000
+looks: [0.5, 1.0]
+cluster: null
+min_cell: 10
+metrics:
+  activated: {kind: binary, role: primary, better: higher, expected: lower, within_days: 28, worthwhile: 0.02}
+  csat: {kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}, missing: unknown}
+  paid_in: {kind: time_to_event, event: paid, horizon_days: 90}
+  per_active: {kind: ratio, numerator: activated, denominator: active_days}
+exposure: {event: help_opened, within_days: 28}
+covariates: [seats]
+segments: [country]
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="mine.yaml"):
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return write
+
+
+@pytest.fixture
+def refusal(write):
+    def refusal(old, new):
+        with pytest.raises(Refused) as raised:
+            plan.read(write(PLAN.replace(old, new)))
+        return str(raised.value)
+
+    return refusal
+
+
+def test_read_types_every_key(write):
+    design = plan.read(write(PLAN)).design
+    assert design.as_of == dt.date(2022, 4, 30)
+    assert design.cluster is None
+    assert design.variant.shares == {"links": 0.5, "no_links": 0.5}
+    assert design.metrics["paid_in"].event == ["paid"]
+    assert design.metrics["paid_in"].role == "exploratory"
+    assert design.alpha == pytest.approx(0.05)
+    assert list(design.by_role("primary", "guardrail")) == ["activated", "csat"]
+
+
+def test_read_records_name_checksum_and_version_control(write):
+    read = plan.read(write(PLAN))
+    assert read.record == {"file": "mine.yaml", "sha256": hashlib.sha256(PLAN.encode()).hexdigest(), "departures": []}
+    assert read.commit == "not under version control"
+
+
+@pytest.mark.parametrize("label", ["no", "on", "007", "1e3", "2020-01-01", "null"])
+def test_read_keeps_labels_as_written(write, label):
+    text = PLAN.replace("links, treatments", f"{label}, treatments").replace("{links: 0.5", "{" + label + ": 0.5")
+    assert plan.read(write(text)).design.variant.control == label
+
+
+def test_read_split_left_out_is_equal_and_unknown_is_none(write):
+    left_out = PLAN.replace(", split: {links: 0.5, no_links: 0.5}", "")
+    assert plan.read(write(left_out)).design.variant.shares == {"links": 0.5, "no_links": 0.5}
+    unknown = PLAN.replace("{links: 0.5, no_links: 0.5}", "unknown")
+    assert plan.read(write(unknown)).design.variant.shares is None
+
+
+def test_read_departures_are_those_that_differ(write):
+    read = plan.read(write(PLAN), departures={"min_cell": 5, "confidence_level": 0.95, "as_of": None})
+    assert read.design.min_cell == 5
+    assert read.departures == ({"parameter": "min_cell", "planned": 10, "used": 5},)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("min_cell", "min_cel", "min_cel: unknown key; did you mean min_cell?"),
+        ("worthwhile", "worthwile", "metrics.activated.worthwile: unknown key; did you mean worthwhile?"),
+        ("absolute", "absolut", "metrics.csat.margin.absolut: unknown key; did you mean absolute?"),
+        ("title: In-product help links\n", "", "title: left out, and it is needed"),
+        ("role: primary", "role:", "metrics.activated.role: should be 'primary', 'secondary', 'guardrail' or 'exploratory'"),
+        (", margin: {absolute: 0.1}", "", "metrics.csat: a guardrail needs a margin, and better: higher or lower"),
+        (", horizon_days: 90", "", "metrics.paid_in: a time to event needs horizon_days"),
+        (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
+        ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
+        ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1"),
+        ("[0.5, 1.0]", "[0.5, 0.9]", "the plan as a whole: looks must rise from above 0 to 1.0, the planned end"),
+        ("{absolute: 0.1}", "{relative: 0.1}", "metrics.csat: a margin for a score or nps must be absolute"),
+    ],
+)  # fmt: skip
+def test_read_refuses_with_the_place_and_the_cure(refusal, old, new, message):
+    assert refusal(old, new) == f"plan mine.yaml, {message}"
+
+
+def test_read_refuses_a_missing_file(tmp_path):
+    with pytest.raises(Refused) as raised:
+        plan.read(str(tmp_path / "nothing.yaml"))
+    assert str(raised.value).startswith("plan nothing.yaml: no such file; ")
+
+
+def test_read_refuses_a_repeated_key(refusal):
+    assert refusal("title: In", "unit: x\ntitle: In") == "plan mine.yaml: the key 'unit' stands twice (line 1); keep one"
+
+
+def test_read_refuses_broken_yaml(refusal):
+    expected = "plan mine.yaml, line 2: not readable as YAML; check indentation, quotes and colons"
+    assert refusal("title: In-product", "title: [In: product") .startswith("plan mine.yaml, line")
+    assert refusal("title: In-product", "\ttitle: In-product") == expected
+
+
+def test_read_refuses_another_kind(refusal):
+    expected = "plan mine.yaml, kind: framework; this study needs kind: experiment"
+    assert refusal("kind: experiment", "kind: framework") == expected
