@@ -1,0 +1,184 @@
+"""What a table must hold: the columns that a plan asks for, their types, and the refusal when one is missing."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from helpers.records import Refused
+
+EVENT_KINDS_WITH_VALUE = ("amount", "score", "nps")
+KEPT_NAMES = ("unit", "variant")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column that a plan asks for.
+
+    `name` is the column in the table and `target` its name afterwards; `use` says in words what it is for;
+    `type` is id, label, text, number, binary (0 or 1), nps (0 to 10), timestamp or either (numbers if every
+    value is one, text otherwise); a column that is not `needed` may be absent.
+    """
+
+    name: str
+    use: str
+    type: str
+    target: str = ""
+    needed: bool = True
+
+    def __post_init__(self):
+        object.__setattr__(self, "target", self.target or self.name)
+
+
+def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
+    """Return the columns that the unit table, or the assignments, must hold, each target once.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+    events : collection of str, optional
+        Names of the events that occur; given, metrics come from events unless the plan names their column.
+        None when there are no events: then every metric needs its column.
+
+    Returns
+    -------
+    tuple of Column: unit and variant first; a column used twice has the type of its first use.
+
+    Raises
+    ------
+    Refused: events without `assigned_at`; a time to event without its columns; a column that would be called
+    unit or variant without being it.
+    """
+    if events is not None and not design.assigned_at:
+        raise Refused("plan, assigned_at: left out, and events need it; name the column with the time of assignment")
+    found = [Column(design.unit_id, "unit_id", "id", "unit")]
+    found.append(Column(design.variant.column, "variant", "label", "variant"))
+    if design.assigned_at:
+        found.append(Column(design.assigned_at, "assigned_at", "timestamp"))
+    for name, metric in design.metrics.items():
+        found += _metric_columns(name, metric, events)
+    for name, metric in design.metrics.items():
+        found += _part_columns(name, metric, design, events)
+    found += _other_columns(design, events)
+    return _keep_first(found)
+
+
+def _metric_columns(name, metric, events):
+    use = f"metric {name}"
+    asked = [Column(metric.asked, use, "number", needed=False)] if metric.asked and events is None else []
+    if metric.kind == "ratio":
+        return asked
+    if metric.kind == "time_to_event":
+        return _time_columns(name, metric, events)
+    if events is not None and not metric.column:
+        return []
+    kind = metric.kind if metric.kind in ("binary", "nps") else "number"
+    return [Column(metric.column or name, use, kind), *asked]
+
+
+def _time_columns(name, metric, events):
+    if metric.time and metric.observed:
+        return [Column(metric.time, f"metric {name}", "number"), Column(metric.observed, f"metric {name}", "binary")]
+    if events is None or metric.time or metric.observed:
+        raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
+    return []
+
+
+def _part_columns(name, metric, design, events):
+    parts = [p for p in (metric.numerator, metric.denominator) if p and p not in design.metrics]
+    return [Column(p, f"metric {name}", "number") for p in parts if events is None or p not in events]
+
+
+def _other_columns(design, events):
+    found = []
+    if design.exposure and design.exposure.column:
+        found.append(Column(design.exposure.column, "exposure", "binary"))
+    elif design.exposure and events is None:
+        found += [Column(name, "exposure", "number", needed=False) for name in design.exposure.event]
+    if design.cluster:
+        found.append(Column(design.cluster, "cluster", "text"))
+    found += [Column(name, "segments", "text") for name in design.segments]
+    return found + [Column(name, "covariates", "either") for name in design.covariates]
+
+
+def _keep_first(found):
+    for column in found[2:]:
+        if column.target.lower() in KEPT_NAMES and column.name not in {found[0].name, found[1].name}:
+            raise Refused(
+                f"plan, {column.use}: the column name {column.name} is kept for the plan's own unit and variant; "
+                "rename the column"
+            )
+    first = {}
+    for column in found:
+        first.setdefault(column.target, column)
+    return tuple(first.values())
+
+
+def list_event_columns(design) -> tuple[Column, ...]:
+    """Return the columns that an events table must hold: the plan's unit_id, event, at and, where summed, value."""
+    valued = any(m.kind in EVENT_KINDS_WITH_VALUE and not m.column for m in design.metrics.values())
+    return (
+        Column(design.unit_id, "unit_id", "id", "unit"),
+        Column("event", "name of the event", "text"),
+        Column("at", "time of the event", "timestamp"),
+        Column("value", "amount or score", "number", needed=valued),
+    )
+
+
+def list_event_names(design) -> tuple[str, ...]:
+    """Return the events that a plan reads when there are events, in its order, each once."""
+    names = []
+    for name, metric in design.metrics.items():
+        if metric.kind != "ratio" and not metric.column and not metric.time:
+            names += metric.event or [name]
+        names += [metric.asked] if metric.asked else []
+    names += design.exposure.event if design.exposure else []
+    return tuple(dict.fromkeys(names))
+
+
+def refuse_missing(columns, have, *, file) -> None:
+    """Refuse a table that lacks a needed column, with the columns that it has, nearest first.
+
+    Parameters
+    ----------
+    columns : iterable of Column
+    have : list of str, the table's column names
+    file : str, what messages may call the table
+
+    Raises
+    ------
+    Refused: at the first needed column that is absent.
+    """
+    for column in columns:
+        if column.needed and column.name not in have:
+            raise Refused(
+                f"{file}: no column {column.name} (for {column.use}); it has, nearest first: "
+                f"{list_nearest(column.name, have)}; correct the plan or the table"
+            )
+
+
+def sort_nearest(name, known) -> list[str]:
+    """Return known names, those most like `name` first; case does not count."""
+
+    def distance(other):
+        return -difflib.SequenceMatcher(None, name.casefold(), other.casefold()).ratio()
+
+    return sorted(known, key=distance)
+
+
+def list_nearest(name, known, *, limit=8) -> str:
+    """Return known names as one text, those most like `name` first, each cut to 40 characters."""
+    ordered = sort_nearest(name, known)
+    more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
+    return ", ".join(cut(label) for label in ordered[:limit]) + more
+
+
+def say(n, noun) -> str:
+    """Return a count with its noun: "1 row", "1,200 rows"."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def cut(label, *, width=40) -> str:
+    """Return a label of at most `width` characters on one line."""
+    label = " ".join(str(label).split())
+    return label if len(label) <= width else label[: width - 1] + "…"

@@ -1,0 +1,320 @@
+"""Columns: what stands in each is counted first, then cast as the plan needs it; what does not fit is refused."""
+
+from __future__ import annotations
+
+import ibis
+
+from helpers import schema
+from helpers.records import Refused
+
+NUMBERS = ("number", "binary", "nps", "either")
+TEXTS = ("id", "label", "text")
+MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
+YES, NO = ("true", "yes"), ("false", "no")
+NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
+GROUP = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
+INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
+ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
+CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
+ISO = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}" + CLOCK
+SLASH = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}" + CLOCK
+DAY_FIRST = r"^(1[3-9]|2[0-9]|3[01])[-/.]"
+MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
+PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
+LARGEST_WHOLE = 2.0**53
+
+
+def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
+    """Return what to count in a column before it is cast, by name; each is true where a row is of that sort.
+
+    Parameters
+    ----------
+    value : Ibis column, as it came
+    kind : str, the type of `schema.Column`
+    """
+    if value.type().is_string() and kind in NUMBERS:
+        return {"blank": _trim(value) == "", **_count_number_text(value)}
+    if value.type().is_string() and kind == "timestamp":
+        return _count_time_text(value)
+    if value.type().is_string() and kind in TEXTS:
+        rounded = {"rounded": _trim(value).re_search(ROUNDED)} if kind == "id" else {}
+        return {"blank": _trim(value) == "", **rounded}
+    if value.type().is_floating() and kind in TEXTS:
+        empty = value.isnull() | value.isnan()
+        safe = (value.abs() <= LARGEST_WHOLE).ifelse(value, 0.5)
+        return {"empty": empty, "odd": ~empty & (safe != safe.floor())}
+    return {}
+
+
+def _count_number_text(value):
+    text = _filled(value)
+    low = text.lower()
+    return {
+        "filled": text.notnull(),
+        "missing": low.isin(MISSING),
+        "boolean": low.isin(YES + NO),
+        "infinite": low.isin(INFINITE),
+        "number": text.re_search(NUMBER),
+        "coded": text.isin(("0", "1", "0.0", "1.0")),
+        "point": text.contains(".") & text.re_search(NUMBER),
+        "comma": text.contains(",") & text.re_search(COMMA),
+        "group": text.contains(",") & text.re_search(GROUP),
+    }
+
+
+def _count_time_text(value):
+    text = _filled(value)
+    return {
+        "filled": text.notnull(),
+        "missing": text.lower().isin(MISSING),
+        "iso": text.re_search(ISO),
+        "slash": text.re_search(SLASH),
+        "day_first": text.re_search(SLASH) & text.re_search(DAY_FIRST),
+        "month_first": text.re_search(SLASH) & text.re_search(MONTH_FIRST),
+    }
+
+
+def _trim(value):
+    """Strip spaces and tabs where there are any; stripping every cell would take longer than all other counting."""
+    return (value.contains(" ") | value.contains("\t")).ifelse(value.strip(), value)
+
+
+def _filled(value):
+    return _trim(value).nullif("")
+
+
+def has_decimal_comma(counts, file) -> bool:
+    """Return whether the numbers of a text table have a decimal comma; one sign holds for all its columns.
+
+    Parameters
+    ----------
+    counts : dict of str to dict, counts by column
+    file : str, what messages call the table
+
+    Raises
+    ------
+    Refused: both signs; only numbers such as 1,234, which have two readings.
+    """
+    numbers = {name: c for name, c in counts.items() if c.get("comma")}
+    if not numbers:
+        return False
+    pointed = next((name for name, c in counts.items() if c.get("point")), None)
+    first = next(iter(numbers))
+    if pointed:
+        raise Refused(
+            f"{file}, columns {first} and {pointed}: {schema.say(numbers[first]['comma'], 'number')} with a decimal "
+            f"comma and {counts[pointed]['point']:,} with a decimal point; write one sign, and no thousands separators"
+        )
+    if all(c["comma"] == c["group"] for c in numbers.values()):
+        raise Refused(
+            f"{file}, column {first}: {schema.say(numbers[first]['comma'], 'number')} with two readings, as a comma "
+            "before three digits is a decimal sign or separates thousands; write a decimal point and no separators"
+        )
+    return True
+
+
+def is_number(counts) -> bool:
+    """Return whether every value of a text column that is not missing is a number, and there is one."""
+    values = counts["filled"] - counts["missing"]
+    return values > 0 and values == counts["number"] + counts["comma"]
+
+
+def refuse_raw(column, kind, counts, value, file) -> None:
+    """Refuse a column whose raw values cannot be what the plan needs, with their count and never one of them.
+
+    Parameters
+    ----------
+    column : schema.Column
+    kind : str, its type (either already settled)
+    counts : dict of str to int, as `count_raw` asked
+    value : Ibis column, as it came
+    file : str
+
+    Raises
+    ------
+    Refused: text among numbers, infinite values, dates that are none or have two readings, rounded ids, a type
+    that cannot be read as the one needed.
+    """
+    where = f"{file}, column {column.name}"
+    wrong_type = _find_wrong_type(value.type(), kind)
+    if wrong_type:
+        raise Refused(f"{where}: {wrong_type}")
+    if "iso" in counts:
+        _refuse_times(where, counts)
+    elif "filled" in counts and kind in NUMBERS:
+        _refuse_number_text(where, counts)
+    elif kind == "id":
+        _refuse_rounded(where, counts)
+
+
+def _find_wrong_type(found, kind):
+    came = f"holds {type(found).__name__.lower()} values where"
+    if kind in NUMBERS and not (found.is_numeric() or found.is_string() or found.is_boolean() or found.is_null()):
+        return f"{came} numbers are needed; name another column in the plan"
+    if kind == "timestamp" and not (found.is_timestamp() or found.is_date() or found.is_string()):
+        return f"{came} times are needed; write them as 2024-01-31 13:45:00 (UTC)"
+    if kind in TEXTS and (found.is_nested() or found.is_binary()):
+        return f"{came} text is needed; export it as text"
+    return ""
+
+
+def _refuse_number_text(where, counts):
+    if counts["infinite"]:
+        _refuse_infinite(where, counts["infinite"])
+    boolean = counts["boolean"] if _all_yes_no(counts) else 0
+    known = counts["missing"] + boolean + counts["number"] + counts["comma"]
+    if counts["filled"] > known:
+        raise Refused(
+            f"{where}: {schema.say(counts['filled'] - known, 'row')} with text where a number is needed; correct "
+            "them, or leave a cell empty where it is unknown"
+        )
+
+
+def _refuse_infinite(where, n):
+    raise Refused(f"{where}: {schema.say(n, 'infinite value')}; leave a cell empty where it is unknown")
+
+
+def _all_yes_no(counts):
+    return counts["filled"] == counts["missing"] + counts["boolean"] + counts["coded"]
+
+
+def _refuse_rounded(where, counts):
+    n = max(counts.get(key, 0) for key in ("rounded", "empty", "odd"))
+    if n:
+        raise Refused(
+            f"{where}: {schema.say(n, 'id')} rounded, or kept as decimal numbers, so that different units can share "
+            "one; export the column as text"
+        )
+
+
+def _refuse_times(where, counts):
+    dated = counts["filled"] - counts["missing"]
+    cure = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
+    if dated > counts["iso"] + counts["slash"]:
+        other = dated - counts["iso"] - counts["slash"]
+        raise Refused(f"{where}: {schema.say(other, 'row')} without a date or time; {cure}")
+    if counts["slash"] and counts["iso"]:
+        raise Refused(f"{where}: dates in two formats, {counts['slash']:,} of {dated:,} not year first; {cure}")
+    if counts["day_first"] and counts["month_first"]:
+        raise Refused(
+            f"{where}: {schema.say(counts['day_first'], 'date')} with the day first and {counts['month_first']:,} "
+            f"with the month first; {cure}"
+        )
+    if counts["slash"] and not counts["day_first"] and not counts["month_first"]:
+        raise Refused(
+            f"{where}: {schema.say(counts['slash'], 'date')} with two readings, as day or month can stand first; {cure}"
+        )
+
+
+def describe_raw(column, kind, counts) -> list[str]:
+    """Return what was read in a column that a reader may want to know: missing words, yes and no, order of dates."""
+    said = []
+    if kind in (*NUMBERS, "timestamp") and counts.get("missing"):
+        said.append(f"column {column.name}: {schema.say(counts['missing'], 'cell')} such as NA or null read as missing")
+    if kind in NUMBERS and counts.get("boolean"):
+        said.append(f"column {column.name}: yes and no, or true and false, are read as 1 and 0")
+    if counts.get("slash"):
+        order = "day first" if counts["day_first"] else "month first"
+        said.append(f"column {column.name}: dates are read with the {order}, as only that fits all of them")
+    return said
+
+
+def cast(value, kind, counts, *, comma=False):
+    """Return a column as the plan needs it: text, numbers (float64) or times (UTC); what is missing is null.
+
+    Parameters
+    ----------
+    value : Ibis column, as it came and as `refuse_raw` let pass
+    kind : str, the type of `schema.Column`, either already settled
+    counts : dict of str to int
+    comma : bool, whether text has a decimal comma
+    """
+    found = value.type()
+    if kind in TEXTS:
+        return _cast_text(value, counts)
+    if kind == "timestamp":
+        return _cast_time(value, counts).cast("timestamp")
+    if found.is_string():
+        plain = counts["filled"] == counts["number"]
+        return _try_cast(_filled(value), "float64") if plain else _cast_number_text(value, comma)
+    if found.is_boolean():
+        return value.cast("int32").cast("float64")
+    return value.cast("float64")
+
+
+def _cast_text(value, counts):
+    if value.type().is_string():
+        return (_trim(value) == "").ifelse(ibis.null("string"), value) if counts["blank"] else value
+    if value.type().is_floating():
+        known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
+        return (known if counts["odd"] else known.cast("int64")).cast("string")
+    return value.cast("string")
+
+
+def _cast_number_text(value, comma):
+    text = _filled(value)
+    low = text.lower()
+    if comma:
+        text = text.replace(",", ".")
+    number = _try_cast(text.re_search(NUMBER).ifelse(text, ibis.null("string")), "float64")
+    return low.isin(YES).ifelse(1.0, low.isin(NO).ifelse(0.0, number))
+
+
+def _cast_time(value, counts):
+    if not value.type().is_string():
+        return value
+    text = _filled(value)
+    text = text.lower().isin(MISSING).ifelse(ibis.null("string"), text)
+    if counts["slash"]:
+        day, month = (1, 2) if counts["day_first"] else (2, 1)
+        text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
+    return _try_cast(text, "timestamp('UTC')")
+
+
+def _try_cast(text, wanted):
+    """Cast and give null on failure where the engine can; elsewhere the pattern has let only good values pass."""
+    can = text.get_backend().has_operation(ibis.expr.operations.TryCast)
+    return text.try_cast(wanted) if can else text.cast(wanted)
+
+
+def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
+    """Return what to count in a column after it is cast, by name; each is true where a row is of that sort."""
+    counts = {"null": value.isnull()}
+    if kind == "timestamp":
+        counts["dated"] = value.notnull()
+    if kind in NUMBERS:
+        counts |= {"nan": value.isnan(), "infinite": value.isinf()}
+    if kind == "binary":
+        counts["outside"] = ~value.isin([0.0, 1.0]) & ~value.isnan()
+    if kind == "nps":
+        counts["outside"] = ~value.isin([float(i) for i in range(11)]) & ~value.isnan()
+    return counts
+
+
+def refuse_cast(column, kind, before, after, file) -> None:
+    """Refuse a cast column that holds what it must not: infinite values, values off its scale, impossible dates.
+
+    Parameters
+    ----------
+    column : schema.Column
+    kind : str
+    before, after : dict of str to int, counts before and after the cast
+    file : str
+
+    Raises
+    ------
+    Refused: with file, column and count.
+    """
+    where = f"{file}, column {column.name}"
+    if after.get("infinite"):
+        _refuse_infinite(where, after["infinite"])
+    if after.get("outside"):
+        scale = "0 and 1 (or yes and no)" if kind == "binary" else "whole numbers from 0 to 10"
+        raise Refused(
+            f"{where}: {schema.say(after['outside'], 'row')} with another value than {scale}, for {column.use}; "
+            "correct them, or change the plan"
+        )
+    if "iso" in before and after["dated"] < before["filled"] - before["missing"]:
+        lost = before["filled"] - before["missing"] - after["dated"]
+        raise Refused(f"{where}: {schema.say(lost, 'row')} with no day of the calendar or no time of day; correct them")

@@ -1,0 +1,180 @@
+"""Text files: how a CSV is written is found out and said, and every cell arrives as text, or the file is refused."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from helpers import schema
+from helpers.records import Refused
+
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+BLOCK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a text file is written: encoding, byte-order mark, delimiter, column names, whether it has quotes."""
+
+    encoding: str
+    marked: bool
+    delimiter: str
+    header: tuple[str, ...]
+    quoted: bool
+
+    def describe(self) -> str:
+        """Return what was detected, for the reader."""
+        found = [f"{DELIMITERS[self.delimiter]}-separated"]
+        found += ["byte-order mark"] if self.marked else []
+        found += [f"encoding {self.encoding}"] if self.encoding not in ("utf-8", "utf-8-sig") else []
+        return ", ".join(found)
+
+
+def detect_dialect(path) -> Dialect:
+    """Return how a text file (.gz or not) is written, after one pass over its bytes.
+
+    The encoding is that of a byte-order mark, UTF-8 where every byte fits, Windows-1252 otherwise; the delimiter
+    is the one under which most of the first 200 rows have as many cells as the header.
+
+    Raises
+    ------
+    Refused: an empty file, NUL bytes, a damaged .gz, an encoding that is none of these, a header with a name
+    twice (also when the two differ only in case).
+    """
+    encoding, marked, quoted = _scan_bytes(path)
+    with _open_text(path, encoding) as lines:
+        sample = _read_sample(lines, path)
+    if not sample.strip():
+        raise Refused(f"{path.name}: the file is empty; export it again")
+    delimiter = max(DELIMITERS, key=lambda mark: _score(sample, mark))
+    header = _name_columns(next(row for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row))
+    twice = sorted(name for name, n in Counter(name.casefold() for name in header).items() if n > 1)
+    if twice:
+        raise Refused(
+            f"{path.name}: the column name {twice[0]} stands twice (upper and lower case are one); rename one"
+        )
+    return Dialect(encoding, marked, delimiter, header, quoted)
+
+
+def read_batches(path, dialect) -> Iterator[pa.Table]:
+    """Yield the rows of a text file in parts, every column text; an empty cell is null, and nothing else is.
+
+    Raises
+    ------
+    Refused: a row with more or fewer cells than the header, a quote that is never closed: with the line.
+    """
+    if dialect.quoted:
+        _refuse_broken(path, dialect)
+    try:
+        with _open_binary(path) as binary:
+            for number, batch in enumerate(_open_reader(binary, dialect)):
+                part = pa.Table.from_batches([batch.slice(1) if number == 0 else batch])
+                yield part.rename_columns(list(dialect.header))
+    except (pa.ArrowInvalid, UnicodeError):
+        _refuse_broken(path, dialect)
+        raise Refused(f"{path.name}: not readable as {dialect.describe()}; export it again as UTF-8 CSV") from None
+
+
+def _open_reader(binary, dialect):
+    encoding = "utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding
+    names = [f"f{i}" for i in range(len(dialect.header))]
+    return pc.open_csv(
+        binary,
+        read_options=pc.ReadOptions(
+            use_threads=False, block_size=BLOCK, encoding=encoding, autogenerate_column_names=True
+        ),
+        parse_options=pc.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.quoted),
+        convert_options=pc.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+            null_values=[""],
+        ),
+    )
+
+
+def _refuse_broken(path, dialect):
+    """Refuse at the first row that is not well formed; Python's strict reader knows the line, Arrow does not."""
+    with _open_text(path, dialect.encoding) as lines:
+        rows, start = csv.reader(lines, delimiter=dialect.delimiter, strict=True), 1
+        try:
+            for row in rows:
+                if row and len(row) != len(dialect.header):
+                    raise Refused(
+                        f"{path.name}, line {start}: {schema.say(len(row), 'cell')} where the header has "
+                        f"{len(dialect.header)}; quote cells that hold the delimiter, or export the file again"
+                    )
+                start = rows.line_num + 1
+        except csv.Error:
+            raise Refused(
+                f"{path.name}, line {start}: a quote is opened and not closed as it should be; "
+                "close it, or export the file again"
+            ) from None
+
+
+def _scan_bytes(path):
+    """Return encoding, whether a byte-order mark says so, and whether there is any quote."""
+    quoted, encoding, marked, nul = False, "utf-8", False, False
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with _open_binary(path) as binary:
+            for number, chunk in enumerate(iter(lambda: binary.read(BLOCK), b"")):
+                if number == 0:
+                    encoding, marked = next(
+                        ((e, True) for mark, e in MARKS if chunk.startswith(mark)), ("utf-8", False)
+                    )
+                quoted, nul = quoted or b'"' in chunk, nul or b"\0" in chunk
+                encoding = _still(decoder, chunk, encoding)
+    except (OSError, EOFError, zlib.error):
+        raise Refused(f"{path.name}: cannot be unpacked to its end; the file is damaged, copy it again") from None
+    if nul and encoding != "utf-16":
+        raise Refused(f"{path.name}: holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV")
+    return encoding, marked, quoted
+
+
+def _still(decoder, chunk, encoding):
+    if not encoding.startswith("utf-8"):
+        return encoding
+    try:
+        decoder.decode(chunk)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return encoding
+
+
+def _open_binary(path):
+    return gzip.open(path, "rb") if path.name.lower().endswith(".gz") else open(path, "rb")
+
+
+def _open_text(path, encoding):
+    return io.TextIOWrapper(_open_binary(path), encoding=encoding, errors="replace", newline="")
+
+
+def _read_sample(lines, path):
+    try:
+        return "".join(line for _, line in zip(range(200), lines, strict=False))
+    except UnicodeError:
+        raise Refused(f"{path.name}: not readable as text; export it again as UTF-8 CSV") from None
+
+
+def _score(sample, delimiter):
+    """Rank a delimiter: two or more columns, share of rows as long as the header, number of columns."""
+    try:
+        rows = [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row]
+    except csv.Error:
+        return (False, 0.0, 0)
+    return (rows[0] > 1, sum(n == rows[0] for n in rows) / len(rows), rows[0]) if rows else (False, 0.0, 0)
+
+
+def _name_columns(cells):
+    return tuple(" ".join(cell.split()) or f"unnamed_{i + 1}" for i, cell in enumerate(cells))

@@ -1,0 +1,71 @@
+"""Events: one row an event, typed, with the names that the plan reads and the units that nobody assigned."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+
+import ibis
+
+from helpers import schema
+from helpers.records import Refused
+from helpers.sources import engine
+from helpers.sources.shaping import Shaped, shape_table
+
+MANY_NAMES = 10_000
+
+
+def shape_events(backend, raw, design) -> Shaped:
+    """Return the events as `unit`, `event`, `at` (UTC), `value` (null where there is none) and further columns.
+
+    Equal events can be real, so that they are dropped only where an `event_id` says that they are one.
+
+    Raises
+    ------
+    Refused: a column that is absent or does not fit; an event without unit, name or time.
+    """
+    wanted = schema.list_event_columns(design)
+    shaped = shape_table(backend, raw, wanted, name="events", complete={"unit", "event", "at"})
+    table, said = shaped.table, f"{shaped.name}: {schema.say(shaped.rows, 'event')}"
+    if "value" not in table.columns:
+        table = table.mutate(value=ibis.null("float64"))
+    if "event_id" in table.columns:
+        table = table.distinct()
+        dropped = shaped.rows - engine.count_all(table, {"rows": table.count()}, shaped.name)["rows"]
+        said += f", {dropped:,} of them dropped as exact duplicates"
+    return replace(shaped, table=table, messages=(*shaped.messages, said))
+
+
+def list_events(shaped, design) -> tuple[set[str], tuple[str, ...]]:
+    """Return the names of the events that occur, and the sentences on those of the plan that do not.
+
+    Parameters
+    ----------
+    shaped : Shaped, the events
+    design : ExperimentPlan
+
+    Raises
+    ------
+    Refused: an event of the plan that does not occur while one with nearly its name does; more than 10,000 names.
+    """
+    names = shaped.table.select("event").distinct().order_by("event").limit(MANY_NAMES + 1)
+    found = engine.ask(lambda: names.to_pyarrow()["event"].to_pylist(), shaped.name)
+    where, planned = f"{shaped.name}, column event", schema.list_event_names(design)
+    if len(found) > MANY_NAMES:
+        raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
+    free = {name.casefold(): name for name in found if name not in planned}
+    absent = [name for name in planned if name not in found]
+    for name in absent:
+        near = difflib.get_close_matches(name.casefold(), free, 1, cutoff=0.85)
+        if near:
+            raise Refused(
+                f"{where}: no event {schema.cut(name)}, which the plan names; did you mean {schema.cut(free[near[0]])}?"
+            )
+    return set(found), tuple(f"{where}: no event {schema.cut(name)} occurs, which the plan names" for name in absent)
+
+
+def count_unknown_units(shaped, units) -> tuple[str, ...]:
+    """Return the sentence on events of units that were never assigned, if there are any."""
+    strange = shaped.table.anti_join(units, "unit")
+    n = engine.count_all(strange, {"n": strange.count()}, shaped.name)["n"]
+    return (f"{shaped.name}: {schema.say(n, 'event')} of units that were never assigned, not used",) if n else ()

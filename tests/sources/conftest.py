@@ -1,0 +1,53 @@
+"""Small tables for the tests of sources: a plan of one's own and files written cell by cell."""
+
+import pytest
+from sources_samples import FIVE, PLAN
+
+from helpers import plan, sources
+from helpers.records import Refused
+
+
+@pytest.fixture
+def design(tmp_path):
+    """Return a function: the design of a plan given as YAML."""
+
+    def make(text=PLAN, **more):
+        file = tmp_path / "plan.yaml"
+        file.write_text(text + "".join(f"{key}: {value}\n" for key, value in more.items()), encoding="utf-8")
+        return plan.read(str(file)).design
+
+    return make
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a text or bytes to a file of some name and gives its path as text."""
+
+    def make(content, name="units.csv"):
+        file = tmp_path / name
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(file)
+
+    return make
+
+
+@pytest.fixture
+def load(design, write):
+    """Return a function that loads a table given as text, by the small plan."""
+
+    def make(content=FIVE, *, name="units.csv", plan_text=PLAN, **more):
+        return sources.load(design(plan_text), write(content, name), **more)
+
+    return make
+
+
+@pytest.fixture
+def refusal(load):
+    """Return a function that loads a table given as text and gives the message of its refusal."""
+
+    def make(*given, **more):
+        with pytest.raises(Refused) as caught:
+            load(*given, **more)
+        return str(caught.value)
+
+    return make

@@ -1,0 +1,147 @@
+"""How a text file is written is found out and said, and nothing of it is lost or guessed."""
+
+import codecs
+import csv
+import gzip
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from helpers.records import Refused
+from helpers.sources.delimited import Dialect, detect_dialect, read_batches
+
+ROWS = "id,name\n1,Zoë\n2,x\n"
+
+
+def read(path):
+    return [row for part in read_batches(path, detect_dialect(path)) for row in part.to_pylist()]
+
+
+@pytest.fixture
+def file(tmp_path):
+    def make(content, name="u.csv"):
+        (tmp_path / name).write_bytes(content)
+        return tmp_path / name
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (ROWS.encode(), "comma-separated"),
+        (codecs.BOM_UTF8 + ROWS.encode(), "comma-separated, byte-order mark"),
+        (ROWS.encode("utf-16"), "comma-separated, byte-order mark, encoding utf-16"),
+        (ROWS.encode("cp1252"), "comma-separated, encoding cp1252"),
+        (ROWS.replace(",", ";").encode(), "semicolon-separated"),
+        (ROWS.replace(",", "\t").encode(), "tab-separated"),
+        (ROWS.replace(",", "|").encode(), "bar-separated"),
+        (ROWS.replace("\n", "\r\n").encode(), "comma-separated"),
+        (ROWS.replace("\n", "\r").encode(), "comma-separated"),
+    ],
+)
+def test_detect_dialect_finds_encoding_and_delimiter(file, content, said):
+    path = file(content)
+    assert detect_dialect(path).describe() == said
+    assert read(path) == [{"id": "1", "name": "Zoë"}, {"id": "2", "name": "x"}]
+
+
+def test_detect_dialect_reads_gzip(file):
+    assert read(file(gzip.compress(ROWS.encode()), "u.csv.gz"))[0]["name"] == "Zoë"
+
+
+@pytest.mark.parametrize(
+    ("content", "delimiter"),
+    [
+        ("id;size, in seats;v\n1;2,5;a\n2;3,5;b\n", ";"),  # commas in the header and in numbers
+        ('id,"a;b;c;d",v\n1,x,y\n', ","),  # other marks inside quotes
+        ("id,v\n1,a;b;c\n2,a;b;c\n", ","),  # other marks in cells only
+    ],
+)
+def test_detect_dialect_chooses_the_mark_that_fits_all_rows(file, content, delimiter):
+    assert detect_dialect(file(content.encode())).delimiter == delimiter
+
+
+def test_detect_dialect_names_what_has_no_name(file):
+    assert detect_dialect(file(b",  first   name \n0,a\n")).header == ("unnamed_1", "first name")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("u.csv", b"", "u.csv: the file is empty; export it again"),
+        ("u.csv", b"id,v\n1,\x00\n", "u.csv: holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV"),
+        (
+            "u.csv.gz",
+            gzip.compress(ROWS.encode() * 50)[:-9],
+            "u.csv.gz: cannot be unpacked to its end; the file is damaged, copy it again",
+        ),
+        ("u.csv.gz", b"no gzip", "u.csv.gz: cannot be unpacked to its end; the file is damaged, copy it again"),
+        (
+            "u.csv",
+            b"id,v,ID\n1,2,3\n",
+            "u.csv: the column name id stands twice (upper and lower case are one); rename one",
+        ),
+    ],
+)
+def test_detect_dialect_refuses_what_is_no_table(file, name, content, message):
+    with pytest.raises(Refused) as caught:
+        detect_dialect(file(content, name))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "fault"),
+    [
+        ("id,v\n1,a\n2\n", 3, "1 cell"),  # too few
+        ("id,v\n1,a,b\n", 2, "3 cells"),  # too many
+        ('id,v\n1,"a\nb"\n2\n', 4, "1 cell"),  # the line of the file, not the row
+        ('id,v\n1,a\n2,"b\n3,c\n', 3, "a quote"),  # never closed
+        ('id,v\n1,a\n2,"b\n3,"c\n', 3, "a quote"),  # two that close each other
+        ('id,v\n1,a\n2,"b', 3, "a quote"),  # on the last line
+        ('id,v\n1,"a"b\n', 2, "a quote"),  # text after a closing quote
+    ],
+)
+def test_read_batches_refuses_malformed_rows_with_their_line(file, content, line, fault):
+    path = file(content.encode())
+    with pytest.raises(Refused) as caught:
+        list(read_batches(path, Dialect("utf-8", False, ",", ("id", "v"), '"' in content)))
+    assert str(caught.value).startswith(f"u.csv, line {line}: {fault}")
+
+
+def test_read_batches_refuses_bytes_of_no_encoding(file):
+    path = file(b"id,v\n1,\x81\n")  # neither UTF-8 nor Windows-1252
+    with pytest.raises(Refused) as caught:
+        read(path)
+    assert str(caught.value) == (
+        "u.csv: not readable as comma-separated, encoding cp1252; export it again as UTF-8 CSV"
+    )
+
+
+def test_read_batches_keeps_cells_as_written_and_empties_as_null(file):
+    cells = ["007", "NA", "null", "no", "1e5", " x ", '5" wide', ""]
+    path = file(
+        ("id,v\n" + "".join(f"{i},{c}\n" for i, c in enumerate(cells))).replace('5" wide', '"5"" wide"').encode()
+    )
+    assert [row["v"] for row in read(path)] == [*cells[:-1], None]
+
+
+def test_read_batches_takes_many_parts(file):
+    rows = 300_000  # more than one part of 4 MB
+    path = file(("id,v\n" + "".join(f"{i},{'x' * 12}\n" for i in range(rows))).encode())
+    assert sum(part.num_rows for part in read_batches(path, detect_dialect(path))) == rows
+
+
+cell = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=8).filter(str.strip)
+
+
+@given(rows=st.lists(st.tuples(cell, cell), min_size=1, max_size=8), delimiter=st.sampled_from(",;\t|"))
+@settings(derandomize=True, deadline=None, max_examples=60)
+def test_read_batches_returns_what_a_csv_writer_wrote(tmp_path_factory, rows, delimiter):
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([("id", "v"), *rows])
+    path = tmp_path_factory.mktemp("round") / "u.csv"
+    path.write_text(text.getvalue(), encoding="utf-8", newline="")
+    assert [(row["id"], row["v"]) for row in read(path)] == rows

@@ -1,0 +1,157 @@
+"""What a table must hold, by plan."""
+
+import pytest
+
+from helpers import schema
+from helpers.plan import ExperimentPlan
+from helpers.records import Refused
+
+
+def make_design(metrics, **more):
+    variant = {"column": "arm", "control": "a", "treatments": ["b"]}
+    base = {"kind": "experiment", "title": "t", "question": "q", "unit_id": "id", "variant": variant}
+    return ExperimentPlan.model_validate({**base, "metrics": metrics, **more})
+
+
+def types_of(columns):
+    return {c.target: (c.name, c.type, c.needed) for c in columns}
+
+
+def test_list_unit_columns_without_events_needs_a_column_for_every_metric():
+    design = make_design(
+        {
+            "bought": {"kind": "binary"},  # its own name
+            "money": {"kind": "amount", "column": "usd", "event": "paid"},  # the named column wins
+            "nps": {"kind": "nps", "asked": "sent"},  # who was asked may be absent
+            "per": {"kind": "ratio", "numerator": "money", "denominator": "days"},  # money is a metric, days a column
+            "until": {"kind": "time_to_event", "time": "t", "observed": "seen", "horizon_days": 9},
+        },
+        assigned_at="when",
+        cluster="team",
+        segments=["size"],
+        covariates=["size", "age"],  # size is text already, as a segment
+        exposure={"event": "opened"},
+    )
+    assert types_of(schema.list_unit_columns(design)) == {
+        "unit": ("id", "id", True),
+        "variant": ("arm", "label", True),
+        "when": ("when", "timestamp", True),
+        "bought": ("bought", "binary", True),
+        "usd": ("usd", "number", True),
+        "nps": ("nps", "nps", True),
+        "sent": ("sent", "number", False),
+        "t": ("t", "number", True),
+        "seen": ("seen", "binary", True),
+        "days": ("days", "number", True),
+        "opened": ("opened", "number", False),
+        "team": ("team", "text", True),
+        "size": ("size", "text", True),
+        "age": ("age", "either", True),
+    }
+
+
+def test_list_unit_columns_with_events_needs_only_columns_the_plan_names():
+    metrics = {
+        "bought": {"kind": "binary"},  # an event
+        "csat": {"kind": "score", "column": "csat_mean"},  # a column, named
+        "per": {"kind": "ratio", "numerator": "opened", "denominator": "seats"},  # an event over a column
+        "until": {"kind": "time_to_event", "event": "paid", "horizon_days": 9},
+    }
+    design = make_design(metrics, assigned_at="when", exposure={"column": "took"})
+    found = types_of(schema.list_unit_columns(design, events={"opened"}))
+    assert list(found) == ["unit", "variant", "when", "csat_mean", "seats", "took"]
+    assert found["took"] == ("took", "binary", True)
+    assert list(types_of(schema.list_unit_columns(design, events=set())))[4] == "opened"  # no such event: a column
+
+
+def test_list_unit_columns_keeps_a_unit_id_that_is_also_the_cluster():
+    found = schema.list_unit_columns(make_design({"y": {"kind": "count"}}, cluster="id", segments=["arm"]))
+    assert types_of(found)["id"] == ("id", "text", True)
+    assert types_of(found)["arm"] == ("arm", "text", True)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "more", "events", "message"),
+    [
+        # events have times; the time of assignment is needed beside them
+        (
+            {"y": {"kind": "count"}},
+            {},
+            set(),
+            "plan, assigned_at: left out, and events need it; name the column with the time of assignment",
+        ),
+        # a time to event of a unit table stands in two columns
+        (
+            {"y": {"kind": "time_to_event", "time": "t", "horizon_days": 1}},
+            {},
+            None,
+            "plan, metrics.y: without events a time to event needs both time and observed",
+        ),
+        # another column would be taken for the unit
+        (
+            {"y": {"kind": "count"}},
+            {"covariates": ["Unit"]},
+            None,
+            "plan, covariates: the column name Unit is kept for the plan's own unit and variant; rename the column",
+        ),
+    ],
+)
+def test_list_unit_columns_refuses_a_plan_that_no_table_can_meet(metrics, more, events, message):
+    with pytest.raises(Refused) as caught:
+        schema.list_unit_columns(make_design(metrics, **more), events=events)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("metrics", "needed"),
+    [
+        ({"y": {"kind": "count"}}, False),  # numbers of events need no value
+        ({"y": {"kind": "amount"}}, True),  # sums do
+        ({"y": {"kind": "score", "column": "c"}}, False),  # a column of the unit table does not
+    ],
+)
+def test_list_event_columns_needs_values_only_for_sums_and_scores(metrics, needed):
+    found = types_of(schema.list_event_columns(make_design(metrics)))
+    assert found == {
+        "unit": ("id", "id", True),
+        "event": ("event", "text", True),
+        "at": ("at", "timestamp", True),
+        "value": ("value", "number", needed),
+    }
+
+
+def test_list_event_names_holds_every_event_that_the_plan_reads():
+    metrics = {
+        "bought": {"kind": "binary"},
+        "arr": {"kind": "amount", "event": ["payment", "refund"]},
+        "nps": {"kind": "nps", "asked": "sent", "column": "score"},
+        "per": {"kind": "ratio", "numerator": "bought", "denominator": "days"},
+        "until": {"kind": "time_to_event", "event": "payment", "horizon_days": 9},
+    }
+    design = make_design(metrics, exposure={"event": "opened"})
+    assert schema.list_event_names(design) == ("bought", "payment", "refund", "sent", "opened")
+
+
+def test_refuse_missing_names_the_nearest_column_first():
+    columns = [schema.Column("activated", "metric activated", "binary"), schema.Column("x", "y", "text", needed=False)]
+    schema.refuse_missing(columns, ["activated"], file="u.csv")
+    with pytest.raises(Refused) as caught:
+        schema.refuse_missing(columns, ["user_id", "Activatd", "v" * 50], file="u.csv")
+    assert str(caught.value) == (
+        "u.csv: no column activated (for metric activated); it has, nearest first: "
+        f"Activatd, user_id, {'v' * 39}…; correct the plan or the table"
+    )
+
+
+def test_list_nearest_says_how_many_more_there_are():
+    assert schema.list_nearest("b", ["a", "b", "bb"], limit=2) == "b, bb and 1 more"
+
+
+@pytest.mark.parametrize(("n", "text"), [(0, "0 rows"), (1, "1 row"), (1200, "1,200 rows")])
+def test_say_counts_a_noun(n, text):
+    assert schema.say(n, "row") == text
+
+
+@pytest.mark.parametrize(("width", "text"), [(40, "a b"), (2, "a…")])
+def test_cut_keeps_a_label_on_one_short_line(width, text):
+    assert schema.cut("a \n b", width=width) == text
