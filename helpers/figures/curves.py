@@ -1,0 +1,283 @@
+"""Pictures of curves: cumulative incidence with numbers at risk, the always-valid path, and what it would take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from helpers.figures.theme import BAND, INK, MUTED, color_arms, darken, draw, is_narrow, measure_width, place_axes
+from helpers.records import Results
+from helpers.wording import (
+    WITHHELD,
+    Display,
+    Scale,
+    Style,
+    count_decimals,
+    find_noun,
+    join_words,
+    read_scale,
+    show_sentence,
+    style_value,
+    write_count,
+    write_number,
+    write_share,
+)
+
+LEFT, LABELS = 60, 140  # CSS pixels: where curves begin, and the room for their labels
+
+
+def cumulative_incidence(
+    results: Results,
+    curves: pd.DataFrame | None = None,
+    *,
+    metric: str,
+    control: str | None = None,
+    title: str | None = None,
+) -> Display:
+    """Return the share that the event has reached by each day, with bands, and the numbers at risk under it.
+
+    Parameters
+    ----------
+    results : Results
+    curves : DataFrame, one row an arm and day, optional
+        `arm`, `day`, `share` (0 to 1), `ci_low`, `ci_high`, `at_risk`, after small cells are hidden; a missing value
+        breaks the line, a missing count is left blank. The metric's rows of the results table `curves` when left out.
+    metric : str
+    control : str, optional
+        The arm drawn in blue; the estimates' control when left out.
+    title : str, optional
+        Computed from the last day when left out.
+
+    Returns
+    -------
+    Display: one sentence when the effects are withheld or there is no curve.
+    """
+    if curves is None:
+        every = results.tables.get("curves", pd.DataFrame(columns=["metric"]))
+        curves = every[every["metric"] == metric].drop(columns="metric")
+    if results.status == "withheld" or curves.empty:
+        return show_sentence(WITHHELD if results.status == "withheld" else "There is no curve to show.")
+    control = control or next((e.control for e in results.estimates), curves["arm"].iloc[0])
+    scale, arms = read_scale(results, metric), [control, *(a for a in curves["arm"].unique() if a != control)]
+    last = curves.dropna(subset=["share"]).groupby("arm", sort=False).tail(1).set_index("arm")
+    ends = [f"{write_share(last.loc[a, 'share'])} in {a}" for a in arms if a in last.index]
+    found = f"{scale.label[:1].upper()}{scale.label[1:]} by day {last['day'].max():g}: {join_words(ends)}"
+    return draw(
+        lambda figure: _paint_incidence(figure, curves, arms, control),
+        height=360 + 22 * len(arms),
+        title=title or found,
+        subtitle="Share reached by each day since assignment, with 95 % bands; numbers at risk below.",
+        alternative=f"Cumulative incidence of {scale.label} by arm. {found}.",
+        results=results,
+        table=curves,
+        name=f"{metric}_cumulative_incidence",
+    )
+
+
+def _paint_incidence(figure: Figure, curves: pd.DataFrame, arms: Sequence[str], control: str) -> None:
+    axes, colors = place_axes(figure, LEFT, 16, _measure(figure), 270), color_arms(control, list(arms))
+    ends = []
+    for arm in arms:
+        rows = curves[curves["arm"] == arm].sort_values("day")
+        share = {c: rows[c].to_numpy(float) * 100 for c in ("share", "ci_low", "ci_high")}
+        days = rows["day"].to_numpy(float)
+        band = {"step": "post", "color": colors[arm], "alpha": 0.16, "linewidth": 0}
+        axes.fill_between(days, share["ci_low"], share["ci_high"], **band)
+        axes.step(days, share["share"], where="post", color=colors[arm], linewidth=2)
+        known = share["share"][np.isfinite(share["share"])]
+        ends.append((known[-1] if len(known) else 0.0, arm))
+    top = np.nanmax(curves[["share", "ci_high"]].to_numpy(float)) * 100
+    axes.set(xlim=(0, curves["day"].max()), ylim=(0, top * 1.08 or 1))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g} %"))
+    axes.set_xlabel("days since assignment")
+    axes.grid(axis="y")
+    _label_ends(axes, ends, colors, lambda v: f"{v:.1f} %")
+    _write_at_risk(figure, axes, curves, arms, colors)
+
+
+def _measure(figure: Figure) -> float:
+    return measure_width(figure) - LEFT - LABELS
+
+
+def _label_ends(axes: Axes, ends, colors, write) -> None:
+    """Write each curve's last value and name beside its end, apart by at least a line."""
+    low, high = axes.get_ylim()
+    gap, last = (high - low) * 0.075, -np.inf
+    for value, name in sorted(ends):
+        last = max(value, last + gap)
+        told = f"{write(value)}  {name[:16]}"
+        style = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
+        axes.annotate(told, (axes.get_xlim()[1], last), color=darken(colors[name]), weight="bold", **style)
+
+
+def _write_at_risk(figure, axes, curves, arms, colors) -> None:
+    days = sorted(curves["day"].unique())
+    chosen = days[:: max(1, len(days) // (3 if is_narrow(figure) else 6))]
+    wide, high = (size * 100 for size in figure.get_size_inches())
+    figure.text(LEFT / wide, 1 - 342 / high, "At risk", color=MUTED, fontsize=8.6, va="center")
+    for line, arm in enumerate(arms):
+        counts = curves[curves["arm"] == arm].set_index("day")["at_risk"]
+        level = 1 - (364 + 22 * line) / high
+        style = {"color": darken(colors[arm]), "fontsize": 8.6, "va": "center"}
+        figure.text((LEFT + _measure(figure) + 28) / wide, level, arm[:18], **style)
+        for day in chosen:
+            n = counts.get(day)
+            place = (LEFT + _measure(figure) * day / axes.get_xlim()[1]) / wide
+            text = "" if n is None or pd.isna(n) else write_count(n)
+            side = "left" if day == 0 else "center"
+            figure.text(place, level, text, ha=side, **style)
+
+
+def looking_path(results: Results, path: pd.DataFrame, *, metric: str, title: str | None = None) -> Display:
+    """Return how the always-valid interval narrows over calendar time, with the fixed interval at its end.
+
+    Parameters
+    ----------
+    results : Results
+    path : DataFrame, one row a day
+        `day` (date or number), `n`, `estimate`, `ci_low`, `ci_high` (always-valid), and in its last row
+        `fixed_low`, `fixed_high` (may be missing).
+    metric : str
+    title : str, optional
+        Computed when left out: from which day on the interval leaves out no difference.
+
+    Returns
+    -------
+    Display: one sentence when the effects are withheld or there is no path.
+    """
+    if results.status == "withheld" or path.empty:
+        return show_sentence(WITHHELD if results.status == "withheld" else "There is no path to show.")
+    scale = read_scale(results, metric)
+    style = Style(100, "", " points", True) if scale.kind == "binary" else style_value(scale)
+    clear = path[(path["ci_low"] > 0) | (path["ci_high"] < 0)]
+    when = f"clear from {_day(clear['day'].iloc[0])} on" if len(clear) else "no look has been clear"
+    last, label = path.iloc[-1], f"{scale.label[:1].upper()}{scale.label[1:]}"
+    decimals = count_decimals(last["ci_low"], last["ci_high"], factor=style.factor)
+    ends = [write_number(last[c], style, decimals=decimals) for c in ("estimate", "ci_low", "ci_high")]
+    return draw(
+        lambda figure: _paint_path(figure, path, style, ends[0]),
+        height=330,
+        title=title or f"{label}: however often one looks, {when}",
+        subtitle="Difference over calendar time. Band: always-valid interval. Bar at the end: fixed interval.",
+        alternative=f"Always-valid path of {scale.label}: {ends[0]} at the end, from {ends[1]} to {ends[2]}; {when}.",
+        results=results,
+        table=path,
+        name=f"{metric}_looking_path",
+    )
+
+
+def _day(day) -> str:
+    return f"{day:%-d %B %Y}" if hasattr(day, "strftime") else f"day {day:g}"
+
+
+def _paint_path(figure: Figure, path: pd.DataFrame, style: Style, end: str) -> None:
+    axes = place_axes(figure, LEFT, 30, measure_width(figure) - LEFT - 90, 250)
+    low, middle, high = (path[c].to_numpy(float) * style.factor for c in ("ci_low", "estimate", "ci_high"))
+    axes.fill_between(path["day"], low, high, color="#dfe4ea", linewidth=0)
+    axes.plot(path["day"], low, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
+    axes.plot(path["day"], high, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
+    axes.plot(path["day"], middle, color=INK, linewidth=2)
+    axes.axhline(0, color=INK, linewidth=0.8)
+    last = path.iloc[-1]
+    if {"fixed_low", "fixed_high"} <= set(path.columns) and pd.notna(last["fixed_low"]):
+        ends = np.array([last["fixed_low"], last["fixed_high"]], float) * style.factor
+        axes.plot([last["day"]] * 2, ends, color=INK, linewidth=5, solid_capstyle="butt", clip_on=False)
+    reach = np.nanquantile(np.abs(np.concatenate([low, high])), 0.9) * 1.1
+    axes.set(ylim=(max(-reach, np.nanmin(low)), min(reach, np.nanmax(high))), xlim=(path["day"].iloc[0], last["day"]))
+    style_text = {"xytext": (10, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
+    axes.annotate(end, (last["day"], middle[-1]), weight="bold", **style_text)
+    axes.set_title(style.suffix.strip() or style.prefix, loc="left", fontsize=8.6, color=MUTED)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+,g}" if v else "0"))
+    axes.grid(axis="y")
+    _space_days(axes, path["day"], 2 if is_narrow(figure) else 5)
+
+
+def _space_days(axes: Axes, days: pd.Series, count: int) -> None:
+    chosen = days.iloc[:: max(1, len(days) // count)]
+    written = [f"{d:%-d %b}" if hasattr(d, "strftime") else f"{d:g}" for d in chosen]
+    axes.set_xticks(list(chosen), written)
+    if not hasattr(days.iloc[0], "strftime"):
+        axes.set_xlabel("days since the first assignment")
+
+
+def sample_size(
+    results: Results, sizes: pd.DataFrame, *, metric: str, planned: int | None = None, title: str | None = None
+) -> Display:
+    """Return how many units it would take to see a difference, one curve a baseline.
+
+    Parameters
+    ----------
+    results : Results
+    sizes : DataFrame, one row a baseline and difference
+        `baseline` (in the metric's unit), `difference` (above 0, likewise), `units` (in all arms together).
+    metric : str
+    planned : int, optional
+        Units planned or at hand, drawn as a line.
+    title : str, optional
+        Computed when left out.
+
+    Returns
+    -------
+    Display
+    """
+    if sizes.empty:
+        return show_sentence("There is no sample size to show.")
+    scale = read_scale(results, metric)
+    value = style_value(scale)
+    middle = sizes.iloc[(sizes["difference"] - sizes["difference"].median()).abs().argsort().iloc[:1]].iloc[0]
+    told = write_number(middle["difference"], _gap(scale))
+    found = f"To see a difference of {told} from {write_number(middle['baseline'], value)} takes "
+    found += f"{write_count(middle['units'])} {find_noun(results)} in all"
+    return draw(
+        lambda figure: _paint_sizes(figure, sizes, scale, planned),
+        height=370,
+        title=title or found,
+        subtitle="Units in all arms together, 80 % power unless said otherwise; one line a control value.",
+        alternative=f"Units needed by difference, log scale. {found}.",
+        results=results,
+        table=sizes,
+        name=f"{metric}_sample_size",
+    )
+
+
+def _gap(scale: Scale) -> Style:
+    value = style_value(scale)
+    return Style(value.factor, value.prefix, " points" if value.suffix == " %" else value.suffix)
+
+
+def _paint_sizes(figure: Figure, sizes: pd.DataFrame, scale: Scale, planned: int | None) -> None:
+    axes = place_axes(figure, LEFT, 30, measure_width(figure) - LEFT - 96, 280)
+    gap, value = _gap(scale), style_value(scale)
+    baselines = sorted(sizes["baseline"].unique())
+    shades = [str(0.1 + 0.5 * k / max(1, len(baselines) - 1)) for k in range(len(baselines))]
+    axes.set_yscale("log")
+    ends = []
+    for baseline, shade in zip(baselines, shades, strict=True):
+        rows = sizes[sizes["baseline"] == baseline].sort_values("difference")
+        axes.plot(rows["difference"] * gap.factor, rows["units"], color=shade, linewidth=2)
+        ends.append((rows["units"].iloc[-1], rows["difference"].iloc[-1] * gap.factor, write_number(baseline, value)))
+    _label_logs(axes, ends)
+    if planned:
+        axes.axhline(planned, color=INK, linewidth=0.9, linestyle=(0, (3, 3)))
+        told = {"xytext": (0, 4), "textcoords": "offset points", "ha": "right"}
+        axes.annotate(f"planned {write_count(planned)}", (sizes["difference"].max() * gap.factor, planned), **told)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    axes.set_xlabel(f"difference to see{', ' + gap.suffix.strip() if gap.suffix else ''}")
+    axes.set_title("units in all", loc="left", fontsize=8.6, color=MUTED)
+    axes.grid(axis="y", color=BAND)
+
+
+def _label_logs(axes: Axes, ends) -> None:
+    low, high = np.log10(axes.get_ylim())
+    last = -np.inf
+    for units, place, name in sorted(ends):
+        last = max(np.log10(units), last + (high - low) * 0.06)
+        style = {"xytext": (8, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
+        axes.annotate(f"from {name}", (place, 10**last), **style)

@@ -1,0 +1,97 @@
+"""The picture of money: what sampling, assumptions, and both together leave open, on one scale that starts at zero."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from helpers.figures.theme import BAND, INK, MUTED, draw, is_narrow, measure_width, place_axes, shorten, write_at
+from helpers.records import Results
+from helpers.wording import WITHHELD, Display, Style, count_decimals, show_sentence, write_number
+from helpers.wording.numbers import CURRENCIES
+
+ROW, STACKED, LEFT, RIGHT = 62, 84, 310, 660  # CSS pixels
+
+
+def money(
+    results: Results, rows: pd.DataFrame | None = None, *, currency: str | None = None, title: str | None = None
+) -> Display:
+    """Return what an effect is worth: three rows, from sampling alone, assumptions alone, and both.
+
+    Parameters
+    ----------
+    results : Results
+    rows : DataFrame, one row a source of doubt, optional
+        `row` (its name), `note` (what is held fixed), `central`, `low`, `high` in the currency; the last one is the
+        scenario that combines both. The results table `money` when left out.
+    currency : str, optional
+        Prefix of every figure; read from the rows' `unit` ("USD a year") when left out.
+    title : str, optional
+        Computed from the last row when left out.
+
+    Returns
+    -------
+    Display: one sentence when the effects are withheld, there is no row, or an amount is unknown.
+    """
+    rows = results.tables.get("money", pd.DataFrame()) if rows is None else rows
+    if results.status == "withheld" or rows.empty:
+        return show_sentence(WITHHELD if results.status == "withheld" else "There is no amount to show.")
+    if rows[["low", "central", "high"]].isna().to_numpy().any():
+        return show_sentence("The amount cannot be estimated: the effect has no finite interval.")
+    currency = _read_currency(rows) if currency is None else currency
+    digits = [count_decimals(low, high) for low, high in zip(rows["low"], rows["high"], strict=True)]
+    decimals = max((d for d in digits if d is not None), default=0)
+    told = [_tell(row, Style(1, currency, "", True), decimals) for row in rows.itertuples()]
+    last = rows.iloc[-1]
+    decided = "more is gained than lost" if last["low"] > 0 else "more is lost than gained" if last["high"] < 0 else ""
+    found = f"{told[-1][0]} at central assumptions; {decided or 'the sign is open'} once both doubts count"
+    return draw(
+        lambda figure: _paint_money(figure, rows, told, currency),
+        height=20 + ROW * len(rows) + 34,
+        narrow_height=20 + STACKED * len(rows) + 34,
+        title=title or found,
+        subtitle="Dots: central assumptions. Lines: what each doubt leaves open; the last row is a scenario.",
+        alternative=" ".join(f"{name}: {e} {b}." for name, (e, b) in zip(rows["row"], told, strict=True)),
+        results=results,
+        table=rows,
+        name=f"{results.study}_money",
+    )
+
+
+def _read_currency(rows: pd.DataFrame) -> str:
+    unit = str(rows["unit"].iloc[0]).split()[0] if "unit" in rows else "USD"
+    return CURRENCIES.get(unit, f"{unit} ")
+
+
+def _tell(row, style: Style, decimals: int) -> tuple[str, str]:
+    ends = [write_number(v, style, decimals=decimals) for v in (row.central, row.low, row.high)]
+    return ends[0], f"[{ends[1]}, {ends[2]}]"
+
+
+def _paint_money(figure: Figure, rows: pd.DataFrame, told, currency: str) -> None:
+    narrow = is_narrow(figure)
+    left, right, high_row = (6, measure_width(figure) - 6, STACKED) if narrow else (LEFT, RIGHT, ROW)
+    axes = place_axes(figure, left, 20, right - left, high_row * len(rows))
+    low, high = min(0, rows["low"].min()), max(0, rows["high"].max())
+    pad = (high - low or 1) * 0.06
+    axes.set(xlim=(low - pad, high + pad), ylim=(len(rows), 0), yticks=[])
+    for place, row in enumerate(rows.itertuples()):
+        both = place == len(rows) - 1
+        middle = place + (0.74 if narrow else 0.5)
+        if both:
+            axes.axhspan(place, place + 1, color=BAND, linewidth=0)
+        axes.plot((row.low, row.high), (middle, middle), color=INK, linewidth=4 if both else 2.2)
+        axes.plot(row.central, middle, "o", color=INK, markersize=8, markeredgecolor="white", markeredgewidth=1.2)
+        axes.plot((0, 0), (place + (0.55 if narrow else 0), place + 1), color=INK, linewidth=0.8)
+        _write_row(figure, row, told[place], 20 + high_row * (place + (0.3 if narrow else 0.5)))
+    axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v, Style(1, currency), decimals=0)))
+
+
+def _write_row(figure: Figure, row, told: tuple[str, str], middle: float) -> None:
+    write_at(figure, 0, middle - 9, shorten(row.row, 42), weight="bold")
+    write_at(figure, 0, middle + 10, shorten(row.note, 50), color=MUTED, size=8.4)
+    right = measure_width(figure) - 160 if is_narrow(figure) else RIGHT + 20
+    write_at(figure, right, middle - 9, told[0], weight="bold")
+    write_at(figure, right, middle + 10, told[1], color=MUTED, size=8.4)

@@ -1,0 +1,106 @@
+"""Rows of a forest and the scales they share: neighbours of one unit share an axis, and all axes share their zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers.records import Estimate
+from helpers.wording import Scale, find_margin, is_lift, is_ratio, style_effect
+
+DISPARATE = 8.0  # sizes further apart than this do not share a scale
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a forest: the effect, how its metric is read, its name and note, and what stands under its text."""
+
+    effect: Estimate
+    scale: Scale
+    name: str
+    note: str = ""
+    below: str = ""
+    thin: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows under one heading."""
+
+    heading: str
+    rows: tuple[Row, ...]
+
+
+def list_runs(blocks: Sequence[Block]) -> list[tuple[str, tuple, list[Row]]]:
+    """List the runs of neighbours that share a scale: heading of the block that one opens, scale's key, rows."""
+    sizes: dict[tuple, float] = {}
+    for row in (row for block in blocks for row in block.rows):
+        sizes[_name_scale(row)] = max(sizes.get(_name_scale(row), 0.0), _extent(row))
+    runs: list[tuple[str, tuple, list[Row]]] = []
+    for block in blocks:
+        for place, row in enumerate(block.rows):
+            key = _key(row, sizes[_name_scale(row)])
+            if place and runs[-1][1] == key:
+                runs[-1][2].append(row)
+            else:
+                runs.append((block.heading if place == 0 else "", key, [row]))
+    return runs
+
+
+def _name_scale(row: Row) -> tuple:
+    return row.effect.metric, is_lift(row.effect), is_ratio(row.effect)
+
+
+def _key(row: Row, size: float) -> tuple:
+    """What rows must have in common to share a scale: unit and size; for plain numbers the metric too."""
+    e, style = row.effect, style_effect(row.effect, row.scale)
+    shared = is_lift(e) or is_ratio(e) or style.prefix or style.suffix in (" points", " days")
+    order = math.floor(math.log(size, DISPARATE)) if size > 0 else 0
+    return is_ratio(e), style.prefix, style.suffix, "" if shared else e.metric, order
+
+
+def _values(row: Row) -> list[float]:
+    e = row.effect
+    pieces = [end for piece in e.ci_set for end in piece if end is not None] if e.ci_set else [e.ci_low, e.ci_high]
+    margin = find_margin(e, row.scale)
+    band = [] if margin is None else [-margin, margin] if row.scale.role != "guardrail" else [find_harm(row) * margin]
+    found = [v for v in (*pieces, e.estimate) if math.isfinite(v) and not (is_ratio(e) and v <= 0)]
+    return [place_value(v, row) for v in found] + band
+
+
+def place_value(value: float, row: Row) -> float:
+    """Where a value stands on the axis: ratios on a log scale, so that no effect is 0 for every row."""
+    if not is_ratio(row.effect):
+        return value
+    return math.log(value) if value > 0 else -math.inf
+
+
+def find_harm(row: Row) -> int:
+    return 1 if row.scale.better == "lower" else -1
+
+
+def _extent(row: Row) -> float:
+    return max((abs(v) for v in _values(row)), default=0.0)
+
+
+def find_ends(runs) -> dict[tuple, tuple[float, float]]:
+    ends: dict[tuple, tuple[float, float]] = {}
+    for _, key, run in runs:
+        low, high = ends.get(key, (0.0, 0.0))
+        found = [value for row in run for value in _values(row)]
+        ends[key] = (min([low, *found]), max([high, *found]))
+    return {key: (low, high) if high > low else (-1.0, 1.0) for key, (low, high) in ends.items()}
+
+
+def share_zero(ends) -> float:
+    """Where along the plot the common zero stands, so that the scales waste least width together."""
+    grid, ends = np.linspace(0.12, 0.88, 39), list(ends)
+    waste = [sum(math.log(widen(low, high, share) / (high - low)) for low, high in ends) for share in grid]
+    return float(grid[int(np.argmin(waste))])
+
+
+def widen(low, high, share) -> float:
+    return max(-low / share, high / (1 - share))

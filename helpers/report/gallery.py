@@ -1,0 +1,118 @@
+"""The page of findings, reports/index.html: a card a run, with its answer and key figure, without script."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import pandas as pd
+
+from helpers.records import DataInfo, Estimate, Results
+from helpers.report.page import POLICY, TEMPLATES, drop_schemes, read_css
+from helpers.tables.masthead import BOXES, key_estimates
+from helpers.wording import KINDS, draw_interval, is_ratio, mark_verdict, read_scale, write_effect, write_interval
+
+FIRST = "evidence_review"
+NUMBERS = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
+FAILED = "The last run failed; what stands here is older, or nothing."
+
+
+def render(cards: Sequence[Mapping[str, Any]]) -> str:
+    """Return the gallery's HTML: the evidence review first, then the runs in the order given.
+
+    Parameters
+    ----------
+    cards : sequence of mapping
+        `name`, `title`, `question`, `status`, `answer` (sentences), `data` (as in results.json, and `as_of` where
+        known), `estimates` and `claims` (as in results.json), `metrics` (rows of the results table, optional), `href`
+        (relative address of the report, or None), `failed` (bool), `study` (optional).
+
+    Returns
+    -------
+    str: one file that loads nothing.
+    """
+    from jinja2 import Environment, FileSystemLoader
+    from markupsafe import Markup
+
+    ordered = sorted(cards, key=lambda c: FIRST not in (c.get("study"), c.get("name")))
+    told = [_card(card) for card in ordered]
+    page = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("gallery.html.j2")
+    body = page.render(cards=told, css=Markup(read_css()), policy=Markup(POLICY), summary=_summarise(cards))
+    return drop_schemes(body)
+
+
+def _summarise(cards) -> str:
+    kinds = [card.get("data", {}).get("kind") for card in cards if not card.get("failed")]
+    counted = [f"{kinds.count(k)} on {words}" for k, words in _PLURALS.items() if kinds.count(k)]
+    failed = sum(bool(card.get("failed")) for card in cards)
+    counted += [f"{failed} failed"] if failed else []
+    told = f"{len(cards)} {'report' if len(cards) == 1 else 'reports'}"
+    return f"{told}{': ' + ', '.join(counted) if counted else ''}. Each opens as one file that loads nothing."
+
+
+_PLURALS = {
+    "simulated": "simulated data, which test the methods and are no evidence",
+    "public": "public data",
+    "yours": "your own data",
+}
+
+
+def _card(card: Mapping[str, Any]) -> dict[str, Any]:
+    failed, status, data = bool(card.get("failed")), card.get("status", ""), card.get("data") or {}
+    answer = card.get("answer") or []
+    return {
+        "kind": KINDS.get(data.get("kind"), data.get("kind") or "No data yet"),
+        "question": card.get("question") or card.get("title") or card.get("name", ""),
+        "href": card.get("href"),
+        "state": "failed" if failed else status if status in BOXES else "",
+        "box": FAILED if failed else BOXES.get(status, ""),
+        "answer": _first_sentence(answer),
+        "under": _under(card, data),
+        "figure": _figure(card),
+    }
+
+
+def _first_sentence(answer: Sequence[str]) -> str:
+    """The first sentence of the answer, and the next where the first only says that the data are simulated."""
+    return " ".join(answer[: 2 if answer and "simulated" in answer[0].lower() else 1])
+
+
+def _under(card, data) -> str:
+    claims = [c["id"] for c in card.get("claims") or []]
+    parts = [
+        card.get("title") or card.get("name", ""),
+        data.get("note") or data.get("source") or "",
+        f"data to {data['as_of']}" if data.get("as_of") else "",
+        f"bears on published {'claim' if len(claims) == 1 else 'claims'} {', '.join(claims)}" if claims else "",
+    ]
+    return ". ".join(part[:1].upper() + part[1:] for part in (p.rstrip(". ") for p in parts if p)) + "."
+
+
+def _figure(card) -> dict[str, Any] | None:
+    from markupsafe import Markup
+
+    results = _read(card)
+    chosen = [e for e in key_estimates(results) if math.isfinite(e.estimate)]
+    if not chosen or card.get("failed"):
+        return None
+    e, scale = chosen[0], read_scale(results, chosen[0].metric)
+    return {
+        "name": scale.label,
+        "effect": write_effect(e, scale),
+        "picture": Markup(draw_interval(e, null=1.0 if is_ratio(e) else 0.0, width=220)),
+        "interval": write_interval(e, scale),
+        "verdict": Markup(mark_verdict(e.verdict)),
+    }
+
+
+def _read(card) -> Results:
+    """The card's estimates as records again: null is nan where a number is meant."""
+    known = {f.name for f in fields(Estimate)}
+    rows = [{k: v for k, v in row.items() if k in known} for row in card.get("estimates") or []]
+    found = [Estimate(**{k: math.nan if v is None and k in NUMBERS else v for k, v in row.items()}) for row in rows]
+    metrics = pd.DataFrame(card.get("metrics") or [], dtype=object)
+    data = DataInfo("", "", "", None, 0, 0)
+    tables = {} if metrics.empty else {"metrics": metrics}
+    return Results("", "", "", card.get("status", ""), data, {}, estimates=tuple(found), tables=tables)

@@ -1,0 +1,153 @@
+"""What this experiment could see, what a worthwhile effect needs, how take-up went, and tests without an effect."""
+
+from __future__ import annotations
+
+from helpers.records import Results, to_frame
+from helpers.tables.show import show
+from helpers.wording import (
+    WITHHELD,
+    Display,
+    Style,
+    read_scale,
+    show_sentence,
+    style_value,
+    write_count,
+    write_number,
+    write_p,
+    write_share,
+)
+
+
+def requirements(results: Results) -> Display:
+    """Return the smallest effect that the units at hand find, and the units that a worthwhile effect needs."""
+    frame = results.tables.get("requirements")
+    if results.status == "withheld" or frame is None or frame.empty:
+        return show_sentence(WITHHELD if results.status == "withheld" else "No metric has enough units to say.")
+    rows = frame.assign(
+        metric=[read_scale(results, m).label for m in frame["metric"]],
+        **{c: [_write(results, m, v) for m, v in zip(frame["metric"], frame[c], strict=True)] for c in AMOUNTS},
+    )
+    several = frame["comparison"].nunique() > 1
+    columns = ["metric", *(["comparison"] if several else []), "control_value", "n", *AMOUNTS[1:], "n_for_worthwhile"]
+    return show(
+        rows[columns],
+        caption=f"What could be seen with {write_share(frame['power'].iloc[0], decimals=0)} power, one row a metric",
+        name=f"{results.study}_requirements",
+        headers={
+            "metric": "Metric", "comparison": "Comparison", "control_value": "Control", "n": "Units at hand",
+            "mde_absolute": "Smallest effect found", "worthwhile": "Worthwhile effect or margin",
+            "n_for_worthwhile": "Units it needs",
+        },
+        formats={"n": write_count, "n_for_worthwhile": _count_or_blank},
+        download=frame,
+    )  # fmt: skip
+
+
+AMOUNTS = ("control_value", "mde_absolute", "worthwhile")
+
+
+def sample_sizes(results: Results) -> Display:
+    """Return how many units find a difference of two shares: one row a baseline, one column a difference."""
+    frame = results.tables.get("sample_sizes")
+    if frame is None or frame.empty:
+        return show_sentence("No sample size was asked for.")
+    wide = frame.pivot(index="baseline", columns="difference", values="units").reset_index()
+    points = {c: write_number(c, Style(100, "", " points", True)) for c in wide.columns[1:]}
+    return show(
+        wide,
+        caption="Units in both arms together that find the difference in four experiments of five, one row a baseline",
+        name=f"{results.study}_sample_sizes",
+        headers={"baseline": "Share in control", **points},
+        formats={"baseline": lambda share: write_share(share, decimals=0), **dict.fromkeys(points, _count_or_blank)},
+        download=frame,
+    )
+
+
+def assumptions(results: Results) -> Display:
+    """Return every assumption behind the money, low, central and high, one row each."""
+    frame = results.tables.get("assumptions")
+    if results.status == "withheld" or frame is None or frame.empty:
+        return show_sentence(
+            WITHHELD if results.status == "withheld" else "No money is reckoned, so nothing is assumed."
+        )
+    return show(
+        frame,
+        caption="What is assumed about money, one row an assumption",
+        name=f"{results.study}_assumptions",
+        headers={"assumption": "Assumption", "low": "Low", "central": "Central", "high": "High", "unit": "Unit"},
+        formats=dict.fromkeys(("low", "central", "high"), _plain),
+    )
+
+
+def uptake(results: Results) -> Display:
+    """Return how the offer moved take-up, and how strong hidden keenness must be to explain the association."""
+    frame = results.tables.get("uptake")
+    if results.status == "withheld" or frame is None or frame.empty:
+        return show_sentence(WITHHELD if results.status == "withheld" else "The plan names no exposure with a share.")
+    rows = frame.assign(metric=[read_scale(results, m).label for m in frame["metric"]])
+    return show(
+        rows[["metric", "take_up_control", "take_up_treatment", "first_stage_f", *RATIOS]],
+        caption=(
+            "Take-up by arm and its first-stage F; the ratio of users to non-users, and the E-value: how strongly "
+            "a hidden cause must go with both use and outcome to explain that ratio, and its limit, away"
+        ),
+        name=f"{results.study}_uptake",
+        headers={
+            "metric": "Metric", "take_up_control": "Take-up in control", "take_up_treatment": "Take-up in treatment",
+            "first_stage_f": "First-stage F", "risk_ratio": "Users to non-users", "e_value": "E-value",
+            "e_value_limit": "E-value of limit",
+        },
+        formats={
+            "take_up_control": write_share, "take_up_treatment": write_share,
+            "first_stage_f": lambda f: write_number(f, decimals=0), **dict.fromkeys(RATIOS, _times),
+        },
+        download=frame,
+    )  # fmt: skip
+
+
+RATIOS = ("risk_ratio", "e_value", "e_value_limit")
+
+
+def tests(results: Results) -> Display:
+    """Return the tests that have no single effect beside them: trend, interaction, log-rank."""
+    if results.status == "withheld" or not results.tests:
+        return show_sentence(WITHHELD if results.status == "withheld" else "No test of differences was asked for.")
+    frame = to_frame(results.tests)
+    rows = frame.assign(
+        metric=[read_scale(results, m).label for m in frame["metric"]], comparison=frame["id"].map(_against)
+    )
+    several = rows["comparison"].nunique() > 1
+    return show(
+        rows[["metric", *(["comparison"] if several else []), "name", "statistic", "p_value"]],
+        caption="Does the effect differ by week or segment, do times differ? One row a test, unadjusted",
+        name=f"{results.study}_tests",
+        headers={
+            "metric": "Metric",
+            "comparison": "Comparison",
+            "name": "Test",
+            "statistic": "Statistic",
+            "p_value": "p",
+        },
+        formats={"statistic": lambda x: write_number(x, decimals=2), "p_value": write_p},
+        download=frame,
+    )
+
+
+def _against(test_id: str) -> str:
+    return test_id.split(":")[1]
+
+
+def _write(results, metric, value):
+    return "" if value != value else write_number(value, style_value(read_scale(results, metric)))
+
+
+def _plain(number):
+    return "" if number != number else f"{number:,g}"
+
+
+def _count_or_blank(count):
+    return "" if count != count else write_count(count)
+
+
+def _times(ratio):
+    return "" if ratio != ratio else write_number(ratio, Style(1, "", " times"), decimals=2)

@@ -1,0 +1,194 @@
+"""The answer in two to four sentences, and what it cannot show: computed from the results, never typed."""
+
+from __future__ import annotations
+
+from helpers.plan import ExperimentPlan
+from helpers.records import Estimate, Results
+from helpers.wording.numbers import style_effect, write_count, write_effect, write_interval, write_number, write_value
+from helpers.wording.scales import find_margin, find_noun, list_metrics, read_scale
+
+SIMULATED = "These data are simulated: the effect was planted, so finding it tests the method and is no evidence."
+VERDICTS = {
+    "clear benefit": "By the plan's rule this is a clear benefit",
+    "clear harm": "By the plan's rule this is a clear harm",
+    "clear difference": "By the plan's rule this is a clear difference",
+    "no clear difference": "No clear difference: anything {interval} fits",
+    "no worthwhile difference": "Any difference is smaller than the {margin} that the plan calls worthwhile",
+    "not inferior": "It is not worse by more than the {margin} that the plan tolerates",
+    "inferior": "It is worse by more than the {margin} that the plan tolerates",
+    "non-inferiority not shown": "A worsening beyond the {margin} that the plan tolerates is not ruled out",
+    "not estimable": "It cannot be estimated: {reason}",
+}
+
+
+def explain(results: Results, design: ExperimentPlan) -> Results:
+    """Return results with the planned metrics as a table, the answer and its limits in sentences.
+
+    Parameters
+    ----------
+    results : Results
+        After small cells are hidden: sentences name only what may be seen.
+    design : ExperimentPlan
+
+    Returns
+    -------
+    Results
+    """
+    named = results.but(tables={"metrics": list_metrics(design), **results.tables})
+    return named.but(answer=write_answer(named), limits=write_limits(named, design))
+
+
+def write_answer(results: Results) -> tuple[str, ...]:
+    """Return the answer: data kind where simulated, status, each primary effect, what the guardrails say.
+
+    Parameters
+    ----------
+    results : Results
+        A withheld result carries its reason as its answer.
+
+    Returns
+    -------
+    tuple of str, one sentence group each
+    """
+    opening = [SIMULATED] if results.data.kind == "simulated" else []
+    if results.status == "withheld":
+        return (*opening, *results.answer)
+    headlines = [*results.headline(role="primary")[:2], *_notable(results)]
+    sentences = [describe_effect(e, results) for e in headlines[:2]]
+    more = (*_illusion(results), *_guardrails(results), *_untested(results))
+    return (*opening, *_status(results), *sentences, *more)
+
+
+def describe_effect(estimate: Estimate, results: Results) -> str:
+    """Return one effect as a sentence with both arms' values, the interval, n and the verdict.
+
+    Parameters
+    ----------
+    estimate : Estimate
+    results : Results
+        For the metric's unit and the unit of analysis.
+
+    Returns
+    -------
+    str
+    """
+    scale = read_scale(results, estimate.metric)
+    label = f"{scale.label[:1].upper()}{scale.label[1:]}"
+    if estimate.verdict == "not estimable":
+        return f"{label}, {estimate.comparison}: {_verdict(estimate, scale)}."
+    n = write_count(estimate.n_control + estimate.n_treatment)
+    values = [write_value(v, scale, beside=estimate) for v in (estimate.treatment_value, estimate.control_value)]
+    told = "" if estimate.verdict == "no clear difference" else f", {write_interval(estimate, scale)}"
+    found = (
+        f"{label}: {values[0]} with {estimate.treatment}, {values[1]} with {estimate.control}; "
+        f"{write_effect(estimate, scale)}{told} ({n} {find_noun(results)})."
+    )
+    return f"{found} {_verdict(estimate, scale)}{_surprise(estimate)}."
+
+
+def write_limits(results: Results, design: ExperimentPlan) -> tuple[str, ...]:
+    """Return what the answer cannot show, two to four sentences, the weightiest first.
+
+    Parameters
+    ----------
+    results : Results
+    design : ExperimentPlan
+
+    Returns
+    -------
+    tuple of str
+    """
+    found = [_kind_limit(results), _missing_limit(results), _offer_limit(design), _horizon_limit(design)]
+    exploratory = "Weeks and segments are exploratory: they suggest the next experiment and decide nothing."
+    splits = [exploratory] if design.segments or design.assigned_at else []
+    return tuple([limit for limit in found if limit] + splits)[:4]
+
+
+def _notable(results):
+    clear = [e for e in results.headline(role="secondary") if e.verdict.startswith("clear ")]
+    return sorted(clear, key=lambda e: e.verdict == "clear difference")[:2]
+
+
+def _illusion(results):
+    """The association of a primary metric, where it would have told another story than the experiment."""
+    for e in results.select(role="exploratory", estimand="naive", segment=None, at=None):
+        fair = results.headline(e.metric, role="primary", treatment=e.treatment)
+        if fair and e.verdict.startswith("clear ") and (e.verdict != fair[0].verdict):
+            scale = read_scale(results, e.metric)
+            told = f"{write_effect(e, scale)}, {write_interval(e, scale)}"
+            if e.population == "observational":
+                return [f"Beside {e.control}, who were not randomised, the same units stand at {told}: not an effect."]
+            return [f"Those who took it up and those who did not differ by {told}: an association, not an effect."]
+    return []
+
+
+def _status(results):
+    if results.status != "interim":
+        return []
+    return ["The planned end is not reached, so intervals are wider than they will be: they allow for looking early."]
+
+
+def _guardrails(results):
+    rows = results.headline(role="guardrail")
+    if not rows:
+        return []
+    failing = [e for e in rows if e.verdict != "not inferior"]
+    if not failing:
+        held = "The guardrail holds" if len(rows) == 1 else f"All {len(rows)} guardrails hold"
+        return [f"{held}."]
+    return [describe_effect(e, results) for e in failing[:1]]
+
+
+def _untested(results):
+    untested = [c for c in results.checks if c.id == "srm" and c.status == "not tested"]
+    return (
+        ["The planned split is unknown, so whether units were assigned as planned is not tested."] if untested else []
+    )
+
+
+def _verdict(estimate, scale):
+    margin = find_margin(estimate, scale)
+    written = "margin" if margin is None else write_number(margin, _unsigned(style_effect(estimate, scale)))
+    words = {
+        "interval": write_interval(estimate, scale),
+        "margin": written,
+        "reason": estimate.reason or "too few units",
+    }
+    return VERDICTS[estimate.verdict].format(**words)
+
+
+def _unsigned(style):
+    return type(style)(style.factor, style.prefix, style.suffix, False)
+
+
+def _surprise(estimate):
+    return ", and the opposite of what the plan expected" if estimate.as_expected is False else ""
+
+
+def _kind_limit(results):
+    if results.data.kind == "simulated":
+        return "Nothing about real customers: the numbers come from a model whose effects were chosen beforehand."
+    if results.data.kind == "public":
+        return "Nothing about your product: this is a public experiment from another field."
+    return None
+
+
+def _missing_limit(results):
+    names = dict.fromkeys(e.metric for e in results.select(population="responders"))
+    if not names:
+        return None
+    labels = ", ".join(read_scale(results, name).label for name in names)
+    return f"What the units without a known outcome did ({labels}): the headline is among those whose outcome is known."
+
+
+def _offer_limit(design):
+    if design.exposure is None:
+        return None
+    return "The effect of using it: the arms differ in what was offered, and not everybody took it up."
+
+
+def _horizon_limit(design):
+    days = [m.horizon_days or m.within_days for m in design.metrics.values() if m.horizon_days or m.within_days]
+    if not days:
+        return "Anything after the last measurement: an effect may grow, fade or turn."
+    return f"Anything later than {max(days):g} days after assignment: an effect may grow, fade or turn."

@@ -1,0 +1,120 @@
+"""How a metric is read: its name in words, its kind and unit, which way is good, and the margins that matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import pandas as pd
+
+from helpers.plan import ExperimentPlan
+from helpers.records import Estimate, Results
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One metric as a reader meets it; the columns of the results table `metrics`.
+
+    `worthwhile` and the margins are in the metric's own unit (a share for a binary metric); `noun` is the unit of
+    analysis in words; None is "not planned".
+    """
+
+    metric: str
+    label: str
+    kind: str = "score"
+    role: str = "exploratory"
+    unit: str | None = None
+    better: str = "neither"
+    expected: str | None = None
+    worthwhile: float | None = None
+    margin_absolute: float | None = None
+    margin_relative: float | None = None
+    within_days: float | None = None
+    noun: str = "unit"
+
+
+def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
+    """Return the planned metrics, one row a metric, in the plan's order.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+
+    Returns
+    -------
+    DataFrame: the fields of `Scale`; what is not planned is None. It stands in `Results.tables["metrics"]`, from
+    which every table and figure reads labels, kinds and units.
+    """
+    return pd.DataFrame([_row(name, m, design.unit) for name, m in design.metrics.items()], dtype=object)
+
+
+def _row(name, metric, noun) -> dict:
+    margin = metric.margin
+    window = metric.within_days if metric.kind != "time_to_event" else metric.horizon_days
+    return {
+        "metric": name,
+        "label": metric.label or name.replace("_", " "),
+        "kind": metric.kind,
+        "role": metric.role,
+        "unit": metric.unit,
+        "better": metric.better,
+        "expected": metric.expected,
+        "worthwhile": metric.worthwhile,
+        "margin_absolute": margin.absolute if margin else None,
+        "margin_relative": margin.relative if margin else None,
+        "within_days": window,
+        "noun": noun,
+    }
+
+
+def read_scale(results: Results, metric: str) -> Scale:
+    """Return how one metric is read, from the results table `metrics`.
+
+    Parameters
+    ----------
+    results : Results
+    metric : str
+        A name that the table lacks is read as a plain number under its own name.
+
+    Returns
+    -------
+    Scale
+    """
+    frame = results.tables.get("metrics")
+    rows = [] if frame is None or frame.empty else frame[frame["metric"] == metric].to_dict("records")
+    if not rows:
+        return Scale(metric, metric.replace("_", " "))
+    known = {f.name for f in fields(Scale)}
+    return Scale(**{k: v for k, v in rows[0].items() if k in known and not pd.isna(v)})
+
+
+def find_noun(results: Results) -> str:
+    """Return the unit of analysis in words, plural ("workspaces"); "units" when no plan names it."""
+    frame = results.tables.get("metrics")
+    noun = "unit" if frame is None or frame.empty or "noun" not in frame else str(frame["noun"].iloc[0])
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
+
+
+def find_margin(estimate: Estimate, scale: Scale) -> float | None:
+    """Return the half-width of the band that matters, in the unit of a difference.
+
+    A guardrail's margin, else the worthwhile difference; None where none was planned, where a relative margin meets
+    an unknown control value, or for lifts and ratios (margins are planned for differences).
+    """
+    if is_lift(estimate) or is_ratio(estimate):
+        return None
+    if scale.margin_absolute is not None:
+        return scale.margin_absolute
+    if scale.margin_relative is not None:
+        band = abs(scale.margin_relative * estimate.control_value)
+        return band if band == band else None
+    return scale.worthwhile
+
+
+def is_lift(estimate: Estimate) -> bool:
+    """Return whether the estimate is a share of the control value."""
+    return estimate.estimand.endswith("lift")
+
+
+def is_ratio(estimate: Estimate) -> bool:
+    """Return whether the estimate is a ratio, for which 1 is no effect."""
+    return estimate.estimand == "ratio" or estimate.estimand.endswith("_ratio")

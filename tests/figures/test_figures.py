@@ -1,0 +1,192 @@
+"""What a report shows in pictures: titles, words, sizes, bytes, and what stands on the canvas."""
+
+import base64
+import io
+import math
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import samples
+from matplotlib.figure import Figure
+from PIL import Image
+
+from helpers import figures
+from helpers.figures import rows
+from helpers.figures.forest import measure_forest, paint_forest
+from helpers.figures.theme import CONTROL, TREATMENT, color_arms, shorten
+from helpers.wording import read_scale
+
+
+def image(display, *, part="src"):
+    found = re.search(rf'{part}="data:image/png;base64,([^"]+)"', display.html)[1]
+    return Image.open(io.BytesIO(base64.b64decode(found)))
+
+
+def row(effect, **changes):
+    return rows.Row(effect, read_scale(samples.results(), effect.metric), "name", **changes)
+
+
+def painted(effects, **changes):
+    """Return the texts and the line ends that a forest draws."""
+    blocks = [rows.Block("Primary", tuple(row(e) for e in effects))]
+    figure = Figure(figsize=(9.2, measure_forest(blocks) / 100))
+    paint_forest(figure, blocks, headers=("links", "no_links"), **changes)
+    return figure
+
+
+def test_forest_is_sharp_light_and_described():
+    shown = figures.forest(samples.results(), role="primary")
+    assert image(shown).size == (1840, 2 * int(re.search(r'height="(\d+)"', shown.html)[1]))
+    assert image(shown).mode == "P" and image(shown, part="srcset").size[0] == 840
+    assert not image(shown).info  # no date, no software
+    assert "Activated: clear benefit, +9.0\u00a0points (between +7.1 and +10.9\u00a0points)" in shown.html
+    assert (
+        'alt="Forest plot of effects with intervals. activated: 23.2 % in no_links against 14.2 % in links'
+        in shown.html
+    )
+    assert "<details" in shown.html and 'download="proactive_help_primary.csv"' in shown.html
+
+
+def test_forest_has_equal_bytes_and_leaves_settings_alone():
+    before = dict(mpl.rcParams)
+    first = figures.forest(samples.results(), role="primary").html
+    with mpl.rc_context({"font.size": 30, "text.parse_math": True}):
+        assert figures.forest(samples.results(), role="primary").html == first
+    assert dict(mpl.rcParams) == before
+
+
+def test_forest_choices_change_what_is_drawn():
+    found = samples.results()
+    assert "converted to paid" in figures.forest(found, role="secondary").text
+    assert "Sensitivity" not in figures.forest(found, role="primary").html
+    both = figures.forest(found, role=["primary", "sensitivity"])
+    assert image(both).size[1] > image(figures.forest(found, role="primary")).size[1]
+    assert figures.forest(found, estimates=samples.headline()[:1], title="Mine").text.startswith("Mine\n")
+    assert figures.forest(found.but(estimates=()), role="primary").text == "Primary: the plan names no such metric."
+
+
+def test_paint_forest_writes_values_verdict_and_one_zero():
+    figure = painted(samples.headline()[:1])
+    texts = [t.get_text() for t in figure.texts]
+    for part in ("links", "no_links", "no_links minus links", "14.2 %", "23.2 %", "+9.0 points  [+7.1, +10.9]"):
+        assert part in texts
+    several = painted([samples.headline()[k] for k in (0, 4, 5)])  # three units, so three axes
+    zeros = {round(float(a.transData.transform((0, 0))[0]), 3) for a in several.axes}
+    assert len(several.axes) == 3 and len(zeros) == 1
+
+
+def test_paint_forest_draws_reference_rays_and_dashes():
+    plain = len(painted(samples.headline()[:1]).axes[0].lines)
+    assert len(painted(samples.headline()[:1], reference=0.05).axes[0].lines) == plain + 1
+    early = painted([samples.effect(interval="always-valid")]).axes[0].lines
+    assert any(line.get_linestyle() == "--" for line in early)
+    rays = painted([samples.effect().but(ci_set=((None, -0.02), (0.05, None)))]).axes[0].lines
+    assert {"<", ">"} <= {line.get_marker() for line in rays}
+    unknown = samples.effect().but(estimate=math.nan, ci_low=math.nan, ci_high=math.nan, reason="Too few.")
+    assert "not estimable  " in [t.get_text() for t in painted([unknown]).texts]
+
+
+def test_list_runs_keeps_one_metric_on_one_scale_and_splits_units():
+    blocks = [rows.Block("x", tuple(row(e) for e in samples.contrasts()))]
+    assert len(rows.list_runs(blocks)) == 1  # 31 points and 2 points: the reader must see both on one scale
+    mixed = [rows.Block("x", tuple(row(samples.headline()[k]) for k in (0, 4, 5)))]
+    assert [len(run) for _, _, run in rows.list_runs(mixed)] == [1, 1, 1]
+
+
+def test_share_zero_holds_every_scale():
+    for low, high in ((-1.0, 0.0), (0.0, 5.0), (-2.0, 3.0)):
+        share = rows.share_zero([(low, high)])
+        width = rows.widen(low, high, share)
+        assert -share * width <= low and high <= (1 - share) * width
+
+
+def test_place_value_puts_no_effect_at_zero():
+    ratio = row(samples.effect(estimand="risk_ratio"))
+    assert rows.place_value(1.0, ratio) == 0 and rows.place_value(0.0, ratio) == -math.inf
+    assert rows.place_value(2.0, row(samples.effect())) == 2.0
+
+
+def test_contrasts_title_has_the_illusion_and_the_cure():
+    shown = figures.contrasts(samples.results(), samples.contrasts())
+    assert shown.text.startswith(
+        "Activated: users against non-users +31.0 points; effect in compliers +3 points (no clear difference)"
+    )
+    assert figures.contrasts(samples.results(), samples.contrasts(), title="Mine").text.startswith("Mine")
+    assert figures.contrasts(samples.results(), []).text == "There is no contrast to show."
+
+
+def test_segments_and_over_time_read_their_labels():
+    found = samples.results()
+    assert figures.segments(found, metric="activated").text.startswith(
+        "Activated: 3 of 5 segments show a clear difference"
+    )
+    assert figures.segments(found, metric="nps").text == "The plan names no segment."
+    weeks = figures.over_time(found, metric="activated")
+    assert weeks.text.startswith("Activated: +14 points in week 1, +7 points in week 4")
+    assert figures.over_time(found, metric="nps").text == "There is no period to show."
+    other = found.but(estimates=tuple(e.but(treatment="b") for e in samples.weeks()) + found.estimates)
+    assert "b minus links" in figures.over_time(other, metric="activated").text
+    assert "no_links minus links" in figures.over_time(other, metric="activated", treatment="no_links").text
+
+
+def test_curves_tell_their_ends():
+    found = samples.results()
+    shown = figures.cumulative_incidence(found, samples.curves(), metric="converted", control="links")
+    assert shown.text.startswith("Converted to paid by day 60: 21.3 % in links and 15.5 % in no_links")
+    swapped = figures.cumulative_incidence(found, samples.curves(), metric="converted", control="no_links")
+    assert "15.5 % in no_links and 21.3 % in links" in swapped.text
+    held = found.but(tables={**found.tables, "curves": samples.curves().assign(metric="converted")})
+    assert figures.cumulative_incidence(held, metric="converted").text == shown.text
+    assert figures.cumulative_incidence(held, metric="nps").text == "There is no curve to show."
+    path = figures.looking_path(found, samples.path(), metric="activated")
+    assert path.text.startswith("Activated: however often one looks, clear from 5 April 2022 on")
+    assert "takes 932 workspaces in all" in figures.sample_size(found, samples.sizes(), metric="activated").text
+    planned = figures.sample_size(found, samples.sizes(), metric="activated", planned=4000)
+    assert image(planned) != image(figures.sample_size(found, samples.sizes(), metric="activated"))
+
+
+def test_money_says_whether_the_sign_is_open():
+    found = samples.results()
+    assert figures.money(found, samples.amounts()).text.startswith(
+        "+$410,000 at central assumptions; the sign is open once both doubts count"
+    )
+    gain = samples.amounts().assign(low=1000.0)
+    assert "more is gained than lost" in figures.money(found, gain).text
+    held = found.but(tables={**found.tables, "money": samples.amounts().assign(unit="EUR a year")})
+    assert "+€410,000" in figures.money(held).text
+    lost = samples.amounts().assign(high=math.nan)
+    assert figures.money(found, lost).text == "The amount cannot be estimated: the effect has no finite interval."
+    assert "+€410,000" in figures.money(found, samples.amounts(), currency="€").text
+
+
+@pytest.mark.parametrize("draw", ["forest", "segments", "over_time", "curve", "path", "money", "contrasts"])
+def test_every_figure_says_that_effects_are_withheld(draw):
+    found = samples.withheld()
+    shown = {
+        "forest": lambda: figures.forest(found),
+        "segments": lambda: figures.segments(found, metric="activated"),
+        "over_time": lambda: figures.over_time(found, metric="activated"),
+        "curve": lambda: figures.cumulative_incidence(found, samples.curves(), metric="activated", control="links"),
+        "path": lambda: figures.looking_path(found, samples.path(), metric="activated"),
+        "money": lambda: figures.money(found, samples.amounts()),
+        "contrasts": lambda: figures.contrasts(found, samples.contrasts()),
+    }[draw]()
+    assert shown.text == "The effects of this run are withheld; the answer at the top says why."
+
+
+def test_labels_from_data_are_inert_and_read_as_written():
+    found = samples.hostile()
+    shown = figures.forest(found, role="primary").html + figures.segments(found, metric="activated").html
+    assert "<script" not in shown
+    dollars = samples.effect(control="$5 to $10", treatment="$x_$")  # raises where mathematics is parsed
+    assert "$x_$" in figures.forest(samples.results(estimates=(dollars,)), role="primary").html
+
+
+def test_arm_colours_differ_in_grey():
+    colors = color_arms("a", ["b", "a", "c"])
+    assert colors["a"] == CONTROL and colors["b"] == TREATMENT and len(set(colors.values())) == 3
+    grey = [np.dot([int(c[k : k + 2], 16) for k in (1, 3, 5)], (0.299, 0.587, 0.114)) for c in (CONTROL, TREATMENT)]
+    assert abs(grey[0] - grey[1]) > 60
+    assert shorten("abcdef", 4) == "abc…" and shorten("abc", 4) == "abc"

@@ -1,0 +1,153 @@
+"""What a report says in tables: asked of results made by hand."""
+
+import base64
+import math
+import re
+
+import pandas as pd
+import pytest
+import samples
+
+from helpers import tables
+from helpers.plan import ExperimentPlan
+from helpers.tables.masthead import key_estimates
+
+DESIGN = ExperimentPlan.model_validate(
+    {
+        "kind": "experiment",
+        "title": "t",
+        "question": "q",
+        "unit": "workspace",
+        "unit_id": "id",
+        "variant": {"column": "v", "control": "links", "treatments": ["no_links"], "observational": ["cps"]},
+        "planned_units": 4000,
+        "covariates": ["seats"],
+        "metrics": {"activated": {"kind": "binary", "role": "primary"}},
+    }
+)
+
+
+def words(display):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", display.html)).replace("\u00a0", " ")
+
+
+def test_masthead_has_kind_question_answer_and_at_most_four_keys():
+    shown = tables.masthead(samples.results())
+    order = ["Simulated data, effect planted", "Does showing in-product", "Without the links 23.2 %", "+9.0 points"]
+    places = [words(shown).index(part) for part in order]
+    assert places == sorted(places)
+    assert shown.html.count("<li>") == 4 and shown.html.count("<h1>") == 1
+    assert "23.2 % in no_links, 14.2 % in links" in words(shown)
+
+
+def test_key_estimates_takes_one_row_a_metric_and_treatment_primary_first():
+    found = [(e.metric, e.treatment) for e in key_estimates(samples.three_arms())]
+    assert found[:2] == [("activated", "no_links"), ("activated", "short_links")] and len(found) == 4
+    assert key_estimates(samples.withheld()) == ()
+
+
+@pytest.mark.parametrize(("found", "state"), [(samples.withheld(), "Withheld"), (samples.interim(), "Interim")])
+def test_masthead_boxes_what_is_not_an_answer(found, state):
+    shown = tables.masthead(found)
+    assert f'<div class="box {found.status}"><p class="state">{state}:' in shown.html
+    assert ("+9.0" in tables.masthead(found.but(answer=())).html) == (state == "Interim")
+
+
+def test_estimates_by_role_shows_seven_columns_and_downloads_every_field():
+    shown = tables.estimates(samples.results(), role="secondary")
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]+)', shown.html)
+    assert heads == [
+        *("Metric", "links (control)", "no_links (treatment)", "Effect (treatment - control)"),
+        *("95 % interval", "p", "Verdict"),
+    ]
+    assert "yearly revenue $1,240 $1,250 +$10 [-$300, +$320] .94 ○ no clear difference" in words(shown)
+    csv = base64.b64decode(re.search(r"base64,([^\"]+)", shown.html)[1]).decode()
+    assert csv.startswith("id,metric,control,treatment,comparison,estimand") and len(csv.splitlines()) == 5
+    assert 'download="proactive_help_secondary.csv"' in shown.html
+
+
+def test_estimates_of_sensitivity_say_how_they_were_made():
+    told = words(tables.estimates(samples.results(), role="sensitivity"))
+    assert "activated Difference, as assigned, adjusted for covariates Lin +8.7 points [+7.0, +10.4]" in told
+
+
+def test_estimates_chosen_named_and_empty():
+    found = samples.results()
+    shown = tables.estimates(found, chosen=samples.weeks(), caption="By week", name="weeks")
+    assert "<caption>By week</caption>" in shown.html and 'download="weeks.csv"' in shown.html
+    assert "activated, week 1" in words(shown)
+    assert (
+        tables.estimates(found.but(estimates=()), role="guardrail").text == "Guardrails effects: the plan names none."
+    )
+    assert "always-valid" in tables.estimates(samples.interim(), role="primary").html
+    lost = samples.effect().but(estimate=math.nan, reason="Too few.", verdict="not estimable")
+    assert "not estimable Too few." in words(tables.estimates(found, chosen=[lost]))
+
+
+def test_withheld_results_say_so_everywhere():
+    found = samples.withheld()
+    sentence = "The effects of this run are withheld; the answer at the top says why."
+    assert tables.estimates(found, role="primary").text == sentence
+    assert tables.claims(found).text == "No published claim bears on this run."
+    assert "fail" in words(tables.checks(found))
+
+
+def test_checks_flow_limits_and_claims_tell_their_rows():
+    found = samples.results()
+    assert "missing csat – not tested No value is missing." in words(tables.checks(found))
+    assert "exact duplicates dropped 3 kept once" in words(tables.flow(found))
+    assert "workspaces in no_links 1,997" in words(tables.flow(found))
+    assert tables.limits(found).html.count("<li>") == 3
+    told = words(tables.claims(found))
+    assert "P13 9 % fewer teams convert without links -1.2 [-2.3, -0.1] ○ not recovered" in told
+    assert tables.checks(found.but(checks=())).text == "No trust check applies to this run."
+
+
+def test_design_tells_decisions_metrics_and_departures():
+    found = samples.results()
+    told = words(tables.design(found, DESIGN))
+    for part in ("Unit workspace", "Planned split links 50 %, no_links 50 %", "Not randomised cps", "Covariates seats"):
+        assert part in told
+    assert "activated primary binary higher is better 28 days worthwhile 2 points" in told
+    assert "Departures from the plan none" in told
+    moved = found.but(plan={"departures": [{"parameter": "as_of", "planned": None, "used": "2022-05-01"}]})
+    assert "as_of is 2022-05-01, planned none" in words(tables.design(moved, DESIGN))
+    assert "No metric table" in words(tables.design(found.but(tables={}), DESIGN))
+
+
+def test_run_record_hides_folders_and_passwords():
+    given = {"data": ["/home/me/x.csv"], "url": "postgres://u:p@h/db", "as_of": None, "seed": 1}
+    told = words(tables.run_record(samples.results(), given))
+    for part in ("Parameter data x.csv", "Parameter url postgres://h/db", "Parameter as_of as planned", "ab" * 32):
+        assert part in told
+    assert "/home" not in told and "u:p" not in told
+
+
+def test_show_cuts_to_seven_columns_and_keeps_all_in_the_file():
+    frame = pd.DataFrame({f"c{k}": range(70) for k in range(9)})
+    shown = tables.show(
+        frame, caption="A row is a number", name="numbers", headers={"c1": "One"}, formats={"c2": "<{}>".format}
+    )
+    assert "Shows the first 60 of 70 rows and the first 7 of 9 columns; the rest is in the file." in shown.html
+    assert ">One</th>" in shown.html and "&lt;3&gt;" in shown.html
+    assert "(70 rows, 9 columns)" in shown.html
+    assert "(70 rows, 1 columns)" in tables.show(frame, caption="c", name="n", download=frame[["c1"]]).html
+    assert "<b>1</b>" in tables.show(frame, caption="c", name="n", formats={"c2": "<b>{}</b>".format}, raw=["c2"]).html
+    assert tables.show(frame.iloc[:0], caption="Nothing.", name="n").text == "Nothing: there is no row to show."
+
+
+def test_every_table_makes_scripts_inert():
+    found = samples.hostile()
+    shown = [
+        tables.masthead(found),
+        tables.limits(found),
+        tables.checks(found),
+        tables.flow(found),
+        tables.design(found, DESIGN),
+        tables.claims(found),
+        tables.estimates(found),
+        tables.estimates(found, role="sensitivity"),
+        tables.run_record(found, {samples.HOSTILE: samples.HOSTILE}),
+    ]
+    assert not any("<script" in display.html for display in shown)
+    assert all("&lt;script&gt;" in display.html for display in shown)

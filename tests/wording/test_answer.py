@@ -1,0 +1,126 @@
+"""The answer and its limits: every sentence is computed, and says what a hostile reader would ask for."""
+
+import math
+
+import pytest
+from experiments import make_design
+
+from helpers.records import Check, DataInfo, Estimate, Results
+from helpers.wording.answer import describe_effect, explain, write_answer, write_limits
+
+BINARY = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "Activated"}
+
+
+def estimate(**changes):
+    fields = {
+        "id": "a", "metric": "y", "control": "c", "treatment": "t", "comparison": "t - c", "estimand": "difference",
+        "role": "primary", "estimate": 0.05, "std_error": 0.01, "ci_low": 0.03, "ci_high": 0.07, "p_value": 1e-6,
+        "control_value": 0.30, "treatment_value": 0.35, "n_control": 1000, "n_treatment": 1010,
+        "verdict": "clear benefit",
+    }  # fmt: skip
+    return Estimate(**{**fields, **changes})
+
+
+def results(*estimates, kind="yours", status="answered", checks=(), metrics=None, **changes):
+    data = DataInfo(kind, "", "f", None, 2010, 2010, {"c": 1000, "t": 1010})
+    found = Results("experiment", "t", "q", status, data, {}, checks=checks, estimates=estimates, **changes)
+    return explain(found, make_design(metrics=metrics or {"y": BINARY}))
+
+
+def test_write_answer_names_values_effect_interval_n_and_verdict():
+    assert results(estimate()).answer == (
+        "Activated: 35.0 % with t, 30.0 % with c; +5.0 points, between +3.0 and +7.0 points (2,010 units). "
+        "By the plan's rule this is a clear benefit.",
+    )
+
+
+def test_write_answer_of_simulated_data_begins_by_saying_so():
+    answer = results(estimate(), kind="simulated").answer
+    assert answer[0] == (
+        "These data are simulated: the effect was planted, so finding it tests the method and is no evidence."
+    )
+    withheld = results(kind="simulated", status="withheld", answer=("The sample ratio is not as planned.",)).answer
+    assert withheld == (answer[0], "The sample ratio is not as planned.")
+
+
+VERDICTS = [
+    (
+        "no clear difference",
+        {"ci_low": -0.01, "ci_high": 0.11},
+        "No clear difference: anything between -1 and +11 points fits.",
+    ),
+    ("no worthwhile difference", {}, "Any difference is smaller than the 2 points that the plan calls worthwhile."),
+    ("clear harm", {}, "By the plan's rule this is a clear harm."),
+]
+
+
+@pytest.mark.parametrize(("verdict", "changes", "sentence"), VERDICTS)
+def test_describe_effect_ends_with_the_verdict(verdict, changes, sentence):
+    row = estimate(verdict=verdict, **changes)
+    assert describe_effect(row, results(row)).endswith(sentence)
+
+
+def test_describe_effect_says_when_the_plan_expected_the_opposite():
+    row = estimate(as_expected=False)
+    told = describe_effect(row, results(row))
+    assert told.endswith("By the plan's rule this is a clear benefit, and the opposite of what the plan expected.")
+
+
+def test_describe_effect_that_cannot_be_estimated_says_why():
+    row = estimate(verdict="not estimable", estimate=math.nan, reason="fewer than two units in an arm")
+    assert (
+        describe_effect(row, results(row))
+        == "Activated, t - c: It cannot be estimated: fewer than two units in an arm."
+    )
+
+
+def test_write_answer_when_interim_says_that_intervals_are_wider():
+    assert results(estimate(), status="interim").answer[0] == (
+        "The planned end is not reached, so intervals are wider than they will be: they allow for looking early."
+    )
+
+
+def test_write_answer_counts_guardrails_that_hold_and_names_one_that_does_not():
+    guardrail = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.1}}
+    metrics = {"y": BINARY, "g": guardrail}
+    holds = estimate(id="g", metric="g", role="guardrail", verdict="not inferior")
+    assert results(estimate(), holds, metrics=metrics).answer[-1] == "The guardrail holds."
+    fails = results(estimate(), holds.but(verdict="inferior"), metrics=metrics).answer[-1]
+    assert fails.startswith("G: ") and fails.endswith("that the plan tolerates.")
+
+
+def test_write_answer_says_that_the_split_is_not_tested():
+    checks = (Check("srm", "not tested", math.nan, 0.001, ""),)
+    assert results(estimate(), checks=checks).answer[-1] == (
+        "The planned split is unknown, so whether units were assigned as planned is not tested."
+    )
+
+
+def test_write_answer_names_an_association_that_tells_another_story():
+    fair = estimate(verdict="no clear difference", ci_low=-0.01, ci_high=0.11)
+    naive = estimate(
+        id="n", estimand="naive", population="as_treated", role="exploratory", estimate=0.2, ci_low=0.18, ci_high=0.22
+    )
+    assert results(fair, naive).answer[-1] == (
+        "Those who took it up and those who did not differ by +20.0 points, between +18.0 and +22.0 points: "
+        "an association, not an effect."
+    )
+    same = naive.but(verdict="no clear difference")
+    assert len(results(fair, same).answer) == 1
+
+
+def test_write_limits_follow_data_kind_exposure_and_missing_outcomes():
+    plain = write_limits(results(estimate()), make_design())
+    assert plain == ("Anything after the last measurement: an effect may grow, fade or turn.",)
+    rich = make_design(exposure={"column": "took"}, segments=["country"], metrics={"y": {**BINARY, "within_days": 28}})
+    answered = results(estimate(population="responders"), kind="simulated")
+    limits = write_limits(answered, rich)
+    assert len(limits) == 4
+    assert limits[0].startswith("Nothing about real customers")
+    assert "Activated" in limits[1]
+    assert limits[3] == "Anything later than 28 days after assignment: an effect may grow, fade or turn."
+
+
+def test_write_answer_names_at_most_two_effects():
+    many = [estimate(id=str(i), metric=f"m{i}", comparison=f"t - c{i}") for i in range(5)]
+    assert len(write_answer(results(*many))) == 2
