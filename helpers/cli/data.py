@@ -1,0 +1,77 @@
+"""The commands `studies check` and `studies simulate`: tables in and out, without a study."""
+
+import filecmp
+import json
+import tempfile
+from pathlib import Path
+
+from helpers import checks, metrics, simulate, sources
+from helpers import plan as plans
+from helpers.records import Refused
+from helpers.report import read_parameters
+from helpers.report.runs import find_notebook
+
+
+def check_table(arguments):
+    """Print every check of a table against its plan, and whether a study would withhold its answer."""
+    design = plans.read(arguments.plan).design
+    source = sources.load(
+        design,
+        _one(arguments.data),
+        table=arguments.table,
+        events=_one(arguments.events),
+        events_table=arguments.events_table,
+    )
+    trust = checks.run(metrics.fold(source, design), source, design)
+    for step, rows, note in source.info.steps:
+        print(f"{rows:>12,}  {step}{f': {note}' if note else ''}")
+    for message in source.info.messages:
+        print(f"{'said':>12}  {message}")
+    for check in trust:
+        print(f"{check.status:>12}  {check.id}: {check.message}")
+    reason = checks.withheld(trust, design)
+    print(f"A study of this table withholds its answer: {reason}" if reason else "A study of this table would answer.")
+
+
+def simulate_tables(arguments):
+    """Write a study's simulated tables into a folder; tables that are there and differ are left alone."""
+    given = {"n_units": arguments.units, "seed": arguments.seed}
+    made = simulate.simulate(
+        arguments.study, _find_design(arguments), **{name: value for name, value in given.items() if value is not None}
+    )
+    folder = Path(arguments.to).expanduser()
+    with tempfile.TemporaryDirectory() as new:
+        names = _write_tables(made, Path(new))
+        other = [
+            n for n in names if (folder / n).exists() and not filecmp.cmp(folder / n, Path(new) / n, shallow=False)
+        ]
+        if other:
+            raise Refused(f"{folder.name}: holds another {', '.join(other)}; name a new folder, or move them away")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            (folder / name).write_bytes((Path(new) / name).read_bytes())
+    print(f"{arguments.to}: {', '.join(names)}")
+    print(made.note)
+
+
+def _find_design(arguments):
+    """Return the plan that `experiment` simulates: --plan, or the one in its notebook; other studies need none."""
+    if arguments.plan:
+        return plans.read(arguments.plan).design
+    if arguments.study != "experiment":
+        return None
+    declared = read_parameters(find_notebook("experiment", base=Path.cwd()))
+    return plans.read(declared["plan"].default).design
+
+
+def _write_tables(made, folder):
+    tables = {"assignments": made.assignments, "events": made.events, "units": made.units}
+    names = [f"{name}.parquet" for name, table in tables.items() if table is not None]
+    for name in names:
+        tables[Path(name).stem].to_parquet(folder / name, index=False)
+    (folder / "truth.json").write_text(json.dumps(made.truth, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return [*names, "truth.json"]
+
+
+def _one(items):
+    return items[0] if items and len(items) == 1 else items

@@ -1,0 +1,84 @@
+import json
+import zipfile
+
+import pytest
+
+
+def share(studies, reports, *names):
+    """Share the reports into share.zip beside them."""
+    return studies("share", *names, "--out", reports, "--to", reports.parent / "share.zip")
+
+
+def refused(what):
+    """Return the whole message."""
+    return f"studies: nothing is shared: {what}. Mend the cause, render again, then share\n"
+
+
+def test_share_packs_what_may_travel(studies, reports):
+    status, _, message = share(studies, reports)
+    assert (status, message) == (0, "")
+    with zipfile.ZipFile(reports.parent / "share.zip") as archive:
+        files = ["index.html", "mine/report.html", "mine/results.json", "mine/tables/estimates.csv"]
+        assert archive.namelist() == files
+        assert b"mine/report.html" in archive.read("index.html")
+
+
+def test_share_makes_the_same_zip_twice(studies, reports):
+    share(studies, reports)
+    first = (reports.parent / "share.zip").read_bytes()
+    (reports / "mine" / "report.html").touch()
+    share(studies, reports)
+    assert (reports.parent / "share.zip").read_bytes() == first
+
+
+def test_share_packs_only_the_runs_named(studies, reports):
+    (reports / "other").symlink_to(reports / "mine")
+    share(studies, reports, "mine")
+    with zipfile.ZipFile(reports.parent / "share.zip") as archive:
+        assert not [name for name in archive.namelist() if name.startswith("other")]
+        assert b"other/" not in archive.read("index.html")
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "what"),
+    [
+        ("report.html", "<p>cust-0007</p>", "mine/report.html holds unit ids (1)"),
+        ("tables/estimates.csv", "id\ncust-0001\ncust-0002\n", "mine/tables/estimates.csv holds unit ids (2)"),
+        ("report.html", "<p>/srv/ann/customers.csv</p>", "mine/report.html holds an absolute path (1)"),
+        ("report.html", "<p>ann@example.org</p>", "mine/report.html holds an e-mail address (1)"),
+    ],
+)
+def test_share_refuses_what_must_not_travel_and_says_where(studies, reports, file, text, what):
+    (reports / "mine" / file).write_text(text)
+    assert share(studies, reports) == (2, "", refused(what))
+    assert not (reports.parent / "share.zip").exists()
+
+
+def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports):
+    results = json.loads((reports / "mine" / "results.json").read_text())
+    results["tables"] = {"units": [{"customer_id": "7", "x": 1}], "weeks": [{"week": 1, "n": 3}]}
+    (reports / "mine" / "results.json").write_text(json.dumps(results))
+    what = "mine/results.json, units has the column customer_id; mine/results.json, weeks holds cells under 10 (1)"
+    assert share(studies, reports) == (2, "", refused(what))
+
+
+def test_share_refuses_when_ids_cannot_be_looked_for(studies, reports, table):
+    table.unlink()
+    reason = "customers.csv: no such file; check the name, and the folder it is read from"
+    message = f"studies: mine: its data cannot be read again to look for unit ids ({reason})\n"
+    assert share(studies, reports) == (2, "", message)
+    (reports / ".private" / "mine" / "executed.ipynb").unlink()
+    message = "studies: mine: its executed notebook is gone; studies report mine --force makes it anew\n"
+    assert share(studies, reports) == (2, "", message)
+
+
+def test_share_refuses_names_without_a_report(studies, reports, tmp_path):
+    assert share(studies, reports, "yours") == (2, "", "studies: no report is called 'yours'; there are: mine\n")
+    (tmp_path / "empty").mkdir()
+    message = "studies: empty: holds no report yet; run studies report first\n"
+    assert share(studies, tmp_path / "empty") == (2, "", message)
+
+
+def test_share_refuses_another_kind_of_file(studies, reports):
+    message = "studies: share.tar: needs a name that ends in .zip\n"
+    assert studies("share", "--out", reports, "--to", "share.tar") == (2, "", message)

@@ -1,0 +1,90 @@
+"""The runs of reports.yaml for real: through a kernel twice (forked and cold), once by plain Papermill, and shared."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from helpers.report.outcome import find_payload
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNS = yaml.safe_load((ROOT / "notebooks" / "reports.yaml").read_text())
+NAMES = [run["name"] for run in RUNS]
+FIRST_RUNS = list({run["study"]: run for run in reversed(RUNS)}.values())
+MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
+
+
+def run_studies(*arguments, **environment):
+    """Run one `studies` command in a process of its own."""
+    command = [sys.executable, "-c", MAIN, *map(str, arguments)]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Return the folders of two commands: kernels forked, and kernels started in the ordinary way."""
+    folders = {}
+    for start, fork in (("forked", "1"), ("cold", "0")):
+        folders[start] = tmp_path_factory.mktemp(start)
+        done = run_studies("report", "--out", folders[start], STUDIES_FORK=fork)
+        assert done.returncode == 0, done.stderr[-3000:]
+    return folders
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_report_is_equal_from_forked_and_cold_kernels(rendered, name):
+    starts = {s: json.loads((folder / name / "run.json").read_text())["kernel"] for s, folder in rendered.items()}
+    assert starts == {"forked": "forked" if sys.platform == "linux" else "cold", "cold": "cold"}
+    for file in ("report.html", "results.json"):
+        first, second = (folder / name / file for folder in rendered.values())
+        assert first.read_bytes() == second.read_bytes(), file
+
+
+@pytest.mark.parametrize("run", FIRST_RUNS, ids=lambda run: run["study"])
+def test_plain_papermill_gives_the_same_answer_and_writes_nothing(rendered, run, tmp_path):
+    given = [
+        word
+        for name, value in run["parameters"].items()
+        for word in ("-r" if isinstance(value, str) else "-p", name, str(value))
+    ]
+    command = [sys.executable, "-m", "papermill", ROOT / "notebooks" / f"{run['study']}.ipynb", tmp_path / "out.ipynb"]
+    before = sorted((ROOT / "reports").rglob("*"))
+    done = subprocess.run([*command, *given, "--no-progress-bar"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    payload = find_payload(nbformat.read(tmp_path / "out.ipynb", as_version=4))
+    results = json.loads((rendered["forked"] / run["name"] / "results.json").read_text())
+    assert {key: payload[key] for key in results if key != "run"} == {k: v for k, v in results.items() if k != "run"}
+    assert [file.name for file in tmp_path.iterdir()] == ["out.ipynb"]
+    assert sorted((ROOT / "reports").rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_report_is_one_small_file_without_an_outside_address(rendered, name):
+    text = (rendered["forked"] / name / "report.html").read_text()
+    assert len(text) < 1_500_000
+    assert not re.search(r"(?:src|href|action|url)\s*[=(]\s*[\"']?(?:https?:)?//", text)
+    assert "<script" not in text
+    shown = re.findall(r"<img [^>]*>", text)
+    assert shown
+    assert all(re.search(r'alt="[^"]{20,}"', image) for image in shown)
+
+
+def test_second_command_has_nothing_to_do(rendered):
+    before = {file: file.stat().st_mtime_ns for file in rendered["forked"].glob("*/report.html")}
+    done = run_studies("report", "--out", rendered["forked"])
+    assert done.returncode == 0
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+
+
+def test_reports_may_be_shared(rendered, tmp_path):
+    done = run_studies("share", "--out", rendered["forked"], "--to", tmp_path / "share.zip")
+    assert (done.returncode, done.stderr) == (0, "")
+    with zipfile.ZipFile(tmp_path / "share.zip") as archive:
+        assert {f"{name}/report.html" for name in NAMES} <= set(archive.namelist())

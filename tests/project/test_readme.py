@@ -1,0 +1,65 @@
+"""What README says works: its links lead somewhere, and its `studies` commands run in the order given."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
+
+
+def list_commands():
+    """Return the `studies` lines of README's code blocks, split as a shell splits them."""
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
+    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [shlex.split(line) for line in lines if line.startswith("studies ")]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """Return a copy of what a clone holds, and a home with the table that README speaks of."""
+    folder = tmp_path_factory.mktemp("readme")
+    ignored = shutil.ignore_patterns("__pycache__", ".*")
+    for name in ("helpers", "notebooks", "data"):
+        shutil.copytree(ROOT / name, folder / "clone" / name, ignore=ignored)
+    shutil.copy(ROOT / "requirements.lock", folder / "clone")
+    rows = [f"c{i:05d},{('old', 'new')[i % 2]},{i % 7 // 4},{i % 5}\n" for i in range(400)]
+    (folder / "home" / "my-experiment").mkdir(parents=True)
+    table = folder / "home" / "my-experiment" / "assignments.csv"
+    table.write_text("customer_id,arm,activated,tickets\n" + "".join(rows))
+    return folder
+
+
+def run(clone, arguments):
+    """Run one command as a user would, and give every role of a drafted plan afterwards."""
+    environment = {**os.environ, "PYTHONPATH": str(clone / "clone"), "HOME": str(clone / "home")}
+    words = [word.replace("~", str(clone / "home"), 1) if word.startswith("~") else word for word in arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, *words], cwd=clone, env=environment, capture_output=True, text=True
+    )
+    for plan in clone.glob("home/*/plan.yaml"):
+        plan.write_text(plan.read_text().replace("    role:   #", "    role: secondary   #"))
+    return done
+
+
+def test_readme_commands_are_found():
+    assert {"report", "init", "plan", "check", "share"} <= {words[1] for words in list_commands()}
+
+
+def test_readme_commands_run(clone):
+    for words in list_commands():
+        done = run(clone, words[1:])
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr[-1000:]}"
+    assert (clone / "clone" / "reports" / "index.html").is_file()
+
+
+def test_readme_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
