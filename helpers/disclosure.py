@@ -63,7 +63,8 @@ def protect(results: Results, design: ExperimentPlan) -> Results:
     Parameters
     ----------
     results : Results
-        Estimates as for `suppress_estimates`; table `curves` (one row a `metric`, arm and `day`, with `at_risk`).
+        Estimates as for `suppress_estimates`; table `curves` (one row a `metric`, arm and `day`, with `at_risk`);
+        table `path`, which would give a hidden week away and goes with it.
     design : ExperimentPlan
         Gives `min_cell`.
 
@@ -75,7 +76,10 @@ def protect(results: Results, design: ExperimentPlan) -> Results:
     if "curves" in tables:
         options = {"day": "day", "at_risk": "at_risk", "within": "metric", "min_cell": design.min_cell}
         tables["curves"] = stop_small_curves(tables["curves"], **options)
-    return results.but(estimates=suppress_estimates(results.estimates, design), tables=tables)
+    estimates = suppress_estimates(results.estimates, design)
+    if any(e.at is not None and e.verdict == "not estimable" for e in estimates):
+        tables.pop("path", None)
+    return results.but(estimates=estimates, tables=tables)
 
 
 def suppress_estimates(estimates: Sequence[Estimate], design: ExperimentPlan) -> tuple[Estimate, ...]:
@@ -101,34 +105,6 @@ def suppress_estimates(estimates: Sequence[Estimate], design: ExperimentPlan) ->
     found = suppress_small_cells(frame, count=parts, groups=[], within=[*CELL, "total"], min_cell=design.min_cell)
     small = {i for i, is_hidden in zip(cells, found["hidden"], strict=True) if is_hidden}
     return tuple(_blank(e, design.min_cell) if i in small else e for i, e in enumerate(estimates))
-
-
-def merge_small_levels(
-    counts: pd.DataFrame, *, level: str, count: str, min_cell: int, other: str = "other"
-) -> dict[str, str]:
-    """Return the level under which each level of a segment may be shown: itself, or a merged rest.
-
-    A level is small when one of its rows is (one row an arm). The smallest join the rest until each arm's rest
-    holds `min_cell` and two levels, so that totals give nothing away.
-
-    Parameters
-    ----------
-    counts : DataFrame, one row a level and arm (an arm without units may be left out only with all its levels)
-    level, count : str, columns
-    min_cell : int
-    other : str
-        Name of the rest; a level of that name is part of it.
-
-    Returns
-    -------
-    dict: level -> itself or `other`.
-    """
-    rows = counts.groupby(level, sort=False)[count]
-    smallest, arms = rows.min(), rows.size()
-    smallest = smallest.where(arms == arms.max(), 0)  # a level that an arm lacks
-    merged = set(smallest.index[_close(smallest.to_numpy(float), min_cell)])
-    merged |= {other} if merged else set()
-    return {name: other if name in merged else name for name in smallest.index}
 
 
 def stop_small_curves(

@@ -8,7 +8,7 @@ import hashlib
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -205,7 +205,7 @@ class Plan:
 class _Text(yaml.SafeLoader):
     """YAML in which every scalar stays as written; keys may not repeat."""
 
-    yaml_implicit_resolvers = {}
+    yaml_implicit_resolvers: ClassVar = {}
 
     def construct_mapping(self, node, deep=False):
         keys = [key.value for key, _ in node.value]
@@ -294,7 +294,10 @@ def _sentence(error) -> str:
     where = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "literal", "dict["))]
     place = ".".join(where) or "the plan as a whole"
     if error["type"] == "extra_forbidden":
-        known = next((list(_PARTS[p].model_fields) for p in reversed(where[:-1]) if p in _PARTS), list(ExperimentPlan.model_fields))
+        known = next(
+            (list(_PARTS[p].model_fields) for p in reversed(where[:-1]) if p in _PARTS),
+            list(ExperimentPlan.model_fields),
+        )
         near = difflib.get_close_matches(where[-1], known, 1)
         return f"{place}: unknown key; " + (f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}")
     if error["type"] == "missing":
@@ -304,12 +307,16 @@ def _sentence(error) -> str:
 
 
 def _commit(file: Path) -> str:
-    command = ["git", "-C", str(file.parent), "log", "-1", "--format=%H", "--", file.name]
+    commit = _git(file, "log", "-1", "--format=%H")
+    if not commit:
+        return "not under version control"
+    return commit + (", changed since" if _git(file, "status", "--porcelain") else "")
+
+
+def _git(file: Path, *words) -> str:
+    command = ["git", "-C", str(file.parent), *words, "--", file.name]
     try:
-        clean = subprocess.run([*command[:3], "status", "--porcelain", "--", file.name], capture_output=True, text=True, timeout=10)
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError):
-        return "not under version control"
-    if found.returncode or not found.stdout.strip():
-        return "not under version control"
-    return found.stdout.strip() + (", changed since" if clean.stdout.strip() else "")
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

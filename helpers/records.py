@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 NAN = float("nan")
 
@@ -225,5 +226,8 @@ def _matches(value, wanted):
 
 def to_frame(records) -> pd.DataFrame:
     """Return a table of records of one class, one row a record, one column a field."""
+    import pandas as pd  # here, so that commands with nothing to do start without it
+
     records = list(records)
-    return pd.DataFrame([asdict(r) for r in records], columns=[f.name for f in fields(records[0])] if records else None)
+    columns = [f.name for f in fields(records[0])] if records else None
+    return pd.DataFrame([asdict(r) for r in records], columns=columns)

@@ -3,6 +3,7 @@
 import ibis
 import numpy as np
 import pandas as pd
+
 from helpers import checks, inference, metrics, survival
 from helpers.plan import ExperimentPlan, Plan
 from helpers.records import DataInfo

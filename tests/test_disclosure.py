@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from helpers.disclosure import (
     find_small_cells,
-    merge_small_levels,
     protect,
     stop_small_curves,
     suppress_estimates,
@@ -182,30 +181,6 @@ def test_suppress_estimates_without_cells_changes_nothing():
     estimates = (_cell(4, 4),)
     assert suppress_estimates(estimates, DESIGN) == estimates
     assert suppress_estimates((), DESIGN) == ()
-
-
-MERGES = [  # units of each level by arm; the levels that end in the rest
-    ({"IT": (60, 50), "ES": (40, 40)}, set()),  # nothing small
-    ({"IT": (60, 50), "ES": (40, 40), "MT": (3, 4)}, {"ES", "MT"}),  # one small level needs a partner
-    ({"IT": (60, 50), "MT": (30, 4), "SM": (9, 8)}, {"MT", "SM"}),  # small in one arm is small
-    ({"IT": (60, 50), "other": (40, 40), "MT": (5, 5), "SM": (6, 6)}, {"other", "MT", "SM"}),  # a rest already
-    ({"IT": (60, 50), "ES": (40, 40), "MT": (12,)}, {"ES", "MT"}),  # an arm lacks the level
-]
-
-
-@pytest.mark.parametrize(("levels", "merged"), MERGES)
-def test_merge_small_levels_by_hand(levels, merged):
-    rows = [(level, n) for level, counts in levels.items() for n in counts]
-    counts = pd.DataFrame(rows, columns=["country", "units"])
-    found = merge_small_levels(counts, level="country", count="units", min_cell=10)
-    assert found == {level: "other" if level in merged else level for level in levels}
-
-
-def test_merge_small_levels_follows_its_arguments():
-    counts = pd.DataFrame({"country": ["IT", "ES", "MT"], "units": [60, 15, 12]})
-    names = {"level": "country", "count": "units"}
-    assert set(merge_small_levels(counts, **names, min_cell=10).values()) == {"IT", "ES", "MT"}
-    assert set(merge_small_levels(counts, **names, min_cell=20, other="rest").values()) == {"IT", "rest"}
 
 
 def test_stop_small_curves_stops_every_curve_with_the_first():

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 
 import pytest
+
 from helpers import plan
 from helpers.records import Refused
 
@@ -30,6 +31,9 @@ exposure: {event: help_opened, within_days: 28}
 covariates: [seats]
 segments: [country]
 """
+
+
+ROLES = "'primary', 'secondary', 'guardrail' or 'exploratory'"
 
 
 @pytest.fixture
@@ -94,7 +98,7 @@ def test_read_departures_are_those_that_differ(write):
         ("worthwhile", "worthwile", "metrics.activated.worthwile: unknown key; did you mean worthwhile?"),
         ("absolute", "absolut", "metrics.csat.margin.absolut: unknown key; did you mean absolute?"),
         ("title: In-product help links\n", "", "title: left out, and it is needed"),
-        ("role: primary", "role:", "metrics.activated.role: should be 'primary', 'secondary', 'guardrail' or 'exploratory'"),
+        ("role: primary", "role:", f"metrics.activated.role: should be {ROLES}"),
         (", margin: {absolute: 0.1}", "", "metrics.csat: a guardrail needs a margin, and better: higher or lower"),
         (", horizon_days: 90", "", "metrics.paid_in: a time to event needs horizon_days"),
         (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
@@ -115,12 +119,14 @@ def test_read_refuses_a_missing_file(tmp_path):
 
 
 def test_read_refuses_a_repeated_key(refusal):
-    assert refusal("title: In", "unit: x\ntitle: In") == "plan mine.yaml: the key 'unit' stands twice (line 1); keep one"
+    assert (
+        refusal("title: In", "unit: x\ntitle: In") == "plan mine.yaml: the key 'unit' stands twice (line 1); keep one"
+    )
 
 
 def test_read_refuses_broken_yaml(refusal):
     expected = "plan mine.yaml, line 2: not readable as YAML; check indentation, quotes and colons"
-    assert refusal("title: In-product", "title: [In: product") .startswith("plan mine.yaml, line")
+    assert refusal("title: In-product", "title: [In: product").startswith("plan mine.yaml, line")
     assert refusal("title: In-product", "\ttitle: In-product") == expected
 
 

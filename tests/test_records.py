@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+
 from helpers.records import DataInfo, Estimate, Moments, Results, to_frame
 
 
 def estimate(**changes):
-    return Estimate(id="a", metric="m", control="c", treatment="t", comparison="t - c", estimand="difference").but(**changes)
+    return Estimate(id="a", metric="m", control="c", treatment="t", comparison="t - c", estimand="difference").but(
+        **changes
+    )
 
 
 @pytest.fixture

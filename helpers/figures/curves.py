@@ -133,16 +133,14 @@ def _write_at_risk(figure, axes, curves, arms, colors) -> None:
             figure.text(place, level, text, ha=side, **style)
 
 
-def looking_path(results: Results, path: pd.DataFrame, *, metric: str, title: str | None = None) -> Display:
-    """Return how the always-valid interval narrows over calendar time, with the fixed interval at its end.
+def looking_path(results: Results, *, title: str | None = None) -> Display:
+    """Return how the always-valid interval narrows as weeks are counted, with the fixed interval at its end.
 
     Parameters
     ----------
     results : Results
-    path : DataFrame, one row a day
-        `day` (date or number), `n`, `estimate`, `ci_low`, `ci_high` (always-valid), and in its last row
-        `fixed_low`, `fixed_high` (may be missing).
-    metric : str
+        Table `path`, one row a week: `metric`, `day`, `n`, `estimate`, `ci_low`, `ci_high` (always-valid), and in
+        its last row `fixed_low`, `fixed_high`.
     title : str, optional
         Computed when left out: from which day on the interval leaves out no difference.
 
@@ -150,8 +148,10 @@ def looking_path(results: Results, path: pd.DataFrame, *, metric: str, title: st
     -------
     Display: one sentence when the effects are withheld or there is no path.
     """
+    path = results.tables.get("path", pd.DataFrame())
     if results.status == "withheld" or path.empty:
         return show_sentence(WITHHELD if results.status == "withheld" else "There is no path to show.")
+    metric = path["metric"].iloc[0]
     scale = read_scale(results, metric)
     style = Style(100, "", " points", True) if scale.kind == "binary" else style_value(scale)
     clear = path[(path["ci_low"] > 0) | (path["ci_high"] < 0)]
@@ -205,16 +205,14 @@ def _space_days(axes: Axes, days: pd.Series, count: int) -> None:
         axes.set_xlabel("days since the first assignment")
 
 
-def sample_size(
-    results: Results, sizes: pd.DataFrame, *, metric: str, planned: int | None = None, title: str | None = None
-) -> Display:
+def sample_size(results: Results, *, metric: str, planned: int | None = None, title: str | None = None) -> Display:
     """Return how many units it would take to see a difference, one curve a baseline.
 
     Parameters
     ----------
     results : Results
-    sizes : DataFrame, one row a baseline and difference
-        `baseline` (in the metric's unit), `difference` (above 0, likewise), `units` (in all arms together).
+        Table `sample_sizes`, one row a baseline and difference: `baseline` (in the metric's unit), `difference`
+        (above 0, likewise), `units` (in all arms together).
     metric : str
     planned : int, optional
         Units planned or at hand, drawn as a line.
@@ -225,6 +223,7 @@ def sample_size(
     -------
     Display
     """
+    sizes = results.tables.get("sample_sizes", pd.DataFrame())
     if sizes.empty:
         return show_sentence("There is no sample size to show.")
     scale = read_scale(results, metric)

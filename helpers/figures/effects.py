@@ -93,16 +93,14 @@ def _below(results: Results, e: Estimate) -> str:
     same = {"metric": e.metric, "treatment": e.treatment, "population": e.population, "segment": e.segment, "at": e.at}
     lifts = [x for x in results.select(estimand="relative_lift", role=e.role, **same) if not math.isnan(x.estimate)]
     lift = f", lift {write_effect(lifts[0], read_scale(results, e.metric))}" if lifts and not is_ratio(e) else ""
-    return f"{e.verdict}{lift}"
+    return f"{e.verdict}{', not as expected' if e.as_expected is False else ''}{lift}"
 
 
-def _draw_blocks(results: Results, blocks, *, title, name, reference=None, subtitle="") -> Display:
+def _draw_blocks(results: Results, blocks, *, title, name, headers=None, reference=None, subtitle="") -> Display:
     rows = [row for block in blocks for row in block.rows]
     main = [row for row in rows if not row.thin] or rows
     effects = [row.effect for row in rows]
-    treatments = list(dict.fromkeys(e.treatment for e in effects))
-    controls = list(dict.fromkeys(e.control for e in effects))
-    headers = (controls[0] if len(controls) == 1 else "control", treatments[0] if len(treatments) == 1 else "treatment")
+    headers = headers or (_name_side(effects, "control"), _name_side(effects, "treatment"))
     return draw(
         lambda figure: paint_forest(figure, blocks, headers=headers, reference=reference),
         height=measure_forest(blocks),
@@ -114,6 +112,11 @@ def _draw_blocks(results: Results, blocks, *, title, name, reference=None, subti
         table=to_frame(effects)[BEHIND].dropna(axis=1, how="all"),
         name=name,
     )
+
+
+def _name_side(effects: Sequence[Estimate], side: str) -> str:
+    names = {getattr(e, side) for e in effects}
+    return names.pop() if len(names) == 1 else side
 
 
 def _subtitle(rows: Sequence[Row]) -> str:
@@ -149,7 +152,11 @@ def contrasts(results: Results, estimates: Sequence[Estimate], *, title: str | N
     told = [f"{name_row(e).lower()} {write_effect(e, scale)}" for e in (estimates[0], estimates[-1])]
     found = f"{_title(scale)}: {told[0]}; {told[1]} ({estimates[-1].verdict})"
     title = title or (found if len(rows) > 1 else tell_finding(estimates[0], scale))
-    return _draw_blocks(results, [Block("", tuple(rows))], title=title, name=f"{scale.metric}_contrasts")
+    taken = any(e.population in ("as_treated", "compliers") for e in estimates)
+    headers = ("without", "with") if taken else None
+    return _draw_blocks(
+        results, [Block("", tuple(rows))], title=title, name=f"{scale.metric}_contrasts", headers=headers
+    )
 
 
 def _sizes(e: Estimate) -> str:

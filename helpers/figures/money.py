@@ -11,7 +11,7 @@ from helpers.records import Results
 from helpers.wording import WITHHELD, Display, Style, count_decimals, show_sentence, write_number
 from helpers.wording.numbers import CURRENCIES
 
-ROW, STACKED, LEFT, RIGHT = 62, 84, 310, 660  # CSS pixels
+ROW, STACKED, LEFT, RIGHT = 62, 84, 346, 668  # CSS pixels
 
 
 def money(
@@ -90,7 +90,7 @@ def _paint_money(figure: Figure, rows: pd.DataFrame, told, currency: str) -> Non
 
 
 def _write_row(figure: Figure, row, told: tuple[str, str], middle: float) -> None:
-    write_at(figure, 0, middle - 9, shorten(row.row, 42), weight="bold")
+    write_at(figure, 0, middle - 9, shorten(row.row, 48), weight="bold")
     write_at(figure, 0, middle + 10, shorten(row.note, 50), color=MUTED, size=8.4)
     right = measure_width(figure) - 160 if is_narrow(figure) else RIGHT + 20
     write_at(figure, right, middle - 9, told[0], weight="bold")

@@ -15,6 +15,7 @@ from helpers.inference.experiment import run_experiment
 from helpers.inference.looks import read_look
 from helpers.inference.multiplicity import adjust_families, benjamini_hochberg, holm
 from helpers.inference.pairs import Pair, compare_means, compare_ratios, difference, relative_lift
+from helpers.inference.paths import trace_path
 from helpers.inference.permutation import needs_permutation, permutation_difference
 from helpers.inference.proportions import relative_lift_risk, risk_difference, score_limits, score_p_value
 from helpers.inference.requirements import list_sample_sizes
@@ -55,4 +56,5 @@ __all__ = [
     "score_p_value",
     "select_contrasts",
     "sequential_bounds",
+    "trace_path",
 ]

@@ -67,8 +67,8 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
         As results.json names them.
     arms : dict of Moments by arm, optional
         For the numbers of units and clusters.
-    **labels : population, adjustment, segment, at, interval, family, n_control, n_treatment
-        Where they differ from the default: ITT, none, none, none, fixed, the role.
+    **labels : population, adjustment, segment, at, interval, family, against, n_control, n_treatment
+        Where they differ from the default: ITT, none, none, none, fixed, the role, the arms.
 
     Returns
     -------
@@ -82,12 +82,41 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
         metric=comparison.name,
         control=comparison.control,
         treatment=comparison.treatment,
-        comparison=comparison.label,
+        comparison=labels.pop("against", comparison.label),
         estimand=estimand,
         role=role,
         confidence_level=comparison.level,
         **labels,
         **asdict(effect),
+    )
+
+
+def reverse_comparison(estimate: Estimate) -> Estimate:
+    """Return a difference the other way round, control minus treatment.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        A difference whose interval, where it has one, is one interval.
+
+    Returns
+    -------
+    Estimate: arms, values and limits swapped; a benefit of the one is a harm of the other.
+    """
+    swapped = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
+    return estimate.but(
+        id=f"{estimate.id}:reversed",
+        comparison=f"{estimate.control} - {estimate.treatment}",
+        control=estimate.treatment,
+        treatment=estimate.control,
+        estimate=-estimate.estimate,
+        ci_low=-estimate.ci_high,
+        ci_high=-estimate.ci_low,
+        control_value=estimate.treatment_value,
+        treatment_value=estimate.control_value,
+        n_control=estimate.n_treatment,
+        n_treatment=estimate.n_control,
+        verdict=swapped.get(estimate.verdict, estimate.verdict),
     )
 
 

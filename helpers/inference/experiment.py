@@ -11,7 +11,8 @@ from helpers.inference.comparisons import list_comparisons
 from helpers.inference.decisions import decide_all
 from helpers.inference.headline import estimate_headline, estimate_sensitivity
 from helpers.inference.looks import Look, read_look
-from helpers.inference.multiplicity import adjust_families
+from helpers.inference.multiplicity import adjust_families, adjust_tests
+from helpers.inference.paths import trace_path
 from helpers.inference.requirements import list_requirements
 from helpers.inference.splits import estimate_segments, estimate_weeks
 from helpers.inference.uptake import estimate_uptake, summarise_uptake
@@ -66,7 +67,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, times
     Returns
     -------
     Results: headline rows first, then take-up, sensitivity, segments and weeks; `status` is answered, interim or
-        withheld; tables `requirements` and `uptake`.
+        withheld; tables `requirements`, `uptake` and `path`.
     """
     design = decided.design
     plan = {**decided.record, "commit": decided.commit}
@@ -79,8 +80,12 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, times
     return empty.but(
         status="interim" if material.look.is_interim else "answered",
         estimates=tuple(sorted(estimates, key=_reading_order)),
-        tests=(*tests, *times[1]),
-        tables={"requirements": list_requirements(material), "uptake": summarise_uptake(material)},
+        tests=adjust_tests([*tests, *times[1]]),
+        tables={
+            "requirements": list_requirements(material),
+            "uptake": summarise_uptake(material),
+            "path": trace_path(units),
+        },
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from helpers.records import Estimate
+from helpers.records import Estimate, Test
 
 
 def holm(p_values) -> np.ndarray:
@@ -93,6 +95,23 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
     by_key = {find_key(estimates[i]): p for i, p in reversed(adjusted.items())}
     lifts = {i: by_key.get(find_key(e)) for i, e in enumerate(estimates) if is_lift(e) and e.role != "sensitivity"}
     return tuple(e.but(p_value_adjusted=(adjusted | lifts).get(i)) for i, e in enumerate(estimates))
+
+
+def adjust_tests(tests) -> tuple[Test, ...]:
+    """Return tests with the adjusted p-values of their families, Benjamini-Hochberg within exploratory ones.
+
+    Parameters
+    ----------
+    tests : iterable of Test
+
+    Returns
+    -------
+    tuple of Test: in the same order; those of no family as they were.
+    """
+    tests = list(tests)
+    members = [i for i, test in enumerate(tests) if test.family == "exploratory"]
+    adjusted = dict(zip(members, benjamini_hochberg([tests[i].p_value for i in members]).tolist(), strict=True))
+    return tuple(replace(test, p_value_adjusted=adjusted.get(i)) for i, test in enumerate(tests))
 
 
 def is_lift(estimate: Estimate) -> bool:

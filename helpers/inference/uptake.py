@@ -8,11 +8,12 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.inference.associations import adjusted_contrast, measure_overlap, naive_contrast, weighted_contrast
-from helpers.inference.comparisons import Comparison, label_effect, list_comparisons
+from helpers.inference.comparisons import Comparison, label_effect, list_comparisons, reverse_comparison
 from helpers.inference.proportions import relative_lift_risk
 from helpers.inference.take_up import anderson_rubin, complier_effect, e_value, first_stage
 from helpers.records import Effect, Estimate, Results
 
+TAKERS = "takers - others"
 KINDS = ("binary", "count", "amount", "score")
 
 
@@ -72,15 +73,17 @@ def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[
 
     Returns
     -------
-    tuple of Estimate: naive, adjusted and weighted associations, then all assigned, then compliers; empty where
-        the plan names neither an exposure nor an observational group.
+    tuple of Estimate: naive, adjusted and weighted associations, then all assigned, then compliers, all in the
+        direction of the offer; empty where the plan names neither an exposure nor an observational group.
     """
     found = [e for e in results.select(metric=metric, segment=None, at=None) if e.estimand in ("naive", "cace")]
     if not found:
         return ()
     treatment = treatment or found[0].treatment
-    fair = results.headline(metric, treatment=treatment)
+    fair = results.headline(metric, treatment=treatment)[:1]
     naive, cace = ([e for e in found if e.estimand == kind and e.treatment == treatment] for kind in ("naive", "cace"))
+    if cace and fair and cace[0].estimate * fair[0].estimate < 0:  # the treatment takes the offer away
+        fair = (reverse_comparison(fair[0]),)
     return (*naive, *fair, *cace)
 
 
@@ -95,9 +98,9 @@ def _taken(comparison, material):
     if rows is None or comparison.design.exposure is None:
         return []
     level, sizes = {"confidence_level": comparison.level}, _count_arms(rows, "assigned")
-    compliers = {"estimand": "cace", "population": "compliers", **sizes}
+    compliers = {"estimand": "cace", "population": "compliers", "against": TAKERS, **sizes}
     return [
-        *_associate(comparison, rows, material, population="as_treated"),
+        *_associate(comparison, rows, material, population="as_treated", against=TAKERS),
         label_effect(comparison, complier_effect(rows, **level), role="exploratory", family="", **compliers),
         label_effect(comparison, anderson_rubin(rows, **level), role="sensitivity", **compliers),
     ]
@@ -109,12 +112,13 @@ def _outside(comparison, material, group):
         return []
     rows = rows.assign(assigned=1, taken=(rows["variant"] == comparison.treatment).astype(float))
     against = Comparison(comparison.design, comparison.name, group, comparison.treatment)
-    return _associate(against, rows, material, population="observational")
+    return _associate(against, rows, material, population="observational", against=against.label)
 
 
-def _associate(comparison, rows, material, *, population):
+def _associate(comparison, rows, material, *, population, against):
     covariates, level = list(material.units.covariates), {"confidence_level": comparison.level}
-    labels = {"estimand": "naive", "population": population, **_count_arms(_offered(rows), "taken")}
+    labels = {"estimand": "naive", "population": population, "against": against}
+    labels |= _count_arms(_offered(rows), "taken")
     found = [label_effect(comparison, naive_contrast(rows, **level), role="exploratory", family="", **labels)]
     if comparison.metric.kind == "binary":
         ratio = _compare_shares(rows, comparison.level)

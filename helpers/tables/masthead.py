@@ -23,6 +23,7 @@ from helpers.wording import (
 
 BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
 MOST_KEYS = 4
+WEIGHTY = ("clear benefit", "clear harm")
 ROLE_ORDER = ("primary", "guardrail", "secondary")
 
 
@@ -54,14 +55,15 @@ def masthead(results: Results) -> Display:
 def key_estimates(results: Results) -> tuple[Estimate, ...]:
     """Return the headline effects that stand on the first screen, at most four, primary ones first.
 
-    One row a metric and treatment: a lift is left to the tables; a metric that is not estimable stays, said as such.
+    One row a metric and treatment, clear benefits and harms before the rest of their role: a lift is left to the
+    tables; a metric that is not estimable stays, said as such.
     """
     if results.status == "withheld":
         return ()
     found = [
         e
         for role in ROLE_ORDER
-        for e in results.select(role=role, segment=None, at=None)
+        for e in sorted(results.select(role=role, segment=None, at=None), key=lambda e: e.verdict not in WEIGHTY)
         if not is_lift(e) and e.population in ("itt", "responders", "landmark")
     ]
     first: dict[tuple[str, str], Estimate] = {}

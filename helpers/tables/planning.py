@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from helpers.records import Results, to_frame
 from helpers.tables.show import show
 from helpers.wording import (
@@ -27,7 +29,7 @@ def requirements(results: Results) -> Display:
         metric=[read_scale(results, m).label for m in frame["metric"]],
         **{c: [_write(results, m, v) for m, v in zip(frame["metric"], frame[c], strict=True)] for c in AMOUNTS},
     )
-    several = frame["comparison"].nunique() > 1
+    several = len(set(frame["comparison"])) > 1
     columns = ["metric", *(["comparison"] if several else []), "control_value", "n", *AMOUNTS[1:], "n_for_worthwhile"]
     return show(
         rows[columns],
@@ -51,7 +53,7 @@ def sample_sizes(results: Results) -> Display:
     frame = results.tables.get("sample_sizes")
     if frame is None or frame.empty:
         return show_sentence("No sample size was asked for.")
-    wide = frame.pivot(index="baseline", columns="difference", values="units").reset_index()
+    wide = frame.pivot_table(index="baseline", columns="difference", values="units").reset_index()
     points = {c: write_number(c, Style(100, "", " points", True)) for c in wide.columns[1:]}
     return show(
         wide,
@@ -67,9 +69,7 @@ def assumptions(results: Results) -> Display:
     """Return every assumption behind the money, low, central and high, one row each."""
     frame = results.tables.get("assumptions")
     if results.status == "withheld" or frame is None or frame.empty:
-        return show_sentence(
-            WITHHELD if results.status == "withheld" else "No money is reckoned, so nothing is assumed."
-        )
+        return show_sentence(WITHHELD if results.status == "withheld" else "Nothing is assumed about money.")
     return show(
         frame,
         caption="What is assumed about money, one row an assumption",
@@ -108,18 +108,25 @@ def uptake(results: Results) -> Display:
 RATIOS = ("risk_ratio", "e_value", "e_value_limit")
 
 
-def tests(results: Results) -> Display:
-    """Return the tests that have no single effect beside them: trend, interaction, log-rank."""
+def tests(results: Results, *, metric: str | None = None) -> Display:
+    """Return the tests that have no single effect beside them: trend, interaction, log-rank.
+
+    Parameters
+    ----------
+    results : Results
+    metric : str, optional
+        Whose tests to show; all when left out. The download holds all of them.
+    """
     if results.status == "withheld" or not results.tests:
         return show_sentence(WITHHELD if results.status == "withheld" else "No test of differences was asked for.")
     frame = to_frame(results.tests)
-    rows = frame.assign(
-        metric=[read_scale(results, m).label for m in frame["metric"]], comparison=frame["id"].map(_against)
-    )
-    several = rows["comparison"].nunique() > 1
+    shown = frame if metric is None else frame[frame["metric"] == metric]
+    labels = [read_scale(results, m).label for m in shown["metric"]]
+    rows = shown.assign(metric=labels, comparison=shown["id"].map(_against), p_value=shown.apply(_decision_p, axis=1))
+    several = len(set(rows["comparison"])) > 1
     return show(
         rows[["metric", *(["comparison"] if several else []), "name", "statistic", "p_value"]],
-        caption="Does the effect differ by week or segment, do times differ? One row a test, unadjusted",
+        caption="Does the effect differ by week or segment? One row a test, p adjusted for how many there are",
         name=f"{results.study}_tests",
         headers={
             "metric": "Metric",
@@ -131,6 +138,10 @@ def tests(results: Results) -> Display:
         formats={"statistic": lambda x: write_number(x, decimals=2), "p_value": write_p},
         download=frame,
     )
+
+
+def _decision_p(test) -> float:
+    return test["p_value"] if pd.isna(test["p_value_adjusted"]) else test["p_value_adjusted"]
 
 
 def _against(test_id: str) -> str:

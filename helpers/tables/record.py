@@ -37,8 +37,9 @@ def checks(results: Results) -> Display:
     if not results.checks:
         return show_sentence("No trust check applies to this run.")
     frame = to_frame(results.checks)
+    names = frame["id"].str.replace(r"^srm", "sample ratio", regex=True).str.replace("_", " ")
     return show(
-        frame.assign(id=frame["id"].str.replace("_", " "))[["id", "status", "message"]],
+        frame.assign(id=names)[["id", "status", "message"]],
         caption="Trust checks, one row a check",
         name=f"{results.study}_checks",
         headers={"id": "Check", "status": "Status", "message": "What it found"},

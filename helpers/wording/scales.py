@@ -9,6 +9,8 @@ import pandas as pd
 from helpers.plan import ExperimentPlan
 from helpers.records import Estimate, Results
 
+PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -91,6 +93,8 @@ def find_noun(results: Results) -> str:
     """Return the unit of analysis in words, plural ("workspaces"); "units" when no plan names it."""
     frame = results.tables.get("metrics")
     noun = "unit" if frame is None or frame.empty or "noun" not in frame else str(frame["noun"].iloc[0])
+    if noun in PLURALS:
+        return PLURALS[noun]
     return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
 
 

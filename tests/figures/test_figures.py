@@ -140,11 +140,14 @@ def test_curves_tell_their_ends():
     held = found.but(tables={**found.tables, "curves": samples.curves().assign(metric="converted")})
     assert figures.cumulative_incidence(held, metric="converted").text == shown.text
     assert figures.cumulative_incidence(held, metric="nps").text == "There is no curve to show."
-    path = figures.looking_path(found, samples.path(), metric="activated")
-    assert path.text.startswith("Activated: however often one looks, clear from 5 April 2022 on")
-    assert "takes 932 workspaces in all" in figures.sample_size(found, samples.sizes(), metric="activated").text
-    planned = figures.sample_size(found, samples.sizes(), metric="activated", planned=4000)
-    assert image(planned) != image(figures.sample_size(found, samples.sizes(), metric="activated"))
+    tables = {**found.tables, "path": samples.path().assign(metric="activated"), "sample_sizes": samples.sizes()}
+    held = found.but(tables=tables)
+    assert figures.looking_path(held).text.startswith("Activated: however often one looks, clear from 5 April 2022 on")
+    assert figures.looking_path(found).text == "There is no path to show."
+    assert "takes 932 workspaces in all" in figures.sample_size(held, metric="activated").text
+    planned = figures.sample_size(held, metric="activated", planned=4000)
+    assert image(planned) != image(figures.sample_size(held, metric="activated"))
+    assert figures.sample_size(found, metric="activated").text == "There is no sample size to show."
 
 
 def test_money_says_whether_the_sign_is_open():
@@ -169,7 +172,7 @@ def test_every_figure_says_that_effects_are_withheld(draw):
         "segments": lambda: figures.segments(found, metric="activated"),
         "over_time": lambda: figures.over_time(found, metric="activated"),
         "curve": lambda: figures.cumulative_incidence(found, samples.curves(), metric="activated", control="links"),
-        "path": lambda: figures.looking_path(found, samples.path(), metric="activated"),
+        "path": lambda: figures.looking_path(found),
         "money": lambda: figures.money(found, samples.amounts()),
         "contrasts": lambda: figures.contrasts(found, samples.contrasts()),
     }[draw]()

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from helpers.inference.effects import compare_arms, pair_arms
 from helpers.inference.pairs import compare_means, difference
 from helpers.plan import Metric

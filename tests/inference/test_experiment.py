@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
-
 from experiments import draw_frame, make_design, run_experiment
+from scipy import stats
 
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}
 
@@ -98,7 +97,9 @@ def test_run_experiment_withholds_everything_after_a_failed_split():
 
 def test_run_experiment_acknowledged_split_releases_the_answer():
     frame = draw_frame().query("variant == 'c' or index % 3 == 0")
-    results = run_experiment(frame, make_design(metrics={"y": SCORE}, acknowledge={"srm": "a logging fault, understood"}))
+    results = run_experiment(
+        frame, make_design(metrics={"y": SCORE}, acknowledge={"srm": "a logging fault, understood"})
+    )
     assert results.status == "answered"
     assert results.estimates
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+
 from helpers.inference.missing import bound_missing, weight_responders
 from helpers.inference.proportions import risk_difference
 from helpers.plan import Metric

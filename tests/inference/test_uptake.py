@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import inference
-
 from experiments import draw_frame, make_design, run_experiment
+
+from helpers import inference
 
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}
 
@@ -45,10 +45,14 @@ def test_estimate_uptake_is_empty_without_exposure_and_for_guardrails():
 
 def test_estimate_uptake_compares_with_a_group_outside_the_randomisation():
     frame = draw_offer(600)
-    outside = frame[frame["variant"] == "c"].assign(variant="o", y=lambda f: f["y"] + 3, unit=lambda f: "o" + f.index.astype(str))
+    outside = frame[frame["variant"] == "c"].assign(
+        variant="o", y=lambda f: f["y"] + 3, unit=lambda f: "o" + f.index.astype(str)
+    )
     frame = frame.assign(unit="u" + frame.index.astype(str))
     variant = {"column": "variant", "control": "c", "treatments": ["t"], "observational": ["o"]}
-    results = run_experiment(pd.concat([frame, outside], ignore_index=True), make_design(metrics={"y": SCORE}, variant=variant))
+    results = run_experiment(
+        pd.concat([frame, outside], ignore_index=True), make_design(metrics={"y": SCORE}, variant=variant)
+    )
     naive = results.select(population="observational")
     assert [(e.comparison, e.estimand) for e in naive] == [("t - o", "naive")]
     assert naive[0].estimate == pytest.approx(-3, abs=0.4)

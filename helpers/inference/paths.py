@@ -1,0 +1,86 @@
+"""How the answer settled: the effect and its always-valid interval as more and more weeks of units are counted."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from helpers import metrics
+from helpers.inference.comparisons import list_comparisons
+from helpers.inference.effects import compare_arms
+from helpers.inference.looks import read_look
+from helpers.inference.sequential import always_valid
+from helpers.records import Moments
+
+
+def trace_path(units: metrics.Units) -> pd.DataFrame:
+    """Return the effect on the key metric as it would have been seen after each week of assignment.
+
+    The units of a week count once their windows are over, so a week stands for the day on which its last window
+    ends. The always-valid interval holds the truth at all weeks together; the fixed one at the last alone.
+
+    Parameters
+    ----------
+    units : metrics.Units
+
+    Returns
+    -------
+    DataFrame: one row a week with `metric`, `treatment`, `day` (days since the first assignment, the week's end),
+        `n`, `estimate`, `ci_low`, `ci_high` (always-valid), `fixed_low`, `fixed_high` (last row). Empty without
+        times of assignment, for a time to event, and until an interval exists.
+    """
+    comparison = next((c for c in list_comparisons(units.design) if c.name == units.design.key_metric), None)
+    if units.design.assigned_at is None or comparison.metric.kind == "time_to_event":
+        return pd.DataFrame()
+    weeks = metrics.summarise(units, by="week")
+    planned, rows, so_far = read_look(units).n_planned, [], {}
+    for week in sorted(weeks):
+        for arm in (comparison.control, comparison.treatment):
+            so_far[arm] = merge_moments(so_far.get(arm), weeks[week][comparison.name][arm])
+        rows.append(_see(comparison, so_far, planned, day=7 * (int(week) + 1)))
+    frame = pd.DataFrame(rows)
+    return frame.assign(**_last_fixed(frame)).dropna(subset=["ci_low"]).reset_index(drop=True)
+
+
+def merge_moments(first: Moments | None, second: Moments) -> Moments:
+    """Return the moments of two groups together.
+
+    Parameters
+    ----------
+    first : Moments or None
+        None is an empty group.
+    second : Moments
+        Of the same columns.
+
+    Returns
+    -------
+    Moments: skewness is nan, which merging would need third moments for.
+
+    References
+    ----------
+    Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
+    """
+    if first is None or first.n == 0:
+        return second
+    if second.n == 0:
+        return first
+    n, gap = first.n + second.n, second.mean - first.mean
+    within = sum((m.n - 1) * m.cov for m in (first, second) if m.n > 1)
+    cov = (within + gap[:, None] * gap * (first.n * second.n / n)) / (n - 1)
+    return Moments(first.names, n, first.mean + gap * (second.n / n), cov, first.missing + second.missing)
+
+
+def _see(comparison, so_far, planned, *, day):
+    sides = so_far[comparison.control], so_far[comparison.treatment]
+    fixed = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)["difference"]
+    n = sides[0].n + sides[1].n
+    seen = always_valid(fixed, n=n, n_planned=planned, confidence_level=comparison.level)
+    labels = {"metric": comparison.name, "treatment": comparison.treatment, "day": day, "n": n}
+    ends = {"ci_low": seen.ci_low, "ci_high": seen.ci_high, "fixed_low": fixed.ci_low, "fixed_high": fixed.ci_high}
+    return {**labels, "estimate": fixed.estimate, **ends}
+
+
+def _last_fixed(frame):
+    last = frame.index == frame.index[-1]
+    return {name: frame[name].where(last, math.nan) for name in ("fixed_low", "fixed_high")}

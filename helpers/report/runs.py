@@ -1,0 +1,222 @@
+"""Runs: which notebook is rendered under which name with which parameters, and after which others."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from helpers import paths
+from helpers.records import Refused
+from helpers.report.parameters import Parameter, read_parameters, settle
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+KEYS = ("name", "study", "parameters", "needs")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One report to be: `given` are the parameters that differ from the notebook's own, typed and checked."""
+
+    name: str
+    study: str
+    notebook: Path
+    declared: dict[str, Parameter]
+    given: dict[str, Any] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Every parameter with the value it takes."""
+        return {name: self.given.get(name, parameter.default) for name, parameter in self.declared.items()}
+
+
+class _Text(yaml.SafeLoader):
+    """YAML in which every scalar stays as written, and empty, ~ or null is nothing; keys may not repeat."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [pair for pair in pairs if pair[0].endswith((":null", ":merge"))]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        twice = sorted({str(k) for k in keys if keys.count(k) > 1})
+        if twice:
+            raise Refused(f"line {node.start_mark.line + 1}: the key {twice[0]!r} stands twice; keep one")
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(file) -> Any:
+    """Return what a YAML file holds, every scalar as text, empty as None.
+
+    Raises
+    ------
+    Refused: no such file, not YAML, a key twice.
+    """
+    try:
+        return yaml.load(Path(file).read_text(encoding="utf-8-sig"), _Text)
+    except OSError:
+        raise Refused(f"{Path(file).name}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise Refused(f"{Path(file).name}{where}: not readable as YAML; check indentation, quotes and colons") from None
+    except Refused as error:
+        raise Refused(f"{Path(file).name}, {error}") from None
+
+
+def read_runs(file=None) -> tuple[Run, ...]:
+    """Return every run of a reports.yaml, checked, each after those it needs.
+
+    Parameters
+    ----------
+    file : Path, optional
+        notebooks/reports.yaml when left out. Paths in it start at its folder; a study is the notebook of that
+        name beside it, or else in notebooks/.
+
+    Returns
+    -------
+    tuple of Run
+
+    Raises
+    ------
+    Refused: no such file, not a list of {name, study, parameters, needs}, a name twice, not allowed or unknown,
+        needs that go round in a circle, no such study, a parameter that `settle` refuses.
+    """
+    file = Path(file or paths.RUNS).absolute()
+    entries = read_yaml(file) or []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise Refused(f"{file.name}: needs a list of runs, each with name, study, parameters and needs")
+    runs = [_entry(entry, file) for entry in entries]
+    return tuple(_in_order(runs, file.name))
+
+
+def select_runs(runs, names) -> tuple[Run, ...]:
+    """Return the named runs and all that they need, in order; every run when no name is given.
+
+    Raises
+    ------
+    Refused: a name that is not among the runs, with the nearest.
+    """
+    by_name = {run.name: run for run in runs}
+    wanted, waiting = set(), list(names or by_name)
+    while waiting:
+        name = waiting.pop()
+        if name not in by_name:
+            near = difflib.get_close_matches(name, by_name, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(by_name) or 'none'}"
+            raise Refused(f"no run is called {name[:40]!r}; {hint}")
+        if name not in wanted:
+            wanted.add(name)
+            waiting += by_name[name].needs
+    return tuple(run for run in runs if run.name in wanted)
+
+
+def make_run(study, *, name, given, base=None, taken=()) -> Run:
+    """Return one run of a study with parameters as the user wrote them.
+
+    Parameters
+    ----------
+    study : str
+        Name of a notebook.
+    name : str
+        Folder of the report, `[a-z0-9][a-z0-9_-]{0,63}`.
+    given : dict of str to str or list of str
+        As written; relative paths start at `base`.
+    base : Path, optional
+        Folder where the user stands.
+    taken : iterable of str
+        Names that reports.yaml uses.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    Refused: a name not allowed or taken, no such study, a parameter that `settle` refuses.
+    """
+    if name in taken:
+        raise Refused(f"the name {name!r} is one of reports.yaml; choose another")
+    return _run(name, study, given, needs=(), base=Path(base or Path.cwd()))
+
+
+def _entry(entry, file):
+    unknown = next((key for key in entry if key not in KEYS), None)
+    if unknown is not None:
+        near = difflib.get_close_matches(str(unknown), KEYS, 1)
+        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(KEYS)}"
+        raise Refused(f"{file.name}: unknown key {str(unknown)[:40]!r}; {hint}")
+    name, study, given = entry.get("name"), entry.get("study"), entry.get("parameters") or {}
+    needs = entry.get("needs") or []
+    if not isinstance(study, str) or not isinstance(given, dict) or not isinstance(needs, list):
+        raise Refused(f"{file.name}, run {name}: needs a study, a mapping of parameters and a list of needs")
+    try:
+        return _run(name, study, given, needs=tuple(needs), base=file.parent)
+    except Refused as error:
+        raise Refused(f"{file.name}, run {name}: {error}") from None
+
+
+def _run(name, study, given, *, needs, base):
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise Refused("a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit")
+    notebook = find_notebook(study, base=base)
+    declared = read_parameters(notebook)
+    return Run(name, study, notebook, declared, _absolute(declared, settle(declared, given, study=study), base), needs)
+
+
+def find_notebook(study, *, base) -> Path:
+    """Return the notebook of a study: beside the user's runs, or else in notebooks/.
+
+    Raises
+    ------
+    Refused: no such study, with the nearest.
+    """
+    beside = [base / f"{study}.ipynb", paths.notebook_file(study)] if NAME.fullmatch(study) else []
+    for file in beside:
+        if file.is_file():
+            return file
+    known = sorted(file.stem for file in paths.NOTEBOOKS.glob("*.ipynb"))
+    near = difflib.get_close_matches(study, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
+    raise Refused(f"no study is called {study[:40]!r}; {hint}")
+
+
+def _absolute(declared, given, base):
+    """Return the values with every path that is relative made absolute from the base."""
+
+    def start(name, value):
+        if isinstance(value, list):
+            return [start(name, item) for item in value]
+        if not isinstance(value, str) or not declared[name].is_path:
+            return value
+        named = name == "plan" and "/" not in value and not value.endswith((".yaml", ".yml"))
+        if named or not value or value == "simulated" or value.startswith("public:") or "://" in value:
+            return value
+        scheme, path = ("duckdb:", value[7:]) if value.startswith("duckdb:") else ("", value)
+        return scheme + str((base / Path(path).expanduser()).resolve())
+
+    return {name: start(name, value) for name, value in given.items()}
+
+
+def _in_order(runs, file):
+    by_name = {}
+    for run in runs:
+        if run.name in by_name:
+            raise Refused(f"{file}: the name {run.name!r} stands twice; keep one")
+        by_name[run.name] = run
+    for run in runs:
+        lost = next((need for need in run.needs if need not in by_name), None)
+        if lost is not None:
+            raise Refused(f"{file}, run {run.name}: needs {str(lost)[:40]!r}, which is no run")
+    try:
+        order = TopologicalSorter({run.name: run.needs for run in runs}).static_order()
+        return [by_name[name] for name in order]
+    except CycleError as error:
+        raise Refused(f"{file}: needs go round in a circle: {', '.join(error.args[1])}") from None

@@ -1,0 +1,41 @@
+"""Small sources for tests: frames become what `sources.load` gives, without its reading and refusing."""
+
+import ibis
+import pandas as pd
+
+from helpers.plan import ExperimentPlan
+from helpers.records import DataInfo
+from helpers.sources import Source
+
+
+def make_design(metrics, *, variant=None, **more):
+    """Return a plan with control a and treatment b unless `variant` says otherwise."""
+    content = {
+        "kind": "experiment",
+        "title": "A test",
+        "question": "Does it work?",
+        "unit_id": "id",
+        "variant": {"column": "variant", "control": "a", "treatments": ["b"]} | (variant or {}),
+        "metrics": metrics,
+    }
+    return ExperimentPlan.model_validate(content | more)
+
+
+def make_source(units, events=None, *, n_assigned=None, n_two_variants=0, n_duplicates=0):
+    """Return a Source over frames of units (`unit`, `variant`, ...) and events (`unit`, `event`, `at`, `value`)."""
+    backend = ibis.duckdb.connect(threads=1)
+    units = pd.DataFrame(units)
+    heard = None
+    if events is not None:
+        frame = pd.DataFrame(events, columns=["unit", "event", "at", "value"])
+        frame = frame.assign(at=_read_times(frame["at"]), value=frame["value"].astype(float))
+        heard = backend.create_table("events", frame.astype({"unit": "str", "event": "str"}))
+    if "assigned_at" in units:
+        units = units.assign(assigned_at=_read_times(units["assigned_at"]))
+    info = DataInfo("yours", "", "made.csv", None, len(units), len(units))
+    table = backend.create_table("units", units)
+    return Source(table, heard, info, n_assigned or len(units), n_two_variants, n_duplicates)
+
+
+def _read_times(column):
+    return pd.to_datetime(column, utc=True).dt.tz_localize(None).astype("datetime64[us]")

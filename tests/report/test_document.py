@@ -1,0 +1,152 @@
+"""results.json and the tables: the keys of the contract, ten digits, null for the undefined, nothing when withheld."""
+
+import csv
+import datetime as dt
+import io
+import json
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.records import Check, Claim, DataInfo, Estimate, Results, Test
+from helpers.report.document import describe_results, make_plain, split_payload, write_json, write_tables
+
+KEYS = ["schema", "study", "run", "title", "status", "answer", "data", "parameters", "plan", "checks", "estimates"]
+KEYS += ["tests", "claims", "tables"]
+ESTIMATE = [
+    *["id", "metric", "control", "treatment", "comparison", "estimand", "population", "adjustment", "segment", "at"],
+    *["role", "family", "estimate", "std_error", "df", "ci_low", "ci_high", "ci_set", "confidence_level", "interval"],
+    *["p_value", "p_value_adjusted", "control_value", "treatment_value", "n_control", "n_treatment"],
+    *["clusters_control", "clusters_treatment", "method", "as_expected", "verdict", "reason"],
+]
+
+
+def results(status="answered", **changes):
+    """Return results with one of everything."""
+    known = {"estimate": 1 / 3, "std_error": 0.1, "ci_low": -0.0, "ci_high": 0.5, "p_value": 0.04}
+    estimate = Estimate("e", "activated", "a", "b", "b - a", "difference", **known)
+    info = DataInfo("yours", "note", "t.csv", "ab", 4, 4, {"a": np.int64(2), "b": 2}, (("read", 4, ""),), ("said",))
+    plan = {
+        "file": "mine.yaml",
+        "sha256": "cd",
+        "departures": [{"parameter": "as_of"}],
+        "commit": "not in the contract",
+    }
+    parts = {
+        "checks": (Check("srm", "pass", np.nan, 0.001, "fine"),),
+        "estimates": (estimate,),
+        "tests": (Test("t", "activated", "log-rank", 1.5, 1, 0.2),),
+        "claims": (Claim("P1", 9.0, "points", "9 points", "e", 1.0, 0.0, 2.0, "recovered", ""),),
+        "tables": {
+            "weeks": pd.DataFrame({"week": [0], "value": [0.1]}),
+            "metrics": pd.DataFrame({"name": ["activated"]}),
+        },
+    }
+    return Results("tiny", "Tiny", "Is it?", status, info, plan, **{**parts, **changes})
+
+
+def test_describe_results_has_the_keys_of_the_contract():
+    found, extra = split_payload(describe_results(results(), {}, run="one"), run="other")
+    assert list(found) == KEYS and found["run"] == "other"
+    assert list(found["estimates"][0]) == ESTIMATE
+    assert list(found["data"]) == ["kind", "note", "source", "sha256", "rows", "units", "units_by_variant"]
+    assert found["plan"] == {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
+    assert extra == {"question": "Is it?", "columns": {"weeks": ["week", "value"], "metrics": ["name"]}}
+    assert found["tables"]["weeks"] == [{"week": 0, "value": 0.1}]
+
+
+def test_describe_results_figures():
+    found = describe_results(results(), {}, run="one")
+    assert found["estimates"][0]["estimate"] == 0.3333333333
+    assert str(found["estimates"][0]["ci_low"]) == "0.0"
+    assert found["checks"][0]["value"] is None
+    assert "NaN" not in write_json(found)
+
+
+def test_describe_results_gives_a_reason_for_null():
+    undefined = Estimate("e", "m", "a", "b", "b - a", "relative_lift", p_value=0.5)
+    told = undefined.but(reason="the control value is 0")
+    split = undefined.but(estimate=1.0, ci_set=((None, -1.0), (2.0, None)))
+    rows = describe_results(results(estimates=(undefined, told, split)), {}, run="one")["estimates"]
+    assert [row["reason"] for row in rows] == [
+        "estimate and ci_low and ci_high not defined here",
+        "the control value is 0",
+        None,
+    ]
+    assert rows[2]["ci_set"] == [[None, -1.0], [2.0, None]]
+
+
+def test_describe_results_withheld_leaves_no_effect():
+    found = describe_results(results("withheld"), {}, run="one")
+    assert found["estimates"] == found["tests"] == found["tables"]["weeks"] == []
+    assert found["tables"]["metrics"] == [{"name": "activated"}]
+    assert found["checks"][0]["id"] == "srm"
+    claim = found["claims"][0]
+    assert (claim["estimate"], claim["verdict"], claim["published"]) == (None, "not tested by this run", 9.0)
+    tables = write_tables(*split_payload(found, run="one")[:1], found["columns"])
+    assert tables["weeks.csv"] == "week,value\n"
+    assert tables["estimates.csv"] == ",".join(ESTIMATE) + "\n"
+    assert {text.count("\n") for text in tables.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("data", "/home/ann/customers.csv", "customers.csv"),
+        ("data", ["/home/ann/a.csv", "/home/ann/b.csv"], ["a.csv", "b.csv"]),
+        ("data", "duckdb:/home/ann/x.db", "duckdb:x.db"),
+        ("data", "postgres://${PGUSER}:${PGPASSWORD}@host:5432/db?sslmode=require", "postgres://host/db"),
+        ("data", "public:jobs", "public:jobs"),
+        ("plan", "sub/mine.yaml", "mine.yaml"),
+        ("costs", "/home/ann/costs.csv", "costs.csv"),
+        ("label", "a/b", "a/b"),
+        ("seed", 7, 7),
+        ("as_of", None, None),
+    ],
+)
+def test_describe_results_parameters_show_no_path(name, value, shown):
+    assert describe_results(results(), {name: value}, run="one")["parameters"] == {name: shown}
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (np.float64("inf"), None),
+        (np.bool_(True), True),
+        (np.int8(3), 3),
+        (Decimal("1.5"), 1.5),
+        (123456789.123456, 123456789.1),
+        (pd.NaT, None),
+        (pd.NA, None),
+        (pd.Timestamp("2022-04-30"), "2022-04-30T00:00:00"),
+        (dt.date(2022, 4, 30), "2022-04-30"),
+        (np.array([1.0, np.nan]), [1.0, None]),
+        ({1: (2,)}, {"1": [2]}),
+        (np.str_("x"), "x"),
+    ],
+)
+def test_make_plain(value, plain):
+    assert make_plain(value) == plain and json.dumps(make_plain(value)) == json.dumps(plain)
+
+
+def test_make_plain_refuses_what_has_no_plain_form():
+    with pytest.raises(TypeError, match=r"^a object cannot be published; give numbers, text, dates, lists$"):
+        make_plain(object())
+
+
+def test_write_tables_guards_formulas():
+    hostile = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "\rx", "safe", 'say "a, b"']
+    frame = pd.DataFrame({"=name": hostile, "n": [-1.5] * 8, "set": [[[None, 1]]] * 8})
+    found = describe_results(results(tables={"t": frame}), {}, run="one")
+    text = write_tables(found, found["columns"])["t.csv"]
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert rows[0] == ["'=name", "n", "set"]
+    assert [row[0] for row in rows[1:]] == ["'" + value for value in hostile[:5]] + ["'\nx", *hostile[6:]]
+    assert {row[1] for row in rows[1:]} == {"-1.5"}
+
+
+def test_write_tables_name_stays_in_its_folder():
+    found = describe_results(results(tables={"../x": pd.DataFrame({"a": [1]})}), {}, run="one")
+    assert "x.csv" in write_tables(found, found["columns"])

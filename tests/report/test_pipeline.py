@@ -1,0 +1,234 @@
+"""A whole command without kernels: what is rendered, what is skipped, what is told, and that nothing good is lost."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from tiny_study import execution, payload, read_all, read_json
+
+from helpers.report import folders, pipeline, rendering
+from helpers.report.document import write_json
+from helpers.report.outcome import Outcome
+
+
+@pytest.fixture
+def out(tmp_path):
+    """Return the folder of the reports."""
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def mounted(needs, out):
+    """Return a function that mounts a small disk as the folder of the reports; it is taken off at the end."""
+    mount = needs("mount")
+    out.mkdir()
+
+    def mounting(*options):
+        command = [mount, "-t", "tmpfs", "-o", ",".join(["size=256k", *options]), "tmpfs", str(out)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    yield mounting
+    subprocess.run(["umount", str(out)], check=False, capture_output=True)
+
+
+def fail(run, **_):
+    """Stand for an error of our own."""
+    raise ValueError("4711")
+
+
+def test_render_leaves_the_files_of_the_contract(make, quick, render, out):
+    status, said = render(make())
+    assert status == 0 and said.endswith(f"{out}/index.html\n")
+    assert set(read_all(out / "one")) == {
+        *("report.html", "results.json", "run.json"),
+        *(f"tables/{name}.csv" for name in ("estimates", "tests", "checks", "claims")),
+    }
+    assert set(read_all(out / ".private" / "one")) == {"tiny.ipynb"}
+    record = read_json(out / "one" / "run.json")
+    assert {"started", "seconds", "machine", "versions", "head", "key", "kernel", "cells", "files"} <= set(record)
+
+
+def test_render_skips_what_has_not_changed(make, quick, render, out):
+    render(make(), make("two"))
+    before = read_all(out)
+    status, said = render(make(), make("two"))
+    assert status == 0 and said == f"one: up to date\ntwo: up to date\n{out}/index.html\n"
+    assert quick == ["one", "two"] or quick == ["two", "one"]
+    assert {**read_all(out), ".private/.work/checksums.json": b""} == {**before, ".private/.work/checksums.json": b""}
+    render(make(), make("two", seed="8"))
+    assert quick[2:] == ["two"]
+    render(make(), force=True)
+    assert quick[3:] == ["one"]
+    render(make(), code=True)
+    assert quick[4:] == ["one"]
+
+
+def test_render_reads_databases_again(make, quick, render):
+    for _ in range(2):
+        render(make(data="duckdb:x.db"))
+    assert quick == ["one", "one"]
+
+
+def test_render_needs(make, quick, render, out, monkeypatch):
+    first, second = make("first"), make("second")
+    object.__setattr__(second, "needs", ("first",))
+    assert render(first, second, jobs=4)[0] == 0 and quick == ["first", "second"]
+    label = ["changed"]
+
+    def execute(run, **options):
+        quick.append(run.name)
+        assert run.name == "first" or f'"first": "{out}/first/results.json"' in options["environment"]["STUDIES_NEEDS"]
+        return execution(run, answer=label)
+
+    monkeypatch.setattr(rendering, "execute", execute)
+    render(first, second, force=True)
+    assert quick[2:] == ["first", "second"]
+    label[0] = "again"
+    (out / "first" / "failed.html").touch()
+    render(first, second)  # its results have changed, so what needs it is rendered too
+    assert quick[4:] == ["first", "second"]
+    (out / "first" / "failed.html").touch()
+    render(first, second)  # its results are the same, so what needs it stays
+    assert quick[6:] == ["first"]
+
+
+def test_render_exit_status(make, quick, render, monkeypatch, out):
+    ends = {"bad": Outcome("error"), "no": Outcome("refused", "t.csv: mend it"), "stop": Outcome("interrupted")}
+
+    def rendered(shop, run, outcomes):
+        shop.progress.tell(run.name, ends.get(run.name, Outcome("done")).sentence)
+        return ends.get(run.name, Outcome("done"))
+
+    monkeypatch.setattr(rendering.Workshop, "render", rendered)
+    assert render(make("a"))[0] == 0
+    status, said = render(make("a"), make("no"))
+    assert status == 2 and "no: refused: t.csv: mend it\n" in said
+    assert render(make("bad"), make("no"))[0] == 1
+    assert render(make("bad"), make("no"), make("stop"))[0] == 130
+
+
+def test_render_what_needs_a_failed_run_is_not_run(make, quick, render, monkeypatch, out):
+    first, second = make("first"), make("second")
+    object.__setattr__(second, "needs", ("first",))
+    render(first, second)
+    before = read_all(out / "first")
+
+    monkeypatch.setattr(rendering, "execute", fail)
+    status, said = render(first, second, force=True)
+    assert status == 1
+    assert "first: error: ValueError while the report was made; STUDIES_DEBUG=1 shows more\n" in said
+    assert "second: not run: it needs first, which has no new report\n" in said
+    after = read_all(out / "first")
+    page = after.pop("failed.html").decode()
+    assert after == before and "The last good report is still there" in page and "4711" not in page + said
+    assert not (out / "second" / "failed.html").exists()
+
+
+def test_render_next_good_run_takes_the_failure_away(make, quick, render, out):
+    render(make())
+    (out / "one" / "failed.html").touch()
+    assert render(make())[0] == 0
+    assert quick == ["one", "one"] and not (out / "one" / "failed.html").exists()
+
+
+def test_render_debug_shows_the_error(make, quick, render, monkeypatch):
+    monkeypatch.setattr(rendering, "execute", fail)
+    monkeypatch.setenv("STUDIES_DEBUG", "1")
+    assert "ValueError: 4711\n" in render(make())[1]
+
+
+def test_render_does_not_touch_a_folder_that_is_no_report(make, quick, render, out):
+    (out / "one").mkdir(parents=True)
+    (out / "one" / "thesis.odt").write_text("mine")
+    status, said = render(make())
+    assert (status, quick) == (2, [])
+    assert said.startswith("one: refused: something else than a report stands in the folder of that name")
+    assert read_all(out / "one") == {"thesis.odt": b"mine"}
+
+
+def test_render_two_commands_at_once(make, quick, render, out, monkeypatch):
+    working = []
+
+    def execute(run, **_):
+        quick.append(run.name)
+        working.append(run.name)
+        time.sleep(0.3)
+        assert working == ["one"]
+        working.clear()
+        return execution(run)
+
+    monkeypatch.setattr(rendering, "execute", execute)
+    statuses = []
+    threads = [threading.Thread(target=lambda: statuses.append(render(make())[0])) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [0, 0] and quick == ["one"]  # the second waits, and finds it up to date
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupts_end_the_runs_in_order(number):
+    asked, before = [], signal.getsignal(number)
+    with pipeline._interrupts(lambda: asked.append(number)):
+        os.kill(os.getpid(), number)
+        time.sleep(0.01)
+    assert asked == [number] and signal.getsignal(number) is before
+
+
+def test_render_side_by_side(make, quick, render, monkeypatch):
+    together = threading.Barrier(2, timeout=5)
+
+    def execute(run, **_):
+        together.wait()
+        return execution(run)
+
+    monkeypatch.setattr(rendering, "execute", execute)
+    assert render(make(), make("two"), jobs=2)[0] == 0
+
+
+def test_render_on_a_full_disk(make, quick, render, mounted, out, monkeypatch):
+    mounted()
+    assert render(make())[0] == 0
+    good = read_all(out / "one")
+    (out / "filler").write_bytes(b"x" * 100_000)
+    rows = {"rows": [{"text": "x" * 1000} for _ in range(300)]}
+    monkeypatch.setattr(rendering, "execute", lambda run, **_: execution(run, tables=rows, columns={"rows": ["text"]}))
+    status, said = render(make(), force=True)
+    assert status == 1
+    assert "one: error: the report cannot be written: the disk is full; free some space and run again\n" in said
+    after = read_all(out / "one")
+    after.pop("failed.html", None)
+    assert after == good
+    assert not list((out / ".private" / ".work").glob("*.new"))
+
+
+def test_render_on_a_read_only_mount(make, quick, render, mounted, out):
+    mounted()
+    assert render(make())[0] == 0
+    good = read_all(out)
+    subprocess.run(["mount", "-o", "remount,ro", str(out)], check=True, capture_output=True)
+    status, said = render(make(), force=True)
+    message = "the report cannot be written: the folder is read-only; choose another with --out"
+    assert status == 1 and f"one: error: {message}\n" in said
+    assert quick == ["one"] and read_all(out) == good
+    assert render(make())[0] == 0  # nothing to do needs no writing
+
+
+def test_render_repairs_what_an_earlier_command_left(make, quick, render, out):
+    render(make())
+    new = folders.start_build(out, "one")
+    folders.write_files(new / "public", {"report.html": "half"})
+    (out / "one").rename(out / ".private" / ".work" / "away")
+    (new / "complete").touch()
+    render()
+    assert read_all(out / "one") == {"report.html": b"half"}
+
+
+def test_results_json_is_what_was_published(make, quick, render, out):
+    render(make())
+    expected = {key: value for key, value in payload(make()).items() if key not in ("question", "columns")}
+    assert (out / "one" / "results.json").read_text() == write_json(expected)
