@@ -79,6 +79,7 @@ def place_value(value: float, row: Row) -> float:
 
 
 def find_harm(row: Row) -> int:
+    """Return the side on which a metric gets worse: 1 is up, -1 down."""
     return 1 if row.scale.better == "lower" else -1
 
 
@@ -87,6 +88,7 @@ def _extent(row: Row) -> float:
 
 
 def find_ends(runs) -> dict[tuple, tuple[float, float]]:
+    """Return the lowest and highest value of each scale, 0 among them."""
     ends: dict[tuple, tuple[float, float]] = {}
     for _, key, run in runs:
         low, high = ends.get(key, (0.0, 0.0))
@@ -103,4 +105,5 @@ def share_zero(ends) -> float:
 
 
 def widen(low, high, share) -> float:
+    """Return the width that a scale needs to hold both ends when its zero stands at a share of the plot."""
     return max(-low / share, high / (1 - share))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,7 +71,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, times
     """
     design = decided.design
     plan = {**decided.record, "commit": decided.commit}
-    empty = Results(study, design.title, design.question, "withheld", source.info, plan, checks=tuple(trust))
+    data = replace(source.info, messages=(*source.info.messages, *units.messages))
+    empty = Results(study, design.title, design.question, "withheld", data, plan, checks=tuple(trust))
     if withheld:
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, seed, n_resamples)

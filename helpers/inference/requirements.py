@@ -7,7 +7,14 @@ import math
 import pandas as pd
 
 from helpers.inference.comparisons import list_comparisons
-from helpers.inference.design import mde_means, mde_proportions, sample_size_means, sample_size_proportions
+from helpers.inference.design import (
+    mde_means,
+    mde_proportions,
+    power_means,
+    power_proportions,
+    sample_size_means,
+    sample_size_proportions,
+)
 from helpers.inference.effects import pair_arms
 
 POWER = 0.8
@@ -25,7 +32,7 @@ def list_requirements(material) -> pd.DataFrame:
     DataFrame: one row a primary, secondary or guardrail metric and treatment, times to event left out:
         `metric`, `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `mde_absolute`,
         `mde_relative` (nan unless the control value is above 0), `worthwhile` (or the guardrail's margin; nan when
-        the plan gives none) and `n_for_worthwhile`.
+        the plan gives none), `power_for_worthwhile` with these units and `n_for_worthwhile`.
     """
     comparisons = list_comparisons(material.design, "primary", "secondary", "guardrail")
     rows = [_describe(c, material) for c in comparisons if c.name in material.raw]
@@ -57,32 +64,47 @@ def _describe(comparison, material):
     if pair.reason:
         return None
     n = pair.n_control + pair.n_treatment
-    worthwhile = _worthwhile(comparison.metric, pair.control)
-    smallest, needed = _size(comparison, pair, n, worthwhile)
-    relative = smallest / pair.control if pair.control > 0 else math.nan
+    worthwhile = _find_worthwhile(comparison.metric, pair.control)
+    options = {"share_treatment": pair.n_treatment / n, "alpha": comparison.design.alpha}
+    binary = comparison.metric.kind == "binary" and comparison.design.cluster is None
+    sized = (_size_share if binary else _size_mean)(comparison.metric, pair, n, worthwhile, options)
     return {
-        "metric": comparison.name, "comparison": comparison.label, "control_value": pair.control, "n": n,
-        "power": POWER, "mde_absolute": smallest, "mde_relative": relative, "worthwhile": worthwhile,
-        "n_for_worthwhile": math.ceil(needed) if math.isfinite(needed) else math.nan,
-    }  # fmt: skip
+        "metric": comparison.name,
+        "comparison": comparison.label,
+        "control_value": pair.control,
+        "n": n,
+        "power": POWER,
+        "mde_absolute": sized["smallest"],
+        "mde_relative": sized["smallest"] / pair.control if pair.control > 0 else math.nan,
+        "worthwhile": worthwhile,
+        "power_for_worthwhile": sized["power"],
+        "n_for_worthwhile": math.ceil(sized["needed"]) if math.isfinite(sized["needed"]) else math.nan,
+    }
 
 
-def _worthwhile(metric, control):
+def _find_worthwhile(metric, control):
     margin = metric.margin
     if margin is None:
         return metric.worthwhile or math.nan
     return margin.absolute if margin.absolute is not None else margin.relative * abs(control)
 
 
-def _size(comparison, pair, n, worthwhile):
-    options = {"share_treatment": pair.n_treatment / n, "power": POWER, "alpha": comparison.design.alpha}
-    if comparison.metric.kind == "binary" and comparison.design.cluster is None:
-        direction = -1 if comparison.metric.expected == "lower" else 1
-        smallest = mde_proportions(pair.control, n, direction=direction, **options)
-        return abs(smallest), sample_size_proportions(pair.control, direction * worthwhile, **options)
-    spread = {
-        "sd": math.sqrt(pair.var_control * pair.n_control),
-        "sd_treatment": math.sqrt(pair.var_treatment * pair.n_treatment),
+def _size_share(metric, pair, n, worthwhile, options):
+    direction = -1 if metric.expected == "lower" else 1
+    effect = direction * worthwhile
+    return {
+        "smallest": abs(mde_proportions(pair.control, n, power=POWER, direction=direction, **options)),
+        "needed": sample_size_proportions(pair.control, effect, power=POWER, **options),
+        "power": power_proportions(pair.control, effect, n, **options),
     }
-    needed = sample_size_means(worthwhile, **spread, **options) if worthwhile == worthwhile else math.nan
-    return mde_means(n_units=n, **spread, **options), needed
+
+
+def _size_mean(metric, pair, n, worthwhile, options):
+    sd, sd_treatment = math.sqrt(pair.var_control * pair.n_control), math.sqrt(pair.var_treatment * pair.n_treatment)
+    options = {**options, "sd": sd, "sd_treatment": sd_treatment}
+    known = worthwhile == worthwhile
+    return {
+        "smallest": mde_means(n_units=n, power=POWER, **options),
+        "needed": sample_size_means(worthwhile, power=POWER, **options) if known else math.nan,
+        "power": power_means(worthwhile, n_units=n, **options) if known else math.nan,
+    }

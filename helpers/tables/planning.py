@@ -25,24 +25,26 @@ def requirements(results: Results) -> Display:
     frame = results.tables.get("requirements")
     if results.status == "withheld" or frame is None or frame.empty:
         return show_sentence(WITHHELD if results.status == "withheld" else "No metric has enough units to say.")
-    rows = frame.assign(
-        metric=[read_scale(results, m).label for m in frame["metric"]],
-        **{c: [_write(results, m, v) for m, v in zip(frame["metric"], frame[c], strict=True)] for c in AMOUNTS},
-    )
     several = len(set(frame["comparison"])) > 1
-    columns = ["metric", *(["comparison"] if several else []), "control_value", "n", *AMOUNTS[1:], "n_for_worthwhile"]
+    labels = [_name_requirement(results, row, several) for row in frame.itertuples()]
+    amounts = {c: [_write(results, m, v) for m, v in zip(frame["metric"], frame[c], strict=True)] for c in AMOUNTS}
+    columns = ["metric", "control_value", "n", "mde_absolute", "worthwhile", "power_for_worthwhile", "n_for_worthwhile"]
     return show(
-        rows[columns],
+        frame.assign(metric=labels, **amounts)[columns],
         caption=f"What could be seen with {write_share(frame['power'].iloc[0], decimals=0)} power, one row a metric",
         name=f"{results.study}_requirements",
         headers={
-            "metric": "Metric", "comparison": "Comparison", "control_value": "Control", "n": "Units at hand",
-            "mde_absolute": "Smallest effect found", "worthwhile": "Worthwhile effect or margin",
-            "n_for_worthwhile": "Units it needs",
+            "metric": "Metric",
+            "control_value": "Control",
+            "n": "Units at hand",
+            "mde_absolute": "Smallest effect found",
+            "worthwhile": "Worthwhile effect or margin",
+            "power_for_worthwhile": "Power to find that",
+            "n_for_worthwhile": "Units for 80 % power",
         },
-        formats={"n": write_count, "n_for_worthwhile": _count_or_blank},
+        formats={"n": write_count, "n_for_worthwhile": _count_or_blank, "power_for_worthwhile": _share_or_blank},
         download=frame,
-    )  # fmt: skip
+    )
 
 
 AMOUNTS = ("control_value", "mde_absolute", "worthwhile")
@@ -154,6 +156,15 @@ def _write(results, metric, value):
 
 def _plain(number):
     return "" if number != number else f"{number:,g}"
+
+
+def _name_requirement(results, row, several):
+    label = read_scale(results, row.metric).label
+    return f"{label}, {row.comparison.split(' - ')[0]}" if several else label
+
+
+def _share_or_blank(share):
+    return "" if share != share else write_share(share, decimals=0)
 
 
 def _count_or_blank(count):

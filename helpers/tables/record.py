@@ -50,16 +50,18 @@ def checks(results: Results) -> Display:
 
 
 def flow(results: Results) -> Display:
-    """Return the rows kept and dropped, one row a step, then the units by variant."""
+    """Return the rows kept and dropped, one row a step, then the units by variant, and what was noticed on the way."""
     steps = [*results.data.steps]
     steps += [(f"{find_noun(results)} in {arm}", n, "") for arm, n in results.data.units_by_variant.items()]
-    return show(
+    table = show(
         pd.DataFrame(steps, columns=["step", "rows", "note"]),
         caption="Rows kept and dropped, one row a step",
         name=f"{results.study}_flow",
         headers={"step": "Step", "rows": "Rows", "note": "Note"},
         formats={"rows": write_count},
     )
+    noticed = "".join(f"<li>{escape_prose(message)}</li>" for message in results.data.messages)
+    return Display(f"{table.html}<ul>{noticed}</ul>" if noticed else table.html, table.text)
 
 
 def design(results: Results, design: ExperimentPlan) -> Display:
