@@ -189,7 +189,10 @@ class DataInfo:
 
 @dataclass(frozen=True)
 class Results:
-    """All that a run found: what results.json holds and what every section of the report shows."""
+    """All that a run found: what results.json holds and what every section of the report shows.
+
+    `as_of` is the last day that the data is complete for, in ISO form; None where the data has no dates.
+    """
 
     study: str
     title: str
@@ -204,6 +207,7 @@ class Results:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     answer: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    as_of: str | None = None
 
     def but(self, **changes: Any) -> Results:
         """Return a copy with some fields changed."""

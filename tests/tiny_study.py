@@ -64,6 +64,7 @@ def payload(run, **changes):
         "claims": [],
         "tables": {},
         "question": "Is it?",
+        "as_of": "2024-03-31",
         "columns": {},
     }
     told = {"schema": 1, "study": "tiny", "run": run.name, "title": "Tiny", "status": "answered", "answer": ["It is."]}

@@ -66,7 +66,7 @@ def _card(folder):
         "question": record.get("question", ""),
         "status": results.get("status", ""),
         "answer": results.get("answer", []),
-        "data": results.get("data", {}),
+        "data": {**results.get("data", {}), "as_of": record.get("as_of")},
         "estimates": results.get("estimates", []),
         "claims": results.get("claims", []),
         "metrics": results.get("tables", {}).get("metrics", []),

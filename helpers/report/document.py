@@ -23,12 +23,12 @@ PLAN_KEYS = {"file": None, "sha256": None, "departures": ()}
 RECORDS = {"estimates": Estimate, "tests": Test, "checks": Check, "claims": Claim}
 KEPT_WHEN_WITHHELD = ("metrics",)
 NEEDED = ("estimate", "ci_low", "ci_high", "p_value")
-BEYOND_JSON = ("question", "columns")
+BEYOND_JSON = ("question", "as_of", "columns")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def describe_results(results, parameters, *, run) -> dict:
-    """Return what results.json holds, with `question` and the tables' `columns` beside it.
+    """Return what results.json holds, with `question`, `as_of` and the tables' `columns` beside it.
 
     Figures have 10 significant digits; what is undefined is None. Of withheld results no effect is left.
 
@@ -41,7 +41,7 @@ def describe_results(results, parameters, *, run) -> dict:
 
     Returns
     -------
-    dict: JSON types only; `split_payload` takes the two extra keys off again
+    dict: JSON types only; `split_payload` takes the extra keys off again
     """
     withheld = results.status == "withheld"
     tables = {name: _keep(name, frame, withheld) for name, frame in results.tables.items()}
@@ -61,6 +61,7 @@ def describe_results(results, parameters, *, run) -> dict:
         "claims": [_claim(claim, withheld) for claim in results.claims],
         "tables": {name: make_plain(frame.to_dict("records")) for name, frame in tables.items()},
         "question": results.question,
+        "as_of": results.as_of,
         "columns": {name: [str(column) for column in frame.columns] for name, frame in tables.items()},
     }
 

@@ -143,6 +143,7 @@ class Workshop:
             "run": run.name,
             "study": run.study,
             "question": extra["question"],
+            "as_of": extra["as_of"],
             **record,
             "files": sums,
             **_machine(),

@@ -14,6 +14,7 @@ def test_collect_cards_of_good_and_failed_runs(make, quick, render, tmp_path):
     (out / "four").mkdir()
     found = {card["name"]: card for card in cards.collect_cards(out)}
     assert list(found) == ["one", "three", "two"]
+    assert found["one"]["data"]["as_of"] == "2024-03-31"
     assert found["one"]["question"] == "Is it?" and found["one"]["answer"] == ["It is."]
     assert [(card["href"], card["failed"]) for card in found.values()] == [
         ("one/report.html", False),

@@ -53,7 +53,7 @@ def test_describe_results_has_the_keys_of_the_contract():
     assert list(found["estimates"][0]) == ESTIMATE
     assert list(found["data"]) == ["kind", "note", "source", "sha256", "rows", "units", "units_by_variant"]
     assert found["plan"] == {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
-    assert extra == {"question": "Is it?", "columns": {"weeks": ["week", "value"], "metrics": ["name"]}}
+    assert extra == {"question": "Is it?", "as_of": None, "columns": {"weeks": ["week", "value"], "metrics": ["name"]}}
     assert found["tables"]["weeks"] == [{"week": 0, "value": 0.1}]
 
 

@@ -230,5 +230,5 @@ def test_render_repairs_what_an_earlier_command_left(make, quick, render, out):
 
 def test_results_json_is_what_was_published(make, quick, render, out):
     render(make())
-    expected = {key: value for key, value in payload(make()).items() if key not in ("question", "columns")}
+    expected = {key: value for key, value in payload(make()).items() if key not in ("question", "as_of", "columns")}
     assert (out / "one" / "results.json").read_text() == write_json(expected)
