@@ -19,6 +19,8 @@ FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_val
 COUNTS = ("n_control", "n_treatment")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "clusters_control", "clusters_treatment", "as_expected")
 CELL = ("metric", "comparison", "estimand", "population", "adjustment", "role")
+EFFECT_TABLES = ("curves", "path", "uptake", "requirements", "money", "assumptions")  # gone where effects are withheld
+ASSOCIATED = ("risk_ratio", "e_value", "e_value_limit", "effective_size", "share_outside")
 
 
 def suppress_small_cells(frame: pd.DataFrame, *, count, groups, within=None, min_cell: int) -> pd.DataFrame:
@@ -64,7 +66,9 @@ def protect(results: Results, design: ExperimentPlan) -> Results:
     ----------
     results : Results
         Estimates as for `suppress_estimates`; table `curves` (one row a `metric`, arm and `day`, with `at_risk`);
-        table `path`, which would give a hidden week away and goes with it.
+        table `path`, which would give a hidden week away and goes with it; table `uptake` (one row a `metric` and
+        `comparison`), whose figures go with the takers they are of. Of a withheld answer no table of effects is left,
+        of a metric that failed its missingness check no curve.
     design : ExperimentPlan
         Gives `min_cell`.
 
@@ -73,9 +77,15 @@ def protect(results: Results, design: ExperimentPlan) -> Results:
     Results
     """
     tables = dict(results.tables)
+    if results.status == "withheld":
+        return results.but(tables={name: table for name, table in tables.items() if name not in EFFECT_TABLES})
     if "curves" in tables:
         options = {"day": "day", "at_risk": "at_risk", "within": "metric", "min_cell": design.min_cell}
-        tables["curves"] = stop_small_curves(tables["curves"], **options)
+        failed = [c.id.removeprefix("missing_") for c in results.checks if c.status == "fail"]
+        known = tables["curves"][~tables["curves"]["metric"].isin(failed)]
+        tables["curves"] = _skip_few_events(stop_small_curves(known, **options), design.min_cell)
+    if "uptake" in tables:
+        tables["uptake"] = _hide_uptake(tables["uptake"], results.estimates, design)
     estimates = suppress_estimates(results.estimates, design)
     if any(e.at is not None and e.verdict == "not estimable" for e in estimates):
         tables.pop("path", None)
@@ -89,7 +99,9 @@ def suppress_estimates(estimates: Sequence[Estimate], design: ExperimentPlan) ->
     ----------
     estimates : sequence of Estimate
         A cell is one with a `segment` ("column=level") or an `at` ("week 3"); the cells of one column, or of all
-        weeks, are the parts of a total. Others are headlines and stay as they are.
+        weeks, are the parts of a total. Takers and others are the parts of an arm: what compares them is hidden
+        with them, the effect in compliers where the takers or the others themselves are few. The rest are headlines
+        and stay as they are.
     design : ExperimentPlan
         Gives `min_cell` and the metrics' kinds; shares are checked by events and non-events too.
 
@@ -97,6 +109,9 @@ def suppress_estimates(estimates: Sequence[Estimate], design: ExperimentPlan) ->
     -------
     tuple of Estimate: in the same order; hidden ones have nan figures and counts, and a `reason`.
     """
+    thin, few = _find_small_takers(estimates, design)
+    gone = {"as_treated": thin, "compliers": few}
+    estimates = [_blank(e, design.min_cell) if _name_takers(e) in gone.get(e.population, ()) else e for e in estimates]
     cells = [i for i, e in enumerate(estimates) if e.segment is not None or e.at is not None]
     if not cells:
         return tuple(estimates)
@@ -186,9 +201,55 @@ def _close(counts, min_cell):
     return np.isin(np.arange(len(counts)), order[:small])
 
 
+def _skip_few_events(curves, min_cell):
+    """Curves without the days on which one of a metric's arms has had some events, but fewer than `min_cell`."""
+    if curves.empty:
+        return curves
+    units = curves.groupby(["metric", "arm"])["at_risk"].transform("max")
+    events = (curves["share"] * units).round()
+    few = ((events > 0) & (events < min_cell)).groupby([curves["metric"], curves["day"]]).transform("any")
+    return curves[~few].copy()
+
+
+def _name_takers(estimate):
+    return estimate.metric, f"{estimate.treatment} - {estimate.control}"
+
+
+def _find_small_takers(estimates, design):
+    """Metric and comparison where takers and others have a small cell, and where they are few themselves."""
+    thin, few = set(), set()
+    for e in estimates:
+        if e.population == "as_treated" and e.role != "sensitivity":
+            counts = [n for n in _count_parts(e, design).values() if not n >= design.min_cell]
+            thin |= {_name_takers(e)} if counts else set()
+            few |= {_name_takers(e)} if 0 < min(e.n_control, e.n_treatment) < design.min_cell else set()
+    return thin, few
+
+
+def _hide_uptake(frame, estimates, design):
+    """The table without shares of takers that are few in an arm, and without ratios of small cells."""
+    if frame.empty:
+        return frame
+    thin, few = _find_small_takers(estimates, design)
+    names = list(zip(frame["metric"], frame["comparison"], strict=True))
+    sizes = {_name_takers(e): (e.n_control, e.n_treatment) for e in estimates if e.population == "compliers"}
+    takers = frame[["take_up_control", "take_up_treatment"]].to_numpy(float) * [sizes[name] for name in names]
+    rest = np.array([sizes[name] for name in names]) - takers
+    rare = (np.minimum(takers, rest) > 0.5) & (np.minimum(takers, rest) < design.min_cell - 0.5)
+    rare = rare.any(axis=1) | [name in few for name in names]
+    hidden = dict.fromkeys(ASSOCIATED, pd.Series([name in thin for name in names], frame.index))
+    hidden |= dict.fromkeys(("take_up_control", "take_up_treatment", "first_stage_f"), pd.Series(rare, frame.index))
+    return frame.assign(**{column: frame[column].mask(where) for column, where in hidden.items()})
+
+
 def _describe_cell(estimate, design):
     total = estimate.segment.split("=")[0] if estimate.segment is not None else estimate.at.split(" ")[0]
-    cell = {name: getattr(estimate, name) for name in (*CELL, *COUNTS)} | {"total": total}
+    cell = {name: getattr(estimate, name) for name in CELL} | {"total": total}
+    return cell | _count_parts(estimate, design)
+
+
+def _count_parts(estimate, design):
+    cell = {name: getattr(estimate, name) for name in COUNTS}
     for side in ("control", "treatment"):
         n, share = cell[f"n_{side}"], getattr(estimate, f"{side}_value")
         is_share = design.metrics[estimate.metric].kind == "binary" and math.isfinite(share)

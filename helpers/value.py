@@ -155,11 +155,7 @@ def value_headline(
     ------
     Refused: the choice is not one of the arms.
     """
-    found = [
-        e
-        for e in results.select(metric=metric, estimand="difference", segment=None, at=None)
-        if e.role != "sensitivity" and e.population in POPULATIONS
-    ]
+    found = results.headline(metric)
     if not found:
         return {}
     estimate = next((e for e in found if choice in (e.treatment, e.control)), found[0])

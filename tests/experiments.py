@@ -24,17 +24,17 @@ def make_design(**changes):
     return ExperimentPlan.model_validate({**DEFAULTS, **changes})
 
 
-def make_source(frame, *, kind="yours"):
+def make_source(frame, *, kind="yours", n_two_variants=0):
     """Return a source of a table that has the columns unit and variant."""
     frame = frame.assign(unit=frame.get("unit", pd.Series(range(len(frame)))).astype(str).str.zfill(6))
     counts = frame["variant"].value_counts().to_dict()
     info = DataInfo(kind, "", "frame", None, len(frame), len(frame), counts)
-    return Source(ibis.memtable(frame), None, info, len(frame), 0, 0)
+    return Source(ibis.memtable(frame), None, info, len(frame) + n_two_variants, n_two_variants, 0)
 
 
-def run_experiment(frame, design, *, kind="yours", seed=1, n_resamples=999):
+def run_experiment(frame, design, *, kind="yours", n_two_variants=0, seed=1, n_resamples=999):
     """Return the results of an experiment, by the same calls as a notebook."""
-    source = make_source(frame, kind=kind)
+    source = make_source(frame, kind=kind, n_two_variants=n_two_variants)
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
     options = {"withheld": checks.withheld(trust, design), "times": survival.compare_times(units)}

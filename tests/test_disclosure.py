@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.disclosure import (
+    ASSOCIATED,
     find_small_cells,
     protect,
     stop_small_curves,
@@ -16,7 +17,7 @@ from helpers.disclosure import (
     suppress_small_cells,
 )
 from helpers.plan import ExperimentPlan
-from helpers.records import DataInfo, Estimate, Results
+from helpers.records import Check, DataInfo, Estimate, Results
 
 DESIGN = ExperimentPlan.model_validate(
     {
@@ -25,6 +26,7 @@ DESIGN = ExperimentPlan.model_validate(
         "metrics": {"active": {"kind": "binary"}, "spend": {"kind": "amount"}},
     }
 )  # fmt: skip
+INFO = DataInfo("yours", "", "f", None, 500, 500)
 
 
 def _hidden(counts, min_cell=10):
@@ -200,10 +202,8 @@ def test_stop_small_curves_stops_each_picture_by_itself():
 def test_protect_hides_segments_and_stops_curves():
     curves = pd.DataFrame({"metric": "paid", "arm": ["a", "a"], "day": [0, 7], "at_risk": [50, 9], "share": [0.0, 0.4]})
     estimates = tuple(_cell(n, n, segment=f"country={n}") for n in (4, 60, 80))
-    info = DataInfo("yours", "", "", None, 0, 0)
-    results = Results(
-        "s", "t", "q", "answered", info, {}, estimates=estimates, tables={"curves": curves, "other": curves}
-    )
+    tables = {"curves": curves, "other": curves}
+    results = Results("s", "t", "q", "answered", INFO, {}, estimates=estimates, tables=tables)
     found = protect(results, DESIGN)
     assert _names(found.estimates) == ["country=4", "country=60"]
     assert found.tables["curves"]["day"].tolist() == [0]
@@ -232,3 +232,68 @@ def test_find_small_cells_adds_up_hidden_cells():
     for total, rows in ((57, [1, 2]), (60, [])):
         found = find_small_cells(frame, count="n", min_cell=10, totals=pd.DataFrame({"n": [total]}))
         assert found["row"].tolist() == rows
+
+
+def taken(n_others, n_takers, share=0.5, **changes):
+    row = Estimate("", "active", "links", "no_links", "takers - others", "naive", "as_treated", role="exploratory")
+    values = {"control_value": share, "treatment_value": share, "estimate": 0.0}
+    return row.but(id=f"{changes}", n_control=n_others, n_treatment=n_takers, **{**values, **changes})
+
+
+TAKERS = [
+    (taken(200, 3), True, True),  # three takers
+    (taken(3, 200), True, True),  # three who did not
+    (taken(200, 40, 0.1), True, False),  # four takers with the event: the takers themselves are many
+    (taken(200, 40), False, False),
+]
+
+
+@pytest.mark.parametrize(("naive", "hidden", "compliers_hidden"), TAKERS)
+def test_suppress_estimates_hides_few_takers_and_what_gives_them_away(naive, hidden, compliers_hidden):
+    adjusted = naive.but(id="a", adjustment="covariates", role="sensitivity")
+    cace = naive.but(id="c", estimand="cace", population="compliers", n_control=250, n_treatment=250)
+    headline = naive.but(id="h", estimand="difference", population="itt", n_control=3, n_treatment=3)
+    found = suppress_estimates([naive, adjusted, cace, headline], DESIGN)
+    assert [math.isnan(e.estimate) for e in found] == [hidden, hidden, compliers_hidden, False]
+
+
+def protect_uptake(naive, control, treatment):
+    cace = naive.but(id="c", estimand="cace", population="compliers", n_control=250, n_treatment=250)
+    row = {"metric": "active", "comparison": "no_links - links", "note": "n", "take_up_control": control}
+    row |= {"take_up_treatment": treatment, "first_stage_f": 5.0} | dict.fromkeys(ASSOCIATED, 2.0)
+    tables = {"uptake": pd.DataFrame([row])}
+    results = Results("s", "t", "q", "answered", INFO, {}, estimates=(naive, cace), tables=tables)
+    found = protect(results, DESIGN).tables["uptake"].iloc[0]
+    return [bool(pd.isna(found[name])) for name in ("take_up_control", "first_stage_f", "risk_ratio", "e_value")]
+
+
+UPTAKE = [
+    (taken(200, 50), 0.0, 0.2, [False] * 4),  # nobody in the control arm: one-sided by design
+    (taken(200, 50), 0.012, 0.2, [True, True, False, False]),  # three in the control arm
+    (taken(200, 50, 0.1), 0.0, 0.2, [False, False, True, True]),  # five takers with the event
+    (taken(247, 3), 0.0, 0.012, [True] * 4),  # three takers
+]
+
+
+@pytest.mark.parametrize(("naive", "control", "treatment", "hidden"), UPTAKE)
+def test_protect_hides_shares_of_few_takers_and_ratios_of_small_cells(naive, control, treatment, hidden):
+    assert protect_uptake(naive, control, treatment) == hidden
+
+
+def test_protect_leaves_no_table_of_effects_of_a_withheld_answer_and_no_curve_of_a_failed_metric():
+    curve = {"arm": "links", "day": 1, "at_risk": 90, "share": 0.5}
+    curves = pd.DataFrame([{"metric": "paid", **curve}, {"metric": "left", **curve}])
+    tables = {"curves": curves, "metrics": pd.DataFrame({"metric": ["paid"]})}
+    failed = Check("missing_paid", "fail", 1e-9, 0.001, "")
+    results = Results("s", "t", "q", "answered", INFO, {}, checks=(failed,), tables=tables)
+    assert protect(results, DESIGN).tables["curves"]["metric"].tolist() == ["left"]
+    assert list(protect(results.but(status="withheld"), DESIGN).tables) == ["metrics"]
+
+
+def test_protect_skips_the_days_on_which_an_arm_has_had_few_events():
+    share = {"a": [0.0, 0.02, 0.10, 0.2], "b": [0.0, 0.10, 0.15, 0.2]}  # of 200: four events in a on day 7
+    rows = [("paid", arm, 7 * i, 200 - i, p) for arm, ps in share.items() for i, p in enumerate(ps)]
+    curves = pd.DataFrame(rows, columns=["metric", "arm", "day", "at_risk", "share"])
+    results = Results("s", "t", "q", "answered", INFO, {}, tables={"curves": curves})
+    found = protect(results, DESIGN).tables["curves"]
+    assert found[["arm", "day"]].to_numpy().tolist() == [[arm, day] for arm in "ab" for day in (0, 14, 21)]

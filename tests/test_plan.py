@@ -105,6 +105,19 @@ def test_read_departures_are_those_that_differ(write):
         ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
         ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1"),
         ("[0.5, 1.0]", "[0.5, 0.9]", "the plan as a whole: looks must rise from above 0 to 1.0, the planned end"),
+        # a misspelt key explains the key that is missing, not the other way round
+        ("control:", "contrl:", "variant.contrl: unknown key; did you mean control?"),
+        ("2022-04-30", "30/04/2022", "as_of: should be a day such as 2022-04-30"),
+        ("2022-04-30", "2022-04-30 10:00", "as_of: should be a day such as 2022-04-30"),
+        ("within_days: 28, worth", "within_days: 28 days, worth", "metrics.activated.within_days: should be a number"),
+        ("worthwhile: 0.02", "worthwhile: inf", "metrics.activated.worthwhile: should be a finite number"),
+        ("min_cell: 10", "min_cell: ten", "min_cell: should be a whole number"),
+        ("segments: [country]", "acknowledge: {srm: }",
+         "acknowledge.srm: left blank; give the reason, which the report prints"),
+        ("[country]", "[variant]",
+         "the plan as a whole: the column variant has two uses; unit_id and variant.column have one each"),
+        ("[seats]", "[csat]",
+         "the plan as a whole: the covariate csat is an outcome too; covariates are measured before assignment"),
         ("{absolute: 0.1}", "{relative: 0.1}", "metrics.csat: a margin for a score or nps must be absolute"),
     ],
 )  # fmt: skip
@@ -119,8 +132,8 @@ def test_read_refuses_a_missing_file(tmp_path):
 
 
 def test_read_refuses_a_repeated_key(refusal):
-    assert (
-        refusal("title: In", "unit: x\ntitle: In") == "plan mine.yaml: the key 'unit' stands twice (line 1); keep one"
+    assert refusal("title: In", "unit: x\ntitle: In") == (
+        "plan mine.yaml: the key 'unit' stands twice (line 5); keep one"
     )
 
 

@@ -65,9 +65,8 @@ def test_list_unit_columns_with_events_needs_only_columns_the_plan_names():
 
 
 def test_list_unit_columns_keeps_a_unit_id_that_is_also_the_cluster():
-    found = schema.list_unit_columns(make_design({"y": {"kind": "count"}}, cluster="id", segments=["arm"]))
+    found = schema.list_unit_columns(make_design({"y": {"kind": "count"}}, cluster="id"))
     assert types_of(found)["id"] == ("id", "text", True)
-    assert types_of(found)["arm"] == ("arm", "text", True)
 
 
 @pytest.mark.parametrize(

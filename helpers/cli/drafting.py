@@ -16,6 +16,7 @@ from helpers.sources.engine import ask
 
 MOST_LABELS = 20
 TRUTHS = (("true", "1"), ("yes", "1"), ("false", "0"), ("no", "0"))
+CONTROLS = ("control", "baseline", "placebo", "old", "off", "no", "none", "false", "0", "without", "a")
 HEAD = """\
 # Drafted by `studies plan` from {file}. Decide every role before you look at an effect; guesses say that they are.
 kind: experiment
@@ -25,7 +26,7 @@ unit: {unit}
 unit_id: {unit_id}
 variant:
   column: {variant}
-  control: {control}   # the first label; check that it is the control
+  control: {control}   # guessed; every difference is treatment minus control
   treatments: [{treatments}]
   # split: {{{split}}}   # planned shares; left out means equal; `unknown` when nobody planned them
 {assigned_at}# as_of: 2022-04-30   # last day the data is complete for
@@ -114,7 +115,7 @@ def profile_columns(table, columns, *, file):
 
 
 def write_draft(unit_id, variant, arms, profiles, *, file):
-    """Return the YAML text of a plan: kinds guessed, roles blank, the first label as control, the split equal.
+    """Return the YAML text of a plan: kinds guessed, roles blank, the first arm as control, the split equal.
 
     Parameters
     ----------
@@ -161,7 +162,7 @@ def _list_arms(table, variant, file):
         )
     if len(arms) < 2:
         raise Refused(f"{file}, column {variant}: {len(arms)} label, and an experiment needs two; name another column")
-    return arms
+    return sorted(arms, key=lambda arm: CONTROLS.index(arm.casefold()) if arm.casefold() in CONTROLS else len(CONTROLS))
 
 
 def _questions(column):

@@ -102,11 +102,10 @@ def _runs(add):
 
 
 def _out(add):
-    add("--out", metavar="DIR", help="folder of the reports (default: reports/)")
+    add("--out", metavar="DIR", help="folder of the reports (default: reports/, with --runs that beside FILE)")
 
 
 def _positive(text):
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("needs a whole number, 1 or more")
+    return int(text)

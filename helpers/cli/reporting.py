@@ -4,6 +4,7 @@ from pathlib import Path
 
 from helpers import paths, report
 from helpers.records import Refused
+from helpers.report.pipeline import INTERRUPTED
 from helpers.report.runs import read_yaml
 
 
@@ -17,9 +18,10 @@ def report_runs(arguments):
         runs = report.select_runs(runs, arguments.names)
     else:
         runs = [make_own_run(arguments, given, runs)]
-    status = report.render(
-        runs, out=find_out(arguments), jobs=arguments.jobs, force=arguments.force, code=arguments.code
-    )
+    out = find_out(arguments)
+    status = report.render(runs, out=out, jobs=arguments.jobs, force=arguments.force, code=arguments.code)
+    if status != INTERRUPTED:
+        print(out / "index.html")
     return status
 
 
@@ -57,9 +59,28 @@ def make_own_run(arguments, given, runs):
     """Return the one run that STUDY --name NAME asks for; its notebook may stand beside the runs file."""
     if len(arguments.names) != 1:
         raise Refused(f"--name needs one STUDY before it; {len(arguments.names)} came")
-    return report.make_run(arguments.names[0], name=arguments.name, given=given, taken=[run.name for run in runs])
+    run = report.make_run(arguments.names[0], name=arguments.name, given=given, taken=[run.name for run in runs])
+    _refuse_missing_files(run)
+    return run
 
 
 def find_out(arguments):
-    """Return the absolute folder of the reports: --out, or reports/ of the repository."""
-    return Path(arguments.out).expanduser().resolve() if arguments.out else paths.REPORTS
+    """Return the absolute folder of the reports: --out, reports/ beside --runs, or reports/ of the repository."""
+    if arguments.out:
+        return Path(arguments.out).expanduser().resolve()
+    runs = Path(getattr(arguments, "runs", None) or paths.RUNS).resolve()
+    return paths.REPORTS if runs == paths.RUNS.resolve() else runs.parent / "reports"
+
+
+def _refuse_missing_files(run):
+    """Refuse a given file that is not there, before a kernel starts to say the same."""
+    plan = run.given.get("plan")
+    if plan and not paths.plan_file(plan).exists():
+        from helpers.plan import read  # here, because it costs an import of pydantic
+
+        read(plan)
+    for value in (value for name, value in run.given.items() if run.declared[name].is_path):
+        for text in value if isinstance(value, list) else [value or ""]:
+            file = Path(text.removeprefix("duckdb:"))
+            if file.is_absolute() and not file.exists():
+                raise Refused(f"{file.name}: no such file; check the name, and the folder it is read from")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,13 @@ from helpers.wording import (
     Display,
     Scale,
     Style,
+    capitalise,
     count_decimals,
     find_noun,
     join_words,
     read_scale,
     show_sentence,
+    style_gap,
     style_value,
     write_count,
     write_number,
@@ -66,7 +69,7 @@ def cumulative_incidence(
     scale, arms = read_scale(results, metric), [control, *(a for a in curves["arm"].unique() if a != control)]
     last = curves.dropna(subset=["share"]).groupby("arm", sort=False).tail(1).set_index("arm")
     ends = [f"{write_share(last.loc[a, 'share'])} in {a}" for a in arms if a in last.index]
-    found = f"{scale.label[:1].upper()}{scale.label[1:]} by day {last['day'].max():g}: {join_words(ends)}"
+    found = f"{capitalise(scale.label)}: by day {last['day'].max():g}, {join_words(ends)}"
     return draw(
         lambda figure: _paint_incidence(figure, curves, arms, control),
         height=360 + 22 * len(arms),
@@ -153,16 +156,16 @@ def looking_path(results: Results, *, title: str | None = None) -> Display:
         return show_sentence(WITHHELD if results.status == "withheld" else "There is no path to show.")
     metric = path["metric"].iloc[0]
     scale = read_scale(results, metric)
-    style = Style(100, "", " points", True) if scale.kind == "binary" else style_value(scale)
+    style = replace(style_gap(scale), signed=True)
     clear = path[(path["ci_low"] > 0) | (path["ci_high"] < 0)]
-    when = f"clear from {_day(clear['day'].iloc[0])} on" if len(clear) else "no look has been clear"
-    last, label = path.iloc[-1], f"{scale.label[:1].upper()}{scale.label[1:]}"
+    when = f"clear from {_day(clear['day'].iloc[0])} on" if len(clear) else "not clear at any look"
+    last, label = path.iloc[-1], capitalise(scale.label)
     decimals = count_decimals(last["ci_low"], last["ci_high"], factor=style.factor)
     ends = [write_number(last[c], style, decimals=decimals) for c in ("estimate", "ci_low", "ci_high")]
     return draw(
         lambda figure: _paint_path(figure, path, style, ends[0]),
         height=330,
-        title=title or f"{label}: however often one looks, {when}",
+        title=title or f"{label}: {when}, however often one looks",
         subtitle="Difference over calendar time. Band: always-valid interval. Bar at the end: fixed interval.",
         alternative=f"Always-valid path of {scale.label}: {ends[0]} at the end, from {ends[1]} to {ends[2]}; {when}.",
         results=results,
@@ -205,7 +208,14 @@ def _space_days(axes: Axes, days: pd.Series, count: int) -> None:
         axes.set_xlabel("days since the first assignment")
 
 
-def sample_size(results: Results, *, metric: str, planned: int | None = None, title: str | None = None) -> Display:
+def sample_size(
+    results: Results,
+    *,
+    metric: str,
+    difference: float | None = None,
+    planned: int | None = None,
+    title: str | None = None,
+) -> Display:
     """Return how many units it would take to see a difference, one curve a baseline.
 
     Parameters
@@ -214,6 +224,9 @@ def sample_size(results: Results, *, metric: str, planned: int | None = None, ti
         Table `sample_sizes`, one row a baseline and difference: `baseline` (in the metric's unit), `difference`
         (above 0, likewise), `units` (in all arms together).
     metric : str
+    difference : float, optional
+        The difference that matters, in the metric's unit: the nearest one of the table is marked, and the title tells
+        it. The middle one when left out.
     planned : int, optional
         Units planned or at hand, drawn as a line.
     title : str, optional
@@ -227,16 +240,14 @@ def sample_size(results: Results, *, metric: str, planned: int | None = None, ti
     if sizes.empty:
         return show_sentence("There is no sample size to show.")
     scale = read_scale(results, metric)
-    value = style_value(scale)
-    middle = sizes.iloc[(sizes["difference"] - sizes["difference"].median()).abs().argsort().iloc[:1]].iloc[0]
-    told = write_number(middle["difference"], _gap(scale))
-    found = f"To see a difference of {told} from {write_number(middle['baseline'], value)} takes "
-    found += f"{write_count(middle['units'])} {find_noun(results)} in all"
+    wanted = sizes["difference"].median() if difference is None else difference
+    chosen = sizes["difference"].iloc[(sizes["difference"] - wanted).abs().argmin()]
+    found = _tell_sizes(sizes[sizes["difference"] == chosen], scale, find_noun(results))
     return draw(
-        lambda figure: _paint_sizes(figure, sizes, scale, planned),
+        lambda figure: _paint_sizes(figure, sizes, scale, chosen, planned),
         height=370,
         title=title or found,
-        subtitle="Units in all arms together, 80 % power unless said otherwise; one line a control value.",
+        subtitle="Units in all arms together for 80 % power; one line a control value, on a log scale.",
         alternative=f"Units needed by difference, log scale. {found}.",
         results=results,
         table=sizes,
@@ -244,21 +255,26 @@ def sample_size(results: Results, *, metric: str, planned: int | None = None, ti
     )
 
 
-def _gap(scale: Scale) -> Style:
-    value = style_value(scale)
-    return Style(value.factor, value.prefix, " points" if value.suffix == " %" else value.suffix)
+def _tell_sizes(marked: pd.DataFrame, scale: Scale, noun: str) -> str:
+    counts = marked["units"].dropna()
+    told = write_number(marked["difference"].iloc[0], style_gap(scale))
+    if counts.empty:
+        return f"A difference of {told} is impossible from these control values"
+    least, most = write_count(counts.min()), write_count(counts.max())
+    share = "share in control" if style_value(scale).suffix == " %" else "control value"
+    range_ = f"{most} {noun}" if least == most else f"from {least} to {most} {noun}, depending on the {share}"
+    return f"To see {told} takes {range_}"
 
 
-def _paint_sizes(figure: Figure, sizes: pd.DataFrame, scale: Scale, planned: int | None) -> None:
+def _paint_sizes(figure: Figure, sizes: pd.DataFrame, scale: Scale, chosen: float, planned: int | None) -> None:
     axes = place_axes(figure, LEFT, 30, measure_width(figure) - LEFT - 96, 280)
-    gap, value = _gap(scale), style_value(scale)
-    baselines = sorted(sizes["baseline"].unique())
-    shades = [str(0.1 + 0.5 * k / max(1, len(baselines) - 1)) for k in range(len(baselines))]
+    gap, value = style_gap(scale), style_value(scale)
     axes.set_yscale("log")
     ends = []
-    for baseline, shade in zip(baselines, shades, strict=True):
-        rows = sizes[sizes["baseline"] == baseline].sort_values("difference")
-        axes.plot(rows["difference"] * gap.factor, rows["units"], color=shade, linewidth=2)
+    for baseline, rows in sizes.dropna(subset=["units"]).sort_values("difference").groupby("baseline"):
+        axes.plot(rows["difference"] * gap.factor, rows["units"], color=MUTED, linewidth=1.6)
+        marked = rows[rows["difference"] == chosen]
+        axes.plot(marked["difference"] * gap.factor, marked["units"], "o", color=INK, markersize=7, zorder=3)
         ends.append((rows["units"].iloc[-1], rows["difference"].iloc[-1] * gap.factor, write_number(baseline, value)))
     _label_logs(axes, ends)
     if planned:

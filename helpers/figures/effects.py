@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from helpers.figures.forest import measure_forest, paint_forest
@@ -17,11 +18,13 @@ from helpers.wording import (
     WITHHELD,
     Display,
     Scale,
+    capitalise,
     describe_effects,
     find_margin,
     is_lift,
     is_ratio,
     join_words,
+    lower_first,
     name_method,
     name_row,
     read_scale,
@@ -34,6 +37,7 @@ from helpers.wording import (
 )
 
 MOST_ROWS = 24
+NO_WEEK = "No effect by week: the plan names no time of assignment, or too few units fall into a week."
 BEHIND = ["metric", "segment", "at", "treatment", "estimate", "ci_low", "ci_high", "p_value", "verdict"]
 
 
@@ -67,7 +71,7 @@ def forest(
     found = results.select(role=roles, segment=None, at=None) if estimates is None else estimates
     chosen = [e for e in found if estimates is not None or not is_lift(e)][:MOST_ROWS]
     if not chosen:
-        return show_sentence(f"{join_words([ROLES.get(r, r) for r in roles])}: the plan names no such metric.")
+        return show_sentence(f"The plan names no {join_words(roles)} metric.")
     several = len({e.treatment for e in chosen}) > 1
     blocks = [Block(ROLES[r], _rows(results, chosen, r, several)) for r in ROLES if any(e.role == r for e in chosen)]
     return _draw_blocks(results, blocks, title=title, name=f"{results.study}_{'_'.join(roles)}")
@@ -80,10 +84,10 @@ def _rows(results: Results, chosen, role: str, several: bool) -> tuple[Row, ...]
         scale = read_scale(results, e.metric)
         if role == "sensitivity":
             how = ", ".join(part for part in (name_row(e), name_method(e.method)) if part)
-            rows.append(Row(e, scale, f"{scale.label}: {how}", thin=True))
+            rows.append(Row(e, scale, f"{capitalise(scale.label)}: {how}", thin=True))
             continue
         note = f"{e.treatment}, {BETTER[scale.better]}" if several else BETTER[scale.better]
-        rows.append(Row(e, scale, scale.label, note, _below(results, e)))
+        rows.append(Row(e, scale, capitalise(scale.label), note, _below(results, e)))
     return tuple(rows)
 
 
@@ -146,17 +150,24 @@ def contrasts(results: Results, estimates: Sequence[Estimate], *, title: str | N
     Display: one sentence when the effects are withheld or there are none.
     """
     if results.status == "withheld" or not estimates:
-        return show_sentence(WITHHELD if estimates or results.status == "withheld" else "There is no contrast to show.")
+        none = "The plan names no exposure, and no group beside the randomised ones."
+        return show_sentence(WITHHELD if results.status == "withheld" else none)
     scale = read_scale(results, estimates[0].metric)
-    rows = [Row(e, scale, name_row(e.but(adjustment="none")), _sizes(e), e.reason or e.verdict) for e in estimates]
-    told = [f"{name_row(e).lower()} {write_effect(e, scale)}" for e in (estimates[0], estimates[-1])]
-    found = f"{_title(scale)}: {told[0]}; {told[1]} ({estimates[-1].verdict})"
+    rows = [Row(e, scale, name_row(e.but(adjustment="none")), _sizes(e), _judge(e)) for e in estimates]
+    told = [f"{lower_first(name_row(e))} {write_effect(e, scale)}" for e in (estimates[0], estimates[-1])]
+    found = f"{capitalise(scale.label)}: {told[0]}; {told[1]} ({estimates[-1].verdict})"
     title = title or (found if len(rows) > 1 else tell_finding(estimates[0], scale))
     taken = any(e.population in ("as_treated", "compliers") for e in estimates)
     headers = ("without", "with") if taken else None
+    if any(e.population == "observational" for e in estimates):
+        headers = ("others", _name_side(estimates, "treatment"))
     return _draw_blocks(
         results, [Block("", tuple(rows))], title=title, name=f"{scale.metric}_contrasts", headers=headers
     )
+
+
+def _judge(e: Estimate) -> str:
+    return e.reason or ("association, not an effect" if e.estimand == "naive" else e.verdict)
 
 
 def _sizes(e: Estimate) -> str:
@@ -166,12 +177,12 @@ def _sizes(e: Estimate) -> str:
 
 
 def segments(results: Results, *, metric: str, title: str | None = None) -> Display:
-    """Return one metric's effect in every segment, beside the effect over all as a dashed line; exploratory.
+    """Return one metric's effect in every segment, beside the effect over all of a single treatment; exploratory.
 
     Parameters
     ----------
     results : Results
-        Effects whose `segment` is written "column=level"; a block a column.
+        Effects whose `segment` is written "column=level"; a block a column and treatment.
     metric : str
     title : str, optional
         Computed when left out.
@@ -186,16 +197,20 @@ def segments(results: Results, *, metric: str, title: str | None = None) -> Disp
     if results.status == "withheld" or not found:
         return show_sentence(WITHHELD if results.status == "withheld" else "The plan names no segment.")
     scale = read_scale(results, metric)
+    several = len({e.treatment for e in found}) > 1
     rows: dict[str, list[Row]] = {}
     for e in found:
-        rows.setdefault(e.segment.partition("=")[0], []).append(_segment_row(e, scale))
-    overall = _overall(results, found[0])
+        column = capitalise(e.segment.partition("=")[0].replace("_", " "))
+        heading = f"{column}: {e.treatment}" if several else column
+        rows.setdefault(heading, []).append(_segment_row(e, scale))
+    overall = () if several else _overall(results, found[0])
     clear = sum(e.verdict.startswith("clear") for e in found)
-    said = "shows" if clear < 2 else "show"
+    what = "segments" if not several else "comparisons in segments"
+    said = f"{clear or 'none'} of {len(found)} {what} {'shows' if clear < 2 else 'show'} a clear difference"
     return _draw_blocks(
         results,
-        [Block(column, tuple(inside)) for column, inside in rows.items()],
-        title=title or f"{_title(scale)}: {clear or 'none'} of {len(found)} segments {said} a clear difference",
+        [Block(heading, tuple(inside)) for heading, inside in rows.items()],
+        title=title or f"{capitalise(scale.label)}: {said}",
         name=f"{metric}_segments",
         reference=overall[0].estimate if overall else None,
         subtitle="Exploratory. Dashed line: the effect over all. " if overall else "Exploratory. ",
@@ -228,7 +243,7 @@ def over_time(results: Results, *, metric: str, treatment: str | None = None, ti
     found = [e for e in results.estimates if e.metric == metric and e.at is not None and not is_lift(e)]
     found = [e for e in found if e.treatment == (treatment or found[0].treatment)]
     if results.status == "withheld" or not found:
-        return show_sentence(WITHHELD if results.status == "withheld" else "There is no period to show.")
+        return show_sentence(WITHHELD if results.status == "withheld" else NO_WEEK)
     scale = read_scale(results, metric)
     overall = _overall(results, found[0])
     known = [e for e in found if math.isfinite(e.estimate)]
@@ -238,7 +253,7 @@ def over_time(results: Results, *, metric: str, treatment: str | None = None, ti
     return draw(
         lambda figure: _paint_periods(figure, found, overall, scale),
         height=300,
-        title=title or f"{_title(scale)}: {ends}",
+        title=title or f"{capitalise(scale.label)}: {ends}",
         subtitle=f"{found[0].treatment} minus {found[0].control} by period, with intervals. Band: all periods.",
         alternative=describe_effects(found, results, what=f"Effect on {scale.label} by period, with intervals."),
         results=results,
@@ -250,10 +265,6 @@ def over_time(results: Results, *, metric: str, treatment: str | None = None, ti
 def _overall(results: Results, like: Estimate) -> tuple[Estimate, ...]:
     same = {"metric": like.metric, "estimand": like.estimand, "treatment": like.treatment}
     return tuple(e for e in results.select(segment=None, at=None, **same) if math.isfinite(e.estimate))
-
-
-def _title(scale: Scale) -> str:
-    return scale.label[:1].upper() + scale.label[1:]
 
 
 def _paint_periods(figure, found, overall, scale: Scale):
@@ -268,7 +279,8 @@ def _paint_periods(figure, found, overall, scale: Scale):
         axes.plot((place, place), (low, high), color=INK, linewidth=2.2)
         axes.plot(place, middle, "o", color=INK, markersize=7)
         told = write_effect(e, scale).removesuffix(style.suffix)
-        axes.annotate(told, (place, middle), xytext=(7, 0), textcoords="offset points", va="center")
+        label = axes.annotate(told, (place, middle), xytext=(9, 0), textcoords="offset points", va="center")
+        label.set_path_effects([withStroke(linewidth=4, foreground="white")])
     axes.set_xticks(range(len(found)), [_period(e) for e in found])
     axes.set_xlim(-0.4, len(found) - 0.4)
     axes.set_title(style.suffix.strip() or style.prefix or scale.label, loc="left", fontsize=8.6, color=MUTED)

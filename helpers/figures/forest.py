@@ -141,7 +141,7 @@ def _set_scale(axes: Axes, row: Row, ends, share: float, height: float, layout: 
         label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     unit = "times, log scale" if is_ratio(row.effect) else style.suffix.strip()
     narrow = layout is NARROW_LAYOUT
-    beside = ((layout.unit_at - layout.right) * 0.72, 4 if narrow else -7.2)
+    beside = ((layout.unit_at - layout.right) * 0.72, -17 if narrow else -7.2)
     style_text = {"xytext": beside, "textcoords": "offset points", "va": "center", "ha": "right" if narrow else "left"}
     at = (axes.get_xlim()[1], height)
     axes.annotate(unit, at, color=MUTED, fontsize=8.4, annotation_clip=False, **style_text)
@@ -269,11 +269,20 @@ def _write_arms(figure: Figure, row: Row, middle: float, layout: Layout) -> None
 
 def _write_verdict(figure: Figure, row: Row, left: float, middle: float) -> None:
     marked = not math.isnan(row.effect.estimate)
-    write_at(figure, left + 15 * marked, middle, shorten(row.below, 46), color=MUTED, size=8.4)
+    write_at(
+        figure, left + 15 * marked, middle, _fit(row.below, 38 if is_narrow(figure) else 46), color=MUTED, size=8.4
+    )
     if marked:
         wide, high = (size * 100 for size in figure.get_size_inches())
         place = {"transform": figure.transFigure, "markersize": 5, "color": INK, **_fill(row.effect.verdict)}
         figure.add_artist(Line2D([(left + 5) / wide], [1 - middle / high], marker="o", linestyle="none", **place))
+
+
+def _fit(text: str, most: int) -> str:
+    """Leave out what stands after the last comma until the text fits."""
+    while len(text) > most and ", " in text:
+        text = text.rpartition(", ")[0]
+    return shorten(text, most)
 
 
 def _weight(row: Row) -> dict:

@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from helpers.figures.theme import BAND, INK, MUTED, draw, is_narrow, measure_width, place_axes, shorten, write_at
 from helpers.records import Results
-from helpers.wording import WITHHELD, Display, Style, count_decimals, show_sentence, write_number
+from helpers.wording import WITHHELD, Display, Style, capitalise, count_decimals, show_sentence, write_number
 from helpers.wording.numbers import CURRENCIES
 
 ROW, STACKED, LEFT, RIGHT = 62, 84, 346, 668  # CSS pixels
@@ -43,9 +43,7 @@ def money(
     digits = [count_decimals(low, high) for low, high in zip(rows["low"], rows["high"], strict=True)]
     decimals = max((d for d in digits if d is not None), default=0)
     told = [_tell(row, Style(1, currency, "", True), decimals) for row in rows.itertuples()]
-    last = rows.iloc[-1]
-    decided = "more is gained than lost" if last["low"] > 0 else "more is lost than gained" if last["high"] < 0 else ""
-    found = f"{told[-1][0]} at central assumptions; {decided or 'the sign is open'} once both doubts count"
+    found = f"{told[-1][0]}{' a year' if 'unit' in rows else ''} at central assumptions; {_judge(rows.iloc[-1])}"
     return draw(
         lambda figure: _paint_money(figure, rows, told, currency),
         height=20 + ROW * len(rows) + 34,
@@ -56,6 +54,16 @@ def money(
         results=results,
         table=rows,
         name=f"{results.study}_money",
+    )
+
+
+def _judge(both) -> str:
+    if both["low"] > 0:
+        return "still a gain at the low end of both doubts"
+    return (
+        "still a loss at the high end of both doubts"
+        if both["high"] < 0
+        else "gain or loss is open once both doubts count"
     )
 
 
@@ -85,13 +93,19 @@ def _paint_money(figure: Figure, rows: pd.DataFrame, told, currency: str) -> Non
         axes.plot(row.central, middle, "o", color=INK, markersize=8, markeredgecolor="white", markeredgewidth=1.2)
         axes.plot((0, 0), (place + (0.55 if narrow else 0), place + 1), color=INK, linewidth=0.8)
         _write_row(figure, row, told[place], 20 + high_row * (place + (0.3 if narrow else 0.5)))
-    axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v, Style(1, currency), decimals=0)))
+    axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 4))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _tell_tick(v, currency)))
+
+
+def _tell_tick(value: float, currency: str) -> str:
+    """A round amount that does not run into its neighbour: millions as such."""
+    million = abs(value) >= 1e6
+    return write_number(value / 1e6 if million else value, Style(1, currency, " million" if million else ""))
 
 
 def _write_row(figure: Figure, row, told: tuple[str, str], middle: float) -> None:
-    write_at(figure, 0, middle - 9, shorten(row.row, 48), weight="bold")
-    write_at(figure, 0, middle + 10, shorten(row.note, 50), color=MUTED, size=8.4)
+    write_at(figure, 0, middle - 9, shorten(capitalise(row.row), 48), weight="bold")
+    write_at(figure, 0, middle + 10, shorten(capitalise(row.note), 50), color=MUTED, size=8.4)
     right = measure_width(figure) - 160 if is_narrow(figure) else RIGHT + 20
     write_at(figure, right, middle - 9, told[0], weight="bold")
     write_at(figure, right, middle + 10, told[1], color=MUTED, size=8.4)

@@ -10,6 +10,7 @@ from helpers.inference.pairs import Pair, compare_means, find_reason, satterthwa
 from helpers.records import NAN, Moments
 
 _TOLERANCE = 1e-10
+NO_SPREAD = "the outcome does not vary in an arm, so an adjusted interval would be too narrow"
 
 
 def adjust_means(control: Moments, treatment: Moments) -> Pair:
@@ -27,7 +28,7 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
     Returns
     -------
     Pair: `variance_reduction` is 1 - adjusted / plain variance of the difference (below 0 when covariates cost
-    more than they explain); with a reason when an arm has no more units than covariates + 2.
+    more than they explain); with a reason when an arm has no more units than covariates + 2, or does not vary.
 
     References
     ----------
@@ -37,9 +38,9 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
     kept = find_independent(*(m.cov[1:, 1:] for m in arms))
     if plain.reason or not kept:
         return plain if plain.reason else _as_lin(plain)
-    if min(m.n for m in arms) < len(kept) + 3:
-        reason = f"an arm has too few units for {len(kept)} covariates"
-        return _as_lin(plain, var_control=NAN, var_treatment=NAN, df=NAN, reason=reason)
+    reason = f"an arm has too few units for {len(kept)} covariates" if min(m.n for m in arms) < len(kept) + 3 else None
+    if reason or min(m.variance for m in arms) == 0:
+        return _as_lin(plain, var_control=NAN, var_treatment=NAN, df=NAN, reason=reason or NO_SPREAD)
     fits = [regress(m, kept) for m in arms]
     shift, spread = _pool(arms, kept)
     values = [m.value - slopes @ gap for m, (slopes, _), gap in zip(arms, fits, shift, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from helpers.plan import ExperimentPlan, Metric
-from helpers.records import Effect, Estimate
+from helpers.records import Effect, Estimate, Moments
 
 DEFAULTS = {"population": "itt", "adjustment": "none", "segment": None, "at": None, "interval": "fixed"}
 
@@ -91,6 +91,11 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
     )
 
 
+def count_units(moments: Moments, *, clustered: bool) -> int:
+    """Return how many units are in the moments of an arm, which count clusters where the plan names them."""
+    return round(float(moments.mean[-1]) * moments.n) if clustered and moments.n else moments.n
+
+
 def reverse_comparison(estimate: Estimate) -> Estimate:
     """Return a difference the other way round, control minus treatment.
 
@@ -125,7 +130,6 @@ def _sizes(comparison, arms):
         return {}
     sizes, clustered = {}, comparison.design.cluster is not None
     for side, arm in (("control", comparison.control), ("treatment", comparison.treatment)):
-        moments = arms[arm]
-        units = round(float(moments.mean[1]) * moments.n) if clustered and moments.n else moments.n
-        sizes |= {f"n_{side}": units, f"clusters_{side}": moments.n if clustered else None}
+        n = count_units(arms[arm], clustered=clustered)
+        sizes |= {f"n_{side}": n, f"clusters_{side}": arms[arm].n if clustered else None}
     return sizes

@@ -8,6 +8,7 @@ from helpers.inference.multiplicity import find_key, is_lift
 from helpers.plan import Metric
 from helpers.records import Estimate
 
+MEAN_TIME = "rmst_difference"  # days without the event: more of them is less of the event, of which `better` speaks
 RATIOS = ("ratio", "rate_ratio", "hazard_ratio")  # no effect is 1, not 0; margins in the metric's unit do not apply
 
 
@@ -27,12 +28,13 @@ def decide_all(estimates, metrics, *, alpha) -> tuple[Estimate, ...]:
     tuple of Estimate: in the same order. A lift that is undefined stays not estimable.
     """
     estimates = list(estimates)
-    decided = [decide(e, metrics[e.metric], alpha=alpha) for e in estimates]
+    lifts = {_find_row(e): e for e in estimates if is_lift(e)}
+    decided = [decide(e, metrics[e.metric], alpha=alpha, lift=lifts.get(_find_row(e))) for e in estimates]
     leads = {_find_row(e): e for e in reversed(decided) if not is_lift(e)}
     return tuple(_follow(e, leads.get(_find_row(e))) for e in decided)
 
 
-def decide(estimate: Estimate, metric: Metric, *, alpha) -> Estimate:
+def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None = None) -> Estimate:
     """Return an estimate with the verdict of the plan's rule.
 
     Clear is a decision p-value of at most alpha. An interval wholly within the worthwhile effect on both sides is
@@ -44,10 +46,14 @@ def decide(estimate: Estimate, metric: Metric, *, alpha) -> Estimate:
     estimate : Estimate
         `decision_p` and the interval decide; either may be nan, not both.
     metric : plan.Metric
-        `better`, `expected`, `worthwhile`, `margin` and `role` are read. A relative margin is that share of the
-        estimate's control value. `better` speaks of the estimate as it stands: higher is above no effect.
+        `better`, `expected`, `worthwhile`, `margin` and `role` are read. `better` speaks of the estimate as it
+        stands: higher is above no effect. Of a time to an event it speaks of the share that has the event, so the
+        mean time without it counts the other way.
     alpha : float
         1 - confidence level.
+    lift : Estimate, optional
+        The relative lift of the same test: a relative margin is held against its interval, which knows that the
+        control value is uncertain too. Where it has none, the margin is that share of the control value.
 
     Returns
     -------
@@ -65,9 +71,11 @@ def decide(estimate: Estimate, metric: Metric, *, alpha) -> Estimate:
         )
     clear = estimate.decision_p <= alpha
     sign = np.sign(estimate.estimate - (1 if estimate.estimand in RATIOS else 0))
-    scaled = estimate.estimand not in RATIOS and not is_lift(estimate)
+    if estimate.estimand == MEAN_TIME:
+        sign = -sign
+    scaled = estimate.estimand not in (*RATIOS, MEAN_TIME) and not is_lift(estimate)
     if metric.role == "guardrail" and scaled:
-        verdict = _judge_guardrail(estimate, metric)
+        verdict = _judge_guardrail(estimate, metric, lift)
     elif metric.worthwhile and scaled and max(abs(estimate.ci_low), abs(estimate.ci_high)) < metric.worthwhile:
         verdict = "no worthwhile difference"
     else:
@@ -85,11 +93,13 @@ def _compare_sign(sign, direction):
     return None if direction is None else bool(sign == (1 if direction == "higher" else -1))
 
 
-def _judge_guardrail(estimate, metric):
-    margin = metric.margin.absolute
-    if margin is None:
+def _judge_guardrail(estimate, metric, lift):
+    margin, judged = metric.margin.absolute, estimate
+    if margin is None and lift is not None and np.isfinite([lift.ci_low, lift.ci_high]).all():
+        margin, judged = metric.margin.relative, lift
+    elif margin is None:
         margin = metric.margin.relative * estimate.control_value
-    worst, best = estimate.ci_low, estimate.ci_high
+    worst, best = judged.ci_low, judged.ci_high
     if metric.better == "lower":
         worst, best = -best, -worst
     if not margin > 0 or not np.isfinite([worst, best]).all():

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from helpers import metrics
-from helpers.inference.comparisons import list_comparisons
+from helpers.inference.comparisons import count_units, list_comparisons
 from helpers.inference.decisions import decide_all
-from helpers.inference.headline import estimate_headline, estimate_sensitivity
+from helpers.inference.headline import estimate_headline, estimate_sensitivity, leave_failed
 from helpers.inference.looks import Look, read_look
 from helpers.inference.multiplicity import adjust_families, adjust_tests
 from helpers.inference.paths import trace_path
@@ -41,8 +41,8 @@ class Material:
 
     def at_look(self, comparison, effect: Effect) -> Effect:
         """Return an effect with the interval that decides at this look."""
-        arms = self.raw[comparison.name]
-        n = arms[comparison.control].n + arms[comparison.treatment].n
+        arms, clustered = self.raw[comparison.name], self.design.cluster is not None
+        n = sum(count_units(arms[arm], clustered=clustered) for arm in (comparison.control, comparison.treatment))
         return self.look.apply(comparison, effect, n=n)
 
 
@@ -78,15 +78,17 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, times
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, seed, n_resamples)
     estimates, tests = _estimate(material)
-    estimates = decide_all(adjust_families([*estimates, *times[0]]), design.metrics, alpha=design.alpha)
+    estimates += leave_failed(times[0], material.not_estimable)
+    tests += [test for test in times[1] if test.metric not in material.not_estimable]
+    estimates = decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha)
     return empty.but(
         status="interim" if material.look.is_interim else "answered",
         estimates=tuple(sorted(estimates, key=_reading_order)),
-        tests=adjust_tests([*tests, *times[1]]),
+        tests=adjust_tests(tests),
         tables={
             "requirements": list_requirements(material),
             "uptake": summarise_uptake(material),
-            "path": trace_path(units),
+            "path": trace_path(units, not_estimable=material.not_estimable),
         },
     )
 
@@ -118,4 +120,5 @@ def _estimate(material):
 
 def _reading_order(estimate):
     split = estimate.segment is not None or estimate.at is not None
-    return (split, estimate.population not in ("itt", "responders"), ROLES.index(estimate.role))
+    taken = estimate.population not in ("itt", "responders")
+    return (split, estimate.role == "sensitivity", taken, ROLES.index(estimate.role))

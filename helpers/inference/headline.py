@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
+
 from helpers import metrics
 from helpers.inference.comparisons import Comparison, label_effect
 from helpers.inference.effects import compare_arms
@@ -24,11 +27,11 @@ def estimate_headline(comparison: Comparison, material) -> list[Estimate]:
 
     Returns
     -------
-    list of Estimate: unadjusted or adjusted by the plan's choice; by permutation where the planned split is unequal
-        and the tail of a count or an amount is heavy; with the interval that decides at this look; nan with the
-        reason where the metric failed its missingness check.
+    list of Estimate: unadjusted or adjusted by the plan's choice; by permutation, unadjusted, where the planned
+        split is unequal and the tail of a count or an amount is heavy; with the interval that decides at this look;
+        nan with the reason where the metric failed its missingness check.
     """
-    adjusted = comparison.design.decides_on == "adjusted" and comparison.name in material.adjusted
+    adjusted = _is_adjusted(comparison, material)
     arms = (material.adjusted if adjusted else material.raw)[comparison.name]
     if comparison.name in material.not_estimable:
         effects = {"difference": Effect(reason=FAILED)}
@@ -58,10 +61,31 @@ def estimate_sensitivity(comparison: Comparison, material) -> list[Estimate]:
         *_unknown(comparison, material),
     ]
     labels = {"role": "sensitivity", "interval": material.look.interval}
-    return [
-        _label(comparison, material, material.at_look(comparison, e), "difference", **labels, **more)
-        for e, more in rows
-    ]
+    return [_label(comparison, material, e, "difference", **labels, **more) for e, more in rows]
+
+
+def leave_failed(estimates, failed) -> list[Estimate]:
+    """Return estimates made elsewhere, those of metrics that failed their missingness check without figures.
+
+    Parameters
+    ----------
+    estimates : iterable of Estimate
+    failed : set of str
+        Metrics; their sensitivity rows go.
+
+    Returns
+    -------
+    list of Estimate
+    """
+    blank = asdict(Effect(reason=FAILED))
+    kept = [e for e in estimates if e.metric not in failed or e.role != "sensitivity"]
+    return [e.but(**blank) if e.metric in failed else e for e in kept]
+
+
+def _is_adjusted(comparison, material):
+    if comparison.design.decides_on != "adjusted" or comparison.name not in material.adjusted:
+        return False
+    return not _is_permuted(comparison, material)
 
 
 def _decide(comparison, material, arms):
@@ -108,23 +132,26 @@ def _permute(comparison, material):
 
 
 def _other_adjustment(comparison, material):
-    decides_adjusted = comparison.design.decides_on == "adjusted" and comparison.name in material.adjusted
+    decides_adjusted = _is_adjusted(comparison, material)
     rows = [] if decides_adjusted or comparison.name not in material.adjusted else [(material.adjusted, "covariates")]
     rows += [(material.raw, "none")] if decides_adjusted or _is_permuted(comparison, material) else []
     return [
-        (_compare(comparison, moments[comparison.name]), {"adjustment": adjustment}) for moments, adjustment in rows
+        (_compare(comparison, material, moments[comparison.name]), {"adjustment": adjustment})
+        for moments, adjustment in rows
     ]
 
 
 def _winsorised(comparison, material):
     if comparison.metric.kind != "amount" or comparison.design.cluster is not None:
         return []
-    return [(_compare(comparison, metrics.winsorise(material.units, comparison.name)), {"adjustment": "winsorised"})]
+    arms = metrics.winsorise(material.units, comparison.name)
+    return [(_compare(comparison, material, arms), {"adjustment": "winsorised"})]
 
 
-def _compare(comparison, arms):
+def _compare(comparison, material, arms):
     sides = arms[comparison.control], arms[comparison.treatment]
-    return compare_arms(comparison.metric, *sides, confidence_level=comparison.level)["difference"]
+    found = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)["difference"]
+    return material.at_look(comparison, found)
 
 
 def _unknown(comparison, material):
@@ -132,8 +159,9 @@ def _unknown(comparison, material):
     sides = arms[comparison.control], arms[comparison.treatment]
     if not any(m.missing for m in sides) or comparison.design.cluster is not None or comparison.metric.kind == "ratio":
         return []
-    bounded = bound_missing(comparison.metric, *sides, confidence_level=comparison.level)
-    return [(_weight(comparison, material), {"adjustment": "weights"}), (bounded, {"population": "itt"})]
+    look = partial(material.at_look, comparison)
+    bounded = bound_missing(comparison.metric, *sides, confidence_level=comparison.level, look=look)
+    return [(look(_weight(comparison, material)), {"adjustment": "weights"}), (bounded, {"population": "itt"})]
 
 
 def _weight(comparison, material):

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from helpers import metrics
 from helpers.inference.comparisons import Comparison
-from helpers.inference.sequential import always_valid, at_look
+from helpers.inference.sequential import always_valid, at_look, between_looks
 from helpers.records import Effect
+
+NEAR = 0.02  # a look within so much of a planned share is that look
 
 
 @dataclass(frozen=True)
@@ -37,22 +39,26 @@ class Look:
 
         Returns
         -------
-        Effect: as it came where the interval is fixed; nan with a reason where nothing can be said yet.
+        Effect: as it came where the interval is fixed; nan with a reason where nothing can be said yet, or where
+            there is no standard error to make another interval of.
         """
-        if self.interval == "fixed" or (not effect.std_error > 0 and effect.reason):
+        if self.interval == "fixed":
             return effect
         if self.interval == "always-valid":
             n_planned = self.n_planned * _planned_share(comparison)
             return always_valid(effect, n=n, n_planned=n_planned, confidence_level=comparison.level)
-        reached = [planned for planned in self.looks if planned < self.share - 0.005]
+        if min(abs(self.share - planned) for planned in self.looks) > NEAR:
+            return between_looks(effect, self.share, alpha=1 - comparison.level)
+        reached = [planned for planned in self.looks if planned < self.share - NEAR]
         return at_look(effect, self.share, [*reached, self.share], alpha=1 - comparison.level)
 
 
 def read_look(units: metrics.Units) -> Look:
     """Return how far an experiment is.
 
-    It is interim before the planned units are assigned, enrolment is over and every window is over. With planned
-    looks the group-sequential bounds decide, at the end too; otherwise an interim run uses always-valid intervals.
+    It is interim before the planned units are assigned (those left out for standing in two variants count here),
+    enrolment is over and every window is over. With planned looks the group-sequential bounds decide, at the end
+    too; otherwise an interim run uses always-valid intervals.
 
     Parameters
     ----------
@@ -64,7 +70,7 @@ def read_look(units: metrics.Units) -> Look:
     """
     design, facts = units.design, _read_facts(units)
     planned = design.planned_units or facts["n"]
-    interim = facts["n"] < planned or facts["open"] > 0 or _is_enrolling(units, facts["first"])
+    interim = facts["n"] + units.n_two_variants < planned or facts["open"] > 0 or _is_enrolling(units, facts["first"])
     interval = "repeated" if design.looks else "always-valid" if interim else "fixed"
     share = min(1.0, (facts["n"] - facts["open"]) / planned) if interim else 1.0
     return Look(interim, interval, share, planned, tuple(design.looks))
@@ -73,7 +79,7 @@ def read_look(units: metrics.Units) -> Look:
 def _planned_share(comparison):
     variant = comparison.design.variant
     shares = variant.shares or dict.fromkeys(variant.arms, 1 / len(variant.arms))
-    return shares[comparison.treatment] + shares[comparison.control]
+    return sum(shares.get(arm, shares[variant.control]) for arm in (comparison.treatment, comparison.control))
 
 
 def _read_facts(units):

@@ -16,7 +16,7 @@ from helpers.records import Effect, Moments
 EXTREMES = {"binary": (0.0, 1.0), "nps": (-100.0, 100.0)}
 
 
-def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95) -> Effect:
+def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95, look=None) -> Effect:
     """Return bounds on the difference over all assigned units, whatever the unknown outcomes are.
 
     The worst case gives every unknown outcome of the treatment the lowest possible value and every unknown
@@ -30,6 +30,8 @@ def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confi
     control, treatment : Moments
         `missing` counts the units whose outcome is unknown.
     confidence_level : float, 0.5 to 1
+    look : function of an Effect, optional
+        Gives the worst and the best case the interval that decides when an experiment is looked at early.
 
     Returns
     -------
@@ -42,8 +44,10 @@ def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confi
     if metric.kind not in EXTREMES or control.names[0] != "y":
         return Effect(method="worst-case bounds", reason="no bounds: the outcome has no fixed lowest and highest value")
     low, high = EXTREMES[metric.kind]
-    worst = _difference(metric, _fill(control, high), _fill(treatment, low), confidence_level)
-    best = _difference(metric, _fill(control, low), _fill(treatment, high), confidence_level)
+    cases = (high, low), (low, high)
+    worst, best = (_difference(metric, _fill(control, c), _fill(treatment, t), confidence_level) for c, t in cases)
+    if look:
+        worst, best = look(worst), look(best)
     reason = "bounds only: some outcomes are unknown, so there is no single estimate"
     return Effect(ci_low=worst.ci_low, ci_high=best.ci_high, method="worst-case bounds", reason=reason)
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
 from helpers import metrics
-from helpers.inference.comparisons import list_comparisons
+from helpers.inference.comparisons import count_units, list_comparisons
 from helpers.inference.effects import compare_arms
 from helpers.inference.looks import read_look
-from helpers.inference.sequential import always_valid
 from helpers.records import Moments
 
 
-def trace_path(units: metrics.Units) -> pd.DataFrame:
+def trace_path(units: metrics.Units, *, not_estimable=frozenset()) -> pd.DataFrame:
     """Return the effect on the key metric as it would have been seen after each week of assignment.
 
     The units of a week count once their windows are over, so a week stands for the day on which its last window
@@ -23,22 +23,28 @@ def trace_path(units: metrics.Units) -> pd.DataFrame:
     Parameters
     ----------
     units : metrics.Units
+    not_estimable : set of str
+        Metrics that failed their missingness check.
 
     Returns
     -------
     DataFrame: one row a week with `metric`, `treatment`, `day` (days since the first assignment, the week's end),
         `n`, `estimate`, `ci_low`, `ci_high` (always-valid), `fixed_low`, `fixed_high` (last row). Empty without
-        times of assignment, for a time to event, and until an interval exists.
+        times of assignment, for a time to event, for a metric that is not estimable, and until an interval exists.
     """
-    comparison = next((c for c in list_comparisons(units.design) if c.name == units.design.key_metric), None)
-    if units.design.assigned_at is None or comparison.metric.kind == "time_to_event":
+    comparison = next(c for c in list_comparisons(units.design) if c.name == units.design.key_metric)
+    if (
+        units.design.assigned_at is None
+        or comparison.metric.kind == "time_to_event"
+        or comparison.name in not_estimable
+    ):
         return pd.DataFrame()
     weeks = metrics.summarise(units, by="week")
-    planned, rows, so_far = read_look(units).n_planned, [], {}
+    look, rows, so_far = replace(read_look(units), interval="always-valid"), [], {}
     for week in sorted(weeks):
         for arm in (comparison.control, comparison.treatment):
             so_far[arm] = merge_moments(so_far.get(arm), weeks[week][comparison.name][arm])
-        rows.append(_see(comparison, so_far, planned, day=7 * (int(week) + 1)))
+        rows.append(_see(comparison, so_far, look, day=7 * (int(week) + 1)))
     frame = pd.DataFrame(rows)
     return frame.assign(**_last_fixed(frame)).dropna(subset=["ci_low"]).reset_index(drop=True)
 
@@ -71,11 +77,11 @@ def merge_moments(first: Moments | None, second: Moments) -> Moments:
     return Moments(first.names, n, first.mean + gap * (second.n / n), cov, first.missing + second.missing)
 
 
-def _see(comparison, so_far, planned, *, day):
+def _see(comparison, so_far, look, *, day):
     sides = so_far[comparison.control], so_far[comparison.treatment]
     fixed = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)["difference"]
-    n = sides[0].n + sides[1].n
-    seen = always_valid(fixed, n=n, n_planned=planned, confidence_level=comparison.level)
+    n = sum(count_units(m, clustered=comparison.design.cluster is not None) for m in sides)
+    seen = look.apply(comparison, fixed, n=n)
     labels = {"metric": comparison.name, "treatment": comparison.treatment, "day": day, "n": n}
     ends = {"ci_low": seen.ci_low, "ci_high": seen.ci_high, "fixed_low": fixed.ci_low, "fixed_high": fixed.ci_high}
     return {**labels, "estimate": fixed.estimate, **ends}

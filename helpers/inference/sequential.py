@@ -11,6 +11,7 @@ from scipy.stats import t as student
 
 from helpers.records import NAN, Effect
 
+NO_ERROR = "no standard error yet, so no interval that allows for looking early"
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 _WIDEST = 12.0  # standard errors: nothing of the process lies beyond
 _FARTHEST = 38.0  # beyond it a normal tail is 0 to a double
@@ -41,7 +42,7 @@ def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95, tuned_a
     eq. 75 (tuning); Robbins 1970, Annals of Mathematical Statistics 41: 1397-1409.
     """
     if not effect.std_error > 0:
-        return _undefined(effect, effect.reason or "no standard error")
+        return _undefined(effect, _lack(effect))
     alpha = 1 - confidence_level
     information = (np.log(1 / alpha**2) + np.log(np.log(1 / alpha**2) + 1)) * n / (tuned_at * n_planned)
     spread = (information + 1) / information
@@ -112,7 +113,7 @@ def at_look(effect: Effect, look, looks, *, alpha=0.05) -> Effect:
     """
     position = int(np.flatnonzero(np.isclose(looks, look))[0])
     if not effect.std_error > 0:
-        return _undefined(effect, effect.reason or "no standard error")
+        return _undefined(effect, _lack(effect))
     freedom = np.inf if effect.df is None else effect.df
     critical = float(student.isf(norm.sf(sequential_bounds(looks, alpha)[position]), freedom))
     if not np.isfinite(critical):
@@ -122,6 +123,40 @@ def at_look(effect: Effect, look, looks, *, alpha=0.05) -> Effect:
     limits = {"ci_low": effect.estimate - half, "ci_high": effect.estimate + half}
     p = _find_repeated_p(z, looks, position)
     return replace(effect, **limits, ci_set=None, p_value=p, method=f"{effect.method}, repeated", reason=None)
+
+
+def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
+    """Return an effect with the interval and p-value of a look that was not planned, however many of them there are.
+
+    The bound of O'Brien and Fleming for looks without end: the summed evidence leaves it at any time with a
+    probability of alpha, so that unplanned looks beside planned ones hardly add false alarms.
+
+    Parameters
+    ----------
+    effect : Effect
+        With estimate and standard error.
+    share : float, of the planned information, above 0 to 1
+    alpha : float, error of all looks together
+
+    Returns
+    -------
+    Effect: the p-value is at most alpha exactly when the interval excludes 0.
+
+    References
+    ----------
+    O'Brien & Fleming 1979, Biometrics 35: 549-556, with the reflection principle for their limit.
+    """
+    if not effect.std_error > 0 or not share > 0:
+        return _undefined(effect, _lack(effect))
+    half = effect.std_error * float(norm.isf(alpha / 4) / np.sqrt(share))
+    p = min(1.0, 4 * float(norm.sf(abs(effect.estimate) / effect.std_error * np.sqrt(share))))
+    limits = {"ci_low": effect.estimate - half, "ci_high": effect.estimate + half}
+    method = f"{effect.method}, repeated, between looks"
+    return replace(effect, **limits, ci_set=None, p_value=p, df=None, method=method, reason=None)
+
+
+def _lack(effect):
+    return effect.reason if effect.reason and np.isnan(effect.ci_low) else NO_ERROR
 
 
 def _undefined(effect, reason):

@@ -97,12 +97,16 @@ def _taken(comparison, material):
     rows = _read(comparison, material, [comparison.control, comparison.treatment])
     if rows is None or comparison.design.exposure is None:
         return []
-    level, sizes = {"confidence_level": comparison.level}, _count_arms(rows, "assigned")
-    compliers = {"estimand": "cace", "population": "compliers", "against": TAKERS, **sizes}
+    rows, level = rows.dropna(subset=["taken"]), {"confidence_level": comparison.level}
+    several = len(comparison.design.variant.treatments) > 1
+    against = f"{TAKERS} ({comparison.treatment})" if several else TAKERS
+    labels = {"interval": material.look.interval, "against": against, **_count_arms(rows, "assigned")}
+    labels |= {"estimand": "cace", "population": "compliers"}
+    delta, exact = (material.at_look(comparison, effect(rows, **level)) for effect in (complier_effect, anderson_rubin))
     return [
-        *_associate(comparison, rows, material, population="as_treated", against=TAKERS),
-        label_effect(comparison, complier_effect(rows, **level), role="exploratory", family="", **compliers),
-        label_effect(comparison, anderson_rubin(rows, **level), role="sensitivity", **compliers),
+        *_associate(comparison, rows, material, population="as_treated", against=against),
+        label_effect(comparison, delta, role="exploratory", family="", **labels),
+        label_effect(comparison, exact, role="sensitivity", **labels),
     ]
 
 
@@ -117,20 +121,17 @@ def _outside(comparison, material, group):
 
 def _associate(comparison, rows, material, *, population, against):
     covariates, level = list(material.units.covariates), {"confidence_level": comparison.level}
-    labels = {"estimand": "naive", "population": population, "against": against}
+    labels = {"population": population, "against": against, "interval": material.look.interval}
     labels |= _count_arms(_offered(rows), "taken")
-    found = [label_effect(comparison, naive_contrast(rows, **level), role="exploratory", family="", **labels)]
+    decides = {"estimand": "naive", "role": "exploratory", "family": ""}
+    found = [(naive_contrast(rows, **level), decides)]
     if comparison.metric.kind == "binary":
-        ratio = _compare_shares(rows, comparison.level)
-        found.append(label_effect(comparison, ratio, role="exploratory", family="", **{**labels, "estimand": "ratio"}))
+        found.append((_compare_shares(rows, comparison.level), {**decides, "estimand": "ratio"}))
     if covariates:
-        labels["role"] = "sensitivity"
-        adjusted = adjusted_contrast(rows, covariates, **level)
-        found.append(label_effect(comparison, adjusted, adjustment="covariates", **labels))
-        found.append(
-            label_effect(comparison, weighted_contrast(rows, covariates, **level), adjustment="weights", **labels)
-        )
-    return found
+        beside = {"estimand": "naive", "role": "sensitivity"}
+        found.append((adjusted_contrast(rows, covariates, **level), {**beside, "adjustment": "covariates"}))
+        found.append((weighted_contrast(rows, covariates, **level), {**beside, "adjustment": "weights"}))
+    return [label_effect(comparison, material.at_look(comparison, e), **labels, **more) for e, more in found]
 
 
 def _compare_shares(rows, level) -> Effect:

@@ -12,7 +12,7 @@ from helpers.metrics.units import Units
 from helpers.records import NAN, Moments
 
 ZERO_OR_ONE = ("missing_", "asked_", "exposed")
-FIRST_ROWS = 10_000  # their median shifts a column near 0, so that nothing cancels; any constant would be right
+FIRST_ROWS = 10_000  # their median shifts a column near 0, so that nothing cancels; whole, so that 0 stays exactly 0
 
 
 def summarise(units: Units, *, by=None, adjusted=False) -> dict:
@@ -32,9 +32,10 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     Returns
     -------
     dict: group -> metric -> arm -> Moments. Names are ("y",) or ("y", covariates); ("num", "den") for ratios; with
-        clusters ("num", "den"), the sum and number of known outcomes of each cluster, n counting clusters. NPS is
-        coded -100, 0, 100. `missing` counts units (clusters) whose window is over and whose outcome is unknown;
-        before that they are in neither count. An absent arm has n = 0. Skewness is that of ("y",) only.
+        clusters ("num", "den"), the sum and number of known outcomes of each cluster, for ratios with the number as
+        ("num", "den", "units"), n counting clusters. NPS is coded -100, 0, 100. `missing` counts units (clusters)
+        whose window is over and whose outcome is unknown; before that they are in neither count. An absent arm has
+        n = 0. Skewness is that of ("y",) only.
 
     References
     ----------
@@ -137,10 +138,12 @@ def _sum_clusters(table, blocks, keys):
     for name, block in blocks.items():
         first, known = table[block.columns[0]], table[block.known].count().nullif(0).cast("float64")
         sums[f"num_{name}"] = first.sum()
-        sums[f"den_{name}"] = table[block.columns[1]].sum() if len(block.columns) > 1 else known
+        names = ("num", "den") if len(block.columns) == 1 else ("num", "den", "units")
+        sums[f"den_{name}"] = table[block.columns[1]].sum() if len(names) > 2 else known
+        sums |= {f"units_{name}": known} if len(names) > 2 else {}
         if block.complete:
             sums[block.complete] = table[block.complete].any()
-        summed[name] = _Block(("num", "den"), (f"num_{name}", f"den_{name}"), f"num_{name}", block.complete)
+        summed[name] = _Block(names, tuple(f"{part}_{name}" for part in names), f"num_{name}", block.complete)
     return table.group_by(*keys, "cluster").aggregate(**sums), summed
 
 
@@ -168,7 +171,8 @@ def _shift(units, table, blocks, keys):
     if not moved:
         return None, table.select(*keys, *complete, *columns)
     first = (units.table if set(moved) <= set(units.table.columns) else table).limit(FIRST_ROWS)
-    shifts = first.aggregate(**{f"c_{c}": first[c].approx_median().cast("float64").coalesce(0.0) for c in moved})
+    whole = {c: first[c].approx_median().cast("float64").round(0) for c in moved}
+    shifts = first.aggregate(**{f"c_{c}": value.coalesce(0.0) for c, value in whole.items()})
     joined = table.cross_join(shifts)
     less = {c: joined[c] - joined[f"c_{c}"] if c in moved else joined[c] for c in columns}
     return shifts, joined.select(*keys, *complete, **less)

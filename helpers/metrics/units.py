@@ -43,6 +43,8 @@ class Units:
         The last day that counts: the plan's, else the latest day in the data where there are events.
     messages : tuple of str
         What was left out or filled, with counts, one sentence each.
+    n_two_variants : int
+        Units that were assigned, and left out because they stand in two variants.
     """
 
     table: ir.Table
@@ -51,6 +53,7 @@ class Units:
     known: dict[str, str]
     as_of: dt.date | None = None
     messages: tuple[str, ...] = ()
+    n_two_variants: int = 0
 
 
 def fold(source: Source, design: ExperimentPlan) -> Units:
@@ -87,7 +90,8 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     refuse_no_units(folded, clock)
     messages = (*write_unit_notes(units, folded, design, clock), *write_event_notes(units, events, design, clock))
     covariates = tuple(name for name in columns if name.startswith("x_"))
-    return Units(folded, design, covariates, share_known(gathered), clock.as_of, messages)
+    known = share_known(gathered)
+    return Units(folded, design, covariates, known, clock.as_of, messages, source.n_two_variants)
 
 
 def _refuse_capitals(design):

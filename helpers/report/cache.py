@@ -107,6 +107,14 @@ def is_fresh(run, key, *, out, checksums) -> bool:
     return all(checksums.of(folder / name) == found for name, found in files.items())
 
 
+def read_seconds(run, *, out) -> float:
+    """Return how long a run took the last time; inf when nobody knows."""
+    try:
+        return float(json.loads((Path(out) / run.name / "run.json").read_text())["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return float("inf")
+
+
 def _texts(run):
     values = [item for value in run.values.values() for item in (value if isinstance(value, list) else [value])]
     return [value for value in values if isinstance(value, str)]

@@ -144,7 +144,8 @@ def _shown(name, value):
         return value
     if "://" in value:
         address = urlsplit(value)
-        return f"{address.scheme}://{address.hostname or ''}{address.path}"
+        place = f"{address.hostname}{address.path}" if address.hostname else Path(address.path).name
+        return f"{address.scheme}://{place}"
     if value.startswith("duckdb:"):
         return f"duckdb:{Path(value[7:]).name}"
     return Path(value).name if value.startswith(("/", "~")) or name in PATHS else value

@@ -29,7 +29,7 @@ FIXED = {
 }
 DROPPED = ("LANGUAGE", "MPLBACKEND", "PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONOPTIMIZE")
 SECRET = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY", re.I)
-REFERENCE = re.compile(r"(:?)\$\{(\w+)\}(@?)")
+REFERENCE = re.compile(r"(:|(?:password|pwd|token)=)?\$\{(\w+)\}(@?)", re.I)
 
 
 @dataclass
@@ -181,7 +181,7 @@ def hide_secrets(content, values):
         The run's parameters; `${NAME}` counts where it stands for a password, or its name says so.
     """
     named = [match for value in values.values() for match in REFERENCE.finditer(str(value))]
-    names = {m[2] for m in named if (m[1] and m[3]) or SECRET.search(m[2])}
+    names = {m[2] for m in named if (m[1] and (m[3] or m[1] != ":")) or SECRET.search(m[2])}
     secrets = {name: os.environ[name] for name in sorted(names) if len(os.environ.get(name, "")) > 2}
     for name, secret in secrets.items():
         for form in {secret, quote(secret, safe="")}:

@@ -133,8 +133,8 @@ def private_folder(out, name) -> Path:
 
 def _work(out):
     for folder in (Path(out) / PRIVATE, Path(out) / PRIVATE / WORK):
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder.stat().st_mode & 0o077:
             folder.chmod(0o700)
     return Path(out) / PRIVATE / WORK
 

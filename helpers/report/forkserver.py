@@ -16,19 +16,7 @@ import subprocess
 import sys
 import threading
 
-PRELOADED = (
-    "pandas",
-    "pyarrow",
-    "scipy.stats",
-    "matplotlib.pyplot",
-    "seaborn",
-    "statsmodels.api",
-    "pingouin",
-    "ibis",
-    "ibis.backends.duckdb",
-    "ipykernel.kernelapp",
-    "matplotlib_inline.backend_inline",
-)
+BEYOND_ROOMS = ("ibis.backends.duckdb", "ipykernel.kernelapp", "matplotlib_inline.backend_inline")
 NOT_PRELOADED = ("cli", "report")
 NOTEBOOK_ROOMS = ("helpers.report.cells",)
 COMMAND = "import sys; sys.path[:] = filter(None, sys.path); from helpers.report.forkserver import serve; serve({})"
@@ -147,11 +135,11 @@ def serve(descriptor) -> None:
 def _preload():
     import helpers
 
+    gc.disable()  # nothing dies while modules load; kernels collect as usual
     rooms = [f"helpers.{m.name}" for m in pkgutil.iter_modules(helpers.__path__) if m.name not in NOT_PRELOADED]
-    for name in [*PRELOADED, *rooms, *NOTEBOOK_ROOMS]:
+    for name in [*BEYOND_ROOMS, *rooms, *NOTEBOOK_ROOMS]:
         with contextlib.suppress(Exception):  # the notebook that imports it will say what is wrong
             importlib.import_module(name)
-    gc.collect()
     gc.freeze()
 
 
@@ -181,6 +169,7 @@ def _become_kernel(*, argv, env, cwd):
     """Do what `python -m ipykernel_launcher` does, in a session of its own; never returns."""
     status = 1
     try:
+        gc.enable()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         os.chdir(cwd)

@@ -5,14 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from helpers.records import DataInfo, Estimate, Results
 from helpers.report.page import POLICY, TEMPLATES, drop_schemes, read_css
-from helpers.tables.masthead import BOXES, key_estimates
-from helpers.wording import KINDS, draw_interval, is_ratio, mark_verdict, read_scale, write_effect, write_interval
+from helpers.tables.masthead import BOXES, WEIGHTY, key_estimates
+from helpers.wording import (
+    KINDS,
+    capitalise,
+    draw_interval,
+    is_ratio,
+    join_words,
+    mark_verdict,
+    read_scale,
+    write_effect,
+    write_interval,
+)
 
 FIRST = "evidence_review"
 NUMBERS = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
@@ -49,14 +60,12 @@ def _summarise(cards) -> str:
     failed = sum(bool(card.get("failed")) for card in cards)
     counted += [f"{failed} failed"] if failed else []
     told = f"{len(cards)} {'report' if len(cards) == 1 else 'reports'}"
-    return f"{told}{': ' + ', '.join(counted) if counted else ''}. Each opens as one file that loads nothing."
+    warning = " Simulated data test the methods and are no evidence." if "simulated" in kinds else ""
+    return f"{told}{': ' + ', '.join(counted) if counted else ''}.{warning}"
 
 
-_PLURALS = {
-    "simulated": "simulated data, which test the methods and are no evidence",
-    "public": "public data",
-    "yours": "your own data",
-}
+_PLURALS = {"yours": "your own data", "public": "public data", "simulated": "simulated data"}
+STATUSES = {"answered": "Answered", "interim": "Interim", "withheld": "Withheld"}
 
 
 def _card(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +79,7 @@ def _card(card: Mapping[str, Any]) -> dict[str, Any]:
         "box": FAILED if failed else BOXES.get(status, ""),
         "answer": _first_sentence(answer),
         "under": _under(card, data),
-        "figure": _figure(card),
+        "figures": _figures(card),
     }
 
 
@@ -80,26 +89,49 @@ def _first_sentence(answer: Sequence[str]) -> str:
 
 
 def _under(card, data) -> str:
+    """Where the data are from, the report's status and the data's date, and the claims that it bears on."""
     claims = [c["id"] for c in card.get("claims") or []]
+    state = "Failed" if card.get("failed") else STATUSES.get(card.get("status", ""), "")
+    dated = f"data to {_write_day(data['as_of'])}" if data.get("as_of") else "data without a date"
     parts = [
-        card.get("title") or card.get("name", ""),
         data.get("note") or data.get("source") or "",
-        f"data to {data['as_of']}" if data.get("as_of") else "",
-        f"bears on published {'claim' if len(claims) == 1 else 'claims'} {', '.join(claims)}" if claims else "",
+        ", ".join(part for part in (state, dated if data else "") if part),
+        f"Bears on published {'claim' if len(claims) == 1 else 'claims'} {_write_claims(claims)}" if claims else "",
     ]
-    return ". ".join(part[:1].upper() + part[1:] for part in (p.rstrip(". ") for p in parts if p)) + "."
+    return " ".join(f"{capitalise(part.rstrip('. '))}." for part in parts if part)
 
 
-def _figure(card) -> dict[str, Any] | None:
-    from markupsafe import Markup
+def _write_day(day) -> str:
+    found = date.fromisoformat(str(day)[:10])
+    return f"{found.day} {found:%B %Y}"
 
+
+def _write_claims(ids: Sequence[str]) -> str:
+    """Name claims, neighbours of one series as a range: P01 to P17, R03."""
+    runs: list[list[str]] = []
+    for name in ids:
+        last = runs[-1][-1] if runs else ""
+        follows = (
+            last[:1] == name[:1] and last[1:].isdigit() and name[1:].isdigit() and int(name[1:]) - int(last[1:]) == 1
+        )
+        runs = [*runs[:-1], [*runs[-1], name]] if follows else [*runs, [name]]
+    return join_words([f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(run) for run in runs])
+
+
+def _figures(card) -> list[dict[str, Any]]:
+    """The key figure, and the first clear benefit or harm where that is another."""
     results = _read(card)
     chosen = [e for e in key_estimates(results) if math.isfinite(e.estimate)]
-    if not chosen or card.get("failed"):
-        return None
-    e, scale = chosen[0], read_scale(results, chosen[0].metric)
+    weighty = [e for e in chosen[1:] if e.verdict in WEIGHTY and chosen[0].verdict not in WEIGHTY]
+    return [] if card.get("failed") else [_figure(e, results) for e in (*chosen[:1], *weighty[:1])]
+
+
+def _figure(e: Estimate, results: Results) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    scale = read_scale(results, e.metric)
     return {
-        "name": scale.label,
+        "name": capitalise(scale.label),
         "effect": write_effect(e, scale),
         "picture": Markup(draw_interval(e, null=1.0 if is_ratio(e) else 0.0, width=220)),
         "interval": write_interval(e, scale),

@@ -18,6 +18,7 @@ POLICY = (
 RESULTS_TYPE = "application/vnd.support-studies.results+json"
 LEFT_OUT = {"remove", "remove-cell", "title", "remove_cell"}
 MASTHEAD = '<header class="masthead">'
+NOTE = '<p class="note">'
 PHRASES = "abbr b br caption code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre s small span strong sub sup u ul"
 ALLOWED_TAGS = {*PHRASES.split(), "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 ALLOWED_ATTRIBUTES = {"*": ["class"], "td": ["colspan", "rowspan"], "th": ["colspan", "rowspan", "scope"]}
@@ -47,6 +48,7 @@ def render(notebook, results: Mapping[str, Any], *, run: Mapping[str, Any], code
     words = Markdown()
     cells = [copy.deepcopy(cell) for cell in notebook.cells if not LEFT_OUT & set(cell.metadata.get("tags", []))]
     masthead, cells = _hoist(cells, results)
+    _say_once(cells)
     for cell in cells:
         if cell.cell_type == "markdown":
             cell.metadata["html"] = words.render(cell.source)
@@ -96,6 +98,21 @@ def _hoist(cells, results) -> tuple[str, list]:
                     before = before[:-1]
                 return found.replace(MASTHEAD, '<header class="masthead" id="answer">', 1), [*before, *cells[place:]]
     return _plain_masthead(results), cells
+
+
+def _say_once(cells) -> None:
+    """Of the sentences that there is nothing to show keep one a section, and none beside something that is shown."""
+    sections = [[]]
+    for cell in cells:
+        if cell.cell_type == "markdown" and re.match(r"\s*#{1,3} ", cell.source):
+            sections.append([])
+        sections[-1] += [(cell, output) for output in cell.get("outputs", [])]
+    for section in sections:
+        own = [(cell, output, _own_html(output) or "") for cell, output in section]
+        notes = [(cell, output) for cell, output, html in own if html.startswith(NOTE)]
+        shown = any(html and not html.startswith(NOTE) for _, _, html in own)
+        for cell, output in notes[0 if shown else 1 :]:
+            cell.outputs = [kept for kept in cell.outputs if kept is not output]
 
 
 def _plain_masthead(results) -> str:

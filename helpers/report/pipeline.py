@@ -58,14 +58,15 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False, time_
         outcomes = _render_all(again, out, jobs or count_cores(), **options)
     checksums.save()
     unwritten = _attempt(cards.update_index, out, checksums=checksums)
-    return _conclude(outcomes, (trouble or unwritten) if again else None, out, progress)
+    return _conclude(outcomes, (trouble or unwritten) if again else None, progress)
 
 
 def _render_all(runs, out, jobs, **options):
-    """Return the outcome of each run by name; runs wait for those they need."""
+    """Return the outcome of each run by name; runs wait for those they need, and the longest of them begins first."""
     from helpers.report.rendering import Workshop
 
-    outcomes, names, left = {}, {run.name for run in runs}, list(runs)
+    outcomes, names = {}, {run.name for run in runs}
+    left = sorted(runs, key=lambda run: cache.read_seconds(run, out=out), reverse=True)
     shop, working = Workshop(out, **options), {}
     with _interrupts(shop.stop), shop, ThreadPoolExecutor(max_workers=max(1, min(jobs, len(runs)))) as pool:
         while left or working:
@@ -117,7 +118,7 @@ def _attempt(action, *arguments, **options):
     return None
 
 
-def _conclude(outcomes, trouble, out, progress):
+def _conclude(outcomes, trouble, progress):
     """Say what the user must know at the end; return the exit status."""
     progress.finish([name for name, outcome in outcomes.items() if outcome.failed])
     if trouble:
@@ -125,7 +126,6 @@ def _conclude(outcomes, trouble, out, progress):
     kinds = {outcome.kind for outcome in outcomes.values()}
     if "interrupted" in kinds:
         return INTERRUPTED
-    progress.say(str(out / "index.html"))
     if trouble or kinds - {"done", "up to date", "refused"}:
         return FAILED
     return REFUSED if "refused" in kinds else DONE

@@ -6,22 +6,18 @@ import ibis
 
 from helpers import schema
 from helpers.records import Refused
+from helpers.sources import times
+from helpers.sources.text import MISSING, filled, trim, try_cast
 
 NUMBERS = ("number", "binary", "nps", "either")
 TEXTS = ("id", "label", "text")
-MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
+TRIMMED = ("id", "text")  # labels are compared without their spaces later, where the plan spells them
 YES, NO = ("true", "yes"), ("false", "no")
 NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
 GROUP = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
 INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
 ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
-CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
-ISO = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}" + CLOCK
-SLASH = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}" + CLOCK
-DAY_FIRST = r"^(1[3-9]|2[0-9]|3[01])[-/.]"
-MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
-PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
 LARGEST_WHOLE = 2.0**53
 
 
@@ -34,12 +30,13 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     kind : str, the type of `schema.Column`
     """
     if value.type().is_string() and kind in NUMBERS:
-        return {"blank": _trim(value) == "", **_count_number_text(value)}
+        return {"blank": trim(value) == "", **_count_number_text(value)}
     if value.type().is_string() and kind == "timestamp":
-        return _count_time_text(value)
+        return times.count_raw(value)
     if value.type().is_string() and kind in TEXTS:
-        rounded = {"rounded": _trim(value).re_search(ROUNDED)} if kind == "id" else {}
-        return {"blank": _trim(value) == "", **rounded}
+        rounded = {"rounded": trim(value).re_search(ROUNDED)} if kind == "id" else {}
+        spaced = {"spaced": (trim(value) != "") & (trim(value) != value)} if kind in TRIMMED else {}
+        return {"blank": trim(value) == "", **rounded, **spaced}
     if value.type().is_floating() and kind in TEXTS:
         empty = value.isnull() | value.isnan()
         safe = (value.abs() <= LARGEST_WHOLE).ifelse(value, 0.5)
@@ -48,7 +45,7 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
 
 
 def _count_number_text(value):
-    text = _filled(value)
+    text = filled(value)
     low = text.lower()
     return {
         "filled": text.notnull(),
@@ -61,27 +58,6 @@ def _count_number_text(value):
         "comma": text.contains(",") & text.re_search(COMMA),
         "group": text.contains(",") & text.re_search(GROUP),
     }
-
-
-def _count_time_text(value):
-    text = _filled(value)
-    return {
-        "filled": text.notnull(),
-        "missing": text.lower().isin(MISSING),
-        "iso": text.re_search(ISO),
-        "slash": text.re_search(SLASH),
-        "day_first": text.re_search(SLASH) & text.re_search(DAY_FIRST),
-        "month_first": text.re_search(SLASH) & text.re_search(MONTH_FIRST),
-    }
-
-
-def _trim(value):
-    """Strip spaces and tabs where there are any; stripping every cell would take longer than all other counting."""
-    return (value.contains(" ") | value.contains("\t")).ifelse(value.strip(), value)
-
-
-def _filled(value):
-    return _trim(value).nullif("")
 
 
 def has_decimal_comma(counts, file) -> bool:
@@ -101,14 +77,15 @@ def has_decimal_comma(counts, file) -> bool:
         return False
     pointed = next((name for name, c in counts.items() if c.get("point")), None)
     first = next(iter(numbers))
+    where = f"column {first}" if pointed in (None, first) else f"columns {first} and {pointed}"
     if pointed:
         raise Refused(
-            f"{file}, columns {first} and {pointed}: {schema.say(numbers[first]['comma'], 'number')} with a decimal "
+            f"{file}, {where}: {schema.say(numbers[first]['comma'], 'number')} with a decimal "
             f"comma and {counts[pointed]['point']:,} with a decimal point; write one sign, and no thousands separators"
         )
     if all(c["comma"] == c["group"] for c in numbers.values()):
         raise Refused(
-            f"{file}, column {first}: {schema.say(numbers[first]['comma'], 'number')} with two readings, as a comma "
+            f"{file}, {where}: {schema.say(numbers[first]['comma'], 'number')} with two readings, as a comma "
             "before three digits is a decimal sign or separates thousands; write a decimal point and no separators"
         )
     return True
@@ -141,7 +118,7 @@ def refuse_raw(column, kind, counts, value, file) -> None:
     if wrong_type:
         raise Refused(f"{where}: {wrong_type}")
     if "iso" in counts:
-        _refuse_times(where, counts)
+        times.refuse_raw(where, counts)
     elif "filled" in counts and kind in NUMBERS:
         _refuse_number_text(where, counts)
     elif kind == "id":
@@ -188,25 +165,6 @@ def _refuse_rounded(where, counts):
         )
 
 
-def _refuse_times(where, counts):
-    dated = counts["filled"] - counts["missing"]
-    cure = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
-    if dated > counts["iso"] + counts["slash"]:
-        other = dated - counts["iso"] - counts["slash"]
-        raise Refused(f"{where}: {schema.say(other, 'row')} without a date or time; {cure}")
-    if counts["slash"] and counts["iso"]:
-        raise Refused(f"{where}: dates in two formats, {counts['slash']:,} of {dated:,} not year first; {cure}")
-    if counts["day_first"] and counts["month_first"]:
-        raise Refused(
-            f"{where}: {schema.say(counts['day_first'], 'date')} with the day first and {counts['month_first']:,} "
-            f"with the month first; {cure}"
-        )
-    if counts["slash"] and not counts["day_first"] and not counts["month_first"]:
-        raise Refused(
-            f"{where}: {schema.say(counts['slash'], 'date')} with two readings, as day or month can stand first; {cure}"
-        )
-
-
 def describe_raw(column, kind, counts) -> list[str]:
     """Return what was read in a column that a reader may want to know: missing words, yes and no, order of dates."""
     said = []
@@ -214,6 +172,8 @@ def describe_raw(column, kind, counts) -> list[str]:
         said.append(f"column {column.name}: {schema.say(counts['missing'], 'cell')} such as NA or null read as missing")
     if kind in NUMBERS and counts.get("boolean"):
         said.append(f"column {column.name}: yes and no, or true and false, are read as 1 and 0")
+    if counts.get("spaced"):
+        said.append(f"column {column.name}: {schema.say(counts['spaced'], 'cell')} read without the spaces around it")
     if counts.get("slash"):
         order = "day first" if counts["day_first"] else "month first"
         said.append(f"column {column.name}: dates are read with the {order}, as only that fits all of them")
@@ -234,10 +194,10 @@ def cast(value, kind, counts, *, comma=False):
     if kind in TEXTS:
         return _cast_text(value, counts)
     if kind == "timestamp":
-        return _cast_time(value, counts).cast("timestamp")
+        return times.cast(value, counts).cast("timestamp")
     if found.is_string():
         plain = counts["filled"] == counts["number"]
-        return _try_cast(_filled(value), "float64") if plain else _cast_number_text(value, comma)
+        return try_cast(filled(value), "float64") if plain else _cast_number_text(value, comma)
     if found.is_boolean():
         return value.cast("int32").cast("float64")
     return value.cast("float64")
@@ -245,7 +205,8 @@ def cast(value, kind, counts, *, comma=False):
 
 def _cast_text(value, counts):
     if value.type().is_string():
-        return (_trim(value) == "").ifelse(ibis.null("string"), value) if counts["blank"] else value
+        text = trim(value) if counts.get("spaced") else value
+        return (trim(value) == "").ifelse(ibis.null("string"), text) if counts["blank"] else text
     if value.type().is_floating():
         known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
         return (known if counts["odd"] else known.cast("int64")).cast("string")
@@ -253,36 +214,19 @@ def _cast_text(value, counts):
 
 
 def _cast_number_text(value, comma):
-    text = _filled(value)
+    text = filled(value)
     low = text.lower()
     if comma:
         text = text.replace(",", ".")
-    number = _try_cast(text.re_search(NUMBER).ifelse(text, ibis.null("string")), "float64")
+    number = try_cast(text.re_search(NUMBER).ifelse(text, ibis.null("string")), "float64")
     return low.isin(YES).ifelse(1.0, low.isin(NO).ifelse(0.0, number))
-
-
-def _cast_time(value, counts):
-    if not value.type().is_string():
-        return value
-    text = _filled(value)
-    text = text.lower().isin(MISSING).ifelse(ibis.null("string"), text)
-    if counts["slash"]:
-        day, month = (1, 2) if counts["day_first"] else (2, 1)
-        text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
-    return _try_cast(text, "timestamp('UTC')")
-
-
-def _try_cast(text, wanted):
-    """Cast and give null on failure where the engine can; elsewhere the pattern has let only good values pass."""
-    can = text.get_backend().has_operation(ibis.expr.operations.TryCast)
-    return text.try_cast(wanted) if can else text.cast(wanted)
 
 
 def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     """Return what to count in a column after it is cast, by name; each is true where a row is of that sort."""
     counts = {"null": value.isnull()}
     if kind == "timestamp":
-        counts["dated"] = value.notnull()
+        counts |= times.count_cast(value)
     if kind in NUMBERS:
         counts |= {"nan": value.isnan(), "infinite": value.isinf()}
     if kind == "binary":
@@ -315,6 +259,5 @@ def refuse_cast(column, kind, before, after, file) -> None:
             f"{where}: {schema.say(after['outside'], 'row')} with another value than {scale}, for {column.use}; "
             "correct them, or change the plan"
         )
-    if "iso" in before and after["dated"] < before["filled"] - before["missing"]:
-        lost = before["filled"] - before["missing"] - after["dated"]
-        raise Refused(f"{where}: {schema.say(lost, 'row')} with no day of the calendar or no time of day; correct them")
+    if kind == "timestamp":
+        times.refuse_cast(where, before, after)

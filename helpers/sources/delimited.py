@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -18,7 +19,9 @@ from helpers import schema
 from helpers.records import Refused
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF-16
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
 BLOCK = 1 << 22
 
 
@@ -57,7 +60,7 @@ def detect_dialect(path) -> Dialect:
     if not sample.strip():
         raise Refused(f"{path.name}: the file is empty; export it again")
     delimiter = max(DELIMITERS, key=lambda mark: _score(sample, mark))
-    header = _name_columns(next(row for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row))
+    header = _read_header(sample, delimiter, path)
     twice = sorted(name for name, n in Counter(name.casefold() for name in header).items() if n > 1)
     if twice:
         raise Refused(
@@ -130,8 +133,9 @@ def _scan_bytes(path):
         with _open_binary(path) as binary:
             for number, chunk in enumerate(iter(lambda: binary.read(BLOCK), b"")):
                 if number == 0:
+                    marks = () if chunk.startswith(UTF_32) else MARKS
                     encoding, marked = next(
-                        ((e, True) for mark, e in MARKS if chunk.startswith(mark)), ("utf-8", False)
+                        ((e, True) for mark, e in marks if chunk.startswith(mark)), ("utf-8", False)
                     )
                 quoted, nul = quoted or b'"' in chunk, nul or b"\0" in chunk
                 encoding = _still(decoder, chunk, encoding)
@@ -174,6 +178,27 @@ def _score(sample, delimiter):
     except csv.Error:
         return (False, 0.0, 0)
     return (rows[0] > 1, sum(n == rows[0] for n in rows) / len(rows), rows[0]) if rows else (False, 0.0, 0)
+
+
+def _read_header(sample, delimiter, path):
+    """Return the column names; a first row of values, or a title above the names, is refused without a word of it."""
+    rows = [row for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row]
+    cells = rows[0]
+    if sum(bool(VALUE.match(cell.strip())) for cell in cells):
+        raise Refused(
+            f"{path.name}, line 1: holds values, such as numbers or dates, where column names are needed; add them"
+        )
+    if len(cells) == 1 and not any(mark in cells[0] for mark in DELIMITERS) and _holds_table_below(sample):
+        raise Refused(
+            f"{path.name}, line 1: one cell above a table, such as a title; delete what stands above the column names"
+        )
+    return _name_columns(cells)
+
+
+def _holds_table_below(sample):
+    """Return whether most rows after the first have the same number of cells, two or more, under some delimiter."""
+    below = sample.split("\n", 1)[-1]
+    return any(_score(below, mark)[:2] > (True, 0.9) for mark in DELIMITERS)
 
 
 def _name_columns(cells):

@@ -68,7 +68,8 @@ def _connect_database(place):
     try:
         return ibis.connect(url)
     except ImportError as error:
-        cause = f"the driver {error.name} is not installed; install the extra of this database, such as [postgres]"
+        driver = f"driver {error.name}" if error.name else "driver of this database"
+        cause = f"the {driver} is not installed; install its extra, such as [postgres]"
     except Exception as error:  # any driver's error may quote the address, so that only its class is said
         cause = f"no connection ({type(error).__name__}); check host, database, user, password and network"
     raise Refused(f"{place.name}: {cause}")

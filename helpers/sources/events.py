@@ -65,7 +65,16 @@ def list_events(shaped, design) -> tuple[set[str], tuple[str, ...]]:
 
 
 def count_unknown_units(shaped, units) -> tuple[str, ...]:
-    """Return the sentence on events of units that were never assigned, if there are any."""
+    """Return the sentence on events of units that were never assigned, if there are any.
+
+    Raises
+    ------
+    Refused: when no event belongs to an assigned unit: the two tables write their ids in different ways.
+    """
     strange = shaped.table.anti_join(units, "unit")
     n = engine.count_all(strange, {"n": strange.count()}, shaped.name)["n"]
+    if n == engine.count_all(shaped.table, {"n": shaped.table.count()}, shaped.name)["n"]:
+        raise Refused(
+            f"{shaped.name}: {schema.say(n, 'event')}, none of an assigned unit; write the ids alike in both tables"
+        )
     return (f"{shaped.name}: {schema.say(n, 'event')} of units that were never assigned, not used",) if n else ()

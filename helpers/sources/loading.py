@@ -107,6 +107,8 @@ def _open(design, data, table, events, events_table, simulation, threads):
             raise Refused(f"data: {place.name} comes with its own tables; leave out events and table")
         backend = engine.connect([], threads=threads)
         return _simulate(backend, design, simulation) if place.kind == "simulated" else _fetch(backend, place.name)
+    if events_table and not events:
+        raise Refused("events_table: a table is named and no events; say in events where it is")
     beside = addresses.read_address(events) if events else None
     if beside and beside.kind in ("simulated", "public"):
         raise Refused(f"events: {beside.name} comes as data, not as events; give the table of events")

@@ -59,7 +59,8 @@ def shape_table(backend, raw, wanted, *, name, complete) -> Shaped:
     if raw.parsed:
         table = engine.ask(lambda: backend.create_table(name, table), raw.name)
         backend.drop_table(raw.table.get_name())
-    ids = table.unit if raw.parsed else raw.table[wanted[0].name]
+    as_it_came = not raw.parsed and not before["unit"].get("spaced")
+    ids = raw.table[wanted[0].name] if as_it_came else table.unit
     after = _count_columns(table, [(c, table[c.target], c.type) for c in wanted], cells.count_cast, raw.name)
     for column in wanted:
         cells.refuse_cast(column, column.type, before[column.target], after[column.target], raw.name)

@@ -12,6 +12,7 @@ from helpers.sources import engine
 from helpers.sources.shaping import Shaped
 
 MANY_LABELS = 1000
+MANY_UNKNOWN = 20  # more are no labels, and may be ids or names of people: none is shown
 ROWS_A_PART = 5_000_000
 
 
@@ -63,6 +64,11 @@ def read_variants(shaped, design) -> Shaped:
     folded = {} if len({_fold(label) for label in planned}) < len(planned) else {_fold(p): p for p in planned}
     reading = {label: exact.get(label) or folded.get(_fold(label)) for label in found}
     unknown = [label for label, read in reading.items() if read is None]
+    if len(unknown) > MANY_UNKNOWN:
+        raise Refused(
+            f"{where}: {len(unknown):,} different labels that the plan does not name, so that it is no column of "
+            "variants; name the column of the variant in the plan"
+        )
     if unknown:
         n = sum(found[label] for label in unknown)
         raise Refused(f"{where}: {schema.say(n, 'row')} with {_name_unknown(unknown, planned)}")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
 from helpers import metrics
 from helpers.inference import Comparison, label_effect, list_comparisons, read_look
-from helpers.records import Estimate, Test
+from helpers.records import Effect, Estimate, Test
 from helpers.survival.groups import incidence_difference, log_rank, rmst_difference
 from helpers.survival.life import LifeTable, build_life_table, read_incidence
 
 CURVE_DAYS = 31
+CLUSTERED = "clusters are randomised, and times to an event are compared by unit only"
 
 
 def compare_times(units: metrics.Units) -> tuple[list[Estimate], list[Test]]:
@@ -24,17 +27,21 @@ def compare_times(units: metrics.Units) -> tuple[list[Estimate], list[Test]]:
     Returns
     -------
     list of Estimate: the difference in cumulative incidence at the horizon carries the metric's role; that in
-        restricted mean time is sensitivity.
+        restricted mean time is sensitivity. Among responders where a time is unknown; nan with a reason where
+        clusters are randomised.
     list of Test: log-rank, one a comparison. Both are empty without such metrics, and above the limit of row-level
         methods.
     """
     estimates, tests = [], []
     for comparison in list_comparisons(units.design):
-        tables = _read_tables(units, comparison.name) if comparison.metric.kind == "time_to_event" else {}
-        if tables:
-            sides = tables[comparison.control], tables[comparison.treatment]
-            estimates += _compare(comparison, read_look(units), *sides)
-            tests.append(log_rank(sides, metric=comparison.name, comparison=comparison.label))
+        groups = _read_groups(units, comparison.name) if comparison.metric.kind == "time_to_event" else {}
+        if groups:
+            sides = groups[comparison.control], groups[comparison.treatment]
+            tables = [_make_table(rows) for rows in sides]
+            population = "responders" if any(rows.isna().any(axis=None) for rows in sides) else "itt"
+            estimates += _compare(comparison, read_look(units), *tables, population=population)
+            if units.design.cluster is None:
+                tests.append(log_rank(tables, metric=comparison.name, comparison=comparison.label))
     return estimates, tests
 
 
@@ -48,39 +55,40 @@ def trace_curves(units: metrics.Units) -> pd.DataFrame:
     Returns
     -------
     DataFrame: `metric`, `arm`, `day`, `at_risk`, `share` (0 to 1), `ci_low`, `ci_high` at evenly spaced days; no
-        individual time.
+        individual time. Empty where clusters are randomised, since the bands would be too narrow.
     """
     frames = []
     for name, metric in units.design.metrics.items():
         days = np.unique(np.linspace(0, metric.horizon_days or 0, CURVE_DAYS).round(1))
-        for arm, table in (_read_tables(units, name) if metric.kind == "time_to_event" else {}).items():
-            found = read_incidence(table, days, confidence_level=units.design.confidence_level)
+        groups = _read_groups(units, name) if metric.kind == "time_to_event" and not units.design.cluster else {}
+        for arm, rows in groups.items():
+            found = read_incidence(_make_table(rows), days, confidence_level=units.design.confidence_level)
             frames.append(found.rename(columns={"incidence": "share"}).assign(metric=name, arm=arm))
     columns = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 
-def _read_tables(units, name) -> dict[str, LifeTable]:
+def _read_groups(units, name) -> dict[str, pd.DataFrame]:
     columns = [f"time_{name}", f"observed_{name}"]
     rows = metrics.read_rows(units, ["variant", *columns])
     if rows is None:
         return {}
-    groups = {arm: rows[rows["variant"] == arm] for arm in units.design.variant.arms}
-    return {
-        arm: build_life_table(*(group[column].to_numpy(float) for column in columns)) for arm, group in groups.items()
-    }
+    return {arm: rows.loc[rows["variant"] == arm, columns] for arm in units.design.variant.arms}
 
 
-def _compare(comparison: Comparison, look, control, treatment):
+def _make_table(rows) -> LifeTable:
+    return build_life_table(*rows.to_numpy(float).T)
+
+
+def _compare(comparison: Comparison, look, control, treatment, *, population):
     options = {"horizon": comparison.metric.horizon_days, "confidence_level": comparison.level}
-    labels = {"interval": look.interval, "n_control": control.n, "n_treatment": treatment.n}
+    n = {"n_control": control.n, "n_treatment": treatment.n}
     found = [
         (incidence_difference(control, treatment, **options), "difference", comparison.metric.role),
         (rmst_difference(control, treatment, **options), "rmst_difference", "sensitivity"),
     ]
-    return [
-        label_effect(
-            comparison, look.apply(comparison, effect, n=control.n + treatment.n), estimand=e, role=role, **labels
-        )
-        for effect, e, role in found
-    ]
+    if comparison.design.cluster is not None:
+        found = [(Effect(method=effect.method, reason=CLUSTERED), *names) for effect, *names in found]
+    labels = {"population": population, "interval": look.interval, **n}
+    decide = partial(look.apply, comparison, n=sum(n.values()))
+    return [label_effect(comparison, decide(effect), estimand=e, role=role, **labels) for effect, e, role in found]

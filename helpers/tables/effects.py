@@ -13,8 +13,11 @@ from helpers.wording import (
     ROLES,
     WITHHELD,
     Display,
+    capitalise,
     count_decimals,
     is_lift,
+    join_words,
+    lower_first,
     mark_verdict,
     name_method,
     name_metric,
@@ -31,7 +34,7 @@ from helpers.wording import (
 HEADERS = {
     "metric": "Metric",
     "how": "How",
-    "effect": "Effect (treatment - control)",
+    "effect": "Effect",
     "p": "p",
     "verdict": "Verdict",
     "method": "Method",
@@ -66,22 +69,26 @@ def estimates(
         return show_sentence(WITHHELD)
     roles = [role] if isinstance(role, str) else list(role or ROLES)
     rows = list(results.select(role=roles) if chosen is None else chosen)
-    what = "Chosen" if chosen is not None else " and ".join(ROLES[r] for r in roles) if len(roles) <= 2 else "All"
     if not rows:
-        return show_sentence(f"{what} effects: the plan names none.")
+        none = f"The plan names no {join_words(roles)} metric." if chosen is None else "There is no such effect."
+        return show_sentence(none)
     arms = all(e.role != "sensitivity" for e in rows)
     frame = pd.DataFrame([_row(e, results, rows, arms) for e in rows])
     level = f"{rows[0].confidence_level * 100:g} % interval"
     headers = {**HEADERS, **_arm_headers(rows), "interval": level}
     return show(
         frame,
-        caption=caption or f"{what} effects, one row an effect{_looking(rows)}",
+        caption=caption or f"{_describe(roles)}, treatment minus control, one row an effect{_looking(rows)}",
         name=name or f"{results.study}_{'_'.join(roles) if len(roles) <= 2 else 'effects'}",
         headers=headers,
         formats={"verdict": mark_verdict},
         raw=("verdict",),
         download=to_frame(rows),
     )
+
+
+def _describe(roles: Sequence[str]) -> str:
+    return f"Effects on {join_words(roles)} metrics" if len(roles) <= 2 else "All effects"
 
 
 def _arm_headers(rows) -> dict[str, str]:
@@ -98,7 +105,7 @@ def _looking(rows) -> str:
 def _row(e: Estimate, results: Results, rows, arms: bool) -> dict[str, str]:
     scale = read_scale(results, e.metric)
     several = len({r.treatment for r in rows}) > 1
-    name = name_metric(e, scale, several=several)
+    name = capitalise(name_metric(e, scale, several=several))
     if arms:
         row = {"metric": name + _kind(e), **_arm_values(e, scale)}
     else:
@@ -127,7 +134,7 @@ def _kind(e: Estimate) -> str:
         return f", {e.segment if e.segment is not None else e.at}"
     if e.estimand == "difference" and e.population == "itt" and e.adjustment == "none":
         return ""
-    return ", relative lift" if is_lift(e) and e.population == "itt" else f": {name_row(e).lower()}"
+    return ", relative lift" if is_lift(e) and e.population == "itt" else f": {lower_first(name_row(e))}"
 
 
 def claims(results: Results) -> Display:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 
 from helpers.records import Estimate, Results
 from helpers.wording import (
     Display,
+    capitalise,
     draw_interval,
     escape,
     escape_prose,
@@ -22,8 +24,11 @@ from helpers.wording import (
 )
 
 BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
+RELEASED = "Released by the plan although a check failed"
+GRAVE = ("srm", "two_variants")
 MOST_KEYS = 4
 WEIGHTY = ("clear benefit", "clear harm")
+BOLD = ("clear benefit", "clear harm", "clear difference", "no clear difference")
 ROLE_ORDER = ("primary", "guardrail", "secondary")
 
 
@@ -39,10 +44,10 @@ def masthead(results: Results) -> Display:
     Display: data kind in words, the question as heading, the answer, at most four key figures with interval and
     verdict. A withheld or interim answer stands in a ruled box that says so first; withheld shows no figure.
     """
-    answer = "".join(f"<p>{escape_prose(sentence)}</p>" for sentence in results.answer)
-    box = BOXES.get(results.status)
+    answer = _answer(results)
+    state, box = _state(results)
     if box:
-        answer = f'<div class="box {results.status}"><p class="state">{box}</p>{answer}</div>'
+        answer = f'<div class="box {state}"><p class="state">{box}</p>{answer}</div>'
     html = (
         f'<header class="masthead"><p class="kind">{escape(name_kind(results.data))}</p>'
         f"<h1>{escape(results.question)}</h1>"
@@ -50,6 +55,24 @@ def masthead(results: Results) -> Display:
     )
     text = "\n".join([name_kind(results.data), results.question, *([box] if box else []), *results.answer])
     return Display(html, text)
+
+
+def _state(results: Results) -> tuple[str, str]:
+    """How the answer is boxed, and what the box says first; one that the plan released despite a grave check too."""
+    failed = [check for check in results.checks if check.id in GRAVE and check.status == "fail"]
+    released = results.status == "answered" and failed
+    return ("released", RELEASED) if released else (results.status, BOXES.get(results.status, ""))
+
+
+def _answer(results: Results) -> str:
+    """The answer's paragraphs: effects and verdicts bold, the sentence that the data are simulated muted."""
+    effects = [e for e in results.select(role=ROLE_ORDER, segment=None, at=None) if not is_lift(e)]
+    found = {escape_prose(write_effect(e, read_scale(results, e.metric))) for e in effects}
+    bold = "|".join(map(re.escape, sorted({*found, *BOLD}, key=len, reverse=True)))
+    told = [escape_prose(sentence) for sentence in results.answer]
+    told = [re.sub(rf"(?<![\w.])({bold})(?!\w)", r"<strong>\1</strong>", sentence, flags=re.I) for sentence in told]
+    first = '<p class="said">' if results.data.kind == "simulated" else "<p>"
+    return "".join(f"{'<p>' if place else first}{sentence}</p>" for place, sentence in enumerate(told))
 
 
 def key_estimates(results: Results) -> tuple[Estimate, ...]:
@@ -90,7 +113,7 @@ def _key(estimate: Estimate, results: Results, several: bool) -> str:
         )
     interval = "" if math.isnan(estimate.estimate) else write_interval(estimate, scale)
     return (
-        f'<li><span class="name">{escape(name_metric(estimate, scale, several=several))}</span>'
+        f'<li><span class="name">{escape(capitalise(name_metric(estimate, scale, several=several)))}</span>'
         f'<strong class="figure">{escape_prose(write_effect(estimate, scale))}</strong>{picture}'
         f'<span class="between">{escape_prose(interval)}</span>'
         f'{mark_verdict(estimate.verdict)}<span class="arms">{escape_prose(arms)}</span></li>'

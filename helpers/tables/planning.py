@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from helpers.records import Results, to_frame
@@ -10,8 +12,12 @@ from helpers.wording import (
     WITHHELD,
     Display,
     Style,
+    capitalise,
+    find_noun,
+    lower_first,
     read_scale,
     show_sentence,
+    style_gap,
     style_value,
     write_count,
     write_number,
@@ -27,7 +33,7 @@ def requirements(results: Results) -> Display:
         return show_sentence(WITHHELD if results.status == "withheld" else "No metric has enough units to say.")
     several = len(set(frame["comparison"])) > 1
     labels = [_name_requirement(results, row, several) for row in frame.itertuples()]
-    amounts = {c: [_write(results, m, v) for m, v in zip(frame["metric"], frame[c], strict=True)] for c in AMOUNTS}
+    amounts = {c: [_write(results, m, v, c) for m, v in zip(frame["metric"], frame[c], strict=True)] for c in AMOUNTS}
     columns = ["metric", "control_value", "n", "mde_absolute", "worthwhile", "power_for_worthwhile", "n_for_worthwhile"]
     return show(
         frame.assign(metric=labels, **amounts)[columns],
@@ -39,8 +45,8 @@ def requirements(results: Results) -> Display:
             "n": "Units at hand",
             "mde_absolute": "Smallest effect found",
             "worthwhile": "Worthwhile effect or margin",
-            "power_for_worthwhile": "Power to find that",
-            "n_for_worthwhile": "Units for 80 % power",
+            "power_for_worthwhile": "Chance to find it",
+            "n_for_worthwhile": "Units to find it",
         },
         formats={"n": write_count, "n_for_worthwhile": _count_or_blank, "power_for_worthwhile": _share_or_blank},
         download=frame,
@@ -51,29 +57,38 @@ AMOUNTS = ("control_value", "mde_absolute", "worthwhile")
 
 
 def sample_sizes(results: Results) -> Display:
-    """Return how many units find a difference of two shares: one row a baseline, one column a difference."""
+    """Return how many units find a difference of two shares: one row a difference, one column a baseline."""
     frame = results.tables.get("sample_sizes")
     if frame is None or frame.empty:
         return show_sentence("No sample size was asked for.")
-    wide = frame.pivot_table(index="baseline", columns="difference", values="units").reset_index()
-    points = {c: write_number(c, Style(100, "", " points", True)) for c in wide.columns[1:]}
+    wide = frame.pivot_table(index="difference", columns="baseline", values="units").reset_index()
+    baselines = {c: f"From {write_share(c, decimals=0)}" for c in wide.columns[1:]}
     return show(
         wide,
-        caption="Units in both arms together that find the difference in four experiments of five, one row a baseline",
+        caption="Units in both arms together that find it in four experiments of five, one row a difference",
         name=f"{results.study}_sample_sizes",
-        headers={"baseline": "Share in control", **points},
-        formats={"baseline": lambda share: write_share(share, decimals=0), **dict.fromkeys(points, _count_or_blank)},
+        headers={"difference": "To see", **baselines},
+        formats={"difference": _points, **dict.fromkeys(baselines, _count_or_blank)},
         download=frame,
     )
 
 
-def assumptions(results: Results) -> Display:
-    """Return every assumption behind the money, low, central and high, one row each."""
+def assumptions(results: Results, *, names: Mapping[str, str] | None = None) -> Display:
+    """Return every assumption behind the money, low, central and high, one row each.
+
+    Parameters
+    ----------
+    results : Results
+    names : mapping, optional
+        An assumption's own name -> what it is in this study; "units" are called as the plan calls them.
+    """
     frame = results.tables.get("assumptions")
     if results.status == "withheld" or frame is None or frame.empty:
         return show_sentence(WITHHELD if results.status == "withheld" else "Nothing is assumed about money.")
+    noun, names = find_noun(results), names or {}
+    told = [names.get(a, a.replace("units", noun)) for a in frame["assumption"]]
     return show(
-        frame,
+        frame.assign(assumption=[capitalise(t) for t in told], unit=frame["unit"].replace("units", noun)),
         caption="What is assumed about money, one row an assumption",
         name=f"{results.study}_assumptions",
         headers={"assumption": "Assumption", "low": "Low", "central": "Central", "high": "High", "unit": "Unit"},
@@ -86,12 +101,12 @@ def uptake(results: Results) -> Display:
     frame = results.tables.get("uptake")
     if results.status == "withheld" or frame is None or frame.empty:
         return show_sentence(WITHHELD if results.status == "withheld" else "The plan names no exposure with a share.")
-    rows = frame.assign(metric=[read_scale(results, m).label for m in frame["metric"]])
+    rows = frame.assign(metric=[capitalise(read_scale(results, m).label) for m in frame["metric"]])
     return show(
         rows[["metric", "take_up_control", "take_up_treatment", "first_stage_f", *RATIOS]],
         caption=(
-            "Take-up by arm and its first-stage F; the ratio of users to non-users, and the E-value: how strongly "
-            "a hidden cause must go with both use and outcome to explain that ratio, and its limit, away"
+            "Take-up by arm, one row a metric. The E-value says how strongly a hidden cause must go with both use and "
+            "outcome to explain the ratio of users to non-users away"
         ),
         name=f"{results.study}_uptake",
         headers={
@@ -124,11 +139,12 @@ def tests(results: Results, *, metric: str | None = None) -> Display:
     frame = to_frame(results.tests)
     shown = frame if metric is None else frame[frame["metric"] == metric]
     labels = [read_scale(results, m).label for m in shown["metric"]]
+    one = len(set(labels)) == 1
     rows = shown.assign(metric=labels, comparison=shown["id"].map(_against), p_value=shown.apply(_decision_p, axis=1))
     several = len(set(rows["comparison"])) > 1
     return show(
-        rows[["metric", *(["comparison"] if several else []), "name", "statistic", "p_value"]],
-        caption="Does the effect differ by week or segment? One row a test, p adjusted for how many there are",
+        rows[[*([] if one else ["metric"]), *(["comparison"] if several else []), "name", "statistic", "p_value"]],
+        caption=f"{_ask(labels, one)}, one row a test; p is adjusted for how many there are",
         name=f"{results.study}_tests",
         headers={
             "metric": "Metric",
@@ -137,9 +153,17 @@ def tests(results: Results, *, metric: str | None = None) -> Display:
             "statistic": "Statistic",
             "p_value": "p",
         },
-        formats={"statistic": lambda x: write_number(x, decimals=2), "p_value": write_p},
+        formats={"statistic": lambda x: write_number(x, decimals=2), "p_value": _bare_p},
         download=frame,
     )
+
+
+def _ask(labels, one):
+    return f"Whether the effect on {lower_first(labels[0])} differs" if one else "Whether effects differ"
+
+
+def _bare_p(p):
+    return write_p(p).removeprefix("p ").removeprefix("= ")
 
 
 def _decision_p(test) -> float:
@@ -150,8 +174,10 @@ def _against(test_id: str) -> str:
     return test_id.split(":")[1]
 
 
-def _write(results, metric, value):
-    return "" if value != value else write_number(value, style_value(read_scale(results, metric)))
+def _write(results, metric, value, column):
+    scale = read_scale(results, metric)
+    style = style_value(scale) if column == "control_value" else style_gap(scale)
+    return "" if value != value else write_number(value, style, decimals=1 if style.factor == 100 else None)
 
 
 def _plain(number):
@@ -159,7 +185,7 @@ def _plain(number):
 
 
 def _name_requirement(results, row, several):
-    label = read_scale(results, row.metric).label
+    label = capitalise(read_scale(results, row.metric).label)
     return f"{label}, {row.comparison.split(' - ')[0]}" if several else label
 
 
@@ -169,6 +195,10 @@ def _share_or_blank(share):
 
 def _count_or_blank(count):
     return "" if count != count else write_count(count)
+
+
+def _points(share):
+    return write_number(share, Style(100, "", " points"))
 
 
 def _times(ratio):

@@ -10,12 +10,13 @@ import pandas as pd
 
 from helpers import paths
 from helpers.plan import ExperimentPlan
-from helpers.records import Estimate, Results, to_frame
+from helpers.records import Results, to_frame
 from helpers.tables.show import show
 from helpers.wording import (
     BETTER,
     Display,
     Scale,
+    capitalise,
     escape,
     escape_prose,
     find_noun,
@@ -23,7 +24,7 @@ from helpers.wording import (
     mark_verdict,
     name_kind,
     show_sentence,
-    style_effect,
+    style_gap,
     write_count,
     write_number,
     write_share,
@@ -37,7 +38,8 @@ def checks(results: Results) -> Display:
     if not results.checks:
         return show_sentence("No trust check applies to this run.")
     frame = to_frame(results.checks)
-    names = frame["id"].str.replace(r"^srm", "sample ratio", regex=True).str.replace("_", " ")
+    names = frame["id"].str.replace(r"^srm_(?!over)", "sample ratio, ", regex=True)
+    names = names.str.replace(r"^srm", "sample ratio", regex=True).str.replace("_", " ").map(capitalise)
     return show(
         frame.assign(id=names)[["id", "status", "message"]],
         caption="Trust checks, one row a check",
@@ -51,8 +53,8 @@ def checks(results: Results) -> Display:
 
 def flow(results: Results) -> Display:
     """Return the rows kept and dropped, one row a step, then the units by variant, and what was noticed on the way."""
-    steps = [*results.data.steps]
-    steps += [(f"{find_noun(results)} in {arm}", n, "") for arm, n in results.data.units_by_variant.items()]
+    steps = [(capitalise(step), *rest) for step, *rest in results.data.steps]
+    steps += [(f"{capitalise(find_noun(results))} in {arm}", n, "") for arm, n in results.data.units_by_variant.items()]
     table = show(
         pd.DataFrame(steps, columns=["step", "rows", "note"]),
         caption="Rows kept and dropped, one row a step",
@@ -60,7 +62,7 @@ def flow(results: Results) -> Display:
         headers={"step": "Step", "rows": "Rows", "note": "Note"},
         formats={"rows": write_count},
     )
-    noticed = "".join(f"<li>{escape_prose(message)}</li>" for message in results.data.messages)
+    noticed = "".join(f"<li>{escape_prose(capitalise(message))}</li>" for message in results.data.messages)
     return Display(f"{table.html}<ul>{noticed}</ul>" if noticed else table.html, table.text)
 
 
@@ -130,7 +132,7 @@ def _metrics(results: Results) -> Display:
     scales = [Scale(**{k: v for k, v in row.items() if not pd.isna(v)}) for row in frame.to_dict("records")]
     rows = pd.DataFrame(
         {
-            "metric": [s.label for s in scales],
+            "metric": [capitalise(s.label) for s in scales],
             "role": [s.role for s in scales],
             "kind": [s.kind.replace("_", " ") + (f", {s.unit}" if s.unit else "") for s in scales],
             "better": [BETTER[s.better] for s in scales],
@@ -149,11 +151,10 @@ def _metrics(results: Results) -> Display:
 
 
 def _band(scale: Scale) -> str:
-    style = style_effect(Estimate("", scale.metric, "", "", "", "difference"), scale)
     if scale.margin_relative is not None:
         return f"margin {write_share(scale.margin_relative)} of control"
     word, value = ("margin", scale.margin_absolute) if scale.margin_absolute else ("worthwhile", scale.worthwhile)
-    return "" if value is None else f"{word} {write_number(value, style).lstrip('+')}"
+    return "" if value is None else f"{word} {write_number(value, style_gap(scale))}"
 
 
 def run_record(results: Results, parameters: Mapping[str, object]) -> Display:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from helpers.plan import ExperimentPlan
 from helpers.records import Estimate, Results
 from helpers.wording.numbers import style_effect, write_count, write_effect, write_interval, write_number, write_value
 from helpers.wording.scales import find_margin, find_noun, list_metrics, read_scale
 
 SIMULATED = "These data are simulated: the effect was planted, so finding it tests the method and is no evidence."
+NO_PRIMARY = "The plan names no primary metric."
+UNKNOWN_SPLIT = "The planned split is unknown, so whether units were assigned as planned is not tested."
 VERDICTS = {
     "clear benefit": "By the plan's rule this is a clear benefit",
     "clear harm": "By the plan's rule this is a clear harm",
@@ -17,7 +21,7 @@ VERDICTS = {
     "not inferior": "It is not worse by more than the {margin} that the plan tolerates",
     "inferior": "It is worse by more than the {margin} that the plan tolerates",
     "non-inferiority not shown": "A worsening beyond the {margin} that the plan tolerates is not ruled out",
-    "not estimable": "It cannot be estimated: {reason}",
+    "not estimable": "cannot be estimated: {reason}",
 }
 
 
@@ -35,16 +39,18 @@ def explain(results: Results, design: ExperimentPlan) -> Results:
     Results
     """
     named = results.but(tables={"metrics": list_metrics(design), **results.tables})
-    return named.but(answer=write_answer(named), limits=write_limits(named, design))
+    return named.but(answer=write_answer(named, design), limits=write_limits(named, design))
 
 
-def write_answer(results: Results) -> tuple[str, ...]:
-    """Return the answer: data kind where simulated, status, each primary effect, what the guardrails say.
+def write_answer(results: Results, design: ExperimentPlan) -> tuple[str, ...]:
+    """Return the answer: data kind where simulated, status, the weightiest effects, what the guardrails say.
 
     Parameters
     ----------
     results : Results
         A withheld result carries its reason as its answer.
+    design : ExperimentPlan
+        Gives the reasons for which a failed check is acknowledged; they stand above the effects.
 
     Returns
     -------
@@ -53,10 +59,8 @@ def write_answer(results: Results) -> tuple[str, ...]:
     opening = [SIMULATED] if results.data.kind == "simulated" else []
     if results.status == "withheld":
         return (*opening, *results.answer)
-    headlines = [*results.headline(role="primary")[:2], *_notable(results)]
-    sentences = [describe_effect(e, results) for e in headlines[:2]]
-    more = (*_illusion(results), *_guardrails(results), *_untested(results))
-    return (*opening, *_status(results), *sentences, *more)
+    more = (*_illusion(results), *_guardrails(results), *_untested(results, design))
+    return (*opening, *_acknowledged(results, design), *_status(results), *_effects(results), *more)
 
 
 def describe_effect(estimate: Estimate, results: Results) -> str:
@@ -75,13 +79,17 @@ def describe_effect(estimate: Estimate, results: Results) -> str:
     scale = read_scale(results, estimate.metric)
     label = f"{scale.label[:1].upper()}{scale.label[1:]}"
     if estimate.verdict == "not estimable":
-        return f"{label}, {estimate.comparison}: {_verdict(estimate, scale)}."
-    n = write_count(estimate.n_control + estimate.n_treatment)
+        return f"{label}, {estimate.comparison}, {_verdict(estimate, scale)}."
+    n = f"{write_count(estimate.n_control + estimate.n_treatment)} {find_noun(results)}"
+    if estimate.clusters_control is not None:
+        n = f"{n} in {write_count(estimate.clusters_control + estimate.clusters_treatment)} clusters"
     values = [write_value(v, scale, beside=estimate) for v in (estimate.treatment_value, estimate.control_value)]
-    told = "" if estimate.verdict == "no clear difference" else f", {write_interval(estimate, scale)}"
+    told = f", {write_interval(estimate, scale)}"
+    if estimate.verdict == "no clear difference" and not _is_crowded(estimate):
+        told = ""
     found = (
         f"{label}: {values[0]} with {estimate.treatment}, {values[1]} with {estimate.control}; "
-        f"{write_effect(estimate, scale)}{told} ({n} {find_noun(results)})."
+        f"{write_effect(estimate, scale)}{told} ({n})."
     )
     return f"{found} {_verdict(estimate, scale)}{_surprise(estimate)}."
 
@@ -98,10 +106,32 @@ def write_limits(results: Results, design: ExperimentPlan) -> tuple[str, ...]:
     -------
     tuple of str
     """
+    if results.status == "withheld":
+        return ("Any effect: what went wrong with the assignment has to be understood first.",)
     found = [_kind_limit(results), _missing_limit(results), _offer_limit(design), _horizon_limit(design)]
     exploratory = "Weeks and segments are exploratory: they suggest the next experiment and decide nothing."
     splits = [exploratory] if design.segments or design.assigned_at else []
     return tuple([limit for limit in found if limit] + splits)[:4]
+
+
+def _effects(results):
+    """At most two effects in full, primary and clear ones first; the verdicts of the other primary ones counted."""
+    primary = results.headline(role="primary")
+    if not primary:
+        shown = _notable(results) or [e for e in results.headline() if e.role != "guardrail"][:1]
+        return [NO_PRIMARY, *(describe_effect(e, results) for e in shown)]
+    if len(primary) > 2:
+        primary = sorted(primary, key=lambda e: not e.verdict.startswith("clear "))
+    shown, rest = [*primary[:2], *_notable(results)][:2], Counter(e.verdict for e in primary[2:])
+    counted = ", ".join(f"{n} {verdict}" for verdict, n in rest.items())
+    others = f"The other primary comparison{'s' if rest.total() > 1 else ''}: {counted}."
+    return [*(describe_effect(e, results) for e in shown), *([others] if rest else [])]
+
+
+def _acknowledged(results, design):
+    failed = [c for c in results.checks if c.status == "fail" and c.id in design.acknowledge]
+    released = "The plan releases the answer all the same, for this reason"
+    return [f"{c.message} {released}: {design.acknowledge[c.id].rstrip('. ')}." for c in failed]
 
 
 def _notable(results):
@@ -125,6 +155,8 @@ def _illusion(results):
 def _status(results):
     if results.status != "interim":
         return []
+    if all(e.verdict == "not estimable" for e in results.headline()):
+        return ["The planned end is not reached, and nothing can be estimated yet."]
     return ["The planned end is not reached, so intervals are wider than they will be: they allow for looking early."]
 
 
@@ -132,21 +164,28 @@ def _guardrails(results):
     rows = results.headline(role="guardrail")
     if not rows:
         return []
-    failing = [e for e in rows if e.verdict != "not inferior"]
+    failing = sorted((e for e in rows if e.verdict != "not inferior"), key=lambda e: e.verdict != "inferior")
     if not failing:
-        held = "The guardrail holds" if len(rows) == 1 else f"All {len(rows)} guardrails hold"
+        held = "The guardrail holds" if len(rows) == 1 else f"All {len(rows)} guardrail comparisons hold"
         return [f"{held}."]
-    return [describe_effect(e, results) for e in failing[:1]]
+    names = ", ".join(dict.fromkeys(read_scale(results, e.metric).label for e in failing))
+    several = [f"{len(failing)} of {len(rows)} guardrail comparisons are not shown to hold ({names})."]
+    return [*(several if len(failing) > 1 else []), describe_effect(failing[0], results)]
 
 
-def _untested(results):
+def _untested(results, design):
     untested = [c for c in results.checks if c.id == "srm" and c.status == "not tested"]
-    return (
-        ["The planned split is unknown, so whether units were assigned as planned is not tested."] if untested else []
-    )
+    return [UNKNOWN_SPLIT if design.variant.shares is None else c.message for c in untested]
+
+
+def _is_crowded(estimate):
+    """Whether an effect would be clear alone and is not among the others of its family."""
+    return estimate.p_value <= 1 - estimate.confidence_level < estimate.decision_p
 
 
 def _verdict(estimate, scale):
+    if estimate.verdict == "no clear difference" and _is_crowded(estimate):
+        return f"No clear difference: alone it would be one, but not among all {estimate.family} comparisons"
     margin = find_margin(estimate, scale)
     written = "margin" if margin is None else write_number(margin, _unsigned(style_effect(estimate, scale)))
     words = {

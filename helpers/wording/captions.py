@@ -50,6 +50,7 @@ METHODS = {
     "lin": "Lin",
     "fieller": "Fieller",
     "delta": "delta method",
+    "wald ratio, delta": "Wald ratio",
     "anderson-rubin": "Anderson-Rubin",
 }
 
@@ -69,6 +70,9 @@ def write_source(results: Results) -> str:
 
 def name_row(estimate: Estimate) -> str:
     """Return how an estimate was made, in words: estimand, population, adjustment ("Difference, as assigned")."""
+    if estimate.population == "observational":
+        first = f"Against {estimate.control}, not randomised"
+        return ", ".join(part for part in (first, ADJUSTMENTS.get(estimate.adjustment, estimate.adjustment)) if part)
     first = ESTIMANDS.get(estimate.estimand, estimate.estimand.replace("_", " ").capitalize())
     population = POPULATIONS.get(estimate.population, estimate.population.replace("_", " "))
     implied = (estimate.estimand, estimate.population) in (("naive", "as_treated"), ("cace", "compliers"))
@@ -101,7 +105,7 @@ def tell_finding(estimate: Estimate, scale: Scale, *, name: str | None = None) -
     -------
     str: such as "Activated: clear benefit, +9.0 points (between +7.1 and +10.9 points)".
     """
-    label = _first_up(name or scale.label)
+    label = capitalise(name or scale.label)
     if math.isnan(estimate.estimate):
         return f"{label}: not estimable" + (f" ({estimate.reason.rstrip('.')})" if estimate.reason else "")
     interval = write_interval(estimate, scale)
@@ -126,10 +130,12 @@ def tell_findings(estimates: Sequence[Estimate], scales: Sequence[Scale]) -> str
         return tell_finding(estimates[0], scales[0])
     several = len({e.treatment for e in estimates}) > 1
     groups: dict[str, list[str]] = {}
+    labels: dict[str, dict[str, None]] = {}
     for e, scale in zip(estimates, scales, strict=True):
         groups.setdefault(e.verdict, []).append(_item(e, scale, several))
+        labels.setdefault(e.verdict, {})[scale.label] = None
     order = [v for v in MARKS if v in groups]
-    return _first_up("; ".join(_group(v, groups[v]) for v in order) or "Nothing to show")
+    return capitalise("; ".join(_group(v, groups[v], list(labels[v])) for v in order) or "Nothing to show")
 
 
 def _item(estimate, scale, several) -> str:
@@ -137,8 +143,11 @@ def _item(estimate, scale, several) -> str:
     return f"{name} ({write_effect(estimate, scale)})" if MARKS.get(estimate.verdict) == "●" else name
 
 
-def _group(verdict: str, items: list[str]) -> str:
-    return f"{verdict}: {join_words(items) if len(items) <= 3 else f'{len(items)} rows'}"
+def _group(verdict: str, items: list[str], labels: list[str]) -> str:
+    if len(items) <= 3:
+        return f"{verdict}: {join_words(items)}"
+    count = f"{len(items)} effects"
+    return f"{verdict}: {f'{join_words(labels)}, {count}' if len(labels) <= 3 else count}"
 
 
 def join_words(words: Sequence[str]) -> str:
@@ -169,5 +178,11 @@ def describe_effects(estimates: Sequence[Estimate], results: Results, *, what: s
     return f"{what} {told}{more}"
 
 
-def _first_up(text: str) -> str:
+def lower_first(text: str) -> str:
+    """Return text that begins with a small letter; the rest, labels of the data among it, stays as it is."""
+    return text[:1].lower() + text[1:]
+
+
+def capitalise(text: str) -> str:
+    """Return text that begins with a capital; the rest stays as it is."""
     return text[:1].upper() + text[1:]

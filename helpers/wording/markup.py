@@ -64,7 +64,7 @@ def escape(text: object) -> str:
 
 def escape_prose(text: object) -> str:
     """Return escaped text in which a number keeps its unit on the same line."""
-    return re.sub(r"(?<=\d) (?=(?:%|points|times|days)(?!\w))", "\u00a0", escape(text))
+    return re.sub(r"(?<=\d) (?=(?:%|points?|times|days?)(?!\w))", "\u00a0", escape(text))
 
 
 def show_sentence(text: str) -> Display:

@@ -57,6 +57,13 @@ def style_value(scale: Scale, *, estimand: str = "difference") -> Style:
     return Style(1, "", "", True) if scale.kind == "nps" else Style(1, *_unit(scale))
 
 
+def style_gap(scale: Scale) -> Style:
+    """Return how the size of a difference is printed, without its sign (`2.0 points`, `$500`)."""
+    value = style_value(scale)
+    points = _is_share(scale) or scale.kind == "nps"
+    return Style(value.factor, value.prefix, " points" if points else value.suffix)
+
+
 def _is_share(scale: Scale) -> bool:
     return scale.kind in ("binary", "time_to_event")
 
@@ -68,9 +75,9 @@ def _unit(scale: Scale) -> tuple[str, str]:
 
 
 def count_decimals(low: float, high: float, *, factor: float = 1.0) -> int | None:
-    """Return the decimals that an interval deserves: one or two digits of its half-width; negative rounds to tens.
+    """Return the decimals that an interval deserves: two digits of its half-width; negative rounds to tens.
 
-    Two digits where the half-width begins with 100 to 354, one above; more where an end would else be printed as 0.
+    More where an end would else be printed as 0.
 
     Parameters
     ----------
@@ -78,17 +85,12 @@ def count_decimals(low: float, high: float, *, factor: float = 1.0) -> int | Non
         Ends of the interval; None is returned when one is not finite or both are equal.
     factor : float
         What a printed number is multiplied by (100 for percentage points).
-
-    References
-    ----------
-    Particle Data Group, Review of Particle Physics, section 5.3 (rounding).
     """
     ends = [low * factor, high * factor]
     half = abs(ends[1] - ends[0]) / 2
     if not math.isfinite(half) or half == 0:
         return None
-    power = math.floor(math.log10(half))
-    decimals = (1 if half / 10**power < 3.55 else 0) - power
+    decimals = 1 - math.floor(math.log10(half))
     while decimals < 6 and any(abs(end) > half / 1000 and round(end, decimals) == 0 for end in ends):
         decimals += 1
     return min(6, decimals)
@@ -126,7 +128,9 @@ def write_number(value: float, style: Style | None = None, *, decimals: int | No
         decimals = 2
     number = round(number, decimals)
     sign = "-" if number < 0 else "+" if style.signed and number > 0 else ""
-    return f"{sign}{style.prefix}{abs(number):,.{max(decimals, 0)}f}{style.suffix}"
+    digits = f"{abs(number):,.{max(decimals, 0)}f}"
+    one = digits == "1" and style.suffix in (" points", " days")
+    return f"{sign}{style.prefix}{digits}{style.suffix.removesuffix('s') if one else style.suffix}"
 
 
 def _fewest(number: float) -> int:

@@ -16,6 +16,7 @@ from helpers.report.pipeline import count_cores
 
 BIN = Path(sys.executable).parent
 SHARE_OF_OVERHEAD, SHARE_OF_WALL = 1 / 3, 0.5
+QUIET = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def main(argv=None):
@@ -41,7 +42,7 @@ def time_studies(file, out, jobs):
     """Return wall seconds of one forced command, and the seconds that cells worked."""
     command = [BIN / "studies", "report", "--force", "--out", out, "--jobs", str(jobs)]
     begun = time.perf_counter()
-    subprocess.run(command + (["--runs", file] if file else []), check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(command + (["--runs", file] if file else []), **QUIET)
     wall = time.perf_counter() - begun
     records = [json.loads(path.read_text()) for path in out.glob("*/run.json")]
     return wall, sum(cell["seconds"] for record in records for cell in record["cells"])
@@ -49,15 +50,14 @@ def time_studies(file, out, jobs):
 
 def time_loop(runs, folder):
     """Return wall seconds of papermill and nbconvert as commands, one after the other."""
-    quiet = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     begun = time.perf_counter()
     for run in runs:
         done, given = folder / f"{run.name}.ipynb", folder / f"{run.name}.yaml"
         given.write_text(yaml.safe_dump(run.given))
         environment = os.environ | {"STUDIES_NOTEBOOK": str(run.notebook)}
         command = [BIN / "papermill", "-f", given, "--cwd", run.notebook.parent, run.notebook, done]
-        subprocess.run(command, env=environment, **quiet)
-        subprocess.run([BIN / "jupyter", "nbconvert", "--to", "html", done], **quiet)
+        subprocess.run(command, env=environment, **QUIET)
+        subprocess.run([BIN / "jupyter", "nbconvert", "--to", "html", done], **QUIET)
     return time.perf_counter() - begun
 
 

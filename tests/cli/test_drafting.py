@@ -17,7 +17,7 @@ def test_plan_guesses_the_kinds_and_leaves_out_what_is_no_metric(studies, table)
     assert kinds == {"kind: binary", "kind: count", "kind: amount"}
     names = [line.strip(" :") for line in text.splitlines() if line.startswith("  ") and line.endswith(":")]
     assert [n for n in names if not n.startswith("#")] == ["activated", "tickets", "revenue"]
-    assert "control: new " in text  # sorted: new before old; the comment says to check it
+    assert "control: old " in text  # not the first of the alphabet: a word for what was there before
     assert "# assigned_at: joined " in text
     assert "# segments: [country]" in text
 
@@ -30,7 +30,7 @@ def test_plan_with_a_blank_role_is_refused_and_a_filled_one_is_read(studies, tab
     assert (status, message) == (2, f"studies: plan drafted.yaml, metrics.activated.role: {should}\n")
     file.write_text(file.read_text().replace("    role: ", "    role: secondary"))
     design = plans.read(str(file)).design
-    assert (design.unit, design.variant.arms) == ("customer", ["new", "old"])
+    assert (design.unit, design.variant.arms) == ("customer", ["old", "new"])
     assert {name: metric.kind for name, metric in design.metrics.items()} == {
         "activated": "binary",
         "tickets": "count",

@@ -39,6 +39,12 @@ def test_main_refuses_a_command_line_that_it_cannot_read(studies, arguments):
     assert studies(*arguments)[0] == 2
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "two", "1.5"])
+def test_main_says_what_a_number_of_jobs_is(studies, number):
+    message = studies("report", f"--jobs={number}")[2].splitlines()[-1]
+    assert message == "studies report: error: argument --jobs: needs a whole number, 1 or more"
+
+
 def test_main_gives_the_status_of_the_command(studies, monkeypatch):
     monkeypatch.setattr(listing, "list_all", lambda _: entry.FAILED)
     assert studies("list")[0] == 1

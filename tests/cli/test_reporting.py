@@ -1,3 +1,5 @@
+import pytest
+
 from helpers import paths, report
 from helpers.cli import reporting
 
@@ -13,7 +15,7 @@ def catch_render(monkeypatch, status=0):
 
 def test_report_renders_every_run(studies, notebooks, monkeypatch):
     asked = catch_render(monkeypatch)
-    assert studies("report")[0] == 0
+    assert studies("report") == (0, f"{paths.REPORTS / 'index.html'}\n", "")
     assert [(run.name, run.given) for run in asked["runs"]] == [("first", {"seed": 8})]
     assert (asked["out"], asked["jobs"], asked["force"], asked["code"]) == (paths.REPORTS, None, False, False)
 
@@ -35,11 +37,41 @@ def test_report_reads_runs_of_a_folder_of_her_own(studies, notebooks, monkeypatc
     file.write_text("- {name: own, study: small, parameters: {data: t.csv}}\n")
     studies("report", "--runs", file, "--out", tmp_path / "out")
     assert [(run.name, run.given) for run in asked["runs"]] == [("own", {"data": str(tmp_path / "t.csv")})]
+    assert asked["out"] == tmp_path / "out"
+    studies("report", "--runs", file)  # never into the repository's own reports
+    assert asked["out"] == tmp_path / "reports"
+    studies("report", "--runs", paths.RUNS)
+    assert asked["out"] == paths.REPORTS
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 130])
+def test_report_ends_with_the_path_of_the_index_unless_interrupted(studies, notebooks, monkeypatch, tmp_path, status):
+    catch_render(monkeypatch, status)
+    shown = "" if status == 130 else f"{tmp_path / 'index.html'}\n"
+    assert studies("report", "--out", tmp_path) == (status, shown, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("data=gone.csv", "gone.csv: no such file; check the name, and the folder it is read from"),
+        ("data=duckdb:gone.db", "gone.db: no such file; check the name, and the folder it is read from"),
+        ("plan=gone.yaml", "plan gone.yaml: no such file; known plans: KNOWN"),
+        ("plan=gone", "plan gone.yaml: no such file; known plans: KNOWN"),
+    ],
+)
+def test_report_refuses_a_file_that_is_not_there_without_a_kernel(studies, notebooks, monkeypatch, given, message):
+    asked, known = catch_render(monkeypatch), ", ".join(sorted(file.stem for file in paths.PLANS.glob("*.yaml")))
+    refused = f"studies: {message.replace('KNOWN', known)}\n"
+    assert studies("report", "small", "--name", "x", "-p", given) == (2, "", refused)
+    assert asked == {}
 
 
 def test_report_makes_one_run_with_other_parameters(studies, notebooks, monkeypatch, tmp_path):
     asked = catch_render(monkeypatch)
     monkeypatch.chdir(tmp_path)
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).touch()
     studies("report", "small", "--name", "other", "-p", "seed=9", "-p", "data=a.csv", "-p", "data=b.csv")
     [run] = asked["runs"]
     assert (run.name, run.study) == ("other", "small")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from helpers import figures
 from helpers.figures import rows
-from helpers.figures.forest import measure_forest, paint_forest
+from helpers.figures.forest import _fit, measure_forest, paint_forest
 from helpers.figures.theme import CONTROL, TREATMENT, color_arms, shorten
 from helpers.wording import read_scale
 
@@ -64,7 +64,7 @@ def test_forest_choices_change_what_is_drawn():
     both = figures.forest(found, role=["primary", "sensitivity"])
     assert image(both).size[1] > image(figures.forest(found, role="primary")).size[1]
     assert figures.forest(found, estimates=samples.headline()[:1], title="Mine").text.startswith("Mine\n")
-    assert figures.forest(found.but(estimates=()), role="primary").text == "Primary: the plan names no such metric."
+    assert figures.forest(found.but(estimates=()), role="primary").text == "The plan names no primary metric."
 
 
 def test_paint_forest_writes_values_verdict_and_one_zero():
@@ -86,6 +86,12 @@ def test_paint_forest_draws_reference_rays_and_dashes():
     assert {"<", ">"} <= {line.get_marker() for line in rays}
     unknown = samples.effect().but(estimate=math.nan, ci_low=math.nan, ci_high=math.nan, reason="Too few.")
     assert "not estimable  " in [t.get_text() for t in painted([unknown]).texts]
+
+
+def test_painted_verdict_leaves_out_what_does_not_fit():
+    assert _fit("clear difference, not as expected, lift -15.0 %", 38) == "clear difference, not as expected"
+    assert _fit("clear benefit, lift +2 %", 38) == "clear benefit, lift +2 %"
+    assert _fit("a reason without any comma that is long", 12) == "a reason wi…"
 
 
 def test_list_runs_keeps_one_metric_on_one_scale_and_splits_units():
@@ -111,10 +117,15 @@ def test_place_value_puts_no_effect_at_zero():
 def test_contrasts_title_has_the_illusion_and_the_cure():
     shown = figures.contrasts(samples.results(), samples.contrasts())
     assert shown.text.startswith(
-        "Activated: users against non-users +31.0 points; effect in compliers +3 points (no clear difference)"
+        "Activated: users against non-users +31.0 points; effect in compliers +3.1 points (no clear difference)"
     )
     assert figures.contrasts(samples.results(), samples.contrasts(), title="Mine").text.startswith("Mine")
-    assert figures.contrasts(samples.results(), []).text == "There is no contrast to show."
+    assert figures.contrasts(samples.results(), []).text == (
+        "The plan names no exposure, and no group beside the randomised ones."
+    )
+    beside = samples.effect(estimand="naive", population="observational", control="cps", treatment="trained")
+    shown = figures.contrasts(samples.results(), [beside, samples.effect(treatment="trained")])
+    assert shown.text.startswith("Activated: against cps, not randomised +9.0 points; difference, as assigned")
 
 
 def test_segments_and_over_time_read_their_labels():
@@ -123,9 +134,15 @@ def test_segments_and_over_time_read_their_labels():
         "Activated: 3 of 5 segments show a clear difference"
     )
     assert figures.segments(found, metric="nps").text == "The plan names no segment."
+    arms = (*samples.segments(), *(e.but(treatment="short") for e in samples.segments()))
+    both = figures.segments(found.but(estimates=arms), metric="activated")
+    assert image(figures.segments(found, metric="activated")).size[1] * 1.8 < image(both).size[1]  # a block an arm
+    assert "Dashed line" not in both.text and "6 of 10 comparisons in segments show a clear difference" in both.text
     weeks = figures.over_time(found, metric="activated")
-    assert weeks.text.startswith("Activated: +14 points in week 1, +7 points in week 4")
-    assert figures.over_time(found, metric="nps").text == "There is no period to show."
+    assert weeks.text.startswith("Activated: +14.0 points in week 1, +7.0 points in week 4")
+    assert figures.over_time(found, metric="nps").text == (
+        "No effect by week: the plan names no time of assignment, or too few units fall into a week."
+    )
     other = found.but(estimates=tuple(e.but(treatment="b") for e in samples.weeks()) + found.estimates)
     assert "b minus links" in figures.over_time(other, metric="activated").text
     assert "no_links minus links" in figures.over_time(other, metric="activated", treatment="no_links").text
@@ -134,7 +151,7 @@ def test_segments_and_over_time_read_their_labels():
 def test_curves_tell_their_ends():
     found = samples.results()
     shown = figures.cumulative_incidence(found, samples.curves(), metric="converted", control="links")
-    assert shown.text.startswith("Converted to paid by day 60: 21.3 % in links and 15.5 % in no_links")
+    assert shown.text.startswith("Converted to paid: by day 60, 21.3 % in links and 15.5 % in no_links")
     swapped = figures.cumulative_incidence(found, samples.curves(), metric="converted", control="no_links")
     assert "15.5 % in no_links and 21.3 % in links" in swapped.text
     held = found.but(tables={**found.tables, "curves": samples.curves().assign(metric="converted")})
@@ -142,9 +159,16 @@ def test_curves_tell_their_ends():
     assert figures.cumulative_incidence(held, metric="nps").text == "There is no curve to show."
     tables = {**found.tables, "path": samples.path().assign(metric="activated"), "sample_sizes": samples.sizes()}
     held = found.but(tables=tables)
-    assert figures.looking_path(held).text.startswith("Activated: however often one looks, clear from 5 April 2022 on")
+    assert figures.looking_path(held).text.startswith("Activated: clear from 5 April 2022 on, however often one looks")
     assert figures.looking_path(found).text == "There is no path to show."
-    assert "takes 932 workspaces in all" in figures.sample_size(held, metric="activated").text
+    told = "To see 4 points takes from 932 to 4,121 workspaces, depending on the share in control"
+    assert figures.sample_size(held, metric="activated").text.startswith(told)
+    nine = figures.sample_size(held, metric="activated", difference=0.09).text
+    assert nine.startswith("To see 9 points takes from 184 to 814 workspaces")
+    one = found.but(tables={**tables, "sample_sizes": samples.sizes()[:5]})
+    assert figures.sample_size(one, metric="activated").text.startswith("To see 4 points takes 932 workspaces\n")
+    lost = found.but(tables={**tables, "sample_sizes": samples.sizes().assign(units=math.nan)})
+    assert figures.sample_size(lost, metric="activated").text.startswith("A difference of 4 points is impossible")
     planned = figures.sample_size(held, metric="activated", planned=4000)
     assert image(planned) != image(figures.sample_size(held, metric="activated"))
     assert figures.sample_size(found, metric="activated").text == "There is no sample size to show."
@@ -153,12 +177,12 @@ def test_curves_tell_their_ends():
 def test_money_says_whether_the_sign_is_open():
     found = samples.results()
     assert figures.money(found, samples.amounts()).text.startswith(
-        "+$410,000 at central assumptions; the sign is open once both doubts count"
+        "+$410,000 at central assumptions; gain or loss is open once both doubts count"
     )
     gain = samples.amounts().assign(low=1000.0)
-    assert "more is gained than lost" in figures.money(found, gain).text
+    assert "central assumptions; still a gain at the low end of both doubts" in figures.money(found, gain).text
     held = found.but(tables={**found.tables, "money": samples.amounts().assign(unit="EUR a year")})
-    assert "+€410,000" in figures.money(held).text
+    assert "+€410,000 a year" in figures.money(held).text
     lost = samples.amounts().assign(high=math.nan)
     assert figures.money(found, lost).text == "The amount cannot be estimated: the effect has no finite interval."
     assert "+€410,000" in figures.money(found, samples.amounts(), currency="€").text

@@ -155,3 +155,12 @@ def test_adjust_means_nsw(shared, moments):
     # the additive regression gives 1,675.86 (639.34); slopes of their own move it by less than a fifth of that error
     assert effect.estimate == pytest.approx(1675.86, abs=130)
     assert effect.std_error == pytest.approx(639.34, rel=0.1)
+
+
+def test_adjust_means_of_an_arm_that_does_not_vary_has_no_test(moments):
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=60)
+    pair = adjust_means(moments(rng.random(60) < 0.3, x), moments(np.zeros(8), x[:8]))
+    found = difference(pair)
+    assert math.isnan(found.p_value) and math.isnan(found.ci_low)
+    assert found.reason == "the outcome does not vary in an arm, so an adjusted interval would be too narrow"

@@ -1,10 +1,13 @@
 """Verdicts: every word of the contract, at and beside its border."""
 
 import math
+from dataclasses import asdict
 
+import numpy as np
 import pytest
 
 from helpers.inference import decide, decide_all
+from helpers.inference.effects import compare_arms
 from helpers.plan import Metric
 from helpers.records import Estimate
 
@@ -16,7 +19,7 @@ def build(low, high, p, *, estimand="difference", **more):
 
 
 def plan(**more):
-    return Metric(kind="score", **{"better": "higher", **more})
+    return Metric(**{"kind": "score", "better": "higher", **more})
 
 
 def judge(estimate, metric, alpha=0.05):
@@ -150,3 +153,34 @@ def test_decide_all_lift_alone_is_judged_by_its_test():
         alpha=0.05,
     )
     assert guarded.verdict == "clear benefit"
+
+
+def test_decide_mean_time_without_the_event_counts_the_other_way():
+    # `better` speaks of the share that has the event; more days without it are less of it
+    metric = Metric(kind="time_to_event", horizon_days=90, better="higher", expected="lower", worthwhile=10)
+    found = decide(build(4.0, 8.0, 0.001, estimand="rmst_difference"), metric, alpha=0.05)
+    assert (found.verdict, found.as_expected) == ("clear harm", True)  # 8 days lie within no margin in shares
+    assert decide(build(-8.0, -4.0, 0.001, estimand="rmst_difference"), metric, alpha=0.05).verdict == "clear benefit"
+
+
+def test_decide_all_holds_a_relative_margin_against_the_lift():
+    # -8 of a control value of about 100: within 10 % of the estimate, but the lift could be -10.5 %
+    metric = plan(kind="count", role="guardrail", margin={"relative": 0.1})
+    difference = build(-9.9, -6.1, 0.001, control_value=100.0)
+    lift = build(-0.105, -0.06, 0.001, estimand="relative_lift")
+    assert judge(difference, metric) == "not inferior"
+    found = decide_all([difference, lift], {"m": metric}, alpha=0.05)
+    assert [e.verdict for e in found] == ["non-inferiority not shown"] * 2
+
+
+def test_decide_all_with_a_relative_margin_errs_as_rarely_as_its_level_says(in_band, moments):
+    # the truth lies on the margin: half as much again as the control
+    rng, metric = np.random.default_rng(8), Metric(
+        kind="count", role="guardrail", better="lower", margin={"relative": 0.5}
+    )  # fmt: skip
+    wrong = 0
+    for _ in range(800):
+        effects = compare_arms(metric, *(moments(rng.poisson(mean, 200)) for mean in (2, 3)))
+        rows = [Estimate(k, "m", "c", "t", "t - c", k, role="guardrail", **asdict(e)) for k, e in effects.items()]
+        wrong += decide_all(rows, {"m": metric}, alpha=0.05)[0].verdict == "not inferior"
+    assert in_band(wrong, 800, 0.025)

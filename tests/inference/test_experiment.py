@@ -213,3 +213,9 @@ def test_compare_times_joins_the_families():
     assert found.verdict == "clear benefit"
     assert [t.name for t in results.tests] == ["log-rank"]
     assert [e.role for e in results.select(estimand="rmst_difference")] == ["sensitivity"]
+
+
+def test_run_experiment_counts_units_in_two_variants_as_assigned():
+    frame, design = draw_frame(), make_design(metrics={"y": SCORE}, planned_units=402)
+    statuses = [run_experiment(frame, design, n_two_variants=n).status for n in (0, 1, 2)]
+    assert statuses == ["interim", "interim", "answered"]

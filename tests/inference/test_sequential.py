@@ -10,6 +10,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from helpers.inference import always_valid, at_look, sequential_bounds
+from helpers.inference.sequential import between_looks
 from helpers.records import Effect
 
 TWO, THREE = [0.5, 1.0], [0.3, 0.6, 1.0]
@@ -125,7 +126,8 @@ def test_always_valid_arguments_change_the_result():
 
 def test_always_valid_undefined():
     found = always_valid(Effect(estimate=0.0, ci_low=-1, ci_high=1), n=10, n_planned=100)
-    assert math.isnan(found.ci_low) and math.isnan(found.p_value) and found.reason == "no standard error"
+    assert math.isnan(found.ci_low) and math.isnan(found.p_value)
+    assert found.reason == "no standard error yet, so no interval that allows for looking early"
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
@@ -147,3 +149,29 @@ def test_always_valid_seeded_daily_peeking():
     ever = (abs(z) > critical).any(axis=1).mean()
     fixed = (abs(z) > norm.isf(0.025)).any(axis=1).mean()
     assert ever <= 0.05 < 0.2 < fixed
+
+
+@pytest.mark.parametrize(("share", "half"), [(1.0, 2.2414), (0.25, 4.4828)])
+def test_between_looks_is_the_quarter_quantile_over_the_root_of_the_share(share, half):
+    found = between_looks(effect(3.0), share)
+    assert (found.estimate - found.ci_low, found.ci_high - found.estimate) == pytest.approx((half, half), abs=1e-4)
+    assert found.method == "welch, repeated, between looks"
+    edge = between_looks(effect(half), share)
+    assert (edge.p_value, edge.ci_low) == (pytest.approx(0.05, abs=1e-5), pytest.approx(0, abs=1e-4))
+    assert between_looks(effect(0.1), share).p_value == 1.0
+
+
+def test_between_looks_undefined():
+    assert (
+        between_looks(Effect(estimate=0.0), 0.5).reason
+        == "no standard error yet, so no interval that allows for looking early"
+    )
+
+
+def test_between_looks_every_day_beside_planned_looks_hardly_adds_false_alarms():
+    # bounds of the planned looks used on every day would alarm in 7.2 % of such experiments
+    days, n = 28, 20_000
+    z = np.cumsum(np.random.default_rng(9).normal(size=(n, days)), axis=1) / np.sqrt(np.arange(1, days + 1))
+    bounds = np.array([-between_looks(effect(0.0), (day + 1) / days).ci_low for day in range(days)])
+    bounds[[13, 27]] = sequential_bounds(TWO, 0.05)
+    assert (abs(z) > bounds).any(axis=1).mean() < 0.057

@@ -187,9 +187,28 @@ def test_gallery_reads_as_findings_with_the_evidence_review_first():
         "+9.0 points",
     ):
         assert part in text
-    assert "Data to 2022-04-30. Bears on published claims P13, P04." in text
+    assert "Answered, data to 30 April 2022. Bears on published claims P13 and P04." in text
     assert "Withheld: no effect is shown" in text
     assert text.count('<div class="key">') == 1  # the review has no effect and the withheld one shows none
+
+
+def test_gallery_names_neighbouring_claims_as_a_range_and_shows_the_first_clear_effect():
+    found = samples.results()
+    claims = [{"id": name} for name in ("P01", "P02", "P03", "P07", "R01")]
+    unclear = [e.but(verdict="no clear difference") if e.metric == "activated" else e for e in found.estimates]
+    text = gallery.render([card("one", found.but(estimates=tuple(unclear)), claims=claims)])
+    assert "Bears on published claims P01 to P03, P07 and R01." in text
+    assert text.count('<div class="key">') == 2
+    assert "data without a date" in gallery.render([card("one", found, data={"kind": "public"})])
+
+
+def test_a_section_with_nothing_to_show_says_so_once():
+    found = samples.results()
+    none = found.but(estimates=())
+    empty = (figures.forest(none, role="guardrail"), tables.estimates(none, role="guardrail"))
+    text = rendered(found, "## Guardrails", *empty, "## Design", tables.checks(found), figures.looking_path(found))
+    assert text.count("The plan names no guardrail metric.") == 1
+    assert "There is no path to show." not in text
 
 
 def test_gallery_says_what_failed_and_keeps_labels_inert():

@@ -145,7 +145,8 @@ def test_summarise_with_clusters_takes_sums_of_each_cluster():
     assert found["spent"]["a"].names == ("num", "den")
     _check(found["spent"]["a"], [[4.0, 2.0], [5.0, 1.0]])  # f1: sum 4 of two, f2: sum 5 of one
     assert (found["spent"]["b"].n, found["spent"]["b"].missing) == (1, 1)
-    _check(found["r"]["b"], [[4.0, 2.0], [11.0, 4.0]])
+    assert found["r"]["b"].names == ("num", "den", "units")
+    _check(found["r"]["b"], [[4.0, 2.0, 1.0], [11.0, 4.0, 2.0]])  # f3: one unit, f4: two
 
 
 def test_summarise_with_clusters_stays_unadjusted():
@@ -192,3 +193,10 @@ def test_summarise_covariates_takes_them_jointly_and_clusters_by_their_means():
     _check(found, frame.query("variant == 'a'")[["seats", "bottom"]])
     clustered = metrics.summarise_covariates(_fold(CLUSTERED, RATIO, cluster="firm", covariates=["top"]))["a"]
     _check(clustered, [1.5, 3.0])
+
+
+def test_summarise_keeps_a_mean_of_zero_exactly_zero():
+    # the median over both arms lies between 0 and 0.7: a shift by it would leave 1e-17 in place of 0
+    frame = pd.DataFrame({"unit": [str(i) for i in range(600)], "variant": ["a", "b"] * 300, "spent": [0.0, 0.7] * 300})
+    found = metrics.summarise(_fold(frame, {"spent": KINDS["spent"]}))[None]["spent"]["a"]
+    assert (found.value, found.variance) == (0.0, 0.0)

@@ -1,7 +1,6 @@
 """The runs of reports.yaml for real: through a kernel twice (forked and cold), once by plain Papermill, and shared."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -18,24 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNS = yaml.safe_load((ROOT / "notebooks" / "reports.yaml").read_text())
 NAMES = [run["name"] for run in RUNS]
 FIRST_RUNS = list({run["study"]: run for run in reversed(RUNS)}.values())
-MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
-
-
-def run_studies(*arguments, **environment):
-    """Run one `studies` command in a process of its own."""
-    command = [sys.executable, "-c", MAIN, *map(str, arguments)]
-    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True)
-
-
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory):
-    """Return the folders of two commands: kernels forked, and kernels started in the ordinary way."""
-    folders = {}
-    for start, fork in (("forked", "1"), ("cold", "0")):
-        folders[start] = tmp_path_factory.mktemp(start)
-        done = run_studies("report", "--out", folders[start], STUDIES_FORK=fork)
-        assert done.returncode == 0, done.stderr[-3000:]
-    return folders
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -76,14 +57,14 @@ def test_report_is_one_small_file_without_an_outside_address(rendered, name):
     assert all(re.search(r'alt="[^"]{20,}"', image) for image in shown)
 
 
-def test_second_command_has_nothing_to_do(rendered):
+def test_second_command_has_nothing_to_do(rendered, run_studies):
     before = {file: file.stat().st_mtime_ns for file in rendered["forked"].glob("*/report.html")}
     done = run_studies("report", "--out", rendered["forked"])
     assert done.returncode == 0
     assert {file: file.stat().st_mtime_ns for file in before} == before
 
 
-def test_reports_may_be_shared(rendered, tmp_path):
+def test_reports_may_be_shared(rendered, run_studies, tmp_path):
     done = run_studies("share", "--out", rendered["forked"], "--to", tmp_path / "share.zip")
     assert (done.returncode, done.stderr) == (0, "")
     with zipfile.ZipFile(tmp_path / "share.zip") as archive:

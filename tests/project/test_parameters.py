@@ -28,7 +28,7 @@ metrics:
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    """Return a folder of the researcher's own: a heavy tail with its plan, and two databases with two experiments each."""
+    """Return a folder of the researcher's own: a heavy tail with its plan, and two databases of two."""
     folder = tmp_path_factory.mktemp("own")
     rng = np.random.default_rng(1)
     revenue = np.where(rng.random(600) < 0.3, rng.lognormal(3, 1.5, 600), 0).round(2)

@@ -1,18 +1,14 @@
 """What README says works: its links lead somewhere, and its `studies` commands run in the order given."""
 
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
 
 
 def list_commands():
@@ -23,13 +19,14 @@ def list_commands():
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    """Return a copy of what a clone holds, and a home with the table that README speaks of."""
+def clone(forked, tmp_path_factory):
+    """Return a copy of what a clone holds, with its reports, and a home with the table that README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
     ignored = shutil.ignore_patterns("__pycache__", ".*")
     for name in ("helpers", "notebooks", "data"):
         shutil.copytree(ROOT / name, folder / "clone" / name, ignore=ignored)
     shutil.copy(ROOT / "requirements.lock", folder / "clone")
+    shutil.copytree(forked, folder / "clone" / "reports", ignore=shutil.ignore_patterns(".*", "index.html"))
     rows = [f"c{i:05d},{('old', 'new')[i % 2]},{i % 7 // 4},{i % 5}\n" for i in range(400)]
     (folder / "home" / "my-experiment").mkdir(parents=True)
     table = folder / "home" / "my-experiment" / "assignments.csv"
@@ -37,25 +34,28 @@ def clone(tmp_path_factory):
     return folder
 
 
-def run(clone, arguments):
-    """Run one command as a user would, and give every role of a drafted plan afterwards."""
-    environment = {**os.environ, "PYTHONPATH": str(clone / "clone"), "HOME": str(clone / "home")}
-    words = [word.replace("~", str(clone / "home"), 1) if word.startswith("~") else word for word in arguments]
-    done = subprocess.run(
-        [sys.executable, "-c", MAIN, *words], cwd=clone, env=environment, capture_output=True, text=True
-    )
-    for plan in clone.glob("home/*/plan.yaml"):
-        plan.write_text(plan.read_text().replace("    role:   #", "    role: secondary   #"))
-    return done
+@pytest.fixture
+def run(clone, run_studies):
+    """Return a function that runs one command as a user would, and gives a drafted plan its roles afterwards."""
+
+    def ran(arguments):
+        home = str(clone / "home")
+        words = [word.replace("~", home, 1) if word.startswith("~") else word for word in arguments]
+        done = run_studies(*words, cwd=clone, PYTHONPATH=str(clone / "clone"), HOME=home)
+        for plan in clone.glob("home/*/plan.yaml"):
+            plan.write_text(plan.read_text().replace("    role:   #", "    role: secondary   #"))
+        return done
+
+    return ran
 
 
 def test_readme_commands_are_found():
     assert {"report", "init", "plan", "check", "share"} <= {words[1] for words in list_commands()}
 
 
-def test_readme_commands_run(clone):
+def test_readme_commands_run(clone, run):
     for words in list_commands():
-        done = run(clone, words[1:])
+        done = run(words[1:])
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr[-1000:]}"
     assert (clone / "clone" / "reports" / "index.html").is_file()
 

@@ -98,6 +98,7 @@ def test_describe_results_withheld_leaves_no_effect():
         ("data", ["/home/ann/a.csv", "/home/ann/b.csv"], ["a.csv", "b.csv"]),
         ("data", "duckdb:/home/ann/x.db", "duckdb:x.db"),
         ("data", "postgres://${PGUSER}:${PGPASSWORD}@host:5432/db?sslmode=require", "postgres://host/db"),
+        ("data", "duckdb:///home/ann/x.db", "duckdb://x.db"),  # a file, though it is written as an address
         ("data", "public:jobs", "public:jobs"),
         ("plan", "sub/mine.yaml", "mine.yaml"),
         ("costs", "/home/ann/costs.csv", "costs.csv"),

@@ -200,6 +200,8 @@ def test_hide_secrets_only_what_is_secret(monkeypatch):
         "OTHER_PASSWORD": "zzz",
     }.items():
         monkeypatch.setenv(name, value)
-    values = {"data": ["postgres://${PGUSER}:${PGPASSWORD}@h/d"], "note": "${API_TOKEN}", "seed": 7}
-    hidden = execution.hide_secrets({"p@ss": ["postgres p@ss p%40ss", 7, None, "t0ken zzz"]}, values)
-    assert hidden == {"${PGPASSWORD}": ["postgres ${PGPASSWORD} ${PGPASSWORD}", 7, None, "${API_TOKEN} zzz"]}
+    monkeypatch.setenv("MINE", "qu3ry")
+    addresses = ["postgres://${PGUSER}:${PGPASSWORD}@h/d", "postgres://${PGUSER}@h/d?password=${MINE}"]
+    values = {"data": addresses, "note": "${API_TOKEN}", "seed": 7}
+    hidden = execution.hide_secrets({"p@ss": ["postgres p@ss p%40ss", 7, None, "t0ken zzz qu3ry"]}, values)
+    assert hidden == {"${PGPASSWORD}": ["postgres ${PGPASSWORD} ${PGPASSWORD}", 7, None, "${API_TOKEN} zzz ${MINE}"]}

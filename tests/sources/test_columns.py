@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -154,3 +155,25 @@ def test_cast_reads_every_number_that_python_writes(numbers, tmp_path_factory):
     source = sources.load(plan.read(str(folder / "plan.yaml")).design, str(folder / "u.csv"))
     found = source.units.order_by("unit").to_pyarrow()["spend"].to_pylist()
     assert all(math.isclose(a, b, rel_tol=1e-15, abs_tol=0) for a, b in zip(found, numbers, strict=True))
+
+
+@pytest.mark.parametrize(("cell", "remote"), [("9999-12-31", 1), ("0000-01-01", 1), ("1900-01-01", 0)])
+def test_refuse_cast_dates_that_stand_for_something_else(dates, cell, remote):
+    if not remote:
+        assert dates("2024-01-31", cell)[0][1] == dt.datetime(1900, 1, 1)
+        return
+    with pytest.raises(Refused) as caught:
+        dates("2024-01-31", cell)
+    assert str(caught.value) == (
+        "units.csv, column assigned_at: 1 date before 1900 or after 2199; correct them, or leave those rows out"
+    )
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_cast_reads_ids_without_the_spaces_around_them(design, tmp_path, suffix):
+    file = tmp_path / f"units{suffix}"
+    frame = pd.DataFrame({"user_id": ["1", "2", "2 "], "variant": ["old", "new", "new"], "spend": [1, 2, 2]})
+    frame.to_csv(file, index=False) if suffix == ".csv" else frame.to_parquet(file)
+    source = sources.load(design(), str(file))
+    assert (source.info.units, source.n_duplicates) == (2, 1)  # "2 " is 2 once more, not a third unit
+    assert f"{file.name}: column user_id: 1 cell read without the spaces around it" in source.info.messages

@@ -145,3 +145,33 @@ def test_read_batches_returns_what_a_csv_writer_wrote(tmp_path_factory, rows, de
     path = tmp_path_factory.mktemp("round") / "u.csv"
     path.write_text(text.getvalue(), encoding="utf-8", newline="")
     assert [(row["id"], row["v"]) for row in read(path)] == rows
+
+
+@pytest.mark.parametrize(
+    "first", ["007,Zoë", "2024-01-31,x", "zoe@example.org,x", "x,-1.5"]
+)  # a file without names: its first row may be a person
+def test_detect_dialect_refuses_values_in_place_of_names_and_quotes_none(file, first):
+    with pytest.raises(Refused) as caught:
+        detect_dialect(file(f"{first}\n{first}\n".encode()))
+    assert str(caught.value) == (
+        "u.csv, line 1: holds values, such as numbers or dates, where column names are needed; add them"
+    )
+
+
+@pytest.mark.parametrize("title", ["Export for Zoë\n", "Export for Zoë\n\n"])
+def test_detect_dialect_refuses_a_title_above_the_names_and_quotes_none(file, title):
+    with pytest.raises(Refused) as caught:
+        detect_dialect(file((title + ROWS).encode()))
+    assert str(caught.value) == (
+        "u.csv, line 1: one cell above a table, such as a title; delete what stands above the column names"
+    )
+
+
+def test_detect_dialect_reads_a_table_of_one_column(file):
+    assert detect_dialect(file(b"id\nx\ny\n")).header == ("id",)
+
+
+def test_detect_dialect_refuses_utf_32(file):
+    with pytest.raises(Refused) as caught:
+        detect_dialect(file(ROWS.encode("utf-32")))
+    assert str(caught.value) == "u.csv: holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV"

@@ -167,16 +167,18 @@ def test_connect_to_a_database_keeps_the_password_to_itself(monkeypatch, design)
     assert caught.value.__context__ is None
 
 
-def test_connect_names_a_driver_that_is_missing(monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "driver"),
+    [("psycopg", "driver psycopg"), (None, "driver of this database")],  # no name: psycopg lacks its C library
+)
+def test_connect_names_a_driver_that_is_missing(monkeypatch, name, driver):
     def fail(url):
-        raise ModuleNotFoundError("no", name="psycopg")
+        raise ImportError("no", name=name)
 
     monkeypatch.setattr(ibis, "connect", fail)
     with pytest.raises(Refused) as caught:
         engine.connect([Address("url", "postgres://h", url="postgres://h/d")])
-    assert str(caught.value) == (
-        "postgres://h: the driver psycopg is not installed; install the extra of this database, such as [postgres]"
-    )
+    assert str(caught.value) == f"postgres://h: the {driver} is not installed; install its extra, such as [postgres]"
 
 
 def test_load_from_another_backend_shows_scheme_host_and_table(monkeypatch, design):

@@ -136,3 +136,26 @@ def test_load_events_takes_a_part_of_a_ratio_from_events_or_columns(load_events)
     units = UNITS.replace("at\n", "at,seats\n").replace("01\n", "01,2\n").replace("02\n", "02,3\n")
     assert load_events(units=units, plan_text=text).units.seats.sum().to_pyarrow().as_py() == 7.0
     assert refuse(load_events, plan_text=text).startswith("units.csv: no column seats (for metric per_seat)")
+
+
+def test_load_events_refuses_when_no_event_is_of_an_assigned_unit(load_events):
+    # every outcome would be a wrong 0: ids padded in one table only
+    assert refuse(load_events, EVENTS.replace("\n1,", "\n001,").replace("\n2,", "\n002,")) == (
+        "events.csv: 3 events, none of an assigned unit; write the ids alike in both tables"
+    )
+
+
+def test_load_events_reads_ids_and_names_without_the_spaces_around_them(load_events):
+    source = load_events(EVENTS.replace("\n1,spend,", "\n 1,spend ,"))
+    assert source.events.filter(source.events.unit == "1").event.to_pyarrow().to_pylist() == ["spend"]
+    assert source.info.messages[2:] == (
+        "events.csv: column user_id: 1 cell read without the spaces around it",
+        "events.csv: column event: 1 cell read without the spaces around it",
+        "events.csv: 3 events",
+    )
+
+
+def test_load_refuses_a_table_of_events_without_events(design, write):
+    with pytest.raises(Refused) as caught:
+        sources.load(design(EVENT_PLAN), write(UNITS), events_table="events")
+    assert str(caught.value) == "events_table: a table is named and no events; say in events where it is"

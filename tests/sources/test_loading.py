@@ -104,7 +104,7 @@ REFUSALS = {
     ),
     "two decimal signs": (
         'user_id,variant,spend\n1,old,"1,5"\n2,new,1.5\n',
-        "units.csv, columns spend and spend: 1 number with a decimal comma and 1 with a decimal point; write one sign, "
+        "units.csv, column spend: 1 number with a decimal comma and 1 with a decimal point; write one sign, "
         "and no thousands separators",
     ),
     "thousands or decimals": (
@@ -461,3 +461,11 @@ def test_read_table_opens_one_table_of_a_database(tmp_path):
     with duckdb.connect(str(tmp_path / "d.db")) as database:
         database.execute("CREATE TABLE t AS SELECT 1 AS x; CREATE TABLE u AS SELECT 2 AS x")
     assert sources.read_table(f"duckdb:{tmp_path}/d.db", table="u").x.max().to_pyarrow().as_py() == 2
+
+
+def test_load_shows_no_label_where_the_column_holds_no_labels(refusal):
+    rows = "".join(f"{i},zoe{i}@example.org,1\n" for i in range(21))  # a plan that names a column of addresses
+    assert refusal("user_id,variant,spend\n" + rows) == (
+        "units.csv, column variant: 21 different labels that the plan does not name, so that it is no column of "
+        "variants; name the column of the variant in the plan"
+    )

@@ -40,6 +40,13 @@ def test_masthead_has_kind_question_answer_and_at_most_four_keys():
     assert "23.2 % in no_links, 14.2 % in links" in words(shown)
 
 
+def test_masthead_boxes_an_answer_that_the_plan_released_although_a_check_failed():
+    failed = (samples.withheld().checks[0],)
+    assert (failed[0].id, failed[0].status) == ("srm", "fail")
+    shown = tables.masthead(samples.results(checks=failed)).html
+    assert '<div class="box released"><p class="state">Released by the plan although a check failed</p>' in shown
+
+
 def test_key_estimates_takes_one_row_a_metric_and_treatment_primary_first():
     found = [(e.metric, e.treatment) for e in key_estimates(samples.three_arms())]
     assert found[:2] == [("activated", "no_links"), ("activated", "short_links")] and len(found) == 4
@@ -57,10 +64,10 @@ def test_estimates_by_role_shows_seven_columns_and_downloads_every_field():
     shown = tables.estimates(samples.results(), role="secondary")
     heads = re.findall(r'<th scope="col"[^>]*>([^<]+)', shown.html)
     assert heads == [
-        *("Metric", "links (control)", "no_links (treatment)", "Effect (treatment - control)"),
+        *("Metric", "links (control)", "no_links (treatment)", "Effect"),
         *("95 % interval", "p", "Verdict"),
     ]
-    assert "yearly revenue $1,240 $1,250 +$10 [-$300, +$320] .94 ○ no clear difference" in words(shown)
+    assert "Yearly revenue $1,240 $1,250 +$10 [-$300, +$320] .94 ○ no clear difference" in words(shown)
     csv = base64.b64decode(re.search(r"base64,([^\"]+)", shown.html)[1]).decode()
     assert csv.startswith("id,metric,control,treatment,comparison,estimand") and len(csv.splitlines()) == 5
     assert 'download="proactive_help_secondary.csv"' in shown.html
@@ -68,17 +75,15 @@ def test_estimates_by_role_shows_seven_columns_and_downloads_every_field():
 
 def test_estimates_of_sensitivity_say_how_they_were_made():
     told = words(tables.estimates(samples.results(), role="sensitivity"))
-    assert "activated Difference, as assigned, adjusted for covariates Lin +8.7 points [+7.0, +10.4]" in told
+    assert "Activated Difference, as assigned, adjusted for covariates Lin +8.7 points [+7.0, +10.4]" in told
 
 
 def test_estimates_chosen_named_and_empty():
     found = samples.results()
     shown = tables.estimates(found, chosen=samples.weeks(), caption="By week", name="weeks")
     assert "<caption>By week</caption>" in shown.html and 'download="weeks.csv"' in shown.html
-    assert "activated, week 1" in words(shown)
-    assert (
-        tables.estimates(found.but(estimates=()), role="guardrail").text == "Guardrails effects: the plan names none."
-    )
+    assert "Activated, week 1" in words(shown)
+    assert tables.estimates(found.but(estimates=()), role="guardrail").text == "The plan names no guardrail metric."
     assert "always-valid" in tables.estimates(samples.interim(), role="primary").html
     lost = samples.effect().but(estimate=math.nan, reason="Too few.", verdict="not estimable")
     assert "not estimable Too few." in words(tables.estimates(found, chosen=[lost]))
@@ -94,9 +99,9 @@ def test_withheld_results_say_so_everywhere():
 
 def test_checks_flow_limits_and_claims_tell_their_rows():
     found = samples.results()
-    assert "missing csat – not tested No value is missing." in words(tables.checks(found))
-    assert "exact duplicates dropped 3 kept once" in words(tables.flow(found))
-    assert "workspaces in no_links 1,997" in words(tables.flow(found))
+    assert "Missing csat – not tested No value is missing." in words(tables.checks(found))
+    assert "Exact duplicates dropped 3 kept once" in words(tables.flow(found))
+    assert "Workspaces in no_links 1,997" in words(tables.flow(found))
     assert tables.limits(found).html.count("<li>") == 3
     told = words(tables.claims(found))
     assert "P13 9 % fewer teams convert without links -1.2 [-2.3, -0.1] ○ not recovered" in told
@@ -108,7 +113,7 @@ def test_design_tells_decisions_metrics_and_departures():
     told = words(tables.design(found, DESIGN))
     for part in ("Unit workspace", "Planned split links 50 %, no_links 50 %", "Not randomised cps", "Covariates seats"):
         assert part in told
-    assert "activated primary binary higher is better 28 days worthwhile 2 points" in told
+    assert "Activated primary binary higher is better 28 days worthwhile 2 points" in told
     assert "Departures from the plan none" in told
     moved = found.but(plan={"departures": [{"parameter": "as_of", "planned": None, "used": "2022-05-01"}]})
     assert "as_of is 2022-05-01, planned none" in words(tables.design(moved, DESIGN))
@@ -134,6 +139,38 @@ def test_show_cuts_to_seven_columns_and_keeps_all_in_the_file():
     assert "(70 rows, 1 columns)" in tables.show(frame, caption="c", name="n", download=frame[["c1"]]).html
     assert "<b>1</b>" in tables.show(frame, caption="c", name="n", formats={"c2": "<b>{}</b>".format}, raw=["c2"]).html
     assert tables.show(frame.iloc[:0], caption="Nothing.", name="n").text == "Nothing: there is no row to show."
+
+
+def test_requirements_tell_differences_of_shares_in_points():
+    row = {"metric": "activated", "comparison": "no_links - links", "control_value": 0.3037, "n": 4000, "power": 0.8}
+    row |= {"mde_absolute": 0.03993, "worthwhile": 0.02, "power_for_worthwhile": 0.28, "n_for_worthwhile": 16283}
+    found = samples.results()
+    found = found.but(tables={**found.tables, "requirements": pd.DataFrame([row])})
+    assert "Activated 30.4 % 4,000 4.0 points 2.0 points 28 % 16,283" in words(tables.requirements(found))
+
+
+def test_sample_sizes_have_a_row_a_difference_and_a_column_a_baseline():
+    found = samples.results().but(tables={"sample_sizes": samples.sizes()})
+    told = words(tables.sample_sizes(found))
+    assert "To see From 5 % From 15 % From 30 %" in told
+    assert "9 points 184 494 814" in told
+
+
+def test_assumptions_are_called_as_the_study_calls_them():
+    rows = [("units a year", 1.0, 2.0, 3.0, "units"), ("value of one unit of the outcome", 0.7, 0.8, 0.9, "USD")]
+    frame = pd.DataFrame(rows, columns=["assumption", "low", "central", "high", "unit"])
+    found = samples.results()
+    found = found.but(tables={**found.tables, "assumptions": frame})
+    assert "Workspaces a year 1 2 3 workspaces Value of one unit" in words(tables.assumptions(found))
+    named = tables.assumptions(found, names={"value of one unit of the outcome": "gross margin"})
+    assert "Gross margin 0.7 0.8 0.9 USD" in words(named)
+
+
+def test_masthead_sets_effects_and_verdicts_in_bold():
+    said = ("These data are simulated.", "Activated: +9.0 points (4,000). By the plan's rule this is a clear benefit.")
+    html = tables.masthead(samples.results(answer=said)).html
+    assert '<p class="said">These data are simulated.</p>' in html
+    assert "<strong>+9.0\u00a0points</strong> (4,000). By the plan&#x27;s rule this is a <strong>clear benefit" in html
 
 
 def test_every_table_makes_scripts_inert():

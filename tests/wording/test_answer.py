@@ -6,7 +6,7 @@ import pytest
 from experiments import make_design
 
 from helpers.records import Check, DataInfo, Estimate, Results
-from helpers.wording.answer import describe_effect, explain, write_answer, write_limits
+from helpers.wording.answer import describe_effect, explain, write_limits
 
 BINARY = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "Activated"}
 
@@ -21,10 +21,10 @@ def estimate(**changes):
     return Estimate(**{**fields, **changes})
 
 
-def results(*estimates, kind="yours", status="answered", checks=(), metrics=None, **changes):
+def results(*estimates, kind="yours", status="answered", checks=(), metrics=None, plan=None, **changes):
     data = DataInfo(kind, "", "f", None, 2010, 2010, {"c": 1000, "t": 1010})
     found = Results("experiment", "t", "q", status, data, {}, checks=checks, estimates=estimates, **changes)
-    return explain(found, make_design(metrics=metrics or {"y": BINARY}))
+    return explain(found, make_design(metrics=metrics or {"y": BINARY}, **(plan or {})))
 
 
 def test_write_answer_names_values_effect_interval_n_and_verdict():
@@ -47,7 +47,7 @@ VERDICTS = [
     (
         "no clear difference",
         {"ci_low": -0.01, "ci_high": 0.11},
-        "No clear difference: anything between -1 and +11 points fits.",
+        "No clear difference: anything between -1.0 and +11.0 points fits.",
     ),
     ("no worthwhile difference", {}, "Any difference is smaller than the 2 points that the plan calls worthwhile."),
     ("clear harm", {}, "By the plan's rule this is a clear harm."),
@@ -69,8 +69,7 @@ def test_describe_effect_says_when_the_plan_expected_the_opposite():
 def test_describe_effect_that_cannot_be_estimated_says_why():
     row = estimate(verdict="not estimable", estimate=math.nan, reason="fewer than two units in an arm")
     assert (
-        describe_effect(row, results(row))
-        == "Activated, t - c: It cannot be estimated: fewer than two units in an arm."
+        describe_effect(row, results(row)) == "Activated, t - c, cannot be estimated: fewer than two units in an arm."
     )
 
 
@@ -87,12 +86,58 @@ def test_write_answer_counts_guardrails_that_hold_and_names_one_that_does_not():
     assert results(estimate(), holds, metrics=metrics).answer[-1] == "The guardrail holds."
     fails = results(estimate(), holds.but(verdict="inferior"), metrics=metrics).answer[-1]
     assert fails.startswith("G: ") and fails.endswith("that the plan tolerates.")
+    unsure = holds.but(id="h", treatment="u", verdict="non-inferiority not shown")
+    two = results(estimate(), unsure, holds.but(verdict="inferior"), metrics=metrics).answer
+    assert two[1] == "2 of 2 guardrail comparisons are not shown to hold (g)."
+    assert two[2].startswith("G: ") and "It is worse by more than" in two[2]  # the worst one stands in full
+    both = results(estimate(), holds, holds.but(id="h", treatment="u"), metrics=metrics).answer
+    assert both[-1] == "All 2 guardrail comparisons hold."
 
 
-def test_write_answer_says_that_the_split_is_not_tested():
-    checks = (Check("srm", "not tested", math.nan, 0.001, ""),)
-    assert results(estimate(), checks=checks).answer[-1] == (
+def test_write_answer_says_why_the_split_is_not_tested():
+    checks = (Check("srm", "not tested", math.nan, 0.001, "Too few to test the sample ratio."),)
+    variant = {"column": "variant", "control": "c", "treatments": ["t"], "split": "unknown"}
+    assert results(estimate(), checks=checks, plan={"variant": variant}).answer[-1] == (
         "The planned split is unknown, so whether units were assigned as planned is not tested."
+    )
+    assert results(estimate(), checks=checks).answer[-1] == "Too few to test the sample ratio."
+
+
+def test_write_answer_prints_the_acknowledged_reason_above_the_effects():
+    checks = (Check("srm", "fail", 1e-9, 0.001, "The sample ratio is not as planned."),)
+    released = results(estimate(), checks=checks, kind="simulated", plan={"acknowledge": {"srm": "rows were lost."}})
+    assert released.answer[1:3] == (
+        "The sample ratio is not as planned. The plan releases the answer all the same, for this reason: "
+        "rows were lost.",
+        describe_effect(estimate(), released),
+    )
+    assert len(results(estimate(), plan={"acknowledge": {"srm": "not needed"}}).answer) == 1
+
+
+def test_write_answer_of_a_crowded_family_prints_the_interval_and_why_it_is_not_clear():
+    row = estimate(p_value=0.03, p_value_adjusted=0.09, family="secondary", verdict="no clear difference")
+    assert describe_effect(row, results(row)) == (
+        "Activated: 35.0 % with t, 30.0 % with c; +5.0 points, between +3.0 and +7.0 points (2,010 units). "
+        "No clear difference: alone it would be one, but not among all secondary comparisons."
+    )
+
+
+def test_describe_effect_counts_clusters():
+    row = estimate(clusters_control=30, clusters_treatment=31)
+    assert "(2,010 units in 61 clusters)" in describe_effect(row, results(row))
+
+
+def test_write_answer_without_a_primary_metric_says_so_and_shows_what_there_is():
+    row = estimate(role="exploratory", verdict="clear benefit")
+    told = results(row, metrics={"y": {**BINARY, "role": "exploratory"}})
+    assert told.answer == ("The plan names no primary metric.", describe_effect(row, told))
+
+
+def test_write_answer_when_interim_and_nothing_estimable_promises_no_interval():
+    row = estimate(verdict="not estimable", estimate=math.nan, ci_low=math.nan, reason="an arm has no units")
+    assert results(row, status="interim").answer == (
+        "The planned end is not reached, and nothing can be estimated yet.",
+        "Activated, t - c, cannot be estimated: an arm has no units.",
     )
 
 
@@ -121,6 +166,9 @@ def test_write_limits_follow_data_kind_exposure_and_missing_outcomes():
     assert limits[3] == "Anything later than 28 days after assignment: an effect may grow, fade or turn."
 
 
-def test_write_answer_names_at_most_two_effects():
-    many = [estimate(id=str(i), metric=f"m{i}", comparison=f"t - c{i}") for i in range(5)]
-    assert len(write_answer(results(*many))) == 2
+def test_write_answer_names_at_most_two_effects_clear_ones_first_and_counts_the_rest():
+    many = [estimate(id=str(i), metric=f"m{i}", verdict="no clear difference") for i in range(4)]
+    told = results(*many, estimate(id="4", metric="m4", verdict="clear harm")).answer
+    assert told[0].startswith("M4: ") and told[1].startswith("M0: ")
+    assert told[2:] == ("The other primary comparisons: 3 no clear difference.",)
+    assert results(*many[:3]).answer[2] == "The other primary comparison: 1 no clear difference."

@@ -5,8 +5,10 @@ import math
 import samples
 
 from helpers.wording import (
+    capitalise,
     describe_effects,
     join_words,
+    lower_first,
     name_kind,
     name_row,
     read_scale,
@@ -35,12 +37,17 @@ def test_tell_findings_groups_rows_by_verdict():
     rows = [samples.headline()[k] for k in (0, 2, 4, 6)]
     assert tell_findings(rows, [scale(e.metric) for e in rows]) == (
         "Clear benefit: activated (+9.0 points); clear harm: converted to paid (-1.2 points); "
-        "not inferior: satisfaction (-0.02); no clear difference: conversations"
+        "not inferior: satisfaction (-0.020); no clear difference: conversations"
     )
     arms = [samples.effect(), samples.effect(treatment="short")]
     assert tell_findings(arms, [scale()] * 2) == (
         "Clear benefit: activated, no_links (+9.0 points) and activated, short (+9.0 points)"
     )
+    many = [samples.effect(metric, treatment=t) for metric in ("activated", "converted") for t in ("a", "b")]
+    assert tell_findings(many, [scale(e.metric) for e in many]) == (
+        "Clear benefit: activated and converted to paid, 4 effects"
+    )
+    assert tell_findings(many * 2, [scale(str(k)) for k in range(8)]) == "Clear benefit: 8 effects"
     assert tell_findings(rows[:1], [scale()]) == tell_finding(rows[0], scale())
 
 
@@ -71,4 +78,8 @@ def test_name_row_says_estimand_population_and_adjustment():
         "Difference, as assigned",
         "Effect in compliers",
     ]
+    beside = samples.effect(estimand="naive", population="observational", control="CPS")
+    assert name_row(beside) == "Against CPS, not randomised"
+    assert name_row(beside.but(adjustment="weights")) == "Against CPS, not randomised, weighted"
+    assert (capitalise("paid, EUR"), lower_first("Against CPS")) == ("Paid, EUR", "against CPS")
     assert [join_words(w) for w in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["none", "a", "a and b", "a, b and c"]

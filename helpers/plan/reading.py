@@ -1,0 +1,166 @@
+"""Reading: a YAML file becomes a typed plan with its checksum and its departures, or one sentence of refusal."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+from pydantic import ValidationError
+
+from helpers import paths
+from helpers.plan.design import ExperimentPlan, Exposure, Margin, Metric, Variant, as_null
+from helpers.records import Refused
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan as read: the typed design, and the record that the report prints of it."""
+
+    design: ExperimentPlan
+    file: str
+    sha256: str
+    commit: str
+    departures: tuple[dict[str, Any], ...] = field(default=())
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What results.json says of the plan: base name, checksum, departures."""
+        return {"file": self.file, "sha256": self.sha256, "departures": list(self.departures)}
+
+
+class _Text(yaml.SafeLoader):
+    """YAML in which every scalar stays as written; keys may not repeat."""
+
+    yaml_implicit_resolvers: ClassVar = {}
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        for i, (key, _) in enumerate(node.value):
+            if key.value in keys[:i]:
+                raise Refused(f"the key {key.value!r} stands twice (line {key.start_mark.line + 1}); keep one")
+        return super().construct_mapping(node, deep)
+
+
+def read(name, *, departures=None, base=None) -> Plan:
+    """Return a plan, checked, with the departures from it that the parameters ask for.
+
+    Parameters
+    ----------
+    name : str
+        A name in notebooks/plans or the path of a YAML file.
+    departures : dict, optional
+        Parameters that the plan holds too; None means as planned, another value is a departure.
+    base : Path, optional
+        Folder from which a relative path is read.
+
+    Returns
+    -------
+    Plan: the design, base name, SHA-256, last commit ("not under version control" otherwise), departures.
+
+    Raises
+    ------
+    Refused: no such file, not YAML, an unknown or repeated key, a value that is not allowed.
+    """
+    file = paths.plan_file(name, base=base)
+    raw = _bytes(file)
+    design, found = _parse(raw, file.name), []
+    changes = {k: v for k, v in (departures or {}).items() if v is not None}
+    if changes:
+        planned = design.model_dump(mode="json")
+        found = [{"parameter": k, "planned": planned[k], "used": v} for k, v in changes.items() if planned[k] != v]
+        design = _validated({**_scalars(raw, file.name), **{k: _as_text(v) for k, v in changes.items()}}, file.name)
+    return Plan(design, file.name, hashlib.sha256(raw).hexdigest(), _commit(file), tuple(found))
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
+        near = difflib.get_close_matches(file.stem, known, 1)
+        hint = f"; did you mean {near[0]}?" if near else f"; known plans: {', '.join(known) or 'none yet'}"
+        raise Refused(f"plan {file.name}: no such file{hint}") from None
+
+
+def _scalars(raw: bytes, name: str) -> dict:
+    try:
+        content = yaml.load(raw.decode("utf-8-sig"), _Text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise Refused(f"plan {name}{where}: not readable as YAML; check indentation, quotes and colons") from None
+    except Refused as error:
+        raise Refused(f"plan {name}: {error}") from None
+    if not isinstance(content, dict):
+        raise Refused(f"plan {name}: holds no keys; `studies plan` drafts one from a table")
+    if content.get("kind") != "experiment":
+        raise Refused(f"plan {name}, kind: {content.get('kind', 'left out')}; this study needs kind: experiment")
+    return {key: value for key, value in content.items() if as_null(value) is not None}
+
+
+def _parse(raw: bytes, name: str) -> ExperimentPlan:
+    return _validated(_scalars(raw, name), name)
+
+
+def _validated(content: dict, name: str) -> ExperimentPlan:
+    try:
+        return ExperimentPlan.model_validate(content)
+    except ValidationError as error:
+        found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains the rest
+        raise Refused(f"plan {name}, {_sentence(found[0])}") from None
+
+
+def _as_text(value):
+    return value if isinstance(value, (list, dict)) else str(value)
+
+
+_DATE = "should be a day such as 2022-04-30"
+_CURES = {
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+    "float_parsing": "should be a number",
+    "int_parsing": "should be a whole number",
+    "finite_number": "should be a finite number",
+    "too_short": "holds nothing; name at least one",
+    "string_pattern_mismatch": "left blank; give the reason, which the report prints",
+    "model_type": "should hold keys of its own",
+    "dict_type": "should hold keys of its own",
+}
+_PARTS = {"variant": Variant, "metrics": Metric, "exposure": Exposure, "margin": Margin}
+
+
+def _sentence(error) -> str:
+    where = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "literal", "dict["))]
+    place = ".".join(where) or "the plan as a whole"
+    if error["type"] == "extra_forbidden":
+        known = next(
+            (list(_PARTS[p].model_fields) for p in reversed(where[:-1]) if p in _PARTS),
+            list(ExperimentPlan.model_fields),
+        )
+        near = difflib.get_close_matches(where[-1], known, 1)
+        return f"{place}: unknown key; " + (f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}")
+    if error["type"] == "missing":
+        return f"{place}: left out, and it is needed"
+    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{place}: {_CURES.get(error['type'], said)}"
+
+
+def _commit(file: Path) -> str:
+    commit = _git(file, "log", "-1", "--format=%H")
+    if not commit:
+        return "not under version control"
+    return commit + (", changed since" if _git(file, "status", "--porcelain") else "")
+
+
+def _git(file: Path, *words) -> str:
+    command = ["git", "-C", str(file.parent), *words, "--", file.name]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,39 @@
+"""The runs of reports.yaml, rendered once for all tests that look at them, and the command that renders them."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
+
+
+@pytest.fixture(scope="session")
+def run_studies():
+    """Return a function that runs one `studies` command in a process of its own."""
+
+    def run(*arguments, cwd=None, **environment):
+        command = [sys.executable, "-c", MAIN, *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def forked(run_studies, tmp_path_factory):
+    """Return the folder of every report, from forked kernels."""
+    return _render(run_studies, tmp_path_factory.mktemp("forked"), fork="1")
+
+
+@pytest.fixture(scope="session")
+def rendered(run_studies, forked, tmp_path_factory):
+    """Return the folders of two commands: kernels forked, and kernels started in the ordinary way."""
+    return {"forked": forked, "cold": _render(run_studies, tmp_path_factory.mktemp("cold"), fork="0")}
+
+
+def _render(run_studies, folder, *, fork):
+    done = run_studies("report", "--out", folder, STUDIES_FORK=fork)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout == f"{folder / 'index.html'}\n"
+    return folder
