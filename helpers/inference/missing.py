@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from scipy import stats
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_linear_model import GLM
 
 from helpers.inference.effects import compare_arms
 from helpers.plan import Metric
@@ -93,7 +94,7 @@ def _weighted_mean(arm, covariates):
     design = arm[list(covariates)].to_numpy(float)
     keep = design.std(axis=0) > 0
     scaled = (design[:, keep] - design[:, keep].mean(axis=0)) / design[:, keep].std(axis=0)
-    chance = _response_chance(known, sm.add_constant(scaled, has_constant="add"))
+    chance = _response_chance(known, np.column_stack([np.ones(len(scaled)), scaled]))
     weights = 1 / chance[known]
     outcome = arm.loc[known, "y"].to_numpy(float)
     mean = float(np.average(outcome, weights=weights))
@@ -103,7 +104,7 @@ def _weighted_mean(arm, covariates):
 def _response_chance(known, design):
     if known.all():
         return np.ones(len(known))
-    model = sm.GLM(known.astype(float), design, family=sm.families.Binomial())
+    model = GLM(known.astype(float), design, family=Binomial())
     return np.clip(np.asarray(model.fit().predict(design)), 0.01, 1)
 
 

@@ -54,8 +54,8 @@ def _read_number(column):
 def _count_gaps(randomised, names):
     if not names:
         return {}
-    gaps = {name: randomised[name].isnull().sum() for name in names}
-    return {k: v or 0 for k, v in randomised.aggregate(**gaps).to_pyarrow().to_pylist()[0].items()}
+    gaps = [randomised[name].isnull().sum().name(name) for name in names]
+    return {k: v or 0 for k, v in randomised.aggregate(gaps).to_pyarrow().to_pylist()[0].items()}
 
 
 def _make_levels(table, randomised, name):

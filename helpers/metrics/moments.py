@@ -107,7 +107,7 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
     """
     table, names = units.table, units.covariates
     if units.design.cluster:
-        table = table.group_by("variant", "cluster").aggregate(**{name: table[name].mean() for name in names})
+        table = table.group_by("variant", "cluster").aggregate([table[name].mean().name(name) for name in names])
     return _measure(units, table, {"x": _Block(names, names, names[0])}, ["variant"])[None]["x"]
 
 
@@ -171,7 +171,7 @@ def _shift(units, table, blocks, keys):
     if not moved:
         return None, table.select(*keys, *complete, *columns)
     first = (units.table if set(moved) <= set(units.table.columns) else table).limit(FIRST_ROWS)
-    whole = {c: first[c].approx_median().cast("float64").round(0) for c in moved}
+    whole = {c: first[c].approx_median().cast("float64").floor().cast("float64") for c in moved}
     shifts = first.aggregate(**{f"c_{c}": value.coalesce(0.0) for c, value in whole.items()})
     joined = table.cross_join(shifts)
     less = {c: joined[c] - joined[f"c_{c}"] if c in moved else joined[c] for c in columns}

@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from helpers.metrics.clock import START, Clock
-from helpers.metrics.events import name_events
+from helpers.metrics.events import is_from_events, name_events
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -55,7 +55,7 @@ def write_event_notes(units: ir.Table, events: ir.Table | None, design: Experime
     Parameters
     ----------
     units : ibis.Table, as they came
-    events : ibis.Table or None: `unit`, `event`, `at`
+    events : ibis.Table or None: `unit`, `event`, `at`, `value`
     design : ExperimentPlan
     clock : Clock
 
@@ -68,14 +68,21 @@ def write_event_notes(units: ir.Table, events: ir.Table | None, design: Experime
     planned = events.filter(events["event"].isin(sorted(name_events(design))))
     planned = planned.inner_join(units.select("unit", START), "unit")
     early, late = planned["at"] < planned[START], planned["at"] >= ibis.literal(clock.cutoff)
+    valued = planned["event"].isin(sorted(_name_valued(design)))
     counts = {
         "events before their unit is assigned, left out": early.sum(),
         f"events after {clock.as_of}, the last complete day, left out": late.sum(),
+        "events without the value that the plan adds up or averages": (valued & planned["value"].isnull()).sum(),
     }
     latest = (
         f"as_of is left out of the plan: the latest day in the data, {clock.as_of}, is taken as the last complete one"
     )
     return [*([] if design.as_of else [latest]), *_write(planned, counts)]
+
+
+def _name_valued(design):
+    valued = {name: m for name, m in design.metrics.items() if m.kind in ("amount", "score", "nps")}
+    return {event for name, m in valued.items() if is_from_events(m) for event in m.event or [name]}
 
 
 def _write(table, counts):

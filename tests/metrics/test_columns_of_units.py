@@ -155,3 +155,9 @@ def test_fold_of_covariates_looks_at_randomised_arms_only():
     found = _fold({"score": {"kind": "score"}}, units, covariates=["country"], variant={"observational": ["cps"]})
     assert found.covariates == ("x_country=de",)  # nothing is missing in the arms
     assert _read(found, "x_country=de") == [0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["having", "by", "metrics"])
+def test_fold_takes_a_covariate_of_any_name(name):
+    units = _fold({"score": {"kind": "score"}}, {**UNITS, name: [1.0, 2.0, 3.0, 4.0]}, covariates=[name])
+    assert metrics.summarise_covariates(units)["a"].mean.tolist() == [2.5]

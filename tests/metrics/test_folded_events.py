@@ -57,7 +57,10 @@ def test_fold_says_which_events_do_not_count():
     assert _fold(KINDS).messages == (
         "events before their unit is assigned, left out: 1",
         "events after 2024-01-31, the last complete day, left out: 1",
+        "events without the value that the plan adds up or averages: 1",
     )
+    counted = {name: kind for name, kind in KINDS.items() if kind["kind"] != "amount"}
+    assert len(_fold(counted).messages) == 2  # a count needs no value
 
 
 def test_fold_takes_the_event_named_as_the_metric_when_none_is_given():
