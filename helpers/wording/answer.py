@@ -145,10 +145,11 @@ def _illusion(results):
         fair = results.headline(e.metric, role="primary", treatment=e.treatment)
         if fair and e.verdict.startswith("clear ") and (e.verdict != fair[0].verdict):
             scale = read_scale(results, e.metric)
-            told = f"{write_effect(e, scale)}, {write_interval(e, scale)}"
+            label = f"{scale.label[:1].lower()}{scale.label[1:]}"
+            told = f"{label}, by {write_effect(e, scale)}, {write_interval(e, scale)}: an association, not an effect."
             if e.population == "observational":
-                return [f"Beside {e.control}, who were not randomised, the same units stand at {told}: not an effect."]
-            return [f"Those who took it up and those who did not differ by {told}: an association, not an effect."]
+                return [f"From {e.control}, who were not randomised, {e.treatment} differ in {told}"]
+            return [f"Those who took it up and those who did not differ in {told}"]
     return []
 
 

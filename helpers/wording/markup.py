@@ -203,4 +203,5 @@ def draw_interval(estimate: Estimate, *, null: float, width: int = 150, height: 
     if math.isfinite(estimate.estimate):
         parts.append(f'<circle cx="{place(estimate.estimate)}" cy="{middle}" r="4.5"/>')
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-    return f'<svg class="interval" {size} aria-hidden="true" focusable="false">{"".join(parts)}</svg>'
+    hidden = 'stroke="currentColor" aria-hidden="true" focusable="false"'
+    return f'<svg class="interval" {size} {hidden}>{"".join(parts)}</svg>'

@@ -26,7 +26,8 @@ def list_files():
 
 def test_make_help_lists_every_target():
     targets = re.search(r"^\.PHONY: (.*)$", MAKEFILE, re.M)[1].split()
-    shown = subprocess.run(["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ["make", "--no-print-directory", "help"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert sorted(targets) == sorted(line.split()[1] for line in shown.splitlines())
 
 
