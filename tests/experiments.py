@@ -1,40 +1,31 @@
 """Small experiments for tests: a table and a few lines of plan become units, trust checks and results."""
 
-import ibis
+import made_sources
 import numpy as np
 import pandas as pd
 
 from helpers import checks, inference, metrics, survival
-from helpers.plan import ExperimentPlan, Plan
-from helpers.records import DataInfo
-from helpers.sources import Source
+from helpers.plan import Plan
 
-DEFAULTS = {
-    "kind": "experiment",
-    "title": "t",
-    "question": "q",
-    "unit_id": "id",
-    "variant": {"column": "variant", "control": "c", "treatments": ["t"]},
-    "metrics": {"y": {"kind": "binary", "role": "primary", "better": "higher"}},
-}
+ARMS = {"control": "c", "treatments": ["t"]}
+METRICS = {"y": {"kind": "binary", "role": "primary", "better": "higher"}}
 
 
-def make_design(**changes):
+def make_design(*, metrics=METRICS, variant=ARMS, **changes):
     """Return a plan of two arms, c and t, with one binary primary metric y, some keys changed."""
-    return ExperimentPlan.model_validate({**DEFAULTS, **changes})
+    return made_sources.make_design(metrics, variant=variant, **changes)
 
 
-def make_source(frame, *, kind="yours", n_two_variants=0):
-    """Return a source of a table that has the columns unit and variant."""
-    frame = frame.assign(unit=frame.get("unit", pd.Series(range(len(frame)))).astype(str).str.zfill(6))
-    counts = frame["variant"].value_counts().to_dict()
-    info = DataInfo(kind, "", "frame", None, len(frame), len(frame), counts)
-    return Source(ibis.memtable(frame), None, info, len(frame) + n_two_variants, n_two_variants, 0)
+def make_source(frame, *, n_two_variants=0):
+    """Return a source of a table that has the column variant; units are numbered where it does not name them."""
+    units = frame.get("unit", pd.Series(range(len(frame)), index=frame.index)).astype(str).str.zfill(6)
+    n_assigned = len(frame) + n_two_variants
+    return made_sources.make_source(frame.assign(unit=units), n_assigned=n_assigned, n_two_variants=n_two_variants)
 
 
-def run_experiment(frame, design, *, kind="yours", n_two_variants=0, seed=1, n_resamples=999):
+def run_experiment(frame, design, *, n_two_variants=0, seed=1, n_resamples=999):
     """Return the results of an experiment, by the same calls as a notebook."""
-    source = make_source(frame, kind=kind, n_two_variants=n_two_variants)
+    source = make_source(frame, n_two_variants=n_two_variants)
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
     options = {"withheld": checks.withheld(trust, design), "times": survival.compare_times(units)}
