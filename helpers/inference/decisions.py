@@ -9,6 +9,7 @@ from helpers.plan import Metric
 from helpers.records import Estimate
 
 MEAN_TIME = "rmst_difference"  # days without the event: more of them is less of the event, of which `better` speaks
+RANDOMISED = ("itt", "responders")  # the plan expects a direction of the arms, not of takers or outside groups
 RATIOS = ("ratio", "rate_ratio", "hazard_ratio")  # no effect is 1, not 0; margins in the metric's unit do not apply
 
 
@@ -57,8 +58,8 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
 
     Returns
     -------
-    Estimate: with `verdict`; `as_expected` (None unless the difference is clear and something was expected); and a
-    `reason` where the verdict is "not estimable".
+    Estimate: with `verdict`; `as_expected` (None unless it is clear, of the arms as assigned, and something was
+        expected); and a `reason` where the verdict is "not estimable".
 
     References
     ----------
@@ -80,7 +81,8 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
         verdict = "no worthwhile difference"
     else:
         verdict = _name_difference(sign, metric.better) if clear else "no clear difference"
-    return estimate.but(verdict=verdict, as_expected=_compare_sign(sign, metric.expected) if clear else None)
+    expected = metric.expected if clear and estimate.population in RANDOMISED else None
+    return estimate.but(verdict=verdict, as_expected=_compare_sign(sign, expected))
 
 
 def _name_difference(sign, better):

@@ -184,3 +184,12 @@ def test_decide_all_with_a_relative_margin_errs_as_rarely_as_its_level_says(in_b
         rows = [Estimate(k, "m", "c", "t", "t - c", k, role="guardrail", **asdict(e)) for k, e in effects.items()]
         wrong += decide_all(rows, {"m": metric}, alpha=0.05)[0].verdict == "not inferior"
     assert in_band(wrong, 800, 0.025)
+
+
+@pytest.mark.parametrize(
+    ("population", "as_expected"),
+    [("itt", True), ("responders", True), ("as_treated", None), ("compliers", None), ("observational", None)],
+)
+def test_decide_expects_a_direction_of_the_arms_alone(population, as_expected):
+    found = decide(build(0.1, 0.3, 0.001).but(population=population), plan(expected="higher"), alpha=0.05)
+    assert (found.verdict, found.as_expected) == ("clear benefit", as_expected)
