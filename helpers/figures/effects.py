@@ -9,7 +9,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from helpers.figures.forest import measure_forest, paint_forest
-from helpers.figures.rows import Block, Row
+from helpers.figures.rows import Block, Row, tell_rows
 from helpers.figures.theme import BAND, INK, MUTED, draw, measure_width, place_axes
 from helpers.records import Estimate, Results, to_frame
 from helpers.wording import (
@@ -74,7 +74,9 @@ def forest(
         return show_sentence(f"The plan names no {join_words(roles)} metric.")
     several = len({e.treatment for e in chosen}) > 1
     blocks = [Block(ROLES[r], _rows(results, chosen, r, several)) for r in ROLES if any(e.role == r for e in chosen)]
-    return _draw_blocks(results, blocks, title=title, name=f"{results.study}_{'_'.join(roles)}")
+    return _draw_blocks(
+        results, blocks, title=title, name=f"{results.study}_{'_'.join(roles) if estimates is None else 'effects'}"
+    )
 
 
 def _rows(results: Results, chosen, role: str, several: bool) -> tuple[Row, ...]:
@@ -114,6 +116,7 @@ def _draw_blocks(results: Results, blocks, *, title, name, headers=None, referen
         alternative=describe_effects(effects, results, what="Forest plot of effects with intervals."),
         results=results,
         table=to_frame(effects)[BEHIND].dropna(axis=1, how="all"),
+        shown=tell_rows(effects, results),
         name=name,
     )
 
@@ -258,6 +261,7 @@ def over_time(results: Results, *, metric: str, treatment: str | None = None, ti
         alternative=describe_effects(found, results, what=f"Effect on {scale.label} by period, with intervals."),
         results=results,
         table=to_frame(found)[BEHIND].dropna(axis=1, how="all"),
+        shown=tell_rows(found, results),
         name=f"{metric}_over_time",
     )
 

@@ -7,9 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
-from helpers.records import Estimate
-from helpers.wording import Scale, find_margin, is_lift, is_ratio, style_effect
+from helpers.records import Estimate, Results
+from helpers.wording import (
+    Scale,
+    find_margin,
+    is_lift,
+    is_ratio,
+    name_row,
+    read_scale,
+    style_effect,
+    write_bounds,
+    write_effect,
+    write_p,
+)
 
 DISPARATE = 8.0  # sizes further apart than this do not share a scale
 
@@ -32,6 +44,19 @@ class Block:
 
     heading: str
     rows: tuple[Row, ...]
+
+
+def tell_rows(effects: Sequence[Estimate], results: Results) -> pd.DataFrame:
+    """Return effects as a reader meets them, one row each: what stands in words behind a picture."""
+    rows = []
+    for e in effects:
+        scale = read_scale(results, e.metric)
+        where = e.segment if e.segment is not None else e.at if e.at is not None else name_row(e)
+        row = {"Metric": scale.label, "What": where, "Treatment": e.treatment, "Effect": write_effect(e, scale)}
+        interval = write_bounds(e, scale) if math.isfinite(e.estimate) else ""
+        p = write_p(e.decision_p).removeprefix("p ").removeprefix("= ")
+        rows.append({**row, "Interval": interval, "p": p, "Verdict": e.verdict})
+    return pd.DataFrame(rows)
 
 
 def list_runs(blocks: Sequence[Block]) -> list[tuple[str, tuple, list[Row]]]:

@@ -24,6 +24,7 @@ INK, MUTED, RULE, BAND = "#1c2128", "#59636e", "#d5dae0", "#eef0f3"
 CONTROL, TREATMENT, TREATMENT_TEXT = "#1b4b82", "#e07b1a", "#a85208"
 OTHERS = ("#7a9cc6", "#5b5f66", "#b08bbf")  # further treatments: apart in grey as well
 WIDTH, NARROW = 920, 420  # CSS pixels of a picture on a screen or paper, and on a phone
+HEADERS = {"ci_low": "low end", "ci_high": "high end", "fixed_low": "fixed low end", "fixed_high": "fixed high end"}
 LONG = 14  # rows of a folded table that paper still shows
 DPI = 200  # pixels an inch of the image; one inch is 100 CSS pixels
 PREFERRED = ("Source Sans 3", "Noto Sans", "Open Sans", "Liberation Sans", "Arial", "DejaVu Sans")
@@ -62,6 +63,7 @@ def draw(
     results: Results,
     table: pd.DataFrame,
     name: str,
+    shown: pd.DataFrame | None = None,
     narrow_height: float | None = None,
 ) -> Display:
     """Return a picture for the report: the finding as title, the image, its source and the table behind it.
@@ -79,16 +81,19 @@ def draw(
     results : Results
         For the source line.
     table : DataFrame
-        What the picture shows; folded below it, and as a download.
+        What the picture shows, as a download.
     name : str
         File name of the download, without ending.
+    shown : DataFrame, optional
+        The same in words, folded below the picture; the table itself when left out.
 
     Returns
     -------
     Display: equal inputs give equal bytes.
     """
     long = " long" if len(table) > LONG else ""
-    folded = draw_table(table, caption=f"{title}: the figures", headers={}, formats={})
+    words = table if shown is None else shown
+    folded = draw_table(words, caption=f"{title}: the figures", headers=HEADERS, formats={})
     small = _source(paint, NARROW, narrow_height or height)
     image = (
         f'<picture><source media="(max-width:640px)" srcset="{small}">'
