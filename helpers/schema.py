@@ -16,8 +16,8 @@ class Column:
     """One column that a plan asks for.
 
     `name` is the column in the table and `target` its name afterwards; `use` says in words what it is for;
-    `type` is id, label, text, number, binary (0 or 1), nps (0 to 10), timestamp or either (numbers if every
-    value is one, text otherwise); a column that is not `needed` may be absent.
+    `type` is id, label, text, number, binary (0 or 1), count (0 or more), nps (0 to 10), timestamp or either (numbers
+    if every value is one, text otherwise); a column that is not `needed` may be absent.
     """
 
     name: str
@@ -72,13 +72,13 @@ def _metric_columns(name, metric, events):
         return _time_columns(name, metric, events)
     if events is not None and not metric.column:
         return []
-    kind = metric.kind if metric.kind in ("binary", "nps") else "number"
+    kind = metric.kind if metric.kind in ("binary", "nps", "count") else "number"
     return [Column(metric.column or name, use, kind), *asked]
 
 
 def _time_columns(name, metric, events):
     if metric.time and metric.observed:
-        return [Column(metric.time, f"metric {name}", "number"), Column(metric.observed, f"metric {name}", "binary")]
+        return [Column(metric.time, f"metric {name}", "count"), Column(metric.observed, f"metric {name}", "binary")]
     if events is None or metric.time or metric.observed:
         raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
     return []

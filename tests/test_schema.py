@@ -40,7 +40,7 @@ def test_list_unit_columns_without_events_needs_a_column_for_every_metric():
         "usd": ("usd", "number", True),
         "nps": ("nps", "nps", True),
         "sent": ("sent", "number", False),
-        "t": ("t", "number", True),
+        "t": ("t", "count", True),
         "seen": ("seen", "binary", True),
         "days": ("days", "number", True),
         "opened": ("opened", "number", False),

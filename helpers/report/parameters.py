@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import datetime as dt
 import difflib
 import io
 import json
@@ -61,6 +62,7 @@ def read_parameters(notebook) -> dict[str, Parameter]:
     notebook : Path
         A .ipynb file with one code cell tagged `parameters`, which holds only lines of the form
         `name: str|int|float|bool|list = literal  # [low, high] or {a, b}; unit; meaning`.
+        A unit that begins with `date` asks for a day in ISO form.
         A default None means "as planned". A bound that is left out is open.
 
     Returns
@@ -121,6 +123,8 @@ def check_value(parameter, value) -> Any:
     if not all(any(_is_kind(item, kind) for kind in kinds) and _in_range(parameter, item) for item in elements):
         near = _nearest(parameter, value)
         raise Refused(f"parameter {parameter.name}: needs {parameter.allowed}; {_came(value)} came{near}")
+    if parameter.unit.startswith("date") and not all(map(_is_date, elements)):
+        raise Refused(f"parameter {parameter.name}: needs a day of the calendar such as 2022-04-30; other text came")
     if any(isinstance(item, str) and PASSWORD.search(item) for item in elements):
         cure = "write ${NAME} in its place and set the environment variable NAME"
         raise Refused(f"parameter {parameter.name}: the address holds a password; {cure}")
@@ -222,6 +226,13 @@ def _is_kind(value, kind):
     if kind == "int":
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, {"str": str, "bool": bool, "list": list}[kind])
+
+
+def _is_date(value):
+    try:
+        return bool(dt.date.fromisoformat(value))
+    except ValueError:
+        return False
 
 
 def _in_range(parameter, value):

@@ -9,7 +9,8 @@ from helpers.records import Refused
 from helpers.sources import times
 from helpers.sources.text import MISSING, filled, trim, try_cast
 
-NUMBERS = ("number", "binary", "nps", "either")
+NUMBERS = ("number", "binary", "count", "nps", "either")
+SCALES = {"binary": "0 and 1 (or yes and no)", "nps": "whole numbers from 0 to 10", "count": "numbers of 0 or more"}
 TEXTS = ("id", "label", "text")
 TRIMMED = ("id", "text")  # labels are compared without their spaces later, where the plan spells them
 YES, NO = ("true", "yes"), ("false", "no")
@@ -233,6 +234,8 @@ def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         counts["outside"] = ~value.isin([0.0, 1.0]) & ~value.isnan()
     if kind == "nps":
         counts["outside"] = ~value.isin([float(i) for i in range(11)]) & ~value.isnan()
+    if kind == "count":
+        counts["outside"] = value < 0
     return counts
 
 
@@ -254,9 +257,8 @@ def refuse_cast(column, kind, before, after, file) -> None:
     if after.get("infinite"):
         _refuse_infinite(where, after["infinite"])
     if after.get("outside"):
-        scale = "0 and 1 (or yes and no)" if kind == "binary" else "whole numbers from 0 to 10"
         raise Refused(
-            f"{where}: {schema.say(after['outside'], 'row')} with another value than {scale}, for {column.use}; "
+            f"{where}: {schema.say(after['outside'], 'row')} with another value than {SCALES[kind]}, for {column.use}; "
             "correct them, or change the plan"
         )
     if kind == "timestamp":

@@ -162,3 +162,12 @@ def test_check_value_of_a_running_notebook(declared):
         "parameter n_units: needs a whole number from 100 to 1000000; true came"
     )
     assert refusal(check_value, declared["plan"], {"a": 1}) == "parameter plan: needs text; a dict came"
+
+
+@pytest.mark.parametrize("value", ["yesterday", "2022-04-31", "30/04/2022", ""])
+def test_check_value_asks_for_a_day_where_the_unit_is_a_date(value):
+    day = Parameter("as_of", ("str",), None, unit="date (YYYY-MM-DD)")
+    assert check_value(day, "2022-04-30") == "2022-04-30"
+    with pytest.raises(Refused) as raised:
+        check_value(day, value)
+    assert str(raised.value) == "parameter as_of: needs a day of the calendar such as 2022-04-30; other text came"

@@ -159,6 +159,14 @@ def test_load_refuses_values_off_the_scale_of_their_metric(refusal):
     )
 
 
+def test_load_refuses_counts_below_zero(refusal):
+    plan = PLAN.replace("kind: amount", "kind: count")
+    assert refusal("user_id,variant,spend\n1,old,1\n2,new,-1\n3,new,0\n", plan_text=plan) == (
+        "units.csv, column spend: 1 row with another value than numbers of 0 or more, for metric spend; "
+        "correct them, or change the plan"
+    )
+
+
 def test_load_drops_exact_duplicates_and_counts_them(load):
     source = load(FIVE + "5,new,\n1,old,1\n")
     assert (source.n_duplicates, source.n_assigned, source.info.rows, source.info.units) == (2, 5, 7, 5)
