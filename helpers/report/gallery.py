@@ -50,7 +50,8 @@ def render(cards: Sequence[Mapping[str, Any]]) -> str:
     ordered = sorted(cards, key=lambda c: FIRST not in (c.get("study"), c.get("name")))
     told = [_card(card) for card in ordered]
     page = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True).get_template("gallery.html.j2")
-    body = page.render(cards=told, css=Markup(read_css()), policy=Markup(POLICY), summary=_summarise(cards))
+    css = Markup(read_css("gallery.css"))
+    body = page.render(cards=told, css=css, policy=Markup(POLICY), summary=_summarise(cards))
     return drop_schemes(body)
 
 

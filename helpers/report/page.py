@@ -66,9 +66,10 @@ def drop_schemes(text: str) -> str:
     return re.sub(r"https?://", "", text)
 
 
-def read_css() -> str:
-    """Return the one style sheet that reports and the gallery share."""
-    return (TEMPLATES / "style.css").read_text(encoding="utf-8").replace("\n", "")
+def read_css(*more: str) -> str:
+    """Return the style sheet that reports and the gallery share, and others of the templates behind it."""
+    sheets = [(TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", *more)]
+    return "".join(sheets).replace("\n", "")
 
 
 def _resources(results, run, code, masthead, words) -> dict[str, Any]:

@@ -201,7 +201,7 @@ def draw_interval(estimate: Estimate, *, null: float, width: int = 150, height: 
     if not math.isnan(estimate.ci_low) and not math.isnan(estimate.ci_high):
         parts.append(f'<path class="bar" d="M{place(estimate.ci_low)} {middle}H{place(estimate.ci_high)}"/>')
     if math.isfinite(estimate.estimate):
-        parts.append(f'<circle cx="{place(estimate.estimate)}" cy="{middle}" r="4.5"/>')
+        parts.append(f'<circle cx="{place(estimate.estimate)}" cy="{middle}" r="4.5" stroke="none"/>')
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     hidden = 'stroke="currentColor" aria-hidden="true" focusable="false"'
     return f'<svg class="interval" {size} {hidden}>{"".join(parts)}</svg>'
