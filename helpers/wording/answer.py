@@ -145,11 +145,12 @@ def _illusion(results):
         fair = results.headline(e.metric, role="primary", treatment=e.treatment)
         if fair and e.verdict.startswith("clear ") and (e.verdict != fair[0].verdict):
             scale = read_scale(results, e.metric)
-            label = f"{scale.label[:1].lower()}{scale.label[1:]}"
-            told = f"{label}, by {write_effect(e, scale)}, {write_interval(e, scale)}: an association, not an effect."
+            label = f"{scale.label[:1].upper()}{scale.label[1:]}"
+            sides = "those who took it up against those who did not"
             if e.population == "observational":
-                return [f"From {e.control}, who were not randomised, {e.treatment} differ in {told}"]
-            return [f"Those who took it up and those who did not differ in {told}"]
+                sides = f"{e.treatment} against {e.control}, who were not randomised"
+            told = f"{write_effect(e, scale)}, {write_interval(e, scale)}"
+            return [f"{label}, {sides}: {told}. That is an association, not an effect."]
     return []
 
 

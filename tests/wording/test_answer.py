@@ -147,8 +147,8 @@ def test_write_answer_names_an_association_that_tells_another_story():
         id="n", estimand="naive", population="as_treated", role="exploratory", estimate=0.2, ci_low=0.18, ci_high=0.22
     )
     assert results(fair, naive).answer[-1] == (
-        "Those who took it up and those who did not differ in activated, by +20.0 points, "
-        "between +18.0 and +22.0 points: an association, not an effect."
+        "Activated, those who took it up against those who did not: +20.0 points, between +18.0 and +22.0 points. "
+        "That is an association, not an effect."
     )
     same = naive.but(verdict="no clear difference")
     assert len(results(fair, same).answer) == 1
