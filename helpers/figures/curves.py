@@ -34,25 +34,15 @@ from helpers.wording import (
 LEFT, LABELS = 60, 140  # CSS pixels: where curves begin, and the room for their labels
 
 
-def cumulative_incidence(
-    results: Results,
-    curves: pd.DataFrame | None = None,
-    *,
-    metric: str,
-    control: str | None = None,
-    title: str | None = None,
-) -> Display:
+def cumulative_incidence(results: Results, *, metric: str, title: str | None = None) -> Display:
     """Return the share that the event has reached by each day, with bands, and the numbers at risk under it.
 
     Parameters
     ----------
     results : Results
-    curves : DataFrame, one row an arm and day, optional
-        `arm`, `day`, `share` (0 to 1), `ci_low`, `ci_high`, `at_risk`, after small cells are hidden; a missing value
-        breaks the line, a missing count is left blank. The metric's rows of the results table `curves` when left out.
+        Table `curves`, one row a `metric`, `arm` and `day`, with `share` (0 to 1), `ci_low`, `ci_high`, `at_risk`,
+        after small cells are hidden; a missing value breaks the line, a missing count is left blank.
     metric : str
-    control : str, optional
-        The arm drawn in blue; the estimates' control when left out.
     title : str, optional
         Computed from the last day when left out.
 
@@ -60,12 +50,13 @@ def cumulative_incidence(
     -------
     Display: one sentence when the effects are withheld or there is no curve.
     """
-    if curves is None:
-        every = results.tables.get("curves", pd.DataFrame(columns=["metric"]))
-        curves = every[every["metric"] == metric].drop(columns="metric")
+    every = results.tables.get("curves", pd.DataFrame(columns=["metric"]))
+    curves = every[every["metric"] == metric].drop(columns="metric")
     if results.status == "withheld" or curves.empty:
         return show_sentence(WITHHELD if results.status == "withheld" else "There is no curve to show.")
-    control = control or next((e.control for e in results.estimates), curves["arm"].iloc[0])
+    first = results.select(metric=metric)[0] if results.select(metric=metric) else None
+    control = first.control if first else curves["arm"].iloc[0]
+    level = f"{first.confidence_level * 100:g} % bands" if first else "bands"
     scale, arms = read_scale(results, metric), [control, *(a for a in curves["arm"].unique() if a != control)]
     last = curves.dropna(subset=["share"]).groupby("arm", sort=False).tail(1).set_index("arm")
     ends = [f"{write_share(last.loc[a, 'share'])} in {a}" for a in arms if a in last.index]
@@ -74,7 +65,7 @@ def cumulative_incidence(
         lambda figure: _paint_incidence(figure, curves, arms, control),
         height=360 + 22 * len(arms),
         title=title or found,
-        subtitle="Share reached by each day since assignment, with 95 % bands; numbers at risk below.",
+        subtitle=f"Share reached by each day since assignment, with {level}; numbers at risk below.",
         alternative=f"Cumulative incidence of {scale.label} by arm. {found}.",
         results=results,
         table=curves,

@@ -14,19 +14,14 @@ from helpers.wording.numbers import CURRENCIES
 ROW, STACKED, LEFT, RIGHT = 62, 84, 346, 668  # CSS pixels
 
 
-def money(
-    results: Results, rows: pd.DataFrame | None = None, *, currency: str | None = None, title: str | None = None
-) -> Display:
+def money(results: Results, *, title: str | None = None) -> Display:
     """Return what an effect is worth: three rows, from sampling alone, assumptions alone, and both.
 
     Parameters
     ----------
     results : Results
-    rows : DataFrame, one row a source of doubt, optional
-        `row` (its name), `note` (what is held fixed), `central`, `low`, `high` in the currency; the last one is the
-        scenario that combines both. The results table `money` when left out.
-    currency : str, optional
-        Prefix of every figure; read from the rows' `unit` ("USD a year") when left out.
+        Table `money`, one row a source of doubt: `row` (its name), `note` (what is held fixed), `central`, `low`,
+        `high`, and `unit` ("USD a year"); the last one is the scenario that combines both.
     title : str, optional
         Computed from the last row when left out.
 
@@ -34,16 +29,16 @@ def money(
     -------
     Display: one sentence when the effects are withheld, there is no row, or an amount is unknown.
     """
-    rows = results.tables.get("money", pd.DataFrame()) if rows is None else rows
+    rows = results.tables.get("money", pd.DataFrame())
     if results.status == "withheld" or rows.empty:
         return show_sentence(WITHHELD if results.status == "withheld" else "There is no amount to show.")
     if rows[["low", "central", "high"]].isna().to_numpy().any():
         return show_sentence("The amount cannot be estimated: the effect has no finite interval.")
-    currency = _read_currency(rows) if currency is None else currency
+    currency = _read_currency(rows)
     digits = [count_decimals(low, high) for low, high in zip(rows["low"], rows["high"], strict=True)]
     decimals = max((d for d in digits if d is not None), default=0)
     told = [_tell(row, Style(1, currency, "", True), decimals) for row in rows.itertuples()]
-    found = f"{told[-1][0]}{' a year' if 'unit' in rows else ''} at central assumptions; {_judge(rows.iloc[-1])}"
+    found = f"{told[-1][0]} a year at central assumptions; {_judge(rows.iloc[-1])}"
     return draw(
         lambda figure: _paint_money(figure, rows, told, currency),
         height=20 + ROW * len(rows) + 34,
@@ -68,7 +63,7 @@ def _judge(both) -> str:
 
 
 def _read_currency(rows: pd.DataFrame) -> str:
-    unit = str(rows["unit"].iloc[0]).split()[0] if "unit" in rows else "USD"
+    unit = str(rows["unit"].iloc[0]).split()[0]
     return CURRENCIES.get(unit, f"{unit} ")
 
 

@@ -150,12 +150,14 @@ def test_segments_and_over_time_read_their_labels():
 
 def test_curves_tell_their_ends():
     found = samples.results()
-    shown = figures.cumulative_incidence(found, samples.curves(), metric="converted", control="links")
-    assert shown.text.startswith("Converted to paid: by day 60, 21.3 % in links and 15.5 % in no_links")
-    swapped = figures.cumulative_incidence(found, samples.curves(), metric="converted", control="no_links")
-    assert "15.5 % in no_links and 21.3 % in links" in swapped.text
     held = found.but(tables={**found.tables, "curves": samples.curves().assign(metric="converted")})
-    assert figures.cumulative_incidence(held, metric="converted").text == shown.text
+    shown = figures.cumulative_incidence(held, metric="converted").text
+    assert shown.startswith("Converted to paid: by day 60, 21.3 % in links and 15.5 % in no_links")
+    assert "with 95 % bands" in shown
+    surer = held.but(estimates=tuple(e.but(confidence_level=0.8, control="no_links") for e in held.estimates))
+    swapped = figures.cumulative_incidence(surer, metric="converted").text
+    assert "15.5 % in no_links and 21.3 % in links" in swapped
+    assert "with 80 % bands" in swapped
     assert figures.cumulative_incidence(held, metric="nps").text == "There is no curve to show."
     tables = {**found.tables, "path": samples.path().assign(metric="activated"), "sample_sizes": samples.sizes()}
     held = found.but(tables=tables)
@@ -175,17 +177,17 @@ def test_curves_tell_their_ends():
 
 
 def test_money_says_whether_the_sign_is_open():
+    assert tell_money().startswith("+$410,000 a year at central assumptions; gain or loss is open once both doubts")
+    assert "central assumptions; still a gain at the low end of both doubts" in tell_money(low=1000.0)
+    assert "+€410,000 a year" in tell_money(unit="EUR a year")
+    assert tell_money(high=math.nan) == "The amount cannot be estimated: the effect has no finite interval."
+
+
+def tell_money(**changes):
+    """Return the words of the money picture, with some columns of its table changed."""
     found = samples.results()
-    assert figures.money(found, samples.amounts()).text.startswith(
-        "+$410,000 at central assumptions; gain or loss is open once both doubts count"
-    )
-    gain = samples.amounts().assign(low=1000.0)
-    assert "central assumptions; still a gain at the low end of both doubts" in figures.money(found, gain).text
-    held = found.but(tables={**found.tables, "money": samples.amounts().assign(unit="EUR a year")})
-    assert "+€410,000 a year" in figures.money(held).text
-    lost = samples.amounts().assign(high=math.nan)
-    assert figures.money(found, lost).text == "The amount cannot be estimated: the effect has no finite interval."
-    assert "+€410,000" in figures.money(found, samples.amounts(), currency="€").text
+    amounts = samples.amounts().assign(**{"unit": "USD a year", **changes})
+    return figures.money(found.but(tables={**found.tables, "money": amounts})).text
 
 
 @pytest.mark.parametrize("draw", ["forest", "segments", "over_time", "curve", "path", "money", "contrasts"])
@@ -195,9 +197,9 @@ def test_every_figure_says_that_effects_are_withheld(draw):
         "forest": lambda: figures.forest(found),
         "segments": lambda: figures.segments(found, metric="activated"),
         "over_time": lambda: figures.over_time(found, metric="activated"),
-        "curve": lambda: figures.cumulative_incidence(found, samples.curves(), metric="activated", control="links"),
+        "curve": lambda: figures.cumulative_incidence(found, metric="activated"),
         "path": lambda: figures.looking_path(found),
-        "money": lambda: figures.money(found, samples.amounts()),
+        "money": lambda: figures.money(found),
         "contrasts": lambda: figures.contrasts(found, samples.contrasts()),
     }[draw]()
     assert shown.text == "The effects of this run are withheld; the answer at the top says why."
