@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     import pandas as pd
 
 NAN = float("nan")
+BALANCED_SHARE = 0.45  # of the units of two arms, from which on they count as of one size
 
 
 class Refused(Exception):
@@ -91,6 +94,97 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Guarantee:
+    """What one method promises, and for which data: declared in code before anything is measured.
+
+    Parameters
+    ----------
+    name, method, estimand : str
+        In words; as `Effect.method`; as `Estimate.estimand`.
+    claim : str
+        What its interval (its test, where `has_interval` is false) promises: "nominal" its level, "at least" its
+        level or more, "nominal within .01" its level give or take one point of a hundred.
+    families : tuple of str, the families of populations that it is for
+    compute : function (control, treatment, *, confidence_level, rng) -> Effect
+        The shipped method on columns, arrays of shape (n, k), one row a unit.
+    reference : str
+    least_arm : int, `unit`s in the smaller arm from which the claim holds
+    least_share : float, smallest planned share of the smaller arm; 0 is any
+    skewness_factor, balanced_factor : float
+        The smaller arm holds at least this many times the squared skewness; the second where the arms are of about
+        one size (the skewness of one cancels that of the other). 0 is any skewness.
+    least_events : float, units with, and units without, the event in each arm
+    limits : function of (x_treatment, n_treatment, x_control, n_control, *, confidence_level), optional
+        Lower limits, upper limits and p-values of arrays of tables; with it every cell of shares is enumerated.
+    has_interval, is_dual : bool
+        Whether it gives an interval; whether interval and p-value always agree about no effect.
+    unit : str, what is counted: units or clusters
+    most_units, most_replicates : int, optional
+        The largest smaller arm, and the most replicates, that validation spends on it.
+    is_slow : bool
+        Whether one replicate takes many milliseconds, so that a quick validation draws few.
+    """
+
+    name: str
+    method: str
+    estimand: str
+    claim: str
+    families: tuple[str, ...]
+    compute: Callable[..., Effect]
+    reference: str
+    least_arm: int = 2
+    least_share: float = 0.0
+    skewness_factor: float = 0.0
+    balanced_factor: float = 0.0
+    least_events: float = 0.0
+    limits: Callable[..., tuple] | None = None
+    has_interval: bool = True
+    is_dual: bool = True
+    unit: str = "units"
+    most_units: int | None = None
+    most_replicates: int | None = None
+    is_slow: bool = False
+
+    def describe_domain(self) -> str:
+        """Return in words for which data the claim is made."""
+        words = [f"at least {self.least_arm} {self.unit} in the smaller arm"]
+        if self.least_share:
+            words.append(f"a planned share of at least {100 * self.least_share:g} % for the smaller arm")
+        factors = {"arms of one size": self.balanced_factor, "arms of unequal size": self.skewness_factor}
+        words += [
+            f"{arms}: over {factor:g} x skewness² {self.unit} in it" for arms, factor in factors.items() if factor
+        ]
+        if self.least_events:
+            words.append(f"at least {self.least_events:g} units with and without the event in each arm")
+        return "; ".join(words)
+
+    def find_departure(self, *, n_control, n_treatment, share=None, skewness=NAN, events=None) -> str | None:
+        """Return why data lie outside the domain, as part of a sentence; None where they lie inside.
+
+        Parameters
+        ----------
+        n_control, n_treatment : int, units with a known outcome (or clusters)
+        share : float, optional
+            Planned share of the smaller arm among the two; as counted when left out.
+        skewness : float, of the outcome; nan is not judged
+        events : float, optional
+            The fewest units with, or without, the event in an arm; None is not judged.
+        """
+        smaller = min(n_control, n_treatment)
+        share = smaller / max(n_control + n_treatment, 1) if share is None else share
+        factor = self.balanced_factor if share >= BALANCED_SHARE else self.skewness_factor
+        if smaller < self.least_arm:
+            return f"the smaller arm has fewer than {self.least_arm} {self.unit}"
+        if share < self.least_share:
+            return f"the smaller arm has less than {100 * self.least_share:g} % of the {self.unit}"
+        if factor and smaller <= factor * skewness**2:
+            return f"the outcome is too skewed: the smaller arm needs more than {factor:g} x skewness² {self.unit}"
+        if events is not None and events < self.least_events:
+            return f"an arm has fewer than {self.least_events:g} units with, or without, the event"
+        return None
+
+
+@dataclass(frozen=True)
 class Test:
     """One hypothesis test that has no single effect beside it (log-rank, interaction, trend)."""
 
@@ -148,6 +242,8 @@ class Moments:
     cov : array, shape (k, k), divisor n - 1; nan when n < 2
     missing : int, units whose outcome is unknown
     skewness : float, of the first column, g1 = m3 / m2^1.5; nan when undefined
+    remainder : array, shape (k,), or None for zeros
+        What rounding took from `mean`: the mean is `mean + remainder`. It tells apart groups near 1e12 that are close.
     """
 
     names: tuple[str, ...]
@@ -156,6 +252,7 @@ class Moments:
     cov: np.ndarray
     missing: int = 0
     skewness: float = NAN
+    remainder: np.ndarray | None = None
 
     @property
     def value(self) -> float:

@@ -16,8 +16,8 @@ class Column:
     """One column that a plan asks for.
 
     `name` is the column in the table and `target` its name afterwards; `use` says in words what it is for;
-    `type` is id, label, text, number, binary (0 or 1), count (0 or more), nps (0 to 10), timestamp or either (numbers
-    if every value is one, text otherwise); a column that is not `needed` may be absent.
+    `type` is id, label, text, number, binary (0 or 1), state (0, 1 or 2), count (0 or more), nps (0 to 10), timestamp
+    or either (numbers if every value is one, text otherwise); a column that is not `needed` may be absent.
     """
 
     name: str
@@ -78,15 +78,17 @@ def _metric_columns(name, metric, events):
 
 def _time_columns(name, metric, events):
     if metric.time and metric.observed:
-        return [Column(metric.time, f"metric {name}", "count"), Column(metric.observed, f"metric {name}", "binary")]
+        state = "state" if metric.competing else "binary"
+        return [Column(metric.time, f"metric {name}", "count"), Column(metric.observed, f"metric {name}", state)]
     if events is None or metric.time or metric.observed:
         raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
     return []
 
 
 def _part_columns(name, metric, design, events):
-    parts = [p for p in (metric.numerator, metric.denominator) if p and p not in design.metrics]
-    return [Column(p, f"metric {name}", "number") for p in parts if events is None or p not in events]
+    parts = [(metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count")]
+    needed = [(part, kind) for part, kind in parts if part and part not in design.metrics]
+    return [Column(part, f"metric {name}", kind) for part, kind in needed if events is None or part not in events]
 
 
 def _other_columns(design, events):
@@ -130,7 +132,7 @@ def list_event_names(design) -> tuple[str, ...]:
     names = []
     for name, metric in design.metrics.items():
         if metric.kind != "ratio" and not metric.column and not metric.time:
-            names += metric.event or [name]
+            names += [*(metric.event or [name]), *metric.competing]
         names += [metric.asked] if metric.asked else []
     names += design.exposure.event if design.exposure else []
     return tuple(dict.fromkeys(names))

@@ -33,6 +33,7 @@ segments: [country]
 """
 
 
+KIND = "kind: binary, role: primary, better: higher, expected: lower, within"
 ROLES = "'primary', 'secondary', 'guardrail' or 'exploratory'"
 
 
@@ -119,6 +120,35 @@ def test_read_departures_are_those_that_differ(write):
         ("[seats]", "[csat]",
          "the plan as a whole: the covariate csat is an outcome too; covariates are measured before assignment"),
         ("{absolute: 0.1}", "{relative: 0.1}", "metrics.csat: a margin for a score or nps must be absolute"),
+        ("within_days: 28, worth", "quantile: 0.9, worth",
+         "metrics.activated: only a count, an amount or a numeric score has a quantile"),
+        ("missing: unknown", "scale: ordered, quantile: 0.9",
+         "metrics.csat: only a count, an amount or a numeric score has a quantile"),
+        ("missing: unknown", "quantile: 1", "metrics.csat.quantile: should be less than 1"),
+        ("missing: unknown", "quantile: 0", "metrics.csat.quantile: should be greater than 0"),
+        ("kind: score, role: guardrail, better: higher, margin: {absolute",
+         "kind: amount, quantile: 0.9, role: guardrail, better: higher, margin: {relative",
+         "metrics.csat: a margin for a quantile must be absolute, as a quantile has no lift"),
+        ("within_days: 28, worth", "scale: ordered, worth", "metrics.activated: only a score has scale: ordered"),
+        ("{absolute: 0.1}, missing: unknown", "{absolute: 1.5}, scale: ordered",
+         "metrics.csat: worthwhile and margin of an ordered score are differences of two chances, below 1"),
+        ("within_days: 28, worth", "time_at_risk: days, worth", "metrics.activated: only a count has time_at_risk"),
+        ("event: paid, horizon_days: 90", "competing: x, horizon_days: 90, event: [x, paid]",
+         "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
+        ("horizon_days: 90", "horizon_days: 90, competing: paid",
+         "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
+        ("within_days: 28, worth", "competing: x, worth",
+         "metrics.activated: only a time to event has competing events"),
+        (KIND, "kind: count, quantile: 0.5, time_at_risk: days, within",
+         "metrics.activated: give either a quantile or time_at_risk; a rate is a mean"),
+        (KIND, "kind: count, quantile: 0.5, within",
+         "the plan as a whole: the ratio per_active needs counts, amounts or binary parts, and no quantile or rate"),
+        (KIND, "kind: count, time_at_risk: days, within",
+         "the plan as a whole: the ratio per_active needs counts, amounts or binary parts, and no quantile or rate"),
+        ("  csat:", "  calls: {kind: count, time_at_risk: activated}\n  csat:",
+         "the plan as a whole: the time at risk of calls must be a count or an amount, and no quantile or rate"),
+        ("  csat:", "  calls: {kind: count, time_at_risk: calls}\n  csat:",
+         "the plan as a whole: the time at risk of calls must be a count or an amount, and no quantile or rate"),
     ],
 )  # fmt: skip
 def test_read_refuses_with_the_place_and_the_cure(refusal, old, new, message):
@@ -146,3 +176,19 @@ def test_read_refuses_broken_yaml(refusal):
 def test_read_refuses_another_kind(refusal):
     expected = "plan mine.yaml, kind: framework; this study needs kind: experiment"
     assert refusal("kind: experiment", "kind: framework") == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_ratio", "is_mean"),
+    [
+        ({"kind": "score"}, False, True),
+        ({"kind": "score", "scale": "ordered"}, False, False),
+        ({"kind": "count", "quantile": 0.9}, False, False),
+        ({"kind": "count", "time_at_risk": "days"}, True, True),  # a rate is a ratio of two means
+        ({"kind": "ratio", "numerator": "a", "denominator": "b"}, True, True),
+        ({"kind": "time_to_event", "horizon_days": 9, "competing": "left"}, False, False),
+    ],
+)
+def test_metric_says_what_it_is(keys, is_ratio, is_mean):
+    metric = plan.Metric.model_validate(keys)
+    assert (metric.is_ratio, metric.is_mean) == (is_ratio, is_mean)

@@ -25,6 +25,11 @@ def test_list_unit_columns_without_events_needs_a_column_for_every_metric():
             "nps": {"kind": "nps", "asked": "sent"},  # who was asked may be absent
             "per": {"kind": "ratio", "numerator": "money", "denominator": "days"},  # money is a metric, days a column
             "until": {"kind": "time_to_event", "time": "t", "observed": "seen", "horizon_days": 9},
+            "left": {"kind": "time_to_event", "time": "t", "observed": "how", "horizon_days": 9, "competing": "gone"},
+            "p90": {"kind": "amount", "column": "usd", "quantile": 0.9},  # the column of money, once
+            "calls": {"kind": "count", "time_at_risk": "hours"},
+            "opens": {"kind": "count", "time_at_risk": "calls_2"},
+            "calls_2": {"kind": "count", "column": "calls"},
         },
         assigned_at="when",
         cluster="team",
@@ -42,7 +47,11 @@ def test_list_unit_columns_without_events_needs_a_column_for_every_metric():
         "sent": ("sent", "number", False),
         "t": ("t", "count", True),
         "seen": ("seen", "binary", True),
+        "how": ("how", "state", True),  # 2 is a competing event
+        "calls": ("calls", "count", True),
+        "opens": ("opens", "count", True),
         "days": ("days", "number", True),
+        "hours": ("hours", "count", True),  # time at risk is not below 0
         "opened": ("opened", "number", False),
         "team": ("team", "text", True),
         "size": ("size", "text", True),
@@ -125,10 +134,12 @@ def test_list_event_names_holds_every_event_that_the_plan_reads():
         "arr": {"kind": "amount", "event": ["payment", "refund"]},
         "nps": {"kind": "nps", "asked": "sent", "column": "score"},
         "per": {"kind": "ratio", "numerator": "bought", "denominator": "days"},
-        "until": {"kind": "time_to_event", "event": "payment", "horizon_days": 9},
+        "until": {"kind": "time_to_event", "event": "payment", "horizon_days": 9, "competing": ["left"]},
+        "told": {"kind": "time_to_event", "time": "t", "observed": "o", "horizon_days": 9, "competing": "column"},
+        "calls": {"kind": "count", "time_at_risk": "days"},  # days may be a column, as the parts of a ratio
     }
     design = make_design(metrics, exposure={"event": "opened"})
-    assert schema.list_event_names(design) == ("bought", "payment", "refund", "sent", "opened")
+    assert schema.list_event_names(design) == ("bought", "payment", "refund", "sent", "left", "calls", "opened")
 
 
 def test_refuse_missing_names_the_nearest_column_first():

@@ -1,14 +1,16 @@
 """Events and rows become one row a unit, and one row a unit becomes moments and counts, inside the engine."""
 
-from helpers.metrics.counts import count_units, describe_arms, read_rows
-from helpers.metrics.moments import summarise, summarise_covariates, summarise_shares, winsorise
+from helpers.metrics.counts import count_levels, count_units, describe_arms, read_rows
+from helpers.metrics.moments import leave_covariates, summarise, summarise_covariates, summarise_shares, winsorise
 from helpers.metrics.units import Units, fold
 
 __all__ = [
     "Units",
+    "count_levels",
     "count_units",
     "describe_arms",
     "fold",
+    "leave_covariates",
     "read_rows",
     "summarise",
     "summarise_covariates",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from helpers.metrics.units import Units
@@ -30,6 +31,38 @@ def count_units(units: Units, *, by=None) -> dict:
     return {group: {arm: cells.get((group, arm), 0) for arm in arms} for group in groups}
 
 
+def count_levels(units: Units, name, *, by=None) -> dict:
+    """Return how many units of every arm stand on each level of an outcome, by one query.
+
+    Parameters
+    ----------
+    units : Units
+    name : str
+        A metric with one value a unit (a score, a count, an amount); unknown outcomes are left out.
+    by : str, optional
+        "week", or one of the plan's segments; None gives the one group None.
+
+    Returns
+    -------
+    dict: group -> arm -> array of int, shape (levels,). The levels are the different values over all arms and
+        groups, rising, the same everywhere; observational groups included, units without a week left out.
+    """
+    outcome, design = f"y_{name}", units.design
+    keys = ["variant"] if by is None else ["week" if by == "week" else f"s_{by}", "variant"]
+    counted = units.table.group_by([*keys, outcome]).aggregate(n=units.table.count())
+    rows = counted.to_pyarrow().to_pylist()
+    levels = sorted({row[outcome] for row in rows} - {None})
+    place = {level: i for i, level in enumerate(levels)}
+    groups = sorted({row[keys[0]] for row in rows} - {None}) if by else [None]
+    arms = (*design.variant.arms, *design.variant.observational)
+    found = {group: {arm: np.zeros(len(levels), np.int64) for arm in arms} for group in groups}
+    for row in rows:
+        group = row[keys[0]] if by else None
+        if group in found and row[outcome] is not None:
+            found[group][row["variant"]][place[row[outcome]]] = row["n"]
+    return found
+
+
 def describe_arms(units: Units) -> pd.DataFrame:
     """Return what a table of the design needs: the size of each arm and how far it is observed, by one query.
 
@@ -52,7 +85,7 @@ def describe_arms(units: Units) -> pd.DataFrame:
     if design.exposure:
         found["exposed_share"] = table["exposed"].mean()
     for name, metric in design.metrics.items():
-        prefix = {"ratio": "num", "time_to_event": "time"}.get(metric.kind, "y")
+        prefix = "num" if metric.is_ratio else "time" if metric.kind == "time_to_event" else "y"
         complete, outcome = table[f"complete_{name}"], table[f"{prefix}_{name}"]
         found |= {f"complete_{name}": complete.sum(), f"known_{name}": outcome.count(where=complete)}
     frame = table.group_by("variant").aggregate(**found).to_pyarrow().to_pandas()

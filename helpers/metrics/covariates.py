@@ -35,7 +35,7 @@ def make_covariates(table: ir.Table, names, *, arms) -> dict[str, ir.Value]:
     Zhao and Ding (2024), To adjust or not to adjust? (missing indicators in randomised experiments).
     """
     randomised = table.filter(table["variant"].isin(arms))
-    gaps = _count_gaps(randomised, names)
+    gaps = _count_gaps(table, names, arms)
     columns = {}
     for name in names:
         if table[name].type().is_numeric() or table[name].type().is_boolean():
@@ -51,11 +51,23 @@ def _read_number(column):
     return mark(column) if column.type().is_boolean() else column.cast("float64")
 
 
-def _count_gaps(randomised, names):
+def _count_gaps(table, names, arms):
+    """Units of the randomised arms without a value; arms are looked up only where one is missing, as text is slow."""
     if not names:
         return {}
-    gaps = [randomised[name].isnull().sum().name(name) for name in names]
-    return {k: v or 0 for k, v in randomised.aggregate(gaps).to_pyarrow().to_pylist()[0].items()}
+    gaps = [_count_gap(table, name) for name in names]
+    found = table.aggregate(gaps).to_pyarrow().to_pylist()[0]
+    holed = [name for name in names if found[name]]
+    if not holed:
+        return dict.fromkeys(names, 0)
+    some = table.filter(ibis.or_(*(table[name].isnull() for name in holed)))
+    some = some.filter(some["variant"].isin(arms))
+    found = some.aggregate([_count_gap(some, name) for name in holed]).to_pyarrow().to_pylist()[0]
+    return {name: found.get(name) or 0 for name in names}
+
+
+def _count_gap(table, name):
+    return (table.count() - table[name].count()).name(name)  # a file's own counts answer it, where it has any
 
 
 def _make_levels(table, randomised, name):

@@ -30,12 +30,13 @@ def fold_events(units: ir.Table, events: ir.Table, design: ExperimentPlan, clock
     design : ExperimentPlan
     clock : Clock
     columns : collection of str
-        Parts of ratios that are columns of the unit table, not events.
+        Parts of ratios, and times at risk, that are columns of the unit table, not events.
 
     Returns
     -------
     ibis.Table: the units with `fold:<metric>` (null where there is no event), `fold:<metric>:asked`,
-        `fold:<metric>:numerator`, `fold:<metric>:denominator`, `fold:exposed`.
+        `fold:<metric>:numerator`, `fold:<metric>:denominator`, `fold:<metric>:time_at_risk`,
+        `fold:<metric>:competing` (time of the first of them), `fold:exposed`.
     """
     seen = events.inner_join(units.select("unit", START), "unit")
     seen = seen.filter(seen["at"] >= seen[START], seen["at"] < ibis.literal(clock.cutoff))
@@ -78,12 +79,14 @@ def _list_metric_totals(design, name, metric):
     found = []
     if metric.asked:
         found.append(_Total(f"fold:{name}:asked", "count", (metric.asked,), metric.within_days))
-    if metric.kind == "ratio":
-        parts = {"numerator": metric.numerator, "denominator": metric.denominator}
-        events = {part: event for part, event in parts.items() if event not in design.metrics}
-        found += [_Total(f"fold:{name}:{p}", "count", (event,), metric.within_days) for p, event in events.items()]
-    elif is_from_events(metric) and not _is_score(metric):
+    for part in ("numerator", "denominator", "time_at_risk"):
+        event = getattr(metric, part)
+        if event and event not in design.metrics:
+            found.append(_Total(f"fold:{name}:{part}", "count", (event,), metric.within_days))
+    if metric.kind != "ratio" and is_from_events(metric) and not _is_score(metric):
         found.append(_Total(f"fold:{name}", metric.kind, tuple(metric.event or [name]), metric.within_days))
+        if metric.competing:
+            found.append(_Total(f"fold:{name}:competing", metric.kind, tuple(metric.competing), None))
     return found
 
 

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import replace
 
-import ibis.expr.types as ir
-import numpy as np
-
+from helpers.metrics.sums import FIRST_ROWS, Block, count_none, measure
 from helpers.metrics.units import Units
-from helpers.records import NAN, Moments
+from helpers.records import Moments
 
 ZERO_OR_ONE = ("missing_", "asked_", "exposed")
-FIRST_ROWS = 10_000  # their median shifts a column near 0, so that nothing cancels; whole, so that 0 stays exactly 0
 
 
 def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     """Return the moments of every metric in every arm, observational groups included, by one query.
 
-    Columns are shifted by a constant near their mean before anything is squared. On one thread of DuckDB equal
-    tables give equal bits. Times to event have no moments and are left out.
+    Columns are lowered by a constant near their mean before anything is squared; the few groups that lie far from it
+    are asked for again. On one thread of DuckDB equal tables give equal bits. Times to event have no moments and are
+    left out.
 
     Parameters
     ----------
@@ -43,8 +40,8 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     """
     blocks = {}
     for name, metric in units.design.metrics.items():
-        if metric.kind == "ratio":
-            blocks[name] = _Block(("num", "den"), (f"num_{name}", f"den_{name}"), f"num_{name}", f"complete_{name}")
+        if metric.is_ratio:
+            blocks[name] = _block_ratio(units, name)
         elif metric.kind != "time_to_event":
             beside = units.covariates if adjusted and not units.design.cluster else ()
             blocks[name] = _block(units, name, beside)
@@ -70,10 +67,10 @@ def winsorise(units: Units, metric: str, *, upper=0.99) -> dict[str, Moments]:
     outcome, table = f"y_{metric}", units.table
     randomised = table["variant"].isin(units.design.variant.arms)
     positive = table.filter(randomised & (table[outcome] > 0))
-    limit = positive.aggregate(limit=positive[outcome].quantile(upper))
-    capped = table.cross_join(limit)
-    value = (capped[outcome] > capped["limit"]).ifelse(capped["limit"], capped[outcome])
-    return _take(units, capped.mutate(**{outcome: value}), {metric: _block(units, metric)})[None][metric]
+    limit = positive[outcome].quantile(upper).to_pyarrow().as_py()
+    if limit is not None:
+        table = table.mutate(**{outcome: (table[outcome] > limit).ifelse(limit, table[outcome])})
+    return _take(units, table, {metric: _block(units, metric)})[None][metric]
 
 
 def summarise_shares(units: Units, columns, *, by=None) -> dict:
@@ -91,7 +88,7 @@ def summarise_shares(units: Units, columns, *, by=None) -> dict:
     -------
     dict: group -> column -> arm -> Moments; with clusters of ("num", "den").
     """
-    return _take(units, units.table, {column: _Block(("y",), (column,), column) for column in columns}, by=by)
+    return _take(units, units.table, {column: Block(("y",), (column,), column) for column in columns}, by=by)
 
 
 def summarise_covariates(units: Units) -> dict[str, Moments]:
@@ -105,31 +102,75 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
     -------
     dict: arm -> Moments, names are the `x_` columns.
     """
-    table, names = units.table, units.covariates
+    names, tables = units.covariates, [units.table, units.table.limit(FIRST_ROWS)]
     if units.design.cluster:
-        table = table.group_by("variant", "cluster").aggregate([table[name].mean().name(name) for name in names])
-    return _measure(units, table, {"x": _Block(names, names, names[0])}, ["variant"])[None]["x"]
+        tables = [t.group_by("variant", "cluster").aggregate([t[n].mean().name(n) for n in names]) for t in tables]
+    blocks = {"x": Block(names, names, names[0])}
+    found = measure(*tables, blocks, ["variant"], marks=_list_marks(units, blocks))
+    return _arrange(units, found, blocks)[None]["x"]
 
 
-@dataclass(frozen=True)
-class _Block:
-    """Columns whose moments are taken together, over the rows where `known` is not null."""
+def leave_covariates(found: dict) -> dict:
+    """Return moments of the outcomes alone from those that `summarise` took with covariates, without a query.
 
-    names: tuple[str, ...]
-    columns: tuple[str, ...]
-    known: str
-    complete: str | None = None
+    They are what `summarise(units)` gives, as a covariate is never missing.
+
+    Parameters
+    ----------
+    found : dict
+        metric -> arm -> Moments, one group of what `summarise(units, adjusted=True)` returns.
+
+    Returns
+    -------
+    dict: of the same form; ratios and sums of clusters unchanged.
+    """
+    return {name: {arm: _leave(moments) for arm, moments in arms.items()} for name, arms in found.items()}
+
+
+def _leave(moments):
+    if moments.names[0] != "y":
+        return moments
+    remainder = None if moments.remainder is None else moments.remainder[:1]
+    return replace(moments, names=("y",), mean=moments.mean[:1], cov=moments.cov[:1, :1], remainder=remainder)
 
 
 def _block(units, metric, beside=()):
-    return _Block(("y", *beside), (f"y_{metric}", *beside), f"y_{units.known[metric]}", f"complete_{metric}")
+    outcome, known = f"y_{metric}", f"y_{units.known[metric]}"
+    return Block(("y", *beside), (outcome, *beside), known, _find_complete(units, metric))
+
+
+def _block_ratio(units, metric):
+    parts = f"num_{metric}", f"den_{metric}"
+    return Block(("num", "den"), parts, parts[0], _find_complete(units, metric))
+
+
+def _find_complete(units, metric):
+    """The column that tells whose window is over; True where all windows are, so that rows need only be counted."""
+    has_times = "assigned_at" in units.table.columns and units.as_of is not None
+    plan = units.design.metrics[metric]
+    return f"complete_{metric}" if has_times and (plan.is_ratio or plan.within_days is not None) else True
 
 
 def _take(units, table, blocks, *, by=None):
     keys = ["variant"] if by is None else ["week" if by == "week" else f"s_{by}", "variant"]
+    first = table.limit(FIRST_ROWS)
     if units.design.cluster:
+        first = _sum_clusters(first, blocks, keys)[0]
         table, blocks = _sum_clusters(table, blocks, keys)
-    return _measure(units, table, blocks, keys)
+    return _arrange(units, measure(table, first, blocks, keys, marks=_list_marks(units, blocks)), blocks, by=by)
+
+
+def _arrange(units, found, blocks, *, by=None):
+    """Moments by group, block and arm, in the plan's order of arms; n = 0 where an arm has no row."""
+    arms = (*units.design.variant.arms, *units.design.variant.observational)
+    groups = sorted({key[0] for key in found if key[0] is not None}) if by else [None]
+    return {
+        group: {
+            name: {arm: found.get((group, arm) if by else (arm,), {}).get(name) or count_none(block) for arm in arms}
+            for name, block in blocks.items()
+        }
+        for group in groups
+    }
 
 
 def _sum_clusters(table, blocks, keys):
@@ -141,101 +182,20 @@ def _sum_clusters(table, blocks, keys):
         names = ("num", "den") if len(block.columns) == 1 else ("num", "den", "units")
         sums[f"den_{name}"] = table[block.columns[1]].sum() if len(names) > 2 else known
         sums |= {f"units_{name}": known} if len(names) > 2 else {}
-        if block.complete:
+        if isinstance(block.complete, str):
             sums[block.complete] = table[block.complete].any()
-        summed[name] = _Block(names, tuple(f"{part}_{name}" for part in names), f"num_{name}", block.complete)
+        summed[name] = Block(names, tuple(f"{part}_{name}" for part in names), f"num_{name}", block.complete)
     return table.group_by(*keys, "cluster").aggregate(**sums), summed
 
 
-def _measure(units, table, blocks, keys):
-    shifts, shifted = _shift(units, table, blocks, keys)
-    sums = {asked: f"a{i}" for i, asked in enumerate(_list_sums(blocks))}
-    found = shifted.group_by(keys).aggregate(**{alias: _sum(shifted, *asked) for asked, alias in sums.items()})
-    rows = (found if shifts is None else found.cross_join(shifts)).to_pyarrow().to_pylist()
-    cells = {(row[keys[0]] if len(keys) > 1 else None, row["variant"]): row for row in rows}
-    arms = (*units.design.variant.arms, *units.design.variant.observational)
-    groups = sorted({group for group, _ in cells if group is not None}) if len(keys) > 1 else [None]
-    return {
-        group: {
-            name: {arm: _read(cells.get((group, arm)), block, sums) for arm in arms} for name, block in blocks.items()
-        }
-        for group in groups
-    }
+def _list_marks(units, blocks):
+    """The columns that hold 0, 1 or null only; sums of clusters hold more."""
+    columns = {column for block in blocks.values() for column in block.columns}
+    return {column for column in columns if not units.design.cluster and _is_mark(units, column)}
 
 
-def _shift(units, table, blocks, keys):
-    """A constant near each column's centre (None if no column needs one), and the table less these constants."""
-    columns = list(dict.fromkeys(c for block in blocks.values() for c in (*block.columns, block.known)))
-    complete = list(dict.fromkeys(b.complete for b in blocks.values() if b.complete))
-    moved = [c for c in columns if not _is_zero_or_one(units, c)]
-    if not moved:
-        return None, table.select(*keys, *complete, *columns)
-    first = (units.table if set(moved) <= set(units.table.columns) else table).limit(FIRST_ROWS)
-    whole = {c: first[c].approx_median().cast("float64").floor().cast("float64") for c in moved}
-    shifts = first.aggregate(**{f"c_{c}": value.coalesce(0.0) for c, value in whole.items()})
-    joined = table.cross_join(shifts)
-    less = {c: joined[c] - joined[f"c_{c}"] if c in moved else joined[c] for c in columns}
-    return shifts, joined.select(*keys, *complete, **less)
-
-
-def _is_zero_or_one(units, column):
+def _is_mark(units, column):
     if column.startswith("x_"):
         return "=" in column or column.endswith(":missing")
     metric = units.design.metrics.get(column.removeprefix("y_"))
     return column.startswith(ZERO_OR_ONE) or bool(metric and metric.kind == "binary")
-
-
-def _list_sums(blocks):
-    """Everything that the blocks need, each once: (what, over which known column, of which columns)."""
-    sums = {}
-    for block in blocks.values():
-        sums[("count", block.known)] = None
-        sums[("complete", block.complete)] = None
-        if block.names[0] == "y":
-            sums[("cube", block.columns[0])] = None
-        for i, column in enumerate(block.columns):
-            sums[("mean", block.known, column)] = None
-            sums |= {("cov", block.known, column, other): None for other in block.columns[i:]}
-    return [asked for asked in sums if asked[1] is not None]
-
-
-def _sum(table: ir.Table, what, known, column=None, other=None):
-    if what == "count":
-        return table[known].count()
-    if what == "complete":
-        return table[known].sum()
-    if what == "cube":
-        return (table[known] * table[known] * table[known]).sum()
-    full = column.startswith("x_") and (other or column).startswith("x_") and known not in (column, other)
-    where = table[known].notnull() if full else None  # an outcome is null where it is unknown, a covariate never
-    if what == "mean":
-        return table[column].mean(where=where)
-    if column == other:
-        return table[column].var(where=where, how="sample")
-    return table[column].cov(table[other], where=where, how="sample")
-
-
-def _read(row, block, sums):
-    k = len(block.columns)
-    n = row[sums["count", block.known]] if row else 0
-    missing = (row[sums["complete", block.complete]] or 0) - n if row and block.complete else 0
-    if not n:
-        return Moments(block.names, 0, np.full(k, NAN), np.full((k, k), NAN), int(missing))
-    shift = np.array([row.get(f"c_{c}", 0.0) for c in block.columns])
-    mean = np.array([row[sums["mean", block.known, c]] for c in block.columns])
-    cov = np.full((k, k), NAN)
-    for i, column in enumerate(block.columns):
-        for j, other in enumerate(block.columns[i:], start=i):
-            value = row[sums["cov", block.known, column, other]]
-            cov[i, j] = cov[j, i] = NAN if value is None else value
-    cubes = row[sums["cube", block.columns[0]]] if block.names[0] == "y" else NAN
-    skewness = _skew(n, float(mean[0]), float(cov[0, 0]), cubes)
-    return Moments(block.names, n, shift + mean, cov, int(missing), skewness)
-
-
-def _skew(n, mean, variance, cubes):
-    """g1 = m3 / m2^1.5 from the sum of cubes about the shift; nan when all values are equal."""
-    m2 = variance * (n - 1) / n
-    if not m2 > 0:
-        return NAN
-    return (cubes / n - 3 * mean * m2 - mean**3) / math.pow(m2, 1.5)

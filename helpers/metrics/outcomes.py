@@ -55,17 +55,20 @@ def make_outcomes(gathered: Gathered) -> dict[str, ir.Value]:
     -------
     dict: `y_` (or `num_` and `den_`; `time_` and `observed_`), `complete_`, and, where an outcome can be missing
         after its window, `missing_` (0 or 1; null before the window is over or when the unit was not asked) and
-        `asked_`. An outcome is null when it is unknown or its window is not over.
+        `asked_`. An outcome is null when it is unknown or its window is not over. A count with a time at risk is
+        told as `num_` (the count) and `den_` (the time); `missing: zero` fills the count, never the time.
     """
     metrics = gathered.design.metrics
     columns = {}
     for name, metric in metrics.items():
         if metric.kind == "time_to_event":
             columns |= _make_time(gathered, name, metric)
-        elif metric.kind != "ratio":
+        elif not metric.is_ratio:
             columns |= _make_plain(gathered, name, metric)
     for name, metric in metrics.items():
-        if metric.kind == "ratio":
+        if metric.time_at_risk:
+            columns |= _make_rate(gathered, name, metric, columns)
+        elif metric.is_ratio:
             columns |= _make_ratio(gathered, name, metric, columns)
     return columns
 
@@ -100,9 +103,13 @@ def share_known(gathered: Gathered) -> dict[str, str]:
     """
     first = {}
     return {
-        name: first.setdefault(metric.within_days, name) if gathered.is_counted(metric) else name
+        name: first.setdefault(metric.within_days, name) if _is_shared(gathered, metric) else name
         for name, metric in gathered.design.metrics.items()
     }
+
+
+def _is_shared(gathered, metric):
+    return gathered.is_counted(metric) and not metric.is_ratio
 
 
 def _make_plain(gathered, name, metric):
@@ -119,7 +126,8 @@ def _make_plain(gathered, name, metric):
 
 def _code(gathered, metric, raw):
     if metric.kind == "nps":
-        return ibis.cases((raw >= 9, 100.0), (raw <= 6, -100.0), (raw.notnull(), 0.0))
+        # whole numbers, then a real cast: DuckDB takes 100.0 for a decimal of one digit, which no variance fits
+        return ibis.cases((raw >= 9, 100), (raw <= 6, -100), (raw.notnull(), 0)).cast("float64")
     if not gathered.is_counted(metric):
         return raw
     return mark(raw.fill_null(0.0) > 0) if metric.kind == "binary" else raw.fill_null(0.0)
@@ -142,13 +150,22 @@ def _read_asked(gathered, name, metric):
 
 def _make_ratio(gathered, name, metric, columns):
     parts = ("numerator", metric.numerator), ("denominator", metric.denominator)
-    (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = (
-        _make_part(gathered, name, metric, columns, *part) for part in parts
-    )
+    return _join_parts(name, *(_make_part(gathered, name, metric, columns, *part) for part in parts))
+
+
+def _make_rate(gathered, name, metric, columns):
+    plain = _make_plain(gathered, name, metric)
+    time = _make_part(gathered, name, metric, columns, "time_at_risk", metric.time_at_risk)
+    asked = {key: value for key, value in plain.items() if key == f"asked_{name}"}
+    return asked | _join_parts(name, _read_part(plain, name), time)
+
+
+def _join_parts(name, above, below):
+    (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = above, below
     complete = _both(top_over, bottom_over)
-    known = complete & top.notnull() & bottom.notnull()
-    found = {f"complete_{name}": complete}
-    found |= {f"num_{name}": known.ifelse(top, NOTHING), f"den_{name}": known.ifelse(bottom, NOTHING)}
+    found = {f"complete_{name}": complete}  # each part is null of itself where it is unknown: half the tests a row
+    found[f"num_{name}"] = (complete & bottom.notnull()).ifelse(top, NOTHING)
+    found[f"den_{name}"] = (complete & top.notnull()).ifelse(bottom, NOTHING)
     gaps = [gap for gap in (top_gap, bottom_gap) if gap is not None]
     if gaps:
         found[f"missing_{name}"] = _within(complete, mark(gaps[0] | gaps[-1]))
@@ -161,13 +178,18 @@ def _make_part(gathered, name, metric, columns, part, of):
     A part is a metric, else the count of an event, else a column.
     """
     if f"y_{of}" in columns:
-        gap = columns[f"missing_{of}"] == 1 if f"missing_{of}" in columns else None
-        return columns[f"y_{of}"], columns[f"complete_{of}"], gap
+        return _read_part(columns, of)
     complete, counted = gathered.is_over(metric.within_days), f"fold:{name}:{part}"
     if counted in gathered.table.columns:
         return _within(complete, gathered.table[counted].fill_null(0.0)), complete, None
     raw = gathered.table[of].cast("float64")
-    return _within(complete, _fill(metric, raw)), complete, raw.isnull()
+    value = raw if part == "time_at_risk" else _fill(metric, raw)
+    return _within(complete, value), complete, raw.isnull()
+
+
+def _read_part(columns, of):
+    gap = columns[f"missing_{of}"] == 1 if f"missing_{of}" in columns else None
+    return columns[f"y_{of}"], columns[f"complete_{of}"], gap
 
 
 def _both(one, other):
@@ -186,9 +208,14 @@ def _make_time(gathered, name, metric):
             f"missing_{name}": missing,
         }
     happened, start = gathered.table[f"fold:{name}"], gathered.start
+    observed = mark(happened.notnull())
+    if metric.competing:
+        ended = gathered.table[f"fold:{name}:competing"]
+        comes_first = ended.notnull() & (happened.isnull() | (ended < happened))  # at the same moment the event wins
+        happened, observed = comes_first.ifelse(ended, happened), comes_first.ifelse(2.0, observed)
     days = (happened.epoch_seconds() - start.epoch_seconds()).cast("float64") / DAY
     return {
         f"time_{name}": days.fill_null(gathered.clock.days_seen(start)),
-        f"observed_{name}": mark(happened.notnull()),
+        f"observed_{name}": observed,
         f"complete_{name}": over,
     }

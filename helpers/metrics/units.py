@@ -14,7 +14,7 @@ from ibis.util import gen_name
 from helpers.metrics.clock import START, read_clock
 from helpers.metrics.covariates import make_covariates
 from helpers.metrics.events import fold_events
-from helpers.metrics.notes import refuse_no_units, write_event_notes, write_unit_notes
+from helpers.metrics.notes import refuse_negative_times, refuse_no_units, write_event_notes, write_unit_notes
 from helpers.metrics.outcomes import Gathered, make_exposure, make_outcomes, share_known
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
@@ -31,7 +31,8 @@ class Units:
     ----------
     table : ibis.Table
         `unit`, `variant`, `cluster`, `assigned_at`, `week` (0 is the first), `exposed` (0 or 1), and for each
-        metric `y_` (or `num_` and `den_`; `time_` in days and `observed_`; null is unknown or not yet observed),
+        metric `y_` (or `num_` and `den_`; `time_` in days and `observed_`, 2 for a competing event; null is unknown or
+        not yet observed),
         `complete_` (its window is over), `missing_` and `asked_` (0 or 1), `x_` columns of covariates (never
         null) and `s_` columns of segments ("unknown" where missing).
     design : ExperimentPlan
@@ -62,7 +63,9 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     A window starts at the moment of assignment and ends some days later, that moment not included. It is over
     when it ends by the end of `as_of`; a unit whose window is not over has no outcome yet. Within a window that
     is over, no event is 0 (binary, count, amount) or missing (score, nps). Units assigned after `as_of` are not
-    yet part of the experiment. The plan's `missing: zero` fills outcomes that a column lacks.
+    yet part of the experiment. The plan's `missing: zero` fills outcomes that a column lacks. A count with a time at
+    risk is told as a ratio of the two; a unit that counts something in no time at risk stays in, and is counted in a
+    message. Of an event and a competing one at the same moment the event comes first.
 
     Parameters
     ----------
@@ -75,8 +78,8 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
 
     Raises
     ------
-    Refused: no unit is assigned by `as_of`; no column for the exposure; two names of the plan that differ only in
-    capitals.
+    Refused: no unit is assigned by `as_of`; no column for the exposure; a time at risk below 0; two names of the plan
+    that differ only in capitals.
     """
     _refuse_capitals(design)
     units, events = _read_times(source, design)
@@ -88,6 +91,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     columns = _make_columns(gathered)
     folded = _keep(table.select("unit", "variant", **columns), stored=events is not None)
     refuse_no_units(folded, clock)
+    refuse_negative_times(folded, design)
     messages = (*write_unit_notes(units, folded, design, clock), *write_event_notes(units, events, design, clock))
     covariates = tuple(name for name in columns if name.startswith("x_"))
     known = share_known(gathered)
@@ -125,8 +129,8 @@ def _keep(folded, *, stored):
 
 
 def _find_columns(units, events, design):
-    """Parts of ratios that are no metric, stand in the unit table and never occur as an event."""
-    parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator)} - {None}
+    """Parts of ratios and times at risk that are no metric, stand in the unit table and never occur as an event."""
+    parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)} - {None}
     columns = (parts - set(design.metrics)) & set(units.columns)
     if not columns:
         return columns

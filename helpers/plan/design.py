@@ -8,6 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 NULLS = {"", "~", "null", "Null", "NULL"}
+QUANTILE_KINDS = ("count", "amount", "score")
+PART_KINDS = ("count", "amount", "binary")  # of which a ratio can be made
+TIME_KINDS = ("count", "amount")
 
 
 def as_null(value):
@@ -98,6 +101,9 @@ class Metric(_Part):
     denominator: Text = None
     time: Text = None
     observed: Text = None
+    quantile: Number = Field(None, gt=0, lt=1)
+    time_at_risk: Text = None
+    competing: Names = []
 
     @model_validator(mode="after")
     def _complete(self):
@@ -110,6 +116,39 @@ class Metric(_Part):
         if self.margin and self.margin.relative is not None and self.kind in ("nps", "score"):
             raise ValueError("a margin for a score or nps must be absolute")
         return self
+
+    @model_validator(mode="after")
+    def _fitting(self):
+        if self.scale == "ordered" and self.kind != "score":
+            raise ValueError("only a score has scale: ordered")
+        if self.quantile is not None and (self.kind not in QUANTILE_KINDS or self.scale == "ordered"):
+            raise ValueError("only a count, an amount or a numeric score has a quantile")
+        if self.time_at_risk and self.kind != "count":
+            raise ValueError("only a count has time_at_risk")
+        if self.time_at_risk and self.quantile is not None:
+            raise ValueError("give either a quantile or time_at_risk; a rate is a mean")
+        if self.competing and self.kind != "time_to_event":
+            raise ValueError("only a time to event has competing events")
+        return self
+
+    @model_validator(mode="after")
+    def _on_its_scale(self):
+        if self.quantile is not None and self.margin and self.margin.relative is not None:
+            raise ValueError("a margin for a quantile must be absolute, as a quantile has no lift")
+        sizes = (self.worthwhile, self.margin.absolute if self.margin else None)
+        if self.scale == "ordered" and any(size is not None and size >= 1 for size in sizes):
+            raise ValueError("worthwhile and margin of an ordered score are differences of two chances, below 1")
+        return self
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether it is total by total: a ratio of two parts, or a count by its time at risk."""
+        return self.kind == "ratio" or self.time_at_risk is not None
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether moments alone estimate it (ratios too): no time to event, no quantile, no ordered score."""
+        return self.kind != "time_to_event" and self.quantile is None and self.scale != "ordered"
 
 
 class Exposure(_Part):
@@ -124,6 +163,10 @@ class Exposure(_Part):
         if bool(self.column) == bool(self.event):
             raise ValueError("give exposure as either a column or an event")
         return self
+
+
+def _is_part(metric, kinds):
+    return metric.kind in kinds and metric.is_mean and not metric.is_ratio
 
 
 class ExperimentPlan(_Part):
@@ -155,12 +198,20 @@ class ExperimentPlan(_Part):
     def _consistent(self):
         if self.looks and (sorted(set(self.looks)) != list(self.looks) or self.looks[0] <= 0 or self.looks[-1] != 1):
             raise ValueError("looks must rise from above 0 to 1.0, the planned end")
-        for name, metric in self.metrics.items():
-            for part in (metric.numerator, metric.denominator):
-                if part and part in self.metrics and self.metrics[part].kind not in ("count", "amount", "binary"):
-                    raise ValueError(f"the ratio {name} needs counts, amounts or binary parts")
         if self.decides_on == "adjusted" and not self.covariates:
             raise ValueError("decides_on: adjusted needs covariates")
+        return self
+
+    @model_validator(mode="after")
+    def _parted(self):
+        for name, metric in self.metrics.items():
+            for part in (metric.numerator, metric.denominator):
+                if part in self.metrics and not _is_part(self.metrics[part], PART_KINDS):
+                    raise ValueError(f"the ratio {name} needs counts, amounts or binary parts, and no quantile or rate")
+            if metric.time_at_risk in self.metrics and not _is_part(self.metrics[metric.time_at_risk], TIME_KINDS):
+                raise ValueError(f"the time at risk of {name} must be a count or an amount, and no quantile or rate")
+            if set(metric.competing) & set(metric.event or [name]):
+                raise ValueError(f"an event of {name} stands among those that compete with it; keep it in one list")
         return self
 
     @model_validator(mode="after")

@@ -17,14 +17,27 @@ def reads_events(design) -> bool:
 
 
 def find_shared(design) -> set[str]:
-    """Return the metrics that read an event which an earlier metric tells; what they find is not planted."""
-    shared, told = set(), set(design.exposure.event if design.exposure else [])
-    for name, metric in design.metrics.items():
-        events = set() if metric.column or metric.kind == "ratio" else set(metric.event or [name])
-        if events & told or {metric.numerator, metric.denominator} & shared:
+    """Return the metrics that read an event or a column which an earlier one tells; what they find is not planted."""
+    events = reads_events(design)
+    exposure = design.exposure.event if design.exposure and events else []
+    shared, told = set(), {("event", name) for name in exposure}
+    for name, metric in sorted(design.metrics.items(), key=lambda pair: bool(pair[1].time_at_risk)):  # rates come last
+        found = _list_sources(name, metric, events)
+        if found & told or {metric.numerator, metric.denominator, metric.time_at_risk} & shared:
             shared.add(name)
-        told |= events
+        told |= found
     return shared
+
+
+def _list_sources(name, metric, events):
+    if metric.kind == "ratio":
+        return set()
+    if metric.kind == "time_to_event":
+        read = [*(metric.event or [name]), *metric.competing] if events and _lacks_time(metric) else []
+        return {("event", event) for event in read}
+    if metric.column or not events:
+        return {("column", metric.column or name)}
+    return {("event", event) for event in metric.event or [name]}
 
 
 def list_events(design, units, rng) -> pd.DataFrame:
@@ -42,6 +55,8 @@ def list_events(design, units, rng) -> pd.DataFrame:
     """
     told = {name: metric for name, metric in design.metrics.items() if name not in find_shared(design)}
     parts = [_tell_metric(name, metric, units, rng) for name, metric in told.items()]
+    unasked = {m.asked for m in design.metrics.values()} - {m.asked for m in told.values()}
+    parts.append([_tell(event, np.arange(len(units)), 0, rng) for event in sorted(unasked - {None})])
     if design.exposure and design.exposure.event:
         name, days = design.exposure.event[0], design.exposure.within_days or DAYS
         parts.append([_tell(name, np.flatnonzero(units[name]), days, rng)])
@@ -64,9 +79,7 @@ def _tell_metric(name, metric, units, rng):
         return asked
     event = metric.event[0] if metric.event else name
     if metric.kind == "time_to_event":
-        happened = np.flatnonzero(units[f"{name}_observed"])
-        seconds = units[f"{name}_days"].to_numpy()[happened] * SECONDS_A_DAY
-        return [*asked, _make(event, happened, np.floor(seconds))]
+        return [*asked, *_tell_times(event, name, metric, units)]
     values = units[name].to_numpy()
     if metric.kind in ("score", "nps"):
         return [*asked, _tell(event, everyone, days, rng, value=values)]
@@ -74,6 +87,13 @@ def _tell_metric(name, metric, units, rng):
         spent = np.flatnonzero(values)
         return [*asked, _tell(event, spent, days, rng, value=values[spent])]
     return [*asked, _tell(event, np.repeat(everyone, values), days, rng)]
+
+
+def _tell_times(event, name, metric, units):
+    state, seconds = units[f"{name}_observed"].to_numpy(), np.floor(units[f"{name}_days"].to_numpy() * SECONDS_A_DAY)
+    names = [event, *metric.competing[:1]]
+    rows = [np.flatnonzero(state == code) for code in range(1, len(names) + 1)]
+    return [_make(told, happened, seconds[happened]) for told, happened in zip(names, rows, strict=True)]
 
 
 def _tell(event, rows, days, rng, *, value=np.nan):

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import stats
 
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.simulate.dry_events import find_shared, list_events, reads_events
-from helpers.simulate.simulation import (
-    SECONDS_A_DAY,
-    Simulation,
-    check_count,
-    list_effects,
-    make_effect,
-    spawn_generators,
-)
+from helpers.simulate.dry_metrics import draw_metric, state_effects
+from helpers.simulate.simulation import SECONDS_A_DAY, Simulation, check_count, spawn_generators
 
 PARTS = ("assignment", "people", "exposure", "metrics", "events")
 UNITS_A_CLUSTER, TAKE_UP, DAYS = 10, 0.6, 28
 START = pd.Timestamp("2024-01-01", tz="UTC")  # of enrolment, where the plan names no as_of
-BASELINES = {"binary": 0.2, "count": 2.0, "amount": 40.0, "score": 4.0, "ratio": 0.2}
-PART_MEAN = 5  # of a ratio's parts that are no metrics
+SHARING = ("binary", "count", "amount", "score", "nps")  # kinds of which two metrics may read one column
 SHARED = 0.5  # correlation of a metric with what was known before, and of metrics of one unit
 
 
@@ -43,7 +36,8 @@ def experiment(design: ExperimentPlan, *, n_units=None, seed=1) -> Simulation:
     -------
     Simulation: `units` has every metric. A plan that reads events (and names the time of assignment) gets `events`,
         and `assignments` without what they tell; else `events` is None and `assignments` are the units.
-        A metric that shares an event with an earlier one finds what that one tells, and is not in the truth.
+        A metric that shares an event or a column with an earlier one finds what that one tells, and is not in the
+        truth.
         `truth["effects"]` has the population difference and lift of each metric and treatment.
 
     Raises
@@ -61,7 +55,7 @@ def experiment(design: ExperimentPlan, *, n_units=None, seed=1) -> Simulation:
     people = {name: column for name, column in people.items() if name not in taken}
     units = table.assign(**people, **exposure, **columns)
     if not reads_events(design):
-        return Simulation(units, None, units, _state(effects, ()), _write_note(n_units))
+        return Simulation(units, None, units, _state(effects, find_shared(design)), _write_note(n_units))
     events = list_events(design, units, rng["events"])
     heard = [name for name in (*columns, *exposure) if name not in _own_columns(design)]
     truth = _state(effects, find_shared(design))
@@ -124,110 +118,28 @@ def _draw_exposure(design, treated, rng):
 def _own_columns(design):
     """Columns that the plan reads from the table even where there are events."""
     metrics = design.metrics.values()
-    parts = [part for m in metrics for part in (m.numerator, m.denominator) if part not in design.metrics]
+    parts = {part for m in metrics for part in (m.numerator, m.denominator, m.time_at_risk)} - set(design.metrics)
     exposure = [design.exposure.column] if design.exposure else []
     return {*(m.column for m in metrics), *(m.time for m in metrics), *(m.observed for m in metrics), *parts, *exposure}
 
 
 def _draw_metrics(design, known, treated, rng):
-    columns, effects, means = {}, [], {}
-    for name, metric in sorted(design.metrics.items(), key=lambda pair: pair[1].kind == "ratio"):
+    columns, effects, means, kinds = {}, [], {}, {}
+    for name, metric in sorted(design.metrics.items(), key=lambda pair: _place(pair[1])):
         rank = stats.norm.cdf(np.sqrt(SHARED) * known + np.sqrt(1 - SHARED) * rng.standard_normal(known.size))
-        drawn, means[name] = _draw_metric(name, metric, rank, treated, means, rng)
-        if twice := sorted(drawn.keys() & columns.keys()):
-            raise Refused(
-                f"simulation experiment, metric {name}: column {twice[0]} has another metric; give it its own"
-            )
-        columns |= drawn
+        drawn, values = draw_metric(design, name, rank, treated, columns, means, rng)
+        means[name] = values["difference"]
+        for column in sorted(drawn.keys() & columns.keys()):
+            if kinds[column] != metric.kind or metric.kind not in SHARING:
+                raise Refused(
+                    f"simulation experiment, metric {name}: column {column} has another metric; give it its own"
+                )
+        columns, kinds = drawn | columns, dict.fromkeys(drawn, metric.kind) | kinds
         for treatment in design.variant.treatments:
-            effects += _state_effects(name, metric, design.variant.control, treatment, means[name])
+            effects += state_effects(name, metric, design.variant.control, treatment, values)
     return columns, effects
 
 
-def _state_effects(name, metric, control, treatment, means):
-    pair = (name, control, treatment, *means)
-    if metric.kind == "time_to_event":
-        return [make_effect(*pair, value=means[1] - means[0], estimand="rmst_difference")]
-    return list_effects(*pair)[:1] if metric.kind == "nps" else list_effects(*pair)
-
-
-def _planted(metric):
-    sign = {"higher": 1, "lower": -1, None: 0}[metric.expected]
-    return sign * (metric.worthwhile or 0.0)
-
-
-def _draw_metric(name, metric, rank, treated, means, rng):
-    effect = _planted(metric)
-    if metric.kind == "ratio":
-        return _draw_ratio(metric, effect, rank, treated, means, rng)
-    if metric.kind == "time_to_event":
-        return _draw_time(name, metric, effect, rank, treated)
-    if metric.kind == "nps":
-        return _draw_nps(name, metric, effect, rank, treated)
-    base = _baseline(name, metric.kind, effect)
-    values = QUANTILES[metric.kind](rank, base + effect * treated, base)
-    return {metric.column or name: values}, (base, base + effect)
-
-
-def _baseline(name, kind, effect):
-    if kind != "binary":
-        return max(BASELINES[kind], 5 * abs(effect))
-    if abs(effect) >= 0.5:
-        raise Refused(f"simulation experiment, metric {name}: worthwhile must be below 0.5 for a share; lower it")
-    return BASELINES[kind] if abs(effect) < 0.15 else 0.5
-
-
-def _binary(rank, mean, _):
-    return (rank > 1 - mean).astype(int)
-
-
-def _count(rank, mean, _):
-    return stats.poisson.ppf(rank, mean).astype(int)
-
-
-def _amount(rank, mean, _):
-    spent = np.clip(2 * rank - 1, 1e-12, 1 - 1e-12)  # half spend nothing; the rest log-normally with spread 1
-    return np.where(rank > 0.5, 2 * mean * np.exp(stats.norm.ppf(spent) - 0.5), 0.0)
-
-
-def _score(rank, mean, base):
-    return mean + base / 4 * stats.norm.ppf(rank)
-
-
-QUANTILES = {"binary": _binary, "count": _count, "amount": _amount, "score": _score}
-
-
-def _draw_ratio(metric, effect, rank, treated, means, rng):
-    parts = (metric.numerator, metric.denominator)
-    if not any(part in means for part in parts):
-        share = max(BASELINES["ratio"], 5 * abs(effect))
-        below = 1 + stats.poisson.ppf(rank, PART_MEAN - 1).astype(int)
-        above = rng.poisson((share + effect * treated) * below)
-        return dict(zip(parts, (above, below), strict=True)), (share, share + effect)
-    new = {part: 1 + rng.poisson(PART_MEAN - 1, rank.size) for part in parts if part not in means}
-    above, below = (means.get(part, (PART_MEAN, PART_MEAN)) for part in parts)
-    return new, tuple(a / b for a, b in zip(above, below, strict=True))
-
-
-def _draw_time(name, metric, effect, rank, treated):
-    horizon = metric.horizon_days
-    control = horizon / 2
-    if abs(effect) >= horizon / 2:
-        raise Refused(f"simulation experiment, metric {name}: worthwhile must be below half of horizon_days; lower it")
-    rates = [_find_rate(mean, horizon) for mean in (control, control + effect)]
-    days = -np.log(np.clip(1 - rank, 1e-12, 1)) / np.where(treated, rates[1], rates[0])
-    observed = days < horizon
-    drawn = {metric.time or f"{name}_days": np.minimum(days, horizon)}
-    return drawn | {metric.observed or f"{name}_observed": observed.astype(int)}, (control, control + effect)
-
-
-def _find_rate(mean, horizon):
-    return optimize.brentq(lambda rate: -np.expm1(-rate * horizon) / rate - mean, 1e-9 / horizon, 1e6 / horizon)
-
-
-def _draw_nps(name, metric, effect, rank, treated):
-    if abs(effect) > 35:
-        raise Refused(f"simulation experiment, metric {name}: worthwhile must be at most 35 points; lower it")
-    promoters = 0.4 + effect / 100 * treated
-    score = np.select([rank < 0.2, rank < 1 - promoters], [3, 7], 9) + (rank * 1000).astype(int) % 2
-    return {metric.column or name: score}, (20.0, 20.0 + effect)
+def _place(metric):
+    """Ratios are made of what is drawn before them, and rates of all that can be a time."""
+    return 2 if metric.time_at_risk else int(metric.kind == "ratio")

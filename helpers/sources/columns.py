@@ -9,8 +9,14 @@ from helpers.records import Refused
 from helpers.sources import times
 from helpers.sources.text import MISSING, filled, trim, try_cast
 
-NUMBERS = ("number", "binary", "count", "nps", "either")
-SCALES = {"binary": "0 and 1 (or yes and no)", "nps": "whole numbers from 0 to 10", "count": "numbers of 0 or more"}
+NUMBERS = ("number", "binary", "state", "count", "nps", "either")
+SCALES = {
+    "binary": "0 and 1 (or yes and no)",
+    "state": "0 (not yet seen), 1 (event) and 2 (competing event)",
+    "nps": "whole numbers from 0 to 10",
+    "count": "numbers of 0 or more",
+}
+ALLOWED = {"binary": (0.0, 1.0), "state": (0.0, 1.0, 2.0), "nps": tuple(float(i) for i in range(11))}
 TEXTS = ("id", "label", "text")
 TRIMMED = ("id", "text")  # labels are compared without their spaces later, where the plan spells them
 YES, NO = ("true", "yes"), ("false", "no")
@@ -230,10 +236,8 @@ def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         counts |= times.count_cast(value)
     if kind in NUMBERS:
         counts |= {"nan": value.isnan(), "infinite": value.isinf()}
-    if kind == "binary":
-        counts["outside"] = ~value.isin([0.0, 1.0]) & ~value.isnan()
-    if kind == "nps":
-        counts["outside"] = ~value.isin([float(i) for i in range(11)]) & ~value.isnan()
+    if kind in ALLOWED:
+        counts["outside"] = ~value.isin(ALLOWED[kind]) & ~value.isnan()
     if kind == "count":
         counts["outside"] = value < 0
     return counts

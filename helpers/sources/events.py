@@ -11,6 +11,7 @@ from helpers import schema
 from helpers.records import Refused
 from helpers.sources import engine
 from helpers.sources.shaping import Shaped, shape_table
+from helpers.sources.text import filled
 
 MANY_NAMES = 10_000
 
@@ -18,7 +19,8 @@ MANY_NAMES = 10_000
 def shape_events(backend, raw, design) -> Shaped:
     """Return the events as `unit`, `event`, `at` (UTC), `value` (null where there is none) and further columns.
 
-    Equal events can be real, so that they are dropped only where an `event_id` says that they are one.
+    Equal events can be real, so that they are dropped only where an `event_id` says that they are one. Events with
+    one id and different content are kept, and counted in a message.
 
     Raises
     ------
@@ -29,11 +31,26 @@ def shape_events(backend, raw, design) -> Shaped:
     table, said = shaped.table, f"{shaped.name}: {schema.say(shaped.rows, 'event')}"
     if "value" not in table.columns:
         table = table.mutate(value=ibis.null("float64"))
-    if "event_id" in table.columns:
-        table = table.distinct()
-        dropped = shaped.rows - engine.count_all(table, {"rows": table.count()}, shaped.name)["rows"]
-        said += f", {dropped:,} of them dropped as exact duplicates"
-    return replace(shaped, table=table, messages=(*shaped.messages, said))
+    if "event_id" not in table.columns:
+        return replace(shaped, table=table, messages=(*shaped.messages, said))
+    table, dropped, differing = _drop_repeated(table, shaped)
+    said += f", {dropped:,} of them dropped as exact duplicates"
+    more = f"{shaped.name}, column event_id: {schema.say(differing, 'event')} with the id of another that differs, kept"
+    return replace(shaped, table=table, messages=(*shaped.messages, said, *([more] if differing else [])))
+
+
+def _drop_repeated(table, shaped):
+    """Return the events without those that repeat another whole, how many went, and how many share an id only."""
+    ids = filled(table["event_id"]) if table["event_id"].type().is_string() else table["event_id"]
+    table = table.mutate(event_id=ids)
+    once = table.distinct()
+    counts = {"named": once["event_id"].count(), "ids": once["event_id"].nunique()}
+    found = engine.count_all(once, counts, shaped.name)
+    without = engine.count_all(table, {"n": table["event_id"].isnull().sum()}, shaped.name)["n"]
+    if without:  # events without an id may be equal and real
+        once = once.filter(once["event_id"].notnull()).union(table.filter(table["event_id"].isnull()))
+    dropped = shaped.rows - found["named"] - without
+    return once, dropped, found["named"] - found["ids"]
 
 
 def list_events(shaped, design) -> tuple[set[str], tuple[str, ...]]:

@@ -9,16 +9,35 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.inference import Comparison, label_effect, list_comparisons, read_look
-from helpers.records import Effect, Estimate, Test
+from helpers.records import Effect, Estimate, Guarantee, Test
 from helpers.survival.groups import incidence_difference, log_rank, rmst_difference
+from helpers.survival.guarantees import GUARANTEES
 from helpers.survival.life import LifeTable, build_life_table, read_incidence
 
 CURVE_DAYS = 31
 CLUSTERED = "clusters are randomised, and times to an event are compared by unit only"
 
 
+def study_times(units: metrics.Units) -> tuple[list[Estimate], list[Test], pd.DataFrame, tuple[Guarantee, ...]]:
+    """Return all that an experiment tells of its times to an event: effects, tests, curves, and what methods promise.
+
+    Parameters
+    ----------
+    units : metrics.Units
+
+    Returns
+    -------
+    tuple: what `compare_times` returns, then what `trace_curves` returns, then this room's guarantees.
+    """
+    return *compare_times(units), trace_curves(units), GUARANTEES
+
+
 def compare_times(units: metrics.Units) -> tuple[list[Estimate], list[Test]]:
     """Return the effects on times to an event, between each treatment and the control.
+
+    Where the plan names competing events, the incidence is the share of all units that has the event although others
+    leave before it (Aalen-Johansen), a unit that left counts as without the event in the mean time, and log-rank
+    compares the rates among those still without either, so that it can disagree with the incidence.
 
     Parameters
     ----------
@@ -31,6 +50,10 @@ def compare_times(units: metrics.Units) -> tuple[list[Estimate], list[Test]]:
         clusters are randomised.
     list of Test: log-rank, one a comparison. Both are empty without such metrics, and above the limit of row-level
         methods.
+
+    References
+    ----------
+    Andersen, Geskus, de Witte and Putter (2012), Competing risks in epidemiology: possibilities and pitfalls.
     """
     estimates, tests = [], []
     for comparison in list_comparisons(units.design):

@@ -41,6 +41,31 @@ def test_count_units_counts_clusters_where_the_plan_names_one():
     assert metrics.count_units(_fold(cluster="firm")) == {None: {"a": 2, "b": 1}}
 
 
+def test_count_levels_has_the_same_rising_levels_in_every_arm_and_group():
+    kinds = {"days": {"kind": "score", "scale": "ordered"}}  # 1, 2, 3, 4 and 9; u2 and u5 are in no cell of others
+    units = metrics.fold(make_source(FRAME), make_design(kinds, variant={"observational": ["cps"]}, segments=["tier"]))
+    whole = metrics.count_levels(units, "days")[None]
+    assert {arm: counts.tolist() for arm, counts in whole.items()} == {
+        "a": [1, 0, 0, 1, 1],
+        "b": [0, 0, 1, 0, 0],
+        "cps": [0, 1, 0, 0, 0],
+    }
+    split = metrics.count_levels(units, "days", by="tier")
+    assert list(split) == ["free", "pro", "unknown"]
+    assert split["pro"]["a"].tolist() == [0, 0, 0, 1, 1]
+    assert (sum(sum(arms.values()) for arms in split.values()) == sum(whole.values())).all()
+
+
+def test_count_levels_leaves_out_the_unknown_and_keeps_arms_and_weeks_without_anybody():
+    units = _fold()
+    counts = metrics.count_levels(units, "paid", by="week")
+    assert {week: {arm: n.tolist() for arm, n in arms.items()} for week, arms in counts.items()} == {
+        0: {"a": [1, 0], "b": [0, 0], "cps": [0, 1]},  # u2 is unknown
+        1: {"a": [0, 0], "b": [0, 1], "cps": [0, 0]},
+        2: {"a": [0, 0], "b": [0, 0], "cps": [0, 0]},  # the window of u5 is not over
+    }
+
+
 def test_describe_arms_shows_sizes_times_take_up_and_how_far_each_metric_is_known():
     found = metrics.describe_arms(_fold(cluster="firm"))
     assert found["variant"].tolist() == ["a", "b", "cps"]

@@ -108,6 +108,38 @@ def test_fold_of_a_time_to_event_is_unfinished_before_its_horizon():
     assert _read(units, "complete_first") == [False] * 3
 
 
+ENDS = [
+    ("u1", "left", "2024-01-03 12:00:00", None),  # before the purchase: it comes first
+    ("u1", "buy", "2024-01-05 12:00:00", 1.0),
+    ("u2", "buy", "2024-01-02 12:00:00", 1.0),  # at one moment the event wins
+    ("u2", "left", "2024-01-02 12:00:00", None),
+    ("u2", "left", "2023-12-01 12:00:00", None),  # before assignment
+    ("u3", "left", "2024-02-01 12:00:00", None),  # after as_of: not yet seen
+    ("u3", "closed", "2024-01-04 12:00:00", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("competing", "time", "observed"),
+    [
+        ({}, [4.0, 1.0, 30.5], [1, 1, 0]),  # without the key an end is no event
+        ({"competing": "left"}, [2.0, 1.0, 30.5], [2, 1, 0]),
+        ({"competing": ["left", "closed"]}, [2.0, 1.0, 3.0], [2, 1, 2]),  # the first of several
+    ],
+)
+def test_fold_of_a_time_to_event_with_competing_events(competing, time, observed):
+    units = _fold({"first": {"kind": "time_to_event", "event": "buy", "horizon_days": 20} | competing}, ENDS)
+    assert _read(units, "time_first") == time
+    assert _read(units, "observed_first") == observed
+
+
+def test_fold_keeps_metrics_of_one_event_apart():
+    kinds = {"mean": KINDS["spent"], "p90": KINDS["spent"] | {"quantile": 0.9, "within_days": 8}}
+    units = _fold(kinds)
+    assert (_read(units, "y_mean"), _read(units, "y_p90")) == ([13, 0, 0], [113, 0, 0])
+    assert units.known == {"mean": "mean", "p90": "p90"}  # other windows
+
+
 def test_fold_of_a_ratio_of_a_metric_and_an_event():
     kinds = {
         "spent": KINDS["spent"],

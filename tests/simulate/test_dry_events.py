@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import plan
+from helpers import metrics, plan, sources
 from helpers.plan import ExperimentPlan
 from helpers.simulate.dry_events import find_shared, list_events, reads_events
 from helpers.simulate.dry_run import experiment
@@ -43,6 +43,36 @@ def test_list_events_fold_to_the_units():
     days = (rows["pay"]["at"].first() - units["start"].reindex(rows["pay"]["at"].first().index)).dt.total_seconds()
     assert np.allclose(days / 86_400, units.loc[days.index, "paid_days"], atol=1 / 86_400)
     assert units.loc[days.index, "paid_observed"].all()
+
+
+NEW = {
+    "paid": {"kind": "time_to_event", "event": "pay", "horizon_days": 30, "competing": ["left", "closed"]},
+    "calls": {"kind": "count", "event": "call", "time_at_risk": "visits", "within_days": 28},
+    "visits": {"kind": "count", "within_days": 28},
+    "talks": {"kind": "count", "event": "talk", "time_at_risk": "hours", "within_days": 28},
+    "stars": {"kind": "score", "event": "rated", "scale": "ordered"},
+    "p90": {"kind": "amount", "event": "payment", "quantile": 0.9},
+}
+
+
+def test_list_events_of_rates_orders_quantiles_and_competing_events_fold_to_the_units():
+    design = ExperimentPlan.model_validate({**CONTENT, "metrics": NEW, "as_of": "2024-06-30", "exposure": None})
+    asked = {"n_units": 300, "seed": 4}
+    units = metrics.fold(sources.load(design, "simulated", simulation={"study": "experiment", **asked}), design)
+    made, found = experiment(design, **asked).units, metrics.read_rows(units, units.table.columns)
+    made = made.sort_values("id", ignore_index=True)
+    assert np.allclose(found["time_paid"].where(found["observed_paid"] > 0, 30), made["paid_days"], atol=1 / 86_400)
+    assert set(found["observed_paid"]) == {0, 1, 2}
+    columns = {"observed_paid": "paid_observed", "y_visits": "visits", "num_calls": "calls", "den_calls": "visits"}
+    columns |= {"num_talks": "talks", "den_talks": "hours", "y_stars": "stars", "y_p90": "p90"}
+    for column, name in columns.items():
+        assert np.allclose(found[column], made[name]), column
+
+
+def test_list_events_asks_for_metrics_of_shared_columns_too():
+    more = {**CONTENT["metrics"], "other": {"kind": "binary", "column": "own_column", "asked": "second_survey"}}
+    made = experiment(ExperimentPlan.model_validate({**CONTENT, "metrics": more}), n_units=30)
+    assert (made.events["event"] == "second_survey").sum() == 30
 
 
 def test_list_events_stay_in_their_windows():

@@ -20,8 +20,23 @@ METRICS = {
         "time": "days",
         "observed": "seen",
         "expected": "lower",
-        "worthwhile": 3,
+        "worthwhile": 0.08,
     },
+    "left": {  # some leave for another reason
+        "kind": "time_to_event",
+        "horizon_days": 60,
+        "time": "left_days",
+        "observed": "left_state",
+        "competing": "moved",
+        "expected": "higher",
+        "worthwhile": 0.1,
+    },
+    "stars": {"kind": "score", "scale": "ordered", "expected": "higher", "worthwhile": 0.15},
+    "calls": {"kind": "count", "time_at_risk": "hours", "expected": "lower", "worthwhile": 0.05},
+    "per_visit": {"kind": "count", "time_at_risk": "visits", "expected": "higher", "worthwhile": 0.1},
+    "late": {"kind": "amount", "quantile": 0.9, "expected": "lower", "worthwhile": 12},
+    "middle": {"kind": "score", "quantile": 0.5, "expected": "higher", "worthwhile": 0.3},
+    "many": {"kind": "count", "quantile": 0.8, "expected": "higher", "worthwhile": 2},
     "rate": {"kind": "ratio", "numerator": "clicks", "denominator": "views", "expected": "higher", "worthwhile": 0.03},
     "unplanned": {"kind": "binary"},
 }
@@ -45,7 +60,19 @@ def read_metric(units, name):
         return 100 * (units["nps"] >= 9).mean() - 100 * (units["nps"] <= 6).mean()
     if name == "rate":
         return units["clicks"].sum() / units["views"].sum()
-    return units[{"spend": "usd", "paid": "days"}.get(name, name)].mean()
+    if name in ("calls", "per_visit"):
+        return units[name].sum() / units[METRICS[name]["time_at_risk"]].sum()
+    if "quantile" in METRICS[name]:
+        return np.quantile(units[name], METRICS[name]["quantile"], method="inverted_cdf")
+    if name in ("paid", "left"):
+        return (units[METRICS[name]["observed"]] == 1).mean()
+    return units[{"spend": "usd"}.get(name, name)].mean()
+
+
+def compare_metric(treatment, control, name):
+    if METRICS[name].get("scale") != "ordered":
+        return read_metric(treatment, name) - read_metric(control, name)
+    return np.sign(np.subtract.outer(treatment[name].to_numpy(), control[name].to_numpy())).mean()
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +80,13 @@ def recovered():
     """Estimate each difference in each of the seeds."""
     runs = [experiment(make_plan(), n_units=2000, seed=seed).units for seed in range(SEEDS)]
     arms = [(units[units["arm"] == "b"], units[units["arm"] == "a"]) for units in runs]
-    return pd.DataFrame([{m: read_metric(b, m) - read_metric(a, m) for m in METRICS} for b, a in arms])
+    return pd.DataFrame([{m: compare_metric(b, a, m) for m in METRICS} for b, a in arms])
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_experiment_truth_is_recovered_over_seeds(recovered, metric):
     effects = experiment(make_plan(), n_units=10).truth["effects"]
-    planted = next(e["value"] for e in effects if e["metric"] == metric)
+    planted = next(e["value"] for e in effects if e["metric"] == metric and e["estimand"] == "difference")
     sign = {"higher": 1, "lower": -1}.get(METRICS[metric].get("expected"), 0)
     assert planted == pytest.approx(sign * METRICS[metric].get("worthwhile", 0))
     found = recovered[metric]
@@ -142,7 +169,11 @@ def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():
         ),
         (
             {"m": {"kind": "time_to_event", "horizon_days": 10, "expected": "lower", "worthwhile": 5}},
-            "simulation experiment, metric m: worthwhile must be below half of horizon_days; lower it",
+            "simulation experiment, metric m: worthwhile must be below 0.5 for a share; lower it",
+        ),
+        (
+            {"m": {"kind": "score", "scale": "ordered", "expected": "lower", "worthwhile": 0.8}},
+            "simulation experiment, metric m: worthwhile must be below 0.8 for an ordered score; lower it",
         ),
         # one column cannot hold two effects
         (
@@ -155,6 +186,38 @@ def test_experiment_refuses_what_cannot_be_planted(metrics, message):
     with pytest.raises(Refused) as refused:
         experiment(make_plan(metrics=metrics), n_units=100)
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("name", ["paid", "left"])
+def test_experiment_truth_of_a_restricted_mean(name):
+    made = experiment(make_plan(), n_units=40_000, seed=3)
+    planted = next(e for e in made.truth["effects"] if (e["metric"], e["estimand"]) == (name, "rmst_difference"))
+    keys = METRICS[name]
+    free = made.units[keys["time"]].where(made.units[keys["observed"]] == 1, keys["horizon_days"])
+    found = free.groupby(made.units["arm"]).agg(["mean", "sem"])
+    assert abs(found.loc["a", "mean"] - planted["control_value"]) < 4 * found.loc["a", "sem"]
+    assert abs(found.loc["b", "mean"] - planted["treatment_value"]) < 4 * found.loc["b", "sem"]
+
+
+def test_experiment_competing_events_occur_only_where_the_plan_names_them():
+    units = experiment(make_plan(), n_units=2000).units
+    assert set(units["left_state"]) == {0, 1, 2}
+    assert set(units["seen"]) == {0, 1}
+
+
+def test_experiment_metrics_of_one_column_are_drawn_once_and_the_later_one_is_not_planted():
+    metrics = {
+        "spend": METRICS["spend"],
+        "large": {"kind": "amount", "column": "usd", "quantile": 0.9},
+        "rate": {"kind": "count", "column": "visits", "time_at_risk": "hours"},
+        "visits": METRICS["visits"],
+    }
+    alone, made = (
+        experiment(make_plan(metrics={k: metrics[k] for k in keys}), n_units=50) for keys in (["spend"], metrics)
+    )
+    assert {e["metric"] for e in made.truth["effects"]} == {"spend", "visits"}
+    assert made.units["usd"].equals(alone.units["usd"])
+    assert "hours" in made.units
 
 
 def test_experiment_a_large_effect_on_a_share_gets_a_middle_baseline():

@@ -68,6 +68,25 @@ def test_load_events_keeps_equal_events_and_drops_those_with_one_event_id(load_e
     assert "events.csv: 4 events, 1 of them dropped as exact duplicates" in source.info.messages
 
 
+def test_load_events_says_how_many_share_an_id_without_being_equal(load_events):
+    header, *rows = EVENTS.splitlines()
+    ids = ["e1", "e1", "e2"]  # two events of different users with one id: neither is dropped
+    source = load_events("\n".join([header + ",event_id", *(f"{r},{i}" for r, i in zip(rows, ids, strict=True))]))
+    assert source.events.count().to_pyarrow().as_py() == 3
+    assert source.info.messages[-2:] == (
+        "events.csv: 3 events, 0 of them dropped as exact duplicates",
+        "events.csv, column event_id: 1 event with the id of another that differs, kept",
+    )
+
+
+def test_load_events_without_an_id_are_kept_where_others_have_one(load_events):
+    header, first, *_ = EVENTS.splitlines()
+    rows = [header + ",event_id", f"{first},", f"{first},", f"{first}, ", f"{first},e1", f"{first},e1 "]
+    source = load_events("\n".join(rows))
+    assert source.events.count().to_pyarrow().as_py() == 4
+    assert source.info.messages[-1] == "events.csv: 5 events, 1 of them dropped as exact duplicates"
+
+
 def test_load_events_without_values_where_none_is_needed(load_events):
     rows = "user_id,event,at\n1,visits,2024-01-02\n"
     source = load_events(rows, plan_text=COUNTS)

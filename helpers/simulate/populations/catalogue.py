@@ -1,0 +1,99 @@
+"""The populations that methods are tried on: each family without an effect and with a planted one."""
+
+from __future__ import annotations
+
+from helpers.simulate.populations.lives import make_times
+from helpers.simulate.populations.outcomes import make_count, make_money, make_quantile, make_score, make_share
+from helpers.simulate.populations.population import Population
+from helpers.simulate.populations.structures import (
+    make_cluster,
+    make_covariates,
+    make_gaps,
+    make_history,
+    make_looks,
+    make_metrics,
+    make_rate,
+    make_ratio,
+    make_split,
+    make_take_up,
+    make_unknown,
+)
+
+CONTENT = (0.05, 0.1, 0.15, 0.4, 0.3)
+HAPPIER = (0.04, 0.08, 0.13, 0.4, 0.35)
+CRITICS = (0.25, 0.35, 0.4)
+FANS = (0.2, 0.35, 0.45)
+
+
+def _list_single() -> list[Population]:
+    """Of one outcome a unit; money at the rate of payers and the tail of shared/PITFALLS, and a milder one."""
+    return [
+        make_share("1 % have the event", 0.01, 0.01),
+        make_share("5 % have the event", 0.05, 0.05),
+        make_share("30 % have the event", 0.3, 0.3),
+        make_share("1 % and 1.5 % have the event", 0.01, 0.015),
+        make_share("0.1 % and 1 % have the event", 0.001, 0.01),
+        make_share("5 % and 7 % have the event", 0.05, 0.07),
+        make_share("30 % and 36 % have the event", 0.3, 0.36),
+        make_count("Poisson counts", 2.0, 2.0),
+        make_count("Poisson counts, +10 %", 2.0, 2.2),
+        make_count("overdispersed counts", 2.0, 2.0, size=0.5),
+        make_count("overdispersed counts, +20 %", 2.0, 2.4, size=0.5),
+        make_money("10 % pay, long tail", (0.1, 3.0), (0.1, 3.0), spread=1.5),
+        make_money("10 % pay, long tail, +50 %", (0.1, 3.0), (0.15, 3.0), spread=1.5),
+        make_money("10 % pay", (0.1, 3.0), (0.1, 3.0), spread=1.0),
+        make_money("10 % pay, +50 %", (0.1, 3.0), (0.15, 3.0), spread=1.0),
+        make_money("50 % pay, short tail", (0.5, 3.0), (0.5, 3.0), spread=0.5),
+        make_money("50 % pay, short tail, +10 %", (0.5, 3.0), (0.55, 3.0), spread=0.5),
+        make_score("scores 1 to 5", CONTENT, CONTENT),
+        make_score("scores 1 to 5, higher", CONTENT, HAPPIER),
+        make_score("promoters and detractors", CRITICS, CRITICS, family="NPS"),
+        make_score("promoters and detractors, +10", CRITICS, FANS, family="NPS"),
+        make_score("ordered answers", CONTENT, CONTENT, family="ordered scores"),
+        make_score("ordered answers, higher", CONTENT, HAPPIER, family="ordered scores"),
+        make_quantile("median duration", 0.5, 0.0, spread=1.0),
+        make_quantile("median duration, +20 %", 0.5, 0.1823, spread=1.0),
+        make_quantile("median duration in steps of 5", 0.5, 0.0, spread=1.0, step=5.0),
+        make_quantile("90th percentile of duration", 0.9, 0.0, spread=1.0),
+        make_quantile("90th percentile of duration, +20 %", 0.9, 0.1823, spread=1.0),
+    ]
+
+
+def _list_structured() -> list[Population]:
+    return [
+        make_ratio("conversations an active day", 0.0),
+        make_ratio("conversations an active day, +10 %", 0.1),
+        make_cluster("clusters of unequal size", 0.3, 0.3, alike=0.05),
+        make_cluster("clusters of unequal size, +5 points", 0.3, 0.35, alike=0.05),
+        make_rate("events a day at risk", 1.0),
+        make_rate("events a day at risk, +20 %", 1.2),
+        make_covariates("number and category known before", 0.0),
+        make_covariates("number and category known before, +0.2", 0.2),
+        make_covariates("30 % of what is known before missing", 0.0, missing=0.3),
+        make_covariates("30 % of what is known before missing, +0.2", 0.2, missing=0.3),
+        make_history("last month known of 70 %", 0.0),
+        make_gaps("outcomes missing alike in both arms", 0.0),
+        make_gaps("outcomes missing alike in both arms, +0.2", 0.2),
+        make_gaps("outcomes missing by covariate in one arm", 0.0, by_arm=True),
+        make_gaps("outcomes missing by covariate in one arm, +0.2", 0.2, by_arm=True),
+        make_unknown("half of the treated without event unknown", 0.3, 0.3, hidden=0.5),
+        make_unknown("few of the treated without event unknown, +6 points", 0.3, 0.36, hidden=0.05),
+        make_take_up("40 % comply", 0.0),
+        make_take_up("40 % comply, +0.5", 0.5),
+        make_take_up("3 % comply", 0.0, compliers=0.03),
+        make_take_up("3 % comply, +0.5", 0.5, compliers=0.03),
+        make_looks("looked at every day", 0.0, family="daily looks"),
+        make_looks("looked at every day, +0.2", 0.2, family="daily looks"),
+        make_looks("looked at half-way", 0.0, family="planned looks"),
+        make_looks("looked at half-way, +0.2", 0.2, family="planned looks"),
+        make_metrics("three related metrics"),
+        make_split("one effect in all segments", family="segments"),
+        make_split("one effect in all weeks", family="weeks"),
+        make_times("followed for 20 to 80 days", 0.02, 0.02),
+        make_times("followed for 20 to 80 days, a third more events", 0.02, 0.027),
+        make_times("ended by other events", 0.02, 0.02, competing=0.01),
+        make_times("ended by other events, a third more events", 0.02, 0.027, competing=0.01),
+    ]
+
+
+POPULATIONS = {population.name: population for population in [*_list_single(), *_list_structured()]}

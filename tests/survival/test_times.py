@@ -1,0 +1,110 @@
+"""Times to an event of a whole experiment, with events that compete: from a table to incidence, mean time, log-rank."""
+
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_sources import make_design
+
+from helpers import metrics, sources, survival
+from helpers.records import Refused
+
+N, HORIZON = 500, 20
+TIME = {"kind": "time_to_event", "time": "days", "observed": "state", "horizon_days": HORIZON, "role": "primary"}
+
+
+def draw_table(seed=1):
+    """Return units that leave (2) or buy (1), some not seen to the end; buying is faster under b."""
+    rng = np.random.default_rng(seed)
+    treated = np.arange(N) % 2
+    buy, leave, end = rng.exponential(30 - 12 * treated), rng.exponential(25, N), rng.uniform(10, 60, N)
+    days = np.minimum(np.minimum(buy, leave), end).round(1)
+    state = np.select([end <= np.minimum(buy, leave), leave < buy], [0, 2], 1)
+    return pd.DataFrame({"id": np.arange(N), "variant": np.where(treated, "b", "a"), "days": days, "state": state})
+
+
+@pytest.fixture
+def fold(tmp_path):
+    """Return a function: the units of a table that is written to a file and read again."""
+
+    def fold(table, **keys):
+        file, design = tmp_path / "units.csv", make_design({"buys": TIME | keys})
+        table.to_csv(file, index=False)
+        return metrics.fold(sources.load(design, str(file)), design)
+
+    return fold
+
+
+def compare(units):
+    estimates, tests = survival.compare_times(units)
+    return {e.estimand: e for e in estimates}, tests[0]
+
+
+def test_compare_times_with_competing_events_and_nobody_lost_is_shares_and_means(fold):
+    table = draw_table().query("state > 0")
+    found, _ = compare(fold(table, competing="left"))
+    bought = table.assign(bought=(table["state"] == 1) & (table["days"] <= HORIZON))
+    share = bought.groupby("variant")["bought"].mean()
+    free = table["days"].clip(upper=HORIZON).where(table["state"] == 1, HORIZON).groupby(table["variant"]).mean()
+    assert found["difference"].estimate == pytest.approx(share["b"] - share["a"], rel=1e-9)
+    assert found["rmst_difference"].estimate == pytest.approx(free["b"] - free["a"], rel=1e-9)
+
+
+def test_compare_times_change_with_the_key_competing(fold):
+    table = draw_table()
+    competing, test = compare(fold(table, competing="left"))
+    censored, same = compare(fold(table.assign(state=table["state"] % 2)))
+    assert competing["difference"].control_value < censored["difference"].control_value - 0.05
+    assert competing["rmst_difference"].control_value > censored["rmst_difference"].control_value + 0.5
+    # log-rank compares cause-specific hazards, for which who leaves is no longer at risk
+    assert test.p_value == pytest.approx(same.p_value, rel=1e-12)
+
+
+def test_compare_times_with_competing_events_equal_r(fold, needs):
+    table = draw_table(seed=2)
+    found, test = compare(fold(table, competing="left"))
+    script = "suppressMessages(library(survival))\n" + "\n".join(
+        f"{name} <- c({', '.join(map(str, table[name]))})" for name in ("days", "state")
+    )
+    script += f"""
+    arm <- c({", ".join(f'"{v}"' for v in table["variant"])})
+    fit <- survfit(Surv(days, factor(state)) ~ arm)
+    at <- summary(fit, times = {HORIZON})
+    show <- function(x) cat(format(x, digits = 17), "\\n")
+    show(at$pstate[, 2]); show(at$std.err[, 2])
+    show(survdiff(Surv(days, state == 1) ~ arm)$chisq)
+    """
+    done = subprocess.run([needs("Rscript"), "-"], input=script, capture_output=True, text=True, check=True)
+    shares, errors, (chi2,) = ([float(word) for word in line.split()] for line in done.stdout.splitlines())
+    difference = found["difference"]
+    assert [difference.control_value, difference.treatment_value] == pytest.approx(shares, rel=1e-10)
+    assert test.statistic == pytest.approx(chi2, rel=1e-10)
+    assert difference.std_error == pytest.approx(np.hypot(*errors), rel=1e-9)
+
+
+def test_trace_curves_with_competing_events_end_at_the_incidence(fold):
+    units = fold(draw_table(), competing="left")
+    curves, (found, _) = survival.trace_curves(units), compare(units)
+    ends = curves[curves["day"] == HORIZON].set_index("arm")["share"]
+    assert ends["a"] == pytest.approx(found["difference"].control_value)
+    assert ends["b"] == pytest.approx(found["difference"].treatment_value)
+
+
+@pytest.mark.parametrize(
+    ("state", "keys", "message"),
+    [
+        # a third state that the plan does not know of
+        (2, {}, "units.csv, column state: 1 row with another value than 0 and 1 (or yes and no), for metric buys; "
+         "correct them, or change the plan"),
+        (3, {"competing": "left"}, "units.csv, column state: 1 row with another value than 0 (not yet seen), 1 (event) "
+         "and 2 (competing event), for metric buys; correct them, or change the plan"),
+    ],
+)  # fmt: skip
+def test_load_refuses_states_that_the_plan_does_not_know(fold, state, keys, message):
+    table = draw_table()
+    table["state"] = table["state"] % 2
+    table.loc[3, "state"] = state
+    with pytest.raises(Refused) as refused:
+        fold(table, **keys)
+    assert str(refused.value) == message
