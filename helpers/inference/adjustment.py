@@ -18,7 +18,7 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
 
     Fully interacted regression: never less precise than the plain means in large samples, whatever the true
     relation. The pair's covariance carries what both values share, the covariates' overall mean.
-    A covariate that says nothing beyond those before it, in either arm, is left out.
+    A covariate that says nothing beyond those before it, in either arm, is left out, and named in `left_out`.
 
     Parameters
     ----------
@@ -36,6 +36,7 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
     """
     arms, plain = (control, treatment), compare_means(control, treatment)
     kept = find_independent(*(m.cov[1:, 1:] for m in arms))
+    plain = replace(plain, left_out=tuple(name for k, name in enumerate(control.names[1:]) if k not in kept))
     if plain.reason or not kept:
         return plain if plain.reason else _as_lin(plain)
     reason = f"an arm has too few units for {len(kept)} covariates" if min(m.n for m in arms) < len(kept) + 3 else None

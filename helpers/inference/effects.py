@@ -14,7 +14,7 @@ def compare_arms(
 ) -> dict[str, Effect]:
     """Return the difference and the relative lift of one metric between two arms.
 
-    Binary metrics get Miettinen-Nurminen and the score ratio; ratios, and everything that is randomised by
+    Binary metrics get Miettinen-Nurminen and the score ratio; ratios, rates, and everything that is randomised by
     cluster, the delta method at the randomised unit; outcomes beside covariates the adjustment of Lin (2013);
     all other means Welch. The lift comes from the same test as the difference (Fieller); an NPS has none.
 
@@ -33,7 +33,13 @@ def compare_arms(
     -------
     dict: `difference`, and `relative_lift` where the kind has one; fields are nan with a reason when an arm is
         too small.
+
+    Raises
+    ------
+    ValueError: the metric is no mean (a quantile, an ordered score, a time to an event), which moments cannot tell.
     """
+    if not metric.is_mean:
+        raise ValueError("moments compare means only; a quantile, an order or a time needs rows or counts")
     if metric.kind == "binary" and control.names == ("y",) and like is None:
         counts = *_count(treatment), *_count(control)
         return {

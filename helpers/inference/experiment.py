@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from helpers import metrics
+from helpers.inference.bayes import list_posteriors
 from helpers.inference.comparisons import count_units, list_comparisons
 from helpers.inference.decisions import decide_all
+from helpers.inference.domains import check_methods
 from helpers.inference.headline import estimate_headline, estimate_sensitivity, leave_failed
+from helpers.inference.joint import compare_all_arms
 from helpers.inference.looks import Look, read_look
 from helpers.inference.multiplicity import adjust_families, adjust_tests
 from helpers.inference.paths import trace_path
@@ -46,7 +49,9 @@ class Material:
         return self.look.apply(comparison, effect, n=n)
 
 
-def run_experiment(decided, source, units, trust, *, study, withheld=None, times=((), ()), seed=1, n_resamples=4_000):
+def run_experiment(
+    decided, source, units, trust, *, study, withheld=None, times=((), ()), prior_units=1.0, seed=1, n_resamples=4_000
+):
     """Return everything that the plan asks of an experiment, before small cells are hidden and sentences written.
 
     Parameters
@@ -59,15 +64,19 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, times
     study : str
     withheld : str, optional
         The reason for which the answer is withheld; nothing is estimated then.
-    times : (estimates, tests), optional
-        Of the times to an event, from `survival.compare_times`; they join the families.
+    times : (estimates, tests, curves, guarantees), optional
+        Of the times to an event, from `survival.study_times`; they join the families, the curves the tables. The last
+        two may be left out: then there is no such table, and no warning of data outside a method's domain.
+    prior_units : float, units an arm
+        What a prior of no effect weighs in the Bayesian reading; 0 is flat.
     seed, n_resamples : int
         Of the permutation tests.
 
     Returns
     -------
     Results: headline rows first, then take-up, sensitivity, segments and weeks; `status` is answered, interim or
-        withheld; tables `requirements`, `uptake` and `path`.
+        withheld; checks of the methods' promises behind those of trust; tables `requirements`, `uptake`, `path` and
+        `bayes`.
     """
     design = decided.design
     plan = {**decided.record, "commit": decided.commit}
@@ -81,29 +90,38 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, times
     estimates += leave_failed(times[0], material.not_estimable)
     tests += [test for test in times[1] if test.metric not in material.not_estimable]
     estimates = decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha)
-    return empty.but(
+    estimates = tuple(sorted(estimates, key=_reading_order))
+    found = empty.but(
         status="interim" if material.look.is_interim else "answered",
-        estimates=tuple(sorted(estimates, key=_reading_order)),
+        checks=(*trust, *check_methods(material, estimates, more=times[3] if len(times) > 3 else ())),
+        estimates=estimates,
         tests=adjust_tests(tests),
-        tables={
-            "requirements": list_requirements(material),
-            "uptake": summarise_uptake(material),
-            "path": trace_path(units, not_estimable=material.not_estimable),
-        },
     )
+    curves = {"curves": times[2]} if len(times) > 2 else {}
+    return found.but(tables={**_list_tables(found, material, prior_units), **curves})
+
+
+def _list_tables(results, material, prior_units):
+    tables = {
+        "requirements": list_requirements(material, results.estimates),
+        "uptake": summarise_uptake(material),
+        "path": trace_path(material.units, not_estimable=material.not_estimable),
+    }
+    believed = list_posteriors(results, material.design, prior_units=prior_units)
+    return {**tables, "bayes": believed.assign(prior_units=float(prior_units))}
 
 
 def _gather(design, units, trust, seed, n_resamples):
     failed = {c.id.removeprefix("missing_") for c in trust if c.id.startswith("missing_") and c.status == "fail"}
-    raw = metrics.summarise(units)[None]
-    adjusted = metrics.summarise(units, adjusted=True)[None] if units.covariates else {}
-    adjusted = {name: arms for name, arms in adjusted.items() if _is_adjusted(design.metrics[name], arms)}
+    whole = metrics.summarise(units, adjusted=True)[None]
+    raw = metrics.leave_covariates(whole)
+    adjusted = {name: arms for name, arms in whole.items() if _is_adjusted(design.metrics[name], arms)}
     return Material(design, units, raw, adjusted, read_look(units), frozenset(failed), seed, n_resamples)
 
 
 def _is_adjusted(metric, arms):
     names = next(iter(arms.values())).names
-    return metric.kind != "nps" and names[0] == "y" and len(names) > 1
+    return metric.kind != "nps" and metric.is_mean and names[0] == "y" and len(names) > 1
 
 
 def _estimate(material):
@@ -115,7 +133,7 @@ def _estimate(material):
             estimates += estimate_uptake(comparison, material)
     weeks, trend = estimate_weeks(material)
     segments, interaction = estimate_segments(material)
-    return [*estimates, *segments, *weeks], [*trend, *interaction]
+    return [*estimates, *segments, *weeks], [*compare_all_arms(material), *trend, *interaction]
 
 
 def _reading_order(estimate):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
+
+import numpy as np
 
 from helpers import metrics
 from helpers.inference.comparisons import Comparison, label_effect
 from helpers.inference.effects import compare_arms
 from helpers.inference.missing import bound_missing, weight_responders
 from helpers.inference.permutation import needs_permutation, permutation_difference
+from helpers.inference.rates import rate_ratio
+from helpers.inference.shapes import TOO_MANY, compare_shape
 from helpers.records import Effect, Estimate
 
 FAILED = "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
-TOO_MANY = "too many units for a method that needs every row"
 UNBOUNDED = ("count", "amount")  # a score has no tail that a few hundred units cannot average out
 
 
@@ -29,7 +32,8 @@ def estimate_headline(comparison: Comparison, material) -> list[Estimate]:
     -------
     list of Estimate: unadjusted or adjusted by the plan's choice; by permutation, unadjusted, where the planned
         split is unequal and the tail of a count or an amount is heavy; with the interval that decides at this look;
-        nan with the reason where the metric failed its missingness check.
+        nan with the reason where the metric failed its missingness check. Quantiles and ordered scores have a
+        difference and no lift, and are never adjusted.
     """
     adjusted = _is_adjusted(comparison, material)
     arms = (material.adjusted if adjusted else material.raw)[comparison.name]
@@ -42,7 +46,7 @@ def estimate_headline(comparison: Comparison, material) -> list[Estimate]:
 
 
 def estimate_sensitivity(comparison: Comparison, material) -> list[Estimate]:
-    """Return the rows beside the headline: the other adjustment, Welch, winsorised, weighted, bounded.
+    """Return the rows beside the headline: the other adjustment, Welch, winsorised, weighted, bounded, rate ratio.
 
     Parameters
     ----------
@@ -61,7 +65,9 @@ def estimate_sensitivity(comparison: Comparison, material) -> list[Estimate]:
         *_unknown(comparison, material),
     ]
     labels = {"role": "sensitivity", "interval": material.look.interval}
-    return [_label(comparison, material, e, "difference", **labels, **more) for e, more in rows]
+    found = [_label(comparison, material, e, "difference", **labels, **more) for e, more in rows]
+    ratios = [_label(comparison, material, e, "rate_ratio", **labels) for e in _rate_ratios(comparison, material)]
+    return [*found, *ratios]
 
 
 def leave_failed(estimates, failed) -> list[Estimate]:
@@ -85,13 +91,15 @@ def leave_failed(estimates, failed) -> list[Estimate]:
 def _is_adjusted(comparison, material):
     if comparison.design.decides_on != "adjusted" or comparison.name not in material.adjusted:
         return False
-    return not _is_permuted(comparison, material)
+    return not is_permuted(comparison, material)
 
 
 def _decide(comparison, material, arms):
+    if not comparison.metric.is_mean:
+        return {"difference": material.at_look(comparison, compare_shape(comparison, material.units))}
     sides, level = (arms[comparison.control], arms[comparison.treatment]), {"confidence_level": comparison.level}
     effects = compare_arms(comparison.metric, *sides, **level)
-    if _is_permuted(comparison, material):
+    if is_permuted(comparison, material):
         return compare_arms(comparison.metric, *sides, like=_permute(comparison, material), **level)
     if material.look.interval != "fixed":
         return compare_arms(
@@ -100,19 +108,30 @@ def _decide(comparison, material, arms):
     return effects
 
 
-def _is_permuted(comparison, material):
-    if (
-        comparison.metric.kind not in UNBOUNDED
-        or comparison.design.cluster is not None
-        or material.look.interval != "fixed"
-    ):
+def is_permuted(comparison: Comparison, material) -> bool:
+    """Return whether a permutation test decides: a mean, an unequal split, a heavy tail, and no early look.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    material : Material
+    """
+    metric, design = comparison.metric, comparison.design
+    is_plain = metric.kind in UNBOUNDED and metric.is_mean and not metric.is_ratio
+    if not is_plain or design.cluster is not None or material.look.interval != "fixed":
         return False
-    arms = {arm: material.raw[comparison.name][arm] for arm in comparison.design.variant.arms}
+    arms = {arm: material.raw[comparison.name][arm] for arm in design.variant.arms}
     sizes = {arm: m.n for arm, m in arms.items()}
-    return needs_permutation(sizes, comparison.design.variant.shares, _pool_skewness(arms.values()))
+    return needs_permutation(sizes, design.variant.shares, pool_skewness(arms.values()))
 
 
-def _pool_skewness(arms):
+def pool_skewness(arms) -> float:
+    """Return the skewness of an outcome over some arms, weighted by their units; nan where it is undefined.
+
+    Parameters
+    ----------
+    arms : iterable of Moments
+    """
     known = [m for m in arms if m.n and m.skewness == m.skewness]
     return sum(m.n * m.skewness for m in known) / sum(m.n for m in known) if known else float("nan")
 
@@ -134,7 +153,7 @@ def _permute(comparison, material):
 def _other_adjustment(comparison, material):
     decides_adjusted = _is_adjusted(comparison, material)
     rows = [] if decides_adjusted or comparison.name not in material.adjusted else [(material.adjusted, "covariates")]
-    rows += [(material.raw, "none")] if decides_adjusted or _is_permuted(comparison, material) else []
+    rows += [(material.raw, "none")] if decides_adjusted or is_permuted(comparison, material) else []
     return [
         (_compare(comparison, material, moments[comparison.name]), {"adjustment": adjustment})
         for moments, adjustment in rows
@@ -142,10 +161,25 @@ def _other_adjustment(comparison, material):
 
 
 def _winsorised(comparison, material):
-    if comparison.metric.kind != "amount" or comparison.design.cluster is not None:
+    metric = comparison.metric
+    if metric.kind != "amount" or not metric.is_mean or comparison.design.cluster is not None:
         return []
     arms = metrics.winsorise(material.units, comparison.name)
     return [(_compare(comparison, material, arms), {"adjustment": "winsorised"})]
+
+
+def _rate_ratios(comparison, material):
+    """The ratio of two rates, with the interval that decides at this look, taken on the log scale."""
+    if comparison.metric.time_at_risk is None:
+        return []
+    arms = material.raw[comparison.name]
+    found = rate_ratio(arms[comparison.control], arms[comparison.treatment], confidence_level=comparison.level)
+    if material.look.interval == "fixed" or not found.std_error > 0:
+        return [found]
+    log = replace(found, estimate=float(np.log(found.estimate)), std_error=found.std_error / found.estimate)
+    seen = material.at_look(comparison, log)
+    ends = {"ci_low": float(np.exp(seen.ci_low)), "ci_high": float(np.exp(seen.ci_high))}
+    return [replace(seen, estimate=found.estimate, std_error=found.std_error, **ends)]
 
 
 def _compare(comparison, material, arms):
@@ -157,7 +191,8 @@ def _compare(comparison, material, arms):
 def _unknown(comparison, material):
     arms = material.raw[comparison.name]
     sides = arms[comparison.control], arms[comparison.treatment]
-    if not any(m.missing for m in sides) or comparison.design.cluster is not None or comparison.metric.kind == "ratio":
+    is_plain = comparison.metric.is_mean and not comparison.metric.is_ratio
+    if not any(m.missing for m in sides) or comparison.design.cluster is not None or not is_plain:
         return []
     look = partial(material.at_look, comparison)
     bounded = bound_missing(comparison.metric, *sides, confidence_level=comparison.level, look=look)

@@ -21,7 +21,8 @@ class Pair:
 
     `var_control` and `var_treatment` are squared standard errors; `covariance` that of the two values (0 unless
     they share covariates); `variance_reduction` the share of the variance that covariates remove (nan without);
-    `reason` says why there is no test, and then the variances may be nan.
+    `left_out` the covariates that repeat others and so were not used; `reason` says why there is no test, and then
+    the variances may be nan.
     """
 
     control: float
@@ -35,6 +36,7 @@ class Pair:
     method: str = "welch"
     variance_reduction: float = NAN
     reason: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def variances(self) -> tuple[float, float]:
@@ -78,8 +80,7 @@ def compare_ratios(control: Moments, treatment: Moments) -> Pair:
     """Return the ratios of two sums in two arms with their delta-method variances at the randomised unit.
 
     For ratio metrics and for clusters (sum of the outcome over the sum of rows, one row a cluster). Few clusters of
-    unequal size know less than they count: the degrees of freedom are those of the effective number of units,
-    n / (1 + squared coefficient of variation of the denominator).
+    unequal size know less than they count: the degrees of freedom are those of the `effective_units`.
 
     Parameters
     ----------
@@ -93,18 +94,39 @@ def compare_ratios(control: Moments, treatment: Moments) -> Pair:
 
     References
     ----------
-    Deng, Knoblich & Lu 2018, KDD: 233-242 (delta method at the randomised unit); Carter, Schnepel & Steigerwald
-    2017, Review of Economics and Statistics 99: 698-709 (effective number of clusters).
+    Deng, Knoblich & Lu 2018, KDD: 233-242 (delta method at the randomised unit).
     """
     if not (control.mean[1] > 0 and treatment.mean[1] > 0):
         return _join(control, treatment, (NAN, NAN), (NAN, NAN), method="delta", reason="a denominator is not above 0")
-    sizes = [m.n / (1 + float(m.cov[1, 1]) / float(m.mean[1]) ** 2) for m in (control, treatment)]
+    sizes = [effective_units(m) for m in (control, treatment)]
     pair = _join(control, treatment, *(_linearise(m) for m in (control, treatment)), method="delta")
     if pair.reason:
         return pair
     if min(sizes) < 2:
         return replace(pair, df=NAN, reason="one unit holds most of a denominator, so nothing can be tested")
     return replace(pair, df=satterthwaite(*((v, n - 1) for v, n in zip(pair.variances, sizes, strict=True))))
+
+
+def effective_units(moments: Moments) -> float:
+    """Return how many equal units know as much about a ratio as units (clusters) with unequal denominators do.
+
+    n / (1 + squared coefficient of variation of the denominator).
+
+    Parameters
+    ----------
+    moments : Moments
+        Of two columns: numerator and denominator (rows of a cluster, time at risk), one row a randomised unit.
+
+    Returns
+    -------
+    float: at most n; nan with fewer than 2 units or where the denominator's mean is not above 0.
+
+    References
+    ----------
+    Carter, Schnepel & Steigerwald 2017, Review of Economics and Statistics 99: 698-709.
+    """
+    mean = float(moments.mean[1])
+    return moments.n / (1 + float(moments.cov[1, 1]) / mean**2) if mean > 0 else NAN
 
 
 def difference(pair: Pair, *, confidence_level=0.95) -> Effect:

@@ -28,25 +28,30 @@ def trace_path(units: metrics.Units, *, not_estimable=frozenset()) -> pd.DataFra
 
     Returns
     -------
-    DataFrame: one row a week with `metric`, `treatment`, `day` (days since the first assignment, the week's end),
-        `n`, `estimate`, `ci_low`, `ci_high` (always-valid), `fixed_low`, `fixed_high` (last row). Empty without
-        times of assignment, for a time to event, for a metric that is not estimable, and until an interval exists.
+    DataFrame: one row a treatment and week, treatments in the plan's order: `metric`, `treatment`, `day` (days since
+        the first assignment, the week's end), `n`, `estimate`, `ci_low`, `ci_high` (always-valid), `fixed_low`,
+        `fixed_high` (last row of a treatment). Empty without times of assignment, for a metric that moments do not
+        tell (time to event, quantile, ordered score) or that is not estimable, and until an interval exists.
     """
-    comparison = next(c for c in list_comparisons(units.design) if c.name == units.design.key_metric)
-    if (
-        units.design.assigned_at is None
-        or comparison.metric.kind == "time_to_event"
-        or comparison.name in not_estimable
-    ):
+    design = units.design
+    name = design.key_metric
+    if design.assigned_at is None or not design.metrics[name].is_mean or name in not_estimable:
         return pd.DataFrame()
     weeks = metrics.summarise(units, by="week")
-    look, rows, so_far = replace(read_look(units), interval="always-valid"), [], {}
-    for week in sorted(weeks):
+    moments = {int(week): weeks[week][name] for week in sorted(weeks)}
+    look = replace(read_look(units), interval="always-valid")
+    frames = [_trace(comparison, moments, look) for comparison in list_comparisons(design) if comparison.name == name]
+    return pd.concat(frames).dropna(subset=["ci_low"]).reset_index(drop=True)
+
+
+def _trace(comparison, weeks, look):
+    rows, so_far = [], {}
+    for week, arms in weeks.items():
         for arm in (comparison.control, comparison.treatment):
-            so_far[arm] = merge_moments(so_far.get(arm), weeks[week][comparison.name][arm])
-        rows.append(_see(comparison, so_far, look, day=7 * (int(week) + 1)))
+            so_far[arm] = merge_moments(so_far.get(arm), arms[arm])
+        rows.append(_see(comparison, so_far, look, day=7 * (week + 1)))
     frame = pd.DataFrame(rows)
-    return frame.assign(**_last_fixed(frame)).dropna(subset=["ci_low"]).reset_index(drop=True)
+    return frame.assign(**_last_fixed(frame))
 
 
 def merge_moments(first: Moments | None, second: Moments) -> Moments:

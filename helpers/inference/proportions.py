@@ -147,8 +147,8 @@ def score_p_value(x_treatment, n_treatment, x_control, n_control):
     """
     x1, n1, x0, n0 = (np.asarray(c, float) for c in (x_treatment, n_treatment, x_control, n_control))
     total, events = n1 + n0, x1 + x0
-    variance = events / total * (1 - events / total) * (1 / n1 + 1 / n0) * total / (total - 1)
     with np.errstate(all="ignore"):
+        variance = events / total * (1 - events / total) * (1 / n1 + 1 / n0) * total / (total - 1)
         return np.where(
             (events > 0) & (events < total), 2 * norm.sf(abs(x1 / n1 - x0 / n0) / np.sqrt(variance)), np.nan
         )

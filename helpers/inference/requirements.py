@@ -1,4 +1,4 @@
-"""What it would take: what this experiment could see, and how many units a worthwhile effect needs."""
+"""What it would take: what this experiment could see, and how many units and days a worthwhile effect needs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from helpers import metrics
 from helpers.inference.comparisons import list_comparisons
 from helpers.inference.design import (
     mde_means,
@@ -16,27 +17,36 @@ from helpers.inference.design import (
     sample_size_proportions,
 )
 from helpers.inference.effects import pair_arms
+from helpers.inference.planning import duration_days, mde_normal, power_normal, sample_size_normal
 
 POWER = 0.8
 
 
-def list_requirements(material) -> pd.DataFrame:
-    """Return the smallest effect that this many units find, and the units that a worthwhile effect needs.
+def list_requirements(material, estimates) -> pd.DataFrame:
+    """Return the smallest effect that this many units find, and the units and days that a worthwhile effect needs.
+
+    Shares by their own variance, means, ratios, rates and clusters by that of a unit (of a cluster); times to an
+    event, quantiles and ordered scores by the standard error that they have here, which falls with the root of the
+    units.
 
     Parameters
     ----------
     material : Material
+    estimates : sequence of Estimate, with the headline differences
 
     Returns
     -------
-    DataFrame: one row a primary, secondary or guardrail metric and treatment, times to event left out:
-        `metric`, `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `mde_absolute`,
-        `mde_relative` (nan unless the control value is above 0), `worthwhile` (or the guardrail's margin; nan when
-        the plan gives none), `power_for_worthwhile` with these units and `n_for_worthwhile`.
+    DataFrame: one row a primary, secondary or guardrail metric and treatment that can be estimated: `metric`,
+        `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `mde_absolute`,
+        `mde_relative` (nan unless the control value is a mean above 0), `worthwhile` (or the guardrail's margin; nan
+        when the plan gives none), `power_for_worthwhile` with these units, `n_for_worthwhile`, `units_per_day` (both
+        arms, from the first to the last assignment; nan without times) and `days_for_worthwhile`, window included.
     """
     comparisons = list_comparisons(material.design, "primary", "secondary", "guardrail")
-    rows = [_describe(c, material) for c in comparisons if c.name in material.raw]
-    return pd.DataFrame([row for row in rows if row])
+    heads = {(e.metric, e.treatment): e for e in reversed(estimates) if e.estimand == "difference" and _is_whole(e)}
+    sized = [(c, _size(c, material, heads.get((c.name, c.treatment)))) for c in comparisons]
+    pace = metrics.describe_arms(material.units)
+    return pd.DataFrame([{**row, **_time(c, row, pace)} for c, row in sized if row])
 
 
 def list_sample_sizes(baselines, differences, *, power=POWER, alpha=0.05) -> pd.DataFrame:
@@ -50,36 +60,65 @@ def list_sample_sizes(baselines, differences, *, power=POWER, alpha=0.05) -> pd.
 
     Returns
     -------
-    DataFrame: `baseline`, `difference`, `units` (rounded up; nan where the other share would leave 0 to 1).
+    DataFrame: `baseline`, `difference`, `units` (rounded up; nan where the other share would leave 0 to 1), `power`.
     """
     cells = [(b, d) for b in baselines for d in differences]
     sizes = [sample_size_proportions(b, d, power=power, alpha=alpha) for b, d in cells]
     frame = pd.DataFrame(cells, columns=["baseline", "difference"])
-    return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes])
+    return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes], power=power)
 
 
-def _describe(comparison, material):
-    arms = material.raw[comparison.name]
-    pair = pair_arms(arms[comparison.control], arms[comparison.treatment])
-    if pair.reason:
+def _is_whole(e):
+    return e.role != "sensitivity" and e.segment is None and e.at is None and e.population in ("itt", "responders")
+
+
+def _size(comparison, material, head):
+    if comparison.metric.is_mean:
+        arms = material.raw[comparison.name]
+        pair = pair_arms(arms[comparison.control], arms[comparison.treatment])
+        return None if pair.reason else _describe(comparison, pair.control, pair.n_control + pair.n_treatment, pair)
+    if head is None or not head.std_error > 0:
         return None
-    n = pair.n_control + pair.n_treatment
-    worthwhile = _find_worthwhile(comparison.metric, pair.control)
-    options = {"share_treatment": pair.n_treatment / n, "alpha": comparison.design.alpha}
+    clustered = head.clusters_control is not None
+    sides = (head.clusters_control, head.clusters_treatment) if clustered else (head.n_control, head.n_treatment)
+    return _describe(comparison, head.control_value, sum(sides), head)
+
+
+def _describe(comparison, control, n, found):
+    """One row: `found` is a pair of means or shares, or an estimate with a standard error."""
+    worthwhile, is_mean = _find_worthwhile(comparison.metric, control), comparison.metric.is_mean
+    options = {"alpha": comparison.design.alpha}
     binary = comparison.metric.kind == "binary" and comparison.design.cluster is None
-    sized = (_size_share if binary else _size_mean)(comparison.metric, pair, n, worthwhile, options)
+    if is_mean:
+        options["share_treatment"] = found.n_treatment / n
+    sized = (_size_share if binary else _size_mean if is_mean else _size_error)(
+        comparison.metric, found, n, worthwhile, options
+    )
     return {
         "metric": comparison.name,
         "comparison": comparison.label,
-        "control_value": pair.control,
+        "control_value": control,
         "n": n,
         "power": POWER,
         "mde_absolute": sized["smallest"],
-        "mde_relative": sized["smallest"] / pair.control if pair.control > 0 else math.nan,
+        "mde_relative": sized["smallest"] / control if is_mean and control > 0 else math.nan,
         "worthwhile": worthwhile,
         "power_for_worthwhile": sized["power"],
         "n_for_worthwhile": math.ceil(sized["needed"]) if math.isfinite(sized["needed"]) else math.nan,
     }
+
+
+def _time(comparison, row, pace):
+    """How long so many units take at the rate at which these came, until the last one's window is over."""
+    metric, sides = comparison.metric, pace[pace["variant"].isin([comparison.control, comparison.treatment])]
+    if "first_assigned_at" not in pace or sides["last_assigned_at"].isna().any():
+        return {"units_per_day": math.nan, "days_for_worthwhile": math.nan}
+    first, last = sides["first_assigned_at"].min(), sides["last_assigned_at"].max()
+    units = sides["clusters" if comparison.design.cluster else "units"].sum()
+    per_day = float(units / ((last.date() - first.date()).days + 1))
+    window = metric.horizon_days or metric.within_days or 0
+    days = duration_days(row["n_for_worthwhile"], per_day, window_days=window)
+    return {"units_per_day": per_day, "days_for_worthwhile": days}
 
 
 def _find_worthwhile(metric, control):
@@ -107,4 +146,13 @@ def _size_mean(metric, pair, n, worthwhile, options):
         "smallest": mde_means(n_units=n, power=POWER, **options),
         "needed": sample_size_means(worthwhile, power=POWER, **options) if known else math.nan,
         "power": power_means(worthwhile, n_units=n, **options) if known else math.nan,
+    }
+
+
+def _size_error(metric, found, n, worthwhile, options):
+    unit_error, known = found.std_error * math.sqrt(n), worthwhile == worthwhile
+    return {
+        "smallest": mde_normal(unit_error, n, power=POWER, **options),
+        "needed": sample_size_normal(worthwhile, unit_error, power=POWER, **options) if known else math.nan,
+        "power": power_normal(worthwhile, unit_error, n, **options) if known else math.nan,
     }

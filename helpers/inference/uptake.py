@@ -31,8 +31,8 @@ def estimate_uptake(comparison: Comparison, material) -> list[Estimate]:
     Returns
     -------
     list of Estimate: estimands `naive`, `ratio` (of two shares) and `cace`; empty for guardrails and exploratory
-        metrics, for ratios and clusters, above the limit of row-level methods, and where the plan names neither an
-        exposure nor an observational group.
+        metrics, for all that is no plain mean (ratios, rates, quantiles, ordered scores) and clusters, above the
+        limit of row-level methods, and where the plan names neither an exposure nor an observational group.
     """
     if not _applies(comparison, material):
         return []
@@ -88,7 +88,9 @@ def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[
 
 
 def _applies(comparison, material):
-    if comparison.metric.kind not in KINDS or comparison.metric.role not in ("primary", "secondary"):
+    metric = comparison.metric
+    is_plain = metric.kind in KINDS and metric.is_mean and not metric.is_ratio
+    if not is_plain or metric.role not in ("primary", "secondary"):
         return False
     return comparison.design.cluster is None and comparison.name not in material.not_estimable
 

@@ -1,11 +1,20 @@
-"""R as an independent source: Welch, adjusted p-values and sample size, computed by R at test time."""
+"""R as an independent source: Welch for two arms and three, adjusted p-values, sample size, quantiles, rates."""
 
 import subprocess
 
 import numpy as np
 import pytest
 
-from helpers.inference import benjamini_hochberg, compare_means, difference, holm, sample_size_means
+from helpers.inference import (
+    benjamini_hochberg,
+    compare_groups,
+    compare_means,
+    difference,
+    holm,
+    quantile_difference,
+    rate_ratio,
+    sample_size_means,
+)
 from helpers.records import Moments
 
 CONTROL, TREATMENT = [3.1, 4.5, 2.2, 5.9, 4.4, 3.8], [5.2, 6.6, 4.1, 7.7, 5.0, 9.3, 6.1, 4.9]
@@ -18,6 +27,16 @@ p <- c({", ".join(map(str, P_VALUES))})
 show(p.adjust(p, "holm"))
 show(p.adjust(p, "BH"))
 show(2 * power.t.test(delta = 0.4, sd = 1.3, power = 0.9, strict = TRUE, tol = 1e-12)$n)
+groups <- list(c({", ".join(map(str, CONTROL))}), c({", ".join(map(str, TREATMENT))}), c(1.5, 2.5, 9.5))
+rows <- data.frame(y = unlist(groups), g = factor(rep(1:3, lengths(groups))))
+test <- oneway.test(y ~ g, rows)
+show(c(test$statistic, test$parameter, test$p.value))
+test <- oneway.test(y ~ g, rows, var.equal = TRUE)
+show(c(test$statistic, test$parameter, test$p.value))
+ranks <- c(qbinom(0.1, 8, 0.4), qbinom(0.1, 8, 0.4, lower.tail = FALSE) + 1)
+show(c(quantile(groups[[2]], 0.4), sort(groups[[2]])[ranks]))
+fit <- glm(c(3, 7, 2, 9, 4) ~ c(0, 0, 1, 1, 1), family = poisson, offset = log(c(3, 3, 2, 3, 3)))
+show(exp(coef(fit)[2]))
 """
 
 
@@ -45,3 +64,22 @@ def test_holm_and_benjamini_hochberg_equal_p_adjust(r):
 def test_sample_size_means_equals_power_t_test(r):
     # R takes the variance estimate's degrees of freedom as known, ours integrates over them
     assert sample_size_means(0.4, 1.3, power=0.9) == pytest.approx(r[3][0], rel=1e-4)
+
+
+@pytest.mark.parametrize(("equal_variances", "line"), [(False, 4), (True, 5)])
+def test_compare_groups_equals_oneway_test(equal_variances, line, r):
+    groups = [measure(values) for values in (CONTROL, TREATMENT, [1.5, 2.5, 9.5])]
+    found = compare_groups(groups, equal_variances=equal_variances)
+    assert [found.statistic, found.df, found.df_within, found.p_value] == pytest.approx(r[line], rel=1e-10)
+
+
+def test_quantile_difference_has_the_quantile_and_the_binomial_ranks_of_r(r):
+    # beside an arm that is 0 throughout, the limits are the other arm's own
+    found = quantile_difference([0.0] * 8, TREATMENT, 0.4, confidence_level=0.8)
+    assert [found.estimate, found.ci_low, found.ci_high] == pytest.approx(r[6], rel=1e-12)
+
+
+def test_rate_ratio_equals_glm(r, moments):
+    assert rate_ratio(moments([3, 7], [3, 3]), moments([2, 9, 4], [2, 3, 3])).estimate == pytest.approx(
+        r[7][0], rel=1e-8
+    )

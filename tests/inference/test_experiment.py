@@ -219,3 +219,20 @@ def test_run_experiment_counts_units_in_two_variants_as_assigned():
     frame, design = draw_frame(), make_design(metrics={"y": SCORE}, planned_units=402)
     statuses = [run_experiment(frame, design, n_two_variants=n).status for n in (0, 1, 2)]
     assert statuses == ["interim", "interim", "answered"]
+
+
+def test_run_experiment_reads_the_same_estimates_as_a_bayesian():
+    frame, design = draw_frame(), make_design(metrics={"y": SCORE})
+    weak, strong = (run_experiment(frame, design, prior_units=units).tables["bayes"] for units in (1.0, 200.0))
+    found = headline(run_experiment(frame, design))
+    assert weak["prior_units"].tolist() == [1.0]
+    assert weak["mean"].iloc[0] == pytest.approx(found.estimate * 200 / 201)  # 200 units an arm, and 1 of the prior
+    assert strong["mean"].iloc[0] == pytest.approx(found.estimate / 2)
+
+
+def test_run_experiment_keeps_the_curves_of_times_to_an_event():
+    frame = draw_frame().assign(days=np.arange(400) % 50 + 1.0, seen=1.0)
+    time = {"kind": "time_to_event", "role": "primary", "time": "days", "observed": "seen", "horizon_days": 30}
+    results = run_experiment(frame, make_design(metrics={"p": time}))
+    assert set(results.tables["curves"]["arm"]) == {"c", "t"}
+    assert run_experiment(frame, make_design(metrics={"y": SCORE})).tables["curves"].empty

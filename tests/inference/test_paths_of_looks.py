@@ -55,15 +55,22 @@ def test_trace_path_depends_on_level_and_planned_units():
     assert not np.allclose(tuned["ci_low"], wide["ci_low"])
 
 
-def test_trace_path_of_an_interim_experiment_ends_with_its_headline():
+def test_trace_path_of_an_interim_experiment_ends_with_its_headline_for_every_treatment():
     days = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(600) % 28, unit="D")
     frame = draw_frame(600, assigned_at=days).assign(variant=["c", "t", "u"] * 200)
     variant = {"column": "variant", "control": "c", "treatments": ["t", "u"]}
     design = make_design(metrics={"y": SCORE}, variant=variant, assigned_at="assigned_at", planned_units=900)
     results = run_experiment(frame, design)
-    last, found = results.tables["path"].iloc[-1], results.headline("y")[0]
-    assert (last["ci_low"], last["ci_high"]) == pytest.approx((found.ci_low, found.ci_high))
+    path = results.tables["path"]
+    assert path["treatment"].drop_duplicates().tolist() == ["t", "u"]
+    assert path.groupby("treatment")["fixed_low"].count().tolist() == [1, 1]
+    for found in results.headline("y"):
+        last = path[path["treatment"] == found.treatment].iloc[-1]
+        assert (last["ci_low"], last["ci_high"]) == pytest.approx((found.ci_low, found.ci_high))
+        assert last["n"] == 400
 
 
-def test_trace_path_is_empty_without_times():
+def test_trace_path_is_empty_without_times_and_for_what_moments_do_not_tell():
     assert trace(assigned_at=None).empty
+    assert trace(metrics={"y": SCORE | {"scale": "ordered"}}).empty
+    assert trace(metrics={"y": SCORE | {"quantile": 0.5}}).empty

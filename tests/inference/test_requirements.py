@@ -2,7 +2,10 @@
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
+from experiments import make_design, run_experiment
 
 from helpers.inference import list_sample_sizes, sample_size_proportions
 
@@ -24,3 +27,69 @@ def test_list_sample_sizes_grows_with_power_and_confidence(changes):
     assert (
         list_sample_sizes([0.2], [0.05], **changes)["units"].iloc[0] > list_sample_sizes([0.2], [0.05])["units"].iloc[0]
     )
+
+
+SCORE = {"kind": "score", "role": "primary", "better": "higher", "worthwhile": 0.3}
+
+
+def draw(n=600, days=20):
+    rng = np.random.default_rng(3)
+    start = pd.Timestamp("2024-03-01") + pd.to_timedelta(np.arange(n) * days // n, "D")
+    frame = pd.DataFrame({"variant": ["c", "t"] * (n // 2), "y": abs(rng.normal(size=n) * 2 + 5), "assigned_at": start})
+    return frame.assign(score=rng.integers(1, 6, n) * 1.0, at_risk=rng.integers(1, 9, n) * 1.0, seen=1.0)
+
+
+def require(metric, frame=None, **plan):
+    return (
+        run_experiment(draw() if frame is None else frame, make_design(metrics={"y": metric}, **plan))
+        .tables["requirements"]
+        .iloc[0]
+    )
+
+
+KINDS = [
+    # what the plan asks of the column y
+    SCORE,
+    {**SCORE, "kind": "amount", "quantile": 0.5},
+    {**SCORE, "column": "score", "scale": "ordered", "worthwhile": 0.1},
+    {**SCORE, "kind": "count", "column": "score", "time_at_risk": "at_risk", "worthwhile": 0.1},
+    {"kind": "time_to_event", "role": "primary", "time": "y", "observed": "seen", "horizon_days": 5, "worthwhile": 0.1},
+]
+
+
+@pytest.mark.parametrize("metric", KINDS, ids=["mean", "quantile", "ordered", "rate", "time"])
+def test_list_requirements_of_every_kind_inverts_to_the_power_it_states(metric):
+    row = require(metric)
+    assert (row["n"], row["power"]) == (600, 0.8)
+    needed = 600 * (row["mde_absolute"] / metric["worthwhile"]) ** 2
+    assert row["n_for_worthwhile"] == pytest.approx(needed, rel=0.02)
+    assert (row["power_for_worthwhile"] > 0.8) == (row["n_for_worthwhile"] < 600)
+    same = require({**metric, "worthwhile": row["mde_absolute"]})
+    assert same["power_for_worthwhile"] == pytest.approx(0.8, abs=1e-6)
+
+
+def test_list_requirements_agrees_with_the_standard_error_by_hand():
+    frame = draw().assign(variant=["c", "t"] * 300)
+    row = require({**SCORE, "column": "score", "scale": "ordered"}, frame)
+    found = run_experiment(frame, make_design(metrics={"y": {**SCORE, "column": "score", "scale": "ordered"}}))
+    assert row["mde_absolute"] == pytest.approx((1.959964 + 0.841621) * found.headline("y")[0].std_error, rel=1e-6)
+
+
+def test_list_requirements_counts_days_at_the_rate_of_enrolment():
+    timed = require(SCORE, assigned_at="assigned_at")
+    assert timed["units_per_day"] == 30  # 600 units in 20 days
+    assert timed["days_for_worthwhile"] == math.ceil(timed["n_for_worthwhile"] / 30)
+    windowed = require({**SCORE, "within_days": 7}, assigned_at="assigned_at", as_of="2024-04-30")
+    assert windowed["days_for_worthwhile"] == timed["days_for_worthwhile"] + 7
+    assert math.isnan(require(SCORE)["days_for_worthwhile"])
+
+
+def test_list_requirements_counts_clusters_where_they_are_randomised():
+    frame = draw().assign(firm=(np.arange(600) // 10).astype(str))
+    frame["variant"] = np.where(np.arange(600) // 10 % 2, "t", "c")
+    row = require(SCORE, frame, cluster="firm", assigned_at="assigned_at")
+    assert (row["n"], row["units_per_day"]) == (60, 3)
+
+
+def test_list_sample_sizes_says_its_power():
+    assert list_sample_sizes([0.2], [0.05], power=0.9)["power"].tolist() == [0.9]

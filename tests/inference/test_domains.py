@@ -1,0 +1,158 @@
+"""Warnings of data outside what the methods promise, of few clusters and of covariates that say nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from experiments import draw_frame, make_design, run_experiment
+
+from helpers import wording
+
+AMOUNT = {"kind": "amount", "role": "primary", "better": "higher"}
+SCORE = {"kind": "score", "role": "primary", "better": "higher"}
+BINARY = {"kind": "binary", "role": "primary", "better": "higher"}
+
+
+def checks(results):
+    return {c.id: c for c in results.checks}
+
+
+def heavy(n=300, share=0.5, seed=2):
+    rng = np.random.default_rng(seed)
+    treated = np.arange(n) < n * share
+    money = np.where(rng.random(n) < 0.1, rng.lognormal(3, 2, n), 0.0)
+    return pd.DataFrame({"variant": np.where(treated, "t", "c"), "y": money})
+
+
+def test_domain_warns_of_a_tail_that_few_units_cannot_average_out():
+    results = run_experiment(heavy(), make_design(metrics={"y": AMOUNT}))
+    found = checks(results)["domain_y"]
+    assert (found.status, "domain" in checks(results)) == ("warn", False)
+    assert found.message.startswith("For y the data lie outside what its method promises (the outcome is too skewed: ")
+    assert found.message.endswith("): its interval may hold the truth less often than its level says.")
+
+
+def test_domain_of_a_primary_metric_is_told_in_the_answer():
+    design = make_design(metrics={"y": AMOUNT, "z": {**BINARY, "role": "secondary"}})
+    frame = heavy().assign(z=np.arange(300) % 50 == 0).astype({"z": float})
+    results = run_experiment(frame, design)
+    told = wording.explain(results, design).answer
+    assert checks(results)["domain_y"].message in told
+    assert checks(results)["domain_z"].message not in told  # secondary: in the table of checks alone
+
+
+def test_domain_passes_where_every_headline_lies_inside():
+    frame = draw_frame(4000).assign(z=lambda f: (f["y"] > 0) * 1.0)
+    found = checks(run_experiment(frame, make_design(metrics={"y": SCORE, "z": {**BINARY, "role": "secondary"}})))
+    assert not [name for name in found if name.startswith("domain_")]
+    assert found["domain"].message == (
+        "Every headline effect lies in the domain for which its method's coverage is declared and measured."
+    )
+
+
+@pytest.mark.parametrize(("n", "events", "status"), [(400, 12, "warn"), (400, 100, "pass")])
+def test_domain_of_a_share_counts_the_rarer_of_event_and_none(n, events, status):
+    for value in (1.0, 0.0):
+        frame = pd.DataFrame({"variant": ["c", "t"] * (n // 2), "z": 1 - value})
+        frame.loc[: events - 1, "z"] = value
+        found = checks(run_experiment(frame, make_design(metrics={"z": BINARY})))
+        assert found["domain_z" if status == "warn" else "domain"].status == status
+
+
+def test_domain_names_the_comparison_among_several_treatments():
+    frame = heavy(450).assign(variant=np.array(["c", "t", "u"])[np.arange(450) % 3])
+    design = make_design(metrics={"y": AMOUNT}, variant={"control": "c", "treatments": ["t", "u"]})
+    assert checks(run_experiment(frame, design))["domain_y"].message.startswith("For y, t - c, the data lie outside")
+
+
+def test_domain_of_a_time_to_event_comes_from_its_own_room():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"variant": ["c", "t"] * 30, "days": rng.exponential(400, 60).clip(max=60)})
+    frame["seen"] = (frame["days"] < 60) * 1.0
+    time = {"kind": "time_to_event", "role": "primary", "time": "days", "observed": "seen", "horizon_days": 30}
+    assert checks(run_experiment(frame, make_design(metrics={"p": time})))["domain_p"].status == "warn"
+
+
+def clustered(n, sizes, seed=5):
+    rng = np.random.default_rng(seed)
+    firm = np.repeat(np.arange(n), sizes)
+    return pd.DataFrame(
+        {"variant": np.where(firm % 2, "t", "c"), "firm": firm.astype(str), "y": rng.normal(size=len(firm))}
+    )
+
+
+def test_clusters_that_are_few_or_unequal_warn():
+    few = checks(run_experiment(clustered(24, 10), make_design(metrics={"y": SCORE}, cluster="firm")))["clusters"]
+    assert (few.status, few.threshold) == ("warn", 20)
+    assert few.message == (
+        "Clusters (firm) are few or of unlike size: the 12 in c count like 12.0 of one size (y). "
+        "Intervals use the degrees of freedom of so many, and are wide for that reason."
+    )
+    sizes = np.where(np.arange(60) < 2, 300, 2)
+    unequal = checks(run_experiment(clustered(60, sizes), make_design(metrics={"y": SCORE}, cluster="firm")))[
+        "clusters"
+    ]
+    assert unequal.status == "warn" and unequal.value < 2
+
+
+def test_clusters_that_suffice_pass_and_units_have_no_such_check():
+    found = checks(run_experiment(clustered(60, 10), make_design(metrics={"y": SCORE}, cluster="firm")))["clusters"]
+    assert (found.status, found.value) == ("pass", 30)
+    assert found.message == "In every arm the clusters (firm) count like 30 of one size or more."
+    assert "clusters" not in checks(run_experiment(draw_frame(), make_design(metrics={"y": SCORE})))
+
+
+def test_covariates_tell_what_they_take_away():
+    found = checks(run_experiment(draw_frame(), make_design(metrics={"y": SCORE}, covariates=["x"])))["covariates"]
+    assert found.status == "pass"
+    assert 0.4 < found.value < 0.6  # x explains half
+    assert found.message == f"Covariates take away {100 * found.value:.1f} % of the variance of the effect on y."
+
+
+def test_covariates_that_repeat_others_are_named_without_their_levels():
+    frame = draw_frame(country=["a", "b", "secret", "a"] * 100).assign(again=lambda f: 2 * f["x"])
+    frame["is_secret"] = (frame["country"] == "secret") * 1.0
+    design = make_design(metrics={"y": SCORE}, covariates=["x", "is_secret", "country", "again"])
+    found = checks(run_experiment(frame, design))["covariates"]
+    assert found.status == "warn"
+    assert found.message.endswith("Left out, as repeating others or not varying: part of country, again.")
+    assert "=" not in found.message
+
+
+def test_checks_of_methods_are_none_where_the_answer_is_withheld():
+    frame = draw_frame().query("variant == 'c' or index % 3 == 0")
+    found = checks(run_experiment(frame, make_design(metrics={"y": SCORE}, covariates=["x"])))
+    assert not {"domain", "domain_y", "covariates"} & set(found)
+
+
+def test_domain_takes_the_share_of_an_arm_among_the_two_that_are_compared():
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"variant": np.array(["c", "t", "u"])[np.arange(1800) % 3], "y": rng.lognormal(0, 0.5, 1800)})
+    equal = {"control": "c", "treatments": ["t", "u"]}
+    unequal = {**equal, "split": {"c": 0.4, "t": 0.3, "u": 0.3}}
+    score = {"y": {**SCORE, "kind": "score"}}
+    found = [
+        checks(run_experiment(frame, make_design(metrics=score, variant=v, acknowledge={"srm": "planned so"})))
+        for v in (equal, unequal)
+    ]
+    assert "domain" in found[0]  # half of each pair, so that the tails of both arms cancel
+    assert "domain_y" in found[1]
+
+
+def test_covariates_that_cost_more_than_they_explain_say_so():
+    rng = np.random.default_rng(9)
+    noise = {f"x{i}": rng.normal(size=60) for i in range(8)}
+    found = checks(run_experiment(draw_frame(60, **noise), make_design(metrics={"y": SCORE}, covariates=list(noise))))
+    cost = found["covariates"].value
+    assert cost < 0
+    assert found["covariates"].message == (
+        f"Covariates add {-100 * cost:.1f} % to the variance of the effect on y: they cost more than they explain."
+    )
+
+
+def test_covariates_tell_of_the_metric_that_they_help_most_where_the_key_metric_has_none():
+    frame = draw_frame(600).assign(k=lambda f: f["x"] + 0.1 * f["y"], top=lambda f: f["y"], big=2.0)
+    ratio = {"kind": "ratio", "role": "primary", "numerator": "top", "denominator": "big"}
+    metrics = {"r": ratio, "y": {**SCORE, "role": "secondary"}, "k": {**SCORE, "role": "secondary"}}
+    found = checks(run_experiment(frame, make_design(metrics=metrics, covariates=["x"])))["covariates"]
+    told = f"Covariates take away {100 * found.value:.1f} % of the variance of the effect on k, more than of any other."
+    assert found.message == told

@@ -1,0 +1,185 @@
+"""Planning from standard errors and events: by hand, inverses, simulated power, durations."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from helpers.inference import (
+    compare_power,
+    duration_days,
+    mde_events,
+    mde_normal,
+    mde_proportions,
+    power_events,
+    power_normal,
+    power_proportions,
+    sample_size_events,
+    sample_size_normal,
+    sample_size_proportions,
+    score_p_value,
+    simulate_power,
+)
+
+POWERS, ALPHAS, SHARES = st.floats(0.3, 0.99), st.floats(0.001, 0.2), st.floats(0.05, 0.95)
+
+
+def test_normal_by_hand():
+    # (1.959964 + 1.281552)^2 x 2^2 for a difference of 1
+    assert sample_size_normal(1, 2, power=0.9) == pytest.approx((1.959964 + 1.281552) ** 2 * 4, rel=1e-6)
+    assert power_normal(1, 2, 16) == pytest.approx(stats.norm.cdf(2 - 1.959964), rel=1e-6)
+    assert mde_normal(2, 16) == pytest.approx((1.959964 + 0.841621) / 2, rel=1e-6)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(st.floats(0.001, 50), st.floats(0.01, 20), POWERS, ALPHAS)
+def test_normal_mutually_inverse(difference, unit_error, power, alpha):
+    n = sample_size_normal(difference, unit_error, power=power, alpha=alpha)
+    assert power_normal(difference, unit_error, n, alpha=alpha) == pytest.approx(power, rel=1e-6)
+    assert power_normal(-difference, unit_error, n, alpha=alpha) == pytest.approx(power, rel=1e-6)
+    assert mde_normal(unit_error, n, power=power, alpha=alpha) == pytest.approx(difference, rel=1e-6)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(st.floats(0.05, 0.95), st.booleans(), SHARES, POWERS, ALPHAS)
+def test_events_mutually_inverse(ratio, sooner, share, power, alpha):
+    ratio = 1 / ratio if sooner else ratio
+    options = {"share_treatment": share, "alpha": alpha}
+    n = sample_size_events(ratio, power=power, **options)
+    assert power_events(ratio, n, **options) == pytest.approx(power, rel=1e-6)
+    direction = 1 if sooner else -1
+    assert mde_events(n, power=power, direction=direction, **options) == pytest.approx(ratio, rel=1e-6)
+
+
+def test_normal_equals_proportions_with_their_unit_error():
+    error = math.sqrt(2 * (0.1 * 0.9 + 0.12 * 0.88))
+    assert sample_size_normal(0.02, error) == pytest.approx(sample_size_proportions(0.1, 0.02))
+    assert power_normal(0.02, error, 5000) == pytest.approx(power_proportions(0.1, 0.02, 5000))
+
+
+def test_events_by_hand():
+    # 4 (z + z)^2 / log(ratio)^2 in equal arms; unequal ones replace 4 by 1 / (share x (1 - share))
+    assert sample_size_events(1.5) == pytest.approx(4 * (1.959964 + 0.841621) ** 2 / 0.405465**2, rel=1e-5)
+    assert sample_size_events(1.5, share_treatment=0.2) == pytest.approx(sample_size_events(1.5) / 4 / 0.16)
+    assert power_events(2, 66) == pytest.approx(stats.norm.cdf(0.693147 * math.sqrt(66) / 2 - 1.959964), rel=1e-6)
+
+
+def test_planning_arguments_change_the_result():
+    base = sample_size_events(1.5)
+    assert sample_size_events(1.5, share_treatment=0.1) > base < sample_size_events(1.5, power=0.9)
+    assert sample_size_events(1.5, alpha=0.1) < base < sample_size_events(1.4)
+    assert mde_events(100, direction=-1) == pytest.approx(1 / mde_events(100))
+    assert mde_events(100) > mde_events(200)
+    assert mde_events(100, power=0.9) > mde_events(100) > mde_events(100, alpha=0.1)
+    assert mde_events(100, share_treatment=0.1) > mde_events(100)
+    assert power_events(1.5, 100, alpha=0.1) > power_events(1.5, 100) > power_events(1.5, 100, share_treatment=0.1)
+    assert power_normal(1, 2, 16, alpha=0.2) > power_normal(1, 2, 16)
+    assert mde_normal(2, 16, power=0.9) > mde_normal(2, 16) > mde_normal(2, 16, alpha=0.2)
+
+
+def test_planning_impossible():
+    assert sample_size_normal(0, 2) == math.inf and sample_size_events(1) == math.inf
+    assert mde_normal(2, 0) == math.inf
+    assert math.isnan(sample_size_normal(math.nan, 2)) and math.isnan(sample_size_normal(1, math.nan))
+
+
+@pytest.mark.parametrize(
+    ("units", "per_day", "window", "days"),
+    [
+        (1000, 30, 0, 34),  # 33.3 days, rounded up
+        (1000, 30, 28, 62),  # and the last unit's four weeks
+        (1000, 50, 7.5, 28),  # part of a day is a day
+        (1000, 0, 28, math.inf),  # nobody comes
+        (math.inf, 30, 28, math.inf),  # no difference to find
+        (math.nan, 30, 28, math.nan),
+        (1000, math.nan, 28, math.nan),
+    ],
+)
+def test_duration_days(units, per_day, window, days):
+    assert duration_days(units, per_day, window_days=window) == pytest.approx(days, nan_ok=True)
+
+
+def draw(rng, n, treated):
+    return rng.binomial(n, 0.3 if treated else 0.2), n
+
+
+def compute(control, treatment):
+    return float(score_p_value(*treatment, *control))
+
+
+def test_simulate_power_agrees_with_exact_power():
+    options = {"n_units": 400, "replicates": 2000, "confidence_level": 0.999}
+    found = simulate_power(draw, compute, **options, rng=np.random.default_rng(1))
+    counts = np.arange(201)
+    chance = np.outer(stats.binom.pmf(counts, 200, 0.3), stats.binom.pmf(counts, 200, 0.2))
+    with np.errstate(all="ignore"):
+        exact = float(chance[score_p_value(counts[:, None], 200, counts[None, :], 200) <= 0.05].sum())
+    assert found.ci_low <= exact <= found.ci_high and found.undefined == 0
+    assert found.ci_low < found.power < found.ci_high
+
+
+def test_simulate_power_interval_is_the_exact_binomial_one():
+    values = iter([0.01] * 7 + [0.5] * 2 + [math.nan])
+    found = simulate_power(
+        lambda rng, n, treated: n, lambda control, treatment: next(values), n_units=10, replicates=10,
+        rng=np.random.default_rng(1),
+    )  # fmt: skip
+    expected = stats.binomtest(7, 10).proportion_ci(0.95, "exact")
+    assert (found.power, found.undefined) == (0.7, 0.1)
+    assert (found.ci_low, found.ci_high) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize(("p", "low", "high"), [(0.5, 0.0, 0.3084971), (0.01, 0.6915029, 1.0)])
+def test_simulate_power_of_all_and_none(p, low, high):
+    found = simulate_power(lambda rng, n, treated: n, lambda *arms: p, n_units=4, replicates=10, rng=None)
+    assert (found.ci_low, found.ci_high) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_simulate_power_arguments_change_the_result():
+    seen = []
+    simulate_power(lambda rng, n, treated: (n, treated), lambda *arms: seen.append(arms) or 0.5,
+                   n_units=10, share_treatment=0.2, replicates=1, rng=None)  # fmt: skip
+    assert seen == [((8, False), (2, True))]
+    options = {"n_units": 200, "replicates": 200}
+    base = simulate_power(draw, compute, **options, rng=np.random.default_rng(1))
+    assert base == simulate_power(draw, compute, **options, rng=np.random.default_rng(1))
+    assert base != simulate_power(draw, compute, **options, rng=np.random.default_rng(2))
+    assert base.power < simulate_power(draw, compute, **options, alpha=0.2, rng=np.random.default_rng(1)).power
+    wide = simulate_power(draw, compute, **options, confidence_level=0.99, rng=np.random.default_rng(1))
+    assert wide.ci_low < base.ci_low and wide.ci_high > base.ci_high
+
+
+def test_compare_power_every_formula_holds():
+    found = compare_power(replicates=300, seed=3)
+    assert found["agrees"].all()
+    assert found["case"].is_unique and len(found) == 8
+    # as many units as were asked for a power of 80 %, so the smallest effect found is the planted one
+    assert found["formula"].between(0.8, 0.81).all()
+    gap = (found["smallest"] / found["effect"] - 1).abs()
+    assert (gap < 0.01).all() and (found["undefined"] == 0).all()
+    assert found["ci_low"].lt(found["simulated"]).all() and found["ci_high"].gt(found["simulated"]).all()
+
+
+def test_compare_power_seed_and_replicates_change_the_result():
+    base = compare_power(replicates=20, seed=1)
+    assert base.equals(compare_power(replicates=20, seed=1))
+    assert not base["simulated"].equals(compare_power(replicates=20, seed=2)["simulated"])
+    assert not base["ci_low"].equals(compare_power(replicates=30, seed=1)["ci_low"])
+
+
+def test_compare_power_sees_a_formula_that_promises_too_much(monkeypatch):
+    # a formula that forgets the second arm's variance plans half of the units: not 80 % but about half find it
+    monkeypatch.setattr(
+        "helpers.inference.promised_power.sample_size_proportions",
+        lambda *args, **kw: sample_size_proportions(*args, **kw) / 2,
+    )
+    monkeypatch.setattr(
+        "helpers.inference.promised_power.power_proportions",
+        lambda baseline, difference, n: power_proportions(baseline, difference, 2 * n),
+    )
+    found = compare_power(replicates=150, seed=1).set_index("case")["agrees"]
+    assert not found["share with the event"] and found.drop("share with the event").all()
+    assert mde_proportions(0.2, 2182) == pytest.approx(0.05, rel=1e-3)
