@@ -7,13 +7,16 @@ from pathlib import Path
 
 from helpers import checks, metrics, simulate, sources
 from helpers import plan as plans
+from helpers.cli.resplits import print_resplits
 from helpers.records import Refused
 from helpers.report import read_parameters
 from helpers.report.runs import find_notebook
 
 
 def check_table(arguments):
-    """Print every check of a table against its plan, and whether a study would withhold its answer."""
+    """Print every check of a table against its plan, whether a study would withhold its answer, and the A/A test."""
+    if arguments.seed is not None and not arguments.aa:
+        raise Refused("--seed: draws the splits of --aa; give both, or neither")
     design = plans.read(arguments.plan).design
     source = sources.load(
         design,
@@ -22,7 +25,8 @@ def check_table(arguments):
         events=_one(arguments.events),
         events_table=arguments.events_table,
     )
-    trust = checks.run(metrics.fold(source, design), source, design)
+    units = metrics.fold(source, design)
+    trust = checks.run(units, source, design)
     for step, rows, note in source.info.steps:
         print(f"{rows:>12,}  {step}{f': {note}' if note else ''}")
     for message in source.info.messages:
@@ -31,6 +35,8 @@ def check_table(arguments):
         print(f"{check.status:>12}  {check.id}: {check.message}")
     reason = checks.withheld(trust, design)
     print(f"A study of this table withholds its answer: {reason}" if reason else "A study of this table would answer.")
+    if arguments.aa:
+        print_resplits(units, n_splits=arguments.aa, seed=1 if arguments.seed is None else arguments.seed)
 
 
 def simulate_tables(arguments):

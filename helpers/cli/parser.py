@@ -11,7 +11,7 @@ def build():
         prog="studies", description="Does support pay? Studies as one-file reports.", epilog=EXITS, allow_abbrev=False
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_report, _init, _plan, _list, _describe, _check, _simulate, _share):
+    for add in (_report, _init, _plan, _list, _describe, _check, _simulate, _share, _validate):
         add(commands)
     return parser
 
@@ -72,6 +72,12 @@ def _check(commands):
     add("--plan", required=True, help="name in notebooks/plans, or a YAML file")
     add("--events", action="append", metavar="EVENTS", help="the events; DATA then holds the assignments")
     add("--events-table", metavar="NAME", help="table of a database that holds the events")
+    split = (
+        "A/A test: split the units at random N times, whatever arm they were in, and show whether the p-values of the "
+        "plan's tests are as evenly spread as they promise (500 is a good number)"
+    )
+    add("--aa", type=_splits, metavar="N", help=split)
+    add("--seed", type=_seed, metavar="S", help="seed of the splits of --aa (default: 1)")
 
 
 def _simulate(commands):
@@ -92,6 +98,17 @@ def _share(commands):
     _out(add)
 
 
+def _validate(commands):
+    text = (
+        "Measure every method on the deep grid, on all cores, and render the report validation-deep. What is measured "
+        "is kept: run it again to go on after an interrupt. Exit status 1 when a method breaks its promise."
+    )
+    add = _add(commands, "validate", ("validating", "validate"), text).add_argument
+    add("--replicates", type=_positive, metavar="N", help="experiments drawn for a cell (default: as the grid plans)")
+    add("--jobs", type=_positive, metavar="N", help="cells side by side (default: one a core)")
+    _out(add)
+
+
 def _data(add):
     add("data", nargs="+", metavar="DATA", help="table: CSV or Parquet files, public:NAME, duckdb:PATH or another URL")
     add("--table", metavar="NAME", help="table of a database")
@@ -108,4 +125,16 @@ def _out(add):
 def _positive(text):
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError("needs a whole number, 1 or more")
+    return int(text)
+
+
+def _splits(text):
+    if _positive(text) < 100:
+        raise argparse.ArgumentTypeError("needs 100 splits or more: fewer cannot tell a false promise from chance")
+    return int(text)
+
+
+def _seed(text):
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError("needs a whole number, 0 or more")
     return int(text)

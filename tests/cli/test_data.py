@@ -1,6 +1,11 @@
 import json
 
+import numpy as np
 import pandas as pd
+import pytest
+
+from helpers import cli
+from helpers.cli import resplits
 
 PLAN = """\
 kind: experiment
@@ -46,6 +51,121 @@ def test_check_reads_events_beside_the_assignments(studies, tmp_path):
 def test_check_refuses_a_file_that_is_not_there(studies, tmp_path):
     message = "studies: none.csv: no such file; check the name, and the folder it is read from\n"
     assert studies("check", tmp_path / "none.csv", "--plan", write_plan(tmp_path, 0.5)) == (2, "", message)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return a folder of simulated tables of 400 workspaces."""
+    folder = tmp_path_factory.mktemp("made")
+    cli.main(["simulate", "proactive_help", "--to", str(folder), "--units", "400"])
+    return folder
+
+
+def check_made(studies, made, *more):
+    """Check the simulated tables, with more arguments."""
+    files = made / "assignments.parquet", "--events", made / "events.parquet"
+    return studies("check", *files, "--plan", "proactive_help", *more)
+
+
+def test_check_aa_shows_whether_the_p_values_of_every_metric_are_even(studies, made):
+    plain, (status, shown, message) = check_made(studies, made)[1], check_made(studies, made, "--aa", 100)
+    assert (status, message) == (0, "")
+    assert shown.startswith(plain)
+    told, heads, *rows = shown.removeprefix(plain).splitlines()
+    assert told == (
+        "A/A test: 100 times every workspace of all arms is put into an arm at random (links 50 %, no_links 50 %; "
+        "seed 1), so no difference can be real. A test that keeps its promise calls 5 % of these splits clear, give or "
+        "take chance, and its p-values fill every tenth alike."
+    )
+    assert heads.split("  ")[0] == "metric" and heads.endswith("smallest  p-values by tenth, % of the splits")
+    metrics = ["activated", "conversations", "searches", "per_active", "converted", "still_paying", "arr", "paid_in"]
+    assert [row.split()[0] for row in rows] == [*metrics, "active_days"]
+    assert all(row.endswith("  as it should be") for row in rows)
+    assert "cumulative incidence" in rows[7]
+
+
+def test_check_aa_is_decided_by_its_seed_and_number_of_splits(studies, made):
+    one, again, other, longer = (
+        check_made(studies, made, "--aa", n, *seed)[1]
+        for n, seed in ((100, ()), (100, ("--seed", 1)), (100, ("--seed", 0)), (120, ()))
+    )
+    assert one == again
+    assert len({one, other, longer}) == 3
+
+
+def test_check_aa_shows_no_value_and_no_small_cell(studies, table, tmp_path):
+    customers = pd.read_csv(table)
+    customers.loc[0, "revenue"] = 987654.25  # the canary
+    customers.to_csv(table, index=False)
+    plan = write_plan(tmp_path, 0.5)
+    plan.write_text(plan.read_text() + "  revenue: {kind: amount, role: secondary}\n")
+    status, shown, _ = studies("check", table, "--plan", plan, "--aa", 100)
+    rows = shown.splitlines()[-2:]
+    assert status == 0 and "987654" not in shown and "cust-" not in shown
+    assert [row.split()[0] for row in rows] == ["activated", "revenue"]
+    assert all("  under 10  " in row for row in rows[:1])
+
+
+def test_check_aa_that_alarms_is_done(studies, tmp_path):
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"customer_id": range(1500), "variant": np.where(rng.random(1500) < 0.05, "new", "old")})
+    frame["money"] = np.where(rng.random(1500) < 0.1, rng.lognormal(3, 2, 1500), 0)
+    frame["activated"] = 1
+    frame.to_csv(tmp_path / "money.csv", index=False)
+    plan = write_plan(tmp_path, 0.95)
+    plan.write_text(plan.read_text() + "  money: {kind: amount, role: secondary}\n")
+    status, shown, _ = studies("check", tmp_path / "money.csv", "--plan", plan, "--aa", 100)
+    everybody, decided, welch = shown.splitlines()[-3:]
+    assert status == 0
+    assert everybody.split()[:3] == ["activated", "miettinen-nurminen", "none"]
+    assert everybody.endswith("too few to say")
+    assert decided.split()[:2] == ["money", "permutation"] and decided.endswith("as it should be")
+    assert welch.split()[:2] == ["money", "welch"]
+    assert welch.endswith("too many false alarms: its p-values and intervals promise more than they keep here")
+
+
+def test_check_aa_names_the_treatment_where_there_are_several_and_says_what_is_not_resplit(studies, tmp_path):
+    frame = pd.DataFrame({"customer_id": range(90), "variant": ["old", "new", "newer"] * 30, "team": range(90)})
+    frame = frame.assign(activated=[0, 1, 1, 0, 1] * 18, grade=[1, 2, 3] * 30)
+    frame.to_csv(tmp_path / "three.csv", index=False)
+    plan = write_plan(tmp_path, 0.5)
+    text = plan.read_text().replace("[new], split: {old: 0.5, new: 0.5}", "[new, newer], split: unknown")
+    plan.write_text(text.replace("metrics:", "cluster: team\nmetrics:") + "  grade: {kind: score, scale: ordered}\n")
+    _, shown, _ = studies("check", tmp_path / "three.csv", "--plan", plan, "--aa", 100)
+    told, _, *rows = shown.splitlines()[-6:]
+    assert "every team of all arms is put into an arm at random (as found; seed 1)" in told
+    names = ["activated (new)", "activated (newer)", "grade (new)", "grade (newer)"]
+    assert [row[:17].strip() for row in rows] == names
+    reason = "not resplit: clusters are randomised, and ordered scores are compared by unit only"
+    assert all(row.endswith(reason) for row in rows[2:])
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("--aa", "0"), "argument --aa: needs a whole number, 1 or more"),
+        (("--aa", "-5"), "argument --aa: needs a whole number, 1 or more"),
+        (("--aa", "many"), "argument --aa: needs a whole number, 1 or more"),
+        (("--aa", "99"), "argument --aa: needs 100 splits or more: fewer cannot tell a false promise from chance"),
+        (("--aa", "100", "--seed", "-1"), "argument --seed: needs a whole number, 0 or more"),
+        (("--aa", "100", "--seed", "x"), "argument --seed: needs a whole number, 0 or more"),
+    ],
+)
+def test_check_refuses_a_number_of_splits_or_a_seed_that_is_none(studies, table, tmp_path, given, message):
+    status, shown, told = studies("check", table, "--plan", write_plan(tmp_path, 0.5), *given)
+    assert (status, shown) == (2, "")
+    assert told.endswith(f"studies check: error: {message}\n")
+
+
+def test_check_refuses_a_seed_that_would_draw_nothing(studies, table, tmp_path):
+    message = "studies: --seed: draws the splits of --aa; give both, or neither\n"
+    assert studies("check", table, "--plan", write_plan(tmp_path, 0.5), "--seed", 3) == (2, "", message)
+
+
+def test_check_aa_tells_a_terminal_how_far_it_is(studies, table, tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.cli.resplits._find_teller", lambda: resplits._tell)
+    _, _, message = studies("check", table, "--plan", write_plan(tmp_path, 0.5), "--aa", 100)
+    assert message.startswith("\r25 of 100 splits\r50 of 100 splits") and message.endswith("\r\x1b[2K")
 
 
 def test_simulate_writes_tables_and_truth(studies, tmp_path):

@@ -1,0 +1,229 @@
+"""Her own units split at random: which test runs, that it is the shipped one, and that broken ones are found."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from experiments import make_design, make_source
+
+from helpers import checks, inference, metrics, survival
+from helpers.checks import retests
+from helpers.checks.promises import HOLDS, TOO_FEW, TOO_MANY
+from helpers.records import Effect, Refused
+
+KINDS = {
+    "paid": {"kind": "binary", "role": "primary", "better": "higher"},
+    "calls": {"kind": "count"},
+    "money": {"kind": "amount"},
+    "nps": {"kind": "nps"},
+    "rate": {"kind": "ratio", "numerator": "calls", "denominator": "days"},
+    "grade": {"kind": "score", "scale": "ordered"},
+    "slow": {"kind": "amount", "quantile": 0.75, "column": "money"},
+    "leaves": {"kind": "time_to_event", "time": "left_in", "observed": "left", "horizon_days": 20},
+}
+METHODS = ["miettinen-nurminen", "welch", "welch", "welch", "delta", "brunner-munzel", "order statistics"]
+
+
+def draw_units(n=600, *, seed=1, share=0.5, **columns):
+    """Return n units of two arms with an outcome of every kind, some of them missing, and an effect on all."""
+    rng = np.random.default_rng(seed)
+    treated = rng.random(n) < share
+    frame = pd.DataFrame({"variant": np.where(treated, "t", "c"), "x": rng.normal(size=n)})
+    frame["paid"] = (rng.random(n) < 0.2 + 0.2 * treated).astype(float)
+    frame["calls"], frame["days"] = rng.poisson(3 + treated, n).astype(float), rng.poisson(9, n) + 1.0
+    frame["money"] = rng.gamma(2, 5, n) + frame["x"]
+    frame["nps"] = rng.integers(0, 11, n).astype(float)
+    frame["grade"] = rng.integers(1, 6, n).astype(float)
+    frame.loc[rng.random(n) < 0.1, ["nps", "grade"]] = np.nan
+    frame["left_in"], frame["left"] = rng.uniform(1, 30, n), (rng.random(n) < 0.5).astype(float)
+    frame["team"] = [f"team {i % 60}" for i in range(n)]
+    return frame.assign(**columns)
+
+
+def fold(frame, kinds=KINDS, **plan):
+    """Return units in the engine, the arms c and t of a split as planned."""
+    return metrics.fold(make_source(frame), make_design(metrics=kinds, **plan))
+
+
+def draw_split(split, n):
+    """Return the numbers that decide the arms of one split under seed 1."""
+    return np.random.default_rng([1, split, *b"resplit:"]).random(n)
+
+
+def compare_times(control, treatment, *, horizon, confidence_level):
+    """Return the effect on the share that has the event by the horizon, as the command line gives it to the check."""
+    tables = (survival.build_life_table(*side.T) for side in (control, treatment))
+    return survival.incidence_difference(*tables, horizon=horizon, confidence_level=confidence_level)
+
+
+def resplit(frame, kinds=KINDS, *, n_splits=100, seed=1, compare_times=compare_times, **plan):
+    """Return the result of an A/A test by metric (and method, where a metric has two)."""
+    return checks.resplit(fold(frame, kinds, **plan), n_splits=n_splits, seed=seed, compare_times=compare_times)
+
+
+def test_resplit_runs_the_headline_test_of_every_kind_and_finds_them_even():
+    found = resplit(draw_units(), n_splits=200)
+    assert [row.method for row in found] == [*METHODS, "cumulative incidence"]
+    assert [row.metric for row in found] == list(KINDS)
+    verdicts = {row.metric: row.judgement.verdict for row in found}
+    careful = verdicts.pop("slow")  # order statistics promise at most the level
+    assert set(verdicts.values()) == {HOLDS} and careful != TOO_MANY
+    assert {len(row.p_values) for row in found} == {200}
+
+
+def test_resplit_gives_the_p_value_of_the_shipped_estimators():
+    # the same split made by hand and sent through the whole experiment gives the same p-values
+    frame = draw_units(300)
+    found = {row.metric: row.p_values[4] for row in resplit(frame)}
+    arms = draw_split(4, 300) >= 0.5
+    units = fold(frame.assign(variant=np.where(arms, "t", "c")))
+    moments = metrics.summarise(units)[None]
+    for name in ("paid", "calls", "money", "nps", "rate"):
+        sides = moments[name]["c"], moments[name]["t"]
+        effect = inference.effects.compare_arms(units.design.metrics[name], *sides)["difference"]
+        assert found[name] == pytest.approx(effect.p_value, rel=1e-9), name
+    levels = metrics.count_levels(units, "grade")[None]
+    assert found["grade"] == pytest.approx(retests.win_difference(levels["c"], levels["t"]).p_value, rel=1e-9)
+    values = [frame.loc[arms == side, "money"].to_numpy() for side in (False, True)]
+    assert found["slow"] == pytest.approx(retests.quantile_difference(*values, 0.75).p_value, rel=1e-9)
+    times = [frame.loc[arms == side, ["left_in", "left"]].to_numpy() for side in (False, True)]
+    assert found["leaves"] == compare_times(*times, horizon=20, confidence_level=0.95).p_value
+
+
+def test_resplit_adjusts_where_the_plan_decides_on_adjusted():
+    frame = draw_units(300)
+    kinds = {name: KINDS[name] for name in ("paid", "money", "nps")}
+    found = resplit(frame, kinds, covariates=["x"], decides_on="adjusted")
+    assert [(row.metric, row.method) for row in found] == [
+        ("paid", "lin"), ("money", "lin"), ("money", "welch"), ("nps", "welch")
+    ]  # fmt: skip
+    raw = resplit(frame, kinds, covariates=["x"])
+    assert [row.method for row in raw] == ["miettinen-nurminen", "welch", "welch"]
+    arms = draw_split(7, 300) >= 0.5
+    units = fold(frame.assign(variant=np.where(arms, "t", "c")), kinds, covariates=["x"])
+    moments = metrics.summarise(units, adjusted=True)[None]["money"]
+    assert found[1].p_values[7] == pytest.approx(
+        inference.difference(inference.adjust_means(moments["c"], moments["t"])).p_value, rel=1e-9
+    )
+
+
+def test_resplit_keeps_clusters_whole():
+    # one team is one value, so splitting units would find a difference nearly always
+    frame = draw_units(600, paid=[float(i % 60 % 3 == 0) for i in range(600)])
+    whole = {row.metric: row for row in resplit(frame, n_splits=200, cluster="team")}
+    assert [whole[name].method for name in KINDS] == [
+        "delta",
+        "delta",
+        "delta",
+        "delta",
+        "delta",
+        "",
+        "order statistics",
+        "",
+    ]
+    assert whole["paid"].judgement.verdict == HOLDS
+    assert whole["paid"].smallest_cell < 31  # teams, not units
+    assert whole["grade"].reason == "clusters are randomised, and ordered scores are compared by unit only"
+    assert whole["leaves"].reason == "clusters are randomised, and times to an event are compared by unit only"
+    arms = draw_split(3, 60) >= 0.5
+    teams = sorted(set(frame["team"]))
+    units = fold(
+        frame.assign(variant=frame["team"].map(dict(zip(teams, np.where(arms, "t", "c"), strict=True)))), cluster="team"
+    )
+    for name in ("paid", "nps", "rate"):
+        moments = metrics.summarise(units)[None][name]
+        effect = inference.difference(inference.compare_ratios(moments["c"], moments["t"]))
+        assert whole[name].p_values[3] == pytest.approx(effect.p_value, rel=1e-9), name
+
+
+def draw_money(n=2000):
+    """Return an amount with a heavy tail: a tenth of the units pay, a few of them very much."""
+    rng = np.random.default_rng(2)
+    money = np.where(rng.random(n) < 0.1, rng.lognormal(3, 2, n), 0.0)
+    return pd.DataFrame({"variant": np.where(rng.random(n) < 0.05, "t", "c"), "money": money})
+
+
+def test_resplit_of_heavy_tails_shows_what_plain_welch_would_give():
+    variant = {"control": "c", "treatments": ["t"], "split": {"c": 0.95, "t": 0.05}}
+    decided, welch = resplit(draw_money(), {"money": {"kind": "amount"}}, variant=variant)
+    assert (decided.method, decided.judgement.verdict) == ("permutation", HOLDS)
+    assert (welch.method, welch.judgement.verdict) == ("welch", TOO_MANY)
+    assert welch.judgement.clear > 0.15  # PITFALLS: 11 to 19 % at 90/10
+
+
+def test_resplit_without_a_planned_split_takes_the_shares_as_found():
+    variant = {"control": "c", "treatments": ["t"], "split": "unknown"}
+    (welch,) = resplit(draw_money(), {"money": {"kind": "amount"}}, variant=variant)
+    assert (welch.method, welch.judgement.verdict) == ("welch", TOO_MANY)  # without a plan there is no permutation
+    assert 60 < welch.smallest_cell < 140
+
+
+def test_resplit_finds_a_broken_estimator(monkeypatch):
+    monkeypatch.setattr(retests, "pair_arms", lambda c, t: _halve(inference.compare_means(c, t)))
+    assert [row.judgement.verdict for row in resplit(draw_units(), {"calls": KINDS["calls"]})] == [TOO_MANY]
+    # a test that never rejects: the p-values of a good one, halved towards 1
+    monkeypatch.setattr(retests, "win_difference", lambda c, t: Effect(p_value=0.5 + _win(c, t).p_value / 2))
+    (row,) = resplit(draw_units(), {"grade": KINDS["grade"]}, n_splits=200)
+    assert row.judgement.verdict.startswith("fewer than promised")
+
+
+_win = retests.win_difference
+
+
+def _halve(pair):
+    return replace(pair, var_control=pair.var_control / 4, var_treatment=pair.var_treatment / 4)
+
+
+def test_resplit_leaves_observational_groups_out_and_takes_every_treatment():
+    frame = draw_units(900).assign(variant=lambda f: np.array(["c", "t", "u", "far"])[np.arange(900) % 4])
+    frame.loc[frame["variant"] == "far", "calls"] = 1e6  # would drown everything
+    variant = {"control": "c", "treatments": ["t", "u"], "observational": ["far"]}
+    found = resplit(frame, {"calls": KINDS["calls"]}, variant=variant)
+    assert [row.treatment for row in found] == ["t", "u"]
+    assert {row.judgement.verdict for row in found} == {HOLDS}
+    assert found[0].smallest_cell < 260 and not np.array_equal(found[0].p_values, found[1].p_values)
+
+
+def test_resplit_says_nothing_where_events_are_rare():
+    (row,) = resplit(draw_units(200, paid=[1.0] * 6 + [0.0] * 194), {"paid": KINDS["paid"]})
+    assert (row.judgement.verdict, row.smallest_cell) == (TOO_FEW, 0)
+    (row,) = resplit(draw_units(200, paid=math.nan), {"calls": KINDS["calls"], "paid": KINDS["paid"]})[1:]
+    assert (row.judgement.verdict, row.smallest_cell) == (TOO_FEW, 0)
+
+
+def test_resplit_arguments_change_the_result():
+    kinds, told = {"paid": KINDS["paid"], "leaves": KINDS["leaves"]}, []
+    frame = draw_units(200)
+    one, again, other = (resplit(frame, kinds, seed=seed) for seed in (1, 1, 2))
+    assert np.array_equal(one[0].p_values, again[0].p_values)
+    assert not np.array_equal(one[0].p_values, other[0].p_values)
+    longer = resplit(frame, kinds, n_splits=150)
+    assert np.array_equal(longer[0].p_values[:100], one[0].p_values)  # a split depends on the seed and its number
+    assert resplit(frame, kinds, compare_times=None)[1].reason == "times to an event are not compared here"
+    checks.resplit(fold(frame, kinds), n_splits=100, progress=lambda done, of: told.append((done, of)))
+    assert told == [(25, 100), (50, 100), (75, 100), (100, 100)]
+
+
+def test_resplit_does_not_depend_on_the_order_of_rows():
+    frame = draw_units(200).assign(unit=range(200))
+    mixed = frame.sample(frac=1, random_state=1)
+    for row, other in zip(resplit(frame), resplit(mixed), strict=True):
+        assert row.p_values == pytest.approx(other.p_values, rel=1e-12, nan_ok=True)
+
+
+def test_resplit_of_too_many_units_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(metrics, "read_rows", lambda *_: None)
+    with pytest.raises(Refused) as refusal:
+        resplit(draw_units(20))
+    assert str(refusal.value) == (
+        "--aa: the table has more units than are read into memory; draw some of them at random into a smaller table, "
+        "and read the result as that of a smaller experiment"
+    )
+
+
+def test_resplit_without_randomised_units_is_refused():
+    with pytest.raises(Refused) as refusal:
+        resplit(draw_units(20, variant="elsewhere"), variant={"control": "c", "treatments": ["t"]})
+    assert str(refusal.value) == "--aa: the randomised arms have no units; check variant in the plan"
