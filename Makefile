@@ -2,9 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
+# Measured against, and kept out of the lock: gbstats asks for pandas 1, and runs with ours; --no-deps.
+PEERS := gbstats==0.8.0 polars==2.1.0 polars-runtime-32==2.1.0
 
 .DEFAULT_GOAL := help
-.PHONY: reports test lab bench lock help
+.PHONY: reports test lab bench validate lock help
 
 reports: $(READY) ## Render every run of notebooks/reports.yaml; ends with the path of reports/index.html
 	$(BIN)/studies report
@@ -18,12 +20,17 @@ test: $(READY) ## Run every check: style, import direction, notebooks, tests
 lab: $(READY) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-bench: $(READY) ## Compare `studies report --force` with a plain loop of papermill and nbconvert
+bench: $(READY) ## Compare our queries with other packages, and `studies report --force` with a plain loop
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target .venv/bench $(PEERS)
+	PYTHONPATH=.venv/bench $(BIN)/python tests/bench/compare_engines.py --large
 	$(BIN)/python tests/bench/compare_loop.py
+
+validate: $(READY) ## Measure every method on the deep grid (hours, resumable), and render its report
+	$(BIN)/studies validate
 
 lock: $(READY) ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --extra examples --extra dev \
+		--generate-hashes --no-emit-index-url --extra examples --extra bench --extra dev \
 		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
 
 help: ## Show this list

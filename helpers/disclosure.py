@@ -19,7 +19,7 @@ FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_val
 COUNTS = ("n_control", "n_treatment")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "clusters_control", "clusters_treatment", "as_expected")
 CELL = ("metric", "comparison", "estimand", "population", "adjustment", "role")
-EFFECT_TABLES = ("curves", "path", "uptake", "requirements", "money", "assumptions")  # gone where effects are withheld
+EFFECT_TABLES = ("curves", "path", "uptake", "requirements", "bayes", "money", "assumptions")  # gone where withheld
 ASSOCIATED = ("risk_ratio", "e_value", "e_value_limit", "effective_size", "share_outside")
 
 

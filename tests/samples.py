@@ -285,14 +285,15 @@ def path():
     frame = pd.DataFrame(rows, columns=["day", "n", "estimate", "half"])
     frame = frame.assign(ci_low=frame["estimate"] - frame["half"], ci_high=frame["estimate"] + frame["half"])
     last = [math.nan] * 27
-    return frame.drop(columns="half").assign(fixed_low=[*last, 0.07], fixed_high=[*last, 0.107])
+    ends = {"fixed_low": [*last, 0.07], "fixed_high": [*last, 0.107]}
+    return frame.drop(columns="half").assign(metric="activated", treatment="no_links", **ends)
 
 
 def sizes():
     """Return units needed for five differences from three baselines."""
     gaps, bases = (0.01, 0.02, 0.04, 0.06, 0.09), (0.05, 0.15, 0.3)
     rows = [(b, g, round(4 * 7.85 * b * (1 - b) / g**2)) for b in bases for g in gaps]
-    return pd.DataFrame(rows, columns=["baseline", "difference", "units"])
+    return pd.DataFrame(rows, columns=["baseline", "difference", "units"]).assign(power=0.8)
 
 
 def amounts():

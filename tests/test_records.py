@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.records import DataInfo, Estimate, Moments, Results, to_frame
+from helpers.records import DataInfo, Estimate, Guarantee, Moments, Results, to_frame
 
 
 def estimate(**changes):
@@ -45,3 +45,49 @@ def test_to_frame_has_a_row_a_record_and_a_column_a_field(results):
     frame = to_frame(results.estimates)
     assert len(frame) == 3 and list(frame.columns[:3]) == ["id", "metric", "control"]
     assert to_frame([]).empty
+
+
+def guarantee(**domain):
+    return Guarantee("n", "m", "difference", "nominal within .01", ("scores",), print, "r", **domain)
+
+
+@pytest.mark.parametrize(
+    ("domain", "data", "departure"),
+    [
+        ({"least_arm": 50}, {}, "the smaller arm has fewer than 50 units"),
+        ({"least_arm": 50, "unit": "clusters"}, {}, "the smaller arm has fewer than 50 clusters"),
+        ({"least_arm": 40}, {}, None),
+        ({"least_share": 0.2}, {"share": 0.1}, "the smaller arm has less than 20 % of the units"),
+        ({"least_share": 0.2}, {}, "the smaller arm has less than 20 % of the units"),  # 40 of 400, as counted
+        ({"least_share": 0.2}, {"share": 0.2}, None),
+        (
+            {"skewness_factor": 10},
+            {"skewness": 2.0},
+            "the outcome is too skewed: the smaller arm needs more than 10 x skewness² units",
+        ),
+        ({"skewness_factor": 10}, {"skewness": 1.9}, None),
+        ({"skewness_factor": 10}, {"skewness": 2.0, "share": 0.5}, None),  # arms of one size have a factor of their own
+        (
+            {"balanced_factor": 10},
+            {"skewness": -2.0, "share": 0.5},
+            "the outcome is too skewed: the smaller arm needs more than 10 x skewness² units",
+        ),
+        ({"skewness_factor": 10}, {"skewness": float("nan")}, None),  # not known, not judged
+        ({"least_events": 10}, {"events": 9.9}, "an arm has fewer than 10 units with, or without, the event"),
+        ({"least_events": 10}, {"events": 10}, None),
+        ({"least_events": 10}, {}, None),
+    ],
+    ids=range(14),
+)
+def test_find_departure_of_40_treated_and_360_controls(domain, data, departure):
+    assert guarantee(**domain).find_departure(n_control=360, n_treatment=40, **data) == departure
+
+
+def test_describe_domain_names_every_condition():
+    words = guarantee(least_arm=50, least_share=0.1, skewness_factor=355, balanced_factor=25, least_events=5)
+    assert words.describe_domain() == (
+        "at least 50 units in the smaller arm; a planned share of at least 10 % for the smaller arm; arms of one size: "
+        "over 25 x skewness² units in it; arms of unequal size: over 355 x skewness² units in it; at least 5 units "
+        "with and without the event in each arm"
+    )
+    assert guarantee(least_arm=20, unit="clusters").describe_domain() == "at least 20 clusters in the smaller arm"

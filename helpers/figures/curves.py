@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,7 @@ from helpers.wording import (
     WITHHELD,
     Display,
     Scale,
-    Style,
     capitalise,
-    count_decimals,
     find_noun,
     join_words,
     read_scale,
@@ -127,78 +124,6 @@ def _write_at_risk(figure, axes, curves, arms, colors) -> None:
             figure.text(place, level, text, ha=side, **style)
 
 
-def looking_path(results: Results, *, title: str | None = None) -> Display:
-    """Return how the always-valid interval narrows as weeks are counted, with the fixed interval at its end.
-
-    Parameters
-    ----------
-    results : Results
-        Table `path`, one row a week: `metric`, `day`, `n`, `estimate`, `ci_low`, `ci_high` (always-valid), and in
-        its last row `fixed_low`, `fixed_high`.
-    title : str, optional
-        Computed when left out: from which day on the interval leaves out no difference.
-
-    Returns
-    -------
-    Display: one sentence when the effects are withheld or there is no path.
-    """
-    path = results.tables.get("path", pd.DataFrame())
-    if results.status == "withheld" or path.empty:
-        return show_sentence(WITHHELD if results.status == "withheld" else "There is no path to show.")
-    metric = path["metric"].iloc[0]
-    scale = read_scale(results, metric)
-    style = replace(style_gap(scale), signed=True)
-    clear = path[(path["ci_low"] > 0) | (path["ci_high"] < 0)]
-    when = f"clear from {_day(clear['day'].iloc[0])} on" if len(clear) else "not clear at any look"
-    last, label = path.iloc[-1], capitalise(scale.label)
-    decimals = count_decimals(last["ci_low"], last["ci_high"], factor=style.factor)
-    ends = [write_number(last[c], style, decimals=decimals) for c in ("estimate", "ci_low", "ci_high")]
-    return draw(
-        lambda figure: _paint_path(figure, path, style, ends[0]),
-        height=330,
-        title=title or f"{label}: {when}, however often one looks",
-        subtitle="Difference over calendar time. Band: always-valid interval. Bar at the end: fixed interval.",
-        alternative=f"Always-valid path of {scale.label}: {ends[0]} at the end, from {ends[1]} to {ends[2]}; {when}.",
-        results=results,
-        table=path,
-        name=f"{metric}_looking_path",
-    )
-
-
-def _day(day) -> str:
-    return f"{day:%-d %B %Y}" if hasattr(day, "strftime") else f"day {day:g}"
-
-
-def _paint_path(figure: Figure, path: pd.DataFrame, style: Style, end: str) -> None:
-    axes = place_axes(figure, LEFT, 30, measure_width(figure) - LEFT - 90, 250)
-    low, middle, high = (path[c].to_numpy(float) * style.factor for c in ("ci_low", "estimate", "ci_high"))
-    axes.fill_between(path["day"], low, high, color="#dfe4ea", linewidth=0)
-    axes.plot(path["day"], low, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
-    axes.plot(path["day"], high, color=MUTED, linewidth=1, linestyle=(0, (3, 2)))
-    axes.plot(path["day"], middle, color=INK, linewidth=2)
-    axes.axhline(0, color=INK, linewidth=0.8)
-    last = path.iloc[-1]
-    if {"fixed_low", "fixed_high"} <= set(path.columns) and pd.notna(last["fixed_low"]):
-        ends = np.array([last["fixed_low"], last["fixed_high"]], float) * style.factor
-        axes.plot([last["day"]] * 2, ends, color=INK, linewidth=5, solid_capstyle="butt", clip_on=False)
-    reach = np.nanquantile(np.abs(np.concatenate([low, high])), 0.9) * 1.1
-    axes.set(ylim=(max(-reach, np.nanmin(low)), min(reach, np.nanmax(high))), xlim=(path["day"].iloc[0], last["day"]))
-    style_text = {"xytext": (10, 0), "textcoords": "offset points", "va": "center", "annotation_clip": False}
-    axes.annotate(end, (last["day"], middle[-1]), weight="bold", **style_text)
-    axes.set_title(style.suffix.strip() or style.prefix, loc="left", fontsize=8.6, color=MUTED)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+,g}" if v else "0"))
-    axes.grid(axis="y")
-    _space_days(axes, path["day"], 2 if is_narrow(figure) else 5)
-
-
-def _space_days(axes: Axes, days: pd.Series, count: int) -> None:
-    chosen = days.iloc[:: max(1, len(days) // count)]
-    written = [f"{d:%-d %b}" if hasattr(d, "strftime") else f"{d:g}" for d in chosen]
-    axes.set_xticks(list(chosen), written)
-    if not hasattr(days.iloc[0], "strftime"):
-        axes.set_xlabel("days since the first assignment")
-
-
 def sample_size(
     results: Results,
     *,
@@ -213,7 +138,7 @@ def sample_size(
     ----------
     results : Results
         Table `sample_sizes`, one row a baseline and difference: `baseline` (in the metric's unit), `difference`
-        (above 0, likewise), `units` (in all arms together).
+        (above 0, likewise), `units` (in all arms together), `power`.
     metric : str
     difference : float, optional
         The difference that matters, in the metric's unit: the nearest one of the table is marked, and the title tells
@@ -238,12 +163,16 @@ def sample_size(
         lambda figure: _paint_sizes(figure, sizes, scale, chosen, planned),
         height=370,
         title=title or found,
-        subtitle="Units in all arms together for 80 % power; one line a control value, on a log scale.",
+        subtitle=f"Units in all arms for {_tell_power(sizes)} power; one line a control value, on a log scale.",
         alternative=f"Units needed by difference, log scale. {found}.",
         results=results,
         table=sizes,
         name=f"{metric}_sample_size",
     )
+
+
+def _tell_power(sizes: pd.DataFrame) -> str:
+    return write_share(sizes["power"].iloc[0], decimals=0)
 
 
 def _tell_sizes(marked: pd.DataFrame, scale: Scale, noun: str) -> str:

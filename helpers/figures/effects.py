@@ -1,16 +1,14 @@
-"""Pictures of effects: a forest by role, contrasts side by side, segments, and the effect over time."""
+"""Pictures of effects: a forest by role, contrasts side by side, and segments."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-from matplotlib.patheffects import withStroke
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from dataclasses import replace
 
 from helpers.figures.forest import measure_forest, paint_forest
-from helpers.figures.rows import Block, Row, tell_rows
-from helpers.figures.theme import BAND, INK, MUTED, draw, measure_width, place_axes
+from helpers.figures.rows import BEHIND, Block, Row, find_overall, tell_rows
+from helpers.figures.theme import draw
 from helpers.records import Estimate, Results, to_frame
 from helpers.wording import (
     BETTER,
@@ -29,7 +27,6 @@ from helpers.wording import (
     name_row,
     read_scale,
     show_sentence,
-    style_effect,
     tell_finding,
     tell_findings,
     write_count,
@@ -37,8 +34,7 @@ from helpers.wording import (
 )
 
 MOST_ROWS = 24
-NO_WEEK = "No effect by week: the plan names no time of assignment, or too few units fall into a week."
-BEHIND = ["metric", "segment", "at", "treatment", "estimate", "ci_low", "ci_high", "p_value", "verdict"]
+NO_SEGMENT = "No effect by segment: the plan names no segment, or the metric is a quantile or a time to an event."
 
 
 def forest(
@@ -88,16 +84,32 @@ def _rows(results: Results, chosen, role: str, several: bool) -> tuple[Row, ...]
             how = ", ".join(part for part in (name_row(e), name_method(e.method)) if part)
             rows.append(Row(e, scale, f"{capitalise(scale.label)}: {how}", thin=True))
             continue
-        note = f"{e.treatment}, {BETTER[scale.better]}" if several else BETTER[scale.better]
-        rows.append(Row(e, scale, capitalise(scale.label), note, _below(results, e)))
+        parts = [e.treatment] * several + ["share of pairs"] * scale.ordered + [BETTER[scale.better]]
+        note = ", ".join(parts)
+        rows.append(Row(e, _scale_margin(results, e, scale), capitalise(scale.label), note, _below(results, e)))
     return tuple(rows)
+
+
+def _scale_margin(results: Results, e: Estimate, scale: Scale) -> Scale:
+    """A relative margin drawn so that the end which gave the verdict is on the same side of it as the lift's end."""
+    lifts = _find_lifts(results, e)
+    if scale.role != "guardrail" or scale.margin_relative is None or not lifts:
+        return scale
+    end = "ci_low" if (scale.better == "higher") == (e.verdict != "inferior") else "ci_high"
+    limit = getattr(lifts[0], end)
+    control = getattr(e, end) / limit if limit else math.nan
+    return replace(scale, margin_absolute=scale.margin_relative * control) if control > 0 else scale
+
+
+def _find_lifts(results: Results, e: Estimate) -> list[Estimate]:
+    same = {"metric": e.metric, "treatment": e.treatment, "population": e.population, "segment": e.segment, "at": e.at}
+    return [x for x in results.select(estimand="relative_lift", role=e.role, **same) if not math.isnan(x.estimate)]
 
 
 def _below(results: Results, e: Estimate) -> str:
     if math.isnan(e.estimate):
         return e.reason or ""
-    same = {"metric": e.metric, "treatment": e.treatment, "population": e.population, "segment": e.segment, "at": e.at}
-    lifts = [x for x in results.select(estimand="relative_lift", role=e.role, **same) if not math.isnan(x.estimate)]
+    lifts = _find_lifts(results, e)
     lift = f", lift {write_effect(lifts[0], read_scale(results, e.metric))}" if lifts and not is_ratio(e) else ""
     return f"{e.verdict}{', not as expected' if e.as_expected is False else ''}{lift}"
 
@@ -198,7 +210,7 @@ def segments(results: Results, *, metric: str, title: str | None = None) -> Disp
         :MOST_ROWS
     ]
     if results.status == "withheld" or not found:
-        return show_sentence(WITHHELD if results.status == "withheld" else "The plan names no segment.")
+        return show_sentence(WITHHELD if results.status == "withheld" else NO_SEGMENT)
     scale = read_scale(results, metric)
     several = len({e.treatment for e in found}) > 1
     rows: dict[str, list[Row]] = {}
@@ -206,7 +218,7 @@ def segments(results: Results, *, metric: str, title: str | None = None) -> Disp
         column = capitalise(e.segment.partition("=")[0].replace("_", " "))
         heading = f"{column}: {e.treatment}" if several else column
         rows.setdefault(heading, []).append(_segment_row(e, scale))
-    overall = () if several else _overall(results, found[0])
+    overall = () if several else find_overall(results, found[0])
     clear = sum(e.verdict.startswith("clear") for e in found)
     what = "segments" if not several else "comparisons in segments"
     said = f"{clear or 'none'} of {len(found)} {what} {'shows' if clear < 2 else 'show'} a clear difference"
@@ -224,75 +236,3 @@ def _segment_row(e: Estimate, scale: Scale) -> Row:
     below = (e.reason or "") if math.isnan(e.estimate) else e.verdict
     name = e.segment.partition("=")[2] or e.segment
     return Row(e, scale, name, f"n {write_count(e.n_control)} and {write_count(e.n_treatment)}", below)
-
-
-def over_time(results: Results, *, metric: str, treatment: str | None = None, title: str | None = None) -> Display:
-    """Return one metric's effect by period with intervals and n, beside the effect over all periods as a band.
-
-    Parameters
-    ----------
-    results : Results
-        Effects whose `at` names the period ("week 1"), in order.
-    metric : str
-    treatment : str, optional
-        The first one when left out.
-    title : str, optional
-        Computed when left out.
-
-    Returns
-    -------
-    Display: one sentence when the effects are withheld or the metric has no period.
-    """
-    found = [e for e in results.estimates if e.metric == metric and e.at is not None and not is_lift(e)]
-    found = [e for e in found if e.treatment == (treatment or found[0].treatment)]
-    if results.status == "withheld" or not found:
-        return show_sentence(WITHHELD if results.status == "withheld" else NO_WEEK)
-    scale = read_scale(results, metric)
-    overall = _overall(results, found[0])
-    known = [e for e in found if math.isfinite(e.estimate)]
-    ends = "no period can be estimated"
-    if known:
-        ends = ", ".join(f"{write_effect(e, scale)} in {e.at}" for e in (known[0], known[-1]))
-    return draw(
-        lambda figure: _paint_periods(figure, found, overall, scale),
-        height=300,
-        title=title or f"{capitalise(scale.label)}: {ends}",
-        subtitle=f"{found[0].treatment} minus {found[0].control} by period, with intervals. Band: all periods.",
-        alternative=describe_effects(found, results, what=f"Effect on {scale.label} by period, with intervals."),
-        results=results,
-        table=to_frame(found)[BEHIND].dropna(axis=1, how="all"),
-        shown=tell_rows(found, results),
-        name=f"{metric}_over_time",
-    )
-
-
-def _overall(results: Results, like: Estimate) -> tuple[Estimate, ...]:
-    same = {"metric": like.metric, "estimand": like.estimand, "treatment": like.treatment}
-    return tuple(e for e in results.select(segment=None, at=None, **same) if math.isfinite(e.estimate))
-
-
-def _paint_periods(figure, found, overall, scale: Scale):
-    axes = place_axes(figure, 52, 24, measure_width(figure) - 60, 226)
-    style = style_effect(found[0], scale)
-    for e in overall[:1]:
-        axes.axhspan(e.ci_low * style.factor, e.ci_high * style.factor, color=BAND, linewidth=0, zorder=0)
-        axes.axhline(e.estimate * style.factor, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)))
-    axes.axhline(0, color=INK, linewidth=0.8)
-    for place, e in enumerate(found):
-        low, middle, high = (v * style.factor for v in (e.ci_low, e.estimate, e.ci_high))
-        axes.plot((place, place), (low, high), color=INK, linewidth=2.2)
-        axes.plot(place, middle, "o", color=INK, markersize=7)
-        told = write_effect(e, scale).removesuffix(style.suffix)
-        label = axes.annotate(told, (place, middle), xytext=(9, 0), textcoords="offset points", va="center")
-        label.set_path_effects([withStroke(linewidth=4, foreground="white")])
-    axes.set_xticks(range(len(found)), [_period(e) for e in found])
-    axes.set_xlim(-0.4, len(found) - 0.4)
-    axes.set_title(style.suffix.strip() or style.prefix or scale.label, loc="left", fontsize=8.6, color=MUTED)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+,g}" if v else "0"))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.grid(axis="y")
-    axes.spines["bottom"].set_visible(False)
-
-
-def _period(e: Estimate) -> str:
-    return f"{e.at}\nn {write_count(e.n_control + e.n_treatment)}"

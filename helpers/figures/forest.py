@@ -32,6 +32,7 @@ from helpers.wording import (
     is_lift,
     is_ratio,
     style_effect,
+    style_value,
     write_bounds,
     write_effect,
     write_number,
@@ -262,9 +263,15 @@ def _write_arms(figure: Figure, row: Row, middle: float, layout: Layout) -> None
     e = row.effect
     if math.isnan(e.control_value) or is_lift(e):
         return
-    told = [write_value(value, row.scale, beside=e) for value in (e.control_value, e.treatment_value)]
+    told = [_short_value(value, row) for value in (e.control_value, e.treatment_value)]
     write_at(figure, layout.control_at, middle, told[0], ha="right", color=CONTROL)
     write_at(figure, layout.treatment_at, middle, told[1], ha="right", color=TREATMENT_TEXT)
+
+
+def _short_value(value: float, row: Row) -> str:
+    """An arm's value without a long unit, for which there is no room: the effect beside it has one."""
+    told, unit = write_value(value, row.scale, beside=row.effect), style_value(row.scale).suffix
+    return told if len(unit) <= 8 else told.removesuffix(unit) + (" %" if unit.startswith(" %") else "")
 
 
 def _write_verdict(figure: Figure, row: Row, left: float, middle: float) -> None:

@@ -23,6 +23,7 @@ from helpers.wording import (
     write_p,
 )
 
+BEHIND = ["metric", "segment", "at", "treatment", "estimate", "ci_low", "ci_high", "p_value", "verdict"]  # columns
 DISPARATE = 8.0  # sizes further apart than this do not share a scale
 
 
@@ -57,6 +58,12 @@ def tell_rows(effects: Sequence[Estimate], results: Results) -> pd.DataFrame:
         p = write_p(e.decision_p).removeprefix("p ").removeprefix("= ")
         rows.append({**row, "Interval": interval, "p": p, "Verdict": e.verdict})
     return pd.DataFrame(rows)
+
+
+def find_overall(results: Results, like: Estimate) -> tuple[Estimate, ...]:
+    """Return the same effect over all units: of one metric, estimand and treatment, those that can be estimated."""
+    same = {"metric": like.metric, "estimand": like.estimand, "treatment": like.treatment}
+    return tuple(e for e in results.select(segment=None, at=None, **same) if math.isfinite(e.estimate))
 
 
 def list_runs(blocks: Sequence[Block]) -> list[tuple[str, tuple, list[Row]]]:

@@ -8,6 +8,7 @@ from importlib import import_module
 _HOMES = {
     "check_parameters": "cells",
     "publish": "cells",
+    "show_effects": "sections",
     "Parameter": "parameters",
     "read_parameters": "parameters",
     "Run": "runs",

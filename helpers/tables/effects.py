@@ -87,6 +87,14 @@ def estimates(
     )
 
 
+def sensitivity(results: Results) -> Display:
+    """Return the headline effects under other fair choices, one row an effect; take-up stands in its own section."""
+    others = results.select(role="sensitivity", population=["itt", "responders"])
+    return estimates(
+        results, chosen=others, caption="The same effects otherwise, one row an effect", name="sensitivity"
+    )
+
+
 def _describe(roles: Sequence[str]) -> str:
     return f"Effects on {join_words(roles)} metrics" if len(roles) <= 2 else "All effects"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pandas as pd
 
@@ -13,6 +15,7 @@ from helpers.wording import (
     Display,
     Style,
     capitalise,
+    count_decimals,
     find_noun,
     lower_first,
     read_scale,
@@ -34,10 +37,14 @@ def requirements(results: Results) -> Display:
     several = len(set(frame["comparison"])) > 1
     labels = [_name_requirement(results, row, several) for row in frame.itertuples()]
     amounts = {c: [_write(results, m, v, c) for m, v in zip(frame["metric"], frame[c], strict=True)] for c in AMOUNTS}
-    columns = ["metric", "control_value", "n", "mde_absolute", "worthwhile", "power_for_worthwhile", "n_for_worthwhile"]
+    timed = "days_for_worthwhile" in frame and frame["days_for_worthwhile"].notna().any()
+    last = ["n_for_worthwhile", "days_for_worthwhile"] if timed else ["n_for_worthwhile"]
+    columns = ["metric", *([] if timed else ["control_value"]), "n", "mde_absolute", "worthwhile"]
+    columns += ["power_for_worthwhile", *last]
     return show(
         frame.assign(metric=labels, **amounts)[columns],
-        caption=f"What could be seen with {write_share(frame['power'].iloc[0], decimals=0)} power, one row a metric",
+        caption=f"What could be seen with {write_share(frame['power'].iloc[0], decimals=0)} power, one row a metric"
+        + (". Days at the rate at which these units came, the last one's window included" if timed else ""),
         name=f"{results.study}_requirements",
         headers={
             "metric": "Metric",
@@ -47,8 +54,9 @@ def requirements(results: Results) -> Display:
             "worthwhile": "Worthwhile effect or margin",
             "power_for_worthwhile": "Chance to find it",
             "n_for_worthwhile": "Units to find it",
+            "days_for_worthwhile": "Days to find it",
         },
-        formats={"n": write_count, "n_for_worthwhile": _count_or_blank, "power_for_worthwhile": _share_or_blank},
+        formats={"n": write_count, "power_for_worthwhile": _share_or_blank, **dict.fromkeys(last, _count_or_blank)},
         download=frame,
     )
 
@@ -65,12 +73,85 @@ def sample_sizes(results: Results) -> Display:
     baselines = {c: f"From {write_share(c, decimals=0)}" for c in wide.columns[1:]}
     return show(
         wide,
-        caption="Units in both arms together that find it in four experiments of five, one row a difference",
+        caption="Units in both arms together that find it in "
+        f"{write_share(frame['power'].iloc[0], decimals=0)} of experiments, one row a difference",
         name=f"{results.study}_sample_sizes",
         headers={"difference": "To see", **baselines},
         formats={"difference": _points, **dict.fromkeys(baselines, _count_or_blank)},
         download=frame,
     )
+
+
+def posteriors(results: Results) -> Display:
+    """Return the Bayesian reading of the headline effects: what is believed, and what a wrong choice would cost.
+
+    Parameters
+    ----------
+    results : Results
+        Table `bayes`, one row a headline difference.
+
+    Returns
+    -------
+    Display: the caption prints the prior; a sentence where effects are withheld or none has a standard error.
+    """
+    frame = results.tables.get("bayes")
+    if results.status == "withheld" or frame is None or frame.empty:
+        return show_sentence(WITHHELD if results.status == "withheld" else "No headline effect has a standard error.")
+    several = len(set(frame["comparison"])) > 1
+    level = f"{results.headline()[0].confidence_level * 100:g} % credible"
+    interim = ". It ignores that the experiment is looked at early" if frame["interim"].any() else ""
+    return show(
+        pd.DataFrame([_row_posterior(results, row, several) for row in frame.itertuples()]),
+        caption=f"{_describe_prior(results, frame)}; one row an effect. "
+        f"Loss: what choosing that arm gives away on average{interim}",
+        name=f"{results.study}_bayes",
+        headers={
+            "metric": "Metric",
+            "prior": "Prior ±",
+            "mean": "Effect",
+            "interval": level,
+            "better": "Treatment better",
+            "loss_treatment": "Loss with treatment",
+            "loss_control": "Loss with control",
+        },
+        download=frame,
+    )
+
+
+def _describe_prior(results, frame):
+    units = frame["prior_units"].iloc[0]
+    if units == 0:
+        return "What is believed after the data, from a flat prior: any effect counts as equally likely before"
+    noun = find_noun(results) if units != 1 else find_noun(results, singular=True)
+    weight = f"{write_number(units)} {noun} in each arm"
+    return f"What is believed after the data, from a prior of no effect that weighs as much as {weight}"
+
+
+def _row_posterior(results, row, several):
+    scale, word = read_scale(results, row.metric), {"neither": " (higher)"}.get(row.better, "")
+    gap = style_gap(scale)
+    signed, decimals = replace(gap, signed=True), count_decimals(row.ci_low, row.ci_high, factor=gap.factor)
+    bare = replace(signed, suffix="")
+    ends = [write_number(v, bare, decimals=decimals) for v in (row.ci_low, row.ci_high)]
+    return {
+        "metric": _name_requirement(results, row, several),
+        "prior": "flat" if row.prior_sd == math.inf else write_number(row.prior_sd, gap),
+        "mean": write_number(row.mean, signed, decimals=decimals),
+        "interval": f"[{ends[0]}, {ends[1]}]",
+        "better": f"{_write_chance(row.probability_better)}{word}",
+        **dict.fromkeys(LOSSES, ""),  # where neither way is good nothing is lost
+        **({} if word else {c: write_number(getattr(row, c), gap, decimals=decimals) for c in LOSSES}),
+    }
+
+
+LOSSES = ("loss_treatment", "loss_control")
+
+
+def _write_chance(chance):
+    """A chance in per cent that is never printed as certain."""
+    if min(chance, 1 - chance) < 0.001:
+        return "over 99.9 %" if chance > 0.5 else "under 0.1 %"
+    return write_share(chance)
 
 
 def assumptions(results: Results, *, names: Mapping[str, str] | None = None) -> Display:
@@ -101,7 +182,8 @@ def uptake(results: Results) -> Display:
     frame = results.tables.get("uptake")
     if results.status == "withheld" or frame is None or frame.empty:
         return show_sentence(WITHHELD if results.status == "withheld" else "The plan names no exposure with a share.")
-    rows = frame.assign(metric=[capitalise(read_scale(results, m).label) for m in frame["metric"]])
+    several = len(set(frame["comparison"])) > 1 if "comparison" in frame else False
+    rows = frame.assign(metric=[_name_requirement(results, row, several) for row in frame.itertuples()])
     return show(
         rows[["metric", "take_up_control", "take_up_treatment", "first_stage_f", *RATIOS]],
         caption=(
@@ -126,7 +208,7 @@ RATIOS = ("risk_ratio", "e_value", "e_value_limit")
 
 
 def tests(results: Results, *, metric: str | None = None) -> Display:
-    """Return the tests that have no single effect beside them: trend, interaction, log-rank.
+    """Return the tests that have no single effect beside them: any difference, trend, interaction, log-rank.
 
     Parameters
     ----------
@@ -144,7 +226,7 @@ def tests(results: Results, *, metric: str | None = None) -> Display:
     several = len(set(rows["comparison"])) > 1
     return show(
         rows[[*([] if one else ["metric"]), *(["comparison"] if several else []), "name", "statistic", "p_value"]],
-        caption=f"{_ask(labels, one)}, one row a test; p is adjusted for how many there are",
+        caption=f"{_ask(labels, one, set(rows['comparison']))}, one row a test; p is adjusted for how many there are",
         name=f"{results.study}_tests",
         headers={
             "metric": "Metric",
@@ -158,7 +240,9 @@ def tests(results: Results, *, metric: str | None = None) -> Display:
     )
 
 
-def _ask(labels, one):
+def _ask(labels, one, comparisons):
+    if "all arms" in comparisons:
+        return f"Whether arms and effects differ{f' in {lower_first(labels[0])}' if one else ''}"
     return f"Whether the effect on {lower_first(labels[0])} differs" if one else "Whether effects differ"
 
 

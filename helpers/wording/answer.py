@@ -6,7 +6,15 @@ from collections import Counter
 
 from helpers.plan import ExperimentPlan
 from helpers.records import Estimate, Results
-from helpers.wording.numbers import style_effect, write_count, write_effect, write_interval, write_number, write_value
+from helpers.wording.numbers import (
+    Style,
+    style_effect,
+    write_count,
+    write_effect,
+    write_interval,
+    write_number,
+    write_value,
+)
 from helpers.wording.scales import find_margin, find_noun, list_metrics, read_scale
 
 SIMULATED = "These data are simulated: the effect was planted, so finding it tests the method and is no evidence."
@@ -59,7 +67,7 @@ def write_answer(results: Results, design: ExperimentPlan) -> tuple[str, ...]:
     opening = [SIMULATED] if results.data.kind == "simulated" else []
     if results.status == "withheld":
         return (*opening, *results.answer)
-    more = (*_illusion(results), *_guardrails(results), *_untested(results, design))
+    more = (*_warnings(results), *_illusion(results), *_guardrails(results), *_untested(results, design))
     return (*opening, *_acknowledged(results, design), *_status(results), *_effects(results), *more)
 
 
@@ -83,15 +91,21 @@ def describe_effect(estimate: Estimate, results: Results) -> str:
     n = f"{write_count(estimate.n_control + estimate.n_treatment)} {find_noun(results)}"
     if estimate.clusters_control is not None:
         n = f"{n} in {write_count(estimate.clusters_control + estimate.clusters_treatment)} clusters"
-    values = [write_value(v, scale, beside=estimate) for v in (estimate.treatment_value, estimate.control_value)]
     told = f", {write_interval(estimate, scale)}"
     if estimate.verdict == "no clear difference" and not _is_crowded(estimate):
         told = ""
-    found = (
-        f"{label}: {values[0]} with {estimate.treatment}, {values[1]} with {estimate.control}; "
-        f"{write_effect(estimate, scale)}{told} ({n})."
-    )
+    found = f"{label}: {_arms(estimate, scale)}; {write_effect(estimate, scale)}{told} ({n})."
     return f"{found} {_verdict(estimate, scale)}{_surprise(estimate)}."
+
+
+def _arms(estimate, scale):
+    """Both arms' values: of an ordered score, in how many pairs of a treated and a control unit each is higher."""
+    arms, values = (estimate.treatment, estimate.control), (estimate.treatment_value, estimate.control_value)
+    if scale.ordered:
+        shares = [write_number(v, Style(100), decimals=0) for v in values]
+        return f"of 100 pairs, {shares[0]} are higher with {arms[0]} and {shares[1]} with {arms[1]}"
+    told = [write_value(v, scale, beside=estimate) for v in values]
+    return f"{told[0]} with {arms[0]}, {told[1]} with {arms[1]}"
 
 
 def write_limits(results: Results, design: ExperimentPlan) -> tuple[str, ...]:
@@ -132,6 +146,12 @@ def _acknowledged(results, design):
     failed = [c for c in results.checks if c.status == "fail" and c.id in design.acknowledge]
     released = "The plan releases the answer all the same, for this reason"
     return [f"{c.message} {released}: {design.acknowledge[c.id].rstrip('. ')}." for c in failed]
+
+
+def _warnings(results):
+    """Why a primary effect's interval may not hold what it promises."""
+    primary = dict.fromkeys(f"domain_{e.metric}" for e in results.headline(role="primary"))
+    return [c.message for c in results.checks if c.id in primary and c.status == "warn"]
 
 
 def _notable(results):

@@ -52,6 +52,9 @@ METHODS = {
     "delta": "delta method",
     "wald ratio, delta": "Wald ratio",
     "anderson-rubin": "Anderson-Rubin",
+    "brunner-munzel": "Brunner-Munzel",
+    "order statistics": "order statistics",
+    "log rate ratio": "log rate ratio",
 }
 
 
@@ -82,8 +85,9 @@ def name_row(estimate: Estimate) -> str:
 
 
 def name_method(method: str) -> str:
-    """Return the name of a method as the literature writes it."""
-    return METHODS.get(method, method.replace("_", " "))
+    """Return the name of a method as the literature writes it, and what stands behind a comma ("Welch, repeated")."""
+    name, comma, rest = method.partition(", ")
+    return METHODS.get(method) or f"{METHODS.get(name, name.replace('_', ' '))}{comma}{rest}"
 
 
 def name_metric(estimate: Estimate, scale: Scale, *, several: bool) -> str:

@@ -37,6 +37,9 @@ MARKS = {
     "inconsistent": "○",
     "too imprecise": "◐",
     "not tested by this run": "–",
+    "holds": "●",
+    "fails": "○",
+    "outside its domain": "◐",
 }
 
 

@@ -49,11 +49,11 @@ def style_effect(estimate: Estimate, scale: Scale) -> Style:
 
 
 def style_value(scale: Scale, *, estimand: str = "difference") -> Style:
-    """Return how an arm's own value is printed (`14.2 %`, `$1,240`, `3.21`)."""
+    """Return how an arm's own value is printed (`14.2 %`, `$1,240`, `3.21`, `41.0 % of pairs`)."""
     if estimand.startswith("rmst"):
         return Style(1, "", " days")
     if _is_share(scale):
-        return Style(100, "", " %")
+        return Style(100, "", " % of pairs" if scale.ordered else " %")
     return Style(1, "", "", True) if scale.kind == "nps" else Style(1, *_unit(scale))
 
 
@@ -65,7 +65,7 @@ def style_gap(scale: Scale) -> Style:
 
 
 def _is_share(scale: Scale) -> bool:
-    return scale.kind in ("binary", "time_to_event")
+    return scale.kind in ("binary", "time_to_event") or scale.ordered
 
 
 def _unit(scale: Scale) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 
 import pandas as pd
@@ -16,8 +17,9 @@ PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "childre
 class Scale:
     """One metric as a reader meets it; the columns of the results table `metrics`.
 
-    `worthwhile` and the margins are in the metric's own unit (a share for a binary metric); `noun` is the unit of
-    analysis in words; None is "not planned".
+    `worthwhile` and the margins are in the metric's own unit (a share for a binary metric, a share of all pairs for an
+    ordered score); `noun` is the unit of analysis in words; `quantile` is which one is compared instead of the mean;
+    `time_at_risk` what a rate is counted by; None is "not planned".
     """
 
     metric: str
@@ -32,6 +34,9 @@ class Scale:
     margin_relative: float | None = None
     within_days: float | None = None
     noun: str = "unit"
+    quantile: float | None = None
+    ordered: bool = False
+    time_at_risk: str | None = None
 
 
 def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
@@ -54,10 +59,10 @@ def _row(name, metric, noun) -> dict:
     window = metric.within_days if metric.kind != "time_to_event" else metric.horizon_days
     return {
         "metric": name,
-        "label": metric.label or name.replace("_", " "),
+        "label": _label(name, metric),
         "kind": metric.kind,
         "role": metric.role,
-        "unit": metric.unit,
+        "unit": metric.unit or _rate_unit(metric.time_at_risk),
         "better": metric.better,
         "expected": metric.expected,
         "worthwhile": metric.worthwhile,
@@ -65,7 +70,43 @@ def _row(name, metric, noun) -> dict:
         "margin_relative": margin.relative if margin else None,
         "within_days": window,
         "noun": noun,
+        "quantile": metric.quantile,
+        "ordered": metric.scale == "ordered",
+        "time_at_risk": metric.time_at_risk,
     }
+
+
+def name_quantile(quantile: float) -> str:
+    """Return a quantile in words.
+
+    Parameters
+    ----------
+    quantile : float, 0 to 1
+
+    Returns
+    -------
+    str: such as "median", "90th percentile", "99.5th percentile".
+    """
+    if quantile == 0.5:
+        return "median"
+    percent = f"{100 * quantile:.10g}"
+    last = "" if percent.endswith(("11", "12", "13")) else percent[-1]
+    ending = "th" if "." in percent else {"1": "st", "2": "nd", "3": "rd"}.get(last, "th")
+    return f"{percent}{ending} percentile"
+
+
+def _label(name, metric) -> str:
+    label = metric.label or name.replace("_", " ")
+    told = "" if metric.quantile is None else name_quantile(metric.quantile)
+    return label if not told or told in label.lower() else f"{label}, {told}"
+
+
+def _rate_unit(time_at_risk) -> str | None:
+    """What a rate is counted by: "per day at risk" of the column days_at_risk, "per active day" of active_days."""
+    if time_at_risk is None:
+        return None
+    words = time_at_risk.replace("_", " ")
+    return f"per {re.sub(r's$', '', words) if words.endswith('s') else re.sub(r's(?= )', '', words, count=1)}"
 
 
 def read_scale(results: Results, metric: str) -> Scale:
@@ -89,10 +130,12 @@ def read_scale(results: Results, metric: str) -> Scale:
     return Scale(**{k: v for k, v in rows[0].items() if k in known and not pd.isna(v)})
 
 
-def find_noun(results: Results) -> str:
-    """Return the unit of analysis in words, plural ("workspaces"); "units" when no plan names it."""
+def find_noun(results: Results, *, singular: bool = False) -> str:
+    """Return the unit of analysis in words, plural ("workspaces") or singular; "units" when no plan names it."""
     frame = results.tables.get("metrics")
     noun = "unit" if frame is None or frame.empty or "noun" not in frame else str(frame["noun"].iloc[0])
+    if singular:
+        return noun
     if noun in PLURALS:
         return PLURALS[noun]
     return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"

@@ -7,16 +7,17 @@ import re
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 import samples
 from matplotlib.figure import Figure
 from PIL import Image
 
 from helpers import figures
-from helpers.figures import rows
+from helpers.figures import effects, rows
 from helpers.figures.forest import _fit, measure_forest, paint_forest
 from helpers.figures.theme import CONTROL, TREATMENT, color_arms, shorten
-from helpers.wording import read_scale
+from helpers.wording import Scale, find_margin, read_scale
 
 
 def image(display, *, part="src"):
@@ -133,7 +134,9 @@ def test_segments_and_over_time_read_their_labels():
     assert figures.segments(found, metric="activated").text.startswith(
         "Activated: 3 of 5 segments show a clear difference"
     )
-    assert figures.segments(found, metric="nps").text == "The plan names no segment."
+    assert figures.segments(found, metric="nps").text == (
+        "No effect by segment: the plan names no segment, or the metric is a quantile or a time to an event."
+    )
     arms = (*samples.segments(), *(e.but(treatment="short") for e in samples.segments()))
     both = figures.segments(found.but(estimates=arms), metric="activated")
     assert image(figures.segments(found, metric="activated")).size[1] * 1.8 < image(both).size[1]  # a block an arm
@@ -141,11 +144,35 @@ def test_segments_and_over_time_read_their_labels():
     weeks = figures.over_time(found, metric="activated")
     assert weeks.text.startswith("Activated: +14.0 points in week 1, +7.0 points in week 4")
     assert figures.over_time(found, metric="nps").text == (
-        "No effect by week: the plan names no time of assignment, or too few units fall into a week."
+        "No effect by week: the plan names no time of assignment, too few units fall into a week, or the metric is a "
+        "quantile or a time to an event."
     )
     other = found.but(estimates=tuple(e.but(treatment="b") for e in samples.weeks()) + found.estimates)
-    assert "b minus links" in figures.over_time(other, metric="activated").text
-    assert "no_links minus links" in figures.over_time(other, metric="activated", treatment="no_links").text
+    both, one = (figures.over_time(other, metric="activated", treatment=t) for t in (None, "no_links"))
+    assert both.text.startswith("Activated: b: +14.0 points in week 1, +7.0 points in week 4; no_links: +14.0 points")
+    assert "Treatment minus links by period" in both.text and "no_links minus links by period" in one.text
+    assert image(both).size[1] == 2 * image(one).size[1]  # a panel a treatment
+
+
+def test_looking_path_has_a_panel_a_treatment():
+    found, path = samples.results(), samples.path()
+    other = path.assign(treatment="b", ci_low=-1.0)
+    one, both = (
+        figures.looking_path(found.but(tables={**found.tables, "path": frame}))
+        for frame in (path, pd.concat([path, other], ignore_index=True))
+    )
+    assert image(both).size[1] == 2 * image(one).size[1]
+    title = "Activated: no_links: clear from 5 April 2022 on; b: not clear at any look, however often one looks"
+    assert both.text.startswith(title)
+    assert (
+        "no_links: +8.8 points at the end, from +5.8 points to +11.8 points; clear from 5 April 2022 on." in both.text
+    )
+
+
+def test_sample_size_tells_the_power_of_its_table():
+    found = samples.results()
+    surer = found.but(tables={**found.tables, "sample_sizes": samples.sizes().assign(power=0.9)})
+    assert "Units in all arms for 90 % power" in figures.sample_size(surer, metric="activated").text
 
 
 def test_curves_tell_their_ends():
@@ -219,3 +246,38 @@ def test_arm_colours_differ_in_grey():
     grey = [np.dot([int(c[k : k + 2], 16) for k in (1, 3, 5)], (0.299, 0.587, 0.114)) for c in (CONTROL, TREATMENT)]
     assert abs(grey[0] - grey[1]) > 60
     assert shorten("abcdef", 4) == "abc…" and shorten("abc", 4) == "abc"
+
+
+def test_forest_shortens_long_units_of_arms_and_says_pairs():
+    frame = samples.metrics().assign(ordered=[False] * 4 + [True, False])
+    found = samples.results(tables={"metrics": frame})
+    effect = samples.effect("csat", 0.1, 0.05, (0.31, 0.41))
+    drawn = figures.forest(found, estimates=[effect])
+    assert "31.0 % of pairs in links" in drawn.text
+    pairs, rate = Scale("csat", "csat", ordered=True), Scale("calls", "calls", unit="per day at risk")
+    texts = {}
+    for name, scale in (("pairs", pairs), ("rate", rate)):
+        blocks, figure = [rows.Block("", (rows.Row(effect, scale, "name"),))], Figure(figsize=(9.2, 2))
+        paint_forest(figure, blocks, headers=("links", "no_links"))
+        texts[name] = [t.get_text() for t in figure.texts]
+    assert {"31.0 %", "41.0 %"} <= set(texts["pairs"])
+    assert {"0.310", "0.410"} <= set(texts["rate"])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ends", "lift_ends"),
+    [("not inferior", (-0.9, 0.5), (-0.095, 0.06)), ("inferior", (-2.0, -1.02), (-0.19, -0.104))],
+)
+def test_forest_band_of_a_relative_margin_follows_the_lift_that_gave_the_verdict(verdict, ends, lift_ends):
+    frame = samples.metrics().assign(margin_relative=[None] * 4 + [0.1, None], margin_absolute=None)
+    about = {"role": "guardrail", "verdict": verdict, "control_value": 8.5}
+    middle = sum(ends) / 2
+    one = samples.effect("csat", middle, (ends[1] - ends[0]) / 2, **about)
+    lift = one.but(estimand="relative_lift", estimate=sum(lift_ends) / 2, ci_low=lift_ends[0], ci_high=lift_ends[1])
+    found = samples.results(estimates=(one, lift), tables={"metrics": frame})
+    drawn = effects._rows(found, [one], "guardrail", False)[0]
+    margin = find_margin(one, drawn.scale)
+    assert (ends[0] > -margin) == (verdict == "not inferior")
+    assert (ends[1] < -margin) == (verdict == "inferior")
+    plain = effects._rows(found.but(estimates=(one,)), [one], "guardrail", False)[0]
+    assert find_margin(one, plain.scale) == pytest.approx(0.85)

@@ -3,9 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
+RUNS = Path(__file__).resolve().parents[2] / "notebooks" / "reports.yaml"
+FEW = {"validation": {"replicates": 20}}  # parameters that keep a study's form and spare its time
 MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
 
 
@@ -21,19 +25,29 @@ def run_studies():
 
 
 @pytest.fixture(scope="session")
-def forked(run_studies, tmp_path_factory):
-    """Return the folder of every report, from forked kernels."""
-    return _render(run_studies, tmp_path_factory.mktemp("forked"), fork="1")
+def runs(tmp_path_factory):
+    """Return a reports.yaml with the repository's runs, the long ones with few draws."""
+    listed = yaml.safe_load(RUNS.read_text())
+    few = [{**run, "parameters": {**run["parameters"], **FEW.get(run["study"], {})}} for run in listed]
+    file = tmp_path_factory.mktemp("runs") / "reports.yaml"
+    file.write_text(yaml.safe_dump(few))
+    return file
 
 
 @pytest.fixture(scope="session")
-def rendered(run_studies, forked, tmp_path_factory):
+def forked(run_studies, runs, tmp_path_factory):
+    """Return the folder of every report, from forked kernels."""
+    return _render(run_studies, runs, tmp_path_factory.mktemp("forked"), fork="1")
+
+
+@pytest.fixture(scope="session")
+def rendered(run_studies, runs, forked, tmp_path_factory):
     """Return the folders of two commands: kernels forked, and kernels started in the ordinary way."""
-    return {"forked": forked, "cold": _render(run_studies, tmp_path_factory.mktemp("cold"), fork="0")}
+    return {"forked": forked, "cold": _render(run_studies, runs, tmp_path_factory.mktemp("cold"), fork="0")}
 
 
-def _render(run_studies, folder, *, fork):
-    done = run_studies("report", "--out", folder, STUDIES_FORK=fork)
+def _render(run_studies, runs, folder, *, fork):
+    done = run_studies("report", "--runs", runs, "--out", folder, STUDIES_FORK=fork)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout == f"{folder / 'index.html'}\n"
     return folder

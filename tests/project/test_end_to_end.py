@@ -29,10 +29,11 @@ def test_report_is_equal_from_forked_and_cold_kernels(rendered, name):
 
 
 @pytest.mark.parametrize("run", FIRST_RUNS, ids=lambda run: run["study"])
-def test_plain_papermill_gives_the_same_answer_and_writes_nothing(rendered, run, tmp_path):
+def test_plain_papermill_gives_the_same_answer_and_writes_nothing(rendered, runs, run, tmp_path):
+    parameters = {entry["name"]: entry["parameters"] for entry in yaml.safe_load(runs.read_text())}
     given = [
         word
-        for name, value in run["parameters"].items()
+        for name, value in parameters[run["name"]].items()
         for word in ("-r" if isinstance(value, str) else "-p", name, str(value))
     ]
     command = [sys.executable, "-m", "papermill", ROOT / "notebooks" / f"{run['study']}.ipynb", tmp_path / "out.ipynb"]
@@ -57,9 +58,9 @@ def test_report_is_one_small_file_without_an_outside_address(rendered, name):
     assert all(re.search(r'alt="[^"]{20,}"', image) for image in shown)
 
 
-def test_second_command_has_nothing_to_do(rendered, run_studies):
+def test_second_command_has_nothing_to_do(rendered, runs, run_studies):
     before = {file: file.stat().st_mtime_ns for file in rendered["forked"].glob("*/report.html")}
-    done = run_studies("report", "--out", rendered["forked"])
+    done = run_studies("report", "--runs", runs, "--out", rendered["forked"])
     assert done.returncode == 0
     assert {file: file.stat().st_mtime_ns for file in before} == before
 

@@ -37,7 +37,7 @@ def test_lock_holds_every_dependency_at_an_allowed_version():
         requirement = Requirement(entry.split("\\")[0])
         locked.setdefault(canonicalize_name(requirement.name), []).append(str(requirement.specifier).removeprefix("=="))
     extras = PROJECT["optional-dependencies"]
-    for text in [*PROJECT["dependencies"], *extras["examples"], *extras["dev"]]:
+    for text in [*PROJECT["dependencies"], *extras["examples"], *extras["bench"], *extras["dev"]]:
         wanted = Requirement(text)
         versions = locked.get(canonicalize_name(wanted.name), [])
         assert versions, f"{wanted.name} is not in requirements.lock; make lock"

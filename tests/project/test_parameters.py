@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import simulate
+from helpers import checks, inference, simulate, survival
 from helpers.report import read_parameters
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-SMALL = {"proactive_help": {"n_units": 1200}, "experiment": {}}
+SMALL = {"proactive_help": {"n_units": 1200}, "experiment": {}, "validation": {"replicates": 20}}
 SKEWED = """\
 kind: experiment
 title: Revenue
@@ -26,9 +26,33 @@ metrics:
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_methods():
+    """Let validation measure one quick method instead of all."""
+    quick = tuple(g for g in inference.GUARANTEES if g.name == "NPS difference")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inference, "GUARANTEES", quick)
+        patch.setattr(survival, "GUARANTEES", ())
+        yield quick
+
+
+def measure_wrongly(folder, guarantees):
+    """Write the cells of the quick grid as if somebody had measured no coverage at all."""
+    cells = checks.list_cells(guarantees, "quick", replicates=SMALL["validation"]["replicates"])
+    checks.measure_cells(cells, guarantees, seed=read_default("validation", "seed"), store=folder)
+    for file in folder.iterdir():
+        found = json.loads(file.read_text())
+        file.write_text(json.dumps({**found, "row": {**found["row"], "coverage": 0.0}}))
+
+
+def read_default(study, name):
+    """Return the default of a notebook's parameter."""
+    return read_parameters(NOTEBOOKS / f"{study}.ipynb")[name].default
+
+
 @pytest.fixture(scope="module")
-def given(tmp_path_factory):
-    """Return a folder of the researcher's own: a heavy tail with its plan, and two databases of two."""
+def given(few_methods, tmp_path_factory):
+    """Return a folder of the researcher's own: a heavy tail with its plan, two databases of two, measured cells."""
     folder = tmp_path_factory.mktemp("own")
     rng = np.random.default_rng(1)
     revenue = np.where(rng.random(600) < 0.3, rng.lognormal(3, 1.5, 600), 0).round(2)
@@ -39,6 +63,7 @@ def given(tmp_path_factory):
     (folder / "skewed.yaml").write_text(SKEWED)
     planned = (NOTEBOOKS / "plans" / "proactive_help.yaml").read_text()
     (folder / "later.yaml").write_text(planned.replace("event: renewed, within_days: 245", "event: renewed"))
+    measure_wrongly(folder / "cells", few_methods)
     for file, seeds in (("own", (1, 2)), ("other", (3, 4))):
         write_database(folder / f"{file}.duckdb", seeds)
     return folder
@@ -93,6 +118,7 @@ ANY_STUDY = [
     ("n_resamples", SKEWED_RUN, 800),
     ("confidence_level", {}, 0.8),
     ("min_cell", {}, 150),
+    ("prior_units", {}, 100.0),
 ]
 CASES = {
     "experiment": [
@@ -117,6 +143,13 @@ CASES = {
         ("gross_margin", {}, [0.1, 0.2, 0.3]),
         ("cost_per_year", {}, [1, 2, 3]),
         ("seed", {}, 1),
+    ],
+    "validation": [
+        ("depth", {}, "deep"),
+        ("replicates", {}, 25),
+        ("confidence_level", {}, 0.8),
+        ("seed", {}, 1),
+        ("measured", {}, "{folder}/cells"),
     ],
 }
 

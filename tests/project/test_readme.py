@@ -19,13 +19,14 @@ def list_commands():
 
 
 @pytest.fixture(scope="module")
-def clone(forked, tmp_path_factory):
+def clone(forked, runs, tmp_path_factory):
     """Return a copy of what a clone holds, with its reports, and a home with the table that README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
     ignored = shutil.ignore_patterns("__pycache__", ".*")
     for name in ("helpers", "notebooks", "data"):
         shutil.copytree(ROOT / name, folder / "clone" / name, ignore=ignored)
     shutil.copy(ROOT / "requirements.lock", folder / "clone")
+    shutil.copy(runs, folder / "clone" / "notebooks" / "reports.yaml")
     shutil.copytree(forked, folder / "clone" / "reports", ignore=shutil.ignore_patterns(".*", "index.html"))
     rows = [f"c{i:05d},{('old', 'new')[i % 2]},{i % 7 // 4},{i % 5}\n" for i in range(400)]
     (folder / "home" / "my-experiment").mkdir(parents=True)

@@ -10,6 +10,7 @@ import samples
 
 from helpers import tables
 from helpers.plan import ExperimentPlan
+from helpers.records import Test
 from helpers.tables.masthead import key_estimates
 
 DESIGN = ExperimentPlan.model_validate(
@@ -149,11 +150,76 @@ def test_requirements_tell_differences_of_shares_in_points():
     assert "Activated 30.4 % 4,000 4.0 points 2.0 points 28 % 16,283" in words(tables.requirements(found))
 
 
+def test_requirements_tell_days_where_units_came_at_a_rate():
+    row = {"metric": "activated", "comparison": "no_links - links", "control_value": 0.3037, "n": 4000, "power": 0.9}
+    row |= {"mde_absolute": 0.03993, "worthwhile": 0.02, "power_for_worthwhile": 0.28, "n_for_worthwhile": 16283}
+    found = samples.results()
+    frame = pd.DataFrame([{**row, "days_for_worthwhile": 142.0}])
+    told = words(tables.requirements(found.but(tables={**found.tables, "requirements": frame})))
+    assert "Activated 4,000 4.0 points 2.0 points 28 % 16,283 142" in told
+    assert "What could be seen with 90 % power, one row a metric. Days at the rate at which these units came" in told
+
+
+BELIEVED = {
+    "metric": "activated", "comparison": "no_links - links", "better": "higher", "prior_mean": 0.0, "prior_sd": 0.62,
+    "mean": 0.09, "sd": 0.01, "ci_low": 0.07, "ci_high": 0.11, "probability_better": 0.93, "loss_treatment": 0.0001,
+    "loss_control": 0.09, "interim": False, "prior_units": 1.0,
+}  # fmt: skip
+
+
+def believe(found=None, **changes):
+    found = found or samples.results()
+    frame = pd.DataFrame([{**BELIEVED, **changes}])
+    return words(tables.posteriors(found.but(tables={**found.tables, "bayes": frame})))
+
+
+def test_posteriors_print_the_prior_and_what_a_choice_costs():
+    told = believe()
+    assert "from a prior of no effect that weighs as much as 1 workspace in each arm; one row an effect." in told
+    assert "Activated 62 points +9.0 points [+7.0, +11.0] 93.0 % 0.0 points 9.0 points" in told
+    assert "weighs as much as 50 workspaces in each arm" in believe(prior_units=50.0)
+
+
+def test_posteriors_say_when_the_prior_is_flat_and_the_look_early():
+    told = believe(prior_units=0.0, prior_sd=math.inf, interim=True)
+    assert "from a flat prior: any effect counts as equally likely before; one row an effect." in told
+    assert "Activated flat +9.0 points" in told
+    assert "It ignores that the experiment is looked at early" in told
+
+
+def test_posteriors_are_never_certain_and_lose_nothing_where_neither_way_is_good():
+    assert "over 99.9 %" in believe(probability_better=1.0)
+    assert "under 0.1 %" in believe(probability_better=1e-9)
+    assert "93.0 % (higher) Download" in believe(better="neither")
+
+
+def test_posteriors_without_any_or_withheld_are_a_sentence():
+    assert tables.posteriors(samples.results()).text == "No headline effect has a standard error."
+    assert tables.posteriors(samples.withheld()).text.startswith("The effects of this run are withheld")
+
+
+def test_sensitivity_shows_the_same_effects_and_no_take_up():
+    found = samples.results(estimates=(*samples.results().estimates, *samples.contrasts()))
+    told = words(tables.sensitivity(found))
+    assert "The same effects otherwise, one row an effect" in told
+    assert "adjusted for covariates" in told and "Users against" not in told
+
+
+def test_tests_of_all_arms_are_said_in_the_caption():
+    joint = Test("activated:all arms:any difference between the arms", "activated", "any difference", 7.1, 2, 0.03)
+    trend = Test("activated:t - c:trend over weeks", "activated", "trend over weeks", 0.3, None, 0.7)
+    both, one = (tables.tests(samples.results(tests=rows)) for rows in ((joint, trend), (trend,)))
+    assert "Whether arms and effects differ in activated, one row a test" in words(both)
+    assert "all arms any difference 7.10 .030" in words(both)
+    assert "Whether the effect on activated differs, one row a test" in words(one)
+
+
 def test_sample_sizes_have_a_row_a_difference_and_a_column_a_baseline():
     found = samples.results().but(tables={"sample_sizes": samples.sizes()})
     told = words(tables.sample_sizes(found))
     assert "To see From 5 % From 15 % From 30 %" in told
     assert "9 points 184 494 814" in told
+    assert "find it in 80 % of experiments" in told
 
 
 def test_assumptions_are_called_as_the_study_calls_them():

@@ -172,3 +172,30 @@ def test_write_answer_names_at_most_two_effects_clear_ones_first_and_counts_the_
     assert told[0].startswith("M4: ") and told[1].startswith("M0: ")
     assert told[2:] == ("The other primary comparisons: 3 no clear difference.",)
     assert results(*many[:3]).answer[2] == "The other primary comparison: 1 no clear difference."
+
+
+def test_describe_effect_reads_an_ordered_score_in_pairs():
+    ordered = {"y": {"kind": "score", "role": "primary", "better": "higher", "scale": "ordered", "label": "Ease"}}
+    row = estimate(estimate=0.1, ci_low=0.05, ci_high=0.15, control_value=0.31, treatment_value=0.41)
+    assert describe_effect(row, results(row, metrics=ordered)) == (
+        "Ease: of 100 pairs, 41 are higher with t and 31 with c; +10.0 points, between +5.0 and +15.0 points "
+        "(2,010 units). By the plan's rule this is a clear benefit."
+    )
+
+
+def test_describe_effect_reads_a_quantile_and_a_rate_in_their_units():
+    spend = {"y": {"kind": "amount", "role": "primary", "better": "higher", "quantile": 0.9, "unit": "USD"}}
+    row = estimate(estimate=5.0, ci_low=3.0, ci_high=7.0, control_value=30.0, treatment_value=35.0)
+    told = describe_effect(row, results(row, metrics=spend))
+    assert told.startswith("Y, 90th percentile: $35.00 with t, $30.00 with c; +$5.00, between +$3.00 and +$7.00")
+    rate = {"y": {"kind": "count", "role": "primary", "better": "higher", "time_at_risk": "days_at_risk"}}
+    told = describe_effect(row, results(row, metrics=rate))
+    assert told.startswith("Y: 35.0 per day at risk with t, 30.0 per day at risk with c; +5.0 per day at risk,")
+
+
+def test_write_answer_tells_that_a_primary_effect_lies_outside_its_methods_domain():
+    outside = Check("domain_y", "warn", math.nan, math.nan, "For y the data lie outside.")
+    other = Check("domain_z", "warn", math.nan, math.nan, "For z the data lie outside.")
+    row = estimate()
+    told = results(row, checks=(outside, other)).answer
+    assert told == (describe_effect(row, results(row)), "For y the data lie outside.")

@@ -16,7 +16,7 @@ from helpers.wording import (
     tell_findings,
     write_source,
 )
-from helpers.wording.captions import describe_effect
+from helpers.wording.captions import describe_effect, name_method
 
 
 def scale(metric="activated"):
@@ -83,3 +83,10 @@ def test_name_row_says_estimand_population_and_adjustment():
     assert name_row(beside.but(adjustment="weights")) == "Against CPS, not randomised, weighted"
     assert (capitalise("paid, EUR"), lower_first("Against CPS")) == ("Paid, EUR", "against CPS")
     assert [join_words(w) for w in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["none", "a", "a and b", "a, b and c"]
+
+
+def test_name_method_keeps_what_stands_behind_a_comma():
+    assert name_method("brunner-munzel") == "Brunner-Munzel"
+    assert name_method("welch, always-valid") == "Welch, always-valid"
+    assert name_method("wald ratio, delta") == "Wald ratio"
+    assert name_method("an_unknown one") == "an unknown one"

@@ -3,10 +3,22 @@
 import math
 
 import pandas as pd
+import pytest
 import samples
 
 from helpers.plan import ExperimentPlan
-from helpers.wording import Scale, find_margin, find_noun, is_lift, is_ratio, list_metrics, read_scale
+from helpers.wording import (
+    Scale,
+    find_margin,
+    find_noun,
+    is_lift,
+    is_ratio,
+    list_metrics,
+    read_scale,
+    write_effect,
+    write_value,
+)
+from helpers.wording.scales import name_quantile
 
 PLAN = {
     "kind": "experiment",
@@ -61,3 +73,56 @@ def test_is_lift_and_is_ratio_by_estimand():
     kinds = pd.Series(["difference", "relative_lift", "ratio", "hazard_ratio", "cace"])
     found = [(is_lift(samples.effect(estimand=k)), is_ratio(samples.effect(estimand=k))) for k in kinds]
     assert found == [(False, False), (True, False), (False, True), (False, True), (False, False)]
+
+
+NAMES = [
+    # quantile, in words
+    (0.5, "median"),
+    (0.9, "90th percentile"),
+    (0.01, "1st percentile"),
+    (0.22, "22nd percentile"),
+    (0.33, "33rd percentile"),
+    (0.11, "11th percentile"),
+    (0.995, "99.5th percentile"),
+]
+
+
+@pytest.mark.parametrize(("quantile", "words"), NAMES)
+def test_name_quantile(quantile, words):
+    assert name_quantile(quantile) == words
+
+
+def list_one(**metric):
+    return list_metrics(ExperimentPlan.model_validate({**PLAN, "metrics": {"reply_time": metric}})).iloc[0]
+
+
+def test_list_metrics_names_a_quantile_once():
+    assert list_one(kind="amount", quantile=0.9)["label"] == "reply time, 90th percentile"
+    assert list_one(kind="amount", quantile=0.5, label="Median reply time")["label"] == "Median reply time"
+
+
+RATES = [
+    # time at risk, unit of the rate
+    ("days_at_risk", "per day at risk"),
+    ("active_days", "per active day"),
+    ("seats", "per seat"),
+    ("exposure", "per exposure"),
+]
+
+
+@pytest.mark.parametrize(("column", "unit"), RATES)
+def test_list_metrics_counts_a_rate_by_its_time_at_risk(column, unit):
+    assert list_one(kind="count", time_at_risk=column)["unit"] == unit
+    assert list_one(kind="count", time_at_risk=column, unit="calls")["unit"] == "calls"
+
+
+def test_ordered_scores_are_read_in_points_of_pairs():
+    scale = Scale("csat", "csat", ordered=True)
+    row = samples.effect("csat", 0.1, 0.05, (0.31, 0.41))
+    assert write_effect(row, scale) == "+10.0 points"
+    assert write_value(0.31, scale, beside=row) == "31.0 % of pairs"
+    assert write_value(3.1, Scale("csat", "csat"), beside=row) == "3.100"
+
+
+def test_find_noun_singular():
+    assert find_noun(samples.results(), singular=True) == "workspace"
