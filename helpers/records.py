@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAN = float("nan")
-BALANCED_SHARE = 0.45  # of the units of two arms, from which on they count as of one size
 
 
 class Refused(Exception):
@@ -109,10 +108,9 @@ class Guarantee:
         The shipped method on columns, arrays of shape (n, k), one row a unit.
     reference : str
     least_arm : int, `unit`s in the smaller arm from which the claim holds
-    least_share : float, smallest planned share of the smaller arm; 0 is any
     skewness_factor, balanced_factor : float
-        The smaller arm holds at least this many times the squared skewness; the second where the arms are of about
-        one size (the skewness of one cancels that of the other). 0 is any skewness.
+        The smaller arm holds at least this many times the squared skewness: beside a far larger arm, and beside one of
+        its own size, where the skewness of one cancels that of the other. 0 is any skewness.
     least_events : float, units with, and units without, the event in each arm
     limits : function of (x_treatment, n_treatment, x_control, n_control, *, confidence_level), optional
         Lower limits, upper limits and p-values of arrays of tables; with it every cell of shares is enumerated.
@@ -133,7 +131,6 @@ class Guarantee:
     compute: Callable[..., Effect]
     reference: str
     least_arm: int = 2
-    least_share: float = 0.0
     skewness_factor: float = 0.0
     balanced_factor: float = 0.0
     least_events: float = 0.0
@@ -148,40 +145,38 @@ class Guarantee:
     def describe_domain(self) -> str:
         """Return in words for which data the claim is made."""
         words = [f"at least {self.least_arm} {self.unit} in the smaller arm"]
-        if self.least_share:
-            words.append(f"a planned share of at least {100 * self.least_share:g} % for the smaller arm")
-        factors = {"arms of one size": self.balanced_factor, "arms of unequal size": self.skewness_factor}
-        words += [
-            f"{arms}: over {factor:g} x skewness² {self.unit} in it" for arms, factor in factors.items() if factor
-        ]
+        if self.skewness_factor:
+            words.append(
+                f"in it over {self.balanced_factor:g} x skewness² {self.unit} (arms of one size) to "
+                f"{self.skewness_factor:g} x skewness² (beside a far larger arm)"
+            )
         if self.least_events:
             words.append(f"at least {self.least_events:g} units with and without the event in each arm")
         return "; ".join(words)
 
-    def find_departure(self, *, n_control, n_treatment, share=None, skewness=NAN, events=None) -> str | None:
+    def find_departure(self, *, n_control, n_treatment, skewness=NAN, events=None) -> str | None:
         """Return why data lie outside the domain, as part of a sentence; None where they lie inside.
 
         Parameters
         ----------
         n_control, n_treatment : int, units with a known outcome (or clusters)
-        share : float, optional
-            Planned share of the smaller arm among the two; as counted when left out.
         skewness : float, of the outcome; nan is not judged
         events : float, optional
             The fewest units with, or without, the event in an arm; None is not judged.
         """
-        smaller = min(n_control, n_treatment)
-        share = smaller / max(n_control + n_treatment, 1) if share is None else share
-        factor = self.balanced_factor if share >= BALANCED_SHARE else self.skewness_factor
+        smaller, larger = sorted((n_control, n_treatment))
+        factor = self._find_factor(smaller / max(larger, 1))
         if smaller < self.least_arm:
             return f"the smaller arm has fewer than {self.least_arm} {self.unit}"
-        if share < self.least_share:
-            return f"the smaller arm has less than {100 * self.least_share:g} % of the {self.unit}"
         if factor and smaller <= factor * skewness**2:
-            return f"the outcome is too skewed: the smaller arm needs more than {factor:g} x skewness² {self.unit}"
+            return f"the outcome is too skewed: the smaller arm needs more than {factor:.0f} x skewness² {self.unit}"
         if events is not None and events < self.least_events:
             return f"an arm has fewer than {self.least_events:g} units with, or without, the event"
         return None
+
+    def _find_factor(self, ratio):
+        """Times the squared skewness: that of a difference of means has (1 - ratio) / sqrt(1 + ratio) of one mean's."""
+        return max(self.balanced_factor, self.skewness_factor * (1 - ratio) ** 2 / (1 + ratio))
 
 
 @dataclass(frozen=True)

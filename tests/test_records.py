@@ -57,19 +57,17 @@ def guarantee(**domain):
         ({"least_arm": 50}, {}, "the smaller arm has fewer than 50 units"),
         ({"least_arm": 50, "unit": "clusters"}, {}, "the smaller arm has fewer than 50 clusters"),
         ({"least_arm": 40}, {}, None),
-        ({"least_share": 0.2}, {"share": 0.1}, "the smaller arm has less than 20 % of the units"),
-        ({"least_share": 0.2}, {}, "the smaller arm has less than 20 % of the units"),  # 40 of 400, as counted
-        ({"least_share": 0.2}, {"share": 0.2}, None),
+        # 355 (1 - 1/9)^2 / (1 + 1/9) = 252.4 times the squared skewness, for 40 beside 360
         (
-            {"skewness_factor": 10},
-            {"skewness": 2.0},
-            "the outcome is too skewed: the smaller arm needs more than 10 x skewness² units",
+            {"skewness_factor": 355},
+            {"skewness": 0.4},
+            "the outcome is too skewed: the smaller arm needs more than 252 x skewness² units",
         ),
-        ({"skewness_factor": 10}, {"skewness": 1.9}, None),
-        ({"skewness_factor": 10}, {"skewness": 2.0, "share": 0.5}, None),  # arms of one size have a factor of their own
+        ({"skewness_factor": 355}, {"skewness": -0.39}, None),
+        ({"skewness_factor": 355}, {"skewness": 9.0, "n_control": 40}, None),  # one size: the skewness cancels
         (
-            {"balanced_factor": 10},
-            {"skewness": -2.0, "share": 0.5},
+            {"skewness_factor": 355, "balanced_factor": 10},
+            {"skewness": -2.0, "n_control": 40},
             "the outcome is too skewed: the smaller arm needs more than 10 x skewness² units",
         ),
         ({"skewness_factor": 10}, {"skewness": float("nan")}, None),  # not known, not judged
@@ -77,17 +75,16 @@ def guarantee(**domain):
         ({"least_events": 10}, {"events": 10}, None),
         ({"least_events": 10}, {}, None),
     ],
-    ids=range(14),
+    ids=range(11),
 )
 def test_find_departure_of_40_treated_and_360_controls(domain, data, departure):
-    assert guarantee(**domain).find_departure(n_control=360, n_treatment=40, **data) == departure
+    assert guarantee(**domain).find_departure(**{"n_control": 360, "n_treatment": 40, **data}) == departure
 
 
 def test_describe_domain_names_every_condition():
-    words = guarantee(least_arm=50, least_share=0.1, skewness_factor=355, balanced_factor=25, least_events=5)
+    words = guarantee(least_arm=50, skewness_factor=355, balanced_factor=25, least_events=5)
     assert words.describe_domain() == (
-        "at least 50 units in the smaller arm; a planned share of at least 10 % for the smaller arm; arms of one size: "
-        "over 25 x skewness² units in it; arms of unequal size: over 355 x skewness² units in it; at least 5 units "
-        "with and without the event in each arm"
+        "at least 50 units in the smaller arm; in it over 25 x skewness² units (arms of one size) to 355 x skewness² "
+        "(beside a far larger arm); at least 5 units with and without the event in each arm"
     )
     assert guarantee(least_arm=20, unit="clusters").describe_domain() == "at least 20 clusters in the smaller arm"

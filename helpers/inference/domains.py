@@ -62,12 +62,9 @@ def _find_promise(e, more):
 
 
 def _describe(e, material):
-    shares = material.design.variant.shares
-    planned = None if shares is None else min(shares[e.control], shares[e.treatment])
     described = {
         "n_control": e.n_control if e.clusters_control is None else e.clusters_control,
         "n_treatment": e.n_treatment if e.clusters_treatment is None else e.clusters_treatment,
-        "share": None if shares is None else planned / (shares[e.control] + shares[e.treatment]),
     }
     if material.design.metrics[e.metric].kind in ("binary", "time_to_event") and material.design.cluster is None:
         return described | {"events": _count_rarer(e)}

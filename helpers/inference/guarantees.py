@@ -58,7 +58,7 @@ _MEANS = (
     _promise("Fieller lift", "fieller", "relative_lift", ("counts", "money"), on.lift_columns, FIELLER, **_TAIL),
     _promise(
         "permutation difference", "permutation", "difference", ("money",), on.permute_columns,
-        "Janssen 1997; Chung & Romano 2013", least_arm=50, most_units=2_000, most_replicates=2_000,
+        "Janssen 1997; Chung & Romano 2013", least_arm=200, most_units=2_000, most_replicates=2_000,
         is_slow=True,
     ),
     _promise("NPS difference", "welch", "difference", ("NPS",), on.compare_columns, "Welch 1947", least_arm=50),
@@ -103,35 +103,18 @@ _ADJUSTED = (
 
 _TAKE_UP = (
     _promise("Anderson-Rubin set", "anderson-rubin", "cace", ("take-up", "weak take-up"), on.comply_anderson_rubin,
-             "Anderson & Rubin 1949", least_arm=50),
+             "Anderson & Rubin 1949", **_TAIL),
     _promise("complier effect, delta", "wald ratio, delta", "cace", ("take-up",), on.comply_delta,
-             "Imbens & Angrist 1994", least_arm=200, is_dual=True),
+             "Imbens & Angrist 1994", **{**_TAIL, "least_arm": 200}),
 )  # fmt: skip
 
 _LOOKS = (
-    _promise(
-        "always-valid over daily looks",
-        "welch, always-valid",
-        "difference",
-        ("daily looks",),
-        on.look_daily,
-        "Waudby-Smith et al. 2024",
-        claim="at least",
-        least_arm=200,
-        is_slow=True,
-    ),
-    _promise(
-        "planned looks",
-        "welch, repeated",
-        "difference",
-        ("planned looks",),
-        on.look_as_planned,
-        "Lan & DeMets 1983; Jennison & Turnbull 1989",
-        least_arm=100,
-        most_replicates=2_000,
-        is_slow=True,
-    ),
-)
+    _promise("always-valid over daily looks", "welch, always-valid", "difference", ("daily looks",), on.look_daily,
+             "Waudby-Smith et al. 2024", claim="at least", is_slow=True, **{**_TAIL, "least_arm": 200}),
+    _promise("planned looks", "welch, repeated", "difference", ("planned looks",), on.look_as_planned,
+             "Lan & DeMets 1983; Jennison & Turnbull 1989", is_slow=True,
+             **{**_TAIL, "least_arm": 100}),
+)  # fmt: skip
 
 _TESTS = (
     _promise("Holm over three metrics", "holm", "any_difference", ("several metrics",), on.combine_metrics,

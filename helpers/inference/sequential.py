@@ -80,13 +80,7 @@ def sequential_bounds(looks, alpha=0.05) -> np.ndarray:
     looks = np.asarray(looks, float)
     if looks.size == 0 or np.any(np.diff(looks, prepend=0.0) <= 0) or looks[-1] > 1:
         raise ValueError("looks must rise from above 0 to at most 1")
-    spent = 4 * norm.sf(norm.isf(alpha / 4) / np.sqrt(looks))  # each side spends alpha / 2
-    bounds, points, mass = [], np.zeros(1), np.ones(1)
-    for step, look, share in zip(np.diff(looks, prepend=0.0), looks, np.diff(spent, prepend=0.0), strict=True):
-        bound = _find_bound(points, mass, step, share)
-        bounds.append(bound / np.sqrt(look))
-        points, mass = _carry(points, mass, step, min(bound, _WIDEST * np.sqrt(look)))
-    return np.array(bounds)
+    return _walk(looks, _spend(looks, alpha))[0]
 
 
 def at_look(effect: Effect, look, looks, *, alpha=0.05) -> Effect:
@@ -163,16 +157,35 @@ def _undefined(effect, reason):
     return replace(effect, ci_low=NAN, ci_high=NAN, ci_set=None, p_value=NAN, reason=reason)
 
 
+def _spend(looks, alpha):
+    """Error that each look may spend, both sides together."""
+    return np.diff(4 * norm.sf(norm.isf(alpha / 4) / np.sqrt(looks)), prepend=0.0)  # each side spends alpha / 2
+
+
+def _walk(looks, spent):
+    """Bounds of some looks, and the distribution of the process that has stayed inside them."""
+    bounds, points, mass = [], np.zeros(1), np.ones(1)
+    for step, look, share in zip(np.diff(looks, prepend=0.0), looks, spent, strict=True):
+        bound = _find_bound(points, mass, step, share)
+        bounds.append(bound / np.sqrt(look))
+        points, mass = _carry(points, mass, step, min(bound, _WIDEST * np.sqrt(look)))
+    return np.array(bounds), points, mass
+
+
+def _leave(points, mass, step, bound):
+    """Probability that the process is, after a step, beyond a distance from 0."""
+    return float(mass @ (norm.sf((bound - points) / np.sqrt(step)) + norm.sf((bound + points) / np.sqrt(step))))
+
+
 def _find_bound(points, mass, step, share):
     """Distance from 0 beyond which the process is, after a step, with a probability of `share`."""
-
-    def excess(bound):
-        beyond = norm.sf((bound - points) / np.sqrt(step)) + norm.sf((bound + points) / np.sqrt(step))
-        return float(mass @ beyond) - share
-
-    if excess(0.0) <= 0:
+    if len(points) == 1:  # the first look
+        return min(float(norm.isf(share / 2)) * np.sqrt(step), np.inf)
+    if _leave(points, mass, step, 0.0) <= share:
         return 0.0
-    return brentq(excess, 0.0, _FARTHEST, xtol=1e-13) if excess(_FARTHEST) < 0 else np.inf
+    if _leave(points, mass, step, _FARTHEST) >= share:
+        return np.inf
+    return brentq(lambda bound: _leave(points, mass, step, bound) - share, 0.0, _FARTHEST, xtol=1e-13)
 
 
 def _carry(points, mass, step, bound):
@@ -186,10 +199,15 @@ def _find_repeated_p(z, looks, position):
     """Smallest error at which a look with this |z| would cross its bound."""
     if z > 8:  # the looks before can be neglected
         return 4 * float(norm.sf(np.sqrt(looks[position]) * norm.isf(norm.sf(z) / 2)))
-    least, most = 2 * norm.sf(z), 0.9999
+    least, most, before = 2 * norm.sf(z), 0.9999, looks[:position]
+    step = looks[position] - (before[-1] if position else 0.0)
 
     def gap(log_alpha):
-        return min(sequential_bounds(looks, np.exp(log_alpha))[position], 1e6) - z
+        """Above 0 where the bound is: more than may be spent lies beyond |z|."""
+        spent = _spend(looks, np.exp(log_alpha))
+        _, points, mass = _walk(before, spent[:position])
+        beyond = _leave(points, mass, step, z * np.sqrt(looks[position]))
+        return np.log(beyond) - np.log(max(spent[position], 1e-300))
 
     if least >= most or gap(np.log(most)) > 0:
         return 1.0

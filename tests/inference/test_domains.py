@@ -124,17 +124,18 @@ def test_checks_of_methods_are_none_where_the_answer_is_withheld():
     assert not {"domain", "domain_y", "covariates"} & set(found)
 
 
-def test_domain_takes_the_share_of_an_arm_among_the_two_that_are_compared():
+def test_domain_counts_the_arms_that_are_compared():
     rng = np.random.default_rng(8)
-    frame = pd.DataFrame({"variant": np.array(["c", "t", "u"])[np.arange(1800) % 3], "y": rng.lognormal(0, 0.5, 1800)})
-    equal = {"control": "c", "treatments": ["t", "u"]}
-    unequal = {**equal, "split": {"c": 0.4, "t": 0.3, "u": 0.3}}
+    y = rng.lognormal(0, 0.8, 1800)
     score = {"y": {**SCORE, "kind": "score"}}
+    equal = {"control": "c", "treatments": ["t", "u"]}
+    unequal = {**equal, "split": {"c": 0.8, "t": 0.1, "u": 0.1}}
+    labels = np.array(["c", "t", "u"])[np.arange(1800) % 3], np.array([*"cccccccctu"])[np.arange(1800) % 10]
     found = [
-        checks(run_experiment(frame, make_design(metrics=score, variant=v, acknowledge={"srm": "planned so"})))
-        for v in (equal, unequal)
+        checks(run_experiment(pd.DataFrame({"variant": arms, "y": y}), make_design(metrics=score, variant=variant)))
+        for arms, variant in zip(labels, (equal, unequal), strict=True)
     ]
-    assert "domain" in found[0]  # half of each pair, so that the tails of both arms cancel
+    assert "domain" in found[0]  # of one size, so that the tails of both arms cancel
     assert "domain_y" in found[1]
 
 

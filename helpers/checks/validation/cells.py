@@ -12,9 +12,8 @@ TREATMENT_SHARES = (0.5, 0.1)
 SIZES = (50, 200, 1_000, 5_000, 20_000)  # units an arm on average
 EXACT_SIZES = (50, 100, 200, 500, 1_000, 2_000, 5_000, 20_000)
 QUICK_ARM = 200  # units in the smaller arm, or as many as the domain begins with
-REPLICATES = {"quick": 150, "deep": 10_000}
-QUICK_SLOW = 20  # draws of a slow method in the quick grid
-QUICK_SLOWEST = 10  # of one whose draws are limited even in the deep grid
+REPLICATES = {"quick": 200, "deep": 10_000}
+QUICK_SLOW = 60  # draws of a slow method in the quick grid
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def list_cells(guarantees, depth="quick", *, replicates=None) -> list[Cell]:
         "quick" (one size balanced and one 90/10; of each family the first population without an effect and, of the
         first family, the first with one) or "deep".
     replicates : int, optional
-        Draws a cell instead of 150 or 10,000; the limit of a slow method still holds.
+        Draws a cell instead of 200 or 10,000; the limit of a slow method still holds.
 
     Returns
     -------
@@ -91,5 +90,5 @@ def _count_draws(guarantee, asked, depth):
     if guarantee.limits:
         return 0
     if depth == "quick" and guarantee.is_slow:
-        asked = min(asked, QUICK_SLOWEST if guarantee.most_replicates else QUICK_SLOW)
+        asked = min(asked, QUICK_SLOW)
     return min(asked, guarantee.most_replicates or asked)

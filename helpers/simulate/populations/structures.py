@@ -109,12 +109,13 @@ def make_take_up(name, effect, *, compliers=TYPES["complier"]) -> Population:
     """
     draw = partial(_draw_take_up, effect=effect, compliers=compliers)
     family = "take-up" if compliers >= TYPES["complier"] else "weak take-up"
-    return Population(name, family, draw, {"cace": effect, "difference": effect * compliers})
+    skewness = max(_skew_take_up(effect, compliers, treated) for treated in (False, True))
+    return Population(name, family, draw, {"cace": effect, "difference": effect * compliers}, skewness)
 
 
 def make_looks(name, effect, *, family) -> Population:
     """Return a population of (outcome, day on which it is known), for looks at an experiment under way."""
-    return Population(name, family, partial(_draw_looks, effect=effect), {"difference": effect})
+    return Population(name, family, partial(_draw_looks, effect=effect), {"difference": effect}, skewness=math.sqrt(2))
 
 
 def make_metrics(name) -> Population:
@@ -159,6 +160,14 @@ def _skew_rate(rate):
     )  # factorial moments
     square, cube = second + first, third + 3 * second + first
     return float((cube - 3 * first * square + 2 * first**3) / (square - first**2) ** 1.5)
+
+
+def _skew_take_up(effect, compliers, treated):
+    """Of the outcome: what the three types add, and gamma noise of variance 2 and third central moment 4."""
+    chances = np.array([TYPES["always"], compliers, 1 - TYPES["always"] - compliers])
+    values = np.array([1 + effect, effect * treated - 0.5, 0.0])
+    centred = values - values @ chances
+    return float(abs(4 + centred**3 @ chances) / (2 + centred**2 @ chances) ** 1.5)
 
 
 def _draw_ratio(rng, n, treated, *, effect):
