@@ -20,6 +20,7 @@ COUNTS = ("n_control", "n_treatment")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "clusters_control", "clusters_treatment", "as_expected")
 CELL = ("metric", "comparison", "estimand", "population", "adjustment", "role")
 EFFECT_TABLES = ("curves", "path", "uptake", "requirements", "bayes", "money", "assumptions")  # gone where withheld
+QUANTILE_TABLES = {"requirements", "bayes"}  # one row a metric and comparison, made of its estimate
 ASSOCIATED = ("risk_ratio", "e_value", "e_value_limit", "effective_size", "share_outside")
 
 
@@ -84,6 +85,8 @@ def protect(results: Results, design: ExperimentPlan) -> Results:
         failed = [c.id.removeprefix("missing_") for c in results.checks if c.status == "fail"]
         known = tables["curves"][~tables["curves"]["metric"].isin(failed)]
         tables["curves"] = _skip_few_events(stop_small_curves(known, **options), design.min_cell)
+    for name in QUANTILE_TABLES & tables.keys():
+        tables[name] = _leave_small_tails(tables[name], results.estimates, design)
     if "uptake" in tables:
         tables["uptake"] = _hide_uptake(tables["uptake"], results.estimates, design)
     estimates = suppress_estimates(results.estimates, design)
@@ -100,8 +103,8 @@ def suppress_estimates(estimates: Sequence[Estimate], design: ExperimentPlan) ->
     estimates : sequence of Estimate
         A cell is one with a `segment` ("column=level") or an `at` ("week 3"); the cells of one column, or of all
         weeks, are the parts of a total. Takers and others are the parts of an arm: what compares them is hidden
-        with them, the effect in compliers where the takers or the others themselves are few. The rest are headlines
-        and stay as they are.
+        with them, the effect in compliers where the takers or the others themselves are few. So is a quantile with
+        few units beyond it in an arm, as it stands at the value of one of them. The rest are headlines and stay.
     design : ExperimentPlan
         Gives `min_cell` and the metrics' kinds; shares are checked by events and non-events too.
 
@@ -109,6 +112,7 @@ def suppress_estimates(estimates: Sequence[Estimate], design: ExperimentPlan) ->
     -------
     tuple of Estimate: in the same order; hidden ones have nan figures and counts, and a `reason`.
     """
+    estimates = [_blank_tail(e, design.min_cell) if _has_small_tail(e, design) else e for e in estimates]
     thin, few = _find_small_takers(estimates, design)
     gone = {"as_treated": thin, "compliers": few}
     estimates = [_blank(e, design.min_cell) if _name_takers(e) in gone.get(e.population, ()) else e for e in estimates]
@@ -211,6 +215,23 @@ def _skip_few_events(curves, min_cell):
     return curves[~few].copy()
 
 
+def _has_small_tail(estimate, design):
+    """Whether an arm has fewer than `min_cell` units on the short side of the quantile that is compared."""
+    quantile = design.metrics[estimate.metric].quantile
+    if quantile is None or not math.isfinite(estimate.control_value + estimate.treatment_value):
+        return False
+    beyond = min(estimate.n_control, estimate.n_treatment) * min(quantile, 1 - quantile)
+    return round(beyond, 9) < design.min_cell
+
+
+def _leave_small_tails(frame, estimates, design):
+    small = {(e.metric, e.comparison) for e in estimates if _has_small_tail(e, design)}
+    if frame.empty or not small:
+        return frame
+    keys = zip(frame["metric"], frame["comparison"], strict=True)
+    return frame[[key not in small for key in keys]].reset_index(drop=True)
+
+
 def _name_takers(estimate):
     return estimate.metric, f"{estimate.treatment} - {estimate.control}"
 
@@ -261,4 +282,11 @@ def _count_parts(estimate, design):
 def _blank(estimate, min_cell):
     reason = f"hidden: fewer than {min_cell} units, events or non-events here, or in a group that this one would reveal"
     blanks = dict.fromkeys((*FIGURES, *COUNTS), math.nan) | dict.fromkeys(OPTIONS)
+    return estimate.but(**blanks, verdict="not estimable", reason=reason)
+
+
+def _blank_tail(estimate, min_cell):
+    """Its counts are those of whole variants, and stay."""
+    reason = f"hidden: fewer than {min_cell} units of an arm lie beyond this quantile"
+    blanks = dict.fromkeys(FIGURES, math.nan) | dict.fromkeys(("df", "ci_set", "p_value_adjusted", "as_expected"))
     return estimate.but(**blanks, verdict="not estimable", reason=reason)

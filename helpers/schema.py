@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from helpers.records import Refused
 
 EVENT_KINDS_WITH_VALUE = ("amount", "score", "nps")
 KEPT_NAMES = ("unit", "variant")
+NARROWING = ("number", "count", "nps", "state", "binary")  # each holds only what the one before it may hold
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
 
     Returns
     -------
-    tuple of Column: unit and variant first; a column used twice has the type of its first use.
+    tuple of Column: unit and variant first; a column used twice has the type of its first use, or, where both are
+        kinds of numbers, the narrower.
 
     Raises
     ------
@@ -112,8 +114,14 @@ def _keep_first(found):
             )
     first = {}
     for column in found:
-        first.setdefault(column.target, column)
+        known = first.setdefault(column.target, column)
+        if {known.type, column.type} <= set(NARROWING):
+            first[column.target] = replace(_narrow(known, column), needed=known.needed or column.needed)
     return tuple(first.values())
+
+
+def _narrow(one, other):
+    return max(one, other, key=lambda column: NARROWING.index(column.type))
 
 
 def list_event_columns(design) -> tuple[Column, ...]:

@@ -297,3 +297,31 @@ def test_protect_skips_the_days_on_which_an_arm_has_had_few_events():
     results = Results("s", "t", "q", "answered", INFO, {}, tables={"curves": curves})
     found = protect(results, DESIGN).tables["curves"]
     assert found[["arm", "day"]].to_numpy().tolist() == [[arm, day] for arm in "ab" for day in (0, 14, 21)]
+
+
+TAILS = [
+    (0.5, 20, False),  # ten on either side of the median
+    (0.5, 19, True),
+    (0.9, 100, False),  # ten beyond the 90th percentile
+    (0.9, 99, True),
+    (0.1, 99, True),  # and below the 10th
+    (None, 3, False),  # a mean of a whole variant is a headline
+]
+
+
+@pytest.mark.parametrize(("quantile", "n", "is_hidden"), TAILS)
+def test_protect_hides_a_quantile_with_few_units_beyond_it(quantile, n, is_hidden):
+    design = DESIGN.model_copy(
+        update={"metrics": {"spend": DESIGN.metrics["spend"].model_copy(update={"quantile": quantile})}}
+    )
+    names = {"metric": "spend", "comparison": "no_links - links"}
+    labels = names | {"control": "links", "treatment": "no_links", "estimand": "difference", "role": "primary"}
+    values = {"estimate": 2.0, "control_value": 5.0, "treatment_value": 7.0, "n_control": n, "n_treatment": 400}
+    told = Estimate(id="spend", confidence_level=0.95, **labels, **values)
+    tables = {name: pd.DataFrame([{**names, "control_value": 5.0}]) for name in ("requirements", "bayes")}
+    found = protect(Results("s", "t", "q", "answered", INFO, {}, estimates=(told,), tables=tables), design)
+    assert math.isnan(found.estimates[0].control_value) == is_hidden
+    assert [len(table) for table in found.tables.values()] == [1 - is_hidden] * 2
+    assert (found.estimates[0].n_control, found.estimates[0].n_treatment) == (n, 400)
+    reason = "hidden: fewer than 10 units of an arm lie beyond this quantile"
+    assert found.estimates[0].reason == (reason if is_hidden else told.reason)

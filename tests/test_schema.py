@@ -165,3 +165,12 @@ def test_say_counts_a_noun(n, text):
 @pytest.mark.parametrize(("width", "text"), [(40, "a b"), (2, "a…")])
 def test_cut_keeps_a_label_on_one_short_line(width, text):
     assert schema.cut("a \n b", width=width) == text
+
+
+def test_list_unit_columns_holds_a_column_used_twice_to_the_narrower_use():
+    calls = {"calls": {"kind": "count"}, "any": {"kind": "binary", "column": "calls"}}
+    for metrics in (calls, dict(reversed(calls.items()))):
+        columns = schema.list_unit_columns(make_design(metrics))
+        assert [(c.type, c.use) for c in columns if c.name == "calls"] == [("binary", "metric any")]
+    pair = {"money": {"kind": "amount"}, "p90": {"kind": "amount", "column": "money", "quantile": 0.9}}
+    assert types_of(schema.list_unit_columns(make_design(pair)))["money"] == ("money", "number", True)

@@ -21,6 +21,7 @@ def validate(arguments):
     """Measure the deep grid, render its report and say where; return 1 when a method breaks its promise."""
     out = find_out(arguments)
     store = make_store(out)
+    run = make_deep_run(store, arguments.replicates)  # refused before hours of measuring, not after
     guarantees = (*inference.GUARANTEES, *survival.GUARANTEES)
     given = read_defaults()
     cells = checks.list_cells(guarantees, depth=DEPTH, replicates=arguments.replicates)
@@ -39,7 +40,7 @@ def validate(arguments):
         print(AGAIN, file=sys.stderr)
         return INTERRUPTED
     judged = checks.judge_cells(measured, confidence_level=given["confidence_level"])
-    status = report.render([make_deep_run(store, arguments.replicates)], out=out, jobs=1)
+    status = report.render([run], out=out, jobs=1)
     if status == INTERRUPTED:
         print(AGAIN, file=sys.stderr)
         return status

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from helpers.figures.forest import measure_forest, paint_forest
 from helpers.figures.rows import BEHIND, Block, Row, find_overall, tell_rows
-from helpers.figures.theme import draw
+from helpers.figures.theme import draw, shorten
 from helpers.records import Estimate, Results, to_frame
 from helpers.wording import (
     BETTER,
@@ -34,6 +34,7 @@ from helpers.wording import (
 )
 
 MOST_ROWS = 24
+SHORT, SHORT_ARM = 25, 14  # characters of a row's name on a phone, and of the treatment in it
 NO_SEGMENT = "No effect by segment: the plan names no segment, or the metric is a quantile or a time to an event."
 
 
@@ -85,9 +86,16 @@ def _rows(results: Results, chosen, role: str, several: bool) -> tuple[Row, ...]
             rows.append(Row(e, scale, f"{capitalise(scale.label)}: {how}", thin=True))
             continue
         parts = [e.treatment] * several + ["share of pairs"] * scale.ordered + [BETTER[scale.better]]
-        note = ", ".join(parts)
-        rows.append(Row(e, _scale_margin(results, e, scale), capitalise(scale.label), note, _below(results, e)))
+        name, note = capitalise(scale.label), ", ".join(parts)
+        short = _name_short(name, e.treatment) if several else ""
+        rows.append(Row(e, _scale_margin(results, e, scale), name, note, _below(results, e), short=short))
     return tuple(rows)
+
+
+def _name_short(label: str, treatment: str) -> str:
+    """A row's name on a phone, where no note has room: as much of the label as leaves the treatment whole."""
+    arm = shorten(treatment, SHORT_ARM)
+    return f"{shorten(label, SHORT - 2 - len(arm))}, {arm}"
 
 
 def _scale_margin(results: Results, e: Estimate, scale: Scale) -> Scale:

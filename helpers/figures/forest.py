@@ -40,6 +40,7 @@ from helpers.wording import (
 )
 
 TOP, HEADING, AXIS = 40, 34, 30  # heights in CSS pixels
+MOST_TOLD = 34  # characters of effect and interval that have room at full size
 
 
 @dataclass(frozen=True)
@@ -229,14 +230,12 @@ def _fill(verdict: str) -> dict:
 
 
 def _write_row(figure, row: Row, middle: float, layout: Layout) -> None:
-    e, scale = row.effect, row.scale
     up, down = (middle, middle) if row.thin else (middle - 9, middle + 10)
     small = {"size": 8.4 if row.thin else 9.4, **_weight(row)}
     write_at(
         figure, 0, up if row.note else middle, shorten(row.name, layout.long_name if row.thin else layout.name), **small
     )
-    bounds = "" if math.isnan(e.estimate) else write_bounds(e, scale)
-    write_at(figure, layout.text_at, up, f"{write_effect(e, scale)}  {bounds}", **small)
+    _write_effect(figure, row, layout.text_at, up, small)
     if row.thin:
         return
     write_at(figure, 0, down, shorten(row.note, 48), color=MUTED, size=8.4)
@@ -246,17 +245,28 @@ def _write_row(figure, row: Row, middle: float, layout: Layout) -> None:
 
 def _write_stacked(figure: Figure, row: Row, top: float, layout: Layout) -> None:
     """Write a row above its bar: name and effect, then the arms' values and the verdict."""
-    e, first = row.effect, top + 12
+    first = top + 12
     small = {"size": 8.4 if row.thin else 9.4, **_weight(row)}
-    bounds = "" if math.isnan(e.estimate) else write_bounds(e, row.scale)
-    told = f"{write_effect(e, row.scale)}  {bounds}"
     if row.thin:
-        write_at(figure, 0, first, shorten(f"{told}  {row.name}", layout.long_name), **small)
+        write_at(figure, 0, first, shorten(f"{_tell_effect(row)}  {row.name}", layout.long_name), **small)
         return
-    write_at(figure, 0, first, shorten(row.name, layout.name), **small)
-    write_at(figure, layout.text_at, first, told, **small)
+    write_at(figure, 0, first, shorten(row.short or row.name, layout.name), **small)
+    _write_effect(figure, row, layout.text_at, first, small)
     _write_arms(figure, row, first + 19, layout)
     _write_verdict(figure, row, layout.text_at, first + 19)
+
+
+def _write_effect(figure: Figure, row: Row, left: float, middle: float, style: dict) -> None:
+    """Write effect and interval: without a long unit, which the axis has, and smaller where that does not fit."""
+    told = _tell_effect(row)
+    if len(told) > MOST_TOLD:
+        told = told.replace(style_effect(row.effect, row.scale).suffix, "", 1)
+    write_at(figure, left, middle, told, **{**style, "size": style["size"] * min(1, MOST_TOLD / len(told))})
+
+
+def _tell_effect(row: Row) -> str:
+    bounds = "" if math.isnan(row.effect.estimate) else write_bounds(row.effect, row.scale)
+    return f"{write_effect(row.effect, row.scale)}  {bounds}"
 
 
 def _write_arms(figure: Figure, row: Row, middle: float, layout: Layout) -> None:

@@ -29,7 +29,7 @@ DISPARATE = 8.0  # sizes further apart than this do not share a scale
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a forest: the effect, how its metric is read, its name and note, and what stands under its text."""
+    """One line of a forest: the effect, how its metric is read, its names (`short` on a phone) and its notes."""
 
     effect: Estimate
     scale: Scale
@@ -37,6 +37,7 @@ class Row:
     note: str = ""
     below: str = ""
     thin: bool = False
+    short: str = ""
 
 
 @dataclass(frozen=True)

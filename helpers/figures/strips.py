@@ -25,7 +25,7 @@ from helpers.figures.theme import (
 
 TOP, HEADING, AXIS = 30, 30, 26  # heights in CSS pixels
 LEFT, TEXT = 330, 212  # widths in CSS pixels of the names and of the words at the right
-ROW, NARROW_ROW = 30, 58
+ROW, NARROW_ROW = 34, 58
 LANES = {"cells": (0, -5, 5, -9, 9), "few": (0,)}  # where neighbours of a row lie, so that none covers another
 CELLS = ("inside", "outside", "fails")
 STYLES = {

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from helpers.figures.rows import BEHIND, find_overall, tell_rows
 from helpers.figures.theme import BAND, INK, MUTED, draw, is_narrow, measure_width, place_axes
-from helpers.records import Estimate, Results, to_frame
+from helpers.records import Estimate, Results, Test, to_frame
 from helpers.wording import (
     WITHHELD,
     Display,
@@ -36,6 +36,8 @@ from helpers.wording import (
 PANEL = 300  # CSS pixels: the height of one picture by period
 PATH = 330  # and of one path
 LEFT = 60  # where paths begin
+PERIOD = 54  # CSS pixels that a period needs for its name and its effect
+TREND = "trend over weeks"
 NO_WEEK = (
     "No effect by week: the plan names no time of assignment, too few units fall into a week, or the metric is a "
     "quantile or a time to an event."
@@ -70,7 +72,7 @@ def over_time(results: Results, *, metric: str, treatment: str | None = None, ti
     return draw(
         lambda figure: _paint_panels(figure, panels, results, scale),
         height=PANEL * len(panels),
-        title=title or f"{capitalise(scale.label)}: {_tell_ends(panels, scale)}",
+        title=title or f"{capitalise(scale.label)}: {_tell_trend(results, panels) or _tell_ends(panels, scale)}",
         subtitle=f"{minus} by period, with intervals. Band: all periods.",
         alternative=describe_effects(found, results, what=f"Effect on {scale.label} by period, with intervals."),
         results=results,
@@ -78,6 +80,32 @@ def over_time(results: Results, *, metric: str, treatment: str | None = None, ti
         shown=tell_rows(found, results),
         name=f"{metric}_over_time",
     )
+
+
+def _tell_trend(results: Results, panels) -> str:
+    """Which treatments' effects change over the weeks, by the test of it; nothing where one has no test."""
+    found = {}
+    for name, effects in panels.items():
+        against = (effects[0].metric, f"{name} - {effects[0].control}")
+        tests = [t for t in results.tests if t.name == TREND and (t.metric, t.id.split(":")[1]) == against]
+        if tests:
+            found[name] = _is_clear(tests[0], effects[0].confidence_level)
+    if set(found) != set(panels):
+        return ""
+    told = {name: f"{'a' if clear else 'no'} clear trend over weeks" for name, clear in found.items()}
+    if len(set(told.values())) == 1:
+        return _tell_alike(next(iter(told.values())), len(told))
+    return "; ".join(f"{name}: {words}" for name, words in told.items())
+
+
+def _tell_alike(words: str, treatments: int) -> str:
+    """What holds of all treatments, said once."""
+    return f"{words} for {'any' if words.startswith('no') else 'every'} treatment" if treatments > 1 else words
+
+
+def _is_clear(test: Test, level: float) -> bool:
+    p = test.p_value if test.p_value_adjusted is None or math.isnan(test.p_value_adjusted) else test.p_value_adjusted
+    return p <= 1 - level
 
 
 def _tell_ends(panels, scale) -> str:
@@ -103,14 +131,18 @@ def _paint_periods(figure, found, overall, scale: Scale, *, top, heading):
         axes.axhspan(e.ci_low * style.factor, e.ci_high * style.factor, color=BAND, linewidth=0, zorder=0)
         axes.axhline(e.estimate * style.factor, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)))
     axes.axhline(0, color=INK, linewidth=0.8)
+    crowded = measure_width(figure) / len(found) < PERIOD
     for place, e in enumerate(found):
         low, middle, high = (v * style.factor for v in (e.ci_low, e.estimate, e.ci_high))
         axes.plot((place, place), (low, high), color=INK, linewidth=2.2)
         axes.plot(place, middle, "o", color=INK, markersize=7)
         told = write_effect(e, scale).removesuffix(style.suffix).removesuffix(style.suffix.removesuffix("s"))
+        if crowded:
+            continue
         label = axes.annotate(told, (place, middle), xytext=(9, 0), textcoords="offset points", va="center")
         label.set_path_effects([withStroke(linewidth=4, foreground="white")])
-    axes.set_xticks(range(len(found)), [_period(e) for e in found])
+    every = -(-len(found) * PERIOD // measure_width(figure))  # so many periods a label
+    axes.set_xticks(range(0, len(found), int(every)), [_period(e) for e in found[:: int(every)]])
     axes.set_xlim(-0.4, len(found) - 0.4)
     unit = style.suffix.strip() or style.prefix or scale.label
     axes.set_title(f"{heading}{unit}", loc="left", fontsize=8.6, color=MUTED)
@@ -146,7 +178,9 @@ def looking_path(results: Results, *, title: str | None = None) -> Display:
     scale = read_scale(results, metric)
     style = replace(style_gap(scale), signed=True)
     told = [_tell_path(rows, style, name if len(panels) > 1 else "") for name, rows in panels.items()]
-    found = f"{capitalise(scale.label)}: {'; '.join(when for when, _ in told)}"
+    whens = {when.removeprefix(f"{name}: ") for name, (when, _) in zip(panels, told, strict=True)}
+    said = _tell_alike(whens.pop(), len(told)) if len(whens) == 1 else "; ".join(when for when, _ in told)
+    found = f"{capitalise(scale.label)}: {said}"
     return draw(
         lambda figure: _paint_paths(figure, panels, style),
         height=PATH * len(panels),

@@ -66,16 +66,25 @@ def _describe(e, material):
         "n_control": e.n_control if e.clusters_control is None else e.clusters_control,
         "n_treatment": e.n_treatment if e.clusters_treatment is None else e.clusters_treatment,
     }
-    if material.design.metrics[e.metric].kind in ("binary", "time_to_event") and material.design.cluster is None:
-        return described | {"events": _count_rarer(e)}
+    kind = material.design.metrics[e.metric].kind
+    if kind in ("binary", "time_to_event") and material.design.cluster is None:
+        return described | {"events": _count_rarer(e, _share_followed(e) if kind == "time_to_event" else 1.0)}
     arms = material.raw.get(e.metric, {})
     return described | {"skewness": pool_skewness([arms[a] for a in (e.control, e.treatment) if a in arms])}
 
 
-def _count_rarer(e):
+def _count_rarer(e, seen=1.0):
     """Units with, or without, the event that the smaller arm is expected to hold, whichever are fewer."""
     share = (e.n_control * e.control_value + e.n_treatment * e.treatment_value) / (e.n_control + e.n_treatment)
-    return min(e.n_control, e.n_treatment) * min(share, 1 - share)
+    return min(e.n_control, e.n_treatment) * min(share, 1 - share) * seen
+
+
+def _share_followed(e):
+    """How much of its units an incidence knows: its variance if all were followed to the horizon, over its own."""
+    if not e.std_error > 0:
+        return 1.0
+    sides = (e.control_value, e.n_control), (e.treatment_value, e.n_treatment)
+    return min(sum(share * (1 - share) / n for share, n in sides) / e.std_error**2, 1.0)
 
 
 def _warn(e, departure, material):
@@ -117,8 +126,8 @@ def _check_covariates(material):
     gains = {name: pair.variance_reduction for name, pair in pairs if not pair.reason}
     if not gains:
         return []
-    best = float(max(gains.values()))
     told = _tell_gains(gains, material.design.key_metric)
+    best = float(gains[_name_told(gains, material.design.key_metric)])
     left = dict.fromkeys(name for _, pair in pairs for name in pair.left_out)
     if not left:
         return [Check("covariates", "pass", best, 0.0, f"{told}.")]
@@ -127,11 +136,15 @@ def _check_covariates(material):
 
 
 def _tell_gains(gains, key):
-    name = key if key in gains else max(gains, key=gains.get)
+    name = _name_told(gains, key)
     of = f"the variance of the effect on {name}{'' if name == key else ', more than of any other'}"
     if gains[name] < 0:
         return f"Covariates add {_percent(-gains[name])} to {of}: they cost more than they explain"
     return f"Covariates take away {_percent(gains[name])} of {of}"
+
+
+def _name_told(gains, key):
+    return key if key in gains else max(gains, key=gains.get)
 
 
 def _name_covariates(left, every):

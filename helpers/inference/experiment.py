@@ -37,6 +37,12 @@ class Material:
     not_estimable: frozenset
     seed: int
     n_resamples: int
+    partly_known: frozenset = frozenset()  # of (metric, arm): units whose window is over and whose outcome is unknown
+
+    def find_population(self, comparison) -> str:
+        """Return whom a comparison of known outcomes is about: all, or, in every part of it, those who answered."""
+        arms = comparison.control, comparison.treatment
+        return "responders" if any((comparison.name, arm) in self.partly_known for arm in arms) else "itt"
 
     def rng(self, name: str) -> np.random.Generator:
         """Return a generator of its own for each part, so that a new part does not shift the others."""
@@ -116,7 +122,18 @@ def _gather(design, units, trust, seed, n_resamples):
     whole = metrics.summarise(units, adjusted=True)[None]
     raw = metrics.leave_covariates(whole)
     adjusted = {name: arms for name, arms in whole.items() if _is_adjusted(design.metrics[name], arms)}
-    return Material(design, units, raw, adjusted, read_look(units), frozenset(failed), seed, n_resamples)
+    look, partly = read_look(units), _find_partly_known(units, raw)
+    return Material(design, units, raw, adjusted, look, frozenset(failed), seed, n_resamples, partly)
+
+
+def _find_partly_known(units, raw):
+    """Metrics and arms with unknown outcomes; moments of clusters do not see those of units, so these are counted."""
+    if units.design.cluster is None:
+        return frozenset((name, arm) for name, arms in raw.items() for arm, m in arms.items() if m.missing)
+    rows = metrics.describe_arms(units).to_dict("records")
+    return frozenset(
+        (name, row["variant"]) for name in raw for row in rows if row[f"known_{name}"] < row[f"complete_{name}"]
+    )
 
 
 def _is_adjusted(metric, arms):

@@ -215,6 +215,5 @@ def _weight(comparison, material):
 
 def _label(comparison, material, effect, estimand, *, role=None, **labels):
     arms = material.raw[comparison.name]
-    unknown = any(arms[arm].missing for arm in (comparison.control, comparison.treatment))
-    labels = {"population": "responders" if unknown else "itt", **labels}
+    labels = {"population": material.find_population(comparison), **labels}
     return label_effect(comparison, effect, estimand=estimand, role=role or comparison.metric.role, arms=arms, **labels)

@@ -89,7 +89,7 @@ def quantile_difference(
         return Effect(method=METHOD, reason=TOO_FEW)
     shared = {"estimate": arms[1].quantile - arms[0].quantile, "method": METHOD}
     shared |= {"control_value": arms[0].quantile, "treatment_value": arms[1].quantile}
-    if not min(a.df for a in arms) >= 1:
+    if not all(a.df >= 1 for a in arms):  # nan, of one cluster, too
         return Effect(reason=FEW_CLUSTERS, **shared)
     if all(a.ordered[0] == a.ordered[-1] for a in arms):
         return Effect(reason=NO_VARIATION, **shared)

@@ -40,13 +40,14 @@ def list_requirements(material, estimates) -> pd.DataFrame:
         `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `mde_absolute`,
         `mde_relative` (nan unless the control value is a mean above 0), `worthwhile` (or the guardrail's margin; nan
         when the plan gives none), `power_for_worthwhile` with these units, `n_for_worthwhile`, `units_per_day` (both
-        arms, from the first to the last assignment; nan without times) and `days_for_worthwhile`, window included.
+        arms, from the first to the last assignment; nan without times) and `days_for_worthwhile`, window and the units
+        that will not answer included.
     """
     comparisons = list_comparisons(material.design, "primary", "secondary", "guardrail")
     heads = {(e.metric, e.treatment): e for e in reversed(estimates) if e.estimand == "difference" and _is_whole(e)}
     sized = [(c, _size(c, material, heads.get((c.name, c.treatment)))) for c in comparisons]
     pace = metrics.describe_arms(material.units)
-    return pd.DataFrame([{**row, **_time(c, row, pace)} for c, row in sized if row])
+    return pd.DataFrame([{**row, **_time(c, row, pace, _share_known(c, material))} for c, row in sized if row])
 
 
 def list_sample_sizes(baselines, differences, *, power=POWER, alpha=0.05) -> pd.DataFrame:
@@ -108,8 +109,15 @@ def _describe(comparison, control, n, found):
     }
 
 
-def _time(comparison, row, pace):
-    """How long so many units take at the rate at which these came, until the last one's window is over."""
+def _share_known(comparison, material):
+    """How many of the units (clusters) whose window is over have a known outcome."""
+    arms = [material.raw.get(comparison.name, {}).get(arm) for arm in (comparison.control, comparison.treatment)]
+    known, unknown = (sum(getattr(m, count) for m in arms if m) for count in ("n", "missing"))
+    return known / (known + unknown) if known else 1.0
+
+
+def _time(comparison, row, pace, share_known):
+    """How long so many units with a known outcome take at the rate at which these came, the last window included."""
     metric, sides = comparison.metric, pace[pace["variant"].isin([comparison.control, comparison.treatment])]
     if "first_assigned_at" not in pace or sides["last_assigned_at"].isna().any():
         return {"units_per_day": math.nan, "days_for_worthwhile": math.nan}
@@ -117,7 +125,7 @@ def _time(comparison, row, pace):
     units = sides["clusters" if comparison.design.cluster else "units"].sum()
     per_day = float(units / ((last.date() - first.date()).days + 1))
     window = metric.horizon_days or metric.within_days or 0
-    days = duration_days(row["n_for_worthwhile"], per_day, window_days=window)
+    days = duration_days(row["n_for_worthwhile"] / share_known, per_day, window_days=window)
     return {"units_per_day": per_day, "days_for_worthwhile": days}
 
 

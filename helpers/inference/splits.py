@@ -90,6 +90,7 @@ def _label(material, comparison, group, levels, **labels):
     else:
         effect = compare_levels(comparison, levels)
     labels |= {"interval": material.look.interval, "estimand": "difference", "role": "exploratory", "arms": arms}
+    labels["population"] = material.find_population(comparison)
     return label_effect(comparison, material.at_look(comparison, effect), **labels)
 
 

@@ -93,7 +93,8 @@ def _under(card, data) -> str:
     """Where the data are from, the report's status and the data's date, and the claims that it bears on."""
     claims = [c["id"] for c in card.get("claims") or []]
     state = "Failed" if card.get("failed") else STATUSES.get(card.get("status", ""), "")
-    dated = f"data to {_write_day(data['as_of'])}" if data.get("as_of") else "data without a date"
+    undated = "" if data.get("kind") == "simulated" else "data without a date"
+    dated = f"data to {_write_day(data['as_of'])}" if data.get("as_of") else undated
     parts = [
         data.get("note") or data.get("source") or "",
         ", ".join(part for part in (state, dated if data else "") if part),

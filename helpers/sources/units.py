@@ -128,7 +128,7 @@ def keep_units(backend, shaped, design) -> Kept:
     labels = _count_labels(table, shaped.name)
     planned = [*design.variant.arms, *design.variant.observational]
     by_variant = {label: labels.get(label, 0) for label in planned}
-    messages = shaped.messages + _refuse_few_variants(by_variant, design, shaped.name)
+    messages = shaped.messages + _refuse_few_variants(by_variant, design, shaped.name, n_two=n_two)
     return Kept(table, shaped.rows, n_assigned, n_two, n_duplicates, by_variant, messages)
 
 
@@ -172,12 +172,19 @@ def _refuse_twice(table, design, shown):
         )
 
 
-def _refuse_few_variants(by_variant, design, shown):
+def _tell_two(design):
+    return f"whose {design.cluster} stands in two variants are" if design.cluster else "in two variants are"
+
+
+def _refuse_few_variants(by_variant, design, shown, *, n_two):
     where = f"{shown}, column {design.variant.column}"
     filled = [label for label, n in by_variant.items() if n]
     if len(filled) < 2:
         only = filled[0] if filled else "none"
-        raise Refused(f"{where}: one variant only ({schema.cut(only)}); a comparison needs control and a treatment")
+        left = f" once {schema.say(n_two, 'unit')} {_tell_two(design)} left out" if n_two else ""
+        raise Refused(
+            f"{where}: one variant only ({schema.cut(only)}){left}; a comparison needs control and a treatment"
+        )
     if not by_variant[design.variant.control]:
         raise Refused(
             f"{where}: no unit in control, {schema.cut(design.variant.control)}; give the units of control too"

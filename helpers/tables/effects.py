@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from helpers.records import Claim, Estimate, Results, to_frame
-from helpers.tables.show import show
+from helpers.tables.show import name_unit, show
 from helpers.wording import (
     ROLES,
     WITHHELD,
@@ -16,6 +16,7 @@ from helpers.wording import (
     capitalise,
     count_decimals,
     is_lift,
+    is_ratio,
     join_words,
     lower_first,
     mark_verdict,
@@ -107,21 +108,24 @@ def _arm_headers(rows) -> dict[str, str]:
 
 def _looking(rows) -> str:
     kinds = sorted({e.interval for e in rows} - {"fixed"})
-    return f"; intervals: {', '.join(kinds)}" if kinds else ""
+    told = f"; intervals: {', '.join(kinds)}" if kinds else ""
+    adjusted = any(e.p_value_adjusted is not None and not math.isnan(e.p_value_adjusted) for e in rows)
+    return told + "; p is adjusted for how many there are, intervals are not" * adjusted
 
 
 def _row(e: Estimate, results: Results, rows, arms: bool) -> dict[str, str]:
     scale = read_scale(results, e.metric)
     several = len({r.treatment for r in rows}) > 1
-    name = capitalise(name_metric(e, scale, several=several))
+    unit = "" if is_lift(e) or is_ratio(e) else name_unit(scale)
+    name = capitalise(name_metric(e, scale, several=several)) + (f" ({unit.strip()})" if unit else "")
     if arms:
         row = {"metric": name + _kind(e), **_arm_values(e, scale)}
     else:
         row = {"metric": name, "how": name_row(e), "method": name_method(e.method)}
     bounds = (e.reason or "") if math.isnan(e.estimate) else write_bounds(e, scale)
+    row = {**row, "effect": write_effect(e, scale)}
     return {
-        **row,
-        "effect": write_effect(e, scale),
+        **{column: told.removesuffix(unit) for column, told in row.items()},
         "interval": bounds,
         "p": write_p(e.decision_p).removeprefix("p ").removeprefix("= "),
         "verdict": e.verdict,

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from helpers.records import Results, to_frame
-from helpers.tables.show import show
+from helpers.tables.show import name_unit, show
 from helpers.wording import (
     WITHHELD,
     Display,
@@ -130,6 +130,7 @@ def _describe_prior(results, frame):
 def _row_posterior(results, row, several):
     scale, word = read_scale(results, row.metric), {"neither": " (higher)"}.get(row.better, "")
     gap = style_gap(scale)
+    gap = replace(gap, suffix="") if name_unit(scale) else gap
     signed, decimals = replace(gap, signed=True), count_decimals(row.ci_low, row.ci_high, factor=gap.factor)
     bare = replace(signed, suffix="")
     ends = [write_number(v, bare, decimals=decimals) for v in (row.ci_low, row.ci_high)]
@@ -261,6 +262,7 @@ def _against(test_id: str) -> str:
 def _write(results, metric, value, column):
     scale = read_scale(results, metric)
     style = style_value(scale) if column == "control_value" else style_gap(scale)
+    style = replace(style, suffix="") if name_unit(scale) else style
     return "" if value != value else write_number(value, style, decimals=1 if style.factor == 100 else None)
 
 
@@ -269,8 +271,10 @@ def _plain(number):
 
 
 def _name_requirement(results, row, several):
-    label = capitalise(read_scale(results, row.metric).label)
-    return f"{label}, {row.comparison.split(' - ')[0]}" if several else label
+    scale = read_scale(results, row.metric)
+    label, unit = capitalise(scale.label), name_unit(scale).strip()
+    named = f"{label}, {row.comparison.split(' - ')[0]}" if several else label
+    return f"{named} ({unit})" if unit else named
 
 
 def _share_or_blank(share):

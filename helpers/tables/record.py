@@ -23,6 +23,7 @@ from helpers.wording import (
     join_words,
     mark_verdict,
     name_kind,
+    name_quantile,
     show_sentence,
     style_gap,
     write_count,
@@ -86,7 +87,7 @@ def _decisions(results: Results, design: ExperimentPlan) -> list[tuple[str, str]
     rows = [
         ("Unit", design.unit + (f", randomised by {design.cluster}" if design.cluster else "")),
         ("Control", variant.control),
-        ("Treatment", join_words(variant.treatments)),
+        ("Treatment" if len(variant.treatments) == 1 else "Treatments", join_words(variant.treatments)),
         ("Planned split", split),
         ("Decides on", f"{design.decides_on} values, at {design.confidence_level * 100:g} % confidence"),
     ]
@@ -125,6 +126,13 @@ def _escaped(rows):
     return [(escape(term), escape_prose(told)) for term, told in rows]
 
 
+def _name_kind(scale: Scale) -> str:
+    """A metric's kind, how it is read where that is not by its mean, and its unit ("amount, 90th percentile, USD")."""
+    kind = "NPS" if scale.kind == "nps" else scale.kind.replace("_", " ")
+    quantile = "" if scale.quantile is None else name_quantile(scale.quantile)
+    return ", ".join(part for part in (kind, quantile, "ordered" * scale.ordered, scale.unit) if part)
+
+
 def _metrics(results: Results) -> Display:
     frame = results.tables.get("metrics")
     if frame is None or frame.empty:
@@ -134,7 +142,7 @@ def _metrics(results: Results) -> Display:
         {
             "metric": [capitalise(s.label) for s in scales],
             "role": [s.role for s in scales],
-            "kind": [s.kind.replace("_", " ") + (f", {s.unit}" if s.unit else "") for s in scales],
+            "kind": [_name_kind(s) for s in scales],
             "better": [BETTER[s.better] for s in scales],
             "window": ["" if s.within_days is None else f"{s.within_days:g} days" for s in scales],
             "band": [_band(s) for s in scales],

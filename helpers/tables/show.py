@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from helpers.wording import Display, draw_table, link_csv, show_sentence
+from helpers.wording import Display, Scale, draw_table, link_csv, show_sentence, style_gap
 from helpers.wording.markup import MOST_COLUMNS, MOST_ROWS
+
+LONGEST_UNIT = 8  # characters that have room beside a figure
 
 
 def show(
@@ -49,6 +51,12 @@ def show(
     whole = frame if download is None else download
     html = f'<div class="table">{table}<p class="under">{_cut(frame)}{link_csv(whole, name)}</p></div>'
     return Display(html, f"{caption}\n{frame.to_string(index=False)}")
+
+
+def name_unit(scale: Scale) -> str:
+    """Return a unit of several words (" per active day"), which a row names once; nothing for a short one."""
+    unit = style_gap(scale).suffix
+    return unit if len(unit) > LONGEST_UNIT else ""
 
 
 def _cut(frame: pd.DataFrame) -> str:

@@ -22,6 +22,7 @@ from helpers.wording import (
     write_share,
 )
 
+LEAST = 0.0005  # below it a share would be printed as none
 SIZES = (0, 100, 500, 2000, 10**9)  # units in the smaller arm
 
 
@@ -116,7 +117,7 @@ def outside(results: Results) -> Display:
     frame = pd.DataFrame(worst)
     rows = frame.assign(where=[name_cell(cell) for cell in worst])
     return show(
-        rows[["guarantee", "where", "departure", "coverage", "false_alarm", "verdict"]],
+        rows[["guarantee", "where", "departure", "coverage", "false_alarm"]],
         caption="Outside its domain, the worst cell, one row a method",
         name="validation_outside",
         headers={
@@ -211,6 +212,7 @@ def peers(results: Results) -> Display:
         formats={
             **dict.fromkeys(("case", "estimator"), capitalise),
             **dict.fromkeys(("coverage", "contradictions", "undefined"), _share_or_blank),
+            "contradictions": lambda share: "under 0.1 %" if 0 < share < LEAST else _share_or_blank(share),
             "width": lambda width: "" if width != width else write_number(width),
         },
         download=frame,

@@ -45,7 +45,16 @@ from helpers.wording.numbers import (
     write_share,
     write_value,
 )
-from helpers.wording.scales import Scale, find_margin, find_noun, is_lift, is_ratio, list_metrics, read_scale
+from helpers.wording.scales import (
+    Scale,
+    find_margin,
+    find_noun,
+    is_lift,
+    is_ratio,
+    list_metrics,
+    name_quantile,
+    read_scale,
+)
 from helpers.wording.validation import (
     explain_validation,
     find_worst,
@@ -93,6 +102,7 @@ __all__ = [
     "name_kind",
     "name_method",
     "name_metric",
+    "name_quantile",
     "name_row",
     "read_level",
     "read_scale",

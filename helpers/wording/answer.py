@@ -188,7 +188,8 @@ def _guardrails(results):
         return []
     failing = sorted((e for e in rows if e.verdict != "not inferior"), key=lambda e: e.verdict != "inferior")
     if not failing:
-        held = "The guardrail holds" if len(rows) == 1 else f"All {len(rows)} guardrail comparisons hold"
+        several = f"{'Both' if len(rows) == 2 else f'All {len(rows)}'} guardrail comparisons hold"
+        held = "The guardrail holds" if len(rows) == 1 else several
         return [f"{held}."]
     names = ", ".join(dict.fromkeys(read_scale(results, e.metric).label for e in failing))
     several = [f"{len(failing)} of {len(rows)} guardrail comparisons are not shown to hold ({names})."]

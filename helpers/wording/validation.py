@@ -113,7 +113,9 @@ def tell_cells(results: Results, measure: str) -> str:
         else f"All {count} methods keep their promise"
     )
     what = "lowest coverage" if measure == "coverage" else "largest share of false alarms"
-    return f"{first}; inside the domains the {what} is {write_share(worst[measure])}"
+    telling = _name_telling(cells)
+    among = f"among cells of at least {telling:g} draws" if telling else "inside the domains"
+    return f"{first}; {among} the {what} is {write_share(worst[measure])}"
 
 
 def select_measured(results: Results, measure: str) -> pd.DataFrame:
@@ -143,8 +145,8 @@ def tell_peers(results: Results) -> str:
     ours, others = (frame[frame["ours"].astype(bool) == mine] for mine in (True, False))
     low, lowest = ours.loc[ours["coverage"].idxmin()], others.loc[others["coverage"].idxmin()]
     return (
-        f"On the same draws {lowest['estimator']} falls to {write_share(lowest['coverage'])}, "
-        f"ours to {write_share(low['coverage'])} ({low['estimator']})"
+        f"On the same draws the worst interval of others holds the truth in {write_share(lowest['coverage'])} "
+        f"({lowest['estimator']}), the worst of ours in {write_share(low['coverage'])} ({low['estimator']})"
     )
 
 
@@ -169,7 +171,7 @@ def _name_rule(rule):
 def _tell_gates(results):
     table = results.tables["guarantees"]
     failing, total = table[table["verdict"] == "fails"], len(table)
-    cells = f"{write_count(table['cells_inside'].sum())} cells inside their domains"
+    cells = f"{write_count(table['cells_inside'].sum())} cells of data that they are made for"
     if failing.empty:
         return f"All {total} methods hold what they promise, in {cells}."
     names = join_words([*failing["guarantee"][:MOST_NAMED], *(["others"] if len(failing) > MOST_NAMED else [])])
@@ -187,10 +189,16 @@ def _tell_worst(results):
             which = "lowest coverage" if measure == "coverage" else "largest share of false alarms"
             told = f"{write_share(worst[measure])} of a nominal {_level(promised)}"
             found.append(f"the {which} is {told} ({_place(worst, measure)})")
-    telling, cells = select_telling(results.tables["cells"]), results.tables["cells"]
-    least = min(FEWEST, telling.loc[~telling["exact"].astype(bool), "replicates"].min())
-    opening = f"among cells of at least {least:g} draws, " if len(telling) < cells["inside"].sum() else ""
+    least = _name_telling(results.tables["cells"])
+    opening = f"among cells of at least {least:g} draws, " if least else ""
     return [f"{capitalise(opening + '; '.join(found))}."] if found else []
+
+
+def _name_telling(cells) -> float:
+    """The fewest draws of the cells that are told; 0 where none is left out."""
+    telling = select_telling(cells)
+    least = min(FEWEST, telling.loc[~telling["exact"].astype(bool), "replicates"].min())
+    return least if len(telling) < cells["inside"].sum() else 0
 
 
 def _place(cell, measure):
@@ -238,4 +246,5 @@ def _tell_outside(results):
     worst = find_worst(cells[~cells["inside"].astype(bool)], "coverage")
     if worst is None:
         return ""
-    return f" and can fail ({worst['guarantee']} covers {write_share(worst['coverage'])} in {name_cell(worst)})"
+    told = f"{worst['guarantee']} holds the truth in {write_share(worst['coverage'])} of experiments"
+    return f" and can fail ({told}: {name_cell(worst)})"

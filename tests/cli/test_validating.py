@@ -122,3 +122,10 @@ def test_make_store_is_for_its_owner_alone(tmp_path):
 def test_read_defaults_are_those_of_the_notebook():
     declared = report.read_parameters(paths.NOTEBOOKS / "validation.ipynb")
     assert validating.read_defaults() == {name: declared[name].default for name in ("confidence_level", "seed")}
+
+
+def test_validate_refuses_replicates_that_its_report_would_refuse_before_it_measures(studies, grid, tmp_path):
+    status, shown, said = studies("validate", "--out", tmp_path, "--replicates", 1)
+    assert (status, shown) == (2, "")
+    assert said == "studies: parameter replicates: needs a whole number from 20 to 1000000; 1 came\n"
+    assert "cells" not in grid

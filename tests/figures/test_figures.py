@@ -4,24 +4,28 @@ import base64
 import io
 import math
 import re
+from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 import samples
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from helpers import figures
-from helpers.figures import effects, rows
+from helpers.figures import effects, rows, theme, times
 from helpers.figures.forest import _fit, measure_forest, paint_forest
 from helpers.figures.theme import CONTROL, TREATMENT, color_arms, shorten
+from helpers.records import Test
 from helpers.wording import Scale, find_margin, read_scale
 
 
 def image(display, *, part="src"):
-    found = re.search(rf'{part}="data:image/png;base64,([^"]+)"', display.html)[1]
+    found = re.search(rf'{part}="data:image/webp;base64,([^"]+)"', display.html)[1]
     return Image.open(io.BytesIO(base64.b64decode(found)))
 
 
@@ -40,8 +44,8 @@ def painted(effects, **changes):
 def test_forest_is_sharp_light_and_described():
     shown = figures.forest(samples.results(), role="primary")
     assert image(shown).size == (1840, 2 * int(re.search(r'height="(\d+)"', shown.html)[1]))
-    assert image(shown).mode == "P" and image(shown, part="srcset").size[0] == 840
-    assert not image(shown).info  # no date, no software
+    assert image(shown).format == "WEBP" and image(shown, part="srcset").size[0] == 840
+    assert not set(image(shown).info) & {"exif", "xmp", "icc_profile"}  # no date, no software
     assert "Activated: clear benefit, +9.0\u00a0points (between +7.1 and +10.9\u00a0points)" in shown.html
     assert (
         'alt="Forest plot of effects with intervals. activated: 23.2 % in no_links against 14.2 % in links'
@@ -154,6 +158,58 @@ def test_segments_and_over_time_read_their_labels():
     assert image(both).size[1] == 2 * image(one).size[1]  # a panel a treatment
 
 
+def test_over_time_says_what_the_test_of_a_trend_says():
+    arms = tuple(e.but(treatment="b") for e in samples.weeks())
+    flat, rising = (
+        Test(f"activated:{arm} - links:trend over weeks", "activated", "trend over weeks", 1, None, p, q)
+        for arm, p, q in (("no_links", 0.01, 0.4), ("b", 0.02, None))  # the adjusted p decides
+    )
+    one = samples.results(estimates=(*samples.weeks(), *samples.results().estimates), tests=(flat,))
+    assert figures.over_time(one, metric="activated").text.startswith("Activated: no clear trend over weeks\n")
+    two = one.but(estimates=(*one.estimates, *arms), tests=(flat, rising))
+    told = "Activated: no_links: no clear trend over weeks; b: a clear trend over weeks\n"
+    assert figures.over_time(two, metric="activated").text.startswith(told)
+    alike = two.but(tests=(flat, replace(rising, p_value=0.5)))
+    told = "Activated: no clear trend over weeks for any treatment\n"
+    assert figures.over_time(alike, metric="activated").text.startswith(told)
+
+
+@pytest.mark.parametrize("width", [920, 420])
+def test_over_time_labels_of_many_weeks_do_not_touch(width):
+    found = [e.but(at=f"week {k + 1}") for k, e in enumerate(4 * samples.weeks())]
+    with mpl.rc_context(theme._settings()):
+        figure = Figure(figsize=(width / 100, 3), dpi=100)
+        times._paint_periods(figure, found, (), read_scale(samples.results(), "activated"), top=24, heading="")
+        canvas = FigureCanvasAgg(figure)
+        boxes = [t.get_window_extent(canvas.get_renderer()) for t in figure.axes[0].get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes)) and len(boxes) > 4
+
+
+@pytest.mark.parametrize("width", [920, 420])
+def test_forest_cuts_no_interval_and_names_the_treatment_on_a_phone(width):
+    found = samples.results()
+    rate = found.select(metric="activated")[0].but(estimate=-0.012, ci_low=-0.029, ci_high=0.006)
+    unit = Scale("t", "Tickets that customers open", kind="count", unit="per active month")
+    money = Scale("m", "Revenue", kind="amount", unit="USD")
+    sums = rate.but(estimate=-1234567.0, ci_low=-2345678.0, ci_high=-1123456.0)
+    lines = tuple(
+        rows.Row(e, s, s.label, "two minutes", short="Tick…, two minutes") for e, s in ((rate, unit), (sums, money))
+    )
+    blocks = [rows.Block("Primary", lines)]
+    with mpl.rc_context(theme._settings()):
+        figure = Figure(figsize=(width / 100, measure_forest(blocks, narrow=width == 420) / 100), dpi=100)
+        paint_forest(figure, blocks, headers=("links", "no_links"))
+        renderer = FigureCanvasAgg(figure).get_renderer()
+    assert all(t.get_window_extent(renderer).x1 <= width for t in figure.texts)
+    told = [t.get_text() for t in figure.texts]
+    assert "-0.012  [-0.029, +0.006]" in told and "two minutes" in " ".join(told)
+
+
+def test_name_short_leaves_the_treatment_whole():
+    assert effects._name_short("Retained after 60 days", "two minutes") == "Retained af…, two minutes"
+    assert effects._name_short("Paid", "b") == "Paid, b"
+
+
 def test_looking_path_has_a_panel_a_treatment():
     found, path = samples.results(), samples.path()
     other = path.assign(treatment="b", ci_low=-1.0)
@@ -162,6 +218,9 @@ def test_looking_path_has_a_panel_a_treatment():
         for frame in (path, pd.concat([path, other], ignore_index=True))
     )
     assert image(both).size[1] == 2 * image(one).size[1]
+    alike = pd.concat([path.assign(ci_low=-1.0), other], ignore_index=True)
+    told = figures.looking_path(found.but(tables={**found.tables, "path": alike})).text
+    assert told.startswith("Activated: not clear at any look for any treatment, however often one looks")
     title = "Activated: no_links: clear from 5 April 2022 on; b: not clear at any look, however often one looks"
     assert both.text.startswith(title)
     assert (

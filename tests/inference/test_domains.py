@@ -72,6 +72,20 @@ def test_domain_of_a_time_to_event_comes_from_its_own_room():
     assert checks(run_experiment(frame, make_design(metrics={"p": time})))["domain_p"].status == "warn"
 
 
+def test_domain_of_a_time_to_event_counts_what_was_seen_of_units_lost_early():
+    rng = np.random.default_rng(1)
+    days, followed = rng.exponential(1 / 0.0075, 160), np.tile([40.0, 1.0], 80)
+    frame = pd.DataFrame({"variant": np.repeat(["c", "t"], 80), "days": np.minimum(days, 40), "seen": days <= 40})
+    time = {"kind": "time_to_event", "role": "primary", "time": "days", "observed": "seen", "horizon_days": 30}
+    lost = frame.assign(days=np.minimum(days, followed), seen=days <= followed)
+    found = [
+        checks(run_experiment(table.astype({"seen": float}), make_design(metrics={"p": time})))
+        for table in (frame, lost)
+    ]
+    assert "domain" in found[0]
+    assert found[1]["domain_p"].status == "warn"  # half of them are known for a day only
+
+
 def clustered(n, sizes, seed=5):
     rng = np.random.default_rng(seed)
     firm = np.repeat(np.arange(n), sizes)
@@ -157,3 +171,13 @@ def test_covariates_tell_of_the_metric_that_they_help_most_where_the_key_metric_
     found = checks(run_experiment(frame, make_design(metrics=metrics, covariates=["x"])))["covariates"]
     told = f"Covariates take away {100 * found.value:.1f} % of the variance of the effect on k, more than of any other."
     assert found.message == told
+
+
+def test_covariates_count_the_metric_that_they_tell_of():
+    frame = draw_frame(600).assign(z=lambda f: f["x"] + 0.1 * f["y"])
+    noise = np.random.default_rng(4).normal(size=600)
+    metrics = {"y": SCORE, "z": {**SCORE, "role": "secondary"}}
+    design = make_design(metrics=metrics, covariates=["x"])
+    found = checks(run_experiment(frame.assign(y=noise), design))["covariates"]
+    assert abs(found.value) < 0.05  # z is nearly x itself, the key metric y has nothing to do with it
+    assert f"{100 * abs(found.value):.1f} %" in found.message

@@ -236,3 +236,19 @@ def test_run_experiment_keeps_the_curves_of_times_to_an_event():
     results = run_experiment(frame, make_design(metrics={"p": time}))
     assert set(results.tables["curves"]["arm"]) == {"c", "t"}
     assert run_experiment(frame, make_design(metrics={"y": SCORE})).tables["curves"].empty
+
+
+@pytest.mark.parametrize("cluster", [None, "firm"])
+def test_run_experiment_with_unknown_outcomes_is_of_responders_in_clusters_weeks_and_segments_too(cluster):
+    n = 400
+    frame = pd.DataFrame({"variant": np.where(np.arange(n) // 10 % 2, "t", "c"), "firm": np.arange(n) // 10 + 1000})
+    frame["assigned_at"] = pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(np.arange(n) // 20, unit="D")
+    frame = frame.assign(y=np.random.default_rng(1).normal(3, 1, n), country=np.where(np.arange(n) % 4 < 2, "a", "b"))
+    frame.loc[(frame.index % 3 == 0) & (frame["country"] == "a"), "y"] = np.nan  # in one level alone
+    score = {"y": {"kind": "score", "role": "primary", "better": "higher"}}
+    plan = {"metrics": score, "segments": ["country"], "assigned_at": "assigned_at", "cluster": cluster}
+    results = run_experiment(frame.astype({"firm": str}), make_design(**plan))
+    whole = {e.population for e in results.estimates if e.method != "worst-case bounds"}
+    assert whole == {"responders"}  # one label a metric, so that the levels of a segment stay parts of one total
+    full = run_experiment(frame.astype({"firm": str}).fillna({"y": 3.0}), make_design(**plan))
+    assert {e.population for e in full.estimates} == {"itt"}

@@ -155,6 +155,8 @@ def test_quantile_difference_of_few_clusters_is_undefined():
     values, one = np.arange(40.0), np.zeros(40)
     found = quantile_difference(values, values, 0.5, control_clusters=one, treatment_clusters=np.arange(40) // 4)
     assert found.reason == FEW_CLUSTERS and found.estimate == 0
+    swapped = quantile_difference(values, values, 0.5, control_clusters=np.arange(40) // 4, treatment_clusters=one)
+    assert swapped.reason == FEW_CLUSTERS  # one cluster leaves nan degrees of freedom, in whichever arm
     for uneven in ([0] * 37 + [1, 2, 3], [0] * 30 + [1] * 5 + [2] * 5):  # one cluster holds most: worth less than two
         found = quantile_difference(values, values, 0.5, control_clusters=uneven, treatment_clusters=uneven)
         assert found.reason == FEW_CLUSTERS

@@ -84,6 +84,15 @@ def test_list_requirements_counts_days_at_the_rate_of_enrolment():
     assert math.isnan(require(SCORE)["days_for_worthwhile"])
 
 
+def test_list_requirements_allows_for_units_that_do_not_answer():
+    frame = draw()
+    silent = frame.assign(y=frame["y"].where(np.arange(len(frame)) % 4 < 2))  # half of each arm
+    metric = {**SCORE, "missing": "unknown"}
+    found, whole = require(metric, silent, assigned_at="assigned_at"), require(metric, assigned_at="assigned_at")
+    assert (found["n"], found["units_per_day"]) == (300, whole["units_per_day"])
+    assert found["days_for_worthwhile"] == math.ceil(2 * found["n_for_worthwhile"] / found["units_per_day"])
+
+
 def test_list_requirements_counts_clusters_where_they_are_randomised():
     frame = draw().assign(firm=(np.arange(600) // 10).astype(str))
     frame["variant"] = np.where(np.arange(600) // 10 % 2, "t", "c")

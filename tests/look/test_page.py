@@ -200,6 +200,7 @@ def test_gallery_names_neighbouring_claims_as_a_range_and_shows_the_first_clear_
     assert "Bears on published claims P01 to P03, P07 and R01." in text
     assert text.count('<div class="key">') == 2
     assert "data without a date" in gallery.render([card("one", found, data={"kind": "public"})])
+    assert "data without a date" not in gallery.render([card("one", found, data={"kind": "simulated"})])
 
 
 def test_a_section_with_nothing_to_show_says_so_once():

@@ -199,6 +199,15 @@ def test_load_leaves_out_clusters_in_two_variants(load):
     assert (source.n_two_variants, source.info.units_by_variant) == (2, {"old": 1, "new": 2})
 
 
+def test_load_says_that_no_cluster_is_in_one_variant_only(refusal):
+    text = PLAN.replace("metrics:", "cluster: team\nmetrics:")
+    rows = "user_id,variant,spend,team\n1,old,1,x\n2,new,2,x\n3,old,1,y\n4,new,2,y\n"
+    assert refusal(rows, plan_text=text) == (
+        "units.csv, column variant: one variant only (none) once 4 units whose team stands in two variants are left "
+        "out; a comparison needs control and a treatment"
+    )
+
+
 def test_load_refuses_a_missing_cluster(refusal):
     text = PLAN.replace("metrics:", "cluster: team\nmetrics:")
     assert refusal("user_id,variant,spend,team\n1,old,1,a\n2,new,1,\n", plan_text=text) == (

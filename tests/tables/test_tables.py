@@ -74,6 +74,49 @@ def test_estimates_by_role_shows_seven_columns_and_downloads_every_field():
     assert 'download="proactive_help_secondary.csv"' in shown.html
 
 
+def test_estimates_say_that_p_is_adjusted_and_intervals_are_not():
+    one = samples.effect(p_value_adjusted=0.2)
+    note = "p is adjusted for how many there are, intervals are not"
+    assert note in words(tables.estimates(samples.results(estimates=(one,))))
+    assert note not in words(tables.estimates(samples.results(estimates=(one.but(p_value_adjusted=None),))))
+
+
+def test_tables_name_a_unit_of_several_words_once_a_row():
+    found = samples.results()
+    metrics = found.tables["metrics"].copy()
+    metrics.loc[metrics["metric"] == "conversations", "unit"] = "per active month"
+    rate = samples.effect(
+        "conversations", -0.012, 0.0175, (0.405, 0.393), role="secondary", verdict="no clear difference"
+    )
+    bayes = {**BELIEVED, "metric": "conversations", "mean": -0.012, "ci_low": -0.029, "ci_high": 0.006}
+    needs = {
+        "metric": "conversations",
+        "comparison": "no_links - links",
+        "control_value": 0.405,
+        "n": 4000,
+        "power": 0.8,
+    }
+    needs |= {"mde_absolute": 0.03, "worthwhile": 0.02, "power_for_worthwhile": 0.28, "n_for_worthwhile": 16283}
+    more = {"metrics": metrics, "bayes": pd.DataFrame([bayes]), "requirements": pd.DataFrame([needs])}
+    found = found.but(tables={**found.tables, **more}, estimates=(rate,))
+    for shown in (tables.estimates(found), tables.posteriors(found), tables.requirements(found)):
+        assert words(shown).count("per active month") == 1 and "Conversations (per active month) 0." in words(shown)
+    plain = words(tables.estimates(samples.results(), role="primary"))
+    assert "+9.0 points" in plain and "(points)" not in plain
+
+
+def test_design_tells_how_a_metric_is_read_and_several_treatments():
+    found = samples.results()
+    metrics = found.tables["metrics"].copy().assign(quantile=None, ordered=False)
+    metrics.loc[metrics["metric"] == "arr", "quantile"] = 0.9
+    metrics.loc[metrics["metric"] == "csat", "ordered"] = True
+    told = words(tables.design(found.but(tables={"metrics": metrics}), DESIGN))
+    for part in ("amount, 90th percentile, USD", "score, ordered", "exploratory NPS", "Treatment no_links"):
+        assert part in told
+    variant = DESIGN.variant.model_copy(update={"treatments": ["a", "b"]})
+    assert "Treatments a and b" in words(tables.design(found, DESIGN.model_copy(update={"variant": variant})))
+
+
 def test_estimates_of_sensitivity_say_how_they_were_made():
     told = words(tables.estimates(samples.results(), role="sensitivity"))
     assert "Activated Difference, as assigned, adjusted for covariates Lin +8.7 points [+7.0, +10.4]" in told

@@ -76,3 +76,5 @@ def test_peers_mark_ours_and_tell_contradictions():
     shown = cells_of(tables.peers(samples.results()))
     assert shown[0][1:4] == ["Fieller (ours)", "95.4\u00a0%", "0.0\u00a0%"]
     assert shown[1][1:4] == ["Difference / control mean", "89.8\u00a0%", "18.0\u00a0%"]
+    few = samples.beside()["peers"].assign(contradictions=0.0002)
+    assert cells_of(tables.peers(samples.results(peers=few)))[1][3] == "under 0.1\u00a0%"

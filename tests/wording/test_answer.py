@@ -91,7 +91,7 @@ def test_write_answer_counts_guardrails_that_hold_and_names_one_that_does_not():
     assert two[1] == "2 of 2 guardrail comparisons are not shown to hold (g)."
     assert two[2].startswith("G: ") and "It is worse by more than" in two[2]  # the worst one stands in full
     both = results(estimate(), holds, holds.but(id="h", treatment="u"), metrics=metrics).answer
-    assert both[-1] == "All 2 guardrail comparisons hold."
+    assert both[-1] == "Both guardrail comparisons hold."
 
 
 def test_write_answer_says_why_the_split_is_not_tested():

@@ -10,26 +10,27 @@ from helpers.wording.validation import OPENING
 def test_explain_validation_answers_when_a_method_fails():
     assert samples.results().answer == (
         OPENING,
-        "1 of 5 methods does not hold what it promises: Fieller lift (in 6 cells inside their domains).",
+        "1 of 5 methods does not hold what it promises: Fieller lift (in 6 cells of data that they are made for).",
         "The lowest coverage is 90.0 % of a nominal 95 % (Fieller lift, in 400 draws; its promise and chance allow "
         "92.0 %); the largest share of false alarms is 5.2 % of a nominal 5 % (Welch difference, in 400 draws; its "
         "promise and chance allow 8.0 %).",
-        "On the same draws difference / control mean falls to 89.8 %, ours to 95.1 % (Miettinen-Nurminen). Delta "
-        "contradicts the test of its own difference in 20.0 % of experiments; ours never does.",
+        "On the same draws the worst interval of others holds the truth in 89.8 % (difference / control mean), the "
+        "worst of ours in 95.1 % (Miettinen-Nurminen). Delta contradicts the test of its own "
+        "difference in 20.0 % of experiments; ours never does.",
     )
 
 
 def test_explain_validation_answers_when_all_hold():
     answer = samples.good().answer
     assert "simulated" in answer[0]  # the gallery shows the next sentence too
-    assert answer[1] == "All 4 methods hold what they promise, in 5 cells inside their domains."
+    assert answer[1] == "All 4 methods hold what they promise, in 5 cells of data that they are made for."
 
 
 def test_explain_validation_names_three_failing_methods_at_most():
     answer = samples.results(table=samples.summary().assign(verdict="fails")).answer[1]
     assert answer == (
         "5 of 5 methods do not hold what they promise: Welch difference, Fieller lift, Miettinen-Nurminen difference "
-        "and others (in 6 cells inside their domains)."
+        "and others (in 6 cells of data that they are made for)."
     )
 
 
@@ -50,7 +51,7 @@ def test_explain_validation_tells_our_contradictions_too():
 def test_explain_validation_limits_name_the_worst_outside_and_small_defects():
     assert samples.results().limits == (
         "Data unlike all of these populations: beyond its domain a method promises nothing and can fail (Welch "
-        "difference covers 87.0 % in money 1, 1,800 and 200 units).",
+        "difference holds the truth in 87.0 % of experiments: money 1, 1,800 and 200 units).",
         "Whether your own data are sound: nothing here was lost, counted twice or assigned wrongly.",
         "Small defects: with 400 draws a cell, intervals that hold the truth up to 3.0 points too seldom can pass.",
     )
@@ -117,6 +118,7 @@ def test_explain_validation_leaves_cells_of_few_draws_out_of_its_worst():
     judged.loc[3, "replicates"] = 10  # the cell of 90.0 %
     told = samples.results(judged).answer[2]
     assert told.startswith("Among cells of at least 100 draws, the lowest coverage is 94.8 % of a nominal 95 % (Welch")
-    assert wording.tell_cells(samples.results(judged), "coverage").endswith("the lowest coverage is 94.8 %")
+    title = wording.tell_cells(samples.results(judged), "coverage")
+    assert title.endswith("promise; among cells of at least 100 draws the lowest coverage is 94.8 %")
     few = samples.results(judged.assign(replicates=judged["replicates"].clip(upper=10)))
     assert "lowest coverage is 90.0 %" in few.answer[2]  # nobody has more
