@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +111,9 @@ class Guarantee:
     least_arm : int, `unit`s in the smaller arm from which the claim holds
     skewness_factor, balanced_factor : float
         The smaller arm holds at least this many times the squared skewness: beside a far larger arm, and beside one of
-        its own size, where the skewness of one cancels that of the other. 0 is any skewness.
-    least_events : float, units with, and units without, the event in each arm
+        its own size and spread, where the skewness of one cancels that of the other. 0 is any skewness.
+    least_events : float, units with, and units without, the event in each arm; of a quantile, on each side of it
+    most_effect : float, the largest absolute estimate
     limits : function of (x_treatment, n_treatment, x_control, n_control, *, confidence_level), optional
         Lower limits, upper limits and p-values of arrays of tables; with it every cell of shares is enumerated.
     has_interval, is_dual : bool
@@ -134,6 +136,7 @@ class Guarantee:
     skewness_factor: float = 0.0
     balanced_factor: float = 0.0
     least_events: float = 0.0
+    most_effect: float = math.inf
     limits: Callable[..., tuple] | None = None
     has_interval: bool = True
     is_dual: bool = True
@@ -147,36 +150,53 @@ class Guarantee:
         words = [f"at least {self.least_arm} {self.unit} in the smaller arm"]
         if self.skewness_factor:
             words.append(
-                f"in it over {self.balanced_factor:g} x skewness² {self.unit} (arms of one size) to "
+                f"in it over {self.balanced_factor:g} x skewness² {self.unit} (arms of one size and spread) to "
                 f"{self.skewness_factor:g} x skewness² (beside a far larger arm)"
             )
         if self.least_events:
-            words.append(f"at least {self.least_events:g} units with and without the event in each arm")
+            words.append(f"at least {self.least_events:g} units {self._name_sides('and')} in each arm")
+        if math.isfinite(self.most_effect):
+            words.append(f"an effect of at most {self.most_effect:g}")
         return "; ".join(words)
 
-    def find_departure(self, *, n_control, n_treatment, skewness=NAN, events=None) -> str | None:
+    def find_departure(
+        self, *, n_control, n_treatment, skewness=NAN, spread=1.0, events=None, estimate=NAN
+    ) -> str | None:
         """Return why data lie outside the domain, as part of a sentence; None where they lie inside.
 
         Parameters
         ----------
-        n_control, n_treatment : int, units with a known outcome (or clusters)
+        n_control, n_treatment : float, units with a known outcome (or what the clusters count like)
         skewness : float, of the outcome; nan is not judged
+        spread : float
+            Standard deviation of a unit in treatment over that in control.
         events : float, optional
             The fewest units with, or without, the event in an arm; None is not judged.
+        estimate : float
+            nan is not judged.
         """
-        smaller, larger = sorted((n_control, n_treatment))
-        factor = self._find_factor(smaller / max(larger, 1))
+        smaller, factor = min(n_control, n_treatment), self._find_factor(n_control, n_treatment, spread)
         if smaller < self.least_arm:
             return f"the smaller arm has fewer than {self.least_arm} {self.unit}"
-        if factor and smaller <= factor * skewness**2:
+        if self.skewness_factor and smaller <= factor * skewness**2:
             return f"the outcome is too skewed: the smaller arm needs more than {factor:.0f} x skewness² {self.unit}"
-        if events is not None and events < self.least_events:
-            return f"an arm has fewer than {self.least_events:g} units with, or without, the event"
+        if events is not None and events < self.least_events - 1e-9:  # shares of 1 are not exact
+            return f"an arm has fewer than {self.least_events:g} units {self._name_sides('or')}"
+        if abs(estimate) > self.most_effect:
+            return f"the effect is above {self.most_effect:g}, so the arms hardly overlap"
         return None
 
-    def _find_factor(self, ratio):
-        """Times the squared skewness: that of a difference of means has (1 - ratio) / sqrt(1 + ratio) of one mean's."""
-        return max(self.balanced_factor, self.skewness_factor * (1 - ratio) ** 2 / (1 + ratio))
+    def _find_factor(self, n_control, n_treatment, spread):
+        """Times the squared skewness: the share of it that the standardised difference of both means keeps."""
+        if min(n_control, n_treatment) < 1:
+            return self.skewness_factor
+        third = abs(spread**3 / n_treatment**2 - 1 / n_control**2)
+        kept = third / (spread**2 / n_treatment + 1 / n_control) ** 1.5
+        return max(self.balanced_factor, self.skewness_factor * min(n_control, n_treatment) * kept**2)
+
+    def _name_sides(self, word):
+        of_quantile = self.method == "order statistics"
+        return f"below {word} above the quantile" if of_quantile else f"with {word} without the event"
 
 
 @dataclass(frozen=True)
@@ -236,7 +256,8 @@ class Moments:
     mean : array, shape (k,)
     cov : array, shape (k, k), divisor n - 1; nan when n < 2
     missing : int, units whose outcome is unknown
-    skewness : float, of the first column, g1 = m3 / m2^1.5; nan when undefined
+    skewness : float, g1 = m3 / m2^1.5 of the first column, or of what a ratio leaves of its numerator (numerator -
+        ratio x denominator); nan when undefined
     remainder : array, shape (k,), or None for zeros
         What rounding took from `mean`: the mean is `mean + remainder`. It tells apart groups near 1e12 that are close.
     """

@@ -71,20 +71,35 @@ def guarantee(**domain):
             "the outcome is too skewed: the smaller arm needs more than 10 x skewness² units",
         ),
         ({"skewness_factor": 10}, {"skewness": float("nan")}, None),  # not known, not judged
-        ({"least_events": 10}, {"events": 9.9}, "an arm has fewer than 10 units with, or without, the event"),
+        ({"least_events": 10}, {"events": 9.9}, "an arm has fewer than 10 units with or without the event"),
         ({"least_events": 10}, {"events": 10}, None),
+        # of one size, and three times the spread: 355 n (27 - 1)^2 / n^4 / (10 / n)^3 = 240 times
+        (
+            {"skewness_factor": 355},
+            {"skewness": 0.5, "spread": 3.0, "n_control": 40},
+            "the outcome is too skewed: the smaller arm needs more than 240 x skewness² units",
+        ),
+        ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None),
+        ({"most_effect": 0.8}, {"estimate": -0.81}, "the effect is above 0.8, so the arms hardly overlap"),
+        ({"most_effect": 0.8}, {"estimate": 0.8}, None),
         ({"least_events": 10}, {}, None),
     ],
-    ids=range(11),
+    ids=range(15),
 )
 def test_find_departure_of_40_treated_and_360_controls(domain, data, departure):
     assert guarantee(**domain).find_departure(**{"n_control": 360, "n_treatment": 40, **data}) == departure
 
 
 def test_describe_domain_names_every_condition():
-    words = guarantee(least_arm=50, skewness_factor=355, balanced_factor=25, least_events=5)
+    words = guarantee(least_arm=50, skewness_factor=355, balanced_factor=25, least_events=5, most_effect=0.8)
     assert words.describe_domain() == (
-        "at least 50 units in the smaller arm; in it over 25 x skewness² units (arms of one size) to 355 x skewness² "
-        "(beside a far larger arm); at least 5 units with and without the event in each arm"
+        "at least 50 units in the smaller arm; in it over 25 x skewness² units (arms of one size and spread) to 355 x "
+        "skewness² (beside a far larger arm); at least 5 units with and without the event in each arm; an effect of "
+        "at most 0.8"
+    )
+    quantile = Guarantee("n", "order statistics", "difference", "at least", (), print, "r", least_events=10)
+    assert quantile.describe_domain().endswith("at least 10 units below and above the quantile in each arm")
+    assert quantile.find_departure(n_control=99, n_treatment=99, events=9.9) == (
+        "an arm has fewer than 10 units below or above the quantile"
     )
     assert guarantee(least_arm=20, unit="clusters").describe_domain() == "at least 20 clusters in the smaller arm"

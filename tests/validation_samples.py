@@ -56,7 +56,9 @@ def summary():
         inside, outside = group[group["inside"]], group[~group["inside"]]
         rows.append({
             "guarantee": name, "claim": group["claim"].iloc[0], "domain": "355 units or more in each arm",
-            "reference": "Welch 1947", "cells_inside": len(inside), "worst_coverage": inside["coverage"].min(),
+            "reference": "Welch 1947", "cells_inside": len(inside), "draws": int(inside["replicates"].sum()),
+            "pooled_coverage": inside.loc[inside["replicates"] > 0, "coverage"].mean(),
+            "worst_coverage": inside["coverage"].min(),
             "largest_false_alarm": inside["false_alarm"].max(), "cells_outside": len(outside),
             "worst_outside": outside["coverage"].min(),
             "verdict": "fails" if (group["verdict"] == "fails").any() else "holds",

@@ -102,13 +102,15 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
     Returns
     -------
     DataFrame: one row a primary, secondary or guardrail difference with a standard error: `metric`, `comparison`,
-        `better`, the fields of `Posterior`, and `interim` (True: looked at early, which this reading ignores). Empty
-        where the answer is withheld.
+        `better`, the fields of `Posterior`, and `interim` (True: looked at early, which this reading ignores).
+        Quantiles are left out, as no normal curve tells them. Empty where the answer is withheld.
     """
     columns = ["metric", "comparison", "better", *Posterior.__dataclass_fields__, "interim"]
     rows = []
     for estimate in results.headline(role=ROLES):
         better = design.metrics[estimate.metric].better
+        if design.metrics[estimate.metric].quantile is not None:
+            continue  # its limits are no normal ones
         found = read_posterior(estimate, better=better, prior_units=prior_units)
         if found:
             labels = {"metric": estimate.metric, "comparison": estimate.comparison, "better": better}

@@ -62,15 +62,26 @@ def _find_promise(e, more):
 
 
 def _describe(e, material):
-    described = {
-        "n_control": e.n_control if e.clusters_control is None else e.clusters_control,
-        "n_treatment": e.n_treatment if e.clusters_treatment is None else e.clusters_treatment,
-    }
-    kind = material.design.metrics[e.metric].kind
-    if kind in ("binary", "time_to_event") and material.design.cluster is None:
+    """What a promise is held against: units (or what clusters count like), the tail, the rarer side, the effect."""
+    described = {"n_control": e.n_control, "n_treatment": e.n_treatment}
+    kind, arms = material.design.metrics[e.metric].kind, material.raw.get(e.metric, {})
+    sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
+    if e.clusters_control is not None:
+        described = dict(zip(described, map(effective_units, sides), strict=True))
+    elif kind in ("binary", "time_to_event"):
         return described | {"events": _count_rarer(e, _share_followed(e) if kind == "time_to_event" else 1.0)}
-    arms = material.raw.get(e.metric, {})
-    return described | {"skewness": pool_skewness([arms[a] for a in (e.control, e.treatment) if a in arms])}
+    quantile = material.design.metrics[e.metric].quantile
+    if quantile is not None:
+        return described | {"events": min(e.n_control, e.n_treatment) * min(quantile, 1 - quantile)}
+    return described | {"skewness": pool_skewness(sides), "spread": _compare_spread(*sides), "estimate": e.estimate}
+
+
+def _compare_spread(control, treatment):
+    """Standard deviation of a unit in treatment over that in control; 1 where it is not known."""
+    pair = pair_arms(control, treatment)
+    if pair.reason or not min(pair.variances) > 0:
+        return 1.0
+    return math.sqrt(pair.var_treatment * pair.n_treatment / (pair.var_control * pair.n_control))
 
 
 def _count_rarer(e, seen=1.0):

@@ -61,13 +61,13 @@ _MEANS = (
         "Janssen 1997; Chung & Romano 2013", least_arm=200, most_units=2_000, most_replicates=2_000,
         is_slow=True,
     ),
-    _promise("NPS difference", "welch", "difference", ("NPS",), on.compare_columns, "Welch 1947", least_arm=50),
+    _promise("NPS difference", "welch", "difference", ("NPS",), on.compare_columns, "Welch 1947", **_TAIL),
     _promise("win difference", "brunner-munzel", "difference", ("ordered scores",), on.win_columns,
-             "Brunner & Munzel 2000", least_arm=50),
+             "Brunner & Munzel 2000", most_effect=0.8, **_TAIL),
     _promise("median difference", "order statistics", "difference", ("medians",),
-             partial(on.compare_quantiles, probability=0.5), QUANTILE, claim="at least", least_arm=50),
+             partial(on.compare_quantiles, probability=0.5), QUANTILE, claim="at least", least_arm=50, least_events=10),
     _promise("90th percentile difference", "order statistics", "difference", ("90th percentiles",),
-             partial(on.compare_quantiles, probability=0.9), QUANTILE, claim="at least", least_arm=100),
+             partial(on.compare_quantiles, probability=0.9), QUANTILE, claim="at least", least_arm=50, least_events=10),
 )  # fmt: skip
 
 _SHARES = (
@@ -83,20 +83,21 @@ _RATIOS = (
     _promise("log rate ratio", "log rate ratio", "rate_ratio", ("rates",), on.divide_rates,
              "Lin, Wei, Yang & Ying 2000", **{**_TAIL, "least_arm": 100}),
     _promise("delta difference of clusters", "delta", "difference", ("clusters",), on.compare_sums, CLUSTERS,
-             least_arm=20, unit="clusters"),
+             unit="clusters", **{**_TAIL, "least_arm": 20}),
     _promise("Fieller lift of clusters", "fieller", "relative_lift", ("clusters",), on.lift_sums, CLUSTERS,
-             least_arm=20, unit="clusters"),
+             unit="clusters", **{**_TAIL, "least_arm": 20}),
 )  # fmt: skip
 
 _ADJUSTED = (
-    _promise("Lin's adjusted difference", "lin", "difference", ("covariates",), on.adjust_columns, LIN, least_arm=100),
+    _promise("Lin's adjusted difference", "lin", "difference", ("covariates",), on.adjust_columns, LIN,
+             **{**_TAIL, "least_arm": 100}),
     _promise("Lin, covariates missing", "lin", "difference", ("missing covariates",), on.adjust_columns,
-             f"{LIN}; Zhao & Ding 2024", least_arm=100),
+             f"{LIN}; Zhao & Ding 2024", **{**_TAIL, "least_arm": 100}),
     _promise("difference among responders", "welch", "difference", ("outcomes missing at random",),
-             on.compare_columns, "Welch 1947", least_arm=50),
+             on.compare_columns, "Welch 1947", **_TAIL),
     _promise("weighted responders", "inverse probability of response weights", "difference",
              ("outcomes missing at random", "outcomes missing by arm"), on.weight_columns, "Seaman & White 2013",
-             claim="at least", least_arm=200, is_slow=True),
+             claim="at least", is_slow=True, **{**_TAIL, "least_arm": 200}),
     _promise("worst-case bounds", "worst-case bounds", "difference", ("outcomes unknown in one arm",),
              on.bound_shares, "Manski 1990; Horowitz & Manski 2000", claim="at least", least_arm=50, is_slow=True),
 )  # fmt: skip
@@ -104,8 +105,8 @@ _ADJUSTED = (
 _TAKE_UP = (
     _promise("Anderson-Rubin set", "anderson-rubin", "cace", ("take-up", "weak take-up"), on.comply_anderson_rubin,
              "Anderson & Rubin 1949", **_TAIL),
-    _promise("complier effect, delta", "wald ratio, delta", "cace", ("take-up",), on.comply_delta,
-             "Imbens & Angrist 1994", **{**_TAIL, "least_arm": 200}),
+    _promise("complier effect, delta", "wald ratio, delta", "cace", ("take-up", "weak take-up"), on.comply_delta,
+             "Imbens & Angrist 1994", claim="at least", **{**_TAIL, "least_arm": 200}),
 )  # fmt: skip
 
 _LOOKS = (
@@ -118,11 +119,11 @@ _LOOKS = (
 
 _TESTS = (
     _promise("Holm over three metrics", "holm", "any_difference", ("several metrics",), on.combine_metrics,
-             "Holm 1979", claim="at least", least_arm=50, has_interval=False, is_dual=False),
+             "Holm 1979", claim="at least", has_interval=False, is_dual=False, **_TAIL),
     _promise("interaction across segments", "interaction", "interaction", ("segments",), on.compare_segments,
-             "Cochran 1954", least_arm=500, has_interval=False, is_dual=False),
+             "Cochran 1954", has_interval=False, is_dual=False, **{**_TAIL, "least_arm": 500}),
     _promise("trend over weeks", "trend over weeks", "trend", ("weeks",), on.trend_weeks,
-             "Cochran 1954", least_arm=200, has_interval=False, is_dual=False),
+             "Cochran 1954", has_interval=False, is_dual=False, **{**_TAIL, "least_arm": 200}),
 )  # fmt: skip
 
 GUARANTEES = (*_MEANS, *_SHARES, *_RATIOS, *_ADJUSTED, *_TAKE_UP, *_LOOKS, *_TESTS)

@@ -9,7 +9,8 @@ from scipy.stats import chi2
 
 from helpers.inference.comparisons import list_comparisons
 from helpers.inference.effects import pair_arms
-from helpers.inference.headline import is_permuted
+from helpers.inference.guarantees import find_guarantee
+from helpers.inference.headline import is_permuted, pool_skewness
 from helpers.inference.pairs import effective_units
 from helpers.inference.variation import compare_groups
 from helpers.records import NAN, Moments, Test
@@ -30,8 +31,8 @@ def compare_all_arms(material) -> list[Test]:
     Returns
     -------
     list of Test: of the exploratory family, since the comparisons decide. None with a single treatment, at an early
-        or planned look (whose error it would not keep), where a permutation test decides, and for times to an event,
-        quantiles and ordered scores.
+        or planned look (whose error it would not keep), where a permutation test decides, where the smallest arm is
+        too small for the outcome's tail, and for times to an event, quantiles and ordered scores.
 
     References
     ----------
@@ -83,12 +84,19 @@ def _test(comparison, material):
     arms = {arm: material.raw[comparison.name][arm] for arm in comparison.design.variant.arms}
     if comparison.metric.kind == "binary" and comparison.design.cluster is None:
         statistic, df, p = compare_shares(arms.values())
-    elif is_permuted(comparison, material):
+    elif is_permuted(comparison, material) or _is_lopsided(arms.values()):
         statistic, df, p = NAN, NAN, NAN
     else:
         found = compare_groups(_make_plain(arms, comparison.control))
         statistic, df, p = found.statistic, float(found.df), found.p_value
     return Test(f"{comparison.name}:all arms:{NAME}", comparison.name, NAME, statistic, df, p, family="exploratory")
+
+
+def _is_lopsided(groups):
+    """Whether the smallest arm beside the largest is too small for the outcome's tail: Welch's limits, of units."""
+    sizes, welch = [m.n for m in groups], find_guarantee("welch", "difference")
+    facts = {"n_control": max(sizes), "n_treatment": min(sizes), "skewness": pool_skewness(groups)}
+    return all(m.names[0] == "y" for m in groups) and welch.find_departure(**facts) is not None
 
 
 def _make_plain(arms, control):

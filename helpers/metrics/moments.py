@@ -32,7 +32,7 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
         clusters ("num", "den"), the sum and number of known outcomes of each cluster, for ratios with the number as
         ("num", "den", "units"), n counting clusters. NPS is coded -100, 0, 100. `missing` counts units (clusters)
         whose window is over and whose outcome is unknown; before that they are in neither count. An absent arm has
-        n = 0. Skewness is that of ("y",) only.
+        n = 0. Skewness is that of the outcome, or of what a ratio leaves of its numerator.
 
     References
     ----------

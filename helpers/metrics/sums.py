@@ -191,6 +191,10 @@ def _list_sums(table, blocks, query):
         top = value[block.pairs[0]]
         if block.names[0] == "y" and block.columns[0] not in query.marks:
             asked["cube", block.pairs[0]] = (top * top * top).sum()
+        if block.names[0] == "num":
+            below = value[block.pairs[1]]
+            cubes = (top * top * top, top * top * below, top * below * below, below * below * below)
+            asked |= {("cube", block.pairs[0], power): cube.sum() for power, cube in enumerate(cubes)}
         for i, pair in enumerate(block.pairs):
             asked["sum", pair] = value[pair].sum()
             others = block.pairs[i + (pair[0] in query.marks) :]  # a mark is its own square
@@ -220,6 +224,8 @@ def _read(row, block, constants, marks):
     skewness = NAN
     if block.names[0] == "y":
         skewness = _skew(n, totals[0] / n, float(cov[0, 0]), row.get(("cube", block.pairs[0]), totals[0]))
+    if block.names[0] == "num" and mean[1] > 0:
+        skewness = _skew_ratio(n, row, block.pairs[0], totals, cov, float(mean[0] / mean[1]))
     return Moments(block.names, n, mean, cov, missing, skewness, remainder), is_far
 
 
@@ -231,6 +237,13 @@ def _vary(n, total, square):
     if all((abs(value) < LARGEST) and (value * FEW_BITS).is_integer() for value in (total, square)):
         return float((Fraction(square) - Fraction(total) ** 2 / n) / (n - 1)), False
     return max(within, 0.0) / (n - 1), True
+
+
+def _skew_ratio(n, row, top, totals, cov, ratio):
+    """Of what a ratio leaves of its numerator, numerator - ratio x denominator; no constant changes it."""
+    cubes = sum(w * row["cube", top, k] for k, w in enumerate((1, -3 * ratio, 3 * ratio**2, -(ratio**3))))
+    variance = float(cov[0, 0] - 2 * ratio * cov[0, 1] + ratio**2 * cov[1, 1])
+    return _skew(n, (totals[0] - ratio * totals[1]) / n, variance, cubes)
 
 
 def _skew(n, mean, variance, cubes):

@@ -26,18 +26,20 @@ def compare_days(control, treatment, *, confidence_level, rng, compare) -> Effec
     return compare(*tables, horizon=HORIZON_DAYS, confidence_level=confidence_level)
 
 
-def _promise(name, method, estimand, family, compare, reference):
+def _promise(name, method, estimand, family, compare, reference, *, least_events):
+    domain = {"least_arm": 50, "least_events": least_events}
     compute = partial(compare_days, compare=compare)
-    return Guarantee(name, method, estimand, WITHIN, (family,), compute, reference, least_arm=50, least_events=10)
+    return Guarantee(name, method, estimand, WITHIN, (family,), compute, reference, **domain)
 
 
 GUARANTEES = (
     _promise("incidence difference", "cumulative incidence, square-and-add", "difference", "times to an event",
-             incidence_difference, "Newcombe 1998, method 10; Rothman 1978"),
+             incidence_difference, "Newcombe 1998, method 10; Rothman 1978", least_events=10),
     _promise("incidence difference, competing events", "cumulative incidence, square-and-add", "difference",
-             "competing events", incidence_difference, "Newcombe 1998, method 10; Aalen & Johansen 1978"),
+             "competing events", incidence_difference, "Newcombe 1998, method 10; Aalen & Johansen 1978",
+             least_events=10),
     _promise("restricted mean difference", "restricted mean time", "rmst_difference", "times to an event",
-             rmst_difference, "Royston & Parmar 2013"),
+             rmst_difference, "Royston & Parmar 2013", least_events=20),
     _promise("restricted mean difference, competing events", "restricted mean time", "rmst_difference",
-             "competing events", rmst_difference, "Andersen 2013"),
+             "competing events", rmst_difference, "Andersen 2013", least_events=20),
 )  # fmt: skip

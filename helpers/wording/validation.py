@@ -140,13 +140,14 @@ def tell_looking(results: Results) -> str:
 
 
 def tell_peers(results: Results) -> str:
-    """Return the title of the picture of peers: the lowest coverage, ours and others'."""
+    """Return the title of the picture of peers: the case where another interval falls farthest behind ours."""
     frame = results.tables["peers"]
-    ours, others = (frame[frame["ours"].astype(bool) == mine] for mine in (True, False))
-    low, lowest = ours.loc[ours["coverage"].idxmin()], others.loc[others["coverage"].idxmin()]
+    mine = frame["ours"].astype(bool)
+    ours, others = frame[mine].set_index("case")["coverage"], frame[~mine]
+    worst = others.loc[(others["coverage"] - others["case"].map(ours)).idxmin()]
     return (
-        f"On the same draws the worst interval of others holds the truth in {write_share(lowest['coverage'])} "
-        f"({lowest['estimator']}), the worst of ours in {write_share(low['coverage'])} ({low['estimator']})"
+        f"{capitalise(worst['case'])}: on the same draws {worst['estimator']} holds the truth in "
+        f"{write_share(worst['coverage'])} of experiments, ours in {write_share(ours[worst['case']])}"
     )
 
 
@@ -180,18 +181,22 @@ def _tell_gates(results):
 
 
 def _tell_worst(results):
-    """The lowest coverage and the largest share of false alarms inside a domain, and what chance alone makes of it."""
-    level, found = read_level(results), []
-    for measure, promised in (("coverage", level), ("false_alarm", 1 - level)):
-        cells = select_measured(results, measure)
-        worst = find_worst(select_telling(cells), measure)
-        if worst is not None:
-            which = "lowest coverage" if measure == "coverage" else "largest share of false alarms"
-            told = f"{write_share(worst[measure])} of a nominal {_level(promised)}"
-            found.append(f"the {which} is {told} ({_place(worst, measure)})")
-    least = _name_telling(results.tables["cells"])
-    opening = f"among cells of at least {least:g} draws, " if least else ""
-    return [f"{capitalise(opening + '; '.join(found))}."] if found else []
+    """The method whose intervals, over all draws inside its domain, hold the truth least; and the enumerated ones."""
+    level, table = read_level(results), results.tables["guarantees"]
+    known, told = table[table["draws"] >= FEWEST], []
+    if not known.empty:
+        least = known.loc[known["pooled_coverage"].idxmin()]
+        told.append(
+            "Over all draws inside its domain, no method's intervals hold the truth in fewer than "
+            f"{write_share(least['pooled_coverage'])} of experiments, of a nominal {_level(level)} "
+            f"({least['guarantee']}, {write_count(least['draws'])} draws)."
+        )
+    cells = results.tables["cells"]
+    exact = cells.loc[cells["inside"].astype(bool) & cells["exact"].astype(bool), "coverage"]
+    if not exact.empty:
+        low, high = write_share(exact.min()), write_share(exact.max())
+        told.append(f"For shares every possible outcome is counted, so chance has no part: {low} to {high}.")
+    return told
 
 
 def _name_telling(cells) -> float:
@@ -199,13 +204,6 @@ def _name_telling(cells) -> float:
     telling = select_telling(cells)
     least = min(FEWEST, telling.loc[~telling["exact"].astype(bool), "replicates"].min())
     return least if len(telling) < cells["inside"].sum() else 0
-
-
-def _place(cell, measure):
-    """Whose cell it is, and how far its promise and chance may take it."""
-    limit = cell["limit_low"] if measure == "coverage" else 1 - cell["limit_low"]
-    draws = "enumerated exactly" if cell["exact"] else f"in {write_count(cell['replicates'])} draws"
-    return f"{cell['guarantee']}, {draws}; its promise and chance allow {write_share(limit)}"
 
 
 def _tell_peers(results):
@@ -233,10 +231,11 @@ def _list_limits(results):
         "Whether your own data are sound: nothing here was lost, counted twice or assigned wrongly.",
     ]
     if not drawn.empty:
-        gap = read_level(results) - drawn["limit_low"].median()
+        widest = drawn.loc[drawn["limit_low"].idxmin()]
+        gap = 100 * (read_level(results) - widest["limit_low"])
         found.append(
-            f"Small defects: with {write_count(drawn['replicates'].median())} draws a cell, intervals that hold the "
-            f"truth up to {100 * gap:.1f} points too seldom can pass."
+            f"Small defects: where a cell has {write_count(widest['replicates'])} draws ({widest['guarantee']}), "
+            f"intervals that hold the truth up to {gap:.0f} points too seldom can pass; all draws together see more."
         )
     return tuple(found)
 

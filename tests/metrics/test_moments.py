@@ -41,7 +41,9 @@ def _check(found, values, missing=0, rtol=1e-12):
     assert (found.n, found.missing) == (len(values), missing)
     np.testing.assert_allclose(found.mean, values.mean(axis=0), rtol=rtol)
     np.testing.assert_allclose(found.cov, np.atleast_2d(np.cov(values.T)), rtol=rtol, atol=rtol)
-    skewness = stats.skew(values[:, 0]) if found.names[0] == "y" else np.nan
+    top, bottom = values[:, 0], values[:, 1] if found.names[0] == "num" else 0.0
+    left = top - np.mean(top) / np.mean(bottom) * bottom if found.names[0] == "num" else top
+    skewness = stats.skew(left) if np.ptp(left) > 1e-12 and found.names[0] in ("y", "num") else np.nan
     np.testing.assert_allclose(found.skewness, skewness, rtol=1e-9, atol=1e-9)
 
 

@@ -11,12 +11,12 @@ def test_explain_validation_answers_when_a_method_fails():
     assert samples.results().answer == (
         OPENING,
         "1 of 5 methods does not hold what it promises: Fieller lift (in 6 cells of data that they are made for).",
-        "The lowest coverage is 90.0 % of a nominal 95 % (Fieller lift, in 400 draws; its promise and chance allow "
-        "92.0 %); the largest share of false alarms is 5.2 % of a nominal 5 % (Welch difference, in 400 draws; its "
-        "promise and chance allow 8.0 %).",
-        "On the same draws the worst interval of others holds the truth in 89.8 % (difference / control mean), the "
-        "worst of ours in 95.1 % (Miettinen-Nurminen). Delta contradicts the test of its own "
-        "difference in 20.0 % of experiments; ours never does.",
+        "Over all draws inside its domain, no method's intervals hold the truth in fewer than 90.0 % of experiments, "
+        "of a nominal 95 % (Fieller lift, 400 draws).",
+        "For shares every possible outcome is counted, so chance has no part: 94.9 % to 94.9 %.",
+        "Lift, payers 10 %, 300 an arm: on the same draws difference / control mean holds the truth in 89.8 % of "
+        "experiments, ours in 95.4 %. Delta contradicts the test of its own difference in 20.0 % of experiments; "
+        "ours never does.",
     )
 
 
@@ -34,18 +34,22 @@ def test_explain_validation_names_three_failing_methods_at_most():
     )
 
 
-def test_explain_validation_says_that_a_cell_is_enumerated():
-    judged = samples.cells()
-    judged.loc[6, ["coverage", "exact"]] = (0.5, True)
-    assert "Always-valid sequence, enumerated exactly; its promise and" in samples.results(judged).answer[2]
+def test_explain_validation_tells_the_method_that_holds_the_truth_least():
+    table = samples.summary()
+    table.loc[4, ["pooled_coverage", "draws"]] = (0.5, 100)
+    assert "(Weekly trend, 100 draws)" in samples.results(table=table).answer[2]
+    table.loc[4, "draws"] = 99  # too few to tell
+    assert "(Fieller lift, 400 draws)" in samples.results(table=table).answer[2]
+    few = samples.results(table=table.assign(draws=10))
+    assert not any("Over all draws" in sentence for sentence in few.answer)
 
 
 def test_explain_validation_tells_our_contradictions_too():
     peers = samples.beside()["peers"]
     peers.loc[0, "contradictions"] = 0.01
-    assert samples.results(peers=peers).answer[3].endswith("in 20.0 % of experiments; ours in up to 1.0 %.")
+    assert samples.results(peers=peers).answer[4].endswith("in 20.0 % of experiments; ours in up to 1.0 %.")
     quiet = peers.assign(contradictions=0.0)
-    assert "contradicts" not in samples.results(peers=quiet).answer[3]
+    assert "contradicts" not in samples.results(peers=quiet).answer[4]
 
 
 def test_explain_validation_limits_name_the_worst_outside_and_small_defects():
@@ -53,7 +57,8 @@ def test_explain_validation_limits_name_the_worst_outside_and_small_defects():
         "Data unlike all of these populations: beyond its domain a method promises nothing and can fail (Welch "
         "difference holds the truth in 87.0 % of experiments: money 1, 1,800 and 200 units).",
         "Whether your own data are sound: nothing here was lost, counted twice or assigned wrongly.",
-        "Small defects: with 400 draws a cell, intervals that hold the truth up to 3.0 points too seldom can pass.",
+        "Small defects: where a cell has 400 draws (Welch difference), intervals that hold the truth up to 3 points "
+        "too seldom can pass; all draws together see more.",
     )
     inside = samples.cells().query("inside").assign(exact=True)
     assert samples.results(inside).limits == (
@@ -113,12 +118,8 @@ def test_titles_of_the_other_pictures():
     )
 
 
-def test_explain_validation_leaves_cells_of_few_draws_out_of_its_worst():
+def test_tell_cells_leaves_cells_of_few_draws_out():
     judged = samples.cells()
     judged.loc[3, "replicates"] = 10  # the cell of 90.0 %
-    told = samples.results(judged).answer[2]
-    assert told.startswith("Among cells of at least 100 draws, the lowest coverage is 94.8 % of a nominal 95 % (Welch")
     title = wording.tell_cells(samples.results(judged), "coverage")
     assert title.endswith("promise; among cells of at least 100 draws the lowest coverage is 94.8 %")
-    few = samples.results(judged.assign(replicates=judged["replicates"].clip(upper=10)))
-    assert "lowest coverage is 90.0 %" in few.answer[2]  # nobody has more

@@ -126,8 +126,9 @@ def _simulate(cell, guarantee, population, confidence_level, seed):
 
 def _describe(cell, guarantee, population):
     sizes = {"n_control": cell.n_control, "n_treatment": cell.n_treatment}
-    events = population.count_events(**sizes)
-    departure = guarantee.find_departure(**sizes, skewness=population.skewness, events=events)
+    facts = {"skewness": population.skewness, "spread": population.spread, "events": population.count_events(**sizes)}
+    worth = {arm: n * population.worth for arm, n in sizes.items()}
+    departure = guarantee.find_departure(**worth, **facts, estimate=population.truth[guarantee.estimand])
     return {
         "guarantee": guarantee.name,
         "method": guarantee.method,

@@ -44,21 +44,28 @@ def judge_cells(frame, *, confidence_level=0.95, family_error=0.001) -> pd.DataF
     return judged.assign(verdict=np.where(frame["inside"], np.where(kept, "holds", "fails"), OUTSIDE))
 
 
-def summarise_guarantees(judged, *, confidence_level=0.95) -> pd.DataFrame:
+def summarise_guarantees(judged, *, confidence_level=0.95, family_error=0.001) -> pd.DataFrame:
     """Return one row a guarantee, in the cells' order: what it promises, where, and what was measured.
+
+    All draws of a method inside its domain together are a gate of their own, which sees what is too small for the
+    draws of one cell: the same claim, the exact binomial tail, `family_error` over all methods.
 
     Parameters
     ----------
     judged : DataFrame of `judge_cells`
     confidence_level : float, as measured
+    family_error : float
 
     Returns
     -------
-    DataFrame: guarantee, claim, domain (in words), reference, cells_inside, worst_coverage (the farthest from the
+    DataFrame: guarantee, claim, domain (in words), reference, cells_inside, draws (over the drawn cells inside; 0
+        where all are enumerated), pooled_coverage (nan where enumerated), worst_coverage (the farthest from the
         claim, inside), largest_false_alarm, cells_outside, worst_outside, verdict ("holds", or "fails" where a cell
-        inside fails, or none was measured).
+        inside or the pool of them fails, or none was measured).
     """
-    return pd.DataFrame([_summarise(cells, confidence_level) for _, cells in judged.groupby("guarantee", sort=False)])
+    groups = [cells for _, cells in judged.groupby("guarantee", sort=False)]
+    tail = family_error / (2 * max(len(groups), 1))
+    return pd.DataFrame([_summarise(cells, confidence_level, tail) for cells in groups])
 
 
 def _find_limits(row, level, tail):
@@ -89,12 +96,19 @@ def _is_within(values, limits):
     return np.isnan(values) | ((values >= low - ROUNDING) & (values <= high + ROUNDING))
 
 
-def _summarise(cells, level):
+def _summarise(cells, level, tail):
     inside, outside = cells[cells["inside"]], cells[~cells["inside"]]
+    drawn = inside[~inside["exact"].astype(bool) & inside["coverage"].notna()]
+    draws = int(drawn["replicates"].sum())
+    pooled = float(drawn["coverage"] @ drawn["replicates"] / draws) if draws else np.nan
+    pool = pd.Series({"claim": cells["claim"].iloc[0], "replicates": max(draws, 1), "exact": False})
     held = len(inside) > 0 and bool((inside["verdict"] == "holds").all())
+    held &= bool(_is_within(pd.Series([pooled]), [_find_limits(pool, level, tail)])[0])
     return {
         **cells[["guarantee", "claim", "domain", "reference"]].iloc[0],
         "cells_inside": len(inside),
+        "draws": draws,
+        "pooled_coverage": pooled,
         "worst_coverage": _find_worst(inside, level),
         "largest_false_alarm": float(inside["false_alarm"].max()) if len(inside) else np.nan,
         "cells_outside": len(outside),

@@ -50,7 +50,8 @@ def compare_peers(*, replicates: int, seed: int, confidence_level: float = 0.95)
     -------
     DataFrame, one row a case and estimator, ours first: `case` (with the sizes), `estimator`, `ours`, `coverage` (an
         interval that is not given does not hold the truth), `contradictions` (share in which the interval excludes
-        no effect while the estimator's own test of the difference does not reject, or the reverse), `width` (median
+        no effect while the estimator's own test of the difference does not reject, or the reverse; nan where an
+        interval comes without a test), `width` (median
         where drawn, mean where enumerated; inf where most are unbounded), `undefined` (share without interval),
         `exact`, `replicates`.
 
@@ -122,7 +123,8 @@ def _enumerate_case(name, sizes, level):
         told = {key: found[key] for key in ("coverage", "width", "undefined")}
         label = f"{name}, {n0:,} an arm" if n0 == n1 else f"{name}, {n0:,} and {n1:,}"
         rows.append({"case": label, "estimator": estimator, "ours": limits == ours, **told,
-                     "contradictions": found["disagree"], "exact": True, "replicates": 0})  # fmt: skip
+                     "contradictions": found["disagree"] if limits == ours else NAN, "exact": True,
+                     "replicates": 0})  # fmt: skip
     return rows
 
 

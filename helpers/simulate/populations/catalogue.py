@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from helpers.simulate.populations.lives import make_times
 from helpers.simulate.populations.outcomes import make_count, make_money, make_quantile, make_score, make_share
 from helpers.simulate.populations.population import Population
@@ -23,6 +25,9 @@ CONTENT = (0.05, 0.1, 0.15, 0.4, 0.3)
 HAPPIER = (0.04, 0.08, 0.13, 0.4, 0.35)
 CRITICS = (0.25, 0.35, 0.4)
 FANS = (0.2, 0.35, 0.45)
+DEVOTED = (0.02, 0.03, 0.95)
+BEST = (0.01, 0.01, 0.01, 0.02, 0.95)
+WORST = (0.8, 0.1, 0.05, 0.03, 0.02)
 
 
 def _list_single() -> list[Population]:
@@ -45,12 +50,16 @@ def _list_single() -> list[Population]:
         make_money("10 % pay, +50 %", (0.1, 3.0), (0.15, 3.0), spread=1.0),
         make_money("50 % pay, short tail", (0.5, 3.0), (0.5, 3.0), spread=0.5),
         make_money("50 % pay, short tail, +10 %", (0.5, 3.0), (0.55, 3.0), spread=0.5),
+        make_money("50 % pay, short tail, three times as much", (0.5, 3.0), (0.5, 3.0 + math.log(3)), spread=0.5),
         make_score("scores 1 to 5", CONTENT, CONTENT),
         make_score("scores 1 to 5, higher", CONTENT, HAPPIER),
         make_score("promoters and detractors", CRITICS, CRITICS, family="NPS"),
         make_score("promoters and detractors, +10", CRITICS, FANS, family="NPS"),
         make_score("ordered answers", CONTENT, CONTENT, family="ordered scores"),
         make_score("ordered answers, higher", CONTENT, HAPPIER, family="ordered scores"),
+        make_score("95 % promoters", DEVOTED, DEVOTED, family="NPS"),
+        make_score("95 % give the best answer", BEST, BEST, family="ordered scores"),
+        make_score("answers that hardly overlap", WORST, BEST, family="ordered scores"),
         make_quantile("median duration", 0.5, 0.0, spread=1.0),
         make_quantile("median duration, +20 %", 0.5, 0.1823, spread=1.0),
         make_quantile("median duration in steps of 5", 0.5, 0.0, spread=1.0, step=5.0),
@@ -80,6 +89,7 @@ def _list_structured() -> list[Population]:
         make_unknown("few of the treated without event unknown, +6 points", 0.3, 0.36, hidden=0.05),
         make_take_up("40 % comply", 0.0),
         make_take_up("40 % comply, +0.5", 0.5),
+        make_take_up("10 % comply", 0.0, compliers=0.1),
         make_take_up("3 % comply", 0.0, compliers=0.03),
         make_take_up("3 % comply, +0.5", 0.5, compliers=0.03),
         make_looks("looked at every day", 0.0, family="daily looks"),

@@ -24,7 +24,8 @@ def make_count(name, control, treatment, *, size=np.inf) -> Population:
     """Return a population of counts, Poisson, or negative binomial where `size` (1 / overdispersion) is finite."""
     skewness = max(_skew_count(mean, size) for mean in (control, treatment))
     draw = partial(_draw_count, means=(control, treatment), size=size)
-    return Population(name, "counts", draw, _contrast(control, treatment), skewness)
+    spread = np.sqrt(_vary_count(treatment, size) / _vary_count(control, size))
+    return Population(name, "counts", draw, _contrast(control, treatment), skewness, spread=float(spread))
 
 
 def make_money(name, control, treatment, *, spread) -> Population:
@@ -39,7 +40,9 @@ def make_money(name, control, treatment, *, spread) -> Population:
     arms = (control, treatment)
     means = [share * np.exp(log + spread**2 / 2) for share, log in arms]
     skewness = max(_skew_money(share, spread) for share, _ in arms)
-    return Population(name, "money", partial(_draw_money, arms=arms, spread=spread), _contrast(*means), skewness)
+    draw, deviations = partial(_draw_money, arms=arms, spread=spread), [_deviate_money(*arm, spread) for arm in arms]
+    ratio = deviations[1] / deviations[0]
+    return Population(name, "money", draw, _contrast(*means), skewness, spread=float(ratio))
 
 
 def make_score(name, control, treatment, *, family="scores") -> Population:
@@ -56,7 +59,8 @@ def make_score(name, control, treatment, *, family="scores") -> Population:
     truth = {"difference": _win(control, treatment)} if family == "ordered scores" else _contrast(*means)
     skewness = max(_skew_values(values, np.array(chances)) for chances in (control, treatment))
     draw = partial(_draw_values, values=values, chances=(control, treatment))
-    return Population(name, family, draw, truth, skewness)
+    spread = _deviate(values, np.array(treatment)) / _deviate(values, np.array(control))
+    return Population(name, family, draw, truth, skewness, spread=float(spread))
 
 
 def make_quantile(name, probability, shift, *, spread, step=0.0) -> Population:
@@ -76,7 +80,7 @@ def make_quantile(name, probability, shift, *, spread, step=0.0) -> Population:
     low, high = np.ceil(exact / step) * step if step else exact
     family = "medians" if probability == 0.5 else "90th percentiles"
     draw = partial(_draw_duration, logs=(3.0, 3.0 + shift), spread=spread, step=step)
-    return Population(name, family, draw, {"difference": float(high - low)})
+    return Population(name, family, draw, {"difference": float(high - low)}, event_shares=(1 - probability,) * 2)
 
 
 def _contrast(control, treatment):
@@ -92,7 +96,20 @@ def _win(control, treatment):
 def _skew_count(mean, size):
     if np.isinf(size):
         return float(mean**-0.5)
-    return float((1 + 2 * mean / size) / np.sqrt(mean * (1 + mean / size)))
+    return float((1 + 2 * mean / size) / np.sqrt(_vary_count(mean, size)))
+
+
+def _vary_count(mean, size):
+    return mean * (1 + mean / size)
+
+
+def _deviate_money(share, log, spread):
+    first, second = (share * np.exp(k * log + k**2 * spread**2 / 2) for k in (1, 2))
+    return np.sqrt(second - first**2)
+
+
+def _deviate(values, chances):
+    return np.sqrt((values - values @ chances) ** 2 @ chances)
 
 
 def _skew_money(share, spread):

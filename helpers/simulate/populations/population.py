@@ -31,9 +31,12 @@ class Population:
         What the columns are, and so which methods are for it.
     draw : function (rng, n, treated) -> array, shape (n, k), one row a randomised unit
     truth : dict, estimand -> value
-    skewness : float, of the outcome, the larger of both arms; nan where a method has no use for it
+    skewness : float, of the outcome (of what a ratio leaves of its numerator), the larger of both arms; nan where a
+        method has no use for it
     event_shares : tuple of float, optional
-        Shares of units with the event in control and treatment.
+        Shares of units with the event, or beyond the quantile, in control and treatment.
+    spread : float, standard deviation in treatment over that in control
+    worth : float, how many equal units a unit counts like: below 1 for clusters of unequal size
     """
 
     name: str
@@ -42,6 +45,8 @@ class Population:
     truth: dict[str, float]
     skewness: float = NAN
     event_shares: tuple[float, float] | None = None
+    spread: float = 1.0
+    worth: float = 1.0
 
     def has_effect(self, estimand: str) -> bool:
         """Return whether an effect of this kind is planted."""

@@ -14,6 +14,7 @@ MORE_ACTIVE = 5  # a unit with more active days than this has a higher rate
 SEGMENT_SHARES = (0.4, 0.3, 0.2, 0.1)
 WEEKS = 4
 AT_RISK_DAYS = (1.0, 60.0)
+CLUSTER_MEAN = 18.0  # units of a cluster beyond two
 TYPES = {"always": 0.1, "complier": 0.4}  # the rest never takes it up
 
 
@@ -29,7 +30,9 @@ def make_ratio(name, effect) -> Population:
     chance = stats.poisson.pmf(days - 1, 4)
     control = float(chance @ (days * _rate(days)) / (chance @ days))
     truth = {"difference": control * effect, "relative_lift": effect}
-    return Population(name, "ratios", partial(_draw_ratio, effect=effect), truth, _skew_ratio(effect))
+    (low, first), (high, second) = (_describe_ratio(more) for more in (0.0, effect))
+    draw = partial(_draw_ratio, effect=effect)
+    return Population(name, "ratios", draw, truth, max(low, high), spread=second / first)
 
 
 def make_cluster(name, control, treatment, *, alike) -> Population:
@@ -42,13 +45,19 @@ def make_cluster(name, control, treatment, *, alike) -> Population:
     alike : float, correlation within clusters
     """
     truth = {"difference": treatment - control, "relative_lift": treatment / control - 1}
-    return Population(name, "clusters", partial(_draw_cluster, shares=(control, treatment), alike=alike), truth)
+    (low, first), (high, second) = (_describe_cluster(share, alike) for share in (control, treatment))
+    mean, variance = CLUSTER_MEAN + 2, CLUSTER_MEAN + CLUSTER_MEAN**2  # of the sizes: 2 more than a geometric number
+    draw = partial(_draw_cluster, shares=(control, treatment), alike=alike)
+    shape = {"skewness": max(low, high), "spread": second / first, "worth": 1 / (1 + variance / mean**2)}
+    return Population(name, "clusters", draw, truth, **shape)
 
 
 def make_rate(name, ratio) -> Population:
     """Return a population of (events, days at risk), overdispersed, units observed for 1 to 60 days."""
     truth = {"difference": 0.05 * (ratio - 1), "relative_lift": ratio - 1, "rate_ratio": ratio}
-    return Population(name, "rates", partial(_draw_rate, rates=(0.05, 0.05 * ratio)), truth, _skew_rate(0.05 * ratio))
+    (low, first), (high, second) = (_describe_rate(rate) for rate in (0.05, 0.05 * ratio))
+    draw = partial(_draw_rate, rates=(0.05, 0.05 * ratio))
+    return Population(name, "rates", draw, truth, max(low, high), spread=second / first)
 
 
 def make_covariates(name, effect, *, missing=0.0) -> Population:
@@ -120,7 +129,7 @@ def make_looks(name, effect, *, family) -> Population:
 
 def make_metrics(name) -> Population:
     """Return a population of three related metrics without any effect."""
-    return Population(name, "several metrics", _draw_metrics, {"any_difference": 0.0})
+    return Population(name, "several metrics", _draw_metrics, {"any_difference": 0.0}, skewness=4 / 3**1.5)
 
 
 def make_split(name, *, family, slope=0.0) -> Population:
@@ -136,30 +145,37 @@ def make_split(name, *, family, slope=0.0) -> Population:
     """
     shares = SEGMENT_SHARES if family == "segments" else (1 / WEEKS,) * WEEKS
     truth = {"interaction": slope} if family == "segments" else {"trend": slope}
-    return Population(name, family, partial(_draw_split, shares=shares, slope=slope), truth)
+    return Population(name, family, partial(_draw_split, shares=shares, slope=slope), truth, math.sqrt(2))
 
 
 def _rate(days):
     return np.where(np.asarray(days) > MORE_ACTIVE, 0.3, 0.2)
 
 
-def _skew_ratio(effect):
-    """Of the conversations of a unit, in the arm that has more of them."""
+def _describe_ratio(effect):
+    """Skewness and standard deviation of conversations less their rate times the days."""
     days, counts = np.arange(1, 60)[:, None], np.arange(60)
     mean = _rate(days) * (1 + effect)
-    chances = stats.poisson.pmf(days[:, 0] - 1, 4) @ stats.betabinom.pmf(counts, days, 5 * mean, 5 * (1 - mean))
-    centred = counts - counts @ chances
-    return float((centred**3 @ chances) / (centred**2 @ chances) ** 1.5)
+    chances = stats.poisson.pmf(days - 1, 4) * stats.betabinom.pmf(counts, days, 5 * mean, 5 * (1 - mean))
+    left = counts - (chances * counts).sum() / (chances * days).sum() * days
+    variance = (chances * left**2).sum()
+    return float((chances * left**3).sum() / variance**1.5), float(np.sqrt(variance))
 
 
-def _skew_rate(rate):
-    """Of the events of a unit: Poisson, given an exponential rate and uniform days."""
+def _describe_cluster(share, alike):
+    """The same of a cluster's units with the event less the share times its size."""
+    sizes, weight = np.arange(2, 1000), 1 / alike - 1
+    chances = stats.geom.pmf(sizes - 1, 1 / (CLUSTER_MEAN + 1))
+    variances, skewness = stats.betabinom.stats(sizes, weight * share, weight * (1 - share), moments="vs")
+    variance = chances @ variances
+    return float(chances @ (skewness * variances**1.5) / variance**1.5), float(np.sqrt(variance))
+
+
+def _describe_rate(rate):
+    """The same of a unit's events less the rate times its days: Poisson given an exponential rate of its own."""
     low, high = AT_RISK_DAYS
-    first, second, third = (
-        math.factorial(k) * rate**k * (high ** (k + 1) - low ** (k + 1)) / (k + 1) / (high - low) for k in (1, 2, 3)
-    )  # factorial moments
-    square, cube = second + first, third + 3 * second + first
-    return float((cube - 3 * first * square + 2 * first**3) / (square - first**2) ** 1.5)
+    first, second, third = (rate**k * (high ** (k + 1) - low ** (k + 1)) / (k + 1) / (high - low) for k in (1, 2, 3))
+    return float((first + 3 * second + 2 * third) / (first + second) ** 1.5), math.sqrt(first + second)
 
 
 def _skew_take_up(effect, compliers, treated):
@@ -177,7 +193,7 @@ def _draw_ratio(rng, n, treated, *, effect):
 
 
 def _draw_cluster(rng, n, treated, *, shares, alike):
-    sizes = 2 + rng.poisson(rng.gamma(1.0, 18.0, n))
+    sizes = 2 + rng.poisson(rng.gamma(1.0, CLUSTER_MEAN, n))
     weight = 1 / alike - 1
     own = rng.beta(weight * shares[treated], weight * (1 - shares[treated]), n)
     return np.column_stack([rng.binomial(sizes, own), sizes]).astype(float)
