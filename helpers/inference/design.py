@@ -8,6 +8,7 @@ from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
 from helpers.inference.pairs import satterthwaite
+from helpers.records import Refused
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 _NODES, _WEIGHTS = 8 * _NODES, 8 * _WEIGHTS * norm.pdf(8 * _NODES)  # mean of a function of a standard normal variable
@@ -141,6 +142,10 @@ def sample_size_means(difference, sd, *, sd_treatment=None, share_treatment=0.5,
     -------
     float: not rounded (round up to plan), at least 2 units in each arm; inf for no difference.
 
+    Raises
+    ------
+    Refused: a power that is not above alpha and below 1.
+
     Examples
     --------
     >>> round(sample_size_means(1, 1, power=0.9), 1)
@@ -148,9 +153,10 @@ def sample_size_means(difference, sd, *, sd_treatment=None, share_treatment=0.5,
     """
     options = {"sd_treatment": sd_treatment, "share_treatment": share_treatment, "alpha": alpha}
     least = 2 / min(share_treatment, 1 - share_treatment)
+    _refuse_power(power, alpha)
     if difference == 0:
         return float("inf")
-    if power_means(difference, sd, least, **options) >= power:
+    if max(sd, sd_treatment or 0) == 0 or power_means(difference, sd, least, **options) >= power:
         return least
     return brentq(lambda n: power_means(difference, sd, n, **options) - power, least, _LARGEST, rtol=1e-13)
 
@@ -164,15 +170,27 @@ def mde_means(sd, n_units, *, sd_treatment=None, share_treatment=0.5, power=0.8,
 
     Returns
     -------
-    float: above 0; nan when an arm has at most 1 unit.
+    float: 0 where nothing varies; nan when an arm has at most 1 unit.
+
+    Raises
+    ------
+    Refused: a power that is not above alpha and below 1.
     """
     options = {"sd_treatment": sd_treatment, "share_treatment": share_treatment, "alpha": alpha}
     if min(share_treatment, 1 - share_treatment) * n_units <= 1:
         return float("nan")
+    _refuse_power(power, alpha)
     scale = max(sd, sd_treatment or 0)
+    if scale == 0:
+        return 0.0
     return brentq(
         lambda d: power_means(d, sd, n_units, **options) - power, 0, 1e4 * scale, xtol=1e-14 * scale, rtol=1e-13
     )
+
+
+def _refuse_power(power, alpha):
+    if not alpha < power < 1:
+        raise Refused(f"a power of {power:g} cannot be planned for; give one above alpha ({alpha:g}) and below 1")
 
 
 def _unit_variance(p0, p1, share):

@@ -71,7 +71,8 @@ def power_events(hazard_ratio, n_events, *, share_treatment=0.5, alpha=0.05) -> 
 
     Parameters
     ----------
-    hazard_ratio : float, above 0, treatment over control
+    hazard_ratio : float, treatment over control
+        One that is not above 0 gives nan.
     n_events : float, events in both arms
     share_treatment : float, between 0 and 1
     alpha : float, two-sided
@@ -84,7 +85,7 @@ def power_events(hazard_ratio, n_events, *, share_treatment=0.5, alpha=0.05) -> 
     ----------
     Schoenfeld 1981, Biometrika 68: 316-319.
     """
-    return power_normal(math.log(hazard_ratio), _event_error(share_treatment), n_events, alpha=alpha)
+    return power_normal(_log(hazard_ratio), _event_error(share_treatment), n_events, alpha=alpha)
 
 
 def sample_size_events(hazard_ratio, *, share_treatment=0.5, power=0.8, alpha=0.05) -> float:
@@ -104,7 +105,7 @@ def sample_size_events(hazard_ratio, *, share_treatment=0.5, power=0.8, alpha=0.
     >>> round(sample_size_events(2.0), 1)
     65.3
     """
-    return sample_size_normal(math.log(hazard_ratio), _event_error(share_treatment), power=power, alpha=alpha)
+    return sample_size_normal(_log(hazard_ratio), _event_error(share_treatment), power=power, alpha=alpha)
 
 
 def mde_events(n_events, *, share_treatment=0.5, power=0.8, alpha=0.05, direction=1) -> float:
@@ -148,6 +149,10 @@ def duration_days(n_units, units_per_day, *, window_days=0) -> float:
     if math.isinf(n_units) or units_per_day <= 0:
         return math.inf
     return float(math.ceil(n_units / units_per_day) + math.ceil(window_days))
+
+
+def _log(hazard_ratio):
+    return math.log(hazard_ratio) if hazard_ratio > 0 else math.nan
 
 
 def _reach(power, alpha):

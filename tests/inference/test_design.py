@@ -1,6 +1,7 @@
 """Power, sample size and smallest detectable difference."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from helpers.inference import (
     sample_size_proportions,
     score_p_value,
 )
+from helpers.records import Refused
 
 
 def test_sample_size_proportions_by_hand():
@@ -104,3 +106,12 @@ def test_means_impossible():
     assert sample_size_means(0, 1) == math.inf
     assert math.isnan(power_means(1, 1, 2)) and math.isnan(mde_means(1, 2))
     assert sample_size_means(1000, 1) == 4  # two units in each arm
+
+
+def test_planning_of_means_that_do_not_vary_and_of_impossible_power():
+    assert sample_size_means(1.0, 0.0) == 4
+    assert mde_means(0.0, 100) == 0
+    message = "a power of 0.05 cannot be planned for; give one above alpha (0.05) and below 1"
+    for plan in (lambda: mde_means(1.0, 100, power=0.05), lambda: sample_size_means(1.0, 1.0, power=0.05)):
+        with pytest.raises(Refused, match=re.escape(message)):
+            plan()

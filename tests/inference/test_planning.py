@@ -183,3 +183,7 @@ def test_compare_power_sees_a_formula_that_promises_too_much(monkeypatch):
     found = compare_power(replicates=150, seed=1).set_index("case")["agrees"]
     assert not found["share with the event"] and found.drop("share with the event").all()
     assert mde_proportions(0.2, 2182) == pytest.approx(0.05, rel=1e-3)
+
+
+def test_events_of_a_ratio_that_is_none_have_no_power():
+    assert math.isnan(power_events(0.0, 100)) and math.isnan(sample_size_events(-1.0))
