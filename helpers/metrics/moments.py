@@ -32,7 +32,8 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
         clusters ("num", "den"), the sum and number of known outcomes of each cluster, for ratios with the number as
         ("num", "den", "units"), n counting clusters. NPS is coded -100, 0, 100. `missing` counts units (clusters)
         whose window is over and whose outcome is unknown; before that they are in neither count. An absent arm has
-        n = 0. Skewness is that of the outcome, or of what a ratio leaves of its numerator.
+        n = 0. Skewness is that of the outcome, or of what a ratio (about that of the first rows) leaves of its
+        numerator; groups by week or segment have none.
 
     References
     ----------
@@ -157,6 +158,7 @@ def _take(units, table, blocks, *, by=None):
     if units.design.cluster:
         first = _sum_clusters(first, blocks, keys)[0]
         table, blocks = _sum_clusters(table, blocks, keys)
+    blocks = {name: replace(block, has_tail=by is None) for name, block in blocks.items()}
     return _arrange(units, measure(table, first, blocks, keys, marks=_list_marks(units, blocks)), blocks, by=by)
 
 

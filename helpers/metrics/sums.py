@@ -18,6 +18,7 @@ FAR = 25.0  # a mean's squared distance from the constant, in variances, from wh
 TURNS = 3  # about the constant; about each group's mean, which is rounded itself; about what that left
 FEW_BITS, LARGEST = 1024.0, 2.0**36  # sums of whole numbers and of few binary places, below it, are exact
 NO_VALUE = ibis.null("float64")
+TAILED = ("y", "num")  # what a block begins with whose skewness is known
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Block:
 
     `complete` names the 0/1 column that tells where an outcome should be known; True is each row; None leaves
     `missing` at 0. Columns that begin with `x_` are never null; any other is null exactly where `known` is, which
-    without `has_gaps` never happens.
+    without `has_gaps` never happens. `has_tail` asks for the skewness, of a ratio about `ratio`, which is near its own.
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,8 @@ class Block:
     known: str
     complete: str | bool | None = None
     has_gaps: bool = True
+    has_tail: bool = True
+    ratio: float = 0.0
 
     @property
     def pairs(self) -> tuple[tuple[str, str | None], ...]:
@@ -82,7 +85,8 @@ def measure(table: ir.Table, first: ir.Table, blocks: dict[str, Block], keys, *,
     """
     if not blocks:
         return {}
-    constants, gaps = _look(first, blocks, marks)
+    constants, gaps, ratios = _look(first, blocks, marks)
+    blocks = {name: replace(block, ratio=ratios.get(name, 0.0)) for name, block in blocks.items()}
     hoped = {name: replace(block, has_gaps=block.known in gaps) for name, block in blocks.items()}
     found = _measure(table, hoped, keys, marks, constants)
     return _measure(table, blocks, keys, marks, constants) if found is None else found
@@ -120,15 +124,21 @@ def count_none(block: Block) -> Moments:
 
 
 def _look(first, blocks, marks):
-    """From the first rows: a constant for each column that needs one, and the outcomes that have gaps there."""
+    """From the first rows: a constant for each column that needs one, outcomes that have gaps there, and ratios."""
     columns = dict.fromkeys(c for block in blocks.values() for c in (*block.columns, block.known) if c not in marks)
     known = dict.fromkeys(block.known for block in blocks.values())
     asked = {f"m{i}": first[column].mean() for i, column in enumerate(columns)}
     asked |= {f"d{i}": first[column].std(how="sample") for i, column in enumerate(columns)}
     asked |= {f"g{i}": first.count() - first[column].count() for i, column in enumerate(known)}
     row = first.aggregate(**asked).to_pyarrow().to_pylist()[0]
-    constants = {column: _shorten(row[f"m{i}"], row[f"d{i}"]) for i, column in enumerate(columns)}
-    return constants, {column for i, column in enumerate(known) if row[f"g{i}"]}
+    means = {column: row[f"m{i}"] for i, column in enumerate(columns)}
+    constants = {column: _shorten(means[column], row[f"d{i}"]) for i, column in enumerate(columns)}
+    ratios = {
+        name: means[block.columns[0]] / means[block.columns[1]]
+        for name, block in blocks.items()
+        if block.names[0] == "num" and means[block.columns[0]] is not None and means[block.columns[1]]
+    }
+    return constants, {column for i, column in enumerate(known) if row[f"g{i}"]}, ratios
 
 
 def _list_hoped(blocks):
@@ -189,12 +199,9 @@ def _list_sums(table, blocks, query):
         if block.complete:
             asked["complete", block.complete] = _count_complete(table, block.complete)
         top = value[block.pairs[0]]
-        if block.names[0] == "y" and block.columns[0] not in query.marks:
-            asked["cube", block.pairs[0]] = (top * top * top).sum()
-        if block.names[0] == "num":
-            below = value[block.pairs[1]]
-            cubes = (top * top * top, top * top * below, top * below * below, below * below * below)
-            asked |= {("cube", block.pairs[0], power): cube.sum() for power, cube in enumerate(cubes)}
+        if block.has_tail and block.names[0] in TAILED and block.columns[0] not in query.marks:
+            left = top - block.ratio * value[block.pairs[1]] if block.names[0] == "num" else top
+            asked["cube", block.pairs[0]] = (left * left * left).sum()
         for i, pair in enumerate(block.pairs):
             asked["sum", pair] = value[pair].sum()
             others = block.pairs[i + (pair[0] in query.marks) :]  # a mark is its own square
@@ -221,11 +228,7 @@ def _read(row, block, constants, marks):
     centres = [row.get(("at", pair), constants.get(pair[0], 0.0)) for pair in block.pairs]
     mean = np.array([centre + total / n for centre, total in zip(centres, totals, strict=True)])
     remainder = np.array([math.fsum((c, t / n, -m)) for c, t, m in zip(centres, totals, mean, strict=True)])
-    skewness = NAN
-    if block.names[0] == "y":
-        skewness = _skew(n, totals[0] / n, float(cov[0, 0]), row.get(("cube", block.pairs[0]), totals[0]))
-    if block.names[0] == "num" and mean[1] > 0:
-        skewness = _skew_ratio(n, row, block.pairs[0], totals, cov, float(mean[0] / mean[1]))
+    skewness = _find_skewness(n, block, totals, cov, row.get(("cube", block.pairs[0]), totals[0]))
     return Moments(block.names, n, mean, cov, missing, skewness, remainder), is_far
 
 
@@ -239,11 +242,14 @@ def _vary(n, total, square):
     return max(within, 0.0) / (n - 1), True
 
 
-def _skew_ratio(n, row, top, totals, cov, ratio):
-    """Of what a ratio leaves of its numerator, numerator - ratio x denominator; no constant changes it."""
-    cubes = sum(w * row["cube", top, k] for k, w in enumerate((1, -3 * ratio, 3 * ratio**2, -(ratio**3))))
-    variance = float(cov[0, 0] - 2 * ratio * cov[0, 1] + ratio**2 * cov[1, 1])
-    return _skew(n, (totals[0] - ratio * totals[1]) / n, variance, cubes)
+def _find_skewness(n, block, totals, cov, cubes):
+    """Of an outcome, or of what a ratio leaves of its numerator, numerator - ratio x denominator; nan unasked."""
+    if not block.has_tail or block.names[0] not in TAILED:
+        return NAN
+    if block.names[0] == "y":
+        return _skew(n, totals[0] / n, float(cov[0, 0]), cubes)
+    weights = np.array([1.0, -block.ratio])
+    return _skew(n, float(weights @ totals[:2]) / n, float(weights @ cov[:2, :2] @ weights), cubes)
 
 
 def _skew(n, mean, variance, cubes):

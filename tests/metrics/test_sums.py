@@ -30,7 +30,7 @@ def _make_frame(values, *, segment="s", arm=None, seed=0):
     return frame.assign(x=values + noise, top=values - noise, bottom=7e6 + noise)
 
 
-def _check_exactly(moments, columns, *, rtol=1e-10):
+def _check_exactly(moments, columns, *, rtol=1e-10, has_tail=True):
     """Compare with two passes in extended precision, of distances from the first value, which are exact."""
     wide = [np.asarray(column, np.longdouble) for column in columns]
     less = [(column - column[0]) - (column - column[0]).mean() for column in wide]
@@ -39,7 +39,7 @@ def _check_exactly(moments, columns, *, rtol=1e-10):
     gaps = [abs(float(mean - column.mean())) for mean, column in zip(moments.mean, wide, strict=True)]
     assert all(gap <= 4e-15 * float(np.abs(column).max()) for gap, column in zip(gaps, wide, strict=True))
     assert np.all(np.abs(moments.cov - cov) <= rtol * scale)
-    if moments.names[0] == "y":
+    if moments.names[0] == "y" and has_tail:
         m2 = (less[0] ** 2).mean()
         assert moments.skewness == pytest.approx(float((less[0] ** 3).mean() / m2**1.5), rel=1e-9, abs=1e-9)
 
@@ -51,7 +51,7 @@ def _check_all(frame, *, by=None):
         rows = frame if group is None else frame[frame["segment"] == group]
         for arm, part in rows.groupby("variant"):
             known = part[part["y"].notna()]
-            _check_exactly(of["y"][arm], (known["y"], known["x"]))
+            _check_exactly(of["y"][arm], (known["y"], known["x"]), has_tail=by is None)
             _check_exactly(of["r"][arm], (part["top"], part["bottom"]))
 
 
