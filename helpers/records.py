@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAN = float("nan")
+DETAIL = " For its promise, "  # what follows in a check's message is for the table of checks, not for the answer
 
 
 class Refused(Exception):
@@ -121,8 +122,7 @@ class Guarantee:
     unit : str, what is counted: units or clusters
     most_units, most_replicates : int, optional
         The largest smaller arm, and the most replicates, that validation spends on it.
-    is_slow : bool
-        Whether one replicate takes many milliseconds, so that a quick validation draws few.
+    is_slow : bool, whether one replicate takes many milliseconds, so that a quick validation draws few
     """
 
     name: str
@@ -162,28 +162,28 @@ class Guarantee:
     def find_departure(
         self, *, n_control, n_treatment, skewness=NAN, spread=1.0, events=None, estimate=NAN
     ) -> str | None:
-        """Return why data lie outside the domain, as part of a sentence; None where they lie inside.
+        """Return why data lie outside the domain: in plain words, a colon, what it needs; None where they lie inside.
 
         Parameters
         ----------
         n_control, n_treatment : float, units with a known outcome (or what the clusters count like)
-        skewness : float, of the outcome; nan is not judged
-        spread : float
-            Standard deviation of a unit in treatment over that in control.
-        events : float, optional
-            The fewest units with, or without, the event in an arm; None is not judged.
-        estimate : float
-            nan is not judged.
+        skewness, estimate : float, of the outcome, of the effect; nan is not judged
+        spread : float, standard deviation of a unit in treatment over that in control
+        events : float, optional, the fewest units with, or without, the event in an arm; None is not judged
         """
         smaller, factor = min(n_control, n_treatment), self._find_factor(n_control, n_treatment, spread)
         if smaller < self.least_arm:
-            return f"the smaller arm has fewer than {self.least_arm} {self.unit}"
+            return f"there are too few {self.unit}: the smaller arm needs at least {self.least_arm}"
         if self.skewness_factor and smaller <= factor * skewness**2:
-            return f"the outcome is too skewed: the smaller arm needs more than {factor:.0f} x skewness² {self.unit}"
+            heavy = f"the tail is too heavy for so few {self.unit}"
+            unlike = self._find_factor(n_control, n_treatment, 1.0) * skewness**2 < smaller
+            heavy = "one arm varies more than the other and the tail is heavy" if unlike else heavy
+            return f"{heavy}: the smaller arm needs more than {factor:.0f} x skewness² {self.unit}"
         if events is not None and events < self.least_events - 1e-9:  # shares of 1 are not exact
-            return f"an arm has fewer than {self.least_events:g} units {self._name_sides('or')}"
+            least = f"each arm needs at least {self.least_events:g}"
+            return f"an arm has too few units {self._name_sides('or')}: {least} {self._name_sides('and')}"
         if abs(estimate) > self.most_effect:
-            return f"the effect is above {self.most_effect:g}, so the arms hardly overlap"
+            return f"the arms hardly overlap: the effect may be {self.most_effect:g} at most"
         return None
 
     def _find_factor(self, n_control, n_treatment, spread):

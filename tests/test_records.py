@@ -54,33 +54,38 @@ def guarantee(**domain):
 @pytest.mark.parametrize(
     ("domain", "data", "departure"),
     [
-        ({"least_arm": 50}, {}, "the smaller arm has fewer than 50 units"),
-        ({"least_arm": 50, "unit": "clusters"}, {}, "the smaller arm has fewer than 50 clusters"),
+        ({"least_arm": 50}, {}, "there are too few units: the smaller arm needs at least 50"),
+        ({"least_arm": 50, "unit": "clusters"}, {}, "there are too few clusters: the smaller arm needs at least 50"),
         ({"least_arm": 40}, {}, None),
         # 355 (1 - 1/9)^2 / (1 + 1/9) = 252.4 times the squared skewness, for 40 beside 360
         (
             {"skewness_factor": 355},
             {"skewness": 0.4},
-            "the outcome is too skewed: the smaller arm needs more than 252 x skewness² units",
+            "the tail is too heavy for so few units: the smaller arm needs more than 252 x skewness² units",
         ),
         ({"skewness_factor": 355}, {"skewness": -0.39}, None),
         ({"skewness_factor": 355}, {"skewness": 9.0, "n_control": 40}, None),  # one size: the skewness cancels
         (
             {"skewness_factor": 355, "balanced_factor": 10},
             {"skewness": -2.0, "n_control": 40},
-            "the outcome is too skewed: the smaller arm needs more than 10 x skewness² units",
+            "the tail is too heavy for so few units: the smaller arm needs more than 10 x skewness² units",
         ),
         ({"skewness_factor": 10}, {"skewness": float("nan")}, None),  # not known, not judged
-        ({"least_events": 10}, {"events": 9.9}, "an arm has fewer than 10 units with or without the event"),
+        (
+            {"least_events": 10},
+            {"events": 9.9},
+            "an arm has too few units with or without the event: each arm needs at least 10 with and without the event",
+        ),
         ({"least_events": 10}, {"events": 10}, None),
         # of one size, and three times the spread: 355 n (27 - 1)^2 / n^4 / (10 / n)^3 = 240 times
         (
             {"skewness_factor": 355},
             {"skewness": 0.5, "spread": 3.0, "n_control": 40},
-            "the outcome is too skewed: the smaller arm needs more than 240 x skewness² units",
+            "one arm varies more than the other and the tail is heavy: "
+            "the smaller arm needs more than 240 x skewness² units",
         ),
         ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None),
-        ({"most_effect": 0.8}, {"estimate": -0.81}, "the effect is above 0.8, so the arms hardly overlap"),
+        ({"most_effect": 0.8}, {"estimate": -0.81}, "the arms hardly overlap: the effect may be 0.8 at most"),
         ({"most_effect": 0.8}, {"estimate": 0.8}, None),
         ({"least_events": 10}, {}, None),
     ],
@@ -100,6 +105,6 @@ def test_describe_domain_names_every_condition():
     quantile = Guarantee("n", "order statistics", "difference", "at least", (), print, "r", least_events=10)
     assert quantile.describe_domain().endswith("at least 10 units below and above the quantile in each arm")
     assert quantile.find_departure(n_control=99, n_treatment=99, events=9.9) == (
-        "an arm has fewer than 10 units below or above the quantile"
+        "an arm has too few units below or above the quantile: each arm needs at least 10 below and above the quantile"
     )
     assert guarantee(least_arm=20, unit="clusters").describe_domain() == "at least 20 clusters in the smaller arm"

@@ -58,6 +58,7 @@ def summary():
             "guarantee": name, "claim": group["claim"].iloc[0], "domain": "355 units or more in each arm",
             "reference": "Welch 1947", "cells_inside": len(inside), "draws": int(inside["replicates"].sum()),
             "pooled_coverage": inside.loc[inside["replicates"] > 0, "coverage"].mean(),
+            "pooled_limit": 0.921 if (inside["replicates"] > 0).any() else NAN,
             "worst_coverage": inside["coverage"].min(),
             "largest_false_alarm": inside["false_alarm"].max(), "cells_outside": len(outside),
             "worst_outside": outside["coverage"].min(),

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from helpers.inference import difference as compare_values
-from helpers.inference import needs_permutation, permutation_difference, score_p_value
+from helpers.inference import permutation_difference, score_p_value
 from helpers.inference.effects import pair_arms
+from helpers.inference.headline import is_tailed
 from helpers.inference.ordered import win_difference
 from helpers.inference.quantiles import quantile_difference
 from helpers.plan import ExperimentPlan
-from helpers.records import Moments
+from helpers.records import NAN, Moments
 
-UNBOUNDED = ("count", "amount")  # the kinds whose tail can be too heavy for Welch, as for the headline
 BY_UNIT = "clusters are randomised, and {} are compared by unit only"
 NO_TIMES = "times to an event are not compared here"
 N_RESAMPLES = 499  # p-values in steps of .002
@@ -124,7 +124,8 @@ def _retest_ratio(name, metric, rows, codes):
 def _retest_mean(design, name, rows, shares, covariates):
     metric, y = design.metrics[name], rows[f"y_{name}"].to_numpy(float)
     welch = _retest_moments(name, y[:, None], ("y",), "welch")
-    if metric.kind in UNBOUNDED and _is_permuted(design, rows, y, shares):
+    known = y[~np.isnan(y)]
+    if is_tailed(metric, design, {arm: share * len(known) for arm, share in shares.items()}, _find_skewness(known)):
         return [_retest_permutation(name, y), welch]
     if design.decides_on == "adjusted" and metric.kind != "nps":
         columns = np.column_stack([y, rows[list(covariates)].to_numpy(float)])
@@ -133,13 +134,10 @@ def _retest_mean(design, name, rows, shares, covariates):
     return [_retest_share(name, y)] if metric.kind == "binary" else [welch]
 
 
-def _is_permuted(design, rows, y, shares):
-    known = y[~np.isnan(y)]
+def _find_skewness(known):
     if not len(known) or not known.var() > 0:
-        return False
-    sizes = {arm: share * len(known) for arm, share in shares.items()}
-    skewness = float(np.mean(((known - known.mean()) / known.std()) ** 3))
-    return needs_permutation(sizes, design.variant.shares, skewness)
+        return NAN
+    return float(np.mean(((known - known.mean()) / known.std()) ** 3))
 
 
 def _retest_share(name, y):

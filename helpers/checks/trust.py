@@ -107,10 +107,13 @@ def _check_balance(units, design):
     gaps = measure_imbalance(arms)
     widest = int(np.nanargmax(gaps))
     name = units.covariates[widest].removeprefix("x_").split("=")[0]  # a level could be somebody's
-    largest = f"largest standardised difference {gaps[widest]:.2f} ({name}); joint {_write_p(p)}"
+    largest = f"largest standardised difference {gaps[widest]:.2f} ({name})"
+    often = f"arise by chance in {_write_chance(p)} of randomisations"
     if p >= ALERT:
-        return _report("balance", p, f"Covariates are as alike in the arms as chance makes them: {largest}.")
-    return _report("balance", p, f"Covariates differ more between the arms than chance explains: {largest}.")
+        said = f"Covariates: {largest}. Differences like these {often}; below {_write_chance(ALERT)} this check warns."
+        return _report("balance", p, said)
+    said = f"Covariates differ more between the arms than chance explains: {largest}. Differences like these {often}."
+    return _report("balance", p, said)
 
 
 def _check_duplicates(source):
@@ -132,21 +135,22 @@ def _check_two_variants(source, design):
 
 def _check_missing(units, design, name):
     """Missing after the window, among those asked; and, where only some are asked, also whether the arms ask alike."""
+    label = design.label_of(name)
     id_, columns = f"missing_{name}", [c for c in (f"missing_{name}", f"asked_{name}") if c in units.table.columns]
     found = metrics.summarise_shares(units, columns)[None]
     arms = {column: [found[column][arm] for arm in design.variant.arms] for column in columns}
     p, rates = _combine(compare_rates(a) for a in arms.values()), _write_rates(design, arms[id_])
     asked = f" Asked: {_write_rates(design, arms[columns[1]])}." if len(columns) > 1 else ""
     if not any(m.n for m in arms[id_]):
-        return _report(id_, NAN, f"No window of {name} is over yet.")
+        return _report(id_, NAN, f"No window of {label} is over yet.")
     if np.isnan(p) and not any(m.n and m.mean[0] > 0 for m in arms[id_]):
         window = " whose window is over" if design.metrics[name].within_days else ""
-        return Check(id_, "pass", NAN, ALERT, f"The outcome {name} is known for every {design.unit}{window}.{asked}")
+        return Check(id_, "pass", NAN, ALERT, f"The outcome {label} is known for every {design.unit}{window}.{asked}")
     if np.isnan(p):
-        return _report(id_, p, f"Too few outcomes of {name} to test whether they are missing alike: {rates}.{asked}")
+        return _report(id_, p, f"Too few outcomes of {label} to test whether they are missing alike: {rates}.{asked}")
     if p >= ALERT:
-        return _report(id_, p, f"Outcomes of {name} are missing alike in the arms: {rates}; {_write_p(p)}.{asked}")
-    unlike = f"Outcomes of {name} are missing at different rates: {rates}; {_write_p(p)}.{asked}"
+        return _report(id_, p, f"Outcomes of {label} are missing alike in the arms: {rates}; {_write_p(p)}.{asked}")
+    unlike = f"Outcomes of {label} are missing at different rates: {rates}; {_write_p(p)}.{asked}"
     return _report(id_, p, f"{unlike} Its effect is not estimated.", alarm="fail")
 
 
@@ -197,6 +201,13 @@ def _write_rate(moments, min_cell):
 
 def _percent(share):
     return f"{100 * share:.1f} %"
+
+
+def _write_chance(p):
+    """A p-value as a share of randomisations."""
+    if p > 0.999:
+        return "over 99.9 %"
+    return f"under {100 * ALERT:g} %" if p < ALERT else f"{100 * p:.1f} %"
 
 
 def _write_p(p):

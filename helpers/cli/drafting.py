@@ -39,6 +39,11 @@ min_cell: 10   # no cell below a whole variant shows fewer units than this
 metrics:
   # role: primary decides; secondary; guardrail must not worsen by more than its margin; exploratory
   # better: which way is good: higher, lower or neither; worthwhile: the smallest difference that matters to you
+  # Further keys, for a metric of that kind:
+  # quantile: 0.9   # count, amount or score: compare this quantile of the units instead of their mean
+  # scale: ordered   # score: its levels have an order and no distances; compare which arm is higher
+  # time_at_risk: days_at_risk   # count: the column with each unit's time at risk; the metric is then a rate
+  # competing: [closed]   # time_to_event: events after which the first can no longer happen
 """
 METRIC = """\
   {name}:

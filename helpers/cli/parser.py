@@ -129,8 +129,9 @@ def _positive(text):
 
 
 def _splits(text):
-    if _positive(text) < 100:
-        raise argparse.ArgumentTypeError("needs 100 splits or more: fewer cannot tell a false promise from chance")
+    if not text.isascii() or not text.isdigit() or int(text) < 100:
+        why = "fewer splits cannot tell a false promise from chance"
+        raise argparse.ArgumentTypeError(f"needs a whole number, 100 or more: {why}")
     return int(text)
 
 

@@ -201,9 +201,8 @@ def peers(results: Results) -> Display:
     frame, level = results.tables["peers"], read_level(results)
     strips = [_peer(row, place == 0) for _, case in frame.groupby("case", sort=False) for place, row in _rows(case)]
     low = min(1 - 3 * (1 - level), frame["coverage"].min())
-    ticks = tuple(t for t in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, level, 1.0) if t >= low)
     return draw(
-        lambda figure: paint_strips(figure, strips, Scale(low, 1.0, level, ticks)),
+        lambda figure: paint_strips(figure, strips, Scale(low, 1.0, level, _list_ticks(low, level))),
         height=measure_strips(strips),
         narrow_height=measure_strips(strips, narrow=True),
         title=tell_peers(results),
@@ -213,6 +212,12 @@ def peers(results: Results) -> Display:
         table=frame,
         name="validation_peers",
     )
+
+
+def _list_ticks(low: float, *more: float) -> tuple[float, ...]:
+    """Every tenth from `low` to all, and some further shares, in rising order."""
+    ticks = {*(tenth / 10 for tenth in range(11)), *more}
+    return tuple(sorted(t for t in ticks if t >= low - 1e-9))
 
 
 def _rows(case):
@@ -253,9 +258,8 @@ def powers(results: Results) -> Display:
         for row in frame.itertuples()
     ]
     low = min(0.5, frame[["ci_low", "formula"]].min().min())
-    ticks = tuple(t for t in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0) if t >= low - 1e-9)
     return draw(
-        lambda figure: paint_strips(figure, strips, Scale(low, 1.0, None, ticks)),
+        lambda figure: paint_strips(figure, strips, Scale(low, 1.0, None, _list_ticks(low))),
         height=measure_strips(strips),
         narrow_height=measure_strips(strips, narrow=True),
         title=tell_powers(results),

@@ -36,7 +36,6 @@ from helpers.inference.planning import (
     sample_size_events,
     sample_size_normal,
 )
-from helpers.inference.promised_power import compare_power
 from helpers.inference.proportions import relative_lift_risk, risk_difference, score_limits, score_p_value
 from helpers.inference.quantiles import quantile_difference
 from helpers.inference.rates import rate_ratio
@@ -60,7 +59,6 @@ __all__ = [
     "benjamini_hochberg",
     "compare_groups",
     "compare_means",
-    "compare_power",
     "compare_ratios",
     "decide",
     "decide_all",

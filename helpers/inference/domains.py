@@ -9,7 +9,7 @@ from helpers.inference.effects import pair_arms
 from helpers.inference.guarantees import find_guarantee
 from helpers.inference.headline import pool_skewness
 from helpers.inference.pairs import effective_units
-from helpers.records import NAN, Check, Estimate
+from helpers.records import DETAIL, NAN, Check, Estimate
 
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 
@@ -99,10 +99,12 @@ def _share_followed(e):
 
 
 def _warn(e, departure, material):
-    several = f", {e.comparison}," if len(material.design.variant.treatments) > 1 else ""
+    """In plain words, and after the mark of a detail what the method would need."""
+    label, (plain, _, needed) = material.design.label_of(e.metric), departure.partition(": ")
+    several = f", {e.comparison}" if len(material.design.variant.treatments) > 1 else ""
     said = (
-        f"For {e.metric}{several} the data lie outside what its method promises ({departure}): "
-        "its interval may hold the truth less often than its level says."
+        f"{label[:1].upper()}{label[1:]}{several}: {plain}, so the interval may hold the truth less often than it says."
+        f"{DETAIL}{needed}."
     )
     return Check(f"domain_{e.metric}", "warn", NAN, NAN, said)
 
@@ -119,13 +121,13 @@ def _check_clusters(material):
     if not sizes:
         return []
     effective, n, arm, name = min(sizes)
-    cluster = material.design.cluster
+    cluster, label = material.design.cluster, material.design.label_of(name)
     if effective >= FEW_CLUSTERS:
         said = f"In every arm the clusters ({cluster}) count like {effective:.0f} of one size or more."
         return [Check("clusters", "pass", effective, FEW_CLUSTERS, said)]
     said = (
         f"Clusters ({cluster}) are few or of unlike size: the {n:,} in {arm} count like {effective:.1f} of one size "
-        f"({name}). Intervals use the degrees of freedom of so many, and are wide for that reason."
+        f"({label}). Intervals use the degrees of freedom of so many, and are wide for that reason."
     )
     return [Check("clusters", "warn", effective, FEW_CLUSTERS, said)]
 
@@ -137,7 +139,7 @@ def _check_covariates(material):
     gains = {name: pair.variance_reduction for name, pair in pairs if not pair.reason}
     if not gains:
         return []
-    told = _tell_gains(gains, material.design.key_metric)
+    told = _tell_gains(gains, material.design)
     best = float(gains[_name_told(gains, material.design.key_metric)])
     left = dict.fromkeys(name for _, pair in pairs for name in pair.left_out)
     if not left:
@@ -146,9 +148,10 @@ def _check_covariates(material):
     return [Check("covariates", "warn", best, 0.0, said)]
 
 
-def _tell_gains(gains, key):
+def _tell_gains(gains, design):
+    key = design.key_metric
     name = _name_told(gains, key)
-    of = f"the variance of the effect on {name}{'' if name == key else ', more than of any other'}"
+    of = f"the variance of the effect on {design.label_of(name)}{'' if name == key else ', more than of any other'}"
     if gains[name] < 0:
         return f"Covariates add {_percent(-gains[name])} to {of}: they cost more than they explain"
     return f"Covariates take away {_percent(gains[name])} of {of}"

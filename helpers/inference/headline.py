@@ -14,6 +14,7 @@ from helpers.inference.missing import bound_missing, weight_responders
 from helpers.inference.permutation import needs_permutation, permutation_difference
 from helpers.inference.rates import rate_ratio
 from helpers.inference.shapes import TOO_MANY, compare_shape
+from helpers.plan import ExperimentPlan, Metric
 from helpers.records import Effect, Estimate
 
 FAILED = "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
@@ -35,7 +36,7 @@ def estimate_headline(comparison: Comparison, material) -> list[Estimate]:
         nan with the reason where the metric failed its missingness check. Quantiles and ordered scores have a
         difference and no lift, and are never adjusted.
     """
-    adjusted = _is_adjusted(comparison, material)
+    adjusted = is_adjusted(comparison, material)
     arms = (material.adjusted if adjusted else material.raw)[comparison.name]
     if comparison.name in material.not_estimable:
         effects = {"difference": Effect(reason=FAILED)}
@@ -88,7 +89,14 @@ def leave_failed(estimates, failed) -> list[Estimate]:
     return [e.but(**blank) if e.metric in failed else e for e in kept]
 
 
-def _is_adjusted(comparison, material):
+def is_adjusted(comparison: Comparison, material) -> bool:
+    """Return whether the difference that decides is adjusted: the plan says so, and no permutation test decides.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    material : Material
+    """
     if comparison.design.decides_on != "adjusted" or comparison.name not in material.adjusted:
         return False
     return not is_permuted(comparison, material)
@@ -116,13 +124,24 @@ def is_permuted(comparison: Comparison, material) -> bool:
     comparison : Comparison
     material : Material
     """
-    metric, design = comparison.metric, comparison.design
-    is_plain = metric.kind in UNBOUNDED and metric.is_mean and not metric.is_ratio
-    if not is_plain or design.cluster is not None or material.look.interval != "fixed":
-        return False
-    arms = {arm: material.raw[comparison.name][arm] for arm in design.variant.arms}
+    arms = material.raw.get(comparison.name, {})
     sizes = {arm: m.n for arm, m in arms.items()}
-    return needs_permutation(sizes, design.variant.shares, pool_skewness(arms.values()))
+    tailed = is_tailed(comparison.metric, comparison.design, sizes, pool_skewness(arms.values()))
+    return tailed and material.look.interval == "fixed"
+
+
+def is_tailed(metric: Metric, design: ExperimentPlan, sizes, skewness) -> bool:
+    """Return whether the tail of a mean is too heavy for Welch: a count or an amount of units, few, in unequal arms.
+
+    Parameters
+    ----------
+    metric : Metric
+    design : ExperimentPlan
+    sizes : dict of float by arm, units with a known outcome
+    skewness : float, of the outcome pooled over the arms; nan is not judged
+    """
+    is_plain = metric.kind in UNBOUNDED and metric.is_mean and not metric.is_ratio
+    return is_plain and design.cluster is None and needs_permutation(sizes, design.variant.shares, skewness)
 
 
 def pool_skewness(arms) -> float:
@@ -151,7 +170,7 @@ def _permute(comparison, material):
 
 
 def _other_adjustment(comparison, material):
-    decides_adjusted = _is_adjusted(comparison, material)
+    decides_adjusted = is_adjusted(comparison, material)
     rows = [] if decides_adjusted or comparison.name not in material.adjusted else [(material.adjusted, "covariates")]
     rows += [(material.raw, "none")] if decides_adjusted or is_permuted(comparison, material) else []
     return [

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from helpers import metrics
+from helpers.inference.adjustment import find_independent, regress
 from helpers.inference.comparisons import list_comparisons
 from helpers.inference.design import (
     mde_means,
@@ -17,6 +20,7 @@ from helpers.inference.design import (
     sample_size_proportions,
 )
 from helpers.inference.effects import pair_arms
+from helpers.inference.headline import is_adjusted
 from helpers.inference.planning import duration_days, mde_normal, power_normal, sample_size_normal
 
 POWER = 0.8
@@ -25,9 +29,9 @@ POWER = 0.8
 def list_requirements(material, estimates) -> pd.DataFrame:
     """Return the smallest effect that this many units find, and the units and days that a worthwhile effect needs.
 
-    Shares by their own variance, means, ratios, rates and clusters by that of a unit (of a cluster); times to an
-    event, quantiles and ordered scores by the standard error that they have here, which falls with the root of the
-    units.
+    Shares by their own variance, means, ratios, rates and clusters by that of a unit (of a cluster), and adjusted means
+    and shares, where those decide, by what the covariates leave of it; times to an event, quantiles and ordered scores
+    by the standard error that they have here, which falls with the root of the units.
 
     Parameters
     ----------
@@ -75,8 +79,8 @@ def _is_whole(e):
 
 def _size(comparison, material, head):
     if comparison.metric.is_mean:
-        arms = material.raw[comparison.name]
-        pair = pair_arms(arms[comparison.control], arms[comparison.treatment])
+        arms = (material.adjusted if is_adjusted(comparison, material) else material.raw)[comparison.name]
+        pair = _pair_units(arms[comparison.control], arms[comparison.treatment])
         return None if pair.reason else _describe(comparison, pair.control, pair.n_control + pair.n_treatment, pair)
     if head is None or not head.std_error > 0:
         return None
@@ -85,11 +89,23 @@ def _size(comparison, material, head):
     return _describe(comparison, head.control_value, sum(sides), head)
 
 
+def _pair_units(control, treatment):
+    """Both arms with variances that fall with their own units: of adjusted means those that the covariates leave."""
+    pair, arms = pair_arms(control, treatment), (control, treatment)
+    if pair.reason or pair.method != "lin":
+        return pair
+    kept = find_independent(*(m.cov[1:, 1:] for m in arms))
+    sizes, left = np.array([m.n for m in arms]), np.array([regress(m, kept)[1] / m.n for m in arms])
+    # what unlike slopes cost is known from the units of both arms, so each bears it by its size
+    var_control, var_treatment = map(float, left + (pair.variance - left.sum()) * sizes / sizes.sum())
+    return replace(pair, var_control=var_control, var_treatment=var_treatment, covariance=0.0)
+
+
 def _describe(comparison, control, n, found):
     """One row: `found` is a pair of means or shares, or an estimate with a standard error."""
     worthwhile, is_mean = _find_worthwhile(comparison.metric, control), comparison.metric.is_mean
     options = {"alpha": comparison.design.alpha}
-    binary = comparison.metric.kind == "binary" and comparison.design.cluster is None
+    binary = comparison.metric.kind == "binary" and found.method == "welch"  # neither by cluster nor adjusted
     if is_mean:
         options["share_treatment"] = found.n_treatment / n
     sized = (_size_share if binary else _size_mean if is_mean else _size_error)(

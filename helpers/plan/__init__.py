@@ -1,6 +1,6 @@
 """What was decided before the data was seen: the YAML plan, typed, and the departures from it."""
 
-from helpers.plan.design import ExperimentPlan, Exposure, Margin, Metric, Variant
+from helpers.plan.design import ExperimentPlan, Exposure, Margin, Metric, Variant, name_quantile
 from helpers.plan.reading import Plan, read
 
-__all__ = ["ExperimentPlan", "Exposure", "Margin", "Metric", "Plan", "Variant", "read"]
+__all__ = ["ExperimentPlan", "Exposure", "Margin", "Metric", "Plan", "Variant", "name_quantile", "read"]

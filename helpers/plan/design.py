@@ -165,6 +165,25 @@ class Exposure(_Part):
         return self
 
 
+def name_quantile(quantile: float) -> str:
+    """Return a quantile in words.
+
+    Parameters
+    ----------
+    quantile : float, 0 to 1
+
+    Returns
+    -------
+    str: such as "median", "90th percentile", "99.5th percentile".
+    """
+    if quantile == 0.5:
+        return "median"
+    percent = f"{100 * quantile:.10g}"
+    last = "" if percent.endswith(("11", "12", "13")) else percent[-1]
+    ending = "th" if "." in percent else {"1": "st", "2": "nd", "3": "rd"}.get(last, "th")
+    return f"{percent}{ending} percentile"
+
+
 def _is_part(metric, kinds):
     return metric.kind in kinds and metric.is_mean and not metric.is_ratio
 
@@ -233,6 +252,13 @@ class ExperimentPlan(_Part):
     def key_metric(self) -> str:
         """The metric that a picture shows where there is room for one: the first primary, else the first."""
         return next(iter(self.by_role("primary") or self.metrics))
+
+    def label_of(self, name: str) -> str:
+        """What a reader calls a metric: its label, else its name in words; and which quantile it is."""
+        metric = self.metrics[name]
+        label = metric.label or name.replace("_", " ")
+        told = "" if metric.quantile is None else name_quantile(metric.quantile)
+        return label if not told or told in label.lower() else f"{label}, {told}"
 
     def by_role(self, *roles) -> dict[str, Metric]:
         """Metrics of some roles, in the plan's order."""

@@ -46,7 +46,7 @@ def collect_cards(out) -> list[dict]:
 
     Returns
     -------
-    list of dict: name, study, title, question, status, answer, data, estimates, claims, metrics, href, failed
+    list of dict: name, study, title, question, status, answer, data, estimates, claims, metrics, keys, href, failed
     """
     return [_card(folder) for folder in _run_folders(Path(out))]
 
@@ -70,6 +70,7 @@ def _card(folder):
         "estimates": results.get("estimates", []),
         "claims": results.get("claims", []),
         "metrics": results.get("tables", {}).get("metrics", []),
+        "keys": results.get("tables", {}).get("keys", []),
         "href": f"{folder.name}/{page}",
         "failed": failed,
     }

@@ -37,8 +37,8 @@ def render(cards: Sequence[Mapping[str, Any]]) -> str:
     ----------
     cards : sequence of mapping
         `name`, `title`, `question`, `status`, `answer` (sentences), `data` (as in results.json, and `as_of` where
-        known), `estimates` and `claims` (as in results.json), `metrics` (rows of the results table, optional), `href`
-        (relative address of the report, or None), `failed` (bool), `study` (optional).
+        known), `estimates` and `claims` (as in results.json), `metrics` and `keys` (rows of the results tables,
+        optional), `href` (relative address of the report, or None), `failed` (bool), `study` (optional).
 
     Returns
     -------
@@ -125,7 +125,8 @@ def _figures(card) -> list[dict[str, Any]]:
     results = _read(card)
     chosen = [e for e in key_estimates(results) if math.isfinite(e.estimate)]
     weighty = [e for e in chosen[1:] if e.verdict in WEIGHTY and chosen[0].verdict not in WEIGHTY]
-    return [] if card.get("failed") else [_figure(e, results) for e in (*chosen[:1], *weighty[:1])]
+    told = [{"name": k["name"], "effect": k["figure"], "interval": k["note"]} for k in card.get("keys", [])[:1]]
+    return [] if card.get("failed") else [*(_figure(e, results) for e in (*chosen[:1], *weighty[:1])), *told]
 
 
 def _figure(e: Estimate, results: Results) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 
 from helpers.records import Estimate, Results
 from helpers.wording import (
@@ -98,8 +99,18 @@ def key_estimates(results: Results) -> tuple[Estimate, ...]:
 def _keys(results: Results) -> str:
     chosen = key_estimates(results)
     several = len({e.treatment for e in chosen}) > 1
-    cards = "".join(_key(e, results, several) for e in chosen)
+    told = results.tables["keys"].to_dict("records") if "keys" in results.tables else []
+    cards = "".join([*(_key(e, results, several) for e in chosen), *map(_told_key, told)][:MOST_KEYS])
     return f'<ul class="keys">{cards}</ul>' if cards else ""
+
+
+def _told_key(key: Mapping[str, str]) -> str:
+    """A key figure in words, of a run that estimates no effect: a row of its table `keys`."""
+    return (
+        f'<li><span class="name">{escape(key["name"])}</span>'
+        f'<strong class="figure">{escape_prose(key["figure"])}</strong>'
+        f'<span class="between">{escape_prose(key["note"])}</span></li>'
+    )
 
 
 def _key(estimate: Estimate, results: Results, several: bool) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from helpers import paths
-from helpers.plan import ExperimentPlan
+from helpers.plan import ExperimentPlan, name_quantile
 from helpers.records import Results, to_frame
 from helpers.tables.show import show
 from helpers.wording import (
@@ -23,7 +23,6 @@ from helpers.wording import (
     join_words,
     mark_verdict,
     name_kind,
-    name_quantile,
     show_sentence,
     style_gap,
     write_count,

@@ -193,13 +193,13 @@ def _summarise(name, cells):
 
 
 def peers(results: Results) -> Display:
-    """Return coverage, contradictions and width of our intervals and of others' on the same draws."""
+    """Return coverage, contradictions and width of our intervals and of others' on the same draws or outcomes."""
     frame = results.tables["peers"]
     mine = frame["ours"].astype(bool)
     rows = frame.assign(estimator=frame["estimator"].where(~mine, frame["estimator"] + " (ours)"))
     return show(
         rows[["case", "estimator", "coverage", "contradictions", "undefined", "width"]],
-        caption="Intervals on the same draws, one row a case and method",
+        caption="Intervals on the same draws or outcomes, one row a case and method",
         name="validation_peers",
         headers={
             "case": "Case",

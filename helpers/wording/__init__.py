@@ -52,7 +52,6 @@ from helpers.wording.scales import (
     is_lift,
     is_ratio,
     list_metrics,
-    name_quantile,
     read_scale,
 )
 from helpers.wording.validation import (
@@ -102,7 +101,6 @@ __all__ = [
     "name_kind",
     "name_method",
     "name_metric",
-    "name_quantile",
     "name_row",
     "read_level",
     "read_scale",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from helpers.plan import ExperimentPlan
-from helpers.records import Estimate, Results
+from helpers.records import DETAIL, Estimate, Results
 from helpers.wording.numbers import (
     Style,
     style_effect,
@@ -149,9 +149,9 @@ def _acknowledged(results, design):
 
 
 def _warnings(results):
-    """Why a primary effect's interval may not hold what it promises."""
+    """Why a primary effect's interval may not hold what it promises; what it needs stands in the table of checks."""
     primary = dict.fromkeys(f"domain_{e.metric}" for e in results.headline(role="primary"))
-    return [c.message for c in results.checks if c.id in primary and c.status == "warn"]
+    return [c.message.partition(DETAIL)[0] for c in results.checks if c.id in primary and c.status == "warn"]
 
 
 def _notable(results):

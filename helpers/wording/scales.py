@@ -51,15 +51,15 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
     DataFrame: the fields of `Scale`; what is not planned is None. It stands in `Results.tables["metrics"]`, from
     which every table and figure reads labels, kinds and units.
     """
-    return pd.DataFrame([_row(name, m, design.unit) for name, m in design.metrics.items()], dtype=object)
+    return pd.DataFrame([_row(name, m, design) for name, m in design.metrics.items()], dtype=object)
 
 
-def _row(name, metric, noun) -> dict:
+def _row(name, metric, design) -> dict:
     margin = metric.margin
     window = metric.within_days if metric.kind != "time_to_event" else metric.horizon_days
     return {
         "metric": name,
-        "label": _label(name, metric),
+        "label": design.label_of(name),
         "kind": metric.kind,
         "role": metric.role,
         "unit": metric.unit or _rate_unit(metric.time_at_risk),
@@ -69,36 +69,11 @@ def _row(name, metric, noun) -> dict:
         "margin_absolute": margin.absolute if margin else None,
         "margin_relative": margin.relative if margin else None,
         "within_days": window,
-        "noun": noun,
+        "noun": design.unit,
         "quantile": metric.quantile,
         "ordered": metric.scale == "ordered",
         "time_at_risk": metric.time_at_risk,
     }
-
-
-def name_quantile(quantile: float) -> str:
-    """Return a quantile in words.
-
-    Parameters
-    ----------
-    quantile : float, 0 to 1
-
-    Returns
-    -------
-    str: such as "median", "90th percentile", "99.5th percentile".
-    """
-    if quantile == 0.5:
-        return "median"
-    percent = f"{100 * quantile:.10g}"
-    last = "" if percent.endswith(("11", "12", "13")) else percent[-1]
-    ending = "th" if "." in percent else {"1": "st", "2": "nd", "3": "rd"}.get(last, "th")
-    return f"{percent}{ending} percentile"
-
-
-def _label(name, metric) -> str:
-    label = metric.label or name.replace("_", " ")
-    told = "" if metric.quantile is None else name_quantile(metric.quantile)
-    return label if not told or told in label.lower() else f"{label}, {told}"
 
 
 def _rate_unit(time_at_risk) -> str | None:

@@ -23,10 +23,11 @@ def explain_validation(results: Results) -> Results:
 
     Returns
     -------
-    Results
+    Results: with a table `keys` of at most four key figures, one row a figure: `name`, `figure` and `note` in words.
     """
     answer = (OPENING, _tell_gates(results), *_tell_worst(results), *_tell_peers(results))
-    return results.but(answer=answer, limits=_list_limits(results))
+    tables = {**results.tables, "keys": _list_keys(results)}
+    return results.but(answer=answer, limits=_list_limits(results), tables=tables)
 
 
 def read_level(results: Results) -> float:
@@ -141,14 +142,20 @@ def tell_looking(results: Results) -> str:
 
 def tell_peers(results: Results) -> str:
     """Return the title of the picture of peers: the case where another interval falls farthest behind ours."""
-    frame = results.tables["peers"]
+    worst, ours = _find_behind(results.tables["peers"])
+    what = "over every possible outcome" if worst["exact"] else "on the same draws"
+    return (
+        f"{capitalise(worst['case'])}: {what} {worst['estimator']} holds the truth in "
+        f"{write_share(worst['coverage'])} of experiments, ours in {write_share(ours)}"
+    )
+
+
+def _find_behind(frame):
+    """The row of another interval that falls farthest behind ours, and the coverage of ours in its case."""
     mine = frame["ours"].astype(bool)
     ours, others = frame[mine].set_index("case")["coverage"], frame[~mine]
     worst = others.loc[(others["coverage"] - others["case"].map(ours)).idxmin()]
-    return (
-        f"{capitalise(worst['case'])}: on the same draws {worst['estimator']} holds the truth in "
-        f"{write_share(worst['coverage'])} of experiments, ours in {write_share(ours[worst['case']])}"
-    )
+    return worst, ours[worst["case"]]
 
 
 def tell_powers(results: Results) -> str:
@@ -182,21 +189,52 @@ def _tell_gates(results):
 
 def _tell_worst(results):
     """The method whose intervals, over all draws inside its domain, hold the truth least; and the enumerated ones."""
-    level, table = read_level(results), results.tables["guarantees"]
-    known, told = table[table["draws"] >= FEWEST], []
-    if not known.empty:
-        least = known.loc[known["pooled_coverage"].idxmin()]
+    level, least, told = read_level(results), _find_least(results), []
+    if least is not None:
         told.append(
             "Over all draws inside its domain, no method's intervals hold the truth in fewer than "
             f"{write_share(least['pooled_coverage'])} of experiments, of a nominal {_level(level)} "
-            f"({least['guarantee']}, {write_count(least['draws'])} draws)."
+            f"({least['guarantee']}, {write_count(least['draws'])} draws; {_tell_limit(least)})."
         )
     cells = results.tables["cells"]
     exact = cells.loc[cells["inside"].astype(bool) & cells["exact"].astype(bool), "coverage"]
     if not exact.empty:
-        low, high = write_share(exact.min()), write_share(exact.max())
-        told.append(f"For shares every possible outcome is counted, so chance has no part: {low} to {high}.")
+        shares = " to ".join(dict.fromkeys([write_share(exact.min()), write_share(exact.max())]))
+        told.append(
+            "For shares every possible outcome is counted, so chance has no part: their intervals hold the truth in "
+            f"{shares} of experiments."
+        )
     return told
+
+
+def _find_least(results):
+    """The method with the lowest coverage over all draws; None where none was drawn often enough."""
+    table = results.tables["guarantees"]
+    known = table[(table["draws"] >= FEWEST) & table["pooled_coverage"].notna()]
+    return None if known.empty else known.loc[known["pooled_coverage"].idxmin()]
+
+
+def _tell_limit(method):
+    return f"chance and promise allow {write_share(method['pooled_limit'])}"
+
+
+def _list_keys(results):
+    """The key figures of the first screen: how many hold, in how many cells, the least, and what others do."""
+    table, least, peers = results.tables["guarantees"], _find_least(results), results.tables.get("peers")
+    hold = f"{(table['verdict'] == 'holds').sum()} of {len(table)}"
+    drawn = f"{write_count(table['draws'].sum())} experiments drawn; shares enumerated"
+    keys = [
+        ("Methods that hold what they promise", hold, "every cell, and all draws together"),
+        ("Cells that judge them", write_count(table["cells_inside"].sum()), drawn),
+    ]
+    if least is not None:
+        note = f"{least['guarantee']}; {_tell_limit(least)}"
+        keys.append(("Lowest coverage over all draws", write_share(least["pooled_coverage"]), note))
+    if peers is not None and not peers["ours"].astype(bool).all():
+        worst, ours = _find_behind(peers)
+        note = f"{worst['estimator']}, {worst['case']}; ours {write_share(ours)}"
+        keys.append(("Coverage of another tool's interval", write_share(worst["coverage"]), note))
+    return pd.DataFrame(keys, columns=["name", "figure", "note"])
 
 
 def _name_telling(cells) -> float:
@@ -208,11 +246,11 @@ def _name_telling(cells) -> float:
 
 def _tell_peers(results):
     frame = results.tables.get("peers")
-    if frame is None or frame.empty:
+    if frame is None or frame["ours"].astype(bool).all():
         return []
     others = frame[~frame["ours"].astype(bool)]
     ours = frame[frame["ours"].astype(bool)]
-    if others.empty or not others["contradictions"].max() > 0:
+    if not others["contradictions"].max() > 0:
         return [f"{tell_peers(results)}."]
     worst = others.loc[others["contradictions"].idxmax()]
     mine = ours["contradictions"].max()

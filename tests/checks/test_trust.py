@@ -134,11 +134,20 @@ def test_run_balance_says_the_largest_difference_without_a_level():
     frame["country"] = np.where(frame["variant"] == "a", "it", np.where(frame.index % 2, "it", "de"))
     found = _run(frame, covariates=["seats"])["balance"], _run(frame, covariates=["seats", "country"])["balance"]
     assert [check.status for check in found] == ["pass", "warn"]
-    assert found[0].message.startswith("Covariates are as alike in the arms as chance makes them: largest standardised")
-    assert found[1].message == (
-        "Covariates differ more between the arms than chance explains: largest standardised difference 1.41 (country); "
-        "joint p < .001."
+    assert found[0].message == (
+        "Covariates: largest standardised difference 0.07 (seats). Differences like these arise by chance in 24.6 % of "
+        "randomisations; below 0.1 % this check warns."
     )
+    assert found[1].message == (
+        "Covariates differ more between the arms than chance explains: largest standardised difference 1.41 (country). "
+        "Differences like these arise by chance in under 0.1 % of randomisations."
+    )
+
+
+@pytest.mark.parametrize(("kind", "told"), [({}, "csat"), ({"label": "Ease of use"}, "Ease of use")])
+def test_run_missing_calls_a_metric_by_its_label(kind, told):
+    check = _run(_make_frame(), {"csat": {"kind": "score", **kind}})["missing_csat"]
+    assert check.message == f"The outcome {told} is known for every unit."
 
 
 def test_run_balance_without_variation_is_not_tested():

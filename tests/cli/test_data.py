@@ -7,6 +7,7 @@ import pytest
 from helpers import cli
 from helpers.cli import resplits
 
+SPLITS = "argument --aa: needs a whole number, 100 or more: fewer splits cannot tell a false promise from chance"
 PLAN = """\
 kind: experiment
 title: T
@@ -143,10 +144,10 @@ def test_check_aa_names_the_treatment_where_there_are_several_and_says_what_is_n
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("--aa", "0"), "argument --aa: needs a whole number, 1 or more"),
-        (("--aa", "-5"), "argument --aa: needs a whole number, 1 or more"),
-        (("--aa", "many"), "argument --aa: needs a whole number, 1 or more"),
-        (("--aa", "99"), "argument --aa: needs 100 splits or more: fewer cannot tell a false promise from chance"),
+        (("--aa", "0"), SPLITS),
+        (("--aa", "-5"), SPLITS),
+        (("--aa", "many"), SPLITS),
+        (("--aa", "99"), SPLITS),
         (("--aa", "100", "--seed", "-1"), "argument --seed: needs a whole number, 0 or more"),
         (("--aa", "100", "--seed", "x"), "argument --seed: needs a whole number, 0 or more"),
     ],
@@ -198,6 +199,7 @@ def test_simulate_follows_the_plan_it_is_given(studies, tmp_path):
 
 
 def test_simulate_refuses_an_unknown_study(studies, tmp_path):
-    message = "studies: simulation: no study of that name can be simulated; known: proactive_help, experiment\n"
+    known = "proactive_help, live_support, experiment"
+    message = f"studies: simulation: no study of that name can be simulated; known: {known}\n"
     assert studies("simulate", "nosuch", "--to", tmp_path / "made") == (2, "", message)
     assert not (tmp_path / "made").exists()

@@ -38,6 +38,20 @@ def test_plan_with_a_blank_role_is_refused_and_a_filled_one_is_read(studies, tab
     }
 
 
+def test_plan_shows_every_further_key_of_a_metric_as_a_plan_takes_it(studies, table, tmp_path):
+    text = draft(studies, table)
+    lines = text.partition("metrics:")[2].splitlines()
+    shown = [line.strip(" #").split("   # ") for line in lines if line.startswith("  # ") and "   # " in line]
+    assert [key.split(":")[0] for key, _ in shown] == ["quantile", "scale", "time_at_risk", "competing"]
+    head = text.replace("    role:", "    role: secondary")
+    for key, told in shown:
+        for kind in told.split(":")[0].replace(" or ", ", ").split(", "):
+            more = ", horizon_days: 30" if kind == "time_to_event" else ""
+            (tmp_path / "p.yaml").write_text(f"{head}  further: {{kind: {kind}, role: secondary, {key}{more}}}\n")
+            further = plans.read(str(tmp_path / "p.yaml")).design.metrics["further"]
+            assert getattr(further, key.split(":")[0])
+
+
 def test_plan_refuses_to_write_over_a_file(studies, table, tmp_path):
     (tmp_path / "hers.yaml").write_text("hers")
     arguments = ["plan", table, "--unit-id", "customer_id", "--variant", "variant", "--to", tmp_path / "hers.yaml"]

@@ -27,11 +27,6 @@ OF_UNIVARIATE = {"NumAcc2": AVERAGE, "NumAcc3": AVERAGE, "NumAcc4": HIGHER}
 OF_ANOVA = {"SiRstv": LOWER, "AtmWtAg": AVERAGE} | {
     f"SmLs0{k}": digits for k, digits in enumerate([LOWER] * 3 + [AVERAGE] * 3 + [HIGHER] * 3, start=1)
 }
-# regression through the origin, of which the shared file has none: x, y, slope, residual standard deviation
-THROUGH_ORIGIN = {
-    "NoInt1": (range(60, 71), range(130, 141), 2.07438016528926, 3.56753034006338),
-    "NoInt2": ([4, 5, 6], [3, 4, 4], 0.727272727272727, 0.369274472937998),
-}
 
 
 def count_digits(found, certified):
@@ -99,16 +94,6 @@ def test_regress_nist_linear(name, moments):
     if case["resid_sd"]:  # what moments can say of it shrinks with the share that is left: 1e-9 in Pontius
         lost = -math.log10(1 - case["r2"])
         assert count_digits(math.sqrt(residual), case["resid_sd"]) >= min(digits, 15 - lost)
-
-
-@pytest.mark.parametrize("name", list(THROUGH_ORIGIN))
-def test_regress_nist_through_the_origin(name):
-    x, y, slope, residual_sd = THROUGH_ORIGIN[name]
-    values = np.column_stack([y, x]).astype(float)
-    n = len(values)  # sums about 0 instead of the mean, and the degree of freedom that the mean does not cost
-    found, residual = regress(Moments(("y", "x"), n + 1, np.zeros(2), values.T @ values / n), [0])
-    assert count_digits(found, [slope]) >= AVERAGE
-    assert count_digits(math.sqrt(residual), residual_sd) >= AVERAGE
 
 
 def test_adjust_means_names_what_nist_filip_cannot_tell_apart(moments):

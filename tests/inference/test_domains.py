@@ -9,6 +9,7 @@ from helpers import wording
 
 AMOUNT = {"kind": "amount", "role": "primary", "better": "higher"}
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}
+LABELLED = {**SCORE, "label": "ease"}
 BINARY = {"kind": "binary", "role": "primary", "better": "higher"}
 
 
@@ -27,17 +28,20 @@ def test_domain_warns_of_a_tail_that_few_units_cannot_average_out():
     results = run_experiment(heavy(), make_design(metrics={"y": AMOUNT}))
     found = checks(results)["domain_y"]
     assert (found.status, "domain" in checks(results)) == ("warn", False)
-    assert found.message.startswith("For y the data lie outside what its method promises (the outcome is too skewed: ")
-    assert found.message.endswith("): its interval may hold the truth less often than its level says.")
+    plain = "Y: the tail is too heavy for so few units, so the interval may hold the truth less often than it says."
+    assert found.message.startswith(f"{plain} For its promise, the smaller arm needs more than ")
+    assert found.message.endswith(" x skewness² units.")
 
 
 def test_domain_of_a_primary_metric_is_told_in_the_answer():
-    design = make_design(metrics={"y": AMOUNT, "z": {**BINARY, "role": "secondary"}})
+    design = make_design(metrics={"y": {**AMOUNT, "label": "money paid"}, "z": {**BINARY, "role": "secondary"}})
     frame = heavy().assign(z=np.arange(300) % 50 == 0).astype({"z": float})
     results = run_experiment(frame, design)
     told = wording.explain(results, design).answer
-    assert checks(results)["domain_y"].message in told
-    assert checks(results)["domain_z"].message not in told  # secondary: in the table of checks alone
+    said = "so the interval may hold the truth less often than it says."
+    assert [t for t in told if said in t] == [f"Money paid: the tail is too heavy for so few units, {said}"]
+    found = checks(results)  # what it needs, and secondary metrics: in the table of checks alone
+    assert said in found["domain_y"].message and said in found["domain_z"].message
 
 
 def test_domain_passes_where_every_headline_lies_inside():
@@ -61,7 +65,7 @@ def test_domain_of_a_share_counts_the_rarer_of_event_and_none(n, events, status)
 def test_domain_names_the_comparison_among_several_treatments():
     frame = heavy(450).assign(variant=np.array(["c", "t", "u"])[np.arange(450) % 3])
     design = make_design(metrics={"y": AMOUNT}, variant={"control": "c", "treatments": ["t", "u"]})
-    assert checks(run_experiment(frame, design))["domain_y"].message.startswith("For y, t - c, the data lie outside")
+    assert checks(run_experiment(frame, design))["domain_y"].message.startswith("Y, t - c: the tail is too heavy")
 
 
 def test_domain_of_a_time_to_event_comes_from_its_own_room():
@@ -95,10 +99,10 @@ def clustered(n, sizes, seed=5):
 
 
 def test_clusters_that_are_few_or_unequal_warn():
-    few = checks(run_experiment(clustered(24, 10), make_design(metrics={"y": SCORE}, cluster="firm")))["clusters"]
+    few = checks(run_experiment(clustered(24, 10), make_design(metrics={"y": LABELLED}, cluster="firm")))["clusters"]
     assert (few.status, few.threshold) == ("warn", 20)
     assert few.message == (
-        "Clusters (firm) are few or of unlike size: the 12 in c count like 12.0 of one size (y). "
+        "Clusters (firm) are few or of unlike size: the 12 in c count like 12.0 of one size (ease). "
         "Intervals use the degrees of freedom of so many, and are wide for that reason."
     )
     sizes = np.where(np.arange(60) < 2, 300, 2)
@@ -116,10 +120,10 @@ def test_clusters_that_suffice_pass_and_units_have_no_such_check():
 
 
 def test_covariates_tell_what_they_take_away():
-    found = checks(run_experiment(draw_frame(), make_design(metrics={"y": SCORE}, covariates=["x"])))["covariates"]
+    found = checks(run_experiment(draw_frame(), make_design(metrics={"y": LABELLED}, covariates=["x"])))["covariates"]
     assert found.status == "pass"
     assert 0.4 < found.value < 0.6  # x explains half
-    assert found.message == f"Covariates take away {100 * found.value:.1f} % of the variance of the effect on y."
+    assert found.message == f"Covariates take away {100 * found.value:.1f} % of the variance of the effect on ease."
 
 
 def test_covariates_that_repeat_others_are_named_without_their_levels():

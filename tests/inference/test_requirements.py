@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from experiments import make_design, run_experiment
+from experiments import draw_frame, make_design, run_experiment
+from scipy import stats
 
 from helpers.inference import list_sample_sizes, sample_size_proportions
 
@@ -98,6 +99,45 @@ def test_list_requirements_counts_clusters_where_they_are_randomised():
     frame["variant"] = np.where(np.arange(600) // 10 % 2, "t", "c")
     row = require(SCORE, frame, cluster="firm", assigned_at="assigned_at")
     assert (row["n"], row["units_per_day"]) == (60, 3)
+
+
+ADJUSTED = {"covariates": ["x"], "decides_on": "adjusted"}
+
+
+@pytest.mark.parametrize("kind", ["score", "binary"])
+def test_list_requirements_counts_on_the_covariates_that_decide(kind):
+    frame = draw_frame(4000)
+    frame = frame.assign(y=(frame["y"] > 0) * 1.0) if kind == "binary" else frame
+    metric = {**SCORE, "kind": kind, "worthwhile": 0.05}
+    head = run_experiment(frame, make_design(metrics={"y": metric}, **ADJUSTED)).headline("y")[0]
+    row, plain = require(metric, frame, **ADJUSTED), require(metric, frame, covariates=["x"])
+    assert head.method == "lin" and row["control_value"] == head.control_value
+    assert row["mde_absolute"] == pytest.approx((1.959964 + 0.841621) * head.std_error, rel=2e-3)
+    assert row["mde_absolute"] < 0.95 * plain["mde_absolute"] and row["n"] == plain["n"] == 4000
+    assert row["n_for_worthwhile"] == pytest.approx(4000 * (row["mde_absolute"] / 0.05) ** 2, rel=2e-3)
+    assert row["power_for_worthwhile"] > plain["power_for_worthwhile"]
+
+
+@pytest.mark.parametrize(("n", "tolerance"), [(4000, 2e-3), (50, 0.01)])
+def test_list_requirements_counts_on_the_slopes_of_each_arm(n, tolerance):
+    # unequal arms whose outcomes follow the covariate unlike: what is left to explain is nearly all in treatment
+    rng = np.random.default_rng(4)
+    x, treated = rng.normal(size=n), np.arange(n) % 5 == 0
+    y = np.where(treated, 0.5 * x + rng.normal(0, 3, n), 3 * x + rng.normal(0, 1, n))
+    frame = pd.DataFrame({"variant": np.where(treated, "t", "c"), "y": y, "x": x})
+    plan = {**ADJUSTED, "variant": {"control": "c", "treatments": ["t"], "split": {"c": 0.8, "t": 0.2}}}
+    row = require(SCORE, frame, **plan)
+    head = run_experiment(frame, make_design(metrics={"y": SCORE}, **plan)).headline("y")[0]
+    reach = stats.t.isf(0.025, head.df) + stats.t.isf(0.2, head.df)
+    assert row["mde_absolute"] == pytest.approx(reach * head.std_error, rel=tolerance)
+
+
+def test_list_requirements_has_no_row_where_covariates_are_too_many():
+    frame = draw_frame(8).assign(**{f"x{k}": np.random.default_rng(k).normal(size=8) for k in range(4)})
+    design = make_design(metrics={"y": SCORE}, **{**ADJUSTED, "covariates": ["x0", "x1", "x2", "x3"]})
+    found = run_experiment(frame, design)
+    assert found.headline("y")[0].reason == "an arm has too few units for 3 covariates"
+    assert found.tables["requirements"].empty
 
 
 def test_list_sample_sizes_says_its_power():

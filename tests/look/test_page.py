@@ -192,6 +192,15 @@ def test_gallery_reads_as_findings_with_the_evidence_review_first():
     assert text.count('<div class="key">') == 1  # the review has no effect and the withheld one shows none
 
 
+def test_gallery_shows_the_first_key_figure_of_a_run_without_effects():
+    keys = [{"name": "Hold < all", "figure": "4 of 5", "note": "cells"}, {"name": "b", "figure": "2", "note": ""}]
+    text = gallery.render([card("one", samples.results(), estimates=[], keys=keys)])
+    check_safe(text)
+    assert text.count('<div class="key">') == 1
+    assert 'Hold &lt; all</span><strong class="figure">4 of 5</strong><span class="between">cells</span></div>' in text
+    assert "4 of 5" not in gallery.render([card("one", samples.results(), estimates=[], keys=keys, failed=True)])
+
+
 def test_gallery_names_neighbouring_claims_as_a_range_and_shows_the_first_clear_effect():
     found = samples.results()
     claims = [{"id": name} for name in ("P01", "P02", "P03", "P07", "R01")]

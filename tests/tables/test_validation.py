@@ -18,6 +18,16 @@ def test_promises_tell_claim_and_domain():
     assert shown[3][1] == "At least 95\u00a0%" and len(shown) == 5
 
 
+def test_masthead_shows_the_key_figures_of_a_run_without_effects():
+    shown = tables.masthead(samples.results()).html
+    assert shown.count("<li>") == 4
+    assert '<strong class="figure">4 of 5</strong><span class="between">every cell, and all draws' in shown
+    many = samples.results()
+    more = many.tables["keys"].loc[[0, 1, 2, 3, 0]].assign(name="a < b")
+    escaped = tables.masthead(many.but(tables={**many.tables, "keys": more})).html
+    assert escaped.count("<li>") == 4 and '<span class="name">a &lt; b</span>' in escaped
+
+
 def test_sources_name_each_method_once():
     assert cells_of(tables.sources(samples.results()))[1] == ["Fieller lift", "Welch 1947"]
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from experiments import make_design
 
-from helpers.records import Check, DataInfo, Estimate, Results
+from helpers.records import DETAIL, Check, DataInfo, Estimate, Results
 from helpers.wording.answer import describe_effect, explain, write_limits
 
 BINARY = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "Activated"}
@@ -194,8 +194,9 @@ def test_describe_effect_reads_a_quantile_and_a_rate_in_their_units():
 
 
 def test_write_answer_tells_that_a_primary_effect_lies_outside_its_methods_domain():
-    outside = Check("domain_y", "warn", math.nan, math.nan, "For y the data lie outside.")
-    other = Check("domain_z", "warn", math.nan, math.nan, "For z the data lie outside.")
+    plain = "Y: there are too few units, so the interval may hold the truth less often than it says."
+    outside = Check("domain_y", "warn", math.nan, math.nan, f"{plain}{DETAIL}the smaller arm needs at least 30.")
+    other = Check("domain_z", "warn", math.nan, math.nan, "Z: there are too few units.")
     row = estimate()
     told = results(row, checks=(outside, other)).answer
-    assert told == (describe_effect(row, results(row)), "For y the data lie outside.")
+    assert told == (describe_effect(row, results(row)), plain)

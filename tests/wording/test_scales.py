@@ -18,7 +18,6 @@ from helpers.wording import (
     write_effect,
     write_value,
 )
-from helpers.wording.scales import name_quantile
 
 PLAN = {
     "kind": "experiment",
@@ -73,23 +72,6 @@ def test_is_lift_and_is_ratio_by_estimand():
     kinds = pd.Series(["difference", "relative_lift", "ratio", "hazard_ratio", "cace"])
     found = [(is_lift(samples.effect(estimand=k)), is_ratio(samples.effect(estimand=k))) for k in kinds]
     assert found == [(False, False), (True, False), (False, True), (False, True), (False, False)]
-
-
-NAMES = [
-    # quantile, in words
-    (0.5, "median"),
-    (0.9, "90th percentile"),
-    (0.01, "1st percentile"),
-    (0.22, "22nd percentile"),
-    (0.33, "33rd percentile"),
-    (0.11, "11th percentile"),
-    (0.995, "99.5th percentile"),
-]
-
-
-@pytest.mark.parametrize(("quantile", "words"), NAMES)
-def test_name_quantile(quantile, words):
-    assert name_quantile(quantile) == words
 
 
 def list_one(**metric):

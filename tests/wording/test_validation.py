@@ -1,5 +1,6 @@
 """What a validation says: who holds, who does not, how far chance goes, and what others do."""
 
+import pandas as pd
 import pytest
 import validation_samples as samples
 
@@ -12,8 +13,9 @@ def test_explain_validation_answers_when_a_method_fails():
         OPENING,
         "1 of 5 methods does not hold what it promises: Fieller lift (in 6 cells of data that they are made for).",
         "Over all draws inside its domain, no method's intervals hold the truth in fewer than 90.0 % of experiments, "
-        "of a nominal 95 % (Fieller lift, 400 draws).",
-        "For shares every possible outcome is counted, so chance has no part: 94.9 % to 94.9 %.",
+        "of a nominal 95 % (Fieller lift, 400 draws; chance and promise allow 92.1 %).",
+        "For shares every possible outcome is counted, so chance has no part: their intervals hold the truth in 94.9 % "
+        "of experiments.",
         "Lift, payers 10 %, 300 an arm: on the same draws difference / control mean holds the truth in 89.8 % of "
         "experiments, ours in 95.4 %. Delta contradicts the test of its own difference in 20.0 % of experiments; "
         "ours never does.",
@@ -37,11 +39,40 @@ def test_explain_validation_names_three_failing_methods_at_most():
 def test_explain_validation_tells_the_method_that_holds_the_truth_least():
     table = samples.summary()
     table.loc[4, ["pooled_coverage", "draws"]] = (0.5, 100)
-    assert "(Weekly trend, 100 draws)" in samples.results(table=table).answer[2]
+    assert "(Weekly trend, 100 draws; " in samples.results(table=table).answer[2]
     table.loc[4, "draws"] = 99  # too few to tell
-    assert "(Fieller lift, 400 draws)" in samples.results(table=table).answer[2]
+    assert "(Fieller lift, 400 draws; " in samples.results(table=table).answer[2]
     few = samples.results(table=table.assign(draws=10))
     assert not any("Over all draws" in sentence for sentence in few.answer)
+
+
+def test_explain_validation_tells_the_range_of_shares_and_of_what_is_enumerated():
+    judged = samples.cells()
+    judged.loc[judged["exact"], "coverage"] = 0.9512
+    more = judged[judged["exact"]].assign(coverage=0.95)
+    told = samples.results(pd.concat([judged, more], ignore_index=True)).answer[3]
+    assert told.endswith(": their intervals hold the truth in 95.0 % to 95.1 % of experiments.")
+    peers = samples.beside()["peers"]
+    peers.loc[4, "coverage"] = 0.7
+    assert wording.tell_peers(samples.results(peers=peers)) == (
+        "Share, 5 %, 100 an arm: over every possible outcome Wald holds the truth in 70.0 % of experiments, ours in "
+        "95.1 %"
+    )
+
+
+def test_explain_validation_gives_four_key_figures():
+    assert samples.results().tables["keys"].to_dict("split")["data"] == [
+        ["Methods that hold what they promise", "4 of 5", "every cell, and all draws together"],
+        ["Cells that judge them", "6", "2,000 experiments drawn; shares enumerated"],
+        ["Lowest coverage over all draws", "90.0 %", "Fieller lift; chance and promise allow 92.1 %"],
+        [
+            "Coverage of another tool's interval",
+            "89.8 %",
+            "difference / control mean, lift, payers 10 %, 300 an arm; ours 95.4 %",
+        ],
+    ]
+    nothing = samples.results(table=samples.summary().assign(draws=0), peers=samples.beside()["peers"].query("ours"))
+    assert len(nothing.tables["keys"]) == 2
 
 
 def test_explain_validation_tells_our_contradictions_too():

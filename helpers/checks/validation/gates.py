@@ -59,9 +59,10 @@ def summarise_guarantees(judged, *, confidence_level=0.95, family_error=0.001) -
     Returns
     -------
     DataFrame: guarantee, claim, domain (in words), reference, cells_inside, draws (over the drawn cells inside; 0
-        where all are enumerated), pooled_coverage (nan where enumerated), worst_coverage (the farthest from the
-        claim, inside), largest_false_alarm, cells_outside, worst_outside, verdict ("holds", or "fails" where a cell
-        inside or the pool of them fails, or none was measured).
+        where all are enumerated), pooled_coverage, pooled_limit (the least that claim and chance allow it; both nan
+        where enumerated), worst_coverage (the farthest from the claim, inside), largest_false_alarm, cells_outside,
+        worst_outside, verdict ("holds", or "fails" where a cell inside or the pool of them fails, or none was
+        measured).
     """
     groups = [cells for _, cells in judged.groupby("guarantee", sort=False)]
     tail = family_error / (2 * max(len(groups), 1))
@@ -103,12 +104,14 @@ def _summarise(cells, level, tail):
     pooled = float(drawn["coverage"] @ drawn["replicates"] / draws) if draws else np.nan
     pool = pd.Series({"claim": cells["claim"].iloc[0], "replicates": max(draws, 1), "exact": False})
     held = len(inside) > 0 and bool((inside["verdict"] == "holds").all())
-    held &= bool(_is_within(pd.Series([pooled]), [_find_limits(pool, level, tail)])[0])
+    limits = _find_limits(pool, level, tail)
+    held &= bool(_is_within(pd.Series([pooled]), [limits])[0])
     return {
         **cells[["guarantee", "claim", "domain", "reference"]].iloc[0],
         "cells_inside": len(inside),
         "draws": draws,
         "pooled_coverage": pooled,
+        "pooled_limit": limits[0] if draws else np.nan,
         "worst_coverage": _find_worst(inside, level),
         "largest_false_alarm": float(inside["false_alarm"].max()) if len(inside) else np.nan,
         "cells_outside": len(outside),

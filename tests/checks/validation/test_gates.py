@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from helpers.checks.validation import Cell, judge_cells, measure_cells, summarise_guarantees
+from helpers.checks.validation.gates import SLACK
 from helpers.inference import GUARANTEES, compare_means, difference
 from helpers.inference.on_columns import compare_columns, lift_columns, measure_columns
 from helpers.records import Effect, Guarantee
@@ -112,7 +113,7 @@ def test_judge_cells_passes_too_much_coverage_where_only_at_least_is_claimed():
 def test_judge_cells_asks_nothing_outside_the_domain():
     row = judge(promise(compare_by_z, least_arm=50), SCORES, (10, 10), replicates=50)
     assert row["verdict"] == "outside its domain"
-    assert row["departure"] == "the smaller arm has fewer than 50 units"
+    assert row["departure"] == "there are too few units: the smaller arm needs at least 50"
 
 
 def test_judge_cells_forgives_a_disagreement_that_is_not_promised_away():
@@ -174,6 +175,17 @@ def test_summarise_guarantees_has_one_row_a_guarantee_and_fails_where_a_cell_fai
         0.7,
     ]
     assert found.loc[1, "worst_coverage"] == 0.96 and found.loc[1, "cells_outside"] == 0
+
+
+def test_summarise_guarantees_gives_the_least_that_claim_and_chance_allow_all_draws():
+    judged = judge_cells(pd.concat([frame(), frame(guarantee="b", exact=True)], ignore_index=True))
+    found = summarise_guarantees(judged)
+    n = found.loc[0, "draws"]
+    least = stats.binom.ppf(0.001 / (2 * 2), n, 0.95 - SLACK[judged.loc[0, "claim"]]) / n  # two methods, two sides
+    assert found.loc[0, "pooled_limit"] == pytest.approx(least)
+    assert np.isnan(found.loc[1, "pooled_limit"]) and found.loc[1, "draws"] == 0
+    for share, verdict in ((least, "holds"), (least - 1 / n, "fails")):
+        assert summarise_guarantees(judged.assign(coverage=share))["verdict"][0] == verdict
 
 
 def test_summarise_guarantees_fails_where_nothing_was_measured_inside():

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from helpers import checks
-from helpers.checks.looking import DAYS, RULES, UNITS_PER_DAY
+from helpers.checks.validation.looking import DAYS, RULES, UNITS_PER_DAY
 
 REPLICATES = 150
 

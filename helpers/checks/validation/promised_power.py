@@ -19,6 +19,7 @@ from helpers.inference.design import (
     sample_size_means,
     sample_size_proportions,
 )
+from helpers.inference.on_columns import measure_columns
 from helpers.inference.ordered import win_difference
 from helpers.inference.pairs import compare_means, compare_ratios, difference
 from helpers.inference.planning import (
@@ -32,7 +33,6 @@ from helpers.inference.planning import (
 from helpers.inference.proportions import score_p_value
 from helpers.inference.quantiles import quantile_difference
 from helpers.inference.simulated_power import simulate_power
-from helpers.records import Moments
 
 TOLERANCE = 0.02  # formulas are approximations: within two points of the truth is what they are for
 FAMILY_ERROR = 0.001
@@ -168,9 +168,7 @@ def _test_times(control, treatment, *, days):
 
 
 def _measure(*columns):
-    values = np.column_stack(columns)
-    cov = np.atleast_2d(np.cov(values, rowvar=False))
-    return Moments(tuple(f"c{k}" for k in range(values.shape[1])), len(values), values.mean(axis=0), cov)
+    return measure_columns(np.column_stack(columns), tuple(f"c{k}" for k in range(len(columns))))
 
 
 def _test(pair):

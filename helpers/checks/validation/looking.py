@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from helpers.inference import always_valid, compare_means, difference, sequential_bounds
-from helpers.records import Moments
+from helpers.inference.on_columns import measure_columns
 
 DAYS, UNITS_PER_DAY = 14, 50
 RULES = ("test every day", "planned looks", "always-valid")
@@ -51,8 +51,7 @@ def _look_daily(rng, bounds, level) -> np.ndarray:
 
 
 def _look(values, bound, level) -> tuple[bool, bool, bool]:
-    arms = [Moments(("y",), len(y), np.array([y.mean()]), np.array([[y.var(ddof=1)]])) for y in values]
-    fixed = difference(compare_means(*arms), confidence_level=level)
+    fixed = difference(compare_means(*(measure_columns(y[:, None]) for y in values)), confidence_level=level)
     planned = {"n": values.size, "n_planned": 2 * DAYS * UNITS_PER_DAY}
     sequence = always_valid(fixed, confidence_level=level, **planned)
     beyond = abs(fixed.estimate) / fixed.std_error > stats.t.isf(stats.norm.sf(bound), fixed.df)
