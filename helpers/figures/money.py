@@ -8,8 +8,16 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from helpers.figures.theme import BAND, INK, MUTED, draw, is_narrow, measure_width, place_axes, shorten, write_at
 from helpers.records import Results
-from helpers.wording import WITHHELD, Display, Style, capitalise, count_decimals, show_sentence, write_number
-from helpers.wording.numbers import CURRENCIES
+from helpers.wording import (
+    WITHHELD,
+    Display,
+    Style,
+    capitalise,
+    count_decimals,
+    read_currency,
+    show_sentence,
+    write_number,
+)
 
 ROW, STACKED, LEFT, RIGHT = 62, 84, 346, 668  # CSS pixels
 
@@ -34,7 +42,7 @@ def money(results: Results, *, title: str | None = None) -> Display:
         return show_sentence(WITHHELD if results.status == "withheld" else "There is no amount to show.")
     if rows[["low", "central", "high"]].isna().to_numpy().any():
         return show_sentence("The amount cannot be estimated: the effect has no finite interval.")
-    currency = _read_currency(rows)
+    currency = read_currency(rows["unit"].iloc[0])
     digits = [count_decimals(low, high) for low, high in zip(rows["low"], rows["high"], strict=True)]
     decimals = max((d for d in digits if d is not None), default=0)
     told = [_tell(row, Style(1, currency, "", True), decimals) for row in rows.itertuples()]
@@ -62,11 +70,6 @@ def _judge(both) -> str:
     )
 
 
-def _read_currency(rows: pd.DataFrame) -> str:
-    unit = str(rows["unit"].iloc[0]).split()[0]
-    return CURRENCIES.get(unit, f"{unit} ")
-
-
 def _tell(row, style: Style, decimals: int) -> tuple[str, str]:
     ends = [write_number(v, style, decimals=decimals) for v in (row.central, row.low, row.high)]
     return ends[0], f"[{ends[1]}, {ends[2]}]"
@@ -89,11 +92,11 @@ def _paint_money(figure: Figure, rows: pd.DataFrame, told, currency: str) -> Non
         axes.plot((0, 0), (place + (0.55 if narrow else 0), place + 1), color=INK, linewidth=0.8)
         _write_row(figure, row, told[place], 20 + high_row * (place + (0.3 if narrow else 0.5)))
     axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _tell_tick(v, currency)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: tell_tick(v, currency)))
 
 
-def _tell_tick(value: float, currency: str) -> str:
-    """A round amount that does not run into its neighbour: millions as such."""
+def tell_tick(value: float, currency: str) -> str:
+    """Return a round amount that does not run into its neighbour: millions as such."""
     million = abs(value) >= 1e6
     return write_number(value / 1e6 if million else value, Style(1, currency, " million" if million else ""))
 

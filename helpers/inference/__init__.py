@@ -4,6 +4,7 @@ from helpers.inference.adjustment import adjust_means
 from helpers.inference.bayes import Posterior, list_posteriors, read_posterior
 from helpers.inference.comparisons import Comparison, label_effect, list_comparisons
 from helpers.inference.decisions import decide, decide_all
+from helpers.inference.delivery import study_replies
 from helpers.inference.design import (
     mde_means,
     mde_proportions,
@@ -98,6 +99,7 @@ __all__ = [
     "select_contrasts",
     "sequential_bounds",
     "simulate_power",
+    "study_replies",
     "trace_path",
     "win_difference",
 ]

@@ -1,4 +1,4 @@
-"""Until when the data is known, when a unit's window is over, in which week it was assigned, and true as 1."""
+"""Until when the data is known, when a window is over, in which week and hours a unit was assigned, and true as 1."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 
 DAY = 86_400
+HOUR, HOURS_A_DAY, HOURS_A_WEEK, BLOCK = 3_600, 24, 168, 4
+EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
+BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, HOURS_A_DAY, BLOCK))
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 ALWAYS = ibis.literal(True)
 
@@ -18,7 +22,7 @@ ALWAYS = ibis.literal(True)
 class Clock:
     """The days between which things are known; None where the data has no times.
 
-    `first_day` is the earliest day of assignment, `as_of` the last day the data is complete for.
+    `first_day` is the earliest day on which a unit was randomised, `as_of` the last day the data is complete for.
     """
 
     first_day: dt.date | None = None
@@ -40,12 +44,34 @@ class Clock:
         return (calendar.timegm(self.cutoff.timetuple()) - start.epoch_seconds().cast("float64")) / DAY
 
     def week(self, start: ir.TimestampValue) -> ir.IntegerValue:
-        """Return the block of seven days, counted from 0 at the first day of assignment."""
+        """Return the block of seven days, counted from 0 at the first day of randomisation."""
         first = calendar.timegm(self.first_day.timetuple())
         return ((start.epoch_seconds() - first) / (7 * DAY)).floor().cast("int64")
 
+    @staticmethod
+    def hours(start: ir.TimestampValue) -> ir.StringValue:
+        """Return the block of the week (UTC) in which a moment lies, one of `BLOCKS`."""
+        hour = (((start.epoch_seconds() / HOUR).floor().cast("int64") + EPOCH_HOUR) % HOURS_A_WEEK).cast("int64")
+        return hour.cases(*((number, name) for number, name in enumerate(name_hours(range(HOURS_A_WEEK)))))
 
-def read_clock(units: ir.Table, events: ir.Table | None, *, as_of: dt.date | None) -> Clock:
+
+def name_hours(hours) -> np.ndarray:
+    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
+
+    Parameters
+    ----------
+    hours : array of int, 0 to 167
+        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
+
+    Returns
+    -------
+    array of object, the names
+    """
+    hours = np.asarray(hours, int)
+    return np.array(BLOCKS, object)[(hours >= 5 * HOURS_A_DAY) * (len(BLOCKS) // 2) + hours % HOURS_A_DAY // BLOCK]
+
+
+def read_clock(units: ir.Table, events: ir.Table | None, *, as_of: dt.date | None, arms) -> Clock:
     """Return the clock of a source, by one query.
 
     Parameters
@@ -56,6 +82,8 @@ def read_clock(units: ir.Table, events: ir.Table | None, *, as_of: dt.date | Non
     as_of : date or None
         As planned; None means the latest day of an event or an assignment where there are events. Without
         events the table does not say until when it is complete, so nothing is held to be unfinished.
+    arms : sequence of str
+        The randomised ones: weeks count from the first of their units, and from the first of all without them.
 
     Returns
     -------
@@ -63,7 +91,8 @@ def read_clock(units: ir.Table, events: ir.Table | None, *, as_of: dt.date | Non
     """
     if START not in units.columns:
         return Clock()
-    spans = units.aggregate(first=units[START].min(), last=units[START].max())
+    start, randomised = units[START], units["variant"].isin(arms)
+    spans = units.aggregate(first=start.min(where=randomised).fill_null(start.min()), last=start.max())
     if events is not None:
         spans = spans.cross_join(events.aggregate(latest=events["at"].max()))
     found = spans.to_pyarrow().to_pylist()[0]

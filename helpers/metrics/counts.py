@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.metrics.units import Units
+from helpers.metrics.units import Units, name_group
 
 
 def count_units(units: Units, *, by=None) -> dict:
@@ -15,7 +15,7 @@ def count_units(units: Units, *, by=None) -> dict:
     ----------
     units : Units
     by : str, optional
-        "week", or one of the plan's segments; None gives the one group None.
+        "week", one of the plan's segments, or "hours"; None gives the one group None.
 
     Returns
     -------
@@ -23,7 +23,7 @@ def count_units(units: Units, *, by=None) -> dict:
     """
     arms = units.design.variant.arms
     table = units.table.filter(units.table["variant"].isin(arms))
-    keys = ["variant"] if by is None else ["variant", "week" if by == "week" else f"s_{by}"]
+    keys = ["variant"] if by is None else ["variant", name_group(units.design, by)]
     n = table["cluster"].nunique() if units.design.cluster else table.count()
     rows = table.group_by(keys).aggregate(n=n).to_pyarrow().to_pylist()
     cells = {(row.get(keys[-1]) if by else None, row["variant"]): row["n"] for row in rows}
@@ -40,15 +40,15 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     name : str
         A metric with one value a unit (a score, a count, an amount); unknown outcomes are left out.
     by : str, optional
-        "week", or one of the plan's segments; None gives the one group None.
+        "week", one of the plan's segments, or "hours"; None gives the one group None.
 
     Returns
     -------
     dict: group -> arm -> array of int, shape (levels,). The levels are the different values over all arms and
-        groups, rising, the same everywhere; observational groups included, units without a week left out.
+        groups, rising, the same everywhere; observational groups, which have no week, included by None and segments.
     """
     outcome, design = f"y_{name}", units.design
-    keys = ["variant"] if by is None else ["week" if by == "week" else f"s_{by}", "variant"]
+    keys = ["variant"] if by is None else [name_group(units.design, by), "variant"]
     counted = units.table.group_by([*keys, outcome]).aggregate(n=units.table.count())
     rows = counted.to_pyarrow().to_pylist()
     levels = sorted({row[outcome] for row in rows} - {None})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from helpers.metrics.sums import FIRST_ROWS, Block, count_none, measure
-from helpers.metrics.units import Units
+from helpers.metrics.units import Units, name_group
 from helpers.records import Moments
 
 ZERO_OR_ONE = ("missing_", "asked_", "exposed")
@@ -22,7 +22,8 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     ----------
     units : Units
     by : str, optional
-        "week", or one of the plan's segments; None gives the one group None.
+        "week", one of the plan's segments, or "hours"; None gives the one group None. Units without a group, such
+        as those outside the randomisation by week, are left out.
     adjusted : bool
         With the covariates beside each outcome; ratios and designs with clusters stay without.
 
@@ -153,7 +154,7 @@ def _find_complete(units, metric):
 
 
 def _take(units, table, blocks, *, by=None):
-    keys = ["variant"] if by is None else ["week" if by == "week" else f"s_{by}", "variant"]
+    keys = ["variant"] if by is None else [name_group(units.design, by), "variant"]
     first = table.limit(FIRST_ROWS)
     if units.design.cluster:
         first = _sum_clusters(first, blocks, keys)[0]

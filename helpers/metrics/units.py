@@ -30,11 +30,11 @@ class Units:
     Attributes
     ----------
     table : ibis.Table
-        `unit`, `variant`, `cluster`, `assigned_at`, `week` (0 is the first), `exposed` (0 or 1), and for each
-        metric `y_` (or `num_` and `den_`; `time_` in days and `observed_`, 2 for a competing event; null is unknown or
-        not yet observed),
-        `complete_` (its window is over), `missing_` and `asked_` (0 or 1), `x_` columns of covariates (never
-        null) and `s_` columns of segments ("unknown" where missing).
+        `unit`, `variant`, `cluster`, `assigned_at`, `week` (0 is the first) and `hours` ("weekday 00-04", UTC), both
+        null outside the randomisation, `exposed` (0 or 1), and for each metric `y_` (or `num_` and `den_`; `time_` in
+        days and `observed_`, 2 for a competing event; null is unknown or not yet observed), `complete_` (its window
+        is over), `missing_` and `asked_` (0 or 1), `x_` columns of covariates (never null) and `s_` columns of
+        segments ("unknown" where missing).
     design : ExperimentPlan
     covariates : tuple of str
         Names of the `x_` columns.
@@ -83,7 +83,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     """
     _refuse_capitals(design)
     units, events = _read_times(source, design)
-    clock = read_clock(units, events, as_of=design.as_of)
+    clock = read_clock(units, events, as_of=design.as_of, arms=design.variant.arms)
     table = _keep_assigned(units, clock)
     if events is not None:
         table = fold_events(table, events, design, clock, columns=_find_columns(units, events, design))
@@ -96,6 +96,11 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     covariates = tuple(name for name in columns if name.startswith("x_"))
     known = share_known(gathered)
     return Units(folded, design, covariates, known, clock.as_of, messages, source.n_two_variants)
+
+
+def name_group(design: ExperimentPlan, by: str) -> str:
+    """Return the column of `Units.table` by which units are grouped: `week`, a segment of the plan, or `hours`."""
+    return by if by == "week" or (by == "hours" and by not in design.segments) else f"s_{by}"
 
 
 def _refuse_capitals(design):
@@ -142,7 +147,9 @@ def _make_columns(gathered):
     table, design = gathered.table, gathered.design
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     if gathered.start is not None:
-        columns |= {"assigned_at": gathered.start, "week": gathered.clock.week(gathered.start)}
+        split = {"week": gathered.clock.week(gathered.start), "hours": gathered.clock.hours(gathered.start)}
+        randomised = table["variant"].isin(design.variant.arms)
+        columns |= {"assigned_at": gathered.start} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
     if design.exposure:
         columns["exposed"] = make_exposure(gathered)
     columns |= make_outcomes(gathered)

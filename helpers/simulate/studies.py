@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from helpers.records import Refused
 from helpers.simulate.dry_run import experiment
+from helpers.simulate.live_support import live_support
 from helpers.simulate.proactive_help import proactive_help
 from helpers.simulate.simulation import Simulation, check_names
 
-STUDIES = {"proactive_help": proactive_help, "experiment": experiment}
+STUDIES = {"proactive_help": proactive_help, "live_support": live_support, "experiment": experiment}
 
 
 def simulate(study, design=None, **arguments) -> Simulation:

@@ -133,6 +133,8 @@ def _simulate(backend, design, simulation):
 
 def _fetch(backend, name):
     short = name.removeprefix("public:")
+    if short in examples.ARRIVALS:
+        raise Refused(f"data: {name} holds counts of arrivals and no experiment; give it as the parameter arrivals")
     if short not in examples.PUBLIC:
         known = schema.list_nearest(short, list(examples.PUBLIC))
         raise Refused(f"data: no public data {schema.cut(short)}; there is, nearest first: {known}")

@@ -22,6 +22,7 @@ from helpers.wording import (
     show_sentence,
     style_gap,
     style_value,
+    write_chance,
     write_count,
     write_number,
     write_p,
@@ -139,20 +140,13 @@ def _row_posterior(results, row, several):
         "prior": "flat" if row.prior_sd == math.inf else write_number(row.prior_sd, gap),
         "mean": write_number(row.mean, signed, decimals=decimals),
         "interval": f"[{ends[0]}, {ends[1]}]",
-        "better": f"{_write_chance(row.probability_better)}{word}",
+        "better": f"{write_chance(row.probability_better)}{word}",
         **dict.fromkeys(LOSSES, ""),  # where neither way is good nothing is lost
         **({} if word else {c: write_number(getattr(row, c), gap, decimals=decimals) for c in LOSSES}),
     }
 
 
 LOSSES = ("loss_treatment", "loss_control")
-
-
-def _write_chance(chance):
-    """A chance in per cent that is never printed as certain."""
-    if min(chance, 1 - chance) < 0.001:
-        return "over 99.9 %" if chance > 0.5 else "under 0.1 %"
-    return write_share(chance)
 
 
 def assumptions(results: Results, *, names: Mapping[str, str] | None = None) -> Display:

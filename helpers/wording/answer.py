@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from helpers.plan import ExperimentPlan
 from helpers.records import DETAIL, Estimate, Results
@@ -33,7 +34,7 @@ VERDICTS = {
 }
 
 
-def explain(results: Results, design: ExperimentPlan) -> Results:
+def explain(results: Results, design: ExperimentPlan, *, first: Sequence[str] = ()) -> Results:
     """Return results with the planned metrics as a table, the answer and its limits in sentences.
 
     Parameters
@@ -41,16 +42,19 @@ def explain(results: Results, design: ExperimentPlan) -> Results:
     results : Results
         After small cells are hidden: sentences name only what may be seen.
     design : ExperimentPlan
+    first : sequence of str
+        What the study itself answers: told behind the data kind, and then one effect instead of two. Empty sentences,
+        and all of them where the answer is withheld, are left out.
 
     Returns
     -------
     Results
     """
     named = results.but(tables={"metrics": list_metrics(design), **results.tables})
-    return named.but(answer=write_answer(named, design), limits=write_limits(named, design))
+    return named.but(answer=write_answer(named, design, first=first), limits=write_limits(named, design))
 
 
-def write_answer(results: Results, design: ExperimentPlan) -> tuple[str, ...]:
+def write_answer(results: Results, design: ExperimentPlan, *, first: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the answer: data kind where simulated, status, the weightiest effects, what the guardrails say.
 
     Parameters
@@ -59,6 +63,8 @@ def write_answer(results: Results, design: ExperimentPlan) -> tuple[str, ...]:
         A withheld result carries its reason as its answer.
     design : ExperimentPlan
         Gives the reasons for which a failed check is acknowledged; they stand above the effects.
+    first : sequence of str
+        As for `explain`.
 
     Returns
     -------
@@ -68,7 +74,9 @@ def write_answer(results: Results, design: ExperimentPlan) -> tuple[str, ...]:
     if results.status == "withheld":
         return (*opening, *results.answer)
     more = (*_warnings(results), *_illusion(results), *_guardrails(results), *_untested(results, design))
-    return (*opening, *_acknowledged(results, design), *_status(results), *_effects(results), *more)
+    told = [sentence for sentence in first if sentence]
+    effects = _effects(results, most=1 if told else 2)
+    return (*opening, *_acknowledged(results, design), *_status(results), *told, *effects, *more)
 
 
 def describe_effect(estimate: Estimate, results: Results) -> str:
@@ -128,15 +136,15 @@ def write_limits(results: Results, design: ExperimentPlan) -> tuple[str, ...]:
     return tuple([limit for limit in found if limit] + splits)[:4]
 
 
-def _effects(results):
-    """At most two effects in full, primary and clear ones first; the verdicts of the other primary ones counted."""
+def _effects(results, *, most):
+    """At most so many effects in full, primary and clear ones first; the verdicts of the other primary ones counted."""
     primary = results.headline(role="primary")
     if not primary:
         shown = _notable(results) or [e for e in results.headline() if e.role != "guardrail"][:1]
         return [NO_PRIMARY, *(describe_effect(e, results) for e in shown)]
-    if len(primary) > 2:
+    if len(primary) > most:
         primary = sorted(primary, key=lambda e: not e.verdict.startswith("clear "))
-    shown, rest = [*primary[:2], *_notable(results)][:2], Counter(e.verdict for e in primary[2:])
+    shown, rest = [*primary[:most], *_notable(results)][:most], Counter(e.verdict for e in primary[most:])
     counted = ", ".join(f"{n} {verdict}" for verdict, n in rest.items())
     others = f"The other primary comparison{'s' if rest.total() > 1 else ''}: {counted}."
     return [*(describe_effect(e, results) for e in shown), *([others] if rest else [])]

@@ -235,3 +235,24 @@ def write_count(count: float) -> str:
 def write_share(share: float, *, decimals: int = 1) -> str:
     """Return a share of 0 to 1 as a percentage ("14.2 %"); "not known" for nan or None."""
     return write_number(share, Style(100, "", " %"), decimals=decimals)
+
+
+def write_chance(chance: float, *, decimals: int = 1) -> str:
+    """Return a chance as a percentage that is never printed as certain ("over 99.9 %"); "not known" for nan.
+
+    Examples
+    --------
+    >>> write_chance(0.83, decimals=0), write_chance(0.9999), write_chance(0.004, decimals=0)
+    ('83 %', 'over 99.9 %', 'under 1 %')
+    """
+    least = 10 ** -(decimals + 2)
+    if min(chance, 1 - chance) < least:
+        side, bound = ("over", 1 - least) if chance > 0.5 else ("under", least)
+        return f"{side} {write_share(bound, decimals=decimals)}"
+    return write_share(chance, decimals=decimals)
+
+
+def read_currency(unit: str) -> str:
+    """Return what stands before an amount in a unit that begins with a currency ("USD a year": "$")."""
+    first = str(unit).split()[0]
+    return CURRENCIES.get(first, f"{first} ")

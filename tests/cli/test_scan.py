@@ -65,6 +65,7 @@ def test_find_candidates_takes_what_could_be_an_id():
         ([{"segment": "country=IT", "n_control": 4, "n_treatment": 40}], 1),
         ([{"segment": None, "n_control": 4, "n_treatment": 4}], 0),  # whole variants
         ([{"week": 1, "n": 3}, {"week": 2, "n": 30}, {"week": 3, "n": None}], 1),  # a hidden one is fine
+        ([{"hours": "weekday 00-04", "n_control": 3}, {"agent": "agent 1", "units": 9}], 2),
         ([{"step": "read", "rows": 3}], 0),  # rows of a table, no cell of units
         ([], 0),
     ],

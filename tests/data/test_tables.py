@@ -8,6 +8,7 @@ import pytest
 
 from helpers import paths, records
 from helpers.plan import ExperimentPlan, Metric, Variant
+from helpers.simulate.live_support import live_support
 from helpers.simulate.proactive_help import proactive_help
 
 CLAIMS = pd.read_csv(paths.DATA / "published_claims.csv")
@@ -75,8 +76,9 @@ def test_dictionary_describes_every_key_of_a_plan():
     ] == []
 
 
-def test_dictionary_describes_every_simulated_column_and_event():
-    made = proactive_help(n_units=500)
+@pytest.mark.parametrize("study", [proactive_help, live_support])
+def test_dictionary_describes_every_simulated_column_and_event(study):
+    made = study(n_units=500)
     names = {*made.units, *made.events, *made.events["event"]}
     assert [name for name in sorted(names) if f"`{name}`" not in DICTIONARY] == []
 

@@ -85,3 +85,62 @@ def test_fold_of_a_unit_table_with_as_of_makes_unfinished_outcomes_unknown():
     source = make_source(UNITS | {"paid": [1, 0, 1, 1]})
     units = metrics.fold(source, make_design(METRIC, assigned_at="assigned_at", as_of="2024-01-14"))
     assert _read(units, "y_paid") == [1.0, 0.0, 1.0, None]
+
+
+BEFORE = {
+    "unit": ["u0", "u1", "u2", "u3"],
+    "variant": ["cps", "a", "b", "a"],
+    "assigned_at": [
+        "2023-12-04 10:00:00",  # four weeks before the experiment, not randomised
+        "2024-01-01 03:59:59",  # a Monday, the last second of the first block
+        "2024-01-06 04:00:00",  # a Saturday, the first second of the second block
+        "2024-01-14 23:59:59",  # a Sunday, the last second of the second week
+    ],
+    "paid": [1, 0, 1, 1],
+}
+
+
+def _fold_before(**more):
+    design = make_design(METRIC, variant={"observational": ["cps"]}, assigned_at="assigned_at", **more)
+    return metrics.fold(make_source(BEFORE), design)
+
+
+def test_fold_counts_weeks_from_the_first_randomised_unit_and_gives_others_none():
+    assert _read(_fold_before(), "week") == [None, 0, 0, 1]
+
+
+def test_fold_counts_weeks_from_all_where_nobody_is_randomised():
+    alone = {column: values[:1] for column, values in BEFORE.items()}
+    design = make_design(METRIC, variant={"observational": ["cps"]}, assigned_at="assigned_at")
+    assert _read(metrics.fold(make_source(alone), design), "week") == [None]
+
+
+def test_fold_names_the_hours_of_the_week_of_randomised_units():
+    assert _read(_fold_before(), "hours") == [None, "weekday 00-04", "weekend 04-08", "weekend 20-24"]
+
+
+def test_summarise_by_hours_and_weeks_leaves_out_who_was_not_randomised():
+    units = _fold_before()
+    for by in ("hours", "week"):
+        found = metrics.summarise(units, by=by)
+        assert list(found) == sorted(set(_read(units, by)) - {None})
+        assert sum(arms["paid"][arm].n for arms in found.values() for arm in ("a", "b", "cps")) == 3
+    assert metrics.summarise(units)[None]["paid"]["cps"].n == 1  # as a whole group it is there
+    assert list(metrics.count_units(units, by="hours")) == ["weekday 00-04", "weekend 04-08", "weekend 20-24"]
+    assert list(metrics.count_levels(units, "paid", by="hours")) == ["weekday 00-04", "weekend 04-08", "weekend 20-24"]
+
+
+@pytest.mark.parametrize("hour", range(0, 168, 13))
+def test_name_hours_equals_the_calendar(hour):
+    moment = dt.datetime(2024, 1, 1) + dt.timedelta(hours=hour)  # a Monday
+    start = moment.hour // 4 * 4
+    expected = f"{'weekend' if moment.weekday() > 4 else 'weekday'} {start:02d}-{start + 4:02d}"
+    assert list(metrics.name_hours([hour])) == [expected]
+    source = make_source({"unit": ["u"], "variant": ["a"], "assigned_at": [str(moment)], "paid": [1]})
+    assert _read(metrics.fold(source, make_design(METRIC, assigned_at="assigned_at")), "hours") == [expected]
+
+
+def test_summarise_by_a_segment_called_hours_takes_the_segment():
+    source = make_source(BEFORE | {"hours": ["x", "x", "y", "y"]})
+    design = make_design(METRIC, variant={"observational": ["cps"]}, assigned_at="assigned_at", segments=["hours"])
+    assert list(metrics.summarise(metrics.fold(source, design), by="hours")) == ["x", "y"]

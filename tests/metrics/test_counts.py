@@ -60,7 +60,7 @@ def test_count_levels_leaves_out_the_unknown_and_keeps_arms_and_weeks_without_an
     units = _fold()
     counts = metrics.count_levels(units, "paid", by="week")
     assert {week: {arm: n.tolist() for arm, n in arms.items()} for week, arms in counts.items()} == {
-        0: {"a": [1, 0], "b": [0, 0], "cps": [0, 1]},  # u2 is unknown
+        0: {"a": [1, 0], "b": [0, 0], "cps": [0, 0]},  # u2 is unknown; cps is not randomised and has no week
         1: {"a": [0, 0], "b": [0, 1], "cps": [0, 0]},
         2: {"a": [0, 0], "b": [0, 0], "cps": [0, 0]},  # the window of u5 is not over
     }

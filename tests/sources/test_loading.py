@@ -436,6 +436,14 @@ def test_load_refuses_public_data_that_is_unknown(design):
         sources.load(design(), "public:jobs")
 
 
+def test_load_refuses_arrivals_as_an_experiment(design):
+    with pytest.raises(Refused) as refused:
+        sources.load(design(), "public:bank_calls")
+    assert str(refused.value) == (
+        "data: public:bank_calls holds counts of arrivals and no experiment; give it as the parameter arrivals"
+    )
+
+
 def test_load_refuses_events_beside_simulated_data(design, write):
     with pytest.raises(Refused, match=r"^data: simulated comes with its own tables; leave out events and table$"):
         sources.load(design(), "simulated", events=write(FIVE), simulation={"study": "experiment"})

@@ -174,6 +174,17 @@ def test_write_answer_names_at_most_two_effects_clear_ones_first_and_counts_the_
     assert results(*many[:3]).answer[2] == "The other primary comparison: 1 no clear difference."
 
 
+def test_explain_tells_the_studys_own_answer_behind_the_data_kind_and_then_one_effect():
+    metrics = {"y": BINARY, "z": {**BINARY, "role": "secondary", "label": "Paid"}}
+    rows = estimate(), estimate(metric="z", role="secondary")
+    both = results(*rows, kind="simulated", metrics=metrics)
+    led = explain(both, make_design(metrics=metrics), first=("It pays.", "")).answer
+    assert led == (both.answer[0], "It pays.", both.answer[1])
+    assert len(both.answer) == 3
+    closed = results(kind="simulated", status="withheld", answer=("Mismatch.",))
+    assert "It pays." not in explain(closed, make_design(), first=("It pays.",)).answer
+
+
 def test_describe_effect_reads_an_ordered_score_in_pairs():
     ordered = {"y": {"kind": "score", "role": "primary", "better": "higher", "scale": "ordered", "label": "Ease"}}
     row = estimate(estimate=0.1, ci_low=0.05, ci_high=0.15, control_value=0.31, treatment_value=0.41)

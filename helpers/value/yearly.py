@@ -21,6 +21,11 @@ LABELS = {
     "monthly_persistence": "share that stays from month to month",
     "horizon_months": "months counted",
 }
+BOUNDS = {
+    "monthly_persistence": (0, 1, ", between 0 and 1"),
+    "cost_per_year": (-math.inf, math.inf, ", below 0 where it saves"),
+    "extra_hours": (-math.inf, math.inf, ", below 0 where it saves"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,8 +42,8 @@ class Assumptions:
         Share of the value that is left after each month. Needs `horizon_months`.
     horizon_months : int, 1 or more, optional
         Months that are counted, the first in full. None counts nothing beyond the observed follow-up.
-    cost_per_year : float or triple, 0 or more
-        What the choice costs a year; it is taken off.
+    cost_per_year : float or triple
+        What the choice costs a year; it is taken off. Below 0 it saves.
     unit : str
         Currency of the result.
 
@@ -65,21 +70,26 @@ class Assumptions:
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in LABELS and field.name != "horizon_months" and value is not None:
-                _check_range(field.name, value)
+                check_range(field.name, value)
 
     def multipliers(self) -> tuple[float, float, float]:
         """Return the money a year that an effect of 1 brings before costs: low, central, high."""
-        ranges = (_spread(self.units_per_year), _spread(self.value_per_unit), self._months())
-        return tuple(math.prod(values) for values in zip(*ranges, strict=True))
+        units, worth, kept = self.factors()
+        return tuple(self.multiply(*values) for values in zip(units, worth, kept, strict=True))
+
+    def factors(self) -> tuple[tuple[float, float, float], ...]:
+        """Return what the effect is multiplied by, each as low, central, high: units, value, share that stays."""
+        kept = 1.0 if self.monthly_persistence is None else self.monthly_persistence
+        return read_range(self.units_per_year), read_range(self.value_per_unit), read_range(kept)
+
+    def multiply(self, units, worth, kept):
+        """Return the money a year of an effect of 1 from one value, or an array of values, of each factor."""
+        months = 1.0 if self.horizon_months is None else sum(kept**m for m in range(self.horizon_months))
+        return units * worth * months
 
     def costs(self) -> tuple[float, float, float]:
         """Return the cost a year: low, central, high."""
-        return _spread(self.cost_per_year)
-
-    def _months(self):
-        if self.horizon_months is None:
-            return (1.0, 1.0, 1.0)
-        return tuple(sum(kept**m for m in range(self.horizon_months)) for kept in _spread(self.monthly_persistence))
+        return read_range(self.cost_per_year)
 
 
 def yearly_value(estimate: Estimate, assumptions: Assumptions, *, choice: str | None = None) -> pd.DataFrame:
@@ -107,7 +117,7 @@ def yearly_value(estimate: Estimate, assumptions: Assumptions, *, choice: str | 
     ------
     Refused: the estimate is not a difference among all assigned; the choice is not one of its arms.
     """
-    sign = _read_sign(estimate, choice)
+    sign = read_sign(estimate, choice)
     low, high = sorted((sign * estimate.ci_low, sign * estimate.ci_high))
     centre, (few, factor, many) = sign * estimate.estimate, assumptions.multipliers()
     cheap, cost, dear = assumptions.costs()
@@ -129,7 +139,7 @@ def yearly_value(estimate: Estimate, assumptions: Assumptions, *, choice: str | 
     ]
     frame = pd.DataFrame(rows, columns=["row", "note", "low", "central", "high", "interval"])
     unknown = not all(map(math.isfinite, (low, centre, high)))
-    reason = (estimate.reason or "the effect has no finite interval") if unknown else None
+    reason = explain_unknown(estimate) if unknown else None
     return frame.assign(unit=f"{assumptions.unit} a year", choice=choice or estimate.treatment, reason=reason)
 
 
@@ -155,14 +165,28 @@ def value_headline(
     ------
     Refused: the choice is not one of the arms.
     """
-    found = results.headline(metric)
-    if not found:
+    estimate = find_chosen(results, metric, choice)
+    if estimate is None:
         return {}
-    estimate = next((e for e in found if choice in (e.treatment, e.control)), found[0])
     return {
         "money": yearly_value(estimate, assumptions, choice=choice),
         "assumptions": list_assumptions(assumptions),
     }
+
+
+def find_chosen(results: Results, metric: str, choice: str | None) -> Estimate | None:
+    """Return a metric's deciding difference, of several the first that is about the choice; None where there is none.
+
+    Parameters
+    ----------
+    results : Results
+        A withheld one has no difference, whatever it still holds.
+    metric : str
+    choice : str or None, an arm
+    """
+    found = () if results.status == "withheld" else results.headline(metric)
+    about = [e for e in found if choice in (e.treatment, e.control)]
+    return next(iter([*about, *found]), None)
 
 
 def list_assumptions(assumptions: Assumptions) -> pd.DataFrame:
@@ -181,7 +205,7 @@ def list_assumptions(assumptions: Assumptions) -> pd.DataFrame:
     units = {"units_per_year": "units", "value_per_unit": f"{money} {per}", "cost_per_year": money}
     units |= {"monthly_persistence": "share a month", "horizon_months": "months"}
     rows = [
-        (LABELS[name], *_spread(getattr(assumptions, name)), units[name])
+        (LABELS[name], *read_range(getattr(assumptions, name)), units[name])
         for name in LABELS
         if getattr(assumptions, name) is not None
     ]
@@ -190,19 +214,32 @@ def list_assumptions(assumptions: Assumptions) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["assumption", "low", "central", "high", "unit"])
 
 
-def _spread(value):
+def read_range(value: float | tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return low, central and high of an assumption; a number that is certain is all three."""
     return tuple(map(float, value)) if isinstance(value, (tuple, list)) else (float(value),) * 3
 
 
-def _check_range(name, value):
-    top = 1 if name == "monthly_persistence" else math.inf
-    spread = _spread(value)
-    if len(spread) != 3 or not 0 <= spread[0] <= spread[1] <= spread[2] <= top or math.isinf(spread[2]):
-        bounds = "between 0 and 1" if top == 1 else "0 or more"
-        raise Refused(f"{name}: give one number, or low, central and high in rising order, {bounds}")
+def check_range(name: str, value: float | tuple[float, float, float]) -> None:
+    """Check that an assumption is one finite number, or three in rising order, within its bounds.
+
+    Raises
+    ------
+    Refused: it is not.
+    """
+    least, most, bounds = BOUNDS.get(name, (0, math.inf, ", 0 or more"))
+    spread = read_range(value)
+    rising = len(spread) == 3 and least <= spread[0] <= spread[1] <= spread[2] <= most
+    if not rising or not all(map(math.isfinite, spread)):
+        raise Refused(f"{name}: give one number, or low, central and high in rising order{bounds}")
 
 
-def _read_sign(estimate, choice):
+def read_sign(estimate: Estimate, choice: str | None) -> int:
+    """Return 1 where the treatment is chosen (or nothing said), -1 where the control is.
+
+    Raises
+    ------
+    Refused: the estimate is not a difference among all assigned or all who answered; the choice is not an arm of it.
+    """
     if estimate.estimand != "difference" or estimate.population not in POPULATIONS:
         raise Refused(
             f"yearly value of {estimate.metric}: came {estimate.estimand} ({estimate.population}); "
@@ -211,6 +248,24 @@ def _read_sign(estimate, choice):
     if choice not in (None, estimate.treatment, estimate.control):
         raise Refused(f"yearly value of {estimate.metric}: the choice is {estimate.treatment} or {estimate.control}")
     return -1 if choice == estimate.control else 1
+
+
+def read_effect(estimate: Estimate, choice: str | None) -> tuple[float, float, float]:
+    """Return the effect of the choice: estimate, low and high end of its interval; nan where one is not finite.
+
+    Raises
+    ------
+    Refused: as `read_sign`.
+    """
+    sign = read_sign(estimate, choice)
+    low, high = (estimate.ci_low, estimate.ci_high)[::sign]
+    found = sign * estimate.estimate, sign * low, sign * high
+    return tuple(float(value) if math.isfinite(value) else math.nan for value in found)
+
+
+def explain_unknown(estimate: Estimate) -> str:
+    """Return why a figure made of the estimate is unknown."""
+    return estimate.reason or "the effect has no finite interval"
 
 
 def _extremes(effects, factors, costs):

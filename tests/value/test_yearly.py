@@ -172,7 +172,10 @@ REFUSED_ASSUMPTIONS = [
         {"value_per_unit": (1, 2)},
         "value_per_unit: give one number, or low, central and high in rising order, 0 or more",
     ),
-    ({"cost_per_year": -1}, "cost_per_year: give one number, or low, central and high in rising order, 0 or more"),
+    (
+        {"cost_per_year": (2, 1, 3)},
+        "cost_per_year: give one number, or low, central and high in rising order, below 0 where it saves",
+    ),
     (
         {"value_per_unit": math.inf},
         "value_per_unit: give one number, or low, central and high in rising order, 0 or more",

@@ -19,7 +19,12 @@ FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_val
 COUNTS = ("n_control", "n_treatment")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "clusters_control", "clusters_treatment", "as_expected")
 CELL = ("metric", "comparison", "estimand", "population", "adjustment", "role")
-EFFECT_TABLES = ("curves", "path", "uptake", "requirements", "bayes", "money", "assumptions")  # gone where withheld
+EFFECT_TABLES = (  # gone where withheld
+    *("curves", "path", "uptake", "requirements", "bayes", "money", "assumptions"),
+    *("break_even", "probability", "tornado", "cash"),
+    *("hours_effect", "slower", "speed_association"),
+    *("staffing", "staffing_check", "roll_out"),
+)
 QUANTILE_TABLES = {"requirements", "bayes"}  # one row a metric and comparison, made of its estimate
 ASSOCIATED = ("risk_ratio", "e_value", "e_value_limit", "effective_size", "share_outside")
 

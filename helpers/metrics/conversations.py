@@ -1,0 +1,131 @@
+"""Conversations: each question with its first reply, one row a conversation, from the events and the units."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from helpers import schema
+from helpers.metrics.clock import HOURS_A_DAY, add_days
+from helpers.metrics.units import Units
+
+if TYPE_CHECKING:
+    from helpers.sources import Source
+
+NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
+TOO_MANY = "Reply times are read row by row, and these data hold more than {limit:,} questions."
+ID, AGENT = "conversation_id", "agent_id"
+
+
+def read_conversations(
+    source: Source, units: Units, *, question="question", reply="first_reply", limit=1_000_000
+) -> pd.DataFrame | None:
+    """Return every conversation that a unit began, with the first reply to it, until the end of the data.
+
+    The first question of a conversation id begins it; the earliest reply with that id, at or after the question, is
+    its first. Questions before assignment, without an id, or of units that are not analysed are left out.
+
+    Parameters
+    ----------
+    source : Source
+        Its events have `conversation_id`, and `agent_id` where it is known who replied.
+    units : Units
+    question, reply : str
+        Names of the two events.
+    limit : int
+        The most questions that are brought into memory.
+
+    Returns
+    -------
+    DataFrame: one row a conversation, in the order of asking: `unit`, `variant`, `cluster` (where the plan names one),
+        `conversation_id`, `asked_at` (UTC), `wait_minutes` (nan where never answered), `followed_minutes` (from the
+        question to the end of the data), `agent_id` (None where unknown), `hour` (0 to 167, of the week in UTC;
+        Monday 00:00 is 0). None without events, without ids, or above the limit: `explain_conversations` says which.
+    """
+    if _find_obstacle(source, units, question, limit):
+        return None
+    asked = _rank(_list_questions(source, units, question), "asked_at")
+    rows = asked.left_join(_list_replies(source, units, asked, reply), ID).order_by("asked_at", ID)
+    columns = ["unit", "variant", *(["cluster"] if units.design.cluster else []), ID, "asked_at", "replied_at", AGENT]
+    frame = rows.select(*columns).to_pyarrow().to_pandas()
+    for column in ("asked_at", "replied_at"):
+        frame[column] = pd.to_datetime(frame[column], utc=True)
+    end = pd.Timestamp(units.as_of, tz="UTC") + pd.Timedelta(days=1)
+    agent = frame[AGENT].astype(object).where(frame[AGENT].notna(), None)
+    frame = frame.assign(
+        wait_minutes=(frame["replied_at"] - frame["asked_at"]).dt.total_seconds() / 60,
+        followed_minutes=(end - frame["asked_at"]).dt.total_seconds() / 60,
+        **{AGENT: agent},
+        hour=(frame["asked_at"].dt.day_of_week * HOURS_A_DAY + frame["asked_at"].dt.hour).astype(np.int64),
+    )
+    return frame[[*columns[:-2], "wait_minutes", "followed_minutes", AGENT, "hour"]]
+
+
+def explain_conversations(
+    source: Source, units: Units, conversations: pd.DataFrame | None, *, question="question", limit=1_000_000
+) -> str:
+    """Return in a sentence how many conversations were read, and what was left out; or why there are none.
+
+    Parameters
+    ----------
+    source : Source
+    units : Units
+    conversations : DataFrame or None, as `read_conversations` returned it
+    question, limit : as given to `read_conversations`
+    """
+    if conversations is None:
+        return _find_obstacle(source, units, question, limit) or NO_EVENTS
+    asked = source.events.filter(source.events["event"] == question).semi_join(units.table, "unit")
+    counts = asked.aggregate(n=asked.count(), named=asked[ID].count()).to_pyarrow().to_pylist()[0]
+    repeated = _list_questions(source, units, question).count().to_pyarrow().as_py() - len(conversations)
+    parts = {
+        "without a conversation_id": counts["n"] - counts["named"],
+        "before the sign-up or after the end of the data": counts["named"] - repeated - len(conversations),
+        "a later question of a conversation that had begun": repeated,
+    }
+    left = "; ".join(f"{count:,} {why}" for why, count in parts.items() if count)
+    many = schema.say(len(conversations), "conversation"), schema.say(conversations["unit"].nunique(), "unit")
+    return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}."
+
+
+def _find_obstacle(source, units, question, limit):
+    """Why conversations cannot be read; None when they can."""
+    events = source.events
+    if events is None or ID not in events.columns or "assigned_at" not in units.table.columns or units.as_of is None:
+        return NO_EVENTS
+    n = events.filter(events["event"] == question).drop_null([ID]).count().to_pyarrow().as_py()
+    return TOO_MANY.format(limit=limit) if n > limit else None if n else NO_EVENTS
+
+
+def _list_questions(source, units, question):
+    """Questions with an id, from assignment on to the end of the data, each with its unit's arm."""
+    events, columns = source.events, ["unit", "variant", "assigned_at", *(["cluster"] if units.design.cluster else [])]
+    asked = events.filter(events["event"] == question).drop_null([ID])
+    asked = asked.select("unit", asked_at=asked["at"], **{ID: asked[ID].cast("string")})
+    asked = asked.inner_join(units.table.select(*columns), "unit")
+    return asked.filter(asked["asked_at"] >= asked["assigned_at"], asked["asked_at"] < _find_end(units))
+
+
+def _list_replies(source, units, asked, reply):
+    """The first reply to each conversation: its time and who gave it."""
+    events = source.events
+    agent = events[AGENT].cast("string") if AGENT in events.columns else ibis.null("string")
+    given = events.filter(events["event"] == reply, events["at"] < _find_end(units)).drop_null([ID])
+    given = given.select(**{ID: given[ID].cast("string"), "replied_at": given["at"], AGENT: agent})
+    joined = given.inner_join(asked.select(ID, "asked_at"), ID)
+    joined = joined.filter(joined["replied_at"] >= joined["asked_at"])
+    return _rank(joined, "replied_at", AGENT).select(ID, "replied_at", AGENT)
+
+
+def _rank(table, *order):
+    """The first row of each conversation."""
+    order = [*order, *(["unit"] if "unit" in table.columns else [])]
+    ranked = table.mutate(rank=ibis.row_number().over(group_by=ID, order_by=order))
+    return ranked.filter(ranked["rank"] == 0).drop("rank")
+
+
+def _find_end(units):
+    return add_days(ibis.literal(pd.Timestamp(units.as_of).to_pydatetime()), 1)

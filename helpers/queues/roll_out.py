@@ -1,0 +1,114 @@
+"""What real-time support takes for everybody, from the queue: a team of twice the questions is not twice the team."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from helpers.queues.staffing import plan_staffing
+from helpers.records import Refused
+from helpers.simulate.queue import HOURS_A_WEEK
+
+STANDARD, TEST = "standard promise for all", "the test: live for half, standard for half"
+DOUBLED, LIVE = "live for all, as twice the test's extra", "live for all, from the queue"
+
+
+def rate_questions(conversations, *, variant, n_units, units_per_week) -> np.ndarray:
+    """Return the questions that sign-ups of one arm ask, by hour of the week, once so many sign up every week.
+
+    All questions that the data holds count: in the long run each week brings as many as one week's sign-ups ever ask.
+
+    Parameters
+    ----------
+    conversations : DataFrame
+        One row a question: variant, hour (0 to 167, of the UTC week, Monday 00:00 first).
+    variant : str
+    n_units : int
+        Units in the arm, with or without a question.
+    units_per_week : float
+        Units that will be served in that way.
+
+    Returns
+    -------
+    array, shape (168,), questions an hour.
+
+    Raises
+    ------
+    Refused: an arm without units.
+    """
+    if n_units < 1:
+        raise Refused(f"staffing: no unit is in the arm {variant}; name the arms as the plan does")
+    hours = conversations.loc[conversations["variant"] == variant, "hour"].to_numpy(int)
+    return np.bincount(hours, minlength=HOURS_A_WEEK) / n_units * units_per_week
+
+
+def plan_roll_out(
+    conversations,
+    *,
+    units_in_arms,
+    control,
+    treatment,
+    units_per_week,
+    handle_minutes,
+    patience_minutes,
+    promise_patience_minutes,
+    target_minutes,
+    promise_minutes,
+    target_share,
+) -> pd.DataFrame:
+    """Return the agent hours a week of four ways to serve the same sign-ups.
+
+    Every hour of the week is staffed by Erlang A for its own questions; the arm with live support asks as often as it
+    did in the test. Nothing waits for a quieter hour and other customers' questions count nowhere, so that the standard
+    promise takes more hours here than a team that spreads its work: the extra hours are then a lower limit. In the
+    test the two halves have teams of their own.
+
+    Parameters
+    ----------
+    conversations : DataFrame
+        One row a question: variant, hour.
+    units_in_arms : mapping, arm -> number of units
+    control, treatment : str
+        The arms with the standard promise and with live support.
+    units_per_week : float
+        All who sign up in a week.
+    handle_minutes : float, mean
+    patience_minutes, promise_patience_minutes : float, means
+        Until somebody who waits for live support, or for the standard promise, leaves.
+    target_minutes, promise_minutes : float
+        The reply that live support and the standard promise aim at.
+    target_share : float
+        Of all who ask, answered within either.
+
+    Returns
+    -------
+    DataFrame: scenario, agent_hours_per_week, extra_hours_per_week (beyond the standard promise for all),
+        conversations_per_week; four rows, the third doubles the test's extra hours as if halves could be added.
+    """
+
+    def staff(arm, share, minutes, patience):
+        rates = rate_questions(
+            conversations, variant=arm, n_units=units_in_arms.get(arm, 0), units_per_week=units_per_week * share
+        )
+        staffing = plan_staffing(
+            rates,
+            handle_minutes=handle_minutes,
+            patience_minutes=patience,
+            target_minutes=minutes,
+            target_share=target_share,
+        )
+        return np.array([staffing["agents_erlang_a"].sum(), rates.sum()], dtype=float)
+
+    promise, target = (promise_minutes, promise_patience_minutes), (target_minutes, patience_minutes)
+    standard, live = staff(control, 1, *promise), staff(treatment, 1, *target)
+    test = staff(control, 0.5, *promise) + staff(treatment, 0.5, *target)
+    doubled = np.array([standard[0] + 2 * (test[0] - standard[0]), live[1]])
+    scenarios = {STANDARD: standard, TEST: test, DOUBLED: doubled, LIVE: live}
+    return pd.DataFrame(
+        {
+            "scenario": list(scenarios),
+            "agent_hours_per_week": [hours for hours, _ in scenarios.values()],
+            "extra_hours_per_week": [hours - standard[0] for hours, _ in scenarios.values()],
+            "conversations_per_week": [asked for _, asked in scenarios.values()],
+        }
+    )

@@ -1,0 +1,180 @@
+"""Reply times by the randomised unit: by hand, against numpy, and at their level over seeds."""
+
+import conversations_samples as made
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from helpers.inference.replies import (
+    MANY_UNANSWERED,
+    WEEK,
+    compare_hours,
+    compare_medians,
+    compare_replies,
+    list_pairs,
+    measure_share,
+    split_arms,
+    trace_replies,
+)
+
+ROWS = [
+    ("u1", "a", 10.0, 0, None),  # one unit with two conversations
+    ("u1", "a", 70.0, 0, None),
+    ("u2", "a", 30.0, 0, None),
+    ("u3", "a", None, 0, None),  # never answered: later than anything
+    ("u4", "b", 1.0, 0, None),
+    ("u5", "b", 2.0, 0, None),  # exactly the target counts
+    ("u5", "b", 3.0, 130, None),
+    ("u6", "cps", 20.0, 0, None),
+    ("u7", "cps", 40.0, 0, None),
+]
+
+
+def _find(frame, comparison, measure, minutes=None):
+    rows = frame[(frame["comparison"] == comparison) & (frame["measure"] == measure)]
+    return (rows if minutes is None else rows[rows["minutes"] == minutes]).iloc[0]
+
+
+def test_compare_replies_by_hand():
+    found = compare_replies(made.make_conversations(ROWS), made.design_replies())
+    median = _find(found, "b - a", "median")
+    assert (median["control_value"], median["treatment_value"], median["difference"]) == (50.0, 2.0, -48.0)
+    assert (median["n_control"], median["conversations_control"]) == (3, 4)  # sign-ups, conversations
+    within = _find(found, "b - a", "within", 2)
+    assert (within["control_value"], within["treatment_value"]) == (0.0, pytest.approx(2 / 3))
+    assert _find(found, "b - a", "within", 60)["control_value"] == 0.5
+    assert _find(found, "b - a", "never")["control_value"] == 0.25
+    before = _find(found, "a - cps", "median")
+    assert (before["control"], before["treatment"], before["is_randomised"]) == ("cps", "a", False)
+    assert before["difference"] == 20.0
+
+
+def test_compare_replies_is_by_unit_not_by_conversation():
+    # the same rows copied within each unit say no more: the interval stays as wide
+    one = made.draw_conversations(60)
+    many = pd.concat([one] * 5, ignore_index=True)
+    found = [compare_replies(rows, made.design_replies()) for rows in (one, many)]
+    for measure, minutes, slack in (("within", 60, 1e-9), ("never", None, 1e-9), ("median", None, 0.25)):
+        widths = [(row["ci_high"] - row["ci_low"]) for row in (_find(f, "b - a", measure, minutes) for f in found)]
+        assert widths[1] == pytest.approx(widths[0], rel=slack)
+    # without knowing the units it is narrower
+    apart = _find(compare_replies(many.assign(unit=many.index), made.design_replies()), "b - a", "within", 60)
+    row = _find(compare_replies(many, made.design_replies()), "b - a", "within", 60)
+    assert apart["ci_high"] - apart["ci_low"] < 0.6 * (row["ci_high"] - row["ci_low"])
+
+
+def test_compare_replies_counts_by_the_cluster_where_there_is_one():
+    rows = made.draw_conversations(60)
+    number = rows["unit"].str.strip("abcps").astype(int) // 2
+    pairs = rows.assign(cluster=rows["variant"] + number.astype(str))  # two units a cluster
+    found = [_find(compare_replies(r, made.design_replies()), "b - a", "within", 60) for r in (rows, pairs)]
+    assert found[0]["difference"] == found[1]["difference"]
+    assert found[0]["ci_low"] != found[1]["ci_low"]
+
+
+def test_compare_replies_leaves_out_what_was_not_followed_long_enough():
+    rows = made.make_conversations(ROWS, days=7)  # the question at hour 130 was followed for less than two days
+    found = compare_replies(rows, made.design_replies(), within=(2, 2000, 10_000))
+    assert _find(found, "b - a", "within", 2)["conversations_treatment"] == 3
+    assert _find(found, "b - a", "within", 10_000)["conversations_treatment"] == 2
+    assert _find(found, "b - a", "never")["conversations_treatment"] == 2
+    assert sorted(found.loc[found["measure"] == "within", "minutes"].unique()) == [2.0, 2000.0, 10_000.0]
+
+
+def test_compare_replies_follows_the_confidence_level():
+    rows = made.draw_conversations(60)
+    wide, narrow = (
+        _find(compare_replies(rows, made.design_replies(confidence_level=c)), "b - a", "within", 60)
+        for c in (0.99, 0.9)
+    )
+    assert wide["ci_low"] < narrow["ci_low"] < narrow["ci_high"] < wide["ci_high"]
+
+
+def test_compare_medians_says_when_half_was_never_answered():
+    rows = made.make_conversations([("u1", "a", 1.0, 0, None), ("u2", "a", None, 0, None)] * 2)
+    answered = made.make_conversations([("u3", "b", 5.0, 0, None), ("u4", "b", 7.0, 0, None)])
+    sides = (split_arms(frame, made.design_replies()) for frame in (rows, answered))
+    effect = compare_medians(next(sides)["a"], next(sides)["b"], confidence_level=0.95)
+    assert effect.reason == MANY_UNANSWERED == "half of an arm's conversations or more were never answered"
+    assert np.isnan(effect.control_value) and effect.treatment_value == 6.0
+
+
+def test_compare_medians_swapped_arms_flip_the_sign():
+    arms = split_arms(made.draw_conversations(80), made.design_replies())
+    one, other = (compare_medians(*s, confidence_level=0.95) for s in ((arms["a"], arms["b"]), (arms["b"], arms["a"])))
+    assert (one.estimate, one.ci_low) == (pytest.approx(-other.estimate), pytest.approx(-other.ci_high))
+
+
+def test_list_pairs_names_treatments_first_then_the_groups_before():
+    design = made.design_replies(variant={"treatments": ["b", "c"]})
+    assert [p["comparison"] for p in list_pairs(design)] == ["b - a", "c - a", "a - cps"]
+
+
+def test_measure_share_sums_by_unit():
+    rows = split_arms(made.make_conversations(ROWS), made.design_replies())["a"]
+    moments = measure_share(rows, 15)
+    assert (moments.n, list(moments.mean * 3)) == (3, [1.0, 4.0])
+    assert list(measure_share(rows, None).mean * 3) == [1.0, 4.0]
+
+
+def test_measure_share_leaves_out_what_was_not_followed_so_long():
+    rows = made.make_conversations([("u1", "a", 10.0, 0, None), ("u2", "a", None, 167, None)], days=7)
+    arm = split_arms(rows, made.design_replies())["a"]  # the second was followed for an hour
+    assert [measure_share(arm, t).n for t in (60, 61, None)] == [2, 1, 1]
+    assert measure_share(arm, None).value == 0.0
+
+
+def test_trace_replies_is_the_share_by_each_time_and_holds_wilson_for_single_conversations():
+    rows = made.make_conversations([(f"u{i}", "a", 1.0 if i < 30 else 100.0, 0, None) for i in range(40)])
+    found = trace_replies(rows, made.design_replies())
+    assert set(found["arm"]) == {"a"} and set(found["role"]) == {"control"}
+    at = found[found["minutes"] > 2].iloc[0]
+    assert (at["share"], at["n"]) == (0.75, 40)
+    z2 = stats.t.isf(0.025, 39) ** 2  # Wilson (1927) with the quantile of Student
+    effective = 39  # a sample variance has the divisor n - 1
+    middle, half = 0.75 + z2 / 2 / effective, np.sqrt(z2 * (0.1875 / effective + z2 / 4 / effective**2))
+    assert at["ci_low"] == pytest.approx((middle - half) / (1 + z2 / effective))
+    assert at["ci_high"] == pytest.approx((middle + half) / (1 + z2 / effective))
+    assert found["share"].is_monotonic_increasing and found["ci_high"].max() <= 1
+    assert found[found["share"] == 1].iloc[0]["ci_low"] < 0.95  # all answered is no certainty
+
+
+def test_trace_replies_names_what_each_group_is():
+    found = trace_replies(made.draw_conversations(20), made.design_replies())
+    roles = dict(zip(found["arm"], found["role"], strict=True))
+    assert roles == {"a": "control", "b": "treatment", "cps": "observational"}
+
+
+def test_compare_hours_by_hand():
+    rows = [
+        ("u1", "a", 10.0, 0, None),
+        ("u2", "a", 30.0, 3, None),
+        ("u3", "b", 1.0, 3, None),
+        ("u4", "b", 3.0, 3, None),
+    ]
+    rows += [("u5", "a", 5.0, 4, None), ("u6", "a", 7.0, 4, None), ("u7", "b", 9.0, 4, None)]  # the next block
+    found = compare_hours(made.make_conversations(rows), made.design_replies(), target=2).set_index("hours")
+    block = found.loc["weekday 00-04"]
+    assert (block["control_median"], block["treatment_median"], block["gap"]) == (20.0, 2.0, 18.0)
+    assert (block["control_share"], block["treatment_share"], block["n_control"]) == (0.0, 0.5, 2)
+    assert list(found.index) == ["weekday 00-04", "weekday 04-08"]
+    again = compare_hours(made.make_conversations(rows), made.design_replies(), target=10).set_index("hours")
+    assert again.loc["weekday 00-04", "control_share"] == 0.5
+
+
+def test_replies_recover_what_was_drawn_over_seeds(in_band):
+    # waits are alike within a unit; the medians are 40 and 1.5 minutes by construction (nobody unanswered)
+    hits, n = {"median": 0, "within": 0}, 60
+    truth = stats.norm.cdf(np.log(60 / 40) / np.hypot(1, 0.5)) - stats.norm.cdf(np.log(60 / 1.5) / np.hypot(1, 0.5))
+    for seed in range(n):
+        found = compare_replies(made.draw_conversations(50, seed=seed, never=0), made.design_replies(), within=(60,))
+        median, within = _find(found, "b - a", "median"), _find(found, "b - a", "within", 60)
+        hits["median"] += median["ci_low"] <= 1.5 - 40 <= median["ci_high"]
+        hits["within"] += within["ci_low"] <= -truth <= within["ci_high"]
+    assert in_band(hits["median"], n, 0.955, cells=2) or hits["median"] / n > 0.955  # at least its level
+    assert in_band(hits["within"], n, 0.95, cells=2)
+
+
+def test_week_is_minutes():
+    assert WEEK == 10_080

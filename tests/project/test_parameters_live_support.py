@@ -1,0 +1,70 @@
+"""Every parameter of the live-support notebook changes what it should."""
+
+import notebook_cells
+import pytest
+from notebook_cells import NOTEBOOKS, find_uncovered, run_both, write_database, write_skewed
+
+OWN = {"plan": "live_support", **notebook_cells.OWN}
+SKEWED_RUN = {"plan": "{folder}/skewed.yaml", "data": "{folder}/skewed.csv", "n_resamples": 400}
+CASES = [
+    # parameter, the other parameters of both runs, its value in the second run
+    ("plan", OWN, "{folder}/later.yaml"),
+    ("data", OWN, "duckdb:{folder}/other.duckdb"),
+    ("table", OWN, "assigned_2"),
+    ("events", OWN, "duckdb:{folder}/other.duckdb"),
+    ("events_table", OWN, "events_2"),
+    ("as_of", OWN, "2018-11-10"),
+    ("n_resamples", SKEWED_RUN, 800),
+    ("confidence_level", {}, 0.8),
+    ("min_cell", {}, 150),
+    ("prior_units", {}, 100.0),
+    ("n_units", {}, 1000),
+    ("questions_lift", {}, 0.5),
+    ("trial_rate", {}, 0.3),
+    ("trial_lift", {}, 0.1),
+    ("paid_rate", {}, 0.12),
+    ("revenue_lift", {}, 0.4),
+    ("revenue_spread", {}, 0.5),
+    ("loyalty_effect", {}, 3.0),
+    ("loyalty_as", {}, "percent"),
+    ("response_effect", {}, 0.02),
+    ("effect_by_hour", {}, 0.1),
+    ("live_agents", {}, 9),
+    ("regular_agents", {}, 12),
+    ("moved_agents", {}, 0),
+    ("shared_agents", {}, True),
+    ("patience_hours", {}, 2.0),
+    ("within_minutes", {}, [5, 20, 90]),
+    ("slower_minutes", {}, [0, 5]),
+    ("arrivals", {}, "public:bank_calls"),
+    ("handle_minutes", {}, 20.0),
+    ("patience_minutes", {}, 2.0),
+    ("target_share", {}, 0.95),
+    ("sign_ups_per_year", {}, [1000, 2000, 3000]),
+    ("gross_margin", {}, [0.1, 0.2, 0.3]),
+    ("extra_hours_per_year", {}, -500.0),
+    ("cost_per_agent_hour", {}, [1, 2, 3]),
+    ("seed", {}, 1),
+]
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    """Return a folder of the researcher's own: a heavy tail with its plan, two databases of two, another plan."""
+    folder = tmp_path_factory.mktemp("own")
+    write_skewed(folder)
+    planned = (NOTEBOOKS / "plans" / "live_support.yaml").read_text()
+    (folder / "later.yaml").write_text(planned.replace("event: trial_started, within_days: 28", "event: trial_started"))
+    for file, seeds in (("own", (1, 2)), ("other", (3, 4))):
+        write_database(folder / f"{file}.duckdb", seeds, study="live_support")
+    return folder
+
+
+def test_every_parameter_has_a_case():
+    assert not find_uncovered("live_support", CASES)
+
+
+@pytest.mark.parametrize(("name", "others", "value"), [pytest.param(*case, id=case[0]) for case in CASES])
+def test_parameter_changes_the_results(given, name, others, value):
+    first, second = run_both(given, "live_support", name, others, value)
+    assert first != second

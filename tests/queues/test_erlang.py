@@ -1,0 +1,195 @@
+"""Erlang C and A: by hand, against published figures and brute force, by what always holds, and by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import linalg
+
+from helpers.queues.erlang import agents_needed, answer_by_erlang_a, answer_by_erlang_c
+from helpers.records import Refused
+from helpers.simulate.queue import HOURS_A_WEEK, serve
+
+
+def _erlang_a(arrivals, handle, agents, *, target=2.0, patience=10.0):
+    return answer_by_erlang_a(arrivals, handle, agents, target_minutes=target, patience_minutes=patience)
+
+
+def _erlang_c(arrivals, handle, agents, *, target=2.0):
+    return answer_by_erlang_c(arrivals, handle, agents, target_minutes=target)
+
+
+def test_answer_by_erlang_c_one_agent_by_hand():
+    # M/M/1 at a load of a half: half wait; the mean wait is 0.5 / (1/10 - 1/20) = 10 minutes
+    found = _erlang_c(3, 10, 1, target=20)
+    assert found.share_waiting == pytest.approx(0.5)
+    assert found.wait_minutes == pytest.approx(10)
+    assert found.share_within == pytest.approx(1 - 0.5 * math.exp(-1))
+    assert (found.share_lost, found.occupancy) == (0, pytest.approx(0.5))
+
+
+def test_answer_by_erlang_c_two_agents_by_hand():
+    # load 1: states 1, 1, 1/2, 1/4, ...: a third of the time both are busy
+    assert _erlang_c(6, 10, 2).share_waiting == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    ("agents", "waiting", "within"), [(11, 68.2, 39.0), (12, 44.9, 64.0), (13, 28.5, 79.6), (14, 17.4, 88.8)]
+)
+def test_answer_by_erlang_c_gives_a_published_table(agents, waiting, within):
+    # Call Centre Helper, "Erlang C formula: made simple": 200 calls an hour of 3 minutes, 20 seconds
+    found = _erlang_c(200, 3, agents, target=1 / 3)
+    assert [100 * found.share_waiting, 100 * found.share_within] == pytest.approx([waiting, within], abs=0.06)
+
+
+def test_answer_by_erlang_c_too_few_agents_never_catch_up():
+    assert _erlang_c(60, 2, 2).share_within == 0
+    assert _erlang_c(60, 2, 2).wait_minutes == math.inf
+    assert math.isnan(_erlang_c(60, 2, 0).occupancy)
+
+
+def test_answer_by_erlang_a_one_agent_who_is_left_as_fast_as_served_by_hand():
+    # leaving as fast as serving: the number present is Poisson(1), so the agent is idle with chance 1/e
+    found = _erlang_a(6, 10, 1, patience=10)
+    assert found.share_waiting == pytest.approx(1 - math.exp(-1))
+    assert found.occupancy == pytest.approx(1 - math.exp(-1))
+    assert found.share_lost == pytest.approx(math.exp(-1))
+
+
+def test_answer_by_erlang_a_gives_the_published_comparison():
+    # Garnett, Mandelbaum & Reiman 2002: 48 calls a minute of a minute, 50 agents, patience 2 minutes
+    found = _erlang_a(48 * 60, 1, 50, patience=2)
+    assert found.share_lost == pytest.approx(0.031, abs=5e-4)
+    assert found.occupancy == pytest.approx(0.93, abs=5e-3)
+    # theirs is the mean wait of all, lost ones included, 3.7 seconds: the share lost times mean patience
+    assert found.share_lost * 2 * 60 == pytest.approx(3.7, abs=0.05)
+    assert _erlang_c(48 * 60, 1, 50).wait_minutes * 60 == pytest.approx(20.8, abs=0.05)
+
+
+def _solve_chain(arrivals, handle, agents, target, patience, most=400):
+    """The stationary chain by linear algebra, and the wait of one who finds k ahead by a matrix exponential."""
+    rate, served, leaving = arrivals / 60, 1 / handle, 1 / patience
+    out = np.array([min(k, agents) * served + max(k - agents, 0) * leaving for k in range(most + 1)])
+    flow = np.diag(np.full(most, rate), 1) + np.diag(out[1:], -1)
+    flow -= np.diag(flow.sum(axis=1))
+    equations = np.vstack([flow.T, np.ones(most + 1)])
+    present = np.linalg.lstsq(equations, np.append(np.zeros(most + 1), 1), rcond=None)[0]
+    ahead = present[agents:]  # one who comes then has so many of the queue before it
+    size = ahead.size
+    steps = np.array([agents * served + k * leaving for k in range(size)])
+    down = np.zeros((size + 1, size + 1))  # the last state: answered
+    for k in range(size):
+        down[k, k - 1 if k else size] = steps[k]
+        down[k, k] = -steps[k] - leaving
+    soon = linalg.expm(down * target)[:size, size]
+    answered = linalg.solve(-down[:size, :size], down[:size, size])
+    return present[:agents].sum() + ahead @ soon, 1 - present[:agents].sum() - ahead @ answered
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "handle", "agents", "target", "patience"),
+    [(20, 9, 3, 2, 10), (30, 8, 2, 5, 4), (5, 30, 4, 0.5, 60), (60, 10, 7, 15, 20), (3, 6, 1, 2, 1)],
+)
+def test_answer_by_erlang_a_equals_a_chain_solved_by_brute_force(arrivals, handle, agents, target, patience):
+    found = _erlang_a(arrivals, handle, agents, target=target, patience=patience)
+    expected = _solve_chain(arrivals, handle, agents, target, patience, most=60)
+    assert [found.share_within, found.share_lost] == pytest.approx(expected, abs=1e-8)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.floats(0.1, 4000), st.floats(0.5, 60), st.integers(1, 800), st.floats(0, 90), st.floats(0.2, 2000))
+def test_answer_by_erlang_a_keeps_its_books(arrivals, handle, agents, target, patience):
+    found = _erlang_a(arrivals, handle, agents, target=target, patience=patience)
+    more = _erlang_a(arrivals, handle, agents + 1, target=target, patience=patience)
+    busier = _erlang_a(arrivals * 1.1, handle, agents, target=target, patience=patience)
+    later = _erlang_a(arrivals, handle, agents, target=target + 1, patience=patience)
+    assert 0 <= found.share_within <= 1 - found.share_lost + 1e-9
+    assert more.share_within >= found.share_within - 1e-9
+    assert more.share_lost <= found.share_lost + 1e-9
+    assert busier.share_within <= found.share_within + 1e-9
+    assert later.share_within >= found.share_within - 1e-9
+    assert found.occupancy * agents == pytest.approx(arrivals * handle / 60 * (1 - found.share_lost), rel=1e-6)
+    # what is lost is lost at the rate of patience: with time in minutes, share lost = mean wait of all / patience
+    assert found.share_lost >= max(0, 1 - agents / (arrivals * handle / 60)) - 1e-9
+
+
+@pytest.mark.parametrize(("arrivals", "agents"), [(30, 6), (600, 85), (6000, 830)])
+def test_answer_by_erlang_a_with_endless_patience_is_erlang_c(arrivals, agents):
+    found, without = _erlang_a(arrivals, 8, agents, patience=1e9), _erlang_c(arrivals, 8, agents)
+    assert found.share_within == pytest.approx(without.share_within, abs=1e-6)
+    assert found.wait_minutes == pytest.approx(without.wait_minutes, rel=1e-5)
+    assert found.share_waiting == pytest.approx(without.share_waiting, abs=1e-6)
+
+
+def test_answer_by_erlang_a_nobody_waits_where_agents_never_end():
+    found = _erlang_a(600, 8, 5000)
+    assert (found.share_within, found.share_lost, found.wait_minutes) == (1, 0, 0)
+
+
+def test_answer_by_erlang_a_at_the_edges():
+    assert _erlang_a(0, 8, 3).share_within == 1
+    assert _erlang_a(10, 8, 0).share_lost == 1
+    crushed = _erlang_a(50_000, 60, 3, patience=5)  # 50,000 times too few: those answered are the few that agents can
+    assert 1 - crushed.share_lost == pytest.approx(3 / 50_000, rel=1e-6)
+    assert crushed.share_within < 1e-4
+
+
+@pytest.mark.parametrize(("arrivals", "handle", "agents", "target", "patience"), [(20, 9, 3, 2, 10), (90, 6, 8, 1, 3)])
+def test_answer_by_erlang_a_agrees_with_a_simulated_queue(arrivals, handle, agents, target, patience):
+    n, shares, lost, waits = 3000, [], [], []
+    for seed in range(25):
+        rng = np.random.default_rng([seed, agents])
+        times = np.cumsum(rng.exponential(3600 / arrivals, n)), rng.exponential(60 * handle, n)
+        wait = serve(*times, rng.exponential(60 * patience, n), agents, np.ones((agents, HOURS_A_WEEK))).wait[200:]
+        shares.append((wait <= 60 * target).mean())
+        lost.append(np.isnan(wait).mean())
+        waits.append(np.nanmean(wait) / 60)
+    found = _erlang_a(arrivals, handle, agents, target=target, patience=patience)
+    for drawn, exact in ((shares, found.share_within), (lost, found.share_lost), (waits, found.wait_minutes)):
+        assert abs(np.mean(drawn) - exact) < 4 * np.std(drawn, ddof=1) / 5
+
+
+@pytest.mark.parametrize("patience", [None, 10])
+@pytest.mark.parametrize("arrivals", [0.01, 3, 40, 700])
+def test_agents_needed_is_the_fewest(arrivals, patience):
+    target = {"target_minutes": 2, "target_share": 0.9}
+    found = agents_needed(arrivals, 8, **target, patience_minutes=patience)
+    answer = _erlang_a if patience else _erlang_c
+    assert answer(arrivals, 8, found).share_within >= 0.9 > answer(arrivals, 8, found - 1).share_within
+
+
+def test_agents_needed_changes_with_every_figure():
+    figures = {"target_minutes": 2, "target_share": 0.9, "patience_minutes": 10}
+    base = agents_needed(60, 8, **figures)
+    assert agents_needed(90, 8, **figures) > base
+    assert agents_needed(60, 12, **figures) > base
+    assert agents_needed(60, 8, **(figures | {"target_minutes": 30})) < base
+    assert agents_needed(60, 8, **(figures | {"target_share": 0.6})) < base
+    assert agents_needed(60, 8, **(figures | {"patience_minutes": 1})) < base  # leavers make room
+    assert agents_needed(0, 8, **figures) == 0
+
+
+def test_agents_needed_grow_slower_than_the_questions():
+    figures = {"target_minutes": 2, "target_share": 0.9, "patience_minutes": 30}
+    found = [agents_needed(rate, 8, **figures) / rate for rate in (5, 10, 20, 40, 80, 160)]
+    assert found == sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target_share": 1.0}, "staffing, target_share: 1 is not a share above 0 and below 1"),
+        ({"handle_minutes": 0}, "staffing, handle_minutes: 0 is not a number above 0"),
+        ({"patience_minutes": -2}, "staffing, patience_minutes: -2 is not a number above 0"),
+        ({"arrivals_per_hour": -1}, "staffing, arrivals_per_hour: -1 is not a number of 0 or more"),
+        ({"target_minutes": math.nan}, "staffing, target_minutes: nan is not a number of 0 or more"),
+        ({"most": 3}, "staffing: more than 3 agents would be needed; check the rates and the target"),
+    ],
+)
+def test_agents_needed_refuses(change, message):
+    figures = {"arrivals_per_hour": 60, "handle_minutes": 8, "target_minutes": 2, "target_share": 0.9}
+    with pytest.raises(Refused) as caught:
+        agents_needed(**(figures | {"patience_minutes": 9} | change))
+    assert str(caught.value) == message
