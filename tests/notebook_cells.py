@@ -62,17 +62,34 @@ def write_skewed(folder):
     (folder / "skewed.yaml").write_text(SKEWED)
 
 
+def list_cells(study):
+    """Return the parameters cell and the set-up and compute cells of a notebook: (tags, source)."""
+    cells = json.loads((NOTEBOOKS / f"{study}.ipynb").read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    found = [(cell["metadata"].get("tags", []), "".join(cell["source"])) for cell in code]
+    return [(tags, source) for tags, source in found if {"parameters", "remove-cell"} & set(tags)]
+
+
 @functools.cache
 def run_cells(study, changes):
-    """Return all that a notebook's set-up and compute cells find, as text, with some parameters changed (as JSON)."""
-    cells = json.loads((NOTEBOOKS / f"{study}.ipynb").read_text())["cells"]
-    space = {}
-    for cell in cells:
-        tags, source = cell["metadata"].get("tags", []), "".join(cell["source"])
-        if cell["cell_type"] == "code" and ("parameters" in tags or "remove-cell" in tags):
-            exec(compile(source, study, "exec"), space)
+    """Return what the cells find with some parameters changed (as JSON), as text, and all names before each cell."""
+    before, space = [], {}
+    for tags, source in list_cells(study):
+        before.append(dict(space))
+        exec(compile(source, study, "exec"), space)
         if "parameters" in tags:
             space |= {**SMALL[study], **json.loads(changes)}
+    return describe(space["results"]), before
+
+
+def run_from(study, before, name, value):
+    """Return the same with one parameter changed; cells before the first that names it are not run again."""
+    cells = list_cells(study)
+    named = (n for n, (tags, source) in enumerate(cells) if "parameters" not in tags and name in source)
+    first = next(named)
+    space = {**before[first], name: value}
+    for _, source in cells[first:]:
+        exec(compile(source, study, "exec"), space)
     return describe(space["results"])
 
 
@@ -90,5 +107,6 @@ def find_uncovered(study, cases):
 
 def run_both(folder, study, name, others, value):
     """Return what a notebook finds before and after one parameter is changed."""
-    runs = (others, {**others, name: value})
-    return [run_cells(study, json.dumps(run).replace("{folder}", str(folder))) for run in runs]
+    others, value = (json.loads(json.dumps(given).replace("{folder}", str(folder))) for given in (others, value))
+    first, before = run_cells(study, json.dumps(others))
+    return first, run_from(study, before, name, value)

@@ -185,7 +185,7 @@ def test_assess_an_unbounded_interval_tests_nothing():
 
 def test_assess_says_what_the_article_left_out():
     assert assess_one("P09").reason == "The article names activation as its key metric and never reports the result."
-    assert assess(make_results(study="live_support"))[0].reason == "No test of this claim is defined for this study."
+    assert assess(make_results(study="customer_milestones"))[0].reason == "No test of this claim is defined for this study."
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -200,3 +200,30 @@ def test_assess_consistent_holds_the_value_and_excludes_zero(middle, half):
 def test_read_claims_holds_all_and_those_of_a_study():
     assert len(read_claims()) == 79
     assert set(read_claims("live_support")["id"]) == {f"R{i:02d}" for i in range(1, 19)}
+
+
+def test_assess_names_every_claim_of_live_support_once_and_says_why_not():
+    found = assess(make_results(study="live_support"))
+    assert [c.id for c in found] == [f"R{i:02d}" for i in range(1, 19)]
+    assert all(c.verdict == UNTESTED and c.reason for c in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "more", "value", "shown"),
+    [
+        # relative lifts are told in per cent; R01 is the headline of R11
+        ("R01", "revenue", {"estimand": "relative_lift"}, 0.15, 15),
+        ("R10", "questions", {"estimand": "relative_lift"}, 0.18, 18),
+        ("R11", "revenue", {"estimand": "relative_lift"}, 0.15, 15),
+        ("R12", "trial", {"estimand": "relative_lift"}, 0.30, 30),
+        # a survey has responders only, and its score is in points already
+        ("R13", "nps", {"population": "responders"}, 15.0, 15),
+    ],
+)
+def test_assess_claims_of_live_support_against_what_was_planted(name, metric, more, value, shown):
+    row = make_estimate(metric, value, value * 0.8, value * 1.2, **more)
+    planted = {"metric": metric, "estimand": row.estimand, "population": row.population, "value": value}
+    claim = assess_one(name, row, study="live_support", kind="simulated", truth={"effects": [planted]})
+    assert (claim.verdict, claim.published, claim.estimate) == ("recovered", shown, pytest.approx(shown))
+    missed = assess_one(name, row, study="live_support", kind="simulated", truth={"effects": [{**planted, "value": 0}]})
+    assert missed.verdict == "not recovered"

@@ -10,7 +10,7 @@ from helpers.records import Refused
 from helpers.simulate.queue import HOURS_A_WEEK
 
 STANDARD, TEST = "standard promise for all", "the test: live for half, standard for half"
-DOUBLED, LIVE = "live for all, as twice the test's extra", "live for all, from the queue"
+DOUBLED, LIVE = "live for all, as twice the test's live team", "live for all, from the queue"
 
 
 def rate_questions(conversations, *, variant, n_units, units_per_week) -> np.ndarray:
@@ -83,7 +83,8 @@ def plan_roll_out(
     Returns
     -------
     DataFrame: scenario, agent_hours_per_week, extra_hours_per_week (beyond the standard promise for all),
-        conversations_per_week; four rows, the third doubles the test's extra hours as if halves could be added.
+        conversations_per_week; four rows, the third doubles the hours of the test's live team, as if halves could be
+        added. (The test's extra hours are another thing: they pay for a second team of the standard promise too.)
     """
 
     def staff(arm, share, minutes, patience):
@@ -101,9 +102,9 @@ def plan_roll_out(
 
     promise, target = (promise_minutes, promise_patience_minutes), (target_minutes, patience_minutes)
     standard, live = staff(control, 1, *promise), staff(treatment, 1, *target)
-    test = staff(control, 0.5, *promise) + staff(treatment, 0.5, *target)
-    doubled = np.array([standard[0] + 2 * (test[0] - standard[0]), live[1]])
-    scenarios = {STANDARD: standard, TEST: test, DOUBLED: doubled, LIVE: live}
+    live_half = staff(treatment, 0.5, *target)
+    test = staff(control, 0.5, *promise) + live_half
+    scenarios = {STANDARD: standard, TEST: test, DOUBLED: 2 * live_half, LIVE: live}
     return pd.DataFrame(
         {
             "scenario": list(scenarios),

@@ -145,7 +145,7 @@ def test_plan_roll_out_by_hand():
         for rate, minutes in ((4.5, 60), (2.25, 60), (3, 2), (6, 2))
     }
     standard, test, live = 80 * agents[4.5, 60], 80 * (agents[2.25, 60] + agents[3, 2]), 80 * agents[6, 2]
-    hours = [standard, test, standard + 2 * (test - standard), live]
+    hours = [standard, test, 2 * 80 * agents[3, 2], live]  # two live teams; the second standard team is no live support
     assert found.loc[[STANDARD, TEST, DOUBLED, LIVE], "agent_hours_per_week"].tolist() == hours
     assert found["extra_hours_per_week"].tolist() == [value - standard for value in hours]
     assert found["conversations_per_week"].tolist() == pytest.approx([360, 420, 480, 480])
