@@ -94,7 +94,7 @@ def _judge_planted(row, estimate, effects):
     hit = low <= planted <= high and (not row.direction or len(set(sides)) == 1)
     same = np.isnan(row.value) or np.isclose(planted, row.value)
     said = "" if same else f", which is not the published {row.value:.3g}"
-    told = f"The planted value is {planted:.3g} {row.unit}{said}; the interval "
+    told = f"The planted value is {planted:.3g} {row.told_in or row.unit}{said}; the interval "
     told += (
         "finds it" if hit else "misses it" if not low <= planted <= high else "holds it but leaves the direction open"
     )

@@ -185,7 +185,8 @@ def test_assess_an_unbounded_interval_tests_nothing():
 
 def test_assess_says_what_the_article_left_out():
     assert assess_one("P09").reason == "The article names activation as its key metric and never reports the result."
-    assert assess(make_results(study="customer_milestones"))[0].reason == "No test of this claim is defined for this study."
+    unknown = assess(make_results(study="customer_milestones"))[0]
+    assert unknown.reason == "No test of this claim is defined for this study."
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -227,3 +228,13 @@ def test_assess_claims_of_live_support_against_what_was_planted(name, metric, mo
     assert (claim.verdict, claim.published, claim.estimate) == ("recovered", shown, pytest.approx(shown))
     missed = assess_one(name, row, study="live_support", kind="simulated", truth={"effects": [{**planted, "value": 0}]})
     assert missed.verdict == "not recovered"
+
+
+def test_assess_tells_a_planted_value_in_its_own_unit_where_the_article_leaves_it_open():
+    row = make_estimate("nps", 4.6, 3.0, 6.0, population="responders")
+    planted = {"metric": "nps", "estimand": "difference", "population": "responders", "value": 4.5}
+    claim = assess_one("R13", row, study="live_support", kind="simulated", truth={"effects": [planted]})
+    assert claim.reason == (
+        "The planted value is 4.5 points among those who answered, which is not the published 15; the interval finds "
+        "it. This tests the method, not the claim."
+    )

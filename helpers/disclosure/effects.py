@@ -23,7 +23,7 @@ EFFECT_TABLES = (  # gone where withheld
     *("curves", "path", "uptake", "requirements", "bayes", "money", "assumptions"),
     *("break_even", "probability", "tornado", "cash"),
     *("hours_effect", "slower", "speed_association"),
-    *("staffing", "staffing_check", "roll_out"),
+    *("staffing", "staffing_check", "roll_out", "arrivals", "arrivals_bands"),
 )
 QUANTILE_TABLES = {"requirements", "bayes"}  # one row a metric and comparison, made of its estimate
 ASSOCIATED = ("risk_ratio", "e_value", "e_value_limit", "effective_size", "share_outside")

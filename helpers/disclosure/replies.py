@@ -18,7 +18,8 @@ def protect_replies(tables: dict[str, pd.DataFrame], design: ExperimentPlan) -> 
 
     Counts are of units. A median needs `min_cell` units on either side, so that blocks of hours and agents with fewer
     than twice `min_cell` are hidden, with as many more that totals do not give them away. Effects in blocks, and
-    outcomes of agents and of fast and slow replies, are checked by events and non-events too. Groups as a whole stay.
+    outcomes of agents and of fast and slow replies, are checked by events and non-events too. Shares answered in time
+    tell about the service, not about who asked, and are checked by units. Groups as a whole stay.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -19,7 +20,8 @@ from helpers.wording import (
     write_number,
 )
 
-ROW, STACKED, LEFT, RIGHT = 62, 84, 346, 668  # CSS pixels
+ROW, STACKED, LEFT, RIGHT = 62, 104, 346, 668  # CSS pixels
+TICK = 32  # half of a label below the scale
 
 
 def money(results: Results, *, title: str | None = None) -> Display:
@@ -84,14 +86,22 @@ def _paint_money(figure: Figure, rows: pd.DataFrame, told, currency: str) -> Non
     axes.set(xlim=(low - pad, high + pad), ylim=(len(rows), 0), yticks=[])
     for place, row in enumerate(rows.itertuples()):
         both = place == len(rows) - 1
-        middle = place + (0.74 if narrow else 0.5)
+        middle = place + (0.8 if narrow else 0.5)
         if both:
             axes.axhspan(place, place + 1, color=BAND, linewidth=0)
         axes.plot((row.low, row.high), (middle, middle), color=INK, linewidth=4 if both else 2.2)
         axes.plot(row.central, middle, "o", color=INK, markersize=8, markeredgecolor="white", markeredgewidth=1.2)
-        axes.plot((0, 0), (place + (0.55 if narrow else 0), place + 1), color=INK, linewidth=0.8)
-        _write_row(figure, row, told[place], 20 + high_row * (place + (0.3 if narrow else 0.5)))
-    axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 4))
+        axes.plot((0, 0), (place + (0.64 if narrow else 0), place + 1), color=INK, linewidth=0.8)
+        _write_row(figure, row, told[place], 20 + high_row * (place + (0.23 if narrow else 0.5)))
+    mark_amounts(axes, 4, currency)
+
+
+def mark_amounts(axes: Axes, most: int, currency: str) -> None:
+    """Mark round amounts below a scale, without those whose label would be cut off at the edge of the picture."""
+    (low, high), wide, box = axes.get_xlim(), measure_width(axes.figure), axes.get_position()
+    ticks = [v for v in MaxNLocator(most).tick_values(low, high) if low <= v <= high]
+    places = [wide * (box.x0 + box.width * (v - low) / (high - low)) for v in ticks]
+    axes.set_xticks([v for v, place in zip(ticks, places, strict=True) if TICK <= place <= wide - TICK])
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: tell_tick(v, currency)))
 
 
@@ -104,6 +114,7 @@ def tell_tick(value: float, currency: str) -> str:
 def _write_row(figure: Figure, row, told: tuple[str, str], middle: float) -> None:
     write_at(figure, 0, middle - 9, shorten(capitalise(row.row), 48), weight="bold")
     write_at(figure, 0, middle + 10, shorten(capitalise(row.note), 50), color=MUTED, size=8.4)
-    right = measure_width(figure) - 160 if is_narrow(figure) else RIGHT + 20
-    write_at(figure, right, middle - 9, told[0], weight="bold")
-    write_at(figure, right, middle + 10, told[1], color=MUTED, size=8.4)
+    right, top = (0, middle + 31) if is_narrow(figure) else (RIGHT + 20, middle - 9)
+    write_at(figure, right, top, told[0], weight="bold")
+    beside = (right + 90, top) if is_narrow(figure) else (right, top + 19)
+    write_at(figure, *beside, told[1], color=MUTED, size=8.4)

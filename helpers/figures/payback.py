@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from helpers.figures.money import tell_tick
+from helpers.figures.money import mark_amounts, tell_tick
 from helpers.figures.theme import (
     BAND,
     INK,
@@ -87,7 +87,7 @@ def _describe_tornado(rows, named, currency):
 
 def _count_digits(rows, low, high):
     digits = [count_decimals(*ends) for ends in zip(rows[low], rows[high], strict=True)]
-    return max((d for d in digits if d is not None), default=0)
+    return min((d for d in digits if d is not None), default=0)  # as the picture of money rounds its widest row
 
 
 def _paint_tornado(figure: Figure, rows: pd.DataFrame, named, currency: str) -> None:
@@ -104,8 +104,7 @@ def _paint_tornado(figure: Figure, rows: pd.DataFrame, named, currency: str) -> 
         _label_ends(axes, row, told[1:], middle)
         top = TOP + row_high * (place + (0.24 if narrow else 0.5))
         write_at(figure, 0, top, shorten(capitalise(told[0]), 52 if narrow else 40), weight="bold")
-    axes.xaxis.set_major_locator(MaxNLocator(3 if narrow else 5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: tell_tick(v, currency)))
+    mark_amounts(axes, 4 if narrow else 5, currency)
 
 
 def _label_ends(axes: Axes, row, ends, middle: float) -> None:
@@ -153,7 +152,8 @@ def cash(results: Results, *, title: str | None = None) -> Display:
         lambda figure: _paint_cash(figure, rows, ends[0]),
         height=TOP + 18 + HIGH + SCALE + 8,
         title=found,
-        subtitle=f"Cumulative net cash since the roll-out. Band: {level} by chance alone, at its widest; {when}.",
+        subtitle="Net cash since the roll-out, added up: agents count from the first month, revenue comes later. "
+        f"Band: {level} by chance alone, at its widest; {when}.",
         alternative=f"{found}. After month {last['month']}: {ends[0]}, from {ends[1]} to {ends[2]}.",
         results=results,
         table=rows,

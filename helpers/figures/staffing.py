@@ -23,10 +23,18 @@ from helpers.figures.theme import (
     write_at,
 )
 from helpers.records import Results
-from helpers.wording import WITHHELD, Display, show_sentence, write_count, write_number, write_share
+from helpers.wording import (
+    WITHHELD,
+    Display,
+    name_arrivals,
+    show_sentence,
+    tell_source,
+    write_count,
+    write_number,
+    write_share,
+)
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-SOURCES = {"questions": "questions", "public:bank_calls": "calls to a bank"}
 LEFT = 46  # CSS pixels: where axes begin
 ROW = 58  # and the height of one scenario
 NO_STAFFING = "There is no question to staff for."
@@ -58,13 +66,14 @@ def staffing(results: Results, *, title: str | None = None) -> Display:
         height=324,
         title=title or found,
         subtitle="Area: agents where customers give up (Erlang A). Line: where they wait for ever (Erlang C). "
-        f"Below: {_name_source(hours)} an hour. Hours in UTC.",
+        f"Below: {_name_source(hours)} an hour. {_tell_hours(hours)}",
         alternative=f"{found}. Busiest: {_name_hour(busiest['hour'])}, {busiest['agents_erlang_a']} agents for "
         f"{write_number(busiest['arrivals_per_hour'])} an hour. Erlang C asks for {write_count(more)} hours more.",
         results=results,
         table=hours,
         shown=_show_hours(hours),
         name=f"{results.study}_staffing",
+        source=tell_source(hours),
     )
 
 
@@ -80,8 +89,14 @@ def _tell_staffing(hours: pd.DataFrame) -> str:
 
 
 def _name_source(table: pd.DataFrame) -> str:
-    source = table["source"].iloc[0]
-    return SOURCES.get(source, f"arrivals of {source}")
+    return name_arrivals(table["source"].iloc[0])
+
+
+def _tell_hours(hours: pd.DataFrame) -> str:
+    """Whose clock the hours follow, and, of public arrivals, that they are not this study's work."""
+    if tell_source(hours) is None:
+        return "Hours in UTC."
+    return "Hours of their own clock. It is not the work of this study: no cost above comes from it."
 
 
 def _name_hour(hour: int) -> str:
@@ -91,7 +106,7 @@ def _name_hour(hour: int) -> str:
 def _show_hours(hours: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "hour (UTC)": [_name_hour(hour) for hour in hours["hour"]],
+            "hour" if tell_source(hours) else "hour (UTC)": [_name_hour(hour) for hour in hours["hour"]],
             "arrivals an hour": [write_number(rate, decimals=1) for rate in hours["arrivals_per_hour"]],
             "agents (Erlang A)": [write_count(n) for n in hours["agents_erlang_a"]],
             "agents (Erlang C)": [write_count(n) for n in hours["agents_erlang_c"]],
@@ -166,6 +181,7 @@ def arrivals(results: Results, *, title: str | None = None) -> Display:
         results=results,
         table=bands,
         name=f"{results.study}_arrivals_bands",
+        source=tell_source(measures),
     )
 
 
@@ -219,15 +235,16 @@ def roll_out(results: Results, *, title: str | None = None) -> Display:
     rows = results.tables.get("roll_out", pd.DataFrame())
     if results.status == "withheld" or rows.empty:
         return show_sentence(WITHHELD if results.status == "withheld" else NO_ROLL_OUT)
-    doubled, live = (write_count(v) for v in rows["extra_hours_per_week"].iloc[[2, 3]])
-    found = f"Live support for all takes {live} agent hours a week more, not the {doubled} of twice the test"
+    doubled, live = rows["extra_hours_per_week"].iloc[[2, 3]]
+    found = f"Live support for all takes {write_count(live)} agent hours a week more"
+    found += f", not the {write_count(doubled)} of twice the team for half" if live < doubled else ""
     told = [_tell_scenario(row) for row in rows.itertuples()]
     return draw(
         lambda figure: _paint_roll_out(figure, rows, told),
         height=16 + ROW * len(rows) + 34,
         title=title or found,
-        subtitle="Agent hours a week. Grey: what the standard promise takes for all. Colour: beyond it. A model: "
-        "Erlang A, hour by hour.",
+        subtitle="Agent hours a week. Grey: what the standard promise takes for all. Colour: beyond it. The test keeps "
+        "two teams on duty; for all, one team is enough. A model: Erlang A, hour by hour.",
         alternative=" ".join(f"{name}: {said}." for name, said in zip(rows["scenario"], told, strict=True)),
         results=results,
         table=rows,

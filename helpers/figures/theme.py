@@ -65,6 +65,7 @@ def draw(
     name: str,
     shown: pd.DataFrame | None = None,
     narrow_height: float | None = None,
+    source: str | None = None,
 ) -> Display:
     """Return a picture for the report: the finding as title, the image, its source and the table behind it.
 
@@ -86,6 +87,8 @@ def draw(
         File name of the download, without ending.
     shown : DataFrame, optional
         The same in words, folded below the picture; the table itself when left out.
+    source : str, optional
+        The source line, where the picture shows other data than the run's own.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def draw(
     html = (
         f'<figure><figcaption><p class="finding">{escape_prose(title)}</p><p class="sub">{escape_prose(subtitle)}</p>'
         f'</figcaption><div class="scroll card" tabindex="0" role="group" aria-label="{escape(title)}">{image}</div>'
-        f'<p class="under">{escape_prose(write_source(results))}</p>'
+        f'<p class="under">{escape_prose(source or write_source(results))}</p>'
         f'<details class="behind{long}"><summary>Figures behind this picture</summary>{folded}'
         f'<p class="under">{link_csv(table, name)}</p></details></figure>'
     )

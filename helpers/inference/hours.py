@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from helpers import metrics
 from helpers.inference.comparisons import Comparison, count_units, label_effect, list_comparisons
@@ -19,7 +21,8 @@ def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -
 
     All units assigned in a block count, whether they asked or not. The gap is that of the questions asked in these
     hours, which staffing made; a unit that signs up in them may ask in others. The slope is least squares, weighted by
-    precision: blocks differ in more than their gap, so it is an association between blocks.
+    precision: blocks differ in more than their gap, so it is an association between blocks, and its interval allows
+    for these differences (random effects). Gaps count as known; their noise draws the slope a little towards 0.
 
     Parameters
     ----------
@@ -34,8 +37,13 @@ def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -
         (minutes; nan where fewer than twice `min_cell` units asked in an arm), `estimate`, `std_error`, `ci_low`,
         `ci_high`, `control_value`, `treatment_value`, `n_control`, `n_treatment`, and, alike in all blocks of an
         effect, `slope` (of the effect on a minute of gap), `slope_low`, `slope_high`, `centre_gap`, `centre_effect`,
-        `centre_error` (where the line passes, and how surely). Always-valid intervals in an interim run. Empty
-        without a block that both know.
+        `centre_error` (where the line passes, and half its interval there over the normal quantile). Always-valid
+        intervals of the effects in an interim run. Empty without a block that both know.
+
+    References
+    ----------
+    Knapp & Hartung 2003, Statistics in Medicine 22: 2693-2710; Paule & Mandel 1982, Journal of Research of the
+    National Bureau of Standards 87: 377-385.
     """
     frames = []
     if hours.empty or "hours" not in units.table.columns:
@@ -71,24 +79,41 @@ def _row(comparison: Comparison, block, group, gap, look):
 
 
 def _fit(rows, design):
-    """Weighted least squares of the effect on the gap, over blocks with enough units."""
+    """The line of the effect on the gap, over blocks with enough units; nan from fewer than four of them."""
     usable = [r for r in rows if r["std_error"] > 0 and min(r["n_control"], r["n_treatment"]) >= design.min_cell]
-    x, y, weight = (
-        np.array(v, float)
-        for v in (
-            [r["gap"] for r in usable],
-            [r["estimate"] for r in usable],
-            [r["std_error"] ** -2 for r in usable],
-        )
-    )
-    known = np.isfinite(x)
-    x, y, weight = x[known], y[known], weight[known]
+    usable = [r for r in usable if math.isfinite(r["gap"])]
+    x, y, error = (np.array([r[name] for r in usable], float) for name in ("gap", "estimate", "std_error"))
     names = ("slope", "slope_low", "slope_high", "centre_gap", "centre_effect", "centre_error")
-    if len(x) < 3 or np.ptp(x) == 0:
+    if len(x) < 4 or np.ptp(x) == 0:
         return dict.fromkeys(names, math.nan)
-    centre = float(np.average(x, weights=weight))
+    weight = 1 / (error**2 + _find_between(x, y, error**2))
+    centre, middle, slope, spread = _draw_line(x, y, weight)
+    df = len(x) - 2
+    unrest = max(_measure_misfit(x, y, weight) / df, 1.0)  # Knapp-Hartung, never narrower than chance within blocks
+    wide = float(student.isf(design.alpha / 2, df)) * math.sqrt(unrest)
+    half = wide / math.sqrt(spread)
+    error = wide / float(norm.isf(design.alpha / 2)) / math.sqrt(float(weight.sum()))
+    return dict(zip(names, (slope, slope - half, slope + half, centre, middle, error), strict=True))
+
+
+def _find_between(x, y, variance):
+    """The variance between blocks at which they miss the line by as much as they should (Paule-Mandel)."""
+
+    def excess(between):
+        return _measure_misfit(x, y, 1 / (variance + between)) - (len(x) - 2)
+
+    if excess(0.0) <= 0:
+        return 0.0
+    most = float(np.var(y)) * len(y)  # there the misfit is at most 1
+    return float(brentq(excess, 0.0, most))
+
+
+def _draw_line(x, y, weight):
+    centre, middle = float(np.average(x, weights=weight)), float(np.average(y, weights=weight))
     spread = float(np.sum(weight * (x - centre) ** 2))
-    slope = float(np.sum(weight * (x - centre) * y)) / spread
-    half = float(norm.isf(design.alpha / 2)) / math.sqrt(spread)
-    middle = float(np.average(y, weights=weight)), 1 / math.sqrt(float(weight.sum()))
-    return dict(zip(names, (slope, slope - half, slope + half, centre, *middle), strict=True))
+    return centre, middle, float(np.sum(weight * (x - centre) * y)) / spread, spread
+
+
+def _measure_misfit(x, y, weight):
+    centre, middle, slope, _ = _draw_line(x, y, weight)
+    return float(np.sum(weight * (y - middle - slope * (x - centre)) ** 2))

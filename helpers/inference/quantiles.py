@@ -104,13 +104,23 @@ def _read_arm(values, clusters, probability):
     values = np.asarray(values, float)
     known = ~np.isnan(values)
     ordered = np.sort(values[known])
-    quantile = float(np.quantile(ordered, probability)) if len(ordered) else NAN
+    quantile = _interpolate(ordered, probability) if len(ordered) else NAN
     if clusters is None or len(ordered) < 2:
         return _Arm(ordered, probability, quantile)
     codes = pd.factorize(np.asarray(clusters))[0]
     if len(codes) != len(values) or (codes[known] < 0).any():
         raise Refused("a quantile by clusters: a row has no cluster; give one label a row")
     return _Arm(ordered, probability, quantile, *_weigh_clusters(values[known], codes[known], quantile, probability))
+
+
+def _interpolate(ordered, probability):
+    """The linear quantile, as numpy's, to which an infinite neighbour without weight is nan."""
+    low, share = divmod(probability * (len(ordered) - 1), 1)
+    if np.isfinite(ordered[-1]):
+        return float(np.quantile(ordered, probability))
+    return float(
+        ordered[int(low)] if share < 1e-12 else (1 - share) * ordered[int(low)] + share * ordered[int(low) + 1]
+    )
 
 
 def _weigh_clusters(values, codes, quantile, probability):

@@ -25,7 +25,7 @@ def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, with
     """Return how fast first replies came, the treatments against the control, and the control against groups before.
 
     Never answered is later than anything. A conversation counts for "within t minutes" when it was followed for t
-    minutes; for the median and for "never" when it was followed for a week.
+    minutes; for the median and for "never" when it was followed for a week. A group before counts as `split_arms` says.
 
     Parameters
     ----------
@@ -130,6 +130,9 @@ def list_pairs(design: ExperimentPlan) -> list[dict]:
 def split_arms(conversations: pd.DataFrame, design: ExperimentPlan) -> dict[str, pd.DataFrame]:
     """Return the conversations of each group, control first, observational groups last, with the cluster to count by.
 
+    Of an observational group most of whose questions came before the experiment's first, only those are kept: who
+    signed up before and asked later met the queues of the experiment, so these waits say nothing of the time before.
+
     Parameters
     ----------
     conversations : DataFrame
@@ -138,8 +141,14 @@ def split_arms(conversations: pd.DataFrame, design: ExperimentPlan) -> dict[str,
     """
     by = conversations["cluster" if "cluster" in conversations else "unit"]
     rows = conversations.assign(cluster=by)
-    names = (*design.variant.arms, *design.variant.observational)
-    return {name: rows[rows["variant"] == name] for name in names}
+    begins = rows.loc[rows["variant"].isin(design.variant.arms), "asked_at"].min()
+    arms = {name: rows[rows["variant"] == name] for name in design.variant.arms}
+    return arms | {name: _keep_before(rows[rows["variant"] == name], begins) for name in design.variant.observational}
+
+
+def _keep_before(rows, begins):
+    is_before = rows["asked_at"] < begins
+    return rows[is_before] if is_before.mean() > 0.5 else rows
 
 
 def measure_share(rows: pd.DataFrame, minutes: float | None) -> Moments:
@@ -179,7 +188,7 @@ def compare_medians(control: pd.DataFrame, treatment: pd.DataFrame, *, confidenc
     waits = [rows["wait_minutes"].fillna(np.inf).to_numpy(float) for rows in sides]
     late = [not len(w) or np.isinf(w).mean() * len(w) >= len(w) / 2 for w in waits]
     if any(late):
-        values = [NAN if is_late else float(np.quantile(w, 0.5)) for is_late, w in zip(late, waits, strict=True)]
+        values = [NAN if is_late else float(np.median(w)) for is_late, w in zip(late, waits, strict=True)]
         return Effect(control_value=values[0], treatment_value=values[1], reason=MANY_UNANSWERED)
     clusters = dict(zip(("control_clusters", "treatment_clusters"), (r["cluster"] for r in sides), strict=True))
     return quantile_difference(*waits, 0.5, confidence_level=confidence_level, **clusters)

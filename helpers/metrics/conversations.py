@@ -65,7 +65,13 @@ def read_conversations(
 
 
 def explain_conversations(
-    source: Source, units: Units, conversations: pd.DataFrame | None, *, question="question", limit=1_000_000
+    source: Source,
+    units: Units,
+    conversations: pd.DataFrame | None,
+    *,
+    question="question",
+    reply="first_reply",
+    limit=1_000_000,
 ) -> str:
     """Return in a sentence how many conversations were read, and what was left out; or why there are none.
 
@@ -74,7 +80,7 @@ def explain_conversations(
     source : Source
     units : Units
     conversations : DataFrame or None, as `read_conversations` returned it
-    question, limit : as given to `read_conversations`
+    question, reply, limit : as given to `read_conversations`
     """
     if conversations is None:
         return _find_obstacle(source, units, question, limit) or NO_EVENTS
@@ -88,7 +94,16 @@ def explain_conversations(
     }
     left = "; ".join(f"{count:,} {why}" for why, count in parts.items() if count)
     many = schema.say(len(conversations), "conversation"), schema.say(conversations["unit"].nunique(), "unit")
-    return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}."
+    lost = _count_lost(source, units, conversations, reply)
+    more = f" Replies to no question before them, not used: {lost:,}." if lost else ""
+    return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}.{more}"
+
+
+def _count_lost(source, units, conversations, reply):
+    """Conversations with a reply, and no question that it could answer."""
+    replies = source.events.filter(source.events["event"] == reply).semi_join(units.table, "unit").drop_null([ID])
+    found = replies.select(**{ID: replies[ID].cast("string")}).distinct().to_pyarrow()[ID].to_pylist()
+    return len(set(found) - set(conversations.loc[conversations["wait_minutes"].notna(), ID]))
 
 
 def _find_obstacle(source, units, question, limit):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers import metrics
 from helpers.queues.staffing import plan_staffing
 from helpers.records import Refused
 from helpers.simulate.queue import HOURS_A_WEEK
@@ -13,7 +14,7 @@ STANDARD, TEST = "standard promise for all", "the test: live for half, standard 
 DOUBLED, LIVE = "live for all, as twice the test's live team", "live for all, from the queue"
 
 
-def rate_questions(conversations, *, variant, n_units, units_per_week) -> np.ndarray:
+def rate_questions(conversations, *, variant, n_units, units_per_week, min_cell=1) -> np.ndarray:
     """Return the questions that sign-ups of one arm ask, by hour of the week, once so many sign up every week.
 
     All questions that the data holds count: in the long run each week brings as many as one week's sign-ups ever ask.
@@ -21,12 +22,14 @@ def rate_questions(conversations, *, variant, n_units, units_per_week) -> np.nda
     Parameters
     ----------
     conversations : DataFrame
-        One row a question: variant, hour (0 to 167, of the UTC week, Monday 00:00 first).
+        One row a question: variant, hour (0 to 167, of the UTC week, Monday 00:00 first), unit (where min_cell counts).
     variant : str
     n_units : int
         Units in the arm, with or without a question.
     units_per_week : float
         Units that will be served in that way.
+    min_cell : int
+        Where fewer units ask in an hour, all hours of its block of four have their mean; so do small blocks together.
 
     Returns
     -------
@@ -38,8 +41,27 @@ def rate_questions(conversations, *, variant, n_units, units_per_week) -> np.nda
     """
     if n_units < 1:
         raise Refused(f"staffing: no unit is in the arm {variant}; name the arms as the plan does")
-    hours = conversations.loc[conversations["variant"] == variant, "hour"].to_numpy(int)
-    return np.bincount(hours, minlength=HOURS_A_WEEK) / n_units * units_per_week
+    asked = conversations[conversations["variant"] == variant]
+    counts = np.bincount(asked["hour"].to_numpy(int), minlength=HOURS_A_WEEK).astype(float)
+    return (_pool_small(counts, asked, min_cell) if min_cell > 1 else counts) / n_units * units_per_week
+
+
+def _pool_small(counts, asked, least):
+    """Counts by hour in which no figure is of fewer than `least` units: small hours have the mean of their block."""
+    blocks = metrics.name_hours(range(HOURS_A_WEEK))
+    pools = np.array([f"{hour}" for hour in range(HOURS_A_WEEK)], object)
+
+    def count_units():
+        return asked.groupby(pools[asked["hour"].to_numpy(int)])["unit"].nunique().sort_values(kind="stable")
+
+    units = count_units()
+    few = np.isin(pools, units.index[units < least])
+    pools = np.where(np.isin(blocks, blocks[few]), blocks, pools)
+    units = count_units()
+    while len(units) > 1 and units.iloc[0] < least:
+        pools[np.isin(pools, units.index[:2])] = units.index[1]
+        units = count_units()
+    return pd.Series(counts).groupby(pools).transform("mean").to_numpy()
 
 
 def plan_roll_out(
@@ -55,6 +77,7 @@ def plan_roll_out(
     target_minutes,
     promise_minutes,
     target_share,
+    min_cell=1,
 ) -> pd.DataFrame:
     """Return the agent hours a week of four ways to serve the same sign-ups.
 
@@ -79,6 +102,7 @@ def plan_roll_out(
         The reply that live support and the standard promise aim at.
     target_share : float
         Of all who ask, answered within either.
+    min_cell : int, as for `rate_questions`
 
     Returns
     -------
@@ -88,9 +112,8 @@ def plan_roll_out(
     """
 
     def staff(arm, share, minutes, patience):
-        rates = rate_questions(
-            conversations, variant=arm, n_units=units_in_arms.get(arm, 0), units_per_week=units_per_week * share
-        )
+        size = {"n_units": units_in_arms.get(arm, 0), "units_per_week": units_per_week * share}
+        rates = rate_questions(conversations, variant=arm, min_cell=min_cell, **size)
         staffing = plan_staffing(
             rates,
             handle_minutes=handle_minutes,

@@ -11,6 +11,7 @@ from helpers.queues.roll_out import LIVE, plan_roll_out, rate_questions
 from helpers.queues.staffing import check_staffing, plan_staffing
 
 QUESTIONS, WEEKS_A_YEAR = "questions", 52
+EDGE_DAYS = 42  # sign-ups ask for four weeks, stragglers for two more: their tail is growth and decline, not unrest
 QUESTION_MINUTES, CALL_MINUTES = 60, 5  # intervals in which questions and public calls are counted
 
 
@@ -29,15 +30,16 @@ def study_staffing(
     promise_minutes,
     target_share,
     seed,
-    edge_days=28,
+    edge_days=EDGE_DAYS,
+    min_cell=1,
 ) -> dict[str, pd.DataFrame]:
     """Return every table about staffing that a study shows.
 
     Parameters
     ----------
     conversations : DataFrame or None
-        One row a question: variant, hour (0 to 167 of the UTC week), asked_at (UTC). None where there are no events:
-        then there is no roll-out, and, unless arrivals are public, nothing at all.
+        One row a question: unit, variant, hour (0 to 167 of the UTC week), asked_at (UTC). None where there are no
+        events: then there is no roll-out, and, unless arrivals are public, nothing at all.
     arrivals : str
         `questions`: the hours are staffed for all sign-ups with live support; `public:bank_calls`: for those calls.
     units_in_arms : mapping, arm -> number of units
@@ -55,25 +57,29 @@ def study_staffing(
     edge_days : int
         Days at either end of the questions that are not counted for how unevenly they arrive: there they grow with the
         first sign-ups and run out with the last. All days count where fewer than three times as many are there.
+    min_cell : int
+        Hours of the week in which fewer units ask share a rate, as `rate_questions` says; hours of the day with fewer
+        questions lose their band.
 
     Returns
     -------
     dict: `staffing` (an hour of the week), `staffing_check` (a block of hours), `roll_out` (a way to serve all),
-        `arrivals` (a measure), `arrivals_bands` (an hour of the day); see data/README.md. Rates are rounded to a tenth
-        of a question an hour, so that no hour gives a single asker away.
+        `arrivals` (a measure), `arrivals_bands` (an hour of the day), both empty where each hour of the week was
+        seen only once; see data/README.md.
 
     Raises
     ------
     Refused: figures outside their range; arrivals of an unknown name.
     """
-    if conversations is None and arrivals == QUESTIONS:
+    if arrivals == QUESTIONS and (conversations is None or conversations.empty):
         return {}
     plan = {"handle_minutes": handle_minutes, "patience_minutes": patience_minutes, "target_minutes": target_minutes}
     arms = {"units_in_arms": units_in_arms, "control": control, "treatment": treatment}
     if arrivals == QUESTIONS:
         counts = count_arrivals(conversations, minutes=QUESTION_MINUTES, **_find_steady(conversations, edge_days))
         n_units = units_in_arms.get(treatment, 0)
-        rates = rate_questions(conversations, variant=treatment, n_units=n_units, units_per_week=units_per_week)
+        size = {"n_units": n_units, "units_per_week": units_per_week, "min_cell": min_cell}
+        rates = rate_questions(conversations, variant=treatment, **size)
     else:
         counts = slot_arrivals(examples.read_arrivals(arrivals).units, CALL_MINUTES)
         rates = rate_hours(counts)
@@ -81,17 +87,30 @@ def study_staffing(
     roll_out = pd.DataFrame()
     if conversations is not None:
         way = {"units_per_week": units_per_week, "promise_minutes": promise_minutes, "target_share": target_share}
-        way |= {"promise_patience_minutes": 60 * patience_hours}
+        way |= {"promise_patience_minutes": 60 * patience_hours, "min_cell": min_cell}
         roll_out = plan_roll_out(conversations, **arms, **way, **plan)
     said = {"target_minutes": float(target_minutes), "target_share": target_share, "source": arrivals}
-    missed = miss_of_poisson(counts, **plan, target_share=target_share, seed=seed)
+    uneven, bands = pd.DataFrame(), pd.DataFrame()
+    if counts["slot"].duplicated().any():  # else each interval of the week was seen only once
+        missed = miss_of_poisson(counts, **plan, target_share=target_share, seed=seed)
+        uneven = pd.concat([describe_arrivals(counts), missed], ignore_index=True).assign(**said)
+        bands = _hide_bands(band_arrivals(counts), min_cell)
     return {
         "staffing": staffing.assign(arrivals_per_hour=staffing["arrivals_per_hour"].round(1), **said),
         "staffing_check": check_staffing(staffing, **plan, seed=seed),
         "roll_out": roll_out,
-        "arrivals": pd.concat([describe_arrivals(counts), missed], ignore_index=True).assign(**said),
-        "arrivals_bands": band_arrivals(counts),
+        "arrivals": uneven,
+        "arrivals_bands": bands,
     }
+
+
+def _hide_bands(bands, least):
+    """Bands without the figures of hours in which fewer than `least` questions were asked; empty where none is left."""
+    if bands.empty:
+        return bands
+    is_shown = (bands["mean"] * bands["days"]).round() >= least
+    figures = bands.columns.drop(["time", "hour", "days"])
+    return bands.assign(**bands[figures].where(is_shown)) if is_shown.any() else bands.iloc[:0]
 
 
 def _find_steady(conversations, edge_days):

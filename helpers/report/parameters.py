@@ -18,6 +18,7 @@ from helpers.records import Refused
 
 KINDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list"}
 TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+RISING, TRIPLE = "a list of numbers in rising order", "low, central, high"
 PATHS = ("plan", "data", "events")
 PASSWORD = re.compile(
     r"://[^/@\s]*:(?!\$\{\w+\}@)[^/@\s]+@|[?&](?:password|pwd|token)=(?!\$\{\w+\}(?:&|$))[^&\s]", re.I
@@ -43,10 +44,23 @@ class Parameter:
         return self.name in PATHS or self.unit == "path"
 
     @property
+    def holds_numbers(self) -> bool:
+        """Whether it is a list of numbers: the default has nothing else."""
+        sample = self.default if isinstance(self.default, list) else []
+        return bool(sample) and all(_is_kind(item, "float") for item in sample)
+
+    @property
+    def is_triple(self) -> bool:
+        """Whether it is a range with its middle: three numbers."""
+        return self.holds_numbers and self.meaning.endswith(TRIPLE)
+
+    @property
     def allowed(self) -> str:
         """What is allowed, in words."""
         words = "one of " + ", ".join(map(str, self.choices)) if self.choices else ""
-        words = words or " or ".join(KINDS[kind] for kind in self.kinds)
+        rising = RISING.replace("numbers", "three numbers" if self.is_triple else "numbers")
+        kinds = (rising if kind == "list" and self.holds_numbers else KINDS[kind] for kind in self.kinds)
+        words = words or " or ".join(kinds)
         if self.low is not None and self.high is not None:
             return f"{words} from {_plain(self.low)} to {_plain(self.high)}"
         if self.low is not None:
@@ -63,7 +77,8 @@ def read_parameters(notebook) -> dict[str, Parameter]:
         A .ipynb file with one code cell tagged `parameters`, which holds only lines of the form
         `name: str|int|float|bool|list = literal  # [low, high] or {a, b}; unit; meaning`.
         A unit that begins with `date` asks for a day in ISO form.
-        A default None means "as planned". A bound that is left out is open.
+        A default None means "as planned". A bound that is left out is open. A list of numbers rises, is not empty, and
+        each number stays within the bounds; where the meaning ends in "low, central, high", there are three.
 
     Returns
     -------
@@ -120,7 +135,8 @@ def check_value(parameter, value) -> Any:
         return value
     elements = value if isinstance(value, list) and "list" in parameter.kinds else [value]
     kinds = _element_kinds(parameter) if isinstance(value, list) else parameter.kinds
-    if not all(any(_is_kind(item, kind) for kind in kinds) and _in_range(parameter, item) for item in elements):
+    is_fit = all(any(_is_kind(item, kind) for kind in kinds) and _in_range(parameter, item) for item in elements)
+    if not is_fit or (parameter.holds_numbers and not _is_rising(parameter, elements)):
         near = _nearest(parameter, value)
         raise Refused(f"parameter {parameter.name}: needs {parameter.allowed}; {_came(value)} came{near}")
     if parameter.unit.startswith("date") and not all(map(_is_date, elements)):
@@ -214,10 +230,8 @@ def _first(kinds, text):
 
 def _element_kinds(parameter):
     """Return the types of a list's elements: numbers where the default's elements are, otherwise text."""
-    sample = parameter.default if isinstance(parameter.default, list) else []
-    numbers = sample and all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in sample)
-    whole = numbers and all(isinstance(item, int) for item in sample)
-    return ("int",) if whole else ("float",) if numbers else ("str",)
+    whole = parameter.holds_numbers and all(isinstance(item, int) for item in parameter.default)
+    return ("int", "float") if whole else ("float",) if parameter.holds_numbers else ("str",)
 
 
 def _is_kind(value, kind):
@@ -226,6 +240,10 @@ def _is_kind(value, kind):
     if kind == "int":
         return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, {"str": str, "bool": bool, "list": list}[kind])
+
+
+def _is_rising(parameter, numbers):
+    return bool(numbers) and numbers == sorted(numbers) and (len(numbers) == 3 or not parameter.is_triple)
 
 
 def _is_date(value):

@@ -171,5 +171,6 @@ def _claim(c: Claim) -> dict[str, str]:
     if not math.isnan(c.estimate):
         decimals = count_decimals(c.ci_low, c.ci_high)
         found, low, high = (write_number(v, decimals=decimals) for v in (c.estimate, c.ci_low, c.ci_high))
-        found = f"{found} [{low}, {high}]"
+        percent = " %" if c.unit == "%" or c.unit.startswith("% more") else ""
+        found = f"{found}{percent} [{low}, {high}]"
     return {"id": c.id, "published": c.published_as, "found": found, "verdict": c.verdict, "reason": c.reason}

@@ -100,12 +100,12 @@ def _keys(results: Results) -> str:
     chosen = key_estimates(results)
     several = len({e.treatment for e in chosen}) > 1
     told = results.tables["keys"].to_dict("records") if "keys" in results.tables else []
-    cards = "".join([*(_key(e, results, several) for e in chosen), *map(_told_key, told)][:MOST_KEYS])
+    cards = "".join([*map(_told_key, told), *(_key(e, results, several) for e in chosen)][:MOST_KEYS])
     return f'<ul class="keys">{cards}</ul>' if cards else ""
 
 
 def _told_key(key: Mapping[str, str]) -> str:
-    """A key figure in words, of a run that estimates no effect: a row of its table `keys`."""
+    """A key figure in words, which stands before the effects: a row of the table `keys`."""
     return (
         f'<li><span class="name">{escape(key["name"])}</span>'
         f'<strong class="figure">{escape_prose(key["figure"])}</strong>'

@@ -27,6 +27,10 @@ from helpers.wording import (
     write_wait,
 )
 
+RESPONSES = {
+    "linear in minutes": "each minute counts alike",
+    "linear in log minutes": "each halving of the wait counts alike",
+}
 NO_REPLIES = "The data hold no conversations, so that nothing is known of replies."
 MINUTES, POINTS = Style(1, "", " minutes", True), Style(100, "", " points", True)
 
@@ -56,8 +60,8 @@ def replies(results: Results) -> Display:
         headers={
             "measure": "First replies",
             "comparison": "Comparison",
-            "first": "Control, or before",
-            "second": "Treatment, or control",
+            "first": "From",
+            "second": "To",
             "difference": "Difference",
             "interval": level,
             "n": capitalise(noun),
@@ -72,7 +76,7 @@ def _row_reply(row):
     write = write_wait if is_median else write_share
     return {
         "measure": {"median": "Median wait", "never": "Never answered"}.get(measure, capitalise(measure)),
-        "comparison": row.comparison,
+        "comparison": f"{row.control} to {row.treatment}",
         "first": write(row.control_value),
         "second": write(row.treatment_value),
         **_write_gap(row.difference, row.ci_low, row.ci_high, MINUTES if is_median else POINTS, row.reason),
@@ -130,9 +134,10 @@ def agents(results: Results) -> Display:
     shares = [c for c in frame if c.startswith("share_") and c != "share_in_target"][:1]
     shown = ["agent", "serves", "units", "median_wait", "share_in_target", "per_active_day", *shares]
     labels = {c: read_scale(results, c.removeprefix("share_")).label for c in shares}
+    rows = frame.sort_values("serves", kind="stable")
     percents = dict.fromkeys(["share_in_target", *shares], _unless_missing(_percent))
     return show(
-        frame[shown].assign(agent=[capitalise(name) for name in frame["agent"]]),
+        rows[shown].assign(agent=[capitalise(name) for name in rows["agent"]]),
         caption=f"{tell_team(results)} One row an agent ({list_served(frame)}); outcomes are of the {noun} whom the "
         "agent answered first, an association",
         name=f"{results.study}_agents",
@@ -182,8 +187,8 @@ def slower(results: Results, *, metric: str) -> Display:
         name=f"{results.study}_{metric}_slower",
         headers={
             "slower": "Control became slower by",
-            "response": "Response to waiting",
-            "factor": "Part of the gap left",
+            "response": "How waiting matters",
+            "factor": "Part of the effect left",
             "difference": "Effect",
             "interval": level,
         },
@@ -196,7 +201,7 @@ def _row_slower(row, style, several):
     arm = f", {row.treatment}" if several else ""
     return {
         "slower": f"{write_wait(row.slower_minutes) if row.slower_minutes else '0 minutes'}{measured}{arm}",
-        "response": row.response,
+        "response": RESPONSES.get(row.response, row.response),
         "factor": "" if math.isnan(row.factor) else write_share(row.factor, decimals=0),
         **_write_gap(row.estimate, row.ci_low, row.ci_high, style, row.reason),
     }
@@ -223,8 +228,8 @@ def speed_association(results: Results) -> Display:
         headers={
             "metric": "Metric",
             "kind": "Comparison",
-            "first": "Slower, or control",
-            "second": "Faster, or treatment",
+            "first": "From",
+            "second": "To",
             "difference": "Difference",
             "interval": level,
             "n": capitalise(find_noun(results)),
@@ -241,12 +246,20 @@ def _row_speed(results, row):
     sizes = [row.n_control, row.n_treatment]
     return {
         "metric": capitalise(scale.label),
-        "kind": row.kind if row.kind != "as randomised" else f"{row.comparison}, randomised",
+        "kind": _name_speed(row),
         "first": told[0],
         "second": told[1],
         **_write_gap(row.difference, row.ci_low, row.ci_high, _sign(style_gap(scale)), "too few to show"),
         "n": "" if any(n != n for n in sizes) else f"{write_count(sizes[0])} and {write_count(sizes[1])}",
     }
+
+
+def _name_speed(row):
+    """From what to what a row of the association goes; the randomised one by its arms."""
+    if row.kind != "as randomised":
+        return f"slower to faster replies, within {row.comparison}"
+    treatment, _, control = row.comparison.partition(" - ")
+    return f"{control} to {treatment}, randomised"
 
 
 def _write_gap(estimate, low, high, style, reason):

@@ -12,7 +12,9 @@ from helpers.wording import (
     WITHHELD,
     Display,
     capitalise,
+    name_arrivals,
     show_sentence,
+    tell_source,
     write_count,
     write_number,
     write_p,
@@ -43,7 +45,7 @@ def staffing_check(results: Results) -> Display:
     return show(
         rows[["block", "arrivals_per_week", "agents", "share_formula", "share_within", "interval", "share_lost"]],
         caption="Answered in time with the planned agents, by the formula and in a simulated queue, one row a block of "
-        "hours (UTC). Both are models",
+        f"hours{_name_clock(results)}. Both are models{_tell_misses(frame)}",
         name=f"{results.study}_staffing_check",
         headers={
             "block": "Hours",
@@ -61,6 +63,24 @@ def staffing_check(results: Results) -> Display:
         },
         download=frame,
     )
+
+
+def _tell_misses(frame) -> str:
+    """In how many blocks formula and simulation part, and why they may."""
+    outside = int(((frame["share_formula"] < frame["ci_low"]) | (frame["share_formula"] > frame["ci_high"])).sum())
+    if not outside:
+        return ""
+    blocks = "1 block" if outside == 1 else f"{outside} blocks"
+    return (
+        f"; in {blocks} of {len(frame)} the formula lies outside the interval: it takes each hour by itself, while in "
+        "the simulated queue an hour begins with what the one before has left"
+    )
+
+
+def _name_clock(results: Results) -> str:
+    """Whose clock the hours follow: that of public arrivals is their own."""
+    plan = results.tables.get("staffing", pd.DataFrame())
+    return " (UTC)" if plan.empty or tell_source(plan) is None else " by their own clock"
 
 
 def roll_out(results: Results) -> Display:
@@ -92,8 +112,8 @@ def arrivals(results: Results) -> Display:
     rows = [_tell_measure(row) for row in frame.itertuples()]
     return show(
         pd.DataFrame(rows),
-        caption="How unevenly questions arrive, one row a measure, beside a Poisson stream with the same means. In "
-        f"time: within {write_number(frame['target_minutes'].iloc[0])} minutes, for "
+        caption=f"How unevenly {name_arrivals(frame['source'].iloc[0])} arrive, one row a measure, beside a Poisson "
+        f"stream with the same means. In time: within {write_number(frame['target_minutes'].iloc[0])} minutes, for "
         f"{write_share(frame['target_share'].iloc[0], decimals=0)} of all who ask",
         name=f"{results.study}_arrivals",
         headers={

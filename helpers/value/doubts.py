@@ -23,7 +23,7 @@ def probability_pays(estimate: Estimate, assumptions: Assumptions, *, choice: st
 
     The effect is normal around the estimate with its standard error: what is believed after the data from a flat
     prior. It pays where effect x factor > cost, so the chance at given assumptions is that of an effect above
-    cost / factor. It knows nothing of looking early.
+    cost / factor. It knows nothing of looking early, so that an unfinished experiment has none.
 
     Parameters
     ----------
@@ -37,7 +37,8 @@ def probability_pays(estimate: Estimate, assumptions: Assumptions, *, choice: st
     DataFrame, three rows: basis, probability (0 to 1), assumes (in words), choice, reason. The bases: central
         assumptions; assumptions drawn independently, each from a triangle between its low and high end with its peak at
         central (deterministic quadrature of 16 Gauss-Legendre nodes on either side of the peak); pessimistic, each
-        at the end that makes paying least likely. nan where the estimate has no standard error; `reason` then says so.
+        at the end that makes paying least likely. nan where the estimate has no standard error or is of an unfinished
+        experiment; `reason` then says so.
 
     Raises
     ------
@@ -55,16 +56,17 @@ def probability_pays(estimate: Estimate, assumptions: Assumptions, *, choice: st
     centrals = [central for _, central, _ in ranges]
     chances = [_chance_above(centre, spread, assumptions, *centrals), _integrate(centre, spread, assumptions, ranges)]
     told = "effect normal around the estimate, flat prior"
-    told += "" if estimate.interval == "fixed" else ", as if not looked at early"
     said = (
         "all assumptions at central",
         "each assumption drawn by itself from a triangle: low, peak at central, high",
         "each assumption at the end that is worst for paying",
     )
-    chances = [float(chance) for chance in (*chances, min(corners))]
+    is_over = estimate.interval == "fixed"
+    chances = [float(chance) if is_over else math.nan for chance in (*chances, min(corners))]
     frame = pd.DataFrame({"basis": [CENTRAL, DRAWN, PESSIMISTIC], "probability": chances})
     known = math.isfinite(centre) and math.isfinite(spread)
     reason = None if known else estimate.reason or "the effect has no standard error"
+    reason = reason if is_over else "the experiment is not finished"
     return frame.assign(assumes=[f"{told}; {how}" for how in said], choice=choice or estimate.treatment, reason=reason)
 
 

@@ -47,8 +47,17 @@ from helpers.wording.numbers import (
     write_share,
     write_value,
 )
-from helpers.wording.payback import name_doubt, tell_cash, tell_payback, tell_tornado
-from helpers.wording.replies import list_served, tell_delivery, tell_team, write_range, write_wait
+from helpers.wording.payback import list_payback_keys, name_doubt, tell_cash, tell_payback, tell_tornado
+from helpers.wording.replies import (
+    list_served,
+    name_arrivals,
+    tell_arrivals,
+    tell_delivery,
+    tell_source,
+    tell_team,
+    write_range,
+    write_wait,
+)
 from helpers.wording.scales import (
     Scale,
     find_margin,
@@ -98,9 +107,11 @@ __all__ = [
     "join_words",
     "link_csv",
     "list_metrics",
+    "list_payback_keys",
     "list_served",
     "lower_first",
     "mark_verdict",
+    "name_arrivals",
     "name_cell",
     "name_claim",
     "name_doubt",
@@ -116,6 +127,7 @@ __all__ = [
     "style_effect",
     "style_gap",
     "style_value",
+    "tell_arrivals",
     "tell_cash",
     "tell_cells",
     "tell_delivery",
@@ -125,6 +137,7 @@ __all__ = [
     "tell_payback",
     "tell_peers",
     "tell_powers",
+    "tell_source",
     "tell_team",
     "tell_tornado",
     "write_bounds",

@@ -9,7 +9,7 @@ import pandas as pd
 from helpers.records import Results
 from helpers.value.doubts import HOUR
 from helpers.value.yearly import LABELS
-from helpers.wording.captions import join_words
+from helpers.wording.captions import capitalise, join_words
 from helpers.wording.numbers import (
     Style,
     count_decimals,
@@ -29,7 +29,7 @@ UNITS, WORTH, KEPT, MONTHS, COST = (
 
 
 def tell_payback(results: Results, *, name: str | None = None) -> str:
-    """Return whether the choice pays in one sentence, with the assumptions in it; empty where nothing is told.
+    """Return whether the choice pays: the verdict, then one sentence with its assumptions; empty if nothing is told.
 
     Parameters
     ----------
@@ -51,7 +51,43 @@ def tell_payback(results: Results, *, name: str | None = None) -> str:
         return f"Whether {name} pays cannot be said: {money['reason']}."
     clauses = (_tell_chance(tables["probability"]), _tell_break_even(tables["break_even"]))
     told = "; ".join([_tell_net(money, name, _read_cost(results)), *filter(None, clauses)])
-    return f"At {_tell_assumed(results)}, {told}."
+    return f"{_tell_verdict(tables['money'], name)} At {_tell_assumed(results)}, {told}."
+
+
+def list_payback_keys(results: Results, *, name: str) -> pd.DataFrame:
+    """Return the key figure of the first screen: the net value of a year, between what, and the chance that it pays.
+
+    Parameters
+    ----------
+    results : Results
+        Tables `money` and `probability`.
+    name : str
+        The choice in words ("Live support for all, net a year").
+
+    Returns
+    -------
+    DataFrame: `name`, `figure`, `note` in words, one row; none where the answer is withheld or an amount is unknown.
+    """
+    columns, tables = ["name", "figure", "note"], results.tables
+    money = tables["money"].iloc[0] if "money" in tables else None
+    if results.status == "withheld" or money is None or not math.isfinite(money["low"] + money["high"]):
+        return pd.DataFrame(columns=columns)
+    decimals, style = count_decimals(money["low"], money["high"]), Style(1, read_currency(money["unit"]), "", True)
+    low, central, high = (write_number(money[end], style, decimals=decimals) for end in ("low", "central", "high"))
+    chance = write_chance(tables["probability"]["probability"].iloc[0], decimals=0)
+    return pd.DataFrame([[name, central, f"between {low} and {high} by chance; pays: {chance}"]], columns=columns)
+
+
+def _tell_verdict(money, name):
+    """Whether it pays, by chance alone and by both doubts: what a reader with no time takes away."""
+    chance, both = money.iloc[0], money.iloc[-1]
+    if chance["low"] > 0:
+        more = "" if both["low"] > 0 else " at central assumptions; at less favourable ones it may not"
+        return f"{capitalise(name)} pays{more}."
+    if chance["high"] < 0:
+        more = "" if both["high"] < 0 else " at central assumptions; at more favourable ones it may"
+        return f"{capitalise(name)} does not pay{more}."
+    return f"Whether {name} pays is open."
 
 
 def _read_cost(results):
@@ -68,7 +104,9 @@ def _tell_assumed(results):
         months = f"{central[MONTHS]:g} month{'' if central[MONTHS] == 1 else 's'}"
         told.append(f"{write_number(central[KEPT], Style(100, '', ' %'))} staying from month to month over {months}")
     if math.isfinite(hours["assumed"]):
-        told.append(f"{write_hour(hours['assumed'], currency)} an agent hour")
+        kind = "extra" if hours["hours"] > 0 else "saved"
+        at = write_hour(hours["assumed"], currency)
+        told.append(f"{write_count(abs(hours['hours']))} {kind} agent hours at {at}")
     elif central[COST]:
         told.append(
             f"{'a cost' if central[COST] > 0 else 'a saving'} of {_write_round(abs(central[COST]), currency)} a year"

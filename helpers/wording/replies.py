@@ -8,10 +8,15 @@ import pandas as pd
 
 from helpers.records import Results
 from helpers.wording.captions import join_words
-from helpers.wording.numbers import Style, count_decimals, write_number
+from helpers.wording.numbers import Style, count_decimals, write_number, write_share
 
 BOTH, FEW = "both", "few sign-ups"  # as `inference.describe_agents` says whom an agent serves
 HOUR, DAY = 60, 1_440
+SOURCES = {"questions": "questions", "public:bank_calls": "calls to a bank"}
+PUBLIC = {
+    "public:bank_calls": "Public data: calls to a North American bank in 2003, counted every five minutes. How long "
+    "a call takes and how long callers wait is assumed."
+}
 NO_REPLIES = "Reply times are not known: the data hold no conversations."
 
 
@@ -33,6 +38,43 @@ def tell_delivery(results: Results) -> str:
     medians = replies[replies["measure"] == "median"]
     return " ".join(
         _tell_arm(row) if row.is_randomised else _tell_before(row) for row in medians.itertuples(index=False)
+    )
+
+
+def name_arrivals(source: str) -> str:
+    """Return whose arrivals are staffed ("questions"), as `queues.study_staffing` names the source."""
+    return SOURCES.get(source, f"arrivals of {source}")
+
+
+def tell_source(table: pd.DataFrame) -> str | None:
+    """Return the source line of a table about staffing where its arrivals are public; None where they are the run's.
+
+    Parameters
+    ----------
+    table : DataFrame, with the column `source`
+    """
+    return PUBLIC.get(table["source"].iloc[0])
+
+
+def tell_arrivals(results: Results) -> str:
+    """Return what a run with public arrivals shows, and that nothing else in it is public; empty for one without.
+
+    Parameters
+    ----------
+    results : Results
+        Table `arrivals`, as `queues.study_staffing` makes it.
+    """
+    frame = results.tables.get("arrivals")
+    if frame is None or frame.empty or tell_source(frame) is None:
+        return ""
+    what, rows = name_arrivals(frame["source"].iloc[0]), frame.set_index("measure")
+    times = write_number(rows.loc["dispersion_hours", "value"], decimals=1)
+    missed, even = (write_share(rows.loc["days_short", name], decimals=0) for name in ("value", "poisson"))
+    own = "simulated" if results.data.kind == "simulated" else "this study's own"
+    return (
+        f'Only the arrivals under "What would it take?" are public: {what}. Sign-ups, effects and money are {own}. '
+        f"From hour to hour these arrivals vary {times} times as much as chance alone would have it; a team planned "
+        f"for their mean misses its target clearly on {missed} of days, and on {even} if only chance were at work."
     )
 
 

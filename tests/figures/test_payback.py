@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from helpers import figures
+from helpers.figures.money import mark_amounts
 from helpers.figures.payback import _paint_cash, _paint_tornado
 from helpers.wording import name_doubt
 
@@ -54,8 +55,8 @@ def test_cash_tells_the_month_of_break_even_and_its_range():
     lines = figures.cash(samples.results()).text.split("\n")
     assert lines[0] == "It has paid for itself by month 7 at central assumptions"
     assert lines[1] == (
-        "Cumulative net cash since the roll-out. Band: 95 % by chance alone, at its widest; break-even fits from month "
-        "3 on, or not within 12."
+        "Net cash since the roll-out, added up: agents count from the first month, revenue comes later. Band: 95 % by "
+        "chance alone, at its widest; break-even fits from month 3 on, or not within 12."
     )
     assert lines[2].endswith("After month 12: +$30,000, from -$170,000 to +$240,000.")
 
@@ -95,3 +96,11 @@ def test_pictures_of_payback_say_why_there_is_none(name):
     lost = samples.results(*(e.but(ci_low=math.nan, reason="too few") for e in samples.bare().estimates))
     assert "cannot be estimated: " in draw(lost).text
     assert draw(found).html == draw(found).html  # equal bytes
+
+
+def test_mark_amounts_leaves_out_a_label_that_the_edge_would_cut():
+    for width, kept in ((4.2, [0, 300_000, 600_000]), (9.2, [-300_000, 0, 300_000, 600_000])):
+        figure = Figure(figsize=(width, 1))
+        axes = figure.add_axes((0, 0.3, 1, 0.6), xlim=(-360_000, 840_000))
+        mark_amounts(axes, 4, "$")
+        assert list(axes.get_xticks()) == kept

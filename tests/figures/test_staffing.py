@@ -113,6 +113,17 @@ def test_staffing_says_agents_and_hours():
     )
 
 
+def test_public_arrivals_have_their_own_source_line_and_clock():
+    plan, counted = _staffing(source="public:bank_calls"), _arrivals("public:bank_calls")
+    shown = figures.staffing(_results(staffing=plan))
+    for display in (shown, figures.arrivals(_results(arrivals=counted))):
+        assert "Public data: calls to a North American bank in 2003" in display.html
+        assert "workspaces: " not in display.html
+    assert "It is not the work of this study" in shown.text and "UTC" not in shown.html
+    own = _show("staffing")
+    assert "Hours in UTC." in own.text and "hour (UTC)" in own.html and "Public data" not in own.html
+
+
 def test_staffing_names_public_arrivals():
     assert (
         "Below: calls to a bank an hour."
@@ -133,9 +144,9 @@ def test_arrivals_says_how_much_more_than_poisson():
     )
 
 
-def test_roll_out_says_that_it_is_not_twice_the_test():
+def test_roll_out_says_that_it_is_not_twice_the_team_for_half():
     title, _, alternative = _show("roll_out").text.split("\n")
-    assert title == "Live support for all takes 195 agent hours a week more, not the 632 of twice the test"
+    assert title == "Live support for all takes 195 agent hours a week more, not the 632 of twice the team for half"
     assert "live for all, from the queue: 647 hours, 195 more." in alternative
     assert "standard promise for all: 452 hours." in alternative
 

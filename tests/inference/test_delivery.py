@@ -10,7 +10,7 @@ from scipy import stats
 
 from helpers import inference, metrics
 from helpers.inference.agents import describe_agents
-from helpers.inference.hours import compare_effects_by_hours
+from helpers.inference.hours import _fit, compare_effects_by_hours
 from helpers.inference.replies import compare_hours, compare_replies
 from helpers.inference.speed import FASTER, RANDOMISED, allow_for_slower, associate_speed
 
@@ -45,19 +45,38 @@ def test_compare_effects_by_hours_equals_the_effect_of_each_block(world):
     assert set(found["metric"]) == {"trial"} and list(found["hours"]) == sorted(found["hours"])
 
 
-def test_compare_effects_by_hours_slope_is_weighted_least_squares():
-    conversations = made.draw_conversations(900)
-    units = made.make_units(conversations)
-    hours = compare_hours(conversations, units.design)
-    found = compare_effects_by_hours(units, hours, ["spent"])
-    weight = found["std_error"] ** -2
-    design = np.column_stack([np.ones(len(found)), found["gap"]])
-    cov = np.linalg.inv(design.T @ (design * weight.to_numpy()[:, None]))
-    slope = (cov @ design.T @ (weight * found["estimate"]))[1]
-    assert found["slope"].iloc[0] == pytest.approx(slope)
-    half = stats.norm.isf(0.025) * math.sqrt(cov[1, 1])
-    assert found["slope_high"].iloc[0] - slope == pytest.approx(half)
-    assert found["centre_error"].iloc[0] == pytest.approx(weight.sum() ** -0.5)
+def _blocks(rng, between, *, slope=0.0004):
+    """Return blocks whose effects lie on a line in the gap but for a spread between blocks and chance within them."""
+    gap, error = np.linspace(0, 110, 12), np.geomspace(0.01, 0.05, 12)
+    effect = 0.03 + slope * gap + rng.normal(0, between, 12) + rng.normal(0, error)
+    sizes = {"n_control": 100, "n_treatment": 100}
+    return [{"gap": g, "estimate": e, "std_error": s, **sizes} for g, e, s in zip(gap, effect, error, strict=True)]
+
+
+def test_fit_is_weighted_least_squares_where_blocks_miss_the_line_by_chance_alone():
+    rows = _blocks(np.random.default_rng(1), 0)
+    x, y, error = (np.array([r[name] for r in rows]) for name in ("gap", "estimate", "std_error"))
+    design = np.column_stack([np.ones(12), x]) / error[:, None]
+    line, (misfit,), *_ = np.linalg.lstsq(design, y / error, rcond=None)
+    assert misfit < 10  # chance alone explains it
+    found, cov = _fit(rows, made.design_replies()), np.linalg.inv(design.T @ design)
+    assert found["slope"] == pytest.approx(line[1])
+    assert found["slope_high"] - line[1] == pytest.approx(stats.t.isf(0.025, 10) * math.sqrt(cov[1, 1]))
+    assert found["centre_effect"] == pytest.approx(line[0] + line[1] * found["centre_gap"])
+    wide = stats.t.isf(0.025, 10) / stats.norm.isf(0.025)
+    assert found["centre_error"] == pytest.approx(wide * np.sum(error**-2.0) ** -0.5)
+
+
+@pytest.mark.parametrize("between", [0, 0.02, 0.05])
+def test_fit_holds_its_level_where_blocks_differ_in_more_than_their_gap(between):
+    found = [_fit(_blocks(np.random.default_rng(seed), between), made.design_replies()) for seed in range(400)]
+    assert np.mean([f["slope_low"] <= 0.0004 <= f["slope_high"] for f in found]) > 0.93
+
+
+def test_fit_is_unknown_from_three_blocks_or_one_gap():
+    rows = _blocks(np.random.default_rng(1), 0)
+    for few in (rows[:3], [{**row, "gap": 5.0} for row in rows]):
+        assert all(math.isnan(value) for value in _fit(few, made.design_replies()).values())
 
 
 def test_compare_effects_by_hours_without_many_who_asked_has_no_gap():
@@ -169,8 +188,7 @@ def test_study_replies_leaves_out_what_is_not_estimable(world):
     conversations, units, results = world
     blank = [e.but(estimate=math.nan) if e.metric == "trial" else e for e in results.estimates]
     found = inference.study_replies(conversations, units, results.but(estimates=tuple(blank)))
-    for name in ("hours_effect", "slower", "speed_association"):
-        assert set(found[name]["metric"]) == {"spent"}
+    assert not {"hours_effect", "slower", "speed_association"} & set(found)  # spent is exploratory
     assert "share_trial" not in found["agents"]
 
 

@@ -219,3 +219,15 @@ def test_quantile_difference_seeded_coverage_by_cluster(in_band):
             held[known] += effect.ci_low <= 0 <= effect.ci_high
     assert held[True] / runs > 0.95 or in_band(held[True], runs, 0.95)
     assert held[False] / runs < 0.85
+
+
+@pytest.mark.parametrize(("values", "probability", "expected"), [
+    ([1.0, 2.0, 4.0], 0.5, 2.0),
+    ([1.0, 2.0, 4.0, 8.0], 0.5, 3.0),
+    ([1.0, 2.0, np.inf], 0.5, 2.0),  # the neighbour has no weight
+    ([1.0, 2.0, np.inf, np.inf], 0.5, np.inf),
+    ([1.0, 2.0, 6.0, np.inf], 0.5, 4.0),
+])  # fmt: skip
+def test_quantile_difference_reads_quantiles_of_values_that_never_end(values, probability, expected):
+    found = quantile_difference(np.array(values), np.array(values), probability)
+    assert (found.control_value, found.treatment_value) == (expected, expected)

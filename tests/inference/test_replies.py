@@ -178,3 +178,15 @@ def test_replies_recover_what_was_drawn_over_seeds(in_band):
 
 def test_week_is_minutes():
     assert WEEK == 10_080
+
+
+def test_split_arms_leaves_out_what_a_group_before_asked_during_the_experiment():
+    rows = [("u1", "a", 40.0, 100, None), ("u2", "b", 1.0, 101, None)]
+    before = [("u3", "cps", 20.0, 10, None), ("u4", "cps", 30.0, 99, None), ("u3", "cps", 90.0, 100, None)]
+    found = split_arms(made.make_conversations(rows + before), made.design_replies())["cps"]
+    assert found["wait_minutes"].tolist() == [20.0, 30.0]  # the third met the shrunken team
+    beside = [
+        (unit, arm, wait, hour + 60, agent) for unit, arm, wait, hour, agent in before
+    ]  # a group of the same time
+    found = split_arms(made.make_conversations(rows + beside), made.design_replies())["cps"]
+    assert len(found) == 3

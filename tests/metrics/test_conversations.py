@@ -103,3 +103,10 @@ def test_read_conversations_needs_events():
                          variant={"observational": ["cps"]})  # fmt: skip
     source = make_source(UNITS | {"paid": [0, 1, 1]})
     assert metrics.read_conversations(source, metrics.fold(source, design)) is None
+
+
+def test_explain_conversations_counts_replies_to_no_question_before_them():
+    stray = tuple("nobody" if value == EVENTS[1][4] else value for value in EVENTS[1])
+    assert _read([*EVENTS[:2], stray])[1] == (
+        "Read: 1 conversation of 1 unit; questions left out: none. Replies to no question before them, not used: 1."
+    )

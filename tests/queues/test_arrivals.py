@@ -201,6 +201,7 @@ def _conversations():
     seconds = np.sort(rng.integers(0, 3 * 7 * 86_400, 900))
     return pd.DataFrame(
         {
+            "unit": np.arange(900),
             "variant": np.where(rng.random(900) < 0.45, "standard", "live"),
             "asked_at": pd.Timestamp("2018-09-03", tz="UTC") + pd.to_timedelta(seconds, unit="s"),
             "hour": seconds // 3600 % 168,
@@ -218,6 +219,18 @@ def test_study_staffing_returns_every_table():
     assert (rates == rates.round(1)).all()
 
 
+def test_study_staffing_hides_hours_with_few_questions():
+    few = _conversations()
+    few = few[(few["hour"] % 24 != 3) | (few.index % 9 == 0)]  # a handful at three in the morning
+    found = study_staffing(few, arrivals="questions", **STUDY, min_cell=10)
+    bands = found["arrivals_bands"]
+    assert list(bands.loc[bands["mean"].isna(), "hour"]) == [3]
+    assert found["staffing"]["arrivals_per_hour"].nunique() <= 12 < 168  # blocks of four hours
+    assert found["staffing"]["agents_erlang_a"].sum() == found["roll_out"]["agent_hours_per_week"].iloc[3]
+    sparse = study_staffing(few.iloc[::15], arrivals="questions", **STUDY, min_cell=10)
+    assert sparse["arrivals_bands"].empty
+
+
 def test_study_staffing_changes_with_days_and_seed():
     base = study_staffing(_conversations(), arrivals="questions", **STUDY)
     fewer = study_staffing(_conversations(), arrivals="questions", **STUDY, edge_days=4)
@@ -228,8 +241,30 @@ def test_study_staffing_changes_with_days_and_seed():
     assert not other["staffing_check"].equals(base["staffing_check"])
 
 
+def test_study_staffing_takes_the_tail_of_the_last_sign_ups_for_no_unrest():
+    # an even stream of sign-ups for 20 weeks who ask within 40 days, by chance alone
+    rng, day = np.random.default_rng(8), 86_400
+    asked = np.sort(rng.uniform(0, 140 * day, 20_000) + np.minimum(rng.exponential(10 * day, 20_000), 40 * day))
+    asked = np.floor(asked).astype(int)
+    rows = {"unit": np.arange(20_000), "variant": np.where(np.arange(20_000) % 2, "standard", "live")}
+    rows["asked_at"] = pd.Timestamp("2018-09-03", tz="UTC") + pd.to_timedelta(asked, unit="s")
+    frame = pd.DataFrame(rows).assign(hour=asked // 3600 % 168)
+    found = study_staffing(frame, arrivals="questions", **STUDY)["arrivals"].set_index("measure")
+    for measure in ("dispersion_hours", "dispersion_days"):
+        assert found.loc[measure, "p_value"] > 0.01 and found.loc[measure, "ci_low"] < 1
+    assert found.loc["lag_1", "ci_low"] < 0 < found.loc["lag_1", "ci_high"]
+
+
+def test_study_staffing_of_one_week_says_nothing_of_how_unevenly_questions_arrive():
+    every = _conversations()
+    week = every[every["asked_at"] < pd.Timestamp("2018-09-10", tz="UTC")]
+    found = study_staffing(week, arrivals="questions", **STUDY)
+    assert found["arrivals"].empty and found["arrivals_bands"].empty and len(found["staffing"]) == 168
+
+
 def test_study_staffing_of_nothing_is_nothing_unless_arrivals_are_public():
     assert study_staffing(None, arrivals="questions", **STUDY) == {}
+    assert study_staffing(_conversations().iloc[:0], arrivals="questions", **STUDY) == {}
     assert study_staffing(None, arrivals="public:bank_calls", **STUDY)["roll_out"].empty
     with pytest.raises(Refused) as caught:
         study_staffing(None, arrivals="public:bank", **STUDY)

@@ -130,6 +130,24 @@ def test_rate_questions_by_hand():
     assert found.sum() == pytest.approx(480)
 
 
+def test_rate_questions_tells_no_hour_in_which_few_asked():
+    hours = [8] * 30 + [9] * 9 + [32] * 12 + [60] * 4 + [140] * 3  # weekday 08-12 but for 12:00 and the weekend's 20:00
+    asked = pd.DataFrame({"variant": "live", "hour": hours, "unit": range(len(hours))})
+    size = {"variant": "live", "n_units": 58, "units_per_week": 58}
+    found = rate_questions(asked, **size, min_cell=10)
+    assert found.sum() == pytest.approx(58)
+    morning = [24 * day + hour for day in range(5) for hour in range(8, 12)]
+    few = [24 * day + hour for day in range(5) for hour in range(12, 16)] + [
+        24 * day + h for day in (5, 6) for h in range(20, 24)
+    ]
+    pooled = found[morning[0]]
+    assert found[morning] == pytest.approx(pooled) and pooled > 0
+    assert found[few] == pytest.approx(pooled)  # 4 and 3 are 7 together: too few still, so that the next joins them
+    assert list(np.nonzero(rate_questions(asked, **size))[0]) == [8, 9, 32, 60, 140]
+    busy = asked.assign(unit=0)  # one who asks 58 times is one unit
+    assert len(set(rate_questions(busy, **size, min_cell=10).round(9))) == 2
+
+
 def test_rate_questions_refuses_an_empty_arm():
     with pytest.raises(Refused) as caught:
         rate_questions(_questions(), variant="slow", n_units=0, units_per_week=400)

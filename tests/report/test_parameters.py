@@ -17,6 +17,7 @@ method: str = "welch"  # {welch, permutation}; ; which test
 shape: int = 1  # {1, 2}; ; which shape
 show: bool = False  # ; ; whether it shows
 grid: list = [0.1, 0.2]  # [0, 1]; share; baselines
+price: list = [1, 2, 3]  # [0, ]; USD; of an hour: low, central, high
 as_of: str = None  # ; ; last day; None means as planned
 costs: str = "costs.csv"  # ; path; prices"""
 
@@ -93,6 +94,7 @@ def test_read_parameters_not_a_notebook(tmp_path):
         ("shape", "2", 2),
         ("grid", ["0.5", "1"], [0.5, 1.0]),
         ("grid", "0.5", [0.5]),
+        ("price", ["27.5", "30", "31"], [27.5, 30, 31]),  # whole numbers by default, yet money
         ("data", ["a.csv", "b.csv"], ["a.csv", "b.csv"]),
         ("data", "a.csv", "a.csv"),
         ("n_units", ["300"], 300),
@@ -117,7 +119,12 @@ def test_settle_types(declared, name, text, value):
         ("lift", "1e999", "needs a number, at most 1; inf came"),
         ("method", "permutatoin", "needs one of welch, permutation; other text came; did you mean permutation?"),
         ("show", "perhaps", "needs true or false; other text came"),
-        ("grid", ["0.5", "2"], "needs a list from 0 to 1; a list of 2 came"),
+        ("grid", ["0.5", "2"], "needs a list of numbers in rising order from 0 to 1; a list of 2 came"),
+        ("grid", ["0.5", "0.1"], "needs a list of numbers in rising order from 0 to 1; a list of 2 came"),
+        ("grid", [], "needs a list of numbers in rising order from 0 to 1; a list of 0 came"),
+        ("grid", "x", "needs a list of numbers in rising order from 0 to 1; a list of 1 came"),
+        ("price", "30", "needs a list of three numbers in rising order, at least 0; a list of 1 came"),
+        ("price", ["2", "3", "x"], "needs a list of three numbers in rising order, at least 0; a list of 3 came"),
     ],
 )
 def test_settle_refusals(declared, name, text, message):
@@ -128,7 +135,7 @@ def test_settle_unknown_name(declared):
     assert refusal(settle, declared, {"n_unit": "5"}, study="tiny") == (
         "tiny has no parameter 'n_unit'; did you mean n_units?"
     )
-    known = "plan, data, n_units, lift, method, shape, show, grid, as_of, costs"
+    known = "plan, data, n_units, lift, method, shape, show, grid, price, as_of, costs"
     message = refusal(settle, declared, {"x=1; import os": "1"}, study="tiny")
     assert message == f"tiny has no parameter 'x=1; import os'; it has: {known}"
 

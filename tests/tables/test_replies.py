@@ -25,7 +25,7 @@ def _change(results, name, **columns):
 def test_replies_has_a_row_a_measure_and_comparison(results):
     text = tables.replies(results).text
     assert text.startswith("First replies, one row a measure and comparison; 95 % interval by unit, never answered")
-    assert text.count("b - a") == text.count("a - cps") == 5
+    assert text.count("a to b") == text.count("cps to a") == 5
     assert "Within 15 minutes" in text and "Median wait" in text and "Never answered" in text
     blank = _change(results, "replies", difference=math.nan, reason="too few")
     assert "too few" in tables.replies(blank).text
@@ -45,9 +45,16 @@ def test_agents_are_counted_not_named(results):
     assert "a0" not in shown.html.split("base64")[0] and "share_trial" in shown.text
 
 
+def test_agents_of_one_arm_stand_together(results):
+    rows = [line.split() for line in tables.agents(results).text.splitlines() if "Agent" in line]
+    arms = [row[2] for row in rows if row[:2] != ["Agent", "Serves"] and row[0] == "Agent"]
+    assert arms == sorted(arms) and len(set(arms)) == 2
+
+
 def test_slower_shows_each_response_and_what_was_measured(results):
     text = tables.slower(results, metric="trial").text
-    assert "linear in log minutes" in text and "(measured)" in text and "100 %" in text
+    assert "each minute counts alike" in text and "each halving of the wait counts alike" in text
+    assert "(measured)" in text and "100 %" in text
     assert tables.slower(results, metric="absent").text == "There is no effect to scale."
     blank = _change(results, "slower", estimate=math.nan, factor=math.nan, reason="no wait")
     assert "no wait" in tables.slower(blank, metric="trial").text
@@ -55,7 +62,7 @@ def test_slower_shows_each_response_and_what_was_measured(results):
 
 def test_speed_association_stands_beside_the_randomised_effect(results):
     text = tables.speed_association(results).text
-    assert text.count("faster - slower, within control") == text.count("b - a, randomised") == 2
+    assert text.count("slower to faster replies, within a") == text.count("a to b, randomised") == 1
     hidden = dict.fromkeys(("difference", "control_value", "treatment_value", "n_control", "n_treatment"), math.nan)
     assert "too few to show" in tables.speed_association(_change(results, "speed_association", **hidden)).text
 

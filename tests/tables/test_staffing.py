@@ -49,6 +49,16 @@ def test_staffing_check_puts_the_simulation_beside_the_formula():
     ]  # fmt: skip
 
 
+def test_staffing_tables_say_whose_arrivals_and_clock():
+    assert "block of hours (UTC). Both" in tables.staffing_check(_results()).text
+    public = tables.staffing_check(_results(staffing=pd.DataFrame({"source": ["public:bank_calls"]})))
+    assert "block of hours by their own clock. Both" in public.text
+    assert "How unevenly calls to a bank arrive" in tables.arrivals(_results()).text
+    assert (
+        "How unevenly questions arrive" in tables.arrivals(_results(arrivals=ARRIVALS.assign(source="questions"))).text
+    )
+
+
 def test_roll_out_lists_four_ways():
     assert _cells(tables.roll_out(_results()))[4:8] == ["Standard promise for all", "452", "0", "1,200"]
     assert _cells(tables.roll_out(_results()))[-4:] == ["Live for all, from the queue", "647", "195", "1,412"]

@@ -3,6 +3,7 @@
 import base64
 import math
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -149,6 +150,8 @@ def test_checks_flow_limits_and_claims_tell_their_rows():
     assert tables.limits(found).html.count("<li>") == 3
     told = words(tables.claims(found))
     assert "P13 9 % fewer teams convert without links -1.2 [-2.3, -0.1] ○ not recovered" in told
+    lift = replace(next(c for c in found.claims if c.id == "P13"), unit="% more often")
+    assert " -1.2 % [-2.3, -0.1] " in words(tables.claims(found.but(claims=(lift,))))
     assert tables.checks(found.but(checks=())).text == "No trust check applies to this run."
 
 

@@ -95,9 +95,9 @@ def test_probability_pays_is_certain_without_an_error_and_where_nothing_is_sold(
     assert chances(effect(), Assumptions(0, 1, cost_per_year=-1)) == [1, 1, 1]
 
 
-def test_probability_pays_says_that_it_ignores_looking_early_and_why_it_is_unknown():
+def test_probability_pays_is_unknown_of_an_unfinished_experiment_and_without_an_error():
     early = probability_pays(effect(interval="always-valid"), assume())
-    assert early["assumes"][0].startswith("effect normal around the estimate, flat prior, as if not looked at early; ")
+    assert early["probability"].isna().all() and set(early["reason"]) == {"the experiment is not finished"}
     lost = probability_pays(effect(std_error=math.nan), assume())
     assert lost["probability"].isna().all() and set(lost["reason"]) == {"the effect has no standard error"}
     assert set(probability_pays(effect(std_error=math.nan, reason="few"), assume())["reason"]) == {"few"}

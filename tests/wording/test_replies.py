@@ -1,12 +1,23 @@
 """Sentences on replies: delivered or not, slower or not, told apart or not."""
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 import samples
 
-from helpers.wording import Style, list_served, tell_delivery, tell_team, write_range, write_wait
+from helpers.wording import (
+    Style,
+    list_served,
+    name_arrivals,
+    tell_arrivals,
+    tell_delivery,
+    tell_source,
+    tell_team,
+    write_range,
+    write_wait,
+)
 
 ROW = {
     "comparison": "live - standard", "is_randomised": True, "control": "standard", "treatment": "live",
@@ -84,3 +95,31 @@ def test_write_range_follows_its_style_and_is_empty_without_ends():
 
 def test_list_served_counts_agents_by_arm():
     assert list_served(pd.DataFrame({"serves": ["live", "live", "both"]})) == "2 live and 1 both"
+
+
+def _arrivals(source):
+    rows = {"measure": ["dispersion_hours", "days_short"], "value": [14.11, 0.53], "poisson": [1.0, 0.287]}
+    return pd.DataFrame(rows | {"source": source})
+
+
+def test_tell_arrivals_says_what_is_public_and_that_the_rest_is_not():
+    found = samples.results(tables={"arrivals": _arrivals("public:bank_calls")})
+    told = tell_arrivals(found)
+    assert told == (
+        'Only the arrivals under "What would it take?" are public: calls to a bank. Sign-ups, effects and money are '
+        "simulated. From hour to hour these arrivals vary 14.1 times as much as chance alone would have it; a team "
+        "planned for their mean misses its target clearly on 53 % of days, and on 29 % if only chance were at work."
+    )
+    own = tell_arrivals(found.but(data=replace(found.data, kind="yours")))
+    assert "Sign-ups, effects and money are this study's own." in own
+
+
+def test_tell_arrivals_is_empty_where_the_arrivals_are_the_runs_own():
+    assert tell_arrivals(samples.results(tables={"arrivals": _arrivals("questions")})) == ""
+    assert tell_arrivals(samples.results(tables={})) == ""
+
+
+def test_sources_of_arrivals_have_names():
+    assert name_arrivals("questions") == "questions" and name_arrivals("x") == "arrivals of x"
+    assert tell_source(_arrivals("questions")) is None
+    assert tell_source(_arrivals("public:bank_calls")).startswith("Public data: calls to a North American bank in 2003")
