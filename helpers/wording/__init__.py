@@ -49,6 +49,7 @@ from helpers.wording.numbers import (
 )
 from helpers.wording.payback import list_payback_keys, name_doubt, tell_cash, tell_payback, tell_tornado
 from helpers.wording.replies import (
+    ask_question,
     list_served,
     name_arrivals,
     tell_arrivals,
@@ -90,6 +91,7 @@ __all__ = [
     "Display",
     "Scale",
     "Style",
+    "ask_question",
     "capitalise",
     "count_decimals",
     "describe_effects",

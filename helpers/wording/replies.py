@@ -78,6 +78,22 @@ def tell_arrivals(results: Results) -> str:
     )
 
 
+def ask_question(results: Results) -> str:
+    """Return the question of a run: the plan's, or, where arrivals are public, what they are brought in for.
+
+    Parameters
+    ----------
+    results : Results
+        Table `arrivals`, as for `tell_arrivals`.
+    """
+    frame = results.tables.get("arrivals")
+    if frame is None or frame.empty or tell_source(frame) is None:
+        return results.question
+    within = write_wait(frame["target_minutes"].iloc[0])
+    like = name_arrivals(frame["source"].iloc[0])
+    return f"How many agents does a reply within {within} take, if questions came like {like}?"
+
+
 def tell_team(results: Results) -> str:
     """Return whether speed can be told apart from the people who replied: only where agents serve both arms.
 

@@ -9,6 +9,7 @@ import samples
 
 from helpers.wording import (
     Style,
+    ask_question,
     list_served,
     name_arrivals,
     tell_arrivals,
@@ -112,6 +113,15 @@ def test_tell_arrivals_says_what_is_public_and_that_the_rest_is_not():
     )
     own = tell_arrivals(found.but(data=replace(found.data, kind="yours")))
     assert "Sign-ups, effects and money are this study's own." in own
+
+
+def test_ask_question_follows_public_arrivals_and_is_the_plans_otherwise():
+    found = samples.results(tables={"arrivals": _arrivals("public:bank_calls").assign(target_minutes=2.0)})
+    assert ask_question(found) == (
+        "How many agents does a reply within 2 minutes take, if questions came like calls to a bank?"
+    )
+    own = samples.results(tables={"arrivals": _arrivals("questions")})
+    assert ask_question(own) == own.question
 
 
 def test_tell_arrivals_is_empty_where_the_arrivals_are_the_runs_own():
