@@ -22,6 +22,7 @@ from helpers.wording.numbers import (
 )
 from helpers.wording.scales import find_noun, read_scale
 
+NEEDED = "that takes an effect on revenue, and the agent hours that it adds, from conversations or given"
 UNITS, WORTH, KEPT, MONTHS, COST = (
     LABELS[name]
     for name in ("units_per_year", "value_per_unit", "monthly_persistence", "horizon_months", "cost_per_year")
@@ -29,12 +30,12 @@ UNITS, WORTH, KEPT, MONTHS, COST = (
 
 
 def tell_payback(results: Results, *, name: str | None = None) -> str:
-    """Return whether the choice pays: the verdict, then one sentence with its assumptions; empty if nothing is told.
+    """Return whether the choice pays: the verdict, then one sentence with its assumptions; empty where withheld.
 
     Parameters
     ----------
     results : Results
-        Tables `money`, `assumptions`, `break_even` and `probability`.
+        Tables `money`, `assumptions`, `break_even` and `probability`; without them one sentence says what is lacking.
     name : str, optional
         The choice in words ("live support for all"); the arm's name and "for all" when left out.
 
@@ -43,8 +44,10 @@ def tell_payback(results: Results, *, name: str | None = None) -> str:
     str
     """
     tables = results.tables
-    if results.status == "withheld" or not {"money", "assumptions", "break_even", "probability"} <= set(tables):
+    if results.status == "withheld":
         return ""
+    if not {"money", "assumptions", "break_even", "probability"} <= set(tables):
+        return f"Whether {name or 'it'} pays cannot be said: {NEEDED}."
     money = tables["money"].iloc[0]
     name = name or f"{money['choice']} for all"
     if not all(math.isfinite(money[end]) for end in ("low", "central", "high")):

@@ -130,8 +130,11 @@ def test_tell_payback_says_why_it_cannot_be_said():
     assert "the chance that it pays is not known: the effect has no standard error; it breaks even" in rough
 
 
-def test_tell_payback_is_empty_where_nothing_is_told():
-    assert tell_payback(samples.bare()) == ""
+def test_tell_payback_is_empty_where_withheld_and_says_what_is_lacking():
+    assert tell_payback(samples.bare(), name="live support for all") == (
+        "Whether live support for all pays cannot be said: that takes an effect on revenue, and the agent hours that it "
+        "adds, from conversations or given."
+    )
     assert tell_payback(samples.results().but(status="withheld")) == ""
 
 
