@@ -132,8 +132,8 @@ def test_tell_payback_says_why_it_cannot_be_said():
 
 def test_tell_payback_is_empty_where_withheld_and_says_what_is_lacking():
     assert tell_payback(samples.bare(), name="live support for all") == (
-        "Whether live support for all pays cannot be said: that takes an effect on revenue, and the agent hours that it "
-        "adds, from conversations or given."
+        "Whether live support for all pays cannot be said: that takes an effect on revenue, and the agent hours "
+        "that it adds, from conversations or given."
     )
     assert tell_payback(samples.results().but(status="withheld")) == ""
 

@@ -7,10 +7,10 @@ import math
 import pandas as pd
 
 from helpers import metrics
-from helpers.inference.agents import describe_agents
-from helpers.inference.hours import compare_effects_by_hours
-from helpers.inference.replies import compare_hours, compare_replies, trace_replies
-from helpers.inference.speed import allow_for_slower, associate_speed
+from helpers.inference.delivery.agents import describe_agents
+from helpers.inference.delivery.hours import compare_effects_by_hours
+from helpers.inference.delivery.replies import compare_hours, compare_replies, trace_replies
+from helpers.inference.delivery.speed import allow_for_slower, associate_speed
 from helpers.records import Results
 
 DIFFERENCES = ["difference", "ci_low", "ci_high"]

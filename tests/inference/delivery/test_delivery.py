@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from helpers import inference, metrics
-from helpers.inference.agents import describe_agents
-from helpers.inference.hours import _fit, compare_effects_by_hours
-from helpers.inference.replies import compare_hours, compare_replies
-from helpers.inference.speed import FASTER, RANDOMISED, allow_for_slower, associate_speed
+from helpers.inference.delivery.agents import describe_agents
+from helpers.inference.delivery.hours import _fit, compare_effects_by_hours
+from helpers.inference.delivery.replies import compare_hours, compare_replies
+from helpers.inference.delivery.speed import FASTER, RANDOMISED, allow_for_slower, associate_speed
 
 MEDIANS = pd.DataFrame(
     {

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
+from helpers.inference.delivery.replies import WEEK, split_arms
 from helpers.inference.effects import compare_arms
 from helpers.inference.on_columns import measure_columns
-from helpers.inference.replies import WEEK, split_arms
 from helpers.records import NAN, Results
 
 RESPONSES = ("linear in minutes", "linear in log minutes")
