@@ -13,6 +13,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome")}
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that run notebooks, the longest ones, so that no worker ends alone with one of them."""
+    items.sort(key=lambda item: "project" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def shared():
     """Return the folder of public data that stands beside the repository, or skip."""

@@ -15,7 +15,7 @@ from helpers.report import read_parameters
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SMALL = {
     "proactive_help": {"n_units": 1200},
-    "live_support": {"n_units": 1200},
+    "live_support": {"n_units": 800},
     "experiment": {},
     "validation": {"replicates": 20},
 }

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 RUNS = Path(__file__).resolve().parents[2] / "notebooks" / "reports.yaml"
-FEW = {"validation": {"replicates": 20}, "live_support": {"n_units": 6000}}  # they keep a study's form and spare time
+FEW = {"validation": {"replicates": 20}, "live_support": {"n_units": 3000}}  # they keep a study's form and spare time
 MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
 
 
