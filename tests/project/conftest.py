@@ -42,12 +42,14 @@ def forked(run_studies, runs, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def rendered(run_studies, runs, forked, tmp_path_factory):
-    """Return the folders of two commands: kernels forked, and kernels started in the ordinary way."""
-    return {"forked": forked, "cold": _render(run_studies, runs, tmp_path_factory.mktemp("cold"), fork="0")}
+    """Return the folders of two commands: kernels forked, and, for one run a study, started in the ordinary way."""
+    first = {run["study"]: run["name"] for run in reversed(yaml.safe_load(runs.read_text()))}
+    cold = _render(run_studies, runs, tmp_path_factory.mktemp("cold"), *first.values(), fork="0")
+    return {"forked": forked, "cold": cold}
 
 
-def _render(run_studies, runs, folder, *, fork):
-    done = run_studies("report", "--runs", runs, "--out", folder, STUDIES_FORK=fork)
+def _render(run_studies, runs, folder, *names, fork):
+    done = run_studies("report", *names, "--runs", runs, "--out", folder, STUDIES_FORK=fork)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout == f"{folder / 'index.html'}\n"
     return folder
