@@ -78,7 +78,7 @@ def _refuse_missing_files(run):
     if plan and not paths.plan_file(plan).exists():
         from helpers.plan import read  # here, because it costs an import of pydantic
 
-        read(plan)
+        read(plan, kind=None)
     for value in (value for name, value in run.given.items() if run.declared[name].is_path):
         for text in value if isinstance(value, list) else [value or ""]:
             file = Path(text.removeprefix("duckdb:"))

@@ -28,11 +28,13 @@ Whole = Annotated[int | None, BeforeValidator(as_null)]
 Names = Annotated[list[str], BeforeValidator(_listed)]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a plan: unknown keys are refused, and nothing in it changes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Variant(_Part):
+class Variant(Part):
     """The column of the arm as assigned, its labels as written, and the planned split."""
 
     column: str
@@ -66,7 +68,7 @@ class Variant(_Part):
         return self.split or {arm: 1 / len(self.arms) for arm in self.arms}
 
 
-class Margin(_Part):
+class Margin(Part):
     """The worst worsening that a guardrail tolerates, above 0."""
 
     absolute: Number = Field(None, gt=0)
@@ -79,7 +81,7 @@ class Margin(_Part):
         return self
 
 
-class Metric(_Part):
+class Metric(Part):
     """One outcome: its kind and role, which way is good, and how it is read from a column or events."""
 
     kind: Literal["binary", "count", "amount", "score", "nps", "time_to_event", "ratio"]
@@ -151,7 +153,7 @@ class Metric(_Part):
         return self.kind != "time_to_event" and self.quantile is None and self.scale != "ordered"
 
 
-class Exposure(_Part):
+class Exposure(Part):
     """Who took it up: a 0/1 column, or an event within some days of assignment."""
 
     column: Text = None
@@ -188,7 +190,7 @@ def _is_part(metric, kinds):
     return metric.kind in kinds and metric.is_mean and not metric.is_ratio
 
 
-class ExperimentPlan(_Part):
+class ExperimentPlan(Part):
     """The plan of an experiment: every key of DESIGN's example, with its default."""
 
     kind: Literal["experiment"]

@@ -14,6 +14,19 @@ from pydantic import ValidationError
 
 from helpers import paths
 from helpers.plan.design import ExperimentPlan, Exposure, Margin, Metric, Variant, as_null
+from helpers.plan.framework import (
+    Activation,
+    Alive,
+    Category,
+    Feature,
+    FrameworkPlan,
+    Later,
+    Outcomes,
+    Retained,
+    Review,
+    Thresholds,
+    Usage,
+)
 from helpers.records import Refused
 
 
@@ -21,7 +34,7 @@ from helpers.records import Refused
 class Plan:
     """A plan as read: the typed design, and the record that the report prints of it."""
 
-    design: ExperimentPlan
+    design: ExperimentPlan | FrameworkPlan
     file: str
     sha256: str
     commit: str
@@ -46,7 +59,7 @@ class _Text(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read(name, *, departures=None, base=None) -> Plan:
+def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     """Return a plan, checked, with the departures from it that the parameters ask for.
 
     Parameters
@@ -57,6 +70,8 @@ def read(name, *, departures=None, base=None) -> Plan:
         Parameters that the plan holds too; None means as planned, another value is a departure.
     base : Path, optional
         Folder from which a relative path is read.
+    kind : str or None
+        The kind that the study needs, experiment or framework; None takes either.
 
     Returns
     -------
@@ -64,16 +79,18 @@ def read(name, *, departures=None, base=None) -> Plan:
 
     Raises
     ------
-    Refused: no such file, not YAML, an unknown or repeated key, a value that is not allowed.
+    Refused: no such file, not YAML, another kind, an unknown or repeated key, a value that is not
+    allowed.
     """
     file = paths.plan_file(name, base=base)
     raw = _bytes(file)
-    design, found = _parse(raw, file.name), []
+    content, found = _scalars(raw, file.name, kind), []
+    design = _validated(content, file.name)
     changes = {k: v for k, v in (departures or {}).items() if v is not None}
     if changes:
         planned = design.model_dump(mode="json")
         found = [{"parameter": k, "planned": planned[k], "used": v} for k, v in changes.items() if planned[k] != v]
-        design = _validated({**_scalars(raw, file.name), **{k: _as_text(v) for k, v in changes.items()}}, file.name)
+        design = _validated({**content, **{k: _as_text(v) for k, v in changes.items()}}, file.name)
     return Plan(design, file.name, hashlib.sha256(raw).hexdigest(), _commit(file), tuple(found))
 
 
@@ -87,7 +104,7 @@ def _bytes(file: Path) -> bytes:
         raise Refused(f"plan {file.name}: no such file{hint}") from None
 
 
-def _scalars(raw: bytes, name: str) -> dict:
+def _scalars(raw: bytes, name: str, kind: str | None) -> dict:
     try:
         content = yaml.load(raw.decode("utf-8-sig"), _Text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -98,21 +115,19 @@ def _scalars(raw: bytes, name: str) -> dict:
         raise Refused(f"plan {name}: {error}") from None
     if not isinstance(content, dict):
         raise Refused(f"plan {name}: holds no keys; `studies plan` drafts one from a table")
-    if content.get("kind") != "experiment":
-        raise Refused(f"plan {name}, kind: {content.get('kind', 'left out')}; this study needs kind: experiment")
+    found = content.get("kind")
+    if found not in ([kind] if kind else _PLANS):
+        wanted = kind or " or ".join(_PLANS)
+        raise Refused(f"plan {name}, kind: {found or 'left out'}; this study needs kind: {wanted}")
     return {key: value for key, value in content.items() if as_null(value) is not None}
 
 
-def _parse(raw: bytes, name: str) -> ExperimentPlan:
-    return _validated(_scalars(raw, name), name)
-
-
-def _validated(content: dict, name: str) -> ExperimentPlan:
+def _validated(content: dict, name: str) -> ExperimentPlan | FrameworkPlan:
     try:
-        return ExperimentPlan.model_validate(content)
+        return _PLANS[content["kind"]].model_validate(content)
     except ValidationError as error:
         found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains the rest
-        raise Refused(f"plan {name}, {_sentence(found[0])}") from None
+        raise Refused(f"plan {name}, {_sentence(found[0], content['kind'])}") from None
 
 
 def _as_text(value):
@@ -131,17 +146,32 @@ _CURES = {
     "model_type": "should hold keys of its own",
     "dict_type": "should hold keys of its own",
 }
-_PARTS = {"variant": Variant, "metrics": Metric, "exposure": Exposure, "margin": Margin}
+_PLANS = {"experiment": ExperimentPlan, "framework": FrameworkPlan}
+_PARTS = {  # by the key that holds them
+    "experiment": {"variant": Variant, "metrics": Metric, "exposure": Exposure, "margin": Margin},
+    "framework": {
+        "activation": Activation,
+        "usage": Usage,
+        "categories": Category,
+        "features": Feature,
+        "steps": Feature,
+        "outcomes": Outcomes,
+        "retained": Retained,
+        "expanded": Later,
+        "alive": Alive,
+        "review": Review,
+        "thresholds": Thresholds,
+    },
+}
 
 
-def _sentence(error) -> str:
+def _sentence(error, kind) -> str:
     where = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "literal", "dict["))]
     place = ".".join(where) or "the plan as a whole"
     if error["type"] == "extra_forbidden":
-        known = next(
-            (list(_PARTS[p].model_fields) for p in reversed(where[:-1]) if p in _PARTS),
-            list(ExperimentPlan.model_fields),
-        )
+        parts = _PARTS[kind]
+        holder = next((parts[p] for p in reversed(where[:-1]) if p in parts), _PLANS[kind])
+        known = list(holder.model_fields)
         near = difflib.get_close_matches(where[-1], known, 1)
         return f"{place}: unknown key; " + (f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}")
     if error["type"] == "missing":

@@ -1,0 +1,258 @@
+"""The typed framework: which milestones a customer passes, how each is read, what they should foretell, its review."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from helpers.plan.design import Names, Number, Part, Text, Whole, as_null
+
+PERIOD_DAYS = {"week": 7, "month": 30, "quarter": 90}
+REVIEWED = ("discrimination", "calibration", "cut", "ranks")
+
+
+def _listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+class Activation(Part):
+    """So many events within some days of the start; read at landmarks, of which the first is the main one."""
+
+    event: Names = Field(min_length=1)
+    window_days: float = Field(90, gt=0)
+    at_least: Whole = Field(None, ge=1)
+    landmark_days: Annotated[list[float], BeforeValidator(_listed)] = Field([90])
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        if not self.landmark_days or min(self.landmark_days) <= 0:
+            raise ValueError("landmark_days must hold at least one number of days above 0")
+        if len(set(self.landmark_days)) < len(self.landmark_days):
+            raise ValueError("a landmark stands twice in landmark_days")
+        return self
+
+
+class Usage(Part):
+    """Events a period and seat; `seats` is the column at the start, `seats_event` carries a new number as its value."""
+
+    event: Names = Field(min_length=1)
+    seats: str
+    seats_event: Text = None
+    period: Literal["week", "month", "quarter"] = "month"
+    at_least: Number = Field(None, gt=0)
+
+    @property
+    def period_days(self) -> int:
+        """Days of one period."""
+        return PERIOD_DAYS[self.period]
+
+
+class Category(Part):
+    """One area of the product: basic when any of its basic features is used, mature when enough of the mature ones."""
+
+    basic: Names = Field([])
+    mature: Names = Field(min_length=1)
+    mature_at_least: int = Field(1, ge=1)
+    label: Text = None
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        if self.mature_at_least > len(self.mature):
+            raise ValueError("mature_at_least is more than the mature features that are named")
+        return self
+
+
+class Feature(Part):
+    """One feature: its first event, or a column without a time (then its time order is unknown)."""
+
+    name: str
+    category: Text = None
+    hypothesised: bool = False
+    event: Text = None
+    column: Text = None
+    label: Text = None
+
+    @model_validator(mode="after")
+    def _one(self):
+        if self.event and self.column:
+            raise ValueError("give a feature as either an event or a column")
+        return self
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether its first use has a time, so that it can be read at a landmark."""
+        return self.column is None
+
+
+class Retained(Part):
+    """Who counts as kept: nobody's `lost` event came, or an `event` came again, within some days of the landmark."""
+
+    lost: Names = Field([])
+    event: Names = Field([])
+    column: Text = None
+    time: Text = None
+    within_days: float = Field(180, gt=0)
+
+    @model_validator(mode="after")
+    def _one(self):
+        if sum(map(bool, (self.lost, self.event, self.column))) != 1:
+            raise ValueError("give retained as one of lost, event or column")
+        if bool(self.time) != bool(self.column):
+            raise ValueError("column and time belong together: who has left, and after how long")
+        return self
+
+
+class Later(Part):
+    """An event within some days after the landmark."""
+
+    event: Names = Field(min_length=1)
+    within_days: float = Field(180, gt=0)
+
+
+class Alive(Part):
+    """Who still counts as a customer where nobody cancels: who had an event in the days before the landmark."""
+
+    event: Names = Field(min_length=1)
+    within_days: float = Field(gt=0)
+
+
+class Outcomes(Part):
+    """What milestones should foretell; dormant is: no activity for so many days, whether or not still a customer."""
+
+    retained: Retained
+    expanded: Later | None = None
+    dormant_after_days: Number = Field(None, gt=0)
+    activity: Names = Field([])
+
+
+class Thresholds(Part):
+    """What the review calls acceptable, fixed in advance."""
+
+    auc_at_least: float = Field(0.6, gt=0.5, lt=1)
+    auc_drop: float = Field(0.05, gt=0, lt=0.5)
+    p_value: float = Field(0.05, gt=0, lt=1)
+    worthwhile: float = Field(0.02, gt=0, lt=1)
+
+
+class Review(Part):
+    """What is looked at on each new cohort, and when a milestone is kept."""
+
+    metrics: list[Literal["discrimination", "calibration", "cut", "ranks"]] = Field(list(REVIEWED))
+    thresholds: Thresholds = Thresholds()
+
+
+class FrameworkPlan(Part):
+    """The plan of a milestones framework: every key of DESIGN's list, with its default."""
+
+    kind: Literal["framework"]
+    title: str
+    question: str
+    unit: str = "account"
+    unit_id: str
+    started_at: Text = None
+    as_of: Annotated[dt.date | None, BeforeValidator(as_null)] = None
+    confidence_level: float = Field(0.95, gt=0.5, lt=1)
+    min_cell: int = Field(10, ge=1)
+    cohort: str = "quarter"
+    size: Text = None
+    plan_tier: Text = None
+    steps: list[Feature] = Field([])
+    steps_at_least: Whole = Field(None, ge=1)
+    activation: Activation | None = None
+    usage: Usage | None = None
+    categories: dict[str, Category] = Field({})
+    mature_at_least: Whole = Field(None, ge=1)
+    features: list[Feature] = Field([])
+    outcomes: Outcomes
+    alive: Alive | None = None
+    review: Review = Review()
+
+    @model_validator(mode="after")
+    def _named_once(self):
+        for key, named in (("features", self.features), ("steps", self.steps)):
+            names = [item.name.casefold() for item in named]
+            if twice := next((name for name in names if names.count(name) > 1), None):
+                raise ValueError(f"{key}: the name {twice} stands twice; rename one")
+        return self
+
+    @model_validator(mode="after")
+    def _known(self):
+        known = {feature.name for feature in self.features if feature.is_timed}
+        for name, category in self.categories.items():
+            if strange := [f for f in [*category.basic, *category.mature] if f not in known]:
+                raise ValueError(f"the category {name} names {strange[0]}, which is no feature with a time")
+        if self.mature_at_least and self.mature_at_least > len(self.categories):
+            raise ValueError("mature_at_least is more than the categories that are named")
+        if self.steps_at_least and self.steps_at_least > len(self.steps):
+            raise ValueError("steps_at_least is more than the steps that are named")
+        if late := next((step.name for step in self.steps if not step.is_timed), None):
+            raise ValueError(f"the step {late} needs an event: a step without a time cannot be read at a landmark")
+        return self
+
+    @model_validator(mode="after")
+    def _timed(self):
+        if self.started_at is None and (self.activation or self.steps or self.usage or self.categories):
+            raise ValueError("milestones need started_at: without it nothing can be read at a landmark")
+        if self.started_at is None and self.outcomes.retained.column is None:
+            raise ValueError("without started_at, retained needs a column and a time")
+        if self.started_at and self.outcomes.retained.column:
+            raise ValueError("with started_at, retained needs an event: lost or event")
+        return self
+
+    @property
+    def mature_line(self) -> int:
+        """Categories in which a mature customer is mature: as planned, else more than half of them."""
+        return self.mature_at_least or len(self.categories) // 2 + 1
+
+    @property
+    def steps_line(self) -> int:
+        """Steps after which a customer is set up: as planned, else all of them."""
+        return self.steps_at_least or len(self.steps)
+
+    @property
+    def alpha(self) -> float:
+        """1 - confidence_level."""
+        return 1 - self.confidence_level
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether nothing in the data has a time but the end, so that no milestone can be read at a landmark."""
+        return self.started_at is None
+
+    @property
+    def landmarks(self) -> list[float]:
+        """Days after the start at which milestones are read, the main one first; empty for a snapshot."""
+        return [] if self.is_snapshot else self.activation.landmark_days if self.activation else [90.0]
+
+    @property
+    def horizon_days(self) -> float:
+        """Days after the landmark over which customers are followed."""
+        return self.outcomes.retained.within_days
+
+    @property
+    def outcome_names(self) -> list[str]:
+        """Outcomes that the plan can read, retained first."""
+        found = self.outcomes
+        quiet = found.dormant_after_days and self.activity_events
+        return ["retained", *(["expanded"] if found.expanded else []), *(["dormant"] if quiet else [])]
+
+    @property
+    def activity_events(self) -> list[str]:
+        """Events that show that a customer uses the product: those named, else those of activation and usage."""
+        named = self.outcomes.activity
+        parts = [part for part in (self.activation, self.usage) if part]
+        return named or list(dict.fromkeys(event for part in parts for event in part.event))
+
+    @property
+    def milestone_names(self) -> list[str]:
+        """Milestones that the plan defines, in the order of a customer's way: set_up, activated, using, mature."""
+        parts = {"set_up": self.steps, "activated": self.activation, "using": self.usage, "mature": self.categories}
+        return [name for name, part in parts.items() if part]
+
+    def label_of(self, name: str) -> str:
+        """What a reader calls a feature, step or category: its label, else its name in words."""
+        named = {item.name: item.label for item in [*self.features, *self.steps]}
+        named |= {key: category.label for key, category in self.categories.items()}
+        return named.get(name) or name.replace("_", " ")
