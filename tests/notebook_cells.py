@@ -1,6 +1,7 @@
 """A notebook's set-up and compute cells run in this process, with some parameters changed; displays left out."""
 
 import functools
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 from helpers import simulate
 from helpers.report import read_parameters
 
+TABLES = ("units", "accounts", "events")  # of a loaded source
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SMALL = {
     "proactive_help": {"n_units": 1200},
@@ -83,14 +85,28 @@ def run_cells(study, changes):
 
 
 def run_from(study, before, name, value):
-    """Return the same with one parameter changed; cells before the first that names it are not run again."""
+    """Return the same with one parameter changed; cells before the first that names it are not run again.
+
+    Where the parameter changes the data that are loaded, their checksum is returned and no further cell is run.
+    """
     cells = list_cells(study)
     named = (n for n, (tags, source) in enumerate(cells) if "parameters" not in tags and name in source)
     first = next(named)
-    space = {**before[first], name: value}
+    space, known = {**before[first], name: value}, _digest(before[-1].get("source"))
     for _, source in cells[first:]:
         exec(compile(source, study, "exec"), space)
+        if known and "source" not in before[first] and (found := _digest(space.get("source"))) not in (None, known):
+            return found  # other data: what follows from them is tested where it is computed
     return describe(space["results"])
+
+
+def _digest(source):
+    """Return a checksum of the data that a notebook has loaded; None before it has."""
+    if source is None:
+        return None
+    tables = [table for table in (getattr(source, name, None) for name in TABLES) if table is not None]
+    rows = [pd.util.hash_pandas_object(table.to_pandas(), index=False).sort_values().to_numpy() for table in tables]
+    return hashlib.sha256(b"".join(row.tobytes() for row in rows)).hexdigest()
 
 
 def describe(results):

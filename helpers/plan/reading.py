@@ -67,7 +67,8 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     name : str
         A name in notebooks/plans or the path of a YAML file.
     departures : dict, optional
-        Parameters that the plan holds too; None means as planned, another value is a departure.
+        Parameters that the plan holds too; None means as planned, another value is a departure. A key within another
+        is written with a dot, such as `alive.within_days`.
     base : Path, optional
         Folder from which a relative path is read.
     kind : str or None
@@ -88,9 +89,11 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     design = _validated(content, file.name)
     changes = {k: v for k, v in (departures or {}).items() if v is not None}
     if changes:
-        planned = design.model_dump(mode="json")
+        planned = {key: _look_up(design.model_dump(mode="json"), key) for key in changes}
         found = [{"parameter": k, "planned": planned[k], "used": v} for k, v in changes.items() if planned[k] != v]
-        design = _validated({**content, **{k: _as_text(v) for k, v in changes.items()}}, file.name)
+        for key, value in changes.items():
+            content = _put(content, key.split("."), _as_text(value))
+        design = _validated(content, file.name)
     return Plan(design, file.name, hashlib.sha256(raw).hexdigest(), _commit(file), tuple(found))
 
 
@@ -128,6 +131,20 @@ def _validated(content: dict, name: str) -> ExperimentPlan | FrameworkPlan:
     except ValidationError as error:
         found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains the rest
         raise Refused(f"plan {name}, {_sentence(found[0], content['kind'])}") from None
+
+
+def _look_up(planned, key):
+    """The planned value of a key that may lie within others; None where the plan has no such part."""
+    for name in key.split("."):
+        planned = planned.get(name) if planned else None
+    return planned
+
+
+def _put(content, names, value):
+    """The content with one value, which may lie within parts, replaced; what was given is not touched."""
+    first, *rest = names
+    inner = content.get(first) if isinstance(content.get(first), dict) else {}
+    return {**content, first: _put(inner, rest, value) if rest else value}
 
 
 def _as_text(value):

@@ -16,6 +16,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
+UV = str(Path(sys.executable).parent / "uv")
 SECOND_COMMAND = "pip install --no-deps -e ."
 
 
@@ -75,11 +76,14 @@ def test_environment_commands_install_in_an_empty_environment(tmp_path):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     venv.create(tmp_path / "empty", with_pip=True)
     python = str(tmp_path / "empty" / "bin" / "python")
-    commands = [["install", *line.split()] for line in read_environment()[1]] + [SECOND_COMMAND.split()[1:]]
+    first, second = read_environment()[1][0].split(), SECOND_COMMAND.split()[1:]
+    commands = [
+        [python, "-m", "pip", "install", *first, "-q", "--dry-run"],  # pip takes the lock; uv is faster at unpacking it
+        [UV, "pip", "install", "--python", python, "--require-hashes", *first, "-q"],
+        [python, "-m", "pip", *second, "-q", "--no-compile"],
+    ]
     for command in commands:
-        done = subprocess.run(
-            [python, "-m", "pip", *command, "-q", "--no-compile"], cwd=copy, capture_output=True, text=True
-        )
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr[-2000:]
     studies = tmp_path / "empty" / "bin" / "studies"
     done = subprocess.run([studies, "list"], cwd=tmp_path, capture_output=True, text=True)
