@@ -18,7 +18,10 @@ POLICY = (
 RESULTS_TYPE = "application/vnd.support-studies.results+json"
 LEFT_OUT = {"remove", "remove-cell", "title", "remove_cell"}
 MASTHEAD = '<header class="masthead">'
-NOTE = '<p class="note">'
+NOTE = '<p class="note'
+ABSENT = '<p class="note absent">'
+LEFT = "Not part of this run, because its plan or data have no such thing: {}."
+HEADING = re.compile(r"\s*(#{1,3}) (.*)")
 PHRASES = "abbr b br caption code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre s small span strong sub sup u ul"
 ALLOWED_TAGS = {*PHRASES.split(), "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 ALLOWED_ATTRIBUTES = {"*": ["class"], "td": ["colspan", "rowspan"], "th": ["colspan", "rowspan", "scope"]}
@@ -48,6 +51,7 @@ def render(notebook, results: Mapping[str, Any], *, run: Mapping[str, Any], code
     words = Markdown()
     cells = [copy.deepcopy(cell) for cell in notebook.cells if not LEFT_OUT & set(cell.metadata.get("tags", []))]
     masthead, cells = _hoist(cells, results)
+    cells = _leave_absent(cells)
     _say_once(cells)
     for cell in cells:
         if cell.cell_type == "markdown":
@@ -101,14 +105,51 @@ def _hoist(cells, results) -> tuple[str, list]:
     return _plain_masthead(results), cells
 
 
-def _say_once(cells) -> None:
-    """Of the sentences that there is nothing to show keep one a section, and none beside something that is shown."""
+def _split_sections(cells) -> list[list]:
+    """The cells by section; the first has what stands before any heading."""
     sections = [[]]
     for cell in cells:
-        if cell.cell_type == "markdown" and re.match(r"\s*#{1,3} ", cell.source):
+        if cell.cell_type == "markdown" and HEADING.match(cell.source):
             sections.append([])
-        sections[-1] += [(cell, output) for output in cell.get("outputs", [])]
-    for section in sections:
+        sections[-1].append(cell)
+    return sections
+
+
+def _leave_absent(cells) -> list:
+    """Leave out each section that shows nothing but what this run does not ask; one sentence names them.
+
+    A heading of a part whose own cells are absent stays as long as a smaller heading below it is kept.
+    """
+    kept, named = [], []
+    for section in reversed(_split_sections(cells)):
+        level = _read_level(section)
+        below = next((_read_level(s) for s in reversed(kept) if _read_level(s)), 0)
+        if _is_absent(section) and not below > level > 0:
+            named.insert(0, HEADING.match(section[0].source)[2].strip().rstrip("?"))
+        else:
+            kept.append(section)
+    if named:
+        from nbformat.v4 import new_markdown_cell
+
+        place = next((s for s in kept if s and s[0].source.startswith("## Data and checks")), kept[0])
+        place.append(new_markdown_cell(LEFT.format("; ".join(named)), id="left-out"))
+    return [cell for section in reversed(kept) for cell in section]
+
+
+def _read_level(section) -> int:
+    found = HEADING.match(section[0].source) if section else None
+    return len(found[1]) if found else 0
+
+
+def _is_absent(section) -> bool:
+    shown = [_own_html(output) or "" for cell in section for output in cell.get("outputs", [])]
+    return bool(shown) and all(html.startswith(ABSENT) for html in shown)
+
+
+def _say_once(cells) -> None:
+    """Of the sentences that there is nothing to show keep one a section, and none beside something that is shown."""
+    for part in _split_sections(cells):
+        section = [(cell, output) for cell in part for output in cell.get("outputs", [])]
         own = [(cell, output, _own_html(output) or "") for cell, output in section]
         notes = [(cell, output) for cell, output, html in own if html.startswith(NOTE)]
         shown = any(html and not html.startswith(NOTE) for _, _, html in own)

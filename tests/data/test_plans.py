@@ -7,9 +7,17 @@ from helpers import examples, paths, plan
 from helpers.simulate.proactive_help import proactive_help
 
 PLANS = sorted(file.stem for file in paths.PLANS.glob("*.yaml"))
+FRAMEWORKS = sorted(name for name in PLANS if plan.read(name, kind=None).design.kind == "framework")
 
 
-@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_plan_of_a_framework_reads_and_asks(name):
+    design = plan.read(name, kind="framework").design
+    assert design.question.endswith("?")
+    assert design.outcome_names[0] == "retained"
+
+
+@pytest.mark.parametrize("name", sorted(set(PLANS) - set(FRAMEWORKS)))
 def test_plan_reads_and_decides_on_a_primary_metric(name):
     design = plan.read(name).design
     assert design.by_role("primary")

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import samples
 
-from helpers import figures, tables
+from helpers import figures, tables, wording
 from helpers.records import to_frame
 from helpers.report import gallery, page
 from helpers.report.markdown import Markdown, write_formula
@@ -273,3 +273,25 @@ def test_print_opens_details_and_cuts_nothing(needs, tmp_path):
     run_chromium(needs("chromium"), tmp_path, html, f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer")
     assert (tmp_path / "page.pdf").stat().st_size > 10_000
     assert "details::details-content{content-visibility:visible" in html.split("@media print")[1]
+
+
+def test_render_leaves_out_what_a_run_does_not_ask_and_names_it():
+    absent, shown = wording.show_absent("The plan names no steps."), tables.checks(samples.results())
+    parts = [
+        "## Data and checks",
+        shown,
+        "## Setup: which steps?",
+        absent,
+        absent,
+        "## Review",
+        absent,
+        "### Words",
+        shown,
+    ]
+    text = rendered(None, *parts, "## Size", wording.show_sentence("Too few."), "## Usage\nProse of usage.", absent)
+    assert "The plan names no steps" in text  # under the heading that a smaller one keeps
+    assert text.count("The plan names no steps") == 1
+    assert not re.search("<h2[^>]*>(Setup|Usage)|Prose of usage", text)
+    assert re.search("<h2[^>]*>Size", text)
+    said = "Not part of this run, because its plan or data have no such thing: Setup: which steps; Usage."
+    assert text.index("Data and checks</h2>") < text.index(said) < text.index("Review</h2>")
