@@ -1,5 +1,6 @@
 """Sentences, captions, alternative texts and numbers as a reader meets them; every word from the data is escaped."""
 
+from helpers.wording.absent import find_rows
 from helpers.wording.answer import explain
 from helpers.wording.captions import (
     BETTER,
@@ -28,8 +29,10 @@ from helpers.wording.markup import (
     escape_prose,
     link_csv,
     mark_verdict,
+    show_absent,
     show_sentence,
 )
+from helpers.wording.milestones import explain_milestones
 from helpers.wording.numbers import (
     Style,
     count_decimals,
@@ -100,9 +103,11 @@ __all__ = [
     "escape",
     "escape_prose",
     "explain",
+    "explain_milestones",
     "explain_validation",
     "find_margin",
     "find_noun",
+    "find_rows",
     "find_worst",
     "is_lift",
     "is_ratio",
@@ -125,6 +130,7 @@ __all__ = [
     "read_level",
     "read_scale",
     "select_measured",
+    "show_absent",
     "show_sentence",
     "style_effect",
     "style_gap",

@@ -75,6 +75,11 @@ def show_sentence(text: str) -> Display:
     return Display(f'<p class="note">{escape_prose(text)}</p>', text)
 
 
+def show_absent(text: str) -> Display:
+    """Return a display of one sentence on what this run does not ask; a section of nothing else is left out."""
+    return Display(f'<p class="note absent">{escape_prose(text)}</p>', text)
+
+
 def mark_verdict(verdict: str) -> str:
     """Return a verdict as HTML: a filled, half or hollow mark, hidden from screen readers, and the word."""
     mark = MARKS.get(verdict, "–")
