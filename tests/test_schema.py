@@ -3,7 +3,7 @@
 import pytest
 
 from helpers import schema
-from helpers.plan import ExperimentPlan
+from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.records import Refused
 
 
@@ -174,3 +174,80 @@ def test_list_unit_columns_holds_a_column_used_twice_to_the_narrower_use():
         assert [(c.type, c.use) for c in columns if c.name == "calls"] == [("binary", "metric any")]
     pair = {"money": {"kind": "amount"}, "p90": {"kind": "amount", "column": "money", "quantile": 0.9}}
     assert types_of(schema.list_unit_columns(make_design(pair)))["money"] == ("money", "number", True)
+
+
+def make_framework(**more):
+    base = {"kind": "framework", "title": "t", "question": "q", "unit_id": "id", "started_at": "signed_up"}
+    return FrameworkPlan.model_validate({**base, "outcomes": {"retained": {"lost": "left"}}, **more})
+
+
+USAGE = {"event": "solved", "seats": "seats"}
+
+
+def test_list_account_columns_takes_each_column_once_by_its_use():
+    design = make_framework(size="arr", plan_tier="tier", cohort="wave", usage=USAGE)
+    assert types_of(schema.list_account_columns(design)) == {
+        "unit": ("id", "id", True),
+        "started_at": ("signed_up", "timestamp", True),
+        "arr": ("arr", "count", True),
+        "seats": ("seats", "count", True),
+        "tier": ("tier", "text", True),
+        "wave": ("wave", "text", True),
+    }
+    design = make_framework(size="seats", usage=USAGE, cohort="month", features=[{"name": "f", "column": "has_f"}])
+    assert types_of(schema.list_account_columns(design)) == {
+        "unit": ("id", "id", True),
+        "started_at": ("signed_up", "timestamp", True),
+        "seats": ("seats", "count", True),  # once, as size
+        "has_f": ("has_f", "binary", True),
+    }
+
+
+def test_list_account_columns_of_a_snapshot():
+    outcomes = {"retained": {"column": "gone", "time": "months"}}
+    design = make_framework(started_at="null", outcomes=outcomes)
+    assert types_of(schema.list_account_columns(design)) == {
+        "unit": ("id", "id", True),
+        "gone": ("gone", "binary", True),
+        "months": ("months", "count", True),
+    }
+    assert schema.list_account_event_names(design) == ()
+
+
+REFUSED_FRAMEWORKS = [
+    (
+        {"plan_tier": "started_at"},
+        "plan, plan_tier: the column name started_at is kept for the plan's own unit and start; rename the column",
+    ),
+    (
+        {"size": "signed_up", "plan_tier": "signed_up"},
+        "plan, plan_tier: the column signed_up is read as size already, and not as the same kind of value; name "
+        "another column",
+    ),
+]
+
+
+@pytest.mark.parametrize(("more", "message"), REFUSED_FRAMEWORKS)
+def test_list_account_columns_refuses_a_column_with_two_readings(more, message):
+    with pytest.raises(Refused) as caught:
+        schema.list_account_columns(make_framework(**more))
+    assert str(caught.value) == message
+
+
+def test_list_account_event_names_in_the_order_of_the_plan_each_once():
+    design = make_framework(
+        steps=[{"name": "one"}, {"name": "two", "event": "second"}],
+        features=[{"name": "f"}, {"name": "g", "column": "has_g"}],  # a column has no event
+        activation={"event": ["chat", "call"]},
+        usage={**USAGE, "seats_event": "seats_changed"},
+        outcomes={"retained": {"lost": "left"}, "expanded": {"event": "grew"}, "activity": ["chat", "opened"]},
+        alive={"event": "seen", "within_days": 30},
+    )
+    wanted = "one second f chat call solved seats_changed left opened grew seen"
+    assert schema.list_account_event_names(design) == tuple(wanted.split())
+
+
+@pytest.mark.parametrize(("event", "needed"), [(None, False), ("seats_changed", True)])
+def test_list_account_event_columns_needs_a_value_where_seats_change(event, needed):
+    columns = schema.list_account_event_columns(make_framework(usage={**USAGE, "seats_event": event}))
+    assert types_of(columns)["value"] == ("value", "number", needed)

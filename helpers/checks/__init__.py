@@ -1,5 +1,6 @@
 """Whether the data can be trusted, before any effect is looked at: the split, balance, and what is missing."""
 
+from helpers.checks.accounts import check_accounts
 from helpers.checks.promises import count_by_tenth
 from helpers.checks.resplit import resplit
 from helpers.checks.trust import run, withheld
@@ -18,6 +19,7 @@ from helpers.checks.validation import (
 
 __all__ = [
     "Cell",
+    "check_accounts",
     "compare_looking",
     "compare_peers",
     "compare_power",

@@ -4,9 +4,11 @@ import json
 import textwrap
 
 from helpers import paths
-from helpers.plan import ExperimentPlan
+from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.report import read_parameters, read_runs
 from helpers.report.runs import find_notebook
+
+PLANNED = {*ExperimentPlan.model_fields, *FrameworkPlan.model_fields}
 
 
 def list_all(arguments):
@@ -24,7 +26,7 @@ def describe_study(arguments):
     print(f"{arguments.study}: {_read_title(notebook)}")
     rows = [("parameter", "type", "default", "range", "unit", "meaning")]
     for p in read_parameters(notebook).values():
-        missing = "as planned" if p.name in ExperimentPlan.model_fields else "none"
+        missing = "as planned" if p.name in PLANNED else "none"
         default = missing if p.default is None else json.dumps(p.default, ensure_ascii=False)
         rows.append((p.name, "|".join(p.kinds), default, _write_range(p), p.unit, p.meaning))
     _print_table(rows)

@@ -40,9 +40,9 @@ def _report(commands):
 
 def _init(commands):
     text = "Make a workspace of your own outside the repository: a plan, reports.yaml, a copy of the notebook."
-    _add(commands, "init", ("workspace", "init_workspace"), text).add_argument(
-        "folder", metavar="FOLDER", help="new or empty"
-    )
+    add = _add(commands, "init", ("workspace", "init_workspace"), text).add_argument
+    add("folder", metavar="FOLDER", help="new or empty")
+    add("--study", default="experiment", metavar="STUDY", help="whose notebook and plan to copy (default: experiment)")
 
 
 def _plan(commands):
@@ -81,7 +81,7 @@ def _check(commands):
 
 
 def _simulate(commands):
-    text = "Write the simulated tables of a study: assignments, events and units as Parquet, and truth.json."
+    text = "Write the simulated tables of a study as Parquet: assignments (or accounts), events, units; and truth.json."
     add = _add(commands, "simulate", ("data", "simulate_tables"), text).add_argument
     add("study", metavar="STUDY")
     add("--to", required=True, metavar="FOLDER")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from helpers import disclosure
 
-PARTS = ("segment", "at", "week", "level", "day", "hours", "agent")
+PARTS = ("segment", "at", "week", "level", "day", "hours", "agent", "month", "cohort", "band", "count_low")
 COUNTS = ("n", "units", "at_risk")
 PATTERNS = {
     "an absolute path": r"(?<![\w:/<.&;)\]])(?:/[\w.@+-]+){2,}|\b[A-Za-z]:\\[\w.-]+|\\\\[\w.-]+\\[\w.-]+|(?<!\w)~/\w+|file://",

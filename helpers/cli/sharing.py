@@ -11,6 +11,7 @@ from helpers.cli.unit_ids import find_unit_ids, read_values
 from helpers.records import Refused
 from helpers.report.cards import collect_cards
 from helpers.report.folders import write_file
+from helpers.report.kept import list_texts
 
 DATED = (1980, 1, 1, 0, 0, 0)
 
@@ -83,7 +84,10 @@ def _select_cards(out, names):
 def _read_files(out, name):
     """Return the files of one run that may travel, by their path inside the zip."""
     folder = out / name
+    record = folder / "run.json"
+    texts = list_texts(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else []
     files = [folder / "report.html", folder / "results.json", *sorted(folder.glob("tables/*.csv"))]
+    files += [folder / name for name in texts]
     return {str(file.relative_to(out)): file.read_bytes() for file in files}
 
 

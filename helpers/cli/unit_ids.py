@@ -61,16 +61,23 @@ def find_unit_ids(values, words, *, run, study):
     """
     if not values.get("plan"):
         return set(), "", MIN_CELL
-    design = plans.read(values["plan"]).design
+    design = plans.read(values["plan"], kind=None).design
     simulation = {"study": study} | {key: values[key] for key in ("n_units", "seed") if values.get(key) is not None}
     given = {name: values[name] for name in ("table", "events", "events_table") if values.get(name)}
     try:
-        source = sources.load(design, values["data"], simulation=simulation, **given)
+        units = _load_units(design, values["data"], simulation=simulation, **given)
     except Refused as error:
         raise Refused(f"{run}: its data cannot be read again to look for unit ids ({error})") from None
     wanted = ibis.memtable({"word": sorted(words) or [""]}, schema={"word": "string"})
-    same = source.units.select(word=source.units.unit.strip()).semi_join(wanted, "word").distinct()
+    same = units.select(word=units.unit.strip()).semi_join(wanted, "word").distinct()
     return set(same.to_pyarrow().column("word").to_pylist()), design.unit_id, values.get("min_cell") or design.min_cell
+
+
+def _load_units(design, data, **given):
+    """Return the table with one row a unit, or a framework's account."""
+    if design.kind == "framework":
+        return sources.load_accounts(design, data, **given).accounts
+    return sources.load(design, data, **given).units
 
 
 def _read_literals(source):

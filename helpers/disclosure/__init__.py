@@ -8,12 +8,14 @@ from helpers.disclosure.effects import (
     suppress_estimates,
     suppress_small_cells,
 )
+from helpers.disclosure.milestones import protect_framework
 from helpers.disclosure.replies import protect_replies
 
 __all__ = [
     "ASSOCIATED",
     "find_small_cells",
     "protect",
+    "protect_framework",
     "protect_replies",
     "stop_small_curves",
     "suppress_estimates",

@@ -59,7 +59,7 @@ def cumulative_incidence(results: Results, *, metric: str, title: str | None = N
     ends = [f"{write_share(last.loc[a, 'share'])} in {a}" for a in arms if a in last.index]
     found = f"{capitalise(scale.label)}: by day {last['day'].max():g}, {join_words(ends)}"
     return draw(
-        lambda figure: _paint_incidence(figure, curves, arms, control),
+        lambda figure: paint_curves(figure, curves, arms, control),
         height=360 + 22 * len(arms),
         title=title or found,
         subtitle=f"Share reached by each day since assignment, with {level}; numbers at risk below.",
@@ -70,7 +70,31 @@ def cumulative_incidence(results: Results, *, metric: str, title: str | None = N
     )
 
 
-def _paint_incidence(figure: Figure, curves: pd.DataFrame, arms: Sequence[str], control: str) -> None:
+def paint_curves(
+    figure: Figure,
+    curves: pd.DataFrame,
+    arms: Sequence[str],
+    control: str,
+    *,
+    label: str = "days since assignment",
+    floor: float = 0.0,
+) -> None:
+    """Draw shares by day as steps with bands, each named at its end, and the numbers at risk below.
+
+    Parameters
+    ----------
+    figure : Figure
+        360 CSS pixels high, and 22 more for each arm.
+    curves : DataFrame
+        One row an `arm` and `day`, with `share` (0 to 1), `ci_low`, `ci_high`, `at_risk`.
+    arms : sequence of str
+    control : str
+        The arm in blue.
+    label : str
+        Of the horizontal axis.
+    floor : float
+        The share at which the vertical axis begins.
+    """
     axes, colors = place_axes(figure, LEFT, 16, _measure(figure), 270), color_arms(control, list(arms))
     ends = []
     for arm in arms:
@@ -83,9 +107,10 @@ def _paint_incidence(figure: Figure, curves: pd.DataFrame, arms: Sequence[str], 
         known = share["share"][np.isfinite(share["share"])]
         ends.append((known[-1] if len(known) else 0.0, arm))
     top = np.nanmax(curves[["share", "ci_high"]].to_numpy(float)) * 100
-    axes.set(xlim=(0, curves["day"].max()), ylim=(0, top * 1.08 or 1))
+    room = (top - floor * 100) * 0.08
+    axes.set(xlim=(0, curves["day"].max()), ylim=(floor * 100, top + room or 1))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g} %"))
-    axes.set_xlabel("days since assignment")
+    axes.set_xlabel(label)
     axes.grid(axis="y")
     _label_ends(axes, ends, colors, lambda v: f"{v:.1f} %")
     _write_at_risk(figure, axes, curves, arms, colors)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from helpers.figures.theme import (
     BAND,
@@ -34,7 +35,11 @@ STYLES = {
     "fails": {"marker": "X", "color": INK, "markersize": 9, "markeredgecolor": "white"},
     "ours": {"marker": "o", "color": CONTROL, "markersize": 8},
     "other": {"marker": "D", "color": TREATMENT, "markersize": 6.5},
+    "clear": {"marker": "o", "color": INK, "markersize": 8},
+    "unclear": {"marker": "o", "color": INK, "markersize": 8, "markerfacecolor": "white", "markeredgewidth": 1.3},
+    "naive": {"marker": "o", "color": MUTED, "markersize": 8, "markerfacecolor": "white", "markeredgewidth": 1.3},
 }
+DASHED = ("naive",)  # kinds whose interval is not to be trusted
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,27 @@ class Strip:
 
 @dataclass(frozen=True)
 class Scale:
-    """The axis: its ends, where what is promised lies, and the ticks; values beyond an end stand at it."""
+    """The axis: its ends, where what is promised lies, and the ticks; values beyond an end stand at it.
+
+    `in_points` prints ticks as signed percentage points instead of per cent.
+    """
 
     low: float
     high: float
     promised: float | None
     ticks: tuple[float, ...]
+    in_points: bool = False
+
+
+def choose_points(values: Sequence[float], *, most_ticks: int = 6) -> Scale:
+    """Return the axis of differences in percentage points that holds all finite values and zero."""
+    known = [float(v) for v in values if np.isfinite(v)]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    low, high = (low, high) if high > low else (-0.05, 0.05)
+    pad = (high - low) * 0.04
+    low, high = low - (pad if low < 0 else 0), high + (pad if high > 0 else 0)
+    found = MaxNLocator(most_ticks, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    return Scale(low, high, 0.0, tuple(round(float(t), 9) for t in found if low <= t <= high), in_points=True)
 
 
 def measure_strips(strips: Sequence[Strip], *, narrow: bool = False) -> float:
@@ -76,7 +96,7 @@ def measure_strips(strips: Sequence[Strip], *, narrow: bool = False) -> float:
     return TOP + HEADING * headings + (NARROW_ROW if narrow else ROW) * len(strips) + AXIS
 
 
-def paint_strips(figure: Figure, strips: Sequence[Strip], scale: Scale) -> None:
+def paint_strips(figure: Figure, strips: Sequence[Strip], scale: Scale, *, top: float = 0) -> None:
     """Draw strips on an empty figure that is as high as `measure_strips` says.
 
     Parameters
@@ -85,30 +105,40 @@ def paint_strips(figure: Figure, strips: Sequence[Strip], scale: Scale) -> None:
         A narrow one writes a row's words above its marks.
     strips : sequence of Strip
     scale : Scale
+    top : float
+        Where they begin, in CSS pixels from the upper edge.
     """
     narrow = is_narrow(figure)
     row, middle = (NARROW_ROW, 42) if narrow else (ROW, ROW / 2)
     left, right = (10, measure_width(figure) - 14) if narrow else (LEFT, measure_width(figure) - TEXT)
     height = measure_strips(strips, narrow=narrow) - TOP - AXIS
-    axes = place_axes(figure, left, TOP, right - left, height)
+    begin, at = top + TOP, 0.0
+    axes = place_axes(figure, left, begin, right - left, height)
     _set_axis(axes, scale, height)
-    top = 0.0
     for strip in strips:
         if strip.heading:
-            write_at(figure, 0, TOP + top + HEADING / 2 + 2, strip.heading, weight="bold", color=MUTED, size=9)
-            top += HEADING
-        _paint_strip(axes, strip, scale, (top, top + row), top + middle, narrow)
-        _write_strip(figure, strip, TOP + top, right + 16, narrow)
-        top += row
+            write_at(figure, 0, begin + at + HEADING / 2 + 2, strip.heading, weight="bold", color=MUTED, size=9)
+            at += HEADING
+        _paint_strip(axes, strip, scale, (at, at + row), at + middle, narrow)
+        _write_strip(figure, strip, begin + at, right + 16, narrow)
+        at += row
 
 
 def _set_axis(axes: Axes, scale: Scale, height: float) -> None:
     pad = (scale.high - scale.low) * 0.02
     axes.set(xlim=(scale.low - pad, scale.high + pad), ylim=(height, 0), yticks=[])
-    axes.set_xticks(scale.ticks, [f"{100 * tick:g} %" for tick in scale.ticks])
+    axes.set_xticks(scale.ticks, _write_ticks(scale))
     axes.tick_params(axis="x", top=True, labeltop=True, pad=3)
     axes.spines["bottom"].set_visible(False)
     axes.patch.set_visible(False)
+
+
+def _write_ticks(scale: Scale) -> list[str]:
+    """Ticks in per cent; or in signed points, the unit once at the last."""
+    if not scale.in_points:
+        return [f"{100 * tick:g} %" for tick in scale.ticks]
+    told = [f"{100 * tick:+g}" if tick else "0" for tick in scale.ticks]
+    return [*told[:-1], f"{told[-1]} points"] if told else []
 
 
 def _paint_strip(axes: Axes, strip: Strip, scale: Scale, ends, middle: float, narrow: bool) -> None:
@@ -133,7 +163,8 @@ def _paint_mark(axes: Axes, mark: Mark, middle: float, scale: Scale) -> None:
         style["marker"] = "<" if mark.value < scale.low else ">"
     ends = np.clip((mark.low, mark.high), scale.low, scale.high)
     if np.isfinite(ends).all():
-        axes.plot(ends, (middle, middle), color=style["color"], linewidth=1.6, zorder=2, alpha=0.75)
+        dashes = (0, (2.5, 1.2)) if mark.kind in DASHED else "solid"
+        axes.plot(ends, (middle, middle), color=style["color"], linewidth=1.6, zorder=2, alpha=0.75, linestyle=dashes)
     value = min(max(mark.value, scale.low), scale.high)
     axes.plot(value, middle, linestyle="none", zorder=3, clip_on=False, **style)
 
@@ -143,7 +174,7 @@ def _write_strip(figure: Figure, strip: Strip, top: float, text_at: float, narro
         wide = measure_width(figure)
         write_at(figure, 0, top + 10, shorten(strip.name, 31), weight="bold", color=INK)
         write_at(figure, wide, top + 10, shorten(strip.text, 32), ha="right", color=INK)
-        write_at(figure, 0, top + 23, shorten(strip.note, 42), color=MUTED, size=8.4)
+        write_at(figure, 0, top + 23, shorten(strip.note, 42 if strip.below else 80), color=MUTED, size=8.4)
         write_at(figure, wide, top + 23, shorten(strip.below, 36), ha="right", color=MUTED, size=8.4)
         return
     middle = top + ROW / 2

@@ -8,6 +8,9 @@ from importlib import import_module
 _HOMES = {
     "check_parameters": "cells",
     "publish": "cells",
+    "keep_definitions": "kept",
+    "keep_private": "kept",
+    "keep_text": "kept",
     "show_effects": "sections",
     "Parameter": "parameters",
     "read_parameters": "parameters",

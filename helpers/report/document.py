@@ -87,7 +87,22 @@ def write_tables(results, columns) -> dict[str, str]:
     frames = {name: (results[name], [f.name for f in fields(kind)]) for name, kind in RECORDS.items()}
     frames |= {name: (rows, columns[name]) for name, rows in results["tables"].items()}
     kept = {name: ([] if withheld else rows, header) for name, (rows, header) in frames.items() if header}
-    return {f"{Path(name).name}.csv": _csv(rows, header) for name, (rows, header) in kept.items()}
+    return {f"{Path(name).name}.csv": write_csv(rows, header) for name, (rows, header) in kept.items()}
+
+
+def write_csv(rows, header) -> str:
+    """Return the text of a CSV file; a text that a spreadsheet would run as a formula is prefixed with an apostrophe.
+
+    Parameters
+    ----------
+    rows : sequence of dict, values as `make_plain` gives them
+    header : sequence of str
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([_safe(name) for name in header])
+    writer.writerows([[_safe(row.get(name)) for name in header] for row in rows])
+    return stream.getvalue()
 
 
 def make_plain(value):
@@ -149,14 +164,6 @@ def _shown(name, value):
     if value.startswith("duckdb:"):
         return f"duckdb:{Path(value[7:]).name}"
     return Path(value).name if value.startswith(("/", "~")) or name in PATHS else value
-
-
-def _csv(rows, header):
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([_safe(name) for name in header])
-    writer.writerows([[_safe(row.get(name)) for name in header] for row in rows])
-    return stream.getvalue()
 
 
 def _safe(value):

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from helpers.report.kept import holds_kept
+
 SLOW_IMPORT = "rfc3987_syntax"
 ENGINE = "support-studies"
 ONE_THREAD = (
@@ -160,14 +162,19 @@ def _cell_times(notebook, watch):
 
 
 def strip_run(notebook):
-    """Return a copy that equal runs share: no injected cell, no times, no warnings with their temporary paths."""
+    """Return a copy that equal runs share: no injected cell, no times, no warnings with their temporary paths.
+
+    Files that cells keep are no part of it, as they may hold one row a unit.
+    """
     kept = copy.deepcopy(notebook)
     kept.metadata.pop("papermill", None)
     kept.cells = [cell for cell in kept.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
     for cell in kept.cells:
         cell.metadata.pop("papermill", None)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = [
+                output for output in cell.outputs if output.get("name") != "stderr" and not holds_kept(output)
+            ]
     return kept
 
 

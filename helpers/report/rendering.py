@@ -16,9 +16,21 @@ from helpers.report import cache, folders
 from helpers.report.document import split_payload, write_json, write_tables
 from helpers.report.execution import execute, hide_secrets, import_papermill, make_environment, strip_run
 from helpers.report.forkserver import ForkServer, can_fork
+from helpers.report.kept import find_kept
 from helpers.report.outcome import INTERRUPTED, Outcome, failed_page, find_payload, judge_disk, judge_error
 
-PACKAGES = ("pandas", "numpy", "scipy", "statsmodels", "duckdb", "ibis-framework", "matplotlib", "seaborn", "pingouin")
+PACKAGES = (
+    "pandas",
+    "numpy",
+    "scipy",
+    "statsmodels",
+    "duckdb",
+    "ibis-framework",
+    "matplotlib",
+    "seaborn",
+    "pingouin",
+    "scikit-learn",
+)
 FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
 UNFINISHED = "the notebook ended before its last cell had published results"
 
@@ -135,7 +147,8 @@ class Workshop:
         answer = {**results, "question": extra["question"]}
         html = page.render(strip_run(notebook), answer, run={"name": run.name, "study": run.study}, code=self.code)
         tables = {f"tables/{name}": text for name, text in write_tables(results, extra["columns"]).items()}
-        files = {"report.html": html, "results.json": write_json(results), **tables}
+        texts, private = ({}, {}) if results["status"] == "withheld" else find_kept(notebook)
+        files = {**texts, "report.html": html, "results.json": write_json(results), **tables}
         build = folders.start_build(self.out, run.name)
         folders.write_files(build / "public", files)
         sums = {name: self.checksums.of(build / "public" / name) for name in files}
@@ -149,7 +162,7 @@ class Workshop:
             **_machine(),
         }
         folders.write_files(build / "public", {"run.json": write_json(record)})
-        folders.write_files(build / "private", {f"{run.study}.ipynb": nbformat.writes(notebook)})
+        folders.write_files(build / "private", {**private, f"{run.study}.ipynb": nbformat.writes(notebook)})
         folders.finish_build(self.out, run.name)
 
     def _leave_page(self, name, outcome):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from helpers.records import Refused
+from helpers.simulate.customer_milestones import customer_milestones
 from helpers.simulate.dry_run import experiment
 from helpers.simulate.live_support import live_support
 from helpers.simulate.proactive_help import proactive_help
 from helpers.simulate.simulation import Simulation, check_names
 
-STUDIES = {"proactive_help": proactive_help, "live_support": live_support, "experiment": experiment}
+STUDIES = {
+    "proactive_help": proactive_help,
+    "live_support": live_support,
+    "customer_milestones": customer_milestones,
+    "experiment": experiment,
+}
 
 
 def simulate(study, design=None, **arguments) -> Simulation:

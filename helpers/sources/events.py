@@ -16,17 +16,22 @@ from helpers.sources.text import filled
 MANY_NAMES = 10_000
 
 
-def shape_events(backend, raw, design) -> Shaped:
+def shape_events(backend, raw, wanted) -> Shaped:
     """Return the events as `unit`, `event`, `at` (UTC), `value` (null where there is none) and further columns.
 
     Equal events can be real, so that they are dropped only where an `event_id` says that they are one. Events with
     one id and different content are kept, and counted in a message.
 
+    Parameters
+    ----------
+    backend : Ibis backend
+    raw : engine.Raw
+    wanted : iterable of schema.Column
+
     Raises
     ------
     Refused: a column that is absent or does not fit; an event without unit, name or time.
     """
-    wanted = schema.list_event_columns(design)
     shaped = shape_table(backend, raw, wanted, name="events", complete={"unit", "event", "at"})
     table, said = shaped.table, f"{shaped.name}: {schema.say(shaped.rows, 'event')}"
     if "value" not in table.columns:
@@ -53,13 +58,13 @@ def _drop_repeated(table, shaped):
     return once, dropped, found["named"] - found["ids"]
 
 
-def list_events(shaped, design) -> tuple[set[str], tuple[str, ...]]:
+def list_events(shaped, planned) -> tuple[set[str], tuple[str, ...]]:
     """Return the names of the events that occur, and the sentences on those of the plan that do not.
 
     Parameters
     ----------
     shaped : Shaped, the events
-    design : ExperimentPlan
+    planned : sequence of str, the events that the plan reads
 
     Raises
     ------
@@ -67,7 +72,7 @@ def list_events(shaped, design) -> tuple[set[str], tuple[str, ...]]:
     """
     names = shaped.table.select("event").distinct().order_by("event").limit(MANY_NAMES + 1)
     found = engine.ask(lambda: names.to_pyarrow()["event"].to_pylist(), shaped.name)
-    where, planned = f"{shaped.name}, column event", schema.list_event_names(design)
+    where = f"{shaped.name}, column event"
     if len(found) > MANY_NAMES:
         raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
     free = {name.casefold(): name for name in found if name not in planned}
@@ -81,17 +86,25 @@ def list_events(shaped, design) -> tuple[set[str], tuple[str, ...]]:
     return set(found), tuple(f"{where}: no event {schema.cut(name)} occurs, which the plan names" for name in absent)
 
 
-def count_unknown_units(shaped, units) -> tuple[str, ...]:
-    """Return the sentence on events of units that were never assigned, if there are any.
+def count_unknown_units(shaped, units, *, known="an assigned unit", unknown="units that were never assigned"):
+    """Return the sentence on events of units that are not among the units, if there are any.
+
+    Parameters
+    ----------
+    shaped : Shaped, the events
+    units : Ibis table, one row a unit
+    known, unknown : str, what messages call a unit of the table and units that are not in it
+
+    Returns
+    -------
+    tuple of str: one sentence, or nothing.
 
     Raises
     ------
-    Refused: when no event belongs to an assigned unit: the two tables write their ids in different ways.
+    Refused: when no event belongs to a known unit: the two tables write their ids in different ways.
     """
     strange = shaped.table.anti_join(units, "unit")
     n = engine.count_all(strange, {"n": strange.count()}, shaped.name)["n"]
     if n == engine.count_all(shaped.table, {"n": shaped.table.count()}, shaped.name)["n"]:
-        raise Refused(
-            f"{shaped.name}: {schema.say(n, 'event')}, none of an assigned unit; write the ids alike in both tables"
-        )
-    return (f"{shaped.name}: {schema.say(n, 'event')} of units that were never assigned, not used",) if n else ()
+        raise Refused(f"{shaped.name}: {schema.say(n, 'event')}, none of {known}; write the ids alike in both tables")
+    return (f"{shaped.name}: {schema.say(n, 'event')} of {unknown}, not used",) if n else ()

@@ -14,6 +14,7 @@ from helpers.sources import engine
 MISSING_CURES = {
     "unit": "without an id; give each row its unit, or leave those rows out",
     "variant": "without a variant; give each unit the one it was assigned to, or leave out units never assigned",
+    "started_at": "without a start; give each account the time it began, or leave those rows out",
     "event": "without an event; give each its name, or leave those rows out",
     "at": "without a time; give each event its time, or leave those rows out",
 }

@@ -117,14 +117,14 @@ def keep_units(backend, shaped, design) -> Kept:
     ------
     Refused: a unit twice with different rows; fewer than two variants with units; no unit in control.
     """
-    table, n_duplicates, n_assigned, n_two = shaped.table, 0, _count_different(shaped), 0
+    table, n_duplicates, n_assigned, n_two = shaped.table, 0, count_different(shaped), 0
     if n_assigned < shaped.rows or design.cluster:
         table = table.distinct() if n_assigned < shaped.rows else table
         n_duplicates = shaped.rows - engine.count_all(table, {"rows": table.count()}, shaped.name)["rows"]
         table, n_two = _leave_two_variants(table, design, shaped.name)
         if n_two or n_duplicates:
-            table = _store(backend, table, shaped.name)
-        _refuse_twice(table, design, shaped.name)
+            table = store_kept(backend, table, shaped.name)
+        refuse_twice(table, design, shaped.name)
     labels = _count_labels(table, shaped.name)
     planned = [*design.variant.arms, *design.variant.observational]
     by_variant = {label: labels.get(label, 0) for label in planned}
@@ -132,8 +132,8 @@ def keep_units(backend, shaped, design) -> Kept:
     return Kept(table, shaped.rows, n_assigned, n_two, n_duplicates, by_variant, messages)
 
 
-def _count_different(shaped):
-    """Count different ids: all, where each is above the one before; else in parts, so that memory stays flat."""
+def count_different(shaped) -> int:
+    """Return how many ids differ: all, where each is above the one before; else in parts, so that memory stays flat."""
     ids = shaped.ids.name("id").as_table()
     rising = ids.mutate(rises=(ids.id > ids.id.lag()).fill_null(True)).rises.all()
     if engine.ask(lambda: rising.to_pyarrow().as_py(), shaped.name):
@@ -155,14 +155,15 @@ def _leave_two_variants(table, design, shown):
     return left, n_two
 
 
-def _store(backend, table, shown):
-    """Store a table in the in-process engine, so that it is made once; elsewhere it stays a query."""
+def store_kept(backend, table, shown):
+    """Return a table stored in the in-process engine, so that it is made once; elsewhere it stays a query."""
     if backend.name != "duckdb":
         return table
     return engine.ask(lambda: backend.create_table("kept_units", table), shown)
 
 
-def _refuse_twice(table, design, shown):
+def refuse_twice(table, design, shown) -> None:
+    """Refuse a unit that stands in several rows, once exact duplicates are gone, with the count."""
     again = table.group_by("unit").agg(n_rows=lambda t: t.count())
     n = engine.count_all(again, {"n": (again.n_rows > 1).sum()}, shown)["n"]
     if n:

@@ -75,9 +75,14 @@ def design(results: Results, design: ExperimentPlan) -> Display:
         Its `plan` holds file, checksum and departures; its table `metrics` the metrics.
     design : ExperimentPlan
     """
-    terms = "".join(f"<dt>{t}</dt><dd>{d}</dd>" for t, d in _escaped(_decisions(results, design)))
-    metrics = _metrics(results)
-    return Display(f'<dl class="facts">{terms}</dl>{metrics.html}', metrics.text)
+    facts, metrics = list_facts(_decisions(results, design)), _metrics(results)
+    return Display(facts.html + metrics.html, metrics.text)
+
+
+def list_facts(rows: list[tuple[str, str]]) -> Display:
+    """Return decisions or other facts as a list of terms, one a row."""
+    terms = "".join(f"<dt>{term}</dt><dd>{told}</dd>" for term, told in _escaped(rows))
+    return Display(f'<dl class="facts">{terms}</dl>', "\n".join(f"{term}: {told}" for term, told in rows))
 
 
 def _decisions(results: Results, design: ExperimentPlan) -> list[tuple[str, str]]:
@@ -97,10 +102,11 @@ def _decisions(results: Results, design: ExperimentPlan) -> list[tuple[str, str]
     rows += [("Looks", join_words([write_share(x, decimals=0) for x in design.looks]))] if design.looks else []
     rows += [("Covariates", join_words(design.covariates))] if design.covariates else []
     rows += [("Segments", join_words(design.segments))] if design.segments else []
-    return [*rows, ("Departures from the plan", _departures(results))]
+    return [*rows, ("Departures from the plan", tell_departures(results))]
 
 
-def _departures(results: Results) -> str:
+def tell_departures(results: Results) -> str:
+    """Return what was done otherwise than planned, or "none"."""
     found = results.plan.get("departures") or []
     told = [f"{d['parameter']} is {_tell(d['used'])}, planned {_tell(d['planned'])}" for d in found]
     return "; ".join(told) or "none"

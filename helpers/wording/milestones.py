@@ -44,7 +44,7 @@ def explain_milestones(results: Results, design: FrameworkPlan) -> Results:
     -------
     Results
     """
-    named = results.but(tables={"metrics": _list_outcomes(design), **results.tables})
+    named = results.but(tables={"metrics": _list_names(design), **results.tables})
     named = named.but(tables={**named.tables, "keys": _list_keys(named, design)})
     opening = [SIMULATED] if results.data.kind == "simulated" else []
     told = [SNAPSHOT] if design.is_snapshot else [*_tell_gap(named, design), tell_threshold(named, design)]
@@ -173,7 +173,7 @@ def _list_keys(results, design):
     )
 
 
-def _list_outcomes(design):
+def _list_names(design):
     days = f"{design.horizon_days:g}"
     labels = {
         "retained": f"still a customer {days} days later",
@@ -192,6 +192,8 @@ def _list_outcomes(design):
         | {"better": OUTCOMES[name], "noun": design.unit, "within_days": design.horizon_days}
         for name in design.outcome_names
     ]
+    parts = [item.name for item in (*design.steps, *design.features)] + list(design.categories)
+    rows += [{"metric": name, "label": design.label_of(name), "noun": design.unit} for name in dict.fromkeys(parts)]
     return pd.DataFrame(rows, dtype=object)
 
 

@@ -199,7 +199,61 @@ def test_simulate_follows_the_plan_it_is_given(studies, tmp_path):
 
 
 def test_simulate_refuses_an_unknown_study(studies, tmp_path):
-    known = "proactive_help, live_support, experiment"
+    known = "proactive_help, live_support, customer_milestones, experiment"
     message = f"studies: simulation: no study of that name can be simulated; known: {known}\n"
     assert studies("simulate", "nosuch", "--to", tmp_path / "made") == (2, "", message)
     assert not (tmp_path / "made").exists()
+
+
+# accounts of a framework
+
+
+@pytest.fixture(scope="module")
+def accounts(tmp_path_factory):
+    """Return a folder of simulated accounts."""
+    folder = tmp_path_factory.mktemp("accounts")
+    cli.main(["simulate", "customer_milestones", "--to", str(folder), "--units", "600"])
+    return folder
+
+
+def check_accounts(studies, accounts, *more):
+    """Check the simulated accounts, with more arguments."""
+    files = accounts / "accounts.parquet", "--events", accounts / "events.parquet"
+    return studies("check", *files, "--plan", "customer_milestones", *more)
+
+
+def test_simulate_of_accounts_writes_what_a_user_has(accounts):
+    assert sorted(file.name for file in accounts.iterdir()) == ["accounts.parquet", "events.parquet", "truth.json"]
+    frame = pd.read_parquet(accounts / "accounts.parquet")
+    assert len(frame) == 600 and "variant" not in frame
+    assert json.loads((accounts / "truth.json").read_text())["effects"]
+
+
+def test_check_of_accounts_runs_every_check(studies, accounts):
+    status, shown, message = check_accounts(studies, accounts)
+    assert (status, message) == (0, "")
+    lines = shown.splitlines()
+    assert lines[:3] == [
+        "         600  read: rows of the table",
+        "           0  exact duplicates dropped: rows that repeat another in every column",
+        "         600  kept: one row an account",
+    ]
+    told = [line.split()[1] for line in lines if line.split()[0] in ("pass", "warn", "fail")]
+    assert told[:4] == ["enough_accounts:", "landmark_in_data:", "follow_up:", "duplicates:"]
+    assert lines[-1] == "A study of these accounts would answer."
+
+
+def test_check_of_accounts_says_when_there_is_nothing_to_compare(studies, tmp_path):
+    (tmp_path / "plan.yaml").write_text(
+        "kind: framework\ntitle: T\nquestion: Q?\nunit_id: id\noutcomes: {retained: {column: gone, time: months}}\n"
+    )
+    (tmp_path / "a.csv").write_text("id,gone,months\na,0,3\nb,1,4\n")
+    status, shown, _ = studies("check", tmp_path / "a.csv", "--plan", tmp_path / "plan.yaml")
+    assert status == 0
+    assert "        fail  enough_accounts: 2 accounts can be compared, too few for any comparison.\n" in shown
+    assert shown.endswith("A study of these accounts has nothing to compare.\n")
+
+
+def test_check_of_accounts_refuses_splits(studies, accounts):
+    message = "studies: --aa: splits the units of an experiment, and the plan is of kind framework; leave it out\n"
+    assert check_accounts(studies, accounts, "--aa", 100) == (2, "", message)

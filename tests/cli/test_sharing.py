@@ -82,3 +82,37 @@ def test_share_refuses_names_without_a_report(studies, reports, tmp_path):
 def test_share_refuses_another_kind_of_file(studies, reports):
     message = "studies: share.tar: needs a name that ends in .zip\n"
     assert studies("share", "--out", reports, "--to", "share.tar") == (2, "", message)
+
+
+def keep_text(reports, text):
+    """Put a kept text beside the report, as a run does: its run.json names it."""
+    file = reports / "mine" / "definitions" / "duckdb.sql"
+    file.parent.mkdir()
+    file.write_text(text)
+    (file.parent / "strange.sql").write_text("not named in run.json")
+    files = {"definitions/duckdb.sql": "", "report.html": "", "../other/a.sql": ""}
+    (reports / "mine" / "run.json").write_text(json.dumps({"question": "Q?", "files": files}))
+
+
+def test_share_packs_the_texts_that_the_run_kept(studies, reports):
+    keep_text(reports, "SELECT count(*) FROM accounts;\n")
+    assert share(studies, reports)[0] == 0
+    with zipfile.ZipFile(reports.parent / "share.zip") as archive:
+        assert archive.read("mine/definitions/duckdb.sql") == b"SELECT count(*) FROM accounts;\n"
+        assert [name for name in archive.namelist() if name.endswith(".sql")] == ["mine/definitions/duckdb.sql"]
+
+
+def test_share_scans_the_texts_that_the_run_kept(studies, reports):
+    keep_text(reports, "SELECT * FROM accounts WHERE customer_id = 'cust-0007' OR mail = 'ann@example.org';\n")
+    what = "mine/definitions/duckdb.sql holds an e-mail address (1); mine/definitions/duckdb.sql holds unit ids (1)"
+    assert share(studies, reports) == (2, "", refused(what))
+
+
+def test_share_looks_for_the_accounts_of_a_framework(studies, reports, table):
+    (reports.parent / "plan.yaml").write_text(
+        "kind: framework\ntitle: T\nquestion: Q?\nunit_id: customer_id\n"
+        "outcomes: {retained: {column: activated, time: tickets}}\n"
+    )
+    assert share(studies, reports)[0] == 0
+    (reports / "mine" / "report.html").write_text("<p>cust-0007</p>")
+    assert share(studies, reports) == (2, "", refused("mine/report.html holds unit ids (1)"))

@@ -1,3 +1,4 @@
+import nbformat
 import yaml
 
 from helpers import paths, report
@@ -42,5 +43,31 @@ def test_init_refuses_a_file(studies, tmp_path):
 
 
 def test_workspace_readme_commands_name_its_files():
-    [run] = yaml.safe_load(workspace.RUNS)
+    [run] = yaml.safe_load(workspace.RUNS.format(study="experiment"))
     assert run["parameters"]["plan"] in workspace.README
+    assert f"{run['study']}.ipynb" in workspace.README.format(study="experiment")
+
+
+def test_init_of_another_study_copies_its_notebook_and_its_plan(studies, notebooks, tmp_path, monkeypatch):
+    (tmp_path / "plan.yaml").write_text("kind: framework\n")
+    monkeypatch.chdir(tmp_path)  # where the plan of the small study, which is named by its path, begins
+    status, shown, _ = studies("init", tmp_path / "mine", "--study", "small")
+    assert status == 0
+    assert shown.startswith(f"{tmp_path}/mine: plan.yaml, reports.yaml, small.ipynb, README.md\n")
+    assert (tmp_path / "mine" / "plan.yaml").read_text() == "kind: framework\n"
+    [run] = report.read_runs(tmp_path / "mine" / "reports.yaml")
+    assert (run.name, run.study, run.notebook) == ("my_small", "small", tmp_path / "mine" / "small.ipynb")
+
+
+def test_init_refuses_a_study_that_reads_no_table(studies, notebooks, tmp_path):
+    notebook = nbformat.read(notebooks / "small.ipynb", as_version=4)
+    notebook.cells[1].source = "seed: int = 7  # [0, 99]; ; seed\n"
+    nbformat.write(notebook, notebooks / "grid.ipynb")
+    message = "studies: grid: reads no table of yours, so that it needs no workspace; studies report grid\n"
+    assert studies("init", tmp_path / "mine", "--study", "grid") == (2, "", message)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_init_refuses_an_unknown_study(studies, notebooks, tmp_path):
+    message = "studies: no study is called 'smal'; did you mean small?\n"
+    assert studies("init", tmp_path / "mine", "--study", "smal") == (2, "", message)

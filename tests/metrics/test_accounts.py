@@ -1,0 +1,264 @@
+"""Accounts at landmarks: every edge of a window in one small table, and each key of the plan."""
+
+import functools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_accounts import ACCOUNTS, EVENTS, make_account_source, make_framework
+
+from helpers import metrics
+from helpers.records import Refused
+
+
+def _fold(events=EVENTS, **plan):
+    return metrics.fold_accounts(make_account_source(ACCOUNTS, events), make_framework(**plan))
+
+
+def _read(landmark=90.0, **plan):
+    return metrics.read_landmarks(_fold(**plan))[landmark].set_index("unit")
+
+
+@functools.cache
+def _fold_once():
+    return _fold()
+
+
+@functools.cache
+def _read_once():
+    return metrics.read_landmarks(_fold_once())[90].set_index("unit")
+
+
+def test_read_landmarks_keeps_who_is_alive_and_followed():
+    frames = metrics.read_landmarks(_fold(activation={"landmark_days": [90, 60]}))
+    assert list(frames) == [90, 60]
+    frame = frames[90]
+    assert list(frame["unit"]) == ["blank", "edge", "full", "just", "unseen"]
+    assert list(frame.index) == [0, 1, 2, 3, 4]
+    assert list(frames[60]["unit"]) == ["blank", "edge", "full", "just", "late", "quit", "unseen"]
+    assert list(frame) == [
+        "unit", "cohort", "started_at", "tier", "size", "count", "activated",
+        "events_in_period", "seats", "usage", "using",
+        "step_installed", "step_invited", "step_day_installed", "step_day_invited", "steps_done", "set_up",
+        "feature_live", "feature_phone", "feature_bots", "feature_badge", "level_chat", "mature_categories", "mature",
+        "retained", "expanded", "dormant", "lost", "lost_days",
+    ]  # fmt: skip
+
+
+def test_read_landmarks_reads_each_edge_of_a_window():
+    frame = _read_once().drop(columns=["cohort", "started_at"]).astype(object)
+    found = frame.loc[["full", "edge", "just", "unseen", "blank"]].T
+    nan = math.nan
+    expected = {
+        "tier": ["pro", "pro", "free", "free", "unknown"],
+        "size": [5, 2, 4, nan, nan],
+        "count": [2, 1, 0, 0, 0],
+        "activated": [1, 0, 0, 0, 0],
+        "events_in_period": [2, 0, 0, 0, 0],
+        "seats": [1, 4, 1, 0, nan],
+        "usage": [2, 0, 0, nan, nan],
+        "using": [1, 0, 0, nan, nan],
+        "step_installed": [1, 0, 0, 0, 0],
+        "step_invited": [1, 0, 0, 0, 0],
+        "step_day_installed": [0, nan, nan, nan, nan],
+        "step_day_invited": [90 - 1 / 86_400, nan, nan, nan, nan],
+        "steps_done": [2, 0, 0, 0, 0],
+        "set_up": [1, 0, 0, 0, 0],
+        "feature_live": [1, 0, 0, 0, 0],
+        "feature_phone": [1, 0, 0, 0, 0],
+        "feature_bots": [1, 1, 0, 0, 0],
+        "feature_badge": [1, 0, 0, 1, nan],
+        "level_chat": [2, 1, 0, 0, 0],
+        "mature_categories": [1, 0, 0, 0, 0],
+        "mature": [1, 0, 0, 0, 0],
+        "retained": [1, 1, 0, 0, 1],
+        "expanded": [0, 1, nan, 0, nan],  # just and blank: their 100 days are not over
+        "dormant": [0, 1, 1, 1, 1],
+        "lost": [0, 0, 1, 1, 0],
+        "lost_days": [90, 90, 0.5, 0, 90],
+    }
+    assert list(found.index) == list(expected)
+    for name, row in expected.items():
+        np.testing.assert_allclose(found.loc[name].astype(float), row) if name != "tier" else None
+    assert list(found.loc["tier"]) == expected["tier"]
+
+
+def test_read_landmarks_types():
+    frame = _read_once()
+    assert frame["started_at"].loc["full"] == pd.Timestamp("2024-01-01", tz="UTC")
+    whole = ["count", "step_installed", "steps_done", "set_up", "feature_live", "level_chat", "mature", "lost"]
+    assert {str(frame[name].dtype) for name in whole} == {"int64"}
+    assert {str(frame[name].dtype) for name in ["activated", "using", "retained", "dormant", "size"]} == {"float64"}
+
+
+FEATURES = [{"name": "live"}, {"name": "phone"}, {"name": "bots", "event": "bot"}]
+CHANGES = [
+    # each plan changes one thing a column; (column, unit, as planned, changed)
+    (
+        {
+            "activation": {"window_days": 61, "at_least": 3},
+            "steps_at_least": 1,
+            "steps": [{"name": "bot"}, {"name": "invited", "event": "invite"}],
+            "usage": {"event": "talk", "at_least": 0.5},
+            "categories": {"chat": {"mature": ["phone", "bots"], "mature_at_least": 1}},
+            "outcomes": {
+                "retained": {"lost": "gone", "within_days": 91},
+                "expanded": {"event": "grew", "within_days": 101},
+                "dormant_after_days": 32,
+            },
+            "size": None,
+            "plan_tier": None,
+            "cohort": "month",
+        },
+        [
+            ("count", "edge", 1, 2),
+            ("activated", "full", 1, 0),
+            ("set_up", "edge", 0, 1),
+            ("events_in_period", "edge", 0, 1),
+            ("level_chat", "edge", 1, 2),
+            ("retained", "edge", 1, 0),
+            ("lost_days", "full", 90, 91),
+            ("expanded", "full", 0, 1),
+            ("dormant", "edge", 1, 0),
+            ("size", "unseen", math.nan, 1),
+            ("tier", "full", "pro", "all"),
+            ("cohort", "full", "2024-Q1", "2024-01"),
+        ],
+    ),
+    (
+        {
+            "activation": {"event": ["talk", "bot"], "at_least": None},
+            "steps_at_least": 1,
+            "steps": [{"name": "installed"}, {"name": "seats_now"}],
+            "usage": {"seats_event": None, "at_least": 1.5},
+            "categories": {"chat": {"mature": ["phone"]}, "more": {"mature": ["live"]}},
+            "mature_at_least": 1,
+            "features": [*FEATURES, {"name": "badge", "column": "seats"}],
+            "outcomes": {"retained": {"event": "solved", "within_days": 90}, "activity": ["grew"]},
+            "size": "seats",
+            "cohort": "year",
+        },
+        [
+            ("count", "full", 2, 3),
+            ("activated", "full", 1, math.nan),
+            ("steps_done", "edge", 0, 0),
+            ("usage", "full", 2, 1),
+            ("using", "full", 1, 0),
+            ("mature_categories", "full", 1, 2),
+            ("feature_badge", "edge", 0, 4),
+            ("retained", "full", 1, 0),
+            ("dormant", "full", 0, 1),
+            ("size", "full", 5, 2),
+            ("cohort", "full", "2024-Q1", "2024"),
+        ],
+    ),
+    (
+        {
+            "usage": {"seats": "size", "seats_event": None, "period": "week", "at_least": None},
+            "features": [{"name": "live"}, {"name": "phone", "event": "bot"}, {"name": "bots"}],
+            "categories": {"chat": {"basic": [], "mature": ["live"], "mature_at_least": 1}},
+            "outcomes": {
+                "retained": {"lost": "never", "within_days": 90},
+                "expanded": {"event": "gone", "within_days": 90},
+            },
+            "cohort": "tier",
+        },
+        [
+            ("events_in_period", "full", 2, 0),
+            ("seats", "full", 1, 5),
+            ("using", "full", 1, math.nan),
+            ("feature_phone", "edge", 0, 1),
+            ("level_chat", "edge", 1, 0),
+            ("retained", "just", 0, 1),
+            ("expanded", "edge", 1, 0),
+            ("cohort", "blank", "2024-Q1", "unknown"),
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "cells"), CHANGES, ids=["first", "second", "third"])
+def test_read_landmarks_follows_each_key_of_the_plan(changes, cells):
+    planned, changed = _read_once(), _read(**changes)
+    for column, unit, before, after in cells:
+        found = [planned.loc[unit, column], changed.loc[unit, column]]
+        assert found == [before, after] or np.allclose(found, [before, after], equal_nan=True), column
+
+
+def test_read_landmarks_alive_needs_a_sign_of_life():
+    alive = {"event": "talk", "within_days": 30}
+    assert list(_read(alive=alive).index) == ["edge"]  # its talk stands on day 60, the first of the 30 days
+    assert list(_read(alive={"event": "invite", "within_days": 29}).index) == ["full"]
+
+
+def test_read_landmarks_before_a_full_period_knows_no_usage():
+    folded = _fold(usage={"period": "quarter"}, activation={"landmark_days": 60})
+    frame = metrics.read_landmarks(folded)[60]
+    assert frame[["events_in_period", "seats", "usage", "using"]].isna().all(axis=None)
+    assert "usage cannot be read on day 60: not a full quarter of 90 days has passed" in folded.messages
+
+
+def test_read_landmarks_without_milestones_has_outcomes_only():
+    bare = dict.fromkeys(["steps", "activation", "usage", "categories", "features", "size", "plan_tier"])  # left out
+    outcomes = {"expanded": None, "dormant_after_days": None}
+    frame = _read(outcomes=outcomes, **bare)
+    assert list(frame) == ["cohort", "started_at", "tier", "size", "retained", "lost", "lost_days"]
+    assert set(frame["tier"]) == {"all"}
+
+
+def test_fold_accounts_says_what_does_not_count():
+    assert _fold_once().messages == (
+        "accounts that start after 2024-07-31, left out: 1",
+        "events before their account starts, left out: 1",
+        "events after 2024-07-31, the last complete day, left out: 1",
+        "events after their account is lost, left out: 3",
+        "accounts without a size above 0: 2",
+        "accounts without seats at their start: 1",
+    )
+
+
+def test_fold_accounts_takes_the_latest_day_where_the_plan_has_none():
+    folded = _fold(as_of=None)
+    assert str(folded.as_of) == "2024-08-01"
+    assert folded.messages[0] == (
+        "as_of is left out of the plan: the latest day in the data, 2024-08-01, is taken as the last complete one"
+    )
+    assert "late" in metrics.read_landmarks(folded)[90]["unit"].to_list()
+
+
+def test_fold_accounts_refuses_a_day_before_all():
+    with pytest.raises(Refused) as refusal:
+        _fold(as_of="2023-12-31")
+    assert str(refusal.value) == "plan, as_of: no account started by 2023-12-31; choose a later day"
+
+
+def test_explain_accounts_adds_up():
+    steps = metrics.explain_accounts(_fold(alive={"event": "talk", "within_days": 30}))
+    assert steps == [
+        ("started", 7, "by 2024-07-31"),
+        ("landmark day 90: followed", 6, "to day 180, by the end of 2024-07-31"),
+        ("landmark day 90: lost before it", 1, "no outcome of theirs can follow a milestone"),
+        ("landmark day 90: without a sign of life", 4, "no talk in the 30 days before it"),
+        ("landmark day 90: kept", 1, "customers on that day, followed long enough"),
+    ]
+
+
+def test_read_landmarks_is_equal_from_run_to_run():
+    pd.testing.assert_frame_equal(_read(), _read_once(), check_exact=True)
+
+
+def test_measure_freshness_counts_rows_and_days():
+    source, design = make_account_source(ACCOUNTS, EVENTS), make_framework()
+    table = metrics.measure_freshness(source, design).set_index("column")
+    assert list(table.index)[:6] == ["account_id", "started_at", "size", "seats", "tier", "b"]
+    assert list(table.loc["size"]) == ["accounts", 8, 1 / 8, "2024-08-01", -1, ""]
+    assert list(table.loc["seats_now"]) == ["events", 2, 0, "2024-03-01", 152, "none in the last 152 days"]
+    assert list(table.loc["talk"])[:5] == ["events", 9, 0, "2024-05-30", 62]
+    events = [row for row in EVENTS if row[1] != "grew"] + [("full", "seats_now", "2024-07-31", None)]
+    table = metrics.measure_freshness(make_account_source(ACCOUNTS, events), design).set_index("column")
+    assert list(table.loc["seats_now"]) == ["events", 3, 1 / 3, "2024-07-31", 0, ""]
+    assert list(table.loc["grew"].fillna(-1)) == ["events", 0, 0, -1, -1, "does not occur"]
+    holed = ACCOUNTS | {"tier": [None, "pro", None, None, None, None, None, None]}
+    table = metrics.measure_freshness(make_account_source(holed, EVENTS), design).set_index("column")
+    assert table.loc["tier", "note"] == "missing from the accounts of the newest 213 days"

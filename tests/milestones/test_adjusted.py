@@ -1,0 +1,140 @@
+"""Standardised differences: by hand, against statsmodels, scipy and the jackknife, by property, on planted truth."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from scipy import stats
+
+from helpers.inference import risk_difference
+from helpers.milestones import adjusted_difference, make_controls
+
+NONE = np.zeros((400, 0))
+
+
+def draw(seed, n=400, gain=0.0):
+    """Return milestone, outcome and plan tier (column) where the tier moves both."""
+    rng = np.random.default_rng(seed)
+    tier = (rng.random(n) < 0.4).astype(float)
+    exposed = (rng.random(n) < 0.3 + 0.4 * tier).astype(float)
+    outcome = (rng.random(n) < 0.3 + 0.3 * tier + gain * exposed).astype(float)
+    return exposed, outcome, (tier - tier.mean())[:, None]
+
+
+def test_make_controls_by_hand():
+    frame = pd.DataFrame({"tier": ["a", "a", "b", "a"], "size": [1.0, np.e, np.nan, np.e**2]})
+    # b against the larger a; logs 0, 1, 2 and their mean 1 for the missing one; its indicator
+    expected = [[-0.25, -1, -0.25], [-0.25, 0, -0.25], [0.75, 0, 0.75], [-0.25, 1, -0.25]]
+    assert make_controls(frame) == pytest.approx(np.array(expected))
+
+
+@pytest.mark.parametrize("n", [0, 3])  # nobody, and accounts that are all alike
+def test_make_controls_without_any_difference(n):
+    assert make_controls(pd.DataFrame({"tier": ["all"] * n, "size": [1.0] * n})).shape == (n, 0)
+
+
+def test_adjusted_difference_by_hand_is_the_mean_of_both_tiers():
+    # (tier, milestone): kept of all; tier 0 has 60 accounts and a gap of .5, tier 1 has 40 and a gap of .2
+    cells = {(0, 1): (15, 20), (0, 0): (10, 40), (1, 1): (24, 30), (1, 0): (6, 10)}
+    rows = [(e, y, t) for (t, e), (x, n) in cells.items() for y in [1] * x + [0] * (n - x)]
+    exposed, outcome, tier = np.array(rows, float).T
+    found = adjusted_difference(exposed, outcome, tier[:, None])
+    assert found.treatment_value == pytest.approx(0.6 * 0.75 + 0.4 * 0.8)
+    assert found.control_value == pytest.approx(0.6 * 0.25 + 0.4 * 0.6)
+    assert found.estimate == pytest.approx(0.6 * 0.5 + 0.4 * 0.2)
+    assert found.method == "standardised difference"
+
+
+def test_adjusted_difference_equals_interacted_least_squares_and_the_jackknife():
+    exposed, outcome, tier = draw(1, n=200, gain=0.2)
+    size = np.random.default_rng(2).normal(size=(200, 1))
+    size -= size.mean()
+    x = np.column_stack([tier, size])
+    found = adjusted_difference(exposed, outcome + 0.3 * exposed * size[:, 0], x)
+    design = sm.add_constant(np.column_stack([exposed, x, exposed[:, None] * x]))
+    fit = sm.OLS(outcome + 0.3 * exposed * size[:, 0], design).fit(cov_type="HC2")
+    assert found.estimate == pytest.approx(fit.params[1])
+    assert found.std_error > fit.bse[1]  # which takes the mix of controls as known
+    left = [
+        adjusted_difference(*(np.delete(a, i, axis=0) for a in (exposed, outcome + 0.3 * exposed * size[:, 0], x)))
+        for i in range(200)
+    ]
+    assert found.std_error == pytest.approx(np.sqrt(199 * np.var([e.estimate for e in left])), rel=0.03)
+
+
+def test_adjusted_difference_without_controls_is_miettinen_nurminen_or_welch():
+    exposed, outcome, _ = draw(3)
+    counts = [c for side in (1, 0) for c in (outcome[exposed == side].sum(), (exposed == side).sum())]
+    assert adjusted_difference(exposed, outcome, NONE) == risk_difference(*counts)
+    amounts = np.random.default_rng(4).normal(size=400) + exposed
+    welch = stats.ttest_ind(amounts[exposed == 1], amounts[exposed == 0], equal_var=False)
+    found = adjusted_difference(exposed, amounts, NONE)
+    assert (found.estimate / found.std_error, found.df) == pytest.approx((welch.statistic, welch.df))
+
+
+def test_adjusted_difference_turned_round_missing_and_with_a_copied_control():
+    exposed, outcome, tier = draw(5, gain=0.1)
+    found = adjusted_difference(exposed, outcome, tier)
+    turned = adjusted_difference(1 - exposed, outcome, tier)
+    assert (turned.estimate, turned.ci_low) == pytest.approx((-found.estimate, -found.ci_high))
+    assert found.ci_low < found.estimate < found.ci_high
+    extra = [
+        np.append(exposed, [1, np.nan, 0]),
+        np.append(outcome, [np.nan, 1, 1]),
+        np.vstack([tier, [[0], [0], [np.nan]]]),
+    ]
+    assert adjusted_difference(*extra).estimate == pytest.approx(found.estimate)
+    assert adjusted_difference(exposed, outcome, np.hstack([tier, tier])).std_error == pytest.approx(found.std_error)
+    wide = adjusted_difference(exposed, outcome, tier, confidence_level=0.99)
+    assert wide.ci_low < found.ci_low
+
+
+LACKS = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
+FEW = "fewer than 12 accounts with the milestone, or without it"
+SAME = "the outcome does not vary in a group, so an adjusted interval would be too narrow"
+
+
+@pytest.mark.parametrize(
+    ("n_exposed", "tier", "kept", "reason"),
+    [
+        (11, 0.5, 0.5, FEW),  # 10 + 2 x 1 control
+        (50, 0.0, 0.5, LACKS),  # nobody in the tier reached the milestone
+        (50, 1.0, 0.5, LACKS),  # all who reached it are in the tier
+        (50, 0.5, 1.0, SAME),
+    ],
+)
+def test_adjusted_difference_says_why_not(n_exposed, tier, kept, reason):
+    exposed = np.repeat([1.0, 0.0], [n_exposed, 100])
+    level = np.concatenate([np.arange(n_exposed) < tier * n_exposed, np.arange(100) < 50]).astype(float)
+    outcome = np.concatenate([np.arange(n_exposed) % 2 < 2 * kept - 0.5 * (kept < 1), np.arange(100) % 3 > 0])
+    found = adjusted_difference(exposed, outcome.astype(float), level[:, None])
+    assert found.reason == reason
+    assert np.isnan([found.ci_low, found.p_value]).all()
+
+
+def test_adjusted_difference_leaves_a_rare_level_to_the_others():
+    exposed, outcome, tier = draw(6)
+    rare = ((exposed == 0) & (np.arange(400) % 40 == 0)).astype(float)[:, None]  # under 5 %, nobody with the milestone
+    assert adjusted_difference(exposed, outcome, np.hstack([tier, rare])).reason is None
+
+
+def test_adjusted_difference_holds_its_level_where_the_unadjusted_one_does_not():
+    worlds = [draw(seed, n=250) for seed in range(200)]
+    alarms = sum(adjusted_difference(*world).p_value < 0.05 for world in worlds)
+    low, high = stats.binom.ppf([0.001, 0.999], 200, 0.05)
+    assert low <= alarms <= high
+    assert np.mean([adjusted_difference(*world[:2], NONE[:250]).p_value < 0.05 for world in worlds[:50]]) > 0.3
+
+
+def test_adjusted_difference_refuses_a_handful_that_would_have_to_stand_for_all():
+    rng = np.random.default_rng(3)
+    tier = rng.random(2000) < 0.2  # of the small tier, nearly all users; two users come from the rest
+    exposed = np.where(tier, rng.random(2000) < 0.2, False)
+    exposed[np.flatnonzero(~tier)[:2]] = True
+    outcome = rng.random(2000) < np.where(tier, 0.9, 0.7)
+    found = adjusted_difference(exposed, outcome, (tier - tier.mean())[:, None])
+    size = 1 / (tier.mean() ** 2 / exposed[tier].sum() + (1 - tier.mean()) ** 2 / 2)  # saturated: weights by hand
+    assert np.isnan(found.estimate)
+    assert (
+        found.reason == f"hardly any overlap: brought to the mix of all, {exposed.sum()} accounts count like {size:.0f}"
+    )

@@ -1,0 +1,140 @@
+"""Do predictions fit: logistic fits against statsmodels, the closed test against its chi-squares and planted drifts."""
+
+import math
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy.special import expit
+from scipy.stats import binom, chi2
+
+from helpers.milestones.calibration import choose_update, keep_independent, measure_calibration
+from helpers.milestones.odds import fit_odds
+
+TRUE = np.array([-0.2, 0.8, 0.5, -0.4])
+DRIFTS = {  # what befalls the log odds of new customers -> what the closed test should call it, and how often at least
+    "keep": (lambda x, linear: linear, 0.85),
+    "re-intercept": (lambda x, linear: linear - 0.5, 0.85),
+    "recalibrate": (lambda x, linear: 0.2 * linear - 0.5, 0.8),
+    "revise": (lambda x, linear: linear - 1.2 * x[:, 0] + 0.9 * x[:, 2], 0.95),
+}
+
+
+def _draw(rng, n, drift=lambda x, linear: linear):
+    x = np.column_stack([rng.random(n) < 0.4, rng.random(n) < 0.5, rng.normal(size=n)]).astype(float)
+    linear = TRUE[0] + x @ TRUE[1:]
+    return x, (rng.random(n) < expit(drift(x, linear))).astype(float), linear
+
+
+def _with_ones(x):
+    return np.column_stack([np.ones(len(x)), x])
+
+
+def test_fit_odds_agrees_with_statsmodels_with_and_without_offset():
+    x, y, _ = _draw(np.random.default_rng(1), 400)
+    offset = np.linspace(-1, 1, 400)
+    for given in (0.0, offset):
+        own = fit_odds(_with_ones(x), y, offset=given)
+        theirs = sm.GLM(y, _with_ones(x), family=sm.families.Binomial(), offset=given + np.zeros(400)).fit(tol=1e-12)
+        np.testing.assert_allclose(own.coefficients, theirs.params, rtol=1e-6)
+        np.testing.assert_allclose(own.errors, theirs.bse, rtol=1e-6)
+        assert own.log_likelihood == pytest.approx(theirs.llf, rel=1e-9)
+
+
+def test_fit_odds_firth_adds_half_to_each_cell_of_a_saturated_table():
+    # Heinze & Schemper 2002: in a two by two table the penalty is half an account in each cell; here one cell is empty
+    group, y = np.repeat([0.0, 1.0], [20, 10]), np.concatenate([np.repeat([1, 0], [12, 8]), np.ones(10)])
+    fit = fit_odds(_with_ones(group[:, None]), y, firth=True)
+    by_hand = [math.log(12.5 / 8.5), math.log(10.5 / 0.5) - math.log(12.5 / 8.5)]
+    np.testing.assert_allclose(fit.coefficients, by_hand, rtol=1e-7)
+    assert fit_odds(_with_ones(group[:, None]), y).coefficients[1] > 10  # without it, the column separates
+
+
+def test_measure_calibration_by_hand():
+    # all predicted at 1 in 2, 30 of 40 stayed: the level is off by the log odds of 3 to 1, and there is no slope
+    found = measure_calibration(np.zeros(40), np.repeat([1, 0], [30, 10]))
+    error = math.sqrt(1 / 30 + 1 / 10)
+    assert found["intercept"] == pytest.approx(math.log(3), rel=1e-8)
+    assert found["intercept_low"] == pytest.approx(math.log(3) - 1.959964 * error, rel=1e-6)
+    assert (found["observed"], found["expected"]) == (0.75, 0.5)
+    assert math.isnan(found["slope"])
+    assert math.isnan(measure_calibration(np.zeros(4), np.ones(4))["intercept"])
+
+
+def test_measure_calibration_slope_and_widths():
+    _, y, linear = _draw(np.random.default_rng(2), 500)
+    plain = measure_calibration(linear, y)
+    theirs = sm.Logit(y, _with_ones(linear[:, None])).fit(disp=0)
+    assert plain["slope"] == pytest.approx(theirs.params[1], rel=1e-6)
+    width = plain["slope_high"] - plain["slope_low"]
+    wider = measure_calibration(linear, y, inflation=4.0)
+    assert wider["slope_high"] - wider["slope_low"] == pytest.approx(2 * width, rel=1e-9)
+    narrow = measure_calibration(linear, y, confidence_level=0.8)
+    assert narrow["intercept_high"] - narrow["intercept_low"] < plain["intercept_high"] - plain["intercept_low"]
+    assert measure_calibration(2 * linear, y)["slope"] == pytest.approx(plain["slope"] / 2, rel=1e-6)
+
+
+def test_choose_update_is_the_published_likelihood_ratio_procedure():
+    x, y, linear = _draw(np.random.default_rng(3), 600, DRIFTS["re-intercept"][0])
+    found = choose_update(linear, x, y)
+
+    def likelihood(columns, **options):
+        return sm.GLM(y, columns, family=sm.families.Binomial(), **options).fit(tol=1e-12).llf
+
+    full = likelihood(_with_ones(x))
+    kept = float(np.sum(y * linear - np.logaddexp(0, linear)))
+    moved = likelihood(np.ones((600, 1)), offset=linear)
+    spread = likelihood(_with_ones(linear[:, None]))
+    by_hand = [chi2.sf(2 * (full - part), df) for part, df in ((kept, 4), (moved, 3), (spread, 2))]
+    assert [found[p] for p in ("p_keep", "p_reintercept", "p_recalibrate")] == pytest.approx(by_hand, rel=1e-5)
+    assert found["choice"] == "re-intercept"
+    assert choose_update(linear, x, y, alpha=found["p_keep"] / 2)["choice"] == "keep"
+    assert choose_update(linear, x, y, inflation=2.0)["p_keep"] > found["p_keep"]
+
+
+def test_choose_update_refuses_to_judge_too_few():
+    x, y, linear = _draw(np.random.default_rng(4), 300)
+    lost, kept = np.flatnonzero(y == 0), np.flatnonzero(y == 1)
+    for n, choice in ((40, "keep"), (39, "too few")):  # 10 for each of 3 coefficients and the intercept
+        rows = np.concatenate([lost[:n], kept[:60]])
+        assert (choose_update(linear[rows], x[rows], y[rows])["choice"] == "too few") == (choice == "too few")
+    assert math.isnan(choose_update(linear[rows], x[rows], y[rows])["p_keep"])
+
+
+def test_keep_independent_leaves_out_what_is_constant_or_said_already():
+    x = np.random.default_rng(5).normal(size=(50, 2))
+    assert keep_independent(np.column_stack([np.ones(50), x, x.sum(axis=1)])).shape == (50, 2)
+
+
+@pytest.mark.parametrize("kind", DRIFTS)
+def test_choose_update_finds_each_kind_of_drift(kind):
+    drift, power = DRIFTS[kind]
+    rng, draws = np.random.default_rng([6, len(kind)]), 60
+    chosen = []
+    for _ in range(draws):
+        x, y, linear = _draw(rng, 2000, drift)
+        chosen.append(choose_update(linear, x, y)["choice"])
+    assert chosen.count(kind) >= binom.ppf(0.001, draws, power)
+
+
+def test_choose_update_keeps_its_false_alarms_when_the_model_is_an_estimate_itself():
+    # a model of 1,200 accounts judged on 800 new ones of the same kind: without `inflation` one in six is an alarm
+    rng, draws, alarms, naive = np.random.default_rng(7), 250, 0, 0
+    for _ in range(draws):
+        x, y, _ = _draw(rng, 1200)
+        beta = fit_odds(_with_ones(x), y, firth=True).coefficients
+        x, y, _ = _draw(rng, 800)
+        linear = _with_ones(x) @ beta
+        alarms += choose_update(linear, x, y, inflation=1 + 800 / 1200)["choice"] != "keep"
+        naive += choose_update(linear, x, y)["choice"] != "keep"
+    assert alarms <= binom.ppf(0.999, draws, 0.05)
+    assert naive > binom.ppf(0.999, draws, 0.05)
+
+
+def test_measure_calibration_recovers_a_planted_level():
+    rng, held, draws = np.random.default_rng(8), 0, 200
+    for _ in range(draws):
+        _, y, linear = _draw(rng, 500, lambda x, linear: linear + 0.4)
+        found = measure_calibration(linear, y)
+        held += found["intercept_low"] <= 0.4 <= found["intercept_high"]
+    assert binom.ppf(0.001, draws, 0.95) <= held

@@ -1,0 +1,269 @@
+"""The review: a model that survives its own table, cohorts judged out of sample, and one word a milestone."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import expit
+
+from helpers import milestones
+from helpers.milestones.model import fit_model, name_columns, read_model, write_model
+from helpers.milestones.verdicts import judge_milestones, measure_differences
+from helpers.plan.framework import FrameworkPlan
+from helpers.records import Refused
+
+CUT = pd.DataFrame({"cut": [8.0], "cut_low": [6.0], "cut_high": [9.0]})
+RANKING = pd.DataFrame(
+    {"feature": ["f0", "f1", "f2"], "rank": [1.0, 2.0, 3.0], "rank_low": 1.0, "rank_high": 3.0, "difference": 0.1}
+)
+TABLES = {"threshold": CUT, "ranking": RANKING}
+
+
+def _plan(**changes):
+    plan = {
+        "kind": "framework", "title": "t", "question": "q", "unit_id": "id", "started_at": "at", "size": "seats",
+        "plan_tier": "plan", "steps": [{"name": "invite", "event": "invited"}],
+        "activation": {"event": "sent", "at_least": 8, "landmark_days": [90]},
+        "features": [{"name": f"f{i}"} for i in range(3)], "outcomes": {"retained": {"lost": "left"}},
+    }  # fmt: skip
+    return FrameworkPlan(**{**plan, **changes})
+
+
+def _draw(n=2400, cohorts=4, seed=11, change=None):
+    """Accounts of some cohorts; `change` gets the frame and the log odds of staying and returns other ones."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"cohort": [f"2022-Q{1 + i * cohorts // n}" for i in range(n)]})
+    frame = frame.assign(tier=rng.choice(["basic", "pro"], n, p=[0.7, 0.3]), size=np.exp(rng.normal(1, 0.7, n)))
+    frame.loc[::25, "size"] = np.nan
+    frame["count"] = rng.negative_binomial(2, 0.2, n)
+    frame["activated"], frame["set_up"] = (frame["count"] >= 8) * 1.0, (rng.random(n) < 0.6) * 1
+    for i in range(3):
+        frame[f"feature_f{i}"] = (rng.random(n) < 0.4) * 1
+    linear = -0.4 + 1.2 * frame["activated"] + 0.9 * frame["set_up"] + 0.4 * (frame["tier"] == "pro")
+    linear = linear if change is None else change(frame, linear)
+    return frame.assign(retained=(rng.random(n) < expit(linear)) * 1.0)
+
+
+def _newest(frame):
+    return frame["cohort"] == "2022-Q4"
+
+
+def test_study_review_of_a_framework_that_holds():
+    found = milestones.study_review(_draw(), _plan(), TABLES, seed=1)
+    assert list(found) == ["review", "drift", "review_words", "model"]
+    review = found["review"]
+    assert review["cohort"].tolist() == ["2022-Q1", "2022-Q2", "2022-Q3", "2022-Q4"]
+    assert (review["choice"] == "keep").all() and review["reason"].isna().all()
+    assert (review["n"] == 600).all() and (review["auc"] > 0.6).all()
+    assert found["review_words"]["word"].tolist() == ["keep", "keep"]
+    assert not found["drift"]["outside"][found["drift"]["what"] == "cut"].any()
+    assert set(found["drift"]["what"]) == {"cut", "rank of f0", "rank of f1", "rank of f2"}
+
+
+def test_study_review_judges_older_cohorts_by_a_model_made_without_them():
+    frame, plan = _draw(), _plan()
+    row = milestones.study_review(frame, plan, {}, seed=1)["review"].set_index("cohort")
+    for cohort, others in (("2022-Q1", ["2022-Q2", "2022-Q3"]), ("2022-Q4", ["2022-Q1", "2022-Q2", "2022-Q3"])):
+        made = frame[frame["cohort"].isin(others)]
+        own = frame[frame["cohort"] == cohort]
+        expected = expit(fit_model(made, name_columns(made, plan)).score(own)).mean()
+        assert row.loc[cohort, "expected"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(("change", "choice", "words"), [
+    # fewer stay, whoever they are: the level moves, the milestones hold
+    (lambda f, linear: linear - 0.9 * _newest(f), "re-intercept", ["keep", "keep"]),
+    # being activated no longer goes with staying; being set up does
+    (lambda f, linear: linear - 1.2 * _newest(f) * f["activated"], "revise", ["watch", "drop"]),
+    # the count from which customers stay has moved from 8 to 14, which the model need not notice
+    (lambda f, linear: linear + _newest(f) * (2 * (f["count"] >= 14) - f["activated"]), None, [None, "re-set"]),
+])  # fmt: skip
+def test_study_review_finds_what_changed_in_the_newest_cohort(change, choice, words):
+    found = milestones.study_review(_draw(4800, change=change), _plan(), {}, seed=1)
+    assert choice in (found["review"]["choice"].iloc[-1], None)
+    assert all(want in (word, None) for word, want in zip(found["review_words"]["word"], words, strict=True))
+
+
+def test_study_review_without_enough_accounts_is_too_early():
+    found = milestones.study_review(_draw(240), _plan(), {}, seed=1)
+    assert set(found["review"]["choice"]) == {"too few"}
+    assert set(found["review"]["reason"]) == {"fewer than 10 accounts lost, or kept, for each coefficient"}
+    assert found["review_words"]["word"].tolist() == ["too early"] * 2
+    one = milestones.study_review(_draw(600, cohorts=1), _plan(), {}, seed=1)
+    assert one["review"]["reason"].tolist() == ["no other cohort from which a model could be made"]
+    assert one["drift"].empty and set(one["review_words"]["word"]) == {"too early"}
+
+
+def test_study_review_judges_the_last_cohort_that_is_large_enough():
+    frame = pd.concat([_draw(), _draw(30, cohorts=1, seed=2).assign(cohort="2023-Q1")], ignore_index=True)
+    found = milestones.study_review(frame, _plan(), {}, seed=1)
+    assert found["review"]["choice"].tolist() == ["keep"] * 4 + ["too few"]
+    assert found["review_words"]["why"].str.contains("2022-Q4").all()
+    strict = milestones.study_review(frame, _plan(min_cell=700), {}, seed=1)
+    assert set(strict["review_words"]["word"]) == {"too early"}
+
+
+def test_study_review_looks_only_at_what_is_planned():
+    plan = _plan(review={"metrics": ["cut"]})
+    found = milestones.study_review(_draw(), plan, TABLES, seed=1)
+    assert set(found["drift"]["what"]) == {"cut"}
+    assert found["review"][["auc", "slope", "p_keep"]].isna().all(axis=None)
+    assert set(found["review"]["choice"]) == {"not planned"}
+    assert milestones.study_review(_draw(), _plan(review={"metrics": ["calibration"]}), TABLES, seed=1)["drift"].empty
+
+
+def test_study_review_has_nothing_to_say_of_a_snapshot():
+    outcomes = {"retained": {"column": "left", "time": "tenure"}}
+    plan = _plan(started_at=None, steps=[], activation=None, outcomes=outcomes)
+    assert milestones.study_review(_draw(), plan, {}, seed=1) == {}
+    assert milestones.study_review(_draw().iloc[:0], _plan(), {}, seed=1) == {}
+
+
+def test_study_review_is_the_same_twice_and_the_seed_moves_the_draws_alone():
+    frame, plan = _draw(), _plan()
+    first, again, other = (milestones.study_review(frame, plan, TABLES, seed=seed) for seed in (1, 1, 2))
+    for name in first:
+        pd.testing.assert_frame_equal(first[name], again[name])
+    pd.testing.assert_frame_equal(first["review"], other["review"])
+    assert not first["drift"].equals(other["drift"])
+
+
+def test_model_scores_from_its_table_as_it_scored_before():
+    frame, plan = _draw(), _plan()
+    model = fit_model(frame, name_columns(frame, plan))
+    table = json.loads(write_model(model, plan, {}).map(_round).to_json(orient="records", double_precision=15))
+    back = read_model(pd.DataFrame(table), plan)
+    assert np.abs(expit(back.score(frame)) - expit(model.score(frame))).max() < 1e-9
+    assert expit(model.score(frame)).mean() == pytest.approx(frame["retained"].mean(), abs=1e-9)
+
+
+def _round(value):
+    return float(f"{value:.10g}") if isinstance(value, float) else value  # as results.json holds it
+
+
+def test_fit_model_agrees_with_statsmodels_but_for_its_penalty():
+    import statsmodels.api as sm
+
+    frame = _draw(4000)
+    model = fit_model(frame, ["set_up", "activated"])
+    theirs = sm.Logit(frame["retained"], sm.add_constant(frame[["set_up", "activated"]])).fit(disp=0)
+    assert model.coefficients["set_up"] == pytest.approx(
+        (theirs.params["set_up"], *theirs.conf_int().loc["set_up"]), abs=2e-3
+    )
+    narrow = fit_model(frame, ["set_up", "activated"], confidence_level=0.5)
+    assert narrow.coefficients["set_up"][1] > model.coefficients["set_up"][1]
+
+
+def test_name_columns_leaves_out_rare_tiers_and_counts_where_no_line_is_planned():
+    frame, plan = _draw(), _plan()
+    names = ["set_up", "activated", "log_size", "size_missing", "tier=basic", "tier=pro"]
+    assert name_columns(frame, plan) == names
+    rare = frame.assign(tier=frame["tier"].where(frame.index > 15, "old"))
+    assert name_columns(rare, plan) == names
+    assert fit_model(rare, names).knows(rare) is False
+    loose = _plan(activation={"event": "sent", "landmark_days": [90]}, size=None)
+    assert name_columns(frame, loose) == ["set_up", "count", "tier=basic", "tier=pro"]
+
+
+def test_fit_model_gives_a_column_that_repeats_another_no_coefficient():
+    frame = _draw().assign(activated=lambda f: f["set_up"])
+    value, low, _ = fit_model(frame, ["set_up", "activated"]).coefficients["activated"]
+    assert value == 0 and math.isnan(low)
+
+
+def test_study_review_against_an_earlier_run_uses_its_model_and_its_cut():
+    earlier = milestones.study_review(_draw(seed=3), _plan(), TABLES, seed=1)["model"]
+    frame = _draw(change=lambda f, linear: linear - 1.2 * f["activated"])
+    moved = {"threshold": CUT.assign(cut=14.0), "ranking": RANKING.assign(**{"rank": [3.0, 2.0, 5.0]})}
+    found = milestones.study_review(frame, _plan(), moved, against=earlier, seed=1)
+    assert "keep" not in set(found["review"]["choice"])
+    whole = found["drift"][found["drift"]["cohort"] == "all"].set_index("what")
+    assert whole["outside"].to_dict() == {"cut": True, "rank of f0": False, "rank of f1": False, "rank of f2": True}
+    assert whole.loc["cut"].tolist()[1:5] == [8, 14, 6, 9]
+    word = found["review_words"].set_index("milestone").loc["activated"]
+    assert word["word"] == "drop"
+    before = earlier.set_index(["kind", "name"]).loc[("difference", "activated"), "value"]
+    assert f"{100 * before:+.1f} points before" in word["why"]
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"steps": []}, "review_against is a run with the milestones set_up, activated, this plan has activated; "
+     "review it with a plan of the same milestones"),
+    ({"activation": {"event": "sent", "at_least": 8, "landmark_days": [60]}},
+     "review_against is a run with landmark_days 90, this plan has 60; make them equal"),
+    ({"outcomes": {"retained": {"lost": "left", "within_days": 90}}},
+     "review_against is a run with horizon_days 180, this plan has 90; make them equal"),
+    ({"size": None}, "only one of review_against and this plan names a size; review it with the same columns"),
+])  # fmt: skip
+def test_study_review_refuses_a_run_that_cannot_be_matched(changes, message):
+    table = write_model(fit_model(_draw(), name_columns(_draw(), _plan())), _plan(), {})
+    with pytest.raises(Refused) as caught:
+        milestones.study_review(_draw(), _plan(**changes), {}, against=table, seed=1)
+    assert str(caught.value) == message
+
+
+def test_read_model_refuses_another_table():
+    message = "review_against holds no model of milestones; give the results.json of a run that has one"
+    for table in (pd.DataFrame({"cut": [1]}), pd.DataFrame(columns=["kind", "name", "value", "low", "high"])):
+        with pytest.raises(Refused) as caught:
+            read_model(table, _plan())
+        assert str(caught.value) == message
+
+
+def test_measure_differences_takes_the_line_where_the_plan_has_none():
+    frame, loose = _draw(), _plan(activation={"event": "sent", "landmark_days": [90]})
+    planned = measure_differences(frame, _plan(), math.nan)["activated"]
+    assert measure_differences(frame, loose, 8.0)["activated"] == planned
+    assert measure_differences(frame, loose, 5.0)["activated"] != planned
+    assert math.isnan(measure_differences(frame, loose, math.nan)["activated"][0])
+
+
+@pytest.mark.parametrize(("now", "before", "choice", "auc", "cut", "word"), [
+    ((0.10, 0.05, 0.15), (0.12, 0.1, 0.14), "keep", 0.7, False, "keep"),
+    ((0.10, 0.05, 0.15), (0.12, 0.1, 0.14), "re-intercept", 0.7, False, "keep"),
+    ((0.10, 0.05, 0.15), (0.12, 0.1, 0.14), "revise", 0.7, False, "watch"),
+    ((0.10, 0.05, 0.15), (0.12, 0.1, 0.14), "keep", 0.59, False, "watch"),  # below what is planned
+    ((0.10, 0.05, 0.15), (0.12, 0.1, 0.14), "keep", 0.64, False, "watch"),  # fell from .70
+    ((0.10, 0.05, 0.15), (0.12, 0.1, 0.14), "keep", 0.7, True, "re-set"),
+    ((0.05, -0.02, 0.13), (0.12, 0.1, 0.14), "keep", 0.7, True, "watch"),  # not clear, older one not ruled out
+    ((0.02, -0.05, 0.09), (0.12, 0.1, 0.14), "keep", 0.7, False, "drop"),  # older one ruled out
+    ((-0.1, -0.15, -0.05), (0.12, 0.1, 0.14), "keep", 0.7, False, "drop"),  # the other side
+    ((0.0, -0.01, 0.01), (0.0, -0.01, 0.01), "keep", 0.7, False, "drop"),  # never worthwhile
+    ((0.0, -0.05, 0.05), (0.0, -0.01, 0.01), "keep", 0.7, False, "watch"),  # perhaps it is
+    ((math.nan,) * 3, (0.12, 0.1, 0.14), "keep", 0.7, False, "too early"),
+    ((0.10, 0.05, 0.15), (0.12, 0.1, 0.14), "too few", 0.7, False, "too early"),
+])  # fmt: skip
+def test_judge_milestones_follows_its_rule(now, before, choice, auc, cut, word):
+    review = pd.DataFrame({"cohort": ["c"], "choice": choice, "auc": auc})
+    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, cut]], columns=milestones_columns())
+    plan = _plan(steps=[])
+    found = judge_milestones({"activated": now}, {"activated": before}, review, drift, "c", older_auc=0.7, design=plan)
+    assert found["word"].tolist() == [word]
+
+
+def milestones_columns():
+    """Return the columns of the table of drift, as the contract has them."""
+    return ["cohort", "what", "reference", "found", "low", "high", "outside"]
+
+
+def test_judge_milestones_resets_a_line_whose_cut_has_surely_moved_before_it_drops_it():
+    review = pd.DataFrame({"cohort": ["c"], "choice": "revise", "auc": 0.7})
+    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]], columns=milestones_columns())
+    rows = {"activated": (0.02, -0.05, 0.09)}, {"activated": (0.12, 0.1, 0.14)}
+    for p, word in ((0.01, "re-set"), (0.2, "drop")):
+        found = judge_milestones(*rows, review, drift, "c", older_auc=0.7, cut_p=p, design=_plan(steps=[]))
+        assert found["word"].tolist() == [word]
+    assert found["why"].iloc[0].endswith("is ruled out; the best cut is 14 now, which is not clear either.")
+
+
+def test_judge_milestones_says_why_in_one_sentence():
+    review = pd.DataFrame({"cohort": ["c"], "choice": "keep", "auc": 0.7})
+    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]], columns=milestones_columns())
+    row = {"activated": (0.1, 0.05, 0.15)}
+    found = judge_milestones(row, row, review, drift, "c", older_auc=0.7, design=_plan(steps=[]))
+    assert found["why"].tolist() == [
+        "The difference in c is +10.0 points (+5.0 to +15.0), +10.0 points before, clear, but the best cut is 14, "
+        "outside the 7 to 9 that chance would give."
+    ]

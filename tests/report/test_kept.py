@@ -1,0 +1,112 @@
+"""What cells keep beside a report: private rows go nowhere else, texts may be shared, names stay in their folder."""
+
+import nbformat
+import pandas as pd
+import pytest
+from tiny_study import execution, read_all, read_json, write_notebook
+
+from helpers import report
+from helpers.report import folders, kept, rendering
+
+CANARY = "cust-90210"
+CODE = f"""
+import pandas as pd
+steps = pd.DataFrame({{"unit": ["{CANARY}", "=2+2"], "gain": [0.123456789012, float("nan")]}})
+report.keep_private("next_steps", steps)
+report.keep_text("definitions/duckdb.sql", "SELECT 1;\\n")"""
+PRIVATE = f"unit,gain\n{CANARY},0.123456789\n'=2+2,\n"
+
+
+def test_run_writes_private_rows_into_the_private_folder_only(study, make, render, tmp_path):
+    write_notebook(study, code=CODE)
+    assert render(make("one"))[0] == 0
+    out = tmp_path / "out"
+    files = read_all(out / "one")
+    assert (folders.private_folder(out, "one") / "next_steps.csv").read_text() == PRIVATE
+    assert files["definitions/duckdb.sql"] == b"SELECT 1;\n"
+    assert not [name for name, content in files.items() if CANARY.encode() in content or b"next_steps" in content]
+    assert b"SELECT 1" not in files["report.html"]
+    assert kept.list_texts(read_json(out / "one" / "run.json")) == ["definitions/duckdb.sql"]
+
+
+def leave_outputs(run, *outputs, **changes):
+    """Return an execution whose second-last cell displayed these outputs."""
+    done = execution(run, **changes)
+    done.notebook.cells[-3].outputs = [nbformat.v4.new_output("display_data", output) for output in outputs]
+    return done
+
+
+TEXT = {kept.TEXT_MIME: {"name": "definitions/a.sql", "text": "x"}}
+ROWS = {kept.PRIVATE_MIME: {"name": "steps", "text": "x"}}
+
+
+@pytest.mark.parametrize(("status", "there"), [("answered", True), ("withheld", False)])
+def test_withheld_run_keeps_nothing(make, render, tmp_path, quick, monkeypatch, status, there):
+    monkeypatch.setattr(rendering, "execute", lambda run, **_: leave_outputs(run, TEXT, ROWS, status=status))
+    assert render(make())[0] == 0
+    private = folders.private_folder(tmp_path / "out", "one")
+    assert (private / "steps.csv").exists() == (tmp_path / "out" / "one" / "definitions" / "a.sql").exists() == there
+
+
+def test_equal_runs_keep_equal_bytes(make, render, tmp_path, quick, monkeypatch):
+    monkeypatch.setattr(rendering, "execute", lambda run, **_: leave_outputs(run, TEXT, ROWS))
+    found = []
+    for _ in range(2):
+        assert render(make(), force=True)[0] == 0
+        found.append({name: text for name, text in read_all(tmp_path / "out").items() if not name.endswith("run.json")})
+    assert found[0] == found[1] and ".private/one/steps.csv" in found[0]
+
+
+NAMES = [
+    (kept.PRIVATE_MIME, "../steps", "give letters, digits and _, such as next_steps"),
+    (kept.PRIVATE_MIME, "Steps.csv", "give letters, digits and _, such as next_steps"),
+    (kept.TEXT_MIME, "report.html", "give a folder (not tables) and a file that ends in .sql or .txt"),
+    (kept.TEXT_MIME, "tables/effects.txt", "give a folder (not tables) and a file that ends in .sql or .txt"),
+    (kept.TEXT_MIME, "a/../../b.sql", "give a folder (not tables) and a file that ends in .sql or .txt"),
+    (kept.TEXT_MIME, "/a/b.sql", "give a folder (not tables) and a file that ends in .sql or .txt"),
+]
+
+
+@pytest.mark.parametrize(("mime", "name", "cure"), NAMES)
+def test_names_that_leave_their_folder_are_refused_in_the_cell_and_by_the_runner(make, mime, name, cure):
+    keep = {kept.PRIVATE_MIME: lambda: report.keep_private(name, pd.DataFrame({"a": [1]}))}
+    keep[kept.TEXT_MIME] = lambda: report.keep_text(name, "x")
+    notebook = leave_outputs(make(), {mime: {"name": name, "text": "x"}}).notebook
+    for attempt in (keep[mime], lambda: kept.find_kept(notebook)):
+        with pytest.raises(ValueError) as refused:
+            attempt()
+        assert str(refused.value) == f"{name!r} is no name of a file that is kept; {cure}"
+
+
+def test_keep_displays_rows_for_the_runner_and_a_sentence_for_everybody_else(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: True)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    report.keep_private("steps", pd.DataFrame({"unit": [CANARY]}))
+    report.keep_text("definitions/a.sql", "1\n2\n")
+    said = [
+        "steps: 1 rows; `studies report` writes it into the private folder",
+        "definitions/a.sql: 2 lines; `studies report` writes it into the folder of the report",
+    ]
+    monkeypatch.delenv("STUDIES_RUN", raising=False)  # JupyterLab, plain Papermill
+    assert [output._repr_mimebundle_() for output in shown] == [{"text/plain": text} for text in said]
+    monkeypatch.setenv("STUDIES_RUN", "one")
+    bundles = [output._repr_mimebundle_() for output in shown]
+    assert bundles[0] == {
+        kept.PRIVATE_MIME: {"name": "steps", "text": f"unit\n{CANARY}\n"},
+        "text/plain": said[0],
+    }
+    assert bundles[1] == {kept.TEXT_MIME: {"name": "definitions/a.sql", "text": "1\n2\n"}, "text/plain": said[1]}
+
+
+def test_keep_is_silent_outside_a_notebook(capsys):
+    report.keep_private("steps", pd.DataFrame({"unit": [1]}))
+    assert capsys.readouterr().out == ""
+
+
+def test_keep_writes_an_empty_table_as_its_header(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: True)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    report.keep_private("steps", pd.DataFrame({"unit": [], "gain": []}))
+    assert shown[0].payload["text"] == "unit,gain\n"

@@ -1,0 +1,380 @@
+"""The simulation of the customer-milestones study: its events, its planted associations and their stated truth."""
+
+import json
+import time
+from dataclasses import asdict, fields
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import plan, simulate
+from helpers.records import Refused
+from helpers.simulate.customer_milestones import catalogue, customer_milestones, world
+from helpers.simulate.customer_milestones.outcomes import QUIET_LEAVING, Rates, draw_ends, find_chances
+from helpers.simulate.customer_milestones.truth import standardise
+from helpers.simulate.customer_milestones.world import World
+
+MADE = customer_milestones(n_units=1000, seed=11)
+USUAL = customer_milestones(n_units=5000, seed=1)
+NOTHING = dict.fromkeys(("tier_effect", "usage_effect", "feature_effect", "harmful_effect", "maturity_effect"), 0.0)
+DESIGN = plan.read("customer_milestones", kind="framework").design
+
+
+def read_days(made):
+    """Return, by kind of event, the rows of the accounts and the days since their starts."""
+    row = made.events["account_id"].str[2:].astype(int).to_numpy()
+    day = ((made.events["at"] - made.assignments["started_at"].array[row]).dt.total_seconds() / 86_400).to_numpy()
+    codes, names = pd.factorize(made.events["event"])
+    order = np.argsort(codes, kind="stable")
+    places = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    return {name: (row[place], day[place]) for name, place in zip(names, places, strict=True)}
+
+
+def count(events, size, event, first, last):
+    """Return how many events of one kind each account has between two days."""
+    row, day = events[event]
+    return np.bincount(row[(day >= first) & (day < last)], minlength=size)
+
+
+def find_first(events, size, event):
+    """Return the day of each account's first event of a kind, inf where it has none."""
+    found = np.full(size, np.inf)
+    np.minimum.at(found, *events[event])
+    return found
+
+
+def read_landmark(made):
+    """Return, from the events alone: alive on day 90, conversations by then, kept to day 270."""
+    events, size = read_days(made), len(made.assignments)
+    lost = find_first(events, size, "cancelled")
+    return lost >= 90, count(events, size, "conversation", 0, 90), lost >= 270
+
+
+def contrast(kept, exposed):
+    """Return the difference of two shares and its standard error."""
+    parts = [kept[exposed], kept[~exposed]]
+    return parts[0].mean() - parts[1].mean(), np.sqrt(sum(part.var() / part.size for part in parts))
+
+
+def test_customer_milestones_columns_and_order():
+    assert list(MADE.assignments) == ["account_id", "started_at", "plan_tier", "seats", "country"]
+    assert list(MADE.events) == ["account_id", "event", "at", "value"]
+    assert str(MADE.events["at"].dt.tz) == str(MADE.assignments["started_at"].dt.tz) == "UTC"
+    assert MADE.events["at"].is_monotonic_increasing
+    assert MADE.assignments["started_at"].is_monotonic_increasing
+    assert MADE.events["at"].max() < world.COMPLETE_TO
+    assert MADE.assignments["started_at"].between(world.OPENED, world.CLOSED, inclusive="left").all()
+    changed = MADE.events["event"] == "seats_changed"
+    assert (MADE.events["value"].notna() == changed).all()
+    assert (MADE.events.loc[changed, "value"] >= 1).all()
+
+
+def test_customer_milestones_nothing_happens_before_the_start_or_after_the_loss():
+    events, size = read_days(MADE), len(MADE.assignments)
+    lost = find_first(events, size, "cancelled")
+    for row, day in events.values():
+        assert (day >= 0).all()
+        assert (day <= lost[row]).all()
+    assert len(events["cancelled"][0]) == np.isfinite(lost).sum()
+    np.testing.assert_allclose(lost, MADE.units["lost_day"].fillna(np.inf), atol=1 / 86_400)
+
+
+def test_customer_milestones_every_expansion_adds_seats():
+    expanded = MADE.events["event"] == "expanded"
+    both = MADE.events[expanded].merge(MADE.events[MADE.events["value"].notna()], on=["account_id", "at"])
+    assert len(both) == expanded.sum() > 100
+    before = MADE.assignments.set_index("account_id")["seats"]
+    first = both.drop_duplicates("account_id")
+    shrunk = MADE.events.merge(first[["account_id", "at"]], on="account_id", suffixes=("", "_first"))
+    untouched = ~first["account_id"].isin(
+        shrunk.loc[(shrunk["event"] == "seats_changed") & (shrunk["at"] < shrunk["at_first"]), "account_id"]
+    )
+    held = before.loc[first["account_id"][untouched]].to_numpy()
+    np.testing.assert_array_equal(first["value_y"][untouched], held + np.maximum(1, np.rint(held / 4)))
+
+
+def test_customer_milestones_units_are_the_fold_of_the_events_by_the_plan():
+    events, size, units = read_days(USUAL), len(USUAL.units), USUAL.units
+    used = {f.name: find_first(events, size, f.name) < 90 for f in DESIGN.features}
+    mature = sum(
+        np.any([used[f] for f in category.mature], axis=0).astype(int) for category in DESIGN.categories.values()
+    )
+    steps = sum((find_first(events, size, step.name) < 90).astype(int) for step in DESIGN.steps)
+    alive, talks, kept = read_landmark(USUAL)
+    heard = sum(count(events, size, event, 225, 270) for event in DESIGN.activity_events)
+    found = {
+        "alive": alive,
+        "conversations": talks,
+        "set_up": steps >= DESIGN.steps_line,
+        "activated": talks >= DESIGN.activation.at_least,
+        "mature": mature >= DESIGN.mature_line,
+        "retained": kept,
+        "expanded": count(events, size, "expanded", 90, 270) > 0,
+    }
+    for name, values in found.items():
+        np.testing.assert_array_equal(values.astype(int), units[name], err_msg=name)
+    assert (units["dormant"] != (heard == 0)).mean() < 0.005  # resolutions come a little later than conversations
+    seats = units["seats"].to_numpy(float)
+    changed = USUAL.events.loc[USUAL.events["event"] == "seats_changed", "value"].to_numpy()
+    row, day = events["seats_changed"]
+    seats[row[day < 60]] = changed[day < 60]  # in order of time, so the last one stays
+    using = count(events, size, "conversation_resolved", 60, 90) / seats >= DESIGN.usage.at_least
+    assert (using != (units["using"] == 1)).sum() <= 2  # whole seconds
+
+
+def test_customer_milestones_knows_the_plan():
+    assert [feature.name for feature in catalogue.FEATURES] == [feature.name for feature in DESIGN.features]
+    assert [step.name for step in catalogue.STEPS] == [step.name for step in DESIGN.steps]
+    assert {name: list(found) for name, found in catalogue.CATEGORIES.items()} == {
+        name: category.mature for name, category in DESIGN.categories.items()
+    }
+    lines = (DESIGN.activation.at_least, DESIGN.steps_line, DESIGN.usage.at_least, DESIGN.mature_line)
+    assert lines == (world.PLANNED_COUNT, world.PLANNED_STEPS, world.PLANNED_USE, world.PLANNED_MATURE)
+    assert (DESIGN.landmarks[0], DESIGN.horizon_days) == (world.WINDOW_DAYS, world.HORIZON_DAYS)
+    assert DESIGN.outcomes.dormant_after_days == world.DORMANT_DAYS
+    assert pd.Timestamp(DESIGN.as_of, tz="UTC") + pd.Timedelta(days=1) == world.COMPLETE_TO
+    followed = max(DESIGN.landmarks) + DESIGN.horizon_days
+    assert world.CLOSED + pd.Timedelta(days=followed) < world.COMPLETE_TO
+
+
+def test_customer_milestones_is_the_same_for_the_same_seed_and_differs_for_another():
+    again, other = customer_milestones(n_units=1000, seed=11), customer_milestones(n_units=1000, seed=12)
+    for name in ("assignments", "events", "units"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(MADE, name))
+        assert not getattr(other, name).equals(getattr(MADE, name))
+    assert again.truth == MADE.truth
+    assert json.loads(json.dumps(MADE.truth, allow_nan=False)) == MADE.truth
+
+
+CHANGED = {"activation_shape": "smooth", "activation_cut": 30, "drift": 0.0}
+BEFORE = ["alive", "conversations", "set_up", "activated", "using", "mature"]
+SEEN = {  # what must change with each field: who leaves early, what is done by day 90, or only what comes after it
+    "alive": {"early_leavers"},
+    "conversations": {
+        *("step_effect", "conversations", "conversations_spread", "seats_elasticity"),
+        *("tier_effect", "expansion_rate"),  # through the seats that are added in the first three months
+    },
+    "lost_day": {
+        *("activation_shape", "activation_cut", "activation_effect", "usage_effect", "monthly_loss", "feature_effect"),
+        *("harmful_effect", "maturity_effect", "drift", "dormancy_rate"),
+    },
+}
+
+
+def change(name):
+    """Return another value of one field."""
+    usual = asdict(World())[name]
+    return CHANGED[name] if name in CHANGED else usual * (1.5 if usual < 0.6 else 0.7)
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(World)])
+def test_customer_milestones_every_field_changes_what_it_should_and_nobodys_start(name):
+    other = customer_milestones(n_units=1000, seed=11, **{name: change(name)})
+    pd.testing.assert_frame_equal(other.assignments, MADE.assignments)
+    (kind,) = (kind for kind, names in SEEN.items() if name in names)
+    assert not other.units[kind].equals(MADE.units[kind])
+    if kind == "lost_day":
+        pd.testing.assert_frame_equal(other.units[BEFORE], MADE.units[BEFORE])
+    assert other.truth["world"][name] != MADE.truth["world"][name]
+
+
+def test_customer_milestones_drift_is_of_the_newest_cohort_alone():
+    steady = customer_milestones(n_units=1000, seed=11, drift=0.0)
+    newest = (MADE.assignments["started_at"] >= world.NEWEST_FROM).to_numpy()
+    seen = ["lost_day", "retained", "chance_retained", "chance_expanded", "chance_dormant"]
+    pd.testing.assert_frame_equal(steady.units.loc[~newest, seen], MADE.units.loc[~newest, seen])
+    assert not steady.units.loc[newest, seen].equals(MADE.units.loc[newest, seen])
+    assert (MADE.truth["threshold"]["newest_cut"], steady.truth["threshold"]["newest_cut"]) == (35, 20)
+
+
+def test_customer_milestones_shows_the_illusion_of_immortal_time():
+    made = customer_milestones(n_units=5000, seed=3, activation_shape="none", **NOTHING)
+    alive, talks, kept = read_landmark(made)
+    naive, naive_error = contrast(kept.astype(float), talks >= 20)
+    landmark, error = contrast(kept[alive].astype(float), talks[alive] >= 20)
+    assert naive > 0.05 + 2 * naive_error
+    assert abs(landmark) < 3.5 * error
+    stated = [row["value"] for row in made.truth["effects"] if row["population"] == "landmark"]
+    assert np.abs(stated[:2] + stated[3:5]).max() < 1e-12  # retained and expanded, by the first two milestones
+    assert abs(naive - made.truth["naive"]["difference"]) < 3.5 * naive_error
+
+
+def test_customer_milestones_plants_a_step_and_moves_it_in_the_newest_cohort():
+    made = customer_milestones(n_units=8000, seed=5, activation_effect=1.5, **NOTHING)
+    alive, talks, kept = read_landmark(made)
+    newest = (made.assignments["started_at"] >= world.NEWEST_FROM).to_numpy()
+
+    def lift(low, middle, high, rows):
+        near = rows & alive & (talks >= low) & (talks < high)
+        return contrast(kept[near].astype(float), talks[near] >= middle)
+
+    at_cut, error = lift(10, 20, 40, ~newest)
+    assert at_cut > 0.1 + 2 * error
+    for low, middle, high in ((0, 10, 20), (20, 40, 400)):  # flat on both sides of it
+        beside, error = lift(low, middle, high, ~newest)
+        assert abs(beside) < 3.5 * error
+    unmoved, error = lift(10, 20, 35, newest)
+    assert abs(unmoved) < 3.5 * error
+    moved, error = lift(20, 35, 400, newest)
+    assert moved > 2 * error
+
+
+def test_customer_milestones_smooth_rises_without_a_step():
+    made = customer_milestones(
+        n_units=5000, seed=5, activation_shape="smooth", activation_effect=1.5, drift=0.0, **NOTHING
+    )
+    units = made.units[made.units["alive"] == 1]
+    chance = units.groupby(pd.cut(units["conversations"], [-1, 4, 9, 19, 39, 2000]))["chance_retained"].mean()
+    assert (np.diff(chance) > 0.03).all()
+
+
+def test_customer_milestones_features_have_their_signs_and_their_users():
+    events, size = read_days(USUAL), len(USUAL.units)
+    alive, _, _ = read_landmark(USUAL)
+    found = USUAL.truth["features"]
+    used = {name: (find_first(events, size, name) < 90)[alive] for name in found}
+    for name, told in found.items():
+        share = used[name].mean()
+        assert {"niche": share < 0.05, "universal": share > 0.9}.get(told["role"], 0.05 < share < 0.9), name
+    assert all(told["difference"] > 0.03 for told in found.values() if told["role"] == "helpful")
+    assert found["manual_export"]["difference"] < -0.03
+    assert all(abs(told["difference"]) < 0.012 for told in found.values() if told["role"] == "inert")
+    premium = (USUAL.assignments["plan_tier"] == "Premium").to_numpy()[alive]
+    assert premium[used["custom_sla_rules"]].mean() > 0.5
+    together = np.corrcoef(used["article_suggestions"], used["article_feedback"])[0, 1]
+    assert together > 0.2 > abs(np.corrcoef(used["article_suggestions"], used["snooze"])[0, 1])
+    later = find_first(events, size, "article_suggestions")
+    assert (np.isfinite(later) & (later >= 90)).sum() > 50
+
+
+def test_customer_milestones_who_exports_by_hand_leaves():
+    made = customer_milestones(n_units=3000, seed=7, harmful_effect=0.8)
+    alive, _, kept = read_landmark(made)
+    exported = (find_first(read_days(made), 3000, "manual_export") < 90)[alive]
+    gap, error = contrast(kept[alive].astype(float), exported)
+    assert gap < -3 * error
+
+
+def test_customer_milestones_signs_follow_the_world():
+    other = customer_milestones(n_units=1000, seed=11, feature_effect=-0.3, harmful_effect=0.0, maturity_effect=0.0)
+    signs = {name: told["sign"] for name, told in other.truth["features"].items()}
+    assert (signs["apps_installed"], signs["manual_export"], signs["phone_channel"], signs["snooze"]) == (-1, 0, 0, 0)
+
+
+def test_customer_milestones_conversations_follow_seats_by_the_elasticity():
+    alive, talks, _ = read_landmark(USUAL)
+    seats = USUAL.assignments["seats"].to_numpy()
+    kept = alive & (talks > 0) & (seats >= 3)  # small accounts without conversations would bend the line of logs
+    design = np.column_stack([np.ones(kept.sum()), np.log(seats[kept])])
+    slope, residual = np.linalg.lstsq(design, np.log(talks[kept]), rcond=None)[:2]
+    error = np.sqrt(residual[0] / (kept.sum() - 2) * np.linalg.inv(design.T @ design)[1, 1])
+    assert abs(slope[1] - USUAL.truth["elasticity"]) < 3.5 * error
+    assert error < 0.03
+
+
+def test_customer_milestones_steps_come_when_they_should():
+    events, size = read_days(USUAL), len(USUAL.units)
+    talks = pd.DataFrame(dict(zip(("row", "day"), events["conversation"], strict=True)))
+    activated = talks[talks.groupby("row").cumcount() == 19].set_index("row")["day"]
+    activated = activated[activated < 90]
+    share = {step.name: (find_first(events, size, step.name) < 14).mean() for step in DESIGN.steps}
+    assert share["messenger_installed"] > 0.9
+    assert share["automation_set"] < 0.05
+    before = {s.name: find_first(events, size, s.name)[activated.index] < activated for s in DESIGN.steps}
+    assert before["saved_reply"].mean() < 0.2
+    assert (np.isfinite(find_first(events, size, "saved_reply")[activated.index])).mean() > 0.6
+    early = (find_first(events, size, "cancelled") > 60) & (count(events, size, "conversation", 0, 14) < 20)
+    late = count(events, size, "conversation", 14, 60)[early]
+    for name, helps in {"team_invited": True, "first_article": True, "inbox_configured": False}.items():
+        done = find_first(events, size, name)[early] < 14
+        gap = [np.log1p(late[done == side]) for side in (True, False)]
+        lead = gap[0].mean() - gap[1].mean()
+        assert (lead > 3.5 * np.sqrt(sum(part.var() / part.size for part in gap))) == helps, name
+
+
+def test_find_chances_by_hand():
+    rates = Rates(np.array([0.001]), np.array([0.0]), np.array([0.002]), np.array([[0.1]]))
+    chances = find_chances(rates)
+    assert chances["retained"][0] == pytest.approx(np.exp(-0.18))
+    assert chances["expanded"][0] == pytest.approx(2 / 3 * -np.expm1(-0.54))
+    silence = 0.001 / 0.101 * -np.expm1(-0.101 * 45) + np.exp(-0.101 * 45)
+    assert chances["dormant"][0] == pytest.approx(1 - np.exp(-0.135) * (1 - silence))
+
+
+def test_find_chances_agree_with_the_drawn_ends():
+    size = 200_000
+    rates = Rates(*(np.full(size, rate) for rate in (0.002, 0.003, 0.004)), np.full((size, 1), 0.05))
+    lost, stop = draw_ends(rates, np.full(size, np.inf), np.random.default_rng(4))
+    error = 3.5 * np.sqrt(0.25 / size)
+    one = find_chances(Rates(*(part[:1] for part in (rates.leave, rates.quiet, rates.expand, rates.talk))))
+    assert abs((lost > 270).mean() - one["retained"][0]) < error
+    active = np.clip(np.minimum(stop, 270) - 90, 0, None)
+    assert abs(-np.expm1(-0.004 * active).mean() - one["expanded"][0]) < error
+    heard = np.clip(np.minimum(stop, 270) - 225, 0, None)
+    assert abs(np.exp(-0.05 * heard).mean() - one["dormant"][0]) < error
+    assert QUIET_LEAVING > 1
+
+
+def test_customer_milestones_chances_are_those_of_the_outcomes():
+    alive = USUAL.units[USUAL.units["alive"] == 1]
+    for name in ("retained", "expanded", "dormant"):
+        chance = alive[f"chance_{name}"]
+        error = np.sqrt((chance * (1 - chance)).sum()) / len(alive)
+        assert abs(alive[name].mean() - chance.mean()) < 3.5 * error, name
+
+
+def test_standardise_by_hand():
+    exposed, cells = np.array([0, 0, 1, 0, 1, 1, 1]), np.array([0, 0, 0, 1, 1, 1, 2])
+    chance = np.array([0.2, 0.4, 0.5, 0.6, 0.7, 0.9, 0.1])
+    assert standardise(exposed, chance, cells) == pytest.approx(((0.3 + 0.6) / 2, (0.5 + 0.8) / 2))
+    assert np.isnan(standardise(np.ones(7, dtype=int), chance, cells)).all()
+
+
+def test_customer_milestones_states_the_truth_of_every_milestone():
+    told = {(row["metric"], row["treatment"], row["estimand"]): row for row in USUAL.truth["effects"]}
+    assert len(told) == len(USUAL.truth["effects"]) == 13
+    activated = told["retained", "activated", "difference"]
+    assert 0.06 < activated["value"] < 0.10
+    assert activated["value"] == pytest.approx(activated["treatment_value"] - activated["control_value"])
+    assert (activated["control"], activated["population"]) == ("not activated", "landmark")
+    assert told["retained", "activated", "naive"]["value"] > 2 * activated["value"]
+    assert told["dormant", "activated", "difference"]["value"] < 0 < told["expanded", "mature", "difference"]["value"]
+    assert USUAL.truth["steps"]["team_invited"] == {"role": "helps", "effect": 0.3}
+    assert USUAL.truth["threshold"]["shape"] == "step"
+
+
+def test_customer_milestones_refuses_what_it_does_not_know():
+    refused = {
+        "simulation customer_milestones: unknown parameter drifts; did you mean drift?": {"drifts": 1},
+        "simulation customer_milestones, activation_shape: give step, smooth or none": {"activation_shape": "steps"},
+        "simulation customer_milestones, activation_cut: give a whole number from 5 to 60": {"activation_cut": 20.5},
+        "simulation customer_milestones, early_leavers: give a number from 0 to 0.6": {"early_leavers": 0.7},
+        "simulation customer_milestones, drift: give a number from 0 to 1": {"drift": True},
+        "simulation, n_units: give a whole number from 10 to 100,000,000": {"n_units": 9},
+    }
+    for message, given in refused.items():
+        with pytest.raises(Refused) as said:
+            customer_milestones(**{"n_units": 100, **given})
+        assert str(said.value) == message
+
+
+def test_customer_milestones_works_at_the_edges_of_its_ranges():
+    for name, (low, high) in world.RANGES.items():
+        for value in (low, high):
+            made = customer_milestones(n_units=30, seed=2, **{name: value})
+            assert len(made.units) == 30, name
+            assert json.dumps(made.truth, allow_nan=False), name
+
+
+def test_customer_milestones_note_says_that_it_is_planted():
+    assert simulate.simulate("customer_milestones", n_units=1000, seed=11).note == (
+        "Simulated: 1,000 accounts whose associations are planted. "
+        "Recovering them tests the method; it is no evidence for the published claims."
+    )
+
+
+def test_customer_milestones_is_fast():
+    start = time.perf_counter()
+    customer_milestones()
+    assert time.perf_counter() - start < 12
