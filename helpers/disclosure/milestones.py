@@ -142,16 +142,18 @@ def _hide_readings(frame, least):
     small = _find_small_sides(frame, least)
     both = frame["n_reached"].astype(float) + frame["n_not"].astype(float)
     is_naive = (frame["reading"] == "naive").to_numpy()
+    is_known = frame["difference"].notna().to_numpy()  # what was not estimated tells nothing and hides nothing
+    small &= is_known
     later = small[~is_naive].any()
     landmark = both[(frame["reading"] == "landmark").to_numpy()]
     before = (both - landmark.iloc[0]).to_numpy() if len(landmark) else np.zeros(len(frame))
-    hidden = np.where(is_naive, small | ((before > 0) & (before < least)), small | later)
+    hidden = np.where(is_naive, small | ((before > 0) & (before < least)), small | later) & is_known
     return _blank_rows(frame, hidden, ["reading"], least)
 
 
 def _hide_hazards(frame, least):
     lost = frame["lost"].to_numpy(float)
-    hidden = np.minimum(lost, frame["n"].to_numpy(float) - lost) < least
+    hidden = (np.minimum(lost, frame["n"].to_numpy(float) - lost) < least) & frame["hazard_ratio"].notna().to_numpy()
     return _blank_rows(frame, hidden, ["reading"], least)
 
 

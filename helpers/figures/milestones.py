@@ -27,6 +27,7 @@ from helpers.wording import (
     find_noun,
     find_rows,
     join_words,
+    name_alike,
     show_sentence,
     write_number,
     write_share,
@@ -35,7 +36,7 @@ from helpers.wording import (
 READINGS = {  # reading -> its name, and whom it compares
     "naive": ("Naive", "everyone; early leavers as not activated"),
     "landmark": ("At the landmark", "those still there on {day}, read by then"),
-    "adjusted": ("At the landmark, adjusted", "the same, alike in plan and size"),
+    "adjusted": ("At the landmark, adjusted", "the same, {alike}"),
     "clone-censor-weight": ("Cloned and weighted", "everyone from the start, weighted"),
 }
 NO_READINGS = "No reading of activation can be shown."
@@ -59,7 +60,7 @@ def readings(results: Results) -> Display:
     rows, absent = find_rows(results, "readings", NO_READINGS, known="difference")
     if absent:
         return absent
-    words = {"noun": find_noun(results), "day": name_landmark(results)}
+    words = {"noun": find_noun(results), "day": name_landmark(results), "alike": name_alike(results)}
     strips = [_read_strip(row, words) for row in rows.itertuples()]
     scale = choose_points(rows[["difference", "ci_low", "ci_high"]].to_numpy(float).ravel())
     told = [f"{strip.name}: {strip.text} ({strip.below})" for strip in strips]
@@ -135,7 +136,7 @@ def landmark_effects(results: Results, outcome: str = "retained") -> Display:
         narrow_height=measure_strips(strips, narrow=True),
         title=_tell_effects(results, rows, outcome),
         subtitle=f"Share of {find_noun(results)} {KEPT.get(outcome, outcome)} after the landmark, reached minus not "
-        "reached, adjusted for plan and size. Filled: a clear difference; hollow: none.",
+        f"reached, {name_alike(results)}. Filled: a clear difference; hollow: none.",
         alternative=f"One row a milestone and landmark. {'; '.join(told)}.",
         results=results,
         table=rows,

@@ -8,7 +8,7 @@ from helpers.figures.points import make_strip, name_part, write_gap
 from helpers.figures.strips import choose_points, measure_strips, paint_strips
 from helpers.figures.theme import draw
 from helpers.records import Results
-from helpers.wording import Display, find_noun, find_rows, join_words, write_share
+from helpers.wording import Display, find_noun, find_rows, join_words, name_alike, write_share
 
 NO_STEPS = "There is no step of setting up to compare."
 
@@ -37,8 +37,8 @@ def setup_steps(results: Results) -> Display:
         height=measure_strips(strips),
         narrow_height=measure_strips(strips, narrow=True),
         title=found,
-        subtitle=f"Share of {find_noun(results)} activated later, with the step done early minus without, adjusted for "
-        "plan and size, in points. Filled: a clear difference, all steps together.",
+        subtitle=f"Share of {find_noun(results)} activated later, with the step done early minus without, "
+        f"{name_alike(results)}, in points. Filled: a clear difference, all steps together.",
         alternative=f"{found}. {'; '.join(f'{s.name}: {s.text}' for s in strips)}.",
         results=results,
         table=rows,

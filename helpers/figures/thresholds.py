@@ -25,7 +25,7 @@ from helpers.figures.theme import (
     place_axes,
 )
 from helpers.records import Results
-from helpers.wording import Display, find_noun, find_rows, join_words, write_number, write_share
+from helpers.wording import Display, find_noun, find_rows, join_words, name_alike, write_number, write_share
 
 LEFT, TOP, HEIGHT = 52, 30, 300  # CSS pixels
 SHAPES = {
@@ -62,8 +62,8 @@ def retention_by_count(results: Results) -> Display:
         lambda figure: _paint_counts(figure, rows, curves, line),
         height=TOP + HEIGHT + 60,
         title=_tell_shape(line, find_noun(results)),
-        subtitle=f"Share of {find_noun(results)} kept by activation events before the landmark, with intervals, on a "
-        "square-root axis. Shaded: cuts that foretell as well as the best.",
+        subtitle=f"Share of {find_noun(results)} kept by activation events before the landmark, with intervals, not "
+        "adjusted, on a square-root axis. Shaded: cuts that foretell as well as the best.",
         alternative=f"{_tell_shape(line, find_noun(results))}. Kept: {' and '.join(ends)}.",
         results=results,
         table=rows,
@@ -231,7 +231,7 @@ def maturity(results: Results) -> Display:
         narrow_height=TOP + 230 + 50 + measure_strips(strips, narrow=True),
         title=found,
         subtitle=f"Above: share of {find_noun(results)} kept by mature categories at the landmark. Below: at or above "
-        "each line minus below it, adjusted for plan and size, in points.",
+        f"each line minus below it, {name_alike(results)}, in points.",
         alternative=f"{found}. Kept by mature categories: {', '.join(told)}. "
         f"{'; '.join(f'{s.name}: {s.text}' for s in strips)}.",
         results=results,

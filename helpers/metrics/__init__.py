@@ -2,9 +2,11 @@
 
 from helpers.metrics.accounts import (
     Accounts,
+    Frames,
     explain_accounts,
     fold_accounts,
     measure_freshness,
+    read_frames,
     read_histories,
     read_landmarks,
     read_months,
@@ -20,6 +22,7 @@ from helpers.metrics.units import Units, fold
 __all__ = [
     "BLOCKS",
     "Accounts",
+    "Frames",
     "Units",
     "count_levels",
     "count_units",
@@ -32,6 +35,7 @@ __all__ = [
     "measure_freshness",
     "name_hours",
     "read_conversations",
+    "read_frames",
     "read_histories",
     "read_landmarks",
     "read_months",

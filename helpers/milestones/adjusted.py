@@ -16,7 +16,8 @@ from helpers.records import Effect
 METHOD = "standardised difference"
 LEAST_ROWS, COMMON_LEVEL = 10, 0.05
 NO_VARIATION = "the outcome does not vary in a group, so an adjusted interval would be too narrow"
-THIN = "hardly any overlap: brought to the mix of all, {n:,} accounts count like {size:.0f}"
+HARDLY = "hardly any overlap"
+THIN = HARDLY + ": brought to the mix of all, {n:,} accounts count like {size:.0f}"
 NO_OVERLAP = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
 
 

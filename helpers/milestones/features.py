@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.sparse.csgraph import connected_components
 
 from helpers.inference import benjamini_hochberg
-from helpers.milestones.adjusted import LEAST_ROWS, NO_OVERLAP, adjusted_difference, make_controls
+from helpers.milestones.adjusted import HARDLY, LEAST_ROWS, NO_OVERLAP, adjusted_difference, make_controls
 from helpers.records import Effect
 
 NICHE, UNIVERSAL, TWINS = 0.05, 0.90, 0.7
@@ -114,7 +114,7 @@ def _compare(frame, used, controls, design, *, is_known):
         return Effect(reason=UNTIMED)
     outcome, level = frame["retained"].to_numpy(float), {"confidence_level": design.confidence_level}
     effect = adjusted_difference(used, outcome, controls, **level)
-    if effect.reason != NO_OVERLAP:
+    if effect.reason is None or not effect.reason.startswith((NO_OVERLAP, HARDLY)):
         return effect
     _, tier = np.unique(frame["tier"].to_numpy(str), return_inverse=True)
     both = np.minimum(np.bincount(tier, used == 1), np.bincount(tier, used == 0)) >= LEAST_ROWS

@@ -11,7 +11,14 @@ from helpers.inference import adjust_families
 from helpers.milestones.cloning import compare_strategies
 from helpers.milestones.cox import ADJUSTED, IMMORTAL, VARYING, compare_hazards, count_followed
 from helpers.milestones.curves import trace_survival
-from helpers.milestones.landmarks import COVARIATES, UNADJUSTED, Contrast, compare_at_landmarks, compare_naively
+from helpers.milestones.landmarks import (
+    COVARIATES,
+    UNADJUSTED,
+    Contrast,
+    compare_at_landmarks,
+    compare_everybody,
+    compare_naively,
+)
 from helpers.milestones.names import WORDS, list_milestones
 from helpers.plan import FrameworkPlan
 from helpers.records import Effect, Estimate, Test
@@ -25,7 +32,13 @@ EFFECT_COLUMNS = ["milestone", "outcome", "landmark", "adjustment", "n_reached",
 
 
 def study_landmarks(
-    landmarks: dict[float, pd.DataFrame], histories: pd.DataFrame, design: FrameworkPlan, *, seed: int, n_resamples: int
+    landmarks: dict[float, pd.DataFrame],
+    histories: pd.DataFrame,
+    design: FrameworkPlan,
+    *,
+    seed: int,
+    n_resamples: int,
+    everybody: pd.DataFrame | None = None,
 ) -> tuple[list[Estimate], list[Test], dict[str, pd.DataFrame]]:
     """Return what accounts with each milestone do after the landmark beside those without it: associations.
 
@@ -36,6 +49,8 @@ def study_landmarks(
     design : FrameworkPlan
     seed : int, of the bootstrap of accounts
     n_resamples : int, at most 200 of which are drawn
+    everybody : DataFrame, optional
+        All who started, alive at the main landmark or not, in its form: the naive reading where nobody is ever lost.
 
     Returns
     -------
@@ -47,7 +62,7 @@ def study_landmarks(
         `milestone_survival` (share still customers after the main landmark).
     """
     effects = compare_at_landmarks(landmarks, design)
-    readings = _read_activation(effects, histories, design, seed=seed, n_resamples=n_resamples)
+    readings = _read_activation(effects, histories, design, everybody, seed=seed, n_resamples=n_resamples)
     hazards = _read_hazards(histories, design)
     curves, tests = trace_survival(landmarks[design.landmarks[0]], design)
     estimates = [*_label_effects(effects, design), *_label_readings(readings, design), *_label_hazards(hazards, design)]
@@ -60,7 +75,7 @@ def study_landmarks(
     return [_decide(e, design.alpha) for e in adjust_families(estimates)], tests, tables
 
 
-def _read_activation(effects, histories, design, *, seed, n_resamples) -> dict[str, Contrast]:
+def _read_activation(effects, histories, design, everybody, *, seed, n_resamples) -> dict[str, Contrast]:
     """Activated against retained at the main landmark, by every reading, the most naive first."""
     main, reason = design.landmarks[0], _find_obstacle(design)
     nothing = Contrast("activated", "retained", main, UNADJUSTED, Effect(reason=reason), 0, 0)
@@ -72,6 +87,8 @@ def _read_activation(effects, histories, design, *, seed, n_resamples) -> dict[s
         confidence_level=design.confidence_level,
     )  # fmt: skip
     naive = nothing if reason else compare_naively(histories, design)
+    if reason == NO_LOSS and everybody is not None:
+        naive = compare_everybody(everybody, design)
     early = histories[histories["followed_days"] >= main + design.horizon_days]
     reached = int((early["day_activated"] < main).sum())
     sizes = {"n_reached": reached, "n_not": len(early) - reached}

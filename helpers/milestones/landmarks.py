@@ -90,6 +90,19 @@ def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> Contrast:
     return Contrast("activated", "retained", design.landmarks[0], UNADJUSTED, effect, *sizes)
 
 
+def compare_everybody(everybody: pd.DataFrame, design: FrameworkPlan) -> Contrast:
+    """Return the naive reading where customers are never lost but only come back: all who started, alive or not.
+
+    Whoever no longer came counts as not activated, and seldom comes back: a difference by construction, too.
+
+    Parameters
+    ----------
+    everybody : DataFrame, one row an account in the form of the main landmark
+    design : FrameworkPlan
+    """
+    return _compare(everybody, "activated", "retained", design.landmarks[0], None, design)
+
+
 def _compare(frame, milestone, outcome, day, controls, design):
     exposed, y = (frame[column].to_numpy(float) for column in (milestone, outcome))
     known = ~(np.isnan(exposed) | np.isnan(y))

@@ -14,6 +14,7 @@ NOTHING = "none"
 COLUMNS = ("step", "accounts", "association", "ci_low", "ci_high", "share_now", "units_needed", "reason")
 UNCLEAR = "no clear positive difference, so nobody is advised to it"
 NOTHING_LACKS = "they lack nothing that has a clear positive difference"
+AFTERWARDS = "it mostly follows activation, so it is no step towards it"
 TOO_HIGH = "too many of those without it stay already to see half the difference on top"
 
 
@@ -30,7 +31,8 @@ def study_next_steps(frame, tables, design, *, power=0.8) -> tuple[dict[str, pd.
     ----------
     frame : DataFrame, one row an account alive at the main landmark, as `read_landmarks` gives it
     tables : dict of DataFrame
-        `landmark_effects`, where it is there, gives the differences of milestones, so that a report says one figure.
+        `landmark_effects`, where it is there, gives the differences of milestones, so that a report says one figure;
+        `steps` the setup steps that mostly follow activation, to which nobody is advised.
     design : FrameworkPlan
     power : float, of that experiment
 
@@ -42,6 +44,7 @@ def study_next_steps(frame, tables, design, *, power=0.8) -> tuple[dict[str, pd.
         unit, next_step, association (nan for none).
     """
     candidates = [_read_candidate(frame, column, tables, design) for column in _list_candidates(frame, design)]
+    candidates = _mark_reversed(candidates, tables)
     usable = _find_usable(candidates, design)
     gains = np.array([found["association"] for found in candidates])
     place = _choose(frame, [found["column"] for found in candidates], np.where(usable, gains, -math.inf))
@@ -60,7 +63,14 @@ def study_next_steps(frame, tables, design, *, power=0.8) -> tuple[dict[str, pd.
 def _find_usable(candidates, design):
     """Whether a candidate's difference is positive, and clear by Holm."""
     clear = holm([found["p_value"] for found in candidates]) <= design.alpha
-    return clear & np.array([found["association"] > 0 for found in candidates], bool)
+    return clear & np.array([found["association"] > 0 and found["reason"] != AFTERWARDS for found in candidates], bool)
+
+
+def _mark_reversed(candidates, tables):
+    """Candidates with a reason where a setup step mostly follows activation: what goes with it may be activation's."""
+    steps = tables.get("steps", pd.DataFrame(columns=["step", "flag"]))
+    late = set(steps.loc[steps["flag"] == "order unclear", "step"])
+    return [found | ({"reason": AFTERWARDS} if found["step"] in late else {}) for found in candidates]
 
 
 def _choose(frame, columns, worth):

@@ -109,12 +109,12 @@ def find_set(losses: Losses) -> np.ndarray:
     return gaps.mean(axis=0) <= gaps.std(axis=0, ddof=1) / np.sqrt(len(gaps)) + 1e-15
 
 
-def trace_shapes(counts, outcome, controls, cut: float, *, highest: float) -> dict[str, np.ndarray]:
-    """Return the share with the outcome by count, by the smooth curve and by the step, at the mix of all accounts.
+def trace_shapes(counts, outcome, cut: float, *, highest: float) -> dict[str, np.ndarray]:
+    """Return the share with the outcome by count, by the smooth curve and by the step, as it is: not adjusted.
 
     Parameters
     ----------
-    counts, outcome, controls : arrays of n rows
+    counts, outcome : arrays of n rows
     cut : float, where the step lies
     highest : float, the last count of the curve
 
@@ -126,8 +126,8 @@ def trace_shapes(counts, outcome, controls, cut: float, *, highest: float) -> di
     knots = find_knots(counts)
     return {
         "count": points,
-        "share_smooth": _standardise(build_spline(counts, knots), build_spline(points, knots), outcome, controls),
-        "share_step": _standardise((counts >= cut)[:, None], (points >= cut)[:, None], outcome, controls),
+        "share_smooth": _fit_at(build_spline(counts, knots), build_spline(points, knots), outcome),
+        "share_step": _fit_at((counts >= cut)[:, None], (points >= cut)[:, None], outcome),
     }
 
 
@@ -145,8 +145,6 @@ def _lose_by_cut(base, counts, outcome, cuts, seen, out):
     return found
 
 
-def _standardise(columns, at, outcome, controls):
-    base = np.column_stack([np.ones(len(outcome)), controls])
-    slopes = fit_logistic(np.column_stack([base, columns]), outcome)
-    own, added = base @ slopes[: base.shape[1]], np.asarray(at, float) @ slopes[base.shape[1] :]
-    return np.array([expit(own + value).mean() for value in added])
+def _fit_at(columns, at, outcome):
+    slopes = fit_logistic(np.column_stack([np.ones(len(outcome)), columns]), outcome)
+    return expit(slopes[0] + np.asarray(at, float) @ slopes[1:])

@@ -24,6 +24,7 @@ def run_framework(
     decided,
     source,
     accounts,
+    frames,
     trust,
     *,
     study,
@@ -46,6 +47,7 @@ def run_framework(
     decided : Plan, of a framework
     source : sources.AccountSource
     accounts : metrics.Accounts
+    frames : metrics.Frames
     trust : sequence of Check
     study : str
     setup_days : float, days after the start at which setup steps are read
@@ -72,14 +74,12 @@ def run_framework(
     data = replace(source.info, messages=(*source.info.messages, *accounts.messages))
     empty = Results(study, design.title, design.question, "answered", data, plan, checks=tuple(trust))
     empty = empty.but(as_of=accounts.as_of.isoformat() if accounts.as_of else None)
-    tables = {"freshness": metrics.measure_freshness(source, design)}
+    tables = {"freshness": metrics.measure_freshness(source, design), "controls": _list_controls(design)}
     ranked = {"refits": refits, "workers": workers, "auc_floor": auc_floor, "seed": seed, "tell": tell}
     if design.is_snapshot:
-        frame = metrics.read_snapshot(accounts)
-        tables |= study_snapshot(frame, design) | study_ranking(frame, design, **ranked)
+        tables |= study_snapshot(frames.main, design) | study_ranking(frames.main, design, **ranked)
         return empty.but(tables=tables), pd.DataFrame()
-    landmarks, histories = metrics.read_landmarks(accounts), metrics.read_histories(accounts)
-    main = landmarks[design.landmarks[0]]
+    main, histories = frames.main, frames.histories
     if main.empty:
         raise Refused(
             f"accounts: none is there on day {design.landmarks[0]:g} and followed for {design.horizon_days:g} days "
@@ -87,16 +87,36 @@ def run_framework(
         )
     tables["landmark_flow"] = pd.DataFrame(metrics.explain_accounts(accounts), columns=["step", "accounts", "note"])
     tables["definitions"] = metrics.write_definitions(design)
-    estimates, tests, found = study_landmarks(landmarks, histories, design, seed=seed, n_resamples=n_resamples)
-    drawn = {"seed": seed, "n_resamples": n_resamples, "folds": folds}
+    drawn = {"seed": seed, "n_resamples": n_resamples}
+    everybody = _read_everybody(source, design)
+    estimates, tests, found = study_landmarks(frames.landmarks, histories, design, everybody=everybody, **drawn)
+    drawn |= {"folds": folds}
     more, lines = study_threshold(main, design, **drawn)
     tables |= found | lines | _vary_alive(source, design, lines, alive_days, drawn)
-    tables |= study_progress(histories, metrics.read_months(accounts), design)
+    tables |= study_progress(histories, frames.months, design)
     tables |= study_setup(histories, design, setup_days=setup_days) | study_size(main, design)
-    tables |= study_maturity(main, design, seed=seed) | study_ranking(main, design, **ranked)
+    tables |= study_maturity(main, design, seed=seed)
+    tables |= study_ranking(main, design, **ranked) if design.features else {}
     advice, next_steps = study_next_steps(main, tables, design, power=power)
     tables |= advice | study_review(main, design, {**tables, **advice}, against=against, seed=seed)
+    estimates = sorted(estimates, key=lambda estimate: estimate.treatment != "activated")  # the one with a naive gap
     return empty.but(estimates=tuple(estimates), tests=tuple([*tests, *more]), tables=tables), next_steps
+
+
+def _list_controls(design):
+    """What customers are compared at equal values of, one row each, in words and as the plan's column."""
+    named = {"plan": design.plan_tier, "size": design.size}
+    rows = [(word, column) for word, column in named.items() if column]
+    return pd.DataFrame(rows, columns=["control", "column"], dtype=object)
+
+
+def _read_everybody(source, design):
+    """All who started, as at the main landmark, where the plan says who is alive by an event; None otherwise."""
+    if design.alive is None:
+        return None
+    first = design.activation.model_copy(update={"landmark_days": design.landmarks[:1]})
+    whole = design.model_copy(update={"alive": None, "activation": first})
+    return metrics.read_landmarks(metrics.fold_accounts(source, whole))[design.landmarks[0]]
 
 
 def _vary_alive(source, design, lines, alive_days, drawn):

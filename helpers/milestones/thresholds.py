@@ -71,7 +71,7 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
                               confidence_level=design.confidence_level)  # fmt: skip
     row = _blank(frame, design) | _read_cut(table, scores) | p_values | _read_effect(honest, "")
     row |= _read_shape(losses, design) | _confirm(frame, design) | _read_planned(frame, design)
-    curves = trace_shapes(counts, outcome, controls, scores.cuts[scores.best], highest=find_highest(counts, design))
+    curves = trace_shapes(counts, outcome, scores.cuts[scores.best], highest=find_highest(counts, design))
     tables = {"activation_counts": bins, "activation_curves": pd.DataFrame(curves), "cuts": table}
     return _list_tests(scores, p_values), tables | {"threshold": pd.DataFrame([row | {"reason": honest.reason}])}
 

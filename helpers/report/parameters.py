@@ -19,6 +19,7 @@ from helpers.records import Refused
 KINDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list"}
 TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 RISING, TRIPLE = "a list of numbers in rising order", "low, central, high"
+UNEQUAL = "a list of different numbers"
 PATHS = ("plan", "data", "events")
 PASSWORD = re.compile(
     r"://[^/@\s]*:(?!\$\{\w+\}@)[^/@\s]+@|[?&](?:password|pwd|token)=(?!\$\{\w+\}(?:&|$))[^&\s]", re.I
@@ -45,9 +46,16 @@ class Parameter:
 
     @property
     def holds_numbers(self) -> bool:
-        """Whether it is a list of numbers: the default has nothing else."""
+        """Whether it is a list of numbers: the default has nothing else, or there is none and it has a range."""
+        if self.default is None:
+            return self.kinds == ("list",) and (self.low, self.high) != (None, None)
         sample = self.default if isinstance(self.default, list) else []
         return bool(sample) and all(_is_kind(item, "float") for item in sample)
+
+    @property
+    def rises(self) -> bool:
+        """Whether it is a list of numbers in rising order; without a default the first is the one that decides."""
+        return self.holds_numbers and self.default is not None
 
     @property
     def is_triple(self) -> bool:
@@ -59,6 +67,7 @@ class Parameter:
         """What is allowed, in words."""
         words = "one of " + ", ".join(map(str, self.choices)) if self.choices else ""
         rising = RISING.replace("numbers", "three numbers" if self.is_triple else "numbers")
+        rising = rising if self.rises else UNEQUAL
         kinds = (rising if kind == "list" and self.holds_numbers else KINDS[kind] for kind in self.kinds)
         words = words or " or ".join(kinds)
         if self.low is not None and self.high is not None:
@@ -136,7 +145,7 @@ def check_value(parameter, value) -> Any:
     elements = value if isinstance(value, list) and "list" in parameter.kinds else [value]
     kinds = _element_kinds(parameter) if isinstance(value, list) else parameter.kinds
     is_fit = all(any(_is_kind(item, kind) for kind in kinds) and _in_range(parameter, item) for item in elements)
-    if not is_fit or (parameter.holds_numbers and not _is_rising(parameter, elements)):
+    if not is_fit or (parameter.holds_numbers and not _is_in_order(parameter, elements)):
         near = _nearest(parameter, value)
         raise Refused(f"parameter {parameter.name}: needs {parameter.allowed}; {_came(value)} came{near}")
     if parameter.unit.startswith("date") and not all(map(_is_date, elements)):
@@ -230,7 +239,7 @@ def _first(kinds, text):
 
 def _element_kinds(parameter):
     """Return the types of a list's elements: numbers where the default's elements are, otherwise text."""
-    whole = parameter.holds_numbers and all(isinstance(item, int) for item in parameter.default)
+    whole = parameter.rises and all(isinstance(item, int) for item in parameter.default)
     return ("int", "float") if whole else ("float",) if parameter.holds_numbers else ("str",)
 
 
@@ -242,7 +251,9 @@ def _is_kind(value, kind):
     return isinstance(value, {"str": str, "bool": bool, "list": list}[kind])
 
 
-def _is_rising(parameter, numbers):
+def _is_in_order(parameter, numbers):
+    if not parameter.rises:
+        return 0 < len(set(numbers)) == len(numbers)
     return bool(numbers) and numbers == sorted(numbers) and (len(numbers) == 3 or not parameter.is_triple)
 
 

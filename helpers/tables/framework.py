@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+import pandas as pd
+
 from helpers.plan import FrameworkPlan
 from helpers.records import Results
 from helpers.tables.milestones import FLAGS, name_part, show_rows, write_gap
@@ -15,6 +18,7 @@ from helpers.wording import (
     find_noun,
     find_rows,
     join_words,
+    name_alike,
     write_count,
     write_number,
     write_p,
@@ -22,6 +26,7 @@ from helpers.wording import (
 )
 
 DIALECTS = {"duckdb": "DuckDB", "postgres": "Postgres", "bigquery": "BigQuery", "snowflake": "Snowflake"}
+MOST = 20  # rows of a long table; its file has all
 NO_FEATURES = "The plan names no features."
 NO_REVIEW = "The plan names no milestones, so there is nothing to review."
 
@@ -47,7 +52,7 @@ def _list_decisions(design) -> list[tuple[str, str]]:
         rows.append(("Dormant", f"{quiet}; who left counts too"))
     alive = design.alive and f"{_name(design.alive.event)} in the {design.alive.within_days:g} days before the landmark"
     rows += [("Alive", alive)] if alive else []
-    rows += [("Compared at equal", join_words([name for name in (design.plan_tier, design.size) if name]) or "nothing")]
+    rows += [("Compared at equal", _name([name for name in (design.plan_tier, design.size) if name]) or "nothing")]
     rows += [] if design.is_snapshot else [("Cohort", design.cohort)]
     limits = design.review.thresholds
     review = f"{join_words(design.review.metrics)}; a change counts from p {limits.p_value:g}, and the AUC is to stay "
@@ -75,7 +80,7 @@ def _tell_kept(retained, days):
     if retained.column:
         return f"{retained.column} is 0"
     if retained.lost:
-        return f"no {_name(retained.lost)} in {days} days after the landmark"
+        return f"not {_name(retained.lost)} within {days} days after the landmark"
     return f"{_name(retained.event)} again in {days} days after the landmark"
 
 
@@ -114,8 +119,9 @@ def ranking(results: Results) -> Display:
             "worth": ("Share x difference", lambda row: write_number(row["share_difference"] * 100, decimals=1)),
             "flag": ("Note", lambda row: FLAGS.get(row["flag"], "")),
         },
-        caption="Features, at equal plan and size, one row a feature. Share x difference: the part, in points of all "
+        caption=f"Features, {name_alike(results)}, one row a feature. Share x difference: the part, in points of all "
         f"{find_noun(results)}, that goes with its use",
+        most=MOST,
     )
 
 
@@ -180,16 +186,20 @@ def model_quality(results: Results) -> Display:
 
 def next_steps(results: Results) -> Display:
     """Return how many accounts lack each step that goes with staying, and what an experiment takes, one row a step."""
+    rows = results.tables.get("next_steps")
+    if rows is not None:
+        advised = rows["units_needed"].notna() | (rows["step"] == "none")
+        results = results.but(tables={**results.tables, "next_steps": rows[advised]})
     return show_rows(
         results,
         "next_steps",
         "Without a landmark there is no next step.",
         {
-            "step": ("Next step", lambda row: name_part(results, row["step"])),
+            "step": ("Next step", lambda row: _name_step(results, row)),
             "accounts": (f"{capitalise(find_noun(results))} advised", lambda row: write_count(row["accounts"])),
             "gap": ("Association with staying", _write_association),
-            "now": ("Kept now, without it", lambda row: write_share(row["share_now"], decimals=0)),
-            "units": ("An experiment needs, an arm", lambda row: write_count(row["units_needed"])),
+            "now": ("Kept now, without it", lambda row: _blank(row, write_share(row["share_now"], decimals=0))),
+            "units": ("An experiment needs, an arm", lambda row: _blank(row, write_count(row["units_needed"]))),
         },
         caption="The missing step that goes with staying most, one row a step; the experiment would see half of the "
         "association",
@@ -250,8 +260,10 @@ def drift(results: Results) -> Display:
 
 def freshness(results: Results) -> Display:
     """Return how complete and how fresh each input is, one row a column or kind of event."""
+    rows = results.tables.get("freshness", pd.DataFrame(columns=["missing", "note"]))
+    order = np.lexsort((rows["note"].fillna("") == "", -rows["missing"].fillna(1)))
     return show_rows(
-        results,
+        results.but(tables={"freshness": rows.iloc[order]}),
         "freshness",
         "Nothing was read.",
         {
@@ -261,8 +273,9 @@ def freshness(results: Results) -> Display:
             "latest": ("Latest", lambda row: row["latest"] or ""),
             "note": ("Note", lambda row: row["note"] or ""),
         },
-        caption="Every input that the definitions read, one row a column or kind of event",
+        caption="Every input that the definitions read, one row a column or kind of event; stale and incomplete first",
         is_effect=False,
+        most=MOST,
     )
 
 
@@ -272,11 +285,16 @@ def definitions(results: Results) -> Display:
     if absent is not None:
         return absent
     blocks = [
-        f"<details><summary>{DIALECTS[row.dialect]}: {escape(row.milestone.replace('_', ' '))}</summary>"
-        f'<pre tabindex="0">{escape(row.statement)}</pre></details>'
-        for row in rows.itertuples()
+        f"<details><summary>{DIALECTS[dialect]}</summary>{''.join(map(_show_statement, part.itertuples()))}</details>"
+        for dialect, part in rows.groupby("dialect", sort=False)
     ]
-    return Display(f'<div class="sql">{"".join(blocks)}</div>', "\n\n".join(rows["statement"]))
+    return Display("".join(blocks), "\n\n".join(rows["statement"]))
+
+
+def _show_statement(row):
+    return (
+        f'<p>{escape(capitalise(row.milestone.replace("_", " ")))}</p><pre tabindex="0">{escape(row.statement)}</pre>'
+    )
 
 
 def _write_rank(row):
@@ -293,4 +311,12 @@ def _write_range(row, name):
 
 
 def _write_association(row):
-    return "" if row["step"] == "none" else write_gap({**row, "difference": row["association"]})
+    return _blank(row, write_gap({**row, "difference": row["association"]}))
+
+
+def _name_step(results, row):
+    return _blank(row, name_part(results, row["step"])) or "Nothing missing that goes with staying clearly"
+
+
+def _blank(row, text):
+    return "" if row["step"] == "none" else text

@@ -16,6 +16,7 @@ from helpers.wording import (
     count_decimals,
     find_noun,
     find_rows,
+    name_alike,
     read_scale,
     write_count,
     write_number,
@@ -27,7 +28,7 @@ POINTS = Style(100, "", " points", True)
 READINGS = {
     "naive": "The usual count: all who started",
     "landmark": "Still there at the landmark",
-    "adjusted": "The same, at equal plan and size",
+    "adjusted": "The same, adjusted",
     "clone-censor-weight": "From the start, both rules followed",
 }
 OUTCOMES = {"retained": "still a customer", "expanded": "expanded", "dormant": "dormant"}
@@ -62,6 +63,7 @@ def show_rows(
     *,
     caption: str,
     known: str = "",
+    most: int = 0,
     **equal,
 ) -> Display:
     """Return a results table with some columns, each made of the whole row; the download holds all of it.
@@ -73,17 +75,20 @@ def show_rows(
     none : str, the sentence where there is nothing to show
     columns : mapping, name -> (header, function of a row as a dict)
     caption : str
+    most : int, rows that are shown; 0 is all of them
     known, equal : as for `wording.find_rows`
     """
     rows, absent = find_rows(results, name, none, known=known, **equal)
     if absent is not None:
         return absent
-    written = [{key: write(row) for key, (_, write) in columns.items()} for row in rows.to_dict("records")]
+    shown = rows.head(most) if most else rows
+    written = [{key: write(row) for key, (_, write) in columns.items()} for row in shown.to_dict("records")]
+    more = f" (the first {len(shown)} of {len(rows)}; the file has all)" if len(shown) < len(rows) else ""
     headers = {key: header for key, (header, _) in columns.items()}
     said = dict.fromkeys(headers, str)
     return show(
         pd.DataFrame(written),
-        caption=caption,
+        caption=caption + more,
         name=f"{results.study}_{name}",
         headers=headers,
         formats=said,
@@ -141,7 +146,7 @@ def landmark_effects(results: Results, *, outcome: str | None = None) -> Display
             "others": ("Of the others", lambda row: write_share(row["share_not"])),
             "gap": (f"Difference and {_level(results)}", write_gap),
         },
-        caption="Milestones at the main landmark and what came after, at equal plan and size, one row a milestone and "
+        caption=f"Milestones at the main landmark and what came after, {name_alike(results)}, one row a milestone and "
         "outcome",
         adjustment="covariates",
         **equal,
@@ -222,7 +227,7 @@ def setup_steps(results: Results) -> Display:
             "day": ("Usual day", lambda row: write_number(row["median_day"], decimals=0)),
             "flag": ("Note", lambda row: FLAGS.get(row["flag"], "")),
         },
-        caption="Setup steps and activating afterwards, at equal plan and size, one row a step",
+        caption=f"Setup steps and activating afterwards, {name_alike(results)}, one row a step",
     )
 
 
@@ -270,7 +275,7 @@ def categories(results: Results) -> Display:
             "p": ("All together", lambda row: write_p(row["p_value_adjusted"])),
             "metric": ("Success metric", lambda row: row["success_metric"]),
         },
-        caption="Categories at the landmark, at equal plan and size, one row a category",
+        caption=f"Categories at the landmark, {name_alike(results)}, one row a category",
     )
 
 
@@ -287,7 +292,7 @@ def maturity_lines(results: Results) -> Display:
             "loss": ("Log loss of this line", lambda row: write_number(row["loss"], decimals=4)),
             "count": ("Of the plain count", lambda row: write_number(row["loss_count"], decimals=4)),
         },
-        caption="Lines of maturity, at equal plan and size; log loss on customers who had no part in the fit, less is "
+        caption=f"Lines of maturity, {name_alike(results)}; log loss on customers who had no part in the fit, less is "
         "better, one row a line",
     )
 

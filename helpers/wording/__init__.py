@@ -32,7 +32,7 @@ from helpers.wording.markup import (
     show_absent,
     show_sentence,
 )
-from helpers.wording.milestones import explain_milestones
+from helpers.wording.milestones import explain_milestones, name_alike
 from helpers.wording.numbers import (
     Style,
     count_decimals,
@@ -118,6 +118,7 @@ __all__ = [
     "list_served",
     "lower_first",
     "mark_verdict",
+    "name_alike",
     "name_arrivals",
     "name_cell",
     "name_claim",

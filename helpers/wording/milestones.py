@@ -46,10 +46,16 @@ def explain_milestones(results: Results, design: FrameworkPlan) -> Results:
     """
     named = results.but(tables={"metrics": _list_names(design), **results.tables})
     named = named.but(tables={**named.tables, "keys": _list_keys(named, design)})
-    opening = [SIMULATED] if results.data.kind == "simulated" else []
+    opening = {"simulated": [SIMULATED], "public": [results.data.note]}.get(results.data.kind, [])
     told = [SNAPSHOT] if design.is_snapshot else [*_tell_gap(named, design), tell_threshold(named, design)]
     told += [tell_ranking(named, design), tell_review(named)]
     return named.but(answer=(*opening, *filter(None, told)), limits=_write_limits(named, design))
+
+
+def name_alike(results: Results) -> str:
+    """Return at which equal values customers are compared: "at equal plan and size", or "not adjusted"."""
+    named = results.tables.get("controls", pd.DataFrame(columns=["control"]))["control"]
+    return f"at equal {' and '.join(named)}" if len(named) else "not adjusted"
 
 
 def tell_threshold(results: Results, design: FrameworkPlan) -> str:
@@ -109,7 +115,7 @@ def tell_ranking(results: Results, design: FrameworkPlan) -> str:
     worse = int((clear["difference"] < 0).sum())
     order = " What came first is not known." if (ranking["time_order"] == "unknown").all() else ""
     few = int(clear["flag"].isin(["niche", "universal"]).sum())
-    told = [f"Of {len(ranking)} features, {len(clear)} go with staying or leaving clearly, at equal plan and size"]
+    told = [f"Of {len(ranking)} features, {len(clear)} go with staying or leaving clearly, {name_alike(results)}"]
     told += [f"{worse} of these with leaving"] if worse else []
     told += [f"{few} of these hardly anybody or nearly everybody uses"] if few else []
     return f"{'; '.join(told)}.{order}"
@@ -126,8 +132,8 @@ def tell_review(results: Results) -> str:
     words = results.tables.get("review_words")
     if words is None or words.empty:
         return ""
-    told = [f"{row.milestone.replace('_', ' ')}: {row.word}" for row in words.itertuples()]
-    return f"The planned review, read on the newest cohort, says for {join_words(told)}."
+    told = [f"{row.word} for {row.milestone.replace('_', ' ')}" for row in words.itertuples()]
+    return f"The planned review, read on the newest cohort, says {join_words(told)}."
 
 
 def _tell_gap(results, design):
@@ -148,17 +154,12 @@ def _tell_gap(results, design):
         )
     if not math.isfinite(fair["difference"]):
         return [*told, f"At the landmark the gap cannot be estimated: {fair['reason']}."]
-    alike = _name_alike(design)
+    alike = f", {name_alike(results)}"
     told.append(
         f"Among the {write_count(fair['n_reached'] + fair['n_not'])} {noun} still there on day {day}{alike}, the gap "
         f"is {_between(fair, 'difference', 'ci_low', 'ci_high')}. {ASSOCIATION}"
     )
     return told
-
-
-def _name_alike(design):
-    parts = [word for word, named in (("plan", design.plan_tier), ("size", design.size)) if named]
-    return f", compared at equal {' and '.join(parts)}" if parts else ""
 
 
 def _list_keys(results, design):

@@ -109,3 +109,12 @@ def test_study_next_steps_leaves_the_frame_as_it_was_and_alarms_rarely():
         alarms += int((milestones.study_next_steps(null, {}, make_plan(**WAY))[1]["next_step"] != "none").any())
     pd.testing.assert_frame_equal(frame, before)
     assert alarms <= 5  # of 40; 2.5 % is what Holm leaves to the positive side, P(more than 5) < .001
+
+
+def test_study_next_steps_advises_nobody_to_a_step_that_follows_activation(frame):
+    steps = pd.DataFrame({"step": ["invite", "install"], "flag": ["order unclear", ""]})
+    tables, private = milestones.study_next_steps(frame, {"steps": steps}, make_plan(**WAY))
+    table = tables["next_steps"].set_index("step")
+    assert "invite" not in set(private["next_step"])
+    assert table.loc["invite", "reason"] == "it mostly follows activation, so it is no step towards it"
+    assert np.isnan(table.loc["invite", "units_needed"])
