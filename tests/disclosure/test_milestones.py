@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from helpers import disclosure
-from helpers.disclosure import protect_landmarks, protect_milestones
+from helpers.disclosure.milestones import protect_landmarks, protect_milestones
 
 PLAN = made.sample_plan()
 REASON = "hidden: fewer than 10 accounts, kept or lost here, or in a group that this one would reveal"
