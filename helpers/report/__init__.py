@@ -8,6 +8,7 @@ from importlib import import_module
 _HOMES = {
     "check_parameters": "cells",
     "publish": "cells",
+    "tell_refits": "cells",
     "keep_definitions": "kept",
     "keep_private": "kept",
     "keep_text": "kept",

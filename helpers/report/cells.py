@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 from helpers import paths
@@ -48,6 +49,17 @@ def check_parameters(study, namespace) -> dict:
     if lost:
         raise Refused(f"{study}: the parameters cell does not set {', '.join(lost)}; run it first")
     return {name: check_value(parameter, namespace[name]) for name, parameter in declared.items()}
+
+
+def tell_refits(done, total) -> None:
+    """Show in a running notebook how far the ranking of features is; a report holds nothing of it.
+
+    Parameters
+    ----------
+    done, total : int, half-samples
+    """
+    sys.stderr.write(f"\rranking: {done} of {total} half-samples" + ("\n" if done == total else ""))
+    sys.stderr.flush()
 
 
 def publish(results, parameters) -> None:

@@ -80,8 +80,7 @@ def keep_definitions(results) -> None:
     if rows is None:
         return
     for dialect, part in rows.groupby("dialect", sort=False):
-        blocks = [f"-- {row.milestone.replace('_', ' ')}\n{row.statement};\n" for row in part.itertuples()]
-        keep_text(f"definitions/{dialect}.sql", "\n".join(blocks))
+        keep_text(f"definitions/{dialect}.sql", "\n".join(part["statement"]))
 
 
 def find_kept(notebook) -> tuple[dict[str, str], dict[str, str]]:

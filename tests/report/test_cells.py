@@ -64,3 +64,10 @@ def test_report_knows_its_names():
     assert all(getattr(report, name) for name in report.__all__)
     with pytest.raises(AttributeError, match=r"^module 'helpers.report' has no attribute 'nothing'$"):
         report.nothing  # noqa: B018
+
+
+def test_tell_refits_says_how_far_it_is_on_one_line(capsys):
+    for done in (1, 2):
+        report.tell_refits(done, 2)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "\rranking: 1 of 2 half-samples\rranking: 2 of 2 half-samples\n")
