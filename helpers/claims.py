@@ -80,18 +80,13 @@ def _why_untested(row, results) -> str:
 
 
 def _find_estimate(row, results):
-    found = results.select(**_list_wanted(row), segment=None, at=None)
+    wanted = {name: getattr(row, name) for name in MATCHED}
+    found = results.select(**wanted, segment=None, at=None)
     return next((e for e in found if e.role != "sensitivity"), None)
 
 
-def _list_wanted(row):
-    """The fields of the estimate that bears on a claim; any treatment where the claim names none."""
-    return {name: getattr(row, name) for name in MATCHED} | ({"treatment": row.treatment} if row.treatment else {})
-
-
 def _judge_planted(row, estimate, effects):
-    wanted = _list_wanted(row)
-    truths = [e["value"] for e in effects if all(e[name] == value for name, value in wanted.items())]
+    truths = [e["value"] for e in effects if all(e[name] == getattr(row, name) for name in MATCHED)]
     if not truths:
         return UNTESTED, "No planted value of it is known to this run."
     planted, (low, high) = truths[0] * row.multiply, _interval(row, estimate)

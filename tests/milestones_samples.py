@@ -79,7 +79,8 @@ def sample_milestones(**changes) -> Results:
     """Return results with every table of the study; changes replace fields of the results."""
     estimates = _estimates()
     tables = {
-        "metrics": _metrics(), **_landmarks(), **_progress(), **_threshold(), **_setup(), **_maturity(), **_size(),
+        "metrics": _metrics(), "controls": _controls(), **_landmarks(), **_progress(), **_threshold(), **_setup(),
+        **_maturity(), **_size(),
         **_ranking(), **_review(), **_daily_use(),
     }  # fmt: skip
     data = DataInfo("simulated", "", "", None, 412_000, 20_000)
@@ -120,10 +121,14 @@ def _metrics():
     return pd.DataFrame(rows, dtype=object)
 
 
+def _controls():
+    return pd.DataFrame([("plan", "plan_tier"), ("size", "seats")], columns=["control", "column"])
+
+
 def _landmarks():
     readings = [
         ("naive", 4300, 15_700, 0.93, 0.62, 0.0075), ("landmark", 4200, 8200, 0.861, 0.748, 0.008),
-        ("adjusted", 4200, 8200, 0.838, 0.757, 0.0082), ("clone-censor-weight", 12_400, 12_400, 0.832, 0.759, 0.0104),
+        ("adjusted", 4200, 8200, 0.838, 0.757, 0.0082), ("clone-censor-weight", 4300, 15_700, 0.832, 0.759, 0.0104),
     ]  # fmt: skip
     names = ["reading", "n_reached", "n_not", "share_reached", "share_not"]
     rows = [
@@ -287,6 +292,7 @@ def _threshold():
         "cut": 9,
         "cut_low": 6,
         "cut_high": 14,
+        "lines": "6 to 14",
         "statistic": 9.4,
         "p_lausen_schumacher": 3e-17,
         "p_permutation": 0.001,
@@ -314,7 +320,8 @@ def _threshold():
         "reason": None,
     }
     return {"activation_counts": pd.DataFrame(counts), "activation_curves": pd.DataFrame(curves),
-            "cuts": pd.DataFrame(scan), "threshold": pd.DataFrame([row])}  # fmt: skip
+            "cuts": pd.DataFrame(scan), "threshold": pd.DataFrame([row]),
+            "alive": pd.DataFrame([row | {"alive_days": 60.0}, row | {"alive_days": 30.0, "n": 9800}])}  # fmt: skip
 
 
 def _setup():
@@ -444,6 +451,9 @@ def _ranking():
         "auc_high": 0.676,
         "floor": 0.6,
         "predicts": True,
+        "added": 0.058,
+        "added_low": 0.041,
+        "added_high": 0.075,
         "stability": 0.71,
         "stability_low": 0.63,
         "stability_high": 0.79,
@@ -551,15 +561,14 @@ def _review():
 
 
 def _daily_use():
-    flow = [
-        (d, s, n, "")
-        for d in (90.0, 60.0, 120.0)
-        for s, n in (
-            ("accounts", 20_000),
-            ("followed to the end of the horizon", 15_600),
-            ("alive at the landmark", 12_400),
-        )
-    ]
+    flow = [("started", 20_000, "by 2023-06-30")]
+    for day, lost in ((90, 3200), (60, 2400), (120, 3700)):
+        told = f"landmark day {day}"
+        flow += [
+            (f"{told}: followed", 15_600, f"to day {day + 180}, by the end of 2023-06-30"),
+            (f"{told}: lost before it", lost, "no outcome of theirs can follow a milestone"),
+            (f"{told}: kept", 15_600 - lost, "customers on that day, followed long enough"),
+        ]
     columns = ["table", "column", "rows", "missing", "latest", "days_old", "note"]
     fresh = [
         ("accounts", "started_at", 20_000, 0.0, "2023-06-30", 0.0, ""),
@@ -569,7 +578,7 @@ def _daily_use():
     sql = [(dialect, m, f'SELECT "account_id" FROM "events" /* {m}, {dialect} */ WHERE "n" < 20')
            for dialect in ("duckdb", "postgres", "bigquery", "snowflake") for m in MILESTONES]  # fmt: skip
     return {
-        "landmark_flow": pd.DataFrame(flow, columns=["landmark", "step", "accounts", "note"]),
+        "landmark_flow": pd.DataFrame(flow, columns=["step", "accounts", "note"]),
         "freshness": pd.DataFrame(fresh, columns=columns),
         "definitions": pd.DataFrame(sql, columns=["dialect", "milestone", "statement"]),
     }

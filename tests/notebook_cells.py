@@ -18,6 +18,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SMALL = {
     "proactive_help": {"n_units": 1200},
     "live_support": {"n_units": 800},
+    "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
     "experiment": {},
     "validation": {"replicates": 20},
 }
@@ -49,6 +50,16 @@ def write_database(file, seeds, *, study):
         for number, seed in enumerate(seeds, 1):
             made = simulate.simulate(study, n_units=1200, seed=seed)
             for name, table in (("assigned", made.assignments), ("events", made.events)):
+                connection.register("frame", table.astype(dict.fromkeys(table.select_dtypes("str"), object)))
+                connection.execute(f"create table {name}_{number} as select * from frame")
+
+
+def write_accounts(file, seeds):
+    """Write simulated accounts, one set a seed, as the tables accounts_1, events_1, accounts_2, events_2."""
+    with duckdb.connect(str(file)) as connection:
+        for number, seed in enumerate(seeds, 1):
+            made = simulate.simulate("customer_milestones", n_units=400, seed=seed)
+            for name, table in (("accounts", made.assignments), ("events", made.events)):
                 connection.register("frame", table.astype(dict.fromkeys(table.select_dtypes("str"), object)))
                 connection.execute(f"create table {name}_{number} as select * from frame")
 

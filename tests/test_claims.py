@@ -184,23 +184,6 @@ def test_assess_an_unbounded_interval_tests_nothing():
     assert (claim.verdict, claim.reason) == (UNTESTED, "The estimate has no finite interval.")
 
 
-def test_assess_takes_the_estimate_of_the_milestone_that_the_claim_names():
-    rows = [("set up", -0.01, 0.01), ("activated", 0.05, 0.1)]  # the first is another milestone
-    made = [
-        make_estimate("retained", (low + high) / 2, low, high, population="landmark", treatment=milestone, id=milestone)
-        for milestone, low, high in rows
-    ]
-    claim = assess_one("M12", *made, study="customer_milestones")
-    assert (claim.estimate_id, claim.verdict) == ("activated", "consistent")
-    effect = {"metric": "retained", "estimand": "difference", "population": "landmark", "value": 0.07}
-    truth = {"effects": [{**effect, "value": 0.3, "treatment": "set up"}, {**effect, "treatment": "activated"}]}
-    found = assess_one("M12", *made, study="customer_milestones", kind="simulated", truth=truth)
-    assert (found.verdict, found.reason) == (
-        "recovered",
-        "The planted value is 7 points; the interval finds it. This tests the method, not the claim.",
-    )
-
-
 def test_assess_says_what_the_article_left_out():
     assert assess_one("P09").reason == "The article names activation as its key metric and never reports the result."
     unknown = assess(make_results(study="support_metrics"))[0]

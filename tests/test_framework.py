@@ -63,6 +63,7 @@ def test_framework_says_what_it_is(read):
         (", expanded: {event: grown}", "", "outcome_names", ["retained", "dormant"]),
         (", dormant_after_days: 30", "", "outcome_names", ["retained", "expanded"]),
         ("dormant_after_days: 30", "activity: opened", "activity_events", ["opened"]),
+        ("dormant_after_days: 30", "dormant_after_days: 120", "horizon_days", 120.0),
         ("alive:", "confidence_level: 0.9\nalive:", "alpha", pytest.approx(0.1)),
     ],
 )
@@ -125,6 +126,11 @@ REFUSALS = [
         "{name: invited, column: i}",
         "the plan as a whole: the step invited needs an event: a step without a time cannot be read at a landmark",
     ),
+    (
+        "dormant_after_days: 30",
+        "dormant_after_days: 121",
+        "the plan as a whole: dormant_after_days reaches back before the landmark; give at most within_days",
+    ),
     ("kind: framework", "kind: experiment", "kind: experiment; this study needs kind: framework"),
 ]
 
@@ -146,6 +152,24 @@ def test_read_notes_a_departure_within_a_part(read):
     )
 
 
+def test_framework_refuses_two_features_with_one_label(read):
+    with pytest.raises(Refused, match=r"features: the label tags on conversations stands twice; rename one$"):
+        read("{name: bot}", "{name: bot, label: Tags on Conversations}")
+
+
+def test_read_refuses_a_departure_from_a_part_that_the_plan_lacks(read):
+    message = "plan mine.yaml: it has no alive, so that no parameter can change it; add it or leave it out"
+    with pytest.raises(Refused) as refused:
+        read("alive: {event: conversation, within_days: 60}\n", "", departures={"alive.within_days": 30.0})
+    assert str(refused.value) == message
+
+
 def test_read_notes_a_departure_within_a_part_that_the_plan_lacks(read):
     changed = read("alive: {event: conversation, within_days: 60}\n", "", departures={"usage.at_least": 3.0})
     assert changed.departures == ({"parameter": "usage.at_least", "planned": None, "used": 3.0},)
+
+
+def test_read_refuses_a_departure_whose_horizon_is_shorter_than_dormancy(read):
+    assert read(departures={"outcomes.retained.within_days": 30.0}).design.horizon_days == 30
+    with pytest.raises(Refused, match="dormant_after_days reaches back before the landmark; give at most within_days"):
+        read(departures={"outcomes.retained.within_days": 29.0})

@@ -39,9 +39,10 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
 
     Returns
     -------
-    list of Check: enough_accounts, landmark_in_data, follow_up, duplicates, events_before_start, missing_size,
-        missing_plan_tier, missing_seats, time_order, freshness: those that the plan gives cause for. `value` is a
-        count (enough_accounts, duplicates, time_order), days (landmark_in_data, freshness) or a share.
+    list of Check: enough_accounts, landmark_in_data, follow_up, duplicates, events_occur, events_before_start,
+        missing_size, missing_plan_tier, missing_seats, time_order, freshness: those that the plan gives cause for.
+        `value` is a count (enough_accounts, duplicates, events_occur, time_order), days (landmark_in_data, freshness)
+        or a share.
     """
     design = accounts.design
     if landmarks is None:
@@ -54,7 +55,7 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     found.append(_check_duplicates(source))
     heard = None if source.events is None else _hear(source, accounts)
     if heard is not None:
-        found.append(_check_early_events(heard))
+        found += [*_check_events(heard, design), _check_early_events(heard)]
     found += _check_missing(frame, design)
     found += _check_time_order(design)
     return found if heard is None else [*found, _check_freshness(heard, accounts, design)]
@@ -104,6 +105,21 @@ def _hear(source, accounts):
     return joined.group_by("event").aggregate(**counts, **spans).order_by("event").to_pyarrow().to_pylist()
 
 
+def _check_events(heard, design):
+    """Whether every event without which a main question cannot be answered occurs at all; nothing where all do."""
+    present, retained, alive = {row["event"] for row in heard}, design.outcomes.retained, design.alive
+    asked = [
+        (design.activation.event if design.activation else [], "nobody is activated"),
+        (design.usage.event if design.usage else [], "nobody uses it"),
+        (retained.lost, "nobody counts as lost"),
+        (retained.event, "nobody counts as kept"),
+        (alive.event if alive else [], "nobody counts as alive"),
+    ]
+    absent = [(names, what) for names, what in asked if names and not present & set(names)]
+    said = [f"No event {' or '.join(names)} occurs, so that {what}" for names, what in absent]
+    return [Check("events_occur", "fail", float(len(said)), 0.0, f"{'; '.join(said)}.")] if said else []
+
+
 def _check_early_events(heard):
     share = sum(row["early"] or 0 for row in heard) / max(1, sum(row["n"] for row in heard))
     said = f"Events before their account's start, not used: {_percent(share)}"
@@ -132,7 +148,7 @@ def _check_time_order(design):
     if not untimed:
         return []
     names = ", ".join(untimed[:3]) + (f" and {len(untimed) - 3} more" if len(untimed) > 3 else "")
-    said = f"Time order unknown, so that they may have come after the outcome and are kept out of the answer: {names}."
+    said = f"Time order unknown, so that what they go with may have come first: {names}."
     return [Check("time_order", "warn", float(len(untimed)), 0.0, said)]
 
 

@@ -13,6 +13,7 @@ from helpers.records import Estimate, Results
 
 REASON = "hidden: fewer than {} accounts, kept or lost here, or in a group that this one would reveal"
 PAIR = ("reached", "not")
+NEXT_STAYS = ["step", "association", "ci_low", "ci_high"]
 RANKING_STAYS = ["feature", "category", "hypothesised", "group", "time_order", "flag"]
 ZERO = 1e15  # a cell that nobody is in, where that is no secret: never small
 
@@ -259,7 +260,10 @@ def _hide_categories(frame, design):
 
 
 def _hide_next(frame, least):
-    return _close_cells(frame, [frame["accounts"]], ["step", "association", "ci_low", "ci_high"], least)
+    """Next steps by customers; that nobody is advised to what has a reason against it is the rule, so no secret."""
+    ruled_out = (frame["accounts"] == 0) & frame["reason"].notna() & (frame["step"] != "none")
+    shown = _close_cells(frame[~ruled_out], [frame.loc[~ruled_out, "accounts"]], NEXT_STAYS, least)
+    return pd.concat([shown, frame[ruled_out]]).sort_index()
 
 
 def _hide_review(frame, least):

@@ -9,10 +9,10 @@ from matplotlib.ticker import FuncFormatter
 from helpers.figures.points import are_clear, name_part, tell_order, tell_row, write_gap
 from helpers.figures.theme import BAND, INK, MUTED, draw, is_narrow, measure_width, place_axes, shorten
 from helpers.records import Results
-from helpers.wording import Display, capitalise, find_noun, find_rows, write_share
+from helpers.wording import Display, find_noun, find_rows, write_share
 
 NICHE, UNIVERSAL = 0.05, 0.90  # shares of use below and above which a feature moves few customers
-LABELLED, FEWER = 7, 4  # features named in the picture, and on a phone
+LABELLED, FEWER = 14, 5  # features named in the picture, and on a phone
 NO_ADOPTION = "There is no difference by feature to show."
 
 
@@ -41,7 +41,8 @@ def adoption(results: Results) -> Display:
         height=400,
         title=found,
         subtitle=f"Share of {find_noun(results)} that use a feature, and kept with it minus without, adjusted, in "
-        f"points; filled: clear, all features together. Shaded: used by too few or nearly all.{tell_order(rows)}",
+        "points; filled: clear, all features together. Shaded: used by few or nearly all; intervals there may leave "
+        f"the picture.{tell_order(rows)}",
         alternative=f"{found}. {len(rows)} features, among them {'; '.join(told)}.",
         results=results,
         table=rows.drop(columns="gap_if_causal", errors="ignore"),
@@ -50,11 +51,13 @@ def adoption(results: Results) -> Display:
 
 
 def _choose_labels(rows: pd.DataFrame) -> pd.DataFrame:
-    """Those that the title names, those that go with fewer kept, then those farthest from none for their own error."""
+    """Clear ones: those that the title names, those with fewer kept, then those farthest for their own error."""
     distance = rows["difference"].abs() / (rows["ci_high"] - rows["ci_low"]).clip(lower=1e-9)
     harm = rows[(rows["difference"] < 0) & are_clear(rows)].index
-    order = dict.fromkeys([*_find_widest(rows).index, *harm, *distance.sort_values(ascending=False).index])
-    return rows.loc[list(order)[:LABELLED]]
+    far = distance.sort_values(ascending=False).index
+    order = dict.fromkeys([*_find_widest(rows).index, *harm, *far])
+    clear = are_clear(rows)
+    return rows.loc[[name for name in order if clear[name]][:LABELLED] or list(order)[:1]]
 
 
 def _find_widest(rows: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +74,7 @@ def _tell_adoption(results, rows) -> str:
     names = [name_part(results, row.feature) for row in found]
     gaps = [write_gap(row.difference, row.ci_low, row.ci_high) for row in found]
     used = f"{write_share(found[0].prevalence, decimals=0)} use it"
-    told = f"{capitalise(names[0])} goes with the widest difference, {gaps[0]}"
+    told = f"Of features that go with staying, {names[0]} shows the widest difference, {gaps[0]}"
     if len(found) == 1:
         return f"{told}; {used}"
     return f"{told}, but {used}; of those neither rare nor universal it is {names[1]}, {gaps[1]}"
@@ -90,7 +93,7 @@ def _paint_adoption(figure: Figure, results, rows, marked) -> None:
         style = {"markersize": 6.5, "markeredgecolor": INK, "markerfacecolor": fill, "linestyle": "none"}
         axes.plot(rows.loc[chosen, "prevalence"] * 100, rows.loc[chosen, "difference"] * 100, "o", **style, zorder=3)
     axes.axhline(0, color=INK, linewidth=0.8)
-    axes.set(xlim=(0, 100))
+    axes.set(xlim=(0, 100), ylim=_find_ends(rows))
     _label_points(axes, results, marked.head(FEWER) if narrow else marked, rows)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g} %"))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+g}" if v else "0"))
@@ -98,12 +101,21 @@ def _paint_adoption(figure: Figure, results, rows, marked) -> None:
     axes.set_xlabel("use it by the landmark" if (rows["time_order"] == "known").any() else "use it")
 
 
+def _find_ends(rows: pd.DataFrame):
+    """The axis holds every difference, and the intervals of all but rare and universal ones, which may leave it."""
+    usual = rows[rows["prevalence"].between(NICHE, UNIVERSAL)]
+    ends = pd.concat([rows["difference"], usual["ci_low"], usual["ci_high"]]).dropna() * 100
+    low, high = min(ends.min(), 0), max(ends.max(), 0)
+    pad = 0.12 * max(high - low, 1)
+    return low - pad, high + pad
+
+
 def _label_points(axes, results, marked, rows) -> None:
     """Name points where a name covers the fewest points, intervals and other names; all in pixels of the picture."""
     place = axes.transData.transform
     taken = [_box(*place((100 * r.prevalence, 100 * v)), 12, 12) for r in rows.itertuples() for v in _reach(r)]
     for row in marked.itertuples():
-        name = shorten(name_part(results, row.feature), 20)
+        name = shorten(name_part(results, row.feature), 26)
         x, y = place((100 * row.prevalence, 100 * row.difference))
         width = 2 * 5.7 * len(name)
         tried = [(side * (width / 2 + 16), rise) for rise in (0, 26, -26, 52, -52) for side in (1, -1)]

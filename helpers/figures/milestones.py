@@ -27,7 +27,9 @@ from helpers.wording import (
     find_noun,
     find_rows,
     join_words,
+    keep_readings,
     name_alike,
+    read_scale,
     show_sentence,
     write_number,
     write_share,
@@ -39,6 +41,7 @@ READINGS = {  # reading -> its name, and whom it compares
     "adjusted": ("At the landmark, adjusted", "the same, {alike}"),
     "clone-censor-weight": ("Cloned and weighted", "everyone from the start, weighted"),
 }
+COUNTS = ("", "One reading", "Two readings", "Three readings", "Four readings")
 NO_READINGS = "No reading of activation can be shown."
 NO_EFFECTS = "No difference by milestone can be shown."
 NO_SURVIVAL = "There is no curve by milestone to show."
@@ -60,6 +63,7 @@ def readings(results: Results) -> Display:
     rows, absent = find_rows(results, "readings", NO_READINGS, known="difference")
     if absent:
         return absent
+    rows = keep_readings(results, rows.dropna(subset=["difference"]))
     words = {"noun": find_noun(results), "day": name_landmark(results), "alike": name_alike(results)}
     strips = [_read_strip(row, words) for row in rows.itertuples()]
     scale = choose_points(rows[["difference", "ci_low", "ci_high"]].to_numpy(float).ravel())
@@ -71,7 +75,7 @@ def readings(results: Results) -> Display:
         title=_tell_readings(rows, words),
         subtitle=f"Share of {words['noun']} kept, activated minus not activated, in percentage points. An association, "
         "not what activating somebody would change.",
-        alternative=f"Four readings of one difference on one axis. {'; '.join(told)}.",
+        alternative=f"{COUNTS[len(strips)]} of one difference on one axis. {'; '.join(told)}.",
         results=results,
         table=rows,
         name="milestones_readings",
@@ -175,8 +179,11 @@ def _tell_effects(results, rows, outcome) -> str:
         return f"No milestone shows a clear difference in {what}"
     row = clear.loc[clear["difference"].abs().idxmax()]
     told, rest = tell_gap(row.difference, row.ci_low, row.ci_high), len(clear) - 1
+    name = name_part(results, row.milestone)
+    if len(main) == 1:
+        return f"{capitalise(name)} and not {name} differ clearly in {what}: {told}"
     more = f"; {rest} more of {len(main)} milestones show a clear one" if rest else ""
-    return f"The widest difference in {what} goes with {name_part(results, row.milestone)}: {told}{more}"
+    return f"The widest difference in {what} goes with {name}: {told}{more}"
 
 
 def milestone_survival(results: Results, milestone: str = "activated") -> Display:
@@ -251,11 +258,18 @@ def overall(results: Results) -> Display:
     last = rows.dropna(subset=["share"]).iloc[-1]
     if last.day <= 0:
         return show_sentence(NO_OVERALL)
-    found = f"{write_share(last.share)} of {find_noun(results)} are still customers at a tenure of {last.day:g}"
+    unit = read_scale(results, "tenure").label
+    at = f"a tenure of {last.day:g}" if unit == "tenure" else f"{last.day:g} {unit}"
+    found = f"{write_share(last.share)} of {find_noun(results)} are still customers at {at}"
     curves = rows.assign(arm="all")
     return draw(
         lambda figure: paint_curves(
-            figure, curves, ["all"], "all", label="tenure, in the data's unit of time", floor=_find_floor(rows)
+            figure,
+            curves,
+            ["all"],
+            "all",
+            label="tenure, in the data's unit of time" if unit == "tenure" else unit,
+            floor=_find_floor(rows),
         ),
         height=382,
         title=found,

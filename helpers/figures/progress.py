@@ -60,7 +60,7 @@ def progress(results: Results) -> Display:
     rows, absent = find_rows(results, "states", NO_STATES, known="share")
     if absent:
         return absent
-    wide = _spread_months(rows)
+    wide = _cut_hidden(_spread_months(rows))
     if wide.index.max() <= 0:
         return show_sentence(NO_STATES)
     ends = rows[rows["month"] == wide.index[-1]].set_index("state")
@@ -89,10 +89,20 @@ def _spread_months(rows: pd.DataFrame) -> pd.DataFrame:
     return wide
 
 
+def _cut_hidden(wide: pd.DataFrame) -> pd.DataFrame:
+    """Months up to the last of which every state may be seen, where that is at least half of them."""
+    if HIDDEN not in wide:
+        return wide
+    whole = wide[(wide[HIDDEN] == 0)[::-1].cummax()[::-1]]
+    if 2 * len(whole) < len(wide):
+        return wide
+    return whole if whole[HIDDEN].any() else whole.drop(columns=HIDDEN)
+
+
 def _tell_states(wide: pd.DataFrame, noun) -> str:
     last = wide.iloc[-1]
-    ends = {"mature": "mature", "using": "using", "dormant": "dormant", "gone": "gone"}
-    told = [f"{write_share(last[state], decimals=0)} are {word}" for state, word in ends.items() if last.get(state)]
+    ends = [state for state in ("mature", "using", "dormant", "gone") if last.get(state)] or list(STATES[1:])
+    told = [f"{write_share(last[state], decimals=0)} are {state}" for state in ends if last.get(state)]
     return f"{wide.index[-1]:g} months after their start, of all {noun} {join_words(told)}"
 
 
@@ -162,19 +172,26 @@ def flows(results: Results) -> Display:
         return absent
     rows = rows[rows["from_state"] != rows["to_state"]]
     moved = set(rows.loc[~(rows["share"] == 0), "to_state"])
+    if len(rows) == 1:
+        return show_sentence(f"There is one move between states: {_tell_move(rows.iloc[0])}.")
     sources, targets = ([s for s in STATES if s in found] for found in (set(rows["from_state"]), moved))
     found = _tell_flows(rows)
     return draw(
         lambda figure: _paint_flows(figure, rows, sources, targets),
         height=52 + CELL * len(sources) + 8,
         title=found,
-        subtitle="Of all months that accounts spend in a state (left, with their number), the per cent that end in a "
-        "move to another state (above).",
+        subtitle=f"Of all months that {find_noun(results)} spend in a state (left, with their number), the per cent "
+        "that end in a move to another state (above).",
         alternative=f"A table of {len(sources)} by {len(targets)} shaded cells. {found}.",
         results=results,
         table=rows,
         name="milestones_flows",
     )
+
+
+def _tell_move(row) -> str:
+    months = f"months spent {row.from_state}"
+    return f"{write_share(row.share)} of the {write_count(row.months)} {months} end {row.to_state}"
 
 
 def _tell_flows(rows: pd.DataFrame) -> str:

@@ -53,7 +53,7 @@ def ranking(results: Results, most: int = 15) -> Display:
     shown = rows.head(most)
     height = ROW * len(shown) + TOP + AXIS
     found = _tell_ranking(results, rows)
-    told = [f"{name_part(results, r.feature)} rank {r.rank_low:g} to {r.rank_high:g}, {tell_row(r)}"
+    told = [f"{name_part(results, r.feature)} rank {r.rank_low:.0f} to {r.rank_high:.0f}, {tell_row(r)}"
             for r in shown.head(5).itertuples()]  # fmt: skip
     return draw(
         lambda figure: _paint_ranking(figure, results, shown),
@@ -73,6 +73,11 @@ def ranking(results: Results, most: int = 15) -> Display:
 def _tell_useless(row, noun) -> str:
     if math.isnan(row["auc"]):
         return f"No feature is called important: the model cannot be judged{_append(row['reason'])}."
+    if row["auc_low"] >= row["floor"]:
+        return (
+            f"No feature is called important: plan and size alone may foretell as well which {noun} are kept (features "
+            f"add {row['added_low']:+.3f} to {row['added_high']:+.3f} to the AUC)."
+        )
     auc, low, high, floor = (f"{row[name]:.2f}" for name in ("auc", "auc_low", "auc_high", "floor"))
     return (
         f"No feature is called important: the model cannot foretell which {noun} are kept (AUC {auc}, between {low} "

@@ -65,8 +65,9 @@ def _tell_sizes(results: Results, rows: pd.DataFrame) -> str:
     seat = rows[rows["line"] == "per seat"].dropna(subset=["pass_rate"])
     passed = ""
     if len(seat) > 1:
-        ends = [f"{write_share(row.pass_rate, decimals=0)} of {row.band}" for row in (seat.iloc[0], seat.iloc[-1])]
-        passed = f"one line per seat passes {ends[0]} and {ends[1]}"
+        ends = [f"{write_share(row.pass_rate, decimals=0)} of" for row in (seat.iloc[0], seat.iloc[-1])]
+        first, last = seat["band"].iloc[0], seat["band"].iloc[-1]
+        passed = f"one line per seat passes {ends[0]} {find_noun(results)} with {first} and {ends[1]} those with {last}"
     if frame.empty or math.isnan(frame["elasticity"].iloc[0]):
         return passed[:1].upper() + passed[1:] or "Who passes the usage line, by size"
     row = frame.iloc[0]

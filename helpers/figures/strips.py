@@ -114,7 +114,7 @@ def paint_strips(figure: Figure, strips: Sequence[Strip], scale: Scale, *, top: 
     height = measure_strips(strips, narrow=narrow) - TOP - AXIS
     begin, at = top + TOP, 0.0
     axes = place_axes(figure, left, begin, right - left, height)
-    _set_axis(axes, scale, height)
+    _set_axis(axes, scale, height, narrow)
     for strip in strips:
         if strip.heading:
             write_at(figure, 0, begin + at + HEADING / 2 + 2, strip.heading, weight="bold", color=MUTED, size=9)
@@ -124,21 +124,21 @@ def paint_strips(figure: Figure, strips: Sequence[Strip], scale: Scale, *, top: 
         at += row
 
 
-def _set_axis(axes: Axes, scale: Scale, height: float) -> None:
+def _set_axis(axes: Axes, scale: Scale, height: float, narrow: bool) -> None:
     pad = (scale.high - scale.low) * 0.02
     axes.set(xlim=(scale.low - pad, scale.high + pad), ylim=(height, 0), yticks=[])
-    axes.set_xticks(scale.ticks, _write_ticks(scale))
+    axes.set_xticks(scale.ticks, _write_ticks(scale, narrow))
     axes.tick_params(axis="x", top=True, labeltop=True, pad=3)
     axes.spines["bottom"].set_visible(False)
     axes.patch.set_visible(False)
 
 
-def _write_ticks(scale: Scale) -> list[str]:
-    """Ticks in per cent; or in signed points, the unit once at the last."""
+def _write_ticks(scale: Scale, narrow: bool) -> list[str]:
+    """Ticks in per cent; or in signed points, the unit once at the last where there is room for it."""
     if not scale.in_points:
         return [f"{100 * tick:g} %" for tick in scale.ticks]
     told = [f"{100 * tick:+g}" if tick else "0" for tick in scale.ticks]
-    return [*told[:-1], f"{told[-1]} points"] if told else []
+    return told if narrow or not told else [*told[:-1], f"{told[-1]} points"]
 
 
 def _paint_strip(axes: Axes, strip: Strip, scale: Scale, ends, middle: float, narrow: bool) -> None:

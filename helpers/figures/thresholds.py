@@ -25,14 +25,24 @@ from helpers.figures.theme import (
     place_axes,
 )
 from helpers.records import Results
-from helpers.wording import Display, find_noun, find_rows, join_words, name_alike, write_number, write_share
+from helpers.wording import (
+    Display,
+    find_noun,
+    find_rows,
+    join_words,
+    name_alike,
+    name_events,
+    write_number,
+    write_share,
+)
 
 LEFT, TOP, HEIGHT = 52, 30, 300  # CSS pixels
+FEW = 12  # the highest count up to which every count has its tick
 SHAPES = {
-    "smooth": "More activation events go with {more} {noun} kept, without a step: a curve foretells better than a cut",
-    "step": "The share kept {rises} in a step, at {cut} activation events or more ({set})",
-    "none": "The number of activation events says nothing clear of who is kept",
-    "undecided": "More activation events go with {more} {noun} kept; the data do not tell a step from a curve",
+    "smooth": "More {events} go with {more} {noun} kept, without a step: a curve foretells better than a line",
+    "step": "The share kept {rises} in a step, at {cut} {events} or more ({set})",
+    "none": "The number of {events} says nothing clear of who is kept",
+    "undecided": "More {events} go with {more} {noun} kept; the data do not tell a step from a curve",
 }
 NO_COUNTS = "There is no share kept by number of activation events to show."
 NO_CUTS = "There is no cut of the activation events to show."
@@ -56,15 +66,16 @@ def retention_by_count(results: Results) -> Display:
         return absent
     curves = results.tables.get("activation_curves", pd.DataFrame(columns=["count", "share_smooth", "share_step"]))
     line = _read_threshold(results)
-    known = rows.dropna(subset=["share"])
+    known, events = rows.dropna(subset=["share"]), name_events(results)
+    found = _tell_shape(line, find_noun(results), events)
     ends = [f"{write_share(row.share)} at {_name_bin(row)}" for row in (known.iloc[0], known.iloc[-1])]
     return draw(
-        lambda figure: _paint_counts(figure, rows, curves, line),
+        lambda figure: _paint_counts(figure, rows, curves, line, events),
         height=TOP + HEIGHT + 60,
-        title=_tell_shape(line, find_noun(results)),
-        subtitle=f"Share of {find_noun(results)} kept by activation events before the landmark, with intervals, not "
-        "adjusted, on a square-root axis. Shaded: cuts that foretell as well as the best.",
-        alternative=f"{_tell_shape(line, find_noun(results))}. Kept: {' and '.join(ends)}.",
+        title=found,
+        subtitle=f"Share of {find_noun(results)} kept by {events} before the landmark, with intervals, not adjusted, "
+        "on a square-root axis. Shaded: lines that foretell as well as the best.",
+        alternative=f"{found}. Kept: {' and '.join(ends)}.",
         results=results,
         table=rows,
         name="milestones_retention_by_count",
@@ -76,18 +87,17 @@ def _read_threshold(results: Results):
     return rows.iloc[0] if len(rows) else None
 
 
-def _tell_shape(line, noun) -> str:
+def _tell_shape(line, noun, events="activation events") -> str:
     known = SHAPES.get(line["shape"]) if line is not None else None
     if known is None:
-        return "Share kept by number of activation events"
+        return f"Share kept by number of {events}"
     more, rises = ("fewer", "falls") if line["naive_difference"] < 0 else ("more", "rises")
-    return known.format(noun=noun, cut=f"{line['cut']:g}", set=_tell_set(line), more=more, rises=rises)
+    return known.format(noun=noun, events=events, cut=f"{line['cut']:g}", set=_tell_set(line), more=more, rises=rises)
 
 
 def _tell_set(line) -> str:
-    if line["cut_low"] == line["cut_high"]:
-        return "no other cut fits as well"
-    return f"{line['cut_low']:g} to {line['cut_high']:g} fit as well"
+    lines = line.get("lines") or f"{line['cut_low']:g} to {line['cut_high']:g}"
+    return "no other line fits as well" if line["cut_low"] == line["cut_high"] else f"{lines} fit as well"
 
 
 def _name_bin(row) -> str:
@@ -96,7 +106,7 @@ def _name_bin(row) -> str:
     return f"{row.count_low:g}" if row.count_low == row.count_high else f"{row.count_low:g} to {row.count_high:g}"
 
 
-def _paint_counts(figure: Figure, rows, curves, line) -> None:
+def _paint_counts(figure: Figure, rows, curves, line, events) -> None:
     narrow = is_narrow(figure)
     right = 20 if narrow else 110
     axes = place_axes(figure, LEFT, TOP, measure_width(figure) - LEFT - right, HEIGHT)
@@ -110,13 +120,19 @@ def _paint_counts(figure: Figure, rows, curves, line) -> None:
     at = (np.sqrt(rows["count_low"].to_numpy(float)) + np.sqrt(rows["count_high"].to_numpy(float))) ** 2 / 4
     axes.vlines(at, rows["ci_low"] * 100, rows["ci_high"] * 100, color=INK, linewidth=1.6, zorder=3, clip_on=False)
     axes.plot(at, rows["share"] * 100, "o", color=INK, markersize=6.5, zorder=4, clip_on=False)
-    axes.set(xlim=(0, last))
+    first = float(rows["count_low"].min())
+    axes.set(xlim=(max(0.0, first - 0.3), last) if last <= FEW else (0, last))
     _mark_counts(axes, inside, line, narrow)
-    ticks = [t for t in (0, 1, 5, 10, 20, 40, 80, 150, 300, 600, 1200, 2500, 5000) if t <= last]
+    ticks = (
+        range(int(first), int(last) + 1)
+        if last <= FEW
+        else [t for t in (0, 1, 5, 10, 20, 40, 80, 150, 300, 600, 1200, 2500, 5000) if t <= last]
+    )
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g} %"))
     axes.grid(axis="y")
-    axes.set_xlabel("activation events before the landmark")
+    axes.set_xlabel(f"{events} before the landmark")
 
 
 def _mark_counts(axes: Axes, curves, line, narrow) -> None:
@@ -154,35 +170,38 @@ def cut_scan(results: Results) -> Display:
     if absent:
         return absent
     line = _read_threshold(results)
-    found = _tell_scan(line, find_noun(results))
+    alike = name_alike(results)
+    apart = "" if alike == "not adjusted" else f", {alike}"
+    found = _tell_scan(line, find_noun(results), apart)
     return draw(
-        lambda figure: _paint_scan(figure, rows, line),
+        lambda figure: _paint_scan(figure, rows, line, name_events(results)),
         height=TOP + 230 + 34 + 80 + 52,
         title=found,
-        subtitle="Share kept at or above each cut minus below it, in points. The best of many cuts looks too good: "
-        "band and line are the difference at cuts chosen by others. Below: folds that chose a cut.",
-        alternative=f"Difference by cut. {found}. {_tell_chosen(rows)}",
+        subtitle="Points: share kept at or above each line minus below it, in raw counts. Band: the difference at "
+        f"lines that others chose{apart}, with its interval. Below: how many parts of the data chose a line.",
+        alternative=f"Difference by line. {found}. {_tell_chosen(rows)}",
         results=results,
         table=rows,
         name="milestones_cuts",
     )
 
 
-def _tell_scan(line, noun) -> str:
+def _tell_scan(line, noun, apart="") -> str:
     if line is None or math.isnan(line["naive_difference"]):
-        return "Difference in the share kept by cut"
+        return "Difference in the share kept by line"
     naive = write_number(line["naive_difference"] * 100, decimals=1)
     told = tell_gap(line["difference"], line["ci_low"], line["ci_high"])
-    return f"The best of all cuts, {line['cut']:g}, promises {naive} points; cuts that other {noun} chose leave {told}"
+    best = f"The line that fits best, {line['cut']:g}, promises {naive} points{apart}"
+    return f"{best}; lines that other {noun} chose, {told}"
 
 
 def _tell_chosen(rows) -> str:
     chosen = rows[rows["chosen"] > 0]
     told = [f"{row.cut:g} in {row.chosen:g}" for row in chosen.itertuples()]
-    return f"Folds chose {join_words(told)}." if told else "No fold chose a cut."
+    return f"Parts of the data that chose each: {join_words(told)}." if told else "No part of the data chose a line."
 
 
-def _paint_scan(figure: Figure, rows, line) -> None:
+def _paint_scan(figure: Figure, rows, line, events) -> None:
     wide = measure_width(figure) - LEFT - 24
     above, below = place_axes(figure, LEFT, TOP, wide, 230), place_axes(figure, LEFT, TOP + 264, wide, 80)
     limits = (rows["cut"].min() - 0.7, rows["cut"].max() + 0.7)
@@ -198,13 +217,13 @@ def _paint_scan(figure: Figure, rows, line) -> None:
     above.axhline(0, color=INK, linewidth=0.8)
     above.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:+g}" if v else "0"))
     above.grid(axis="y")
-    above.set_title("points; filled: cuts that foretell as well as the best", loc="left", fontsize=8.6, color=MUTED)
-    below.bar(rows["cut"], rows["chosen"], color=MUTED, width=0.7)
+    above.set_title("points; filled: lines that foretell as well as the best", loc="left", fontsize=8.6, color=MUTED)
+    below.bar(rows["cut"], rows["chosen"], color=MUTED, width=min(0.7, 0.02 * (limits[1] - limits[0])))
     below.set(xlim=limits)
-    below.yaxis.set_major_locator(MaxNLocator(2, integer=True))
+    below.set_yticks(sorted({0, int(rows["chosen"].max())}))
     below.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    below.set_title("folds", loc="left", fontsize=8.6, color=MUTED)
-    below.set_xlabel("cut: so many activation events or more")
+    below.set_title("parts of the data that chose it", loc="left", fontsize=8.6, color=MUTED)
+    below.set_xlabel(f"line: so many {events} or more")
 
 
 def maturity(results: Results) -> Display:

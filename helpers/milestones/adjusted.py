@@ -18,6 +18,7 @@ LEAST_ROWS, COMMON_LEVEL = 10, 0.05
 NO_VARIATION = "the outcome does not vary in a group, so an adjusted interval would be too narrow"
 HARDLY = "hardly any overlap"
 THIN = HARDLY + ": brought to the mix of all, {n:,} accounts count like {size:.0f}"
+FEW_EVENTS = f"fewer than {LEAST_ROWS} accounts have the outcome, or lack it, with the milestone or without it"
 NO_OVERLAP = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
 
 
@@ -66,7 +67,9 @@ def adjusted_difference(exposed, outcome, controls, *, confidence_level: float =
     Effect: `control_value` and `treatment_value` are the standardised means; the standard error is the sandwich (HC2)
         with the part of standardising to a sample. Without controls (k = 0), a 0/1 outcome is compared by Miettinen and
         Nurminen. nan with a reason when a group has fewer than 10 + 2k rows, or, at the mix of all, counts like fewer;
-        or when it lacks a level of a two-valued control that more than 5 % of all rows have (no overlap).
+        when it lacks a level of a two-valued control that more than 5 % of all rows have (no overlap); or when fewer
+        than 10 of its rows have a 0/1 outcome, or lack it: their residuals are near 0 by chance, and the error with
+        them.
 
     References
     ----------
@@ -79,7 +82,7 @@ def adjusted_difference(exposed, outcome, controls, *, confidence_level: float =
     counts = int(is_in.sum()), int((~is_in).sum())
     if x.shape[1] == 0 and np.isin(y, (0, 1)).all():
         return risk_difference(y[is_in].sum(), counts[0], y[~is_in].sum(), counts[1], confidence_level=confidence_level)
-    if reason := find_obstacle(is_in, x):
+    if reason := find_obstacle(is_in, x) or _find_few(is_in, y):
         return Effect(method=METHOD, reason=reason)
     least = LEAST_ROWS + 2 * x.shape[1]
     x = _keep_independent(x - x.mean(axis=0), is_in)
@@ -122,6 +125,34 @@ def _drop_missing(exposed, outcome, controls):
     exposed, y, x = np.asarray(exposed, float), np.asarray(outcome, float), np.asarray(controls, float)
     known = ~(np.isnan(exposed) | np.isnan(y) | np.isnan(x).any(axis=1))
     return exposed[known], y[known], x[known]
+
+
+def rules_out(now, before) -> bool:
+    """Return whether two differences lie further apart than their intervals together allow.
+
+    Parameters
+    ----------
+    now, before : tuple (value, low, high), of accounts that do not overlap
+        Half an interval's width stands for its imprecision, so that neither difference is taken as known.
+
+    Returns
+    -------
+    bool: False where one of the six is nan.
+
+    References
+    ----------
+    Schenker & Gentleman 2001, The American Statistician 55: 182-186 (why not by whether intervals overlap).
+    """
+    halves = [(high - low) / 2 for _, low, high in (now, before)]
+    return bool(abs(now[0] - before[0]) > math.hypot(*halves))
+
+
+def _find_few(is_in, y):
+    """Why a 0/1 outcome has too few of either value in a group, or None."""
+    if not np.isin(y, (0, 1)).all():
+        return None
+    cells = [min(y[side].sum(), (1 - y[side]).sum()) for side in (is_in, ~is_in)]
+    return FEW_EVENTS if min(cells) < LEAST_ROWS else None
 
 
 def _lacks_level(is_in, x):

@@ -93,7 +93,8 @@ def compare_ranks(frame, features, cohorts, older, *, rng, n_resamples: int = 20
     Returns
     -------
     DataFrame: as `compare_cuts`, what is "rank of NAME". A feature that fewer than 10 + 2k accounts of a cohort use, or
-        do not use (k controls), has no row there, nor rank in a draw.
+        do not use (k controls), or with which, or without which, fewer than 10 were kept, or lost, has no row there,
+        nor rank in a draw.
     """
     if len(features) < 2:
         return pd.DataFrame(columns=COLUMNS)
@@ -128,10 +129,16 @@ class _Sums:
         """The adjusted difference of each feature among each of some sets of rows, shape (draws, features)."""
         users = np.array([self._sum(rows) for rows in draws])
         total, users = users[:, :1], users[:, 1:]
-        means = [self._solve(part) for part in (users, total - users)]
+        sides = users, total - users
+        means = [self._solve(part) for part in sides]
         mix = total[..., : self.q] / total[..., :1]
-        few = np.minimum(users[..., 0], total[..., 0] - users[..., 0]) < self.least
+        few = np.any([self._is_small(part) for part in sides], axis=0)
         return np.where(few, np.nan, ((means[0] - means[1]) * mix).sum(axis=-1))
+
+    def _is_small(self, part):
+        """Whether a group has too few accounts, or too few that were kept, or lost, to be compared."""
+        n, kept = part[..., 0], part[..., self.q**2]
+        return (n < self.least) | (np.minimum(kept, n - kept) < LEAST_ROWS)
 
     def _sum(self, rows):
         """Sums of the products over all rows, then over the users of each feature."""

@@ -79,8 +79,8 @@ def average_refits(values, *, confidence_level: float = 0.95) -> tuple:
     return mean, mean - reach, mean + reach
 
 
-def run_refits(rows: Rows, *, refits, workers, seed, tell=None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the held-out AUC of each refit, and what each group of features adds to it.
+def run_refits(rows: Rows, *, refits, workers, seed, tell=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the held-out AUC of each refit, and what each group of features, and all of them, add to it.
 
     Parameters
     ----------
@@ -92,14 +92,15 @@ def run_refits(rows: Rows, *, refits, workers, seed, tell=None) -> tuple[np.ndar
 
     Returns
     -------
-    tuple: AUC, shape (refits,); drop in AUC when a group is shuffled, shape (refits, groups).
+    tuple: AUC, shape (refits,); drop in AUC when a group is shuffled, shape (refits, groups); drop when all groups
+        are, in one order, shape (refits,): what the forest knows beyond the strata and the columns of no group.
     """
     found = []
     for result in _map(np.random.SeedSequence(seed).spawn(refits), rows, min(workers, refits)):
         found.append(result)
         if tell:
             tell(len(found), refits)
-    return np.array([auc for auc, _ in found]), np.array([drops for _, drops in found])
+    return tuple(np.array(part) for part in zip(*found, strict=True))
 
 
 def _refit(rows, seed):
@@ -112,9 +113,11 @@ def _refit(rows, seed):
     some = held[:MOST_ROWS]
     values, known = rows.values[some], outcome[:MOST_ROWS]
     shuffled = _shuffle(values, rows.strata[some], rows.groups, rng)
-    drops = measure_areas(scores[:MOST_ROWS], known)
-    drops = drops - measure_areas(score_shuffled(trees, values, shuffled, rows.groups), known)
-    return float(measure_areas(scores, outcome)), drops
+    area = measure_areas(scores[:MOST_ROWS], known)
+    drops = area - measure_areas(score_shuffled(trees, values, shuffled, rows.groups), known)
+    bare = _shuffle(values, rows.strata[some], [np.concatenate(rows.groups)], rng)
+    added = area - measure_areas(score_rows(trees, bare), known)
+    return float(measure_areas(scores, outcome)), drops, float(added)
 
 
 def _shuffle(values, strata, groups, rng):

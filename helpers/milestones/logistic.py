@@ -8,6 +8,7 @@ from scipy.special import expit
 RIDGE = 1e-4  # on all but the intercept: a cut above which nobody left stays finite, and nothing else moves
 STEPS, LONGEST, CLOSE = 30, 5.0, 1e-7
 KNOTS = (0.05, 0.35, 0.65, 0.95)
+MOST_ODDS = 700.0  # log odds beyond which shares are 0 or 1 in floating point
 
 
 def fit_logistic(x, y, *, start=None) -> np.ndarray:
@@ -60,7 +61,7 @@ def measure_losses(x, y, slopes) -> np.ndarray:
     -------
     array, shape (n,): -log of the share that the model gave to what happened; the less, the better.
     """
-    odds = x @ slopes
+    odds = np.clip(x @ slopes, -MOST_ODDS, MOST_ODDS)
     return np.logaddexp(0.0, odds) - np.asarray(y, float) * odds
 
 

@@ -67,10 +67,10 @@ def _describe(name, design):
     labels = [design.label_of(feature) for feature in category.mature]
     named = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
     if len(labels) == 1:
-        return f"share of accounts that use {named}"
+        return f"share that uses {named}"
     least = category.mature_at_least
     which = "all" if least == len(labels) else "any" if least == 1 else f"at least {least}"
-    return f"share of accounts that use {which} of {named}"
+    return f"share that uses {which} of {named}"
 
 
 def _count_mature(frame, kept, design):

@@ -136,7 +136,8 @@ def write_model(model: Model, design: FrameworkPlan, further: dict[tuple[str, st
     ----------
     model : Model
     design : FrameworkPlan
-        Gives the landmark and the horizon, kept as rows of the kind "setting", as is the centre of log size.
+        Gives the landmark, the horizon and the lines of the milestones (nan where it draws none), kept as rows of the
+        kind "setting", as is the centre of log size.
     further : dict of (kind, name) -> (value, low, high): cut, ranks, differences, area under the curve, counts
 
     Returns
@@ -145,8 +146,7 @@ def write_model(model: Model, design: FrameworkPlan, further: dict[tuple[str, st
     """
     rows = {("intercept", "intercept"): model.intercept}
     rows |= {("coefficient", name): row for name, row in model.coefficients.items()}
-    settings = {"landmark_days": design.landmarks[0], "horizon_days": design.horizon_days}
-    settings["log_size_centre"] = model.centre
+    settings = _list_settings(design) | {"log_size_centre": model.centre}
     rows |= {("setting", name): (float(value), math.nan, math.nan) for name, value in settings.items()}
     rows |= {("n", "accounts"): (float(model.n), math.nan, math.nan), **further}
     return pd.DataFrame([[*key, *row] for key, row in rows.items()], columns=COLUMNS)
@@ -166,7 +166,8 @@ def read_model(table: pd.DataFrame, design: FrameworkPlan) -> Model:
 
     Raises
     ------
-    Refused: the table is none, or its run had other milestones, another landmark or another horizon.
+    Refused: the table is none, or its run had other milestones, or drew another line for one, or had another landmark
+        or another horizon.
     """
     if not set(COLUMNS) <= set(table) or "intercept" not in set(table["kind"]):
         raise Refused("review_against holds no model of milestones; give the results.json of a run that has one")
@@ -188,10 +189,25 @@ def _match(coefficients, rows, design):
         )
     if (SIZE in coefficients) != (design.size is not None):
         raise Refused("only one of review_against and this plan names a size; review it with the same columns")
-    for name, value in (("landmark_days", design.landmarks[0]), ("horizon_days", design.horizon_days)):
+    for name, value in _list_settings(design).items():
         found = rows.get(("setting", name), (math.nan,))[0]
-        if found != value:
-            raise Refused(f"review_against is a run with {name} {found:g}, this plan has {value:g}; make them equal")
+        if found != value and not (math.isnan(found) and math.isnan(value)):
+            told = ["none" if math.isnan(number) else f"{number:g}" for number in (found, value)]
+            raise Refused(f"review_against is a run with {name} {told[0]}, this plan has {told[1]}; make them equal")
+
+
+def _list_settings(design):
+    """What two runs must have in common for a milestone of the one to be that of the other; nan is none."""
+    activation, usage = design.activation, design.usage
+    lines = {
+        "at_least": activation and activation.at_least,
+        "window_days": activation and activation.window_days,
+        "usage_at_least": usage and usage.at_least,
+        "steps_line": design.steps_line if design.steps else None,
+        "mature_line": design.mature_line if design.categories else None,
+    }
+    days = {"landmark_days": design.landmarks[0], "horizon_days": design.horizon_days}
+    return days | {name: math.nan if value is None else float(value) for name, value in lines.items()}
 
 
 def _list(names):

@@ -17,6 +17,7 @@ from helpers.records import NAN, Refused
 
 MOST_IN_TOP = 10
 LEAST_OUTCOMES = 2 * LEAST_LEAF  # kept, and lost, so that each half holds what one leaf does
+AUC, ADDED = ("auc", "auc_low", "auc_high"), ("added", "added_low", "added_high")
 RANKED = ("rank", "rank_low", "rank_high")
 COLUMNS = (
     *RANKED,
@@ -42,7 +43,7 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
     refits : int, at least 2, half-samples
     workers : int, at least 1, threads; the result is the same with any number
     auc_floor : float, 0 to 1
-        Where the lower limit of the AUC is below it, features are not ranked.
+        Where the lower limit of the AUC is below it, features are not ranked; nor where that of `added` is not above 0.
     seed : int
     tell : function (done, total), optional, called after each refit
 
@@ -51,8 +52,10 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
     dict of DataFrame: `ranking`, one row a feature, best first: rank (median over refits; ties share the mean rank),
         rank_low and rank_high (5th and 95th percentile), importance (mean over refits) with the interval of
         `average_refits`, and the columns of `measure_features`; without a ranking in order of the absolute
-        difference. `model_quality`, one row: n, features, refits, auc, auc_low, auc_high, floor, predicts, stability
-        of the `top` best (a third of the features, 10 at most) with its interval, model, reason. Undefined is nan.
+        difference. `model_quality`, one row: n, features, refits, auc, auc_low, auc_high, added (what the AUC loses
+        when all features are shuffled within plan and size at once) with added_low and added_high, floor, predicts,
+        stability of the `top` best (a third of the features, 10 at most) with its interval, model, reason. Undefined
+        is nan.
 
     Raises
     ------
@@ -71,9 +74,10 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
     quality = {"n": len(known), "features": len(modelled), "refits": refits, "floor": auc_floor, "model": _name_model()}
     reason = _find_lack(rows)
     if not reason:
-        auc, drops = run_refits(rows, refits=refits, workers=workers, seed=seed, tell=tell)
+        auc, drops, added = run_refits(rows, refits=refits, workers=workers, seed=seed, tell=tell)
         level = {"confidence_level": design.confidence_level}
-        found = dict(zip(("auc", "auc_low", "auc_high"), map(float, average_refits(auc, **level)), strict=True))
+        means = *average_refits(auc, **level), *average_refits(added, **level)
+        found = dict(zip((*AUC, *ADDED), map(float, means), strict=True))
         reason = _find_doubt(found, auc_floor)
         quality |= found
     if not reason:
@@ -119,10 +123,14 @@ def _find_lack(rows):
 
 
 def _find_doubt(found, floor):
-    if found["auc_low"] >= floor:
-        return None
-    low = f"its AUC may be as low as {found['auc_low']:.3f}"
-    return f"no ranking: the model cannot predict who stays ({low}, and {floor:g} is asked for)"
+    """Why the model is not trusted, or None: it tells too little, or no more than plan and size alone."""
+    if not found["auc_low"] >= floor:
+        low = f"its AUC may be as low as {found['auc_low']:.3f}"
+        return f"no ranking: the model cannot predict who stays ({low}, and {floor:g} is asked for)"
+    if not found["added_low"] > 0:
+        ends = f"{found['added_low']:+.3f} to {found['added_high']:+.3f}"
+        return f"no ranking: plan and size alone may tell it as well (features add {ends} to the AUC)"
+    return None
 
 
 def _rank(drops, level):
@@ -154,7 +162,7 @@ def _join(*reasons):
 
 
 def _tell_quality(quality, reason):
-    names = ("auc", "auc_low", "auc_high", "floor", "predicts", "stability", "stability_low", "stability_high")
+    names = (*AUC, *ADDED, "floor", "predicts", "stability", "stability_low", "stability_high")
     columns = ["n", "features", "refits", *names, "top", "model", "reason"]
     row = dict.fromkeys(columns, NAN) | quality | {"predicts": reason is None, "reason": reason}
     return pd.DataFrame([row], columns=columns)

@@ -55,7 +55,7 @@ def study_review(
 
     Raises
     ------
-    Refused: `against` is no model, or that of other milestones, another landmark or another horizon.
+    Refused: `against` is no model, or that of other milestones or lines, another landmark or another horizon.
     """
     if design.is_snapshot or frame.empty or not frame["retained"].notna().any():
         return {}
@@ -152,8 +152,12 @@ def _find_drift(frame, design, tables, older, stored, seed):
 
 
 def _choose_features(ranking, frame):
-    """The ten features of the highest rank (largest difference, without ranks) that were read at the landmark."""
-    order = ranking.assign(last=-ranking["difference"].abs())
+    """The ten features of the highest rank (largest difference, without ranks) that were read at the landmark.
+
+    One without a time may follow from staying, and is followed nowhere.
+    """
+    order = ranking[ranking["time_order"] == "known"]
+    order = order.assign(last=-order["difference"].abs())
     order = order.sort_values(["rank", "last", "feature"], kind="stable", na_position="last")
     return [name for name in order["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]
 

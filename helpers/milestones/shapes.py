@@ -82,17 +82,24 @@ def measure_gap(worse, better, *, confidence_level: float) -> tuple[float, float
     return float(gap.mean()), float(gap.mean() - reach), float(gap.mean() + reach)
 
 
-def name_shape(losses: Losses, *, confidence_level: float) -> str:
+def name_shape(losses: Losses, *, p_value: float, confidence_level: float) -> str:
     """Return which shape foretells best: "step", "smooth", "none" or "undecided".
 
-    "none" where neither clearly beats the controls alone; "step" or "smooth" where it clearly beats the other one.
+    "step" or "smooth" where it clearly beats the other one; "none" where neither clearly beats the controls alone, nor
+    the best of all cuts is beyond chance: what a test can see may be too little to foretell accounts better.
+
+    Parameters
+    ----------
+    losses : Losses
+    p_value : float, of the maximally selected statistic; nan is no evidence
+    confidence_level : float
     """
 
     def beats(better, worse):
         return measure_gap(worse, better, confidence_level=confidence_level)[1] > 0
 
     if not any(beats(model, losses.constant) for model in (losses.step, losses.smooth)):
-        return "none"
+        return "undecided" if p_value <= 1 - confidence_level + 1e-12 else "none"
     if beats(losses.smooth, losses.step):
         return "smooth"
     return "step" if beats(losses.step, losses.smooth) else "undecided"
@@ -107,6 +114,29 @@ def find_set(losses: Losses) -> np.ndarray:
     """
     gaps = losses.by_cut - losses.by_cut[:, [losses.by_cut.mean(axis=0).argmin()]]
     return gaps.mean(axis=0) <= gaps.std(axis=0, ddof=1) / np.sqrt(len(gaps)) + 1e-15
+
+
+def list_runs(cuts, in_set) -> str:
+    """Return the cuts of a set in words, neighbours of the scan joined.
+
+    Parameters
+    ----------
+    cuts : array, shape (m,), rising
+    in_set : array of bool, shape (m,)
+
+    Returns
+    -------
+    str: "" for an empty set.
+
+    Examples
+    --------
+    >>> list_runs([8, 12, 14, 15, 16, 18], [False, True, False, True, True, True])
+    '12, 15 to 18'
+    """
+    held = np.flatnonzero(in_set)
+    runs = np.split(held, np.flatnonzero(np.diff(held) > 1) + 1) if len(held) else []
+    ends = [dict.fromkeys((f"{cuts[run[0]]:g}", f"{cuts[run[-1]]:g}")) for run in runs]
+    return ", ".join(" to ".join(both) for both in ends)
 
 
 def trace_shapes(counts, outcome, cut: float, *, highest: float) -> dict[str, np.ndarray]:

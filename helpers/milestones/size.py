@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from helpers.inference import risk_difference
 from helpers.survival.life import wilson_interval
 
 STARTS = (1, 2, 4, 8, 16)
-LEAST_ROWS, STEPS, CLOSE = 20, 50, 1e-9
+LEAST_ROWS, STEPS, CLOSE = 100, 50, 1e-9
 PER_SEAT, EXPECTED = "per seat", "expected for the size"
 BANDS = ("band", "n", "line", "n_pass", "pass_rate", "pass_low", "pass_high", "share_pass", "share_fail", "gap",
          "gap_low", "gap_high")  # fmt: skip
@@ -73,12 +73,14 @@ def measure_elasticity(events, seats, tiers=None, *, confidence_level: float = 0
     Returns
     -------
     tuple: dict of n, elasticity, ci_low, ci_high, p_one (of 1), reason, and the intercept (log of the events at one
-        seat). nan with a reason for fewer than 20 accounts, no events, or one number of seats.
+        seat). nan with a reason for fewer than 100 accounts (intervals are too narrow then), no events, or one number
+        of seats.
 
     References
     ----------
     Gourieroux, Monfort & Trognon 1984, Econometrica 52: 701-720 (consistent whatever the distribution); Santos Silva &
-    Tenreyro 2006, Review of Economics and Statistics 88: 641-658 (why not logs); HC1 sandwich.
+    Tenreyro 2006, Review of Economics and Statistics 88: 641-658 (why not logs); MacKinnon & White 1985, Journal of
+    Econometrics 29: 305-325 (HC3, here with t of n - k degrees of freedom).
     """
     events, logs = np.asarray(events, float), np.log(np.asarray(seats, float))
     blank = {"n": len(events), "elasticity": math.nan, "ci_low": math.nan, "ci_high": math.nan, "p_one": math.nan}
@@ -88,8 +90,9 @@ def measure_elasticity(events, seats, tiers=None, *, confidence_level: float = 0
     if np.linalg.matrix_rank(x) < x.shape[1]:
         return {**blank, "reason": "the plan tier fixes the number of seats"}, math.nan
     slopes, error = _fit_poisson(x, events)
-    reach = norm.isf((1 - confidence_level) / 2) * error
-    p = 2 * norm.sf(abs(slopes[1] - 1) / error)
+    df = len(x) - x.shape[1]
+    reach = t.isf((1 - confidence_level) / 2, df) * error
+    p = 2 * t.sf(abs(slopes[1] - 1) / error, df)
     found = {"elasticity": float(slopes[1]), "ci_low": float(slopes[1] - reach), "ci_high": float(slopes[1] + reach)}
     return {**blank, **found, "p_one": float(p), "reason": None}, float(slopes[0])
 
@@ -118,9 +121,11 @@ def _fit_poisson(x, events):
         slopes = slopes + step * min(1.0, 1 / max(np.abs(step).max(), 1.0))
         if np.abs(step).max() < CLOSE:
             break
-    mean, n = np.exp(x @ slopes), len(x)
+    mean = np.exp(x @ slopes)
     bread = np.linalg.inv((x * mean[:, None]).T @ x)
-    meat = (x * ((events - mean) ** 2)[:, None]).T @ x * n / (n - x.shape[1])
+    room = 1 - mean * np.einsum("ij,jk,ik->i", x, bread, x)
+    rest = np.where(room > 1e-8, (events - mean) / np.maximum(room, 1e-8), 0.0)  # 0: fitted by itself alone
+    meat = (x * (rest**2)[:, None]).T @ x
     return slopes, float(np.sqrt((bread @ meat @ bread)[1, 1]))
 
 

@@ -83,7 +83,7 @@ def run_framework(
     if main.empty:
         raise Refused(
             f"accounts: none is there on day {design.landmarks[0]:g} and followed for {design.horizon_days:g} days "
-            "more; give earlier accounts, a shorter horizon or an earlier landmark"
+            "more; give earlier accounts, a later as_of, a shorter horizon or an earlier landmark"
         )
     tables["landmark_flow"] = pd.DataFrame(metrics.explain_accounts(accounts), columns=["step", "accounts", "note"])
     tables["definitions"] = metrics.write_definitions(design)
@@ -97,7 +97,7 @@ def run_framework(
     tables |= study_setup(histories, design, setup_days=setup_days) | study_size(main, design)
     tables |= study_maturity(main, design, seed=seed)
     tables |= study_ranking(main, design, **ranked) if design.features else {}
-    advice, next_steps = study_next_steps(main, tables, design, power=power)
+    advice, next_steps = study_next_steps(main, histories, frames.months, tables, design, power=power)
     tables |= advice | study_review(main, design, {**tables, **advice}, against=against, seed=seed)
     estimates = sorted(estimates, key=lambda estimate: estimate.treatment != "activated")  # the one with a naive gap
     return empty.but(estimates=tuple(estimates), tests=tuple([*tests, *more]), tables=tables), next_steps

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pandas as pd
 
-from helpers.milestones.adjusted import adjusted_difference, make_controls
+from helpers.milestones.adjusted import adjusted_difference, make_controls, rules_out
 from helpers.milestones.counts import count_kept, find_highest
 from helpers.milestones.cuts import bound_p_value, find_cuts, permute_p_value, score_cuts
 from helpers.milestones.logistic import split_folds
-from helpers.milestones.shapes import compare_shapes, find_set, measure_gap, name_shape, trace_shapes
+from helpers.milestones.shapes import compare_shapes, find_set, list_runs, measure_gap, name_shape, trace_shapes
 from helpers.records import Effect, Test
 
 LEAST_SHARE, FIRST_FOLDS, LEAST_ROWS = 0.1, 0.2, 100
@@ -41,8 +41,10 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
     Returns
     -------
     tuple: list of Test (the maximally selected statistic, by inequality and by permutation), and tables
-        `activation_counts`, `activation_curves`, `cuts`, `threshold`; no tests and no tables where the plan names no
-        activation. Where nothing can be said, `threshold` is nan with a reason.
+        `activation_counts`, `activation_curves`, `cuts` (raw differences) and `threshold` (adjusted ones: at the best
+        cut on all accounts, `naive_difference`, and unchosen; `lines` are the cuts that fit as well as the best). No
+        tests and no tables where the plan names no activation. Where nothing can be said, `threshold` is nan with a
+        reason.
 
     References
     ----------
@@ -69,8 +71,8 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
     table = _list_cuts(counts, outcome, scores, losses)
     honest = measure_unchosen(counts, outcome, controls, cuts, folds=folds, rng=streams[2],
                               confidence_level=design.confidence_level)  # fmt: skip
-    row = _blank(frame, design) | _read_cut(table, scores) | p_values | _read_effect(honest, "")
-    row |= _read_shape(losses, design) | _confirm(frame, design) | _read_planned(frame, design)
+    row = _blank(frame, design) | _read_cut(frame, table, scores, design) | p_values | _read_effect(honest, "")
+    row |= _read_shape(losses, p_values, design) | _confirm(frame, design) | _read_planned(frame, design)
     curves = trace_shapes(counts, outcome, scores.cuts[scores.best], highest=find_highest(counts, design))
     tables = {"activation_counts": bins, "activation_curves": pd.DataFrame(curves), "cuts": table}
     return _list_tests(scores, p_values), tables | {"threshold": pd.DataFrame([row | {"reason": honest.reason}])}
@@ -126,14 +128,16 @@ def _list_cuts(counts, outcome, scores, losses):
     })  # fmt: skip
 
 
-def _read_cut(table, scores):
+def _read_cut(frame, table, scores, design):
+    """The best cut, those that fit as well, and the adjusted difference that the best one promises."""
     held = table.loc[table["in_set"], "cut"]
     return {
         "cut": float(scores.cuts[scores.best]),
         "cut_low": float(held.min()),
         "cut_high": float(held.max()),
+        "lines": list_runs(scores.cuts, table["in_set"]),
         "statistic": scores.statistic,
-        "naive_difference": float(table["difference"].iloc[scores.best]),
+        "naive_difference": _compare(frame, scores.cuts[scores.best], design).estimate,
     }
 
 
@@ -147,12 +151,12 @@ def _read_effect(effect, prefix):
     }
 
 
-def _read_shape(losses, design):
+def _read_shape(losses, p_values, design):
     level = {"confidence_level": design.confidence_level}
     means = {f"loss_{name}": float(getattr(losses, name).mean()) for name in ("constant", "step", "smooth")}
     gap = measure_gap(losses.step, losses.smooth, **level)
     gaps = dict(zip(("loss_gap", "loss_gap_low", "loss_gap_high"), gap, strict=True))
-    return means | gaps | {"shape": name_shape(losses, **level)}
+    return means | gaps | {"shape": name_shape(losses, p_value=p_values["p_permutation"], **level)}
 
 
 def _read_planned(frame, design):
@@ -206,15 +210,16 @@ def judge_confirmation(older: Effect, newest: Effect) -> str:
 
     Returns
     -------
-    str: "confirmed" (the interval of the newest excludes 0 on the same side), "not confirmed" (it does not, and
-        excludes the older difference), else "too imprecise" (it holds both, or is unknown).
+    str: "confirmed" (the interval of the newest excludes 0 on the same side), "not confirmed" (it does not, and the
+        two differences lie further apart than their intervals together allow), else "too imprecise".
     """
     if math.isnan(newest.ci_low) or math.isnan(older.estimate):
         return "too imprecise"
     sign = 1 if older.estimate >= 0 else -1
     if min(sign * newest.ci_low, sign * newest.ci_high) > 0:
         return "confirmed"
-    return "too imprecise" if newest.ci_low <= older.estimate <= newest.ci_high else "not confirmed"
+    now, before = ((effect.estimate, effect.ci_low, effect.ci_high) for effect in (newest, older))
+    return "not confirmed" if rules_out(now, before) else "too imprecise"
 
 
 def _compare(frame, cut, design):
@@ -224,12 +229,13 @@ def _compare(frame, cut, design):
 
 def _blank(frame, design):
     """A row of which nothing but the number of accounts is known."""
-    names = ("cut", "cut_low", "cut_high", "statistic", "p_lausen_schumacher", "p_permutation", "naive_difference",
-             "difference", "ci_low", "ci_high", "loss_constant", "loss_step", "loss_smooth", "loss_gap",
-             "loss_gap_low", "loss_gap_high")  # fmt: skip
+    cut = dict.fromkeys(("cut", "cut_low", "cut_high"), math.nan) | {"lines": ""}
+    names = ("statistic", "p_lausen_schumacher", "p_permutation", "naive_difference", "difference", "ci_low",
+             "ci_high", "loss_constant", "loss_step", "loss_smooth", "loss_gap", "loss_gap_low",
+             "loss_gap_high")  # fmt: skip
     later = {"newest_difference": math.nan, "newest_low": math.nan, "newest_high": math.nan}
     shape = {"shape": "undecided", "newest_cohort": "", "n_newest": 0, **later, "confirmed": "too imprecise"}
-    return {"n": len(frame), **dict.fromkeys(names, math.nan), **shape}
+    return {"n": len(frame), **cut, **dict.fromkeys(names, math.nan), **shape}
 
 
 def _list_tests(scores, p_values):

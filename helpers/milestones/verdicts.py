@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from helpers.milestones.adjusted import adjusted_difference, make_controls
+from helpers.milestones.adjusted import adjusted_difference, make_controls, rules_out
 from helpers.plan import FrameworkPlan
 
 MISFITS = {"recalibrate": "its spread", "revise": "its coefficients"}
@@ -49,10 +49,11 @@ def judge_milestones(
 
     In this order: "too early" where the newest cohort or the older ones have too few accounts; "re-set" (activated)
     where the best cut lies outside what chance would give, and is no accident of looking at many; "drop" where the
-    difference in the newest is clear on the other side, or rules out the older one and is not clear, or where in
-    neither it is clear nor could be as large as what the plan calls worthwhile; "watch" where it is not clear but the
-    older one is not ruled out; "re-set" where it is clear, yet the best cut lies outside; "watch" where the
-    model's spread or coefficients no longer fit, or it tells those who stay apart less well than planned; else "keep".
+    difference in the newest could not be as large as what the plan calls worthwhile and is clear on the other side, or
+    is not clear and lies further from the older one than both intervals together allow, or where the older one is not
+    clear nor could be worthwhile either; "watch" where it is on the other side or not clear, yet not dropped; "re-set"
+    where it is clear, yet the best cut lies outside; "watch" where the model's spread or coefficients no longer fit,
+    or it tells those who stay apart less well than planned; else "keep".
 
     Parameters
     ----------
@@ -84,14 +85,15 @@ def _judge(now, before, row, cut, further, limits):
         return "too early", ", with too few accounts to judge it"
     if cut is not None and cut_p < limits.p_value:
         return "re-set", f", but {_describe_cut(cut)}"
-    side = math.copysign(1, before[0])
+    is_small = now[2] < limits.worthwhile
     if now[1] > 0 or now[2] < 0:
-        if now[0] * side < 0:
-            return "drop", ", clear and on the other side"
+        if now[0] * before[0] < 0:
+            return "drop" if is_small else "watch", ", clear and on the other side"
         return _judge_clear(row, cut, older_auc, limits)
-    if not now[1] <= before[0] <= now[2]:
+    if rules_out(now, before):
         moved = "" if cut is None else f"; the best cut is {cut['found']:g} now, which is not clear either"
-        return "drop", f", not clear, and older cohorts' is ruled out{moved}"
+        worth = "" if is_small else f", yet it may reach the {_points(limits.worthwhile)} that would be worthwhile"
+        return "drop" if is_small else "watch", f", not clear, and older cohorts' is ruled out{worth}{moved}"
     if before[1] <= 0 <= before[2] and max(now[2], before[2]) < limits.worthwhile:
         return "drop", f", not clear in either and below the {_points(limits.worthwhile)} that would be worthwhile"
     return "watch", ", not clear, while older cohorts' is not ruled out"

@@ -172,9 +172,11 @@ class FrameworkPlan(Part):
     @model_validator(mode="after")
     def _named_once(self):
         for key, named in (("features", self.features), ("steps", self.steps)):
-            names = [item.name.casefold() for item in named]
-            if twice := next((name for name in names if names.count(name) > 1), None):
-                raise ValueError(f"{key}: the name {twice} stands twice; rename one")
+            labels = [item.label or item.name.replace("_", " ") for item in named]
+            for kind, words in (("name", [item.name for item in named]), ("label", labels)):
+                folded = [word.casefold() for word in words]
+                if twice := next((word for word in folded if folded.count(word) > 1), None):
+                    raise ValueError(f"{key}: the {kind} {twice} stands twice; rename one")
         return self
 
     @model_validator(mode="after")
@@ -199,6 +201,9 @@ class FrameworkPlan(Part):
             raise ValueError("without started_at, retained needs a column and a time")
         if self.started_at and self.outcomes.retained.column:
             raise ValueError("with started_at, retained needs an event: lost or event")
+        quiet = self.outcomes.dormant_after_days
+        if self.started_at and quiet and quiet > self.horizon_days:
+            raise ValueError("dormant_after_days reaches back before the landmark; give at most within_days")
         return self
 
     @property

@@ -89,6 +89,12 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     design = _validated(content, file.name)
     changes = {k: v for k, v in (departures or {}).items() if v is not None}
     if changes:
+        for key in changes:
+            if "." in key and key.split(".")[0] not in content:
+                part = key.split(".")[0]
+                raise Refused(
+                    f"plan {file.name}: it has no {part}, so that no parameter can change it; add it or leave it out"
+                )
         planned = {key: _look_up(design.model_dump(mode="json"), key) for key in changes}
         found = [{"parameter": k, "planned": planned[k], "used": v} for k, v in changes.items() if planned[k] != v]
         for key, value in changes.items():

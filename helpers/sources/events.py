@@ -79,10 +79,10 @@ def list_events(shaped, planned) -> tuple[set[str], tuple[str, ...]]:
     absent = [name for name in planned if name not in found]
     for name in absent:
         near = difflib.get_close_matches(name.casefold(), free, 1, cutoff=0.85)
+        near = near or [known.casefold() for known in found if sorted(known.casefold()) == sorted(name.casefold())]
         if near:
-            raise Refused(
-                f"{where}: no event {schema.cut(name)}, which the plan names; did you mean {schema.cut(free[near[0]])}?"
-            )
+            meant = schema.cut(free.get(near[0], near[0]))
+            raise Refused(f"{where}: no event {schema.cut(name)}, which the plan names; did you mean {meant}?")
     return set(found), tuple(f"{where}: no event {schema.cut(name)} occurs, which the plan names" for name in absent)
 
 

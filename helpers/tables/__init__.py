@@ -1,32 +1,20 @@
 """What a report shows in words and tables: one call a section, escaped, with the whole table as a download."""
 
+from helpers.tables.daily import definitions, freshness, landmark_flow, next_steps
 from helpers.tables.effects import claims, estimates, sensitivity
 from helpers.tables.framework import (
-    definitions,
     drift,
     framework,
-    freshness,
     hypotheses,
-    landmark_flow,
     model_quality,
-    next_steps,
     ranking,
     ranking_gaps,
     review,
     review_words,
 )
+from helpers.tables.lines import alive, categories, maturity_lines, setup_steps, size, threshold
 from helpers.tables.masthead import limits, masthead
-from helpers.tables.milestones import (
-    alive,
-    categories,
-    hazards,
-    landmark_effects,
-    maturity_lines,
-    readings,
-    setup_steps,
-    size,
-    threshold,
-)
+from helpers.tables.milestones import hazards, landmark_effects, otherwise, readings
 from helpers.tables.payback import break_even, cash, probability
 from helpers.tables.planning import assumptions, posteriors, requirements, sample_sizes, tests, uptake
 from helpers.tables.record import checks, design, flow, run_record
@@ -62,6 +50,7 @@ __all__ = [
     "maturity_lines",
     "model_quality",
     "next_steps",
+    "otherwise",
     "outside",
     "peers",
     "posteriors",

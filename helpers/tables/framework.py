@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import pandas as pd
-
 from helpers.plan import FrameworkPlan
 from helpers.records import Results
 from helpers.tables.milestones import FLAGS, name_part, show_rows, write_gap
@@ -14,19 +11,23 @@ from helpers.tables.record import list_facts, tell_departures
 from helpers.wording import (
     Display,
     capitalise,
-    escape,
     find_noun,
     find_rows,
     join_words,
     name_alike,
+    read_scale,
+    show_sentence,
     write_count,
     write_number,
     write_p,
     write_share,
 )
 
-DIALECTS = {"duckdb": "DuckDB", "postgres": "Postgres", "bigquery": "BigQuery", "snowflake": "Snowflake"}
-MOST = 20  # rows of a long table; its file has all
+MOST = 15  # rows of a long table; its file has all
+SUPPORT = {"supported": "borne out", "opposite": "the opposite", "not supported": "not borne out"}
+CHOICES = {
+    "keep": "none", "re-intercept": "its level", "recalibrate": "level and spread", "revise": "fit it anew",
+}  # fmt: skip
 NO_FEATURES = "The plan names no features."
 NO_REVIEW = "The plan names no milestones, so there is nothing to review."
 
@@ -48,12 +49,13 @@ def _list_decisions(design) -> list[tuple[str, str]]:
     expanded = found.expanded and f"{_name(found.expanded.event)} in {found.expanded.within_days:g} days"
     rows += [("Expanded", expanded)] if expanded else []
     if "dormant" in design.outcome_names:
-        quiet = f"nothing of {_name(design.activity_events)} for {found.dormant_after_days:g} days"
-        rows.append(("Dormant", f"{quiet}; who left counts too"))
+        quiet = f"none of {_name(design.activity_events)} for {found.dormant_after_days:g} days"
+        rows.append(("Dormant", f"{quiet}; who left counts as dormant, too"))
     alive = design.alive and f"{_name(design.alive.event)} in the {design.alive.within_days:g} days before the landmark"
     rows += [("Alive", alive)] if alive else []
-    rows += [("Compared at equal", _name([name for name in (design.plan_tier, design.size) if name]) or "nothing")]
-    rows += [] if design.is_snapshot else [("Cohort", design.cohort)]
+    equal = [name for name in (design.plan_tier, design.size) if name]
+    rows += [("Compared at equal", _name(equal) if equal else "nothing: the plan names no tier and no size")]
+    rows += [] if design.is_snapshot else [("Cohort", f"{design.cohort} of the start")]
     limits = design.review.thresholds
     review = f"{join_words(design.review.metrics)}; a change counts from p {limits.p_value:g}, and the AUC is to stay "
     rows += [] if design.is_snapshot else [("Review", f"{review}at {limits.auc_at_least:g} or more")]
@@ -62,14 +64,15 @@ def _list_decisions(design) -> list[tuple[str, str]]:
 
 def _list_milestones(design):
     steps, acts, use = len(design.steps), design.activation, design.usage
-    line = acts and (f"{acts.at_least} or more" if acts.at_least else "a line is looked for in the number")
+    counted = acts and _name(acts.event)
+    line = acts and (f"{acts.at_least} or more of {counted}" if acts.at_least else f"a line in the number of {counted}")
     many = len(design.categories)
     return [
         ("Set up", steps and f"{design.steps_line} of {steps} steps"),
-        ("Activated", acts and f"{_name(acts.event)} in {acts.window_days:g} days: {line}"),
+        ("Activated", acts and f"{line}, in the first {acts.window_days:g} days"),
         (
             "Using",
-            use and f"{_name(use.event)} a {use.period} and seat: {write_number(use.at_least or math.nan)} or more",
+            use and f"{write_number(use.at_least or math.nan)} or more of {_name(use.event)} a {use.period} and seat",
         ),
         ("Mature", many and f"mature in {design.mature_line} of {many} categories"),
         ("Features", design.features and f"{len(design.features)} candidates"),
@@ -78,30 +81,14 @@ def _list_milestones(design):
 
 def _tell_kept(retained, days):
     if retained.column:
-        return f"{retained.column} is 0"
+        return f"not {_name([retained.column])}"
     if retained.lost:
         return f"not {_name(retained.lost)} within {days} days after the landmark"
-    return f"{_name(retained.event)} again in {days} days after the landmark"
+    return f"{_name(retained.event)} in the {days} days after the landmark"
 
 
 def _name(events):
     return join_words([event.replace("_", " ") for event in events])
-
-
-def landmark_flow(results: Results) -> Display:
-    """Return how many accounts are compared at each landmark and who is not, one row a step."""
-    return show_rows(
-        results,
-        "landmark_flow",
-        "These data are a snapshot: nobody is left out for having left before a landmark.",
-        {
-            "step": ("Step", lambda row: capitalise(row["step"])),
-            "accounts": (capitalise(find_noun(results)), lambda row: write_count(row["accounts"])),
-            "note": ("Note", lambda row: row["note"] or ""),
-        },
-        caption="Who is compared, one row a step",
-        is_effect=False,
-    )
 
 
 def ranking(results: Results) -> Display:
@@ -115,11 +102,11 @@ def ranking(results: Results) -> Display:
             "rank": ("Rank, range", _write_rank),
             "used": ("Use it", lambda row: write_share(row["prevalence"], decimals=0)),
             "gap": ("Kept, difference and interval", write_gap),
-            "p": ("All together", lambda row: write_p(row["p_value_adjusted"])),
-            "worth": ("Share x difference", lambda row: write_number(row["share_difference"] * 100, decimals=1)),
+            "p": ("p, all features", lambda row: write_p(row["p_value_adjusted"])),
+            "worth": ("Share × difference", lambda row: write_number(row["share_difference"] * 100, decimals=1)),
             "flag": ("Note", lambda row: FLAGS.get(row["flag"], "")),
         },
-        caption=f"Features, {name_alike(results)}, one row a feature. Share x difference: the part, in points of all "
+        caption=f"Features, {name_alike(results)}, one row a feature. Share × difference: the part, in points of all "
         f"{find_noun(results)}, that goes with its use",
         most=MOST,
     )
@@ -130,7 +117,10 @@ def ranking_gaps(results: Results) -> Display:
     rows, absent = find_rows(results, "ranking", NO_FEATURES, known="gap_if_causal")
     if absent is not None:
         return absent
-    clear = rows[rows["p_value_adjusted"] <= 0.05].sort_values("gap_if_causal", ascending=False, kind="stable")
+    if (rows["time_order"] == "unknown").all():
+        return show_sentence("What came first is not known, so it is not said what the others would gain.")
+    clear = rows[(rows["p_value_adjusted"] <= 0.05) & (rows["difference"] > 0)]
+    clear = clear.sort_values("gap_if_causal", ascending=False, kind="stable")
     return show_rows(
         results.but(tables={"ranking_gaps": clear}),
         "ranking_gaps",
@@ -140,7 +130,7 @@ def ranking_gaps(results: Results) -> Display:
             "without": ("Do not use it", lambda row: write_share(1 - row["prevalence"], decimals=0)),
             "gap": ("Kept, difference and interval", write_gap),
             "causal": (
-                "Gap if the association were causal, points",
+                "Points gained if it were causal",
                 lambda r: write_number(r["gap_if_causal"] * 100, decimals=1),
             ),
         },
@@ -156,11 +146,11 @@ def hypotheses(results: Results) -> Display:
         NO_FEATURES,
         {
             "feature": ("Feature", lambda row: name_part(results, row["feature"])),
-            "supported": ("Goes with staying", lambda row: row["supported"]),
+            "supported": ("Expected to mark stayers", lambda row: SUPPORT.get(row["supported"], row["supported"])),
             "gap": ("Kept, difference and interval", write_gap),
-            "p": ("All together", lambda row: write_p(row["p_value_adjusted"])),
+            "p": ("p, all features", lambda row: write_p(row["p_value_adjusted"])),
         },
-        caption="Features that were expected to mark customers who stay, one row a feature",
+        caption=f"Features that were expected to mark who stays, {name_alike(results)}, one row a feature",
         hypothesised=True,
     )
 
@@ -181,28 +171,6 @@ def model_quality(results: Results) -> Display:
         },
         caption="How well features, plan and size tell who stays; stability is 1 when every half of the data has the "
         "same top features, and 0 when they are drawn by lot",
-    )
-
-
-def next_steps(results: Results) -> Display:
-    """Return how many accounts lack each step that goes with staying, and what an experiment takes, one row a step."""
-    rows = results.tables.get("next_steps")
-    if rows is not None:
-        advised = rows["units_needed"].notna() | (rows["step"] == "none")
-        results = results.but(tables={**results.tables, "next_steps": rows[advised]})
-    return show_rows(
-        results,
-        "next_steps",
-        "Without a landmark there is no next step.",
-        {
-            "step": ("Next step", lambda row: _name_step(results, row)),
-            "accounts": (f"{capitalise(find_noun(results))} advised", lambda row: write_count(row["accounts"])),
-            "gap": ("Association with staying", _write_association),
-            "now": ("Kept now, without it", lambda row: _blank(row, write_share(row["share_now"], decimals=0))),
-            "units": ("An experiment needs, an arm", lambda row: _blank(row, write_count(row["units_needed"]))),
-        },
-        caption="The missing step that goes with staying most, one row a step; the experiment would see half of the "
-        "association",
     )
 
 
@@ -234,7 +202,7 @@ def review(results: Results) -> Display:
             "slope": ("Calibration slope", lambda row: _write_range(row, "slope")),
             "kept": ("Kept, found", lambda row: write_share(row["observed"])),
             "expected": ("Kept, expected", lambda row: write_share(row["expected"])),
-            "choice": ("Least change needed", lambda row: row["choice"]),
+            "choice": ("Least change needed", lambda row: CHOICES.get(row["choice"], row["choice"])),
         },
         caption="Does the model still hold? Predictions of accounts that it has not seen, one row a cohort",
     )
@@ -248,7 +216,7 @@ def drift(results: Results) -> Display:
         "No line and no rank lies outside what chance gives in any cohort.",
         {
             "cohort": ("Cohort", lambda row: row["cohort"]),
-            "what": ("What", lambda row: name_part(results, row["what"])),
+            "what": ("What", lambda row: _name_drift(results, row["what"])),
             "reference": ("Elsewhere", lambda row: write_number(row["reference"])),
             "found": ("Here", lambda row: write_number(row["found"])),
             "range": ("By chance between", lambda row: f"{write_number(row['low'])} and {write_number(row['high'])}"),
@@ -258,43 +226,9 @@ def drift(results: Results) -> Display:
     )
 
 
-def freshness(results: Results) -> Display:
-    """Return how complete and how fresh each input is, one row a column or kind of event."""
-    rows = results.tables.get("freshness", pd.DataFrame(columns=["missing", "note"]))
-    order = np.lexsort((rows["note"].fillna("") == "", -rows["missing"].fillna(1)))
-    return show_rows(
-        results.but(tables={"freshness": rows.iloc[order]}),
-        "freshness",
-        "Nothing was read.",
-        {
-            "column": ("Column or event", lambda row: f"{row['column']} ({row['table']})"),
-            "rows": ("Rows", lambda row: write_count(row["rows"])),
-            "missing": ("Missing", lambda row: write_share(row["missing"])),
-            "latest": ("Latest", lambda row: row["latest"] or ""),
-            "note": ("Note", lambda row: row["note"] or ""),
-        },
-        caption="Every input that the definitions read, one row a column or kind of event; stale and incomplete first",
-        is_effect=False,
-        most=MOST,
-    )
-
-
-def definitions(results: Results) -> Display:
-    """Return the milestones as SQL, folded, one block a database and milestone."""
-    rows, absent = find_rows(results, "definitions", "A snapshot has no milestones to define.", is_effect=False)
-    if absent is not None:
-        return absent
-    blocks = [
-        f"<details><summary>{DIALECTS[dialect]}</summary>{''.join(map(_show_statement, part.itertuples()))}</details>"
-        for dialect, part in rows.groupby("dialect", sort=False)
-    ]
-    return Display("".join(blocks), "\n\n".join(rows["statement"]))
-
-
-def _show_statement(row):
-    return (
-        f'<p>{escape(capitalise(row.milestone.replace("_", " ")))}</p><pre tabindex="0">{escape(row.statement)}</pre>'
-    )
+def _name_drift(results, what) -> str:
+    _, rank, name = what.rpartition("rank of ")
+    return f"Rank of {read_scale(results, name).label}" if rank else "Line of activation"
 
 
 def _write_rank(row):
@@ -308,15 +242,3 @@ def _write_range(row, name):
         return "not known"
     low, high = (write_number(row[f"{name}_{end}"], decimals=2) for end in ("low", "high"))
     return f"{write_number(row[name], decimals=2)} [{low}, {high}]"
-
-
-def _write_association(row):
-    return _blank(row, write_gap({**row, "difference": row["association"]}))
-
-
-def _name_step(results, row):
-    return _blank(row, name_part(results, row["step"])) or "Nothing missing that goes with staying clearly"
-
-
-def _blank(row, text):
-    return "" if row["step"] == "none" else text

@@ -32,7 +32,8 @@ from helpers.wording.markup import (
     show_absent,
     show_sentence,
 )
-from helpers.wording.milestones import explain_milestones, name_alike
+from helpers.wording.milestone_names import keep_readings, name_alike, name_events
+from helpers.wording.milestones import explain_milestones
 from helpers.wording.numbers import (
     Style,
     count_decimals,
@@ -112,6 +113,7 @@ __all__ = [
     "is_lift",
     "is_ratio",
     "join_words",
+    "keep_readings",
     "link_csv",
     "list_metrics",
     "list_payback_keys",
@@ -123,6 +125,7 @@ __all__ = [
     "name_cell",
     "name_claim",
     "name_doubt",
+    "name_events",
     "name_kind",
     "name_method",
     "name_metric",

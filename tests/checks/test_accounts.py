@@ -176,7 +176,13 @@ def test_check_accounts_of_a_snapshot(check):
     found = check("id,has_chat,has_bots,gone,months\n" + rows, text=SNAPSHOT, given=None)
     assert list(found) == ["enough_accounts", "duplicates", "time_order"]
     assert found["enough_accounts"].message == "150 shops can be compared."
-    said = (
-        "Time order unknown, so that they may have come after the outcome and are kept out of the answer: chat, Robots."
-    )
+    said = "Time order unknown, so that what they go with may have come first: chat, Robots."
     assert judge(found, "time_order") == ("warn", 2, said)
+
+
+def test_check_accounts_fails_where_an_event_that_decides_never_occurs(check):
+    events = make_events().replace(",left,", ",came,")
+    found = check(events=events)["events_occur"]
+    assert (found.status, found.value) == ("fail", 1.0)
+    assert found.message == "No event left occurs, so that nobody counts as lost."
+    assert "events_occur" not in check()

@@ -85,9 +85,11 @@ def test_check_aa_shows_whether_the_p_values_of_every_metric_are_even(studies, m
     assert "cumulative incidence" in rows[7]
 
 
-def test_check_aa_is_decided_by_its_seed_and_number_of_splits(studies, made):
+def test_check_aa_is_decided_by_its_seed_and_number_of_splits(studies, table, tmp_path):
+    plan = write_plan(tmp_path, 0.5)
+    plan.write_text(plan.read_text() + "  revenue: {kind: amount, role: secondary}\n")
     one, again, other, longer = (
-        check_made(studies, made, "--aa", n, *seed)[1]
+        studies("check", table, "--plan", plan, "--aa", n, *seed)[1]
         for n, seed in ((100, ()), (100, ("--seed", 1)), (100, ("--seed", 0)), (120, ()))
     )
     assert one == again

@@ -1,13 +1,16 @@
 """The committed facts: complete, consistent with each other and with the dictionary."""
 
+import re
 from dataclasses import fields
 
+import milestones_samples
 import numpy as np
 import pandas as pd
 import pytest
 
 from helpers import paths, records
-from helpers.plan import ExperimentPlan, Metric, Variant
+from helpers.plan import ExperimentPlan, Metric, Variant, framework
+from helpers.simulate.customer_milestones import customer_milestones
 from helpers.simulate.live_support import live_support
 from helpers.simulate.proactive_help import proactive_help
 
@@ -76,7 +79,25 @@ def test_dictionary_describes_every_key_of_a_plan():
     ] == []
 
 
-@pytest.mark.parametrize("study", [proactive_help, live_support])
+def test_dictionary_describes_every_key_of_a_framework():
+    parts = [part for part in vars(framework).values() if isinstance(part, type) and issubclass(part, framework.Part)]
+    keys = {key for part in parts for key in part.model_fields}
+    section = DICTIONARY.split("### kind: framework")[1].split("\n## ")[0]
+    assert len(parts) == 12
+    assert [key for key in sorted(keys) if not re.search(rf"[`.]{key}[`.]", section)] == []
+
+
+def test_dictionary_describes_every_table_of_a_framework():
+    section = DICTIONARY.split("## Results tables")[1].split("\n## ")[0]
+    rows = {line.split("`")[1]: line for line in section.splitlines() if line.startswith("| `")}
+    tables = milestones_samples.sample_milestones().tables
+    named = {"alive": rows["alive"] + rows["threshold"]}
+    missing = [(name, column) for name, table in tables.items() for column in table
+               if f"`{column}`" not in named.get(name, rows.get(name, ""))]  # fmt: skip
+    assert missing == []
+
+
+@pytest.mark.parametrize("study", [proactive_help, live_support, customer_milestones])
 def test_dictionary_describes_every_simulated_column_and_event(study):
     made = study(n_units=500)
     names = {*made.units, *made.events, *made.events["event"]}

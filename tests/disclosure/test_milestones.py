@@ -11,6 +11,7 @@ from helpers import disclosure
 from helpers.disclosure.milestones import protect_landmarks, protect_milestones
 
 PLAN = made.sample_plan()
+NAN = math.nan
 REASON = "hidden: fewer than 10 accounts, kept or lost here, or in a group that this one would reveal"
 COUNTS = {  # table -> columns in which no count under min_cell may be seen
     "readings": ["n_reached", "n_not"], "hazards": ["lost"], "landmark_effects": ["n_reached", "n_not"],
@@ -159,6 +160,18 @@ def test_protect_milestones_hides_small_counts_of_next_steps():
     assert found["association"].tolist() == [0.1] * 3 and found["reason"].tolist() == [REASON, REASON, None]
 
 
+def test_protect_milestones_shows_next_steps_that_nobody_can_be_advised_to():
+    rows = {"step": ["set_up", "activated", "mature", "none"], "accounts": [300, 0, 0, 60], "association": 0.1}
+    frame = pd.DataFrame(rows).assign(ci_low=0.0, ci_high=0.2, share_now=0.5, units_needed=[900.0, 700.0, NAN, NAN])
+    frame["reason"] = pd.Series([None, "its window is over", "no clear difference", "they lack nothing"], dtype=object)
+    pd.testing.assert_frame_equal(_protect("next_steps", frame), frame)
+    few = _protect("next_steps", frame.assign(accounts=[300, 0, 0, 4]))
+    assert few["accounts"].isna().tolist() == [True, False, False, True]  # the 4, and what would give them away
+    nobody = _protect("next_steps", frame.assign(reason=[None, None, "no clear difference", "they lack nothing"]))
+    assert nobody["accounts"].isna().tolist() == [False, True, False, True]  # a count of customers again
+    assert _protect("next_steps", frame.assign(accounts=[300, 0, 0, 0]))["accounts"].isna().tolist()[-1]
+
+
 def test_protect_milestones_hides_small_cohorts_and_their_drift():
     cohorts = ["2022-Q1", "2022-Q2", "2022-Q3"]
     review = pd.DataFrame({"cohort": cohorts, "n": [100, 90, 5], "lost": [50, 45, 2], "auc": 0.6, "choice": "keep"})
@@ -210,4 +223,15 @@ def test_protect_landmarks_hides_small_sides_that_are_not_estimable_and_reads_no
     assert protect_landmarks([unknown], PLAN) == (unknown,)
     ratio = one.but(estimand="hazard_ratio", control_value=0.0, treatment_value=0.0)
     assert protect_landmarks([ratio], PLAN) == (ratio,)
-    assert disclosure.protect_landmarks is protect_landmarks
+
+
+def test_protect_framework_hides_in_tables_and_estimates_alike():
+    results = made.sample_milestones()
+    same = disclosure.protect_framework(results, PLAN)
+    assert same.estimates == results.estimates and set(same.tables) == set(results.tables)
+    large = made.sample_plan(min_cell=5000)
+    hidden = disclosure.protect_framework(results, large)
+    assert hidden.estimates == protect_landmarks(results.estimates, large) != results.estimates
+    expected = protect_milestones(results.tables, large)
+    pd.testing.assert_frame_equal(hidden.tables["readings"], expected["readings"])
+    assert results.tables["readings"]["difference"].notna().all()  # the given results stay as they are

@@ -44,17 +44,17 @@ FOUND = {
     "were still customers",
     "overall": "65.4 % of accounts are still customers at a tenure of 72",
     "retention_by_count": "More activation events go with more accounts kept, without a step: a curve foretells "
-    "better than a cut",
-    "cut_scan": "The best of all cuts, 9, promises 10.8 points; cuts that other accounts chose leave +9.6 points "
-    "[+8.0, +11.2]",
+    "better than a line",
+    "cut_scan": "The line that fits best, 9, promises 10.8 points, at equal plan and size; lines that other accounts "
+    "chose, +9.6 points [+8.0, +11.2]",
     "maturity": "3 or more mature categories mark no clear difference, +2.1 points [-0.1, +4.3]; of all lines, 1 or"
     " more foretells best (+4.5 points)",
-    "size_bands": "Use grows slower than seats (elasticity 0.71): one line per seat passes 48 % of 1-2 seats and 11 %"
-    " of 26+ seats",
+    "size_bands": "Use grows slower than seats (elasticity 0.71): one line per seat passes 48 % of accounts with "
+    "1-2 seats and 11 % of those with 26+ seats",
     "ranking": "3 features may each rank first: shared inbox, assignment rules and saved replies; email digest "
     "goes with fewer kept",
-    "adoption": "Workflow bots goes with the widest difference, +9.4 points, but 4 % use it; of those neither rare "
-    "nor universal it is shared inbox, +6.2 points",
+    "adoption": "Of features that go with staying, workflow bots shows the widest difference, +9.4 points, but 4 % use "
+    "it; of those neither rare nor universal it is shared inbox, +6.2 points",
     "setup_steps": "Steps with a clear difference in who is activated later: invite team (+11.0 points), connect inbox"
     " (+9.0 points) and import contacts (+6.5 points)",
     "progress": "12 months after their start, of all accounts 14 % are mature, 26 % are using, 14 % are dormant and"
@@ -175,7 +175,7 @@ def test_choose_points_holds_zero_and_all_values_and_signs_its_ticks():
 @pytest.mark.parametrize(("changes", "told"), [
     ({"shape": "step"}, "The share kept rises in a step, at 9 activation events or more (6 to 14 fit as well)"),
     ({"shape": "step", "naive_difference": -0.1, "cut_low": 9, "cut_high": 9},
-     "The share kept falls in a step, at 9 activation events or more (no other cut fits as well)"),
+     "The share kept falls in a step, at 9 activation events or more (no other line fits as well)"),
     ({"shape": "none"}, "The number of activation events says nothing clear of who is kept"),
     ({"shape": "undecided", "naive_difference": -0.1}, "More activation events go with fewer accounts kept; the data "
      "do not tell a step from a curve"),

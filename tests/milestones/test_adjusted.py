@@ -8,6 +8,7 @@ from scipy import stats
 
 from helpers.inference import risk_difference
 from helpers.milestones import adjusted_difference, make_controls
+from helpers.milestones.adjusted import rules_out
 
 NONE = np.zeros((400, 0))
 
@@ -91,6 +92,7 @@ def test_adjusted_difference_turned_round_missing_and_with_a_copied_control():
 
 LACKS = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
 FEW = "fewer than 12 accounts with the milestone, or without it"
+RARE = "fewer than 10 accounts have the outcome, or lack it, with the milestone or without it"
 SAME = "the outcome does not vary in a group, so an adjusted interval would be too narrow"
 
 
@@ -100,7 +102,7 @@ SAME = "the outcome does not vary in a group, so an adjusted interval would be t
         (11, 0.5, 0.5, FEW),  # 10 + 2 x 1 control
         (50, 0.0, 0.5, LACKS),  # nobody in the tier reached the milestone
         (50, 1.0, 0.5, LACKS),  # all who reached it are in the tier
-        (50, 0.5, 1.0, SAME),
+        (50, 0.5, 1.0, RARE),  # all who reached it were kept
     ],
 )
 def test_adjusted_difference_says_why_not(n_exposed, tier, kept, reason):
@@ -110,6 +112,35 @@ def test_adjusted_difference_says_why_not(n_exposed, tier, kept, reason):
     found = adjusted_difference(exposed, outcome.astype(float), level[:, None])
     assert found.reason == reason
     assert np.isnan([found.ci_low, found.p_value]).all()
+
+
+@pytest.mark.parametrize(("few", "side"), [(9, 0), (9, 1), (10, 0)])
+def test_adjusted_difference_asks_for_ten_of_either_outcome_on_either_side(few, side):
+    exposed, _, tier = draw(6)
+    outcome = (np.arange(400) % 2).astype(float)
+    here = np.flatnonzero(exposed == side)
+    outcome[here] = (np.arange(len(here)) >= few).astype(float)  # so many were lost
+    for y in (outcome, 1 - outcome):
+        assert adjusted_difference(exposed, y, tier).reason == (RARE if few < 10 else None)
+    assert adjusted_difference(exposed, 0.5 * outcome, tier).reason is None  # a number has no cells
+
+
+def test_adjusted_difference_of_a_number_that_does_not_vary_in_a_group():
+    exposed, outcome, tier = draw(6)
+    assert adjusted_difference(exposed, np.where(exposed == 1, 3.0, outcome), tier).reason == SAME
+
+
+def test_rules_out_takes_neither_difference_as_known():
+    # halves .07 and .02 go together to .0728
+    assert rules_out((0.02, -0.05, 0.09), (0.1, 0.08, 0.12)) is True
+    assert rules_out((0.02, -0.05, 0.09), (0.1, 0.06, 0.14)) is False  # .0806
+    assert rules_out((0.02, -0.05, 0.09), (0.1, np.nan, np.nan)) is False
+    rng, alarms = np.random.default_rng(1), 0
+    for now, before in rng.normal(2.5, (1.0, 0.7), (2000, 2)):  # nothing has moved
+        rows = (now, now - 1.96, now + 1.96), (before, before - 1.372, before + 1.372)
+        alarms += rules_out(*rows)
+    low, high = stats.binom.ppf([0.001, 0.999], 2000, 0.05)
+    assert low <= alarms <= high
 
 
 def test_adjusted_difference_leaves_a_rare_level_to_the_others():

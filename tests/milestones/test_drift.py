@@ -107,4 +107,9 @@ def test_compare_ranks_finds_a_turned_order_and_leaves_out_what_few_use():
     frame.loc[frame.index[frame["cohort"] == "c2"][5:], "feature_b"] = 0.0
     left = compare_ranks(frame, FEATURES, ["c2"], **options)
     assert "rank of b" not in set(left["what"]) and len(left) == 2
+    frame["feature_b"] = (np.arange(len(frame)) % 5 < 2) * 1.0
+    own = np.flatnonzero(frame["cohort"] == "c2")
+    users = own[frame["feature_b"].to_numpy()[own] == 1]
+    frame.loc[users, "retained"] = (np.arange(len(users)) >= 9) * 1.0  # 9 were lost
+    assert "rank of b" not in set(compare_ranks(frame, FEATURES, ["c2"], **options)["what"])
     assert compare_ranks(frame, ["a"], ["c2"], **options).empty  # one feature has no order

@@ -83,14 +83,14 @@ def test_study_maturity_differences_are_adjusted_with_holm_over_areas():
 def test_study_maturity_says_in_words_what_success_is():
     table = study_maturity(draw(200), PLAN, seed=1)["categories"]
     assert table["success_metric"].tolist() == [
-        "share of accounts that use any of the b and the c",
-        "share of accounts that use the d",
-        "share of accounts that use at least 2 of the b, the c and the e",
+        "share that uses any of the b and the c",
+        "share that uses the d",
+        "share that uses at least 2 of the b, the c and the e",
     ]
     both = PLAN.categories["inbox"].model_copy(update={"mature_at_least": 2})
     plan = PLAN.model_copy(update={"categories": PLAN.categories | {"inbox": both}})
     words = study_maturity(draw(200), plan, seed=1)["categories"]["success_metric"][0]
-    assert words == "share of accounts that use all of the b and the c"
+    assert words == "share that uses all of the b and the c"
 
 
 def test_study_maturity_losses_equal_models_fitted_without_the_fold():

@@ -35,6 +35,7 @@ def test_study_ranking_puts_planted_features_first_and_twins_together(ranked):
     assert (table["rank"] <= table["rank_high"]).all()
     assert quality["predicts"]
     assert quality["auc_low"] < quality["auc"] < quality["auc_high"]
+    assert 0 < quality["added_low"] < quality["added"] < quality["added_high"] < quality["auc"] - 0.5
     assert (quality["n"], quality["features"], quality["refits"], quality["top"]) == (3000, 8, 6, 2)
 
 
@@ -44,7 +45,7 @@ def test_study_ranking_tells_progress(ranked):
 
 def test_study_ranking_does_not_reward_plan_or_many_values_where_impurity_does(frame, ranked):
     columns = frame.filter(like="feature_").assign(size=frame["size"])
-    forest = RandomForestClassifier(100, random_state=1, n_jobs=1).fit(columns, frame["retained"])
+    forest = RandomForestClassifier(30, random_state=1, n_jobs=1).fit(columns, frame["retained"])
     impurity = pd.Series(forest.feature_importances_, columns.columns)
     assert impurity.idxmax() == "size"
     assert impurity["feature_premium"] > 2 * impurity["feature_bad"]
@@ -96,6 +97,22 @@ def test_study_ranking_of_an_outcome_that_nothing_foretells_ranks_nothing():
     assert alarms == 0
 
 
+def test_study_ranking_that_plan_and_size_alone_tell_ranks_nothing():
+    plan = make_plan("good", "bad", "idle")
+    shares = {"premium": 0.9, "pro": 0.6, "starter": 0.4}
+    for seed in range(2):
+        frame = make_frame(1500, seed)
+        kept = np.random.default_rng(seed + 50).random(1500) < frame["tier"].map(shares)
+        found = milestones.study_ranking(frame.assign(retained=kept * 1.0), plan, refits=4, seed=seed)
+        quality = found["model_quality"].iloc[0]
+        assert quality["auc_low"] > 0.6 and not quality["predicts"]
+        assert quality["added_low"] <= 0 < quality["added_high"]
+        ends = f"{quality['added_low']:+.3f} to {quality['added_high']:+.3f}"
+        reason = "no ranking: plan and size alone may tell it as well"
+        assert quality["reason"] == f"{reason} (features add {ends} to the AUC)"
+        assert set(found["ranking"]["reason"]) == {reason} and found["ranking"]["rank"].isna().all()
+
+
 def test_study_ranking_with_too_few_lost_is_not_tried():
     frame = make_frame(300, retained=np.r_[np.zeros(39), np.ones(261)])
     found = milestones.study_ranking(frame, make_plan("good"), seed=1)
@@ -106,13 +123,13 @@ def test_study_ranking_with_too_few_lost_is_not_tried():
 def test_study_ranking_keeps_a_feature_without_a_time_out_of_the_model(frame):
     leak = {"name": "leak", "column": "leak", "hypothesised": True}
     known = frame.assign(feature_leak=frame["retained"])
-    tables = milestones.study_ranking(known, make_plan("good", "bad", leak), refits=2, seed=5)
+    tables = milestones.study_ranking(known, make_plan("good", "bad", leak), refits=3, seed=5)
     row = tables["ranking"].set_index("feature").loc["leak"]
     assert (row["time_order"], row["supported"]) == ("unknown", "not supported")
     assert row["reason"] == "time order unknown, so it may follow from staying: not compared and not ranked"
     assert row[["rank", "importance", "difference", "p_value"]].isna().all()
     assert row["prevalence"] == pytest.approx(frame["retained"].mean())
-    without = milestones.study_ranking(frame, make_plan("good", "bad"), refits=2, seed=5)
+    without = milestones.study_ranking(frame, make_plan("good", "bad"), refits=3, seed=5)
     pd.testing.assert_frame_equal(tables["model_quality"], without["model_quality"])
 
 
@@ -120,7 +137,7 @@ def test_study_ranking_of_a_snapshot_ranks_all_with_time_order_unknown(frame):
     outcomes = {"retained": {"column": "churned", "time": "tenure"}}
     features = [{"name": name, "column": name} for name in ("good", "bad")]
     plan = make_plan(*features, started_at=None, outcomes=outcomes)
-    table = milestones.study_ranking(frame, plan, refits=2, seed=5)["ranking"]
+    table = milestones.study_ranking(frame, plan, refits=3, seed=5)["ranking"]
     assert set(table["time_order"]) == {"unknown"}
     assert table[["rank", "difference"]].notna().all(axis=None)
 

@@ -134,6 +134,23 @@ def test_measure_features_compares_a_feature_of_one_plan_within_that_plan():
     assert unadjusted > 0.2  # what plan alone makes of it
 
 
+def test_measure_features_compares_within_plans_where_hardly_anybody_else_uses_it():
+    # premium is 30 % of 1,000; 200 of it use the feature, and 3 of the 700 others: brought to the mix of all accounts,
+    # these 203 count like 1 / (.3^2 / 200 + .7^2 / 3)
+    tier = np.repeat(["premium", "starter"], [300, 700])
+    used = np.r_[np.repeat([1.0, 0.0], [200, 100]), np.repeat([1.0, 0.0], [3, 697])]
+    kept = (np.random.default_rng(1).random(1000) < 0.7).astype(float)
+    frame = pd.DataFrame({"tier": tier, "size": 1.0, "feature_sla": used, "retained": kept})
+    size = 1 / (0.3**2 / 200 + 0.7**2 / 3)
+    effect = adjusted_difference(used, kept, make_controls(frame))
+    assert np.isnan(effect.estimate)
+    assert effect.reason == f"hardly any overlap: brought to the mix of all, 203 accounts count like {size:.0f}"
+    row = measure_features(frame, make_plan("sla")).iloc[0]
+    assert row["reason"] == "compared within the plans in which some use it and some do not (30% of accounts)"
+    assert row["difference"] == pytest.approx(kept[:200].mean() - kept[200:300].mean())
+    assert row["n_used"] == 203
+
+
 def test_measure_features_follows_category_and_confidence_level():
     areas = {"inbox": {"basic": ["good"], "mature": ["bad"]}}
     features = ["good", {"name": "bad", "event": "bad", "category": "other"}, "idle"]
@@ -155,3 +172,37 @@ def test_measure_features_false_alarms_stay_near_alpha():
         told = {"tier": tier.astype(str), "size": 1.0, "retained": kept.astype(float), "feature_a": used.astype(float)}
         alarms += int(measure_features(pd.DataFrame(told), make_plan("a")).loc[0, "p_value"] <= 0.05)
     assert binom.ppf(0.0005, repeats, 0.05) <= alarms <= binom.ppf(0.9995, repeats, 0.05)
+
+
+def test_measure_features_calls_nothing_clear_where_nothing_foretells_and_most_features_are_niche():
+    worlds = 8
+    alarms = sum((measure_features(*_draw_inert(seed))["p_value_adjusted"] <= 0.05).any() for seed in range(worlds))
+    assert alarms <= binom.ppf(0.999, worlds, 0.05)
+
+
+def _draw_inert(seed, n=3000):
+    """Nine of ten stay, by plan alone; of 50 features 40 have some 45 users, of whom few are lost."""
+    rng = np.random.default_rng(seed)
+    tier = rng.choice(3, n, p=[0.5, 0.3, 0.2])
+    kept = rng.random(n) < 1 / (1 + np.exp(-2.0 - 0.3 * (tier - 0.7)))
+    size = np.exp(rng.normal(1.2 + 0.5 * tier, 0.8, n)).round().clip(1)
+    told = {"tier": np.array(list("ABC"))[tier], "size": size, "retained": kept.astype(float)}
+    shares = [0.015 if j < 40 else 0.3 for j in range(50)]
+    used = {f"feature_f{j}": (rng.random(n) < p * (1 + 0.5 * (tier - 0.7))) * 1.0 for j, p in enumerate(shares)}
+    return pd.DataFrame({**told, **used}), make_plan(*(f"f{j}" for j in range(50)))
+
+
+def test_run_refits_added_is_what_all_features_tell_within_strata():
+    values, outcome, rng = make_rows(800)
+    groups = tuple(np.array([place]) for place in range(5))
+
+    def read(values, outcome, strata):
+        return run_refits(Rows(values, outcome, strata, groups), refits=2, workers=1, seed=4)[2]
+
+    plain = np.zeros(800, int)
+    known = read(values, outcome, plain)
+    assert known.shape == (2,) and known.min() > 0.1
+    by_size = (rng.random(800) < 1 / (1 + np.exp(-1.5 * values[:, 5]))).astype(int)  # a column of no group
+    assert abs(read(values, by_size, plain).mean()) < 0.02
+    patterns = (values[:, :5] @ (2.0 ** np.arange(5))).astype(int)
+    assert read(values, outcome, patterns).tolist() == [0] * 2  # within them features keep their values

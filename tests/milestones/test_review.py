@@ -16,7 +16,14 @@ from helpers.records import Refused
 
 CUT = pd.DataFrame({"cut": [8.0], "cut_low": [6.0], "cut_high": [9.0]})
 RANKING = pd.DataFrame(
-    {"feature": ["f0", "f1", "f2"], "rank": [1.0, 2.0, 3.0], "rank_low": 1.0, "rank_high": 3.0, "difference": 0.1}
+    {
+        "feature": ["f0", "f1", "f2"],
+        "rank": [1.0, 2.0, 3.0],
+        "rank_low": 1.0,
+        "rank_high": 3.0,
+        "difference": 0.1,
+        "time_order": "known",
+    }
 )
 TABLES = {"threshold": CUT, "ranking": RANKING}
 
@@ -175,7 +182,7 @@ def test_fit_model_gives_a_column_that_repeats_another_no_coefficient():
 
 def test_study_review_against_an_earlier_run_uses_its_model_and_its_cut():
     earlier = milestones.study_review(_draw(seed=3), _plan(), TABLES, seed=1)["model"]
-    frame = _draw(change=lambda f, linear: linear - 1.2 * f["activated"])
+    frame = _draw(change=lambda f, linear: linear - 2.2 * f["activated"])
     moved = {"threshold": CUT.assign(cut=14.0), "ranking": RANKING.assign(**{"rank": [3.0, 2.0, 5.0]})}
     found = milestones.study_review(frame, _plan(), moved, against=earlier, seed=1)
     assert "keep" not in set(found["review"]["choice"])
@@ -195,6 +202,12 @@ def test_study_review_against_an_earlier_run_uses_its_model_and_its_cut():
      "review_against is a run with landmark_days 90, this plan has 60; make them equal"),
     ({"outcomes": {"retained": {"lost": "left", "within_days": 90}}},
      "review_against is a run with horizon_days 180, this plan has 90; make them equal"),
+    ({"activation": {"event": "sent", "at_least": 5, "landmark_days": [90]}},
+     "review_against is a run with at_least 8, this plan has 5; make them equal"),
+    ({"activation": {"event": "sent", "at_least": 8, "window_days": 30, "landmark_days": [90]}},
+     "review_against is a run with window_days 90, this plan has 30; make them equal"),
+    ({"steps": [{"name": "invite"}, {"name": "import"}]},
+     "review_against is a run with steps_line 1, this plan has 2; make them equal"),
     ({"size": None}, "only one of review_against and this plan names a size; review it with the same columns"),
 ])  # fmt: skip
 def test_study_review_refuses_a_run_that_cannot_be_matched(changes, message):
@@ -202,6 +215,31 @@ def test_study_review_refuses_a_run_that_cannot_be_matched(changes, message):
     with pytest.raises(Refused) as caught:
         milestones.study_review(_draw(), _plan(**changes), {}, against=table, seed=1)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"usage": {"event": "seen", "seats": "seats", "at_least": 3}},
+     "review_against is a run with usage_at_least 2, this plan has 3; make them equal"),
+    ({"mature_at_least": 1}, "review_against is a run with mature_line 2, this plan has 1; make them equal"),
+])  # fmt: skip
+def test_read_model_refuses_other_lines_of_use_and_of_areas(changes, message):
+    parts = {
+        "usage": {"event": "seen", "seats": "seats", "at_least": 2},
+        "categories": {"a": {"mature": ["f0"]}, "b": {"mature": ["f1"]}},
+    }
+    plan = _plan(**parts)
+    frame = _draw().assign(using=lambda f: f["feature_f0"] * 1.0, mature=lambda f: f["feature_f1"] * 1.0)
+    table = write_model(fit_model(frame, name_columns(frame, plan)), plan, {})
+    assert read_model(table, plan).n == len(frame)
+    with pytest.raises(Refused) as caught:
+        read_model(table, _plan(**parts | changes))
+    assert str(caught.value) == message
+
+
+def test_study_review_follows_no_rank_of_a_feature_without_a_time():
+    ranking = RANKING.assign(time_order=["known", "unknown", "known"])
+    found = milestones.study_review(_draw(), _plan(), {"ranking": ranking}, seed=1)
+    assert set(found["drift"]["what"]) == {"cut", "rank of f0", "rank of f2"}
 
 
 def test_read_model_refuses_another_table():
@@ -228,7 +266,10 @@ def test_measure_differences_takes_the_line_where_the_plan_has_none():
     ((0.10, 0.05, 0.15), (0.12, 0.1, 0.14), "keep", 0.64, False, "watch"),  # fell from .70
     ((0.10, 0.05, 0.15), (0.12, 0.1, 0.14), "keep", 0.7, True, "re-set"),
     ((0.05, -0.02, 0.13), (0.12, 0.1, 0.14), "keep", 0.7, True, "watch"),  # not clear, older one not ruled out
-    ((0.02, -0.05, 0.09), (0.12, 0.1, 0.14), "keep", 0.7, False, "drop"),  # older one ruled out
+    ((-0.02, -0.05, 0.01), (0.12, 0.1, 0.14), "keep", 0.7, False, "drop"),  # older one ruled out
+    ((0.02, -0.05, 0.09), (0.12, 0.1, 0.14), "keep", 0.7, False, "watch"),  # ruled out, yet perhaps worthwhile
+    ((-0.02, -0.05, 0.01), (0.03, -0.02, 0.08), "keep", 0.7, False, "watch"),  # the older one is no better known
+    ((0.1, 0.05, 0.15), (-0.01, -0.04, 0.02), "keep", 0.7, False, "watch"),  # on the other side, and worthwhile
     ((-0.1, -0.15, -0.05), (0.12, 0.1, 0.14), "keep", 0.7, False, "drop"),  # the other side
     ((0.0, -0.01, 0.01), (0.0, -0.01, 0.01), "keep", 0.7, False, "drop"),  # never worthwhile
     ((0.0, -0.05, 0.05), (0.0, -0.01, 0.01), "keep", 0.7, False, "watch"),  # perhaps it is
@@ -251,11 +292,14 @@ def milestones_columns():
 def test_judge_milestones_resets_a_line_whose_cut_has_surely_moved_before_it_drops_it():
     review = pd.DataFrame({"cohort": ["c"], "choice": "revise", "auc": 0.7})
     drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]], columns=milestones_columns())
-    rows = {"activated": (0.02, -0.05, 0.09)}, {"activated": (0.12, 0.1, 0.14)}
+    rows = {"activated": (-0.02, -0.05, 0.01)}, {"activated": (0.12, 0.1, 0.14)}
     for p, word in ((0.01, "re-set"), (0.2, "drop")):
         found = judge_milestones(*rows, review, drift, "c", older_auc=0.7, cut_p=p, design=_plan(steps=[]))
         assert found["word"].tolist() == [word]
     assert found["why"].iloc[0].endswith("is ruled out; the best cut is 14 now, which is not clear either.")
+    rows = {"activated": (0.02, -0.05, 0.09)}, {"activated": (0.12, 0.1, 0.14)}
+    found = judge_milestones(*rows, review, drift.head(0), "c", older_auc=0.7, design=_plan(steps=[]))
+    assert found["why"].iloc[0].endswith("is ruled out, yet it may reach the 2.0 points that would be worthwhile.")
 
 
 def test_judge_milestones_says_why_in_one_sentence():

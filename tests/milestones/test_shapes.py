@@ -6,7 +6,7 @@ import statsmodels.api as sm
 
 from helpers.milestones.cuts import find_cuts, score_cuts
 from helpers.milestones.logistic import split_folds
-from helpers.milestones.shapes import Losses, compare_shapes, find_set, measure_gap, name_shape, trace_shapes
+from helpers.milestones.shapes import Losses, compare_shapes, find_set, list_runs, measure_gap, name_shape, trace_shapes
 
 
 def draw(shape, n=4000, seed=1):
@@ -25,14 +25,21 @@ def compare(shape, *, folds=5, seed=2, **more):
 
 @pytest.mark.parametrize("shape", ["step", "smooth", "none"])
 def test_name_shape_recovers_what_the_world_has(shape):
-    assert name_shape(compare(shape), confidence_level=0.95) == shape
+    assert name_shape(compare(shape), p_value=0.001 if shape != "none" else 0.4, confidence_level=0.95) == shape
+
+
+def test_name_shape_is_undecided_where_a_test_sees_what_does_not_foretell():
+    losses = compare("none", n=600)
+    for p_value, level, word in ((0.04, 0.95, "undecided"), (0.06, 0.95, "none"), (0.06, 0.9, "undecided"),
+                                 (np.nan, 0.95, "none")):  # fmt: skip
+        assert name_shape(losses, p_value=p_value, confidence_level=level) == word
 
 
 def test_name_shape_of_few_accounts_is_undecided_and_turns_with_the_level():
     step = np.tile([0.50, 0.40], 50)
     losses = Losses(step + 0.2, step - np.tile([0.10, -0.08], 50), step, step[:, None], np.zeros(1, int))
-    assert name_shape(losses, confidence_level=0.95) == "undecided"
-    assert name_shape(losses, confidence_level=0.6) == "smooth"
+    assert name_shape(losses, p_value=0.9, confidence_level=0.95) == "undecided"
+    assert name_shape(losses, p_value=0.9, confidence_level=0.6) == "smooth"
 
 
 def test_compare_shapes_equals_models_fitted_without_the_fold():
@@ -78,6 +85,16 @@ def test_find_set_holds_the_best_and_what_is_within_one_standard_error():
     by_cut = np.column_stack([best + spread + 0.011, best, best + spread + 0.009])
     losses = Losses(best, best, best, by_cut, np.zeros(1, int))
     assert find_set(losses).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(("cuts", "held", "words"), [
+    ([8, 12, 14, 15, 16, 18], [0, 1, 0, 1, 1, 1], "12, 15 to 18"),
+    ([8, 12.5, 14], [1, 1, 1], "8 to 14"),
+    ([8, 12, 14], [1, 0, 1], "8, 14"),
+    ([8, 12], [0, 0], ""),
+])  # fmt: skip
+def test_list_runs_joins_neighbours_of_the_scan(cuts, held, words):
+    assert list_runs(cuts, np.array(held, bool)) == words
 
 
 def test_trace_shapes_gives_the_shares_on_both_sides():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from milestones_samples import sample_plan
-from scipy.stats import norm
+from scipy.stats import binom, norm, t
 
 from helpers.inference import risk_difference
 from helpers.milestones import study_size
@@ -31,16 +31,17 @@ def draw(n=4000, *, seed=1, elasticity=0.7, shape=0.6):
 def test_measure_elasticity_equals_the_poisson_model_of_statsmodels():
     frame = draw(500)
     tiers = (frame[["tier"]] == "pro").to_numpy(float)
-    x = sm.add_constant(np.column_stack([np.log(frame["seats"]), tiers]))
+    x = sm.add_constant(pd.DataFrame(np.column_stack([np.log(frame["seats"]), tiers])))
     model = sm.GLM(frame["events_in_period"], x, family=sm.families.Poisson())
-    fit = model.fit(cov_type="HC0")
-    error = fit.bse.iloc[1] * np.sqrt(500 / 497)  # HC1; of a GLM, statsmodels gives HC0 under either name
+    fit = model.fit()
+    pull = fit.cov_params().to_numpy() @ (x.to_numpy() / (1 - fit.get_hat_matrix_diag())[:, None]).T
+    error = np.sqrt(((pull[1] * fit.resid_response) ** 2).sum())  # HC3; of a GLM, statsmodels gives HC0 under any name
     found, intercept = measure_elasticity(frame["events_in_period"], frame["seats"], tiers)
-    reach = norm.isf(0.025) * error
+    reach = t.isf(0.025, 497) * error
     assert [found["elasticity"], found["ci_low"], found["ci_high"], intercept] == pytest.approx(
         [fit.params.iloc[1], fit.params.iloc[1] - reach, fit.params.iloc[1] + reach, fit.params.iloc[0]], rel=1e-5
     )
-    assert found["p_one"] == pytest.approx(2 * norm.sf(abs(fit.params.iloc[1] - 1) / error), rel=1e-4)
+    assert found["p_one"] == pytest.approx(2 * t.sf(abs(fit.params.iloc[1] - 1) / error, 497), rel=1e-4)
     narrow, _ = measure_elasticity(frame["events_in_period"], frame["seats"], tiers, confidence_level=0.5)
     plain, _ = measure_elasticity(frame["events_in_period"], frame["seats"])
     assert narrow["ci_low"] > found["ci_low"] and plain["elasticity"] != found["elasticity"]
@@ -54,16 +55,26 @@ def test_measure_elasticity_holds_the_truth_where_logs_do_not():
         held += found["ci_low"] <= 0.7 <= found["ci_high"]
         some = frame[frame["events_in_period"] > 0]
         logs.append(np.polyfit(np.log(some["seats"]), np.log(some["events_in_period"]), 1)[0])
-    assert abs(held / draws - 0.95) < 3 * np.sqrt(0.05 * 0.95 / draws) + 0.01  # HC1 is a little narrow at 400
+    assert abs(held / draws - 0.95) < 3 * np.sqrt(0.05 * 0.95 / draws) + 0.01  # a little narrow at 400 even so
     assert abs(np.mean(logs) - 0.7) > 5 * np.std(logs) / np.sqrt(draws)
+
+
+def test_measure_elasticity_of_few_accounts_is_wide_enough():
+    rng, held, draws = np.random.default_rng(11), 0, 400
+    for _ in range(draws):
+        seats = np.exp(rng.normal(1.4, 1.0, 150)).round().clip(1)
+        events = rng.poisson(3 * seats**0.7 * np.exp(rng.normal(0, 0.8, 150) - 0.32))
+        found, _ = measure_elasticity(events, seats)
+        held += found["ci_low"] <= 0.7 <= found["ci_high"]
+    assert binom.ppf(0.0005, draws, 0.93) <= held <= binom.ppf(0.9995, draws, 0.95)
 
 
 @pytest.mark.parametrize(
     ("events", "seats", "reason"),
     [
-        ([1] * 19, range(1, 20), "fewer than 20 accounts with a known number of seats"),
-        ([0] * 30, range(1, 31), "no account has an event in the period"),
-        ([1] * 30, [5] * 30, "all accounts have the same number of seats"),
+        ([1] * 99, range(1, 100), "fewer than 100 accounts with a known number of seats"),
+        ([0] * 100, range(1, 101), "no account has an event in the period"),
+        ([1] * 100, [5] * 100, "all accounts have the same number of seats"),
     ],
 )
 def test_measure_elasticity_says_why_it_cannot(events, seats, reason):
@@ -72,7 +83,7 @@ def test_measure_elasticity_says_why_it_cannot(events, seats, reason):
 
 
 def test_measure_elasticity_of_tiers_that_fix_the_seats_and_of_an_idle_tier():
-    seats = np.repeat([2.0, 8.0], 20)
+    seats = np.repeat([2.0, 8.0], 50)
     fixed, _ = measure_elasticity(seats, seats, (seats == 8)[:, None])
     assert fixed["reason"] == "the plan tier fixes the number of seats"
     frame = draw(200)

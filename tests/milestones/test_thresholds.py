@@ -62,9 +62,11 @@ def test_study_threshold_tables_fit_together(stepped):
     row, cuts, bins = tables["threshold"].iloc[0], tables["cuts"], tables["activation_counts"]
     at = cuts[cuts["cut"] == row["cut"]].iloc[0]
     above = frame["count"] >= 8
-    assert at["difference"] == row["naive_difference"] == pytest.approx(
-        frame.loc[above, "retained"].mean() - frame.loc[~above, "retained"].mean()
-    )  # fmt: skip
+    assert at["difference"] == pytest.approx(frame.loc[above, "retained"].mean() - frame.loc[~above, "retained"].mean())
+    best = adjusted_difference(above, frame["retained"], make_controls(frame))
+    assert row["naive_difference"] == best.estimate < at["difference"] - 0.005  # as the difference beside it
+    held = cuts.loc[cuts["in_set"], "cut"]
+    assert sum(held.between(*ends).sum() for ends in _read_lines(row["lines"])) == len(held)
     assert at["in_set"] and at["statistic"] == row["statistic"] and cuts["chosen"].sum() == 5
     assert bins["n"].sum() == 4000 and bins["kept"].sum() == frame["retained"].sum()
     curve = tables["activation_curves"]
@@ -74,6 +76,18 @@ def test_study_threshold_tables_fit_together(stepped):
     assert [row["planned"], row["planned_difference"], row["planned_low"], row["planned_high"]] == pytest.approx(
         [20, planned.estimate, planned.ci_low, planned.ci_high]
     )
+
+
+def _read_lines(words):
+    ends = [[float(end) for end in run.split(" to ")] for run in words.split(", ")]
+    return [(run[0], run[-1]) for run in ends]
+
+
+def test_study_threshold_does_not_say_none_of_a_step_that_the_test_sees():
+    found = [study(draw(600, seed=seed, step=0.7))[1]["threshold"].iloc[0] for seed in range(8)]
+    seen = [row["shape"] for row in found if row["p_permutation"] <= 0.05]
+    assert len(seen) >= 4 and "none" not in seen
+    assert {row["shape"] for row in found if row["p_permutation"] > 0.05} <= {"none", "undecided"}
 
 
 def test_study_threshold_repeats_and_uses_seed_folds_resamples_and_level():
@@ -204,16 +218,17 @@ def test_split_newest_takes_the_fewest_cohorts_with_a_tenth(sizes, name, n):
 @pytest.mark.parametrize(
     ("older", "newest", "word"),
     [
-        (0.10, (0.02, 0.20), "confirmed"),
-        (0.10, (-0.04, 0.05), "not confirmed"),  # excludes the older difference
-        (0.10, (-0.01, 0.08), "not confirmed"),
-        (0.10, (-0.03, 0.06), "not confirmed"),
-        (0.10, (-0.05, 0.20), "too imprecise"),  # holds both
-        (0.30, (-0.05, 0.21), "not confirmed"),
-        (-0.10, (-0.2, -0.02), "confirmed"),
-        (0.10, (-0.3, -0.02), "not confirmed"),  # the other side
-        (0.10, (math.nan, math.nan), "too imprecise"),
+        ((0.08, 0.12), (0.02, 0.20), "confirmed"),
+        ((0.08, 0.12), (-0.04, 0.05), "not confirmed"),  # .095 apart, .049 by both halves
+        ((0.08, 0.12), (-0.01, 0.08), "not confirmed"),
+        ((0.02, 0.18), (-0.01, 0.08), "too imprecise"),  # the older one is no better known
+        ((0.08, 0.12), (-0.05, 0.20), "too imprecise"),  # holds both
+        ((-0.12, -0.08), (-0.2, -0.02), "confirmed"),
+        ((0.08, 0.12), (-0.3, -0.02), "not confirmed"),  # the other side
+        ((0.08, 0.12), (math.nan, math.nan), "too imprecise"),
+        ((math.nan, math.nan), (-0.3, 0.02), "too imprecise"),
     ],
 )
 def test_judge_confirmation(older, newest, word):
-    assert judge_confirmation(Effect(older), Effect(0.0, ci_low=newest[0], ci_high=newest[1])) == word
+    effects = [Effect(sum(ends) / 2, ci_low=ends[0], ci_high=ends[1]) for ends in (older, newest)]
+    assert judge_confirmation(*effects) == word

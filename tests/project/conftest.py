@@ -9,7 +9,11 @@ import pytest
 import yaml
 
 RUNS = Path(__file__).resolve().parents[2] / "notebooks" / "reports.yaml"
-FEW = {"validation": {"replicates": 20}, "live_support": {"n_units": 3000}}  # they keep a study's form and spare time
+FEW = {  # parameters that keep the form of a study's runs and spare time
+    "validation": {"replicates": 20},
+    "live_support": {"n_units": 3000},
+    "customer_milestones": {"n_units": 2500, "refits": 4, "n_resamples": 99},
+}
 MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
 
 

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 import yaml
 
+from helpers.report.kept import ALLOWED
 from helpers.report.outcome import MIME, find_payload
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,9 +30,9 @@ def test_report_is_equal_from_forked_and_cold_kernels(rendered):
 
 
 def list_displays(notebook):
-    """Return what each cell shows, but for the results themselves, which name their run."""
+    """Return what each cell shows, but for the results themselves, which name their run, and for kept files."""
     data = [output["data"] for cell in notebook.cells for output in cell.get("outputs", []) if "data" in output]
-    return [shown for shown in data if MIME not in shown]
+    return [{kind: shown[kind] for kind in shown if kind not in ALLOWED} for shown in data if MIME not in shown]
 
 
 @pytest.mark.parametrize("run", FIRST_RUNS, ids=lambda run: run["study"])
@@ -79,3 +80,19 @@ def test_reports_may_be_shared(rendered, run_studies, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     with zipfile.ZipFile(tmp_path / "share.zip") as archive:
         assert {f"{name}/report.html" for name in NAMES} <= set(archive.namelist())
+
+
+def test_next_steps_stay_private_and_definitions_lie_beside_the_report(rendered):
+    folder = rendered["forked"]
+    private = folder / ".private" / "customer_milestones" / "next_steps.csv"
+    header, *rows = private.read_text().splitlines()
+    assert header == "unit,next_step,association" and 1000 < len(rows) < 2500  # customers at the end of the data
+    assert (folder / ".private").stat().st_mode & 0o077 == 0
+    unit = rows[0].split(",")[0]
+    shared = [file for file in folder.rglob("*") if file.is_file() and ".private" not in file.parts]
+    assert not [file for file in shared if unit.encode() in file.read_bytes()]
+    for run in ("customer_milestones", "cdnow"):
+        found = {file.name: file.read_text() for file in (folder / run / "definitions").iterdir()}
+        assert sorted(found) == ["bigquery.sql", "duckdb.sql", "postgres.sql", "snowflake.sql"]
+        assert all("SELECT" in text and text.endswith(";\n") for text in found.values())
+    assert not (folder / "ibm_telco" / "definitions").exists()  # a snapshot has no milestone to define

@@ -3,6 +3,7 @@
 import nbformat
 import pandas as pd
 import pytest
+import samples
 from tiny_study import execution, read_all, read_json, write_notebook
 
 from helpers import report
@@ -110,3 +111,19 @@ def test_keep_writes_an_empty_table_as_its_header(monkeypatch):
     monkeypatch.setattr("IPython.display.display", shown.append)
     report.keep_private("steps", pd.DataFrame({"unit": [], "gain": []}))
     assert shown[0].payload["text"] == "unit,gain\n"
+
+
+def test_keep_definitions_displays_one_text_a_database(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: True)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    rows = [("duckdb", "set_up", "-- 1\nSELECT 1;\n"), ("duckdb", "mature", "-- 2\nSELECT 2;\n")]
+    rows += [("postgres", "set_up", "-- 1\nSELECT 3;\n")]
+    frame = pd.DataFrame(rows, columns=["dialect", "milestone", "statement"])
+    report.keep_definitions(samples.results(tables={"definitions": frame}))
+    assert [output.payload for output in shown] == [
+        {"name": "definitions/duckdb.sql", "text": "-- 1\nSELECT 1;\n\n-- 2\nSELECT 2;\n"},
+        {"name": "definitions/postgres.sql", "text": "-- 1\nSELECT 3;\n"},
+    ]
+    report.keep_definitions(samples.results(tables={}))
+    assert len(shown) == 2

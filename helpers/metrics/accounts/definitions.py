@@ -155,8 +155,8 @@ def _list_missing(read, names):
     """The first milestone that was not reached, and all of them in their order; what is not known is not listed."""
     open_ = {name: read[name] == 0 for name in names}
     first = ibis.cases(*((fact, name) for name, fact in open_.items()), else_=ibis.null("string"))
-    listed = [ibis.ifelse(fact, f"{name} ", "") for name, fact in open_.items()]
-    return read.mutate(next_missing=first, all_missing=functools.reduce(operator.add, listed).strip())
+    listed = [ibis.ifelse(fact, f" {name}", "") for name, fact in open_.items()]
+    return read.mutate(next_missing=first, all_missing=functools.reduce(operator.add, listed).substr(1))
 
 
 def _describe(design, name):

@@ -40,7 +40,10 @@ def measure_freshness(source: AccountSource, design: FrameworkPlan) -> pd.DataFr
     if source.events is not None:
         rows += _read_events(source, design, as_of)
     newest = max((row[-1].date() for row in rows if row[0] == "accounts" and row[-1]), default=None)
-    return pd.DataFrame([_describe(*row, as_of, newest) for row in rows], columns=COLUMNS)
+    again = {*design.activity_events, *(design.activation.event if design.activation else [])}
+    again |= {*design.outcomes.retained.event, *(design.alive.event if design.alive else [])}
+    described = [_describe(*row, as_of, newest, comes_again=row[1] in again) for row in rows]
+    return pd.DataFrame(described, columns=COLUMNS)
 
 
 def _read_columns(source, design):
@@ -79,19 +82,22 @@ def _read_events(source, design, as_of):
     return rows
 
 
-def _describe(table, column, n, missing, latest, as_of, newest):
+def _describe(table, column, n, missing, latest, as_of, newest, *, comes_again):
     day = latest.date() if latest else None
     old = (as_of - day).days if day and as_of else float("nan")
-    note = _note(table, n, missing, old, (newest - day).days if day and newest else 0)
+    note = _note(table, n, missing, old, (newest - day).days if day and newest else 0, comes_again=comes_again)
     return table, column, n, missing, day.isoformat() if day else None, old, note
 
 
-def _note(table, n, missing, old, behind):
-    """What is amiss; a column of accounts is behind when the newest accounts lack it."""
+def _note(table, n, missing, old, behind, *, comes_again):
+    """What is amiss: events that come again have stopped, or the newest accounts lack what a column holds.
+
+    First uses end by themselves when nobody starts any more.
+    """
     if n == 0:
         return "does not occur"
     if missing == 1:
         return "never filled"
     if table == "events":
-        return f"none in the last {old} days" if old > STALE_DAYS else ""
+        return f"none in the last {old} days" if old > STALE_DAYS and comes_again else ""
     return f"missing from the accounts of the newest {behind} days" if behind > STALE_DAYS else ""
