@@ -15,7 +15,9 @@ import pandas as pd
 from helpers import disclosure
 
 PARTS = ("segment", "at", "week", "level", "day", "hours", "agent", "month", "cohort", "band", "count_low")
-COUNTS = ("n", "units", "at_risk")
+PARTS += ("feature", "step", "line", "reading", "cut", "milestone", "from_state")
+NOBODY = ("lost", "kept", "moves", "accounts", "rows")  # counts of which 0 is no secret: nobody moved, or is advised
+COUNTS = ("n", "units", "at_risk", *NOBODY)
 PATTERNS = {
     "an absolute path": r"(?<![\w:/<.&;)\]])(?:/[\w.@+-]+){2,}|\b[A-Za-z]:\\[\w.-]+|\\\\[\w.-]+\\[\w.-]+|(?<!\w)~/\w+|file://",
     "an e-mail address": r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}",
@@ -112,8 +114,9 @@ def count_small_cells(rows, *, min_cell):
     Parameters
     ----------
     rows : list of dict
-        A table of results.json. Only rows that name a segment, a level or a time are cells below whole variants;
-        their counts are the columns n, units, at_risk and those that begin with n_.
+        A table of results.json. Only rows that name a segment, a level, a time, a milestone or a reading of one are
+        cells below whole variants; their counts are the columns n, units, at_risk, lost, kept, moves, accounts, rows
+        and those that begin with n_. The last five may be 0, and so may all counts of a reading that was not made.
     min_cell : int
 
     Returns
@@ -122,5 +125,9 @@ def count_small_cells(rows, *, min_cell):
     """
     cells = pd.DataFrame([row for row in rows if any(row.get(part) is not None for part in PARTS)])
     counts = [column for column in cells if column in COUNTS or column.startswith("n_")]
-    cells[counts] = cells[counts].astype(float)
-    return len(disclosure.find_small_cells(cells, count=counts, min_cell=min_cell))
+    values = cells[counts].astype(float)
+    if "reading" in cells:
+        values = values[~((values == 0).all(axis=1) & cells["reading"].notna())]
+    spared = [column for column in counts if column in NOBODY]
+    values[spared] = values[spared].mask(values[spared] == 0)
+    return len(disclosure.find_small_cells(values, count=counts, min_cell=min_cell))

@@ -8,7 +8,7 @@ from helpers.disclosure.effects import (
     suppress_estimates,
     suppress_small_cells,
 )
-from helpers.disclosure.milestones import protect_framework
+from helpers.disclosure.framework import protect_framework
 from helpers.disclosure.replies import protect_replies
 
 __all__ = [

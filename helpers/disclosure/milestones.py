@@ -1,112 +1,33 @@
-"""Small cells of the tables and estimates of milestones: few accounts, few kept or few lost are hidden."""
+"""Small cells in each table of milestones: rows about few accounts, few kept or few lost are hidden."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pandas as pd
 
-from helpers.disclosure.effects import _blank, stop_small_curves, suppress_small_cells
-from helpers.plan import FrameworkPlan
-from helpers.records import Estimate, Results
+from helpers.disclosure.effects import stop_small_curves, suppress_small_cells
+from helpers.milestones.counts import SIDES
 
 REASON = "hidden: fewer than {} accounts, kept or lost here, or in a group that this one would reveal"
 PAIR = ("reached", "not")
+DIGITS = 3  # of what could be solved for counts, with all digits
 NEXT_STAYS = ["step", "association", "ci_low", "ci_high"]
 RANKING_STAYS = ["feature", "category", "hypothesised", "group", "time_order", "flag"]
+INPUTS = ("missing", "latest", "days_old", "note")
+BINS = ("count_low", "count_high", "open", "mature_categories")
 ZERO = 1e15  # a cell that nobody is in, where that is no secret: never small
 
 
-def protect_framework(results: Results, design: FrameworkPlan) -> Results:
-    """Return results of a framework in which small cells are hidden, before any sentence or picture is made of them.
+def blank_rows(frame: pd.DataFrame, hidden, named, least: int) -> pd.DataFrame:
+    """Return a copy whose hidden rows lose all but the columns that name them; the reason is filled in.
 
     Parameters
     ----------
-    results : Results, as `milestones.run_framework` gives it
-    design : FrameworkPlan
-        Gives `min_cell`.
-
-    Returns
-    -------
-    Results
+    frame : DataFrame
+    hidden : array of bool, one a row
+    named : list of str
+    least : int, the smallest count that may be seen, which the reason names
     """
-    tables = protect_milestones(results.tables, design)
-    return results.but(estimates=protect_landmarks(results.estimates, design), tables=tables)
-
-
-def protect_milestones(tables: dict[str, pd.DataFrame], design: FrameworkPlan) -> dict[str, pd.DataFrame]:
-    """Return the tables of milestones with small cells hidden; what is left of a table without a row is left out.
-
-    Counts of accounts, of accounts kept and of accounts lost are held to `min_cell` alike, with as many further cells
-    hidden that totals do not give them away. Curves stop where few are at risk, and show a day only where nobody or
-    at least `min_cell` more were lost since the day before it. Cells of states and flows in which nobody is are no
-    secret and stay. Tables about whole groups (freshness, definitions, quality, the model, the threshold) stay.
-
-    Parameters
-    ----------
-    tables : dict of DataFrame, any of those of a study of milestones; others pass
-    design : FrameworkPlan
-        Gives `min_cell`.
-
-    Returns
-    -------
-    dict: copies; hidden figures are missing, with a `reason` where the table has that column.
-    """
-    found = dict(tables)
-    for name, hide in HIDE.items():
-        if name in found and not found[name].empty:
-            found[name] = hide(found[name], design.min_cell)
-    if "categories" in found:
-        found["categories"] = _hide_categories(found["categories"], design)
-    if "drift" in found and "review" in found:
-        found["drift"] = _hide_drift(found["drift"], found["review"])
-    return {name: table for name, table in found.items() if not table.empty}
-
-
-def protect_landmarks(estimates, design: FrameworkPlan) -> tuple[Estimate, ...]:
-    """Return estimates of milestones in which small cells are hidden.
-
-    Parameters
-    ----------
-    estimates : sequence of Estimate
-        A cell is a side, reached or not. All estimates of one outcome, pair and landmark go together, as they are of
-        the same accounts.
-    design : FrameworkPlan
-        Gives `min_cell`; shares are checked by accounts kept and lost too.
-
-    Returns
-    -------
-    tuple of Estimate: in the same order; hidden ones have nan figures and counts, are not estimable and say why.
-    """
-    estimates, least = list(estimates), design.min_cell
-    small = {_key(e) for e in estimates if _is_small(e, least)}
-    reason = REASON.format(least)
-    return tuple(_blank(e, least).but(reason=reason) if _key(e) in small else e for e in estimates)
-
-
-def _key(estimate):
-    return estimate.metric, estimate.control, estimate.treatment, estimate.at, estimate.population
-
-
-def _is_small(estimate, least):
-    if not math.isfinite(estimate.estimate) and estimate.verdict == "not estimable":
-        return estimate.n_control + estimate.n_treatment > 0 and min(estimate.n_control, estimate.n_treatment) < least
-    for n, share in zip(*_sides(estimate), strict=True):
-        events = [round(n * share), n - round(n * share)] if 0 <= share <= 1 else []
-        if any(not count >= least for count in (n, *events)):
-            return True
-    return False
-
-
-def _sides(estimate):
-    is_share = estimate.estimand != "hazard_ratio"
-    shares = (estimate.control_value, estimate.treatment_value) if is_share else (math.nan, math.nan)
-    return (estimate.n_control, estimate.n_treatment), shares
-
-
-def _blank_rows(frame, hidden, named, least):
-    """A copy whose hidden rows lose all but the columns that name them; the reason is filled in."""
     hidden = pd.Series(np.asarray(hidden, bool), frame.index)
     figures = [column for column in frame if column not in {*named, "reason"}]
     found = frame.assign(**{column: frame[column].mask(hidden) for column in figures})
@@ -120,10 +41,10 @@ def _close_cells(frame, counts, named, least, *, within=None):
     work = frame[[*named]].assign(**{f"count {i}": np.asarray(c, float) for i, c in enumerate(counts)})
     columns = [column for column in work if column not in named]
     hidden = suppress_small_cells(work, count=columns, groups=named, within=within, min_cell=least)["hidden"]
-    return _blank_rows(frame, hidden, named, least)
+    return blank_rows(frame, hidden, named, least)
 
 
-def _count_sides(frame):
+def _count_pair(frame):
     """Accounts, kept and lost of those who reached a milestone and of the others, shape (n, 6)."""
     columns = []
     for side in PAIR:
@@ -134,35 +55,63 @@ def _count_sides(frame):
 
 def _find_small_sides(frame, least):
     """Rows with a small side; where nothing was estimated, shares that are missing tell nothing."""
-    counts = _count_sides(frame)
-    return (counts < least).any(axis=1)
+    return (_count_pair(frame) < least).any(axis=1)
+
+
+def count_cells(frame: pd.DataFrame) -> np.ndarray:
+    """Return accounts, kept and lost with what is compared and without it, shape (n, 2, 3), from the counts carried.
+
+    Parameters
+    ----------
+    frame : DataFrame, with the columns of `milestones.counts.count_sides`; without them all cells are missing
+    """
+    if not set(SIDES) <= set(frame):
+        return np.full((len(frame), 2, 3), np.nan)
+    n, kept = (frame[[*names]].to_numpy(float) for names in (SIDES[::2], SIDES[1::2]))
+    return np.stack([n, kept, n - kept], axis=2)
+
+
+def find_small(frame: pd.DataFrame, least: int) -> np.ndarray:
+    """Return which rows compare few accounts, few kept or few lost; none where the counts are not carried."""
+    return (count_cells(frame) < least).any(axis=(1, 2))
+
+
+def _choose_lines(cells, totals, least):
+    """Rows between which, and beyond which, nobody lies or at least `least` do: accounts, kept and lost, (n, 3)."""
+    shown, last = [], 0.0
+    for row in np.argsort(cells[:, 0], kind="stable"):
+        more, rest = cells[row] - last, totals[row] - cells[row]
+        is_far = (more >= least).all() or (shown and not more.any())
+        if is_far and ((rest >= least).all() or not rest.any()):
+            shown.append(row)
+            last = cells[row]
+    return np.isin(np.arange(len(cells)), shown)
 
 
 def _hide_readings(frame, least):
-    """Readings of the same accounts go together, and the naive one where it gives away how few left before."""
+    """Readings of the same accounts go together; what counts starters goes where it gives away how few left early."""
     small = _find_small_sides(frame, least)
     both = frame["n_reached"].astype(float) + frame["n_not"].astype(float)
     is_naive = (frame["reading"] == "naive").to_numpy()
-    is_known = frame["difference"].notna().to_numpy()  # what was not estimated tells nothing and hides nothing
-    small &= is_known
-    later = small[~is_naive].any()
+    is_estimated, is_known = frame["difference"].notna().to_numpy(), (both > 0).to_numpy()
+    later = (small & is_estimated)[~is_naive].any()  # what was not estimated hides only itself
     landmark = both[(frame["reading"] == "landmark").to_numpy()]
     before = (both - landmark.iloc[0]).to_numpy() if len(landmark) else np.zeros(len(frame))
-    hidden = np.where(is_naive, small | ((before > 0) & (before < least)), small | later) & is_known
-    return _blank_rows(frame, hidden, ["reading"], least)
+    hidden = small | (~is_naive & later & is_estimated) | ((before > 0) & (before < least))
+    return blank_rows(frame, hidden & is_known, ["reading"], least)
 
 
 def _hide_hazards(frame, least):
-    lost = frame["lost"].to_numpy(float)
-    hidden = (np.minimum(lost, frame["n"].to_numpy(float) - lost) < least) & frame["hazard_ratio"].notna().to_numpy()
-    return _blank_rows(frame, hidden, ["reading"], least)
+    """Ratios of few who left, or stayed; that there was no account to read is no secret."""
+    n, lost = frame["n"].to_numpy(float), frame["lost"].to_numpy(float)
+    return blank_rows(frame, (n > 0) & (np.minimum(lost, n - lost) < least), ["reading"], least)
 
 
 def _hide_effects(frame, least):
     named = ["milestone", "outcome", "landmark"]
     small = pd.Series(_find_small_sides(frame, least), frame.index)
     hidden = small.groupby([frame[name] for name in named], dropna=False).transform("any")
-    return _blank_rows(frame, hidden, [*named, "adjustment"], least)
+    return blank_rows(frame, hidden, [*named, "adjustment"], least)
 
 
 def _hide_survival(frame, least):
@@ -194,32 +143,36 @@ def _hide_flows(frame, least):
     moves = frame["moves"].astype(float)
     found = _close_cells(frame, [moves.where(moves > 0, ZERO)], ["from_state", "to_state"], least, within="from_state")
     few = frame["months"].astype(float) < least
-    return _blank_rows(found, few, ["from_state", "to_state"], least)
+    return blank_rows(found, few, ["from_state", "to_state"], least)
 
 
-def _count_kept(frame, named):
-    return [frame["n"], frame["kept"], frame["n"] - frame["kept"]], named
-
-
-def _hide_activation(frame, least):
-    return _close_cells(frame, *_count_kept(frame, ["count_low", "count_high", "open"]), least)
-
-
-def _hide_mature(frame, least):
-    return _close_cells(frame, *_count_kept(frame, ["mature_categories"]), least)
+def _hide_bins(frame, least):
+    counts = [frame["n"], frame["kept"], frame["n"] - frame["kept"]]
+    return _close_cells(frame, counts, [name for name in BINS if name in frame], least)
 
 
 def _hide_lines(frame, least):
-    """Lines between which at least `least` accounts lie, so that no line gives away another's difference."""
-    above, share = frame["n_at_or_above"].to_numpy(float), frame["share_at_or_above"].to_numpy(float)
-    shown, last = [], 0.0
-    for row in np.argsort(above, kind="stable"):
-        if (above[row] == last and shown) or above[row] - last >= least:
-            shown.append(row)
-            last = above[row]
-    total = np.nanmax(np.where(share > 0, np.round(above / np.where(share > 0, share, 1)), np.nan), initial=0.0)
-    shown = [row for row in shown if above[row] == total or total - above[row] >= least]
-    return _blank_rows(frame, ~np.isin(np.arange(len(frame)), shown), ["line", "planned"], least)
+    """Lines between which at least `least` accounts, kept and lost lie: none gives away another's difference."""
+    cells = count_cells(frame)
+    if np.isnan(cells).all():
+        above, share = frame["n_at_or_above"].to_numpy(float), frame["share_at_or_above"].to_numpy(float)
+        cells = np.stack([above, _find_total(above, share) - above], axis=1)[:, :, None]
+    shown = _choose_lines(cells[:, 0], cells.sum(axis=1), least)
+    return blank_rows(frame, ~shown, ["line", "planned"], least)
+
+
+def _hide_cuts(frame, least):
+    """Raw differences, short enough not to be solved for counts, at cuts between which enough accounts lie."""
+    cells = count_cells(frame)
+    if not np.isnan(cells).any():
+        shown = _choose_lines(cells[:, 0], cells.sum(axis=1), least)
+        frame = blank_rows(frame, ~shown, ["cut", "in_set", "chosen"], least)
+    return frame.round({"difference": DIGITS, "statistic": DIGITS})
+
+
+def _hide_curves(frame, _):
+    """The step is a share of all accounts on its side: short enough not to be solved for how many were kept."""
+    return frame.round({"share_step": DIGITS})
 
 
 def _hide_sizes(frame, least):
@@ -243,42 +196,73 @@ def _hide_ranking(frame, least):
 
 
 def _hide_users(frame, count, share, named, least):
-    """Rows of what few accounts did, or few did not do."""
-    done, part = frame[count].to_numpy(float), frame[share].to_numpy(float)
-    total = np.nanmax(np.where(part > 0, np.round(done / np.where(part > 0, part, 1)), np.nan), initial=0.0)
-    small = (done < least) | ((total > 0) & (total - done < least))
-    return _blank_rows(frame, small, [name for name in named if name in frame], least)
+    """Rows of what few accounts did, or did not do, or of whom few were kept, or lost."""
+    done = frame[count].to_numpy(float)
+    total = _find_total(done, frame[share].to_numpy(float))
+    small = (done < least) | ((total > 0) & (total - done < least)) | find_small(frame, least)
+    return blank_rows(frame, small, [name for name in named if name in frame], least)
 
 
-def _hide_categories(frame, design):
-    """Rows with a small level; that nobody is basic where the plan names no basic feature is no secret."""
-    counts = np.round(frame[["none", "basic", "mature"]].to_numpy(float) * frame["n"].to_numpy(float)[:, None])
-    plain = [name in design.categories and not design.categories[name].basic for name in frame["category"]]
-    counts[plain, 1] = ZERO
-    small = (counts < design.min_cell).any(axis=1)
-    return _blank_rows(frame, small, ["category", "success_metric"], design.min_cell)
+def _find_total(part, share):
+    """Of how many accounts the parts are shares."""
+    return np.nanmax(np.where(share > 0, np.round(part / np.where(share > 0, share, 1)), np.nan), initial=0.0)
 
 
 def _hide_next(frame, least):
-    """Next steps by customers; that nobody is advised to what has a reason against it is the rule, so no secret."""
-    ruled_out = (frame["accounts"] == 0) & frame["reason"].notna() & (frame["step"] != "none")
-    shown = _close_cells(frame[~ruled_out], [frame.loc[~ruled_out, "accounts"]], NEXT_STAYS, least)
-    return pd.concat([shown, frame[ruled_out]]).sort_index()
+    """Next steps by customers; that nobody is advised to one, as to all that has a reason against it, is no secret."""
+    accounts = frame["accounts"].astype(float)
+    return _close_cells(frame, [accounts.where(accounts > 0, ZERO)], NEXT_STAYS, least)
 
 
 def _hide_review(frame, least):
     return _close_cells(frame, [frame["n"], frame["lost"], frame["n"] - frame["lost"]], ["cohort", "choice"], least)
 
 
-def _hide_drift(frame, review):
-    gone = frame["cohort"].isin(review["cohort"][review["n"].isna()])
-    return frame[~gone].reset_index(drop=True)
-
-
 def _hide_threshold(frame, least):
+    """What the newest accounts say, where few of them are on a side of the cut, or were kept or lost there."""
     newest = [column for column in frame if column.startswith("newest_") and column != "newest_cohort"]
-    small = frame["n_newest"].to_numpy(float) < least
-    return frame.assign(**{c: frame[c].mask(small) for c in [*newest, "n_newest"]})
+    few = frame["n_newest"].astype(float) < least
+    small = few | find_small(frame, least)
+    found = frame.assign(**{c: frame[c].mask(small) for c in newest}, n_newest=frame["n_newest"].mask(few))
+    return found.assign(confirmed=found["confirmed"].mask(small, "too imprecise")) if "confirmed" in found else found
+
+
+def _hide_flow(frame, least):
+    """Who is compared at a landmark is told elsewhere, so a few who had left hide both themselves and who started."""
+    what, accounts = frame["step"].str.extract(r": (.*)$")[0].fillna("followed"), frame["accounts"].astype(float)
+    is_gone = ~what.isin(["followed", "kept"])
+    hidden = is_gone & (accounts > 0) & (accounts < least)
+    for name in ("followed", "kept"):
+        hidden |= (what == name) & _find_near(accounts.where(what == name), least)
+    landmark = frame["step"].str.extract(r"^(.*): ")[0].fillna("")
+    together = hidden.where(what != "kept", False).groupby(landmark).transform("any")  # followed = gone + kept
+    hidden |= together & (what != "kept") & (landmark != "") & (accounts > 0)
+    return frame.assign(accounts=frame["accounts"].mask(hidden))
+
+
+def _find_near(counts, least):
+    """Counts that differ from one shown before them, yet by fewer than `least`."""
+    shown, near = [], np.zeros(len(counts), bool)
+    for row, count in enumerate(counts.to_numpy(float)):
+        near[row] = any(0 < abs(count - other) < least for other in shown)
+        shown += [] if near[row] or np.isnan(count) else [count]
+    return near
+
+
+def _hide_freshness(frame, least):
+    """Inputs with few rows, and the number of an event that nearly every account has once."""
+    rows = frame["rows"].astype(float)
+    few = (rows > 0) & (rows < least)
+    lacking = rows[frame["table"] == "accounts"].max() - rows
+    found = frame.assign(**{column: frame[column].mask(few) for column in INPUTS if column in frame})
+    return found.assign(rows=frame["rows"].mask(few | ((lacking > 0) & (lacking < least))))
+
+
+def _hide_model(frame, least):
+    """No model of few kept, or lost: its coefficients are theirs."""
+    sizes = frame.loc[frame["kind"] == "n"].set_index("name")["value"].astype(float)
+    few = "lost" in sizes and min(sizes["lost"], sizes["accounts"] - sizes["lost"]) < least
+    return frame.iloc[:0] if few else frame
 
 
 def _hide_overall(frame, least):
@@ -292,14 +276,20 @@ HIDE = {
     "milestone_survival": _hide_survival,
     "states": _hide_states,
     "flows": _hide_flows,
-    "activation_counts": _hide_activation,
+    "activation_counts": _hide_bins,
+    "activation_curves": _hide_curves,
+    "cuts": _hide_cuts,
     "threshold": _hide_threshold,
+    "alive": _hide_threshold,
     "steps": _hide_steps,
-    "mature_counts": _hide_mature,
+    "mature_counts": _hide_bins,
     "maturity_lines": _hide_lines,
     "size_bands": _hide_sizes,
     "ranking": _hide_ranking,
     "next_steps": _hide_next,
     "review": _hide_review,
     "overall": _hide_overall,
+    "landmark_flow": _hide_flow,
+    "freshness": _hide_freshness,
+    "model": _hide_model,
 }

@@ -29,6 +29,7 @@ from helpers.wording import (
     join_words,
     keep_readings,
     name_alike,
+    name_alive,
     read_scale,
     show_sentence,
     write_number,
@@ -36,8 +37,8 @@ from helpers.wording import (
 )
 
 READINGS = {  # reading -> its name, and whom it compares
-    "naive": ("Naive", "everyone; early leavers as not activated"),
-    "landmark": ("At the landmark", "those still there on {day}, read by then"),
+    "naive": ("Naive", "everyone{leavers}"),
+    "landmark": ("At the landmark", "those {alive}, read by {day}"),
     "adjusted": ("At the landmark, adjusted", "the same, {alike}"),
     "clone-censor-weight": ("Cloned and weighted", "everyone from the start, weighted"),
 }
@@ -65,6 +66,8 @@ def readings(results: Results) -> Display:
         return absent
     rows = keep_readings(results, rows.dropna(subset=["difference"]))
     words = {"noun": find_noun(results), "day": name_landmark(results), "alike": name_alike(results)}
+    words |= {"alive": name_alive(results) or f"still there on {words['day']}"}
+    words |= {"leavers": "" if name_alive(results) else "; early leavers as not activated"}
     strips = [_read_strip(row, words) for row in rows.itertuples()]
     scale = choose_points(rows[["difference", "ci_low", "ci_high"]].to_numpy(float).ravel())
     told = [f"{strip.name}: {strip.text} ({strip.below})" for strip in strips]
@@ -94,7 +97,7 @@ def _tell_readings(rows: pd.DataFrame, words) -> str:
     """What is left of the naive difference when only those still there are compared, adjusted if that is known."""
     found = {row.reading: row for row in rows.itertuples() if math.isfinite(row.difference)}
     best, naive = found.get("adjusted") or found.get("landmark"), found.get("naive")
-    who = f"{words['noun']} that were still there on {words['day']}"
+    who = f"{words['noun']} {words['alive']}"
     if best is None:
         if naive is None:
             return "Activation cannot be read at the landmark"
@@ -105,7 +108,7 @@ def _tell_readings(rows: pd.DataFrame, words) -> str:
     whole = write_number(naive.difference, Style(100, "", " points"), decimals=0)
     if not is_clear(best.ci_low, best.ci_high):
         return f"Of the naive {whole}, none is clearly left among {who}"
-    if 0 < best.difference < naive.difference:
+    if 0 < best.difference < naive.difference and words["leavers"]:
         left = write_number(100 * best.difference, decimals=int(best.difference < 0.01))
         return f"Of the naive {whole}, {left} {'is' if left == '1' else 'are'} left among {who}"
     told = tell_gap(best.difference, best.ci_low, best.ci_high)

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from helpers.survival.life import wilson_interval
 
 MOST_BINS, SHOWN = 15, 0.05
+SIDES = ("n_with", "kept_with", "n_without", "kept_without")
 
 
 def count_kept(counts, outcome, design) -> pd.DataFrame:
@@ -55,6 +56,27 @@ def read_share(kept: int, n: int, design) -> dict[str, float]:
         return {"share": math.nan, "ci_low": math.nan, "ci_high": math.nan}
     low, high = wilson_interval(kept / n, n, norm.isf(design.alpha / 2))
     return {"share": kept / n, "ci_low": float(low), "ci_high": float(high)}
+
+
+def count_sides(exposed, outcome) -> dict[str, int]:
+    """Return how many accounts a comparison is of, and how many of them have the outcome: for disclosure to check.
+
+    Parameters
+    ----------
+    exposed, outcome : array, shape (n,), 0 or 1; an account with a missing value counts nowhere
+
+    Returns
+    -------
+    dict: n_with, kept_with, n_without, kept_without. Tables carry them until small cells are hidden, then no more.
+
+    Examples
+    --------
+    >>> count_sides([1, 1, 0, float("nan")], [1, 0, 1, 1])
+    {'n_with': 2, 'kept_with': 1, 'n_without': 1, 'kept_without': 1}
+    """
+    exposed, outcome = np.asarray(exposed, float), np.asarray(outcome, float)
+    parts = [outcome[(exposed == side) & ~np.isnan(outcome)] for side in (1, 0)]
+    return dict(zip(SIDES, [int(number) for part in parts for number in (len(part), part.sum())], strict=True))
 
 
 def find_highest(counts, design) -> float:

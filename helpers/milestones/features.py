@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from helpers.inference import benjamini_hochberg
 from helpers.milestones.adjusted import HARDLY, LEAST_ROWS, NO_OVERLAP, adjusted_difference, make_controls
+from helpers.milestones.counts import SIDES, count_sides
 from helpers.records import Effect
 
 NICHE, UNIVERSAL, TWINS = 0.05, 0.90, 0.7
@@ -34,16 +35,16 @@ def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:
         share it), prevalence, n_used, difference (used minus not, standardised), ci_low, ci_high, p_value,
         p_value_adjusted (Benjamini and Hochberg over the features), share_difference (prevalence x difference),
         gap_if_causal ((1 - prevalence) x difference), flag (niche below 5 %, universal above 90 %), time_order,
-        supported (of hypothesised features; clear and higher, opposite, or not supported), reason. A figure that
-        cannot be estimated is nan.
+        supported (of hypothesised features; clear and higher, opposite, or not supported), reason, and the counts of
+        `count_sides` among those compared, which disclosure checks and drops. A figure that cannot be estimated is nan.
     """
     controls = make_controls(frame)
     used = {feature.name: frame[f"feature_{feature.name}"].to_numpy(float) for feature in design.features}
     groups = group_features(np.column_stack(list(used.values()))) if used else []
     rows = []
     for feature, group in zip(design.features, groups, strict=True):
-        effect = _compare(frame, used[feature.name], controls, design, is_known=_is_known(feature, design))
-        rows.append(_describe(feature, design) | {"group": int(group)} | _tell(used[feature.name], effect))
+        effect, sides = _compare(frame, used[feature.name], controls, design, is_known=_is_known(feature, design))
+        rows.append(_describe(feature, design) | {"group": int(group)} | _tell(used[feature.name], effect) | sides)
     table = pd.DataFrame(rows, columns=_COLUMNS)
     table["p_value_adjusted"] = benjamini_hochberg(table["p_value"].to_numpy(float))
     clear = table["p_value_adjusted"] <= design.alpha
@@ -56,6 +57,7 @@ def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:
 _COLUMNS = (
     *("feature", "category", "hypothesised", "group", "prevalence", "n_used", "difference", "ci_low", "ci_high"),
     *("p_value", "p_value_adjusted", "share_difference", "gap_if_causal", "flag", "time_order", "supported", "reason"),
+    *SIDES,
 )
 
 
@@ -109,21 +111,23 @@ def _is_known(feature, design):
 
 
 def _compare(frame, used, controls, design, *, is_known):
-    """Among all accounts; where some plans lack users or others, among the plans that have both, and told so."""
-    if not is_known:
-        return Effect(reason=UNTIMED)
+    """Among all accounts, or those of plans that have users and others, and told so; with their counts."""
     outcome, level = frame["retained"].to_numpy(float), {"confidence_level": design.confidence_level}
+    sides = count_sides(used, outcome)
+    if not is_known:
+        return Effect(reason=UNTIMED), sides
     effect = adjusted_difference(used, outcome, controls, **level)
     if effect.reason is None or not effect.reason.startswith((NO_OVERLAP, HARDLY)):
-        return effect
+        return effect, sides
     _, tier = np.unique(frame["tier"].to_numpy(str), return_inverse=True)
     both = np.minimum(np.bincount(tier, used == 1), np.bincount(tier, used == 0)) >= LEAST_ROWS
     within = both[tier]
     if within.all() or not within.any():
-        return effect
+        return effect, sides
     effect = adjusted_difference(used[within], outcome[within], controls[within], **level)
     note = f"compared within the plans in which some use it and some do not ({within.mean():.0%} of accounts)"
-    return replace(effect, reason="; ".join(filter(None, (note, effect.reason))))
+    reason = "; ".join(filter(None, (note, effect.reason)))
+    return replace(effect, reason=reason), count_sides(used[within], outcome[within])
 
 
 def _tell(used, effect):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from helpers.inference import holm
 from helpers.milestones.adjusted import adjusted_difference, make_controls
-from helpers.milestones.counts import read_share
+from helpers.milestones.counts import count_sides, read_share
 from helpers.milestones.logistic import fit_logistic, measure_losses, split_folds
 from helpers.milestones.shapes import measure_gap
 
@@ -36,6 +36,7 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
         maturity_lines: line, share_at_or_above, n_at_or_above, difference, ci_low, ci_high, planned, loss (log loss
         out of sample of that line), loss_count (of the count itself, a slope in place of a line), loss_gap (loss -
         loss_count, paired) with loss_gap_low, loss_gap_high, reason.
+        The first and the last also carry the counts of `count_sides`, which disclosure checks and drops.
     """
     if not design.categories:
         return {}
@@ -53,7 +54,7 @@ def _list_categories(frame, kept, controls, design):
     for name in design.categories:
         levels = frame[f"level_{name}"].to_numpy(int)
         shares = np.bincount(levels, minlength=3) / len(levels) if len(levels) else [math.nan] * 3
-        found = _read_difference(levels >= MATURE, kept, controls, design)
+        found = _read_difference(levels >= MATURE, kept, controls, design) | count_sides(levels >= MATURE, kept)
         rows.append({"category": name, **dict(zip(("none", "basic", "mature"), map(float, shares), strict=True)),
                      "n": len(levels), **found, "success_metric": _describe(name, design)})  # fmt: skip
     table = pd.DataFrame(rows)
@@ -96,7 +97,8 @@ def _list_lines(frame, kept, controls, design, rng):
             "n_at_or_above": int(above.sum()),
             **{name: found[name] for name in ("difference", "ci_low", "ci_high")},
             "planned": line == design.mature_line, "loss": _average(loss), "loss_count": _average(plain),
-            **dict(zip(("loss_gap", "loss_gap_low", "loss_gap_high"), gap, strict=True)), "reason": found["reason"],
+            **dict(zip(("loss_gap", "loss_gap_low", "loss_gap_high"), gap, strict=True)), **count_sides(above, kept),
+            "reason": found["reason"],
         })  # fmt: skip
     return pd.DataFrame(rows)
 

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from helpers.milestones.adjusted import make_controls
+from helpers.milestones.counts import SIDES
 from helpers.milestones.features import measure_features
 from helpers.milestones.forest import LEAST_LEAF, N_TREES
 from helpers.milestones.importance import Rows, average_refits, run_refits
@@ -24,6 +25,7 @@ COLUMNS = (
     *("feature", "category", "hypothesised", "group", "prevalence", "n_used", "importance", "importance_low"),
     *("importance_high", "difference", "ci_low", "ci_high", "p_value", "p_value_adjusted", "share_difference"),
     *("gap_if_causal", "flag", "time_order", "supported", "reason"),
+    *SIDES,
 )
 
 

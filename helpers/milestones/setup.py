@@ -9,6 +9,7 @@ import pandas as pd
 
 from helpers.inference import holm
 from helpers.milestones.adjusted import adjusted_difference, make_controls
+from helpers.milestones.counts import SIDES, count_sides
 
 NICHE, ROUTINE, CLEAR_ORDER = 0.05, 0.9, 0.8
 NONE_LEFT = "nobody is followed to the end of the window who was not activated by then"
@@ -33,8 +34,9 @@ def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> d
     dict: table `steps`, one row a step: n_done, share_done, difference (adjusted for plan and size) with ci_low,
         ci_high, p_value, p_value_adjusted (Holm over the steps), difference_joint with joint_low and joint_high
         (adjusted also for the other steps), before (of those in the whole data who did it and were activated, the
-        share who did it first), median_day (of all who did it), flag, verdict, reason. Empty where the plan has no
-        steps, no line of activation, or a window that ends by setup_days.
+        share who did it first), median_day (of all who did it), flag, verdict, reason, and the counts of `count_sides`
+        (kept is activated), which disclosure checks and drops. Empty where the plan has no steps, no line of
+        activation, or a window that ends by setup_days.
     """
     rule = design.activation
     if not design.steps or rule is None or rule.at_least is None or rule.window_days <= setup_days:
@@ -65,13 +67,14 @@ def _compare(name, done, activated, controls, design):
         "difference_joint": joint.estimate,
         "joint_low": joint.ci_low,
         "joint_high": joint.ci_high,
+        **count_sides(done[name], activated),
         "reason": alone.reason,
     }
 
 
 def _fill(reason):
     names = ("difference", "ci_low", "ci_high", "p_value", "difference_joint", "joint_low", "joint_high")
-    return {**dict.fromkeys(names, math.nan), "reason": reason}
+    return {**dict.fromkeys(names, math.nan), **dict.fromkeys(SIDES, 0), "reason": reason}
 
 
 def _describe(followed, name, done):
@@ -105,5 +108,5 @@ def _judge(table, design):
     table["verdict"] = np.where(table["p_value_adjusted"].isna(), "not estimable", verdict)
     names = ("step", "n_done", "share_done", "difference", "ci_low", "ci_high", "p_value", "p_value_adjusted",
              "difference_joint", "joint_low", "joint_high", "before", "median_day", "flag", "verdict",
-             "reason")  # fmt: skip
+             "reason", *SIDES)  # fmt: skip
     return table[list(names)]

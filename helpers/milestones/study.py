@@ -78,7 +78,7 @@ def run_framework(
     ranked = {"refits": refits, "workers": workers, "auc_floor": auc_floor, "seed": seed, "tell": tell}
     if design.is_snapshot:
         tables |= study_snapshot(frames.main, design) | study_ranking(frames.main, design, **ranked)
-        return empty.but(tables=tables), pd.DataFrame()
+        return empty.but(tables=tables), pd.DataFrame(columns=["unit", "next_step", "association"])
     main, histories = frames.main, frames.histories
     if main.empty:
         raise Refused(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.milestones.adjusted import adjusted_difference, make_controls, rules_out
-from helpers.milestones.counts import count_kept, find_highest
+from helpers.milestones.counts import SIDES, count_kept, count_sides, find_highest
 from helpers.milestones.cuts import bound_p_value, find_cuts, permute_p_value, score_cuts
 from helpers.milestones.logistic import split_folds
 from helpers.milestones.shapes import compare_shapes, find_set, list_runs, measure_gap, name_shape, trace_shapes
@@ -43,8 +43,9 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
     tuple: list of Test (the maximally selected statistic, by inequality and by permutation), and tables
         `activation_counts`, `activation_curves`, `cuts` (raw differences) and `threshold` (adjusted ones: at the best
         cut on all accounts, `naive_difference`, and unchosen; `lines` are the cuts that fit as well as the best). No
-        tests and no tables where the plan names no activation. Where nothing can be said, `threshold` is nan with a
-        reason.
+        tests and no tables where the plan names no activation. `cuts` and `threshold` (of its newest accounts) carry
+        the counts of `count_sides`, which disclosure checks and drops. Where nothing can be said, `threshold` is nan
+        with a reason.
 
     References
     ----------
@@ -125,6 +126,7 @@ def _list_cuts(counts, outcome, scores, losses):
         "statistic": scores.standardised,
         "in_set": find_set(losses),
         "chosen": np.bincount(losses.chosen, minlength=len(scores.cuts)),
+        **pd.DataFrame([count_sides(above, outcome) for above in reached]),
     })  # fmt: skip
 
 
@@ -175,11 +177,12 @@ def _confirm(frame, design):
     counts, outcome = (old[column].to_numpy(float) for column in ("count", "retained"))
     cuts = find_cuts(counts)
     if _refuse(outcome, cuts):
-        return row | _read_effect(Effect(), "newest") | {"confirmed": "too imprecise"}
+        return row | _read_effect(Effect(), "newest") | {"confirmed": "too imprecise"} | dict.fromkeys(SIDES, 0)
     scores = score_cuts(counts, outcome, make_controls(old), cuts)
     cut = scores.cuts[scores.best]
     older, found = _compare(old, cut, design), _compare(frame[newest], cut, design)
-    return row | _read_effect(found, "newest") | {"confirmed": judge_confirmation(older, found)}
+    sides = count_sides(frame.loc[newest, "count"] >= cut, frame.loc[newest, "retained"])
+    return row | _read_effect(found, "newest") | {"confirmed": judge_confirmation(older, found)} | sides
 
 
 def split_newest(cohorts: pd.Series) -> tuple[np.ndarray, str]:
@@ -235,7 +238,7 @@ def _blank(frame, design):
              "loss_gap_high")  # fmt: skip
     later = {"newest_difference": math.nan, "newest_low": math.nan, "newest_high": math.nan}
     shape = {"shape": "undecided", "newest_cohort": "", "n_newest": 0, **later, "confirmed": "too imprecise"}
-    return {"n": len(frame), **cut, **dict.fromkeys(names, math.nan), **shape}
+    return {"n": len(frame), **cut, **dict.fromkeys(names, math.nan), **shape, **dict.fromkeys(SIDES, 0)}
 
 
 def _list_tests(scores, p_values):

@@ -18,6 +18,7 @@ from helpers.wording import (
     find_rows,
     keep_readings,
     name_alike,
+    name_alive,
     read_scale,
     write_count,
     write_number,
@@ -105,7 +106,7 @@ def readings(results: Results) -> Display:
         "readings",
         NO_READINGS,
         {
-            "reading": ("Compared", lambda row: READINGS[row["reading"]]),
+            "reading": ("Compared", lambda row: _name_reading(results, row["reading"])),
             "n": (
                 capitalise(find_noun(results)),
                 lambda row: _known(row, write_count(row["n_reached"] + row["n_not"])),
@@ -116,6 +117,11 @@ def readings(results: Results) -> Display:
         },
         caption="Activated and others who are kept, one row a reading",
     )
+
+
+def _name_reading(results, reading):
+    alive = name_alive(results)
+    return capitalise(alive) if reading == "landmark" and alive else READINGS[reading]
 
 
 def hazards(results: Results) -> Display:

@@ -32,7 +32,7 @@ from helpers.wording.markup import (
     show_absent,
     show_sentence,
 )
-from helpers.wording.milestone_names import keep_readings, name_alike, name_events
+from helpers.wording.milestone_names import keep_readings, name_alike, name_alive, name_events
 from helpers.wording.milestones import explain_milestones
 from helpers.wording.numbers import (
     Style,
@@ -121,6 +121,7 @@ __all__ = [
     "lower_first",
     "mark_verdict",
     "name_alike",
+    "name_alive",
     "name_arrivals",
     "name_cell",
     "name_claim",

@@ -25,6 +25,12 @@ def name_events(results: Results) -> str:
     return read_scale(results, "activation_events").label if "activation_events" in set(frame["metric"]) else EVENTS
 
 
+def name_alive(results: Results) -> str | None:
+    """Return who counts as alive where nobody is ever lost ("active in the 60 days before day 90"), else None."""
+    frame = results.tables.get("metrics", pd.DataFrame(columns=["metric"]))
+    return read_scale(results, "alive").label if "alive" in set(frame["metric"]) else None
+
+
 def keep_readings(results: Results, rows: pd.DataFrame) -> pd.DataFrame:
     """Return the readings without the adjusted one where there is nothing to adjust for, as it only repeats."""
     repeats = (rows["reading"] == "adjusted") & (name_alike(results) == "not adjusted")
@@ -57,16 +63,16 @@ def list_names(design: FrameworkPlan) -> pd.DataFrame:
     ]
     parts = [item.name for item in (*design.steps, *design.features)] + list(design.categories)
     rows += [{"metric": name, "label": design.label_of(name), "noun": design.unit} for name in dict.fromkeys(parts)]
-    rows += [
-        {"metric": name, "label": told, "noun": design.unit} for name, told in _list_counts(design).items() if told
-    ]
+    rows += [{"metric": name, "label": told, "noun": design.unit} for name, told in list_counts(design).items() if told]
     return pd.DataFrame(rows, dtype=object)
 
 
-def _list_counts(design):
+def list_counts(design):
     """What is counted, in words: the events of activation, and a snapshot's tenure with its unit."""
     events = design.activation.event if design.activation else []
+    alive = design.alive and f"active in the {design.alive.within_days:g} days before day {design.landmarks[0]:g}"
     return {
+        "alive": alive,
         "activation_events": join_words([_pluralise(event.replace("_", " ")) for event in events]) if events else None,
         "tenure": (design.outcomes.retained.time or "").replace("_", " ") or None,
     }

@@ -9,7 +9,7 @@ import pandas as pd
 from helpers.plan import FrameworkPlan
 from helpers.records import Results
 from helpers.wording.captions import capitalise, join_words
-from helpers.wording.milestone_names import list_names, name_alike, name_events
+from helpers.wording.milestone_names import list_counts, list_names, name_alike, name_events
 from helpers.wording.numbers import Style, count_decimals, write_count, write_number, write_share
 from helpers.wording.scales import find_noun, read_scale
 
@@ -105,7 +105,8 @@ def tell_ranking(results: Results, design: FrameworkPlan) -> str:
     if quality is None or ranking is None or ranking.empty or not math.isfinite(quality["auc"]):
         return ""
     if not quality["predicts"]:
-        return f"Features are not ranked: {str(quality['reason']).removeprefix('no ranking: ')}."
+        why = f": {quality['reason'].removeprefix('no ranking: ')}" if quality["reason"] else ""
+        return f"Features are not ranked{why}."
     clear = ranking[ranking["p_value_adjusted"] <= design.alpha]
     more, fewer = int((clear["difference"] > 0).sum()), int((clear["difference"] < 0).sum())
     order = " What came first is not known." if (ranking["time_order"] == "unknown").all() else ""
@@ -227,7 +228,7 @@ def _name_end(design):
 
 def _name_alive(design):
     day = f"day {design.landmarks[0]:g}"
-    return f"active in the {design.alive.within_days:g} days before {day}" if design.alive else f"still there on {day}"
+    return list_counts(design)["alive"] or f"still there on {day}"
 
 
 def _list_keys(results, design):
@@ -237,7 +238,8 @@ def _list_keys(results, design):
         return pd.DataFrame(columns=columns)
     naive = readings.loc["naive"]
     shares = [write_share(naive[name]) for name in ("share_reached", "share_not")]
-    leavers = ", early leavers among them" if _is_constructed(naive, readings.loc["landmark"]) else ""
+    is_made = not design.alive and _is_constructed(naive, readings.loc["landmark"])
+    leavers = ", early leavers among them" if is_made else ""
     row = {
         "name": f"The usual count: {read_scale(results, 'retained').label}, activated",
         "figure": _signed(naive["difference"]),

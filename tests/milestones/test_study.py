@@ -127,8 +127,8 @@ def test_run_framework_refuses_where_nobody_is_at_the_landmark(loaded):
     with pytest.raises(Refused) as refused:
         run_framework(decided, source, accounts, nobody, (), **FEW)
     assert str(refused.value) == (
-        "accounts: none is there on day 90 and followed for 180 days more; give earlier accounts, a shorter horizon or "
-        "an earlier landmark"
+        "accounts: none is there on day 90 and followed for 180 days more; give earlier accounts, a later as_of, a "
+        "shorter horizon or an earlier landmark"
     )
 
 

@@ -166,6 +166,13 @@ def test_load_accounts_refuses(load, name):
     assert str(refused.value) == message
 
 
+def test_load_accounts_refuses_letters_in_another_order_though_the_plan_names_both(load):
+    misspelt = PLAN.replace("{event: chat}", "{event: caht}").replace("cancelled}", "cancelled}, activity: chat")
+    with pytest.raises(Refused) as refused:
+        load(plan_text=misspelt)
+    assert str(refused.value) == ("events.csv, column event: no event caht, which the plan names; did you mean chat?")
+
+
 def test_load_accounts_of_a_snapshot(load):
     source = load(STATES, None, plan_text=SNAPSHOT)
     assert source.events is None

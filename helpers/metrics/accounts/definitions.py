@@ -192,9 +192,9 @@ def _say_events(names):
 
 def _write(expression, design, dialect):
     compiler = DIALECTS[dialect]()
-    text = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"})).sql(dialect=compiler.dialect)
-    tree = sg.parse_one(text, dialect=compiler.dialect)
+    tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
     if dialect in ("bigquery", "snowflake"):
+        tree = sg.parse_one(tree.sql(dialect=compiler.dialect), dialect=compiler.dialect)
         _write_whole_seconds(tree)
     if dialect == "snowflake":
         for name in tree.find_all(sg.exp.Identifier):
