@@ -16,7 +16,7 @@ from helpers import disclosure
 
 PARTS = ("segment", "at", "week", "level", "day", "hours", "agent", "month", "cohort", "band", "count_low")
 PARTS += ("feature", "step", "line", "reading", "cut", "milestone", "from_state")
-NOBODY = ("lost", "kept", "moves", "accounts", "rows")  # counts of which 0 is no secret: nobody moved, or is advised
+NOBODY = ("lost", "kept", "moves", "accounts")  # counts of which 0 is no secret: nobody moved, or is advised
 COUNTS = ("n", "units", "at_risk", *NOBODY)
 PATTERNS = {
     "an absolute path": r"(?<![\w:/<.&;)\]])(?:/[\w.@+-]+){2,}|\b[A-Za-z]:\\[\w.-]+|\\\\[\w.-]+\\[\w.-]+|(?<!\w)~/\w+|file://",
@@ -115,8 +115,8 @@ def count_small_cells(rows, *, min_cell):
     ----------
     rows : list of dict
         A table of results.json. Only rows that name a segment, a level, a time, a milestone or a reading of one are
-        cells below whole variants; their counts are the columns n, units, at_risk, lost, kept, moves, accounts, rows
-        and those that begin with n_. The last five may be 0, and so may all counts of a reading that was not made.
+        cells below whole variants; their counts are the columns n, units, at_risk, lost, kept, moves, accounts and
+        those that begin with n_. Lost, kept, moves and accounts may be 0, and so may all counts of a reading not made.
     min_cell : int
 
     Returns

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pandas as pd
 
+from helpers.disclosure.cells import REASON, blank_rows, count_cells, find_near, find_small
 from helpers.disclosure.effects import _blank
-from helpers.disclosure.milestones import HIDE, REASON, ZERO, blank_rows, count_cells, find_small
+from helpers.disclosure.milestones import HIDE, ZERO
 from helpers.milestones.counts import SIDES
 from helpers.plan import FrameworkPlan
 from helpers.records import Estimate, Results
@@ -73,7 +74,7 @@ def protect_landmarks(estimates, design: FrameworkPlan, *, hidden=()) -> tuple[E
     ----------
     estimates : sequence of Estimate
         A cell is a side, reached or not. All estimates of one outcome, pair and landmark go together, as they are of
-        the same accounts.
+        the same accounts; so do those of a landmark whose accounts are those of an earlier one but for a few.
     design : FrameworkPlan
         Gives `min_cell`; shares are checked by accounts kept and lost too.
     hidden : collection of str
@@ -85,10 +86,18 @@ def protect_landmarks(estimates, design: FrameworkPlan, *, hidden=()) -> tuple[E
     tuple of Estimate: in the same order; hidden ones have nan figures and counts, are not estimable and say why.
     """
     estimates, least = list(estimates), design.min_cell
-    small = {_key(e) for e in estimates if _is_small(e, least)}
+    small = {_key(e) for e in estimates if _is_small(e, least)} | _list_near(estimates, least)
     reason = REASON.format(least)
     gone = [_key(e) in small or _name_reading(e) in hidden for e in estimates]
     return tuple(_blank(e, least).but(reason=reason) if g else e for e, g in zip(estimates, gone, strict=True))
+
+
+def _list_near(estimates, least):
+    """Keys of landmarks at which all but a few of another's accounts are compared."""
+    rows = [(_key(e), e.adjustment, e.n_control + e.n_treatment) for e in estimates if e.population == "landmark"]
+    frame = pd.DataFrame(rows, columns=["key", "adjustment", "n"])
+    parts = frame.groupby([frame["key"].map(lambda key: key[:3]), "adjustment"], sort=False) if rows else ()
+    return {key for _, part in parts for key in part["key"][find_near(part["n"], min_cell=least)]}
 
 
 def _name_reading(estimate):

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from helpers.disclosure.cells import blank_rows, count_cells, find_near, find_small
 from helpers.disclosure.effects import stop_small_curves, suppress_small_cells
-from helpers.milestones.counts import SIDES
 
-REASON = "hidden: fewer than {} accounts, kept or lost here, or in a group that this one would reveal"
 PAIR = ("reached", "not")
 DIGITS = 3  # of what could be solved for counts, with all digits
 NEXT_STAYS = ["step", "association", "ci_low", "ci_high"]
@@ -16,24 +15,6 @@ RANKING_STAYS = ["feature", "category", "hypothesised", "group", "time_order", "
 INPUTS = ("missing", "latest", "days_old", "note")
 BINS = ("count_low", "count_high", "open", "mature_categories")
 ZERO = 1e15  # a cell that nobody is in, where that is no secret: never small
-
-
-def blank_rows(frame: pd.DataFrame, hidden, named, least: int) -> pd.DataFrame:
-    """Return a copy whose hidden rows lose all but the columns that name them; the reason is filled in.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    hidden : array of bool, one a row
-    named : list of str
-    least : int, the smallest count that may be seen, which the reason names
-    """
-    hidden = pd.Series(np.asarray(hidden, bool), frame.index)
-    figures = [column for column in frame if column not in {*named, "reason"}]
-    found = frame.assign(**{column: frame[column].mask(hidden) for column in figures})
-    if "reason" in frame:
-        found["reason"] = frame["reason"].astype(object).mask(hidden, REASON.format(least))
-    return found
 
 
 def _close_cells(frame, counts, named, least, *, within=None):
@@ -56,24 +37,6 @@ def _count_pair(frame):
 def _find_small_sides(frame, least):
     """Rows with a small side; where nothing was estimated, shares that are missing tell nothing."""
     return (_count_pair(frame) < least).any(axis=1)
-
-
-def count_cells(frame: pd.DataFrame) -> np.ndarray:
-    """Return accounts, kept and lost with what is compared and without it, shape (n, 2, 3), from the counts carried.
-
-    Parameters
-    ----------
-    frame : DataFrame, with the columns of `milestones.counts.count_sides`; without them all cells are missing
-    """
-    if not set(SIDES) <= set(frame):
-        return np.full((len(frame), 2, 3), np.nan)
-    n, kept = (frame[[*names]].to_numpy(float) for names in (SIDES[::2], SIDES[1::2]))
-    return np.stack([n, kept, n - kept], axis=2)
-
-
-def find_small(frame: pd.DataFrame, least: int) -> np.ndarray:
-    """Return which rows compare few accounts, few kept or few lost; none where the counts are not carried."""
-    return (count_cells(frame) < least).any(axis=(1, 2))
 
 
 def _choose_lines(cells, totals, least):
@@ -111,6 +74,9 @@ def _hide_effects(frame, least):
     named = ["milestone", "outcome", "landmark"]
     small = pd.Series(_find_small_sides(frame, least), frame.index)
     hidden = small.groupby([frame[name] for name in named], dropna=False).transform("any")
+    both = (frame["n_reached"] + frame["n_not"]).astype(float)
+    others = [frame[name] for name in ("milestone", "outcome", "adjustment")]
+    hidden |= both.groupby(others, dropna=False).transform(find_near, min_cell=least).astype(bool)
     return blank_rows(frame, hidden, [*named, "adjustment"], least)
 
 
@@ -228,25 +194,17 @@ def _hide_threshold(frame, least):
 
 
 def _hide_flow(frame, least):
-    """Who is compared at a landmark is told elsewhere, so a few who had left hide both themselves and who started."""
+    """Few who had left, or who lie between two landmarks, with what would give them away: followed is gone + kept."""
     what, accounts = frame["step"].str.extract(r": (.*)$")[0].fillna("followed"), frame["accounts"].astype(float)
     is_gone = ~what.isin(["followed", "kept"])
     hidden = is_gone & (accounts > 0) & (accounts < least)
     for name in ("followed", "kept"):
-        hidden |= (what == name) & _find_near(accounts.where(what == name), least)
+        hidden |= (what == name) & find_near(accounts.where(what == name), min_cell=least)
     landmark = frame["step"].str.extract(r"^(.*): ")[0].fillna("")
-    together = hidden.where(what != "kept", False).groupby(landmark).transform("any")  # followed = gone + kept
-    hidden |= together & (what != "kept") & (landmark != "") & (accounts > 0)
+    few = (hidden & is_gone).groupby(landmark).transform("any") & (what == "followed")  # who is kept stands elsewhere
+    lost = hidden.groupby(landmark).transform("any") & (what == "lost before it")
+    hidden |= few | lost
     return frame.assign(accounts=frame["accounts"].mask(hidden))
-
-
-def _find_near(counts, least):
-    """Counts that differ from one shown before them, yet by fewer than `least`."""
-    shown, near = [], np.zeros(len(counts), bool)
-    for row, count in enumerate(counts.to_numpy(float)):
-        near[row] = any(0 < abs(count - other) < least for other in shown)
-        shown += [] if near[row] or np.isnan(count) else [count]
-    return near
 
 
 def _hide_freshness(frame, least):

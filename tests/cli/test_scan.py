@@ -67,6 +67,11 @@ def test_find_candidates_takes_what_could_be_an_id():
         ([{"week": 1, "n": 3}, {"week": 2, "n": 30}, {"week": 3, "n": None}], 1),  # a hidden one is fine
         ([{"hours": "weekday 00-04", "n_control": 3}, {"agent": "agent 1", "units": 9}], 2),
         ([{"step": "read", "rows": 3}], 0),  # rows of a table, no cell of units
+        ([{"feature": "a", "n_used": 9}, {"cut": 3, "n": 9}, {"line": 2, "n_at_or_above": 9}], 3),
+        ([{"step": "a", "accounts": 9}, {"cohort": "2022", "lost": 9}, {"count_low": 0, "kept": 9}], 3),
+        ([{"from_state": "using", "moves": 9}, {"milestone": "using", "n_not": 0}], 2),
+        ([{"step": "a", "accounts": 0}, {"milestone": "using", "lost": 0}, {"from_state": "using", "moves": 0}], 0),
+        ([{"reading": "naive", "n_reached": 0, "n_not": 0}, {"reading": "naive", "n_reached": 0, "n_not": 40}], 1),
         ([], 0),
     ],
 )

@@ -62,6 +62,18 @@ def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports):
     assert share(studies, reports) == (2, "", refused(what))
 
 
+def test_share_refuses_small_cells_of_milestones(studies, reports):
+    results = json.loads((reports / "mine" / "results.json").read_text())
+    results["tables"] = {
+        "landmark_flow": [{"step": "landmark day 90: lost before it", "accounts": 3}],
+        "hazards": [{"reading": "time-varying", "n": 400, "lost": 4}, {"reading": "adjusted", "n": 0, "lost": 0}],
+        "next_steps": [{"step": "using", "accounts": 0}],
+    }
+    (reports / "mine" / "results.json").write_text(json.dumps(results))
+    what = "; ".join(f"mine/results.json, {name} holds cells under 10 (1)" for name in ("landmark_flow", "hazards"))
+    assert share(studies, reports) == (2, "", refused(what))
+
+
 def test_share_refuses_when_ids_cannot_be_looked_for(studies, reports, table):
     table.unlink()
     reason = "customers.csv: no such file; check the name, and the folder it is read from"

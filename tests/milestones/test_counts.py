@@ -7,7 +7,7 @@ import pytest
 from milestones_samples import sample_plan
 from scipy.stats import norm
 
-from helpers.milestones.counts import count_kept, find_highest, read_share
+from helpers.milestones.counts import SIDES, count_kept, count_sides, find_highest, read_share
 from helpers.survival.life import wilson_interval
 
 PLAN = sample_plan()
@@ -36,3 +36,9 @@ def test_find_highest_is_reached_by_min_cell_accounts_and_a_twentieth():
 def test_read_share_of_nobody_is_nan_and_uses_the_level():
     assert all(math.isnan(value) for value in read_share(0, 0, PLAN).values())
     assert read_share(5, 10, sample_plan(confidence_level=0.8))["ci_low"] > read_share(5, 10, PLAN)["ci_low"]
+
+
+def test_count_sides_leaves_out_what_is_missing():
+    sides = count_sides([1, 1, 1, 0, 0, np.nan], [1, 0, np.nan, 1, 1, 1])
+    assert sides == {"n_with": 2, "kept_with": 1, "n_without": 2, "kept_without": 2}
+    assert count_sides(np.array([True, False]), [0, 0]) == dict(zip(SIDES, (1, 0, 1, 0), strict=True))
