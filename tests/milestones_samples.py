@@ -84,7 +84,7 @@ def sample_milestones(**changes) -> Results:
         **_ranking(), **_review(), **_daily_use(),
     }  # fmt: skip
     data = DataInfo("simulated", "", "", None, 412_000, 20_000)
-    tests = (Test("retained:activated@90:log-rank", "retained", "log-rank", 88.1, 1.0, 6.2e-21),)
+    tests = (Test("retained:activated - not activated:log-rank", "retained", "log-rank", 88.1, 1.0, 6.2e-21),)
     found = Results("customer_milestones", "t", "q", "answered", data, {}, as_of="2023-06-30")
     return found.but(estimates=estimates, tests=tests, tables=tables, **changes)
 

@@ -98,14 +98,17 @@ def run_cells(study, changes):
 def run_from(study, before, name, value):
     """Return the same with one parameter changed; cells before the first that names it are not run again.
 
-    Where the parameter changes the data that are loaded, their checksum is returned and no further cell is run.
+    As soon as a cell leaves other data or results than it did before, these are returned and no further cell runs.
     """
     cells = list_cells(study)
     named = (n for n, (tags, source) in enumerate(cells) if "parameters" not in tags and name in source)
     first = next(named)
     space, known = {**before[first], name: value}, _digest(before[-1].get("source"))
-    for _, source in cells[first:]:
+    for n, (_, source) in enumerate(cells[first:], first + 1):
         exec(compile(source, study, "exec"), space)
+        old = (before[n] if n < len(before) else {}).get("results")
+        if old is not None and (found := describe(space["results"])) != describe(old):
+            return found
         if known and "source" not in before[first] and (found := _digest(space.get("source"))) not in (None, known):
             return found  # other data: what follows from them is tested where it is computed
     return describe(space["results"])

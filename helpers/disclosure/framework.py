@@ -33,7 +33,16 @@ def protect_framework(results: Results, design: FrameworkPlan) -> Results:
     """
     tables = protect_milestones(results.tables, design)
     hidden = _list_hidden_readings(tables, design.min_cell)
-    return results.but(estimates=protect_landmarks(results.estimates, design, hidden=hidden), tables=tables)
+    estimates = protect_landmarks(results.estimates, design, hidden=hidden)
+    pairs = {e.comparison for e in estimates if e.at is None and e.reason == REASON.format(design.min_cell)}
+    tests = tuple(test for test in results.tests if not _is_hidden(test, pairs))
+    return results.but(estimates=estimates, tables=tables, tests=tests)
+
+
+def _is_hidden(test, pairs):
+    """Whether a test compares what is hidden; those of the best line compare activated accounts with the others."""
+    pair = "activated - not activated" if test.id.startswith("best_cut:") else test.id.split(":")[1]
+    return pair in pairs
 
 
 def protect_milestones(tables: dict[str, pd.DataFrame], design: FrameworkPlan) -> dict[str, pd.DataFrame]:

@@ -120,7 +120,7 @@ def _is_in(state, histories, months, row, ends, design):
         return months["active"].to_numpy(float) == 0
     if state == "using":
         seats = months["seats"].to_numpy(float)
-        return months["events"].to_numpy(float) >= design.usage.at_least * np.where(seats > 0, seats, np.inf)
+        return months["events"].to_numpy(float) >= design.usage.monthly_line * np.where(seats > 0, seats, np.inf)
     return histories[REACHED[state]].to_numpy(float)[row] < ends
 
 

@@ -8,8 +8,6 @@ import pandas as pd
 from helpers.milestones.names import list_milestones
 from helpers.plan import FrameworkPlan
 
-MONTH = 30  # days of a month of tenure
-
 
 def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> pd.DataFrame:
     """Return the customers at the end of `as_of` and what each has reached, in the form of a landmark.
@@ -41,5 +39,5 @@ def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkP
 def _read_using(units, months, design):
     latest = months.sort_values("month").drop_duplicates("unit", keep="last").set_index("unit").reindex(units)
     events, seats = (latest[name].to_numpy(float) for name in ("events", "seats"))
-    line = design.usage.at_least * MONTH / design.usage.period_days * seats
-    return np.where((seats > 0) & ~np.isnan(events), (events >= line).astype(float), np.nan)
+    is_using = events >= design.usage.monthly_line * seats
+    return np.where((seats > 0) & ~np.isnan(events), is_using.astype(float), np.nan)

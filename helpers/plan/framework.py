@@ -48,6 +48,11 @@ class Usage(Part):
         """Days of one period."""
         return PERIOD_DAYS[self.period]
 
+    @property
+    def monthly_line(self) -> float | None:
+        """The line a seat for a month of 30 days, where the plan draws it for a week or a quarter too."""
+        return self.at_least and self.at_least * PERIOD_DAYS["month"] / self.period_days
+
 
 class Category(Part):
     """One area of the product: basic when any of its basic features is used, mature when enough of the mature ones."""

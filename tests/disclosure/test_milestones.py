@@ -228,9 +228,11 @@ def test_protect_framework_hides_in_tables_and_estimates_alike():
     results = made.sample_milestones()
     same = disclosure.protect_framework(results, PLAN)
     assert same.estimates == results.estimates and set(same.tables) == set(results.tables)
+    assert same.tests == results.tests != ()
     large = made.sample_plan(min_cell=5000)
     hidden = disclosure.protect_framework(results, large)
     assert hidden.estimates == protect_landmarks(results.estimates, large) != results.estimates
+    assert hidden.tests == ()  # a log-rank test or the best line would tell of the same accounts
     expected = protect_milestones(results.tables, large)
     pd.testing.assert_frame_equal(hidden.tables["readings"], expected["readings"])
     assert results.tables["readings"]["difference"].notna().all()  # the given results stay as they are

@@ -55,6 +55,12 @@ def test_study_progress_by_hand():
     assert "gone" not in flows.index.get_level_values("from_state")
 
 
+def test_study_progress_reads_a_line_of_a_quarter_by_the_month():
+    quarterly = WAY | {"usage": WAY["usage"] | {"period": "quarter", "at_least": 6}}
+    found, monthly = (study_progress(HISTORIES, MONTHS, make_framework(**way))["states"] for way in (quarterly, WAY))
+    pd.testing.assert_frame_equal(found, monthly)
+
+
 def test_study_progress_tells_only_states_of_the_plan():
     plan = make_framework(activation={"event": "asked"}, outcomes={"retained": {"event": "asked"}})
     assert study_progress(HISTORIES, MONTHS, plan)["states"]["state"].unique().tolist() == ["started"]

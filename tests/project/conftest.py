@@ -1,5 +1,6 @@
 """The runs of reports.yaml, rendered once for all tests that look at them, and the command that renders them."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -40,8 +41,15 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def forked(run_studies, runs, tmp_path_factory):
-    """Return the folder of every report, from forked kernels."""
-    return _render(run_studies, runs, tmp_path_factory.mktemp("forked"), fork="1")
+    """Return the folder of every report, from forked kernels; test processes that run side by side render it once."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (base / "forked.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (base / "forked" / "index.html").exists():
+            (base / "forked").mkdir()
+            _render(run_studies, runs, base / "forked", fork="1")
+    return base / "forked"
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,16 @@ def test_environment_commands_install_in_an_empty_environment(tmp_path):
     python = str(tmp_path / "empty" / "bin" / "python")
     first, second = read_environment()[1][0].split(), SECOND_COMMAND.split()[1:]
     commands = [
-        [python, "-m", "pip", "install", *first, "-q", "--dry-run"],  # pip takes the lock; uv is faster at unpacking it
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            *first,
+            "-q",
+            "--dry-run",
+            "--no-deps",
+        ],  # pip takes the lock; uv is faster at unpacking it
         [UV, "pip", "install", "--python", python, "--require-hashes", *first, "-q"],
         [python, "-m", "pip", *second, "-q", "--no-compile"],
     ]
