@@ -78,14 +78,18 @@ def _card(card: Mapping[str, Any]) -> dict[str, Any]:
         "href": card.get("href"),
         "state": "failed" if failed else status if status in BOXES else "",
         "box": FAILED if failed else BOXES.get(status, ""),
-        "answer": _first_sentence(answer),
+        "answer": _first_sentence(answer, data.get("note")),
         "under": _under(card, data),
         "figures": _figures(card),
     }
 
 
-def _first_sentence(answer: Sequence[str]) -> str:
-    """The first sentence of the answer, and the next where the first only says that the data are simulated."""
+def _first_sentence(answer: Sequence[str], note: str | None) -> str:
+    """The first sentence of the answer, and the next where the first only says that the data are simulated.
+
+    A sentence that only says what the public data are is left out: the card says so below.
+    """
+    answer = answer[1:] if answer and answer[0] == note else answer
     return " ".join(answer[: 2 if answer and "simulated" in answer[0].lower() else 1])
 
 

@@ -221,6 +221,14 @@ def test_a_section_with_nothing_to_show_says_so_once():
     assert "There is no path to show." not in text
 
 
+def test_gallery_says_once_what_public_data_are():
+    data = {"kind": "public", "note": "Public data: a shop."}
+    text = gallery.render(
+        [card("one", samples.results(), data=data, answer=["Public data: a shop.", "They come back."])]
+    )
+    assert (text.count("Public data: a shop."), text.count("They come back.")) == (1, 1)
+
+
 def test_gallery_says_what_failed_and_keeps_labels_inert():
     failed = card("one", samples.results(), failed=True, href=None)
     text = gallery.render([failed, card("two", samples.hostile())])
