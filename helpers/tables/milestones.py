@@ -205,10 +205,6 @@ def name_part(results: Results, name: str) -> str:
     return capitalise(read_scale(results, name).label)
 
 
-def _count_known(row) -> str:
-    return _known(row, write_count(row["n_reached"] + row["n_not"]))
-
-
 def _known(row, text) -> str:
     """Nothing beside a difference that is not known: its reason says why."""
     return text if math.isfinite(row["difference"]) else ""

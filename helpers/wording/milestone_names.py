@@ -7,7 +7,7 @@ import pandas as pd
 from helpers.plan import FrameworkPlan
 from helpers.records import Results
 from helpers.wording.captions import join_words
-from helpers.wording.scales import PLURALS, read_scale
+from helpers.wording.scales import pluralise, read_scale
 
 EVENTS = "activation events"
 OUTCOMES = {"retained": "higher", "expanded": "higher", "dormant": "lower"}
@@ -73,15 +73,13 @@ def list_counts(design):
     alive = design.alive and f"active in the {design.alive.within_days:g} days before day {design.landmarks[0]:g}"
     return {
         "alive": alive,
-        "activation_events": join_words([_pluralise(event.replace("_", " ")) for event in events]) if events else None,
+        "activation_events": join_words([_name_all(event.replace("_", " ")) for event in events]) if events else None,
         "tenure": (design.outcomes.retained.time or "").replace("_", " ") or None,
     }
 
 
-def _pluralise(noun):
+def _name_all(noun):
     """A word as several ("conversations"); of a name of several words only that it is an event."""
     if " " in noun:
         return f"{noun} events"
-    if noun in PLURALS or noun.endswith("s"):
-        return PLURALS.get(noun, noun)
-    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
+    return noun if noun.endswith("s") else pluralise(noun)

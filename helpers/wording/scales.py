@@ -109,8 +109,11 @@ def find_noun(results: Results, *, singular: bool = False) -> str:
     """Return the unit of analysis in words, plural ("workspaces") or singular; "units" when no plan names it."""
     frame = results.tables.get("metrics")
     noun = "unit" if frame is None or frame.empty or "noun" not in frame else str(frame["noun"].iloc[0])
-    if singular:
-        return noun
+    return noun if singular else pluralise(noun)
+
+
+def pluralise(noun: str) -> str:
+    """Return a noun as several ("workspaces", "companies", "people")."""
     if noun in PLURALS:
         return PLURALS[noun]
     return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
