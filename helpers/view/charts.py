@@ -80,7 +80,8 @@ def use_font() -> str:
     return FONT
 
 
-def _settings() -> dict[str, Any]:
+def settings() -> dict[str, Any]:
+    """Return the settings of matplotlib that every picture has: our theme, and the packaged font."""
     ours = {
         "font.family": [use_font(), "DejaVu Sans"],
         "svg.fonttype": "path",
@@ -118,7 +119,7 @@ def draw(paint: Callable[[Figure], None], *, height: float, name: str) -> Drawin
 def _draw_one(paint, width, height, name) -> str:
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
-        mpl.rcParams.update(_settings())
+        mpl.rcParams.update(settings())
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="none")
         FigureCanvasSVG(figure)

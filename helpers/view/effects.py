@@ -279,6 +279,12 @@ def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str)
     return frame_part(results, drawn, title="", note="", name=name, frame=to_frame(chosen))
 
 
+def sensitivity(results: Results) -> Display:
+    """Return the headline effects under other fair choices, one row an effect."""
+    chosen = results.select(role="sensitivity", population=["itt", "responders"])
+    return table_of_effects(results, chosen, name="sensitivity")
+
+
 def name_method(method: str) -> str:
     """Return the name of a method as the literature writes it, and what stands behind a comma ("Welch, repeated")."""
     name, comma, rest = method.partition(", ")

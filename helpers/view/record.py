@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from helpers import paths
 from helpers.plan import ExperimentPlan
@@ -38,7 +39,7 @@ def limits(results: Results) -> Display:
     return Display(f'<ul class="limits">{items}</ul>', "\n".join(results.limits))
 
 
-def trust(results: Results) -> Display:
+def trust_line(results: Results) -> Display:
     """Return the trust checks in one line, with what does not pass, and their table behind it."""
     if not results.checks:
         return show_sentence("No trust check applies to this run.")
@@ -78,7 +79,7 @@ def _list_steps(results: Results) -> list[tuple[str, str]]:
     ]
 
 
-def design(results: Results, plan: ExperimentPlan) -> Display:
+def describe_design(results: Results, plan: ExperimentPlan) -> Display:
     """Return the design as planned: a list of decisions, and departures from the plan.
 
     Parameters
@@ -137,7 +138,7 @@ def _tell(value) -> str:
     return join_words(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def claims(results: Results) -> Display:
+def list_claims(results: Results) -> Display:
     """Return the published claims beside what this run found, one row a claim, in the claim's own unit."""
     if not results.claims:
         return show_sentence("No published claim bears on this run.", absent=True)
@@ -151,6 +152,17 @@ def claims(results: Results) -> Display:
     counts = Counter(c.verdict for c in results.claims)
     line = f"{len(results.claims)} published claims: {join_words(f'{n} {v}' for v, n in counts.most_common())}."
     return frame_part(results, (f"<p>{line}</p>{html}", line, ""), title="", note="", name="claims", frame=frame)
+
+
+def methods(results: Results) -> Display:
+    """Return the methods that made an effect of this run, with what each does and who described it.
+
+    They stand in notebooks/views/methods.yaml, found by the words in `Estimate.method`.
+    """
+    used = {estimate.method.lower() for estimate in results.estimates} or {""}
+    known = yaml.safe_load((paths.VIEWS / "methods.yaml").read_text(encoding="utf-8"))
+    chosen = [m for m in known if any(word in method for word in m["of"] for method in used)]
+    return list_facts((m["name"], f"{capitalise(m['says'])} ({m['by']}).") for m in chosen)
 
 
 def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:
