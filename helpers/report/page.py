@@ -60,7 +60,9 @@ def render(notebook, results: Mapping[str, Any], *, run: Mapping[str, Any], code
         place = body if expert is None else expert
         place.append("".join(_show_cell(cell, outputs, words, code) for cell, outputs in section))
     data = results.get("data") or {}
-    page = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True).get_template("page.html.j2")
+    page = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True).get_template(
+        "page.html.j2"
+    )
     text = page.render(
         policy=Markup(POLICY),
         css=Markup(read_css()),
@@ -69,7 +71,7 @@ def render(notebook, results: Mapping[str, Any], *, run: Mapping[str, Any], code
         contents=[{"id": "answer", "text": "Answer"}, *words.contents],
         body=Markup("".join(body)),
         expert=Markup("".join(expert or [])),
-        glossary=_read_glossary(),
+        glossary=_choose_words("".join([masthead or "", *body, *(expert or [])])),
         foot=f"Run {run.get('name', '')} of the study {run.get('study', results.get('study', ''))}. "
         f"{'Simulated data are no evidence. ' if data.get('kind') == 'simulated' else ''}"
         "Every table can be downloaded where it stands.",
@@ -84,11 +86,17 @@ def drop_schemes(text: str) -> str:
 
 def read_css() -> str:
     """Return the style sheet of pages and displays, without line breaks."""
-    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "style.css")).replace("\n", "")
+    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "style.css")).replace(
+        "\n", ""
+    )
 
 
-def _read_glossary() -> dict[str, str]:
-    return yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8"))
+def _choose_words(html: str) -> dict[str, str]:
+    """The words of the glossary that the page uses, each with its meaning."""
+    known, text = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8")), html.lower()
+    return {
+        word: told for word, told in known.items() if re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", text)
+    }
 
 
 def _split_sections(shown) -> list[list]:

@@ -238,17 +238,24 @@ def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
     """
     factor = style_effect(estimate, scale).factor
     decimals = count_decimals(estimate.ci_low, estimate.ci_high, factor=factor)
-    arms = (estimate.treatment_value * factor, estimate.control_value * factor)
-    gap = arms[0] - arms[1]
-    is_plain = estimate.estimand == "difference" and math.isclose(gap, estimate.estimate * factor, rel_tol=1e-6)
-    if decimals is None or not is_plain or _adds_up(*arms, decimals):
-        return decimals
-    return decimals + 1 if _adds_up(*arms, decimals + 1) else decimals
+    return decimals if decimals is None or _round_arms(estimate, factor, decimals) is None else decimals + 1
 
 
-def _adds_up(first: float, second: float, decimals: int) -> bool:
-    rest = round(first, decimals) - round(second, decimals) - round(first - second, decimals)
-    return abs(rest) < 10.0**-decimals / 2
+def _round_arms(estimate: Estimate, factor: float, decimals: int) -> tuple[float, float] | None:
+    """Both arms so rounded that they subtract to the rounded difference; None where plain rounding does that.
+
+    Of the neighbours of both values those are chosen that lie nearest. What is no plain difference of the arms, such
+    as an adjusted one, is left alone.
+    """
+    first, second = estimate.treatment_value * factor, estimate.control_value * factor
+    gap, unit = estimate.estimate * factor, 10.0**-decimals
+    is_plain = estimate.estimand == "difference" and math.isclose(first - second, gap, rel_tol=1e-6)
+    wanted = round(gap, decimals) if is_plain else math.nan
+    if not abs(round(first, decimals) - round(second, decimals) - wanted) > unit / 2:
+        return None
+    near = [[round(arm, decimals) + step * unit for step in (-1, 0, 1)] for arm in (first, second)]
+    pairs = [(a, b) for a in near[0] for b in near[1] if abs(a - b - wanted) < unit / 2]
+    return min(pairs, key=lambda pair: abs(pair[0] - first) + abs(pair[1] - second))
 
 
 def write_effect(estimate: Estimate, scale: Scale) -> str:
@@ -270,7 +277,11 @@ def write_value(value: float, scale: Scale, *, beside: Estimate | None = None) -
     """
     if beside is None or is_lift(beside) or is_ratio(beside):
         return write_number(value, style_value(scale))
-    return write_number(value, style_value(scale, estimand=beside.estimand), decimals=effect_decimals(beside, scale))
+    style, decimals = style_value(scale, estimand=beside.estimand), effect_decimals(beside, scale)
+    pair = None if decimals is None else _round_arms(beside, style.factor, decimals)
+    if pair and value in (beside.treatment_value, beside.control_value):
+        value = pair[value == beside.control_value] / style.factor
+    return write_number(value, style, decimals=decimals)
 
 
 def write_bounds(estimate: Estimate, scale: Scale) -> str:

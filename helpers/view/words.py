@@ -45,8 +45,9 @@ class Reader:
         return scales.name_arm(self.results, name)
 
     def headline(self, *metrics: str, **wanted: Any) -> list[Estimate]:
-        """Return the differences that decide, as they are displayed."""
-        return [scales.orient(self.results, e) for e in self.results.headline(*metrics, **wanted)]
+        """Return the differences that decide, as they are displayed; of some metrics in the order they are named."""
+        found = [scales.orient(self.results, e) for e in self.results.headline(*metrics, **wanted)]
+        return sorted(found, key=lambda e: metrics.index(e.metric)) if metrics else found
 
     def select(self, **wanted: Any) -> list[Estimate]:
         """Return estimates by their fields, as they are displayed."""
