@@ -166,7 +166,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
     title = "; ".join([told[0], *map(lower_first, told[1:])])
     html = draw_rows(found, heads=("first", "second"), contrast="first minus second", caption=title, what="Compared")
-    note = "The last column says what each row may be read as: an association, or an effect."
+    note = "An association mixes the effect with who is compared; what is as assigned does not."
     drawn = (html, tell_rows(found, ("first", "second")), "")
     return frame_part(results, drawn, title=title, note=note, name=f"{metrics[0]} ladder", frame=to_frame(estimates))
 
@@ -178,7 +178,7 @@ def _rung(results, e: Estimate, scale, group: str) -> Row:
     how += ["not randomised" if e.population == "observational" else "", ESTIMANDS.get(e.estimand, "")]
     how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)} {scales.find_noun(results)}"]
     is_effect = e.population in ("itt", "compliers", "responders")
-    verdict = e.verdict if is_effect else "association, not an effect"
+    verdict = e.verdict if is_effect else "association"
     name, note = RUNGS.get(e.population, sides), ", ".join(part for part in how if part)
     return make_row(e, scale, name=name, note=note, verdict=verdict, muted=not is_effect, group=group)
 

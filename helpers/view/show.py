@@ -33,14 +33,14 @@ def show(results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, 
 
     Returns
     -------
-    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have is
-    absent: a section of nothing else leaves the page.
+    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have, or
+    that is empty, is absent: a section of nothing else leaves the page.
     """
     view, frame = find_view(results, name), results.tables.get(name)
     if results.status == "withheld" and view.withheld:
         return show_sentence(WITHHELD)
     none = view.none or f"There is nothing to show of {name.replace('_', ' ')}."
-    if frame is None:
+    if frame is None or frame.empty:
         return show_sentence(none, absent=True)
     for column, value in equal.items():
         frame = frame[frame[column] == value]
