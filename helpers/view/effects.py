@@ -11,7 +11,7 @@ from helpers.records import Estimate, Results, to_frame
 from helpers.view import scales
 from helpers.view.html import Display, escape, show_sentence
 from helpers.view.numbers import capitalise, join_words, lower_first, write_count, write_p
-from helpers.view.rows import Row, draw_rows, make_row, tell_rows
+from helpers.view.rows import Row, draw_rows, make_row, split_sizes, tell_rows
 from helpers.view.show import KINDS, WITHHELD, draw_table, find_title, frame_part
 from helpers.view.views import find_view
 
@@ -120,7 +120,7 @@ def scorecard(results: Results) -> Display:
     heads = _name_arms(results, effects) if effects else ()
     contrast = scales.name_contrast(results)
     caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
-    html = draw_rows(told, heads=heads, contrast=contrast, caption=caption, what="Metric")
+    html = draw_rows(split_sizes(told), heads=heads, contrast=contrast, caption=caption, what="Metric")
     levels = {e.confidence_level for e in effects}
     note = f"Brackets and lines: {join_words([f'{level * 100:g} %' for level in sorted(levels)])} intervals"
     note += "; dashed ones allow for looking early" * any(row.dashed for row in told)
