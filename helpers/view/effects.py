@@ -11,7 +11,7 @@ from helpers.records import Estimate, Results, to_frame
 from helpers.view import scales
 from helpers.view.html import Display, escape, show_sentence
 from helpers.view.numbers import capitalise, join_words, lower_first, write_count, write_p
-from helpers.view.rows import Row, draw_rows, make_row, split_sizes, tell_rows
+from helpers.view.rows import Row, draw_rows, find_band, make_row, split_sizes, tell_rows
 from helpers.view.show import KINDS, WITHHELD, draw_table, find_title, frame_part
 from helpers.view.views import find_view
 
@@ -112,7 +112,7 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]
 def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
-    Rows of words that a study tells (its part `card`, written "name | figure | note") stand where they answer: first.
+    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict".
     """
     told, effects = list_card(results)
     if not told:
@@ -120,7 +120,8 @@ def scorecard(results: Results) -> Display:
     heads = _name_arms(results, effects) if effects else ()
     contrast = scales.name_contrast(results)
     caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
-    html = draw_rows(split_sizes(told), heads=heads, contrast=contrast, caption=caption, what="Metric")
+    what, effect = ("Metric", "Difference") if effects else ("What", "Found")
+    html = draw_rows(split_sizes(told), heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
     levels = {e.confidence_level for e in effects}
     note = f"Brackets and lines: {join_words([f'{level * 100:g} %' for level in sorted(levels)])} intervals"
     note += "; dashed ones allow for looking early" * any(row.dashed for row in told)
@@ -133,15 +134,18 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     """Return the rows of the scorecard, those of words first, and the effects among them."""
     if results.status == "withheld":
         return [], []
-    words = [Row(*[part.strip() for part in f"{line} | |".split("|")][:3]) for line in results.words.get("card", ())]
+    parts = [[part.strip() for part in f"{line}|||".split("|")] for line in results.words.get("card", ())]
+    words = [Row(name, figure, note=note, verdict=verdict) for name, figure, note, verdict, *_ in parts]
     effects = list_headlines(results)
-    several, roles = len({e.treatment for e in effects}) > 1, len({e.role for e in effects}) > 1
+    several, roles = len({e.comparison for e in effects}) > 1, len({e.role for e in effects}) > 1
     rows = []
     for e in effects:
-        scale = scales.read_scale(results, e.metric)
-        notes = [scales.name_arm(results, e.treatment) if several else "", ROLES.get(e.role, "") if roles else ""]
+        scale, planned = scales.read_scale(results, e.metric), scales.orient(results, e)
+        notes = [scales.name_arm(results, planned.treatment) if several else "", ROLES.get(e.role, "") if roles else ""]
         notes += ["share of pairs" if scale.ordered else "", BETTER[scale.better]]
-        rows.append(make_row(e, scale, note=", ".join(note for note in notes if note)))
+        band = find_band(planned, scale)
+        band = (-band[1], -band[0]) if band and scales.is_turned(results) else band
+        rows.append(make_row(e, scale, note=", ".join(note for note in notes if note), band=band))
     return words + rows, effects
 
 
