@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome")}
+PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "R": ("Rscript",)}
 
 
 def pytest_collection_modifyitems(items):
@@ -28,19 +28,26 @@ def shared():
 
 @pytest.fixture(scope="session")
 def needs():
-    """Return a function: needs("chromium"), "node", "Rscript" or "mount" gives the program's path, or skips.
+    """Return a function: needs("chromium"), "npm" or "mount" gives the program's path, or skips.
 
-    With STUDIES_REQUIRE_ALL=1 a missing program fails the test instead.
+    needs("R:survival") gives the path of Rscript once R finds that package: Debian has the packages that R recommends
+    apart from R. With STUDIES_REQUIRE_ALL=1 whatever is missing fails the test instead.
     """
     return _find
 
 
 def _find(tool):
-    path = next(filter(None, map(shutil.which, PROGRAMS.get(tool, (tool,)))), None)
-    if path and (tool != "mount" or _can_mount(path)):
+    program, _, package = tool.partition(":")
+    path = next(filter(None, map(shutil.which, PROGRAMS.get(program, (program,)))), None)
+    if path and (tool != "mount" or _can_mount(path)) and (not package or _has_package(path, package)):
         return path
     stop = pytest.fail if os.environ.get("STUDIES_REQUIRE_ALL") == "1" else pytest.skip
     stop(f"{tool} is missing or does not work here")
+
+
+def _has_package(rscript, package):
+    ask = f'quit(status = !requireNamespace("{package}", quietly = TRUE))'
+    return subprocess.run([rscript, "-e", ask], capture_output=True, check=False).returncode == 0
 
 
 def _can_mount(program):
