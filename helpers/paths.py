@@ -6,6 +6,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 NOTEBOOKS = REPOSITORY / "notebooks"
 PLANS = NOTEBOOKS / "plans"
+VIEWS = NOTEBOOKS / "views"
 RUNS = NOTEBOOKS / "reports.yaml"
 DATA = REPOSITORY / "data"
 LOCK = REPOSITORY / "requirements.lock"

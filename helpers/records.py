@@ -304,7 +304,8 @@ class DataInfo:
 class Results:
     """All that a run found: what results.json holds and what every section of the report shows.
 
-    `as_of` is the last day that the data is complete for, in ISO form; None where the data has no dates.
+    `as_of` is the last day that the data is complete for, in ISO form; None where the data has no dates. `words` are
+    the parts of the study's template: the sentences of the answer, and the titles of tables.
     """
 
     study: str
@@ -320,6 +321,7 @@ class Results:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     answer: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     as_of: str | None = None
 
     def but(self, **changes: Any) -> Results:

@@ -143,6 +143,11 @@ class Metric(Part):
         return self
 
     @property
+    def window(self) -> float | None:
+        """Days after assignment within which it is read; None where it has none."""
+        return self.horizon_days or self.within_days
+
+    @property
     def is_ratio(self) -> bool:
         """Whether it is total by total: a ratio of two parts, or a count by its time at risk."""
         return self.kind == "ratio" or self.time_at_risk is not None
@@ -151,6 +156,13 @@ class Metric(Part):
     def is_mean(self) -> bool:
         """Whether moments alone estimate it (ratios too): no time to event, no quantile, no ordered score."""
         return self.kind != "time_to_event" and self.quantile is None and self.scale != "ordered"
+
+
+class Contrast(Part):
+    """How the difference of two arms is displayed; results keep treatment minus control."""
+
+    contrast: Literal["treatment - control", "control - treatment"] = "treatment - control"
+    words: Text = None
 
 
 class Exposure(Part):
@@ -214,6 +226,9 @@ class ExperimentPlan(Part):
     covariates: Names = []
     segments: Names = []
     acknowledge: dict[Literal["srm", "two_variants"], Annotated[str, Field(pattern=r"\w")]] = {}
+    answers: Names = []
+    shown_as: Contrast | None = None
+    labels: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _consistent(self):

@@ -173,6 +173,8 @@ class FrameworkPlan(Part):
     outcomes: Outcomes
     alive: Alive | None = None
     review: Review = Review()
+    answers: Names = Field([])
+    labels: dict[str, str] = Field({})
 
     @model_validator(mode="after")
     def _named_once(self):

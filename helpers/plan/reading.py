@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from helpers import paths
-from helpers.plan.design import ExperimentPlan, Exposure, Margin, Metric, Variant, as_null
+from helpers.plan.design import Contrast, ExperimentPlan, Exposure, Margin, Metric, Variant, as_null
 from helpers.plan.framework import (
     Activation,
     Alive,
@@ -171,7 +171,7 @@ _CURES = {
 }
 _PLANS = {"experiment": ExperimentPlan, "framework": FrameworkPlan}
 _PARTS = {  # by the key that holds them
-    "experiment": {"variant": Variant, "metrics": Metric, "exposure": Exposure, "margin": Margin},
+    "experiment": {"variant": Variant, "metrics": Metric, "exposure": Exposure, "margin": Margin, "shown_as": Contrast},
     "framework": {
         "activation": Activation,
         "usage": Usage,

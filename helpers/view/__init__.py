@@ -1,0 +1,1 @@
+"""How results are shown: views of tables, numbers and words, marks and charts; it knows no study."""

@@ -1,0 +1,294 @@
+"""Three charts as inline SVG, drawn wide and narrow from one description: curve, dose and heat map."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from helpers.view.numbers import PERCENT, Style, write_count, write_number
+
+INK, MUTED, RULE, BAND = "#1c2128", "#59636e", "#d5dae0", "#eef0f3"
+CONTROL, TREATMENT = "#1b4b82", "#c9650a"
+OTHERS = ("#7a9cc6", "#5b5f66", "#b08bbf")  # further treatments: apart in grey as well
+NEUTRAL = (INK, "#8b95a1", "#5b5f66", "#b4bcc6", "#3d4550", "#9aa3ad")  # where no arm is meant
+WIDTHS = {"wide": 860, "narrow": 358}  # CSS pixels; 100 of them are an inch
+FONT = "Source Sans Pro"
+GAP = 6.0  # CSS pixels between two texts
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What a chart draws: the settings of a view's `chart`, the same for both widths.
+
+    Attributes
+    ----------
+    x, y, by, at_risk : columns of place, value, line and count at risk
+    band : columns of the ends of a band or interval; empty for none
+    label : of the horizontal axis
+    style : how the vertical axis writes numbers (for a heat map unused)
+    step : whether a value holds until the next place (curve)
+    zero : whether the vertical axis begins at zero (curve)
+    root : whether amounts stand on a square-root axis (dose)
+    shaded : a range of amounts to shade (dose)
+    name : begins every id in the drawing
+    """
+
+    x: str
+    y: str
+    label: str
+    by: str = ""
+    at_risk: str = ""
+    band: tuple[str, ...] = ("ci_low", "ci_high")
+    style: Style = PERCENT
+    step: bool = True
+    zero: bool = True
+    root: bool = False
+    shaded: tuple[float, float] | None = None
+    name: str = "chart"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart as SVG for wide screens and paper, and for phones."""
+
+    wide: str
+    narrow: str
+
+
+@cache
+def use_font() -> str:
+    """Register the packaged font with matplotlib, and return its name; the machine's own fonts are not used."""
+    folder = files("font_source_sans_pro") / "files"
+    for face in ("Regular", "Semibold"):
+        font_manager.fontManager.addfont(str(folder / f"SourceSansPro-{face}.ttf"))
+    return FONT
+
+
+def settings() -> dict[str, Any]:
+    """Return the settings of matplotlib that every picture has: our theme, and the packaged font."""
+    ours = {
+        "font.family": [use_font(), "DejaVu Sans"],
+        "svg.fonttype": "path",
+        "svg.hashsalt": "support-studies",
+        "text.parse_math": False,
+        "text.color": INK,
+        "axes.edgecolor": RULE,
+        "axes.labelcolor": MUTED,
+        **dict.fromkeys(("axes.spines.left", "axes.spines.right", "axes.spines.top"), False),
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "grid.color": BAND,
+        "lines.solid_capstyle": "butt",
+        "font.size": 10,
+        **dict.fromkeys(("axes.labelsize", "xtick.labelsize", "ytick.labelsize"), 9.5),
+        **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 0),
+    }
+    return {**sns.axes_style("ticks", rc=ours), **ours}
+
+
+def draw(paint: Callable[[Figure], None], *, height: float, name: str) -> Drawing:
+    """Return a chart in both widths; equal inputs give equal bytes on any machine.
+
+    Parameters
+    ----------
+    paint : callable
+        Draws on an empty matplotlib figure inside our theme; global settings are as before afterwards.
+    height : float, CSS pixels
+    name : str
+        Begins every id in the drawing, so that several stand in one page.
+    """
+    return Drawing(**{size: _draw_one(paint, width, height, f"{name}-{size}") for size, width in WIDTHS.items()})
+
+
+def _draw_one(paint, width, height, name) -> str:
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update(settings())
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="none")
+        FigureCanvasSVG(figure)
+        paint(figure)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = stream.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg).replace("xlink:href", "href")
+    svg = re.sub(r' (xmlns:xlink|version)="[^"]*"', "", svg)
+    return re.sub(r"\s*\n\s*", "\n", svg).strip()
+
+
+def is_narrow(figure: Figure) -> bool:
+    """Return whether a figure is the one for phones."""
+    return figure.get_size_inches()[0] * 100 <= WIDTHS["narrow"]
+
+
+def place_axes(figure: Figure, *, left: float, top: float, right: float, bottom: float) -> Axes:
+    """Return axes with margins in CSS pixels."""
+    wide, high = figure.get_size_inches() * 100
+    return figure.add_axes((left / wide, bottom / high, (wide - left - right) / wide, (high - top - bottom) / high))
+
+
+def color_lines(names: Sequence[str], control: str | None = None) -> dict[str, str]:
+    """Return a colour for each line: arms have theirs (control blue, treatment orange), other groups shades of ink.
+
+    Parameters
+    ----------
+    names : sequence of str
+    control : str, optional
+        The control among the arms; None where lines are no arms.
+    """
+    if control is None:
+        return {name: NEUTRAL[k % len(NEUTRAL)] for k, name in enumerate(names)}
+    others = [name for name in names if name != control]
+    return {control: CONTROL} | {name: (TREATMENT, *OTHERS)[k % 4] for k, name in enumerate(others)}
+
+
+def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawing:
+    """Return lines over time with bands, and the numbers at risk below.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row a line and place
+    chart : Chart
+    colors : mapping, line -> colour, in the order of drawing; one nameless line where `chart.by` is empty
+    """
+    lines = {line: frame[frame[chart.by] == line] if chart.by else frame for line in colors}
+    lines = {line: rows.sort_values(chart.x) for line, rows in lines.items()}
+    below = 20 * len(lines) + 14 if chart.at_risk else 0
+
+    def paint(figure):
+        axes = place_axes(figure, left=52, top=10, right=16, bottom=44 + below)
+        for line, rows in lines.items():
+            _paint_line(axes, rows, chart, colors[line])
+        axes.set_xlim(frame[chart.x].min(), frame[chart.x].max())
+        low, high = axes.get_ylim()
+        axes.set_ylim(min(0, low) if chart.zero else low, high)
+        axes.xaxis.set_major_locator(MaxNLocator(5 if is_narrow(figure) else 8, integer=True))
+        _finish(axes, chart)
+        if chart.at_risk:
+            _write_at_risk(figure, axes, lines, chart, colors)
+
+    return draw(paint, height=300 + below, name=chart.name)
+
+
+def _paint_line(axes, rows, chart, color):
+    places, factor = rows[chart.x].to_numpy(float), chart.style.factor
+    if chart.band:
+        low, high = (rows[end].to_numpy(float) * factor for end in chart.band)
+        step = "post" if chart.step else None
+        axes.fill_between(places, low, high, step=step, color=color, alpha=0.16, linewidth=0)
+    values, style = rows[chart.y].to_numpy(float) * factor, {"color": color, "linewidth": 2}
+    if chart.step:
+        axes.step(places, values, where="post", **style)
+    else:
+        axes.plot(places, values, **style)
+
+
+def _finish(axes: Axes, chart: Chart) -> None:
+    style = chart.style
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    plain = Style(1, style.prefix, style.suffix if style.suffix == " %" else "", style.signed)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v, plain) if v else "0"))
+    axes.set_xlabel(chart.label)
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+
+
+def _write_at_risk(figure, axes, lines, chart, colors) -> None:
+    """Write numbers at risk under the ticks of the axis, the last line lowest."""
+    left, right = axes.get_xlim()
+    wide, high = figure.get_size_inches() * 100
+    box = axes.get_position()
+    for place, (line, rows) in enumerate(lines.items()):
+        level = (14 + 20 * (len(lines) - 1 - place)) / high
+        known = rows.dropna(subset=[chart.at_risk])
+        for tick in axes.get_xticks():
+            before = known[known[chart.x] <= tick]
+            if not left <= tick <= right or before.empty or tick > known[chart.x].max():
+                continue
+            where = box.x0 + box.width * (tick - left) / (right - left)
+            count = write_count(before[chart.at_risk].iloc[-1])
+            figure.text(where, level, count, color=colors[line], size=9, ha="center", va="center")
+    figure.text(4 / wide, (16 + 20 * len(lines)) / high, "At risk", color=MUTED, size=9, va="center")
+
+
+def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | None = None) -> Drawing:
+    """Return values with intervals over an amount, with fitted lines and a shaded range.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an amount
+    chart : Chart
+    fits : mapping, optional, a name -> DataFrame of columns `x` and `y`; the first is drawn solid, others dashed
+    """
+
+    def paint(figure):
+        axes = place_axes(figure, left=52, top=10, right=16, bottom=44)
+        factor, places = chart.style.factor, frame[chart.x].to_numpy(float)
+        if chart.shaded is not None:
+            axes.axvspan(*chart.shaded, color=BAND, linewidth=0, zorder=0)
+        for place, fit in enumerate((fits or {}).values()):
+            dashes = "solid" if place == 0 else (0, (4, 3))
+            axes.plot(fit["x"], fit["y"] * factor, color=NEUTRAL[place], linewidth=1.6, linestyle=dashes)
+        if chart.band:
+            low, high = (frame[end].to_numpy(float) * factor for end in chart.band)
+            axes.vlines(places, low, high, color=INK, linewidth=1.4, zorder=3)
+        axes.plot(places, frame[chart.y].to_numpy(float) * factor, "o", color=INK, markersize=6.5, zorder=4)
+        if chart.root:
+            axes.set_xscale("function", functions=(lambda v: np.sqrt(np.maximum(v, 0)), np.square))
+        axes.xaxis.set_major_locator(MaxNLocator(5 if is_narrow(figure) else 9, integer=True))
+        _finish(axes, chart)
+
+    return draw(paint, height=320, name=chart.name)
+
+
+def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
+    """Return a map of hours by days: darker is more, each cell with its number where it has room.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row a cell: `chart.x` an hour, `chart.by` a day, `chart.y` what is drawn
+    chart : Chart
+    """
+    wide = frame.pivot_table(index=chart.by, columns=chart.x, values=chart.y, sort=False, observed=True)
+    wide, shades = wide.sort_index(axis=1), sns.light_palette(INK, as_cmap=True)
+
+    def paint(figure):
+        axes = place_axes(figure, left=44, top=6, right=6, bottom=40)
+        axes.pcolormesh(np.arange(wide.shape[1] + 1), np.arange(len(wide) + 1), wide, cmap=shades, edgecolor="white")
+        axes.set(ylim=(len(wide), 0), yticks=np.arange(len(wide)) + 0.5)
+        axes.set_yticklabels([str(day) for day in wide.index])
+        step = 3 if is_narrow(figure) else 1
+        axes.set_xticks(np.arange(wide.shape[1])[::step] + 0.5)
+        axes.set_xticklabels([f"{hour:g}" for hour in wide.columns[::step]])
+        axes.set_xlabel(chart.label)
+        axes.spines["bottom"].set_visible(False)
+        if not is_narrow(figure):
+            _number_cells(axes, wide)
+
+    return draw(paint, height=52 + 30 * len(wide), name=chart.name)
+
+
+def _number_cells(axes: Axes, wide: pd.DataFrame) -> None:
+    dark = np.nanmax(wide.to_numpy(float)) * 0.55
+    for (row, column), number in np.ndenumerate(wide.to_numpy(float)):
+        if np.isfinite(number):
+            style = {"size": 8.5, "ha": "center", "va": "center", "color": "white" if number > dark else INK}
+            axes.text(column + 0.5, row + 0.5, f"{number:.0f}", **style)

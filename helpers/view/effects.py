@@ -1,0 +1,291 @@
+"""Effects of an experiment as a report shows them: the first screen, the scorecard, the ladder, segments and weeks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from helpers.records import Estimate, Results, to_frame
+from helpers.view import scales
+from helpers.view.html import Display, escape, show_sentence
+from helpers.view.numbers import capitalise, join_words, write_count, write_p
+from helpers.view.rows import Row, draw_rows, make_row, tell_rows
+from helpers.view.show import KINDS, WITHHELD, draw_table, find_title, frame_part
+from helpers.view.views import find_view
+
+BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": "neither way is better"}
+BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
+RELEASED = "Released by the plan although a check failed"
+GRAVE = ("srm", "two_variants", "events_fit")
+ROLES = ("primary", "secondary", "guardrail")
+METHODS = {
+    "miettinen-nurminen": "Miettinen-Nurminen",
+    "welch": "Welch",
+    "lin": "Lin",
+    "fieller": "Fieller",
+    "delta": "delta method",
+    "wald ratio, delta": "Wald ratio",
+    "anderson-rubin": "Anderson-Rubin",
+    "brunner-munzel": "Brunner-Munzel",
+}
+ESTIMANDS = {
+    "naive": "Users against non-users",
+    "difference": "As assigned",
+    "cace": "In those who use it because it is offered",
+    "rmst_difference": "Mean time to the horizon",
+    "relative_lift": "Relative lift",
+    "rate_ratio": "Rate ratio",
+}
+ADJUSTMENTS = {
+    "covariates": "adjusted for covariates",
+    "weights": "weighted",
+    "winsorised": "without the largest values",
+}
+
+
+def masthead(results: Results) -> Display:
+    """Return the first screen of a report: data kind, question, answer, what to do next, and the scorecard.
+
+    Parameters
+    ----------
+    results : Results, after `words.explain`
+
+    Returns
+    -------
+    Display: a withheld or interim answer stands in a ruled box that says so first; withheld shows no figure.
+    """
+    kind, headline, bullets, following = split_answer(results)
+    state, box = _find_state(results)
+    told = f'<p class="headline"><strong>{escape(headline)}</strong></p>' if headline else ""
+    told += f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in bullets)}</ul>" if bullets else ""
+    told += f'<p class="next"><strong>Next:</strong> {escape(following)}</p>' if following else ""
+    if box:
+        told = f'<div class="box {state}"><p class="state">{box}</p>{told}</div>'
+    card = scorecard(results)
+    html = (
+        f'<header class="masthead"><p class="kind">{escape(kind)}</p><h1>{escape(results.question)}</h1>'
+        f'<p class="dates">{escape(tell_dates(results))}</p><div class="answer">{told}</div>{card.html}</header>'
+    )
+    return Display(html, "\n".join([kind, results.question, *([box] if box else []), *results.answer, card.text]))
+
+
+def split_answer(results: Results) -> tuple[str, str, list[str], str]:
+    """Return the answer's parts: the kind of data, the sentence that answers, more sentences, and what is next."""
+    kind = results.words.get("kind", ())[:1]
+    told = list(results.answer[len(kind) :])
+    following = told.pop().removeprefix("Next: ") if told and told[-1].startswith("Next: ") else ""
+    spoken = kind[0] if kind else f"{KINDS.get(results.data.kind, results.data.kind)}: {results.data.source}"
+    return spoken, told[0] if told else "", told[1:], following
+
+
+def _find_state(results: Results) -> tuple[str, str]:
+    """How the answer is boxed, and what the box says first; one that the plan released despite a grave check too."""
+    failed = [check for check in results.checks if check.id in GRAVE and check.status == "fail"]
+    released = results.status == "answered" and failed
+    return ("released", RELEASED) if released else (results.status, BOXES.get(results.status, ""))
+
+
+def tell_dates(results: Results) -> str:
+    """Return when the data ends and which plan was followed, for the line under the title."""
+    plan = results.plan.get("file")
+    parts = [f"Data to {results.as_of}" if results.as_of else "", f"plan {plan}" if plan else ""]
+    return capitalise(", ".join(part for part in parts if part))
+
+
+def list_headlines(results: Results) -> list[Estimate]:
+    """Return the effects of the scorecard as displayed: what answers first, then by role; none where withheld."""
+    if results.status == "withheld":
+        return []
+    answers = list(results.plan.get("answers") or [])
+    found = [e for role in ROLES for e in results.headline(role=role)] or list(results.headline())
+    found = [*(e for e in results.headline(*answers) if answers and e not in found), *found]
+    found.sort(key=lambda e: answers.index(e.metric) if e.metric in answers else len(answers))
+    return [scales.orient(results, e) for e in found]
+
+
+def name_contrast(results: Results, effects: Sequence[Estimate]) -> str:
+    """Return what a difference is, in words: the plan's own, else one arm minus the other."""
+    words = (results.plan.get("shown_as") or {}).get("words")
+    if words or not effects:
+        return words or "difference"
+    arms = {(e.treatment, e.control) for e in effects}
+    if len(arms) > 1:
+        return f"treatment minus {scales.name_label(results, effects[0].control)}"
+    return " minus ".join(scales.name_arm(results, arm) for arm in arms.pop())
+
+
+def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]:
+    """Heads of the two columns of values, first what the contrast puts first."""
+    found = []
+    for side, several in (("treatment", "treatment"), ("control", "control")):
+        arms = {getattr(e, side) for e in effects}
+        found.append(scales.name_arm(results, arms.pop()) if len(arms) == 1 else several)
+    return found[0], found[1]
+
+
+def scorecard(results: Results) -> Display:
+    """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
+
+    Rows of words that a study tells (its part `card`, written "name | figure | note") stand where they answer: first.
+    """
+    told, effects = list_card(results)
+    if not told:
+        return Display("", "")
+    heads = _name_arms(results, effects) if effects else ()
+    contrast = name_contrast(results, effects)
+    caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
+    html = draw_rows(told, heads=heads, contrast=contrast, caption=caption, what="Metric")
+    levels = {e.confidence_level for e in effects}
+    note = f"Brackets and lines: {join_words([f'{level * 100:g} %' for level in sorted(levels)])} intervals"
+    note += "; dashed ones allow for looking early" * any(row.dashed for row in told)
+    note += "; shaded: too small to matter, or tolerated" * any(row.band for row in told)
+    sub = f'<p class="sub">{escape(note)}.</p>' if effects else ""
+    return Display(f'<figure class="scorecard" id="scorecard">{html}{sub}</figure>', tell_rows(told, heads))
+
+
+def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
+    """Return the rows of the scorecard, those of words first, and the effects among them."""
+    if results.status == "withheld":
+        return [], []
+    words = [Row(*[part.strip() for part in f"{line} | |".split("|")][:3]) for line in results.words.get("card", ())]
+    effects = list_headlines(results)
+    several = len({e.treatment for e in effects}) > 1
+    rows = []
+    for e in effects:
+        scale = scales.read_scale(results, e.metric)
+        notes = [scales.name_arm(results, e.treatment)] * several + ["share of pairs"] * scale.ordered
+        rows.append(make_row(e, scale, note=", ".join([*notes, BETTER[scale.better]])))
+    return words + rows, effects
+
+
+def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
+    """Return several answers to one question on one scale: naive, adjusted, as assigned, in compliers.
+
+    Parameters
+    ----------
+    results : Results
+    estimates : sequence of Estimate, in the order to be drawn, all of one metric
+    """
+    if results.status == "withheld" or not estimates:
+        none = "The plan names no exposure, and no group beside the randomised ones."
+        absent = results.status != "withheld"
+        return show_sentence(none if absent else WITHHELD, absent=absent)
+    chosen = [scales.orient(results, e) for e in estimates]
+    scale = scales.read_scale(results, chosen[0].metric)
+    found = [_rung(results, e, scale) for e in chosen]
+    taken = any(e.population in ("as_treated", "compliers") for e in chosen)
+    heads = ("those who use it", "others") if taken else _name_arms(results, chosen)
+    title = find_title(results, "ladder", scale.metric) or _tell_ladder(chosen, scale)
+    html = draw_rows(found, heads=heads, contrast="first minus second", caption=title, what="Compared")
+    note = "The last column says what each row may be read as: an association, or an effect."
+    name = f"{scale.metric} ladder"
+    drawn = (html, tell_rows(found, heads), "")
+    return frame_part(results, drawn, title=title, note=note, name=name, frame=to_frame(estimates))
+
+
+def _rung(results, e: Estimate, scale) -> Row:
+    name = ESTIMANDS.get(e.estimand, capitalise(e.estimand.replace("_", " ")))
+    if e.population == "observational":
+        name = f"Against {scales.name_label(results, e.control)}, not randomised"
+    how = ADJUSTMENTS.get(e.adjustment, "")
+    counts = f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"
+    is_effect = e.population in ("itt", "compliers", "responders")
+    verdict = e.verdict if is_effect else "association, not an effect"
+    note = ", ".join(part for part in (how, counts) if part)
+    return make_row(e, scale, name=name, note=note, verdict=verdict, muted=not is_effect)
+
+
+def _tell_ladder(chosen, scale) -> str:
+    """The naive reading and the fair one in one line."""
+    fair = next((e for e in chosen if e.population in ("itt", "responders")), chosen[-1])
+    told = scales.write_effect(fair, scale)
+    if chosen[0] is fair:
+        return f"{capitalise(scale.label)}: {told} as assigned"
+    return f"{capitalise(scale.label)}: {scales.write_effect(chosen[0], scale)} by association, {told} as assigned"
+
+
+def segments(results: Results, *, metric: str) -> Display:
+    """Return one metric's effect in every segment, titled by the test of whether it differs; exploratory."""
+    chosen = [e for e in results.estimates if e.metric == metric and e.segment is not None and not scales.is_lift(e)]
+    return _parts(results, chosen, metric, kind="interaction", name="segments")
+
+
+def weeks(results: Results, *, metric: str) -> Display:
+    """Return one metric's effect in every week of assignment, titled by the test of a trend; exploratory."""
+    chosen = [e for e in results.estimates if e.metric == metric and e.at is not None and not scales.is_lift(e)]
+    return _parts(results, chosen, metric, kind="trend", name="weeks")
+
+
+def _parts(results, chosen, metric, *, kind, name) -> Display:
+    if results.status == "withheld" or not chosen:
+        absent = results.status != "withheld"
+        return show_sentence(f"There is no effect by {name} to show." if absent else WITHHELD, absent=absent)
+    scale, several = scales.read_scale(results, metric), len({e.treatment for e in chosen}) > 1
+    shown = [scales.orient(results, e) for e in chosen if e.estimand == "difference"]
+    found = []
+    for e in shown:
+        column, _, level = (e.segment or "").partition("=")
+        arm = f", {scales.name_arm(results, e.treatment)}" * several
+        labels = results.plan.get("labels") or {}
+        told = labels.get(e.segment) or labels.get(level) or level.replace("_", " ")
+        group = capitalise(scales.name_label(results, column)) if e.segment else ""
+        counts = "" if math.isnan(e.n_control) else f"{write_count(e.n_treatment + e.n_control)}"
+        found.append(make_row(e, scale, name=capitalise((told or e.at) + arm), note=counts, verdict="", group=group))
+    title = find_title(results, name, metric) or _tell_parts(results, metric, scale, kind)
+    html = draw_rows(
+        found, heads=_name_arms(results, shown), contrast=name_contrast(results, shown), caption=title, what="Of whom"
+    )
+    note = "Exploratory: it suggests the next experiment and decides nothing."
+    drawn, part = (html, tell_rows(found), ""), f"{metric} {name}"
+    return frame_part(results, drawn, title=title, note=note, name=part, frame=to_frame(chosen))
+
+
+def _tell_parts(results, metric, scale, kind) -> str:
+    """Whether the effect differs from part to part, by the tests."""
+    found = [t for t in results.tests if t.metric == metric and kind in t.name]
+    if not found:
+        return f"{capitalise(scale.label)}, part by part"
+    p = min((t.p_value if t.p_value_adjusted is None else t.p_value_adjusted) for t in found)
+    alpha = 1 - (results.estimates[0].confidence_level if results.estimates else 0.95)
+    differs = "differs" if p <= alpha else "does not clearly differ"
+    where = "from segment to segment" if kind == "interaction" else "from week to week"
+    return f"{capitalise(scale.label)}: the effect {differs} {where} ({write_p(p)})"
+
+
+def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str) -> Display:
+    """Return effects in one table, one row an effect, with how each was made; treatment minus control.
+
+    Parameters
+    ----------
+    results : Results
+    chosen : sequence of Estimate
+    name : str, of the part and its file
+    """
+    if results.status == "withheld" or not chosen:
+        return show_sentence(
+            WITHHELD if results.status == "withheld" else "There is no such effect.", absent=not chosen
+        )
+    several, written = len({e.treatment for e in chosen}) > 1, []
+    for e in chosen:
+        scale, known = scales.read_scale(results, e.metric), math.isfinite(e.estimate)
+        parts = (ESTIMANDS.get(e.estimand, e.estimand.replace("_", " ")).lower(), ADJUSTMENTS.get(e.adjustment))
+        arm = scales.name_arm(results, e.treatment) if several else None
+        row = {"metric": e.metric, "how": ", ".join(part for part in (*parts, name_method(e.method), arm) if part)}
+        row |= {"effect": scales.write_effect(e, scale) if known else "", "p": e.decision_p, "verdict": e.verdict}
+        written.append({**row, "interval": scales.write_bounds(e, scale) if known else e.reason})
+    drawn = draw_table(pd.DataFrame(written), find_view(results, "effects"), results)
+    return frame_part(results, drawn, title="", note="", name=name, frame=to_frame(chosen))
+
+
+def sensitivity(results: Results) -> Display:
+    """Return the headline effects under other fair choices, one row an effect."""
+    chosen = results.select(role="sensitivity", population=["itt", "responders"])
+    return table_of_effects(results, chosen, name="sensitivity")
+
+
+def name_method(method: str) -> str:
+    """Return the name of a method as the literature writes it, and what stands behind a comma ("Welch, repeated")."""
+    name, comma, rest = method.partition(", ")
+    return METHODS.get(method) or f"{METHODS.get(name, name.replace('_', ' '))}{comma}{rest}"

@@ -1,0 +1,311 @@
+"""How effects are read: a metric's name, kind, unit and margins, the contrast as displayed, and effects in figures."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, fields, replace
+
+import pandas as pd
+
+from helpers.plan import ExperimentPlan
+from helpers.records import Estimate, Results
+from helpers.view.numbers import CURRENCIES, UNKNOWN, Style, count_decimals, write_number, write_range
+
+PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
+OPPOSITE = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One metric as a reader meets it; the columns of the results table `metrics`.
+
+    `worthwhile` and the margins are in the metric's own unit (a share for a binary metric, a share of all pairs for an
+    ordered score); `noun` is the unit of analysis in words; `quantile` is which one is compared instead of the mean;
+    `time_at_risk` what a rate is counted by; None is "not planned".
+    """
+
+    metric: str
+    label: str
+    kind: str = "score"
+    role: str = "exploratory"
+    unit: str | None = None
+    better: str = "neither"
+    expected: str | None = None
+    worthwhile: float | None = None
+    margin_absolute: float | None = None
+    margin_relative: float | None = None
+    within_days: float | None = None
+    noun: str = "unit"
+    quantile: float | None = None
+    ordered: bool = False
+    time_at_risk: str | None = None
+
+    @property
+    def is_share(self) -> bool:
+        """Whether values are shares, printed in per cent and their differences in points."""
+        return self.kind in ("binary", "time_to_event") or self.ordered
+
+
+def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
+    """Return the planned metrics, one row a metric, in the plan's order.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+
+    Returns
+    -------
+    DataFrame: the fields of `Scale`; what is not planned is None. It stands in `Results.tables["metrics"]`, from
+    which every table and figure reads labels, kinds and units.
+    """
+    rows = []
+    for name, metric in design.metrics.items():
+        rows.append(
+            {
+                "metric": name,
+                "label": design.label_of(name),
+                "kind": metric.kind,
+                "role": metric.role,
+                "unit": metric.unit or _rate_unit(metric.time_at_risk),
+                "better": metric.better,
+                "expected": metric.expected,
+                "worthwhile": metric.worthwhile,
+                "margin_absolute": metric.margin.absolute if metric.margin else None,
+                "margin_relative": metric.margin.relative if metric.margin else None,
+                "within_days": metric.horizon_days if metric.kind == "time_to_event" else metric.within_days,
+                "noun": design.unit,
+                "quantile": metric.quantile,
+                "ordered": metric.scale == "ordered",
+                "time_at_risk": metric.time_at_risk,
+            }
+        )
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _rate_unit(time_at_risk) -> str | None:
+    """What a rate is counted by: "per day at risk" of the column days_at_risk, "per active day" of active_days."""
+    if time_at_risk is None:
+        return None
+    words = time_at_risk.replace("_", " ")
+    return f"per {re.sub(r's$', '', words) if words.endswith('s') else re.sub(r's(?= )', '', words, count=1)}"
+
+
+def read_scale(results: Results, metric: str) -> Scale:
+    """Return how one metric is read, from the results table `metrics`.
+
+    Parameters
+    ----------
+    results : Results
+    metric : str
+        A name that the table lacks is read as a plain number under its own name.
+
+    Returns
+    -------
+    Scale
+    """
+    frame = results.tables.get("metrics")
+    rows = [] if frame is None or frame.empty else frame[frame["metric"] == metric].to_dict("records")
+    if not rows:
+        return Scale(metric, str(metric).replace("_", " "))
+    known = {f.name for f in fields(Scale)}
+    return Scale(**{k: v for k, v in rows[0].items() if k in known and not pd.isna(v)})
+
+
+def find_noun(results: Results, *, singular: bool = False) -> str:
+    """Return the unit of analysis in words, plural ("workspaces") or singular; "units" when no plan names it."""
+    frame = results.tables.get("metrics")
+    noun = "unit" if frame is None or frame.empty or "noun" not in frame else str(frame["noun"].iloc[0])
+    return noun if singular else pluralise(noun)
+
+
+def pluralise(noun: str) -> str:
+    """Return a noun as several ("workspaces", "companies", "people")."""
+    if noun in PLURALS:
+        return PLURALS[noun]
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
+
+
+def name_label(results: Results, name: str) -> str:
+    """Return a code of the plan or the data as its reader says it.
+
+    The plan's `labels` come first, then the label of a metric, step or feature; a level is written "column=level".
+    Whatever has no label is said without underscores.
+    """
+    labels = results.plan.get("labels") or {}
+    if name in labels:
+        return labels[name]
+    column, equals, level = str(name).partition("=")
+    if equals:
+        return f"{name_label(results, column)}: {labels.get(level) or level.replace('_', ' ')}"
+    return read_scale(results, name).label
+
+
+def name_arm(results: Results, arm: str) -> str:
+    """Return an arm as it stands in a sentence: its label ("without links"), else "with" and its name."""
+    labels = results.plan.get("labels") or {}
+    return labels.get(arm) or f"with {str(arm).replace('_', ' ')}"
+
+
+def is_lift(estimate: Estimate) -> bool:
+    """Return whether the estimate is a share of the control value."""
+    return estimate.estimand.endswith("lift")
+
+
+def is_ratio(estimate: Estimate) -> bool:
+    """Return whether the estimate is a ratio, for which 1 is no effect."""
+    return estimate.estimand == "ratio" or estimate.estimand.endswith("_ratio")
+
+
+def orient(results: Results, estimate: Estimate) -> Estimate:
+    """Return an effect as the plan displays it: with `contrast: control - treatment` a difference changes its sign.
+
+    Results keep treatment minus control. Only differences of all assigned, or of all who answered, are turned; what
+    compares takers with others reads takers minus others already.
+
+    Returns
+    -------
+    Estimate: of a turned one `treatment` is what stands first in the contrast, and benefit and harm change places.
+    """
+    asked = (results.plan.get("shown_as") or {}).get("contrast")
+    turned = estimate.estimand in ("difference", "rmst_difference") and estimate.population in ("itt", "responders")
+    if asked != "control - treatment" or not turned:
+        return estimate
+    swapped = {"control": estimate.treatment, "treatment": estimate.control}
+    for name in ("value", "n", "clusters"):
+        first, second = (f"{arm}_{name}" if name == "value" else f"{name}_{arm}" for arm in ("control", "treatment"))
+        swapped |= {first: getattr(estimate, second), second: getattr(estimate, first)}
+    ends = {"estimate": -estimate.estimate, "ci_low": -estimate.ci_high, "ci_high": -estimate.ci_low}
+    pieces = estimate.ci_set and tuple(
+        tuple(None if end is None else -end for end in reversed(piece)) for piece in reversed(estimate.ci_set)
+    )
+    return estimate.but(**swapped, **ends, ci_set=pieces, verdict=OPPOSITE.get(estimate.verdict, estimate.verdict))
+
+
+def find_margin(estimate: Estimate, scale: Scale) -> float | None:
+    """Return the half-width of the band that matters, in the unit of a difference.
+
+    A guardrail's margin, else the worthwhile difference; None where none was planned, where a relative margin meets
+    an unknown control value, or for lifts and ratios (margins are planned for differences).
+    """
+    if is_lift(estimate) or is_ratio(estimate):
+        return None
+    if scale.margin_absolute is not None:
+        return scale.margin_absolute
+    if scale.margin_relative is not None:
+        band = abs(scale.margin_relative * estimate.control_value)
+        return band if band == band else None
+    return scale.worthwhile
+
+
+def style_effect(estimate: Estimate, scale: Scale) -> Style:
+    """Return how an effect is printed: points, money, times, per cent or the metric's own unit."""
+    if is_lift(estimate):
+        return Style(100, "", " %", True)
+    if is_ratio(estimate):
+        return Style(1, "", " times")
+    if estimate.estimand.startswith("rmst"):
+        return Style(1, "", " days", True)
+    if scale.is_share or scale.kind == "nps":
+        return Style(100 if scale.is_share else 1, "", " points", True)
+    return replace(style_value(scale), signed=True)
+
+
+def style_value(scale: Scale, *, estimand: str = "difference") -> Style:
+    """Return how an arm's own value is printed (`14.2 %`, `$1,240`, `3.21`, `41.0 % of pairs`)."""
+    if estimand.startswith("rmst"):
+        return Style(1, "", " days")
+    if scale.is_share:
+        return Style(100, "", " % of pairs" if scale.ordered else " %")
+    if scale.kind == "nps":
+        return Style(1, "", "", True)
+    if scale.unit in CURRENCIES:
+        return Style(1, CURRENCIES[scale.unit])
+    return Style(1, "", f" {scale.unit}" if scale.unit else "")
+
+
+def style_gap(scale: Scale, *, signed: bool = False) -> Style:
+    """Return how the size of a difference is printed (`2.0 points`, `$500`)."""
+    value = style_value(scale)
+    points = scale.is_share or scale.kind == "nps"
+    return Style(value.factor, value.prefix, " points" if points else value.suffix, signed)
+
+
+def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
+    """Return the decimals of an effect and of what stands beside it: what its interval deserves.
+
+    One more where both arms, rounded so, would not subtract to the difference as printed.
+    """
+    factor = style_effect(estimate, scale).factor
+    decimals = count_decimals(estimate.ci_low, estimate.ci_high, factor=factor)
+    return decimals if decimals is None or _round_arms(estimate, factor, decimals) is None else decimals + 1
+
+
+def _round_arms(estimate: Estimate, factor: float, decimals: int) -> tuple[float, float] | None:
+    """Both arms so rounded that they subtract to the rounded difference; None where plain rounding does that.
+
+    Of the neighbours of both values those are chosen that lie nearest. What is no plain difference of the arms, such
+    as an adjusted one, is left alone.
+    """
+    first, second = estimate.treatment_value * factor, estimate.control_value * factor
+    gap, unit = estimate.estimate * factor, 10.0**-decimals
+    is_plain = estimate.estimand == "difference" and math.isclose(first - second, gap, rel_tol=1e-6)
+    wanted = round(gap, decimals) if is_plain else math.nan
+    if not abs(round(first, decimals) - round(second, decimals) - wanted) > unit / 2:
+        return None
+    near = [[round(arm, decimals) + step * unit for step in (-1, 0, 1)] for arm in (first, second)]
+    pairs = [(a, b) for a in near[0] for b in near[1] if abs(a - b - wanted) < unit / 2]
+    return min(pairs, key=lambda pair: abs(pair[0] - first) + abs(pair[1] - second))
+
+
+def write_effect(estimate: Estimate, scale: Scale) -> str:
+    """Return an effect with its unit ("+9.0 points"), or "not estimable"."""
+    if math.isnan(estimate.estimate):
+        return "not estimable"
+    return write_number(estimate.estimate, style_effect(estimate, scale), decimals=effect_decimals(estimate, scale))
+
+
+def write_value(value: float, scale: Scale, *, beside: Estimate | None = None) -> str:
+    """Return an arm's own value with its unit.
+
+    Parameters
+    ----------
+    value : float
+    scale : Scale
+    beside : Estimate, optional
+        The effect it stands beside, which fixes the digits; three significant digits when left out.
+    """
+    if beside is None or is_lift(beside) or is_ratio(beside):
+        return write_number(value, style_value(scale))
+    style, decimals = style_value(scale, estimand=beside.estimand), effect_decimals(beside, scale)
+    pair = None if decimals is None else _round_arms(beside, style.factor, decimals)
+    if pair and value in (beside.treatment_value, beside.control_value):
+        value = pair[value == beside.control_value] / style.factor
+    return write_number(value, style, decimals=decimals)
+
+
+def write_bounds(estimate: Estimate, scale: Scale) -> str:
+    """Return the interval for a table: "[+7.1, +10.9]", its set where it is not one interval, or "not known"."""
+    bare = replace(style_effect(estimate, scale), suffix="")
+    pieces = list_pieces(estimate)
+    if not pieces:
+        return "empty" if estimate.ci_set is not None else UNKNOWN
+    decimals = effect_decimals(estimate, scale)
+    ends = [[write_number(math.inf if end is None else end, bare, decimals=decimals) for end in p] for p in pieces]
+    return " or ".join(f"[{low}, {high}]" for low, high in ends)
+
+
+def write_interval(estimate: Estimate, scale: Scale) -> str:
+    """Return the interval for a sentence: "between +7.1 and +10.9 points"; rays and empty sets are said."""
+    pieces, decimals = list_pieces(estimate), effect_decimals(estimate, scale)
+    if not pieces:
+        return "at no value" if estimate.ci_set is not None else "with no interval"
+    return " or ".join(write_range(low, high, style_effect(estimate, scale), decimals) for low, high in pieces)
+
+
+def list_pieces(estimate: Estimate) -> list[tuple[float | None, float | None]]:
+    """Return the pieces of the confidence set, most often one; none where there is no interval."""
+    if estimate.ci_set is not None:
+        return list(estimate.ci_set)
+    low, high = estimate.ci_low, estimate.ci_high
+    return [] if math.isnan(low) or math.isnan(high) else [(low, high)]

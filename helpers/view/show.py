@@ -1,0 +1,212 @@
+"""What a display cell calls: one results table as its view says, with its finding as heading and its downloads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from helpers.records import Results
+from helpers.view import charts, numbers, rows
+from helpers.view.html import Display, escape, link_file, name_id, show_sentence
+from helpers.view.plain import write_csv
+from helpers.view.scales import find_noun, name_arm, name_label
+from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, fit, write_cell, write_rows
+
+MOST_ROWS, MOST_COLUMNS = 30, 7
+LONG = 14  # rows of a table that paper still shows
+WITHHELD = "The effects of this run are withheld; the answer at the top says why."
+KINDS = {"simulated": "Simulated data", "public": "Public data", "yours": "Your data"}
+
+
+def show(results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, **equal: Any) -> Display:
+    """Return a results table for the report, as its view says: a table, a ladder or a chart.
+
+    Parameters
+    ----------
+    results : Results
+    name : str, of the table
+    sort : str, optional, a column by which rows stand, largest first
+    most : int, rows that are shown; the file has all
+    equal : column=value that rows must have
+
+    Returns
+    -------
+    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have is
+    absent: a section of nothing else leaves the page.
+    """
+    view, frame = find_view(results, name), results.tables.get(name)
+    if results.status == "withheld" and view.withheld:
+        return show_sentence(WITHHELD)
+    none = view.none or f"There is nothing to show of {name.replace('_', ' ')}."
+    if frame is None:
+        return show_sentence(none, absent=True)
+    for column, value in equal.items():
+        frame = frame[frame[column] == value]
+    if frame.empty:
+        return show_sentence(none)
+    if sort:
+        frame = frame.sort_values(sort, ascending=False, kind="stable")
+    view = fit(view, frame, results)
+    title = find_title(results, name, *map(str, equal.values()))
+    drawn = DRAWN[view.kind](frame.reset_index(drop=True), view, results, name, most)
+    return frame_part(results, drawn, title=title, note=view.note, name=name, frame=frame)
+
+
+def find_title(results: Results, *names: str) -> str:
+    """Return the finding of a table from the study's words: `title NAME VALUE`, else `title NAME`; empty without."""
+    for known in (" ".join(names), names[0]):
+        if found := results.words.get(f"title {known}"):
+            return found[0]
+    return ""
+
+
+def frame_part(
+    results: Results, drawn: tuple[str, str, str], *, title: str, note: str, name: str, frame: pd.DataFrame
+) -> Display:
+    """Return what was drawn under its heading, with a permalink, its source and its downloads.
+
+    Parameters
+    ----------
+    results : Results
+    drawn : (HTML, text, SVG); the SVG is empty where nothing but HTML was drawn
+    title, note : str, the finding; metric, unit and population
+    name : str, of the part, from which its id and the names of its files come
+    frame : DataFrame, what the CSV holds
+    """
+    html, text, svg = drawn
+    place = name_id(name)
+    link = f'<a class="link" href="#{place}" aria-label="Link to this part">#</a>'
+    heading = f'<h3 id="{place}">{escape(numbers.capitalise(title))} {link}</h3>' if title else ""
+    below = f'<p class="sub">{escape(note)}</p>' if note else ""
+    file = f"{results.study}_{name.replace(' ', '_')}"
+    count = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
+    links = [
+        link_file(
+            write_csv(frame.to_dict("records"), list(frame)),
+            f"{file}.csv",
+            f"Data ({count}, CSV)",
+            "text/csv;charset=utf-8",
+        )
+    ]
+    links += [link_file(svg, f"{file}.svg", "Picture (SVG)", "image/svg+xml")] if svg else []
+    source = f"{KINDS.get(results.data.kind, results.data.kind)}, {numbers.write_count(results.data.units)} "
+    under = f'<p class="under">{escape(source + find_noun(results))}. {" · ".join(links)}</p>'
+    tag = "figure" if svg or 'class="rows"' in html else 'div class="part"'
+    own = f' id="{place}"' if not title else ""
+    return Display(f"<{tag}{own}>{heading}{below}{html}{under}</{tag.split()[0]}>", f"{title}\n{text}".strip())
+
+
+def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
+    """Return a table as HTML with scopes, a caption that says what a row is, and its own scroll box; and as text.
+
+    At most seven columns and so many rows are drawn; a column that is blank in every row is left out.
+    """
+    told = write_rows(frame.head(most), view, results).iloc[:, :MOST_COLUMNS]
+    columns = {column: view.columns[column] for column in told}
+    classes = {c: ' class="n"' if spec.format in NUMERIC else "" for c, spec in columns.items()}
+    head = "".join(
+        f'<th scope="col"{classes[c]}>{escape(_head(spec.label, results))}</th>' for c, spec in columns.items()
+    )
+    body = []
+    for row in told.to_dict("records"):
+        first, *rest = columns
+        cells = [f'<th scope="row"{classes[first]}>{draw_cell(row[first], columns[first])}</th>']
+        cells += [f"<td{classes[c]}>{draw_cell(row[c], columns[c])}</td>" for c in rest]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    cut = f" (the first {most} of {len(frame):,})" if len(frame) > most else ""
+    caption = escape(f"One row {view.row}{cut}")
+    long = " long" if len(told) > LONG else ""
+    html = (
+        f'<div class="scroll{long}" tabindex="0" role="group" aria-label="{caption}"><table>'
+        f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+    return html, told.to_string(index=False), ""
+
+
+def _head(label: str, results: Results) -> str:
+    """A header, in which `{noun}` is the unit of analysis and an arm in braces its label."""
+    return numbers.capitalise(label.replace("{noun}", find_noun(results)))
+
+
+def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
+    """Return rows of a table as a ladder: the first column names a row, the first with ends is its effect.
+
+    `chart` in the view may name the columns: `values` (two columns, as the contrast puts them, with `heads`), `note`,
+    `group`, `verdict`, `muted` (names of rows without trust), and `contrast`, what the effect is.
+    """
+    told, spec = view.shown, view.chart
+    label = next(iter(told))
+    effect = spec.get("effect") or next(column for column, c in view.columns.items() if c.ends)
+    found = []
+    for row in frame.head(most).to_dict("records"):
+        written = {c: write_cell(row.get(c), column, row, results) for c, column in view.columns.items()}
+        words, _, interval = written[effect].partition(" [")
+        known = row[effect] == row[effect] and row[effect] is not None
+        low, high = (row.get(end) for end in view.columns[effect].ends)
+        has_ends = known and low is not None and low == low
+        null = spec.get("null", 0.0)
+        found.append(
+            rows.Row(
+                name=written[label],
+                note=written.get(spec.get("note", ""), ""),
+                values=tuple(written[c] for c in spec.get("values", [])) if known else (),
+                effect=words if known else "",
+                interval=f"[{interval}" if interval else "" if known else words,
+                verdict=written.get(spec.get("verdict", ""), ""),
+                middle=row[effect] - null if known else float("nan"),
+                pieces=((low - null, high - null),) if has_ends else (),
+                unit=(effect,),
+                muted=row[label] in spec.get("muted", []),
+                group=written.get(spec.get("group", ""), ""),
+            )
+        )
+    heads = tuple(_head(head, results) for head in spec.get("heads", []))
+    contrast, caption = spec.get("contrast", "difference"), f"One row {view.row}"
+    html = rows.draw_rows(
+        found, heads=heads, contrast=contrast, caption=caption, what=_head(told[label].label, results)
+    )
+    return html, rows.tell_rows(found, heads), ""
+
+
+def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = 0):
+    """Return a chart as its view says, both widths of it, with its lines named by the browser.
+
+    `chart` in the view holds the settings of `charts.Chart`; `style` those of `numbers.Style`; `control: true` says
+    that lines are arms, which have colours of their own.
+    """
+    spec, key = dict(view.chart), ""
+    arms, more = spec.pop("control", False), ()
+    style = numbers.Style(**spec.pop("style", {"factor": 100, "suffix": " %"}))
+    chart = charts.Chart(**spec, style=style, name=name_id(results.study, name))
+    if view.kind == "curve":
+        lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
+        first = results.estimates[0].control if arms and results.estimates else None
+        more = (charts.color_lines(sorted(lines, key=lambda line: line != first), first),)
+        key = _draw_key(results, frame, chart, *more, arms=arms) if chart.by else ""
+    if view.kind == "dose":
+        more = (results.words.get(f"fits {name}", {}),)
+    drawing = getattr(charts, view.kind)(frame, chart, *more)
+    alternative = f"{find_title(results, name) or f'One row {view.row}'}."
+    html = f'{key}<div class="card" role="img" aria-label="{escape(alternative[:249])}">'
+    html += f'<div class="wide">{drawing.wide}</div><div class="narrow">{drawing.narrow}</div></div>'
+    return html, alternative, drawing.wide
+
+
+def _draw_key(results, frame, chart, colors, *, arms) -> str:
+    """Name each line and its last value, with its colour as a swatch."""
+    items = []
+    for line, color in colors.items():
+        known = frame[frame[chart.by] == line].dropna(subset=[chart.y])
+        last = numbers.write_number(known[chart.y].iloc[-1], chart.style, decimals=1) if len(known) else HIDDEN
+        named = numbers.capitalise(name_arm(results, line) if arms else name_label(results, line))
+        items.append(f'<li><span style="background:{color}"></span>{escape(f"{named}: {last}")}</li>')
+    return f'<ul class="key">{"".join(items)}</ul>'
+
+
+DRAWN = {
+    "table": draw_table,
+    "facts": draw_table,
+    **dict.fromkeys(("scorecard", "ladder", "money"), draw_ladder),
+    **dict.fromkeys(("curve", "dose", "heat"), draw_chart),
+}
