@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -96,23 +97,19 @@ def make_key(run, *, out, checksums, code=False) -> str:
 
 def is_fresh(run, key, *, out, checksums) -> bool:
     """Return whether the report that stands there is whole, has this key, and no run failed since."""
-    folder = Path(out) / run.name
-    try:
-        record = json.loads((folder / "run.json").read_text())
-        same, files = record["key"] == key, record["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    if not same or always_runs(run) or (folder / "failed.html").exists():
+    folder, record = Path(out) / run.name, read_record(out, run.name)
+    files = record.get("files")
+    if not files or record.get("key") != key or always_runs(run) or (folder / "failed.html").exists():
         return False
     return all(checksums.of(folder / name) == found for name, found in files.items())
 
 
-def read_seconds(run, *, out) -> float:
-    """Return how long a run took the last time; inf when nobody knows."""
+def read_record(out, name) -> dict:
+    """Return what run.json of a run says; nothing when there is none, or a broken one."""
     try:
-        return float(json.loads((Path(out) / run.name / "run.json").read_text())["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return float("inf")
+        return json.loads((Path(out) / name / "run.json").read_text())
+    except (OSError, ValueError):
+        return {}
 
 
 def _texts(run):
@@ -124,12 +121,4 @@ def _input_files(run):
     """Return every file that a parameter names, and the plan that is named without path."""
     plan = run.values.get("plan")
     named = [paths.plan_file(plan, base=run.notebook.parent)] if isinstance(plan, str) and plan else []
-    given = [run.notebook.parent / text for text in _texts(run)]
-    return named + [file for file in given if _is_file(file)]
-
-
-def _is_file(file):
-    try:
-        return file.is_file()
-    except (OSError, ValueError):
-        return False
+    return named + [run.notebook.parent / text for text in _texts(run) if os.path.isfile(run.notebook.parent / text)]
