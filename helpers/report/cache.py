@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from helpers import paths
@@ -21,11 +22,9 @@ class Checksums:
 
     def __init__(self, out):
         self.file = Path(out) / MEMORY
-        try:
+        self.known = {}
+        with suppress(OSError, ValueError):
             self.known = json.loads(self.file.read_text())
-        except (OSError, ValueError):
-            self.known = {}
-        self.changed = False
 
     def of(self, path) -> str:
         """Return the checksum of a file, or of a folder's files and their names; `missing` when there is none."""
@@ -44,17 +43,13 @@ class Checksums:
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if time.time() - state.st_mtime > SETTLED_SECONDS:
-            self.known = {**self.known, str(path): [mark, found]}
-            self.changed = True
+            self.known[str(path)] = [mark, found]
         return found
 
     def save(self) -> None:
         """Keep what was learned; a folder that cannot be written is no reason to fail."""
-        if self.changed:
-            try:
-                folders.write_file(self.file, json.dumps(self.known))
-            except OSError:
-                return
+        with suppress(OSError):
+            folders.write_file(self.file, json.dumps(self.known))
 
 
 def digest(content) -> str:
@@ -106,10 +101,9 @@ def is_fresh(run, key, *, out, checksums) -> bool:
 
 def read_record(out, name) -> dict:
     """Return what run.json of a run says; nothing when there is none, or a broken one."""
-    try:
+    with suppress(OSError, ValueError):
         return json.loads((Path(out) / name / "run.json").read_text())
-    except (OSError, ValueError):
-        return {}
+    return {}
 
 
 def _texts(run):

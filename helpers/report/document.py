@@ -13,7 +13,7 @@ import os
 import re
 from dataclasses import asdict, fields
 from decimal import Decimal
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -196,8 +196,8 @@ def make_plain(value):
         return make_plain(value.tolist())
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
-    if isinstance(value, (bool, Integral, str)):
-        return value if isinstance(value, bool) else str(value) if isinstance(value, str) else int(value)
+    if isinstance(value, (bool, int, str)):
+        return value
     if isinstance(value, (Real, Decimal)):
         return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
     if isinstance(value, dt.date):

@@ -72,9 +72,10 @@ def own_process(environment):
         parent_process().join()
         os.kill(os.getpid(), signal.SIGTERM)
 
+    os.environ.clear()
+    os.environ.update(environment)
     with tempfile.TemporaryDirectory(prefix="studies-") as folder, open(os.devnull, "w") as nowhere:
-        os.environ.clear()
-        os.environ.update(environment, IPYTHONDIR=folder, JUPYTER_RUNTIME_DIR=folder)
+        os.environ.update(IPYTHONDIR=folder, JUPYTER_RUNTIME_DIR=folder)
         for descriptor in (1, 2):  # what a kernel writes outside of cells may hold values
             os.dup2(nowhere.fileno(), descriptor)
         signal.signal(signal.SIGINT, lambda *_: None)

@@ -103,7 +103,8 @@ def read_parameters(notebook) -> dict[str, Parameter]:
     Refused: no such notebook, not a notebook, not one such cell, or a line that does not follow the grammar.
     """
     source = _parameters_cell(Path(notebook))
-    comments = _comments(source)
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
     found = {}
     for statement in ast.parse(source).body:
         parameter = _parameter(statement, comments.get(statement.end_lineno, ""), Path(notebook).name)
@@ -182,11 +183,6 @@ def _parameters_cell(notebook):
     except SyntaxError as error:
         raise Refused(f"notebook {notebook.name}, parameters cell, line {error.lineno}: not Python") from None
     return source
-
-
-def _comments(source):
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
 
 
 def _parameter(statement, comment, file):

@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
+from string import Template
 
 from rich.console import Console
 from rich.live import Live
@@ -39,14 +40,7 @@ DISK = {
     errno.EROFS: "the folder is read-only; choose another with --out",
     errno.EACCES: "writing there is not allowed; choose another with --out",
 }
-PAGE = """<!doctype html>
-<html lang="en"><head>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
-<style>:root{{color-scheme:light dark}}body{{font:17px/1.55 system-ui,sans-serif;max-width:70ch;margin:3rem auto;\
-padding:0 1rem}}div{{border:2px solid;padding:1rem}}</style></head>
-<body><main><h1>{title}</h1><div><p>{message}</p></div><p>{place}</p><p>{last}</p></main></body></html>
-"""
+PAGE = Path(__file__).parent / "templates" / "failed.html"
 
 
 @dataclass(frozen=True)
@@ -189,6 +183,7 @@ class Workshop:
         Ctrl-C and a request to terminate end the runs in work in order, each with its page.
         """
         CONTEXT.set_forkserver_preload(["helpers.report.execution"])
+        os.environ["PYTHONSAFEPATH"] = "1"  # no file where the user stands takes the place of a module
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             with self.progress.live:
@@ -266,8 +261,9 @@ def leave_page(out, name, outcome) -> None:
         "place": f"It happened in the section “{outcome.section}”." if outcome.section else "",
         "last": "The last good report is still there: report.html." if has_report else "There is no earlier report.",
     }
-    page = PAGE.format_map({key: html.escape(text) for key, text in told.items()})
-    folders.write_file(out / name / "failed.html", page)
+    page = Template(PAGE.read_text(encoding="utf-8"))
+    filled = page.substitute({key: html.escape(text) for key, text in told.items()})
+    folders.write_file(out / name / "failed.html", filled)
 
 
 def _list_stale(runs, settings, checksums):

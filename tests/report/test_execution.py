@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tiny_study import read_all, read_json, write_notebook
 from helpers import report
 from helpers.report.document import find_payload
 from helpers.report.execution import judge_error, make_environment
-from helpers.report.pipeline import DIED, STOPPED, WORDS, Outcome, judge_disk, leave_page
+from helpers.report.pipeline import DIED, WORDS, Outcome, judge_disk, leave_page
 
 CANARY = "canary-p@ss/word-4711"
 FIGURE = """\
@@ -33,6 +34,7 @@ if "STUDIES_NOTEBOOK" in os.environ:
 STUDIES = {
     "fine": FIGURE,
     "killed": "os.kill(os.getpid(), 9)",
+    "orphaned": "os.kill(os.getppid(), 9)",
     "left": "import sys; sys.exit(0)",
     "slow": "import time; time.sleep(60)",
     "wrong": "raise ValueError(os.environ['CANARY_PASSWORD'])",
@@ -71,39 +73,35 @@ def ended(folder, tmp_path_factory):
     """Render all studies in one command; returns folder, exit status and what was said."""
     out, stream = tmp_path_factory.mktemp("said") / "{reports}", (tmp_path_factory.mktemp("said") / "said").open("w+")
     address = "postgres://me:${CANARY_PASSWORD}@host/db"
-    runs = [
-        report.make_run(name, name=name, given={"data": address} if name in ("leaky", "wrong") else {}, base=folder)
-        for name in STUDIES
-    ]
-    runs.append(
-        report.make_run("fine", name="awkward", given={"label": "\"a\" 'b' \\ {c} é\n"}, base=folder / "elsewhere")
-    )
+    given = {name: {"data": address} if name in ("leaky", "wrong") else {} for name in STUDIES}
+    runs = [report.make_run(name, name=name, given=given[name], base=folder) for name in STUDIES]
+    awkward = {"label": "\"a\" 'b' \\ {c} é\n"}
+    runs.append(report.make_run("fine", name="awkward", given=awkward, base=folder / "elsewhere"))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("CANARY_PASSWORD", CANARY)
         patched.setenv("MPLBACKEND", "pdf")
+        patched.setenv("TMPDIR", str(tmp_path_factory.mktemp("left")))  # where a killed process leaves its folder
         status = report.render(runs, out=out, jobs=2, time_limit=4.0, stream=stream)
     stream.seek(0)
     return out, status, stream.read()
 
 
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        (
-            "killed",
-            "dead kernel in “Compute”: the kernel died: it was killed from outside, ran out of memory or crashed",
-        ),
-        ("left", "error in “Compute”: the notebook ended before its last cell had published results"),
-        ("slow", "time limit in “Compute”: a cell ran longer than 4 seconds; raise the limit or give less"),
-        ("wrong", "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen"),
-        ("refused", "refused in “Compute”: t.csv, column x: 3 cells are text; mend them"),
-    ],
-)
-def test_render_tells_how_a_run_ended(ended, name, sentence):
+ENDS = {
+    "killed": f"dead kernel in “Compute”: {DIED.message}",
+    "orphaned": f"dead kernel: {DIED.message}",
+    "left": "error in “Compute”: the notebook ended before its last cell had published results",
+    "slow": "time limit in “Compute”: a cell ran longer than 4 seconds; raise the limit or give less",
+    "wrong": "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen",
+    "refused": "refused in “Compute”: t.csv, column x: 3 cells are text; mend them",
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_render_tells_how_a_run_ended(ended, name):
     out, status, said = ended
-    assert f"{name}: {sentence}\n" in said and status == 1
-    assert [file for file in read_all(out / name)] == ["failed.html"]
-    assert WORDS[sentence.split(" in “")[0]] in (out / name / "failed.html").read_text()
+    assert f"{name}: {ENDS[name]}\n" in said and status == 1
+    assert list(read_all(out / name)) == ["failed.html"]
+    assert WORDS[re.split(" in |: ", ENDS[name])[0]] in (out / name / "failed.html").read_text()
 
 
 def test_render_executes_in_the_right_folder(ended):
@@ -193,51 +191,32 @@ def raised(name, text):
     return PapermillExecutionError(0, 1, "source with 4711", name, text, ["traceback with 4711"])
 
 
-@pytest.mark.parametrize(
-    ("error", "kind", "message"),
-    [
-        (raised("Refused", "t.csv, column x: mend it"), "refused", "t.csv, column x: mend it"),
-        (raised("KeyboardInterrupt", ""), "interrupted", "run the command again to finish"),
-        (KeyboardInterrupt(), "interrupted", "run the command again to finish"),
-        (
-            raised("ValueError", "4711"),
-            "error",
-            "ValueError in a cell; open the notebook in JupyterLab to see it happen",
-        ),
-        (raised("OSError", "4711"), "error", "OSError in a cell; open the notebook in JupyterLab to see it happen"),
-        (CellTimeoutError("4711"), "time limit", "a cell ran longer than 5 seconds; raise the limit or give less"),
-        (
-            DeadKernelError("Kernel died"),
-            "dead kernel",
-            "the kernel died: it was killed from outside, ran out of memory or crashed",
-        ),
-        (
-            RuntimeError("Kernel died before replying to kernel_info"),
-            "dead kernel",
-            "the kernel died: it was killed from outside, ran out of memory or crashed",
-        ),
-        (KeyError("4711"), "error", "KeyError while the report was made; STUDIES_DEBUG=1 shows more"),
-        (
-            OSError(errno.ENOSPC, "4711"),
-            "error",
-            "the report cannot be written: the disk is full; free some space and run again",
-        ),
-    ],
-)
+IN_CELL = "in a cell; open the notebook in JupyterLab to see it happen"
+FULL = "the report cannot be written: the disk is full; free some space and run again"
+ERRORS = [
+    (raised("Refused", "t.csv, column x: mend it"), "refused", "t.csv, column x: mend it"),
+    (raised("KeyboardInterrupt", ""), "interrupted", "run the command again to finish"),
+    (KeyboardInterrupt(), "interrupted", "run the command again to finish"),
+    (raised("ValueError", "4711"), "error", f"ValueError {IN_CELL}"),
+    (raised("OSError", "4711"), "error", f"OSError {IN_CELL}"),
+    (CellTimeoutError("4711"), "time limit", "a cell ran longer than 7.5 seconds; raise the limit or give less"),
+    (DeadKernelError("Kernel died"), "dead kernel", DIED.message),
+    (RuntimeError("Kernel died before replying to kernel_info"), "dead kernel", DIED.message),
+    (KeyError("4711"), "error", "KeyError while the report was made; STUDIES_DEBUG=1 shows more"),
+    (OSError(errno.ENOSPC, "4711"), "error", FULL),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "message"), ERRORS)
 def test_judge_error(error, kind, message, tmp_path):
-    outcome = judge_error(error, section="Checks", limit=5)
+    assert not Outcome("done").failed
+    outcome = judge_error(error, section="Checks", limit=7.5)
     assert (outcome.kind, outcome.message, outcome.failed) == (kind, message, True)
+    assert message == FULL or outcome.sentence == f"{kind} in “Checks”: {message}"
     page = write_page(tmp_path, outcome)
     assert "4711" not in page and "There is no earlier report." in page
     (tmp_path / "one" / "report.html").touch()
     assert "The last good report is still there" in write_page(tmp_path, outcome)
-
-
-def test_judge_error_limit_and_section():
-    outcome = judge_error(CellTimeoutError("x"), section="Checks", limit=7.5)
-    assert (
-        outcome.sentence == "time limit in “Checks”: a cell ran longer than 7.5 seconds; raise the limit or give less"
-    )
 
 
 def test_judge_disk_read_only():
@@ -255,8 +234,3 @@ def write_page(out, outcome):
 def test_leave_page_escapes(tmp_path):
     page = write_page(tmp_path, Outcome("error", "<script>alert(1)</script>", "<b>"))
     assert "<script>" not in page and "<b>" not in page
-
-
-def test_outcome_failed():
-    assert not Outcome("done").failed and not Outcome("up to date").failed
-    assert STOPPED.failed and DIED.failed and Outcome("not run").failed
