@@ -10,8 +10,8 @@ from helpers.cli.reporting import find_out
 from helpers.cli.unit_ids import find_unit_ids, read_values
 from helpers.records import Refused
 from helpers.report.cards import collect_cards
+from helpers.report.document import list_texts
 from helpers.report.folders import write_file
-from helpers.report.kept import list_texts
 
 DATED = (1980, 1, 1, 0, 0, 0)
 

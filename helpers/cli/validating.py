@@ -10,7 +10,6 @@ from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report import folders
 from helpers.report.pipeline import FAILED, INTERRUPTED, count_cores
-from helpers.report.progress import Progress
 from helpers.report.runs import find_notebook
 
 STUDY, NAME, DEPTH = "validation", "validation-deep", "deep"
@@ -25,8 +24,7 @@ def validate(arguments):
     guarantees = (*inference.GUARANTEES, *survival.GUARANTEES)
     given = read_defaults()
     cells = checks.list_cells(guarantees, depth=DEPTH, replicates=arguments.replicates)
-    progress = Progress(sys.stderr, [NAME])
-    progress.tell(NAME, f"{len(cells):,} cells to measure or to find measured")
+    _say(f"{len(cells):,} cells to measure or to find measured")
     options = {**given, "jobs": arguments.jobs or count_cores(), "store": store}
     try:
         with _request_as_interrupt():
@@ -34,7 +32,7 @@ def validate(arguments):
                 cells,
                 guarantees,
                 **options,
-                progress=lambda done, total: progress.tell(NAME, f"{done:,} of {total:,} cells measured"),
+                progress=lambda done, total: _say(f"{done:,} of {total:,} cells measured"),
             )
     except KeyboardInterrupt:
         print(AGAIN, file=sys.stderr)
@@ -99,6 +97,11 @@ def _request_as_interrupt():
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _say(text):
+    """Write how far it is: over the last line on a terminal, which shows the newest alone."""
+    print(f"{NAME}: {text}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr, flush=True)
 
 
 def _judge(judged):

@@ -1,6 +1,5 @@
 """The runs of reports.yaml, rendered once for all tests that look at them, and the command that renders them."""
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 RUNS = Path(__file__).resolve().parents[2] / "notebooks" / "reports.yaml"
 FEW = {  # parameters that keep the form of a study's runs and spare time
@@ -40,28 +40,26 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def forked(run_studies, runs, tmp_path_factory):
-    """Return the folder of every report, from forked kernels; test processes that run side by side render it once."""
+def reports(run_studies, runs, tmp_path_factory):
+    """Return the folder of every report; test processes that run side by side render it once."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with (base / "forked.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (base / "forked" / "index.html").exists():
-            (base / "forked").mkdir()
-            _render(run_studies, runs, base / "forked", fork="1")
-    return base / "forked"
+    with FileLock(base / "reports.lock"):
+        if not (base / "reports" / "index.html").exists():
+            (base / "reports").mkdir()
+            _render(run_studies, runs, base / "reports")
+    return base / "reports"
 
 
 @pytest.fixture(scope="session")
-def rendered(run_studies, runs, forked, tmp_path_factory):
-    """Return the folders of two commands: kernels forked, and the first run in one started in the ordinary way."""
+def again(run_studies, runs, tmp_path_factory):
+    """Return the folder in which another command has rendered the first run."""
     first = yaml.safe_load(runs.read_text())[0]["name"]
-    cold = _render(run_studies, runs, tmp_path_factory.mktemp("cold"), first, fork="0")
-    return {"forked": forked, "cold": cold}
+    return _render(run_studies, runs, tmp_path_factory.mktemp("again"), first)
 
 
-def _render(run_studies, runs, folder, *names, fork):
-    done = run_studies("report", *names, "--runs", runs, "--out", folder, STUDIES_FORK=fork)
+def _render(run_studies, runs, folder, *names):
+    done = run_studies("report", *names, "--runs", runs, "--out", folder)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout == f"{folder / 'index.html'}\n"
     return folder
