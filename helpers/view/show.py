@@ -11,7 +11,7 @@ from helpers.view import charts, numbers, rows
 from helpers.view.html import Display, escape, link_file, name_id, show_sentence
 from helpers.view.plain import write_csv
 from helpers.view.scales import find_noun, name_arm, name_label
-from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, write_cell, write_rows
+from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, fit, write_cell, write_rows
 
 MOST_ROWS, MOST_COLUMNS = 30, 7
 LONG = 14  # rows of a table that paper still shows
@@ -47,6 +47,7 @@ def show(results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, 
         return show_sentence(none)
     if sort:
         frame = frame.sort_values(sort, ascending=False, kind="stable")
+    view = fit(view, frame, results)
     title = find_title(results, name, *map(str, equal.values()))
     drawn = DRAWN[view.kind](frame.reset_index(drop=True), view, results, name, most)
     return frame_part(results, drawn, title=title, note=view.note, name=name, frame=frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -149,6 +150,20 @@ def find_view(results: Results, name: str) -> View:
             "its columns, and which counts guard its cells"
         )
     return views[name]
+
+
+def fit(view: View, frame: pd.DataFrame, results: Results) -> View:
+    """Return a view in which a column `share_*` stands for those that the table has, one a metric.
+
+    `{metric}` in its label becomes the metric's own label.
+    """
+    columns: dict[str, Column] = {}
+    for name, column in view.columns.items():
+        for found in [name] if "*" not in name else [c for c in fnmatch.filter(frame, name) if c not in view.columns]:
+            label = scales.name_label(results, found.removeprefix(name.rstrip("*")))
+            columns[found] = column.model_copy(update={"label": column.label.replace("{metric}", label)})
+    show = [found for name in view.show for found in ([name] if "*" not in name else fnmatch.filter(columns, name))]
+    return view.model_copy(update={"columns": columns, "show": show})
 
 
 def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Results) -> str:
