@@ -118,7 +118,7 @@ def _summarise(cards) -> str:
     first = (
         f"{own} of {len(cards)} reports {'speaks' if own == 1 else 'speak'} of your own data."
         if own
-        else f"{len(cards)} reports, none of them on your own data yet: they show the methods, and are no evidence for you."
+        else f"{len(cards)} reports, none of them on your own data yet: they show the methods, not your product."
     )
     return f"{first}{f' {failed} failed the last time.' if failed else ''}"
 

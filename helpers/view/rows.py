@@ -175,7 +175,7 @@ def draw_mark(row: Row, axis: Axis) -> str:
         if math.isfinite(row.middle):
             at = f'd="M{axis.place(row.middle, row.unit):.1f} {middle:g}h0"'
             parts.append(f'<path class="dot" {at}/>')
-            if MARKS.get(row.verdict) in ("○", "◐", None):
+            if row.verdict and MARKS.get(row.verdict) != "●":
                 parts.append(f'<path class="hollow" {at}/>')
             if MARKS.get(row.verdict) == "◐":
                 parts.append(f'<path class="half" {at}/>')
@@ -183,7 +183,9 @@ def draw_mark(row: Row, axis: Axis) -> str:
     return f'<svg class="effect" {size} aria-hidden="true" focusable="false">{"".join(parts)}</svg>'
 
 
-def draw_rows(rows: Sequence[Row], *, heads: tuple[str, ...], contrast: str, caption: str, what: str) -> str:
+def draw_rows(
+    rows: Sequence[Row], *, heads: tuple[str, ...], contrast: str, caption: str, what: str, effect: str = "Difference"
+) -> str:
     """Return rows as one HTML table that keeps its semantics when a phone stacks its cells.
 
     Parameters
@@ -195,8 +197,8 @@ def draw_rows(rows: Sequence[Row], *, heads: tuple[str, ...], contrast: str, cap
         What the effect is ("with links minus without").
     caption : str
         For screen readers: what the table is.
-    what : str
-        Head of the first column.
+    what, effect : str
+        Heads of the first column, and of that of the effects.
     """
     rows = split_sizes(rows)
     axis, judged = find_axis(rows), any(row.verdict for row in rows)
@@ -207,7 +209,7 @@ def draw_rows(rows: Sequence[Row], *, heads: tuple[str, ...], contrast: str, cap
     verdict = '<th scope="col" role="columnheader">Verdict</th>' if judged else ""
     head = (
         f'<tr role="row"><th scope="col" role="columnheader">{escape(what)}</th>{arms}'
-        f'<th scope="col" role="columnheader" class="n">Difference</th>'
+        f'<th scope="col" role="columnheader" class="n">{escape(effect)}</th>'
         f'<th scope="col" role="columnheader" class="drawn">{escape(capitalise(contrast))}</th>{verdict}</tr>'
     )
     body, group = [], ""
