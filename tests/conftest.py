@@ -3,6 +3,7 @@
 import collections
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,6 +12,12 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "R": ("Rscript",)}
+
+
+def pytest_configure():
+    """Hear an interrupt even where a shell started us with `&`, and so told us and our children to ignore it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
