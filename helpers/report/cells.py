@@ -15,10 +15,9 @@ from helpers.report.document import (
     TEXT_MIME,
     check_name,
     describe_results,
-    make_plain,
-    write_csv,
 )
 from helpers.report.parameters import check_value, read_parameters
+from helpers.view.plain import make_plain, write_csv
 
 
 def check_parameters(study, namespace) -> dict:
@@ -59,28 +58,24 @@ def tell_refits(done, total) -> None:
     print(f"\rranking: {done} of {total} half-samples", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
 
-def publish(results, parameters, card=None, files=None) -> None:
+def publish(results, parameters) -> None:
     """Display results as one output that the runner reads; its presence says that the notebook ran to its end.
+
+    With them go what lies beside the report: the answer as text, the scorecard as a picture, and a row of the gallery.
 
     Parameters
     ----------
     results : Results
     parameters : dict
         What `check_parameters` returned. Of a path or an address only what may be shown is kept.
-    card : dict, optional
-        What the gallery shows of this run; its `answer` is the one line that the command ends with.
-    files : dict of str to str or bytes, optional
-        Files for the report's folder: `summary.md` and `scorecard.png` (bytes, or text in base64).
-
-    Raises
-    ------
-    ValueError: a file of another name.
     """
+    from helpers.view import summary
+
     payload = describe_results(results, parameters, run=os.environ.get("STUDIES_RUN", results.study))
-    if card:
-        payload["card"] = make_plain(card)
-    if files:
-        payload["files"] = {check_name(RESULTS_MIME, name): _as_text(content) for name, content in files.items()}
+    payload["card"], picture = make_plain(summary.make_card(results)), summary.draw_scorecard(results)
+    payload["files"] = {"summary.md": summary.write_summary(results)}
+    if picture:
+        payload["files"]["scorecard.png"] = base64.b64encode(picture).decode()
     _display({RESULTS_MIME: payload}, "\n".join([payload["title"], *payload["answer"]]))
 
 
@@ -144,7 +139,3 @@ def _display(data, text):
 
     if InteractiveShell.initialized():
         display({**data, "text/plain": text}, raw=True)
-
-
-def _as_text(content):
-    return base64.b64encode(content).decode() if isinstance(content, bytes) else content

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import base64
 import copy
-import csv
-import datetime as dt
-import io
 import json
-import math
 import os
 import re
 from dataclasses import asdict, fields
-from decimal import Decimal
-from numbers import Real
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from helpers.records import Check, Claim, Estimate, Test
 from helpers.report.parameters import PATHS
+from helpers.view.plain import make_plain, write_csv
 
 RESULTS_MIME = "application/vnd.support-studies.results+json"
 PRIVATE_MIME = "application/vnd.support-studies.private+json"
@@ -162,47 +157,6 @@ def write_tables(results, columns) -> dict[str, str]:
     if results["status"] == "withheld":
         rows = dict.fromkeys(rows, ())
     return {f"{Path(name).name}.csv": write_csv(rows[name], header) for name, header in headers.items() if header}
-
-
-def write_csv(rows, header) -> str:
-    """Return the text of a CSV file: figures to 10 significant digits, nothing for what is not defined.
-
-    A text that a spreadsheet would run as a formula is prefixed with an apostrophe.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-    header : sequence of str
-    """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([_guarded(name) for name in header])
-    writer.writerows([[_guarded(make_plain(row.get(name))) for name in header] for row in rows])
-    return stream.getvalue()
-
-
-def make_plain(value):
-    """Return the value as JSON types: figures to 10 significant digits, what is not finite as None.
-
-    Raises
-    ------
-    TypeError: a thing that has no plain form.
-    """
-    if isinstance(value, dict):
-        return {str(key): make_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [make_plain(item) for item in value]
-    if hasattr(value, "tolist"):  # numpy's numbers and arrays
-        return make_plain(value.tolist())
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    if isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, (Real, Decimal)):
-        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    raise TypeError(f"a {type(value).__name__} cannot be published; give numbers, text, dates, lists")
 
 
 def strip_run(notebook):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import html
-import json
 import math
 import multiprocessing
 import os
@@ -21,7 +20,7 @@ from rich.live import Live
 from rich.table import Table
 
 from helpers import paths
-from helpers.report import cache, cards, folders
+from helpers.report import cache, folders, gallery
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 CELL_SECONDS = 900.0
@@ -82,7 +81,7 @@ class Settings:
 
 
 def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False, time_limit=None, stream=None) -> int:
-    """Render runs into one folder each, and the index of them all; say each answer; return the exit status.
+    """Render runs into one folder each, and the index of them all; return the exit status.
 
     Parameters
     ----------
@@ -116,10 +115,8 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False, time_
         progress.finish(name, outcome)
     if stale and not trouble:
         outcomes |= Workshop(stale, settings, jobs or count_cores(), progress).work()
-    trouble = trouble or _attempt(cards.update_index, settings.out, checksums=checksums)
+    trouble = trouble or _attempt(gallery.update_index, settings.out, checksums=checksums)
     checksums.save()
-    for name in [run.name for run in runs if not outcomes.get(run.name, STOPPED).failed]:
-        progress.say(_tell_answer(settings.out, name))
     if stale and trouble:
         progress.say(f"studies: {trouble.message}")
     kinds = {outcome.kind for outcome in outcomes.values()} | ({"error"} if stale and trouble else set())
@@ -275,13 +272,6 @@ def _list_stale(runs, settings, checksums):
         if settings.force or not fresh or {other.name for other in stale} & set(run.needs):
             stale.append(run)
     return stale
-
-
-def _tell_answer(out, name):
-    """Return a run's answer in one line, and where its report stands."""
-    card = cache.read_record(out, name).get("card") or {}
-    answer = card.get("answer") or json.loads((out / name / "results.json").read_text())["answer"][0]
-    return f"{name}: {answer}\n  {out / name / 'report.html'}"
 
 
 def _attempt(action, *arguments, **options):

@@ -191,6 +191,7 @@ def draw_rows(
     Parameters
     ----------
     rows : sequence of Row
+        Those of one unit share a scale, unless `split_sizes` told them apart.
     heads : (str, ...)
         Names of the arms, first what the contrast puts first; empty where rows have no values.
     contrast : str
@@ -200,7 +201,6 @@ def draw_rows(
     what, effect : str
         Heads of the first column, and of that of the effects.
     """
-    rows = split_sizes(rows)
     axis, judged = find_axis(rows), any(row.verdict for row in rows)
     arms = "".join(
         f'<th scope="col" role="columnheader" class="n arm{place}">{escape(capitalise(head))}</th>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,7 @@ from helpers.view import charts, numbers, rows
 from helpers.view.html import Display, escape, link_file, name_id, show_sentence
 from helpers.view.plain import write_csv
 from helpers.view.scales import find_noun, name_arm, name_label
-from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, fit, write_cell, write_rows
+from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, fit, turn, write_cell, write_rows
 
 MOST_ROWS, MOST_COLUMNS = 30, 7
 LONG = 14  # rows of a table that paper still shows
@@ -32,14 +33,14 @@ def show(results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, 
 
     Returns
     -------
-    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have is
-    absent: a section of nothing else leaves the page.
+    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have, or
+    that is empty, is absent: a section of nothing else leaves the page.
     """
     view, frame = find_view(results, name), results.tables.get(name)
     if results.status == "withheld" and view.withheld:
         return show_sentence(WITHHELD)
     none = view.none or f"There is nothing to show of {name.replace('_', ' ')}."
-    if frame is None:
+    if frame is None or frame.empty:
         return show_sentence(none, absent=True)
     for column, value in equal.items():
         frame = frame[frame[column] == value]
@@ -49,7 +50,7 @@ def show(results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, 
         frame = frame.sort_values(sort, ascending=False, kind="stable")
     view = fit(view, frame, results)
     title = find_title(results, name, *map(str, equal.values()))
-    drawn = DRAWN[view.kind](frame.reset_index(drop=True), view, results, name, most)
+    drawn = DRAWN[view.kind](turn(frame.reset_index(drop=True), view, results), view, results, name, most)
     return frame_part(results, drawn, title=title, note=view.note, name=name, frame=frame)
 
 
@@ -125,8 +126,12 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
 
 
 def _head(label: str, results: Results) -> str:
-    """A header, in which `{noun}` is the unit of analysis and an arm in braces its label."""
-    return numbers.capitalise(label.replace("{noun}", find_noun(results)))
+    """A header, in which `{noun}` is the unit of analysis, `{control}` and `{treatment}` the arms in words."""
+    words = {"noun": find_noun(results), "control": "with the control", "treatment": "with the treatment"}
+    for side in ("control", "treatment") if "{" in label else ():
+        arms = {getattr(e, side) for e in results.headline()}
+        words |= {side: name_arm(results, arms.pop())} if len(arms) == 1 else {}
+    return numbers.capitalise(re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[1]), label))
 
 
 def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
