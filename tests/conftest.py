@@ -3,6 +3,7 @@
 import collections
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,12 @@ FEW = {  # parameters that keep the form of a study's runs and spare time
 }
 MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "R": ("Rscript",)}
+
+
+def pytest_configure():
+    """Hear an interrupt even where a shell started us with `&`, and so told us and our children to ignore it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
