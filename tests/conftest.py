@@ -1,16 +1,33 @@
-"""What every test may ask for: the public data beside the repository, and the programs that some tests need."""
+"""What every test may ask for: the public data beside the repository, programs, and the rendered reports."""
 
 import collections
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+import yaml
+from filelock import FileLock
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
-PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome")}
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+FEW = {  # parameters that keep the form of a study's runs and spare time
+    "validation": {"replicates": 20},
+    "live_support": {"n_units": 3000},
+    "customer_milestones": {"n_units": 2500, "refits": 4, "n_resamples": 99},
+}
+MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
+PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "R": ("Rscript",)}
+
+
+def pytest_configure():
+    """Hear an interrupt even where a shell started us with `&`, and so told us and our children to ignore it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
@@ -27,20 +44,66 @@ def shared():
 
 
 @pytest.fixture(scope="session")
-def needs():
-    """Return a function: needs("chromium"), "node", "Rscript" or "mount" gives the program's path, or skips.
+def run_studies():
+    """Return a function that runs one `studies` command in a process of its own."""
 
-    With STUDIES_REQUIRE_ALL=1 a missing program fails the test instead.
+    def run(*arguments, cwd=None, **environment):
+        command = [sys.executable, "-c", MAIN, *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """Return a reports.yaml with the repository's runs, the long ones with few draws."""
+    listed = yaml.safe_load((ROOT / "notebooks" / "reports.yaml").read_text())
+    few = [{**run, "parameters": {**run["parameters"], **FEW.get(run["study"], {})}} for run in listed]
+    file = tmp_path_factory.mktemp("runs") / "reports.yaml"
+    file.write_text(yaml.safe_dump(few))
+    return file
+
+
+@pytest.fixture(scope="session")
+def reports(run_studies, runs, tmp_path_factory):
+    """Return the folder of every report; test processes that run side by side render it once.
+
+    STUDIES_REPORTS names a folder of reports to look at instead.
+    """
+    if "STUDIES_REPORTS" in os.environ:
+        return Path(os.environ["STUDIES_REPORTS"])
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with FileLock(base / "reports.lock"):
+        if not (base / "reports" / "index.html").exists():
+            (base / "reports").mkdir(exist_ok=True)
+            done = run_studies("report", "--runs", runs, "--out", base / "reports")
+            assert done.returncode == 0, done.stderr[-3000:]
+    return base / "reports"
+
+
+@pytest.fixture(scope="session")
+def needs():
+    """Return a function: needs("chromium"), "npm" or "mount" gives the program's path, or skips.
+
+    needs("R:survival") gives the path of Rscript once R finds that package: Debian has the packages that R recommends
+    apart from R. With STUDIES_REQUIRE_ALL=1 whatever is missing fails the test instead.
     """
     return _find
 
 
 def _find(tool):
-    path = next(filter(None, map(shutil.which, PROGRAMS.get(tool, (tool,)))), None)
-    if path and (tool != "mount" or _can_mount(path)):
+    program, _, package = tool.partition(":")
+    path = next(filter(None, map(shutil.which, PROGRAMS.get(program, (program,)))), None)
+    if path and (tool != "mount" or _can_mount(path)) and (not package or _has_package(path, package)):
         return path
     stop = pytest.fail if os.environ.get("STUDIES_REQUIRE_ALL") == "1" else pytest.skip
     stop(f"{tool} is missing or does not work here")
+
+
+def _has_package(rscript, package):
+    ask = f'quit(status = !requireNamespace("{package}", quietly = TRUE))'
+    return subprocess.run([rscript, "-e", ask], capture_output=True, check=False).returncode == 0
 
 
 def _can_mount(program):

@@ -25,6 +25,10 @@ class Markdown:
         self._taken = {"answer", "main"}
         self._read = _reader(self)
 
+    def take(self, names) -> None:
+        """Keep ids for other parts of the page, so that no heading gets them."""
+        self._taken.update(names)
+
     def render(self, source: str) -> str:
         """Return the HTML of one cell.
 

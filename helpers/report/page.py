@@ -47,9 +47,11 @@ def render(notebook, results: Mapping[str, Any], *, run: Mapping[str, Any], code
     -------
     str: one file; equal inputs give equal text.
     """
-    words = Markdown()
+    words, taken = Markdown(), set()
     cells = [cell for cell in notebook.cells if not LEFT_OUT & set(cell.metadata.get("tags", []))]
     shown = [(cell, [] if cell.cell_type == "markdown" else list_outputs(cell, words)) for cell in cells]
+    shown = [(cell, [name_apart(html, taken) for html in outputs]) for cell, outputs in shown]
+    words.take(taken)
     masthead = next((html for _, outputs in shown for html in outputs if html.startswith(MASTHEAD)), None)
     sections = _keep_sections(_split_sections(shown))
     body, expert = [], None
@@ -77,6 +79,21 @@ def render(notebook, results: Mapping[str, Any], *, run: Mapping[str, Any], code
         "Every table can be downloaded where it stands.",
     )
     return drop_schemes(text)
+
+
+def name_apart(html: str, taken: set[str]) -> str:
+    """Return HTML whose ids no other part has: what is shown twice has a number behind the second's ids.
+
+    Parameters
+    ----------
+    html : str
+    taken : set of str
+        The ids so far, to which those of this part are added.
+    """
+    ids = set(re.findall(r' id="([^"]+)"', html))
+    apart = {name: next(n for k in range(2, 99) if (n := f"{name}-{k}") not in taken | ids) for name in ids & taken}
+    taken |= {apart.get(name, name) for name in ids}
+    return re.sub(r'( id="|href="#|url\(#)([^")]+)', lambda m: m[1] + apart.get(m[2], m[2]), html) if apart else html
 
 
 def drop_schemes(text: str) -> str:
