@@ -19,7 +19,7 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from helpers.view.numbers import PERCENT, Style, write_count, write_number
 
@@ -29,6 +29,7 @@ OTHERS = ("#7a9cc6", "#5b5f66", "#b08bbf")  # further treatments: apart in grey 
 NEUTRAL = (INK, "#8b95a1", "#5b5f66", "#b4bcc6", "#3d4550", "#9aa3ad")  # where no arm is meant
 WIDTHS = {"wide": 860, "narrow": 358}  # CSS pixels; 100 of them are an inch
 FONT = "Support studies"  # Source Sans Pro of the lock, by a name that no font of a machine has
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GAP = 6.0  # CSS pixels between two texts
 
 
@@ -44,6 +45,7 @@ class Chart:
     style : how the vertical axis writes numbers (for a heat map unused)
     step : whether a value holds until the next place (curve)
     zero : whether the vertical axis begins at zero (curve)
+    ticks : places on the horizontal axis with their words; it is logarithmic then (curve)
     root : whether amounts stand on a square-root axis (dose)
     shaded : a range of amounts to shade (dose)
     name : begins every id in the drawing
@@ -58,6 +60,7 @@ class Chart:
     style: Style = PERCENT
     step: bool = True
     zero: bool = True
+    ticks: Mapping[float, str] | None = None
     root: bool = False
     shaded: tuple[float, float] | None = None
     name: str = "chart"
@@ -103,7 +106,7 @@ def settings() -> dict[str, Any]:
     return {**sns.axes_style("ticks", rc=ours), **ours}
 
 
-def draw(paint: Callable[[Figure], None], *, height: float, name: str) -> Drawing:
+def draw(paint: Callable[[Figure], None], *, height: float, name: str, narrow_height: float | None = None) -> Drawing:
     """Return a chart in both widths; equal inputs give equal bytes on any machine.
 
     Parameters
@@ -113,8 +116,10 @@ def draw(paint: Callable[[Figure], None], *, height: float, name: str) -> Drawin
     height : float, CSS pixels
     name : str
         Begins every id in the drawing, so that several stand in one page.
+    narrow_height : float, optional, of the chart for phones where it differs
     """
-    return Drawing(**{size: _draw_one(paint, width, height, f"{name}-{size}") for size, width in WIDTHS.items()})
+    heights = {"wide": height, "narrow": narrow_height or height}
+    return Drawing(**{s: _draw_one(paint, width, heights[s], f"{name}-{s}") for s, width in WIDTHS.items()})
 
 
 def _draw_one(paint, width, height, name) -> str:
@@ -181,7 +186,12 @@ def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawi
         axes.set_xlim(frame[chart.x].min(), frame[chart.x].max())
         low, high = axes.get_ylim()
         axes.set_ylim(min(0, low) if chart.zero else low, high)
-        axes.xaxis.set_major_locator(MaxNLocator(5 if is_narrow(figure) else 8, integer=True))
+        if chart.ticks:
+            axes.set_xscale("log")
+            axes.set_xticks(list(chart.ticks), list(chart.ticks.values()))
+            axes.xaxis.set_minor_locator(NullLocator())
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(5 if is_narrow(figure) else 8, integer=True))
         _finish(axes, chart)
         if chart.at_risk:
             _write_at_risk(figure, axes, lines, chart, colors)
@@ -261,30 +271,37 @@ def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | N
 
 
 def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
-    """Return a map of hours by days: darker is more, each cell with its number where it has room.
+    """Return a map of the hours of a week: darker is more, each cell with its number; on phones days are columns.
 
     Parameters
     ----------
-    frame : DataFrame, one row a cell: `chart.x` an hour, `chart.by` a day, `chart.y` what is drawn
+    frame : DataFrame, one row an hour: `chart.x` from 0, Monday 00:00, to 167; `chart.y` what is drawn
     chart : Chart
     """
-    wide = frame.pivot_table(index=chart.by, columns=chart.x, values=chart.y, sort=False, observed=True)
-    wide, shades = wide.sort_index(axis=1), sns.light_palette(INK, as_cmap=True)
+    hours = frame.assign(day=frame[chart.x] // 24, hour_of_day=frame[chart.x] % 24)
+    week = _trim(_trim(hours.pivot_table(index="day", columns="hour_of_day", values=chart.y)).T).T
 
     def paint(figure):
-        axes = place_axes(figure, left=44, top=6, right=6, bottom=40)
-        axes.pcolormesh(np.arange(wide.shape[1] + 1), np.arange(len(wide) + 1), wide, cmap=shades, edgecolor="white")
-        axes.set(ylim=(len(wide), 0), yticks=np.arange(len(wide)) + 0.5)
-        axes.set_yticklabels([str(day) for day in wide.index])
-        step = 3 if is_narrow(figure) else 1
-        axes.set_xticks(np.arange(wide.shape[1])[::step] + 0.5)
-        axes.set_xticklabels([f"{hour:g}" for hour in wide.columns[::step]])
-        axes.set_xlabel(chart.label)
+        narrow = is_narrow(figure)
+        drawn = week.T if narrow else week
+        axes = place_axes(figure, left=44, top=24 if narrow else 6, right=6, bottom=4 if narrow else 40)
+        shades, (high, wide) = sns.light_palette(INK, as_cmap=True), drawn.shape
+        axes.pcolormesh(np.arange(wide + 1), np.arange(high + 1), drawn, cmap=shades, edgecolor="white", vmin=0)
+        days, hours = [DAYS[int(day)] for day in week.index], [f"{hour:02.0f}" for hour in week.columns]
+        axes.set_xticks(np.arange(wide) + 0.5, days if narrow else hours)
+        axes.set_yticks(np.arange(high) + 0.5, hours if narrow else days)
+        axes.set(ylim=(high, 0), xlabel="" if narrow else chart.label)
+        axes.tick_params(labeltop=narrow, labelbottom=not narrow)
         axes.spines["bottom"].set_visible(False)
-        if not is_narrow(figure):
-            _number_cells(axes, wide)
+        _number_cells(axes, drawn)
 
-    return draw(paint, height=52 + 30 * len(wide), name=chart.name)
+    return draw(paint, height=52 + 30 * len(week), narrow_height=34 + 24 * week.shape[1], name=chart.name)
+
+
+def _trim(week: pd.DataFrame) -> pd.DataFrame:
+    """The rows from the first to the last in which there is something."""
+    some = np.flatnonzero((week > 0).any(axis=1))
+    return week.iloc[some[0] : some[-1] + 1] if len(some) else week
 
 
 def _number_cells(axes: Axes, wide: pd.DataFrame) -> None:
