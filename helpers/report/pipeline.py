@@ -280,8 +280,8 @@ def _list_stale(runs, settings, checksums):
 def _tell_answer(out, name):
     """Return a run's answer in one line, and where its report stands."""
     card = cache.read_record(out, name).get("card") or {}
-    answer = card.get("answer") or json.loads((out / name / "results.json").read_text())["answer"][0]
-    return f"{name}: {answer}\n  {out / name / 'report.html'}"
+    sentences = json.loads((out / name / "results.json").read_text(encoding="utf-8"))["answer"]
+    return "\n  ".join([f"{name}: {card.get('answer') or next(iter(sentences), '')}", str(out / name / "report.html")])
 
 
 def _attempt(action, *arguments, **options):
