@@ -80,8 +80,7 @@ def _why_untested(row, results) -> str:
 
 
 def _find_estimate(row, results):
-    wanted = {name: getattr(row, name) for name in MATCHED}
-    found = results.select(**wanted, segment=None, at=None)
+    found = results.select(segment=None, at=None, **{name: getattr(row, name) for name in MATCHED})
     return next((e for e in found if e.role != "sensitivity"), None)
 
 
@@ -94,10 +93,8 @@ def _judge_planted(row, estimate, effects):
     hit = low <= planted <= high and (not row.direction or len(set(sides)) == 1)
     same = np.isnan(row.value) or np.isclose(planted, row.value)
     said = "" if same else f", which is not the published {row.value:.3g}"
-    told = f"The planted value is {planted:.3g} {row.told_in or row.unit}{said}; the interval "
-    told += (
-        "finds it" if hit else "misses it" if not low <= planted <= high else "holds it but leaves the direction open"
-    )
+    found = "finds it" if hit else "holds it but leaves the direction open" if low <= planted <= high else "misses it"
+    told = f"The planted value is {planted:.3g} {row.told_in or row.unit}{said}; the interval {found}"
     return "recovered" if hit else "not recovered", f"{told}. This tests the method, not the claim."
 
 
@@ -126,8 +123,8 @@ def _interval(row, estimate):
 
 def _claim(row, verdict, reason, estimate=None) -> Claim:
     published = None if np.isnan(row.value) else float(row.value)
-    shown, low, high = NAN, NAN, NAN
-    if estimate is not None:
-        shown, (low, high) = estimate.estimate * row.multiply, _interval(row, estimate)
-    name = None if estimate is None else estimate.id
-    return Claim(row.id, published, row.unit, row.published_as, name, shown, low, high, verdict, reason)
+    about = (row.id, published, row.unit, row.published_as)
+    if estimate is None:
+        return Claim(*about, None, NAN, NAN, NAN, verdict, reason)
+    shown = estimate.estimate * row.multiply
+    return Claim(*about, estimate.id, shown, *_interval(row, estimate), verdict, reason)

@@ -20,7 +20,7 @@ FEW = {  # parameters that keep the form of a study's runs and spare time
     "customer_milestones": {"n_units": 2500, "refits": 4, "n_resamples": 99},
 }
 MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
-PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome")}
+PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "R": ("Rscript",)}
 
 
 def pytest_collection_modifyitems(items):
@@ -70,26 +70,46 @@ def reports(run_studies, runs, tmp_path_factory):
     with FileLock(base / "reports.lock"):
         if not (base / "reports" / "index.html").exists():
             (base / "reports").mkdir(exist_ok=True)
-            done = run_studies("report", "--runs", runs, "--out", base / "reports")
-            assert done.returncode == 0, done.stderr[-3000:]
+            _render(run_studies, runs, base / "reports")
     return base / "reports"
 
 
 @pytest.fixture(scope="session")
-def needs():
-    """Return a function: needs("chromium"), "node", "Rscript" or "mount" gives the program's path, or skips.
+def again(run_studies, runs, tmp_path_factory):
+    """Return the folder in which another command has rendered the first run."""
+    first = yaml.safe_load(runs.read_text())[0]["name"]
+    return _render(run_studies, runs, tmp_path_factory.mktemp("again"), first)
 
-    With STUDIES_REQUIRE_ALL=1 a missing program fails the test instead.
+
+def _render(run_studies, runs, folder, *names):
+    done = run_studies("report", *names, "--runs", runs, "--out", folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.endswith(f"\n{folder / 'index.html'}\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def needs():
+    """Return a function: needs("chromium"), "npm" or "mount" gives the program's path, or skips.
+
+    needs("R:survival") gives the path of Rscript once R finds that package: Debian has the packages that R recommends
+    apart from R. With STUDIES_REQUIRE_ALL=1 whatever is missing fails the test instead.
     """
     return _find
 
 
 def _find(tool):
-    path = next(filter(None, map(shutil.which, PROGRAMS.get(tool, (tool,)))), None)
-    if path and (tool != "mount" or _can_mount(path)):
+    program, _, package = tool.partition(":")
+    path = next(filter(None, map(shutil.which, PROGRAMS.get(program, (program,)))), None)
+    if path and (tool != "mount" or _can_mount(path)) and (not package or _has_package(path, package)):
         return path
     stop = pytest.fail if os.environ.get("STUDIES_REQUIRE_ALL") == "1" else pytest.skip
     stop(f"{tool} is missing or does not work here")
+
+
+def _has_package(rscript, package):
+    ask = f'quit(status = !requireNamespace("{package}", quietly = TRUE))'
+    return subprocess.run([rscript, "-e", ask], capture_output=True, check=False).returncode == 0
 
 
 def _can_mount(program):

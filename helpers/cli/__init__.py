@@ -1,5 +1,73 @@
-"""The command `studies`: what a researcher types, and the one message and exit status that she gets."""
+"""The command `studies`: from the command line to a function, and to one message and exit status when it goes wrong."""
 
-from helpers.cli.entry import main
+import argparse
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from pkgutil import resolve_name
 
-__all__ = ["main"]
+import yaml
+
+from helpers.records import Refused
+
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+EXITS = "exit status: 0 done (a withheld answer is still a report), 1 a run failed, 2 refused, 130 interrupted"
+
+
+def main(argv=None):
+    """Run one `studies` command.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The arguments after `studies`; those of the process when left out.
+
+    Returns
+    -------
+    int: 0 done, 1 failed, 2 refused, 130 interrupted. One message goes to the standard error, never a traceback
+    (a traceback holds values; STUDIES_DEBUG=1 shows it).
+    """
+    arguments = build_parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to terminate ends a command as Ctrl-C does
+    try:
+        return resolve_name(f"helpers.cli.{arguments.answers}")(arguments) or DONE
+    except KeyboardInterrupt:
+        status, message = INTERRUPTED, arguments.interrupted
+    except Refused as error:
+        status, message = REFUSED, str(error)
+    except Exception as error:
+        if os.environ.get("STUDIES_DEBUG") == "1":
+            traceback.print_exc()
+        cause = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        status, message = FAILED, f"failed: {type(error).__name__}{cause}; STUDIES_DEBUG=1 shows where"
+    print(f"studies: {message}", file=sys.stderr)
+    return status
+
+
+def build_parser():
+    """Return the argparse parser of commands.yaml; a command's `answers` is a module of this room and a function."""
+    grammar = yaml.safe_load(Path(__file__).with_name("commands.yaml").read_text(encoding="utf-8"))
+    more = {"epilog": EXITS, "allow_abbrev": False}
+    parser = argparse.ArgumentParser(
+        prog="studies", description="Does support pay? Studies as one-file reports.", **more
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, told in grammar.items():
+        command = commands.add_parser(name, help=told["does"], description=told["does"], **more)
+        command.set_defaults(answers=told["answers"], interrupted=told.get("interrupted", "interrupted"))
+        for option, settings in told["takes"].items():
+            command.add_argument(option, **_read_settings(**settings))
+    return parser
+
+
+def _read_settings(*, least=None, why="", **settings):
+    """Return what argparse is told of an option; with `least`, how it reads a whole number."""
+
+    def read_whole(text):
+        if not text.isascii() or not text.isdigit() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"needs a whole number, {least} or more{f': {why}' if why else ''}")
+        return int(text)
+
+    return settings if least is None else {**settings, "type": read_whole}

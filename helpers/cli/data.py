@@ -1,18 +1,92 @@
-"""The commands `studies check` and `studies simulate`: tables in and out, without a study."""
+"""The commands about tables, without a study: plan drafts one's plan, check checks it, simulate writes one."""
 
-import filecmp
 import json
-import tempfile
+import re
+import sys
 from pathlib import Path
 
-from helpers import checks, metrics, simulate, sources
-from helpers import plan as plans
-from helpers.cli.resplits import print_resplits
-from helpers.records import Refused
-from helpers.report import read_parameters
-from helpers.report.runs import find_notebook
+import pandas as pd
+from jinja2 import Template
 
-ACCOUNTS = ("customer_milestones",)  # studies of accounts instead of assigned units
+from helpers import checks, metrics, schema, simulate, sources, survival
+from helpers import plan as plans
+from helpers.cli.reporting import EXAMPLE, print_table, tell
+from helpers.records import Refused
+from helpers.sources.addresses import read_address
+from helpers.sources.engine import ask
+
+DRAFT = Template(Path(__file__).with_name("plan.yaml.j2").read_text(), trim_blocks=True, keep_trailing_newline=True)
+MOST_LABELS, MOST_ROWS = 20, 100_000  # labels of a variant or segment; rows from which a plan is guessed
+TRUTHS = {"true": "1", "yes": "1", "false": "0", "no": "0"}
+CONTROLS = ("control", "baseline", "placebo", "old", "off", "no", "none", "false", "0", "without", "a")
+HEADS = ("metric", "method", "clear", "chance", "smallest", "p-values by tenth, % of the splits", "")
+
+
+def draft_plan(arguments):
+    """Print a plan that fits the table, or write it to a new file."""
+    file, options = read_address(arguments.data).name, {"--unit-id": arguments.unit_id, "--variant": arguments.variant}
+    table = sources.read_table(arguments.data, table=arguments.table)
+    wanted = [schema.Column(column, option, "text") for option, column in options.items()]
+    schema.refuse_missing(wanted, table.columns, file=file)
+    arms = _list_arms(table, arguments.variant, file)
+    rows = ask(lambda: table.limit(MOST_ROWS).to_pandas().drop(columns=list({*options.values()})), file)
+    kinds = {name: guess_kind(rows[name]) for name in rows}
+    if not {kind for kind, _ in kinds.values()} & {"binary", "count", "amount"}:
+        raise Refused(f"{file}: no column holds numbers, so there is no metric to plan; name a table with outcomes")
+    text = DRAFT.render(file=file, arms=arms, kinds=kinds, quote=_quote, **vars(arguments))
+    if arguments.to is None:
+        return print(text, end="")
+    target = Path(arguments.to).expanduser()
+    if target.exists() and target.read_bytes() != EXAMPLE.read_bytes():  # an untouched example may go
+        raise Refused(f"{target.name}: exists already; name a new file")
+    target.write_text(text, encoding="utf-8")
+    print(f"{arguments.to}: decide every role, then studies check {arguments.data[0]} --plan {arguments.to}")
+
+
+def _list_arms(table, variant, file):
+    """Return the labels of the variant, the one that sounds like a control first; another case is no other label."""
+    label = table[variant].cast("string").strip().nullif("")
+    known = table.select(label=label).drop_null().distinct().limit(MOST_LABELS + 1)
+    labels = sorted(ask(lambda: known.to_pandas()["label"], file))
+    where = f"{file}, column {variant}"
+    if len(labels) > MOST_LABELS:
+        raise Refused(f"{where}: more than {MOST_LABELS} labels, so it is no variant; name another column")
+    arms = list({text.casefold(): text for text in reversed(labels)}.values())[::-1]
+    if len(arms) < 2:
+        raise Refused(f"{where}: {len(arms)} label, and an experiment needs two; name another column")
+    return sorted(arms, key=lambda arm: CONTROLS.index(arm.casefold()) if arm.casefold() in CONTROLS else len(CONTROLS))
+
+
+def guess_kind(values):
+    """Return what a column could be, and why.
+
+    Parameters
+    ----------
+    values : Series
+        Text is tried as truth, as a number (with a decimal point or comma) and as a date.
+
+    Returns
+    -------
+    str, str: a metric's kind, `date`, `labels`, or `other`; the reason.
+    """
+    text = values.dropna().astype(str).str.strip()
+    text = text[text != ""]
+    numbers = pd.to_numeric(text.str.lower().replace(TRUTHS).str.replace(",", "."), errors="coerce")
+    is_whole = (numbers % 1 == 0).all()
+    if text.empty or (is_whole and text.is_unique and len(text) > MOST_LABELS):
+        return "other", "empty, or a number of its own in every row"
+    if numbers.isna().any():
+        is_date = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True).notna().all()
+        return ("date" if is_date else "labels" if text.nunique() <= MOST_LABELS else "other"), "text"
+    if not is_whole or numbers.min() < 0:
+        return "amount", "numbers with fractions, or below 0"
+    return ("binary", "only 0 and 1") if numbers.max() <= 1 else ("count", "whole numbers from 0 up")
+
+
+def _quote(text):
+    """Return text as a YAML scalar that means exactly this text."""
+    plain = r"(?!(?i:null)$)[A-Za-z_][\w -]*(?<! )"
+    return text if re.fullmatch(plain, text) else json.dumps(text, ensure_ascii=False)
 
 
 def check_table(arguments):
@@ -20,82 +94,87 @@ def check_table(arguments):
     if arguments.seed is not None and not arguments.aa:
         raise Refused("--seed: draws the splits of --aa; give both, or neither")
     design = plans.read(arguments.plan, kind=None).design
-    read = {"table": arguments.table, "events": _one(arguments.events), "events_table": arguments.events_table}
+    read = {"table": arguments.table, "events": arguments.events, "events_table": arguments.events_table}
     if design.kind == "framework":
-        return _check_accounts(design, arguments, read)
-    source = sources.load(design, _one(arguments.data), **read)
+        if arguments.aa:
+            raise Refused("--aa: splits the units of an experiment, and the plan is of kind framework; leave it out")
+        return _check_accounts(design, sources.load_accounts(design, arguments.data, **read))
+    source = sources.load(design, arguments.data, **read)
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
-    _print_found(source.info.steps, source.info.messages, trust)
     reason = checks.withheld(trust, design)
-    print(f"A study of this table withholds its answer: {reason}" if reason else "A study of this table would answer.")
+    told = f"withholds its answer: {reason}" if reason else "would answer."
+    _print_checks(source.info, trust, f"A study of this table {told}")
     if arguments.aa:
-        print_resplits(units, n_splits=arguments.aa, seed=1 if arguments.seed is None else arguments.seed)
+        _print_splits(units, n_splits=arguments.aa, seed=1 if arguments.seed is None else arguments.seed)
 
 
-def _check_accounts(design, arguments, read):
-    """Print every check of accounts against a framework, and how many can be compared at each landmark."""
-    if arguments.aa:
-        raise Refused("--aa: splits the units of an experiment, and the plan is of kind framework; leave it out")
-    source = sources.load_accounts(design, _one(arguments.data), **read)
+def _check_accounts(design, source):
+    """Print every check of accounts against a framework, and whether any can be compared."""
     accounts = metrics.fold_accounts(source, design)
     trust = checks.check_accounts(source, accounts)
-    steps = [*source.info.steps, *metrics.explain_accounts(accounts)]
-    _print_found(steps, [*source.info.messages, *accounts.messages], trust)
-    few = any(check.status == "fail" for check in trust)
-    print("A study of these accounts has nothing to compare." if few else "A study of these accounts would answer.")
+    told = "has nothing to compare." if any(check.status == "fail" for check in trust) else "would answer."
+    more = {"steps": metrics.explain_accounts(accounts), "messages": accounts.messages}
+    _print_checks(source.info, trust, f"A study of these accounts {told}", **more)
 
 
-def _print_found(steps, messages, trust):
-    for step, rows, note in steps:
-        print(f"{rows:>12,}  {step}{f': {note}' if note else ''}")
-    for message in messages:
-        print(f"{'said':>12}  {message}")
-    for check in trust:
-        print(f"{check.status:>12}  {check.id}: {check.message}")
+def _print_checks(info, trust, verdict, *, steps=(), messages=()):
+    lines = [(f"{rows:,}", f"{step}: {note}" if note else step) for step, rows, note in (*info.steps, *steps)]
+    lines += [("said", message) for message in (*info.messages, *messages)]
+    lines += [(check.status, f"{check.id}: {check.message}") for check in trust]
+    print(*(f"{head:>12}  {text}" for head, text in lines), verdict, sep="\n")
+
+
+def _print_splits(units, *, n_splits, seed):
+    """Print what each metric's test says of splits without any real difference, one line a metric and treatment."""
+
+    def compare_times(control, treatment, *, horizon, confidence_level):
+        tables = (survival.build_life_table(*side.T) for side in (control, treatment))
+        return survival.incidence_difference(*tables, horizon=horizon, confidence_level=confidence_level)
+
+    def progress(done, of):
+        tell(f"{done:,} of {of:,} splits" if done < of else "")
+
+    options = {"compare_times": compare_times, "progress": progress if sys.stderr.isatty() else None}
+    found = checks.resplit(units, n_splits=n_splits, seed=seed, **options)
+    design, shares = units.design, units.design.variant.shares
+    how = ", ".join(f"{arm} {100 * share:g} %" for arm, share in shares.items()) if shares else "as found"
+    print(
+        f"A/A test: {n_splits:,} times every {design.cluster or design.unit} of all arms is put into an arm at random "
+        f"({how}; seed {seed}), so no difference can be real. A test that keeps its promise calls "
+        f"{100 * design.alpha:g} % of these splits clear, give or take chance, and its p-values fill every tenth alike."
+    )
+    print_table([HEADS, *(_write_split(row, design) for row in found)], margin="", sides="<<>>><", width=240)
+
+
+def _write_split(row, design):
+    """Return a line of the A/A test: how often a test calls chance clear, what chance allows, and its verdict."""
+    name = f"{row.metric} ({row.treatment})" if len(design.variant.treatments) > 1 else row.metric
+    if row.judgement is None:
+        return name, row.method, "", "", "", "", f"not resplit: {row.reason}"
+    told = row.judgement
+    cell = f"under {design.min_cell}" if row.smallest_cell < design.min_cell else f"{row.smallest_cell:,}"
+    if pd.isna(told.clear):
+        return name, row.method, "none", "", cell, "", told.verdict
+    tenths = " ".join(f"{round(100 * share):>2}" for share in checks.count_by_tenth(row.p_values))
+    chance = f"{100 * told.band_low:.1f} to {100 * told.band_high:.1f} %"
+    return name, row.method, f"{100 * told.clear:.1f} %", chance, cell, tenths, told.verdict
 
 
 def simulate_tables(arguments):
     """Write a study's simulated tables into a folder; tables that are there and differ are left alone."""
-    given = {"n_units": arguments.units, "seed": arguments.seed}
-    made = simulate.simulate(
-        arguments.study, _find_design(arguments), **{name: value for name, value in given.items() if value is not None}
-    )
+    given = {name: value for name in ("n_units", "seed") if (value := getattr(arguments, name)) is not None}
+    made = simulate.simulate(arguments.study, plans.read(arguments.plan).design, **given)
+    # of accounts, what a user has: nobody assigned them, and no row is folded yet
+    names = ("accounts", "events") if arguments.study == "customer_milestones" else ("assignments", "events", "units")
+    tables = zip(names, (made.assignments, made.events, made.units), strict=False)
+    files = {f"{name}.parquet": table.to_parquet(index=False) for name, table in tables if table is not None}
+    files["truth.json"] = (json.dumps(made.truth, indent=1, sort_keys=True) + "\n").encode()
     folder = Path(arguments.to).expanduser()
-    with tempfile.TemporaryDirectory() as new:
-        names = _write_tables(made, Path(new), accounts=arguments.study in ACCOUNTS)
-        other = [
-            n for n in names if (folder / n).exists() and not filecmp.cmp(folder / n, Path(new) / n, shallow=False)
-        ]
-        if other:
-            raise Refused(f"{folder.name}: holds another {', '.join(other)}; name a new folder, or move them away")
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            (folder / name).write_bytes((Path(new) / name).read_bytes())
-    print(f"{arguments.to}: {', '.join(names)}")
-    print(made.note)
-
-
-def _find_design(arguments):
-    """Return the plan that `experiment` simulates: --plan, or the one in its notebook; other studies need none."""
-    if arguments.plan:
-        return plans.read(arguments.plan).design
-    if arguments.study != "experiment":
-        return None
-    declared = read_parameters(find_notebook("experiment", base=Path.cwd()))
-    return plans.read(declared["plan"].default).design
-
-
-def _write_tables(made, folder, *, accounts):
-    tables = {"assignments": made.assignments, "events": made.events, "units": made.units}
-    if accounts:  # what a user has: nobody assigned them, and no row is folded yet
-        tables = {"accounts": made.assignments, "events": made.events}
-    names = [f"{name}.parquet" for name, table in tables.items() if table is not None]
-    for name in names:
-        tables[Path(name).stem].to_parquet(folder / name, index=False)
-    (folder / "truth.json").write_text(json.dumps(made.truth, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    return [*names, "truth.json"]
-
-
-def _one(items):
-    return items[0] if items and len(items) == 1 else items
+    other = [name for name, new in files.items() if (folder / name).exists() and (folder / name).read_bytes() != new]
+    if other:
+        raise Refused(f"{folder.name}: holds another {', '.join(other)}; name a new folder, or move them away")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    print(f"{arguments.to}: {', '.join(files)}\n{made.note}")

@@ -1,26 +1,34 @@
-"""The command `studies report`: which runs are rendered, with which parameters, into which folder."""
+"""The commands about reports: report, validate, init, list, describe; heavy rooms are imported where they are used."""
 
+import json
+import sys
+import textwrap
 from pathlib import Path
 
 from helpers import paths, report
+from helpers.cli import FAILED, INTERRUPTED
 from helpers.records import Refused
-from helpers.report.pipeline import INTERRUPTED
-from helpers.report.runs import read_yaml
+from helpers.report.runs import find_notebook, read_yaml
+
+EXAMPLE = Path(__file__).with_name("workspace") / "plan.yaml"  # what `init` writes stands beside it
+DEEP = "validation-deep"
 
 
 def report_runs(arguments):
-    """Render the runs asked for; return the exit status of the worst one."""
+    """Render the runs asked for, print what each answers; return the exit status of the worst one."""
     given = read_given(arguments.parameter_file, arguments.parameters)
-    if arguments.name is None and given:
-        raise Refused("-p and -f need --name NAME: a run with other parameters gets a name of its own")
     runs = report.read_runs(arguments.runs)
-    if arguments.name is None:
-        runs = report.select_runs(runs, arguments.names)
+    if arguments.name is not None:
+        runs = [_make_own_run(arguments, given, taken=[run.name for run in runs])]
+    elif given:
+        raise Refused("-p and -f need --name NAME: a run with other parameters gets a name of its own")
     else:
-        runs = [make_own_run(arguments, given, runs)]
+        runs = report.select_runs(runs, arguments.names)
     out = find_out(arguments)
     status = report.render(runs, out=out, jobs=arguments.jobs, force=arguments.force, code=arguments.code)
     if status != INTERRUPTED:
+        for run in runs:
+            _print_answer(out / run.name)
         print(out / "index.html")
     return status
 
@@ -47,20 +55,27 @@ def read_given(file, pairs):
     if not isinstance(given, dict):
         raise Refused(f"{Path(file).name}: needs lines of the form name: value")
     repeated = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
+    for name, equals, value in (pair.partition("=") for pair in pairs):
         if not equals or not name:
             raise Refused("-p needs KEY=VALUE, such as -p seed=7")
         repeated.setdefault(name.strip(), []).append(value)
     return given | {name: values[0] if len(values) == 1 else values for name, values in repeated.items()}
 
 
-def make_own_run(arguments, given, runs):
-    """Return the one run that STUDY --name NAME asks for; its notebook may stand beside the runs file."""
+def _make_own_run(arguments, given, taken):
+    """Return the run of STUDY --name NAME; a file that is not there is refused before a kernel starts to say so."""
     if len(arguments.names) != 1:
         raise Refused(f"--name needs one STUDY before it; {len(arguments.names)} came")
-    run = report.make_run(arguments.names[0], name=arguments.name, given=given, taken=[run.name for run in runs])
-    _refuse_missing_files(run)
+    run = report.make_run(arguments.names[0], name=arguments.name, given=given, taken=taken)
+    if (plan := run.given.get("plan")) and not paths.plan_file(plan).exists():
+        from helpers import plan as plans
+
+        plans.read(plan, kind=None)
+    for value in (value for name, value in run.given.items() if run.declared[name].is_path):
+        for text in value if isinstance(value, list) else [value or ""]:
+            file = Path(text.removeprefix("duckdb:"))
+            if file.is_absolute() and not file.exists():
+                raise Refused(f"{file.name}: no such file; check the name, and the folder it is read from")
     return run
 
 
@@ -72,15 +87,135 @@ def find_out(arguments):
     return paths.REPORTS if runs == paths.RUNS.resolve() else runs.parent / "reports"
 
 
-def _refuse_missing_files(run):
-    """Refuse a given file that is not there, before a kernel starts to say the same."""
-    plan = run.given.get("plan")
-    if plan and not paths.plan_file(plan).exists():
-        from helpers.plan import read  # here, because it costs an import of pydantic
+def _print_answer(folder):
+    """Print what a run answers and where its report is; nothing for one that failed, whose report is an older one."""
+    if (folder / "failed.html").exists() or not (folder / "results.json").exists():
+        return
+    results, record = (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("results.json", "run.json"))
+    told, data = results["answer"], results["data"]
+    first = 1 if data["kind"] == "simulated" or told[:1] == [data.get("note")] else 0  # it only says which data
+    answer = record.get("card", {}).get("answer") or " ".join(told[first : first + 1])
+    print(f"{folder.name}: {answer}\n  {folder / 'report.html'}")
 
-        read(plan, kind=None)
-    for value in (value for name, value in run.given.items() if run.declared[name].is_path):
-        for text in value if isinstance(value, list) else [value or ""]:
-            file = Path(text.removeprefix("duckdb:"))
-            if file.is_absolute() and not file.exists():
-                raise Refused(f"{file.name}: no such file; check the name, and the folder it is read from")
+
+def validate(arguments):
+    """Measure the deep grid, render its report and say where; return 1 when a method breaks its promise."""
+    out = find_out(arguments)
+    store = out / ".private" / ".work" / "validation"  # a name that no run can take
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        store.parents[1].chmod(0o700)
+    except OSError as why:
+        raise Refused(f"{out.name}: the folder cannot be written ({why.strerror}); choose another with --out") from None
+    given = {"depth": "deep", "measured": store, "replicates": arguments.replicates}
+    given = {name: str(value) for name, value in given.items() if value}
+    run = report.make_run("validation", name=DEEP, given=given)  # refused before hours of measuring, not after
+    judged = _measure(run, arguments.jobs)
+    status = report.render([run], out=out, jobs=1)
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    print(out / DEEP / "report.html")
+    failing = judged.loc[judged["verdict"] == "fails", "guarantee"].unique()
+    if len(failing):
+        told = "1 method breaks its promise" if len(failing) == 1 else f"{len(failing)} methods break their promise"
+        print(f"studies: {told}: {', '.join(failing)}", file=sys.stderr)
+    return status or (FAILED if len(failing) else 0)
+
+
+def _measure(run, jobs):
+    """Return every cell of the deep grid, measured or found measured, and judged."""
+    from helpers import checks, inference, survival
+    from helpers.report.pipeline import count_cores
+
+    guarantees = (*inference.GUARANTEES, *survival.GUARANTEES)
+    cells = checks.list_cells(guarantees, depth="deep", replicates=run.given.get("replicates"))
+    tell(f"{DEEP}: {len(cells):,} cells to measure or to find measured")
+    level, seed, store = (run.values[name] for name in ("confidence_level", "seed", "measured"))
+    options = {"confidence_level": level, "seed": seed, "store": Path(store), "jobs": jobs or count_cores()}
+    options["progress"] = lambda done, total: tell(f"{DEEP}: {done:,} of {total:,} cells measured")
+    return checks.judge_cells(checks.measure_cells(cells, guarantees, **options), confidence_level=level)
+
+
+def init_workspace(arguments):
+    """Write the workspace and say what to do next; refuse the repository itself and files that exist."""
+    folder, study = Path(arguments.folder).expanduser().resolve(), arguments.study
+    if folder.is_relative_to(paths.REPOSITORY):
+        raise Refused(f"{folder.name}: lies inside the repository; name a folder outside it")
+    if folder.is_file():
+        raise Refused(f"{folder.name}: is a file; name a new folder")
+    notebook = find_notebook(study, base=paths.NOTEBOOKS)
+    declared = report.read_parameters(notebook)
+    if not {"plan", "data"} <= set(declared):
+        raise Refused(f"{study}: reads no table of yours, so that it needs no workspace; studies report {study}")
+    plan = EXAMPLE if study == "experiment" else paths.plan_file(declared["plan"].default)
+    texts = {"plan.yaml": plan.read_text(encoding="utf-8"), notebook.name: notebook.read_text(encoding="utf-8")}
+    for name in ("reports.yaml", "README.md"):
+        texts[name] = EXAMPLE.with_name(name).read_text(encoding="utf-8").replace("{study}", study)
+    there = [name for name in texts if (folder / name).exists()]
+    if there:
+        raise Refused(f"{folder.name}: holds {', '.join(there)} already; name a new folder, or move them away")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    print(f"{arguments.folder}: plan.yaml, reports.yaml, {notebook.name}, README.md")
+    print(f"next: studies report --runs {arguments.folder}/reports.yaml --out {arguments.folder}/reports")
+
+
+def list_all(arguments):
+    """Print the runs of reports.yaml with their own parameters, then the studies with the heading of their notebook."""
+    runs = report.read_runs(arguments.runs)
+    given = [", ".join(f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in run.given.items()) for run in runs]
+    print("Runs: studies report RUN ...")
+    print_table([(run.name, run.study, told) for run, told in zip(runs, given, strict=True)])
+    print("Studies: studies report STUDY --name NAME -p KEY=VALUE ...")
+    print_table([(file.stem, _read_title(file)) for file in sorted(paths.NOTEBOOKS.glob("*.ipynb"))])
+
+
+def describe_study(arguments):
+    """Print a study's parameters: name, type, default, range, unit, meaning."""
+    from helpers.plan import ExperimentPlan, FrameworkPlan
+
+    notebook = find_notebook(arguments.study, base=paths.NOTEBOOKS)
+    print(f"{arguments.study}: {_read_title(notebook)}")
+    planned = {*ExperimentPlan.model_fields, *FrameworkPlan.model_fields}
+    rows = [("parameter", "type", "default", "range", "unit", "meaning")]
+    for p in report.read_parameters(notebook).values():
+        limits = ["" if limit is None else f"{limit:.10g}" for limit in (p.low, p.high)]
+        allowed = f"[{', '.join(limits)}]" if any(limits) else ""
+        if p.choices:
+            allowed = f"{{{', '.join(map(str, p.choices))}}}"
+        missing = "as planned" if p.name in planned else "none"
+        default = missing if p.default is None else json.dumps(p.default, ensure_ascii=False)
+        rows.append((p.name, "|".join(p.kinds), default, allowed, p.unit, p.meaning))
+    print_table(rows)
+
+
+def _read_title(notebook):
+    """Return the first heading of a notebook, or nothing."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    lines = [line for cell in cells if cell["cell_type"] == "markdown" for line in "".join(cell["source"]).splitlines()]
+    return next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), "")
+
+
+def print_table(rows, *, margin="  ", sides="<<<<<", width=118):
+    """Print rows of text in columns, each to its side; the last column wraps under itself.
+
+    Parameters
+    ----------
+    rows : list of tuple of str
+    margin : str, before each row
+    sides : str, one < or > a column
+    width : int
+        Where the last column wraps, though it keeps 40 characters.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for *cells, last in rows:
+        start = margin + "".join(f"{c:{side}{size}}  " for c, side, size in zip(cells, sides, widths, strict=False))
+        wrap = {"width": max(width, len(start) + 40), "subsequent_indent": " " * len(start), "break_long_words": False}
+        print((textwrap.fill(last, initial_indent=start, **wrap) or start).rstrip())
+
+
+def tell(text):
+    """Write how far a command is to the standard error: a line, which the next takes the place of on a terminal."""
+    live = sys.stderr.isatty()
+    print(f"\x1b[2K{text}" if live else text, end="\r" if live else "\n", file=sys.stderr, flush=True)

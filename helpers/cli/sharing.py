@@ -1,108 +1,189 @@
-"""The command `studies share`: one zip of what may travel, after a scan of every file in it."""
+"""The command share: one zip of what may travel, after a scan of every file for ids, paths, secrets and small cells."""
 
-import io
+import getpass
+import html
 import json
+import os
+import re
+import socket
 import zipfile
+from collections import Counter
 from pathlib import Path
+from urllib.request import urlopen
 
-from helpers.cli import scan
+import ibis
+import yaml
+
+from helpers import plan, report, sources
 from helpers.cli.reporting import find_out
-from helpers.cli.unit_ids import find_unit_ids, read_values
 from helpers.records import Refused
-from helpers.report.cards import collect_cards
-from helpers.report.folders import write_file
-from helpers.report.kept import list_texts
+from helpers.report import gallery
 
-DATED = (1980, 1, 1, 0, 0, 0)
+SHARED = ("report.html", "results.json", "summary.md", "scorecard.png", "tables/*.csv", "*/*.sql", "*/*.txt")
+SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="utf-8"))
 
 
 def share_runs(arguments):
     """Write the zip and print its path; refuse when anything in it must not travel."""
-    out, target = find_out(arguments), Path(arguments.to).expanduser()
+    out, target = find_out(arguments), Path(arguments.to).expanduser().absolute()
     if target.suffix != ".zip":
         raise Refused(f"{target.name}: needs a name that ends in .zip")
-    cards = _select_cards(out, arguments.names)
-    files = {name: content for card in cards for name, content in _read_files(out, card["name"]).items()}
-    files["index.html"] = _make_index(cards)
-    problems = [f"{name} holds {what}" for name, content in sorted(files.items()) for what in scan_file(name, content)]
-    problems += [problem for card in cards for problem in scan_run(out, card["name"], files)]
+    there = {
+        card["name"]: card for card in gallery.collect_cards(out) if (out / card["name"] / "report.html").is_file()
+    }
+    if not there:
+        raise Refused(f"{out.name}: holds no report yet; run studies report first")
+    unknown = [name for name in arguments.names if name not in there]
+    if unknown:
+        raise Refused(f"no report is called {unknown[0][:40]!r}; there are: {', '.join(there)}")
+    chosen = {name: card for name, card in there.items() if name in (arguments.names or there)}
+    files = {file: content for name in chosen for file, content in _read_files(out / name).items()}
+    files["index.html"] = gallery.render([*chosen.values()]).encode()
+    texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
+    problems = [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
+    problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
     if problems:
         raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
-    write_file(target.absolute(), _zip(files))
-    print(f"{arguments.to}: {len(files)} files of {', '.join(card['name'] for card in cards)}")
+    _write_zip(target, files)
+    print(f"{arguments.to}: {len(files)} files of {', '.join(chosen)}")
 
 
-def scan_file(name, content):
-    """Return what of this machine, or secret by its form, a file holds, in words with counts.
+def _read_files(folder):
+    """Return the files of one run that may travel, by their path inside the zip: those that its run.json names."""
+    named = json.loads((folder / "run.json").read_text(encoding="utf-8"))["files"]
+    there = [file for pattern in SHARED for file in sorted(folder.glob(pattern))]
+    files = {str(file.relative_to(folder)): file for file in there}
+    return {f"{folder.name}/{name}": file.read_bytes() for name, file in files.items() if name in named}
+
+
+def _write_zip(target, files):
+    """Write a zip that is the same for the same files, and take the place of an older one only when it is whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    with zipfile.ZipFile(part, "w") as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name)  # of 1980
+            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
+            archive.writestr(entry, files[name])
+    part.replace(target)
+
+
+def read_text(name, content):
+    """Return what a file says: JSON escapes and entities resolved, downloads inside it unpacked, pictures left out.
 
     Parameters
     ----------
     name : str
-        Path inside the zip.
+        File name; .html, .json, or anything else as it is.
     content : bytes
     """
-    return [f"{what} ({count})" for what, count in scan.find_secrets(scan.read_text(name, content)).items()]
+    text = content.decode("utf-8-sig")
+    if name.endswith(".json"):
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=0)
+    if name.endswith(".html"):
+        downloads = [address for address in re.findall(SCAN["download"], text) if not address.startswith("data:image/")]
+        inside = [urlopen(html.unescape(address)).read().decode("utf-8", "replace") for address in downloads]
+        return "\n".join([html.unescape(re.sub(SCAN["download"], "", text)), *inside])
+    return text
 
 
-def scan_run(out, name, files):
-    """Return where a run's files hold unit ids of its data, or a small cell, in words with counts.
+def find_secrets(text):
+    """Return what of this machine, or secret by its form, stands in a text.
+
+    Parameters
+    ----------
+    text : str
+        As `read_text` returns it.
+
+    Returns
+    -------
+    dict of str to int: what was found, in words, to how often; never the value itself.
+    """
+    found = {what: len(re.findall(pattern, text)) for what, pattern in SCAN["patterns"].items()}
+    names = {getpass.getuser(), Path.home().name, socket.gethostname()} - {*SCAN["common_names"]}
+    words = "|".join(re.escape(name) for name in sorted(names) if len(name) > 3)
+    found["a name of this user or machine"] = len(re.findall(rf"(?<![\w-])(?:{words})(?![\w-])", text)) if words else 0
+    secrets = [value for name, value in os.environ.items() if re.search(SCAN["variables"], name) and len(value) > 5]
+    found["the value of a secret environment variable"] = sum(text.count(value) for value in secrets)
+    return {what: count for what, count in found.items() if count}
+
+
+def scan_run(out, name, texts):
+    """Return where a run's files, and the index, hold unit ids of its data or a small count, in words with counts.
 
     Parameters
     ----------
     out : Path
         Folder of the reports.
     name : str
-    files : dict of str to bytes
-        Every file of the zip; only those of this run, and the index, are looked at.
+    texts : dict of str to str
+        Every file of the zip, as `read_text` returns it.
     """
-    texts = {f: scan.read_text(f, c) for f, c in files.items() if f.startswith(f"{name}/") or f == "index.html"}
-    values = read_values(out, name)
-    words = {file: scan.find_candidates(text) for file, text in texts.items()}
-    results = json.loads(files[f"{name}/results.json"])
-    ids, column, min_cell = find_unit_ids(values, set().union(*words.values()), run=name, study=results["study"])
-    counted = {file: len(found & ids) for file, found in words.items()}
-    problems = [f"{file} holds unit ids ({count})" for file, count in counted.items() if count]
-    tables = results["tables"]
-    by_unit = [table for table, rows in tables.items() if rows and column in rows[0]]
+    words = {f: find_words(text) for f, text in texts.items() if f.startswith(f"{name}/") or f == "index.html"}
+    results = json.loads(texts[f"{name}/results.json"])
+    ids, column, min_cell = _find_unit_ids(out, name, set().union(*words.values()), study=results["study"])
+    problems = [f"{file} holds unit ids ({len(found & ids)})" for file, found in words.items() if found & ids]
+    by_unit = [table for table, rows in results["tables"].items() if rows and column in rows[0]]
     problems += [f"{name}/results.json, {table} has the column {column}" for table in by_unit]
-    tables = {"estimates": results["estimates"], **tables}
-    small = {table: scan.count_small_cells(rows, min_cell=min_cell) for table, rows in tables.items()}
-    return problems + [f"{name}/results.json, {t} holds cells under {min_cell} ({n})" for t, n in small.items() if n]
+    small = find_small_counts(results, min_cell=min_cell)
+    return problems + [f"{name}/results.json, {t} holds cells under {min_cell} ({n})" for t, n in small.items()]
 
 
-def _select_cards(out, names):
-    """Return the gallery's cards of the runs to pack, in the order of their names."""
-    cards = {card["name"]: card for card in collect_cards(out) if (out / card["name"] / "report.html").is_file()}
-    if not cards:
-        raise Refused(f"{out.name}: holds no report yet; run studies report first")
-    for name in names:
-        if name not in cards:
-            raise Refused(f"no report is called {name[:40]!r}; there are: {', '.join(cards)}")
-    return [card for name, card in cards.items() if not names or name in names]
+def find_words(text):
+    """Return the words and cells of a text that could be unit ids.
+
+    A word counts when it has a letter and a digit and 4 characters, or 7 digits, or an @; other texts (a company's
+    name) only as a whole cell, since ordinary words and figures could not be told from them.
+    """
+    words = {word.strip(".:!?#") for word in re.split(r"[\s\"'<>,;|=(){}\[\]]+", text)}
+    cells = {cell.strip() for cut in (r"[<>\"\n]", r"[<>\"\n,;]") for cell in re.split(cut, text)}
+    return {w for w in words if re.fullmatch(SCAN["unit_id"], w)} | {
+        c for c in cells if re.search(r"\D{4}", c) and len(c) <= 200
+    }
 
 
-def _read_files(out, name):
-    """Return the files of one run that may travel, by their path inside the zip."""
-    folder = out / name
-    record = folder / "run.json"
-    texts = list_texts(json.loads(record.read_text(encoding="utf-8"))) if record.is_file() else []
-    files = [folder / "report.html", folder / "results.json", *sorted(folder.glob("tables/*.csv"))]
-    files += [folder / name for name in texts]
-    return {str(file.relative_to(out)): file.read_bytes() for file in files}
+def _find_unit_ids(out, name, words, *, study):
+    """Return which words are unit ids of the run's own data, asked where the data is, the id's column, and min_cell."""
+    executed = next((out / ".private" / name).glob("*.ipynb"), None)
+    if executed is None:
+        raise Refused(f"{name}: its executed notebook is gone; studies report {name} --force makes it anew")
+    given = json.loads(executed.read_text(encoding="utf-8"))["metadata"]["papermill"]["parameters"]
+    values = {key: declared.default for key, declared in report.read_parameters(executed).items()} | given
+    if not values.get("plan"):  # no plan, no units
+        return set(), "", values.get("min_cell") or 10
+    design = plan.read(values["plan"], kind=None).design
+    simulation = {key: values[key] for key in ("n_units", "seed") if values.get(key) is not None} | {"study": study}
+    read = {key: values.get(key) for key in ("table", "events", "events_table")} | {"simulation": simulation}
+    load, part = (sources.load_accounts, "accounts") if design.kind == "framework" else (sources.load, "units")
+    try:
+        units = getattr(load(design, values["data"], **read), part)
+    except Refused as error:
+        raise Refused(f"{name}: its data cannot be read again to look for unit ids ({error})") from None
+    wanted = ibis.memtable({"word": sorted(words) or [""]}, schema={"word": "string"})
+    same = units.select(word=units.unit.strip()).semi_join(wanted, "word").distinct()
+    return set(same.to_pyarrow().column("word").to_pylist()), design.unit_id, values.get("min_cell") or design.min_cell
 
 
-def _make_index(cards):
-    from helpers.report import gallery  # here, because it costs an import of nbconvert
+def find_small_counts(results, *, min_cell):
+    """Return how many counts under the smallest allowed each table of results.json shows; only tables that show some.
 
-    return gallery.render(cards).encode()
+    The one place where the rules of tables are asked. Only rows that name a segment, a level, a time, a milestone or
+    a reading of one are cells below whole variants; scan.yaml lists those columns and those of counts.
 
+    Parameters
+    ----------
+    results : dict
+    min_cell : int
 
-def _zip(files):
-    """Return a zip that is the same for the same files."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name in sorted(files):
-            entry = zipfile.ZipInfo(name, DATED)
-            entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
-            archive.writestr(entry, files[name])
-    return stream.getvalue()
+    Returns
+    -------
+    dict of str to int
+    """
+    found = Counter()
+    for table, rows in {"estimates": results["estimates"], **results["tables"]}.items():
+        for row in (row for row in rows if any(row.get(part) is not None for part in SCAN["parts"])):
+            counts = {name: n for name, n in row.items() if name in SCAN["counts"] or name.startswith("n_")}
+            if row.get("reading") is None or any(n != 0 for n in counts.values()):  # all 0: a reading that was not made
+                shown = [n for name, n in counts.items() if n is not None and (n or name not in SCAN["nobody"])]
+                found[table] += sum(n < min_cell for n in shown)
+    return dict(+found)  # those above 0

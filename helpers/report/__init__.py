@@ -1,31 +1,20 @@
-"""The only user of Papermill: what a notebook's first and last cells call, and what renders runs into reports.
+"""The only user of Papermill: what a notebook's first and last cells call, and what renders runs into reports."""
 
-Everything is imported when it is first asked for, so that a command with nothing to do starts no heavy import.
-"""
-
-from importlib import import_module
-
-_HOMES = {
-    "check_parameters": "cells",
-    "publish": "cells",
-    "tell_refits": "cells",
-    "keep_definitions": "kept",
-    "keep_private": "kept",
-    "keep_text": "kept",
-    "show_effects": "sections",
-    "Parameter": "parameters",
-    "read_parameters": "parameters",
-    "Run": "runs",
-    "read_runs": "runs",
-    "select_runs": "runs",
-    "make_run": "runs",
-    "render": "pipeline",
-}
-
-__all__ = sorted(_HOMES)
+# ruff: noqa: F401
+from helpers.report.cells import check_parameters, keep_definitions, keep_private, keep_text, publish, tell_refits
+from helpers.report.parameters import Parameter, read_parameters
+from helpers.report.runs import Run, make_run, read_runs, select_runs
 
 
-def __getattr__(name):
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+def render(runs, **options) -> int:
+    """Render runs into reports; see `pipeline.render`, which a notebook does not import."""
+    from helpers.report import pipeline
+
+    return pipeline.render(runs, **options)
+
+
+def show_effects(results, **options):
+    """Show effects; see `sections.show_effects`, which a command does not import."""
+    from helpers.report import sections
+
+    return sections.show_effects(results, **options)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from helpers import paths
@@ -20,11 +22,9 @@ class Checksums:
 
     def __init__(self, out):
         self.file = Path(out) / MEMORY
-        try:
+        self.known = {}
+        with suppress(OSError, ValueError):
             self.known = json.loads(self.file.read_text())
-        except (OSError, ValueError):
-            self.known = {}
-        self.changed = False
 
     def of(self, path) -> str:
         """Return the checksum of a file, or of a folder's files and their names; `missing` when there is none."""
@@ -43,17 +43,13 @@ class Checksums:
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()
         if time.time() - state.st_mtime > SETTLED_SECONDS:
-            self.known = {**self.known, str(path): [mark, found]}
-            self.changed = True
+            self.known[str(path)] = [mark, found]
         return found
 
     def save(self) -> None:
         """Keep what was learned; a folder that cannot be written is no reason to fail."""
-        if self.changed:
-            try:
-                folders.write_file(self.file, json.dumps(self.known))
-            except OSError:
-                return
+        with suppress(OSError):
+            folders.write_file(self.file, json.dumps(self.known))
 
 
 def digest(content) -> str:
@@ -96,23 +92,18 @@ def make_key(run, *, out, checksums, code=False) -> str:
 
 def is_fresh(run, key, *, out, checksums) -> bool:
     """Return whether the report that stands there is whole, has this key, and no run failed since."""
-    folder = Path(out) / run.name
-    try:
-        record = json.loads((folder / "run.json").read_text())
-        same, files = record["key"] == key, record["files"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    if not same or always_runs(run) or (folder / "failed.html").exists():
+    folder, record = Path(out) / run.name, read_record(out, run.name)
+    files = record.get("files")
+    if not files or record.get("key") != key or always_runs(run) or (folder / "failed.html").exists():
         return False
     return all(checksums.of(folder / name) == found for name, found in files.items())
 
 
-def read_seconds(run, *, out) -> float:
-    """Return how long a run took the last time; inf when nobody knows."""
-    try:
-        return float(json.loads((Path(out) / run.name / "run.json").read_text())["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return float("inf")
+def read_record(out, name) -> dict:
+    """Return what run.json of a run says; nothing when there is none, or a broken one."""
+    with suppress(OSError, ValueError):
+        return json.loads((Path(out) / name / "run.json").read_text())
+    return {}
 
 
 def _texts(run):
@@ -124,12 +115,4 @@ def _input_files(run):
     """Return every file that a parameter names, and the plan that is named without path."""
     plan = run.values.get("plan")
     named = [paths.plan_file(plan, base=run.notebook.parent)] if isinstance(plan, str) and plan else []
-    given = [run.notebook.parent / text for text in _texts(run)]
-    return named + [file for file in given if _is_file(file)]
-
-
-def _is_file(file):
-    try:
-        return file.is_file()
-    except (OSError, ValueError):
-        return False
+    return named + [run.notebook.parent / text for text in _texts(run) if os.path.isfile(run.notebook.parent / text)]

@@ -1,21 +1,31 @@
-"""Results as plain data: the content of results.json and of the tables beside it, equal for equal results."""
+"""Results as plain data: results.json, the tables and files beside it, equal for equal results, without a secret."""
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
+import base64
+import copy
 import json
-import math
+import os
+import re
 from dataclasses import asdict, fields
-from decimal import Decimal
-from numbers import Integral, Real
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from helpers.records import Check, Claim, Estimate, Test
 from helpers.report.parameters import PATHS
+from helpers.view.plain import make_plain, write_csv
 
+RESULTS_MIME = "application/vnd.support-studies.results+json"
+PRIVATE_MIME = "application/vnd.support-studies.private+json"
+TEXT_MIME = "application/vnd.support-studies.text+json"
+PRIVATE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+TEXT_NAME = re.compile(r"(?!tables/)[a-z][a-z0-9_]{0,63}/[a-z0-9][a-z0-9_-]{0,63}\.(sql|txt)")
+FILE_NAME = re.compile(r"summary\.md|scorecard\.png")
+NAMES = {
+    PRIVATE_MIME: (PRIVATE_NAME, "give letters, digits and _, such as next_steps"),
+    TEXT_MIME: (TEXT_NAME, "give a folder (not tables) and a file that ends in .sql or .txt"),
+    RESULTS_MIME: (FILE_NAME, "give summary.md or scorecard.png"),
+}
 SCHEMA = 1
 DIGITS = 10
 DATA_KEYS = ("kind", "note", "source", "sha256", "rows", "units", "units_by_variant")
@@ -23,8 +33,10 @@ PLAN_KEYS = {"file": None, "sha256": None, "departures": ()}
 RECORDS = {"estimates": Estimate, "tests": Test, "checks": Check, "claims": Claim}
 KEPT_WHEN_WITHHELD = ("metrics",)
 NEEDED = ("estimate", "ci_low", "ci_high", "p_value")
-BEYOND_JSON = ("question", "as_of", "columns")
+BEYOND_JSON = ("question", "as_of", "columns", "card", "files")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
+SECRET = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY", re.I)
+REFERENCE = re.compile(r"(:|(?:password|pwd|token)=)?\$\{(\w+)\}(@?)", re.I)
 
 
 def describe_results(results, parameters, *, run) -> dict:
@@ -44,32 +56,90 @@ def describe_results(results, parameters, *, run) -> dict:
     dict: JSON types only; `split_payload` takes the extra keys off again
     """
     withheld = results.status == "withheld"
-    tables = {name: _keep(name, frame, withheld) for name, frame in results.tables.items()}
-    return {
+    tables = {
+        name: frame.iloc[:0] if withheld and name not in KEPT_WHEN_WITHHELD else frame
+        for name, frame in results.tables.items()
+    }
+    told = {
         "schema": SCHEMA,
         "study": results.study,
         "run": run,
         "title": results.title,
         "status": results.status,
-        "answer": list(results.answer),
-        "data": {key: make_plain(getattr(results.data, key)) for key in DATA_KEYS},
-        "parameters": {name: make_plain(_shown(name, value)) for name, value in parameters.items()},
-        "plan": {key: make_plain(results.plan.get(key, default)) for key, default in PLAN_KEYS.items()},
-        "checks": [make_plain(asdict(check)) for check in results.checks],
+        "answer": results.answer,
+        "data": {key: getattr(results.data, key) for key in DATA_KEYS},
+        "parameters": {name: _shown(name, value) for name, value in parameters.items()},
+        "plan": {key: results.plan.get(key, default) for key, default in PLAN_KEYS.items()},
+        "checks": [asdict(check) for check in results.checks],
         "estimates": [] if withheld else [_estimate(estimate) for estimate in results.estimates],
-        "tests": [] if withheld else [make_plain(asdict(test)) for test in results.tests],
+        "tests": [] if withheld else [asdict(test) for test in results.tests],
         "claims": [_claim(claim, withheld) for claim in results.claims],
-        "tables": {name: make_plain(frame.to_dict("records")) for name, frame in tables.items()},
+        "tables": {name: frame.to_dict("records") for name, frame in tables.items()},
         "question": results.question,
         "as_of": results.as_of,
-        "columns": {name: [str(column) for column in frame.columns] for name, frame in tables.items()},
+        "columns": {name: list(map(str, frame.columns)) for name, frame in tables.items()},
     }
+    return make_plain(told)
 
 
 def split_payload(payload, *, run) -> tuple[dict, dict]:
     """Return the content of results.json under the run's name, and the rest of what was published."""
     results = {key: value for key, value in payload.items() if key not in BEYOND_JSON}
-    return {**results, "run": run}, {key: payload[key] for key in BEYOND_JSON}
+    return {**results, "run": run}, {key: payload[key] for key in BEYOND_JSON if key in payload}
+
+
+def find_payload(notebook) -> dict | None:
+    """Return what the notebook published, when its last code cell was reached; None otherwise."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    if not cells or cells[-1].execution_count is None:
+        return None
+    found = _list_data(notebook, RESULTS_MIME)
+    return found[-1] if found else None
+
+
+def list_files(results, extra, notebook) -> tuple[dict, dict]:
+    """Return the files that go beside the report, bytes by name, and those of the private folder, text by name.
+
+    Of withheld results there are no kept files and no scorecard.
+
+    Parameters
+    ----------
+    results, extra : dict
+        From `split_payload`.
+    notebook : NotebookNode, executed
+
+    Raises
+    ------
+    ValueError: a name that leaves its folder or could take the place of another file.
+    """
+    texts = {check_name(TEXT_MIME, kept["name"]): kept["text"] for kept in _list_data(notebook, TEXT_MIME)}
+    rows = {check_name(PRIVATE_MIME, kept["name"]): kept["text"] for kept in _list_data(notebook, PRIVATE_MIME)}
+    published = {check_name(RESULTS_MIME, name): text for name, text in extra.get("files", {}).items()}
+    if results["status"] == "withheld":
+        texts, rows = {}, {}
+        published.pop("scorecard.png", None)
+    texts |= {f"tables/{name}": text for name, text in write_tables(results, extra["columns"]).items()}
+    texts |= {"results.json": write_json(results), **published}
+    shared = {n: base64.b64decode(text) if n.endswith(".png") else text.encode() for n, text in texts.items()}
+    return shared, {f"{name}.csv": text for name, text in rows.items()}
+
+
+def list_texts(record) -> list[str]:
+    """Return the names of the texts beside a report, from the files that its run.json names."""
+    return sorted(name for name in record.get("files", {}) if TEXT_NAME.fullmatch(name))
+
+
+def check_name(mime, name) -> str:
+    """Return the name of a kept file.
+
+    Raises
+    ------
+    ValueError: it leaves its folder or could take the place of another file.
+    """
+    pattern, cure = NAMES[mime]
+    if not pattern.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a file that is kept; {cure}")
+    return name
 
 
 def write_json(content) -> str:
@@ -80,61 +150,63 @@ def write_json(content) -> str:
 def write_tables(results, columns) -> dict[str, str]:
     """Return the text of every CSV file, by file name: each table, and estimates, tests, checks and claims.
 
-    A text that a spreadsheet would run as a formula is prefixed with an apostrophe. Of withheld results only the
-    header lines are left.
+    Of withheld results only the header lines are left.
     """
-    withheld = results["status"] == "withheld"
-    frames = {name: (results[name], [f.name for f in fields(kind)]) for name, kind in RECORDS.items()}
-    frames |= {name: (rows, columns[name]) for name, rows in results["tables"].items()}
-    kept = {name: ([] if withheld else rows, header) for name, (rows, header) in frames.items() if header}
-    return {f"{Path(name).name}.csv": write_csv(rows, header) for name, (rows, header) in kept.items()}
+    headers = {name: [field.name for field in fields(kind)] for name, kind in RECORDS.items()} | columns
+    rows = {name: results[name] for name in RECORDS} | results["tables"]
+    if results["status"] == "withheld":
+        rows = dict.fromkeys(rows, ())
+    return {f"{Path(name).name}.csv": write_csv(rows[name], header) for name, header in headers.items() if header}
 
 
-def write_csv(rows, header) -> str:
-    """Return the text of a CSV file; a text that a spreadsheet would run as a formula is prefixed with an apostrophe.
+def strip_run(notebook):
+    """Return a copy that equal runs share: no injected cell, no times, no warnings with their temporary paths.
+
+    Files that cells keep are no part of it, as they may hold one row a unit.
+    """
+    kept = copy.deepcopy(notebook)
+    kept.metadata.pop("papermill", None)
+    kept.cells = [cell for cell in kept.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    for cell in kept.cells:
+        cell.metadata.pop("papermill", None)
+        if cell.cell_type == "code":
+            shown = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = [o for o in shown if not {PRIVATE_MIME, TEXT_MIME} & set(o.get("data", {}))]
+    return kept
+
+
+def hide_secrets(content, values):
+    """Return the content with every secret of the environment that the parameters name replaced by its `${NAME}`.
 
     Parameters
     ----------
-    rows : sequence of dict, values as `make_plain` gives them
-    header : sequence of str
+    content : anything that JSON can hold, or a notebook
+    values : dict
+        The run's parameters; `${NAME}` counts where it stands for a password, or its name says so.
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([_safe(name) for name in header])
-    writer.writerows([[_safe(row.get(name)) for name in header] for row in rows])
-    return stream.getvalue()
+    named = [match for value in values.values() for match in REFERENCE.finditer(str(value))]
+    names = {m[2] for m in named if (m[1] and (m[3] or m[1] != ":")) or SECRET.search(m[2])}
+    for name in sorted(names):
+        secret = os.environ.get(name, "")
+        for form in {secret, quote(secret, safe="")} if len(secret) > 2 else ():
+            content = _replaced(content, form, f"${{{name}}}")
+    return content
 
 
-def make_plain(value):
-    """Return the value as JSON types: figures to 10 significant digits, what is not finite as None.
-
-    Raises
-    ------
-    TypeError: a thing that has no plain form.
-    """
-    if value is None or isinstance(value, str):
-        return value if value is None else str(value)
-    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
-        return bool(value)
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, (Real, Decimal)):
-        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): make_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [make_plain(item) for item in value]
-    if type(value).__name__ in ("NAType", "NaTType"):
-        return None
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    if hasattr(value, "tolist"):
-        return make_plain(value.tolist())
-    raise TypeError(f"a {type(value).__name__} cannot be published; give numbers, text, dates, lists")
+def _replaced(content, secret, name):
+    if isinstance(content, str):
+        return content.replace(secret, name)
+    if isinstance(content, list):
+        return [_replaced(item, secret, name) for item in content]
+    if isinstance(content, dict):
+        items = ((_replaced(key, secret, name), _replaced(item, secret, name)) for key, item in content.items())
+        return type(content)(items)
+    return content
 
 
-def _keep(name, frame, withheld):
-    return frame.iloc[:0] if withheld and name not in KEPT_WHEN_WITHHELD else frame
+def _list_data(notebook, mime):
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [data[mime] for data in outputs if mime in data]
 
 
 def _estimate(estimate):
@@ -148,7 +220,7 @@ def _estimate(estimate):
 def _claim(claim, withheld):
     hidden = {"estimate_id": None, "estimate": None, "ci_low": None, "ci_high": None}
     hidden |= {"verdict": "not tested by this run", "reason": "the answer is withheld"}
-    return make_plain(asdict(claim)) | (hidden if withheld else {})
+    return asdict(claim) | (hidden if withheld else {})
 
 
 def _shown(name, value):
@@ -166,7 +238,7 @@ def _shown(name, value):
     return Path(value).name if value.startswith(("/", "~")) or name in PATHS else value
 
 
-def _safe(value):
+def _guarded(value):
     """Return what a cell may hold: no formula, and no carriage return, which the csv module does not quote."""
     if isinstance(value, (list, dict)):
         value = json.dumps(value, ensure_ascii=False)

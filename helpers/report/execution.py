@@ -1,207 +1,245 @@
-"""One notebook through Papermill on a kernel of its own: what came out, how long it took, and what stopped it."""
+"""What happens in the process of one run: executed by Papermill, judged, written beside the last good report, swapped.
+
+Only such a process imports this module, which imports all that is heavy.
+"""
+# ruff: noqa: E402
 
 from __future__ import annotations
 
-import copy
+import hashlib
+import json
 import logging
 import os
+import platform
 import re
+import signal
+import subprocess
 import sys
-from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import metadata
+from multiprocessing import parent_process
 
-from helpers.report.kept import holds_kept
+sys.modules.setdefault("rfc3987_syntax", None)  # a grammar of addresses: most of Papermill's import, and not needed
+import nbformat
+import papermill
+from traitlets.config import Config
 
-SLOW_IMPORT = "rfc3987_syntax"
-ENGINE = "support-studies"
-ONE_THREAD = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
+from helpers import paths
+from helpers.report import cache, folders, page
+from helpers.report.document import find_payload, hide_secrets, list_files, split_payload, strip_run, write_json
+from helpers.report.pipeline import DIED, STOPPED, Outcome, judge_disk, leave_page
+
 FIXED = {
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
     "PYTHONHASHSEED": "0",
+    "JUPYTER_PREFER_ENV_PATH": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    **dict.fromkeys(ONE_THREAD, "1"),
+    "VECLIB_MAXIMUM_THREADS": "1",
+    **{f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
 }
-DROPPED = ("LANGUAGE", "MPLBACKEND", "PYTHONDONTWRITEBYTECODE", "PYTHONSTARTUP", "PYTHONWARNINGS", "PYTHONOPTIMIZE")
-SECRET = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY", re.I)
-REFERENCE = re.compile(r"(:|(?:password|pwd|token)=)?\$\{(\w+)\}(@?)", re.I)
+DROPPED = re.compile(r"JUPYTER_PATH|LANGUAGE|MPLBACKEND|PYTHON(DONTWRITEBYTECODE|OPTIMIZE|SAFEPATH|STARTUP|WARNINGS)")
+FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
+UNFINISHED = "the notebook ended before its last cell had published results"
 
 
-@dataclass
-class Watch:
-    """What is being computed: the last heading passed, and every cell's heading."""
+def make_environment(run, out, given) -> dict[str, str]:
+    """Return the environment of a run: what was given, all fixed that results may depend on, and the run's own.
 
-    show: Any
-    section: str = ""
-    code_cells: int = 0
-    sections: dict[int, str] = field(default_factory=dict)
-
-    def __call__(self, *, cell, cell_index):
-        """Note that a cell begins."""
-        heading = re.match(r"#{1,3} +(.+)", cell.source) if cell.cell_type == "markdown" else None
-        self.code_cells += cell.cell_type == "code"
-        if heading:
-            self.section = heading[1].strip()
-            self.show(self.section)
-        self.sections[cell_index] = self.section
-
-
-@dataclass(frozen=True)
-class Execution:
-    """The executed notebook (None when something stopped it), the error, the section, seconds a cell, kernel start."""
-
-    notebook: Any
-    error: Exception | None
-    section: str
-    cells: list[dict[str, Any]]
-    start: str
-
-
-def make_environment(**extra) -> dict[str, str]:
-    """Return the environment of a kernel: the user's, with all fixed that results may depend on."""
-    kept = {name: value for name, value in os.environ.items() if name not in DROPPED}
-    return {**kept, **FIXED, **extra}
-
-
-def import_papermill():
-    """Return the module papermill with our engine, without a grammar of addresses that costs most of its import.
-
-    jupyter_server#1559; None in sys.modules makes the import of the grammar fail, which jsonschema allows for.
+    A notebook learns its run's name, its file, and the results that it needs.
     """
-    sys.modules.setdefault(SLOW_IMPORT, None)
-    import papermill
-    from papermill.engines import papermill_engines
-
-    from helpers.report.kernels import Engine
-
-    papermill_engines.register(ENGINE, Engine)
-    logging.getLogger("papermill").setLevel(logging.CRITICAL + 1)
-    return papermill
+    needs = {name: str(out / name / "results.json") for name in run.needs}
+    own = {"STUDIES_RUN": run.name, "STUDIES_NOTEBOOK": str(run.notebook), "STUDIES_NEEDS": json.dumps(needs)}
+    return {name: value for name, value in given.items() if not DROPPED.fullmatch(name)} | FIXED | own
 
 
-def execute(run, *, environment, server, limit, show, kernels, stopped) -> Execution:
-    """Return what came of a run's notebook; an exception of any kind is part of the answer.
+@contextmanager
+def own_process(environment):
+    """Make this process fit for one run: its environment, nothing said beside the report, an end when one is asked for.
+
+    A request to terminate, and the end of the command, raise KeyboardInterrupt once; Ctrl-C reaches the command alone.
+    """
+
+    def interrupt(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    def follow_command():
+        parent_process().join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    os.environ.clear()
+    os.environ.update(environment)
+    with tempfile.TemporaryDirectory(prefix="studies-") as folder, open(os.devnull, "w") as nowhere:
+        os.environ.update(IPYTHONDIR=folder, JUPYTER_RUNTIME_DIR=folder)
+        for descriptor in (1, 2):  # what a kernel writes outside of cells may hold values
+            os.dup2(nowhere.fileno(), descriptor)
+        signal.signal(signal.SIGINT, lambda *_: None)
+        signal.signal(signal.SIGTERM, interrupt)
+        threading.Thread(target=follow_command, daemon=True).start()
+        yield
+
+
+def render_run(run, settings, tell) -> Outcome:
+    """Return how a run ended; its folder holds a new report, or the last good one and failed.html.
 
     Parameters
     ----------
     run : Run
-    environment : dict of str to str
-        The kernel's, from `make_environment`.
-    server : ForkServer or None
-        None starts the kernel in the ordinary way.
-    limit : float
-        Seconds a cell may take.
-    show : callable
+    settings : Settings
+    tell : callable
         Called with each heading as its section begins.
-    kernels : set
-        Holds the kernel while it runs, for another thread to kill it.
-    stopped : callable
-        Whether the user has interrupted the command.
-
-    Returns
-    -------
-    Execution. A forked kernel that dies before the first cell is replaced by one started in the ordinary way.
     """
-    options = {"environment": environment, "limit": limit, "show": show, "kernels": kernels}
-    done, watch = _attempt(run, server=server, **options)
-    if done.error and done.start == "forked" and watch.code_cells == 0 and not stopped():
-        done, _ = _attempt(run, server=None, **options)
-    return done
-
-
-def _attempt(run, *, server, environment, limit, show, kernels):
-    from helpers.report.kernels import Kernel
-
-    kernel, watch = Kernel(environment=environment, server=server), Watch(show)
-    kernels.add(kernel)
-    notebook = error = None
     try:
-        notebook = _run_papermill(run, kernel, watch, limit)
-    except Exception as caught:
-        error = caught
-    finally:
-        kernels.discard(kernel)
-        kernel.close()
-    return Execution(notebook, error, watch.section, _cell_times(notebook, watch), kernel.start), watch
+        with folders.hold_lock(settings.out, run.name):
+            if folders.is_foreign(settings.out, run.name):
+                return Outcome("refused", FOREIGN)
+            checksums = cache.Checksums(settings.out)
+            key = cache.make_key(run, out=settings.out, checksums=checksums, code=settings.code)
+            if not settings.force and cache.is_fresh(run, key, out=settings.out, checksums=checksums):
+                return Outcome("up to date")
+            outcome = _produce(run, settings, key, tell)
+            if outcome.failed:
+                leave_page(settings.out, run.name, outcome)
+            return outcome
+    except OSError as error:
+        return judge_disk(error)
+    except KeyboardInterrupt:
+        return STOPPED
 
 
-def _run_papermill(run, kernel, watch, limit):
-    import nbformat
-
-    notebook = nbformat.read(run.notebook, as_version=4)
-    return import_papermill().execute_notebook(
-        notebook,
-        None,
-        parameters=run.given,
-        engine_name=ENGINE,
-        kernel_name="python3",
-        language="python",
-        progress_bar=False,
-        autosave_cell_every=0,
-        execution_timeout=limit,
-        kernel=kernel,
-        cwd_of_kernel=str(run.notebook.parent),
-        on_cell_start=watch,
-    )
-
-
-def _cell_times(notebook, watch):
-    cells = enumerate(notebook.cells) if notebook else ()
-    return [
-        {"section": watch.sections.get(index, ""), "seconds": round(cell.metadata.papermill.duration or 0, 3)}
-        for index, cell in cells
-        if cell.cell_type == "code"
-    ]
-
-
-def strip_run(notebook):
-    """Return a copy that equal runs share: no injected cell, no times, no warnings with their temporary paths.
-
-    Files that cells keep are no part of it, as they may hold one row a unit.
-    """
-    kept = copy.deepcopy(notebook)
-    kept.metadata.pop("papermill", None)
-    kept.cells = [cell for cell in kept.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
-    for cell in kept.cells:
-        cell.metadata.pop("papermill", None)
-        if cell.cell_type == "code":
-            cell.outputs = [
-                output for output in cell.outputs if output.get("name") != "stderr" and not holds_kept(output)
-            ]
-    return kept
-
-
-def hide_secrets(content, values):
-    """Return the content with every secret of the environment that the parameters name replaced by its `${NAME}`.
+def execute(run, *, limit, tell):
+    """Return a run's notebook as Papermill has executed it, on a kernel that ends with it.
 
     Parameters
     ----------
-    content : anything that JSON can hold, or a notebook
-    values : dict
-        The run's parameters; `${NAME}` counts where it stands for a password, or its name says so.
+    run : Run
+    limit : float
+        Seconds a cell may take.
+    tell : callable
+        Called with each heading as its section begins.
+
+    Raises
+    ------
+    Exception: of Papermill or nbclient, when a cell fails, the kernel dies or takes too long.
     """
-    named = [match for value in values.values() for match in REFERENCE.finditer(str(value))]
-    names = {m[2] for m in named if (m[1] and (m[3] or m[1] != ":")) or SECRET.search(m[2])}
-    secrets = {name: os.environ[name] for name in sorted(names) if len(os.environ.get(name, "")) > 2}
-    for name, secret in secrets.items():
-        for form in {secret, quote(secret, safe="")}:
-            content = _replaced(content, form, f"${{{name}}}")
-    return content
+
+    def watch(cell, cell_index):
+        heading = re.match(r"#{1,3} +(.+)", cell.source) if cell.cell_type == "markdown" else None
+        if heading:
+            tell(heading[1].strip())
+
+    logging.getLogger("papermill").setLevel(logging.CRITICAL + 1)
+    return papermill.execute_notebook(
+        nbformat.read(run.notebook, as_version=4),
+        None,
+        parameters=run.given,
+        kernel_name="python3",
+        language="python",
+        progress_bar=False,
+        execution_timeout=limit,
+        on_cell_start=watch,
+        resources={"metadata": {"path": str(run.notebook.parent)}},
+        shutdown_kernel="immediate",
+        config=Config(KernelManager={"transport_encryption": "auto"}),
+    )
 
 
-def _replaced(content, secret, name):
-    if isinstance(content, str):
-        return content.replace(secret, name)
-    if isinstance(content, list):
-        return [_replaced(item, secret, name) for item in content]
-    if isinstance(content, dict):
-        items = ((_replaced(key, secret, name), _replaced(item, secret, name)) for key, item in content.items())
-        return type(content)(items)
-    return content
+def judge_error(error, *, section, limit) -> Outcome:
+    """Return the outcome of a run that an exception ended.
+
+    Parameters
+    ----------
+    error : BaseException
+        From Papermill, nbclient or the disk, or KeyboardInterrupt.
+    section : str
+        Heading that was being computed.
+    limit : float
+        Time limit of a cell, seconds.
+
+    Returns
+    -------
+    Outcome: its message holds the exception's class, and its text only for a refusal, which holds no value.
+    """
+    in_cell, kind = getattr(error, "ename", ""), type(error).__name__
+    told = "error", f"{kind} while the report was made; STUDIES_DEBUG=1 shows more"
+    if "KeyboardInterrupt" in (in_cell, kind):
+        told = STOPPED.kind, STOPPED.message
+    elif in_cell == "Refused":
+        told = "refused", error.evalue
+    elif in_cell:
+        told = "error", f"{in_cell} in a cell; open the notebook in JupyterLab to see it happen"
+    elif kind == "CellTimeoutError":
+        told = "time limit", f"a cell ran longer than {limit:g} seconds; raise the limit or give less"
+    elif kind == "DeadKernelError" or (kind == "RuntimeError" and "ernel" in str(error)):
+        told = DIED.kind, DIED.message
+    elif isinstance(error, OSError):
+        return judge_disk(error)
+    return Outcome(*told, section, f"{kind}: {error}")
+
+
+def _produce(run, settings, key, tell):
+    begun, sections = time.time(), [""]
+
+    def pass_section(heading):
+        sections.append(heading)
+        tell(heading)
+
+    try:
+        notebook = execute(run, limit=settings.limit, tell=pass_section)
+        payload = find_payload(notebook)
+        if payload is None:
+            return Outcome("error", UNFINISHED, sections[-1])
+        sections.append("")
+        tell("report is written")
+        started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
+        record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}
+        _write_report(run, settings, notebook, payload, record)
+        return Outcome("done", f"{time.time() - begun:.1f} s")
+    except (Exception, KeyboardInterrupt) as error:
+        folders.settle(settings.out, run.name)
+        return judge_error(error, section=sections[-1], limit=settings.limit)
+
+
+def _write_report(run, settings, notebook, payload, record):
+    """Write the whole report beside the last good one, then put it in its place."""
+    payload, notebook = (hide_secrets(content, run.values) for content in (payload, notebook))
+    results, extra = split_payload(payload, run=run.name)
+    shared, private = list_files(results, extra, notebook)
+    place, answer = {"name": run.name, "study": run.study}, {**results, "question": extra["question"]}
+    shared["report.html"] = page.render(strip_run(notebook), answer, run=place, code=settings.code).encode()
+    record = {
+        "run": run.name,
+        "study": run.study,
+        **{key: extra[key] for key in ("question", "as_of", "card") if key in extra},
+        **record,
+        "cells": [cell.metadata.papermill.duration for cell in notebook.cells if cell.cell_type == "code"],
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in shared.items()},
+        **_describe_machine(),
+    }
+    shared["run.json"], private[f"{run.study}.ipynb"] = write_json(record), nbformat.writes(notebook)
+    build = folders.start_build(settings.out, run.name)
+    for part, files in {"public": shared, "private": private}.items():
+        for name, content in files.items():
+            folders.write_file(build / part / name, content)
+    folders.finish_build(settings.out, run.name)
+
+
+def _describe_machine():
+    """Return what may differ between equal runs: machine, versions, and the commit that is checked out."""
+    needed = [line for line in metadata.requires("support-studies") if "extra ==" not in line]
+    packages = [re.match(r"[\w-]+", line)[0] for line in needed]
+    command = ["git", "-C", str(paths.REPOSITORY), "rev-parse", "HEAD"]
+    try:
+        head = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        head = ""
+    return {
+        "machine": {"system": platform.platform(), "cores": os.cpu_count()},
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
+        "head": head or "not under version control",
+    }

@@ -10,6 +10,7 @@ import json
 import math
 import re
 import tokenize
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from helpers.records import Refused
 
 KINDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list"}
 TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
-RISING, TRIPLE = "a list of numbers in rising order", "low, central, high"
 UNEQUAL = "a list of different numbers"
+RISING = "a list of numbers in rising order"
+TRIPLE = "a list of three numbers in rising order"
+FORM = "write name: type = literal  # [low, high] or {a, b}; unit; meaning"
 PATHS = ("plan", "data", "events")
 PASSWORD = re.compile(
     r"://[^/@\s]*:(?!\$\{\w+\}@)[^/@\s]+@|[?&](?:password|pwd|token)=(?!\$\{\w+\}(?:&|$))[^&\s]", re.I
@@ -45,36 +48,38 @@ class Parameter:
         return self.name in PATHS or self.unit == "path"
 
     @property
-    def holds_numbers(self) -> bool:
-        """Whether it is a list of numbers: the default has nothing else, or there is none and it has a range."""
+    def of_numbers(self) -> str:
+        """What a list of numbers must be, in words; empty when it holds no numbers.
+
+        It holds numbers when its default has nothing else, or when it has no default and a range.
+        """
         if self.default is None:
-            return self.kinds == ("list",) and (self.low, self.high) != (None, None)
+            return UNEQUAL if self.kinds == ("list",) and (self.low, self.high) != (None, None) else ""
         sample = self.default if isinstance(self.default, list) else []
-        return bool(sample) and all(_is_kind(item, "float") for item in sample)
+        if not sample or not all(_is_kind(item, "float") for item in sample):
+            return ""
+        return TRIPLE if self.meaning.endswith("low, central, high") else RISING
 
     @property
-    def rises(self) -> bool:
-        """Whether it is a list of numbers in rising order; without a default the first is the one that decides."""
-        return self.holds_numbers and self.default is not None
-
-    @property
-    def is_triple(self) -> bool:
-        """Whether it is a range with its middle: three numbers."""
-        return self.holds_numbers and self.meaning.endswith(TRIPLE)
+    def element_kinds(self) -> tuple[str, ...]:
+        """The types of a list's elements: numbers where the default's elements are, otherwise text."""
+        if not self.of_numbers:
+            return ("str",)
+        whole = self.default is not None and all(isinstance(item, int) for item in self.default)
+        return ("int", "float") if whole else ("float",)
 
     @property
     def allowed(self) -> str:
         """What is allowed, in words."""
-        words = "one of " + ", ".join(map(str, self.choices)) if self.choices else ""
-        rising = RISING.replace("numbers", "three numbers" if self.is_triple else "numbers")
-        rising = rising if self.rises else UNEQUAL
-        kinds = (rising if kind == "list" and self.holds_numbers else KINDS[kind] for kind in self.kinds)
-        words = words or " or ".join(kinds)
+        words = KINDS | {"list": self.of_numbers or KINDS["list"]}
+        told = " or ".join(words[kind] for kind in self.kinds)
+        if self.choices:
+            told = "one of " + ", ".join(map(str, self.choices))
         if self.low is not None and self.high is not None:
-            return f"{words} from {_plain(self.low)} to {_plain(self.high)}"
+            return f"{told} from {self.low:.10g} to {self.high:.10g}"
         if self.low is not None:
-            return f"{words}, at least {_plain(self.low)}"
-        return f"{words}, at most {_plain(self.high)}" if self.high is not None else words
+            return f"{told}, at least {self.low:.10g}"
+        return f"{told}, at most {self.high:.10g}" if self.high is not None else told
 
 
 def read_parameters(notebook) -> dict[str, Parameter]:
@@ -98,7 +103,8 @@ def read_parameters(notebook) -> dict[str, Parameter]:
     Refused: no such notebook, not a notebook, not one such cell, or a line that does not follow the grammar.
     """
     source = _parameters_cell(Path(notebook))
-    comments = _comments(source)
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
     found = {}
     for statement in ast.parse(source).body:
         parameter = _parameter(statement, comments.get(statement.end_lineno, ""), Path(notebook).name)
@@ -127,10 +133,14 @@ def settle(declared, given, *, study) -> dict[str, Any]:
     """
     for name in given:
         if name not in declared:
-            near = difflib.get_close_matches(name, declared, 1)
-            hint = f"did you mean {near[0]}?" if near else f"it has: {', '.join(declared) or 'none'}"
-            raise Refused(f"{study} has no parameter {name[:40]!r}; {hint}")
+            raise Refused(f"{study} has no parameter {name[:40]!r}; {suggest(name, declared, 'it has')}")
     return {name: check_value(declared[name], _typed(declared[name], value)) for name, value in given.items()}
+
+
+def suggest(name, known, rest) -> str:
+    """Return the nearest of the known names as a question, or else all of them after the words `rest`."""
+    near = difflib.get_close_matches(str(name), known, 1)
+    return f"did you mean {near[0]}?" if near else f"{rest}: {', '.join(known) or 'none'}"
 
 
 def check_value(parameter, value) -> Any:
@@ -142,15 +152,16 @@ def check_value(parameter, value) -> Any:
     """
     if value is None and parameter.default is None:
         return value
-    elements = value if isinstance(value, list) and "list" in parameter.kinds else [value]
-    kinds = _element_kinds(parameter) if isinstance(value, list) else parameter.kinds
-    is_fit = all(any(_is_kind(item, kind) for kind in kinds) and _in_range(parameter, item) for item in elements)
-    if not is_fit or (parameter.holds_numbers and not _is_in_order(parameter, elements)):
-        near = _nearest(parameter, value)
-        raise Refused(f"parameter {parameter.name}: needs {parameter.allowed}; {_came(value)} came{near}")
-    if parameter.unit.startswith("date") and not all(map(_is_date, elements)):
+    is_list = isinstance(value, list) and "list" in parameter.kinds
+    items, kinds = (value, parameter.element_kinds) if is_list else ([value], parameter.kinds)
+    is_fit = all(any(_is_kind(item, kind) for kind in kinds) and _is_in_range(parameter, item) for item in items)
+    if not is_fit or (parameter.of_numbers and not _is_in_order(parameter.of_numbers, items)):
+        near = difflib.get_close_matches(str(value), map(str, parameter.choices), 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise Refused(f"parameter {parameter.name}: needs {parameter.allowed}; {_came(value)} came{hint}")
+    if parameter.unit.startswith("date") and not all(map(_is_date, items)):
         raise Refused(f"parameter {parameter.name}: needs a day of the calendar such as 2022-04-30; other text came")
-    if any(isinstance(item, str) and PASSWORD.search(item) for item in elements):
+    if any(isinstance(item, str) and PASSWORD.search(item) for item in items):
         cure = "write ${NAME} in its place and set the environment variable NAME"
         raise Refused(f"parameter {parameter.name}: the address holds a password; {cure}")
     return value
@@ -174,42 +185,34 @@ def _parameters_cell(notebook):
     return source
 
 
-def _comments(source):
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-
-
 def _parameter(statement, comment, file):
-    where = f"notebook {file}, parameters cell, line {statement.lineno}"
-    form = "write name: type = literal  # [low, high] or {a, b}; unit; meaning"
     try:
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             raise ValueError
-        kinds = tuple(part.strip() for part in ast.unparse(statement.annotation).split("|"))
-        default = ast.literal_eval(statement.value)
-        limits, unit, meaning = (part.strip() for part in comment.split(";", 2))
+        kinds = [part.strip() for part in ast.unparse(statement.annotation).split("|")]
         kinds = tuple(kind for kind in kinds if kind != "None")
         if not kinds or not set(kinds) <= set(KINDS):
             raise ValueError
-        low, high, choices = _limits(limits, kinds)
+        limits, unit, meaning = (part.strip() for part in comment.split(";", 2))
+        found = Parameter(
+            statement.target.id, kinds, ast.literal_eval(statement.value), *_limits(limits, kinds), unit, meaning
+        )
     except (ValueError, TypeError):
-        raise Refused(f"{where}: {form}") from None
-    parameter = Parameter(statement.target.id, kinds, default, low, high, choices, unit, meaning)
-    check_value(parameter, default)
-    return parameter
+        raise Refused(f"notebook {file}, parameters cell, line {statement.lineno}: {FORM}") from None
+    check_value(found, found.default)
+    return found
 
 
 def _limits(text, kinds):
     """Return low, high and choices of `[low, high]`, `{a, b}` or nothing."""
+    parts = [part.strip() for part in text[1:-1].split(",")]
     if not text:
         return None, None, ()
-    parts = [part.strip() for part in text[1:-1].split(",")]
     if text[0] + text[-1] == "{}":
         return None, None, tuple(_first(kinds, part) for part in parts)
     if text[0] + text[-1] != "[]" or len(parts) != 2:
         raise ValueError
-    low, high = (float(part) if part else None for part in parts)
-    return low, high, ()
+    return *(float(part) if part else None for part in parts), ()
 
 
 def _typed(parameter, value):
@@ -217,77 +220,57 @@ def _typed(parameter, value):
     if value is None:
         return None
     if isinstance(value, list) and len(value) == 1 and "list" not in parameter.kinds:
-        value = value[0]
+        [value] = value
+    elif not isinstance(value, list) and "list" in parameter.kinds and "str" not in parameter.kinds:
+        value = [value]
     if isinstance(value, list):
-        return [_first(_element_kinds(parameter), str(item)) for item in value]
-    if "list" in parameter.kinds and "str" not in parameter.kinds:
-        return [_first(_element_kinds(parameter), str(value))]
+        return [_first(parameter.element_kinds, str(item)) for item in value]
     return _first(parameter.kinds, str(value))
 
 
 def _first(kinds, text):
     """Return the text as the first of the types that it can be read as: whole number, number, truth, text."""
-    stripped = text.strip()
-    if "int" in kinds and re.fullmatch(r"[+-]?\d+(_\d+)*", stripped):
-        return int(stripped)
-    if "float" in kinds and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", stripped, re.I):
-        return float(stripped)
-    if "bool" in kinds and stripped.lower() in TRUTH:
-        return TRUTH[stripped.lower()]
-    return text
-
-
-def _element_kinds(parameter):
-    """Return the types of a list's elements: numbers where the default's elements are, otherwise text."""
-    whole = parameter.rises and all(isinstance(item, int) for item in parameter.default)
-    return ("int", "float") if whole else ("float",) if parameter.holds_numbers else ("str",)
+    for kind, read in (("int", int), ("float", float)):
+        if kind in kinds and re.search(r"\d", text):  # inf and nan are no numbers
+            with suppress(ValueError):
+                return read(text)
+    return TRUTH.get(text.strip().lower(), text) if "bool" in kinds else text
 
 
 def _is_kind(value, kind):
+    if isinstance(value, bool) or kind == "bool":
+        return isinstance(value, bool) and kind == "bool"
     if kind == "float":
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if kind == "int":
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, {"str": str, "bool": bool, "list": list}[kind])
+        return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, {"str": str, "int": int, "list": list}[kind])
 
 
-def _is_in_order(parameter, numbers):
-    if not parameter.rises:
+def _is_in_order(words, numbers):
+    if words == UNEQUAL:
         return 0 < len(set(numbers)) == len(numbers)
-    return bool(numbers) and numbers == sorted(numbers) and (len(numbers) == 3 or not parameter.is_triple)
+    return bool(numbers) and numbers == sorted(numbers) and (words == RISING or len(numbers) == 3)
+
+
+def _is_in_range(parameter, value):
+    if parameter.choices:
+        return value in parameter.choices
+    if not _is_kind(value, "float"):
+        return True
+    return (parameter.low is None or parameter.low <= value) and (parameter.high is None or value <= parameter.high)
 
 
 def _is_date(value):
-    try:
+    with suppress(ValueError):
         return bool(dt.date.fromisoformat(value))
-    except ValueError:
-        return False
-
-
-def _in_range(parameter, value):
-    if parameter.choices:
-        return value in parameter.choices
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return True
-    return not (
-        (parameter.low is not None and value < parameter.low) or (parameter.high is not None and value > parameter.high)
-    )
-
-
-def _nearest(parameter, value):
-    near = difflib.get_close_matches(str(value), map(str, parameter.choices), 1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _came(value):
-    if isinstance(value, bool) or value is None:
-        return "nothing" if value is None else str(value).lower()
+    if value is None or value == "":
+        return "nothing" if value is None else "empty text"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, (int, float)):
-        return _plain(value)
+        return f"{value:.10g}"
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return "empty text" if value == "" else "other text" if isinstance(value, str) else f"a {type(value).__name__}"
-
-
-def _plain(number):
-    return f"{number:.10g}"
+    return "other text" if isinstance(value, str) else f"a {type(value).__name__}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -13,7 +12,7 @@ import yaml
 
 from helpers import paths
 from helpers.records import Refused
-from helpers.report.parameters import Parameter, read_parameters, settle
+from helpers.report.parameters import Parameter, read_parameters, settle, suggest
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 KEYS = ("name", "study", "parameters", "needs")
@@ -93,8 +92,7 @@ def read_runs(file=None) -> tuple[Run, ...]:
     entries = read_yaml(file) or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Refused(f"{file.name}: needs a list of runs, each with name, study, parameters and needs")
-    runs = [_entry(entry, file) for entry in entries]
-    return tuple(_in_order(runs, file.name))
+    return _in_order([_entry(entry, file) for entry in entries], file.name)
 
 
 def select_runs(runs, names) -> tuple[Run, ...]:
@@ -109,9 +107,7 @@ def select_runs(runs, names) -> tuple[Run, ...]:
     while waiting:
         name = waiting.pop()
         if name not in by_name:
-            near = difflib.get_close_matches(name, by_name, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(by_name) or 'none'}"
-            raise Refused(f"no run is called {name[:40]!r}; {hint}")
+            raise Refused(f"no run is called {name[:40]!r}; {suggest(name, by_name, 'there are')}")
         if name not in wanted:
             wanted.add(name)
             waiting += by_name[name].needs
@@ -148,11 +144,9 @@ def make_run(study, *, name, given, base=None, taken=()) -> Run:
 
 
 def _entry(entry, file):
-    unknown = next((key for key in entry if key not in KEYS), None)
-    if unknown is not None:
-        near = difflib.get_close_matches(str(unknown), KEYS, 1)
-        hint = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(KEYS)}"
-        raise Refused(f"{file.name}: unknown key {str(unknown)[:40]!r}; {hint}")
+    for key in entry:
+        if key not in KEYS:
+            raise Refused(f"{file.name}: unknown key {str(key)[:40]!r}; {suggest(key, KEYS, 'allowed')}")
     name, study, given = entry.get("name"), entry.get("study"), entry.get("parameters") or {}
     needs = entry.get("needs") or []
     if not isinstance(study, str) or not isinstance(given, dict) or not isinstance(needs, list):
@@ -168,7 +162,12 @@ def _run(name, study, given, *, needs, base):
         raise Refused("a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit")
     notebook = find_notebook(study, base=base)
     declared = read_parameters(notebook)
-    return Run(name, study, notebook, declared, _absolute(declared, settle(declared, given, study=study), base), needs)
+    values = settle(declared, given, study=study)
+    for key, value in values.items():
+        named = key == "plan" and isinstance(value, str) and "/" not in value and not value.endswith((".yaml", ".yml"))
+        if declared[key].is_path and not named:
+            values[key] = _absolute(value, base)
+    return Run(name, study, notebook, declared, values, needs)
 
 
 def find_notebook(study, *, base) -> Path:
@@ -183,40 +182,28 @@ def find_notebook(study, *, base) -> Path:
         if file.is_file():
             return file
     known = sorted(file.stem for file in paths.NOTEBOOKS.glob("*.ipynb"))
-    near = difflib.get_close_matches(study, known, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
-    raise Refused(f"no study is called {study[:40]!r}; {hint}")
+    raise Refused(f"no study is called {study[:40]!r}; {suggest(study, known, 'there are')}")
 
 
-def _absolute(declared, given, base):
-    """Return the values with every path that is relative made absolute from the base."""
-
-    def start(name, value):
-        if isinstance(value, list):
-            return [start(name, item) for item in value]
-        if not isinstance(value, str) or not declared[name].is_path:
-            return value
-        named = name == "plan" and "/" not in value and not value.endswith((".yaml", ".yml"))
-        if named or not value or value == "simulated" or value.startswith("public:") or "://" in value:
-            return value
-        scheme, path = ("duckdb:", value[7:]) if value.startswith("duckdb:") else ("", value)
-        return scheme + str((base / Path(path).expanduser()).resolve())
-
-    return {name: start(name, value) for name, value in given.items()}
+def _absolute(value, base):
+    """Return a path, or a list of them, with what is relative made absolute from the base; other forms stay."""
+    if isinstance(value, list):
+        return [_absolute(item, base) for item in value]
+    if not isinstance(value, str) or value in ("", "simulated") or value.startswith("public:") or "://" in value:
+        return value
+    scheme, path = ("duckdb:", value[7:]) if value.startswith("duckdb:") else ("", value)
+    return scheme + str((base / Path(path).expanduser()).resolve())
 
 
 def _in_order(runs, file):
-    by_name = {}
-    for run in runs:
-        if run.name in by_name:
+    by_name = {run.name: run for run in runs}
+    for place, run in enumerate(runs):
+        if run.name in [other.name for other in runs[:place]]:
             raise Refused(f"{file}: the name {run.name!r} stands twice; keep one")
-        by_name[run.name] = run
-    for run in runs:
-        lost = next((need for need in run.needs if need not in by_name), None)
-        if lost is not None:
-            raise Refused(f"{file}, run {run.name}: needs {str(lost)[:40]!r}, which is no run")
+        for need in run.needs:
+            if need not in by_name:
+                raise Refused(f"{file}, run {run.name}: needs {str(need)[:40]!r}, which is no run")
     try:
-        order = TopologicalSorter({run.name: run.needs for run in runs}).static_order()
-        return [by_name[name] for name in order]
+        return tuple(by_name[name] for name in TopologicalSorter({r.name: r.needs for r in runs}).static_order())
     except CycleError as error:
         raise Refused(f"{file}: needs go round in a circle: {', '.join(error.args[1])}") from None

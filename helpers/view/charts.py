@@ -6,7 +6,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -28,7 +28,7 @@ CONTROL, TREATMENT = "#1b4b82", "#c9650a"
 OTHERS = ("#7a9cc6", "#5b5f66", "#b08bbf")  # further treatments: apart in grey as well
 NEUTRAL = (INK, "#8b95a1", "#5b5f66", "#b4bcc6", "#3d4550", "#9aa3ad")  # where no arm is meant
 WIDTHS = {"wide": 860, "narrow": 358}  # CSS pixels; 100 of them are an inch
-FONT = "Source Sans Pro"
+FONT = "Support studies"  # Source Sans Pro of the lock, by a name that no font of a machine has
 GAP = 6.0  # CSS pixels between two texts
 
 
@@ -76,7 +76,8 @@ def use_font() -> str:
     """Register the packaged font with matplotlib, and return its name; the machine's own fonts are not used."""
     folder = files("font_source_sans_pro") / "files"
     for face in ("Regular", "Semibold"):
-        font_manager.fontManager.addfont(str(folder / f"SourceSansPro-{face}.ttf"))
+        font = font_manager.ttfFontProperty(font_manager.get_font(str(folder / f"SourceSansPro-{face}.ttf")))
+        font_manager.fontManager.ttflist.append(replace(font, name=FONT))
     return FONT
 
 

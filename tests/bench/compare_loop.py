@@ -45,7 +45,7 @@ def time_studies(file, out, jobs):
     subprocess.run(command + (["--runs", file] if file else []), **QUIET)
     wall = time.perf_counter() - begun
     records = [json.loads(path.read_text()) for path in out.glob("*/run.json")]
-    return wall, sum(cell["seconds"] for record in records for cell in record["cells"])
+    return wall, sum(seconds for record in records for seconds in record["cells"])
 
 
 def time_loop(runs, folder):

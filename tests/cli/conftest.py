@@ -18,6 +18,9 @@ scheme: str = "light"  # {light, dark}; ; colours
 """
 
 
+FILES = ["report.html", "results.json", "tables/estimates.csv"]
+
+
 @pytest.fixture
 def studies(capsys):
     """Return a function that runs one command in this process: (exit status, output, message)."""
@@ -34,11 +37,24 @@ def studies(capsys):
 
 
 @pytest.fixture
-def notebooks(tmp_path, monkeypatch):
+def write_notebook():
+    """Return a function that writes a notebook; `given` is what Papermill notes of one that it has executed."""
+
+    def write(file, parameters=PARAMETERS, given=None):
+        cells = [nbformat.v4.new_markdown_cell("# Does it pay?", metadata={"tags": ["title"]})]
+        cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+        metadata = {"papermill": {"parameters": given}} if given else {}
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), file)
+
+    return write
+
+
+@pytest.fixture
+def notebooks(tmp_path, monkeypatch, write_notebook):
     """Return a folder of notebooks with one study, `small`, and one run of it, in the place of the repository's."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    write_notebook(folder / "small.ipynb", PARAMETERS)
+    write_notebook(folder / "small.ipynb")
     (folder / "reports.yaml").write_text("- {name: first, study: small, parameters: {seed: 8}}\n")
     monkeypatch.setattr(paths, "NOTEBOOKS", folder)
     monkeypatch.setattr(paths, "RUNS", folder / "reports.yaml")
@@ -48,26 +64,23 @@ def notebooks(tmp_path, monkeypatch):
 @pytest.fixture
 def table(tmp_path):
     """Return a CSV of 40 customers in two variants, with a column of every kind."""
-    rows = [
-        {
-            "customer_id": f"cust-{i:04d}",
-            "variant": ("new", "old")[i % 2],
-            "activated": i % 3 % 2,
-            "tickets": i % 4,
-            "revenue": i / 2,
-            "joined": f"2024-01-{i % 28 + 1:02d}",
-            "country": ("IT", "DE")[i % 5 % 2],
-            "note": f"free text {i}",
-        }
-        for i in range(40)
-    ]
+    columns = {
+        "customer_id": [f"cust-{i:04d}" for i in range(40)],
+        "variant": ["new", "old"] * 20,
+        "activated": [i % 3 % 2 for i in range(40)],
+        "tickets": [i % 4 for i in range(40)],
+        "revenue": [i / 2 for i in range(40)],
+        "joined": [f"2024-01-{i % 28 + 1:02d}" for i in range(40)],
+        "country": [("IT", "DE")[i % 5 % 2] for i in range(40)],
+        "note": [f"free text {i}" for i in range(40)],
+    }
     file = tmp_path / "customers.csv"
-    pd.DataFrame(rows).to_csv(file, index=False)
+    pd.DataFrame(columns).to_csv(file, index=False)
     return file
 
 
 @pytest.fixture
-def reports(tmp_path, table):
+def reports(tmp_path, table, write_notebook):
     """Return a folder with one finished report, `mine`, of the table, as a run leaves it."""
     (tmp_path / "plan.yaml").write_text(
         "kind: experiment\ntitle: T\nquestion: Q?\nunit_id: customer_id\n"
@@ -77,20 +90,12 @@ def reports(tmp_path, table):
     out = tmp_path / "reports"
     (out / "mine" / "tables").mkdir(parents=True)
     (out / ".private" / "mine").mkdir(parents=True)
-    injected = f"# Parameters\nplan = {str(tmp_path / 'plan.yaml')!r}\ndata = {str(table)!r}\n"
-    write_notebook(out / ".private" / "mine" / "executed.ipynb", PARAMETERS, injected)
+    given = {"plan": str(tmp_path / "plan.yaml"), "data": str(table)}
+    write_notebook(out / ".private" / "mine" / "executed.ipynb", given=given)
     results = {"study": "experiment", "title": "T", "status": "answered", "answer": ["No clear difference."]}
     results |= {"data": {"kind": "yours"}, "estimates": [], "claims": [], "tables": {}}
     (out / "mine" / "results.json").write_text(json.dumps(results))
     (out / "mine" / "report.html").write_text("<html><body><p>No clear difference.</p></body></html>")
     (out / "mine" / "tables" / "estimates.csv").write_text("metric,n_control\nactivated,20\n")
-    (out / "mine" / "run.json").write_text(json.dumps({"question": "Q?"}))
+    (out / "mine" / "run.json").write_text(json.dumps({"question": "Q?", "files": dict.fromkeys(FILES)}))
     return out
-
-
-def write_notebook(file, *sources):
-    """Write a notebook of a title, a parameters cell and, where given, an injected one."""
-    cells = [nbformat.v4.new_markdown_cell("# Does it pay?", metadata={"tags": ["title"]})]
-    for tag, source in zip(("parameters", "injected-parameters"), sources, strict=False):
-        cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": [tag]}))
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), file)

@@ -1,38 +1,72 @@
+import json
+import os
+import signal
+
+import pandas as pd
 import pytest
+import validation_samples as samples
 
-from helpers import paths, report
-from helpers.cli import reporting
+from helpers import checks, paths, report
+from helpers import plan as plans
 
-
-def catch_render(monkeypatch, status=0):
-    """Keep what `report.render` is asked, in the place of rendering."""
-    asked = {}
-    monkeypatch.setattr(
-        report, "render", lambda runs, **options: asked.update(runs=runs, **options) or status, raising=False
-    )
-    return asked
+GONE = "no such file; check the name, and the folder it is read from"
+KNOWN = ", ".join(sorted(file.stem for file in paths.PLANS.glob("*.yaml")))
 
 
-def test_report_renders_every_run(studies, notebooks, monkeypatch):
-    asked = catch_render(monkeypatch)
+@pytest.fixture
+def asked(monkeypatch):
+    """Keep what `report.render` is asked, in the place of rendering; `status` says how that ends."""
+    kept = {}
+    render = lambda runs, **options: kept.update(runs=runs, **options) or kept.get("status", 0)  # noqa: E731
+    monkeypatch.setattr(report, "render", render, raising=False)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("report frist", "no run is called 'frist'; did you mean first?"),
+        ("report small -p seed=9", "-p and -f need --name NAME: a run with other parameters gets a name of its own"),
+        ("report small --name first", "the name 'first' is one of reports.yaml; choose another"),
+        (
+            "report small --name ../x",
+            "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit",
+        ),
+        ("report --name x", "--name needs one STUDY before it; 0 came"),
+        ("report small --name x -p seed", "-p needs KEY=VALUE, such as -p seed=7"),
+        ("report small --name x -f list.yaml", "list.yaml: needs lines of the form name: value"),
+        ("report small --name x -p seed=100", "parameter seed: needs a whole number from 0 to 99; 100 came"),
+        ("report small --name x -p data=gone.csv", f"gone.csv: {GONE}"),  # these before a kernel starts
+        ("report small --name x -p data=duckdb:gone.db", f"gone.db: {GONE}"),
+        ("report small --name x -p plan=gone.yaml", f"plan gone.yaml: no such file; known plans: {KNOWN}"),
+        ("report small --name x -p plan=gone", f"plan gone.yaml: no such file; known plans: {KNOWN}"),
+        ("describe smal", "no study is called 'smal'; did you mean small?"),
+        ("init mine --study smal", "no study is called 'smal'; did you mean small?"),
+        ("init mine --study grid", "grid: reads no table of yours, so that it needs no workspace; studies report grid"),
+        ("init list.yaml --study small", "list.yaml: is a file; name a new folder"),
+        (f"init {paths.REPOSITORY}/mine", "mine: lies inside the repository; name a folder outside it"),
+    ],
+)
+def test_a_command_that_cannot_be_done_is_refused_in_one_sentence(
+    studies, notebooks, write_notebook, asked, tmp_path, monkeypatch, arguments, message
+):
+    write_notebook(notebooks / "grid.ipynb", "seed: int = 7  # [0, 99]; ; seed\n")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    assert studies(*arguments.split()) == (2, "", f"studies: {message}\n")
+    assert asked == {} and not (tmp_path / "mine").exists()
+
+
+def test_report_renders_every_run_or_those_named_with_its_options(studies, notebooks, asked, monkeypatch, tmp_path):
     assert studies("report") == (0, f"{paths.REPORTS / 'index.html'}\n", "")
     assert [(run.name, run.given) for run in asked["runs"]] == [("first", {"seed": 8})]
     assert (asked["out"], asked["jobs"], asked["force"], asked["code"]) == (paths.REPORTS, None, False, False)
-
-
-def test_report_passes_on_options_and_status(studies, notebooks, monkeypatch, tmp_path):
-    asked = catch_render(monkeypatch, status=1)
     monkeypatch.chdir(tmp_path)
-    assert studies("report", "first", "--jobs", 2, "--force", "--code", "--out", "there")[0] == 1
+    studies("report", "first", "--jobs", 2, "--force", "--code", "--out", "there")
     assert (asked["out"], asked["jobs"], asked["force"], asked["code"]) == (tmp_path / "there", 2, True, True)
 
 
-def test_report_refuses_an_unknown_run(studies, notebooks):
-    assert studies("report", "frist") == (2, "", "studies: no run is called 'frist'; did you mean first?\n")
-
-
-def test_report_reads_runs_of_a_folder_of_her_own(studies, notebooks, monkeypatch, tmp_path):
-    asked = catch_render(monkeypatch)
+def test_report_reads_runs_of_a_folder_of_her_own(studies, notebooks, asked, tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text("- {name: own, study: small, parameters: {data: t.csv}}\n")
     studies("report", "--runs", file, "--out", tmp_path / "out")
@@ -45,81 +79,163 @@ def test_report_reads_runs_of_a_folder_of_her_own(studies, notebooks, monkeypatc
 
 
 @pytest.mark.parametrize("status", [0, 1, 2, 130])
-def test_report_ends_with_the_path_of_the_index_unless_interrupted(studies, notebooks, monkeypatch, tmp_path, status):
-    catch_render(monkeypatch, status)
+def test_report_ends_with_the_path_of_the_index_unless_interrupted(studies, notebooks, asked, tmp_path, status):
+    asked["status"] = status
     shown = "" if status == 130 else f"{tmp_path / 'index.html'}\n"
     assert studies("report", "--out", tmp_path) == (status, shown, "")
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("kind", "answer", "card", "told"),
     [
-        ("data=gone.csv", "gone.csv: no such file; check the name, and the folder it is read from"),
-        ("data=duckdb:gone.db", "gone.db: no such file; check the name, and the folder it is read from"),
-        ("plan=gone.yaml", "plan gone.yaml: no such file; known plans: KNOWN"),
-        ("plan=gone", "plan gone.yaml: no such file; known plans: KNOWN"),
+        ("yours", ["It pays.", "More."], None, "It pays."),
+        ("public", ["The note.", "It pays."], None, "It pays."),
+        ("simulated", ["These data are simulated.", "It pays."], None, "It pays."),
+        ("yours", ["It pays."], {"answer": "It pays by 2 %."}, "It pays by 2 %."),
     ],
 )
-def test_report_refuses_a_file_that_is_not_there_without_a_kernel(studies, notebooks, monkeypatch, given, message):
-    asked, known = catch_render(monkeypatch), ", ".join(sorted(file.stem for file in paths.PLANS.glob("*.yaml")))
-    refused = f"studies: {message.replace('KNOWN', known)}\n"
-    assert studies("report", "small", "--name", "x", "-p", given) == (2, "", refused)
-    assert asked == {}
+def test_report_tells_what_each_run_answers_unless_it_failed(
+    studies, notebooks, asked, tmp_path, kind, answer, card, told
+):
+    folder = tmp_path / "first"
+    folder.mkdir()
+    (folder / "results.json").write_text(json.dumps({"answer": answer, "data": {"kind": kind, "note": "The note."}}))
+    (folder / "run.json").write_text(json.dumps({"card": card} if card else {}))
+    lines = [f"first: {told}", f"  {folder / 'report.html'}", f"{tmp_path / 'index.html'}"]
+    assert studies("report", "--out", tmp_path)[1].splitlines() == lines
+    (folder / "failed.html").touch()
+    assert studies("report", "--out", tmp_path)[1].splitlines() == lines[2:]
 
 
-def test_report_makes_one_run_with_other_parameters(studies, notebooks, monkeypatch, tmp_path):
-    asked = catch_render(monkeypatch)
+def test_report_makes_one_run_with_other_parameters_and_p_wins_over_the_file(
+    studies, notebooks, asked, monkeypatch, tmp_path
+):
     monkeypatch.chdir(tmp_path)
-    for name in ("a.csv", "b.csv"):
+    for name in ("a=.csv", "b.csv"):
         (tmp_path / name).touch()
-    studies("report", "small", "--name", "other", "-p", "seed=9", "-p", "data=a.csv", "-p", "data=b.csv")
+    (tmp_path / "p.yaml").write_text("seed: 5\nscheme: dark\neffect:\n")
+    given = ["-f", "p.yaml", "-p", "seed=9", "-p", "data=a=.csv", "-p", "data=b.csv"]
+    studies("report", "small", "--name", "other", *given)
     [run] = asked["runs"]
+    files = [str(tmp_path / "a=.csv"), str(tmp_path / "b.csv")]
     assert (run.name, run.study) == ("other", "small")
-    assert run.given == {"seed": 9, "data": [str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]}
+    assert run.given == {"seed": 9, "scheme": "dark", "effect": None, "data": files}
 
 
-def test_report_takes_parameters_from_a_file_and_p_wins(studies, notebooks, monkeypatch, tmp_path):
-    asked = catch_render(monkeypatch)
-    file = tmp_path / "p.yaml"
-    file.write_text("seed: 5\nscheme: dark\neffect:\n")
-    studies("report", "small", "--name", "other", "-f", file, "-p", "seed=6")
-    assert asked["runs"][0].given == {"seed": 6, "scheme": "dark", "effect": None}
+def test_list_shows_runs_and_studies(studies, notebooks, tmp_path):
+    assert studies("list")[1] == (
+        "Runs: studies report RUN ...\n"
+        "  first  small  seed=8\n"
+        "Studies: studies report STUDY --name NAME -p KEY=VALUE ...\n"
+        "  small  Does it pay?\n"
+    )
+    (tmp_path / "own.yaml").write_text("- {name: other, study: small}\n")
+    assert "  other  small\n" in studies("list", "--runs", tmp_path / "own.yaml")[1]
 
 
-def test_report_refuses_parameters_without_name(studies, notebooks):
-    message = "studies: -p and -f need --name NAME: a run with other parameters gets a name of its own\n"
-    assert studies("report", "small", "-p", "seed=9") == (2, "", message)
+def test_describe_shows_every_parameter(studies, notebooks):
+    lines = studies("describe", "small")[1].splitlines()
+    assert lines[0] == "small: Does it pay?"
+    assert [line.split() for line in lines[1:]] == [
+        ["parameter", "type", "default", "range", "unit", "meaning"],
+        ["plan", "str", '"plan.yaml"', "path", "what", "was", "decided"],
+        ["data", "str|list", '"simulated"', "path", "the", "table"],
+        ["seed", "int", "7", "[0,", "99]", "seed", "of", "the", "random", "numbers"],
+        ["effect", "float", "none", "[,", "1]", "points", "planted", "effect"],
+        ["as_of", "str", "as", "planned", "date", "last", "day"],
+        ["scheme", "str", '"light"', "{light,", "dark}", "colours"],
+    ]
 
 
-def test_report_refuses_a_name_of_reports_yaml(studies, notebooks):
-    message = "studies: the name 'first' is one of reports.yaml; choose another\n"
-    assert studies("report", "small", "--name", "first") == (2, "", message)
+def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, notebooks, tmp_path):
+    (notebooks / "experiment.ipynb").write_bytes((notebooks / "small.ipynb").read_bytes())
+    mine = tmp_path / "mine"
+    assert studies("init", mine)[1] == (
+        f"{mine}: plan.yaml, reports.yaml, experiment.ipynb, README.md\n"
+        f"next: studies report --runs {mine}/reports.yaml --out {mine}/reports\n"
+    )
+    [run] = report.read_runs(mine / "reports.yaml")
+    assert run.notebook == mine / "experiment.ipynb"
+    assert run.given == {"plan": str(mine / "plan.yaml"), "data": "simulated"}
+    assert list(plans.read(run.given["plan"]).design.by_role("primary")) == ["activated"]
+    assert "`experiment.ipynb` is your copy" in (mine / "README.md").read_text()
+    (mine / "plan.yaml").write_text("hers")
+    files = "plan.yaml, experiment.ipynb, reports.yaml, README.md"
+    message = f"studies: mine: holds {files} already; name a new folder, or move them away\n"
+    assert studies("init", mine) == (2, "", message) and (mine / "plan.yaml").read_text() == "hers"
 
 
-def test_report_refuses_a_name_that_is_no_folder_name(studies, notebooks):
-    message = "studies: a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit\n"
-    assert studies("report", "small", "--name", "../x") == (2, "", message)
+def test_init_of_another_study_copies_its_notebook_and_its_plan(studies, notebooks, tmp_path, monkeypatch):
+    (tmp_path / "plan.yaml").write_text("kind: framework\n")
+    monkeypatch.chdir(tmp_path)  # where the plan of the small study, which is named by its path, begins
+    assert studies("init", "mine", "--study", "small")[0] == 0
+    assert (tmp_path / "mine" / "plan.yaml").read_text() == "kind: framework\n"
+    [run] = report.read_runs(tmp_path / "mine" / "reports.yaml")
+    assert (run.name, run.study, run.notebook) == ("my_small", "small", tmp_path / "mine" / "small.ipynb")
 
 
-def test_report_refuses_a_name_without_one_study(studies, notebooks):
-    assert studies("report", "--name", "x") == (2, "", "studies: --name needs one STUDY before it; 0 came\n")
+@pytest.fixture
+def grid(monkeypatch, asked):
+    """Measure nothing: the grid is two cells, their values are made by hand; returns what was asked."""
+
+    def list_cells(guarantees, depth, *, replicates=None):
+        asked.update(guarantees=guarantees, depth=depth, replicates=replicates)
+        return ["first", "second"]
+
+    def measure_cells(cells, guarantees, *, progress, **options):
+        asked.update(options, jobs_measuring=options["jobs"], cells=cells)
+        for done, _ in enumerate(cells, 1):
+            progress(done, len(cells))
+        if asked.get("interrupt"):
+            os.kill(os.getpid(), asked["interrupt"])
+        return pd.DataFrame()
+
+    asked["judged"] = samples.cells().query("verdict != 'fails'")
+    monkeypatch.setattr(checks, "list_cells", list_cells, raising=False)
+    monkeypatch.setattr(checks, "measure_cells", measure_cells, raising=False)
+    monkeypatch.setattr(checks, "judge_cells", lambda frame, **_: asked["judged"], raising=False)
+    return asked
 
 
-def test_read_given_refuses_what_is_no_pair(studies, notebooks):
-    message = "studies: -p needs KEY=VALUE, such as -p seed=7\n"
-    assert studies("report", "small", "--name", "x", "-p", "seed") == (2, "", message)
+def test_validate_measures_the_deep_grid_and_renders_its_report(studies, grid, tmp_path):
+    status, shown, said = studies("validate", "--out", tmp_path, "--jobs", 2, "--replicates", 30)
+    assert (status, shown) == (0, f"{tmp_path / 'validation-deep' / 'report.html'}\n")
+    begins = "validation-deep: 2 cells to measure or to find measured\n"
+    assert said == begins + "validation-deep: 1 of 2 cells measured\nvalidation-deep: 2 of 2 cells measured\n"
+    store = tmp_path / ".private" / ".work" / "validation"
+    assert store.is_dir() and (tmp_path / ".private").stat().st_mode & 0o077 == 0
+    assert (grid["depth"], grid["replicates"], grid["store"], grid["out"]) == ("deep", 30, store, tmp_path)
+    assert (grid["confidence_level"], grid["seed"], grid["cells"]) == (0.95, 2022, ["first", "second"])
+    [run] = grid["runs"]
+    assert (run.name, run.study, grid["jobs_measuring"]) == ("validation-deep", "validation", 2)
+    assert run.given == {"depth": "deep", "measured": str(store), "replicates": 30}
 
 
-def test_read_given_refuses_a_file_without_names(studies, notebooks, tmp_path):
-    (tmp_path / "list.yaml").write_text("- 1\n")
-    message = "studies: list.yaml: needs lines of the form name: value\n"
-    assert studies("report", "small", "--name", "x", "-f", tmp_path / "list.yaml") == (2, "", message)
+def test_validate_fails_when_a_method_breaks_its_promise_and_keeps_the_report(studies, grid, tmp_path, monkeypatch):
+    grid["judged"] = samples.cells()
+    monkeypatch.setattr("helpers.report.pipeline.count_cores", lambda: 7)
+    status, shown, said = studies("validate", "--out", tmp_path)
+    assert grid["jobs_measuring"] == 7 and grid["replicates"] is None
+    assert (status, shown) == (1, f"{tmp_path / 'validation-deep' / 'report.html'}\n")
+    assert said.endswith("studies: 1 method breaks its promise: Fieller lift\n")
+    grid["judged"] = samples.cells().assign(verdict="fails")
+    grid["status"] = 2
+    status, _, said = studies("validate", "--out", tmp_path)  # how rendering ended counts more
+    assert status == 2 and "studies: 5 methods break their promise: Welch difference, Fieller lift," in said
 
 
-def test_read_given_keeps_an_equals_sign_in_the_value():
-    assert reporting.read_given(None, ["data=postgres://h/db?a=b"]) == {"data": "postgres://h/db?a=b"}
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
+def test_validate_interrupted_says_that_it_goes_on(studies, grid, tmp_path, number):
+    grid["interrupt"] = number
+    status, shown, said = studies("validate", "--out", tmp_path)
+    assert (status, shown) == (130, "") and "runs" not in grid
+    assert said.endswith("studies: interrupted; what is measured is kept, run it again to go on\n")
 
 
-def test_report_refuses_a_bad_parameter_without_a_kernel(studies, notebooks):
-    message = "studies: parameter seed: needs a whole number from 0 to 99; 100 came\n"
-    assert studies("report", "small", "--name", "x", "-p", "seed=100") == (2, "", message)
+def test_validate_refuses_before_it_measures(studies, grid, tmp_path):
+    message = "studies: parameter replicates: needs a whole number from 20 to 1000000; 1 came\n"
+    assert studies("validate", "--out", tmp_path, "--replicates", 1) == (2, "", message)
+    (tmp_path / "file").touch()
+    message = "studies: file: the folder cannot be written (Not a directory); choose another with --out\n"
+    assert studies("validate", "--out", tmp_path / "file") == (2, "", message)
+    assert "cells" not in grid

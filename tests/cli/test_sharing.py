@@ -1,7 +1,12 @@
+import base64
 import json
 import zipfile
 
 import pytest
+
+from helpers.cli import sharing
+
+FILES = ["report.html", "results.json", "tables/estimates.csv"]  # of the fixture `reports`
 
 
 def share(studies, reports, *names):
@@ -14,35 +19,29 @@ def refused(what):
     return f"studies: nothing is shared: {what}. Mend the cause, render again, then share\n"
 
 
-def test_share_packs_what_may_travel(studies, reports):
-    status, _, message = share(studies, reports)
-    assert (status, message) == (0, "")
+def list_shared(reports):
+    """Return the names inside the zip."""
     with zipfile.ZipFile(reports.parent / "share.zip") as archive:
-        files = ["index.html", "mine/report.html", "mine/results.json", "mine/tables/estimates.csv"]
-        assert archive.namelist() == files
-        assert b"mine/report.html" in archive.read("index.html")
+        return archive.namelist()
 
 
-def test_share_makes_the_same_zip_twice(studies, reports):
-    share(studies, reports)
-    first = (reports.parent / "share.zip").read_bytes()
-    (reports / "mine" / "report.html").touch()
-    share(studies, reports)
-    assert (reports.parent / "share.zip").read_bytes() == first
-
-
-def test_share_packs_only_the_runs_named(studies, reports):
+def test_share_packs_what_may_travel_of_the_runs_named_into_the_same_zip(studies, reports):
     (reports / "other").symlink_to(reports / "mine")
-    share(studies, reports, "mine")
+    assert share(studies, reports, "mine") == (0, f"{reports.parent / 'share.zip'}: 4 files of mine\n", "")
+    assert list_shared(reports) == ["index.html", *(f"mine/{name}" for name in FILES)]
+    first = (reports.parent / "share.zip").read_bytes()
     with zipfile.ZipFile(reports.parent / "share.zip") as archive:
-        assert not [name for name in archive.namelist() if name.startswith("other")]
-        assert b"other/" not in archive.read("index.html")
+        index = archive.read("index.html")
+    assert b"mine/report.html" in index and b"other/" not in index
+    (reports / "mine" / "report.html").touch()
+    share(studies, reports, "mine")
+    assert (reports.parent / "share.zip").read_bytes() == first
 
 
 @pytest.mark.parametrize(
     ("file", "text", "what"),
     [
-        ("report.html", "<p>cust-0007</p>", "mine/report.html holds unit ids (1)"),
+        ("report.html", "<p>cust-0007, customer 7 of 0.123456789</p>", "mine/report.html holds unit ids (1)"),
         ("tables/estimates.csv", "id\ncust-0001\ncust-0002\n", "mine/tables/estimates.csv holds unit ids (2)"),
         ("report.html", "<p>/srv/ann/customers.csv</p>", "mine/report.html holds an absolute path (1)"),
         ("report.html", "<p>ann@example.org</p>", "mine/report.html holds an e-mail address (1)"),
@@ -56,67 +55,58 @@ def test_share_refuses_what_must_not_travel_and_says_where(studies, reports, fil
 
 def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports):
     results = json.loads((reports / "mine" / "results.json").read_text())
-    results["tables"] = {"units": [{"customer_id": "7", "x": 1}], "weeks": [{"week": 1, "n": 3}]}
+    results["tables"] = {
+        "units": [{"customer_id": "7", "x": 1}],
+        "weeks": [{"week": 1, "n": 3}, {"week": 2, "n": 30}],
+    }
     (reports / "mine" / "results.json").write_text(json.dumps(results))
     what = "mine/results.json, units has the column customer_id; mine/results.json, weeks holds cells under 10 (1)"
     assert share(studies, reports) == (2, "", refused(what))
 
 
-def test_share_refuses_small_cells_of_milestones(studies, reports):
-    results = json.loads((reports / "mine" / "results.json").read_text())
-    results["tables"] = {
-        "landmark_flow": [{"step": "landmark day 90: lost before it", "accounts": 3}],
-        "hazards": [{"reading": "time-varying", "n": 400, "lost": 4}, {"reading": "adjusted", "n": 0, "lost": 0}],
-        "next_steps": [{"step": "using", "accounts": 0}],
-    }
-    (reports / "mine" / "results.json").write_text(json.dumps(results))
-    what = "; ".join(f"mine/results.json, {name} holds cells under 10 (1)" for name in ("landmark_flow", "hazards"))
-    assert share(studies, reports) == (2, "", refused(what))
-
-
 def test_share_refuses_when_ids_cannot_be_looked_for(studies, reports, table):
     table.unlink()
-    reason = "customers.csv: no such file; check the name, and the folder it is read from"
-    message = f"studies: mine: its data cannot be read again to look for unit ids ({reason})\n"
-    assert share(studies, reports) == (2, "", message)
+    message = "studies: mine: its data cannot be read again to look for unit ids (customers.csv: no such file; check"
+    assert share(studies, reports) == (2, "", f"{message} the name, and the folder it is read from)\n")
     (reports / ".private" / "mine" / "executed.ipynb").unlink()
     message = "studies: mine: its executed notebook is gone; studies report mine --force makes it anew\n"
     assert share(studies, reports) == (2, "", message)
 
 
-def test_share_refuses_names_without_a_report(studies, reports, tmp_path):
+def test_share_refuses_what_is_no_report_or_no_zip(studies, reports, tmp_path):
     assert share(studies, reports, "yours") == (2, "", "studies: no report is called 'yours'; there are: mine\n")
     (tmp_path / "empty").mkdir()
     message = "studies: empty: holds no report yet; run studies report first\n"
     assert share(studies, tmp_path / "empty") == (2, "", message)
-
-
-def test_share_refuses_another_kind_of_file(studies, reports):
     message = "studies: share.tar: needs a name that ends in .zip\n"
     assert studies("share", "--out", reports, "--to", "share.tar") == (2, "", message)
 
 
-def keep_text(reports, text):
-    """Put a kept text beside the report, as a run does: its run.json names it."""
-    file = reports / "mine" / "definitions" / "duckdb.sql"
-    file.parent.mkdir()
-    file.write_text(text)
-    (file.parent / "strange.sql").write_text("not named in run.json")
-    files = {"definitions/duckdb.sql": "", "report.html": "", "../other/a.sql": ""}
-    (reports / "mine" / "run.json").write_text(json.dumps({"question": "Q?", "files": files}))
+def keep(reports, name, content):
+    """Put another file beside the report, as a run does: its run.json names it."""
+    file = reports / "mine" / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(content)
+    record = json.loads((reports / "mine" / "run.json").read_text())
+    record["files"][name] = ""
+    (reports / "mine" / "run.json").write_text(json.dumps(record))
 
 
-def test_share_packs_the_texts_that_the_run_kept(studies, reports):
-    keep_text(reports, "SELECT count(*) FROM accounts;\n")
+def test_share_packs_what_the_run_kept_and_nothing_else(studies, reports):
+    keep(reports, "summary.md", b"No clear difference.\n")
+    keep(reports, "scorecard.png", b"\x89PNG\r\n /home/ann \xff")  # a picture holds no text
+    keep(reports, "definitions/duckdb.sql", b"SELECT count(*) FROM accounts;\n")
+    keep(reports, "../other.sql", b"not in the run's own folder")
+    (reports / "mine" / "definitions" / "strange.sql").write_text("not named in run.json")
     assert share(studies, reports)[0] == 0
-    with zipfile.ZipFile(reports.parent / "share.zip") as archive:
-        assert archive.read("mine/definitions/duckdb.sql") == b"SELECT count(*) FROM accounts;\n"
-        assert [name for name in archive.namelist() if name.endswith(".sql")] == ["mine/definitions/duckdb.sql"]
+    kept = {"mine/summary.md", "mine/scorecard.png", "mine/definitions/duckdb.sql"}
+    assert set(list_shared(reports)) == {"index.html", *(f"mine/{name}" for name in FILES), *kept}
 
 
-def test_share_scans_the_texts_that_the_run_kept(studies, reports):
-    keep_text(reports, "SELECT * FROM accounts WHERE customer_id = 'cust-0007' OR mail = 'ann@example.org';\n")
-    what = "mine/definitions/duckdb.sql holds an e-mail address (1); mine/definitions/duckdb.sql holds unit ids (1)"
+@pytest.mark.parametrize("name", ["summary.md", "definitions/duckdb.sql"])
+def test_share_scans_what_the_run_kept(studies, reports, name):
+    keep(reports, name, b"customer_id = 'cust-0007' OR mail = 'ann@example.org'\n")
+    what = f"mine/{name} holds an e-mail address (1); mine/{name} holds unit ids (1)"
     assert share(studies, reports) == (2, "", refused(what))
 
 
@@ -128,3 +118,56 @@ def test_share_looks_for_the_accounts_of_a_framework(studies, reports, table):
     assert share(studies, reports)[0] == 0
     (reports / "mine" / "report.html").write_text("<p>cust-0007</p>")
     assert share(studies, reports) == (2, "", refused("mine/report.html holds unit ids (1)"))
+
+
+def test_find_secrets_by_form(monkeypatch):
+    monkeypatch.setattr(sharing.os, "environ", {})
+    telling = {
+        "an absolute path": ["read /home/ann/customers.csv", r"C:\Users\ann\customers.csv", "file:///srv/x"],
+        "an e-mail address": ["mail ann.smith@example.org now"],
+        "a password in a URL": ["postgres://ann:hunter2@host/db"],
+        "a secret": ["-----BEGIN RSA PRIVATE KEY-----", "password = hunter2", "AKIAABCDEFGHIJKLMNOP"],
+    }
+    for what, texts in telling.items():
+        assert [sharing.find_secrets(text) for text in texts] == [{what: 1}] * len(texts)
+    assert sharing.find_secrets("between 1/2 and/or 3 km/h, </p><br/>") == {}  # slashes that are no paths
+    assert sharing.find_secrets("postgres://${PGUSER}:${PGPASSWORD}@host/db") == {}  # names, not values
+    assert sharing.find_secrets("a password is asked for; tokens are counted") == {}  # words about secrets
+
+
+def test_find_secrets_finds_names_and_values_of_this_machine(monkeypatch):
+    monkeypatch.setattr(sharing.getpass, "getuser", lambda: "annsmith")
+    monkeypatch.setattr(sharing.socket, "gethostname", lambda: "annslaptop")
+    monkeypatch.setattr(sharing.os, "environ", {"PGPASSWORD": "canary77", "COLOUR": "blueish"})
+    found = sharing.find_secrets("made by annsmith on annslaptop, canary77, blueish, annsmithson")
+    assert found == {"a name of this user or machine": 2, "the value of a secret environment variable": 1}
+    monkeypatch.setattr(sharing.getpass, "getuser", lambda: "root")
+    assert sharing.find_secrets("the square root of root") == {}
+
+
+def test_read_text_unpacks_downloads_and_escapes_and_leaves_pictures_out():
+    download = base64.b64encode(b"id\ncust-0001\n").decode()
+    page = f'<img src="data:image/png;base64,AAAA/home/ann"><a href="data:text/csv;base64,{download}">a &amp; b</a>'
+    text = sharing.read_text("x/report.html", page.encode())
+    assert "cust-0001" in text and "a & b" in text and "/home/ann" not in text
+    assert "cust-0001,é" in sharing.read_text("r.html", b'<a href="data:text/csv;charset=utf-8,cust-0001%2C%C3%A9">')
+    assert "é/home" in sharing.read_text("r.json", rb'{"a": "\u00e9\/home"}')
+
+
+def test_find_small_counts_looks_at_parts_of_whole_variants():
+    tables = {
+        "one": [{"segment": "country=IT", "n_control": 4, "n_treatment": 40}],
+        "whole variants": [{"segment": None, "n_control": 4, "n_treatment": 4}],
+        "a hidden one": [{"week": 1, "n": 3}, {"week": 2, "n": 30}, {"week": 3, "n": None}],
+        "of a table": [{"step": "read", "rows": 3}],
+        "three": [{"feature": "a", "n_used": 9}, {"cut": 3, "n": 9}, {"line": 2, "n_at_or_above": 9}],
+        "lost": [{"step": "a", "accounts": 9}, {"cohort": "2022", "lost": 9}, {"count_low": 0, "kept": 9}],
+        "nobody": [{"step": "a", "accounts": 0}, {"milestone": "b", "lost": 0}, {"from_state": "c", "moves": 0}],
+        "no reading": [{"reading": "naive", "n_reached": 0, "n_not": 0}],
+        "half a reading": [{"reading": "naive", "n_reached": 0, "n_not": 40}],
+    }
+    small = {"one": 1, "a hidden one": 1, "three": 3, "lost": 3, "half a reading": 1}
+    assert sharing.find_small_counts({"estimates": [], "tables": tables}, min_cell=10) == small
+    results = {"estimates": [{"segment": "a=b", "n_control": 10}], "tables": {}}
+    assert sharing.find_small_counts(results, min_cell=10) == {}
+    assert sharing.find_small_counts(results, min_cell=11) == {"estimates": 1}

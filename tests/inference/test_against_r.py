@@ -43,7 +43,7 @@ show(exp(coef(fit)[2]))
 @pytest.fixture(scope="module")
 def r(needs):
     """Return the lines of numbers that R prints."""
-    done = subprocess.run([needs("Rscript"), "-e", SCRIPT], capture_output=True, text=True, check=True)
+    done = subprocess.run([needs("R:stats"), "-e", SCRIPT], capture_output=True, text=True, check=True)
     return [[float(word) for word in line.split()] for line in done.stdout.splitlines()]
 
 

@@ -34,7 +34,7 @@ def test_fit_cox_equals_coxph_of_r(needs):
     script = (
         f"f <- survival::coxph({surv} ~ {covariates}, ties = 'efron')\ncat(format(c(coef(f), vcov(f)), digits = 15))"
     )
-    done = subprocess.run([needs("Rscript"), "-e", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([needs("R:survival"), "-e", script], capture_output=True, text=True, check=True)
     beta, covariance = fit_cox(start, stop, lost, x)
     assert [*beta, *covariance.ravel()] == pytest.approx([float(word) for word in done.stdout.split()], rel=1e-6)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +50,21 @@ def test_ci_requires_everything_and_runs_make_test():
     text = file.read_text()
     assert "STUDIES_REQUIRE_ALL=1" in text
     assert text.rstrip().endswith("make test")
+
+
+def test_ci_installs_whatever_a_test_needs():
+    tests = "".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    asked = re.findall(r"\bneeds\(\"([\w:.]+)\"", tests)
+    wanted = re.findall(r"^want (\S+) ", (ROOT / ".ci" / "run").read_text(), re.M)
+    assert {"chromium", "R:survival"} <= set(asked) <= set(wanted)
+
+
+@pytest.mark.parametrize(("required", "stop"), [("1", pytest.fail.Exception), ("0", pytest.skip.Exception)])
+def test_needs_stops_where_a_program_or_a_package_of_r_is_missing(required, stop, needs, monkeypatch):
+    monkeypatch.setenv("STUDIES_REQUIRE_ALL", required)
+    for absent in ("no-such-program", "R:no.such.package"):
+        with pytest.raises(stop, match=f"{absent} is missing"):
+            needs(absent)
 
 
 def test_commit_hooks_need_no_network_and_strip_notebooks_without_renaming_cells(tmp_path):

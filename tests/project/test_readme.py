@@ -19,7 +19,7 @@ def list_commands():
 
 
 @pytest.fixture(scope="module")
-def clone(forked, runs, tmp_path_factory):
+def clone(reports, runs, tmp_path_factory):
     """Return a copy of what a clone holds, with its reports, and a home with the table that README speaks of."""
     folder = tmp_path_factory.mktemp("readme")
     ignored = shutil.ignore_patterns("__pycache__", ".*")
@@ -27,7 +27,7 @@ def clone(forked, runs, tmp_path_factory):
         shutil.copytree(ROOT / name, folder / "clone" / name, ignore=ignored)
     shutil.copy(ROOT / "requirements.lock", folder / "clone")
     shutil.copy(runs, folder / "clone" / "notebooks" / "reports.yaml")
-    shutil.copytree(forked, folder / "clone" / "reports", ignore=shutil.ignore_patterns(".*", "index.html"))
+    shutil.copytree(reports, folder / "clone" / "reports", ignore=shutil.ignore_patterns(".*", "index.html"))
     rows = [f"c{i:05d},{('old', 'new')[i % 2]},{i % 7 // 4},{i % 5}\n" for i in range(400)]
     (folder / "home" / "my-experiment").mkdir(parents=True)
     table = folder / "home" / "my-experiment" / "assignments.csv"

@@ -1,12 +1,15 @@
 """Fixtures of the report room: a tiny study, its runs with and without a kernel, and a command that renders them."""
 
+import contextlib
+import functools
 import io
+import multiprocessing
 
 import pytest
-from tiny_study import execution, write_notebook
+from tiny_study import execute, write_notebook
 
 from helpers import report
-from helpers.report import rendering
+from helpers.report import execution, pipeline
 
 
 @pytest.fixture
@@ -27,17 +30,34 @@ def make(study):
     return made
 
 
+class Inline:
+    """The processes of runs, each done in this one as soon as it is started."""
+
+    Pipe = staticmethod(multiprocessing.Pipe)
+    set_forkserver_preload = staticmethod(list)
+
+    def __init__(self, target, args, daemon):
+        self.start = functools.partial(target, *args)
+
+    def join(self):
+        """Nothing is left to wait for."""
+
+
+Inline.Process = Inline
+
+
 @pytest.fixture
 def quick(monkeypatch):
-    """Let runs end at once, without a kernel; returns the list of the runs' names as they are executed."""
+    """Let runs end at once, without process and kernel; returns the list of the runs' names as they are executed."""
     executed = []
 
-    def execute(run, **_):
+    def execute_quickly(run, **_):
         executed.append(run.name)
-        return execution(run)
+        return execute(run)
 
-    monkeypatch.setattr(rendering, "execute", execute)
-    monkeypatch.setenv("STUDIES_FORK", "0")
+    monkeypatch.setattr(pipeline, "CONTEXT", Inline)
+    monkeypatch.setattr(execution, "own_process", lambda environment: contextlib.nullcontext())
+    monkeypatch.setattr(execution, "execute", execute_quickly)
     return executed
 
 

@@ -4,12 +4,12 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from helpers import paths, report
 from helpers.records import DataInfo, Refused, Results
-from helpers.report.cells import Published
-from helpers.report.outcome import MIME
+from helpers.report.document import RESULTS_MIME
 
 INFO = DataInfo("simulated", "planted", "simulation", None, 4, 4)
 RESULTS = Results("tiny", "Tiny", "Is it?", "answered", INFO, {}, answer=("It is.",))
@@ -35,22 +35,22 @@ def test_check_parameters_finds_the_notebook_elsewhere(study, monkeypatch, tmp_p
     assert report.check_parameters("tiny", namespace) == namespace
 
 
-def test_published_shows_one_output_and_the_answer_as_text():
-    shown = Published({"title": "Tiny", "answer": ["It is."]})
-    assert shown._repr_mimebundle_() == {MIME: shown.payload, "text/plain": "Tiny\nIt is."}
-
-
-def test_publish_displays_in_a_notebook_and_is_silent_elsewhere(monkeypatch, capsys):
+def test_publish_displays_one_output_in_a_notebook_and_is_silent_elsewhere(monkeypatch, capsys):
     report.publish(RESULTS, {"seed": 7})
     assert capsys.readouterr().out == ""
     shown = []
     monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: True)
-    monkeypatch.setattr("IPython.display.display", shown.append)
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     monkeypatch.setenv("STUDIES_RUN", "mine")
     report.publish(RESULTS, {"seed": 7})
-    (published,) = shown
-    assert (published.payload["run"], published.payload["parameters"]) == ("mine", {"seed": 7})
-    assert json.loads(json.dumps(published.payload)) == published.payload
+    report.publish(RESULTS, {}, card={"n": np.int64(3)}, files={"summary.md": "# x", "scorecard.png": b"png"})
+    first, second = (output[RESULTS_MIME] for output in shown)
+    assert shown[0]["text/plain"] == "Tiny\nIt is."
+    assert (first["run"], first["parameters"]) == ("mine", {"seed": 7}) and not {"card", "files"} & set(first)
+    assert second["card"] == {"n": 3} and second["files"] == {"summary.md": "# x", "scorecard.png": "cG5n"}
+    assert json.loads(json.dumps(second)) == second
+    with pytest.raises(ValueError, match=r"^'x\.md' is no name of a file that is kept; give summary\.md or scorecard"):
+        report.publish(RESULTS, {}, files={"x.md": ""})
 
 
 def test_report_imports_nothing_heavy():
@@ -58,12 +58,6 @@ def test_report_imports_nothing_heavy():
     code = f"import sys; from helpers import report; report.render; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def test_report_knows_its_names():
-    assert all(getattr(report, name) for name in report.__all__)
-    with pytest.raises(AttributeError, match=r"^module 'helpers.report' has no attribute 'nothing'$"):
-        report.nothing  # noqa: B018
 
 
 def test_tell_refits_says_how_far_it_is_on_one_line(capsys):

@@ -9,9 +9,19 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from tiny_study import execute
 
 from helpers.records import Check, Claim, DataInfo, Estimate, Results, Test
-from helpers.report.document import describe_results, make_plain, split_payload, write_json, write_tables
+from helpers.report.document import (
+    describe_results,
+    find_payload,
+    hide_secrets,
+    make_plain,
+    split_payload,
+    write_csv,
+    write_json,
+    write_tables,
+)
 
 KEYS = ["schema", "study", "run", "title", "status", "answer", "data", "parameters", "plan", "checks", "estimates"]
 KEYS += ["tests", "claims", "tables"]
@@ -151,3 +161,40 @@ def test_write_tables_guards_formulas():
 def test_write_tables_name_stays_in_its_folder():
     found = describe_results(results(tables={"../x": pd.DataFrame({"a": [1]})}), {}, run="one")
     assert "x.csv" in write_tables(found, found["columns"])
+
+
+def test_write_csv_has_ten_digits_and_nothing_for_nan():
+    assert write_csv([{"a": 1 / 3, "b": float("nan")}, {"a": "=1"}], ["a", "b"]) == "a,b\n0.3333333333,\n'=1,\n"
+
+
+def test_find_payload_is_the_sign_of_the_end(make):
+    notebook = execute(make())
+    assert find_payload(notebook)["title"] == "Tiny"
+    notebook.cells[-1].execution_count = None  # sys.exit(0) in an earlier cell: later cells never ran
+    assert find_payload(notebook) is None
+    notebook.cells[-1].execution_count = 1
+    notebook.cells[-1].outputs = []
+    assert find_payload(notebook) is None
+
+
+def test_find_payload_before_cells_to_explore(make):
+    notebook = execute(make())
+    explore = notebook.cells[3].copy()
+    explore.execution_count = 9
+    notebook.cells.append(explore)
+    assert find_payload(notebook)["title"] == "Tiny"
+
+
+def test_hide_secrets_only_what_is_secret(monkeypatch):
+    for name, value in {
+        "PGUSER": "postgres",
+        "PGPASSWORD": "p@ss",
+        "API_TOKEN": "t0ken",
+        "OTHER_PASSWORD": "zzz",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MINE", "qu3ry")
+    addresses = ["postgres://${PGUSER}:${PGPASSWORD}@h/d", "postgres://${PGUSER}@h/d?password=${MINE}"]
+    values = {"data": addresses, "note": "${API_TOKEN}", "seed": 7}
+    hidden = hide_secrets({"p@ss": ["postgres p@ss p%40ss", 7, None, "t0ken zzz qu3ry"]}, values)
+    assert hidden == {"${PGPASSWORD}": ["postgres ${PGPASSWORD} ${PGPASSWORD}", 7, None, "${API_TOKEN} zzz ${MINE}"]}

@@ -1,17 +1,25 @@
-"""Real kernels: forked and cold give equal bytes, and every way a kernel can end is told apart and loses nothing."""
+"""Real kernels: equal runs give equal bytes, and every way a run can end is told apart and loses nothing."""
 
+import errno
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
+import papermill
 import pytest
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
 from tiny_study import read_all, read_json, write_notebook
 
 from helpers import report
-from helpers.report import execution, forkserver, outcome
+from helpers.report.document import find_payload
+from helpers.report.execution import judge_error, make_environment
+from helpers.report.pipeline import DIED, WORDS, Outcome, judge_disk, leave_page
 
 CANARY = "canary-p@ss/word-4711"
 FIGURE = """\
@@ -26,12 +34,19 @@ if "STUDIES_NOTEBOOK" in os.environ:
 STUDIES = {
     "fine": FIGURE,
     "killed": "os.kill(os.getpid(), 9)",
+    "orphaned": "os.kill(os.getppid(), 9)",
     "left": "import sys; sys.exit(0)",
     "slow": "import time; time.sleep(60)",
     "wrong": "raise ValueError(os.environ['CANARY_PASSWORD'])",
     "refused": "from helpers.records import Refused\nraise Refused('t.csv, column x: 3 cells are text; mend them')",
     "leaky": "print(os.environ['CANARY_PASSWORD'])\nresults = results.but(answer=(os.environ['CANARY_PASSWORD'],))",
 }
+TOGETHER = """\
+import pathlib, time
+mine, other = (pathlib.Path(f"{name}.began") for name in ((label, "b") if label == "a" else (label, "a")))
+mine.touch()
+while not other.exists():
+    time.sleep(0.05)"""
 DRIVER = """\
 import sys
 from pathlib import Path
@@ -39,6 +54,7 @@ from helpers import report
 folder = Path(sys.argv[1])
 run = report.make_run("slow", name="one", given={}, base=folder)
 sys.exit(report.render([run], out=folder / "out"))"""
+SLOW = "import pathlib, time\npathlib.Path('pid').write_text(str(os.getpid()))\ntime.sleep(60)"
 
 
 @pytest.fixture(scope="module")
@@ -54,51 +70,44 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ended(folder, tmp_path_factory):
-    """Render all studies in one command on forked kernels; returns folder, exit status and what was said."""
+    """Render all studies in one command; returns folder, exit status and what was said."""
     out, stream = tmp_path_factory.mktemp("said") / "{reports}", (tmp_path_factory.mktemp("said") / "said").open("w+")
     address = "postgres://me:${CANARY_PASSWORD}@host/db"
-    runs = [
-        report.make_run(name, name=name, given={"data": address} if name in ("leaky", "wrong") else {}, base=folder)
-        for name in STUDIES
-    ]
-    runs.append(
-        report.make_run("fine", name="awkward", given={"label": "\"a\" 'b' \\ {c} é\n"}, base=folder / "elsewhere")
-    )
+    given = {name: {"data": address} if name in ("leaky", "wrong") else {} for name in STUDIES}
+    runs = [report.make_run(name, name=name, given=given[name], base=folder) for name in STUDIES]
+    awkward = {"label": "\"a\" 'b' \\ {c} é\n"}
+    runs.append(report.make_run("fine", name="awkward", given=awkward, base=folder / "elsewhere"))
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("CANARY_PASSWORD", CANARY)
         patched.setenv("MPLBACKEND", "pdf")
-        status = report.render(runs, out=out, jobs=2, time_limit=1.0, stream=stream)
+        patched.setenv("TMPDIR", str(tmp_path_factory.mktemp("left")))  # where a killed process leaves its folder
+        status = report.render(runs, out=out, jobs=2, time_limit=4.0, stream=stream)
     stream.seek(0)
     return out, status, stream.read()
 
 
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        (
-            "killed",
-            "dead kernel in “Compute”: the kernel died: it was killed from outside, ran out of memory or crashed",
-        ),
-        ("left", "error in “Compute”: the notebook ended before its last cell had published results"),
-        ("slow", "time limit in “Compute”: a cell ran longer than 1 seconds; raise the limit or give less"),
-        ("wrong", "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen"),
-        ("refused", "refused in “Compute”: t.csv, column x: 3 cells are text; mend them"),
-    ],
-)
-def test_render_tells_how_a_run_ended(ended, name, sentence):
+ENDS = {
+    "killed": f"dead kernel in “Compute”: {DIED.message}",
+    "orphaned": f"dead kernel: {DIED.message}",
+    "left": "error in “Compute”: the notebook ended before its last cell had published results",
+    "slow": "time limit in “Compute”: a cell ran longer than 4 seconds; raise the limit or give less",
+    "wrong": "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen",
+    "refused": "refused in “Compute”: t.csv, column x: 3 cells are text; mend them",
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_render_tells_how_a_run_ended(ended, name):
     out, status, said = ended
-    assert f"{name}: {sentence}\n" in said and status == 1
-    assert [file for file in read_all(out / name)] == ["failed.html"]
-    assert outcome.WORDS[sentence.split(" in “")[0]] in (out / name / "failed.html").read_text()
+    assert f"{name}: {ENDS[name]}\n" in said and status == 1
+    assert list(read_all(out / name)) == ["failed.html"]
+    assert WORDS[re.split(" in |: ", ENDS[name])[0]] in (out / name / "failed.html").read_text()
 
 
-def test_render_forked_in_the_right_folder(ended):
+def test_render_executes_in_the_right_folder(ended):
     out, _, said = ended
-    for name in ("fine", "awkward"):
-        assert f"{name}: done: " in said and read_json(out / name / "run.json")["kernel"] == "forked"
-    assert [cell["section"] for cell in read_json(out / "fine" / "run.json")["cells"]][1:] == [
-        *("Set up", "Compute", "Run record")
-    ]
+    assert all(f"{name}: done: " in said for name in ("fine", "awkward"))
+    assert len(read_json(out / "fine" / "run.json")["cells"]) == 4
     assert read_json(out / "awkward" / "results.json")["answer"] == ["It is \"a\" 'b' \\ {c} é\n 7."]
 
 
@@ -109,99 +118,119 @@ def test_render_lets_no_secret_reach_a_file_or_the_screen(ended):
     assert read_json(out / "leaky" / "results.json")["answer"] == ["${CANARY_PASSWORD}"]
 
 
-def test_render_cold_gives_equal_bytes(ended, folder, tmp_path, monkeypatch):
-    monkeypatch.setenv("STUDIES_FORK", "0")
+def test_render_again_gives_equal_bytes(ended, folder, tmp_path):
     run = report.make_run("fine", name="fine", given={}, base=folder)
     assert report.render([run], out=tmp_path, stream=(tmp_path / "said").open("w")) == 0
-    assert read_json(tmp_path / "fine" / "run.json")["kernel"] == "cold"
     for name in ("report.html", "results.json"):
         assert (tmp_path / "fine" / name).read_bytes() == (ended[0] / "fine" / name).read_bytes()
     assert (tmp_path / "fine" / "report.html").read_text().count("data:image/png") == 1
 
 
-def test_fork_falls_back_to_an_ordinary_start(folder, tmp_path, monkeypatch):
-    server = forkserver.ForkServer(execution.make_environment())
-    server._process.kill()
-    run = report.make_run("refused", name="one", given={}, base=folder)
-    done = execution.execute(
-        run,
-        environment=execution.make_environment(STUDIES_NOTEBOOK=str(run.notebook)),
-        server=server,
-        limit=20,
-        show=lambda section: None,
-        kernels=set(),
-        stopped=lambda: False,
-    )
-    server.close()
-    assert (done.start, done.error.ename, done.section) == ("cold", "Refused", "Compute")
+def test_render_side_by_side(tmp_path, render):
+    write_notebook(tmp_path / "together.ipynb", code=TOGETHER)
+    runs = [report.make_run("together", name=name, given={"label": name}, base=tmp_path) for name in "ab"]
+    assert render(*runs, jobs=2, time_limit=15.0)[0] == 0
 
 
-@pytest.mark.parametrize("threads", [0, 1])
-def test_fork_server_forks_without_threads_and_takes_its_kernels_along(tmp_path, monkeypatch, threads):
-    waiting = f"[f.threading.Thread(target=f.threading.Event().wait, daemon=True).start() for _ in range({threads})]"
-    quick = f"from helpers.report import forkserver as f; f._preload = lambda: {waiting}; f.serve({{}})"
-    monkeypatch.setattr(forkserver, "COMMAND", quick)
-    server = forkserver.ForkServer(execution.make_environment())
-    kernel = server.fork(["-f", str(tmp_path / "kernel.json")], env=execution.make_environment(), cwd=str(tmp_path))
-    assert (kernel is None) == bool(threads)
-    while kernel and not (tmp_path / "kernel.json").exists():
-        time.sleep(0.05)
-    assert kernel is None or kernel.poll() is None
-    server.close()  # as when the command is killed
-    assert kernel is None or kernel.wait() == 1
-    assert server.fork([], env={}, cwd="/") is None
-
-
-def test_render_interrupted(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_render_interrupted_leaves_no_kernel(tmp_path, number):
     (tmp_path / "out" / "one").mkdir(parents=True)
     for name in ("report.html", "run.json"):
         (tmp_path / "out" / "one" / name).write_text("good")
-    write_notebook(tmp_path / "slow.ipynb", code=STUDIES["slow"])
-    command = [sys.executable, "-c", DRIVER, str(tmp_path)]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"STUDIES_FORK": "0"}
-    ) as process:
-        for line in process.stderr:
-            if line == "one: Compute\n":
-                break
-        begun = time.monotonic()
-        process.send_signal(signal.SIGINT)
+    write_notebook(tmp_path / "slow.ipynb", code=SLOW)
+    with subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+        process.send_signal(number)
         said = process.stderr.read()
-        assert process.wait() == 130 and time.monotonic() - begun < 5
-    assert said == "one: interrupted in “Compute”: run the command again to finish\n"
+        wait_until(lambda: not is_alive(int((tmp_path / "pid").read_text())), seconds=5)
+        wait_until((tmp_path / "out" / "one" / "failed.html").exists)
     assert "was interrupted" in (tmp_path / "out" / "one" / "failed.html").read_text()
     assert (tmp_path / "out" / "one" / "report.html").read_text() == "good"
+    if number != signal.SIGKILL:
+        assert process.returncode == 130
+        assert said == "one: interrupted in “Compute”: run the command again to finish\n"
+
+
+def wait_until(true, seconds=20):
+    """Wait until something is true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_alive(number):
+    """Return whether a process works; one that has ended and is not yet fetched does not."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rsplit(")")[-1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_plain_papermill_shows_the_same_answer_and_writes_nothing(folder, tmp_path, monkeypatch):
-    papermill = execution.import_papermill()
     monkeypatch.chdir(folder)
     before = set(os.listdir(folder))
     papermill.execute_notebook("fine.ipynb", str(tmp_path / "done.ipynb"), {"seed": 8}, progress_bar=False)
-    payload = outcome.find_payload(nbformat.read(tmp_path / "done.ipynb", as_version=4))
+    payload = find_payload(nbformat.read(tmp_path / "done.ipynb", as_version=4))
     assert (payload["run"], payload["answer"]) == ("fine", ["It is so 8."])
     assert set(os.listdir(folder)) == before
 
 
-def test_make_environment_fixes_what_results_depend_on(monkeypatch):
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    monkeypatch.setenv("PGUSER", "ann")
-    found = execution.make_environment(STUDIES_RUN="one")
+def test_make_environment_fixes_what_results_depend_on(make, tmp_path):
+    given = {"TZ": "Asia/Tokyo", "PYTHONDONTWRITEBYTECODE": "1", "PGUSER": "ann"}
+    run = make()
+    object.__setattr__(run, "needs", ("first",))
+    found = make_environment(run, tmp_path, given)
     assert (found["TZ"], found["PGUSER"], found["STUDIES_RUN"]) == ("UTC", "ann", "one")
+    assert found["STUDIES_NEEDS"] == f'{{"first": "{tmp_path}/first/results.json"}}'
     assert "PYTHONDONTWRITEBYTECODE" not in found
 
 
-def test_hide_secrets_only_what_is_secret(monkeypatch):
-    for name, value in {
-        "PGUSER": "postgres",
-        "PGPASSWORD": "p@ss",
-        "API_TOKEN": "t0ken",
-        "OTHER_PASSWORD": "zzz",
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("MINE", "qu3ry")
-    addresses = ["postgres://${PGUSER}:${PGPASSWORD}@h/d", "postgres://${PGUSER}@h/d?password=${MINE}"]
-    values = {"data": addresses, "note": "${API_TOKEN}", "seed": 7}
-    hidden = execution.hide_secrets({"p@ss": ["postgres p@ss p%40ss", 7, None, "t0ken zzz qu3ry"]}, values)
-    assert hidden == {"${PGPASSWORD}": ["postgres ${PGPASSWORD} ${PGPASSWORD}", 7, None, "${API_TOKEN} zzz ${MINE}"]}
+def raised(name, text):
+    """Return what Papermill raises for an exception in a cell."""
+    return PapermillExecutionError(0, 1, "source with 4711", name, text, ["traceback with 4711"])
+
+
+IN_CELL = "in a cell; open the notebook in JupyterLab to see it happen"
+FULL = "the report cannot be written: the disk is full; free some space and run again"
+ERRORS = [
+    (raised("Refused", "t.csv, column x: mend it"), "refused", "t.csv, column x: mend it"),
+    (raised("KeyboardInterrupt", ""), "interrupted", "run the command again to finish"),
+    (KeyboardInterrupt(), "interrupted", "run the command again to finish"),
+    (raised("ValueError", "4711"), "error", f"ValueError {IN_CELL}"),
+    (raised("OSError", "4711"), "error", f"OSError {IN_CELL}"),
+    (CellTimeoutError("4711"), "time limit", "a cell ran longer than 7.5 seconds; raise the limit or give less"),
+    (DeadKernelError("Kernel died"), "dead kernel", DIED.message),
+    (RuntimeError("Kernel died before replying to kernel_info"), "dead kernel", DIED.message),
+    (KeyError("4711"), "error", "KeyError while the report was made; STUDIES_DEBUG=1 shows more"),
+    (OSError(errno.ENOSPC, "4711"), "error", FULL),
+]
+
+
+@pytest.mark.parametrize(("error", "kind", "message"), ERRORS)
+def test_judge_error(error, kind, message, tmp_path):
+    assert not Outcome("done").failed
+    outcome = judge_error(error, section="Checks", limit=7.5)
+    assert (outcome.kind, outcome.message, outcome.failed) == (kind, message, True)
+    assert message == FULL or outcome.sentence == f"{kind} in “Checks”: {message}"
+    page = write_page(tmp_path, outcome)
+    assert "4711" not in page and "There is no earlier report." in page
+    (tmp_path / "one" / "report.html").touch()
+    assert "The last good report is still there" in write_page(tmp_path, outcome)
+
+
+def test_judge_disk_read_only():
+    message = "the report cannot be written: the folder is read-only; choose another with --out"
+    assert judge_disk(OSError(errno.EROFS, "/secret/path")).message == message
+    assert judge_disk(OSError(errno.EIO, "/secret/path")).message == "the report cannot be written: OSError"
+
+
+def write_page(out, outcome):
+    """Return the page that a failed run leaves."""
+    leave_page(out, "one", outcome)
+    return (out / "one" / "failed.html").read_text()
+
+
+def test_leave_page_escapes(tmp_path):
+    page = write_page(tmp_path, Outcome("error", "<script>alert(1)</script>", "<b>"))
+    assert "<script>" not in page and "<b>" not in page

@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from filelock import Timeout
 from tiny_study import read_all
 
 from helpers.report import folders
@@ -13,9 +14,8 @@ from helpers.report import folders
 def build(out, text):
     """Build a whole report that holds a text."""
     new = folders.start_build(out, "one")
-    folders.write_files(new / "public", {"report.html": text, "tables/a.csv": text})
-    folders.write_files(new / "private", {"notebook.ipynb": text})
-    return new
+    for file in ("public/report.html", "public/tables/a.csv", "private/notebook.ipynb"):
+        folders.write_file(new / file, text)
 
 
 def contents(out):
@@ -40,12 +40,11 @@ def test_private_folders_are_closed_to_others(tmp_path):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_drop_build_leaves_the_last_report(tmp_path):
+def test_settle_drops_what_is_not_complete_report(tmp_path):
     build(tmp_path, "good")
     folders.finish_build(tmp_path, "one")
     build(tmp_path, "bad")
-    folders.drop_build(tmp_path, "one")
-    folders.repair(tmp_path)
+    folders.settle(tmp_path, "one")
     assert contents(tmp_path) == [{"good"}, {"good"}]
 
 
@@ -88,15 +87,12 @@ def test_repair_leaves_what_another_command_builds(tmp_path):
     assert not (tmp_path / ".private" / ".work" / "one.new").exists()
 
 
-def test_hold_lock_waits_and_gives_up(tmp_path):
-    with folders.hold_lock(tmp_path, "one") as held:
-        assert held
-        with folders.hold_lock(tmp_path, "one", wait=False) as second:
-            assert not second
-        with folders.hold_lock(tmp_path, "two", wait=False) as other:
-            assert other
-        with pytest.raises(folders.Stopped), folders.hold_lock(tmp_path, "one", stopped=lambda: True):
+def test_hold_lock_is_one_a_name(tmp_path):
+    with folders.hold_lock(tmp_path, "one"):
+        with pytest.raises(Timeout), folders.hold_lock(tmp_path, "one", wait=False):
             pass
+        with folders.hold_lock(tmp_path, "two", wait=False) as other:
+            assert other.is_locked
 
 
 def test_write_file_is_whole_or_not_there(tmp_path, monkeypatch):

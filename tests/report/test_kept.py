@@ -4,10 +4,10 @@ import nbformat
 import pandas as pd
 import pytest
 import samples
-from tiny_study import execution, read_all, read_json, write_notebook
+from tiny_study import execute, read_all, read_json, write_notebook
 
 from helpers import report
-from helpers.report import folders, kept, rendering
+from helpers.report import document, execution, folders
 
 CANARY = "cust-90210"
 CODE = f"""
@@ -27,30 +27,30 @@ def test_run_writes_private_rows_into_the_private_folder_only(study, make, rende
     assert files["definitions/duckdb.sql"] == b"SELECT 1;\n"
     assert not [name for name, content in files.items() if CANARY.encode() in content or b"next_steps" in content]
     assert b"SELECT 1" not in files["report.html"]
-    assert kept.list_texts(read_json(out / "one" / "run.json")) == ["definitions/duckdb.sql"]
+    assert document.list_texts(read_json(out / "one" / "run.json")) == ["definitions/duckdb.sql"]
 
 
 def leave_outputs(run, *outputs, **changes):
-    """Return an execution whose second-last cell displayed these outputs."""
-    done = execution(run, **changes)
-    done.notebook.cells[-3].outputs = [nbformat.v4.new_output("display_data", output) for output in outputs]
-    return done
+    """Return a notebook whose second-last cell displayed these outputs."""
+    notebook = execute(run, **changes)
+    notebook.cells[-3].outputs = [nbformat.v4.new_output("display_data", output) for output in outputs]
+    return notebook
 
 
-TEXT = {kept.TEXT_MIME: {"name": "definitions/a.sql", "text": "x"}}
-ROWS = {kept.PRIVATE_MIME: {"name": "steps", "text": "x"}}
+TEXT = {document.TEXT_MIME: {"name": "definitions/a.sql", "text": "x"}}
+ROWS = {document.PRIVATE_MIME: {"name": "steps", "text": "x"}}
 
 
 @pytest.mark.parametrize(("status", "there"), [("answered", True), ("withheld", False)])
 def test_withheld_run_keeps_nothing(make, render, tmp_path, quick, monkeypatch, status, there):
-    monkeypatch.setattr(rendering, "execute", lambda run, **_: leave_outputs(run, TEXT, ROWS, status=status))
+    monkeypatch.setattr(execution, "execute", lambda run, **_: leave_outputs(run, TEXT, ROWS, status=status))
     assert render(make())[0] == 0
     private = folders.private_folder(tmp_path / "out", "one")
     assert (private / "steps.csv").exists() == (tmp_path / "out" / "one" / "definitions" / "a.sql").exists() == there
 
 
 def test_equal_runs_keep_equal_bytes(make, render, tmp_path, quick, monkeypatch):
-    monkeypatch.setattr(rendering, "execute", lambda run, **_: leave_outputs(run, TEXT, ROWS))
+    monkeypatch.setattr(execution, "execute", lambda run, **_: leave_outputs(run, TEXT, ROWS))
     found = []
     for _ in range(2):
         assert render(make(), force=True)[0] == 0
@@ -59,45 +59,48 @@ def test_equal_runs_keep_equal_bytes(make, render, tmp_path, quick, monkeypatch)
 
 
 NAMES = [
-    (kept.PRIVATE_MIME, "../steps", "give letters, digits and _, such as next_steps"),
-    (kept.PRIVATE_MIME, "Steps.csv", "give letters, digits and _, such as next_steps"),
-    (kept.TEXT_MIME, "report.html", "give a folder (not tables) and a file that ends in .sql or .txt"),
-    (kept.TEXT_MIME, "tables/effects.txt", "give a folder (not tables) and a file that ends in .sql or .txt"),
-    (kept.TEXT_MIME, "a/../../b.sql", "give a folder (not tables) and a file that ends in .sql or .txt"),
-    (kept.TEXT_MIME, "/a/b.sql", "give a folder (not tables) and a file that ends in .sql or .txt"),
+    (document.PRIVATE_MIME, "../steps", "give letters, digits and _, such as next_steps"),
+    (document.PRIVATE_MIME, "Steps.csv", "give letters, digits and _, such as next_steps"),
+    (document.TEXT_MIME, "report.html", "give a folder (not tables) and a file that ends in .sql or .txt"),
+    (document.TEXT_MIME, "tables/effects.txt", "give a folder (not tables) and a file that ends in .sql or .txt"),
+    (document.TEXT_MIME, "a/../../b.sql", "give a folder (not tables) and a file that ends in .sql or .txt"),
+    (document.TEXT_MIME, "/a/b.sql", "give a folder (not tables) and a file that ends in .sql or .txt"),
 ]
 
 
 @pytest.mark.parametrize(("mime", "name", "cure"), NAMES)
 def test_names_that_leave_their_folder_are_refused_in_the_cell_and_by_the_runner(make, mime, name, cure):
-    keep = {kept.PRIVATE_MIME: lambda: report.keep_private(name, pd.DataFrame({"a": [1]}))}
-    keep[kept.TEXT_MIME] = lambda: report.keep_text(name, "x")
-    notebook = leave_outputs(make(), {mime: {"name": name, "text": "x"}}).notebook
-    for attempt in (keep[mime], lambda: kept.find_kept(notebook)):
+    keep = {document.PRIVATE_MIME: lambda: report.keep_private(name, pd.DataFrame({"a": [1]}))}
+    keep[document.TEXT_MIME] = lambda: report.keep_text(name, "x")
+    notebook = leave_outputs(make(), {mime: {"name": name, "text": "x"}})
+    for attempt in (keep[mime], lambda: document.list_files({"status": "answered"}, {}, notebook)):
         with pytest.raises(ValueError) as refused:
             attempt()
         assert str(refused.value) == f"{name!r} is no name of a file that is kept; {cure}"
 
 
-def test_keep_displays_rows_for_the_runner_and_a_sentence_for_everybody_else(monkeypatch):
-    shown = []
+@pytest.fixture
+def shown(monkeypatch):
+    """Return the list of what a notebook has displayed under the runner."""
+    outputs = []
     monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: True)
-    monkeypatch.setattr("IPython.display.display", shown.append)
-    report.keep_private("steps", pd.DataFrame({"unit": [CANARY]}))
-    report.keep_text("definitions/a.sql", "1\n2\n")
-    said = [
-        "steps: 1 rows; `studies report` writes it into the private folder",
-        "definitions/a.sql: 2 lines; `studies report` writes it into the folder of the report",
-    ]
-    monkeypatch.delenv("STUDIES_RUN", raising=False)  # JupyterLab, plain Papermill
-    assert [output._repr_mimebundle_() for output in shown] == [{"text/plain": text} for text in said]
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: outputs.append(data))
     monkeypatch.setenv("STUDIES_RUN", "one")
-    bundles = [output._repr_mimebundle_() for output in shown]
-    assert bundles[0] == {
-        kept.PRIVATE_MIME: {"name": "steps", "text": f"unit\n{CANARY}\n"},
-        "text/plain": said[0],
-    }
-    assert bundles[1] == {kept.TEXT_MIME: {"name": "definitions/a.sql", "text": "1\n2\n"}, "text/plain": said[1]}
+    return outputs
+
+
+def test_keep_displays_rows_for_the_runner_and_a_sentence_for_everybody_else(shown, monkeypatch):
+    for _ in range(2):
+        report.keep_private("steps", pd.DataFrame({"unit": [CANARY]}))
+        report.keep_text("definitions/a.sql", "1\n2\n")
+        monkeypatch.delenv("STUDIES_RUN", raising=False)  # JupyterLab, plain Papermill
+    plain = [
+        {"text/plain": "steps: 1 rows; `studies report` writes it into the private folder"},
+        {"text/plain": "definitions/a.sql: 2 lines; `studies report` writes it into the folder of the report"},
+    ]
+    rows = {document.PRIVATE_MIME: {"name": "steps", "text": f"unit\n{CANARY}\n"}}
+    text = {document.TEXT_MIME: {"name": "definitions/a.sql", "text": "1\n2\n"}}
+    assert shown == [rows | plain[0], text | plain[1], *plain]
 
 
 def test_keep_is_silent_outside_a_notebook(capsys):
@@ -105,23 +108,17 @@ def test_keep_is_silent_outside_a_notebook(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_keep_writes_an_empty_table_as_its_header(monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: True)
-    monkeypatch.setattr("IPython.display.display", shown.append)
+def test_keep_writes_an_empty_table_as_its_header(shown):
     report.keep_private("steps", pd.DataFrame({"unit": [], "gain": []}))
-    assert shown[0].payload["text"] == "unit,gain\n"
+    assert shown[0][document.PRIVATE_MIME]["text"] == "unit,gain\n"
 
 
-def test_keep_definitions_displays_one_text_a_database(monkeypatch):
-    shown = []
-    monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: True)
-    monkeypatch.setattr("IPython.display.display", shown.append)
+def test_keep_definitions_displays_one_text_a_database(shown):
     rows = [("duckdb", "set_up", "-- 1\nSELECT 1;\n"), ("duckdb", "mature", "-- 2\nSELECT 2;\n")]
     rows += [("postgres", "set_up", "-- 1\nSELECT 3;\n")]
     frame = pd.DataFrame(rows, columns=["dialect", "milestone", "statement"])
     report.keep_definitions(samples.results(tables={"definitions": frame}))
-    assert [output.payload for output in shown] == [
+    assert [output[document.TEXT_MIME] for output in shown] == [
         {"name": "definitions/duckdb.sql", "text": "-- 1\nSELECT 1;\n\n-- 2\nSELECT 2;\n"},
         {"name": "definitions/postgres.sql", "text": "-- 1\nSELECT 3;\n"},
     ]

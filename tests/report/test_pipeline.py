@@ -1,17 +1,18 @@
 """A whole command without kernels: what is rendered, what is skipped, what is told, and that nothing good is lost."""
 
-import os
-import signal
+import base64
+import io
+import math
 import subprocess
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tiny_study import execution, payload, read_all, read_json
+from tiny_study import execute, payload, read_all, read_json
 
-from helpers.report import folders, pipeline, rendering
+from helpers.report import execution, folders, pipeline
 from helpers.report.document import write_json
-from helpers.report.outcome import Outcome
+from helpers.report.pipeline import Outcome, Progress
 
 
 @pytest.fixture
@@ -48,14 +49,16 @@ def test_render_leaves_the_files_of_the_contract(make, quick, render, out):
     }
     assert set(read_all(out / ".private" / "one")) == {"tiny.ipynb"}
     record = read_json(out / "one" / "run.json")
-    assert {"started", "seconds", "machine", "versions", "head", "key", "kernel", "cells", "files"} <= set(record)
+    assert set(record["files"]) == set(read_all(out / "one")) - {"run.json"}
+    assert {"started", "seconds", "machine", "versions", "head", "key", "cells", "files"} <= set(record)
 
 
 def test_render_skips_what_has_not_changed(make, quick, render, out):
     render(make(), make("two"))
     before = read_all(out)
     status, said = render(make(), make("two"))
-    assert status == 0 and said == "one: up to date\ntwo: up to date\n"
+    answers = "".join(f"{name}: It is.\n  {out}/{name}/report.html\n" for name in ("one", "two"))
+    assert status == 0 and said == "one: up to date\ntwo: up to date\n" + answers
     assert quick == ["one", "two"] or quick == ["two", "one"]
     assert {**read_all(out), ".private/.work/checksums.json": b""} == {**before, ".private/.work/checksums.json": b""}
     render(make(), make("two", seed="8"))
@@ -87,12 +90,11 @@ def test_render_needs(make, quick, render, out, monkeypatch):
     assert render(first, second, jobs=4)[0] == 0 and quick == ["first", "second"]
     label = ["changed"]
 
-    def execute(run, **options):
+    def stub(run, **options):
         quick.append(run.name)
-        assert run.name == "first" or f'"first": "{out}/first/results.json"' in options["environment"]["STUDIES_NEEDS"]
-        return execution(run, answer=label)
+        return execute(run, answer=label)
 
-    monkeypatch.setattr(rendering, "execute", execute)
+    monkeypatch.setattr(execution, "execute", stub)
     render(first, second, force=True)
     assert quick[2:] == ["first", "second"]
     label[0] = "again"
@@ -104,14 +106,10 @@ def test_render_needs(make, quick, render, out, monkeypatch):
     assert quick[6:] == ["first"]
 
 
-def test_render_exit_status(make, quick, render, monkeypatch, out):
+def test_render_exit_status(make, quick, render, monkeypatch):
     ends = {"bad": Outcome("error"), "no": Outcome("refused", "t.csv: mend it"), "stop": Outcome("interrupted")}
-
-    def rendered(shop, run, outcomes):
-        shop.progress.tell(run.name, ends.get(run.name, Outcome("done")).sentence)
-        return ends.get(run.name, Outcome("done"))
-
-    monkeypatch.setattr(rendering.Workshop, "render", rendered)
+    done = execution._produce
+    monkeypatch.setattr(execution, "_produce", lambda run, *others: ends.get(run.name) or done(run, *others))
     assert render(make("a"))[0] == 0
     status, said = render(make("a"), make("no"))
     assert status == 2 and "no: refused: t.csv: mend it\n" in said
@@ -125,7 +123,7 @@ def test_render_what_needs_a_failed_run_is_not_run(make, quick, render, monkeypa
     render(first, second)
     before = read_all(out / "first")
 
-    monkeypatch.setattr(rendering, "execute", fail)
+    monkeypatch.setattr(execution, "execute", fail)
     status, said = render(first, second, force=True)
     assert status == 1
     assert "first: error: ValueError while the report was made; STUDIES_DEBUG=1 shows more\n" in said
@@ -144,7 +142,7 @@ def test_render_next_good_run_takes_the_failure_away(make, quick, render, out):
 
 
 def test_render_debug_shows_the_error(make, quick, render, monkeypatch):
-    monkeypatch.setattr(rendering, "execute", fail)
+    monkeypatch.setattr(execution, "execute", fail)
     monkeypatch.setenv("STUDIES_DEBUG", "1")
     assert "ValueError: 4711\n" in render(make())[1]
 
@@ -158,45 +156,18 @@ def test_render_does_not_touch_a_folder_that_is_no_report(make, quick, render, o
     assert read_all(out / "one") == {"thesis.odt": b"mine"}
 
 
-def test_render_two_commands_at_once(make, quick, render, out, monkeypatch):
-    working = []
+def test_render_run_in_two_commands_at_once(make, quick, out, monkeypatch):
+    settings = pipeline.Settings(out, 5.0, force=False, code=False)
 
-    def execute(run, **_):
+    def stub(run, **_):
         quick.append(run.name)
-        working.append(run.name)
         time.sleep(0.3)
-        assert working == ["one"]
-        working.clear()
-        return execution(run)
+        return execute(run)
 
-    monkeypatch.setattr(rendering, "execute", execute)
-    statuses = []
-    threads = [threading.Thread(target=lambda: statuses.append(render(make())[0])) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert statuses == [0, 0] and quick == ["one"]  # the second waits, and finds it up to date
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupts_end_the_runs_in_order(number):
-    asked, before = [], signal.getsignal(number)
-    with pipeline._interrupts(lambda: asked.append(number)):
-        os.kill(os.getpid(), number)
-        time.sleep(0.01)
-    assert asked == [number] and signal.getsignal(number) is before
-
-
-def test_render_side_by_side(make, quick, render, monkeypatch):
-    together = threading.Barrier(2, timeout=5)
-
-    def execute(run, **_):
-        together.wait()
-        return execution(run)
-
-    monkeypatch.setattr(rendering, "execute", execute)
-    assert render(make(), make("two"), jobs=2)[0] == 0
+    monkeypatch.setattr(execution, "execute", stub)
+    with ThreadPoolExecutor() as pool:
+        ends = [pool.submit(execution.render_run, make(), settings, lambda text: None) for _ in range(2)]
+    assert sorted(end.result().kind for end in ends) == ["done", "up to date"] and quick == ["one"]
 
 
 def test_render_on_a_full_disk(make, quick, render, mounted, out, monkeypatch):
@@ -205,7 +176,7 @@ def test_render_on_a_full_disk(make, quick, render, mounted, out, monkeypatch):
     good = read_all(out / "one")
     (out / "filler").write_bytes(b"x" * 100_000)
     rows = {"rows": [{"text": "x" * 1000} for _ in range(300)]}
-    monkeypatch.setattr(rendering, "execute", lambda run, **_: execution(run, tables=rows, columns={"rows": ["text"]}))
+    monkeypatch.setattr(execution, "execute", lambda run, **_: execute(run, tables=rows, columns={"rows": ["text"]}))
     status, said = render(make(), force=True)
     assert status == 1
     assert "one: error: the report cannot be written: the disk is full; free some space and run again\n" in said
@@ -230,7 +201,7 @@ def test_render_on_a_read_only_mount(make, quick, render, mounted, out):
 def test_render_repairs_what_an_earlier_command_left(make, quick, render, out):
     render(make())
     new = folders.start_build(out, "one")
-    folders.write_files(new / "public", {"report.html": "half"})
+    folders.write_file(new / "public" / "report.html", "half")
     (out / "one").rename(out / ".private" / ".work" / "away")
     (new / "complete").touch()
     render()
@@ -241,3 +212,38 @@ def test_results_json_is_what_was_published(make, quick, render, out):
     render(make())
     expected = {key: value for key, value in payload(make()).items() if key not in ("question", "as_of", "columns")}
     assert (out / "one" / "results.json").read_text() == write_json(expected)
+
+
+@pytest.mark.parametrize(("status", "pictures"), [("answered", {"scorecard.png"}), ("withheld", set())])
+def test_render_writes_the_published_card_and_files(make, quick, render, out, monkeypatch, status, pictures):
+    files = {"summary.md": "# It is", "scorecard.png": base64.b64encode(b"\x89PNG").decode()}
+    published = {"status": status, "card": {"answer": "Yes, it is."}, "files": files}
+    monkeypatch.setattr(execution, "execute", lambda run, **_: execute(run, **published))
+    said = render(make())[1]
+    assert said.endswith(f"one: Yes, it is.\n  {out}/one/report.html\n")
+    left, record = read_all(out / "one"), read_json(out / "one" / "run.json")
+    assert left["summary.md"] == b"# It is" and {name for name in left if name.endswith("png")} == pictures
+    assert record["card"] == {"answer": "Yes, it is."} and {"summary.md", *pictures} <= set(record["files"])
+    assert not {"card", "files"} & set(read_json(out / "one" / "results.json"))
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        """Say so."""
+        return True
+
+
+@pytest.mark.parametrize("stream", [Terminal(), io.StringIO()])
+def test_progress_shows_section_and_time_left_on_a_terminal_alone(stream, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    progress = Progress(stream)
+    progress.begin("one", 100)
+    with progress.live:
+        progress.tell("one", "Checks")
+        progress.begin("new", math.inf)
+        progress.live.refresh()
+        progress.finish("one", Outcome("done", "1.0 s"))
+    shown = ["one  Checks  about 100 s left", "new  starts", "one: done: 1.0 s"]
+    assert [text in stream.getvalue() for text in shown] == [stream.isatty(), stream.isatty(), True]

@@ -75,7 +75,7 @@ def test_compare_times_with_competing_events_equal_r(fold, needs):
     show(at$pstate[, 2]); show(at$std.err[, 2])
     show(survdiff(Surv(days, state == 1) ~ arm)$chisq)
     """
-    done = subprocess.run([needs("Rscript"), "-"], input=script, capture_output=True, text=True, check=True)
+    done = subprocess.run([needs("R:survival"), "-"], input=script, capture_output=True, text=True, check=True)
     shares, errors, (chi2,) = ([float(word) for word in line.split()] for line in done.stdout.splitlines())
     difference = found["difference"]
     assert [difference.control_value, difference.treatment_value] == pytest.approx(shares, rel=1e-10)
