@@ -20,8 +20,8 @@ def part(results: Results) -> tuple[Results, Results]:
     """
     hours, tables = results.tables.get("staffing"), results.tables
     if hours is None or hours.empty or not hours["source"].iloc[0].startswith("public:"):
-        return results, results.but(estimates=(), tests=(), claims=(), tables={})
-    calls = results.but(estimates=(), tests=(), claims=(), tables={name: tables[name] for name in STAFFING})
+        return results, results.but(estimates=(), tests=(), claims=(), checks=(), tables={})
+    calls = results.but(estimates=(), tests=(), claims=(), checks=(), tables={n: tables[n] for n in STAFFING})
     return calls.but(tables={}), calls
 
 

@@ -217,7 +217,8 @@ def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawi
         axes = figure.add_subplot()
         for line, rows in lines.items():
             _paint_line(axes, rows, chart, colors[line])
-        first, last = frame[chart.x].min(), frame[chart.x].max()
+        places = frame[chart.x][frame[chart.x] > 0] if chart.ticks else frame[chart.x]
+        first, last = places.min(), places.max()
         if first < last:
             axes.set_xlim(first, last)
         low, high = axes.get_ylim()

@@ -201,7 +201,9 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     if view.kind == "curve":
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
         first = results.estimates[0].control if arms and results.estimates else None
-        more = (charts.color_lines(sorted(lines, key=lambda line: line != first), first),)
+        colors = charts.color_lines(sorted(lines, key=lambda line: line != first), first)
+        known = {arm for e in results.headline() for arm in (e.control, e.treatment)} if first else set(lines)
+        more = ({line: color if line in known else charts.NEUTRAL[1] for line, color in colors.items()},)
         key = _draw_key(results, frame, chart, *more, arms=arms) if chart.by else ""
     if view.kind == "dose":
         more = (results.words.get(f"fits {name}", {}),)

@@ -53,6 +53,11 @@ def draw_heat(frame):
     return charts.heat(frame, Chart(x="hour", y="calls", by="day", label=LONG))
 
 
+def draw_week(hours, size):
+    frame = pd.DataFrame({"hour": range(168), "agents": [size * hour * (hour in hours) for hour in range(168)]})
+    return charts.heat(frame, Chart(x="hour", y="agents", label=LONG, name="week"))
+
+
 WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 HOSTILE = {
     "two lines": lambda name: draw_curve(lines(), name=name),
@@ -72,6 +77,12 @@ HOSTILE = {
     "a week": lambda name: draw_heat(hours(WEEK)),
     "busy hours": lambda name: draw_heat(hours(WEEK, size=123_456.0)),
     "long days": lambda name: draw_heat(hours([f"{day} of a holiday week, at most" for day in WEEK])),
+    "hours of a week": lambda name: draw_week(range(168), 0.1),
+    "hours of two days": lambda name: draw_week([31, 33, 55], 1000),
+    "nobody on duty": lambda name: draw_week(range(168), 0),
+    "waits": lambda name: draw_curve(
+        lines(), name=name, at_risk="", ticks={1: "1 min", 7: "7 min", 60: "1 h", 900: "1 d"}
+    ),
     "one cell": lambda name: draw_heat(hours(["Mon"], 1)),
     "no cell": lambda name: draw_heat(hours([])),
 }
