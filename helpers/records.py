@@ -304,8 +304,9 @@ class DataInfo:
 class Results:
     """All that a run found: what results.json holds and what every section of the report shows.
 
-    `as_of` is the last day that the data is complete for, in ISO form; None where the data has no dates. `words` are
-    the parts of the study's template: the sentences of the answer, and the titles of tables.
+    `as_of` is the last day that the data is complete for, `assigned` the first and last day on which a unit was
+    randomised, in ISO form; None where the data has no dates. `words` are the parts of the study's template: the
+    sentences of the answer, and the titles of tables.
     """
 
     study: str
@@ -323,6 +324,7 @@ class Results:
     limits: tuple[str, ...] = ()
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     as_of: str | None = None
+    assigned: tuple[str, str] | None = None
 
     def but(self, **changes: Any) -> Results:
         """Return a copy with some fields changed."""

@@ -3,6 +3,7 @@
 import collections
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,12 @@ FEW = {  # parameters that keep the form of a study's runs and spare time
 }
 MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "R": ("Rscript",)}
+
+
+def pytest_configure():
+    """Hear an interrupt even where a shell started us with `&`, and so told us and our children to ignore it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items):
@@ -70,22 +77,9 @@ def reports(run_studies, runs, tmp_path_factory):
     with FileLock(base / "reports.lock"):
         if not (base / "reports" / "index.html").exists():
             (base / "reports").mkdir(exist_ok=True)
-            _render(run_studies, runs, base / "reports")
+            done = run_studies("report", "--runs", runs, "--out", base / "reports")
+            assert done.returncode == 0, done.stderr[-3000:]
     return base / "reports"
-
-
-@pytest.fixture(scope="session")
-def again(run_studies, runs, tmp_path_factory):
-    """Return the folder in which another command has rendered the first run."""
-    first = yaml.safe_load(runs.read_text())[0]["name"]
-    return _render(run_studies, runs, tmp_path_factory.mktemp("again"), first)
-
-
-def _render(run_studies, runs, folder, *names):
-    done = run_studies("report", *names, "--runs", runs, "--out", folder)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.endswith(f"\n{folder / 'index.html'}\n")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -137,9 +137,8 @@ def find_words(text):
     """
     words = {word.strip(".:!?#") for word in re.split(r"[\s\"'<>,;|=(){}\[\]]+", text)}
     cells = {cell.strip() for cut in (r"[<>\"\n]", r"[<>\"\n,;]") for cell in re.split(cut, text)}
-    return {w for w in words if re.fullmatch(SCAN["unit_id"], w)} | {
-        c for c in cells if re.search(r"\D{4}", c) and len(c) <= 200
-    }
+    telling = {word for word in words if re.fullmatch(SCAN["unit_id"], word)}
+    return telling | {cell for cell in cells if re.search(r"\D{4}", cell) and len(cell) <= 200}
 
 
 def _find_unit_ids(out, name, words, *, study):

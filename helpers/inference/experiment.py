@@ -88,7 +88,8 @@ def run_experiment(
     plan = {**decided.record, "commit": decided.commit}
     data = replace(source.info, messages=(*source.info.messages, *units.messages))
     empty = Results(study, design.title, design.question, "withheld", data, plan, checks=tuple(trust))
-    empty = empty.but(as_of=units.as_of.isoformat() if units.as_of else None)
+    days = units.assigned and tuple(day.isoformat() for day in units.assigned)
+    empty = empty.but(as_of=units.as_of.isoformat() if units.as_of else None, assigned=days)
     if withheld:
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, seed, n_resamples)

@@ -22,11 +22,13 @@ ALWAYS = ibis.literal(True)
 class Clock:
     """The days between which things are known; None where the data has no times.
 
-    `first_day` is the earliest day on which a unit was randomised, `as_of` the last day the data is complete for.
+    `first_day` and `last_day` are the days between which units were randomised, `as_of` the last day the data is
+    complete for; a unit that came later is left out.
     """
 
     first_day: dt.date | None = None
     as_of: dt.date | None = None
+    last_day: dt.date | None = None
 
     @property
     def cutoff(self) -> dt.datetime | None:
@@ -92,14 +94,18 @@ def read_clock(units: ir.Table, events: ir.Table | None, *, as_of: dt.date | Non
     if START not in units.columns:
         return Clock()
     start, randomised = units[START], units["variant"].isin(arms)
-    spans = units.aggregate(first=start.min(where=randomised).fill_null(start.min()), last=start.max())
+    spans = units.aggregate(
+        first=start.min(where=randomised).fill_null(start.min()),
+        last=start.max(),
+        randomised=start.max(where=randomised).fill_null(start.max()),
+    )
     if events is not None:
         spans = spans.cross_join(events.aggregate(latest=events["at"].max()))
     found = spans.to_pyarrow().to_pylist()[0]
-    first = found["first"].date() if found["first"] else None
+    first, latest = (found[day] and found[day].date() for day in ("first", "randomised"))
     if as_of is None and events is not None:
         as_of = max((moment.date() for moment in (found["last"], found["latest"]) if moment), default=None)
-    return Clock(first, as_of)
+    return Clock(first, as_of, latest and min(latest, as_of or latest))
 
 
 def add_days(start: ir.TimestampValue, days: float) -> ir.TimestampValue:

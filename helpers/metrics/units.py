@@ -46,6 +46,8 @@ class Units:
         What was left out or filled, with counts, one sentence each.
     n_two_variants : int
         Units that were assigned, and left out because they stand in two variants.
+    assigned : (date, date) or None
+        The first and the last day on which a unit was randomised.
     """
 
     table: ir.Table
@@ -55,6 +57,7 @@ class Units:
     as_of: dt.date | None = None
     messages: tuple[str, ...] = ()
     n_two_variants: int = 0
+    assigned: tuple[dt.date, dt.date] | None = None
 
 
 def fold(source: Source, design: ExperimentPlan) -> Units:
@@ -95,7 +98,8 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     messages = (*write_unit_notes(units, folded, design, clock), *write_event_notes(units, events, design, clock))
     covariates = tuple(name for name in columns if name.startswith("x_"))
     known = share_known(gathered)
-    return Units(folded, design, covariates, known, clock.as_of, messages, source.n_two_variants)
+    days = (clock.first_day, clock.last_day) if clock.first_day and clock.last_day else None
+    return Units(folded, design, covariates, known, clock.as_of, messages, source.n_two_variants, days)
 
 
 def name_group(design: ExperimentPlan, by: str) -> str:

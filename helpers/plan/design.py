@@ -270,6 +270,13 @@ class ExperimentPlan(Part):
         """The metric that a picture shows where there is room for one: the first primary, else the first."""
         return next(iter(self.by_role("primary") or self.metrics))
 
+    @property
+    def asked(self) -> list[str]:
+        """The metrics that answer the question: those that the plan names, else the primary ones, else the first."""
+        return (
+            [name for name in self.answers if name in self.metrics] or [*self.by_role("primary")] or [self.key_metric]
+        )
+
     def label_of(self, name: str) -> str:
         """What a reader calls a metric: its label, else its name in words; and which quantile it is."""
         metric = self.metrics[name]

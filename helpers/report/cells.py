@@ -61,7 +61,7 @@ def tell_refits(done, total) -> None:
 def publish(results, parameters) -> None:
     """Display results as one output that the runner reads; its presence says that the notebook ran to its end.
 
-    With them go what lies beside the report: the answer as text, its scorecard as a picture, and its row of the gallery.
+    With them go what lies beside the report: the answer as text, the scorecard as a picture, and a row of the gallery.
 
     Parameters
     ----------

@@ -10,8 +10,8 @@ import pandas as pd
 from helpers.records import Estimate, Results, to_frame
 from helpers.view import scales
 from helpers.view.html import Display, escape, show_sentence
-from helpers.view.numbers import capitalise, join_words, write_count, write_p
-from helpers.view.rows import Row, draw_rows, make_row, tell_rows
+from helpers.view.numbers import capitalise, join_words, lower_first, write_count, write_p
+from helpers.view.rows import Row, draw_rows, find_band, make_row, split_sizes, tell_rows
 from helpers.view.show import KINDS, WITHHELD, draw_table, find_title, frame_part
 from helpers.view.views import find_view
 
@@ -19,7 +19,7 @@ BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": "
 BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
 RELEASED = "Released by the plan although a check failed"
 GRAVE = ("srm", "two_variants", "events_fit")
-ROLES = ("primary", "secondary", "guardrail")
+ROLES = {"primary": "decides", "secondary": "", "guardrail": "must not worsen"}
 METHODS = {
     "miettinen-nurminen": "Miettinen-Nurminen",
     "welch": "Welch",
@@ -30,14 +30,9 @@ METHODS = {
     "anderson-rubin": "Anderson-Rubin",
     "brunner-munzel": "Brunner-Munzel",
 }
-ESTIMANDS = {
-    "naive": "Users against non-users",
-    "difference": "As assigned",
-    "cace": "In those who use it because it is offered",
-    "rmst_difference": "Mean time to the horizon",
-    "relative_lift": "Relative lift",
-    "rate_ratio": "Rate ratio",
-}
+ESTIMANDS = {"difference": "as assigned", "rmst_difference": "mean time to the horizon"}
+ESTIMANDS |= {"cace": "those who use it because it is offered"}
+RUNGS = {"as_treated": "Users against others", "compliers": "Those who use it because it is offered"}
 ADJUSTMENTS = {
     "covariates": "adjusted for covariates",
     "weights": "weighted",
@@ -68,7 +63,8 @@ def masthead(results: Results) -> Display:
         f'<header class="masthead"><p class="kind">{escape(kind)}</p><h1>{escape(results.question)}</h1>'
         f'<p class="dates">{escape(tell_dates(results))}</p><div class="answer">{told}</div>{card.html}</header>'
     )
-    return Display(html, "\n".join([kind, results.question, *([box] if box else []), *results.answer, card.text]))
+    told = [kind, results.question, box, headline, *bullets, following and f"Next: {following}", card.text]
+    return Display(html, "\n".join(line for line in told if line))
 
 
 def split_answer(results: Results) -> tuple[str, str, list[str], str]:
@@ -88,10 +84,10 @@ def _find_state(results: Results) -> tuple[str, str]:
 
 
 def tell_dates(results: Results) -> str:
-    """Return when the data ends and which plan was followed, for the line under the title."""
-    plan = results.plan.get("file")
-    parts = [f"Data to {results.as_of}" if results.as_of else "", f"plan {plan}" if plan else ""]
-    return capitalise(", ".join(part for part in parts if part))
+    """Return when units were assigned, when the data ends and of which day the plan is, for the line under the title."""
+    days, _, written = results.assigned, *str(results.plan.get("commit", "")).partition(" of ")[1:]
+    parts = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
+    return capitalise("; ".join(part for part in (*parts, f"plan of {written}" if written else "") if part))
 
 
 def list_headlines(results: Results) -> list[Estimate]:
@@ -103,17 +99,6 @@ def list_headlines(results: Results) -> list[Estimate]:
     found = [*(e for e in results.headline(*answers) if answers and e not in found), *found]
     found.sort(key=lambda e: answers.index(e.metric) if e.metric in answers else len(answers))
     return [scales.orient(results, e) for e in found]
-
-
-def name_contrast(results: Results, effects: Sequence[Estimate]) -> str:
-    """Return what a difference is, in words: the plan's own, else one arm minus the other."""
-    words = (results.plan.get("shown_as") or {}).get("words")
-    if words or not effects:
-        return words or "difference"
-    arms = {(e.treatment, e.control) for e in effects}
-    if len(arms) > 1:
-        return f"treatment minus {scales.name_label(results, effects[0].control)}"
-    return " minus ".join(scales.name_arm(results, arm) for arm in arms.pop())
 
 
 def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]:
@@ -128,15 +113,16 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]
 def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
-    Rows of words that a study tells (its part `card`, written "name | figure | note") stand where they answer: first.
+    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict".
     """
     told, effects = list_card(results)
     if not told:
         return Display("", "")
     heads = _name_arms(results, effects) if effects else ()
-    contrast = name_contrast(results, effects)
+    contrast = scales.name_contrast(results)
     caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
-    html = draw_rows(told, heads=heads, contrast=contrast, caption=caption, what="Metric")
+    what, effect = ("Metric", "Difference") if effects else ("What", "Found")
+    html = draw_rows(split_sizes(told), heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
     levels = {e.confidence_level for e in effects}
     note = f"Brackets and lines: {join_words([f'{level * 100:g} %' for level in sorted(levels)])} intervals"
     note += "; dashed ones allow for looking early" * any(row.dashed for row in told)
@@ -149,14 +135,18 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     """Return the rows of the scorecard, those of words first, and the effects among them."""
     if results.status == "withheld":
         return [], []
-    words = [Row(*[part.strip() for part in f"{line} | |".split("|")][:3]) for line in results.words.get("card", ())]
+    parts = [[part.strip() for part in f"{line}|||".split("|")] for line in results.words.get("card", ())]
+    words = [Row(name, figure, note=note, verdict=verdict) for name, figure, note, verdict, *_ in parts]
     effects = list_headlines(results)
-    several = len({e.treatment for e in effects}) > 1
+    several, roles = len({e.comparison for e in effects}) > 1, len({e.role for e in effects}) > 1
     rows = []
     for e in effects:
-        scale = scales.read_scale(results, e.metric)
-        notes = [scales.name_arm(results, e.treatment)] * several + ["share of pairs"] * scale.ordered
-        rows.append(make_row(e, scale, note=", ".join([*notes, BETTER[scale.better]])))
+        scale, planned = scales.read_scale(results, e.metric), scales.orient(results, e)
+        notes = [scales.name_arm(results, planned.treatment) if several else "", ROLES.get(e.role, "") if roles else ""]
+        notes += ["share of pairs" if scale.ordered else "", BETTER[scale.better]]
+        band = find_band(planned, scale)
+        band = (-band[1], -band[0]) if band and scales.is_turned(results) else band
+        rows.append(make_row(e, scale, note=", ".join(note for note in notes if note), band=band))
     return words + rows, effects
 
 
@@ -166,44 +156,48 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     Parameters
     ----------
     results : Results
-    estimates : sequence of Estimate, in the order to be drawn, all of one metric
+    estimates : sequence of Estimate
+        In the order and direction to be drawn; those of one metric stand together. A second interval of the compliers
+        is left to `sensitivity`.
     """
+    estimates = [e for e in estimates if (e.population, e.role) != ("compliers", "sensitivity")]
     if results.status == "withheld" or not estimates:
         none = "The plan names no exposure, and no group beside the randomised ones."
         absent = results.status != "withheld"
         return show_sentence(none if absent else WITHHELD, absent=absent)
-    chosen = [scales.orient(results, e) for e in estimates]
-    scale = scales.read_scale(results, chosen[0].metric)
-    found = [_rung(results, e, scale) for e in chosen]
-    taken = any(e.population in ("as_treated", "compliers") for e in chosen)
-    heads = ("those who use it", "others") if taken else _name_arms(results, chosen)
-    title = find_title(results, "ladder", scale.metric) or _tell_ladder(chosen, scale)
-    html = draw_rows(found, heads=heads, contrast="first minus second", caption=title, what="Compared")
-    note = "The last column says what each row may be read as: an association, or an effect."
-    name = f"{scale.metric} ladder"
-    drawn = (html, tell_rows(found, heads), "")
-    return frame_part(results, drawn, title=title, note=note, name=name, frame=to_frame(estimates))
+    found, told = [], []
+    metrics = list(dict.fromkeys(e.metric for e in estimates))
+    for metric in metrics:
+        scale, chosen = scales.read_scale(results, metric), [e for e in estimates if e.metric == metric]
+        group = capitalise(scale.label) if len(metrics) > 1 else ""
+        found += [_rung(results, e, scale, group) for e in chosen]
+        told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
+    title = "; ".join([told[0], *map(lower_first, told[1:])])
+    html = draw_rows(found, heads=("first", "second"), contrast="first minus second", caption=title, what="Compared")
+    note = f"An association mixes the effect with who is compared. Small figures count {scales.find_noun(results)}."
+    drawn = (html, tell_rows(found, ("first", "second")), "")
+    return frame_part(results, drawn, title=title, note=note, name=f"{metrics[0]} ladder", frame=to_frame(estimates))
 
 
-def _rung(results, e: Estimate, scale) -> Row:
-    name = ESTIMANDS.get(e.estimand, capitalise(e.estimand.replace("_", " ")))
-    if e.population == "observational":
-        name = f"Against {scales.name_label(results, e.control)}, not randomised"
-    how = ADJUSTMENTS.get(e.adjustment, "")
-    counts = f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"
+def _rung(results, e: Estimate, scale, group: str) -> Row:
+    other = scales.name_label if e.population == "observational" else scales.name_arm
+    sides = f"{capitalise(scales.name_arm(results, e.treatment))} against {other(results, e.control)}"
+    how = [ADJUSTMENTS.get(e.adjustment, ""), name_method(e.method) if e.estimand == "cace" else ""]
+    how += ["not randomised" if e.population == "observational" else ""]
+    how += [ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
+    how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"]
     is_effect = e.population in ("itt", "compliers", "responders")
-    verdict = e.verdict if is_effect else "association, not an effect"
-    note = ", ".join(part for part in (how, counts) if part)
-    return make_row(e, scale, name=name, note=note, verdict=verdict, muted=not is_effect)
+    verdict = e.verdict if is_effect else "association"
+    name, note = RUNGS.get(e.population, sides), ", ".join(part for part in how if part)
+    return make_row(e, scale, name=name, note=note, verdict=verdict, muted=not is_effect, group=group)
 
 
 def _tell_ladder(chosen, scale) -> str:
     """The naive reading and the fair one in one line."""
     fair = next((e for e in chosen if e.population in ("itt", "responders")), chosen[-1])
-    told = scales.write_effect(fair, scale)
-    if chosen[0] is fair:
-        return f"{capitalise(scale.label)}: {told} as assigned"
-    return f"{capitalise(scale.label)}: {scales.write_effect(chosen[0], scale)} by association, {told} as assigned"
+    told, naive = (scales.write_effect(e, scale) for e in (fair, chosen[0]))
+    first = "" if chosen[0] is fair else f"{naive} by association, "
+    return f"{capitalise(scale.label)}: {first}{told} as assigned"
 
 
 def segments(results: Results, *, metric: str) -> Display:
@@ -223,39 +217,42 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
         absent = results.status != "withheld"
         return show_sentence(f"There is no effect by {name} to show." if absent else WITHHELD, absent=absent)
     scale, several = scales.read_scale(results, metric), len({e.treatment for e in chosen}) > 1
-    shown = [scales.orient(results, e) for e in chosen if e.estimand == "difference"]
+    chosen = [e for e in chosen if e.estimand == "difference"]
+    shown = [scales.orient(results, e) for e in chosen]
     found = []
-    for e in shown:
+    for e, first in zip(shown, chosen, strict=True):
         column, _, level = (e.segment or "").partition("=")
-        arm = f", {scales.name_arm(results, e.treatment)}" * several
         labels = results.plan.get("labels") or {}
-        told = labels.get(e.segment) or labels.get(level) or level.replace("_", " ")
+        told = labels.get(e.segment) or labels.get(level) or level.replace("_", " ") or e.at
         group = capitalise(scales.name_label(results, column)) if e.segment else ""
-        counts = "" if math.isnan(e.n_control) else f"{write_count(e.n_treatment + e.n_control)}"
-        found.append(make_row(e, scale, name=capitalise((told or e.at) + arm), note=counts, verdict="", group=group))
+        counts = [scales.name_arm(results, first.treatment)] * several
+        counts += [] if math.isnan(e.n_control) else [write_count(e.n_treatment + e.n_control)]
+        found.append(make_row(e, scale, name=capitalise(told), note=", ".join(counts), verdict="", group=group))
     title = find_title(results, name, metric) or _tell_parts(results, metric, scale, kind)
-    html = draw_rows(
-        found, heads=_name_arms(results, shown), contrast=name_contrast(results, shown), caption=title, what="Of whom"
-    )
-    note = "Exploratory: it suggests the next experiment and decides nothing."
-    drawn, part = (html, tell_rows(found), ""), f"{metric} {name}"
+    heads, what = _name_arms(results, shown), "Of whom" if kind == "interaction" else "Assigned in"
+    html = draw_rows(found, heads=heads, contrast=scales.name_contrast(results), caption=title, what=what)
+    note = f"Exploratory: it decides nothing. Small figures count {scales.find_noun(results)}."
+    drawn, part = (html, tell_rows(found, heads), ""), f"{metric} {name}"
     return frame_part(results, drawn, title=title, note=note, name=part, frame=to_frame(chosen))
 
 
 def _tell_parts(results, metric, scale, kind) -> str:
-    """Whether the effect differs from part to part, by the tests."""
-    found = [t for t in results.tests if t.metric == metric and kind in t.name]
+    """Whether the effect differs from part to part, by the tests; and by which of them it does."""
+    tests = {t: t.p_value if t.p_value_adjusted is None else t.p_value_adjusted for t in results.tests}
+    found = {t: p for t, p in tests.items() if t.metric == metric and kind in t.name and p == p}
     if not found:
         return f"{capitalise(scale.label)}, part by part"
-    p = min((t.p_value if t.p_value_adjusted is None else t.p_value_adjusted) for t in found)
     alpha = 1 - (results.estimates[0].confidence_level if results.estimates else 0.95)
-    differs = "differs" if p <= alpha else "does not clearly differ"
-    where = "from segment to segment" if kind == "interaction" else "from week to week"
-    return f"{capitalise(scale.label)}: the effect {differs} {where} ({write_p(p)})"
+    columns = {t.name.rpartition(" with ")[2]: None for t, p in found.items() if p <= alpha}
+    where = "from week to week" if kind == "trend" else "from segment to segment"
+    if columns and kind != "trend":
+        where = f"by {join_words(scales.name_label(results, column) for column in columns)}"
+    differs = "differs" if columns else "does not clearly differ"
+    return f"{capitalise(scale.label)}: the effect {differs} {where} ({write_p(min(found.values()))})"
 
 
 def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str) -> Display:
-    """Return effects in one table, one row an effect, with how each was made; treatment minus control.
+    """Return effects in one table, one row an effect, as they are displayed, with how each was made.
 
     Parameters
     ----------
@@ -268,20 +265,22 @@ def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str)
             WITHHELD if results.status == "withheld" else "There is no such effect.", absent=not chosen
         )
     several, written = len({e.treatment for e in chosen}) > 1, []
-    for e in chosen:
+    shown = [scales.orient(results, e) for e in chosen]
+    for e, first in zip(shown, chosen, strict=True):
         scale, known = scales.read_scale(results, e.metric), math.isfinite(e.estimate)
-        parts = (ESTIMANDS.get(e.estimand, e.estimand.replace("_", " ")).lower(), ADJUSTMENTS.get(e.adjustment))
-        arm = scales.name_arm(results, e.treatment) if several else None
+        parts = (ESTIMANDS.get(e.estimand, e.estimand.replace("_", " ")), ADJUSTMENTS.get(e.adjustment))
+        arm = scales.name_arm(results, first.treatment) if several else None
         row = {"metric": e.metric, "how": ", ".join(part for part in (*parts, name_method(e.method), arm) if part)}
         row |= {"effect": scales.write_effect(e, scale) if known else "", "p": e.decision_p, "verdict": e.verdict}
         written.append({**row, "interval": scales.write_bounds(e, scale) if known else e.reason})
     drawn = draw_table(pd.DataFrame(written), find_view(results, "effects"), results)
-    return frame_part(results, drawn, title="", note="", name=name, frame=to_frame(chosen))
+    note = f"Differences: {scales.name_contrast(results)}."
+    return frame_part(results, drawn, title="", note=note, name=name, frame=to_frame(chosen))
 
 
 def sensitivity(results: Results) -> Display:
     """Return the headline effects under other fair choices, one row an effect."""
-    chosen = results.select(role="sensitivity", population=["itt", "responders"])
+    chosen = results.select(role="sensitivity", population=["itt", "responders", "compliers"])
     return table_of_effects(results, chosen, name="sensitivity")
 
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from helpers import paths
@@ -29,7 +28,6 @@ from helpers.view.numbers import (
 from helpers.view.show import KINDS, draw_table, frame_part
 from helpers.view.views import find_view
 
-AS_PLANNED = "as planned"
 STATUSES = {"pass": ("passes", "pass"), "warn": ("warns", "warn"), "fail": ("fails", "fail")}
 
 
@@ -47,13 +45,16 @@ def trust_line(results: Results) -> Display:
     told = [f"{n} {STATUSES[s][n > 1] if s in STATUSES else s}" for s, n in counts.most_common()]
     open_ = [c for c in results.checks if c.status in ("fail", "warn")]
     spoken = "; ".join(lower_first(c.message.partition(DETAIL)[0].rstrip(".")) for c in open_[:3])
-    line = f"{len(results.checks)} checks: {', '.join(told)}{f': {spoken}' if spoken else ''}."
+    spoken = f": {scales.say_codes(results, spoken)}" if spoken else ""
+    line = f"{len(results.checks)} check{'s' * (len(results.checks) > 1)}: {', '.join(told)}{spoken}."
     told_names = [_name_check(results, check.id) for check in results.checks]
     frame = to_frame(results.checks).assign(check=told_names)
-    drawn = draw_table(frame, find_view(results, "checks"), results)
+    said = frame.assign(message=[scales.say_codes(results, message) for message in frame["message"]])
+    drawn = draw_table(said, find_view(results, "checks"), results, most=len(said))
     part = frame_part(results, drawn, title="", note="", name="checks", frame=frame)
     steps = list_facts(_list_steps(results))
-    noticed = "".join(f"<li>{escape(capitalise(message))}</li>" for message in results.data.messages)
+    told = [scales.say_codes(results, capitalise(message)) for message in results.data.messages]
+    noticed = "".join(f"<li>{escape(message)}</li>" for message in told)
     inside = part.html + steps.html + (f"<ul>{noticed}</ul>" if noticed else "")
     return Display(
         f'<p class="trust">{escape(line)}</p>{fold("Each check, and the rows kept and dropped", inside)}', line
@@ -64,15 +65,13 @@ def _name_check(results, name) -> str:
     kind, _, rest = name.partition("_")
     known = {"srm": "sample ratio", "missing": "missing values", "domain": "domain of the method"}
     word = known.get(kind, kind.replace("_", " "))
-    return capitalise(
-        f"{word}, {scales.name_label(results, rest)}" if rest and kind in known else name.replace("_", " ")
-    )
+    if kind not in known:
+        return capitalise(name.replace("_", " "))
+    return capitalise(f"{word}, {lower_first(scales.name_label(results, rest))}" if rest else word)
 
 
 def _list_steps(results: Results) -> list[tuple[str, str]]:
-    steps = [
-        (capitalise(s), f"{write_count(n)} rows{f', {note}' if note else ''}") for s, n, note in results.data.steps
-    ]
+    steps = [(capitalise(s), f"{write_count(n)}{f', {note}' if note else ''}") for s, n, note in results.data.steps]
     noun = capitalise(scales.find_noun(results))
     return steps + [
         (f"{noun} {scales.name_arm(results, arm)}", write_count(n)) for arm, n in results.data.units_by_variant.items()
@@ -88,41 +87,31 @@ def describe_design(results: Results, plan: ExperimentPlan) -> Display:
         Its `plan` holds file, checksum and departures; its table `metrics` the metrics.
     plan : ExperimentPlan
     """
-    variant, shares = plan.variant, plan.variant.shares
-    split = "unknown" if shares is None else join_words(
-        f"{write_share(s, decimals=0)} {scales.name_arm(results, a)}" for a, s in shares.items()
+    variant, shares, days = plan.variant, plan.variant.shares, results.assigned
+    told = {arm: scales.name_arm(results, arm) for arm in variant.arms}
+    split = "the split is unknown" if shares is None else "planned split " + join_words(
+        f"{write_share(share, decimals=0)} {told[arm]}" for arm, share in shares.items()
     )  # fmt: skip
     label = lambda names: join_words(scales.name_label(results, name) for name in names)  # noqa: E731
+    size = f"{write_count(plan.planned_units)} {scales.find_noun(results)}" if plan.planned_units else ""
+    spent = f"{plan.enrolment_days} days of enrolment" if plan.enrolment_days else ""
+    looks = f"looks at {join_words(write_share(x, decimals=0) for x in plan.looks)}" if plan.looks else ""
+    dates = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
     rows = [
-        ("Unit", plan.unit + (f", randomised by {plan.cluster}" if plan.cluster else "")),
-        ("Control", scales.name_arm(results, variant.control)),
-        ("Treatment", join_words(scales.name_arm(results, arm) for arm in variant.treatments)),
+        ("Unit", plan.unit + (f", randomised by {scales.name_label(results, plan.cluster)}" if plan.cluster else "")),
+        ("Arms", f"{join_words(told[arm] for arm in variant.treatments)} against {told[variant.control]}; {split}"),
         ("Not randomised", label(variant.observational) if variant.observational else ""),
-        ("Planned split", split),
+        ("Planned size", "; ".join(part for part in (size, spent, looks) if part)),
+        ("Dates", "; ".join(part for part in dates if part)),
         ("Decides on", f"{plan.decides_on} values, at {plan.confidence_level * 100:g} % confidence"),
-        ("Planned units", write_count(plan.planned_units) if plan.planned_units else ""),
-        ("Enrolment", f"{plan.enrolment_days} days" if plan.enrolment_days else ""),
-        ("Data complete to", str(plan.as_of or "")),
-        ("Looks", join_words(write_share(x, decimals=0) for x in plan.looks) if plan.looks else ""),
         ("Covariates", label(plan.covariates) if plan.covariates else ""),
         ("Segments", label(plan.segments) if plan.segments else ""),
-        ("Metrics", _tell_metrics(results)),
         ("Departures from the plan", tell_departures(results)),
     ]
-    return list_facts([(term, told) for term, told in rows if told])
-
-
-def _tell_metrics(results: Results) -> str:
-    """Each metric with its role, window and the size that matters."""
-    told = []
-    for name in results.tables.get("metrics", pd.DataFrame(columns=["metric"]))["metric"]:
-        scale = scales.read_scale(results, name)
-        band = scale.margin_absolute or scale.worthwhile
-        size = "" if band is None else f", {'margin' if scale.margin_absolute else 'worthwhile'} "
-        size += "" if band is None else write_number(band, scales.style_gap(scale))
-        window = "" if scale.within_days is None else f", {scale.within_days:g} days"
-        told.append(f"{scale.label} ({scale.role}{window}{size})")
-    return "; ".join(told)
+    facts = list_facts((name, told) for name, told in rows if told)
+    metrics = results.tables["metrics"]
+    html, text, _ = draw_table(metrics, find_view(results, "metrics"), results, most=len(metrics))
+    return Display(facts.html + html, f"{facts.text}\n{text}")
 
 
 def tell_departures(results: Results) -> str:
@@ -150,8 +139,11 @@ def list_claims(results: Results) -> Display:
         found.append("" if math.isnan(c.estimate) else f"{value}{unit} [{low}, {high}]")
     html, _, _ = draw_table(frame.assign(found=found), find_view(results, "claims"), results, most=len(frame))
     counts = Counter(c.verdict for c in results.claims)
-    line = f"{len(results.claims)} published claims: {join_words(f'{n} {v}' for v, n in counts.most_common())}."
-    return frame_part(results, (f"<p>{line}</p>{html}", line, ""), title="", note="", name="claims", frame=frame)
+    several = "s" * (len(results.claims) > 1)
+    line = f"{len(results.claims)} published claim{several}: {join_words(f'{n} {v}' for v, n in counts.most_common())}."
+    return frame_part(
+        results, (f"<p>{escape(line)}</p>{html}", line, ""), title="", note="", name="claims", frame=frame
+    )
 
 
 def methods(results: Results) -> Display:
@@ -172,24 +164,25 @@ def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:
     ----------
     results : Results
     parameters : mapping
-        As the notebook used them; None is printed "as planned".
+        As the notebook used them; those that are None follow the plan.
 
     Returns
     -------
     Display: times, machine and versions stand in run.json, since equal runs differ in them.
     """
     data, plan = results.data, results.plan
-    given = "; ".join(f"{k} {AS_PLANNED if v is None else _tell(_hide(v))}" for k, v in parameters.items())
+    given = [f"{name.replace('_', ' ')} {_tell(_hide(v))}" for name, v in parameters.items() if v is not None]
+    given += ["all others as planned"] if None in parameters.values() else []
     rows = [
-        ("Parameters", given),
+        ("Parameters", "; ".join(given)),
         ("Data", f"{KINDS.get(data.kind, data.kind)}: {data.source}. {data.note}"),
         ("Data checksum (SHA-256)", data.sha256 or "none: made by this run or read from a database"),
-        ("Plan", str(plan.get("file") or "no plan")),
-        ("Plan checksum (SHA-256)", str(plan.get("sha256") or "none")),
-        ("Plan last changed in commit", str(plan.get("commit") or "not under version control")),
+        ("Plan", plan.get("file", "")),
+        ("Plan checksum (SHA-256)", plan.get("sha256", "")),
+        ("Plan last changed in commit", plan.get("commit", "")),
         ("Lock checksum (SHA-256)", hashlib.sha256(paths.LOCK.read_bytes()).hexdigest()),
     ]
-    return list_facts(rows)
+    return list_facts((name, told) for name, told in rows if told)
 
 
 def _hide(value):

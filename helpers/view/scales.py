@@ -147,6 +147,40 @@ def name_arm(results: Results, arm: str) -> str:
     return labels.get(arm) or f"with {str(arm).replace('_', ' ')}"
 
 
+def name_contrast(results: Results, comparison: str = "") -> str:
+    """Return what a difference is, in words: the plan's own, else one arm minus the other.
+
+    Parameters
+    ----------
+    results : Results
+    comparison : str, "treatment - control" as results have it; that of the first headline when left out
+    """
+    words = (results.plan.get("shown_as") or {}).get("words")
+    comparisons = [comparison] if comparison else list(dict.fromkeys(e.comparison for e in results.headline()))
+    if words or not comparisons:
+        return words or "difference"
+    treatment, _, control = comparisons[0].partition(" - ")
+    first = name_arm(results, treatment) if len(comparisons) == 1 else "treatment"
+    return f"{first} minus {name_arm(results, control)}"
+
+
+def is_turned(results: Results) -> bool:
+    """Return whether the report shows control minus treatment, which results never hold."""
+    return (results.plan.get("shown_as") or {}).get("contrast") == "control - treatment"
+
+
+def say_codes(results: Results, text: str) -> str:
+    """Return a sentence in which codes of the plan or the data stand as their reader says them.
+
+    Codes are arms before a figure ("no_links 2,003"), and whatever has an underscore.
+    """
+    labels = results.plan.get("labels") or {}
+    arms = sorted(set(results.data.units_by_variant) & set(labels), key=len, reverse=True)
+    either = "|".join(map(re.escape, arms)) or "(?!)"
+    text = re.sub(rf"(?<!\w)(?:{either})(?= \d)", lambda found: labels[found[0]], text)
+    return re.sub(r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)", lambda found: name_label(results, found[0]), text)
+
+
 def is_lift(estimate: Estimate) -> bool:
     """Return whether the estimate is a share of the control value."""
     return estimate.estimand.endswith("lift")
@@ -167,9 +201,8 @@ def orient(results: Results, estimate: Estimate) -> Estimate:
     -------
     Estimate: of a turned one `treatment` is what stands first in the contrast, and benefit and harm change places.
     """
-    asked = (results.plan.get("shown_as") or {}).get("contrast")
     turned = estimate.estimand in ("difference", "rmst_difference") and estimate.population in ("itt", "responders")
-    if asked != "control - treatment" or not turned:
+    if not (is_turned(results) and turned):
         return estimate
     swapped = {"control": estimate.treatment, "treatment": estimate.control}
     for name in ("value", "n", "clusters"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,7 @@ from helpers.view import charts, numbers, rows
 from helpers.view.html import Display, escape, link_file, name_id, show_sentence
 from helpers.view.plain import write_csv
 from helpers.view.scales import find_noun, name_arm, name_label
-from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, fit, write_cell, write_rows
+from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, fit, turn, write_cell, write_rows
 
 MOST_ROWS, MOST_COLUMNS = 30, 7
 LONG = 14  # rows of a table that paper still shows
@@ -19,38 +20,42 @@ WITHHELD = "The effects of this run are withheld; the answer at the top says why
 KINDS = {"simulated": "Simulated data", "public": "Public data", "yours": "Your data"}
 
 
-def show(results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, **equal: Any) -> Display:
+def show(
+    results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, form: str = "", **equal: Any
+) -> Display:
     """Return a results table for the report, as its view says: a table, a ladder or a chart.
 
     Parameters
     ----------
     results : Results
     name : str, of the table
-    sort : str, optional, a column by which rows stand, largest first
+    sort : str, optional, a column by which rows stand, largest first; smallest first with a minus before it
     most : int, rows that are shown; the file has all
+    form : str, optional, another kind of picture than the view's; it has no heading then
     equal : column=value that rows must have
 
     Returns
     -------
-    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have is
-    absent: a section of nothing else leaves the page.
+    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have, or
+    that is empty, is absent: a section of nothing else leaves the page.
     """
     view, frame = find_view(results, name), results.tables.get(name)
     if results.status == "withheld" and view.withheld:
         return show_sentence(WITHHELD)
     none = view.none or f"There is nothing to show of {name.replace('_', ' ')}."
-    if frame is None:
+    if frame is None or frame.empty:
         return show_sentence(none, absent=True)
     for column, value in equal.items():
         frame = frame[frame[column] == value]
     if frame.empty:
         return show_sentence(none)
     if sort:
-        frame = frame.sort_values(sort, ascending=False, kind="stable")
+        frame = frame.sort_values(sort.lstrip("-"), ascending=sort.startswith("-"), kind="stable")
     view = fit(view, frame, results)
-    title = find_title(results, name, *map(str, equal.values()))
-    drawn = DRAWN[view.kind](frame.reset_index(drop=True), view, results, name, most)
-    return frame_part(results, drawn, title=title, note=view.note, name=name, frame=frame)
+    title = "" if form else find_title(results, name, *map(str, equal.values()))
+    drawn = DRAWN[form or view.kind](turn(frame.reset_index(drop=True), view, results), view, results, name, most)
+    note, place = ("", f"{name} {form}") if form else (view.note, name)
+    return frame_part(results, drawn, title=title, note=note, name=place, frame=frame)
 
 
 def find_title(results: Results, *names: str) -> str:
@@ -94,7 +99,7 @@ def frame_part(
     kind = "" if results.data.kind == "simulated" else f"{KINDS.get(results.data.kind, results.data.kind)}, "  # on top
     source = f"{kind}{numbers.write_count(results.data.units)} "
     under = f'<p class="under">{escape(source + find_noun(results))}. {" · ".join(links)}</p>'
-    tag = "figure" if svg or 'class="rows"' in html else 'div class="part"'
+    tag = "figure" if svg or 'class="rows' in html else 'div class="part"'
     own = f' id="{place}"' if not title else ""
     return Display(f"<{tag}{own}>{heading}{below}{html}{under}</{tag.split()[0]}>", f"{title}\n{text}".strip())
 
@@ -127,15 +132,20 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
 
 
 def _head(label: str, results: Results) -> str:
-    """A header, in which `{noun}` is the unit of analysis and an arm in braces its label."""
-    return numbers.capitalise(label.replace("{noun}", find_noun(results)))
+    """A header, in which `{noun}` is the unit of analysis, `{control}` and `{treatment}` the arms in words."""
+    words = {"noun": find_noun(results), "control": "with the control", "treatment": "with the treatment"}
+    for side in ("control", "treatment") if "{" in label else ():
+        arms = {getattr(e, side) for e in results.headline()}
+        words |= {side: name_arm(results, arms.pop())} if len(arms) == 1 else {}
+    return numbers.capitalise(re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[1]), label))
 
 
 def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
     """Return rows of a table as a ladder: the first column names a row, the first with ends is its effect.
 
     `chart` in the view may name the columns: `values` (two columns, as the contrast puts them, with `heads`), `note`,
-    `group`, `verdict`, `muted` (names of rows without trust), and `contrast`, what the effect is.
+    `group`, `verdict`, `band` (two columns), `null` (the value of no effect, or its column), `muted` (names of rows
+    without trust, or values of columns that such rows have), and `contrast`, what the effect is.
     """
     told, spec = view.shown, view.chart
     label = next(iter(told))
@@ -147,7 +157,9 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
         known = row[effect] == row[effect] and row[effect] is not None
         low, high = (row.get(end) for end in view.columns[effect].ends)
         has_ends = known and low is not None and low == low
-        null = spec.get("null", 0.0)
+        null, muted = spec.get("null", 0.0), spec.get("muted", [])
+        null = row[null] if isinstance(null, str) else null
+        band = [row[end] - null for end in spec.get("band", [])]
         found.append(
             rows.Row(
                 name=written[label],
@@ -158,16 +170,16 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
                 verdict=written.get(spec.get("verdict", ""), ""),
                 middle=row[effect] - null if known else float("nan"),
                 pieces=((low - null, high - null),) if has_ends else (),
+                band=tuple(band) if band and band[0] == band[0] else None,
                 unit=(effect,),
-                muted=row[label] in spec.get("muted", []),
+                muted=all(row[c] == v for c, v in muted.items()) if isinstance(muted, dict) else row[label] in muted,
                 group=written.get(spec.get("group", ""), ""),
             )
         )
     heads = tuple(_head(head, results) for head in spec.get("heads", []))
     contrast, caption = spec.get("contrast", "difference"), f"One row {view.row}"
-    html = rows.draw_rows(
-        found, heads=heads, contrast=contrast, caption=caption, what=_head(told[label].label, results)
-    )
+    what, amount = (_head(column.label, results) for column in (told[label], view.columns[effect]))
+    html = rows.draw_rows(found, heads=heads, contrast=contrast, caption=caption, what=what, effect=amount)
     return html, rows.tell_rows(found, heads), ""
 
 

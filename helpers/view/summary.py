@@ -13,9 +13,10 @@ from matplotlib.figure import Figure
 
 from helpers.records import Results
 from helpers.view import charts
-from helpers.view.effects import BOXES, list_card, name_contrast, scorecard, split_answer, tell_dates
+from helpers.view.effects import BOXES, list_card, scorecard, split_answer, tell_dates
 from helpers.view.numbers import capitalise
 from helpers.view.rows import WIDE, Row, find_axis, split_sizes
+from helpers.view.scales import name_contrast
 
 SIZE, LINE = 1000, 46  # CSS pixels: the picture's width, and the height of a row
 
@@ -56,7 +57,7 @@ def draw_scorecard(results: Results) -> bytes | None:
 
     The same bytes on any machine: drawn in the packaged font.
     """
-    told, effects = list_card(results)
+    told, _ = list_card(results)
     if not told:
         return None
     kind, headline, _, _ = split_answer(results)
@@ -69,7 +70,7 @@ def draw_scorecard(results: Results) -> bytes | None:
         figure = Figure(figsize=(SIZE / 100, (top + LINE * len(rows) + 24) / 100), dpi=150, facecolor="white")
         canvas = FigureCanvasAgg(figure)
         _write_head(figure, kind, title, answer)
-        _write(figure, 590, top - 16, capitalise(name_contrast(results, effects)), color=charts.MUTED, size=9)
+        _write(figure, 590, top - 16, capitalise(name_contrast(results)), color=charts.MUTED, size=9)
         axis = find_axis(rows)
         for place, row in enumerate(rows):
             _draw_row(figure, row, axis, top + LINE * place)

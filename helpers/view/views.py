@@ -186,6 +186,8 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
     style = _style(column.format, row, results)
     low, high = (row.get(end) for end in column.ends)
     known = not (_is_missing(low) or _is_missing(high))
+    if known and low == high == value:  # counted, not estimated
+        return FORMATS[column.format](value, row, results)
     decimals = numbers.count_decimals(low, high, factor=style.factor) if known else None
     told = numbers.write_number(value, style, decimals=decimals)
     bare = replace(style, suffix="")
@@ -193,15 +195,30 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
     return f"{told} [{', '.join(ends)}]" if ends else told
 
 
+def turn(frame: pd.DataFrame, view: View, results: Results) -> pd.DataFrame:
+    """Return a table in which effects, with their ends, read as the plan displays them."""
+    turned = frame.copy() if scales.is_turned(results) else frame
+    for name, column in view.columns.items() if turned is not frame else ():
+        if column.format == "effect" and name in frame:
+            turned[name] = -frame[name]
+            for end, other in zip(column.ends or (), reversed(column.ends or ()), strict=True):
+                turned[end] = -frame[other]
+    return turned
+
+
 def write_rows(frame: pd.DataFrame, view: View, results: Results) -> pd.DataFrame:
-    """Return a table in words, one column a shown column of the view that the table has; blank ones are left out."""
+    """Return a table in words, one column a shown column of the view that the table has.
+
+    Columns that are blank are left out, and so is a contrast that all rows share.
+    """
     rows = frame.to_dict("records")
     told = {
         name: [write_cell(row[name], column, row, results) for row in rows]
         for name, column in view.shown.items()
         if name in frame
     }
-    return pd.DataFrame({name: cells for name, cells in told.items() if any(cells)}, dtype=object)
+    one = [name for name, cells in told.items() if view.columns[name].format == "contrast" and len({*cells}) == 1]
+    return pd.DataFrame({name: cells for name, cells in told.items() if any(cells) and name not in one}, dtype=object)
 
 
 def _is_missing(value) -> bool:
@@ -245,6 +262,7 @@ FORMATS: dict[str, Callable[[Any, Mapping, Results], str]] = {
     "as_is": lambda value, row, results: str(value),
     "any": lambda value, row, results: _write_any(value),
     "label": lambda value, row, results: numbers.capitalise(scales.name_label(results, value)),
+    "contrast": lambda value, row, results: scales.name_contrast(results, value),
     "arm": lambda value, row, results: scales.name_arm(results, value),
     "count": lambda value, row, results: numbers.write_count(value),
     "percent": lambda value, row, results: numbers.write_share(value, decimals=0),
@@ -259,7 +277,7 @@ FORMATS: dict[str, Callable[[Any, Mapping, Results], str]] = {
     **{form: _by_style(form) for form in ("share", "points", "money", "times", "days", "minutes")},
     **{form: _by_style(form) for form in ("effect", "value", "gap")},
 }
-NUMERIC = frozenset(FORMATS) - {"text", "as_is", "any", "label", "arm", "day", "date", "yes", "verdict"}
+NUMERIC = frozenset(FORMATS) - {"text", "as_is", "any", "label", "arm", "contrast", "day", "date", "yes", "verdict"}
 
 
 def draw_cell(told: str, column: Column) -> str:

@@ -70,10 +70,40 @@ class Reader:
         return list(self.results.plan.get("answers") or [])
 
     @cached_property
+    def primary(self) -> list[Estimate]:
+        """The primary effects."""
+        return self.headline(role="primary")
+
+    @cached_property
+    def decisive(self) -> list[Estimate]:
+        """The effects that answer the question: those of `answers`, else the primary ones, else the first."""
+        named = self.headline(*self.answers) if self.answers else []
+        return named or self.primary or self.headline()[:1]
+
+    @cached_property
+    def guards(self) -> list[Estimate]:
+        """The guardrails' effects."""
+        return self.headline(role="guardrail")
+
+    @cached_property
+    def illusion(self) -> tuple[Estimate, Estimate] | None:
+        """The association that tells most another story than the experiment, and the fair effect; None without."""
+        about = {"role": "exploratory", "estimand": "naive", "segment": None, "at": None}
+        pairs = [(e, fair) for fair in self.decisive for e in self.select(metric=fair.metric, **about)]
+        pairs = [(e, f) for e, f in pairs if e.verdict.startswith("clear") and e.treatment in (f.treatment, f.control)]
+        pairs = [(e, f) for e, f in pairs if e.verdict != f.verdict or not f.ci_low <= e.estimate <= f.ci_high]
+        return min(pairs, key=lambda pair: pair[0].verdict == pair[1].verdict, default=None)
+
+    @cached_property
     def warnings(self) -> list[str]:
         """Why the interval of a primary effect may not hold what it promises, in plain words."""
         primary = dict.fromkeys(f"domain_{e.metric}" for e in self.results.headline(role="primary"))
-        return [c.message.partition(DETAIL)[0] for c in self.checks if c.id in primary and c.status == "warn"]
+        found = [c for c in self.checks if c.id in primary and c.status == "warn"]
+        return [self.say(c.message.partition(DETAIL)[0]) for c in found]
+
+    def say(self, text: str) -> str:
+        """Return a sentence in which codes stand in words."""
+        return scales.say_codes(self.results, text)
 
     def is_crowded(self, e: Estimate) -> bool:
         """Return whether an effect would be clear alone and is not among the others of its family."""
@@ -95,8 +125,8 @@ class Reader:
 
     def margin(self, e: Estimate) -> str:
         """Return what the plan calls worthwhile, or tolerates, with its unit."""
-        scale = self.scale(e.metric)
-        return numbers.write_number(scales.find_margin(e, scale), scales.style_gap(scale))
+        scale, planned = self.scale(e.metric), scales.orient(self.results, e)  # margins are of the plan's control
+        return numbers.write_number(scales.find_margin(planned, scale), scales.style_gap(scale))
 
 
 def _points(value, low=None, high=None, *, signed=True, decimals=None) -> str:
@@ -197,9 +227,8 @@ def explain(results: Results, design: Any) -> Results:
     named = results.but(plan={**results.plan, **shown}, tables=tables)
     words = tell(named, design)
     kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:4]
+    told = (*words["answer"], *words.get("bullets", ())[:4])
     if results.status == "withheld":
-        return named.but(answer=(*kind, *results.answer), limits=limits, words=words)
-    following = tuple(f"Next: {line}" for line in words.get("next", ())[:1])
-    return named.but(
-        answer=(*kind, *words["answer"], *words.get("bullets", ())[:4], *following), limits=limits, words=words
-    )
+        told = tuple(scales.say_codes(named, line) for line in results.answer)
+    following = (f"Next: {line}" for line in words.get("next", ())[:1])
+    return named.but(answer=(*kind, *told, *following), limits=limits, words=words)
