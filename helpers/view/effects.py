@@ -84,7 +84,7 @@ def _find_state(results: Results) -> tuple[str, str]:
 
 
 def tell_dates(results: Results) -> str:
-    """Return when units were assigned, when the data ends and of which day the plan is, for the line under the title."""
+    """Return the days of assignment, of the last data and of the plan, for the line under the title."""
     days, _, written = results.assigned, *str(results.plan.get("commit", "")).partition(" of ")[1:]
     parts = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
     return capitalise("; ".join(part for part in (*parts, f"plan of {written}" if written else "") if part))
@@ -113,7 +113,8 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]
 def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
-    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict".
+    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict". The part
+    `card only` stands for all rows of a run that asks something else than its plan.
     """
     told, effects = list_card(results)
     if not told:
@@ -135,9 +136,10 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     """Return the rows of the scorecard, those of words first, and the effects among them."""
     if results.status == "withheld":
         return [], []
-    parts = [[part.strip() for part in f"{line}|||".split("|")] for line in results.words.get("card", ())]
+    only = results.words.get("card only", ())
+    parts = [[part.strip() for part in f"{line}|||".split("|")] for line in only or results.words.get("card", ())]
     words = [Row(name, figure, note=note, verdict=verdict) for name, figure, note, verdict, *_ in parts]
-    effects = list_headlines(results)
+    effects = [] if only else list_headlines(results)
     several, roles = len({e.comparison for e in effects}) > 1, len({e.role for e in effects}) > 1
     rows = []
     for e in effects:
