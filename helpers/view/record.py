@@ -71,9 +71,7 @@ def _name_check(results, name) -> str:
 
 
 def _list_steps(results: Results) -> list[tuple[str, str]]:
-    steps = [
-        (capitalise(s), f"{write_count(n)} rows{f', {note}' if note else ''}") for s, n, note in results.data.steps
-    ]
+    steps = [(capitalise(s), f"{write_count(n)}{f', {note}' if note else ''}") for s, n, note in results.data.steps]
     noun = capitalise(scales.find_noun(results))
     return steps + [
         (f"{noun} {scales.name_arm(results, arm)}", write_count(n)) for arm, n in results.data.units_by_variant.items()
@@ -141,8 +139,11 @@ def list_claims(results: Results) -> Display:
         found.append("" if math.isnan(c.estimate) else f"{value}{unit} [{low}, {high}]")
     html, _, _ = draw_table(frame.assign(found=found), find_view(results, "claims"), results, most=len(frame))
     counts = Counter(c.verdict for c in results.claims)
-    line = f"{len(results.claims)} published claims: {join_words(f'{n} {v}' for v, n in counts.most_common())}."
-    return frame_part(results, (f"<p>{line}</p>{html}", line, ""), title="", note="", name="claims", frame=frame)
+    several = "s" * (len(results.claims) > 1)
+    line = f"{len(results.claims)} published claim{several}: {join_words(f'{n} {v}' for v, n in counts.most_common())}."
+    return frame_part(
+        results, (f"<p>{escape(line)}</p>{html}", line, ""), title="", note="", name="claims", frame=frame
+    )
 
 
 def methods(results: Results) -> Display:
@@ -176,12 +177,12 @@ def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:
         ("Parameters", "; ".join(given)),
         ("Data", f"{KINDS.get(data.kind, data.kind)}: {data.source}. {data.note}"),
         ("Data checksum (SHA-256)", data.sha256 or "none: made by this run or read from a database"),
-        ("Plan", str(plan.get("file") or "no plan")),
-        ("Plan checksum (SHA-256)", str(plan.get("sha256") or "none")),
-        ("Plan last changed in commit", str(plan.get("commit") or "not under version control")),
+        ("Plan", plan.get("file", "")),
+        ("Plan checksum (SHA-256)", plan.get("sha256", "")),
+        ("Plan last changed in commit", plan.get("commit", "")),
         ("Lock checksum (SHA-256)", hashlib.sha256(paths.LOCK.read_bytes()).hexdigest()),
     ]
-    return list_facts(rows)
+    return list_facts((name, told) for name, told in rows if told)
 
 
 def _hide(value):

@@ -97,10 +97,9 @@ def make_row(e: Estimate, scale: Scale, *, name: str = "", note: str = "", verdi
         verdict=e.verdict if verdict is None else verdict,
         middle=_place(e.estimate, place),
         pieces=pieces,
-        band=_find_band(e, scale),
         unit=(is_ratio(e), style.prefix, style.suffix, "" if shared else e.metric),
         dashed=e.interval != "fixed",
-        **more,
+        **{"band": find_band(e, scale), **more},
     )
 
 
@@ -112,7 +111,7 @@ def _place(value, place):
     return None if value is None or math.isinf(value) else math.nan if math.isnan(value) else place(value)
 
 
-def _find_band(e: Estimate, scale: Scale) -> tuple[float, float] | None:
+def find_band(e: Estimate, scale: Scale) -> tuple[float, float] | None:
     """What the plan calls too small, on both sides of zero; of a guardrail what it tolerates, on the side of harm."""
     margin = find_margin(e, scale)
     if margin is None:
@@ -201,34 +200,36 @@ def draw_rows(
     what, effect : str
         Heads of the first column, and of that of the effects.
     """
-    axis, judged = find_axis(rows), any(row.verdict for row in rows)
+    axis, judged, is_drawn = find_axis(rows), any(row.verdict for row in rows), any(row.numbers for row in rows)
     arms = "".join(
         f'<th scope="col" role="columnheader" class="n arm{place}">{escape(capitalise(head))}</th>'
         for place, head in enumerate(heads)
     )
     verdict = '<th scope="col" role="columnheader">Verdict</th>' if judged else ""
+    drawn = f'<th scope="col" role="columnheader" class="drawn">{escape(capitalise(contrast))}</th>' * is_drawn
     head = (
         f'<tr role="row"><th scope="col" role="columnheader">{escape(what)}</th>{arms}'
         f'<th scope="col" role="columnheader" class="n">{escape(effect)}</th>'
-        f'<th scope="col" role="columnheader" class="drawn">{escape(capitalise(contrast))}</th>{verdict}</tr>'
+        f"{drawn}{verdict}</tr>"
     )
     body, group = [], ""
     for row in rows:
         if row.group != group:
-            width = 3 + len(heads) + judged
+            width = 2 + len(heads) + is_drawn + judged
             body.append(
                 f'<tr role="row" class="group"><th scope="rowgroup" role="rowheader" colspan="{width}">'
                 f"{escape(row.group)}</th></tr>"
             )
             group = row.group
-        body.append(_draw_row(row, axis, heads, judged))
+        body.append(_draw_row(row, axis if is_drawn else None, heads, judged))
     return (
-        f'<table class="rows" role="table"><caption class="unseen">{escape(caption)}</caption>'
+        f'<table class="rows{"" if is_drawn else " words"}" role="table">'
+        f'<caption class="unseen">{escape(caption)}</caption>'
         f'<thead role="rowgroup">{head}</thead><tbody role="rowgroup">{"".join(body)}</tbody></table>'
     )
 
 
-def _draw_row(row: Row, axis: Axis, heads, judged: bool) -> str:
+def _draw_row(row: Row, axis: Axis | None, heads, judged: bool) -> str:
     note = f'<span class="note">{escape(row.note)}</span>' if row.note else ""
     values = row.values if len(row.values) == len(heads) else ("",) * len(heads)
     arms = "".join(
@@ -236,12 +237,13 @@ def _draw_row(row: Row, axis: Axis, heads, judged: bool) -> str:
         for place, (value, head) in enumerate(zip(values, heads, strict=True))
     )
     interval = f' <span class="between">{escape(row.interval)}</span>' if row.interval else ""
+    drawn = f'<td role="cell" class="drawn">{draw_mark(row, axis)}</td>' if axis else ""
     verdict = f'<td role="cell" class="judged">{mark_verdict(row.verdict) if row.verdict else ""}</td>' * judged
     return (
         f'<tr role="row"{" class=muted" * row.muted}>'
         f'<th scope="row" role="rowheader">{escape(row.name)}{note}</th>{arms}'
         f'<td role="cell" class="n told"><strong>{escape(row.effect)}</strong>{interval}</td>'
-        f'<td role="cell" class="drawn">{draw_mark(row, axis)}</td>{verdict}</tr>'
+        f"{drawn}{verdict}</tr>"
     )
 
 

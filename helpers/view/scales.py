@@ -175,8 +175,9 @@ def say_codes(results: Results, text: str) -> str:
     Codes are arms before a figure ("no_links 2,003"), and whatever has an underscore.
     """
     labels = results.plan.get("labels") or {}
-    for arm in sorted(set(results.data.units_by_variant) & set(labels), key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(arm)}(?= \d)", lambda _, arm=arm: labels[arm], text)
+    arms = sorted(set(results.data.units_by_variant) & set(labels), key=len, reverse=True)
+    either = "|".join(map(re.escape, arms)) or "(?!)"
+    text = re.sub(rf"(?<!\w)(?:{either})(?= \d)", lambda found: labels[found[0]], text)
     return re.sub(r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)", lambda found: name_label(results, found[0]), text)
 
 

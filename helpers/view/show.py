@@ -20,15 +20,18 @@ WITHHELD = "The effects of this run are withheld; the answer at the top says why
 KINDS = {"simulated": "Simulated data", "public": "Public data", "yours": "Your data"}
 
 
-def show(results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, **equal: Any) -> Display:
+def show(
+    results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, form: str = "", **equal: Any
+) -> Display:
     """Return a results table for the report, as its view says: a table, a ladder or a chart.
 
     Parameters
     ----------
     results : Results
     name : str, of the table
-    sort : str, optional, a column by which rows stand, largest first
+    sort : str, optional, a column by which rows stand, largest first; smallest first with a minus before it
     most : int, rows that are shown; the file has all
+    form : str, optional, another kind of picture than the view's; it has no heading then
     equal : column=value that rows must have
 
     Returns
@@ -47,11 +50,12 @@ def show(results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, 
     if frame.empty:
         return show_sentence(none)
     if sort:
-        frame = frame.sort_values(sort, ascending=False, kind="stable")
+        frame = frame.sort_values(sort.lstrip("-"), ascending=sort.startswith("-"), kind="stable")
     view = fit(view, frame, results)
-    title = find_title(results, name, *map(str, equal.values()))
-    drawn = DRAWN[view.kind](turn(frame.reset_index(drop=True), view, results), view, results, name, most)
-    return frame_part(results, drawn, title=title, note=view.note, name=name, frame=frame)
+    title = "" if form else find_title(results, name, *map(str, equal.values()))
+    drawn = DRAWN[form or view.kind](turn(frame.reset_index(drop=True), view, results), view, results, name, most)
+    note, place = ("", f"{name} {form}") if form else (view.note, name)
+    return frame_part(results, drawn, title=title, note=note, name=place, frame=frame)
 
 
 def find_title(results: Results, *names: str) -> str:
@@ -91,9 +95,11 @@ def frame_part(
         )
     ]
     links += [link_file(svg, f"{file}.svg", "Picture (SVG)", "image/svg+xml")] if svg else []
-    source = f"{KINDS.get(results.data.kind, results.data.kind)}, {numbers.write_count(results.data.units)} "
+    links += [] if title else [link]
+    kind = "" if results.data.kind == "simulated" else f"{KINDS.get(results.data.kind, results.data.kind)}, "  # on top
+    source = f"{kind}{numbers.write_count(results.data.units)} "
     under = f'<p class="under">{escape(source + find_noun(results))}. {" · ".join(links)}</p>'
-    tag = "figure" if svg or 'class="rows"' in html else 'div class="part"'
+    tag = "figure" if svg or 'class="rows' in html else 'div class="part"'
     own = f' id="{place}"' if not title else ""
     return Display(f"<{tag}{own}>{heading}{below}{html}{under}</{tag.split()[0]}>", f"{title}\n{text}".strip())
 
@@ -138,7 +144,8 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
     """Return rows of a table as a ladder: the first column names a row, the first with ends is its effect.
 
     `chart` in the view may name the columns: `values` (two columns, as the contrast puts them, with `heads`), `note`,
-    `group`, `verdict`, `muted` (names of rows without trust), and `contrast`, what the effect is.
+    `group`, `verdict`, `band` (two columns), `null` (the value of no effect, or its column), `muted` (names of rows
+    without trust, or values of columns that such rows have), and `contrast`, what the effect is.
     """
     told, spec = view.shown, view.chart
     label = next(iter(told))
@@ -150,7 +157,9 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
         known = row[effect] == row[effect] and row[effect] is not None
         low, high = (row.get(end) for end in view.columns[effect].ends)
         has_ends = known and low is not None and low == low
-        null = spec.get("null", 0.0)
+        null, muted = spec.get("null", 0.0), spec.get("muted", [])
+        null = row[null] if isinstance(null, str) else null
+        band = [row[end] - null for end in spec.get("band", [])]
         found.append(
             rows.Row(
                 name=written[label],
@@ -161,16 +170,16 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
                 verdict=written.get(spec.get("verdict", ""), ""),
                 middle=row[effect] - null if known else float("nan"),
                 pieces=((low - null, high - null),) if has_ends else (),
+                band=tuple(band) if band and band[0] == band[0] else None,
                 unit=(effect,),
-                muted=row[label] in spec.get("muted", []),
+                muted=all(row[c] == v for c, v in muted.items()) if isinstance(muted, dict) else row[label] in muted,
                 group=written.get(spec.get("group", ""), ""),
             )
         )
     heads = tuple(_head(head, results) for head in spec.get("heads", []))
     contrast, caption = spec.get("contrast", "difference"), f"One row {view.row}"
-    html = rows.draw_rows(
-        found, heads=heads, contrast=contrast, caption=caption, what=_head(told[label].label, results)
-    )
+    what, amount = (_head(column.label, results) for column in (told[label], view.columns[effect]))
+    html = rows.draw_rows(found, heads=heads, contrast=contrast, caption=caption, what=what, effect=amount)
     return html, rows.tell_rows(found, heads), ""
 
 

@@ -186,6 +186,8 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
     style = _style(column.format, row, results)
     low, high = (row.get(end) for end in column.ends)
     known = not (_is_missing(low) or _is_missing(high))
+    if known and low == high == value:  # counted, not estimated
+        return FORMATS[column.format](value, row, results)
     decimals = numbers.count_decimals(low, high, factor=style.factor) if known else None
     told = numbers.write_number(value, style, decimals=decimals)
     bare = replace(style, suffix="")

@@ -125,8 +125,8 @@ class Reader:
 
     def margin(self, e: Estimate) -> str:
         """Return what the plan calls worthwhile, or tolerates, with its unit."""
-        scale = self.scale(e.metric)
-        return numbers.write_number(scales.find_margin(e, scale), scales.style_gap(scale))
+        scale, planned = self.scale(e.metric), scales.orient(self.results, e)  # margins are of the plan's control
+        return numbers.write_number(scales.find_margin(planned, scale), scales.style_gap(scale))
 
 
 def _points(value, low=None, high=None, *, signed=True, decimals=None) -> str:

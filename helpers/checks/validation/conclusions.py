@@ -12,7 +12,7 @@ TITLE = "Validation of the methods"
 QUESTION = "Can these methods be trusted?"
 DRAWS = {"quick": 300, "deep": 4000}  # experiments drawn for what stands beside the cells, unless asked otherwise
 BAND = 0.99  # confidence of the Monte-Carlo intervals
-NOUN = "simulated experiment"
+NOUN = "experiment"
 MEASURES = {"coverage": "intervals that hold the truth", "false_alarm": "false alarms"}
 
 
@@ -52,7 +52,10 @@ def conclude(
     info = DataInfo("simulated", note, "drawn by this run", None, total, total, steps=_list_steps(judged, drawn))
     metrics = [{"metric": m, "label": label, "kind": "binary", "noun": NOUN} for m, label in MEASURES.items()]
     level = pd.DataFrame([{"confidence_level": confidence_level, "depth": depth}])
-    beside = {**beside, "peers": _add_bands(beside["peers"])}
+    beside = {**beside, "peers": _add_bands(beside["peers"]).assign(nominal=confidence_level)}
+    pooled = guarantees.assign(coverage=guarantees["pooled_coverage"], replicates=guarantees["draws"], exact=False)
+    bands = _add_bands(pooled)[["ci_low", "ci_high"]]
+    guarantees = guarantees.assign(pooled_low=bands["ci_low"], pooled_high=bands["ci_high"], nominal=confidence_level)
     tables = {"metrics": pd.DataFrame(metrics), "guarantees": guarantees, "cells": judged, **beside, "settings": level}
     checks = (*_check_gates(guarantees), _check_agreement(judged), _check_undefined(judged))
     return Results(STUDY, TITLE, QUESTION, "answered", info, {}, checks=checks, tables=tables)
@@ -65,7 +68,7 @@ def _add_bands(peers):
 
 
 def _find_band(row):
-    if row.exact:
+    if row.exact or row.coverage != row.coverage:
         return row.coverage, row.coverage
     band = stats.binomtest(round(row.coverage * row.replicates), row.replicates).proportion_ci(BAND)
     return float(band.low), float(band.high)

@@ -1,0 +1,1 @@
+"""The little that one study adds in code, between what is shown and the report."""

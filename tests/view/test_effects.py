@@ -1,0 +1,168 @@
+"""The first screen, scorecard, ladder, segments and weeks: what stands first, what is boxed, what is nowhere."""
+
+import html
+import math
+import re
+
+import pytest
+import samples
+
+from helpers.records import Check, Test
+from helpers.view import effects
+from helpers.view.effects import ladder, list_headlines, masthead, scorecard, segments, sensitivity, weeks
+from helpers.view.html import Display
+
+NAN = math.nan
+LABELS = {"links": "with links", "no_links": "without links", "short_links": "with short links"}
+PLAN = {"file": "own.yaml", "commit": "ab12 of 2022-03-01", "sha256": "ab", "departures": [], "labels": LABELS}
+TURNED = {**PLAN, "shown_as": {"contrast": "control - treatment", "words": "with links minus without"}}
+SHOWN = [
+    lambda found: masthead(found),
+    lambda found: scorecard(found),
+    lambda found: ladder(found, samples.contrasts()),
+    lambda found: segments(found, metric="activated"),
+    lambda found: weeks(found, metric="activated"),
+    lambda found: sensitivity(found),
+]
+
+
+def told(display: Display) -> str:
+    """Return the words of a display as they are read."""
+    bare = html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<a .*?</a>|<caption.*?</caption>", "", display.html)))
+    return re.sub(r"\s+", " ", bare).strip()
+
+
+def make(**changes):
+    """Return results told by a template: the kind, one bold sentence, a bullet, what is next."""
+    plan = {**PLAN, **changes.pop("plan", {})}
+    words = {"kind": ("Simulated data.",), **changes.pop("words", {})}
+    answer = ("Simulated data.", "It helps.", "A doubt.", "Next: go on.")
+    return samples.results(**{"answer": answer, "plan": plan, "words": words, **changes})
+
+
+def test_masthead_has_kind_question_dates_answer_bullets_and_what_is_next():
+    shown = masthead(make(assigned=("2022-04-01", "2022-04-28"), as_of="2022-06-30"))
+    begun = "Simulated data. Does showing in-product help links raise activation and paid conversion? Assigned "
+    begun += "2022-04-01 to 2022-04-28; data to 2022-06-30; plan of 2022-03-01 It helps. A doubt. Next: go on. Metric"
+    assert told(shown).startswith(begun)
+    assert '<p class="headline"><strong>It helps.</strong></p>' in shown.html and "box" not in shown.html
+    assert shown.text.count("Simulated data.") == 1 and "Next: go on." in shown.text
+
+
+def test_masthead_boxes_interim_withheld_and_released_answers_with_the_reason_first():
+    early = masthead(make(status="interim", estimates=samples.interim().estimates))
+    assert '<div class="box interim"><p class="state">Interim: the study is not complete</p>' in early.html
+    assert "dashed ones allow for looking early" in early.html
+    nothing = masthead(samples.withheld())
+    assert '<div class="box withheld"><p class="state">Withheld: no effect is shown</p>' in nothing.html
+    assert "rows" not in nothing.html and "scorecard" not in nothing.html
+    released = make(checks=(Check("srm", "fail", 0, 0.001, "Not as planned."),))
+    assert "Released by the plan although a check failed" in masthead(released).html
+
+
+def test_scorecard_puts_what_answers_first_and_then_the_roles():
+    order = [e.metric for e in list_headlines(make())]
+    assert order == ["activated", "converted", "conversations", "arr", "csat"]  # exploratory ones are not there
+    assert next(iter(list_headlines(make(plan={"answers": ["arr"]})))).metric == "arr"
+    only = [e for e in make().estimates if e.role == "exploratory" and e.segment is None and e.at is None]
+    assert [e.metric for e in list_headlines(make(estimates=tuple(only)))] == ["nps"]  # better than nothing
+
+
+def test_scorecard_says_who_decides_which_way_is_good_and_both_arms():
+    shown = told(scorecard(make()))
+    assert shown.startswith("Metric Without links With links Difference Without links minus with links Verdict")
+    assert "Activated decides, higher is better 23.2 % 14.2 % +9.0 points [+7.1, +10.9] ● clear benefit" in shown
+    assert "Satisfaction must not worsen, higher is better 4.190 4.210 -0.020" in shown
+    assert shown.endswith("Brackets and lines: 95 % intervals; shaded: too small to matter, or tolerated.")
+
+
+def test_scorecard_turns_with_the_contrast_and_so_does_the_band_of_a_guardrail():
+    turned = told(scorecard(make(plan=TURNED)))
+    assert turned.startswith("Metric With links Without links Difference With links minus without Verdict")
+    assert "14.2 % 23.2 % -9.0 points [-10.9, -7.1] ● clear harm" in turned
+    bands = [effects.list_card(make(plan=plan))[0][-1].band for plan in (PLAN, TURNED)]
+    assert bands == [(-0.1, 0.0), (0.0, 0.1)]
+
+
+def test_scorecard_names_each_of_several_treatments():
+    shown = told(scorecard(samples.three_arms().but(plan=PLAN)))
+    assert "Activated without links, decides, higher is better" in shown and "with short links, decides" in shown
+    assert shown.startswith("Metric Treatment With links Difference Treatment minus with links Verdict")
+
+
+def test_scorecard_begins_with_rows_of_words():
+    rows = ("Agents | 110 to 614 | for all hours", "Methods | 30 of 30 | | holds")
+    shown = told(scorecard(make(words={"card": rows})))
+    assert re.search(r"Agents for all hours 110 to 614 Methods 30 of 30 ● holds Activated", shown)
+    alone = scorecard(make(words={"card": rows}, estimates=()))
+    assert told(alone) == "What Found Verdict Agents for all hours 110 to 614 Methods 30 of 30 ● holds"
+
+
+def test_the_level_is_that_of_the_estimates():
+    strict = tuple(e.but(confidence_level=0.99, verdict="no clear difference") for e in samples.headline())
+    shown = scorecard(make(estimates=strict))
+    assert "Brackets and lines: 99 % intervals" in told(shown)
+    assert "clear benefit" not in shown.html and shown.html.count("○") == len(list_headlines(make(estimates=strict)))
+    part = samples.segments()[0].but(confidence_level=0.99)
+    test = Test("i", "activated", "interaction with country", 5.0, 2, 0.02)
+    assert "does not clearly differ" in told(segments(make(estimates=(part,), tests=(test,)), metric="activated"))
+
+
+def test_ladder_has_the_illusion_and_the_cure_on_one_scale():
+    shown = ladder(make(), samples.contrasts())
+    assert "Activated: +31.0 points by association, +2.0 points as assigned" in told(shown)
+    assert "Users against others 1,997 and 2,003 " in told(shown)
+    assert "Without links against with links as assigned, 1,997 and 2,003 " in told(shown)
+    assert "Those who use it because it is offered delta method" in told(shown)
+    assert shown.html.count("association</span>") == 2 and shown.html.count("class=muted") == 2
+    bands = set(re.findall(r'class="band" d="(.*?)"', shown.html))
+    assert len(bands) == 1  # the same worthwhile band in every row: one scale
+
+
+def test_ladder_of_several_metrics_has_a_group_for_each_and_of_none_leaves_the_page():
+    more = tuple(e.but(metric="converted") for e in samples.contrasts())
+    shown = told(ladder(make(), (*samples.contrasts(), *more)))
+    assert "as assigned; converted to paid: +31.0 points by association" in shown
+    assert ladder(make(), ()).html.startswith('<p class="note absent">')
+    outside = samples.effect(population="observational", estimand="naive", control="links")
+    assert "Without links against with links not randomised" in told(ladder(make(), (outside,)))
+
+
+def test_segments_carry_no_verdicts_and_are_titled_by_the_interaction_tests():
+    tests = [
+        Test("i", "activated", "interaction with country", 5.0, 2, 0.02, 0.04),
+        Test("j", "activated", "interaction with plan tier", 0.1, 1, 0.7, 0.8),
+    ]
+    shown = segments(make(tests=tuple(tests)), metric="activated")
+    assert "Activated: the effect differs by country (p = .040)" in told(shown)
+    assert "Verdict" not in shown.html and "Country DE 1,295 " in told(shown)
+    alike = told(segments(make(tests=tuple(tests[1:])), metric="activated"))
+    assert "the effect does not clearly differ from segment to segment (p = .80)" in alike
+    assert "fewer than 10 units" in alike  # a level that is too small says so
+    assert "Activated, part by part" in told(segments(make(), metric="activated"))
+
+
+def test_weeks_are_titled_by_the_test_of_a_trend():
+    trend = Test("t", "activated", "trend over weeks", 0.2, None, 0.86)
+    shown = told(weeks(make(tests=(trend,)), metric="activated"))
+    assert "the effect does not clearly differ from week to week (p = .86)" in shown and "Assigned in" in shown
+    assert weeks(make(), metric="arr").html.startswith('<p class="note absent">')
+
+
+def test_sensitivity_reads_as_the_page_does():
+    shown = told(sensitivity(make(plan=TURNED)))
+    assert "Differences: with links minus without." in shown
+    assert "as assigned, adjusted for covariates, Lin -8.7 points [-10.4, -7.0]" in shown
+
+
+@pytest.mark.parametrize("show", SHOWN)
+def test_withheld_effects_are_nowhere(show):
+    shown = show(samples.withheld().but(estimates=samples.results().estimates))  # even if some were left
+    assert "<svg" not in shown.html and not re.search(r"[+-]\d", shown.html + shown.text)
+
+
+@pytest.mark.parametrize("show", SHOWN)
+def test_words_from_data_are_inert(show):
+    found = samples.hostile().but(words={"card": (f"{samples.HOSTILE} | {samples.HOSTILE}",)})
+    shown = show(found.but(plan={**found.plan, "shown_as": {"words": samples.HOSTILE}, "labels": {}}))
+    assert ("<script" not in shown.html and "&lt;script&gt;" in shown.html) or "absent" in shown.html

@@ -1,0 +1,83 @@
+"""Trust in one line, the design as planned, claims, methods and the run's record."""
+
+import math
+
+import pytest
+import samples
+from experiments import make_design
+
+from helpers.records import Check
+from helpers.view import record
+from helpers.view.scales import list_metrics
+
+PLAN = {
+    "file": "own.yaml",
+    "sha256": "ab" * 32,
+    "departures": [{"parameter": "as_of", "planned": None, "used": "2022-05-01"}],
+    "labels": {"links": "with links", "no_links": "without links", "plan_tier": "plan", "c": "without", "t": "with it"},
+}
+
+
+def planned(**changes):
+    """Return results of a plan of ours, and its design."""
+    design = make_design(**changes)
+    return samples.results(plan=PLAN, tables={"metrics": list_metrics(design)}), design
+
+
+def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
+    shown = record.trust_line(samples.results(plan=PLAN))
+    assert shown.text == (
+        "3 checks: 1 pass, 1 warns, 1 not tested: seats differ between the groups before the start (p < .001)."
+    ).replace("1 pass,", "1 passes,")
+    assert shown.html.index("3 checks") < shown.html.index("<details") < shown.html.index("Sample ratio")
+    assert "Missing values, satisfaction" in shown.html and "Exact duplicates dropped" in shown.html
+    assert record.trust_line(samples.results(checks=())).text == "No trust check applies to this run."
+
+
+def test_trust_says_codes_in_words():
+    check = Check("srm_plan_tier", "fail", 0, 0, "In plan_tier: links 2,003, no_links 1,997.")
+    shown = record.trust_line(samples.results(plan=PLAN, checks=(check,)))
+    assert shown.text == "1 check: 1 fails: in plan: with links 2,003, without links 1,997."
+    assert "Sample ratio, plan" in shown.html and "_" not in shown.text
+
+
+def test_design_tells_decisions_metrics_dates_and_departures():
+    metrics = {"y": {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "Paid"}}
+    changes = {"planned_units": 4000, "enrolment_days": 28, "looks": [0.5, 1.0], "segments": ["plan_tier"]}
+    found, design = planned(metrics=metrics, assigned_at="at", **changes)
+    shown = record.describe_design(found.but(assigned=("2022-04-01", "2022-04-28"), as_of="2022-06-30"), design).text
+    assert "Arms: with it against without; planned split 50 % without and 50 % with it" in shown
+    assert "Planned size: 4,000 units; 28 days of enrolment; looks at 50 % and 100 %" in shown
+    assert "Dates: assigned 2022-04-01 to 2022-04-28; data to 2022-06-30" in shown
+    assert "Segments: plan" in shown and "as of is 2022-05-01, planned none" in shown
+    assert "Covariates" not in shown and "2.0 points" in shown and "Paid" in shown
+
+
+def test_claims_stand_in_their_own_unit_and_are_counted():
+    shown = record.list_claims(samples.results())
+    assert shown.text == "2 published claims: 1 not recovered and 1 not tested by this run."
+    assert "-1.2 [-2.3, -0.1]" in shown.html and "about 2.5\u00a0times" in shown.html
+    assert record.list_claims(samples.results(claims=())).html.startswith('<p class="note absent">')
+
+
+def test_methods_are_those_that_made_an_effect():
+    named = record.methods(samples.results(estimates=(samples.effect(),))).text
+    assert "Miettinen-Nurminen score interval" in named and "Welch" not in named and "Holm" in named
+    assert "Welch; lift by Fieller" in record.methods(samples.results()).text
+
+
+def test_run_record_hides_folders_and_passwords_and_says_what_is_as_planned():
+    given = {"data": ["/home/her/a.csv", "postgres://her:secret@host/db"], "n_units": 4000, "as_of": None}
+    shown = record.run_record(samples.results(plan=PLAN), given).text
+    assert "Parameters: data a.csv and postgres://host/db; n units 4000; all others as planned" in shown
+    assert "/home" not in shown and "secret" not in shown and "Plan: own.yaml" in shown
+    bare = record.run_record(samples.results(plan={}), {"seed": 1}).text
+    assert "Plan" not in bare and "planned" not in bare
+
+
+@pytest.mark.parametrize("show", [record.trust_line, record.limits, record.list_claims, record.methods])
+def test_words_from_data_are_inert(show):
+    found = samples.hostile()
+    shown = show(found.but(plan={**found.plan, "labels": {}}))
+    assert "<script" not in shown.html
+    assert "<script" not in record.run_record(found, {"data": samples.HOSTILE, "x": math.nan}).html

@@ -1,0 +1,279 @@
+"""The words of any experiment: whole sentences for every verdict, for what is not yet, not shown and not planned."""
+
+import math
+
+import pandas as pd
+import pytest
+from experiments import make_design
+
+from helpers.records import DETAIL, Check, DataInfo, Estimate, Results
+from helpers.view.words import explain
+
+LABELS = {"c": "without links", "t": "with links", "u": "with short links"}
+Y = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "Activated"}
+G = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.1}, "label": "Satisfaction"}
+NAN = math.nan
+TOLD = "Activated: 35.0 % with links against 30.0 % without links, +5.0 points (between +3.0 and +7.0 points)"
+
+
+def make(**changes):
+    fields = {
+        "id": "a", "metric": "y", "control": "c", "treatment": "t", "comparison": "t - c", "estimand": "difference",
+        "role": "primary", "family": "primary", "estimate": 0.05, "std_error": 0.01, "ci_low": 0.03, "ci_high": 0.07,
+        "p_value": 1e-6, "control_value": 0.30, "treatment_value": 0.35, "n_control": 1000, "n_treatment": 1010,
+        "verdict": "clear benefit",
+    }  # fmt: skip
+    return Estimate(**{**fields, **changes})
+
+
+def explained(*estimates, kind="yours", status="answered", checks=(), metrics=None, plan=None, tables=None, **changes):
+    data = DataInfo(kind, "A public experiment.", "f", None, 2010, 2010, {"c": 1000, "t": 1010})
+    tables = {
+        "requirements": pd.DataFrame([{"metric": "y", "power": 0.8, "n": 2010, "n_for_worthwhile": 9000}]),
+        **(tables or {}),
+    }
+    found = Results(
+        "experiment", "t", "q", status, data, {}, checks=checks, estimates=estimates, tables=tables, **changes
+    )
+    return explain(found, make_design(metrics=metrics or {"y": Y}, **{"labels": LABELS, **(plan or {})}))
+
+
+def turned(**changes):
+    """Return a plan that shows control minus treatment."""
+    return {"shown_as": {"contrast": "control - treatment", "words": "without minus with"}, **changes}
+
+
+VERDICTS = [
+    # changes, answer, what is next
+    ({}, f"{TOLD}, a clear benefit.", "by the plan's rule, go on with links."),
+    ({"verdict": "clear harm"}, f"{TOLD}, a clear harm.", "by the plan's rule, stay without links."),
+    (
+        {"verdict": "clear difference"},
+        f"{TOLD}, a clear difference.",
+        "the plan calls neither way better: decide whether this difference is wanted.",
+    ),
+    (
+        {"verdict": "no clear difference", "ci_low": -0.01, "ci_high": 0.11, "p_value": 0.1},
+        "Activated: no clear difference, +5.0 points (between -1.0 and +11.0 points).",
+        "the rule gives no clear answer; to find 2 points in activated with 80 % power takes 9,000 units (here 2,010).",
+    ),
+    (
+        {"verdict": "no clear difference", "p_value": 0.03, "p_value_adjusted": 0.09},
+        "Activated: no clear difference, +5.0 points (between +3.0 and +7.0 points); alone it would be clear, but not "
+        "among all primary comparisons.",
+        "the rule gives no clear answer; to find 2 points in activated with 80 % power takes 9,000 units (here 2,010).",
+    ),
+    (
+        {"verdict": "no worthwhile difference"},
+        "Activated: +5.0 points (between +3.0 and +7.0 points), smaller than the 2 points that the plan calls "
+        "worthwhile.",
+        "the difference is too small to matter by the plan; choose what costs less.",
+    ),
+    (
+        {"verdict": "not estimable", "estimate": NAN, "reason": "fewer than two units in an arm"},
+        "Activated cannot be estimated: fewer than two units in an arm.",
+        "collect what is missing, and run the report again.",
+    ),
+    (
+        {"as_expected": False},
+        f"{TOLD}, a clear benefit, and the opposite of what the plan expected.",
+        "by the plan's rule, go on with links.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "answer", "following"), VERDICTS)
+def test_the_answer_and_what_is_next_follow_the_verdict(changes, answer, following):
+    assert explained(make(**changes)).answer == (answer, f"Next: {following}")
+
+
+def test_the_answer_reads_as_the_plan_displays_it():
+    found = explained(make(), plan=turned())
+    assert found.answer[0] == (
+        "Activated: 30.0 % without links against 35.0 % with links, -5.0 points (between -7.0 and -3.0 points), "
+        "a clear harm."
+    )
+    assert found.answer[-1] == "Next: by the plan's rule, stay with links."
+
+
+def test_the_plan_names_what_answers_else_the_primary_metrics_do():
+    metrics = {"y": Y, "z": {**Y, "role": "secondary", "label": "Paid"}}
+    second = make(id="b", metric="z", role="secondary", verdict="no clear difference")
+    named = explained(make(), second, metrics=metrics, plan={"answers": ["z", "y"]}).answer[0]
+    assert named.startswith("Paid: no clear difference, +5.0 points") and "; activated: 35.0 %" in named
+    assert explained(make(), second, metrics=metrics).answer[0] == f"{TOLD}, a clear benefit."
+
+
+def test_several_treatments_are_named_and_none_is_preferred():
+    second = {"id": "b", "treatment": "u", "comparison": "u - c"}
+    plan = {"variant": {"control": "c", "treatments": ["t", "u"]}}
+    both = explained(make(), make(**second), plan=plan).answer
+    assert "; activated: 35.0 % with short links against 30.0 % without links" in both[0]
+    assert both[-1] == (
+        "Next: by the plan's rule each of these beats without links: with links and with short links; "
+        "which of them is better takes a comparison of their own."
+    )
+    mixed = explained(make(verdict="no clear difference"), make(**second), plan=plan).answer
+    assert mixed[0].startswith("Activated, with links against without links: no clear difference")
+    assert mixed[-1] == "Next: by the plan's rule, go on with short links."
+
+
+def test_of_many_primary_effects_three_are_told_and_the_rest_counted():
+    metrics = {f"y{k}": {**Y, "label": f"Metric {k}"} for k in range(5)}
+    found = explained(*(make(id=str(k), metric=f"y{k}") for k in range(5)), metrics=metrics)
+    assert found.answer[0].endswith("a clear benefit; the other 2 are below.") and "Metric 3" not in found.answer[0]
+
+
+def test_an_interim_answer_says_so_and_decides_nothing():
+    found = explained(make(interval="always-valid"), status="interim").answer
+    assert found == (
+        f"So far: a{TOLD[1:]}, a clear benefit.",
+        "The planned end is not reached, so intervals are wider than they will be: they allow for looking early.",
+        "Next: keep the experiment running to its planned end before anything is decided.",
+    )
+    nothing = explained(make(verdict="not estimable", estimate=NAN), status="interim").answer
+    assert nothing[0] == "Nothing can be estimated yet."
+
+
+def test_a_withheld_answer_is_its_reason_in_words():
+    found = explained(kind="simulated", status="withheld", answer=("t 1,010 and c 800 are not as planned.",))
+    assert found.answer == (
+        "Simulated data: the effects were planted, so finding them tests the method and is no evidence.",
+        "with links 1,010 and without links 800 are not as planned.",
+        "Next: find out what went wrong with the assignment, mend it, and run the report again.",
+    )
+    assert found.limits == ("Any effect: what went wrong with the assignment has to be understood first.",)
+
+
+GUARD = {"id": "g", "metric": "g", "role": "guardrail", "estimate": -0.02, "ci_low": -0.08, "ci_high": 0.04}
+GUARD |= {"control_value": 4.21, "treatment_value": 4.19}
+GUARDS = [
+    ("not inferior", "The guardrail holds: satisfaction, -0.020 (between -0.080 and +0.040)."),
+    (
+        "non-inferiority not shown",
+        "The guardrail is not shown to hold: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("verdict", "sentence"), GUARDS)
+def test_a_guardrail_holds_or_stops_the_roll_out(verdict, sentence):
+    found = explained(make(), make(**GUARD, verdict=verdict), metrics={"y": Y, "g": G}).answer
+    assert found[1] == sentence
+    assert (found[-1] == "Next: settle the guardrail before a roll-out.") == (verdict != "not inferior")
+
+
+def test_a_relative_margin_is_of_the_plans_control_whatever_is_displayed():
+    relative = {**G, "kind": "amount", "margin": {"relative": 0.1}}
+    guard = make(**GUARD, verdict="inferior").but(control_value=10.0, treatment_value=9.98)
+    told = explained(make(), guard, metrics={"y": Y, "g": relative}, plan=turned()).answer[1]
+    assert told.endswith("tolerated 1.")
+
+
+def test_without_a_primary_metric_nothing_decides():
+    metrics = {"y": {**Y, "role": "secondary"}}
+    found = explained(make(role="secondary"), metrics=metrics).answer
+    assert found[:2] == (f"{TOLD}, a clear benefit.", "The plan names no primary metric, so nothing here decides.")
+
+
+KINDS = [
+    # metric, changes, answer
+    (
+        {"kind": "score", "scale": "ordered", "label": "Answer"},
+        {"treatment_value": 0.55, "control_value": 0.45, "estimate": 0.10, "ci_low": 0.05, "ci_high": 0.15},
+        "Answer: of 100 pairs, 55 are higher with links and 45 without links, +10.0 points (between +5.0 and +15.0 "
+        "points), a clear benefit.",
+    ),
+    (
+        {"kind": "amount", "quantile": 0.9, "unit": "minutes", "label": "Reply"},
+        {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
+        "Reply, 90th percentile: 35.0 minutes with links against 30.0 minutes without links, +5.0 minutes (between "
+        "+3.0 and +7.0 minutes), a clear benefit.",
+    ),
+    (
+        {"kind": "ratio", "numerator": "a", "denominator": "b", "label": "Calls per day"},
+        {},
+        "Calls per day: 0.350 with links against 0.300 without links, +0.050 (between +0.030 and +0.070), a clear "
+        "benefit.",
+    ),
+    (
+        {"kind": "nps", "label": "NPS"},
+        {"treatment_value": 35.0, "control_value": 30.0, "estimate": 5.0, "ci_low": 3.0, "ci_high": 7.0},
+        "NPS: +35.0 with links against +30.0 without links, +5.0 points (between +3.0 and +7.0 points), a clear "
+        "benefit.",
+    ),
+    (
+        {"kind": "time_to_event", "event": "paid", "horizon_days": 90, "label": "Paid in 90 days"},
+        {},
+        f"Paid in 90 days{TOLD[9:]}, a clear benefit.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("metric", "changes", "answer"), KINDS)
+def test_each_kind_of_metric_is_told_in_its_unit(metric, changes, answer):
+    found = explained(make(**changes), metrics={"y": {"role": "primary", "better": "higher", **metric}})
+    assert found.answer[0] == answer
+    curve = found.words.get("title curves y")
+    assert (curve is not None) == (metric["kind"] == "time_to_event")
+
+
+def test_an_association_that_tells_another_story_is_told_with_the_fair_effect():
+    naive = {"id": "n", "estimand": "naive", "role": "exploratory", "estimate": 0.3, "verdict": "clear benefit"}
+    used = make(**naive, population="as_treated")
+    assert explained(make(), used).answer[1] == (
+        "Activated: those who use it and those who do not differ by +30.0 points, an association; as assigned the "
+        "difference is +5.0 points."
+    )
+    outside = make(**naive, population="observational", control="survey_men")
+    assert explained(make(), outside).answer[1] == (
+        "Compared with survey men instead, whom no lot assigned, activated would differ by +30.0 points: an "
+        "association, not an effect."
+    )
+    assert len(explained(make(), used.but(estimate=0.051)).answer) == 2  # the same story
+
+
+def test_use_of_the_offer_is_told_where_no_association_misleads():
+    use = pd.DataFrame([{"metric": "y", "take_up_control": 0.0, "take_up_treatment": 0.62}])
+    cace = make(id="k", estimand="cace", population="compliers", role="exploratory", estimate=0.08)
+    told = explained(make(), cace, tables={"uptake": use}).answer[1]
+    assert told == (
+        "62 % use it with links and 0 % without links. In those who use it because it is offered: activated +8.0 "
+        "points (between +3.0 and +7.0 points)."
+    )
+
+
+def test_doubts_a_released_check_and_an_unknown_split_are_told():
+    domain = Check("domain_y", "warn", 1, 1, f"Activated: there are too few units.{DETAIL}more are needed.")
+    srm = Check("srm", "not tested", NAN, 0.001, "Not tested.")
+    told = explained(
+        make(), checks=(domain, srm), plan={"variant": {"control": "c", "treatments": ["t"], "split": "unknown"}}
+    )
+    assert told.answer[1:3] == (
+        "Activated: there are too few units.",
+        "The planned split is unknown, so whether units were assigned as planned is not tested.",
+    )
+    assert told.answer[-1].endswith("repeat it with more units where the doubt above matters.")
+    failed = Check("srm", "fail", 0, 0.001, "The groups are t 1,010 and c 800.")
+    released = explained(make(), checks=(failed,), plan={"acknowledge": {"srm": "A known fault."}})
+    assert released.answer[1] == (
+        "The groups are with links 1,010 and without links 800. The plan releases the answer all the same, for this "
+        "reason: A known fault."
+    )
+
+
+def test_limits_follow_the_data_the_exposure_and_what_is_missing():
+    plan = {"exposure": {"column": "used"}}
+    found = explained(make(population="responders"), kind="public", plan=plan)
+    assert found.limits == (
+        "Nothing about your product: this is a public experiment from another field.",
+        "What the units without a known outcome did (activated): the headline is among those whose outcome is known.",
+        "The effect of using it: the arms differ in what was offered, and not everybody used it.",
+        "Anything after the last measurement: an effect may grow, fade or turn.",
+    )
+    assert found.answer[0] == "A public experiment."
+
+
+def test_her_own_report_never_speaks_of_an_article():
+    found = explained(make())
+    assert not any("article" in line or "published" in line for lines in found.words.values() for line in lines)
