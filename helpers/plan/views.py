@@ -158,17 +158,20 @@ def read_views(study: str) -> dict[str, View]:
 
     Raises
     ------
-    Refused: a file that is no YAML, or a view with an unknown key, format or kind.
+    Refused: a file that is no YAML, or a view with an unknown key, kind or rule.
     """
-    own = _read_file(study)
+    found = read_own(COMMON) if study != COMMON else {}
+    for other in _read_file(study).get("also", []):
+        found = {**found, **read_views(other)}
+    return {**found, **read_own(study)}
+
+
+def read_own(study: str) -> dict[str, View]:
+    """Return the views that stand in a study's own file."""
     found: dict[str, View] = {}
-    for other in own.pop("also", []) if study != COMMON else []:
-        found |= read_views(other)
-    if study != COMMON:
-        found = {**read_views(COMMON), **found}
-    for name, given in own.items():
+    for name, given in _read_file(study).items():
         try:
-            found[name] = View.model_validate(given)
+            found |= {} if name == "also" else {name: View.model_validate(given)}
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])

@@ -169,12 +169,22 @@ def draw_cell(told: str, column: Column) -> str:
     return mark_verdict(told) if column.format == "verdict" and told in MARKS else escape(told)
 
 
-def describe(name: str, view: View) -> str:
-    """Return the entry of the data dictionary for one table, in Markdown: what a row is, and each column."""
-    lines = [f"### {name}: one row {view.row}", "", "| column | meaning |", "|---|---|"]
-    for column, spec in view.columns.items():
-        names = [column, *(spec.ends or ())]
-        interval = " and its interval" if spec.ends else ""
-        told = f"{spec.label}{interval}{f': {spec.meaning}' if spec.meaning else ''}"
-        lines.append(f"| {', '.join(f'`{n}`' for n in names)} | {told} |")
+def describe(study: str) -> str:
+    """Return a study's part of the data dictionary in Markdown: a table with one row a results table of its own file.
+
+    Each says what a row is, and each column: its label, its interval, its meaning.
+    """
+    lines = [f"### {study}", "", "| table | one row | columns |", "|---|---|---|"]
+    for name, view in views.read_own(study).items():
+        if view.columns:
+            told = ", ".join(_describe_column(column, spec) for column, spec in view.columns.items())
+            lines.append(f"| `{name}` | {view.row} | {told} |")
     return "\n".join([*lines, ""])
+
+
+def _describe_column(name: str, column: Column) -> str:
+    label = numbers.lower_first(column.label).replace("{noun}", "units").replace("{metric}", "each metric")
+    spoken = name.replace("_", " ").lower() == label.lower()
+    meaning = "; ".join(part for part in ("" if spoken else label, column.meaning) if part)
+    names = ", ".join(f"`{one}`" for one in (name, *(column.ends or ())))
+    return f"{names} ({meaning})" if meaning else names
