@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -183,7 +184,8 @@ def describe(study: str) -> str:
 
 
 def _describe_column(name: str, column: Column) -> str:
-    label = numbers.lower_first(column.label).replace("{noun}", "units").replace("{metric}", "each metric")
+    spelled = {"{noun}": "units", "{metric}": "each metric", "{control}": "control", "{treatment}": "treatment"}
+    label = numbers.lower_first(re.sub("|".join(map(re.escape, spelled)), lambda hit: spelled[hit[0]], column.label))
     spoken = name.replace("_", " ").lower() == label.lower()
     meaning = "; ".join(part for part in ("" if spoken else label, column.meaning) if part)
     names = ", ".join(f"`{one}`" for one in (name, *(column.ends or ())))
