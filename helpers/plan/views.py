@@ -26,13 +26,21 @@ class Column(Part):
     """One column: its label, how a value is written, the ends of its interval, and what it means.
 
     In a view a column is one line, "label | format [low high] | meaning"; `format` is one of
-    `helpers.view.views.FORMATS`.
+    `helpers.view.views.FORMATS`. `words` are what its codes read as; where rows measure different things, `by` names the
+    column that tells them apart, and `forms` the format of each.
     """
 
     label: str
     format: str = "text"
     ends: tuple[str, str] | None = None
     meaning: str = ""
+    words: dict[str, str] = {}
+    by: str = ""
+    forms: dict[str, str] = {}
+
+    def choose(self, row: Mapping[str, Any]) -> str:
+        """Return the format of a row."""
+        return self.forms.get(str(row[self.by]), self.format) if self.by else self.format
 
 
 class Stop(Part):

@@ -21,7 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from helpers.view.numbers import PERCENT, Style, write_count, write_number
 
@@ -31,6 +31,7 @@ OTHERS = ("#7a9cc6", "#5b5f66", "#b08bbf")  # further treatments: apart in grey 
 NEUTRAL = (INK, "#8b95a1", "#5b5f66", "#b4bcc6", "#3d4550", "#9aa3ad")  # where no arm is meant
 WIDTHS = {"wide": 860, "narrow": 358}  # CSS pixels; 100 of them are an inch
 FONT = "Support studies"  # Source Sans Pro of the lock, by a name that no font of a machine has
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GAP = 6.0  # CSS pixels between two texts
 
 
@@ -46,6 +47,7 @@ class Chart:
     style : how the vertical axis writes numbers (for a heat map unused)
     step : whether a value holds until the next place (curve)
     zero : whether the vertical axis begins at zero (curve)
+    ticks : places on the horizontal axis with their words; it is logarithmic then (curve)
     root : whether amounts stand on a square-root axis (dose)
     shaded : a range of amounts to shade (dose)
     name : begins every id in the drawing
@@ -60,6 +62,7 @@ class Chart:
     style: Style = PERCENT
     step: bool = True
     zero: bool = True
+    ticks: Mapping[float, str] | None = None
     root: bool = False
     shaded: tuple[float, float] | None = None
     name: str = "chart"
@@ -105,7 +108,7 @@ def settings() -> dict[str, Any]:
     return {**sns.axes_style("ticks", rc=ours), **ours}
 
 
-def draw(paint: Callable[[Figure], None], *, height: float, name: str) -> Drawing:
+def draw(paint: Callable[[Figure], None], *, height: float, name: str, narrow_height: float | None = None) -> Drawing:
     """Return a chart in both widths; equal inputs give equal bytes on any machine.
 
     Parameters
@@ -115,8 +118,10 @@ def draw(paint: Callable[[Figure], None], *, height: float, name: str) -> Drawin
     height : float, CSS pixels
     name : str
         Begins every id in the drawing, so that several stand in one page.
+    narrow_height : float, optional, of the chart for phones where it differs
     """
-    return Drawing(**{size: _draw_one(paint, width, height, f"{name}-{size}") for size, width in WIDTHS.items()})
+    heights = {"wide": height, "narrow": narrow_height or height}
+    return Drawing(**{s: _draw_one(paint, width, heights[s], f"{name}-{s}") for s, width in WIDTHS.items()})
 
 
 def _draw_one(paint, width, height, name) -> str:
@@ -245,14 +250,22 @@ def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (),
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v, plain) if v else "0"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v)))
-    ends = [write_number(round(end)) for end in axes.get_xlim()]
+    ends = list(chart.ticks.values()) if chart.ticks else [write_number(round(end)) for end in axes.get_xlim()]
     widest = max(measure(word) for word in {*ends, max(counts, key=len, default="")})
     low, high = axes.get_ylim()
     names = [axes.yaxis.get_major_formatter()(tick) for tick in axes.get_yticks() if low <= tick <= high]
     place_axes(figure, chart.label, names=names, widest=widest, below=below)
     room = axes.get_position().width * figure.get_figwidth() * 100 / (widest + 2 * GAP)
     room = int(room / 2) if chart.root else int(room)  # roots stand closer the larger they are
-    axes.xaxis.set_major_locator(MaxNLocator(max(1, min(most, room)), integer=True))
+    if chart.ticks:
+        axes.set_xscale("log")
+        inside = {
+            place: name for place, name in chart.ticks.items() if axes.get_xlim()[0] <= place <= axes.get_xlim()[1]
+        }
+        axes.set_xticks(list(inside), list(inside.values()))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(max(1, min(most, room)), integer=True))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
 
@@ -310,28 +323,47 @@ def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
     ----------
     frame : DataFrame, one row a cell: `chart.x` an hour, `chart.by` a day, `chart.y` what is drawn
     chart : Chart
+        Without `by`, `x` counts the hours of a week from Monday 00:00; hours and days at its edges in which there is
+        nothing are left out, and on phones the hours stand below each other.
     """
-    wide = frame.pivot_table(index=chart.by, columns=chart.x, values=chart.y, sort=False, observed=True)
+    by, x, is_week = chart.by or "day", chart.x if chart.by else "hour_of_day", not chart.by
+    if is_week:
+        frame = _split_week(frame, chart)
+    wide = frame.pivot_table(index=by, columns=x, values=chart.y, sort=False, observed=True)
     wide, shades = wide.sort_index(axis=1), sns.light_palette(INK, as_cmap=True)
 
     def paint(figure):
-        days = [wrap(str(day), figure.get_figwidth() * 40) for day in wide.index]
-        axes = place_axes(figure, chart.label, names=days)
-        axes.pcolormesh(np.arange(wide.shape[1] + 1), np.arange(len(wide) + 1), wide, cmap=shades, edgecolor="white")
-        axes.set(ylim=(max(len(wide), 1), 0), yticks=np.arange(len(wide)) + 0.5)
-        axes.set_yticklabels(days)
-        cell = axes.get_position().width * figure.get_figwidth() * 100 / max(wide.shape[1], 1)
-        hours = [f"{hour:g}" for hour in wide.columns]
-        most = max(map(measure, hours), default=0) + GAP
+        turned = is_week and figure.get_figwidth() * 100 <= WIDTHS["narrow"]
+        grid = wide.T if turned else wide
+        rows, columns = ([f"{p:g}" if isinstance(p, int | float) else str(p) for p in axis] for axis in grid.axes)
+        rows = [wrap(name, figure.get_figwidth() * 40) for name in rows]
+        axes = place_axes(figure, "" if turned else chart.label, names=rows)
+        axes.pcolormesh(np.arange(grid.shape[1] + 1), np.arange(len(grid) + 1), grid, cmap=shades, edgecolor="white")
+        axes.set(ylim=(max(len(grid), 1), 0), yticks=np.arange(len(grid)) + 0.5)
+        axes.set_yticklabels(rows)
+        cell = axes.get_position().width * figure.get_figwidth() * 100 / max(grid.shape[1], 1)
+        most = max(map(measure, columns), default=0) + GAP
         step = next((step for step in (1, 2, 3, 4, 6, 12) if step * cell > most), 24)
-        axes.set_xticks(np.arange(wide.shape[1])[::step] + 0.5)
-        axes.set_xticklabels(hours[::step])
+        axes.set_xticks(np.arange(grid.shape[1])[::step] + 0.5)
+        axes.set_xticklabels(columns[::step])
         axes.spines["bottom"].set_visible(False)
-        numbers = {place: f"{v:,.0f}" for place, v in np.ndenumerate(wide.to_numpy(float)) if np.isfinite(v)}
+        numbers = {place: f"{v:,.0f}" for place, v in np.ndenumerate(grid.to_numpy(float)) if np.isfinite(v)}
         if numbers and measure(max(numbers.values(), key=len), 8.5) < cell - 2:
-            _number_cells(axes, wide.to_numpy(float), numbers)
+            _number_cells(axes, grid.to_numpy(float), numbers)
 
-    return draw(paint, height=52 + 30 * len(wide), name=chart.name)
+    high = 52 + 24 * wide.shape[1] if is_week else None
+    return draw(paint, height=52 + 30 * len(wide), narrow_height=high, name=chart.name)
+
+
+def _split_week(frame: pd.DataFrame, chart: Chart) -> pd.DataFrame:
+    """The hours of a week as days and hours of the day, from the first to the last of either with something in it."""
+    days, hours = frame[chart.x] // 24, (frame[chart.x] % 24).rename("hour_of_day")
+    some = frame[chart.y] > 0
+    inside = (
+        [part.between(part[some].min(), part[some].max()) for part in (days, hours)] if some.any() else [some | True]
+    )
+    kept = frame.assign(day=days.map(dict(enumerate(DAYS))), hour_of_day=hours)[np.logical_and.reduce(inside)]
+    return kept.sort_values(chart.x)
 
 
 def _number_cells(axes: Axes, values: np.ndarray, numbers: Mapping[tuple[int, int], str]) -> None:

@@ -113,7 +113,8 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]
 def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
-    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict".
+    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict". The part
+    `card only` stands for all rows of a run that asks something else than its plan.
     """
     told, effects = list_card(results)
     if not told:
@@ -135,9 +136,10 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     """Return the rows of the scorecard, those of words first, and the effects among them."""
     if results.status == "withheld":
         return [], []
-    parts = [[part.strip() for part in f"{line}|||".split("|")] for line in results.words.get("card", ())]
+    only = results.words.get("card only", ())
+    parts = [[part.strip() for part in f"{line}|||".split("|")] for line in only or results.words.get("card", ())]
     words = [Row(name, figure, note=note, verdict=verdict) for name, figure, note, verdict, *_ in parts]
-    effects = list_headlines(results)
+    effects = [] if only else list_headlines(results)
     several, roles = len({e.comparison for e in effects}) > 1, len({e.role for e in effects}) > 1
     rows = []
     for e in effects:

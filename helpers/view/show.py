@@ -75,7 +75,8 @@ def frame_part(
     ----------
     results : Results
     drawn : (HTML, text, SVG); the SVG is empty where nothing but HTML was drawn
-    title, note : str, the finding; metric, unit and population
+    title, note : str, the finding; metric, unit and population. Where the data come from is the part `source NAME` of
+        the study's words, else the run's own kind and size.
     name : str, of the part, from which its id and the names of its files come
     frame : DataFrame, what the CSV holds
     """
@@ -97,8 +98,9 @@ def frame_part(
     links += [link_file(svg, f"{file}.svg", "Picture (SVG)", "image/svg+xml")] if svg else []
     links += [] if title else [link]
     kind = "" if results.data.kind == "simulated" else f"{KINDS.get(results.data.kind, results.data.kind)}, "  # on top
-    source = f"{kind}{numbers.write_count(results.data.units)} "
-    under = f'<p class="under">{escape(source + find_noun(results))}. {" · ".join(links)}</p>'
+    source = f"{kind}{numbers.write_count(results.data.units)} {find_noun(results)}."
+    source = results.words.get(f"source {name}", (source,))[0]
+    under = f'<p class="under">{escape(source)} {" · ".join(links)}</p>'
     tag = "figure" if svg or 'class="rows' in html else 'div class="part"'
     own = f' id="{place}"' if not title else ""
     return Display(f"<{tag}{own}>{heading}{below}{html}{under}</{tag.split()[0]}>", f"{title}\n{text}".strip())
@@ -145,7 +147,8 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
 
     `chart` in the view may name the columns: `values` (two columns, as the contrast puts them, with `heads`), `note`,
     `group`, `verdict`, `band` (two columns), `null` (the value of no effect, or its column), `muted` (names of rows
-    without trust, or values of columns that such rows have), and `contrast`, what the effect is.
+    without trust, or values of columns that such rows have), and `contrast`, what the effect is. With `ends: true` the
+    ends of a range stand for the effect in words.
     """
     told, spec = view.shown, view.chart
     label = next(iter(told))
@@ -154,6 +157,8 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
     for row in frame.head(most).to_dict("records"):
         written = {c: write_cell(row.get(c), column, row, results) for c, column in view.columns.items()}
         words, _, interval = written[effect].partition(" [")
+        if spec.get("ends") and interval:
+            words, interval = interval.removesuffix("]").replace(", ", " to "), ""
         known = row[effect] == row[effect] and row[effect] is not None
         low, high = (row.get(end) for end in view.columns[effect].ends)
         has_ends = known and low is not None and low == low

@@ -66,13 +66,14 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
         if column.ends and isinstance(reason, str):
             return HIDDEN if reason.startswith("hidden") else reason
         return ""
+    form = column.choose(row)
     if not column.ends:
-        return FORMATS[column.format](value, row, results)
-    style = _style(column.format, row, results)
+        return column.words.get(str(value)) or FORMATS[form](value, row, results)
+    style = _style(form, row, results)
     low, high = (row.get(end) for end in column.ends)
     known = not (_is_missing(low) or _is_missing(high))
     if known and low == high == value:  # counted, not estimated
-        return FORMATS[column.format](value, row, results)
+        return FORMATS[form](value, row, results)
     decimals = numbers.count_decimals(low, high, factor=style.factor) if known else None
     told = numbers.write_number(value, style, decimals=decimals)
     bare = replace(style, suffix="")
@@ -136,6 +137,12 @@ def _write_date(value) -> str:
     return f"{day:%Y-%m-%d}" if day == day.normalize() else f"{day:%Y-%m-%d %H:%M}"
 
 
+def _write_cost(value, row) -> str:
+    """An amount without a sign: in cents where it is small, whole where it is not."""
+    style = numbers.Style(1, numbers.read_currency(row.get("unit", "USD")))
+    return numbers.write_number(value, style, decimals=0 if abs(value) >= 10 else 2)
+
+
 def _write_any(value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -159,6 +166,7 @@ FORMATS: dict[str, Callable[[Any, Mapping, Results], str]] = {
     "p": lambda value, row, results: numbers.write_p(value).removeprefix("p ").removeprefix("= "),
     "yes": lambda value, row, results: "yes" if value else "no",
     "verdict": lambda value, row, results: str(value),
+    "cost": lambda value, row, results: _write_cost(value, row),
     **{form: _by_style(form) for form in ("share", "points", "money", "times", "days", "minutes")},
     **{form: _by_style(form) for form in ("effect", "value", "gap")},
 }
