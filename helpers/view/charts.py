@@ -332,12 +332,13 @@ def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | N
 
 
 def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
-    """Return a map of the hours of a week: darker is more, each cell with its number; on phones days are columns.
+    """Return a map of hours by days: darker is more, each cell with its number where it has room.
 
     Parameters
     ----------
     frame : DataFrame, one row an hour: `chart.x` from 0, Monday 00:00, to 167; `chart.y` what is drawn
     chart : Chart
+        Hours and days at its edges in which there is nothing are left out.
     """
     hours = frame.assign(day=frame[chart.x] // 24, hour_of_day=frame[chart.x] % 24)
     week = _trim(_trim(hours.pivot_table(index="day", columns="hour_of_day", values=chart.y)).T).T

@@ -98,8 +98,8 @@ def frame_part(
     links += [link_file(svg, f"{file}.svg", "Picture (SVG)", "image/svg+xml")] if svg else []
     links += [] if title else [link]
     kind = "" if results.data.kind == "simulated" else f"{KINDS.get(results.data.kind, results.data.kind)}, "  # on top
-    source = f"{kind}{numbers.write_count(results.data.units)} "
-    source = results.words.get(f"source {name}", (f"{source}{find_noun(results)}.",))[0]
+    source = f"{kind}{numbers.write_count(results.data.units)} {find_noun(results)}."
+    source = results.words.get(f"source {name}", (source,))[0]
     under = f'<p class="under">{escape(source)} {" · ".join(links)}</p>'
     tag = "figure" if svg or 'class="rows' in html else 'div class="part"'
     own = f' id="{place}"' if not title else ""
