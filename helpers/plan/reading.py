@@ -204,7 +204,7 @@ def _sentence(error, kind) -> str:
 
 
 def _commit(file: Path) -> str:
-    commit = _git(file, "log", "-1", "--format=%H")
+    commit = _git(file, "log", "-1", "--format=%H of %cs")
     if not commit:
         return "not under version control"
     return commit + (", changed since" if _git(file, "status", "--porcelain") else "")

@@ -31,6 +31,7 @@ METHODS = {
     "brunner-munzel": "Brunner-Munzel",
 }
 ESTIMANDS = {"difference": "as assigned", "rmst_difference": "mean time to the horizon"}
+ESTIMANDS |= {"cace": "those who use it because it is offered"}
 RUNGS = {"as_treated": "Users against others", "compliers": "Those who use it because it is offered"}
 ADJUSTMENTS = {
     "covariates": "adjusted for covariates",
@@ -83,10 +84,10 @@ def _find_state(results: Results) -> tuple[str, str]:
 
 
 def tell_dates(results: Results) -> str:
-    """Return when units were assigned, when the data ends and which plan was followed, for the line under the title."""
-    plan, days = results.plan.get("file"), results.assigned
+    """Return when units were assigned, when the data ends and of which day the plan is, for the line under the title."""
+    days, _, written = results.assigned, *str(results.plan.get("commit", "")).partition(" of ")[1:]
     parts = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
-    return capitalise("; ".join(part for part in (*parts, f"plan {plan}" if plan else "") if part))
+    return capitalise("; ".join(part for part in (*parts, f"plan of {written}" if written else "") if part))
 
 
 def list_headlines(results: Results) -> list[Estimate]:
@@ -185,8 +186,11 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     Parameters
     ----------
     results : Results
-    estimates : sequence of Estimate, in the order and direction to be drawn; those of one metric stand together
+    estimates : sequence of Estimate
+        In the order and direction to be drawn; those of one metric stand together. A second interval of the compliers
+        is left to `sensitivity`.
     """
+    estimates = [e for e in estimates if (e.population, e.role) != ("compliers", "sensitivity")]
     if results.status == "withheld" or not estimates:
         none = "The plan names no exposure, and no group beside the randomised ones."
         absent = results.status != "withheld"
@@ -200,7 +204,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
     title = "; ".join([told[0], *map(lower_first, told[1:])])
     html = draw_rows(found, heads=("first", "second"), contrast="first minus second", caption=title, what="Compared")
-    note = "An association mixes the effect with who is compared; what is as assigned does not."
+    note = f"An association mixes the effect with who is compared. Small figures count {scales.find_noun(results)}."
     drawn = (html, tell_rows(found, ("first", "second")), "")
     return frame_part(results, drawn, title=title, note=note, name=f"{metrics[0]} ladder", frame=to_frame(estimates))
 
@@ -209,8 +213,9 @@ def _rung(results, e: Estimate, scale, group: str) -> Row:
     other = scales.name_label if e.population == "observational" else scales.name_arm
     sides = f"{capitalise(scales.name_arm(results, e.treatment))} against {other(results, e.control)}"
     how = [ADJUSTMENTS.get(e.adjustment, ""), name_method(e.method) if e.estimand == "cace" else ""]
-    how += ["not randomised" if e.population == "observational" else "", ESTIMANDS.get(e.estimand, "")]
-    how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)} {scales.find_noun(results)}"]
+    how += ["not randomised" if e.population == "observational" else ""]
+    how += [ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
+    how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"]
     is_effect = e.population in ("itt", "compliers", "responders")
     verdict = e.verdict if is_effect else "association"
     name, note = RUNGS.get(e.population, sides), ", ".join(part for part in how if part)
@@ -244,19 +249,19 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
     scale, several = scales.read_scale(results, metric), len({e.treatment for e in chosen}) > 1
     chosen = [e for e in chosen if e.estimand == "difference"]
     shown = [scales.orient(results, e) for e in chosen]
-    found, noun = [], scales.find_noun(results)
+    found = []
     for e, first in zip(shown, chosen, strict=True):
         column, _, level = (e.segment or "").partition("=")
         labels = results.plan.get("labels") or {}
         told = labels.get(e.segment) or labels.get(level) or level.replace("_", " ") or e.at
         group = capitalise(scales.name_label(results, column)) if e.segment else ""
         counts = [scales.name_arm(results, first.treatment)] * several
-        counts += [] if math.isnan(e.n_control) else [f"{write_count(e.n_treatment + e.n_control)} {noun}"]
+        counts += [] if math.isnan(e.n_control) else [write_count(e.n_treatment + e.n_control)]
         found.append(make_row(e, scale, name=capitalise(told), note=", ".join(counts), verdict="", group=group))
     title = find_title(results, name, metric) or _tell_parts(results, metric, scale, kind)
     heads, what = _name_arms(results, shown), "Of whom" if kind == "interaction" else "Assigned in"
     html = draw_rows(found, heads=heads, contrast=scales.name_contrast(results), caption=title, what=what)
-    note = "Exploratory: it suggests the next experiment and decides nothing."
+    note = f"Exploratory: it decides nothing. Small figures count {scales.find_noun(results)}."
     drawn, part = (html, tell_rows(found, heads), ""), f"{metric} {name}"
     return frame_part(results, drawn, title=title, note=note, name=part, frame=to_frame(chosen))
 
@@ -305,7 +310,7 @@ def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str)
 
 def sensitivity(results: Results) -> Display:
     """Return the headline effects under other fair choices, one row an effect."""
-    chosen = results.select(role="sensitivity", population=["itt", "responders"])
+    chosen = results.select(role="sensitivity", population=["itt", "responders", "compliers"])
     return table_of_effects(results, chosen, name="sensitivity")
 
 

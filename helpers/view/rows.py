@@ -223,7 +223,8 @@ def draw_rows(
             group = row.group
         body.append(_draw_row(row, axis if is_drawn else None, heads, judged))
     return (
-        f'<table class="rows{"" if is_drawn else " words"}" role="table"><caption class="unseen">{escape(caption)}</caption>'
+        f'<table class="rows{"" if is_drawn else " words"}" role="table">'
+        f'<caption class="unseen">{escape(caption)}</caption>'
         f'<thead role="rowgroup">{head}</thead><tbody role="rowgroup">{"".join(body)}</tbody></table>'
     )
 

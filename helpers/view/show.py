@@ -96,7 +96,9 @@ def frame_part(
         )
     ]
     links += [link_file(svg, f"{file}.svg", "Picture (SVG)", "image/svg+xml")] if svg else []
-    source = f"{KINDS.get(results.data.kind, results.data.kind)}, {numbers.write_count(results.data.units)} "
+    links += [] if title else [link]
+    kind = "" if results.data.kind == "simulated" else f"{KINDS.get(results.data.kind, results.data.kind)}, "  # on top
+    source = f"{kind}{numbers.write_count(results.data.units)} "
     under = f'<p class="under">{escape(source + find_noun(results))}. {" · ".join(links)}</p>'
     tag = "figure" if svg or 'class="rows' in html else 'div class="part"'
     own = f' id="{place}"' if not title else ""
