@@ -84,7 +84,7 @@ def _find_state(results: Results) -> tuple[str, str]:
 
 
 def tell_dates(results: Results) -> str:
-    """Return the days of assignment, of the last data and of the plan, for the line under the title."""
+    """Return when units were assigned, when the data ends and of which day the plan is, for the line under a title."""
     days, _, written = results.assigned, *str(results.plan.get("commit", "")).partition(" of ")[1:]
     parts = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
     return capitalise("; ".join(part for part in (*parts, f"plan of {written}" if written else "") if part))
@@ -96,13 +96,22 @@ def list_headlines(results: Results) -> list[Estimate]:
         return []
     answers = list(results.plan.get("answers") or [])
     found = [e for role in ROLES for e in results.headline(role=role)] or list(results.headline())
+    found = found or _list_milestones(results)
     found = [*(e for e in results.headline(*answers) if answers and e not in found), *found]
     found.sort(key=lambda e: answers.index(e.metric) if e.metric in answers else len(answers))
     return [scales.orient(results, e) for e in found]
 
 
+def _list_milestones(results: Results) -> list[Estimate]:
+    """Of a framework: the main outcome by every milestone at the main landmark, other outcomes by the first of them."""
+    found = results.select(estimand="difference", population="landmark", at=None, role=["primary", "secondary"])
+    return [e for e in found if e.role == "primary" or e.treatment == found[0].treatment]
+
+
 def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]:
     """Heads of the two columns of values, first what the contrast puts first."""
+    if any(e.population == "landmark" for e in effects):
+        return "reached it", "others"
     found = []
     for side, several in (("treatment", "treatment"), ("control", "control")):
         arms = {getattr(e, side) for e in effects}
@@ -113,8 +122,8 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]
 def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
-    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict". The part
-    `card only` stands for all rows of a run that asks something else than its plan.
+    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict"; `card note`
+    says of whom all rows are. The part `card only` stands for all rows of a run that asks something else than its plan.
     """
     told, effects = list_card(results)
     if not told:
@@ -122,13 +131,18 @@ def scorecard(results: Results) -> Display:
     heads = _name_arms(results, effects) if effects else ()
     contrast = scales.name_contrast(results)
     caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
-    what, effect = ("Metric", "Difference") if effects else ("What", "Found")
+    what, effect = "Metric" if effects else "What", "Difference" if any(row.numbers for row in told) else "Found"
     html = draw_rows(split_sizes(told), heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
     levels = {e.confidence_level for e in effects}
-    note = f"Brackets and lines: {join_words([f'{level * 100:g} %' for level in sorted(levels)])} intervals"
+    note = " ".join(results.words.get("card note", ()))
+    note += (
+        f" Brackets and lines: {join_words([f'{level * 100:g} %' for level in sorted(levels)])} intervals"
+        if levels
+        else ""
+    )
     note += "; dashed ones allow for looking early" * any(row.dashed for row in told)
     note += "; shaded: too small to matter, or tolerated" * any(row.band for row in told)
-    sub = f'<p class="sub">{escape(note)}.</p>' if effects else ""
+    sub = f'<p class="sub">{escape(note.strip().rstrip("."))}.</p>' if note else ""
     return Display(f'<figure class="scorecard" id="scorecard">{html}{sub}</figure>', tell_rows(told, heads))
 
 
@@ -137,19 +151,35 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     if results.status == "withheld":
         return [], []
     only = results.words.get("card only", ())
-    parts = [[part.strip() for part in f"{line}|||".split("|")] for line in only or results.words.get("card", ())]
-    words = [Row(name, figure, note=note, verdict=verdict) for name, figure, note, verdict, *_ in parts]
+    words = [_read_row(line) for line in only or results.words.get("card", ())]
     effects = [] if only else list_headlines(results)
     several, roles = len({e.comparison for e in effects}) > 1, len({e.role for e in effects}) > 1
     rows = []
     for e in effects:
         scale, planned = scales.read_scale(results, e.metric), scales.orient(results, e)
+        if e.population == "landmark":
+            rows.append(_draw_milestone(results, e, scale))
+            continue
         notes = [scales.name_arm(results, planned.treatment) if several else "", ROLES.get(e.role, "") if roles else ""]
         notes += ["share of pairs" if scale.ordered else "", BETTER[scale.better]]
         band = find_band(planned, scale)
         band = (-band[1], -band[0]) if band and scales.is_turned(results) else band
         rows.append(make_row(e, scale, note=", ".join(note for note in notes if note), band=band))
     return words + rows, effects
+
+
+def _read_row(line: str | Row) -> Row:
+    """A row of words; one that a study has made itself as it is."""
+    if isinstance(line, Row):
+        return line
+    name, figure, note, verdict, *_ = [part.strip() for part in f"{line}|||".split("|")]
+    return Row(name, figure, note=note, verdict=verdict)
+
+
+def _draw_milestone(results: Results, e: Estimate, scale: scales.Scale) -> Row:
+    """A milestone with what came after it: an association, since nobody was assigned to it."""
+    name, note = capitalise(scales.name_label(results, e.treatment)), f"{scale.label}, {BETTER[scale.better]}"
+    return make_row(e, scale, name=name, note=note, verdict=e.verdict.replace("difference", "association"))
 
 
 def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:

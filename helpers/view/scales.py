@@ -267,11 +267,14 @@ def style_gap(scale: Scale, *, signed: bool = False) -> Style:
 def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
     """Return the decimals of an effect and of what stands beside it: what its interval deserves.
 
-    One more where both arms, rounded so, would not subtract to the difference as printed.
+    One more where both arms, rounded so, would not subtract to the difference as printed; of adjusted shares at a
+    landmark the nearest that do are printed instead.
     """
     factor = style_effect(estimate, scale).factor
     decimals = count_decimals(estimate.ci_low, estimate.ci_high, factor=factor)
-    return decimals if decimals is None or _round_arms(estimate, factor, decimals) is None else decimals + 1
+    if decimals is None or estimate.population == "landmark":
+        return decimals
+    return decimals if _round_arms(estimate, factor, decimals) is None else decimals + 1
 
 
 def _round_arms(estimate: Estimate, factor: float, decimals: int) -> tuple[float, float] | None:

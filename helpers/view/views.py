@@ -74,6 +74,8 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
     known = not (_is_missing(low) or _is_missing(high))
     if known and low == high == value:  # counted, not estimated
         return FORMATS[form](value, row, results)
+    if known and form == "rank":
+        return f"{value:.0f} ({low:.0f} to {high:.0f})"
     decimals = numbers.count_decimals(low, high, factor=style.factor) if known else None
     told = numbers.write_number(value, style, decimals=decimals)
     bare = replace(style, suffix="")
@@ -159,6 +161,7 @@ FORMATS: dict[str, Callable[[Any, Mapping, Results], str]] = {
     "count": lambda value, row, results: numbers.write_count(value),
     "percent": lambda value, row, results: numbers.write_share(value, decimals=0),
     "chance": lambda value, row, results: numbers.write_chance(value),
+    "rank": lambda value, row, results: numbers.write_count(value),
     "number": lambda value, row, results: numbers.write_number(value),
     "day": lambda value, row, results: f"Day {value:g}",
     "date": lambda value, row, results: _write_date(value),
