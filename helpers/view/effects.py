@@ -84,7 +84,7 @@ def _find_state(results: Results) -> tuple[str, str]:
 
 
 def tell_dates(results: Results) -> str:
-    """Return when units were assigned, when the data ends and of which day the plan is, for the line under the title."""
+    """Return when units were assigned, when the data ends and of which day the plan is: the line under the title."""
     days, _, written = results.assigned, *str(results.plan.get("commit", "")).partition(" of ")[1:]
     parts = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
     return capitalise("; ".join(part for part in (*parts, f"plan of {written}" if written else "") if part))

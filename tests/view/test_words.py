@@ -238,8 +238,8 @@ def test_use_of_the_offer_is_told_where_no_association_misleads():
     cace = make(id="k", estimand="cace", population="compliers", role="exploratory", estimate=0.08)
     told = explained(make(), cace, tables={"uptake": use}).answer[1]
     assert told == (
-        "62 % use it with links and 0 % without links. In those who use it because it is offered: activated +8.0 "
-        "points (between +3.0 and +7.0 points)."
+        "62 % with links and 0 % without links use what is offered. In those who use it because it is offered: "
+        "activated +8.0 points (between +3.0 and +7.0 points)."
     )
 
 
