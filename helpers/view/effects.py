@@ -163,8 +163,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     estimates = [e for e in estimates if (e.population, e.role) != ("compliers", "sensitivity")]
     if results.status == "withheld" or not estimates:
         none = "The plan names no exposure, and no group beside the randomised ones."
-        absent = results.status != "withheld"
-        return show_sentence(none if absent else WITHHELD, absent=absent)
+        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
     found, told = [], []
     metrics = list(dict.fromkeys(e.metric for e in estimates))
     for metric in metrics:
@@ -214,8 +213,8 @@ def weeks(results: Results, *, metric: str) -> Display:
 
 def _parts(results, chosen, metric, *, kind, name) -> Display:
     if results.status == "withheld" or not chosen:
-        absent = results.status != "withheld"
-        return show_sentence(f"There is no effect by {name} to show." if absent else WITHHELD, absent=absent)
+        none = f"There is no effect by {name} to show."
+        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
     scale, several = scales.read_scale(results, metric), len({e.treatment for e in chosen}) > 1
     chosen = [e for e in chosen if e.estimand == "difference"]
     shown = [scales.orient(results, e) for e in chosen]
@@ -261,9 +260,8 @@ def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str)
     name : str, of the part and its file
     """
     if results.status == "withheld" or not chosen:
-        return show_sentence(
-            WITHHELD if results.status == "withheld" else "There is no such effect.", absent=not chosen
-        )
+        none = "There is no such effect."
+        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
     several, written = len({e.treatment for e in chosen}) > 1, []
     shown = [scales.orient(results, e) for e in chosen]
     for e, first in zip(shown, chosen, strict=True):
