@@ -77,9 +77,22 @@ def reports(run_studies, runs, tmp_path_factory):
     with FileLock(base / "reports.lock"):
         if not (base / "reports" / "index.html").exists():
             (base / "reports").mkdir(exist_ok=True)
-            done = run_studies("report", "--runs", runs, "--out", base / "reports")
-            assert done.returncode == 0, done.stderr[-3000:]
+            _render(run_studies, runs, base / "reports")
     return base / "reports"
+
+
+@pytest.fixture(scope="session")
+def again(run_studies, runs, tmp_path_factory):
+    """Return the folder in which another command has rendered the first run."""
+    first = yaml.safe_load(runs.read_text())[0]["name"]
+    return _render(run_studies, runs, tmp_path_factory.mktemp("again"), first)
+
+
+def _render(run_studies, runs, folder, *names):
+    done = run_studies("report", *names, "--runs", runs, "--out", folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.endswith(f"\n{folder / 'index.html'}\n")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from helpers.view.numbers import PERCENT, Style, write_count, write_number
@@ -135,15 +137,47 @@ def _draw_one(paint, width, height, name) -> str:
     return re.sub(r"\s*\n\s*", "\n", svg).strip()
 
 
-def is_narrow(figure: Figure) -> bool:
-    """Return whether a figure is the one for phones."""
-    return figure.get_size_inches()[0] * 100 <= WIDTHS["narrow"]
+@cache
+def measure(text: str, size: float = 9.5) -> float:
+    """Return how wide a text is drawn, in CSS pixels; size in points."""
+    font = FontProperties(family=[use_font(), "DejaVu Sans"])
+    return float(TextPath((0, 0), text, size=size, prop=font).get_extents().width) * 100 / 72 if text.strip() else 0.0
 
 
-def place_axes(figure: Figure, *, left: float, top: float, right: float, bottom: float) -> Axes:
-    """Return axes with margins in CSS pixels."""
+def wrap(text: str, most: float) -> str:
+    """Return a text in lines that are at most so many CSS pixels wide, unless one word is wider."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and measure(longer) > most:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def place_axes(figure: Figure, label: str, *, names: Sequence[str], widest: float = 0.0, below: float = 0.0) -> Axes:
+    """Return the figure's axes where words have room: left of them their names, below them label and numbers at risk.
+
+    Parameters
+    ----------
+    figure : Figure, which grows by the lines of the label
+    label : str, of the horizontal axis
+    names : sequence of str, of the vertical axis
+    widest : float, CSS pixels of the widest word below a place
+    below : float, CSS pixels that are free below the label
+    """
+    (axes,) = figure.axes or [figure.add_subplot()]
     wide, high = figure.get_size_inches() * 100
-    return figure.add_axes((left / wide, bottom / high, (wide - left - right) / wide, (high - top - bottom) / high))
+    lefts = [measure(line) for name in names for line in name.splitlines()]
+    left, right = max([32, widest / 2, *lefts]) + 12, max(16, widest / 2 + 4)
+    label = wrap(label, wide - left - right)
+    high += 15 * label.count("\n")
+    bottom = 44 + 15 * label.count("\n") + below
+    figure.set_figheight(high / 100)
+    axes.set_position((left / wide, bottom / high, (wide - left - right) / wide, (high - 10 - bottom) / high))
+    axes.set_xlabel(label)
+    return axes
 
 
 def color_lines(names: Sequence[str], control: str | None = None) -> dict[str, str]:
@@ -172,17 +206,19 @@ def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawi
     """
     lines = {line: frame[frame[chart.by] == line] if chart.by else frame for line in colors}
     lines = {line: rows.sort_values(chart.x) for line, rows in lines.items()}
-    below = 20 * len(lines) + 14 if chart.at_risk else 0
+    below = 20 * len(lines) + 20 if chart.at_risk else 0
 
     def paint(figure):
-        axes = place_axes(figure, left=52, top=10, right=16, bottom=44 + below)
+        axes = figure.add_subplot()
         for line, rows in lines.items():
             _paint_line(axes, rows, chart, colors[line])
-        axes.set_xlim(frame[chart.x].min(), frame[chart.x].max())
+        first, last = frame[chart.x].min(), frame[chart.x].max()
+        if first < last:
+            axes.set_xlim(first, last)
         low, high = axes.get_ylim()
         axes.set_ylim(min(0, low) if chart.zero else low, high)
-        axes.xaxis.set_major_locator(MaxNLocator(5 if is_narrow(figure) else 8, integer=True))
-        _finish(axes, chart)
+        counts = [write_count(count) for count in frame[chart.at_risk].dropna()] if chart.at_risk else []
+        _finish(figure, chart, 8, counts, below)
         if chart.at_risk:
             _write_at_risk(figure, axes, lines, chart, colors)
 
@@ -202,12 +238,21 @@ def _paint_line(axes, rows, chart, color):
         axes.plot(places, values, **style)
 
 
-def _finish(axes: Axes, chart: Chart) -> None:
-    style = chart.style
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (), below: float = 0.0) -> None:
+    """Write the axes of numbers: as many places as have room for their words, at most so many."""
+    (axes,), style = figure.axes, chart.style
     plain = Style(1, style.prefix, style.suffix if style.suffix == " %" else "", style.signed)
+    axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v, plain) if v else "0"))
-    axes.set_xlabel(chart.label)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v)))
+    ends = [write_number(round(end)) for end in axes.get_xlim()]
+    widest = max(measure(word) for word in {*ends, max(counts, key=len, default="")})
+    low, high = axes.get_ylim()
+    names = [axes.yaxis.get_major_formatter()(tick) for tick in axes.get_yticks() if low <= tick <= high]
+    place_axes(figure, chart.label, names=names, widest=widest, below=below)
+    room = axes.get_position().width * figure.get_figwidth() * 100 / (widest + 2 * GAP)
+    room = int(room / 2) if chart.root else int(room)  # roots stand closer the larger they are
+    axes.xaxis.set_major_locator(MaxNLocator(max(1, min(most, room)), integer=True))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
 
@@ -215,8 +260,7 @@ def _finish(axes: Axes, chart: Chart) -> None:
 def _write_at_risk(figure, axes, lines, chart, colors) -> None:
     """Write numbers at risk under the ticks of the axis, the last line lowest."""
     left, right = axes.get_xlim()
-    wide, high = figure.get_size_inches() * 100
-    box = axes.get_position()
+    (wide, high), box = figure.get_size_inches() * 100, axes.get_position()
     for place, (line, rows) in enumerate(lines.items()):
         level = (14 + 20 * (len(lines) - 1 - place)) / high
         known = rows.dropna(subset=[chart.at_risk])
@@ -241,7 +285,7 @@ def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | N
     """
 
     def paint(figure):
-        axes = place_axes(figure, left=52, top=10, right=16, bottom=44)
+        axes = figure.add_subplot()
         factor, places = chart.style.factor, frame[chart.x].to_numpy(float)
         if chart.shaded is not None:
             axes.axvspan(*chart.shaded, color=BAND, linewidth=0, zorder=0)
@@ -254,8 +298,7 @@ def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | N
         axes.plot(places, frame[chart.y].to_numpy(float) * factor, "o", color=INK, markersize=6.5, zorder=4)
         if chart.root:
             axes.set_xscale("function", functions=(lambda v: np.sqrt(np.maximum(v, 0)), np.square))
-        axes.xaxis.set_major_locator(MaxNLocator(5 if is_narrow(figure) else 9, integer=True))
-        _finish(axes, chart)
+        _finish(figure, chart, 9)
 
     return draw(paint, height=320, name=chart.name)
 
@@ -272,24 +315,28 @@ def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
     wide, shades = wide.sort_index(axis=1), sns.light_palette(INK, as_cmap=True)
 
     def paint(figure):
-        axes = place_axes(figure, left=44, top=6, right=6, bottom=40)
+        days = [wrap(str(day), figure.get_figwidth() * 40) for day in wide.index]
+        axes = place_axes(figure, chart.label, names=days)
         axes.pcolormesh(np.arange(wide.shape[1] + 1), np.arange(len(wide) + 1), wide, cmap=shades, edgecolor="white")
-        axes.set(ylim=(len(wide), 0), yticks=np.arange(len(wide)) + 0.5)
-        axes.set_yticklabels([str(day) for day in wide.index])
-        step = 3 if is_narrow(figure) else 1
+        axes.set(ylim=(max(len(wide), 1), 0), yticks=np.arange(len(wide)) + 0.5)
+        axes.set_yticklabels(days)
+        cell = axes.get_position().width * figure.get_figwidth() * 100 / max(wide.shape[1], 1)
+        hours = [f"{hour:g}" for hour in wide.columns]
+        most = max(map(measure, hours), default=0) + GAP
+        step = next((step for step in (1, 2, 3, 4, 6, 12) if step * cell > most), 24)
         axes.set_xticks(np.arange(wide.shape[1])[::step] + 0.5)
-        axes.set_xticklabels([f"{hour:g}" for hour in wide.columns[::step]])
-        axes.set_xlabel(chart.label)
+        axes.set_xticklabels(hours[::step])
         axes.spines["bottom"].set_visible(False)
-        if not is_narrow(figure):
-            _number_cells(axes, wide)
+        numbers = {place: f"{v:,.0f}" for place, v in np.ndenumerate(wide.to_numpy(float)) if np.isfinite(v)}
+        if numbers and measure(max(numbers.values(), key=len), 8.5) < cell - 2:
+            _number_cells(axes, wide.to_numpy(float), numbers)
 
     return draw(paint, height=52 + 30 * len(wide), name=chart.name)
 
 
-def _number_cells(axes: Axes, wide: pd.DataFrame) -> None:
-    dark = np.nanmax(wide.to_numpy(float)) * 0.55
-    for (row, column), number in np.ndenumerate(wide.to_numpy(float)):
-        if np.isfinite(number):
-            style = {"size": 8.5, "ha": "center", "va": "center", "color": "white" if number > dark else INK}
-            axes.text(column + 0.5, row + 0.5, f"{number:.0f}", **style)
+def _number_cells(axes: Axes, values: np.ndarray, numbers: Mapping[tuple[int, int], str]) -> None:
+    low, high = np.nanmin(values), np.nanmax(values)
+    dark = low + 0.55 * (high - low)
+    for (row, column), number in numbers.items():
+        color = "white" if values[row, column] > dark else INK
+        axes.text(column + 0.5, row + 0.5, number, size=8.5, ha="center", va="center", color=color)

@@ -1,0 +1,132 @@
+"""Charts keep their words apart and on the canvas, whatever they are given, and are the same bytes every time."""
+
+import re
+
+import pandas as pd
+import pytest
+from look import measure
+
+from helpers.view import charts
+from helpers.view.charts import Chart
+from helpers.view.numbers import Style
+
+LONG = "how long it takes from the day of assignment until the first paid invoice arrives, in days of 24 hours"
+MONEY = Style(1, "$", "", True)
+NONE = float("nan")
+
+
+def lines(count=2, *, days=60, most=0.4, risk=2000, gaps=False):
+    """Return cumulative shares of some lines by day, with the numbers at risk."""
+    rows = []
+    for line in range(count):
+        for day in range(0, days + 1, max(1, days // 20)):
+            share = most * (line + 1) / count * day / max(days, 1)
+            missing = gaps and 20 < day < 35
+            value = NONE if missing else share
+            rows.append((f"line {line} {'x' * 40}", day, value, value * 0.9, value * 1.1, risk - 10 * day))
+    return pd.DataFrame(rows, columns=["arm", "day", "share", "ci_low", "ci_high", "at_risk"])
+
+
+def amounts(values, size=0.5):
+    """Return a value with an interval for each amount."""
+    rows = [(value, size, size * 0.8, size * 1.2) for value in values]
+    return pd.DataFrame(rows, columns=["seats", "share", "ci_low", "ci_high"])
+
+
+def hours(days, count=24, size=9.0):
+    """Return a number for every hour of some days."""
+    rows = [(day, hour, size * (1 + hour)) for day in days for hour in range(count)]
+    return pd.DataFrame(rows, columns=["day", "hour", "calls"])
+
+
+def draw_curve(frame, **more):
+    chart = Chart(**{"x": "day", "y": "share", "by": "arm", "at_risk": "at_risk", "label": LONG, **more})
+    return charts.curve(frame, chart, charts.color_lines(list(frame["arm"].drop_duplicates())))
+
+
+def draw_dose(frame, **more):
+    chart = Chart(**{"x": "seats", "y": "share", "label": LONG, **more})
+    return charts.dose(frame, chart, {"line": pd.DataFrame({"x": frame["seats"], "y": frame["share"] * 1.1})})
+
+
+def draw_heat(frame):
+    return charts.heat(frame, Chart(x="hour", y="calls", by="day", label=LONG))
+
+
+WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+HOSTILE = {
+    "two lines": lambda name: draw_curve(lines(), name=name),
+    "eight long names": lambda name: draw_curve(lines(8), name=name),
+    "gaps": lambda name: draw_curve(lines(gaps=True), name=name),
+    "millions at risk": lambda name: draw_curve(lines(risk=123_456_789, days=3650), name=name),
+    "one place": lambda name: draw_curve(lines(days=0), name=name),
+    "no row": lambda name: draw_curve(lines(0), name=name),
+    "nothing known": lambda name: draw_curve(lines().assign(share=NONE, ci_low=NONE, ci_high=NONE), name=name),
+    "a fortune": lambda name: draw_curve(lines(most=4e12), name=name, style=MONEY),
+    "debts": lambda name: draw_curve(lines(most=-4e9), name=name, style=MONEY, zero=False, step=False),
+    "next to nothing": lambda name: draw_curve(lines(most=3e-7), name=name, style=Style()),
+    "one dose": lambda name: draw_dose(amounts([4]), name=name),
+    "no dose": lambda name: draw_dose(amounts([]), name=name),
+    "doses apart": lambda name: draw_dose(amounts([1, 2, 3, 1_000_000]), name=name, root=True, shaded=(2.0, 5.0)),
+    "dose of a fortune": lambda name: draw_dose(amounts([1, 2, 3], 7e11), name=name, style=MONEY),
+    "a week": lambda name: draw_heat(hours(WEEK)),
+    "busy hours": lambda name: draw_heat(hours(WEEK, size=123_456.0)),
+    "long days": lambda name: draw_heat(hours([f"{day} of a holiday week, at most" for day in WEEK])),
+    "one cell": lambda name: draw_heat(hours(["Mon"], 1)),
+    "no cell": lambda name: draw_heat(hours([])),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Return every chart that is hard to draw, in both widths."""
+    return {name: draw(name.replace(" ", "-")) for name, draw in HOSTILE.items()}
+
+
+def test_no_text_leaves_the_canvas_or_crosses_another(drawn, needs, tmp_path):
+    boxes = [
+        f'<section id="{name}-{size}" style="width:{width}px">{getattr(drawing, size)}</section>'
+        for name, drawing in drawn.items()
+        for size, width in charts.WIDTHS.items()
+    ]
+    page = f"<!doctype html><style>svg{{display:block;width:100%}}</style><main>{''.join(boxes)}</main>"
+    found = measure.ask(needs("chromium"), tmp_path, {"page": page}, widths=(measure.WIDE,))["page", measure.WIDE]
+    assert found["charts"] == 2 * len(HOSTILE)
+    assert found["crossed"] == []
+
+
+def test_charts_say_what_they_are_given(drawn):
+    for name, drawing in drawn.items():
+        for svg in (drawing.wide, drawing.narrow):
+            assert svg.startswith("<svg ") and svg.endswith("</svg>"), name
+            assert "<text" not in svg and "http://www.w3.org/1999" not in svg, name
+    assert drawn["a week"].wide.count("-text_") > 7 * 24 > drawn["a week"].narrow.count("-text_")
+
+
+def test_equal_inputs_give_equal_bytes():
+    for name in ("eight long names", "doses apart", "a week"):
+        assert HOSTILE[name]("same") == HOSTILE[name]("same")
+
+
+def test_ids_begin_with_the_name_of_the_chart():
+    first, second = draw_curve(lines(), name="first"), draw_curve(lines(), name="second")
+    found = [re.findall(r' id="([^"]+)"', svg) for svg in (first.wide, first.narrow, second.wide, second.narrow)]
+    ids = [name for names in found for name in names]
+    assert len(ids) == len(set(ids)) > 40
+    for svg, names in zip((first.wide, first.narrow), found, strict=False):
+        assert set(re.findall(r'(?:href="#|url\(#)([^")]+)', svg)) <= set(names)
+
+
+def test_color_lines_keeps_blue_and_orange_for_arms():
+    assert charts.color_lines(["a", "b"], "a") == {"a": charts.CONTROL, "b": charts.TREATMENT}
+    others = charts.color_lines([f"line {k}" for k in range(6)])
+    assert not {charts.CONTROL, charts.TREATMENT} & set(others.values()) and len(set(others.values())) == 6
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"step": False}, {"band": ()}, {"zero": False}, {"at_risk": ""}, {"label": "days"}, {"style": Style()}],
+)
+def test_every_setting_of_a_curve_changes_it(changed):
+    frame = lines().query("day > 30")  # none near zero
+    assert draw_curve(frame) != draw_curve(frame, **changed)
