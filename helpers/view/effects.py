@@ -284,5 +284,5 @@ def sensitivity(results: Results) -> Display:
 
 def name_method(method: str) -> str:
     """Return the name of a method as the literature writes it, and what stands behind a comma ("Welch, repeated")."""
-    name, comma, rest = method.partition(", ")
-    return METHODS.get(method) or f"{METHODS.get(name, name.replace('_', ' '))}{comma}{rest}"
+    known = max((name for name in METHODS if f"{method}, ".startswith(f"{name}, ")), key=len, default="")
+    return METHODS.get(known, "") + method.removeprefix(known).replace("_", " ")

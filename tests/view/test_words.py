@@ -268,8 +268,8 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     assert found.limits == (
         "Nothing about your product: this is a public experiment from another field.",
         "What the units without a known outcome did (activated): the headline is among those whose outcome is known.",
-        "The effect of using it, for certain: in those who use it because it is offered it holds only if the offer does "
-        "nothing to the others, which no data can prove.",
+        "The effect of using it, for certain: in those who use it because it is offered it holds only if the offer "
+        "does nothing to the others, which no data can prove.",
         "Anything after the last measurement: an effect may grow, fade or turn.",
     )
     assert found.answer[0] == "A public experiment."
