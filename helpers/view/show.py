@@ -37,12 +37,12 @@ def show(
 
     Returns
     -------
-    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have, or
-    that is empty, is absent: a section of nothing else leaves the page.
+    Display: one sentence where there is no row. Withheld effects, and a table that this run does not have or that is
+    empty, are absent: a section of nothing else leaves the page.
     """
     view, frame = find_view(results, name), results.tables.get(name)
     if results.status == "withheld" and view.withheld:
-        return show_sentence(WITHHELD)
+        return show_sentence(WITHHELD, absent=True)
     none = view.none or f"There is nothing to show of {name.replace('_', ' ')}."
     if frame is None or frame.empty:
         return show_sentence(none, absent=True)
