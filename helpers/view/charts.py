@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from helpers.view.numbers import PERCENT, Style, write_count, write_number
 
@@ -251,10 +252,21 @@ def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (),
     names = [axes.yaxis.get_major_formatter()(tick) for tick in axes.get_yticks() if low <= tick <= high]
     place_axes(figure, chart.label, names=names, widest=widest, below=below)
     room = axes.get_position().width * figure.get_figwidth() * 100 / (widest + 2 * GAP)
-    room = int(room / 2) if chart.root else int(room)  # roots stand closer the larger they are
-    axes.xaxis.set_major_locator(MaxNLocator(max(1, min(most, room)), integer=True))
+    places = FixedLocator(_choose_roots(*axes.get_xlim(), room)) if chart.root else None
+    axes.xaxis.set_major_locator(places or MaxNLocator(max(1, min(most, int(room))), integer=True))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
+
+
+def _choose_roots(low: float, high: float, room: float) -> list[float]:
+    """Round amounts for an axis of square roots on which so many words have room, from the largest down."""
+    start, end = (math.sqrt(max(edge, 0)) for edge in (low, high))
+    kept: list[float] = []
+    for tick in (lead * 10**power for power in range(12, -1, -1) for lead in (5, 2, 1)):
+        far = not kept or math.sqrt(kept[-1]) - math.sqrt(tick) >= (end - start) / room
+        if start <= math.sqrt(tick) <= end and far:
+            kept.append(tick)
+    return kept
 
 
 def _write_at_risk(figure, axes, lines, chart, colors) -> None:
