@@ -53,6 +53,8 @@ def _list_fits(results) -> dict:
     row = line.iloc[0]
     order = ("step", "smooth") if row["loss_step"] <= row["loss_smooth"] else ("smooth", "step")
     fits = {name: pd.DataFrame({"x": curves["count"], "y": curves[f"share_{name}"]}) for name in order}
+    edges = [fits["step"].assign(x=curves["count"] + side) for side in (-0.5, 0.5)]
+    fits["step"] = pd.concat(edges).sort_values("x", kind="stable")
     found = {"fits activation_counts": fits}
     known = row[["cut_low", "cut_high"]].notna().all()
     return found | ({"shaded activation_counts": (row["cut_low"] - 0.5, row["cut_high"] + 0.5)} if known else {})

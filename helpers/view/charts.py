@@ -265,24 +265,26 @@ def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (),
     room = axes.get_position().width * figure.get_figwidth() * 100
     if chart.ticks:
         axes.set_xscale("log")
-        axes.set_xticks(*_thin_out(axes, chart.ticks, room))
+    if chart.ticks or chart.root:
+        rounds = [lead * 10**power for power in range(9, -1, -1) for lead in (5, 2, 1)]
+        axes.set_xticks(*_thin_out(axes, chart.ticks or {tick: f"{tick:,}" for tick in rounds}, room))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
-        count = int(room / (widest + 2 * GAP) / (2 if chart.root else 1))  # roots stand closer the larger they are
+        count = int(room / (widest + 2 * GAP))
         axes.xaxis.set_major_locator(MaxNLocator(max(1, min(most, count)), integer=True))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
 
 
 def _thin_out(axes: Axes, ticks: Mapping[float, str], room: float) -> tuple[list[float], list[str]]:
-    """The places on a logarithmic axis whose words do not cross those of the place before."""
-    (first, last), kept, end = np.log(axes.get_xlim()), [], -np.inf
-    for tick in ticks:
-        middle, half = room * (np.log(tick) - first) / (last - first), measure(ticks[tick]) / 2
-        if middle - half >= end + GAP and 0 <= middle <= room:
-            kept.append(tick)
-            end = middle + half
-    return kept, [ticks[tick] for tick in kept]
+    """The places on an axis whose words do not cross those of a place named before, on whatever scale."""
+    kept: dict[float, tuple[float, float]] = {}
+    to_share = axes.transData + axes.transAxes.inverted()
+    for tick, word in ticks.items():
+        middle, half = room * to_share.transform((tick, axes.get_ylim()[0]))[0], measure(word) / 2
+        if 0 <= middle <= room and all(abs(middle - other) >= half + more + GAP for other, more in kept.values()):
+            kept[tick] = middle, half
+    return sorted(kept), [ticks[tick] for tick in sorted(kept)]
 
 
 def _write_at_risk(figure, axes, lines, chart, colors) -> None:

@@ -110,7 +110,7 @@ def _list_milestones(results: Results) -> list[Estimate]:
 
 def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]:
     """Heads of the two columns of values, first what the contrast puts first."""
-    if any(e.population == "landmark" for e in effects):
+    if _is_landmark(effects):
         return "reached it", "others"
     found = []
     for side, several in (("treatment", "treatment"), ("control", "control")):
@@ -128,26 +128,31 @@ def scorecard(results: Results) -> Display:
     told, effects = list_card(results)
     if not told:
         return Display("", "")
-    heads = _name_arms(results, effects) if effects else ()
-    contrast = scales.name_contrast(results)
+    heads, contrast = name_columns(results, effects)
     caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
-    what, effect = "Metric" if effects else "What", "Difference" if any(row.numbers for row in told) else "Found"
-    html = draw_rows(split_sizes(told), heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
-    levels = {e.confidence_level for e in effects}
-    note = " ".join(results.words.get("card note", ()))
-    note += (
-        f" Brackets and lines: {join_words([f'{level * 100:g} %' for level in sorted(levels)])} intervals"
-        if levels
-        else ""
-    )
+    what = "What" if not effects else "Milestone" if _is_landmark(effects) else "Metric"
+    effect = "Difference" if any(row.numbers for row in told) else "Found"
+    html = draw_rows(told, heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
+    levels = join_words(f"{level * 100:g} %" for level in sorted({e.confidence_level for e in effects}))
+    note = " ".join([*results.words.get("card note", ()), f"Brackets and lines: {levels} intervals" if effects else ""])
     note += "; dashed ones allow for looking early" * any(row.dashed for row in told)
     note += "; shaded: too small to matter, or tolerated" * any(row.band for row in told)
     sub = f'<p class="sub">{escape(note.strip().rstrip("."))}.</p>' if note else ""
     return Display(f'<figure class="scorecard" id="scorecard">{html}{sub}</figure>', tell_rows(told, heads))
 
 
+def name_columns(results: Results, effects: Sequence[Estimate]) -> tuple[tuple[str, ...], str]:
+    """Return the heads of the scorecard's columns of values, none without effects, and what its differences are."""
+    heads = _name_arms(results, effects) if effects else ()
+    return heads, " minus ".join(heads) if _is_landmark(effects) else scales.name_contrast(results)
+
+
+def _is_landmark(effects: Sequence[Estimate]) -> bool:
+    return any(e.population == "landmark" for e in effects)
+
+
 def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
-    """Return the rows of the scorecard, those of words first, and the effects among them."""
+    """Return the rows of the scorecard, those of words first, and the effects among them; milestones share a scale."""
     if results.status == "withheld":
         return [], []
     only = results.words.get("card only", ())
@@ -165,7 +170,7 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
         band = find_band(planned, scale)
         band = (-band[1], -band[0]) if band and scales.is_turned(results) else band
         rows.append(make_row(e, scale, note=", ".join(note for note in notes if note), band=band))
-    return words + rows, effects
+    return words + (rows if _is_landmark(effects) else split_sizes(rows)), effects
 
 
 def _read_row(line: str | Row) -> Row:

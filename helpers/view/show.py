@@ -16,6 +16,7 @@ from helpers.view.scales import Scale, find_noun, name_arm, name_label, write_va
 from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, fit, turn, write_cell, write_rows
 
 MOST_ROWS, MOST_COLUMNS = 30, 7
+MOST_LETTERS = 40  # of a figure with its interval
 LONG = 14  # rows of a table that paper still shows
 WITHHELD = "The effects of this run are withheld; the answer at the top says why."
 KINDS = {"simulated": "Simulated data", "public": "Public data", "yours": "Your data"}
@@ -50,6 +51,8 @@ def show(
         frame = frame[frame[column] == value]
     if frame.empty:
         return show_sentence(none)
+    if (reason := _find_reason(frame)) is not None:
+        return show_sentence(f"{numbers.capitalise(reason)}.")
     if sort:
         frame = frame.sort_values(sort.lstrip("-"), ascending=sort.startswith("-"), kind="stable")
     view = fit(view, frame, results)
@@ -57,6 +60,13 @@ def show(
     drawn = DRAWN[form or view.kind](turn(frame.reset_index(drop=True), view, results), view, results, name, most)
     note, place = ("", f"{name} {form}") if form else (view.note, name)
     return frame_part(results, drawn, title=title, note=note, name=place, frame=frame)
+
+
+def _find_reason(frame: pd.DataFrame) -> str | None:
+    """Why nothing of a table is known, where one reason that is not privacy stands in every row."""
+    reasons = set(frame["reason"]) if "reason" in frame else set()
+    only = reasons.pop() if len(reasons) == 1 else None
+    return only.rstrip(".") if isinstance(only, str) and not only.startswith("hidden") else None
 
 
 def find_title(results: Results, *names: str) -> str:
@@ -122,7 +132,8 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     for row in told.to_dict("records"):
         first, *rest = columns
         cells = [f'<th scope="row"{classes[first]}>{draw_cell(row[first], columns[first])}</th>']
-        cells += [f"<td{classes[c]}>{draw_cell(row[c], columns[c])}</td>" for c in rest]
+        kinds = {c: "" if len(row[c]) > MOST_LETTERS else classes[c] for c in rest}  # a reason is no figure
+        cells += [f"<td{kinds[c]}>{draw_cell(row[c], columns[c])}</td>" for c in rest]
         body.append(f"<tr>{''.join(cells)}</tr>")
     cut = f" (the first {most} of {len(frame):,})" if len(frame) > most else ""
     caption = escape(f"Each row: {view.row}{cut}")
@@ -219,7 +230,9 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     if shaded := results.words.get(f"shaded {name}"):
         spec["shaded"] = shaded
     arms, more = spec.pop("control", False), ()
-    style = numbers.Style(**spec.pop("style", {"factor": 100, "suffix": " %"}))
+    style = numbers.Style(**spec.pop("style", {} if view.kind == "heat" else {"factor": 100, "suffix": " %"}))
+    if view.kind == "heat":
+        frame = frame.assign(**{spec["y"]: frame[spec["y"]] * style.factor})
     chart = charts.Chart(**spec, style=style, name=name_id(results.study, name))
     if view.kind == "curve":
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]

@@ -340,7 +340,6 @@ def test_protect_drops_tests_of_hidden_accounts():
     ("next_steps", [{"step": "a", "accounts": 0}, {"step": "b", "accounts": 9}], 1),
     ("milestone_survival", [{"day": 0, "at_risk": 50, "lost": 0}, {"day": 1, "at_risk": 41, "lost": 9}], 1),
     ("sample_sizes", [{"units": 3}], 0),  # no people
-    ("keys", [], 0),
 ])  # fmt: skip
 def test_count_small_cells_by_hand(table, rows, count):
     study = "live_support" if table in ("estimates", "curves", "reply_hours", "sample_sizes") else "customer_milestones"
