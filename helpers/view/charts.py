@@ -142,6 +142,11 @@ def _draw_one(paint, width, height, name) -> str:
     return re.sub(r"\s*\n\s*", "\n", svg).strip()
 
 
+def is_narrow(figure: Figure) -> bool:
+    """Return whether a figure is the one for phones."""
+    return figure.get_size_inches()[0] * 100 <= WIDTHS["narrow"]
+
+
 @cache
 def measure(text: str, size: float = 9.5) -> float:
     """Return how wide a text is drawn, in CSS pixels; size in points."""
@@ -161,7 +166,9 @@ def wrap(text: str, most: float) -> str:
     return "\n".join(lines)
 
 
-def place_axes(figure: Figure, label: str, *, names: Sequence[str], widest: float = 0.0, below: float = 0.0) -> Axes:
+def place_axes(
+    figure: Figure, label: str, *, names: Sequence[str], widest: float = 0.0, below: float = 0.0, top: float = 10.0
+) -> Axes:
     """Return the figure's axes where words have room: left of them their names, below them label and numbers at risk.
 
     Parameters
@@ -170,7 +177,7 @@ def place_axes(figure: Figure, label: str, *, names: Sequence[str], widest: floa
     label : str, of the horizontal axis
     names : sequence of str, of the vertical axis
     widest : float, CSS pixels of the widest word below a place
-    below : float, CSS pixels that are free below the label
+    below, top : float, CSS pixels that are free below the label, and above the axes
     """
     (axes,) = figure.axes or [figure.add_subplot()]
     wide, high = figure.get_size_inches() * 100
@@ -180,7 +187,7 @@ def place_axes(figure: Figure, label: str, *, names: Sequence[str], widest: floa
     high += 15 * label.count("\n")
     bottom = 44 + 15 * label.count("\n") + below
     figure.set_figheight(high / 100)
-    axes.set_position((left / wide, bottom / high, (wide - left - right) / wide, (high - 10 - bottom) / high))
+    axes.set_position((left / wide, bottom / high, (wide - left - right) / wide, (high - top - bottom) / high))
     axes.set_xlabel(label)
     return axes
 
@@ -251,24 +258,34 @@ def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (),
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v, plain) if v else "0"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v)))
-    ends = list(chart.ticks.values()) if chart.ticks else [write_number(round(end)) for end in axes.get_xlim()]
+    ends = list((chart.ticks or {}).values()) or [write_number(round(end)) for end in axes.get_xlim()]
     widest = max(measure(word) for word in {*ends, max(counts, key=len, default="")})
     low, high = axes.get_ylim()
     names = [axes.yaxis.get_major_formatter()(tick) for tick in axes.get_yticks() if low <= tick <= high]
     place_axes(figure, chart.label, names=names, widest=widest, below=below)
-    room = axes.get_position().width * figure.get_figwidth() * 100 / (widest + 2 * GAP)
-    room = int(room / 2) if chart.root else int(room)  # roots stand closer the larger they are
+    room = axes.get_position().width * figure.get_figwidth() * 100
     if chart.ticks:
         axes.set_xscale("log")
-        inside = {
-            place: name for place, name in chart.ticks.items() if axes.get_xlim()[0] <= place <= axes.get_xlim()[1]
-        }
-        axes.set_xticks(list(inside), list(inside.values()))
+    if chart.ticks or chart.root:
+        rounds = [lead * 10**power for power in range(9, -1, -1) for lead in (5, 2, 1)]
+        axes.set_xticks(*_thin_out(axes, chart.ticks or {tick: f"{tick:,}" for tick in rounds}, room))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(max(1, min(most, room)), integer=True))
+        count = int(room / (widest + 2 * GAP))
+        axes.xaxis.set_major_locator(MaxNLocator(max(1, min(most, count)), integer=True))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
+
+
+def _thin_out(axes: Axes, ticks: Mapping[float, str], room: float) -> tuple[list[float], list[str]]:
+    """The places on an axis whose words do not cross those of a place named before, on whatever scale."""
+    kept: dict[float, tuple[float, float]] = {}
+    to_share = axes.transData + axes.transAxes.inverted()
+    for tick, word in ticks.items():
+        middle, half = room * to_share.transform((tick, axes.get_ylim()[0]))[0], measure(word) / 2
+        if 0 <= middle <= room and all(abs(middle - other) >= half + more + GAP for other, more in kept.values()):
+            kept[tick] = middle, half
+    return sorted(kept), [ticks[tick] for tick in sorted(kept)]
 
 
 def _write_at_risk(figure, axes, lines, chart, colors) -> None:
@@ -322,54 +339,44 @@ def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
 
     Parameters
     ----------
-    frame : DataFrame, one row a cell: `chart.x` an hour, `chart.by` a day, `chart.y` what is drawn
+    frame : DataFrame, one row an hour: `chart.x` from 0, Monday 00:00, to 167; `chart.y` what is drawn
     chart : Chart
-        Without `by`, `x` counts the hours of a week from Monday 00:00; hours and days at its edges in which there is
-        nothing are left out, and on phones the hours stand below each other.
+        Hours and days at its edges in which there is nothing are left out.
     """
-    by, x, is_week = chart.by or "day", chart.x if chart.by else "hour_of_day", not chart.by
-    if is_week:
-        frame = _split_week(frame, chart)
-    wide = frame.pivot_table(index=by, columns=x, values=chart.y, sort=False, observed=True)
-    wide, shades = wide.sort_index(axis=1), sns.light_palette(INK, as_cmap=True)
+    hours = frame.assign(day=frame[chart.x] // 24, hour_of_day=frame[chart.x] % 24)
+    week = _trim(_trim(hours.pivot_table(index="day", columns="hour_of_day", values=chart.y)).T).T
 
     def paint(figure):
-        turned = is_week and figure.get_figwidth() * 100 <= WIDTHS["narrow"]
-        grid = wide.T if turned else wide
-        rows, columns = ([f"{p:g}" if isinstance(p, int | float) else str(p) for p in axis] for axis in grid.axes)
-        rows = [wrap(name, figure.get_figwidth() * 40) for name in rows]
-        axes = place_axes(figure, "" if turned else chart.label, names=rows)
-        axes.pcolormesh(np.arange(grid.shape[1] + 1), np.arange(len(grid) + 1), grid, cmap=shades, edgecolor="white")
-        axes.set(ylim=(max(len(grid), 1), 0), yticks=np.arange(len(grid)) + 0.5)
-        axes.set_yticklabels(rows)
-        cell = axes.get_position().width * figure.get_figwidth() * 100 / max(grid.shape[1], 1)
-        most = max(map(measure, columns), default=0) + GAP
-        step = next((step for step in (1, 2, 3, 4, 6, 12) if step * cell > most), 24)
-        axes.set_xticks(np.arange(grid.shape[1])[::step] + 0.5)
-        axes.set_xticklabels(columns[::step])
+        narrow = is_narrow(figure)
+        drawn, days = week.T if narrow else week, [DAYS[int(day)] for day in week.index]
+        shades, (high, wide) = sns.light_palette(INK, as_cmap=True), drawn.shape
+        label, below, top = ("", -40, 24) if narrow else (chart.label, 0, 6)
+        axes = place_axes(figure, label, names=days, below=below, top=top)
+        values = drawn.to_numpy(float)
+        most = np.nan_to_num(values).max(initial=0) or 1
+        shape = {"edgecolor": "white", "cmap": shades, "vmin": 0, "vmax": most}
+        axes.pcolormesh(np.arange(wide + 1), np.arange(high + 1), values, **shape)
+        hours = [f"{hour:02.0f}" for hour in week.columns]
+        axes.set_xticks(np.arange(wide) + 0.5, days if narrow else hours)
+        axes.set_yticks(np.arange(high) + 0.5, hours if narrow else days)
+        axes.set_ylim(max(high, 1), 0)
+        axes.tick_params(labeltop=narrow, labelbottom=not narrow)
         axes.spines["bottom"].set_visible(False)
-        numbers = {place: f"{v:,.0f}" for place, v in np.ndenumerate(grid.to_numpy(float)) if np.isfinite(v)}
-        if numbers and measure(max(numbers.values(), key=len), 8.5) < cell - 2:
-            _number_cells(axes, grid.to_numpy(float), numbers)
+        room = axes.get_position().width * figure.get_figwidth() * 100 / max(wide, 1)
+        if measure(f"{most:,.0f}", 8.5) < room - 2:
+            _number_cells(axes, values, dark=0.55 * most)
 
-    high = 52 + 24 * wide.shape[1] if is_week else None
-    return draw(paint, height=52 + 30 * len(wide), narrow_height=high, name=chart.name)
-
-
-def _split_week(frame: pd.DataFrame, chart: Chart) -> pd.DataFrame:
-    """The hours of a week as days and hours of the day, from the first to the last of either with something in it."""
-    days, hours = frame[chart.x] // 24, (frame[chart.x] % 24).rename("hour_of_day")
-    some = frame[chart.y] > 0
-    inside = (
-        [part.between(part[some].min(), part[some].max()) for part in (days, hours)] if some.any() else [some | True]
-    )
-    kept = frame.assign(day=days.map(dict(enumerate(DAYS))), hour_of_day=hours)[np.logical_and.reduce(inside)]
-    return kept.sort_values(chart.x)
+    return draw(paint, height=52 + 30 * len(week), narrow_height=34 + 24 * week.shape[1], name=chart.name)
 
 
-def _number_cells(axes: Axes, values: np.ndarray, numbers: Mapping[tuple[int, int], str]) -> None:
-    low, high = np.nanmin(values), np.nanmax(values)
-    dark = low + 0.55 * (high - low)
-    for (row, column), number in numbers.items():
-        color = "white" if values[row, column] > dark else INK
-        axes.text(column + 0.5, row + 0.5, number, size=8.5, ha="center", va="center", color=color)
+def _trim(week: pd.DataFrame) -> pd.DataFrame:
+    """The rows from the first to the last in which there is something."""
+    some = np.flatnonzero((week > 0).any(axis=1))
+    return week.iloc[some[0] : some[-1] + 1] if len(some) else week
+
+
+def _number_cells(axes: Axes, values: np.ndarray, *, dark: float) -> None:
+    for (row, column), number in np.ndenumerate(values):
+        if np.isfinite(number):
+            style = {"size": 8.5, "ha": "center", "va": "center", "color": "white" if number > dark else INK}
+            axes.text(column + 0.5, row + 0.5, f"{number:,.0f}", **style)

@@ -101,13 +101,22 @@ def list_headlines(results: Results) -> list[Estimate]:
         return []
     answers = list(results.plan.get("answers") or [])
     found = [e for role in ROLES for e in results.headline(role=role)] or list(results.headline())
+    found = found or _list_milestones(results)
     found = [*(e for e in results.headline(*answers) if answers and e not in found), *found]
     found.sort(key=lambda e: answers.index(e.metric) if e.metric in answers else len(answers))
     return [scales.orient(results, e) for e in found]
 
 
+def _list_milestones(results: Results) -> list[Estimate]:
+    """Of a framework: the main outcome by every milestone at the main landmark, other outcomes by the first of them."""
+    found = results.select(estimand="difference", population="landmark", at=None, role=["primary", "secondary"])
+    return [e for e in found if e.role == "primary" or e.treatment == found[0].treatment]
+
+
 def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]:
     """Heads of the two columns of values, first what the contrast puts first."""
+    if _is_landmark(effects):
+        return "reached it", "others"
     found = []
     for side, several in (("treatment", "treatment"), ("control", "control")):
         arms = {getattr(e, side) for e in effects}
@@ -118,43 +127,69 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]
 def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
-    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict". The part
-    `card only` stands for all rows of a run that asks something else than its plan.
+    Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict"; `card note`
+    says of whom all rows are. The part `card only` stands for all rows of a run that asks something else than its plan.
     """
     told, effects = list_card(results)
     if not told:
         return Display("", "")
-    heads = _name_arms(results, effects) if effects else ()
-    contrast = scales.name_contrast(results)
+    heads, contrast = name_columns(results, effects)
     caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
-    what, effect = ("Metric", "Difference") if effects else ("What", "Found")
-    html = draw_rows(split_sizes(told), heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
-    levels = {e.confidence_level for e in effects}
-    note = f"Brackets and lines: {join_words([f'{level * 100:g} %' for level in sorted(levels)])} intervals"
+    what = "What" if not effects else "Milestone" if _is_landmark(effects) else "Metric"
+    effect = "Difference" if any(row.numbers for row in told) else "Found"
+    html = draw_rows(told, heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
+    levels = join_words(f"{level * 100:g} %" for level in sorted({e.confidence_level for e in effects}))
+    note = " ".join([*results.words.get("card note", ()), f"Brackets and lines: {levels} intervals" if effects else ""])
     note += "; dashed ones allow for looking early" * any(row.dashed for row in told)
     note += "; shaded: too small to matter, or tolerated" * any(row.band for row in told)
-    sub = f'<p class="sub">{escape(note)}.</p>' if effects else ""
+    sub = f'<p class="sub">{escape(note.strip().rstrip("."))}.</p>' if note else ""
     return Display(f'<figure class="scorecard" id="scorecard">{html}{sub}</figure>', tell_rows(told, heads))
 
 
+def name_columns(results: Results, effects: Sequence[Estimate]) -> tuple[tuple[str, ...], str]:
+    """Return the heads of the scorecard's columns of values, none without effects, and what its differences are."""
+    heads = _name_arms(results, effects) if effects else ()
+    return heads, " minus ".join(heads) if _is_landmark(effects) else scales.name_contrast(results)
+
+
+def _is_landmark(effects: Sequence[Estimate]) -> bool:
+    return any(e.population == "landmark" for e in effects)
+
+
 def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
-    """Return the rows of the scorecard, those of words first, and the effects among them."""
+    """Return the rows of the scorecard, those of words first, and the effects among them; milestones share a scale."""
     if results.status == "withheld":
         return [], []
     only = results.words.get("card only", ())
-    parts = [[part.strip() for part in f"{line}|||".split("|")] for line in only or results.words.get("card", ())]
-    words = [Row(name, figure, note=note, verdict=verdict) for name, figure, note, verdict, *_ in parts]
+    words = [_read_row(line) for line in only or results.words.get("card", ())]
     effects = [] if only else list_headlines(results)
     several, roles = len({e.comparison for e in effects}) > 1, len({e.role for e in effects}) > 1
     rows = []
     for e in effects:
         scale, planned = scales.read_scale(results, e.metric), scales.orient(results, e)
+        if e.population == "landmark":
+            rows.append(_draw_milestone(results, e, scale))
+            continue
         notes = [scales.name_arm(results, planned.treatment) if several else "", ROLES.get(e.role, "") if roles else ""]
         notes += ["share of pairs" if scale.ordered else "", BETTER[scale.better]]
         band = find_band(planned, scale)
         band = (-band[1], -band[0]) if band and scales.is_turned(results) else band
         rows.append(make_row(e, scale, note=", ".join(note for note in notes if note), band=band))
-    return words + rows, effects
+    return words + (rows if _is_landmark(effects) else split_sizes(rows)), effects
+
+
+def _read_row(line: str | Row) -> Row:
+    """A row of words; one that a study has made itself as it is."""
+    if isinstance(line, Row):
+        return line
+    name, figure, note, verdict, *_ = [part.strip() for part in f"{line}|||".split("|")]
+    return Row(name, figure, note=note, verdict=verdict)
+
+
+def _draw_milestone(results: Results, e: Estimate, scale: scales.Scale) -> Row:
+    """A milestone with what came after it: an association, since nobody was assigned to it."""
+    name, note = capitalise(scales.name_label(results, e.treatment)), f"{scale.label}, {BETTER[scale.better]}"
+    return make_row(e, scale, name=name, note=note, verdict=e.verdict.replace("difference", "association"))
 
 
 def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
@@ -170,8 +205,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     estimates = [e for e in estimates if (e.population, e.role) != ("compliers", "sensitivity")]
     if results.status == "withheld" or not estimates:
         none = "The plan names no exposure, and no group beside the randomised ones."
-        absent = results.status != "withheld"
-        return show_sentence(none if absent else WITHHELD, absent=absent)
+        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
     found, told = [], []
     metrics = list(dict.fromkeys(e.metric for e in estimates))
     for metric in metrics:
@@ -221,8 +255,8 @@ def weeks(results: Results, *, metric: str) -> Display:
 
 def _parts(results, chosen, metric, *, kind, name) -> Display:
     if results.status == "withheld" or not chosen:
-        absent = results.status != "withheld"
-        return show_sentence(f"There is no effect by {name} to show." if absent else WITHHELD, absent=absent)
+        none = f"There is no effect by {name} to show."
+        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
     scale, several = scales.read_scale(results, metric), len({e.treatment for e in chosen}) > 1
     chosen = [e for e in chosen if e.estimand == "difference"]
     shown = [scales.orient(results, e) for e in chosen]
@@ -268,9 +302,8 @@ def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str)
     name : str, of the part and its file
     """
     if results.status == "withheld" or not chosen:
-        return show_sentence(
-            WITHHELD if results.status == "withheld" else "There is no such effect.", absent=not chosen
-        )
+        none = "There is no such effect."
+        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
     several, written = len({e.treatment for e in chosen}) > 1, []
     shown = [scales.orient(results, e) for e in chosen]
     for e, first in zip(shown, chosen, strict=True):
@@ -293,5 +326,5 @@ def sensitivity(results: Results) -> Display:
 
 def name_method(method: str) -> str:
     """Return the name of a method as the literature writes it, and what stands behind a comma ("Welch, repeated")."""
-    name, comma, rest = method.partition(", ")
-    return METHODS.get(method) or f"{METHODS.get(name, name.replace('_', ' '))}{comma}{rest}"
+    known = max((name for name in METHODS if f"{method}, ".startswith(f"{name}, ")), key=len, default="")
+    return METHODS.get(known, "") + method.removeprefix(known).replace("_", " ")

@@ -116,6 +116,12 @@ def describe_design(results: Results, plan: ExperimentPlan) -> Display:
     return Display(facts.html + html, f"{facts.text}\n{text}")
 
 
+def describe_framework(results: Results) -> Display:
+    """Return a framework as planned, from the study's words, whose part `design` holds lines "decision | words"."""
+    told = [re.split(r" *\| *", line, maxsplit=1) for line in results.words.get("design", ())]
+    return list_facts((*map(tuple, told), ("Departures from the plan", tell_departures(results))))
+
+
 def tell_departures(results: Results) -> str:
     """Return what was done otherwise than planned, or "none"."""
     found = results.plan.get("departures") or []
@@ -151,11 +157,12 @@ def list_claims(results: Results) -> Display:
 def methods(results: Results) -> Display:
     """Return the methods that made an effect of this run, with what each does and who described it.
 
-    They stand in notebooks/views/methods.yaml, found by the words in `Estimate.method`.
+    They stand in notebooks/views/methods.yaml, found by the words in `Estimate.method`, or by a table of the run.
     """
     used = {estimate.method.lower() for estimate in results.estimates} or {""}
     known = yaml.safe_load((paths.VIEWS / "methods.yaml").read_text(encoding="utf-8"))
-    chosen = [m for m in known if any(word in method for word in m["of"] for method in used)]
+    said, tables = " ".join(used), results.tables.keys()
+    chosen = [m for m in known if any(word in said for word in m["of"]) or tables & set(m.get("tables", ()))]
     return list_facts((m["name"], f"{capitalise(m['says'])} ({m['by']}).") for m in chosen)
 
 

@@ -143,8 +143,8 @@ def name_label(results: Results, name: str) -> str:
 
 def name_arm(results: Results, arm: str) -> str:
     """Return an arm as it stands in a sentence: its label ("without links"), else "with" and its name."""
-    labels = results.plan.get("labels") or {}
-    return labels.get(arm) or f"with {str(arm).replace('_', ' ')}"
+    labels, name = results.plan.get("labels") or {}, str(arm).replace("_", " ")
+    return labels.get(arm) or f"with {'the ' * (name in ('control', 'treatment'))}{name}"
 
 
 def name_contrast(results: Results, comparison: str = "") -> str:
@@ -172,8 +172,10 @@ def is_turned(results: Results) -> bool:
 def say_codes(results: Results, text: str) -> str:
     """Return a sentence in which codes of the plan or the data stand as their reader says them.
 
-    Codes are arms before a figure ("no_links 2,003"), and whatever has an underscore.
+    Codes are comparisons, arms before a figure ("no_links 2,003"), and whatever has an underscore.
     """
+    for comparison in {e.comparison for e in results.headline()}:
+        text = text.replace(comparison, name_contrast(results, comparison))
     labels = results.plan.get("labels") or {}
     arms = sorted(set(results.data.units_by_variant) & set(labels), key=len, reverse=True)
     either = "|".join(map(re.escape, arms)) or "(?!)"
@@ -267,11 +269,14 @@ def style_gap(scale: Scale, *, signed: bool = False) -> Style:
 def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
     """Return the decimals of an effect and of what stands beside it: what its interval deserves.
 
-    One more where both arms, rounded so, would not subtract to the difference as printed.
+    One more where both arms, rounded so, would not subtract to the difference as printed; of adjusted shares at a
+    landmark the nearest that do are printed instead.
     """
     factor = style_effect(estimate, scale).factor
     decimals = count_decimals(estimate.ci_low, estimate.ci_high, factor=factor)
-    return decimals if decimals is None or _round_arms(estimate, factor, decimals) is None else decimals + 1
+    if decimals is None or estimate.population == "landmark":
+        return decimals
+    return decimals if _round_arms(estimate, factor, decimals) is None else decimals + 1
 
 
 def _round_arms(estimate: Estimate, factor: float, decimals: int) -> tuple[float, float] | None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from helpers.records import Results
+from helpers.records import Estimate, Results
 from helpers.view import charts, numbers, rows
 from helpers.view.html import Display, escape, link_file, name_id, show_sentence
 from helpers.view.plain import write_csv
-from helpers.view.scales import find_noun, name_arm, name_label
+from helpers.view.scales import Scale, find_noun, name_arm, name_label, write_value
 from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, fit, turn, write_cell, write_rows
 
 MOST_ROWS, MOST_COLUMNS = 30, 7
+MOST_LETTERS = 40  # of a figure with its interval
 LONG = 14  # rows of a table that paper still shows
 WITHHELD = "The effects of this run are withheld; the answer at the top says why."
 KINDS = {"simulated": "Simulated data", "public": "Public data", "yours": "Your data"}
@@ -36,12 +38,12 @@ def show(
 
     Returns
     -------
-    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have, or
-    that is empty, is absent: a section of nothing else leaves the page.
+    Display: one sentence where there is no row. Withheld effects, and a table that this run does not have or that is
+    empty, are absent: a section of nothing else leaves the page.
     """
     view, frame = find_view(results, name), results.tables.get(name)
     if results.status == "withheld" and view.withheld:
-        return show_sentence(WITHHELD)
+        return show_sentence(WITHHELD, absent=True)
     none = view.none or f"There is nothing to show of {name.replace('_', ' ')}."
     if frame is None or frame.empty:
         return show_sentence(none, absent=True)
@@ -49,6 +51,8 @@ def show(
         frame = frame[frame[column] == value]
     if frame.empty:
         return show_sentence(none)
+    if (reason := _find_reason(frame)) is not None:
+        return show_sentence(f"{numbers.capitalise(reason)}.")
     if sort:
         frame = frame.sort_values(sort.lstrip("-"), ascending=sort.startswith("-"), kind="stable")
     view = fit(view, frame, results)
@@ -56,6 +60,13 @@ def show(
     drawn = DRAWN[form or view.kind](turn(frame.reset_index(drop=True), view, results), view, results, name, most)
     note, place = ("", f"{name} {form}") if form else (view.note, name)
     return frame_part(results, drawn, title=title, note=note, name=place, frame=frame)
+
+
+def _find_reason(frame: pd.DataFrame) -> str | None:
+    """Why nothing of a table is known, where one reason that is not privacy stands in every row."""
+    reasons = set(frame["reason"]) if "reason" in frame else set()
+    only = reasons.pop() if len(reasons) == 1 else None
+    return only.rstrip(".") if isinstance(only, str) and not only.startswith("hidden") else None
 
 
 def find_title(results: Results, *names: str) -> str:
@@ -121,10 +132,11 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     for row in told.to_dict("records"):
         first, *rest = columns
         cells = [f'<th scope="row"{classes[first]}>{draw_cell(row[first], columns[first])}</th>']
-        cells += [f"<td{classes[c]}>{draw_cell(row[c], columns[c])}</td>" for c in rest]
+        kinds = {c: "" if len(row[c]) > MOST_LETTERS else classes[c] for c in rest}  # a reason is no figure
+        cells += [f"<td{kinds[c]}>{draw_cell(row[c], columns[c])}</td>" for c in rest]
         body.append(f"<tr>{''.join(cells)}</tr>")
     cut = f" (the first {most} of {len(frame):,})" if len(frame) > most else ""
-    caption = escape(f"One row {view.row}{cut}")
+    caption = escape(f"Each row: {view.row}{cut}")
     long = " long" if len(told) > LONG else ""
     html = (
         f'<div class="scroll{long}" tabindex="0" role="group" aria-label="{caption}"><table>'
@@ -142,13 +154,30 @@ def _head(label: str, results: Results) -> str:
     return numbers.capitalise(re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[1]), label))
 
 
+def _write_values(row: Mapping, written: Mapping[str, str], effect: str, view: View) -> tuple[str, ...]:
+    """The values beside an effect; two shares so rounded that they subtract to it as printed."""
+    names = view.chart.get("values", [])
+    if [view.columns[name].format for name in names] != ["share", "share"]:
+        return tuple(written[name] for name in names)
+    first, second = (row[name] for name in names)
+    low, high = (row[end] for end in view.columns[effect].ends)
+    shown = {"estimand": "difference", "population": "landmark", "treatment_value": first, "control_value": second}
+    e = Estimate("", "", "", "", "", **shown, estimate=row[effect], ci_low=low, ci_high=high)
+    return tuple(write_value(value, Scale("", "", kind="binary"), beside=e) for value in (first, second))
+
+
+def _fill(note: str, written: Mapping[str, str], known: bool) -> str:
+    """A column's cell, or of a known effect a sentence in which columns in braces are cells ("{n_reached} and ...")."""
+    return (note.format_map(written) if known else "") if "{" in note else written.get(note, "")
+
+
 def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
     """Return rows of a table as a ladder: the first column names a row, the first with ends is its effect.
 
-    `chart` in the view may name the columns: `values` (two columns, as the contrast puts them, with `heads`), `note`,
-    `group`, `verdict`, `band` (two columns), `null` (the value of no effect, or its column), `muted` (names of rows
-    without trust, or values of columns that such rows have), and `contrast`, what the effect is. With `ends: true` the
-    ends of a range stand for the effect in words.
+    `chart` in the view may name the columns: `values` (as the contrast puts them, with `heads`), `note` (or a sentence
+    with columns in braces), `group`, `verdict`, `band` (two columns), `null` (the value of no effect, or its column),
+    `muted` (names of rows without trust, or values of columns that such rows have), and `contrast`, what the effect is.
+    With `ends: true` the ends of a range stand for the effect in words.
     """
     told, spec = view.shown, view.chart
     label = next(iter(told))
@@ -168,8 +197,8 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
         found.append(
             rows.Row(
                 name=written[label],
-                note=written.get(spec.get("note", ""), ""),
-                values=tuple(written[c] for c in spec.get("values", [])) if known else (),
+                note=_fill(spec.get("note", ""), written, known),
+                values=_write_values(row, written, effect, view) if known else (),
                 effect=words if known else "",
                 interval=f"[{interval}" if interval else "" if known else words,
                 verdict=written.get(spec.get("verdict", ""), ""),
@@ -182,7 +211,7 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
             )
         )
     heads = tuple(_head(head, results) for head in spec.get("heads", []))
-    contrast, caption = spec.get("contrast", "difference"), f"One row {view.row}"
+    contrast, caption = spec.get("contrast", "difference"), f"Each row: {view.row}"
     what, amount = (_head(column.label, results) for column in (told[label], view.columns[effect]))
     html = rows.draw_rows(found, heads=heads, contrast=contrast, caption=caption, what=what, effect=amount)
     return html, rows.tell_rows(found, heads), ""
@@ -191,12 +220,19 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
 def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = 0):
     """Return a chart as its view says, both widths of it, with its lines named by the browser.
 
-    `chart` in the view holds the settings of `charts.Chart`; `style` those of `numbers.Style`; `control: true` says
-    that lines are arms, which have colours of their own.
+    `chart` in the view holds the settings of `charts.Chart`, of which `x` may be two columns, whose middle is meant;
+    `style` those of `numbers.Style`; `control: true` says that lines are arms, which have colours of their own. A
+    study's words may hold `fits NAME`, lines by their name, and `shaded NAME`, the ends of a range.
     """
     spec, key = dict(view.chart), ""
+    if isinstance(spec["x"], list):
+        frame, spec["x"] = frame.assign(middle=frame[spec["x"]].mean(axis=1)), "middle"
+    if shaded := results.words.get(f"shaded {name}"):
+        spec["shaded"] = shaded
     arms, more = spec.pop("control", False), ()
-    style = numbers.Style(**spec.pop("style", {"factor": 100, "suffix": " %"}))
+    style = numbers.Style(**spec.pop("style", {} if view.kind == "heat" else {"factor": 100, "suffix": " %"}))
+    if view.kind == "heat":
+        frame = frame.assign(**{spec["y"]: frame[spec["y"]] * style.factor})
     chart = charts.Chart(**spec, style=style, name=name_id(results.study, name))
     if view.kind == "curve":
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
@@ -208,7 +244,7 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     if view.kind == "dose":
         more = (results.words.get(f"fits {name}", {}),)
     drawing = getattr(charts, view.kind)(frame, chart, *more)
-    alternative = f"{find_title(results, name) or f'One row {view.row}'}."
+    alternative = f"{find_title(results, name) or f'Each row: {view.row}'}."
     html = f'{key}<div class="card" role="img" aria-label="{escape(alternative[:249])}">'
     html += f'<div class="wide">{drawing.wide}</div><div class="narrow">{drawing.narrow}</div></div>'
     return html, alternative, drawing.wide
@@ -220,8 +256,11 @@ def _draw_key(results, frame, chart, colors, *, arms) -> str:
     for line, color in colors.items():
         known = frame[frame[chart.by] == line].dropna(subset=[chart.y])
         last = numbers.write_number(known[chart.y].iloc[-1], chart.style, decimals=1) if len(known) else HIDDEN
-        named = numbers.capitalise(name_arm(results, line) if arms else name_label(results, line))
-        items.append(f'<li><span style="background:{color}"></span>{escape(f"{named}: {last}")}</li>')
+        labels = results.plan.get("labels") or {}
+        named = name_arm(results, line) if arms else labels.get(f"{chart.by}={line}") or name_label(results, line)
+        items.append(
+            f'<li><span style="background:{color}"></span>{escape(f"{numbers.capitalise(named)}: {last}")}</li>'
+        )
     return f'<ul class="key">{"".join(items)}</ul>'
 
 

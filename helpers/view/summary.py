@@ -13,10 +13,9 @@ from matplotlib.figure import Figure
 
 from helpers.records import Results
 from helpers.view import charts
-from helpers.view.effects import BOXES, list_card, scorecard, split_answer, tell_dates
+from helpers.view.effects import BOXES, list_card, name_columns, scorecard, split_answer, tell_dates
 from helpers.view.numbers import capitalise
-from helpers.view.rows import WIDE, Row, find_axis, split_sizes
-from helpers.view.scales import name_contrast
+from helpers.view.rows import WIDE, Row, find_axis
 
 SIZE, LINE = 1000, 46  # CSS pixels: the picture's width, and the height of a row
 
@@ -57,11 +56,10 @@ def draw_scorecard(results: Results) -> bytes | None:
 
     The same bytes on any machine: drawn in the packaged font.
     """
-    told, _ = list_card(results)
-    if not told:
+    rows, effects = list_card(results)
+    if not rows:
         return None
     kind, headline, _, _ = split_answer(results)
-    rows = split_sizes(told)
     title, answer = _wrap(results.question, 74), _wrap(headline, 104)
     top = 34 + 26 * len(title) + 22 * len(answer) + 40
     with mpl.rc_context():
@@ -70,7 +68,7 @@ def draw_scorecard(results: Results) -> bytes | None:
         figure = Figure(figsize=(SIZE / 100, (top + LINE * len(rows) + 24) / 100), dpi=150, facecolor="white")
         canvas = FigureCanvasAgg(figure)
         _write_head(figure, kind, title, answer)
-        _write(figure, 590, top - 16, capitalise(name_contrast(results)), color=charts.MUTED, size=9)
+        _write(figure, 590, top - 16, capitalise(name_columns(results, effects)[1]), color=charts.MUTED, size=9)
         axis = find_axis(rows)
         for place, row in enumerate(rows):
             _draw_row(figure, row, axis, top + LINE * place)

@@ -227,6 +227,8 @@ def explain(results: Results, design: Any) -> Results:
         tables = {"metrics": scales.list_metrics(design), **tables}
     named = results.but(plan={**results.plan, **shown}, tables=tables)
     words = tell(named, design)
+    labels = dict(re.split(r" *\| *", line, maxsplit=1) for line in words.get("labels", ()))
+    named = named.but(plan={**named.plan, "labels": {**labels, **(shown["labels"] or {})}})
     kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:4]
     told = (*words["answer"], *words.get("bullets", ())[:4])
     if results.status == "withheld":
