@@ -18,11 +18,11 @@ def part(results: Results) -> tuple[Results, Results]:
     Either is empty, so that its sections leave the page: a run with arrivals of its own plans the work of its
     experiment, one with public arrivals asks nothing of the experiment. Results on file have both.
     """
-    hours, tables = results.tables.get("staffing"), results.tables
+    hours, none = results.tables.get("staffing"), {"estimates": (), "tests": (), "claims": (), "checks": ()}
+    empty = results.but(**none, tables={})
     if hours is None or hours.empty or not hours["source"].iloc[0].startswith("public:"):
-        return results, results.but(estimates=(), tests=(), claims=(), checks=(), tables={})
-    calls = results.but(estimates=(), tests=(), claims=(), checks=(), tables={n: tables[n] for n in STAFFING})
-    return calls.but(tables={}), calls
+        return results, empty
+    return empty, results.but(**none, tables={name: results.tables[name] for name in STAFFING})
 
 
 def weigh_doubts(results: Results) -> Display:
