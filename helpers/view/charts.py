@@ -262,7 +262,8 @@ def _choose_roots(low: float, high: float, room: float) -> list[float]:
     """Round amounts for an axis of square roots on which so many words have room, from the largest down."""
     start, end = (math.sqrt(max(edge, 0)) for edge in (low, high))
     kept: list[float] = []
-    for tick in (lead * 10**power for power in range(12, -1, -1) for lead in (5, 2, 1)):
+    few = [float(tick) for tick in range(11, -1, -1)]
+    for tick in few if high < 12 else [lead * 10.0**power for power in range(12, -1, -1) for lead in (5, 2, 1)]:
         far = not kept or math.sqrt(kept[-1]) - math.sqrt(tick) >= (end - start) / room
         if start <= math.sqrt(tick) <= end and far:
             kept.append(tick)
