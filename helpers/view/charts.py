@@ -267,7 +267,10 @@ def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (),
     if chart.ticks:
         axes.set_xscale("log")
     if chart.ticks or chart.root:
-        rounds = [lead * 10**power for power in range(9, -1, -1) for lead in (5, 2, 1)]
+        few = [*range(11, -1, -1)]  # each whole amount has its place where there are few
+        rounds = (
+            few if axes.get_xlim()[1] < 12 else [lead * 10**power for power in range(9, -1, -1) for lead in (5, 2, 1)]
+        )
         axes.set_xticks(*_thin_out(axes, chart.ticks or {tick: f"{tick:,}" for tick in rounds}, room))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
@@ -277,7 +280,6 @@ def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (),
     axes.set_axisbelow(True)
 
 
-<<<<<<< HEAD
 def _thin_out(axes: Axes, ticks: Mapping[float, str], room: float) -> tuple[list[float], list[str]]:
     """The places on an axis whose words do not cross those of a place named before, on whatever scale."""
     kept: dict[float, tuple[float, float]] = {}
@@ -287,18 +289,6 @@ def _thin_out(axes: Axes, ticks: Mapping[float, str], room: float) -> tuple[list
         if 0 <= middle <= room and all(abs(middle - other) >= half + more + GAP for other, more in kept.values()):
             kept[tick] = middle, half
     return sorted(kept), [ticks[tick] for tick in sorted(kept)]
-=======
-def _choose_roots(low: float, high: float, room: float) -> list[float]:
-    """Round amounts for an axis of square roots on which so many words have room, from the largest down."""
-    start, end = (math.sqrt(max(edge, 0)) for edge in (low, high))
-    kept: list[float] = []
-    few = [float(tick) for tick in range(11, -1, -1)]
-    for tick in few if high < 12 else [lead * 10.0**power for power in range(12, -1, -1) for lead in (5, 2, 1)]:
-        far = not kept or math.sqrt(kept[-1]) - math.sqrt(tick) >= (end - start) / room
-        if start <= math.sqrt(tick) <= end and far:
-            kept.append(tick)
-    return kept
->>>>>>> study_milestones
 
 
 def _write_at_risk(figure, axes, lines, chart, colors) -> None:

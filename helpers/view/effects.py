@@ -128,11 +128,8 @@ def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
     Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict"; `card note`
-<<<<<<< HEAD
-    says of whom all rows are. The part `card only` stands for all rows of a run that asks something else than its plan.
-=======
-    says of whom all rows are, `card contrast` what their differences are.
->>>>>>> study_milestones
+    says of whom all rows are, `card contrast` what their differences are. The part `card only` stands for all rows of a
+    run that asks something else than its plan.
     """
     told, effects = list_card(results)
     if not told:
