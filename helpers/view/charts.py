@@ -267,7 +267,10 @@ def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (),
     if chart.ticks:
         axes.set_xscale("log")
     if chart.ticks or chart.root:
-        rounds = [lead * 10**power for power in range(9, -1, -1) for lead in (5, 2, 1)]
+        few = [*range(11, -1, -1)]  # each whole amount has its place where there are few
+        rounds = (
+            few if axes.get_xlim()[1] < 12 else [lead * 10**power for power in range(9, -1, -1) for lead in (5, 2, 1)]
+        )
         axes.set_xticks(*_thin_out(axes, chart.ticks or {tick: f"{tick:,}" for tick in rounds}, room))
         axes.xaxis.set_minor_locator(NullLocator())
     else:

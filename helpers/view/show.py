@@ -58,7 +58,8 @@ def show(
     view = fit(view, frame, results)
     title = "" if form else find_title(results, name, *map(str, equal.values()))
     drawn = DRAWN[form or view.kind](turn(frame.reset_index(drop=True), view, results), view, results, name, most)
-    note, place = ("", f"{name} {form}") if form else (view.note, name)
+    note = (results.words.get(f"note {name}") or (view.note,))[0]
+    note, place = ("", f"{name} {form}") if form else (note, name)
     return frame_part(results, drawn, title=title, note=note, name=place, frame=frame)
 
 
