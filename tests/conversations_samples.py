@@ -7,7 +7,7 @@ from made_sources import make_design, make_source
 from helpers import inference, metrics
 from helpers.inference.effects import compare_arms
 from helpers.records import DataInfo, Results
-from helpers.wording import list_metrics
+from helpers.view.scales import list_metrics
 
 START = pd.Timestamp("2024-01-01", tz="UTC")  # a Monday
 METRICS = {"trial": {"kind": "binary", "role": "primary", "better": "higher"}, "spent": {"kind": "amount"}}

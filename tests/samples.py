@@ -5,8 +5,8 @@ import math
 import nbformat
 import pandas as pd
 
-from helpers import tables
 from helpers.records import Check, Claim, DataInfo, Estimate, Results
+from helpers.view import effects, record
 
 HOSTILE = "<script>alert(1)</script>"
 SCALES = [
@@ -327,4 +327,4 @@ def notebook(*parts):
 
 def top(found):
     """Return the cells that open every report."""
-    return "## Answer", tables.masthead(found), "## What this cannot show", tables.limits(found)
+    return "## Answer", effects.masthead(found), "## What this cannot show", record.limits(found)

@@ -4,7 +4,8 @@ import math
 
 import pandas as pd
 
-from helpers import checks, wording
+from helpers import checks
+from helpers.view.words import explain
 
 NAN = math.nan
 GUARANTEES = {
@@ -111,7 +112,7 @@ def results(judged=None, table=None, **changes):
     judged = cells() if judged is None else judged
     table = summary() if table is None else table
     found = checks.conclude(judged, table, {**beside(), **changes}, confidence_level=0.95, depth="quick")
-    return wording.explain_validation(found)
+    return explain(found, None)
 
 
 def good():

@@ -7,14 +7,13 @@ import os
 import re
 import socket
 import zipfile
-from collections import Counter
 from pathlib import Path
 from urllib.request import urlopen
 
 import ibis
 import yaml
 
-from helpers import plan, report, sources
+from helpers import disclosure, plan, report, sources
 from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report import gallery
@@ -125,7 +124,8 @@ def scan_run(out, name, texts):
     problems = [f"{file} holds unit ids ({len(found & ids)})" for file, found in words.items() if found & ids]
     by_unit = [table for table, rows in results["tables"].items() if rows and column in rows[0]]
     problems += [f"{name}/results.json, {table} has the column {column}" for table in by_unit]
-    small = find_small_counts(results, min_cell=min_cell)
+    tables = {"estimates": results["estimates"], **results["tables"]}
+    small = disclosure.count_small_cells(results["study"], tables, min_cell)
     return problems + [f"{name}/results.json, {t} holds cells under {min_cell} ({n})" for t, n in small.items()]
 
 
@@ -161,28 +161,3 @@ def _find_unit_ids(out, name, words, *, study):
     wanted = ibis.memtable({"word": sorted(words) or [""]}, schema={"word": "string"})
     same = units.select(word=units.unit.strip()).semi_join(wanted, "word").distinct()
     return set(same.to_pyarrow().column("word").to_pylist()), design.unit_id, values.get("min_cell") or design.min_cell
-
-
-def find_small_counts(results, *, min_cell):
-    """Return how many counts under the smallest allowed each table of results.json shows; only tables that show some.
-
-    The one place where the rules of tables are asked. Only rows that name a segment, a level, a time, a milestone or
-    a reading of one are cells below whole variants; scan.yaml lists those columns and those of counts.
-
-    Parameters
-    ----------
-    results : dict
-    min_cell : int
-
-    Returns
-    -------
-    dict of str to int
-    """
-    found = Counter()
-    for table, rows in {"estimates": results["estimates"], **results["tables"]}.items():
-        for row in (row for row in rows if any(row.get(part) is not None for part in SCAN["parts"])):
-            counts = {name: n for name, n in row.items() if name in SCAN["counts"] or name.startswith("n_")}
-            if row.get("reading") is None or any(n != 0 for n in counts.values()):  # all 0: a reading that was not made
-                shown = [n for name, n in counts.items() if n is not None and (n or name not in SCAN["nobody"])]
-                found[table] += sum(n < min_cell for n in shown)
-    return dict(+found)  # those above 0

@@ -1,23 +1,10 @@
-"""Small cells: what would tell about a few people is hidden, with what would give it away."""
+"""Small cells: what would tell about a few people is hidden, with what would give it away.
 
-from helpers.disclosure.effects import (
-    ASSOCIATED,
-    find_small_cells,
-    protect,
-    stop_small_curves,
-    suppress_estimates,
-    suppress_small_cells,
-)
-from helpers.disclosure.framework import protect_framework
-from helpers.disclosure.replies import protect_replies
+One rule over the counts that views declare, for units, events and non-events alike: a count under `min_cell` hides its
+cell, 0 included, because "none of these 34" tells as much about each of them as "3 of these 34". Headlines of whole
+variants stay. A table without a view is refused.
+"""
 
-__all__ = [
-    "ASSOCIATED",
-    "find_small_cells",
-    "protect",
-    "protect_framework",
-    "protect_replies",
-    "stop_small_curves",
-    "suppress_estimates",
-    "suppress_small_cells",
-]
+from helpers.disclosure.results import count_small_cells, protect
+
+__all__ = ["count_small_cells", "protect"]

@@ -11,10 +11,3 @@ def render(runs, **options) -> int:
     from helpers.report import pipeline
 
     return pipeline.render(runs, **options)
-
-
-def show_effects(results, **options):
-    """Show effects; see `sections.show_effects`, which a command does not import."""
-    from helpers.report import sections
-
-    return sections.show_effects(results, **options)

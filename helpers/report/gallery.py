@@ -16,6 +16,7 @@ GROUPS = {  # in which order runs stand: what the group is called
     "simulated": "Questions about support, on simulated data",
     "public": "The same methods on real data of others",
     "validation": "Can the methods be trusted?",
+    "none": "No report yet",
 }
 FAILED = "The last run failed; what stands here is older, or nothing."
 KINDS = {"yours": "your own data", "public": "public data", "simulated": "simulated data, no evidence"}
@@ -63,7 +64,7 @@ def collect_cards(out) -> list[dict[str, Any]]:
                 "mark": None,
                 **(record.get("card") or {}),
                 "name": folder.name,
-                "group": "validation" if results.get("study") == "validation" else kind or "yours",
+                "group": "validation" if results.get("study") == "validation" else kind or "none",
                 "kind": KINDS.get(kind, "no data yet"),
                 "status": results.get("status", ""),
                 "date": record.get("as_of") or "",

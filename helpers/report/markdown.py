@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from helpers.wording import escape
+from helpers.view.html import escape
 
 INLINE = r"\$(?=[^\s$])(?P<math_text>[^$\n]+?)(?<=[^\s\\])\$(?!\d)"
 BLOCK = r"^ {0,3}\$\$\s*(?P<math_text>[\s\S]+?)\s*\$\$[ \t]*$"

@@ -146,8 +146,9 @@ def _keep_sections(sections) -> list[list]:
         if absent and not below > level > 0:
             continue
         notes = [html for html in outputs if html.startswith(NOTE)]
-        drop = set(notes) if len(notes) < len(outputs) or absent else set(notes[1:])
-        kept.append([(cell, [html for html in told if html not in drop]) for cell, told in section])
+        stay = [] if absent or len(notes) < len(outputs) else notes[:1]
+        left = lambda html: html not in notes or (html in stay and not stay.remove(html))  # noqa: B023, E731
+        kept.append([(cell, [html for html in told if left(html)]) for cell, told in section])
     return kept[::-1]
 
 

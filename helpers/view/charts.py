@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from helpers.view.numbers import PERCENT, Style, write_count, write_number
 
@@ -32,6 +31,7 @@ OTHERS = ("#7a9cc6", "#5b5f66", "#b08bbf")  # further treatments: apart in grey 
 NEUTRAL = (INK, "#8b95a1", "#5b5f66", "#b4bcc6", "#3d4550", "#9aa3ad")  # where no arm is meant
 WIDTHS = {"wide": 860, "narrow": 358}  # CSS pixels; 100 of them are an inch
 FONT = "Support studies"  # Source Sans Pro of the lock, by a name that no font of a machine has
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GAP = 6.0  # CSS pixels between two texts
 
 
@@ -47,6 +47,7 @@ class Chart:
     style : how the vertical axis writes numbers (for a heat map unused)
     step : whether a value holds until the next place (curve)
     zero : whether the vertical axis begins at zero (curve)
+    ticks : places on the horizontal axis with their words; it is logarithmic then (curve)
     root : whether amounts stand on a square-root axis (dose)
     shaded : a range of amounts to shade (dose)
     name : begins every id in the drawing
@@ -61,6 +62,7 @@ class Chart:
     style: Style = PERCENT
     step: bool = True
     zero: bool = True
+    ticks: Mapping[float, str] | None = None
     root: bool = False
     shaded: tuple[float, float] | None = None
     name: str = "chart"
@@ -106,7 +108,7 @@ def settings() -> dict[str, Any]:
     return {**sns.axes_style("ticks", rc=ours), **ours}
 
 
-def draw(paint: Callable[[Figure], None], *, height: float, name: str) -> Drawing:
+def draw(paint: Callable[[Figure], None], *, height: float, name: str, narrow_height: float | None = None) -> Drawing:
     """Return a chart in both widths; equal inputs give equal bytes on any machine.
 
     Parameters
@@ -116,8 +118,10 @@ def draw(paint: Callable[[Figure], None], *, height: float, name: str) -> Drawin
     height : float, CSS pixels
     name : str
         Begins every id in the drawing, so that several stand in one page.
+    narrow_height : float, optional, of the chart for phones where it differs
     """
-    return Drawing(**{size: _draw_one(paint, width, height, f"{name}-{size}") for size, width in WIDTHS.items()})
+    heights = {"wide": height, "narrow": narrow_height or height}
+    return Drawing(**{s: _draw_one(paint, width, heights[s], f"{name}-{s}") for s, width in WIDTHS.items()})
 
 
 def _draw_one(paint, width, height, name) -> str:
@@ -136,6 +140,11 @@ def _draw_one(paint, width, height, name) -> str:
     svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg).replace("xlink:href", "href")
     svg = re.sub(r' (xmlns:xlink|version)="[^"]*"', "", svg)
     return re.sub(r"\s*\n\s*", "\n", svg).strip()
+
+
+def is_narrow(figure: Figure) -> bool:
+    """Return whether a figure is the one for phones."""
+    return figure.get_size_inches()[0] * 100 <= WIDTHS["narrow"]
 
 
 @cache
@@ -157,7 +166,9 @@ def wrap(text: str, most: float) -> str:
     return "\n".join(lines)
 
 
-def place_axes(figure: Figure, label: str, *, names: Sequence[str], widest: float = 0.0, below: float = 0.0) -> Axes:
+def place_axes(
+    figure: Figure, label: str, *, names: Sequence[str], widest: float = 0.0, below: float = 0.0, top: float = 10.0
+) -> Axes:
     """Return the figure's axes where words have room: left of them their names, below them label and numbers at risk.
 
     Parameters
@@ -166,7 +177,7 @@ def place_axes(figure: Figure, label: str, *, names: Sequence[str], widest: floa
     label : str, of the horizontal axis
     names : sequence of str, of the vertical axis
     widest : float, CSS pixels of the widest word below a place
-    below : float, CSS pixels that are free below the label
+    below, top : float, CSS pixels that are free below the label, and above the axes
     """
     (axes,) = figure.axes or [figure.add_subplot()]
     wide, high = figure.get_size_inches() * 100
@@ -176,7 +187,7 @@ def place_axes(figure: Figure, label: str, *, names: Sequence[str], widest: floa
     high += 15 * label.count("\n")
     bottom = 44 + 15 * label.count("\n") + below
     figure.set_figheight(high / 100)
-    axes.set_position((left / wide, bottom / high, (wide - left - right) / wide, (high - 10 - bottom) / high))
+    axes.set_position((left / wide, bottom / high, (wide - left - right) / wide, (high - top - bottom) / high))
     axes.set_xlabel(label)
     return axes
 
@@ -213,7 +224,8 @@ def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawi
         axes = figure.add_subplot()
         for line, rows in lines.items():
             _paint_line(axes, rows, chart, colors[line])
-        first, last = frame[chart.x].min(), frame[chart.x].max()
+        places = frame[chart.x][frame[chart.x] > 0] if chart.ticks else frame[chart.x]
+        first, last = places.min(), places.max()
         if first < last:
             axes.set_xlim(first, last)
         low, high = axes.get_ylim()
@@ -246,28 +258,37 @@ def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (),
     axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v, plain) if v else "0"))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: write_number(v)))
-    ends = [write_number(round(end)) for end in axes.get_xlim()]
+    ends = list((chart.ticks or {}).values()) or [write_number(round(end)) for end in axes.get_xlim()]
     widest = max(measure(word) for word in {*ends, max(counts, key=len, default="")})
     low, high = axes.get_ylim()
     names = [axes.yaxis.get_major_formatter()(tick) for tick in axes.get_yticks() if low <= tick <= high]
     place_axes(figure, chart.label, names=names, widest=widest, below=below)
-    room = axes.get_position().width * figure.get_figwidth() * 100 / (widest + 2 * GAP)
-    places = FixedLocator(_choose_roots(*axes.get_xlim(), room)) if chart.root else None
-    axes.xaxis.set_major_locator(places or MaxNLocator(max(1, min(most, int(room))), integer=True))
+    room = axes.get_position().width * figure.get_figwidth() * 100
+    if chart.ticks:
+        axes.set_xscale("log")
+    if chart.ticks or chart.root:
+        few = [*range(11, -1, -1)]  # each whole amount has its place where there are few
+        rounds = (
+            few if axes.get_xlim()[1] < 12 else [lead * 10**power for power in range(9, -1, -1) for lead in (5, 2, 1)]
+        )
+        axes.set_xticks(*_thin_out(axes, chart.ticks or {tick: f"{tick:,}" for tick in rounds}, room))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        count = int(room / (widest + 2 * GAP))
+        axes.xaxis.set_major_locator(MaxNLocator(max(1, min(most, count)), integer=True))
     axes.grid(axis="y")
     axes.set_axisbelow(True)
 
 
-def _choose_roots(low: float, high: float, room: float) -> list[float]:
-    """Round amounts for an axis of square roots on which so many words have room, from the largest down."""
-    start, end = (math.sqrt(max(edge, 0)) for edge in (low, high))
-    kept: list[float] = []
-    few = [float(tick) for tick in range(11, -1, -1)]
-    for tick in few if high < 12 else [lead * 10.0**power for power in range(12, -1, -1) for lead in (5, 2, 1)]:
-        far = not kept or math.sqrt(kept[-1]) - math.sqrt(tick) >= (end - start) / room
-        if start <= math.sqrt(tick) <= end and far:
-            kept.append(tick)
-    return kept
+def _thin_out(axes: Axes, ticks: Mapping[float, str], room: float) -> tuple[list[float], list[str]]:
+    """The places on an axis whose words do not cross those of a place named before, on whatever scale."""
+    kept: dict[float, tuple[float, float]] = {}
+    to_share = axes.transData + axes.transAxes.inverted()
+    for tick, word in ticks.items():
+        middle, half = room * to_share.transform((tick, axes.get_ylim()[0]))[0], measure(word) / 2
+        if 0 <= middle <= room and all(abs(middle - other) >= half + more + GAP for other, more in kept.values()):
+            kept[tick] = middle, half
+    return sorted(kept), [ticks[tick] for tick in sorted(kept)]
 
 
 def _write_at_risk(figure, axes, lines, chart, colors) -> None:
@@ -321,35 +342,44 @@ def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
 
     Parameters
     ----------
-    frame : DataFrame, one row a cell: `chart.x` an hour, `chart.by` a day, `chart.y` what is drawn
+    frame : DataFrame, one row an hour: `chart.x` from 0, Monday 00:00, to 167; `chart.y` what is drawn
     chart : Chart
+        Hours and days at its edges in which there is nothing are left out.
     """
-    wide = frame.pivot_table(index=chart.by, columns=chart.x, values=chart.y, sort=False, observed=True)
-    wide, shades = wide.sort_index(axis=1), sns.light_palette(INK, as_cmap=True)
+    hours = frame.assign(day=frame[chart.x] // 24, hour_of_day=frame[chart.x] % 24)
+    week = _trim(_trim(hours.pivot_table(index="day", columns="hour_of_day", values=chart.y)).T).T
 
     def paint(figure):
-        days = [wrap(str(day), figure.get_figwidth() * 40) for day in wide.index]
-        axes = place_axes(figure, chart.label, names=days)
-        axes.pcolormesh(np.arange(wide.shape[1] + 1), np.arange(len(wide) + 1), wide, cmap=shades, edgecolor="white")
-        axes.set(ylim=(max(len(wide), 1), 0), yticks=np.arange(len(wide)) + 0.5)
-        axes.set_yticklabels(days)
-        cell = axes.get_position().width * figure.get_figwidth() * 100 / max(wide.shape[1], 1)
-        hours = [f"{hour:g}" for hour in wide.columns]
-        most = max(map(measure, hours), default=0) + GAP
-        step = next((step for step in (1, 2, 3, 4, 6, 12) if step * cell > most), 24)
-        axes.set_xticks(np.arange(wide.shape[1])[::step] + 0.5)
-        axes.set_xticklabels(hours[::step])
+        narrow = is_narrow(figure)
+        drawn, days = week.T if narrow else week, [DAYS[int(day)] for day in week.index]
+        shades, (high, wide) = sns.light_palette(INK, as_cmap=True), drawn.shape
+        label, below, top = ("", -40, 24) if narrow else (chart.label, 0, 6)
+        axes = place_axes(figure, label, names=days, below=below, top=top)
+        values = drawn.to_numpy(float)
+        most = np.nan_to_num(values).max(initial=0) or 1
+        shape = {"edgecolor": "white", "cmap": shades, "vmin": 0, "vmax": most}
+        axes.pcolormesh(np.arange(wide + 1), np.arange(high + 1), values, **shape)
+        hours = [f"{hour:02.0f}" for hour in week.columns]
+        axes.set_xticks(np.arange(wide) + 0.5, days if narrow else hours)
+        axes.set_yticks(np.arange(high) + 0.5, hours if narrow else days)
+        axes.set_ylim(max(high, 1), 0)
+        axes.tick_params(labeltop=narrow, labelbottom=not narrow)
         axes.spines["bottom"].set_visible(False)
-        numbers = {place: f"{v:,.0f}" for place, v in np.ndenumerate(wide.to_numpy(float)) if np.isfinite(v)}
-        if numbers and measure(max(numbers.values(), key=len), 8.5) < cell - 2:
-            _number_cells(axes, wide.to_numpy(float), numbers)
+        room = axes.get_position().width * figure.get_figwidth() * 100 / max(wide, 1)
+        if measure(f"{most:,.0f}", 8.5) < room - 2:
+            _number_cells(axes, values, dark=0.55 * most)
 
-    return draw(paint, height=52 + 30 * len(wide), name=chart.name)
+    return draw(paint, height=52 + 30 * len(week), narrow_height=34 + 24 * week.shape[1], name=chart.name)
 
 
-def _number_cells(axes: Axes, values: np.ndarray, numbers: Mapping[tuple[int, int], str]) -> None:
-    low, high = np.nanmin(values), np.nanmax(values)
-    dark = low + 0.55 * (high - low)
-    for (row, column), number in numbers.items():
-        color = "white" if values[row, column] > dark else INK
-        axes.text(column + 0.5, row + 0.5, number, size=8.5, ha="center", va="center", color=color)
+def _trim(week: pd.DataFrame) -> pd.DataFrame:
+    """The rows from the first to the last in which there is something."""
+    some = np.flatnonzero((week > 0).any(axis=1))
+    return week.iloc[some[0] : some[-1] + 1] if len(some) else week
+
+
+def _number_cells(axes: Axes, values: np.ndarray, *, dark: float) -> None:
+    for (row, column), number in np.ndenumerate(values):
+        if np.isfinite(number):
+            style = {"size": 8.5, "ha": "center", "va": "center", "color": "white" if number > dark else INK}
+            axes.text(column + 0.5, row + 0.5, f"{number:,.0f}", **style)

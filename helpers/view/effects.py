@@ -84,7 +84,12 @@ def _find_state(results: Results) -> tuple[str, str]:
 
 
 def tell_dates(results: Results) -> str:
-    """Return when units were assigned, when the data ends and of which day the plan is, for the line under the title."""
+    """Return when units were assigned, when the data ends and of which day the plan is, for the line under the title.
+
+    Of a run that asks something else than its plan there is nothing to tell.
+    """
+    if results.words.get("card only"):
+        return ""
     days, _, written = results.assigned, *str(results.plan.get("commit", "")).partition(" of ")[1:]
     parts = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
     return capitalise("; ".join(part for part in (*parts, f"plan of {written}" if written else "") if part))
@@ -123,7 +128,8 @@ def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
     Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict"; `card note`
-    says of whom all rows are, `card contrast` what their differences are.
+    says of whom all rows are, `card contrast` what their differences are. The part `card only` stands for all rows of a
+    run that asks something else than its plan.
     """
     told, effects = list_card(results)
     if not told:
@@ -156,7 +162,9 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     """Return the rows of the scorecard, those of words first, and the effects among them; milestones share a scale."""
     if results.status == "withheld":
         return [], []
-    words, effects = [_read_row(line) for line in results.words.get("card", ())], list_headlines(results)
+    only = results.words.get("card only", ())
+    words = [_read_row(line) for line in only or results.words.get("card", ())]
+    effects = [] if only else list_headlines(results)
     several, roles = len({e.comparison for e in effects}) > 1, len({e.role for e in effects}) > 1
     rows = []
     for e in effects:
@@ -199,8 +207,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     estimates = [e for e in estimates if (e.population, e.role) != ("compliers", "sensitivity")]
     if results.status == "withheld" or not estimates:
         none = "The plan names no exposure, and no group beside the randomised ones."
-        absent = results.status != "withheld"
-        return show_sentence(none if absent else WITHHELD, absent=absent)
+        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
     found, told = [], []
     metrics = list(dict.fromkeys(e.metric for e in estimates))
     for metric in metrics:
@@ -250,8 +257,8 @@ def weeks(results: Results, *, metric: str) -> Display:
 
 def _parts(results, chosen, metric, *, kind, name) -> Display:
     if results.status == "withheld" or not chosen:
-        absent = results.status != "withheld"
-        return show_sentence(f"There is no effect by {name} to show." if absent else WITHHELD, absent=absent)
+        none = f"There is no effect by {name} to show."
+        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
     scale, several = scales.read_scale(results, metric), len({e.treatment for e in chosen}) > 1
     chosen = [e for e in chosen if e.estimand == "difference"]
     shown = [scales.orient(results, e) for e in chosen]
@@ -297,9 +304,8 @@ def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str)
     name : str, of the part and its file
     """
     if results.status == "withheld" or not chosen:
-        return show_sentence(
-            WITHHELD if results.status == "withheld" else "There is no such effect.", absent=not chosen
-        )
+        none = "There is no such effect."
+        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
     several, written = len({e.treatment for e in chosen}) > 1, []
     shown = [scales.orient(results, e) for e in chosen]
     for e, first in zip(shown, chosen, strict=True):
@@ -322,5 +328,5 @@ def sensitivity(results: Results) -> Display:
 
 def name_method(method: str) -> str:
     """Return the name of a method as the literature writes it, and what stands behind a comma ("Welch, repeated")."""
-    name, comma, rest = method.partition(", ")
-    return METHODS.get(method) or f"{METHODS.get(name, name.replace('_', ' '))}{comma}{rest}"
+    known = max((name for name in METHODS if f"{method}, ".startswith(f"{name}, ")), key=len, default="")
+    return METHODS.get(known, "") + method.removeprefix(known).replace("_", " ")

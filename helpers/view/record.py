@@ -84,9 +84,11 @@ def describe_design(results: Results, plan: ExperimentPlan) -> Display:
     Parameters
     ----------
     results : Results
-        Its `plan` holds file, checksum and departures; its table `metrics` the metrics.
+        Its `plan` holds file, checksum and departures; its table `metrics` the metrics: absent without.
     plan : ExperimentPlan
     """
+    if "metrics" not in results.tables:
+        return show_sentence("This run is about no experiment.", absent=True)
     variant, shares, days = plan.variant, plan.variant.shares, results.assigned
     told = {arm: scales.name_arm(results, arm) for arm in variant.arms}
     split = "the split is unknown" if shares is None else "planned split " + join_words(

@@ -143,8 +143,8 @@ def name_label(results: Results, name: str) -> str:
 
 def name_arm(results: Results, arm: str) -> str:
     """Return an arm as it stands in a sentence: its label ("without links"), else "with" and its name."""
-    labels = results.plan.get("labels") or {}
-    return labels.get(arm) or f"with {str(arm).replace('_', ' ')}"
+    labels, name = results.plan.get("labels") or {}, str(arm).replace("_", " ")
+    return labels.get(arm) or f"with {'the ' * (name in ('control', 'treatment'))}{name}"
 
 
 def name_contrast(results: Results, comparison: str = "") -> str:
@@ -172,8 +172,10 @@ def is_turned(results: Results) -> bool:
 def say_codes(results: Results, text: str) -> str:
     """Return a sentence in which codes of the plan or the data stand as their reader says them.
 
-    Codes are arms before a figure ("no_links 2,003"), and whatever has an underscore.
+    Codes are comparisons, arms before a figure ("no_links 2,003"), and whatever has an underscore.
     """
+    for comparison in {e.comparison for e in results.headline()}:
+        text = text.replace(comparison, name_contrast(results, comparison))
     labels = results.plan.get("labels") or {}
     arms = sorted(set(results.data.units_by_variant) & set(labels), key=len, reverse=True)
     either = "|".join(map(re.escape, arms)) or "(?!)"

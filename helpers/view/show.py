@@ -38,12 +38,12 @@ def show(
 
     Returns
     -------
-    Display: one sentence where the effects are withheld or there is no row. A table that this run does not have, or
-    that is empty, is absent: a section of nothing else leaves the page.
+    Display: one sentence where there is no row. Withheld effects, and a table that this run does not have or that is
+    empty, are absent: a section of nothing else leaves the page.
     """
     view, frame = find_view(results, name), results.tables.get(name)
     if results.status == "withheld" and view.withheld:
-        return show_sentence(WITHHELD)
+        return show_sentence(WITHHELD, absent=True)
     none = view.none or f"There is nothing to show of {name.replace('_', ' ')}."
     if frame is None or frame.empty:
         return show_sentence(none, absent=True)
@@ -87,7 +87,8 @@ def frame_part(
     ----------
     results : Results
     drawn : (HTML, text, SVG); the SVG is empty where nothing but HTML was drawn
-    title, note : str, the finding; metric, unit and population
+    title, note : str, the finding; metric, unit and population. Where the data come from is the part `source NAME` of
+        the study's words, else the run's own kind and size.
     name : str, of the part, from which its id and the names of its files come
     frame : DataFrame, what the CSV holds
     """
@@ -109,8 +110,9 @@ def frame_part(
     links += [link_file(svg, f"{file}.svg", "Picture (SVG)", "image/svg+xml")] if svg else []
     links += [] if title else [link]
     kind = "" if results.data.kind == "simulated" else f"{KINDS.get(results.data.kind, results.data.kind)}, "  # on top
-    source = f"{kind}{numbers.write_count(results.data.units)} "
-    under = f'<p class="under">{escape(source + find_noun(results))}. {" · ".join(links)}</p>'
+    source = f"{kind}{numbers.write_count(results.data.units)} {find_noun(results)}."
+    source = results.words.get(f"source {name}", (source,))[0]
+    under = f'<p class="under">{escape(source)} {" · ".join(links)}</p>'
     tag = "figure" if svg or 'class="rows' in html else 'div class="part"'
     own = f' id="{place}"' if not title else ""
     return Display(f"<{tag}{own}>{heading}{below}{html}{under}</{tag.split()[0]}>", f"{title}\n{text}".strip())
@@ -135,7 +137,7 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
         cells += [f"<td{kinds[c]}>{draw_cell(row[c], columns[c])}</td>" for c in rest]
         body.append(f"<tr>{''.join(cells)}</tr>")
     cut = f" (the first {most} of {len(frame):,})" if len(frame) > most else ""
-    caption = escape(f"One row {view.row}{cut}")
+    caption = escape(f"Each row: {view.row}{cut}")
     long = " long" if len(told) > LONG else ""
     html = (
         f'<div class="scroll{long}" tabindex="0" role="group" aria-label="{caption}"><table>'
@@ -176,6 +178,7 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
     `chart` in the view may name the columns: `values` (as the contrast puts them, with `heads`), `note` (or a sentence
     with columns in braces), `group`, `verdict`, `band` (two columns), `null` (the value of no effect, or its column),
     `muted` (names of rows without trust, or values of columns that such rows have), and `contrast`, what the effect is.
+    With `ends: true` the ends of a range stand for the effect in words.
     """
     told, spec = view.shown, view.chart
     label = next(iter(told))
@@ -184,6 +187,8 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
     for row in frame.head(most).to_dict("records"):
         written = {c: write_cell(row.get(c), column, row, results) for c, column in view.columns.items()}
         words, _, interval = written[effect].partition(" [")
+        if spec.get("ends") and interval:
+            words, interval = interval.removesuffix("]").replace(", ", " to "), ""
         known = row[effect] == row[effect] and row[effect] is not None
         low, high = (row.get(end) for end in view.columns[effect].ends)
         has_ends = known and low is not None and low == low
@@ -207,7 +212,7 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
             )
         )
     heads = tuple(_head(head, results) for head in spec.get("heads", []))
-    contrast, caption = spec.get("contrast", "difference"), f"One row {view.row}"
+    contrast, caption = spec.get("contrast", "difference"), f"Each row: {view.row}"
     what, amount = (_head(column.label, results) for column in (told[label], view.columns[effect]))
     html = rows.draw_rows(found, heads=heads, contrast=contrast, caption=caption, what=what, effect=amount)
     return html, rows.tell_rows(found, heads), ""
@@ -233,12 +238,14 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     if view.kind == "curve":
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
         first = results.estimates[0].control if arms and results.estimates else None
-        more = (charts.color_lines(sorted(lines, key=lambda line: line != first), first),)
+        colors = charts.color_lines(sorted(lines, key=lambda line: line != first), first)
+        known = {arm for e in results.headline() for arm in (e.control, e.treatment)} if first else set(lines)
+        more = ({line: color if line in known else charts.NEUTRAL[1] for line, color in colors.items()},)
         key = _draw_key(results, frame, chart, *more, arms=arms) if chart.by else ""
     if view.kind == "dose":
         more = (results.words.get(f"fits {name}", {}),)
     drawing = getattr(charts, view.kind)(frame, chart, *more)
-    alternative = f"{find_title(results, name) or f'One row {view.row}'}."
+    alternative = f"{find_title(results, name) or f'Each row: {view.row}'}."
     html = f'{key}<div class="card" role="img" aria-label="{escape(alternative[:249])}">'
     html += f'<div class="wide">{drawing.wide}</div><div class="narrow">{drawing.narrow}</div></div>'
     return html, alternative, drawing.wide

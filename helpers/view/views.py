@@ -1,137 +1,24 @@
-"""How each results table is shown and guarded: views read from notebooks/views, and cells written by their columns."""
+"""How each results table is written: cells by the columns of its view, and its entry of the data dictionary."""
 
 from __future__ import annotations
 
 import difflib
 import fnmatch
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from helpers import paths
+from helpers.plan import views
+from helpers.plan.views import Column, View
 from helpers.records import Refused, Results
 from helpers.view import numbers, scales
 from helpers.view.html import MARKS, escape, mark_verdict
 
 HIDDEN = "hidden for privacy"
-COMMON = "common"
-
-
-class Part(BaseModel):
-    """A part of a view: unknown keys are refused, and nothing in it changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Column(Part):
-    """One column: its label, how a value is written, the ends of its interval, and what it means.
-
-    In a view a column is one line, "label | format [low high] | meaning"; `format` is one of `FORMATS`.
-    """
-
-    label: str
-    format: str = "text"
-    ends: tuple[str, str] | None = None
-    meaning: str = ""
-
-
-class Cells(Part):
-    """Which columns name a cell, which counts guard it, and within which totals the cells are parts.
-
-    Attributes
-    ----------
-    names : columns that stay visible where the cell is hidden
-    counts : columns, or expressions over columns that pandas evaluates, of units, events and non-events
-    within : columns that name the total; the whole table when left out
-    rule : how cells are closed (helpers.disclosure says what each does)
-    """
-
-    names: list[str] = []
-    counts: list[str] = []
-    within: list[str] = []
-    rule: str = "cells"
-
-
-class View(Part):
-    """How one results table is shown: what a row is, its columns, the kind of picture, and what guards its cells."""
-
-    row: str
-    kind: Literal["table", "facts", "scorecard", "ladder", "curve", "dose", "money", "heat"] = "table"
-    columns: dict[str, Column]
-    show: list[str] = []
-    note: str = ""
-    none: str = ""
-    chart: dict[str, Any] = {}
-    cells: Cells | Literal["open"] = Field(description="open: no count of people stands in it")
-    withheld: bool = True
-
-    @field_validator("columns", mode="before")
-    @classmethod
-    def _read_columns(cls, given):
-        return {name: _read_column(name, told) for name, told in given.items()}
-
-    @property
-    def shown(self) -> dict[str, Column]:
-        """The columns of the report, in order; those that only end an interval stand in another's cell."""
-        ends = {end for column in self.columns.values() for end in column.ends or ()}
-        names = self.show or [name for name in self.columns if name not in ends]
-        return {name: self.columns[name] for name in names}
-
-
-def _read_column(name, told) -> Mapping:
-    if not isinstance(told, str):
-        return told
-    label, form, meaning = ([part.strip() for part in told.split("|")] + ["", ""])[:3]
-    kind, *ends = form.split()[:3] or ["text"]
-    if kind not in FORMATS:
-        near = difflib.get_close_matches(kind, FORMATS, 1)
-        raise ValueError(f"{name}: no format is called {kind}" + (f"; did you mean {near[0]}?" if near else ""))
-    return {"label": label, "format": kind, "ends": tuple(ends) or None, "meaning": meaning}
-
-
-@cache
-def read_views(study: str) -> dict[str, View]:
-    """Return the views of a study by the name of their table: its own, those that it takes over, and the common ones.
-
-    Parameters
-    ----------
-    study : str
-        notebooks/views/STUDY.yaml, whose key `also` names others to take over; `common` is always taken.
-
-    Raises
-    ------
-    Refused: a file that is no YAML, or a view with an unknown key, format or kind.
-    """
-    own = _read_file(study)
-    found: dict[str, View] = {}
-    for other in own.pop("also", []) if study != COMMON else []:
-        found |= read_views(other)
-    if study != COMMON:
-        found = {**read_views(COMMON), **found}
-    for name, given in own.items():
-        try:
-            found[name] = View.model_validate(given)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise Refused(f"views/{study}.yaml, {name}.{place}: {first['msg']}") from None
-    return found
-
-
-def _read_file(study):
-    file = paths.VIEWS / f"{study}.yaml"
-    if not file.is_file():
-        return {}
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise Refused(f"views/{study}.yaml: not readable as YAML, {error.problem_mark}") from None
 
 
 def find_view(results: Results, name: str) -> View:
@@ -139,17 +26,15 @@ def find_view(results: Results, name: str) -> View:
 
     Raises
     ------
-    Refused: the table has no view, so nobody has said what guards its cells.
+    Refused: the table has no view, so nobody has said what guards its cells; or a column asks for an unknown format.
     """
-    views = read_views(results.study)
-    if name not in views:
-        near = difflib.get_close_matches(name, views, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise Refused(
-            f"the table {name} has no view{hint}; write one in notebooks/views/{results.study}.yaml: what a row is, "
-            "its columns, and which counts guard its cells"
-        )
-    return views[name]
+    view = views.find_view(results.study, name)
+    for column, spec in view.columns.items():
+        if spec.format not in FORMATS:
+            near = difflib.get_close_matches(spec.format, FORMATS, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise Refused(f"the view of {name}, column {column}: no format is called {spec.format}{hint}")
+    return view
 
 
 def fit(view: View, frame: pd.DataFrame, results: Results) -> View:
@@ -181,14 +66,15 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
         if column.ends and isinstance(reason, str):
             return HIDDEN if reason.startswith("hidden") else reason
         return ""
+    form = column.choose(row)
     if not column.ends:
-        return FORMATS[column.format](value, row, results)
-    style = _style(column.format, row, results)
+        return column.words.get(str(value)) or FORMATS[form](value, row, results)
+    style = _style(form, row, results)
     low, high = (row.get(end) for end in column.ends)
     known = not (_is_missing(low) or _is_missing(high))
     if known and low == high == value:  # counted, not estimated
-        return FORMATS[column.format](value, row, results)
-    if known and column.format == "rank":
+        return FORMATS[form](value, row, results)
+    if known and form == "rank":
         return f"{value:.0f} ({low:.0f} to {high:.0f})"
     decimals = numbers.count_decimals(low, high, factor=style.factor) if known else None
     told = numbers.write_number(value, style, decimals=decimals)
@@ -253,6 +139,12 @@ def _write_date(value) -> str:
     return f"{day:%Y-%m-%d}" if day == day.normalize() else f"{day:%Y-%m-%d %H:%M}"
 
 
+def _write_cost(value, row) -> str:
+    """An amount without a sign: in cents where it is small, whole where it is not."""
+    style = numbers.Style(1, numbers.read_currency(row.get("unit", "USD")))
+    return numbers.write_number(value, style, decimals=0 if abs(value) >= 10 else 2)
+
+
 def _write_any(value) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -277,6 +169,7 @@ FORMATS: dict[str, Callable[[Any, Mapping, Results], str]] = {
     "p": lambda value, row, results: numbers.write_p(value).removeprefix("p ").removeprefix("= "),
     "yes": lambda value, row, results: "yes" if value else "no",
     "verdict": lambda value, row, results: str(value),
+    "cost": lambda value, row, results: _write_cost(value, row),
     **{form: _by_style(form) for form in ("share", "points", "money", "times", "days", "minutes")},
     **{form: _by_style(form) for form in ("effect", "value", "gap")},
 }
@@ -288,12 +181,23 @@ def draw_cell(told: str, column: Column) -> str:
     return mark_verdict(told) if column.format == "verdict" and told in MARKS else escape(told)
 
 
-def describe(name: str, view: View) -> str:
-    """Return the entry of the data dictionary for one table, in Markdown: what a row is, and each column."""
-    lines = [f"### {name}: one row {view.row}", "", "| column | meaning |", "|---|---|"]
-    for column, spec in view.columns.items():
-        names = [column, *(spec.ends or ())]
-        interval = " and its interval" if spec.ends else ""
-        told = f"{spec.label}{interval}{f': {spec.meaning}' if spec.meaning else ''}"
-        lines.append(f"| {', '.join(f'`{n}`' for n in names)} | {told} |")
+def describe(study: str) -> str:
+    """Return a study's part of the data dictionary in Markdown: a table with one row a results table of its own file.
+
+    Each says what a row is, and each column: its label, its interval, its meaning.
+    """
+    lines = [f"### {study}", "", "| table | one row | columns |", "|---|---|---|"]
+    for name, view in views.read_own(study).items():
+        if view.columns:
+            told = ", ".join(_describe_column(column, spec) for column, spec in view.columns.items())
+            lines.append(f"| `{name}` | {view.row} | {told} |")
     return "\n".join([*lines, ""])
+
+
+def _describe_column(name: str, column: Column) -> str:
+    spelled = {"{noun}": "units", "{metric}": "each metric", "{control}": "control", "{treatment}": "treatment"}
+    label = numbers.lower_first(re.sub("|".join(map(re.escape, spelled)), lambda hit: spelled[hit[0]], column.label))
+    spoken = name.replace("_", " ").lower() == label.lower()
+    meaning = "; ".join(part for part in ("" if spoken else label, column.meaning) if part)
+    names = ", ".join(f"`{one}`" for one in (name, *(column.ends or ())))
+    return f"{names} ({meaning})" if meaning else names

@@ -217,7 +217,8 @@ def explain(results: Results, design: Any) -> Results:
     Returns
     -------
     Results: `answer` holds the kind of data where it is no evidence, the sentence that answers the question, at most
-    four more, and what to do next; `plan` the labels, the displayed contrast and what answers; `words` all parts.
+    four more, and what to do next; `question` the part of this name, for a run that asks another one than the plan;
+    `plan` the labels, the displayed contrast and what answers; `words` all parts.
     """
     shown = {name: getattr(design, name, None) for name in ("labels", "shown_as", "answers")}
     shown = {name: value.model_dump() if hasattr(value, "model_dump") else value for name, value in shown.items()}
@@ -233,4 +234,5 @@ def explain(results: Results, design: Any) -> Results:
     if results.status == "withheld":
         told = tuple(scales.say_codes(named, line) for line in results.answer)
     following = (f"Next: {line}" for line in words.get("next", ())[:1])
-    return named.but(answer=(*kind, *told, *following), limits=limits, words=words)
+    question = words.get("question", ())[:1] or (results.question,)
+    return named.but(question=question[0], answer=(*kind, *told, *following), limits=limits, words=words)

@@ -56,12 +56,20 @@ def test_share_refuses_what_must_not_travel_and_says_where(studies, reports, fil
 def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports):
     results = json.loads((reports / "mine" / "results.json").read_text())
     results["tables"] = {
-        "units": [{"customer_id": "7", "x": 1}],
-        "weeks": [{"week": 1, "n": 3}, {"week": 2, "n": 30}],
+        "metrics": [{"customer_id": "7"}],
+        "curves": [{"day": 1, "at_risk": 3}, {"day": 2, "at_risk": 30}],
     }
     (reports / "mine" / "results.json").write_text(json.dumps(results))
-    what = "mine/results.json, units has the column customer_id; mine/results.json, weeks holds cells under 10 (1)"
+    what = "mine/results.json, metrics has the column customer_id; mine/results.json, curves holds cells under 10 (1)"
     assert share(studies, reports) == (2, "", refused(what))
+
+
+def test_share_refuses_a_table_that_nobody_declared(studies, reports):
+    results = json.loads((reports / "mine" / "results.json").read_text())
+    (reports / "mine" / "results.json").write_text(json.dumps(results | {"tables": {"weeks": [{"week": 1, "n": 30}]}}))
+    status, _, message = share(studies, reports)
+    assert status == 2
+    assert message.startswith("studies: the table weeks has no view; write one in notebooks/views/")
 
 
 def test_share_refuses_when_ids_cannot_be_looked_for(studies, reports, table):
@@ -152,22 +160,3 @@ def test_read_text_unpacks_downloads_and_escapes_and_leaves_pictures_out():
     assert "cust-0001" in text and "a & b" in text and "/home/ann" not in text
     assert "cust-0001,é" in sharing.read_text("r.html", b'<a href="data:text/csv;charset=utf-8,cust-0001%2C%C3%A9">')
     assert "é/home" in sharing.read_text("r.json", rb'{"a": "\u00e9\/home"}')
-
-
-def test_find_small_counts_looks_at_parts_of_whole_variants():
-    tables = {
-        "one": [{"segment": "country=IT", "n_control": 4, "n_treatment": 40}],
-        "whole variants": [{"segment": None, "n_control": 4, "n_treatment": 4}],
-        "a hidden one": [{"week": 1, "n": 3}, {"week": 2, "n": 30}, {"week": 3, "n": None}],
-        "of a table": [{"step": "read", "rows": 3}],
-        "three": [{"feature": "a", "n_used": 9}, {"cut": 3, "n": 9}, {"line": 2, "n_at_or_above": 9}],
-        "lost": [{"step": "a", "accounts": 9}, {"cohort": "2022", "lost": 9}, {"count_low": 0, "kept": 9}],
-        "nobody": [{"step": "a", "accounts": 0}, {"milestone": "b", "lost": 0}, {"from_state": "c", "moves": 0}],
-        "no reading": [{"reading": "naive", "n_reached": 0, "n_not": 0}],
-        "half a reading": [{"reading": "naive", "n_reached": 0, "n_not": 40}],
-    }
-    small = {"one": 1, "a hidden one": 1, "three": 3, "lost": 3, "half a reading": 1}
-    assert sharing.find_small_counts({"estimates": [], "tables": tables}, min_cell=10) == small
-    results = {"estimates": [{"segment": "a=b", "n_control": 10}], "tables": {}}
-    assert sharing.find_small_counts(results, min_cell=10) == {}
-    assert sharing.find_small_counts(results, min_cell=11) == {"estimates": 1}

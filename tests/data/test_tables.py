@@ -10,14 +10,17 @@ import pytest
 
 from helpers import paths, records
 from helpers.plan import ExperimentPlan, Metric, Variant, framework
+from helpers.plan.views import read_views
 from helpers.simulate.customer_milestones import customer_milestones
 from helpers.simulate.live_support import live_support
 from helpers.simulate.proactive_help import proactive_help
+from helpers.view.views import FORMATS, describe
 
 CLAIMS = pd.read_csv(paths.DATA / "published_claims.csv")
 TESTS = pd.read_csv(paths.DATA / "claim_tests.csv")
 EVIDENCE = pd.read_csv(paths.DATA / "independent_evidence.csv")
 DICTIONARY = (paths.DATA / "README.md").read_text(encoding="utf-8")
+PARTS = ("common", "experiment", "live_support", "customer_milestones", "validation")  # files of views
 SIZES = {
     "proactive_help": 17,
     "live_support": 18,
@@ -87,14 +90,28 @@ def test_dictionary_describes_every_key_of_a_framework():
     assert [key for key in sorted(keys) if not re.search(rf"[`.]{key}[`.]", section)] == []
 
 
-def test_dictionary_describes_every_table_of_a_framework():
+def test_dictionary_of_results_tables_is_what_the_views_say():
+    # to renew it, put this text in the place of the section's parts
+    told = "\n".join(
+        describe(study) for study in ("common", "experiment", "live_support", "customer_milestones", "validation")
+    )
     section = DICTIONARY.split("## Results tables")[1].split("\n## ")[0]
-    rows = {line.split("`")[1]: line for line in section.splitlines() if line.startswith("| `")}
-    tables = milestones_samples.sample_milestones().tables
-    named = {"alive": rows["alive"] + rows["threshold"]}
-    missing = [(name, column) for name, table in tables.items() for column in table
-               if f"`{column}`" not in named.get(name, rows.get(name, ""))]  # fmt: skip
-    assert missing == []
+    assert section[section.index("### common") :] == told
+
+
+def test_views_describe_every_column_of_a_table():
+    for name, table in milestones_samples.sample_milestones().tables.items():
+        columns = read_views("customer_milestones")[name].columns
+        described = {*columns} | {end for spec in columns.values() for end in spec.ends or ()}
+        assert [column for column in table if column not in described] == [], name
+
+
+@pytest.mark.parametrize("study", PARTS)
+def test_views_name_known_formats_and_a_meaning_that_is_short(study):
+    for name, view in read_views(study).items():
+        for column, spec in view.columns.items():
+            assert spec.format in FORMATS, (name, column)
+            assert spec.label and len(spec.meaning) <= 160, (name, column)
 
 
 @pytest.mark.parametrize("study", [proactive_help, live_support, customer_milestones])

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from experiments import draw_frame, make_design, run_experiment
 
-from helpers import wording
+from helpers.view.words import explain
 
 AMOUNT = {"kind": "amount", "role": "primary", "better": "higher"}
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}
@@ -37,7 +37,7 @@ def test_domain_of_a_primary_metric_is_told_in_the_answer():
     design = make_design(metrics={"y": {**AMOUNT, "label": "money paid"}, "z": {**BINARY, "role": "secondary"}})
     frame = heavy().assign(z=np.arange(300) % 50 == 0).astype({"z": float})
     results = run_experiment(frame, design)
-    told = wording.explain(results, design).answer
+    told = explain(results, design).answer
     said = "so the interval may hold the truth less often than it says."
     assert [t for t in told if said in t] == [f"Money paid: the tail is too heavy for so few units, {said}"]
     found = checks(results)  # what it needs, and secondary metrics: in the table of checks alone

@@ -3,12 +3,21 @@
 import base64
 import html
 import json
+import os
 import re
 import subprocess
+
+import matplotlib
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--virtual-time-budget=20000"]
 WIDE, PHONE = 1280, 390
+# The fonts that matplotlib brings, wide ones; with a machine's own ones every machine would measure another page.
+FONTS = f"""<fontconfig><dir>{matplotlib.get_data_path()}/fonts/ttf</dir><cachedir prefix="xdg">fontconfig</cachedir>
+<match><test name="family"><string>monospace</string></test>
+<edit name="family" mode="prepend"><string>DejaVu Sans Mono</string></edit></match>
+<match><edit name="family" mode="append_last"><string>DejaVu Sans</string></edit>
+<edit name="hintstyle"><const>hintslight</const></edit></match></fontconfig>"""
 LOOK = r"""
 const all = (what, within = document) => [...within.querySelectorAll(what)]
 const seen = e => e.checkVisibility({visibilityProperty: true, contentVisibilityAuto: true}) && !e.closest('.unseen')
@@ -81,8 +90,10 @@ def run_chromium(program, folder, text, *flags):
     """Return what Chromium says of a page that it opens as a file."""
     file = folder / "page.html"
     file.write_text(text, encoding="utf-8")
+    (folder / "fonts.conf").write_text(FONTS, encoding="utf-8")
     command = [program, *FLAGS, f"--user-data-dir={folder / 'profile'}", *flags, file.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=180, check=True).stdout
+    fonts = os.environ | {"FONTCONFIG_FILE": str(folder / "fonts.conf"), "XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.run(command, env=fonts, capture_output=True, text=True, timeout=180, check=True).stdout
 
 
 def ask(program, folder, pages, script=LOOK, *, widths=(WIDE, PHONE), library=""):

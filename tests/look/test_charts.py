@@ -33,10 +33,10 @@ def amounts(values, size=0.5):
     return pd.DataFrame(rows, columns=["seats", "share", "ci_low", "ci_high"])
 
 
-def hours(days, count=24, size=9.0):
+def hours(days=7, count=24, size=9.0):
     """Return a number for every hour of some days."""
-    rows = [(day, hour, size * (1 + hour)) for day in days for hour in range(count)]
-    return pd.DataFrame(rows, columns=["day", "hour", "calls"])
+    rows = [(24 * day + hour, size * (1 + hour)) for day in range(days) for hour in range(count)]
+    return pd.DataFrame(rows, columns=["hour", "calls"], dtype=float)
 
 
 def draw_curve(frame, **more):
@@ -50,10 +50,10 @@ def draw_dose(frame, **more):
 
 
 def draw_heat(frame):
-    return charts.heat(frame, Chart(x="hour", y="calls", by="day", label=LONG))
+    return charts.heat(frame, Chart(x="hour", y="calls", label=LONG))
 
 
-WEEK = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+TICKS = {0.1: "at once", 1.0: "1 minute", 2.0: "2 minutes", 60.0: "an hour", 1440.0: "a day and a night", 4e3: "never"}
 HOSTILE = {
     "two lines": lambda name: draw_curve(lines(), name=name),
     "eight long names": lambda name: draw_curve(lines(8), name=name),
@@ -69,11 +69,12 @@ HOSTILE = {
     "no dose": lambda name: draw_dose(amounts([]), name=name),
     "doses apart": lambda name: draw_dose(amounts([1, 2, 3, 1_000_000]), name=name, root=True, shaded=(2.0, 5.0)),
     "dose of a fortune": lambda name: draw_dose(amounts([1, 2, 3], 7e11), name=name, style=MONEY),
-    "a week": lambda name: draw_heat(hours(WEEK)),
-    "busy hours": lambda name: draw_heat(hours(WEEK, size=123_456.0)),
-    "long days": lambda name: draw_heat(hours([f"{day} of a holiday week, at most" for day in WEEK])),
-    "one cell": lambda name: draw_heat(hours(["Mon"], 1)),
-    "no cell": lambda name: draw_heat(hours([])),
+    "waits": lambda name: draw_curve(lines(days=4000).query("day > 0"), name=name, ticks=TICKS, at_risk=""),
+    "a week": lambda name: draw_heat(hours()),
+    "busy hours": lambda name: draw_heat(hours(size=123_456.0)),
+    "hours at night": lambda name: draw_heat(hours().assign(calls=lambda rows: rows["calls"] * (rows["hour"] == 3))),
+    "one cell": lambda name: draw_heat(hours(1, 1)),
+    "no cell": lambda name: draw_heat(hours(0)),
 }
 
 
@@ -100,7 +101,8 @@ def test_charts_say_what_they_are_given(drawn):
         for svg in (drawing.wide, drawing.narrow):
             assert svg.startswith("<svg ") and svg.endswith("</svg>"), name
             assert "<text" not in svg and "http://www.w3.org/1999" not in svg, name
-    assert drawn["a week"].wide.count("-text_") > 7 * 24 > drawn["a week"].narrow.count("-text_")
+    assert min(svg.count("-text_") for svg in (drawn["a week"].wide, drawn["a week"].narrow)) > 7 * 24
+    assert drawn["busy hours"].narrow.count("-text_") < 40  # no cell has room for its number
 
 
 def test_equal_inputs_give_equal_bytes():

@@ -1,4 +1,4 @@
-"""The page of a run and the gallery: order, safety, size, and what a browser finds."""
+"""The page of a run and the gallery: order, safety, what leaves them, and what a checker of accessibility finds."""
 
 import json
 import os
@@ -10,34 +10,67 @@ from pathlib import Path
 import nbformat
 import pytest
 import samples
+from look import measure
 
-from helpers import figures, tables, wording
-from helpers.records import to_frame
 from helpers.report import gallery, page
+from helpers.report.document import RESULTS_MIME
 from helpers.report.markdown import Markdown, write_formula
+from helpers.view import charts, effects, record, summary
+from helpers.view.html import Display, show_sentence
+from helpers.view.show import frame_part
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-FLAGS += ["--disable-component-update", "--disable-sync", "--virtual-time-budget=20000"]
-RUN = {"name": "proactive_help", "study": "proactive_help"}
+RUN = {"name": "our_links", "study": "proactive_help"}
+LABELS = {"links": "with links", "no_links": "without links"}
+PLAN = {"file": "own.yaml", "sha256": "ab", "departures": [], "labels": LABELS, "answers": ["activated"]}
+ANSWER = ("These data are simulated.", "It helps: +9.0 points.", "A doubt.", "Next: go on.")
 PROSE = "## Method and sources\nThe bound $\\delta$ costs $5 to $10, see [doi](https://doi.org/10.1002/sim.1).\n\n"
-PROSE += "$$z = \\frac{a}{b}$$\n\n### Notes\nSee https://y.org <script>alert(1)</script> [in](#answer) ![picture](https://x.org/a.png)"
+PROSE += "$$z = \\frac{a}{b}$$\n\n### Notes\nSee https://y.org <script>alert(1)</script> [in](#answer)\n"
+PROSE += "![picture](https://x.org/a.png)"
+EXPERT = "## For the statistician"
+NOTHING = show_sentence("The plan names no steps.", absent=True)
 
 
-def rendered(found=None, *parts, code=False):
-    found = found or samples.results()
-    return page.render(
-        samples.notebook(*samples.top(found), *parts),
-        {"title": found.title, "question": found.question, "study": found.study},
-        run=RUN,
-        code=code,
-    )
+@pytest.fixture(autouse=True)
+def runner(monkeypatch):
+    """Let displays be those of the runner, without a style sheet of their own."""
+    monkeypatch.setenv("STUDIES_RUN", RUN["name"])
+
+
+def make(**changes):
+    """Return results as a template has told them: the kind, one bold sentence, a bullet, what is next."""
+    return samples.results(**{"answer": ANSWER, "plan": PLAN, "words": {"kind": ANSWER[:1]}, **changes})
+
+
+def withhold():
+    """Return results whose effects are withheld."""
+    found = samples.withheld()
+    return found.but(answer=(*ANSWER[:1], *found.answer), plan=PLAN, words={"kind": ANSWER[:1]})
+
+
+def render(found=None, *parts, code=False, start=True):
+    """Return a page: the first screen, then Markdown and displays; `found` fills its foot."""
+    found = found or make()
+    results = {"title": found.title, "question": found.question, "data": {"kind": found.data.kind}}
+    cells = samples.notebook(*[effects.masthead(found)] * start, *parts)
+    return page.render(cells, results, run=RUN, code=code)
+
+
+def list_displays(found):
+    """Return every display that shows words from the data."""
+    shown = [effects.ladder(found, [e for e in found.estimates if e.segment is None][:3])]
+    shown += [effects.segments(found, metric="activated"), effects.weeks(found, metric="activated")]
+    shown += [effects.table_of_effects(found, found.estimates[:2], name="effects"), record.list_claims(found)]
+    return [*shown, record.limits(found), record.trust_line(found), record.run_record(found, {"seed": 1})]
+
+
+def draw(name):
+    """Return a curve of two arms as a part of the page."""
+    chart = charts.Chart("day", "share", "Days", by="arm", at_risk="at_risk", name=name)
+    drawn = charts.curve(samples.curves(), chart, charts.color_lines(["links", "no_links"], "links"))
+    html = f'<div class="card" role="img" aria-label="Two curves, one an arm."><div class="wide">{drawn.wide}</div>'
+    html += f'<div class="narrow">{drawn.narrow}</div></div>'
+    words = {"title": "Activation comes early", "note": "", "name": name, "frame": samples.curves()}
+    return frame_part(make(), (html, "", drawn.wide), **words)
 
 
 class Tags(HTMLParser):
@@ -65,61 +98,54 @@ def check_safe(text):
     assert "http://" not in text and "https://" not in text
 
 
-def test_render_puts_the_answer_first_and_the_contents_beside():
-    text = rendered(None, "## Design\nProse.", tables.checks(samples.results()), PROSE)
-    order = [
-        '<header class="masthead" id="answer">',
-        "<nav",
-        "<main",
-        "What this cannot show</h2>",
-        "Prose.",
-        "<footer",
-    ]
-    places = [text.index(part) for part in order]
+def test_render_puts_the_answer_first_and_the_statistician_behind_a_fold():
+    text = render(None, "## Does it pay?\nProse.", draw("pay"), EXPERT, "### Design\nSplit.", PROSE)
+    parts = ['id="answer"', '<p class="kind">', "<h1>", "It helps: ", "Next:", 'id="scorecard"', "<nav", "<main"]
+    parts += ["Prose.", 'id="pay"', "For the statistician</h2>", '<details class="expert">', "Split.", "<math", "<dl>"]
+    places = [text.index(part) for part in [*parts, "</details>\n</main>", "<footer"]]
     assert places == sorted(places)
-    assert text.count("<h1") == 1 and ">Answer</h2>" not in text and "Title of the notebook" not in text
+    assert text.count("<h1") == 1 and "Title of the notebook" not in text
     links = re.findall(r'<li><a href="#([^"]+)">', text)
-    assert links == ["answer", "what-this-cannot-show", "design", "method-and-sources"]
-    assert all(f'id="{link}"' in text for link in links)
-    assert '<html lang="en">' in text and '<a class="skip" href="#main">' in text
+    assert links == ["answer", "does-it-pay", "for-the-statistician", "method-and-sources"]
+    assert all(f'id="{link}"' in text for link in links) and '<a class="skip" href="#main">' in text
+    assert "Run our_links of the study proactive_help. Simulated data are no evidence." in text
+    assert "expert" not in re.sub("<style>.*?</style>", "", render(None, "## Data\nProse."))
 
 
-def test_render_is_safe_and_small():
-    found = samples.results()
-    text = rendered(found, figures.forest(found), tables.estimates(found), PROSE)
+def test_render_is_safe_small_and_the_same_again():
+    found = make()
+    text = render(found, *list_displays(found), draw("curves"), PROSE)
     check_safe(text)
-    bare = page.render(samples.notebook(), {"title": "t", "question": "q"}, run=RUN)
-    assert len(bare.encode()) < 15_000
-    assert len(text.encode()) < 300_000
-    assert rendered(found, PROSE) == rendered(found, PROSE)
+    assert text == render(found, *list_displays(found), draw("curves"), PROSE)
+    assert len(text.encode()) < 300_000 and len(render(found, start=False).encode()) < 15_000
 
 
 def test_render_makes_hostile_labels_inert():
     found = samples.hostile()
-    text = rendered(found, tables.estimates(found), tables.checks(found), tables.claims(found), tables.flow(found))
+    text = render(found, *list_displays(found), EXPERT, *list_displays(found))
     check_safe(text)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 
 def test_render_leaves_out_code_unless_asked():
-    assert "call(results)" not in rendered()
-    with_code = rendered(code=True)
-    assert '<details class="code"><summary>Code</summary><pre tabindex="0"><code>call(results)' in with_code
+    assert "call(results)" not in render()
+    assert '<details class="code"><summary>Code</summary><pre tabindex="0">call(results)' in render(code=True)
 
 
 def test_render_leaves_out_tagged_cells_and_cleans_foreign_output():
     book = samples.notebook("## Data")
-    foreign = f'<table onclick="x()"><tr><td>cell{samples.HOSTILE}</td></tr></table><img src=x onerror=y>'
-    outputs = [
-        nbformat.v4.new_output("display_data", data={"text/html": foreign}),
-        nbformat.v4.new_output("display_data", data={page.RESULTS_TYPE: {"a": "results"}, "text/plain": "results"}),
-        nbformat.v4.new_output("stream", name="stdout", text="said <b>"),
-        nbformat.v4.new_output("stream", name="stderr", text="/home/me/warning"),
-        nbformat.v4.new_output("error", ename="E", evalue="secret", traceback=["secret"]),
-        nbformat.v4.new_output("display_data", data={"text/plain": "plain"}),
-        nbformat.v4.new_output("display_data", data={"image/png": 'aGk=" onload="x', "text/plain": "A picture"}),
-        nbformat.v4.new_output("display_data", data={"text/markdown": f"*told* {samples.HOSTILE}"}),
+    foreign = f'<table onclick="x()"><tr><td id="x">cell{samples.HOSTILE}</td></tr></table><img src=x onerror=y>'
+    shown = [
+        {"text/html": foreign},
+        {RESULTS_MIME: {"a": "results"}, "text/plain": "results"},
+        {"text/plain": "plain"},
     ]
+    shown += [{"image/png": 'aGk=" onload="x', "text/plain": "A picture"}]
+    shown += [{"text/markdown": f"*told* {samples.HOSTILE}"}]
+    outputs = [nbformat.v4.new_output("display_data", data=data) for data in shown]
+    outputs += [nbformat.v4.new_output("stream", name="stdout", text="said <b>")]
+    outputs += [nbformat.v4.new_output("stream", name="stderr", text="/home/me/warning")]
+    outputs += [nbformat.v4.new_output("error", ename="E", evalue="secret", traceback=["secret"])]
     book.cells.append(nbformat.v4.new_code_cell("x", outputs=outputs))
     for tag in ("remove-cell", "remove"):
         book.cells.append(nbformat.v4.new_markdown_cell(f"hidden by {tag}", metadata={"tags": [tag]}))
@@ -127,14 +153,31 @@ def test_render_leaves_out_tagged_cells_and_cleans_foreign_output():
     check_safe(text)
     for part in ("cell", "said &lt;b&gt;", "plain", 'alt="A picture"', "<em>told</em>", "<h1>A question</h1>"):
         assert part in text
-    for part in ("results</", "warning", "secret", "hidden by"):
-        assert part not in text
+    assert [part for part in ("results</", "warning", "secret", "hidden by", 'id="x"') if part in text] == []
 
 
 def test_render_without_a_masthead_takes_it_from_the_results():
     results = {"question": "Q?", "answer": ["One <b>.", "Two."], "data": {"kind": "public"}}
     text = page.render(samples.notebook("## Data"), results, run=RUN)
-    assert "<h1>Q?</h1>" in text and "<p>One &lt;b&gt;.</p><p>Two.</p>" in text and ">Public data</p>" in text
+    assert "<h1>Q?</h1>" in text and "<p>One &lt;b&gt;.</p><p>Two.</p>" in text and ">public</p>" in text
+
+
+def test_render_leaves_out_a_section_that_shows_nothing():
+    shown, few = draw("curves"), show_sentence("Too few.")
+    parts = ["## Curves", shown, "## Setup", NOTHING, NOTHING, "## Review", NOTHING, "### Words", shown]
+    text = render(None, *parts, "## Size", few, "## Usage\nProse of usage.", NOTHING, "## Weeks", NOTHING, shown)
+    assert re.findall(r"<h2[^>]*>(.*?)</h2>", text) == ["Curves", "Review", "Size", "Weeks"]
+    assert "Prose of usage" not in text
+    assert "The plan names no steps" not in text  # not even below Review, which a smaller heading keeps
+
+
+def test_render_gives_what_is_shown_twice_an_address_of_its_own():
+    part = Display('<figure id="curves"><a href="#curves">#</a><svg><path id="p"/><use href="#p"/></svg></figure>', "")
+    text = render(None, "## Curves", part, part, EXPERT, part)
+    ids = re.findall(r' id="([^"]+)"', text)
+    assert len(ids) == len(set(ids)) and {"curves", "curves-2", "curves-3", "curves-4"} <= set(ids)
+    assert text.count('<a href="#curves-2">#</a><svg><path id="p-2"/><use href="#p-2"/>') == 1
+    assert '<h2 id="curves-4">Curves</h2>' in text
 
 
 def test_markdown_keeps_html_inert_writes_formulas_and_no_outside_link():
@@ -153,97 +196,62 @@ def test_write_formula_that_cannot_be_read_or_hides_html_is_code():
     assert write_formula("x").startswith('<math display="inline">')
 
 
-def card(name, found, **changes):
-    rows = json.loads(to_frame(found.estimates).to_json(orient="records")) if found.estimates else []
-    standard = {
-        "name": name,
-        "title": found.title,
-        "question": found.question,
-        "status": found.status,
-        "answer": list(found.answer),
-        "data": {"kind": found.data.kind, "note": found.data.note, "source": found.data.source, "as_of": "2022-04-30"},
-        "estimates": rows,
-        "claims": [{"id": c.id} for c in found.claims],
-        "metrics": samples.metrics().to_dict("records"),
-        "href": f"{name}/report.html",
-        "failed": False,
-    }
-    return {**standard, **changes}
+def test_a_withheld_page_is_boxed_and_shows_no_effect():
+    text = render(withhold(), "## Is it real?", *list_displays(withhold()))
+    assert '<div class="box withheld"><p class="state">Withheld: no effect is shown</p><p class="headline">' in text
+    body = text.split("</style>")[1]
+    assert "points" not in body and "<figure" not in body and 'class="rows"' not in body
 
 
-def test_gallery_reads_as_findings_with_the_evidence_review_first():
-    review = card("evidence_review", samples.results(), question="What was claimed?", estimates=[])
-    text = gallery.render([card("one", samples.results()), card("two", samples.withheld()), review])
+def card(name, found=None, **changes):
+    """Return one row of the gallery, as `collect_cards` reads it from a folder."""
+    told = {"name": name, "group": "simulated", "kind": "simulated data, no evidence", "status": "answered"}
+    told |= {"date": "2022-04-30", "started": "2026-01-01", "href": f"{name}/report.html", "failed": False}
+    return {**summary.make_card(found or make()), **told, **changes}
+
+
+def test_gallery_has_her_own_runs_first_and_the_newest_of_them():
+    own = {"group": "yours", "kind": "your own data"}
+    cards = [card("one"), card("old", **own), card("new", started="2026-02-02", **own)]
+    cards += [card("check", group="validation"), card("lost", group="none", failed=True), card("shop", group="public")]
+    text = gallery.render(cards)
     check_safe(text)
-    assert re.findall(r'<h2><a href="([^"]+)"', text) == [
-        "evidence_review/report.html",
-        "one/report.html",
-        "two/report.html",
-    ]
-    for part in (
-        "Simulated data, effect planted",
-        "These data are simulated",
-        "Without the links 23.2 %",
-        "+9.0 points",
-    ):
-        assert part in text
-    assert "Answered, data to 30 April 2022. Bears on published claims P13 and P04." in text
-    assert "Withheld: no effect is shown" in text
-    assert text.count('<div class="key">') == 1  # the review has no effect and the withheld one shows none
+    assert re.findall(r'<h3><a href="(\w+)/', text) == ["new", "old", "one", "shop", "check", "lost"]
+    assert re.findall(r"<h2>(.*?)</h2>", text) == [name.replace("'", "&#39;") for name in gallery.GROUPS.values()]
+    first = text[text.index("<article") : text.index("</article>")]
+    parts = [make().question, "It helps: +9.0 points.", "your own data", "data to 2022-04-30", "<strong>+9.0"]
+    assert [part for part in [*parts, "[+7.1, +10.9]", 'class="effect"', "clear benefit"] if part not in first] == []
+    assert "2 of 6 reports speak of your own data." in text
+    assert "none of them on your own data yet" in gallery.render([card("one")])
 
 
-def test_gallery_shows_the_first_key_figure_of_a_run_without_effects():
-    keys = [{"name": "Hold < all", "figure": "4 of 5", "note": "cells"}, {"name": "b", "figure": "2", "note": ""}]
-    text = gallery.render([card("one", samples.results(), estimates=[], keys=keys)])
+def test_gallery_says_what_failed_or_is_withheld_and_keeps_labels_inert():
+    failed = card("one", failed=True, href="one/failed.html")
+    stopped = card("three", withhold(), status="withheld")
+    text = gallery.render([failed, card("two", samples.hostile()), stopped])
     check_safe(text)
-    assert text.count('<div class="key">') == 1
-    assert 'Hold &lt; all</span><strong class="figure">4 of 5</strong><span class="between">cells</span></div>' in text
-    assert "4 of 5" not in gallery.render([card("one", samples.results(), estimates=[], keys=keys, failed=True)])
+    assert "The last run failed" in text and "1 failed the last time." in text and ">Withheld<" in text
+    assert text.count('class="effect"') == 1 and "&lt;script&gt;alert(1)&lt;/script&gt;" in text
 
 
-def test_gallery_names_neighbouring_claims_as_a_range_and_shows_the_first_clear_effect():
-    found = samples.results()
-    claims = [{"id": name} for name in ("P01", "P02", "P03", "P07", "R01")]
-    unclear = [e.but(verdict="no clear difference") if e.metric == "activated" else e for e in found.estimates]
-    text = gallery.render([card("one", found.but(estimates=tuple(unclear)), claims=claims)])
-    assert "Bears on published claims P01 to P03, P07 and R01." in text
-    assert text.count('<div class="key">') == 2
-    assert "data without a date" in gallery.render([card("one", found, data={"kind": "public"})])
-    assert "data without a date" not in gallery.render([card("one", found, data={"kind": "simulated"})])
-
-
-def test_a_section_with_nothing_to_show_says_so_once():
-    found = samples.results()
-    none = found.but(estimates=())
-    empty = (figures.forest(none, role="guardrail"), tables.estimates(none, role="guardrail"))
-    text = rendered(found, "## Guardrails", *empty, "## Design", tables.checks(found), figures.looking_path(found))
-    assert text.count("The plan names no guardrail metric.") == 1
-    assert "There is no path to show." not in text
-
-
-def test_gallery_says_once_what_public_data_are():
-    data = {"kind": "public", "note": "Public data: a shop."}
-    text = gallery.render(
-        [card("one", samples.results(), data=data, answer=["Public data: a shop.", "They come back."])]
+def test_collect_cards_reads_what_runs_left(tmp_path):
+    for name, files in {
+        "done": {"results.json": {"data": {"kind": "public"}, "study": "experiment", "status": "answered"}},
+        "lost": {"failed.html": {}},
+        "notes": {"readme.txt": {}},
+    }.items():
+        (tmp_path / name).mkdir()
+        for file, content in {**files, "run.json": {"question": f"{name}?", "as_of": "2020-01-01"}}.items():
+            (tmp_path / name / file).write_text(json.dumps(content))
+    done, lost = gallery.collect_cards(tmp_path)
+    assert (done["question"], done["group"], done["date"], done["href"]) == (
+        "done?",
+        "public",
+        "2020-01-01",
+        "done/report.html",
     )
-    assert (text.count("Public data: a shop."), text.count("They come back.")) == (1, 1)
-
-
-def test_gallery_says_what_failed_and_keeps_labels_inert():
-    failed = card("one", samples.results(), failed=True, href=None)
-    text = gallery.render([failed, card("two", samples.hostile())])
-    check_safe(text)
-    assert "The last run failed" in text and "1 failed" in text
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
-    bare = gallery.render([{"name": "x", "failed": True}])
-    assert "No data yet" in bare and "1 report: 1 failed." in bare
-
-
-def run_chromium(program, folder, html, *flags):
-    file = folder / "page.html"
-    file.write_text(html, encoding="utf-8")
-    command = [program, *FLAGS, f"--user-data-dir={folder / 'profile'}", *flags, file.as_uri()]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    told = {"question": "lost?", "group": "none", "kind": "no data yet", "href": "lost/failed.html", "failed": True}
+    assert {key: lost[key] for key in told} == told
 
 
 def find_axe(program):
@@ -254,52 +262,19 @@ def find_axe(program):
     if found is None:
         stop = pytest.fail if os.environ.get("STUDIES_REQUIRE_ALL") == "1" else pytest.skip
         stop("axe-core is missing: npm install -g axe-core")
-    return found
+    return found.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["report", "withheld", "gallery"])
-def test_axe_finds_no_violation(name, needs, tmp_path):
-    axe = find_axe(needs("npm")).read_text(encoding="utf-8")
-    found = samples.results()
-    html = {
-        "report": lambda: rendered(
-            found, "## Effects", figures.forest(found), tables.estimates(found), PROSE, code=True
-        ),
-        "withheld": lambda: rendered(samples.withheld(), "## Effects", figures.forest(samples.withheld())),
-        "gallery": lambda: gallery.render([card("one", found), card("two", samples.interim())]),
-    }[name]()
-    html = re.sub(r"<meta http-equiv[^>]+>", "", html)  # the policy would stop axe itself
-    ask = "axe.run().then(r => document.title = 'AXE ' + JSON.stringify(r.violations.map(v => v.id)))"
-    html = html.replace("</body>", f"<script>{axe}</script><script>{ask}</script></body>")
-    dom = run_chromium(needs("chromium"), tmp_path, html, "--dump-dom", "--window-size=1280,900")
-    assert re.search(r"<title>AXE (.*?)</title>", dom)[1] == "[]"
-
-
-def test_print_opens_details_and_cuts_nothing(needs, tmp_path):
-    found = samples.results()
-    html = rendered(found, tables.estimates(found, role="secondary"), tables.run_record(found, {"seed": 1}))
-    run_chromium(needs("chromium"), tmp_path, html, f"--print-to-pdf={tmp_path / 'page.pdf'}", "--no-pdf-header-footer")
-    assert (tmp_path / "page.pdf").stat().st_size > 10_000
-    assert "details::details-content{content-visibility:visible" in html.split("@media print")[1]
-
-
-def test_render_leaves_out_what_a_run_does_not_ask_and_names_it():
-    absent, shown = wording.show_absent("The plan names no steps."), tables.checks(samples.results())
-    parts = [
-        "## Data and checks",
-        shown,
-        "## Setup: which steps?",
-        absent,
-        absent,
-        "## Review",
-        absent,
-        "### Words",
-        shown,
-    ]
-    text = rendered(None, *parts, "## Size", wording.show_sentence("Too few."), "## Usage\nProse of usage.", absent)
-    assert "The plan names no steps" in text  # under the heading that a smaller one keeps
-    assert text.count("The plan names no steps") == 1
-    assert not re.search("<h2[^>]*>(Setup|Usage)|Prose of usage", text)
-    assert re.search("<h2[^>]*>Size", text)
-    said = "Not part of this run, because its plan or data have no such thing: Setup: which steps; Usage."
-    assert text.index("Data and checks</h2>") < text.index(said) < text.index("Review</h2>")
+def test_axe_finds_no_violation_in_light_and_dark(needs, tmp_path):
+    found = make()
+    pages = {
+        "report": render(found, "## Effects", draw("curves"), EXPERT, *list_displays(found), PROSE, code=True),
+        "withheld": render(withhold(), "## Effects", *list_displays(withhold())),
+        "gallery": gallery.render([card("one"), card("two", withhold(), status="withheld"), card("lost", failed=True)]),
+    }
+    pages |= {f"dark {name}": html.replace("(prefers-color-scheme:dark)", "all") for name, html in pages.items()}
+    ask = "document.querySelectorAll('details').forEach(e => e.open = true);"
+    ask += "return axe.run().then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html.slice(0, 90))]))"
+    axe = find_axe(needs("npm"))
+    said = measure.ask(needs("chromium"), tmp_path, pages, ask, widths=(measure.WIDE, 500), library=axe)
+    assert {where: violations for where, violations in said.items() if violations} == {}

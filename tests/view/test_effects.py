@@ -149,6 +149,11 @@ def test_weeks_are_titled_by_the_test_of_a_trend():
     assert weeks(make(), metric="arr").html.startswith('<p class="note absent">')
 
 
+def test_methods_are_named_as_the_literature_writes_them():
+    told = [effects.name_method(m) for m in ("welch", "welch, repeated", "wald ratio, delta, always-valid", "lin_hc2")]
+    assert told == ["Welch", "Welch, repeated", "Wald ratio, always-valid", "lin hc2"]
+
+
 def test_sensitivity_reads_as_the_page_does():
     shown = told(sensitivity(make(plan=TURNED)))
     assert "Differences: with links minus without." in shown

@@ -121,7 +121,7 @@ def test_several_treatments_are_named_and_none_is_preferred():
 def test_of_many_primary_effects_three_are_told_and_the_rest_counted():
     metrics = {f"y{k}": {**Y, "label": f"Metric {k}"} for k in range(5)}
     found = explained(*(make(id=str(k), metric=f"y{k}") for k in range(5)), metrics=metrics)
-    assert found.answer[0].endswith("a clear benefit; the other 2 are below.") and "Metric 3" not in found.answer[0]
+    assert found.answer[0].endswith("a clear benefit; 2 more are below.") and "Metric 3" not in found.answer[0]
 
 
 def test_an_interim_answer_says_so_and_decides_nothing():
@@ -238,8 +238,8 @@ def test_use_of_the_offer_is_told_where_no_association_misleads():
     cace = make(id="k", estimand="cace", population="compliers", role="exploratory", estimate=0.08)
     told = explained(make(), cace, tables={"uptake": use}).answer[1]
     assert told == (
-        "62 % use it with links and 0 % without links. In those who use it because it is offered: activated +8.0 "
-        "points (between +3.0 and +7.0 points)."
+        "62 % with links and 0 % without links use what is offered. In those who use it because it is offered: "
+        "activated +8.0 points (between +3.0 and +7.0 points)."
     )
 
 
@@ -268,7 +268,8 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     assert found.limits == (
         "Nothing about your product: this is a public experiment from another field.",
         "What the units without a known outcome did (activated): the headline is among those whose outcome is known.",
-        "The effect of using it: the arms differ in what was offered, and not everybody used it.",
+        "The effect of using it, for certain: in those who use it because it is offered it holds only if the offer "
+        "does nothing to the others, which no data can prove.",
         "Anything after the last measurement: an effect may grow, fade or turn.",
     )
     assert found.answer[0] == "A public experiment."

@@ -1,0 +1,194 @@
+"""Results in which small cells are hidden: each table as its view says, and what goes with it elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers.disclosure.masks import Mask, close_total, count_cells, evaluate, mark_cells, mark_rows, stop_curves
+from helpers.plan import ExperimentPlan, FrameworkPlan
+from helpers.plan.views import Cells, find_view
+from helpers.records import Results, to_frame
+
+CARRIED = ("n_with", "kept_with", "n_without", "kept_without", "size_control", "size_treatment", "hidden", "small")
+FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
+OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
+SIZES = ("n_control", "n_treatment")
+CLUSTERS = ("clusters_control", "clusters_treatment")
+TAIL = "hidden: fewer than {} units of an arm lie beyond this quantile"
+REASONS = {
+    ExperimentPlan: "hidden: fewer than {} units, events or non-events here, or in a group that this one would reveal",
+    FrameworkPlan: "hidden: fewer than {} accounts, kept or lost here, or in a group that this one would reveal",
+}
+
+
+def protect(results: Results, design: ExperimentPlan | FrameworkPlan) -> Results:
+    """Return results in which small cells are hidden, before any sentence or picture is made of them.
+
+    Parameters
+    ----------
+    results : Results
+        Each table as its study makes it; of a withheld answer those are left that hold no effect.
+    design : ExperimentPlan or FrameworkPlan
+        Gives `min_cell`, and what the expressions of views ask for.
+
+    Returns
+    -------
+    Results: hidden figures are missing, with a `reason` where the table has that column; a table of which nothing is
+    left is left out.
+
+    Raises
+    ------
+    Refused: a table has no view, so nobody has said what guards its cells.
+    """
+    views = {name: find_view(results.study, name) for name in [*results.tables, "estimates"]}
+    shown = [n for n in results.tables if not (results.status == "withheld" and views[n].withheld)]
+    cells = {name: views[name].guards for name in [*shown, "estimates"]}
+    known, least = _list_known(design), design.min_cell
+    frames = {name: stop_curves(results.tables[name], cells[name], least) for name in shown}
+    frames["estimates"] = _frame_estimates(results, design)
+    if len(frames.get("uptake", ())):
+        frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
+    frames = {name: mark_cells(name, frame, cells[name], least, known) for name, frame in frames.items()}
+    frames["checks"] = to_frame(results.checks).assign(metric=[c.id.removeprefix("missing_") for c in results.checks])
+    reason = REASONS[type(design)].format(least)
+    tables = {name: _hide(name, frames, cells[name], known, reason, least) for name in shown}
+    is_open = isinstance(design, ExperimentPlan)  # that it has no row is no secret, and its section says so
+    tables = {n: t for n, t in tables.items() if len(t) or (is_open and results.tables[n].empty)}
+    gone = np.any([mask for mask, _ in _list_masks("estimates", frames, cells["estimates"], known)], axis=0)
+    estimates = _hide_estimates(results.estimates, gone, frames["estimates"], reason, least)
+    tests = results.tests if is_open else _keep_tests(results.tests, estimates, reason)
+    return results.but(estimates=estimates, tables=tables, tests=tests)
+
+
+def count_small_cells(study: str, tables: Mapping[str, Sequence[Mapping[str, Any]]], min_cell: int) -> dict[str, int]:
+    """Return how many cells of finished tables show a small count, by table; those that show none are left out.
+
+    Parameters
+    ----------
+    study : str
+    tables : mapping, name -> rows of results.json; hidden counts are null
+    min_cell : int
+
+    Raises
+    ------
+    Refused: a table has no view, so nobody has said what guards its cells.
+    """
+    shares = [row["metric"] for row in tables.get("metrics", ()) if row.get("kind") == "binary"]
+    found = {}
+    for name, rows in tables.items():
+        cells, frame = find_view(study, name).guards, pd.DataFrame(list(rows))
+        known = _list_known(None) | {"shares": shares, "plain": list(frame.get("category", ()))}
+        told = [*(cells.counts if cells.rule != "some" else ()), *([cells.stop.count] if cells.stop else ())]
+        told = [expression for expression in told if len(frame) and _has(frame, expression, known)]
+        if told:
+            where = cells.where if not cells.where or _has(frame, cells.where, known) else ""
+            counts = count_cells(frame, told, known)[mark_rows(frame, where, known)]
+            found[name] = int(((counts < cells.times * min_cell) & ((counts > 0) | (cells.rule != "days"))).sum())
+    return {name: count for name, count in found.items() if count}
+
+
+def _has(frame, expression, known) -> bool:
+    try:
+        evaluate(frame, expression, known)
+    except (NameError, AttributeError, TypeError):  # a column that only studies carry, or that is all null
+        return False
+    return True
+
+
+def _list_known(design) -> dict[str, Any]:
+    """What expressions may name: an open count, metrics that are shares, the main landmark, levels nobody can have."""
+    metrics, categories = getattr(design, "metrics", {}), getattr(design, "categories", {})
+    return {
+        "open": math.inf,
+        "least": getattr(design, "min_cell", math.nan),
+        "shares": [name for name, metric in metrics.items() if metric.kind == "binary"],
+        "main": [*getattr(design, "landmarks", ()), math.nan][0],
+        "plain": [name for name, category in categories.items() if not category.basic],
+    }
+
+
+def _hide(name, frames, cells: Cells, known, reason, least) -> pd.DataFrame:
+    """One table without what its own cells hide, and what goes with hidden rows of others."""
+    frame, fill = frames[name], {"reason": reason, **cells.fill}
+    found, dropped = frame, np.zeros(len(frame), bool)
+    for mask, hides in [*_list_shares(frame, cells, least), *_list_masks(name, frames, cells, known)]:
+        if not (hides or cells.names) or cells.rule in ("days", "some"):
+            dropped |= mask
+            continue
+        figures = hides or [column for column in frame if column not in {*cells.names, *cells.within, *CARRIED}]
+        figures = [column for column in figures if column in frame]
+        cut = {c: found[c].astype(object).mask(mask, fill[c]) if c in fill else found[c].mask(mask) for c in figures}
+        found = found.assign(**cut)
+    return found[~dropped].round(cells.digits).drop(columns=[*CARRIED], errors="ignore").reset_index(drop=True)
+
+
+def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[Mask, list[str]]]:
+    """Rows that go, and which of their columns: by their own counts, then with those of other tables."""
+    yield frames[name]["hidden"].to_numpy(bool), cells.hides
+    for link in cells.links:
+        other = frames.get(link.table)
+        if other is None or other.empty or frames[name].empty:
+            continue
+        there = other[mark_rows(other, link.there, known)]
+        keys = set(zip(*(evaluate(there, key, known) for key in link.by.values()), strict=True))
+        here = zip(*(evaluate(frames[name], key, known) for key in link.by), strict=True)
+        goes = np.array([key in keys for key in here]) if link.by else np.full(len(frames[name]), len(there) > 0)
+        yield goes & mark_rows(frames[name], link.where, known), link.hides
+
+
+def _list_shares(frame, cells: Cells, least) -> Iterator[tuple[Mask, list[str]]]:
+    """Shares beside how many they are of, one a metric: each is hidden by itself, with few events or non-events."""
+    for begin, count in cells.shares.items():
+        pairs = {c: count + c.removeprefix(begin) for c in frame if c.startswith(begin)}
+        for share, n in [pair for pair in pairs.items() if pair[1] in frame]:
+            events = np.round(frame[n] * frame[share]).to_numpy(float)
+            yield close_total(events, least) | close_total(frame[n].to_numpy(float) - events, least), [share, n]
+
+
+def _carry_sizes(uptake, estimates) -> pd.DataFrame:
+    """The table with how many units of each arm its shares are of."""
+    sizes = estimates.loc[estimates["population"] == "compliers", ["metric", "pair", *SIZES]]
+    sizes.columns = ["metric", "comparison", "size_control", "size_treatment"]
+    return uptake.merge(sizes.drop_duplicates(["metric", "comparison"]), "left", ["metric", "comparison"])
+
+
+def _frame_estimates(results, design) -> pd.DataFrame:
+    """Estimates as a table, with what views ask of them.
+
+    `pair` is treatment - control; `total`, of what a segment or week is a part; `tail`, whether few units of an arm lie
+    beyond its quantile.
+    """
+    frame, estimates, metrics = to_frame(results.estimates), results.estimates, getattr(design, "metrics", {})
+    if frame.empty:
+        return frame
+    quantiles = np.array([getattr(metrics.get(e.metric), "quantile", None) or math.nan for e in estimates])
+    beyond = frame[[*SIZES]].astype(float).min(axis=1) * np.minimum(quantiles, 1 - quantiles)
+    values = frame[["control_value", "treatment_value"]].astype(float).sum(axis=1, skipna=False)
+    return frame.assign(
+        pair=frame["treatment"] + " - " + frame["control"],
+        total=[e.segment.split("=")[0] if e.segment else e.at.split(" ")[0] if e.at else None for e in estimates],
+        tail=np.isfinite(values) & (beyond.round(9) < design.min_cell),
+    )
+
+
+def _hide_estimates(estimates, gone, frame, reason, least):
+    """A tail hides figures alone: its counts are those of whole variants, and stay."""
+    found = []
+    for e, is_gone, is_tail in zip(estimates, gone, frame.get("tail", ()), strict=True):
+        if is_gone or is_tail:
+            told = {"verdict": "not estimable", "reason": reason if is_gone else TAIL.format(least)}
+            e = e.but(**dict.fromkeys(FIGURES, math.nan), **dict.fromkeys(OPTIONS), **told)
+        found.append(e.but(**dict.fromkeys(SIZES, math.nan), **dict.fromkeys(CLUSTERS)) if is_gone else e)
+    return tuple(found)
+
+
+def _keep_tests(tests, estimates, reason):
+    """Tests without those that compare the accounts of a hidden estimate; the best line compares activated ones."""
+    pairs = {e.comparison for e in estimates if e.at is None and e.reason == reason}
+    named = {t.id: "activated - not activated" if t.id.startswith("best_cut:") else t.id.split(":")[1] for t in tests}
+    return tuple(test for test in tests if named[test.id] not in pairs)

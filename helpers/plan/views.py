@@ -1,0 +1,215 @@
+"""What each results table is and what guards it: views read from notebooks/views, in which counts are named."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from helpers import paths
+from helpers.records import Refused
+
+COMMON = "common"
+
+
+class Part(BaseModel):
+    """A part of a view: unknown keys are refused, and nothing in it changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Column(Part):
+    """One column: its label, how a value is written, the ends of its interval, and what it means.
+
+    In a view a column is one line, "label | format [low high] | meaning"; `format` is one of
+    `helpers.view.views.FORMATS`. `words` are what its codes read as; where rows measure different things, `by` names
+    the column that tells them apart, and `forms` the format of each.
+    """
+
+    label: str
+    format: str = "text"
+    ends: tuple[str, str] | None = None
+    meaning: str = ""
+    words: dict[str, str] = {}
+    by: str = ""
+    forms: dict[str, str] = {}
+
+    def choose(self, row: Mapping[str, Any]) -> str:
+        """Return the format of a row."""
+        return self.forms.get(str(row[self.by]), self.format) if self.by else self.format
+
+
+class Stop(Part):
+    """Where a curve ends: the first place `at` which a count is small; all curves `within` one picture end together."""
+
+    at: str
+    count: str
+    within: list[str] = []
+
+
+class Link(Part):
+    """Rows that go with those of another table, where `there` holds of these: an expression over that table.
+
+    Attributes
+    ----------
+    table : the other table, or `estimates`
+    there : an expression over it, with `hidden` (by its own cells) and `small` (has a small count)
+    by : column here -> column there that must be equal; every row goes with any row there when left out
+    where : an expression, the rows here that can go
+    hides : columns that go; all but the names when left out
+    """
+
+    table: str
+    there: str = "hidden"
+    by: dict[str, str] = {}
+    where: str = ""
+    hides: list[str] = []
+
+
+class Cells(Part):
+    """What guards the cells of a table. Expressions are over its columns, as pandas evaluates them.
+
+    Attributes
+    ----------
+    names : columns that stay visible where a cell is hidden; without any, and without `hides`, its row is left out
+    counts : expressions that count units, events and non-events of a cell; lists in it may be nested
+    within : columns that name the total of which the cells are parts; the whole table when left out
+    rule : cells (a small one goes with others of its total, until they hold enough), rows (a small one goes alone),
+        lines (those go that lie too close to each other), days (those go between which few are lost), some (days go on
+        which something has happened to a few)
+    where : an expression, the rows that are cells; others stay
+    together : columns or expressions of which equal rows are hidden together (rows)
+    near : an expression, a count; of those `within` that differ by few the first stays (rows)
+    first : an expression, rows that come first then
+    hides : columns that are hidden; all but the names and totals when left out
+    fill : column -> what stands in place of what is hidden
+    digits : column -> decimals, of what could else be solved for counts
+    shares : begins of columns, of a share and of how many it is of, one a metric: each is hidden by itself
+    times : a count needs so many times the smallest cell (2 for a median, which has units on either side)
+    stop : where curves end
+    links : what goes with hidden rows of other tables
+    """
+
+    names: list[str] = []
+    counts: list[str] = []
+    within: list[str] = []
+    rule: Literal["cells", "rows", "lines", "days", "some"] = "cells"
+    where: str = ""
+    together: list[str] = []
+    near: str = ""
+    first: str = ""
+    hides: list[str] = []
+    fill: dict[str, str] = {}
+    digits: dict[str, int] = {}
+    shares: dict[str, str] = {}
+    times: int = 1
+    stop: Stop | None = None
+    links: list[Link] = []
+
+    @field_validator("counts", mode="before")
+    @classmethod
+    def _flatten(cls, given):
+        return [one for part in given for one in (part if isinstance(part, list) else [part])]
+
+
+class View(Part):
+    """How one results table is shown: what a row is, its columns, the kind of picture, and what guards its cells."""
+
+    row: str
+    kind: Literal["table", "facts", "scorecard", "ladder", "curve", "dose", "money", "heat"] = "table"
+    columns: dict[str, Column]
+    show: list[str] = []
+    note: str = ""
+    none: str = ""
+    chart: dict[str, Any] = {}
+    cells: Cells | Literal["open"] = Field(description="open: no count of people stands in it")
+    withheld: bool = True
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _read_columns(cls, given):
+        return {name: _read_column(told) for name, told in given.items()}
+
+    @property
+    def guards(self) -> Cells:
+        """What guards its cells; nothing where they are open."""
+        return Cells() if self.cells == "open" else self.cells
+
+    @property
+    def shown(self) -> dict[str, Column]:
+        """The columns of the report, in order; those that only end an interval stand in another's cell."""
+        ends = {end for column in self.columns.values() for end in column.ends or ()}
+        names = self.show or [name for name in self.columns if name not in ends]
+        return {name: self.columns[name] for name in names}
+
+
+def _read_column(told) -> Mapping:
+    if not isinstance(told, str):
+        return told
+    label, form, meaning = ([part.strip() for part in told.split("|")] + ["", ""])[:3]
+    kind, *ends = form.split()[:3] or ["text"]
+    return {"label": label, "format": kind, "ends": tuple(ends) or None, "meaning": meaning}
+
+
+@cache
+def read_views(study: str) -> dict[str, View]:
+    """Return the views of a study by the name of their table: its own, those that it takes over, and the common ones.
+
+    Parameters
+    ----------
+    study : str
+        notebooks/views/STUDY.yaml, whose key `also` names others to take over; `common` is always taken.
+
+    Raises
+    ------
+    Refused: a file that is no YAML, or a view with an unknown key, kind or rule.
+    """
+    found = read_own(COMMON) if study != COMMON else {}
+    for other in _read_file(study).get("also", []):
+        found = {**found, **read_views(other)}
+    return {**found, **read_own(study)}
+
+
+def read_own(study: str) -> dict[str, View]:
+    """Return the views that stand in a study's own file."""
+    found: dict[str, View] = {}
+    for name, given in _read_file(study).items():
+        try:
+            found |= {} if name == "also" else {name: View.model_validate(given)}
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise Refused(f"views/{study}.yaml, {name}.{place}: {first['msg']}") from None
+    return found
+
+
+def _read_file(study):
+    file = paths.VIEWS / f"{study}.yaml"
+    if not file.is_file():
+        return {}
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise Refused(f"views/{study}.yaml: not readable as YAML, {error.problem_mark}") from None
+
+
+def find_view(study: str, name: str) -> View:
+    """Return the view of a study's results table.
+
+    Raises
+    ------
+    Refused: the table has no view, so nobody has said what guards its cells.
+    """
+    views = read_views(study)
+    if name not in views:
+        near = difflib.get_close_matches(name, views, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise Refused(
+            f"the table {name} has no view{hint}; write one in notebooks/views/{study}.yaml: what a row is, "
+            "its columns, and which counts guard its cells"
+        )
+    return views[name]

@@ -1,0 +1,347 @@
+"""Whole results: nothing small is seen, what one table hides stands in no other, an undeclared table is refused."""
+
+import math
+
+import conversations_samples as conversations
+import milestones_samples as made
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import inference
+from helpers.disclosure import count_small_cells, protect
+from helpers.plan import ExperimentPlan
+from helpers.plan.views import find_view
+from helpers.records import Check, DataInfo, Estimate, Refused, Results, Test
+
+INFO = DataInfo("yours", "", "f", None, 500, 500)
+DESIGN = ExperimentPlan.model_validate(
+    {
+        "kind": "experiment", "title": "Links", "question": "Do links help?", "unit_id": "id",
+        "variant": {"column": "arm", "control": "links", "treatments": ["no_links"]},
+        "metrics": {"active": {"kind": "binary"}, "spend": {"kind": "amount"}},
+    }
+)  # fmt: skip
+REPLIES = conversations.design_replies(min_cell=10)
+PLAN = made.sample_plan()
+REASON = "hidden: fewer than 10 accounts, kept or lost here, or in a group that this one would reveal"
+SIDES = {"n_with": 200, "kept_with": 100, "n_without": 200, "kept_without": 100}
+
+
+def guard(study="experiment", design=DESIGN, **fields):
+    """Return protected results."""
+    return protect(Results(study, "t", "q", fields.pop("status", "answered"), INFO, {}, **fields), design)
+
+
+def guard_milestones(**tables):
+    """Return the protected tables of a framework."""
+    return guard("customer_milestones", PLAN, tables=tables).tables
+
+
+def cell(n_control, n_treatment, *, metric="active", shares=(0.5, 0.5), **labels):
+    """Return an estimate of a part of the units."""
+    return Estimate(
+        "id", metric, "links", "no_links", "no_links - links", "difference", estimate=0.1, std_error=0.05, df=40.0,
+        ci_low=0.0, ci_high=0.2, p_value=0.05, control_value=shares[0], treatment_value=shares[1],
+        n_control=n_control, n_treatment=n_treatment, verdict="clear difference", **labels,
+    )  # fmt: skip
+
+
+def hidden_parts(*estimates, design=DESIGN):
+    """Return the names of the hidden segments and weeks."""
+    return [e.segment or e.at for e in guard(design=design, estimates=estimates).estimates if e.reason]
+
+
+def test_protect_refuses_a_table_that_nobody_declared():
+    message = (
+        "the table requirement has no view; did you mean requirements?; write one in notebooks/views/experiment.yaml: "
+        "what a row is, its columns, and which counts guard its cells"
+    )
+    with pytest.raises(Refused) as refused:
+        guard(tables={"requirement": pd.DataFrame({"n": [3]})})
+    assert str(refused.value) == message
+    with pytest.raises(Refused) as refused:
+        count_small_cells("experiment", {"requirement": [{"n": 3}]}, 10)
+    assert str(refused.value) == message
+
+
+def test_protect_leaves_no_effect_of_a_withheld_answer_anywhere():
+    frame = pd.DataFrame({"metric": ["active"]})
+    effects = ["curves", "path", "uptake", "requirements", "bayes", "money", "assumptions", "break_even", "probability"]
+    effects += ["tornado", "cash", "hours_effect", "slower", "speed_association", "staffing", "roll_out", "arrivals"]
+    tables = dict.fromkeys([*effects, "metrics", "sample_sizes"], frame)
+    found = guard("live_support", REPLIES, status="withheld", tables=tables)
+    assert list(found.tables) == ["metrics", "sample_sizes"]
+    assert all(find_view("live_support", name).withheld for name in effects)
+
+
+def test_protect_hides_small_segments_and_their_partner():
+    estimates = [
+        cell(4, 4),  # a headline: never
+        cell(100, 100, segment="country=IT"),
+        cell(100, 9, segment="country=MT"),  # one arm is small
+        cell(40, 30, segment="country=ES"),  # the partner
+        cell(80, 80, segment="plan=free"),  # another column: another total
+    ]
+    found = guard(estimates=tuple(estimates)).estimates
+    assert [e.segment for e in found if e.reason] == ["country=MT", "country=ES"] and found[0] == estimates[0]
+    gone = found[2]
+    assert gone.reason == (
+        "hidden: fewer than 10 units, events or non-events here, or in a group that this one would reveal"
+    )
+    figures = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "n_control", "n_treatment")
+    assert all(math.isnan(getattr(gone, name)) for name in figures)
+    assert (gone.df, gone.ci_set, gone.verdict) == (None, None, "not estimable")
+    stricter = DESIGN.model_copy(update={"min_cell": 50})
+    assert hidden_parts(cell(80, 80, at="week 1"), cell(49, 49, at="week 2"), design=stricter) == ["week 1", "week 2"]
+
+
+@pytest.mark.parametrize(("metric", "shares", "hidden"), [
+    ("active", (0.05, 0.5), ["week 1", "week 2"]),  # 5 of 100 did it
+    ("active", (0.5, 0.97), ["week 1", "week 2"]),  # 3 of 100 did not
+    ("active", (0.0, 0.5), ["week 1", "week 2"]),  # none did: tells about each of them
+    ("active", (0.5, 0.5), []),
+    ("spend", (0.05, 0.5), []),  # money: only units count
+])  # fmt: skip
+def test_protect_looks_at_events_of_shares_only(metric, shares, hidden):
+    weeks = [cell(100 + 50 * i, 100 + 50 * i, metric=metric, at=f"week {i + 1}") for i in range(3)]
+    first = weeks[0].but(control_value=shares[0], treatment_value=shares[1])
+    assert hidden_parts(first, *weeks[1:]) == hidden
+    path = pd.DataFrame({"metric": ["active"], "day": [7], "n": [300]})
+    found = guard(estimates=(first, *weeks[1:]), tables={"path": path})
+    assert ("path" in found.tables) == (not hidden)  # it would give a hidden week away
+
+
+def takers(n_others, n_takers, share=0.5):
+    """Return takers against others, the effect in compliers, and a table of take-up in arms of 250."""
+    naive = cell(n_others, n_takers, shares=(share, share), population="as_treated", role="exploratory")
+    naive = naive.but(comparison="takers - others", estimand="naive")
+    cace = naive.but(id="c", estimand="cace", population="compliers", n_control=250, n_treatment=250)
+    return naive, naive.but(id="s", role="sensitivity"), cace, cell(3, 3)
+
+
+@pytest.mark.parametrize(("estimates", "take_up", "hidden"), [
+    (takers(200, 50), 0.0, [False] * 4),  # nobody in the control arm: one-sided by design
+    (takers(200, 50), 0.012, [False, False, True, False]),  # three take it up in the control arm
+    (takers(200, 50, 0.1), 0.0, [True, False, False, True]),  # five takers with the event
+    (takers(247, 3), 0.2, [True, True, True, True]),  # three takers
+    (takers(3, 200), 0.2, [True, True, True, True]),  # three who did not
+])  # fmt: skip
+def test_protect_hides_few_takers_and_what_gives_them_away(estimates, take_up, hidden):
+    row = {"metric": "active", "comparison": "no_links - links", "note": "n", "take_up_control": take_up}
+    row |= {"take_up_treatment": 0.2, "first_stage_f": 5.0, "risk_ratio": 2.0, "e_value": 2.0, "e_value_limit": 1.0}
+    uptake = pd.DataFrame([row | {"effective_size": 90.0, "share_outside": 0.1}])
+    found = guard(estimates=estimates, tables={"uptake": uptake})
+    naive, adjusted, cace, headline = (math.isnan(e.estimate) for e in found.estimates)
+    told = found.tables["uptake"].iloc[0].isna()
+    assert [naive, cace, bool(told["take_up_control"]), bool(told["e_value"])] == hidden
+    assert adjusted == naive and not headline and told["first_stage_f"] == hidden[2]
+    assert list(found.tables["uptake"]) == list(uptake)
+
+
+@pytest.mark.parametrize(("quantile", "n", "is_hidden"), [
+    (0.5, 20, False),  # ten on either side of the median
+    (0.5, 19, True),
+    (0.9, 100, False),  # ten beyond the 90th percentile
+    (0.9, 99, True),
+    (0.1, 99, True),  # and below the 10th
+    (None, 3, False),  # a mean of a whole variant is a headline
+])  # fmt: skip
+def test_protect_hides_a_quantile_with_few_units_beyond_it(quantile, n, is_hidden):
+    spend = DESIGN.metrics["spend"].model_copy(update={"quantile": quantile})
+    design = DESIGN.model_copy(update={"metrics": {"spend": spend}})
+    rows = pd.DataFrame({"metric": ["spend", "other"], "comparison": "no_links - links"})
+    found = guard(
+        design=design, estimates=(cell(n, 400, metric="spend"),), tables={"bayes": rows, "requirements": rows}
+    )
+    told = found.estimates[0]
+    assert math.isnan(told.control_value) == is_hidden and (told.n_control, told.n_treatment) == (n, 400)
+    assert [len(table) for table in found.tables.values()] == [2 - is_hidden] * 2
+    assert told.reason == ("hidden: fewer than 10 units of an arm lie beyond this quantile" if is_hidden else None)
+
+
+def test_protect_shows_no_curve_of_a_failed_metric():
+    curve = pd.DataFrame({"metric": ["paid", "left"], "arm": "links", "day": 1, "at_risk": 90, "share": 0.5})
+    failed = Check("missing_paid", "fail", 1e-9, 0.001, "")
+    assert guard(checks=(failed,), tables={"curves": curve}).tables["curves"]["metric"].tolist() == ["left"]
+    assert guard(tables={"curves": curve[:0]}).tables["curves"].empty  # that there was none is no secret
+
+
+def test_protect_hides_blocks_of_hours_with_their_gaps_and_effects():
+    hours = pd.DataFrame(
+        {"comparison": "b - a", "hours": list("xyz"), "target": 2.0, "gap": 5.0, "n_control": [19, 50, 60]}
+    )
+    hours = hours.assign(control="a", treatment="b", n_treatment=100)
+    effects = hours.drop(columns="target").assign(metric="spent", estimate=1.0, control_value=1.0, treatment_value=1.0)
+    effects = effects.assign(slope=0.1, n_control=50, n_treatment=[50, 50, 9])
+    found = guard("live_support", REPLIES, tables={"reply_hours": hours, "hours_effect": effects}).tables
+    assert found["reply_hours"]["n_control"].isna().tolist() == [True, True, False]  # 19, and what gives it away
+    assert found["hours_effect"]["gap"].isna().tolist() == [True, True, False]
+    assert found["hours_effect"]["estimate"].isna().tolist() == [True, False, True]  # 9 units, and the first
+    assert found["hours_effect"]["slope"].tolist() == [0.1] * 3 and effects["gap"].notna().all()
+
+
+def test_protect_hides_small_agents_and_rare_outcomes():
+    frame = pd.DataFrame(
+        {"agent": ["agent 1", "agent 2", "agent 3"], "serves": ["a", "b", "few"], "units": [90, 80, 3]}
+    )
+    frame = frame.assign(median_wait=1.0, share_trial=[0.5, 0.1, 0.5], known_trial=60, share_in_target=0.5)
+    found = guard("live_support", REPLIES, tables={"agents": frame}).tables["agents"]
+    assert found["median_wait"].isna().tolist() == [False, True, True]  # the third is small, the second goes with it
+    assert found["share_trial"].isna().all() and list(found["serves"]) == ["a", "b", "few"]  # 6 of 60 with the event
+
+
+def test_protect_of_a_whole_study_of_replies_shows_no_small_count():
+    talks = conversations.draw_conversations(45)
+    units = conversations.make_units(talks, min_cell=10)
+    tables = inference.study_replies(talks, units, conversations.run_results(units))
+    found = guard("live_support", units.design, tables=tables).tables
+    for name in ("reply_hours", "hours_effect", "speed_association"):
+        assert not (found[name][["n_control", "n_treatment"]] < 10).any(axis=None)
+    assert found["reply_hours"]["gap"].isna().any() and not math.isnan(found["replies"]["difference"][0])
+    plain = {name: table.to_dict("records") for name, table in found.items()}
+    assert count_small_cells("live_support", plain, 10) == {}
+
+
+def effects(milestone="activated", share=0.5, landmark=90.0, n_not=500):
+    """Return a milestone's differences in who is kept, raw and adjusted."""
+    row = {"milestone": milestone, "outcome": "retained", "landmark": landmark, "n_reached": 100, "n_not": n_not}
+    row |= {"share_reached": share, "share_not": 0.5, "difference": 0.1, "reason": None}
+    return pd.DataFrame([row | {"adjustment": "none"}, row | {"adjustment": "covariates", "share_reached": 0.5}])
+
+
+@pytest.mark.parametrize(("share", "hidden"), [(0.5, False), (0.09, True), (0.91, True), (0.0, True)])
+def test_protect_hides_a_headline_wherever_it_stands(share, hidden):
+    line = pd.DataFrame([{"n_newest": 100, "newest_difference": 0.1, "confirmed": "confirmed", **SIDES}])
+    line = line.assign(**dict.fromkeys(["newest_low", "newest_high", "naive_difference", "difference", "ci_low"], 0.1))
+    line = line.assign(**dict.fromkeys(["ci_high", "planned_difference", "planned_low", "planned_high"], 0.1))
+    steps = pd.DataFrame({"step": ["activated", "using"], "accounts": 60, "association": 0.1, "share_now": 0.5})
+    steps = steps.assign(ci_low=0.0, ci_high=0.2, units_needed=900.0, reason=None)
+    words = pd.DataFrame({"milestone": ["activated", "using"], "word": "keep", "why": "The difference is clear."})
+    hazards = pd.DataFrame({"reading": ["a"], "hazard_ratio": 0.5, "n": 900, "lost": 90, "reason": None})
+    model = pd.DataFrame({"kind": "difference", "name": ["activated", "using"], "value": 0.1})
+    tables = {"landmark_effects": effects(share=share), "threshold": line, "next_steps": steps, "hazards": hazards}
+    found = guard_milestones(**tables, model=model, review_words=words)
+    assert found["landmark_effects"]["difference"].isna().tolist() == [hidden] * 2
+    assert found["landmark_effects"]["reason"].tolist() == [REASON if hidden else None] * 2
+    assert found["threshold"][["naive_difference", "difference", "planned_high"]].isna().all(axis=None) == hidden
+    assert found["threshold"].loc[0, "newest_difference"] == 0.1 and not set(SIDES) & set(found["threshold"])
+    assert found["next_steps"]["association"].isna().tolist() == [hidden, False]
+    assert found["next_steps"]["accounts"].tolist() == [60, 60] and found["hazards"]["hazard_ratio"].isna()[0] == hidden
+    assert found["model"]["name"].tolist() == (["using"] if hidden else ["activated", "using"])
+    assert found["review_words"].loc[0, "why"] == ("Too few customers to say." if hidden else words["why"][0])
+    assert found["review_words"].loc[1, "word"] == "keep"
+
+
+def test_protect_hides_landmarks_that_differ_by_few_accounts():
+    both = pd.concat([effects(), effects(landmark=60.0, n_not=509)], ignore_index=True)
+    assert guard_milestones(landmark_effects=both)["landmark_effects"]["difference"].isna().tolist() == [
+        False, False, True, True,
+    ]  # fmt: skip
+
+
+def test_protect_hides_the_naive_reading_that_gives_away_who_left_early():
+    rows = {"reading": ["naive", "landmark", "adjusted"], "n_reached": 100, "n_not": [205, 200, 200]}
+    frame = pd.DataFrame(rows).assign(share_reached=0.5, share_not=0.5, difference=0.0, reason=None)
+    naive = made.sample_milestones().select(estimand="naive")[0]
+    results = Results(
+        "customer_milestones", "t", "q", "answered", INFO, {}, estimates=(naive,), tables={"readings": frame}
+    )
+    found = protect(results, PLAN)
+    assert found.tables["readings"]["difference"].isna().tolist() == [True, False, False]
+    assert found.estimates[0].reason == REASON  # and so its estimate
+    few = frame.assign(n_not=[240, 200, 200], share_not=[0.5, 0.01, 0.5])
+    assert guard_milestones(readings=few)["readings"]["difference"].isna().tolist() == [False, True, True]
+    unknown = frame.assign(n_reached=0, n_not=0, reason="no loss")
+    assert guard_milestones(readings=unknown)["readings"]["reason"].tolist() == ["no loss"] * 3
+
+
+def test_protect_says_nothing_at_a_best_cut_with_few_lost_above_it():
+    cuts = pd.DataFrame(
+        {"cut": [5, 6], "difference": 0.123456, "statistic": [1.9, 2.12345], "in_set": True, "chosen": 1}
+    )
+    cuts = cuts.assign(n_with=[200, 120], kept_with=[150, 112], n_without=[200, 280], kept_without=[150, 188])
+    curves = pd.DataFrame({"count": [1.0], "share_smooth": [0.123456], "share_step": [0.123456]})
+    found = guard_milestones(cuts=cuts, activation_curves=curves)
+    assert "activation_curves" not in found and found["cuts"]["difference"].isna().tolist() == [False, True]
+    enough = guard_milestones(cuts=cuts[:1], activation_curves=curves)
+    assert enough["cuts"]["difference"].tolist() == [0.123]  # too short to be solved for counts
+    assert enough["activation_curves"].iloc[0].tolist() == [1.0, 0.123456, 0.123]
+
+
+def test_protect_hides_small_cohorts_with_their_drift_and_words():
+    review = pd.DataFrame(
+        {"cohort": ["Q1", "Q2", "Q3"], "n": [100, 90, 5], "lost": [50, 45, 2], "auc": 0.6, "choice": "x"}
+    )
+    drift = pd.DataFrame({"cohort": ["Q1", "Q2", "Q3", "all"], "what": "cut", "found": 8.0})
+    words = pd.DataFrame({"milestone": ["using"], "word": "keep", "why": ["The difference in Q3 is +3.0 points."]})
+    found = guard_milestones(review=review, drift=drift, review_words=words)
+    assert found["review"]["auc"].isna().tolist() == [False, True, True]
+    assert found["drift"]["cohort"].tolist() == ["Q1", "all"]
+    assert found["review_words"]["why"].tolist() == ["Too few customers to say."]
+
+
+def test_protect_hides_what_few_did_or_lacked_or_were_lost_with():
+    frame = pd.DataFrame({"feature": list("abcd"), "n_used": [9, 50, 95, 50], "prevalence": [0.09, 0.5, 0.95, 0.5]})
+    frame = frame.assign(difference=0.1, supported="supported", reason=None, **SIDES)
+    frame["kept_with"] = [100, 100, 100, 191]  # nine were lost
+    found = guard_milestones(ranking=frame)["ranking"]
+    assert found["difference"].isna().tolist() == [True, False, True, True]
+    assert found["supported"].tolist() == ["", "supported", "", ""] and found["reason"][0] == REASON
+    levels = {"category": [*PLAN.categories][:2], "none": 0.5, "basic": [0.3, 0.46], "mature": [0.2, 0.04], "n": 100}
+    levels = pd.DataFrame(levels).assign(difference=0.1, success_metric="share", reason=None, **SIDES)
+    assert guard_milestones(categories=levels)["categories"]["mature"].isna().tolist() == [False, True]
+
+
+def test_protect_shows_that_nobody_is_there_where_it_is_no_secret():
+    states = pd.DataFrame({"month": 0, "state": list("abcde"), "share": [0.6, 0.25, 0.12, 0.03, 0.0], "at_risk": 100})
+    assert guard_milestones(states=states)["states"]["share"].isna().tolist() == [False, False, True, True, False]
+    steps = pd.DataFrame({"step": list("abcd"), "accounts": [300, 0, 4, 60], "association": 0.1, "reason": None})
+    assert guard_milestones(next_steps=steps)["next_steps"]["accounts"].isna().tolist() == [False, False, True, True]
+    model = pd.DataFrame({"kind": ["coefficient", "n", "n"], "name": ["using", "accounts", "lost"]})
+    assert len(guard_milestones(model=model.assign(value=[0.5, 100.0, 10.0]))["model"]) == 3
+    assert guard_milestones(model=model.assign(value=[0.5, 100.0, 91.0])) == {}  # nine stayed: the model is theirs
+
+
+@pytest.mark.parametrize(("counts", "hidden"), [
+    ((500, 490, 90, 400, 450, 100, 350), []),
+    ((500, 480, 5, 475, 450, 100, 350), [1, 2, 3]),  # five had left
+    ((500, 495, 95, 400, 450, 100, 350), [1, 2, 3]),  # five had started later
+    ((500, 490, 90, 400, 490, 93, 397), [4, 5, 6]),  # three fewer are compared
+    ((500, 490, 0, 490, 450, 100, 350), []),
+])  # fmt: skip
+def test_protect_hides_few_on_the_way_to_a_landmark(counts, hidden):
+    parts = ("followed", "lost before it", "kept")
+    steps = ["started", *(f"landmark day {day}: {part}" for day in (90, 120) for part in parts)]
+    frame = pd.DataFrame({"step": steps, "accounts": counts, "note": ""})
+    found = guard_milestones(landmark_flow=frame)["landmark_flow"]
+    assert np.flatnonzero(found["accounts"].isna()).tolist() == hidden
+
+
+def test_protect_drops_tests_of_hidden_accounts():
+    row = made.sample_milestones().select(metric="retained", treatment="activated", population="landmark")[0]
+    few = row.but(at=None, treatment_value=5 / row.n_treatment, adjustment="none")
+    pair = few.comparison
+    tests = (
+        Test(f"log_rank:{pair}", "retained", "log-rank", 3.0, 1.0, 0.1),
+        Test("best_cut:x", "retained", "x", 3.0, 1.0, 0.1),
+    )
+    for estimates, kept in (((few, row.but(adjustment="covariates")), 0), ((row,), 2)):
+        found = guard("customer_milestones", PLAN, estimates=estimates, tests=tests)
+        assert len(found.tests) == kept and all((e.reason == REASON) == (kept == 0) for e in found.estimates)
+
+
+@pytest.mark.parametrize(("table", "rows", "count"), [
+    ("estimates", [{"segment": "a=b", "at": None, "n_control": 4, "n_treatment": 40}], 1),
+    ("estimates", [{"segment": None, "at": None, "n_control": 4, "n_treatment": 4}], 0),  # whole variants
+    ("curves", [{"day": 1, "at_risk": 3}, {"day": 2, "at_risk": 30}, {"day": 3, "at_risk": None}], 1),
+    ("reply_hours", [{"hours": "x", "n_control": 19, "n_treatment": 20}], 1),  # a median needs ten on either side
+    ("hazards", [{"reading": "a", "n": 400, "lost": 4}, {"reading": "b", "n": 0, "lost": 0}], 1),
+    ("next_steps", [{"step": "a", "accounts": 0}, {"step": "b", "accounts": 9}], 1),
+    ("milestone_survival", [{"day": 0, "at_risk": 50, "lost": 0}, {"day": 1, "at_risk": 41, "lost": 9}], 1),
+    ("sample_sizes", [{"units": 3}], 0),  # no people
+])  # fmt: skip
+def test_count_small_cells_by_hand(table, rows, count):
+    study = "live_support" if table in ("estimates", "curves", "reply_hours", "sample_sizes") else "customer_milestones"
+    assert count_small_cells(study, {table: rows}, 10) == ({table: count} if count else {})
+    assert count_small_cells(study, {table: rows}, 1) == {}

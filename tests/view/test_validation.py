@@ -1,0 +1,130 @@
+"""What the validation says: who keeps its promise and who does not, how far chance goes, and what others do."""
+
+import pandas as pd
+import pytest
+import validation_samples as samples
+
+from helpers import checks
+from helpers.studies.validation import list_domains
+from helpers.view.effects import masthead
+from helpers.view.record import limits, trust_line
+from helpers.view.show import show
+from helpers.view.words import explain
+
+
+def told(judged=None, table=None, depth="quick", **changes):
+    """Return explained results of cells made by hand."""
+    judged = samples.cells() if judged is None else judged
+    table = samples.summary() if table is None else table
+    beside = {**samples.beside(), **changes}
+    return explain(checks.conclude(judged, table, beside, confidence_level=0.95, depth=depth), None)
+
+
+def good(**changes):
+    """Return results in which every method keeps its promise."""
+    judged, table = samples.cells(), samples.summary()
+    judged, table = (t[t["guarantee"] != "Fieller lift"].reset_index(drop=True) for t in (judged, table))
+    return told(judged, table, **changes)
+
+
+def test_all_methods_keep_their_promise():
+    found = good()
+    assert found.answer[:2] == (
+        "Simulated data: every truth was planted, so that what a method finds can be held against it.",
+        "Yes: 4 of 4 methods keep what they promise, in 5 cells of data that they are made for; over all draws the "
+        "lowest coverage is 95.0 % of a nominal 95 % (Welch difference), where promise and chance allow 92.1 %.",
+    )
+    assert found.answer[-1] == (
+        "Next: rely on the methods inside their domains; before an estimator is changed, run the deep grid, which "
+        "draws each cell far more often."
+    )
+    assert "measure again whenever an estimator changes" in good(depth="deep").answer[-1]
+
+
+def test_methods_that_break_their_promise_are_named():
+    found = told()
+    assert found.answer[1] == (
+        "No: only 4 of 5 methods keep what they promise, in 6 cells of data that they are made for; broken by "
+        "Fieller lift."
+    )
+    assert found.answer[-1] == ("Next: mend the method or narrow its domain before a report that uses it is believed.")
+    many = told(table=samples.summary().assign(verdict="fails"))
+    assert many.answer[1].endswith("Fieller lift and Miettinen-Nurminen difference, among others.")
+    assert many.words["title guarantees"] == ("5 of 5 methods break their promise",)
+
+
+def test_bullets_tell_of_chance_of_others_of_looking_and_of_the_outside():
+    assert good().answer[2:-1] == (
+        "For shares every possible outcome is counted, so chance has no part: their intervals cover the truth in "
+        "94.9 % of experiments.",
+        "Where lift, payers 10 %, 300 an arm, on the same draws the difference / control mean interval covers the "
+        "truth in 89.8 % of experiments, ours in 95.4 %. The delta interval contradicts the test of its own difference "
+        "in 20.0 %; ours never does.",
+        "After 3 daily looks at nothing, an alarm was raised in 21.0 % with a fixed test every day, 5.0 % with planned "
+        "looks and 1.0 % with the always-valid interval.",
+        "Outside its domain a method promises nothing and can fail: Welch difference covers the truth in 87.0 % of "
+        "experiments (money 1, 1,800 and 200 units). A report says when its data lie there.",
+    )
+
+
+def test_few_draws_tell_no_lowest_coverage():
+    few = samples.summary().assign(draws=20)
+    found = told(table=few[few["verdict"] == "holds"])
+    assert found.answer[1].endswith("in 5 cells of data that they are made for.")
+    assert next(iter(found.words["card"])).split(" | ")[0] == "Methods that keep their promise"
+
+
+def test_without_other_tools_nothing_is_said_of_them():
+    ours = samples.beside()["peers"].query("ours")
+    found = told(peers=ours)
+    assert not any("interval contradicts" in line for line in found.answer)
+    assert found.words["title peers"] == ("No other interval covers the truth less often than ours",)
+
+
+def test_the_first_screen_shows_words_and_verdicts():
+    lines = [line.rpartition(" (")[::2] for line in masthead(good()).text.split("\n")[-4:]]
+    told = "in every cell of their domain, and over all draws); 4 of 4; holds"
+    assert lines[0] == ("- Methods that keep their promise", told)
+    assert lines[2][1] == "Welch difference; promise and chance allow 92.1 %); 95.0 %; holds"
+
+
+@pytest.mark.parametrize(("name", "title"), [
+    ("guarantees", "All 4 methods keep their promise; the lowest coverage is 95.0 %"),
+    ("looking", "After 3 daily looks at nothing, an alarm was raised in 21.0"),
+    ("peers", "Lift, payers 10 %, 300 an arm: difference / control mean covers the truth in 89.8"),
+    ("powers", "In 1 of 2 designs the promised power is not the one that came: means"),
+])  # fmt: skip
+def test_every_part_is_titled_by_what_was_found(name, title):
+    assert f'<h3 id="{name}">{title[:40]}' in show(good(), name).html.replace("\xa0", " ")
+    assert show(good(), name).text.startswith(title)
+
+
+def test_methods_are_drawn_against_their_nominal_level():
+    shown = show(good(), "guarantees", sort="-pooled_coverage", most=2)
+    assert [line.split(";")[0] for line in shown.text.split("\n")[1:]] == ["- Welch difference", "- Weekly trend"]
+    assert shown.html.count('class="band"') == 2 and shown.html.count('class="zero"') == 2
+    rows = show(good(), "peers").html
+    assert rows.count("class=muted") == 3  # those of other tools
+    assert "[93.0" not in rows and "93.0\xa0%" in rows  # what is counted has no interval
+
+
+def test_domains_stand_once_with_their_methods_and_sources():
+    shown = list_domains(good()).text
+    assert shown.startswith("355 units or more in each arm: Welch difference (Welch 1947), Miettinen-Nurminen")
+    assert shown.count("355 units") == 1
+
+
+def test_limits_and_trust_say_what_is_not_seen():
+    found = good()
+    assert limits(found).text.split("\n")[-1] == (
+        "Small defects: where a cell has 400 draws (Welch difference), intervals that cover the truth up to 3 points "
+        "too seldom can pass; all draws together see more."
+    )
+    assert trust_line(told()).text.startswith("4 checks: ")
+
+
+def test_cells_inside_and_outside_are_shown_apart():
+    inside = show(told(), "cells", sort="-coverage", most=3, inside=True).text
+    outside = show(told(), "cells", sort="-coverage", inside=False).text
+    assert "Why not" not in inside and "An arm has 200 units" in outside
+    assert isinstance(told().tables["cells"], pd.DataFrame)
