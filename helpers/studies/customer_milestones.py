@@ -53,7 +53,7 @@ def _list_fits(results) -> dict:
     row = line.iloc[0]
     order = ("step", "smooth") if row["loss_step"] <= row["loss_smooth"] else ("smooth", "step")
     fits = {name: pd.DataFrame({"x": curves["count"], "y": curves[f"share_{name}"]}) for name in order}
-    edges = [fits["step"].assign(x=curves["count"] + side) for side in (-0.5, 0.5)]
+    edges = [fits["step"].assign(x=curves["count"] + side) for side in (0.5, -0.5)]
     fits["step"] = pd.concat(edges).sort_values("x", kind="stable")
     found = {"fits activation_counts": fits}
     known = row[["cut_low", "cut_high"]].notna().all()

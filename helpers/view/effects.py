@@ -128,7 +128,8 @@ def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
     Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict"; `card note`
-    says of whom all rows are. The part `card only` stands for all rows of a run that asks something else than its plan.
+    says of whom all rows are, `card contrast` what their differences are. The part `card only` stands for all rows of a
+    run that asks something else than its plan.
     """
     told, effects = list_card(results)
     if not told:
@@ -149,7 +150,8 @@ def scorecard(results: Results) -> Display:
 def name_columns(results: Results, effects: Sequence[Estimate]) -> tuple[tuple[str, ...], str]:
     """Return the heads of the scorecard's columns of values, none without effects, and what its differences are."""
     heads = _name_arms(results, effects) if effects else ()
-    return heads, " minus ".join(heads) if _is_landmark(effects) else scales.name_contrast(results)
+    told = " minus ".join(heads) if _is_landmark(effects) else scales.name_contrast(results)
+    return heads, (results.words.get("card contrast") or (told,))[0]
 
 
 def _is_landmark(effects: Sequence[Estimate]) -> bool:

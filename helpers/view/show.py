@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.records import Estimate, Results
-from helpers.view import charts, numbers, rows
+from helpers.view import charts, numbers, rows, theme
 from helpers.view.html import Display, escape, link_file, name_id, show_sentence
 from helpers.view.plain import write_csv
 from helpers.view.scales import Scale, find_noun, name_arm, name_label, write_value
@@ -58,7 +58,8 @@ def show(
     view = fit(view, frame, results)
     title = "" if form else find_title(results, name, *map(str, equal.values()))
     drawn = DRAWN[form or view.kind](turn(frame.reset_index(drop=True), view, results), view, results, name, most)
-    note, place = ("", f"{name} {form}") if form else (view.note, name)
+    note = (results.words.get(f"note {name}") or (view.note,))[0]
+    note, place = ("", f"{name} {form}") if form else (note, name)
     return frame_part(results, drawn, title=title, note=note, name=place, frame=frame)
 
 
@@ -237,7 +238,7 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     if view.kind == "curve":
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
         first = results.estimates[0].control if arms and results.estimates else None
-        colors = charts.color_lines(sorted(lines, key=lambda line: line != first), first)
+        colors = theme.color_lines(sorted(lines, key=lambda line: line != first), first)
         known = {arm for e in results.headline() for arm in (e.control, e.treatment)} if first else set(lines)
         more = ({line: color if line in known else charts.NEUTRAL[1] for line, color in colors.items()},)
         key = _draw_key(results, frame, chart, *more, arms=arms) if chart.by else ""

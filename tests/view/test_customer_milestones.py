@@ -1,0 +1,310 @@
+"""The words of a milestones study: whole sentences for each way that an answer can turn, and every title."""
+
+import math
+from dataclasses import replace
+
+import milestones_samples as made
+import pytest
+
+from helpers.records import Check
+from helpers.studies.customer_milestones import definitions, explain_milestones, list_names, otherwise, readings
+from helpers.view.effects import list_card, scorecard
+from helpers.view.record import describe_framework
+from helpers.view.show import show
+
+NAN = math.nan
+PLAN = made.sample_plan()
+SAMPLE = made.sample_milestones()
+RESULTS = SAMPLE.but(
+    data=replace(SAMPLE.data, kind="yours"),
+    estimates=tuple(sorted(SAMPLE.estimates, key=lambda e: e.treatment != "activated")),
+)
+SNAPSHOT = made.sample_plan(
+    started_at=None, steps=[], steps_at_least=None, activation=None, usage=None, categories={}, mature_at_least=None,
+    outcomes={"retained": {"column": "churned", "time": "tenure_months"}},
+    features=[{"name": "phone", "column": "phone"}],
+)  # fmt: skip
+SHOP = made.sample_plan(
+    unit="customer", steps=[], steps_at_least=None, usage=None, categories={}, mature_at_least=None, features=[],
+    activation={"event": "purchase", "at_least": 3}, alive={"event": "purchase", "within_days": 60},
+    outcomes={"retained": {"event": "purchase"}},
+)  # fmt: skip
+MAIN = (
+    "Of the 12,400 accounts still there on day 90, those with 20 activation events or more stay more often than others "
+    "of equal plan and size: +8.1 points (between +6.5 and +9.7 points), which is an association."
+)
+SMOOTH = (
+    "There is no threshold: a smooth curve over the number of activation events tells better who stays than any line "
+    "does."
+)
+NAIVE = (
+    "Counted among all who started, early leavers as not activated, the gap is +31.0 points: whoever leaves early had "
+    "no time to reach 20 activation events."
+)
+FEATURES = (
+    "Of 18 features, 9 mark a clear difference at equal plan and size: 8 go with staying and 1 with leaving (email "
+    "digest)."
+)
+REVIEW = (
+    "The planned review of 2022-Q4 keeps setup; puts usage on watch; re-sets the line of activation; drops maturity."
+)
+NEXT = (
+    "Next: use it to see who may leave, and test it before calling it a cause: help a random half of new accounts to "
+    "reach 20 activation events"
+)
+
+
+def change(name, rows=slice(None), **columns):
+    """Return the sample with some columns of some rows of a table replaced."""
+    frame = RESULTS.tables[name].copy()
+    for column, value in columns.items():
+        frame.loc[frame.index[rows], column] = value
+    return RESULTS.but(tables={**RESULTS.tables, name: frame})
+
+
+def with_main(**changes):
+    """Return the sample with its answering estimate changed."""
+    first, *others = RESULTS.estimates
+    return RESULTS.but(estimates=(first.but(**changes), *others))
+
+
+def test_answer_of_a_clear_difference():
+    told = explain_milestones(RESULTS, PLAN)
+    assert told.answer[:5] == (MAIN, SMOOTH, NAIVE, FEATURES, REVIEW)
+    assert told.answer[5].startswith(NEXT) and len(told.answer) == 6
+    assert told.limits == (
+        "What a milestone does: accounts that reach it differ in more than plan and size, and a table of accounts does "
+        "not say whether plan and size are those of the start.",
+        "Accounts that left before the landmark, which are counted and not compared; and anything later than 180 days "
+        "after it.",
+        "Dormancy by itself: it is read in the same events as activation.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence", "following"),
+    [
+        (
+            {"estimate": 0.003, "ci_low": -0.01, "ci_high": 0.016, "verdict": "no clear difference"},
+            "those with 20 activation events or more do not clearly stay more or less often than others of equal plan "
+            "and size: +0.3 points (between -1.0 and +1.6 points), which is an association.",
+            "do not steer by this milestone; look at the others, or at another line.",
+        ),
+        (
+            {"estimate": -0.05, "ci_low": -0.06, "ci_high": -0.04},
+            "those with 20 activation events or more stay less often than others of equal plan and size: -5.0 points "
+            "(between -6.0 and -4.0 points), which is an association.",
+            "do not steer by this milestone; look at the others, or at another line.",
+        ),
+        (
+            {"estimate": NAN, "verdict": "not estimable", "reason": "hidden: a group is smaller than 10"},
+            "What comes after a milestone cannot be said: hidden for privacy.",
+            "collect what is missing, and run the report again.",
+        ),
+        (
+            {"estimate": NAN, "verdict": "not estimable", "reason": "nobody was activated"},
+            "What comes after a milestone cannot be said: nobody was activated.",
+            "collect what is missing, and run the report again.",
+        ),
+    ],
+)
+def test_answer_that_is_not_a_clear_gain(changes, sentence, following):
+    told = explain_milestones(with_main(**changes), PLAN)
+    assert told.answer[0].endswith(sentence)
+    assert told.answer[-1] == f"Next: {following}"
+
+
+def test_answer_says_what_the_data_lack():
+    lacking = Check("events_occur", "fail", 1.0, 0.0, "No event paid occurs, so that nobody is activated.")
+    told = explain_milestones(RESULTS.but(checks=(lacking,)), PLAN)
+    assert told.answer[:2] == (MAIN, "No event paid occurs, so that nobody is activated.")
+
+
+def test_answer_without_controls_names_no_equal_plan():
+    none = {"controls": RESULTS.tables["controls"].iloc[:0]}
+    told = explain_milestones(RESULTS.but(tables={**RESULTS.tables, **none}), PLAN)
+    assert "stay more often than the others: +8.1 points" in told.answer[0]
+    assert told.limits[0] == "What a milestone does: accounts that reach it differ in much else, too."
+    assert told.words["title readings"] == (
+        "Among accounts still there on day 90 the gap is 8.1 points, not the 31.0 points of a naive count",
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        (
+            {"shape": "step", "confirmed": "confirmed"},
+            "There is a line: a step at 6 to 14 activation events tells better who stays than a smooth curve, and goes "
+            "with +9.6 points (between +8.0 and +11.2) where others chose it; 2022-Q4, the newest cohort, confirms it.",
+        ),
+        (
+            {"shape": "step", "confirmed": "not confirmed", "newest_difference": 0.01, "newest_low": -0.02,
+             "newest_high": 0.04},
+            "There is a line: a step at 6 to 14 activation events tells better who stays than a smooth curve, and goes "
+            "with +9.6 points (between +8.0 and +11.2) where others chose it; the newest cohort, 2022-Q4, does not "
+            "confirm it: +1.0 points (between -2.0 and +4.0).",
+        ),
+        ({"shape": "none"}, "There is no line: the number of activation events does not clearly tell who stays."),
+        (
+            {"shape": "undecided"},
+            "Whether there is a line in the number of activation events, or a smooth rise, these data cannot tell.",
+        ),
+    ],
+)  # fmt: skip
+def test_bullet_of_the_line(columns, sentence):
+    assert explain_milestones(change("threshold", **columns), PLAN).answer[1] == sentence
+
+
+def test_bullet_of_features_without_a_model_or_a_difference():
+    told = explain_milestones(change("model_quality", predicts=False, reason="no ranking: AUC 0.52"), PLAN)
+    assert told.answer[3] == "Features are not ranked: AUC 0.52."
+    assert told.words["title ranking"] == ("Features are not ranked: the model tells too little of who stays",)
+    told = explain_milestones(change("ranking", p_value_adjusted=0.9), PLAN)
+    assert told.answer[3] == "Of 18 features, none marks clearly who stays, at equal plan and size."
+
+
+def test_answer_of_a_shop_speaks_of_coming_back():
+    tables = {name: RESULTS.tables[name] for name in ("readings", "controls", "threshold")}
+    told = explain_milestones(RESULTS.but(tables=tables, estimates=RESULTS.estimates[:1]), SHOP)
+    assert told.answer[0].startswith(
+        "Of the 12,400 customers active in the 60 days before day 90, those with 3 purchases or more come back more "
+        "often than others of equal plan and size: +8.1 points"
+    )
+    assert told.answer[2] == (
+        "Counted among all who started, the gap is +31.0 points; but most of the others had stopped coming before day "
+        "90."
+    )
+    assert told.tables["metrics"].to_dict("records")[0] == {
+        "metric": "retained", "label": "came back within 180 days", "kind": "binary", "role": "primary",
+        "better": "higher", "noun": "customer", "within_days": 180.0,
+    }  # fmt: skip
+
+
+def explain_snapshot(answers=(), **changes):
+    frame = RESULTS.tables["ranking"].assign(time_order="unknown", **changes)
+    tables = {"ranking": frame, **{k: RESULTS.tables[k] for k in ("model_quality", "overall", "controls")}}
+    plan = SNAPSHOT.model_copy(update={"answers": list(answers)})
+    return explain_milestones(RESULTS.but(tables=tables, estimates=()), plan)
+
+
+def test_answer_of_a_snapshot_names_what_those_who_stayed_have_more_often():
+    told = explain_snapshot()
+    assert told.answer[:2] == (
+        "At equal plan and size, accounts that have not left have these more often: workflow bots (+9.4 points still "
+        "customers, between +5.3 and +13.5), shared inbox (+6.2 points, between +4.7 and +7.7) and assignment rules "
+        "(+5.8 points, between +4.2 and +7.4); a snapshot has no time order, so this does not say what came first.",
+        "Less often: email digest (-4.1 points, between -5.8 and -2.4).",
+    )
+    assert told.answer[-1].startswith("Next: record when each was taken up")
+    assert "Of all accounts, 65 % (between 63 % and 68 %) are still customers after 72 months." in told.answer
+    rows, _ = list_card(told)
+    assert [row.name for row in rows] == [
+        "Workflow bots", "Shared inbox", "Assignment rules", "Messenger home", "Email digest",
+    ]  # fmt: skip
+    assert rows[0].effect in told.answer[0] and rows[0].pieces and rows[0].verdict == "clear association"
+
+
+def test_answer_of_a_snapshot_keeps_to_what_the_plan_asks():
+    told = explain_snapshot(answers=["ranking", "saved_replies", "email_digest"])
+    assert [row.name for row in list_card(told)[0]] == ["Saved replies", "Email digest"]
+
+
+def test_answer_of_a_snapshot_in_which_nothing_differs():
+    told = explain_snapshot(p_value_adjusted=0.9)
+    assert told.answer[0] == (
+        "Nothing differs clearly between accounts that have left and those that have not, at equal plan and size; and "
+        "a snapshot has no time order."
+    )
+    assert list_card(told)[0] == []
+
+
+def test_answer_of_a_plan_without_activation_is_of_its_first_milestone():
+    plan = made.sample_plan(activation=None)
+    estimates = tuple(e for e in RESULTS.estimates if e.treatment != "activated")
+    told = explain_milestones(RESULTS.but(tables={}, estimates=estimates), plan)
+    assert told.answer[0] == (
+        "Of the 12,400 accounts still there on day 90, those that are set up stay more often than the others: +3.2 "
+        "points (between +1.7 and +4.7 points), which is an association."
+    )
+
+
+def test_titles():
+    words = explain_milestones(RESULTS, PLAN).words
+    found = {name.removeprefix("title "): lines[0] for name, lines in words.items() if name.startswith("title ")}
+    assert found == {
+        "readings": "Among accounts still there on day 90 the gap is 8.1 points at equal plan and size, not the 31.0 "
+        "points of a naive count",
+        "milestone_survival": "180 days after day 90, 85.3 % of activated accounts are still customers, and 74.0 % of "
+        "the others",
+        "landmark_effects retained covariates": "3 of 4 milestones go clearly with staying on day 90; activation most, "
+        "+8.1 points",
+        "activation_counts": "The share kept rises smoothly with the number of activation events, without a threshold",
+        "ranking": "Shared inbox, assignment rules and saved replies tell most of who stays; email digest goes with "
+        "leaving",
+        "mature_counts": "72 % are kept with 0 mature categories, 82 % with 5; their number tells more than a line at "
+        "3",
+        "states": "12 months after the start 26 % are using, 26 % are gone and 14 % are activated",
+        "overall": "65.4 % of accounts are still customers at a tenure of 72",
+    }
+
+
+def test_title_of_readings_says_when_no_gap_is_left():
+    frame = RESULTS.tables["readings"]
+    rows = frame.index[frame["reading"] == "adjusted"]
+    frame = frame.copy()
+    frame.loc[rows, ["difference", "ci_low", "ci_high"]] = [0.004, -0.012, 0.02]
+    told = explain_milestones(RESULTS.but(tables={**RESULTS.tables, "readings": frame}), PLAN)
+    assert told.words["title readings"] == (
+        "Among accounts still there on day 90 no clear gap is left of the 31.0 points of a naive count",
+    )
+
+
+def test_scorecard_shows_milestones_on_one_scale_and_subtracts():
+    told = explain_milestones(RESULTS.but(plan={**RESULTS.plan}), PLAN.model_copy(update={"answers": ["retained"]}))
+    rows, effects = list_card(told)
+    assert [row.name for row in rows] == ["Activated", "Set up", "Using", "Mature", "Activated", "Activated"]
+    assert effects[0].metric == "retained" and len({row.unit for row in rows}) == 1
+    assert {row.verdict for row in rows} <= {"clear association", "no clear association"}
+    assert rows[0].effect == "+8.1 points" and rows[0].effect in told.answer[0]
+    shares = vars(rows[0])["values"]
+    assert round(float(shares[0].removesuffix(" %")) - float(shares[1].removesuffix(" %")), 1) == 8.1
+    assert "Reached it minus others" in scorecard(told).html
+
+
+def test_readings_leave_out_what_repeats_or_is_lacking():
+    told = explain_milestones(RESULTS, PLAN)
+    assert "The same, at equal plan and size" in readings(told).text
+    none = told.but(tables={**told.tables, "controls": told.tables["controls"].iloc[:0]})
+    assert "The same" not in readings(none).text
+    assert 'class="note absent"' in readings(told.but(tables={})).html
+
+
+def test_pictures_stand_with_their_lines_and_range():
+    told = explain_milestones(RESULTS, PLAN)
+    fits, line = told.words["fits activation_counts"], RESULTS.tables["threshold"].iloc[0]
+    assert next(iter(fits)) == ("step" if line["loss_step"] <= line["loss_smooth"] else "smooth")
+    assert told.words["shaded activation_counts"] == (line["cut_low"] - 0.5, line["cut_high"] + 0.5)
+    assert fits["step"]["x"].is_monotonic_increasing and fits["step"]["y"].diff().ne(0).sum() <= 2
+    for name in ("activation_counts", "mature_counts", "states", "milestone_survival"):
+        assert "<figure" in show(told, name).html
+
+
+def test_otherwise_has_a_column_a_choice_and_definitions_fold():
+    told = explain_milestones(RESULTS, PLAN)
+    assert "Day 90, raw" in otherwise(told).html and "Day 120" in otherwise(told).html
+    assert definitions(told).html.startswith('<details class="long"><summary>DuckDB</summary><pre')
+    empty = told.but(tables={})
+    assert "absent" in otherwise(empty).html and "absent" in definitions(empty).html
+
+
+def test_design_is_told_from_the_plan():
+    told = describe_framework(explain_milestones(RESULTS, PLAN)).text
+    assert "Landmark: day 90 after the start; also day 60, 120" in told
+    assert "Compared at equal: plan and size" in told and told.endswith("Departures from the plan: none")
+
+
+def test_names_are_those_of_the_plan():
+    names = list_names(PLAN).set_index("metric")["label"]
+    assert names["retained"] == "still a customer 180 days later"
+    assert names["shared_inbox"] == "shared inbox"
