@@ -1,4 +1,4 @@
-"""Three charts as inline SVG, drawn wide and narrow from one description: curve, dose and heat map."""
+"""Charts as inline SVG, drawn wide and narrow from one description: the theme, curve and dose."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ OTHERS = ("#7a9cc6", "#5b5f66", "#b08bbf")  # further treatments: apart in grey 
 NEUTRAL = (INK, "#8b95a1", "#5b5f66", "#b4bcc6", "#3d4550", "#9aa3ad")  # where no arm is meant
 WIDTHS = {"wide": 860, "narrow": 358}  # CSS pixels; 100 of them are an inch
 FONT = "Support studies"  # Source Sans Pro of the lock, by a name that no font of a machine has
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GAP = 6.0  # CSS pixels between two texts
 
 
@@ -335,51 +334,3 @@ def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | N
         _finish(figure, chart, 9)
 
     return draw(paint, height=320, name=chart.name)
-
-
-def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
-    """Return a map of hours by days: darker is more, each cell with its number where it has room.
-
-    Parameters
-    ----------
-    frame : DataFrame, one row an hour: `chart.x` from 0, Monday 00:00, to 167; `chart.y` what is drawn
-    chart : Chart
-        Hours and days at its edges in which there is nothing are left out.
-    """
-    hours = frame.assign(day=frame[chart.x] // 24, hour_of_day=frame[chart.x] % 24)
-    week = _trim(_trim(hours.pivot_table(index="day", columns="hour_of_day", values=chart.y)).T).T
-
-    def paint(figure):
-        narrow = is_narrow(figure)
-        drawn, days = week.T if narrow else week, [DAYS[int(day)] for day in week.index]
-        shades, (high, wide) = sns.light_palette(INK, as_cmap=True), drawn.shape
-        label, below, top = ("", -40, 24) if narrow else (chart.label, 0, 6)
-        axes = place_axes(figure, label, names=days, below=below, top=top)
-        values = drawn.to_numpy(float)
-        most = np.nan_to_num(values).max(initial=0) or 1
-        shape = {"edgecolor": "white", "cmap": shades, "vmin": 0, "vmax": most}
-        axes.pcolormesh(np.arange(wide + 1), np.arange(high + 1), values, **shape)
-        hours = [f"{hour:02.0f}" for hour in week.columns]
-        axes.set_xticks(np.arange(wide) + 0.5, days if narrow else hours)
-        axes.set_yticks(np.arange(high) + 0.5, hours if narrow else days)
-        axes.set_ylim(max(high, 1), 0)
-        axes.tick_params(labeltop=narrow, labelbottom=not narrow)
-        axes.spines["bottom"].set_visible(False)
-        room = axes.get_position().width * figure.get_figwidth() * 100 / max(wide, 1)
-        if measure(f"{most:,.0f}", 8.5) < room - 2:
-            _number_cells(axes, values, dark=0.55 * most)
-
-    return draw(paint, height=52 + 30 * len(week), narrow_height=34 + 24 * week.shape[1], name=chart.name)
-
-
-def _trim(week: pd.DataFrame) -> pd.DataFrame:
-    """The rows from the first to the last in which there is something."""
-    some = np.flatnonzero((week > 0).any(axis=1))
-    return week.iloc[some[0] : some[-1] + 1] if len(some) else week
-
-
-def _number_cells(axes: Axes, values: np.ndarray, *, dark: float) -> None:
-    for (row, column), number in np.ndenumerate(values):
-        if np.isfinite(number):
-            style = {"size": 8.5, "ha": "center", "va": "center", "color": "white" if number > dark else INK}
-            axes.text(column + 0.5, row + 0.5, f"{number:,.0f}", **style)

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from look import measure
 
-from helpers.view import charts
+from helpers.view import charts, maps
 from helpers.view.charts import Chart
 from helpers.view.numbers import Style
 
@@ -50,7 +50,7 @@ def draw_dose(frame, **more):
 
 
 def draw_heat(frame):
-    return charts.heat(frame, Chart(x="hour", y="calls", label=LONG))
+    return maps.heat(frame, Chart(x="hour", y="calls", label=LONG))
 
 
 TICKS = {0.1: "at once", 1.0: "1 minute", 2.0: "2 minutes", 60.0: "an hour", 1440.0: "a day and a night", 4e3: "never"}
