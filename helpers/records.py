@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAN = float("nan")
-DETAIL = " For its promise, "  # what follows in a check's message is for the table of checks, not for the answer
+DETAIL = " For its promise, "  # what follows in a check's message is for the table of checks
 
 
 class Refused(Exception):
@@ -24,9 +24,9 @@ class Refused(Exception):
 class Estimate:
     """One effect: what was compared, by how much, how sure, and what the plan's rule says of it.
 
-    The fields are those of results.json (data/README.md describes each). Binary differences are
-    proportions; differences are treatment minus control; `nan` is undefined and then `reason` says why.
-    `ci_set` lists the pairs of a confidence set that is not one interval (None is an unbounded end).
+    The fields are those of results.json (data/README.md describes each). Binary differences are proportions;
+    differences are treatment minus control; `nan` is undefined and then `reason` says why. `ci_set` lists the pairs of a
+    set that is not one interval (None is an unbounded end).
     """
 
     id: str
@@ -305,8 +305,7 @@ class Results:
     """All that a run found: what results.json holds and what every section of the report shows.
 
     `as_of` is the last day that the data is complete for, `assigned` the first and last day on which a unit was
-    randomised, in ISO form; None where the data has no dates. `words` are the parts of the study's template: the
-    sentences of the answer, and the titles of tables.
+    randomised, in ISO form; None where the data has no dates. `words` are the parts of the study's template.
     """
 
     study: str
@@ -332,7 +331,8 @@ class Results:
 
     def select(self, **wanted: Any) -> tuple[Estimate, ...]:
         """Return the estimates whose fields equal what is wanted, in order; a list or tuple means any of."""
-        return tuple(e for e in self.estimates if all(_matches(getattr(e, k), v) for k, v in wanted.items()))
+        sought = {k: v if isinstance(v, (list, tuple)) else (v,) for k, v in wanted.items()}
+        return tuple(e for e in self.estimates if all(getattr(e, k) in v for k, v in sought.items()))
 
     def headline(self, *metrics: str, **wanted: Any) -> tuple[Estimate, ...]:
         """Return the differences that decide, over all assigned or all who answered; of some metrics when named."""
@@ -341,14 +341,9 @@ class Results:
         return tuple(e for e in rows if e.role != "sensitivity" and (not metrics or e.metric in metrics))
 
 
-def _matches(value, wanted):
-    return value in wanted if isinstance(wanted, (list, tuple)) else value == wanted
-
-
 def to_frame(records) -> pd.DataFrame:
     """Return a table of records of one class, one row a record, one column a field."""
     import pandas as pd  # here, so that commands with nothing to do start without it
 
-    records = list(records)
-    columns = [f.name for f in fields(records[0])] if records else None
-    return pd.DataFrame([asdict(r) for r in records], columns=columns)
+    rows = [asdict(record) for record in records]
+    return pd.DataFrame(rows, columns=list(rows[0]) if rows else None)

@@ -124,11 +124,6 @@ def list_files(results, extra, notebook) -> tuple[dict, dict]:
     return shared, {f"{name}.csv": text for name, text in rows.items()}
 
 
-def list_texts(record) -> list[str]:
-    """Return the names of the texts beside a report, from the files that its run.json names."""
-    return sorted(name for name in record.get("files", {}) if TEXT_NAME.fullmatch(name))
-
-
 def check_name(mime, name) -> str:
     """Return the name of a kept file.
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from helpers.records import Estimate, Results
-from helpers.view import charts, maps, numbers, rows
+from helpers.view import charts, numbers, rows, theme
 from helpers.view.html import Display, escape, link_file, name_id, show_sentence
 from helpers.view.plain import write_csv
 from helpers.view.scales import Scale, find_noun, name_arm, name_label, write_value
@@ -238,13 +238,13 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     if view.kind == "curve":
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
         first = results.estimates[0].control if arms and results.estimates else None
-        colors = charts.color_lines(sorted(lines, key=lambda line: line != first), first)
+        colors = theme.color_lines(sorted(lines, key=lambda line: line != first), first)
         known = {arm for e in results.headline() for arm in (e.control, e.treatment)} if first else set(lines)
         more = ({line: color if line in known else charts.NEUTRAL[1] for line, color in colors.items()},)
         key = _draw_key(results, frame, chart, *more, arms=arms) if chart.by else ""
     if view.kind == "dose":
         more = (results.words.get(f"fits {name}", {}),)
-    drawing = (maps.heat if view.kind == "heat" else getattr(charts, view.kind))(frame, chart, *more)
+    drawing = getattr(charts, view.kind)(frame, chart, *more)
     alternative = f"{find_title(results, name) or f'Each row: {view.row}'}."
     html = f'{key}<div class="card" role="img" aria-label="{escape(alternative[:249])}">'
     html += f'<div class="wide">{drawing.wide}</div><div class="narrow">{drawing.narrow}</div></div>'

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from helpers.records import Results
-from helpers.view import charts
+from helpers.view import theme
 from helpers.view.effects import BOXES, list_card, name_columns, scorecard, split_answer, tell_dates
 from helpers.view.numbers import capitalise
 from helpers.view.rows import WIDE, Row, find_axis
@@ -64,11 +64,11 @@ def draw_scorecard(results: Results) -> bytes | None:
     top = 34 + 26 * len(title) + 22 * len(answer) + 40
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(charts.settings())
+        mpl.rcParams.update(theme.settings())
         figure = Figure(figsize=(SIZE / 100, (top + LINE * len(rows) + 24) / 100), dpi=150, facecolor="white")
         canvas = FigureCanvasAgg(figure)
         _write_head(figure, kind, title, answer)
-        _write(figure, 590, top - 16, capitalise(name_columns(results, effects)[1]), color=charts.MUTED, size=9)
+        _write(figure, 590, top - 16, capitalise(name_columns(results, effects)[1]), color=theme.MUTED, size=9)
         axis = find_axis(rows)
         for place, row in enumerate(rows):
             _draw_row(figure, row, axis, top + LINE * place)
@@ -83,7 +83,7 @@ def _write(figure: Figure, left: float, top: float, text: str, **style) -> None:
 
 
 def _write_head(figure, kind, title, answer) -> None:
-    _write(figure, 24, 22, _wrap(kind, 130)[0], color=charts.MUTED, size=9)
+    _write(figure, 24, 22, _wrap(kind, 130)[0], color=theme.MUTED, size=9)
     for place, line in enumerate(title):
         _write(figure, 24, 48 + 26 * place, line, size=16, weight="semibold")
     for place, line in enumerate(answer):
@@ -93,9 +93,9 @@ def _write_head(figure, kind, title, answer) -> None:
 def _draw_row(figure: Figure, row: Row, axis, top: float) -> None:
     middle = top + LINE / 2
     _write(figure, 24, middle - (8 if row.note else 0), row.name[:44], size=11, weight="semibold")
-    _write(figure, 24, middle + 10, row.note[:60], size=8.5, color=charts.MUTED)
+    _write(figure, 24, middle + 10, row.note[:60], size=8.5, color=theme.MUTED)
     _write(figure, 330, middle - 8, row.effect, size=11, weight="semibold")
-    _write(figure, 330, middle + 10, f"{row.interval}   {row.verdict}"[:52], size=8.5, color=charts.MUTED)
+    _write(figure, 330, middle + 10, f"{row.interval}   {row.verdict}"[:52], size=8.5, color=theme.MUTED)
     if row.unit not in axis.reach:
         return
     high = figure.get_size_inches()[1] * 100
@@ -104,13 +104,13 @@ def _draw_row(figure: Figure, row: Row, axis, top: float) -> None:
     axes.axis("off")
     if row.band:
         low, end = (axis.place(v, row.unit) for v in row.band)
-        axes.axvspan(low, end, color=charts.BAND, linewidth=0)
-    axes.axvline(axis.share * WIDE, color=charts.MUTED, linewidth=0.8)
+        axes.axvspan(low, end, color=theme.BAND, linewidth=0)
+    axes.axvline(axis.share * WIDE, color=theme.MUTED, linewidth=0.8)
     for low, end in row.pieces:
         ends = (0 if low is None else axis.place(low, row.unit), WIDE if end is None else axis.place(end, row.unit))
-        axes.plot(ends, (0.5, 0.5), color=charts.INK, linewidth=2, linestyle=(0, (3, 1.5)) if row.dashed else "solid")
+        axes.plot(ends, (0.5, 0.5), color=theme.INK, linewidth=2, linestyle=(0, (3, 1.5)) if row.dashed else "solid")
     if np.isfinite(row.middle):
-        axes.plot(axis.place(row.middle, row.unit), 0.5, "o", color=charts.INK, markersize=7)
+        axes.plot(axis.place(row.middle, row.unit), 0.5, "o", color=theme.INK, markersize=7)
 
 
 def _wrap(text: str, most: int) -> list[str]:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from look import measure
 
-from helpers.view import charts, maps
+from helpers.view import charts, theme
 from helpers.view.charts import Chart
 from helpers.view.numbers import Style
 
@@ -41,7 +41,7 @@ def hours(days=7, count=24, size=9.0):
 
 def draw_curve(frame, **more):
     chart = Chart(**{"x": "day", "y": "share", "by": "arm", "at_risk": "at_risk", "label": LONG, **more})
-    return charts.curve(frame, chart, charts.color_lines(list(frame["arm"].drop_duplicates())))
+    return charts.curve(frame, chart, theme.color_lines(list(frame["arm"].drop_duplicates())))
 
 
 def draw_dose(frame, **more):
@@ -50,7 +50,13 @@ def draw_dose(frame, **more):
 
 
 def draw_heat(frame):
-    return maps.heat(frame, Chart(x="hour", y="calls", label=LONG))
+    return charts.heat(frame, Chart(x="hour", y="calls", label=LONG))
+
+
+def draw_states(months):
+    places = [(state, month) for state in ("started", "a long name of a state", "gone") for month in range(months)]
+    frame = pd.DataFrame(places, columns=["state", "month"]).assign(share=lambda rows: rows["month"] * 100 / months)
+    return charts.heat(frame, Chart(x="month", y="share", by="state", label=LONG))
 
 
 TICKS = {0.1: "at once", 1.0: "1 minute", 2.0: "2 minutes", 60.0: "an hour", 1440.0: "a day and a night", 4e3: "never"}
@@ -73,6 +79,8 @@ HOSTILE = {
     "a week": lambda name: draw_heat(hours()),
     "busy hours": lambda name: draw_heat(hours(size=123_456.0)),
     "hours at night": lambda name: draw_heat(hours().assign(calls=lambda rows: rows["calls"] * (rows["hour"] == 3))),
+    "states by month": lambda name: draw_states(30),
+    "states for years": lambda name: draw_states(120),
     "one cell": lambda name: draw_heat(hours(1, 1)),
     "no cell": lambda name: draw_heat(hours(0)),
 }
@@ -88,7 +96,7 @@ def test_no_text_leaves_the_canvas_or_crosses_another(drawn, needs, tmp_path):
     boxes = [
         f'<section id="{name}-{size}" style="width:{width}px">{getattr(drawing, size)}</section>'
         for name, drawing in drawn.items()
-        for size, width in charts.WIDTHS.items()
+        for size, width in theme.WIDTHS.items()
     ]
     page = f"<!doctype html><style>svg{{display:block;width:100%}}</style><main>{''.join(boxes)}</main>"
     found = measure.ask(needs("chromium"), tmp_path, {"page": page}, widths=(measure.WIDE,))["page", measure.WIDE]
@@ -120,9 +128,9 @@ def test_ids_begin_with_the_name_of_the_chart():
 
 
 def test_color_lines_keeps_blue_and_orange_for_arms():
-    assert charts.color_lines(["a", "b"], "a") == {"a": charts.CONTROL, "b": charts.TREATMENT}
-    others = charts.color_lines([f"line {k}" for k in range(6)])
-    assert not {charts.CONTROL, charts.TREATMENT} & set(others.values()) and len(set(others.values())) == 6
+    assert theme.color_lines(["a", "b"], "a") == {"a": theme.CONTROL, "b": theme.TREATMENT}
+    others = theme.color_lines([f"line {k}" for k in range(6)])
+    assert not {theme.CONTROL, theme.TREATMENT} & set(others.values()) and len(set(others.values())) == 6
 
 
 @pytest.mark.parametrize(
