@@ -53,6 +53,12 @@ def draw_heat(frame):
     return charts.heat(frame, Chart(x="hour", y="calls", label=LONG))
 
 
+def draw_states(months):
+    places = [(state, month) for state in ("started", "a long name of a state", "gone") for month in range(months)]
+    frame = pd.DataFrame(places, columns=["state", "month"]).assign(share=lambda rows: rows["month"] * 100 / months)
+    return charts.heat(frame, Chart(x="month", y="share", by="state", label=LONG))
+
+
 TICKS = {0.1: "at once", 1.0: "1 minute", 2.0: "2 minutes", 60.0: "an hour", 1440.0: "a day and a night", 4e3: "never"}
 HOSTILE = {
     "two lines": lambda name: draw_curve(lines(), name=name),
@@ -73,6 +79,8 @@ HOSTILE = {
     "a week": lambda name: draw_heat(hours()),
     "busy hours": lambda name: draw_heat(hours(size=123_456.0)),
     "hours at night": lambda name: draw_heat(hours().assign(calls=lambda rows: rows["calls"] * (rows["hour"] == 3))),
+    "states by month": lambda name: draw_states(30),
+    "states for years": lambda name: draw_states(120),
     "one cell": lambda name: draw_heat(hours(1, 1)),
     "no cell": lambda name: draw_heat(hours(0)),
 }
