@@ -25,8 +25,8 @@ class Estimate:
     """One effect: what was compared, by how much, how sure, and what the plan's rule says of it.
 
     The fields are those of results.json (data/README.md describes each). Binary differences are proportions;
-    differences are treatment minus control; `nan` is undefined and then `reason` says why. `ci_set` lists the pairs of a
-    set that is not one interval (None is an unbounded end).
+    differences are treatment minus control; `nan` is undefined and then `reason` says why. `ci_set` lists the pairs of
+    a set that is not one interval (None is an unbounded end).
     """
 
     id: str
