@@ -27,14 +27,12 @@ NAMES = {
     RESULTS_MIME: (FILE_NAME, "give summary.md or scorecard.png"),
 }
 SCHEMA = 1
-DIGITS = 10
 DATA_KEYS = ("kind", "note", "source", "sha256", "rows", "units", "units_by_variant")
 PLAN_KEYS = {"file": None, "sha256": None, "departures": ()}
 RECORDS = {"estimates": Estimate, "tests": Test, "checks": Check, "claims": Claim}
 KEPT_WHEN_WITHHELD = ("metrics",)
 NEEDED = ("estimate", "ci_low", "ci_high", "p_value")
 BEYOND_JSON = ("question", "as_of", "columns", "card", "files")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 SECRET = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY", re.I)
 REFERENCE = re.compile(r"(:|(?:password|pwd|token)=)?\$\{(\w+)\}(@?)", re.I)
 
@@ -231,13 +229,3 @@ def _shown(name, value):
     if value.startswith("duckdb:"):
         return f"duckdb:{Path(value[7:]).name}"
     return Path(value).name if value.startswith(("/", "~")) or name in PATHS else value
-
-
-def _guarded(value):
-    """Return what a cell may hold: no formula, and no carriage return, which the csv module does not quote."""
-    if isinstance(value, (list, dict)):
-        value = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, str):
-        return value
-    guarded = "'" + value if value.startswith(FORMULA) else value
-    return guarded.replace("\r\n", "\n").replace("\r", "\n")
