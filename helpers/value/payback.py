@@ -1,4 +1,4 @@
-"""Whether a choice pays for what it costs: agent hours, break-even, and every table of the money in one call."""
+"""Whether a choice pays for what it costs: break-even, doubts, cash, and every table of the money in one call."""
 
 from __future__ import annotations
 
@@ -7,42 +7,38 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
-from helpers.records import Estimate, Results
-from helpers.value.cash import cash_by_month
-from helpers.value.doubts import list_tornado, probability_pays
+from helpers.records import Estimate, Refused, Results
 from helpers.value.yearly import (
+    LABELS,
     Assumptions,
-    check_range,
     explain_unknown,
     find_chosen,
-    list_assumptions,
     read_effect,
     read_range,
-    yearly_value,
+    value_headline,
 )
 
 FREE = "it pays whatever an agent hour costs"
 NEVER = "it does not pay, even where agents cost nothing"
 IDLE = "no agent hour is added or saved, and the effect brings nothing"
-HOURS = "extra_hours"
+NODES = 16  # of the quadrature, on either side of a triangle's peak
+MONTHS, MONTH = 12, 365 / 12  # of a roll-out; days
 
 
 def agent_cost(
-    extra_hours_per_week: float | tuple[float, float, float],
-    cost_per_agent_hour: float | tuple[float, float, float],
-    *,
-    weeks: float = 52,
+    extra_hours: float | tuple[float, float, float], cost_per_agent_hour: float | tuple[float, float, float]
 ) -> tuple[float, float, float]:
-    """Return what extra agent hours cost a year: low, central, high; below 0 where hours are saved.
+    """Return what extra agent hours cost: low, central, high; below 0 where hours are saved.
 
     Parameters
     ----------
-    extra_hours_per_week : float or triple, hours
+    extra_hours : float or triple, hours
         Hours on duty that the choice adds; below 0 where it saves them.
     cost_per_agent_hour : float or triple, money an hour, 0 or more
-    weeks : float, paid weeks a year
 
     Returns
     -------
@@ -55,15 +51,13 @@ def agent_cost(
     Examples
     --------
     >>> agent_cost(10, (20, 30, 50))
-    (10400.0, 15600.0, 26000.0)
-    >>> agent_cost((-2, 0, 1), (20, 30, 50), weeks=1)
+    (200.0, 300.0, 500.0)
+    >>> agent_cost((-2, 0, 1), (20, 30, 50))
     (-100.0, 0.0, 50.0)
     """
-    check_range(HOURS, extra_hours_per_week)
-    check_range("cost_per_agent_hour", cost_per_agent_hour)
-    hours, costs = read_range(extra_hours_per_week), read_range(cost_per_agent_hour)
-    products = [weeks * hour * cost for hour, cost in itertools.product(hours, costs)]
-    return min(products), weeks * hours[1] * costs[1], max(products)
+    hours, costs = read_range("extra_hours", extra_hours), read_range("cost_per_agent_hour", cost_per_agent_hour)
+    products = [hour * cost for hour, cost in itertools.product(hours, costs)]
+    return min(products), hours[1] * costs[1], max(products)
 
 
 def find_break_even(
@@ -96,22 +90,18 @@ def find_break_even(
     ------
     Refused: as `yearly_value`; hours out of order.
     """
-    check_range(HOURS, extra_hours_per_year)
-    hours = read_range(extra_hours_per_year)[1]
-    factor, cost = assumptions.multipliers()[1], assumptions.costs()[1]
+    hours = read_range("extra_hours", extra_hours_per_year)[1]
+    units, worth, cost, kept = assumptions.central()
     level = f"{100 * estimate.confidence_level:g} % interval"
     names = ("central estimate", f"low end of the {level}", f"high end of the {level}")
-    brings = [effect * factor for effect in read_effect(estimate, choice)]
+    brings = [assumptions.earn(effect, units, worth, 0.0, kept) for effect in read_effect(estimate, choice)]
     solved = [_solve_cost(amount, hours, estimate) for amount in brings]
-    frame = pd.DataFrame(
-        {"basis": names, "brings": brings, "hours": hours, "break_even": [cost for cost, _, _ in solved]}
-    )
-    return frame.assign(
-        rule=pd.Series([rule for _, rule, _ in solved], dtype=object),
+    frame = pd.DataFrame({"basis": names, "brings": brings, "hours": hours})
+    frame[["break_even", "rule", "reason"]] = pd.DataFrame(solved, dtype=object)
+    return frame.astype({"break_even": float}).assign(
         assumed=cost / hours if hours else math.nan,
         unit=f"{assumptions.unit} an agent hour",
         choice=choice or estimate.treatment,
-        reason=pd.Series([reason for _, _, reason in solved], dtype=object),
     )
 
 
@@ -124,6 +114,199 @@ def _solve_cost(brings, hours, estimate):
     if hours < 0:
         return (brings / hours, "from", None) if brings < 0 else (math.nan, "any", FREE)
     return (math.nan, "any", FREE) if brings > 0 else (math.nan, "none", IDLE)
+
+
+def probability_pays(estimate: Estimate, assumptions: Assumptions, *, choice: str | None = None) -> pd.DataFrame:
+    """Return the chance that a year's net value is above 0, at three readings of the assumptions.
+
+    The effect is normal around the estimate with its standard error: what is believed after the data from a flat
+    prior. It pays where effect x factor > cost, so the chance at given assumptions is that of an effect above
+    cost / factor. It knows nothing of looking early, so that an unfinished experiment has none.
+
+    Parameters
+    ----------
+    estimate : Estimate, as for `yearly_value`
+        Needs a standard error.
+    assumptions : Assumptions
+    choice : str, optional, as for `yearly_value`
+
+    Returns
+    -------
+    DataFrame, three rows: basis, probability (0 to 1), assumes (in words), choice, reason. The bases: central
+        assumptions; assumptions drawn independently, each from a triangle between its low and high end with its peak at
+        central (deterministic quadrature of 16 Gauss-Legendre nodes on either side of the peak); pessimistic, each
+        at the end that makes paying least likely. nan where the estimate has no standard error or is of an unfinished
+        experiment; `reason` then says so.
+
+    Raises
+    ------
+    Refused: as `yearly_value`.
+
+    References
+    ----------
+    Gelman et al. (2013), Bayesian Data Analysis, section 2.5 (normal mean, flat prior). Davis & Rabinowitz (1984),
+    Methods of Numerical Integration, section 2.7 (Gauss-Legendre).
+    """
+    centre, reason = read_effect(estimate, choice)[0], None
+
+    def find_chance(units, worth, cost, kept):
+        gain = assumptions.earn(centre, units, worth, cost, kept)
+        noise = assumptions.earn(estimate.std_error, units, worth, 0 * cost, kept)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(noise > 0, ndtr(np.divide(gain, noise)), gain > 0)
+
+    nodes, weights = zip(*map(_place_nodes, assumptions.ranges().values()), strict=True)
+    drawn = find_chance(*np.meshgrid(*nodes, indexing="ij"))
+    for weight in reversed(weights):
+        drawn = drawn @ weight
+    chances = [find_chance(*assumptions.central()), drawn, min(find_chance(*ends) for ends in assumptions.corners())]
+    if estimate.interval != "fixed":
+        reason = "the experiment is not finished"
+    elif not (math.isfinite(centre) and math.isfinite(estimate.std_error)):
+        reason = estimate.reason or "the effect has no standard error"
+    told = "effect normal around the estimate, flat prior"
+    said = {
+        "central assumptions": "all assumptions at central",
+        "assumptions drawn": "each assumption drawn by itself from a triangle: low, peak at central, high",
+        "pessimistic assumptions": "each assumption at the end that is worst for paying",
+    }
+    frame = pd.DataFrame({"basis": list(said), "probability": [math.nan if reason else float(c) for c in chances]})
+    assumes = [f"{told}; {how}" for how in said.values()]
+    return frame.assign(assumes=assumes, choice=choice or estimate.treatment, reason=reason)
+
+
+def _place_nodes(spread):
+    """Nodes and weights that integrate over a triangular density; one node where the value is certain."""
+    low, peak, high = spread
+    if low == high:
+        return np.array([low]), np.array([1.0])
+    points, weights = np.polynomial.legendre.leggauss(NODES)
+    share, mass = (points + 1) / 2, weights * (points + 1) / 2  # of the way from the end to the peak; sums to 1
+    sides = [(end, abs(peak - end)) for end in (low, high) if end != peak]
+    nodes = [end + (peak - end) * share for end, _ in sides]
+    return np.concatenate(nodes), np.concatenate([mass * width / (high - low) for _, width in sides])
+
+
+def list_tornado(
+    estimate: Estimate,
+    assumptions: Assumptions,
+    *,
+    choice: str | None = None,
+    extra_hours_per_year: float | tuple[float, float, float] = 0.0,
+) -> pd.DataFrame:
+    """Return how far each doubt alone moves a year's net value, the others at central: the largest first.
+
+    Parameters
+    ----------
+    estimate : Estimate, as for `yearly_value`
+    assumptions : Assumptions
+    choice : str, optional, as for `yearly_value`
+    extra_hours_per_year : float or triple, hours, optional
+        Where it is one number that is not 0, the cost is told as the cost of an agent hour.
+
+    Returns
+    -------
+    DataFrame, one row a doubt (the effect, and each assumption that is a range): doubt, at_low, at_high (the ends of
+        the doubt, in its own unit), value_low, value_high (net value a year there), central (the same in all rows),
+        low, high (the lesser and the greater of both), swing (their distance), metric, unit, choice, reason. Where
+        the interval has no finite end the row of the effect is nan and stands last; `reason` says why.
+
+    Raises
+    ------
+    Refused: as `yearly_value`.
+    """
+    effect, *interval = read_effect(estimate, choice)
+    least, hours, most = read_range("extra_hours", extra_hours_per_year)
+    centrals = assumptions.central()
+    rows = [("effect", *interval, *(assumptions.earn(end, *centrals) for end in interval))]
+    for k, (name, (low, _, high)) in enumerate(assumptions.ranges().items()):
+        ends = [assumptions.earn(effect, *centrals[:k], end, *centrals[k + 1 :]) for end in (low, high)]
+        if name == "cost_per_year" and low < high and least == most != 0:  # saved hours turn the ends round
+            (low, first), (high, last) = sorted(zip((low / hours, high / hours), ends, strict=True))
+            rows.append(("cost of an agent hour", low, high, first, last))
+        elif low < high:
+            rows.append((LABELS[name], low, high, *ends))
+    frame = pd.DataFrame(rows, columns=["doubt", "at_low", "at_high", "value_low", "value_high"])
+    ends = frame[["value_low", "value_high"]]
+    low, high = ends.min(axis=1, skipna=False), ends.max(axis=1, skipna=False)
+    frame = frame.assign(central=assumptions.earn(effect, *centrals), low=low, high=high, swing=high - low)
+    reason = pd.Series(explain_unknown(estimate), frame.index, dtype=object).where(frame["swing"].isna(), None)
+    about = {"metric": estimate.metric, "unit": f"{assumptions.unit} a year", "choice": choice or estimate.treatment}
+    frame = frame.assign(**about, reason=reason)
+    return frame.sort_values("swing", ascending=False, kind="stable", ignore_index=True)
+
+
+def cash_by_month(
+    by_age: Sequence[tuple[Estimate, float]], assumptions: Assumptions, *, choice: str | None = None
+) -> pd.DataFrame:
+    """Return cash in the twelve months after the choice is made for all, at central assumptions.
+
+    A twelfth of the year's units comes in each month, spread evenly over it, and costs run from month 1. A unit has
+    brought the observed difference of the first metric by its age, and so on; between two ages it grows evenly, before
+    the first from 0, and after the last nothing more comes. The interval adds up the ends of the estimates'
+    intervals, as if the amounts of all ages and months moved together. No dependence between them can make it
+    wider: the standard deviation of a sum is at most the sum of the standard deviations.
+
+    Parameters
+    ----------
+    by_age : sequence of (Estimate, days), ages rising
+        Deciding differences of one comparison: money a unit, added up from assignment to that age.
+    assumptions : Assumptions
+        Without a horizon: nothing is counted beyond the last age.
+    choice : str, optional, as for `yearly_value`
+
+    Returns
+    -------
+    DataFrame, one row a month: month (1 on), revenue (what the effect brings, before costs), cost, net, cumulative,
+        cumulative_low, cumulative_high (money), confidence_level, interval, unit, choice, reason; figures are nan where
+        a metric has no finite difference, and `reason` names it.
+
+    Raises
+    ------
+    Refused: no metric, ages that do not rise from above 0, assumptions with a horizon, or a choice that is no arm.
+
+    References
+    ----------
+    Minkowski's inequality for standard deviations: Hardy, Littlewood & Polya (1952), Inequalities, theorem 24.
+    """
+    days = [0.0, *(float(age) for _, age in by_age)]
+    if len(days) == 1 or not all(low < high for low, high in itertools.pairwise(days)):
+        raise Refused("cash by month: give one age or more, in days, rising from above 0")
+    if assumptions.horizon_months is not None:
+        raise Refused("cash by month counts the observed follow-up only; leave out horizon_months")
+    units, worth, cost, _ = assumptions.central()
+    values = np.array([read_effect(estimate, choice) for estimate, _ in by_age])
+    unknown = [estimate.metric for (estimate, _), ends in zip(by_age, values, strict=True) if np.isnan(ends).any()]
+    values[:] = math.nan if unknown else values
+    brought = np.array([units * worth / 12 * _average_by_age(days, [0.0, *line]) for line in values.T])
+    total, first = np.cumsum(brought - cost / 12, axis=1), by_age[0][0]
+    return pd.DataFrame(
+        {
+            "month": np.arange(1, MONTHS + 1),
+            "revenue": brought[0],
+            "cost": cost / 12,
+            "net": brought[0] - cost / 12,
+            **dict(zip(("cumulative", "cumulative_low", "cumulative_high"), total, strict=True)),
+            "unit": assumptions.unit,
+            "confidence_level": first.confidence_level,
+            "interval": first.interval,
+            "choice": choice or first.treatment,
+            "reason": f"no difference with a finite interval: {', '.join(unknown)}" if unknown else None,
+        }
+    )
+
+
+def _average_by_age(days, values):
+    """What the units of one month have brought on average by the end of their 1st, 2nd, ... month.
+
+    They came evenly over the month, so it is the mean of a piecewise linear line over ages of one month's width. As
+    one month's units follow another's, it is also what all units bring in month 1, 2, ...
+    """
+    ends = MONTH * np.arange(MONTHS + 1)
+    knots = np.union1d(ends, days)
+    heights = np.interp(knots, days, values)
+    areas = np.concatenate([[0.0], np.cumsum(np.diff(knots) * (heights[1:] + heights[:-1]) / 2)])
+    return np.diff(areas[np.searchsorted(knots, ends)]) / MONTH
 
 
 def study_payback(
@@ -169,17 +352,13 @@ def study_payback(
     if estimate is None or extra_hours_per_year is None:
         return {}
     if cost_per_agent_hour is not None:
-        cost = agent_cost(extra_hours_per_year, cost_per_agent_hour, weeks=1)
-        assumptions = replace(assumptions, cost_per_year=cost)
+        assumptions = replace(assumptions, cost_per_year=agent_cost(extra_hours_per_year, cost_per_agent_hour))
     hours = {"extra_hours_per_year": extra_hours_per_year, "choice": choice}
-    found = {
-        "money": yearly_value(estimate, assumptions, choice=choice),
-        "assumptions": list_assumptions(assumptions),
-        "break_even": find_break_even(estimate, assumptions, **hours),
-        "probability": probability_pays(estimate, assumptions, choice=choice),
-        "tornado": list_tornado(estimate, assumptions, **hours),
-    }
-    if by_age and all(find_chosen(results, name, choice) for name, _ in by_age):
-        about = {"control": estimate.control, "treatment": estimate.treatment, "choice": choice}
-        found["cash"] = cash_by_month(results, by_age, assumptions, **about)
+    found = value_headline(results, metric, assumptions, choice=choice)
+    found["break_even"] = find_break_even(estimate, assumptions, **hours)
+    found["probability"] = probability_pays(estimate, assumptions, choice=choice)
+    found["tornado"] = list_tornado(estimate, assumptions, **hours)
+    aged = [(find_chosen(results, name, choice), days) for name, days in by_age]
+    if aged and all(effect for effect, _ in aged):
+        found["cash"] = cash_by_month(aged, assumptions, choice=choice)
     return found

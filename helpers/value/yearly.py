@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from helpers.records import Estimate, Refused, Results
 
-SAMPLING = "sampling interval at central assumptions"
-ASSUMED = "range over assumptions at the central estimate"
-BOTH = "both (scenario)"
 POPULATIONS = ("itt", "responders")
 LABELS = {
     "units_per_year": "units a year",
     "value_per_unit": "value of one unit of the outcome",
     "cost_per_year": "cost a year",
     "monthly_persistence": "share that stays from month to month",
-    "horizon_months": "months counted",
 }
-BOUNDS = {
-    "monthly_persistence": (0, 1, ", between 0 and 1"),
-    "cost_per_year": (-math.inf, math.inf, ", below 0 where it saves"),
-    "extra_hours": (-math.inf, math.inf, ", below 0 where it saves"),
-}
+MONTHS = "months counted"
+BELOW_0 = (-math.inf, math.inf, ", below 0 where it saves")
+BOUNDS = {"monthly_persistence": (0, 1, ", between 0 and 1"), "cost_per_year": BELOW_0, "extra_hours": BELOW_0}
 
 
 @dataclass(frozen=True)
@@ -67,29 +62,26 @@ class Assumptions:
             )
         if self.horizon_months is not None and not self.horizon_months >= 1:
             raise Refused("horizon_months: below 1; give whole months")
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in LABELS and field.name != "horizon_months" and value is not None:
-                check_range(field.name, value)
+        for name in LABELS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, read_range(name, getattr(self, name)))
 
-    def multipliers(self) -> tuple[float, float, float]:
-        """Return the money a year that an effect of 1 brings before costs: low, central, high."""
-        units, worth, kept = self.factors()
-        return tuple(self.multiply(*values) for values in zip(units, worth, kept, strict=True))
+    def ranges(self) -> dict[str, tuple[float, float, float]]:
+        """Return low, central and high of units, value, cost and share that stays, in this order, by name."""
+        given = {name: getattr(self, name) for name in LABELS}
+        return {name: (1.0,) * 3 if spread is None else spread for name, spread in given.items()}
 
-    def factors(self) -> tuple[tuple[float, float, float], ...]:
-        """Return what the effect is multiplied by, each as low, central, high: units, value, share that stays."""
-        kept = 1.0 if self.monthly_persistence is None else self.monthly_persistence
-        return read_range(self.units_per_year), read_range(self.value_per_unit), read_range(kept)
+    def central(self) -> list[float]:
+        """Return the central value of each range."""
+        return [spread[1] for spread in self.ranges().values()]
 
-    def multiply(self, units, worth, kept):
-        """Return the money a year of an effect of 1 from one value, or an array of values, of each factor."""
-        months = 1.0 if self.horizon_months is None else sum(kept**m for m in range(self.horizon_months))
-        return units * worth * months
+    def corners(self) -> list[tuple[float, ...]]:
+        """Return every way to set each range at one of its ends."""
+        return list(itertools.product(*(dict.fromkeys((low, high)) for low, _, high in self.ranges().values())))
 
-    def costs(self) -> tuple[float, float, float]:
-        """Return the cost a year: low, central, high."""
-        return read_range(self.cost_per_year)
+    def earn(self, effect, units, worth, cost, kept):
+        """Return the money a year that an effect brings, net of its cost: numbers or arrays that broadcast."""
+        return effect * units * worth * sum(kept**month for month in range(self.horizon_months or 1)) - cost
 
 
 def yearly_value(estimate: Estimate, assumptions: Assumptions, *, choice: str | None = None) -> pd.DataFrame:
@@ -111,36 +103,50 @@ def yearly_value(estimate: Estimate, assumptions: Assumptions, *, choice: str | 
     -------
     DataFrame, three rows: row (DESIGN's names), note (what is held fixed), low, central, high (money a year, `unit`),
         interval ("fixed" or as the estimate's, "scenario" for ranges over assumptions), choice, reason;
-        figures are nan where the estimate or its interval is, and `reason` says why.
+        figures are nan where the estimate or its interval is not finite, and `reason` says why.
 
     Raises
     ------
     Refused: the estimate is not a difference among all assigned; the choice is not one of its arms.
     """
-    sign = read_sign(estimate, choice)
-    low, high = sorted((sign * estimate.ci_low, sign * estimate.ci_high))
-    centre, (few, factor, many) = sign * estimate.estimate, assumptions.multipliers()
-    cheap, cost, dear = assumptions.costs()
-    centre_value = centre * factor - cost
-    assumed = _extremes([centre], [few, many], [cheap, dear])
-    joint = _extremes([low, high], [few, many], [cheap, dear])
-    level = f"{100 * estimate.confidence_level:g} % interval"
-    rows = [
-        (
-            SAMPLING,
-            f"chance alone varies: {level}",
-            low * factor - cost,
-            centre_value,
-            high * factor - cost,
-            estimate.interval,
-        ),
-        (ASSUMED, "assumptions alone vary", assumed[0], centre_value, assumed[1], "scenario"),
-        (BOTH, "worst and best of both, without a confidence level", joint[0], centre_value, joint[1], "scenario"),
-    ]
-    frame = pd.DataFrame(rows, columns=["row", "note", "low", "central", "high", "interval"])
-    unknown = not all(map(math.isfinite, (low, centre, high)))
-    reason = explain_unknown(estimate) if unknown else None
+    effect, *interval = read_effect(estimate, choice)
+    low, central, high = (assumptions.earn(end, *assumptions.central()) for end in (interval[0], effect, interval[1]))
+    assumed, joint = (
+        [assumptions.earn(end, *corner) for end in ends for corner in assumptions.corners()]
+        for ends in ([effect], interval)
+    )
+    sampling, level = estimate.interval, f"{100 * estimate.confidence_level:g} % interval"
+    row, varies = "sampling interval at central assumptions", f"chance alone varies: {level}"
+    rows = [(row, varies, low, high, sampling)]
+    row, varies = "range over assumptions at the central estimate", "assumptions alone vary"
+    rows.append((row, varies, np.min(assumed), np.max(assumed), "scenario"))
+    row, varies = "both (scenario)", "worst and best of both, without a confidence level"
+    rows.append((row, varies, np.min(joint), np.max(joint), "scenario"))
+    frame = pd.DataFrame(rows, columns=["row", "note", "low", "high", "interval"])
+    frame.insert(3, "central", central)
+    reason = explain_unknown(estimate) if np.isnan([effect, *interval]).any() else None
     return frame.assign(unit=f"{assumptions.unit} a year", choice=choice or estimate.treatment, reason=reason)
+
+
+def list_assumptions(assumptions: Assumptions) -> pd.DataFrame:
+    """Return every assumption behind the money, one row each, to stand beside it.
+
+    Parameters
+    ----------
+    assumptions : Assumptions
+
+    Returns
+    -------
+    DataFrame: assumption, low, central, high, unit; without a horizon a row says that nothing later is counted.
+    """
+    money, months = assumptions.unit, assumptions.horizon_months
+    units = {"units_per_year": "units", "cost_per_year": money, "monthly_persistence": "share a month"}
+    units["value_per_unit"] = f"{money} per month" if months else f"{money} within the observed follow-up"
+    told = [name for name in LABELS if months or name != "monthly_persistence"]
+    rows = [(LABELS[name], *assumptions.ranges()[name], units[name]) for name in told]
+    counted, unit = (float(months), "months") if months else (math.nan, "none beyond the observed follow-up")
+    rows.append((MONTHS, counted, counted, counted, unit))
+    return pd.DataFrame(rows, columns=["assumption", "low", "central", "high", "unit"])
 
 
 def value_headline(
@@ -168,10 +174,8 @@ def value_headline(
     estimate = find_chosen(results, metric, choice)
     if estimate is None:
         return {}
-    return {
-        "money": yearly_value(estimate, assumptions, choice=choice),
-        "assumptions": list_assumptions(assumptions),
-    }
+    money = yearly_value(estimate, assumptions, choice=choice)
+    return {"money": money, "assumptions": list_assumptions(assumptions)}
 
 
 def find_chosen(results: Results, metric: str, choice: str | None) -> Estimate | None:
@@ -185,56 +189,26 @@ def find_chosen(results: Results, metric: str, choice: str | None) -> Estimate |
     choice : str or None, an arm
     """
     found = () if results.status == "withheld" else results.headline(metric)
-    about = [e for e in found if choice in (e.treatment, e.control)]
-    return next(iter([*about, *found]), None)
+    return next((e for e in found if choice in (e.treatment, e.control)), next(iter(found), None))
 
 
-def list_assumptions(assumptions: Assumptions) -> pd.DataFrame:
-    """Return every assumption behind the money, one row each, to stand beside it.
-
-    Parameters
-    ----------
-    assumptions : Assumptions
-
-    Returns
-    -------
-    DataFrame: assumption, low, central, high, unit; without a horizon a row says that nothing later is counted.
-    """
-    money = assumptions.unit
-    per = "per month" if assumptions.horizon_months else "within the observed follow-up"
-    units = {"units_per_year": "units", "value_per_unit": f"{money} {per}", "cost_per_year": money}
-    units |= {"monthly_persistence": "share a month", "horizon_months": "months"}
-    rows = [
-        (LABELS[name], *read_range(getattr(assumptions, name)), units[name])
-        for name in LABELS
-        if getattr(assumptions, name) is not None
-    ]
-    if assumptions.horizon_months is None:
-        rows.append((LABELS["horizon_months"], *(math.nan,) * 3, "none beyond the observed follow-up"))
-    return pd.DataFrame(rows, columns=["assumption", "low", "central", "high", "unit"])
-
-
-def read_range(value: float | tuple[float, float, float]) -> tuple[float, float, float]:
-    """Return low, central and high of an assumption; a number that is certain is all three."""
-    return tuple(map(float, value)) if isinstance(value, (tuple, list)) else (float(value),) * 3
-
-
-def check_range(name: str, value: float | tuple[float, float, float]) -> None:
-    """Check that an assumption is one finite number, or three in rising order, within its bounds.
+def read_range(name: str, value: float | tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return low, central and high of an assumption; a number that is certain is all three.
 
     Raises
     ------
-    Refused: it is not.
+    Refused: it is not one finite number, or three in rising order, within its bounds.
     """
     least, most, bounds = BOUNDS.get(name, (0, math.inf, ", 0 or more"))
-    spread = read_range(value)
+    spread = tuple(map(float, value)) if isinstance(value, (tuple, list)) else (float(value),) * 3
     rising = len(spread) == 3 and least <= spread[0] <= spread[1] <= spread[2] <= most
     if not rising or not all(map(math.isfinite, spread)):
         raise Refused(f"{name}: give one number, or low, central and high in rising order{bounds}")
+    return spread
 
 
-def read_sign(estimate: Estimate, choice: str | None) -> int:
-    """Return 1 where the treatment is chosen (or nothing said), -1 where the control is.
+def read_effect(estimate: Estimate, choice: str | None) -> tuple[float, float, float]:
+    """Return the effect of the choice: estimate, low and high end of its interval; nan where one is not finite.
 
     Raises
     ------
@@ -247,27 +221,12 @@ def read_sign(estimate: Estimate, choice: str | None) -> int:
         )
     if choice not in (None, estimate.treatment, estimate.control):
         raise Refused(f"yearly value of {estimate.metric}: the choice is {estimate.treatment} or {estimate.control}")
-    return -1 if choice == estimate.control else 1
-
-
-def read_effect(estimate: Estimate, choice: str | None) -> tuple[float, float, float]:
-    """Return the effect of the choice: estimate, low and high end of its interval; nan where one is not finite.
-
-    Raises
-    ------
-    Refused: as `read_sign`.
-    """
-    sign = read_sign(estimate, choice)
-    low, high = (estimate.ci_low, estimate.ci_high)[::sign]
-    found = sign * estimate.estimate, sign * low, sign * high
+    found = estimate.estimate, estimate.ci_low, estimate.ci_high
+    if choice == estimate.control:
+        found = -found[0], -found[2], -found[1]
     return tuple(float(value) if math.isfinite(value) else math.nan for value in found)
 
 
 def explain_unknown(estimate: Estimate) -> str:
     """Return why a figure made of the estimate is unknown."""
     return estimate.reason or "the effect has no finite interval"
-
-
-def _extremes(effects, factors, costs):
-    values = [effect * factor - cost for effect, factor, cost in itertools.product(effects, factors, costs)]
-    return (math.nan, math.nan) if any(map(math.isnan, values)) else (min(values), max(values))

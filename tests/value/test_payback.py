@@ -1,4 +1,4 @@
-"""Break-even and the call of all tables: by hand, against the yearly value itself, by property, and what is refused."""
+"""Break-even, doubts, cash and the call of all tables: by hand, other sources, draws, property, and public spend."""
 
 import itertools
 import math
@@ -8,12 +8,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from payback_samples import AGES, assume, bare, effect
+from payback_samples import AGES, MONTH, assume, bare, effect
+from scipy import integrate, stats
 from scipy.optimize import brentq
 
+from helpers.inference.on_columns import compare_columns
 from helpers.records import Refused
 from helpers.value import (
+    Assumptions,
     agent_cost,
+    cash_by_month,
     find_break_even,
     list_assumptions,
     list_tornado,
@@ -22,15 +26,15 @@ from helpers.value import (
     yearly_value,
 )
 
+HOURS = {"extra_hours_per_year": 6240}
+
 COSTS = [
-    # hours a week, dollars an hour, by hand
-    (10, 30, (15_600, 15_600, 15_600)),
-    ((5, 10, 20), (20, 30, 50), (5_200, 15_600, 52_000)),
+    # hours, dollars an hour, by hand
+    ((5, 10, 20), (20, 30, 50), (100, 300, 1_000)),
     # saved hours are worth most where an hour is dear
-    (-10, (20, 30, 50), (-26_000, -15_600, -10_400)),
+    (-10, (20, 30, 50), (-500, -300, -200)),
     # whether hours are added is open
-    ((-4, 0, 10), (20, 30, 50), (-10_400, 0, 26_000)),
-    (0, (20, 30, 50), (0, 0, 0)),
+    ((-4, 0, 10), (20, 30, 50), (-200, 0, 500)),
 ]
 
 
@@ -39,20 +43,18 @@ def test_agent_cost_by_hand(hours, cost, expected):
     assert agent_cost(hours, cost) == pytest.approx(expected)
 
 
-def test_agent_cost_counts_the_weeks():
-    assert agent_cost(10, 30, weeks=26)[1] == 7_800
-
-
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(*[st.tuples(*[st.floats(low, 100)] * 3).map(lambda t: tuple(sorted(t))) for low in (-100, 0)])
 def test_agent_cost_holds_every_product(hours, cost):
-    low, central, high = agent_cost(hours, cost, weeks=1)
+    low, central, high = agent_cost(hours, cost)
     products = [hour * dollars for hour, dollars in itertools.product(hours, cost)]
     assert low <= central <= high
     assert all(low - 1e-9 <= product <= high + 1e-9 for product in products)
 
 
 RISING = "give one number, or low, central and high in rising order"
+
+
 REFUSED_COSTS = [
     ((3, 2, 1), 30, f"extra_hours: {RISING}, below 0 where it saves"),
     (math.nan, 30, f"extra_hours: {RISING}, below 0 where it saves"),
@@ -68,7 +70,7 @@ def test_agent_cost_refuses(hours, cost, message):
 
 
 def test_find_break_even_by_hand():
-    found = find_break_even(effect(), assume(), extra_hours_per_year=6240)
+    found = find_break_even(effect(), assume(), **HOURS)
     low, high = 12 - 1.96 * 5, 12 + 1.96 * 5
     assert found["basis"].tolist() == [
         "central estimate", "low end of the 95 % interval", "high end of the 95 % interval",
@@ -83,7 +85,11 @@ def test_find_break_even_by_hand():
 
 
 FREE, NEVER = "it pays whatever an agent hour costs", "it does not pay, even where agents cost nothing"
+
+
 IDLE = "no agent hour is added or saved, and the effect brings nothing"
+
+
 RULES = [
     # effect on the unit, hours: rule, break-even, reason
     (2, 100, "up to", 2 * 24_000 / 100, None),
@@ -120,17 +126,17 @@ def test_find_break_even_rule_is_where_the_yearly_value_is_a_gain(estimate, hour
 
 
 def test_find_break_even_is_the_root_of_each_end_of_the_yearly_value():
-    found = find_break_even(effect(), assume(), extra_hours_per_year=6240)
+    found = find_break_even(effect(), assume(), **HOURS)
     for row, end in enumerate(("central", "low", "high")):
         net = lambda cost, end=end: yearly_value(effect(), assume(cost_per_year=6240 * cost))[end][0]  # noqa: E731
         assert found["break_even"][row] == pytest.approx(brentq(net, 0, 1e4))
 
 
 def test_find_break_even_follows_each_argument():
-    base = find_break_even(effect(), assume(), extra_hours_per_year=6240)["break_even"]
+    base = find_break_even(effect(), assume(), **HOURS)["break_even"]
     changed = [
-        find_break_even(effect(), assume(units_per_year=60_000), extra_hours_per_year=6240),
-        find_break_even(effect(), assume(value_per_unit=0.4), extra_hours_per_year=6240),
+        find_break_even(effect(), assume(units_per_year=60_000), **HOURS),
+        find_break_even(effect(), assume(value_per_unit=0.4), **HOURS),
         find_break_even(effect(), assume(), extra_hours_per_year=3120),
     ]
     ratios = [frame["break_even"][0] / base[0] for frame in changed]
@@ -140,24 +146,265 @@ def test_find_break_even_follows_each_argument():
 
 
 def test_find_break_even_of_the_control_turns_the_effect_and_its_ends_round():
-    found = find_break_even(effect(estimate=-12), assume(), extra_hours_per_year=6240, choice="standard")
-    kept = find_break_even(effect(estimate=12), assume(), extra_hours_per_year=6240)
+    found = find_break_even(effect(estimate=-12), assume(), **HOURS, choice="standard")
+    kept = find_break_even(effect(estimate=12), assume(), **HOURS)
     assert found["break_even"].tolist() == pytest.approx(kept["break_even"].tolist())
     assert set(found["choice"]) == {"standard"}
 
 
 def test_find_break_even_says_why_it_is_unknown():
     open_ended = effect(ci_low=-math.inf, ci_high=math.inf)
-    found = find_break_even(open_ended, assume(), extra_hours_per_year=6240)
+    found = find_break_even(open_ended, assume(), **HOURS)
     assert found["reason"].tolist() == [None, *["the effect has no finite interval"] * 2]
     assert np.isnan(found["break_even"]).tolist() == [False, True, True]
     assert found["rule"].tolist() == ["up to", None, None]
 
 
+def chances(estimate, assumptions, **options):
+    return probability_pays(estimate, assumptions, **options)["probability"].tolist()
+
+
+def test_probability_pays_by_hand():
+    found = probability_pays(effect(), assume())
+    assert found["basis"].tolist() == ["central assumptions", "assumptions drawn", "pessimistic assumptions"]
+    # pays where the effect is above cost / (units x value)
+    assert found["probability"][0] == pytest.approx(stats.norm.sf(218_400 / 24_000, 12, 5))
+    assert found["probability"][2] == pytest.approx(stats.norm.sf(312_000 / (25_000 * 0.7), 12, 5))
+    told = "effect normal around the estimate, flat prior; "
+    assert found["assumes"].tolist() == [
+        f"{told}all assumptions at central",
+        f"{told}each assumption drawn by itself from a triangle: low, peak at central, high",
+        f"{told}each assumption at the end that is worst for paying",
+    ]
+    assert set(found["choice"]) == {"live"} and found["reason"].isna().all()
+
+
+def test_probability_pays_at_the_worst_end_of_a_loss_with_savings():
+    # revenue is lost and hours are saved: many units and a high margin are the bad end
+    found = chances(effect(estimate=-2), assume(cost_per_year=(-90_000, -60_000, -40_000)))
+    assert found[2] == pytest.approx(stats.norm.sf(-40_000 / (35_000 * 0.9), -2, 5))
+
+
+def test_probability_pays_equals_scipy_where_one_assumption_is_drawn():
+    low, peak, high = 156_000, 218_400, 312_000
+    triangle = stats.triang((peak - low) / (high - low), loc=low, scale=high - low)
+    found = chances(effect(), assume(units_per_year=30_000, value_per_unit=0.8))
+    expected = integrate.quad(
+        lambda cost: stats.norm.sf(cost / 24_000, 12, 5) * triangle.pdf(cost), low, high, points=[peak]
+    )[0]
+    assert found[1] == pytest.approx(expected, abs=1e-10)
+
+
+LIVES = [
+    # none, and a persistence that is open too: value is then a month's
+    {},
+    {"value_per_unit": (0.1, 0.2, 0.4), "monthly_persistence": (0.8, 0.9, 0.98), "horizon_months": 6},
+    # peaks at an end
+    {"value_per_unit": (0.7, 0.7, 0.9), "cost_per_year": (156_000, 312_000, 312_000)},
+]
+
+
+@pytest.mark.parametrize("changes", LIVES)
+@pytest.mark.parametrize("error", [5.0, 0.01])
+def test_probability_pays_agrees_with_draws(changes, error):
+    assumed, rng, n = assume(**changes), np.random.default_rng(7), 200_000
+    draw = lambda spread: rng.triangular(*spread, n)  # noqa: E731
+    kept = draw(assumed.monthly_persistence) if assumed.horizon_months else 1
+    months = sum(kept**month for month in range(assumed.horizon_months or 1))
+    factor = draw(assumed.units_per_year) * draw(assumed.value_per_unit) * months
+    pays = rng.normal(12, error, n) * factor > draw(assumed.cost_per_year)
+    found = chances(effect(error=error), assumed)[1]
+    assert abs(pays.mean() - found) < 4 * math.sqrt(found * (1 - found) / n) + (1e-3 if error < 1 else 0)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.floats(-20, 20), st.floats(0.1, 20), st.floats(0, 1e6))
+def test_probability_pays_properties(estimate, error, cost):
+    free = chances(effect(estimate=estimate, error=error), assume(cost_per_year=0))
+    assert free == pytest.approx([stats.norm.cdf(estimate / error)] * 3, abs=1e-9)
+    spread = assume(cost_per_year=(cost / 2, cost, 2 * cost))
+    central, drawn, worst = chances(effect(estimate=estimate, error=error), spread)
+    assert 0 <= worst <= min(central, drawn) + 1e-9 and max(central, drawn) <= 1 + 1e-9
+    other = chances(effect(estimate=estimate, error=error), assume(cost_per_year=0), choice="standard")
+    assert other[1] == pytest.approx(1 - free[1], abs=1e-9)
+
+
+def test_probability_pays_is_certain_without_an_error_and_where_nothing_is_sold():
+    assert chances(effect(error=0), Assumptions(100, 1, cost_per_year=1_199)) == [1, 1, 1]
+    assert chances(effect(error=0), Assumptions(100, 1, cost_per_year=1_200)) == [0, 0, 0]
+    assert chances(effect(), Assumptions(0, 1, cost_per_year=1)) == [0, 0, 0]
+    assert chances(effect(), Assumptions(0, 1, cost_per_year=-1)) == [1, 1, 1]
+
+
+def test_probability_pays_is_unknown_of_an_unfinished_experiment_and_without_an_error():
+    early = probability_pays(effect(interval="always-valid"), assume())
+    assert early["probability"].isna().all() and set(early["reason"]) == {"the experiment is not finished"}
+    lost = probability_pays(effect(std_error=math.nan), assume())
+    assert lost["probability"].isna().all() and set(lost["reason"]) == {"the effect has no standard error"}
+    assert set(probability_pays(effect(std_error=math.nan, reason="few"), assume())["reason"]) == {"few"}
+
+
+def test_list_tornado_by_hand():
+    found = list_tornado(effect(), assume()).set_index("doubt")
+    assert found.index.tolist() == ["effect", "cost a year", "units a year", "value of one unit of the outcome"]
+    expected = {
+        "effect": (2.2, 21.8, 2.2 * 24_000 - 218_400, 21.8 * 24_000 - 218_400),
+        "cost a year": (156_000, 312_000, 288_000 - 156_000, 288_000 - 312_000),
+        "units a year": (25_000, 35_000, 240_000 - 218_400, 336_000 - 218_400),
+        "value of one unit of the outcome": (0.7, 0.9, 252_000 - 218_400, 324_000 - 218_400),
+    }
+    for name, row in expected.items():
+        assert found.loc[name, ["at_low", "at_high", "value_low", "value_high"]].tolist() == pytest.approx(row)
+        assert found.loc[name, ["low", "high"]].tolist() == pytest.approx(sorted(row[2:]))
+    assert found["central"].tolist() == pytest.approx([69_600] * 4)
+    assert found["swing"].tolist() == pytest.approx([470_400, 156_000, 96_000, 72_000])
+    assert found["reason"].isna().all() and set(found["unit"]) == {"USD a year"}
+
+
+def test_list_tornado_tells_the_cost_of_an_agent_hour():
+    rows = {
+        hours: list_tornado(effect(), assume(cost_per_year=cost), extra_hours_per_year=hours).set_index("doubt")
+        for hours, cost in [(6240, (156_000, 218_400, 312_000)), (-6240, (-312_000, -218_400, -156_000))]
+    }
+    columns = ["at_low", "at_high", "value_low", "value_high"]
+    added, saved = (rows[hours].loc["cost of an agent hour", columns].tolist() for hours in (6240, -6240))
+    assert added == pytest.approx([25, 50, 132_000, -24_000])
+    assert saved == pytest.approx([25, 50, 288_000 + 156_000, 288_000 + 312_000])
+    several = list_tornado(effect(), assume(), extra_hours_per_year=(5000, 6240, 7000))
+    assert "cost a year" in several["doubt"].tolist()
+
+
+def test_list_tornado_has_no_row_for_what_is_certain():
+    assert list_tornado(effect(), Assumptions(1, 2, cost_per_year=3))["doubt"].tolist() == ["effect"]
+    lives = assume(monthly_persistence=(0.5, 0.6, 0.7), horizon_months=3)
+    row = list_tornado(effect(), lives).set_index("doubt").loc["share that stays from month to month"]
+    assert row["value_high"] == pytest.approx(12 * 24_000 * (1 + 0.7 + 0.49) - 218_400)
+
+
+def test_list_tornado_of_the_control_turns_the_effect_round():
+    found = list_tornado(effect(estimate=-12), assume(), choice="standard")
+    kept = list_tornado(effect(), assume())
+    columns = ["at_low", "at_high", "value_low", "value_high", "central", "swing"]
+    assert found[columns].equals(kept[columns]) and set(found["choice"]) == {"standard"}
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.floats(-20, 20), st.floats(0, 20), st.floats(0, 1e6))
+def test_list_tornado_holds_central_in_every_row_and_sorts(estimate, error, cost):
+    found = list_tornado(effect(estimate=estimate, error=error), assume(cost_per_year=(cost / 2, cost, 2 * cost)))
+    slack = 1e-6
+    assert (found["low"] <= found["central"] + slack).all() and (found["central"] <= found["high"] + slack).all()
+    assert found["swing"].is_monotonic_decreasing and len(set(found["central"])) == 1
+
+
+def test_list_tornado_puts_an_unknown_effect_last():
+    found = list_tornado(effect(ci_high=math.inf), assume())
+    assert found["doubt"].iloc[-1] == "effect" and math.isnan(found["swing"].iloc[-1])
+    assert found["reason"].tolist() == [None, None, None, "the effect has no finite interval"]
+
+
+def draw_cash(*effects, days=(30, 60, 90), **changes):
+    """Return cash by month of effects at these ages; without assumptions 100 sign-ups a month at half a dollar."""
+    changes = changes or {"units_per_year": 1_200, "value_per_unit": 0.5, "cost_per_year": 2_400}
+    assumed = Assumptions(**{"units_per_year": 12, "value_per_unit": 1, **changes})
+    return cash_by_month(list(zip(effects, days, strict=False)), assumed)
+
+
+def test_cash_by_month_by_hand():
+    # 100 sign-ups a month, evenly: on average half the first month's 4 dollars by its end, then half-way to 10
+    found = draw_cash(effect("a", 4, 1), effect("b", 10, 2), days=(MONTH, 2 * MONTH))
+    assert found["month"].tolist() == list(range(1, 13))
+    assert found["revenue"].tolist() == pytest.approx([50 * 2, 50 * 7, *[50 * 10] * 10])
+    assert found["cost"].tolist() == [200] * 12
+    assert found["net"].tolist() == pytest.approx([-100, 150, *[300] * 10])
+    assert found["cumulative"].tolist() == pytest.approx(np.cumsum([-100, 150, *[300] * 10]))
+    half = 1.96 * 50 * np.cumsum([0.5, 1.5, *[2] * 10])
+    assert found["cumulative_low"].tolist() == pytest.approx(found["cumulative"] - half)
+    assert found["cumulative_high"].tolist() == pytest.approx(found["cumulative"] + half)
+    about = found[["unit", "choice", "confidence_level", "interval"]].drop_duplicates().to_numpy().tolist()
+    assert about == [["USD", "live", 0.95, "fixed"]]
+    assert found["reason"].isna().all()
+
+
+def test_cash_by_month_equals_a_count_sign_up_by_sign_up():
+    days, values, per_month = [0, 30, 60, 90], [0, 3, 8, 12], 2_000
+    came = MONTH * (np.arange(12 * per_month) + 0.5) / per_month
+    brought = [np.interp(MONTH * month - came[came < MONTH * month], days, values).sum() for month in range(1, 13)]
+    found = draw_cash(*(effect(estimate=value) for value in values[1:]), units_per_year=12 * per_month)
+    assert found["cumulative"].tolist() == pytest.approx(brought, rel=1e-5)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.lists(st.floats(-20, 20), min_size=3, max_size=3), st.floats(0, 5))
+def test_cash_by_month_settles_at_the_yearly_value(values, error):
+    effects = [effect(estimate=value, error=error) for value in values]
+    found = cash_by_month(list(zip(effects, (30, 60, 90), strict=True)), assume())
+    last, money = (
+        found.iloc[-1] - found[["cumulative_low", "cumulative", "cumulative_high"]].iloc[-2],
+        yearly_value(effects[2], assume()),
+    )
+    for column, end in [("cumulative_low", "low"), ("cumulative", "central"), ("cumulative_high", "high")]:
+        assert 12 * last[column] == pytest.approx(money[end][0], abs=1e-4)
+    assert (found["cumulative_low"] <= found["cumulative"] + 1e-6).all()
+
+
+@pytest.mark.parametrize("correlation", [-0.45, 0.0, 0.6, 1.0])
+def test_cash_by_month_interval_holds_however_the_ages_move_together(correlation):
+    rng, errors, n = np.random.default_rng(11), np.array([1.5, 3, 5]), 4_000
+    spread = np.outer(errors, errors) * (correlation + (1 - correlation) * np.eye(3))
+    draws = rng.multivariate_normal([3, 8, 12], spread, n, method="eigh")
+    weights = [
+        draw_cash(*(effect(estimate=value) for value in unit), unit="USD")["cumulative"].iloc[-1] for unit in np.eye(3)
+    ]
+    found = draw_cash(effect(estimate=3, error=1.5), effect(estimate=8, error=3), effect(), unit="USD").iloc[-1]
+    half = (found["cumulative_high"] - found["cumulative_low"]) / 2
+    covered = (np.abs((draws - [3, 8, 12]) @ weights) <= half).mean()
+    assert covered > 0.95 - 4 * math.sqrt(0.95 * 0.05 / n)
+    if correlation == 1:  # then, and only then, it is as narrow as it may be
+        assert covered < 0.95 + 4 * math.sqrt(0.95 * 0.05 / n)
+
+
+def test_cash_by_month_counts_nothing_after_the_last_age_and_begins_with_what_is_saved():
+    found = draw_cash(effect(estimate=3), units_per_year=24_000, cost_per_year=-12_000)
+    assert found["revenue"].iloc[-1] == pytest.approx(3 * 24_000 / 12)
+    assert found["cost"].tolist() == [-1_000] * 12
+    assert found["net"][0] == pytest.approx(found["revenue"][0] + 1_000)
+
+
+def test_cash_by_month_of_the_control_turns_the_effect_and_its_ends_round():
+    kept = cash_by_month([(effect(estimate=4), MONTH)], Assumptions(1_200, 0.5), choice="standard")
+    assert kept["revenue"].iloc[-1] == pytest.approx(-50 * 4)
+    assert (kept["cumulative_low"] < kept["cumulative_high"]).all() and set(kept["choice"]) == {"standard"}
+
+
+def test_cash_by_month_is_unknown_with_one_of_its_metrics():
+    found = draw_cash(effect("a", 4, 1), effect("b", 4, 1, ci_high=math.inf))
+    assert found["cumulative"].isna().all()
+    assert set(found["reason"]) == {"no difference with a finite interval: b"}
+
+
+AGE = "cash by month: give one age or more, in days, rising from above 0"
+LATER = "cash by month counts the observed follow-up only; leave out horizon_months"
+REFUSED_CASH = [
+    ((), {}, None, AGE),
+    ((0,), {}, None, AGE),
+    ((60, 30), {}, None, AGE),
+    ((30,), {"monthly_persistence": 0.9, "horizon_months": 6}, None, LATER),
+    ((30, 60), {}, "c", "yearly value of revenue: the choice is live or standard"),
+]
+
+
+@pytest.mark.parametrize(("days", "changes", "choice", "message"), REFUSED_CASH)
+def test_cash_by_month_refuses(days, changes, choice, message):
+    with pytest.raises(Refused) as refusal:
+        cash_by_month([(effect(), age) for age in days], assume(**changes), choice=choice)
+    assert str(refusal.value) == message
+
+
 def test_study_payback_has_every_table_of_the_chosen_effect():
-    found = study_payback(bare(), "revenue", assume(), extra_hours_per_year=6240, by_age=AGES, choice="live")
+    found = study_payback(bare(), "revenue", assume(), **HOURS, by_age=AGES, choice="live")
     assert list(found) == ["money", "assumptions", "break_even", "probability", "tornado", "cash"]
-    hours = {"extra_hours_per_year": 6240, "choice": "live"}
+    hours = {**HOURS, "choice": "live"}
     expected = {
         "money": yearly_value(effect(), assume(), choice="live"),
         "assumptions": list_assumptions(assume()),
@@ -173,18 +420,14 @@ def test_study_payback_takes_the_treatment_that_is_chosen_in_every_table():
     pairs = [("revenue", 1.0), ("revenue_30", 0.2), ("revenue_60", 0.5)]
     slow = [effect(name, value, treatment="bot", comparison="bot - standard") for name, value in pairs]
     both = bare(*bare().estimates, *slow)
-    found = study_payback(both, "revenue", assume(), extra_hours_per_year=6240, by_age=AGES, choice="bot")
+    found = study_payback(both, "revenue", assume(), **HOURS, by_age=AGES, choice="bot")
     assert found["money"]["central"][0] == pytest.approx(24_000 - 218_400)
     assert found["cash"]["net"].iloc[-1] == pytest.approx((24_000 - 218_400) / 12)
 
 
-def test_study_payback_is_empty_when_withheld_or_without_an_effect():
-    options = {"extra_hours_per_year": 6240, "by_age": AGES}
-    assert study_payback(bare(status="withheld"), "revenue", assume(), **options) == {}
-    assert study_payback(bare(), "csat", assume(), **options) == {}
-
-
-def test_study_payback_tells_nothing_where_the_hours_are_unknown():
+def test_study_payback_is_empty_when_withheld_without_an_effect_or_without_known_hours():
+    assert study_payback(bare(status="withheld"), "revenue", assume(), **HOURS, by_age=AGES) == {}
+    assert study_payback(bare(), "csat", assume(), **HOURS, by_age=AGES) == {}
     assert study_payback(bare(), "revenue", assume(), extra_hours_per_year=None, by_age=AGES) == {}
 
 
@@ -196,13 +439,14 @@ def test_study_payback_takes_the_cost_of_an_hour_in_place_of_the_cost_a_year():
         pd.testing.assert_frame_equal(table, meant[name])
 
 
-def test_study_payback_leaves_cash_out_without_ages():
-    assert "cash" not in study_payback(bare(), "revenue", assume(), extra_hours_per_year=6240)
+def test_study_payback_leaves_cash_out_without_ages_or_without_one_of_its_metrics():
+    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS)
+    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS, by_age=[*AGES, ("csat", 120)])
 
 
 def test_study_payback_gives_a_reason_where_the_interval_is_not_finite():
     unknown = [e.but(ci_low=math.nan, ci_high=math.nan, std_error=math.nan, reason="too few") for e in bare().estimates]
-    found = study_payback(bare(*unknown), "revenue", assume(), extra_hours_per_year=6240, by_age=AGES)
+    found = study_payback(bare(*unknown), "revenue", assume(), **HOURS, by_age=AGES)
     for name, column in [("money", "low"), ("break_even", "break_even"), ("probability", "probability")]:
         table = found[name]
         assert (table["reason"][table[column].isna()] == "too few").all() and table[column].isna().any()
@@ -210,3 +454,57 @@ def test_study_payback_gives_a_reason_where_the_interval_is_not_finite():
     assert set(found["cash"]["reason"]) == {
         "no difference with a finite interval: revenue_30, revenue_60, revenue",
     }
+
+
+UNITS, MARGIN, WORK, COST = 100_000, 0.4, 1_000, (20, 25, 35)
+
+
+@pytest.fixture(scope="module")
+def spend(shared):
+    """Return dollars of two weeks a customer: no e-mail, men's e-mail."""
+    table = pd.read_csv(shared / "data" / "hillstrom.csv.gz")
+    return tuple(table.loc[table["segment"] == arm, "spend"] for arm in ("No E-Mail", "Mens E-Mail"))
+
+
+@pytest.fixture(scope="module")
+def found(spend):
+    """Return the tables of payback of men's mail for 100,000 customers a year, of whose spend 40 % is kept."""
+    columns = [values.to_numpy(float)[:, None] for values in spend]
+    welch = compare_columns(*columns, confidence_level=0.95, rng=None)
+    figures = {name: getattr(welch, name) for name in ("estimate", "std_error", "ci_low", "ci_high")}
+    mail = effect("spend", control="No E-Mail", treatment="Mens E-Mail").but(**figures)
+    assumed = Assumptions(UNITS, MARGIN, cost_per_year=tuple(WORK * cost for cost in COST))
+    options = {"extra_hours_per_year": WORK, "by_age": [("spend", 14)], "choice": "Mens E-Mail"}
+    return study_payback(bare(mail), "spend", assumed, **options)
+
+
+def test_hillstrom_yearly_value_of_mail(found):
+    # 0.770 dollars a customer, from 0.485 to 1.055, as known from elsewhere (tests/project/test_hillstrom.py)
+    money = found["money"].iloc[0]
+    for end, known in [("low", 0.485), ("central", 0.770), ("high", 1.055)]:
+        assert money[end] == pytest.approx(UNITS * MARGIN * known - WORK * 25, abs=UNITS * MARGIN * 5e-4)
+
+
+def test_hillstrom_break_even_of_an_hour(found):
+    table = found["break_even"]
+    assert table["break_even"].tolist() == pytest.approx([30.8, 19.4, 42.2], abs=0.02)  # 100,000 x 0.4 x effect / 1,000
+    assert table["rule"].tolist() == ["up to"] * 3
+    assert table["assumed"][0] == 25
+
+
+def test_hillstrom_chance_that_mail_pays(found, spend):
+    control, mail = spend
+    error = math.sqrt(control.var() / len(control) + mail.var() / len(mail))
+    at = [stats.norm.sf(WORK * cost / (UNITS * MARGIN), mail.mean() - control.mean(), error) for cost in COST]
+    chances = found["probability"]["probability"].tolist()
+    assert (chances[0], chances[2]) == (pytest.approx(at[1]), pytest.approx(at[2]))
+    assert at[2] < chances[1] < at[0]
+    assert (round(at[1], 2), round(at[2], 2)) == (0.84, 0.23)  # z = (0.770 - 0.625) / 0.145, (0.770 - 0.875) / 0.145
+
+
+def test_hillstrom_cash_counts_no_more_than_the_two_weeks_that_were_seen(found):
+    month, year = 365 / 12, found["cash"]
+    grown = 1 - 14 / month / 2  # of a month's customers on average by its end
+    assert year["revenue"].tolist() == pytest.approx(
+        [UNITS / 12 * MARGIN * 0.770 * s for s in (grown, *[1] * 11)], rel=1e-3
+    )
