@@ -1,17 +1,19 @@
-"""The gates reject what breaks its promise and pass what keeps it; each broken method here is one that is in use."""
+"""The gates reject what breaks its promise and pass what keeps it, each broken method one in use; the results."""
 
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import validation_samples as samples
 from scipy import stats
 
-from helpers.checks.validation import Cell, judge_cells, measure_cells, summarise_guarantees
-from helpers.checks.validation.gates import SLACK
+from helpers import checks
+from helpers.checks import Cell, judge_cells, measure_cells, summarise_guarantees
+from helpers.checks.gates import SLACK
 from helpers.inference import GUARANTEES, compare_means, difference
 from helpers.inference.on_columns import compare_columns, lift_columns, measure_columns
-from helpers.records import Effect, Guarantee
+from helpers.records import Check, Effect, Guarantee
 
 WITHIN, SCORES, PAYERS = "nominal within .01", "scores 1 to 5", "10 % pay, +50 %"
 
@@ -71,6 +73,7 @@ def test_adjusted_p(control, treatment, *, confidence_level, rng):
 
 test_adjusted_p.__test__ = False  # pytest: not a test
 
+
 BROKEN = {
     "z for t with few units": (compare_by_z, {"claim": "nominal"}, SCORES, (5, 5)),
     "too wide under a nominal claim": (compare_widely, {}, SCORES, (100, 100)),
@@ -84,7 +87,7 @@ BROKEN = {
         "three related metrics",
         (100, 100),
     ),
-}  # fmt: skip
+}  # fmt: skip  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -168,12 +171,8 @@ def test_summarise_guarantees_has_one_row_a_guarantee_and_fails_where_a_cell_fai
     cells = [frame(), frame(coverage=0.8), frame(coverage=0.7, inside=False), frame(guarantee="b", coverage=0.96)]
     found = summarise_guarantees(judge_cells(pd.concat(cells, ignore_index=True)))
     assert found["verdict"].tolist() == ["fails", "holds"]
-    assert found.loc[0, ["cells_inside", "worst_coverage", "cells_outside", "worst_outside"]].tolist() == [
-        2,
-        0.8,
-        1,
-        0.7,
-    ]
+    told = found.loc[0, ["cells_inside", "worst_coverage", "cells_outside", "worst_outside"]]
+    assert told.tolist() == [2, 0.8, 1, 0.7]
     assert found.loc[1, "worst_coverage"] == 0.96 and found.loc[1, "cells_outside"] == 0
 
 
@@ -205,3 +204,97 @@ def test_summarise_guarantees_worst_is_the_lowest_of_at_least_and_the_farthest_o
 def test_guarantees_have_distinct_names():
     names = [g.name for g in GUARANTEES]
     assert len(names) == len(set(names))
+
+
+def conclude(judged=None, table=None, **changes):
+    judged = samples.cells() if judged is None else judged
+    table = samples.summary() if table is None else table
+    options = {"confidence_level": 0.95, "depth": "quick", **changes}
+    return checks.conclude(judged, table, samples.beside(), **options)
+
+
+def find_check(found, name):
+    return next(check for check in found.checks if check.id == name)
+
+
+def test_count_draws_is_what_was_asked_or_what_the_depth_plans():
+    assert checks.count_draws("quick", 20) == checks.count_draws("deep", 20) == 20
+    assert checks.count_draws("quick") < checks.count_draws("deep")
+
+
+def test_conclude_counts_cells_and_draws_by_hand():
+    data = conclude().data
+    assert [(step, n) for step, n, _ in data.steps] == [
+        ("cells in the grid", 8),
+        ("inside the method's domain", 6),
+        ("outside it", 2),
+        ("enumerated exactly", 1),
+        ("experiments drawn", 2800),  # seven cells of 400; the enumerated one draws nothing
+    ]
+    assert (data.kind, data.rows, data.units, data.sha256) == ("simulated", 2800, 2800, None)
+    assert data.note == "8 cells of the quick grid, 2,800 experiments drawn, shares enumerated exactly"
+    assert "deep grid" in conclude(depth="deep").data.note
+
+
+def test_conclude_keeps_every_table_and_the_level():
+    tables = conclude(confidence_level=0.9).tables
+    assert list(tables) == ["metrics", "guarantees", "cells", "peers", "looking", "powers", "settings"]
+    assert tables["settings"].to_dict("records") == [{"confidence_level": 0.9, "depth": "quick"}]
+
+
+def test_conclude_fails_the_gate_of_a_method_that_breaks_its_promise():
+    found = conclude()
+    told = "4 of 5 methods keep within what they promise in every cell inside their domain."
+    assert found.checks[0] == Check("gates", "fail", 4, 5, told)
+    broken = find_check(found, "gate of Fieller lift")
+    assert (broken.status, broken.value) == ("fail", 0.9)
+    assert broken.message == "It promises “nominal within .01” and shows coverage of 90.0 %."
+    assert found.status == "answered"
+
+
+def test_conclude_says_when_no_cell_lies_inside_a_domain():
+    table = samples.summary().assign(cells_inside=0)
+    told = "It promises “nominal within .01”, and no cell of the grid lies inside its domain."
+    assert find_check(conclude(table=table), "gate of Fieller lift").message == told
+
+
+def test_conclude_passes_when_all_methods_hold():
+    found = samples.good()
+    assert [(check.id, check.status) for check in found.checks] == [
+        ("gates", "pass"),
+        ("interval and test", "pass"),
+        ("without interval", "pass"),
+    ]
+
+
+NEVER = "Inside the domains, interval and test contradict each other in no experiment."
+MISSING = [
+    # an interval that contradicts its test inside the domain, outside it, and of a test that gives none
+    ("disagree", 0, 0.02, "Interval and test contradict each other in up to 2.0 % of a cell's experiments."),
+    ("disagree", 2, 0.02, NEVER),
+    ("disagree", 7, 0.02, NEVER),
+    # more experiments without interval than is tolerable, and none at all
+    ("undefined", 0, 0.2, "At most 20 % of experiments of a cell inside a domain get no interval (Welch difference)."),
+    ("undefined", slice(None), 0.0, "Inside the domains every experiment gets its interval."),
+]
+
+
+@pytest.mark.parametrize(("column", "where", "value", "message"), MISSING)
+def test_conclude_checks_agreement_and_missing_intervals(column, where, value, message):
+    judged = samples.cells()
+    judged.loc[where, column] = value
+    check = find_check(conclude(judged), {"disagree": "interval and test", "undefined": "without interval"}[column])
+    assert (check.status, check.message) == ("pass" if message.startswith("Inside") else "warn", message)
+
+
+def test_conclude_does_not_test_what_was_not_measured():
+    judged = samples.cells().assign(inside=False)
+    found = conclude(judged)
+    assert find_check(found, "interval and test").status == find_check(found, "without interval").status == "not tested"
+
+
+def test_conclude_gives_peers_their_exact_binomial_bands():
+    peers = conclude().tables["peers"]
+    # R: binom.test(954, 1000, conf.level = 0.99)
+    assert (round(peers["ci_low"][0], 4), round(peers["ci_high"][0], 4)) == (0.9342, 0.9694)
+    assert (peers["ci_low"][3], peers["ci_high"][3]) == (0.951, 0.951)  # enumerated: no chance in it

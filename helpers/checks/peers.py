@@ -1,0 +1,347 @@
+"""What stands beside the measured cells: other tools on the same draws, looking every day, and promised power."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from helpers import inference
+from helpers.checks.gates import add_bands
+from helpers.checks.validation import Cell, enumerate_shares, read_effects
+from helpers.inference import compare_means, difference
+from helpers.inference.on_columns import adjust_columns, lift_columns, measure_columns
+from helpers.records import NAN, Effect
+from helpers.simulate.populations import POPULATIONS
+
+SHARES = {"0.1 % and 1 % have the event": 100, "5 % have the event": 50}  # population: units an arm
+OURS = ("Fieller", "Lin with an indicator", "Miettinen-Nurminen")
+DAYS, UNITS_PER_DAY = 14, 50
+RULES = ("test every day", "planned looks", "always-valid")
+TOLERANCE = 0.02  # formulas are approximations: within two points of the truth is what they are for
+FAMILY_ERROR = 0.001
+
+
+def compare_peers(*, replicates: int, seed: int, confidence_level: float = 0.95) -> pd.DataFrame:
+    """Return how often intervals of ours and of others hold the truth on the same draws.
+
+    Lifts and adjusted differences are drawn, shares enumerated. tea-tasting is asked where it is installed
+    (`pip install tea-tasting`), and left out where it is not.
+
+    Parameters
+    ----------
+    replicates : int, experiments drawn a case
+    seed : int
+    confidence_level : float, 0.5 to 1
+
+    Returns
+    -------
+    DataFrame, one row a case and estimator, ours first: `case` (with the sizes), `estimator`, `ours`, `coverage` (an
+        interval that is not given does not hold the truth), `contradictions` (share in which the interval excludes
+        no effect while the estimator's own test of the difference does not reject, or the reverse; nan where an
+        interval comes without a test), `width` (median where drawn, mean where enumerated; inf where most are
+        unbounded), `undefined` (share without interval), `exact`, `replicates`.
+
+    References
+    ----------
+    Fieller 1954; Deng, Knoblich & Lu 2018 (delta, log ratio); Newcombe 1998, method 10; Wald's from any textbook.
+    """
+    lifts, adjusted = {"Fieller": lift_columns, **LIFTS}, {"Lin with an indicator": adjust_columns}
+    if find_spec("tea_tasting"):
+        lifts["tea-tasting"] = partial(_ask_tea_tasting, names=("y",), shown="rel_effect_size")
+        adjusted["tea-tasting"] = partial(_ask_tea_tasting, names=("y", "x"), shown="effect_size")
+    cases = [
+        ("10 % pay, +50 %", 300, "relative_lift", lifts),
+        ("10 % pay", 300, "relative_lift", lifts),
+        ("last month known of 70 %", 400, "difference", adjusted),
+    ]
+    options = {"replicates": replicates, "seed": seed, "confidence_level": confidence_level}
+    drawn = [row for case in cases for row in _draw_case(*case, **options)]
+    exact = [row for name, n in SHARES.items() for row in _enumerate_case(name, n, confidence_level)]
+    return pd.DataFrame([*drawn, *exact])
+
+
+def _draw_case(name, n, estimand, estimators, *, replicates, seed, confidence_level):
+    population, found = POPULATIONS[name], {estimator: [] for estimator in estimators}
+    rng = np.random.default_rng([seed, Cell("peers", name, n, n, 0).seed()])
+    for _ in range(replicates):
+        arms = population.draw(rng, n, False), population.draw(rng, n, True)
+        for estimator, estimate in estimators.items():
+            found[estimator].append(estimate(*arms, confidence_level=confidence_level, rng=rng))
+    for estimator, effects in found.items():
+        rows = read_effects(effects, population.truth[estimand], 0.0, alpha=1 - confidence_level)
+        shown = {**rows.mean(), "width": rows.loc[rows["undefined"] == 0, "width"].median()}
+        yield _tell(name, n, estimator, shown, exact=False, replicates=replicates)
+
+
+def _enumerate_case(name, n, level):
+    ours = inference.find_guarantee("miettinen-nurminen", "difference").limits
+    for estimator, limits in {"Miettinen-Nurminen": ours, "Wald": limit_wald, "Newcombe": limit_newcombe}.items():
+        sizes = {"n_control": n, "n_treatment": n, "confidence_level": level}
+        shown = enumerate_shares(limits, POPULATIONS[name], "difference", **sizes)
+        if estimator not in OURS:
+            shown["disagree"] = NAN
+        yield _tell(name, n, estimator, shown, exact=True, replicates=0)
+
+
+def _tell(name, n, estimator, shown, **about):
+    told = {key: shown[key] for key in ("coverage", "width", "undefined")}
+    case = {"case": f"{name}, {n:,} an arm", "estimator": estimator, "ours": estimator in OURS}
+    return {**case, **told, "contradictions": shown["disagree"], **about}
+
+
+def limit_wald(x1, n1, x0, n0, *, confidence_level):
+    """Return Wald's limits of the differences of arrays of tables; without a test."""
+    p1, p0 = x1 / n1, x0 / n0
+    reach = stats.norm.isf((1 - confidence_level) / 2) * np.sqrt(p1 * (1 - p1) / n1 + p0 * (1 - p0) / n0)
+    return p1 - p0 - reach, p1 - p0 + reach, NAN
+
+
+def limit_newcombe(x1, n1, x0, n0, *, confidence_level):
+    """Return Newcombe's limits (method 10, by statsmodels) of arrays of tables; without a test."""
+    from statsmodels.stats.proportion import confint_proportions_2indep  # takes a second to import
+
+    options = {"method": "newcomb", "alpha": 1 - confidence_level}
+    return *confint_proportions_2indep(x1 + 0.0 * x0, n1, x0 + 0.0 * x1, n0, **options), NAN
+
+
+def _lift_by(limits, control, treatment, *, confidence_level, rng):
+    """A textbook's limits of the lift, beside the test of the difference; nan where the textbook has none."""
+    pair = compare_means(measure_columns(control), measure_columns(treatment))
+    found = difference(pair, confidence_level=confidence_level)
+    low, high = limits(pair, found, stats.norm.isf((1 - confidence_level) / 2)) if pair.control > 0 else (NAN, NAN)
+    return replace(found, ci_low=low, ci_high=high)
+
+
+def _divide_difference(pair, found, z):
+    """The limits of the difference divided by the control mean, as if that were known."""
+    return found.ci_low / pair.control, found.ci_high / pair.control
+
+
+def _limit_by_delta(pair, found, z):
+    ratio = pair.treatment / pair.control
+    reach = z * math.sqrt(pair.var_treatment + ratio**2 * pair.var_control) / pair.control
+    return ratio - 1 - reach, ratio - 1 + reach
+
+
+def _limit_by_log(pair, found, z):
+    if not pair.treatment > 0:
+        return NAN, NAN
+    ratio = pair.treatment / pair.control
+    reach = z * math.sqrt(pair.var_treatment / pair.treatment**2 + pair.var_control / pair.control**2)
+    return ratio * math.exp(-reach) - 1, ratio * math.exp(reach) - 1
+
+
+LIFTS = {
+    "difference / control mean": partial(_lift_by, _divide_difference),
+    "delta": partial(_lift_by, _limit_by_delta),
+    "log ratio": partial(_lift_by, _limit_by_log),
+}
+
+
+def _ask_tea_tasting(control, treatment, *, confidence_level, rng, names, shown):
+    """As its own engines do it: means and variances of what is known, the number of all units."""
+    from tea_tasting.aggr import Aggregates
+    from tea_tasting.metrics import Mean
+
+    arms = []
+    for arm in (control, treatment):
+        columns = arm[:, : len(names)]
+        means, variances = np.nanmean(columns, axis=0), np.nanvar(columns, axis=0, ddof=1)
+        shared = np.atleast_2d(np.cov(columns[~np.isnan(columns).any(axis=1)], rowvar=False))
+        shared = {tuple(sorted(names)): float(shared[0, 1])} if len(names) > 1 else {}
+        moments = (dict(zip(names, map(float, values), strict=True)) for values in (means, variances))
+        arms.append(Aggregates(len(columns), *moments, shared))
+    found = Mean(*names, confidence_level=confidence_level).analyze_aggregates(*arms)
+    low, high = (getattr(found, f"{shown}_ci_{end}") for end in ("lower", "upper"))
+    return Effect(ci_low=low, ci_high=high, p_value=found.pvalue)
+
+
+def compare_looking(*, replicates: int, seed: int, confidence_level: float = 0.95) -> pd.DataFrame:
+    """Return how many experiments without any effect have raised an alarm by each day, under three rules.
+
+    In each of 14 days 50 units enter each arm, with standard normal outcomes, and somebody looks in the evening.
+
+    Parameters
+    ----------
+    replicates : int, experiments drawn
+    seed : int
+    confidence_level : float
+
+    Returns
+    -------
+    DataFrame, one row a rule and day: `rule` (test every day: the fixed test, read each time; planned looks: the
+    bounds of Lan and DeMets for one look a day; always-valid), `day`, `n` (units of an arm by then), `false_alarm`
+    (share of experiments with an alarm by then), `ci_low`, `ci_high` (exact binomial, 99 %), `replicates`.
+
+    References
+    ----------
+    Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244 (the fixed test repeated).
+    """
+    rng, days = np.random.default_rng([seed, DAYS]), np.arange(1, DAYS + 1)
+    bounds = inference.sequential_bounds(days / DAYS, 1 - confidence_level)
+    alarms = np.empty((replicates, DAYS, len(RULES)), bool)
+    for experiment in alarms:
+        values = rng.standard_normal((2, DAYS * UNITS_PER_DAY))
+        for day, bound in zip(days, bounds, strict=True):
+            experiment[day - 1] = _look(values[:, : day * UNITS_PER_DAY], bound, confidence_level)
+    shares = np.logical_or.accumulate(alarms, axis=1).mean(axis=0)
+    table = pd.DataFrame({"rule": np.repeat(RULES, DAYS), "day": np.tile(days, len(RULES))})
+    table = table.assign(n=table["day"] * UNITS_PER_DAY, false_alarm=shares.T.ravel(), replicates=replicates)
+    return add_bands(table, "false_alarm", "replicates")
+
+
+def _look(values, bound, level) -> tuple[bool, bool, bool]:
+    fixed = difference(compare_means(*(measure_columns(y[:, None]) for y in values)), confidence_level=level)
+    planned = {"n": values.size, "n_planned": 2 * DAYS * UNITS_PER_DAY}
+    sequence = inference.always_valid(fixed, confidence_level=level, **planned)
+    beyond = abs(fixed.estimate) / fixed.std_error > stats.t.isf(stats.norm.sf(bound), fixed.df)
+    return fixed.p_value <= 1 - level, bool(beyond), sequence.p_value <= 1 - level
+
+
+@dataclass(frozen=True)
+class PowerCase:
+    """One design: the planted effect, its formulas (units, power, smallest effect), a draw of an arm, and the test.
+
+    `visible` is the share of units that count: those with an event in a log-rank test, else all.
+    """
+
+    name: str
+    test: str
+    effect: float
+    formulas: tuple[Callable, Callable, Callable]
+    draw: Callable
+    compute: Callable
+    share: float = 0.5
+    visible: float = 1.0
+
+
+def compare_power(*, replicates=1000, seed=1) -> pd.DataFrame:
+    """Return the power that planning promises beside that of simulated experiments, one row a kind of metric.
+
+    Each case plants one effect in as many units as `sample_size_...` asks for a power of 0.8, and counts how often
+    the shipped test finds it. A formula holds where it lies in the Monte-Carlo interval (family-wise error .001 over
+    all cases) or within two points of it: they are normal approximations.
+
+    Parameters
+    ----------
+    replicates : int, simulated experiments a case
+    seed : int
+
+    Returns
+    -------
+    DataFrame: `case`, `test`, `n` (units, both arms), `share_treatment`, `effect` (planted), `smallest` (the smallest
+        effect found with a power of 0.8 in n units), `formula`, `simulated`, `ci_low`, `ci_high`, `undefined` (share
+        without a test), `agrees`.
+    """
+    rows = []
+    for case in CASES:
+        size, power, smallest = case.formulas
+        least = min(case.share, 1 - case.share)
+        n = math.ceil(size(case.effect) / case.visible * least) / least
+        options = {"share_treatment": case.share, "replicates": replicates}
+        options |= {"confidence_level": 1 - FAMILY_ERROR / len(CASES), "n_units": round(n)}
+        rng = np.random.default_rng([seed, *case.name.encode()])
+        found = inference.simulate_power(case.draw, case.compute, rng=rng, **options)
+        formula = power(case.effect, n * case.visible)
+        row = {"case": case.name, "test": case.test, "n": round(n), "share_treatment": case.share}
+        row |= {"effect": case.effect, "smallest": smallest(n * case.visible), "formula": formula}
+        row |= {"simulated": found.power, "ci_low": found.ci_low, "ci_high": found.ci_high}
+        agrees = found.ci_low - TOLERANCE <= formula <= found.ci_high + TOLERANCE
+        rows.append({**row, "undefined": found.undefined, "agrees": agrees})
+    return pd.DataFrame(rows)
+
+
+def _plan_normal(error):
+    """The formulas of a difference with this error of one unit."""
+    size = partial(inference.sample_size_normal, unit_error=error)
+    return size, lambda effect, n: inference.power_normal(effect, error, n), partial(inference.mde_normal, error)
+
+
+def _test_columns(compare, control, treatment):
+    arms = (np.column_stack(np.atleast_2d(arm)) for arm in (control, treatment))
+    pair = compare(*(measure_columns(arm, tuple(f"c{k}" for k in range(arm.shape[1]))) for arm in arms))
+    return difference(pair).p_value
+
+
+def _test_times(control, treatment):
+    arms = [stats.CensoredData.right_censored(np.minimum(t, 60), t > 60) for t in (control, treatment)]
+    return float(stats.logrank(*arms).pvalue)
+
+
+def _draw_ratio(rng, n, treated):
+    days = 1 + rng.poisson(3, n)
+    return rng.poisson((0.58 if treated else 0.5) * days), days
+
+
+def _draw_clusters(rng, n, treated):
+    # schools of 5 to 35 rows; rows of one school share 10 % of their variance
+    sizes = rng.integers(5, 36, n)
+    shared = rng.normal(0.15 if treated else 0, math.sqrt(0.1), n)
+    return sizes * shared + rng.normal(0, np.sqrt(0.9 * sizes)), sizes
+
+
+def _draw_adjusted(rng, n, treated):
+    before = rng.normal(0, 1, n)
+    return 0.2 * treated + 0.8 * before + rng.normal(0, 0.6, n), before
+
+
+UNEQUAL = {"sd_treatment": 1.5, "share_treatment": 0.2}
+LEVELS = np.array([0.1, 0.2, 0.3, 0.25, 0.15]), np.array([0.07, 0.16, 0.29, 0.29, 0.19])
+MANY = 1e7  # a sample so large that it is the population
+KNOWN = inference.win_difference(*(MANY / 2 * shares for shares in LEVELS))
+HAZARDS = (0.03, 0.018)  # a day, of exponential times that are watched for 60 days
+CASES = (
+    PowerCase(
+        "share with the event", "score", 0.05,
+        (partial(inference.sample_size_proportions, 0.2), partial(inference.power_proportions, 0.2),
+         partial(inference.mde_proportions, 0.2)),
+        lambda rng, n, treated: (rng.binomial(n, 0.25 if treated else 0.2), n),
+        lambda control, treatment: float(inference.score_p_value(*treatment, *control)),
+    ),
+    PowerCase(
+        "mean, one in five treated", "welch", 0.5,
+        (partial(inference.sample_size_means, sd=1, **UNEQUAL),
+         lambda effect, n: inference.power_means(effect, 1, n, **UNEQUAL),
+         lambda n: inference.mde_means(1, n, **UNEQUAL)),
+        lambda rng, n, treated: rng.normal(0.5, 1.5, n) if treated else rng.normal(0, 1, n),
+        partial(_test_columns, compare_means), share=0.2,
+    ),
+    PowerCase(
+        "mean, adjusted", "lin", 0.2, _plan_normal(2 * 0.6), _draw_adjusted,
+        partial(_test_columns, inference.adjust_means),
+    ),
+    # variance of the numerator around the ratio, over the squared mean of the denominator, both arms
+    PowerCase(
+        "ratio of two sums", "delta", 0.08, _plan_normal(math.sqrt(2 * (0.5 + 0.58) / 4)), _draw_ratio,
+        partial(_test_columns, inference.compare_ratios),
+    ),
+    PowerCase(
+        "mean by cluster", "delta", 0.15,
+        _plan_normal(math.sqrt(4 * (0.1 * (20**2 + (31**2 - 1) / 12) + 0.9 * 20)) / 20), _draw_clusters,
+        partial(_test_columns, inference.compare_ratios),
+    ),
+    PowerCase(
+        "ordered score", "brunner-munzel", KNOWN.estimate, _plan_normal(KNOWN.std_error * math.sqrt(MANY)),
+        lambda rng, n, treated: rng.multinomial(n, LEVELS[treated]),
+        lambda control, treatment: inference.win_difference(control, treatment).p_value,
+    ),
+    # a median's variance is 1 / (4 density^2), and the density of an exponential there 1 / (2 mean)
+    PowerCase(
+        "median", "order statistics", 0.4 * math.log(2), _plan_normal(math.sqrt(2 * (1 + 1.4**2))),
+        lambda rng, n, treated: rng.exponential(1.4 if treated else 1.0, n),
+        lambda control, treatment: inference.quantile_difference(control, treatment, 0.5).p_value,
+    ),
+    PowerCase(
+        "time to event", "log-rank", HAZARDS[1] / HAZARDS[0],
+        (inference.sample_size_events, inference.power_events, partial(inference.mde_events, direction=-1)),
+        lambda rng, n, treated: rng.exponential(1 / HAZARDS[treated], n), _test_times,
+        visible=float(np.mean([1 - math.exp(-hazard * 60) for hazard in HAZARDS])),
+    ),
+)  # fmt: skip
