@@ -10,6 +10,7 @@ import ibis
 import pandas as pd
 
 from helpers import metrics, schema
+from helpers.checks.trust import report_duplicates
 from helpers.records import NAN, Check
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ FEW = 100  # accounts, below which hardly any difference can be seen
 MOST_SHORT = 0.5  # of the accounts may be too young before the check warns
 MOST_EARLY = 0.01  # of the events may come before their account's start
 MOST_MISSING = 0.05  # of the accounts may lack what comparisons are adjusted for
-WORDS = {"size": "size", "plan_tier": "plan tier", "seats": "number of seats"}
 STALE_DAYS = 7
 ALERT = 0.001  # chance of so long a silence, were events as frequent as before, below which the check warns
 
@@ -46,63 +46,63 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     """
     design = accounts.design
     if landmarks is None:
-        read = metrics.read_snapshot if design.is_snapshot else metrics.read_landmarks
-        landmarks = {0: read(accounts)} if design.is_snapshot else read(accounts)
+        landmarks = {0: metrics.read_snapshot(accounts)} if design.is_snapshot else metrics.read_landmarks(accounts)
     frame = next(iter(landmarks.values()))
     found = [_check_number(frame, design)]
     if not design.is_snapshot:
         found += _check_follow_up(source, accounts, design)
-    found.append(_check_duplicates(source))
-    heard = None if source.events is None else _hear(source, accounts)
-    if heard is not None:
+    found.append(report_duplicates(next(n for step, n, _ in source.info.steps if step == "exact duplicates dropped")))
+    heard = [] if source.events is None else _hear(source, accounts)
+    if source.events is not None:
         found += [*_check_events(heard, design), _check_early_events(heard)]
     found += _check_missing(frame, design)
-    found += _check_time_order(design)
-    return found if heard is None else [*found, _check_freshness(heard, accounts, design)]
+    untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
+    if untimed:
+        names = ", ".join(untimed[:3]) + (f" and {len(untimed) - 3} more" if len(untimed) > 3 else "")
+        said = f"Time order unknown, so that what they go with may have come first: {names}."
+        found.append(Check("time_order", "warn", float(len(untimed)), 0.0, said))
+    return found if source.events is None else [*found, _check_freshness(heard, accounts, design)]
+
+
+def _grade(name, share, most, head, tail, doubt):
+    """A check that a share is at most so large: where it is not, the sentence ends with the doubt that follows."""
+    status = "not tested" if math.isnan(share) else "pass" if share <= most else "warn"
+    told = "an unknown share" if math.isnan(share) else "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
+    return Check(name, status, share, most, f"{head}: {told}{tail}{doubt if status == 'warn' else ''}.")
 
 
 def _check_number(frame, design):
-    n, unit = len(frame), design.unit
-    where = "" if design.is_snapshot else f" at day {design.landmarks[0]:g}"
-    said = f"{n:,} {unit}{'' if n == 1 else 's'} can be compared{where}"
-    if n < 2 * design.min_cell:
-        return Check("enough_accounts", "fail", float(n), FEW, f"{said}, too few for any comparison.")
+    n, status, doubt = len(frame), "pass", ""
     if n < FEW:
-        return Check("enough_accounts", "warn", float(n), FEW, f"{said}; below {FEW} only very large differences show.")
-    return Check("enough_accounts", "pass", float(n), FEW, f"{said}.")
+        status, doubt = "warn", f"; below {FEW} only very large differences show"
+    if n < 2 * design.min_cell:
+        status, doubt = "fail", ", too few for any comparison"
+    where = "" if design.is_snapshot else f" at day {design.landmarks[0]:g}"
+    told = f"{schema.say(n, design.unit)} can be compared{where}{doubt}."
+    return Check("enough_accounts", status, float(n), FEW, told)
 
 
 def _check_follow_up(source, accounts, design):
     """How long the first account is followed, and what share of the accounts is followed to the end of the horizon."""
-    needed, end = design.landmarks[0] + design.horizon_days, _find_end(accounts)
-    starts = source.accounts.started_at
-    last = ibis.literal((end - dt.timedelta(days=needed)).to_pydatetime())
+    needed, starts = design.landmarks[0] + design.horizon_days, source.accounts.started_at
+    last = ibis.literal(accounts.cutoff - dt.timedelta(days=needed))
     row = source.accounts.aggregate(first=starts.min(), long=(starts <= last).sum(), n=starts.count())
     row = row.to_pyarrow().to_pylist()[0]
-    days = (end - pd.Timestamp(row["first"])).total_seconds() / 86_400
-    told = f"{days:,.0f} days are known of the oldest {design.unit}, and {needed:g} are needed (landmark and horizon)"
-    inside = days >= needed
-    first = Check("landmark_in_data", "pass" if inside else "fail", days, needed, f"{told}.")
-    share = 1 - (row["long"] or 0) / row["n"]
-    said = f"Not yet followed to day {needed:g}, left out: {_percent(share)} of the {design.unit}s"
-    if share <= MOST_SHORT:
-        return [first, Check("follow_up", "pass", share, MOST_SHORT, f"{said}.")]
-    return [first, Check("follow_up", "warn", share, MOST_SHORT, f"{said}; the answer is about the older ones only.")]
-
-
-def _check_duplicates(source):
-    n = dict((step, rows) for step, rows, _ in source.info.steps)["exact duplicates dropped"]
-    said = f"Rows that repeat another row exactly, dropped: {n:,}." if n else "No row repeats another."
-    return Check("duplicates", "warn" if n else "pass", float(n), 0.0, said)
+    days = (pd.Timestamp(accounts.cutoff) - pd.Timestamp(row["first"])) / pd.Timedelta(days=1)
+    told = f"{days:,.0f} days are known of the oldest {design.unit}, and {needed:g} are needed (landmark and horizon)."
+    yield Check("landmark_in_data", "pass" if days >= needed else "fail", days, needed, told)
+    share, doubt = 1 - (row["long"] or 0) / row["n"], "; the answer is about the older ones only"
+    head = f"Not yet followed to day {needed:g}, left out"
+    yield _grade("follow_up", share, MOST_SHORT, head, f" of the {design.unit}s", doubt)
 
 
 def _hear(source, accounts):
     """One row an event's name, of known accounts: how many, how many before the start, first and last time by as_of."""
     joined = source.events.inner_join(source.accounts.select("unit", "started_at"), "unit")
     at, known = joined["at"], joined["at"] < ibis.literal(accounts.cutoff)
-    counts = {"n": joined.count(), "early": (at < joined["started_at"]).sum(), "in_time": known.sum()}
-    spans = {"first": at.min(where=known), "last": at.max(where=known)}
-    return joined.group_by("event").aggregate(**counts, **spans).order_by("event").to_pyarrow().to_pylist()
+    told = {"n": joined.count(), "early": (at < joined["started_at"]).sum(), "in_time": known.sum()}
+    told |= {"first": at.min(where=known), "last": at.max(where=known)}
+    return joined.group_by("event").aggregate(**told).order_by("event").to_pyarrow().to_pylist()
 
 
 def _check_events(heard, design):
@@ -115,41 +115,27 @@ def _check_events(heard, design):
         (retained.event, "nobody counts as kept"),
         (alive.event if alive else [], "nobody counts as alive"),
     ]
-    absent = [(names, what) for names, what in asked if names and not present & set(names)]
-    said = [f"No event {' or '.join(names)} occurs, so that {what}" for names, what in absent]
+    absent = [(" or ".join(names), what) for names, what in asked if names and not present & set(names)]
+    said = [f"No event {names} occurs, so that {what}" for names, what in absent]
     return [Check("events_occur", "fail", float(len(said)), 0.0, f"{'; '.join(said)}.")] if said else []
 
 
 def _check_early_events(heard):
     share = sum(row["early"] or 0 for row in heard) / max(1, sum(row["n"] for row in heard))
-    said = f"Events before their account's start, not used: {_percent(share)}"
-    if share <= MOST_EARLY:
-        return Check("events_before_start", "pass", share, MOST_EARLY, f"{said}.")
-    why = "the start may be written down too late, or in another time zone"
-    return Check("events_before_start", "warn", share, MOST_EARLY, f"{said}; {why}.")
+    doubt = "; the start may be written down too late, or in another time zone"
+    head = "Events before their account's start, not used"
+    return _grade("events_before_start", share, MOST_EARLY, head, "", doubt)
 
 
 def _check_missing(frame, design):
-    asked = {"size": bool(design.size), "plan_tier": bool(design.plan_tier), "seats": bool(design.usage)}
-    lacks = {"size": lambda: frame["size"].isna(), "plan_tier": lambda: frame["tier"] == "unknown"}
-    lacks["seats"] = lambda: frame["seats"].isna()
-    found = []
-    for name in (name for name, wanted in asked.items() if wanted):
-        share = float(lacks[name]().mean()) if len(frame) else NAN
-        said = f"Without a known {WORDS[name]}: {_percent(share)} of the {design.unit}s that are compared"
-        status = "not tested" if math.isnan(share) else "pass" if share <= MOST_MISSING else "warn"
-        more = "; the adjustment for it is weaker" if status == "warn" else ""
-        found.append(Check(f"missing_{name}", status, share, MOST_MISSING, f"{said}{more}."))
-    return found
-
-
-def _check_time_order(design):
-    untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
-    if not untimed:
-        return []
-    names = ", ".join(untimed[:3]) + (f" and {len(untimed) - 3} more" if len(untimed) > 3 else "")
-    said = f"Time order unknown, so that what they go with may have come first: {names}."
-    return [Check("time_order", "warn", float(len(untimed)), 0.0, said)]
+    asked = {"size": ("size", design.size), "tier": ("plan tier", design.plan_tier)}
+    asked["seats"] = ("number of seats", design.usage)
+    tail, doubt = f" of the {design.unit}s that are compared", "; the adjustment for it is weaker"
+    for column, (words, wanted) in asked.items():
+        if wanted:
+            name = "missing_plan_tier" if column == "tier" else f"missing_{column}"
+            share = float((frame[column].isna() | (frame[column] == "unknown")).mean())
+            yield _grade(name, share, MOST_MISSING, f"Without a known {words}", tail, doubt)
 
 
 def _check_freshness(heard, accounts, design):
@@ -158,7 +144,7 @@ def _check_freshness(heard, accounts, design):
     Were events as frequent as before, a silence of g days after n of them in d days has a chance of exp(-g n / d).
     First uses of steps and features end by themselves when no more accounts start, so that they are not looked at.
     """
-    outcomes, end, silent = design.outcomes, _find_end(accounts), {}
+    outcomes, end, silent = design.outcomes, pd.Timestamp(accounts.cutoff), {}
     names = {*design.activity_events, *outcomes.retained.lost, *outcomes.retained.event}
     for row in (row for row in heard if row["event"] in names and row["in_time"]):
         known, gap = row["last"] - row["first"], (end - pd.Timestamp(row["last"])) / pd.Timedelta(days=1)
@@ -178,14 +164,3 @@ def _check_freshness(heard, accounts, design):
         "be incomplete, and an earlier as_of right."
     )
     return Check("freshness", "warn", stale[worst], STALE_DAYS, said)
-
-
-def _find_end(accounts):
-    """The end of the last day that the data is complete for, in UTC and without a zone, as the engine has times."""
-    return pd.Timestamp(accounts.cutoff)
-
-
-def _percent(share):
-    if math.isnan(share):
-        return "an unknown share"
-    return "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"

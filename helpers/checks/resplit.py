@@ -7,16 +7,39 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from helpers import metrics
-from helpers.checks.chance import LEAST_EXPECTED
-from helpers.checks.promises import Judgement, judge_p_values
 from helpers.checks.retests import choose_retests
+from helpers.checks.trust import LEAST_EXPECTED
 from helpers.metrics import Units
-from helpers.records import Refused
+from helpers.records import NAN, Refused
 
-_CELLS = 4_000_000  # units x splits that are held at once, 32 MB as numbers
-_AT_ONCE = 25  # splits between two signs of progress
+HOLDS = "as it should be"
+TOO_MANY = "too many false alarms: its p-values and intervals promise more than they keep here"
+FEWER = "fewer than promised: it is safe here, and finds less than it could"
+TOO_FEW = "too few to say"
+LEAST_TESTED = 0.9  # of the splits; where more have no test, those that have one are no fair sample
+LEAST_VALUES = 10  # different p-values; with fewer nothing can be even, nor uneven
+CHANCE = 0.001  # of one wrong word over all tests together
+DIGITS = 12  # p-values of mirrored tables differ in their last bits
+CELLS = 4_000_000  # units x splits that are held at once, 32 MB as numbers
+AT_ONCE = 25  # splits between two signs of progress
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How often a test called a split clear, what chance allows, and in words whether it keeps its promise.
+
+    `clear` is the share of the tested splits with p <= alpha, `band_low` and `band_high` what it may be by chance;
+    `p_uniform` the p-value that all p-values are evenly spread; `verdict` one of a few sentences.
+    """
+
+    clear: float
+    band_low: float
+    band_high: float
+    p_uniform: float
+    verdict: str
 
 
 @dataclass(frozen=True)
@@ -70,18 +93,29 @@ def resplit(
     Kohavi, Tang & Xu 2020, Trustworthy Online Controlled Experiments, ch. 19 (the A/A test).
     """
     design, rows = units.design, _read_rows(units)
-    codes, n_units = _number_units(design, rows)
-    shares = design.variant.shares or _read_shares(design, rows, codes)
+    codes, n_units = np.arange(len(rows)), len(rows)
+    if design.cluster:
+        codes, clusters = pd.factorize(rows["cluster"], sort=True, use_na_sentinel=False)
+        n_units = len(clusters)
+    arms, shares = design.variant.arms, design.variant.shares
+    if not shares:
+        seen = rows["variant"].groupby(codes).first().value_counts(normalize=True)
+        shares = {arm: float(seen.get(arm, 0.0)) for arm in arms}
     options = {"shares": shares, "covariates": units.covariates, "compare_times": compare_times}
     retests = choose_retests(design, rows, codes, **options)
-    found = [(retest, code, []) for retest in retests for code in range(1, len(design.variant.arms))]
-    for splits in _cut(n_splits, n_units):
-        arms = _draw_arms(design, shares, n_units, seed, splits)
+    found = [(retest, code, []) for retest in retests for code in range(1, len(arms))]
+    edges, step = np.cumsum([shares[arm] for arm in arms])[:-1], max(1, min(AT_ONCE, CELLS // n_units))
+    for first in range(0, n_splits, step):
+        splits = range(first, min(first + step, n_splits))
+        draws = (_make_rng(seed, split).random(n_units) for split in splits)
+        drawn = np.array([np.searchsorted(edges, values, side="right") for values in draws])  # 0 is the control
         for retest, code, parts in found:
-            parts.append(_run(retest, arms == 0, arms == code, seed, splits))
+            if retest.find_p:
+                rngs = [_make_rng(seed, split, retest.metric) for split in splits]
+                parts.append((retest.find_p(drawn == 0, drawn == code, rngs), _find_smallest(retest, drawn, code)))
         if progress:
             progress(splits[-1] + 1, n_splits)
-    n_tests = sum(retest.find_p is not None for retest, _, _ in found)
+    n_tests = sum(len(parts) > 0 for *_, parts in found)
     return tuple(_describe(design, shares, *one, n_tests) for one in found)
 
 
@@ -101,51 +135,100 @@ def _read_rows(units):
     return rows
 
 
-def _number_units(design, rows):
-    """The randomised unit of each row, counted from 0, and how many there are."""
-    if design.cluster is None:
-        return np.arange(len(rows)), len(rows)
-    codes, clusters = pd.factorize(rows["cluster"], sort=True, use_na_sentinel=False)
-    return codes, len(clusters)
-
-
-def _read_shares(design, rows, codes):
-    arms = rows["variant"].groupby(codes).first().value_counts(normalize=True)
-    return {arm: float(arms.get(arm, 0.0)) for arm in design.variant.arms}
-
-
-def _cut(n_splits, n_units):
-    size = max(1, min(_AT_ONCE, _CELLS // n_units))
-    return [range(first, min(first + size, n_splits)) for first in range(0, n_splits, size)]
-
-
-def _draw_arms(design, shares, n_units, seed, splits):
-    """The arm of each randomised unit, counted from the control, one row a split."""
-    edges = np.cumsum([shares[arm] for arm in design.variant.arms])[:-1]
-    draws = (_make_rng(seed, split).random(n_units) for split in splits)
-    return np.array([np.searchsorted(edges, drawn, side="right") for drawn in draws])
-
-
 def _make_rng(seed, split, name=""):
     """A generator of its own for each split and metric, and of no other room: their seeds begin alike."""
     return np.random.default_rng([seed, split, *f"resplit:{name}".encode()])
 
 
-def _run(retest, control, treatment, seed, splits):
-    """The p-values of some splits, and the smallest cell in them."""
-    if retest.find_p is None:
-        return np.empty(0), 0
-    rngs = [_make_rng(seed, split, retest.metric) for split in splits]
-    sizes = [np.count_nonzero(side & cell, axis=1) for side in (control, treatment) for cell in retest.cells]
-    return retest.find_p(control, treatment, rngs), int(np.min(sizes))
+def _find_smallest(retest, drawn, code):
+    sides = drawn == 0, drawn == code
+    return min(int(np.count_nonzero(side & cell, axis=1).min()) for side in sides for cell in retest.cells)
 
 
 def _describe(design, shares, retest, code, parts, n_tests):
     treatment = design.variant.arms[code]
-    p_values, judgement = np.concatenate([p for p, _ in parts]), None
-    if retest.find_p:
-        share = min(shares[design.variant.control], shares[treatment])
-        is_small = share * np.count_nonzero(retest.cells, axis=1).min() < LEAST_EXPECTED
-        judgement = judge_p_values(p_values, alpha=design.alpha, n_tests=n_tests, is_small=is_small)
-    smallest = min(cell for _, cell in parts)
-    return Resplit(retest.metric, treatment, retest.method, p_values, smallest, judgement, retest.reason)
+    if not parts:
+        return Resplit(retest.metric, treatment, retest.method, np.empty(0), 0, None, retest.reason)
+    p_values, cells = np.concatenate([p for p, _ in parts]), np.count_nonzero(retest.cells, axis=1)
+    is_small = min(shares[design.variant.control], shares[treatment]) * cells.min() < LEAST_EXPECTED
+    judgement = judge_p_values(p_values, alpha=design.alpha, n_tests=n_tests, is_small=is_small)
+    return Resplit(retest.metric, treatment, retest.method, p_values, min(n for _, n in parts), judgement)
+
+
+def judge_p_values(p_values, *, alpha, n_tests=1, is_small=False) -> Judgement:
+    """Return what some p-values, each of a split without any real difference, say of the test that gave them.
+
+    Parameters
+    ----------
+    p_values : array, one a split
+        nan where a split gave no test; with more than a tenth of such splits, or with fewer than ten different
+        p-values, nothing is said.
+    alpha : float
+        The share of the splits that may be called clear.
+    n_tests : int
+        Tests that are judged beside each other; the bands hold for all of them together (Bonferroni).
+    is_small : bool
+        Whether the metric has so few units in a cell that nothing is said; the shares are given all the same.
+
+    Returns
+    -------
+    Judgement: the band is that of an exact binomial test at .001 over all tests. A test keeps its promise when its
+        share lies in the band and its p-values are evenly spread; the verdict otherwise names what is wrong.
+
+    References
+    ----------
+    Clopper & Pearson 1934 (exact binomial); Conover 1972, Journal of the American Statistical Association 67:
+    591-596 (Kolmogorov's distance where values are discrete).
+    """
+    known = np.asarray(p_values, float)
+    tested = known[~np.isnan(known)]
+    if not len(tested):
+        return Judgement(NAN, NAN, NAN, NAN, TOO_FEW)
+    n, clear = len(tested), float(np.mean(tested <= alpha))
+    tail = CHANCE / n_tests / 2
+    low, high = float(stats.binom.ppf(tail, n, alpha)) / n, float(stats.binom.isf(tail, n, alpha)) / n
+    tested = np.round(tested, DIGITS)
+    distance, at, share = _measure_distance(tested)
+    p_uniform = float(stats.kstwo.sf(distance, n))
+    if is_small or n < LEAST_TESTED * len(known) or len(np.unique(tested)) < LEAST_VALUES:
+        verdict = TOO_FEW
+    elif not low <= clear <= high:
+        verdict = TOO_MANY if clear > high else FEWER
+    elif p_uniform <= CHANCE / n_tests:
+        side = "bold" if share > at else "careful"
+        verdict = f"not even, on the {side} side: p-values up to {at:.2f} come in {100 * share:.0f} % of the splits"
+    else:
+        verdict = HOLDS
+    return Judgement(clear, low, high, p_uniform, verdict)
+
+
+def count_by_tenth(p_values) -> np.ndarray:
+    """Return the share of the tested splits whose p-value lies in each tenth, (0, .1], (.1, .2] and so on.
+
+    Parameters
+    ----------
+    p_values : array, one a split; nan is left out
+
+    Returns
+    -------
+    array, shape (10,): shares that sum to 1; nan without any p-value.
+    """
+    tested = np.asarray(p_values, float)
+    tested = np.round(tested[~np.isnan(tested)], DIGITS)
+    tenths = np.clip(np.ceil(tested * 10) - 1, 0, 9).astype(int)
+    return np.bincount(tenths, minlength=10) / len(tested) if len(tested) else np.full(10, NAN)
+
+
+def _measure_distance(p_values):
+    """Kolmogorov's distance from even spread, where it lies, and the share of p-values up to there.
+
+    A discrete test jumps: at a value that many splits share, only what lies outside the jump is a distance, so that
+    neither an exact p-value (the top of its jump) nor a score test's (about the middle) is blamed for being discrete.
+    """
+    values, counts = np.unique(p_values, return_counts=True)
+    up_to = np.cumsum(counts) / counts.sum()
+    before = up_to - counts / counts.sum()
+    gaps = np.maximum(np.maximum(before - values, values - up_to), 0.0)
+    worst = int(gaps.argmax())
+    share = before[worst] if before[worst] > values[worst] else up_to[worst]
+    return float(gaps[worst]), float(values[worst]), float(share)

@@ -1,22 +1,23 @@
-"""The trust checks of an experiment, each a status, a number and a sentence."""
+"""The trust checks of an experiment, each a status, a number and a sentence: are its arms as alike as chance allows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import stats
 
 from helpers import metrics
-from helpers.checks.chance import compare_covariates, compare_rates, compare_split, measure_imbalance, read_rate
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
-from helpers.records import NAN, Check
+from helpers.records import NAN, Check, Moments
 
 if TYPE_CHECKING:
     from helpers.sources import Source
 
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
+LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
 
 
 def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ...]:
@@ -48,10 +49,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found += [_check_split_by(units, design, "week")] if design.assigned_at else []
     if units.covariates:
         found.append(_check_balance(units, design))
-    found += [_check_duplicates(source), _check_two_variants(source, design)]
-    found += [
-        _check_missing(units, design, name) for name in design.metrics if f"missing_{name}" in units.table.columns
-    ]
+    found += [report_duplicates(source.n_duplicates), _check_two_variants(source, design)]
+    asked = [name for name in design.metrics if f"missing_{name}" in units.table.columns]
+    found += [_check_missing(units, design, name) for name in asked]
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
     return tuple(found)
@@ -63,74 +63,84 @@ def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
     return " ".join(check.message for check in grave if check.id not in design.acknowledge) or None
 
 
+def _report(name, p, untested, passed, alarmed, *, alarm="warn"):
+    """A check by p-value: what cannot be computed is not tested, what is below the threshold alarms."""
+    status, told = ("pass", passed) if p >= ALERT else (alarm, alarmed)
+    return Check(name, "not tested", p, ALERT, untested) if np.isnan(p) else Check(name, status, p, ALERT, told)
+
+
 def _check_split(units, design):
     shares = design.variant.shares
     if shares is None:
-        return _report("srm", NAN, "The planned split is unknown, so the sample ratio is not tested.")
+        return Check(
+            "srm", "not tested", NAN, ALERT, "The planned split is unknown, so the sample ratio is not tested."
+        )
     counts = metrics.count_units(units)[None]
     p = compare_split(list(counts.values()), [shares[arm] for arm in counts])
     sizes = ", ".join(f"{arm} {n:,} (planned {_percent(shares[arm])})" for arm, n in counts.items())
     sizes = f"by {design.cluster or design.unit}: {sizes}"
-    if np.isnan(p):
-        return _report("srm", p, f"Too few to test the sample ratio, {sizes}.")
-    if p >= ALERT:
-        return _report("srm", p, f"The sample ratio is as planned, {sizes}; {_write_p(p)}.")
     cause = "The arms gain or lose units in different ways, so their outcomes cannot be compared"
-    return _report("srm", p, f"The sample ratio is not as planned, {sizes}; {_write_p(p)}. {cause}.", alarm="fail")
+    return _report(
+        "srm",
+        p,
+        f"Too few to test the sample ratio, {sizes}.",
+        f"The sample ratio is as planned, {sizes}; {_write_p(p)}.",
+        f"The sample ratio is not as planned, {sizes}; {_write_p(p)}. {cause}.",
+        alarm="fail",
+    )
 
 
 def _check_split_by(units, design, by):
     """Bonferroni over the groups that are large enough; only such a group is named."""
     name, place = ("srm_over_time", "weeks of assignment") if by == "week" else (f"srm_{by}", f"levels of {by}")
-    shares, found = design.variant.shares, {}
+    found = {}
     for group, counts in metrics.count_units(units, by=by).items():
-        p = compare_split(list(counts.values()), [shares[arm] for arm in counts])
+        p = compare_split(list(counts.values()), [design.variant.shares[arm] for arm in counts])
         if sum(counts.values()) >= design.min_cell and not np.isnan(p):
             found[group] = p
-    if len(found) < 2:
-        return _report(name, NAN, f"There are not two {place} with enough units to test the sample ratio.")
-    worst, p = min(found, key=found.get), _combine(found.values())
-    if p >= ALERT:
-        said = f"The sample ratio is as planned in all {len(found)} {place}; smallest adjusted {_write_p(p)}."
-        return _report(name, p, said)
-    where = f"week {worst + 1}" if by == "week" else worst
-    said = f"The sample ratio differs from the plan across {place}, most in {where}; adjusted {_write_p(p)}."
-    return _report(name, p, said)
+    worst = min(found, key=found.get, default=0)
+    p, where = _combine(found.values()) if len(found) > 1 else NAN, f"week {worst + 1}" if by == "week" else worst
+    return _report(
+        name,
+        p,
+        f"There are not two {place} with enough units to test the sample ratio.",
+        f"The sample ratio is as planned in all {len(found)} {place}; smallest adjusted {_write_p(p)}.",
+        f"The sample ratio differs from the plan across {place}, most in {where}; adjusted {_write_p(p)}.",
+    )
 
 
 def _check_balance(units, design):
     moments = metrics.summarise_covariates(units)
     arms = [moments[arm] for arm in design.variant.arms]
-    p = compare_covariates(arms)
-    if np.isnan(p):
-        return _report("balance", p, "There are too few units, or no variation, to test the balance of the covariates.")
-    gaps = measure_imbalance(arms)
-    widest = int(np.nanargmax(gaps))
-    name = units.covariates[widest].removeprefix("x_").split("=")[0]  # a level could be somebody's
-    largest = f"largest standardised difference {gaps[widest]:.2f} ({name})"
-    often = f"arise by chance in {_write_chance(p)} of randomisations"
-    if p >= ALERT:
-        said = f"Covariates: {largest}. Differences like these {often}; below {_write_chance(ALERT)} this check warns."
-        return _report("balance", p, said)
-    said = f"Covariates differ more between the arms than chance explains: {largest}. Differences like these {often}."
-    return _report("balance", p, said)
+    p, gaps = compare_covariates(arms), np.nan_to_num(measure_imbalance(arms))
+    name = units.covariates[gaps.argmax()].removeprefix("x_").split("=")[0]  # a level could be somebody's
+    largest, often = f"largest standardised difference {gaps.max():.2f} ({name})", "over 99.9 %"
+    if p <= 0.999:
+        often = f"under {_percent(ALERT)}" if p < ALERT else _percent(p)
+    often = f"Differences like these arise by chance in {often} of randomisations"
+    return _report(
+        "balance",
+        p,
+        "There are too few units, or no variation, to test the balance of the covariates.",
+        f"Covariates: {largest}. {often}; below {_percent(ALERT)} this check warns.",
+        f"Covariates differ more between the arms than chance explains: {largest}. {often}.",
+    )
 
 
-def _check_duplicates(source):
-    n = source.n_duplicates
+def report_duplicates(n: int) -> Check:
+    """Return the check of rows that repeat another row exactly, of which n were dropped."""
     said = f"Rows that repeat another row exactly, dropped: {n:,}." if n else "No row repeats another."
     return Check("duplicates", "warn" if n else "pass", float(n), 0.0, said)
 
 
 def _check_two_variants(source, design):
     n, total = source.n_two_variants, source.n_assigned
-    said = f"In two variants, left out: {n:,} of {total:,} by {design.unit} ({_percent(n / total)})."
     if not n:
         return Check("two_variants", "pass", 0.0, MOST_SPLIT, f"No {design.unit} stands in two variants.")
-    if n <= MOST_SPLIT * total:
-        return Check("two_variants", "warn", n / total, MOST_SPLIT, said)
-    cause = "Above 1 % the arms are mixed, so their outcomes cannot be compared"
-    return Check("two_variants", "fail", n / total, MOST_SPLIT, f"{said} {cause}.")
+    said, status = f"In two variants, left out: {n:,} of {total:,} by {design.unit} ({_percent(n / total)}).", "warn"
+    if n > MOST_SPLIT * total:
+        said, status = f"{said} Above 1 % the arms are mixed, so their outcomes cannot be compared.", "fail"
+    return Check("two_variants", status, n / total, MOST_SPLIT, said)
 
 
 def _check_missing(units, design, name):
@@ -141,17 +151,21 @@ def _check_missing(units, design, name):
     arms = {column: [found[column][arm] for arm in design.variant.arms] for column in columns}
     p, rates = _combine(compare_rates(a) for a in arms.values()), _write_rates(design, arms[id_])
     asked = f" Asked: {_write_rates(design, arms[columns[1]])}." if len(columns) > 1 else ""
+    untested = f"Too few outcomes of {label} to test whether they are missing alike: {rates}.{asked}"
     if not any(m.n for m in arms[id_]):
-        return _report(id_, NAN, f"No window of {label} is over yet.")
-    if np.isnan(p) and not any(m.n and m.mean[0] > 0 for m in arms[id_]):
+        p, untested = NAN, f"No window of {label} is over yet."
+    elif np.isnan(p) and not any(m.n and m.mean[0] > 0 for m in arms[id_]):
         window = " whose window is over" if design.metrics[name].within_days else ""
         return Check(id_, "pass", NAN, ALERT, f"The outcome {label} is known for every {design.unit}{window}.{asked}")
-    if np.isnan(p):
-        return _report(id_, p, f"Too few outcomes of {label} to test whether they are missing alike: {rates}.{asked}")
-    if p >= ALERT:
-        return _report(id_, p, f"Outcomes of {label} are missing alike in the arms: {rates}; {_write_p(p)}.{asked}")
     unlike = f"Outcomes of {label} are missing at different rates: {rates}; {_write_p(p)}.{asked}"
-    return _report(id_, p, f"{unlike} Its effect is not estimated.", alarm="fail")
+    return _report(
+        id_,
+        p,
+        untested,
+        f"Outcomes of {label} are missing alike in the arms: {rates}; {_write_p(p)}.{asked}",
+        f"{unlike} Its effect is not estimated.",
+        alarm="fail",
+    )
 
 
 def _check_exposure(units, design):
@@ -160,19 +174,13 @@ def _check_exposure(units, design):
     p = _combine(compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells.values())
     whole = metrics.summarise_shares(units, ["exposed"])[None]["exposed"]
     rates = _write_rates(design, [whole[arm] for arm in design.variant.arms])
-    if np.isnan(p):
-        said = f"There are not two weeks with enough units to compare the take-up: {rates}."
-    elif p >= ALERT:
-        said = f"Take-up is steady over the weeks of assignment: {rates}; smallest adjusted {_write_p(p)}."
-    else:
-        said = f"Take-up changes over the weeks of assignment: {rates} in all; adjusted {_write_p(p)}."
-    return _report("exposure_over_time", p, said)
-
-
-def _report(name, p, message, *, alarm="warn"):
-    """A check by p-value: what cannot be computed is not tested, what is below the threshold alarms."""
-    status = "not tested" if np.isnan(p) else "pass" if p >= ALERT else alarm
-    return Check(name, status, p, ALERT, message)
+    return _report(
+        "exposure_over_time",
+        p,
+        f"There are not two weeks with enough units to compare the take-up: {rates}.",
+        f"Take-up is steady over the weeks of assignment: {rates}; smallest adjusted {_write_p(p)}.",
+        f"Take-up changes over the weeks of assignment: {rates} in all; adjusted {_write_p(p)}.",
+    )
 
 
 def _combine(ps):
@@ -182,35 +190,148 @@ def _combine(ps):
 
 
 def _write_rates(design, arms):
-    return ", ".join(
-        f"{arm} {_write_rate(m, design.min_cell)}" for arm, m in zip(design.variant.arms, arms, strict=True)
-    )
-
-
-def _write_rate(moments, min_cell):
-    """A share, unless it would show a cell of fewer than `min_cell` units."""
-    if not moments.n:
-        return "none observed"
-    rate = read_rate(moments)
-    units = moments.n if len(moments.names) == 1 else moments.n * moments.mean[1]
-    small, rest = round(rate * units), round((1 - rate) * units)
-    if 0 < small < min_cell:
-        return f"fewer than {min_cell} units"
-    return f"all but fewer than {min_cell} units" if small and 0 < rest < min_cell else _percent(rate)
+    """The share of each arm, unless it would show a cell of fewer than `min_cell` units."""
+    told, least = [], design.min_cell
+    for arm, moments in zip(design.variant.arms, arms, strict=True):
+        rate = read_rate(moments) if moments.n else NAN
+        units = moments.n if len(moments.names) == 1 else moments.n * moments.mean[1]
+        few, rest = (round(part * units) if moments.n else 0 for part in (rate, 1 - rate))
+        word = _percent(rate) if moments.n else "none observed"
+        if 0 < few < least:
+            word = f"fewer than {least} units"
+        elif few and 0 < rest < least:
+            word = f"all but fewer than {least} units"
+        told.append(f"{arm} {word}")
+    return ", ".join(told)
 
 
 def _percent(share):
     return f"{100 * share:.1f} %"
 
 
-def _write_chance(p):
-    """A p-value as a share of randomisations."""
-    if p > 0.999:
-        return "over 99.9 %"
-    return f"under {100 * ALERT:g} %" if p < ALERT else f"{100 * p:.1f} %"
-
-
 def _write_p(p):
     if p > 0.999:
         return "p > .999"
     return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+
+
+def compare_split(counts, shares) -> float:
+    """Return the p-value of some counts of units under the planned shares.
+
+    Parameters
+    ----------
+    counts : sequence of int, one an arm
+    shares : sequence of float, one an arm, sum 1
+
+    Returns
+    -------
+    float: chi-square; exact binomial for two arms where fewer than 5 units are expected in one; nan for more
+        arms then, and without units.
+
+    Examples
+    --------
+    >>> round(compare_split([21306, 21307, 21387], [1 / 3] * 3), 3)
+    0.904
+    """
+    total = sum(counts)
+    expected = total * np.asarray(shares) / sum(shares)
+    if total and expected.min() >= LEAST_EXPECTED:
+        return float(stats.chisquare(counts, expected).pvalue)
+    return float(stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue) if total and len(counts) == 2 else NAN
+
+
+def compare_rates(arms) -> float:
+    """Return the p-value of equal rates in all groups of units.
+
+    Parameters
+    ----------
+    arms : sequence of Moments
+        Of a 0/1 column, ("y",), or of its sums and numbers by cluster, ("num", "den").
+
+    Returns
+    -------
+    float: chi-square; Fisher's exact test for two groups where fewer than 5 are expected in a cell; for clusters
+        the F test of their deviations from the common rate. nan where all units are alike, fewer than two groups have
+        units, or cells are too small for the test.
+    """
+    arms = [m for m in arms if m.n]
+    if len(arms) < 2:
+        return NAN
+    if len(arms[0].names) > 1:
+        return _compare_cluster_rates(arms)
+    yes = np.array([round(m.value * m.n) for m in arms])
+    table = np.array([yes, [m.n for m in arms] - yes])
+    if not table.sum(axis=1).all():
+        return NAN
+    if stats.contingency.expected_freq(table).min() >= LEAST_EXPECTED:
+        return float(stats.chi2_contingency(table, correction=False).pvalue)
+    return float(stats.fisher_exact(table).pvalue) if len(arms) == 2 else NAN
+
+
+def read_rate(moments: Moments) -> float:
+    """Return the share of units with a 1; nan without units."""
+    return moments.value if len(moments.names) == 1 else float(moments.mean[0] / moments.mean[1])
+
+
+def _compare_cluster_rates(arms):
+    """Analysis of variance of each cluster's sum less the common rate times its size; sound where an arm has none."""
+    sizes = np.array([m.n for m in arms])
+    totals = sizes @ np.array([m.mean for m in arms])
+    slope = np.array([1.0, -totals[0] / totals[1]])
+    between = float(sizes @ np.array([m.mean @ slope for m in arms]) ** 2)
+    within = sum((m.n - 1) * float(slope @ m.cov @ slope) for m in arms if m.n > 1)
+    if between + within <= 1e-12 * totals.sum() or sizes.sum() <= len(arms):
+        return NAN
+    return _test_trace(between / (between + within), 1, len(arms) - 1, sizes.sum())
+
+
+def compare_covariates(arms) -> float:
+    """Return the p-value of equal means of all covariates together in all arms.
+
+    Parameters
+    ----------
+    arms : sequence of Moments, names are the covariates
+
+    Returns
+    -------
+    float: Pillai's trace (for two arms Hotelling's T-squared) of the covariates that are not combinations of
+        others; nan where there are not more units than arms and covariates.
+
+    References
+    ----------
+    Pillai (1955); Hansen and Bowers (2008), Covariate balance in simple, stratified and clustered studies.
+    """
+    sizes = np.array([m.n for m in arms])
+    total, groups = sizes.sum(), len(arms)
+    if sizes.min() < 2:
+        return NAN
+    gaps = np.array([m.mean for m in arms]) - np.average([m.mean for m in arms], axis=0, weights=sizes)
+    between = (gaps * sizes[:, None]).T @ gaps
+    within = sum((m.n - 1) * m.cov for m in arms)
+    spread = np.diag(between + within)
+    scale = np.where(spread > 0, 1 / np.sqrt(np.where(spread > 0, spread, 1)), 0)
+    values, vectors = np.linalg.eigh(scale[:, None] * (between + within) * scale)
+    kept = values > 1e-9 * max(values.max(), 1)
+    rank = int(kept.sum())
+    if not rank or total <= groups + rank:
+        return NAN
+    turned = (gaps * scale) @ vectors[:, kept] / np.sqrt(values[kept])
+    return _test_trace(float(np.sum(sizes[:, None] * turned**2)), rank, groups - 1, total)
+
+
+def _test_trace(trace, columns, contrasts, total):
+    s = min(columns, contrasts)
+    m, n = (abs(columns - contrasts) - 1) / 2, (total - contrasts - columns - 2) / 2
+    df, left = s * (2 * m + s + 1), s * (2 * n + s + 1)
+    return float(stats.f.sf(trace / max(s - trace, 1e-300) * left / df, df, left))
+
+
+def measure_imbalance(arms) -> np.ndarray:
+    """Return the largest standardised difference of each covariate between the first arm and another.
+
+    The difference of means over the root of the mean of the two variances; nan where nothing varies.
+    """
+    control, *others = arms
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gaps = [abs(m.mean - control.mean) / np.sqrt((np.diag(m.cov) + np.diag(control.cov)) / 2) for m in others]
+    return np.max(gaps, axis=0)

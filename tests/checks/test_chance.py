@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.multivariate.manova import MANOVA
 
-from helpers.checks.chance import compare_covariates, compare_rates, compare_split, measure_imbalance, read_rate
+from helpers.checks.trust import compare_covariates, compare_rates, compare_split, measure_imbalance, read_rate
 from helpers.records import Moments
 
 

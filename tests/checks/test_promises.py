@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers.checks.promises import FEWER, HOLDS, TOO_FEW, TOO_MANY, _measure_distance, count_by_tenth, judge_p_values
+from helpers.checks.resplit import FEWER, HOLDS, TOO_FEW, TOO_MANY, _measure_distance, count_by_tenth, judge_p_values
 
 EVEN = (np.arange(1000) + 0.5) / 1000
 LATE = np.where(EVEN > 0.1, 1 - 0.9 * ((1 - EVEN) / 0.9) ** 2, EVEN)  # even up to .1, then too large

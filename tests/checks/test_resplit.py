@@ -10,7 +10,7 @@ from experiments import make_design, make_source
 
 from helpers import checks, inference, metrics, survival
 from helpers.checks import retests
-from helpers.checks.promises import HOLDS, TOO_FEW, TOO_MANY
+from helpers.checks.resplit import HOLDS, TOO_FEW, TOO_MANY
 from helpers.records import Effect, Refused
 
 KINDS = {
