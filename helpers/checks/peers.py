@@ -52,7 +52,8 @@ def compare_peers(*, replicates: int, seed: int, confidence_level: float = 0.95)
     ----------
     Fieller 1954; Deng, Knoblich & Lu 2018 (delta, log ratio); Newcombe 1998, method 10; Wald's from any textbook.
     """
-    lifts, adjusted = {"Fieller": lift_columns, **LIFTS}, {"Lin with an indicator": adjust_columns}
+    lifts, adjusted = {"Fieller": lift_columns}, {"Lin with an indicator": adjust_columns}
+    lifts |= {kind: partial(_limit_lift, kind) for kind in ("difference / control mean", "delta", "log ratio")}
     if find_spec("tea_tasting"):
         lifts["tea-tasting"] = partial(_ask_tea_tasting, names=("y",), shown="rel_effect_size")
         adjusted["tea-tasting"] = partial(_ask_tea_tasting, names=("y", "x"), shown="effect_size")
@@ -111,38 +112,21 @@ def limit_newcombe(x1, n1, x0, n0, *, confidence_level):
     return *confint_proportions_2indep(x1 + 0.0 * x0, n1, x0 + 0.0 * x1, n0, **options), NAN
 
 
-def _lift_by(limits, control, treatment, *, confidence_level, rng):
-    """A textbook's limits of the lift, beside the test of the difference; nan where the textbook has none."""
+def _limit_lift(kind, control, treatment, *, confidence_level, rng):
+    """A textbook's limits of the lift, beside the test of the difference; nan where a mean is not above 0."""
     pair = compare_means(measure_columns(control), measure_columns(treatment))
     found = difference(pair, confidence_level=confidence_level)
-    low, high = limits(pair, found, stats.norm.isf((1 - confidence_level) / 2)) if pair.control > 0 else (NAN, NAN)
+    if not min(pair.control, pair.treatment) > 0:
+        return replace(found, ci_low=NAN, ci_high=NAN)
+    ratio, error = pair.treatment / pair.control, pair.var_control / pair.control**2
+    error = math.sqrt(error + pair.var_treatment / pair.treatment**2)
+    reach = stats.norm.isf((1 - confidence_level) / 2) * error
+    low, high = {
+        "difference / control mean": (found.ci_low / pair.control, found.ci_high / pair.control),
+        "delta": (ratio * (1 - reach) - 1, ratio * (1 + reach) - 1),
+        "log ratio": (ratio * math.exp(-reach) - 1, ratio * math.exp(reach) - 1),
+    }[kind]
     return replace(found, ci_low=low, ci_high=high)
-
-
-def _divide_difference(pair, found, z):
-    """The limits of the difference divided by the control mean, as if that were known."""
-    return found.ci_low / pair.control, found.ci_high / pair.control
-
-
-def _limit_by_delta(pair, found, z):
-    ratio = pair.treatment / pair.control
-    reach = z * math.sqrt(pair.var_treatment + ratio**2 * pair.var_control) / pair.control
-    return ratio - 1 - reach, ratio - 1 + reach
-
-
-def _limit_by_log(pair, found, z):
-    if not pair.treatment > 0:
-        return NAN, NAN
-    ratio = pair.treatment / pair.control
-    reach = z * math.sqrt(pair.var_treatment / pair.treatment**2 + pair.var_control / pair.control**2)
-    return ratio * math.exp(-reach) - 1, ratio * math.exp(reach) - 1
-
-
-LIFTS = {
-    "difference / control mean": partial(_lift_by, _divide_difference),
-    "delta": partial(_lift_by, _limit_by_delta),
-    "log ratio": partial(_lift_by, _limit_by_log),
-}
 
 
 def _ask_tea_tasting(control, treatment, *, confidence_level, rng, names, shown):

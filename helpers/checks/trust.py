@@ -18,6 +18,36 @@ if TYPE_CHECKING:
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
+SENTENCES = {  # too little to test, as chance would have it, and not
+    "split": (
+        "Too few to test the sample ratio, {sizes}.",
+        "The sample ratio is as planned, {sizes}; {p}.",
+        "The sample ratio is not as planned, {sizes}; {p}. The arms gain or lose units in different ways, so their "
+        "outcomes cannot be compared.",
+    ),
+    "split by group": (
+        "There are not two {place} with enough units to test the sample ratio.",
+        "The sample ratio is as planned in all {n} {place}; smallest adjusted {p}.",
+        "The sample ratio differs from the plan across {place}, most in {worst}; adjusted {p}.",
+    ),
+    "balance": (
+        "There are too few units, or no variation, to test the balance of the covariates.",
+        "Covariates: {largest}. Differences like these arise by chance in {chance} of randomisations; below 0.1 % this "
+        "check warns.",
+        "Covariates differ more between the arms than chance explains: {largest}. Differences like these arise by "
+        "chance in {chance} of randomisations.",
+    ),
+    "missing": (
+        "Too few outcomes of {label} to test whether they are missing alike: {rates}.{asked}",
+        "Outcomes of {label} are missing alike in the arms: {rates}; {p}.{asked}",
+        "Outcomes of {label} are missing at different rates: {rates}; {p}.{asked} Its effect is not estimated.",
+    ),
+    "take-up": (
+        "There are not two weeks with enough units to compare the take-up: {rates}.",
+        "Take-up is steady over the weeks of assignment: {rates}; smallest adjusted {p}.",
+        "Take-up changes over the weeks of assignment: {rates} in all; adjusted {p}.",
+    ),
+}
 
 
 def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ...]:
@@ -63,10 +93,11 @@ def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
     return " ".join(check.message for check in grave if check.id not in design.acknowledge) or None
 
 
-def _report(name, p, untested, passed, alarmed, *, alarm="warn"):
+def _report(name, p, kind, *, alarm="warn", **facts):
     """A check by p-value: what cannot be computed is not tested, what is below the threshold alarms."""
-    status, told = ("pass", passed) if p >= ALERT else (alarm, alarmed)
-    return Check(name, "not tested", p, ALERT, untested) if np.isnan(p) else Check(name, status, p, ALERT, told)
+    place = 0 if np.isnan(p) else 1 if p >= ALERT else 2
+    told = SENTENCES[kind][place].format(p=_write_p(p), **facts)
+    return Check(name, ("not tested", "pass", alarm)[place], p, ALERT, told)
 
 
 def _check_split(units, design):
@@ -78,16 +109,7 @@ def _check_split(units, design):
     counts = metrics.count_units(units)[None]
     p = compare_split(list(counts.values()), [shares[arm] for arm in counts])
     sizes = ", ".join(f"{arm} {n:,} (planned {_percent(shares[arm])})" for arm, n in counts.items())
-    sizes = f"by {design.cluster or design.unit}: {sizes}"
-    cause = "The arms gain or lose units in different ways, so their outcomes cannot be compared"
-    return _report(
-        "srm",
-        p,
-        f"Too few to test the sample ratio, {sizes}.",
-        f"The sample ratio is as planned, {sizes}; {_write_p(p)}.",
-        f"The sample ratio is not as planned, {sizes}; {_write_p(p)}. {cause}.",
-        alarm="fail",
-    )
+    return _report("srm", p, "split", alarm="fail", sizes=f"by {design.cluster or design.unit}: {sizes}")
 
 
 def _check_split_by(units, design, by):
@@ -99,14 +121,9 @@ def _check_split_by(units, design, by):
         if sum(counts.values()) >= design.min_cell and not np.isnan(p):
             found[group] = p
     worst = min(found, key=found.get, default=0)
-    p, where = _combine(found.values()) if len(found) > 1 else NAN, f"week {worst + 1}" if by == "week" else worst
-    return _report(
-        name,
-        p,
-        f"There are not two {place} with enough units to test the sample ratio.",
-        f"The sample ratio is as planned in all {len(found)} {place}; smallest adjusted {_write_p(p)}.",
-        f"The sample ratio differs from the plan across {place}, most in {where}; adjusted {_write_p(p)}.",
-    )
+    worst = f"week {worst + 1}" if by == "week" else worst
+    p = _combine(found.values()) if len(found) > 1 else NAN
+    return _report(name, p, "split by group", place=place, n=len(found), worst=worst)
 
 
 def _check_balance(units, design):
@@ -114,17 +131,9 @@ def _check_balance(units, design):
     arms = [moments[arm] for arm in design.variant.arms]
     p, gaps = compare_covariates(arms), np.nan_to_num(measure_imbalance(arms))
     name = units.covariates[gaps.argmax()].removeprefix("x_").split("=")[0]  # a level could be somebody's
-    largest, often = f"largest standardised difference {gaps.max():.2f} ({name})", "over 99.9 %"
-    if p <= 0.999:
-        often = f"under {_percent(ALERT)}" if p < ALERT else _percent(p)
-    often = f"Differences like these arise by chance in {often} of randomisations"
-    return _report(
-        "balance",
-        p,
-        "There are too few units, or no variation, to test the balance of the covariates.",
-        f"Covariates: {largest}. {often}; below {_percent(ALERT)} this check warns.",
-        f"Covariates differ more between the arms than chance explains: {largest}. {often}.",
-    )
+    chance = "over 99.9 %" if p > 0.999 else f"under {_percent(ALERT)}" if p < ALERT else _percent(p)
+    largest = f"largest standardised difference {gaps.max():.2f} ({name})"
+    return _report("balance", p, "balance", largest=largest, chance=chance)
 
 
 def report_duplicates(n: int) -> Check:
@@ -148,39 +157,23 @@ def _check_missing(units, design, name):
     label = design.label_of(name)
     id_, columns = f"missing_{name}", [c for c in (f"missing_{name}", f"asked_{name}") if c in units.table.columns]
     found = metrics.summarise_shares(units, columns)[None]
-    arms = {column: [found[column][arm] for arm in design.variant.arms] for column in columns}
-    p, rates = _combine(compare_rates(a) for a in arms.values()), _write_rates(design, arms[id_])
-    asked = f" Asked: {_write_rates(design, arms[columns[1]])}." if len(columns) > 1 else ""
-    untested = f"Too few outcomes of {label} to test whether they are missing alike: {rates}.{asked}"
-    if not any(m.n for m in arms[id_]):
-        p, untested = NAN, f"No window of {label} is over yet."
-    elif np.isnan(p) and not any(m.n and m.mean[0] > 0 for m in arms[id_]):
+    arms = [[found[column][arm] for arm in design.variant.arms] for column in columns]
+    if not any(m.n for m in arms[0]):
+        return Check(id_, "not tested", NAN, ALERT, f"No window of {label} is over yet.")
+    p, asked = _combine(map(compare_rates, arms)), "".join(f" Asked: {_write_rates(design, a)}." for a in arms[1:])
+    if np.isnan(p) and not any(m.n and m.mean[0] > 0 for m in arms[0]):
         window = " whose window is over" if design.metrics[name].within_days else ""
         return Check(id_, "pass", NAN, ALERT, f"The outcome {label} is known for every {design.unit}{window}.{asked}")
-    unlike = f"Outcomes of {label} are missing at different rates: {rates}; {_write_p(p)}.{asked}"
-    return _report(
-        id_,
-        p,
-        untested,
-        f"Outcomes of {label} are missing alike in the arms: {rates}; {_write_p(p)}.{asked}",
-        f"{unlike} Its effect is not estimated.",
-        alarm="fail",
-    )
+    facts = {"label": label, "rates": _write_rates(design, arms[0]), "asked": asked}
+    return _report(id_, p, "missing", alarm="fail", **facts)
 
 
 def _check_exposure(units, design):
-    weeks = metrics.summarise_shares(units, ["exposed"], by="week")
-    cells = {arm: [week["exposed"][arm] for week in weeks.values()] for arm in design.variant.arms}
-    p = _combine(compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells.values())
+    weeks = metrics.summarise_shares(units, ["exposed"], by="week").values()
+    cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
+    p = _combine(compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells)
     whole = metrics.summarise_shares(units, ["exposed"])[None]["exposed"]
-    rates = _write_rates(design, [whole[arm] for arm in design.variant.arms])
-    return _report(
-        "exposure_over_time",
-        p,
-        f"There are not two weeks with enough units to compare the take-up: {rates}.",
-        f"Take-up is steady over the weeks of assignment: {rates}; smallest adjusted {_write_p(p)}.",
-        f"Take-up changes over the weeks of assignment: {rates} in all; adjusted {_write_p(p)}.",
-    )
+    return _report("exposure_over_time", p, "take-up", rates=_write_rates(design, map(whole.get, design.variant.arms)))
 
 
 def _combine(ps):
@@ -191,18 +184,19 @@ def _combine(ps):
 
 def _write_rates(design, arms):
     """The share of each arm, unless it would show a cell of fewer than `min_cell` units."""
-    told, least = [], design.min_cell
-    for arm, moments in zip(design.variant.arms, arms, strict=True):
-        rate = read_rate(moments) if moments.n else NAN
-        units = moments.n if len(moments.names) == 1 else moments.n * moments.mean[1]
-        few, rest = (round(part * units) if moments.n else 0 for part in (rate, 1 - rate))
-        word = _percent(rate) if moments.n else "none observed"
-        if 0 < few < least:
-            word = f"fewer than {least} units"
-        elif few and 0 < rest < least:
-            word = f"all but fewer than {least} units"
-        told.append(f"{arm} {word}")
-    return ", ".join(told)
+    return ", ".join(
+        f"{arm} {_write_rate(m, design.min_cell)}" for arm, m in zip(design.variant.arms, arms, strict=True)
+    )
+
+
+def _write_rate(moments, least):
+    if not moments.n:
+        return "none observed"
+    rate, units = read_rate(moments), moments.n * (1 if len(moments.names) == 1 else moments.mean[1])
+    small, rest = round(rate * units), round((1 - rate) * units)
+    if 0 < small < least:
+        return f"fewer than {least} units"
+    return f"all but fewer than {least} units" if small and 0 < rest < least else _percent(rate)
 
 
 def _percent(share):
