@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
 from helpers.records import Estimate, Refused, Results
 from helpers.value.yearly import (
@@ -17,6 +16,7 @@ from helpers.value.yearly import (
     Assumptions,
     explain_unknown,
     find_chosen,
+    probability_pays,
     read_effect,
     read_range,
     value_headline,
@@ -25,7 +25,6 @@ from helpers.value.yearly import (
 FREE = "it pays whatever an agent hour costs"
 NEVER = "it does not pay, even where agents cost nothing"
 IDLE = "no agent hour is added or saved, and the effect brings nothing"
-NODES = 16  # of the quadrature, on either side of a triangle's peak
 MONTHS, MONTH = 12, 365 / 12  # of a roll-out; days
 
 
@@ -114,77 +113,6 @@ def _solve_cost(brings, hours, estimate):
     if hours < 0:
         return (brings / hours, "from", None) if brings < 0 else (math.nan, "any", FREE)
     return (math.nan, "any", FREE) if brings > 0 else (math.nan, "none", IDLE)
-
-
-def probability_pays(estimate: Estimate, assumptions: Assumptions, *, choice: str | None = None) -> pd.DataFrame:
-    """Return the chance that a year's net value is above 0, at three readings of the assumptions.
-
-    The effect is normal around the estimate with its standard error: what is believed after the data from a flat
-    prior. It pays where effect x factor > cost, so the chance at given assumptions is that of an effect above
-    cost / factor. It knows nothing of looking early, so that an unfinished experiment has none.
-
-    Parameters
-    ----------
-    estimate : Estimate, as for `yearly_value`
-        Needs a standard error.
-    assumptions : Assumptions
-    choice : str, optional, as for `yearly_value`
-
-    Returns
-    -------
-    DataFrame, three rows: basis, probability (0 to 1), assumes (in words), choice, reason. The bases: central
-        assumptions; assumptions drawn independently, each from a triangle between its low and high end with its peak at
-        central (deterministic quadrature of 16 Gauss-Legendre nodes on either side of the peak); pessimistic, each
-        at the end that makes paying least likely. nan where the estimate has no standard error or is of an unfinished
-        experiment; `reason` then says so.
-
-    Raises
-    ------
-    Refused: as `yearly_value`.
-
-    References
-    ----------
-    Gelman et al. (2013), Bayesian Data Analysis, section 2.5 (normal mean, flat prior). Davis & Rabinowitz (1984),
-    Methods of Numerical Integration, section 2.7 (Gauss-Legendre).
-    """
-    centre, reason = read_effect(estimate, choice)[0], None
-
-    def find_chance(units, worth, cost, kept):
-        gain = assumptions.earn(centre, units, worth, cost, kept)
-        noise = assumptions.earn(estimate.std_error, units, worth, 0 * cost, kept)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(noise > 0, ndtr(np.divide(gain, noise)), gain > 0)
-
-    nodes, weights = zip(*map(_place_nodes, assumptions.ranges().values()), strict=True)
-    drawn = find_chance(*np.meshgrid(*nodes, indexing="ij"))
-    for weight in reversed(weights):
-        drawn = drawn @ weight
-    chances = [find_chance(*assumptions.central()), drawn, min(find_chance(*ends) for ends in assumptions.corners())]
-    if estimate.interval != "fixed":
-        reason = "the experiment is not finished"
-    elif not (math.isfinite(centre) and math.isfinite(estimate.std_error)):
-        reason = estimate.reason or "the effect has no standard error"
-    told = "effect normal around the estimate, flat prior"
-    said = {
-        "central assumptions": "all assumptions at central",
-        "assumptions drawn": "each assumption drawn by itself from a triangle: low, peak at central, high",
-        "pessimistic assumptions": "each assumption at the end that is worst for paying",
-    }
-    frame = pd.DataFrame({"basis": list(said), "probability": [math.nan if reason else float(c) for c in chances]})
-    assumes = [f"{told}; {how}" for how in said.values()]
-    return frame.assign(assumes=assumes, choice=choice or estimate.treatment, reason=reason)
-
-
-def _place_nodes(spread):
-    """Nodes and weights that integrate over a triangular density; one node where the value is certain."""
-    low, peak, high = spread
-    if low == high:
-        return np.array([low]), np.array([1.0])
-    points, weights = np.polynomial.legendre.leggauss(NODES)
-    share, mass = (points + 1) / 2, weights * (points + 1) / 2  # of the way from the end to the peak; sums to 1
-    sides = [(end, abs(peak - end)) for end in (low, high) if end != peak]
-    nodes = [end + (peak - end) * share for end, _ in sides]
-    return np.concatenate(nodes), np.concatenate([mass * width / (high - low) for _, width in sides])
 
 
 def list_tornado(
