@@ -80,20 +80,9 @@ def check(tmp_path):
 
 def test_check_accounts_of_clean_data_passes_everything(check):
     found = check(given=None)  # reads the landmarks itself
-    assert {name: item.status for name, item in found.items()} == dict.fromkeys(
-        (
-            "enough_accounts",
-            "landmark_in_data",
-            "follow_up",
-            "duplicates",
-            "events_before_start",
-            "missing_size",
-            "missing_plan_tier",
-            "missing_seats",
-            "freshness",
-        ),
-        "pass",
-    )
+    names = ["enough_accounts", "landmark_in_data", "follow_up", "duplicates", "events_before_start"]
+    names += ["missing_size", "missing_plan_tier", "missing_seats", "freshness"]
+    assert {name: item.status for name, item in found.items()} == dict.fromkeys(names, "pass")
     assert [item.message for item in found.values()] == [
         "120 accounts can be compared at day 30.",
         "366 days are known of the oldest account, and 90 are needed (landmark and horizon).",

@@ -1,4 +1,4 @@
-"""Her own units split at random: which test runs, that it is the shipped one, and that broken ones are found."""
+"""Her own units split at random: which test runs, that it is the shipped one, that broken ones are found, in words."""
 
 import math
 from dataclasses import replace
@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from experiments import make_design, make_source
+from scipy import stats
 
 from helpers import checks, inference, metrics, survival
 from helpers.checks import retests
-from helpers.checks.resplit import HOLDS, TOO_FEW, TOO_MANY
+from helpers.checks.resplit import FEWER, HOLDS, TOO_FEW, TOO_MANY, count_by_tenth, judge_p_values
 from helpers.records import Effect, Refused
 
 KINDS = {
@@ -113,25 +114,15 @@ def test_resplit_keeps_clusters_whole():
     # one team is one value, so splitting units would find a difference nearly always
     frame = draw_units(600, paid=[float(i % 60 % 3 == 0) for i in range(600)])
     whole = {row.metric: row for row in resplit(frame, n_splits=200, cluster="team")}
-    assert [whole[name].method for name in KINDS] == [
-        "delta",
-        "delta",
-        "delta",
-        "delta",
-        "delta",
-        "",
-        "order statistics",
-        "",
-    ]
+    assert [whole[name].method for name in KINDS] == [*["delta"] * 5, "", "order statistics", ""]
     assert whole["paid"].judgement.verdict == HOLDS
     assert whole["paid"].smallest_cell < 31  # teams, not units
     assert whole["grade"].reason == "clusters are randomised, and ordered scores are compared by unit only"
     assert whole["leaves"].reason == "clusters are randomised, and times to an event are compared by unit only"
     arms = draw_split(3, 60) >= 0.5
     teams = sorted(set(frame["team"]))
-    units = fold(
-        frame.assign(variant=frame["team"].map(dict(zip(teams, np.where(arms, "t", "c"), strict=True)))), cluster="team"
-    )
+    moved = frame["team"].map(dict(zip(teams, np.where(arms, "t", "c"), strict=True)))
+    units = fold(frame.assign(variant=moved), cluster="team")
     for name in ("paid", "nps", "rate"):
         moments = metrics.summarise(units)[None][name]
         effect = inference.difference(inference.compare_ratios(moments["c"], moments["t"]))
@@ -213,7 +204,10 @@ def test_resplit_does_not_depend_on_the_order_of_rows():
         assert row.p_values == pytest.approx(other.p_values, rel=1e-12, nan_ok=True)
 
 
-def test_resplit_of_too_many_units_says_what_to_do(monkeypatch):
+def test_resplit_refuses_too_many_units_and_none(monkeypatch):
+    with pytest.raises(Refused) as refusal:
+        resplit(draw_units(20, variant="elsewhere"), variant={"control": "c", "treatments": ["t"]})
+    assert str(refusal.value) == "--aa: the randomised arms have no units; check variant in the plan"
     monkeypatch.setattr(metrics, "read_rows", lambda *_: None)
     with pytest.raises(Refused) as refusal:
         resplit(draw_units(20))
@@ -223,7 +217,71 @@ def test_resplit_of_too_many_units_says_what_to_do(monkeypatch):
     )
 
 
-def test_resplit_without_randomised_units_is_refused():
-    with pytest.raises(Refused) as refusal:
-        resplit(draw_units(20, variant="elsewhere"), variant={"control": "c", "treatments": ["t"]})
-    assert str(refusal.value) == "--aa: the randomised arms have no units; check variant in the plan"
+EVEN = (np.arange(1000) + 0.5) / 1000
+LATE = np.where(EVEN > 0.1, 1 - 0.9 * ((1 - EVEN) / 0.9) ** 2, EVEN)  # even up to .1, then too large
+EARLY = np.where(EVEN > 0.1, 0.1 + 0.9 * ((EVEN - 0.1) / 0.9) ** 2, EVEN)  # even up to .1, then too small
+
+
+def test_judge_p_values_by_hand():
+    found = judge_p_values(EVEN, alpha=0.05)
+    assert found.clear == 0.05 and found.verdict == HOLDS
+    # the band: at most .0005 of all even tests have fewer, and at most .0005 have more
+    assert stats.binom.cdf(round(found.band_low * 1000) - 1, 1000, 0.05) < 0.0005
+    assert stats.binom.sf(round(found.band_high * 1000), 1000, 0.05) <= 0.0005
+    assert found.p_uniform == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "verdict"),
+    [
+        (EVEN**2, TOO_MANY),  # 22 % below .05
+        (np.sqrt(EVEN), FEWER),  # .25 % below .05
+        (EARLY, "not even, on the bold side: p-values up to 0.32 come in 55 % of the splits"),
+        (LATE, "not even, on the careful side: p-values up to 0.77 come in 55 % of the splits"),
+        (np.where(EVEN > 0.89, np.nan, EVEN), TOO_FEW),  # a tenth of the splits had no test
+        (np.full(1000, np.nan), TOO_FEW),
+        (np.ceil(EVEN * 9) / 9, TOO_FEW),  # nine values only
+    ],
+    ids=range(7),
+)
+def test_judge_p_values_says_what_is_wrong(p_values, verdict):
+    assert judge_p_values(p_values, alpha=0.05).verdict == verdict
+
+
+def test_judge_p_values_arguments_change_the_result():
+    one, many = (judge_p_values(EVEN, alpha=0.05, n_tests=n) for n in (1, 20))
+    assert many.band_low < one.band_low < one.band_high < many.band_high
+    assert judge_p_values(EVEN, alpha=0.1).clear == 0.1
+    assert judge_p_values(EVEN, alpha=0.05, is_small=True).verdict == TOO_FEW
+    assert judge_p_values(EVEN, alpha=0.05, is_small=True).clear == 0.05
+
+
+def test_judge_p_values_of_discrete_tests_is_not_blamed_for_jumps():
+    # exact p-values stand at the top of their jump, mid-p-values in its middle: both keep what they promise
+    rng = np.random.default_rng(3)
+    x = rng.binomial(12, 0.5, 5000)
+    exact = stats.binom.cdf(x, 12, 0.5)
+    middle = exact - stats.binom.pmf(x, 12, 0.5) / 2
+    for p_values in (exact, middle):
+        assert judge_p_values(p_values, alpha=float(stats.binom.cdf(3, 12, 0.5))).p_uniform > 0.01
+        assert stats.kstest(p_values, "uniform").pvalue < 1e-6  # the plain test would blame them
+
+
+def test_judge_p_values_seldom_alarms_in_vain():
+    rng = np.random.default_rng(4)
+    verdicts = [judge_p_values(rng.random(200), alpha=0.05, n_tests=1).verdict for _ in range(2000)]
+    assert sum(v != HOLDS for v in verdicts) <= stats.binom.isf(0.001, 2000, 0.002)
+    p_values = [judge_p_values(rng.random(200), alpha=0.05).p_uniform for _ in range(2000)]
+    assert stats.binomtest(sum(p <= 0.05 for p in p_values), 2000, 0.05).pvalue > 0.001
+
+
+def test_judge_p_values_measures_kolmogorovs_distance_without_ties():
+    p_values = np.random.default_rng(5).random(300) ** 1.3
+    found, plain = judge_p_values(p_values, alpha=0.05).p_uniform, stats.kstest(p_values, "uniform")
+    assert stats.kstwo.isf(found, 300) == pytest.approx(plain.statistic, abs=1 / 300 + 1e-5)
+
+
+def test_count_by_tenth_by_hand():
+    assert count_by_tenth([0.05, 0.1, 0.11, 1, math.nan]).tolist() == [0.5, 0.25, 0, 0, 0, 0, 0, 0, 0, 0.25]
+    assert np.isnan(count_by_tenth([math.nan])).all()
+    assert count_by_tenth([0.3, 0.1 + 0.2])[2] == 1  # rounding does not move a value into the next tenth

@@ -1,15 +1,19 @@
-"""The trust checks: what each says, when it warns, and when an answer is withheld."""
+"""The trust checks: what each says, when it warns, when an answer is withheld, and each p-value of chance."""
 
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_sources import make_design, make_source
 from scipy import stats
+from statsmodels.multivariate.manova import MANOVA
 
 from helpers import checks, metrics
-from helpers.records import Check
+from helpers.checks.trust import compare_covariates, compare_rates, compare_split, measure_imbalance, read_rate
+from helpers.records import Check, Moments
 
 KINDS = {"csat": {"kind": "score"}}
 
@@ -40,22 +44,22 @@ def test_run_lists_the_checks_that_the_plan_gives_cause_for():
     assert {check.status for check in found.values()} == {"pass"}
 
 
-def test_run_split_as_planned():
-    check = _run(_make_frame(510, 490))["srm"]
-    assert (
-        check.message
-        == "The sample ratio is as planned, by unit: a 510 (planned 50.0 %), b 490 (planned 50.0 %); p = .527."
-    )
-    assert (check.status, round(check.value, 3), check.threshold) == ("pass", 0.527, 0.001)
+SPLITS = [
+    # units of a and b: as planned, and not
+    (510, 490, "pass", "The sample ratio is as planned, by unit: {}; p = .527."),
+    (
+        600, 400, "fail",
+        "The sample ratio is not as planned, by unit: {}; p < .001. The arms gain or lose units in different ways, so "
+        "their outcomes cannot be compared.",
+    ),
+]  # fmt: skip
 
 
-def test_run_split_not_as_planned():
-    check = _run(_make_frame(600, 400))["srm"]
-    assert check.status == "fail"
-    assert check.message == (
-        "The sample ratio is not as planned, by unit: a 600 (planned 50.0 %), b 400 (planned 50.0 %); p < .001. The "
-        "arms gain or lose units in different ways, so their outcomes cannot be compared."
-    )
+@pytest.mark.parametrize(("n_a", "n_b", "status", "message"), SPLITS)
+def test_run_split_as_planned_and_not(n_a, n_b, status, message):
+    check = _run(_make_frame(n_a, n_b))["srm"]
+    told = message.format(f"a {n_a} (planned 50.0 %), b {n_b} (planned 50.0 %)")
+    assert (check.status, check.message, check.threshold) == (status, told, 0.001)
 
 
 def test_run_split_follows_the_plan_and_its_unknown():
@@ -83,29 +87,20 @@ def test_run_split_of_too_few_in_three_arms_is_not_tested():
 def test_run_split_counts_clusters_where_the_plan_names_them():
     frame = _make_frame(600, 400)
     frame["firm"] = [f"f{i // 6}" if i < 600 else f"g{i // 4}" for i in range(1000)]  # a hundred firms an arm
+    sizes = "a 100 (planned 50.0 %), b 100 (planned 50.0 %)"
     check = _run(frame, cluster="firm")["srm"]
-    assert (check.status, check.value) == ("pass", 1.0)
-    assert (
-        check.message
-        == "The sample ratio is as planned, by firm: a 100 (planned 50.0 %), b 100 (planned 50.0 %); p > .999."
-    )
+    assert (check.value, check.message) == (1.0, f"The sample ratio is as planned, by firm: {sizes}; p > .999.")
 
 
-def test_run_split_by_segment_names_the_worst_level():
+def test_run_split_by_segment_names_the_worst_level_and_takes_bonferroni_over_them():
     frame = _make_frame(500, 500)
     frame["tier"] = ["pro"] * 150 + ["free"] * 350 + ["pro"] * 300 + ["free"] * 200  # opposite in the two tiers
     check = _run(frame, segments=["tier"])["srm_tier"]
-    assert check.status == "warn"
-    assert (
-        check.message == "The sample ratio differs from the plan across levels of tier, most in pro; adjusted p < .001."
-    )
-
-
-def test_run_split_by_segment_takes_bonferroni_over_the_levels():
-    frame = _make_frame(500, 500).assign(tier=["pro"] * 260 + ["free"] * 240 + ["pro"] * 230 + ["free"] * 270)
-    check = _run(frame, segments=["tier"])["srm_tier"]  # 260 v 230 and 240 v 270
-    expected = 2 * min(stats.chisquare([260, 230]).pvalue, stats.chisquare([240, 270]).pvalue)
-    assert check.value == pytest.approx(expected)
+    said = "The sample ratio differs from the plan across levels of tier, most in pro; adjusted p < .001."
+    assert (check.status, check.message) == ("warn", said)
+    frame["tier"] = ["pro"] * 260 + ["free"] * 240 + ["pro"] * 230 + ["free"] * 270
+    expected = 2 * min(stats.chisquare(counts).pvalue for counts in ([260, 230], [240, 270]))
+    assert _run(frame, segments=["tier"])["srm_tier"].value == pytest.approx(expected)
 
 
 def test_run_split_by_segment_names_no_small_level():
@@ -144,44 +139,30 @@ def test_run_balance_says_the_largest_difference_without_a_level():
     )
 
 
-@pytest.mark.parametrize(("kind", "told"), [({}, "csat"), ({"label": "Ease of use"}, "Ease of use")])
-def test_run_missing_calls_a_metric_by_its_label(kind, told):
-    check = _run(_make_frame(), {"csat": {"kind": "score", **kind}})["missing_csat"]
-    assert check.message == f"The outcome {told} is known for every unit."
-
-
 def test_run_balance_without_variation_is_not_tested():
     check = _run(_make_frame().assign(seats=3.0), covariates=["seats"])["balance"]
     message = "There are too few units, or no variation, to test the balance of the covariates."
     assert (check.status, check.message) == ("not tested", message)
 
 
-@pytest.mark.parametrize(
-    ("n", "status", "message"),
-    [(0, "pass", "No row repeats another."), (3, "warn", "Rows that repeat another row exactly, dropped: 3.")],
-)
-def test_run_duplicates(n, status, message):
-    assert _run(_make_frame(50, 50), counted={"n_duplicates": n})["duplicates"] == Check(
-        "duplicates", status, n, 0.0, message
-    )
+COUNTED = [
+    ({"n_duplicates": 0}, "pass", 0, "No row repeats another."),
+    ({"n_duplicates": 3}, "warn", 3, "Rows that repeat another row exactly, dropped: 3."),
+    ({"n_two_variants": 0}, "pass", 0, "No unit stands in two variants."),
+    # 1 % is not above 1 %
+    ({"n_two_variants": 10}, "warn", 0.01, "In two variants, left out: 10 of 1,000 by unit (1.0 %)."),
+    (
+        {"n_two_variants": 11}, "fail", 0.011,
+        "In two variants, left out: 11 of 1,000 by unit (1.1 %). Above 1 % the arms are mixed, so their outcomes "
+        "cannot be compared.",
+    ),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("n", "status", "message"),
-    [
-        (0, "pass", "No unit stands in two variants."),
-        (10, "warn", "In two variants, left out: 10 of 1,000 by unit (1.0 %)."),  # 1 % is not above 1 %
-        (
-            11,
-            "fail",
-            "In two variants, left out: 11 of 1,000 by unit (1.1 %). Above 1 % the arms are mixed, so their outcomes "
-            "cannot be compared.",
-        ),
-    ],
-)
-def test_run_two_variants(n, status, message):
-    check = _run(_make_frame(50, 50), counted={"n_two_variants": n, "n_assigned": 1000})["two_variants"]
-    assert check == Check("two_variants", status, n / 1000, 0.01, message)
+@pytest.mark.parametrize(("counted", "status", "value", "message"), COUNTED)
+def test_run_duplicates_and_two_variants(counted, status, value, message):
+    found, name = _run(_make_frame(50, 50), counted={**counted, "n_assigned": 1000}), next(iter(counted))[2:]
+    assert found[name] == Check(name, status, value, 0.0 if name == "duplicates" else 0.01, message)
 
 
 def _lose(frame, a, b):
@@ -191,19 +172,19 @@ def _lose(frame, a, b):
 
 
 UNLIKE = "Outcomes of csat are missing at different rates: {}; p < .001. Its effect is not estimated."
+LOST = [
+    (0, 0, {}, "pass", "The outcome csat is known for every unit."),
+    (0, 0, {"label": "Ease of use"}, "pass", "The outcome Ease of use is known for every unit."),
+    (100, 110, {}, "pass", "Outcomes of csat are missing alike in the arms: a 20.0 %, b 22.0 %; p = .438."),
+    (100, 3, {}, "fail", UNLIKE.format("a 20.0 %, b fewer than 10 units")),
+    (495, 400, {}, "fail", UNLIKE.format("a all but fewer than 10 units, b 80.0 %")),
+    (100, 0, {"kind": "amount", "missing": "zero"}, "fail", UNLIKE.format("a 20.0 %, b 0.0 %")),  # filled with 0
+]
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "status", "message"),
-    [
-        (0, 0, "pass", "The outcome csat is known for every unit."),
-        (100, 110, "pass", "Outcomes of csat are missing alike in the arms: a 20.0 %, b 22.0 %; p = .438."),
-        (100, 3, "fail", UNLIKE.format("a 20.0 %, b fewer than 10 units")),
-        (495, 400, "fail", UNLIKE.format("a all but fewer than 10 units, b 80.0 %")),
-    ],
-)
-def test_run_missing(a, b, status, message):
-    check = _run(_lose(_make_frame(), a, b))["missing_csat"]
+@pytest.mark.parametrize(("a", "b", "kind", "status", "message"), LOST)
+def test_run_missing(a, b, kind, status, message):
+    check = _run(_lose(_make_frame(), a, b), {"csat": {"kind": "score", **kind}})["missing_csat"]
     assert (check.status, check.message) == (status, message)
     assert math.isnan(check.value) == (a == 0)
 
@@ -219,13 +200,6 @@ def test_run_missing_looks_only_where_the_window_is_over(as_of, status, message)
     plan = {"assigned_at": "assigned_at", "as_of": as_of}
     check = _run(_make_frame(), {"csat": {"kind": "score", "within_days": 30}}, **plan)["missing_csat"]
     assert (check.status, check.message) == (status, message)
-
-
-def test_run_missing_counts_what_is_filled_with_zero():
-    assert (
-        _run(_lose(_make_frame(), 100, 0), {"csat": {"kind": "amount", "missing": "zero"}})["missing_csat"].status
-        == "fail"
-    )
 
 
 def test_run_missing_of_those_asked_and_whether_the_arms_ask_alike():
@@ -288,10 +262,6 @@ def test_run_exposure_of_one_week_is_not_tested():
     assert (check.status, check.message) == ("not tested", message)
 
 
-def _check(name, status):
-    return Check(name, status, 0.0, 0.001, f"{name} is {status}.")
-
-
 @pytest.mark.parametrize(
     ("trust", "acknowledge", "expected"),
     [
@@ -304,5 +274,144 @@ def _check(name, status):
     ],
 )
 def test_withheld(trust, acknowledge, expected):
-    made = tuple(_check(*text.split()) for text in trust)
+    told = [text.split() for text in trust]
+    made = tuple(Check(name, status, 0.0, 0.001, f"{name} is {status}.") for name, status in told)
     assert checks.withheld(made, make_design(KINDS, acknowledge=acknowledge)) == expected
+
+
+def _moments(values, names=("y",)):
+    if len(values) < 2:
+        return Moments(names, len(values), np.full(len(names), np.nan), np.full((len(names),) * 2, np.nan))
+    values = np.asarray(values, float).reshape(len(values), -1)
+    return Moments(names, len(values), values.mean(axis=0), np.atleast_2d(np.cov(values.T)))
+
+
+def _rate(yes, n):
+    return _moments([1] * yes + [0] * (n - yes))
+
+
+def test_compare_split_by_hand():
+    # 520 and 480 of 1,000 at a half: chi-square (20^2 + 20^2) / 500 = 1.6 on one degree of freedom
+    assert compare_split([520, 480], [0.5, 0.5]) == pytest.approx(stats.chi2.sf(1.6, 1))
+
+
+def test_compare_split_of_hillstrom(shared):
+    counts = pd.read_csv(shared / "data" / "hillstrom.csv.gz")["segment"].value_counts()
+    assert compare_split(counts.tolist(), [1 / 3] * 3) == pytest.approx(0.904, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("counts", "shares", "expected"),
+    [
+        ([8, 0], [0.5, 0.5], 2 / 2**8),  # four expected: exact binomial, two tails
+        ([0, 0], [0.5, 0.5], np.nan),  # no units
+        ([3, 4, 5], [1 / 3] * 3, np.nan),  # three arms of four: no test is trusted
+    ],
+)
+def test_compare_split_of_few_units(counts, shares, expected):
+    assert compare_split(counts, shares) == pytest.approx(expected, nan_ok=True)
+
+
+def test_compare_split_alarms_as_often_as_it_says():
+    rng = np.random.default_rng(1)
+    alarms = sum(compare_split(rng.multinomial(300, [0.2, 0.3, 0.5]), [0.2, 0.3, 0.5]) < 0.05 for _ in range(1000))
+    assert stats.binom.ppf(0.0005, 1000, 0.05) <= alarms <= stats.binom.isf(0.0005, 1000, 0.05)
+
+
+def test_compare_rates_equals_scipy():
+    expected = stats.chi2_contingency([[30, 45, 20], [70, 55, 60]], correction=False).pvalue
+    assert compare_rates([_rate(30, 100), _rate(45, 100), _rate(20, 80)]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("arms", "expected"),
+    [
+        ([(1, 6), (5, 6)], stats.fisher_exact([[1, 5], [5, 1]]).pvalue),  # three expected: exact
+        ([(1, 6), (5, 6), (3, 6)], np.nan),  # three groups of few
+        ([(0, 50), (0, 60)], np.nan),  # all alike: nothing to test
+        ([(50, 50), (60, 60)], np.nan),
+        ([(3, 50)], np.nan),  # one group
+        ([(3, 50), (0, 0)], np.nan),  # a group without units is none
+    ],
+)
+def test_compare_rates_at_the_edges(arms, expected):
+    assert compare_rates([_rate(*arm) for arm in arms]) == pytest.approx(expected, nan_ok=True)
+
+
+def _clusters(rng, n, spread):
+    sizes = 1 + rng.poisson(9, n)
+    return _moments(np.column_stack([rng.binomial(sizes, rng.beta(spread, 3 * spread, n)), sizes]), ("num", "den"))
+
+
+def test_compare_rates_of_clusters_by_hand():
+    # common rate 7/14: deviations -0.5 and 0.5, then -1 and 1; no difference between the arms, whose means are 0
+    one, other = _moments([[1, 3], [3, 5]], ("num", "den")), _moments([[0, 2], [3, 4]], ("num", "den"))
+    assert (read_rate(one), read_rate(other), compare_rates([one, other])) == (0.5, 0.5, 1.0)
+
+
+def test_compare_rates_of_clusters_equals_the_analysis_of_variance_of_deviations():
+    one, other = np.array([[1, 3], [3, 5], [0, 4]]), np.array([[0, 2], [3, 4], [5, 5]])
+    rate = 12 / 23
+    expected = stats.f_oneway(one[:, 0] - rate * one[:, 1], other[:, 0] - rate * other[:, 1]).pvalue
+    assert compare_rates([_moments(a, ("num", "den")) for a in (one, other)]) == pytest.approx(expected)
+
+
+def test_compare_rates_of_clusters_sees_an_arm_without_any_and_nothing_where_all_agree():
+    none = _moments(np.column_stack([np.zeros(100), np.full(100, 10)]), ("num", "den"))
+    assert compare_rates([_clusters(np.random.default_rng(5), 100, 1.0), none]) < 1e-6
+    alike = _moments([[2, 2], [3, 3]], ("num", "den"))
+    assert np.isnan(compare_rates([alike, alike]))
+
+
+def test_compare_rates_of_clusters_alarms_as_often_as_it_says():
+    rng = np.random.default_rng(2)
+    alarms = sum(compare_rates([_clusters(rng, 120, 1.0) for _ in range(2)]) < 0.05 for _ in range(600))
+    assert stats.binom.ppf(0.0005, 600, 0.05) <= alarms <= stats.binom.isf(0.0005, 600, 0.06)
+
+
+def _draw_covariates(rng, sizes, columns=3):
+    mix = rng.normal(size=(columns, columns))
+    return [rng.normal(size=(n, columns)) @ mix for n in sizes]
+
+
+def _joint(groups):
+    return compare_covariates([_moments(g, tuple("pqrs"[: g.shape[1]])) for g in groups])
+
+
+@pytest.mark.parametrize("sizes", [(12, 9), (10, 8, 14)])
+def test_compare_covariates_equals_manova(sizes):
+    groups = _draw_covariates(np.random.default_rng(3), sizes)
+    frame = pd.DataFrame(np.concatenate(groups), columns=list("pqr")).assign(arm=np.repeat(range(len(sizes)), sizes))
+    found = MANOVA.from_formula("p + q + r ~ C(arm)", frame).mv_test().results["C(arm)"]["stat"]
+    assert _joint(groups) == pytest.approx(float(found.loc["Pillai's trace", "Pr > F"]), rel=1e-6)
+
+
+def test_compare_covariates_of_one_covariate_is_students_t():
+    one, other = np.array([1.0, 2, 4, 5]), np.array([3.0, 5, 9])
+    expected = stats.ttest_ind(one, other).pvalue
+    assert _joint([one[:, None], other[:, None]]) == pytest.approx(expected)
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(st.integers(0, 10_000), st.floats(1e-6, 1e6), st.floats(-1e6, 1e6))
+def test_compare_covariates_does_not_depend_on_units_or_on_repeated_columns(seed, scale, shift):
+    groups = _draw_covariates(np.random.default_rng(seed), (15, 12), columns=2)
+    expected = _joint(groups)
+    assert _joint([g * [scale, 1] + [0, shift] for g in groups]) == pytest.approx(expected, rel=1e-5)
+    doubled = [np.column_stack([g, g[:, 0] + g[:, 1], np.ones(len(g))]) for g in groups]
+    assert _joint(doubled) == pytest.approx(expected, rel=1e-6)
+
+
+def test_compare_covariates_finds_a_shift_and_is_nan_without_units_or_variation():
+    one, other = _draw_covariates(np.random.default_rng(4), (80, 90))
+    assert _joint([one, other + 2 * one.std()]) < 1e-6
+    assert np.isnan(_joint([one[:1], other]))
+    assert np.isnan(_joint([np.ones((5, 1)), np.ones((6, 1))]))
+    assert np.isnan(_joint([one[:2], other[:2]]))  # four units, three covariates
+
+
+def test_measure_imbalance_by_hand_takes_the_worst_arm():
+    control, near, far = [1.0, 3.0], [2.0, 4.0], [4.0, 6.0]  # variances 2; gaps 1 and 3 over root 2
+    found = measure_imbalance([_moments(control), _moments(near), _moments(far)])
+    assert found == pytest.approx([3 / np.sqrt(2)])
+    assert np.isnan(measure_imbalance([_moments([1.0, 1.0]), _moments([1.0, 1.0])])).all()
