@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import signal
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -125,23 +126,17 @@ def measure_cells(cells, guarantees, *, confidence_level=0.95, seed, jobs=1, sto
     -------
     DataFrame: the columns of `measure_cell`, one row a cell.
     """
-    named, rows = {g.name: g for g in guarantees}, []
+    named, rows, run = {g.name: g for g in guarantees}, [], map
     measure = partial(_measure_once, store=store, confidence_level=confidence_level, seed=seed)
-    for row in _run(measure, [(cell, named[cell.guarantee]) for cell in cells], jobs):
-        rows.append(row)
-        if progress:
-            progress(len(rows), len(cells))
+    with ExitStack() as stack:  # leaving it, by an interrupt too, ends the processes
+        if jobs > 1 and len(cells) > 1:
+            spawn, ignore = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
+            run = stack.enter_context(spawn.Pool(min(jobs, len(cells)), signal.signal, ignore)).imap
+        for row in run(measure, [(cell, named[cell.guarantee]) for cell in cells]):
+            rows.append(row)
+            if progress:
+                progress(len(rows), len(cells))
     return pd.DataFrame(rows)
-
-
-def _run(measure, tasks, jobs):
-    if jobs == 1 or len(tasks) < 2:
-        yield from map(measure, tasks)
-        return
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    pool = multiprocessing.get_context("spawn").Pool(min(jobs, len(tasks)), signal.signal, ignore)
-    with pool:  # leaving it, by an interrupt too, ends the processes
-        yield from pool.imap(measure, tasks)
 
 
 def _measure_once(task, *, store, **options):
@@ -149,8 +144,7 @@ def _measure_once(task, *, store, **options):
     cell, guarantee = task
     if store is None:
         return measure_cell(cell, guarantee, POPULATIONS[cell.population], **options)
-    promise = {name: str(value) for name, value in asdict(guarantee).items() if not callable(value)}
-    key = json.dumps({**asdict(cell), **options, "promise": promise, "code": _sum_code()}, sort_keys=True)
+    key = json.dumps({**asdict(cell), **options, "code": _sum_code()}, sort_keys=True)
     file = Path(store) / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
     try:
         found = json.loads(file.read_text())
