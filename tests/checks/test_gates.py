@@ -87,7 +87,7 @@ BROKEN = {
         "three related metrics",
         (100, 100),
     ),
-}  # fmt: skip  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -96,32 +96,27 @@ def test_judge_cells_rejects_a_method_that_is_broken_by(name):
     assert judge(promise(compute, **domain), population, sizes)["verdict"] == "fails"
 
 
-@pytest.mark.parametrize(
-    ("compute", "estimand", "population", "sizes"),
-    [
-        (compare_columns, "difference", SCORES, (100, 100)),  # the same cells as above, the right method
-        (compare_columns, "difference", "scores 1 to 5, higher", (400, 400)),
-        (lift_columns, "relative_lift", PAYERS, (300, 300)),
-    ],
-)
-def test_judge_cells_passes_the_right_method(compute, estimand, population, sizes):
-    assert judge(promise(compute, estimand=estimand), population, sizes)["verdict"] == "holds"
+KEPT = [
+    # the same cells as above, and the right method
+    (compare_columns, {}, SCORES, (100, 100)),
+    (compare_columns, {}, "scores 1 to 5, higher", (400, 400)),
+    (lift_columns, {"estimand": "relative_lift"}, PAYERS, (300, 300)),
+    # too much coverage where only as much is claimed, and a disagreement that is not promised away
+    (compare_widely, {"claim": "at least"}, SCORES, (100, 100)),
+    (compare_with_another_test, {"is_dual": False}, SCORES, (100, 100)),
+]
 
 
-def test_judge_cells_passes_too_much_coverage_where_only_at_least_is_claimed():
-    row = judge(promise(compare_widely, claim="at least"), SCORES, (100, 100))
-    assert (row["verdict"], row["limit_high"]) == ("holds", 1.0)
+@pytest.mark.parametrize(("compute", "domain", "population", "sizes"), KEPT, ids=range(5))
+def test_judge_cells_passes_a_method_that_keeps_its_promise(compute, domain, population, sizes):
+    row = judge(promise(compute, **domain), population, sizes)
+    assert row["verdict"] == "holds" and (row["disagree"] > 0) == ("is_dual" in domain)
 
 
 def test_judge_cells_asks_nothing_outside_the_domain():
     row = judge(promise(compare_by_z, least_arm=50), SCORES, (10, 10), replicates=50)
     assert row["verdict"] == "outside its domain"
     assert row["departure"] == "there are too few units: the smaller arm needs at least 50"
-
-
-def test_judge_cells_forgives_a_disagreement_that_is_not_promised_away():
-    row = judge(promise(compare_with_another_test, is_dual=False), SCORES, (100, 100))
-    assert row["disagree"] > 0 and row["verdict"] == "holds"
 
 
 def frame(**changes):
@@ -159,12 +154,13 @@ def test_judge_cells_at_the_edges_of_a_claim(changes, verdict):
 
 
 def test_judge_cells_reads_the_level_and_the_family_error():
-    cell = frame(coverage=0.90, false_alarm=0.1)
-    assert judge_cells(cell)["verdict"].tolist() == ["fails"]
-    assert judge_cells(cell, confidence_level=0.9)["verdict"].tolist() == ["holds"]
-    cell = frame(coverage=0.93, false_alarm=0.07)
-    assert judge_cells(cell, family_error=0.2)["verdict"].tolist() == ["fails"]
-    assert judge_cells(cell, family_error=0.001)["verdict"].tolist() == ["holds"]
+    for cell, options, verdict in [
+        (frame(coverage=0.90, false_alarm=0.1), {}, "fails"),
+        (frame(coverage=0.90, false_alarm=0.1), {"confidence_level": 0.9}, "holds"),
+        (frame(coverage=0.93, false_alarm=0.07), {}, "holds"),
+        (frame(coverage=0.93, false_alarm=0.07), {"family_error": 0.2}, "fails"),
+    ]:
+        assert judge_cells(cell, **options)["verdict"].tolist() == [verdict]
 
 
 def test_summarise_guarantees_has_one_row_a_guarantee_and_fails_where_a_cell_fails():
@@ -187,18 +183,14 @@ def test_summarise_guarantees_gives_the_least_that_claim_and_chance_allow_all_dr
         assert summarise_guarantees(judged.assign(coverage=share))["verdict"][0] == verdict
 
 
-def test_summarise_guarantees_fails_where_nothing_was_measured_inside():
-    assert summarise_guarantees(judge_cells(frame(inside=False)))["verdict"].tolist() == ["fails"]
-
-
-def test_summarise_guarantees_worst_is_the_lowest_of_at_least_and_the_farthest_of_a_nominal_claim():
-    cells = pd.concat([frame(coverage=0.94), frame(coverage=0.99)], ignore_index=True)
-    assert summarise_guarantees(judge_cells(cells))["worst_coverage"].tolist() == [0.99]
-    cells["claim"] = "at least"
-    assert summarise_guarantees(judge_cells(cells))["worst_coverage"].tolist() == [0.94]
-    cells["claim"] = "nominal"
-    judged = judge_cells(cells, confidence_level=0.98)
-    assert summarise_guarantees(judged, confidence_level=0.98)["worst_coverage"].tolist() == [0.94]
+@pytest.mark.parametrize(
+    ("claim", "level", "worst"), [("nominal", 0.95, 0.99), ("at least", 0.95, 0.94), ("nominal", 0.98, 0.94)]
+)
+def test_summarise_guarantees_worst_is_the_lowest_of_at_least_and_the_farthest_of_a_nominal_claim(claim, level, worst):
+    cells = pd.concat([frame(coverage=coverage, claim=claim) for coverage in (0.94, 0.99)], ignore_index=True)
+    judged = judge_cells(cells, confidence_level=level)
+    assert summarise_guarantees(judged, confidence_level=level)["worst_coverage"].tolist() == [worst]
+    assert summarise_guarantees(judge_cells(frame(inside=False)))["verdict"].tolist() == ["fails"]  # nothing measured
 
 
 def test_guarantees_have_distinct_names():
@@ -223,17 +215,11 @@ def test_count_draws_is_what_was_asked_or_what_the_depth_plans():
 
 
 def test_conclude_counts_cells_and_draws_by_hand():
-    data = conclude().data
-    assert [(step, n) for step, n, _ in data.steps] == [
-        ("cells in the grid", 8),
-        ("inside the method's domain", 6),
-        ("outside it", 2),
-        ("enumerated exactly", 1),
-        ("experiments drawn", 2800),  # seven cells of 400; the enumerated one draws nothing
-    ]
+    data = conclude(depth="deep").data
+    # in the grid, inside a domain, outside, enumerated; seven cells of 400 draws, and the enumerated one draws nothing
+    assert [n for _, n, _ in data.steps] == [8, 6, 2, 1, 2800]
     assert (data.kind, data.rows, data.units, data.sha256) == ("simulated", 2800, 2800, None)
-    assert data.note == "8 cells of the quick grid, 2,800 experiments drawn, shares enumerated exactly"
-    assert "deep grid" in conclude(depth="deep").data.note
+    assert data.note == "8 cells of the deep grid, 2,800 experiments drawn, shares enumerated exactly"
 
 
 def test_conclude_keeps_every_table_and_the_level():
@@ -245,26 +231,19 @@ def test_conclude_keeps_every_table_and_the_level():
 def test_conclude_fails_the_gate_of_a_method_that_breaks_its_promise():
     found = conclude()
     told = "4 of 5 methods keep within what they promise in every cell inside their domain."
-    assert found.checks[0] == Check("gates", "fail", 4, 5, told)
+    assert (found.status, found.checks[0]) == ("answered", Check("gates", "fail", 4, 5, told))
     broken = find_check(found, "gate of Fieller lift")
     assert (broken.status, broken.value) == ("fail", 0.9)
     assert broken.message == "It promises “nominal within .01” and shows coverage of 90.0 %."
-    assert found.status == "answered"
+    nowhere = find_check(conclude(table=samples.summary().assign(cells_inside=0)), "gate of Fieller lift")
+    assert nowhere.message == "It promises “nominal within .01”, and no cell of the grid lies inside its domain."
 
 
-def test_conclude_says_when_no_cell_lies_inside_a_domain():
-    table = samples.summary().assign(cells_inside=0)
-    told = "It promises “nominal within .01”, and no cell of the grid lies inside its domain."
-    assert find_check(conclude(table=table), "gate of Fieller lift").message == told
-
-
-def test_conclude_passes_when_all_methods_hold():
-    found = samples.good()
-    assert [(check.id, check.status) for check in found.checks] == [
-        ("gates", "pass"),
-        ("interval and test", "pass"),
-        ("without interval", "pass"),
-    ]
+def test_conclude_passes_when_all_methods_hold_and_does_not_test_what_was_not_measured():
+    names = ["interval and test", "without interval"]
+    assert [(check.id, check.status) for check in samples.good().checks] == [(n, "pass") for n in ["gates", *names]]
+    found = conclude(samples.cells().assign(inside=False))
+    assert [find_check(found, name).status for name in names] == ["not tested"] * 2
 
 
 NEVER = "Inside the domains, interval and test contradict each other in no experiment."
@@ -285,12 +264,6 @@ def test_conclude_checks_agreement_and_missing_intervals(column, where, value, m
     judged.loc[where, column] = value
     check = find_check(conclude(judged), {"disagree": "interval and test", "undefined": "without interval"}[column])
     assert (check.status, check.message) == ("pass" if message.startswith("Inside") else "warn", message)
-
-
-def test_conclude_does_not_test_what_was_not_measured():
-    judged = samples.cells().assign(inside=False)
-    found = conclude(judged)
-    assert find_check(found, "interval and test").status == find_check(found, "without interval").status == "not tested"
 
 
 def test_conclude_gives_peers_their_exact_binomial_bands():

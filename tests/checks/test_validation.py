@@ -28,21 +28,18 @@ def test_list_cells_deep_holds_both_splits_and_all_sizes():
     assert {c.replicates for c in cells} == {10_000}
 
 
-def test_list_cells_keeps_the_limits_of_slow_methods():
-    cells = list_cells([NAMED["permutation difference"]], "deep")
+def test_list_cells_keeps_the_limits_of_slow_methods_and_enumerates_shares():
+    slow = [NAMED["permutation difference"]]
+    cells = list_cells(slow, "deep")
     assert {c.replicates for c in cells} == {2_000}
     assert max(min(c.n_control, c.n_treatment) for c in cells) <= 2_000
-    assert {c.replicates for c in list_cells([NAMED["permutation difference"]], "deep", replicates=50)} == {50}
-
-
-def test_list_cells_enumerates_shares():
+    assert {c.replicates for c in list_cells(slow, "deep", replicates=50)} == {50}
     assert {c.replicates for c in list_cells([NAMED["score ratio"]], "deep", replicates=500)} == {0}
 
 
 def test_list_cells_tries_a_test_without_interval_only_where_there_is_no_effect():
-    guarantee = replace(NAMED["Welch difference"], has_interval=False)
-    cells = list_cells([guarantee], "deep")
-    assert not any(POPULATIONS[c.population].has_effect("difference") for c in cells)
+    cells = list_cells([replace(NAMED["Welch difference"], has_interval=False)], "deep")
+    assert cells and not any(POPULATIONS[c.population].has_effect("difference") for c in cells)
 
 
 def test_list_cells_quick_tries_each_guarantee_with_and_without_an_effect():
