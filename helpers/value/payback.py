@@ -14,6 +14,7 @@ from helpers.records import Estimate, Refused, Results
 from helpers.value.yearly import (
     LABELS,
     Assumptions,
+    Range,
     explain_unknown,
     find_chosen,
     probability_pays,
@@ -28,9 +29,7 @@ IDLE = "no agent hour is added or saved, and the effect brings nothing"
 MONTHS, MONTH = 12, 365 / 12  # of a roll-out; days
 
 
-def agent_cost(
-    extra_hours: float | tuple[float, float, float], cost_per_agent_hour: float | tuple[float, float, float]
-) -> tuple[float, float, float]:
+def agent_cost(extra_hours: Range, cost_per_agent_hour: Range) -> tuple[float, float, float]:
     """Return what extra agent hours cost: low, central, high; below 0 where hours are saved.
 
     Parameters
@@ -60,11 +59,7 @@ def agent_cost(
 
 
 def find_break_even(
-    estimate: Estimate,
-    assumptions: Assumptions,
-    *,
-    extra_hours_per_year: float | tuple[float, float, float],
-    choice: str | None = None,
+    estimate: Estimate, assumptions: Assumptions, *, extra_hours_per_year: Range, choice: str | None = None
 ) -> pd.DataFrame:
     """Return what an agent hour may cost for the choice to pay exactly, from the estimate and its interval.
 
@@ -116,11 +111,7 @@ def _solve_cost(brings, hours, estimate):
 
 
 def list_tornado(
-    estimate: Estimate,
-    assumptions: Assumptions,
-    *,
-    choice: str | None = None,
-    extra_hours_per_year: float | tuple[float, float, float] = 0.0,
+    estimate: Estimate, assumptions: Assumptions, *, choice: str | None = None, extra_hours_per_year: Range = 0.0
 ) -> pd.DataFrame:
     """Return how far each doubt alone moves a year's net value, the others at central: the largest first.
 
@@ -242,8 +233,8 @@ def study_payback(
     metric: str,
     assumptions: Assumptions,
     *,
-    extra_hours_per_year: float | tuple[float, float, float] | None,
-    cost_per_agent_hour: float | tuple[float, float, float] | None = None,
+    extra_hours_per_year: Range | None,
+    cost_per_agent_hour: Range | None = None,
     by_age: Sequence[tuple[str, float]] = (),
     choice: str | None = None,
 ) -> dict[str, pd.DataFrame]:

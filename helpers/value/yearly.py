@@ -12,6 +12,7 @@ from scipy.special import ndtr
 
 from helpers.records import Estimate, Refused, Results
 
+Range = float | tuple[float, float, float]  # certain, or low, central and high
 POPULATIONS = ("itt", "responders")
 LABELS = {
     "units_per_year": "units a year",
@@ -48,11 +49,11 @@ class Assumptions:
     Refused: a horizon without a persistence or the reverse, a range out of order or out of bounds.
     """
 
-    units_per_year: float | tuple[float, float, float]
-    value_per_unit: float | tuple[float, float, float]
-    monthly_persistence: float | tuple[float, float, float] | None = None
+    units_per_year: Range
+    value_per_unit: Range
+    monthly_persistence: Range | None = None
     horizon_months: int | None = None
-    cost_per_year: float | tuple[float, float, float] = 0.0
+    cost_per_year: Range = 0.0
     unit: str = "USD"
 
     def __post_init__(self):
@@ -264,7 +265,7 @@ def find_chosen(results: Results, metric: str, choice: str | None) -> Estimate |
     return next((e for e in found if choice in (e.treatment, e.control)), next(iter(found), None))
 
 
-def read_range(name: str, value: float | tuple[float, float, float]) -> tuple[float, float, float]:
+def read_range(name: str, value: Range) -> tuple[float, float, float]:
     """Return low, central and high of an assumption; a number that is certain is all three.
 
     Raises
