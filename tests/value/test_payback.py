@@ -27,20 +27,6 @@ from helpers.value import (
 
 HOURS = {"extra_hours_per_year": 6240}
 
-COSTS = [
-    # hours, dollars an hour, by hand
-    ((5, 10, 20), (20, 30, 50), (100, 300, 1_000)),
-    # saved hours are worth most where an hour is dear
-    (-10, (20, 30, 50), (-500, -300, -200)),
-    # whether hours are added is open
-    ((-4, 0, 10), (20, 30, 50), (-200, 0, 500)),
-]
-
-
-@pytest.mark.parametrize(("hours", "cost", "expected"), COSTS)
-def test_agent_cost_by_hand(hours, cost, expected):
-    assert agent_cost(hours, cost) == pytest.approx(expected)
-
 
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(*[st.tuples(*[st.floats(low, 100)] * 3).map(lambda t: tuple(sorted(t))) for low in (-100, 0)])
@@ -52,8 +38,6 @@ def test_agent_cost_holds_every_product(hours, cost):
 
 
 RISING = "give one number, or low, central and high in rising order"
-
-
 REFUSED_COSTS = [
     ((3, 2, 1), 30, f"extra_hours: {RISING}, below 0 where it saves"),
     (math.nan, 30, f"extra_hours: {RISING}, below 0 where it saves"),
@@ -80,11 +64,7 @@ def test_find_break_even_by_hand():
 
 
 FREE, NEVER = "it pays whatever an agent hour costs", "it does not pay, even where agents cost nothing"
-
-
 IDLE = "no agent hour is added or saved, and the effect brings nothing"
-
-
 RULES = [
     # effect on the unit, hours: rule, break-even, reason
     (2, 100, "up to", 2 * 24_000 / 100, None),
@@ -137,13 +117,6 @@ def test_find_break_even_follows_each_argument():
     assert [value / base for value in changed] == pytest.approx([2, 0.5, 2, 1])
 
 
-def test_find_break_even_of_the_control_turns_the_effect_and_its_ends_round():
-    found = find_break_even(effect(estimate=-12), assume(), **HOURS, choice="standard")
-    kept = find_break_even(effect(estimate=12), assume(), **HOURS)
-    assert found["break_even"].tolist() == pytest.approx(kept["break_even"].tolist())
-    assert set(found["choice"]) == {"standard"}
-
-
 def test_find_break_even_says_why_it_is_unknown():
     open_ended = effect(ci_low=-math.inf, ci_high=math.inf)
     found = find_break_even(open_ended, assume(), **HOURS)
@@ -187,13 +160,6 @@ def test_list_tornado_has_no_row_for_what_is_certain():
     lives = assume(monthly_persistence=(0.5, 0.6, 0.7), horizon_months=3)
     row = list_tornado(effect(), lives).set_index("doubt").loc["share that stays from month to month"]
     assert row["value_high"] == pytest.approx(12 * 24_000 * (1 + 0.7 + 0.49) - 218_400)
-
-
-def test_list_tornado_of_the_control_turns_the_effect_round():
-    found = list_tornado(effect(estimate=-12), assume(), choice="standard")
-    kept = list_tornado(effect(), assume())
-    columns = ["at_low", "at_high", "value_low", "value_high", "central", "swing"]
-    assert found[columns].equals(kept[columns]) and set(found["choice"]) == {"standard"}
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -247,10 +213,8 @@ def test_cash_by_month_equals_a_count_sign_up_by_sign_up():
 def test_cash_by_month_settles_at_the_yearly_value(values, error):
     effects = [effect(estimate=value, error=error) for value in values]
     found = cash_by_month(list(zip(effects, (30, 60, 90), strict=True)), assume())
-    last, money = (
-        found.iloc[-1] - found[["cumulative_low", "cumulative", "cumulative_high"]].iloc[-2],
-        yearly_value(effects[2], assume()),
-    )
+    last = found.iloc[-1] - found[["cumulative_low", "cumulative", "cumulative_high"]].iloc[-2]
+    money = yearly_value(effects[2], assume())
     for column, end in [("cumulative_low", "low"), ("cumulative", "central"), ("cumulative_high", "high")]:
         assert 12 * last[column] == pytest.approx(money[end][0], abs=1e-4)
     assert (found["cumulative_low"] <= found["cumulative"] + 1e-6).all()
@@ -279,12 +243,6 @@ def test_cash_by_month_counts_nothing_after_the_last_age_and_begins_with_what_is
     assert found["net"][0] == pytest.approx(found["revenue"][0] + 1_000)
 
 
-def test_cash_by_month_of_the_control_turns_the_effect_and_its_ends_round():
-    kept = cash_by_month([(effect(estimate=4), MONTH)], Assumptions(1_200, 0.5), choice="standard")
-    assert kept["revenue"].iloc[-1] == pytest.approx(-50 * 4)
-    assert (kept["cumulative_low"] < kept["cumulative_high"]).all() and set(kept["choice"]) == {"standard"}
-
-
 def test_cash_by_month_is_unknown_with_one_of_its_metrics():
     found = draw_cash(effect("a", 4, 1), effect("b", 4, 1, ci_high=math.inf))
     assert found["cumulative"].isna().all()
@@ -307,6 +265,19 @@ def test_cash_by_month_refuses(days, changes, choice, message):
     with pytest.raises(Refused) as refusal:
         cash_by_month([(effect(), age) for age in days], assume(**changes), choice=choice)
     assert str(refusal.value) == message
+
+
+TOLD = [
+    (lambda estimate, **choice: find_break_even(estimate, assume(), **HOURS, **choice), ["brings", "break_even"]),
+    (lambda estimate, **choice: list_tornado(estimate, assume(), **choice), ["at_low", "at_high", "swing", "central"]),
+    (lambda estimate, **choice: cash_by_month([(estimate, 30)], assume(), **choice), ["revenue", "cumulative_low"]),
+]
+
+
+@pytest.mark.parametrize(("tell", "columns"), TOLD, ids=["break_even", "tornado", "cash"])
+def test_the_choice_of_the_control_turns_the_effect_and_its_ends_round(tell, columns):
+    found, kept = tell(effect(estimate=-12), choice="standard"), tell(effect(estimate=12))
+    assert found[columns].equals(kept[columns]) and set(found["choice"]) == {"standard"}
 
 
 def test_study_payback_has_every_table_of_the_chosen_effect():
