@@ -14,7 +14,7 @@ from scipy import stats
 
 from helpers import inference
 from helpers.checks.gates import add_bands
-from helpers.checks.validation import Cell, enumerate_shares, read_effects
+from helpers.checks.validation import Cell, draw_effects, enumerate_shares, read_effects
 from helpers.inference import compare_means, difference
 from helpers.inference.on_columns import adjust_columns, lift_columns, measure_columns
 from helpers.records import NAN, Effect
@@ -69,13 +69,10 @@ def compare_peers(*, replicates: int, seed: int, confidence_level: float = 0.95)
 
 
 def _draw_case(name, n, estimand, estimators, *, replicates, seed, confidence_level):
-    population, found = POPULATIONS[name], {estimator: [] for estimator in estimators}
-    rng = np.random.default_rng([seed, Cell("peers", name, n, n, 0).seed()])
-    for _ in range(replicates):
-        arms = population.draw(rng, n, False), population.draw(rng, n, True)
-        for estimator, estimate in estimators.items():
-            found[estimator].append(estimate(*arms, confidence_level=confidence_level, rng=rng))
-    for estimator, effects in found.items():
+    population, cell = POPULATIONS[name], Cell("peers", name, n, n, replicates)
+    options = {"confidence_level": confidence_level, "seed": seed}
+    found = draw_effects(list(estimators.values()), population, cell, **options)
+    for estimator, effects in zip(estimators, found, strict=True):
         rows = read_effects(effects, population.truth[estimand], 0.0, alpha=1 - confidence_level)
         shown = {**rows.mean(), "width": rows.loc[rows["undefined"] == 0, "width"].median()}
         yield _tell(name, n, estimator, shown, exact=False, replicates=replicates)

@@ -199,13 +199,10 @@ def measure_cell(cell: Cell, guarantee: Guarantee, population: Population, *, co
     sizes, estimand = {"n_control": cell.n_control, "n_treatment": cell.n_treatment}, guarantee.estimand
     truth, null = population.truth[estimand], find_null(estimand)
     if cell.replicates:
-        rng, effects = np.random.default_rng([seed, cell.seed()]), []
-        for _ in range(cell.replicates):
-            arms = population.draw(rng, cell.n_control, False), population.draw(rng, cell.n_treatment, True)
-            effects.append(guarantee.compute(*arms, confidence_level=confidence_level, rng=rng))
+        effects = draw_effects([guarantee.compute], population, cell, confidence_level=confidence_level, seed=seed)[0]
         options = {"alpha": 1 - confidence_level, "has_interval": guarantee.has_interval}
         rows = read_effects(effects, truth, null, **options)
-        found = {**rows.mean().to_dict(), "width": rows.loc[rows["undefined"] == 0, "width"].mean()}
+        found = {**rows.mean(), "width": rows.loc[rows["undefined"] == 0, "width"].mean()}
     else:
         found = enumerate_shares(guarantee.limits, population, estimand, **sizes, confidence_level=confidence_level)
     planted, alarms = population.has_effect(estimand), found.pop("alarms")
@@ -229,6 +226,25 @@ def measure_cell(cell: Cell, guarantee: Guarantee, population: Population, *, co
         "false_alarm": NAN if planted else alarms,
         "power": alarms if planted else NAN,
     }
+
+
+def draw_effects(estimators, population, cell, *, confidence_level, seed) -> list[list]:
+    """Return the effects that each estimator finds in the same draws of a cell: one list an estimator.
+
+    Parameters
+    ----------
+    estimators : sequence of functions, as `Guarantee.compute`
+    population : Population
+    cell : Cell, whose sizes and name seed the draws
+    confidence_level : float
+    seed : int
+    """
+    rng, found = np.random.default_rng([seed, cell.seed()]), [[] for _ in estimators]
+    for _ in range(cell.replicates):
+        arms = population.draw(rng, cell.n_control, False), population.draw(rng, cell.n_treatment, True)
+        for effects, estimate in zip(found, estimators, strict=True):
+            effects.append(estimate(*arms, confidence_level=confidence_level, rng=rng))
+    return found
 
 
 def read_effects(effects, truth, null, *, alpha, has_interval=True) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from helpers.records import Refused
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(48)
 NEGLIGIBLE = 42.0  # e to the minus 42: what is left out of an integral
+TINY = 1e-280  # probabilities below are found by recursion
 MOST_AGENTS = 100_000
 
 
@@ -151,7 +152,10 @@ def answer_by_erlang_a(arrivals_per_hour, agents, promise) -> Answering:
 
 
 def _log_erlang_b(load, agents):
-    """Log of the share that finds all agents busy where nobody waits (Erlang B), by its recursion."""
+    """Log of the share that finds all agents busy where nobody waits (Erlang B), by Poisson tails or by recursion."""
+    below = special.gammaincc(agents + 1, load)
+    if below > TINY:
+        return special.xlogy(agents, load) - load - special.gammaln(agents + 1) - math.log(below)
     inverse = 1.0
     for agent in range(1, agents + 1):
         inverse = 1 + inverse * agent / load
@@ -182,9 +186,9 @@ def agents_needed(arrivals_per_hour, promise, *, answer=answer_by_erlang_a) -> i
     def is_enough(agents):
         return answer(arrivals_per_hour, agents, promise).share_within >= promise.target_share
 
-    most = 1
+    low, most = 0, min(max(1, math.ceil(arrivals_per_hour * promise.handle_minutes / 60)), MOST_AGENTS)
     while not is_enough(most):
         if most == MOST_AGENTS:
             raise Refused(f"staffing: more than {most:,} agents would be needed; check the rates and the target")
-        most = min(2 * most, MOST_AGENTS)
-    return bisect.bisect_left(range(most), True, key=is_enough)
+        low, most = most, min(2 * most, MOST_AGENTS)
+    return bisect.bisect_left(range(most), True, low, key=is_enough)
