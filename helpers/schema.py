@@ -117,22 +117,23 @@ def _keep_first(found):
     for column in found:
         known = first.setdefault(column.target, column)
         if {known.type, column.type} <= set(NARROWING):
-            first[column.target] = replace(_narrow(known, column), needed=known.needed or column.needed)
+            narrower = max(known, column, key=lambda one: NARROWING.index(one.type))
+            first[column.target] = replace(narrower, needed=known.needed or column.needed)
     return tuple(first.values())
-
-
-def _narrow(one, other):
-    return max(one, other, key=lambda column: NARROWING.index(column.type))
 
 
 def list_event_columns(design) -> tuple[Column, ...]:
     """Return the columns that an events table must hold: the plan's unit_id, event, at and, where summed, value."""
     valued = any(m.kind in EVENT_KINDS_WITH_VALUE and not m.column for m in design.metrics.values())
+    return _event_columns(design, "amount or score", valued)
+
+
+def _event_columns(design, value, needed):
     return (
         Column(design.unit_id, "unit_id", "id", "unit"),
         Column("event", "name of the event", "text"),
         Column("at", "time of the event", "timestamp"),
-        Column("value", "amount or score", "number", needed=valued),
+        Column("value", value, "number", needed=needed),
     )
 
 
@@ -162,7 +163,10 @@ def list_account_columns(design) -> tuple[Column, ...]:
     found = [Column(design.unit_id, "unit_id", "id", "unit")]
     if design.started_at:
         found.append(Column(design.started_at, "started_at", "timestamp", "started_at"))
-    found += [Column(name, use, "count") for name, use in _list_sizes(design)]
+    sizes = {design.size: "size"} if design.size else {}
+    if design.usage:
+        sizes.setdefault(design.usage.seats, "usage.seats")
+    found += [Column(name, use, "count") for name, use in sizes.items()]
     if design.plan_tier:
         found.append(Column(design.plan_tier, "plan_tier", "text"))
     if design.cohort not in CALENDAR:
@@ -170,16 +174,9 @@ def list_account_columns(design) -> tuple[Column, ...]:
     found += [Column(f.column, f"feature {f.name}", "binary") for f in design.features if f.column]
     retained = design.outcomes.retained
     if retained.column:
-        ends = [Column(retained.column, "retained", "binary"), Column(retained.time, "the time of retained", "count")]
-        found += ends
+        found.append(Column(retained.column, "retained", "binary"))
+        found.append(Column(retained.time, "the time of retained", "count"))
     return _keep_typed(found)
-
-
-def _list_sizes(design):
-    sizes = {design.size: "size"} if design.size else {}
-    if design.usage:
-        sizes.setdefault(design.usage.seats, "usage.seats")
-    return sizes.items()
 
 
 def _keep_typed(found):
@@ -201,13 +198,7 @@ def _keep_typed(found):
 
 def list_account_event_columns(design) -> tuple[Column, ...]:
     """Return the columns that a framework's events must hold; a value only where one carries the number of seats."""
-    valued = bool(design.usage and design.usage.seats_event)
-    return (
-        Column(design.unit_id, "unit_id", "id", "unit"),
-        Column("event", "name of the event", "text"),
-        Column("at", "time of the event", "timestamp"),
-        Column("value", "number of seats", "number", needed=valued),
-    )
+    return _event_columns(design, "number of seats", bool(design.usage and design.usage.seats_event))
 
 
 def list_account_event_names(design) -> tuple[str, ...]:
@@ -247,11 +238,8 @@ def refuse_missing(columns, have, *, file) -> None:
 
 def sort_nearest(name, known) -> list[str]:
     """Return known names, those most like `name` first; case does not count."""
-
-    def distance(other):
-        return -difflib.SequenceMatcher(None, name.casefold(), other.casefold()).ratio()
-
-    return sorted(known, key=distance)
+    folded = name.casefold()
+    return sorted(known, key=lambda other: -difflib.SequenceMatcher(None, folded, other.casefold()).ratio())
 
 
 def list_nearest(name, known, *, limit=8) -> str:
@@ -259,6 +247,24 @@ def list_nearest(name, known, *, limit=8) -> str:
     ordered = sort_nearest(name, known)
     more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
     return ", ".join(cut(label) for label in ordered[:limit]) + more
+
+
+def refuse_some(n, noun, where, fault) -> None:
+    """Refuse a table of which some rows, cells or units do not fit, with their count; pass where none is.
+
+    Parameters
+    ----------
+    n : int
+    noun : str, what is counted, in the singular
+    where : str, file and column
+    fault : str, what is wrong with them, and the cure
+
+    Raises
+    ------
+    Refused: n above 0.
+    """
+    if n > 0:
+        raise Refused(f"{where}: {say(n, noun)} {fault}")
 
 
 def say(n, noun) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from helpers.records import Refused
-from helpers.sources.addresses import expand_url, read_address
+from helpers.sources.engine import expand_url, read_address
 
 LITERAL = "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
 LOOKS = "data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database"
