@@ -61,49 +61,35 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
     for name, metric in design.metrics.items():
         found += _metric_columns(name, metric, events)
     for name, metric in design.metrics.items():
-        found += _part_columns(name, metric, design, events)
-    found += _other_columns(design, events)
-    return _keep_first(found)
-
-
-def _metric_columns(name, metric, events):
-    use = f"metric {name}"
-    asked = [Column(metric.asked, use, "number", needed=False)] if metric.asked and events is None else []
-    if metric.kind == "ratio":
-        return asked
-    if metric.kind == "time_to_event":
-        return _time_columns(name, metric, events)
-    if events is not None and not metric.column:
-        return []
-    kind = metric.kind if metric.kind in ("binary", "nps", "count") else "number"
-    return [Column(metric.column or name, use, kind), *asked]
-
-
-def _time_columns(name, metric, events):
-    if metric.time and metric.observed:
-        state = "state" if metric.competing else "binary"
-        return [Column(metric.time, f"metric {name}", "count"), Column(metric.observed, f"metric {name}", state)]
-    if events is None or metric.time or metric.observed:
-        raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
-    return []
-
-
-def _part_columns(name, metric, design, events):
-    parts = [(metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count")]
-    needed = [(part, kind) for part, kind in parts if part and part not in design.metrics]
-    return [Column(part, f"metric {name}", kind) for part, kind in needed if events is None or part not in events]
-
-
-def _other_columns(design, events):
-    found = []
-    if design.exposure and design.exposure.column:
-        found.append(Column(design.exposure.column, "exposure", "binary"))
-    elif design.exposure and events is None:
-        found += [Column(name, "exposure", "number", needed=False) for name in design.exposure.event]
+        parts = {metric.numerator: "number", metric.denominator: "number", metric.time_at_risk: "count"}
+        apart = {None, *design.metrics, *(events or ())}
+        found += [Column(part, f"metric {name}", kind) for part, kind in parts.items() if part not in apart]
+    exposure = design.exposure
+    if exposure and exposure.column:
+        found.append(Column(exposure.column, "exposure", "binary"))
+    elif exposure and events is None:
+        found += [Column(name, "exposure", "number", needed=False) for name in exposure.event]
     if design.cluster:
         found.append(Column(design.cluster, "cluster", "text"))
     found += [Column(name, "segments", "text") for name in design.segments]
-    return found + [Column(name, "covariates", "either") for name in design.covariates]
+    return _keep_first(found + [Column(name, "covariates", "either") for name in design.covariates])
+
+
+def _metric_columns(name, metric, events):
+    use, found = f"metric {name}", []
+    if metric.kind == "time_to_event":
+        if metric.time and metric.observed:
+            state = "state" if metric.competing else "binary"
+            return [Column(metric.time, use, "count"), Column(metric.observed, use, state)]
+        if events is None or metric.time or metric.observed:
+            raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
+        return found
+    if metric.kind != "ratio" and (events is None or metric.column):
+        kind = metric.kind if metric.kind in ("binary", "nps", "count") else "number"
+        found.append(Column(metric.column or name, use, kind))
+    if metric.asked and events is None:
+        found.append(Column(metric.asked, use, "number", needed=False))
+    return found
 
 
 def _keep_first(found):

@@ -133,7 +133,7 @@ class Thresholds(Part):
 class Review(Part):
     """What is looked at on each new cohort, and when a milestone is kept."""
 
-    metrics: list[Literal[REVIEWED]] = [*REVIEWED]
+    metrics: list[Literal[REVIEWED]] = Field(list(REVIEWED))
     thresholds: Thresholds = Thresholds()
 
 

@@ -76,27 +76,23 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     ------
     Refused: whatever cannot be read in one way only: one message with file, column, count and cure.
     """
-    given = open_given(
-        design, data, table=table, events=events, events_table=events_table, simulation=simulation, threads=threads
-    )
-    heard = shape_events(given.backend, given.events, schema.list_event_columns(design)) if given.events else None
-    names, absent = list_events(heard, schema.list_event_names(design)) if heard else (None, ())
+    given = open_given(design, data, table, events, events_table, simulation, threads)
+    heard, names, told = _hear(given, schema.list_event_columns(design), schema.list_event_names(design))
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
     shaped = _read_variants(shape_table(given.backend, given.units, wanted, name="units", complete=complete), design)
-    units, n_assigned, n_duplicates, n_two = _keep_units(given.backend, shaped, design)
+    keys = ["unit", design.cluster] if design.cluster else ["unit"]
+    units, n_assigned, n_duplicates, n_two = _keep_once(given.backend, shaped, design, keys)
     by_variant, said = _count_variants(units, shaped, design, n_two)
-    strange = count_unknown_units(heard, shaped.table) if heard else ()
     n = sum(by_variant.values())
     steps = (
-        ("read", shaped.rows, "rows of the table"),
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("in two variants, left out", shaped.rows - n_duplicates - n, schema.say(n_two, "unit")),
         ("kept", n, "one row a unit"),
     )
-    told = (*shaped.messages, *said, *(heard.messages if heard else ()), *absent, *strange)
-    info = _describe(given, steps, told, by_variant)
-    return Source(units, heard.table if heard else None, info, n_assigned, n_two, n_duplicates, given.truth)
+    strange = count_unknown_units(heard, shaped.table) if heard else ()
+    info = _describe(given, shaped, steps, (*said, *told, *strange), by_variant)
+    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth)
 
 
 def load_accounts(
@@ -126,9 +122,7 @@ def load_accounts(
         without id or start, or in two rows that differ; events left out, or given for a snapshot; an event of the
         plan that does not occur while one with nearly its name does.
     """
-    given = open_given(
-        design, data, table=table, events=events, events_table=events_table, simulation=simulation, threads=threads
-    )
+    given = open_given(design, data, table, events, events_table, simulation, threads)
     if given.events is None and not design.is_snapshot:
         raise Refused(
             "events: left out, and the plan reads its milestones from events; name the table with one row an event"
@@ -136,37 +130,40 @@ def load_accounts(
     if given.events is not None and design.is_snapshot:
         raise Refused("events: the plan has no started_at and reads none; name it in the plan, or leave events out")
     wanted = schema.list_account_event_columns(design)
-    heard = shape_events(given.backend, given.events, wanted) if given.events else None
-    _, absent = list_events(heard, schema.list_account_event_names(design)) if heard else (None, ())
-    retained, columns = design.outcomes.retained, schema.list_account_columns(design)
+    heard, _, told = _hear(given, wanted, schema.list_account_event_names(design))
+    retained, wanted = design.outcomes.retained, schema.list_account_columns(design)
     complete = {"unit", "started_at", retained.column, retained.time}
-    shaped = shape_table(given.backend, given.units, columns, name="accounts", complete=complete)
-    accounts, n = shaped.table, shaped.rows
-    if _count_different(shaped) < shaped.rows:
-        accounts = _store(given.backend, accounts.distinct(), shaped.name)
-        _refuse_twice(accounts, design, shaped.name)
-        n = engine.count_rows(accounts, shaped.name)
-    strange = count_unknown_units(heard, accounts, **STRANGE) if heard else ()
+    shaped = shape_table(given.backend, given.units, wanted, name="accounts", complete=complete)
+    accounts, _, n_duplicates, _ = _keep_once(given.backend, shaped, design)
     steps = (
-        ("read", shaped.rows, "rows of the table"),
-        ("exact duplicates dropped", shaped.rows - n, "rows that repeat another in every column"),
-        ("kept", n, "one row an account"),
+        ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
+        ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
-    told = (*shaped.messages, *(heard.messages if heard else ()), *absent, *strange)
-    return AccountSource(accounts, heard.table if heard else None, _describe(given, steps, told, {}), given.truth)
+    strange = count_unknown_units(heard, accounts, **STRANGE) if heard else ()
+    info = _describe(given, shaped, steps, (*told, *strange), {})
+    return AccountSource(accounts, heard and heard.table, info, given.truth)
 
 
-def _describe(given, steps, messages, by_variant):
+def _hear(given, wanted, planned):
+    """Return the events shaped, the names that occur, and what is said of them; None, None and nothing without."""
+    if given.events is None:
+        return None, None, ()
+    heard = shape_events(given.backend, given.events, wanted)
+    names, absent = list_events(heard, planned)
+    return heard, names, (*heard.messages, *absent)
+
+
+def _describe(given, shaped, steps, messages, by_variant):
     return DataInfo(
         kind=given.kind,
         note=given.note,
         source=given.source,
         sha256=given.sha256,
-        rows=steps[0][1],
+        rows=shaped.rows,
         units=steps[-1][1],
         units_by_variant=by_variant,
-        steps=steps,
-        messages=messages,
+        steps=(("read", shaped.rows, "rows of the table"), *steps),
+        messages=(*shaped.messages, *messages),
     )
 
 
@@ -198,40 +195,33 @@ def _read_variants(shaped, design):
         raise Refused(
             f"{where}: more than {MANY_LABELS:,} different labels; name the column of the variant in the plan"
         )
-    exact = {label: label for label in planned}
-    folded = {} if len({_fold(label) for label in planned}) < len(planned) else {_fold(p): p for p in planned}
-    reading = {label: exact.get(label) or folded.get(_fold(label)) for label in found}
+    folded = {_fold(label): label for label in planned}
+    folded = {} if len(folded) < len(planned) else folded
+    reading = {label: label if label in planned else folded.get(_fold(label)) for label in found}
     unknown = [label for label, read in reading.items() if read is None]
     if len(unknown) > MANY_UNKNOWN:
         raise Refused(
             f"{where}: {len(unknown):,} different labels that the plan does not name, so that it is no column of "
             "variants; name the column of the variant in the plan"
         )
-    if unknown:
-        n = sum(found[label] for label in unknown)
-        raise Refused(f"{where}: {schema.say(n, 'row')} with {_name_unknown(unknown, planned)}")
+    near = [f"{schema.cut(u)} (nearest: {schema.cut(schema.sort_nearest(u, planned)[0])})" for u in unknown[:5]]
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    fault = (
+        f"with a label that the plan does not name: {', '.join(near)}{more}; correct the table, or name the label in "
+        "the plan (variant.observational holds groups outside the randomisation)"
+    )
+    schema.refuse_some(sum(found[label] for label in unknown), "row", where, fault)
     changed = {label: read for label, read in reading.items() if label != read}
     if not changed:
         return shaped
-    n = sum(found[label] for label in changed)
-    said = (f"{where}: {schema.say(n, 'row')} with a label that differs in spaces or case only, read as the plan's",)
+    rows = schema.say(sum(found[label] for label in changed), "row")
+    said = f"{where}: {rows} with a label that differs in spaces or case only, read as the plan's"
     merged = shaped.table.mutate(variant=shaped.table.variant.substitute(changed))
-    return replace(shaped, table=merged, messages=shaped.messages + said)
+    return replace(shaped, table=merged, messages=(*shaped.messages, said))
 
 
 def _fold(label):
     return " ".join(label.split()).casefold()
-
-
-def _name_unknown(unknown, planned):
-    shown = ", ".join(
-        f"{schema.cut(u)} (nearest: {schema.cut(schema.sort_nearest(u, planned)[0])})" for u in unknown[:5]
-    )
-    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-    return (
-        f"a label that the plan does not name: {shown}{more}; correct the table, or name the label in the plan "
-        "(variant.observational holds groups outside the randomisation)"
-    )
 
 
 def _count_labels(table, shown):
@@ -240,24 +230,28 @@ def _count_labels(table, shown):
     return {row["variant"]: row["rows"] for row in rows}
 
 
-def _keep_units(backend, shaped, design):
-    """Return one row a unit, the units assigned, the rows that repeated another, the units in two variants.
+def _keep_once(backend, shaped, design, keys=()):
+    """Return one row a unit, the units read, the rows that repeated another, the units in two variants by any key.
 
     The randomised unit is the plan's cluster where it names one; then all units of a cluster in two variants go.
     """
     table, n_duplicates, n_assigned, n_two = shaped.table, 0, _count_different(shaped), 0
-    if n_assigned < shaped.rows or design.cluster:
+    if n_assigned < shaped.rows or len(keys) > 1:
         table = table.distinct() if n_assigned < shaped.rows else table
         n_duplicates = shaped.rows - engine.count_rows(table, shaped.name)
-        for key in ["unit", design.cluster] if design.cluster else ["unit"]:
+        for key in keys:
             spread = table.group_by(key).agg(n_variants=lambda t: t.variant.nunique())
             spread = spread.filter(spread.n_variants > 1).select(key)
             within = table.unit.nunique(where=table[key].isin(spread[key]))
             if n := engine.count_all(table, {"n": within}, shaped.name)["n"]:
                 table, n_two = table.anti_join(spread, key), n_two + n
-        if n_two or n_duplicates:
-            table = _store(backend, table, shaped.name)
-        _refuse_twice(table, design, shaped.name)
+        if (n_two or n_duplicates) and backend.name == "duckdb":  # made once; elsewhere it stays a query
+            kept = table
+            table = engine.ask(lambda: backend.create_table("kept_units", kept), shaped.name)
+        again = table.group_by("unit").agg(n_rows=lambda t: t.count())
+        n = engine.count_all(again, {"n": (again.n_rows > 1).sum()}, shaped.name)["n"]
+        fault = "more than once, with different rows; give one row a unit, or its events as events"
+        schema.refuse_some(n, "unit", f"{shaped.name}, column {design.unit_id}", fault)
     return table, n_assigned, n_duplicates, n_two
 
 
@@ -271,21 +265,6 @@ def _count_different(shaped):
     parts = 1 + shaped.rows // ROWS_A_PART if can else 1
     some = (ids.filter((ids.id.hash() % parts).abs() == part) if parts > 1 else ids for part in range(parts))
     return sum(engine.count_all(part, {"n": part.id.nunique()}, shaped.name)["n"] for part in some)
-
-
-def _store(backend, table, shown):
-    """Return a table stored in the in-process engine, so that it is made once; elsewhere it stays a query."""
-    if backend.name != "duckdb":
-        return table
-    return engine.ask(lambda: backend.create_table("kept_units", table), shown)
-
-
-def _refuse_twice(table, design, shown):
-    """Refuse a unit that stands in several rows, once exact duplicates are gone, with the count."""
-    again = table.group_by("unit").agg(n_rows=lambda t: t.count())
-    n = engine.count_all(again, {"n": (again.n_rows > 1).sum()}, shown)["n"]
-    fault = "more than once, with different rows; give one row a unit, or its events as events"
-    schema.refuse_some(n, "unit", f"{shown}, column {design.unit_id}", fault)
 
 
 def _count_variants(units, shaped, design, n_two):

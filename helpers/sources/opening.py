@@ -55,7 +55,7 @@ class Given:
         return hashlib.sha256("\n".join(sums).encode()).hexdigest() if len(sums) > 1 else next(iter(sums), None)
 
 
-def open_given(design, data, *, table, events, events_table, simulation, threads) -> Given:
+def open_given(design, data, table, events, events_table, simulation, threads) -> Given:
     """Return the raw tables that `data` and `events` name, on one engine; the parameters are those of `load`.
 
     Raises

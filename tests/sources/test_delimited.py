@@ -107,7 +107,7 @@ def test_detect_dialect_refuses_what_is_no_table(file, name, content, message):
 def test_read_batches_refuses_malformed_rows_with_their_line(file, content, line, fault):
     path = file(content.encode())
     with pytest.raises(Refused) as caught:
-        list(read_batches(path, Dialect("utf-8", False, ",", ("id", "v"), '"' in content)))
+        list(read_batches(path, Dialect("utf-8", ",", ("id", "v"), '"' in content)))
     assert str(caught.value).startswith(f"u.csv, line {line}: {fault}")
 
 
