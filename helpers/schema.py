@@ -228,11 +228,17 @@ def sort_nearest(name, known) -> list[str]:
     return sorted(known, key=lambda other: -difflib.SequenceMatcher(None, folded, other.casefold()).ratio())
 
 
-def list_nearest(name, known, *, limit=8) -> str:
-    """Return known names as one text, those most like `name` first, each cut to 40 characters."""
+def list_nearest(name, known) -> str:
+    """Return known names as one text, the eight most like `name` first, each cut to 40 characters.
+
+    Examples
+    --------
+    >>> list_nearest("abd", ["b", "abc", "xyz", *"1234567"])
+    'abc, b, xyz, 1, 2, 3, 4, 5 and 2 more'
+    """
     ordered = sort_nearest(name, known)
-    more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
-    return ", ".join(cut(label) for label in ordered[:limit]) + more
+    more = f" and {len(ordered) - 8} more" if len(ordered) > 8 else ""
+    return ", ".join(cut(label) for label in ordered[:8]) + more
 
 
 def refuse_some(n, noun, where, fault) -> None:
@@ -254,11 +260,23 @@ def refuse_some(n, noun, where, fault) -> None:
 
 
 def say(n, noun) -> str:
-    """Return a count with its noun: "1 row", "1,200 rows"."""
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> say(0, "row"), say(1, "row"), say(1200, "row")
+    ('0 rows', '1 row', '1,200 rows')
+    """
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def cut(label, *, width=40) -> str:
-    """Return a label of at most `width` characters on one line."""
+    """Return a label of at most `width` characters on one line.
+
+    Examples
+    --------
+    >>> cut("a \\n b"), cut("abc", width=2)
+    ('a b', 'a…')
+    """
     label = " ".join(str(label).split())
     return label if len(label) <= width else label[: width - 1] + "…"

@@ -185,6 +185,13 @@ def name_quantile(quantile: float) -> str:
     Returns
     -------
     str: such as "median", "90th percentile", "99.5th percentile".
+
+    Examples
+    --------
+    >>> [name_quantile(q) for q in (0.5, 0.9, 0.01, 0.22)]
+    ['median', '90th percentile', '1st percentile', '22nd percentile']
+    >>> [name_quantile(q) for q in (0.33, 0.11, 0.995)]
+    ['33rd percentile', '11th percentile', '99.5th percentile']
     """
     if quantile == 0.5:
         return "median"

@@ -201,8 +201,6 @@ def ask(question, shown):
     cause = ""
     try:
         return question()
-    except Refused:
-        raise
     except Exception as error:
         cause = type(error).__name__
     raise Refused(f"{shown}: the table cannot be read to its end ({cause}); check the file, or the rights to it")
