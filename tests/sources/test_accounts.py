@@ -178,18 +178,6 @@ def test_load_accounts_refuses_public_data_of_another_kind(design, name):
     assert str(refused.value) == f"data: {PUBLIC[name]}"
 
 
-def test_load_accounts_simulated_gives_the_truth_and_the_same_bytes_again():
-    design = plan.read("customer_milestones", kind="framework").design
-    given = {"study": "customer_milestones", "n_units": 200, "seed": 3}
-    source = sources.load_accounts(design, "simulated", simulation=given)
-    assert (source.info.kind, source.info.source, source.info.units) == ("simulated", "simulated", 200)
-    assert source.truth["effects"] and source.info.note
-    assert source.accounts.columns[:2] == ("unit", "started_at")
-    assert sources.load_accounts(design, "simulated", simulation=given).info == source.info
-    other = sources.load_accounts(design, "simulated", simulation={**given, "seed": 4})
-    assert other.info.sha256 != source.info.sha256
-
-
 def test_load_accounts_reads_named_tables_with_the_asked_threads(design, tmp_path):
     (tmp_path / "a.csv").write_text(ACCOUNTS)
     (tmp_path / "e.csv").write_text(EVENTS)

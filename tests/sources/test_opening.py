@@ -154,25 +154,19 @@ def test_load_from_a_duckdb_file(design, database, table):
     assert source.info.sha256 == hashlib.sha256(database.read_bytes()).hexdigest()
 
 
-def test_load_joins_a_duckdb_file_with_events_in_a_text_file(design, database, write):
+@pytest.mark.parametrize(("kept", "n"), [("few", 1), ("many", 2), ("events.csv", 1)])
+def test_load_joins_a_duckdb_file_with_the_named_events(design, database, write, kept, n):
+    event = "SELECT '1' AS user_id, 'spend' AS event, TIMESTAMP '2024-01-02' AS at, 5.0 AS value FROM range"
     with duckdb.connect(str(database)) as connection:
         connection.execute("ALTER TABLE units ADD COLUMN assigned_at TIMESTAMP DEFAULT '2024-01-01'")
-    events = write("user_id,event,at,value\n1,spend,2024-01-02,5\n", "events.csv")
-    source = sources.load(design(EVENT_PLAN), f"duckdb:{database}", table="units", events=events)
-    assert source.units.join(source.events, "unit").value.sum().to_pyarrow().as_py() == 5.0
-    assert source.info.source == "shop's.db/units, events.csv"
-
-
-@pytest.mark.parametrize(("table", "n"), [("few", 1), ("many", 2)])
-def test_load_takes_the_named_table_of_events(design, database, table, n):
-    with duckdb.connect(str(database)) as connection:
-        connection.execute("ALTER TABLE units ADD COLUMN assigned_at TIMESTAMP DEFAULT '2024-01-01'")
-        for name, rows in (("few", 1), ("many", 2)):
-            event = "'1' AS user_id, 'spend' AS event, TIMESTAMP '2024-01-02' AS at, 1.0 AS value"
-            connection.execute(f"CREATE TABLE {name} AS SELECT {event} FROM range({rows})")
+        connection.execute(f"CREATE TABLE few AS {event}(1); CREATE TABLE many AS {event}(2)")
     place = f"duckdb:{database}"
-    source = sources.load(design(EVENT_PLAN), place, table="units", events=place, events_table=table)
-    assert source.events.count().to_pyarrow().as_py() == n
+    beside = {"events": place, "events_table": kept}
+    if kept == "events.csv":
+        beside = {"events": write("user_id,event,at,value\n1,spend,2024-01-02,5\n", kept)}
+    source = sources.load(design(EVENT_PLAN), place, table="units", **beside)
+    assert source.units.join(source.events, "unit").value.sum().to_pyarrow().as_py() == 5.0 * n
+    assert source.info.source == "shop's.db/units, " + (kept if kept == "events.csv" else f"shop's.db/{kept}")
 
 
 MISSING_TABLES = [
@@ -221,18 +215,17 @@ def test_load_from_another_backend_shows_scheme_host_and_table(monkeypatch, desi
     assert "sesame-canary" not in repr(source) + str(source.info)
 
 
-def test_load_simulated_data_gives_the_truth_beside_it(design):
-    decided = plan.read("proactive_help")
-    given = {"study": "proactive_help", "n_units": 400, "seed": 3}
-    source = sources.load(decided.design, "simulated", simulation=given)
-    assert source.info.kind == "simulated" and source.info.source == "simulated"
-    assert source.info.units == source.n_assigned == 400
+@pytest.mark.parametrize("study", ["proactive_help", "customer_milestones"])
+def test_load_simulated_data_gives_the_truth_beside_it(study):
+    design = plan.read(study, kind=None).design
+    load = sources.load if design.kind == "experiment" else sources.load_accounts
+    given = {"study": study, "n_units": 400, "seed": 3}
+    source = load(design, "simulated", simulation=given)
+    assert (source.info.kind, source.info.source, source.info.units) == ("simulated", "simulated", 400)
     assert source.truth["effects"] and source.info.note
     assert source.events.columns[:4] == ("unit", "event", "at", "value")
-    again = sources.load(decided.design, "simulated", simulation=given)
-    assert again.info == source.info
-    other = sources.load(decided.design, "simulated", simulation={**given, "seed": 4})
-    assert other.info.sha256 != source.info.sha256
+    assert load(design, "simulated", simulation=given).info == source.info
+    assert load(design, "simulated", simulation={**given, "seed": 4}).info.sha256 != source.info.sha256
 
 
 def test_load_public_data_by_name():
