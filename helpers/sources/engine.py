@@ -215,8 +215,6 @@ def count_all(table, counts, shown) -> dict[str, int]:
     counts : dict of str to Ibis scalar
     shown : str, what messages call the table
     """
-    if not counts:
-        return {}
     row = ask(lambda: table.aggregate(**counts).to_pyarrow().to_pylist()[0], shown)
     return {key: value or 0 for key, value in row.items()}
 

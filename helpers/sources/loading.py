@@ -86,12 +86,14 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     by_variant, said = _count_variants(units, shaped, design, n_two)
     n = sum(by_variant.values())
     steps = (
+        ("read", shaped.rows, "rows of the table"),
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("in two variants, left out", shaped.rows - n_duplicates - n, schema.say(n_two, "unit")),
         ("kept", n, "one row a unit"),
     )
     strange = count_unknown_units(heard, shaped.table) if heard else ()
-    info = _describe(given, shaped, steps, (*said, *told, *strange), by_variant)
+    messages = (*shaped.messages, *said, *told, *strange)
+    info = replace(given.info, rows=shaped.rows, units=n, units_by_variant=by_variant, steps=steps, messages=messages)
     return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth)
 
 
@@ -136,11 +138,13 @@ def load_accounts(
     shaped = shape_table(given.backend, given.units, wanted, name="accounts", complete=complete)
     accounts, _, n_duplicates, _ = _keep_once(given.backend, shaped, design)
     steps = (
+        ("read", shaped.rows, "rows of the table"),
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
     strange = count_unknown_units(heard, accounts, **STRANGE) if heard else ()
-    info = _describe(given, shaped, steps, (*told, *strange), {})
+    n, messages = shaped.rows - n_duplicates, (*shaped.messages, *told, *strange)
+    info = replace(given.info, rows=shaped.rows, units=n, steps=steps, messages=messages)
     return AccountSource(accounts, heard and heard.table, info, given.truth)
 
 
@@ -151,20 +155,6 @@ def _hear(given, wanted, planned):
     heard = shape_events(given.backend, given.events, wanted)
     names, absent = list_events(heard, planned)
     return heard, names, (*heard.messages, *absent)
-
-
-def _describe(given, shaped, steps, messages, by_variant):
-    return DataInfo(
-        kind=given.kind,
-        note=given.note,
-        source=given.source,
-        sha256=given.sha256,
-        rows=shaped.rows,
-        units=steps[-1][1],
-        units_by_variant=by_variant,
-        steps=(("read", shaped.rows, "rows of the table"), *steps),
-        messages=(*shaped.messages, *messages),
-    )
 
 
 def read_table(data, *, table=None) -> ibis.Table:

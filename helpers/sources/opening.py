@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from helpers import examples, schema, simulate
-from helpers.records import Refused
+from helpers.records import DataInfo, Refused
 from helpers.sources import delimited, engine
 
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
@@ -38,21 +38,13 @@ class Raw:
 
 @dataclass(frozen=True)
 class Given:
-    """What came, opened: raw tables and the words for them; `kind` is simulated, public or yours."""
+    """What came, opened: raw tables, and what is known of the data before its rows are read."""
 
     backend: ibis.BaseBackend
     units: Raw
     events: Raw | None
-    kind: str
-    source: str
-    note: str = ""
+    info: DataInfo
     truth: dict | None = None
-
-    @property
-    def sha256(self) -> str | None:
-        """Checksum of the file, or of the checksums of several; None for a database."""
-        sums = self.units.checksums + (self.events.checksums if self.events else ())
-        return hashlib.sha256("\n".join(sums).encode()).hexdigest() if len(sums) > 1 else next(iter(sums), None)
 
 
 def open_given(design, data, table, events, events_table, simulation, threads) -> Given:
@@ -75,7 +67,8 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     backend = engine.connect([place, beside] if beside else [place], threads=threads)
     units = open_table(backend, place, name="raw_units", table=table)
     heard = open_table(backend, beside, name="raw_events", table=events_table) if beside else None
-    return Given(backend, units, heard, "yours", ", ".join(raw.name for raw in (units, heard) if raw))
+    source = f"{units.name}, {heard.name}" if heard else units.name
+    return Given(backend, units, heard, DataInfo("yours", "", source, _sum_tables(units, heard), 0, 0))
 
 
 def _open_made(design, place, simulation, backend):
@@ -92,7 +85,8 @@ def _open_made(design, place, simulation, backend):
     heard = None
     if made.events is not None:
         heard = _copy_frame(backend, made.events, name="raw_events", shown=f"{place.name} events")
-    return Given(backend, units, heard, place.kind, place.name, made.note, truth)
+    info = DataInfo(place.kind, made.note, place.name, _sum_tables(units, heard), 0, 0)
+    return Given(backend, units, heard, info, truth)
 
 
 def _find_public(design, name):
@@ -143,6 +137,12 @@ def open_table(backend, place, *, name, table=None) -> Raw:
     else:
         raw = _open_text(backend, place, name)
     return replace(raw, checksums=tuple(_sum_file(path) for path in place.paths))
+
+
+def _sum_tables(units, heard):
+    """Return the checksum of the file, or of the checksums of several; None for a database."""
+    sums = units.checksums + (heard.checksums if heard else ())
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest() if len(sums) > 1 else next(iter(sums), None)
 
 
 def _sum_file(path):

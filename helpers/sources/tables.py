@@ -51,13 +51,12 @@ def shape_table(backend, raw, wanted, *, name, complete) -> Shaped:
     ------
     Refused: a column that is absent, holds what does not fit, or lacks values where it must be complete; no rows.
     """
-    rows = engine.count_rows(raw.table, raw.name)
-    if not rows:
-        raise Refused(f"{raw.name}: columns and no rows; export it again")
     schema.refuse_missing(wanted, list(raw.table.columns), file=raw.name)
     came = {column.target: raw.table[column.name] for column in wanted if column.name in raw.table.columns}
     wanted = [column for column in wanted if column.target in came]
-    before = _count_columns(raw, {c.target: cells.count_raw(came[c.target], c.type) for c in wanted})
+    rows, before = _count_columns(raw, {c.target: cells.count_raw(came[c.target], c.type) for c in wanted})
+    if not rows:
+        raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [cells.settle(c, before[c.target], came[c.target].type()) for c in wanted]
     comma = cells.has_decimal_comma({c.name: before[c.target] for c in wanted if c.type in cells.NUMBERS}, raw.name)
     for column in wanted:
@@ -76,10 +75,11 @@ def shape_table(backend, raw, wanted, *, name, complete) -> Shaped:
 
 
 def _count_columns(raw, asked):
-    """Count in one query what is asked of each column; return the counts by target and name."""
+    """Count in one query what is asked of each column; return the rows, and the counts by target and name."""
     flat = {f"c{i}_{key}": test.sum() for i, tests in enumerate(asked.values()) for key, test in tests.items()}
-    found = engine.count_all(raw.table, flat, raw.name)
-    return {target: {key: found[f"c{i}_{key}"] for key in tests} for i, (target, tests) in enumerate(asked.items())}
+    found = engine.count_all(raw.table, {"rows": raw.table.count(), **flat}, raw.name)
+    named = enumerate(asked.items())
+    return found["rows"], {target: {key: found[f"c{i}_{key}"] for key in tests} for i, (target, tests) in named}
 
 
 def _select(raw, wanted, made):
@@ -95,7 +95,7 @@ def _select(raw, wanted, made):
 def _refuse_cast(raw, wanted, before, complete):
     """Return the table with null for NaN, once every column holds what it should and is complete where it must be."""
     table = raw.table
-    after = _count_columns(raw, {c.target: cells.count_cast(table[c.target], c.type) for c in wanted})
+    _, after = _count_columns(raw, {c.target: cells.count_cast(table[c.target], c.type) for c in wanted})
     for column in wanted:
         cells.refuse_cast(column, before[column.target], after[column.target], raw.name)
     for column in wanted:
@@ -197,6 +197,6 @@ def count_unknown_units(shaped, units, *, known="an assigned unit", unknown="uni
     """
     n = engine.count_rows(shaped.table.anti_join(units, "unit"), shaped.name)
     said = f"{shaped.name}: {schema.say(n, 'event')}"
-    if n == engine.count_rows(shaped.table, shaped.name):
+    if n and n == engine.count_rows(shaped.table, shaped.name):
         raise Refused(f"{said}, none of {known}; write the ids alike in both tables")
     return (f"{said} of {unknown}, not used",) if n else ()
