@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -26,7 +26,7 @@ class Plan:
     file: str
     sha256: str
     commit: str
-    departures: tuple[dict[str, Any], ...] = field(default=())
+    departures: tuple[dict[str, Any], ...] = ()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -72,7 +72,13 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     allowed.
     """
     file = paths.plan_file(name, base=base)
-    raw = _bytes(file)
+    try:
+        raw = file.read_bytes()
+    except OSError:
+        known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
+        near = difflib.get_close_matches(file.stem, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
+        raise Refused(f"plan {file.name}: no such file; {hint}") from None
     content, found = _scalars(raw, file.name, kind), []
     design = _validated(content, file.name)
     if changes := {key: value for key, value in (departures or {}).items() if value is not None}:
@@ -93,16 +99,6 @@ def _put(content, planned, key, value, name):
         content, planned = content.setdefault(holder, {}), (planned or {}).get(holder)
     content[last] = value if isinstance(value, (list, dict)) else str(value)
     return (planned or {}).get(last)
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
-        near = difflib.get_close_matches(file.stem, known, 1)
-        hint = f"; did you mean {near[0]}?" if near else f"; known plans: {', '.join(known) or 'none yet'}"
-        raise Refused(f"plan {file.name}: no such file{hint}") from None
 
 
 def _scalars(raw: bytes, name: str, kind: str | None) -> dict:
