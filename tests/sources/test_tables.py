@@ -1,4 +1,4 @@
-"""Events beside the assignments: typed, counted, and never silently empty."""
+"""Events beside the assignments, as tables: typed, counted, and never silently empty."""
 
 import datetime as dt
 
