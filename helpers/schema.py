@@ -61,49 +61,35 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
     for name, metric in design.metrics.items():
         found += _metric_columns(name, metric, events)
     for name, metric in design.metrics.items():
-        found += _part_columns(name, metric, design, events)
-    found += _other_columns(design, events)
-    return _keep_first(found)
-
-
-def _metric_columns(name, metric, events):
-    use = f"metric {name}"
-    asked = [Column(metric.asked, use, "number", needed=False)] if metric.asked and events is None else []
-    if metric.kind == "ratio":
-        return asked
-    if metric.kind == "time_to_event":
-        return _time_columns(name, metric, events)
-    if events is not None and not metric.column:
-        return []
-    kind = metric.kind if metric.kind in ("binary", "nps", "count") else "number"
-    return [Column(metric.column or name, use, kind), *asked]
-
-
-def _time_columns(name, metric, events):
-    if metric.time and metric.observed:
-        state = "state" if metric.competing else "binary"
-        return [Column(metric.time, f"metric {name}", "count"), Column(metric.observed, f"metric {name}", state)]
-    if events is None or metric.time or metric.observed:
-        raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
-    return []
-
-
-def _part_columns(name, metric, design, events):
-    parts = [(metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count")]
-    needed = [(part, kind) for part, kind in parts if part and part not in design.metrics]
-    return [Column(part, f"metric {name}", kind) for part, kind in needed if events is None or part not in events]
-
-
-def _other_columns(design, events):
-    found = []
-    if design.exposure and design.exposure.column:
-        found.append(Column(design.exposure.column, "exposure", "binary"))
-    elif design.exposure and events is None:
-        found += [Column(name, "exposure", "number", needed=False) for name in design.exposure.event]
+        parts = {metric.numerator: "number", metric.denominator: "number", metric.time_at_risk: "count"}
+        apart = {None, *design.metrics, *(events or ())}
+        found += [Column(part, f"metric {name}", kind) for part, kind in parts.items() if part not in apart]
+    exposure = design.exposure
+    if exposure and exposure.column:
+        found.append(Column(exposure.column, "exposure", "binary"))
+    elif exposure and events is None:
+        found += [Column(name, "exposure", "number", needed=False) for name in exposure.event]
     if design.cluster:
         found.append(Column(design.cluster, "cluster", "text"))
     found += [Column(name, "segments", "text") for name in design.segments]
-    return found + [Column(name, "covariates", "either") for name in design.covariates]
+    return _keep_first(found + [Column(name, "covariates", "either") for name in design.covariates])
+
+
+def _metric_columns(name, metric, events):
+    use, found = f"metric {name}", []
+    if metric.kind == "time_to_event":
+        if metric.time and metric.observed:
+            state = "state" if metric.competing else "binary"
+            return [Column(metric.time, use, "count"), Column(metric.observed, use, state)]
+        if events is None or metric.time or metric.observed:
+            raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
+        return found
+    if metric.kind != "ratio" and (events is None or metric.column):
+        kind = metric.kind if metric.kind in ("binary", "nps", "count") else "number"
+        found.append(Column(metric.column or name, use, kind))
+    if metric.asked and events is None:
+        found.append(Column(metric.asked, use, "number", needed=False))
+    return found
 
 
 def _keep_first(found):
@@ -117,22 +103,23 @@ def _keep_first(found):
     for column in found:
         known = first.setdefault(column.target, column)
         if {known.type, column.type} <= set(NARROWING):
-            first[column.target] = replace(_narrow(known, column), needed=known.needed or column.needed)
+            narrower = max(known, column, key=lambda one: NARROWING.index(one.type))
+            first[column.target] = replace(narrower, needed=known.needed or column.needed)
     return tuple(first.values())
-
-
-def _narrow(one, other):
-    return max(one, other, key=lambda column: NARROWING.index(column.type))
 
 
 def list_event_columns(design) -> tuple[Column, ...]:
     """Return the columns that an events table must hold: the plan's unit_id, event, at and, where summed, value."""
     valued = any(m.kind in EVENT_KINDS_WITH_VALUE and not m.column for m in design.metrics.values())
+    return _event_columns(design, "amount or score", valued)
+
+
+def _event_columns(design, value, needed):
     return (
         Column(design.unit_id, "unit_id", "id", "unit"),
         Column("event", "name of the event", "text"),
         Column("at", "time of the event", "timestamp"),
-        Column("value", "amount or score", "number", needed=valued),
+        Column("value", value, "number", needed=needed),
     )
 
 
@@ -162,7 +149,10 @@ def list_account_columns(design) -> tuple[Column, ...]:
     found = [Column(design.unit_id, "unit_id", "id", "unit")]
     if design.started_at:
         found.append(Column(design.started_at, "started_at", "timestamp", "started_at"))
-    found += [Column(name, use, "count") for name, use in _list_sizes(design)]
+    sizes = {design.size: "size"} if design.size else {}
+    if design.usage:
+        sizes.setdefault(design.usage.seats, "usage.seats")
+    found += [Column(name, use, "count") for name, use in sizes.items()]
     if design.plan_tier:
         found.append(Column(design.plan_tier, "plan_tier", "text"))
     if design.cohort not in CALENDAR:
@@ -170,16 +160,9 @@ def list_account_columns(design) -> tuple[Column, ...]:
     found += [Column(f.column, f"feature {f.name}", "binary") for f in design.features if f.column]
     retained = design.outcomes.retained
     if retained.column:
-        ends = [Column(retained.column, "retained", "binary"), Column(retained.time, "the time of retained", "count")]
-        found += ends
+        found.append(Column(retained.column, "retained", "binary"))
+        found.append(Column(retained.time, "the time of retained", "count"))
     return _keep_typed(found)
-
-
-def _list_sizes(design):
-    sizes = {design.size: "size"} if design.size else {}
-    if design.usage:
-        sizes.setdefault(design.usage.seats, "usage.seats")
-    return sizes.items()
 
 
 def _keep_typed(found):
@@ -201,13 +184,7 @@ def _keep_typed(found):
 
 def list_account_event_columns(design) -> tuple[Column, ...]:
     """Return the columns that a framework's events must hold; a value only where one carries the number of seats."""
-    valued = bool(design.usage and design.usage.seats_event)
-    return (
-        Column(design.unit_id, "unit_id", "id", "unit"),
-        Column("event", "name of the event", "text"),
-        Column("at", "time of the event", "timestamp"),
-        Column("value", "number of seats", "number", needed=valued),
-    )
+    return _event_columns(design, "number of seats", bool(design.usage and design.usage.seats_event))
 
 
 def list_account_event_names(design) -> tuple[str, ...]:
@@ -247,26 +224,59 @@ def refuse_missing(columns, have, *, file) -> None:
 
 def sort_nearest(name, known) -> list[str]:
     """Return known names, those most like `name` first; case does not count."""
-
-    def distance(other):
-        return -difflib.SequenceMatcher(None, name.casefold(), other.casefold()).ratio()
-
-    return sorted(known, key=distance)
+    folded = name.casefold()
+    return sorted(known, key=lambda other: -difflib.SequenceMatcher(None, folded, other.casefold()).ratio())
 
 
-def list_nearest(name, known, *, limit=8) -> str:
-    """Return known names as one text, those most like `name` first, each cut to 40 characters."""
+def list_nearest(name, known) -> str:
+    """Return known names as one text, the eight most like `name` first, each cut to 40 characters.
+
+    Examples
+    --------
+    >>> list_nearest("abd", ["b", "abc", "xyz", *"1234567"])
+    'abc, b, xyz, 1, 2, 3, 4, 5 and 2 more'
+    """
     ordered = sort_nearest(name, known)
-    more = f" and {len(ordered) - limit} more" if len(ordered) > limit else ""
-    return ", ".join(cut(label) for label in ordered[:limit]) + more
+    more = f" and {len(ordered) - 8} more" if len(ordered) > 8 else ""
+    return ", ".join(cut(label) for label in ordered[:8]) + more
+
+
+def refuse_some(n, noun, where, fault) -> None:
+    """Refuse a table of which some rows, cells or units do not fit, with their count; pass where none is.
+
+    Parameters
+    ----------
+    n : int
+    noun : str, what is counted, in the singular
+    where : str, file and column
+    fault : str, what is wrong with them, and the cure
+
+    Raises
+    ------
+    Refused: n above 0.
+    """
+    if n > 0:
+        raise Refused(f"{where}: {say(n, noun)} {fault}")
 
 
 def say(n, noun) -> str:
-    """Return a count with its noun: "1 row", "1,200 rows"."""
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> say(0, "row"), say(1, "row"), say(1200, "row")
+    ('0 rows', '1 row', '1,200 rows')
+    """
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def cut(label, *, width=40) -> str:
-    """Return a label of at most `width` characters on one line."""
+    """Return a label of at most `width` characters on one line.
+
+    Examples
+    --------
+    >>> cut("a \\n b"), cut("abc", width=2)
+    ('a b', 'a…')
+    """
     label = " ".join(str(label).split())
     return label if len(label) <= width else label[: width - 1] + "…"

@@ -194,23 +194,6 @@ def test_metric_says_what_it_is(keys, is_ratio, is_mean):
     assert (metric.is_ratio, metric.is_mean) == (is_ratio, is_mean)
 
 
-QUANTILES = [
-    # quantile, in words
-    (0.5, "median"),
-    (0.9, "90th percentile"),
-    (0.01, "1st percentile"),
-    (0.22, "22nd percentile"),
-    (0.33, "33rd percentile"),
-    (0.11, "11th percentile"),
-    (0.995, "99.5th percentile"),
-]
-
-
-@pytest.mark.parametrize(("quantile", "words"), QUANTILES)
-def test_name_quantile(quantile, words):
-    assert plan.name_quantile(quantile) == words
-
-
 def test_label_of_is_the_label_else_the_name_in_words():
     metrics = {"paid_in": {"kind": "binary"}, "spend": {"kind": "amount", "quantile": 0.5, "label": "money spent"}}
     fields = {"kind": "experiment", "title": "t", "question": "q", "unit_id": "id", "metrics": metrics}

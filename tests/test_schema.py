@@ -153,20 +153,6 @@ def test_refuse_missing_names_the_nearest_column_first():
     )
 
 
-def test_list_nearest_says_how_many_more_there_are():
-    assert schema.list_nearest("b", ["a", "b", "bb"], limit=2) == "b, bb and 1 more"
-
-
-@pytest.mark.parametrize(("n", "text"), [(0, "0 rows"), (1, "1 row"), (1200, "1,200 rows")])
-def test_say_counts_a_noun(n, text):
-    assert schema.say(n, "row") == text
-
-
-@pytest.mark.parametrize(("width", "text"), [(40, "a b"), (2, "a…")])
-def test_cut_keeps_a_label_on_one_short_line(width, text):
-    assert schema.cut("a \n b", width=width) == text
-
-
 def test_list_unit_columns_holds_a_column_used_twice_to_the_narrower_use():
     calls = {"calls": {"kind": "count"}, "any": {"kind": "binary", "column": "calls"}}
     for metrics in (calls, dict(reversed(calls.items()))):

@@ -12,8 +12,7 @@ from helpers import checks, metrics, schema, simulate, sources, survival
 from helpers import plan as plans
 from helpers.cli.reporting import EXAMPLE, print_table, tell
 from helpers.records import Refused
-from helpers.sources.addresses import read_address
-from helpers.sources.engine import ask
+from helpers.sources import ask, read_address
 
 DRAFT = Template(Path(__file__).with_name("plan.yaml.j2").read_text(), trim_blocks=True, keep_trailing_newline=True)
 MOST_LABELS, MOST_ROWS = 20, 100_000  # labels of a variant or segment; rows from which a plan is guessed

@@ -3,16 +3,3 @@
 from helpers.plan.design import ExperimentPlan, Exposure, Margin, Metric, Variant, name_quantile
 from helpers.plan.framework import Feature, FrameworkPlan
 from helpers.plan.reading import Plan, read
-
-__all__ = [
-    "ExperimentPlan",
-    "Exposure",
-    "Feature",
-    "FrameworkPlan",
-    "Margin",
-    "Metric",
-    "Plan",
-    "Variant",
-    "name_quantile",
-    "read",
-]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -18,20 +19,33 @@ def as_null(value):
     return None if isinstance(value, str) and value in NULLS else value
 
 
-def _listed(value):
-    return [value] if isinstance(value, str) else value
+def as_list(value):
+    """Return one text or number as a list of it."""
+    return [value] if isinstance(value, (str, int, float)) else value
 
 
 Text = Annotated[str | None, BeforeValidator(as_null)]
 Number = Annotated[float | None, BeforeValidator(as_null)]
 Whole = Annotated[int | None, BeforeValidator(as_null)]
-Names = Annotated[list[str], BeforeValidator(_listed)]
+Day = Annotated[dt.date | None, BeforeValidator(as_null)]
+Names = Annotated[list[str], BeforeValidator(as_list)]
 
 
 class Part(BaseModel):
     """A part of a plan: unknown keys are refused, and nothing in it changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def list_rules(self) -> Iterator[tuple[Any, str]]:
+        """Yield what must fit together: whether it is broken, and the sentence that says so."""
+        return iter(())
+
+    @model_validator(mode="after")
+    def _hold(self):
+        for is_broken, fault in self.list_rules():
+            if is_broken:
+                raise ValueError(fault)
+        return self
 
 
 class Variant(Part):
@@ -43,17 +57,14 @@ class Variant(Part):
     split: dict[str, float] | Literal["unknown"] | None = None
     observational: Names = []
 
-    @model_validator(mode="after")
-    def _consistent(self):
-        labels = [self.control, *self.treatments, *self.observational]
-        if len(set(labels)) < len(labels):
-            raise ValueError("a label stands twice among control, treatments and observational")
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        labels = [*self.arms, *self.observational]
+        yield len(set(labels)) < len(labels), "a label stands twice among control, treatments and observational"
         if isinstance(self.split, dict):
-            if set(self.split) != set(self.arms):
-                raise ValueError("split must name exactly the control and the treatments")
-            if any(share <= 0 for share in self.split.values()) or abs(sum(self.split.values()) - 1) > 1e-6:
-                raise ValueError("split must be shares above 0 that sum to 1")
-        return self
+            shares = self.split.values()
+            yield set(self.split) != set(self.arms), "split must name exactly the control and the treatments"
+            yield min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6, "split must be shares above 0 that sum to 1"
 
     @property
     def arms(self) -> list[str]:
@@ -74,11 +85,9 @@ class Margin(Part):
     absolute: Number = Field(None, gt=0)
     relative: Number = Field(None, gt=0)
 
-    @model_validator(mode="after")
-    def _one(self):
-        if (self.absolute is None) == (self.relative is None):
-            raise ValueError("give a margin as either absolute or relative")
-        return self
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        yield (self.absolute is None) == (self.relative is None), "give a margin as either absolute or relative"
 
 
 class Metric(Part):
@@ -107,40 +116,29 @@ class Metric(Part):
     time_at_risk: Text = None
     competing: Names = []
 
-    @model_validator(mode="after")
-    def _complete(self):
-        if self.kind == "ratio" and not (self.numerator and self.denominator):
-            raise ValueError("a ratio needs numerator and denominator")
-        if self.kind == "time_to_event" and self.horizon_days is None:
-            raise ValueError("a time to event needs horizon_days")
-        if self.role == "guardrail" and (self.margin is None or self.better == "neither"):
-            raise ValueError("a guardrail needs a margin, and better: higher or lower")
-        if self.margin and self.margin.relative is not None and self.kind in ("nps", "score"):
-            raise ValueError("a margin for a score or nps must be absolute")
-        return self
-
-    @model_validator(mode="after")
-    def _fitting(self):
-        if self.scale == "ordered" and self.kind != "score":
-            raise ValueError("only a score has scale: ordered")
-        if self.quantile is not None and (self.kind not in QUANTILE_KINDS or self.scale == "ordered"):
-            raise ValueError("only a count, an amount or a numeric score has a quantile")
-        if self.time_at_risk and self.kind != "count":
-            raise ValueError("only a count has time_at_risk")
-        if self.time_at_risk and self.quantile is not None:
-            raise ValueError("give either a quantile or time_at_risk; a rate is a mean")
-        if self.competing and self.kind != "time_to_event":
-            raise ValueError("only a time to event has competing events")
-        return self
-
-    @model_validator(mode="after")
-    def _on_its_scale(self):
-        if self.quantile is not None and self.margin and self.margin.relative is not None:
-            raise ValueError("a margin for a quantile must be absolute, as a quantile has no lift")
-        sizes = (self.worthwhile, self.margin.absolute if self.margin else None)
-        if self.scale == "ordered" and any(size is not None and size >= 1 for size in sizes):
-            raise ValueError("worthwhile and margin of an ordered score are differences of two chances, below 1")
-        return self
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        kind, margin = self.kind, self.margin
+        relative, ordered = margin is not None and margin.relative is not None, self.scale == "ordered"
+        unparted = kind == "ratio" and not (self.numerator and self.denominator)
+        yield unparted, "a ratio needs numerator and denominator"
+        yield kind == "time_to_event" and self.horizon_days is None, "a time to event needs horizon_days"
+        unguarded = self.role == "guardrail" and (margin is None or self.better == "neither")
+        yield unguarded, "a guardrail needs a margin, and better: higher or lower"
+        yield relative and kind in ("nps", "score"), "a margin for a score or nps must be absolute"
+        yield ordered and kind != "score", "only a score has scale: ordered"
+        if self.quantile is not None:
+            can = kind in QUANTILE_KINDS and not ordered
+            yield not can, "only a count, an amount or a numeric score has a quantile"
+        if self.time_at_risk:
+            yield kind != "count", "only a count has time_at_risk"
+            yield self.quantile is not None, "give either a quantile or time_at_risk; a rate is a mean"
+        yield self.competing and kind != "time_to_event", "only a time to event has competing events"
+        no_lift = self.quantile is not None and relative
+        yield no_lift, "a margin for a quantile must be absolute, as a quantile has no lift"
+        large = max(self.worthwhile or 0, (margin and margin.absolute) or 0) >= 1
+        chances = "worthwhile and margin of an ordered score are differences of two chances, below 1"
+        yield ordered and large, chances
 
     @property
     def window(self) -> float | None:
@@ -172,11 +170,9 @@ class Exposure(Part):
     event: Names = []
     within_days: Number = Field(None, gt=0)
 
-    @model_validator(mode="after")
-    def _one(self):
-        if bool(self.column) == bool(self.event):
-            raise ValueError("give exposure as either a column or an event")
-        return self
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        yield bool(self.column) == bool(self.event), "give exposure as either a column or an event"
 
 
 def name_quantile(quantile: float) -> str:
@@ -189,6 +185,13 @@ def name_quantile(quantile: float) -> str:
     Returns
     -------
     str: such as "median", "90th percentile", "99.5th percentile".
+
+    Examples
+    --------
+    >>> [name_quantile(q) for q in (0.5, 0.9, 0.01, 0.22)]
+    ['median', '90th percentile', '1st percentile', '22nd percentile']
+    >>> [name_quantile(q) for q in (0.33, 0.11, 0.995)]
+    ['33rd percentile', '11th percentile', '99.5th percentile']
     """
     if quantile == 0.5:
         return "median"
@@ -196,10 +199,6 @@ def name_quantile(quantile: float) -> str:
     last = "" if percent.endswith(("11", "12", "13")) else percent[-1]
     ending = "th" if "." in percent else {"1": "st", "2": "nd", "3": "rd"}.get(last, "th")
     return f"{percent}{ending} percentile"
-
-
-def _is_part(metric, kinds):
-    return metric.kind in kinds and metric.is_mean and not metric.is_ratio
 
 
 class ExperimentPlan(Part):
@@ -212,7 +211,7 @@ class ExperimentPlan(Part):
     unit_id: str
     variant: Variant
     assigned_at: Text = None
-    as_of: Annotated[dt.date | None, BeforeValidator(as_null)] = None
+    as_of: Day = None
     enrolment_days: Whole = Field(None, gt=0)
     planned_units: Whole = Field(None, gt=0)
     looks: list[float] = []
@@ -230,35 +229,31 @@ class ExperimentPlan(Part):
     shown_as: Contrast | None = None
     labels: dict[str, str] = {}
 
-    @model_validator(mode="after")
-    def _consistent(self):
-        if self.looks and (sorted(set(self.looks)) != list(self.looks) or self.looks[0] <= 0 or self.looks[-1] != 1):
-            raise ValueError("looks must rise from above 0 to 1.0, the planned end")
-        if self.decides_on == "adjusted" and not self.covariates:
-            raise ValueError("decides_on: adjusted needs covariates")
-        return self
-
-    @model_validator(mode="after")
-    def _parted(self):
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        looks = self.looks
+        rising = not looks or (sorted(set(looks)) == looks and looks[0] > 0 and looks[-1] == 1)
+        yield not rising, "looks must rise from above 0 to 1.0, the planned end"
+        yield self.decides_on == "adjusted" and not self.covariates, "decides_on: adjusted needs covariates"
         for name, metric in self.metrics.items():
-            for part in (metric.numerator, metric.denominator):
-                if part in self.metrics and not _is_part(self.metrics[part], PART_KINDS):
-                    raise ValueError(f"the ratio {name} needs counts, amounts or binary parts, and no quantile or rate")
-            if metric.time_at_risk in self.metrics and not _is_part(self.metrics[metric.time_at_risk], TIME_KINDS):
-                raise ValueError(f"the time at risk of {name} must be a count or an amount, and no quantile or rate")
-            if set(metric.competing) & set(metric.event or [name]):
-                raise ValueError(f"an event of {name} stands among those that compete with it; keep it in one list")
-        return self
-
-    @model_validator(mode="after")
-    def _apart(self):
-        names = [self.unit_id, self.variant.column, *dict.fromkeys([*self.covariates, *self.segments])]
-        if twice := next((name for name in names[:2] if names.count(name) > 1), None):
-            raise ValueError(f"the column {twice} has two uses; unit_id and variant.column have one each")
+            ratio = f"the ratio {name} needs counts, amounts or binary parts, and no quantile or rate"
+            yield not all(self._can_be(PART_KINDS, part) for part in (metric.numerator, metric.denominator)), ratio
+            time = f"the time at risk of {name} must be a count or an amount, and no quantile or rate"
+            yield not self._can_be(TIME_KINDS, metric.time_at_risk), time
+            twice = f"an event of {name} stands among those that compete with it; keep it in one list"
+            yield set(metric.competing) & set(metric.event or [name]), twice
+        keys = (self.unit_id, self.variant.column)
+        for name in keys:
+            twice = keys[0] == keys[1] or name in {*self.covariates, *self.segments}
+            yield twice, f"the column {name} has two uses; unit_id and variant.column have one each"
         outcomes = {m.column or name for name, m in self.metrics.items() if not m.event and m.kind != "ratio"}
-        if late := sorted(outcomes & set(self.covariates)):
-            raise ValueError(f"the covariate {late[0]} is an outcome too; covariates are measured before assignment")
-        return self
+        for name in sorted(outcomes & set(self.covariates)):
+            yield True, f"the covariate {name} is an outcome too; covariates are measured before assignment"
+
+    def _can_be(self, kinds, name):
+        """Whether a column, or a metric of some kinds that is a plain mean, is named."""
+        metric = self.metrics.get(name)
+        return metric is None or (metric.kind in kinds and metric.is_mean and not metric.is_ratio)
 
     @property
     def alpha(self) -> float:

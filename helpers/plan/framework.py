@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from helpers.plan.design import Names, Number, Part, Text, Whole, as_null
+from helpers.plan.design import Day, Names, Number, Part, Text, Whole, as_list
 
-PERIOD_DAYS = {"week": 7, "month": 30, "quarter": 90}
 REVIEWED = ("discrimination", "calibration", "cut", "ranks")
-
-
-def _listed(value):
-    return value if isinstance(value, list) else [value]
+PERIOD_DAYS = {"week": 7, "month": 30, "quarter": 90}
 
 
 class Activation(Part):
@@ -23,15 +18,13 @@ class Activation(Part):
     event: Names = Field(min_length=1)
     window_days: float = Field(90, gt=0)
     at_least: Whole = Field(None, ge=1)
-    landmark_days: Annotated[list[float], BeforeValidator(_listed)] = Field([90])
+    landmark_days: Annotated[list[float], BeforeValidator(as_list)] = Field([90])
 
-    @model_validator(mode="after")
-    def _consistent(self):
-        if not self.landmark_days or min(self.landmark_days) <= 0:
-            raise ValueError("landmark_days must hold at least one number of days above 0")
-        if len(set(self.landmark_days)) < len(self.landmark_days):
-            raise ValueError("a landmark stands twice in landmark_days")
-        return self
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        days = self.landmark_days
+        yield min(days, default=0) <= 0, "landmark_days must hold at least one number of days above 0"
+        yield len(set(days)) < len(days), "a landmark stands twice in landmark_days"
 
 
 class Usage(Part):
@@ -62,11 +55,10 @@ class Category(Part):
     mature_at_least: int = Field(1, ge=1)
     label: Text = None
 
-    @model_validator(mode="after")
-    def _consistent(self):
-        if self.mature_at_least > len(self.mature):
-            raise ValueError("mature_at_least is more than the mature features that are named")
-        return self
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        many = self.mature_at_least > len(self.mature)
+        yield many, "mature_at_least is more than the mature features that are named"
 
 
 class Feature(Part):
@@ -79,11 +71,9 @@ class Feature(Part):
     column: Text = None
     label: Text = None
 
-    @model_validator(mode="after")
-    def _one(self):
-        if self.event and self.column:
-            raise ValueError("give a feature as either an event or a column")
-        return self
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        yield self.event and self.column, "give a feature as either an event or a column"
 
     @property
     def is_timed(self) -> bool:
@@ -100,13 +90,12 @@ class Retained(Part):
     time: Text = None
     within_days: float = Field(180, gt=0)
 
-    @model_validator(mode="after")
-    def _one(self):
-        if sum(map(bool, (self.lost, self.event, self.column))) != 1:
-            raise ValueError("give retained as one of lost, event or column")
-        if bool(self.time) != bool(self.column):
-            raise ValueError("column and time belong together: who has left, and after how long")
-        return self
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        given = bool(self.lost) + bool(self.event) + bool(self.column)
+        yield given != 1, "give retained as one of lost, event or column"
+        together = "column and time belong together: who has left, and after how long"
+        yield bool(self.time) != bool(self.column), together
 
 
 class Later(Part):
@@ -144,7 +133,7 @@ class Thresholds(Part):
 class Review(Part):
     """What is looked at on each new cohort, and when a milestone is kept."""
 
-    metrics: list[Literal["discrimination", "calibration", "cut", "ranks"]] = Field(list(REVIEWED))
+    metrics: list[Literal[REVIEWED]] = Field(list(REVIEWED))
     thresholds: Thresholds = Thresholds()
 
 
@@ -157,7 +146,7 @@ class FrameworkPlan(Part):
     unit: str = "account"
     unit_id: str
     started_at: Text = None
-    as_of: Annotated[dt.date | None, BeforeValidator(as_null)] = None
+    as_of: Day = None
     confidence_level: float = Field(0.95, gt=0.5, lt=1)
     min_cell: int = Field(10, ge=1)
     cohort: str = "quarter"
@@ -176,42 +165,32 @@ class FrameworkPlan(Part):
     answers: Names = Field([])
     labels: dict[str, str] = Field({})
 
-    @model_validator(mode="after")
-    def _named_once(self):
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
         for key, named in (("features", self.features), ("steps", self.steps)):
             labels = [item.label or item.name.replace("_", " ") for item in named]
             for kind, words in (("name", [item.name for item in named]), ("label", labels)):
                 folded = [word.casefold() for word in words]
-                if twice := next((word for word in folded if folded.count(word) > 1), None):
-                    raise ValueError(f"{key}: the {kind} {twice} stands twice; rename one")
-        return self
-
-    @model_validator(mode="after")
-    def _known(self):
+                for word in folded:
+                    yield folded.count(word) > 1, f"{key}: the {kind} {word} stands twice; rename one"
         known = {feature.name for feature in self.features if feature.is_timed}
         for name, category in self.categories.items():
-            if strange := [f for f in [*category.basic, *category.mature] if f not in known]:
-                raise ValueError(f"the category {name} names {strange[0]}, which is no feature with a time")
-        if self.mature_at_least and self.mature_at_least > len(self.categories):
-            raise ValueError("mature_at_least is more than the categories that are named")
-        if self.steps_at_least and self.steps_at_least > len(self.steps):
-            raise ValueError("steps_at_least is more than the steps that are named")
-        if late := next((step.name for step in self.steps if not step.is_timed), None):
-            raise ValueError(f"the step {late} needs an event: a step without a time cannot be read at a landmark")
-        return self
-
-    @model_validator(mode="after")
-    def _timed(self):
-        if self.started_at is None and (self.activation or self.steps or self.usage or self.categories):
-            raise ValueError("milestones need started_at: without it nothing can be read at a landmark")
-        if self.started_at is None and self.outcomes.retained.column is None:
-            raise ValueError("without started_at, retained needs a column and a time")
-        if self.started_at and self.outcomes.retained.column:
-            raise ValueError("with started_at, retained needs an event: lost or event")
-        quiet = self.outcomes.dormant_after_days
-        if self.started_at and quiet and quiet > self.horizon_days:
-            raise ValueError("dormant_after_days reaches back before the landmark; give at most within_days")
-        return self
+            for used in [*category.basic, *category.mature]:
+                yield used not in known, f"the category {name} names {used}, which is no feature with a time"
+        mature, steps = self.mature_at_least or 0, self.steps_at_least or 0
+        yield mature > len(self.categories), "mature_at_least is more than the categories that are named"
+        yield steps > len(self.steps), "steps_at_least is more than the steps that are named"
+        for step in self.steps:
+            untimed = f"the step {step.name} needs an event: a step without a time cannot be read at a landmark"
+            yield not step.is_timed, untimed
+        if self.is_snapshot:
+            needs = "milestones need started_at: without it nothing can be read at a landmark"
+            yield self.activation or self.steps or self.usage or self.categories, needs
+            yield self.outcomes.retained.column is None, "without started_at, retained needs a column and a time"
+        else:
+            yield self.outcomes.retained.column, "with started_at, retained needs an event: lost or event"
+            early = (self.outcomes.dormant_after_days or 0) > self.horizon_days
+            yield early, "dormant_after_days reaches back before the landmark; give at most within_days"
 
     @property
     def mature_line(self) -> int:

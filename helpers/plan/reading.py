@@ -5,28 +5,16 @@ from __future__ import annotations
 import difflib
 import hashlib
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import yaml
 from pydantic import ValidationError
 
 from helpers import paths
-from helpers.plan.design import Contrast, ExperimentPlan, Exposure, Margin, Metric, Variant, as_null
-from helpers.plan.framework import (
-    Activation,
-    Alive,
-    Category,
-    Feature,
-    FrameworkPlan,
-    Later,
-    Outcomes,
-    Retained,
-    Review,
-    Thresholds,
-    Usage,
-)
+from helpers.plan.design import ExperimentPlan, Part, as_null
+from helpers.plan.framework import FrameworkPlan
 from helpers.records import Refused
 
 
@@ -38,7 +26,7 @@ class Plan:
     file: str
     sha256: str
     commit: str
-    departures: tuple[dict[str, Any], ...] = field(default=())
+    departures: tuple[dict[str, Any], ...] = ()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -84,33 +72,33 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     allowed.
     """
     file = paths.plan_file(name, base=base)
-    raw = _bytes(file)
+    try:
+        raw = file.read_bytes()
+    except OSError:
+        known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
+        near = difflib.get_close_matches(file.stem, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
+        raise Refused(f"plan {file.name}: no such file; {hint}") from None
     content, found = _scalars(raw, file.name, kind), []
     design = _validated(content, file.name)
-    changes = {k: v for k, v in (departures or {}).items() if v is not None}
-    if changes:
-        for key in changes:
-            if "." in key and key.split(".")[0] not in content:
-                part = key.split(".")[0]
-                raise Refused(
-                    f"plan {file.name}: it has no {part}, so that no parameter can change it; add it or leave it out"
-                )
-        planned = {key: _look_up(design.model_dump(mode="json"), key) for key in changes}
-        found = [{"parameter": k, "planned": planned[k], "used": v} for k, v in changes.items() if planned[k] != v]
-        for key, value in changes.items():
-            content = _put(content, key.split("."), _as_text(value))
+    if changes := {key: value for key, value in (departures or {}).items() if value is not None}:
+        planned = design.model_dump(mode="json")
+        put = [(key, _put(content, planned, key, value, file.name), value) for key, value in changes.items()]
+        found = [{"parameter": key, "planned": was, "used": value} for key, was, value in put if was != value]
         design = _validated(content, file.name)
     return Plan(design, file.name, hashlib.sha256(raw).hexdigest(), _commit(file), tuple(found))
 
 
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
-        near = difflib.get_close_matches(file.stem, known, 1)
-        hint = f"; did you mean {near[0]}?" if near else f"; known plans: {', '.join(known) or 'none yet'}"
-        raise Refused(f"plan {file.name}: no such file{hint}") from None
+def _put(content, planned, key, value, name):
+    """Put the value of a key, which may lie within parts, into the content; return the planned one, None without."""
+    *holders, last = key.split(".")
+    if holders and holders[0] not in content:
+        cure = f"it has no {holders[0]}, so that no parameter can change it; add it or leave it out"
+        raise Refused(f"plan {name}: {cure}")
+    for holder in holders:
+        content, planned = content.setdefault(holder, {}), (planned or {}).get(holder)
+    content[last] = value if isinstance(value, (list, dict)) else str(value)
+    return (planned or {}).get(last)
 
 
 def _scalars(raw: bytes, name: str, kind: str | None) -> dict:
@@ -139,24 +127,6 @@ def _validated(content: dict, name: str) -> ExperimentPlan | FrameworkPlan:
         raise Refused(f"plan {name}, {_sentence(found[0], content['kind'])}") from None
 
 
-def _look_up(planned, key):
-    """The planned value of a key that may lie within others; None where the plan has no such part."""
-    for name in key.split("."):
-        planned = planned.get(name) if planned else None
-    return planned
-
-
-def _put(content, names, value):
-    """The content with one value, which may lie within parts, replaced; what was given is not touched."""
-    first, *rest = names
-    inner = content.get(first) if isinstance(content.get(first), dict) else {}
-    return {**content, first: _put(inner, rest, value) if rest else value}
-
-
-def _as_text(value):
-    return value if isinstance(value, (list, dict)) else str(value)
-
-
 _DATE = "should be a day such as 2022-04-30"
 _CURES = {
     "date_from_datetime_parsing": _DATE,
@@ -170,30 +140,16 @@ _CURES = {
     "dict_type": "should hold keys of its own",
 }
 _PLANS = {"experiment": ExperimentPlan, "framework": FrameworkPlan}
-_PARTS = {  # by the key that holds them
-    "experiment": {"variant": Variant, "metrics": Metric, "exposure": Exposure, "margin": Margin, "shown_as": Contrast},
-    "framework": {
-        "activation": Activation,
-        "usage": Usage,
-        "categories": Category,
-        "features": Feature,
-        "steps": Feature,
-        "outcomes": Outcomes,
-        "retained": Retained,
-        "expanded": Later,
-        "alive": Alive,
-        "review": Review,
-        "thresholds": Thresholds,
-    },
-}
 
 
 def _sentence(error, kind) -> str:
     where = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "literal", "dict["))]
     place = ".".join(where) or "the plan as a whole"
     if error["type"] == "extra_forbidden":
-        parts = _PARTS[kind]
-        holder = next((parts[p] for p in reversed(where[:-1]) if p in parts), _PLANS[kind])
+        holder = _PLANS[kind]
+        for key in where[:-1]:
+            field = holder.model_fields.get(key)
+            holder = next(iter(_list_parts(field.annotation)), holder) if field else holder
         known = list(holder.model_fields)
         near = difflib.get_close_matches(where[-1], known, 1)
         return f"{place}: unknown key; " + (f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}")
@@ -201,6 +157,12 @@ def _sentence(error, kind) -> str:
         return f"{place}: left out, and it is needed"
     said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{place}: {_CURES.get(error['type'], said)}"
+
+
+def _list_parts(kind):
+    """Return the parts that a type can hold, within lists, dicts and alternatives."""
+    is_part = isinstance(kind, type) and issubclass(kind, Part)
+    return [kind] if is_part else [part for inner in get_args(kind) for part in _list_parts(inner)]
 
 
 def _commit(file: Path) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ibis
 
 from helpers import schema
 from helpers.records import Refused
-from helpers.sources import times
-from helpers.sources.text import MISSING, filled, trim, try_cast
 
 NUMBERS = ("number", "binary", "state", "count", "nps", "either")
+TEXTS = ("id", "label", "text")
 SCALES = {
     "binary": "0 and 1 (or yes and no)",
     "state": "0 (not yet seen), 1 (event) and 2 (competing event)",
@@ -17,15 +18,38 @@ SCALES = {
     "count": "numbers of 0 or more",
 }
 ALLOWED = {"binary": (0.0, 1.0), "state": (0.0, 1.0, 2.0), "nps": tuple(float(i) for i in range(11))}
-TEXTS = ("id", "label", "text")
-TRIMMED = ("id", "text")  # labels are compared without their spaces later, where the plan spells them
+MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
 YES, NO = ("true", "yes"), ("false", "no")
+INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
 NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
 GROUP = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
-INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
 ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
 LARGEST_WHOLE = 2.0**53
+CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
+ISO = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}" + CLOCK
+SLASH = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}" + CLOCK
+DAY_FIRST = r"^(1[3-9]|2[0-9]|3[01])[-/.]"
+MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
+PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
+YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
+DATED = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
+
+
+def trim(value):
+    """Return text without the spaces and tabs around it; only cells with any are touched, as all would take long."""
+    return (value.contains(" ") | value.contains("\t")).ifelse(value.strip(), value)
+
+
+def fill(value):
+    """Return text without the spaces around it, and null where nothing is left."""
+    return trim(value).nullif("")
+
+
+def _try_cast(text, wanted):
+    """Cast and give null on failure where the engine can; elsewhere the pattern has let only good values pass."""
+    can = text.get_backend().has_operation(ibis.expr.operations.TryCast)
+    return text.try_cast(wanted) if can else text.cast(wanted)
 
 
 def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
@@ -36,27 +60,32 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     value : Ibis column, as it came
     kind : str, the type of `schema.Column`
     """
-    if value.type().is_string() and kind in NUMBERS:
-        return {"blank": trim(value) == "", **_count_number_text(value)}
-    if value.type().is_string() and kind == "timestamp":
-        return times.count_raw(value)
-    if value.type().is_string() and kind in TEXTS:
-        rounded = {"rounded": trim(value).re_search(ROUNDED)} if kind == "id" else {}
-        spaced = {"spaced": (trim(value) != "") & (trim(value) != value)} if kind in TRIMMED else {}
-        return {"blank": trim(value) == "", **rounded, **spaced}
     if value.type().is_floating() and kind in TEXTS:
         empty = value.isnull() | value.isnan()
         safe = (value.abs() <= LARGEST_WHOLE).ifelse(value, 0.5)
         return {"empty": empty, "odd": ~empty & (safe != safe.floor())}
-    return {}
+    if not value.type().is_string():
+        return {}
+    if kind in TEXTS:
+        text = trim(value)
+        rounded = {"rounded": text.re_search(ROUNDED)} if kind == "id" else {}
+        # labels are compared without their spaces later, where the plan spells them
+        spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
+        return {"blank": text == "", **rounded, **spaced}
+    text = fill(value)
+    counts = {"blank": trim(value) == "", "filled": text.notnull(), "missing": text.lower().isin(MISSING)}
+    return counts | (_count_times(text) if kind == "timestamp" else _count_numbers(text))
 
 
-def _count_number_text(value):
-    text = filled(value)
+def _count_times(text):
+    slash = text.re_search(SLASH)
+    ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
+    return {"iso": text.re_search(ISO), "slash": slash, **ordered}
+
+
+def _count_numbers(text):
     low = text.lower()
     return {
-        "filled": text.notnull(),
-        "missing": low.isin(MISSING),
         "boolean": low.isin(YES + NO),
         "infinite": low.isin(INFINITE),
         "number": text.re_search(NUMBER),
@@ -65,6 +94,18 @@ def _count_number_text(value):
         "comma": text.contains(",") & text.re_search(COMMA),
         "group": text.contains(",") & text.re_search(GROUP),
     }
+
+
+def settle(column, counts, found) -> schema.Column:
+    """Settle a type that the values decide: numbers when all that are not missing are, text otherwise."""
+    if column.type != "either":
+        return column
+    if counts:
+        values = counts["filled"] - counts["missing"]
+        is_number = values > 0 and values == counts["number"] + counts["comma"]
+    else:
+        is_number = found.is_numeric() or found.is_boolean()
+    return replace(column, type="number" if is_number else "text")
 
 
 def has_decimal_comma(counts, file) -> bool:
@@ -84,35 +125,25 @@ def has_decimal_comma(counts, file) -> bool:
         return False
     pointed = next((name for name, c in counts.items() if c.get("point")), None)
     first = next(iter(numbers))
-    where = f"column {first}" if pointed in (None, first) else f"columns {first} and {pointed}"
+    where = f"{file}, " + (f"column {first}" if pointed in (None, first) else f"columns {first} and {pointed}")
+    n = numbers[first]["comma"]
     if pointed:
-        raise Refused(
-            f"{file}, {where}: {schema.say(numbers[first]['comma'], 'number')} with a decimal "
-            f"comma and {counts[pointed]['point']:,} with a decimal point; write one sign, and no thousands separators"
-        )
+        fault = f"with a decimal comma and {counts[pointed]['point']:,} with a decimal point"
+        schema.refuse_some(n, "number", where, f"{fault}; write one sign, and no thousands separators")
     if all(c["comma"] == c["group"] for c in numbers.values()):
-        raise Refused(
-            f"{file}, {where}: {schema.say(numbers[first]['comma'], 'number')} with two readings, as a comma "
-            "before three digits is a decimal sign or separates thousands; write a decimal point and no separators"
-        )
+        fault = "with two readings, as a comma before three digits is a decimal sign or separates thousands"
+        schema.refuse_some(n, "number", where, f"{fault}; write a decimal point and no separators")
     return True
 
 
-def is_number(counts) -> bool:
-    """Return whether every value of a text column that is not missing is a number, and there is one."""
-    values = counts["filled"] - counts["missing"]
-    return values > 0 and values == counts["number"] + counts["comma"]
-
-
-def refuse_raw(column, kind, counts, value, file) -> None:
+def refuse_raw(column, counts, found, file) -> None:
     """Refuse a column whose raw values cannot be what the plan needs, with their count and never one of them.
 
     Parameters
     ----------
-    column : schema.Column
-    kind : str, its type (either already settled)
+    column : schema.Column, its type settled
     counts : dict of str to int, as `count_raw` asked
-    value : Ibis column, as it came
+    found : Ibis type of the column as it came
     file : str
 
     Raises
@@ -121,70 +152,61 @@ def refuse_raw(column, kind, counts, value, file) -> None:
     that cannot be read as the one needed.
     """
     where = f"{file}, column {column.name}"
-    wrong_type = _find_wrong_type(value.type(), kind)
-    if wrong_type:
-        raise Refused(f"{where}: {wrong_type}")
+    _refuse_type(where, column.type, found)
     if "iso" in counts:
-        times.refuse_raw(where, counts)
-    elif "filled" in counts and kind in NUMBERS:
-        _refuse_number_text(where, counts)
-    elif kind == "id":
-        _refuse_rounded(where, counts)
+        _refuse_times(where, counts)
+    elif "number" in counts and column.type in NUMBERS:
+        _refuse_numbers(where, counts)
+    elif column.type == "id":
+        fault = "rounded, or kept as decimal numbers, so that different units can share one; export the column as text"
+        schema.refuse_some(max(counts.get(key, 0) for key in ("rounded", "empty", "odd")), "id", where, fault)
 
 
-def _find_wrong_type(found, kind):
-    came = f"holds {type(found).__name__.lower()} values where"
-    if kind in NUMBERS and not (found.is_numeric() or found.is_string() or found.is_boolean() or found.is_null()):
-        return f"{came} numbers are needed; name another column in the plan"
-    if kind == "timestamp" and not (found.is_timestamp() or found.is_date() or found.is_string()):
-        return f"{came} times are needed; write them as 2024-01-31 13:45:00 (UTC)"
+def _refuse_type(where, kind, found):
+    came, text = f"{where}: holds {type(found).__name__.lower()} values where", found.is_string()
+    if kind in NUMBERS and not (found.is_numeric() or text or found.is_boolean() or found.is_null()):
+        raise Refused(f"{came} numbers are needed; name another column in the plan")
+    if kind == "timestamp" and not (found.is_timestamp() or found.is_date() or text):
+        raise Refused(f"{came} times are needed; write them as 2024-01-31 13:45:00 (UTC)")
     if kind in TEXTS and (found.is_nested() or found.is_binary()):
-        return f"{came} text is needed; export it as text"
-    return ""
+        raise Refused(f"{came} text is needed; export it as text")
 
 
-def _refuse_number_text(where, counts):
-    if counts["infinite"]:
-        _refuse_infinite(where, counts["infinite"])
-    boolean = counts["boolean"] if _all_yes_no(counts) else 0
-    known = counts["missing"] + boolean + counts["number"] + counts["comma"]
-    if counts["filled"] > known:
-        raise Refused(
-            f"{where}: {schema.say(counts['filled'] - known, 'row')} with text where a number is needed; correct "
-            "them, or leave a cell empty where it is unknown"
-        )
+def _refuse_times(where, counts):
+    n, slash, iso, day, month = (counts[key] for key in ("filled", "slash", "iso", "day_first", "month_first"))
+    n -= counts["missing"]
+    schema.refuse_some(n - iso - slash, "row", where, f"without a date or time; {DATED}")
+    if slash and iso:
+        raise Refused(f"{where}: dates in two formats, {slash:,} of {n:,} not year first; {DATED}")
+    if day and month:
+        fault = f"with the day first and {month:,} with the month first"
+        schema.refuse_some(day, "date", where, f"{fault}; {DATED}")
+    if not day and not month:
+        fault = "with two readings, as day or month can stand first"
+        schema.refuse_some(slash, "date", where, f"{fault}; {DATED}")
 
 
-def _refuse_infinite(where, n):
-    raise Refused(f"{where}: {schema.say(n, 'infinite value')}; leave a cell empty where it is unknown")
+def _refuse_numbers(where, counts):
+    _refuse_infinite(where, counts["infinite"])
+    coded = counts["filled"] == counts["missing"] + counts["boolean"] + counts["coded"]
+    known = counts["missing"] + counts["number"] + counts["comma"] + (counts["boolean"] if coded else 0)
+    fault = "with text where a number is needed; correct them, or leave a cell empty where it is unknown"
+    schema.refuse_some(counts["filled"] - known, "row", where, fault)
 
 
-def _all_yes_no(counts):
-    return counts["filled"] == counts["missing"] + counts["boolean"] + counts["coded"]
-
-
-def _refuse_rounded(where, counts):
-    n = max(counts.get(key, 0) for key in ("rounded", "empty", "odd"))
-    if n:
-        raise Refused(
-            f"{where}: {schema.say(n, 'id')} rounded, or kept as decimal numbers, so that different units can share "
-            "one; export the column as text"
-        )
-
-
-def describe_raw(column, kind, counts) -> list[str]:
+def describe_raw(column, counts) -> list[str]:
     """Return what was read in a column that a reader may want to know: missing words, yes and no, order of dates."""
-    said = []
-    if kind in (*NUMBERS, "timestamp") and counts.get("missing"):
-        said.append(f"column {column.name}: {schema.say(counts['missing'], 'cell')} such as NA or null read as missing")
-    if kind in NUMBERS and counts.get("boolean"):
-        said.append(f"column {column.name}: yes and no, or true and false, are read as 1 and 0")
-    if counts.get("spaced"):
-        said.append(f"column {column.name}: {schema.say(counts['spaced'], 'cell')} read without the spaces around it")
-    if counts.get("slash"):
-        order = "day first" if counts["day_first"] else "month first"
-        said.append(f"column {column.name}: dates are read with the {order}, as only that fits all of them")
-    return said
+    if column.type in TEXTS:
+        n = counts.get("spaced", 0)
+        said = {"spaced": f"{schema.say(n, 'cell')} read without the spaces around it"}
+    else:
+        n, order = counts.get("missing", 0), "day first" if counts.get("day_first") else "month first"
+        said = {
+            "missing": f"{schema.say(n, 'cell')} such as NA or null read as missing",
+            "boolean": "yes and no, or true and false, are read as 1 and 0",
+            "slash": f"dates are read with the {order}, as only that fits all of them",
+        }
+    return [f"column {column.name}: {words}" for key, words in said.items() if counts.get(key)]
 
 
 def cast(value, kind, counts, *, comma=False):
@@ -193,7 +215,7 @@ def cast(value, kind, counts, *, comma=False):
     Parameters
     ----------
     value : Ibis column, as it came and as `refuse_raw` let pass
-    kind : str, the type of `schema.Column`, either already settled
+    kind : str, the type of `schema.Column`, settled
     counts : dict of str to int
     comma : bool, whether text has a decimal comma
     """
@@ -201,13 +223,10 @@ def cast(value, kind, counts, *, comma=False):
     if kind in TEXTS:
         return _cast_text(value, counts)
     if kind == "timestamp":
-        return times.cast(value, counts).cast("timestamp")
-    if found.is_string():
-        plain = counts["filled"] == counts["number"]
-        return try_cast(filled(value), "float64") if plain else _cast_number_text(value, comma)
+        return (_cast_time(value, counts) if found.is_string() else value).cast("timestamp")
     if found.is_boolean():
         return value.cast("int32").cast("float64")
-    return value.cast("float64")
+    return _cast_number(value, counts, comma) if found.is_string() else value.cast("float64")
 
 
 def _cast_text(value, counts):
@@ -220,12 +239,23 @@ def _cast_text(value, counts):
     return value.cast("string")
 
 
-def _cast_number_text(value, comma):
-    text = filled(value)
+def _cast_time(value, counts):
+    text = fill(value)
+    text = text.lower().isin(MISSING).ifelse(ibis.null("string"), text)
+    if counts["slash"]:
+        day, month = (1, 2) if counts["day_first"] else (2, 1)
+        text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
+    return _try_cast(text, "timestamp('UTC')")
+
+
+def _cast_number(value, counts, comma):
+    text = fill(value)
+    if counts["filled"] == counts["number"]:
+        return _try_cast(text, "float64")
     low = text.lower()
     if comma:
         text = text.replace(",", ".")
-    number = try_cast(text.re_search(NUMBER).ifelse(text, ibis.null("string")), "float64")
+    number = _try_cast(text.re_search(NUMBER).ifelse(text, ibis.null("string")), "float64")
     return low.isin(YES).ifelse(1.0, low.isin(NO).ifelse(0.0, number))
 
 
@@ -233,7 +263,7 @@ def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     """Return what to count in a column after it is cast, by name; each is true where a row is of that sort."""
     counts = {"null": value.isnull()}
     if kind == "timestamp":
-        counts |= times.count_cast(value)
+        counts |= {"dated": value.notnull(), "remote": (value.year() < YEARS[0]) | (value.year() > YEARS[1])}
     if kind in NUMBERS:
         counts |= {"nan": value.isnan(), "infinite": value.isinf()}
     if kind in ALLOWED:
@@ -243,13 +273,12 @@ def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     return counts
 
 
-def refuse_cast(column, kind, before, after, file) -> None:
+def refuse_cast(column, before, after, file) -> None:
     """Refuse a cast column that holds what it must not: infinite values, values off its scale, impossible dates.
 
     Parameters
     ----------
-    column : schema.Column
-    kind : str
+    column : schema.Column, its type settled
     before, after : dict of str to int, counts before and after the cast
     file : str
 
@@ -258,12 +287,16 @@ def refuse_cast(column, kind, before, after, file) -> None:
     Refused: with file, column and count.
     """
     where = f"{file}, column {column.name}"
-    if after.get("infinite"):
-        _refuse_infinite(where, after["infinite"])
-    if after.get("outside"):
-        raise Refused(
-            f"{where}: {schema.say(after['outside'], 'row')} with another value than {SCALES[kind]}, for {column.use}; "
-            "correct them, or change the plan"
-        )
-    if kind == "timestamp":
-        times.refuse_cast(where, before, after)
+    _refuse_infinite(where, after.get("infinite", 0))
+    fault = f"with another value than {SCALES.get(column.type)}, for {column.use}; correct them, or change the plan"
+    schema.refuse_some(after.get("outside", 0), "row", where, fault)
+    if "iso" in before:
+        lost = before["filled"] - before["missing"] - after["dated"]
+        schema.refuse_some(lost, "row", where, "with no day of the calendar or no time of day; correct them")
+    fault = f"before {YEARS[0]} or after {YEARS[1]}; correct them, or leave those rows out"
+    schema.refuse_some(after.get("remote", 0), "date", where, fault)
+
+
+def _refuse_infinite(where, n):
+    if n:
+        raise Refused(f"{where}: {schema.say(n, 'infinite value')}; leave a cell empty where it is unknown")

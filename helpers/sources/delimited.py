@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections import Counter
@@ -27,10 +28,9 @@ BLOCK = 1 << 22
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written: encoding, byte-order mark, delimiter, column names, whether it has quotes."""
+    """How a text file is written: encoding, delimiter, column names, whether it has quotes."""
 
     encoding: str
-    marked: bool
     delimiter: str
     header: tuple[str, ...]
     quoted: bool
@@ -38,8 +38,8 @@ class Dialect:
     def describe(self) -> str:
         """Return what was detected, for the reader."""
         found = [f"{DELIMITERS[self.delimiter]}-separated"]
-        found += ["byte-order mark"] if self.marked else []
-        found += [f"encoding {self.encoding}"] if self.encoding not in ("utf-8", "utf-8-sig") else []
+        found += ["byte-order mark"] if self.encoding in ("utf-8-sig", "utf-16") else []
+        found += [] if self.encoding.startswith("utf-8") else [f"encoding {self.encoding}"]
         return ", ".join(found)
 
 
@@ -54,9 +54,9 @@ def detect_dialect(path) -> Dialect:
     Refused: an empty file, NUL bytes, a damaged .gz, an encoding that is none of these, a header with a name
     twice (also when the two differ only in case).
     """
-    encoding, marked, quoted = _scan_bytes(path)
+    encoding, quoted = _scan_bytes(path)
     with _open_text(path, encoding) as lines:
-        sample = _read_sample(lines, path)
+        sample = "".join(itertools.islice(lines, 200))
     if not sample.strip():
         raise Refused(f"{path.name}: the file is empty; export it again")
     delimiter = max(DELIMITERS, key=lambda mark: _score(sample, mark))
@@ -66,7 +66,7 @@ def detect_dialect(path) -> Dialect:
         raise Refused(
             f"{path.name}: the column name {twice[0]} stands twice (upper and lower case are one); rename one"
         )
-    return Dialect(encoding, marked, delimiter, header, quoted)
+    return Dialect(encoding, delimiter, header, quoted)
 
 
 def read_batches(path, dialect) -> Iterator[pa.Table]:
@@ -126,34 +126,24 @@ def _refuse_broken(path, dialect):
 
 
 def _scan_bytes(path):
-    """Return encoding, whether a byte-order mark says so, and whether there is any quote."""
-    quoted, encoding, marked, nul = False, "utf-8", False, False
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    """Return the encoding and whether there is any quote."""
+    encoding, quoted, nul, decoder = "utf-8", False, False, codecs.getincrementaldecoder("utf-8")()
     try:
         with _open_binary(path) as binary:
             for number, chunk in enumerate(iter(lambda: binary.read(BLOCK), b"")):
-                if number == 0:
-                    marks = () if chunk.startswith(UTF_32) else MARKS
-                    encoding, marked = next(
-                        ((e, True) for mark, e in marks if chunk.startswith(mark)), ("utf-8", False)
-                    )
+                if number == 0 and not chunk.startswith(UTF_32):
+                    encoding = next((found for mark, found in MARKS if chunk.startswith(mark)), encoding)
                 quoted, nul = quoted or b'"' in chunk, nul or b"\0" in chunk
-                encoding = _still(decoder, chunk, encoding)
+                try:
+                    if encoding.startswith("utf-8"):
+                        decoder.decode(chunk)
+                except UnicodeDecodeError:
+                    encoding = "cp1252"
     except (OSError, EOFError, zlib.error):
         raise Refused(f"{path.name}: cannot be unpacked to its end; the file is damaged, copy it again") from None
     if nul and encoding != "utf-16":
         raise Refused(f"{path.name}: holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV")
-    return encoding, marked, quoted
-
-
-def _still(decoder, chunk, encoding):
-    if not encoding.startswith("utf-8"):
-        return encoding
-    try:
-        decoder.decode(chunk)
-    except UnicodeDecodeError:
-        return "cp1252"
-    return encoding
+    return encoding, quoted
 
 
 def _open_binary(path):
@@ -162,13 +152,6 @@ def _open_binary(path):
 
 def _open_text(path, encoding):
     return io.TextIOWrapper(_open_binary(path), encoding=encoding, errors="replace", newline="")
-
-
-def _read_sample(lines, path):
-    try:
-        return "".join(line for _, line in zip(range(200), lines, strict=False))
-    except UnicodeError:
-        raise Refused(f"{path.name}: not readable as text; export it again as UTF-8 CSV") from None
 
 
 def _score(sample, delimiter):
@@ -182,24 +165,15 @@ def _score(sample, delimiter):
 
 def _read_header(sample, delimiter, path):
     """Return the column names; a first row of values, or a title above the names, is refused without a word of it."""
-    rows = [row for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row]
-    cells = rows[0]
-    if sum(bool(VALUE.match(cell.strip())) for cell in cells):
+    cells = next(row for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row)
+    if any(VALUE.match(cell.strip()) for cell in cells):
         raise Refused(
             f"{path.name}, line 1: holds values, such as numbers or dates, where column names are needed; add them"
         )
-    if len(cells) == 1 and not any(mark in cells[0] for mark in DELIMITERS) and _holds_table_below(sample):
+    below = sample.split("\n", 1)[-1]  # a table there has as many cells, two or more, in most rows
+    single = len(cells) == 1 and not any(mark in cells[0] for mark in DELIMITERS)
+    if single and any(_score(below, mark)[:2] > (True, 0.9) for mark in DELIMITERS):
         raise Refused(
             f"{path.name}, line 1: one cell above a table, such as a title; delete what stands above the column names"
         )
-    return _name_columns(cells)
-
-
-def _holds_table_below(sample):
-    """Return whether most rows after the first have the same number of cells, two or more, under some delimiter."""
-    below = sample.split("\n", 1)[-1]
-    return any(_score(below, mark)[:2] > (True, 0.9) for mark in DELIMITERS)
-
-
-def _name_columns(cells):
     return tuple(" ".join(cell.split()) or f"unnamed_{i + 1}" for i, cell in enumerate(cells))

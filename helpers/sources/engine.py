@@ -1,4 +1,4 @@
-"""The engine: an in-process DuckDB that is locked to the given files, or a database that an address names."""
+"""The engine: an in-process DuckDB locked to the given files, or the database of an address without its password."""
 
 from __future__ import annotations
 
@@ -6,29 +6,120 @@ import hashlib
 import os
 import re
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, quote
 
 import ibis
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from helpers import schema
 from helpers.records import Refused
-from helpers.sources import addresses, delimited
+
+TEXT_FILES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+PARQUET_FILES = (".parquet", ".pq")
+SCHEMES = ("postgres", "postgresql", "bigquery", "snowflake", "pyspark", "databricks", "trino", "clickhouse")
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+ONLY_VARIABLES = re.compile(r"(\$\{[A-Za-z_][A-Za-z0-9_]*\})+")
+SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Raw:
-    """One table as it came: the Ibis table, the name that messages use, what was detected, its checksums.
+class Address:
+    """One place of data: `kind` is simulated, public, text, parquet, duckdb or url; `name` may be shown."""
 
-    `parsed` tables were read from text into the engine, where every column is still text.
-    """
-
-    table: ibis.Table
+    kind: str
     name: str
-    messages: tuple[str, ...] = ()
-    checksums: tuple[str, ...] = ()
-    parsed: bool = False
+    paths: tuple[Path, ...] = field(default=(), repr=False)
+    url: str = field(default="", repr=False)
+
+
+def read_address(data) -> Address:
+    """Return where some data is, checked without opening it.
+
+    Parameters
+    ----------
+    data : str or list of str
+        `simulated`, `public:NAME`, `duckdb:PATH`, an Ibis URL, or the path of a file; a list is several files.
+
+    Returns
+    -------
+    Address: its name is a base name, `public:NAME` or scheme and host.
+
+    Raises
+    ------
+    Refused: no such file, a folder, a kind of file or address that is not read, files of several kinds,
+    a password that is not `${NAME}`.
+    """
+    items = [os.fspath(item) for item in ([data] if isinstance(data, (str, os.PathLike)) else data)]
+    if not items or not all(items):
+        raise Refused("data: nothing is named; give simulated, public:NAME, a file, duckdb:PATH or a database address")
+    if len(items) == 1:
+        return _read_one(items[0])
+    files = [_read_file(item) for item in items]
+    if len({file.kind for file in files}) > 1:
+        raise Refused("data: text files and Parquet files together; give files of one kind")
+    names = [file.name for file in files]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return Address(files[0].kind, shown, tuple(path for file in files for path in file.paths))
+
+
+def _read_one(item):
+    if item == "simulated":
+        return Address("simulated", item)
+    if item.startswith("public:"):
+        return Address("public", item)
+    if item.startswith("duckdb:"):
+        path = _find_file(re.sub(r"^//(?=/)", "", item.removeprefix("duckdb:")))
+        return Address("duckdb", path.name, (path,))
+    return _read_url(item) if "://" in item else _read_file(item)
+
+
+def _read_file(item):
+    path = _find_file(item)
+    for kind, endings in (("text", TEXT_FILES), ("parquet", PARQUET_FILES)):
+        if path.name.lower().endswith(endings):
+            return Address(kind, path.name, (path,))
+    raise Refused(
+        f"{path.name}: this kind of file is not read; give {', '.join(TEXT_FILES[:3])} (each also .gz), .parquet, "
+        "or duckdb:PATH"
+    )
+
+
+def _find_file(item):
+    path = Path(item).expanduser().absolute()
+    if path.is_file():
+        return path
+    if "://" in item or re.match(r"[a-z]+:.*@", item):
+        raise Refused("data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database")
+    if path.is_dir():
+        raise Refused(f"{path.name}: a folder; name the files in it")
+    raise Refused(f"{path.name}: no such file; check the name, and the folder it is read from")
+
+
+def _read_url(item):
+    scheme, _, rest = item.partition("://")
+    password = rest.rpartition("@")[0].partition(":")[2]
+    secrets = [value for key, value in parse_qsl(rest.partition("?")[2]) if SECRET.search(key)]
+    if not all(ONLY_VARIABLES.fullmatch(secret) for secret in [*([password] if password else []), *secrets]):
+        raise Refused(
+            "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
+        )
+    if scheme not in SCHEMES:
+        raise Refused(f"data: addresses of this scheme are not read; allowed: duckdb:PATH, {', '.join(SCHEMES)}")
+    host = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return Address("url", f"{scheme}://{re.sub(r':[0-9]*$', '', host)}", url=item)
+
+
+def expand_url(template) -> str:
+    """Return an address with each ${NAME} replaced from the environment; for the moment of connecting only.
+
+    Raises
+    ------
+    Refused: a variable that is not set, by its name.
+    """
+    for name in VARIABLE.findall(template):
+        if name not in os.environ:
+            raise Refused(f"data: the environment variable {name} is not set; set it before the run")
+    return VARIABLE.sub(lambda found: quote(os.environ[found.group(1)], safe=":"), template)
 
 
 def connect(places, *, threads=1):
@@ -56,7 +147,7 @@ def connect(places, *, threads=1):
     for path in dict.fromkeys(p for place in places if place.kind == "duckdb" for p in place.paths):
         _attach(backend, path)
     files = [path for place in places if place.kind == "parquet" for path in place.paths]
-    allowed = ", ".join(_quote(name) for path in files for name in (path, _escape_pattern(path)))
+    allowed = ", ".join(quote_text(name) for path in files for name in (path, escape_pattern(path)))
     backend.raw_sql(f"SET allowed_paths=[{allowed}]")
     backend.raw_sql("SET enable_external_access=false")
     backend.raw_sql("SET lock_configuration=true")
@@ -64,7 +155,7 @@ def connect(places, *, threads=1):
 
 
 def _connect_database(place):
-    url, cause = addresses.expand_url(place.url), ""
+    url, cause = expand_url(place.url), ""
     try:
         return ibis.connect(url)
     except ImportError as error:
@@ -78,133 +169,26 @@ def _connect_database(place):
 def _attach(backend, path):
     cause = ""
     try:
-        backend.raw_sql(f"ATTACH {_quote(path)} AS {_catalogue(path)} (READ_ONLY)")
+        backend.raw_sql(f"ATTACH {quote_text(path)} AS {name_catalogue(path)} (READ_ONLY)")
     except Exception as error:  # DuckDB's message quotes the path
         cause = "it is open for writing in another program" if "lock" in str(error) else "it is no DuckDB database"
     if cause:
         raise Refused(f"{path.name}: cannot be opened read-only; {cause}")
 
 
-def _catalogue(path):
+def name_catalogue(path):
+    """Return the name under which the engine knows a database file."""
     return "given_" + hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
 
 
-def _escape_pattern(path):
+def escape_pattern(path):
     """Return a path in which DuckDB takes * ? [ for themselves, not for patterns of other names."""
     return re.sub(r"([*?[])", r"[\1]", str(path))
 
 
-def _quote(path):
+def quote_text(path):
+    """Return a path as a text of SQL."""
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def open_table(backend, place, *, name, table=None) -> Raw:
-    """Return one table as it came; nothing is counted or cast yet.
-
-    Parameters
-    ----------
-    backend : Ibis backend of `connect`
-    place : Address
-    name : str, what the table is called inside the engine, where it has no name of its own
-    table : str, optional, `table` or `schema.table`; needed by databases that hold several
-
-    Raises
-    ------
-    Refused: no such table, a damaged file, files with different columns, no rows, a malformed text file.
-    """
-    if place.kind in ("duckdb", "url"):
-        raw = _open_stored(backend, place, table)
-    elif table:
-        raise Refused(f"{place.name}: a file has no tables, and table is given; leave it out")
-    elif place.kind == "parquet":
-        raw = _open_parquet(backend, place, name)
-    else:
-        raw = _open_text(backend, place, name)
-    checksums = tuple(sum_file(path) for path in place.paths)
-    return replace(raw, checksums=checksums)
-
-
-def open_frame(backend, frame, *, name, shown) -> Raw:
-    """Return a pandas table as it came, copied into the engine, with a checksum of its content."""
-    content = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, content.schema) as writer:
-        writer.write_table(content)
-    checksum = hashlib.sha256(sink.getvalue()).hexdigest()
-    return Raw(backend.create_table(name, content), shown, (), (checksum,))
-
-
-def sum_file(path) -> str:
-    """Return the SHA-256 of a file's bytes, read in parts."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        raise Refused(f"{path.name}: cannot be read; check its permissions") from None
-
-
-def _open_stored(backend, place, table):
-    schema_name, _, short = (table or "").rpartition(".")
-    catalogue = _catalogue(place.paths[0]) if place.paths else None
-    database = (catalogue, schema_name or "main") if catalogue else schema_name or None
-    known = ask(lambda: backend.list_tables(database=database), place.name)
-    if not table and len(known) == 1:
-        short = known[0]
-    if short not in known:
-        missing, cure = (
-            (f"no table {schema.cut(table)}", "correct the name") if table else ("table is left out", "name it")
-        )
-        there = schema.list_nearest(short, known) or "none"
-        raise Refused(f"{place.name}: {missing}; it has, nearest first: {there}; {cure}")
-    shown = f"{place.name}/{table or short}"
-    return Raw(ask(lambda: backend.table(short, database=database), shown), shown)
-
-
-def _open_parquet(backend, place, name):
-    shapes = [_read_shape(path) for path in place.paths]
-    for path, shape in zip(place.paths, shapes, strict=True):
-        _refuse_other_columns(place.paths[0], shapes[0].names, path, shape.names)
-    files = ", ".join(_quote(_escape_pattern(path)) for path in place.paths)
-    options = "hive_partitioning=false, union_by_name=" + ("true" if len(place.paths) > 1 else "false")
-    ask(lambda: backend.raw_sql(f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{files}], {options})"), place.name)
-    return Raw(backend.table(name), place.name, (f"{place.name}: Parquet",))
-
-
-def _read_shape(path):
-    try:
-        with pq.ParquetFile(path) as file:
-            return file.schema_arrow
-    except (pa.ArrowException, OSError):
-        raise Refused(f"{path.name}: not a whole Parquet file; it is cut short or damaged, copy it again") from None
-
-
-def _refuse_other_columns(first, wanted, path, have):
-    if sorted(wanted) == sorted(have):
-        return
-    lacking = [c for c in wanted if c not in have] or [c for c in have if c not in wanted]
-    raise Refused(
-        f"{path.name}: its columns are not those of {first.name}, {schema.cut(lacking[0])} is in one only; "
-        "give files with the same columns"
-    )
-
-
-def _open_text(backend, place, name):
-    messages, first = [], None
-    for path in place.paths:
-        dialect = delimited.detect_dialect(path)
-        first = first or dialect.header
-        _refuse_other_columns(place.paths[0], first, path, dialect.header)
-        for part in delimited.read_batches(path, dialect):
-            _insert(backend, name, part)
-        messages.append(f"{path.name}: {dialect.describe()}")
-    return Raw(backend.table(name), place.name, tuple(messages), parsed=True)
-
-
-def _insert(backend, name, part):
-    backend.con.register("part", part)
-    backend.raw_sql(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM part LIMIT 0")
-    backend.raw_sql(f"INSERT INTO {name} BY NAME SELECT * FROM part")
-    backend.con.unregister("part")
 
 
 def ask(question, shown):
@@ -217,8 +201,6 @@ def ask(question, shown):
     cause = ""
     try:
         return question()
-    except Refused:
-        raise
     except Exception as error:
         cause = type(error).__name__
     raise Refused(f"{shown}: the table cannot be read to its end ({cause}); check the file, or the rights to it")
@@ -233,7 +215,10 @@ def count_all(table, counts, shown) -> dict[str, int]:
     counts : dict of str to Ibis scalar
     shown : str, what messages call the table
     """
-    if not counts:
-        return {}
     row = ask(lambda: table.aggregate(**counts).to_pyarrow().to_pylist()[0], shown)
     return {key: value or 0 for key, value in row.items()}
+
+
+def count_rows(table, shown) -> int:
+    """Return the number of rows of a table."""
+    return count_all(table, {"rows": table.count()}, shown)["rows"]

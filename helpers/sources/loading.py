@@ -1,18 +1,21 @@
-"""Loading: any table becomes one row a unit, checked and counted, with its events beside it."""
+"""Loading: any table becomes one row a unit or an account, checked and counted, with its events beside it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ibis
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import addresses, engine
-from helpers.sources.events import count_unknown_units, list_events, shape_events
-from helpers.sources.opening import describe_given, open_given
-from helpers.sources.shaping import shape_table
-from helpers.sources.units import keep_units, read_variants
+from helpers.sources import engine
+from helpers.sources.opening import open_given, open_table
+from helpers.sources.tables import count_unknown_units, list_events, shape_events, shape_table
+
+MANY_LABELS = 1000
+MANY_UNKNOWN = 20  # more are no labels, and may be ids or names of people: none is shown
+ROWS_A_PART = 5_000_000
+STRANGE = {"known": "an account of the table", "unknown": "accounts that are not in the table"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,22 @@ class Source:
     n_assigned: int
     n_two_variants: int
     n_duplicates: int
+    truth: dict | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class AccountSource:
+    """The data of one framework, checked; the tables are Ibis expressions on one engine.
+
+    `accounts` has one row an account: `unit` (text), `started_at` (UTC; absent for a snapshot), the plan's other
+    columns typed under their own names (null where missing), further ones as they came. `events` has `unit`, `event`,
+    `at` (UTC), `value` (null where there is none) and further columns; it may hold events of accounts that are not in
+    the table, before the start and after the loss. None for a snapshot.
+    """
+
+    accounts: ibis.Table = field(repr=False)
+    events: ibis.Table | None = field(repr=False)
+    info: DataInfo
     truth: dict | None = field(default=None, repr=False)
 
 
@@ -57,19 +76,85 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     ------
     Refused: whatever cannot be read in one way only: one message with file, column, count and cure.
     """
-    read = {"table": table, "events": events, "events_table": events_table}
-    given = open_given(design, data, **read, simulation=simulation, threads=threads)
-    heard = shape_events(given.backend, given.events, schema.list_event_columns(design)) if given.events else None
-    names, absent = list_events(heard, schema.list_event_names(design)) if heard else (None, ())
+    given = open_given(design, data, table, events, events_table, simulation, threads)
+    heard, names, told = _hear(given, schema.list_event_columns(design), schema.list_event_names(design))
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
-    shaped = read_variants(shape_table(given.backend, given.units, wanted, name="units", complete=complete), design)
-    kept = keep_units(given.backend, shaped, design)
-    said = (*heard.messages, *absent, *count_unknown_units(heard, shaped.table)) if heard else ()
-    counted = {"rows": kept.rows, "units": sum(kept.by_variant.values()), "by_variant": kept.by_variant}
-    info = describe_given(given, steps=kept.steps, messages=(*kept.messages, *said), **counted)
-    found = heard.table if heard else None
-    return Source(kept.table, found, info, kept.n_assigned, kept.n_two_variants, kept.n_duplicates, given.truth)
+    shaped = _read_variants(shape_table(given.backend, given.units, wanted, name="units", complete=complete), design)
+    keys = ["unit", design.cluster] if design.cluster else ["unit"]
+    units, n_assigned, n_duplicates, n_two = _keep_once(given.backend, shaped, design, keys)
+    by_variant, said = _count_variants(units, shaped, design, n_two)
+    n = sum(by_variant.values())
+    steps = (
+        ("read", shaped.rows, "rows of the table"),
+        ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
+        ("in two variants, left out", shaped.rows - n_duplicates - n, schema.say(n_two, "unit")),
+        ("kept", n, "one row a unit"),
+    )
+    strange = count_unknown_units(heard, shaped.table) if heard else ()
+    messages = (*shaped.messages, *said, *told, *strange)
+    info = replace(given.info, rows=shaped.rows, units=n, units_by_variant=by_variant, steps=steps, messages=messages)
+    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth)
+
+
+def load_accounts(
+    design, data, *, table=None, events=None, events_table=None, simulation=None, threads=1
+) -> AccountSource:
+    """Return any table of accounts, checked and counted, with their events.
+
+    Parameters
+    ----------
+    design : FrameworkPlan
+    data : str or list of str
+        `simulated`, `public:NAME`, the path of a file or several, `duckdb:PATH`, or an Ibis URL whose password is
+        `${NAME}`. One row an account.
+    table : str, optional, the table in a database
+    events : str or list of str, optional, in the same forms: one row an event. A snapshot has none.
+    events_table : str, optional
+    simulation : dict, optional, `study` and the arguments of its simulation; needed by `simulated`
+    threads : int, of DuckDB; 1 gives figures that are bit-identical from run to run
+
+    Returns
+    -------
+    AccountSource: exact duplicates of a row left out and counted, nothing else.
+
+    Raises
+    ------
+    Refused: whatever cannot be read in one way only: one message with file, column, count and cure; an account
+        without id or start, or in two rows that differ; events left out, or given for a snapshot; an event of the
+        plan that does not occur while one with nearly its name does.
+    """
+    given = open_given(design, data, table, events, events_table, simulation, threads)
+    if given.events is None and not design.is_snapshot:
+        raise Refused(
+            "events: left out, and the plan reads its milestones from events; name the table with one row an event"
+        )
+    if given.events is not None and design.is_snapshot:
+        raise Refused("events: the plan has no started_at and reads none; name it in the plan, or leave events out")
+    wanted = schema.list_account_event_columns(design)
+    heard, _, told = _hear(given, wanted, schema.list_account_event_names(design))
+    retained, wanted = design.outcomes.retained, schema.list_account_columns(design)
+    complete = {"unit", "started_at", retained.column, retained.time}
+    shaped = shape_table(given.backend, given.units, wanted, name="accounts", complete=complete)
+    accounts, _, n_duplicates, _ = _keep_once(given.backend, shaped, design)
+    steps = (
+        ("read", shaped.rows, "rows of the table"),
+        ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
+        ("kept", shaped.rows - n_duplicates, "one row an account"),
+    )
+    strange = count_unknown_units(heard, accounts, **STRANGE) if heard else ()
+    n, messages = shaped.rows - n_duplicates, (*shaped.messages, *told, *strange)
+    info = replace(given.info, rows=shaped.rows, units=n, steps=steps, messages=messages)
+    return AccountSource(accounts, heard and heard.table, info, given.truth)
+
+
+def _hear(given, wanted, planned):
+    """Return the events shaped, the names that occur, and what is said of them; None, None and nothing without."""
+    if given.events is None:
+        return None, None, ()
+    heard = shape_events(given.backend, given.events, wanted)
+    names, absent = list_events(heard, planned)
+    return heard, names, (*heard.messages, *absent)
 
 
 def read_table(data, *, table=None) -> ibis.Table:
@@ -84,8 +169,108 @@ def read_table(data, *, table=None) -> ibis.Table:
     ------
     Refused: what cannot be opened or parsed; simulated or public data, which have plans.
     """
-    place = addresses.read_address(data)
+    place = engine.read_address(data)
     if place.kind in ("simulated", "public"):
         raise Refused(f"data: {place.name} has a plan already; give a table of your own")
     backend = engine.connect([place])
-    return engine.open_table(backend, place, name="units", table=table).table
+    return open_table(backend, place, name="units", table=table).table
+
+
+def _read_variants(shaped, design):
+    """Return the table with the plan's spelling of each variant; labels are compared trimmed and case-folded."""
+    found = _count_labels(shaped.table, shaped.name)
+    where = f"{shaped.name}, column {design.variant.column}"
+    planned = [*design.variant.arms, *design.variant.observational]
+    if len(found) > MANY_LABELS:
+        raise Refused(
+            f"{where}: more than {MANY_LABELS:,} different labels; name the column of the variant in the plan"
+        )
+    folded = {_fold(label): label for label in planned}
+    folded = {} if len(folded) < len(planned) else folded
+    reading = {label: label if label in planned else folded.get(_fold(label)) for label in found}
+    unknown = [label for label, read in reading.items() if read is None]
+    if len(unknown) > MANY_UNKNOWN:
+        raise Refused(
+            f"{where}: {len(unknown):,} different labels that the plan does not name, so that it is no column of "
+            "variants; name the column of the variant in the plan"
+        )
+    near = [f"{schema.cut(u)} (nearest: {schema.cut(schema.sort_nearest(u, planned)[0])})" for u in unknown[:5]]
+    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    fault = (
+        f"with a label that the plan does not name: {', '.join(near)}{more}; correct the table, or name the label in "
+        "the plan (variant.observational holds groups outside the randomisation)"
+    )
+    schema.refuse_some(sum(found[label] for label in unknown), "row", where, fault)
+    changed = {label: read for label, read in reading.items() if label != read}
+    if not changed:
+        return shaped
+    rows = schema.say(sum(found[label] for label in changed), "row")
+    said = f"{where}: {rows} with a label that differs in spaces or case only, read as the plan's"
+    merged = shaped.table.mutate(variant=shaped.table.variant.substitute(changed))
+    return replace(shaped, table=merged, messages=(*shaped.messages, said))
+
+
+def _fold(label):
+    return " ".join(label.split()).casefold()
+
+
+def _count_labels(table, shown):
+    counted = table.group_by("variant").agg(rows=lambda t: t.count()).order_by(ibis.desc("rows"), "variant")
+    rows = engine.ask(lambda: counted.limit(MANY_LABELS + 1).to_pyarrow().to_pylist(), shown)
+    return {row["variant"]: row["rows"] for row in rows}
+
+
+def _keep_once(backend, shaped, design, keys=()):
+    """Return one row a unit, the units read, the rows that repeated another, the units in two variants by any key.
+
+    The randomised unit is the plan's cluster where it names one; then all units of a cluster in two variants go.
+    """
+    table, n_duplicates, n_assigned, n_two = shaped.table, 0, _count_different(shaped), 0
+    if n_assigned < shaped.rows or len(keys) > 1:
+        table = table.distinct() if n_assigned < shaped.rows else table
+        n_duplicates = shaped.rows - engine.count_rows(table, shaped.name)
+        for key in keys:
+            spread = table.group_by(key).agg(n_variants=lambda t: t.variant.nunique())
+            spread = spread.filter(spread.n_variants > 1).select(key)
+            within = table.unit.nunique(where=table[key].isin(spread[key]))
+            if n := engine.count_all(table, {"n": within}, shaped.name)["n"]:
+                table, n_two = table.anti_join(spread, key), n_two + n
+        if (n_two or n_duplicates) and backend.name == "duckdb":  # made once; elsewhere it stays a query
+            kept = table
+            table = engine.ask(lambda: backend.create_table("kept_units", kept), shaped.name)
+        again = table.group_by("unit").agg(n_rows=lambda t: t.count())
+        n = engine.count_all(again, {"n": (again.n_rows > 1).sum()}, shaped.name)["n"]
+        fault = "more than once, with different rows; give one row a unit, or its events as events"
+        schema.refuse_some(n, "unit", f"{shaped.name}, column {design.unit_id}", fault)
+    return table, n_assigned, n_duplicates, n_two
+
+
+def _count_different(shaped):
+    """Return how many ids differ: all, where each is above the one before; else in parts, so that memory stays flat."""
+    ids = shaped.ids.name("id").as_table()
+    rising = ids.mutate(rises=(ids.id > ids.id.lag()).fill_null(True)).rises.all()
+    if engine.ask(lambda: rising.to_pyarrow().as_py(), shaped.name):
+        return shaped.rows
+    can = ids.get_backend().has_operation(ibis.expr.operations.Hash)
+    parts = 1 + shaped.rows // ROWS_A_PART if can else 1
+    some = (ids.filter((ids.id.hash() % parts).abs() == part) if parts > 1 else ids for part in range(parts))
+    return sum(engine.count_all(part, {"n": part.id.nunique()}, shaped.name)["n"] for part in some)
+
+
+def _count_variants(units, shaped, design, n_two):
+    """Return the units of each variant in the plan's order, and the sentence on variants without any."""
+    where, labels = f"{shaped.name}, column {design.variant.column}", _count_labels(units, shaped.name)
+    by_variant = {label: labels.get(label, 0) for label in [*design.variant.arms, *design.variant.observational]}
+    filled = [label for label, n in by_variant.items() if n]
+    if len(filled) < 2:
+        only, left = filled[0] if filled else "none", ""
+        if n_two:
+            spread = f"whose {design.cluster} stands in" if design.cluster else "in"
+            left = f" once {schema.say(n_two, 'unit')} {spread} two variants are left out"
+        raise Refused(
+            f"{where}: one variant only ({schema.cut(only)}){left}; a comparison needs control and a treatment"
+        )
+    control, empty = design.variant.control, [schema.cut(label) for label, n in by_variant.items() if not n]
+    if not by_variant[control]:
+        raise Refused(f"{where}: no unit in control, {schema.cut(control)}; give the units of control too")
+    return by_variant, (f"{where}: no unit in {', '.join(empty)}",) if empty else ()

@@ -11,10 +11,10 @@ from helpers.records import Refused
 def design(tmp_path):
     """Return a function: the design of a plan given as YAML."""
 
-    def make(text=PLAN, **more):
+    def make(text=PLAN):
         file = tmp_path / "plan.yaml"
-        file.write_text(text + "".join(f"{key}: {value}\n" for key, value in more.items()), encoding="utf-8")
-        return plan.read(str(file)).design
+        file.write_text(text, encoding="utf-8")
+        return plan.read(str(file), kind=None).design
 
     return make
 

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import importlib.util
 
+import duckdb
 import pytest
 
 from helpers import plan, sources
@@ -34,32 +35,15 @@ outcomes: {retained: {column: left, time: months}}
 ACCOUNTS = "account_id,signed_up,seats,tier,country\n1,2024-01-01,3,no,IT\n02,2024-01-02 10:00,,007,DE\n"
 EVENTS = "account_id,event,at,value\n1,chat,2024-01-03,\n02,seats_changed,2024-01-05,4\n"
 STATES = "account_id,seats,has_chat,left,months\na,2,yes,0,3\nb,3,no,1,4\n"
-TWICE = (
-    "accounts.csv, column account_id: 1 unit more than once, with different rows; give one row a unit, or its events "
-    "as events"
-)
 
 
 @pytest.fixture
 def load(design, write):
     """Return a function that loads accounts and events given as text; None is no events."""
 
-    def make(accounts=ACCOUNTS, events=EVENTS, *, plan_text=PLAN, **more):
+    def make(accounts=ACCOUNTS, events=EVENTS, *, plan_text=PLAN):
         heard = None if events is None else write(events, "events.csv")
-        file = write(accounts, "accounts.csv")
-        return sources.load_accounts(design(plan_text, **more), file, events=heard)
-
-    return make
-
-
-@pytest.fixture
-def design(tmp_path):
-    """Return a function: the design of a framework given as YAML."""
-
-    def make(text=PLAN, **more):
-        file = tmp_path / "plan.yaml"
-        file.write_text(text + "".join(f"{key}: {value}\n" for key, value in more.items()), encoding="utf-8")
-        return plan.read(str(file), kind="framework").design
+        return sources.load_accounts(design(plan_text), write(accounts, "accounts.csv"), events=heard)
 
     return make
 
@@ -110,67 +94,54 @@ def test_load_accounts_counts_events_of_unknown_accounts(load):
 
 
 REFUSALS = {
-    "twice": (ACCOUNTS + "1,2024-01-01,4,no,IT\n", EVENTS, TWICE),
-    "no id": (
-        ACCOUNTS + ",2024-01-01,4,no,IT\n",
-        EVENTS,
-        "accounts.csv, column account_id: 1 row without an id; give each row its unit, or leave those rows out",
+    "twice": (
+        {"accounts": ACCOUNTS + "1,2024-01-01,4,no,IT\n"},
+        "accounts.csv, column account_id: 1 unit more than once, with different rows; give one row a unit, or its "
+        "events as events",
     ),
     "no start": (
-        ACCOUNTS + "3,,4,no,IT\n4,,4,no,IT\n",
-        EVENTS,
+        {"accounts": ACCOUNTS + "3,,4,no,IT\n4,,4,no,IT\n"},
         "accounts.csv, column signed_up: 2 rows without a start; give each account the time it began, or leave those "
         "rows out",
     ),
-    "no column": (
-        ACCOUNTS.replace("signed_up", "signup"),
-        EVENTS,
-        "accounts.csv: no column signed_up (for started_at); it has, nearest first: signup, tier, seats, account_id, "
-        "country; correct the plan or the table",
-    ),
     "negative size": (
-        ACCOUNTS + "3,2024-01-01,-1,no,IT\n",
-        EVENTS,
+        {"accounts": ACCOUNTS + "3,2024-01-01,-1,no,IT\n"},
         "accounts.csv, column seats: 1 row with another value than numbers of 0 or more, for size; correct them, or "
         "change the plan",
     ),
-    "no value": (
-        ACCOUNTS,
-        "account_id,event,at\n1,chat,2024-01-03\n",
-        "events.csv: no column value (for number of seats); it has, nearest first: event, at, account_id; correct the "
-        "plan or the table",
-    ),
-    "near name": (
-        ACCOUNTS,
-        EVENTS + "1,canceled,2024-02-01,\n",
-        "events.csv, column event: no event cancelled, which the plan names; did you mean canceled?",
-    ),
     "none known": (
-        ACCOUNTS,
-        "account_id,event,at,value\nx1,chat,2024-01-03,1\n",
+        {"events": "account_id,event,at,value\nx1,chat,2024-01-03,1\n"},
         "events.csv: 1 event, none of an account of the table; write the ids alike in both tables",
     ),
     "no events": (
-        ACCOUNTS,
-        None,
+        {"events": None},
         "events: left out, and the plan reads its milestones from events; name the table with one row an event",
+    ),
+    "letters in another order, though the plan names both": (
+        {
+            "plan_text": PLAN.replace("{event: chat}", "{event: caht}").replace(
+                "cancelled}", "cancelled}, activity: chat"
+            )
+        },
+        "events.csv, column event: no event caht, which the plan names; did you mean chat?",
+    ),
+    "a snapshot with events": (
+        {"accounts": STATES, "plan_text": SNAPSHOT},
+        "events: the plan has no started_at and reads none; name it in the plan, or leave events out",
+    ),
+    "a snapshot with gaps": (
+        {"accounts": STATES + "c,1,no,,5\n", "events": None, "plan_text": SNAPSHOT},
+        "accounts.csv, column left: 1 row without a value; the plan needs one in each row",
     ),
 }
 
 
-@pytest.mark.parametrize("name", list(REFUSALS))
-def test_load_accounts_refuses(load, name):
-    accounts, events, message = REFUSALS[name]
+@pytest.mark.parametrize("case", REFUSALS)
+def test_load_accounts_refuses(load, case):
+    given, message = REFUSALS[case]
     with pytest.raises(Refused) as refused:
-        load(accounts, events)
+        load(**given)
     assert str(refused.value) == message
-
-
-def test_load_accounts_refuses_letters_in_another_order_though_the_plan_names_both(load):
-    misspelt = PLAN.replace("{event: chat}", "{event: caht}").replace("cancelled}", "cancelled}, activity: chat")
-    with pytest.raises(Refused) as refused:
-        load(plan_text=misspelt)
-    assert str(refused.value) == ("events.csv, column event: no event caht, which the plan names; did you mean chat?")
 
 
 def test_load_accounts_of_a_snapshot(load):
@@ -185,17 +156,6 @@ def test_load_accounts_of_a_snapshot(load):
     }
 
 
-def test_load_accounts_of_a_snapshot_refuses_events_and_gaps(load):
-    with pytest.raises(Refused) as refused:
-        load(STATES, EVENTS, plan_text=SNAPSHOT)
-    assert str(refused.value) == (
-        "events: the plan has no started_at and reads none; name it in the plan, or leave events out"
-    )
-    with pytest.raises(Refused) as refused:
-        load(STATES + "c,1,no,,5\n", None, plan_text=SNAPSHOT)
-    assert str(refused.value) == ("accounts.csv, column left: 1 row without a value; the plan needs one in each row")
-
-
 def test_load_accounts_of_public_data_by_the_kind_of_its_plan(design):
     if importlib.util.find_spec("lifetimes") is None:
         pytest.skip("lifetimes is not installed")
@@ -205,53 +165,27 @@ def test_load_accounts_of_public_data_by_the_kind_of_its_plan(design):
 
 
 PUBLIC = {
-    "jobs_ii": "holds an experiment, and the plan is of kind framework; name a plan of kind experiment",
-    "bank_calls": "holds counts of arrivals and no accounts; give it as the parameter arrivals",
+    "jobs_ii": "public:jobs_ii holds an experiment, and the plan is of kind framework; name a plan of kind experiment",
+    "bank_calls": "public:bank_calls holds counts of arrivals and no accounts; give it as the parameter arrivals",
+    "telco": "no public data telco; there is, nearest first: ibm_telco, cdnow",
 }
 
 
-@pytest.mark.parametrize("name", list(PUBLIC))
+@pytest.mark.parametrize("name", PUBLIC)
 def test_load_accounts_refuses_public_data_of_another_kind(design, name):
     with pytest.raises(Refused) as refused:
-        sources.load_accounts(design(), f"public:{name}")
-    assert str(refused.value) == f"data: public:{name} {PUBLIC[name]}"
-
-
-def test_load_refuses_public_accounts_for_an_experiment():
-    with pytest.raises(Refused) as refused:
-        sources.load(plan.read("jobs_ii").design, "public:cdnow")
-    assert str(refused.value) == (
-        "data: public:cdnow holds accounts, and the plan is of kind experiment; name a plan of kind framework"
-    )
-
-
-def test_load_accounts_refuses_public_data_that_is_unknown(design):
-    with pytest.raises(Refused, match=r"^data: no public data telco; there is, nearest first: ibm_telco, cdnow$"):
-        sources.load_accounts(design(), "public:telco")
-
-
-def test_load_accounts_simulated_gives_the_truth_and_the_same_bytes_again():
-    design = plan.read("customer_milestones", kind="framework").design
-    given = {"study": "customer_milestones", "n_units": 200, "seed": 3}
-    source = sources.load_accounts(design, "simulated", simulation=given)
-    assert (source.info.kind, source.info.source, source.info.units) == ("simulated", "simulated", 200)
-    assert source.truth["effects"] and source.info.note
-    assert source.accounts.columns[:2] == ("unit", "started_at")
-    assert sources.load_accounts(design, "simulated", simulation=given).info == source.info
-    other = sources.load_accounts(design, "simulated", simulation={**given, "seed": 4})
-    assert other.info.sha256 != source.info.sha256
+        sources.load_accounts(design(PLAN), f"public:{name}")
+    assert str(refused.value) == f"data: {PUBLIC[name]}"
 
 
 def test_load_accounts_reads_named_tables_with_the_asked_threads(design, tmp_path):
-    import duckdb
-
     (tmp_path / "a.csv").write_text(ACCOUNTS)
     (tmp_path / "e.csv").write_text(EVENTS)
     with duckdb.connect(str(tmp_path / "d.db")) as connection:
         for name, file in (("people", "a.csv"), ("log", "e.csv")):
             connection.execute(f"CREATE TABLE {name} AS SELECT * FROM read_csv('{tmp_path / file}', all_varchar=true)")
     place = f"duckdb:{tmp_path / 'd.db'}"
-    source = sources.load_accounts(design(), place, table="people", events=place, events_table="log", threads=2)
+    source = sources.load_accounts(design(PLAN), place, table="people", events=place, events_table="log", threads=2)
     assert source.info.source == "d.db/people, d.db/log"
     threads = source.accounts.get_backend().raw_sql("SELECT current_setting('threads')").fetchone()[0]
     assert threads == 2

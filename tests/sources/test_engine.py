@@ -1,5 +1,7 @@
-"""The engine opens the given files and nothing else, and says nothing that an address or a path hides."""
+"""Addresses never show a password; the engine opens the given files and nothing else, and tells no secret."""
 
+import subprocess
+import sys
 import traceback
 
 import duckdb
@@ -10,7 +12,118 @@ from sources_samples import EVENT_PLAN, FIVE
 from helpers import sources
 from helpers.records import Refused
 from helpers.sources import engine
-from helpers.sources.addresses import Address, read_address
+from helpers.sources.engine import Address, expand_url, read_address
+
+LITERAL = "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
+LOOKS = "data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database"
+
+
+def refuse(data):
+    with pytest.raises(Refused) as caught:
+        read_address(data)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "name"),
+    [
+        ("simulated", "simulated", "simulated"),
+        (["simulated"], "simulated", "simulated"),
+        ("public:jobs_ii", "public", "public:jobs_ii"),
+        ("postgres://${PGUSER}:${PGPASSWORD}@db.example:5432/shop", "url", "postgres://db.example"),
+        ("postgres://db.example/shop?password=${PW}", "url", "postgres://db.example"),
+        ("bigquery://project/dataset", "url", "bigquery://project"),
+        ("postgres://${U}:${P}@${PGHOST}/shop", "url", "postgres://${PGHOST}"),  # the template, not its value
+    ],
+)
+def test_read_address_knows_every_form(data, kind, name):
+    found = read_address(data)
+    assert (found.kind, found.name) == (kind, name)
+    assert "PW" not in repr(found) and "PASSWORD" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.csv", "text"),
+        ("A.CSV", "text"),
+        ("a.tsv", "text"),
+        ("a.txt.gz", "text"),
+        ("a.parquet", "parquet"),
+        ("a:b@c.pq", "parquet"),  # a file that exists is no address
+    ],
+)
+def test_read_address_knows_files_by_their_ending(tmp_path, name, kind):
+    (tmp_path / name).touch()
+    found = read_address(str(tmp_path / name))
+    assert (found.kind, found.name, found.paths) == (kind, name, (tmp_path / name,))
+    assert str(tmp_path) not in repr(found)
+
+
+@pytest.mark.parametrize("form", ["duckdb:{}", "duckdb://{}"])
+def test_read_address_finds_a_duckdb_file(tmp_path, form):
+    (tmp_path / "f.db").touch()
+    assert read_address(form.format(tmp_path / "f.db")).paths == (tmp_path / "f.db",)
+
+
+def test_read_address_joins_the_names_of_several_files(tmp_path):
+    names = ["a.csv", "b.csv", "c.csv", "d.csv"]
+    for name in names:
+        (tmp_path / name).touch()
+    assert read_address([str(tmp_path / n) for n in names[:2]]).name == "a.csv, b.csv"
+    assert read_address([str(tmp_path / n) for n in names]).name == "a.csv, b.csv, c.csv and 1 more"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("/no/where/units.csv", "units.csv: no such file; check the name, and the folder it is read from"),
+        ("duckdb:/no/where/f.db", "f.db: no such file; check the name, and the folder it is read from"),
+        ("", "data: nothing is named; give simulated, public:NAME, a file, duckdb:PATH or a database address"),
+        ("postgres://me:canary@host/db", LITERAL),
+        ("postgres://me:canary/1@host/db", LITERAL),  # a slash in the password
+        ("postgres://me:${A}canary@host/db", LITERAL),  # a variable and more
+        ("postgres://me:$PGPASSWORD@host/db", LITERAL),  # no braces
+        ("postgres://host/db?password=canary", LITERAL),
+        ("snowflake://host/db?private_key=canary", LITERAL),
+        ("canary://me:canary@host/db", LITERAL),
+        ("postgres:me:canary@host", LOOKS),  # no slashes: its base name would be the password
+        ("postgres:/me:canary@host/db", LOOKS),
+        (
+            "ftp://host/canary",
+            "data: addresses of this scheme are not read; allowed: duckdb:PATH, postgres, postgresql, bigquery, "
+            "snowflake, pyspark, databricks, trino, clickhouse",
+        ),
+    ],
+)
+def test_read_address_refuses_without_showing_more_than_a_base_name(data, message):
+    assert refuse(data) == message
+    assert "canary" not in message
+
+
+def test_read_address_refuses_a_folder_and_other_files(tmp_path):
+    (tmp_path / "units.xlsx").touch()
+    (tmp_path / "a.csv").touch()
+    (tmp_path / "a.parquet").touch()
+    assert refuse(str(tmp_path)) == f"{tmp_path.name}: a folder; name the files in it"
+    assert refuse(str(tmp_path / "units.xlsx")) == (
+        "units.xlsx: this kind of file is not read; give .csv, .tsv, .txt (each also .gz), .parquet, or duckdb:PATH"
+    )
+    assert refuse([str(tmp_path / "a.csv"), str(tmp_path / "a.parquet")]) == (
+        "data: text files and Parquet files together; give files of one kind"
+    )
+
+
+def test_expand_url_fills_from_the_environment(monkeypatch):
+    monkeypatch.setenv("PW", "p@ss/w:rd")
+    assert expand_url("postgres://me:${PW}@host/db") == "postgres://me:p%40ss%2Fw:rd@host/db"
+
+
+def test_expand_url_names_a_variable_that_is_not_set(monkeypatch):
+    monkeypatch.delenv("NO_SUCH_PW", raising=False)
+    with pytest.raises(Refused) as caught:
+        expand_url("postgres://me:${NO_SUCH_PW}@host/db")
+    assert str(caught.value) == "data: the environment variable NO_SUCH_PW is not set; set it before the run"
 
 
 def parquet(path, rows="(1, 'old', 1.0), (2, 'new', 2.0)"):
@@ -44,104 +157,6 @@ def test_connect_loads_no_extension_by_itself():
     settings = "SELECT value FROM duckdb_settings() WHERE name IN ('autoinstall_known_extensions', "
     found = backend.raw_sql(settings + "'autoload_known_extensions', 'enable_external_access')").fetchall()
     assert found == [("false",)] * 3
-
-
-@pytest.mark.parametrize("name", ["x'); DROP TABLE raw_units; --.parquet", "*.parquet", "[a].parquet", "a b?.parquet"])
-def test_load_takes_a_file_name_as_a_name(tmp_path, design, name):
-    parquet(tmp_path / "a.parquet", "(7, 'old', 1.0), (8, 'new', 2.0), (9, 'new', 3.0)")  # what a glob would find
-    source = sources.load(design(), parquet(tmp_path / "x") and str((tmp_path / "x").rename(tmp_path / name)))
-    assert (source.info.units, source.info.source) == (2, name)
-
-
-def test_load_takes_the_name_of_a_text_file_as_a_name(load):
-    assert load(name="x'); DROP TABLE units.csv").info.source == "x'); DROP TABLE units.csv"
-
-
-@pytest.fixture
-def database(tmp_path):
-    path = tmp_path / "shop's.db"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute("CREATE TABLE units AS SELECT * FROM (VALUES ('1', 'old', 1.0), ('2', 'new', 2.0)) "
-                           "t(user_id, variant, spend)")  # fmt: skip
-        connection.execute("CREATE SCHEMA mart; CREATE TABLE mart.other AS SELECT * FROM units")
-    return path
-
-
-@pytest.mark.parametrize("table", ["units", "main.units", "mart.other", None])
-def test_load_from_a_duckdb_file(design, database, table):
-    source = sources.load(design(), f"duckdb:{database}", table=table)
-    assert source.info.units_by_variant == {"old": 1, "new": 1}
-    assert source.info.source == f"shop's.db/{table or 'units'}"
-    assert source.info.sha256 == engine.sum_file(database)
-
-
-def test_load_joins_a_duckdb_file_with_events_in_a_text_file(design, database, write):
-    with duckdb.connect(str(database)) as connection:
-        connection.execute("ALTER TABLE units ADD COLUMN assigned_at TIMESTAMP DEFAULT '2024-01-01'")
-    events = write("user_id,event,at,value\n1,spend,2024-01-02,5\n", "events.csv")
-    source = sources.load(design(EVENT_PLAN), f"duckdb:{database}", table="units", events=events)
-    assert source.units.join(source.events, "unit").value.sum().to_pyarrow().as_py() == 5.0
-    assert source.info.source == "shop's.db/units, events.csv"
-
-
-@pytest.mark.parametrize(("table", "n"), [("few", 1), ("many", 2)])
-def test_load_takes_the_named_table_of_events(design, database, table, n):
-    with duckdb.connect(str(database)) as connection:
-        connection.execute("ALTER TABLE units ADD COLUMN assigned_at TIMESTAMP DEFAULT '2024-01-01'")
-        for name, rows in (("few", 1), ("many", 2)):
-            event = "'1' AS user_id, 'spend' AS event, TIMESTAMP '2024-01-02' AS at, 1.0 AS value"
-            connection.execute(f"CREATE TABLE {name} AS SELECT {event} FROM range({rows})")
-    place = f"duckdb:{database}"
-    source = sources.load(design(EVENT_PLAN), place, table="units", events=place, events_table=table)
-    assert source.events.count().to_pyarrow().as_py() == n
-
-
-@pytest.mark.parametrize(
-    ("table", "message"),
-    [
-        ("unit", "shop's.db: no table unit; it has, nearest first: units; correct the name"),
-        ("mart.units", "shop's.db: no table mart.units; it has, nearest first: other; correct the name"),
-    ],
-)
-def test_load_refuses_a_table_that_the_database_lacks(design, database, table, message):
-    with pytest.raises(Refused) as caught:
-        sources.load(design(), f"duckdb:{database}", table=table)
-    assert str(caught.value) == message
-
-
-def test_load_refuses_to_choose_among_several_tables(design, database):
-    with duckdb.connect(str(database)) as connection:
-        connection.execute("CREATE TABLE more AS SELECT 1 AS x")
-    with pytest.raises(Refused) as caught:
-        sources.load(design(), f"duckdb:{database}")
-    assert str(caught.value) == "shop's.db: table is left out; it has, nearest first: more, units; name it"
-
-
-def test_load_refuses_a_file_that_is_no_database(design, write):
-    with pytest.raises(Refused) as caught:
-        sources.load(design(), "duckdb:" + write("no database at all" * 100, "f.db"))
-    assert str(caught.value) == "f.db: cannot be opened read-only; it is no DuckDB database"
-
-
-def test_load_does_not_write_to_a_duckdb_file(design, database):
-    before = database.read_bytes()
-    sources.load(design(), f"duckdb:{database}", table="units")
-    assert database.read_bytes() == before
-    assert not list(database.parent.glob("*.wal"))
-
-
-def test_load_refuses_a_view_that_reads_another_file(design, database, tmp_path):
-    other = parquet(tmp_path / "other.parquet")
-    with duckdb.connect(str(database)) as connection:
-        connection.execute(f"CREATE VIEW peek AS SELECT * FROM read_parquet('{other}')")
-    with pytest.raises(Refused, match="the table cannot be read to its end") as caught:
-        sources.load(design(), f"duckdb:{database}", table="peek")
-    assert str(tmp_path) not in str(caught.value)
-
-
-def test_load_refuses_table_beside_a_file(load):
-    with pytest.raises(Refused, match=r"^units.csv: a file has no tables, and table is given; leave it out$"):
-        load(table="units")
 
 
 def test_load_refuses_two_engines(design, write):
@@ -181,17 +196,6 @@ def test_connect_names_a_driver_that_is_missing(monkeypatch, name, driver):
     assert str(caught.value) == f"postgres://h: the {driver} is not installed; install its extra, such as [postgres]"
 
 
-def test_load_from_another_backend_shows_scheme_host_and_table(monkeypatch, design):
-    other = ibis.duckdb.connect()  # stands for any database that an address names
-    other.raw_sql("CREATE TABLE units AS SELECT * FROM (VALUES (1, 'old', 1.0), (2, 'new', 2.0), (2, 'new', 2.0)) "
-                  "t(user_id, variant, spend)")  # fmt: skip
-    monkeypatch.setenv("CANARY_PW", "sesame-canary")
-    monkeypatch.setattr(ibis, "connect", lambda url: other)
-    source = sources.load(design(), "postgres://me:${CANARY_PW}@db.example/shop", table="units")
-    assert (source.info.source, source.info.sha256, source.n_duplicates) == ("postgres://db.example/units", None, 1)
-    assert "sesame-canary" not in repr(source) + str(source.info)
-
-
 def test_ask_says_only_the_class_of_an_error():
     def fail():
         raise ValueError("canary@example.org")
@@ -204,24 +208,7 @@ def test_ask_says_only_the_class_of_an_error():
     assert caught.value.__context__ is None
 
 
-def test_sum_file_is_the_checksum_of_its_bytes(write):
-    # FIPS 180-4, example of SHA-256: "abc"
-    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    assert engine.sum_file(read_address(write("abc", "a.csv")).paths[0]) == digest
-
-
-def test_open_frame_tells_contents_apart():
-    import pandas as pd
-
-    frames = [pd.DataFrame({"a": ["x", "y"]}), pd.DataFrame({"a": ["x", "z"]}), pd.DataFrame({"a": ["x", "y"]})]
-    sums = [engine.open_frame(engine.connect([]), f, name="t", shown="t").checksums for f in frames]
-    assert sums[0] == sums[2] != sums[1]
-
-
 def test_importing_sources_opens_no_connection():
-    import subprocess
-    import sys
-
     code = (
         "import duckdb; real = duckdb.connect\n"
         "def connect(*a, **k): raise SystemExit('connected')\n"

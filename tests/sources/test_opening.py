@@ -1,0 +1,338 @@
+"""What the parameter `data` names is opened: files, tables of databases, simulated and public data, earlier runs."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import duckdb
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sources_samples import EVENT_PLAN, FIVE, PLAN
+
+from helpers import plan, sources
+from helpers.records import Refused
+
+ARMS = ["old", "new", "new"]
+SHARED = "column user_id: 1 id rounded, or kept as decimal numbers, so that different units can share one; "
+
+
+def write_parquet(path, **columns):
+    pq.write_table(pa.table({"user_id": [1, 2, 3], "variant": ARMS, "spend": [1, 2, 3]} | columns), path)
+    return str(path)
+
+
+def refuse(design, *given, **more):
+    with pytest.raises(Refused) as caught:
+        sources.load(design, *given, **more)
+    return str(caught.value)
+
+
+def read(source, *columns):
+    frame = source.units.order_by("unit").to_pyarrow().to_pydict()
+    return [frame[column] for column in columns]
+
+
+def test_load_parquet_stays_in_the_engine(design, tmp_path):
+    path = write_parquet(tmp_path / "u.parquet", user_id=[3, 1, 2], variant=ARMS, spend=[1.0, math.nan, None])
+    source = sources.load(design(), path)
+    assert read(source, "unit", "variant", "spend") == [["1", "2", "3"], ["new", "new", "old"], [None, None, 1.0]]
+    assert "read_parquet" in str(source.units.get_backend().raw_sql("SELECT sql FROM duckdb_views()").fetchall())
+    assert source.info.messages == ("u.parquet: Parquet",)
+
+
+WRONG = [
+    # a blank among whole numbers made them floats; beyond 2^53 neighbours are one
+    ({"user_id": [1.0, 2.0, None]}, SHARED + "export the column as text"),
+    ({"user_id": [1.0, 2.0, math.nan]}, SHARED + "export the column as text"),
+    ({"user_id": [2.0**54, 2.0, 3.0]}, SHARED + "export the column as text"),
+    ({"spend": [1.0, math.inf, 2.0]}, "column spend: 1 infinite value; leave a cell empty where it is unknown"),
+    (
+        {"spend": pa.array([0, 1, 2], pa.date32())},
+        "column spend: holds date values where numbers are needed; name another column in the plan",
+    ),
+    ({"user_id": [[1], [2], [3]]}, "column user_id: holds array values where text is needed; export it as text"),
+    (
+        {"assigned_at": [1_700_000_000, 1, 2]},
+        "column assigned_at: holds int64 values where times are needed; write them as 2024-01-31 13:45:00 (UTC)",
+    ),
+    (
+        {"user_id": [1, 2, None]},
+        "column user_id: 1 row without an id; give each row its unit, or leave those rows out",
+    ),
+]
+
+
+@pytest.mark.parametrize(("columns", "message"), WRONG, ids=range(len(WRONG)))
+def test_load_refuses_parquet_columns_of_the_wrong_kind(design, tmp_path, columns, message):
+    path = write_parquet(tmp_path / "u.parquet", **columns)
+    text = EVENT_PLAN if "assigned_at" in columns else PLAN
+    assert refuse(design(text), path) == f"u.parquet, {message}"
+
+
+def test_load_reads_whole_decimal_numbers_as_whole_ids_and_labels(design, tmp_path):
+    text = PLAN.replace("control: old, treatments: [new]", 'control: "0", treatments: ["1"]')
+    columns = {"user_id": [1.0, 2.0, 3.0], "variant": [0.0, 1.0, 1.0], "spend": [True, False, None]}
+    found = read(
+        sources.load(design(text), write_parquet(tmp_path / "u.parquet", **columns)), "unit", "variant", "spend"
+    )
+    assert found == [["1", "2", "3"], ["0", "1", "1"], [1.0, 0.0, None]]
+
+
+def test_load_refuses_a_truncated_parquet_and_one_without_rows(design, tmp_path):
+    none = pa.array([], pa.string())
+    empty = write_parquet(tmp_path / "e.parquet", user_id=none, variant=none, spend=none)
+    assert refuse(design(), empty) == "e.parquet: columns and no rows; export it again"
+    path = Path(write_parquet(tmp_path / "u.parquet"))
+    path.write_bytes(path.read_bytes()[:-20])
+    assert refuse(design(), str(path)) == (
+        "u.parquet: not a whole Parquet file; it is cut short or damaged, copy it again"
+    )
+
+
+def test_load_joins_several_files_in_any_order_of_columns(design, tmp_path, write):
+    one, two = write(FIVE, "a.csv"), write("spend;variant;user_id\n1.5;new;6\n", "b.csv")
+    source = sources.load(design(), [one, two])
+    assert read(source, "spend")[0] == [1.0, 2.0, 3.0, 4.5, None, 1.5]
+    assert source.info.source == "a.csv, b.csv"
+    sums = "\n".join(hashlib.sha256(Path(p).read_bytes()).hexdigest() for p in (one, two))
+    assert source.info.sha256 == hashlib.sha256(sums.encode()).hexdigest()
+    first = write_parquet(tmp_path / "a.parquet")
+    pq.write_table(pa.table({"spend": [0.5], "user_id": [4], "variant": ["new"]}), tmp_path / "b.parquet")
+    second = str(tmp_path / "b.parquet")
+    assert read(sources.load(design(), [first, second]), "spend")[0] == [1.0, 2.0, 3.0, 0.5]
+
+
+def test_load_refuses_several_files_with_other_columns(design, write):
+    files = [write(FIVE, "a.csv"), write("user_id,variant,spent\n1,old,1\n", "b.csv")]
+    assert refuse(design(), files) == (
+        "b.csv: its columns are not those of a.csv, spend is in one only; give files with the same columns"
+    )
+
+
+def test_load_ignores_a_folder_that_looks_like_a_partition(design, tmp_path):
+    (tmp_path / "variant=x").mkdir()
+    path = write_parquet(tmp_path / "variant=x" / "u.parquet")
+    assert sources.load(design(), path).info.units_by_variant == {"old": 1, "new": 2}
+
+
+def test_load_shares_threads_with_the_engine(design, write):
+    for threads in (1, 2):
+        backend = sources.load(design(), write(FIVE), threads=threads).units.get_backend()
+        assert backend.raw_sql("SELECT current_setting('threads')").fetchone() == (threads,)
+
+
+@pytest.mark.parametrize("name", ["x'); DROP TABLE raw_units; --.parquet", "*.parquet", "[a].parquet", "a b?.parquet"])
+def test_load_takes_a_file_name_as_a_name(tmp_path, design, name):
+    write_parquet(tmp_path / "a.parquet", user_id=[7, 8, 9])  # what a glob would find
+    source = sources.load(design(), write_parquet(tmp_path / name))
+    assert (read(source, "unit"), source.info.source) == ([["1", "2", "3"]], name)
+
+
+def test_load_takes_the_name_of_a_text_file_as_a_name(load):
+    assert load(name="x'); DROP TABLE units.csv").info.source == "x'); DROP TABLE units.csv"
+
+
+@pytest.fixture
+def database(tmp_path):
+    path = tmp_path / "shop's.db"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE units AS SELECT * FROM (VALUES ('1', 'old', 1.0), ('2', 'new', 2.0)) "
+                           "t(user_id, variant, spend)")  # fmt: skip
+        connection.execute("CREATE SCHEMA mart; CREATE TABLE mart.other AS SELECT * FROM units")
+    return path
+
+
+@pytest.mark.parametrize("table", ["units", "main.units", "mart.other", None])
+def test_load_from_a_duckdb_file(design, database, table):
+    source = sources.load(design(), f"duckdb:{database}", table=table)
+    assert source.info.units_by_variant == {"old": 1, "new": 1}
+    assert source.info.source == f"shop's.db/{table or 'units'}"
+    assert source.info.sha256 == hashlib.sha256(database.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(("kept", "n"), [("few", 1), ("many", 2), ("events.csv", 1)])
+def test_load_joins_a_duckdb_file_with_the_named_events(design, database, write, kept, n):
+    event = "SELECT '1' AS user_id, 'spend' AS event, TIMESTAMP '2024-01-02' AS at, 5.0 AS value FROM range"
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("ALTER TABLE units ADD COLUMN assigned_at TIMESTAMP DEFAULT '2024-01-01'")
+        connection.execute(f"CREATE TABLE few AS {event}(1); CREATE TABLE many AS {event}(2)")
+    place = f"duckdb:{database}"
+    beside = {"events": place, "events_table": kept}
+    if kept == "events.csv":
+        beside = {"events": write("user_id,event,at,value\n1,spend,2024-01-02,5\n", kept)}
+    source = sources.load(design(EVENT_PLAN), place, table="units", **beside)
+    assert source.units.join(source.events, "unit").value.sum().to_pyarrow().as_py() == 5.0 * n
+    assert source.info.source == "shop's.db/units, " + (kept if kept == "events.csv" else f"shop's.db/{kept}")
+
+
+MISSING_TABLES = [
+    ("unit", "shop's.db: no table unit; it has, nearest first: units; correct the name"),
+    ("mart.units", "shop's.db: no table mart.units; it has, nearest first: other; correct the name"),
+    (None, "shop's.db: table is left out; it has, nearest first: more, units; name it"),
+]
+
+
+@pytest.mark.parametrize(("table", "message"), MISSING_TABLES)
+def test_load_refuses_a_table_that_the_database_lacks(design, database, table, message):
+    if table is None:
+        with duckdb.connect(str(database)) as connection:
+            connection.execute("CREATE TABLE more AS SELECT 1 AS x")
+    assert refuse(design(), f"duckdb:{database}", table=table) == message
+
+
+def test_load_refuses_a_file_that_is_no_database(design, write):
+    file = write("no database at all" * 100, "f.db")
+    assert refuse(design(), f"duckdb:{file}") == "f.db: cannot be opened read-only; it is no DuckDB database"
+
+
+def test_load_does_not_write_to_a_duckdb_file(design, database):
+    before = database.read_bytes()
+    sources.load(design(), f"duckdb:{database}", table="units")
+    assert database.read_bytes() == before
+    assert not list(database.parent.glob("*.wal"))
+
+
+def test_load_refuses_a_view_that_reads_another_file(design, database, tmp_path):
+    other = write_parquet(tmp_path / "other.parquet")
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(f"CREATE VIEW peek AS SELECT * FROM read_parquet('{other}')")
+    message = refuse(design(), f"duckdb:{database}", table="peek")
+    assert "the table cannot be read to its end" in message and str(tmp_path) not in message
+
+
+def test_load_from_another_backend_shows_scheme_host_and_table(monkeypatch, design):
+    other = ibis.duckdb.connect()  # stands for any database that an address names
+    other.raw_sql("CREATE TABLE units AS SELECT * FROM (VALUES (1, 'old', 1.0), (2, 'new', 2.0), (2, 'new', 2.0)) "
+                  "t(user_id, variant, spend)")  # fmt: skip
+    monkeypatch.setenv("CANARY_PW", "sesame-canary")
+    monkeypatch.setattr(ibis, "connect", lambda url: other)
+    source = sources.load(design(), "postgres://me:${CANARY_PW}@db.example/shop", table="units")
+    assert (source.info.source, source.info.sha256, source.n_duplicates) == ("postgres://db.example/units", None, 1)
+    assert "sesame-canary" not in repr(source) + str(source.info)
+
+
+@pytest.mark.parametrize("study", ["proactive_help", "customer_milestones"])
+def test_load_simulated_data_gives_the_truth_beside_it(study):
+    design = plan.read(study, kind=None).design
+    load = sources.load if design.kind == "experiment" else sources.load_accounts
+    given = {"study": study, "n_units": 400, "seed": 3}
+    source = load(design, "simulated", simulation=given)
+    assert (source.info.kind, source.info.source, source.info.units) == ("simulated", "simulated", 400)
+    assert source.truth["effects"] and source.info.note
+    assert source.events.columns[:4] == ("unit", "event", "at", "value")
+    assert load(design, "simulated", simulation=given).info == source.info
+    assert load(design, "simulated", simulation={**given, "seed": 4}).info.sha256 != source.info.sha256
+
+
+def test_load_public_data_by_name():
+    source = sources.load(plan.read("jobs_ii").design, "public:jobs_ii")
+    assert (source.info.kind, source.info.source, source.info.units) == ("public", "public:jobs_ii", 899)
+    assert source.info.note
+
+
+GIVEN = [
+    ("simulated", {}, "data: simulated needs the study that is simulated; name it"),
+    ("public:jobs", {}, "data: no public data jobs; there is, nearest first: jobs_ii, nsw_cps"),
+    (
+        "public:bank_calls",
+        {},
+        "data: public:bank_calls holds counts of arrivals and no experiment; give it as the parameter arrivals",
+    ),
+    (
+        "public:cdnow",
+        {},
+        "data: public:cdnow holds accounts, and the plan is of kind experiment; name a plan of kind framework",
+    ),
+    ("simulated", {"events": "e.csv"}, "data: simulated comes with its own tables; leave out events and table"),
+    (FIVE, {"events": "simulated"}, "events: simulated comes as data, not as events; give the table of events"),
+    (FIVE, {"events_table": "e"}, "events_table: a table is named and no events; say in events where it is"),
+    (FIVE, {"table": "units"}, "units.csv: a file has no tables, and table is given; leave it out"),
+]
+
+
+@pytest.mark.parametrize(("data", "more", "message"), GIVEN, ids=range(len(GIVEN)))
+def test_load_refuses_what_does_not_go_together(design, write, data, more, message):
+    assert refuse(design(EVENT_PLAN), write(FIVE) if data == FIVE else data, **more) == message
+
+
+def test_read_table_gives_text_as_it_came(write):
+    table = sources.read_table(write(FIVE))
+    assert table.schema().types[2].is_string()
+    assert table.count().to_pyarrow().as_py() == 5
+
+
+def test_read_table_refuses_data_with_a_plan():
+    with pytest.raises(Refused, match=r"^data: simulated has a plan already; give a table of your own$"):
+        sources.read_table("simulated")
+
+
+def test_read_table_opens_one_table_of_a_database(tmp_path):
+    with duckdb.connect(str(tmp_path / "d.db")) as database:
+        database.execute("CREATE TABLE t AS SELECT 1 AS x; CREATE TABLE u AS SELECT 2 AS x")
+    assert sources.read_table(f"duckdb:{tmp_path}/d.db", table="u").x.max().to_pyarrow().as_py() == 2
+
+
+ROWS = [
+    {"kind": "auc", "name": "landmark", "value": 0.7, "low": 0.6, "high": None},
+    {"kind": "n", "name": "accounts", "value": 100, "low": None, "high": None},
+]
+
+
+def write_results(tmp_path, content):
+    file = tmp_path / "results.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    return file
+
+
+def made(rows=ROWS, study="customer_milestones"):
+    return {"study": study, "tables": {"model": rows}}
+
+
+def test_read_model_of_a_file_and_of_its_folder(tmp_path):
+    file = write_results(tmp_path, made([{**row, "more": 1} for row in ROWS]))
+    for address in (str(file), str(tmp_path)):
+        model = sources.read_model(address)
+        assert list(model) == ["kind", "name", "value", "low", "high"]
+        assert model["value"].tolist() == [0.7, 100.0]
+        assert model["low"].tolist() == pytest.approx([0.6, np.nan], nan_ok=True)
+        assert np.isnan(model["high"]).all()
+
+
+def test_read_model_of_no_run():
+    assert sources.read_model(None) is None
+
+
+MESSAGES = {
+    "absent": (None, "results.json: no such file; give the results.json of an earlier run"),
+    "no JSON": ("{", "results.json is no results.json; give that of an earlier run"),
+    "a list": ("[]", "results.json is no results.json; give that of an earlier run"),
+    "another study": (
+        made(study="live_support"),
+        "results.json is of the study live_support; give one of customer_milestones",
+    ),
+    "no table": (
+        made([]),
+        "results.json holds no table model with kind, name, value, low, high; render that run again",
+    ),
+    "other columns": (
+        made([{"kind": "auc"}]),
+        "results.json holds no table model with kind, name, value, low, high; render that run again",
+    ),
+    "text": (
+        made([{**ROWS[0], "value": "high"}]),
+        "results.json, model: text where a number is needed; render that run again",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(MESSAGES))
+def test_read_model_refuses(tmp_path, name):
+    content, message = MESSAGES[name]
+    file = tmp_path / "results.json" if content is None else write_results(tmp_path, content)
+    with pytest.raises(Refused) as refused:
+        sources.read_model(str(file))
+    assert str(refused.value) == f"review_against: {message}"
