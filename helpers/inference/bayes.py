@@ -102,7 +102,8 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
     Returns
     -------
     DataFrame: one row a primary, secondary or guardrail difference with a standard error: `metric`, `comparison`,
-        `better`, the fields of `Posterior`, and `interim` (True: looked at early, which this reading ignores).
+        `better`, the fields of `Posterior`, `interim` (True: looked at early, which this reading ignores) and
+        `prior_units`.
         Quantiles are left out, as no normal curve tells them. Empty where the answer is withheld.
     """
     columns = ["metric", "comparison", "better", *Posterior.__dataclass_fields__, "interim"]
@@ -115,7 +116,7 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
         if found:
             labels = {"metric": estimate.metric, "comparison": estimate.comparison, "better": better}
             rows.append({**labels, **asdict(found), "interim": results.status == "interim"})
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).assign(prior_units=float(prior_units))
 
 
 def _count_units(estimate):

@@ -10,8 +10,7 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.inference import adjust_means, compare_means, difference, relative_lift
-from helpers.inference.adjustment import find_independent
+from helpers.inference import adjust_means, compare_means, difference, find_independent, relative_lift
 
 
 def draw(seed, n, k=2, slope=1.0):

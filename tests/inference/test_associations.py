@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from helpers.inference import associations
-from helpers.inference.associations import adjusted_contrast, measure_overlap, naive_contrast, weighted_contrast
+from helpers.inference import adjusted_contrast, associations, measure_overlap, naive_contrast, weighted_contrast
 
 MIXTAPE = [
     "age",

@@ -14,8 +14,7 @@ import pytest
 from made_sources import make_design
 
 from helpers import metrics, sources
-from helpers.inference import adjust_means, compare_groups
-from helpers.inference.adjustment import find_independent, regress
+from helpers.inference import adjust_means, compare_groups, find_independent, regress
 from helpers.records import Moments
 
 REFERENCE = Path(__file__).parents[1] / "reference"

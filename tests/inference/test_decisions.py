@@ -6,8 +6,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from helpers.inference import decide, decide_all
-from helpers.inference.effects import compare_arms
+from helpers.inference import compare_arms, decide, decide_all
+from helpers.inference.means import lift_arms
 from helpers.plan import Metric
 from helpers.records import Estimate
 
@@ -180,7 +180,8 @@ def test_decide_all_with_a_relative_margin_errs_as_rarely_as_its_level_says(in_b
     )  # fmt: skip
     wrong = 0
     for _ in range(800):
-        effects = compare_arms(metric, *(moments(rng.poisson(mean, 200)) for mean in (2, 3)))
+        sides = [moments(rng.poisson(mean, 200)) for mean in (2, 3)]
+        effects = {"difference": compare_arms(metric, *sides), "relative_lift": lift_arms(metric, *sides)}
         rows = [Estimate(k, "m", "c", "t", "t - c", k, role="guardrail", **asdict(e)) for k, e in effects.items()]
         wrong += decide_all(rows, {"m": metric}, alpha=0.05)[0].verdict == "not inferior"
     assert in_band(wrong, 800, 0.025)

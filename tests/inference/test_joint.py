@@ -9,8 +9,8 @@ import pytest
 from experiments import make_design, run_experiment
 from scipy import stats
 
-from helpers.inference.joint import compare_shares
-from helpers.inference.variation import compare_groups
+from helpers.inference import compare_groups
+from helpers.inference.means import compare_shares
 from helpers.records import Moments
 
 ARMS = {"control": "c", "treatments": ["t", "u"]}

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.inference.missing import bound_missing, weight_responders
-from helpers.inference.proportions import risk_difference
+from helpers.inference import bound_missing, risk_difference, weight_responders
 from helpers.plan import Metric
 from helpers.records import Moments
 

@@ -7,7 +7,7 @@ from experiments import draw_frame, make_design, make_source, run_experiment
 
 from helpers import metrics
 from helpers.inference import trace_path
-from helpers.inference.paths import merge_moments
+from helpers.inference.splits import merge_moments
 from helpers.records import Moments
 
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}

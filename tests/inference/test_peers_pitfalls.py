@@ -19,16 +19,17 @@ from helpers.inference import (
     compare_means,
     compare_ratios,
     difference,
+    find_independent,
     permutation_difference,
     power_means,
+    quantile_difference,
+    regress,
     relative_lift,
     relative_lift_risk,
     risk_difference,
     score_limits,
     score_p_value,
 )
-from helpers.inference.adjustment import find_independent, regress
-from helpers.inference.quantiles import quantile_difference
 from helpers.records import Moments
 
 NIST = json.loads((Path(__file__).parents[1] / "reference" / "nist_linear.json").read_text())

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from helpers.inference import compare_means, needs_permutation, permutation_difference, relative_lift
-from helpers.inference.permutation import _invert, _statistic
+from helpers.inference.means import _invert, _statistic
 from helpers.records import Moments
 
 

@@ -8,8 +8,14 @@ from scipy import stats
 from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight
 
 from helpers.records import Refused
-from helpers.survival import build_life_table, read_incidence
-from helpers.survival.life import count_effective, estimate_incidence, estimate_restricted_mean, wilson_interval
+from helpers.survival import (
+    build_life_table,
+    count_effective,
+    estimate_incidence,
+    estimate_restricted_mean,
+    read_incidence,
+    wilson_interval,
+)
 
 # Freireich et al. 1963, weeks in remission on 6-MP; + is censored
 SIX_MP = ([6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35],

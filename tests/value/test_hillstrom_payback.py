@@ -7,7 +7,7 @@ import pytest
 from payback_samples import bare, effect
 from scipy import stats
 
-from helpers.inference.on_columns import compare_columns
+from helpers.inference import compare_columns
 from helpers.value import Assumptions, study_payback
 
 UNITS, MARGIN, HOURS, COST = 100_000, 0.4, 1_000, (20, 25, 35)

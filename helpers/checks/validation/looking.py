@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.inference import always_valid, compare_means, difference, sequential_bounds
-from helpers.inference.on_columns import measure_columns
+from helpers.inference import always_valid, compare_means, difference, measure_columns, sequential_bounds
 
 DAYS, UNITS_PER_DAY = 14, 50
 RULES = ("test every day", "planned looks", "always-valid")

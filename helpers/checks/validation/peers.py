@@ -14,9 +14,7 @@ from scipy import stats
 from helpers.checks.validation.cells import Cell
 from helpers.checks.validation.coverage import read_effect
 from helpers.checks.validation.enumeration import enumerate_cell
-from helpers.inference.guarantees import find_guarantee
-from helpers.inference.on_columns import adjust_columns, lift_columns, measure_columns
-from helpers.inference.pairs import compare_means, difference
+from helpers.inference import adjust_columns, compare_means, difference, find_guarantee, lift_columns, measure_columns
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import POPULATIONS
 

@@ -10,29 +10,29 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.inference.adjustment import adjust_means
-from helpers.inference.design import (
-    mde_means,
-    mde_proportions,
-    power_means,
-    power_proportions,
-    sample_size_means,
-    sample_size_proportions,
-)
-from helpers.inference.on_columns import measure_columns
-from helpers.inference.ordered import win_difference
-from helpers.inference.pairs import compare_means, compare_ratios, difference
-from helpers.inference.planning import (
+from helpers.inference import (
+    adjust_means,
+    compare_means,
+    compare_ratios,
+    difference,
     mde_events,
+    mde_means,
     mde_normal,
+    mde_proportions,
+    measure_columns,
     power_events,
+    power_means,
     power_normal,
+    power_proportions,
+    quantile_difference,
     sample_size_events,
+    sample_size_means,
     sample_size_normal,
+    sample_size_proportions,
+    score_p_value,
+    simulate_power,
+    win_difference,
 )
-from helpers.inference.proportions import score_p_value
-from helpers.inference.quantiles import quantile_difference
-from helpers.inference.simulated_power import simulate_power
 
 TOLERANCE = 0.02  # formulas are approximations: within two points of the truth is what they are for
 FAMILY_ERROR = 0.001

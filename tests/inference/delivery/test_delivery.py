@@ -9,10 +9,17 @@ import pytest
 from scipy import stats
 
 from helpers import inference, metrics
-from helpers.inference.delivery.agents import describe_agents
-from helpers.inference.delivery.hours import _fit, compare_effects_by_hours
-from helpers.inference.delivery.replies import compare_hours, compare_replies
-from helpers.inference.delivery.speed import FASTER, RANDOMISED, allow_for_slower, associate_speed
+from helpers.inference.replies import (
+    FASTER,
+    RANDOMISED,
+    _fit,
+    allow_for_slower,
+    associate_speed,
+    compare_effects_by_hours,
+    compare_hours,
+    compare_replies,
+    describe_agents,
+)
 
 MEDIANS = pd.DataFrame(
     {

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from helpers.inference.delivery.replies import (
+from helpers.inference.replies import (
     MANY_UNANSWERED,
     WEEK,
     compare_hours,

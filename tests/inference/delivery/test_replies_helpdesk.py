@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.inference.delivery.replies import compare_replies
+from helpers.inference.replies import compare_replies
 
 DAY = 24 * 60
 

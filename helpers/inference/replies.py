@@ -1,0 +1,592 @@
+"""x"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from helpers import metrics
+from helpers.inference.decisions import Comparison, count_units, label_effect, list_comparisons
+from helpers.inference.effects import compare_ratios, difference, effective_units, measure_columns
+from helpers.inference.looks import read_look
+from helpers.inference.means import compare_arms
+from helpers.inference.ranks import quantile_difference
+from helpers.plan import ExperimentPlan
+from helpers.records import NAN, Effect, Moments, Results
+
+WEEK = 7 * 24 * 60.0  # minutes for which a conversation is followed before "never answered" is said of it
+GRID = np.geomspace(0.5, WEEK, 61)
+MANY_UNANSWERED = "half of an arm's conversations or more were never answered"
+KEYS = ["comparison", "is_randomised", "control", "treatment"]
+
+
+def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, within=(2, 15, 60)) -> pd.DataFrame:
+    """Return how fast first replies came, the treatments against the control, and the control against groups before.
+
+    Never answered is later than anything. A conversation counts for "within t minutes" when it was followed for t
+    minutes; for the median and for "never" when it was followed for a week. A group before counts as `split_arms` says.
+
+    Parameters
+    ----------
+    conversations : DataFrame, as `metrics.read_conversations` gives it
+    design : ExperimentPlan
+        Treatments are compared with the control (randomised), the control with each observational group (not).
+    within : sequence of float, minutes
+
+    Returns
+    -------
+    DataFrame: one row a comparison and measure: `comparison`, `is_randomised`, `control`, `treatment` (the two groups),
+        `measure` ("median", "within", "never"), `minutes` (of "within"), `control_value`, `treatment_value` (minutes,
+        or shares), `difference`, `ci_low`, `ci_high`, `n_control`, `n_treatment` (units with a conversation that
+        counts), `conversations_control`, `conversations_treatment`, `reason` (why there is no interval).
+
+    References
+    ----------
+    Deng, Knoblich & Lu 2018, KDD: 233-242 (ratios and quantiles of rows at the randomised unit).
+    """
+    groups, found = split_arms(conversations, design), []
+    for pair in list_pairs(design):
+        sides = groups[pair["control"]], groups[pair["treatment"]]
+        rows = [_tell("median", NAN, sides, WEEK, compare_medians(*sides, confidence_level=design.confidence_level))]
+        rows += [_tell("within", float(t), sides, t, _compare_shares(*sides, t, design)) for t in within]
+        rows += [_tell("never", NAN, sides, WEEK, _compare_shares(*sides, None, design))]
+        found += [{**pair, **row} for row in rows]
+    return pd.DataFrame(found)
+
+
+def trace_replies(conversations: pd.DataFrame, design: ExperimentPlan) -> pd.DataFrame:
+    """Return the share of conversations answered within each time, from half a minute to a week, by group.
+
+    Parameters
+    ----------
+    conversations : DataFrame, as `metrics.read_conversations` gives it
+    design : ExperimentPlan
+
+    Returns
+    -------
+    DataFrame: one row a group and time: `arm`, `role` ("control", "treatment", "observational"), `minutes`, `share`,
+        `ci_low`, `ci_high` (for each time by itself), `n` (units with a conversation that was followed so long). Wilson
+        limits of as many conversations as the units are worth, so that they stay within 0 and 1.
+
+    References
+    ----------
+    Korn & Graubard 1998, Survey Methodology 24: 193-201 (effective sample size); Wilson 1927.
+    """
+    variant = design.variant
+    roles = dict.fromkeys(variant.observational, "observational") | dict.fromkeys(variant.treatments, "treatment")
+    rows = []
+    for arm, group in split_arms(conversations, design).items():
+        for minutes in GRID:
+            share = _limit_share(measure_share(group, minutes), design.alpha)
+            rows.append({"arm": arm, "role": roles.get(arm, "control"), "minutes": float(minutes), **share})
+    return pd.DataFrame(rows).dropna(subset=["share"]).reset_index(drop=True)
+
+
+def compare_hours(conversations: pd.DataFrame, design: ExperimentPlan, *, target=2) -> pd.DataFrame:
+    """Return how fast first replies came by hours of the week in which the questions were asked, treatment by control.
+
+    Parameters
+    ----------
+    conversations : DataFrame, as `metrics.read_conversations` gives it
+    design : ExperimentPlan
+    target : float, minutes
+
+    Returns
+    -------
+    DataFrame: one row a comparison and block of four hours (UTC): `comparison`, `control`, `treatment`, `hours`,
+        `target`, `control_median`, `treatment_median` (minutes), `gap` (control - treatment), `gap_low`, `gap_high`,
+        `control_share`, `treatment_share` (within the target), `n_control`, `n_treatment` (units), and the numbers of
+        conversations. Blocks without a conversation are left out.
+    """
+    rows, level = [], design.confidence_level
+    for name, group in conversations.groupby(metrics.name_hours(conversations["hour"])):
+        arms = split_arms(group, design)
+        for pair in list_pairs(design):
+            if pair.pop("is_randomised"):
+                sides = arms[pair["control"]], arms[pair["treatment"]]
+                rows.append({**pair, "hours": name, "target": float(target), **_describe_block(*sides, target, level)})
+    frame = pd.DataFrame(rows)
+    return frame.sort_values(["comparison", "hours"], ignore_index=True) if rows else frame
+
+
+def list_pairs(design: ExperimentPlan) -> list[dict]:
+    """Return the comparisons of replies: each treatment with the control, then the control with each group before.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+
+    Returns
+    -------
+    list of dict: `comparison` (in words), `is_randomised`, `control`, `treatment` (the first is taken from the second).
+    """
+    control = design.variant.control
+    sides = [(True, control, t) for t in design.variant.treatments]
+    sides += [(False, group, control) for group in design.variant.observational]
+    return [dict(zip(KEYS, (f"{second} - {first}", r, first, second), strict=True)) for r, first, second in sides]
+
+
+def split_arms(conversations: pd.DataFrame, design: ExperimentPlan) -> dict[str, pd.DataFrame]:
+    """Return the conversations of each group, control first, observational groups last, with the cluster to count by.
+
+    Of an observational group most of whose questions came before the experiment's first, only those are kept: who
+    signed up before and asked later met the queues of the experiment, so these waits say nothing of the time before.
+
+    Parameters
+    ----------
+    conversations : DataFrame
+        `cluster` is the randomised unit where it is there, else `unit`.
+    design : ExperimentPlan
+    """
+    by = conversations["cluster" if "cluster" in conversations else "unit"]
+    rows = conversations.assign(cluster=by)
+    begins = rows.loc[rows["variant"].isin(design.variant.arms), "asked_at"].min()
+    arms = {name: rows[rows["variant"] == name] for name in design.variant.arms}
+    return arms | {name: _keep_before(rows[rows["variant"] == name], begins) for name in design.variant.observational}
+
+
+def _keep_before(rows, begins):
+    is_before = rows["asked_at"] < begins
+    return rows[is_before] if is_before.mean() > 0.5 else rows
+
+
+def measure_share(rows: pd.DataFrame, minutes: float | None) -> Moments:
+    """Return the moments of two sums, one row a randomised unit: conversations answered in time, and all that count.
+
+    Parameters
+    ----------
+    rows : DataFrame, one row a conversation: `cluster`, `wait_minutes`, `followed_minutes`
+    minutes : float or None
+        Answered within so many minutes, of conversations followed so long; None is never, of those followed a week.
+
+    Returns
+    -------
+    Moments: names ("num", "den"); their ratio is the share.
+    """
+    rows = rows[rows["followed_minutes"] >= (WEEK if minutes is None else minutes)]
+    hit = rows["wait_minutes"].isna() if minutes is None else rows["wait_minutes"] <= minutes
+    codes = pd.factorize(rows["cluster"])[0]
+    sums = np.column_stack([np.bincount(codes, weights=hit.to_numpy(float)), np.bincount(codes).astype(float)])
+    return measure_columns(sums.reshape(-1, 2), ("num", "den"))
+
+
+def compare_medians(control: pd.DataFrame, treatment: pd.DataFrame, *, confidence_level) -> Effect:
+    """Return the difference of the median wait in minutes, treatment minus control, by the randomised unit.
+
+    Parameters
+    ----------
+    control, treatment : DataFrame, one row a conversation: `cluster`, `wait_minutes`, `followed_minutes`
+        Never answered is later than anything; conversations followed for less than a week are left out.
+    confidence_level : float
+
+    Returns
+    -------
+    Effect: by order statistics; nan with a reason where half of an arm was never answered.
+    """
+    sides = [rows[rows["followed_minutes"] >= WEEK] for rows in (control, treatment)]
+    waits = [rows["wait_minutes"].fillna(np.inf).to_numpy(float) for rows in sides]
+    late = [not len(w) or np.isinf(w).mean() * len(w) >= len(w) / 2 for w in waits]
+    if any(late):
+        values = [NAN if is_late else float(np.median(w)) for is_late, w in zip(late, waits, strict=True)]
+        return Effect(control_value=values[0], treatment_value=values[1], reason=MANY_UNANSWERED)
+    clusters = dict(zip(("control_clusters", "treatment_clusters"), (r["cluster"] for r in sides), strict=True))
+    return quantile_difference(*waits, 0.5, confidence_level=confidence_level, **clusters)
+
+
+def _compare_shares(control, treatment, minutes, design):
+    pair = compare_ratios(measure_share(control, minutes), measure_share(treatment, minutes))
+    return difference(pair, confidence_level=design.confidence_level)
+
+
+def _tell(measure, minutes, sides, followed, effect):
+    counted = [rows[rows["followed_minutes"] >= followed] for rows in sides]
+    return {
+        "measure": measure,
+        "minutes": minutes,
+        "control_value": effect.control_value,
+        "treatment_value": effect.treatment_value,
+        "difference": effect.estimate,
+        "ci_low": effect.ci_low,
+        "ci_high": effect.ci_high,
+        **_count_units(*counted),
+        "reason": effect.reason,
+    }
+
+
+def _count_units(control, treatment):
+    units = {"n_control": control["unit"].nunique(), "n_treatment": treatment["unit"].nunique()}
+    return {**units, "conversations_control": len(control), "conversations_treatment": len(treatment)}
+
+
+def _describe_block(control, treatment, target, level):
+    effect = compare_medians(control, treatment, confidence_level=level)
+    shares = [measure_share(rows, target) for rows in (control, treatment)]
+    values = [m.value / float(m.mean[1]) if m.n else NAN for m in shares]
+    return {
+        "control_median": effect.control_value,
+        "treatment_median": effect.treatment_value,
+        "gap": -effect.estimate,
+        "gap_low": -effect.ci_high,
+        "gap_high": -effect.ci_low,
+        "control_share": values[0],
+        "treatment_share": values[1],
+        **_count_units(control, treatment),
+    }
+
+
+def _limit_share(moments, alpha):
+    """The share with Wilson limits: of as many rows as its variance by clusters is worth, by Student's quantile."""
+    if moments.n < 2:
+        return {"share": NAN, "ci_low": NAN, "ci_high": NAN, "n": moments.n}
+    pair, size = compare_ratios(moments, moments), effective_units(moments)
+    p, worth = pair.control, float(moments.n)
+    if 0 < p < 1 and pair.var_control > 0:
+        worth = p * (1 - p) / pair.var_control
+    z2 = float(student.isf(alpha / 2, max(size - 1, 1.0))) ** 2
+    middle, half = p + z2 / (2 * worth), math.sqrt(z2 * (p * (1 - p) / worth + z2 / (4 * worth**2)))
+    low, high = ((middle + sign * half) / (1 + z2 / worth) for sign in (-1, 1))
+    return {"share": p, "ci_low": max(low, 0.0), "ci_high": min(high, 1.0), "n": moments.n}
+
+
+BOTH, FEW = "both", "few sign-ups"
+
+
+def describe_agents(
+    conversations: pd.DataFrame, units: metrics.Units, *, target=2, outcomes: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Return what each agent did in the randomised arms, the busiest first; who it is stays untold.
+
+    Parameters
+    ----------
+    conversations : DataFrame, as `metrics.read_conversations` gives it
+    units : metrics.Units
+        Its plan gives `min_cell`: an agent serves an arm when so many of its units were answered.
+    target : float, minutes
+    outcomes : DataFrame, optional
+        One row a unit: `unit` and `y_` columns of binary metrics. Left out, no outcome is told.
+
+    Returns
+    -------
+    DataFrame: one row an agent: `agent` ("agent 1" answered most), `serves` (an arm, "both", or "few sign-ups"),
+        `conversations` (answered first), `units`, `median_wait` (minutes), `share_in_target`, `per_active_day`
+        (conversations, of days with one), and for each outcome `share_<metric>` and `known_<metric>` over the units
+        whose first reply came from this agent. Empty without agents.
+    """
+    arms = units.design.variant.arms
+    answered = conversations[conversations["agent_id"].notna() & conversations["variant"].isin(arms)]
+    answered = answered.sort_values(["asked_at", "conversation_id"])
+    if answered.empty:
+        return pd.DataFrame()
+    first = answered.drop_duplicates("unit")
+    joined = first[["unit", "agent_id"]].merge(outcomes, on="unit") if outcomes is not None else None
+    rows = []
+    for agent, mine in answered.groupby("agent_id"):
+        told = {} if joined is None else _describe_outcomes(joined[joined["agent_id"] == agent])
+        rows.append(_describe(mine, arms, units.design.min_cell, target) | told)
+    frame = pd.DataFrame(rows).sort_values("conversations", ascending=False, kind="stable", ignore_index=True)
+    frame.insert(0, "agent", [f"agent {place + 1}" for place in range(len(frame))])
+    return frame
+
+
+def _describe(mine, arms, min_cell, target):
+    served = [arm for arm in arms if mine.loc[mine["variant"] == arm, "unit"].nunique() >= min_cell]
+    has_control = arms[0] in served
+    serves = BOTH if has_control and len(served) > 1 else ", ".join(served) if served else FEW
+    days = mine["asked_at"] + pd.to_timedelta(mine["wait_minutes"], unit="min")
+    return {
+        "serves": serves,
+        "conversations": len(mine),
+        "units": mine["unit"].nunique(),
+        "median_wait": float(np.median(mine["wait_minutes"])),
+        "share_in_target": float((mine["wait_minutes"] <= target).mean()),
+        "per_active_day": len(mine) / days.dt.date.nunique(),
+    }
+
+
+def _describe_outcomes(joined):
+    found = {}
+    for column in joined.columns[2:]:
+        known, name = joined[column].dropna(), column.removeprefix("y_")
+        found |= {f"share_{name}": float(known.mean()) if len(known) else np.nan, f"known_{name}": len(known)}
+    return found
+
+
+def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -> pd.DataFrame:
+    """Return the effect by block of assignment beside the gap in replies achieved in that block: exploratory.
+
+    All units assigned in a block count, whether they asked or not. The gap is that of the questions asked in these
+    hours, which staffing made; a unit that signs up in them may ask in others. The slope is least squares, weighted by
+    precision: blocks differ in more than their gap, so it is an association between blocks, and its interval allows
+    for these differences (random effects). Gaps count as known; their noise draws the slope a little towards 0.
+
+    Parameters
+    ----------
+    units : metrics.Units
+    hours : DataFrame, as `compare_hours` gives it
+    names : sequence of str
+        Metrics; those that are no means are left out.
+
+    Returns
+    -------
+    DataFrame: one row a metric, comparison and block: `metric`, `comparison`, `control`, `treatment`, `hours`, `gap`
+        (minutes; nan where fewer than twice `min_cell` units asked in an arm), `estimate`, `std_error`, `ci_low`,
+        `ci_high`, `control_value`, `treatment_value`, `n_control`, `n_treatment`, and, alike in all blocks of an
+        effect, `slope` (of the effect on a minute of gap), `slope_low`, `slope_high`, `centre_gap`, `centre_effect`,
+        `centre_error` (where the line passes, and half its interval there over the normal quantile). Always-valid
+        intervals of the effects in an interim run. Empty without a block that both know.
+
+    References
+    ----------
+    Knapp & Hartung 2003, Statistics in Medicine 22: 2693-2710; Paule & Mandel 1982, Journal of Research of the
+    National Bureau of Standards 87: 377-385.
+    """
+    frames = []
+    if hours.empty or "hours" not in units.table.columns:
+        return pd.DataFrame()
+    groups, look = metrics.summarise(units, by="hours"), read_look(units)
+    for comparison in list_comparisons(units.design):
+        if comparison.name in names and comparison.metric.is_mean:
+            gaps = _read_gaps(hours[hours["comparison"] == comparison.label], units.design.min_cell)
+            rows = [
+                _see_block(comparison, block, groups[block], gaps[block], look)
+                for block in gaps.index
+                if block in groups
+            ]
+            frames += [pd.DataFrame(rows).assign(**_fit(rows, units.design))] if rows else []
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _read_gaps(hours, min_cell):
+    """The gap by block; nan where too few units asked for a median that may be told."""
+    many = hours[["n_control", "n_treatment"]].min(axis=1) >= 2 * min_cell
+    return hours["gap"].where(many).set_axis(hours["hours"])
+
+
+def _see_block(comparison: Comparison, block, group, gap, look):
+    arms = group[comparison.name]
+    sides = arms[comparison.control], arms[comparison.treatment]
+    effect = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)
+    n = sum(count_units(m, clustered=comparison.design.cluster is not None) for m in sides)
+    effect = look.apply(comparison, effect, n=n)
+    found = label_effect(comparison, effect, estimand="difference", role="exploratory", arms=arms)
+    kept = ("metric", "comparison", "control", "treatment")
+    figures = ("estimate", "std_error", "ci_low", "ci_high", "control_value", "treatment_value")
+    row = {name: getattr(found, name) for name in kept} | {"hours": block, "gap": float(gap)}
+    return row | {name: getattr(found, name) for name in (*figures, "n_control", "n_treatment")}
+
+
+def _fit(rows, design):
+    """The line of the effect on the gap, over blocks with enough units; nan from fewer than four of them."""
+    usable = [r for r in rows if r["std_error"] > 0 and min(r["n_control"], r["n_treatment"]) >= design.min_cell]
+    usable = [r for r in usable if math.isfinite(r["gap"])]
+    x, y, error = (np.array([r[name] for r in usable], float) for name in ("gap", "estimate", "std_error"))
+    names = ("slope", "slope_low", "slope_high", "centre_gap", "centre_effect", "centre_error")
+    if len(x) < 4 or np.ptp(x) == 0:
+        return dict.fromkeys(names, math.nan)
+    weight = 1 / (error**2 + _find_between(x, y, error**2))
+    centre, middle, slope, spread = _draw_line(x, y, weight)
+    df = len(x) - 2
+    unrest = max(_measure_misfit(x, y, weight) / df, 1.0)  # Knapp-Hartung, never narrower than chance within blocks
+    wide = float(student.isf(design.alpha / 2, df)) * math.sqrt(unrest)
+    half = wide / math.sqrt(spread)
+    error = wide / float(norm.isf(design.alpha / 2)) / math.sqrt(float(weight.sum()))
+    return dict(zip(names, (slope, slope - half, slope + half, centre, middle, error), strict=True))
+
+
+def _find_between(x, y, variance):
+    """The variance between blocks at which they miss the line by as much as they should (Paule-Mandel)."""
+
+    def excess(between):
+        return _measure_misfit(x, y, 1 / (variance + between)) - (len(x) - 2)
+
+    if excess(0.0) <= 0:
+        return 0.0
+    most = float(np.var(y)) * len(y)  # there the misfit is at most 1
+    return float(brentq(excess, 0.0, most))
+
+
+def _draw_line(x, y, weight):
+    centre, middle = float(np.average(x, weights=weight)), float(np.average(y, weights=weight))
+    spread = float(np.sum(weight * (x - centre) ** 2))
+    return centre, middle, float(np.sum(weight * (x - centre) * y)) / spread, spread
+
+
+def _measure_misfit(x, y, weight):
+    centre, middle, slope, _ = _draw_line(x, y, weight)
+    return float(np.sum(weight * (y - middle - slope * (x - centre)) ** 2))
+
+
+RESPONSES = ("linear in minutes", "linear in log minutes")
+FASTER, RANDOMISED = "faster - slower, within control", "as randomised"
+
+
+def allow_for_slower(results: Results, replies: pd.DataFrame, *, metric, slower=(0, 10, 20, 30)) -> pd.DataFrame:
+    """Return what the effect would be, had the control not become slower by some minutes while agents moved.
+
+    The effect and its interval are scaled by the part of the gap in median waits that would have remained, under a
+    response to waiting that is linear in minutes, and under one that is linear in their logarithm; the whole effect is
+    taken to come from waiting. The medians count as known.
+
+    Parameters
+    ----------
+    results : Results
+    replies : DataFrame, as `compare_replies` gives it
+    metric : str
+    slower : sequence of float, minutes
+        By how much the control may have become slower; what was measured against each group before joins them.
+
+    Returns
+    -------
+    DataFrame: one row a comparison, number of minutes and response: `metric`, `comparison`, `control`, `treatment`,
+        `slower_minutes`, `is_measured`, `response`, `factor`, `estimate`, `ci_low`, `ci_high`, `reason`. Empty where
+        the effect is not estimable.
+    """
+    medians = replies[replies["measure"] == "median"]
+    measured = list(medians[~medians["is_randomised"]]["difference"].dropna())
+    steps = [(float(x), False) for x in slower] + [(float(x), True) for x in measured]
+    rows = []
+    for effect in results.headline(metric):
+        found = medians[medians["is_randomised"] & (medians["comparison"] == effect.comparison)]
+        if found.empty or math.isnan(effect.estimate):
+            continue
+        waits = float(found["control_value"].iloc[0]), float(found["treatment_value"].iloc[0])
+        for (minutes, is_measured), response in ((step, r) for step in sorted(steps) for r in RESPONSES):
+            labels = {k: getattr(effect, k) for k in ("metric", "comparison", "control", "treatment")}
+            labels |= {"slower_minutes": minutes, "is_measured": is_measured, "response": response}
+            rows.append(labels | _scale(effect, *_find_factor(*waits, minutes, response)))
+    return pd.DataFrame(rows)
+
+
+def associate_speed(conversations: pd.DataFrame, units: metrics.Units, results: Results, names) -> pd.DataFrame:
+    """Return, inside the control arm, outcomes of units whose first reply came fast against slow: an association.
+
+    The first conversation of each unit decides: below the arm's median wait is faster, the rest, the unanswered among
+    them, slower. Units without a question are in neither. The randomised difference stands beside.
+
+    Parameters
+    ----------
+    conversations : DataFrame, as `metrics.read_conversations` gives it
+    units : metrics.Units
+    results : Results
+    names : sequence of str
+        Metrics; those that are no means of units are left out.
+
+    Returns
+    -------
+    DataFrame: two rows a metric: `metric`, `kind` ("faster - slower, within control"; "as randomised"), `comparison`,
+        `control_value` (slower), `treatment_value` (faster), `difference`, `ci_low`, `ci_high`, `n_control`,
+        `n_treatment`. Empty above the limit of row-level methods and where clusters are randomised.
+    """
+    design = units.design
+    names = [n for n in names if design.metrics[n].is_mean and not design.metrics[n].is_ratio]
+    speed = _split_speed(split_arms(conversations, design)[design.variant.control])
+    outcomes = None if design.cluster else metrics.read_rows(units, ["unit", *(f"y_{name}" for name in names)])
+    if outcomes is None or speed.empty:
+        return pd.DataFrame()
+    rows, joined = [], outcomes.merge(speed, on="unit")
+    for name in names:
+        sides = [joined.loc[joined["is_fast"] == side, f"y_{name}"].dropna() for side in (False, True)]
+        moments = [measure_columns(side.to_numpy(float)[:, None]) for side in sides]
+        effect = compare_arms(design.metrics[name], *moments, confidence_level=design.confidence_level)
+        sizes = {"n_control": moments[0].n, "n_treatment": moments[1].n}
+        rows.append(
+            {"metric": name, "kind": FASTER, "comparison": design.variant.control} | _read_effect(effect) | sizes
+        )
+        for e in results.headline(name):
+            sizes = {"n_control": e.n_control, "n_treatment": e.n_treatment}
+            rows.append({"metric": name, "kind": RANDOMISED, "comparison": e.comparison} | _read_effect(e) | sizes)
+    return pd.DataFrame(rows)
+
+
+def _find_factor(control, treatment, minutes, response):
+    """The part of the gap that remains, or why there is none."""
+    if not control > treatment:
+        return NAN, "the control did not wait longer"
+    if response == RESPONSES[0]:
+        return (control - minutes - treatment) / (control - treatment), None
+    if not min(control - minutes, treatment) > 0:
+        return NAN, "no wait would be left, so it has no logarithm"
+    return math.log((control - minutes) / treatment) / math.log(control / treatment), None
+
+
+def _scale(effect, factor, reason):
+    ends = sorted((effect.ci_low * factor, effect.ci_high * factor))
+    scaled = {"estimate": effect.estimate * factor, "ci_low": ends[0], "ci_high": ends[1]}
+    return {"factor": factor, **scaled, "reason": reason}
+
+
+def _read_effect(effect):
+    values = {"control_value": effect.control_value, "treatment_value": effect.treatment_value}
+    return {**values, "difference": effect.estimate, "ci_low": effect.ci_low, "ci_high": effect.ci_high}
+
+
+def _split_speed(rows):
+    """One row a unit with a question: whether the first reply to its first question came before the median."""
+    first = rows[rows["followed_minutes"] >= WEEK].sort_values(["asked_at", "conversation_id"]).drop_duplicates("unit")
+    wait = first["wait_minutes"].fillna(np.inf)
+    return first[["unit"]].assign(is_fast=wait < wait.median())
+
+
+DIFFERENCES = ["difference", "ci_low", "ci_high"]
+GAPS = ["gap", "gap_low", "gap_high"]
+
+
+def study_replies(
+    conversations: pd.DataFrame | None, units: metrics.Units, results: Results, *, within=(2, 15, 60), slower=(0, 10)
+) -> dict[str, pd.DataFrame]:
+    """Return everything about replies: whether the treatment was delivered, and what its effect may owe to speed.
+
+    Parameters
+    ----------
+    conversations : DataFrame or None, as `metrics.read_conversations` gives it
+    units : metrics.Units
+    results : Results
+        Of the experiment. Where it is withheld no difference between arms and no effect is told. The tables of
+        effects are of primary and secondary metrics that can be estimated.
+    within : sequence of float, minutes
+        The first is the target of the treatment.
+    slower : sequence of float, minutes
+        By how much the control may have become slower.
+
+    Returns
+    -------
+    dict: tables `replies`, `reply_curve`, `reply_hours`, `hours_effect`, `slower`, `speed_association` and `agents`,
+        each as the function that makes it says; without conversations none, and none that would be empty.
+    """
+    if conversations is None or conversations.empty:
+        return {}
+    design, target, is_told = units.design, within[0], results.status != "withheld"
+    hours = compare_hours(conversations, design, target=target)
+    tables = {
+        "replies": compare_replies(conversations, design, within=within),
+        "reply_curve": trace_replies(conversations, design),
+        "reply_hours": hours,
+    }
+    if is_told:
+        names = [name for name in design.by_role("primary", "secondary") if _is_known(results, name)]
+        scaled = [allow_for_slower(results, tables["replies"], metric=name, slower=slower) for name in names]
+        tables["hours_effect"] = compare_effects_by_hours(units, hours, names)
+        tables["slower"] = pd.concat([pd.DataFrame(), *(s for s in scaled if len(s))], ignore_index=True)
+        tables["speed_association"] = associate_speed(conversations, units, results, names)
+    else:
+        tables["replies"] = tables["replies"].assign(**dict.fromkeys(DIFFERENCES, math.nan))
+        tables["reply_hours"] = hours.assign(**dict.fromkeys(GAPS, math.nan)) if len(hours) else hours
+    outcomes = _read_outcomes(units, results) if is_told else None
+    tables["agents"] = describe_agents(conversations, units, target=target, outcomes=outcomes)
+    return {name: table for name, table in tables.items() if not table.empty}
+
+
+def _is_known(results, name):
+    return any(not math.isnan(e.estimate) for e in results.headline(name))
+
+
+def _read_outcomes(units, results):
+    """The primary and secondary shares of all units, by unit; None above the limit of row-level methods."""
+    chosen = [n for n, m in units.design.by_role("primary", "secondary").items() if m.kind == "binary"]
+    chosen = [name for name in chosen if _is_known(results, name)]
+    return metrics.read_rows(units, ["unit", *(f"y_{name}" for name in chosen)]) if chosen else None
