@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, special, stats
-from statsmodels.genmod.families import Binomial
-from statsmodels.genmod.generalized_linear_model import GLM
+from scipy import linalg, special
 
-from helpers.inference.effects import build_effect, satterthwaite
+from helpers.inference.effects import build_effect, compare_means, measure_columns
 from helpers.inference.means import compare_arms
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
@@ -21,6 +19,7 @@ MAX_IMBALANCE = 0.25
 TOO_FEW = "fewer than two takers, or fewer than two others, with the outcome known"
 TOO_MANY = "too few units for so many covariates"
 SEPARATED = "no overlap: the covariates tell takers from others without error"
+EXTREMES = {"binary": (0.0, 1.0), "nps": (-100.0, 100.0)}
 
 
 @dataclass(frozen=True)
@@ -58,14 +57,9 @@ def naive_contrast(rows: pd.DataFrame, *, confidence_level: float = 0.95) -> Eff
     y, taken, _ = _read(rows, [])
     if not _enough(taken):
         return Effect(method="welch", reason=TOO_FEW)
-    groups = (y[~taken], y[taken])
-    parts = [(float(g.var(ddof=1)) / len(g), len(g) - 1) for g in groups]
-    others, takers = (float(g.mean()) for g in groups)
-    error = math.sqrt(parts[0][0] + parts[1][0])
-    df = satterthwaite(*parts)
-    return build_effect(
-        takers - others, error, df, values=(others, takers), method="welch", confidence_level=confidence_level
-    )
+    pair = compare_means(measure_columns(y[~taken, None]), measure_columns(y[taken, None]))
+    told = {"values": (pair.control, pair.treatment), "method": "welch", "confidence_level": confidence_level}
+    return build_effect(pair.treatment - pair.control, math.sqrt(pair.variance), pair.df, **told)
 
 
 def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float = 0.95) -> Effect:
@@ -172,10 +166,39 @@ def measure_overlap(rows: pd.DataFrame, covariates) -> Overlap | None:
     return _measure(fit, taken) if fit else None
 
 
+def choose_offered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the arm with more take-up; `assigned` and `taken` are known in all."""
+    share = rows.groupby("assigned")["taken"].mean()
+    return rows[rows["assigned"] == share.idxmax()] if len(share) else rows
+
+
+def fit_logit(outcome, design) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return a logistic regression by Newton's steps.
+
+    Parameters
+    ----------
+    outcome : array of 0 and 1, shape (n,)
+    design : array, shape (n, k), the constant included
+
+    Returns
+    -------
+    tuple: coefficients, chances of 1 and the information matrix, or None where no finite coefficients fit.
+    """
+    beta = np.zeros(design.shape[1])
+    for _ in range(50):
+        chance = special.expit(design @ beta)
+        information = (design.T * (chance * (1 - chance))) @ design
+        if np.linalg.cond(information) > 1e12:
+            return None
+        step = np.linalg.solve(information, design.T @ (outcome - chance))
+        beta = beta + step
+        if np.abs(step).max() < 1e-9:
+            return beta, chance, information
+    return None
+
+
 def _read(rows, covariates):
-    known = rows.dropna(subset=["y", "assigned", "taken", *covariates])
-    share = known.groupby("assigned")["taken"].mean()
-    offered = known[known["assigned"] == share.idxmax()] if len(share) else known
+    offered = choose_offered(rows.dropna(subset=["y", "assigned", "taken", *covariates]))
     taken = offered["taken"].to_numpy(float) == 1
     return offered["y"].to_numpy(float), taken, offered[list(covariates)].to_numpy(float)
 
@@ -204,17 +227,11 @@ def _residual(basis, column):
 def _weigh(taken, values):
     """Return design, weights (odds of taking for the others, 0 for takers), chances and inverse information."""
     design = _design(values)
-    beta = np.zeros(design.shape[1])
-    for _ in range(50):
-        chance = special.expit(design @ beta)
-        information = (design.T * (chance * (1 - chance))) @ design
-        if np.linalg.cond(information) > 1e12:
-            return None
-        step = np.linalg.solve(information, design.T @ (taken - chance))
-        beta = beta + step
-        if np.abs(step).max() < 1e-9:
-            return design, np.where(taken, 0.0, np.exp(design @ beta)), chance, np.linalg.inv(information)
-    return None
+    fit = fit_logit(taken, design)
+    if fit is None:
+        return None
+    beta, chance, information = fit
+    return design, np.where(taken, 0.0, np.exp(design @ beta)), chance, np.linalg.inv(information)
 
 
 def _measure(fit, taken):
@@ -231,10 +248,8 @@ def _measure(fit, taken):
 
 
 def _refuse(fit, taken, min_ess):
-    if not _enough(taken):
-        return TOO_FEW
     if fit is None:
-        return SEPARATED
+        return SEPARATED if _enough(taken) else TOO_FEW
     found = _measure(fit, taken)
     if found.effective_size < min_ess:
         return f"effective sample size {found.effective_size:.1f} of the weighted others is below {min_ess:g}"
@@ -242,9 +257,6 @@ def _refuse(fit, taken, min_ess):
         gap = f"{found.imbalance_after:.2f} standard deviations"
         return f"no overlap: weighting leaves a covariate {gap} apart (limit {MAX_IMBALANCE:g})"
     return None
-
-
-EXTREMES = {"binary": (0.0, 1.0), "nps": (-100.0, 100.0)}
 
 
 def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95, look=None) -> Effect:
@@ -275,12 +287,26 @@ def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confi
     if metric.kind not in EXTREMES or control.names[0] != "y":
         return Effect(method="worst-case bounds", reason="no bounds: the outcome has no fixed lowest and highest value")
     low, high = EXTREMES[metric.kind]
-    cases = (high, low), (low, high)
-    worst, best = (_bound(metric, _fill(control, c), _fill(treatment, t), confidence_level) for c, t in cases)
-    if look:
-        worst, best = look(worst), look(best)
+    cases = [
+        compare_arms(metric, _fill(control, c), _fill(treatment, t), confidence_level=confidence_level)
+        for c, t in ((high, low), (low, high))
+    ]
+    worst, best = map(look, cases) if look else cases
     reason = "bounds only: some outcomes are unknown, so there is no single estimate"
     return Effect(ci_low=worst.ci_low, ci_high=best.ci_high, method="worst-case bounds", reason=reason)
+
+
+def _fill(moments: Moments, value: float) -> Moments:
+    """The moments once every unknown outcome has a value."""
+    n, extra = moments.n, moments.missing
+    total = n + extra
+    if not extra or not n:
+        mean, cov = (moments.value, moments.cov[:1, :1]) if n else (value, np.zeros((1, 1)))
+        return Moments(("y",), total, np.array([mean]), cov)
+    gap = moments.value - value
+    between = n * extra / total * gap * gap
+    variance = ((n - 1) * (moments.variance if n > 1 else 0.0) + between) / (total - 1)
+    return Moments(("y",), total, np.array([value + gap * n / total]), np.array([[variance]]))
 
 
 def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) -> Effect:
@@ -309,47 +335,21 @@ def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) 
         return Effect(method=method, reason="no weights: the plan names no covariates")
     if rows.groupby("treated")["y"].count().reindex([0, 1], fill_value=0).min() < 20:
         return Effect(method=method, reason="no weights: an arm has fewer than 20 known outcomes")
-    control, treatment = (_weighted_mean(rows[rows["treated"] == arm], covariates) for arm in (0, 1))
-    estimate, error = treatment[0] - control[0], math.hypot(treatment[1], control[1])
-    reach = stats.norm.isf((1 - confidence_level) / 2) * error
-    p = float(2 * stats.norm.sf(abs(estimate) / error)) if error > 0 else math.nan
-    return Effect(
-        estimate, error, None, estimate - reach, estimate + reach, None, p, control[0], treatment[0], method,
-        None if error > 0 else "all known outcomes are equal",
-    )  # fmt: skip
+    arms = (rows[rows["treated"] == arm] for arm in (0, 1))
+    (control, error_control), (treatment, error_treatment) = (_weigh_known(arm, covariates) for arm in arms)
+    error, values = math.hypot(error_treatment, error_control), (control, treatment)
+    return build_effect(
+        treatment - control, error, None, values=values, method=method, confidence_level=confidence_level
+    )
 
 
-def _weighted_mean(arm, covariates):
-    known = arm["y"].notna().to_numpy()
-    design = arm[list(covariates)].to_numpy(float)
-    keep = design.std(axis=0) > 0
-    scaled = (design[:, keep] - design[:, keep].mean(axis=0)) / design[:, keep].std(axis=0)
-    chance = _response_chance(known, np.column_stack([np.ones(len(scaled)), scaled]))
-    weights = 1 / chance[known]
-    outcome = arm.loc[known, "y"].to_numpy(float)
-    mean = float(np.average(outcome, weights=weights))
-    return mean, float(np.sqrt(np.sum((weights * (outcome - mean)) ** 2)) / weights.sum())
-
-
-def _response_chance(known, design):
-    if known.all():
-        return np.ones(len(known))
-    model = GLM(known.astype(float), design, family=Binomial())
-    return np.clip(np.asarray(model.fit().predict(design)), 0.01, 1)
-
-
-def _bound(metric, control, treatment, confidence_level):
-    return compare_arms(metric, control, treatment, confidence_level=confidence_level)
-
-
-def _fill(moments: Moments, value: float) -> Moments:
-    n, extra = moments.n, moments.missing
-    total = n + extra
-    if not extra or not n:
-        return Moments(
-            ("y",), total, np.array([moments.value if n else value]), moments.cov[:1, :1] if n else np.zeros((1, 1))
-        )
-    gap = moments.value - value
-    between = n * extra / total * gap * gap
-    variance = ((n - 1) * (moments.variance if n > 1 else 0.0) + between) / (total - 1)
-    return Moments(("y",), total, np.array([value + gap * n / total]), np.array([[variance]]))
+def _weigh_known(arm, covariates):
+    """Mean and standard error of the known outcomes, each weighted by one over its chance to be known."""
+    y = arm["y"].to_numpy(float)
+    known, weights = ~np.isnan(y), np.ones(len(y))
+    fit = None if known.all() else fit_logit(known, _design(arm[list(covariates)].to_numpy(float)))
+    if fit:
+        weights = 1 / np.clip(fit[1], 0.01, 1)
+    y, weights = y[known], weights[known]
+    mean = float(np.average(y, weights=weights))
+    return mean, float(np.sqrt(np.sum((weights * (y - mean)) ** 2)) / weights.sum())

@@ -117,7 +117,7 @@ def compare_ratios(control: Moments, treatment: Moments) -> Pair:
     if not (control.mean[1] > 0 and treatment.mean[1] > 0):
         return _join(control, treatment, (NAN, NAN), (NAN, NAN), method="delta", reason="a denominator is not above 0")
     sizes = [effective_units(m) for m in (control, treatment)]
-    pair = _join(control, treatment, *(_linearise(m) for m in (control, treatment)), method="delta")
+    pair = _join(control, treatment, *(linearise(m.mean, m.cov) for m in (control, treatment)), method="delta")
     if pair.reason:
         return pair
     if min(sizes) < 2:
@@ -274,10 +274,17 @@ def find_reason(counts, variances, values) -> str | None:
     return None if sum(variances) > 0 else NO_VARIATION
 
 
-def _linearise(moments):
-    ratio = moments.value / float(moments.mean[1])
+def linearise(mean, cov) -> tuple[float, float]:
+    """Return the ratio of two estimates and its variance by the delta method.
+
+    Parameters
+    ----------
+    mean : array, shape (2,) or more, numerator and denominator first
+    cov : array, their covariance
+    """
+    ratio = float(mean[0] / mean[1])
     weights = np.array([1.0, -ratio])
-    return ratio, max(float(weights @ moments.cov[:2, :2] @ weights), 0.0) / float(moments.mean[1]) ** 2
+    return ratio, max(float(weights @ cov[:2, :2] @ weights), 0.0) / float(mean[1]) ** 2
 
 
 def _variance_at(pair, lift):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -63,6 +63,11 @@ class Material:
     not_estimable: frozenset
     partly_known: frozenset = frozenset()
     settings: Settings = field(default_factory=Settings)
+
+    @cached_property
+    def rows(self) -> pd.DataFrame | None:
+        """One row a unit, for the methods that need it, read when first asked for; None above their limit."""
+        return metrics.read_rows(self.units, self.units.table.columns)
 
     def choose(self, comparison: Comparison) -> str:
         """Return the method that decides, by the plan's rule; no permutation test at an early look."""
@@ -216,10 +221,9 @@ def _compare(comparison, material, method):
         sides = material.take(comparison, adjusted=method == "lin")
         return compare_arms(comparison.metric, *sides, **level)
     outcome, clustered = f"y_{comparison.name}", material.design.cluster is not None
-    rows = metrics.read_rows(material.units, ["variant", outcome, *(["cluster"] if clustered else [])])
-    if rows is None:
+    if material.rows is None:
         return Effect(method={"permutation": "studentised permutation"}.get(method, method), reason=TOO_MANY)
-    known = rows.dropna(subset=[outcome])
+    known = material.rows.dropna(subset=[outcome])
     sides = (known[known["variant"] == arm] for arm in (comparison.control, comparison.treatment))
     arms = [
         Arm(outcome=side[outcome].to_numpy(float), clusters=side["cluster"].to_numpy() if clustered else None)
@@ -265,13 +269,12 @@ def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Est
 
 
 def _weight(comparison, material):
-    outcome, complete = f"y_{comparison.name}", f"complete_{comparison.name}"
-    covariates = list(material.units.covariates)
-    rows = metrics.read_rows(material.units, ["variant", outcome, complete, *covariates])
+    rows, name, covariates = material.rows, comparison.name, list(material.units.covariates)
     if rows is None:
         return Effect(method="inverse probability of response weights", reason=TOO_MANY)
-    rows = rows[rows["variant"].isin([comparison.control, comparison.treatment]) & rows[complete].astype(bool)]
-    rows = rows.assign(y=rows[outcome], treated=(rows["variant"] == comparison.treatment).astype(int))
+    is_meant = rows["variant"].isin([comparison.control, comparison.treatment]) & rows[f"complete_{name}"].astype(bool)
+    rows = rows[is_meant]
+    rows = rows.assign(y=rows[f"y_{name}"], treated=(rows["variant"] == comparison.treatment).astype(int))
     return weight_responders(rows, covariates=covariates, confidence_level=comparison.level)
 
 

@@ -1,4 +1,4 @@
-"""x"""
+"""Was the treatment delivered: how fast replies came, by arm, hour and person, and what the effect may owe to that."""
 
 from __future__ import annotations
 
@@ -11,18 +11,67 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from helpers import metrics
-from helpers.inference.decisions import Comparison, count_units, label_effect, list_comparisons
+from helpers.inference.decisions import count_units, list_comparisons
 from helpers.inference.effects import compare_ratios, difference, effective_units, measure_columns
 from helpers.inference.looks import read_look
 from helpers.inference.means import compare_arms
 from helpers.inference.ranks import quantile_difference
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Effect, Moments, Results
+from helpers.survival import wilson_interval
 
 WEEK = 7 * 24 * 60.0  # minutes for which a conversation is followed before "never answered" is said of it
 GRID = np.geomspace(0.5, WEEK, 61)
 MANY_UNANSWERED = "half of an arm's conversations or more were never answered"
-KEYS = ["comparison", "is_randomised", "control", "treatment"]
+DIFFERENCES = ["difference", "ci_low", "ci_high"]
+GAPS = ["gap", "gap_low", "gap_high"]
+LINE = ("slope", "slope_low", "slope_high", "centre_gap", "centre_effect", "centre_error")
+RESPONSES = ("linear in minutes", "linear in log minutes")
+FASTER, RANDOMISED = "faster - slower, within control", "as randomised"
+
+
+def study_replies(
+    conversations: pd.DataFrame | None, units: metrics.Units, results: Results, *, within=(2, 15, 60), slower=(0, 10)
+) -> dict[str, pd.DataFrame]:
+    """Return everything about replies: whether the treatment was delivered, and what its effect may owe to speed.
+
+    Parameters
+    ----------
+    conversations : DataFrame or None, as `metrics.read_conversations` gives it
+    units : metrics.Units
+    results : Results
+        Of the experiment. Where it is withheld no difference between arms and no effect is told. The tables of
+        effects are of primary and secondary metrics that can be estimated.
+    within : sequence of float, minutes
+        The first is the target of the treatment.
+    slower : sequence of float, minutes
+        By how much the control may have become slower.
+
+    Returns
+    -------
+    dict: tables `replies`, `reply_curve`, `reply_hours`, `hours_effect`, `slower`, `speed_association` and `agents`,
+        each as the function that makes it says; without conversations none, and none that would be empty.
+    """
+    if conversations is None or conversations.empty:
+        return {}
+    design, target, outcomes = units.design, within[0], None
+    replies = compare_replies(conversations, design, within=within)
+    hours = compare_hours(conversations, design, target=target)
+    tables = {"replies": replies, "reply_curve": trace_replies(conversations, design), "reply_hours": hours}
+    if results.status == "withheld":
+        tables["replies"] = replies.assign(**dict.fromkeys(DIFFERENCES, math.nan))
+        tables["reply_hours"] = hours.assign(**dict.fromkeys(GAPS, math.nan)) if len(hours) else hours
+    else:
+        roles = design.by_role("primary", "secondary")
+        names = [n for n in roles if any(not math.isnan(e.estimate) for e in results.headline(n))]
+        scaled = [allow_for_slower(results, replies, metric=name, slower=slower) for name in names]
+        tables["hours_effect"] = compare_effects_by_hours(units, hours, names)
+        tables["slower"] = pd.concat([pd.DataFrame(), *(s for s in scaled if len(s))], ignore_index=True)
+        tables["speed_association"] = associate_speed(conversations, units, results, names)
+        shares = [f"y_{name}" for name in names if roles[name].kind == "binary"]
+        outcomes = metrics.read_rows(units, ["unit", *shares]) if shares else None
+    tables["agents"] = describe_agents(conversations, units, target=target, outcomes=outcomes)
+    return {name: table for name, table in tables.items() if not table.empty}
 
 
 def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, within=(2, 15, 60)) -> pd.DataFrame:
@@ -49,13 +98,19 @@ def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, with
     ----------
     Deng, Knoblich & Lu 2018, KDD: 233-242 (ratios and quantiles of rows at the randomised unit).
     """
-    groups, found = split_arms(conversations, design), []
+    groups, level, found = split_arms(conversations, design), {"confidence_level": design.confidence_level}, []
+    ways = [("median", NAN, WEEK), *(("within", float(t), t) for t in within), ("never", NAN, WEEK)]
     for pair in list_pairs(design):
         sides = groups[pair["control"]], groups[pair["treatment"]]
-        rows = [_tell("median", NAN, sides, WEEK, compare_medians(*sides, confidence_level=design.confidence_level))]
-        rows += [_tell("within", float(t), sides, t, _compare_shares(*sides, t, design)) for t in within]
-        rows += [_tell("never", NAN, sides, WEEK, _compare_shares(*sides, None, design))]
-        found += [{**pair, **row} for row in rows]
+        for measure, minutes, followed in ways:
+            if measure == "median":
+                effect = compare_medians(*sides, **level)
+            else:
+                shares = (measure_share(rows, followed if measure == "within" else None) for rows in sides)
+                effect = difference(compare_ratios(*shares), **level)
+            counted = _count(*(rows[rows["followed_minutes"] >= followed] for rows in sides))
+            labels = {**pair, "measure": measure, "minutes": minutes, "reason": effect.reason}
+            found.append({**labels, **_read_effect(effect), **counted})
     return pd.DataFrame(found)
 
 
@@ -103,13 +158,20 @@ def compare_hours(conversations: pd.DataFrame, design: ExperimentPlan, *, target
         `control_share`, `treatment_share` (within the target), `n_control`, `n_treatment` (units), and the numbers of
         conversations. Blocks without a conversation are left out.
     """
-    rows, level = [], design.confidence_level
+    rows = []
     for name, group in conversations.groupby(metrics.name_hours(conversations["hour"])):
         arms = split_arms(group, design)
         for pair in list_pairs(design):
-            if pair.pop("is_randomised"):
-                sides = arms[pair["control"]], arms[pair["treatment"]]
-                rows.append({**pair, "hours": name, "target": float(target), **_describe_block(*sides, target, level)})
+            if not pair.pop("is_randomised"):
+                continue
+            sides = arms[pair["control"]], arms[pair["treatment"]]
+            effect = compare_medians(*sides, confidence_level=design.confidence_level)
+            moments = [measure_share(rows, target) for rows in sides]
+            shares = [m.value / float(m.mean[1]) if m.n else NAN for m in moments]
+            found = {"control_median": effect.control_value, "treatment_median": effect.treatment_value}
+            found |= {"gap": -effect.estimate, "gap_low": -effect.ci_high, "gap_high": -effect.ci_low}
+            found |= {"control_share": shares[0], "treatment_share": shares[1], **_count(*sides)}
+            rows.append({**pair, "hours": name, "target": float(target), **found})
     frame = pd.DataFrame(rows)
     return frame.sort_values(["comparison", "hours"], ignore_index=True) if rows else frame
 
@@ -128,7 +190,10 @@ def list_pairs(design: ExperimentPlan) -> list[dict]:
     control = design.variant.control
     sides = [(True, control, t) for t in design.variant.treatments]
     sides += [(False, group, control) for group in design.variant.observational]
-    return [dict(zip(KEYS, (f"{second} - {first}", r, first, second), strict=True)) for r, first, second in sides]
+    return [
+        {"comparison": f"{second} - {first}", "is_randomised": randomised, "control": first, "treatment": second}
+        for randomised, first, second in sides
+    ]
 
 
 def split_arms(conversations: pd.DataFrame, design: ExperimentPlan) -> dict[str, pd.DataFrame]:
@@ -143,16 +208,14 @@ def split_arms(conversations: pd.DataFrame, design: ExperimentPlan) -> dict[str,
         `cluster` is the randomised unit where it is there, else `unit`.
     design : ExperimentPlan
     """
-    by = conversations["cluster" if "cluster" in conversations else "unit"]
-    rows = conversations.assign(cluster=by)
+    rows = conversations.assign(cluster=conversations["cluster" if "cluster" in conversations else "unit"])
     begins = rows.loc[rows["variant"].isin(design.variant.arms), "asked_at"].min()
-    arms = {name: rows[rows["variant"] == name] for name in design.variant.arms}
-    return arms | {name: _keep_before(rows[rows["variant"] == name], begins) for name in design.variant.observational}
-
-
-def _keep_before(rows, begins):
-    is_before = rows["asked_at"] < begins
-    return rows[is_before] if is_before.mean() > 0.5 else rows
+    groups = {}
+    for name in (*design.variant.arms, *design.variant.observational):
+        group = rows[rows["variant"] == name]
+        is_before = group["asked_at"] < begins  # of no arm
+        groups[name] = group[is_before] if is_before.mean() > 0.5 else group
+    return groups
 
 
 def measure_share(rows: pd.DataFrame, minutes: float | None) -> Moments:
@@ -190,7 +253,7 @@ def compare_medians(control: pd.DataFrame, treatment: pd.DataFrame, *, confidenc
     """
     sides = [rows[rows["followed_minutes"] >= WEEK] for rows in (control, treatment)]
     waits = [rows["wait_minutes"].fillna(np.inf).to_numpy(float) for rows in sides]
-    late = [not len(w) or np.isinf(w).mean() * len(w) >= len(w) / 2 for w in waits]
+    late = [not len(w) or np.count_nonzero(np.isinf(w)) >= len(w) / 2 for w in waits]
     if any(late):
         values = [NAN if is_late else float(np.median(w)) for is_late, w in zip(late, waits, strict=True)]
         return Effect(control_value=values[0], treatment_value=values[1], reason=MANY_UNANSWERED)
@@ -198,45 +261,14 @@ def compare_medians(control: pd.DataFrame, treatment: pd.DataFrame, *, confidenc
     return quantile_difference(*waits, 0.5, confidence_level=confidence_level, **clusters)
 
 
-def _compare_shares(control, treatment, minutes, design):
-    pair = compare_ratios(measure_share(control, minutes), measure_share(treatment, minutes))
-    return difference(pair, confidence_level=design.confidence_level)
+def _read_effect(effect):
+    values = {"control_value": effect.control_value, "treatment_value": effect.treatment_value}
+    return {**values, "difference": effect.estimate, "ci_low": effect.ci_low, "ci_high": effect.ci_high}
 
 
-def _tell(measure, minutes, sides, followed, effect):
-    counted = [rows[rows["followed_minutes"] >= followed] for rows in sides]
-    return {
-        "measure": measure,
-        "minutes": minutes,
-        "control_value": effect.control_value,
-        "treatment_value": effect.treatment_value,
-        "difference": effect.estimate,
-        "ci_low": effect.ci_low,
-        "ci_high": effect.ci_high,
-        **_count_units(*counted),
-        "reason": effect.reason,
-    }
-
-
-def _count_units(control, treatment):
+def _count(control, treatment):
     units = {"n_control": control["unit"].nunique(), "n_treatment": treatment["unit"].nunique()}
     return {**units, "conversations_control": len(control), "conversations_treatment": len(treatment)}
-
-
-def _describe_block(control, treatment, target, level):
-    effect = compare_medians(control, treatment, confidence_level=level)
-    shares = [measure_share(rows, target) for rows in (control, treatment)]
-    values = [m.value / float(m.mean[1]) if m.n else NAN for m in shares]
-    return {
-        "control_median": effect.control_value,
-        "treatment_median": effect.treatment_value,
-        "gap": -effect.estimate,
-        "gap_low": -effect.ci_high,
-        "gap_high": -effect.ci_low,
-        "control_share": values[0],
-        "treatment_share": values[1],
-        **_count_units(control, treatment),
-    }
 
 
 def _limit_share(moments, alpha):
@@ -247,13 +279,8 @@ def _limit_share(moments, alpha):
     p, worth = pair.control, float(moments.n)
     if 0 < p < 1 and pair.var_control > 0:
         worth = p * (1 - p) / pair.var_control
-    z2 = float(student.isf(alpha / 2, max(size - 1, 1.0))) ** 2
-    middle, half = p + z2 / (2 * worth), math.sqrt(z2 * (p * (1 - p) / worth + z2 / (4 * worth**2)))
-    low, high = ((middle + sign * half) / (1 + z2 / worth) for sign in (-1, 1))
-    return {"share": p, "ci_low": max(low, 0.0), "ci_high": min(high, 1.0), "n": moments.n}
-
-
-BOTH, FEW = "both", "few sign-ups"
+    low, high = wilson_interval(p, worth, float(student.isf(alpha / 2, max(size - 1, 1.0))))
+    return {"share": p, "ci_low": float(low), "ci_high": float(high), "n": moments.n}
 
 
 def describe_agents(
@@ -277,43 +304,30 @@ def describe_agents(
         (conversations, of days with one), and for each outcome `share_<metric>` and `known_<metric>` over the units
         whose first reply came from this agent. Empty without agents.
     """
-    arms = units.design.variant.arms
+    arms, rows = units.design.variant.arms, []
     answered = conversations[conversations["agent_id"].notna() & conversations["variant"].isin(arms)]
     answered = answered.sort_values(["asked_at", "conversation_id"])
-    if answered.empty:
-        return pd.DataFrame()
-    first = answered.drop_duplicates("unit")
-    joined = first[["unit", "agent_id"]].merge(outcomes, on="unit") if outcomes is not None else None
-    rows = []
+    first = answered.drop_duplicates("unit")[["unit", "agent_id"]]
+    joined = first if outcomes is None else first.merge(outcomes, on="unit")
     for agent, mine in answered.groupby("agent_id"):
-        told = {} if joined is None else _describe_outcomes(joined[joined["agent_id"] == agent])
-        rows.append(_describe(mine, arms, units.design.min_cell, target) | told)
+        served = [arm for arm in arms if mine.loc[mine["variant"] == arm, "unit"].nunique() >= units.design.min_cell]
+        days = mine["asked_at"] + pd.to_timedelta(mine["wait_minutes"], unit="min")
+        row = {
+            "serves": "both" if arms[0] in served and len(served) > 1 else ", ".join(served) or "few sign-ups",
+            "conversations": len(mine),
+            "units": mine["unit"].nunique(),
+            "median_wait": float(np.median(mine["wait_minutes"])),
+            "share_in_target": float((mine["wait_minutes"] <= target).mean()),
+            "per_active_day": len(mine) / days.dt.date.nunique(),
+        }
+        for column in joined.columns[2:]:
+            known, name = joined.loc[joined["agent_id"] == agent, column].dropna(), column.removeprefix("y_")
+            row |= {f"share_{name}": float(known.mean()) if len(known) else NAN, f"known_{name}": len(known)}
+        rows.append(row)
+    if not rows:
+        return pd.DataFrame()
     frame = pd.DataFrame(rows).sort_values("conversations", ascending=False, kind="stable", ignore_index=True)
-    frame.insert(0, "agent", [f"agent {place + 1}" for place in range(len(frame))])
-    return frame
-
-
-def _describe(mine, arms, min_cell, target):
-    served = [arm for arm in arms if mine.loc[mine["variant"] == arm, "unit"].nunique() >= min_cell]
-    has_control = arms[0] in served
-    serves = BOTH if has_control and len(served) > 1 else ", ".join(served) if served else FEW
-    days = mine["asked_at"] + pd.to_timedelta(mine["wait_minutes"], unit="min")
-    return {
-        "serves": serves,
-        "conversations": len(mine),
-        "units": mine["unit"].nunique(),
-        "median_wait": float(np.median(mine["wait_minutes"])),
-        "share_in_target": float((mine["wait_minutes"] <= target).mean()),
-        "per_active_day": len(mine) / days.dt.date.nunique(),
-    }
-
-
-def _describe_outcomes(joined):
-    found = {}
-    for column in joined.columns[2:]:
-        known, name = joined[column].dropna(), column.removeprefix("y_")
-        found |= {f"share_{name}": float(known.mean()) if len(known) else np.nan, f"known_{name}": len(known)}
-    return found
+    return frame.assign(agent=[f"agent {place + 1}" for place in range(len(frame))])
 
 
 def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -> pd.DataFrame:
@@ -345,39 +359,29 @@ def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -
     Knapp & Hartung 2003, Statistics in Medicine 22: 2693-2710; Paule & Mandel 1982, Journal of Research of the
     National Bureau of Standards 87: 377-385.
     """
-    frames = []
+    design, frames = units.design, []
     if hours.empty or "hours" not in units.table.columns:
         return pd.DataFrame()
     groups, look = metrics.summarise(units, by="hours"), read_look(units)
-    for comparison in list_comparisons(units.design):
-        if comparison.name in names and comparison.metric.is_mean:
-            gaps = _read_gaps(hours[hours["comparison"] == comparison.label], units.design.min_cell)
-            rows = [
-                _see_block(comparison, block, groups[block], gaps[block], look)
-                for block in gaps.index
-                if block in groups
-            ]
-            frames += [pd.DataFrame(rows).assign(**_fit(rows, units.design))] if rows else []
+    # too few units asked for a median that may be told
+    gaps = hours["gap"].where(hours[["n_control", "n_treatment"]].min(axis=1) >= 2 * design.min_cell)
+    hours = hours.assign(gap=gaps)[hours["hours"].isin(list(groups))]
+    for comparison in list_comparisons(design):
+        if comparison.name not in names or not comparison.metric.is_mean:
+            continue
+        rows = []
+        for block, gap in hours.loc[hours["comparison"] == comparison.label, ["hours", "gap"]].to_numpy():
+            arms = groups[block][comparison.name]
+            sides = arms[comparison.control], arms[comparison.treatment]
+            n = [count_units(m, clustered=design.cluster is not None) for m in sides]
+            effect = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)
+            effect = look.apply(comparison, effect, n=sum(n))
+            row = {"metric": comparison.name, "comparison": comparison.label, "control": comparison.control}
+            row |= {"treatment": comparison.treatment, "hours": block, "gap": float(gap), **_read_effect(effect)}
+            row |= {"estimate": row.pop("difference"), "std_error": effect.std_error}
+            rows.append({**row, "n_control": n[0], "n_treatment": n[1]})
+        frames += [pd.DataFrame(rows).assign(**_fit(rows, design))] if rows else []
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-
-
-def _read_gaps(hours, min_cell):
-    """The gap by block; nan where too few units asked for a median that may be told."""
-    many = hours[["n_control", "n_treatment"]].min(axis=1) >= 2 * min_cell
-    return hours["gap"].where(many).set_axis(hours["hours"])
-
-
-def _see_block(comparison: Comparison, block, group, gap, look):
-    arms = group[comparison.name]
-    sides = arms[comparison.control], arms[comparison.treatment]
-    effect = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)
-    n = sum(count_units(m, clustered=comparison.design.cluster is not None) for m in sides)
-    effect = look.apply(comparison, effect, n=n)
-    found = label_effect(comparison, effect, estimand="difference", role="exploratory", arms=arms)
-    kept = ("metric", "comparison", "control", "treatment")
-    figures = ("estimate", "std_error", "ci_low", "ci_high", "control_value", "treatment_value")
-    row = {name: getattr(found, name) for name in kept} | {"hours": block, "gap": float(gap)}
-    return row | {name: getattr(found, name) for name in (*figures, "n_control", "n_treatment")}
 
 
 def _fit(rows, design):
@@ -385,44 +389,30 @@ def _fit(rows, design):
     usable = [r for r in rows if r["std_error"] > 0 and min(r["n_control"], r["n_treatment"]) >= design.min_cell]
     usable = [r for r in usable if math.isfinite(r["gap"])]
     x, y, error = (np.array([r[name] for r in usable], float) for name in ("gap", "estimate", "std_error"))
-    names = ("slope", "slope_low", "slope_high", "centre_gap", "centre_effect", "centre_error")
     if len(x) < 4 or np.ptp(x) == 0:
-        return dict.fromkeys(names, math.nan)
-    weight = 1 / (error**2 + _find_between(x, y, error**2))
-    centre, middle, slope, spread = _draw_line(x, y, weight)
-    df = len(x) - 2
-    unrest = max(_measure_misfit(x, y, weight) / df, 1.0)  # Knapp-Hartung, never narrower than chance within blocks
+        return dict.fromkeys(LINE, math.nan)
+    df, between = len(x) - 2, 0.0
+
+    def excess(between):
+        return _draw_line(x, y, 1 / (error**2 + between))[-1] - df
+
+    if excess(0.0) > 0:  # blocks miss the line by more than they should (Paule-Mandel); at the far end by 1 at most
+        between = float(brentq(excess, 0.0, float(np.var(y)) * len(y)))
+    weight = 1 / (error**2 + between)
+    centre, middle, slope, spread, misfit = _draw_line(x, y, weight)
+    unrest = max(misfit / df, 1.0)  # Knapp-Hartung, never narrower than chance within blocks
     wide = float(student.isf(design.alpha / 2, df)) * math.sqrt(unrest)
     half = wide / math.sqrt(spread)
     error = wide / float(norm.isf(design.alpha / 2)) / math.sqrt(float(weight.sum()))
-    return dict(zip(names, (slope, slope - half, slope + half, centre, middle, error), strict=True))
-
-
-def _find_between(x, y, variance):
-    """The variance between blocks at which they miss the line by as much as they should (Paule-Mandel)."""
-
-    def excess(between):
-        return _measure_misfit(x, y, 1 / (variance + between)) - (len(x) - 2)
-
-    if excess(0.0) <= 0:
-        return 0.0
-    most = float(np.var(y)) * len(y)  # there the misfit is at most 1
-    return float(brentq(excess, 0.0, most))
+    return dict(zip(LINE, (slope, slope - half, slope + half, centre, middle, error), strict=True))
 
 
 def _draw_line(x, y, weight):
+    """Where the weighted line passes, its slope, the weighted spread of x, and the weighted squares that it leaves."""
     centre, middle = float(np.average(x, weights=weight)), float(np.average(y, weights=weight))
     spread = float(np.sum(weight * (x - centre) ** 2))
-    return centre, middle, float(np.sum(weight * (x - centre) * y)) / spread, spread
-
-
-def _measure_misfit(x, y, weight):
-    centre, middle, slope, _ = _draw_line(x, y, weight)
-    return float(np.sum(weight * (y - middle - slope * (x - centre)) ** 2))
-
-
-RESPONSES = ("linear in minutes", "linear in log minutes")
-FASTER, RANDOMISED = "faster - slower, within control", "as randomised"
+    slope = float(np.sum(weight * (x - centre) * y)) / spread
+    return centre, middle, slope, spread, float(np.sum(weight * (y - middle - slope * (x - centre)) ** 2))
 
 
 def allow_for_slower(results: Results, replies: pd.DataFrame, *, metric, slower=(0, 10, 20, 30)) -> pd.DataFrame:
@@ -447,19 +437,32 @@ def allow_for_slower(results: Results, replies: pd.DataFrame, *, metric, slower=
         the effect is not estimable.
     """
     medians = replies[replies["measure"] == "median"]
-    measured = list(medians[~medians["is_randomised"]]["difference"].dropna())
-    steps = [(float(x), False) for x in slower] + [(float(x), True) for x in measured]
-    rows = []
+    measured = medians.loc[~medians["is_randomised"], "difference"].dropna()
+    steps, rows = sorted([*((float(x), False) for x in slower), *((float(x), True) for x in measured)]), []
     for effect in results.headline(metric):
         found = medians[medians["is_randomised"] & (medians["comparison"] == effect.comparison)]
         if found.empty or math.isnan(effect.estimate):
             continue
         waits = float(found["control_value"].iloc[0]), float(found["treatment_value"].iloc[0])
-        for (minutes, is_measured), response in ((step, r) for step in sorted(steps) for r in RESPONSES):
-            labels = {k: getattr(effect, k) for k in ("metric", "comparison", "control", "treatment")}
-            labels |= {"slower_minutes": minutes, "is_measured": is_measured, "response": response}
-            rows.append(labels | _scale(effect, *_find_factor(*waits, minutes, response)))
+        for (minutes, is_measured), response in ((step, r) for step in steps for r in RESPONSES):
+            factor, reason = _find_factor(*waits, minutes, response)
+            row = {k: getattr(effect, k) for k in ("metric", "comparison", "control", "treatment")}
+            row |= {"slower_minutes": minutes, "is_measured": is_measured, "response": response, "factor": factor}
+            low, high = sorted((effect.ci_low * factor, effect.ci_high * factor))
+            row |= {"estimate": effect.estimate * factor, "ci_low": low, "ci_high": high, "reason": reason}
+            rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _find_factor(control, treatment, minutes, response):
+    """The part of the gap that remains, or why there is none."""
+    if not control > treatment:
+        return NAN, "the control did not wait longer"
+    if response == RESPONSES[0]:
+        return (control - minutes - treatment) / (control - treatment), None
+    if not min(control - minutes, treatment) > 0:
+        return NAN, "no wait would be left, so it has no logarithm"
+    return math.log((control - minutes) / treatment) / math.log(control / treatment), None
 
 
 def associate_speed(conversations: pd.DataFrame, units: metrics.Units, results: Results, names) -> pd.DataFrame:
@@ -482,111 +485,25 @@ def associate_speed(conversations: pd.DataFrame, units: metrics.Units, results: 
         `control_value` (slower), `treatment_value` (faster), `difference`, `ci_low`, `ci_high`, `n_control`,
         `n_treatment`. Empty above the limit of row-level methods and where clusters are randomised.
     """
-    design = units.design
+    design, rows = units.design, []
     names = [n for n in names if design.metrics[n].is_mean and not design.metrics[n].is_ratio]
-    speed = _split_speed(split_arms(conversations, design)[design.variant.control])
-    outcomes = None if design.cluster else metrics.read_rows(units, ["unit", *(f"y_{name}" for name in names)])
-    if outcomes is None or speed.empty:
+    asked = split_arms(conversations, design)[design.variant.control]
+    first = asked[asked["followed_minutes"] >= WEEK].sort_values(["asked_at", "conversation_id"])
+    first = first.drop_duplicates("unit")
+    if design.cluster or first.empty:
         return pd.DataFrame()
-    rows, joined = [], outcomes.merge(speed, on="unit")
+    outcomes = metrics.read_rows(units, ["unit", *(f"y_{name}" for name in names)])
+    if outcomes is None:
+        return pd.DataFrame()
+    wait = first["wait_minutes"].fillna(np.inf)
+    joined = outcomes.merge(first[["unit"]].assign(is_fast=wait < wait.median()), on="unit")
     for name in names:
-        sides = [joined.loc[joined["is_fast"] == side, f"y_{name}"].dropna() for side in (False, True)]
+        sides = (joined.loc[joined["is_fast"] == side, f"y_{name}"].dropna() for side in (False, True))
         moments = [measure_columns(side.to_numpy(float)[:, None]) for side in sides]
         effect = compare_arms(design.metrics[name], *moments, confidence_level=design.confidence_level)
-        sizes = {"n_control": moments[0].n, "n_treatment": moments[1].n}
-        rows.append(
-            {"metric": name, "kind": FASTER, "comparison": design.variant.control} | _read_effect(effect) | sizes
-        )
-        for e in results.headline(name):
-            sizes = {"n_control": e.n_control, "n_treatment": e.n_treatment}
-            rows.append({"metric": name, "kind": RANDOMISED, "comparison": e.comparison} | _read_effect(e) | sizes)
+        found = [(FASTER, design.variant.control, effect, *(m.n for m in moments))]
+        found += [(RANDOMISED, e.comparison, e, e.n_control, e.n_treatment) for e in results.headline(name)]
+        for kind, comparison, e, n_control, n_treatment in found:
+            row = {"metric": name, "kind": kind, "comparison": comparison, **_read_effect(e)}
+            rows.append({**row, "n_control": n_control, "n_treatment": n_treatment})
     return pd.DataFrame(rows)
-
-
-def _find_factor(control, treatment, minutes, response):
-    """The part of the gap that remains, or why there is none."""
-    if not control > treatment:
-        return NAN, "the control did not wait longer"
-    if response == RESPONSES[0]:
-        return (control - minutes - treatment) / (control - treatment), None
-    if not min(control - minutes, treatment) > 0:
-        return NAN, "no wait would be left, so it has no logarithm"
-    return math.log((control - minutes) / treatment) / math.log(control / treatment), None
-
-
-def _scale(effect, factor, reason):
-    ends = sorted((effect.ci_low * factor, effect.ci_high * factor))
-    scaled = {"estimate": effect.estimate * factor, "ci_low": ends[0], "ci_high": ends[1]}
-    return {"factor": factor, **scaled, "reason": reason}
-
-
-def _read_effect(effect):
-    values = {"control_value": effect.control_value, "treatment_value": effect.treatment_value}
-    return {**values, "difference": effect.estimate, "ci_low": effect.ci_low, "ci_high": effect.ci_high}
-
-
-def _split_speed(rows):
-    """One row a unit with a question: whether the first reply to its first question came before the median."""
-    first = rows[rows["followed_minutes"] >= WEEK].sort_values(["asked_at", "conversation_id"]).drop_duplicates("unit")
-    wait = first["wait_minutes"].fillna(np.inf)
-    return first[["unit"]].assign(is_fast=wait < wait.median())
-
-
-DIFFERENCES = ["difference", "ci_low", "ci_high"]
-GAPS = ["gap", "gap_low", "gap_high"]
-
-
-def study_replies(
-    conversations: pd.DataFrame | None, units: metrics.Units, results: Results, *, within=(2, 15, 60), slower=(0, 10)
-) -> dict[str, pd.DataFrame]:
-    """Return everything about replies: whether the treatment was delivered, and what its effect may owe to speed.
-
-    Parameters
-    ----------
-    conversations : DataFrame or None, as `metrics.read_conversations` gives it
-    units : metrics.Units
-    results : Results
-        Of the experiment. Where it is withheld no difference between arms and no effect is told. The tables of
-        effects are of primary and secondary metrics that can be estimated.
-    within : sequence of float, minutes
-        The first is the target of the treatment.
-    slower : sequence of float, minutes
-        By how much the control may have become slower.
-
-    Returns
-    -------
-    dict: tables `replies`, `reply_curve`, `reply_hours`, `hours_effect`, `slower`, `speed_association` and `agents`,
-        each as the function that makes it says; without conversations none, and none that would be empty.
-    """
-    if conversations is None or conversations.empty:
-        return {}
-    design, target, is_told = units.design, within[0], results.status != "withheld"
-    hours = compare_hours(conversations, design, target=target)
-    tables = {
-        "replies": compare_replies(conversations, design, within=within),
-        "reply_curve": trace_replies(conversations, design),
-        "reply_hours": hours,
-    }
-    if is_told:
-        names = [name for name in design.by_role("primary", "secondary") if _is_known(results, name)]
-        scaled = [allow_for_slower(results, tables["replies"], metric=name, slower=slower) for name in names]
-        tables["hours_effect"] = compare_effects_by_hours(units, hours, names)
-        tables["slower"] = pd.concat([pd.DataFrame(), *(s for s in scaled if len(s))], ignore_index=True)
-        tables["speed_association"] = associate_speed(conversations, units, results, names)
-    else:
-        tables["replies"] = tables["replies"].assign(**dict.fromkeys(DIFFERENCES, math.nan))
-        tables["reply_hours"] = hours.assign(**dict.fromkeys(GAPS, math.nan)) if len(hours) else hours
-    outcomes = _read_outcomes(units, results) if is_told else None
-    tables["agents"] = describe_agents(conversations, units, target=target, outcomes=outcomes)
-    return {name: table for name, table in tables.items() if not table.empty}
-
-
-def _is_known(results, name):
-    return any(not math.isnan(e.estimate) for e in results.headline(name))
-
-
-def _read_outcomes(units, results):
-    """The primary and secondary shares of all units, by unit; None above the limit of row-level methods."""
-    chosen = [n for n, m in units.design.by_role("primary", "secondary").items() if m.kind == "binary"]
-    chosen = [name for name in chosen if _is_known(results, name)]
-    return metrics.read_rows(units, ["unit", *(f"y_{name}" for name in chosen)]) if chosen else None
