@@ -184,13 +184,10 @@ def difference(pair: Pair, *, confidence_level=0.95) -> Effect:
     -------
     Effect: in the outcome's unit; interval and p-value are nan, with the reason, where the pair has one.
     """
-    shared = {"control_value": pair.control, "treatment_value": pair.treatment, "method": pair.method}
-    estimate = pair.treatment - pair.control
+    told = {"values": (pair.control, pair.treatment), "method": pair.method, "confidence_level": confidence_level}
     if pair.reason:
-        return Effect(estimate=estimate, reason=pair.reason, **shared)
-    error = float(np.sqrt(pair.variance))
-    values = pair.control, pair.treatment
-    return build_effect(estimate, error, pair.df, values=values, method=pair.method, confidence_level=confidence_level)
+        return replace(build_effect(pair.treatment - pair.control, NAN, None, **told), reason=pair.reason)
+    return build_effect(pair.treatment - pair.control, float(np.sqrt(pair.variance)), pair.df, **told)
 
 
 def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = None) -> Effect:
@@ -317,7 +314,6 @@ def _fieller(pair, estimate, limit):
 
 
 RATE = "log rate ratio"
-NO_EVENTS = "no unit of {} has an event, so a ratio of rates has no interval"
 
 
 def rate_ratio(control: Moments, treatment: Moments, *, confidence_level=0.95) -> Effect:
@@ -345,26 +341,16 @@ def rate_ratio(control: Moments, treatment: Moments, *, confidence_level=0.95) -
     of the Royal Statistical Society B 62: 711-730 (rates without a Poisson assumption).
     """
     pair = compare_ratios(control, treatment)
-    shared = {"control_value": pair.control, "treatment_value": pair.treatment, "method": RATE}
-    if pair.reason or min(pair.control, pair.treatment) <= 0:
-        return Effect(reason=pair.reason or _name_empty(pair), **shared)
+    values, shared = (pair.control, pair.treatment), {"method": RATE, "confidence_level": confidence_level}
+    if pair.reason or min(values) <= 0:
+        empty = [arm for arm, value in zip(("control", "treatment"), values, strict=True) if value <= 0]
+        arm = "either arm" if len(empty) > 1 else f"the {empty[0]} arm" if empty else ""
+        reason = pair.reason or f"no unit of {arm} has an event, so a ratio of rates has no interval"
+        return Effect(control_value=values[0], treatment_value=values[1], method=RATE, reason=reason)
     ratio = pair.treatment / pair.control
-    relative = [v / value**2 for v, value in zip(pair.variances, (pair.control, pair.treatment), strict=True)]
+    relative = [v / value**2 for v, value in zip(pair.variances, values, strict=True)]
     error = float(np.sqrt(sum(relative)))
     df = satterthwaite(*((v, effective_units(arm) - 1) for v, arm in zip(relative, (control, treatment), strict=True)))
-    reach = float(student.isf((1 - confidence_level) / 2, df)) * error
-    return Effect(
-        estimate=ratio,
-        std_error=ratio * error,
-        df=df,
-        ci_low=ratio * float(np.exp(-reach)),
-        ci_high=ratio * float(np.exp(reach)),
-        p_value=2 * float(student.sf(abs(np.log(ratio)) / error, df)),
-        **shared,
-    )
-
-
-def _name_empty(pair):
-    if pair.control <= 0 and pair.treatment <= 0:
-        return NO_EVENTS.format("either arm")
-    return NO_EVENTS.format("the control arm" if pair.control <= 0 else "the treatment arm")
+    log = build_effect(float(np.log(ratio)), error, df, values=values, **shared)
+    ends = {"ci_low": float(np.exp(log.ci_low)), "ci_high": float(np.exp(log.ci_high))}
+    return replace(log, estimate=ratio, std_error=ratio * error, **ends)

@@ -45,17 +45,14 @@ def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95, tuned_a
     eq. 75 (tuning); Robbins 1970, Annals of Mathematical Statistics 41: 1397-1409.
     """
     if not effect.std_error > 0:
-        return _undefined(effect, _lack(effect))
+        return _leave_open(effect)
     alpha = 1 - confidence_level
     information = (np.log(1 / alpha**2) + np.log(np.log(1 / alpha**2) + 1)) * n / (tuned_at * n_planned)
     spread = (information + 1) / information
     half = effect.std_error * float(np.sqrt(2 * spread * np.log(np.sqrt(information + 1) / alpha)))
     z = effect.estimate / effect.std_error
     p = min(1.0, float(np.sqrt(information + 1) * np.exp(-(z**2) / (2 * spread))))
-    limits = {"ci_low": effect.estimate - half, "ci_high": effect.estimate + half}
-    return replace(
-        effect, **limits, ci_set=None, p_value=p, df=None, method=f"{effect.method}, always-valid", reason=None
-    )
+    return _widen(replace(effect, df=None), half, p, "always-valid")
 
 
 def sequential_bounds(looks, alpha=0.05) -> np.ndarray:
@@ -110,16 +107,13 @@ def at_look(effect: Effect, look, looks, *, alpha=0.05) -> Effect:
     """
     position = int(np.flatnonzero(np.isclose(looks, look))[0])
     if not effect.std_error > 0:
-        return _undefined(effect, _lack(effect))
+        return _leave_open(effect)
     freedom = np.inf if effect.df is None else effect.df
     critical = float(student.isf(norm.sf(sequential_bounds(looks, alpha)[position]), freedom))
     if not np.isfinite(critical):
-        return _undefined(effect, "this look is too early for any decision")
+        return _leave_open(replace(effect, reason="this look is too early for any decision", ci_low=NAN))
     z = float(norm.isf(student.sf(abs(effect.estimate) / effect.std_error, freedom)))
-    half = critical * effect.std_error
-    limits = {"ci_low": effect.estimate - half, "ci_high": effect.estimate + half}
-    p = _find_repeated_p(z, looks, position)
-    return replace(effect, **limits, ci_set=None, p_value=p, method=f"{effect.method}, repeated", reason=None)
+    return _widen(effect, critical * effect.std_error, _find_repeated_p(z, looks, position), "repeated")
 
 
 def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
@@ -144,19 +138,19 @@ def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
     O'Brien & Fleming 1979, Biometrics 35: 549-556, with the reflection principle for their limit.
     """
     if not effect.std_error > 0 or not share > 0:
-        return _undefined(effect, _lack(effect))
+        return _leave_open(effect)
     half = effect.std_error * float(norm.isf(alpha / 4) / np.sqrt(share))
     p = min(1.0, 4 * float(norm.sf(abs(effect.estimate) / effect.std_error * np.sqrt(share))))
-    limits = {"ci_low": effect.estimate - half, "ci_high": effect.estimate + half}
-    method = f"{effect.method}, repeated, between looks"
-    return replace(effect, **limits, ci_set=None, p_value=p, df=None, method=method, reason=None)
+    return _widen(replace(effect, df=None), half, p, "repeated, between looks")
 
 
-def _lack(effect):
-    return effect.reason if effect.reason and np.isnan(effect.ci_low) else NO_ERROR
+def _widen(effect, half, p, how):
+    ends = {"ci_low": effect.estimate - half, "ci_high": effect.estimate + half, "ci_set": None}
+    return replace(effect, **ends, p_value=p, method=f"{effect.method}, {how}", reason=None)
 
 
-def _undefined(effect, reason):
+def _leave_open(effect):
+    reason = effect.reason if effect.reason and np.isnan(effect.ci_low) else NO_ERROR
     return replace(effect, ci_low=NAN, ci_high=NAN, ci_set=None, p_value=NAN, reason=reason)
 
 
@@ -252,7 +246,10 @@ class Look:
         if self.interval == "fixed":
             return effect
         if self.interval == "always-valid":
-            n_planned = self.n_planned * _planned_share(comparison)
+            variant = comparison.design.variant
+            shares = variant.shares or dict.fromkeys(variant.arms, 1 / len(variant.arms))
+            sides = comparison.treatment, comparison.control
+            n_planned = self.n_planned * sum(shares.get(arm, shares[variant.control]) for arm in sides)
             return always_valid(effect, n=n, n_planned=n_planned, confidence_level=comparison.level)
         if min(abs(self.share - planned) for planned in self.looks) > NEAR:
             return between_looks(effect, self.share, alpha=1 - comparison.level)
@@ -275,31 +272,14 @@ def read_look(units: metrics.Units) -> Look:
     -------
     Look
     """
-    design, facts = units.design, _read_facts(units)
-    planned = design.planned_units or facts["n"]
-    interim = facts["n"] + units.n_two_variants < planned or facts["open"] > 0 or _is_enrolling(units, facts["first"])
-    interval = "repeated" if design.looks else "always-valid" if interim else "fixed"
-    share = min(1.0, (facts["n"] - facts["open"]) / planned) if interim else 1.0
-    return Look(interim, interval, share, planned, tuple(design.looks))
-
-
-def _planned_share(comparison):
-    variant = comparison.design.variant
-    shares = variant.shares or dict.fromkeys(variant.arms, 1 / len(variant.arms))
-    return sum(shares.get(arm, shares[variant.control]) for arm in (comparison.treatment, comparison.control))
-
-
-def _read_facts(units):
-    design = units.design
-    arms = metrics.describe_arms(units)
+    design, arms = units.design, metrics.describe_arms(units)
     arms = arms[arms["variant"].isin(design.variant.arms)]
-    total = int(arms["units"].sum())
-    closed = min(int(arms[f"complete_{name}"].sum()) for name in design.metrics)
-    first = arms["first_assigned_at"].min() if "first_assigned_at" in arms else None
-    return {"n": total, "open": total - closed, "first": first}
-
-
-def _is_enrolling(units, first):
-    if None in (units.design.enrolment_days, first, units.as_of):
-        return False
-    return first.date() + dt.timedelta(days=units.design.enrolment_days) > units.as_of + dt.timedelta(days=1)
+    n = int(arms["units"].sum())
+    is_open = n - min(int(arms[f"complete_{name}"].sum()) for name in design.metrics)
+    planned = design.planned_units or n
+    interim = n + units.n_two_variants < planned or is_open > 0
+    if design.enrolment_days is not None and units.as_of is not None and "first_assigned_at" in arms:
+        last = arms["first_assigned_at"].min().date() + dt.timedelta(days=design.enrolment_days)
+        interim = interim or last > units.as_of + dt.timedelta(days=1)
+    interval = "repeated" if design.looks else "always-valid" if interim else "fixed"
+    return Look(interim, interval, min(1.0, (n - is_open) / planned) if interim else 1.0, planned, tuple(design.looks))

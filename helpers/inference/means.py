@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.stats import chi2, norm
@@ -51,27 +51,35 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
     arms, plain = (control, treatment), compare_means(control, treatment)
     kept = find_independent(*(m.cov[1:, 1:] for m in arms))
     plain = replace(plain, left_out=tuple(name for k, name in enumerate(control.names[1:]) if k not in kept))
-    if plain.reason or not kept:
-        return plain if plain.reason else _as_lin(plain)
+    if plain.reason:
+        return plain
+    plain = replace(plain, method="lin", variance_reduction=0.0)
+    if not kept:
+        return plain
     reason = f"an arm has too few units for {len(kept)} covariates" if min(m.n for m in arms) < len(kept) + 3 else None
     if reason or min(m.variance for m in arms) == 0:
-        return _as_lin(plain, var_control=NAN, var_treatment=NAN, df=NAN, reason=reason or FLAT_ARM)
-    fits = [regress(m, kept) for m in arms]
-    shift, spread = _pool(arms, kept)
-    values = [m.value - slopes @ gap for m, (slopes, _), gap in zip(arms, fits, shift, strict=True)]
-    own = [_own_variance(m, kept, variance, gap) for m, (_, variance), gap in zip(arms, fits, shift, strict=True)]
-    (b0, _), (b1, _) = fits
-    total = control.n + treatment.n
+        return replace(plain, var_control=NAN, var_treatment=NAN, df=NAN, reason=reason or FLAT_ARM)
+    columns, sizes, total = [k + 1 for k in kept], np.array([m.n for m in arms]), control.n + treatment.n
+    covs = [m.cov[np.ix_(columns, columns)] for m in arms]
+    spread = sum((m.n - 1) * cov for m, cov in zip(arms, covs, strict=True)) / (total - 2)
+    overall = sizes @ np.array([m.mean[columns] for m in arms]) / total
+    values, own, common, slopes = [], [], [], []
+    for m, cov in zip(arms, covs, strict=True):
+        (b, residual), gap = regress(m, kept), m.mean[columns] - overall
+        leverage = gap @ np.linalg.solve(cov, gap) / (m.n - 1)
+        values.append(m.value - b @ gap)
+        own.append(residual * (1 / m.n + float(leverage)))  # given the covariates: the mean's own, and the slopes'
+        common.append(float(b @ spread @ b) / total)
+        slopes.append(b)
+    shared = float((slopes[1] - slopes[0]) @ spread @ (slopes[1] - slopes[0])) / total
     dofs = [m.n - 1 - len(kept) for m in arms]
-    shared = float((b1 - b0) @ spread @ (b1 - b0)) / total
-    variances = [v + float(b @ spread @ b) / total for v, b in zip(own, (b0, b1), strict=True)]
-    return _as_lin(
+    return replace(
         plain,
         control=values[0],
         treatment=values[1],
-        var_control=variances[0],
-        var_treatment=variances[1],
-        covariance=float(b1 @ spread @ b0) / total,
+        var_control=own[0] + common[0],
+        var_treatment=own[1] + common[1],
+        covariance=float(slopes[1] @ spread @ slopes[0]) / total,
         df=satterthwaite(*zip(own, dofs, strict=True), (shared, total - 1)),
         variance_reduction=1 - (sum(own) + shared) / plain.variance,
         reason=find_reason((control.n, treatment.n), own, values),
@@ -129,26 +137,6 @@ def _unexplained(cov, kept, column):
     return 1.0 - float(scaled[-1, :-1] @ np.linalg.solve(scaled[:-1, :-1], scaled[:-1, -1]))
 
 
-def _as_lin(plain, **changes):
-    return replace(plain, **{"method": "lin", "variance_reduction": 0.0, **changes})
-
-
-def _pool(arms, kept):
-    """Distance of each arm's covariate means from the overall ones, and the covariates' covariance within arms."""
-    columns = [k + 1 for k in kept]
-    means, counts = [m.mean[columns] for m in arms], np.array([m.n for m in arms])
-    overall = counts @ np.array(means) / counts.sum()
-    spread = sum((m.n - 1) * m.cov[np.ix_(columns, columns)] for m in arms) / (counts.sum() - 2)
-    return [mean - overall for mean in means], spread
-
-
-def _own_variance(moments, kept, variance, gap):
-    """Variance of an adjusted mean given the covariates: the mean's own, and the slopes' over the gap."""
-    columns = [k + 1 for k in kept]
-    leverage = gap @ np.linalg.solve(moments.cov[np.ix_(columns, columns)], gap) / (moments.n - 1)
-    return variance * (1 / moments.n + float(leverage))
-
-
 _SKEWNESS_FACTOR = 355
 _DOUBLINGS = 40
 _HALVINGS = 50
@@ -201,13 +189,17 @@ def permutation_difference(control, treatment, *, rng, n_resamples=4999, confide
     ----------
     Janssen 1997, Statistics & Probability Letters 36: 9-21; Chung & Romano 2013, Annals of Statistics 41: 484-507.
     """
-    control, treatment = (np.asarray(values, float) for values in (control, treatment))
-    reason = _find_reason(control, treatment)
-    shared = {"method": "permutation", "control_value": _mean(control), "treatment_value": _mean(treatment)}
-    estimate = shared["treatment_value"] - shared["control_value"]
-    if reason:
-        return Effect(estimate=estimate, reason=reason, **shared)
-    sums, total, sizes = _draw(control, treatment, rng, n_resamples)
+    arms = [np.asarray(values, float) for values in (control, treatment)]
+    values = [float(arm.mean()) if len(arm) else NAN for arm in arms]
+    shared = {"method": "permutation", "control_value": values[0], "treatment_value": values[1]}
+    shared["estimate"] = estimate = values[1] - values[0]
+    if min(map(len, arms)) < 2:
+        return Effect(reason=TOO_FEW, **shared)
+    if not np.isfinite(np.concatenate(arms)).all():
+        return Effect(reason="a value is missing or infinite", **shared)
+    if sum(arm.var() for arm in arms) == 0:
+        return Effect(reason=NO_VARIATION, **shared)
+    sums, total, sizes = _draw(*arms, rng, n_resamples)
 
     def p_value(shift):
         observed = _statistic(total[1], total[0] - total[1], sizes, shift)
@@ -215,25 +207,12 @@ def permutation_difference(control, treatment, *, rng, n_resamples=4999, confide
         at_least = np.count_nonzero(~(abs(drawn) < abs(observed) * (1 - 1e-9)))  # undefined counts as extreme
         return float((1 + at_least) / (1 + len(sums)))
 
-    alpha, p = 1 - confidence_level, p_value(0.0)
-    error = float(np.sqrt(control.var(ddof=1) / len(control) + treatment.var(ddof=1) / len(treatment)))
+    alpha, p, reason = 1 - confidence_level, p_value(0.0), None
+    error = float(np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms)))
     low, high = (_invert(p_value, alpha, estimate, p > alpha, side * error) for side in (-1, 1))
     if not np.isfinite([low, high]).all():
-        low, high, reason = float("nan"), float("nan"), "so few units cannot reject any shift at this confidence level"
-    return Effect(estimate, error, None, low, high, p_value=p, reason=reason, **shared)
-
-
-def _find_reason(control, treatment):
-    if min(len(control), len(treatment)) < 2:
-        return TOO_FEW
-    values = np.concatenate([control, treatment])
-    if not np.isfinite(values).all():
-        return "a value is missing or infinite"
-    return NO_VARIATION if control.var() + treatment.var() == 0 else None
-
-
-def _mean(values):
-    return float(values.mean()) if len(values) else float("nan")
+        low, high, reason = NAN, NAN, "so few units cannot reject any shift at this confidence level"
+    return Effect(std_error=error, ci_low=low, ci_high=high, p_value=p, reason=reason, **shared)
 
 
 def _draw(control, treatment, rng, n_resamples):
@@ -291,88 +270,41 @@ def _invert(p_value, alpha, estimate, holds_zero, step):
     return (inside + outside) / 2
 
 
-FLAT = "the outcome does not vary in a group, so its mean cannot be weighed"
-FLAT_EVERYWHERE = "the outcome does not vary in any group"
-ONE_GROUP = "fewer than two groups"
-
-
-@dataclass(frozen=True)
-class Variation:
-    """A test of equal means: F, its two degrees of freedom (between, within), the p-value, or why there is none."""
-
-    statistic: float = NAN
-    df: float = NAN
-    df_within: float = NAN
-    p_value: float = NAN
-    reason: str | None = None
-
-
-def compare_groups(groups, *, equal_variances=False) -> Variation:
+def compare_groups(groups) -> tuple[float, float, float]:
     """Return one test of whether the means of the first column differ between two groups or more.
 
     Parameters
     ----------
     groups : sequence of Moments
-    equal_variances : bool
-        The classic analysis of variance instead of Welch's; for designed data, not for experiments.
 
     Returns
     -------
-    Variation: nan with a reason with fewer than two groups, a group of fewer than 2 units (Welch), a group that does
-        not vary (Welch) or no variation within any group (classic).
+    tuple: F, its degrees of freedom between groups, the p-value; nan with fewer than two groups, or a group of fewer
+        than 2 units or that does not vary.
 
     References
     ----------
-    Welch 1951, Biometrika 38: 330-336 (eq. 21-23); Fisher 1925, Statistical Methods for Research Workers, chapter 7.
+    Welch 1951, Biometrika 38: 330-336 (eq. 21-23).
 
     Examples
     --------
-    >>> from helpers.records import Moments
     >>> groups = [Moments(("y",), 5, np.array([m]), np.array([[2.0]])) for m in (1.0, 2.0, 3.0)]
-    >>> round(compare_groups(groups, equal_variances=True).statistic, 6), compare_groups(groups).df
-    (2.5, 2)
+    >>> [round(x, 4) for x in compare_groups(groups)]
+    [2.1429, 2.0, 0.1803]
     """
     groups = list(groups)
-    if len(groups) < 2:
-        return Variation(reason=ONE_GROUP)
     sizes, variances = (np.array([getattr(m, field) for m in groups], float) for field in ("n", "variance"))
-    return (_classic if equal_variances else _welch)(sizes, _measure_gaps(groups), variances)
-
-
-def _measure_gaps(groups):
-    """Distance of each mean from the first one, so that what all have in common cancels before it is rounded."""
-    first, *_ = groups
-    return np.array([(m.value - first.value) + (_rest(m) - _rest(first)) for m in groups])
-
-
-def _rest(moments):
-    return 0.0 if moments.remainder is None else float(moments.remainder[0])
-
-
-def _welch(sizes, gaps, variances):
-    if not sizes.min() >= 2:
-        return Variation(reason=TOO_FEW.replace("an arm", "a group"))
-    if not min(variances) > 0:
-        return Variation(reason=FLAT)
+    if len(groups) < 2 or not sizes.min() >= 2 or not min(variances) > 0:
+        return NAN, NAN, NAN
+    rests = [0.0 if m.remainder is None else float(m.remainder[0]) for m in groups]
+    # from the first mean, so that what all have in common cancels before it is rounded
+    gaps = np.array([m.value - groups[0].value + (rest - rests[0]) for m, rest in zip(groups, rests, strict=True)])
     weights = sizes / variances
-    shares, df = weights / weights.sum(), len(sizes) - 1
+    shares, df = weights / weights.sum(), float(len(sizes) - 1)
     spread = float(weights @ (gaps - shares @ gaps) ** 2) / df
     doubt = float(np.sum((1 - shares) ** 2 / (sizes - 1))) / (df * (df + 2))
-    return _test(spread / (1 + 2 * (df - 1) * doubt), df, 1 / (3 * doubt))
-
-
-def _classic(sizes, gaps, variances):
-    within = float(sizes.sum()) - len(sizes)
-    inside = float(np.where(sizes > 1, (sizes - 1) * variances, 0.0).sum())
-    if not (min(sizes) >= 1 and within >= 1 and inside > 0):
-        return Variation(reason=FLAT_EVERYWHERE)
-    df = len(sizes) - 1
-    between = float(sizes @ (gaps - sizes @ gaps / sizes.sum()) ** 2)
-    return _test((between / df) / (inside / within), df, within)
-
-
-def _test(statistic, df, df_within):
-    return Variation(statistic, df, df_within, float(fisher.sf(statistic, df, df_within)))
+    statistic = spread / (1 + 2 * (df - 1) * doubt)
+    return statistic, df, float(fisher.sf(statistic, df, 1 / (3 * doubt)))
 
 
 def compare_arms(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95) -> Effect:
@@ -465,15 +397,11 @@ def compare_shares(groups) -> tuple[float, float, float]:
     >>> [round(x, 4) for x in compare_shares(groups)]
     [8.0, 2.0, 0.0183]
     """
-    sizes = np.array([m.n for m in groups], float)
-    if min(sizes) < 1:
-        return NAN, NAN, NAN
-    shares = np.array([m.value for m in groups])
-    pooled = float(sizes @ shares / sizes.sum())
+    sizes, shares = (np.array([getattr(m, field) for m in groups], float) for field in ("n", "value"))
+    pooled = float(sizes @ shares / sizes.sum()) if min(sizes) >= 1 else NAN
     if not 0 < pooled < 1:
         return NAN, NAN, NAN
-    statistic = float(sizes @ (shares - pooled) ** 2) / (pooled * (1 - pooled))
-    df = float(len(sizes) - 1)
+    statistic, df = float(sizes @ (shares - pooled) ** 2) / (pooled * (1 - pooled)), float(len(sizes) - 1)
     return statistic, df, float(chi2.sf(statistic, df))
 
 

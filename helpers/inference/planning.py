@@ -40,9 +40,7 @@ def power_proportions(baseline, difference, n_units, *, share_treatment=0.5, alp
     ----------
     Fleiss, Levin & Paik 2003, Statistical Methods for Rates and Proportions, section 4.2.
     """
-    variance = _unit_variance(baseline, baseline + difference, share_treatment)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(norm.cdf(abs(difference) * np.sqrt(n_units / np.float64(variance)) - norm.isf(alpha / 2)))
+    return power_normal(difference, _unit_error(baseline, baseline + difference, share_treatment), n_units, alpha=alpha)
 
 
 def sample_size_proportions(baseline, difference, *, share_treatment=0.5, power=0.8, alpha=0.05) -> float:
@@ -64,9 +62,8 @@ def sample_size_proportions(baseline, difference, *, share_treatment=0.5, power=
     >>> round(sample_size_proportions(0.10, 0.02), 1)
     7676.2
     """
-    variance = _unit_variance(baseline, baseline + difference, share_treatment)
-    reach = norm.isf(alpha / 2) + norm.ppf(power)
-    return float(reach**2 * variance / difference**2) if difference else float("inf")
+    unit_error = _unit_error(baseline, baseline + difference, share_treatment)
+    return sample_size_normal(difference, unit_error, power=power, alpha=alpha)
 
 
 def mde_proportions(baseline, n_units, *, share_treatment=0.5, power=0.8, alpha=0.05, direction=1) -> float:
@@ -85,17 +82,13 @@ def mde_proportions(baseline, n_units, *, share_treatment=0.5, power=0.8, alpha=
     float: with the sign of `direction`; nan when even the largest possible difference is not found.
     """
     room = 1 - baseline if direction > 0 else baseline
+    options = {"share_treatment": share_treatment, "power": power, "alpha": alpha}
 
     def lacking(size):
-        return (
-            sample_size_proportions(
-                baseline, direction * size, share_treatment=share_treatment, power=power, alpha=alpha
-            )
-            - n_units
-        )
+        return sample_size_proportions(baseline, direction * size, **options) - n_units
 
     if not room > 0 or not lacking(room) <= 0:
-        return float("nan")
+        return math.nan
     return direction * brentq(lacking, 1e-12, room, xtol=1e-15, rtol=1e-14)
 
 
@@ -196,11 +189,11 @@ def _refuse_power(power, alpha):
         raise Refused(f"a power of {power:g} cannot be planned for; give one above alpha ({alpha:g}) and below 1")
 
 
-def _unit_variance(p0, p1, share):
-    """Variance of the difference times all units; nan outside 0 to 1."""
+def _unit_error(p0, p1, share):
+    """Standard error of the difference times the root of all units; nan outside 0 to 1."""
     if not (0 <= p0 <= 1 and 0 <= p1 <= 1):
-        return float("nan")
-    return p1 * (1 - p1) / share + p0 * (1 - p0) / (1 - share)
+        return math.nan
+    return math.sqrt(p1 * (1 - p1) / share + p0 * (1 - p0) / (1 - share))
 
 
 def power_normal(difference, unit_error, n_units, *, alpha=0.05) -> float:
@@ -280,7 +273,8 @@ def power_events(hazard_ratio, n_events, *, share_treatment=0.5, alpha=0.05) -> 
     ----------
     Schoenfeld 1981, Biometrika 68: 316-319.
     """
-    return power_normal(_log(hazard_ratio), _event_error(share_treatment), n_events, alpha=alpha)
+    log_ratio = math.log(hazard_ratio) if hazard_ratio > 0 else math.nan
+    return power_normal(log_ratio, _event_error(share_treatment), n_events, alpha=alpha)
 
 
 def sample_size_events(hazard_ratio, *, share_treatment=0.5, power=0.8, alpha=0.05) -> float:
@@ -300,7 +294,8 @@ def sample_size_events(hazard_ratio, *, share_treatment=0.5, power=0.8, alpha=0.
     >>> round(sample_size_events(2.0), 1)
     65.3
     """
-    return sample_size_normal(_log(hazard_ratio), _event_error(share_treatment), power=power, alpha=alpha)
+    log_ratio = math.log(hazard_ratio) if hazard_ratio > 0 else math.nan
+    return sample_size_normal(log_ratio, _event_error(share_treatment), power=power, alpha=alpha)
 
 
 def mde_events(n_events, *, share_treatment=0.5, power=0.8, alpha=0.05, direction=1) -> float:
@@ -344,10 +339,6 @@ def duration_days(n_units, units_per_day, *, window_days=0) -> float:
     if math.isinf(n_units) or units_per_day <= 0:
         return math.inf
     return float(math.ceil(n_units / units_per_day) + math.ceil(window_days))
-
-
-def _log(hazard_ratio):
-    return math.log(hazard_ratio) if hazard_ratio > 0 else math.nan
 
 
 def _reach(power, alpha):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.special import bdtr, bdtrik, stdtrit
 from scipy.stats import norm
-from scipy.stats import t as student
 
-from helpers.inference.effects import NO_VARIATION, TOO_FEW, satterthwaite
+from helpers.inference.effects import NO_VARIATION, TOO_FEW, build_effect, satterthwaite
 from helpers.records import NAN, Effect, Refused
 
 ORDER = "order statistics"
@@ -220,46 +219,26 @@ def win_difference(control, treatment, *, confidence_level=0.95) -> Effect:
     >>> round(effect.treatment_value, 2), round(effect.control_value, 2), round(effect.estimate, 2)
     (0.55, 0.16, 0.39)
     """
-    counts = _check_levels(control, treatment)
-    sizes = [float(c.sum()) for c in counts]
-    if min(sizes) < 2:
-        return Effect(method=WINS, reason=TOO_FEW)
-    # how many units of the other arm a unit of each level beats, less those that beat it, as a share of -1 to 1
-    margins = [(_below(other) - _above(other)) / n for other, n in zip(counts[::-1], sizes[::-1], strict=True)]
-    wins = [float(own @ _below(other)) / (sizes[0] * sizes[1]) for own, other in zip(counts, counts[::-1], strict=True)]
-    estimate = wins[1] - wins[0]
-    parts = [
-        (float(c @ (m - sign * estimate) ** 2) / (n - 1) / n, n - 1)
-        for c, m, n, sign in zip(counts, margins, sizes, (-1, 1), strict=True)
-    ]
-    shared = {"estimate": estimate, "control_value": wins[0], "treatment_value": wins[1], "method": WINS}
-    variance = sum(v for v, _ in parts)
-    if not variance > 0:
-        return Effect(reason=NO_OVERLAP if abs(estimate) == 1 else NO_VARIATION, **shared)
-    error, df = float(np.sqrt(variance)), satterthwaite(*parts)
-    half = float(student.isf((1 - confidence_level) / 2, df)) * error
-    return Effect(
-        std_error=error,
-        df=df,
-        ci_low=max(estimate - half, -1.0),
-        ci_high=min(estimate + half, 1.0),
-        p_value=2 * float(student.sf(abs(estimate) / error, df)),
-        **shared,
-    )
-
-
-def _check_levels(control, treatment):
     counts = [np.asarray(c, float) for c in (control, treatment)]
     if counts[0].ndim != 1 or counts[0].shape != counts[1].shape:
         raise Refused("ordered scores: the arms have different numbers of levels; give one count a level, 0 included")
     if not all(np.isfinite(c).all() and (c >= 0).all() for c in counts):
         raise Refused("ordered scores: a count of units is missing or below 0; give the number of units at each level")
-    return counts
-
-
-def _below(counts):
-    return np.cumsum(counts) - counts
-
-
-def _above(counts):
-    return counts.sum() - np.cumsum(counts)
+    sizes = [float(c.sum()) for c in counts]
+    if min(sizes) < 2:
+        return Effect(method=WINS, reason=TOO_FEW)
+    below = [np.cumsum(c) - c for c in counts]
+    above = [n - np.cumsum(c) for n, c in zip(sizes, counts, strict=True)]
+    wins = [float(counts[side] @ below[1 - side]) / (sizes[0] * sizes[1]) for side in (0, 1)]
+    estimate, parts = wins[1] - wins[0], []
+    for side, sign in ((0, -1), (1, 1)):
+        # how many units of the other arm a unit of each level beats, less those that beat it, as a share of -1 to 1
+        margins = (below[1 - side] - above[1 - side]) / sizes[1 - side]
+        n = sizes[side]
+        parts.append((float(counts[side] @ (margins - sign * estimate) ** 2) / (n - 1) / n, n - 1))
+    variance, told = sum(v for v, _ in parts), {"values": wins, "method": WINS, "confidence_level": confidence_level}
+    if not variance > 0:
+        reason = NO_OVERLAP if abs(estimate) == 1 else NO_VARIATION
+        return Effect(estimate, control_value=wins[0], treatment_value=wins[1], method=WINS, reason=reason)
+    effect = build_effect(estimate, float(np.sqrt(variance)), satterthwaite(*parts), **told)
+    return replace(effect, ci_low=max(effect.ci_low, -1.0), ci_high=min(effect.ci_high, 1.0))

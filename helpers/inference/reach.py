@@ -25,8 +25,9 @@ from helpers.inference.planning import (
     sample_size_normal,
     sample_size_proportions,
 )
-from helpers.records import DETAIL, NAN, Check, Estimate
+from helpers.records import DETAIL, NAN, Check
 
+POWER = 0.8
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 
 
@@ -48,17 +49,23 @@ def check_methods(material, estimates) -> tuple[Check, ...]:
 
 
 def _check_domains(material, estimates):
-    heads = [e for e in estimates if _is_headline(e) and math.isfinite(e.ci_low)]
-    known = [(e, guarantee) for e in heads if (guarantee := _find_promise(e))]
-    found: dict[str, tuple[Estimate, str]] = {}
-    for e, guarantee in known:
-        departure = guarantee.find_departure(**_describe_data(e, material))
-        if departure and e.metric not in found:
-            found[e.metric] = e, departure
-    if known and not found:
+    found, n_known, design = {}, 0, material.design
+    for e in estimates:
+        guarantee = _find_promise(e) if _is_headline(e) and math.isfinite(e.ci_low) else None
+        departure = guarantee and guarantee.find_departure(**_describe_data(e, material))
+        n_known += guarantee is not None
+        if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need
+            label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
+            several = f", {e.comparison}" if len(design.variant.treatments) > 1 else ""
+            said = (
+                f"{label[:1].upper()}{label[1:]}{several}: {plain}, so the interval may hold the truth less often than "
+                f"it says.{DETAIL}{needed}."
+            )
+            found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, said)
+    if n_known and not found:
         said = "Every headline effect lies in the domain for which its method's coverage is declared and measured."
         return [Check("domain", "pass", 0.0, 0.0, said)]
-    return [_warn(e, departure, material) for e, departure in found.values()]
+    return list(found.values())
 
 
 def _is_headline(e):
@@ -69,57 +76,37 @@ def _is_headline(e):
 def _find_promise(e):
     """That of the method as used, else that of the method before it was made to last over looks."""
     unit = "units" if e.clusters_control is None else "clusters"
-    names = [e.method, e.method.removesuffix(", always-valid").partition(", repeated")[0]]
-    found = [find_guarantee(name, e.estimand, unit=unit) for name in names]
-    return next((g for g in found if g), None)
+    before = e.method.removesuffix(", always-valid").partition(", repeated")[0]
+    return find_guarantee(e.method, e.estimand, unit=unit) or find_guarantee(before, e.estimand, unit=unit)
 
 
 def _describe_data(e, material):
     """What a promise is held against: units (or what clusters count like), the tail, the rarer side, the effect."""
     described = {"n_control": e.n_control, "n_treatment": e.n_treatment}
-    kind, arms = material.design.metrics[e.metric].kind, material.raw.get(e.metric, {})
+    metric, arms = material.design.metrics[e.metric], material.raw.get(e.metric, {})
     sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
     if e.clusters_control is not None:
         described = dict(zip(described, map(effective_units, sides), strict=True))
-    elif kind in ("binary", "time_to_event"):
-        return described | {"events": _count_rarer(e, _share_followed(e) if kind == "time_to_event" else 1.0)}
-    quantile = material.design.metrics[e.metric].quantile
-    if quantile is not None:
-        return described | {"events": min(e.n_control, e.n_treatment) * min(quantile, 1 - quantile)}
-    return described | {"skewness": pool_skewness(sides), "spread": _compare_spread(*sides), "estimate": e.estimate}
+    elif metric.kind in ("binary", "time_to_event"):
+        return described | {"events": _count_rarer(e, is_followed=metric.kind == "binary")}
+    if metric.quantile is not None:
+        return described | {"events": min(e.n_control, e.n_treatment) * min(metric.quantile, 1 - metric.quantile)}
+    pair, spread = pair_arms(*sides), 1.0
+    if not pair.reason and min(pair.variances) > 0:  # standard deviation of a unit in treatment over that in control
+        spread = math.sqrt(pair.var_treatment * pair.n_treatment / (pair.var_control * pair.n_control))
+    return described | {"skewness": pool_skewness(sides), "spread": spread, "estimate": e.estimate}
 
 
-def _compare_spread(control, treatment):
-    """Standard deviation of a unit in treatment over that in control; 1 where it is not known."""
-    pair = pair_arms(control, treatment)
-    if pair.reason or not min(pair.variances) > 0:
-        return 1.0
-    return math.sqrt(pair.var_treatment * pair.n_treatment / (pair.var_control * pair.n_control))
+def _count_rarer(e, *, is_followed):
+    """Units with, or without, the event that the smaller arm is expected to hold, whichever are fewer.
 
-
-def _count_rarer(e, seen=1.0):
-    """Units with, or without, the event that the smaller arm is expected to hold, whichever are fewer."""
-    share = (e.n_control * e.control_value + e.n_treatment * e.treatment_value) / (e.n_control + e.n_treatment)
+    Of a time to an event, in so many units as know its incidence: its variance if all were followed, over its own.
+    """
+    sides, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
+    if not is_followed and e.std_error > 0:
+        seen = min(sum(share * (1 - share) / n for share, n in sides) / e.std_error**2, 1.0)
+    share = sum(n * share for share, n in sides) / (e.n_control + e.n_treatment)
     return min(e.n_control, e.n_treatment) * min(share, 1 - share) * seen
-
-
-def _share_followed(e):
-    """How much of its units an incidence knows: its variance if all were followed to the horizon, over its own."""
-    if not e.std_error > 0:
-        return 1.0
-    sides = (e.control_value, e.n_control), (e.treatment_value, e.n_treatment)
-    return min(sum(share * (1 - share) / n for share, n in sides) / e.std_error**2, 1.0)
-
-
-def _warn(e, departure, material):
-    """In plain words, and after the mark of a detail what the method would need."""
-    label, (plain, _, needed) = material.design.label_of(e.metric), departure.partition(": ")
-    several = f", {e.comparison}" if len(material.design.variant.treatments) > 1 else ""
-    said = (
-        f"{label[:1].upper()}{label[1:]}{several}: {plain}, so the interval may hold the truth less often than it says."
-        f"{DETAIL}{needed}."
-    )
-    return Check(f"domain_{e.metric}", "warn", NAN, NAN, said)
 
 
 def _check_clusters(material):
@@ -146,32 +133,25 @@ def _check_clusters(material):
 
 
 def _check_covariates(material):
-    names = [c for c in list_comparisons(material.design) if c.name in material.adjusted]
-    arms = [(material.adjusted[c.name][c.control], material.adjusted[c.name][c.treatment]) for c in names]
-    pairs = [(c.name, pair_arms(*sides)) for c, sides in zip(names, arms, strict=True)]
-    gains = {name: pair.variance_reduction for name, pair in pairs if not pair.reason}
+    gains, left, design = {}, {}, material.design
+    for comparison in list_comparisons(design):
+        if comparison.name in material.adjusted:
+            pair = pair_arms(*material.take(comparison, adjusted=True))
+            gains |= {} if pair.reason else {comparison.name: float(pair.variance_reduction)}
+            left |= dict.fromkeys(pair.left_out)
     if not gains:
         return []
-    told = _tell_gains(gains, material.design)
-    best = float(gains[_name_told(gains, material.design.key_metric)])
-    left = dict.fromkeys(name for _, pair in pairs for name in pair.left_out)
-    if not left:
-        return [Check("covariates", "pass", best, 0.0, f"{told}.")]
-    said = f"{told}. Left out, as repeating others or not varying: {_name_covariates(left, material.units.covariates)}."
-    return [Check("covariates", "warn", best, 0.0, said)]
-
-
-def _tell_gains(gains, design):
-    key = design.key_metric
-    name = _name_told(gains, key)
-    of = f"the variance of the effect on {design.label_of(name)}{'' if name == key else ', more than of any other'}"
+    name = design.key_metric if design.key_metric in gains else max(gains, key=gains.get)
+    more = "" if name == design.key_metric else ", more than of any other"
+    of = f"{100 * abs(gains[name]):.1f} % {{}} the variance of the effect on {design.label_of(name)}{more}"
     if gains[name] < 0:
-        return f"Covariates add {_percent(-gains[name])} to {of}: they cost more than they explain"
-    return f"Covariates take away {_percent(gains[name])} of {of}"
-
-
-def _name_told(gains, key):
-    return key if key in gains else max(gains, key=gains.get)
+        said = f"Covariates add {of.format('to')}: they cost more than they explain"
+    else:
+        said = f"Covariates take away {of.format('of')}"
+    if not left:
+        return [Check("covariates", "pass", gains[name], 0.0, f"{said}.")]
+    said += f". Left out, as repeating others or not varying: {_name_covariates(left, material.units.covariates)}."
+    return [Check("covariates", "warn", gains[name], 0.0, said)]
 
 
 def _name_covariates(left, every):
@@ -182,13 +162,6 @@ def _name_covariates(left, every):
 
 def _name_covariate(column):
     return column.removeprefix("x_").split("=")[0].removesuffix(":missing")
-
-
-def _percent(share):
-    return f"{100 * share:.1f} %"
-
-
-POWER = 0.8
 
 
 def list_requirements(material, estimates) -> pd.DataFrame:
@@ -212,11 +185,13 @@ def list_requirements(material, estimates) -> pd.DataFrame:
         arms, from the first to the last assignment; nan without times) and `days_for_worthwhile`, window and the units
         that will not answer included.
     """
-    comparisons = list_comparisons(material.design, "primary", "secondary", "guardrail")
-    heads = {(e.metric, e.treatment): e for e in reversed(estimates) if e.estimand == "difference" and _is_whole(e)}
-    sized = [(c, _size(c, material, heads.get((c.name, c.treatment)))) for c in comparisons]
-    pace = metrics.describe_arms(material.units)
-    return pd.DataFrame([{**row, **_time(c, row, pace, _share_known(c, material))} for c, row in sized if row])
+    heads = {(e.metric, e.treatment): e for e in reversed(estimates) if _is_headline(e)}
+    pace, rows = metrics.describe_arms(material.units), []
+    for comparison in list_comparisons(material.design, "primary", "secondary", "guardrail"):
+        row = _size(comparison, material, heads.get((comparison.name, comparison.treatment)))
+        if row:
+            rows.append({**row, **_time(comparison, material, row["n_for_worthwhile"], pace)})
+    return pd.DataFrame(rows)
 
 
 def list_sample_sizes(baselines, differences, *, power=POWER, alpha=0.05) -> pd.DataFrame:
@@ -238,20 +213,51 @@ def list_sample_sizes(baselines, differences, *, power=POWER, alpha=0.05) -> pd.
     return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes], power=power)
 
 
-def _is_whole(e):
-    return e.role != "sensitivity" and e.segment is None and e.at is None and e.population in ("itt", "responders")
-
-
 def _size(comparison, material, head):
-    if comparison.metric.is_mean:
-        arms = (material.adjusted if material.choose(comparison) == "lin" else material.raw)[comparison.name]
-        pair = _pair_units(arms[comparison.control], arms[comparison.treatment])
-        return None if pair.reason else _size_row(comparison, pair.control, pair.n_control + pair.n_treatment, pair)
-    if head is None or not head.std_error > 0:
+    """One row, by the variance of shares or of means, or by the standard error that the estimate has."""
+    metric, fixed, more = comparison.metric, {"alpha": comparison.design.alpha}, {}
+    if metric.is_mean:
+        pair = _pair_units(*material.take(comparison, adjusted=material.choose(comparison) == "lin"))
+        if pair.reason:
+            return None
+        control, n = pair.control, pair.n_control + pair.n_treatment
+        fixed["share_treatment"] = pair.n_treatment / n
+    elif head is None or not head.std_error > 0:
         return None
-    clustered = head.clusters_control is not None
-    sides = (head.clusters_control, head.clusters_treatment) if clustered else (head.n_control, head.n_treatment)
-    return _size_row(comparison, head.control_value, sum(sides), head)
+    else:
+        clustered = head.clusters_control is not None
+        n = head.clusters_control + head.clusters_treatment if clustered else head.n_control + head.n_treatment
+        control = head.control_value
+    margin = metric.margin
+    worthwhile = effect = metric.worthwhile or math.nan
+    if margin is not None:
+        worthwhile = effect = margin.relative * abs(control) if margin.absolute is None else margin.absolute
+    if not metric.is_mean:
+        mde, size, power = mde_normal, sample_size_normal, power_normal
+        fixed["unit_error"] = head.std_error * math.sqrt(n)
+    elif metric.kind == "binary" and pair.method == "welch":  # neither by cluster nor adjusted
+        mde, size, power = mde_proportions, sample_size_proportions, power_proportions
+        fixed["baseline"], more["direction"] = control, -1 if metric.expected == "lower" else 1
+        effect = more["direction"] * worthwhile
+    else:
+        mde, size, power = mde_means, sample_size_means, power_means
+        fixed["sd"] = math.sqrt(pair.var_control * pair.n_control)
+        fixed["sd_treatment"] = math.sqrt(pair.var_treatment * pair.n_treatment)
+    smallest = abs(mde(n_units=n, power=POWER, **fixed, **more))
+    known = worthwhile == worthwhile
+    needed = size(difference=effect, power=POWER, **fixed) if known else math.nan
+    return {
+        "metric": comparison.name,
+        "comparison": comparison.label,
+        "control_value": control,
+        "n": n,
+        "power": POWER,
+        "mde_absolute": smallest,
+        "mde_relative": smallest / control if metric.is_mean and control > 0 else math.nan,
+        "worthwhile": worthwhile,
+        "power_for_worthwhile": power(difference=effect, n_units=n, **fixed) if known else math.nan,
+        "n_for_worthwhile": math.ceil(needed) if math.isfinite(needed) else math.nan,
+    }
 
 
 def _pair_units(control, treatment):
@@ -266,38 +272,7 @@ def _pair_units(control, treatment):
     return replace(pair, var_control=var_control, var_treatment=var_treatment, covariance=0.0)
 
 
-def _size_row(comparison, control, n, found):
-    """One row: `found` is a pair of means or shares, or an estimate with a standard error."""
-    worthwhile, is_mean = _find_worthwhile(comparison.metric, control), comparison.metric.is_mean
-    options = {"alpha": comparison.design.alpha}
-    binary = comparison.metric.kind == "binary" and found.method == "welch"  # neither by cluster nor adjusted
-    if is_mean:
-        options["share_treatment"] = found.n_treatment / n
-    sized = (_size_share if binary else _size_mean if is_mean else _size_error)(
-        comparison.metric, found, n, worthwhile, options
-    )
-    return {
-        "metric": comparison.name,
-        "comparison": comparison.label,
-        "control_value": control,
-        "n": n,
-        "power": POWER,
-        "mde_absolute": sized["smallest"],
-        "mde_relative": sized["smallest"] / control if is_mean and control > 0 else math.nan,
-        "worthwhile": worthwhile,
-        "power_for_worthwhile": sized["power"],
-        "n_for_worthwhile": math.ceil(sized["needed"]) if math.isfinite(sized["needed"]) else math.nan,
-    }
-
-
-def _share_known(comparison, material):
-    """How many of the units (clusters) whose window is over have a known outcome."""
-    arms = [material.raw.get(comparison.name, {}).get(arm) for arm in (comparison.control, comparison.treatment)]
-    known, unknown = (sum(getattr(m, count) for m in arms if m) for count in ("n", "missing"))
-    return known / (known + unknown) if known else 1.0
-
-
-def _time(comparison, row, pace, share_known):
+def _time(comparison, material, n, pace):
     """How long so many units with a known outcome take at the rate at which these came, the last window included."""
     metric, sides = comparison.metric, pace[pace["variant"].isin([comparison.control, comparison.treatment])]
     if "first_assigned_at" not in pace or sides["last_assigned_at"].isna().any():
@@ -305,43 +280,11 @@ def _time(comparison, row, pace, share_known):
     first, last = sides["first_assigned_at"].min(), sides["last_assigned_at"].max()
     units = sides["clusters" if comparison.design.cluster else "units"].sum()
     per_day = float(units / ((last.date() - first.date()).days + 1))
-    window = metric.horizon_days or metric.within_days or 0
-    days = duration_days(row["n_for_worthwhile"] / share_known, per_day, window_days=window)
+    arms = material.raw.get(comparison.name, {})
+    known, unknown = (
+        sum(getattr(arms[arm], count) for arm in (comparison.control, comparison.treatment) if arm in arms)
+        for count in ("n", "missing")
+    )
+    asked = n * (known + unknown) / known if known else n  # some of those whose window is over will not answer
+    days = duration_days(asked, per_day, window_days=metric.horizon_days or metric.within_days or 0)
     return {"units_per_day": per_day, "days_for_worthwhile": days}
-
-
-def _find_worthwhile(metric, control):
-    margin = metric.margin
-    if margin is None:
-        return metric.worthwhile or math.nan
-    return margin.absolute if margin.absolute is not None else margin.relative * abs(control)
-
-
-def _size_share(metric, pair, n, worthwhile, options):
-    direction = -1 if metric.expected == "lower" else 1
-    effect = direction * worthwhile
-    return {
-        "smallest": abs(mde_proportions(pair.control, n, power=POWER, direction=direction, **options)),
-        "needed": sample_size_proportions(pair.control, effect, power=POWER, **options),
-        "power": power_proportions(pair.control, effect, n, **options),
-    }
-
-
-def _size_mean(metric, pair, n, worthwhile, options):
-    sd, sd_treatment = math.sqrt(pair.var_control * pair.n_control), math.sqrt(pair.var_treatment * pair.n_treatment)
-    options = {**options, "sd": sd, "sd_treatment": sd_treatment}
-    known = worthwhile == worthwhile
-    return {
-        "smallest": mde_means(n_units=n, power=POWER, **options),
-        "needed": sample_size_means(worthwhile, power=POWER, **options) if known else math.nan,
-        "power": power_means(worthwhile, n_units=n, **options) if known else math.nan,
-    }
-
-
-def _size_error(metric, found, n, worthwhile, options):
-    unit_error, known = found.std_error * math.sqrt(n), worthwhile == worthwhile
-    return {
-        "smallest": mde_normal(unit_error, n, power=POWER, **options),
-        "needed": sample_size_normal(worthwhile, unit_error, power=POWER, **options) if known else math.nan,
-        "power": power_normal(worthwhile, unit_error, n, **options) if known else math.nan,
-    }

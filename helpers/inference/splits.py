@@ -61,8 +61,7 @@ def _test_arms(comparison, material):
     elif material.choose(comparison) == "permutation" or _is_lopsided(arms.values()):
         statistic, df, p = NAN, NAN, NAN
     else:
-        found = compare_groups(_make_plain(arms, comparison.control))
-        statistic, df, p = found.statistic, float(found.df), found.p_value
+        statistic, df, p = compare_groups(_make_plain(arms, comparison.control))
     return Test(f"{comparison.name}:all arms:{NAME}", comparison.name, NAME, statistic, df, p, family="exploratory")
 
 
