@@ -76,7 +76,12 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
     -------
     Estimate: its id is made of the labels; sensitivity rows have no family.
     """
-    labels = {**DEFAULTS, "family": "" if role == "sensitivity" else role, **_sizes(comparison, arms), **labels}
+    labels = {**DEFAULTS, "family": "" if role == "sensitivity" else role, **labels}
+    clustered = comparison.design.cluster is not None
+    for side in ("control", "treatment") if arms else ():
+        arm = arms[getattr(comparison, side)]
+        labels.setdefault(f"n_{side}", count_units(arm, clustered=clustered))
+        labels[f"clusters_{side}"] = arm.n if clustered else None
     extra = [str(labels[k]) for k, v in DEFAULTS.items() if labels[k] != v]
     parts = [comparison.name, comparison.label, estimand, *extra, *([effect.method] if role == "sensitivity" else [])]
     return Estimate(
@@ -110,31 +115,18 @@ def reverse_comparison(estimate: Estimate) -> Estimate:
     -------
     Estimate: arms, values and limits swapped; a benefit of the one is a harm of the other.
     """
-    swapped = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
+    verdicts = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
+    swaps = [("control", "treatment"), ("control_value", "treatment_value"), ("n_control", "n_treatment")]
+    swapped = {to: getattr(estimate, of) for pair in swaps for to, of in (pair, pair[::-1])}
     return estimate.but(
         id=f"{estimate.id}:reversed",
         comparison=f"{estimate.control} - {estimate.treatment}",
-        control=estimate.treatment,
-        treatment=estimate.control,
         estimate=-estimate.estimate,
         ci_low=-estimate.ci_high,
         ci_high=-estimate.ci_low,
-        control_value=estimate.treatment_value,
-        treatment_value=estimate.control_value,
-        n_control=estimate.n_treatment,
-        n_treatment=estimate.n_control,
-        verdict=swapped.get(estimate.verdict, estimate.verdict),
+        verdict=verdicts.get(estimate.verdict, estimate.verdict),
+        **swapped,
     )
-
-
-def _sizes(comparison, arms):
-    if arms is None:
-        return {}
-    sizes, clustered = {}, comparison.design.cluster is not None
-    for side, arm in (("control", comparison.control), ("treatment", comparison.treatment)):
-        n = count_units(arms[arm], clustered=clustered)
-        sizes |= {f"n_{side}": n, f"clusters_{side}": arms[arm].n if clustered else None}
-    return sizes
 
 
 def holm(p_values) -> np.ndarray:
@@ -212,8 +204,7 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
     -------
     tuple of Estimate: in the same order; those of no family as they were.
     """
-    estimates = list(estimates)
-    adjusted = {}
+    estimates, adjusted = list(estimates), {}
     for family, rule in FAMILIES.items():
         members = [
             i for i, e in enumerate(estimates) if e.family == family and not is_lift(e) and e.p_value == e.p_value
@@ -221,8 +212,8 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
         if len(members) > 1:
             adjusted |= dict(zip(members, rule([estimates[i].p_value for i in members]).tolist(), strict=True))
     by_key = {find_key(estimates[i]): p for i, p in reversed(adjusted.items())}
-    lifts = {i: by_key.get(find_key(e)) for i, e in enumerate(estimates) if is_lift(e) and e.role != "sensitivity"}
-    return tuple(e.but(p_value_adjusted=(adjusted | lifts).get(i)) for i, e in enumerate(estimates))
+    adjusted |= {i: by_key.get(find_key(e)) for i, e in enumerate(estimates) if is_lift(e) and e.role != "sensitivity"}
+    return tuple(e.but(p_value_adjusted=adjusted.get(i)) for i, e in enumerate(estimates))
 
 
 def adjust_tests(tests) -> tuple[Test, ...]:
@@ -276,7 +267,11 @@ def decide_all(estimates, metrics, *, alpha) -> tuple[Estimate, ...]:
     lifts = {_find_row(e): e for e in estimates if is_lift(e)}
     decided = [decide(e, metrics[e.metric], alpha=alpha, lift=lifts.get(_find_row(e))) for e in estimates]
     leads = {_find_row(e): e for e in reversed(decided) if not is_lift(e)}
-    return tuple(_follow(e, leads.get(_find_row(e))) for e in decided)
+    for i, e in enumerate(decided):
+        lead = leads.get(_find_row(e))
+        if is_lift(e) and lead and e.verdict != "not estimable":
+            decided[i] = e.but(verdict=lead.verdict, as_expected=lead.as_expected)
+    return tuple(decided)
 
 
 def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None = None) -> Estimate:
@@ -311,28 +306,23 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
     """
     undecided = np.isnan(estimate.decision_p) and np.isnan(estimate.ci_low) and estimate.ci_set is None
     if np.isnan(estimate.estimate) or undecided:
-        return estimate.but(
-            verdict="not estimable", as_expected=None, reason=estimate.reason or "no interval and no test"
-        )
-    clear = estimate.decision_p <= alpha
-    sign = np.sign(estimate.estimate - (1 if estimate.estimand in RATIOS else 0))
-    if estimate.estimand == MEAN_TIME:
-        sign = -sign
-    scaled = estimate.estimand not in (*RATIOS, MEAN_TIME) and not is_lift(estimate)
+        reason = estimate.reason or "no interval and no test"
+        return estimate.but(verdict="not estimable", as_expected=None, reason=reason)
+    clear, is_mean_time = estimate.decision_p <= alpha, estimate.estimand == MEAN_TIME
+    sign = np.sign(estimate.estimate - (estimate.estimand in RATIOS)) * (-1 if is_mean_time else 1)
+    scaled = estimate.estimand not in RATIOS and not is_mean_time and not is_lift(estimate)
     if metric.role == "guardrail" and scaled:
         verdict = _judge_guardrail(estimate, metric, lift)
     elif metric.worthwhile and scaled and max(abs(estimate.ci_low), abs(estimate.ci_high)) < metric.worthwhile:
         verdict = "no worthwhile difference"
+    elif not clear:
+        verdict = "no clear difference"
+    elif metric.better == "neither":
+        verdict = "clear difference"
     else:
-        verdict = _name_difference(sign, metric.better) if clear else "no clear difference"
+        verdict = "clear benefit" if _compare_sign(sign, metric.better) else "clear harm"
     expected = metric.expected if clear and estimate.population in RANDOMISED else None
     return estimate.but(verdict=verdict, as_expected=_compare_sign(sign, expected))
-
-
-def _name_difference(sign, better):
-    if better == "neither":
-        return "clear difference"
-    return "clear benefit" if _compare_sign(sign, better) else "clear harm"
 
 
 def _compare_sign(sign, direction):
@@ -357,9 +347,3 @@ def _judge_guardrail(estimate, metric, lift):
 
 def _find_row(estimate):
     return (*find_key(estimate), estimate.role, estimate.adjustment)
-
-
-def _follow(estimate, lead):
-    if not is_lift(estimate) or lead is None or estimate.verdict == "not estimable":
-        return estimate
-    return estimate.but(verdict=lead.verdict, as_expected=lead.as_expected)

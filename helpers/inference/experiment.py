@@ -25,7 +25,7 @@ from helpers.inference.looks import Look, read_look
 from helpers.inference.means import compare_arms, lift_arms
 from helpers.inference.methods import Arm, choose_method, compare, compare_levels, pool_skewness
 from helpers.inference.reach import check_methods, list_requirements
-from helpers.inference.splits import compare_all_arms, estimate_segments, estimate_weeks, trace_path
+from helpers.inference.splits import compare_all_arms, estimate_splits, trace_path
 from helpers.inference.take_up import estimate_uptake, summarise_uptake
 from helpers.plan import ExperimentPlan
 from helpers.records import Effect, Estimate, Results, Test
@@ -173,11 +173,9 @@ def _estimate(material):
             estimates += estimate_headline(comparison, material)
             estimates += estimate_sensitivity(comparison, material)
             estimates += estimate_uptake(comparison, material)
-    weeks, trend = estimate_weeks(material)
-    segments, interaction = estimate_segments(material)
+    splits, differing = estimate_splits(material)
     times, ranks, curves = study_times(material.units, look=material.look, failed=material.not_estimable)
-    tests = [*compare_all_arms(material), *trend, *interaction, *ranks]
-    return [*estimates, *segments, *weeks, *times], tests, curves
+    return [*estimates, *splits, *times], [*compare_all_arms(material), *differing, *ranks], curves
 
 
 def _reading_order(estimate):

@@ -228,10 +228,7 @@ def _size(comparison, material, head):
         clustered = head.clusters_control is not None
         n = head.clusters_control + head.clusters_treatment if clustered else head.n_control + head.n_treatment
         control = head.control_value
-    margin = metric.margin
-    worthwhile = effect = metric.worthwhile or math.nan
-    if margin is not None:
-        worthwhile = effect = margin.relative * abs(control) if margin.absolute is None else margin.absolute
+    worthwhile = effect = _find_worthwhile(metric, control)
     if not metric.is_mean:
         mde, size, power = mde_normal, sample_size_normal, power_normal
         fixed["unit_error"] = head.std_error * math.sqrt(n)
@@ -270,6 +267,13 @@ def _pair_units(control, treatment):
     # what unlike slopes cost is known from the units of both arms, so each bears it by its size
     var_control, var_treatment = map(float, left + (pair.variance - left.sum()) * sizes / sizes.sum())
     return replace(pair, var_control=var_control, var_treatment=var_treatment, covariance=0.0)
+
+
+def _find_worthwhile(metric, control):
+    margin = metric.margin
+    if margin is None:
+        return metric.worthwhile or math.nan
+    return margin.relative * abs(control) if margin.absolute is None else margin.absolute
 
 
 def _time(comparison, material, n, pace):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -46,46 +45,44 @@ def compare_all_arms(material) -> list[Test]:
     ----------
     Welch 1951, Biometrika 38: 330-336; Pearson 1900 (chi-square).
     """
-    treatments = material.design.variant.treatments
-    if len(treatments) < 2 or material.look.interval != "fixed":
+    design, found = material.design, []
+    if len(design.variant.treatments) < 2 or material.look.interval != "fixed":
         return []
-    leads = [c for c in list_comparisons(material.design, "primary", "secondary") if c.treatment == treatments[0]]
-    found = [_test_arms(c, material) for c in leads if c.metric.is_mean and c.name not in material.not_estimable]
-    return [test for test in found if not math.isnan(test.p_value)]
+    for comparison in list_comparisons(design, "primary", "secondary"):
+        is_lead = comparison.treatment == design.variant.treatments[0]
+        if is_lead and comparison.metric.is_mean and comparison.name not in material.not_estimable:
+            statistic, df, p = _compare_all(comparison, material)
+            name, key = comparison.name, f"{comparison.name}:all arms:{NAME}"
+            found += [Test(key, name, NAME, statistic, df, p, family="exploratory")] if p == p else []
+    return found
 
 
-def _test_arms(comparison, material):
+def _compare_all(comparison, material):
     arms = {arm: material.raw[comparison.name][arm] for arm in comparison.design.variant.arms}
+    groups = list(arms.values())
     if comparison.metric.kind == "binary" and comparison.design.cluster is None:
-        statistic, df, p = compare_shares(arms.values())
-    elif material.choose(comparison) == "permutation" or _is_lopsided(arms.values()):
-        statistic, df, p = NAN, NAN, NAN
-    else:
-        statistic, df, p = compare_groups(_make_plain(arms, comparison.control))
-    return Test(f"{comparison.name}:all arms:{NAME}", comparison.name, NAME, statistic, df, p, family="exploratory")
-
-
-def _is_lopsided(groups):
-    """Whether the smallest arm beside the largest is too small for the outcome's tail: Welch's limits, of units."""
+        return compare_shares(groups)
     sizes, welch = [m.n for m in groups], find_guarantee("welch", "difference")
     facts = {"n_control": max(sizes), "n_treatment": min(sizes), "skewness": pool_skewness(groups)}
-    return all(m.names[0] == "y" for m in groups) and welch.find_departure(**facts) is not None
+    is_plain = all(m.names[0] == "y" for m in groups)
+    # the smallest arm beside the largest may be too small for the outcome's tail: Welch's limits, of units
+    if material.choose(comparison) == "permutation" or (is_plain and welch.find_departure(**facts)):
+        return NAN, NAN, NAN
+    return compare_groups(groups if is_plain else _make_plain(groups, arms[comparison.control]))
 
 
-def _make_plain(arms, control):
-    """Moments of one value a unit; of a ratio, those of as many equal units as know as much."""
-    if arms[control].names[0] == "y":
-        return list(arms.values())
+def _make_plain(groups, control):
+    """Moments of as many equal units as know as much of each ratio."""
     plain = []
-    for moments in arms.values():
-        pair = pair_arms(arms[control], moments)
+    for moments in groups:
+        pair = pair_arms(control, moments)
         n = NAN if pair.reason else effective_units(moments)
         plain.append(Moments(("y",), n, np.array([pair.treatment]), np.array([[pair.var_treatment * n]])))
     return plain
 
 
-def estimate_weeks(material) -> tuple[list[Estimate], list[Test]]:
-    """Return the effect by week of assignment, and for each comparison a test of a linear trend.
+def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
+    """Return the effect within each level of each segment and by week of assignment, each with a test that it differs.
 
     Parameters
     ----------
@@ -94,112 +91,49 @@ def estimate_weeks(material) -> tuple[list[Estimate], list[Test]]:
 
     Returns
     -------
-    list of Estimate: `at` is "week 1", "week 2", ..., role exploratory; none for times to an event and quantiles.
-    list of Test: weighted least squares of the weekly effect on the week, standard normal.
+    list of Estimate: `segment` is "column=level", `at` is "week 1", "week 2", ..., role exploratory; none for times to
+        an event and quantiles.
+    list of Test: a linear trend by weighted least squares of the weekly effect on the week, standard normal; Cochran's
+        Q over the levels; both over groups with at least `min_cell` units in both arms.
     """
-    if material.design.assigned_at is None:
-        return [], []
-    groups = {int(week): found for week, found in metrics.summarise(material.units, by="week").items()}
-    estimates, tests = [], []
-    for comparison in _split_comparisons(material):
-        levels = _count_levels(material, comparison, "week")
-        rows = {
-            week: _label(material, comparison, groups[week], levels.get(week), at=f"week {week + 1}")
-            for week in sorted(groups)
-        }
-        estimates += rows.values()
-        tests += _trend(comparison, rows)
-    return estimates, tests
+    design, segments, weeks, tests = material.design, [], [], []
+    for by in (*(["week"] if design.assigned_at else []), *design.segments):
+        groups = metrics.summarise(material.units, by=by)
+        for comparison in list_comparisons(design, "primary", "secondary"):
+            metric, name, rows = comparison.metric, comparison.name, []
+            if not (metric.is_mean or metric.scale == "ordered") or name in material.not_estimable:
+                continue
+            levels = {} if metric.is_mean else metrics.count_levels(material.units, name, by=by)
+            for group in sorted(groups):
+                arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory"}
+                if metric.is_mean:
+                    sides = arms[comparison.control], arms[comparison.treatment]
+                    effect = compare_arms(metric, *sides, confidence_level=comparison.level)
+                else:
+                    effect = compare_levels(comparison, levels[group])
+                labels |= {"at": f"week {int(group) + 1}"} if by == "week" else {"segment": f"{by}={group}"}
+                effect = material.at_look(comparison, effect)
+                rows.append(material.label(comparison, effect, arms=arms, **labels))
+            (weeks if by == "week" else segments).extend(rows)
+            tests += _test_split(comparison, by, sorted(groups), rows)
+    return [*segments, *weeks], tests
 
 
-def estimate_segments(material) -> tuple[list[Estimate], list[Test]]:
-    """Return the effect within each level of each segment, and a test of whether the levels differ.
-
-    Parameters
-    ----------
-    material : Material
-
-    Returns
-    -------
-    list of Estimate: `segment` is "column=level", role exploratory; none for times to an event and quantiles.
-    list of Test: Cochran's Q over the levels with at least `min_cell` units in both arms.
-    """
-    estimates, tests = [], []
-    for column in material.design.segments:
-        groups = metrics.summarise(material.units, by=column)
-        for comparison in _split_comparisons(material):
-            levels = _count_levels(material, comparison, column)
-            rows = [
-                _label(material, comparison, groups[level], levels.get(level), segment=f"{column}={level}")
-                for level in sorted(groups)
-            ]
-            estimates += rows
-            tests += _interaction(comparison, column, rows)
-    return estimates, tests
-
-
-def _split_comparisons(material):
-    return [
-        comparison
-        for comparison in list_comparisons(material.design, "primary", "secondary")
-        if (comparison.metric.is_mean or comparison.metric.scale == "ordered")
-        and comparison.name not in material.not_estimable
-    ]
-
-
-def _count_levels(material, comparison, by):
-    """Units on each level of an ordered score, by group; empty for other metrics."""
-    if comparison.metric.scale != "ordered":
-        return {}
-    return metrics.count_levels(material.units, comparison.name, by=by)
-
-
-def _label(material, comparison, group, levels, **labels):
-    arms = group[comparison.name]
-    if comparison.metric.is_mean:
-        sides = arms[comparison.control], arms[comparison.treatment]
-        effect = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)
-    else:
-        effect = compare_levels(comparison, levels)
-    labels |= {"estimand": "difference", "role": "exploratory", "arms": arms}
-    return material.label(comparison, material.at_look(comparison, effect), **labels)
-
-
-def _trend(comparison, rows):
-    weeks, effects, precision = _usable(list(rows.values()), list(rows), comparison.design.min_cell)
-    if len(weeks) < 3:
-        return []
-    z, p = measure_trend(weeks, effects, precision)
-    return [_test(comparison, "trend over weeks", z, None, p)]
-
-
-def _interaction(comparison, column, rows):
-    _, effects, precision = _usable(rows, range(len(rows)), comparison.design.min_cell)
-    if len(effects) < 2:
-        return []
-    q, p = measure_interaction(effects, precision)
-    return [_test(comparison, f"interaction with {column}", q, len(effects) - 1, p)]
-
-
-def _usable(rows, positions, min_cell):
+def _test_split(comparison, by, groups, rows):
     usable = [
-        (position, row.estimate, row.std_error**-2)
-        for position, row in zip(positions, rows, strict=True)
-        if row.std_error > 0 and min(row.n_control, row.n_treatment) >= min_cell
+        (int(group) if by == "week" else 0, row.estimate, row.std_error**-2)
+        for group, row in zip(groups, rows, strict=True)
+        if row.std_error > 0 and min(row.n_control, row.n_treatment) >= comparison.design.min_cell
     ]
-    return (np.array([u[i] for u in usable], float) for i in range(3))
-
-
-def _test(comparison, name, statistic, df, p):
-    return Test(
-        f"{comparison.name}:{comparison.label}:{name}",
-        comparison.name,
-        name,
-        statistic,
-        df,
-        float(p),
-        family="exploratory",
-    )
+    if len(usable) < (3 if by == "week" else 2):
+        return []
+    positions, effects, precision = np.array(usable, float).T
+    if by == "week":
+        name, df, (statistic, p) = "trend over weeks", None, measure_trend(positions, effects, precision)
+    else:
+        name, df, (statistic, p) = f"interaction with {by}", len(usable) - 1, measure_interaction(effects, precision)
+    key = f"{comparison.name}:{comparison.label}:{name}"
+    return [Test(key, comparison.name, name, statistic, df, p, family="exploratory")]
 
 
 def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozenset()) -> pd.DataFrame:
@@ -223,27 +157,24 @@ def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozens
         `fixed_high` (last row of a treatment). Empty without times of assignment, for a metric that moments do not
         tell (time to event, quantile, ordered score) or that is not estimable, and until an interval exists.
     """
-    design = units.design
+    design, rows = units.design, []
     name = design.key_metric
     if design.assigned_at is None or not design.metrics[name].is_mean or name in failed:
         return pd.DataFrame()
     weeks = metrics.summarise(units, by="week")
-    moments = {int(week): weeks[week][name] for week in sorted(weeks)}
     look = replace(look or read_look(units), interval="always-valid")
-    frames = [_trace(comparison, moments, look) for comparison in list_comparisons(design) if comparison.name == name]
-    return pd.concat(frames).dropna(subset=["ci_low"]).reset_index(drop=True)
-
-
-def _trace(comparison, weeks, look):
-    rows, so_far = [], {}
-    for week, arms in weeks.items():
-        for arm in (comparison.control, comparison.treatment):
-            so_far[arm] = merge_moments(so_far.get(arm), arms[arm])
-        rows.append(_see(comparison, so_far, look, day=7 * (week + 1)))
-    frame = pd.DataFrame(rows)
-    fixed = ["fixed_low", "fixed_high"]
-    frame.loc[frame.index[:-1], fixed] = math.nan
-    return frame
+    for comparison in [c for c in list_comparisons(design) if c.name == name]:
+        so_far = {comparison.control: None, comparison.treatment: None}
+        for week in sorted(weeks):
+            so_far = {arm: merge_moments(found, weeks[week][name][arm]) for arm, found in so_far.items()}
+            fixed = compare_arms(comparison.metric, *so_far.values(), confidence_level=comparison.level)
+            n = sum(count_units(m, clustered=design.cluster is not None) for m in so_far.values())
+            seen, is_last = look.apply(comparison, fixed, n=n), week == max(weeks)
+            row = {"metric": name, "treatment": comparison.treatment, "day": 7 * (int(week) + 1), "n": n}
+            row |= {"estimate": fixed.estimate, "ci_low": seen.ci_low, "ci_high": seen.ci_high}
+            row |= {"fixed_low": fixed.ci_low if is_last else NAN, "fixed_high": fixed.ci_high if is_last else NAN}
+            rows.append(row)
+    return pd.DataFrame(rows).dropna(subset=["ci_low"]).reset_index(drop=True)
 
 
 def merge_moments(first: Moments | None, second: Moments) -> Moments:
@@ -272,13 +203,3 @@ def merge_moments(first: Moments | None, second: Moments) -> Moments:
     within = sum((m.n - 1) * m.cov for m in (first, second) if m.n > 1)
     cov = (within + gap[:, None] * gap * (first.n * second.n / n)) / (n - 1)
     return Moments(first.names, n, first.mean + gap * (second.n / n), cov, first.missing + second.missing)
-
-
-def _see(comparison, so_far, look, *, day):
-    sides = so_far[comparison.control], so_far[comparison.treatment]
-    fixed = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)
-    n = sum(count_units(m, clustered=comparison.design.cluster is not None) for m in sides)
-    seen = look.apply(comparison, fixed, n=n)
-    labels = {"metric": comparison.name, "treatment": comparison.treatment, "day": day, "n": n}
-    ends = {"ci_low": seen.ci_low, "ci_high": seen.ci_high, "fixed_low": fixed.ci_low, "fixed_high": fixed.ci_high}
-    return {**labels, "estimate": fixed.estimate, **ends}
