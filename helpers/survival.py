@@ -14,6 +14,8 @@ from scipy import optimize, stats
 from helpers.records import Effect, Guarantee, Refused, Test
 from helpers.simulate.populations import HORIZON_DAYS
 
+SHARE, MEAN = "cumulative incidence, square-and-add", "restricted mean time"
+
 
 @dataclass(frozen=True)
 class LifeTable:
@@ -59,8 +61,13 @@ def build_life_table(days, events) -> LifeTable:
     days, events = np.asarray(days, float), np.asarray(events, float)
     known = ~(np.isnan(days) | np.isnan(events))
     days, events = days[known], events[known]
-    _refuse(~np.isfinite(days) | (days < 0), "times are below 0 or infinite; give days since the start, 0 or more")
-    _refuse(~np.isin(events, (0, 1, 2)), "event codes are not 0 (not yet seen), 1 (event) or 2 (competing event)")
+    refusals = (
+        (~np.isfinite(days) | (days < 0), "times are below 0 or infinite; give days since the start, 0 or more"),
+        (~np.isin(events, (0, 1, 2)), "event codes are not 0 (not yet seen), 1 (event) or 2 (competing event)"),
+    )
+    for wrong, what in refusals:
+        if wrong.any():
+            raise Refused(f"{int(wrong.sum())} of {len(wrong)} {what}")
     distinct, place = np.unique(days, return_inverse=True)
     leaving, of_interest, competing = (
         np.bincount(place[chosen], minlength=len(distinct)) for chosen in (events >= 0, events == 1, events == 2)
@@ -117,8 +124,8 @@ def estimate_incidence(table: LifeTable, days) -> tuple[np.ndarray, np.ndarray]:
     -------
     tuple of array: incidence, variance; nan beyond the last follow-up while somebody is still without event.
     """
-    any_event, hazard, before, after = _steps(table)
-    through, mixed = _through(table, any_event), before * hazard / table.at_risk
+    hazard, before, after, through = _steps(table)
+    mixed = before * hazard / table.at_risk
     direct = before**2 * hazard * (1 - hazard) / table.at_risk
     terms = (direct + through * after**2 + 2 * mixed * after, through * after + mixed, through)
     place = np.searchsorted(table.days, days, side="right")
@@ -142,11 +149,11 @@ def estimate_restricted_mean(table: LifeTable, horizon: float) -> tuple[float, f
     -------
     tuple of float: the area above the cumulative incidence, and its variance by the delta method.
     """
-    any_event, hazard, before, after = _steps(table)
+    hazard, before, after, through = _steps(table)
     start = np.minimum(table.days, horizon)
     area, left = after * np.diff(np.append(start, horizon)), horizon - start
     later = np.cumsum(area[::-1])[::-1] - after * left  # what events after this one add to the area
-    terms = left**2 * before**2 * hazard * (1 - hazard) + later**2 * _through(table, any_event) * table.at_risk
+    terms = left**2 * before**2 * hazard * (1 - hazard) + later**2 * through * table.at_risk
     variance = float(np.sum((terms - 2 * before * left * later * hazard) / table.at_risk))
     return float(horizon - area.sum()), max(variance, 0.0)
 
@@ -197,26 +204,17 @@ def wilson_interval(share, n, z: float):
     return np.maximum((middle - reach) / weight, 0.0), np.minimum((middle + reach) / weight, 1.0)
 
 
-def _refuse(wrong, what):
-    if wrong.any():
-        raise Refused(f"{int(wrong.sum())} of {len(wrong)} {what}")
-
-
 def _steps(table):
-    """Return one a time: hazards of any event and of the event, share without event before, incidence after."""
-    any_event = (table.events + table.competing) / table.at_risk
-    hazard = table.events / table.at_risk
+    """Return one a time: hazard of the event, share without event before, incidence after, Greenwood's term."""
+    any_event, hazard = (table.events + table.competing) / table.at_risk, table.events / table.at_risk
     before = np.concatenate([[1.0], np.cumprod(1 - any_event)])[: len(any_event)]
     after = np.cumsum(before * hazard)
-    return any_event, hazard, before, np.where(after > 1 - 1e-12, 1.0, after)
-
-
-def _through(table, any_event):
-    return np.divide(any_event, (1 - any_event) * table.at_risk, out=np.zeros_like(any_event), where=any_event < 1)
+    through = np.divide(any_event, (1 - any_event) * table.at_risk, out=np.zeros_like(any_event), where=any_event < 1)
+    return hazard, before, np.where(after > 1 - 1e-12, 1.0, after), through
 
 
 def _is_beyond(table, days):
-    # nobody is followed any more, although somebody had no event yet
+    """Whether nobody is followed any more, although somebody had no event yet."""
     if table.n == 0:
         return np.ones_like(days, bool)
     lost = table.at_risk[-1] > table.events[-1] + table.competing[-1]
@@ -246,18 +244,19 @@ def incidence_difference(
     ----------
     Newcombe (1998), Statistics in Medicine 17, 873-890, method 10; Rothman (1978) for the effective size.
     """
-    method = "cumulative incidence, square-and-add"
-    reason = _unfollowed((control, treatment), horizon)
+    tables = control, treatment
+    reason = _unfollowed(tables, horizon)
     if reason:
-        return Effect(method=method, reason=reason)
-    (base, base_var), (share, share_var) = (_at(table, horizon) for table in (control, treatment))
-    sizes = [count_effective(table, horizon) for table in (control, treatment)]
-    low, high = (_square_and_add(base, share, sizes, _z(confidence_level), side) for side in (-1, 1))
+        return Effect(method=SHARE, reason=reason)
+    (base, base_var), (share, share_var) = (map(float, estimate_incidence(table, horizon)) for table in tables)
+    sizes = [count_effective(table, horizon) for table in tables]
+    z = float(stats.norm.isf((1 - confidence_level) / 2))
+    low, high = (_square_and_add(base, share, sizes, z, side) for side in (-1, 1))
     settled = base_var == 0 and share_var == 0 and base == share
     p = math.nan if settled else _find_p(base, share, sizes)
     reason = "no p-value: both groups are at the same end" if settled else None
     error = math.sqrt(base_var + share_var)
-    return Effect(share - base, error, None, low, high, None, p, base, share, method, reason)
+    return Effect(share - base, error, None, low, high, None, p, base, share, SHARE, reason)
 
 
 def rmst_difference(
@@ -283,16 +282,16 @@ def rmst_difference(
     ----------
     Royston and Parmar (2013), Restricted mean survival time; Andersen (2013) for competing events.
     """
-    method = "restricted mean time"
-    reason = _unfollowed((control, treatment), horizon)
+    tables = control, treatment
+    reason = _unfollowed(tables, horizon)
     if reason:
-        return Effect(method=method, reason=reason)
-    (base, base_var), (mean, mean_var) = (estimate_restricted_mean(table, horizon) for table in (control, treatment))
+        return Effect(method=MEAN, reason=reason)
+    (base, base_var), (mean, mean_var) = (estimate_restricted_mean(table, horizon) for table in tables)
     gap, error = mean - base, math.sqrt(base_var + mean_var)
-    values = {"control_value": base, "treatment_value": mean, "method": method}
+    values = {"control_value": base, "treatment_value": mean, "method": MEAN}
     if error == 0:
         return Effect(gap, error, **values, reason="no interval: times up to the horizon do not vary")
-    reach = _z(confidence_level) * error
+    reach = float(stats.norm.isf((1 - confidence_level) / 2)) * error
     p = float(2 * stats.norm.sf(abs(gap) / error))
     return Effect(gap, error, None, gap - reach, gap + reach, p_value=p, **values)
 
@@ -317,9 +316,13 @@ def log_rank(tables: Sequence[LifeTable], *, metric: str, comparison: str) -> Te
     Mantel (1966); Peto and Peto (1972).
     """
     days = np.unique(np.concatenate([table.days[table.events > 0] for table in tables]))
-    at_risk = np.array([np.append(t.at_risk, 0)[np.searchsorted(t.days, days)] for t in tables], float)
-    events = np.array([_count_on(table, days) for table in tables], float)
-    risk, seen = at_risk.sum(axis=0), events.sum(axis=0)
+    places = [np.searchsorted(t.days, days) for t in tables]
+    at_risk = np.array([np.append(t.at_risk, 0)[place] for t, place in zip(tables, places, strict=True)], float)
+    events = [
+        np.where(np.append(t.days, np.nan)[place] == days, np.append(t.events, 0)[place], 0)
+        for t, place in zip(tables, places, strict=True)
+    ]
+    risk, seen = at_risk.sum(axis=0), np.sum(events, axis=0, dtype=float)
     share = at_risk / risk
     surplus = (events - seen * share).sum(axis=1)[1:]
     spread = seen * np.divide(risk - seen, risk - 1, out=np.zeros_like(risk), where=risk > 1)
@@ -335,11 +338,6 @@ def _unfollowed(tables, horizon):
         return "a group has no units"
     short = [table.days[-1] for table in tables if np.isnan(estimate_incidence(table, horizon)[0])]
     return f"follow-up ends on day {min(short):g} in a group, before the horizon of {horizon:g} days" if short else None
-
-
-def _at(table, day):
-    incidence, variance = estimate_incidence(table, day)
-    return float(incidence), float(variance)
 
 
 def _square_and_add(base, share, sizes, z, side):
@@ -361,47 +359,25 @@ def _find_p(base, share, sizes):
     return float(2 * stats.norm.sf(z))
 
 
-def _z(confidence_level):
-    return float(stats.norm.isf((1 - confidence_level) / 2))
+def _promise(name, method, estimand, families, compare, reference, least_events):
+    domain = {"least_arm": 50, "least_events": least_events}
+    compute = partial(_compare_columns, compare)
+    return Guarantee(name, method, estimand, "nominal within .01", families, compute, reference, **domain)
 
 
-def _count_on(table, days):
-    place = np.searchsorted(table.days, days)
-    found = np.append(table.days, np.nan)[place] == days
-    return np.where(found, np.append(table.events, 0)[place], 0)
-
-
-WITHIN = "nominal within .01"
-
-
-def compare_days(control, treatment, *, confidence_level, rng, compare) -> Effect:
-    """Return a contrast of times to an event at the populations' horizon; columns days and event code.
-
-    Parameters
-    ----------
-    control, treatment : array, shape (n, 2)
-    confidence_level : float, 0 to 1
-    rng : not read
-    compare : function of two life tables, `horizon` and `confidence_level`
-    """
+def _compare_columns(compare, control, treatment, *, confidence_level, rng):
+    """A contrast at the populations' horizon; columns days and event code."""
     tables = (build_life_table(*arm.T) for arm in (control, treatment))
     return compare(*tables, horizon=HORIZON_DAYS, confidence_level=confidence_level)
 
 
-def _promise(name, method, estimand, family, compare, reference, *, least_events):
-    domain = {"least_arm": 50, "least_events": least_events}
-    compute = partial(compare_days, compare=compare)
-    return Guarantee(name, method, estimand, WITHIN, (family,), compute, reference, **domain)
-
-
 GUARANTEES = (
-    _promise("incidence difference", "cumulative incidence, square-and-add", "difference", "times to an event",
-             incidence_difference, "Newcombe 1998, method 10; Rothman 1978", least_events=10),
-    _promise("incidence difference, competing events", "cumulative incidence, square-and-add", "difference",
-             "competing events", incidence_difference, "Newcombe 1998, method 10; Aalen & Johansen 1978",
-             least_events=10),
-    _promise("restricted mean difference", "restricted mean time", "rmst_difference", "times to an event",
-             rmst_difference, "Royston & Parmar 2013", least_events=20),
-    _promise("restricted mean difference, competing events", "restricted mean time", "rmst_difference",
-             "competing events", rmst_difference, "Andersen 2013", least_events=20),
+    _promise("incidence difference", SHARE, "difference", ("times to an event",), incidence_difference,
+             "Newcombe 1998, method 10; Rothman 1978", 10),
+    _promise("incidence difference, competing events", SHARE, "difference", ("competing events",),
+             incidence_difference, "Newcombe 1998, method 10; Aalen & Johansen 1978", 10),
+    _promise("restricted mean difference", MEAN, "rmst_difference", ("times to an event",), rmst_difference,
+             "Royston & Parmar 2013", 20),
+    _promise("restricted mean difference, competing events", MEAN, "rmst_difference", ("competing events",),
+             rmst_difference, "Andersen 2013", 20),
 )  # fmt: skip

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, special
+from scipy import special
 
 from helpers.inference.effects import build_effect, compare_means, measure_columns
-from helpers.inference.means import compare_arms
+from helpers.inference.means import compare_arms, find_independent
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
 
@@ -27,17 +27,13 @@ class Overlap:
     """Whether takers have comparable others: the diagnostics of `weighted_contrast`.
 
     `effective_size` is that of the weighted others, (sum w)^2 / sum w^2; `share_outside` the share of takers more
-    likely to take than any of the others; `largest_weight` the largest share that one unit has of all weight;
-    `imbalance_before` and `imbalance_after` the largest absolute standardised mean difference of a covariate.
+    likely to take than any of the others; `imbalance` the largest absolute standardised mean difference of a covariate
+    that weighting leaves.
     """
 
-    n_takers: int
-    n_others: int
     effective_size: float
     share_outside: float
-    largest_weight: float
-    imbalance_before: float
-    imbalance_after: float
+    imbalance: float
 
 
 def naive_contrast(rows: pd.DataFrame, *, confidence_level: float = 0.95) -> Effect:
@@ -212,11 +208,8 @@ def _design(values):
     spread = values.std(axis=0)
     moving = spread > 1e-12 * np.abs(values).max(axis=0, initial=0.0)
     scaled = (values[:, moving] - values[:, moving].mean(axis=0)) / spread[moving]
-    if scaled.shape[1]:
-        _, triangle, order = linalg.qr(scaled, mode="economic", pivoting=True)
-        diagonal = np.abs(np.diag(triangle))
-        scaled = scaled[:, np.sort(order[: np.count_nonzero(diagonal > 1e-9 * diagonal[0])])]
-    return np.column_stack([np.ones(len(values)), scaled])
+    kept = find_independent(np.atleast_2d(np.cov(scaled, rowvar=False))) if moving.any() else []
+    return np.column_stack([np.ones(len(values)), scaled[:, kept]])
 
 
 def _residual(basis, column):
@@ -237,14 +230,10 @@ def _weigh(taken, values):
 def _measure(fit, taken):
     design, weights, chance, _ = fit
     spread = design[taken, 1:].std(axis=0, ddof=1)
-    gaps = [
-        np.abs(design[taken, 1:].mean(axis=0) - np.average(design[~taken, 1:], axis=0, weights=w))
-        for w in (None, weights[~taken])
-    ]
-    before, after = (float(np.max(g[spread > 0] / spread[spread > 0], initial=0.0)) for g in gaps)
-    size, largest = float(weights.sum() ** 2 / (weights @ weights)), float(weights.max() / weights.sum())
+    gaps = np.abs(design[taken, 1:].mean(axis=0) - np.average(design[~taken, 1:], axis=0, weights=weights[~taken]))
+    imbalance = float(np.max(gaps[spread > 0] / spread[spread > 0], initial=0.0))
     outside = float(np.mean(chance[taken] > chance[~taken].max()))
-    return Overlap(int(taken.sum()), int((~taken).sum()), size, outside, largest, before, after)
+    return Overlap(float(weights.sum() ** 2 / (weights @ weights)), outside, imbalance)
 
 
 def _refuse(fit, taken, min_ess):
@@ -253,8 +242,8 @@ def _refuse(fit, taken, min_ess):
     found = _measure(fit, taken)
     if found.effective_size < min_ess:
         return f"effective sample size {found.effective_size:.1f} of the weighted others is below {min_ess:g}"
-    if found.imbalance_after > MAX_IMBALANCE:
-        gap = f"{found.imbalance_after:.2f} standard deviations"
+    if found.imbalance > MAX_IMBALANCE:
+        gap = f"{found.imbalance:.2f} standard deviations"
         return f"no overlap: weighting leaves a covariate {gap} apart (limit {MAX_IMBALANCE:g})"
     return None
 

@@ -106,15 +106,12 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
         `prior_units`.
         Quantiles are left out, as no normal curve tells them. Empty where the answer is withheld.
     """
-    columns = ["metric", "comparison", "better", *Posterior.__dataclass_fields__, "interim"]
-    rows = []
+    columns, rows = ["metric", "comparison", "better", *Posterior.__dataclass_fields__, "interim"], []
     for estimate in results.headline(role=ROLES):
-        better = design.metrics[estimate.metric].better
-        if design.metrics[estimate.metric].quantile is not None:
-            continue  # its limits are no normal ones
-        found = read_posterior(estimate, better=better, prior_units=prior_units)
-        if found:
-            labels = {"metric": estimate.metric, "comparison": estimate.comparison, "better": better}
+        metric = design.metrics[estimate.metric]
+        found = read_posterior(estimate, better=metric.better, prior_units=prior_units)
+        if found and metric.quantile is None:  # whose limits are no normal ones
+            labels = {"metric": estimate.metric, "comparison": estimate.comparison, "better": metric.better}
             rows.append({**labels, **asdict(found), "interim": results.status == "interim"})
     return pd.DataFrame(rows, columns=columns).assign(prior_units=float(prior_units))
 

@@ -244,7 +244,7 @@ def find_key(estimate: Estimate) -> tuple:
 
 
 MEAN_TIME = "rmst_difference"  # days without the event: more of them is less of the event, of which `better` speaks
-RANDOMISED = ("itt", "responders")  # the plan expects a direction of the arms, not of takers or outside groups
+AS_ASSIGNED = ("itt", "responders")  # the plan expects a direction of the arms, not of takers or outside groups
 RATIOS = ("ratio", "rate_ratio", "hazard_ratio")  # no effect is 1, not 0; margins in the metric's unit do not apply
 
 
@@ -321,7 +321,7 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
         verdict = "clear difference"
     else:
         verdict = "clear benefit" if _compare_sign(sign, metric.better) else "clear harm"
-    expected = metric.expected if clear and estimate.population in RANDOMISED else None
+    expected = metric.expected if clear and estimate.population in AS_ASSIGNED else None
     return estimate.but(verdict=verdict, as_expected=_compare_sign(sign, expected))
 
 

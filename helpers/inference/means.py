@@ -290,7 +290,7 @@ def compare_groups(groups) -> tuple[float, float, float]:
     --------
     >>> groups = [Moments(("y",), 5, np.array([m]), np.array([[2.0]])) for m in (1.0, 2.0, 3.0)]
     >>> [round(x, 4) for x in compare_groups(groups)]
-    [2.1429, 2.0, 0.1803]
+    [2.3077, 2.0, 0.1617]
     """
     groups = list(groups)
     sizes, variances = (np.array([getattr(m, field) for m in groups], float) for field in ("n", "variance"))
@@ -419,11 +419,13 @@ def measure_trend(positions, effects, precision) -> tuple[float, float]:
     return z, float(2 * norm.sf(abs(z)))
 
 
-def measure_interaction(effects, precision) -> tuple[float, float]:
+def measure_interaction(positions, effects, precision) -> tuple[float, float]:
     """Return Cochran's Q, the weighted squares of effects around their mean, and its p-value (chi-square, k - 1).
 
     Parameters
     ----------
+    positions : array, shape (k,)
+        Not read: it stands here as in `measure_trend`.
     effects : array, shape (k,)
     precision : array, shape (k,), one over each effect's squared standard error
 

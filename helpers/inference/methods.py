@@ -242,37 +242,22 @@ def _intersect(effects):
 
 def _combine_metrics(control, treatment, *, confidence_level, rng):
     """The smallest of Holm's adjusted p-values over the columns, each a metric."""
-    tests = [
-        compare_columns(control[:, [k]], treatment[:, [k]], confidence_level=confidence_level, rng=rng).p_value
-        for k in range(control.shape[1])
-    ]
+    pairs = ((control[:, [k]], treatment[:, [k]]) for k in range(control.shape[1]))
+    tests = [compare_columns(*pair, confidence_level=confidence_level, rng=rng).p_value for pair in pairs]
     return Effect(p_value=float(np.nanmin(holm(tests))), method="holm")
 
 
-def _compare_segments(control, treatment, *, confidence_level, rng):
-    """Cochran's test that the effect is one in all groups; columns outcome and group."""
-    _, effects, precision = _split(control, treatment, confidence_level)
-    if len(effects) < 2:
-        return Effect(method="interaction", reason="fewer than two segments are large enough")
-    return Effect(p_value=measure_interaction(effects, precision)[1], method="interaction")
-
-
-def _trend_weeks(control, treatment, *, confidence_level, rng):
-    """The test of a linear trend of the effect over groups in order; columns outcome and group."""
-    found = _split(control, treatment, confidence_level)
-    if len(found[0]) < 3:
-        return Effect(method="trend over weeks", reason="fewer than three weeks are large enough")
-    return Effect(p_value=measure_trend(*found)[1], method="trend over weeks")
-
-
-def _split(control, treatment, confidence_level):
+def _test_groups(measure, method, least, control, treatment, *, confidence_level, rng):
+    """A test over the effects in groups; columns outcome and group."""
     found = []
     for group in np.union1d(control[:, 1], treatment[:, 1]):
         arms = [measure_columns(arm[arm[:, 1] == group, :1]) for arm in (control, treatment)]
         if min(arm.n for arm in arms) >= MIN_CELL:
             effect = _differ(*arms, confidence_level=confidence_level)
             found.append((group, effect.estimate, effect.std_error**-2))
-    return np.array(found).reshape(-1, 3).T
+    if len(found) < least:
+        return Effect(method=method, reason=f"fewer than {least} groups are large enough")
+    return Effect(p_value=measure(*np.array(found).T)[1], method=method)
 
 
 def _limit_difference(x1, n1, x0, n0, *, confidence_level):
@@ -351,8 +336,8 @@ GUARANTEES = (
              "Lan & DeMets 1983; Jennison & Turnbull 1989", is_slow=True, **_tail(100)),
     _promise("Holm over three metrics", "holm", "any_difference", ("several metrics",), _combine_metrics, "Holm 1979",
              **_TEST, **_AT_LEAST, **_tail()),
-    _promise("interaction across segments", "interaction", "interaction", ("segments",), _compare_segments,
-             "Cochran 1954", **_TEST, **_tail(500)),
-    _promise("trend over weeks", "trend over weeks", "trend", ("weeks",), _trend_weeks, "Cochran 1954",
-             **_TEST, **_tail(200)),
+    _promise("interaction across segments", "interaction", "interaction", ("segments",),
+             partial(_test_groups, measure_interaction, "interaction", 2), "Cochran 1954", **_TEST, **_tail(500)),
+    _promise("trend over weeks", "trend over weeks", "trend", ("weeks",),
+             partial(_test_groups, measure_trend, "trend over weeks", 3), "Cochran 1954", **_TEST, **_tail(200)),
 )  # fmt: skip

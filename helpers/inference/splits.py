@@ -127,11 +127,11 @@ def _test_split(comparison, by, groups, rows):
     ]
     if len(usable) < (3 if by == "week" else 2):
         return []
-    positions, effects, precision = np.array(usable, float).T
     if by == "week":
-        name, df, (statistic, p) = "trend over weeks", None, measure_trend(positions, effects, precision)
+        name, df, measure = "trend over weeks", None, measure_trend
     else:
-        name, df, (statistic, p) = f"interaction with {by}", len(usable) - 1, measure_interaction(effects, precision)
+        name, df, measure = f"interaction with {by}", len(usable) - 1, measure_interaction
+    statistic, p = measure(*np.array(usable, float).T)
     key = f"{comparison.name}:{comparison.label}:{name}"
     return [Test(key, comparison.name, name, statistic, df, p, family="exploratory")]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from made_sources import make_design
 from scipy import integrate, stats
 
-from helpers.inference import Posterior, list_posteriors, read_posterior
+from helpers.inference.bayes import Posterior, list_posteriors, read_posterior
 from helpers.records import DataInfo, Estimate, Refused, Results
 
 

@@ -6,7 +6,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from helpers.inference import compare_arms, decide, decide_all
+from helpers.inference import compare_arms, decide
+from helpers.inference.decisions import decide_all
 from helpers.inference.means import lift_arms
 from helpers.plan import Metric
 from helpers.records import Estimate

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from helpers.inference import compare_arms, compare_means, difference, pair_arms
-from helpers.inference.means import lift_arms
+from helpers.inference import compare_arms, compare_means, difference
+from helpers.inference.means import lift_arms, pair_arms
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
 

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.inference import bound_missing, risk_difference, weight_responders
+from helpers.inference import risk_difference
+from helpers.inference.associations import bound_missing, weight_responders
 from helpers.plan import Metric
 from helpers.records import Moments
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.inference import Pair, compare_means, compare_ratios, difference, relative_lift, satterthwaite
-from helpers.inference.effects import NO_VARIATION, TOO_FEW, UNBOUNDED, UNDEFINED
+from helpers.inference import compare_means, compare_ratios, difference, relative_lift, satterthwaite
+from helpers.inference.effects import NO_VARIATION, TOO_FEW, UNBOUNDED, UNDEFINED, Pair
 from helpers.records import Effect, Moments
 
 LOW, HIGH = [1.0, 2, 3, 4], [3.0, 5, 7, 9, 11]

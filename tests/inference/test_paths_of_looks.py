@@ -6,8 +6,7 @@ import pytest
 from experiments import draw_frame, make_design, make_source, run_experiment
 
 from helpers import metrics
-from helpers.inference import trace_path
-from helpers.inference.splits import merge_moments
+from helpers.inference.splits import merge_moments, trace_path
 from helpers.records import Moments
 
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}

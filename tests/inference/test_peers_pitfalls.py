@@ -20,16 +20,15 @@ from helpers.inference import (
     compare_ratios,
     difference,
     find_independent,
-    permutation_difference,
     power_means,
     quantile_difference,
-    regress,
     relative_lift,
     relative_lift_risk,
     risk_difference,
-    score_limits,
     score_p_value,
 )
+from helpers.inference.means import permutation_difference, regress
+from helpers.inference.proportions import score_limits
 from helpers.records import Moments
 
 NIST = json.loads((Path(__file__).parents[1] / "reference" / "nist_linear.json").read_text())

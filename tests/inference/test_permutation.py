@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers.inference import compare_means, needs_permutation, permutation_difference, relative_lift
-from helpers.inference.means import _invert, _statistic
+from helpers.inference import compare_means, relative_lift
+from helpers.inference.means import _invert, _statistic, needs_permutation, permutation_difference
 from helpers.records import Moments
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers.inference import (
-    duration_days,
     mde_events,
     mde_normal,
     power_events,
@@ -21,6 +20,7 @@ from helpers.inference import (
     score_p_value,
     simulate_power,
 )
+from helpers.inference.planning import duration_days
 
 POWERS, ALPHAS, SHARES = st.floats(0.3, 0.99), st.floats(0.001, 0.2), st.floats(0.05, 0.95)
 

@@ -16,12 +16,9 @@ from scipy import stats
 from helpers import metrics
 from helpers.inference import (
     adjust_means,
-    anderson_rubin,
     compare_means,
     compare_ratios,
-    complier_effect,
     difference,
-    permutation_difference,
     quantile_difference,
     rate_ratio,
     relative_lift,
@@ -29,6 +26,8 @@ from helpers.inference import (
     risk_difference,
     win_difference,
 )
+from helpers.inference.means import permutation_difference
+from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.records import Moments
 from helpers.survival import build_life_table, incidence_difference, rmst_difference
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 
-from helpers.inference import compare_ratios, effective_units, rate_ratio
+from helpers.inference import compare_ratios, rate_ratio
+from helpers.inference.effects import effective_units
 
 NO_EVENTS = "no unit of the {} arm has an event, so a ratio of rates has no interval"
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 from scipy.stats import t as student
 
-from helpers.inference import always_valid, at_look, sequential_bounds
-from helpers.inference.looks import between_looks
+from helpers.inference import always_valid, sequential_bounds
+from helpers.inference.looks import at_look, between_looks
 from helpers.records import Effect
 
 TWO, THREE = [0.5, 1.0], [0.3, 0.6, 1.0]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.sandbox.regression.gmm import IV2SLS
 
-from helpers.inference import anderson_rubin, complier_effect, e_value, first_stage, take_up
-from helpers.inference.take_up import fold_take_up
+from helpers.inference import take_up
+from helpers.inference.take_up import anderson_rubin, complier_effect, e_value, first_stage, fold_take_up
 from helpers.records import Moments
 
 
