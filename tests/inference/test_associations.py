@@ -222,12 +222,6 @@ def test_contrasts_are_undefined_with_a_reason(changes, reason):
     assert measure_overlap(rows, ["x"]) is None
 
 
-def test_naive_contrast_is_undefined_with_too_few():
-    rows = pd.DataFrame({"y": [1.0, 2, 3], "taken": [1, 0, 0], "assigned": 1})
-    assert naive_contrast(rows).reason == "fewer than two takers, or fewer than two others, with the outcome known"
-    assert naive_contrast(rows[:0]).reason == associations.TOO_FEW
-
-
 def test_naive_contrast_without_spread_has_no_interval():
     found = naive_contrast(pd.DataFrame({"y": [1.0, 1, 0, 0], "taken": [1, 1, 0, 0], "assigned": 1}))
     assert (found.estimate, found.reason) == (1.0, "no interval: nothing varies within the groups")

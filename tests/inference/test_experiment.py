@@ -194,15 +194,6 @@ def test_run_experiment_false_alarms_stay_at_the_level():
     assert alarms <= stats.binom.isf(0.001, 60, 0.05)
 
 
-def test_list_requirements_inverts_to_the_power_it_states():
-    frame = draw_frame()
-    score = {**SCORE, "worthwhile": 0.2}
-    table = run_experiment(frame, make_design(metrics={"y": score})).tables["requirements"]
-    row = table.iloc[0]
-    assert row["n"] == 400
-    assert row["n_for_worthwhile"] == pytest.approx(400 * (row["mde_absolute"] / 0.2) ** 2, rel=0.02)
-
-
 def test_compare_times_joins_the_families():
     rng = np.random.default_rng(3)
     days = rng.exponential(np.where(np.arange(300) % 2, 20, 40))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers.inference import adjust_means, compare_means, difference, find_independent, relative_lift
-from helpers.inference.means import _invert, _statistic, compare_groups, needs_permutation, permutation_difference
+from helpers.inference.means import compare_groups, needs_permutation, permutation_difference
 from helpers.records import Moments
 
 
@@ -167,25 +167,6 @@ def test_permutation_difference_smallest_p():
     assert permute(np.arange(40.0), np.arange(40.0) + 500, n_resamples=99).p_value == 0.01
 
 
-def test_invert_never_steps_over_zero():
-    # p dips at zero and rises again beyond it: the limit must stay on the estimate's side
-    def p_value(shift):
-        return 0.2 if shift > 0.4 or -3 < shift < -1 else 0.01
-
-    assert _invert(p_value, 0.05, 1.0, False, -5.0) == pytest.approx(0.4)
-    assert _invert(lambda shift: 0.2 if shift > -0.4 else 0.01, 0.05, 1.0, True, -5.0) == pytest.approx(-0.4)
-    assert _invert(lambda shift: 0.2, 0.05, 1.0, True, -5.0) == math.inf
-
-
-def test_statistic_is_welch_after_the_shift():
-    control, treatment = np.array([1.0, 2, 7]), np.array([3.0, 6, 8, 4, 5])
-    rows = [
-        np.array([v.sum(), (v**2).sum(), arm * len(v), arm * v.sum()]) for arm, v in enumerate((control, treatment))
-    ]
-    expected = stats.ttest_ind(treatment - 1.5, control, equal_var=False).statistic
-    assert _statistic(rows[1], rows[0], (5, 3), 1.5) == pytest.approx(expected)
-
-
 def test_permutation_difference_zeros_counted_not_drawn():
     # the shortcut for the most frequent value must not change the distribution: scipy draws every unit
     rng = np.random.default_rng(2)
@@ -208,26 +189,8 @@ def test_permutation_difference_normal_data_is_welch():
     assert effect.p_value == pytest.approx(expected.pvalue, abs=0.02)
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_permutation_difference_interval_agrees_with_p(seed):
-    rng = np.random.default_rng(seed)
-    control, treatment = rng.lognormal(0, 1.5, 40), rng.lognormal(0.7, 1.5, 15)
-    effect = permute(control, treatment, n_resamples=499)
-    assert (effect.p_value <= 0.05) == (not effect.ci_low <= 0 <= effect.ci_high)
-    assert effect.ci_low <= effect.estimate <= effect.ci_high
-    lift = relative_lift(compare_means(*map(measure, (control, treatment))), like=effect)
-    assert (lift.p_value <= 0.05) == (not lift.ci_low <= 0 <= lift.ci_high)
-
-
 def measure(values):
     return Moments(("y",), len(values), np.array([values.mean()]), np.array([[values.var(ddof=1)]]))
-
-
-def test_permutation_difference_shift_moves_the_interval():
-    rng = np.random.default_rng(5)
-    control, treatment = rng.exponential(1, 60), rng.exponential(1, 20)
-    plain, moved = permute(control, treatment), permute(control + 1e6, treatment + 1e6 + 3)
-    assert [moved.ci_low - 3, moved.ci_high - 3] == pytest.approx([plain.ci_low, plain.ci_high], abs=1e-4)
 
 
 def test_permutation_difference_arguments_change_the_result():
@@ -260,17 +223,6 @@ def test_permutation_difference_too_few_for_an_interval():
     assert effect.p_value == pytest.approx(0.1, abs=0.02)
     assert math.isnan(effect.ci_low) and math.isnan(effect.ci_high)
     assert effect.reason == "so few units cannot reject any shift at this confidence level"
-
-
-def test_permutation_difference_seeded_false_alarms(in_band):
-    # 90/10, lognormal with sd 2: Welch rejects far too often, the permutation test holds 5 %
-    rng, runs, ours, welch = np.random.default_rng(8), 120, 0, 0
-    for _ in range(runs):
-        control, treatment = rng.lognormal(0, 2, 270), rng.lognormal(0, 2, 30)
-        ours += permutation_difference(control, treatment, rng=rng, n_resamples=99).p_value <= 0.05
-        welch += stats.ttest_ind(control, treatment, equal_var=False).pvalue <= 0.05
-    assert in_band(ours, runs, 0.05)
-    assert welch > 1.5 * 0.05 * runs
 
 
 @pytest.mark.parametrize(
