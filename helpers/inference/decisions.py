@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from helpers.plan import ExperimentPlan, Metric
-from helpers.records import Effect, Estimate, Moments, Test
+from helpers.records import Effect, Estimate, Test
 
 DEFAULTS = {"population": "itt", "adjustment": "none", "segment": None, "at": None, "interval": "fixed"}
 
@@ -35,6 +35,18 @@ class Comparison:
     def label(self) -> str:
         """The comparison in words: treatment - control."""
         return f"{self.treatment} - {self.control}"
+
+    def take(self, arms: dict) -> tuple:
+        """Return what stands for the control and for the treatment in something by arm."""
+        return arms[self.control], arms[self.treatment]
+
+    def count(self, arms: dict) -> tuple[int, int]:
+        """Return how many units are in the moments of both arms, which count clusters where the plan names them."""
+        clustered = self.design.cluster is not None
+        return tuple(
+            round(float(m.mean[-1]) * m.n) if clustered and m.n else m.n
+            for m in (arms[self.control], arms[self.treatment])
+        )
 
 
 def list_comparisons(design: ExperimentPlan, *roles) -> list[Comparison]:
@@ -77,11 +89,10 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
     Estimate: its id is made of the labels; sensitivity rows have no family.
     """
     labels = {**DEFAULTS, "family": "" if role == "sensitivity" else role, **labels}
-    clustered = comparison.design.cluster is not None
-    for side in ("control", "treatment") if arms else ():
-        arm = arms[getattr(comparison, side)]
-        labels.setdefault(f"n_{side}", count_units(arm, clustered=clustered))
-        labels[f"clusters_{side}"] = arm.n if clustered else None
+    if arms:
+        labels = dict(zip(("n_control", "n_treatment"), comparison.count(arms), strict=True)) | labels
+    if arms and comparison.design.cluster is not None:
+        labels["clusters_control"], labels["clusters_treatment"] = (m.n for m in comparison.take(arms))
     extra = [str(labels[k]) for k, v in DEFAULTS.items() if labels[k] != v]
     parts = [comparison.name, comparison.label, estimand, *extra, *([effect.method] if role == "sensitivity" else [])]
     return Estimate(
@@ -96,11 +107,6 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
         **labels,
         **asdict(effect),
     )
-
-
-def count_units(moments: Moments, *, clustered: bool) -> int:
-    """Return how many units are in the moments of an arm, which count clusters where the plan names them."""
-    return round(float(moments.mean[-1]) * moments.n) if clustered and moments.n else moments.n
 
 
 def reverse_comparison(estimate: Estimate) -> Estimate:

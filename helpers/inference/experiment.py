@@ -15,7 +15,6 @@ from helpers.inference.decisions import (
     Comparison,
     adjust_families,
     adjust_tests,
-    count_units,
     decide_all,
     label_effect,
     list_comparisons,
@@ -79,13 +78,11 @@ class Material:
 
     def take(self, comparison: Comparison, *, adjusted=False) -> tuple:
         """Return the moments of the control and of the treatment."""
-        arms = (self.adjusted if adjusted else self.raw)[comparison.name]
-        return arms[comparison.control], arms[comparison.treatment]
+        return comparison.take((self.adjusted if adjusted else self.raw)[comparison.name])
 
     def at_look(self, comparison: Comparison, effect: Effect) -> Effect:
         """Return an effect with the interval that decides at this look."""
-        n = sum(count_units(m, clustered=self.design.cluster is not None) for m in self.take(comparison))
-        return self.look.apply(comparison, effect, n=n)
+        return self.look.apply(comparison, effect, n=sum(comparison.count(self.raw[comparison.name])))
 
     def label(self, comparison: Comparison, effect: Effect, *, arms=None, **labels) -> Estimate:
         """Return an effect at this look with its labels, about all, or in every part of it, those who answered."""
@@ -255,8 +252,7 @@ def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Est
         rows.append((look(compare_arms(metric, *sides, **level)), {"adjustment": "none"}))
     if metric.kind == "amount" and metric.is_mean and by_unit:
         capped = metrics.winsorise(material.units, comparison.name)
-        effect = compare_arms(metric, capped[comparison.control], capped[comparison.treatment], **level)
-        rows.append((look(effect), {"adjustment": "winsorised"}))
+        rows.append((look(compare_arms(metric, *comparison.take(capped), **level)), {"adjustment": "winsorised"}))
     if any(m.missing for m in sides) and is_plain and by_unit:
         rows.append((look(_weight(comparison, material)), {"adjustment": "weights"}))
         rows.append((bound_missing(metric, *sides, look=look, **level), {"population": "itt"}))
@@ -331,8 +327,7 @@ def study_times(
         for comparison in [c for c in list_comparisons(design) if c.name == name]:
             estimates += _compare_times(comparison, look, tables, partly, is_failed=name in failed)
             if design.cluster is None and name not in failed:
-                sides = tables[comparison.control], tables[comparison.treatment]
-                tests.append(log_rank(sides, metric=name, comparison=comparison.label))
+                tests.append(log_rank(comparison.take(tables), metric=name, comparison=comparison.label))
         days = np.unique(np.linspace(0, metric.horizon_days, CURVE_DAYS).round(1))
         for arm, table in tables.items() if design.cluster is None else ():
             found = read_incidence(table, days, confidence_level=design.confidence_level)
@@ -343,7 +338,7 @@ def study_times(
 
 
 def _compare_times(comparison, look, tables, partly, *, is_failed):
-    control, treatment = tables[comparison.control], tables[comparison.treatment]
+    control, treatment = comparison.take(tables)
     labels = {"population": "responders" if {comparison.control, comparison.treatment} & partly else "itt"}
     labels |= {"n_control": control.n, "n_treatment": treatment.n, "interval": look.interval}
     ways = [(incidence_difference, "difference", comparison.metric.role)]

@@ -118,8 +118,7 @@ def compare_levels(comparison: Comparison, levels: dict) -> Effect:
     if comparison.design.cluster is not None:
         reason = "clusters are randomised, and an ordered score is compared by unit only"
         return Effect(method="brunner-munzel", reason=reason)
-    sides = levels[comparison.control], levels[comparison.treatment]
-    return win_difference(*sides, confidence_level=comparison.level)
+    return win_difference(*comparison.take(levels), confidence_level=comparison.level)
 
 
 def pool_skewness(arms) -> float:

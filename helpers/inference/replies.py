@@ -11,7 +11,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from helpers import metrics
-from helpers.inference.decisions import count_units, list_comparisons
+from helpers.inference.decisions import list_comparisons
 from helpers.inference.effects import compare_ratios, difference, effective_units, measure_columns
 from helpers.inference.looks import read_look
 from helpers.inference.means import compare_arms
@@ -372,9 +372,8 @@ def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -
         rows = []
         for block, gap in hours.loc[hours["comparison"] == comparison.label, ["hours", "gap"]].to_numpy():
             arms = groups[block][comparison.name]
-            sides = arms[comparison.control], arms[comparison.treatment]
-            n = [count_units(m, clustered=design.cluster is not None) for m in sides]
-            effect = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)
+            n = comparison.count(arms)
+            effect = compare_arms(comparison.metric, *comparison.take(arms), confidence_level=comparison.level)
             effect = look.apply(comparison, effect, n=sum(n))
             row = {"metric": comparison.name, "comparison": comparison.label, "control": comparison.control}
             row |= {"treatment": comparison.treatment, "hours": block, "gap": float(gap), **_read_effect(effect)}

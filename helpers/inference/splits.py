@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.inference.decisions import count_units, list_comparisons
+from helpers.inference.decisions import list_comparisons
 from helpers.inference.effects import effective_units
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import (
@@ -107,8 +107,7 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
             for group in sorted(groups):
                 arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory"}
                 if metric.is_mean:
-                    sides = arms[comparison.control], arms[comparison.treatment]
-                    effect = compare_arms(metric, *sides, confidence_level=comparison.level)
+                    effect = compare_arms(metric, *comparison.take(arms), confidence_level=comparison.level)
                 else:
                     effect = compare_levels(comparison, levels[group])
                 labels |= {"at": f"week {int(group) + 1}"} if by == "week" else {"segment": f"{by}={group}"}
@@ -168,8 +167,8 @@ def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozens
         for week in sorted(weeks):
             so_far = {arm: merge_moments(found, weeks[week][name][arm]) for arm, found in so_far.items()}
             fixed = compare_arms(comparison.metric, *so_far.values(), confidence_level=comparison.level)
-            n = sum(count_units(m, clustered=design.cluster is not None) for m in so_far.values())
-            seen, is_last = look.apply(comparison, fixed, n=n), week == max(weeks)
+            n, is_last = sum(comparison.count(so_far)), week == max(weeks)
+            seen = look.apply(comparison, fixed, n=n)
             row = {"metric": name, "treatment": comparison.treatment, "day": 7 * (int(week) + 1), "n": n}
             row |= {"estimate": fixed.estimate, "ci_low": seen.ci_low, "ci_high": seen.ci_high}
             row |= {"fixed_low": fixed.ci_low if is_last else NAN, "fixed_high": fixed.ci_high if is_last else NAN}
