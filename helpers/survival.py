@@ -119,10 +119,7 @@ def estimate_incidence(table: LifeTable, days) -> tuple[np.ndarray, np.ndarray]:
     ----------
     table : LifeTable
     days : float or array of float
-
-    Returns
-    -------
-    tuple of array: incidence, variance; nan beyond the last follow-up while somebody is still without event.
+        Beyond the last follow-up both are nan while somebody is still without event.
     """
     hazard, before, after, through = _steps(table)
     mixed = before * hazard / table.at_risk
@@ -140,14 +137,7 @@ def estimate_incidence(table: LifeTable, days) -> tuple[np.ndarray, np.ndarray]:
 def estimate_restricted_mean(table: LifeTable, horizon: float) -> tuple[float, float]:
     """Return the mean time without the event up to a horizon, in days, and its variance.
 
-    Parameters
-    ----------
-    table : LifeTable, followed up to the horizon
-    horizon : float, days
-
-    Returns
-    -------
-    tuple of float: the area above the cumulative incidence, and its variance by the delta method.
+    The area above the cumulative incidence, and its variance by the delta method; followed up to the horizon (days).
     """
     hazard, before, after, through = _steps(table)
     start = np.minimum(table.days, horizon)
@@ -168,12 +158,8 @@ def count_effective(table: LifeTable, days) -> np.ndarray:
 
     Returns
     -------
-    array: incidence x (1 - incidence) / variance; where nobody or everybody has the event, the units whose state
-        is known on the day.
-
-    References
-    ----------
-    Rothman (1978), Estimation of confidence limits for the cumulative probability of survival.
+    array: incidence x (1 - incidence) / variance (Rothman 1978); where nobody or everybody has the event, the units
+        whose state is known on the day.
     """
     share, variance = estimate_incidence(table, days)
     place = np.searchsorted(table.days, days)
@@ -188,16 +174,11 @@ def wilson_interval(share, n, z: float):
     Parameters
     ----------
     share, n : float or array
-    z : float
-        Normal quantile of the level, 0 or more.
+    z : float, normal quantile of the level, 0 or more
 
     Returns
     -------
-    tuple: lower and upper end, within 0 and 1.
-
-    References
-    ----------
-    Wilson (1927), Probable inference, the law of succession, and statistical inference.
+    tuple: lower and upper end, within 0 and 1 (Wilson 1927, Probable inference, the law of succession).
     """
     middle, weight = share + z * z / (2 * n), 1 + z * z / n
     reach = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
@@ -221,9 +202,7 @@ def _is_beyond(table, days):
     return lost & (np.asarray(days) > table.days[-1])
 
 
-def incidence_difference(
-    control: LifeTable, treatment: LifeTable, *, horizon: float, confidence_level: float = 0.95
-) -> Effect:
+def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, confidence_level=0.95) -> Effect:
     """Return the difference in cumulative incidence at a horizon, treatment minus control.
 
     The interval joins Wilson's of both groups at their effective sizes (square-and-add); the p-value is the level
@@ -249,34 +228,24 @@ def incidence_difference(
     if reason:
         return Effect(method=SHARE, reason=reason)
     (base, base_var), (share, share_var) = (map(float, estimate_incidence(table, horizon)) for table in tables)
-    sizes = [count_effective(table, horizon) for table in tables]
-    z = float(stats.norm.isf((1 - confidence_level) / 2))
+    sizes, z = [count_effective(table, horizon) for table in tables], float(stats.norm.isf((1 - confidence_level) / 2))
     low, high = (_square_and_add(base, share, sizes, z, side) for side in (-1, 1))
-    settled = base_var == 0 and share_var == 0 and base == share
-    p = math.nan if settled else _find_p(base, share, sizes)
-    reason = "no p-value: both groups are at the same end" if settled else None
-    error = math.sqrt(base_var + share_var)
+    error, p, reason = math.sqrt(base_var + share_var), math.nan, "no p-value: both groups are at the same end"
+    if error > 0 or base != share:
+        p, reason = _find_p(base, share, sizes), None
     return Effect(share - base, error, None, low, high, None, p, base, share, SHARE, reason)
 
 
-def rmst_difference(
-    control: LifeTable, treatment: LifeTable, *, horizon: float, confidence_level: float = 0.95
-) -> Effect:
+def rmst_difference(control: LifeTable, treatment: LifeTable, *, horizon, confidence_level=0.95) -> Effect:
     """Return the difference in restricted mean time without the event up to a horizon, treatment minus control.
 
     The area above the cumulative incidence, in days; below 0 the event comes sooner under treatment. A unit with
     a competing event counts as without the event for the rest of the time.
 
-    Parameters
-    ----------
-    control, treatment : LifeTable
-    horizon : float, days
-    confidence_level : float, 0 to 1
-
     Returns
     -------
-    Effect: days; normal interval; nan with a reason as for `incidence_difference`, and without p-value where
-        nobody has the event.
+    Effect: days; normal interval; nan with a reason as for `incidence_difference`, whose arguments these are, and
+        without p-value where nobody has the event.
 
     References
     ----------
@@ -304,16 +273,12 @@ def log_rank(tables: Sequence[LifeTable], *, metric: str, comparison: str) -> Te
     Parameters
     ----------
     tables : sequence of LifeTable, two groups or more
-    metric, comparison : str
-        Labels of the record.
+    metric, comparison : str, labels of the record
 
     Returns
     -------
-    Test: chi-square with groups - 1 degrees of freedom; nan where no event happens or a group is empty.
-
-    References
-    ----------
-    Mantel (1966); Peto and Peto (1972).
+    Test: chi-square with groups - 1 degrees of freedom (Mantel 1966; Peto and Peto 1972); nan where no event happens
+        or a group is empty.
     """
     days = np.unique(np.concatenate([table.days[table.events > 0] for table in tables]))
     places = [np.searchsorted(t.days, days) for t in tables]
@@ -359,25 +324,25 @@ def _find_p(base, share, sizes):
     return float(2 * stats.norm.sf(z))
 
 
-def _promise(name, method, estimand, families, compare, reference, least_events):
-    domain = {"least_arm": 50, "least_events": least_events}
-    compute = partial(_compare_columns, compare)
-    return Guarantee(name, method, estimand, "nominal within .01", families, compute, reference, **domain)
-
-
 def _compare_columns(compare, control, treatment, *, confidence_level, rng):
     """A contrast at the populations' horizon; columns days and event code."""
     tables = (build_life_table(*arm.T) for arm in (control, treatment))
     return compare(*tables, horizon=HORIZON_DAYS, confidence_level=confidence_level)
 
 
+def _promise(names, compare, families, reference, *, least_events):
+    compute, domain = partial(_compare_columns, compare), {"least_arm": 50, "least_events": least_events}
+    return Guarantee(*names, "nominal within .01", families, compute, reference, **domain)
+
+
+TIMES, RIVALS = ("times to an event",), ("competing events",)
 GUARANTEES = (
-    _promise("incidence difference", SHARE, "difference", ("times to an event",), incidence_difference,
-             "Newcombe 1998, method 10; Rothman 1978", 10),
-    _promise("incidence difference, competing events", SHARE, "difference", ("competing events",),
-             incidence_difference, "Newcombe 1998, method 10; Aalen & Johansen 1978", 10),
-    _promise("restricted mean difference", MEAN, "rmst_difference", ("times to an event",), rmst_difference,
-             "Royston & Parmar 2013", 20),
-    _promise("restricted mean difference, competing events", MEAN, "rmst_difference", ("competing events",),
-             rmst_difference, "Andersen 2013", 20),
+    _promise(("incidence difference", SHARE, "difference"), incidence_difference, TIMES,
+             "Newcombe 1998, method 10; Rothman 1978", least_events=10),
+    _promise(("incidence difference, competing events", SHARE, "difference"), incidence_difference, RIVALS,
+             "Newcombe 1998, method 10; Aalen & Johansen 1978", least_events=10),
+    _promise(("restricted mean difference", MEAN, "rmst_difference"), rmst_difference, TIMES,
+             "Royston & Parmar 2013", least_events=20),
+    _promise(("restricted mean difference, competing events", MEAN, "rmst_difference"), rmst_difference, RIVALS,
+             "Andersen 2013", least_events=20),
 )  # fmt: skip

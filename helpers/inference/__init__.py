@@ -45,10 +45,9 @@ from helpers.inference.planning import (
     sample_size_means,
     sample_size_normal,
     sample_size_proportions,
-    simulate_power,
 )
 from helpers.inference.proportions import relative_lift_risk, risk_difference, score_p_value
 from helpers.inference.ranks import quantile_difference, win_difference
-from helpers.inference.reach import list_sample_sizes
-from helpers.inference.replies import study_replies
+from helpers.inference.reach import list_sample_sizes, simulate_power
+from helpers.inference.speed import study_replies
 from helpers.inference.take_up import select_contrasts

@@ -55,12 +55,7 @@ def list_comparisons(design: ExperimentPlan, *roles) -> list[Comparison]:
     Parameters
     ----------
     design : ExperimentPlan
-    *roles : str
-        All roles when left out.
-
-    Returns
-    -------
-    list of Comparison
+    *roles : str, all roles when left out
     """
     return [
         Comparison(design, name, design.variant.control, treatment)

@@ -234,13 +234,7 @@ def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = No
 def satterthwaite(*parts) -> float:
     """Return the approximate degrees of freedom of a sum of independent variances.
 
-    Parameters
-    ----------
-    parts : pairs (variance, degrees of freedom)
-
-    Returns
-    -------
-    float: nan when the variances sum to 0 or one is nan.
+    Each part is a pair (variance, degrees of freedom); nan when the variances sum to 0 or one is nan.
     """
     total = sum(variance for variance, _ in parts)
     return total**2 / sum(variance**2 / df for variance, df in parts if variance != 0) if total else NAN
@@ -274,10 +268,7 @@ def find_reason(counts, variances, values) -> str | None:
 def linearise(mean, cov) -> tuple[float, float]:
     """Return the ratio of two estimates and its variance by the delta method.
 
-    Parameters
-    ----------
-    mean : array, shape (2,) or more, numerator and denominator first
-    cov : array, their covariance
+    `mean` and its covariance `cov` hold the numerator and the denominator first.
     """
     ratio = float(mean[0] / mean[1])
     weights = np.array([1.0, -ratio])

@@ -231,14 +231,7 @@ def _compare(comparison, material, method):
 def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Estimate]:
     """Return the rows beside the headline: the other adjustment, Welch, winsorised, weighted, bounded, rate ratio.
 
-    Parameters
-    ----------
-    comparison : Comparison
-    material : Material
-
-    Returns
-    -------
-    list of Estimate: role `sensitivity`; empty where the metric has no other fair choice.
+    All have the role `sensitivity`; none where the metric has no other fair choice.
     """
     metric, method, level = comparison.metric, material.choose(comparison), {"confidence_level": comparison.level}
     if comparison.name in material.not_estimable:

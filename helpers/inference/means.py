@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from scipy.stats import chi2, norm
-from scipy.stats import f as fisher
 
 from helpers.inference.effects import (
     NO_VARIATION,
@@ -23,7 +22,6 @@ from helpers.inference.proportions import relative_lift_risk, risk_difference
 from helpers.plan import Metric
 from helpers.records import NAN, Effect, Moments
 
-_TOLERANCE = 1e-10
 FLAT_ARM = "the outcome does not vary in an arm, so an adjusted interval would be too narrow"
 
 
@@ -109,7 +107,7 @@ def regress(moments: Moments, kept) -> tuple[np.ndarray, float]:
     return slopes * scale[0] / scale[1:], share * scale[0] ** 2 * freedom
 
 
-def find_independent(*covariances, tolerance=_TOLERANCE) -> list[int]:
+def find_independent(*covariances, tolerance=1e-10) -> list[int]:
     """Return the positions of the columns that say something beyond those before them, in every matrix.
 
     Parameters
@@ -270,43 +268,6 @@ def _invert(p_value, alpha, estimate, holds_zero, step):
     return (inside + outside) / 2
 
 
-def compare_groups(groups) -> tuple[float, float, float]:
-    """Return one test of whether the means of the first column differ between two groups or more.
-
-    Parameters
-    ----------
-    groups : sequence of Moments
-
-    Returns
-    -------
-    tuple: F, its degrees of freedom between groups, the p-value; nan with fewer than two groups, or a group of fewer
-        than 2 units or that does not vary.
-
-    References
-    ----------
-    Welch 1951, Biometrika 38: 330-336 (eq. 21-23).
-
-    Examples
-    --------
-    >>> groups = [Moments(("y",), 5, np.array([m]), np.array([[2.0]])) for m in (1.0, 2.0, 3.0)]
-    >>> [round(x, 4) for x in compare_groups(groups)]
-    [2.3077, 2.0, 0.1617]
-    """
-    groups = list(groups)
-    sizes, variances = (np.array([getattr(m, field) for m in groups], float) for field in ("n", "variance"))
-    if len(groups) < 2 or not sizes.min() >= 2 or not min(variances) > 0:
-        return NAN, NAN, NAN
-    rests = [0.0 if m.remainder is None else float(m.remainder[0]) for m in groups]
-    # from the first mean, so that what all have in common cancels before it is rounded
-    gaps = np.array([m.value - groups[0].value + (rest - rests[0]) for m, rest in zip(groups, rests, strict=True)])
-    weights = sizes / variances
-    shares, df = weights / weights.sum(), float(len(sizes) - 1)
-    spread = float(weights @ (gaps - shares @ gaps) ** 2) / df
-    doubt = float(np.sum((1 - shares) ** 2 / (sizes - 1))) / (df * (df + 2))
-    statistic = spread / (1 + 2 * (df - 1) * doubt)
-    return statistic, df, float(fisher.sf(statistic, df, 1 / (3 * doubt)))
-
-
 def compare_arms(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95) -> Effect:
     """Return the difference of one metric between two arms, from moments.
 
@@ -356,16 +317,7 @@ def lift_arms(metric: Metric, control: Moments, treatment: Moments, *, confidenc
 
 
 def pair_arms(control: Moments, treatment: Moments) -> Pair:
-    """Return two arms' values with their variances, by the method that the moments are made for.
-
-    Parameters
-    ----------
-    control, treatment : Moments
-
-    Returns
-    -------
-    Pair
-    """
+    """Return two arms' values with their variances, by the method that the moments are made for."""
     if control.names[0] == "num":
         return compare_ratios(control, treatment)
     return adjust_means(control, treatment) if len(control.names) > 1 else compare_means(control, treatment)
@@ -373,36 +325,6 @@ def pair_arms(control: Moments, treatment: Moments) -> Pair:
 
 def _count(moments):
     return round(moments.value * moments.n) if moments.n else 0, moments.n
-
-
-def compare_shares(groups) -> tuple[float, float, float]:
-    """Return the score test of whether several groups have one share: statistic, degrees of freedom, p-value.
-
-    Parameters
-    ----------
-    groups : sequence of Moments
-        Of a column of 0 and 1.
-
-    Returns
-    -------
-    tuple: nan where a group is empty or nobody, or everybody, has the event.
-
-    References
-    ----------
-    Pearson 1900, Philosophical Magazine 50: 157-175.
-
-    Examples
-    --------
-    >>> groups = [Moments(("y",), 100, np.array([p]), np.array([[p * (1 - p)]])) for p in (0.4, 0.5, 0.6)]
-    >>> [round(x, 4) for x in compare_shares(groups)]
-    [8.0, 2.0, 0.0183]
-    """
-    sizes, shares = (np.array([getattr(m, field) for m in groups], float) for field in ("n", "value"))
-    pooled = float(sizes @ shares / sizes.sum()) if min(sizes) >= 1 else NAN
-    if not 0 < pooled < 1:
-        return NAN, NAN, NAN
-    statistic, df = float(sizes @ (shares - pooled) ** 2) / (pooled * (1 - pooled)), float(len(sizes) - 1)
-    return statistic, df, float(chi2.sf(statistic, df))
 
 
 def measure_trend(positions, effects, precision) -> tuple[float, float]:
@@ -422,16 +344,7 @@ def measure_trend(positions, effects, precision) -> tuple[float, float]:
 def measure_interaction(positions, effects, precision) -> tuple[float, float]:
     """Return Cochran's Q, the weighted squares of effects around their mean, and its p-value (chi-square, k - 1).
 
-    Parameters
-    ----------
-    positions : array, shape (k,)
-        Not read: it stands here as in `measure_trend`.
-    effects : array, shape (k,)
-    precision : array, shape (k,), one over each effect's squared standard error
-
-    References
-    ----------
-    Cochran 1954, Biometrics 10: 101-129.
+    Cochran 1954, Biometrics 10: 101-129. As for `measure_trend`, but no position is read.
     """
     q = float(np.sum(precision * (effects - np.average(effects, weights=precision)) ** 2))
     return q, float(chi2.sf(q, len(effects) - 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.stats import norm
 
@@ -201,3 +203,38 @@ def _score_ratio(share, x1, n1, x0, n0):
     p1, p0 = np.minimum(share * scale, 1), np.minimum(other * scale, 1)
     variance = (other**2 * p1 * (1 - p1) / n1 + share**2 * p0 * (1 - p0) / n0) * total / (total - 1)
     return (other * x1 / n1 - share * x0 / n0) / np.sqrt(variance)
+
+
+def e_value(risk_ratio: float, limit: float | None = None) -> tuple[float, float]:
+    """Return how strong an unmeasured common cause must be to explain a risk ratio away, and its interval.
+
+    Parameters
+    ----------
+    risk_ratio : float, above 0
+    limit : float, above 0, optional
+        The end of its confidence interval that is nearer to 1.
+
+    Returns
+    -------
+    tuple of float: the E-value of the estimate and of the limit, each a risk ratio of 1 or more; 1 for a limit
+        at or beyond 1; nan for what is missing or not above 0.
+
+    References
+    ----------
+    VanderWeele and Ding (2017), Sensitivity analysis in observational research: introducing the E-value.
+
+    Examples
+    --------
+    >>> [round(value, 2) for value in e_value(3.9, 1.8)]
+    [7.26, 3.0]
+    """
+    if limit is None or math.isnan(limit) or limit <= 0 or not risk_ratio > 0:
+        return _needed(risk_ratio), math.nan
+    return _needed(risk_ratio), _needed(limit) if (limit > 1) == (risk_ratio > 1) else 1.0
+
+
+def _needed(ratio):
+    if not 0 < ratio < math.inf:
+        return math.nan
+    ratio = max(ratio, 1 / ratio)
+    return ratio + math.sqrt(ratio * (ratio - 1))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from helpers import metrics
 from helpers.inference.decisions import list_comparisons
@@ -292,3 +293,51 @@ def _time(comparison, material, n, pace):
     asked = n * (known + unknown) / known if known else n  # some of those whose window is over will not answer
     days = duration_days(asked, per_day, window_days=metric.horizon_days or metric.within_days or 0)
     return {"units_per_day": per_day, "days_for_worthwhile": days}
+
+
+@dataclass(frozen=True)
+class SimulatedPower:
+    """The share of simulated experiments that find the effect, its exact interval, and the share without a test."""
+
+    power: float
+    ci_low: float
+    ci_high: float
+    undefined: float
+
+
+def simulate_power(
+    draw, compute, *, n_units, share_treatment=0.5, replicates=1000, alpha=0.05, rng, confidence_level=0.95
+) -> SimulatedPower:
+    """Return the power of any test on any data, with the Monte-Carlo doubt that remains.
+
+    Parameters
+    ----------
+    draw : callable(rng, n, treated) -> data
+        One arm of n units, `treated` False or True.
+    compute : callable(control, treatment) -> float
+        The p-value of what was drawn; nan, no test, counts as not found.
+    n_units : int, both arms
+    share_treatment : float, between 0 and 1
+        The arms hold the nearest whole numbers of units.
+    replicates : int, simulated experiments, at least 1
+    alpha : float, two-sided
+    rng : numpy Generator
+    confidence_level : float
+        Of the interval of the power.
+
+    Returns
+    -------
+    SimulatedPower: shares of 0 to 1.
+
+    References
+    ----------
+    Clopper & Pearson 1934, Biometrika 26: 404-413.
+    """
+    n_treatment = round(n_units * share_treatment)
+    sizes = n_units - n_treatment, n_treatment
+    p_values = np.array(
+        [compute(*(draw(rng, n, arm == 1) for arm, n in enumerate(sizes))) for _ in range(replicates)], float
+    )
+    found = int((p_values <= alpha).sum())
+    band = binomtest(found, replicates).proportion_ci(confidence_level, method="exact")
+    return SimulatedPower(found / replicates, float(band.low), float(band.high), float(np.isnan(p_values).mean()))

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
+from scipy.stats import f as fisher
 
 from helpers import metrics
 from helpers.inference.decisions import list_comparisons
@@ -13,8 +15,6 @@ from helpers.inference.effects import effective_units
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import (
     compare_arms,
-    compare_groups,
-    compare_shares,
     measure_interaction,
     measure_trend,
     pair_arms,
@@ -202,3 +202,70 @@ def merge_moments(first: Moments | None, second: Moments) -> Moments:
     within = sum((m.n - 1) * m.cov for m in (first, second) if m.n > 1)
     cov = (within + gap[:, None] * gap * (first.n * second.n / n)) / (n - 1)
     return Moments(first.names, n, first.mean + gap * (second.n / n), cov, first.missing + second.missing)
+
+
+def compare_groups(groups) -> tuple[float, float, float]:
+    """Return one test of whether the means of the first column differ between two groups or more.
+
+    Parameters
+    ----------
+    groups : sequence of Moments
+
+    Returns
+    -------
+    tuple: F, its degrees of freedom between groups, the p-value; nan with fewer than two groups, or a group of fewer
+        than 2 units or that does not vary.
+
+    References
+    ----------
+    Welch 1951, Biometrika 38: 330-336 (eq. 21-23).
+
+    Examples
+    --------
+    >>> groups = [Moments(("y",), 5, np.array([m]), np.array([[2.0]])) for m in (1.0, 2.0, 3.0)]
+    >>> [round(x, 4) for x in compare_groups(groups)]
+    [2.3077, 2.0, 0.1617]
+    """
+    groups = list(groups)
+    sizes, variances = (np.array([getattr(m, field) for m in groups], float) for field in ("n", "variance"))
+    if len(groups) < 2 or not sizes.min() >= 2 or not min(variances) > 0:
+        return NAN, NAN, NAN
+    rests = [0.0 if m.remainder is None else float(m.remainder[0]) for m in groups]
+    # from the first mean, so that what all have in common cancels before it is rounded
+    gaps = np.array([m.value - groups[0].value + (rest - rests[0]) for m, rest in zip(groups, rests, strict=True)])
+    weights = sizes / variances
+    shares, df = weights / weights.sum(), float(len(sizes) - 1)
+    spread = float(weights @ (gaps - shares @ gaps) ** 2) / df
+    doubt = float(np.sum((1 - shares) ** 2 / (sizes - 1))) / (df * (df + 2))
+    statistic = spread / (1 + 2 * (df - 1) * doubt)
+    return statistic, df, float(fisher.sf(statistic, df, 1 / (3 * doubt)))
+
+
+def compare_shares(groups) -> tuple[float, float, float]:
+    """Return the score test of whether several groups have one share: statistic, degrees of freedom, p-value.
+
+    Parameters
+    ----------
+    groups : sequence of Moments
+        Of a column of 0 and 1.
+
+    Returns
+    -------
+    tuple: nan where a group is empty or nobody, or everybody, has the event.
+
+    References
+    ----------
+    Pearson 1900, Philosophical Magazine 50: 157-175.
+
+    Examples
+    --------
+    >>> groups = [Moments(("y",), 100, np.array([p]), np.array([[p * (1 - p)]])) for p in (0.4, 0.5, 0.6)]
+    >>> [round(x, 4) for x in compare_shares(groups)]
+    [8.0, 2.0, 0.0183]
+    """
+    sizes, shares = (np.array([getattr(m, field) for m in groups], float) for field in ("n", "value"))
+    pooled = float(sizes @ shares / sizes.sum()) if min(sizes) >= 1 else NAN
+    if not 0 < pooled < 1:
+        return NAN, NAN, NAN
+    statistic, df = float(sizes @ (shares - pooled) ** 2) / (pooled * (1 - pooled)), float(len(sizes) - 1)
+    return statistic, df, float(chi2.sf(statistic, df))

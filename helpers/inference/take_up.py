@@ -18,7 +18,7 @@ from helpers.inference.associations import (
 )
 from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
 from helpers.inference.effects import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
-from helpers.inference.proportions import relative_lift_risk
+from helpers.inference.proportions import e_value, relative_lift_risk
 from helpers.records import Effect, Estimate, Moments, Results
 
 WEAK_F = 10.0
@@ -120,13 +120,8 @@ def anderson_rubin(units, *, confidence_level: float = 0.95) -> Effect:
     """
     arms = fold_take_up(units) if isinstance(units, pd.DataFrame) else units
     found = complier_effect(arms, confidence_level=confidence_level)
-    point = Effect(
-        estimate=found.estimate,
-        control_value=found.control_value,
-        treatment_value=found.treatment_value,
-        method="anderson-rubin",
-        reason=found.reason,
-    )
+    told = {name: getattr(found, name) for name in ("estimate", "control_value", "treatment_value", "reason")}
+    point = Effect(method="anderson-rubin", **told)
     if min(arm.n for arm in arms) < 2:
         return point
     gap, cov = _contrast(arms)
@@ -165,41 +160,6 @@ def first_stage(units, *, confidence_level: float = 0.95) -> FirstStage:
     take_up = build_effect(high - low, error, df, values=(low, high), method="welch", confidence_level=confidence_level)
     f = float(gap[1] / error) ** 2 if error > 0 else (math.inf if gap[1] else math.nan)
     return FirstStage(take_up, f, not f >= WEAK_F, _note(min(low, high), max(low, high), f))
-
-
-def e_value(risk_ratio: float, limit: float | None = None) -> tuple[float, float]:
-    """Return how strong an unmeasured common cause must be to explain a risk ratio away, and its interval.
-
-    Parameters
-    ----------
-    risk_ratio : float, above 0
-    limit : float, above 0, optional
-        The end of its confidence interval that is nearer to 1.
-
-    Returns
-    -------
-    tuple of float: the E-value of the estimate and of the limit, each a risk ratio of 1 or more; 1 for a limit
-        at or beyond 1; nan for what is missing or not above 0.
-
-    References
-    ----------
-    VanderWeele and Ding (2017), Sensitivity analysis in observational research: introducing the E-value.
-
-    Examples
-    --------
-    >>> [round(value, 2) for value in e_value(3.9, 1.8)]
-    [7.26, 3.0]
-    """
-    if limit is None or math.isnan(limit) or limit <= 0 or not risk_ratio > 0:
-        return _needed(risk_ratio), math.nan
-    return _needed(risk_ratio), _needed(limit) if (limit > 1) == (risk_ratio > 1) else 1.0
-
-
-def _needed(ratio):
-    if not 0 < ratio < math.inf:
-        return math.nan
-    ratio = max(ratio, 1 / ratio)
-    return ratio + math.sqrt(ratio * (ratio - 1))
 
 
 def _contrast(arms):
@@ -290,10 +250,6 @@ def estimate_uptake(comparison: Comparison, material) -> list[Estimate]:
 
 def summarise_uptake(material) -> pd.DataFrame:
     """Return how strongly the offer moves take-up, and how much hidden keenness would explain the association.
-
-    Parameters
-    ----------
-    material : Material
 
     Returns
     -------

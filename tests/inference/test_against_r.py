@@ -14,7 +14,7 @@ from helpers.inference import (
     rate_ratio,
     sample_size_means,
 )
-from helpers.inference.means import compare_groups
+from helpers.inference.splits import compare_groups
 from helpers.records import Moments
 
 CONTROL, TREATMENT = [3.1, 4.5, 2.2, 5.9, 4.4, 3.8], [5.2, 6.6, 4.1, 7.7, 5.0, 9.3, 6.1, 4.9]

@@ -15,7 +15,8 @@ from made_sources import make_design
 
 from helpers import metrics, sources
 from helpers.inference import adjust_means, find_independent
-from helpers.inference.means import compare_groups, regress
+from helpers.inference.means import regress
+from helpers.inference.splits import compare_groups
 from helpers.records import Moments
 
 REFERENCE = Path(__file__).parents[1] / "reference"

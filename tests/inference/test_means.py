@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers.inference import adjust_means, compare_means, difference, find_independent, relative_lift
-from helpers.inference.means import compare_groups, needs_permutation, permutation_difference
+from helpers.inference.means import needs_permutation, permutation_difference
+from helpers.inference.splits import compare_groups
 from helpers.records import Moments
 
 

@@ -9,7 +9,7 @@ import pytest
 from experiments import make_design, run_experiment
 from scipy import stats
 
-from helpers.inference.means import compare_groups, compare_shares
+from helpers.inference.splits import compare_groups, compare_shares
 from helpers.records import Moments
 
 ARMS = {"control": "c", "treatments": ["t", "u"]}
