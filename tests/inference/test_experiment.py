@@ -120,17 +120,6 @@ def dated(n=400, **columns):
     return draw_frame(n, assigned_at=days, **columns)
 
 
-def test_run_experiment_is_interim_before_the_planned_units():
-    frame = draw_frame(effect=0.5)
-    final, interim = (
-        run_experiment(frame, make_design(metrics={"y": SCORE}, planned_units=planned)) for planned in (400, 800)
-    )
-    assert (final.status, interim.status) == ("answered", "interim")
-    assert (headline(final).interval, headline(interim).interval) == ("fixed", "always-valid")
-    assert headline(interim).ci_low < headline(final).ci_low
-    assert headline(interim).p_value > headline(final).p_value
-
-
 @pytest.mark.parametrize(
     ("changes", "status"),
     [

@@ -78,20 +78,6 @@ def test_complier_effect_equals_two_stage_least_squares():
     assert found.std_error == pytest.approx(fit.bse.iloc[1], rel=0.05)  # theirs pools the variances
 
 
-def test_complier_effect_from_moments_equals_rows():
-    rows = _rows(2)
-    assert complier_effect(fold_take_up(rows)) == complier_effect(rows)
-
-
-def test_complier_effect_is_of_taking_when_the_treatment_removes():
-    rows = _rows(3)
-    removed = rows.assign(assigned=1 - rows.assigned)
-    for estimator in (complier_effect, anderson_rubin):
-        offered, without = estimator(rows), estimator(removed)
-        assert without.estimate == pytest.approx(offered.estimate, rel=1e-12)
-        assert (without.ci_low, without.ci_high) == pytest.approx((offered.ci_low, offered.ci_high), rel=1e-12)
-
-
 def test_complier_effect_with_full_compliance_is_the_difference():
     rows = _rows(4, offered=1.0)
     other = stats.ttest_ind(rows.y[rows.assigned == 1], rows.y[rows.assigned == 0], equal_var=False)
