@@ -66,7 +66,9 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0) -> P
     if not 0 <= prior_units < math.inf:
         raise Refused(f"prior_units is {prior_units:g}; give a number of units of 0 (flat) or more")
     error = estimate.std_error
-    n_control, n_treatment = _count_units(estimate)
+    n_control, n_treatment = estimate.clusters_control, estimate.clusters_treatment
+    if n_control is None or n_treatment is None:
+        n_control, n_treatment = estimate.n_control, estimate.n_treatment
     if not (0 < error < math.inf and math.isfinite(estimate.estimate)) or min(n_control, n_treatment) < 1:
         return None
     # the prior's variance is that of a difference between prior_units units an arm: 2 s^2 / prior_units
@@ -114,12 +116,6 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
             labels = {"metric": estimate.metric, "comparison": estimate.comparison, "better": metric.better}
             rows.append({**labels, **asdict(found), "interim": results.status == "interim"})
     return pd.DataFrame(rows, columns=columns).assign(prior_units=float(prior_units))
-
-
-def _count_units(estimate):
-    if estimate.clusters_control is None or estimate.clusters_treatment is None:
-        return estimate.n_control, estimate.n_treatment
-    return estimate.clusters_control, estimate.clusters_treatment
 
 
 def _expect_loss(gain, sd):
