@@ -5,7 +5,7 @@ import pandas as pd
 from made_sources import make_design, make_source
 
 from helpers import inference, metrics
-from helpers.inference.effects import compare_arms
+from helpers.inference import compare_arms
 from helpers.records import DataInfo, Results
 from helpers.view.scales import list_metrics
 
@@ -65,7 +65,7 @@ def run_results(units, *, status="answered"):
     for comparison in inference.list_comparisons(units.design):
         arms = metrics.summarise(units)[None][comparison.name]
         sides = [arms[side] for side in (comparison.control, comparison.treatment)]
-        effect = compare_arms(comparison.metric, *sides)["difference"]
+        effect = compare_arms(comparison.metric, *sides)
         role = comparison.metric.role
         estimates.append(inference.label_effect(comparison, effect, estimand="difference", role=role, arms=arms))
     data = DataInfo("yours", "", "made.csv", None, 0, 0)

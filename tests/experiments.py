@@ -4,7 +4,7 @@ import made_sources
 import numpy as np
 import pandas as pd
 
-from helpers import checks, inference, metrics, survival
+from helpers import checks, inference, metrics
 from helpers.plan import Plan
 
 ARMS = {"control": "c", "treatments": ["t"]}
@@ -28,7 +28,7 @@ def run_experiment(frame, design, *, n_two_variants=0, seed=1, n_resamples=999, 
     source = make_source(frame, n_two_variants=n_two_variants)
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
-    options = {"withheld": checks.withheld(trust, design), "times": survival.study_times(units)}
+    options = {"withheld": checks.withheld(trust, design)}
     plan = Plan(design, "plan.yaml", "0" * 64, "not under version control")
     options |= {"seed": seed, "n_resamples": n_resamples, "prior_units": prior_units}
     return inference.run_experiment(plan, source, units, trust, study="experiment", **options)

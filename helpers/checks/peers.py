@@ -15,8 +15,7 @@ from scipy import stats
 from helpers import inference
 from helpers.checks.gates import add_bands
 from helpers.checks.validation import Cell, draw_effects, enumerate_shares, read_effects
-from helpers.inference import compare_means, difference
-from helpers.inference.on_columns import adjust_columns, lift_columns, measure_columns
+from helpers.inference import adjust_columns, compare_means, difference, lift_columns, measure_columns
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import POPULATIONS
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from helpers.inference import difference as compare_values
-from helpers.inference import permutation_difference, score_p_value
-from helpers.inference.effects import pair_arms
-from helpers.inference.headline import is_tailed
-from helpers.inference.ordered import win_difference
-from helpers.inference.quantiles import quantile_difference
+from helpers.inference import Arm, choose_method, compare, score_p_value
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Moments
 
@@ -62,76 +58,32 @@ def choose_retests(
     """
     found = []
     for name, metric in design.metrics.items():
-        if metric.kind == "time_to_event":
-            found.append(_retest_times(design, name, rows, compare_times))
-        elif not metric.is_mean:
-            found.append(_retest_values(design, name, rows, codes))
-        elif metric.is_ratio or design.cluster is not None:
-            found.append(_retest_ratio(name, metric, rows, codes))
+        is_time = metric.kind == "time_to_event"
+        columns = ["time", "observed"] if is_time else ["num", "den"] if metric.is_ratio else ["y"]
+        values = rows[[f"{column}_{name}" for column in columns]].to_numpy(float)
+        known = ~np.isnan(values).any(axis=1)
+        facts = {"sizes": {arm: share * known.sum() for arm, share in shares.items()}}
+        facts |= {"skewness": _find_skewness(values[known, 0]), "is_adjustable": len(covariates) > 0}
+        method = choose_method(metric, design, **facts)
+        cells = (np.bincount(codes, weights=known) > 0)[None]
+        if design.cluster and method in ("cumulative incidence", "brunner-munzel"):
+            what = "times to an event" if is_time else "ordered scores"
+            found.append(Retest(name, "", cells, reason=BY_UNIT.format(what)))
+        elif is_time and compare_times is None:
+            found.append(Retest(name, "", cells, reason=NO_TIMES))
+        elif is_time:
+            options = {"horizon": metric.horizon_days, "confidence_level": design.confidence_level}
+            found.append(Retest(name, method, cells, partial(_find_p_of_times, compare_times, values, options)))
+        elif method == "miettinen-nurminen":
+            cells = np.array([values[:, 0] == 1, values[:, 0] == 0])
+            found.append(Retest(name, method, cells, partial(_find_p_of_shares, cells)))
         else:
-            found += _retest_mean(design, name, rows, shares, covariates)
+            measure = _choose_measure(method, values, codes, rows[list(covariates)], design)
+            found.append(Retest(name, method, cells, partial(_find_p, metric, method, measure)))
+        if method == "permutation" or (method == "lin" and metric.kind == "amount"):
+            measure = partial(_measure_moments, ("y",), values)
+            found.append(Retest(name, "welch", cells, partial(_find_p, metric, "welch", measure)))
     return found
-
-
-def _retest_times(design, name, rows, compare_times):
-    values = rows[[f"time_{name}", f"observed_{name}"]].to_numpy(float)
-    known = ~np.isnan(values).any(axis=1)
-    reason = BY_UNIT.format("times to an event") if design.cluster else None if compare_times else NO_TIMES
-    if reason:
-        return Retest(name, "", known[None], reason=reason)
-    options = {"horizon": design.metrics[name].horizon_days, "confidence_level": design.confidence_level}
-
-    def compare(control, treatment, rng):
-        return compare_times(values[control], values[treatment], **options).p_value
-
-    return Retest(name, "cumulative incidence", known[None], _each(compare))
-
-
-def _retest_values(design, name, rows, codes):
-    """Ordered scores by their levels, quantiles by their values; a quantile knows clusters."""
-    values = rows[f"y_{name}"].to_numpy(float)
-    known = ~np.isnan(values)
-    levels, places = np.unique(values[known], return_inverse=True)
-    if design.metrics[name].quantile is None:
-        if design.cluster:
-            return Retest(name, "", known[None], reason=BY_UNIT.format("ordered scores"))
-
-        def compare(control, treatment, rng):
-            return win_difference(*(np.bincount(places[m[known]], minlength=len(levels)) for m in (control, treatment)))
-
-        return Retest(name, "brunner-munzel", known[None], _each(lambda *sides: compare(*sides).p_value))
-    cells = np.bincount(codes, weights=known) > 0
-
-    def compare_quantiles(control, treatment, rng):
-        sides = [mask[codes] & known for mask in (control, treatment)]
-        groups = [codes[side] for side in sides] if design.cluster else [None, None]
-        return quantile_difference(
-            *(values[side] for side in sides), design.metrics[name].quantile, confidence_level=design.confidence_level,
-            control_clusters=groups[0], treatment_clusters=groups[1],
-        ).p_value  # fmt: skip
-
-    return Retest(name, "order statistics", cells[None], _each(compare_quantiles))
-
-
-def _retest_ratio(name, metric, rows, codes):
-    columns = [f"num_{name}", f"den_{name}"] if metric.is_ratio else [f"y_{name}"]
-    parts = rows[columns].assign(known=1.0) if not metric.is_ratio else rows[columns]
-    parts = parts.where(rows[columns].notna().all(axis=1))
-    values = parts.groupby(codes).sum(min_count=1).to_numpy(float)
-    return _retest_moments(name, values, ("num", "den"), "delta")
-
-
-def _retest_mean(design, name, rows, shares, covariates):
-    metric, y = design.metrics[name], rows[f"y_{name}"].to_numpy(float)
-    welch = _retest_moments(name, y[:, None], ("y",), "welch")
-    known = y[~np.isnan(y)]
-    if is_tailed(metric, design, {arm: share * len(known) for arm, share in shares.items()}, _find_skewness(known)):
-        return [_retest_permutation(name, y), welch]
-    if design.decides_on == "adjusted" and metric.kind != "nps":
-        columns = np.column_stack([y, rows[list(covariates)].to_numpy(float)])
-        lin = _retest_moments(name, columns, ("y", *covariates), "lin")
-        return [lin, welch] if metric.kind == "amount" else [lin]
-    return [_retest_share(name, y)] if metric.kind == "binary" else [welch]
 
 
 def _find_skewness(known):
@@ -140,59 +92,65 @@ def _find_skewness(known):
     return float(np.mean(((known - known.mean()) / known.std()) ** 3))
 
 
-def _retest_share(name, y):
-    yes, no = y == 1, y == 0
-
-    def find_p(control, treatment, rngs):
-        counts = [(_count(side, yes), _count(side, no)) for side in (treatment, control)]
-        return score_p_value(*(n for x, rest in counts for n in (x, x + rest)))
-
-    return Retest(name, "miettinen-nurminen", np.array([yes, no]), find_p)
-
-
-def _retest_permutation(name, y):
-    known = ~np.isnan(y)
-
-    def compare(control, treatment, rng):
-        sides = (y[side & known] for side in (control, treatment))
-        return permutation_difference(*sides, rng=rng, n_resamples=N_RESAMPLES).p_value
-
-    return Retest(name, "permutation", known[None], _each(compare))
+def _choose_measure(method, values, codes, covariates, design):
+    """A function of the masks of one side of some splits, which gives what the method takes, one arm a split."""
+    if method == "welch":
+        return partial(_measure_moments, ("y",), values)
+    if method == "lin":
+        return partial(_measure_moments, ("y", *covariates.columns), np.column_stack([values, covariates]))
+    if method == "delta":
+        parts = pd.DataFrame(values if values.shape[1] > 1 else np.column_stack([values, np.ones(len(values))]))
+        sums = parts.mask(parts.isna().any(axis=1)).groupby(codes).sum(min_count=1)
+        return partial(_measure_moments, ("num", "den"), sums.to_numpy(float))
+    known, clusters = ~np.isnan(values[:, 0]), codes if design.cluster else None
+    levels, places = np.unique(values[:, 0], return_inverse=True) if method == "brunner-munzel" else ((), codes)
+    return partial(_read_units, values[:, 0], known, codes, clusters, (len(levels), places))
 
 
-def _retest_moments(name, values, names, method):
-    """A test from moments: those of all splits by products of the masks with the columns and their squares."""
+def _read_units(outcome, known, codes, clusters, levels, masks):
+    """One arm a split, with the units themselves: their outcomes, clusters, and how many stand on each level."""
+    sides = (mask[codes] & known for mask in masks)
+    n_levels, places = levels
+    return [
+        Arm(
+            outcome=outcome[side],
+            clusters=None if clusters is None else clusters[side],
+            levels=np.bincount(places[side], minlength=n_levels) if n_levels else None,
+        )
+        for side in sides
+    ]
+
+
+def _measure_moments(names, values, masks):
+    """One arm a split, with its moments: of all splits by products of the masks with the columns and their squares."""
     known = ~np.isnan(values).any(axis=1)
     scale = values[known].std(axis=0) if known.any() else 1.0
     centre, scale = values[known].sum(axis=0) / max(known.sum(), 1), np.where(scale > 0, scale, 1.0)
-    columns = (values[known] - centre) / scale
-    upper = np.triu_indices(len(names))
+    columns, upper, k = (values[known] - centre) / scale, np.triu_indices(len(names)), len(names)
     products = np.column_stack([columns, *(columns[:, i] * columns[:, j] for i, j in zip(*upper, strict=True))])
-
-    def measure(mask):
-        n, sums = _count(mask, known), mask[:, known].astype(float) @ products
-        means, k = sums[:, : len(names)] / np.maximum(n, 1)[:, None], len(names)
-        cov = np.empty((len(mask), k, k))
-        cov[:, upper[0], upper[1]] = cov[:, upper[1], upper[0]] = sums[:, k:]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            cov = (cov - n[:, None, None] * means[:, :, None] * means[:, None, :]) / (n - 1)[:, None, None]
-        cov = cov * np.outer(scale, scale)
-        return [Moments(names, int(m), mean, c) for m, mean, c in zip(n, centre + means * scale, cov, strict=True)]
-
-    def find_p(control, treatment, rngs):
-        pairs = (pair_arms(*sides) for sides in zip(measure(control), measure(treatment), strict=True))
-        return np.array([compare_values(pair).p_value for pair in pairs])
-
-    return Retest(name, method, known[None], find_p)
+    n, sums = _count(masks, known), masks[:, known].astype(float) @ products
+    means = sums[:, :k] / np.maximum(n, 1)[:, None]
+    cov = np.empty((len(masks), k, k))
+    cov[:, upper[0], upper[1]] = cov[:, upper[1], upper[0]] = sums[:, k:]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cov = (cov - n[:, None, None] * means[:, :, None] * means[:, None, :]) / (n - 1)[:, None, None]
+    cov, means = cov * np.outer(scale, scale), centre + means * scale
+    return [Arm(moments=Moments(names, int(m), mean, c)) for m, mean, c in zip(n, means, cov, strict=True)]
 
 
-def _each(compare):
-    """A test that needs the units themselves, split by split."""
+def _find_p(metric, method, measure, control, treatment, rngs):
+    sides = zip(measure(control), measure(treatment), rngs, strict=True)
+    return np.array([compare(metric, method, c, t, rng=rng, n_resamples=N_RESAMPLES).p_value for c, t, rng in sides])
 
-    def find_p(control, treatment, rngs):
-        return np.array([compare(*sides) for sides in zip(control, treatment, rngs, strict=True)], float)
 
-    return find_p
+def _find_p_of_shares(cells, control, treatment, rngs):
+    counts = [[_count(side, cell) for cell in cells] for side in (treatment, control)]
+    return score_p_value(*(n for yes, no in counts for n in (yes, yes + no)))
+
+
+def _find_p_of_times(compare_times, values, options, control, treatment, rngs):
+    sides = zip(control, treatment, strict=True)
+    return np.array([compare_times(values[c], values[t], **options).p_value for c, t in sides], float)
 
 
 def _count(masks, marked):

@@ -1,4 +1,4 @@
-"""Takers beside others, unadjusted, adjusted and weighted: associations, which no randomisation protects."""
+"""Takers beside others, and those who answered beside all: weighted, adjusted and bounded."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, special, stats
+from scipy import special
 
-from helpers.inference.pairs import satterthwaite
-from helpers.records import Effect
+from helpers.inference.effects import build_effect, compare_means, measure_columns
+from helpers.inference.means import compare_arms, find_independent
+from helpers.plan import Metric
+from helpers.records import Effect, Moments
 
 MIN_ESS = 30.0
 MAX_IMBALANCE = 0.25
 TOO_FEW = "fewer than two takers, or fewer than two others, with the outcome known"
-NO_SPREAD = "no interval: nothing varies within the groups"
 TOO_MANY = "too few units for so many covariates"
 SEPARATED = "no overlap: the covariates tell takers from others without error"
+EXTREMES = {"binary": (0.0, 1.0), "nps": (-100.0, 100.0)}
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,13 @@ class Overlap:
     """Whether takers have comparable others: the diagnostics of `weighted_contrast`.
 
     `effective_size` is that of the weighted others, (sum w)^2 / sum w^2; `share_outside` the share of takers more
-    likely to take than any of the others; `largest_weight` the largest share that one unit has of all weight;
-    `imbalance_before` and `imbalance_after` the largest absolute standardised mean difference of a covariate.
+    likely to take than any of the others; `imbalance` the largest absolute standardised mean difference of a covariate
+    that weighting leaves.
     """
 
-    n_takers: int
-    n_others: int
     effective_size: float
     share_outside: float
-    largest_weight: float
-    imbalance_before: float
-    imbalance_after: float
+    imbalance: float
 
 
 def naive_contrast(rows: pd.DataFrame, *, confidence_level: float = 0.95) -> Effect:
@@ -55,14 +53,9 @@ def naive_contrast(rows: pd.DataFrame, *, confidence_level: float = 0.95) -> Eff
     y, taken, _ = _read(rows, [])
     if not _enough(taken):
         return Effect(method="welch", reason=TOO_FEW)
-    groups = (y[~taken], y[taken])
-    parts = [(float(g.var(ddof=1)) / len(g), len(g) - 1) for g in groups]
-    others, takers = (float(g.mean()) for g in groups)
-    error = math.sqrt(parts[0][0] + parts[1][0])
-    df = satterthwaite(*parts)
-    return build_effect(
-        takers - others, error, df, values=(others, takers), method="welch", confidence_level=confidence_level
-    )
+    pair = compare_means(measure_columns(y[~taken, None]), measure_columns(y[taken, None]))
+    told = {"values": (pair.control, pair.treatment), "method": "welch", "confidence_level": confidence_level}
+    return build_effect(pair.treatment - pair.control, math.sqrt(pair.variance), pair.df, **told)
 
 
 def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float = 0.95) -> Effect:
@@ -169,35 +162,39 @@ def measure_overlap(rows: pd.DataFrame, covariates) -> Overlap | None:
     return _measure(fit, taken) if fit else None
 
 
-def build_effect(estimate, error, df, *, values, method, confidence_level) -> Effect:
-    """Return an effect with the interval and two-sided p-value of its standard error.
+def choose_offered(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the arm with more take-up; `assigned` and `taken` are known in all."""
+    share = rows.groupby("assigned")["taken"].mean()
+    return rows[rows["assigned"] == share.idxmax()] if len(share) else rows
+
+
+def fit_logit(outcome, design) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """Return a logistic regression by Newton's steps.
 
     Parameters
     ----------
-    estimate, error : float
-    df : float or None
-        Degrees of freedom of Student's t; None is normal.
-    values : pair of float, what stands for control and for treatment
-    method : str
-    confidence_level : float, 0 to 1
+    outcome : array of 0 and 1, shape (n,)
+    design : array, shape (n, k), the constant included
 
     Returns
     -------
-    Effect: without interval and with a reason when the standard error is not above 0.
+    tuple: coefficients, chances of 1 and the information matrix, or None where no finite coefficients fit.
     """
-    told = {"control_value": values[0], "treatment_value": values[1], "method": method}
-    if not error > 0:
-        return Effect(estimate, error, **told, reason=NO_SPREAD)
-    law = stats.norm if df is None else stats.t(df)
-    reach = float(law.isf((1 - confidence_level) / 2)) * error
-    p = float(2 * law.sf(abs(estimate) / error))
-    return Effect(estimate, error, df, estimate - reach, estimate + reach, p_value=p, **told)
+    beta = np.zeros(design.shape[1])
+    for _ in range(50):
+        chance = special.expit(design @ beta)
+        information = (design.T * (chance * (1 - chance))) @ design
+        if np.linalg.cond(information) > 1e12:
+            return None
+        step = np.linalg.solve(information, design.T @ (outcome - chance))
+        beta = beta + step
+        if np.abs(step).max() < 1e-9:
+            return beta, chance, information
+    return None
 
 
 def _read(rows, covariates):
-    known = rows.dropna(subset=["y", "assigned", "taken", *covariates])
-    share = known.groupby("assigned")["taken"].mean()
-    offered = known[known["assigned"] == share.idxmax()] if len(share) else known
+    offered = choose_offered(rows.dropna(subset=["y", "assigned", "taken", *covariates]))
     taken = offered["taken"].to_numpy(float) == 1
     return offered["y"].to_numpy(float), taken, offered[list(covariates)].to_numpy(float)
 
@@ -211,11 +208,8 @@ def _design(values):
     spread = values.std(axis=0)
     moving = spread > 1e-12 * np.abs(values).max(axis=0, initial=0.0)
     scaled = (values[:, moving] - values[:, moving].mean(axis=0)) / spread[moving]
-    if scaled.shape[1]:
-        _, triangle, order = linalg.qr(scaled, mode="economic", pivoting=True)
-        diagonal = np.abs(np.diag(triangle))
-        scaled = scaled[:, np.sort(order[: np.count_nonzero(diagonal > 1e-9 * diagonal[0])])]
-    return np.column_stack([np.ones(len(values)), scaled])
+    kept = find_independent(np.atleast_2d(np.cov(scaled, rowvar=False))) if moving.any() else []
+    return np.column_stack([np.ones(len(values)), scaled[:, kept]])
 
 
 def _residual(basis, column):
@@ -226,41 +220,125 @@ def _residual(basis, column):
 def _weigh(taken, values):
     """Return design, weights (odds of taking for the others, 0 for takers), chances and inverse information."""
     design = _design(values)
-    beta = np.zeros(design.shape[1])
-    for _ in range(50):
-        chance = special.expit(design @ beta)
-        information = (design.T * (chance * (1 - chance))) @ design
-        if np.linalg.cond(information) > 1e12:
-            return None
-        step = np.linalg.solve(information, design.T @ (taken - chance))
-        beta = beta + step
-        if np.abs(step).max() < 1e-9:
-            return design, np.where(taken, 0.0, np.exp(design @ beta)), chance, np.linalg.inv(information)
-    return None
+    fit = fit_logit(taken, design)
+    if fit is None:
+        return None
+    beta, chance, information = fit
+    return design, np.where(taken, 0.0, np.exp(design @ beta)), chance, np.linalg.inv(information)
 
 
 def _measure(fit, taken):
     design, weights, chance, _ = fit
     spread = design[taken, 1:].std(axis=0, ddof=1)
-    gaps = [
-        np.abs(design[taken, 1:].mean(axis=0) - np.average(design[~taken, 1:], axis=0, weights=w))
-        for w in (None, weights[~taken])
-    ]
-    before, after = (float(np.max(g[spread > 0] / spread[spread > 0], initial=0.0)) for g in gaps)
-    size, largest = float(weights.sum() ** 2 / (weights @ weights)), float(weights.max() / weights.sum())
+    gaps = np.abs(design[taken, 1:].mean(axis=0) - np.average(design[~taken, 1:], axis=0, weights=weights[~taken]))
+    imbalance = float(np.max(gaps[spread > 0] / spread[spread > 0], initial=0.0))
     outside = float(np.mean(chance[taken] > chance[~taken].max()))
-    return Overlap(int(taken.sum()), int((~taken).sum()), size, outside, largest, before, after)
+    return Overlap(float(weights.sum() ** 2 / (weights @ weights)), outside, imbalance)
 
 
 def _refuse(fit, taken, min_ess):
-    if not _enough(taken):
-        return TOO_FEW
     if fit is None:
-        return SEPARATED
+        return SEPARATED if _enough(taken) else TOO_FEW
     found = _measure(fit, taken)
     if found.effective_size < min_ess:
         return f"effective sample size {found.effective_size:.1f} of the weighted others is below {min_ess:g}"
-    if found.imbalance_after > MAX_IMBALANCE:
-        gap = f"{found.imbalance_after:.2f} standard deviations"
+    if found.imbalance > MAX_IMBALANCE:
+        gap = f"{found.imbalance:.2f} standard deviations"
         return f"no overlap: weighting leaves a covariate {gap} apart (limit {MAX_IMBALANCE:g})"
     return None
+
+
+def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95, look=None) -> Effect:
+    """Return bounds on the difference over all assigned units, whatever the unknown outcomes are.
+
+    The worst case gives every unknown outcome of the treatment the lowest possible value and every unknown
+    outcome of the control the highest; the best case the reverse. The interval runs from the lower limit of the
+    worst to the upper limit of the best, so it holds the truth at least as often as its level says.
+
+    Parameters
+    ----------
+    metric : Metric
+        Only binary and nps outcomes have known extremes; others are nan with the reason.
+    control, treatment : Moments
+        `missing` counts the units whose outcome is unknown.
+    confidence_level : float, 0.5 to 1
+    look : function of an Effect, optional
+        Gives the worst and the best case the interval that decides when an experiment is looked at early.
+
+    Returns
+    -------
+    Effect: an interval without an estimate or a p-value.
+
+    References
+    ----------
+    Manski (1990), Nonparametric bounds on treatment effects; Horowitz and Manski (2000).
+    """
+    if metric.kind not in EXTREMES or control.names[0] != "y":
+        return Effect(method="worst-case bounds", reason="no bounds: the outcome has no fixed lowest and highest value")
+    low, high = EXTREMES[metric.kind]
+    cases = [
+        compare_arms(metric, _fill(control, c), _fill(treatment, t), confidence_level=confidence_level)
+        for c, t in ((high, low), (low, high))
+    ]
+    worst, best = map(look, cases) if look else cases
+    reason = "bounds only: some outcomes are unknown, so there is no single estimate"
+    return Effect(ci_low=worst.ci_low, ci_high=best.ci_high, method="worst-case bounds", reason=reason)
+
+
+def _fill(moments: Moments, value: float) -> Moments:
+    """The moments once every unknown outcome has a value."""
+    n, extra = moments.n, moments.missing
+    total = n + extra
+    if not extra or not n:
+        mean, cov = (moments.value, moments.cov[:1, :1]) if n else (value, np.zeros((1, 1)))
+        return Moments(("y",), total, np.array([mean]), cov)
+    gap = moments.value - value
+    between = n * extra / total * gap * gap
+    variance = ((n - 1) * (moments.variance if n > 1 else 0.0) + between) / (total - 1)
+    return Moments(("y",), total, np.array([value + gap * n / total]), np.array([[variance]]))
+
+
+def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) -> Effect:
+    """Return the difference among all assigned if, given the covariates, answering does not depend on the outcome.
+
+    Each known outcome is weighted by one over its modelled chance to be known (logistic regression within the
+    arm). The standard error treats the weights as known, which is conservative for a correct model.
+
+    Parameters
+    ----------
+    rows : DataFrame, one row a unit
+        `y` (missing where unknown), `treated` (0 or 1) and the covariates, without missing values.
+    covariates : sequence of str
+    confidence_level : float, 0.5 to 1
+
+    Returns
+    -------
+    Effect: nan with a reason without covariates, or where an arm has under 20 known outcomes.
+
+    References
+    ----------
+    Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
+    """
+    method = "inverse probability of response weights"
+    if not covariates:
+        return Effect(method=method, reason="no weights: the plan names no covariates")
+    if rows.groupby("treated")["y"].count().reindex([0, 1], fill_value=0).min() < 20:
+        return Effect(method=method, reason="no weights: an arm has fewer than 20 known outcomes")
+    arms = (rows[rows["treated"] == arm] for arm in (0, 1))
+    (control, error_control), (treatment, error_treatment) = (_weigh_known(arm, covariates) for arm in arms)
+    error, values = math.hypot(error_treatment, error_control), (control, treatment)
+    return build_effect(
+        treatment - control, error, None, values=values, method=method, confidence_level=confidence_level
+    )
+
+
+def _weigh_known(arm, covariates):
+    """Mean and standard error of the known outcomes, each weighted by one over its chance to be known."""
+    y = arm["y"].to_numpy(float)
+    known, weights = ~np.isnan(y), np.ones(len(y))
+    fit = None if known.all() else fit_logit(known, _design(arm[list(covariates)].to_numpy(float)))
+    if fit:
+        weights = 1 / np.clip(fit[1], 0.01, 1)
+    y, weights = y[known], weights[known]
+    mean = float(np.average(y, weights=weights))
+    return mean, float(np.sqrt(np.sum((weights * (y - mean)) ** 2)) / weights.sum())

@@ -66,7 +66,9 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0) -> P
     if not 0 <= prior_units < math.inf:
         raise Refused(f"prior_units is {prior_units:g}; give a number of units of 0 (flat) or more")
     error = estimate.std_error
-    n_control, n_treatment = _count_units(estimate)
+    n_control, n_treatment = estimate.clusters_control, estimate.clusters_treatment
+    if n_control is None or n_treatment is None:
+        n_control, n_treatment = estimate.n_control, estimate.n_treatment
     if not (0 < error < math.inf and math.isfinite(estimate.estimate)) or min(n_control, n_treatment) < 1:
         return None
     # the prior's variance is that of a difference between prior_units units an arm: 2 s^2 / prior_units
@@ -102,26 +104,18 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
     Returns
     -------
     DataFrame: one row a primary, secondary or guardrail difference with a standard error: `metric`, `comparison`,
-        `better`, the fields of `Posterior`, and `interim` (True: looked at early, which this reading ignores).
+        `better`, the fields of `Posterior`, `interim` (True: looked at early, which this reading ignores) and
+        `prior_units`.
         Quantiles are left out, as no normal curve tells them. Empty where the answer is withheld.
     """
-    columns = ["metric", "comparison", "better", *Posterior.__dataclass_fields__, "interim"]
-    rows = []
+    columns, rows = ["metric", "comparison", "better", *Posterior.__dataclass_fields__, "interim"], []
     for estimate in results.headline(role=ROLES):
-        better = design.metrics[estimate.metric].better
-        if design.metrics[estimate.metric].quantile is not None:
-            continue  # its limits are no normal ones
-        found = read_posterior(estimate, better=better, prior_units=prior_units)
-        if found:
-            labels = {"metric": estimate.metric, "comparison": estimate.comparison, "better": better}
+        metric = design.metrics[estimate.metric]
+        found = read_posterior(estimate, better=metric.better, prior_units=prior_units)
+        if found and metric.quantile is None:  # whose limits are no normal ones
+            labels = {"metric": estimate.metric, "comparison": estimate.comparison, "better": metric.better}
             rows.append({**labels, **asdict(found), "interim": results.status == "interim"})
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _count_units(estimate):
-    if estimate.clusters_control is None or estimate.clusters_treatment is None:
-        return estimate.n_control, estimate.n_treatment
-    return estimate.clusters_control, estimate.clusters_treatment
+    return pd.DataFrame(rows, columns=columns).assign(prior_units=float(prior_units))
 
 
 def _expect_loss(gain, sd):

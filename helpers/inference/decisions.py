@@ -1,15 +1,251 @@
-"""What the plan's rule says of an estimate: its verdict, and whether its sign is the expected one."""
+"""An effect gets its labels, its family and its verdict: so it becomes an Estimate."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
+
 import numpy as np
 
-from helpers.inference.multiplicity import find_key, is_lift
-from helpers.plan import Metric
-from helpers.records import Estimate
+from helpers.plan import ExperimentPlan, Metric
+from helpers.records import Effect, Estimate, Test
+
+DEFAULTS = {"population": "itt", "adjustment": "none", "segment": None, "at": None, "interval": "fixed"}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric between a control and a treatment under a plan."""
+
+    design: ExperimentPlan
+    name: str
+    control: str
+    treatment: str
+
+    @property
+    def metric(self) -> Metric:
+        """The metric as planned."""
+        return self.design.metrics[self.name]
+
+    @property
+    def level(self) -> float:
+        """The confidence level as planned."""
+        return self.design.confidence_level
+
+    @property
+    def label(self) -> str:
+        """The comparison in words: treatment - control."""
+        return f"{self.treatment} - {self.control}"
+
+    def take(self, arms: dict) -> tuple:
+        """Return what stands for the control and for the treatment in something by arm."""
+        return arms[self.control], arms[self.treatment]
+
+    def count(self, arms: dict) -> tuple[int, int]:
+        """Return how many units are in the moments of both arms, which count clusters where the plan names them."""
+        clustered = self.design.cluster is not None
+        return tuple(
+            round(float(m.mean[-1]) * m.n) if clustered and m.n else m.n
+            for m in (arms[self.control], arms[self.treatment])
+        )
+
+
+def list_comparisons(design: ExperimentPlan, *roles) -> list[Comparison]:
+    """Return every metric (of some roles) with every treatment, in the plan's order.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+    *roles : str, all roles when left out
+    """
+    return [
+        Comparison(design, name, design.variant.control, treatment)
+        for name, metric in design.metrics.items()
+        for treatment in design.variant.treatments
+        if not roles or metric.role in roles
+    ]
+
+
+def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms=None, **labels) -> Estimate:
+    """Return an effect with its labels and without a verdict (multiplicity comes first).
+
+    Parameters
+    ----------
+    comparison : Comparison
+    effect : Effect
+    estimand, role : str
+        As results.json names them.
+    arms : dict of Moments by arm, optional
+        For the numbers of units and clusters.
+    **labels : population, adjustment, segment, at, interval, family, against, n_control, n_treatment
+        Where they differ from the default: ITT, none, none, none, fixed, the role, the arms.
+
+    Returns
+    -------
+    Estimate: its id is made of the labels; sensitivity rows have no family.
+    """
+    labels = {**DEFAULTS, "family": "" if role == "sensitivity" else role, **labels}
+    if arms:
+        labels = dict(zip(("n_control", "n_treatment"), comparison.count(arms), strict=True)) | labels
+    if arms and comparison.design.cluster is not None:
+        labels["clusters_control"], labels["clusters_treatment"] = (m.n for m in comparison.take(arms))
+    extra = [str(labels[k]) for k, v in DEFAULTS.items() if labels[k] != v]
+    parts = [comparison.name, comparison.label, estimand, *extra, *([effect.method] if role == "sensitivity" else [])]
+    return Estimate(
+        id=":".join(parts),
+        metric=comparison.name,
+        control=comparison.control,
+        treatment=comparison.treatment,
+        comparison=labels.pop("against", comparison.label),
+        estimand=estimand,
+        role=role,
+        confidence_level=comparison.level,
+        **labels,
+        **asdict(effect),
+    )
+
+
+def reverse_comparison(estimate: Estimate) -> Estimate:
+    """Return a difference the other way round, control minus treatment.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        A difference whose interval, where it has one, is one interval.
+
+    Returns
+    -------
+    Estimate: arms, values and limits swapped; a benefit of the one is a harm of the other.
+    """
+    verdicts = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
+    swaps = [("control", "treatment"), ("control_value", "treatment_value"), ("n_control", "n_treatment")]
+    swapped = {to: getattr(estimate, of) for pair in swaps for to, of in (pair, pair[::-1])}
+    return estimate.but(
+        id=f"{estimate.id}:reversed",
+        comparison=f"{estimate.control} - {estimate.treatment}",
+        estimate=-estimate.estimate,
+        ci_low=-estimate.ci_high,
+        ci_high=-estimate.ci_low,
+        verdict=verdicts.get(estimate.verdict, estimate.verdict),
+        **swapped,
+    )
+
+
+def holm(p_values) -> np.ndarray:
+    """Return Holm's adjusted p-values, which hold the chance of any false alarm.
+
+    Parameters
+    ----------
+    p_values : array, shape (k,)
+        nan is not counted as a test and stays nan.
+
+    Returns
+    -------
+    array, shape (k,): at most 1.
+
+    References
+    ----------
+    Holm 1979, Scandinavian Journal of Statistics 6: 65-70.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    return _adjust(p_values, lambda p: np.maximum.accumulate(p * np.arange(len(p), 0, -1)))
+
+
+def benjamini_hochberg(p_values) -> np.ndarray:
+    """Return Benjamini and Hochberg's adjusted p-values, which hold the share of false alarms among alarms.
+
+    Parameters
+    ----------
+    p_values : array, shape (k,)
+        nan is not counted as a test and stays nan.
+
+    Returns
+    -------
+    array, shape (k,): at most 1.
+
+    References
+    ----------
+    Benjamini & Hochberg 1995, Journal of the Royal Statistical Society B 57: 289-300.
+
+    Examples
+    --------
+    >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(2).tolist()
+    [0.03, 0.04, 0.04]
+    """
+    return _adjust(p_values, lambda p: np.minimum.accumulate((p * len(p) / np.arange(1, len(p) + 1))[::-1])[::-1])
+
+
+def _adjust(p_values, rule):
+    p_values = np.asarray(p_values, float)
+    known = np.flatnonzero(~np.isnan(p_values))
+    order = known[np.argsort(p_values[known], kind="stable")]
+    adjusted = np.full(p_values.shape, np.nan)
+    adjusted[order] = np.minimum(rule(p_values[order]), 1)
+    return adjusted
+
+
+FAMILIES = {"primary": holm, "secondary": holm, "exploratory": benjamini_hochberg}
+
+
+def adjust_families(estimates) -> tuple[Estimate, ...]:
+    """Return the estimates with the adjusted p-values of their families.
+
+    A family holds the differences that carry its name; with fewer than two p-values nothing is adjusted. A relative
+    lift takes the adjusted p-value of its difference. Guardrails must all pass, so they form no family.
+
+    Parameters
+    ----------
+    estimates : iterable of Estimate
+        `family` is primary, secondary, exploratory, or anything else for none.
+
+    Returns
+    -------
+    tuple of Estimate: in the same order; those of no family as they were.
+    """
+    estimates, adjusted = list(estimates), {}
+    for family, rule in FAMILIES.items():
+        members = [
+            i for i, e in enumerate(estimates) if e.family == family and not is_lift(e) and e.p_value == e.p_value
+        ]
+        if len(members) > 1:
+            adjusted |= dict(zip(members, rule([estimates[i].p_value for i in members]).tolist(), strict=True))
+    by_key = {find_key(estimates[i]): p for i, p in reversed(adjusted.items())}
+    adjusted |= {i: by_key.get(find_key(e)) for i, e in enumerate(estimates) if is_lift(e) and e.role != "sensitivity"}
+    return tuple(e.but(p_value_adjusted=adjusted.get(i)) for i, e in enumerate(estimates))
+
+
+def adjust_tests(tests) -> tuple[Test, ...]:
+    """Return tests with the adjusted p-values of their families, Benjamini-Hochberg within exploratory ones.
+
+    Parameters
+    ----------
+    tests : iterable of Test
+
+    Returns
+    -------
+    tuple of Test: in the same order; those of no family as they were.
+    """
+    tests = list(tests)
+    members = [i for i, test in enumerate(tests) if test.family == "exploratory"]
+    adjusted = dict(zip(members, benjamini_hochberg([tests[i].p_value for i in members]).tolist(), strict=True))
+    return tuple(replace(test, p_value_adjusted=adjusted.get(i)) for i, test in enumerate(tests))
+
+
+def is_lift(estimate: Estimate) -> bool:
+    """Return whether an estimate is the relative lift of a difference, which decides for both."""
+    return estimate.estimand == "relative_lift"
+
+
+def find_key(estimate: Estimate) -> tuple:
+    """Return what a difference and its lift have in common."""
+    return estimate.metric, estimate.comparison, estimate.population, estimate.segment, estimate.at
+
 
 MEAN_TIME = "rmst_difference"  # days without the event: more of them is less of the event, of which `better` speaks
-RANDOMISED = ("itt", "responders")  # the plan expects a direction of the arms, not of takers or outside groups
+AS_ASSIGNED = ("itt", "responders")  # the plan expects a direction of the arms, not of takers or outside groups
 RATIOS = ("ratio", "rate_ratio", "hazard_ratio")  # no effect is 1, not 0; margins in the metric's unit do not apply
 
 
@@ -32,7 +268,11 @@ def decide_all(estimates, metrics, *, alpha) -> tuple[Estimate, ...]:
     lifts = {_find_row(e): e for e in estimates if is_lift(e)}
     decided = [decide(e, metrics[e.metric], alpha=alpha, lift=lifts.get(_find_row(e))) for e in estimates]
     leads = {_find_row(e): e for e in reversed(decided) if not is_lift(e)}
-    return tuple(_follow(e, leads.get(_find_row(e))) for e in decided)
+    for i, e in enumerate(decided):
+        lead = leads.get(_find_row(e))
+        if is_lift(e) and lead and e.verdict != "not estimable":
+            decided[i] = e.but(verdict=lead.verdict, as_expected=lead.as_expected)
+    return tuple(decided)
 
 
 def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None = None) -> Estimate:
@@ -67,28 +307,23 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
     """
     undecided = np.isnan(estimate.decision_p) and np.isnan(estimate.ci_low) and estimate.ci_set is None
     if np.isnan(estimate.estimate) or undecided:
-        return estimate.but(
-            verdict="not estimable", as_expected=None, reason=estimate.reason or "no interval and no test"
-        )
-    clear = estimate.decision_p <= alpha
-    sign = np.sign(estimate.estimate - (1 if estimate.estimand in RATIOS else 0))
-    if estimate.estimand == MEAN_TIME:
-        sign = -sign
-    scaled = estimate.estimand not in (*RATIOS, MEAN_TIME) and not is_lift(estimate)
+        reason = estimate.reason or "no interval and no test"
+        return estimate.but(verdict="not estimable", as_expected=None, reason=reason)
+    clear, is_mean_time = estimate.decision_p <= alpha, estimate.estimand == MEAN_TIME
+    sign = np.sign(estimate.estimate - (estimate.estimand in RATIOS)) * (-1 if is_mean_time else 1)
+    scaled = estimate.estimand not in RATIOS and not is_mean_time and not is_lift(estimate)
     if metric.role == "guardrail" and scaled:
         verdict = _judge_guardrail(estimate, metric, lift)
     elif metric.worthwhile and scaled and max(abs(estimate.ci_low), abs(estimate.ci_high)) < metric.worthwhile:
         verdict = "no worthwhile difference"
+    elif not clear:
+        verdict = "no clear difference"
+    elif metric.better == "neither":
+        verdict = "clear difference"
     else:
-        verdict = _name_difference(sign, metric.better) if clear else "no clear difference"
-    expected = metric.expected if clear and estimate.population in RANDOMISED else None
+        verdict = "clear benefit" if _compare_sign(sign, metric.better) else "clear harm"
+    expected = metric.expected if clear and estimate.population in AS_ASSIGNED else None
     return estimate.but(verdict=verdict, as_expected=_compare_sign(sign, expected))
-
-
-def _name_difference(sign, better):
-    if better == "neither":
-        return "clear difference"
-    return "clear benefit" if _compare_sign(sign, better) else "clear harm"
 
 
 def _compare_sign(sign, direction):
@@ -113,9 +348,3 @@ def _judge_guardrail(estimate, metric, lift):
 
 def _find_row(estimate):
     return (*find_key(estimate), estimate.role, estimate.adjustment)
-
-
-def _follow(estimate, lead):
-    if not is_lift(estimate) or lead is None or estimate.verdict == "not estimable":
-        return estimate
-    return estimate.but(verdict=lead.verdict, as_expected=lead.as_expected)

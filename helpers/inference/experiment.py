@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
 import numpy as np
+import pandas as pd
 
 from helpers import metrics
+from helpers.inference.associations import bound_missing, weight_responders
 from helpers.inference.bayes import list_posteriors
-from helpers.inference.comparisons import count_units, list_comparisons
-from helpers.inference.decisions import decide_all
-from helpers.inference.domains import check_methods
-from helpers.inference.headline import estimate_headline, estimate_sensitivity, leave_failed
-from helpers.inference.joint import compare_all_arms
+from helpers.inference.decisions import (
+    Comparison,
+    adjust_families,
+    adjust_tests,
+    decide_all,
+    label_effect,
+    list_comparisons,
+)
+from helpers.inference.effects import rate_ratio
 from helpers.inference.looks import Look, read_look
-from helpers.inference.multiplicity import adjust_families, adjust_tests
-from helpers.inference.paths import trace_path
-from helpers.inference.requirements import list_requirements
-from helpers.inference.splits import estimate_segments, estimate_weeks
-from helpers.inference.uptake import estimate_uptake, summarise_uptake
+from helpers.inference.means import compare_arms, lift_arms
+from helpers.inference.methods import Arm, choose_method, compare, compare_levels, pool_skewness
+from helpers.inference.reach import check_methods, list_requirements
+from helpers.inference.splits import compare_all_arms, estimate_splits, trace_path
+from helpers.inference.take_up import estimate_uptake, summarise_uptake
 from helpers.plan import ExperimentPlan
-from helpers.records import Effect, Results
+from helpers.records import Effect, Estimate, Results, Test
+from helpers.survival import build_life_table, incidence_difference, log_rank, read_incidence, rmst_difference
 
 ROLES = ("primary", "secondary", "guardrail", "exploratory", "sensitivity")
+FAILED = "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
+CLUSTERED = "clusters are randomised, and times to an event are compared by unit only"
+TOO_MANY = "too many units for a method that needs every row"
+CURVE_DAYS = 31
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a researcher may choose of an analysis: the prior's weight in units an arm, the seed, the permutations."""
+
+    prior_units: float = 1.0
+    seed: int = 1
+    n_resamples: int = 4_000
 
 
 @dataclass(frozen=True)
 class Material:
-    """What the estimators of one experiment share: plan, units, moments by arm, the look, and the randomness."""
+    """What the estimators of one experiment share: plan, units, moments by arm, the look, and the randomness.
+
+    `raw` and `adjusted` hold moments by metric and arm, without and with covariates; `partly_known` the (metric, arm)
+    that hold units whose window is over and whose outcome is unknown.
+    """
 
     design: ExperimentPlan
     units: metrics.Units
@@ -35,29 +60,39 @@ class Material:
     adjusted: dict
     look: Look
     not_estimable: frozenset
-    seed: int
-    n_resamples: int
-    partly_known: frozenset = frozenset()  # of (metric, arm): units whose window is over and whose outcome is unknown
+    partly_known: frozenset = frozenset()
+    settings: Settings = field(default_factory=Settings)
 
-    def find_population(self, comparison) -> str:
-        """Return whom a comparison of known outcomes is about: all, or, in every part of it, those who answered."""
-        arms = comparison.control, comparison.treatment
-        return "responders" if any((comparison.name, arm) in self.partly_known for arm in arms) else "itt"
+    @cached_property
+    def rows(self) -> pd.DataFrame | None:
+        """One row a unit, for the methods that need it, read when first asked for; None above their limit."""
+        return metrics.read_rows(self.units, self.units.table.columns)
 
-    def rng(self, name: str) -> np.random.Generator:
-        """Return a generator of its own for each part, so that a new part does not shift the others."""
-        return np.random.default_rng([self.seed, *name.encode()])
+    def choose(self, comparison: Comparison) -> str:
+        """Return the method that decides, by the plan's rule; no permutation test at an early look."""
+        arms = self.raw[comparison.name]
+        sizes = {arm: m.n for arm, m in arms.items()}
+        skewness = pool_skewness(arms.values()) if self.look.interval == "fixed" else float("nan")
+        facts = {"sizes": sizes, "skewness": skewness, "is_adjustable": comparison.name in self.adjusted}
+        return choose_method(comparison.metric, self.design, **facts)
 
-    def at_look(self, comparison, effect: Effect) -> Effect:
+    def take(self, comparison: Comparison, *, adjusted=False) -> tuple:
+        """Return the moments of the control and of the treatment."""
+        return comparison.take((self.adjusted if adjusted else self.raw)[comparison.name])
+
+    def at_look(self, comparison: Comparison, effect: Effect) -> Effect:
         """Return an effect with the interval that decides at this look."""
-        arms, clustered = self.raw[comparison.name], self.design.cluster is not None
-        n = sum(count_units(arms[arm], clustered=clustered) for arm in (comparison.control, comparison.treatment))
-        return self.look.apply(comparison, effect, n=n)
+        return self.look.apply(comparison, effect, n=sum(comparison.count(self.raw[comparison.name])))
+
+    def label(self, comparison: Comparison, effect: Effect, *, arms=None, **labels) -> Estimate:
+        """Return an effect at this look with its labels, about all, or in every part of it, those who answered."""
+        sides = comparison.control, comparison.treatment
+        known = "responders" if any((comparison.name, arm) in self.partly_known for arm in sides) else "itt"
+        labels = {"population": known, "interval": self.look.interval, **labels}
+        return label_effect(comparison, effect, arms=arms or self.raw[comparison.name], **labels)
 
 
-def run_experiment(
-    decided, source, units, trust, *, study, withheld=None, times=((), ()), prior_units=1.0, seed=1, n_resamples=4_000
-):
+def run_experiment(decided, source, units, trust, *, study, withheld=None, **settings) -> Results:
     """Return everything that the plan asks of an experiment, before small cells are hidden and sentences written.
 
     Parameters
@@ -70,19 +105,13 @@ def run_experiment(
     study : str
     withheld : str, optional
         The reason for which the answer is withheld; nothing is estimated then.
-    times : (estimates, tests, curves, guarantees), optional
-        Of the times to an event, from `survival.study_times`; they join the families, the curves the tables. The last
-        two may be left out: then there is no such table, and no warning of data outside a method's domain.
-    prior_units : float, units an arm
-        What a prior of no effect weighs in the Bayesian reading; 0 is flat.
-    seed, n_resamples : int
-        Of the permutation tests.
+    **settings : fields of `Settings`
 
     Returns
     -------
     Results: headline rows first, then take-up, sensitivity, segments and weeks; `status` is answered, interim or
-        withheld; checks of the methods' promises behind those of trust; tables `requirements`, `uptake`, `path` and
-        `bayes`.
+        withheld; checks of the methods' promises behind those of trust; tables `requirements`, `uptake`, `path`,
+        `bayes` and `curves`.
     """
     design = decided.design
     plan = {**decided.record, "commit": decided.commit}
@@ -92,39 +121,36 @@ def run_experiment(
     empty = empty.but(as_of=units.as_of.isoformat() if units.as_of else None, assigned=days)
     if withheld:
         return empty.but(answer=(withheld,))
-    material = _gather(design, units, trust, seed, n_resamples)
-    estimates, tests = _estimate(material)
-    estimates += leave_failed(times[0], material.not_estimable)
-    tests += [test for test in times[1] if test.metric not in material.not_estimable]
+    material = _gather(design, units, trust, Settings(**settings))
+    estimates, tests, curves = _estimate(material)
     estimates = decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha)
-    estimates = tuple(sorted(estimates, key=_reading_order))
     found = empty.but(
         status="interim" if material.look.is_interim else "answered",
-        checks=(*trust, *check_methods(material, estimates, more=times[3] if len(times) > 3 else ())),
-        estimates=estimates,
+        estimates=tuple(sorted(estimates, key=_reading_order)),
         tests=adjust_tests(tests),
     )
-    curves = {"curves": times[2]} if len(times) > 2 else {}
-    return found.but(tables={**_list_tables(found, material, prior_units), **curves})
-
-
-def _list_tables(results, material, prior_units):
     tables = {
-        "requirements": list_requirements(material, results.estimates),
+        "requirements": list_requirements(material, found.estimates),
         "uptake": summarise_uptake(material),
-        "path": trace_path(material.units, not_estimable=material.not_estimable),
+        "path": trace_path(units, look=material.look, failed=material.not_estimable),
+        "bayes": list_posteriors(found, design, prior_units=material.settings.prior_units),
+        "curves": curves,
     }
-    believed = list_posteriors(results, material.design, prior_units=prior_units)
-    return {**tables, "bayes": believed.assign(prior_units=float(prior_units))}
+    return found.but(checks=(*trust, *check_methods(material, found.estimates)), tables=tables)
 
 
-def _gather(design, units, trust, seed, n_resamples):
+def _gather(design, units, trust, settings):
     failed = {c.id.removeprefix("missing_") for c in trust if c.id.startswith("missing_") and c.status == "fail"}
     whole = metrics.summarise(units, adjusted=True)[None]
     raw = metrics.leave_covariates(whole)
-    adjusted = {name: arms for name, arms in whole.items() if _is_adjusted(design.metrics[name], arms)}
+    adjusted = {name: arms for name, arms in whole.items() if _has_covariates(design.metrics[name], arms)}
     look, partly = read_look(units), _find_partly_known(units, raw)
-    return Material(design, units, raw, adjusted, look, frozenset(failed), seed, n_resamples, partly)
+    return Material(design, units, raw, adjusted, look, frozenset(failed), partly, settings)
+
+
+def _has_covariates(metric, arms):
+    names = next(iter(arms.values())).names
+    return metric.kind != "nps" and metric.is_mean and names[0] == "y" and len(names) > 1
 
 
 def _find_partly_known(units, raw):
@@ -137,11 +163,6 @@ def _find_partly_known(units, raw):
     )
 
 
-def _is_adjusted(metric, arms):
-    names = next(iter(arms.values())).names
-    return metric.kind != "nps" and metric.is_mean and names[0] == "y" and len(names) > 1
-
-
 def _estimate(material):
     estimates = []
     for comparison in list_comparisons(material.design):
@@ -149,12 +170,179 @@ def _estimate(material):
             estimates += estimate_headline(comparison, material)
             estimates += estimate_sensitivity(comparison, material)
             estimates += estimate_uptake(comparison, material)
-    weeks, trend = estimate_weeks(material)
-    segments, interaction = estimate_segments(material)
-    return [*estimates, *segments, *weeks], [*compare_all_arms(material), *trend, *interaction]
+    splits, differing = estimate_splits(material)
+    times, ranks, curves = study_times(material.units, look=material.look, failed=material.not_estimable)
+    return [*estimates, *splits, *times], [*compare_all_arms(material), *differing, *ranks], curves
 
 
 def _reading_order(estimate):
     split = estimate.segment is not None or estimate.at is not None
     taken = estimate.population not in ("itt", "responders")
     return (split, estimate.role == "sensitivity", taken, ROLES.index(estimate.role))
+
+
+def estimate_headline(comparison: Comparison, material: Material) -> list[Estimate]:
+    """Return the deciding difference and lift of one metric between two arms.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    material : Material
+
+    Returns
+    -------
+    list of Estimate: by the plan's rule, with the interval that decides at this look; nan with the reason where the
+        metric failed its missingness check. Quantiles, ordered scores and an NPS have a difference and no lift.
+    """
+    metric, method, level = comparison.metric, material.choose(comparison), {"confidence_level": comparison.level}
+    labels = {"role": metric.role, "adjustment": "covariates" if method == "lin" else "none"}
+    if comparison.name in material.not_estimable:
+        return [material.label(comparison, Effect(reason=FAILED), estimand="difference", **labels)]
+    effect = material.at_look(comparison, _compare(comparison, material, method))
+    found = [material.label(comparison, effect, estimand="difference", **labels)]
+    if metric.is_mean and metric.kind != "nps":
+        is_plain = method == "miettinen-nurminen" and material.look.interval == "fixed"
+        sides = material.take(comparison, adjusted=method == "lin")
+        lift = lift_arms(metric, *sides, like=None if is_plain else effect, **level)
+        found.append(material.label(comparison, lift, estimand="relative_lift", **labels))
+    return found
+
+
+def _compare(comparison, material, method):
+    level = {"confidence_level": comparison.level}
+    if method == "brunner-munzel":
+        return compare_levels(comparison, metrics.count_levels(material.units, comparison.name)[None])
+    if method not in ("permutation", "order statistics"):
+        sides = material.take(comparison, adjusted=method == "lin")
+        return compare_arms(comparison.metric, *sides, **level)
+    outcome, clustered = f"y_{comparison.name}", material.design.cluster is not None
+    if material.rows is None:
+        return Effect(method={"permutation": "studentised permutation"}.get(method, method), reason=TOO_MANY)
+    known = material.rows.dropna(subset=[outcome])
+    sides = (known[known["variant"] == arm] for arm in (comparison.control, comparison.treatment))
+    arms = [
+        Arm(outcome=side[outcome].to_numpy(float), clusters=side["cluster"].to_numpy() if clustered else None)
+        for side in sides
+    ]
+    rng = np.random.default_rng([material.settings.seed, *f"{comparison.name}:{comparison.label}".encode()])
+    return compare(comparison.metric, method, *arms, rng=rng, n_resamples=material.settings.n_resamples, **level)
+
+
+def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Estimate]:
+    """Return the rows beside the headline: the other adjustment, Welch, winsorised, weighted, bounded, rate ratio.
+
+    All have the role `sensitivity`; none where the metric has no other fair choice.
+    """
+    metric, method, level = comparison.metric, material.choose(comparison), {"confidence_level": comparison.level}
+    if comparison.name in material.not_estimable:
+        return []
+    look, is_plain = partial(material.at_look, comparison), metric.is_mean and not metric.is_ratio
+    by_unit, sides, rows = material.design.cluster is None, material.take(comparison), []
+    if comparison.name in material.adjusted and method != "lin":
+        adjusted = compare_arms(metric, *material.take(comparison, adjusted=True), **level)
+        rows.append((look(adjusted), {"adjustment": "covariates"}))
+    if method in ("lin", "permutation"):
+        rows.append((look(compare_arms(metric, *sides, **level)), {"adjustment": "none"}))
+    if metric.kind == "amount" and metric.is_mean and by_unit:
+        capped = metrics.winsorise(material.units, comparison.name)
+        rows.append((look(compare_arms(metric, *comparison.take(capped), **level)), {"adjustment": "winsorised"}))
+    if any(m.missing for m in sides) and is_plain and by_unit:
+        rows.append((look(_weight(comparison, material)), {"adjustment": "weights"}))
+        rows.append((bound_missing(metric, *sides, look=look, **level), {"population": "itt"}))
+    if metric.time_at_risk is not None:
+        rows.append((_divide_rates(comparison, material, *sides), {"estimand": "rate_ratio"}))
+    labels = {"role": "sensitivity", "estimand": "difference"}
+    return [material.label(comparison, effect, **{**labels, **more}) for effect, more in rows]
+
+
+def _weight(comparison, material):
+    rows, name, covariates = material.rows, comparison.name, list(material.units.covariates)
+    if rows is None:
+        return Effect(method="inverse probability of response weights", reason=TOO_MANY)
+    is_meant = rows["variant"].isin([comparison.control, comparison.treatment]) & rows[f"complete_{name}"].astype(bool)
+    rows = rows[is_meant]
+    rows = rows.assign(y=rows[f"y_{name}"], treated=(rows["variant"] == comparison.treatment).astype(int))
+    return weight_responders(rows, covariates=covariates, confidence_level=comparison.level)
+
+
+def _divide_rates(comparison, material, control, treatment):
+    """The ratio of two rates, with the interval that decides at this look, taken on the log scale."""
+    found = rate_ratio(control, treatment, confidence_level=comparison.level)
+    if material.look.interval == "fixed" or not found.std_error > 0:
+        return found
+    log = replace(found, estimate=float(np.log(found.estimate)), std_error=found.std_error / found.estimate)
+    seen = material.at_look(comparison, log)
+    ends = {"ci_low": float(np.exp(seen.ci_low)), "ci_high": float(np.exp(seen.ci_high))}
+    return replace(seen, estimate=found.estimate, std_error=found.std_error, **ends)
+
+
+def study_times(
+    units: metrics.Units, *, look: Look | None = None, failed=frozenset()
+) -> tuple[list[Estimate], list[Test], pd.DataFrame]:
+    """Return the effects on times to an event between each treatment and the control, their tests and curves.
+
+    Where the plan names competing events, the incidence is the share of all units that has the event although others
+    leave before it (Aalen-Johansen), a unit that left counts as without the event in the mean time, and log-rank
+    compares the rates among those still without either, so that it can disagree with the incidence.
+
+    Parameters
+    ----------
+    units : metrics.Units
+    look : Look, optional
+        Read from the units when left out.
+    failed : set of str
+        Metrics that failed their missingness check: nothing is told of them but their curves.
+
+    Returns
+    -------
+    list of Estimate: the difference in cumulative incidence at the horizon carries the metric's role; that in
+        restricted mean time is sensitivity. Among responders where a time is unknown; nan with a reason where
+        clusters are randomised.
+    list of Test: log-rank, one a comparison.
+    DataFrame: `metric`, `arm`, `day`, `at_risk`, `share` (0 to 1), `ci_low`, `ci_high` at evenly spaced days up to the
+        horizon; no individual time. Empty where clusters are randomised, since the bands would be too narrow.
+        All are empty without such metrics, and above the limit of row-level methods.
+
+    References
+    ----------
+    Andersen, Geskus, de Witte and Putter (2012), Competing risks in epidemiology: possibilities and pitfalls.
+    """
+    design, look = units.design, look or read_look(units)
+    estimates, tests, frames = [], [], []
+    for name, metric in design.metrics.items():
+        columns = [f"time_{name}", f"observed_{name}"]
+        rows = metrics.read_rows(units, ["variant", *columns]) if metric.kind == "time_to_event" else None
+        if rows is None:
+            continue
+        groups = {arm: rows.loc[rows["variant"] == arm, columns].to_numpy(float) for arm in design.variant.arms}
+        tables = {arm: build_life_table(*group.T) for arm, group in groups.items()}
+        partly = {arm for arm, group in groups.items() if np.isnan(group).any()}
+        for comparison in [c for c in list_comparisons(design) if c.name == name]:
+            estimates += _compare_times(comparison, look, tables, partly, is_failed=name in failed)
+            if design.cluster is None and name not in failed:
+                tests.append(log_rank(comparison.take(tables), metric=name, comparison=comparison.label))
+        days = np.unique(np.linspace(0, metric.horizon_days, CURVE_DAYS).round(1))
+        for arm, table in tables.items() if design.cluster is None else ():
+            found = read_incidence(table, days, confidence_level=design.confidence_level)
+            frames.append(found.rename(columns={"incidence": "share"}).assign(metric=name, arm=arm))
+    columns = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"]
+    curves = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+    return estimates, tests, curves
+
+
+def _compare_times(comparison, look, tables, partly, *, is_failed):
+    control, treatment = comparison.take(tables)
+    labels = {"population": "responders" if {comparison.control, comparison.treatment} & partly else "itt"}
+    labels |= {"n_control": control.n, "n_treatment": treatment.n, "interval": look.interval}
+    ways = [(incidence_difference, "difference", comparison.metric.role)]
+    ways += [] if is_failed else [(rmst_difference, "rmst_difference", "sensitivity")]
+    found = []
+    for measure, estimand, role in ways:
+        horizon = comparison.metric.horizon_days
+        effect = measure(control, treatment, horizon=horizon, confidence_level=comparison.level)
+        if comparison.design.cluster is not None:
+            effect = Effect(method=effect.method, reason=CLUSTERED)
+        effect = look.apply(comparison, effect, n=control.n + treatment.n)
+        effect = Effect(reason=FAILED) if is_failed else effect
+        found.append(label_effect(comparison, effect, estimand=estimand, role=role, **labels))
+    return found

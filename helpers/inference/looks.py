@@ -1,14 +1,215 @@
-"""Looking before the planned end: whether a run is interim, and the intervals that stay valid then."""
+"""Looking before the planned end: how far a run is, and the intervals that stay valid then."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from helpers import metrics
-from helpers.inference.comparisons import Comparison
-from helpers.inference.sequential import always_valid, at_look, between_looks
-from helpers.records import Effect
+from helpers.inference.decisions import Comparison
+from helpers.records import NAN, Effect
+
+NO_ERROR = "no standard error yet, so no interval that allows for looking early"
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
+_WIDEST = 12.0  # standard errors: nothing of the process lies beyond
+_FARTHEST = 38.0  # beyond it a normal tail is 0 to a double
+
+
+def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95, tuned_at=0.5) -> Effect:
+    """Return an effect with the interval and p-value of an always-valid confidence sequence.
+
+    The chance that any of the intervals, at whatever many looks, misses the truth is at most 1 - confidence_level,
+    asymptotically. It is narrowest where it is tuned. Give `relative_lift` the result as `like` for the lift.
+
+    Parameters
+    ----------
+    effect : Effect
+        With estimate and standard error; the standard error is taken as known, so from some 100 units an arm on.
+    n : int, units in the estimate, both arms
+    n_planned : int, units planned, both arms
+    confidence_level : float
+    tuned_at : float, share of n_planned
+
+    Returns
+    -------
+    Effect: the p-value is at most 1 - confidence_level exactly when the interval excludes 0.
+
+    References
+    ----------
+    Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Annals of Statistics 52: 2613-2640, theorem 2.2 and
+    eq. 75 (tuning); Robbins 1970, Annals of Mathematical Statistics 41: 1397-1409.
+    """
+    if not effect.std_error > 0:
+        return _leave_open(effect)
+    alpha = 1 - confidence_level
+    information = (np.log(1 / alpha**2) + np.log(np.log(1 / alpha**2) + 1)) * n / (tuned_at * n_planned)
+    spread = (information + 1) / information
+    half = effect.std_error * float(np.sqrt(2 * spread * np.log(np.sqrt(information + 1) / alpha)))
+    z = effect.estimate / effect.std_error
+    p = min(1.0, float(np.sqrt(information + 1) * np.exp(-(z**2) / (2 * spread))))
+    return _widen(replace(effect, df=None), half, p, "always-valid")
+
+
+def sequential_bounds(looks, alpha=0.05) -> np.ndarray:
+    """Return the two-sided bounds for |z| at planned looks, with error spent as O'Brien and Fleming do.
+
+    Parameters
+    ----------
+    looks : array of float, shape (k,)
+        Share of the planned information at each look, rising, at most 1.
+    alpha : float, error to be spent by the end, both sides together
+
+    Returns
+    -------
+    array, shape (k,): inf at a look so early that nothing is left to spend.
+
+    References
+    ----------
+    Lan & DeMets 1983, Biometrika 70: 659-663; Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244 (recursion).
+
+    Examples
+    --------
+    >>> sequential_bounds([0.5, 1.0], 0.05).round(3).tolist()
+    [2.963, 1.969]
+    """
+    looks = np.asarray(looks, float)
+    if looks.size == 0 or np.any(np.diff(looks, prepend=0.0) <= 0) or looks[-1] > 1:
+        raise ValueError("looks must rise from above 0 to at most 1")
+    return _walk(looks, _spend(looks, alpha))[0]
+
+
+def at_look(effect: Effect, look, looks, *, alpha=0.05) -> Effect:
+    """Return an effect with the repeated interval and p-value of one planned look.
+
+    Parameters
+    ----------
+    effect : Effect
+        With estimate, standard error and degrees of freedom.
+    look : float
+        The share of planned information reached; one of `looks`.
+    looks : array of float
+        As planned, rising to at most 1.
+    alpha : float, error of all looks together
+
+    Returns
+    -------
+    Effect: the p-value is at most alpha exactly when the interval excludes 0, and the smallest alpha at which this
+    look would stop; nan with a reason when the look is so early that nothing may be decided.
+
+    References
+    ----------
+    Jennison & Turnbull 1989, Journal of the Royal Statistical Society B 51: 305-361.
+    """
+    position = int(np.flatnonzero(np.isclose(looks, look))[0])
+    if not effect.std_error > 0:
+        return _leave_open(effect)
+    freedom = np.inf if effect.df is None else effect.df
+    critical = float(student.isf(norm.sf(sequential_bounds(looks, alpha)[position]), freedom))
+    if not np.isfinite(critical):
+        return _leave_open(replace(effect, reason="this look is too early for any decision", ci_low=NAN))
+    z = float(norm.isf(student.sf(abs(effect.estimate) / effect.std_error, freedom)))
+    return _widen(effect, critical * effect.std_error, _find_repeated_p(z, looks, position), "repeated")
+
+
+def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
+    """Return an effect with the interval and p-value of a look that was not planned, however many of them there are.
+
+    The bound of O'Brien and Fleming for looks without end: the summed evidence leaves it at any time with a
+    probability of alpha, so that unplanned looks beside planned ones hardly add false alarms.
+
+    Parameters
+    ----------
+    effect : Effect
+        With estimate and standard error.
+    share : float, of the planned information, above 0 to 1
+    alpha : float, error of all looks together
+
+    Returns
+    -------
+    Effect: the p-value is at most alpha exactly when the interval excludes 0.
+
+    References
+    ----------
+    O'Brien & Fleming 1979, Biometrics 35: 549-556, with the reflection principle for their limit.
+    """
+    if not effect.std_error > 0 or not share > 0:
+        return _leave_open(effect)
+    half = effect.std_error * float(norm.isf(alpha / 4) / np.sqrt(share))
+    p = min(1.0, 4 * float(norm.sf(abs(effect.estimate) / effect.std_error * np.sqrt(share))))
+    return _widen(replace(effect, df=None), half, p, "repeated, between looks")
+
+
+def _widen(effect, half, p, how):
+    ends = {"ci_low": effect.estimate - half, "ci_high": effect.estimate + half, "ci_set": None}
+    return replace(effect, **ends, p_value=p, method=f"{effect.method}, {how}", reason=None)
+
+
+def _leave_open(effect):
+    reason = effect.reason if effect.reason and np.isnan(effect.ci_low) else NO_ERROR
+    return replace(effect, ci_low=NAN, ci_high=NAN, ci_set=None, p_value=NAN, reason=reason)
+
+
+def _spend(looks, alpha):
+    """Error that each look may spend, both sides together."""
+    return np.diff(4 * norm.sf(norm.isf(alpha / 4) / np.sqrt(looks)), prepend=0.0)  # each side spends alpha / 2
+
+
+def _walk(looks, spent):
+    """Bounds of some looks, and the distribution of the process that has stayed inside them."""
+    bounds, points, mass = [], np.zeros(1), np.ones(1)
+    for step, look, share in zip(np.diff(looks, prepend=0.0), looks, spent, strict=True):
+        bound = _find_bound(points, mass, step, share)
+        bounds.append(bound / np.sqrt(look))
+        points, mass = _carry(points, mass, step, min(bound, _WIDEST * np.sqrt(look)))
+    return np.array(bounds), points, mass
+
+
+def _leave(points, mass, step, bound):
+    """Probability that the process is, after a step, beyond a distance from 0."""
+    return float(mass @ (norm.sf((bound - points) / np.sqrt(step)) + norm.sf((bound + points) / np.sqrt(step))))
+
+
+def _find_bound(points, mass, step, share):
+    """Distance from 0 beyond which the process is, after a step, with a probability of `share`."""
+    if len(points) == 1:  # the first look
+        return min(float(norm.isf(share / 2)) * np.sqrt(step), np.inf)
+    if _leave(points, mass, step, 0.0) <= share:
+        return 0.0
+    if _leave(points, mass, step, _FARTHEST) >= share:
+        return np.inf
+    return brentq(lambda bound: _leave(points, mass, step, bound) - share, 0.0, _FARTHEST, xtol=1e-13)
+
+
+def _carry(points, mass, step, bound):
+    """Distribution of the process after a step, inside the bound: Gauss-Legendre nodes and their masses."""
+    new = _NODES * bound
+    density = norm.pdf((new[:, None] - points) / np.sqrt(step)) / np.sqrt(step) @ mass
+    return new, density * _WEIGHTS * bound
+
+
+def _find_repeated_p(z, looks, position):
+    """Smallest error at which a look with this |z| would cross its bound."""
+    if z > 8:  # the looks before can be neglected
+        return 4 * float(norm.sf(np.sqrt(looks[position]) * norm.isf(norm.sf(z) / 2)))
+    least, most, before = 2 * norm.sf(z), 0.9999, looks[:position]
+    step = looks[position] - (before[-1] if position else 0.0)
+
+    def gap(log_alpha):
+        """Above 0 where the bound is: more than may be spent lies beyond |z|."""
+        spent = _spend(looks, np.exp(log_alpha))
+        _, points, mass = _walk(before, spent[:position])
+        beyond = _leave(points, mass, step, z * np.sqrt(looks[position]))
+        return np.log(beyond) - np.log(max(spent[position], 1e-300))
+
+    if least >= most or gap(np.log(most)) > 0:
+        return 1.0
+    return float(np.exp(brentq(gap, np.log(least) - 1e-6, np.log(most), xtol=1e-9)))
+
 
 NEAR = 0.02  # a look within so much of a planned share is that look
 
@@ -45,7 +246,10 @@ class Look:
         if self.interval == "fixed":
             return effect
         if self.interval == "always-valid":
-            n_planned = self.n_planned * _planned_share(comparison)
+            variant = comparison.design.variant
+            shares = variant.shares or dict.fromkeys(variant.arms, 1 / len(variant.arms))
+            sides = comparison.treatment, comparison.control
+            n_planned = self.n_planned * sum(shares.get(arm, shares[variant.control]) for arm in sides)
             return always_valid(effect, n=n, n_planned=n_planned, confidence_level=comparison.level)
         if min(abs(self.share - planned) for planned in self.looks) > NEAR:
             return between_looks(effect, self.share, alpha=1 - comparison.level)
@@ -68,31 +272,14 @@ def read_look(units: metrics.Units) -> Look:
     -------
     Look
     """
-    design, facts = units.design, _read_facts(units)
-    planned = design.planned_units or facts["n"]
-    interim = facts["n"] + units.n_two_variants < planned or facts["open"] > 0 or _is_enrolling(units, facts["first"])
-    interval = "repeated" if design.looks else "always-valid" if interim else "fixed"
-    share = min(1.0, (facts["n"] - facts["open"]) / planned) if interim else 1.0
-    return Look(interim, interval, share, planned, tuple(design.looks))
-
-
-def _planned_share(comparison):
-    variant = comparison.design.variant
-    shares = variant.shares or dict.fromkeys(variant.arms, 1 / len(variant.arms))
-    return sum(shares.get(arm, shares[variant.control]) for arm in (comparison.treatment, comparison.control))
-
-
-def _read_facts(units):
-    design = units.design
-    arms = metrics.describe_arms(units)
+    design, arms = units.design, metrics.describe_arms(units)
     arms = arms[arms["variant"].isin(design.variant.arms)]
-    total = int(arms["units"].sum())
-    closed = min(int(arms[f"complete_{name}"].sum()) for name in design.metrics)
-    first = arms["first_assigned_at"].min() if "first_assigned_at" in arms else None
-    return {"n": total, "open": total - closed, "first": first}
-
-
-def _is_enrolling(units, first):
-    if None in (units.design.enrolment_days, first, units.as_of):
-        return False
-    return first.date() + dt.timedelta(days=units.design.enrolment_days) > units.as_of + dt.timedelta(days=1)
+    n = int(arms["units"].sum())
+    is_open = n - min(int(arms[f"complete_{name}"].sum()) for name in design.metrics)
+    planned = design.planned_units or n
+    interim = n + units.n_two_variants < planned or is_open > 0
+    if design.enrolment_days is not None and units.as_of is not None and "first_assigned_at" in arms:
+        last = arms["first_assigned_at"].min().date() + dt.timedelta(days=design.enrolment_days)
+        interim = interim or last > units.as_of + dt.timedelta(days=1)
+    interval = "repeated" if design.looks else "always-valid" if interim else "fixed"
+    return Look(interim, interval, min(1.0, (n - is_open) / planned) if interim else 1.0, planned, tuple(design.looks))

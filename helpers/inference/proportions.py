@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.stats import norm
 
-from helpers.records import Effect, Refused
+from helpers.records import NAN, Effect, Refused
 
 _STEPS = 60  # halvings of a range of at most 2: the limits are exact to the last bit that a double holds
 
@@ -41,24 +43,13 @@ def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidenc
     >>> round(effect.estimate, 4), round(effect.ci_low, 4), round(effect.ci_high, 4)
     (0.2, 0.0528, 0.3382)
     """
-    counts = _check_counts(x_treatment, n_treatment, x_control, n_control)
-    shared, reason = _describe(counts)
+    counts, shared, reason = _read(x_treatment, n_treatment, x_control, n_control, "miettinen-nurminen")
     if reason:
-        return Effect(**shared, method="miettinen-nurminen", reason=reason)
+        return Effect(reason=reason, **shared)
     p1, p0 = shared["treatment_value"], shared["control_value"]
     low, high = score_limits(*counts, confidence_level=confidence_level)
     variance = p1 * (1 - p1) / counts[1] + p0 * (1 - p0) / counts[3]
-    p = float(score_p_value(*counts))
-    return Effect(
-        estimate=p1 - p0,
-        std_error=float(np.sqrt(variance)) if variance > 0 else float("nan"),
-        ci_low=float(low),
-        ci_high=float(high),
-        p_value=p,
-        method="miettinen-nurminen",
-        reason=None if p == p else "all units agree, so there is an interval and no test",
-        **shared,
-    )
+    return _tell(counts, p1 - p0, variance, low, high, shared)
 
 
 def relative_lift_risk(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
@@ -86,27 +77,16 @@ def relative_lift_risk(x_treatment, n_treatment, x_control, n_control, *, confid
     >>> round(effect.estimate, 2), round(effect.ci_low, 2), round(effect.ci_high, 2)
     (3.5, 1.93, 6.17)
     """
-    counts = _check_counts(x_treatment, n_treatment, x_control, n_control)
-    shared, reason = _describe(counts)
+    counts, shared, reason = _read(x_treatment, n_treatment, x_control, n_control, "score-ratio")
     if reason:
-        return Effect(**shared, method="score-ratio", reason=reason)
+        return Effect(reason=reason, **shared)
     p1, p0 = shared["treatment_value"], shared["control_value"]
     low, high = (float(limit) - 1 for limit in score_limits(*counts, confidence_level=confidence_level, ratio=True))
     if p0 == 0:
         reason = "no control unit has the event, so a lift is undefined"
-        return Effect(**shared, ci_set=((low, None),), method="score-ratio", reason=reason)
-    p = float(score_p_value(*counts))
+        return Effect(ci_set=((low, None),), reason=reason, **shared)
     variance = (p1 * (1 - p1) / counts[1] + (p1 / p0) ** 2 * p0 * (1 - p0) / counts[3]) / p0**2
-    return Effect(
-        estimate=p1 / p0 - 1,
-        std_error=float(np.sqrt(variance)) if variance > 0 else float("nan"),
-        ci_low=low,
-        ci_high=high,
-        p_value=p,
-        method="score-ratio",
-        reason=None if p == p else "all units agree, so there is an interval and no test",
-        **shared,
-    )
+    return _tell(counts, p1 / p0 - 1, variance, low, high, shared)
 
 
 def score_limits(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95, ratio=False):
@@ -154,19 +134,29 @@ def score_p_value(x_treatment, n_treatment, x_control, n_control):
         )
 
 
-def _check_counts(x1, n1, x0, n0):
-    counts = tuple(float("nan") if c is None else float(c) for c in (x1, n1, x0, n0))
-    if any(x < 0 or n < 0 or x > n for x, n in (counts[:2], counts[2:])):
-        raise Refused("two proportions: a count is negative or above the number of units; give events out of units")
-    return counts
-
-
-def _describe(counts):
+def _read(x1, n1, x0, n0, method):
+    """The counts as numbers, what every effect of them tells, and why there may be none."""
+    counts = tuple(NAN if c is None else float(c) for c in (x1, n1, x0, n0))
     x1, n1, x0, n0 = counts
-    values = {"treatment_value": x1 / n1 if n1 else float("nan"), "control_value": x0 / n0 if n0 else float("nan")}
+    if any(x < 0 or n < 0 or x > n for x, n in ((x1, n1), (x0, n0))):
+        raise Refused("two proportions: a count is negative or above the number of units; give events out of units")
+    shared = {"treatment_value": x1 / n1 if n1 else NAN, "control_value": x0 / n0 if n0 else NAN, "method": method}
     if any(c != c for c in counts):
-        return values, "a count is missing"
-    return values, None if n1 and n0 else "an arm has no units"
+        return counts, shared, "a count is missing"
+    return counts, shared, None if n1 and n0 else "an arm has no units"
+
+
+def _tell(counts, estimate, variance, low, high, shared):
+    p = float(score_p_value(*counts))
+    return Effect(
+        estimate=estimate,
+        std_error=float(np.sqrt(variance)) if variance > 0 else NAN,
+        ci_low=float(low),
+        ci_high=float(high),
+        p_value=p,
+        reason=None if p == p else "all units agree, so there is an interval and no test",
+        **shared,
+    )
 
 
 def _search(score, counts, inside, ends, critical):
@@ -213,3 +203,38 @@ def _score_ratio(share, x1, n1, x0, n0):
     p1, p0 = np.minimum(share * scale, 1), np.minimum(other * scale, 1)
     variance = (other**2 * p1 * (1 - p1) / n1 + share**2 * p0 * (1 - p0) / n0) * total / (total - 1)
     return (other * x1 / n1 - share * x0 / n0) / np.sqrt(variance)
+
+
+def e_value(risk_ratio: float, limit: float | None = None) -> tuple[float, float]:
+    """Return how strong an unmeasured common cause must be to explain a risk ratio away, and its interval.
+
+    Parameters
+    ----------
+    risk_ratio : float, above 0
+    limit : float, above 0, optional
+        The end of its confidence interval that is nearer to 1.
+
+    Returns
+    -------
+    tuple of float: the E-value of the estimate and of the limit, each a risk ratio of 1 or more; 1 for a limit
+        at or beyond 1; nan for what is missing or not above 0.
+
+    References
+    ----------
+    VanderWeele and Ding (2017), Sensitivity analysis in observational research: introducing the E-value.
+
+    Examples
+    --------
+    >>> [round(value, 2) for value in e_value(3.9, 1.8)]
+    [7.26, 3.0]
+    """
+    if limit is None or math.isnan(limit) or limit <= 0 or not risk_ratio > 0:
+        return _needed(risk_ratio), math.nan
+    return _needed(risk_ratio), _needed(limit) if (limit > 1) == (risk_ratio > 1) else 1.0
+
+
+def _needed(ratio):
+    if not 0 < ratio < math.inf:
+        return math.nan
+    ratio = max(ratio, 1 / ratio)
+    return ratio + math.sqrt(ratio * (ratio - 1))

@@ -1,19 +1,88 @@
-"""The same effect week by week and segment by segment, with one test each of whether it really differs."""
+"""The same effect week by week, segment by segment and arm by arm, with one test each of whether it really differs."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-from scipy import stats
+import pandas as pd
+from scipy.stats import chi2
+from scipy.stats import f as fisher
 
 from helpers import metrics
-from helpers.inference.comparisons import label_effect, list_comparisons
-from helpers.inference.effects import compare_arms
-from helpers.inference.shapes import compare_levels
-from helpers.records import Estimate, Test
+from helpers.inference.decisions import list_comparisons
+from helpers.inference.effects import effective_units
+from helpers.inference.looks import Look, read_look
+from helpers.inference.means import (
+    compare_arms,
+    measure_interaction,
+    measure_trend,
+    pair_arms,
+)
+from helpers.inference.methods import compare_levels, find_guarantee, pool_skewness
+from helpers.records import NAN, Estimate, Moments, Test
+
+NAME = "any difference between the arms"
 
 
-def estimate_weeks(material) -> tuple[list[Estimate], list[Test]]:
-    """Return the effect by week of assignment, and for each comparison a test of a linear trend.
+def compare_all_arms(material) -> list[Test]:
+    """Return for every primary and secondary mean one test of whether any of the arms differ.
+
+    Unadjusted for covariates. Shares by the score test of equal shares (chi-square), all else by Welch's analysis of
+    variance, for ratios and clusters at the randomised unit with its honest degrees of freedom.
+
+    Parameters
+    ----------
+    material : Material
+
+    Returns
+    -------
+    list of Test: of the exploratory family, since the comparisons decide. None with a single treatment, at an early
+        or planned look (whose error it would not keep), where a permutation test decides, where the smallest arm is
+        too small for the outcome's tail, and for times to an event, quantiles and ordered scores.
+
+    References
+    ----------
+    Welch 1951, Biometrika 38: 330-336; Pearson 1900 (chi-square).
+    """
+    design, found = material.design, []
+    if len(design.variant.treatments) < 2 or material.look.interval != "fixed":
+        return []
+    for comparison in list_comparisons(design, "primary", "secondary"):
+        is_lead = comparison.treatment == design.variant.treatments[0]
+        if is_lead and comparison.metric.is_mean and comparison.name not in material.not_estimable:
+            statistic, df, p = _compare_all(comparison, material)
+            name, key = comparison.name, f"{comparison.name}:all arms:{NAME}"
+            found += [Test(key, name, NAME, statistic, df, p, family="exploratory")] if p == p else []
+    return found
+
+
+def _compare_all(comparison, material):
+    arms = {arm: material.raw[comparison.name][arm] for arm in comparison.design.variant.arms}
+    groups = list(arms.values())
+    if comparison.metric.kind == "binary" and comparison.design.cluster is None:
+        return compare_shares(groups)
+    sizes, welch = [m.n for m in groups], find_guarantee("welch", "difference")
+    facts = {"n_control": max(sizes), "n_treatment": min(sizes), "skewness": pool_skewness(groups)}
+    is_plain = all(m.names[0] == "y" for m in groups)
+    # the smallest arm beside the largest may be too small for the outcome's tail: Welch's limits, of units
+    if material.choose(comparison) == "permutation" or (is_plain and welch.find_departure(**facts)):
+        return NAN, NAN, NAN
+    return compare_groups(groups if is_plain else _make_plain(groups, arms[comparison.control]))
+
+
+def _make_plain(groups, control):
+    """Moments of as many equal units as know as much of each ratio."""
+    plain = []
+    for moments in groups:
+        pair = pair_arms(control, moments)
+        n = NAN if pair.reason else effective_units(moments)
+        plain.append(Moments(("y",), n, np.array([pair.treatment]), np.array([[pair.var_treatment * n]])))
+    return plain
+
+
+def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
+    """Return the effect within each level of each segment and by week of assignment, each with a test that it differs.
 
     Parameters
     ----------
@@ -22,140 +91,181 @@ def estimate_weeks(material) -> tuple[list[Estimate], list[Test]]:
 
     Returns
     -------
-    list of Estimate: `at` is "week 1", "week 2", ..., role exploratory; none for times to an event and quantiles.
-    list of Test: weighted least squares of the weekly effect on the week, standard normal.
+    list of Estimate: `segment` is "column=level", `at` is "week 1", "week 2", ..., role exploratory; none for times to
+        an event and quantiles.
+    list of Test: a linear trend by weighted least squares of the weekly effect on the week, standard normal; Cochran's
+        Q over the levels; both over groups with at least `min_cell` units in both arms.
     """
-    if material.design.assigned_at is None:
-        return [], []
-    groups = {int(week): found for week, found in metrics.summarise(material.units, by="week").items()}
-    estimates, tests = [], []
-    for comparison in _split_comparisons(material):
-        levels = _count_levels(material, comparison, "week")
-        rows = {
-            week: _label(material, comparison, groups[week], levels.get(week), at=f"week {week + 1}")
-            for week in sorted(groups)
-        }
-        estimates += rows.values()
-        tests += _trend(comparison, rows)
-    return estimates, tests
+    design, segments, weeks, tests = material.design, [], [], []
+    for by in (*(["week"] if design.assigned_at else []), *design.segments):
+        groups = metrics.summarise(material.units, by=by)
+        for comparison in list_comparisons(design, "primary", "secondary"):
+            metric, name, rows = comparison.metric, comparison.name, []
+            if not (metric.is_mean or metric.scale == "ordered") or name in material.not_estimable:
+                continue
+            levels = {} if metric.is_mean else metrics.count_levels(material.units, name, by=by)
+            for group in sorted(groups):
+                arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory"}
+                if metric.is_mean:
+                    effect = compare_arms(metric, *comparison.take(arms), confidence_level=comparison.level)
+                else:
+                    effect = compare_levels(comparison, levels[group])
+                labels |= {"at": f"week {int(group) + 1}"} if by == "week" else {"segment": f"{by}={group}"}
+                effect = material.at_look(comparison, effect)
+                rows.append(material.label(comparison, effect, arms=arms, **labels))
+            (weeks if by == "week" else segments).extend(rows)
+            tests += _test_split(comparison, by, sorted(groups), rows)
+    return [*segments, *weeks], tests
 
 
-def estimate_segments(material) -> tuple[list[Estimate], list[Test]]:
-    """Return the effect within each level of each segment, and a test of whether the levels differ.
+def _test_split(comparison, by, groups, rows):
+    usable = [
+        (int(group) if by == "week" else 0, row.estimate, row.std_error**-2)
+        for group, row in zip(groups, rows, strict=True)
+        if row.std_error > 0 and min(row.n_control, row.n_treatment) >= comparison.design.min_cell
+    ]
+    if len(usable) < (3 if by == "week" else 2):
+        return []
+    if by == "week":
+        name, df, measure = "trend over weeks", None, measure_trend
+    else:
+        name, df, measure = f"interaction with {by}", len(usable) - 1, measure_interaction
+    statistic, p = measure(*np.array(usable, float).T)
+    key = f"{comparison.name}:{comparison.label}:{name}"
+    return [Test(key, comparison.name, name, statistic, df, p, family="exploratory")]
+
+
+def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozenset()) -> pd.DataFrame:
+    """Return the effect on the key metric as it would have been seen after each week of assignment.
+
+    The units of a week count once their windows are over, so a week stands for the day on which its last window
+    ends. The always-valid interval holds the truth at all weeks together; the fixed one at the last alone.
 
     Parameters
     ----------
-    material : Material
+    units : metrics.Units
+    look : Look, optional
+        Read from the units when left out.
+    failed : set of str
+        Metrics that failed their missingness check.
 
     Returns
     -------
-    list of Estimate: `segment` is "column=level", role exploratory; none for times to an event and quantiles.
-    list of Test: Cochran's Q over the levels with at least `min_cell` units in both arms.
+    DataFrame: one row a treatment and week, treatments in the plan's order: `metric`, `treatment`, `day` (days since
+        the first assignment, the week's end), `n`, `estimate`, `ci_low`, `ci_high` (always-valid), `fixed_low`,
+        `fixed_high` (last row of a treatment). Empty without times of assignment, for a metric that moments do not
+        tell (time to event, quantile, ordered score) or that is not estimable, and until an interval exists.
     """
-    estimates, tests = [], []
-    for column in material.design.segments:
-        groups = metrics.summarise(material.units, by=column)
-        for comparison in _split_comparisons(material):
-            levels = _count_levels(material, comparison, column)
-            rows = [
-                _label(material, comparison, groups[level], levels.get(level), segment=f"{column}={level}")
-                for level in sorted(groups)
-            ]
-            estimates += rows
-            tests += _interaction(comparison, column, rows)
-    return estimates, tests
+    design, rows = units.design, []
+    name = design.key_metric
+    if design.assigned_at is None or not design.metrics[name].is_mean or name in failed:
+        return pd.DataFrame()
+    weeks = metrics.summarise(units, by="week")
+    look = replace(look or read_look(units), interval="always-valid")
+    for comparison in [c for c in list_comparisons(design) if c.name == name]:
+        so_far = {comparison.control: None, comparison.treatment: None}
+        for week in sorted(weeks):
+            so_far = {arm: merge_moments(found, weeks[week][name][arm]) for arm, found in so_far.items()}
+            fixed = compare_arms(comparison.metric, *so_far.values(), confidence_level=comparison.level)
+            n, is_last = sum(comparison.count(so_far)), week == max(weeks)
+            seen = look.apply(comparison, fixed, n=n)
+            row = {"metric": name, "treatment": comparison.treatment, "day": 7 * (int(week) + 1), "n": n}
+            row |= {"estimate": fixed.estimate, "ci_low": seen.ci_low, "ci_high": seen.ci_high}
+            row |= {"fixed_low": fixed.ci_low if is_last else NAN, "fixed_high": fixed.ci_high if is_last else NAN}
+            rows.append(row)
+    return pd.DataFrame(rows).dropna(subset=["ci_low"]).reset_index(drop=True)
 
 
-def _split_comparisons(material):
-    return [
-        comparison
-        for comparison in list_comparisons(material.design, "primary", "secondary")
-        if (comparison.metric.is_mean or comparison.metric.scale == "ordered")
-        and comparison.name not in material.not_estimable
-    ]
-
-
-def _count_levels(material, comparison, by):
-    """Units on each level of an ordered score, by group; empty for other metrics."""
-    if comparison.metric.scale != "ordered":
-        return {}
-    return metrics.count_levels(material.units, comparison.name, by=by)
-
-
-def _label(material, comparison, group, levels, **labels):
-    arms = group[comparison.name]
-    if comparison.metric.is_mean:
-        sides = arms[comparison.control], arms[comparison.treatment]
-        effect = compare_arms(comparison.metric, *sides, confidence_level=comparison.level)["difference"]
-    else:
-        effect = compare_levels(comparison, levels)
-    labels |= {"interval": material.look.interval, "estimand": "difference", "role": "exploratory", "arms": arms}
-    labels["population"] = material.find_population(comparison)
-    return label_effect(comparison, material.at_look(comparison, effect), **labels)
-
-
-def _trend(comparison, rows):
-    weeks, effects, precision = _usable(list(rows.values()), list(rows), comparison.design.min_cell)
-    if len(weeks) < 3:
-        return []
-    z, p = measure_trend(weeks, effects, precision)
-    return [_test(comparison, "trend over weeks", z, None, p)]
-
-
-def _interaction(comparison, column, rows):
-    _, effects, precision = _usable(rows, range(len(rows)), comparison.design.min_cell)
-    if len(effects) < 2:
-        return []
-    q, p = measure_interaction(effects, precision)
-    return [_test(comparison, f"interaction with {column}", q, len(effects) - 1, p)]
-
-
-def measure_trend(positions, effects, precision) -> tuple[float, float]:
-    """Return the standard normal statistic of a linear trend of effects, and its two-sided p-value.
+def merge_moments(first: Moments | None, second: Moments) -> Moments:
+    """Return the moments of two groups together.
 
     Parameters
     ----------
-    positions, effects : array, shape (k,)
-    precision : array, shape (k,), one over each effect's squared standard error
-    """
-    centred = positions - np.average(positions, weights=precision)
-    spread = float(np.sum(precision * centred**2))
-    z = float(np.sum(precision * centred * effects)) / spread**0.5
-    return z, float(2 * stats.norm.sf(abs(z)))
+    first : Moments or None
+        None is an empty group.
+    second : Moments
+        Of the same columns.
 
-
-def measure_interaction(effects, precision) -> tuple[float, float]:
-    """Return Cochran's Q, the weighted squares of effects around their mean, and its p-value (chi-square, k - 1).
-
-    Parameters
-    ----------
-    effects : array, shape (k,)
-    precision : array, shape (k,), one over each effect's squared standard error
+    Returns
+    -------
+    Moments: skewness is nan, which merging would need third moments for.
 
     References
     ----------
-    Cochran 1954, Biometrics 10: 101-129.
+    Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
     """
-    q = float(np.sum(precision * (effects - np.average(effects, weights=precision)) ** 2))
-    return q, float(stats.chi2.sf(q, len(effects) - 1))
+    if first is None or first.n == 0:
+        return second
+    if second.n == 0:
+        return first
+    n, gap = first.n + second.n, second.mean - first.mean
+    within = sum((m.n - 1) * m.cov for m in (first, second) if m.n > 1)
+    cov = (within + gap[:, None] * gap * (first.n * second.n / n)) / (n - 1)
+    return Moments(first.names, n, first.mean + gap * (second.n / n), cov, first.missing + second.missing)
 
 
-def _usable(rows, positions, min_cell):
-    usable = [
-        (position, row.estimate, row.std_error**-2)
-        for position, row in zip(positions, rows, strict=True)
-        if row.std_error > 0 and min(row.n_control, row.n_treatment) >= min_cell
-    ]
-    return (np.array([u[i] for u in usable], float) for i in range(3))
+def compare_groups(groups) -> tuple[float, float, float]:
+    """Return one test of whether the means of the first column differ between two groups or more.
+
+    Parameters
+    ----------
+    groups : sequence of Moments
+
+    Returns
+    -------
+    tuple: F, its degrees of freedom between groups, the p-value; nan with fewer than two groups, or a group of fewer
+        than 2 units or that does not vary.
+
+    References
+    ----------
+    Welch 1951, Biometrika 38: 330-336 (eq. 21-23).
+
+    Examples
+    --------
+    >>> groups = [Moments(("y",), 5, np.array([m]), np.array([[2.0]])) for m in (1.0, 2.0, 3.0)]
+    >>> [round(x, 4) for x in compare_groups(groups)]
+    [2.3077, 2.0, 0.1617]
+    """
+    groups = list(groups)
+    sizes, variances = (np.array([getattr(m, field) for m in groups], float) for field in ("n", "variance"))
+    if len(groups) < 2 or not sizes.min() >= 2 or not min(variances) > 0:
+        return NAN, NAN, NAN
+    rests = [0.0 if m.remainder is None else float(m.remainder[0]) for m in groups]
+    # from the first mean, so that what all have in common cancels before it is rounded
+    gaps = np.array([m.value - groups[0].value + (rest - rests[0]) for m, rest in zip(groups, rests, strict=True)])
+    weights = sizes / variances
+    shares, df = weights / weights.sum(), float(len(sizes) - 1)
+    spread = float(weights @ (gaps - shares @ gaps) ** 2) / df
+    doubt = float(np.sum((1 - shares) ** 2 / (sizes - 1))) / (df * (df + 2))
+    statistic = spread / (1 + 2 * (df - 1) * doubt)
+    return statistic, df, float(fisher.sf(statistic, df, 1 / (3 * doubt)))
 
 
-def _test(comparison, name, statistic, df, p):
-    return Test(
-        f"{comparison.name}:{comparison.label}:{name}",
-        comparison.name,
-        name,
-        statistic,
-        df,
-        float(p),
-        family="exploratory",
-    )
+def compare_shares(groups) -> tuple[float, float, float]:
+    """Return the score test of whether several groups have one share: statistic, degrees of freedom, p-value.
+
+    Parameters
+    ----------
+    groups : sequence of Moments
+        Of a column of 0 and 1.
+
+    Returns
+    -------
+    tuple: nan where a group is empty or nobody, or everybody, has the event.
+
+    References
+    ----------
+    Pearson 1900, Philosophical Magazine 50: 157-175.
+
+    Examples
+    --------
+    >>> groups = [Moments(("y",), 100, np.array([p]), np.array([[p * (1 - p)]])) for p in (0.4, 0.5, 0.6)]
+    >>> [round(x, 4) for x in compare_shares(groups)]
+    [8.0, 2.0, 0.0183]
+    """
+    sizes, shares = (np.array([getattr(m, field) for m in groups], float) for field in ("n", "value"))
+    pooled = float(sizes @ shares / sizes.sum()) if min(sizes) >= 1 else NAN
+    if not 0 < pooled < 1:
+        return NAN, NAN, NAN
+    statistic, df = float(sizes @ (shares - pooled) ** 2) / (pooled * (1 - pooled)), float(len(sizes) - 1)
+    return statistic, df, float(chi2.sf(statistic, df))

@@ -1,4 +1,4 @@
-"""Effects of taking up what is offered, by way of the randomised offer: compliers, weak offers, and E-values."""
+"""Taking up what is offered: the association, its adjustments, the effect of the offer, and that in compliers."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.inference.associations import NO_SPREAD, build_effect
-from helpers.inference.pairs import satterthwaite
-from helpers.records import Effect, Moments
+from helpers.inference.associations import (
+    adjusted_contrast,
+    choose_offered,
+    measure_overlap,
+    naive_contrast,
+    weighted_contrast,
+)
+from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
+from helpers.inference.effects import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
+from helpers.inference.proportions import e_value, relative_lift_risk
+from helpers.records import Effect, Estimate, Moments, Results
 
 WEAK_F = 10.0
 NO_FIRST_STAGE = "take-up is the same in both arms, so the offer says nothing about taking"
-TOO_FEW = "an arm has fewer than two units with outcome and take-up known"
+TOO_FEW_KNOWN = "an arm has fewer than two units with outcome and take-up known"
+TAKERS = "takers - others"
+KINDS = ("binary", "count", "amount", "score")
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,9 @@ def fold_take_up(rows: pd.DataFrame) -> tuple[Moments, Moments]:
     -------
     tuple of Moments: control, treatment; names ("y", "taken"); `missing` counts the rows left out.
     """
-    return _fold(rows[rows["assigned"] == 0]), _fold(rows[rows["assigned"] == 1])
+    arms = [rows.loc[rows["assigned"] == arm, ["y", "taken"]] for arm in (0, 1)]
+    known = [arm.dropna().to_numpy(float) for arm in arms]
+    return tuple(measure_columns(k, ("y", "taken"), missing=len(a) - len(k)) for k, a in zip(known, arms, strict=True))
 
 
 def complier_effect(units, *, confidence_level: float = 0.95) -> Effect:
@@ -69,20 +81,21 @@ def complier_effect(units, *, confidence_level: float = 0.95) -> Effect:
     ----------
     Imbens and Angrist (1994), Identification and estimation of local average treatment effects; Bloom (1984).
     """
-    control, treatment = _read(units)
+    arms = fold_take_up(units) if isinstance(units, pd.DataFrame) else units
     method = "wald ratio, delta"
-    if min(control.n, treatment.n) < 2:
-        return Effect(method=method, reason=TOO_FEW)
-    gap, cov = _contrast(control, treatment)
+    if min(arm.n for arm in arms) < 2:
+        return Effect(method=method, reason=TOO_FEW_KNOWN)
+    gap, cov = _contrast(arms)
     if gap[1] == 0:
         return Effect(method=method, reason=NO_FIRST_STAGE)
-    effect = float(gap[0] / gap[1])
-    weights = np.array([1.0, -effect])
-    error = math.sqrt(max(float(weights @ cov @ weights), 0.0)) / abs(float(gap[1]))
-    taking = float((_product(treatment) - _product(control)) / gap[1])
-    df = _welch_df(control, treatment, weights)
+    effect, variance = linearise(gap, cov)
+    products = [float(arm.cov[0, 1] * (arm.n - 1) / arm.n + arm.mean[0] * arm.mean[1]) for arm in arms]
+    taking = (products[1] - products[0]) / float(gap[1])
+    df = _welch_df(arms, np.array([1.0, -effect]))
     values = (taking - effect, taking)
-    return build_effect(effect, error, df, values=values, method=method, confidence_level=confidence_level)
+    return build_effect(
+        effect, math.sqrt(variance), df, values=values, method=method, confidence_level=confidence_level
+    )
 
 
 def anderson_rubin(units, *, confidence_level: float = 0.95) -> Effect:
@@ -105,15 +118,14 @@ def anderson_rubin(units, *, confidence_level: float = 0.95) -> Effect:
     ----------
     Anderson and Rubin (1949); Fieller (1954); Andrews, Stock and Sun (2019), section 5.
     """
-    control, treatment = _read(units)
-    point = replace(
-        complier_effect((control, treatment), confidence_level=confidence_level),
-        std_error=math.nan, df=None, ci_low=math.nan, ci_high=math.nan, p_value=math.nan, method="anderson-rubin",
-    )  # fmt: skip
-    if min(control.n, treatment.n) < 2:
+    arms = fold_take_up(units) if isinstance(units, pd.DataFrame) else units
+    found = complier_effect(arms, confidence_level=confidence_level)
+    told = {name: getattr(found, name) for name in ("estimate", "control_value", "treatment_value", "reason")}
+    point = Effect(method="anderson-rubin", **told)
+    if min(arm.n for arm in arms) < 2:
         return point
-    gap, cov = _contrast(control, treatment)
-    df = _welch_df(control, treatment, np.array([1.0, 0.0]))
+    gap, cov = _contrast(arms)
+    df = _welch_df(arms, np.array([1.0, 0.0]))
     found = _solve(gap, cov, float(stats.t.isf((1 - confidence_level) / 2, df)))
     if found is None:
         return replace(point, reason=point.reason or NO_SPREAD)
@@ -139,75 +151,24 @@ def first_stage(units, *, confidence_level: float = 0.95) -> FirstStage:
     ----------
     Staiger and Stock (1997): a first-stage F below 10 is weak.
     """
-    control, treatment = _read(units)
-    if min(control.n, treatment.n) < 2:
-        return FirstStage(Effect(method="welch", reason=TOO_FEW), math.nan, True, f"Not tested: {TOO_FEW}.")
-    gap, cov = _contrast(control, treatment)
-    low, high = float(control.mean[1]), float(treatment.mean[1])
-    error = math.sqrt(cov[1, 1])
-    df = _welch_df(control, treatment, np.array([0.0, 1.0]))
+    arms = fold_take_up(units) if isinstance(units, pd.DataFrame) else units
+    if min(arm.n for arm in arms) < 2:
+        return FirstStage(Effect(method="welch", reason=TOO_FEW_KNOWN), math.nan, True, f"Not tested: {TOO_FEW_KNOWN}.")
+    gap, cov = _contrast(arms)
+    low, high = (float(arm.mean[1]) for arm in arms)
+    error, df = math.sqrt(cov[1, 1]), _welch_df(arms, np.array([0.0, 1.0]))
     take_up = build_effect(high - low, error, df, values=(low, high), method="welch", confidence_level=confidence_level)
     f = float(gap[1] / error) ** 2 if error > 0 else (math.inf if gap[1] else math.nan)
     return FirstStage(take_up, f, not f >= WEAK_F, _note(min(low, high), max(low, high), f))
 
 
-def e_value(risk_ratio: float, limit: float | None = None) -> tuple[float, float]:
-    """Return how strong an unmeasured common cause must be to explain a risk ratio away, and its interval.
-
-    Parameters
-    ----------
-    risk_ratio : float, above 0
-    limit : float, above 0, optional
-        The end of its confidence interval that is nearer to 1.
-
-    Returns
-    -------
-    tuple of float: the E-value of the estimate and of the limit, each a risk ratio of 1 or more; 1 for a limit
-        at or beyond 1; nan for what is missing or not above 0.
-
-    References
-    ----------
-    VanderWeele and Ding (2017), Sensitivity analysis in observational research: introducing the E-value.
-
-    Examples
-    --------
-    >>> [round(value, 2) for value in e_value(3.9, 1.8)]
-    [7.26, 3.0]
-    """
-    if limit is None or math.isnan(limit) or limit <= 0 or not risk_ratio > 0:
-        return _needed(risk_ratio), math.nan
-    return _needed(risk_ratio), _needed(limit) if (limit > 1) == (risk_ratio > 1) else 1.0
-
-
-def _needed(ratio):
-    if not 0 < ratio < math.inf:
-        return math.nan
-    ratio = max(ratio, 1 / ratio)
-    return ratio + math.sqrt(ratio * (ratio - 1))
-
-
-def _read(units):
-    return fold_take_up(units) if isinstance(units, pd.DataFrame) else units
-
-
-def _fold(rows):
-    known = rows[["y", "taken"]].dropna().to_numpy(float)
-    n = len(known)
-    cov = np.cov(known, rowvar=False) if n > 1 else np.full((2, 2), math.nan)
-    return Moments(("y", "taken"), n, known.mean(axis=0) if n else np.full(2, math.nan), cov, len(rows) - n)
-
-
-def _contrast(control, treatment):
+def _contrast(arms):
+    control, treatment = arms
     return treatment.mean - control.mean, control.cov / control.n + treatment.cov / treatment.n
 
 
-def _product(arm):
-    # mean of y x taken, from the moments alone
-    return float(arm.cov[0, 1] * (arm.n - 1) / arm.n + arm.mean[0] * arm.mean[1])
-
-
-def _welch_df(control, treatment, weights):
-    return satterthwaite(*((float(weights @ arm.cov @ weights) / arm.n, arm.n - 1) for arm in (control, treatment)))
+def _welch_df(arms, weights):
+    return satterthwaite(*((float(weights @ arm.cov @ weights) / arm.n, arm.n - 1) for arm in arms))
 
 
 def _solve(gap, cov, t):
@@ -247,3 +208,140 @@ def _note(low, high, f):
     elif high == 1:
         sides = "Everybody takes it up with the offer: non-compliance is one-sided."
     return sides if f >= WEAK_F else f"{sides} The offer moves take-up weakly: trust the Anderson-Rubin set only."
+
+
+def estimate_uptake(comparison: Comparison, material) -> list[Estimate]:
+    """Return the contrasts of takers with others, and of the treatment with groups outside the randomisation.
+
+    Naive, adjusted and weighted rows compare unlike people: the naive one is exploratory, the others sensitivity.
+    The complier average causal effect rests on the exclusion restriction. All are the effect of taking.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    material : Material
+
+    Returns
+    -------
+    list of Estimate: estimands `naive`, `ratio` (of two shares) and `cace`; empty for guardrails and exploratory
+        metrics, for all that is no plain mean (ratios, rates, quantiles, ordered scores) and clusters, above the
+        limit of row-level methods, and where the plan names neither an exposure nor an observational group.
+    """
+    variant = comparison.design.variant
+    found, several = [], len(variant.treatments) > 1
+    rows = _read_offered(comparison, material, comparison.control)
+    if rows is not None:
+        level, against = {"confidence_level": comparison.level}, f"{TAKERS} ({comparison.treatment})"
+        labels = {"against": against if several else TAKERS, "interval": material.look.interval}
+        found += _associate(comparison, rows, material, population="as_treated", **labels)
+        labels |= {"estimand": "cace", "population": "compliers", **_count_arms(rows, "assigned")}
+        for estimator, role in ((complier_effect, "exploratory"), (anderson_rubin, "sensitivity")):
+            effect = material.at_look(comparison, estimator(rows, **level))
+            found.append(label_effect(comparison, effect, role=role, family="", **labels))
+    for group in variant.observational:
+        rows = _read_rows(comparison, material, group)
+        if rows is not None:
+            rows = rows.assign(assigned=1, taken=(rows["variant"] == comparison.treatment).astype(float))
+            against = Comparison(comparison.design, comparison.name, group, comparison.treatment)
+            labels = {"population": "observational", "against": against.label, "interval": material.look.interval}
+            found += _associate(against, rows, material, **labels)
+    return found
+
+
+def summarise_uptake(material) -> pd.DataFrame:
+    """Return how strongly the offer moves take-up, and how much hidden keenness would explain the association.
+
+    Returns
+    -------
+    DataFrame: one row a primary or secondary binary metric and treatment: take-up in both arms, first-stage F,
+        what it means in words, the risk ratio of takers to others with its E-values, and the overlap diagnostics
+        of the weighted contrast. Empty without an exposure.
+    """
+    rows = []
+    for comparison in list_comparisons(material.design):
+        units = _read_offered(comparison, material, comparison.control) if comparison.metric.kind == "binary" else None
+        if units is None:
+            continue
+        stage, ratio = first_stage(units, confidence_level=comparison.level), _divide_shares(units, comparison.level)
+        needed = e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
+        covariates = list(material.units.covariates)
+        overlap = measure_overlap(units, covariates) if covariates else None
+        row = {"metric": comparison.name, "comparison": comparison.label, "note": stage.note, "first_stage_f": stage.f}
+        row |= {f"take_up_{side}": getattr(stage.take_up, f"{side}_value") for side in ("control", "treatment")}
+        row |= {"risk_ratio": ratio.estimate, "e_value": needed[0], "e_value_limit": needed[1]}
+        row |= {key: getattr(overlap, key, math.nan) for key in ("effective_size", "share_outside")}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[Estimate, ...]:
+    """Return the answers to "what does it do?" in the order that shows the illusion and its cure.
+
+    Parameters
+    ----------
+    results : Results
+    metric : str
+    treatment : str, optional
+        The first one that has such answers when left out.
+
+    Returns
+    -------
+    tuple of Estimate: naive, adjusted and weighted associations, then all assigned, then compliers, all in the
+        direction of the offer; empty where the plan names neither an exposure nor an observational group.
+    """
+    found = [e for e in results.select(metric=metric, segment=None, at=None) if e.estimand in ("naive", "cace")]
+    if not found:
+        return ()
+    treatment = treatment or found[0].treatment
+    fair = results.headline(metric, treatment=treatment)[:1]
+    naive, cace = ([e for e in found if e.estimand == kind and e.treatment == treatment] for kind in ("naive", "cace"))
+    if cace and fair and cace[0].estimate * fair[0].estimate < 0:  # the treatment takes the offer away
+        fair = (reverse_comparison(fair[0]),)
+    return (*naive, *fair, *cace)
+
+
+def _read_offered(comparison, material, against):
+    """The rows with take-up known, where the plan names an exposure."""
+    rows = None if comparison.design.exposure is None else _read_rows(comparison, material, against)
+    return None if rows is None else rows.dropna(subset=["taken"])
+
+
+def _read_rows(comparison, material, against):
+    """The treatment and the group it is held against, outcome known; None for all but plain means that may decide."""
+    metric = comparison.metric
+    is_plain = metric.kind in KINDS and metric.is_mean and not metric.is_ratio
+    if not is_plain or metric.role not in ("primary", "secondary") or comparison.name in material.not_estimable:
+        return None
+    if comparison.design.cluster is not None or material.rows is None:
+        return None
+    rows = material.rows.rename(columns={f"y_{comparison.name}": "y", "exposed": "taken"})
+    rows = rows[rows["variant"].isin([against, comparison.treatment])].dropna(subset=["y"])
+    return rows.assign(assigned=(rows["variant"] == comparison.treatment).astype(int))
+
+
+def _associate(comparison, rows, material, **labels):
+    covariates, level = list(material.units.covariates), {"confidence_level": comparison.level}
+    labels |= _count_arms(choose_offered(rows.dropna(subset=["taken"])), "taken")
+    decides = {"estimand": "naive", "role": "exploratory", "family": ""}
+    found = [(naive_contrast(rows, **level), decides)]
+    if comparison.metric.kind == "binary":
+        found.append((_divide_shares(rows, comparison.level), {**decides, "estimand": "ratio"}))
+    if covariates:
+        beside = {"estimand": "naive", "role": "sensitivity"}
+        found.append((adjusted_contrast(rows, covariates, **level), {**beside, "adjustment": "covariates"}))
+        found.append((weighted_contrast(rows, covariates, **level), {**beside, "adjustment": "weights"}))
+    return [label_effect(comparison, material.at_look(comparison, e), **labels, **more) for e, more in found]
+
+
+def _divide_shares(rows, level) -> Effect:
+    """The share of takers over that of others: one more than its lift."""
+    groups = choose_offered(rows.dropna(subset=["taken"])).groupby("taken")["y"].agg(["sum", "count"])
+    (others, n_others), (takers, n_takers) = groups.reindex([0, 1], fill_value=0).to_numpy(int)
+    lift = relative_lift_risk(takers, n_takers, others, n_others, confidence_level=level)
+    ends = lift.ci_set and tuple(tuple(None if x is None else 1 + x for x in pair) for pair in lift.ci_set)
+    moved = {"estimate": 1 + lift.estimate, "ci_low": 1 + lift.ci_low, "ci_high": 1 + lift.ci_high}
+    return replace(lift, std_error=math.nan, ci_set=ends, **moved)
+
+
+def _count_arms(rows, column):
+    return {"n_control": int((rows[column] == 0).sum()), "n_treatment": int((rows[column] == 1).sum())}

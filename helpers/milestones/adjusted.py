@@ -7,10 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from helpers.inference import risk_difference
-from helpers.inference.adjustment import find_independent
-from helpers.inference.associations import NO_SPREAD, build_effect
-from helpers.inference.pairs import satterthwaite
+from helpers.inference import NO_SPREAD, build_effect, find_independent, risk_difference, satterthwaite
 from helpers.records import Effect
 
 METHOD = "standardised difference"

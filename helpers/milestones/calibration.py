@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import chi2, norm
 
-from helpers.inference.adjustment import find_independent
+from helpers.inference import find_independent
 from helpers.milestones.odds import fit_odds
 
 LEAST_PER_COEFFICIENT = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from helpers.inference.associations import build_effect
+from helpers.inference import build_effect
 from helpers.milestones.adjusted import find_obstacle, make_controls
 from helpers.records import Effect
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from helpers.survival.life import wilson_interval
+from helpers.survival import wilson_interval
 
 MOST_BINS, SHOWN = 15, 0.05
 SIDES = ("n_with", "kept_with", "n_without", "kept_without")

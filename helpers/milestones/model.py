@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from helpers.inference.adjustment import find_independent
+from helpers.inference import find_independent
 from helpers.milestones.odds import fit_odds
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused

@@ -8,7 +8,7 @@ from scipy import stats
 
 from helpers.milestones.names import WORDS, list_milestones
 from helpers.plan import FrameworkPlan
-from helpers.survival.life import wilson_interval
+from helpers.survival import wilson_interval
 
 MONTH = 30  # days of a month of tenure
 STATES = ("started", "set up", "activated", "using", "mature", "dormant", "gone")

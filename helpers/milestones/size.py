@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import norm, t
 
 from helpers.inference import risk_difference
-from helpers.survival.life import wilson_interval
+from helpers.survival import wilson_interval
 
 STARTS = (1, 2, 4, 8, 16)
 LEAST_ROWS, STEPS, CLOSE = 100, 50, 1e-9

@@ -46,14 +46,14 @@ def _read_plan():
 
 def _compare(outcome, ratio):
     from helpers import metrics
-    from helpers.inference.effects import compare_arms
+    from helpers.inference import compare_arms
 
     plan = _read_plan().metrics
     plain = metrics.leave_covariates({"y": outcome})["y"]
     tasks = {"mean": (plan["outcome"], plain), "adjusted": (plan["outcome"], outcome), "ratio": (plan["ratio"], ratio)}
     found = {}
     for task, (metric, arms) in tasks.items():
-        effect = compare_arms(metric, arms["control"], arms["treatment"])["difference"]
+        effect = compare_arms(metric, arms["control"], arms["treatment"])
         found[task] = [effect.estimate, effect.std_error]
     return found
 

@@ -11,8 +11,7 @@ from scipy import stats
 from helpers import checks
 from helpers.checks import Cell, judge_cells, measure_cells, summarise_guarantees
 from helpers.checks.gates import SLACK
-from helpers.inference import GUARANTEES, compare_means, difference
-from helpers.inference.on_columns import compare_columns, lift_columns, measure_columns
+from helpers.inference import GUARANTEES, compare_columns, compare_means, difference, lift_columns, measure_columns
 from helpers.records import Check, Effect, Guarantee
 
 WITHIN, SCORES, PAYERS = "nominal within .01", "scores 1 to 5", "10 % pay, +50 %"

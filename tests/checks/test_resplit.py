@@ -83,12 +83,12 @@ def test_resplit_gives_the_p_value_of_the_shipped_estimators():
     moments = metrics.summarise(units)[None]
     for name in ("paid", "calls", "money", "nps", "rate"):
         sides = moments[name]["c"], moments[name]["t"]
-        effect = inference.effects.compare_arms(units.design.metrics[name], *sides)["difference"]
+        effect = inference.compare_arms(units.design.metrics[name], *sides)
         assert found[name] == pytest.approx(effect.p_value, rel=1e-9), name
     levels = metrics.count_levels(units, "grade")[None]
-    assert found["grade"] == pytest.approx(retests.win_difference(levels["c"], levels["t"]).p_value, rel=1e-9)
+    assert found["grade"] == pytest.approx(inference.win_difference(levels["c"], levels["t"]).p_value, rel=1e-9)
     values = [frame.loc[arms == side, "money"].to_numpy() for side in (False, True)]
-    assert found["slow"] == pytest.approx(retests.quantile_difference(*values, 0.75).p_value, rel=1e-9)
+    assert found["slow"] == pytest.approx(inference.quantile_difference(*values, 0.75).p_value, rel=1e-9)
     times = [frame.loc[arms == side, ["left_in", "left"]].to_numpy() for side in (False, True)]
     assert found["leaves"] == compare_times(*times, horizon=20, confidence_level=0.95).p_value
 
@@ -152,19 +152,20 @@ def test_resplit_without_a_planned_split_takes_the_shares_as_found():
 
 
 def test_resplit_finds_a_broken_estimator(monkeypatch):
-    monkeypatch.setattr(retests, "pair_arms", lambda c, t: _halve(inference.compare_means(c, t)))
+    monkeypatch.setattr(retests, "compare", lambda metric, method, c, t, **_: _halve(c.moments, t.moments))
     assert [row.judgement.verdict for row in resplit(draw_units(), {"calls": KINDS["calls"]})] == [TOO_MANY]
     # a test that never rejects: the p-values of a good one, halved towards 1
-    monkeypatch.setattr(retests, "win_difference", lambda c, t: Effect(p_value=0.5 + _win(c, t).p_value / 2))
+    monkeypatch.setattr(retests, "compare", lambda *given, **_: Effect(p_value=0.5 + _compare(*given).p_value / 2))
     (row,) = resplit(draw_units(), {"grade": KINDS["grade"]}, n_splits=200)
     assert row.judgement.verdict.startswith("fewer than promised")
 
 
-_win = retests.win_difference
+_compare = retests.compare
 
 
-def _halve(pair):
-    return replace(pair, var_control=pair.var_control / 4, var_treatment=pair.var_treatment / 4)
+def _halve(control, treatment):
+    pair = inference.compare_means(control, treatment)
+    return inference.difference(replace(pair, var_control=pair.var_control / 4, var_treatment=pair.var_treatment / 4))
 
 
 def test_resplit_leaves_observational_groups_out_and_takes_every_treatment():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from made_sources import make_design
 from scipy import integrate, stats
 
-from helpers.inference import Posterior, list_posteriors, read_posterior
+from helpers.inference.bayes import Posterior, list_posteriors, read_posterior
 from helpers.records import DataInfo, Estimate, Refused, Results
 
 
@@ -138,7 +138,7 @@ def test_list_posteriors_reads_headline_differences_only():
     ]
     found = list_posteriors(make_results(*rows), make_design(kinds), prior_units=25)
     fields = [field.name for field in dataclasses.fields(Posterior)]
-    assert list(found.columns) == ["metric", "comparison", "better", *fields, "interim"]
+    assert list(found.columns) == ["metric", "comparison", "better", *fields, "interim", "prior_units"]
     assert found[["metric", "comparison", "better"]].to_numpy().tolist() == [
         ["y", "b - a", "lower"],
         ["g", "b - a", "higher"],
@@ -146,6 +146,7 @@ def test_list_posteriors_reads_headline_differences_only():
     expected = dataclasses.astuple(read_posterior(made(), better="lower", prior_units=25))
     assert found.loc[0, fields].tolist() == list(expected)
     assert found["interim"].tolist() == [False, False]
+    assert found["prior_units"].tolist() == [25, 25]
     assert list_posteriors(make_results(*rows), make_design(kinds)).loc[0, "mean"] != found.loc[0, "mean"]
 
 

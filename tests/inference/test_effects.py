@@ -1,12 +1,313 @@
-"""Effects of one metric between two arms: the right method for each kind, and lifts that agree."""
+"""Two arms as two values: means, ratios, rates, their differences, lifts and rate ratios."""
+
+import gzip
+import math
 
 import numpy as np
+import pandas as pd
 import pytest
+import statsmodels.api as sm
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.stats import t as student
 
-from helpers.inference.effects import compare_arms, pair_arms
-from helpers.inference.pairs import compare_means, difference
+from helpers.inference import (
+    compare_arms,
+    compare_means,
+    compare_ratios,
+    difference,
+    rate_ratio,
+    relative_lift,
+    satterthwaite,
+)
+from helpers.inference.effects import NO_VARIATION, TOO_FEW, UNBOUNDED, UNDEFINED, Pair, effective_units
+from helpers.inference.means import lift_arms
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
+
+LOW, HIGH = [1.0, 2, 3, 4], [3.0, 5, 7, 9, 11]
+
+
+def build(mean, variance, n):
+    return Moments(("y",), n, np.array([mean]), np.array([[variance]]))
+
+
+def test_compare_means_by_hand(moments):
+    # means 2.5 and 7; variances 5/3 and 10; squared errors 5/12 and 2
+    pair = compare_means(moments(LOW), moments(HIGH))
+    assert (pair.control, pair.treatment, pair.n_control, pair.n_treatment) == (2.5, 7, 4, 5)
+    assert pair.variances == pytest.approx((5 / 12, 2))
+    assert pair.df == pytest.approx((29 / 12) ** 2 / ((5 / 12) ** 2 / 3 + 4 / 4))
+    assert (pair.method, pair.reason, pair.covariance) == ("welch", None, 0)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_difference_scipy_welch(moments, level):
+    effect = difference(compare_means(moments(LOW), moments(HIGH)), confidence_level=level)
+    expected = stats.ttest_ind(HIGH, LOW, equal_var=False)
+    assert effect.p_value == pytest.approx(expected.pvalue, rel=1e-12)
+    assert [effect.ci_low, effect.ci_high] == pytest.approx(list(expected.confidence_interval(level)), rel=1e-12)
+    assert effect.df == pytest.approx(expected.df, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("control", "treatment", "reason"),
+    [
+        (build(1, math.nan, 1), build(2, 1, 50), TOO_FEW),  # one unit
+        (build(math.nan, math.nan, 0), build(2, 1, 50), TOO_FEW),  # no unit
+        (build(1, 0, 50), build(2, 0, 50), NO_VARIATION),  # constant arms
+        (build(math.nan, 1, 50), build(2, 1, 50), UNDEFINED),
+        (build(1, math.inf, 50), build(2, 1, 50), UNDEFINED),
+    ],
+)
+def test_difference_undefined(control, treatment, reason):
+    pair = compare_means(control, treatment)
+    for effect in (difference(pair), relative_lift(pair)):
+        assert effect.reason == reason
+        assert all(math.isnan(v) for v in (effect.ci_low, effect.ci_high, effect.p_value, effect.std_error))
+    assert difference(pair).estimate == pytest.approx(treatment.value - control.value, nan_ok=True)
+
+
+def test_difference_one_constant_arm():
+    effect = difference(compare_means(build(0, 0, 50), build(2, 1, 50)))
+    assert effect.df == pytest.approx(49) and effect.reason is None
+
+
+def test_satterthwaite_by_hand():
+    assert satterthwaite((1, 4), (1, 4)) == 8
+    assert satterthwaite((1, 4), (0, 9)) == 4
+    assert math.isnan(satterthwaite((0, 4), (0, 9)))
+
+
+def test_compare_ratios_by_hand(moments):
+    # control: 1+2+3 over 2+4+6 = .5 without any spread round the line
+    pair = compare_ratios(moments([1, 2, 3], [2, 4, 6]), moments([1, 2, 6], [1, 2, 3]))
+    assert (pair.control, pair.treatment, pair.method) == (0.5, 1.5, "delta")
+    assert pair.var_control == pytest.approx(0, abs=1e-15)
+    # treatment: residuals -.5, -1, 1.5 with sum of squares 3.5; / (n - 1) / n / mean denominator^2
+    assert pair.var_treatment == pytest.approx(3.5 / 2 / 3 / 4)
+    assert pair.df == pytest.approx(3 / (1 + 1 / 4) - 1)
+
+
+def test_compare_ratios_statsmodels_weighted_regression(moments):
+    # a ratio of sums is a weighted mean; its HC1 variance is the delta method's
+    rng = np.random.default_rng(3)
+    denominator = rng.poisson(5, 200) + 1.0
+    numerator = rng.poisson(2 * denominator) + 0.0
+    fit = sm.WLS(numerator / denominator, np.ones(200), weights=denominator).fit(cov_type="HC1")
+    pair = compare_ratios(moments(numerator, denominator), moments(2 * numerator, denominator))
+    assert pair.control == pytest.approx(fit.params[0], rel=1e-12)
+    assert pair.variances == pytest.approx((fit.bse[0] ** 2, 4 * fit.bse[0] ** 2), rel=1e-10)
+
+
+def test_compare_ratios_denominator_not_above_zero(moments):
+    effect = difference(compare_ratios(moments([1, 2, 3], [0, 0, 0]), moments([1, 2, 3], [1, 2, 3])))
+    assert math.isnan(effect.estimate) and effect.reason == "a denominator is not above 0"
+
+
+def test_compare_ratios_one_unit_holds_the_denominator(moments):
+    heavy = moments([1, 1, 900], [1, 1, 1000])
+    effect = difference(compare_ratios(heavy, heavy))
+    assert effect.reason == "one unit holds most of a denominator, so nothing can be tested"
+
+
+def test_compare_ratios_star_pupils(shared, moments):
+    # rows are pupils; the ratio of sums over pupils is their mean, whatever the units that are randomised
+    rows = pd.read_csv(shared / "data" / "star_kindergarten.csv").dropna(subset=["readk", "mathk"])
+    rows["score"] = rows["readk"] + rows["mathk"]
+    arms = {name: part["score"] for name, part in rows.groupby("stark")}
+    pair = compare_ratios(*(moments(arms[a], np.ones(len(arms[a]))) for a in ("regular", "small")))
+    assert difference(pair).estimate == pytest.approx(13.898994, abs=1e-6)  # Stock & Watson, table 13.1
+    assert difference(pair).std_error == pytest.approx(2.45409, rel=2e-3)  # their pooled HC1 has other divisors
+
+
+def test_relative_lift_by_hand():
+    # d = 2, c = 10, squared errors 1 and 1, normal: |2 - 10 L| <= 1.96 sqrt(1 + (1 + L)^2)
+    pair = Pair(10, 12, 1, 1, df=1e9, n_control=100, n_treatment=100)
+    effect = relative_lift(pair)
+    assert effect.estimate == 0.2
+    for lift in (effect.ci_low, effect.ci_high):
+        assert abs(2 - 10 * lift) == pytest.approx(1.959964 * math.sqrt(1 + (1 + lift) ** 2), rel=1e-6)
+    assert effect.std_error == pytest.approx(math.sqrt(1 + 1.2**2) / 10)
+    assert effect.p_value == difference(pair).p_value and effect.method == "fieller"
+
+
+def test_relative_lift_covariance_of_both_values():
+    # var(d) = 1 + 2 - 2 x .9 = 1.2; at the limits |12 - 10 (1 + L)| = 1.96 sd(12 - (1 + L) 10)
+    pair = Pair(10, 12, 1, 2, covariance=0.9, df=1e9)
+    assert difference(pair).std_error == pytest.approx(math.sqrt(1.2))
+    effect = relative_lift(pair)
+    for ratio in (1 + effect.ci_low, 1 + effect.ci_high):
+        assert abs(12 - 10 * ratio) == pytest.approx(1.959964 * math.sqrt(2 - 1.8 * ratio + ratio**2), rel=1e-6)
+    assert effect.std_error == pytest.approx(math.sqrt(2 - 1.8 * 1.2 + 1.2**2) / 10)
+
+
+def test_relative_lift_welch_of_a_scaled_control(moments):
+    # at each limit, Welch's statistic of treatment against (1 + L) x control is the t quantile
+    rng = np.random.default_rng(1)
+    control, treatment = rng.gamma(2, 5, 40), rng.gamma(2, 7, 30)
+    pair = compare_means(moments(control), moments(treatment))
+    effect = relative_lift(pair, confidence_level=0.9)
+    for lift in (effect.ci_low, effect.ci_high):
+        statistic = stats.ttest_ind(treatment, (1 + lift) * control, equal_var=False).statistic
+        assert abs(statistic) == pytest.approx(stats.t.isf(0.05, pair.df), rel=1e-9)
+
+
+@pytest.mark.parametrize("control", [0.0, -3.0])
+def test_relative_lift_control_not_above_zero(control):
+    effect = relative_lift(Pair(control, 5, 1, 1, df=20))
+    assert math.isnan(effect.estimate) and math.isnan(effect.p_value)
+    assert effect.reason == "the control value is not above 0, so a lift is undefined"
+
+
+def test_relative_lift_two_rays():
+    # control 1 with error 1 is not clearly above 0, yet the difference is clear
+    effect = relative_lift(Pair(1, 10, 1, 1, df=1e9))
+    (first_low, first_high), (second_low, second_high) = effect.ci_set
+    assert first_low is None and second_high is None and first_high < 0 < second_low < effect.estimate
+    assert math.isnan(effect.ci_low) and math.isnan(effect.ci_high)
+    assert effect.reason == UNBOUNDED
+    assert UNBOUNDED == "the control value is not clearly above 0, so the lift's confidence set is unbounded"
+
+
+def test_relative_lift_whole_line():
+    effect = relative_lift(Pair(1, 1.5, 1, 1, df=1e9))
+    assert effect.ci_set == ((None, None),) and effect.estimate == 0.5
+
+
+def test_relative_lift_like_another_difference():
+    pair = Pair(10, 12, 1, 1, df=1e9)
+    base = Effect(estimate=2, ci_low=0.1, ci_high=9, p_value=0.04, method="permutation")
+    effect = relative_lift(pair, like=base)
+    assert effect.ci_low > 0 and effect.p_value == 0.04
+    assert effect.ci_high > relative_lift(pair).ci_high and effect.ci_low < 0.2
+    lost = relative_lift(pair, like=Effect(estimate=2, reason="too few"))
+    assert (lost.estimate, lost.reason) == (0.2, "too few") and math.isnan(lost.ci_low)
+
+
+values = st.floats(-1e3, 1e3, allow_nan=False)
+errors = st.floats(1e-3, 1e3)
+
+
+def test_difference_and_lift_seeded_coverage(in_band, moments):
+    # revenue of PITFALLS: 10 % payers, lognormal, 1,500 an arm, true lift +50 %
+    rng, runs, hits = np.random.default_rng(11), 800, np.zeros(2, int)
+    mean = 0.1 * math.exp(0.5)
+    for _ in range(runs):
+        pay = (rng.random((2, 1500)) < 0.1) * rng.lognormal(0, 1, (2, 1500))
+        pair = compare_means(moments(pay[0]), moments(1.5 * pay[1]))
+        base, lift = difference(pair), relative_lift(pair)
+        hits += base.ci_low <= 0.5 * mean <= base.ci_high, lift.ci_low <= 0.5 <= lift.ci_high
+    assert all(in_band(int(h), runs, 0.95, cells=2) for h in hits)
+
+
+def test_compare_ratios_seeded_few_unequal_clusters(in_band, moments):
+    # ten clusters an arm, sizes with coefficient of variation about .7, half the variance between clusters
+    rng, runs, hits = np.random.default_rng(5), 800, 0
+    for _ in range(runs):
+        size = np.maximum(1, rng.gamma(2, 10, (2, 10)).round())
+        total = size * rng.normal(3, 0.7, (2, 10)) + rng.normal(0, 0.7, (2, 10)) * np.sqrt(size)
+        effect = difference(compare_ratios(*(moments(t, s) for t, s in zip(total, size, strict=True))))
+        hits += effect.ci_low <= 0 <= effect.ci_high
+    assert in_band(hits, runs, 0.94)
+
+
+def test_difference_hillstrom_spend_and_nsw(shared, moments):
+    with gzip.open(shared / "data" / "hillstrom.csv.gz", "rt") as file:
+        spend = {name: moments(part) for name, part in pd.read_csv(file).groupby("segment")["spend"]}
+    effect = difference(compare_means(spend["No E-Mail"], spend["Mens E-Mail"]))
+    assert [effect.estimate, effect.ci_low, effect.ci_high] == pytest.approx([0.7698, 0.4851, 1.0545], abs=5e-5)
+    assert effect.p_value == pytest.approx(1.16e-7, rel=0.01)
+    effect = difference(compare_means(spend["No E-Mail"], spend["Womens E-Mail"]))
+    assert [effect.estimate, effect.ci_low, effect.ci_high] == pytest.approx([0.4244, 0.1690, 0.6799], abs=1e-4)
+    nsw = pd.read_csv(shared / "data" / "nsw_dw.csv").groupby("treat")["re78"]
+    effect = difference(compare_means(*(moments(nsw.get_group(arm)) for arm in (0, 1))))
+    assert effect.estimate == pytest.approx(1794.342, abs=1e-3)
+    jobs = pd.read_csv(shared / "data" / "jobs2.csv").groupby("treat")["depress2"]
+    effect = difference(compare_means(*(moments(jobs.get_group(arm)) for arm in (0, 1))))
+    assert (effect.estimate, effect.p_value) == pytest.approx((-0.06335, 0.177), abs=2e-3)
+
+
+NO_EVENTS = "no unit of the {} arm has an event, so a ratio of rates has no interval"
+
+
+def draw(rng, n, rate, *, spread=1.0):
+    """Events and days at risk of n units; units differ in how many events they tend to have."""
+    days = rng.uniform(5, 60, n)
+    return rng.poisson(rate * days * rng.gamma(1 / spread, spread, n)), days
+
+
+def test_rate_ratio_by_hand(moments):
+    # control 6 events in 12 days, treatment 6 in 8; residuals around the rates +-1 in control, +-.5 in treatment
+    found = rate_ratio(moments([1, 3, 2], [4, 4, 4]), moments([1, 2, 3], [2, 2, 4]))
+    assert (found.control_value, found.treatment_value, found.estimate) == (0.5, 0.75, 1.5)
+    control = 1 / 3 / 2**2  # variance 1 of the residuals -1, 1, 0 over n and the squared mean number of events
+    treatment = np.var([1 - 1.5, 2 - 1.5, 3 - 3], ddof=1) / 3 / 2**2
+    error = math.sqrt(control + treatment)
+    assert found.std_error == pytest.approx(1.5 * error)
+    sizes = 3, 3 / (1 + (4 / 3) / (8 / 3) ** 2)
+    df = (control + treatment) ** 2 / (control**2 / (sizes[0] - 1) + treatment**2 / (sizes[1] - 1))
+    assert found.df == pytest.approx(df)
+    assert found.ci_high == pytest.approx(1.5 * math.exp(student.isf(0.025, df) * error))
+    assert found.p_value == pytest.approx(2 * student.sf(math.log(1.5) / error, df))
+    assert found.method == "log rate ratio"
+
+
+def test_rate_ratio_statsmodels_sandwich(moments):
+    rng = np.random.default_rng(1)
+    arms = draw(rng, 300, 0.1), draw(rng, 200, 0.13)
+    found = rate_ratio(*(moments(*arm) for arm in arms))
+    events, days = (np.concatenate(parts) for parts in zip(*arms, strict=True))
+    treated = np.repeat([0.0, 1.0], [300, 200])
+    fit = sm.GLM(events, sm.add_constant(treated), family=sm.families.Poisson(), offset=np.log(days)).fit(
+        cov_type="HC0", tol=1e-12
+    )
+    assert math.log(found.estimate) == pytest.approx(fit.params[1], rel=1e-9)
+    # HC0 divides by n where ours divides by n - 1 within each arm
+    control, treatment = (_relative_variance(*arm) for arm in arms)
+    assert fit.bse[1] ** 2 == pytest.approx(control * 299 / 300 + treatment * 199 / 200, rel=1e-8)
+    assert found.std_error / found.estimate == pytest.approx(math.sqrt(control + treatment), rel=1e-10)
+
+
+def _relative_variance(events, days):
+    rate = events.sum() / days.sum()
+    return float(np.var(events - rate * days, ddof=1)) * len(events) / events.sum() ** 2
+
+
+@pytest.mark.parametrize(
+    ("control", "treatment", "reason"),
+    [
+        (([0, 0], [4, 4]), ([1, 2], [4, 4]), NO_EVENTS.format("control")),
+        (([1, 2], [4, 4]), ([0, 0], [4, 4]), NO_EVENTS.format("treatment")),
+        (([0, 0], [3, 4]), ([0, 0], [3, 4]), "the outcome does not vary in either arm, so nothing can be tested"),
+        (([1, 2], [0, 0]), ([1, 2], [3, 4]), "a denominator is not above 0"),  # no time at risk
+        (([1], [3]), ([1, 2], [3, 4]), "an arm has fewer than 2 units with a known outcome"),
+        (([2, 4], [4, 8]), ([3, 3], [4, 4]), "the outcome does not vary in either arm, so nothing can be tested"),
+    ],
+)  # fmt: skip
+def test_rate_ratio_undefined(control, treatment, reason, moments):
+    found = rate_ratio(moments(*control), moments(*treatment))
+    assert found.reason == reason
+    assert np.isnan([found.estimate, found.ci_low, found.ci_high, found.p_value]).all()
+
+
+def test_rate_ratio_seeded_coverage_of_counts_far_from_poisson(moments, in_band):
+    rng, runs = np.random.default_rng(4), 1500
+    truth, held = 1.3, 0
+    for _ in range(runs):
+        found = rate_ratio(*(moments(*draw(rng, 200, rate, spread=2.0)) for rate in (0.1, 0.13)))
+        held += found.ci_low <= truth <= found.ci_high
+    assert in_band(held, runs, 0.95)
+
+
+def test_effective_units_by_hand(moments):
+    # sizes 2, 2, 8: mean 4, variance 12, so 3 / (1 + 12 / 16)
+    assert effective_units(moments([1, 0, 5], [2, 2, 8])) == pytest.approx(3 / 1.75)
+    assert effective_units(moments([1, 0, 5], [4, 4, 4])) == 3
+    assert math.isnan(effective_units(moments([1, 0, 5], [0, 0, 0])))
+    assert math.isnan(effective_units(moments([1], [2])))
+    pair = compare_ratios(moments([1, 0, 5], [2, 2, 8]), moments([1, 2, 5], [2, 2, 8]))
+    assert pair.reason == "one unit holds most of a denominator, so nothing can be tested"
 
 
 def moments(value, variance, n, names=("y",)):
@@ -15,50 +316,43 @@ def moments(value, variance, n, names=("y",)):
 
 
 METHODS = [
-    # kind, names of the moments, method of the difference, has a lift
-    ("binary", ("y",), "miettinen-nurminen", True),
-    ("count", ("y",), "welch", True),
-    ("amount", ("y", "x"), "lin", True),
-    ("binary", ("num", "den"), "delta", True),
-    ("nps", ("y",), "welch", False),
+    # kind, names of the moments, methods of the difference and of the lift
+    ("binary", ("y",), "miettinen-nurminen", "score-ratio"),
+    ("count", ("y",), "welch", "fieller"),
+    ("amount", ("y", "x"), "lin", "fieller"),
+    ("binary", ("num", "den"), "delta", "fieller"),
 ]
 
 
 @pytest.mark.parametrize(("kind", "names", "method", "lift"), METHODS)
 def test_compare_arms_chooses_the_method_by_kind(kind, names, method, lift):
-    found = compare_arms(Metric(kind=kind), moments(0.4, 0.24, 100, names), moments(0.5, 0.25, 100, names))
-    assert found["difference"].method == method
-    assert ("relative_lift" in found) is lift
+    sides = moments(0.4, 0.24, 100, names), moments(0.5, 0.25, 100, names)
+    assert compare_arms(Metric(kind=kind), *sides).method == method
+    assert lift_arms(Metric(kind=kind), *sides).method == lift
 
 
 def test_compare_arms_by_hand():
     # 2 of 4 against 1 of 4: a quarter more
-    found = compare_arms(Metric(kind="binary"), moments(0.25, 0.25, 4), moments(0.5, 1 / 3, 4))
-    assert found["difference"].estimate == pytest.approx(0.25)
-    assert found["relative_lift"].estimate == pytest.approx(1.0)
+    sides = moments(0.25, 0.25, 4), moments(0.5, 1 / 3, 4)
+    assert compare_arms(Metric(kind="binary"), *sides).estimate == pytest.approx(0.25)
+    assert lift_arms(Metric(kind="binary"), *sides).estimate == pytest.approx(1.0)
 
 
 def test_compare_arms_level_widens_the_interval():
     sides = moments(10.0, 4.0, 50), moments(11.0, 4.0, 50)
-    narrow, wide = (compare_arms(Metric(kind="count"), *sides, confidence_level=c)["difference"] for c in (0.9, 0.99))
+    narrow, wide = (compare_arms(Metric(kind="count"), *sides, confidence_level=c) for c in (0.9, 0.99))
     assert wide.ci_low < narrow.ci_low < narrow.ci_high < wide.ci_high
 
 
-def test_compare_arms_like_decides_for_both():
+def test_lift_arms_follows_the_difference_that_decides():
     sides = moments(10.0, 4.0, 50), moments(11.0, 4.0, 50)
     like = Effect(1.0, 0.4, None, -0.5, 2.5, p_value=0.2, method="other")
-    found = compare_arms(Metric(kind="count"), *sides, like=like)
-    assert found["difference"] is like
-    assert found["relative_lift"].p_value == 0.2
-    assert found["relative_lift"].ci_low < 0 < found["relative_lift"].ci_high
-
-
-def test_pair_arms_without_covariates_is_welch():
-    sides = moments(1.0, 2.0, 30), moments(2.0, 3.0, 40)
-    assert difference(pair_arms(*sides)) == difference(compare_means(*sides))
+    found = lift_arms(Metric(kind="count"), *sides, like=like)
+    assert found.p_value == 0.2
+    assert found.ci_low < 0 < found.ci_high
 
 
 def test_compare_arms_of_an_empty_arm_says_why():
-    found = compare_arms(Metric(kind="count"), moments(np.nan, np.nan, 0), moments(1.0, 1.0, 10))["difference"]
+    found = compare_arms(Metric(kind="count"), moments(np.nan, np.nan, 0), moments(1.0, 1.0, 10))
     assert np.isnan(found.ci_low)
     assert found.reason

@@ -19,14 +19,14 @@ from helpers.inference import (
     compare_means,
     compare_ratios,
     difference,
-    permutation_difference,
+    quantile_difference,
+    rate_ratio,
     relative_lift,
     relative_lift_risk,
     risk_difference,
+    win_difference,
 )
-from helpers.inference.ordered import win_difference
-from helpers.inference.quantiles import quantile_difference
-from helpers.inference.rates import rate_ratio
+from helpers.inference.means import permutation_difference
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.records import Moments
 from helpers.survival import build_life_table, incidence_difference, rmst_difference

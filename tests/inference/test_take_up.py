@@ -1,18 +1,18 @@
-"""Complier effects: by hand, against two-stage least squares and JOBS II, by property, and on planted truth."""
+"""The effect of the offer in compliers, and what an experiment tells of taking."""
 
-import doctest
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from experiments import draw_frame, make_design, run_experiment
 from scipy import stats
 from statsmodels.sandbox.regression.gmm import IV2SLS
 
+from helpers import inference
 from helpers.inference import take_up
-from helpers.inference.take_up import anderson_rubin, complier_effect, e_value, first_stage, fold_take_up
+from helpers.inference.proportions import e_value
+from helpers.inference.take_up import anderson_rubin, complier_effect, first_stage, fold_take_up
 from helpers.records import Moments
 
 
@@ -76,20 +76,6 @@ def test_complier_effect_equals_two_stage_least_squares():
     found = complier_effect(rows)
     assert found.estimate == pytest.approx(fit.params.iloc[1], rel=1e-9)
     assert found.std_error == pytest.approx(fit.bse.iloc[1], rel=0.05)  # theirs pools the variances
-
-
-def test_complier_effect_from_moments_equals_rows():
-    rows = _rows(2)
-    assert complier_effect(fold_take_up(rows)) == complier_effect(rows)
-
-
-def test_complier_effect_is_of_taking_when_the_treatment_removes():
-    rows = _rows(3)
-    removed = rows.assign(assigned=1 - rows.assigned)
-    for estimator in (complier_effect, anderson_rubin):
-        offered, without = estimator(rows), estimator(removed)
-        assert without.estimate == pytest.approx(offered.estimate, rel=1e-12)
-        assert (without.ci_low, without.ci_high) == pytest.approx((offered.ci_low, offered.ci_high), rel=1e-12)
 
 
 def test_complier_effect_with_full_compliance_is_the_difference():
@@ -180,25 +166,6 @@ def test_solve_gives_one_ray_when_the_first_stage_is_exactly_at_the_limit():
     assert take_up._describe(ends[0]).startswith("the confidence set is one ray")
 
 
-@pytest.mark.parametrize("estimator", [complier_effect, anderson_rubin])
-def test_complier_intervals_change_with_the_confidence_level(estimator):
-    wide, narrow = (estimator(_rows(5), confidence_level=level) for level in (0.99, 0.9))
-    assert wide.ci_low < narrow.ci_low < narrow.estimate < narrow.ci_high < wide.ci_high
-
-
-@settings(derandomize=True, deadline=None, max_examples=40)
-@given(st.integers(0, 10_000), st.floats(0.05, 0.95), st.floats(0.001, 1e6), st.floats(-1e8, 1e8))
-def test_complier_effect_scales_shifts_and_agrees_with_its_test(seed, offered, scale, shift):
-    rows = _rows(seed, n=80, offered=offered)
-    before, after = (complier_effect(r) for r in (rows, rows.assign(y=shift + scale * rows.y)))
-    assert after.estimate == pytest.approx(scale * before.estimate, rel=1e-6, abs=1e-6 * (scale + abs(shift) * 1e-6))
-    robust = anderson_rubin(rows)
-    pairs = robust.ci_set or ((robust.ci_low, robust.ci_high),)
-    for level, point in ((robust.p_value <= 0.05, 0.0), (False, robust.estimate)):
-        inside = any((low is None or low <= point) and (high is None or point <= high) for low, high in pairs)
-        assert inside == (not level)
-
-
 def test_complier_effect_recovers_a_planted_effect():
     found = [complier_effect(_rows(seed, n=300)) for seed in range(400)]
     low, high = stats.binom.interval(1 - 0.001, len(found), 0.95)
@@ -278,5 +245,53 @@ def test_e_value_of_published_and_edge_cases(ratio, limit, estimate, end):
     assert e_value(ratio, limit) == pytest.approx((estimate, end), abs=0.005, nan_ok=True)
 
 
-def test_e_value_example_runs():
-    assert doctest.testmod(take_up).failed == 0
+SCORE = {"kind": "score", "role": "primary", "better": "higher"}
+
+
+def draw_offer(n=4000, seed=2):
+    """Keen units take the offer and score higher; the offer itself does nothing."""
+    frame = draw_frame(n, effect=0, seed=seed)
+    keen = frame["x"] > 0
+    took = ((frame["variant"] == "t") & keen).astype(float)
+    return frame.assign(took=took, z=(frame["y"] > 0).astype(float))
+
+
+def test_estimate_uptake_shows_the_illusion_and_its_cure():
+    binary = {"kind": "binary", "role": "secondary", "better": "higher"}
+    design = make_design(metrics={"y": SCORE, "z": binary}, exposure={"column": "took"}, covariates=["x"])
+    results = run_experiment(draw_offer(), design)
+    contrasts = inference.select_contrasts(results, "y")
+    assert [e.estimand for e in contrasts] == ["naive", "naive", "naive", "difference", "cace", "cace"]
+    naive, adjusted = contrasts[:2]
+    assert naive.ci_low > 0.5 and adjusted.estimate < naive.estimate / 2
+    assert all(e.ci_low < 0 < e.ci_high for e in contrasts if e.estimand in ("difference", "cace"))
+    ratio = results.select(metric="z", estimand="ratio")[0]
+    assert ratio.estimate == pytest.approx(ratio.treatment_value / ratio.control_value)
+    table = results.tables["uptake"]
+    assert table.loc[0, "risk_ratio"] == pytest.approx(ratio.estimate)
+    assert table.loc[0, "e_value"] == pytest.approx(ratio.estimate + np.sqrt(ratio.estimate * (ratio.estimate - 1)))
+    assert table.loc[0, "take_up_control"] == 0
+
+
+def test_estimate_uptake_is_empty_without_exposure_and_for_guardrails():
+    frame = draw_offer(400)
+    assert inference.select_contrasts(run_experiment(frame, make_design(metrics={"y": SCORE})), "y") == ()
+    guardrail = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.5}}
+    results = run_experiment(frame, make_design(metrics={"y": guardrail}, exposure={"column": "took"}))
+    assert inference.select_contrasts(results, "y") == ()
+
+
+def test_estimate_uptake_compares_with_a_group_outside_the_randomisation():
+    frame = draw_offer(600)
+    outside = frame[frame["variant"] == "c"].assign(
+        variant="o", y=lambda f: f["y"] + 3, unit=lambda f: "o" + f.index.astype(str)
+    )
+    frame = frame.assign(unit="u" + frame.index.astype(str))
+    variant = {"column": "variant", "control": "c", "treatments": ["t"], "observational": ["o"]}
+    results = run_experiment(
+        pd.concat([frame, outside], ignore_index=True), make_design(metrics={"y": SCORE}, variant=variant)
+    )
+    naive = results.select(population="observational")
+    assert [(e.comparison, e.estimand) for e in naive] == [("t - o", "naive")]
+    assert naive[0].estimate == pytest.approx(-3, abs=0.4)
+    assert (naive[0].n_control, naive[0].n_treatment) == (300, 300)

@@ -8,7 +8,7 @@ from milestones_samples import sample_plan
 from scipy.stats import norm
 
 from helpers.milestones.counts import SIDES, count_kept, count_sides, find_highest, read_share
-from helpers.survival.life import wilson_interval
+from helpers.survival import wilson_interval
 
 PLAN = sample_plan()
 

@@ -10,7 +10,7 @@ from scipy.stats import norm
 from helpers.inference import holm
 from helpers.milestones import adjusted_difference, make_controls, study_maturity
 from helpers.milestones.logistic import split_folds
-from helpers.survival.life import wilson_interval
+from helpers.survival import wilson_interval
 
 AREAS = ("inbox", "reports", "bots")
 FEATURES = ("a", "b", "c", "d", "e")

@@ -10,7 +10,7 @@ from scipy.stats import binom, norm, t
 from helpers.inference import risk_difference
 from helpers.milestones import study_size
 from helpers.milestones.size import measure_elasticity, split_bands
-from helpers.survival.life import wilson_interval
+from helpers.survival import wilson_interval
 
 USAGE = {"event": "resolved", "seats": "seats", "at_least": 2}
 PLAN = sample_plan(usage=USAGE)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from payback_samples import AGES, MONTH, assume, bare, effect
 from scipy import stats
 
-from helpers.inference.on_columns import compare_columns
+from helpers.inference import compare_columns
 from helpers.records import Refused
 from helpers.value import (
     Assumptions,

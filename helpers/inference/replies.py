@@ -1,24 +1,21 @@
-"""How long customers wait for a first reply, by arm, time and hour: every interval is by the randomised unit."""
+"""Was the treatment delivered: how fast replies came, by arm, by time and by hour of the week."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
 from helpers import metrics
-from helpers.inference.on_columns import measure_columns
-from helpers.inference.pairs import compare_ratios, difference, effective_units
-from helpers.inference.quantiles import quantile_difference
+from helpers.inference.effects import compare_ratios, difference, effective_units, measure_columns
+from helpers.inference.ranks import quantile_difference
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Effect, Moments
+from helpers.survival import wilson_interval
 
 WEEK = 7 * 24 * 60.0  # minutes for which a conversation is followed before "never answered" is said of it
 GRID = np.geomspace(0.5, WEEK, 61)
 MANY_UNANSWERED = "half of an arm's conversations or more were never answered"
-KEYS = ["comparison", "is_randomised", "control", "treatment"]
 
 
 def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, within=(2, 15, 60)) -> pd.DataFrame:
@@ -45,13 +42,19 @@ def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, with
     ----------
     Deng, Knoblich & Lu 2018, KDD: 233-242 (ratios and quantiles of rows at the randomised unit).
     """
-    groups, found = split_arms(conversations, design), []
+    groups, level, found = split_arms(conversations, design), {"confidence_level": design.confidence_level}, []
+    ways = [("median", NAN, WEEK), *(("within", float(t), t) for t in within), ("never", NAN, WEEK)]
     for pair in list_pairs(design):
         sides = groups[pair["control"]], groups[pair["treatment"]]
-        rows = [_row("median", NAN, sides, WEEK, compare_medians(*sides, confidence_level=design.confidence_level))]
-        rows += [_row("within", float(t), sides, t, _compare_shares(*sides, t, design)) for t in within]
-        rows += [_row("never", NAN, sides, WEEK, _compare_shares(*sides, None, design))]
-        found += [{**pair, **row} for row in rows]
+        for measure, minutes, followed in ways:
+            if measure == "median":
+                effect = compare_medians(*sides, **level)
+            else:
+                shares = (measure_share(rows, followed if measure == "within" else None) for rows in sides)
+                effect = difference(compare_ratios(*shares), **level)
+            counted = _count(*(rows[rows["followed_minutes"] >= followed] for rows in sides))
+            labels = {**pair, "measure": measure, "minutes": minutes, "reason": effect.reason}
+            found.append({**labels, **read_effect(effect), **counted})
     return pd.DataFrame(found)
 
 
@@ -99,13 +102,20 @@ def compare_hours(conversations: pd.DataFrame, design: ExperimentPlan, *, target
         `control_share`, `treatment_share` (within the target), `n_control`, `n_treatment` (units), and the numbers of
         conversations. Blocks without a conversation are left out.
     """
-    rows, level = [], design.confidence_level
+    rows = []
     for name, group in conversations.groupby(metrics.name_hours(conversations["hour"])):
         arms = split_arms(group, design)
         for pair in list_pairs(design):
-            if pair.pop("is_randomised"):
-                sides = arms[pair["control"]], arms[pair["treatment"]]
-                rows.append({**pair, "hours": name, "target": float(target), **_describe_block(*sides, target, level)})
+            if not pair.pop("is_randomised"):
+                continue
+            sides = arms[pair["control"]], arms[pair["treatment"]]
+            effect = compare_medians(*sides, confidence_level=design.confidence_level)
+            moments = [measure_share(rows, target) for rows in sides]
+            shares = [m.value / float(m.mean[1]) if m.n else NAN for m in moments]
+            found = {"control_median": effect.control_value, "treatment_median": effect.treatment_value}
+            found |= {"gap": -effect.estimate, "gap_low": -effect.ci_high, "gap_high": -effect.ci_low}
+            found |= {"control_share": shares[0], "treatment_share": shares[1], **_count(*sides)}
+            rows.append({**pair, "hours": name, "target": float(target), **found})
     frame = pd.DataFrame(rows)
     return frame.sort_values(["comparison", "hours"], ignore_index=True) if rows else frame
 
@@ -124,7 +134,10 @@ def list_pairs(design: ExperimentPlan) -> list[dict]:
     control = design.variant.control
     sides = [(True, control, t) for t in design.variant.treatments]
     sides += [(False, group, control) for group in design.variant.observational]
-    return [dict(zip(KEYS, (f"{second} - {first}", r, first, second), strict=True)) for r, first, second in sides]
+    return [
+        {"comparison": f"{second} - {first}", "is_randomised": randomised, "control": first, "treatment": second}
+        for randomised, first, second in sides
+    ]
 
 
 def split_arms(conversations: pd.DataFrame, design: ExperimentPlan) -> dict[str, pd.DataFrame]:
@@ -139,16 +152,14 @@ def split_arms(conversations: pd.DataFrame, design: ExperimentPlan) -> dict[str,
         `cluster` is the randomised unit where it is there, else `unit`.
     design : ExperimentPlan
     """
-    by = conversations["cluster" if "cluster" in conversations else "unit"]
-    rows = conversations.assign(cluster=by)
+    rows = conversations.assign(cluster=conversations["cluster" if "cluster" in conversations else "unit"])
     begins = rows.loc[rows["variant"].isin(design.variant.arms), "asked_at"].min()
-    arms = {name: rows[rows["variant"] == name] for name in design.variant.arms}
-    return arms | {name: _keep_before(rows[rows["variant"] == name], begins) for name in design.variant.observational}
-
-
-def _keep_before(rows, begins):
-    is_before = rows["asked_at"] < begins
-    return rows[is_before] if is_before.mean() > 0.5 else rows
+    groups = {}
+    for name in (*design.variant.arms, *design.variant.observational):
+        group = rows[rows["variant"] == name]
+        is_before = group["asked_at"] < begins  # of no arm
+        groups[name] = group[is_before] if is_before.mean() > 0.5 else group
+    return groups
 
 
 def measure_share(rows: pd.DataFrame, minutes: float | None) -> Moments:
@@ -186,7 +197,7 @@ def compare_medians(control: pd.DataFrame, treatment: pd.DataFrame, *, confidenc
     """
     sides = [rows[rows["followed_minutes"] >= WEEK] for rows in (control, treatment)]
     waits = [rows["wait_minutes"].fillna(np.inf).to_numpy(float) for rows in sides]
-    late = [not len(w) or np.isinf(w).mean() * len(w) >= len(w) / 2 for w in waits]
+    late = [not len(w) or np.count_nonzero(np.isinf(w)) >= len(w) / 2 for w in waits]
     if any(late):
         values = [NAN if is_late else float(np.median(w)) for is_late, w in zip(late, waits, strict=True)]
         return Effect(control_value=values[0], treatment_value=values[1], reason=MANY_UNANSWERED)
@@ -194,45 +205,15 @@ def compare_medians(control: pd.DataFrame, treatment: pd.DataFrame, *, confidenc
     return quantile_difference(*waits, 0.5, confidence_level=confidence_level, **clusters)
 
 
-def _compare_shares(control, treatment, minutes, design):
-    pair = compare_ratios(measure_share(control, minutes), measure_share(treatment, minutes))
-    return difference(pair, confidence_level=design.confidence_level)
-
-
-def _row(measure, minutes, sides, followed, effect):
-    counted = [rows[rows["followed_minutes"] >= followed] for rows in sides]
-    return {
-        "measure": measure,
-        "minutes": minutes,
-        "control_value": effect.control_value,
-        "treatment_value": effect.treatment_value,
-        "difference": effect.estimate,
-        "ci_low": effect.ci_low,
-        "ci_high": effect.ci_high,
-        **_count(*counted),
-        "reason": effect.reason,
-    }
+def read_effect(effect) -> dict:
+    """Return the figures of an effect or an estimate as a table names them."""
+    values = {"control_value": effect.control_value, "treatment_value": effect.treatment_value}
+    return {**values, "difference": effect.estimate, "ci_low": effect.ci_low, "ci_high": effect.ci_high}
 
 
 def _count(control, treatment):
     units = {"n_control": control["unit"].nunique(), "n_treatment": treatment["unit"].nunique()}
     return {**units, "conversations_control": len(control), "conversations_treatment": len(treatment)}
-
-
-def _describe_block(control, treatment, target, level):
-    effect = compare_medians(control, treatment, confidence_level=level)
-    shares = [measure_share(rows, target) for rows in (control, treatment)]
-    values = [m.value / float(m.mean[1]) if m.n else NAN for m in shares]
-    return {
-        "control_median": effect.control_value,
-        "treatment_median": effect.treatment_value,
-        "gap": -effect.estimate,
-        "gap_low": -effect.ci_high,
-        "gap_high": -effect.ci_low,
-        "control_share": values[0],
-        "treatment_share": values[1],
-        **_count(control, treatment),
-    }
 
 
 def _limit_share(moments, alpha):
@@ -243,7 +224,5 @@ def _limit_share(moments, alpha):
     p, worth = pair.control, float(moments.n)
     if 0 < p < 1 and pair.var_control > 0:
         worth = p * (1 - p) / pair.var_control
-    z2 = float(student.isf(alpha / 2, max(size - 1, 1.0))) ** 2
-    middle, half = p + z2 / (2 * worth), math.sqrt(z2 * (p * (1 - p) / worth + z2 / (4 * worth**2)))
-    low, high = ((middle + sign * half) / (1 + z2 / worth) for sign in (-1, 1))
-    return {"share": p, "ci_low": max(low, 0.0), "ci_high": min(high, 1.0), "n": moments.n}
+    low, high = wilson_interval(p, worth, float(student.isf(alpha / 2, max(size - 1, 1.0))))
+    return {"share": p, "ci_low": float(low), "ci_high": float(high), "n": moments.n}

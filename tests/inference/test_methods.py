@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from helpers import inference, survival
-from helpers.inference import find_guarantee
-from helpers.inference.on_columns import measure_columns
+from helpers.inference import find_guarantee, measure_columns
 from helpers.simulate.populations import POPULATIONS
 
 GUARANTEES = (*inference.GUARANTEES, *survival.GUARANTEES)

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from made_sources import make_design
 
-from helpers import metrics, sources, survival
+from helpers import metrics, sources
+from helpers.inference.experiment import study_times
 from helpers.records import Refused
 
 N, HORIZON = 500, 20
@@ -37,7 +38,7 @@ def fold(tmp_path):
 
 
 def compare(units):
-    estimates, tests = survival.compare_times(units)
+    estimates, tests, _ = study_times(units)
     return {e.estimand: e for e in estimates}, tests[0]
 
 
@@ -85,7 +86,7 @@ def test_compare_times_with_competing_events_equal_r(fold, needs):
 
 def test_trace_curves_with_competing_events_end_at_the_incidence(fold):
     units = fold(draw_table(), competing="left")
-    curves, (found, _) = survival.trace_curves(units), compare(units)
+    curves, (found, _) = study_times(units)[2], compare(units)
     ends = curves[curves["day"] == HORIZON].set_index("arm")["share"]
     assert ends["a"] == pytest.approx(found["difference"].control_value)
     assert ends["b"] == pytest.approx(found["difference"].treatment_value)

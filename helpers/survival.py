@@ -1,0 +1,348 @@
+"""Time to an event, some of it not yet seen: the share reached by a day, the mean time up to it, and their tests."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from helpers.records import Effect, Guarantee, Refused, Test
+from helpers.simulate.populations import HORIZON_DAYS
+
+SHARE, MEAN = "cumulative incidence, square-and-add", "restricted mean time"
+
+
+@dataclass(frozen=True)
+class LifeTable:
+    """What happened when, in one group: all that every estimate here is computed from.
+
+    Parameters
+    ----------
+    days : array, shape (k,), distinct times in days since the start, rising; an event or an end of follow-up
+    at_risk : array, shape (k,), units without event and still followed just before
+    events : array, shape (k,), units with the event
+    competing : array, shape (k,), units with an event after which the first can no longer happen
+    """
+
+    days: np.ndarray
+    at_risk: np.ndarray
+    events: np.ndarray
+    competing: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Units in the group."""
+        return int(self.at_risk[0]) if len(self.at_risk) else 0
+
+
+def build_life_table(days, events) -> LifeTable:
+    """Return the life table of one group; who leaves on a day is still at risk on it.
+
+    Parameters
+    ----------
+    days : array, one value a unit, days from the start to the event or to the end of follow-up, 0 or more
+        A unit with a missing time or event is left out.
+    events : array, one value a unit
+        0 right-censored (not yet seen), 1 the event, 2 a competing event.
+
+    Returns
+    -------
+    LifeTable
+
+    Raises
+    ------
+    Refused: a time below 0 or infinite, another event code.
+    """
+    days, events = np.asarray(days, float), np.asarray(events, float)
+    known = ~(np.isnan(days) | np.isnan(events))
+    days, events = days[known], events[known]
+    refusals = (
+        (~np.isfinite(days) | (days < 0), "times are below 0 or infinite; give days since the start, 0 or more"),
+        (~np.isin(events, (0, 1, 2)), "event codes are not 0 (not yet seen), 1 (event) or 2 (competing event)"),
+    )
+    for wrong, what in refusals:
+        if wrong.any():
+            raise Refused(f"{int(wrong.sum())} of {len(wrong)} {what}")
+    distinct, place = np.unique(days, return_inverse=True)
+    leaving, of_interest, competing = (
+        np.bincount(place[chosen], minlength=len(distinct)) for chosen in (events >= 0, events == 1, events == 2)
+    )
+    return LifeTable(distinct, len(days) - np.cumsum(leaving) + leaving, of_interest, competing)
+
+
+def read_incidence(table: LifeTable, days, *, confidence_level: float = 0.95) -> pd.DataFrame:
+    """Return the cumulative incidence at some days: the share of all units with the event by then.
+
+    Without competing events the complement of Kaplan-Meier, with them Aalen-Johansen. Pointwise log-log
+    intervals; where nobody or everybody has the event, Wilson's on the units whose state is known.
+
+    Parameters
+    ----------
+    table : LifeTable
+    days : array of float
+    confidence_level : float, 0 to 1
+
+    Returns
+    -------
+    DataFrame: day, at_risk (units still followed without any event on that day), incidence, std_error, ci_low,
+        ci_high; nan beyond the last follow-up while somebody is still without event.
+
+    References
+    ----------
+    Kaplan and Meier (1958); Aalen and Johansen (1978); Andersen et al. (1993), 4.4.20 for the variance;
+    Kalbfleisch and Prentice (2002), 1.4, for the log-log interval.
+    """
+    days = np.asarray(days, float)
+    incidence, variance = estimate_incidence(table, days)
+    z, error = float(stats.norm.isf((1 - confidence_level) / 2)), np.sqrt(variance)
+    inside = (incidence > 0) & (incidence < 1)
+    free = np.where(inside, 1 - incidence, 0.5)
+    reach = z * error / (free * -np.log(free))
+    curved = (1 - free ** np.exp(-reach), 1 - free ** np.exp(reach))
+    edge = wilson_interval(incidence, count_effective(table, days), z)
+    low, high = (np.where(inside, pair[0], pair[1]) for pair in zip(curved, edge, strict=True))
+    at_risk = np.append(table.at_risk, 0)[np.searchsorted(table.days, days)]
+    return pd.DataFrame(
+        {"day": days, "at_risk": at_risk, "incidence": incidence, "std_error": error, "ci_low": low, "ci_high": high}
+    )
+
+
+def estimate_incidence(table: LifeTable, days) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cumulative incidence at days and its variance, by the delta method on the hazards of each time.
+
+    Parameters
+    ----------
+    table : LifeTable
+    days : float or array of float
+        Beyond the last follow-up both are nan while somebody is still without event.
+    """
+    hazard, before, after, through = _steps(table)
+    mixed = before * hazard / table.at_risk
+    direct = before**2 * hazard * (1 - hazard) / table.at_risk
+    terms = (direct + through * after**2 + 2 * mixed * after, through * after + mixed, through)
+    place = np.searchsorted(table.days, days, side="right")
+    square, cross, plain = (np.concatenate([[0.0], np.cumsum(term)])[place] for term in terms)
+    incidence = np.concatenate([[0.0], after])[place]
+    variance = np.maximum(square - 2 * incidence * cross + incidence**2 * plain, 0.0)
+    beyond = _is_beyond(table, days)
+    # where everybody has the event the three sums cancel down to rounding errors
+    return np.where(beyond, np.nan, incidence), np.where(beyond, np.nan, np.where(incidence == 1, 0.0, variance))
+
+
+def estimate_restricted_mean(table: LifeTable, horizon: float) -> tuple[float, float]:
+    """Return the mean time without the event up to a horizon, in days, and its variance.
+
+    The area above the cumulative incidence, and its variance by the delta method; followed up to the horizon (days).
+    """
+    hazard, before, after, through = _steps(table)
+    start = np.minimum(table.days, horizon)
+    area, left = after * np.diff(np.append(start, horizon)), horizon - start
+    later = np.cumsum(area[::-1])[::-1] - after * left  # what events after this one add to the area
+    terms = left**2 * before**2 * hazard * (1 - hazard) + later**2 * through * table.at_risk
+    variance = float(np.sum((terms - 2 * before * left * later * hazard) / table.at_risk))
+    return float(horizon - area.sum()), max(variance, 0.0)
+
+
+def count_effective(table: LifeTable, days) -> np.ndarray:
+    """Return how many fully observed units would tell as much about the incidence at days.
+
+    Parameters
+    ----------
+    table : LifeTable
+    days : float or array of float
+
+    Returns
+    -------
+    array: incidence x (1 - incidence) / variance (Rothman 1978); where nobody or everybody has the event, the units
+        whose state is known on the day.
+    """
+    share, variance = estimate_incidence(table, days)
+    place = np.searchsorted(table.days, days)
+    seen = np.concatenate([[0], np.cumsum(table.events + table.competing)])[place]
+    known = np.maximum(seen + np.append(table.at_risk, 0)[place], 1)
+    return np.where(variance > 0, share * (1 - share) / np.where(variance > 0, variance, 1), known)
+
+
+def wilson_interval(share, n, z: float):
+    """Return the ends of Wilson's interval for a share of n units, n not necessarily whole.
+
+    Parameters
+    ----------
+    share, n : float or array
+    z : float, normal quantile of the level, 0 or more
+
+    Returns
+    -------
+    tuple: lower and upper end, within 0 and 1 (Wilson 1927, Probable inference, the law of succession).
+    """
+    middle, weight = share + z * z / (2 * n), 1 + z * z / n
+    reach = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return np.maximum((middle - reach) / weight, 0.0), np.minimum((middle + reach) / weight, 1.0)
+
+
+def _steps(table):
+    """Return one a time: hazard of the event, share without event before, incidence after, Greenwood's term."""
+    any_event, hazard = (table.events + table.competing) / table.at_risk, table.events / table.at_risk
+    before = np.concatenate([[1.0], np.cumprod(1 - any_event)])[: len(any_event)]
+    after = np.cumsum(before * hazard)
+    through = np.divide(any_event, (1 - any_event) * table.at_risk, out=np.zeros_like(any_event), where=any_event < 1)
+    return hazard, before, np.where(after > 1 - 1e-12, 1.0, after), through
+
+
+def _is_beyond(table, days):
+    """Whether nobody is followed any more, although somebody had no event yet."""
+    if table.n == 0:
+        return np.ones_like(days, bool)
+    lost = table.at_risk[-1] > table.events[-1] + table.competing[-1]
+    return lost & (np.asarray(days) > table.days[-1])
+
+
+def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, confidence_level=0.95) -> Effect:
+    """Return the difference in cumulative incidence at a horizon, treatment minus control.
+
+    The interval joins Wilson's of both groups at their effective sizes (square-and-add); the p-value is the level
+    at which it reaches 0. Without anybody lost before the horizon this is Newcombe's method 10.
+
+    Parameters
+    ----------
+    control, treatment : LifeTable
+    horizon : float, days
+    confidence_level : float, 0 to 1
+
+    Returns
+    -------
+    Effect: a proportion; nan with a reason where a group is empty or not followed up to the horizon; no p-value
+        where both groups have no event, or all have it.
+
+    References
+    ----------
+    Newcombe (1998), Statistics in Medicine 17, 873-890, method 10; Rothman (1978) for the effective size.
+    """
+    tables = control, treatment
+    reason = _unfollowed(tables, horizon)
+    if reason:
+        return Effect(method=SHARE, reason=reason)
+    (base, base_var), (share, share_var) = (map(float, estimate_incidence(table, horizon)) for table in tables)
+    sizes, z = [count_effective(table, horizon) for table in tables], float(stats.norm.isf((1 - confidence_level) / 2))
+    low, high = (_square_and_add(base, share, sizes, z, side) for side in (-1, 1))
+    error, p, reason = math.sqrt(base_var + share_var), math.nan, "no p-value: both groups are at the same end"
+    if error > 0 or base != share:
+        p, reason = _find_p(base, share, sizes), None
+    return Effect(share - base, error, None, low, high, None, p, base, share, SHARE, reason)
+
+
+def rmst_difference(control: LifeTable, treatment: LifeTable, *, horizon, confidence_level=0.95) -> Effect:
+    """Return the difference in restricted mean time without the event up to a horizon, treatment minus control.
+
+    The area above the cumulative incidence, in days; below 0 the event comes sooner under treatment. A unit with
+    a competing event counts as without the event for the rest of the time.
+
+    Returns
+    -------
+    Effect: days; normal interval; nan with a reason as for `incidence_difference`, whose arguments these are, and
+        without p-value where nobody has the event.
+
+    References
+    ----------
+    Royston and Parmar (2013), Restricted mean survival time; Andersen (2013) for competing events.
+    """
+    tables = control, treatment
+    reason = _unfollowed(tables, horizon)
+    if reason:
+        return Effect(method=MEAN, reason=reason)
+    (base, base_var), (mean, mean_var) = (estimate_restricted_mean(table, horizon) for table in tables)
+    gap, error = mean - base, math.sqrt(base_var + mean_var)
+    values = {"control_value": base, "treatment_value": mean, "method": MEAN}
+    if error == 0:
+        return Effect(gap, error, **values, reason="no interval: times up to the horizon do not vary")
+    reach = float(stats.norm.isf((1 - confidence_level) / 2)) * error
+    p = float(2 * stats.norm.sf(abs(gap) / error))
+    return Effect(gap, error, None, gap - reach, gap + reach, p_value=p, **values)
+
+
+def log_rank(tables: Sequence[LifeTable], *, metric: str, comparison: str) -> Test:
+    """Return the log-rank test that the event comes at the same rate in all groups.
+
+    With competing events it compares cause-specific hazards: a competing event ends the time at risk.
+
+    Parameters
+    ----------
+    tables : sequence of LifeTable, two groups or more
+    metric, comparison : str, labels of the record
+
+    Returns
+    -------
+    Test: chi-square with groups - 1 degrees of freedom (Mantel 1966; Peto and Peto 1972); nan where no event happens
+        or a group is empty.
+    """
+    days = np.unique(np.concatenate([table.days[table.events > 0] for table in tables]))
+    places = [np.searchsorted(t.days, days) for t in tables]
+    at_risk = np.array([np.append(t.at_risk, 0)[place] for t, place in zip(tables, places, strict=True)], float)
+    events = [
+        np.where(np.append(t.days, np.nan)[place] == days, np.append(t.events, 0)[place], 0)
+        for t, place in zip(tables, places, strict=True)
+    ]
+    risk, seen = at_risk.sum(axis=0), np.sum(events, axis=0, dtype=float)
+    share = at_risk / risk
+    surplus = (events - seen * share).sum(axis=1)[1:]
+    spread = seen * np.divide(risk - seen, risk - 1, out=np.zeros_like(risk), where=risk > 1)
+    cov = (np.diag((share * spread).sum(axis=1)) - (share * spread) @ share.T)[1:, 1:]
+    valid = len(days) > 0 and min(t.n for t in tables) > 0 and np.linalg.matrix_rank(cov) == len(cov)
+    statistic = float(surplus @ np.linalg.solve(cov, surplus)) if valid else math.nan
+    p = float(stats.chi2.sf(statistic, len(cov)))
+    return Test(f"{metric}:{comparison}:log-rank", metric, "log-rank", statistic, len(cov), p)
+
+
+def _unfollowed(tables, horizon):
+    if any(table.n == 0 for table in tables):
+        return "a group has no units"
+    short = [table.days[-1] for table in tables if np.isnan(estimate_incidence(table, horizon)[0])]
+    return f"follow-up ends on day {min(short):g} in a group, before the horizon of {horizon:g} days" if short else None
+
+
+def _square_and_add(base, share, sizes, z, side):
+    (base_low, base_high), (low, high) = wilson_interval(base, sizes[0], z), wilson_interval(share, sizes[1], z)
+    if side < 0:
+        return float(share - base - math.hypot(share - low, base_high - base))
+    return float(share - base + math.hypot(high - share, base - base_low))
+
+
+def _find_p(base, share, sizes):
+    """Return the level at which the interval reaches 0."""
+    if share == base:
+        return 1.0
+    side = -1 if share > base else 1
+    top = 1.0
+    while _square_and_add(base, share, sizes, top, side) * side < 0:
+        top *= 2
+    z = optimize.brentq(lambda z: _square_and_add(base, share, sizes, z, side), 0, top, xtol=1e-12)
+    return float(2 * stats.norm.sf(z))
+
+
+def _compare_columns(compare, control, treatment, *, confidence_level, rng):
+    """A contrast at the populations' horizon; columns days and event code."""
+    tables = (build_life_table(*arm.T) for arm in (control, treatment))
+    return compare(*tables, horizon=HORIZON_DAYS, confidence_level=confidence_level)
+
+
+def _promise(names, compare, families, reference, *, least_events):
+    compute, domain = partial(_compare_columns, compare), {"least_arm": 50, "least_events": least_events}
+    return Guarantee(*names, "nominal within .01", families, compute, reference, **domain)
+
+
+TIMES, RIVALS = ("times to an event",), ("competing events",)
+GUARANTEES = (
+    _promise(("incidence difference", SHARE, "difference"), incidence_difference, TIMES,
+             "Newcombe 1998, method 10; Rothman 1978", least_events=10),
+    _promise(("incidence difference, competing events", SHARE, "difference"), incidence_difference, RIVALS,
+             "Newcombe 1998, method 10; Aalen & Johansen 1978", least_events=10),
+    _promise(("restricted mean difference", MEAN, "rmst_difference"), rmst_difference, TIMES,
+             "Royston & Parmar 2013", least_events=20),
+    _promise(("restricted mean difference, competing events", MEAN, "rmst_difference"), rmst_difference, RIVALS,
+             "Andersen 2013", least_events=20),
+)  # fmt: skip
