@@ -7,15 +7,11 @@ from dataclasses import replace
 import pandas as pd
 
 from helpers import metrics
-from helpers.milestones.curves import study_snapshot
-from helpers.milestones.landmark_study import study_landmarks
-from helpers.milestones.maturity import study_maturity
-from helpers.milestones.next_steps import study_next_steps
-from helpers.milestones.progress import study_progress
+from helpers.milestones.landmarks import study_landmarks, study_snapshot
+from helpers.milestones.lines import study_maturity, study_setup, study_size
+from helpers.milestones.progress import study_next_steps, study_progress
 from helpers.milestones.ranking import study_ranking
 from helpers.milestones.review import study_review
-from helpers.milestones.setup import study_setup
-from helpers.milestones.size import study_size
 from helpers.milestones.thresholds import study_threshold
 from helpers.records import Refused, Results
 

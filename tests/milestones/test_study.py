@@ -11,7 +11,7 @@ from scipy import stats
 
 from helpers import checks, metrics, sources
 from helpers.milestones import run_framework, study_threshold
-from helpers.milestones.landmarks import compare_everybody, compare_naively
+from helpers.milestones.landmarks import compare_frame, compare_naively
 from helpers.plan import FrameworkPlan
 from helpers.plan.reading import Plan
 from helpers.records import Refused
@@ -175,7 +175,7 @@ def test_run_framework_of_a_snapshot_has_features_and_no_milestone():
     assert results.tables["controls"].empty and set(results.tables["ranking"]["time_order"]) == {"unknown"}
 
 
-def test_compare_everybody_counts_all_who_started_by_hand():
+def test_compare_frame_unadjusted_by_hand():
     # 40 bought twice, 30 of them came back; 60 did not, of whom 20 came back; one whose outcome is not known
     frame = pd.DataFrame(
         {
@@ -183,16 +183,17 @@ def test_compare_everybody_counts_all_who_started_by_hand():
             "retained": [1.0] * 30 + [0.0] * 10 + [1.0] * 20 + [0.0] * 40 + [np.nan],
         }
     )
-    found = compare_everybody(frame, make_framework())
-    assert (found.n_reached, found.n_not) == (40, 60)
-    assert found.effect.estimate == pytest.approx(30 / 40 - 20 / 60)
-    assert (found.effect.treatment_value, found.effect.control_value) == pytest.approx((30 / 40, 20 / 60))
+    found, *sizes = compare_frame(frame, "activated", "retained", None, make_framework())
+    assert sizes == [40, 60]
+    assert found.estimate == pytest.approx(30 / 40 - 20 / 60)
+    assert (found.treatment_value, found.control_value) == pytest.approx((30 / 40, 20 / 60))
     square = stats.chi2_contingency([[30, 10], [20, 40]], correction=False).statistic
-    assert found.effect.p_value == pytest.approx(stats.chi2.sf(square * 99 / 100, 1))  # Miettinen and Nurminen
-    assert compare_everybody(frame, make_framework(confidence_level=0.8)).effect.ci_low > found.effect.ci_low
+    assert found.p_value == pytest.approx(stats.chi2.sf(square * 99 / 100, 1))  # Miettinen and Nurminen
+    narrow = compare_frame(frame, "activated", "retained", None, make_framework(confidence_level=0.8))[0]
+    assert narrow.ci_low > found.ci_low
 
 
 def test_naive_reading_of_people_who_leave_is_larger_than_at_the_landmark(loaded, study):
     naive, fair = (study[0].tables["readings"].set_index("reading").loc[name] for name in ("naive", "landmark"))
     by_hand = compare_naively(loaded[3].histories, loaded[0].design)
-    assert naive["difference"] == by_hand.effect.estimate > fair["difference"]
+    assert naive["difference"] == by_hand[0].estimate > fair["difference"]
