@@ -6,5 +6,5 @@ from helpers.milestones.lines import study_maturity, study_setup, study_size
 from helpers.milestones.progress import study_next_steps, study_progress
 from helpers.milestones.ranking import study_ranking
 from helpers.milestones.review import study_review
-from helpers.milestones.study import run_framework
+from helpers.milestones.study import Choices, run_framework
 from helpers.milestones.thresholds import study_threshold

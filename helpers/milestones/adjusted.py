@@ -1,7 +1,5 @@
 """Accounts that reached a milestone beside those that did not, at one mix of plans and sizes; and one logistic fit."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

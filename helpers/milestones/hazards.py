@@ -1,7 +1,5 @@
 """Leaving, followed from the start: Cox models of its rate, and activating or not as strategies of cloned accounts."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

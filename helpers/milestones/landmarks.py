@@ -1,7 +1,5 @@
 """Milestones read at a landmark against what comes strictly after it, and the naive reading that this replaces."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import asdict
 
@@ -44,13 +42,7 @@ def list_milestones(design: FrameworkPlan) -> list[str]:
 
 
 def study_landmarks(
-    landmarks: dict[float, pd.DataFrame],
-    histories: pd.DataFrame,
-    design: FrameworkPlan,
-    *,
-    seed: int,
-    n_resamples: int,
-    everybody: pd.DataFrame | None = None,
+    landmarks, histories, design, *, seed: int, n_resamples: int, everybody=None
 ) -> tuple[list[Estimate], list[Test], dict[str, pd.DataFrame]]:
     """Return what accounts with each milestone do after the landmark beside those without it: associations.
 

@@ -1,12 +1,12 @@
 """The lines that a plan draws: setup steps done early, so much use a seat, so many areas used maturely."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t
+from statsmodels.genmod.families import Poisson
+from statsmodels.genmod.generalized_linear_model import GLM
 
 from helpers.inference import holm, risk_difference
 from helpers.milestones.adjusted import compare_accounts, make_controls, name_verdict, read_share
@@ -15,10 +15,9 @@ from helpers.milestones.thresholds import measure_gap, measure_unseen, split_fol
 NICHE, ROUTINE, CLEAR_ORDER = 0.05, 0.9, 0.8
 NONE_LEFT = "nobody is followed to the end of the window who was not activated by then"
 STARTS = (1, 2, 4, 8, 16)
-LEAST_ROWS, STEPS, CLOSE = 100, 50, 1e-9
+LEAST_ROWS = 100
 PER_SEAT, EXPECTED = "per seat", "expected for the size"
-BANDS = ("band", "n", "line", "n_pass", "pass_rate", "pass_low", "pass_high", "share_pass", "share_fail", "gap",
-         "gap_low", "gap_high")  # fmt: skip
+SHARES = ("pass_rate", "pass_low", "pass_high", "share_pass", "share_fail", "gap", "gap_low", "gap_high")
 FOLDS, MATURE = 10, 2
 
 
@@ -196,7 +195,10 @@ def study_size(frame: pd.DataFrame, design) -> dict[str, pd.DataFrame]:
         for line, passes in lines.items():
             for name, inside in split_bands(seats, least=2 * design.min_cell):
                 bands.append({"band": name, "line": line} | _read_band(passes[inside], kept[inside], design))
-    return {"size_elasticity": pd.DataFrame([row]), "size_bands": pd.DataFrame(bands, columns=BANDS)}
+    return {
+        "size_elasticity": pd.DataFrame([row]),
+        "size_bands": pd.DataFrame(bands, columns=["band", "n", "line", "n_pass", *SHARES]),
+    }
 
 
 def measure_elasticity(events, seats, tiers=None, *, confidence_level: float = 0.95) -> tuple[dict, float]:
@@ -240,28 +242,14 @@ def measure_elasticity(events, seats, tiers=None, *, confidence_level: float = 0
         row["reason"] = "the plan tier fixes the number of seats"
     if row["reason"]:
         return row, math.nan
-    slopes, error = _fit_poisson(x, events)
-    df, slope = len(x) - x.shape[1], float(slopes[1])
+    fit = GLM(events, x, family=Poisson()).fit(tol=1e-12)
+    room = 1 - fit.get_hat_matrix_diag()
+    rest = np.where(room > 1e-8, fit.resid_response / np.maximum(room, 1e-8), 0.0)  # 0: fitted by itself alone
+    pull = (x @ fit.normalized_cov_params[1]) * rest
+    df, slope, error = len(x) - x.shape[1], float(fit.params[1]), float(np.sqrt(pull @ pull))
     reach = float(t.isf((1 - confidence_level) / 2, df)) * error
     row |= {"elasticity": slope, "ci_low": slope - reach, "ci_high": slope + reach}
-    return row | {"p_one": float(2 * t.sf(abs(slope - 1) / error, df))}, float(slopes[0])
-
-
-def _fit_poisson(x, events):
-    """Slopes of a log-linear mean by Newton's method with capped steps, and the sandwich error of the second one."""
-    slopes = np.zeros(x.shape[1])
-    slopes[0] = np.log(events.mean())
-    for _ in range(STEPS):
-        mean = np.exp(x @ slopes)
-        bread = np.linalg.inv((x * mean[:, None]).T @ x)
-        step = bread @ (x.T @ (events - mean))
-        if np.abs(step).max() < CLOSE:
-            break
-        slopes = slopes + step * min(1.0, 1 / max(np.abs(step).max(), 1.0))
-    room = 1 - mean * ((x @ bread) * x).sum(axis=1)
-    rest = np.where(room > 1e-8, (events - mean) / np.maximum(room, 1e-8), 0.0)  # 0: fitted by itself alone
-    meat = (x * (rest**2)[:, None]).T @ x
-    return slopes, float(np.sqrt((bread @ meat @ bread)[1, 1]))
+    return row | {"p_one": float(2 * t.sf(abs(slope - 1) / error, df))}, float(fit.params[0])
 
 
 def _draw_lines(events, seats, elasticity, intercept, at_least):
@@ -280,10 +268,9 @@ def _read_band(passes, kept, design):
     n, passed = len(passes), int(passes.sum())
     counts = int(kept[passes].sum()), passed, int(kept[~passes].sum()), n - passed
     gap = risk_difference(*counts, confidence_level=design.confidence_level)
-    rate = dict(zip(("pass_rate", "pass_low", "pass_high"), read_share(passed, n, design).values(), strict=True))
-    shares = {"share_pass": gap.treatment_value, "share_fail": gap.control_value}
-    ends = {"gap": gap.estimate, "gap_low": gap.ci_low, "gap_high": gap.ci_high}
-    return {"n": n, "n_pass": passed} | rate | shares | ends
+    rate = read_share(passed, n, design).values()
+    found = *rate, gap.treatment_value, gap.control_value, gap.estimate, gap.ci_low, gap.ci_high
+    return {"n": n, "n_pass": passed} | dict(zip(SHARES, found, strict=True))
 
 
 def split_bands(seats, *, least: int) -> list[tuple[str, np.ndarray]]:

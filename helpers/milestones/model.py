@@ -1,7 +1,5 @@
 """The model that a review judges: who is kept, by milestone, size and plan; made, stored, and held to new customers."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

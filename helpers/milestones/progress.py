@@ -1,7 +1,5 @@
 """Where customers stand: their state by month, what each has reached today, what it lacks that goes with staying."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

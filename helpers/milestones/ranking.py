@@ -1,7 +1,5 @@
 """Which features foretell who stays: how far a forest needs each of them, beside what is associated with each."""
 
-from __future__ import annotations
-
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -12,16 +10,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import norm, rankdata, t
 
 from helpers.inference import benjamini_hochberg
-from helpers.milestones.adjusted import (
-    HARDLY,
-    LEAST_ROWS,
-    NO_OVERLAP,
-    SIDES,
-    adjusted_difference,
-    count_sides,
-    make_controls,
-    tell_effect,
-)
+from helpers.milestones import adjusted
+from helpers.milestones.adjusted import SIDES, adjusted_difference, make_controls
 from helpers.records import Effect, Refused
 
 NICHE, UNIVERSAL, TWINS, MOST_IN_TOP = 0.05, 0.90, 0.7, 10
@@ -212,10 +202,10 @@ def _compare(frame, used, controls, design):
     """The difference among all accounts, or those of plans that have users and others; and the outcome of those."""
     outcome, level = frame["retained"].to_numpy(float), {"confidence_level": design.confidence_level}
     effect = adjusted_difference(used, outcome, controls, **level)
-    if effect.reason is None or not effect.reason.startswith((NO_OVERLAP, HARDLY)):
+    if effect.reason is None or not effect.reason.startswith((adjusted.NO_OVERLAP, adjusted.HARDLY)):
         return effect, outcome
     _, tier = np.unique(frame["tier"].to_numpy(str), return_inverse=True)
-    within = (np.minimum(np.bincount(tier, used == 1), np.bincount(tier, used == 0)) >= LEAST_ROWS)[tier]
+    within = (np.minimum(np.bincount(tier, used == 1), np.bincount(tier, used == 0)) >= adjusted.LEAST_ROWS)[tier]
     if within.all() or not within.any():
         return effect, outcome
     effect = adjusted_difference(used[within], outcome[within], controls[within], **level)
@@ -236,8 +226,8 @@ def _describe(feature, used, effect, outcome, design):
         "share_difference": share * effect.estimate,
         "gap_if_causal": (1 - share) * effect.estimate,
         "flag": "niche" if share < NICHE else "universal" if share > UNIVERSAL else "",
-        **tell_effect(effect),
-        **count_sides(used, outcome),
+        **adjusted.tell_effect(effect),
+        **adjusted.count_sides(used, outcome),
     }
 
 

@@ -1,29 +1,13 @@
 """The review of a framework, cohort by cohort: does what marked older customers who stay still mark the newest ones?"""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 import pandas as pd
 
+from helpers.milestones import model as fitted
 from helpers.milestones.adjusted import LEAST_ROWS, adjusted_difference, make_controls, rules_out
-from helpers.milestones.model import (
-    FIGURES,
-    LEAST_PER_COEFFICIENT,
-    TESTS,
-    UNKNOWN,
-    Model,
-    Row,
-    build_columns,
-    choose_update,
-    fit_model,
-    measure_auc,
-    measure_calibration,
-    name_columns,
-    read_model,
-    write_model,
-)
+from helpers.milestones.model import UNKNOWN, Model, fit_model, name_columns, write_model
 from helpers.milestones.thresholds import LEAST_SIDE, Scan, bound_p_value, find_cuts
 from helpers.plan import FrameworkPlan
 
@@ -34,14 +18,7 @@ DRIFT = ["cohort", "what", "reference", "found", "low", "high", "outside"]
 MISFITS = {"recalibrate": "its spread", "revise": "its coefficients"}
 
 
-def study_review(
-    frame: pd.DataFrame,
-    design: FrameworkPlan,
-    tables: dict[str, pd.DataFrame],
-    *,
-    against: pd.DataFrame | None = None,
-    seed: int,
-) -> dict[str, pd.DataFrame]:
+def study_review(frame: pd.DataFrame, design, tables, *, against=None, seed: int) -> dict[str, pd.DataFrame]:
     """Return how the framework holds in each cohort, one word a milestone, and the model that a later run can review.
 
     A logistic model of who is kept (milestones, log size, plan tier) is made from the cohorts before the newest; the
@@ -73,7 +50,7 @@ def study_review(
     if design.is_snapshot or frame.empty or not frame["retained"].notna().any():
         return {}
     frame = frame[frame["retained"].notna()].reset_index(drop=True)
-    stored = None if against is None else read_model(against, design)
+    stored = None if against is None else fitted.read_model(against, design)
     newest, older = _split_cohorts(frame, design, stored)
     review, auc = _review_cohorts(frame, design, older, stored)
     found = _list_found(tables)
@@ -99,7 +76,7 @@ def _split_cohorts(frame, design, stored):
     """The newest cohort that is large enough to be judged (the last one, when none is), and those before it."""
     cohorts = sorted(frame["cohort"].unique())
     columns = name_columns(frame, design) if stored is None else stored.coefficients
-    least = max(LEAST_PER_COEFFICIENT * (len(columns) + 1), design.min_cell)
+    least = max(fitted.LEAST_PER_COEFFICIENT * (len(columns) + 1), design.min_cell)
     kept = frame.groupby("cohort")["retained"].agg(["sum", "size"])
     large = kept.index[np.minimum(kept["sum"], kept["size"] - kept["sum"]) >= least]
     candidates = [name for name in cohorts[0 if stored else 1 :] if name in large]
@@ -119,29 +96,29 @@ def _review_cohorts(frame, design, older, stored):
             linear[own] = model.score(frame[own])
         rows.append(_review_one(frame[own], cohort, linear[own], model, design))
     seen = frame["cohort"].isin(older).to_numpy() & ~np.isnan(linear)
-    pooled = measure_auc(linear[seen], frame["retained"][seen], confidence_level=design.confidence_level)
+    pooled = fitted.measure_auc(linear[seen], frame["retained"][seen], confidence_level=design.confidence_level)
     return pd.DataFrame(rows), (pooled.estimate, pooled.ci_low, pooled.ci_high)
 
 
 def _review_one(rows, cohort, linear, model: Model | None, design):
     y, planned = rows["retained"].to_numpy(float), design.review.metrics
     found = {"cohort": cohort, "n": len(y), "lost": int((1 - y).sum()), "observed": float(y.mean())}
-    found |= dict.fromkeys((*AUC, *FIGURES, *TESTS, "expected"), math.nan) | {"choice": "too few"}
+    found |= dict.fromkeys((*AUC, *fitted.FIGURES, *fitted.TESTS, "expected"), math.nan) | {"choice": "too few"}
     if model is None:
         return found | {"reason": "no other cohort from which a model could be made"}
     level = {"confidence_level": design.confidence_level}
     if "discrimination" in planned:
-        auc = measure_auc(linear, y, **level)
+        auc = fitted.measure_auc(linear, y, **level)
         found |= dict(zip(AUC, (auc.estimate, auc.ci_low, auc.ci_high), strict=True))
     found["choice"] = "not planned"
     if "calibration" in planned:
         inflation = 1 + len(y) / model.n
-        columns = build_columns(rows, list(model.coefficients), model.centre)
-        found |= measure_calibration(linear, y, inflation=inflation, **level)
-        found |= choose_update(linear, columns, y, inflation=inflation, alpha=design.review.thresholds.p_value)
+        columns = fitted.build_columns(rows, list(model.coefficients), model.centre)
+        found |= fitted.measure_calibration(linear, y, inflation=inflation, **level)
+        found |= fitted.choose_update(linear, columns, y, inflation=inflation, alpha=design.review.thresholds.p_value)
     reason = None if model.knows(rows) else "some accounts have a tier that the model does not know, or saw too rarely"
     if found["choice"] == "too few":
-        reason = f"fewer than {LEAST_PER_COEFFICIENT} accounts lost, or kept, for each coefficient"
+        reason = f"fewer than {fitted.LEAST_PER_COEFFICIENT} accounts lost, or kept, for each coefficient"
     return found | {"reason": reason}
 
 
@@ -202,7 +179,7 @@ def _test_cuts(frame, design, older):
     return bound_p_value(scan.statistic, scan.correlation) if is_same else 1.0
 
 
-def measure_differences(frame: pd.DataFrame, design: FrameworkPlan, line: float) -> dict[str, Row]:
+def measure_differences(frame: pd.DataFrame, design: FrameworkPlan, line: float) -> dict[str, fitted.Row]:
     """Return the adjusted difference in the share kept of each milestone among some accounts.
 
     Parameters

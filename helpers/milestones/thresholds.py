@@ -1,7 +1,5 @@
 """Is there a number of activations that marks customers who stay? The best cut, judged without having been chosen."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import operator
@@ -12,17 +10,8 @@ import pandas as pd
 from scipy.special import expit, ndtr, owens_t
 from scipy.stats import norm
 
-from helpers.milestones.adjusted import (
-    SIDES,
-    adjusted_difference,
-    count_sides,
-    fit_logit,
-    make_controls,
-    measure_losses,
-    read_share,
-    rules_out,
-    tell_effect,
-)
+from helpers.milestones import adjusted
+from helpers.milestones.adjusted import SIDES, adjusted_difference, make_controls
 from helpers.records import Effect, Test
 
 LEAST_SIDE, MOST_CUTS, LIKE_GROUPS = 0.1, 60, 10
@@ -38,7 +27,8 @@ ROW = (
     *("n", "cut", "cut_low", "cut_high", "lines", "statistic", "p_lausen_schumacher", "p_permutation"),
     *("naive_difference", "difference", "ci_low", "ci_high", "loss_constant", "loss_step", "loss_smooth", "loss_gap"),
     *("loss_gap_low", "loss_gap_high", "shape", "planned", "planned_difference", "planned_low", "planned_high"),
-    *("newest_cohort", "n_newest", "newest_difference", "newest_low", "newest_high", "confirmed", *SIDES, "reason"),
+    *("newest_cohort", "n_newest", "newest_difference", "newest_low", "newest_high", "confirmed", *SIDES),
+    "reason",
 )
 
 
@@ -79,7 +69,7 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
     bins, cuts = count_kept(counts, outcome, design), find_cuts(counts)
     row, line = {"n": len(frame)}, design.activation.at_least
     planned = Effect() if line is None else _compare(frame, line, design)
-    row |= {"planned": math.nan if line is None else float(line), **tell_effect(planned, "planned")}
+    row |= {"planned": math.nan if line is None else float(line), **adjusted.tell_effect(planned, "planned")}
     if reason := _find_obstacle(outcome, cuts):
         row |= {"lines": "", "shape": "undecided", "newest_cohort": "", "n_newest": 0, "confirmed": TOO_IMPRECISE}
         row |= {"reason": reason, **dict.fromkeys(SIDES, 0)}
@@ -96,7 +86,7 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
     table = _list_cuts(counts, outcome, scan, losses)
     held = table.loc[table["in_set"], "cut"]
     row |= {"cut": scan.cut, "cut_low": float(held.min()), "cut_high": float(held.max())}
-    row |= {"lines": list_runs(cuts, table["in_set"]), "statistic": scan.statistic, **tell_effect(honest)}
+    row |= {"lines": list_runs(cuts, table["in_set"]), "statistic": scan.statistic, **adjusted.tell_effect(honest)}
     row |= {"p_lausen_schumacher": bound, "p_permutation": permuted}
     row |= {"naive_difference": _compare(frame, scan.cut, design).estimate}
     row |= _read_shape(losses, permuted, level) | _confirm(frame, design)
@@ -127,7 +117,7 @@ def _compare(frame, cut, design):
 
 def _list_cuts(counts, outcome, scan, losses):
     """One row a cut: the raw difference in shares, its statistic, whether it is in the set, folds that chose it."""
-    sides = pd.DataFrame([count_sides(counts >= cut, outcome) for cut in scan.cuts])
+    sides = pd.DataFrame([adjusted.count_sides(counts >= cut, outcome) for cut in scan.cuts])
     difference = sides["kept_with"] / sides["n_with"] - sides["kept_without"] / sides["n_without"]
     found = {"cut": scan.cuts, "difference": difference, "statistic": scan.standardised, "in_set": find_set(losses)}
     found["chosen"] = np.bincount(losses.chosen, minlength=len(scan.cuts))
@@ -151,8 +141,8 @@ def _confirm(frame, design):
         return row
     cut = Scan(counts, outcome, make_controls(old), cuts).cut
     older, found = _compare(old, cut, design), _compare(frame[newest], cut, design)
-    sides = count_sides(frame.loc[newest, "count"] >= cut, frame.loc[newest, "retained"])
-    return row | tell_effect(found, "newest") | {"confirmed": judge_confirmation(older, found)} | sides
+    sides = adjusted.count_sides(frame.loc[newest, "count"] >= cut, frame.loc[newest, "retained"])
+    return row | adjusted.tell_effect(found, "newest") | {"confirmed": judge_confirmation(older, found)} | sides
 
 
 def split_newest(cohorts: pd.Series) -> tuple[np.ndarray, str]:
@@ -191,7 +181,7 @@ def judge_confirmation(older: Effect, newest: Effect) -> str:
     if (newest.ci_low > 0) if older.estimate >= 0 else (newest.ci_high < 0):
         return "confirmed"
     now, before = ((effect.estimate, effect.ci_low, effect.ci_high) for effect in (newest, older))
-    return "not confirmed" if rules_out(now, before) else TOO_IMPRECISE
+    return "not confirmed" if adjusted.rules_out(now, before) else TOO_IMPRECISE
 
 
 def measure_unchosen(counts, outcome, controls, cuts, *, folds: int, rng, confidence_level: float) -> Effect:
@@ -406,13 +396,13 @@ def measure_unseen(x, outcome, fold) -> np.ndarray:
     for k in np.unique(fold):
         out = fold == k
         slopes = _fit(x[~out], outcome[~out], slopes)
-        losses[out] = measure_losses(x[out], outcome[out], slopes)
+        losses[out] = adjusted.measure_losses(x[out], outcome[out], slopes)
     return losses
 
 
 def _fit(x, outcome, start=None):
     """The log odds ratios, with a trace of ridge on all but the intercept; a near start saves steps."""
-    return fit_logit(x, outcome, penalty=np.append(0.0, np.full(x.shape[1] - 1, RIDGE)), start=start)[0]
+    return adjusted.fit_logit(x, outcome, penalty=np.append(0.0, np.full(x.shape[1] - 1, RIDGE)), start=start)[0]
 
 
 def split_folds(n: int, folds: int, rng) -> np.ndarray:
@@ -594,7 +584,7 @@ def count_kept(counts, outcome, design) -> pd.DataFrame:
         high = max(find_highest(counts, design), low) if is_last else after - 1
         n, kept = int(inside.sum()), int(outcome[inside].sum())
         row = {"count_low": int(low), "count_high": int(high), "open": is_last, "n": n, "kept": kept}
-        rows.append(row | read_share(kept, n, design))
+        rows.append(row | adjusted.read_share(kept, n, design))
     return pd.DataFrame(rows, columns=["count_low", "count_high", "open", "n", "kept", "share", "ci_low", "ci_high"])
 
 
