@@ -369,8 +369,8 @@ def score_shuffled(trees, values, shuffled, groups) -> np.ndarray:
     array, shape (n, groups), 0 to 1
     """
     owner = np.full(values.shape[1], -1)
-    for number, group in enumerate(groups):
-        owner[group] = number
+    slots = np.array([[*group, *[group[0]] * (max(map(len, groups)) - len(group))] for group in groups])
+    owner[slots] = np.arange(len(slots))[:, None]
     differs = (values != shuffled) & (owner >= 0)
     change, total = np.zeros((len(values), len(groups))), np.zeros(len(values))
     for tree in trees:
@@ -381,7 +381,9 @@ def score_shuffled(trees, values, shuffled, groups) -> np.ndarray:
         touched = np.zeros(change.shape, bool)
         touched[row[moved], owner[asked[moved]]] = True
         rows, found = np.nonzero(touched)
-        copies = np.where(owner == found[:, None], shuffled[rows], values[rows])
+        copies = values[rows]
+        for columns in slots.T:
+            copies[np.arange(len(rows)), columns[found]] = shuffled[rows, columns[found]]
         change[rows, found] += chances[tree.apply(copies)] - own[rows]
         total += own
     return (total[:, None] + change) / len(trees)
