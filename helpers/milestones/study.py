@@ -92,7 +92,8 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     everybody = None if design.alive is None else _read_alive(source, design, None)
     estimates, tests, found = study_landmarks(frames.landmarks, histories, design, everybody=everybody, **drawn)
     drawn |= {"folds": choices.folds}
-    more, lines = study_threshold(main, design, **drawn)
+    known = {estimate.id: estimate for estimate in estimates}.get(f"retained:activated@{design.landmarks[0]:g}")
+    more, lines = study_threshold(main, design, **drawn, planned=known)
     tables |= found | lines | _vary_alive(source, design, lines, choices.alive_days, drawn)
     tables |= study_progress(histories, months, design) | study_size(main, design)
     tables |= study_setup(histories, design, setup_days=choices.setup_days) | study_maturity(main, design, seed=seed)

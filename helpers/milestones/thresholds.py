@@ -32,7 +32,7 @@ ROW = (
 )
 
 
-def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int, folds: int = 10):
+def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int, folds: int = 10, planned=None):
     """Return whether some number of activations marks accounts that stay, and how sure that number is.
 
     The p-values are of the best of all cuts. The difference beside them is measured on accounts that had no part in
@@ -47,6 +47,8 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
     design : FrameworkPlan
     seed, n_resamples : int, of the permutation test
     folds : int, of the comparison out of sample
+    planned : Estimate or Effect, optional
+        The adjusted difference at the plan's own line, where it is known already.
 
     Returns
     -------
@@ -68,7 +70,7 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
     counts, outcome = frame["count"].to_numpy(float), frame["retained"].to_numpy(float)
     bins, cuts = count_kept(counts, outcome, design), find_cuts(counts)
     row, line = {"n": len(frame)}, design.activation.at_least
-    planned = Effect() if line is None else _compare(frame, line, design)
+    planned = Effect() if line is None else planned or _compare(frame, line, design)
     row |= {"planned": math.nan if line is None else float(line), **adjusted.tell_effect(planned, "planned")}
     if reason := _find_obstacle(outcome, cuts):
         row |= {"lines": "", "shape": "undecided", "newest_cohort": "", "n_newest": 0, "confirmed": TOO_IMPRECISE}

@@ -126,11 +126,6 @@ def test_adjusted_difference_asks_for_ten_of_either_outcome_on_either_side(few, 
     assert adjusted_difference(exposed, 0.5 * outcome, tier).reason is None  # a number has no cells
 
 
-def test_adjusted_difference_of_a_number_that_does_not_vary_in_a_group():
-    exposed, outcome, tier = draw(6)
-    assert adjusted_difference(exposed, np.where(exposed == 1, 3.0, outcome), tier).reason == SAME
-
-
 def test_rules_out_takes_neither_difference_as_known():
     # halves .07 and .02 go together to .0728
     assert rules_out((0.02, -0.05, 0.09), (0.1, 0.08, 0.12)) is True

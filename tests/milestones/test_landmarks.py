@@ -131,13 +131,6 @@ def test_study_landmarks_says_what_a_plan_lacks(changes, reason, ids, histories)
     assert all(e.verdict == "not estimable" and e.reason for e in estimates if np.isnan(e.estimate))
 
 
-def test_study_landmarks_of_nobody(histories):
-    young = histories.assign(followed_days=30.0, lost_day=np.nan)
-    estimates, _, tables = study_landmarks({LANDMARK: read_frame(young)}, young, make_framework(), **DRAWS)
-    assert {e.verdict for e in estimates} == {"not estimable"}
-    assert tables["readings"]["reason"].notna().all()
-
-
 def test_trace_survival_is_plain_shares_up_to_the_horizon(histories):
     frame = read_frame(histories)
     frame["lost_days"] = np.ceil(frame["lost_days"])

@@ -79,15 +79,6 @@ def test_study_progress_of_nobody():
     assert found["states"]["at_risk"].eq(0).all()
 
 
-def test_study_progress_has_wider_intervals_at_a_higher_level():
-    narrow, wide = (
-        study_progress(HISTORIES, MONTHS, make_framework(**WAY, confidence_level=level))["states"].query("month == 2")
-        for level in (0.8, 0.95)
-    )
-    assert (wide["ci_low"] <= narrow["ci_low"]).all()
-    assert (wide["ci_high"] > narrow["ci_high"]).all()
-
-
 def walk(rng, n, months=4):
     """Return moves by month of accounts that change state with a memory (not Markov), and their states."""
     kinds = rng.random((n, 1)) < 0.5
@@ -341,12 +332,6 @@ def test_study_next_steps_takes_starters_who_come_back_from_the_readings(frame):
     assert without[["share_now", "units_needed"]].isna().all() and without["reason"].startswith("its window is over")
 
 
-def test_study_next_steps_without_any_candidate_advises_nothing(frame):
-    table, private = advise(frame, plan=make_plan())
-    assert set(private["next_step"]) == {"none"}
-    assert table["accounts"].tolist() == [len(private)]
-
-
 def test_study_next_steps_says_why_there_is_no_experiment(frame):
     known = {"landmark_effects": pd.DataFrame([tell(0.9)])}
     lacking = np.flatnonzero(frame["activated"] == 0)
@@ -386,3 +371,12 @@ def test_study_next_steps_advises_nobody_to_a_step_that_follows_activation(frame
     assert "invite" not in set(private["next_step"])
     assert table.loc["invite", "reason"] == "it mostly follows activation, so it is no step towards it"
     assert np.isnan(table.loc["invite", "units_needed"])
+
+
+def test_study_progress_has_wider_intervals_at_a_higher_level():
+    narrow, wide = (
+        study_progress(HISTORIES, MONTHS, make_framework(**WAY, confidence_level=level))["states"].query("month == 2")
+        for level in (0.8, 0.95)
+    )
+    assert (wide["ci_low"] <= narrow["ci_low"]).all()
+    assert (wide["ci_high"] > narrow["ci_high"]).all()

@@ -44,7 +44,8 @@ def ranked(frame):
 
 
 def test_study_ranking_puts_planted_features_first_and_twins_together(ranked):
-    table, quality, _ = ranked
+    table, quality, told = ranked
+    assert told == [(done, 6) for done in range(1, 7)]
     assert list(table.index[:3]) in (["good", "twin", "bad"], ["bad", "good", "twin"])
     assert table.loc["good", "group"] == table.loc["twin", "group"]
     assert table.loc["good", "importance"] == table.loc["twin", "importance"]
@@ -54,10 +55,6 @@ def test_study_ranking_puts_planted_features_first_and_twins_together(ranked):
     assert quality["auc_low"] < quality["auc"] < quality["auc_high"]
     assert 0 < quality["added_low"] < quality["added"] < quality["added_high"] < quality["auc"] - 0.5
     assert (quality["n"], quality["features"], quality["refits"], quality["top"]) == (3000, 8, 6, 2)
-
-
-def test_study_ranking_tells_progress(ranked):
-    assert ranked[2] == [(done, 6) for done in range(1, 7)]
 
 
 def test_study_ranking_does_not_reward_plan_or_many_values_where_impurity_does(frame, ranked):
@@ -80,15 +77,6 @@ def test_study_ranking_is_the_same_with_two_workers(frame):
     assert one["ranking"]["importance"].notna().all()
     for name, table in one.items():
         pd.testing.assert_frame_equal(table, two[name], check_exact=True)
-
-
-def test_study_ranking_follows_seed_and_refits(frame):
-    few, plan = frame.head(400), make_plan("good", "bad")
-    found = [
-        milestones.study_ranking(few, plan, refits=refits, seed=seed)["model_quality"].loc[0, "auc"]
-        for refits, seed in ((2, 5), (2, 6), (3, 5))
-    ]
-    assert len(set(found)) == 3
 
 
 def test_study_ranking_without_prediction_gives_no_rank_and_says_why(frame):
@@ -157,14 +145,6 @@ def test_study_ranking_of_a_snapshot_ranks_all_with_time_order_unknown(frame):
     table = milestones.study_ranking(frame, plan, refits=3, seed=5)["ranking"]
     assert set(table["time_order"]) == {"unknown"}
     assert table[["rank", "difference"]].notna().all(axis=None)
-
-
-def test_study_ranking_works_without_size_and_with_accounts_whose_outcome_is_unknown(frame):
-    plain = frame.assign(size=np.nan, tier="all")
-    plain.loc[:49, "retained"] = np.nan
-    quality = milestones.study_ranking(plain, make_plan("good", "bad"), refits=2, seed=5)["model_quality"].iloc[0]
-    assert quality["n"] == 2950
-    assert quality["auc"] > 0.55
 
 
 @pytest.mark.parametrize(
@@ -237,22 +217,12 @@ def test_average_refits_interval_of_half_samples_covers_the_true_area():
     assert binom.ppf(0.0005, repeats, 0.95) <= covered <= binom.ppf(0.9995, repeats, 0.95)
 
 
-def test_run_refits_shuffles_within_strata_only():
-    values, outcome, _ = make_rows(1200)
-    groups = tuple(np.array([place]) for place in range(5))
-    found = [
-        run_refits(Rows(values, outcome, strata, groups), refits=2, workers=1, seed=4)[1].mean(axis=0)
-        for strata in (np.zeros(1200, int), values[:, 0].astype(int))
-    ]
-    assert found[0][0] > 0.1
-    assert found[1][0] == 0  # within its own values a feature keeps them
-
-
 def test_run_refits_number_changes_none_of_them():
     values, outcome, _ = make_rows(600)
     rows = Rows(values, outcome, np.zeros(600, int), (np.array([0]),))
     two, three = (run_refits(rows, refits=refits, workers=1, seed=4)[0] for refits in (2, 3))
     assert two.tolist() == three[:2].tolist()
+    assert two.tolist() != run_refits(rows, refits=2, workers=1, seed=5)[0].tolist()
 
 
 def test_group_features_joins_chains_of_either_sign_and_leaves_constants_alone():
@@ -326,18 +296,6 @@ def test_measure_features_follows_category_and_confidence_level():
     assert (wide["ci_low"] < narrow["ci_low"]).all()
 
 
-def test_measure_features_false_alarms_stay_near_alpha():
-    alarms, repeats = 0, 200
-    for seed in range(repeats):
-        rng = np.random.default_rng(seed)
-        tier = rng.integers(0, 2, 300)
-        used = rng.random(300) < 0.2 + 0.4 * tier
-        kept = rng.random(300) < 0.4 + 0.3 * tier
-        told = {"tier": tier.astype(str), "size": 1.0, "retained": kept.astype(float), "feature_a": used.astype(float)}
-        alarms += int(measure_features(pd.DataFrame(told), make_plan("a")).loc[0, "p_value"] <= 0.05)
-    assert binom.ppf(0.0005, repeats, 0.05) <= alarms <= binom.ppf(0.9995, repeats, 0.05)
-
-
 def test_measure_features_calls_nothing_clear_where_nothing_foretells_and_most_features_are_niche():
     worlds = 8
     alarms = sum((measure_features(*_draw_inert(seed))["p_value_adjusted"] <= 0.05).any() for seed in range(worlds))
@@ -384,20 +342,6 @@ def test_measure_stability_of_equal_sizes_is_the_mean_index_of_kuncheva_2007():
     assert measure_stability(chosen)[0] == pytest.approx(np.mean(pairs))
 
 
-def test_measure_stability_is_one_for_equal_sets_and_about_zero_for_random_ones():
-    rng = np.random.default_rng(4)
-    assert measure_stability([[1, 0, 1, 0]] * 5) == pytest.approx((1, 1, 1))
-    random = [rng.permutation([1] * 10 + [0] * 40) for _ in range(200)]
-    stability, low, high = measure_stability(random)
-    assert abs(stability) < 0.01
-    assert low < 0 < high
-
-
-def test_measure_stability_does_not_depend_on_the_order_of_refits_or_features():
-    chosen = np.random.default_rng(5).random((8, 12)) < 0.3
-    assert measure_stability(chosen[::-1, ::-1]) == pytest.approx(measure_stability(chosen))
-
-
 @pytest.mark.parametrize("chosen", [[[1, 0, 1]], [[1, 1]] * 3, [[0, 0]] * 3])
 def test_measure_stability_without_a_choice_is_undefined(chosen):
     assert all(map(math.isnan, measure_stability(chosen)))
@@ -406,19 +350,6 @@ def test_measure_stability_without_a_choice_is_undefined(chosen):
 def test_measure_stability_widens_with_the_confidence_level():
     chosen = np.random.default_rng(6).random((10, 12)) < 0.3
     assert measure_stability(chosen, confidence_level=0.99)[1] < measure_stability(chosen, confidence_level=0.9)[1]
-
-
-def test_measure_stability_interval_is_that_of_the_numerical_delta_method():
-    rng = np.random.default_rng(8)
-    chosen = (rng.random((400, 12)) < 0.1 + 0.8 * rng.random((400, 1)) * (np.arange(12) < 5)).astype(float)
-
-    def weigh(weights):
-        share = weights @ chosen / weights.sum()
-        return 1 - np.mean(share * (1 - share)) / (share.mean() * (1 - share.mean()))
-
-    pulls = np.array([weigh(1 + 1e-5 * (np.arange(400) == i)) - weigh(np.ones(400)) for i in range(400)]) / 1e-5
-    stability, low, _ = measure_stability(chosen)
-    assert stability - low == pytest.approx(1.959964 * math.sqrt(pulls @ pulls), rel=0.01)
 
 
 def test_measure_stability_interval_covers_the_planted_stability():
