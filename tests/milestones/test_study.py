@@ -5,13 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from accounts_samples import make_framework
 from made_accounts import make_account_source
-from scipy import stats
 
 from helpers import checks, metrics, sources
 from helpers.milestones import Choices, run_framework, study_threshold
-from helpers.milestones.landmarks import compare_frame, compare_naively
+from helpers.milestones.landmarks import compare_naively
 from helpers.plan import FrameworkPlan
 from helpers.plan.reading import Plan
 from helpers.records import Refused
@@ -68,13 +66,6 @@ def study(loaded):
         decided, source, accounts, frames, trust, Choices(**FEW, tell=lambda *done: told.append(done))
     )
     return *found, trust, told
-
-
-def test_read_frames_holds_landmarks_histories_and_months(loaded):
-    *_, accounts, frames = loaded
-    pd.testing.assert_frame_equal(frames.main, metrics.read_landmarks(accounts)[90.0])
-    assert list(frames.landmarks) == [90.0]
-    assert len(frames.histories) == 600 and {"unit", "month"} <= set(frames.months)
 
 
 def test_run_framework_answers_every_question_of_the_plan(loaded, study):
@@ -175,24 +166,6 @@ def test_run_framework_of_a_snapshot_has_features_and_no_milestone():
     assert set(results.tables) == {"freshness", "controls", "overall", "ranking", "model_quality"}
     assert (results.estimates, results.tests, results.as_of, next_steps.empty) == ((), (), None, True)
     assert results.tables["controls"].empty and set(results.tables["ranking"]["time_order"]) == {"unknown"}
-
-
-def test_compare_frame_unadjusted_by_hand():
-    # 40 bought twice, 30 of them came back; 60 did not, of whom 20 came back; one whose outcome is not known
-    frame = pd.DataFrame(
-        {
-            "activated": [1.0] * 40 + [0.0] * 60 + [1.0],
-            "retained": [1.0] * 30 + [0.0] * 10 + [1.0] * 20 + [0.0] * 40 + [np.nan],
-        }
-    )
-    found, *sizes = compare_frame(frame, "activated", "retained", None, make_framework())
-    assert sizes == [40, 60]
-    assert found.estimate == pytest.approx(30 / 40 - 20 / 60)
-    assert (found.treatment_value, found.control_value) == pytest.approx((30 / 40, 20 / 60))
-    square = stats.chi2_contingency([[30, 10], [20, 40]], correction=False).statistic
-    assert found.p_value == pytest.approx(stats.chi2.sf(square * 99 / 100, 1))  # Miettinen and Nurminen
-    narrow = compare_frame(frame, "activated", "retained", None, make_framework(confidence_level=0.8))[0]
-    assert narrow.ci_low > found.ci_low
 
 
 def test_naive_reading_of_people_who_leave_is_larger_than_at_the_landmark(loaded, study):

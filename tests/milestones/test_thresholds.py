@@ -127,12 +127,6 @@ def test_study_threshold_repeats_and_uses_seed_folds_resamples_and_level():
     assert given["planned_difference"].tolist() == [0.5]
 
 
-def test_study_threshold_leaves_out_unknown_outcomes():
-    frame = draw(400)
-    blank = frame.assign(retained=frame["retained"].where(frame.index >= 100))
-    assert study(blank)[1]["threshold"]["n"].tolist() == [300]
-
-
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -534,3 +528,9 @@ def test_controls_keep_what_they_foretell_out_of_statistic_and_p_values():
     alarms = [float(np.mean(np.array(p) <= 0.05)) for p in (raw, bounds, permuted)]
     reach = 3 * np.sqrt(0.05 * 0.95 / draws)
     assert alarms[0] > 0.6 and alarms[1] < 0.05 + reach and abs(alarms[2] - 0.05) < reach
+
+
+def test_study_threshold_leaves_out_unknown_outcomes():
+    frame = draw(400)
+    blank = frame.assign(retained=frame["retained"].where(frame.index >= 100))
+    assert study(blank)[1]["threshold"]["n"].tolist() == [300]
