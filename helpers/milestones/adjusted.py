@@ -1,22 +1,27 @@
-"""Accounts that reached a milestone beside those that did not, standardised to one mix of plans and sizes."""
-
-from __future__ import annotations
+"""Accounts that reached a milestone beside those that did not, at one mix of plans and sizes; and one logistic fit."""
 
 import math
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
+from scipy.stats import norm
 
 from helpers.inference import NO_SPREAD, build_effect, find_independent, risk_difference, satterthwaite
 from helpers.records import Effect
+from helpers.survival import wilson_interval
 
 METHOD = "standardised difference"
 LEAST_ROWS, COMMON_LEVEL = 10, 0.05
 NO_VARIATION = "the outcome does not vary in a group, so an adjusted interval would be too narrow"
 HARDLY = "hardly any overlap"
 THIN = HARDLY + ": brought to the mix of all, {n:,} accounts count like {size:.0f}"
+FEW = "fewer than {least} accounts with the milestone, or without it"
 FEW_EVENTS = f"fewer than {LEAST_ROWS} accounts have the outcome, or lack it, with the milestone or without it"
 NO_OVERLAP = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
+SIDES = ("n_with", "kept_with", "n_without", "kept_without")
+RIDGE, STEPS, LONGEST, CLOSE = 1e-9, 40, 5.0, 1e-10  # the first keeps the information invertible; no digit shows it
+MOST_ODDS = 700.0  # log odds beyond which shares are 0 or 1 in floating point
 
 
 def make_controls(frame: pd.DataFrame) -> np.ndarray:
@@ -34,15 +39,16 @@ def make_controls(frame: pd.DataFrame) -> np.ndarray:
     """
     tiers = frame["tier"].to_numpy(str)
     levels, counts = np.unique(tiers, return_counts=True)
-    others = [level for i, level in enumerate(levels) if i != counts.argmax()]
+    others = [tiers == level for i, level in enumerate(levels) if i != counts.argmax()]
     size = frame["size"].to_numpy(float)
     known = size > 0
     logs = np.log(np.where(known, size, 1.0))
-    logs = np.where(known, logs, logs[known].mean() if known.any() else 0.0)
-    columns = [*(tiers == level for level in others), logs, ~known]
-    values = np.column_stack([np.asarray(column, float) for column in columns])
-    varies = np.ptp(values, axis=0) > 1e-12 if len(values) else np.zeros(values.shape[1], bool)
-    return values[:, varies] - values[:, varies].mean(axis=0) if len(values) else values[:, varies]
+    logs[~known] = logs[known].mean() if known.any() else 0.0
+    values = np.column_stack([*others, logs, ~known]).astype(float)
+    if len(values):
+        values = values[:, np.ptp(values, axis=0) > 1e-12]
+        return values - values.mean(axis=0)
+    return values[:, :0]
 
 
 def adjusted_difference(exposed, outcome, controls, *, confidence_level: float = 0.95) -> Effect:
@@ -74,30 +80,36 @@ def adjusted_difference(exposed, outcome, controls, *, confidence_level: float =
     Negi & Wooldridge 2021, Econometric Reviews 40: 504-534, for the part of standardising; Chattopadhyay & Zubizarreta
     2023, Biometrika 110: 615-629, for the weights that a regression implies; Kish 1965 for what they count like.
     """
-    exposed, y, x = _drop_missing(exposed, outcome, controls)
-    is_in = exposed == 1
-    counts = int(is_in.sum()), int((~is_in).sum())
-    if x.shape[1] == 0 and np.isin(y, (0, 1)).all():
-        return risk_difference(y[is_in].sum(), counts[0], y[~is_in].sum(), counts[1], confidence_level=confidence_level)
-    if reason := find_obstacle(is_in, x) or _find_few(is_in, y):
+    exposed, y, x = np.asarray(exposed, float), np.asarray(outcome, float), np.asarray(controls, float)
+    known = ~(np.isnan(exposed) | np.isnan(y) | np.isnan(x).any(axis=1))
+    is_in, y, x = exposed[known] == 1, y[known], x[known]
+    sides = (~is_in, is_in)
+    n0, n1 = map(np.count_nonzero, sides)
+    is_share = np.isin(y, (0, 1)).all()
+    if x.shape[1] == 0 and is_share:
+        return risk_difference(y[is_in].sum(), n1, y[~is_in].sum(), n0, confidence_level=confidence_level)
+    reason = find_obstacle(is_in, x)
+    if not reason and is_share and min(min(y[side].sum(), (1 - y[side]).sum()) for side in sides) < LEAST_ROWS:
+        reason = FEW_EVENTS
+    if reason:
         return Effect(method=METHOD, reason=reason)
     least = LEAST_ROWS + 2 * x.shape[1]
-    x = _keep_independent(x - x.mean(axis=0), is_in)
-    fits = [_fit(y[side], x[side]) for side in (~is_in, is_in)]
-    if thin := [THIN.format(n=n, size=size) for (*_, size), n in zip(fits, counts[::-1], strict=True) if size < least]:
-        return Effect(method=METHOD, reason=thin[0])
-    values, pulls = [float(slopes[0]) for slopes, *_ in fits], np.empty(len(y))
-    pulls[~is_in], pulls[is_in] = -fits[0][1], fits[1][1]
-    own = [float(pull @ pull) for _, pull, _ in fits]
+    x = x - x.mean(axis=0)
+    x = x[:, find_columns(x[~is_in], x[is_in])]
+    (slopes0, pull0, size0), (slopes1, pull1, size1) = (_fit_side(y[side], x[side]) for side in sides)
+    for n, size in ((n0, size0), (n1, size1)):
+        if size < least:
+            return Effect(method=METHOD, reason=THIN.format(n=n, size=size))
+    values, own = (float(slopes0[0]), float(slopes1[0])), (float(pull0 @ pull0), float(pull1 @ pull1))
+    change = values[1] - values[0]
     if min(own) <= 1e-20:
-        return Effect(values[1] - values[0], control_value=values[0], treatment_value=values[1], method=METHOD,
-                      reason=NO_VARIATION if max(own) > 1e-20 else NO_SPREAD)  # fmt: skip
-    mix = x @ (fits[1][0] - fits[0][0])[1:] / math.sqrt(len(y) * (len(y) - 1))
-    error = math.sqrt(float(np.sum((pulls + mix) ** 2)))
-    df = satterthwaite(*((v, n - 1 - x.shape[1]) for v, n in zip(own, counts[::-1], strict=True)))
-    return build_effect(
-        values[1] - values[0], error, df, values=tuple(values), method=METHOD, confidence_level=confidence_level
-    )
+        reason = NO_VARIATION if max(own) > 1e-20 else NO_SPREAD
+        return Effect(change, control_value=values[0], treatment_value=values[1], method=METHOD, reason=reason)
+    mix = x @ (slopes1 - slopes0)[1:] / math.sqrt(len(y) * (len(y) - 1))
+    mix[~is_in], mix[is_in] = mix[~is_in] - pull0, mix[is_in] + pull1
+    error, lost = float(np.linalg.norm(mix)), 1 + x.shape[1]
+    df = satterthwaite((own[0], n0 - lost), (own[1], n1 - lost))
+    return build_effect(change, error, df, values=values, method=METHOD, confidence_level=confidence_level)
 
 
 def find_obstacle(is_in, controls) -> str | None:
@@ -110,18 +122,39 @@ def find_obstacle(is_in, controls) -> str | None:
 
     Returns
     -------
-    str or None: a group has fewer than 10 + 2k rows, or lacks what more than 5 % of all rows have.
+    str or None: a group has fewer than 10 + 2k rows, or lacks what more than 5 % of all rows have: a value of a
+        two-valued control, or the level that no indicator stands for.
     """
     least = LEAST_ROWS + 2 * controls.shape[1]
     if min(is_in.sum(), (~is_in).sum()) < least:
-        return f"fewer than {least} accounts with the milestone, or without it"
-    return NO_OVERLAP if _lacks_level(is_in, controls) else None
+        return FEW.format(least=least)
+    low, high = controls.min(axis=0), controls.max(axis=0)
+    two = ((controls == low) | (controls == high)).all(axis=0) & (low < high)
+    is_high = controls[:, two] == high[two]
+    sets = np.column_stack([is_high, ~is_high, *([~is_high.any(axis=1)] if two.any() else [])])
+    lacks = (sets.mean(axis=0) > COMMON_LEVEL) & ~(sets[is_in].any(axis=0) & sets[~is_in].any(axis=0))
+    return NO_OVERLAP if lacks.any() else None
 
 
-def _drop_missing(exposed, outcome, controls):
-    exposed, y, x = np.asarray(exposed, float), np.asarray(outcome, float), np.asarray(controls, float)
-    known = ~(np.isnan(exposed) | np.isnan(y) | np.isnan(x).any(axis=1))
-    return exposed[known], y[known], x[known]
+def find_columns(*sides) -> np.ndarray:
+    """Return the positions of the columns that vary and say something beyond those before them, in every group.
+
+    Parameters
+    ----------
+    sides : arrays, shape (n, k), the same columns of each group
+    """
+    varying = np.flatnonzero(np.all([np.ptp(side, axis=0) > 1e-12 for side in sides], axis=0))
+    return varying[find_independent(*(np.atleast_2d(np.cov(side[:, varying], rowvar=False)) for side in sides))]
+
+
+def _fit_side(y, x):
+    """Slopes (first the mean at the overall mix), each row's pull on it (as HC2 has it), what rows count like."""
+    design = np.column_stack([np.ones(len(y)), x])
+    basis, triangle = np.linalg.qr(design)
+    slopes = np.linalg.solve(triangle, basis.T @ y)
+    room = np.maximum(1 - (basis**2).sum(axis=1), 1e-10)
+    weights = basis @ np.linalg.solve(triangle.T, np.eye(len(triangle))[0])  # they sum to 1
+    return slopes, weights * (y - design @ slopes) / np.sqrt(room), 1 / float(weights @ weights)
 
 
 def rules_out(now, before) -> bool:
@@ -140,44 +173,130 @@ def rules_out(now, before) -> bool:
     ----------
     Schenker & Gentleman 2001, The American Statistician 55: 182-186 (why not by whether intervals overlap).
     """
-    halves = [(high - low) / 2 for _, low, high in (now, before)]
-    return bool(abs(now[0] - before[0]) > math.hypot(*halves))
+    return bool(abs(now[0] - before[0]) > math.hypot(*((high - low) / 2 for _, low, high in (now, before))))
 
 
-def _find_few(is_in, y):
-    """Why a 0/1 outcome has too few of either value in a group, or None."""
-    if not np.isin(y, (0, 1)).all():
-        return None
-    cells = [min(y[side].sum(), (1 - y[side]).sum()) for side in (is_in, ~is_in)]
-    return FEW_EVENTS if min(cells) < LEAST_ROWS else None
+def compare_accounts(exposed, outcome, controls, design) -> dict:
+    """Return an adjusted difference under the names of a table, and the counts that disclosure checks and drops.
+
+    Parameters
+    ----------
+    exposed, outcome, controls : as for `adjusted_difference`
+    design : FrameworkPlan
+
+    Returns
+    -------
+    dict: difference, ci_low, ci_high, p_value, reason; n_with, kept_with, n_without, kept_without.
+    """
+    effect = adjusted_difference(exposed, outcome, controls, confidence_level=design.confidence_level)
+    return tell_effect(effect) | count_sides(exposed, outcome)
 
 
-def _lacks_level(is_in, x):
-    """Whether a group lacks a common value of a two-valued control, or the level that no indicator stands for."""
-    low, high = x.min(axis=0), x.max(axis=0)
-    two = ((x == low) | (x == high)).all(axis=0) & (low < high)
-    if not two.any():
-        return False
-    high = x[:, two] == high[two]
-    sets = np.column_stack([high, ~high, ~high.any(axis=1)])
-    common = sets.mean(axis=0) > COMMON_LEVEL
-    return bool((common & (~sets[is_in].any(axis=0) | ~sets[~is_in].any(axis=0))).any())
+def tell_effect(effect: Effect, prefix: str = "") -> dict:
+    """Return a difference under the names of a table, `PREFIX_difference`, `PREFIX_low` and so on with a prefix."""
+    name, ends = (f"{prefix}_", f"{prefix}_") if prefix else ("", "ci_")
+    found = {f"{name}difference": effect.estimate, f"{ends}low": effect.ci_low, f"{ends}high": effect.ci_high}
+    return found | ({} if prefix else {"p_value": effect.p_value, "reason": effect.reason})
 
 
-def _keep_independent(x, is_in):
-    """The columns that vary and say something beyond those before them, in both groups."""
-    sides = x[~is_in], x[is_in]
-    x = x[:, np.all([np.ptp(side, axis=0) > 1e-12 for side in sides], axis=0)]
-    covariances = [np.cov(x[side], rowvar=False).reshape(x.shape[1], x.shape[1]) for side in (~is_in, is_in)]
-    return x[:, find_independent(*covariances)]
+def count_sides(exposed, outcome) -> dict[str, int]:
+    """Return how many accounts a comparison is of, and how many of them have the outcome: for disclosure to check.
+
+    Parameters
+    ----------
+    exposed, outcome : array, shape (n,), 0 or 1; an account with a missing value counts nowhere
+
+    Returns
+    -------
+    dict: n_with, kept_with, n_without, kept_without. Tables carry them until small cells are hidden, then no more.
+
+    Examples
+    --------
+    >>> count_sides([1, 1, 0, float("nan")], [1, 0, 1, 1])
+    {'n_with': 2, 'kept_with': 1, 'n_without': 1, 'kept_without': 1}
+    """
+    exposed, outcome = np.asarray(exposed, float), np.asarray(outcome, float)
+    parts = [outcome[(exposed == side) & ~np.isnan(outcome)] for side in (1, 0)]
+    return dict(zip(SIDES, [int(number) for part in parts for number in (len(part), part.sum())], strict=True))
 
 
-def _fit(y, x):
-    """Slopes (first the mean at the overall mix), each row's pull on it (as HC2 has it), what rows count like."""
-    design = np.column_stack([np.ones(len(y)), x])
-    basis, triangle = np.linalg.qr(design)
-    slopes = np.linalg.solve(triangle, basis.T @ y)
-    rest = y - design @ slopes
-    room = np.maximum(1 - (basis**2).sum(axis=1), 1e-10)
-    weights = basis @ np.linalg.solve(triangle.T, np.eye(triangle.shape[0])[0])  # they sum to 1
-    return slopes, weights * rest / np.sqrt(room), 1 / float(weights @ weights)
+def read_share(kept: int, n: int, design) -> dict[str, float]:
+    """Return a share of n accounts and Wilson's interval: share, ci_low, ci_high; nan for none.
+
+    Parameters
+    ----------
+    kept, n : int
+    design : FrameworkPlan
+    """
+    if n == 0:
+        return {"share": math.nan, "ci_low": math.nan, "ci_high": math.nan}
+    low, high = wilson_interval(kept / n, n, norm.isf(design.alpha / 2))
+    return {"share": kept / n, "ci_low": float(low), "ci_high": float(high)}
+
+
+def name_verdict(p_value: float, ci_low: float, alpha: float) -> str:
+    """Return only whether a difference is clear: an association is neither a benefit nor a harm."""
+    if math.isnan(p_value) and math.isnan(ci_low):
+        return "not estimable"
+    return "clear difference" if p_value <= alpha else "no clear difference"
+
+
+def fit_logit(
+    x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the log odds ratios of a logistic model and their covariance, by Newton's method with capped steps.
+
+    Parameters
+    ----------
+    x : array, shape (n, k); a constant column of ones is the intercept
+    events : array, shape (n,) or (r, n), how many of the trials have the outcome; each row is a model of its own
+    trials : float or array like `events`, 1 is one account a row
+    offset : float or array, shape (n,), log odds that are given
+    penalty : float or array, shape (k,), of the squared coefficients (ridge)
+    firth : bool
+        Penalise by Jeffreys' prior, so that coefficients stay finite where columns separate kept from lost. Without it
+        or a penalty, separated columns get large coefficients and errors.
+    start : array like the coefficients, optional
+        Where to begin; a near solution saves steps and changes nothing else.
+
+    Returns
+    -------
+    tuple of array: coefficients (k,) or (r, k); covariance (k, k) or (r, k, k).
+
+    References
+    ----------
+    Firth 1993, Biometrika 80: 27-38; Heinze & Schemper 2002, Statistics in Medicine 21: 2409-2419.
+
+    Examples
+    --------
+    >>> x = np.array([[1, 0], [1, 0], [1, 0], [1, 1], [1, 1]])
+    >>> fit_logit(x, [1, 0, 0, 1, 0])[0].round(2).tolist()
+    [-0.69, 0.69]
+    """
+    x, events = np.asarray(x, float), np.asarray(events, float)
+    ridge = np.diag(penalty + np.full(x.shape[1], RIDGE))
+    beta = np.zeros((*events.shape[:-1], x.shape[1])) if start is None else start
+    for _ in range(STEPS):
+        share = expit(beta @ x.T + offset)
+        weight = trials * share * (1 - share)
+        information = (x.T * weight[..., None, :]) @ x + ridge
+        rest = events - trials * share
+        if firth:
+            rest = rest + weight * ((x @ np.linalg.inv(information)) * x).sum(axis=-1) * (0.5 - share)
+        step = np.linalg.solve(information, (rest @ x - penalty * beta)[..., None])[..., 0]
+        longest = np.abs(step).max(axis=-1, keepdims=True, initial=0.0)
+        beta = beta + step * np.minimum(1.0, LONGEST / np.maximum(longest, LONGEST))
+        if longest.max(initial=0.0) < CLOSE:
+            break
+    return beta, np.linalg.inv(information)
+
+
+def measure_losses(x, y, slopes, offset=0.0) -> np.ndarray:
+    """Return the log loss of each row under a logistic model, shape (n,): -log of the chance of what happened.
+
+    Parameters
+    ----------
+    x, y, slopes, offset : as `fit_logit` takes and returns them
+    """
+    odds = np.clip(x @ slopes + offset, -MOST_ODDS, MOST_ODDS)
+    return np.logaddexp(0.0, odds) - np.asarray(y, float) * odds

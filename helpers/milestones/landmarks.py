@@ -1,65 +1,137 @@
-"""Milestones read at a landmark against outcomes strictly after it, and the naive reading that it replaces."""
+"""Milestones read at a landmark against what comes strictly after it, and the naive reading that this replaces."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+import itertools
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
-from helpers.inference import risk_difference
-from helpers.milestones.adjusted import adjusted_difference, make_controls
-from helpers.milestones.names import list_milestones
+from helpers.inference import adjust_families
+from helpers.milestones.adjusted import adjusted_difference, count_sides, make_controls, name_verdict
+from helpers.milestones.hazards import ADJUSTED, IMMORTAL, VARYING, compare_hazards, compare_strategies
 from helpers.plan import FrameworkPlan
-from helpers.records import Effect
+from helpers.records import Effect, Estimate, Test
+from helpers.survival import LifeTable, build_life_table, log_rank, read_incidence
 
-UNADJUSTED, COVARIATES = "none", "covariates"
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """One milestone and one outcome: accounts that reached it minus those that did not, and how many they are."""
-
-    milestone: str
-    outcome: str
-    landmark: float
-    adjustment: str
-    effect: Effect
-    n_reached: int
-    n_not: int
+UNADJUSTED, COVARIATES, CLONES = "none", "covariates", "clone-censor-weight"
+EXPECTED = {"retained": 1, "expanded": 1, "dormant": -1}
+NO_ACTIVATION = "the plan gives no number of events from which an account is activated"
+NO_LOSS = "the plan names no event of leaving, so who left before the landmark cannot be told"
+TOLD = {
+    **{"n_reached": "n_treatment", "n_not": "n_control", "share_reached": "treatment_value"},
+    **{"share_not": "control_value", "difference": "estimate", "ci_low": "ci_low", "ci_high": "ci_high"},
+}
+KEYS = ["milestone", "outcome", "landmark", "adjustment"]
+CURVE_STEPS, SNAPSHOT_STEPS = 18, 36
+CURVES = ["milestone", "landmark", "reached", "day", "at_risk", "lost", "share", "ci_low", "ci_high"]
 
 
-def compare_at_landmarks(landmarks: dict[float, pd.DataFrame], design: FrameworkPlan) -> list[Contrast]:
-    """Return every milestone against every outcome, at each landmark, unadjusted and adjusted for plan and size.
-
-    Only accounts that are alive at the landmark are in it, so no account has to stay in order to be counted as having
-    reached the milestone. What still differs between the two groups stays in the difference: it is an association.
+def list_milestones(design: FrameworkPlan) -> list[str]:
+    """Return the milestones that an account can reach or miss, in the order of a customer's way.
 
     Parameters
     ----------
-    landmarks : dict of DataFrame by days after the start, one row an account alive at the landmark and followed to the
-        horizon: milestones and outcomes (0, 1 or nan), `tier`, `size`.
     design : FrameworkPlan
 
     Returns
     -------
-    list of Contrast: by milestone, outcome, landmark (in the plan's order) and adjustment.
+    list of str: set_up, activated, using, mature; activated and using only where the plan says `at_least`.
+    """
+    lines = {"activated": design.activation, "using": design.usage}
+    return [m for m in design.milestone_names if m not in lines or lines[m].at_least is not None]
+
+
+def study_landmarks(
+    landmarks, histories, design, *, seed: int, n_resamples: int, everybody=None
+) -> tuple[list[Estimate], list[Test], dict[str, pd.DataFrame]]:
+    """Return what accounts with each milestone do after the landmark beside those without it: associations.
+
+    Only accounts that are alive at the landmark are in it, so no account has to stay in order to be counted as having
+    reached the milestone. What still differs between the two groups stays in the difference.
+
+    Parameters
+    ----------
+    landmarks : dict of DataFrame by days after the start, the main one first, as `metrics.read_landmarks` gives it
+    histories : DataFrame, as `metrics.read_histories` gives it
+    design : FrameworkPlan
+    seed : int, of the bootstrap of accounts
+    n_resamples : int, at most 200 of which are drawn
+    everybody : DataFrame, optional
+        All who started, alive at the main landmark or not, in its form: the naive reading where nobody is ever lost.
+
+    Returns
+    -------
+    list of Estimate: the adjusted differences at the main landmark are primary (retained) and secondary (expanded,
+        dormant), Holm within each; the naive difference is exploratory, all else sensitivity.
+    list of Test: log-rank of the time to the loss after the main landmark, one a milestone.
+    dict: tables `readings` and `hazards` (activated against retained, by every method; nan with a reason where the plan
+        lacks what a method needs), `landmark_effects` (every milestone, outcome, landmark and adjustment) and
+        `milestone_survival` (share still customers after the main landmark).
 
     References
     ----------
     Anderson, Cain & Gelber 1983, Journal of Clinical Oncology 1: 710-719.
     """
-    controls = {day: make_controls(frame) for day, frame in landmarks.items()}
-    return [
-        _compare(frame, milestone, outcome, day, controls[day] if adjustment == COVARIATES else None, design)
-        for milestone in list_milestones(design)
-        for outcome in design.outcome_names
-        for day, frame in landmarks.items()
-        for adjustment in (UNADJUSTED, COVARIATES)
-    ]
+    effects = _compare_all(landmarks, design)
+    readings = _read_activation(effects, histories, design, everybody, seed=seed, n_resamples=n_resamples)
+    ratios = _read_hazards(histories, design)
+    curves, tests = trace_survival(landmarks[design.landmarks[0]], design)
+    estimates = list(effects.values())
+    if "activated" in list_milestones(design):
+        estimates += [readings["naive"], readings[CLONES], ratios[VARYING][0], ratios[ADJUSTED][0]]
+    names = {"hazard_ratio": "estimate", "ci_low": "ci_low", "ci_high": "ci_high"}
+    tables = {
+        "readings": [{"reading": n, **_read(e, TOLD), "reason": e.reason} for n, e in readings.items()],
+        "hazards": [{"reading": n, **_read(e, names), **size, "reason": e.reason} for n, (e, size) in ratios.items()],
+        "landmark_effects": [
+            dict(zip(KEYS, key, strict=True)) | _read(e, TOLD) | {"p_value": e.p_value, "reason": e.reason}
+            for key, e in effects.items()
+        ],
+    }
+    tables = {name: pd.DataFrame(rows) for name, rows in tables.items()}
+    if not effects:
+        tables["landmark_effects"] = pd.DataFrame(columns=[*KEYS, *TOLD, "p_value", "reason"])
+    decided = [_decide(estimate, design.alpha) for estimate in adjust_families(estimates)]
+    return decided, tests, tables | {"milestone_survival": curves}
 
 
-def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> Contrast:
+def _read(estimate, names):
+    return {name: getattr(estimate, field) for name, field in names.items()}
+
+
+def _compare_all(landmarks, design) -> dict[tuple, Estimate]:
+    """Every milestone against every outcome, at each landmark, unadjusted and adjusted for plan and size."""
+    found, main = {}, design.landmarks[0]
+    controls = {day: {UNADJUSTED: None, COVARIATES: make_controls(frame)} for day, frame in landmarks.items()}
+    grid = itertools.product(list_milestones(design), design.outcome_names, landmarks, (UNADJUSTED, COVARIATES))
+    for milestone, outcome, day, adjustment in grid:
+        is_main, is_adjusted = day == main, adjustment == COVARIATES
+        role = ("primary" if outcome == "retained" else "secondary") if is_main and is_adjusted else "sensitivity"
+        labels = {"role": role, "at": None if is_main else f"day {day:g}", "adjustment": adjustment}
+        name = f"{milestone}@{day:g}" + ("" if is_adjusted else f":{adjustment}")
+        compared = compare_frame(landmarks[day], milestone, outcome, controls[day][adjustment], design)
+        found[milestone, outcome, day, adjustment] = _label(name, milestone, outcome, *compared, design, **labels)
+    return found
+
+
+def compare_frame(frame, milestone, outcome, controls, design) -> tuple[Effect, int, int]:
+    """Return accounts of one landmark that reached a milestone minus those that did not, and how many both are.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: milestones and outcomes (0, 1 or nan), `tier`, `size`
+    milestone, outcome : str
+    controls : array, optional, as `make_controls` gives them; None is unadjusted
+    design : FrameworkPlan
+    """
+    exposed, y = (frame[column].to_numpy(float) for column in (milestone, outcome))
+    controls = np.zeros((len(frame), 0)) if controls is None else controls
+    sides = count_sides(exposed, y)
+    effect = adjusted_difference(exposed, y, controls, confidence_level=design.confidence_level)
+    return effect, sides["n_with"], sides["n_without"]
+
+
+def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> tuple[Effect, int, int]:
     """Return what a naive reader finds: of all accounts that started, those ever activated in the window, and the rest.
 
     An account has to stay to activate, so early leavers count as not activated: a difference by construction. The share
@@ -73,40 +145,142 @@ def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> Contrast:
 
     Returns
     -------
-    Contrast: by Miettinen and Nurminen.
+    tuple: Effect (Miettinen and Nurminen), accounts activated, accounts that were not.
     """
     end = design.landmarks[0] + design.horizon_days
     rows = histories[histories["followed_days"] >= end]
-    reached = rows["day_activated"].notna().to_numpy()
-    kept = ~(rows["lost_day"] <= end).to_numpy()
-    effect = risk_difference(
-        int(kept[reached].sum()),
-        int(reached.sum()),
-        int(kept[~reached].sum()),
-        int((~reached).sum()),
+    kept = rows.assign(reached=rows["day_activated"].notna(), retained=~(rows["lost_day"] <= end))
+    return compare_frame(kept, "reached", "retained", None, design)
+
+
+def _read_activation(effects, histories, design, everybody, *, seed, n_resamples) -> dict[str, Estimate]:
+    """Activated against retained at the main landmark, by every reading, the most naive first."""
+    main, reason = design.landmarks[0], _find_obstacle(design)
+    missing, naive, cloned = (Effect(reason=reason), 0, 0), None, None
+    if not reason:
+        naive = compare_naively(histories, design)
+        early = histories[histories["followed_days"] >= main + design.horizon_days]
+        reached = int((early["day_activated"] < main).sum())
+        options = {"seed": seed, "n_resamples": n_resamples, "confidence_level": design.confidence_level}
+        effect = compare_strategies(histories, landmark=main, horizon=design.horizon_days, **options)
+        cloned = effect, reached, len(early) - reached
+    elif reason == NO_LOSS and everybody is not None:
+        # customers are never lost but only come back: whoever no longer came counts as not activated
+        naive = compare_frame(everybody, "activated", "retained", None, design)
+    starters = {"population": "observational"}  # all who started, not those alive at the landmark
+
+    def label(name, found, **labels):
+        return _label(f"activated:{name}", "activated", "retained", *(found or missing), design, **labels)
+
+    return {
+        "naive": label("naive", naive, estimand="naive", role="exploratory", **starters),
+        "landmark": effects.get(("activated", "retained", main, UNADJUSTED)) or label("none", None),
+        "adjusted": effects.get(("activated", "retained", main, COVARIATES)) or label("none", None),
+        CLONES: label("weights", cloned, adjustment="weights", **starters),
+    }
+
+
+def _read_hazards(histories, design) -> dict[str, tuple[Estimate, dict]]:
+    """Each reading's ratio, with all accounts and how many of them left."""
+    if reason := _find_obstacle(design):
+        found, lost, n = {name: Effect(reason=reason) for name in (IMMORTAL, VARYING, ADJUSTED)}, 0, 0
+    else:
+        until, n = design.landmarks[0] + design.horizon_days, len(histories)
+        found, lost = compare_hazards(histories, until=until, confidence_level=design.confidence_level)
+    reached = int(histories["day_activated"].notna().sum()) if n else 0
+    ratios = {}
+    for reading, effect in found.items():
+        adjustment = COVARIATES if reading == ADJUSTED else UNADJUSTED
+        name = "activated:hazard_ratio" + ("" if reading == ADJUSTED else f":{adjustment}")
+        labels = {"estimand": "hazard_ratio", "population": "observational", "adjustment": adjustment}
+        estimate = _label(name, "activated", "retained", effect, reached, n - reached, design, **labels)
+        ratios[reading] = estimate, {"n": n, "lost": lost}
+    return ratios
+
+
+def _find_obstacle(design):
+    if "activated" not in list_milestones(design):
+        return NO_ACTIVATION
+    return None if design.outcomes.retained.lost else NO_LOSS
+
+
+def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels) -> Estimate:
+    word = milestone.replace("_", " ")
+    labels = {"estimand": "difference", "population": "landmark", "role": "sensitivity", **labels}
+    return Estimate(
+        id=f"{outcome}:{name}",
+        metric=outcome,
+        control=f"not {word}",
+        treatment=word,
+        comparison=f"{word} - not {word}",
+        family=labels["role"] if labels["role"] in ("primary", "secondary") else "",
         confidence_level=design.confidence_level,
+        n_control=n_not,
+        n_treatment=n_reached,
+        **labels,
+        **asdict(effect),
     )
-    sizes = int(reached.sum()), int((~reached).sum())
-    return Contrast("activated", "retained", design.landmarks[0], UNADJUSTED, effect, *sizes)
 
 
-def compare_everybody(everybody: pd.DataFrame, design: FrameworkPlan) -> Contrast:
-    """Return the naive reading where customers are never lost but only come back: all who started, alive or not.
+def _decide(estimate: Estimate, alpha) -> Estimate:
+    verdict = name_verdict(estimate.decision_p, estimate.ci_low, alpha)
+    if verdict != "clear difference":
+        return estimate.but(verdict=verdict)
+    side = 1 - estimate.estimate if estimate.estimand == "hazard_ratio" else estimate.estimate
+    return estimate.but(verdict=verdict, as_expected=side * EXPECTED[estimate.metric] > 0)
 
-    Whoever no longer came counts as not activated, and seldom comes back: a difference by construction, too.
+
+def trace_survival(frame: pd.DataFrame, design: FrameworkPlan) -> tuple[pd.DataFrame, list[Test]]:
+    """Return the share still customers after the main landmark, with and without each milestone.
 
     Parameters
     ----------
-    everybody : DataFrame, one row an account in the form of the main landmark
+    frame : DataFrame, one row an account, as `metrics.read_landmarks` gives it for the main landmark
     design : FrameworkPlan
+
+    Returns
+    -------
+    DataFrame: `milestone`, `landmark` (days after the start), `reached` (0 or 1), `day` (after the landmark, evenly
+        spaced to the horizon), `at_risk`, `lost` (so far), `share` (Kaplan-Meier) with pointwise intervals. Empty where
+        the plan names no event of leaving.
+    list of Test: log-rank up to the horizon, one a milestone.
     """
-    return _compare(everybody, "activated", "retained", design.landmarks[0], None, design)
+    horizon, curves, tests = design.horizon_days, [pd.DataFrame(columns=CURVES)], []
+    for milestone in list_milestones(design) if "lost" in frame else []:
+        lives = []
+        for reached in (0, 1):
+            rows = frame[frame[milestone] == reached]
+            lost = rows["lost"].where(~(rows["lost_days"] > horizon), 0)
+            lives.append(build_life_table(np.minimum(rows["lost_days"], horizon), lost))
+            curve = _trace(lives[-1], horizon, CURVE_STEPS, design)
+            curves.append(curve.assign(milestone=milestone, landmark=design.landmarks[0], reached=reached))
+        word = milestone.replace("_", " ")
+        tests.append(log_rank(lives, metric="retained", comparison=f"{word} - not {word}"))
+    return pd.concat(curves[1:] or curves, ignore_index=True)[CURVES], tests
 
 
-def _compare(frame, milestone, outcome, day, controls, design):
-    exposed, y = (frame[column].to_numpy(float) for column in (milestone, outcome))
-    known = ~(np.isnan(exposed) | np.isnan(y))
-    values = np.zeros((len(frame), 0)) if controls is None else controls
-    effect = adjusted_difference(exposed, y, values, confidence_level=design.confidence_level)
-    sizes = int((exposed[known] == 1).sum()), int((exposed[known] == 0).sum())
-    return Contrast(milestone, outcome, day, UNADJUSTED if controls is None else COVARIATES, effect, *sizes)
+def study_snapshot(frame: pd.DataFrame, design: FrameworkPlan) -> dict[str, pd.DataFrame]:
+    """Return how long all accounts of a snapshot stay, and nothing by milestone: what came first is unknown in it.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: `lost` (0 or 1), `lost_days` (tenure, in the unit of the data)
+    design : FrameworkPlan
+
+    Returns
+    -------
+    dict: table `overall`: `day` (tenure), `at_risk`, `share` (still customers, Kaplan-Meier), `ci_low`, `ci_high`.
+    """
+    table = build_life_table(frame["lost_days"], frame["lost"])
+    last = float(table.days[-1]) if table.n else 0.0
+    return {"overall": _trace(table, last, SNAPSHOT_STEPS, design).drop(columns="lost")}
+
+
+def _trace(table: LifeTable, end, steps, design) -> pd.DataFrame:
+    days = np.unique(np.linspace(0, end, steps + 1).round(1))
+    found = read_incidence(table, days, confidence_level=design.confidence_level)
+    lost = np.append(0, np.cumsum(table.events))[np.searchsorted(table.days, days, side="right")]
+    share, low, high = (1 - found[column] for column in ("incidence", "ci_high", "ci_low"))
+    is_start = (days == 0) & (share == 1)  # nobody has left yet, by definition
+    told = {"day": days, "at_risk": found["at_risk"], "lost": lost.astype(int), "share": share}
+    return pd.DataFrame(told | {"ci_low": low.mask(is_start, share), "ci_high": high.mask(is_start, share)})

@@ -1,23 +1,25 @@
-"""The model that a review judges: who is kept, by milestone, size and plan; made, scored, stored and read back."""
-
-from __future__ import annotations
+"""The model that a review judges: who is kept, by milestone, size and plan; made, stored, and held to new customers."""
 
 import math
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import expit, logit
+from scipy.stats import chi2, norm, rankdata
 
-from helpers.inference import find_independent
-from helpers.milestones.odds import fit_odds
+from helpers.milestones.adjusted import find_columns, fit_logit, measure_losses
 from helpers.plan import FrameworkPlan
-from helpers.records import Refused
+from helpers.records import Effect, Refused
 
 COLUMNS = ["kind", "name", "value", "low", "high"]
 COUNT, SIZE, NO_SIZE, TIER = "count", "log_size", "size_missing", "tier="
 MILESTONES = ("set_up", "activated", COUNT, "using", "mature")
-LEAST_TIER = 10
+LEAST, LEAST_TIER, LEAST_PER_COEFFICIENT = 2, 10, 10
+TESTS = ("p_keep", "p_reintercept", "p_recalibrate")
+CHOICES = ("keep", "re-intercept", "recalibrate", "revise")
+FIGURES = ("intercept", "intercept_low", "intercept_high", "slope", "slope_low", "slope_high")
+UNKNOWN = (math.nan,) * 3
 Row = tuple[float, float, float]  # value, low, high
 
 
@@ -26,7 +28,7 @@ class Model:
     """A model of who is kept: `coefficients` by column, each (value, low, high), and what its columns are made with.
 
     `centre` is the mean log size, which stands for a missing one; a tier without a column counts as the largest;
-    `n` the accounts it was made from; `stored` the further rows of an earlier run's table, by (kind, name).
+    `n` the accounts it was made from; `stored` all rows of an earlier run's table, by (kind, name).
     """
 
     intercept: Row
@@ -42,7 +44,11 @@ class Model:
 
     def knows(self, frame: pd.DataFrame) -> bool:
         """Return whether all tiers of some accounts have a coefficient."""
-        return set(TIER + frame["tier"].astype(str)) <= {*self.coefficients, *(TIER + "all",)}
+        return set(TIER + frame["tier"].astype(str)) <= {*self.coefficients, TIER + "all"}
+
+    def recall(self, kind: str, name: str) -> Row:
+        """Return a row of the earlier run's table; nan for none."""
+        return self.stored.get((kind, name), UNKNOWN)
 
 
 def name_columns(frame: pd.DataFrame, design: FrameworkPlan) -> list[str]:
@@ -59,19 +65,18 @@ def name_columns(frame: pd.DataFrame, design: FrameworkPlan) -> list[str]:
     -------
     list of str
     """
-    names = name_milestones(design)
+    names = _name_milestones(design)
     if design.size:
         names += [SIZE, *([NO_SIZE] if not (frame["size"] > 0).all() else [])]
     tiers = frame.groupby("tier")["retained"].agg(["size", "sum"])
     tiers = tiers.sort_values("size", ascending=False, kind="stable")
-    least = max(LEAST_TIER, design.min_cell)
-    fit = (tiers["sum"] >= least) & (tiers["size"] - tiers["sum"] >= least)
+    fit = np.minimum(tiers["sum"], tiers["size"] - tiers["sum"]) >= max(LEAST_TIER, design.min_cell)
     fit.iloc[:1] = True
     return names + ([TIER + str(tier) for tier in tiers.index[fit]] if len(tiers) > 1 else [])
 
 
-def name_milestones(design: FrameworkPlan) -> list[str]:
-    """Return the model's columns that are milestones, `count` in the place of an activation without a line."""
+def _name_milestones(design):
+    """The model's columns that are milestones, `count` in the place of an activation without a line."""
     has_line = design.activation is not None and design.activation.at_least is not None
     named = [COUNT if name == "activated" and not has_line else name for name in design.milestone_names]
     return [name for name in named if name != "using" or design.usage.at_least is not None]
@@ -79,16 +84,17 @@ def name_milestones(design: FrameworkPlan) -> list[str]:
 
 def build_columns(frame: pd.DataFrame, names, centre: float) -> np.ndarray:
     """Return a model's columns, shape (n, k): 0 or 1, log(1 + count), log size less its centre (0 where missing)."""
-    size = frame["size"].to_numpy(float) if SIZE in names or NO_SIZE in names else np.ones(len(frame))
+    size, columns = frame["size"].to_numpy(float), []
     known = size > 0
-    made = {SIZE: np.where(known, np.log(np.where(known, size, 1.0)) - centre, 0.0), NO_SIZE: (~known).astype(float)}
-    columns = []
+    made = {SIZE: np.where(known, np.log(np.where(known, size, 1.0)) - centre, 0.0), NO_SIZE: ~known}
     for name in names:
         if name.startswith(TIER):
-            made[name] = (frame["tier"].astype(str) == name.removeprefix(TIER)).to_numpy(float)
+            column = frame["tier"].astype(str) == name.removeprefix(TIER)
         elif name == COUNT:
-            made[name] = np.log1p(frame["count"].to_numpy(float))
-        columns.append(made[name] if name in made else frame[name].to_numpy(float))
+            column = np.log1p(frame["count"])
+        else:
+            column = made[name] if name in made else frame[name]
+        columns.append(np.asarray(column, float))
     return np.column_stack(columns) if columns else np.empty((len(frame), 0))
 
 
@@ -117,15 +123,15 @@ def fit_model(frame: pd.DataFrame, names, *, confidence_level: float = 0.95) -> 
     centre = float(np.log(size[size > 0]).mean()) if (size > 0).any() else 0.0
     x, y = build_columns(frame, names, centre), frame["retained"].to_numpy(float)
     base = next((name for name in names if name.startswith(TIER)), None)
-    allowed = [i for i, name in enumerate(names) if name != base and np.ptp(x[:, i]) > 1e-12]
-    kept = [allowed[i] for i in find_independent(np.cov(x[:, allowed], rowvar=False).reshape(len(allowed), -1))]
+    allowed = np.array([i for i, name in enumerate(names) if name != base], int)
+    kept = allowed[find_columns(x[:, allowed])]
     columns = np.column_stack([np.ones(len(y)), x[:, kept]])
-    fit = fit_odds(columns, y, firth=True)
-    beta = fit.coefficients.copy()
-    beta[0] += fit_odds(columns[:, :1], y, offset=columns @ beta).coefficients[0]
-    reach = norm.isf((1 - confidence_level) / 2) * fit.errors
+    beta, covariance = fit_logit(columns, y, firth=True)
+    reach = norm.isf((1 - confidence_level) / 2) * np.sqrt(np.diag(covariance))
+    beta[0] += fit_logit(columns[:, :1], y, offset=columns @ beta)[0][0]
     rows = [(float(b), float(b - r), float(b + r)) for b, r in zip(beta, reach, strict=True)]
-    found = dict.fromkeys(names, (0.0, math.nan, math.nan)) | dict(zip([names[i] for i in kept], rows[1:], strict=True))
+    found = {name: (0.0, math.nan, math.nan) for name in names}
+    found |= {names[i]: row for i, row in zip(kept, rows[1:], strict=True)}
     return Model(rows[0], found, centre, len(y))
 
 
@@ -144,9 +150,9 @@ def write_model(model: Model, design: FrameworkPlan, further: dict[tuple[str, st
     -------
     DataFrame: a reference tier has the coefficient 0 and no interval.
     """
+    settings = _list_settings(design) | {"log_size_centre": model.centre}
     rows = {("intercept", "intercept"): model.intercept}
     rows |= {("coefficient", name): row for name, row in model.coefficients.items()}
-    settings = _list_settings(design) | {"log_size_centre": model.centre}
     rows |= {("setting", name): (float(value), math.nan, math.nan) for name, value in settings.items()}
     rows |= {("n", "accounts"): (float(model.n), math.nan, math.nan), **further}
     return pd.DataFrame([[*key, *row] for key, row in rows.items()], columns=COLUMNS)
@@ -175,40 +181,157 @@ def read_model(table: pd.DataFrame, design: FrameworkPlan) -> Model:
     keys = zip(table["kind"].astype(str), table["name"].astype(str), strict=True)
     rows = {key: tuple(map(float, row)) for key, row in zip(keys, values, strict=True)}
     coefficients = {name: row for (kind, name), row in rows.items() if kind == "coefficient"}
-    _match(coefficients, rows, design)
-    centre, n = rows["setting", "log_size_centre"][0], rows["n", "accounts"][0]
-    return Model(rows["intercept", "intercept"], coefficients, centre, int(n), rows)
-
-
-def _match(coefficients, rows, design):
-    earlier, now = [name for name in MILESTONES if name in coefficients], name_milestones(design)
+    earlier, now = [name for name in MILESTONES if name in coefficients], _name_milestones(design)
     if earlier != now:
         raise Refused(
-            f"review_against is a run with the milestones {_list(earlier)}, this plan has {_list(now)}; "
-            "review it with a plan of the same milestones"
+            f"review_against is a run with the milestones {', '.join(earlier) or 'none'}, this plan has "
+            f"{', '.join(now) or 'none'}; review it with a plan of the same milestones"
         )
     if (SIZE in coefficients) != (design.size is not None):
         raise Refused("only one of review_against and this plan names a size; review it with the same columns")
     for name, value in _list_settings(design).items():
-        found = rows.get(("setting", name), (math.nan,))[0]
+        found = rows.get(("setting", name), UNKNOWN)[0]
         if found != value and not (math.isnan(found) and math.isnan(value)):
             told = ["none" if math.isnan(number) else f"{number:g}" for number in (found, value)]
             raise Refused(f"review_against is a run with {name} {told[0]}, this plan has {told[1]}; make them equal")
+    centre, n = rows["setting", "log_size_centre"][0], rows["n", "accounts"][0]
+    return Model(rows["intercept", "intercept"], coefficients, centre, int(n), rows)
 
 
 def _list_settings(design):
     """What two runs must have in common for a milestone of the one to be that of the other; nan is none."""
     activation, usage = design.activation, design.usage
-    lines = {
+    settings = {
+        "landmark_days": design.landmarks[0],
+        "horizon_days": design.horizon_days,
         "at_least": activation and activation.at_least,
         "window_days": activation and activation.window_days,
         "usage_at_least": usage and usage.at_least,
         "steps_line": design.steps_line if design.steps else None,
         "mature_line": design.mature_line if design.categories else None,
     }
-    days = {"landmark_days": design.landmarks[0], "horizon_days": design.horizon_days}
-    return days | {name: math.nan if value is None else float(value) for name, value in lines.items()}
+    return {name: math.nan if value is None else float(value) for name, value in settings.items()}
 
 
-def _list(names):
-    return ", ".join(names) or "none"
+def measure_auc(score, outcome, *, confidence_level: float = 0.95) -> Effect:
+    """Return the chance that a customer who stayed has the higher score of the two; ties count half.
+
+    Parameters
+    ----------
+    score : array, shape (n,), any number that rises with the chance of the outcome
+    outcome : array, shape (n,), 0 or 1
+    confidence_level : float, between 0 and 1
+
+    Returns
+    -------
+    Effect: `estimate` is the area (0.5 tells nothing, 1 everything); the interval is made on the log-odds scale and
+        stays between 0 and 1. nan with a reason where fewer than two stayed or left; without an interval where the
+        score tells them apart without a miss.
+
+    References
+    ----------
+    DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44: 837-845; Sun & Xu 2014, IEEE Signal Processing Letters 21:
+    1389-1393, for mid-ranks; Pepe 2003, section 5.2.5, for the log-odds scale.
+
+    Examples
+    --------
+    >>> measure_auc([1, 2, 3, 4], [0, 1, 0, 1]).estimate
+    0.75
+    """
+    score, is_in = np.asarray(score, float), np.asarray(outcome, float) == 1
+    ups, downs = int(is_in.sum()), int((~is_in).sum())
+    if min(ups, downs) < LEAST:
+        return Effect(method="delong", reason=f"fewer than {LEAST} accounts stayed, or left")
+    ranks = rankdata(score)
+    beats = (ranks[is_in] - rankdata(score[is_in])) / downs  # of each who stayed: the share of leavers below
+    beaten = 1 - (ranks[~is_in] - rankdata(score[~is_in])) / ups
+    area = float(beats.mean())
+    error = float(np.sqrt(beats.var(ddof=1) / ups + beaten.var(ddof=1) / downs))
+    if not 0 < area < 1 or error == 0:
+        return Effect(area, method="delong", reason="the scores do not vary, or tell all apart: no interval")
+    reach = norm.isf((1 - confidence_level) / 2) * error / (area * (1 - area))
+    low, high = (float(expit(logit(area) + side * reach)) for side in (-1, 1))
+    return Effect(area, std_error=error, ci_low=low, ci_high=high, method="delong")
+
+
+def measure_calibration(linear, outcome, *, inflation: float = 1.0, confidence_level: float = 0.95) -> dict:
+    """Return how predictions fit: their level, their spread, and the share observed beside the share expected.
+
+    Parameters
+    ----------
+    linear : array, shape (n,), predicted log odds of staying
+    outcome : array, shape (n,), 0 or 1
+    inflation : float, at least 1
+        1 + accounts here / accounts of the model: variances grow by it, as the model is an estimate itself.
+    confidence_level : float, between 0 and 1
+
+    Returns
+    -------
+    dict: `intercept` (slope held at 1; 0 is right, above 0 more stayed than was predicted), `slope` (1 is right, below
+        1 predictions are too far apart), each with _low and _high; `observed` and `expected` shares. The intercept is
+        nan where all stayed or all left, the slope also where all predictions are equal.
+
+    References
+    ----------
+    Cox 1958, Biometrika 45: 562-565; Steyerberg 2019, Clinical prediction models, section 15.3.
+    """
+    linear, y = np.asarray(linear, float), np.asarray(outcome, float)
+    found = dict.fromkeys(FIGURES, math.nan) | {"observed": float(y.mean()), "expected": float(expit(linear).mean())}
+    if y.min() == y.max():
+        return found
+    reach = float(norm.isf((1 - confidence_level) / 2)) * math.sqrt(inflation)
+    columns = {"intercept": (np.ones((len(y), 1)), linear)}
+    if np.ptp(linear) > 1e-9:
+        columns["slope"] = np.column_stack([np.ones(len(y)), linear]), 0.0
+    for name, (x, offset) in columns.items():
+        beta, covariance = fit_logit(x, y, offset=offset)
+        value, width = float(beta[-1]), reach * math.sqrt(covariance[-1, -1])
+        found |= {name: value, f"{name}_low": value - width, f"{name}_high": value + width}
+    return found
+
+
+def choose_update(linear, columns, outcome, *, inflation: float = 1.0, alpha: float = 0.05) -> dict:
+    """Return what a model needs to fit new customers: nothing, another level, another spread too, or all anew.
+
+    A closed test: the model refitted to the new customers is compared with the model as it is, then with one whose
+    intercept alone is new, then with one whose intercept and slope are new; the first that is not clearly worse is
+    chosen. So a model that fits is changed with a chance of at most `alpha`.
+
+    Parameters
+    ----------
+    linear : array, shape (n,), log odds that the model predicts
+    columns : array, shape (n, k), what the model is made of, without its intercept
+    outcome : array, shape (n,), 0 or 1
+    inflation : float, at least 1
+        1 + accounts here / accounts of the model. The statistics are divided by it: the model's coefficients are
+        estimates themselves, and differ from those of new customers by chance twice.
+    alpha : float, between 0 and 1, for each of the three tests, which together keep it
+
+    Returns
+    -------
+    dict: `choice` (keep, re-intercept, recalibrate, revise, or "too few" where fewer than 10 left or fewer than 10
+        stayed for each coefficient of the refit), `p_keep`, `p_reintercept`, `p_recalibrate` (likelihood ratio; nan
+        where too few).
+
+    References
+    ----------
+    Vergouwe et al. 2017, Statistics in Medicine 36: 4529-4539; Peduzzi et al. 1996, Journal of Clinical Epidemiology
+    49: 1373-1379, for ten per coefficient.
+    """
+    linear, y = np.asarray(linear, float), np.asarray(outcome, float)
+    columns = columns[:, find_columns(columns)]
+    count = columns.shape[1] + 1
+    if min(y.sum(), (1 - y).sum()) < LEAST_PER_COEFFICIENT * count:
+        return {"choice": "too few", **dict.fromkeys(TESTS, math.nan)}
+    ones = np.ones((len(y), 1))
+    spread = np.column_stack([ones, linear]) if np.ptp(linear) > 1e-9 else ones
+
+    def lose(x, offset=0.0):
+        return measure_losses(x, y, fit_logit(x, y, offset=offset)[0], offset).sum()
+
+    full = lose(np.column_stack([ones, columns]))
+    kept = np.sum(np.logaddexp(0, linear) - y * linear)
+    lesser = (kept, 0), (lose(ones, linear), 1), (lose(spread), spread.shape[1])
+    p = [float(chi2.sf(max(2 * (loss - full), 0) / inflation, count - n)) if count > n else 1.0 for loss, n in lesser]
+    choice = next((CHOICES[i] for i, value in enumerate(p) if value > alpha), CHOICES[-1])
+    return {"choice": choice, **dict(zip(TESTS, p, strict=True))}

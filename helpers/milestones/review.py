@@ -1,34 +1,24 @@
 """The review of a framework, cohort by cohort: does what marked older customers who stay still mark the newest ones?"""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
 import pandas as pd
 
-from helpers.milestones.adjusted import make_controls
-from helpers.milestones.calibration import FIGURES, LEAST_PER_COEFFICIENT, TESTS, choose_update, measure_calibration
-from helpers.milestones.cuts import bound_p_value, find_cuts, score_cuts
-from helpers.milestones.discrimination import measure_auc
-from helpers.milestones.drift import COLUMNS, compare_cuts, compare_ranks
-from helpers.milestones.model import Model, build_columns, fit_model, name_columns, read_model, write_model
-from helpers.milestones.verdicts import judge_milestones, measure_differences
+from helpers.milestones import model as fitted
+from helpers.milestones.adjusted import LEAST_ROWS, adjusted_difference, make_controls, rules_out
+from helpers.milestones.model import UNKNOWN, Model, fit_model, name_columns, write_model
+from helpers.milestones.thresholds import LEAST_SIDE, Scan, bound_p_value, find_cuts
 from helpers.plan import FrameworkPlan
 
 TOP_FEATURES, N_RESAMPLES = 10, 200
 WHOLE = "all"  # what is said of a whole run
 AUC = ("auc", "auc_low", "auc_high")
+DRIFT = ["cohort", "what", "reference", "found", "low", "high", "outside"]
+MISFITS = {"recalibrate": "its spread", "revise": "its coefficients"}
 
 
-def study_review(
-    frame: pd.DataFrame,
-    design: FrameworkPlan,
-    tables: dict[str, pd.DataFrame],
-    *,
-    against: pd.DataFrame | None = None,
-    seed: int,
-) -> dict[str, pd.DataFrame]:
+def study_review(frame: pd.DataFrame, design, tables, *, against=None, seed: int) -> dict[str, pd.DataFrame]:
     """Return how the framework holds in each cohort, one word a milestone, and the model that a later run can review.
 
     A logistic model of who is kept (milestones, log size, plan tier) is made from the cohorts before the newest; the
@@ -60,20 +50,25 @@ def study_review(
     if design.is_snapshot or frame.empty or not frame["retained"].notna().any():
         return {}
     frame = frame[frame["retained"].notna()].reset_index(drop=True)
-    stored = None if against is None else read_model(against, design)
+    stored = None if against is None else fitted.read_model(against, design)
     newest, older = _split_cohorts(frame, design, stored)
-    review, scores = _review_cohorts(frame, design, older, stored)
-    drift = _find_drift(frame, design, tables, older, stored, seed)
-    made = frame[frame["cohort"].isin(older)] if older else frame
+    review, auc = _review_cohorts(frame, design, older, stored)
+    found = _list_found(tables)
+    drift = _find_drift(frame, design, tables, older, seed) + _compare_runs(found, design, stored)
+    drift = pd.DataFrame(drift, columns=DRIFT)
+    made, own = (frame[frame["cohort"].isin(part)] for part in (older, [newest]))
+    line = UNKNOWN if stored is None else stored.recall("cut", "activated")
+    if older and math.isnan(line[0]):
+        line = drift.loc[(drift["cohort"] == newest) & (drift["what"] == "cut"), "reference"].tolist() or UNKNOWN
+    now, before = (measure_differences(part, design, line[0]) for part in (own, made))
+    made = made if older else frame
+    further = {("difference", name): row for name, row in before.items() if math.isfinite(row[0])} | found
+    further |= {("auc", "retained"): auc, ("n", "lost"): (float((1 - made["retained"]).sum()), math.nan, math.nan)}
     model = fit_model(made, name_columns(made, design), confidence_level=design.confidence_level)
-    cut = _find_line(frame, drift, newest, older, stored)
-    now, before = (measure_differences(frame[frame["cohort"].isin(part)], design, cut) for part in ([newest], older))
-    further = _list_further(tables, before, scores, made, design)
     if stored is not None:
-        before = {name: stored.stored.get(("difference", name), (math.nan,) * 3) for name in now}
-        scores = stored.stored.get(("auc", "retained"), (math.nan,) * 3)
-    p = _test_cuts(frame[frame["cohort"] == newest], design, before.get("activated", (math.nan,))[0])
-    words = judge_milestones(now, before, review, drift, newest, older_auc=scores[0], cut_p=p, design=design)
+        before, auc = {name: stored.recall("difference", name) for name in now}, stored.recall("auc", "retained")
+    p = _test_cuts(own, design, before.get("activated", UNKNOWN)[0])
+    words = judge_milestones(now, before, review, drift, newest, older_auc=auc[0], cut_p=p, design=design)
     return {"review": review, "drift": drift, "review_words": words, "model": write_model(model, design, further)}
 
 
@@ -81,9 +76,9 @@ def _split_cohorts(frame, design, stored):
     """The newest cohort that is large enough to be judged (the last one, when none is), and those before it."""
     cohorts = sorted(frame["cohort"].unique())
     columns = name_columns(frame, design) if stored is None else stored.coefficients
-    least = max(LEAST_PER_COEFFICIENT * (len(columns) + 1), design.min_cell)
+    least = max(fitted.LEAST_PER_COEFFICIENT * (len(columns) + 1), design.min_cell)
     kept = frame.groupby("cohort")["retained"].agg(["sum", "size"])
-    large = kept.index[(kept["sum"] >= least) & (kept["size"] - kept["sum"] >= least)]
+    large = kept.index[np.minimum(kept["sum"], kept["size"] - kept["sum"]) >= least]
     candidates = [name for name in cohorts[0 if stored else 1 :] if name in large]
     newest = candidates[-1] if candidates else cohorts[-1]
     return newest, [name for name in cohorts if name < newest]
@@ -91,64 +86,53 @@ def _split_cohorts(frame, design, stored):
 
 def _review_cohorts(frame, design, older, stored):
     """One row a cohort, and the area under the curve of all older cohorts with its interval."""
-    rows, linear, sizes = [], np.full(len(frame), np.nan), {}
-    labels = frame["cohort"].to_numpy(str)
-    for cohort in sorted(set(labels)):
-        model = stored or _fit_without(frame, design, [name for name in older if name != cohort])
-        own = labels == cohort
+    rows, linear = [], np.full(len(frame), np.nan)
+    for cohort in sorted(frame["cohort"].unique()):
+        model, own = stored, (frame["cohort"] == cohort).to_numpy()
+        others = frame[frame["cohort"].isin([name for name in older if name != cohort])]
+        if model is None and others["retained"].nunique() == 2:
+            model = fit_model(others, name_columns(others, design), confidence_level=design.confidence_level)
         if model is not None:
-            linear[own], sizes[cohort] = model.score(frame[own]), model
-        rows.append(_review_one(frame[own], cohort, linear[own], sizes.get(cohort), design))
-    seen = np.isin(labels, older) & ~np.isnan(linear)
-    pooled = measure_auc(linear[seen], frame["retained"][seen], confidence_level=design.confidence_level)
+            linear[own] = model.score(frame[own])
+        rows.append(_review_one(frame[own], cohort, linear[own], model, design))
+    seen = frame["cohort"].isin(older).to_numpy() & ~np.isnan(linear)
+    pooled = fitted.measure_auc(linear[seen], frame["retained"][seen], confidence_level=design.confidence_level)
     return pd.DataFrame(rows), (pooled.estimate, pooled.ci_low, pooled.ci_high)
 
 
-def _fit_without(frame, design, cohorts):
-    rows = frame[frame["cohort"].isin(cohorts)]
-    both = 0 < rows["retained"].sum() < len(rows)
-    return fit_model(rows, name_columns(rows, design), confidence_level=design.confidence_level) if both else None
-
-
 def _review_one(rows, cohort, linear, model: Model | None, design):
-    y = rows["retained"].to_numpy(float)
-    found = {"cohort": cohort, "n": len(y), "lost": int((1 - y).sum())} | dict.fromkeys((*AUC, *FIGURES), math.nan)
-    found |= {"choice": "too few", **dict.fromkeys(TESTS, math.nan), "observed": float(y.mean()), "expected": math.nan}
+    y, planned = rows["retained"].to_numpy(float), design.review.metrics
+    found = {"cohort": cohort, "n": len(y), "lost": int((1 - y).sum()), "observed": float(y.mean())}
+    found |= dict.fromkeys((*AUC, *fitted.FIGURES, *fitted.TESTS, "expected"), math.nan) | {"choice": "too few"}
     if model is None:
         return found | {"reason": "no other cohort from which a model could be made"}
-    if "discrimination" in design.review.metrics:
-        auc = measure_auc(linear, y, confidence_level=design.confidence_level)
+    level = {"confidence_level": design.confidence_level}
+    if "discrimination" in planned:
+        auc = fitted.measure_auc(linear, y, **level)
         found |= dict(zip(AUC, (auc.estimate, auc.ci_low, auc.ci_high), strict=True))
-    choice = "not planned"
-    if "calibration" in design.review.metrics:
-        options = {"inflation": 1 + len(y) / model.n}
-        found |= measure_calibration(linear, y, confidence_level=design.confidence_level, **options)
-        columns = build_columns(rows, list(model.coefficients), model.centre)
-        found |= choose_update(linear, columns, y, alpha=design.review.thresholds.p_value, **options)
-        choice = found["choice"]
-    return found | {"choice": choice, "reason": _explain(rows, choice, model)}
+    found["choice"] = "not planned"
+    if "calibration" in planned:
+        inflation = 1 + len(y) / model.n
+        columns = fitted.build_columns(rows, list(model.coefficients), model.centre)
+        found |= fitted.measure_calibration(linear, y, inflation=inflation, **level)
+        found |= fitted.choose_update(linear, columns, y, inflation=inflation, alpha=design.review.thresholds.p_value)
+    reason = None if model.knows(rows) else "some accounts have a tier that the model does not know, or saw too rarely"
+    if found["choice"] == "too few":
+        reason = f"fewer than {fitted.LEAST_PER_COEFFICIENT} accounts lost, or kept, for each coefficient"
+    return found | {"reason": reason}
 
 
-def _explain(rows, choice, model):
-    if choice == "too few":
-        return f"fewer than {LEAST_PER_COEFFICIENT} accounts lost, or kept, for each coefficient"
-    return None if model.knows(rows) else "some accounts have a tier that the model does not know, or saw too rarely"
-
-
-def _find_drift(frame, design, tables, older, stored, seed):
-    """Rows of the best cut and of ranks by cohort, and, beside an earlier run, those of this whole run."""
-    seeds, parts = np.random.SeedSequence(seed).spawn(2), []
+def _find_drift(frame, design, tables, older, seed):
+    """Rows of the best cut and of ranks by cohort."""
+    rngs, rows = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2)], []
+    cohorts, planned = sorted(frame["cohort"].unique()), design.review.metrics
     options = {"n_resamples": N_RESAMPLES, "alpha": design.review.thresholds.p_value}
-    cohorts = sorted(frame["cohort"].unique())
-    if "cut" in design.review.metrics and design.activation is not None:
-        parts.append(compare_cuts(frame, cohorts, older, rng=np.random.default_rng(seeds[0]), **options))
-    if "ranks" in design.review.metrics and "ranking" in tables:
+    if "cut" in planned and design.activation is not None:
+        rows += compare_cuts(frame, cohorts, older, rng=rngs[0], **options)
+    if "ranks" in planned and "ranking" in tables:
         features = _choose_features(tables["ranking"], frame)
-        parts.append(compare_ranks(frame, features, cohorts, older, rng=np.random.default_rng(seeds[1]), **options))
-    if stored is not None:
-        parts.append(_compare_runs(tables, design, stored))
-    parts = [part for part in parts if len(part)]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+        rows += compare_ranks(frame, features, cohorts, older, rng=rngs[1], **options)
+    return rows
 
 
 def _choose_features(ranking, frame):
@@ -162,37 +146,26 @@ def _choose_features(ranking, frame):
     return [name for name in order["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]
 
 
-def _compare_runs(tables, design, stored):
-    """The cut and the ranks of this run beside those of the earlier one, with what that run could not tell apart."""
-    found = {key: row for key, row in _list_found(tables).items() if key[0] + "s" in ("ranks", "cuts")}
-    planned = {"cut": "cut", "rank": "ranks"}
-    rows = []
-    for (kind, name), (value, _, _) in found.items():
-        reference, low, high = stored.stored.get((kind, name), (math.nan,) * 3)
-        if planned[kind] in design.review.metrics and math.isfinite(reference):
-            what = "cut" if kind == "cut" else f"rank of {name}"
-            rows.append((WHOLE, what, reference, value, low, high, bool(value < low or value > high)))
-    return pd.DataFrame(rows, columns=COLUMNS)
-
-
 def _list_found(tables):
     """Cut and ranks of this run, with what it cannot tell apart: (kind, name) -> (value, low, high)."""
     found, threshold, ranking = {}, tables.get("threshold"), tables.get("ranking")
     if threshold is not None and len(threshold):
         found["cut", "activated"] = tuple(map(float, threshold.iloc[0][["cut", "cut_low", "cut_high"]]))
     if ranking is not None:
-        known = ranking.dropna(subset=["rank"])
-        values = known[["rank", "rank_low", "rank_high"]].to_numpy(float)
-        found |= {("rank", str(k)): tuple(map(float, v)) for k, v in zip(known["feature"], values, strict=True)}
+        values = ranking[["rank", "rank_low", "rank_high"]].to_numpy(float)
+        found |= {("rank", str(k)): tuple(map(float, v)) for k, v in zip(ranking["feature"], values, strict=True)}
     return {key: row for key, row in found.items() if math.isfinite(row[0])}
 
 
-def _find_line(frame, drift, newest, older, stored):
-    """The count from which an account is activated where the plan names none: the earlier run's, or older cohorts'."""
-    if stored is not None and ("cut", "activated") in stored.stored:
-        return stored.stored["cut", "activated"][0]
-    row = drift[(drift["cohort"] == newest) & (drift["what"] == "cut")] if older else drift.iloc[:0]
-    return float(row["reference"].iloc[0]) if len(row) else math.nan
+def _compare_runs(found, design, stored):
+    """The cut and the ranks of this run beside those of an earlier one, with what that run could not tell apart."""
+    rows = []
+    for (kind, name), (value, _, _) in found.items() if stored is not None else ():
+        reference, low, high = stored.recall(kind, name)
+        if {"cut": "cut", "rank": "ranks"}[kind] in design.review.metrics and math.isfinite(reference):
+            what = "cut" if kind == "cut" else f"rank of {name}"
+            rows.append((WHOLE, what, reference, value, low, high, bool(value < low or value > high)))
+    return rows
 
 
 def _test_cuts(frame, design, older):
@@ -201,14 +174,262 @@ def _test_cuts(frame, design, older):
         return 1.0
     count, kept = frame["count"].to_numpy(float), frame["retained"].to_numpy(float)
     cuts = find_cuts(count)
-    if not len(cuts):
-        return 1.0
-    scores = score_cuts(count, kept, make_controls(frame), cuts)
-    return bound_p_value(scores) if scores.standardised[scores.best] * older > 0 else 1.0
+    scan = Scan(count, kept, make_controls(frame), cuts) if len(cuts) else None
+    is_same = scan is not None and scan.standardised[scan.best] * older > 0
+    return bound_p_value(scan.statistic, scan.correlation) if is_same else 1.0
 
 
-def _list_further(tables, differences, auc, made, design):
-    """Rows of the model's table that are no part of the model itself."""
-    rows = {("difference", name): row for name, row in differences.items() if math.isfinite(row[0])}
-    rows |= _list_found(tables) | {("auc", "retained"): auc}
-    return rows | {("n", "lost"): (float((1 - made["retained"]).sum()), math.nan, math.nan)}
+def measure_differences(frame: pd.DataFrame, design: FrameworkPlan, line: float) -> dict[str, fitted.Row]:
+    """Return the adjusted difference in the share kept of each milestone among some accounts.
+
+    Parameters
+    ----------
+    frame : DataFrame, as `read_landmarks` gives it
+    design : FrameworkPlan
+    line : float, count from which an account is activated where the plan names none; nan is unknown
+
+    Returns
+    -------
+    dict: milestone -> (difference, low, high); nan where not estimable.
+    """
+    found, kept, controls = {}, frame["retained"].to_numpy(float), make_controls(frame)
+    has_line = design.activation is not None and design.activation.at_least is not None
+    for name in design.milestone_names:
+        exposed = np.asarray(frame.get(name, np.full(len(frame), np.nan)), float)
+        if name == "activated" and not has_line:
+            exposed = np.where(math.isnan(line), np.nan, frame["count"] >= line)
+        effect = adjusted_difference(exposed, kept, controls, confidence_level=design.confidence_level)
+        found[name] = (effect.estimate, effect.ci_low, effect.ci_high)
+    return found
+
+
+def compare_cuts(frame, cohorts, older, *, rng, n_resamples: int = 200, alpha: float = 0.05) -> list[tuple]:
+    """Return the best cut of each cohort beside those of as many accounts drawn from the other older cohorts.
+
+    The best cut has the largest standardised difference between accounts that reach it and those that do not, of all
+    counts that 10 to 90 % of accounts reach; plans and sizes play no part, as they do not in the draws. The others are
+    redrawn before each draw, because they are a sample too.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: `cohort`, `count`, `retained`
+    cohorts : list of str, that are judged
+    older : list of str
+        Cohorts from which the reference is drawn, without the judged one itself.
+    rng : numpy Generator
+    n_resamples : int
+    alpha : float
+        Chance with which a cohort like the others lies outside, at most; each cohort has its own.
+
+    Returns
+    -------
+    list of tuple: cohort, what ("cut"), reference (best cut of the others), found, low, high (of the draws), outside.
+        A cohort without others, or without a cut, has no row.
+    """
+    levels, place = np.unique(frame["count"].to_numpy(float), return_inverse=True)
+    cell, rows = place + len(levels) * (frame["retained"].to_numpy(float) == 1), []
+    for cohort, own, rest in _pair_cohorts(frame, cohorts, older):
+        own, rest = (np.bincount(cell[part], minlength=2 * len(levels)) for part in (own, rest))
+        others = rng.multinomial(rest.sum(), rest / rest.sum(), size=n_resamples) / rest.sum()
+        draws = rng.multinomial(own.sum(), others)
+        found, reference, null = (find_best(counts, levels) for counts in (own[None], rest[None], draws))
+        if np.isfinite(found[0]) and np.isfinite(reference[0]):
+            rows.append(_place(cohort, "cut", reference[0], found[0], null, alpha))
+    return rows
+
+
+def _pair_cohorts(frame, cohorts, older):
+    """Each cohort, its rows, and those of the other older cohorts, where there are both."""
+    labels = frame["cohort"].to_numpy(str)
+    for cohort in cohorts:
+        own = np.flatnonzero(labels == cohort)
+        rest = np.flatnonzero(np.isin(labels, [name for name in older if name != cohort]))
+        if len(own) and len(rest):
+            yield cohort, own, rest
+
+
+def find_best(counts, levels) -> np.ndarray:
+    """Return the best cut of each of some tables of counts.
+
+    Parameters
+    ----------
+    counts : array, shape (r, 2m)
+        Accounts lost at each level, then accounts kept at each level.
+    levels : array, shape (m,), rising
+
+    Returns
+    -------
+    array, shape (r,): the level from which on accounts count as having reached it; nan where there is no cut.
+
+    References
+    ----------
+    Hothorn & Lausen 2003, Computational Statistics & Data Analysis 43: 121-137, eq. 1-3.
+    """
+    lost, kept = counts[:, : len(levels)], counts[:, len(levels) :]
+    here = lost + kept
+    n, k = here.sum(axis=1, keepdims=True), kept.sum(axis=1, keepdims=True)
+    above, above_kept = (part[:, ::-1].cumsum(axis=1)[:, ::-1] for part in (here, kept))
+    inside = (here > 0) & (above >= LEAST_SIDE * n - 1e-9) & (above <= (1 - LEAST_SIDE) * n + 1e-9)
+    gap = above_kept - above * k / np.maximum(n, 1)
+    spread = np.maximum(above * (n - above), 1)  # times what all cuts of one table share
+    size = np.where(inside, gap**2 / spread, -1.0)
+    return np.where(size.max(axis=1) > 0, levels[size.argmax(axis=1)], np.nan)
+
+
+def compare_ranks(frame, features, cohorts, older, *, rng, n_resamples: int = 200, alpha: float = 0.05) -> list[tuple]:
+    """Return the rank of each feature in each cohort beside its ranks in draws from the other older cohorts.
+
+    Features are ranked by the adjusted difference in the share kept (1 is the largest), by `adjusted_difference`.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: `cohort`, `tier`, `size`, `retained`, `feature_NAME`
+    features : list of str, names
+    cohorts, older, rng, n_resamples, alpha : as for `compare_cuts`
+
+    Returns
+    -------
+    list of tuple: as `compare_cuts`, what is "rank of NAME". A feature that fewer than 10 + 2k accounts of a cohort
+        use, or do not use (k controls), or with which, or without which, fewer than 10 were kept, or lost, has no row
+        there, nor rank in a draw. None for fewer than two features.
+    """
+    if len(features) < 2:
+        return []
+    sums, rows = Sums(frame, features), []
+    for cohort, own, rest in _pair_cohorts(frame, cohorts, older):
+        pools = (rest[rng.integers(len(rest), size=len(rest))] for _ in range(n_resamples))
+        null = _rank(sums.compare(pool[rng.integers(len(rest), size=len(own))] for pool in pools))
+        found, reference = _rank(sums.compare([own, rest]))
+        for j in np.flatnonzero(np.isfinite(found + reference)):
+            rows.append(_place(cohort, f"rank of {features[j]}", reference[j], found[j], null[:, j], alpha))
+    return rows
+
+
+class Sums:
+    """Products of the columns of every account, so that a draw needs their sums and nothing else."""
+
+    def __init__(self, frame, features):
+        z = np.column_stack([np.ones(len(frame)), make_controls(frame)])
+        self.q, outer = z.shape[1], np.einsum("ni,nj->nij", z, z).reshape(len(frame), -1)
+        self.products = np.column_stack([outer, z * frame["retained"].to_numpy(float)[:, None]])
+        used = np.nan_to_num(frame[[f"feature_{name}" for name in features]].to_numpy(float))
+        self.used = np.column_stack([np.ones(len(frame)), used])
+
+    def compare(self, draws) -> np.ndarray:
+        """Return the adjusted difference of each feature among each of some sets of rows, shape (draws, features)."""
+        q, sums = self.q, np.array([self.used[rows].T @ self.products[rows] for rows in draws])
+        everybody, users = sums[:, :1], sums[:, 1:]
+        means, is_few = [], False
+        for part in (users, everybody - users):
+            inner = part[..., : q * q].reshape(*part.shape[:-1], q, q)
+            inverse = np.linalg.pinv(inner, rcond=1e-9, hermitian=True)
+            means.append(np.einsum("dfij,dfj->dfi", inverse, part[..., q * q :]))
+            n, kept = part[..., 0], part[..., q * q]
+            is_few |= (n < LEAST_ROWS + 2 * (q - 1)) | (np.minimum(kept, n - kept) < LEAST_ROWS)
+        mix = everybody[..., :q] / everybody[..., :1]
+        return np.where(is_few, np.nan, ((means[0] - means[1]) * mix).sum(axis=-1))
+
+
+def _rank(values):
+    """1 for the largest of each row; what is not known has no rank."""
+    larger = (values[..., None, :] > values[..., :, None]).sum(axis=-1)
+    return np.where(np.isnan(values), np.nan, 1.0 + larger)
+
+
+def _place(cohort, what, reference, found, null, alpha):
+    null = null[np.isfinite(null)]
+    if not len(null):
+        return cohort, what, float(reference), float(found), np.nan, np.nan, False
+    low = float(np.quantile(null, alpha / 2, method="lower"))
+    high = float(np.quantile(null, 1 - alpha / 2, method="higher"))
+    return cohort, what, float(reference), float(found), low, high, bool(found < low or found > high)
+
+
+def judge_milestones(
+    now, before, review, drift, newest: str, *, older_auc: float, cut_p: float = 1.0, design
+) -> pd.DataFrame:
+    """Return one word a milestone, and why, from the newest cohort that is large enough.
+
+    In this order: "too early" where the newest cohort or the older ones have too few accounts; "re-set" (activated)
+    where the best cut lies outside what chance would give, and is no accident of looking at many; "drop" where the
+    difference in the newest could not be as large as what the plan calls worthwhile and is clear on the other side, or
+    is not clear and lies further from the older one than both intervals together allow, or where the older one is not
+    clear nor could be worthwhile either; "watch" where it is on the other side or not clear, yet not dropped; "re-set"
+    where it is clear, yet the best cut lies outside; "watch" where the model's spread or coefficients no longer fit,
+    or it tells those who stay apart less well than planned; else "keep".
+
+    Parameters
+    ----------
+    now, before : dict of milestone -> (difference, low, high)
+    review, drift : DataFrames, as `study_review` gives them
+    newest : str, cohort
+    older_auc : float, area under the curve in the older cohorts, or in the earlier run; nan is not judged
+    cut_p : float
+        Chance that the best of all cuts looks as good in the newest cohort without any association.
+    design : FrameworkPlan, gives the thresholds
+
+    Returns
+    -------
+    DataFrame: milestone, word, why (one sentence).
+    """
+    row = review.set_index("cohort").loc[newest]
+    moved = drift[drift["cohort"].isin([newest, "all"]) & (drift["what"] == "cut") & drift["outside"].astype(bool)]
+    rows = []
+    for name in design.milestone_names:
+        cut = moved.iloc[0] if name == "activated" and len(moved) else None
+        word, why = _judge(now[name], before[name], row, cut, (older_auc, cut_p), design.review.thresholds)
+        rows.append((name, word, f"{_describe(newest, now[name], before[name])}{why}."))
+    return pd.DataFrame(rows, columns=["milestone", "word", "why"])
+
+
+def _judge(now, before, row, cut, further, limits):
+    older_auc, cut_p = further
+    if not (math.isfinite(now[1]) and math.isfinite(before[1])) or row["choice"] == "too few":
+        return "too early", ", with too few accounts to judge it"
+    if cut is not None and cut_p < limits.p_value:
+        return "re-set", f", but {_describe_cut(cut)}"
+    is_small = now[2] < limits.worthwhile
+    if now[1] > 0 or now[2] < 0:
+        if now[0] * before[0] < 0:
+            return "drop" if is_small else "watch", ", clear and on the other side"
+        return _judge_clear(row, cut, older_auc, limits)
+    if rules_out(now, before):
+        moved = "" if cut is None else f"; the best cut is {cut['found']:g} now, which is not clear either"
+        worth = "" if is_small else f", yet it may reach the {_points(limits.worthwhile)} that would be worthwhile"
+        return "drop" if is_small else "watch", f", not clear, and older cohorts' is ruled out{worth}{moved}"
+    if before[1] <= 0 <= before[2] and max(now[2], before[2]) < limits.worthwhile:
+        return "drop", f", not clear in either and below the {_points(limits.worthwhile)} that would be worthwhile"
+    return "watch", ", not clear, while older cohorts' is not ruled out"
+
+
+def _judge_clear(row, cut, older_auc, limits):
+    """The word of a milestone whose difference is clear on the side of older cohorts."""
+    if cut is not None:
+        return "re-set", f", clear, but {_describe_cut(cut)}"
+    if row["choice"] in MISFITS:
+        return "watch", f", clear, but the model of all milestones no longer fits in {MISFITS[row['choice']]}"
+    if row["auc"] < limits.auc_at_least:
+        least = limits.auc_at_least
+        return "watch", f", clear, but the model's area under the curve is {row['auc']:.2f}, below {least:g}"
+    if older_auc - row["auc"] > limits.auc_drop:
+        return "watch", f", clear, but the model's area under the curve fell from {older_auc:.2f} to {row['auc']:.2f}"
+    level = ", though the share that stays has moved" if row["choice"] == "re-intercept" else ""
+    return "keep", f", clear and on the side of older cohorts{level}"
+
+
+def _describe_cut(cut):
+    beside = f"the {cut['low']:g} to {cut['high']:g}" if cut["low"] < cut["high"] else f"the {cut['low']:g}"
+    return f"the best cut is {cut['found']:g}, outside {beside} that chance would give"
+
+
+def _describe(newest, now, before):
+    if not math.isfinite(now[0]):
+        return f"The difference in {newest} is not estimable"
+    text = f"The difference in {newest} is {_points(now[0], signed=True)}"
+    if math.isfinite(now[1]):
+        text += f" ({100 * now[1]:+.1f} to {100 * now[2]:+.1f})"
+    return text + (f", {_points(before[0], signed=True)} before" if math.isfinite(before[0]) else "")
+
+
+def _points(value, signed=False):
+    return f"{100 * value:{'+' if signed else ''}.1f} points"

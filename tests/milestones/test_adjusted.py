@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+from milestones_samples import sample_plan
 from scipy import stats
 
 from helpers.inference import risk_difference
 from helpers.milestones import adjusted_difference, make_controls
-from helpers.milestones.adjusted import rules_out
+from helpers.milestones.adjusted import count_sides, fit_logit, measure_losses, name_verdict, read_share, rules_out
 
 NONE = np.zeros((400, 0))
 
@@ -125,11 +126,6 @@ def test_adjusted_difference_asks_for_ten_of_either_outcome_on_either_side(few, 
     assert adjusted_difference(exposed, 0.5 * outcome, tier).reason is None  # a number has no cells
 
 
-def test_adjusted_difference_of_a_number_that_does_not_vary_in_a_group():
-    exposed, outcome, tier = draw(6)
-    assert adjusted_difference(exposed, np.where(exposed == 1, 3.0, outcome), tier).reason == SAME
-
-
 def test_rules_out_takes_neither_difference_as_known():
     # halves .07 and .02 go together to .0728
     assert rules_out((0.02, -0.05, 0.09), (0.1, 0.08, 0.12)) is True
@@ -169,3 +165,74 @@ def test_adjusted_difference_refuses_a_handful_that_would_have_to_stand_for_all(
     assert (
         found.reason == f"hardly any overlap: brought to the mix of all, {exposed.sum()} accounts count like {size:.0f}"
     )
+
+
+def test_read_share_of_nobody_is_nan_and_uses_the_level():
+    plan = sample_plan()
+    assert np.isnan([*read_share(0, 0, plan).values()]).all()
+    assert read_share(5, 10, sample_plan(confidence_level=0.8))["ci_low"] > read_share(5, 10, plan)["ci_low"]
+
+
+def test_count_sides_leaves_out_what_is_missing():
+    sides = count_sides([1, 1, 1, 0, 0, np.nan], [1, 0, np.nan, 1, 1, 1])
+    assert sides == {"n_with": 2, "kept_with": 1, "n_without": 2, "kept_without": 2}
+
+
+@pytest.mark.parametrize(
+    ("p_value", "ci_low", "verdict"),
+    [(0.05, 0.01, "clear difference"), (0.06, -0.01, "no clear difference"), (np.nan, np.nan, "not estimable"),
+     (np.nan, -0.1, "no clear difference")],  # all agree: an interval and no test
+)  # fmt: skip
+def test_name_verdict(p_value, ci_low, verdict):
+    assert name_verdict(p_value, ci_low, 0.05) == verdict
+
+
+def draw_logit(seed, n=400):
+    rng = np.random.default_rng(seed)
+    x = np.column_stack([np.ones(n), rng.normal(size=(n, 2))])
+    return x, (rng.random(n) < 1 / (1 + np.exp(-x @ [0.5, 1.0, -0.4]))).astype(float)
+
+
+@pytest.mark.parametrize("offset", [np.zeros(400), np.linspace(-1, 1, 400)])
+def test_fit_logit_equals_statsmodels(offset):
+    x, y = draw_logit(1)
+    model = sm.GLM(y, x, family=sm.families.Binomial(), offset=offset).fit(tol=1e-12)
+    beta, covariance = fit_logit(x, y, offset=offset)
+    assert beta == pytest.approx(model.params, rel=1e-6)
+    assert np.sqrt(np.diag(covariance)) == pytest.approx(model.bse, rel=1e-6)
+    assert -measure_losses(x, y, beta, offset).sum() == pytest.approx(model.llf, rel=1e-9)
+
+
+def test_fit_logit_of_several_outcomes_and_of_trials_is_that_of_each_and_of_rows():
+    x, y = draw_logit(2)
+    both = fit_logit(x, np.array([y, 1 - y]))[0]
+    assert both[0] == pytest.approx(fit_logit(x, y)[0]) and both[1] == pytest.approx(-both[0])
+    group = np.repeat([0.0, 1.0], [30, 10])
+    rows = fit_logit(np.column_stack([np.ones(40), group]), np.arange(40) % 3 == 0)
+    cells = fit_logit([[1, 0], [1, 1]], [10, 4], np.array([30, 10]))
+    assert cells[0] == pytest.approx(rows[0]) and cells[1] == pytest.approx(rows[1])
+
+
+def test_fit_logit_start_saves_steps_and_changes_nothing(monkeypatch):
+    x, y = draw_logit(3)
+    full = fit_logit(x, y)[0]
+    assert fit_logit(x, y, start=full + 0.3)[0] == pytest.approx(full, abs=1e-9)
+    monkeypatch.setattr("helpers.milestones.adjusted.STEPS", 1)
+    assert fit_logit(x, y, start=full)[0] == pytest.approx(full, abs=1e-9)
+    assert fit_logit(x, y)[0] != pytest.approx(full, abs=1e-3)
+
+
+def test_fit_logit_where_a_column_separates():
+    # Heinze & Schemper 2002: in a two by two table Firth's penalty is half an account in each cell; one is empty here
+    x = np.column_stack([np.ones(30), np.repeat([0.0, 1.0], [20, 10])])
+    y = np.concatenate([np.repeat([1, 0], [12, 8]), np.ones(10)])
+    by_hand = [np.log(12.5 / 8.5), np.log(10.5 / 0.5) - np.log(12.5 / 8.5)]
+    assert fit_logit(x, y, firth=True)[0] == pytest.approx(by_hand, rel=1e-7)
+    assert fit_logit(x, y)[0][1] > 10
+    assert 5 < fit_logit(x, y, penalty=np.array([0, 1e-4]))[0][1] < 20
+
+
+def test_measure_losses_by_hand():
+    x = np.array([[1.0, 0.0], [1.0, 1.0]])
+    # shares 1/2 and 3/4
+    assert measure_losses(x, [1, 0], np.array([0.0, np.log(3)])) == pytest.approx([np.log(2), np.log(4)])

@@ -7,10 +7,21 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from scipy.stats import binom
 
 from helpers import milestones
+from helpers.milestones import adjusted_difference, make_controls
 from helpers.milestones.model import fit_model, name_columns, read_model, write_model
-from helpers.milestones.verdicts import judge_milestones, measure_differences
+from helpers.milestones.review import (
+    DRIFT,
+    Sums,
+    compare_cuts,
+    compare_ranks,
+    find_best,
+    judge_milestones,
+    measure_differences,
+)
+from helpers.milestones.thresholds import Scan, find_cuts
 from helpers.plan.framework import FrameworkPlan
 from helpers.records import Refused
 
@@ -174,12 +185,6 @@ def test_name_columns_leaves_out_rare_tiers_and_counts_where_no_line_is_planned(
     assert name_columns(frame, loose) == ["set_up", "count", "tier=basic", "tier=pro"]
 
 
-def test_fit_model_gives_a_column_that_repeats_another_no_coefficient():
-    frame = _draw().assign(activated=lambda f: f["set_up"])
-    value, low, _ = fit_model(frame, ["set_up", "activated"]).coefficients["activated"]
-    assert value == 0 and math.isnan(low)
-
-
 def test_study_review_against_an_earlier_run_uses_its_model_and_its_cut():
     earlier = milestones.study_review(_draw(seed=3), _plan(), TABLES, seed=1)["model"]
     frame = _draw(change=lambda f, linear: linear - 2.2 * f["activated"])
@@ -202,10 +207,6 @@ def test_study_review_against_an_earlier_run_uses_its_model_and_its_cut():
      "review_against is a run with landmark_days 90, this plan has 60; make them equal"),
     ({"outcomes": {"retained": {"lost": "left", "within_days": 90}}},
      "review_against is a run with horizon_days 180, this plan has 90; make them equal"),
-    ({"activation": {"event": "sent", "at_least": 5, "landmark_days": [90]}},
-     "review_against is a run with at_least 8, this plan has 5; make them equal"),
-    ({"activation": {"event": "sent", "at_least": 8, "window_days": 30, "landmark_days": [90]}},
-     "review_against is a run with window_days 90, this plan has 30; make them equal"),
     ({"steps": [{"name": "invite"}, {"name": "import"}]},
      "review_against is a run with steps_line 1, this plan has 2; make them equal"),
     ({"size": None}, "only one of review_against and this plan names a size; review it with the same columns"),
@@ -214,25 +215,6 @@ def test_study_review_refuses_a_run_that_cannot_be_matched(changes, message):
     table = write_model(fit_model(_draw(), name_columns(_draw(), _plan())), _plan(), {})
     with pytest.raises(Refused) as caught:
         milestones.study_review(_draw(), _plan(**changes), {}, against=table, seed=1)
-    assert str(caught.value) == message
-
-
-@pytest.mark.parametrize(("changes", "message"), [
-    ({"usage": {"event": "seen", "seats": "seats", "at_least": 3}},
-     "review_against is a run with usage_at_least 2, this plan has 3; make them equal"),
-    ({"mature_at_least": 1}, "review_against is a run with mature_line 2, this plan has 1; make them equal"),
-])  # fmt: skip
-def test_read_model_refuses_other_lines_of_use_and_of_areas(changes, message):
-    parts = {
-        "usage": {"event": "seen", "seats": "seats", "at_least": 2},
-        "categories": {"a": {"mature": ["f0"]}, "b": {"mature": ["f1"]}},
-    }
-    plan = _plan(**parts)
-    frame = _draw().assign(using=lambda f: f["feature_f0"] * 1.0, mature=lambda f: f["feature_f1"] * 1.0)
-    table = write_model(fit_model(frame, name_columns(frame, plan)), plan, {})
-    assert read_model(table, plan).n == len(frame)
-    with pytest.raises(Refused) as caught:
-        read_model(table, _plan(**parts | changes))
     assert str(caught.value) == message
 
 
@@ -278,20 +260,15 @@ def test_measure_differences_takes_the_line_where_the_plan_has_none():
 ])  # fmt: skip
 def test_judge_milestones_follows_its_rule(now, before, choice, auc, cut, word):
     review = pd.DataFrame({"cohort": ["c"], "choice": choice, "auc": auc})
-    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, cut]], columns=milestones_columns())
+    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, cut]], columns=DRIFT)
     plan = _plan(steps=[])
     found = judge_milestones({"activated": now}, {"activated": before}, review, drift, "c", older_auc=0.7, design=plan)
     assert found["word"].tolist() == [word]
 
 
-def milestones_columns():
-    """Return the columns of the table of drift, as the contract has them."""
-    return ["cohort", "what", "reference", "found", "low", "high", "outside"]
-
-
 def test_judge_milestones_resets_a_line_whose_cut_has_surely_moved_before_it_drops_it():
     review = pd.DataFrame({"cohort": ["c"], "choice": "revise", "auc": 0.7})
-    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]], columns=milestones_columns())
+    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]], columns=DRIFT)
     rows = {"activated": (-0.02, -0.05, 0.01)}, {"activated": (0.12, 0.1, 0.14)}
     for p, word in ((0.01, "re-set"), (0.2, "drop")):
         found = judge_milestones(*rows, review, drift, "c", older_auc=0.7, cut_p=p, design=_plan(steps=[]))
@@ -302,9 +279,100 @@ def test_judge_milestones_resets_a_line_whose_cut_has_surely_moved_before_it_dro
     assert found["why"].iloc[0].endswith("is ruled out, yet it may reach the 2.0 points that would be worthwhile.")
 
 
+FEATURES = ["a", "b", "c"]
+
+
+def _draw_drift(seed, sizes, cuts, slopes=(0.1, 0.05, 0.0), last=None):
+    """Cohorts of some sizes, each with its own step in the share kept; `last` are the slopes of the last cohort."""
+    rng, parts = np.random.default_rng(seed), []
+    for i, (n, cut) in enumerate(zip(sizes, cuts, strict=True)):
+        count, tier = rng.poisson(6, n), rng.choice(["basic", "pro"], n)
+        used = (rng.random((n, 3)) < 0.4).astype(float)
+        weights = last if last is not None and i == len(sizes) - 1 else slopes
+        chance = 0.45 + 0.25 * (count >= cut) + used @ weights + 0.05 * (tier == "pro")
+        columns = {f"feature_{name}": used[:, j] for j, name in enumerate(FEATURES)}
+        kept = (rng.random(n) < chance).astype(float)
+        rows = {"cohort": f"c{i}", "count": count, "tier": tier, "size": rng.integers(1, 9, n).astype(float)}
+        parts.append(pd.DataFrame(rows | columns | {"retained": kept}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def table(compare, *given, **options):
+    return pd.DataFrame(compare(*given, **options), columns=DRIFT)
+
+
+def _table(count, kept):
+    levels = np.unique(count)
+    return np.concatenate([[(count[kept == k] == v).sum() for v in levels] for k in (0, 1)])[None], levels
+
+
+def test_find_best_by_hand():
+    # from 3 on, 4 of 5 stay; before, 1 of 5
+    count, kept = np.arange(10) // 2 + 0, np.array([0, 0, 1, 0, 0, 0, 1, 1, 1, 1])
+    counts, levels = _table(count, kept)
+    assert find_best(counts, levels).tolist() == [3.0]
+    assert np.isnan(find_best(*_table(np.zeros(9), np.ones(9)))).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_find_best_is_the_best_of_the_scan_of_thresholds(seed):
+    frame = _draw_drift(seed, [200], [6])
+    count, kept = frame["count"].to_numpy(float), frame["retained"].to_numpy(float)
+    cuts = find_cuts(count)
+    scan = Scan(count, kept, np.empty((200, 0)), cuts)
+    assert find_best(*_table(count, kept))[0] == scan.cut
+
+
+def test_compare_cuts_finds_the_cohort_whose_cut_has_moved():
+    frame = _draw_drift(1, [1500, 1500, 1500], [5, 5, 8])
+    names, options = ["c0", "c1", "c2"], {"older": ["c0", "c1"], "n_resamples": 100}
+    found = table(compare_cuts, frame, names, rng=np.random.default_rng(1), **options).set_index("cohort")
+    assert found["outside"].tolist() == [False, False, True]
+    assert (found.loc["c2", "found"], found.loc["c2", "reference"]) == (8, 5)
+    assert (found["low"] <= found["reference"]).all() and (found["what"] == "cut").all()
+    again = table(compare_cuts, frame, names, rng=np.random.default_rng(1), **options).set_index("cohort")
+    pd.testing.assert_frame_equal(found, again)
+    wide = table(compare_cuts, frame, names, rng=np.random.default_rng(1), alpha=1e-9, **options).set_index("cohort")
+    assert (wide["high"] - wide["low"] >= found["high"] - found["low"]).all()
+    assert table(compare_cuts, frame, ["c0"], ["c0"], rng=np.random.default_rng(1)).empty  # nothing to compare with
+
+
+def test_compare_cuts_keeps_its_false_alarms():
+    rng, draws, alarms = np.random.default_rng(2), 150, 0
+    for seed in range(draws):
+        frame = _draw_drift([2, seed], [300, 300], [6, 6])
+        alarms += table(compare_cuts, frame, ["c1"], ["c0"], rng=rng, n_resamples=100)["outside"].iloc[0]
+    assert alarms <= binom.ppf(0.999, draws, 0.05)
+
+
+def test_compare_ranks_differences_are_those_of_adjusted_difference():
+    frame = _draw_drift(4, [400, 300], [6, 6])
+    frame.loc[::17, "size"] = np.nan
+    rows = np.flatnonzero(frame["cohort"] == "c1")
+    own = frame.iloc[rows].reset_index(drop=True)
+    values = [adjusted_difference(own[f"feature_{f}"], own["retained"], make_controls(own)).estimate for f in FEATURES]
+    np.testing.assert_allclose(Sums(frame, FEATURES).compare([rows])[0], values, rtol=1e-7)
+
+
+def test_compare_ranks_finds_a_turned_order_and_leaves_out_what_few_use():
+    frame = _draw_drift(5, [1200, 1200, 1200], [6, 6, 6], slopes=(0.2, 0.0, -0.1), last=(-0.1, 0.0, 0.2))
+    options = {"older": ["c0", "c1"], "rng": np.random.default_rng(1), "n_resamples": 60}
+    found = table(compare_ranks, frame, FEATURES, ["c2"], **options).set_index("what")
+    assert found["outside"].to_dict() == {"rank of a": True, "rank of b": False, "rank of c": True}
+    frame.loc[frame.index[frame["cohort"] == "c2"][5:], "feature_b"] = 0.0
+    left = table(compare_ranks, frame, FEATURES, ["c2"], **options)
+    assert "rank of b" not in set(left["what"]) and len(left) == 2
+    frame["feature_b"] = (np.arange(len(frame)) % 5 < 2) * 1.0
+    own = np.flatnonzero(frame["cohort"] == "c2")
+    users = own[frame["feature_b"].to_numpy()[own] == 1]
+    frame.loc[users, "retained"] = (np.arange(len(users)) >= 9) * 1.0  # 9 were lost
+    assert "rank of b" not in set(table(compare_ranks, frame, FEATURES, ["c2"], **options)["what"])
+    assert table(compare_ranks, frame, ["a"], ["c2"], **options).empty  # one feature has no order
+
+
 def test_judge_milestones_says_why_in_one_sentence():
     review = pd.DataFrame({"cohort": ["c"], "choice": "keep", "auc": 0.7})
-    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]], columns=milestones_columns())
+    drift = pd.DataFrame([["c", "cut", 8.0, 14.0, 7.0, 9.0, True]], columns=DRIFT)
     row = {"activated": (0.1, 0.05, 0.15)}
     found = judge_milestones(row, row, review, drift, "c", older_auc=0.7, design=_plan(steps=[]))
     assert found["why"].tolist() == [

@@ -1,17 +1,42 @@
 """The study of a threshold: its tables, what it refuses, and an interval that holds although the data chose the cut."""
 
+import itertools
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from milestones_samples import sample_plan
+from scipy import stats
+from scipy.interpolate import CubicSpline
+from scipy.stats import norm
 
 from helpers.milestones import adjusted_difference, make_controls, study_threshold
-from helpers.milestones.cuts import find_cuts, score_cuts
-from helpers.milestones.logistic import split_folds
-from helpers.milestones.thresholds import FEW, NO_CUT, judge_confirmation, measure_unchosen, split_newest
+from helpers.milestones.thresholds import (
+    FEW,
+    NO_CUT,
+    Losses,
+    Scan,
+    bound_p_value,
+    build_spline,
+    compare_shapes,
+    count_kept,
+    find_cuts,
+    find_highest,
+    find_knots,
+    find_set,
+    judge_confirmation,
+    list_runs,
+    measure_gap,
+    measure_unchosen,
+    name_shape,
+    split_folds,
+    split_newest,
+    trace_shapes,
+)
 from helpers.records import Effect
+from helpers.survival import wilson_interval
 
 PLAN = sample_plan()
 ACTIVATION = {"event": "conversation", "window_days": 90, "landmark_days": [90]}
@@ -83,13 +108,6 @@ def _read_lines(words):
     return [(run[0], run[-1]) for run in ends]
 
 
-def test_study_threshold_does_not_say_none_of_a_step_that_the_test_sees():
-    found = [study(draw(600, seed=seed, step=0.7))[1]["threshold"].iloc[0] for seed in range(8)]
-    seen = [row["shape"] for row in found if row["p_permutation"] <= 0.05]
-    assert len(seen) >= 4 and "none" not in seen
-    assert {row["shape"] for row in found if row["p_permutation"] > 0.05} <= {"none", "undecided"}
-
-
 def test_study_threshold_repeats_and_uses_seed_folds_resamples_and_level():
     frame = draw(400)
     _, tables = study(frame)
@@ -105,12 +123,8 @@ def test_study_threshold_repeats_and_uses_seed_folds_resamples_and_level():
     assert study(frame, folds=8)[1]["cuts"]["chosen"].sum() == 8
     assert read(plan=sample_plan(confidence_level=0.8))["ci_low"] > row["ci_low"]
     assert math.isnan(read(plan=sample_plan(activation=ACTIVATION))["planned"])
-
-
-def test_study_threshold_leaves_out_unknown_outcomes():
-    frame = draw(400)
-    blank = frame.assign(retained=frame["retained"].where(frame.index >= 100))
-    assert study(blank)[1]["threshold"]["n"].tolist() == [300]
+    given = study_threshold(frame, PLAN, seed=1, n_resamples=39, folds=5, planned=Effect(0.5))[1]["threshold"]
+    assert given["planned_difference"].tolist() == [0.5]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +167,7 @@ def test_measure_unchosen_holds_its_target_where_the_best_cut_does_not(step):
         target = _aim(counts, y, p, controls, cuts, rng)
         rng.bit_generator.state = after
         honest.append(found.ci_low <= target <= found.ci_high)
-        best = counts >= cuts[score_cuts(counts, y, controls, cuts).best]
+        best = counts >= cuts[Scan(counts, y, controls, cuts).best]
         at_best = adjusted_difference(best, y, controls)
         naive.append(at_best.ci_low <= adjusted_difference(best, p, controls).estimate <= at_best.ci_high)
     reach = 3 * math.sqrt(0.05 * 0.95 / draws)
@@ -166,7 +180,7 @@ def _aim(counts, y, share, controls, cuts, rng):
     fold, reached = split_folds(len(counts), 10, rng), np.full(len(counts), np.nan)
     for k in range(2, 10):
         past = fold < k
-        best = score_cuts(counts[past], y[past], controls[past], cuts).best
+        best = Scan(counts[past], y[past], controls[past], cuts).best
         reached[fold == k] = counts[fold == k] >= cuts[best]
     return adjusted_difference(reached, share, controls).estimate
 
@@ -232,3 +246,291 @@ def test_split_newest_takes_the_fewest_cohorts_with_a_tenth(sizes, name, n):
 def test_judge_confirmation(older, newest, word):
     effects = [Effect(sum(ends) / 2, ci_low=ends[0], ci_high=ends[1]) for ends in (older, newest)]
     assert judge_confirmation(*effects) == word
+
+
+def no_controls(n):
+    return np.empty((n, 0))
+
+
+def draw_cuts(n=400, seed=1, *, slope=0.0):
+    """Counts and outcomes that both rise with a control, and with each other by the slope."""
+    rng = np.random.default_rng(seed)
+    control = rng.normal(size=n)
+    counts = rng.poisson(np.exp(1 + 0.4 * control)).astype(float)
+    share = 1 / (1 + np.exp(-(0.3 + 0.8 * control + slope * (counts >= 4))))
+    return counts, (rng.random(n) < share).astype(float), control[:, None]
+
+
+def bound(scan):
+    return bound_p_value(scan.statistic, scan.correlation)
+
+
+@pytest.mark.parametrize(
+    ("counts", "cuts"),
+    [
+        ([0, 0, 1, 1, 2, 2, 3, 3, 4, 90], [1, 2, 3, 4, 90]),  # the highest is reached by just 10 %
+        ([0] * 95 + [1] * 5, []),  # only 5 % ever did it
+        ([2, 2, 2], []),  # nothing divides them
+    ],
+)
+def test_find_cuts_leaves_a_tenth_on_each_side(counts, cuts):
+    assert find_cuts(counts).tolist() == cuts
+
+
+def test_find_cuts_of_many_counts_lie_apart_and_skip_no_common_count():
+    cuts = find_cuts(np.arange(6000))
+    assert len(cuts) == 60 and cuts[0] == 600 and set(np.diff(cuts)) <= {80.0, 81.0}
+    thinned = find_cuts(np.concatenate([np.repeat(np.arange(20), 50), np.arange(20, 1000)]))
+    assert len(thinned) <= 60 and thinned[:15].tolist() == list(range(4, 19))
+
+
+def test_scan_without_controls_equals_the_chi_square_of_each_table():
+    counts, outcome, _ = draw_cuts(120)
+    cuts = find_cuts(counts)
+    scan = Scan(counts, outcome, no_controls(120), cuts)
+    for cut, found in zip(cuts, scan.standardised, strict=True):
+        table = [[np.sum(((counts >= cut) == side) & (outcome == y)) for y in (0, 1)] for side in (True, False)]
+        chi_square = stats.chi2_contingency(table, correction=False).statistic
+        assert found**2 == pytest.approx(chi_square * 119 / 120, rel=1e-6)  # the conditional variance
+    assert scan.statistic == np.abs(scan.standardised).max() and scan.cut == cuts[scan.best]
+    below = np.array([(counts < cut).mean() for cut in cuts])
+    low, high = np.minimum.outer(below, below), np.maximum.outer(below, below)
+    assert scan.correlation == pytest.approx(np.sqrt(low * (1 - high) / (high * (1 - low))), rel=1e-9)  # a bridge's
+    turned = Scan(counts, 1 - outcome, no_controls(120), cuts)
+    assert turned.standardised == pytest.approx(-scan.standardised, abs=1e-6) and turned.best == scan.best
+
+
+def test_scan_with_controls_equals_the_score_test_of_statsmodels():
+    counts, outcome, controls = draw_cuts()
+    cuts = find_cuts(counts)
+    model = sm.GLM(outcome, sm.add_constant(controls), family=sm.families.Binomial())
+    fit = model.fit()
+    for cut, value in zip(cuts, Scan(counts, outcome, controls, cuts).standardised, strict=True):
+        square = model.score_test(fit.params, exog_extra=(counts >= cut).astype(float)[:, None])[0]
+        assert value**2 * 400 / 399 == pytest.approx(float(np.squeeze(square)), rel=1e-4)
+
+
+@pytest.mark.parametrize("p", [0.0005, 0.002, 0.01])
+def test_bound_p_value_of_dense_cuts_equals_the_published_formula(p):
+    # Altman et al. 1994, eq. for cuts between the 10th and 90th percentile: -1.63 p (1 + 2.35 ln p)
+    below = np.linspace(0.1, 0.9, 2001)
+    low, high = np.minimum.outer(below, below), np.maximum.outer(below, below)
+    found = bound_p_value(stats.norm.isf(p / 2), np.sqrt(low * (1 - high) / (high * (1 - low))))
+    assert found == pytest.approx(-1.63 * p * (1 + 2.35 * np.log(p)), rel=0.04)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.95, 1.0])
+def test_bound_p_value_of_two_cuts_is_exact(rho):
+    normal = stats.multivariate_normal(cov=[[1, rho], [rho, 1]], allow_singular=True)
+    inside = normal.cdf([2.1, 2.1], lower_limit=[-2.1, -2.1])
+    assert bound_p_value(2.1, np.array([[1, rho], [rho, 1]])) == pytest.approx(1 - inside, abs=1e-5)
+
+
+def test_permute_equals_all_permutations():
+    counts, outcome = np.array([0.0, 1, 1, 2, 3, 3, 4, 5]), np.array([0.0, 0, 0, 1, 0, 1, 1, 1])
+
+    def scan(kept):
+        return Scan(counts, np.isin(np.arange(8), kept).astype(float), no_controls(8), find_cuts(counts))
+
+    found = scan(np.flatnonzero(outcome))
+    exact = np.mean([scan(k).statistic >= found.statistic - 1e-9 for k in itertools.combinations(range(8), 4)])
+    drawn = found.permute(n_resamples=3000, rng=np.random.default_rng(1))
+    assert 0.05 < exact < 0.3
+    assert drawn == pytest.approx(exact, abs=4 * np.sqrt(exact / 3000))
+    fewer = found.permute(n_resamples=9, rng=np.random.default_rng(1))
+    assert round(fewer * 10, 9) == round(fewer * 10)
+
+
+def test_permute_moves_outcomes_only_among_accounts_alike(monkeypatch):
+    counts, outcome, controls = draw_cuts(400)
+    scan, seen, score = Scan(counts, outcome, controls, find_cuts(counts)), [], Scan.score
+    monkeypatch.setattr(Scan, "score", lambda self, y: (seen.append(y.copy()), score(self, y))[1])
+    scan.permute(n_resamples=20, rng=np.random.default_rng(1))
+    ranks = np.argsort(np.argsort(controls[:, 0])) // 40  # the expected outcome rises with the control
+    assert {tuple(np.bincount(ranks, y)) for y in seen} == {tuple(np.bincount(ranks, outcome))}
+    assert len({y.tobytes() for y in seen}) == 20
+
+
+def test_the_best_cut_looks_clear_in_a_third_of_worlds_without_one_and_its_p_values_do_not():
+    naive, bounds, permuted, draws = [], [], [], 400
+    rng = np.random.default_rng(11)
+    for _ in range(draws):
+        counts, outcome = rng.poisson(6, 200).astype(float), (rng.random(200) < 0.7).astype(float)
+        scan = Scan(counts, outcome, no_controls(200), find_cuts(counts))
+        naive.append(2 * stats.norm.sf(scan.statistic))
+        bounds.append(bound(scan))
+        permuted.append(scan.permute(n_resamples=39, rng=rng))
+    alarms = [float(np.mean(np.array(p) <= 0.05)) for p in (naive, bounds, permuted)]
+    reach = 3 * np.sqrt(0.05 * 0.95 / draws)
+    assert 0.2 < alarms[0] < 0.4
+    assert alarms[1] < 0.05 + reach and abs(alarms[2] - 0.05) < reach
+
+
+def draw_shapes(shape, n=4000, seed=1):
+    rng = np.random.default_rng(seed)
+    control = rng.normal(size=(n, 1))
+    counts = rng.negative_binomial(1, 0.1, n).astype(float)
+    added = {"step": 1.2 * (counts >= 6), "smooth": 0.7 * np.log1p(counts), "none": 0.0}[shape]
+    share = 1 / (1 + np.exp(-(-0.3 + 0.5 * control[:, 0] + added)))
+    return counts, (rng.random(n) < share).astype(float), control
+
+
+def compare(shape, *, folds=5, seed=2, **more):
+    counts, outcome, controls = draw_shapes(shape, **more)
+    return compare_shapes(counts, outcome, controls, find_cuts(counts), folds=folds, rng=np.random.default_rng(seed))
+
+
+@pytest.mark.parametrize("shape", ["step", "smooth", "none"])
+def test_name_shape_recovers_what_the_world_has(shape):
+    assert name_shape(compare(shape), p_value=0.001 if shape != "none" else 0.4, confidence_level=0.95) == shape
+
+
+def test_name_shape_is_undecided_where_a_test_sees_what_does_not_foretell():
+    losses = compare("none", n=600)
+    for p_value, level, word in ((0.04, 0.95, "undecided"), (0.06, 0.95, "none"), (0.06, 0.9, "undecided"),
+                                 (np.nan, 0.95, "none")):  # fmt: skip
+        assert name_shape(losses, p_value=p_value, confidence_level=level) == word
+
+
+def test_compare_shapes_equals_models_fitted_without_the_fold():
+    counts, outcome, controls = draw_shapes("step", n=600)
+    cuts = find_cuts(counts)
+    found = compare_shapes(counts, outcome, controls, cuts, folds=3, rng=np.random.default_rng(7))
+    fold = split_folds(600, 3, np.random.default_rng(7))
+    out, seen = fold == 1, fold != 1
+    best = Scan(counts[seen], outcome[seen], controls[seen], cuts).best
+    x = sm.add_constant(np.column_stack([controls, counts >= cuts[best]]).astype(float))
+    share = sm.Logit(outcome[seen], x[seen]).fit(disp=0).predict(x[out])
+    wanted = -np.log(np.where(outcome[out] == 1, share, 1 - share))
+    assert found.chosen[1] == best
+    assert found.step[out] == pytest.approx(wanted, abs=1e-4)
+    base = sm.add_constant(controls)
+    share = sm.Logit(outcome[seen], base[seen]).fit(disp=0).predict(base[out])
+    assert found.constant[out] == pytest.approx(-np.log(np.where(outcome[out] == 1, share, 1 - share)), abs=1e-4)
+
+
+def test_compare_shapes_uses_controls_folds_and_generator():
+    counts, outcome, controls = draw_shapes("smooth", n=600)
+    cuts, plain = find_cuts(counts), compare("smooth", n=600)
+
+    def again(x=controls, folds=5, seed=2):
+        return compare_shapes(counts, outcome, x, cuts, folds=folds, rng=np.random.default_rng(seed))
+
+    assert (again().smooth == plain.smooth).all()
+    assert again(np.empty((600, 0))).smooth.mean() > plain.smooth.mean()
+    assert len(again(folds=4).chosen) == 4
+    assert again(seed=3).smooth.mean() != plain.smooth.mean()
+
+
+def test_measure_gap_by_hand():
+    mean, low, high = measure_gap([0.5, 0.7, 0.6, 0.6], [0.4, 0.4, 0.4, 0.4], confidence_level=0.95)
+    reach = 1.959964 * np.sqrt(0.02 / 3) / 2  # sd of .1, .3, .2, .2
+    assert [mean, low, high] == pytest.approx([0.2, 0.2 - reach, 0.2 + reach])
+    assert measure_gap([0.5, 0.7], [0.4, 0.4], confidence_level=0.5)[1] > 0
+
+
+def test_find_set_holds_the_best_and_what_is_within_one_standard_error():
+    best = np.tile([0.40, 0.60], 50)
+    spread = np.tile([0.1, -0.1], 50)  # standard error .01005 over 100 accounts
+    by_cut = np.column_stack([best + spread + 0.011, best, best + spread + 0.009])
+    losses = Losses(best, best, best, by_cut, np.zeros(1, int))
+    assert find_set(losses).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(("cuts", "held", "words"), [
+    ([8, 12, 14, 15, 16, 18], [0, 1, 0, 1, 1, 1], "12, 15 to 18"),
+    ([8, 12.5, 14], [1, 1, 1], "8 to 14"),
+    ([8, 12, 14], [1, 0, 1], "8, 14"),
+    ([8, 12], [0, 0], ""),
+])  # fmt: skip
+def test_list_runs_joins_neighbours_of_the_scan(cuts, held, words):
+    assert list_runs(cuts, np.array(held, bool)) == words
+
+
+def test_trace_shapes_gives_the_shares_on_both_sides():
+    counts, outcome, _ = draw_shapes("step")
+    found = trace_shapes(counts, outcome, 6.0, highest=30)
+    above = counts >= 6
+    assert found["count"].tolist() == list(range(31))
+    assert found["share_step"][[0, 5, 6, 30]] == pytest.approx(
+        [outcome[~above].mean()] * 2 + [outcome[above].mean()] * 2, abs=1e-6
+    )
+    rising = np.diff(found["share_smooth"])
+    assert rising[2:7].min() > 0 and found["share_smooth"][0] == pytest.approx(outcome[counts == 0].mean(), abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("values", "n"),
+    [
+        (np.arange(100), 4),  # spread out: four quantiles
+        (np.repeat([0, 1, 2, 5, 20], [400, 40, 30, 20, 10]), 3),  # most are 0: the quantiles of the rest
+        ([0, 0, 0, 7], 2),  # two values: both ends
+    ],
+)
+def test_find_knots_keeps_them_apart(values, n):
+    knots = find_knots(values)
+    assert len(knots) == n and (np.diff(knots) > 0).all()
+    assert knots[0] >= 0 and knots[-1] <= np.log1p(np.max(values))
+
+
+def test_build_spline_holds_every_natural_spline_with_its_knots():
+    knots = np.log1p([0.0, 2.0, 9.0, 40.0])
+    counts = np.arange(41.0)
+    wanted = CubicSpline(knots, [0.2, -1.0, 0.5, 0.3], bc_type="natural")(np.log1p(counts))
+    columns = np.column_stack([np.ones(41), build_spline(counts, knots)])
+    assert columns.shape[1] == 4
+    fitted = columns @ np.linalg.lstsq(columns, wanted, rcond=None)[0]
+    assert fitted == pytest.approx(wanted, abs=1e-10)
+
+
+def test_build_spline_is_straight_beyond_the_outer_knots_and_with_two():
+    far = np.expm1(np.array([5.0, 6.0, 7.0]))
+    assert np.diff(build_spline(far, np.array([0.5, 1.0, 2.0, 3.0])), n=2, axis=0) == pytest.approx(0, abs=1e-9)
+    assert build_spline([0.0, 1.0], np.array([0.0, 1.0])).tolist() == [[0.0], [np.log(2)]]
+
+
+def test_split_folds_are_equal_seeded_and_by_chance():
+    folds = split_folds(23, 5, np.random.default_rng(1))
+    assert sorted(np.bincount(folds)) == [4, 4, 5, 5, 5]
+    assert (folds == split_folds(23, 5, np.random.default_rng(1))).all()
+    assert (folds != split_folds(23, 5, np.random.default_rng(2))).any()
+
+
+def test_count_kept_bins_by_hand():
+    counts = np.repeat([0, 1, 2, 3, 4, 5], [30, 9, 12, 21, 15, 4])  # at least 20 a bin, the last 19 join it
+    outcome = np.concatenate([np.tile([1.0, 0.0], 45), [1.0]])
+    bins = count_kept(counts, outcome, PLAN)
+    assert bins[["count_low", "count_high", "n"]].to_numpy().tolist() == [[0, 0, 30], [1, 2, 21], [3, 4, 40]]
+    assert bins["open"].tolist() == [False, False, True]  # 5 is hidden: only 4 reach it, 4 is reached by 19
+    low, high = wilson_interval(15 / 30, 30, norm.isf(0.025))
+    assert bins.loc[0, ["kept", "share", "ci_low", "ci_high"]].tolist() == pytest.approx([15, 0.5, low, high])
+    assert len(count_kept(counts, outcome, sample_plan(min_cell=15))) == 2
+    assert len(count_kept(np.arange(1500), np.ones(1500), PLAN)) == 15
+    assert count_kept([], [], PLAN).empty
+
+
+def test_find_highest_is_reached_by_min_cell_accounts_and_a_twentieth():
+    assert find_highest(np.arange(100), PLAN) == 90
+    assert find_highest(np.arange(100), sample_plan(min_cell=1)) == 95
+    assert find_highest(np.arange(1000), PLAN) == 950
+    assert find_highest([4, 7], PLAN) == 4 and math.isnan(find_highest([], PLAN))
+
+
+def test_controls_keep_what_they_foretell_out_of_statistic_and_p_values():
+    raw, bounds, permuted, draws = [], [], [], 200
+    rng = np.random.default_rng(5)
+    for seed in range(draws):
+        counts, outcome, controls = draw_cuts(300, seed=seed)
+        scan = Scan(counts, outcome, controls, find_cuts(counts))
+        raw.append(bound(Scan(counts, outcome, no_controls(300), scan.cuts)))
+        bounds.append(bound(scan))
+        permuted.append(scan.permute(n_resamples=39, rng=rng))
+    alarms = [float(np.mean(np.array(p) <= 0.05)) for p in (raw, bounds, permuted)]
+    reach = 3 * np.sqrt(0.05 * 0.95 / draws)
+    assert alarms[0] > 0.6 and alarms[1] < 0.05 + reach and abs(alarms[2] - 0.05) < reach
+
+
+def test_study_threshold_leaves_out_unknown_outcomes():
+    frame = draw(400)
+    blank = frame.assign(retained=frame["retained"].where(frame.index >= 100))
+    assert study(blank)[1]["threshold"]["n"].tolist() == [300]

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 from scipy.special import expit
-from scipy.stats import binom, chi2
+from scipy.stats import binom, chi2, norm
+from sklearn.metrics import roc_auc_score
 
-from helpers.milestones.calibration import choose_update, keep_independent, measure_calibration
-from helpers.milestones.odds import fit_odds
+from helpers.milestones.adjusted import fit_logit
+from helpers.milestones.model import choose_update, measure_auc, measure_calibration
 
 TRUE = np.array([-0.2, 0.8, 0.5, -0.4])
 DRIFTS = {  # what befalls the log odds of new customers -> what the closed test should call it, and how often at least
@@ -28,26 +29,6 @@ def _draw(rng, n, drift=lambda x, linear: linear):
 
 def _with_ones(x):
     return np.column_stack([np.ones(len(x)), x])
-
-
-def test_fit_odds_agrees_with_statsmodels_with_and_without_offset():
-    x, y, _ = _draw(np.random.default_rng(1), 400)
-    offset = np.linspace(-1, 1, 400)
-    for given in (0.0, offset):
-        own = fit_odds(_with_ones(x), y, offset=given)
-        theirs = sm.GLM(y, _with_ones(x), family=sm.families.Binomial(), offset=given + np.zeros(400)).fit(tol=1e-12)
-        np.testing.assert_allclose(own.coefficients, theirs.params, rtol=1e-6)
-        np.testing.assert_allclose(own.errors, theirs.bse, rtol=1e-6)
-        assert own.log_likelihood == pytest.approx(theirs.llf, rel=1e-9)
-
-
-def test_fit_odds_firth_adds_half_to_each_cell_of_a_saturated_table():
-    # Heinze & Schemper 2002: in a two by two table the penalty is half an account in each cell; here one cell is empty
-    group, y = np.repeat([0.0, 1.0], [20, 10]), np.concatenate([np.repeat([1, 0], [12, 8]), np.ones(10)])
-    fit = fit_odds(_with_ones(group[:, None]), y, firth=True)
-    by_hand = [math.log(12.5 / 8.5), math.log(10.5 / 0.5) - math.log(12.5 / 8.5)]
-    np.testing.assert_allclose(fit.coefficients, by_hand, rtol=1e-7)
-    assert fit_odds(_with_ones(group[:, None]), y).coefficients[1] > 10  # without it, the column separates
 
 
 def test_measure_calibration_by_hand():
@@ -101,11 +82,6 @@ def test_choose_update_refuses_to_judge_too_few():
     assert math.isnan(choose_update(linear[rows], x[rows], y[rows])["p_keep"])
 
 
-def test_keep_independent_leaves_out_what_is_constant_or_said_already():
-    x = np.random.default_rng(5).normal(size=(50, 2))
-    assert keep_independent(np.column_stack([np.ones(50), x, x.sum(axis=1)])).shape == (50, 2)
-
-
 @pytest.mark.parametrize("kind", DRIFTS)
 def test_choose_update_finds_each_kind_of_drift(kind):
     drift, power = DRIFTS[kind]
@@ -122,7 +98,7 @@ def test_choose_update_keeps_its_false_alarms_when_the_model_is_an_estimate_itse
     rng, draws, alarms, naive = np.random.default_rng(7), 250, 0, 0
     for _ in range(draws):
         x, y, _ = _draw(rng, 1200)
-        beta = fit_odds(_with_ones(x), y, firth=True).coefficients
+        beta = fit_logit(_with_ones(x), y, firth=True)[0]
         x, y, _ = _draw(rng, 800)
         linear = _with_ones(x) @ beta
         alarms += choose_update(linear, x, y, inflation=1 + 800 / 1200)["choice"] != "keep"
@@ -138,3 +114,34 @@ def test_measure_calibration_recovers_a_planted_level():
         found = measure_calibration(linear, y)
         held += found["intercept_low"] <= 0.4 <= found["intercept_high"]
     assert binom.ppf(0.001, draws, 0.95) <= held
+
+
+def test_measure_auc_agrees_with_all_pairs_and_with_scikit_learn():
+    rng = np.random.default_rng(1)
+    y = np.repeat([1, 0], [30, 50])
+    score = np.round(rng.normal(size=80) + 0.8 * y, 1)  # ties
+    found = measure_auc(score, y)
+    wins = np.sign(score[y == 1][:, None] - score[y == 0][None]) / 2 + 0.5
+    variance = wins.mean(axis=1).var(ddof=1) / 30 + wins.mean(axis=0).var(ddof=1) / 50  # DeLong et al. 1988, eq. 5
+    assert found.estimate == pytest.approx(roc_auc_score(y, score), rel=1e-12)
+    assert found.std_error == pytest.approx(math.sqrt(variance), rel=1e-12)
+    assert 0 < found.ci_low < found.estimate < found.ci_high < 1
+    turned = measure_auc(-score, y)
+    assert (turned.estimate, turned.ci_low) == pytest.approx((1 - found.estimate, 1 - found.ci_high))
+    assert measure_auc(score, y, confidence_level=0.8).ci_low > found.ci_low
+
+
+def test_measure_auc_says_why_it_has_no_interval():
+    assert measure_auc([1, 2, 3], [1, 0, 0]).reason == "fewer than 2 accounts stayed, or left"
+    perfect = measure_auc([1, 2, 3, 4], [0, 0, 1, 1])
+    assert perfect.estimate == 1 and math.isnan(perfect.ci_low)
+    assert perfect.reason == "the scores do not vary, or tell all apart: no interval"
+
+
+def test_measure_auc_interval_holds_the_true_area():
+    rng, draws, y = np.random.default_rng(2), 400, np.repeat([1, 0], [60, 40])
+    truth, held = norm.cdf(1 / math.sqrt(2)), 0
+    for _ in range(draws):
+        found = measure_auc(rng.normal(size=100) + y, y)
+        held += found.ci_low <= truth <= found.ci_high
+    assert binom.ppf(0.001, draws, 0.95) <= held <= binom.ppf(0.999, draws, 0.96)
