@@ -1,4 +1,4 @@
-"""The prose of a notebook as HTML: raw HTML is inert, formulas are MathML, headings are numbered for the contents."""
+"""The prose of a notebook as HTML: raw HTML is inert, headings have addresses for the contents."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import html
 import re
 
 from helpers.view.html import escape
-
-INLINE = r"\$(?=[^\s$])(?P<math_text>[^$\n]+?)(?<=[^\s\\])\$(?!\d)"
-BLOCK = r"^ {0,3}\$\$\s*(?P<math_text>[\s\S]+?)\s*\$\$[ \t]*$"
 
 
 class Markdown:
@@ -35,8 +32,8 @@ class Markdown:
         Parameters
         ----------
         source : str
-            Tables and `$formulas$` are read; HTML in it is shown as text; links lead nowhere outside the page:
-            an outside address is printed beside its words.
+            Tables are read; HTML in it is shown as text; links lead nowhere outside the page: an outside address is
+            printed beside its words.
         """
         return self._read(source)
 
@@ -77,41 +74,4 @@ def _reader(words: Markdown):
         def block_code(self, code, info=None):
             return f'<pre tabindex="0"><code>{escape(code)}</code></pre>\n'
 
-    return mistune.create_markdown(renderer=Renderer(escape=True), plugins=["table", _read_formulas])
-
-
-def _read_formulas(md) -> None:
-    md.inline.register("inline_math", INLINE, _parse_inline, before="link")
-    md.block.register("block_math", BLOCK, _parse_block, before="list")
-    md.renderer.register("inline_math", lambda _, text: write_formula(text))
-    md.renderer.register("block_math", lambda _, text: write_formula(text, display="block"))
-
-
-def _parse_inline(inline, match, state):
-    state.append_token({"type": "inline_math", "raw": match.group("math_text")})
-    return match.end()
-
-
-def _parse_block(block, match, state):
-    state.append_token({"type": "block_math", "raw": match.group("math_text")})
-    return match.end() + 1
-
-
-def write_formula(latex: str, *, display: str = "inline") -> str:
-    """Return a formula as MathML that needs no script; as code where it cannot be read.
-
-    Parameters
-    ----------
-    latex : str
-        Without dollar signs.
-    display : {"inline", "block"}
-    """
-    import latex2mathml.converter
-
-    try:
-        if re.search(r"<\s*[a-zA-Z/!?]", latex):  # the converter does not escape what stands in \text{}
-            raise ValueError("looks like HTML")
-        found = latex2mathml.converter.convert(latex, display=display)
-    except Exception:  # a formula that cannot be read stays readable
-        return f"<code>{escape(latex)}</code>"
-    return re.sub(r' xmlns="[^"]*"', "", found)
+    return mistune.create_markdown(renderer=Renderer(escape=True), plugins=["table"])

@@ -14,7 +14,7 @@ from look import measure
 
 from helpers.report import gallery, page
 from helpers.report.document import RESULTS_MIME
-from helpers.report.markdown import Markdown, write_formula
+from helpers.report.markdown import Markdown
 from helpers.view import charts, effects, record, summary, theme
 from helpers.view.html import Display, show_sentence
 from helpers.view.show import frame_part
@@ -23,8 +23,8 @@ RUN = {"name": "our_links", "study": "proactive_help"}
 LABELS = {"links": "with links", "no_links": "without links"}
 PLAN = {"file": "own.yaml", "sha256": "ab", "departures": [], "labels": LABELS, "answers": ["activated"]}
 ANSWER = ("These data are simulated.", "It helps: +9.0 points.", "A doubt.", "Next: go on.")
-PROSE = "## Method and sources\nThe bound $\\delta$ costs $5 to $10, see [doi](https://doi.org/10.1002/sim.1).\n\n"
-PROSE += "$$z = \\frac{a}{b}$$\n\n### Notes\nSee https://y.org <script>alert(1)</script> [in](#answer)\n"
+PROSE = "## Method and sources\nIt costs $5 to $10, see [doi](https://doi.org/10.1002/sim.1).\n\n"
+PROSE += "### Notes\nSee https://y.org <script>alert(1)</script> [in](#answer)\n"
 PROSE += "![picture](https://x.org/a.png)"
 EXPERT = "## For the statistician"
 NOTHING = show_sentence("The plan names no steps.", absent=True)
@@ -101,7 +101,7 @@ def check_safe(text):
 def test_render_puts_the_answer_first_and_the_statistician_behind_a_fold():
     text = render(None, "## Does it pay?\nProse.", draw("pay"), EXPERT, "### Design\nSplit.", PROSE)
     parts = ['id="answer"', '<p class="kind">', "<h1>", "It helps: ", "Next:", 'id="scorecard"', "<nav", "<main"]
-    parts += ["Prose.", 'id="pay"', "For the statistician</h2>", '<details class="expert">', "Split.", "<math", "<dl>"]
+    parts += ["Prose.", 'id="pay"', "For the statistician</h2>", '<details class="expert">', "Split.", "$5 to", "<dl>"]
     places = [text.index(part) for part in [*parts, "</details>\n</main>", "<footer"]]
     assert places == sorted(places)
     assert text.count("<h1") == 1 and "Title of the notebook" not in text
@@ -180,20 +180,14 @@ def test_render_gives_what_is_shown_twice_an_address_of_its_own():
     assert '<h2 id="curves-4">Curves</h2>' in text
 
 
-def test_markdown_keeps_html_inert_writes_formulas_and_no_outside_link():
+def test_markdown_keeps_html_inert_and_writes_no_outside_link():
     reader = Markdown()
     html = reader.render(PROSE)
-    assert html.count("<math") == 2 and 'display="block"' in html and "$5 to $10" in html
+    assert "$5 to $10" in html
     assert "doi (doi.org/10.1002/sim.1)" in html and '<a href="#answer">in</a>' in html
-    assert "<script" not in html and "<img" not in html and "xmlns" not in html
+    assert "<script" not in html and "<img" not in html
     assert [c["text"] for c in reader.contents] == ["Method and sources"]
     assert 'id="method-and-sources-2"' in reader.render("# Method and sources")
-
-
-def test_write_formula_that_cannot_be_read_or_hides_html_is_code():
-    assert write_formula("\\text{<img onerror=x>}") == "<code>\\text{&lt;img onerror=x&gt;}</code>"
-    assert write_formula("x", display="block").startswith('<math display="block">')
-    assert write_formula("x").startswith('<math display="inline">')
 
 
 def test_a_withheld_page_is_boxed_and_shows_no_effect():
