@@ -16,7 +16,7 @@ import yaml
 from helpers import disclosure, plan, report, sources
 from helpers.cli.reporting import find_out
 from helpers.records import Refused
-from helpers.report import gallery
+from helpers.report import page
 
 SHARED = ("report.html", "results.json", "summary.md", "scorecard.png", "tables/*.csv", "*/*.sql", "*/*.txt")
 SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="utf-8"))
@@ -28,7 +28,7 @@ def share_runs(arguments):
     if target.suffix != ".zip":
         raise Refused(f"{target.name}: needs a name that ends in .zip")
     there = {
-        card["name"]: card for card in gallery.collect_cards(out) if (out / card["name"] / "report.html").is_file()
+        card["name"]: card for card in page.collect_cards(out) if (out / card["name"] / "report.html").is_file()
     }
     if not there:
         raise Refused(f"{out.name}: holds no report yet; run studies report first")
@@ -37,7 +37,7 @@ def share_runs(arguments):
         raise Refused(f"no report is called {unknown[0][:40]!r}; there are: {', '.join(there)}")
     chosen = {name: card for name, card in there.items() if name in (arguments.names or there)}
     files = {file: content for name in chosen for file, content in _read_files(out / name).items()}
-    files["index.html"] = gallery.render([*chosen.values()]).encode()
+    files["index.html"] = page.render_index([*chosen.values()]).encode()
     texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
     problems = [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
     problems += [problem for name in chosen for problem in scan_run(out, name, texts)]

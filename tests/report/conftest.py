@@ -51,7 +51,7 @@ def quick(monkeypatch):
     """Let runs end at once, without process and kernel; returns the list of the runs' names as they are executed."""
     executed = []
 
-    def execute_quickly(run, **_):
+    def execute_quickly(run, *_):
         executed.append(run.name)
         return execute(run)
 
