@@ -49,7 +49,7 @@ def check_parameters(study, namespace) -> dict:
 
     Raises
     ------
-    Refused: one is missing, of another type, out of range, not a choice, or an address with a password.
+    Refused: one is missing, of another type, out of range, or not a choice.
     """
     beside = Path(f"{study}.ipynb")
     declared = read_parameters(beside if beside.is_file() else paths.notebook_file(study))

@@ -29,16 +29,8 @@ HEADING = re.compile(r"\s*(#{1,3}) (.*)")
 PHRASES = "abbr b br caption code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre s small span strong sub sup u ul"
 ALLOWED_TAGS = {*PHRASES.split(), "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 ALLOWED_ATTRIBUTES = {"*": ["class"], "td": ["colspan", "rowspan"], "th": ["colspan", "rowspan", "scope"]}
-GROUPS = {  # in which order runs stand in the index: what the group is called
-    "yours": "Your own data",
-    "simulated": "Questions about support, on simulated data",
-    "public": "The same methods on real data of others",
-    "validation": "Can the methods be trusted?",
-    "none": "No report yet",
-}
-KINDS = {"yours": "your own data", "public": "public data", "simulated": "simulated data, no evidence"}
-BOXES = {"interim": "Interim", "withheld": "Withheld"}
-FAILED = "The last run failed; what stands here is older, or nothing."
+TEMPLATES = Path(__file__).with_name("templates")
+WORDS = yaml.safe_load((TEMPLATES / "index.yaml").read_text(encoding="utf-8"))
 
 
 class Prose(mistune.HTMLRenderer):
@@ -129,7 +121,9 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False) -> str:
 def _fill(template, **parts) -> str:
     """Fill a template; outside addresses stand without http, so that nothing makes a link of them."""
     css = "".join(CSS.with_name(name).read_text(encoding="utf-8") for name in ("page.css", "style.css"))
-    loaded = Environment(loader=FileSystemLoader(CSS.parent), autoescape=True, trim_blocks=True).get_template(template)
+    loaded = Environment(
+        loader=FileSystemLoader([CSS.parent, TEMPLATES]), autoescape=True, trim_blocks=True
+    ).get_template(template)
     text = loaded.render(policy=Markup(POLICY), css=Markup(css.replace("\n", "")), **parts)
     return re.sub(r"https?://", "", text.replace(' xmlns="http://www.w3.org/2000/svg"', ""))
 
@@ -249,7 +243,7 @@ def collect_cards(out: Path) -> list[dict[str, Any]]:
                 **record.get("card", {}),
                 "name": folder.name,
                 "group": "validation" if results.get("study") == "validation" else kind,
-                "kind": KINDS.get(kind, "no data yet"),
+                "kind": WORDS["kinds"][kind],
                 "status": results.get("status", ""),
                 "date": record.get("as_of") or "",
                 "started": record.get("started", ""),
@@ -271,15 +265,11 @@ def render_index(cards: Sequence[Mapping[str, Any]]) -> str:
     -------
     str: one file that loads nothing.
     """
-    groups: dict[str, list] = {name: [] for name in GROUPS.values()}
+    groups: dict[str, list] = {name: [] for name in WORDS["groups"].values()}
     for card in sorted(cards, key=lambda card: card["started"], reverse=True):
-        groups[GROUPS[card["group"]]].append({**card, **_draw_card(card)})
-    own, failed = sum(card["group"] == "yours" for card in cards), sum(card["failed"] for card in cards)
-    told = f"{len(cards)} reports, none of them on your own data yet: they show the methods, not your product."
-    if own:
-        told = f"{own} of {len(cards)} reports {'speaks' if own == 1 else 'speak'} of your own data."
-    told += f" {failed} failed the last time." if failed else ""
-    return _fill("gallery.html.j2", groups={name: group for name, group in groups.items() if group}, summary=told)
+        groups[WORDS["groups"][card["group"]]].append({**card, **_draw_card(card)})
+    named = {name: group for name, group in groups.items() if group}
+    return _fill("index.html.j2", groups=named, cards_of_all=cards)
 
 
 def _draw_card(card):
@@ -291,5 +281,5 @@ def _draw_card(card):
         row = Row("", "", middle=mark["middle"], pieces=pieces, verdict=mark["verdict"])
         drawn = draw_mark(row, find_axis([row]))
     judged = mark_verdict(mark["verdict"]) if mark["verdict"] else ""
-    box = FAILED if card["failed"] else BOXES.get(card["status"])
+    box = WORDS["boxes"].get("failed" if card["failed"] else card["status"])
     return {"box": box, "drawn": Markup(drawn), "judged": Markup(judged)}

@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 import time
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +22,6 @@ from helpers import paths
 from helpers.report import store
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
-CELL_SECONDS = 900.0
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 FAILED_PAGE = Path(__file__).parent / "templates" / "failed.html.j2"
 
@@ -49,18 +49,13 @@ DIED = Outcome("dead kernel", "the kernel died: it was killed from outside, ran 
 STOPPED = Outcome("interrupted", "run the command again to finish")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the runs of one command share: folder of the reports, seconds a cell may take, --force, --code."""
-
-    out: Path
-    limit: float
-    force: bool
-    code: bool
+Settings = namedtuple("Settings", "out limit force code")  # folder of the reports, seconds a cell may take, two options
 
 
-def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False, time_limit=None, stream=None) -> int:
-    """Render runs into one folder each, and the index of them all; return the exit status.
+def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> int:
+    """Render runs into one folder each, and the index of them all; say how each ended; return the exit status.
+
+    A cell may take as many seconds as STUDIES_TIME_LIMIT says.
 
     Parameters
     ----------
@@ -74,18 +69,13 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False, time_
         Render what has not changed too.
     code : bool
         Keep the code in the reports, folded.
-    time_limit : float, optional
-        Seconds a cell may take; STUDIES_TIME_LIMIT or 900 when left out.
-    stream : text file, optional
-        Where progress is written; the standard error when left out.
 
     Returns
     -------
     int: 0 done, 1 a run failed, 2 refused (1 before 2), 130 interrupted
     """
-    limit = time_limit or float(os.environ.get("STUDIES_TIME_LIMIT", CELL_SECONDS))
-    settings = Settings(Path(out).absolute(), limit, force, code)
-    checksums, progress, stale = store.Checksums(settings.out), Progress(stream or sys.stderr), []
+    settings = Settings(Path(out).absolute(), float(os.environ.get("STUDIES_TIME_LIMIT", 900)), force, code)
+    checksums, progress, stale = store.Checksums(settings.out), Progress(), []
     try:
         store.repair(settings.out)
         for run in runs:
@@ -96,7 +86,7 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False, time_
                 progress.finish(run.name, Outcome("up to date"))
         checksums.save()
         if stale:
-            Workshop(stale, settings, jobs or count_cores(), progress).work()
+            Workshop(settings, progress).work(stale, jobs or count_cores())
         update_index(checksums)
     except OSError as error:
         progress.finish("studies", judge_disk(error))
@@ -115,9 +105,9 @@ def count_cores() -> int:
 class Progress:
     """How runs ended, said in a line each and, on a terminal within `live`, a line a run that is in work."""
 
-    def __init__(self, stream):
+    def __init__(self):
         self.lines, self.outcomes = {}, {}
-        self.console = Console(file=stream, soft_wrap=True, markup=False, emoji=False, highlight=False)
+        self.console = Console(file=sys.stderr, soft_wrap=True, markup=False, emoji=False, highlight=False)
         self.live = Live(get_renderable=self._draw, console=self.console, transient=True)
 
     def begin(self, name, seconds) -> None:
@@ -146,68 +136,64 @@ class Progress:
 
 
 class Workshop:
-    """The runs of one command: those that are left, and those in work by their process's pipe."""
+    """Where runs are done side by side, each in a process of its own, which a thread starts and listens to."""
 
-    def __init__(self, runs, settings, jobs, progress):
-        records = {run.name: store.read_json(settings.out / run.name / "run.json") for run in runs}
-        self.seconds = {name: record.get("seconds", math.inf) for name, record in records.items()}
-        self.left = sorted(runs, key=lambda run: self.seconds[run.name], reverse=True)
-        self.settings, self.jobs, self.progress = settings, jobs, progress
-        self.working, self.stopped = {}, False
+    def __init__(self, settings, progress):
+        self.settings, self.progress = settings, progress
+        self.futures, self.processes, self.stopped = {}, [], False
 
-    def work(self) -> None:
-        """Do every run; one waits for those it needs, and the longest of them begins first.
+    def work(self, runs, jobs) -> None:
+        """Do every run; one waits for those it needs, and of the others the longest begins first.
 
         Ctrl-C and a request to terminate end the runs in work in order, each with its page.
         """
         CONTEXT.set_forkserver_preload(["helpers.report.execution"])
         os.environ["PYTHONSAFEPATH"] = "1"  # no file where the user stands takes the place of a module
+        known = {run.name: store.read_json(self.settings.out / run.name / "run.json") for run in runs}
+        seconds = {name: record.get("seconds", math.inf) for name, record in known.items()}
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            with self.progress.live:
-                while self.left or self.working:
-                    for run in list(self.left):
-                        self._start(run)
-                    for _, process in self.working.values() if self.stopped else ():
-                        process.terminate()
-                    for pipe in wait(list(self.working), timeout=0.2):
-                        self._hear(pipe)
+            with self.progress.live, ThreadPoolExecutor(jobs) as pool:
+                for run in sorted(runs, key=lambda run: 0 if run.needs else -seconds[run.name]):
+                    self.futures[run.name] = pool.submit(self._do, run, seconds[run.name])
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     def _stop(self, *_):
         self.stopped = True
+        for process in self.processes:
+            process.terminate()
 
-    def _start(self, run):
-        ended = self.progress.outcomes
-        lost = [name for name in run.needs if name in ended and ended[name].failed]
-        if self.stopped or lost:
-            self.left.remove(run)
-            missed = Outcome("not run", f"it needs {', '.join(lost)}, which has no new report")
-            self.progress.finish(run.name, STOPPED if self.stopped else missed)
-        elif len(self.working) < self.jobs and not (self.seconds.keys() - ended.keys()) & set(run.needs):
-            self.left.remove(run)
-            pipe, theirs = CONTEXT.Pipe(duplex=False)
-            process = CONTEXT.Process(target=work, args=(theirs, run, self.settings, dict(os.environ)), daemon=True)
-            process.start()
-            theirs.close()
-            self.working[pipe] = run, process
-            self.progress.begin(run.name, self.seconds[run.name])
+    def _do(self, run, seconds):
+        lost = [name for name in run.needs if name in self.futures and self.futures[name].result().failed]
+        if self.stopped:
+            told = STOPPED
+        elif lost:
+            told = Outcome("not run", f"it needs {', '.join(lost)}, which has no new report")
+        else:
+            self.progress.begin(run.name, seconds)
+            told = self._listen(run)
+        self.progress.finish(run.name, told)
+        return told
 
-    def _hear(self, pipe):
-        run, process = self.working[pipe]
+    def _listen(self, run):
+        pipe, theirs = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=work, args=(theirs, run, self.settings, dict(os.environ)), daemon=True)
+        process.start()
+        theirs.close()
+        self.processes.append(process)
+        if self.stopped:
+            process.terminate()
         try:
-            told = pipe.recv()
+            while not isinstance(told := pipe.recv(), Outcome):
+                self.progress.tell(run.name, told)
         except EOFError:
             told = STOPPED if self.stopped else DIED
             with suppress(OSError):
                 leave_page(self.settings.out, run.name, told)
-        if not isinstance(told, Outcome):
-            return self.progress.tell(run.name, told)
-        del self.working[pipe]
         process.join()
-        self.progress.finish(run.name, told)
+        return told
 
 
 def work(pipe, run, settings, given) -> None:

@@ -160,25 +160,22 @@ def replace_report(out, name, files) -> None:
 
 def settle(out, name) -> None:
     """Finish a build that is complete, drop one that is not; from any point where it stopped; call under the lock."""
-    new, old = (open_work(out) / f"{name}.{state}" for state in ("new", "old"))
+    new = open_work(out) / f"{name}.new"
     targets = {"public": Path(out) / name, "private": Path(out) / PRIVATE / name} if (new / COMPLETE).exists() else {}
     for part, target in targets.items():
         if (new / part).exists():
             if target.exists():
-                shutil.rmtree(old / part, ignore_errors=True)
-                old.mkdir(exist_ok=True)
-                target.rename(old / part)
+                shutil.rmtree(new / f"old {part}", ignore_errors=True)
+                target.rename(new / f"old {part}")
             (new / part).rename(target)
     shutil.rmtree(new, ignore_errors=True)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def repair(out) -> None:
     """Finish or drop whatever an interrupted command left behind; a name that another command holds is left alone."""
-    work = Path(out) / PRIVATE / ".work"
-    for name in {folder.stem for folder in [*work.glob("*.new"), *work.glob("*.old")]}:
-        with suppress(Timeout), hold_lock(out, name, wait=False):
-            settle(out, name)
+    for folder in (Path(out) / PRIVATE / ".work").glob("*.new"):
+        with suppress(Timeout), hold_lock(out, folder.stem, wait=False):
+            settle(out, folder.stem)
 
 
 def write_file(path, content) -> None:
@@ -186,9 +183,8 @@ def write_file(path, content) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as stream:
+        with part.open("wb", buffering=0) as stream:
             stream.write(content.encode() if isinstance(content, str) else content)
-            stream.flush()
             os.fsync(stream.fileno())
         part.replace(path)
     finally:

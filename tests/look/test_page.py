@@ -209,7 +209,7 @@ def test_gallery_has_her_own_runs_first_and_the_newest_of_them():
     text = page.render_index(cards)
     check_safe(text)
     assert re.findall(r'<h3><a href="(\w+)/', text) == ["new", "old", "one", "shop", "check", "lost"]
-    assert re.findall(r"<h2>(.*?)</h2>", text) == [name.replace("'", "&#39;") for name in page.GROUPS.values()]
+    assert re.findall(r"<h2>(.*?)</h2>", text) == [name.replace("'", "&#39;") for name in page.WORDS["groups"].values()]
     first = text[text.index("<article") : text.index("</article>")]
     parts = [make().question, "It helps: +9.0 points.", "your own data", "data to 2022-04-30", "<strong>+9.0"]
     assert [part for part in [*parts, "[+7.1, +10.9]", 'class="effect"', "clear benefit"] if part not in first] == []

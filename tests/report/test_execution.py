@@ -81,7 +81,9 @@ def ended(folder, tmp_path_factory):
         patched.setenv("CANARY_PASSWORD", CANARY)
         patched.setenv("MPLBACKEND", "pdf")
         patched.setenv("TMPDIR", str(tmp_path_factory.mktemp("left")))  # where a killed process leaves its folder
-        status = report.render(runs, out=out, jobs=2, time_limit=4.0, stream=stream)
+        patched.setenv("STUDIES_TIME_LIMIT", "15")
+        patched.setattr(sys, "stderr", stream)
+        status = report.render(runs, out=out, jobs=2)
     stream.seek(0)
     return out, status, stream.read()
 
@@ -90,7 +92,7 @@ ENDS = {
     "killed": f"dead kernel in “Compute”: {DIED.message}",
     "orphaned": f"dead kernel: {DIED.message}",
     "left": "error in “Compute”: the notebook ended before its last cell had published results",
-    "slow": "time limit in “Compute”: a cell ran longer than 4 seconds; raise the limit or give less",
+    "slow": "time limit in “Compute”: a cell ran longer than 15 seconds; raise the limit or give less",
     "wrong": "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen",
     "refused": "refused in “Compute”: t.csv, column x: 3 cells are text; mend them",
 }
@@ -128,16 +130,17 @@ def test_render_lets_no_secret_reach_a_file_or_the_screen(ended):
 
 def test_render_again_gives_equal_bytes(ended, folder, tmp_path):
     run = report.make_run("fine", name="fine", given={}, base=folder)
-    assert report.render([run], out=tmp_path, stream=(tmp_path / "said").open("w")) == 0
+    assert report.render([run], out=tmp_path) == 0
     for name in ("report.html", "results.json"):
         assert (tmp_path / "fine" / name).read_bytes() == (ended[0] / "fine" / name).read_bytes()
     assert (tmp_path / "fine" / "report.html").read_text().count("data:image/png") == 1
 
 
-def test_render_side_by_side(tmp_path, render):
+def test_render_side_by_side(tmp_path, render, monkeypatch):
     write_notebook(tmp_path / "together.ipynb", code=TOGETHER)
     runs = [report.make_run("together", name=name, given={"label": name}, base=tmp_path) for name in "ab"]
-    assert render(*runs, jobs=2, time_limit=15.0)[0] == 0
+    monkeypatch.setenv("STUDIES_TIME_LIMIT", "15")
+    assert render(*runs, jobs=2)[0] == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

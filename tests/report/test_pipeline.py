@@ -235,7 +235,8 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize("stream", [Terminal(), io.StringIO()])
 def test_progress_shows_section_and_time_left_on_a_terminal_alone(stream, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    progress = Progress(stream)
+    monkeypatch.setattr("sys.stderr", stream)
+    progress = Progress()
     progress.begin("one", 100)
     with progress.live:
         progress.tell("one", "Checks")
