@@ -1,7 +1,5 @@
 """Published claims beside what a run found: which can be tested at all, on which data, and with what verdict."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 
@@ -52,20 +50,26 @@ def assess(results: Results, *, truth=None) -> tuple[Claim, ...]:
     -------
     tuple of Claim: in the order of the file; none for a study without claims.
     """
-    rows = read_claims(results.study).itertuples()
-    return tuple(_assess_claim(row, results, (truth or {}).get("effects", [])) for row in rows)
+    rows, effects = read_claims(results.study).itertuples(), (truth or {}).get("effects", [])
+    return tuple(_assess_claim(row, results, effects) for row in rows)
 
 
 def _assess_claim(row, results, effects) -> Claim:
-    reason = _why_untested(row, results)
-    estimate = None if reason else _find_estimate(row, results)
-    if reason or estimate is None:
-        return _claim(row, UNTESTED, reason or "This run holds no such estimate.")
-    if not np.isfinite([estimate.estimate, estimate.ci_low, estimate.ci_high]).all():
-        return _claim(row, UNTESTED, estimate.reason or "The estimate has no finite interval.", estimate)
-    simulated = results.data.kind == "simulated"
-    verdict, reason = _judge_planted(row, estimate, effects) if simulated else _judge_own(row, estimate)
-    return _claim(row, verdict, reason, estimate)
+    about = (row.id, None if np.isnan(row.value) else float(row.value), row.unit, row.published_as)
+    found = results.select(segment=None, at=None, **{name: getattr(row, name) for name in MATCHED})
+    estimate = next((e for e in found if e.role != "sensitivity"), None)
+    reason = _why_untested(row, results) or ("" if estimate else "This run holds no such estimate.")
+    if reason:
+        return Claim(*about, None, NAN, NAN, NAN, UNTESTED, reason)
+    shown, *ends = (value * row.multiply for value in (estimate.estimate, estimate.ci_low, estimate.ci_high))
+    low, high = sorted(ends)
+    if not np.isfinite([shown, low, high]).all():
+        verdict, reason = UNTESTED, estimate.reason or "The estimate has no finite interval."
+    elif results.data.kind == "simulated":
+        verdict, reason = _judge_planted(row, low, high, effects)
+    else:
+        verdict, reason = _judge_own(row, low, high)
+    return Claim(*about, estimate.id, shown, low, high, verdict, reason)
 
 
 def _why_untested(row, results) -> str:
@@ -79,18 +83,12 @@ def _why_untested(row, results) -> str:
     }.get(results.status, "")
 
 
-def _find_estimate(row, results):
-    found = results.select(segment=None, at=None, **{name: getattr(row, name) for name in MATCHED})
-    return next((e for e in found if e.role != "sensitivity"), None)
-
-
-def _judge_planted(row, estimate, effects):
+def _judge_planted(row, low, high, effects):
     truths = [e["value"] for e in effects if all(e[name] == getattr(row, name) for name in MATCHED)]
     if not truths:
         return UNTESTED, "No planted value of it is known to this run."
-    planted, (low, high) = truths[0] * row.multiply, _interval(row, estimate)
-    sides = [_side(row, value) for value in (low, high, planted)]
-    hit = low <= planted <= high and (not row.direction or len(set(sides)) == 1)
+    planted = truths[0] * row.multiply
+    hit = low <= planted <= high and (not row.direction or len({_side(row, v) for v in (low, high, planted)}) == 1)
     same = np.isnan(row.value) or np.isclose(planted, row.value)
     said = "" if same else f", which is not the published {row.value:.3g}"
     found = "finds it" if hit else "holds it but leaves the direction open" if low <= planted <= high else "misses it"
@@ -98,33 +96,20 @@ def _judge_planted(row, estimate, effects):
     return "recovered" if hit else "not recovered", f"{told}. This tests the method, not the claim."
 
 
-def _judge_own(row, estimate):
-    low, high = _interval(row, estimate)
-    excludes_null = not low <= row.null_value <= high
+def _judge_own(row, low, high):
+    holds_null = low <= row.null_value <= high
     if row.direction:
-        agrees = excludes_null and _side(row, low) == row.direction
-        verdict = "consistent" if agrees else "inconsistent" if excludes_null else "too imprecise"
-        told = {"consistent": "lies on the published side", "inconsistent": "lies on the other side"}
-        return verdict, f"The interval {told.get(verdict, 'holds no effect, so the direction stays open')}."
+        if holds_null:
+            return "too imprecise", "The interval holds no effect, so the direction stays open."
+        agrees = _side(row, low) == row.direction
+        side = "published" if agrees else "other"
+        return "consistent" if agrees else "inconsistent", f"The interval lies on the {side} side."
     if not low <= row.value <= high:
         return "inconsistent", "The interval excludes the published value."
-    if not excludes_null:
+    if holds_null:
         return "too imprecise", "The interval holds both the published value and no effect."
     return "consistent", "The interval holds the published value and excludes no effect."
 
 
 def _side(row, value):
     return "below" if value < row.null_value else "above" if value > row.null_value else "null"
-
-
-def _interval(row, estimate):
-    return sorted((estimate.ci_low * row.multiply, estimate.ci_high * row.multiply))
-
-
-def _claim(row, verdict, reason, estimate=None) -> Claim:
-    published = None if np.isnan(row.value) else float(row.value)
-    about = (row.id, published, row.unit, row.published_as)
-    if estimate is None:
-        return Claim(*about, None, NAN, NAN, NAN, verdict, reason)
-    shown = estimate.estimate * row.multiply
-    return Claim(*about, estimate.id, shown, *_interval(row, estimate), verdict, reason)

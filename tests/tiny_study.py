@@ -45,30 +45,15 @@ def write_notebook(file, *, code="", parameters=PARAMETERS):
     return file
 
 
-def payload(run, **changes):
+def payload(run, *, card=None, files=None, columns=None, **changes):
     """Return what the tiny study publishes."""
-    data = {
-        "kind": "simulated",
-        "note": "",
-        "source": "",
-        "sha256": None,
-        "rows": 4,
-        "units": 4,
-        "units_by_variant": {},
-    }
-    empty = {
-        "checks": [],
-        "estimates": [],
-        "tests": [],
-        "claims": [],
-        "tables": {},
-        "question": "Is it?",
-        "as_of": "2024-03-31",
-        "columns": {},
-    }
+    data = {"kind": "simulated", "note": "", "source": "", "sha256": None, "rows": 4, "units": 4}
     told = {"schema": 1, "study": "tiny", "run": run.name, "title": "Tiny", "status": "answered", "answer": ["It is."]}
-    plan = {"file": None, "sha256": None, "departures": []}
-    return {**told, "data": data, "parameters": dict(run.values), "plan": plan, **empty, **changes}
+    told |= {"data": {**data, "units_by_variant": {}}, "parameters": dict(run.values)}
+    told |= {"plan": {"file": None, "sha256": None, "departures": []}}
+    told |= {name: [] for name in ("checks", "estimates", "tests", "claims")} | {"tables": {}}
+    beside = {"as_of": "2024-03-31", "columns": columns or {}, "card": card or {}, "files": files or {}}
+    return {"results": {**told, **changes}, **beside}
 
 
 def execute(run, **changes):

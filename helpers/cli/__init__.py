@@ -12,7 +12,7 @@ import yaml
 
 from helpers.records import Refused
 
-DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 EXITS = "exit status: 0 done (a withheld answer is still a report), 1 a run failed, 2 refused, 130 interrupted"
 
 
@@ -32,7 +32,7 @@ def main(argv=None):
     arguments = build_parser().parse_args(argv)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a request to terminate ends a command as Ctrl-C does
     try:
-        return resolve_name(f"helpers.cli.{arguments.answers}")(arguments) or DONE
+        return resolve_name(f"helpers.cli.{arguments.answers}")(arguments) or 0
     except KeyboardInterrupt:
         status, message = INTERRUPTED, arguments.interrupted
     except Refused as error:
@@ -49,10 +49,8 @@ def main(argv=None):
 def build_parser():
     """Return the argparse parser of commands.yaml; a command's `answers` is a module of this room and a function."""
     grammar = yaml.safe_load(Path(__file__).with_name("commands.yaml").read_text(encoding="utf-8"))
-    more = {"epilog": EXITS, "allow_abbrev": False}
-    parser = argparse.ArgumentParser(
-        prog="studies", description="Does support pay? Studies as one-file reports.", **more
-    )
+    more, about = {"epilog": EXITS, "allow_abbrev": False}, "Does support pay? Studies as one-file reports."
+    parser = argparse.ArgumentParser(prog="studies", description=about, **more)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name, told in grammar.items():
         command = commands.add_parser(name, help=told["does"], description=told["does"], **more)

@@ -103,7 +103,7 @@ def check_table(arguments):
     trust = checks.run(units, source, design)
     reason = checks.withheld(trust, design)
     told = f"withholds its answer: {reason}" if reason else "would answer."
-    _print_checks(source.info, trust, f"A study of this table {told}")
+    _print_checks(source.info.steps, source.info.messages, trust, f"A study of this table {told}")
     if arguments.aa:
         _print_splits(units, n_splits=arguments.aa, seed=1 if arguments.seed is None else arguments.seed)
 
@@ -111,15 +111,15 @@ def check_table(arguments):
 def _check_accounts(design, source):
     """Print every check of accounts against a framework, and whether any can be compared."""
     accounts = metrics.fold_accounts(source, design)
-    trust = checks.check_accounts(source, accounts)
+    trust, info = checks.check_accounts(source, accounts), source.info
     told = "has nothing to compare." if any(check.status == "fail" for check in trust) else "would answer."
-    more = {"steps": metrics.explain_accounts(accounts), "messages": accounts.messages}
-    _print_checks(source.info, trust, f"A study of these accounts {told}", **more)
+    steps = (*info.steps, *metrics.explain_accounts(accounts))
+    _print_checks(steps, (*info.messages, *accounts.messages), trust, f"A study of these accounts {told}")
 
 
-def _print_checks(info, trust, verdict, *, steps=(), messages=()):
-    lines = [(f"{rows:,}", f"{step}: {note}" if note else step) for step, rows, note in (*info.steps, *steps)]
-    lines += [("said", message) for message in (*info.messages, *messages)]
+def _print_checks(steps, messages, trust, verdict):
+    lines = [(f"{rows:,}", f"{step}: {note}" if note else step) for step, rows, note in steps]
+    lines += [("said", message) for message in messages]
     lines += [(check.status, f"{check.id}: {check.message}") for check in trust]
     print(*(f"{head:>12}  {text}" for head, text in lines), verdict, sep="\n")
 

@@ -3,12 +3,14 @@
 import json
 import sys
 import textwrap
+from math import isfinite
 from pathlib import Path
 
 from helpers import paths, report
 from helpers.cli import FAILED, INTERRUPTED
 from helpers.records import Refused
 from helpers.report.runs import find_notebook, read_yaml
+from helpers.report.store import open_work, read_json
 
 EXAMPLE = Path(__file__).with_name("workspace") / "plan.yaml"  # what `init` writes stands beside it
 DEEP = "validation-deep"
@@ -26,10 +28,13 @@ def report_runs(arguments):
         runs = report.select_runs(runs, arguments.names)
     out = find_out(arguments)
     status = report.render(runs, out=out, jobs=arguments.jobs, force=arguments.force, code=arguments.code)
-    if status != INTERRUPTED:
-        for run in runs:
-            _print_answer(out / run.name)
-        print(out / "index.html")
+    if status == INTERRUPTED:
+        return status
+    for folder in (out / run.name for run in runs):
+        record = read_json(folder / "run.json")
+        if record and not (folder / "failed.html").exists():
+            print(f"{folder.name}: {record['card']['answer']}\n  {folder / 'report.html'}")
+    print(out / "index.html")
     return status
 
 
@@ -66,14 +71,13 @@ def _make_own_run(arguments, given, taken):
     """Return the run of STUDY --name NAME; a file that is not there is refused before a kernel starts to say so."""
     if len(arguments.names) != 1:
         raise Refused(f"--name needs one STUDY before it; {len(arguments.names)} came")
-    run = report.make_run(arguments.names[0], name=arguments.name, given=given, taken=taken)
-    if (plan := run.given.get("plan")) and not paths.plan_file(plan).exists():
-        from helpers import plan as plans
-
-        plans.read(plan, kind=None)
-    for value in (value for name, value in run.given.items() if run.declared[name].is_path):
+    if arguments.name in taken:
+        raise Refused(f"the name {arguments.name!r} is one of reports.yaml; choose another")
+    run = report.make_run(arguments.names[0], name=arguments.name, given=given)
+    for name in (name for name in run.given if run.declared[name].is_path):
+        value = run.given[name]
         for text in value if isinstance(value, list) else [value or ""]:
-            file = Path(text.removeprefix("duckdb:"))
+            file = paths.plan_file(text) if name == "plan" else Path(text.removeprefix("duckdb:"))
             if file.is_absolute() and not file.exists():
                 raise Refused(f"{file.name}: no such file; check the name, and the folder it is read from")
     return run
@@ -87,30 +91,28 @@ def find_out(arguments):
     return paths.REPORTS if runs == paths.RUNS.resolve() else runs.parent / "reports"
 
 
-def _print_answer(folder):
-    """Print what a run answers and where its report is; nothing for one that failed, whose report is an older one."""
-    if (folder / "failed.html").exists() or not (folder / "results.json").exists():
-        return
-    results, record = (json.loads((folder / name).read_text(encoding="utf-8")) for name in ("results.json", "run.json"))
-    told, data = results["answer"], results["data"]
-    first = 1 if data["kind"] == "simulated" or told[:1] == [data.get("note")] else 0  # it only says which data
-    answer = record.get("card", {}).get("answer") or " ".join(told[first : first + 1])
-    print(f"{folder.name}: {answer}\n  {folder / 'report.html'}")
-
-
 def validate(arguments):
     """Measure the deep grid, render its report and say where; return 1 when a method breaks its promise."""
+    from helpers import checks, inference, survival
+    from helpers.report.pipeline import count_cores
+
     out = find_out(arguments)
-    store = out / ".private" / ".work" / "validation"  # a name that no run can take
     try:
-        store.mkdir(parents=True, exist_ok=True)
-        store.parents[1].chmod(0o700)
+        store = open_work(out) / "validation"  # a name that no run can take
+        store.mkdir(exist_ok=True)
     except OSError as why:
         raise Refused(f"{out.name}: the folder cannot be written ({why.strerror}); choose another with --out") from None
-    given = {"depth": "deep", "measured": store, "replicates": arguments.replicates}
-    given = {name: str(value) for name, value in given.items() if value}
+    given = {"depth": "deep", "measured": str(store)}
+    given |= {"replicates": str(arguments.replicates)} if arguments.replicates else {}
     run = report.make_run("validation", name=DEEP, given=given)  # refused before hours of measuring, not after
-    judged = _measure(run, arguments.jobs)
+    guarantees = (*inference.GUARANTEES, *survival.GUARANTEES)
+    cells = checks.list_cells(guarantees, depth="deep", replicates=arguments.replicates)
+    tell(f"{DEEP}: {len(cells):,} cells to measure or to find measured")
+    options = {name: run.values[name] for name in ("confidence_level", "seed")}
+    options |= {"store": store, "jobs": arguments.jobs or count_cores()}
+    options["progress"] = lambda done, total: tell(f"{DEEP}: {done:,} of {total:,} cells measured")
+    found = checks.measure_cells(cells, guarantees, **options)
+    judged = checks.judge_cells(found, confidence_level=options["confidence_level"])
     status = report.render([run], out=out, jobs=1)
     if status == INTERRUPTED:
         raise KeyboardInterrupt
@@ -120,20 +122,6 @@ def validate(arguments):
         told = "1 method breaks its promise" if len(failing) == 1 else f"{len(failing)} methods break their promise"
         print(f"studies: {told}: {', '.join(failing)}", file=sys.stderr)
     return status or (FAILED if len(failing) else 0)
-
-
-def _measure(run, jobs):
-    """Return every cell of the deep grid, measured or found measured, and judged."""
-    from helpers import checks, inference, survival
-    from helpers.report.pipeline import count_cores
-
-    guarantees = (*inference.GUARANTEES, *survival.GUARANTEES)
-    cells = checks.list_cells(guarantees, depth="deep", replicates=run.given.get("replicates"))
-    tell(f"{DEEP}: {len(cells):,} cells to measure or to find measured")
-    level, seed, store = (run.values[name] for name in ("confidence_level", "seed", "measured"))
-    options = {"confidence_level": level, "seed": seed, "store": Path(store), "jobs": jobs or count_cores()}
-    options["progress"] = lambda done, total: tell(f"{DEEP}: {done:,} of {total:,} cells measured")
-    return checks.judge_cells(checks.measure_cells(cells, guarantees, **options), confidence_level=level)
 
 
 def init_workspace(arguments):
@@ -180,12 +168,13 @@ def describe_study(arguments):
     planned = {*ExperimentPlan.model_fields, *FrameworkPlan.model_fields}
     rows = [("parameter", "type", "default", "range", "unit", "meaning")]
     for p in report.read_parameters(notebook).values():
-        limits = ["" if limit is None else f"{limit:.10g}" for limit in (p.low, p.high)]
+        limits = [f"{limit:.10g}" if isfinite(limit) else "" for limit in (p.low, p.high)]
         allowed = f"[{', '.join(limits)}]" if any(limits) else ""
         if p.choices:
             allowed = f"{{{', '.join(map(str, p.choices))}}}"
-        missing = "as planned" if p.name in planned else "none"
-        default = missing if p.default is None else json.dumps(p.default, ensure_ascii=False)
+        default = "as planned" if p.name in planned else "none"
+        if p.default is not None:
+            default = json.dumps(p.default, ensure_ascii=False)
         rows.append((p.name, "|".join(p.kinds), default, allowed, p.unit, p.meaning))
     print_table(rows)
 

@@ -2,6 +2,7 @@
 
 import getpass
 import html
+import io
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import yaml
 from helpers import disclosure, plan, report, sources
 from helpers.cli.reporting import find_out
 from helpers.records import Refused
-from helpers.report import gallery
+from helpers.report import page, store
 
 SHARED = ("report.html", "results.json", "summary.md", "scorecard.png", "tables/*.csv", "*/*.sql", "*/*.txt")
 SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="utf-8"))
@@ -27,9 +28,7 @@ def share_runs(arguments):
     out, target = find_out(arguments), Path(arguments.to).expanduser().absolute()
     if target.suffix != ".zip":
         raise Refused(f"{target.name}: needs a name that ends in .zip")
-    there = {
-        card["name"]: card for card in gallery.collect_cards(out) if (out / card["name"] / "report.html").is_file()
-    }
+    there = {card["name"]: card for card in page.collect_cards(out) if (out / card["name"] / "report.html").is_file()}
     if not there:
         raise Refused(f"{out.name}: holds no report yet; run studies report first")
     unknown = [name for name in arguments.names if name not in there]
@@ -37,7 +36,7 @@ def share_runs(arguments):
         raise Refused(f"no report is called {unknown[0][:40]!r}; there are: {', '.join(there)}")
     chosen = {name: card for name, card in there.items() if name in (arguments.names or there)}
     files = {file: content for name in chosen for file, content in _read_files(out / name).items()}
-    files["index.html"] = gallery.render([*chosen.values()]).encode()
+    files["index.html"] = page.render_index([*chosen.values()]).encode()
     texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
     problems = [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
     problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
@@ -57,14 +56,13 @@ def _read_files(folder):
 
 def _write_zip(target, files):
     """Write a zip that is the same for the same files, and take the place of an older one only when it is whole."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
-    with zipfile.ZipFile(part, "w") as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
         for name in sorted(files):
             entry = zipfile.ZipInfo(name)  # of 1980
             entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
             archive.writestr(entry, files[name])
-    part.replace(target)
+    store.write_file(target, content.getvalue())
 
 
 def read_text(name, content):

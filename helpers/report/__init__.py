@@ -1,8 +1,8 @@
 """The only user of Papermill: what a notebook's first and last cells call, and what renders runs into reports."""
 
-from helpers.report.cells import check_parameters, keep_definitions, keep_private, keep_text, publish, tell_refits
-from helpers.report.parameters import Parameter, read_parameters
-from helpers.report.runs import Run, make_run, read_runs, select_runs
+from helpers.report.document import check_parameters, keep_definitions, keep_private, publish, tell_refits
+from helpers.report.parameters import read_parameters
+from helpers.report.runs import make_run, read_runs, select_runs
 
 
 def render(runs, **options) -> int:

@@ -1,44 +1,154 @@
-"""Results as plain data: results.json, the tables and files beside it, equal for equal results, without a secret."""
+"""What a notebook's cells call, and the files that become of it: results.json, tables, kept texts, without a secret."""
 
 from __future__ import annotations
 
 import base64
-import copy
 import json
 import os
 import re
+import sys
 from dataclasses import asdict, fields
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from helpers.records import Check, Claim, Estimate, Test
-from helpers.report.parameters import PATHS
+from helpers import paths
+from helpers.records import Check, Claim, Estimate, Refused, Test
+from helpers.report.parameters import PATHS, check_value, read_parameters
 from helpers.view.plain import make_plain, write_csv
 
 RESULTS_MIME = "application/vnd.support-studies.results+json"
-PRIVATE_MIME = "application/vnd.support-studies.private+json"
-TEXT_MIME = "application/vnd.support-studies.text+json"
-PRIVATE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-TEXT_NAME = re.compile(r"(?!tables/)[a-z][a-z0-9_]{0,63}/[a-z0-9][a-z0-9_-]{0,63}\.(sql|txt)")
-FILE_NAME = re.compile(r"summary\.md|scorecard\.png")
-NAMES = {
-    PRIVATE_MIME: (PRIVATE_NAME, "give letters, digits and _, such as next_steps"),
-    TEXT_MIME: (TEXT_NAME, "give a folder (not tables) and a file that ends in .sql or .txt"),
-    RESULTS_MIME: (FILE_NAME, "give summary.md or scorecard.png"),
-}
-SCHEMA = 1
+KEPT_MIME = "application/vnd.support-studies.kept+json"
+KEPT = re.compile(
+    r"private/[a-z][a-z0-9_]{0,63}\.csv|(?!tables/|private/)[a-z][a-z0-9_]{0,63}/[a-z0-9][a-z0-9_-]{0,63}\.(sql|txt)"
+)
 DATA_KEYS = ("kind", "note", "source", "sha256", "rows", "units", "units_by_variant")
 PLAN_KEYS = {"file": None, "sha256": None, "departures": ()}
 RECORDS = {"estimates": Estimate, "tests": Test, "checks": Check, "claims": Claim}
 KEPT_WHEN_WITHHELD = ("metrics",)
 NEEDED = ("estimate", "ci_low", "ci_high", "p_value")
-BEYOND_JSON = ("question", "as_of", "columns", "card", "files")
 SECRET = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY", re.I)
 REFERENCE = re.compile(r"(:|(?:password|pwd|token)=)?\$\{(\w+)\}(@?)", re.I)
+JSON_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 
 
-def describe_results(results, parameters, *, run) -> dict:
-    """Return what results.json holds, with `question`, `as_of` and the tables' `columns` beside it.
+def check_parameters(study, namespace) -> dict:
+    """Return the parameters of a running notebook, by name, each checked against its declaration.
+
+    The notebook is the one in this folder, the one that the runner names, or that of notebooks/.
+
+    Parameters
+    ----------
+    study : str
+        Name of the notebook.
+    namespace : dict
+        The notebook's `globals()`.
+
+    Returns
+    -------
+    dict: every declared parameter with its present value
+
+    Raises
+    ------
+    Refused: one is missing, of another type, out of range, or not a choice.
+    """
+    beside = Path(f"{study}.ipynb")
+    declared = read_parameters(beside if beside.is_file() else paths.notebook_file(study))
+    lost = [name for name in declared if name not in namespace]
+    if lost:
+        raise Refused(f"{study}: the parameters cell does not set {', '.join(lost)}; run it first")
+    return {name: check_value(parameter, namespace[name]) for name, parameter in declared.items()}
+
+
+def tell_refits(done, total) -> None:
+    """Show in a running notebook how far the ranking of features is; a report holds nothing of it.
+
+    Parameters
+    ----------
+    done, total : int, half-samples
+    """
+    print(f"\rranking: {done} of {total} half-samples", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+
+def publish(results, parameters) -> None:
+    """Display results as one output that the runner reads; its presence says that the notebook ran to its end.
+
+    With them go what lies beside the report: the answer as text, the scorecard as a picture, and a row of the gallery.
+
+    Parameters
+    ----------
+    results : Results
+    parameters : dict
+        What `check_parameters` returned. Of a path or an address only what may be shown is kept.
+    """
+    from helpers.view import summary
+
+    files, picture = {"summary.md": summary.write_summary(results)}, summary.draw_scorecard(results)
+    if picture:
+        files["scorecard.png"] = base64.b64encode(picture).decode()
+    payload = describe_results(results, parameters) | {"card": make_plain(summary.make_card(results)), "files": files}
+    _display({RESULTS_MIME: payload}, "\n".join([results.title, *results.answer]))
+
+
+def keep_private(name, frame) -> None:
+    """Display a table with one row a unit as an output that only the runner reads, into the private folder.
+
+    It is written to reports/.private/RUN/NAME.csv and stands in no other file but the executed notebook beside it. In
+    JupyterLab and in plain Papermill nothing is written, and the output holds no row.
+
+    Parameters
+    ----------
+    name : str, letters, digits and _
+    frame : DataFrame, one row a unit
+
+    Raises
+    ------
+    ValueError: another name.
+    """
+    keep_text(f"private/{name}.csv", write_csv(frame.to_dict("records"), [str(column) for column in frame.columns]))
+
+
+def keep_text(name, text) -> None:
+    """Display a text as an output that the runner writes beside the report, as reports/RUN/NAME; it may be shared.
+
+    Anybody else sees the name alone.
+
+    Parameters
+    ----------
+    name : str, a folder and a file, such as definitions/duckdb.sql
+    text : str
+
+    Raises
+    ------
+    ValueError: a name that leaves the run's folder or could take the place of another file.
+    """
+    if not KEPT.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a file that is kept; give one such as definitions/duckdb.sql")
+    kept = {KEPT_MIME: {"name": name, "text": text}} if "STUDIES_RUN" in os.environ else {}
+    _display(kept, f"{name}: {len(text.splitlines()):,} lines, which `studies report` keeps")
+
+
+def keep_definitions(results) -> None:
+    """Display the milestones as SQL, one text a database, which the runner writes as definitions/DATABASE.sql.
+
+    Parameters
+    ----------
+    results : Results, table `definitions`; nothing is kept without it.
+    """
+    if "definitions" in results.tables:
+        for dialect, part in results.tables["definitions"].groupby("dialect", sort=False):
+            keep_text(f"definitions/{dialect}.sql", "\n".join(part["statement"]))
+
+
+def _display(data, text):
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.display import display
+
+    if InteractiveShell.initialized():
+        display({**data, "text/plain": text}, raw=True)
+
+
+def describe_results(results, parameters) -> dict:
+    """Return what results.json holds as `results`, with `as_of` and the tables' `columns` beside it.
 
     Figures have 10 significant digits; what is undefined is None. Of withheld results no effect is left.
 
@@ -46,12 +156,10 @@ def describe_results(results, parameters, *, run) -> dict:
     ----------
     results : Results
     parameters : dict
-    run : str
-        Name of the run.
 
     Returns
     -------
-    dict: JSON types only; `split_payload` takes the extra keys off again
+    dict: JSON types only
     """
     withheld = results.status == "withheld"
     tables = {
@@ -59,80 +167,47 @@ def describe_results(results, parameters, *, run) -> dict:
         for name, frame in results.tables.items()
     }
     told = {
-        "schema": SCHEMA,
+        "schema": 1,
         "study": results.study,
-        "run": run,
+        "run": os.environ.get("STUDIES_RUN", results.study),
         "title": results.title,
         "status": results.status,
         "answer": results.answer,
         "data": {key: getattr(results.data, key) for key in DATA_KEYS},
-        "parameters": {name: _shown(name, value) for name, value in parameters.items()},
+        "parameters": {name: _show(name, value) for name, value in parameters.items()},
         "plan": {key: results.plan.get(key, default) for key, default in PLAN_KEYS.items()},
         "checks": [asdict(check) for check in results.checks],
-        "estimates": [] if withheld else [_estimate(estimate) for estimate in results.estimates],
+        "estimates": [] if withheld else [_explain_null(estimate) for estimate in results.estimates],
         "tests": [] if withheld else [asdict(test) for test in results.tests],
-        "claims": [_claim(claim, withheld) for claim in results.claims],
+        "claims": [asdict(claim) for claim in results.claims],
         "tables": {name: frame.to_dict("records") for name, frame in tables.items()},
-        "question": results.question,
-        "as_of": results.as_of,
-        "columns": {name: list(map(str, frame.columns)) for name, frame in tables.items()},
     }
-    return make_plain(told)
-
-
-def split_payload(payload, *, run) -> tuple[dict, dict]:
-    """Return the content of results.json under the run's name, and the rest of what was published."""
-    results = {key: value for key, value in payload.items() if key not in BEYOND_JSON}
-    return {**results, "run": run}, {key: payload[key] for key in BEYOND_JSON if key in payload}
+    columns = {name: list(map(str, frame.columns)) for name, frame in tables.items()}
+    return make_plain({"results": told, "as_of": results.as_of, "columns": columns})
 
 
 def find_payload(notebook) -> dict | None:
-    """Return what the notebook published, when its last code cell was reached; None otherwise."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    if not cells or cells[-1].execution_count is None:
-        return None
-    found = _list_data(notebook, RESULTS_MIME)
-    return found[-1] if found else None
+    """Return what the notebook published; None when it ended before."""
+    return next(reversed(_list_data(notebook, RESULTS_MIME)), None)
 
 
-def list_files(results, extra, notebook) -> tuple[dict, dict]:
-    """Return the files that go beside the report, bytes by name, and those of the private folder, text by name.
+def list_files(payload, notebook) -> dict[str, bytes]:
+    """Return the files of a run's folder, by name, and under `private/` those of its private folder.
 
-    Of withheld results there are no kept files and no scorecard.
+    Of withheld results there are no kept files and no scorecard, and tables have header lines alone.
 
     Parameters
     ----------
-    results, extra : dict
-        From `split_payload`.
+    payload : dict
+        What the notebook published.
     notebook : NotebookNode, executed
-
-    Raises
-    ------
-    ValueError: a name that leaves its folder or could take the place of another file.
     """
-    texts = {check_name(TEXT_MIME, kept["name"]): kept["text"] for kept in _list_data(notebook, TEXT_MIME)}
-    rows = {check_name(PRIVATE_MIME, kept["name"]): kept["text"] for kept in _list_data(notebook, PRIVATE_MIME)}
-    published = {check_name(RESULTS_MIME, name): text for name, text in extra.get("files", {}).items()}
+    results = payload["results"]
+    texts = {kept["name"]: kept["text"] for kept in _list_data(notebook, KEPT_MIME)} | payload["files"]
     if results["status"] == "withheld":
-        texts, rows = {}, {}
-        published.pop("scorecard.png", None)
-    texts |= {f"tables/{name}": text for name, text in write_tables(results, extra["columns"]).items()}
-    texts |= {"results.json": write_json(results), **published}
-    shared = {n: base64.b64decode(text) if n.endswith(".png") else text.encode() for n, text in texts.items()}
-    return shared, {f"{name}.csv": text for name, text in rows.items()}
-
-
-def check_name(mime, name) -> str:
-    """Return the name of a kept file.
-
-    Raises
-    ------
-    ValueError: it leaves its folder or could take the place of another file.
-    """
-    pattern, cure = NAMES[mime]
-    if not pattern.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a file that is kept; {cure}")
-    return name
+        texts = {name: text for name, text in texts.items() if name == "summary.md"}
+    texts |= write_tables(results, payload["columns"]) | {"results.json": write_json(results)}
+    return {n: base64.b64decode(text) if n.endswith(".png") else text.encode() for n, text in texts.items()}
 
 
 def write_json(content) -> str:
@@ -141,60 +216,37 @@ def write_json(content) -> str:
 
 
 def write_tables(results, columns) -> dict[str, str]:
-    """Return the text of every CSV file, by file name: each table, and estimates, tests, checks and claims.
+    """Return the text of every CSV file, by name: each table, and estimates, tests, checks and claims.
 
     Of withheld results only the header lines are left.
     """
     headers = {name: [field.name for field in fields(kind)] for name, kind in RECORDS.items()} | columns
-    rows = {name: results[name] for name in RECORDS} | results["tables"]
+    rows = results["tables"] | {name: results[name] for name in RECORDS}
     if results["status"] == "withheld":
         rows = dict.fromkeys(rows, ())
-    return {f"{Path(name).name}.csv": write_csv(rows[name], header) for name, header in headers.items() if header}
+    return {f"tables/{name}.csv": write_csv(rows[name], header) for name, header in headers.items() if header}
 
 
-def strip_run(notebook):
-    """Return a copy that equal runs share: no injected cell, no times, no warnings with their temporary paths.
-
-    Files that cells keep are no part of it, as they may hold one row a unit.
-    """
-    kept = copy.deepcopy(notebook)
-    kept.metadata.pop("papermill", None)
-    kept.cells = [cell for cell in kept.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
-    for cell in kept.cells:
-        cell.metadata.pop("papermill", None)
-        if cell.cell_type == "code":
-            shown = [output for output in cell.outputs if output.get("name") != "stderr"]
-            cell.outputs = [o for o in shown if not {PRIVATE_MIME, TEXT_MIME} & set(o.get("data", {}))]
-    return kept
-
-
-def hide_secrets(content, values):
-    """Return the content with every secret of the environment that the parameters name replaced by its `${NAME}`.
+def hide_secrets(notebook, values) -> str:
+    """Return a notebook as JSON, with every secret of the environment that the parameters name as its `${NAME}`.
 
     Parameters
     ----------
-    content : anything that JSON can hold, or a notebook
+    notebook : NotebookNode
     values : dict
         The run's parameters; `${NAME}` counts where it stands for a password, or its name says so.
     """
     named = [match for value in values.values() for match in REFERENCE.finditer(str(value))]
-    names = {m[2] for m in named if (m[1] and (m[3] or m[1] != ":")) or SECRET.search(m[2])}
-    for name in sorted(names):
+    text, hidden = json.dumps(notebook, ensure_ascii=False), {}
+    for name in {m[2] for m in named if (m[1] and (m[3] or m[1] != ":")) or SECRET.search(m[2])}:
         secret = os.environ.get(name, "")
-        for form in {secret, quote(secret, safe="")} if len(secret) > 2 else ():
-            content = _replaced(content, form, f"${{{name}}}")
-    return content
-
-
-def _replaced(content, secret, name):
-    if isinstance(content, str):
-        return content.replace(secret, name)
-    if isinstance(content, list):
-        return [_replaced(item, secret, name) for item in content]
-    if isinstance(content, dict):
-        items = ((_replaced(key, secret, name), _replaced(item, secret, name)) for key, item in content.items())
-        return type(content)(items)
-    return content
+        if len(secret) > 2:
+            forms = (json.dumps(form, ensure_ascii=False)[1:-1] for form in (secret, quote(secret, safe="")))
+            hidden |= dict.fromkeys(forms, f"${{{name}}}")
+    if not hidden:
+        return text
+    secrets = re.compile("|".join(map(re.escape, sorted(hidden, key=len, reverse=True))))
+    return JSON_TEXT.sub(lambda found: secrets.sub(lambda secret: hidden[secret[0]], found[0]), text)
 
 
 def _list_data(notebook, mime):
@@ -202,7 +254,7 @@ def _list_data(notebook, mime):
     return [data[mime] for data in outputs if mime in data]
 
 
-def _estimate(estimate):
+def _explain_null(estimate):
     plain = make_plain(asdict(estimate))
     undefined = [key for key in NEEDED if plain[key] is None and not (plain["ci_set"] is not None and "ci" in key)]
     if undefined and not plain["reason"]:
@@ -210,22 +262,14 @@ def _estimate(estimate):
     return plain
 
 
-def _claim(claim, withheld):
-    hidden = {"estimate_id": None, "estimate": None, "ci_low": None, "ci_high": None}
-    hidden |= {"verdict": "not tested by this run", "reason": "the answer is withheld"}
-    return asdict(claim) | (hidden if withheld else {})
-
-
-def _shown(name, value):
+def _show(name, value):
     """Return a parameter as a record may hold it: base name of a path, scheme and host of an address."""
     if isinstance(value, list):
-        return [_shown(name, item) for item in value]
+        return [_show(name, item) for item in value]
     if not isinstance(value, str):
         return value
-    if "://" in value:
-        address = urlsplit(value)
+    if "://" in value or value.startswith("duckdb:"):
+        address, mark = urlsplit(value), "://" if "://" in value else ":"
         place = f"{address.hostname}{address.path}" if address.hostname else Path(address.path).name
-        return f"{address.scheme}://{place}"
-    if value.startswith("duckdb:"):
-        return f"duckdb:{Path(value[7:]).name}"
+        return f"{address.scheme}{mark}{place}"
     return Path(value).name if value.startswith(("/", "~")) or name in PATHS else value

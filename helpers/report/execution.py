@@ -12,6 +12,7 @@ import logging
 import os
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import tempfile
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from multiprocessing import parent_process
@@ -29,8 +31,8 @@ import papermill
 from traitlets.config import Config
 
 from helpers import paths
-from helpers.report import cache, folders, page
-from helpers.report.document import find_payload, hide_secrets, list_files, split_payload, strip_run, write_json
+from helpers.report import page, store
+from helpers.report.document import find_payload, hide_secrets, list_files, write_json
 from helpers.report.pipeline import DIED, STOPPED, Outcome, judge_disk, leave_page
 
 FIXED = {
@@ -95,14 +97,14 @@ def render_run(run, settings, tell) -> Outcome:
         Called with each heading as its section begins.
     """
     try:
-        with folders.hold_lock(settings.out, run.name):
-            if folders.is_foreign(settings.out, run.name):
+        with store.hold_lock(settings.out, run.name):
+            if store.is_foreign(settings.out, run.name):
                 return Outcome("refused", FOREIGN)
-            checksums = cache.Checksums(settings.out)
-            key = cache.make_key(run, out=settings.out, checksums=checksums, code=settings.code)
-            if not settings.force and cache.is_fresh(run, key, out=settings.out, checksums=checksums):
+            checksums = store.Checksums(settings.out)
+            key = store.make_key(run, checksums, code=settings.code)
+            if not settings.force and store.is_fresh(run, key, checksums):
                 return Outcome("up to date")
-            outcome = _produce(run, settings, key, tell)
+            outcome = produce(run, settings, key, tell)
             if outcome.failed:
                 leave_page(settings.out, run.name, outcome)
             return outcome
@@ -112,7 +114,32 @@ def render_run(run, settings, tell) -> Outcome:
         return STOPPED
 
 
-def execute(run, *, limit, tell):
+def produce(run, settings, key, tell) -> Outcome:
+    """Return how a run ended that had to be rendered; `key` goes into its record."""
+    begun, sections = time.time(), [""]
+
+    def pass_section(heading):
+        sections.append(heading)
+        tell(heading)
+
+    try:
+        notebook = nbformat.reads(hide_secrets(execute(run, settings.limit, pass_section), run.values), as_version=4)
+        payload = find_payload(notebook)
+        if payload is None:
+            return Outcome("error", UNFINISHED, sections[-1])
+        sections.append("")
+        tell("report is written")
+        started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
+        record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}
+        _write_report(run, settings, notebook, payload, record)
+        return Outcome("done", f"{time.time() - begun:.1f} s")
+    except (Exception, KeyboardInterrupt) as error:
+        store.settle(settings.out, run.name)
+        found = judge_error(error, limit=settings.limit)
+        return replace(found, section=sections[-1], detail=f"{type(error).__name__}: {error}")
+
+
+def execute(run, limit, tell):
     """Return a run's notebook as Papermill has executed it, on a kernel that ends with it.
 
     Parameters
@@ -149,15 +176,13 @@ def execute(run, *, limit, tell):
     )
 
 
-def judge_error(error, *, section, limit) -> Outcome:
+def judge_error(error, *, limit) -> Outcome:
     """Return the outcome of a run that an exception ended.
 
     Parameters
     ----------
     error : BaseException
         From Papermill, nbclient or the disk, or KeyboardInterrupt.
-    section : str
-        Heading that was being computed.
     limit : float
         Time limit of a cell, seconds.
 
@@ -166,80 +191,38 @@ def judge_error(error, *, section, limit) -> Outcome:
     Outcome: its message holds the exception's class, and its text only for a refusal, which holds no value.
     """
     in_cell, kind = getattr(error, "ename", ""), type(error).__name__
-    told = "error", f"{kind} while the report was made; STUDIES_DEBUG=1 shows more"
     if "KeyboardInterrupt" in (in_cell, kind):
-        told = STOPPED.kind, STOPPED.message
-    elif in_cell == "Refused":
-        told = "refused", error.evalue
-    elif in_cell:
-        told = "error", f"{in_cell} in a cell; open the notebook in JupyterLab to see it happen"
-    elif kind == "CellTimeoutError":
-        told = "time limit", f"a cell ran longer than {limit:g} seconds; raise the limit or give less"
-    elif kind == "DeadKernelError" or (kind == "RuntimeError" and "ernel" in str(error)):
-        told = DIED.kind, DIED.message
-    elif isinstance(error, OSError):
+        return STOPPED
+    if in_cell == "Refused":
+        return Outcome("refused", error.evalue)
+    if in_cell:
+        return Outcome("error", f"{in_cell} in a cell; open the notebook in JupyterLab to see it happen")
+    if kind == "CellTimeoutError":
+        return Outcome("time limit", f"a cell ran longer than {limit:g} seconds; raise the limit or give less")
+    if kind == "DeadKernelError" or (kind == "RuntimeError" and "ernel" in str(error)):
+        return DIED
+    if isinstance(error, OSError):  # after the time limit, which is one too
         return judge_disk(error)
-    return Outcome(*told, section, f"{kind}: {error}")
-
-
-def _produce(run, settings, key, tell):
-    begun, sections = time.time(), [""]
-
-    def pass_section(heading):
-        sections.append(heading)
-        tell(heading)
-
-    try:
-        notebook = execute(run, limit=settings.limit, tell=pass_section)
-        payload = find_payload(notebook)
-        if payload is None:
-            return Outcome("error", UNFINISHED, sections[-1])
-        sections.append("")
-        tell("report is written")
-        started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
-        record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}
-        _write_report(run, settings, notebook, payload, record)
-        return Outcome("done", f"{time.time() - begun:.1f} s")
-    except (Exception, KeyboardInterrupt) as error:
-        folders.settle(settings.out, run.name)
-        return judge_error(error, section=sections[-1], limit=settings.limit)
+    return Outcome("error", f"{kind} while the report was made; STUDIES_DEBUG=1 shows more")
 
 
 def _write_report(run, settings, notebook, payload, record):
     """Write the whole report beside the last good one, then put it in its place."""
-    payload, notebook = (hide_secrets(content, run.values) for content in (payload, notebook))
-    results, extra = split_payload(payload, run=run.name)
-    shared, private = list_files(results, extra, notebook)
-    place, answer = {"name": run.name, "study": run.study}, {**results, "question": extra["question"]}
-    shared["report.html"] = page.render(strip_run(notebook), answer, run=place, code=settings.code).encode()
-    record = {
-        "run": run.name,
-        "study": run.study,
-        **{key: extra[key] for key in ("question", "as_of", "card") if key in extra},
-        **record,
-        "cells": [cell.metadata.papermill.duration for cell in notebook.cells if cell.cell_type == "code"],
-        "files": {name: hashlib.sha256(content).hexdigest() for name, content in shared.items()},
-        **_describe_machine(),
-    }
-    shared["run.json"], private[f"{run.study}.ipynb"] = write_json(record), nbformat.writes(notebook)
-    build = folders.start_build(settings.out, run.name)
-    for part, files in {"public": shared, "private": private}.items():
-        for name, content in files.items():
-            folders.write_file(build / part / name, content)
-    folders.finish_build(settings.out, run.name)
-
-
-def _describe_machine():
-    """Return what may differ between equal runs: machine, versions, and the commit that is checked out."""
-    needed = [line for line in metadata.requires("support-studies") if "extra ==" not in line]
-    packages = [re.match(r"[\w-]+", line)[0] for line in needed]
+    results, files = payload["results"], list_files(payload, notebook)
+    files["report.html"] = page.render(notebook, results, code=settings.code).encode()
+    shared = {name: hashlib.sha256(files[name]).hexdigest() for name in files if not name.startswith("private/")}
+    needed = [re.match(r"[\w-]+", line)[0] for line in metadata.requires("support-studies") if "extra ==" not in line]
     command = ["git", "-C", str(paths.REPOSITORY), "rev-parse", "HEAD"]
-    try:
-        head = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        head = ""
-    return {
+    head = subprocess.run(command, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
+    record |= {
+        **{key: results[key] for key in ("run", "study")},
+        **{key: payload[key] for key in ("as_of", "card")},
+        "cells": [cell.metadata.papermill.duration for cell in notebook.cells if cell.cell_type == "code"],
+        "files": shared,
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in packages}},
+        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in needed}},
         "head": head or "not under version control",
     }
+    files["run.json"] = write_json(record).encode()
+    files[f"private/{run.study}.ipynb"] = nbformat.writes(notebook).encode()
+    store.replace_report(settings.out, run.name, files)

@@ -1,33 +1,79 @@
-"""The page of one run: a notebook and its results as one HTML file, answer first, without script or outside address."""
+"""Pages: a run's notebook and results as one HTML file, answer first, and the index of all; no script, no address."""
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain, count
+from pathlib import Path
 from typing import Any
 
+import bleach
+import mistune
 import yaml
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from helpers import paths
-from helpers.report.markdown import Markdown
-from helpers.view.html import CSS, escape
+from helpers.report.store import read_json
+from helpers.view.html import CSS, escape, mark_verdict, name_id
 
-TEMPLATES = CSS.parent
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
 )
-LEFT_OUT = {"remove", "remove-cell", "title", "remove_cell"}
+LEFT_OUT = {"remove", "remove-cell", "title", "remove_cell", "injected-parameters"}
 MASTHEAD, NOTE, ABSENT = '<header class="masthead">', '<p class="note', '<p class="note absent">'
 EXPERT = "For the statistician"
 HEADING = re.compile(r"\s*(#{1,3}) (.*)")
 PHRASES = "abbr b br caption code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre s small span strong sub sup u ul"
 ALLOWED_TAGS = {*PHRASES.split(), "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
 ALLOWED_ATTRIBUTES = {"*": ["class"], "td": ["colspan", "rowspan"], "th": ["colspan", "rowspan", "scope"]}
+TEMPLATES = Path(__file__).with_name("templates")
+WORDS = yaml.safe_load((TEMPLATES / "index.yaml").read_text(encoding="utf-8"))
 
 
-def render(notebook, results: Mapping[str, Any], *, run: Mapping[str, Any], code: bool = False) -> str:
+class Prose(mistune.HTMLRenderer):
+    """A reader of Markdown: HTML in it is shown as text, and an outside address is printed beside its words.
+
+    `contents` are `id` and `text` (escaped HTML) of every second-level heading so far; `taken` are ids in use.
+    """
+
+    def __init__(self):
+        super().__init__(escape=True)
+        self.contents, self.taken = [], {"answer", "main"}
+        self.read = mistune.create_markdown(renderer=self, plugins=["table"])
+
+    def heading(self, text, level, **attrs):
+        """Return a heading with an id of its own; the page has one first-level heading, so others move down."""
+        plain = html.unescape(re.sub(r"<[^>]+>", "", text))
+        name, level = _find_free(name_id(plain), self.taken), max(2, level)
+        self.taken.add(name)
+        if level == 2:
+            self.contents.append({"id": name, "text": escape(plain)})
+        return f'<h{level} id="{name}">{text}</h{level}>\n'
+
+    def link(self, text, url, title=None):
+        """Return a link within the page, or the words with their address."""
+        if url.startswith("#"):
+            return f'<a href="{escape(url)}">{text}</a>'
+        address = re.sub(r"^[a-z]+:(//)?", "", url)
+        return text if not re.match(r"https?:", url) or address in text else f"{text} ({escape(address)})"
+
+    def image(self, text, url, title=None):
+        """Return the words of a picture, which is not loaded."""
+        return escape(text)
+
+    def table(self, text):
+        """Return a table that scrolls."""
+        return f'<div class="scroll" tabindex="0"><table>{text}</table></div>\n'
+
+    def block_code(self, code, info=None):
+        """Return code that scrolls."""
+        return f'<pre tabindex="0"><code>{escape(code)}</code></pre>\n'
+
+
+def render(notebook, results: Mapping[str, Any], *, code: bool = False) -> str:
     """Return the HTML of a report.
 
     Parameters
@@ -38,8 +84,6 @@ def render(notebook, results: Mapping[str, Any], *, run: Mapping[str, Any], code
         statistician" is folded. A section that shows nothing but what this run does not ask is left out.
     results : mapping
         The content of results.json; it fills the masthead when no cell shows one.
-    run : mapping
-        `name` and `study` for the foot. Nothing in which equal runs differ belongs here.
     code : bool
         Keep the code, folded.
 
@@ -47,155 +91,195 @@ def render(notebook, results: Mapping[str, Any], *, run: Mapping[str, Any], code
     -------
     str: one file; equal inputs give equal text.
     """
-    words, taken = Markdown(), set()
+    prose, taken = Prose(), set()
     cells = [cell for cell in notebook.cells if not LEFT_OUT & set(cell.metadata.get("tags", []))]
-    shown = [(cell, [] if cell.cell_type == "markdown" else list_outputs(cell, words)) for cell in cells]
-    shown = [(cell, [name_apart(html, taken) for html in outputs]) for cell, outputs in shown]
-    words.take(taken)
-    masthead = next((html for _, outputs in shown for html in outputs if html.startswith(MASTHEAD)), None)
-    sections = _keep_sections(_split_sections(shown))
-    body, expert = [], None
-    for section in sections:
-        if _read_heading(section)[1] == EXPERT:
-            body.append(_show_cell(*section.pop(0), words, code))
-            expert = []
-        place = body if expert is None else expert
-        place.append("".join(_show_cell(cell, outputs, words, code) for cell, outputs in section))
-    data = results.get("data") or {}
-    page = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True).get_template(
-        "page.html.j2"
-    )
-    text = page.render(
-        policy=Markup(POLICY),
-        css=Markup(read_css()),
-        title=str(results.get("title") or results.get("question") or run.get("study") or "Report"),
-        masthead=Markup(masthead or _plain_masthead(results)),
-        contents=[{"id": "answer", "text": "Answer"}, *words.contents],
+    shown = [(cell, [name_apart(output, taken) for output in list_outputs(cell, prose)]) for cell in cells]
+    prose.taken |= taken
+    mastheads = [output for _, outputs in shown for output in outputs if output.startswith(MASTHEAD)]
+    parts = [mastheads[0] if mastheads else _write_masthead(results)]
+    body, expert = [], []
+    place = body
+    for cell, outputs in chain(*_keep_sections(shown)):
+        source = f'<details class="code"><summary>Code</summary>{_preformat(cell.source)}</details>' if code else ""
+        place.append(prose.read(cell.source) if cell.cell_type == "markdown" else source + "".join(outputs))
+        if _read_heading(cell)[1] == EXPERT:
+            place = expert
+    simulated = "Simulated data are no evidence. " if results["data"]["kind"] == "simulated" else ""
+    return _fill(
+        "page.html.j2",
+        title=results["title"],
+        masthead=Markup(parts[0]),
+        contents=[{"id": "answer", "text": "Answer"}, *prose.contents],
         body=Markup("".join(body)),
-        expert=Markup("".join(expert or [])),
-        glossary=_choose_words("".join([masthead or "", *body, *(expert or [])])),
-        foot=f"Run {run.get('name', '')} of the study {run.get('study', results.get('study', ''))}. "
-        f"{'Simulated data are no evidence. ' if data.get('kind') == 'simulated' else ''}"
+        expert=Markup("".join(expert)),
+        glossary=_choose_words("".join([*parts, *body, *expert])),
+        foot=f"Run {results['run']} of the study {results['study']}. {simulated}"
         "Every table can be downloaded where it stands.",
     )
-    return drop_schemes(text)
 
 
-def name_apart(html: str, taken: set[str]) -> str:
+def _fill(template, **parts) -> str:
+    """Fill a template; outside addresses stand without http, so that nothing makes a link of them."""
+    css = "".join(CSS.with_name(name).read_text(encoding="utf-8") for name in ("page.css", "style.css"))
+    loaded = Environment(
+        loader=FileSystemLoader([CSS.parent, TEMPLATES]), autoescape=True, trim_blocks=True
+    ).get_template(template)
+    text = loaded.render(policy=Markup(POLICY), css=Markup(css.replace("\n", "")), **parts)
+    return re.sub(r"https?://", "", text.replace(' xmlns="http://www.w3.org/2000/svg"', ""))
+
+
+def name_apart(text: str, taken: set[str]) -> str:
     """Return HTML whose ids no other part has: what is shown twice has a number behind the second's ids.
 
     Parameters
     ----------
-    html : str
+    text : str
     taken : set of str
         The ids so far, to which those of this part are added.
     """
-    ids = set(re.findall(r' id="([^"]+)"', html))
-    apart = {name: next(n for k in range(2, 99) if (n := f"{name}-{k}") not in taken | ids) for name in ids & taken}
+    ids = set(re.findall(r' id="([^"]+)"', text))
+    apart = {name: _find_free(name, taken | ids) for name in ids & taken}
     taken |= {apart.get(name, name) for name in ids}
-    return re.sub(r'( id="|href="#|url\(#)([^")]+)', lambda m: m[1] + apart.get(m[2], m[2]), html) if apart else html
+    return re.sub(r'( id="|href="#|url\(#)([^")]+)', lambda m: m[1] + apart.get(m[2], m[2]), text) if apart else text
 
 
-def drop_schemes(text: str) -> str:
-    """Return a page in which outside addresses stand without http, so that nothing makes a link of them."""
-    return re.sub(r"https?://", "", text.replace(' xmlns="http://www.w3.org/2000/svg"', ""))
+def _find_free(name, taken):
+    return next(new for number in count(1) if (new := name if number == 1 else f"{name}-{number}") not in taken)
 
 
-def read_css() -> str:
-    """Return the style sheet of pages and displays, without line breaks."""
-    return "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "style.css")).replace(
-        "\n", ""
-    )
-
-
-def _choose_words(html: str) -> dict[str, str]:
+def _choose_words(text: str) -> dict[str, str]:
     """The words of the glossary that the page uses, each with its meaning."""
-    known, text = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8")), html.lower()
-    return {
-        word: told for word, told in known.items() if re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", text)
-    }
+    known, low = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8")), text.lower()
+    used = lambda word: re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", low)  # noqa: E731
+    return {word: told for word, told in known.items() if used(word)}
 
 
-def _split_sections(shown) -> list[list]:
-    """The cells by section; the first has what stands before any heading."""
-    sections = [[]]
-    for cell, outputs in shown:
-        if cell.cell_type == "markdown" and HEADING.match(cell.source):
-            sections.append([])
-        sections[-1].append((cell, [html for html in outputs if not html.startswith(MASTHEAD)]))
-    return sections
-
-
-def _read_heading(section) -> tuple[int, str]:
-    """Level and words of a section's heading; level 0 where it has none."""
-    found = HEADING.match(section[0][0].source) if section and section[0][0].cell_type == "markdown" else None
+def _read_heading(cell) -> tuple[int, str]:
+    """Level and words of a cell's heading; level 0 where it has none."""
+    found = HEADING.match(cell.source) if cell.cell_type == "markdown" else None
     return (len(found[1]), found[2].strip()) if found else (0, "")
 
 
-def _keep_sections(sections) -> list[list]:
-    """The sections that show something; a heading stays while a smaller one below it is kept.
+def _keep_sections(shown) -> list[list]:
+    """The cells by section, without sections that show nothing; one stays while a smaller one below it is kept.
 
     Of sentences that there is nothing to show one a section is kept, and none beside something that is shown.
     """
-    kept: list[list] = []
-    for section in reversed(sections):
-        outputs = [html for _, told in section for html in told]
-        level = _read_heading(section)[0]
-        below = next((_read_heading(s)[0] for s in reversed(kept) if _read_heading(s)[0]), 0)
-        absent = outputs and all(html.startswith(ABSENT) for html in outputs)
+    sections: list[list] = [[]]
+    for cell, outputs in shown:
+        if _read_heading(cell)[0]:
+            sections.append([])
+        sections[-1].append((cell, [output for output in outputs if not output.startswith(MASTHEAD)]))
+    kept, below = [], 0
+    for section in reversed([section for section in sections if section]):
+        told = [output for _, outputs in section for output in outputs]
+        level = _read_heading(section[0][0])[0]
+        absent = bool(told) and all(output.startswith(ABSENT) for output in told)
         if absent and not below > level > 0:
             continue
-        notes = [html for html in outputs if html.startswith(NOTE)]
-        stay = [] if absent or len(notes) < len(outputs) else notes[:1]
-        left = lambda html: html not in notes or (html in stay and not stay.remove(html))  # noqa: B023, E731
-        kept.append([(cell, [html for html in told if left(html)]) for cell, told in section])
+        below = level or below
+        only = told[0] if told and not absent and all(output.startswith(NOTE) for output in told) else None
+        show = lambda output, only=only: output is only or not output.startswith(NOTE)  # noqa: E731
+        kept.append([(cell, list(filter(show, outputs))) for cell, outputs in section])
     return kept[::-1]
 
 
-def _show_cell(cell, outputs, words: Markdown, code: bool) -> str:
-    if cell.cell_type == "markdown":
-        return words.render(cell.source)
-    source = f'<details class="code"><summary>Code</summary>{_preformatted(cell.source)}</details>' if code else ""
-    return source + "".join(outputs)
-
-
-def list_outputs(cell, words: Markdown) -> list[str]:
+def list_outputs(cell, prose: Prose) -> list[str]:
     """Return what a code cell shows, each output as HTML; nothing of warnings, errors and what is published."""
-    return [html for output in cell.get("outputs", []) if (html := _show_output(output, words))]
+    return [text for output in cell.get("outputs", []) if (text := _show_output(output, prose))]
 
 
-def _show_output(output, words: Markdown) -> str:
+def _show_output(output, prose: Prose) -> str:
     if output.output_type == "stream":
-        return _preformatted(output.text) if output.name == "stdout" and output.text.strip() else ""
+        return _preformat(output.text) if output.name == "stdout" and output.text.strip() else ""
     data, said = output.get("data", {}), output.get("metadata", {})
     if output.output_type == "error" or any(mime.startswith("application/vnd.support-studies") for mime in data):
         return ""
-    if said.get("text/html", {}).get("own"):
-        return data["text/html"]
     if "text/html" in data:
-        return f'<div class="scroll" tabindex="0">{_clean(data["text/html"])}</div>'
+        return data["text/html"] if said.get("text/html", {}).get("own") else _clean(data["text/html"])
     if "image/png" in data:
         image = re.sub(r"[^A-Za-z0-9+/=]", "", data["image/png"])
         alternative = escape(said.get("alt") or data.get("text/plain") or "Picture")
         return f'<figure><div class="card"><img alt="{alternative}" src="data:image/png;base64,{image}"></div></figure>'
     if "text/markdown" in data:
-        return words.render(data["text/markdown"])
-    return _preformatted(data["text/plain"]) if data.get("text/plain", "").strip() else ""
+        return prose.read(data["text/markdown"])
+    return _preformat(data["text/plain"]) if data.get("text/plain", "").strip() else ""
 
 
-def _plain_masthead(results) -> str:
-    answer = "".join(f"<p>{escape(sentence)}</p>" for sentence in results.get("answer") or [])
-    question = results.get("question") or results.get("title") or "Report"
-    kind = escape((results.get("data") or {}).get("kind", ""))
-    return f'{MASTHEAD}<p class="kind">{kind}</p><h1>{escape(question)}</h1><div class="answer">{answer}</div></header>'
+def _write_masthead(results) -> str:
+    answer = "".join(f"<p>{escape(sentence)}</p>" for sentence in results["answer"])
+    kind, title = escape(results["data"]["kind"]), escape(results["title"])
+    return f'{MASTHEAD}<p class="kind">{kind}</p><h1>{title}</h1><div class="answer">{answer}</div></header>'
 
 
-def _preformatted(text: str) -> str:
+def _preformat(text: str) -> str:
     return f'<pre tabindex="0">{escape(text)}</pre>'
 
 
-def _clean(html: str) -> str:
-    import bleach
+def _clean(text: str) -> str:
+    without = re.sub(r"<(script|style)\b.*?</\1\s*>", "", text, flags=re.DOTALL | re.IGNORECASE)
+    cleaned = bleach.clean(without, tags=ALLOWED_TAGS, attributes=ALLOWED_ATTRIBUTES, strip=True)
+    return f'<div class="scroll" tabindex="0">{cleaned}</div>'
 
-    without = re.sub(r"<(script|style)\b.*?</\1\s*>", "", html, flags=re.DOTALL | re.IGNORECASE)
-    return bleach.clean(without, tags=ALLOWED_TAGS, attributes=ALLOWED_ATTRIBUTES, strip=True)
+
+def collect_cards(out: Path) -> list[dict[str, Any]]:
+    """Return one card a run that has a report or has failed, from its run.json and results.json.
+
+    Returns
+    -------
+    list of dict: name, group, kind, question, answer, next, mark, status, date, started, href, failed
+    """
+    found = []
+    for folder in sorted(
+        {file.parent for name in ("results.json", "failed.html") for file in out.glob(f"[a-z0-9]*/{name}")}
+    ):
+        results, record = read_json(folder / "results.json"), read_json(folder / "run.json")
+        kind = results["data"]["kind"] if results else "none"
+        found.append(
+            {
+                "answer": "",
+                "question": folder.name,
+                "mark": None,
+                **record.get("card", {}),
+                "name": folder.name,
+                "group": "validation" if results.get("study") == "validation" else kind,
+                "kind": WORDS["kinds"][kind],
+                "status": results.get("status", ""),
+                "date": record.get("as_of") or "",
+                "started": record.get("started", ""),
+                "href": f"{folder.name}/{'report' if results else 'failed'}.html",
+                "failed": (folder / "failed.html").is_file(),
+            }
+        )
+    return found
+
+
+def render_index(cards: Sequence[Mapping[str, Any]]) -> str:
+    """Return the HTML of the index: an overall sentence, then the runs by group, the newest first.
+
+    Parameters
+    ----------
+    cards : sequence of mapping, as `collect_cards` gives them
+
+    Returns
+    -------
+    str: one file that loads nothing.
+    """
+    groups: dict[str, list] = {name: [] for name in WORDS["groups"].values()}
+    for card in sorted(cards, key=lambda card: card["started"], reverse=True):
+        groups[WORDS["groups"][card["group"]]].append({**card, **_draw_card(card)})
+    named = {name: group for name, group in groups.items() if group}
+    return _fill("index.html.j2", groups=named, cards_of_all=cards)
+
+
+def _draw_card(card):
+    from helpers.view.rows import Row, draw_mark, find_axis
+
+    mark, drawn = card["mark"] or {"middle": None, "verdict": ""}, ""
+    if mark["middle"] is not None:
+        pieces = () if mark["low"] is None else ((mark["low"], mark["high"]),)
+        row = Row("", "", middle=mark["middle"], pieces=pieces, verdict=mark["verdict"])
+        drawn = draw_mark(row, find_axis([row]))
+    judged = mark_verdict(mark["verdict"]) if mark["verdict"] else ""
+    box = WORDS["boxes"].get("failed" if card["failed"] else card["status"])
+    return {"box": box, "drawn": Markup(drawn), "judged": Markup(judged)}

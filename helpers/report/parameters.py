@@ -18,15 +18,14 @@ from typing import Any
 from helpers.records import Refused
 
 KINDS = {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list"}
+TYPES = {"str": str, "int": int, "float": (int, float), "bool": bool, "list": list}
 TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 UNEQUAL = "a list of different numbers"
 RISING = "a list of numbers in rising order"
 TRIPLE = "a list of three numbers in rising order"
+LIMITS = re.compile(r"(?:\[ *(.*?) *, *(.*?) *\]|\{(.+)\})?")
 FORM = "write name: type = literal  # [low, high] or {a, b}; unit; meaning"
 PATHS = ("plan", "data", "events")
-PASSWORD = re.compile(
-    r"://[^/@\s]*:(?!\$\{\w+\}@)[^/@\s]+@|[?&](?:password|pwd|token)=(?!\$\{\w+\}(?:&|$))[^&\s]", re.I
-)
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Parameter:
     name: str
     kinds: tuple[str, ...]
     default: Any
-    low: float | None = None
-    high: float | None = None
+    low: float = -math.inf
+    high: float = math.inf
     choices: tuple[Any, ...] = ()
     unit: str = ""
     meaning: str = ""
@@ -48,38 +47,31 @@ class Parameter:
         return self.name in PATHS or self.unit == "path"
 
     @property
-    def of_numbers(self) -> str:
-        """What a list of numbers must be, in words; empty when it holds no numbers.
-
-        It holds numbers when its default has nothing else, or when it has no default and a range.
-        """
+    def order(self) -> str:
+        """What a list of numbers must be, in words; empty when it holds text, as its default or `str | list` says."""
         if self.default is None:
-            return UNEQUAL if self.kinds == ("list",) and (self.low, self.high) != (None, None) else ""
+            return UNEQUAL if self.kinds == ("list",) else ""
         sample = self.default if isinstance(self.default, list) else []
-        if not sample or not all(_is_kind(item, "float") for item in sample):
+        if not sample or any(isinstance(item, str) for item in sample):
             return ""
         return TRIPLE if self.meaning.endswith("low, central, high") else RISING
 
     @property
     def element_kinds(self) -> tuple[str, ...]:
-        """The types of a list's elements: numbers where the default's elements are, otherwise text."""
-        if not self.of_numbers:
-            return ("str",)
-        whole = self.default is not None and all(isinstance(item, int) for item in self.default)
-        return ("int", "float") if whole else ("float",)
+        """The types of a list's elements."""
+        return ("int", "float") if self.order else ("str",)
 
     @property
     def allowed(self) -> str:
         """What is allowed, in words."""
-        words = KINDS | {"list": self.of_numbers or KINDS["list"]}
+        words = KINDS | {"list": self.order or KINDS["list"]}
         told = " or ".join(words[kind] for kind in self.kinds)
         if self.choices:
             told = "one of " + ", ".join(map(str, self.choices))
-        if self.low is not None and self.high is not None:
+        if math.isfinite(self.low) and math.isfinite(self.high):
             return f"{told} from {self.low:.10g} to {self.high:.10g}"
-        if self.low is not None:
-            return f"{told}, at least {self.low:.10g}"
-        return f"{told}, at most {self.high:.10g}" if self.high is not None else told
+        least = f", at least {self.low:.10g}" if math.isfinite(self.low) else ""
+        return f"{told}, at most {self.high:.10g}" if math.isfinite(self.high) else told + least
 
 
 def read_parameters(notebook) -> dict[str, Parameter]:
@@ -102,13 +94,42 @@ def read_parameters(notebook) -> dict[str, Parameter]:
     ------
     Refused: no such notebook, not a notebook, not one such cell, or a line that does not follow the grammar.
     """
-    source = _parameters_cell(Path(notebook))
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-    found = {}
-    for statement in ast.parse(source).body:
-        parameter = _parameter(statement, comments.get(statement.end_lineno, ""), Path(notebook).name)
-        found[parameter.name] = parameter
+    file = Path(notebook)
+    try:
+        cells = [cell for cell in json.loads(file.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+        sources = ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise Refused(f"notebook {file.name}: cannot be read; check the name, or save it in JupyterLab") from None
+    if len(sources) != 1:
+        raise Refused(f"notebook {file.name}: needs one code cell tagged parameters; it has {len(sources)}")
+    found, line = {}, 1
+    try:
+        statements = ast.parse(sources[0]).body
+        tokens = tokenize.generate_tokens(io.StringIO(sources[0]).readline)
+        comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+        for statement in statements:
+            line = statement.lineno
+            parameter = _read_line(statement, comments.get(statement.end_lineno, ""))
+            found[parameter.name] = parameter
+    except (SyntaxError, ValueError, TypeError, AttributeError) as error:
+        line = getattr(error, "lineno", line)
+        raise Refused(f"notebook {file.name}, parameters cell, line {line}: {FORM}") from None
+    return found
+
+
+def _read_line(statement, comment):
+    """Return the parameter that one statement declares; what does not follow the grammar raises one error or other."""
+    kinds = [part.strip() for part in ast.unparse(statement.annotation).split("|")]
+    kinds = tuple(kind for kind in kinds if kind != "None")
+    limits, unit, meaning = (part.strip() for part in comment.split(";", 2))
+    low, high, choices = LIMITS.fullmatch(limits).groups(default="")
+    if not kinds or not set(kinds) <= set(KINDS):
+        raise ValueError
+    bounds = float(low or "-inf"), float(high or "inf")
+    choices = tuple(_read(kinds, part.strip()) for part in choices.split(",") if part)
+    default = ast.literal_eval(statement.value)
+    found = Parameter(statement.target.id, kinds, default, *bounds, choices, unit, meaning)
+    check_value(found, default)
     return found
 
 
@@ -129,12 +150,12 @@ def settle(declared, given, *, study) -> dict[str, Any]:
 
     Raises
     ------
-    Refused: an unknown name (with the nearest), a wrong type, out of range, not a choice, a password in an address.
+    Refused: an unknown name (with the nearest), a wrong type, out of range, not a choice.
     """
     for name in given:
         if name not in declared:
             raise Refused(f"{study} has no parameter {name[:40]!r}; {suggest(name, declared, 'it has')}")
-    return {name: check_value(declared[name], _typed(declared[name], value)) for name, value in given.items()}
+    return {name: check_value(declared[name], _type(declared[name], value)) for name, value in given.items()}
 
 
 def suggest(name, known, rest) -> str:
@@ -154,81 +175,24 @@ def check_value(parameter, value) -> Any:
         return value
     is_list = isinstance(value, list) and "list" in parameter.kinds
     items, kinds = (value, parameter.element_kinds) if is_list else ([value], parameter.kinds)
-    is_fit = all(any(_is_kind(item, kind) for kind in kinds) and _is_in_range(parameter, item) for item in items)
-    if not is_fit or (parameter.of_numbers and not _is_in_order(parameter.of_numbers, items)):
-        near = difflib.get_close_matches(str(value), map(str, parameter.choices), 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise Refused(f"parameter {parameter.name}: needs {parameter.allowed}; {_came(value)} came{hint}")
+    if not all(_is_fit(parameter, item, kinds) for item in items) or not _is_in_order(parameter.order, items):
+        raise Refused(f"parameter {parameter.name}: needs {parameter.allowed}; {_name_what_came(value)} came")
     if parameter.unit.startswith("date") and not all(map(_is_date, items)):
         raise Refused(f"parameter {parameter.name}: needs a day of the calendar such as 2022-04-30; other text came")
-    if any(isinstance(item, str) and PASSWORD.search(item) for item in items):
-        cure = "write ${NAME} in its place and set the environment variable NAME"
-        raise Refused(f"parameter {parameter.name}: the address holds a password; {cure}")
     return value
 
 
-def _parameters_cell(notebook):
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    except OSError:
-        raise Refused(f"notebook {notebook.name}: no such file") from None
-    except (ValueError, KeyError, TypeError):
-        raise Refused(f"notebook {notebook.name}: not a notebook; save it again in JupyterLab") from None
-    tagged = [c for c in cells if c["cell_type"] == "code" and "parameters" in c.get("metadata", {}).get("tags", [])]
-    if len(tagged) != 1:
-        raise Refused(f"notebook {notebook.name}: needs one code cell tagged parameters; it has {len(tagged)}")
-    source = "".join(tagged[0]["source"])
-    try:
-        ast.parse(source)
-    except SyntaxError as error:
-        raise Refused(f"notebook {notebook.name}, parameters cell, line {error.lineno}: not Python") from None
-    return source
-
-
-def _parameter(statement, comment, file):
-    try:
-        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
-            raise ValueError
-        kinds = [part.strip() for part in ast.unparse(statement.annotation).split("|")]
-        kinds = tuple(kind for kind in kinds if kind != "None")
-        if not kinds or not set(kinds) <= set(KINDS):
-            raise ValueError
-        limits, unit, meaning = (part.strip() for part in comment.split(";", 2))
-        found = Parameter(
-            statement.target.id, kinds, ast.literal_eval(statement.value), *_limits(limits, kinds), unit, meaning
-        )
-    except (ValueError, TypeError):
-        raise Refused(f"notebook {file}, parameters cell, line {statement.lineno}: {FORM}") from None
-    check_value(found, found.default)
-    return found
-
-
-def _limits(text, kinds):
-    """Return low, high and choices of `[low, high]`, `{a, b}` or nothing."""
-    parts = [part.strip() for part in text[1:-1].split(",")]
-    if not text:
-        return None, None, ()
-    if text[0] + text[-1] == "{}":
-        return None, None, tuple(_first(kinds, part) for part in parts)
-    if text[0] + text[-1] != "[]" or len(parts) != 2:
-        raise ValueError
-    return *(float(part) if part else None for part in parts), ()
-
-
-def _typed(parameter, value):
+def _type(parameter, value):
     """Return the value that the text means; a text that means none of the types stays text, for the check to refuse."""
     if value is None:
         return None
-    if isinstance(value, list) and len(value) == 1 and "list" not in parameter.kinds:
-        [value] = value
-    elif not isinstance(value, list) and "list" in parameter.kinds and "str" not in parameter.kinds:
-        value = [value]
-    if isinstance(value, list):
-        return [_first(parameter.element_kinds, str(item)) for item in value]
-    return _first(parameter.kinds, str(value))
+    texts = [str(item) for item in value] if isinstance(value, list) else [str(value)]
+    if len(texts) != 1 or parameter.kinds == ("list",) or (isinstance(value, list) and "list" in parameter.kinds):
+        return [_read(parameter.element_kinds, text) for text in texts]
+    return _read(parameter.kinds, texts[0])
 
 
-def _first(kinds, text):
+def _read(kinds, text):
     """Return the text as the first of the types that it can be read as: whole number, number, truth, text."""
     for kind, read in (("int", int), ("float", float)):
         if kind in kinds and re.search(r"\d", text):  # inf and nan are no numbers
@@ -237,26 +201,19 @@ def _first(kinds, text):
     return TRUTH.get(text.strip().lower(), text) if "bool" in kinds else text
 
 
-def _is_kind(value, kind):
-    if isinstance(value, bool) or kind == "bool":
-        return isinstance(value, bool) and kind == "bool"
-    if kind == "float":
-        return isinstance(value, (int, float)) and math.isfinite(value)
-    return isinstance(value, {"str": str, "int": int, "list": list}[kind])
-
-
-def _is_in_order(words, numbers):
-    if words == UNEQUAL:
-        return 0 < len(set(numbers)) == len(numbers)
-    return bool(numbers) and numbers == sorted(numbers) and (words == RISING or len(numbers) == 3)
-
-
-def _is_in_range(parameter, value):
+def _is_fit(parameter, item, kinds):
+    """Return whether a value, or an element of a list, is of one of the types, a choice, and within the range."""
+    if not any(isinstance(item, TYPES[kind]) and isinstance(item, bool) == (kind == "bool") for kind in kinds):
+        return False
     if parameter.choices:
-        return value in parameter.choices
-    if not _is_kind(value, "float"):
-        return True
-    return (parameter.low is None or parameter.low <= value) and (parameter.high is None or value <= parameter.high)
+        return item in parameter.choices
+    return not isinstance(item, (int, float)) or (math.isfinite(item) and parameter.low <= item <= parameter.high)
+
+
+def _is_in_order(order, numbers):
+    if order == UNEQUAL:
+        return 0 < len(set(numbers)) == len(numbers)
+    return not order or (bool(numbers) and numbers == sorted(numbers) and (order == RISING or len(numbers) == 3))
 
 
 def _is_date(value):
@@ -264,13 +221,11 @@ def _is_date(value):
         return bool(dt.date.fromisoformat(value))
 
 
-def _came(value):
-    if value is None or value == "":
-        return "nothing" if value is None else "empty text"
-    if isinstance(value, bool):
-        return str(value).lower()
+def _name_what_came(value):
     if isinstance(value, (int, float)):
-        return f"{value:.10g}"
+        return str(value).lower()
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return "other text" if isinstance(value, str) else f"a {type(value).__name__}"
+    if isinstance(value, str):
+        return "other text" if value else "empty text"
+    return "nothing" if value is None else f"a {type(value).__name__}"

@@ -2,51 +2,36 @@
 
 from __future__ import annotations
 
-import errno
-import html
 import math
 import multiprocessing
 import os
 import signal
 import sys
 import time
+from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
-from string import Template
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from helpers import paths
-from helpers.report import cache, folders, gallery
+from helpers.report import store
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
-CELL_SECONDS = 900.0
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-WORDS = {
-    "refused": "refused what it was given",
-    "time limit": "ran into the time limit",
-    "dead kernel": "ended with a dead kernel",
-    "interrupted": "was interrupted",
-    "error": "stopped at an error",
-    "not run": "was not run",
-}
-DISK = {
-    errno.ENOSPC: "the disk is full; free some space and run again",
-    errno.EDQUOT: "the disk quota is used up; free some space and run again",
-    errno.EROFS: "the folder is read-only; choose another with --out",
-    errno.EACCES: "writing there is not allowed; choose another with --out",
-}
-PAGE = Path(__file__).parent / "templates" / "failed.html"
+FAILED_PAGE = Path(__file__).parent / "templates" / "failed.html.j2"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """How one run ended; `message` holds no value from the data, `section` is the heading that was being computed.
 
-    `detail` is the error with its values, for a developer who asks for it with STUDIES_DEBUG=1.
+    `kind` is done, up to date, or a failure: refused, time limit, dead kernel, interrupted, error, not run. `detail` is
+    the error with its values, for a developer who asks for it with STUDIES_DEBUG=1.
     """
 
     kind: str
@@ -57,31 +42,20 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether there is no report from this run."""
-        return self.kind in WORDS
-
-    @property
-    def sentence(self) -> str:
-        """One line for the terminal."""
-        place = f" in “{self.section}”" if self.section else ""
-        return f"{self.kind}{place}: {self.message}" if self.message else self.kind
+        return self.kind not in ("done", "up to date")
 
 
 DIED = Outcome("dead kernel", "the kernel died: it was killed from outside, ran out of memory or crashed")
 STOPPED = Outcome("interrupted", "run the command again to finish")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the runs of one command share: folder of the reports, seconds a cell may take, --force, --code."""
-
-    out: Path
-    limit: float
-    force: bool
-    code: bool
+Settings = namedtuple("Settings", "out limit force code")  # folder of the reports, seconds a cell may take, two options
 
 
-def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False, time_limit=None, stream=None) -> int:
-    """Render runs into one folder each, and the index of them all; return the exit status.
+def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False) -> int:
+    """Render runs into one folder each, and the index of them all; say how each ended; return the exit status.
+
+    A cell may take as many seconds as STUDIES_TIME_LIMIT says.
 
     Parameters
     ----------
@@ -95,31 +69,29 @@ def render(runs, *, out=paths.REPORTS, jobs=None, force=False, code=False, time_
         Render what has not changed too.
     code : bool
         Keep the code in the reports, folded.
-    time_limit : float, optional
-        Seconds a cell may take; STUDIES_TIME_LIMIT or 900 when left out.
-    stream : text file, optional
-        Where progress is written; the standard error when left out.
 
     Returns
     -------
     int: 0 done, 1 a run failed, 2 refused (1 before 2), 130 interrupted
     """
-    limit = time_limit or float(os.environ.get("STUDIES_TIME_LIMIT", CELL_SECONDS))
-    settings = Settings(Path(out).absolute(), limit, force, code)
-    checksums, progress = cache.Checksums(settings.out), Progress(stream or sys.stderr)
-    trouble = _attempt(folders.repair, settings.out)
-    stale = _list_stale(runs, settings, checksums)
+    settings = Settings(Path(out).absolute(), float(os.environ.get("STUDIES_TIME_LIMIT", 900)), force, code)
+    checksums, progress, stale = store.Checksums(settings.out), Progress(), []
+    try:
+        store.repair(settings.out)
+        for run in runs:
+            fresh = store.is_fresh(run, store.make_key(run, checksums, code=code), checksums)
+            if force or not fresh or {other.name for other in stale} & set(run.needs):
+                stale.append(run)
+            else:
+                progress.finish(run.name, Outcome("up to date"))
+        checksums.save()
+        if stale:
+            Workshop(settings, progress).work(stale, jobs or count_cores())
+        update_index(checksums)
+    except OSError as error:
+        progress.finish("studies", judge_disk(error))
     checksums.save()
-    outcomes = {run.name: Outcome("up to date") for run in runs if run not in stale}
-    for name, outcome in outcomes.items():
-        progress.finish(name, outcome)
-    if stale and not trouble:
-        outcomes |= Workshop(stale, settings, jobs or count_cores(), progress).work()
-    trouble = trouble or _attempt(gallery.update_index, settings.out, checksums=checksums)
-    checksums.save()
-    if stale and trouble:
-        progress.say(f"studies: {trouble.message}")
-    kinds = {outcome.kind for outcome in outcomes.values()} | ({"error"} if stale and trouble else set())
+    kinds = {outcome.kind for outcome in progress.outcomes.values()}
     if "interrupted" in kinds:
         return INTERRUPTED
     return FAILED if kinds - {"done", "up to date", "refused"} else REFUSED if "refused" in kinds else 0
@@ -131,11 +103,11 @@ def count_cores() -> int:
 
 
 class Progress:
-    """What the user sees: a line a run that has ended and, on a terminal within `live`, one a run in work."""
+    """How runs ended, said in a line each and, on a terminal within `live`, a line a run that is in work."""
 
-    def __init__(self, stream):
-        self.lines = {}
-        self.console = Console(file=stream, soft_wrap=True, markup=False, emoji=False, highlight=False)
+    def __init__(self):
+        self.lines, self.outcomes = {}, {}
+        self.console = Console(file=sys.stderr, soft_wrap=True, markup=False, emoji=False, highlight=False)
         self.live = Live(get_renderable=self._draw, console=self.console, transient=True)
 
     def begin(self, name, seconds) -> None:
@@ -149,13 +121,11 @@ class Progress:
     def finish(self, name, outcome) -> None:
         """Say how a run ended."""
         self.lines.pop(name, None)
-        self.say(f"{name}: {outcome.sentence}")
+        self.outcomes[name] = outcome
+        place = f" in “{outcome.section}”" if outcome.section else ""
+        self.console.print(f"{name}: {outcome.kind}{place}{outcome.message and ': '}{outcome.message}")
         if outcome.detail and os.environ.get("STUDIES_DEBUG") == "1":
-            self.say(outcome.detail)
-
-    def say(self, text) -> None:
-        """Write a line that stays."""
-        self.console.print(text)
+            self.console.print(outcome.detail)
 
     def _draw(self):
         grid = Table.grid(padding=(0, 2))
@@ -166,74 +136,64 @@ class Progress:
 
 
 class Workshop:
-    """The runs of one command: those that are left, those in work by their process's pipe, and how others ended."""
+    """Where runs are done side by side, each in a process of its own, which a thread starts and listens to."""
 
-    def __init__(self, runs, settings, jobs, progress):
-        self.seconds = {run.name: cache.read_record(settings.out, run.name).get("seconds", math.inf) for run in runs}
-        self.left = sorted(runs, key=lambda run: self.seconds[run.name], reverse=True)
-        self.settings, self.jobs, self.progress = settings, jobs, progress
-        self.working, self.outcomes, self.stopped = {}, {}, False
+    def __init__(self, settings, progress):
+        self.settings, self.progress = settings, progress
+        self.futures, self.processes, self.stopped = {}, [], False
 
-    def work(self) -> dict[str, Outcome]:
-        """Return how each run ended; a run waits for those it needs, and the longest of them begins first.
+    def work(self, runs, jobs) -> None:
+        """Do every run; one waits for those it needs, and of the others the longest begins first.
 
         Ctrl-C and a request to terminate end the runs in work in order, each with its page.
         """
         CONTEXT.set_forkserver_preload(["helpers.report.execution"])
         os.environ["PYTHONSAFEPATH"] = "1"  # no file where the user stands takes the place of a module
+        known = {run.name: store.read_json(self.settings.out / run.name / "run.json") for run in runs}
+        seconds = {name: record.get("seconds", math.inf) for name, record in known.items()}
         before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            with self.progress.live:
-                while self.left or self.working:
-                    self._start()
-                    for pipe in wait(list(self.working), timeout=0.2):
-                        self._hear(pipe)
+            with self.progress.live, ThreadPoolExecutor(jobs) as pool:
+                for run in sorted(runs, key=lambda run: 0 if run.needs else -seconds[run.name]):
+                    self.futures[run.name] = pool.submit(self._do, run, seconds[run.name])
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-        return self.outcomes
 
     def _stop(self, *_):
         self.stopped = True
-
-    def _start(self):
-        for _, process in self.working.values() if self.stopped else ():
+        for process in self.processes:
             process.terminate()
-        waited_for = {run.name for run in self.left} | {run.name for run, _ in self.working.values()}
-        for run in list(self.left):
-            lost = [name for name in run.needs if name in self.outcomes and self.outcomes[name].failed]
-            if self.stopped or lost:
-                self.left.remove(run)
-                missed = Outcome("not run", f"it needs {', '.join(lost)}, which has no new report")
-                self._end(run, STOPPED if self.stopped else missed)
-            elif len(self.working) < self.jobs and not waited_for & set(run.needs):
-                self.left.remove(run)
-                self._launch(run)
 
-    def _launch(self, run):
+    def _do(self, run, seconds):
+        lost = [name for name in run.needs if name in self.futures and self.futures[name].result().failed]
+        if self.stopped:
+            told = STOPPED
+        elif lost:
+            told = Outcome("not run", f"it needs {', '.join(lost)}, which has no new report")
+        else:
+            self.progress.begin(run.name, seconds)
+            told = self._listen(run)
+        self.progress.finish(run.name, told)
+        return told
+
+    def _listen(self, run):
         pipe, theirs = CONTEXT.Pipe(duplex=False)
         process = CONTEXT.Process(target=work, args=(theirs, run, self.settings, dict(os.environ)), daemon=True)
         process.start()
         theirs.close()
-        self.working[pipe] = run, process
-        self.progress.begin(run.name, self.seconds[run.name])
-
-    def _hear(self, pipe):
-        run, process = self.working[pipe]
+        self.processes.append(process)
+        if self.stopped:
+            process.terminate()
         try:
-            told = pipe.recv()
+            while not isinstance(told := pipe.recv(), Outcome):
+                self.progress.tell(run.name, told)
         except EOFError:
             told = STOPPED if self.stopped else DIED
-            _attempt(leave_page, self.settings.out, run.name, told)
-        if not isinstance(told, Outcome):
-            return self.progress.tell(run.name, told)
-        del self.working[pipe]
+            with suppress(OSError):
+                leave_page(self.settings.out, run.name, told)
         process.join()
-        self._end(run, told)
-
-    def _end(self, run, outcome):
-        self.outcomes[run.name] = outcome
-        self.progress.finish(run.name, outcome)
+        return told
 
 
 def work(pipe, run, settings, given) -> None:
@@ -246,38 +206,27 @@ def work(pipe, run, settings, given) -> None:
 
 def judge_disk(error) -> Outcome:
     """Return the outcome of a report that could not be written."""
-    return Outcome("error", f"the report cannot be written: {DISK.get(error.errno, type(error).__name__)}")
+    why = error.strerror or type(error).__name__
+    return Outcome("error", f"the report cannot be written ({why}); mend that, or choose another folder with --out")
 
 
 def leave_page(out, name, outcome) -> None:
     """Write failed.html beside the last good report: what happened and where, without a value."""
+    from jinja2 import Template
+
+    page = Template(FAILED_PAGE.read_text(encoding="utf-8"), autoescape=True)
     has_report = (out / name / "report.html").exists()
-    told = {
-        "title": f"Run {name} {WORDS[outcome.kind]}",
-        "message": outcome.message,
-        "place": f"It happened in the section “{outcome.section}”." if outcome.section else "",
-        "last": "The last good report is still there: report.html." if has_report else "There is no earlier report.",
-    }
-    page = Template(PAGE.read_text(encoding="utf-8"))
-    filled = page.substitute({key: html.escape(text) for key, text in told.items()})
-    folders.write_file(out / name / "failed.html", filled)
+    store.write_file(out / name / "failed.html", page.render(name=name, outcome=outcome, has_report=has_report))
 
 
-def _list_stale(runs, settings, checksums):
-    """Return the runs that have changed or are forced, and those that need one of them, in order."""
-    stale = []
-    for run in runs:
-        key = cache.make_key(run, out=settings.out, checksums=checksums, code=settings.code)
-        fresh = cache.is_fresh(run, key, out=settings.out, checksums=checksums)
-        if settings.force or not fresh or {other.name for other in stale} & set(run.needs):
-            stale.append(run)
-    return stale
+def update_index(checksums) -> None:
+    """Write index.html, the page of findings, when a run's record or the helpers have changed since it was written."""
+    index = checksums.out / "index.html"
+    records = sorted(f for name in ("run.json", "failed.html") for f in checksums.out.glob(f"[a-z0-9]*/{name}"))
+    state = store.digest([checksums.of(paths.REPOSITORY / "helpers"), [[str(f), checksums.of(f)] for f in records]])
+    if checksums.known.get("index") != state or not index.exists():
+        from helpers.report import page
 
-
-def _attempt(action, *arguments, **options):
-    """Return what kept the action from writing, if something did."""
-    try:
-        action(*arguments, **options)
-    except OSError as error:
-        return judge_disk(error)
-    return None
+        with store.hold_lock(checksums.out, "index"):
+            store.write_file(index, page.render_index(page.collect_cards(checksums.out)))
+        checksums.known["index"] = state

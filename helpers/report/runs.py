@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ class Run:
     study: str
     notebook: Path
     declared: dict[str, Parameter]
-    given: dict[str, Any] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
+    given: dict[str, Any]
+    needs: tuple[str, ...]
 
     @property
     def values(self) -> dict[str, Any]:
@@ -44,10 +44,8 @@ class _Text(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node, deep=False):
-        keys = [key.value for key, _ in node.value]
-        twice = sorted({str(k) for k in keys if keys.count(k) > 1})
-        if twice:
-            raise Refused(f"line {node.start_mark.line + 1}: the key {twice[0]!r} stands twice; keep one")
+        if len({str(key.value) for key, _ in node.value}) < len(node.value):
+            raise yaml.MarkedYAMLError(problem_mark=node.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -64,10 +62,8 @@ def read_yaml(file) -> Any:
         raise Refused(f"{Path(file).name}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise Refused(f"{Path(file).name}{where}: not readable as YAML; check indentation, quotes and colons") from None
-    except Refused as error:
-        raise Refused(f"{Path(file).name}, {error}") from None
+        where, cure = f", line {mark.line + 1}" if mark else "", "indentation, quotes, colons and keys that stand twice"
+        raise Refused(f"{Path(file).name}{where}: not readable as YAML; check {cure}") from None
 
 
 def read_runs(file=None) -> tuple[Run, ...]:
@@ -92,7 +88,7 @@ def read_runs(file=None) -> tuple[Run, ...]:
     entries = read_yaml(file) or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Refused(f"{file.name}: needs a list of runs, each with name, study, parameters and needs")
-    return _in_order([_entry(entry, file) for entry in entries], file.name)
+    return _put_in_order([_read_entry(entry, file) for entry in entries], file.name)
 
 
 def select_runs(runs, names) -> tuple[Run, ...]:
@@ -102,19 +98,18 @@ def select_runs(runs, names) -> tuple[Run, ...]:
     ------
     Refused: a name that is not among the runs, with the nearest.
     """
-    by_name = {run.name: run for run in runs}
-    wanted, waiting = set(), list(names or by_name)
-    while waiting:
-        name = waiting.pop()
-        if name not in by_name:
-            raise Refused(f"no run is called {name[:40]!r}; {suggest(name, by_name, 'there are')}")
-        if name not in wanted:
-            wanted.add(name)
-            waiting += by_name[name].needs
+    known = [run.name for run in runs]
+    for name in names:
+        if name not in known:
+            raise Refused(f"no run is called {name[:40]!r}; {suggest(name, known, 'there are')}")
+    wanted = set(names or known)
+    for run in reversed(runs):
+        if run.name in wanted:
+            wanted.update(run.needs)
     return tuple(run for run in runs if run.name in wanted)
 
 
-def make_run(study, *, name, given, base=None, taken=()) -> Run:
+def make_run(study, *, name, given, needs=(), base=None) -> Run:
     """Return one run of a study with parameters as the user wrote them.
 
     Parameters
@@ -125,10 +120,10 @@ def make_run(study, *, name, given, base=None, taken=()) -> Run:
         Folder of the report, `[a-z0-9][a-z0-9_-]{0,63}`.
     given : dict of str to str or list of str
         As written; relative paths start at `base`.
+    needs : iterable of str
+        Names of the runs whose results it needs.
     base : Path, optional
-        Folder where the user stands.
-    taken : iterable of str
-        Names that reports.yaml uses.
+        The folder where the user stands when left out.
 
     Returns
     -------
@@ -136,38 +131,32 @@ def make_run(study, *, name, given, base=None, taken=()) -> Run:
 
     Raises
     ------
-    Refused: a name not allowed or taken, no such study, a parameter that `settle` refuses.
+    Refused: a name not allowed, no such study, a parameter that `settle` refuses.
     """
-    if name in taken:
-        raise Refused(f"the name {name!r} is one of reports.yaml; choose another")
-    return _run(name, study, given, needs=(), base=Path(base or Path.cwd()))
-
-
-def _entry(entry, file):
-    for key in entry:
-        if key not in KEYS:
-            raise Refused(f"{file.name}: unknown key {str(key)[:40]!r}; {suggest(key, KEYS, 'allowed')}")
-    name, study, given = entry.get("name"), entry.get("study"), entry.get("parameters") or {}
-    needs = entry.get("needs") or []
-    if not isinstance(study, str) or not isinstance(given, dict) or not isinstance(needs, list):
-        raise Refused(f"{file.name}, run {name}: needs a study, a mapping of parameters and a list of needs")
-    try:
-        return _run(name, study, given, needs=tuple(needs), base=file.parent)
-    except Refused as error:
-        raise Refused(f"{file.name}, run {name}: {error}") from None
-
-
-def _run(name, study, given, *, needs, base):
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not NAME.fullmatch(str(name)):
         raise Refused("a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit")
+    base = Path(base or Path.cwd())
     notebook = find_notebook(study, base=base)
     declared = read_parameters(notebook)
     values = settle(declared, given, study=study)
     for key, value in values.items():
-        named = key == "plan" and isinstance(value, str) and "/" not in value and not value.endswith((".yaml", ".yml"))
-        if declared[key].is_path and not named:
+        is_name = key == "plan" and "/" not in str(value) and not str(value).endswith((".yaml", ".yml"))
+        if declared[key].is_path and not is_name:
             values[key] = _absolute(value, base)
-    return Run(name, study, notebook, declared, values, needs)
+    return Run(name, study, notebook, declared, values, tuple(needs))
+
+
+def _read_entry(entry, file):
+    for key in entry:
+        if key not in KEYS:
+            raise Refused(f"{file.name}: unknown key {str(key)[:40]!r}; {suggest(key, KEYS, 'allowed')}")
+    name, study, given, needs = (entry.get(key) for key in KEYS)
+    if not isinstance(study, str) or not isinstance(given or {}, dict) or not isinstance(needs or [], list):
+        raise Refused(f"{file.name}, run {name}: needs a study, a mapping of parameters and a list of needs")
+    try:
+        return make_run(study, name=name, given=given or {}, needs=needs or [], base=file.parent)
+    except Refused as error:
+        raise Refused(f"{file.name}, run {name}: {error}") from None
 
 
 def find_notebook(study, *, base) -> Path:
@@ -195,10 +184,10 @@ def _absolute(value, base):
     return scheme + str((base / Path(path).expanduser()).resolve())
 
 
-def _in_order(runs, file):
+def _put_in_order(runs, file):
     by_name = {run.name: run for run in runs}
-    for place, run in enumerate(runs):
-        if run.name in [other.name for other in runs[:place]]:
+    for run in runs:
+        if by_name[run.name] is not run:
             raise Refused(f"{file}: the name {run.name!r} stands twice; keep one")
         for need in run.needs:
             if need not in by_name:

@@ -12,19 +12,18 @@ import pytest
 import samples
 from look import measure
 
-from helpers.report import gallery, page
+from helpers.report import page
 from helpers.report.document import RESULTS_MIME
-from helpers.report.markdown import Markdown, write_formula
 from helpers.view import charts, effects, record, summary, theme
 from helpers.view.html import Display, show_sentence
 from helpers.view.show import frame_part
 
-RUN = {"name": "our_links", "study": "proactive_help"}
+RUN = {"run": "our_links", "study": "proactive_help"}
 LABELS = {"links": "with links", "no_links": "without links"}
 PLAN = {"file": "own.yaml", "sha256": "ab", "departures": [], "labels": LABELS, "answers": ["activated"]}
 ANSWER = ("These data are simulated.", "It helps: +9.0 points.", "A doubt.", "Next: go on.")
-PROSE = "## Method and sources\nThe bound $\\delta$ costs $5 to $10, see [doi](https://doi.org/10.1002/sim.1).\n\n"
-PROSE += "$$z = \\frac{a}{b}$$\n\n### Notes\nSee https://y.org <script>alert(1)</script> [in](#answer)\n"
+PROSE = "## Method and sources\nIt costs $5 to $10, see [doi](https://doi.org/10.1002/sim.1).\n\n"
+PROSE += "### Notes\nSee https://y.org <script>alert(1)</script> [in](#answer)\n"
 PROSE += "![picture](https://x.org/a.png)"
 EXPERT = "## For the statistician"
 NOTHING = show_sentence("The plan names no steps.", absent=True)
@@ -33,7 +32,7 @@ NOTHING = show_sentence("The plan names no steps.", absent=True)
 @pytest.fixture(autouse=True)
 def runner(monkeypatch):
     """Let displays be those of the runner, without a style sheet of their own."""
-    monkeypatch.setenv("STUDIES_RUN", RUN["name"])
+    monkeypatch.setenv("STUDIES_RUN", RUN["run"])
 
 
 def make(**changes):
@@ -50,9 +49,8 @@ def withhold():
 def render(found=None, *parts, code=False, start=True):
     """Return a page: the first screen, then Markdown and displays; `found` fills its foot."""
     found = found or make()
-    results = {"title": found.title, "question": found.question, "data": {"kind": found.data.kind}}
-    cells = samples.notebook(*[effects.masthead(found)] * start, *parts)
-    return page.render(cells, results, run=RUN, code=code)
+    results = {**RUN, "title": found.title, "answer": found.answer, "data": {"kind": found.data.kind}}
+    return page.render(samples.notebook(*[effects.masthead(found)] * start, *parts), results, code=code)
 
 
 def list_displays(found):
@@ -101,7 +99,7 @@ def check_safe(text):
 def test_render_puts_the_answer_first_and_the_statistician_behind_a_fold():
     text = render(None, "## Does it pay?\nProse.", draw("pay"), EXPERT, "### Design\nSplit.", PROSE)
     parts = ['id="answer"', '<p class="kind">', "<h1>", "It helps: ", "Next:", 'id="scorecard"', "<nav", "<main"]
-    parts += ["Prose.", 'id="pay"', "For the statistician</h2>", '<details class="expert">', "Split.", "<math", "<dl>"]
+    parts += ["Prose.", 'id="pay"', "For the statistician</h2>", '<details class="expert">', "Split.", "$5 to", "<dl>"]
     places = [text.index(part) for part in [*parts, "</details>\n</main>", "<footer"]]
     assert places == sorted(places)
     assert text.count("<h1") == 1 and "Title of the notebook" not in text
@@ -149,16 +147,16 @@ def test_render_leaves_out_tagged_cells_and_cleans_foreign_output():
     book.cells.append(nbformat.v4.new_code_cell("x", outputs=outputs))
     for tag in ("remove-cell", "remove"):
         book.cells.append(nbformat.v4.new_markdown_cell(f"hidden by {tag}", metadata={"tags": [tag]}))
-    text = page.render(book, {"title": "t", "question": "A question"}, run=RUN)
+    text = page.render(book, {**RUN, "title": "A title", "answer": [], "data": {"kind": "yours"}})
     check_safe(text)
-    for part in ("cell", "said &lt;b&gt;", "plain", 'alt="A picture"', "<em>told</em>", "<h1>A question</h1>"):
+    for part in ("cell", "said &lt;b&gt;", "plain", 'alt="A picture"', "<em>told</em>", "<h1>A title</h1>"):
         assert part in text
     assert [part for part in ("results</", "warning", "secret", "hidden by", 'id="x"') if part in text] == []
 
 
 def test_render_without_a_masthead_takes_it_from_the_results():
-    results = {"question": "Q?", "answer": ["One <b>.", "Two."], "data": {"kind": "public"}}
-    text = page.render(samples.notebook("## Data"), results, run=RUN)
+    results = {**RUN, "title": "Q?", "answer": ["One <b>.", "Two."], "data": {"kind": "public"}}
+    text = page.render(samples.notebook("## Data"), results)
     assert "<h1>Q?</h1>" in text and "<p>One &lt;b&gt;.</p><p>Two.</p>" in text and ">public</p>" in text
 
 
@@ -180,20 +178,14 @@ def test_render_gives_what_is_shown_twice_an_address_of_its_own():
     assert '<h2 id="curves-4">Curves</h2>' in text
 
 
-def test_markdown_keeps_html_inert_writes_formulas_and_no_outside_link():
-    reader = Markdown()
-    html = reader.render(PROSE)
-    assert html.count("<math") == 2 and 'display="block"' in html and "$5 to $10" in html
+def test_markdown_keeps_html_inert_and_writes_no_outside_link():
+    reader = page.Prose()
+    html = reader.read(PROSE)
+    assert "$5 to $10" in html
     assert "doi (doi.org/10.1002/sim.1)" in html and '<a href="#answer">in</a>' in html
-    assert "<script" not in html and "<img" not in html and "xmlns" not in html
+    assert "<script" not in html and "<img" not in html
     assert [c["text"] for c in reader.contents] == ["Method and sources"]
-    assert 'id="method-and-sources-2"' in reader.render("# Method and sources")
-
-
-def test_write_formula_that_cannot_be_read_or_hides_html_is_code():
-    assert write_formula("\\text{<img onerror=x>}") == "<code>\\text{&lt;img onerror=x&gt;}</code>"
-    assert write_formula("x", display="block").startswith('<math display="block">')
-    assert write_formula("x").startswith('<math display="inline">')
+    assert 'id="method-and-sources-2"' in reader.read("# Method and sources")
 
 
 def test_a_withheld_page_is_boxed_and_shows_no_effect():
@@ -214,21 +206,21 @@ def test_gallery_has_her_own_runs_first_and_the_newest_of_them():
     own = {"group": "yours", "kind": "your own data"}
     cards = [card("one"), card("old", **own), card("new", started="2026-02-02", **own)]
     cards += [card("check", group="validation"), card("lost", group="none", failed=True), card("shop", group="public")]
-    text = gallery.render(cards)
+    text = page.render_index(cards)
     check_safe(text)
     assert re.findall(r'<h3><a href="(\w+)/', text) == ["new", "old", "one", "shop", "check", "lost"]
-    assert re.findall(r"<h2>(.*?)</h2>", text) == [name.replace("'", "&#39;") for name in gallery.GROUPS.values()]
+    assert re.findall(r"<h2>(.*?)</h2>", text) == [name.replace("'", "&#39;") for name in page.WORDS["groups"].values()]
     first = text[text.index("<article") : text.index("</article>")]
     parts = [make().question, "It helps: +9.0 points.", "your own data", "data to 2022-04-30", "<strong>+9.0"]
     assert [part for part in [*parts, "[+7.1, +10.9]", 'class="effect"', "clear benefit"] if part not in first] == []
     assert "2 of 6 reports speak of your own data." in text
-    assert "none of them on your own data yet" in gallery.render([card("one")])
+    assert "none of them on your own data yet" in page.render_index([card("one")])
 
 
 def test_gallery_says_what_failed_or_is_withheld_and_keeps_labels_inert():
     failed = card("one", failed=True, href="one/failed.html")
     stopped = card("three", withhold(), status="withheld")
-    text = gallery.render([failed, card("two", samples.hostile()), stopped])
+    text = page.render_index([failed, card("two", samples.hostile()), stopped])
     check_safe(text)
     assert "The last run failed" in text and "1 failed the last time." in text and ">Withheld<" in text
     assert text.count('class="effect"') == 1 and "&lt;script&gt;alert(1)&lt;/script&gt;" in text
@@ -241,9 +233,9 @@ def test_collect_cards_reads_what_runs_left(tmp_path):
         "notes": {"readme.txt": {}},
     }.items():
         (tmp_path / name).mkdir()
-        for file, content in {**files, "run.json": {"question": f"{name}?", "as_of": "2020-01-01"}}.items():
+        for file, content in {**files, "run.json": {"card": {"question": f"{name}?"}, "as_of": "2020-01-01"}}.items():
             (tmp_path / name / file).write_text(json.dumps(content))
-    done, lost = gallery.collect_cards(tmp_path)
+    done, lost = page.collect_cards(tmp_path)
     assert (done["question"], done["group"], done["date"], done["href"]) == (
         "done?",
         "public",
@@ -270,7 +262,9 @@ def test_axe_finds_no_violation_in_light_and_dark(needs, tmp_path):
     pages = {
         "report": render(found, "## Effects", draw("curves"), EXPERT, *list_displays(found), PROSE, code=True),
         "withheld": render(withhold(), "## Effects", *list_displays(withhold())),
-        "gallery": gallery.render([card("one"), card("two", withhold(), status="withheld"), card("lost", failed=True)]),
+        "gallery": page.render_index(
+            [card("one"), card("two", withhold(), status="withheld"), card("lost", failed=True)]
+        ),
     }
     pages |= {f"dark {name}": html.replace("(prefers-color-scheme:dark)", "all") for name, html in pages.items()}
     ask = "document.querySelectorAll('details').forEach(e => e.open = true);"

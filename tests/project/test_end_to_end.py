@@ -47,7 +47,7 @@ def test_plain_papermill_shows_the_same_and_writes_nothing(reports, runs, run, t
     executed = nbformat.read(tmp_path / "out.ipynb", as_version=4)
     private = reports / ".private" / run["name"] / f"{run['study']}.ipynb"
     assert list_displays(executed) == list_displays(nbformat.read(private, as_version=4)) != []
-    payload = find_payload(executed)
+    payload = find_payload(executed)["results"]
     results = json.loads((reports / run["name"] / "results.json").read_text())
     assert {key: payload[key] for key in results if key != "run"} == {k: v for k, v in results.items() if k != "run"}
     assert [file.name for file in tmp_path.iterdir()] == ["out.ipynb"]

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import io
 import multiprocessing
 
 import pytest
@@ -51,7 +50,7 @@ def quick(monkeypatch):
     """Let runs end at once, without process and kernel; returns the list of the runs' names as they are executed."""
     executed = []
 
-    def execute_quickly(run, **_):
+    def execute_quickly(run, *_):
         executed.append(run.name)
         return execute(run)
 
@@ -62,11 +61,10 @@ def quick(monkeypatch):
 
 
 @pytest.fixture
-def render(tmp_path):
+def render(tmp_path, capsys):
     """Return a function that renders runs into tmp_path/out; gives the exit status and what was said."""
 
     def rendered(*runs, out=tmp_path / "out", **options):
-        stream = io.StringIO()
-        return report.render(runs, out=out, stream=stream, **options), stream.getvalue()
+        return report.render(runs, out=out, **options), capsys.readouterr().err
 
     return rendered

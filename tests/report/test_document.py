@@ -1,9 +1,11 @@
-"""results.json and the tables: the keys of the contract, ten digits, null for the undefined, nothing when withheld."""
+"""What cells call and what becomes of it: the keys of the contract, ten digits, null where undefined or withheld."""
 
 import csv
 import datetime as dt
 import io
 import json
+import subprocess
+import sys
 from decimal import Decimal
 
 import numpy as np
@@ -11,13 +13,14 @@ import pandas as pd
 import pytest
 from tiny_study import execute
 
-from helpers.records import Check, Claim, DataInfo, Estimate, Results, Test
+from helpers import paths, report
+from helpers.records import Check, Claim, DataInfo, Estimate, Refused, Results, Test
 from helpers.report.document import (
+    RESULTS_MIME,
     describe_results,
     find_payload,
     hide_secrets,
     make_plain,
-    split_payload,
     write_csv,
     write_json,
     write_tables,
@@ -57,18 +60,20 @@ def results(status="answered", **changes):
     return Results("tiny", "Tiny", "Is it?", status, info, plan, **{**parts, **changes})
 
 
-def test_describe_results_has_the_keys_of_the_contract():
-    found, extra = split_payload(describe_results(results(), {}, run="one"), run="other")
+def test_describe_results_has_the_keys_of_the_contract(monkeypatch):
+    monkeypatch.setenv("STUDIES_RUN", "other")
+    payload = describe_results(results(), {})
+    found = payload.pop("results")
     assert list(found) == KEYS and found["run"] == "other"
     assert list(found["estimates"][0]) == ESTIMATE
     assert list(found["data"]) == ["kind", "note", "source", "sha256", "rows", "units", "units_by_variant"]
     assert found["plan"] == {"file": "mine.yaml", "sha256": "cd", "departures": [{"parameter": "as_of"}]}
-    assert extra == {"question": "Is it?", "as_of": None, "columns": {"weeks": ["week", "value"], "metrics": ["name"]}}
+    assert payload == {"as_of": None, "columns": {"weeks": ["week", "value"], "metrics": ["name"]}}
     assert found["tables"]["weeks"] == [{"week": 0, "value": 0.1}]
 
 
 def test_describe_results_figures():
-    found = describe_results(results(), {}, run="one")
+    found = describe_results(results(), {})["results"]
     assert found["estimates"][0]["estimate"] == 0.3333333333
     assert str(found["estimates"][0]["ci_low"]) == "0.0"
     assert found["checks"][0]["value"] is None
@@ -79,7 +84,7 @@ def test_describe_results_gives_a_reason_for_null():
     undefined = Estimate("e", "m", "a", "b", "b - a", "relative_lift", p_value=0.5)
     told = undefined.but(reason="the control value is 0")
     split = undefined.but(estimate=1.0, ci_set=((None, -1.0), (2.0, None)))
-    rows = describe_results(results(estimates=(undefined, told, split)), {}, run="one")["estimates"]
+    rows = describe_results(results(estimates=(undefined, told, split)), {})["results"]["estimates"]
     assert [row["reason"] for row in rows] == [
         "estimate and ci_low and ci_high not defined here",
         "the control value is 0",
@@ -89,15 +94,14 @@ def test_describe_results_gives_a_reason_for_null():
 
 
 def test_describe_results_withheld_leaves_no_effect():
-    found = describe_results(results("withheld"), {}, run="one")
+    payload = describe_results(results("withheld"), {})
+    found = payload["results"]
     assert found["estimates"] == found["tests"] == found["tables"]["weeks"] == []
     assert found["tables"]["metrics"] == [{"name": "activated"}]
     assert found["checks"][0]["id"] == "srm"
-    claim = found["claims"][0]
-    assert (claim["estimate"], claim["verdict"], claim["published"]) == (None, "not tested by this run", 9.0)
-    tables = write_tables(*split_payload(found, run="one")[:1], found["columns"])
-    assert tables["weeks.csv"] == "week,value\n"
-    assert tables["estimates.csv"] == ",".join(ESTIMATE) + "\n"
+    tables = write_tables(found, payload["columns"])
+    assert tables["tables/weeks.csv"] == "week,value\n"
+    assert tables["tables/estimates.csv"] == ",".join(ESTIMATE) + "\n"
     assert {text.count("\n") for text in tables.values()} == {1}
 
 
@@ -118,7 +122,7 @@ def test_describe_results_withheld_leaves_no_effect():
     ],
 )
 def test_describe_results_parameters_show_no_path(name, value, shown):
-    assert describe_results(results(), {name: value}, run="one")["parameters"] == {name: shown}
+    assert describe_results(results(), {name: value})["results"]["parameters"] == {name: shown}
 
 
 @pytest.mark.parametrize(
@@ -150,17 +154,12 @@ def test_make_plain_refuses_what_has_no_plain_form():
 def test_write_tables_guards_formulas():
     hostile = ["=cmd|' /C calc'!A0", "+1", "-1", "@x", "\tx", "\rx", "safe", 'say "a, b"']
     frame = pd.DataFrame({"=name": hostile, "n": [-1.5] * 8, "set": [[[None, 1]]] * 8})
-    found = describe_results(results(tables={"t": frame}), {}, run="one")
-    text = write_tables(found, found["columns"])["t.csv"]
+    payload = describe_results(results(tables={"t": frame}), {})
+    text = write_tables(payload["results"], payload["columns"])["tables/t.csv"]
     rows = list(csv.reader(io.StringIO(text, newline="")))
     assert rows[0] == ["'=name", "n", "set"]
     assert [row[0] for row in rows[1:]] == ["'" + value for value in hostile[:5]] + ["'\nx", *hostile[6:]]
     assert {row[1] for row in rows[1:]} == {"-1.5"}
-
-
-def test_write_tables_name_stays_in_its_folder():
-    found = describe_results(results(tables={"../x": pd.DataFrame({"a": [1]})}), {}, run="one")
-    assert "x.csv" in write_tables(found, found["columns"])
 
 
 def test_write_csv_has_ten_digits_and_nothing_for_nan():
@@ -169,10 +168,7 @@ def test_write_csv_has_ten_digits_and_nothing_for_nan():
 
 def test_find_payload_is_the_sign_of_the_end(make):
     notebook = execute(make())
-    assert find_payload(notebook)["title"] == "Tiny"
-    notebook.cells[-1].execution_count = None  # sys.exit(0) in an earlier cell: later cells never ran
-    assert find_payload(notebook) is None
-    notebook.cells[-1].execution_count = 1
+    assert find_payload(notebook)["results"]["title"] == "Tiny"
     notebook.cells[-1].outputs = []
     assert find_payload(notebook) is None
 
@@ -182,7 +178,7 @@ def test_find_payload_before_cells_to_explore(make):
     explore = notebook.cells[3].copy()
     explore.execution_count = 9
     notebook.cells.append(explore)
-    assert find_payload(notebook)["title"] == "Tiny"
+    assert find_payload(notebook)["results"]["title"] == "Tiny"
 
 
 def test_hide_secrets_only_what_is_secret(monkeypatch):
@@ -196,5 +192,60 @@ def test_hide_secrets_only_what_is_secret(monkeypatch):
     monkeypatch.setenv("MINE", "qu3ry")
     addresses = ["postgres://${PGUSER}:${PGPASSWORD}@h/d", "postgres://${PGUSER}@h/d?password=${MINE}"]
     values = {"data": addresses, "note": "${API_TOKEN}", "seed": 7}
-    hidden = hide_secrets({"p@ss": ["postgres p@ss p%40ss", 7, None, "t0ken zzz qu3ry"]}, values)
-    assert hidden == {"${PGPASSWORD}": ["postgres ${PGPASSWORD} ${PGPASSWORD}", 7, None, "${API_TOKEN} zzz ${MINE}"]}
+    hidden = json.loads(hide_secrets({"p@ss": ['"p@ss" p%40ss', 123.5, None, "t0ken zzz qu3ry"]}, values))
+    assert hidden == {"${PGPASSWORD}": ['"${PGPASSWORD}" ${PGPASSWORD}', 123.5, None, "${API_TOKEN} zzz ${MINE}"]}
+
+
+INFO = DataInfo("simulated", "planted", "simulation", None, 4, 4)
+PUBLISHED = Results("tiny", "Tiny", "Is it?", "answered", INFO, {}, answer=("It is.",))
+
+
+def test_check_parameters_of_the_notebook_in_this_folder(study, monkeypatch):
+    monkeypatch.chdir(study.parent)
+    namespace = {"seed": 8, "label": "so", "data": ["a.csv"], "other": 1}
+    assert report.check_parameters("tiny", namespace) == {"seed": 8, "label": "so", "data": ["a.csv"]}
+    with pytest.raises(Refused, match=r"^parameter seed: needs a whole number from 0 to 100; other text came$"):
+        report.check_parameters("tiny", {**namespace, "seed": "8"})
+    with pytest.raises(Refused, match=r"^tiny: the parameters cell does not set label, data; run it first$"):
+        report.check_parameters("tiny", {"seed": 8})
+
+
+def test_check_parameters_finds_the_notebook_elsewhere(study, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    namespace = {"seed": 8, "label": "so", "data": "simulated"}
+    monkeypatch.setenv("STUDIES_NOTEBOOK", str(study))
+    assert report.check_parameters("tiny", namespace) == namespace
+    monkeypatch.delenv("STUDIES_NOTEBOOK")
+    monkeypatch.setattr(paths, "NOTEBOOKS", study.parent)
+    assert report.check_parameters("tiny", namespace) == namespace
+
+
+def test_publish_displays_one_output_in_a_notebook_and_is_silent_elsewhere(monkeypatch, capsys):
+    report.publish(PUBLISHED, {"seed": 7})
+    assert capsys.readouterr().out == ""
+    shown = []
+    monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: True)
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    monkeypatch.setenv("STUDIES_RUN", "mine")
+    report.publish(PUBLISHED, {"seed": 7})
+    (published,) = (output[RESULTS_MIME] for output in shown)
+    assert shown[0]["text/plain"] == "Tiny\nIt is."
+    assert (published["results"]["run"], published["results"]["parameters"]) == ("mine", {"seed": 7})
+    assert published["card"]["answer"] == "It is."
+    assert published["files"]["summary.md"].startswith("# ")
+    assert "scorecard.png" not in published["files"]  # nothing was estimated, so there is no picture
+    assert json.loads(json.dumps(published)) == published
+
+
+def test_report_imports_nothing_heavy():
+    heavy = ("papermill", "nbconvert", "nbformat", "jupyter_client", "matplotlib", "pydantic")
+    code = f"import sys; from helpers import report; report.render; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_tell_refits_says_how_far_it_is_on_one_line(capsys):
+    for done in (1, 2):
+        report.tell_refits(done, 2)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "\rranking: 1 of 2 half-samples\rranking: 2 of 2 half-samples\n")

@@ -7,14 +7,14 @@ import samples
 from tiny_study import execute, read_all, read_json, write_notebook
 
 from helpers import report
-from helpers.report import document, execution, folders
+from helpers.report import document, execution
 
 CANARY = "cust-90210"
 CODE = f"""
 import pandas as pd
 steps = pd.DataFrame({{"unit": ["{CANARY}", "=2+2"], "gain": [0.123456789012, float("nan")]}})
 report.keep_private("next_steps", steps)
-report.keep_text("definitions/duckdb.sql", "SELECT 1;\\n")"""
+report.document.keep_text("definitions/duckdb.sql", "SELECT 1;\\n")"""
 PRIVATE = f"unit,gain\n{CANARY},0.123456789\n'=2+2,\n"
 
 
@@ -23,7 +23,7 @@ def test_run_writes_private_rows_into_the_private_folder_only(study, make, rende
     assert render(make("one"))[0] == 0
     out = tmp_path / "out"
     files = read_all(out / "one")
-    assert (folders.private_folder(out, "one") / "next_steps.csv").read_text() == PRIVATE
+    assert (out / ".private" / "one" / "next_steps.csv").read_text() == PRIVATE
     assert files["definitions/duckdb.sql"] == b"SELECT 1;\n"
     assert not [name for name, content in files.items() if CANARY.encode() in content or b"next_steps" in content]
     assert b"SELECT 1" not in files["report.html"]
@@ -37,20 +37,20 @@ def leave_outputs(run, *outputs, **changes):
     return notebook
 
 
-TEXT = {document.TEXT_MIME: {"name": "definitions/a.sql", "text": "x"}}
-ROWS = {document.PRIVATE_MIME: {"name": "steps", "text": "x"}}
+TEXT = {document.KEPT_MIME: {"name": "definitions/a.sql", "text": "x"}}
+ROWS = {document.KEPT_MIME: {"name": "private/steps.csv", "text": "x"}}
 
 
 @pytest.mark.parametrize(("status", "there"), [("answered", True), ("withheld", False)])
 def test_withheld_run_keeps_nothing(make, render, tmp_path, quick, monkeypatch, status, there):
-    monkeypatch.setattr(execution, "execute", lambda run, **_: leave_outputs(run, TEXT, ROWS, status=status))
+    monkeypatch.setattr(execution, "execute", lambda run, *_: leave_outputs(run, TEXT, ROWS, status=status))
     assert render(make())[0] == 0
-    private = folders.private_folder(tmp_path / "out", "one")
+    private = tmp_path / "out" / ".private" / "one"
     assert (private / "steps.csv").exists() == (tmp_path / "out" / "one" / "definitions" / "a.sql").exists() == there
 
 
 def test_equal_runs_keep_equal_bytes(make, render, tmp_path, quick, monkeypatch):
-    monkeypatch.setattr(execution, "execute", lambda run, **_: leave_outputs(run, TEXT, ROWS))
+    monkeypatch.setattr(execution, "execute", lambda run, *_: leave_outputs(run, TEXT, ROWS))
     found = []
     for _ in range(2):
         assert render(make(), force=True)[0] == 0
@@ -58,31 +58,20 @@ def test_equal_runs_keep_equal_bytes(make, render, tmp_path, quick, monkeypatch)
             {
                 name: text
                 for name, text in read_all(tmp_path / "out").items()
-                if not name.endswith(("run.json", "index.json"))
+                if not name.endswith(("run.json", "checksums.json"))
             }
         )
     assert found[0] == found[1] and ".private/one/steps.csv" in found[0]
 
 
-NAMES = [
-    (document.PRIVATE_MIME, "../steps", "give letters, digits and _, such as next_steps"),
-    (document.PRIVATE_MIME, "Steps.csv", "give letters, digits and _, such as next_steps"),
-    (document.TEXT_MIME, "report.html", "give a folder (not tables) and a file that ends in .sql or .txt"),
-    (document.TEXT_MIME, "tables/effects.txt", "give a folder (not tables) and a file that ends in .sql or .txt"),
-    (document.TEXT_MIME, "a/../../b.sql", "give a folder (not tables) and a file that ends in .sql or .txt"),
-    (document.TEXT_MIME, "/a/b.sql", "give a folder (not tables) and a file that ends in .sql or .txt"),
-]
-
-
-@pytest.mark.parametrize(("mime", "name", "cure"), NAMES)
-def test_names_that_leave_their_folder_are_refused_in_the_cell_and_by_the_runner(make, mime, name, cure):
-    keep = {document.PRIVATE_MIME: lambda: report.keep_private(name, pd.DataFrame({"a": [1]}))}
-    keep[document.TEXT_MIME] = lambda: report.keep_text(name, "x")
-    notebook = leave_outputs(make(), {mime: {"name": name, "text": "x"}})
-    for attempt in (keep[mime], lambda: document.list_files({"status": "answered"}, {}, notebook)):
-        with pytest.raises(ValueError) as refused:
-            attempt()
-        assert str(refused.value) == f"{name!r} is no name of a file that is kept; {cure}"
+@pytest.mark.parametrize("name", ["report.html", "tables/effects.txt", "private/a.sql", "a/../../b.sql", "/a/b.sql"])
+def test_names_that_leave_their_folder_or_take_the_place_of_another_file_are_refused(name):
+    with pytest.raises(
+        ValueError, match=r"is no name of a file that is kept; give one such as definitions/duckdb.sql$"
+    ):
+        document.keep_text(name, "x")
+    with pytest.raises(ValueError, match=r"is no name of a file that is kept"):
+        report.keep_private(f"../{name}", pd.DataFrame({"a": [1]}))
 
 
 @pytest.fixture
@@ -98,14 +87,12 @@ def shown(monkeypatch):
 def test_keep_displays_rows_for_the_runner_and_a_sentence_for_everybody_else(shown, monkeypatch):
     for _ in range(2):
         report.keep_private("steps", pd.DataFrame({"unit": [CANARY]}))
-        report.keep_text("definitions/a.sql", "1\n2\n")
+        document.keep_text("definitions/a.sql", "1\n2\n")
         monkeypatch.delenv("STUDIES_RUN", raising=False)  # JupyterLab, plain Papermill
-    plain = [
-        {"text/plain": "steps: 1 rows; `studies report` writes it into the private folder"},
-        {"text/plain": "definitions/a.sql: 2 lines; `studies report` writes it into the folder of the report"},
-    ]
-    rows = {document.PRIVATE_MIME: {"name": "steps", "text": f"unit\n{CANARY}\n"}}
-    text = {document.TEXT_MIME: {"name": "definitions/a.sql", "text": "1\n2\n"}}
+    names = ("private/steps.csv", "definitions/a.sql")
+    plain = [{"text/plain": f"{name}: 2 lines, which `studies report` keeps"} for name in names]
+    rows = {document.KEPT_MIME: {"name": "private/steps.csv", "text": f"unit\n{CANARY}\n"}}
+    text = {document.KEPT_MIME: {"name": "definitions/a.sql", "text": "1\n2\n"}}
     assert shown == [rows | plain[0], text | plain[1], *plain]
 
 
@@ -116,7 +103,7 @@ def test_keep_is_silent_outside_a_notebook(capsys):
 
 def test_keep_writes_an_empty_table_as_its_header(shown):
     report.keep_private("steps", pd.DataFrame({"unit": [], "gain": []}))
-    assert shown[0][document.PRIVATE_MIME]["text"] == "unit,gain\n"
+    assert shown[0][document.KEPT_MIME]["text"] == "unit,gain\n"
 
 
 def test_keep_definitions_displays_one_text_a_database(shown):
@@ -124,7 +111,7 @@ def test_keep_definitions_displays_one_text_a_database(shown):
     rows += [("postgres", "set_up", "-- 1\nSELECT 3;\n")]
     frame = pd.DataFrame(rows, columns=["dialect", "milestone", "statement"])
     report.keep_definitions(samples.results(tables={"definitions": frame}))
-    assert [output[document.TEXT_MIME] for output in shown] == [
+    assert [output[document.KEPT_MIME] for output in shown] == [
         {"name": "definitions/duckdb.sql", "text": "-- 1\nSELECT 1;\n\n-- 2\nSELECT 2;\n"},
         {"name": "definitions/postgres.sql", "text": "-- 1\nSELECT 3;\n"},
     ]

@@ -1,12 +1,13 @@
 """The parameters cell: what its grammar reads, what text becomes, and what is refused with which words."""
 
 import json
+import math
 
 import pytest
 from tiny_study import write_notebook
 
 from helpers.records import Refused
-from helpers.report.parameters import Parameter, check_value, read_parameters, settle
+from helpers.report.parameters import FORM, Parameter, check_value, read_parameters, settle
 
 CELL = """\
 plan: str = "jobs_ii"  # ; ; name in notebooks/plans or path of a YAML file
@@ -39,7 +40,7 @@ def test_read_parameters_grammar(declared):
     assert declared["n_units"] == Parameter(
         "n_units", ("int",), 4000, 100.0, 1e6, (), "units", "size of the simulation"
     )
-    assert declared["lift"].low is None and declared["lift"].high == 1
+    assert declared["lift"].low == -math.inf and declared["lift"].high == 1
     assert declared["method"].choices == ("welch", "permutation")
     assert declared["shape"].choices == (1, 2)
     assert declared["data"].kinds == ("str", "list")
@@ -72,13 +73,14 @@ def test_read_parameters_default_outside_its_own_range(tmp_path):
 
 def test_read_parameters_not_a_notebook(tmp_path):
     file = tmp_path / "x.ipynb"
-    assert refusal(read_parameters, file) == "notebook x.ipynb: no such file"
+    message = "notebook x.ipynb: cannot be read; check the name, or save it in JupyterLab"
+    assert refusal(read_parameters, file) == message
     file.write_text("{")
-    assert refusal(read_parameters, file) == "notebook x.ipynb: not a notebook; save it again in JupyterLab"
+    assert refusal(read_parameters, file) == message
     file.write_text(json.dumps({"cells": []}))
     assert refusal(read_parameters, file) == "notebook x.ipynb: needs one code cell tagged parameters; it has 0"
     notebook = write_notebook(file, parameters="a: int =")
-    assert refusal(read_parameters, notebook) == "notebook x.ipynb, parameters cell, line 1: not Python"
+    assert refusal(read_parameters, notebook) == "notebook x.ipynb, parameters cell, line 1: " + FORM
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,7 @@ def test_settle_types(declared, name, text, value):
         ("n_units", None, "needs a whole number from 100 to 1000000; nothing came"),
         ("lift", "nan", "needs a number, at most 1; other text came"),
         ("lift", "1e999", "needs a number, at most 1; inf came"),
-        ("method", "permutatoin", "needs one of welch, permutation; other text came; did you mean permutation?"),
+        ("method", "permutatoin", "needs one of welch, permutation; other text came"),
         ("show", "perhaps", "needs true or false; other text came"),
         ("grid", ["0.5", "2"], "needs a list of numbers in rising order from 0 to 1; a list of 2 came"),
         ("grid", ["0.5", "0.1"], "needs a list of numbers in rising order from 0 to 1; a list of 2 came"),
@@ -138,27 +140,6 @@ def test_settle_unknown_name(declared):
     known = "plan, data, n_units, lift, method, shape, show, grid, price, as_of, costs"
     message = refusal(settle, declared, {"x=1; import os": "1"}, study="tiny")
     assert message == f"tiny has no parameter 'x=1; import os'; it has: {known}"
-
-
-@pytest.mark.parametrize(
-    ("address", "allowed"),
-    [
-        ("postgres://me:hunter2@host/db", False),
-        ("postgres://me:${PGPASSWORD}x@host/db", False),
-        ("postgres://host/db?password=hunter2", False),
-        ("postgres://${PGUSER}:${PGPASSWORD}@host/db", True),
-        ("postgres://host/db?password=${PGPASSWORD}", True),
-        ("postgres://me@host/db", True),
-    ],
-)
-def test_settle_password_in_address(declared, address, allowed):
-    if allowed:
-        assert settle(declared, {"data": address}, study="tiny") == {"data": address}
-        return
-    cure = "write ${NAME} in its place and set the environment variable NAME"
-    assert refusal(settle, declared, {"data": address}, study="tiny") == (
-        f"parameter data: the address holds a password; {cure}"
-    )
 
 
 def test_check_value_of_a_running_notebook(declared):

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tiny_study import execute, payload, read_all, read_json
 
-from helpers.report import execution, folders, pipeline
+from helpers.report import execution, pipeline, store
 from helpers.report.document import write_json
 from helpers.report.pipeline import Outcome, Progress
 
@@ -35,7 +35,7 @@ def mounted(needs, out):
     subprocess.run(["umount", str(out)], check=False, capture_output=True)
 
 
-def fail(run, **_):
+def fail(run, *_):
     """Stand for an error of our own."""
     raise ValueError("4711")
 
@@ -89,7 +89,7 @@ def test_render_needs(make, quick, render, out, monkeypatch):
     assert render(first, second, jobs=4)[0] == 0 and quick == ["first", "second"]
     label = ["changed"]
 
-    def stub(run, **options):
+    def stub(run, *_):
         quick.append(run.name)
         return execute(run, answer=label)
 
@@ -107,8 +107,8 @@ def test_render_needs(make, quick, render, out, monkeypatch):
 
 def test_render_exit_status(make, quick, render, monkeypatch):
     ends = {"bad": Outcome("error"), "no": Outcome("refused", "t.csv: mend it"), "stop": Outcome("interrupted")}
-    done = execution._produce
-    monkeypatch.setattr(execution, "_produce", lambda run, *others: ends.get(run.name) or done(run, *others))
+    done = execution.produce
+    monkeypatch.setattr(execution, "produce", lambda run, *others: ends.get(run.name) or done(run, *others))
     assert render(make("a"))[0] == 0
     status, said = render(make("a"), make("no"))
     assert status == 2 and "no: refused: t.csv: mend it\n" in said
@@ -158,7 +158,7 @@ def test_render_does_not_touch_a_folder_that_is_no_report(make, quick, render, o
 def test_render_run_in_two_commands_at_once(make, quick, out, monkeypatch):
     settings = pipeline.Settings(out, 5.0, force=False, code=False)
 
-    def stub(run, **_):
+    def stub(run, *_):
         quick.append(run.name)
         time.sleep(0.3)
         return execute(run)
@@ -175,10 +175,10 @@ def test_render_on_a_full_disk(make, quick, render, mounted, out, monkeypatch):
     good = read_all(out / "one")
     (out / "filler").write_bytes(b"x" * 100_000)
     rows = {"rows": [{"text": "x" * 1000} for _ in range(300)]}
-    monkeypatch.setattr(execution, "execute", lambda run, **_: execute(run, tables=rows, columns={"rows": ["text"]}))
+    monkeypatch.setattr(execution, "execute", lambda run, *_: execute(run, tables=rows, columns={"rows": ["text"]}))
     status, said = render(make(), force=True)
     assert status == 1
-    assert "one: error: the report cannot be written: the disk is full; free some space and run again\n" in said
+    assert "one: error: the report cannot be written (No space left on device); mend that, or choose" in said
     after = read_all(out / "one")
     after.pop("failed.html", None)
     assert after == good
@@ -191,16 +191,16 @@ def test_render_on_a_read_only_mount(make, quick, render, mounted, out):
     good = read_all(out)
     subprocess.run(["mount", "-o", "remount,ro", str(out)], check=True, capture_output=True)
     status, said = render(make(), force=True)
-    message = "the report cannot be written: the folder is read-only; choose another with --out"
-    assert status == 1 and f"one: error: {message}\n" in said
+    message = "one: error: the report cannot be written (Read-only file system); mend that, or choose another folder"
+    assert status == 1 and message in said
     assert quick == ["one"] and read_all(out) == good
     assert render(make())[0] == 0  # nothing to do needs no writing
 
 
 def test_render_repairs_what_an_earlier_command_left(make, quick, render, out):
     render(make())
-    new = folders.start_build(out, "one")
-    folders.write_file(new / "public" / "report.html", "half")
+    new = store.open_work(out) / "one.new"
+    store.write_file(new / "public" / "report.html", "half")
     (out / "one").rename(out / ".private" / ".work" / "away")
     (new / "complete").touch()
     render()
@@ -209,15 +209,14 @@ def test_render_repairs_what_an_earlier_command_left(make, quick, render, out):
 
 def test_results_json_is_what_was_published(make, quick, render, out):
     render(make())
-    expected = {key: value for key, value in payload(make()).items() if key not in ("question", "as_of", "columns")}
-    assert (out / "one" / "results.json").read_text() == write_json(expected)
+    assert (out / "one" / "results.json").read_text() == write_json(payload(make())["results"])
 
 
 @pytest.mark.parametrize(("status", "pictures"), [("answered", {"scorecard.png"}), ("withheld", set())])
 def test_render_writes_the_published_card_and_files(make, quick, render, out, monkeypatch, status, pictures):
     files = {"summary.md": "# It is", "scorecard.png": base64.b64encode(b"\x89PNG").decode()}
     published = {"status": status, "card": {"answer": "Yes, it is."}, "files": files}
-    monkeypatch.setattr(execution, "execute", lambda run, **_: execute(run, **published))
+    monkeypatch.setattr(execution, "execute", lambda run, *_: execute(run, **published))
     render(make())
     left, record = read_all(out / "one"), read_json(out / "one" / "run.json")
     assert left["summary.md"] == b"# It is" and {name for name in left if name.endswith("png")} == pictures
@@ -236,7 +235,8 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize("stream", [Terminal(), io.StringIO()])
 def test_progress_shows_section_and_time_left_on_a_terminal_alone(stream, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    progress = Progress(stream)
+    monkeypatch.setattr("sys.stderr", stream)
+    progress = Progress()
     progress.begin("one", 100)
     with progress.live:
         progress.tell("one", "Checks")

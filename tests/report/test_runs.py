@@ -8,6 +8,8 @@ from helpers import paths
 from helpers.records import Refused
 from helpers.report.runs import find_notebook, make_run, read_runs, read_yaml, select_runs
 
+UNREADABLE = "not readable as YAML; check indentation, quotes, colons and keys that stand twice"
+
 
 @pytest.fixture
 def read(study):
@@ -54,8 +56,8 @@ def test_read_runs_paths_start_at_its_folder(read, study):
     [
         ("a: 1", "reports.yaml: needs a list of runs, each with name, study, parameters and needs"),
         ("- {name: a, studdy: tiny}", "reports.yaml: unknown key 'studdy'; did you mean study?"),
-        ("- {name: a, name: b}", "reports.yaml, line 1: the key 'name' stands twice; keep one"),
-        ("- [", "reports.yaml, line 1: not readable as YAML; check indentation, quotes and colons"),
+        ("- {name: a, name: b}", "reports.yaml, line 1: " + UNREADABLE),
+        ("- [", "reports.yaml, line 1: " + UNREADABLE),
         ("- {name: a}", "reports.yaml, run a: needs a study, a mapping of parameters and a list of needs"),
         (
             "- {name: ../a, study: tiny}",
@@ -95,9 +97,6 @@ def test_select_runs_with_what_they_need(read):
 def test_make_run_base_and_name(study):
     run = make_run("tiny", name="mine", given={"data": "x.csv"}, base=study.parent)
     assert run.given == {"data": str(study.parent / "x.csv")} and run.notebook == study
-    assert refusal(make_run, "tiny", name="mine", given={}, base=study.parent, taken=["mine"]) == (
-        "the name 'mine' is one of reports.yaml; choose another"
-    )
     for name in ("Mine", "", "-a", "a" * 65, "a/b", "{pm}"):
         assert "begins with a letter or digit" in refusal(make_run, "tiny", name=name, given={}, base=study.parent)
 
