@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import schema
-from helpers.metrics.clock import HOURS_A_DAY, add_days
+from helpers.metrics.events import HOURS_A_DAY, add_days
 from helpers.metrics.units import Units
 
 if TYPE_CHECKING:

@@ -171,14 +171,12 @@ def test_summarise_counts_as_missing_only_what_is_over():
 
 
 def test_winsorise_lowers_to_the_quantile_of_positive_values_of_all_arms():
-    frame = pd.DataFrame({"unit": list("pqrstu"), "variant": list("aabbbb")}).assign(spent=[0, 10, 0, 20, 110, np.nan])
+    frame = pd.DataFrame({"unit": list("pqrstu"), "variant": list("aabbbb")}).assign(spent=[0, 10, 0, 20, 120, np.nan])
     frame.loc[len(frame)] = ["v", "cps", 1e6]  # outside the randomisation: no part of the quantile, lowered too
-    units = _fold(frame, {"spent": {"kind": "amount"}})
-    found = metrics.winsorise(units, "spent", upper=0.75)  # of 10, 20, 110: 65
-    _check(found["b"], [0.0, 20.0, 65.0], missing=1)
+    found = metrics.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")  # of 10, 20, 120: 20 + 0.98 x 100
+    _check(found["b"], [0.0, 20.0, 118.0], missing=1)
     _check(found["a"], [0.0, 10.0])
-    assert found["cps"].value == 65.0
-    assert metrics.winsorise(units, "spent", upper=0.5)["b"].value == pytest.approx(40 / 3)
+    assert found["cps"].value == 118.0
 
 
 def test_winsorise_without_positive_values_changes_nothing():

@@ -1,0 +1,229 @@
+"""Accounts of a framework in the engine: who they are, what they did until when, and how fresh each input is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from helpers import schema
+from helpers.metrics.events import Total, ask, find_end, fold_events, hear, store
+from helpers.plan import FrameworkPlan
+from helpers.records import Refused
+
+if TYPE_CHECKING:
+    from helpers.sources import AccountSource
+
+STALE_DAYS = 7
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The accounts of a framework, in the engine, and what they did until `as_of`.
+
+    Attributes
+    ----------
+    design : FrameworkPlan
+    as_of : date or None
+        The last day that counts: the plan's, else the latest day in the data; None for a snapshot.
+    table : ibis.Table, one row an account that started by the end of `as_of`
+        `unit`, `started_at`, `lost_at` (null: not lost), `tier`, `size`, `seats` (at the start), `cohort` (the plan's
+        column, else null), and `feature_NAME` for each feature that stands in a column.
+    messages : tuple of str
+        What was left out, with counts, one sentence each.
+    n_loaded : int
+        Accounts before those that started later are left out.
+    heard : ibis.Table or None
+        The events of the plan from each account's start to its loss and the end of `as_of`; None for a snapshot.
+    """
+
+    design: FrameworkPlan
+    as_of: dt.date | None
+    table: ir.Table = field(repr=False)
+    messages: tuple[str, ...] = ()
+    n_loaded: int = 0
+    heard: ir.Table | None = field(default=None, repr=False)
+
+    @property
+    def cutoff(self) -> dt.datetime | None:
+        """The first moment that is not known: the midnight (UTC) that ends `as_of`."""
+        return find_end(self.as_of)
+
+
+def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
+    """Return the accounts of a framework with their events, cut to what counts.
+
+    An event counts from the account's start on, up to its loss (that moment included) and the end of `as_of`. Days are
+    86,400 seconds from the start; windows hold their first moment and not their last.
+
+    Parameters
+    ----------
+    source : AccountSource
+    design : FrameworkPlan
+
+    Returns
+    -------
+    Accounts
+
+    Raises
+    ------
+    Refused: no account started by `as_of`.
+    """
+    known = _standardise(source.accounts, design)
+    if design.is_snapshot:
+        ended = known["lost"].notnull() & known["lost_days"].notnull()
+        found = ask(known, {"n": known.count(), "open": (~ended).sum()})
+        noted = (f"accounts without an end or its time, left out: {found['open']:,}",) if found["open"] else ()
+        return Accounts(design, None, known, noted, found["n"])
+    as_of = find_last_day(source, design)
+    end = ibis.literal(find_end(as_of))
+    started = known.filter(known["started_at"] < end)
+    events = source.events.filter(source.events["event"].isin(schema.list_account_event_names(design)))
+    seen = events.filter(events["at"] < end)
+    table = store(add_loss(started, hear(started, seen, start="started_at"), design))
+    heard = store(hear(table, seen, start="started_at", lost="lost_at"))
+    n, left = known.count().to_pyarrow().as_py(), _count_left(table, events, end)
+    if not left["kept"]:
+        raise Refused(f"plan, as_of: no account started by {as_of}; choose a later day")
+    notes = _write_notes(design, as_of, {"accounts": n - left["kept"], **left})
+    return Accounts(design, as_of, table, notes, n, heard)
+
+
+def add_loss(accounts: ir.Table, heard: ir.Table, design: FrameworkPlan) -> ir.Table:
+    """Return the accounts with `lost_at`: the moment of the first event that loses them; null where none came."""
+    lost = design.outcomes.retained.lost
+    if not lost:
+        return accounts.mutate(lost_at=ibis.null("timestamp"))
+    return fold_events(accounts, heard, [Total("lost_at", "first", tuple(lost))])
+
+
+def find_last_day(source: AccountSource, design: FrameworkPlan) -> dt.date | None:
+    """Return the last day that counts: the plan's, else the latest day of a start or an event; None for a snapshot."""
+    if design.as_of or design.is_snapshot:
+        return design.as_of
+    spans = source.accounts.aggregate(start=source.accounts["started_at"].max())
+    if source.events is not None:
+        spans = spans.cross_join(source.events.aggregate(event=source.events["at"].max()))
+    return max((moment.date() for moment in spans.to_pyarrow().to_pylist()[0].values() if moment), default=None)
+
+
+def _standardise(accounts, design):
+    """Each account under the names that all readings share; what the plan does not name is the same for all."""
+    own = {"unit": accounts["unit"].cast("string")}
+    own |= {} if design.is_snapshot else {"started_at": accounts["started_at"]}
+    tier = accounts[design.plan_tier].cast("string") if design.plan_tier else ibis.literal("all")
+    own |= {"tier": tier.fill_null("unknown"), "size": ibis.literal(1.0)}
+    if design.size:
+        size = accounts[design.size].cast("float64")
+        own["size"] = (size > 0).ifelse(size, ibis.null("float64"))
+    own["seats"] = accounts[design.usage.seats].cast("float64") if design.usage else ibis.null("float64")
+    calendar = design.is_snapshot or design.cohort in schema.CALENDAR
+    own["cohort"] = ibis.null("string") if calendar else accounts[design.cohort].cast("string")
+    numbers = {f"feature_{f.name}": f.column for f in design.features if f.column}
+    retained = design.outcomes.retained
+    numbers |= {"lost": retained.column, "lost_days": retained.time} if retained.column else {}
+    return accounts.select(**own, **{key: accounts[name].cast("float64") for key, name in numbers.items()})
+
+
+def _count_left(table, events, end):
+    """How many accounts are kept, and how many of them lack something; how many events do not count, and why."""
+    named = events.select("unit", "at").inner_join(table.select("unit", "started_at", "lost_at"), "unit")
+    early, late = named["at"] < named["started_at"], named["at"] >= end
+    gone = ~early & ~late & (named["at"] > named["lost_at"])
+    left = ask(named, {"early": early.sum(), "late": late.sum(), "gone": gone.sum()})
+    holes = {name: table[name].isnull().sum() for name in ("size", "seats")}
+    return left | ask(table, {"kept": table.count()} | holes)
+
+
+def _write_notes(design, as_of, left):
+    """Sentences on what does not count, each only where it occurs."""
+    sentences = {
+        "accounts": f"accounts that start after {as_of}, left out",
+        "early": "events before their account starts, left out",
+        "late": f"events after {as_of}, the last complete day, left out",
+        "gone": "events after their account is lost, left out",
+        "size": "accounts without a size above 0",
+        "seats": "accounts without seats at their start",
+    }
+    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
+    notes = [] if design.as_of else [latest]
+    usage = design.usage
+    notes += [f"{said}: {left[key]:,}" for key, said in sentences.items() if left[key] and (usage or key != "seats")]
+    short = [landmark for landmark in design.landmarks if usage and landmark < usage.period_days]
+    period = f"{usage.period} of {usage.period_days} days" if usage else ""
+    return (*notes, *(f"usage cannot be read on day {day:g}: not a full {period} has passed" for day in short))
+
+
+def measure_freshness(source: AccountSource, design: FrameworkPlan) -> pd.DataFrame:
+    """Return how many rows each input has, the share without a value, and the latest day that has one.
+
+    Parameters
+    ----------
+    source : AccountSource
+    design : FrameworkPlan
+
+    Returns
+    -------
+    DataFrame, the columns of accounts in the order of the plan, then its events: `table` ("accounts" or "events"),
+        `column` (the name of the column, or of the event), `rows` (accounts, or such events by the end of `as_of`),
+        `missing` (share without a value; of events, those that should carry one), `latest` (ISO date of the latest
+        start with a value, or of the latest such event; None where there is none), `days_old` (before `as_of`; nan
+        where `latest` is None), `note` ("" where nothing is amiss).
+    """
+    as_of = find_last_day(source, design)
+    rows = _read_columns(source.accounts, design)
+    newest = max((row["latest"].date() for row in rows if row["latest"]), default=None)
+    if source.events is not None:
+        rows += _read_events(source.events, design, as_of)
+    again = {*design.activity_events, *(design.activation.event if design.activation else [])}
+    again |= {*design.outcomes.retained.event, *(design.alive.event if design.alive else [])}
+    for row in rows:
+        day = row["latest"].date() if row["latest"] else None
+        row["latest"], row["days_old"] = day and day.isoformat(), (as_of - day).days if day and as_of else float("nan")
+        row["note"] = _note(row, (newest - day).days if day and newest else 0, comes_again=row["column"] in again)
+    return pd.DataFrame(rows, columns=["table", "column", "rows", "missing", "latest", "days_old", "note"])
+
+
+def _read_columns(table, design):
+    """Each column that the plan reads: its rows, the share without a value, the latest start with one."""
+    columns, facts = schema.list_account_columns(design), {"n": table.count()}
+    for i, column in enumerate(columns):
+        facts[f"missing_{i}"] = table[column.target].isnull().sum()
+        if not design.is_snapshot:
+            facts[f"latest_{i}"] = table["started_at"].max(where=table[column.target].notnull())
+    found = ask(table, facts)
+    n = found["n"]
+    told = [(column.name, (found[f"missing_{i}"] or 0) / max(n, 1), i) for i, column in enumerate(columns)]
+    return [
+        {"table": "accounts", "column": name, "rows": n, "missing": share, "latest": found.get(f"latest_{i}")}
+        for name, share, i in told
+    ]
+
+
+def _read_events(events, design, as_of):
+    names, valued = schema.list_account_event_names(design), design.usage and design.usage.seats_event
+    named = events.filter(events["at"] < find_end(as_of), events["event"].isin(names))
+    facts = {"rows": named.count(), "holes": named["value"].isnull().sum(), "latest": named["at"].max()}
+    known = {row["event"]: row for row in named.group_by("event").aggregate(**facts).to_pyarrow().to_pylist()}
+    told = [(name, known.get(name, {"rows": 0, "holes": 0, "latest": None})) for name in names]
+    return [
+        {"table": "events", "column": name, "rows": row["rows"], "latest": row["latest"]}
+        | {"missing": row["holes"] / max(row["rows"], 1) if name == valued else 0.0}
+        for name, row in told
+    ]
+
+
+def _note(row, behind, *, comes_again):
+    """What is amiss: events that come again have stopped, or the newest accounts lack what a column holds.
+
+    First uses end by themselves when nobody starts any more.
+    """
+    if not row["rows"] or row["missing"] == 1:
+        return "never filled" if row["rows"] else "does not occur"
+    if row["table"] == "events":
+        return f"none in the last {row['days_old']} days" if row["days_old"] > STALE_DAYS and comes_again else ""
+    return f"missing from the accounts of the newest {behind} days" if behind > STALE_DAYS else ""
