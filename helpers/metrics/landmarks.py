@@ -11,7 +11,7 @@ import pandas as pd
 from helpers import schema
 from helpers.metrics.accounts import Accounts
 from helpers.metrics.events import DAY, Total, add_days, ask, attach, fold_events, pick
-from helpers.metrics.milestones import USAGE, define_counts, define_reached, keep_customers, list_timed
+from helpers.metrics.milestones import USAGE, define_counts, define_reached, keep_customers, list_timed, list_totals
 
 MONTH_DAYS = 30
 
@@ -80,38 +80,58 @@ def read_landmarks(accounts: Accounts, histories: pd.DataFrame | None = None) ->
 
 
 def _read(accounts, landmark, histories):
-    design, horizon = accounts.design, accounts.design.horizon_days
-    met = keep_customers(_keep_followed(accounts, landmark), accounts.heard, design, landmark)
-    met = met.filter(met["is_customer"]).drop("started_at", "lost_at", "landmark_at", "is_customer")
-    counted = define_counts(met, accounts.heard, design, landmark, design.milestone_names)
-    frame = fetch(fold_events(counted, accounts.heard, _list_outcomes(design, landmark)))
-    past, end = histories.loc[frame["unit"]].reset_index(), round(landmark * DAY) / DAY
-    days = {name: past[name.replace("_", "_day_", 1)] for name in list_timed(design)}
-    done = {name: day < end for name, day in days.items()}
-    steps = {name: fact for name, fact in done.items() if name.startswith("step_")}
-    reached = define_reached(done, design, _one)
-    parts = {name: past[name] for name in ("unit", "cohort", "started_at", "tier", "size")}
-    parts |= {name: frame[name] for name in ("count", "activated") if design.activation}
-    parts |= {name: frame[name] for name in USAGE if design.usage}
-    parts |= {name: _one(fact) for name, fact in steps.items()}
-    parts |= {name.replace("_", "_day_", 1): days[name].where(fact) for name, fact in steps.items()}
-    parts |= {name: reached.pop(name) for name in ("steps_done", "set_up") if design.steps}
-    features = {name: _one(fact) for name, fact in done.items()} | dict(frame.filter(like="feature_"))
-    parts |= {name: features[name] for name in (f"feature_{f.name}" for f in design.features)} | reached
-    parts |= _read_outcomes(frame, past, design, landmark)
-    if design.outcomes.retained.lost:
-        parts["lost"] = (1 - parts["retained"]).astype(np.int64)
-        parts["lost_days"] = (past["lost_day"] - landmark).where(parts["lost"] == 1, horizon)
-    return pd.DataFrame(parts)
+    design = accounts.design
+    totals = [*list_totals(design, landmark, design.milestone_names), *_list_outcomes(design, landmark)]
+    met = _meet(accounts, landmark, totals)
+    met = met.filter(met["is_customer"]).drop("started_at", "lost_at", "cohort", "tier", "size")
+    frame = fetch(define_counts(met, design, design.milestone_names))
+    past, timed = histories.loc[frame["unit"]].reset_index(), list_timed(design)
+    days = past[[_name_day(name) for name in timed]].set_axis([*timed], axis=1)
+    done = define_reached(_one(days < _round(landmark)), design, add=pd.DataFrame.assign, count=_one)
+    steps = [f"step_{step.name}" for step in design.steps]
+    features = [f"feature_{feature.name}" for feature in design.features]
+    features = {name: done[name] if name in done else frame[name] for name in features}
+    counts = [name for name in ("count", "activated", *(USAGE if design.usage else ())) if name in frame]
+    parts = [past[["unit", "cohort", "started_at", "tier", "size"]], frame[counts], done[steps]]
+    parts.append(days[steps].where(done[steps] == 1).set_axis([_name_day(step) for step in steps], axis=1))
+    parts += [done.filter(regex="^(steps_done|set_up)$"), pd.DataFrame(features)]
+    parts += [done.filter(regex="^(level_|mature)"), _read_outcomes(frame, past, design, landmark)]
+    return pd.concat(parts, axis=1)
 
 
-def _keep_followed(accounts, landmark):
+def _read_outcomes(frame, past, design, landmark):
+    """Outcomes of the plan as 0 and 1, in its order, from counts of events or from the day of the loss."""
+    outcomes, until = design.outcomes, landmark + design.horizon_days
+    stays = frame["retained"] > 0 if "retained" in frame else ~(past["lost_day"] < _round(until))
+    read = {"retained": stays.astype(float)}
+    if outcomes.expanded:
+        is_followed = past["followed_days"] >= _round(landmark + outcomes.expanded.within_days)
+        read["expanded"] = (frame["expanded"] > 0).astype(float).where(is_followed)
+    if "dormant" in design.outcome_names:
+        read["dormant"] = (frame["dormant"] == 0).astype(float)
+    if outcomes.retained.lost:
+        read |= {"lost": _one(~stays), "lost_days": (past["lost_day"] - landmark).where(~stays, design.horizon_days)}
+    return pd.DataFrame(read)
+
+
+def _name_day(name):
+    return name.replace("_", "_day_", 1)
+
+
+def _meet(accounts, landmark, totals):
+    """The accounts that are followed to the horizon of a landmark, with what their events say."""
     end = add_days(accounts.table["started_at"], landmark + accounts.design.horizon_days)
-    return accounts.table.filter(end <= accounts.cutoff)
+    followed = accounts.table.filter(end <= ibis.literal(accounts.cutoff))
+    return keep_customers(fold_events(followed, accounts.heard, totals), accounts.design, landmark)
 
 
 def _one(fact):
     return fact.astype(np.int64)
+
+
+def _round(days):
+    """Days to the second, as the engine counts them."""
+    return round(days * DAY) / DAY
 
 
 def _list_outcomes(design, landmark):
@@ -120,28 +140,12 @@ def _list_outcomes(design, landmark):
     if found.retained.event and not found.retained.lost:
         totals.append(Total("retained", "count", tuple(found.retained.event), landmark, until))
     if found.expanded:
-        events = tuple(found.expanded.event)
-        totals.append(Total("expanded", "count", events, landmark, landmark + found.expanded.within_days))
+        end = landmark + found.expanded.within_days
+        totals.append(Total("expanded", "count", tuple(found.expanded.event), landmark, end))
     if "dormant" in design.outcome_names:
         since = until - found.dormant_after_days
         totals.append(Total("dormant", "count", tuple(design.activity_events), since, until))
     return totals
-
-
-def _read_outcomes(frame, past, design, landmark):
-    """Outcomes of the plan as 0 and 1, in its order: counts of events, or whether the loss came."""
-    read = {
-        "retained": past["lost_day"].isna() | (past["lost_day"] >= round((landmark + design.horizon_days) * DAY) / DAY)
-    }
-    if "retained" in frame:
-        read["retained"] = frame["retained"] > 0
-    read = {"retained": read["retained"].astype(float)}
-    if design.outcomes.expanded:
-        until = round((landmark + design.outcomes.expanded.within_days) * DAY) / DAY
-        read["expanded"] = (frame["expanded"] > 0).astype(float).where(past["followed_days"] >= until)
-    if "dormant" in design.outcome_names:
-        read["dormant"] = (frame["dormant"] == 0).astype(float)
-    return read
 
 
 def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
@@ -157,20 +161,16 @@ def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
         return [("loaded", accounts.n_loaded, ""), ("kept", known, "with an end and its time")]
     steps = [("started", table.count().to_pyarrow().as_py(), f"by {accounts.as_of}")]
     for landmark in design.landmarks:
-        met = keep_customers(_keep_followed(accounts, landmark), accounts.heard, design, landmark)
-        facts = {
-            "n": met.count(),
-            "lost": (met["lost_at"] < met["landmark_at"]).sum(),
-            "kept": met["is_customer"].sum(),
-        }
-        found = {name: n or 0 for name, n in ask(met, {"n": met.count()} | facts).items()}
+        met = _meet(accounts, landmark, list_totals(design, landmark, ()))
+        facts = {"lost": (met["lost_at"] < met["landmark_at"]).sum(), "kept": met["is_customer"].sum()}
+        n, lost, kept = (count or 0 for count in ask(met, {"n": met.count()} | facts).values())
         day, until = f"landmark day {landmark:g}: ", f"to day {landmark + design.horizon_days:g}"
-        steps += [(f"{day}followed", found["n"], f"{until}, by the end of {accounts.as_of}")]
-        steps += [(f"{day}lost before it", found["lost"], "no outcome of theirs can follow a milestone")]
+        steps += [(f"{day}followed", n, f"{until}, by the end of {accounts.as_of}")]
+        steps += [(f"{day}lost before it", lost, "no outcome of theirs can follow a milestone")]
         if design.alive:
             quiet = f"no {' or '.join(design.alive.event)} in the {design.alive.within_days:g} days before it"
-            steps += [(f"{day}without a sign of life", found["n"] - found["lost"] - found["kept"], quiet)]
-        steps += [(f"{day}kept", found["kept"], "customers on that day, followed long enough")]
+            steps += [(f"{day}without a sign of life", n - lost - kept, quiet)]
+        steps += [(f"{day}kept", kept, "customers on that day, followed long enough")]
     return steps
 
 
@@ -196,47 +196,38 @@ def read_histories(accounts: Accounts) -> pd.DataFrame:
         reached = pick(named, "unit", "at", place=wanted.at_least - 1)
         table = attach(table, reached.select("unit", activated_at=reached["at"]))
     frame = fetch(table)
-    start, end = frame["started_at"], pd.Timestamp(accounts.cutoff, tz="UTC")
-    days, parts = (
-        _read_days(accounts, frame),
-        {"unit": frame["unit"].astype("str"), "cohort": _name_cohort(frame, design)},
-    )
-    parts |= {"started_at": start, "tier": frame["tier"].astype("str"), "size": frame["size"]}
-    parts |= {"followed_days": _count_days(end, start), "lost_day": _count_days(frame["lost_at"], start)}
+    start, end, days = frame["started_at"], pd.Timestamp(accounts.cutoff, tz="UTC"), _read_days(accounts, frame["unit"])
+    parts = {"unit": frame["unit"].astype("str"), "cohort": _name_cohort(frame, design), "started_at": start}
+    parts |= {"tier": frame["tier"].astype("str"), "size": frame["size"], "followed_days": _count_days(end, start)}
+    parts["lost_day"] = _count_days(frame["lost_at"], start)
     if design.steps:
-        parts["day_set_up"] = _take_nth([days[f"step_day_{step.name}"] for step in design.steps], design.steps_line)
+        parts["day_set_up"] = _take_nth(days, [f"step_day_{step.name}" for step in design.steps], design.steps_line)
     if wanted:
-        never = pd.Series(np.nan, frame.index)
-        parts["day_activated"] = _count_days(frame["activated_at"], start) if "activated_at" in frame else never
+        parts["day_activated"] = _count_days(frame["activated_at"], start) if "activated_at" in frame else np.nan
     if design.categories:
-        grown = [
-            _take_nth(
-                [days[f"feature_day_{name}"] for name in dict.fromkeys(category.mature)], category.mature_at_least
-            )
-            for category in design.categories.values()
-        ]
-        parts["day_mature"] = _take_nth(grown, design.mature_line)
-    return pd.DataFrame(parts | days)
+        grown = {}
+        for name, category in design.categories.items():
+            mature = [f"feature_day_{feature}" for feature in dict.fromkeys(category.mature)]
+            grown[name] = _take_nth(days, mature, category.mature_at_least)
+        parts["day_mature"] = _take_nth(pd.DataFrame(grown), [*grown], design.mature_line)
+    return pd.concat([pd.DataFrame(parts), days], axis=1)
 
 
-def _read_days(accounts, frame):
+def _read_days(accounts, units):
     """The day on which each step and feature with a time first happened, as `step_day_NAME`, `feature_day_NAME`."""
     timed, heard = list_timed(accounts.design), accounts.heard
-    if not timed:
-        return {}
-    named = heard.filter(heard["event"].isin(sorted(set(timed.values()))))
-    told = fetch(named.group_by("unit", "event").aggregate(day=named["at"].min()))
-    place, never, days = pd.Index(frame["unit"]).get_indexer(told["unit"]), np.full(len(frame), np.nan), {}
-    told["day"] = _count_days(told["day"], frame["started_at"].take(place).reset_index(drop=True))
-    for event, rows in told.groupby("event").indices.items():
-        days[event] = never.copy()
-        days[event][place[rows]] = told["day"].to_numpy()[rows]
-    return {name.replace("_", "_day_", 1): pd.Series(days.get(event, never)) for name, event in timed.items()}
+    named = heard.filter(heard["event"].isin(sorted(timed.values())))
+    told = fetch(named.group_by("unit", "event").aggregate(at=named["at"].min(), start=named["start"].min()))
+    code, events = pd.factorize(told["event"])
+    days = np.full((len(units), len(events)), np.nan)
+    days[pd.Index(units).get_indexer(told["unit"]), code] = _count_days(told["at"], told["start"])
+    days = pd.DataFrame(days, columns=events).reindex(columns=[*timed.values()])
+    return days.set_axis([_name_day(name) for name in timed], axis=1)
 
 
-def _take_nth(days, n):
+def _take_nth(days, names, n):
     """The n-th smallest of several days, account by account; never (nan) is later than all."""
-    return np.sort(np.column_stack(days), axis=1)[:, n - 1]
+    return np.sort(days[names].to_numpy(), axis=1)[:, n - 1]
 
 
 def _count_days(moment, start):

@@ -24,6 +24,7 @@ DIALECTS = {
 }
 NEXT = "next_missing"
 UNKNOWN = ibis.null("float64")
+MATURE = 2  # level of a category; 1 is basic, 0 is none of its features
 USAGE = ("events_in_period", "seats", "usage", "using")
 
 
@@ -33,79 +34,85 @@ def list_timed(design: FrameworkPlan) -> dict[str, str]:
     return timed | {f"feature_{f.name}": f.event or f.name for f in design.features if f.is_timed}
 
 
-def keep_customers(accounts: ir.Table, heard: ir.Table, design: FrameworkPlan, landmark: float) -> ir.Table:
-    """Return the accounts with `landmark_at`, and `is_customer`: who is neither lost before it nor without life.
+def list_totals(design: FrameworkPlan, landmark: float, names) -> list[Total]:
+    """Return what activation and usage (`names`) read of events at a landmark, and the sign of life of the plan.
 
-    Where the plan says `alive`, such an event must have come in the days before the landmark, which is not included.
+    Seats are those at the start of the last full period, which ends at the landmark: the latest number that an event
+    told by then. A landmark that comes before one period is over has no usage.
     """
-    met = accounts.mutate(landmark_at=add_days(accounts["started_at"], landmark))
-    is_kept = met["lost_at"].isnull() | (met["lost_at"] >= met["landmark_at"])
-    if design.alive is None:
-        return met.mutate(is_customer=is_kept)
-    since = landmark - design.alive.within_days
-    met = fold_events(met, heard, [Total("alive", "count", tuple(design.alive.event), since, landmark)])
-    return met.mutate(is_customer=is_kept & (met["alive"] > 0)).drop("alive")
-
-
-def define_counts(accounts: ir.Table, heard: ir.Table, design: FrameworkPlan, landmark: float, names) -> ir.Table:
-    """Return the accounts with activation and usage at a landmark, those that are named.
-
-    `activated` is null where the plan gives no number of events. Usage is read in the last full period, which ends at
-    the landmark; `seats` are those at its start: the latest number that an event told by then (the highest of several
-    at one moment), else the column. `usage` is null without seats, or with none; all of `USAGE` are null at a landmark
-    that comes before one period is over.
-    """
-    active, wanted = design.activation, design.usage
+    active, usage, alive, found = design.activation, design.usage, design.alive, []
+    if alive:
+        found.append(Total("alive", "count", tuple(alive.event), landmark - alive.within_days, landmark))
     if "activated" in names:
-        within = min(active.window_days, landmark)
-        accounts = fold_events(accounts, heard, [Total("count", "count", tuple(active.event), 0, within)])
-        reached = UNKNOWN if active.at_least is None else mark(accounts["count"] >= active.at_least)
-        accounts = accounts.mutate(activated=reached)
+        found.append(Total("count", "count", tuple(active.event), 0, min(active.window_days, landmark)))
+    if "using" in names and landmark >= usage.period_days:
+        since = landmark - usage.period_days
+        found.append(Total("events_in_period", "count", tuple(usage.event), since, landmark))
+        if usage.seats_event:
+            found.append(Total("told_seats", "last", (usage.seats_event,), until=since, inclusive=True))
+    return found
+
+
+def keep_customers(folded: ir.Table, design: FrameworkPlan, landmark: float) -> ir.Table:
+    """Return the accounts with `landmark_at`, and `is_customer`: not lost before it and, where asked, alive."""
+    met = folded.mutate(landmark_at=add_days(folded["started_at"], landmark))
+    is_kept = met["lost_at"].isnull() | (met["lost_at"] >= met["landmark_at"])
+    return met.mutate(is_customer=is_kept & (met["alive"] > 0) if design.alive else is_kept)
+
+
+def define_counts(folded: ir.Table, design: FrameworkPlan, names) -> ir.Table:
+    """Return the accounts with `activated`, and with `seats`, `usage` and `using`, where they are named.
+
+    A milestone is null where the plan gives no number of events. `seats` stay those of the column where no event told
+    any; `usage` is null without seats, or with none. All of `USAGE` are null where there is no full period.
+    """
+    if "activated" in names:
+        line = design.activation.at_least
+        folded = folded.mutate(activated=UNKNOWN if line is None else mark(folded["count"] >= line))
     if "using" not in names:
-        return accounts
-    since = landmark - wanted.period_days
-    if since < 0:
-        return accounts.drop("seats").mutate(**dict.fromkeys(USAGE, UNKNOWN))
-    totals = [Total("events_in_period", "count", tuple(wanted.event), since, landmark)]
-    if wanted.seats_event:
-        totals.append(Total("told_seats", "last", (wanted.seats_event,), until=since, inclusive=True))
-    read = fold_events(accounts, heard, totals)
-    if wanted.seats_event:
-        read = read.mutate(seats=read["told_seats"].coalesce(read["seats"])).drop("told_seats")
-    each = read["events_in_period"].cast("float64") / read["seats"].nullif(0.0)
-    used = read.mutate(usage=(read["seats"] > 0).ifelse(each, UNKNOWN))
-    return used.mutate(using=UNKNOWN if wanted.at_least is None else mark(used["usage"] >= wanted.at_least))
+        return folded
+    if "events_in_period" not in folded.columns:
+        return folded.drop("seats").mutate(**dict.fromkeys(USAGE, UNKNOWN))
+    if design.usage.seats_event:
+        folded = folded.mutate(seats=folded["told_seats"].coalesce(folded["seats"]))
+    each = folded["events_in_period"].cast("float64") / folded["seats"].nullif(0.0)
+    used, line = folded.mutate(usage=(folded["seats"] > 0).ifelse(each, UNKNOWN)), design.usage.at_least
+    return used.mutate(using=UNKNOWN if line is None else mark(used["usage"] >= line))
 
 
-def define_reached(done: dict, design: FrameworkPlan, count) -> dict:
-    """Return setup and maturity of what was done before a landmark, in columns of the engine or of pandas.
+def define_reached(done, design: FrameworkPlan, *, add, count):
+    """Return setup and maturity beside what was done before a landmark, in a table of the engine or in a frame.
 
     Parameters
     ----------
-    done : dict of str to column of truth values
-        By `step_NAME` and `feature_NAME`; without any step, or any feature, nothing is said of them.
+    done : ibis.Table or DataFrame
+        1 or 0: `step_NAME` of all steps or none, `feature_NAME` of all features of categories or none.
     design : FrameworkPlan
-    count : callable, makes 1 of true and 0 of false
+    add : callable, gives a table with more columns: its `mutate`, or `assign`
+    count : callable, gives 1 for true and 0 for false
 
     Returns
     -------
-    dict of str to column: `steps_done`, `set_up`, `level_CATEGORY` (2 with enough of its mature features, else 1 with
-        any of its own, else 0), `mature_categories` (those at 2) and `mature`.
+    the same with `steps_done` and `set_up`; with `level_CATEGORY` (2 with enough of its mature features, else 1 with
+        any of its own, else 0), `mature_categories` (those at 2) and `mature`
     """
-    add, found = functools.partial(functools.reduce, operator.add), {}
-    if steps := [count(truth) for name, truth in done.items() if name.startswith("step_")]:
-        found["steps_done"] = add(steps)
-        found["set_up"] = count(found["steps_done"] >= design.steps_line)
-    if not (design.categories and any(name.startswith("feature_") for name in done)):
-        return found
-    grown = []
+    if any(name.startswith("step_") for name in done.columns):
+        done = add(done, steps_done=_sum(done[f"step_{step.name}"] for step in design.steps))
+        done = add(done, set_up=count(done["steps_done"] >= design.steps_line))
+    if not (design.categories and any(name.startswith("feature_") for name in done.columns)):
+        return done
+    levels = {}
     for name, category in design.categories.items():
-        mature = [count(done[f"feature_{feature}"]) for feature in dict.fromkeys(category.mature)]
-        known = mature + [count(done[f"feature_{feature}"]) for feature in dict.fromkeys(category.basic)]
-        grown.append(count(add(mature) >= category.mature_at_least))
-        found[f"level_{name}"] = grown[-1] + count(add(known) > 0)
-    found["mature_categories"] = add(grown)
-    return found | {"mature": count(found["mature_categories"] >= design.mature_line)}
+        mature = [done[f"feature_{feature}"] for feature in dict.fromkeys(category.mature)]
+        known = mature + [done[f"feature_{feature}"] for feature in dict.fromkeys(category.basic)]
+        levels[f"level_{name}"] = count(_sum(mature) >= category.mature_at_least) + count(_sum(known) > 0)
+    done = add(done, **levels)
+    done = add(done, mature_categories=_sum(count(done[level] == MATURE) for level in levels))
+    return add(done, mature=count(done["mature_categories"] >= design.mature_line))
+
+
+def _sum(columns):
+    return functools.reduce(operator.add, columns)
 
 
 def write_definitions(
@@ -162,30 +169,30 @@ def _name_table(columns, name):
 
 def _define(design, accounts, events, names) -> ir.Table:
     """One row an account at its main landmark, with the milestones asked for and, of a single one, its parts."""
-    landmark, heard = design.landmarks[0], hear(accounts, events, start="started_at")
-    met = keep_customers(add_loss(accounts, heard, design), heard, design, landmark)
+    landmark, needed = design.landmarks[0], [f"step_{step.name}" for step in design.steps if "set_up" in names]
+    for category in (category for category in design.categories.values() if "mature" in names):
+        needed += [f"feature_{feature}" for feature in (*category.basic, *category.mature)]
+    totals = list_totals(design, landmark, names)
+    timed = {name: event for name, event in list_timed(design).items() if name in needed}
+    totals += [Total(name, "first", (event,), until=landmark) for name, event in timed.items()]
+    told = {event for total in totals for event in total.events} | set(design.outcomes.retained.lost)
+    heard = hear(accounts, events.filter(events["event"].isin(sorted(told))), start="started_at")
+    met = keep_customers(fold_events(add_loss(accounts, heard, design), heard, totals), design, landmark)
     met = met.filter(met["is_customer"], met["landmark_at"] <= ibis.now())
-    needed = {f"feature_{name}" for c in design.categories.values() for name in (*c.basic, *c.mature)}
-    asked = {"step_": "set_up" in names, "feature_": "mature" in names}
-    timed = {
-        n: e for n, e in list_timed(design).items() if asked[n[: n.index("_") + 1]] and (n in needed or n[0] == "s")
-    }
-    totals = [Total(name, "count", (event,), 0, landmark) for name, event in timed.items()]
-    read = fold_events(define_counts(met, heard, design, landmark, names), heard, totals)
-    reached = define_reached({name: read[name] > 0 for name in timed}, design, _one)
-    parts = {"activated": ["count", "activated"], "using": USAGE}.get(names[0], reached) if len(names) == 1 else names
-    return read.mutate(**reached).select("unit", "landmark_at", *parts)
-
-
-def _one(fact):
-    return ibis.ifelse(fact, 1, 0).cast("int64")
+    read = define_counts(met, design, names)
+    read = read.mutate(**{name: read[name].notnull().ifelse(1, 0) for name in timed})
+    before = set(read.columns)
+    read = define_reached(read, design, add=ir.Table.mutate, count=lambda fact: fact.ifelse(1, 0))
+    parts = {"activated": ["count", "activated"], "using": USAGE}
+    reached = [name for name in read.columns if name not in before]
+    return read.select("unit", "landmark_at", *(parts.get(names[0], reached) if len(names) == 1 else names))
 
 
 def _list_missing(read, names):
     """The first milestone that was not reached, and all of them in their order; what is not known is not listed."""
     first = ibis.cases(*((read[name] == 0, name) for name in names), else_=ibis.null("string"))
     listed = [ibis.ifelse(read[name] == 0, f" {name}", "") for name in names]
-    return read.mutate(next_missing=first, all_missing=functools.reduce(operator.add, listed).substr(1))
+    return read.mutate(next_missing=first, all_missing=_sum(listed).substr(1))
 
 
 def _describe(design, name):
