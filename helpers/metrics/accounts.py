@@ -176,54 +176,42 @@ def measure_freshness(source: AccountSource, design: FrameworkPlan) -> pd.DataFr
     """
     as_of = find_last_day(source, design)
     rows = _read_columns(source.accounts, design)
-    newest = max((row["latest"].date() for row in rows if row["latest"]), default=None)
-    if source.events is not None:
-        rows += _read_events(source.events, design, as_of)
-    again = {*design.activity_events, *(design.activation.event if design.activation else [])}
-    again |= {*design.outcomes.retained.event, *(design.alive.event if design.alive else [])}
-    for row in rows:
-        day = row["latest"].date() if row["latest"] else None
-        row["latest"], row["days_old"] = day and day.isoformat(), (as_of - day).days if day and as_of else float("nan")
-        row["note"] = _note(row, (newest - day).days if day and newest else 0, comes_again=row["column"] in again)
-    return pd.DataFrame(rows, columns=["table", "column", "rows", "missing", "latest", "days_old", "note"])
+    newest = max((latest.date() for *_, latest in rows if latest), default=None)
+    rows += _read_events(source.events, design, as_of) if source.events is not None else []
+    again = {*design.activity_events, *design.outcomes.retained.event, *(design.alive.event if design.alive else [])}
+    again |= set(design.activation.event if design.activation else [])
+    told = []
+    for table, column, n, missing, latest in rows:
+        day = latest.date() if latest else None
+        old = (as_of - day).days if day and as_of else float("nan")
+        note, behind = "", (newest - day).days if day and newest else 0
+        if n == 0 or missing == 1:
+            note = "never filled" if n else "does not occur"
+        elif table == "events" and old > STALE_DAYS and column in again:  # first uses end by themselves
+            note = f"none in the last {old} days"
+        elif table == "accounts" and behind > STALE_DAYS:
+            note = f"missing from the accounts of the newest {behind} days"
+        told.append((table, column, n, missing, day and day.isoformat(), old, note))
+    return pd.DataFrame(told, columns=["table", "column", "rows", "missing", "latest", "days_old", "note"])
 
 
 def _read_columns(table, design):
-    """Each column that the plan reads: its rows, the share without a value, the latest start with one."""
+    """(table, column, rows, share without a value, latest start with one) of each column that the plan reads."""
     columns, facts = schema.list_account_columns(design), {"n": table.count()}
-    for i, column in enumerate(columns):
-        facts[f"missing_{i}"] = table[column.target].isnull().sum()
-        if not design.is_snapshot:
-            facts[f"latest_{i}"] = table["started_at"].max(where=table[column.target].notnull())
+    facts |= {("missing", column): table[column.target].isnull().sum() for column in columns}
+    if not design.is_snapshot:
+        starts = table["started_at"]
+        facts |= {("latest", column): starts.max(where=table[column.target].notnull()) for column in columns}
     found = ask(table, facts)
-    n = found["n"]
-    told = [(column.name, (found[f"missing_{i}"] or 0) / max(n, 1), i) for i, column in enumerate(columns)]
-    return [
-        {"table": "accounts", "column": name, "rows": n, "missing": share, "latest": found.get(f"latest_{i}")}
-        for name, share, i in told
-    ]
+    shares = {column: (found["missing", column] or 0) / max(found["n"], 1) for column in columns}
+    return [("accounts", c.name, found["n"], shares[c], found.get(("latest", c))) for c in columns]
 
 
 def _read_events(events, design, as_of):
+    """The same of each event that the plan reads; of its values only where one tells the number of seats."""
     names, valued = schema.list_account_event_names(design), design.usage and design.usage.seats_event
     named = events.filter(events["at"] < find_end(as_of), events["event"].isin(names))
-    facts = {"rows": named.count(), "holes": named["value"].isnull().sum(), "latest": named["at"].max()}
+    facts = {"rows": named.count(), "missing": named["value"].isnull().mean(), "latest": named["at"].max()}
     known = {row["event"]: row for row in named.group_by("event").aggregate(**facts).to_pyarrow().to_pylist()}
-    told = [(name, known.get(name, {"rows": 0, "holes": 0, "latest": None})) for name in names]
-    return [
-        {"table": "events", "column": name, "rows": row["rows"], "latest": row["latest"]}
-        | {"missing": row["holes"] / max(row["rows"], 1) if name == valued else 0.0}
-        for name, row in told
-    ]
-
-
-def _note(row, behind, *, comes_again):
-    """What is amiss: events that come again have stopped, or the newest accounts lack what a column holds.
-
-    First uses end by themselves when nobody starts any more.
-    """
-    if not row["rows"] or row["missing"] == 1:
-        return "never filled" if row["rows"] else "does not occur"
-    if row["table"] == "events":
-        return f"none in the last {row['days_old']} days" if row["days_old"] > STALE_DAYS and comes_again else ""
-    return f"missing from the accounts of the newest {behind} days" if behind > STALE_DAYS else ""
+    told = [(name, known.get(name, {"rows": 0, "missing": 0.0, "latest": None})) for name in names]
+    return [("events", name, r["rows"], r["missing"] if name == valued else 0.0, r["latest"]) for name, r in told]

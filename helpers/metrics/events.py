@@ -96,10 +96,9 @@ def pick(table: ir.Table, by, order, *, place=0) -> ir.Table:
     return ranked.filter(ranked["place"] == place).drop("place")
 
 
-def attach(units: ir.Table, found: ir.Table) -> ir.Table:
+def attach(units: ir.Table, found: ir.Table, key="unit") -> ir.Table:
     """Return the units with the columns of another table, null where that has no row of the unit."""
-    joined = units.left_join(found, "unit")
-    return joined.select(*units.columns, *[name for name in found.columns if name != "unit"])
+    return units.left_join(found, key).select(*units.columns, *[name for name in found.columns if name != key])
 
 
 def store(table: ir.Table) -> ir.Table:

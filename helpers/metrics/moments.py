@@ -90,9 +90,8 @@ def winsorise(units: Units, metric: str) -> dict[str, Moments]:
     outcome, table = f"y_{metric}", units.table
     randomised = table["variant"].isin(units.design.variant.arms)
     positive = table.filter(randomised & (table[outcome] > 0))
-    limit = positive[outcome].quantile(UPPER).to_pyarrow().as_py()
-    if limit is not None:
-        table = table.mutate(**{outcome: (table[outcome] > limit).ifelse(limit, table[outcome])})
+    limit = positive[outcome].quantile(UPPER).as_scalar()  # null, and above no value, where none is above 0
+    table = table.mutate(**{outcome: (table[outcome] > limit).ifelse(limit, table[outcome])})
     blocks = {outcome: _list_blocks(units, adjusted=False)[outcome]}
     return _take(units, table, blocks, None)[None][outcome]
 
