@@ -131,17 +131,6 @@ def test_summarise_finds_outcomes_that_are_missing_after_the_first_rows_only(mon
     assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch) == 2  # without covariates nothing depends on it
 
 
-def test_summarise_of_equal_values_of_any_size_has_no_variance():
-    rng = np.random.default_rng(8)
-    parts = [
-        _make_frame(np.full(n, rng.normal(0, 10.0**power)), segment=f"{n}/{power}")
-        for n in (7, 60, 999)
-        for power in (-3, 0, 9)
-    ]
-    found = metrics.summarise(_fold(pd.concat(parts), segments=["segment"]), by="segment")
-    assert {of["y"][arm].variance for of in found.values() for arm in ("a", "b")} == {0.0}
-
-
 def test_summarise_asks_again_only_where_a_group_is_far(monkeypatch):
     frame = pd.concat([_make_frame(_draw(0.0)), _make_frame(_draw(1e8), segment="t")], ignore_index=True)
     units = _fold(frame, segments=["segment"])
