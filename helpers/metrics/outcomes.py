@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from helpers.metrics.events import ALWAYS, DAY, Total, add_days, ask, count_seconds, mark
-from helpers.plan import ExperimentPlan, Metric
+from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
@@ -26,11 +26,6 @@ MOST_LEVELS = 20
 OTHER = "other"
 
 
-def is_from_events(metric: Metric) -> bool:
-    """Return whether a metric is read from events where there are any: it names no column of its own."""
-    return metric.column is None and metric.time is None
-
-
 def list_totals(design: ExperimentPlan) -> list[Total]:
     """Return what the plan reads of each unit's events: `fold:METRIC`, `fold:METRIC:PART` and `fold:exposed`."""
     found, exposure = [], design.exposure
@@ -41,7 +36,7 @@ def list_totals(design: ExperimentPlan) -> list[Total]:
             event = getattr(metric, part)
             if event and (part == "asked" or event not in design.metrics):
                 found.append(Total(f"fold:{name}:{part}", "count", (event,), until=metric.within_days))
-        if metric.kind != "ratio" and is_from_events(metric):
+        if metric.kind != "ratio" and metric.column is None and metric.time is None:
             events = tuple(metric.event or [name])
             found.append(Total(f"fold:{name}", TAKEN.get(metric.kind, "first"), events, until=metric.within_days))
             if metric.competing:
@@ -51,12 +46,11 @@ def list_totals(design: ExperimentPlan) -> list[Total]:
 
 @dataclass(frozen=True)
 class Gathered:
-    """The unit table joined with what the events say of each unit (`folded`), and the first moment not known."""
+    """The unit table, joined with what events say of each unit where there are any; and the first moment not known."""
 
     table: ir.Table
     design: ExperimentPlan
     end: dt.datetime | None
-    folded: bool
 
     @property
     def start(self) -> ir.TimestampValue | None:
@@ -69,13 +63,10 @@ class Gathered:
             return ALWAYS
         return add_days(self.start, days) <= ibis.literal(self.end)
 
-    def is_told(self, metric: Metric) -> bool:
-        """Whether a metric is read from events."""
-        return self.folded and is_from_events(metric)
-
-    def is_counted(self, metric: Metric) -> bool:
+    def is_counted(self, name: str) -> bool:
         """Whether a metric counts events, so that no event is 0 and nothing is missing."""
-        return self.is_told(metric) and TAKEN.get(metric.kind) in ("count", "amount")
+        kind = self.design.metrics[name].kind
+        return f"fold:{name}" in self.table.columns and TAKEN.get(kind) in ("count", "amount")
 
     def share_known(self) -> dict[str, str]:
         """For each metric the first one that is known for exactly the same units.
@@ -85,7 +76,7 @@ class Gathered:
         """
         first, known = {}, {}
         for name, metric in self.design.metrics.items():
-            is_shared = self.is_counted(metric) and not metric.is_ratio
+            is_shared = self.is_counted(name) and not metric.is_ratio
             known[name] = first.setdefault(metric.within_days, name) if is_shared else name
         return known
 
@@ -132,7 +123,7 @@ def make_exposure(gathered: Gathered) -> ir.FloatingColumn:
     exposure, table = gathered.design.exposure, gathered.table
     if exposure.column:
         return table[exposure.column].cast("float64")
-    if gathered.folded:
+    if "fold:exposed" in table.columns:
         return _within(gathered.is_over(exposure.within_days), mark(table["fold:exposed"] > 0))
     columns = [table[name].cast("float64") for name in exposure.event if name in table.columns]
     if not columns:
@@ -144,17 +135,16 @@ def make_exposure(gathered: Gathered) -> ir.FloatingColumn:
 
 
 def _make_plain(gathered, name, metric):
-    table, is_counted = gathered.table, gathered.is_counted(metric)
-    complete = gathered.is_over(metric.within_days)
-    raw = table[f"fold:{name}" if gathered.is_told(metric) else metric.column or name].cast("float64")
-    value = raw
+    table, is_counted, complete = gathered.table, gathered.is_counted(name), gathered.is_over(metric.within_days)
+    told, was_told = f"fold:{name}", f"fold:{name}:asked"
+    value = raw = table[told if told in table.columns else metric.column or name].cast("float64")
     if metric.kind == "nps":
         # whole numbers, then a real cast: DuckDB takes 100.0 for a decimal of one digit, which no variance fits
         value = ibis.cases((raw >= 9, 100), (raw <= 6, -100), (raw.notnull(), 0)).cast("float64")
     elif metric.kind == "binary" and is_counted:
         value = mark(raw > 0)
     found = {f"complete_{name}": complete, f"y_{name}": _within(complete, _fill(metric, value))}
-    relevant, asked = complete, f"fold:{name}:asked" if gathered.folded else metric.asked
+    relevant, asked = complete, was_told if was_told in table.columns else metric.asked
     if metric.asked and asked in table.columns:
         was_asked = table[asked].cast("float64").fill_null(0.0) > 0
         found[f"asked_{name}"], relevant = _within(complete, mark(was_asked)), complete & was_asked
@@ -205,7 +195,7 @@ def _read_part(columns, of):
 
 def _make_time(gathered, name, metric):
     table, over = gathered.table, {f"complete_{name}": gathered.is_over(metric.horizon_days)}
-    if not gathered.is_told(metric):
+    if f"fold:{name}" not in table.columns:
         time, observed = (table[column].cast("float64") for column in (metric.time, metric.observed))
         missing = mark(time.isnull() | observed.isnull())
         return {f"time_{name}": time, f"observed_{name}": observed, **over, f"missing_{name}": missing}
@@ -251,12 +241,11 @@ def make_covariates(table: ir.Table, names, *, arms) -> dict[str, ir.Value]:
             number = mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
             columns[f"x_{name}"] = number.fill_null(0.0)
         else:
-            level, kept = _fold_case(table[name]), levels[name][:MOST_LEVELS]
-            is_level = {value: level == value for value in kept[1:]}
-            if len(levels[name]) > MOST_LEVELS:
-                kept = [value for value in kept if value != OTHER]
-                is_level = {value: level == value for value in kept[1:]} | {OTHER: ~level.isin(kept)}
-            columns |= {f"x_{name}={value}": mark(fact.fill_null(False)) for value, fact in is_level.items()}
+            level, kept = _fold_case(table[name]), levels[name]
+            if is_pooled := len(kept) > MOST_LEVELS:
+                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
+            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
+            columns |= {f"x_{name}={value}": mark(fact.fill_null(False)) for value, fact in facts.items()}
         if name in gaps:
             columns[f"x_{name}:missing"] = mark(table[name].isnull())
     return columns

@@ -106,19 +106,16 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         told = _find_columns(units, events, design)
         totals = [total for total in list_totals(design) if not told.intersection(total.events)]
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
-    gathered = Gathered(table, design, end, events is not None)
+    gathered = Gathered(table, design, end)
     columns = _make_columns(gathered, clock["first"])
     folded = _store(table.select("unit", "variant", **columns), copied=events is not None)
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
-    facts = _count_facts(folded, design)
-    notes += _write_notes(facts, design, clock["as_of"])
+    notes += _write_notes(folded, design, clock["as_of"])
     if events is not None:
         notes += _write_event_notes(units, events, design, clock["as_of"])
     covariates = tuple(name for name in columns if name.startswith("x_"))
     known = gathered.share_known()
-    found = Units(folded, design, covariates, known, clock["as_of"], tuple(notes), source.n_two_variants, days)
-    found.keep("facts", lambda: facts)
-    return found
+    return Units(folded, design, covariates, known, clock["as_of"], tuple(notes), source.n_two_variants, days)
 
 
 def _refuse_capitals(design):
@@ -188,27 +185,37 @@ def _store(folded, *, copied):
     return folded.cache() if copied else backend.create_view(gen_name("units"), folded)
 
 
-def _write_notes(facts, design, as_of):
+def _write_notes(folded, design, as_of):
     """What was filled or is unknown, with counts.
 
     Raises
     ------
     Refused: no unit is assigned by `as_of`; a time at risk below 0, which a metric that sums amounts can give.
     """
-    if facts.empty:
+    said, negative, rates = (
+        {},
+        {},
+        {name: folded[f"den_{name}"] for name, m in design.metrics.items() if m.time_at_risk},
+    )
+    for name, metric in design.metrics.items():
+        if metric.missing == "zero" and metric.kind != "time_to_event" and f"missing_{name}" in folded.columns:
+            outcome = folded[f"num_{name}" if metric.is_ratio else f"y_{name}"]
+            is_filled = outcome.notnull() & (folded[f"missing_{name}"] == 1)
+            said[f"missing outcomes of {name} that count as 0, as planned"] = is_filled
+    for name, time in rates.items():
+        said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
+        negative[name] = time < 0
+    if design.exposure:
+        said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
+    found = ask(folded, {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative).items()})
+    if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
-    metrics = design.metrics
-    counts = facts.select_dtypes("number").sum().astype(int)
-    for name in (name for name, metric in metrics.items() if metric.time_at_risk and counts[f"negative_{name}"]):
-        n = counts[f"negative_{name}"]
+    for name in (name for name in negative if found[name]):
         raise Refused(
-            f"plan, metrics.{name}.time_at_risk: {n:,} unit{'s' if n > 1 else ''} with less than 0 of "
-            f"{metrics[name].time_at_risk}; correct the data, or name another time at risk"
+            f"plan, metrics.{name}.time_at_risk: {found[name]:,} unit{'s' if found[name] > 1 else ''} with less than "
+            f"0 of {design.metrics[name].time_at_risk}; correct the data, or name another time at risk"
         )
-    said = {f"filled_{name}": f"missing outcomes of {name} that count as 0, as planned" for name in metrics}
-    said |= {f"timeless_{name}": f"units with some {name} in no time at risk, kept in" for name in metrics}
-    said["untold"] = "units whose take-up is not known, or not yet"
-    return [f"{sentence}: {counts[key]:,}" for key, sentence in said.items() if counts.get(key)]
+    return [f"{sentence}: {found[sentence]:,}" for sentence in said if found[sentence]]
 
 
 def _write_event_notes(units, events, design, as_of):
@@ -228,32 +235,6 @@ def _write_event_notes(units, events, design, as_of):
     return [*([] if design.as_of else [latest]), *(f"{sentence}: {n:,}" for sentence, n in found.items() if n)]
 
 
-def _count_facts(table, design):
-    """Sizes of the arms, how far each metric is known, and what notes tell, one row an arm, by one query."""
-    found = {"units": table.count()}
-    if design.cluster:
-        found["clusters"] = table["cluster"].nunique()
-    if "assigned_at" in table.columns:
-        found |= {"first_assigned_at": table["assigned_at"].min(), "last_assigned_at": table["assigned_at"].max()}
-    if design.exposure:
-        found["exposed_share"] = table["exposed"].mean()
-        found["untold"] = table["exposed"].isnull().sum()
-    for name, metric in design.metrics.items():
-        prefix = "num" if metric.is_ratio else "time" if metric.kind == "time_to_event" else "y"
-        complete, outcome = table[f"complete_{name}"], table[f"{prefix}_{name}"]
-        found |= {f"complete_{name}": complete.sum(), f"known_{name}": outcome.count(where=complete)}
-        if metric.missing == "zero" and f"missing_{name}" in table.columns and prefix != "time":
-            found[f"filled_{name}"] = (outcome.notnull() & (table[f"missing_{name}"] == 1)).sum()
-        if metric.time_at_risk:
-            time = table[f"den_{name}"]
-            found |= {f"timeless_{name}": ((outcome > 0) & (time == 0)).sum(), f"negative_{name}": (time < 0).sum()}
-    return table.group_by("variant").aggregate(**found).to_pyarrow().to_pandas()
-
-
-def _read_facts(units):
-    return units.keep("facts", lambda: _count_facts(units.table, units.design))
-
-
 def describe_arms(units: Units) -> pd.DataFrame:
     """Return what a table of the design needs: the size of each arm and how far it is observed.
 
@@ -267,10 +248,22 @@ def describe_arms(units: Units) -> pd.DataFrame:
         `first_assigned_at` and `last_assigned_at` (with times), `exposed_share` (with an exposure; nan when
         unknown), and for each metric `complete_<metric>` and `known_<metric>`, counts of units.
     """
-    design, facts = units.design, _read_facts(units).set_index("variant")
-    arms = [arm for arm in (*design.variant.arms, *design.variant.observational) if arm in facts.index]
-    noted = ("untold", "filled_", "timeless_", "negative_")
-    return facts.loc[arms, [name for name in facts if not name.startswith(noted)]].reset_index()
+    table, design = units.table, units.design
+    found = {"units": table.count()}
+    if design.cluster:
+        found["clusters"] = table["cluster"].nunique()
+    if "assigned_at" in table.columns:
+        found |= {"first_assigned_at": table["assigned_at"].min(), "last_assigned_at": table["assigned_at"].max()}
+    if design.exposure:
+        found["exposed_share"] = table["exposed"].mean()
+    for name, metric in design.metrics.items():
+        prefix = "num" if metric.is_ratio else "time" if metric.kind == "time_to_event" else "y"
+        complete, outcome = table[f"complete_{name}"], table[f"{prefix}_{name}"]
+        found |= {f"complete_{name}": complete.sum(), f"known_{name}": outcome.count(where=complete)}
+    asked = table.group_by("variant").aggregate(**found)
+    frame = units.keep("arms", lambda: asked.to_pyarrow().to_pandas().set_index("variant"))
+    arms = [arm for arm in (*design.variant.arms, *design.variant.observational) if arm in frame.index]
+    return frame.loc[arms].reset_index()
 
 
 def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
@@ -290,7 +283,7 @@ def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
     -------
     DataFrame: one row a unit; None when there are more than `limit`, so that the caller can say so.
     """
-    if _read_facts(units)["units"].sum() > limit:
+    if units.keep("n", lambda: units.table.count().to_pyarrow().as_py()) > limit:
         return None
     kept = units.keep("rows", dict)
     if not kept.keys() >= set(columns):

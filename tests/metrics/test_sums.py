@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_sources import make_design, make_source
-from scipy import stats
 
 from helpers import metrics
 
@@ -183,14 +182,6 @@ def test_leave_covariates_gives_what_is_taken_without_them():
                 other.skewness,
             )
             assert (one.mean.tolist(), one.cov.tolist()) == (other.mean.tolist(), other.cov.tolist())
-
-
-def test_summarise_of_shares_needs_no_squares():
-    frame = _make_frame(_draw(0.0)).assign(paid=lambda f: (f["y"] > 0.2) * 1.0)
-    found = metrics.summarise(_fold(frame, {"paid": {"kind": "binary"}}))[None]["paid"]["a"]
-    paid = frame.loc[frame["variant"] == "a", "paid"]
-    assert found.variance == pytest.approx(paid.var(), rel=1e-14)
-    assert found.skewness == pytest.approx(stats.skew(paid), rel=1e-12)
 
 
 def test_summarise_of_an_arm_without_known_rows_has_no_moments():
