@@ -158,6 +158,24 @@ def _write_notes(design, as_of, left):
     return (*notes, *(f"usage cannot be read on day {day:g}: not a full {period} has passed" for day in short))
 
 
+def fetch(table: ir.Table) -> pd.DataFrame:
+    """Return a table in memory, sorted by unit, times in UTC, index from 0."""
+    frame = table.to_pyarrow().to_pandas()
+    times = [name for name in frame if frame[name].dtype.kind == "M"]
+    read = {name: pd.to_datetime(frame[name], utc=True) for name in times}
+    return frame.assign(**read).sort_values("unit", kind="stable", ignore_index=True)
+
+
+def name_cohort(frame: pd.DataFrame, design: FrameworkPlan) -> pd.Series:
+    """Return the cohort of each account as text: "2022-03", "2022-Q1", "2022" (UTC), or the plan's own column."""
+    if design.cohort not in schema.CALENDAR:
+        return frame["cohort"].astype("str").where(frame["cohort"].notna(), "unknown").astype("str")
+    start = frame["started_at"].dt
+    year = start.year.astype("str")
+    later = {"year": "", "quarter": "-Q" + start.quarter.astype("str")}
+    return year + later.get(design.cohort, "-" + start.month.astype("str").str.zfill(2))
+
+
 def measure_freshness(source: AccountSource, design: FrameworkPlan) -> pd.DataFrame:
     """Return how many rows each input has, the share without a value, and the latest day that has one.
 

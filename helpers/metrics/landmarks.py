@@ -8,10 +8,9 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from helpers import schema
-from helpers.metrics.accounts import Accounts
-from helpers.metrics.events import DAY, Total, add_days, ask, attach, fold_events, pick
-from helpers.metrics.milestones import USAGE, define_counts, define_reached, keep_customers, list_timed, list_totals
+from helpers.metrics.accounts import Accounts, fetch, name_cohort
+from helpers.metrics.events import DAY, Total, ask, attach, pick
+from helpers.metrics.milestones import USAGE, define_counts, define_reached, list_timed, list_totals, meet
 
 MONTH_DAYS = 30
 
@@ -82,14 +81,13 @@ def read_landmarks(accounts: Accounts, histories: pd.DataFrame | None = None) ->
 def _read(accounts, landmark, histories):
     design = accounts.design
     totals = [*list_totals(design, landmark, design.milestone_names), *_list_outcomes(design, landmark)]
-    met = _meet(accounts, landmark, totals)
+    met = meet(accounts, landmark, totals)
     met = met.filter(met["is_customer"]).drop("started_at", "lost_at", "cohort", "tier", "size")
     frame = fetch(define_counts(met, design, design.milestone_names))
     past, timed = histories.loc[frame["unit"]].reset_index(), list_timed(design)
     days = past[[_name_day(name) for name in timed]].set_axis([*timed], axis=1)
     done = define_reached(_one(days < _round(landmark)), design, add=pd.DataFrame.assign, count=_one)
-    steps = [f"step_{step.name}" for step in design.steps]
-    features = [f"feature_{feature.name}" for feature in design.features]
+    steps, features = ([f"{part}_{item.name}" for item in getattr(design, f"{part}s")] for part in ("step", "feature"))
     features = {name: done[name] if name in done else frame[name] for name in features}
     counts = [name for name in ("count", "activated", *(USAGE if design.usage else ())) if name in frame]
     parts = [past[["unit", "cohort", "started_at", "tier", "size"]], frame[counts], done[steps]]
@@ -116,13 +114,6 @@ def _read_outcomes(frame, past, design, landmark):
 
 def _name_day(name):
     return name.replace("_", "_day_", 1)
-
-
-def _meet(accounts, landmark, totals):
-    """The accounts that are followed to the horizon of a landmark, with what their events say."""
-    end = add_days(accounts.table["started_at"], landmark + accounts.design.horizon_days)
-    followed = accounts.table.filter(end <= ibis.literal(accounts.cutoff))
-    return keep_customers(fold_events(followed, accounts.heard, totals), accounts.design, landmark)
 
 
 def _one(fact):
@@ -161,7 +152,7 @@ def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
         return [("loaded", accounts.n_loaded, ""), ("kept", known, "with an end and its time")]
     steps = [("started", table.count().to_pyarrow().as_py(), f"by {accounts.as_of}")]
     for landmark in design.landmarks:
-        met = _meet(accounts, landmark, list_totals(design, landmark, ()))
+        met = meet(accounts, landmark, list_totals(design, landmark, ()))
         facts = {"lost": (met["lost_at"] < met["landmark_at"]).sum(), "kept": met["is_customer"].sum()}
         n, lost, kept = (count or 0 for count in ask(met, {"n": met.count()} | facts).values())
         day, until = f"landmark day {landmark:g}: ", f"to day {landmark + design.horizon_days:g}"
@@ -197,7 +188,7 @@ def read_histories(accounts: Accounts) -> pd.DataFrame:
         table = attach(table, reached.select("unit", activated_at=reached["at"]))
     frame = fetch(table)
     start, end, days = frame["started_at"], pd.Timestamp(accounts.cutoff, tz="UTC"), _read_days(accounts, frame["unit"])
-    parts = {"unit": frame["unit"].astype("str"), "cohort": _name_cohort(frame, design), "started_at": start}
+    parts = {"unit": frame["unit"].astype("str"), "cohort": name_cohort(frame, design), "started_at": start}
     parts |= {"tier": frame["tier"].astype("str"), "size": frame["size"], "followed_days": _count_days(end, start)}
     parts["lost_day"] = _count_days(frame["lost_at"], start)
     if design.steps:
@@ -233,24 +224,6 @@ def _take_nth(days, names, n):
 def _count_days(moment, start):
     """The days (float) from a start to a moment; nan where there is none."""
     return (moment - start).dt.total_seconds() / DAY
-
-
-def _name_cohort(frame, design):
-    """The cohort of each account as text: "2022-03", "2022-Q1", "2022" (UTC), or the plan's own column."""
-    if design.cohort not in schema.CALENDAR:
-        return frame["cohort"].astype("str").where(frame["cohort"].notna(), "unknown").astype("str")
-    start = frame["started_at"].dt
-    year = start.year.astype("str")
-    later = {"year": "", "quarter": "-Q" + start.quarter.astype("str")}
-    return year + later.get(design.cohort, "-" + start.month.astype("str").str.zfill(2))
-
-
-def fetch(expression) -> pd.DataFrame:
-    """Return a table in memory, sorted by unit, times in UTC, index from 0."""
-    frame = expression.to_pyarrow().to_pandas()
-    times = [name for name in frame if frame[name].dtype.kind == "M"]
-    read = {name: pd.to_datetime(frame[name], utc=True) for name in times}
-    return frame.assign(**read).sort_values("unit", kind="stable", ignore_index=True)
 
 
 def read_months(accounts: Accounts) -> pd.DataFrame:

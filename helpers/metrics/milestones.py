@@ -53,6 +53,13 @@ def list_totals(design: FrameworkPlan, landmark: float, names) -> list[Total]:
     return found
 
 
+def meet(accounts: Accounts, landmark: float, totals) -> ir.Table:
+    """Return the accounts that are followed to the horizon of a landmark, with these totals, as `keep_customers`."""
+    end = add_days(accounts.table["started_at"], landmark + accounts.design.horizon_days)
+    followed = accounts.table.filter(end <= ibis.literal(accounts.cutoff))
+    return keep_customers(fold_events(followed, accounts.heard, totals), accounts.design, landmark)
+
+
 def keep_customers(folded: ir.Table, design: FrameworkPlan, landmark: float) -> ir.Table:
     """Return the accounts with `landmark_at`, and `is_customer`: not lost before it and, where asked, alive."""
     met = folded.mutate(landmark_at=add_days(folded["started_at"], landmark))
