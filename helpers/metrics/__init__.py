@@ -2,7 +2,7 @@
 
 from helpers.metrics.accounts import Accounts, fold_accounts, measure_freshness
 from helpers.metrics.conversations import explain_conversations, read_conversations
-from helpers.metrics.events import BLOCKS, Total, name_hours
+from helpers.metrics.events import Total, name_hours
 from helpers.metrics.landmarks import (
     Frames,
     explain_accounts,

@@ -86,11 +86,14 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
     seen = events.filter(events["at"] < end)
     table = store(add_loss(started, hear(started, seen, start="started_at"), design))
     heard = store(hear(table, seen, start="started_at", lost="lost_at"))
-    n, left = known.count().to_pyarrow().as_py(), _count_left(table, events, end)
-    if not left["kept"]:
+    n, n_late = ask(known, {"n": known.count(), "late": (known["started_at"] >= end).sum()}).values()
+    if n == n_late:
         raise Refused(f"plan, as_of: no account started by {as_of}; choose a later day")
-    notes = _write_notes(design, as_of, {"accounts": n - left["kept"], **left})
-    return Accounts(design, as_of, table, notes, n, heard)
+    notes = {f"accounts that start after {as_of}, left out": n_late, **_count_left(table, events, design, as_of)}
+    said = [f"{sentence}: {count:,}" for sentence, count in notes.items() if count]
+    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
+    said = [*([] if design.as_of else [latest]), *said, *_list_short(design)]
+    return Accounts(design, as_of, table, tuple(said), n, heard)
 
 
 def add_loss(accounts: ir.Table, heard: ir.Table, design: FrameworkPlan) -> ir.Table:
@@ -129,33 +132,28 @@ def _standardise(accounts, design):
     return accounts.select(**own, **{key: accounts[name].cast("float64") for key, name in numbers.items()})
 
 
-def _count_left(table, events, end):
-    """How many accounts are kept, and how many of them lack something; how many events do not count, and why."""
+def _count_left(table, events, design, as_of):
+    """How many events do not count, and how many accounts lack something."""
     named = events.select("unit", "at").inner_join(table.select("unit", "started_at", "lost_at"), "unit")
-    early, late = named["at"] < named["started_at"], named["at"] >= end
-    gone = ~early & ~late & (named["at"] > named["lost_at"])
-    left = ask(named, {"early": early.sum(), "late": late.sum(), "gone": gone.sum()})
-    holes = {name: table[name].isnull().sum() for name in ("size", "seats")}
-    return left | ask(table, {"kept": table.count()} | holes)
-
-
-def _write_notes(design, as_of, left):
-    """Sentences on what does not count, each only where it occurs."""
-    sentences = {
-        "accounts": f"accounts that start after {as_of}, left out",
-        "early": "events before their account starts, left out",
-        "late": f"events after {as_of}, the last complete day, left out",
-        "gone": "events after their account is lost, left out",
-        "size": "accounts without a size above 0",
-        "seats": "accounts without seats at their start",
+    early, late = named["at"] < named["started_at"], named["at"] >= ibis.literal(find_end(as_of))
+    facts = {
+        "events before their account starts, left out": early,
+        f"events after {as_of}, the last complete day, left out": late,
+        "events after their account is lost, left out": ~early & ~late & (named["at"] > named["lost_at"]),
     }
-    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
-    notes = [] if design.as_of else [latest]
+    lacks = {"accounts without a size above 0": table["size"].isnull()}
+    if design.usage:
+        lacks["accounts without seats at their start"] = table["seats"].isnull()
+    found = ask(named, {sentence: fact.sum() for sentence, fact in facts.items()})
+    return found | ask(table, {sentence: fact.sum() for sentence, fact in lacks.items()})
+
+
+def _list_short(design):
+    """Landmarks that come before one period of usage is over."""
     usage = design.usage
-    notes += [f"{said}: {left[key]:,}" for key, said in sentences.items() if left[key] and (usage or key != "seats")]
     short = [landmark for landmark in design.landmarks if usage and landmark < usage.period_days]
     period = f"{usage.period} of {usage.period_days} days" if usage else ""
-    return (*notes, *(f"usage cannot be read on day {day:g}: not a full {period} has passed" for day in short))
+    return [f"usage cannot be read on day {day:g}: not a full {period} has passed" for day in short]
 
 
 def fetch(table: ir.Table) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+from ibis.util import gen_name
 
 DAY = 86_400
 HOUR, HOURS_A_DAY, HOURS_A_WEEK, BLOCK = 3_600, 24, 168, 4
@@ -101,9 +102,15 @@ def attach(units: ir.Table, found: ir.Table, key="unit") -> ir.Table:
     return units.left_join(found, key).select(*units.columns, *[name for name in found.columns if name != key])
 
 
-def store(table: ir.Table) -> ir.Table:
-    """Return a table that many queries read, kept; other engines than DuckDB may not let us write."""
-    return table.cache() if table.get_backend().name == "duckdb" else table
+def store(table: ir.Table, *, copied=True) -> ir.Table:
+    """Return a table that many queries read, kept in DuckDB; others may not let us write.
+
+    One that is not `copied` gets a name alone, a view: it reads one file, of which a copy would take time and room.
+    """
+    backend = table.get_backend()
+    if backend.name != "duckdb":
+        return table
+    return table.cache() if copied else backend.create_view(gen_name("units"), table)
 
 
 def ask(table: ir.Table, facts: dict) -> dict:

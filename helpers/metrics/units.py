@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
-from ibis.util import gen_name
 
-from helpers.metrics.events import ask, count_seconds, find_end, fold_events, hear, name_block
+from helpers.metrics.events import ask, count_seconds, find_end, fold_events, hear, name_block, store
 from helpers.metrics.outcomes import START, Gathered, list_totals, make_covariates, make_exposure, make_outcomes
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
@@ -108,7 +107,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     gathered = Gathered(table, design, end)
     columns = _make_columns(gathered, clock["first"])
-    folded = _store(table.select("unit", "variant", **columns), copied=events is not None)
+    folded = store(table.select("unit", "variant", **columns), copied=events is not None)
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     notes += _write_notes(folded, design, clock["as_of"])
     if events is not None:
@@ -175,14 +174,6 @@ def _make_columns(gathered, first):
     columns |= make_outcomes(gathered)
     columns |= make_covariates(table, design.covariates, arms=design.variant.arms)
     return columns | {f"s_{name}": table[name].cast("string").fill_null("unknown") for name in design.segments}
-
-
-def _store(folded, *, copied):
-    """In DuckDB, store what is folded from events, and name the rest a view (it would copy what a query uses twice)."""
-    backend = folded.get_backend()
-    if backend.name != "duckdb":
-        return folded
-    return folded.cache() if copied else backend.create_view(gen_name("units"), folded)
 
 
 def _write_notes(folded, design, as_of):
