@@ -84,7 +84,8 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
     started = known.filter(known["started_at"] < end)
     events = source.events.filter(source.events["event"].isin(schema.list_account_event_names(design)))
     seen = events.filter(events["at"] < end)
-    table = store(add_loss(started, hear(started, seen, start="started_at"), design))
+    ends = seen.filter(seen["event"].isin(design.outcomes.retained.lost))
+    table = store(add_loss(started, hear(started, ends, start="started_at"), design))
     heard = store(hear(table, seen, start="started_at", lost="lost_at"))
     n, n_late = ask(known, {"n": known.count(), "late": (known["started_at"] >= end).sum()}).values()
     if n == n_late:

@@ -274,7 +274,7 @@ def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
     -------
     DataFrame: one row a unit; None when there are more than `limit`, so that the caller can say so.
     """
-    if units.keep("n", lambda: units.table.count().to_pyarrow().as_py()) > limit:
+    if describe_arms(units)["units"].sum() > limit:
         return None
     kept = units.keep("rows", dict)
     if not kept.keys() >= set(columns):

@@ -40,7 +40,7 @@ def test_proactive_help_asks_few_questions(asked):
     assert loaded <= 12  # of the files: rows, gaps, labels, units in two variants
     assert folded - loaded <= 6  # clock, gaps and levels of covariates, the fold, notes on units and events
     assert checked - folded <= 5  # a look at the first rows, and one question a grouping: whole, week, two segments
-    assert len(asked) - checked <= 4  # sizes of the arms, units, rows for methods that need them, the winsorised amount
+    assert len(asked) - checked <= 3  # sizes of the arms, rows for the methods that need them, the winsorised amount
     rows = [expression for expression in asked if "unit" in getattr(expression, "columns", ())]
     assert len(rows) <= 1
 
@@ -52,7 +52,7 @@ def test_read_rows_keeps_what_it_has_read(asked):
     before = len(asked)
     one = metrics.read_rows(units, ["variant", "y_converted"])
     metrics.read_rows(units, ["exposed", "time_paid_in", *units.covariates])
-    assert len(asked) - before == 2  # how many there are, and the rows
+    assert len(asked) - before == 2  # sizes of the arms, and the rows
     more = metrics.read_rows(units, ["unit", "y_converted"])  # the id is fetched by itself, in the same order
     assert len(asked) - before == 3
     assert more["y_converted"].equals(one["y_converted"])
