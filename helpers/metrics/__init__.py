@@ -1,49 +1,25 @@
 """Events and rows become one row a unit, and one row a unit becomes moments and counts, inside the engine."""
 
-from helpers.metrics.accounts import (
-    Accounts,
+from helpers.metrics.accounts import Accounts, fold_accounts, measure_freshness
+from helpers.metrics.conversations import explain_conversations, read_conversations
+from helpers.metrics.events import Total, name_hours
+from helpers.metrics.landmarks import (
     Frames,
     explain_accounts,
-    fold_accounts,
-    measure_freshness,
     read_frames,
     read_histories,
     read_landmarks,
     read_months,
     read_snapshot,
-    write_definitions,
 )
-from helpers.metrics.clock import BLOCKS, name_hours
-from helpers.metrics.conversations import explain_conversations, read_conversations
-from helpers.metrics.counts import count_levels, count_units, describe_arms, read_rows
-from helpers.metrics.moments import leave_covariates, summarise, summarise_covariates, summarise_shares, winsorise
-from helpers.metrics.units import Units, fold
-
-__all__ = [
-    "BLOCKS",
-    "Accounts",
-    "Frames",
-    "Units",
-    "count_levels",
-    "count_units",
-    "describe_arms",
-    "explain_accounts",
-    "explain_conversations",
-    "fold",
-    "fold_accounts",
-    "leave_covariates",
-    "measure_freshness",
-    "name_hours",
-    "read_conversations",
-    "read_frames",
-    "read_histories",
-    "read_landmarks",
-    "read_months",
-    "read_rows",
-    "read_snapshot",
-    "summarise",
-    "summarise_covariates",
-    "summarise_shares",
-    "winsorise",
-    "write_definitions",
-]
+from helpers.metrics.milestones import write_definitions
+from helpers.metrics.moments import (
+    count_levels,
+    count_units,
+    leave_covariates,
+    summarise,
+    summarise_covariates,
+    summarise_shares,
+    winsorise,
+)
+from helpers.metrics.units import Units, describe_arms, fold, read_rows

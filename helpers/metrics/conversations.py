@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import schema
-from helpers.metrics.clock import HOURS_A_DAY, add_days
+from helpers.metrics.events import HOURS_A_DAY, ask, attach, find_end, pick
 from helpers.metrics.units import Units
 
 if TYPE_CHECKING:
@@ -47,21 +47,25 @@ def read_conversations(
     """
     if _find_obstacle(source, units, question, limit):
         return None
-    asked = _rank(_list_questions(source, units, question), "asked_at")
-    rows = asked.left_join(_list_replies(source, units, asked, reply), ID).order_by("asked_at", ID)
-    columns = ["unit", "variant", *(["cluster"] if units.design.cluster else []), ID, "asked_at", "replied_at", AGENT]
-    frame = rows.select(*columns).to_pyarrow().to_pandas()
-    for column in ("asked_at", "replied_at"):
-        frame[column] = pd.to_datetime(frame[column], utc=True)
-    end = pd.Timestamp(units.as_of, tz="UTC") + pd.Timedelta(days=1)
-    agent = frame[AGENT].astype(object).where(frame[AGENT].notna(), None)
+    events, asked = source.events, pick(_list_questions(source, units, question), ID, ["asked_at", "unit"])
+    agent = events[AGENT].cast("string") if AGENT in events.columns else ibis.null("string")
+    given = events.mutate(**{ID: events[ID].cast("string"), AGENT: agent, "replied_at": events["at"]})
+    given = given.filter(given["event"] == reply, given["at"] < ibis.literal(find_end(units.as_of)))
+    given = given.select(ID, "replied_at", AGENT).inner_join(asked.select(ID, "asked_at"), ID)
+    given = pick(given.filter(given["replied_at"] >= given["asked_at"]), ID, ["replied_at", AGENT])
+    rows = attach(asked, given.drop("asked_at"), ID).order_by("asked_at", ID)
+    frame = rows.to_pyarrow().to_pandas()
+    asked_at, replied_at = (pd.to_datetime(frame[column], utc=True) for column in ("asked_at", "replied_at"))
+    end = pd.Timestamp(find_end(units.as_of), tz="UTC")
     frame = frame.assign(
-        wait_minutes=(frame["replied_at"] - frame["asked_at"]).dt.total_seconds() / 60,
-        followed_minutes=(end - frame["asked_at"]).dt.total_seconds() / 60,
-        **{AGENT: agent},
-        hour=(frame["asked_at"].dt.day_of_week * HOURS_A_DAY + frame["asked_at"].dt.hour).astype(np.int64),
+        asked_at=asked_at,
+        wait_minutes=(replied_at - asked_at).dt.total_seconds() / 60,
+        followed_minutes=(end - asked_at).dt.total_seconds() / 60,
+        agent_id=frame[AGENT].astype(object).where(frame[AGENT].notna(), None),
+        hour=(asked_at.dt.day_of_week * HOURS_A_DAY + asked_at.dt.hour).astype(np.int64),
     )
-    return frame[[*columns[:-2], "wait_minutes", "followed_minutes", AGENT, "hour"]]
+    columns = ["unit", "variant", *(["cluster"] if units.design.cluster else []), ID, "asked_at"]
+    return frame[[*columns, "wait_minutes", "followed_minutes", AGENT, "hour"]]
 
 
 def explain_conversations(
@@ -84,26 +88,21 @@ def explain_conversations(
     """
     if conversations is None:
         return _find_obstacle(source, units, question, limit) or NO_EVENTS
-    asked = source.events.filter(source.events["event"] == question).semi_join(units.table, "unit")
-    counts = asked.aggregate(n=asked.count(), named=asked[ID].count()).to_pyarrow().to_pylist()[0]
+    events = source.events.semi_join(units.table, "unit")
+    asked, given = (events.filter(events["event"] == name) for name in (question, reply))
+    n, named = ask(asked, {"n": asked.count(), "named": asked[ID].count()}).values()
     repeated = _list_questions(source, units, question).count().to_pyarrow().as_py() - len(conversations)
     parts = {
-        "without a conversation_id": counts["n"] - counts["named"],
-        "before the sign-up or after the end of the data": counts["named"] - repeated - len(conversations),
+        "without a conversation_id": n - named,
+        "before the sign-up or after the end of the data": named - repeated - len(conversations),
         "a later question of a conversation that had begun": repeated,
     }
     left = "; ".join(f"{count:,} {why}" for why, count in parts.items() if count)
     many = schema.say(len(conversations), "conversation"), schema.say(conversations["unit"].nunique(), "unit")
-    lost = _count_lost(source, units, conversations, reply)
+    replied = set(given.drop_null([ID])[ID].cast("string").to_pyarrow().to_pylist())
+    lost = len(replied - set(conversations.loc[conversations["wait_minutes"].notna(), ID]))
     more = f" Replies to no question before them, not used: {lost:,}." if lost else ""
     return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}.{more}"
-
-
-def _count_lost(source, units, conversations, reply):
-    """Conversations with a reply, and no question that it could answer."""
-    replies = source.events.filter(source.events["event"] == reply).semi_join(units.table, "unit").drop_null([ID])
-    found = replies.select(**{ID: replies[ID].cast("string")}).distinct().to_pyarrow()[ID].to_pylist()
-    return len(set(found) - set(conversations.loc[conversations["wait_minutes"].notna(), ID]))
 
 
 def _find_obstacle(source, units, question, limit):
@@ -121,26 +120,5 @@ def _list_questions(source, units, question):
     asked = events.filter(events["event"] == question).drop_null([ID])
     asked = asked.select("unit", asked_at=asked["at"], **{ID: asked[ID].cast("string")})
     asked = asked.inner_join(units.table.select(*columns), "unit")
-    return asked.filter(asked["asked_at"] >= asked["assigned_at"], asked["asked_at"] < _find_end(units))
-
-
-def _list_replies(source, units, asked, reply):
-    """The first reply to each conversation: its time and who gave it."""
-    events = source.events
-    agent = events[AGENT].cast("string") if AGENT in events.columns else ibis.null("string")
-    given = events.filter(events["event"] == reply, events["at"] < _find_end(units)).drop_null([ID])
-    given = given.select(**{ID: given[ID].cast("string"), "replied_at": given["at"], AGENT: agent})
-    joined = given.inner_join(asked.select(ID, "asked_at"), ID)
-    joined = joined.filter(joined["replied_at"] >= joined["asked_at"])
-    return _rank(joined, "replied_at", AGENT).select(ID, "replied_at", AGENT)
-
-
-def _rank(table, *order):
-    """The first row of each conversation."""
-    order = [*order, *(["unit"] if "unit" in table.columns else [])]
-    ranked = table.mutate(rank=ibis.row_number().over(group_by=ID, order_by=order))
-    return ranked.filter(ranked["rank"] == 0).drop("rank")
-
-
-def _find_end(units):
-    return add_days(ibis.literal(pd.Timestamp(units.as_of).to_pydatetime()), 1)
+    end = ibis.literal(find_end(units.as_of))
+    return asked.filter(asked["asked_at"] >= asked["assigned_at"], asked["asked_at"] < end)

@@ -1,120 +1,163 @@
-"""Events become one row a unit: whether, how often, how much, the last score, the first time."""
+"""The one fold of events: how often, how much, first and last within days of a unit's start; and its days and hours."""
 
 from __future__ import annotations
 
+import calendar
+import datetime as dt
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
+from ibis.util import gen_name
 
-from helpers.metrics.clock import START, Clock, add_days
-from helpers.plan import ExperimentPlan, Metric
-
-
-def is_from_events(metric: Metric) -> bool:
-    """Return whether a metric is read from events where there are any: it names no column of its own."""
-    return metric.column is None and metric.time is None
-
-
-def fold_events(units: ir.Table, events: ir.Table, design: ExperimentPlan, clock: Clock, *, columns) -> ir.Table:
-    """Return what the events say of each unit within the windows of the plan.
-
-    Only events from the moment of assignment on, before the end of the window, and up to the last complete day
-    count. An amount without a value adds nothing; a score without a value is no score; of several scores at the
-    same moment the highest is the last.
-
-    Parameters
-    ----------
-    units : ibis.Table, one row a unit: `unit` and START
-    events : ibis.Table, one row an event: `unit`, `event`, `at`, `value`
-    design : ExperimentPlan
-    clock : Clock
-    columns : collection of str
-        Parts of ratios, and times at risk, that are columns of the unit table, not events.
-
-    Returns
-    -------
-    ibis.Table: the units with `fold:<metric>` (null where there is no event), `fold:<metric>:asked`,
-        `fold:<metric>:numerator`, `fold:<metric>:denominator`, `fold:<metric>:time_at_risk`,
-        `fold:<metric>:competing` (time of the first of them), `fold:exposed`.
-    """
-    seen = events.inner_join(units.select("unit", START), "unit")
-    seen = seen.filter(seen["at"] >= seen[START], seen["at"] < ibis.literal(clock.cutoff))
-    listed = [total for total in _list_totals(design) if not columns.intersection(total.names)]
-    totals = {total.column: _total(seen, total) for total in listed}
-    folded = _attach(units, seen.group_by("unit").aggregate(**totals)) if totals else units
-    for name, metric in design.metrics.items():
-        if _is_score(metric) and is_from_events(metric):
-            within = _in_window(seen, metric.event or [name], metric.within_days)
-            folded = _attach(folded, _last_value(seen.filter(within), f"fold:{name}"))
-    return folded
-
-
-def name_events(design: ExperimentPlan) -> set[str]:
-    """Return the names of the events that the plan reads."""
-    scores = [m.event or [name] for name, m in design.metrics.items() if _is_score(m) and is_from_events(m)]
-    return {event for names in (*scores, *(total.names for total in _list_totals(design))) for event in names}
+DAY = 86_400
+HOUR, HOURS_A_DAY, HOURS_A_WEEK, BLOCK = 3_600, 24, 168, 4
+EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
+BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, HOURS_A_DAY, BLOCK))
+COUNTED = ("count", "amount")  # kinds of which no event is 0
+ALWAYS = ibis.literal(True)
 
 
 @dataclass(frozen=True)
-class _Total:
-    """One column that one aggregate over a unit's events gives: `kind` is count, amount or time_to_event."""
+class Total:
+    """One column that the events of a unit give.
+
+    `kind` is count, amount (sum of values; an event without a value adds nothing), first (a moment), or last (the value
+    of the latest event that has one; the highest of several at one moment). Only events of these names count, from
+    `since` days after the start on and before `until` days after it; an `inclusive` total counts that moment too.
+    """
 
     column: str
     kind: str
-    names: tuple[str, ...]
-    days: float | None
+    events: tuple[str, ...]
+    since: float = 0.0
+    until: float | None = None
+    inclusive: bool = False
+
+    def holds(self, heard: ir.Table) -> ir.BooleanValue:
+        """Return whether an event counts; `heard` has `event`, `at` and `start` of its unit."""
+        counts = heard["event"].isin(self.events)
+        if self.since:
+            counts &= heard["at"] >= add_days(heard["start"], self.since)
+        if self.until is not None:
+            end = add_days(heard["start"], self.until)
+            counts &= (heard["at"] <= end) if self.inclusive else (heard["at"] < end)
+        return counts
+
+    def take(self, heard: ir.Table) -> ir.Value:
+        """Return the total as an aggregate of events; a last value cannot be taken so."""
+        counts = self.holds(heard)
+        if self.kind == "count":
+            return counts.sum().cast("int64")
+        if self.kind == "amount":
+            return heard["value"].sum(where=counts).cast("float64")
+        return heard["at"].min(where=counts)
 
 
-def _list_totals(design):
-    found = []
-    if design.exposure and design.exposure.event:
-        found.append(_Total("fold:exposed", "count", tuple(design.exposure.event), design.exposure.within_days))
-    for name, metric in design.metrics.items():
-        found += _list_metric_totals(design, name, metric)
-    return found
+def hear(units: ir.Table, events: ir.Table, *, start: str, lost: str | None = None) -> ir.Table:
+    """Return the events of some units from their start on: `unit`, `event`, `at`, `value`, `start`.
+
+    Parameters
+    ----------
+    units : ibis.Table, one row a unit
+    events : ibis.Table, one row an event: `unit`, `event`, `at`, `value`
+    start, lost : str
+        Columns of the units. An event at the moment of the loss still counts, a later one does not.
+    """
+    moments = {"start": units[start]} | ({"lost": units[lost]} if lost else {})
+    told = events.select("unit", "event", "at", "value").inner_join(units.select("unit", **moments), "unit")
+    told = told.filter(told["at"] >= told["start"])
+    if lost:
+        told = told.filter(told["lost"].isnull() | (told["at"] <= told["lost"]))
+    return told.select("unit", "event", "at", "value", "start")
 
 
-def _list_metric_totals(design, name, metric):
-    found = []
-    if metric.asked:
-        found.append(_Total(f"fold:{name}:asked", "count", (metric.asked,), metric.within_days))
-    for part in ("numerator", "denominator", "time_at_risk"):
-        event = getattr(metric, part)
-        if event and event not in design.metrics:
-            found.append(_Total(f"fold:{name}:{part}", "count", (event,), metric.within_days))
-    if metric.kind != "ratio" and is_from_events(metric) and not _is_score(metric):
-        found.append(_Total(f"fold:{name}", metric.kind, tuple(metric.event or [name]), metric.within_days))
-        if metric.competing:
-            found.append(_Total(f"fold:{name}:competing", metric.kind, tuple(metric.competing), None))
-    return found
+def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
+    """Return the units with one column a total: counts and amounts 0, all others null, where no event counts.
+
+    Parameters
+    ----------
+    units : ibis.Table, one row a unit
+    heard : ibis.Table, as `hear` gives it
+    totals : sequence of Total
+    """
+    taken = {total.column: total.take(heard) for total in totals if total.kind != "last"}
+    folded = attach(units, heard.group_by("unit").aggregate(**taken)) if taken else units
+    for total in (total for total in totals if total.kind == "last"):
+        valued = heard.filter(total.holds(heard), heard["value"].notnull())
+        latest = pick(valued, "unit", [valued["at"].desc(), valued["value"].desc()])
+        folded = attach(folded, latest.select("unit", **{total.column: latest["value"]}))
+    return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
 
 
-def _is_score(metric):
-    return metric.kind in ("score", "nps")
+def pick(table: ir.Table, by, order, *, place=0) -> ir.Table:
+    """Return one row a group: the first in some order, or the one `place` rows behind it."""
+    ranked = table.mutate(place=ibis.row_number().over(group_by=by, order_by=order))
+    return ranked.filter(ranked["place"] == place).drop("place")
 
 
-def _in_window(seen, names, days):
-    named = seen["event"].isin(names)
-    return named if days is None else named & (seen["at"] < add_days(seen[START], days))
+def attach(units: ir.Table, found: ir.Table, key="unit") -> ir.Table:
+    """Return the units with the columns of another table, null where that has no row of the unit."""
+    return units.left_join(found, key).select(*units.columns, *[name for name in found.columns if name != key])
 
 
-def _total(seen, total):
-    within = _in_window(seen, total.names, total.days)
-    if total.kind == "amount":
-        return seen["value"].sum(where=within).cast("float64")
-    if total.kind == "time_to_event":
-        return seen["at"].min(where=within)
-    return within.sum().cast("float64")
+def store(table: ir.Table, *, copied=True) -> ir.Table:
+    """Return a table that many queries read, kept in DuckDB; others may not let us write.
+
+    One that is not `copied` gets a name alone, a view: it reads one file, of which a copy would take time and room.
+    """
+    backend = table.get_backend()
+    if backend.name != "duckdb":
+        return table
+    return table.cache() if copied else backend.create_view(gen_name("units"), table)
 
 
-def _last_value(seen, name):
-    scored = seen.filter(seen["value"].notnull())
-    latest = ibis.window(group_by=scored["unit"], order_by=[scored["at"].desc(), scored["value"].desc()])
-    ranked = scored.mutate(place=ibis.row_number().over(latest))
-    return ranked.filter(ranked["place"] == 0).select("unit", **{name: ranked["value"]})
+def ask(table: ir.Table, facts: dict) -> dict:
+    """Return some aggregates of a table by their names, by one query; none without facts."""
+    if not facts:
+        return {}
+    asked = table.aggregate([value.name(f"n{i}") for i, value in enumerate(facts.values())])
+    return dict(zip(facts, asked.to_pyarrow().to_pylist()[0].values(), strict=True))
 
 
-def _attach(folded, found):
-    joined = folded.left_join(found, "unit")
-    return joined.select(*folded.columns, *[c for c in found.columns if c != "unit"])
+def find_end(day: dt.date | None) -> dt.datetime | None:
+    """Return the first moment that is not known: the midnight (UTC) that ends the last day; None without one."""
+    return None if day is None else dt.datetime.combine(day, dt.time()) + dt.timedelta(days=1)
+
+
+def add_days(start: ir.TimestampValue, days: float) -> ir.TimestampValue:
+    """Return the moment some days later, to the second."""
+    return start + ibis.interval(seconds=round(days * DAY))
+
+
+def count_seconds(moment: dt.date | dt.datetime) -> int:
+    """Return the seconds since the epoch of a moment in UTC."""
+    return calendar.timegm(moment.timetuple())
+
+
+def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
+    """Return 1 for true, 0 for false and null for null; some engines turn truth values into whole numbers only."""
+    return fact.cast("int32").cast("float64")
+
+
+def name_hours(hours) -> np.ndarray:
+    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
+
+    Parameters
+    ----------
+    hours : array of int, 0 to 167
+        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
+
+    Returns
+    -------
+    array of object, the names
+    """
+    hours = np.asarray(hours, int)
+    return np.array(BLOCKS, object)[(hours >= 5 * HOURS_A_DAY) * (len(BLOCKS) // 2) + hours % HOURS_A_DAY // BLOCK]
+
+
+def name_block(start: ir.TimestampValue) -> ir.StringValue:
+    """Return the block of the week (UTC) in which a moment lies, one of `BLOCKS`."""
+    hour = (((start.epoch_seconds() / HOUR).floor().cast("int64") + EPOCH_HOUR) % HOURS_A_WEEK).cast("int64")
+    return hour.cases(*enumerate(name_hours(range(HOURS_A_WEEK))))

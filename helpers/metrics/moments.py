@@ -1,14 +1,41 @@
-"""One row a unit becomes counts, means, covariances and skewness of each arm, by one query in the engine."""
+"""One row a unit becomes counts, means, covariances and skewness of each arm, by one query a grouping."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from helpers.metrics.sums import FIRST_ROWS, Block, count_none, measure
-from helpers.metrics.units import Units, name_group
+import numpy as np
+
+from helpers.metrics.sums import FIRST_ROWS, Block, count_none, look, measure
+from helpers.metrics.units import Units
+from helpers.plan import ExperimentPlan
 from helpers.records import Moments
 
-ZERO_OR_ONE = ("missing_", "asked_", "exposed")
+UPPER = 0.99  # the percentile to which the largest values are lowered
+SHARES = ("missing_", "asked_", "exposed")  # columns of 0, 1 or null
+
+
+def name_group(design: ExperimentPlan, by: str) -> str:
+    """Return the column of `Units.table` by which units are grouped: `week`, a segment of the plan, or `hours`."""
+    return by if by == "week" or (by == "hours" and by not in design.segments) else f"s_{by}"
+
+
+def count_units(units: Units, *, by=None) -> dict:
+    """Return how many randomised units each randomised arm has: units, or clusters where the plan names one.
+
+    Parameters
+    ----------
+    units : Units
+    by : str, optional
+        "week", one of the plan's segments, or "hours"; None gives the one group None.
+
+    Returns
+    -------
+    dict: group -> arm -> int, in the plan's order of arms; units without a week are left out.
+    """
+    arms, found = units.design.variant.arms, _measure(units, by, by is None)
+    counts = {group: {arm: of["rows"][arm] for arm in arms} for group, of in found.items()}
+    return {group: of for group, of in counts.items() if by is None or any(of.values())}
 
 
 def summarise(units: Units, *, by=None, adjusted=False) -> dict:
@@ -40,27 +67,21 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     ----------
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
     """
-    blocks = {}
-    for name, metric in units.design.metrics.items():
-        if metric.is_ratio:
-            blocks[name] = _block_ratio(units, name)
-        elif metric.kind != "time_to_event":
-            beside = units.covariates if adjusted and not units.design.cluster else ()
-            blocks[name] = _block(units, name, beside)
-    return _take(units, units.table, blocks, by=by)
+    found = _measure(units, by, adjusted)
+    names = [name for name, metric in units.design.metrics.items() if metric.kind != "time_to_event"]
+    return {group: {name: of[f"y_{name}"] for name in names} for group, of in found.items()}
 
 
-def winsorise(units: Units, metric: str, *, upper=0.99) -> dict[str, Moments]:
-    """Return the moments of a metric whose largest values are lowered to a quantile of all arms together.
+def winsorise(units: Units, metric: str) -> dict[str, Moments]:
+    """Return the moments of a metric whose largest values are lowered to their 99th percentile in all arms together.
 
-    The quantile is that of the values above 0 over the randomised arms, since most amounts may be 0.
+    The percentile is that of the values above 0 over the randomised arms, since most amounts may be 0.
 
     Parameters
     ----------
     units : Units
     metric : str
         Not a ratio or a time to event.
-    upper : float, 0 to 1
 
     Returns
     -------
@@ -69,14 +90,14 @@ def winsorise(units: Units, metric: str, *, upper=0.99) -> dict[str, Moments]:
     outcome, table = f"y_{metric}", units.table
     randomised = table["variant"].isin(units.design.variant.arms)
     positive = table.filter(randomised & (table[outcome] > 0))
-    limit = positive[outcome].quantile(upper).to_pyarrow().as_py()
-    if limit is not None:
-        table = table.mutate(**{outcome: (table[outcome] > limit).ifelse(limit, table[outcome])})
-    return _take(units, table, {metric: _block(units, metric)})[None][metric]
+    limit = positive[outcome].quantile(UPPER).as_scalar()  # null, and above no value, where none is above 0
+    table = table.mutate(**{outcome: (table[outcome] > limit).ifelse(limit, table[outcome])})
+    blocks = {outcome: _list_blocks(units, adjusted=False)[outcome]}
+    return _take(units, table, blocks, None)[None][outcome]
 
 
 def summarise_shares(units: Units, columns, *, by=None) -> dict:
-    """Return the moments of some 0/1 columns in every arm, by one query; null is left out.
+    """Return the moments of some 0/1 columns in every arm; null is left out.
 
     Parameters
     ----------
@@ -90,11 +111,12 @@ def summarise_shares(units: Units, columns, *, by=None) -> dict:
     -------
     dict: group -> column -> arm -> Moments; with clusters of ("num", "den").
     """
-    return _take(units, units.table, {column: Block(("y",), (column,), column) for column in columns}, by=by)
+    found = _measure(units, by, by is None)
+    return {group: {column: of[column] for column in columns} for group, of in found.items()}
 
 
 def summarise_covariates(units: Units) -> dict[str, Moments]:
-    """Return the joint moments of all covariates in every arm, by one query; with clusters, of the clusters' means.
+    """Return the joint moments of all covariates in every arm; with clusters, of the clusters' means.
 
     Parameters
     ----------
@@ -104,12 +126,13 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
     -------
     dict: arm -> Moments, names are the `x_` columns.
     """
-    names, tables = units.covariates, [units.table, units.table.limit(FIRST_ROWS)]
-    if units.design.cluster:
-        tables = [t.group_by("variant", "cluster").aggregate([t[n].mean().name(n) for n in names]) for t in tables]
+    names, table = units.covariates, units.table
+    if not units.design.cluster:
+        return _measure(units, None, adjusted=True)[None]["x"]
+    means = table.group_by("variant", "cluster").aggregate([table[name].mean().name(name) for name in names])
     blocks = {"x": Block(names, names, names[0])}
-    found = measure(*tables, blocks, ["variant"], marks=_list_marks(units, blocks))
-    return _arrange(units, found, blocks)[None]["x"]
+    found = measure(means, look(means, blocks, ()), blocks, ["variant"], marks=(), has_tails=False)
+    return _arrange(units, found, blocks, None)[None]["x"]
 
 
 def leave_covariates(found: dict) -> dict:
@@ -136,44 +159,82 @@ def _leave(moments):
     return replace(moments, names=("y",), mean=moments.mean[:1], cov=moments.cov[:1, :1], remainder=remainder)
 
 
-def _block(units, metric, beside=()):
-    outcome, known = f"y_{metric}", f"y_{units.known[metric]}"
-    return Block(("y", *beside), (outcome, *beside), known, _find_complete(units, metric))
+def count_levels(units: Units, name, *, by=None) -> dict:
+    """Return how many units of every arm stand on each level of an outcome, by one query.
+
+    Parameters
+    ----------
+    units : Units
+    name : str
+        A metric with one value a unit (a score, a count, an amount); unknown outcomes are left out.
+    by : str, optional
+        "week", one of the plan's segments, or "hours"; None gives the one group None.
+
+    Returns
+    -------
+    dict: group -> arm -> array of int, shape (levels,). The levels are the different values over all arms and
+        groups, rising, the same everywhere; observational groups, which have no week, included by None and segments.
+    """
+    outcome, group = f"y_{name}", name_group(units.design, by) if by else None
+    counted = units.table.group_by([*([group] if by else []), "variant", outcome]).aggregate(n=units.table.count())
+    rows = units.keep(("levels", name, by), lambda: counted.to_pyarrow().to_pylist())
+    levels = sorted({row[outcome] for row in rows} - {None})
+    place = {level: i for i, level in enumerate(levels)}
+    groups = sorted({row[group] for row in rows} - {None}) if by else [None]
+    arms = (*units.design.variant.arms, *units.design.variant.observational)
+    found = {group: {arm: np.zeros(len(levels), np.int64) for arm in arms} for group in groups}
+    for row in rows:
+        if row.get(group) in found and row[outcome] is not None:
+            found[row.get(group)][row["variant"]][place[row[outcome]]] = row["n"]
+    return found
 
 
-def _block_ratio(units, metric):
-    parts = f"num_{metric}", f"den_{metric}"
-    return Block(("num", "den"), parts, parts[0], _find_complete(units, metric))
+def _measure(units, by, adjusted):
+    """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
+    return units.keep(("moments", by, adjusted), lambda: _take(units, units.table, _list_blocks(units, adjusted), by))
 
 
-def _find_complete(units, metric):
-    """The column that tells whose window is over; True where all windows are, so that rows need only be counted."""
+def _list_blocks(units, adjusted):
+    """What is measured together: each metric by its outcome, each column of shares, all covariates."""
+    design, blocks = units.design, {}
     has_times = "assigned_at" in units.table.columns and units.as_of is not None
-    plan = units.design.metrics[metric]
-    return f"complete_{metric}" if has_times and (plan.is_ratio or plan.within_days is not None) else True
+    beside = units.covariates if adjusted and not design.cluster else ()
+    for name, metric in design.metrics.items():
+        # where all windows are over, rows need only be counted
+        is_open = has_times and (metric.is_ratio or metric.within_days is not None)
+        complete = f"complete_{name}" if is_open else True
+        if metric.is_ratio:
+            blocks[f"y_{name}"] = Block(("num", "den"), (f"num_{name}", f"den_{name}"), f"num_{name}", complete)
+        elif metric.kind != "time_to_event":
+            columns = (f"y_{name}", *beside)
+            blocks[f"y_{name}"] = Block(("y", *beside), columns, f"y_{units.known[name]}", complete)
+    shares = [column for column in units.table.columns if column.startswith(SHARES)]
+    blocks |= {column: Block(("y",), (column,), column) for column in shares}
+    return blocks | ({"x": Block(beside, beside, beside[0])} if beside else {})
 
 
-def _take(units, table, blocks, *, by=None):
+def _take(units, table, blocks, by):
+    """Moments of some blocks by group and arm; `table` may hold other values than that of the units."""
     keys = ["variant"] if by is None else [name_group(units.design, by), "variant"]
-    first = table.limit(FIRST_ROWS)
+    first, wide = units.table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
+    marks = {c for block in wide.values() for c in block.columns if not units.design.cluster and _is_mark(units, c)}
     if units.design.cluster:
-        first = _sum_clusters(first, blocks, keys)[0]
+        first, wide = _sum_clusters(first, wide, keys)
         table, blocks = _sum_clusters(table, blocks, keys)
-    blocks = {name: replace(block, has_tail=by is None) for name, block in blocks.items()}
-    return _arrange(units, measure(table, first, blocks, keys, marks=_list_marks(units, blocks)), blocks, by=by)
+    looked = units.keep(("look", by if units.design.cluster else None), lambda: look(first, wide, marks))
+    return _arrange(units, measure(table, looked, blocks, keys, marks=marks, has_tails=by is None), blocks, by)
 
 
-def _arrange(units, found, blocks, *, by=None):
+def _arrange(units, found, blocks, by):
     """Moments by group, block and arm, in the plan's order of arms; n = 0 where an arm has no row."""
     arms = (*units.design.variant.arms, *units.design.variant.observational)
-    groups = sorted({key[0] for key in found if key[0] is not None}) if by else [None]
-    return {
-        group: {
-            name: {arm: found.get((group, arm) if by else (arm,), {}).get(name) or count_none(block) for arm in arms}
-            for name, block in blocks.items()
-        }
-        for group in groups
-    }
+    arranged = {}
+    for group in sorted({key[0] for key in found if key[0] is not None}) if by else [None]:
+        cells = {arm: found.get((group, arm) if by else (arm,), {}) for arm in arms}
+        arranged[group] = {"rows": {arm: cell.get("rows", 0) for arm, cell in cells.items()}}
+        for name, block in blocks.items():
+            arranged[group][name] = {arm: cell.get(name) or count_none(block) for arm, cell in cells.items()}
+    return arranged
 
 
 def _sum_clusters(table, blocks, keys):
@@ -191,14 +252,9 @@ def _sum_clusters(table, blocks, keys):
     return table.group_by(*keys, "cluster").aggregate(**sums), summed
 
 
-def _list_marks(units, blocks):
-    """The columns that hold 0, 1 or null only; sums of clusters hold more."""
-    columns = {column for block in blocks.values() for column in block.columns}
-    return {column for column in columns if not units.design.cluster and _is_mark(units, column)}
-
-
 def _is_mark(units, column):
+    """Whether a column holds 0, 1 or null only."""
     if column.startswith("x_"):
         return "=" in column or column.endswith(":missing")
     metric = units.design.metrics.get(column.removeprefix("y_"))
-    return column.startswith(ZERO_OR_ONE) or bool(metric and metric.kind == "binary")
+    return column.startswith(SHARES) or bool(metric and metric.kind == "binary")

@@ -1,29 +1,56 @@
-"""Each metric of the plan becomes its columns: the outcome, whether its window is over, whether it is missing."""
+"""Each metric of the plan becomes its columns; and covariates become numbers without gaps."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import ibis
 import ibis.expr.types as ir
 
-from helpers.metrics.clock import ALWAYS, DAY, START, Clock, mark
-from helpers.metrics.events import is_from_events
-from helpers.plan import ExperimentPlan, Metric
+from helpers.metrics.events import ALWAYS, DAY, Total, add_days, ask, count_seconds, mark
+from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
-COUNTED = ("binary", "count", "amount")
+START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
+TAKEN = {
+    "binary": "count",
+    "count": "count",
+    "amount": "amount",
+    "score": "last",
+    "nps": "last",
+    "time_to_event": "first",
+}
 NOTHING = ibis.null("float64")
+MOST_LEVELS = 20
+OTHER = "other"
+
+
+def list_totals(design: ExperimentPlan) -> list[Total]:
+    """Return what the plan reads of each unit's events: `fold:METRIC`, `fold:METRIC:PART` and `fold:exposed`."""
+    found, exposure = [], design.exposure
+    if exposure and exposure.event:
+        found.append(Total("fold:exposed", "count", tuple(exposure.event), until=exposure.within_days))
+    for name, metric in design.metrics.items():
+        for part in ("asked", "numerator", "denominator", "time_at_risk"):
+            event = getattr(metric, part)
+            if event and (part == "asked" or event not in design.metrics):
+                found.append(Total(f"fold:{name}:{part}", "count", (event,), until=metric.within_days))
+        if metric.kind != "ratio" and metric.column is None and metric.time is None:
+            events = tuple(metric.event or [name])
+            found.append(Total(f"fold:{name}", TAKEN.get(metric.kind, "first"), events, until=metric.within_days))
+            if metric.competing:
+                found.append(Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
+    return found
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """The unit table joined with what the events say of each unit (`folded`), and the clock of both."""
+    """The unit table, joined with what events say of each unit where there are any; and the first moment not known."""
 
     table: ir.Table
     design: ExperimentPlan
-    clock: Clock
-    folded: bool
+    end: dt.datetime | None
 
     @property
     def start(self) -> ir.TimestampValue | None:
@@ -31,17 +58,27 @@ class Gathered:
         return self.table[START] if START in self.table.columns else None
 
     def is_over(self, days: float | None) -> ir.BooleanValue:
-        """Whether the window of some days since assignment is over."""
-        return self.clock.is_over(self.start, days)
+        """Whether the window of some days since assignment is over; always without a window or times."""
+        if days is None or self.start is None or self.end is None:
+            return ALWAYS
+        return add_days(self.start, days) <= ibis.literal(self.end)
 
-    def is_counted(self, metric: Metric) -> bool:
+    def is_counted(self, name: str) -> bool:
         """Whether a metric counts events, so that no event is 0 and nothing is missing."""
-        return self.folded and is_from_events(metric) and metric.kind in COUNTED
+        kind = self.design.metrics[name].kind
+        return f"fold:{name}" in self.table.columns and TAKEN.get(kind) in ("count", "amount")
 
-    def read(self, metric: Metric, name: str) -> ir.FloatingColumn:
-        """The metric as it stands in the folded events or in its column."""
-        from_events = self.folded and is_from_events(metric)
-        return self.table[f"fold:{name}" if from_events else metric.column or name].cast("float64")
+    def share_known(self) -> dict[str, str]:
+        """For each metric the first one that is known for exactly the same units.
+
+        Counts of events are known for the units whose window is over, so metrics with one window share the moments
+        of their covariates.
+        """
+        first, known = {}, {}
+        for name, metric in self.design.metrics.items():
+            is_shared = self.is_counted(name) and not metric.is_ratio
+            known[name] = first.setdefault(metric.within_days, name) if is_shared else name
+        return known
 
 
 def make_outcomes(gathered: Gathered) -> dict[str, ir.Value]:
@@ -58,8 +95,7 @@ def make_outcomes(gathered: Gathered) -> dict[str, ir.Value]:
         `asked_`. An outcome is null when it is unknown or its window is not over. A count with a time at risk is
         told as `num_` (the count) and `den_` (the time); `missing: zero` fills the count, never the time.
     """
-    metrics = gathered.design.metrics
-    columns = {}
+    columns, metrics = {}, gathered.design.metrics
     for name, metric in metrics.items():
         if metric.kind == "time_to_event":
             columns |= _make_time(gathered, name, metric)
@@ -67,9 +103,13 @@ def make_outcomes(gathered: Gathered) -> dict[str, ir.Value]:
             columns |= _make_plain(gathered, name, metric)
     for name, metric in metrics.items():
         if metric.time_at_risk:
-            columns |= _make_rate(gathered, name, metric, columns)
+            plain = _make_plain(gathered, name, metric)
+            below = _make_part(gathered, name, columns, "time_at_risk")
+            columns |= {key: value for key, value in plain.items() if key == f"asked_{name}"}
+            columns |= _join_parts(name, _read_part(plain, name), below)
         elif metric.is_ratio:
-            columns |= _make_ratio(gathered, name, metric, columns)
+            parts = (_make_part(gathered, name, columns, part) for part in ("numerator", "denominator"))
+            columns |= _join_parts(name, *parts)
     return columns
 
 
@@ -83,9 +123,8 @@ def make_exposure(gathered: Gathered) -> ir.FloatingColumn:
     exposure, table = gathered.design.exposure, gathered.table
     if exposure.column:
         return table[exposure.column].cast("float64")
-    if gathered.folded:
-        took = mark(table["fold:exposed"].fill_null(0.0) > 0)
-        return _within(gathered.is_over(exposure.within_days), took)
+    if "fold:exposed" in table.columns:
+        return _within(gathered.is_over(exposure.within_days), mark(table["fold:exposed"] > 0))
     columns = [table[name].cast("float64") for name in exposure.event if name in table.columns]
     if not columns:
         raise Refused(
@@ -95,42 +134,23 @@ def make_exposure(gathered: Gathered) -> ir.FloatingColumn:
     return mark(ibis.greatest(*columns) > 0)
 
 
-def share_known(gathered: Gathered) -> dict[str, str]:
-    """Return for each metric the first one that is known for exactly the same units.
-
-    Counts of events are known for the units whose window is over, so metrics with one window share the moments
-    of their covariates.
-    """
-    first = {}
-    return {
-        name: first.setdefault(metric.within_days, name) if _is_shared(gathered, metric) else name
-        for name, metric in gathered.design.metrics.items()
-    }
-
-
-def _is_shared(gathered, metric):
-    return gathered.is_counted(metric) and not metric.is_ratio
-
-
 def _make_plain(gathered, name, metric):
-    complete, raw = gathered.is_over(metric.within_days), gathered.read(metric, name)
-    found = {f"complete_{name}": complete, f"y_{name}": _within(complete, _fill(metric, _code(gathered, metric, raw)))}
-    asked = _read_asked(gathered, name, metric)
-    if asked is not None:
-        found[f"asked_{name}"] = _within(complete, asked)
-    if not gathered.is_counted(metric):
-        relevant = complete if asked is None else complete & (asked == 1)
-        found[f"missing_{name}"] = _within(relevant, mark(raw.isnull()))
-    return found
-
-
-def _code(gathered, metric, raw):
+    table, is_counted, complete = gathered.table, gathered.is_counted(name), gathered.is_over(metric.within_days)
+    told, was_told = f"fold:{name}", f"fold:{name}:asked"
+    value = raw = table[told if told in table.columns else metric.column or name].cast("float64")
     if metric.kind == "nps":
         # whole numbers, then a real cast: DuckDB takes 100.0 for a decimal of one digit, which no variance fits
-        return ibis.cases((raw >= 9, 100), (raw <= 6, -100), (raw.notnull(), 0)).cast("float64")
-    if not gathered.is_counted(metric):
-        return raw
-    return mark(raw.fill_null(0.0) > 0) if metric.kind == "binary" else raw.fill_null(0.0)
+        value = ibis.cases((raw >= 9, 100), (raw <= 6, -100), (raw.notnull(), 0)).cast("float64")
+    elif metric.kind == "binary" and is_counted:
+        value = mark(raw > 0)
+    found = {f"complete_{name}": complete, f"y_{name}": _within(complete, _fill(metric, value))}
+    relevant, asked = complete, was_told if was_told in table.columns else metric.asked
+    if metric.asked and asked in table.columns:
+        was_asked = table[asked].cast("float64").fill_null(0.0) > 0
+        found[f"asked_{name}"], relevant = _within(complete, mark(was_asked)), complete & was_asked
+    if not is_counted:
+        found[f"missing_{name}"] = _within(relevant, mark(raw.isnull()))
+    return found
 
 
 def _fill(metric, value):
@@ -141,28 +161,9 @@ def _within(complete, value):
     return value if complete is ALWAYS else complete.ifelse(value, NOTHING)
 
 
-def _read_asked(gathered, name, metric):
-    column = f"fold:{name}:asked" if gathered.folded else metric.asked
-    if metric.asked is None or column not in gathered.table.columns:
-        return None
-    return mark(gathered.table[column].cast("float64").fill_null(0.0) > 0)
-
-
-def _make_ratio(gathered, name, metric, columns):
-    parts = ("numerator", metric.numerator), ("denominator", metric.denominator)
-    return _join_parts(name, *(_make_part(gathered, name, metric, columns, *part) for part in parts))
-
-
-def _make_rate(gathered, name, metric, columns):
-    plain = _make_plain(gathered, name, metric)
-    time = _make_part(gathered, name, metric, columns, "time_at_risk", metric.time_at_risk)
-    asked = {key: value for key, value in plain.items() if key == f"asked_{name}"}
-    return asked | _join_parts(name, _read_part(plain, name), time)
-
-
 def _join_parts(name, above, below):
     (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = above, below
-    complete = _both(top_over, bottom_over)
+    complete = ALWAYS if top_over is ALWAYS and bottom_over is ALWAYS else top_over & bottom_over
     found = {f"complete_{name}": complete}  # each part is null of itself where it is unknown: half the tests a row
     found[f"num_{name}"] = (complete & bottom.notnull()).ifelse(top, NOTHING)
     found[f"den_{name}"] = (complete & top.notnull()).ifelse(bottom, NOTHING)
@@ -172,19 +173,19 @@ def _join_parts(name, above, below):
     return found
 
 
-def _make_part(gathered, name, metric, columns, part, of):
+def _make_part(gathered, name, columns, part):
     """One part of a ratio, whether its window is over, and whether it is missing (None where it cannot be).
 
     A part is a metric, else the count of an event, else a column.
     """
+    metric, table = gathered.design.metrics[name], gathered.table
+    of, counted, complete = getattr(metric, part), f"fold:{name}:{part}", gathered.is_over(metric.within_days)
     if f"y_{of}" in columns:
         return _read_part(columns, of)
-    complete, counted = gathered.is_over(metric.within_days), f"fold:{name}:{part}"
-    if counted in gathered.table.columns:
-        return _within(complete, gathered.table[counted].fill_null(0.0)), complete, None
-    raw = gathered.table[of].cast("float64")
-    value = raw if part == "time_at_risk" else _fill(metric, raw)
-    return _within(complete, value), complete, raw.isnull()
+    if counted in table.columns:
+        return _within(complete, table[counted].cast("float64")), complete, None
+    raw = table[of].cast("float64")
+    return _within(complete, raw if part == "time_at_risk" else _fill(metric, raw)), complete, raw.isnull()
 
 
 def _read_part(columns, of):
@@ -192,30 +193,89 @@ def _read_part(columns, of):
     return columns[f"y_{of}"], columns[f"complete_{of}"], gap
 
 
-def _both(one, other):
-    return ALWAYS if one is ALWAYS and other is ALWAYS else one & other
-
-
 def _make_time(gathered, name, metric):
-    over = gathered.is_over(metric.horizon_days)
-    if not (gathered.folded and is_from_events(metric)):
-        time, observed = (gathered.table[column].cast("float64") for column in (metric.time, metric.observed))
+    table, over = gathered.table, {f"complete_{name}": gathered.is_over(metric.horizon_days)}
+    if f"fold:{name}" not in table.columns:
+        time, observed = (table[column].cast("float64") for column in (metric.time, metric.observed))
         missing = mark(time.isnull() | observed.isnull())
-        return {
-            f"time_{name}": time,
-            f"observed_{name}": observed,
-            f"complete_{name}": over,
-            f"missing_{name}": missing,
-        }
-    happened, start = gathered.table[f"fold:{name}"], gathered.start
+        return {f"time_{name}": time, f"observed_{name}": observed, **over, f"missing_{name}": missing}
+    happened, start = table[f"fold:{name}"], gathered.start.epoch_seconds()
     observed = mark(happened.notnull())
     if metric.competing:
-        ended = gathered.table[f"fold:{name}:competing"]
+        ended = table[f"fold:{name}:competing"]
         comes_first = ended.notnull() & (happened.isnull() | (ended < happened))  # at the same moment the event wins
         happened, observed = comes_first.ifelse(ended, happened), comes_first.ifelse(2.0, observed)
-    days = (happened.epoch_seconds() - start.epoch_seconds()).cast("float64") / DAY
-    return {
-        f"time_{name}": days.fill_null(gathered.clock.days_seen(start)),
-        f"observed_{name}": observed,
-        f"complete_{name}": over,
-    }
+    days = (happened.epoch_seconds() - start).cast("float64") / DAY
+    seen = (count_seconds(gathered.end) - start.cast("float64")) / DAY
+    return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
+
+
+def make_covariates(table: ir.Table, names, *, arms) -> dict[str, ir.Value]:
+    """Return the columns of some covariates, measured before assignment.
+
+    Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
+    indicator, the value that fills changes nothing. Other columns become an indicator a level, compared after
+    trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
+    pooled as "other", missing ones have an indicator of their own.
+
+    Parameters
+    ----------
+    table : ibis.Table, one row a unit, with `variant`
+    names : sequence of str, columns of the table
+    arms : sequence of str
+        The randomised arms; only their units decide which levels there are and whether any value is missing.
+
+    Returns
+    -------
+    dict: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`; floats, never null.
+
+    References
+    ----------
+    Zhao and Ding (2024), To adjust or not to adjust? (missing indicators in randomised experiments).
+    """
+    columns, gaps = {}, _find_gaps(table, names, arms)
+    numbers = [name for name in names if table[name].type().is_numeric() or table[name].type().is_boolean()]
+    levels = _list_levels(table, [name for name in names if name not in numbers], arms)
+    for name in names:
+        if name in numbers:
+            number = mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
+            columns[f"x_{name}"] = number.fill_null(0.0)
+        else:
+            level, kept = _fold_case(table[name]), levels[name]
+            if is_pooled := len(kept) > MOST_LEVELS:
+                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
+            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
+            columns |= {f"x_{name}={value}": mark(fact.fill_null(False)) for value, fact in facts.items()}
+        if name in gaps:
+            columns[f"x_{name}:missing"] = mark(table[name].isnull())
+    return columns
+
+
+def _find_gaps(table, names, arms):
+    """Covariates that units of the randomised arms lack; arms are looked up only where one is, as text is slow."""
+    # a file's own counts answer the first question, where it has any
+    holed = [name for name, n in ask(table, {n: table.count() - table[n].count() for n in names}).items() if n]
+    if not holed:
+        return []
+    some = table.filter(ibis.or_(*(table[name].isnull() for name in holed)))
+    some = some.filter(some["variant"].isin(arms))
+    return [name for name, n in ask(some, {n: some.count() - some[n].count() for n in holed}).items() if n]
+
+
+def _fold_case(column):
+    return column.cast("string").strip().lower()
+
+
+def _list_levels(table, names, arms):
+    """The levels of each covariate in the randomised arms, most frequent first; one more than are kept."""
+    if not names:
+        return {}
+    randomised, counted = table.filter(table["variant"].isin(arms)), []
+    for name in names:
+        known = randomised.select(level=_fold_case(randomised[name]))
+        known = known.filter(known["level"].notnull())
+        known = known.group_by("level").aggregate(units=known.count())
+        most = known.order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
+        counted.append(most.mutate(name=ibis.literal(name)))
+    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist()
+    return {name: [row["level"] for row in rows if row["name"] == name] for name in names}

@@ -11,6 +11,7 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 
+from helpers.metrics.events import ask
 from helpers.records import NAN, Moments
 
 FIRST_ROWS = 10_000  # a column's constant is near their mean
@@ -27,7 +28,7 @@ class Block:
 
     `complete` names the 0/1 column that tells where an outcome should be known; True is each row; None leaves
     `missing` at 0. Columns that begin with `x_` are never null; any other is null exactly where `known` is, which
-    without `has_gaps` never happens. `has_tail` asks for the skewness, of a ratio about `ratio`, which is near its own.
+    without `has_gaps` never happens. The skewness of a ratio is taken about `ratio`, which is near its own.
     """
 
     names: tuple[str, ...]
@@ -35,7 +36,6 @@ class Block:
     known: str
     complete: str | bool | None = None
     has_gaps: bool = True
-    has_tail: bool = True
     ratio: float = 0.0
 
     @property
@@ -52,14 +52,16 @@ class Block:
 
 @dataclass(frozen=True)
 class _Query:
-    """What stays the same from turn to turn: the groups, the 0/1 columns, the alias of each pair of `Block`."""
+    """What stays from turn to turn: groups, 0/1 columns, constants, whether skewness is asked, aliases of the pairs."""
 
     keys: list[str]
     marks: Collection[str]
+    constants: dict[str, float]
+    has_tails: bool
     aliases: dict[tuple[str, str | None], str]
 
 
-def measure(table: ir.Table, first: ir.Table, blocks: dict[str, Block], keys, *, marks) -> dict:
+def measure(table: ir.Table, looked, blocks: dict[str, Block], keys, *, marks, has_tails) -> dict:
     """Return the moments of some blocks in each group of a table, by one query unless groups lie far apart.
 
     Each column is lowered by a constant of few binary places near the mean of the first rows; then sums, sums of
@@ -69,46 +71,46 @@ def measure(table: ir.Table, first: ir.Table, blocks: dict[str, Block], keys, *,
     Parameters
     ----------
     table : ibis.Table
-    first : ibis.Table
-        Some rows of it, or what is like them; only speed hangs on the choice.
+    looked : what `look` gave of some rows of it, or of what is like them; only speed hangs on the choice
     blocks : dict of name to Block
     keys : list of str, columns of the groups
     marks : collection of str, columns that hold 0, 1 or null only
+    has_tails : bool, whether skewness is asked for
 
     Returns
     -------
-    dict: one tuple of the keys' values a group that occurs -> name of the block -> Moments.
+    dict: one tuple of the keys' values a group that occurs -> name of the block -> Moments; and "rows", their number.
 
     References
     ----------
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance, equations 1.7 and 2.1.
     """
-    if not blocks:
-        return {}
-    constants, gaps, ratios = _look(first, blocks, marks)
+    constants, gaps, ratios = looked
     blocks = {name: replace(block, ratio=ratios.get(name, 0.0)) for name, block in blocks.items()}
     hoped = {name: replace(block, has_gaps=block.known in gaps) for name, block in blocks.items()}
-    found = _measure(table, hoped, keys, marks, constants)
-    return _measure(table, blocks, keys, marks, constants) if found is None else found
+    options = {"keys": keys, "marks": marks, "constants": constants, "has_tails": has_tails}
+    found = _measure(table, hoped, options)
+    return _measure(table, blocks, options) if found is None else found
 
 
-def _measure(table, blocks, keys, marks, constants):
+def _measure(table, blocks, options):
     """The moments; None where a block without gaps turns out to have some."""
     pairs = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, block.counted))
-    query = _Query(keys, marks, {pair: f"v{i}" for i, pair in enumerate(pairs)})
-    table, left, found = _lower(table, blocks, query, constants), blocks, {}
+    query = _Query(**options, aliases={pair: f"v{i}" for i, pair in enumerate(pairs)})
+    table, left, found = _lower(table, blocks, query), blocks, {}
     for _ in range(TURNS):
         far, rows = set(), _ask(table, left, query)
-        if any(row["count", b.counted] < row["rows", b.known] for row in rows.values() for b in _list_hoped(left)):
+        if any(row["count", b.counted] < row["rows"] for row in rows.values() for b in _list_hoped(left)):
             return None
         for key, row in rows.items():
-            cells = {name: _read(row, block, constants, marks) for name, block in left.items()}
+            cells = {name: _read(row, block, query) for name, block in left.items()}
             found[key] = found.get(key, {}) | {name: moments for name, (moments, _) in cells.items()}
+            found[key]["rows"] = row["rows"]
             far |= {name for name, (_, is_far) in cells.items() if is_far}
         left = {name: block for name, block in left.items() if name in far}
         if not left:
             break
-        table = _lower_again(table, left, query, constants)
+        table = _lower_again(table, left, query)
     return found
 
 
@@ -123,22 +125,25 @@ def count_none(block: Block) -> Moments:
     return Moments(block.names, 0, np.full(k, NAN), np.full((k, k), NAN))
 
 
-def _look(first, blocks, marks):
-    """From the first rows: a constant for each column that needs one, outcomes that have gaps there, and ratios."""
+def look(first: ir.Table, blocks: dict[str, Block], marks) -> tuple:
+    """Return from some first rows: a constant near each column's mean, outcomes that have gaps, ratios; by one query.
+
+    Parameters
+    ----------
+    first, blocks, marks : as `measure` takes them
+    """
     columns = dict.fromkeys(c for block in blocks.values() for c in (*block.columns, block.known) if c not in marks)
-    known = dict.fromkeys(block.known for block in blocks.values())
-    asked = {f"m{i}": first[column].mean() for i, column in enumerate(columns)}
-    asked |= {f"d{i}": first[column].std(how="sample") for i, column in enumerate(columns)}
-    asked |= {f"g{i}": first.count() - first[column].count() for i, column in enumerate(known)}
-    row = first.aggregate(**asked).to_pyarrow().to_pylist()[0]
-    means = {column: row[f"m{i}"] for i, column in enumerate(columns)}
-    constants = {column: _shorten(means[column], row[f"d{i}"]) for i, column in enumerate(columns)}
-    ratios = {
-        name: means[block.columns[0]] / means[block.columns[1]]
-        for name, block in blocks.items()
-        if block.names[0] == "num" and means[block.columns[0]] is not None and means[block.columns[1]]
-    }
-    return constants, {column for i, column in enumerate(known) if row[f"g{i}"]}, ratios
+    facts = {("mean", column): first[column].mean() for column in columns}
+    facts |= {("spread", column): first[column].std(how="sample") for column in columns}
+    known = {block.known for block in blocks.values()}
+    facts |= {("gaps", column): first.count() - first[column].count() for column in sorted(known)}
+    row, ratios = ask(first, facts), {}
+    constants = {column: _shorten(row["mean", column], row["spread", column]) for column in columns}
+    for name, block in blocks.items():
+        if block.names[0] == "num":
+            above, below = (row["mean", column] for column in block.columns[:2])
+            ratios |= {name: above / below} if above is not None and below else {}
+    return constants, {column for column in known if row["gaps", column]}, ratios
 
 
 def _list_hoped(blocks):
@@ -155,30 +160,27 @@ def _shorten(mean, deviation):
     return math.ldexp(round(math.ldexp(mean, -step)), step)
 
 
-def _lower(table, blocks, query, constants):
+def _lower(table, blocks, query):
     """The columns as they are (`raw_`), null where the outcome is, and less their constant."""
     columns = {}
     for (column, beside), alias in query.aliases.items():
-        less = table[column] - ibis.literal(constants[column]) if constants.get(column) else table[column]
+        less = table[column] - ibis.literal(query.constants[column]) if query.constants.get(column) else table[column]
         for name, value in ((f"raw_{alias}", table[column]), (alias, less)):
             columns[name] = table[beside].notnull().ifelse(value, NO_VALUE) if beside else value
-    return table.select(*query.keys, *_list_complete(blocks), **columns)
+    complete = {block.complete for block in blocks.values() if isinstance(block.complete, str)}
+    return table.select(*query.keys, *sorted(complete), **columns)
 
 
-def _lower_again(table, blocks, query, constants):
+def _lower_again(table, blocks, query):
     """The same columns less their mean in each group, with these means as columns (`at_`)."""
     needed = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, block.counted))
-    moved = {query.aliases[pair]: constants[pair[0]] for pair in needed if pair[0] not in query.marks}
+    moved = {query.aliases[pair]: query.constants[pair[0]] for pair in needed if pair[0] not in query.marks}
     old = {alias: table[f"at_{alias}"].max() if f"at_{alias}" in table.columns else c for alias, c in moved.items()}
     means = table.group_by(query.keys).aggregate(**{f"at_{a}": table[a].mean() + before for a, before in old.items()})
     both = table.drop(*(name for name in table.columns if name.startswith("at_"))).inner_join(means, query.keys)
     # from the columns as they are: what the constant has taken from small values does not come back
     less = {alias: both[f"raw_{alias}"] - both[f"at_{alias}"] for alias in moved}
     return both.mutate(**less)
-
-
-def _list_complete(blocks):
-    return list(dict.fromkeys(block.complete for block in blocks.values() if isinstance(block.complete, str)))
 
 
 def _ask(table, blocks, query):
@@ -193,13 +195,14 @@ def _list_sums(table, blocks, query):
     """Return each sum once, by its name: what, and of which pairs."""
     value = {pair: table[alias] for pair, alias in query.aliases.items() if alias in table.columns}
     asked = {("at", p): table[f"at_{a}"].max() for p, a in query.aliases.items() if f"at_{a}" in table.columns}
-    asked |= {("rows", block.known): table.count() for block in _list_hoped(blocks)}
+    asked["rows"] = table.count()
     for block in blocks.values():
         asked["count", block.counted] = value[block.counted].count()
         if block.complete:
-            asked["complete", block.complete] = _count_complete(table, block.complete)
+            complete = table.count() if block.complete is True else table[block.complete].sum()
+            asked["complete", block.complete] = complete
         top = value[block.pairs[0]]
-        if block.has_tail and block.names[0] in TAILED and block.columns[0] not in query.marks:
+        if query.has_tails and block.names[0] in TAILED and block.columns[0] not in query.marks:
             left = top - block.ratio * value[block.pairs[1]] if block.names[0] == "num" else top
             asked["cube", block.pairs[0]] = (left * left * left).sum()
         for i, pair in enumerate(block.pairs):
@@ -209,11 +212,7 @@ def _list_sums(table, blocks, query):
     return asked
 
 
-def _count_complete(table, complete):
-    return table.count() if complete is True else table[complete].sum()
-
-
-def _read(row, block, constants, marks):
+def _read(row, block, query):
     """The moments of one block in one group, and whether a column lies too far from its centre for them."""
     n, k = row["count", block.counted], len(block.pairs)
     missing = int((row["complete", block.complete] or 0) - n) if block.complete else 0
@@ -225,10 +224,15 @@ def _read(row, block, constants, marks):
         is_far = is_far or is_lost
         for j, other in enumerate(block.pairs[i + 1 :], start=i + 1):
             cov[i, j] = cov[j, i] = (row["product", pair, other] - totals[i] * totals[j] / n) / (n - 1)
-    centres = [row.get(("at", pair), constants.get(pair[0], 0.0)) for pair in block.pairs]
+    centres = [row.get(("at", pair), query.constants.get(pair[0], 0.0)) for pair in block.pairs]
     mean = np.array([centre + total / n for centre, total in zip(centres, totals, strict=True)])
     remainder = np.array([math.fsum((c, t / n, -m)) for c, t, m in zip(centres, totals, mean, strict=True)])
-    skewness = _find_skewness(n, block, totals, cov, row.get(("cube", block.pairs[0]), totals[0]))
+    skewness = NAN
+    if query.has_tails and block.names[0] in TAILED:  # of an outcome, or of numerator - ratio x denominator
+        weights = np.array([1.0] if block.names[0] == "y" else [1.0, -block.ratio])
+        k = len(weights)
+        variance = float(weights @ cov[:k, :k] @ weights)
+        skewness = _skew(n, float(weights @ totals[:k]) / n, variance, row.get(("cube", block.pairs[0]), totals[0]))
     return Moments(block.names, n, mean, cov, missing, skewness, remainder), is_far
 
 
@@ -240,16 +244,6 @@ def _vary(n, total, square):
     if all((abs(value) < LARGEST) and (value * FEW_BITS).is_integer() for value in (total, square)):
         return float((Fraction(square) - Fraction(total) ** 2 / n) / (n - 1)), False
     return max(within, 0.0) / (n - 1), True
-
-
-def _find_skewness(n, block, totals, cov, cubes):
-    """Of an outcome, or of what a ratio leaves of its numerator, numerator - ratio x denominator; nan unasked."""
-    if not block.has_tail or block.names[0] not in TAILED:
-        return NAN
-    if block.names[0] == "y":
-        return _skew(n, totals[0] / n, float(cov[0, 0]), cubes)
-    weights = np.array([1.0, -block.ratio])
-    return _skew(n, float(weights @ totals[:2]) / n, float(weights @ cov[:2, :2] @ weights), cubes)
 
 
 def _skew(n, mean, variance, cubes):

@@ -1,26 +1,25 @@
-"""A source and a plan become one row a unit: the table from which every moment and count is taken."""
+"""A source and a plan become one row a unit: the table from which every moment, count and row is taken."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
-from ibis.util import gen_name
+import pandas as pd
 
-from helpers.metrics.clock import START, read_clock
-from helpers.metrics.covariates import make_covariates
-from helpers.metrics.events import fold_events
-from helpers.metrics.notes import refuse_negative_times, refuse_no_units, write_event_notes, write_unit_notes
-from helpers.metrics.outcomes import Gathered, make_exposure, make_outcomes, share_known
+from helpers.metrics.events import ask, count_seconds, find_end, fold_events, hear, name_block, store
+from helpers.metrics.outcomes import START, Gathered, list_totals, make_covariates, make_exposure, make_outcomes
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
 if TYPE_CHECKING:
     from helpers.sources import Source
+
+ROWS = ("variant", "cluster", "exposed", "y_", "time_", "observed_", "complete_", "x_")  # what row-level methods read
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,13 @@ class Units:
     messages: tuple[str, ...] = ()
     n_two_variants: int = 0
     assigned: tuple[dt.date, dt.date] | None = None
+    _answers: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def keep(self, question, answer):
+        """Return what `answer` gives, which is called, and asks the engine, the first time that it is wanted."""
+        if question not in self._answers:
+            self._answers[question] = answer()
+        return self._answers[question]
 
 
 def fold(source: Source, design: ExperimentPlan) -> Units:
@@ -85,26 +91,30 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     that differ only in capitals.
     """
     _refuse_capitals(design)
-    units, events = _read_times(source, design)
-    clock = read_clock(units, events, as_of=design.as_of, arms=design.variant.arms)
-    table = _keep_assigned(units, clock)
+    units, events = source.units, source.events
+    if design.assigned_at:
+        units = units.mutate(**{START: units[design.assigned_at]})
+    clock = _read_clock(units, events, design)
+    table, end, notes = units, find_end(clock["as_of"]), []
+    if clock["late"]:
+        notes.append(f"units assigned after {clock['as_of']}, left out: {clock['late']:,}")
+    if START in units.columns and end:
+        table = units.filter(units[START] < ibis.literal(end))
     if events is not None:
-        table = fold_events(table, events, design, clock, columns=_find_columns(units, events, design))
-    gathered = Gathered(table, design, clock, events is not None)
-    columns = _make_columns(gathered)
-    folded = _keep(table.select("unit", "variant", **columns), stored=events is not None)
-    refuse_no_units(folded, clock)
-    refuse_negative_times(folded, design)
-    messages = (*write_unit_notes(units, folded, design, clock), *write_event_notes(units, events, design, clock))
+        heard = hear(table, events.mutate(value=events["value"].cast("float64")), start=START)
+        told = _find_columns(units, events, design)
+        totals = [total for total in list_totals(design) if not told.intersection(total.events)]
+        table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
+    gathered = Gathered(table, design, end)
+    columns = _make_columns(gathered, clock["first"])
+    folded = store(table.select("unit", "variant", **columns), copied=events is not None)
+    days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
+    notes += _write_notes(folded, design, clock["as_of"])
+    if events is not None:
+        notes += _write_event_notes(units, events, design, clock["as_of"])
     covariates = tuple(name for name in columns if name.startswith("x_"))
-    known = share_known(gathered)
-    days = (clock.first_day, clock.last_day) if clock.first_day and clock.last_day else None
-    return Units(folded, design, covariates, known, clock.as_of, messages, source.n_two_variants, days)
-
-
-def name_group(design: ExperimentPlan, by: str) -> str:
-    """Return the column of `Units.table` by which units are grouped: `week`, a segment of the plan, or `hours`."""
-    return by if by == "week" or (by == "hours" and by not in design.segments) else f"s_{by}"
+    known = gathered.share_known()
+    return Units(folded, design, covariates, known, clock["as_of"], tuple(notes), source.n_two_variants, days)
 
 
 def _refuse_capitals(design):
@@ -114,27 +124,31 @@ def _refuse_capitals(design):
             raise Refused(f"plan: the name {twice[0]} stands twice, in other capitals or not; rename one")
 
 
-def _read_times(source, design):
-    units, events = source.units, source.events
-    if design.assigned_at:
-        units = units.mutate(**{START: units[design.assigned_at]})
+def _read_clock(units, events, design):
+    """Between which days units were randomised, the last day that is known, and how many came later, by one query.
+
+    `as_of` is as planned, else the latest day of an event or an assignment where there are events. Without events the
+    table does not say until when it is complete, so nothing is held to be unfinished. Weeks count from the first
+    randomised unit, and from the first of all without them.
+    """
+    if START not in units.columns:
+        return dict.fromkeys(("first", "as_of", "last", "late"))
+    start, randomised = units[START], units["variant"].isin(design.variant.arms)
+    spans = units.aggregate(
+        first=start.min(where=randomised).fill_null(start.min()),
+        last=start.max(where=randomised).fill_null(start.max()),
+        late=(start >= ibis.literal(find_end(design.as_of))).sum() if design.as_of else ibis.literal(0),
+        latest=start.max(),
+    )
     if events is not None:
-        events = events.select("unit", "event", "at", value=events["value"].cast("float64"))
-    return units, events
-
-
-def _keep_assigned(units, clock):
-    if START not in units.columns or clock.cutoff is None:
-        return units
-    return units.filter(units[START] < ibis.literal(clock.cutoff))
-
-
-def _keep(folded, *, stored):
-    """In DuckDB, store what is folded from events, and name the rest a view (it would copy what a query uses twice)."""
-    backend = folded.get_backend()
-    if backend.name != "duckdb":
-        return folded
-    return folded.cache() if stored else backend.create_view(gen_name("units"), folded)
+        spans = spans.cross_join(events.aggregate(heard=events["at"].max()))
+    found = spans.to_pyarrow().to_pylist()[0]
+    days = {name: found.get(name) and found[name].date() for name in ("first", "last", "latest", "heard")}
+    as_of = design.as_of
+    if as_of is None and events is not None:
+        as_of = max((days[name] for name in ("latest", "heard") if days[name]), default=None)
+    last = days["last"] and min(days["last"], as_of or days["last"])
+    return {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"]}
 
 
 def _find_columns(units, events, design):
@@ -147,16 +161,123 @@ def _find_columns(units, events, design):
     return columns - set(occurring.to_pyarrow()["event"].to_pylist())
 
 
-def _make_columns(gathered):
-    table, design = gathered.table, gathered.design
+def _make_columns(gathered, first):
+    table, design, start = gathered.table, gathered.design, gathered.start
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
-    if gathered.start is not None:
-        split = {"week": gathered.clock.week(gathered.start), "hours": gathered.clock.hours(gathered.start)}
+    if start is not None:
         randomised = table["variant"].isin(design.variant.arms)
-        columns |= {"assigned_at": gathered.start} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
+        week = ((start.epoch_seconds() - count_seconds(first)) / (7 * 86_400)).floor().cast("int64")
+        split = {"week": week, "hours": name_block(start)}
+        columns |= {"assigned_at": start} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
     if design.exposure:
         columns["exposed"] = make_exposure(gathered)
     columns |= make_outcomes(gathered)
     columns |= make_covariates(table, design.covariates, arms=design.variant.arms)
-    segments = {f"s_{name}": table[name].cast("string").fill_null("unknown") for name in design.segments}
-    return columns | segments
+    return columns | {f"s_{name}": table[name].cast("string").fill_null("unknown") for name in design.segments}
+
+
+def _write_notes(folded, design, as_of):
+    """What was filled or is unknown, with counts.
+
+    Raises
+    ------
+    Refused: no unit is assigned by `as_of`; a time at risk below 0, which a metric that sums amounts can give.
+    """
+    said, negative, rates = (
+        {},
+        {},
+        {name: folded[f"den_{name}"] for name, m in design.metrics.items() if m.time_at_risk},
+    )
+    for name, metric in design.metrics.items():
+        if metric.missing == "zero" and metric.kind != "time_to_event" and f"missing_{name}" in folded.columns:
+            outcome = folded[f"num_{name}" if metric.is_ratio else f"y_{name}"]
+            is_filled = outcome.notnull() & (folded[f"missing_{name}"] == 1)
+            said[f"missing outcomes of {name} that count as 0, as planned"] = is_filled
+    for name, time in rates.items():
+        said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
+        negative[name] = time < 0
+    if design.exposure:
+        said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
+    found = ask(folded, {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative).items()})
+    if not found["units"]:
+        raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
+    for name in (name for name in negative if found[name]):
+        raise Refused(
+            f"plan, metrics.{name}.time_at_risk: {found[name]:,} unit{'s' if found[name] > 1 else ''} with less than "
+            f"0 of {design.metrics[name].time_at_risk}; correct the data, or name another time at risk"
+        )
+    return [f"{sentence}: {found[sentence]:,}" for sentence in said if found[sentence]]
+
+
+def _write_event_notes(units, events, design, as_of):
+    """Events of the plan that do not count, and a last day that the plan leaves out; only what applies."""
+    totals = list_totals(design)
+    planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
+    planned = planned.inner_join(units.select("unit", START), "unit")
+    valued = {event for total in totals if total.kind in ("amount", "last") for event in total.events}
+    counts = {
+        "events before their unit is assigned, left out": planned["at"] < planned[START],
+        f"events after {as_of}, the last complete day, left out": planned["at"] >= ibis.literal(find_end(as_of)),
+        "events without the value that the plan adds up or averages": planned["event"].isin(sorted(valued))
+        & planned["value"].isnull(),
+    }
+    found = ask(planned, {sentence: fact.sum() for sentence, fact in counts.items()})
+    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
+    return [*([] if design.as_of else [latest]), *(f"{sentence}: {n:,}" for sentence, n in found.items() if n)]
+
+
+def describe_arms(units: Units) -> pd.DataFrame:
+    """Return what a table of the design needs: the size of each arm and how far it is observed.
+
+    Parameters
+    ----------
+    units : Units
+
+    Returns
+    -------
+    DataFrame: one row an arm, observational groups last. `variant`, `units`, `clusters` (with clusters),
+        `first_assigned_at` and `last_assigned_at` (with times), `exposed_share` (with an exposure; nan when
+        unknown), and for each metric `complete_<metric>` and `known_<metric>`, counts of units.
+    """
+    table, design = units.table, units.design
+    found = {"units": table.count()}
+    if design.cluster:
+        found["clusters"] = table["cluster"].nunique()
+    if "assigned_at" in table.columns:
+        found |= {"first_assigned_at": table["assigned_at"].min(), "last_assigned_at": table["assigned_at"].max()}
+    if design.exposure:
+        found["exposed_share"] = table["exposed"].mean()
+    for name, metric in design.metrics.items():
+        prefix = "num" if metric.is_ratio else "time" if metric.kind == "time_to_event" else "y"
+        complete, outcome = table[f"complete_{name}"], table[f"{prefix}_{name}"]
+        found |= {f"complete_{name}": complete.sum(), f"known_{name}": outcome.count(where=complete)}
+    asked = table.group_by("variant").aggregate(**found)
+    frame = units.keep("arms", lambda: asked.to_pyarrow().to_pandas().set_index("variant"))
+    arms = [arm for arm in (*design.variant.arms, *design.variant.observational) if arm in frame.index]
+    return frame.loc[arms].reset_index()
+
+
+def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
+    """Return some columns of all units for a row-level method, in the order of the units' ids.
+
+    What row-level methods read is fetched together, the first time that one of them asks, and kept.
+
+    Parameters
+    ----------
+    units : Units
+    columns : sequence of str
+        Of `units.table`.
+    limit : int
+        The most units that are brought into memory.
+
+    Returns
+    -------
+    DataFrame: one row a unit; None when there are more than `limit`, so that the caller can say so.
+    """
+    if describe_arms(units)["units"].sum() > limit:
+        return None
+    kept = units.keep("rows", dict)
+    if not kept.keys() >= set(columns):
+        wanted = [c for c in units.table.columns if c not in kept and (c in columns or c.startswith(ROWS))]
+        kept.update(units.table.order_by("unit").select(*wanted).to_pyarrow().to_pandas())
+    return pd.DataFrame({column: kept[column] for column in columns})

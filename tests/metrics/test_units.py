@@ -1,0 +1,349 @@
+"""One row a unit: columns of the unit table, the clock of the data, sizes of the arms and rows, all by hand."""
+
+import datetime as dt
+
+import pytest
+from made_sources import make_design, make_source
+
+from helpers import metrics
+from helpers.records import Refused
+
+UNITS = {
+    "unit": ["u1", "u2", "u3", "u4"],
+    "variant": ["a", "b", "b", "a"],
+    "score": [9.0, 6.0, 7.0, None],  # promoter, detractor, passive, no answer
+    "sent": [1.0, 1.0, 1.0, 0.0],  # u4 was not asked
+    "top": [6.0, None, 3.0, 2.0],  # a ratio without its numerator is unknown
+    "bottom": [2.0, 3.0, 0.0, None],  # and one without its denominator
+    "days": [1.5, 30.0, None, 4.0],
+    "ended": [1.0, 0.0, 1.0, 0.0],
+    "took": [1.0, 0.0, None, 0.0],
+}
+SCORE = {"score": {"kind": "score"}}
+RATIO = {"kind": "ratio", "numerator": "top", "denominator": "bottom"}
+TOPS = {"kind": "count", "column": "top", "missing": "zero"}
+TIME = {"kind": "time_to_event", "time": "days", "observed": "ended", "horizon_days": 9}
+
+
+def _fold(kinds, units=UNITS, **more):
+    return metrics.fold(make_source(units), make_design(kinds, **more))
+
+
+def _read(units, column):
+    return units.table.order_by("unit")[column].to_pyarrow().to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "columns"),
+    [
+        ({"score": {"kind": "nps"}}, {"y_score": [100, -100, 0, None]}),
+        ({"score": {"kind": "nps", "missing": "zero"}}, {"y_score": [100, -100, 0, 0]}),
+        (SCORE, {"y_score": [9, 6, 7, None]}),
+        # what is filled is known, and stays marked
+        ({"score": {"kind": "amount", "missing": "zero"}}, {"y_score": [9, 6, 7, 0], "missing_score": [0, 0, 0, 1]}),
+        ({"score": {"kind": "amount", "column": "top"}}, {"y_score": [6, None, 3, 2]}),
+        # only those who were asked can be missing; without the column of who was, all can
+        (
+            {"score": {"kind": "nps", "asked": "sent"}},
+            {"asked_score": [1, 1, 1, 0], "missing_score": [0, 0, 0, None]},
+        ),
+        ({"score": {"kind": "nps", "asked": "elsewhere"}}, {"missing_score": [0, 0, 0, 1]}),
+        # both parts of a ratio are known, or none
+        ({"r": RATIO}, {"num_r": [6, None, 3, None], "den_r": [2, None, 0, None], "missing_r": [0, 1, 0, 1]}),
+        (
+            {"r": RATIO | {"missing": "zero"}},
+            {"num_r": [6, 0, 3, 2], "den_r": [2, 3, 0, 0], "missing_r": [0, 1, 0, 1]},
+        ),
+        # a part that is a metric of the plan is filled as that is
+        (
+            {"r": RATIO | {"numerator": "tops"}, "tops": TOPS},
+            {"num_r": [6, 0, 3, None], "missing_r": [0, 1, 0, 1]},
+        ),
+        ({"t": TIME}, {"time_t": [1.5, 30, None, 4], "observed_t": [1, 0, 1, 0], "missing_t": [0, 0, 1, 0]}),
+    ],
+)
+def test_fold_of_columns_by_kind_and_missing(kinds, columns):
+    units = _fold(kinds)
+    assert {column: _read(units, column) for column in columns} == columns
+
+
+def test_fold_counts_what_is_filled_and_what_is_not_known_of_the_take_up():
+    assert _fold({"score": {"kind": "amount", "missing": "zero"}}, exposure={"column": "took"}).messages == (
+        "missing outcomes of score that count as 0, as planned: 1",
+        "units whose take-up is not known, or not yet: 1",
+    )
+
+
+@pytest.mark.parametrize("exposure", [{"column": "took"}, {"event": ["took", "absent"]}])
+def test_fold_of_an_exposure_leaves_the_unknown_unknown(exposure):
+    assert _read(_fold(SCORE, exposure=exposure), "exposed") == [1, 0, None, 0]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "more", "message"),
+    [
+        (
+            SCORE,
+            {"exposure": {"event": ["opened"]}},
+            "plan, exposure: there are no events and the table has no column opened; name the column, or give the "
+            "events",
+        ),
+        (
+            SCORE | {"Score": {"kind": "nps", "column": "score"}},
+            {},
+            "plan: the name score stands twice, in other capitals or not; rename one",
+        ),
+    ],
+)
+def test_fold_refuses(kinds, more, message):
+    with pytest.raises(Refused) as refused:
+        _fold(kinds, **more)
+    assert str(refused.value) == message
+
+
+def test_fold_names_missing_segments_unknown():
+    units = _fold(SCORE, UNITS | {"tier": ["pro", None, "007", "no"]}, segments=["tier"])
+    assert _read(units, "s_tier") == ["pro", "unknown", "007", "no"]
+
+
+COUNTRY = {"country": ["it", " IT", "de", None]}  # compared trimmed and case folded: it is the most frequent
+
+
+@pytest.mark.parametrize(
+    ("added", "covariates", "columns"),
+    [
+        # numbers are filled with 0 beside an indicator, where one is missing; levels have one each but the first
+        (
+            {"seats": [2.0, None, 5.0, 1.0], **COUNTRY},
+            ["seats", "country"],
+            {
+                "x_seats": [2, 0, 5, 1],
+                "x_seats:missing": [0, 1, 0, 0],
+                "x_country=de": [0, 0, 1, 0],
+                "x_country:missing": [0, 0, 0, 1],
+            },
+        ),
+        ({"trial": [True, False, True, True]}, ["trial"], {"x_trial": [1, 0, 1, 1]}),
+        # only randomised arms are looked at: in them nothing is missing
+        ({"variant": ["a", "b", "b", "cps"]} | COUNTRY, ["country"], {"x_country=de": [0, 0, 1, 0]}),
+        # any name will do
+        *(({name: [1.0, 2.0, 3.0, 4.0]}, [name], {f"x_{name}": [1, 2, 3, 4]}) for name in ("having", "by", "metrics")),
+    ],
+)
+def test_fold_of_covariates(added, covariates, columns):
+    units = _fold(SCORE, UNITS | added, covariates=covariates, variant={"observational": ["cps"]})
+    assert units.covariates == tuple(columns)
+    assert {column: _read(units, column) for column in columns} == columns
+    assert metrics.summarise_covariates(units)["b"].mean.shape == (len(columns),)
+
+
+def test_fold_of_covariates_pools_levels_beyond_the_twentieth():
+    levels = [f"l{i:02d}" for i in range(22)]
+    units = {
+        "unit": [f"u{i:02d}" for i in range(24)],
+        "variant": ["a", "b"] * 12,
+        "score": [1.0] * 24,
+        "level": [*levels, "l00", "l21"],  # l00 and l21 stand twice, the last two of the others are pooled
+    }
+    found = _fold(SCORE, units, covariates=["level"])
+    assert found.covariates == tuple(f"x_level={name}" for name in ["l21", *levels[1:19], "other"])
+    assert sum(_read(found, "x_level=other")) == 2
+
+
+METRIC = {"paid": {"kind": "binary", "within_days": 7}}
+TIMED = {
+    "unit": ["u1", "u2", "u3", "u4"],
+    "variant": ["a", "b", "a", "b"],
+    "assigned_at": [
+        "2024-01-01 00:00:00",  # the first moment of the first week
+        "2024-01-07 23:59:59",  # the last second of the first week
+        "2024-01-08 00:00:00",  # the first second of the second week
+        "2024-01-08 00:00:01",  # one second later
+    ],
+}
+LATEST = [("u1", "paid", "2024-01-20 09:00:00", None)]  # the latest day of all
+
+
+def _fold_timed(events=LATEST, units=TIMED, kinds=METRIC, **more):
+    return metrics.fold(make_source(units, events), make_design(kinds, assigned_at="assigned_at", **more))
+
+
+def test_fold_without_as_of_takes_the_latest_day_and_says_so():
+    units = _fold_timed()
+    assert units.as_of == dt.date(2024, 1, 20)
+    assert units.messages == (
+        "as_of is left out of the plan: the latest day in the data, 2024-01-20, is taken as the last complete one",
+    )
+    assert _read(units, "week") == [0, 0, 1, 1]
+    events = [("u1", "paid", "2024-01-02 09:00:00", None)]
+    assert _fold_timed(events).as_of == dt.date(2024, 1, 8)  # a late assignment counts too
+
+
+@pytest.mark.parametrize(
+    ("days", "as_of", "complete"),
+    [
+        (7, "2024-01-14", [True, True, True, False]),  # known to 2024-01-15 00:00:00
+        (7.5, "2024-01-14", [True, False, False, False]),  # parts of a day
+        (7, "2024-01-20", [True] * 4),
+    ],
+)
+def test_fold_holds_a_window_over_when_it_ends_with_the_last_complete_day(days, as_of, complete):
+    units = _fold_timed(kinds={"paid": {"kind": "binary", "within_days": days}}, as_of=as_of)
+    assert _read(units, "complete_paid") == complete
+    assert _read(units, "y_paid") == [0.0 if over else None for over in complete]
+
+
+def test_fold_leaves_out_units_assigned_after_as_of_and_says_how_many():
+    units = _fold_timed(as_of="2024-01-07")
+    assert _read(units, "unit") == ["u1", "u2"]
+    assert units.messages[0] == "units assigned after 2024-01-07, left out: 2"
+    with pytest.raises(Refused) as refused:
+        _fold_timed(as_of="2023-12-31")
+    assert str(refused.value) == "plan, as_of: no unit is assigned by 2023-12-31; choose a later day"
+
+
+def test_fold_of_a_unit_table_holds_unfinished_only_what_its_as_of_says():
+    table = TIMED | {"paid": [1, 0, 1, None]}
+    units = _fold_timed(None, table)
+    assert units.as_of is None
+    assert _read(units, "complete_paid") == [True] * 4
+    assert _read(units, "y_paid") == [1.0, 0.0, 1.0, None]
+    assert _read(_fold_timed(None, table | {"paid": [1, 0, 1, 1]}, as_of="2024-01-14"), "y_paid") == [1, 0, 1, None]
+
+
+BEFORE = {
+    "unit": ["u0", "u1", "u2", "u3"],
+    "variant": ["cps", "a", "b", "a"],
+    "assigned_at": [
+        "2023-12-04 10:00:00",  # four weeks before the experiment, not randomised
+        "2024-01-01 03:59:59",  # a Monday, the last second of the first block
+        "2024-01-06 04:00:00",  # a Saturday, the first second of the second block
+        "2024-01-14 23:59:59",  # a Sunday, the last second of the second week
+    ],
+    "paid": [1, 0, 1, 1],
+}
+BLOCKS = ["weekday 00-04", "weekend 04-08", "weekend 20-24"]
+
+
+def _fold_before(units=BEFORE, **more):
+    return _fold_timed(None, units, variant={"observational": ["cps"]}, **more)
+
+
+def test_fold_numbers_weeks_and_names_hours_of_randomised_units():
+    assert _read(_fold_before(), "week") == [None, 0, 0, 1]  # from the first randomised unit
+    assert _read(_fold_before(), "hours") == [None, *BLOCKS]
+    alone = {column: values[:1] for column, values in BEFORE.items()}
+    assert _read(_fold_before(alone), "week") == [None]
+
+
+def test_summarise_by_hours_and_weeks_leaves_out_who_was_not_randomised():
+    units = _fold_before()
+    for by in ("hours", "week"):
+        found = metrics.summarise(units, by=by)
+        assert list(found) == sorted(set(_read(units, by)) - {None})
+        assert sum(arms["paid"][arm].n for arms in found.values() for arm in ("a", "b", "cps")) == 3
+    assert metrics.summarise(units)[None]["paid"]["cps"].n == 1  # as a whole group it is there
+    assert list(metrics.count_units(units, by="hours")) == BLOCKS
+    assert list(metrics.count_levels(units, "paid", by="hours")) == BLOCKS
+
+
+@pytest.mark.parametrize("hour", range(0, 168, 13))
+def test_name_hours_equals_the_calendar(hour):
+    moment = dt.datetime(2024, 1, 1) + dt.timedelta(hours=hour)  # a Monday
+    start = moment.hour // 4 * 4
+    expected = f"{'weekend' if moment.weekday() > 4 else 'weekday'} {start:02d}-{start + 4:02d}"
+    assert list(metrics.name_hours([hour])) == [expected]
+    table = {"unit": ["u"], "variant": ["a"], "assigned_at": [str(moment)], "paid": [1]}
+    assert _read(_fold_timed(None, table), "hours") == [expected]
+
+
+def test_summarise_by_a_segment_called_hours_takes_the_segment():
+    units = _fold_before(BEFORE | {"hours": ["x", "x", "y", "y"]}, segments=["hours"])
+    assert list(metrics.summarise(units, by="hours")) == ["x", "y"]
+
+
+ARMS = {
+    "unit": ["u3", "u1", "u2", "u4", "u5"],
+    "variant": ["b", "a", "a", "cps", "a"],
+    "assigned_at": ["2024-01-09", "2024-01-01", "2024-01-02", "2024-01-03", "2024-01-15"],
+    "firm": ["f1", "f2", "f2", "f3", "f4"],
+    "tier": ["pro", "pro", None, "free", "pro"],
+    "paid": [1.0, 0.0, None, 1.0, 1.0],  # u2 is unknown
+    "took": [1.0, 0.0, 1.0, 0.0, 1.0],
+    "days": [3.0, 9.0, 1.0, 2.0, 4.0],
+}
+KINDS = METRIC | {"t": {"kind": "time_to_event", "time": "days", "observed": "took", "horizon_days": 7}}
+
+
+def _fold_arms(kinds=KINDS, **more):
+    plan = {"as_of": "2024-01-20", "segments": ["tier"], "exposure": {"column": "took"}}
+    return _fold_before(ARMS, kinds=kinds, **plan | more)
+
+
+@pytest.mark.parametrize(
+    ("by", "counts"),
+    [
+        (None, {None: {"a": 3, "b": 1}}),
+        ("week", {0: {"a": 2, "b": 0}, 1: {"a": 0, "b": 1}, 2: {"a": 1, "b": 0}}),
+        ("tier", {"pro": {"a": 2, "b": 1}, "unknown": {"a": 1, "b": 0}}),  # nobody of free is randomised
+    ],
+)
+def test_count_units_counts_randomised_arms_in_the_order_of_the_plan(by, counts):
+    assert metrics.count_units(_fold_arms(), by=by) == counts
+
+
+def test_count_units_counts_clusters_where_the_plan_names_one():
+    assert metrics.count_units(_fold_arms(cluster="firm")) == {None: {"a": 2, "b": 1}}
+
+
+def test_count_levels_has_the_same_rising_levels_in_every_arm_and_group():
+    units = _fold_arms({"days": {"kind": "score", "scale": "ordered"}})  # 1, 2, 3, 4 and 9
+    whole = metrics.count_levels(units, "days")[None]
+    assert {arm: counts.tolist() for arm, counts in whole.items()} == {
+        "a": [1, 0, 0, 1, 1],
+        "b": [0, 0, 1, 0, 0],
+        "cps": [0, 1, 0, 0, 0],
+    }
+    split = metrics.count_levels(units, "days", by="tier")
+    assert list(split) == ["free", "pro", "unknown"]
+    assert split["pro"]["a"].tolist() == [0, 0, 0, 1, 1]
+    assert (sum(sum(arms.values()) for arms in split.values()) == sum(whole.values())).all()
+
+
+def test_count_levels_leaves_out_the_unknown_and_keeps_arms_and_weeks_without_anybody():
+    counts = metrics.count_levels(_fold_arms(), "paid", by="week")
+    assert {week: {arm: n.tolist() for arm, n in arms.items()} for week, arms in counts.items()} == {
+        0: {"a": [1, 0], "b": [0, 0], "cps": [0, 0]},  # u2 is unknown; cps is not randomised and has no week
+        1: {"a": [0, 0], "b": [0, 1], "cps": [0, 0]},
+        2: {"a": [0, 0], "b": [0, 0], "cps": [0, 0]},  # the window of u5 is not over
+    }
+
+
+def test_describe_arms_shows_sizes_times_take_up_and_how_far_each_metric_is_known():
+    found = metrics.describe_arms(_fold_arms(cluster="firm"))
+    times = ["first_assigned_at", "last_assigned_at"]
+    assert found.drop(columns=times).round(3).to_dict("list") == {
+        "variant": ["a", "b", "cps"],
+        "units": [3, 1, 1],
+        "clusters": [2, 1, 1],
+        "exposed_share": [0.667, 1.0, 0.0],
+        "complete_paid": [2, 1, 1],  # the window of u5 is not over
+        "known_paid": [1, 1, 1],
+        "complete_t": [2, 1, 1],
+        "known_t": [2, 1, 1],  # days are told for u5 too, but his horizon is not over
+    }
+    assert found[times].astype(str).to_numpy().tolist() == [
+        ["2024-01-01", "2024-01-15"],
+        ["2024-01-09", "2024-01-09"],
+        ["2024-01-03", "2024-01-03"],
+    ]
+
+
+def test_read_rows_gives_the_columns_in_the_order_of_ids():
+    found = metrics.read_rows(_fold_arms(), ["variant", "exposed"])
+    assert found.to_dict("list") == {"variant": ["a", "a", "b", "cps", "a"], "exposed": [0, 1, 1, 0, 1]}
+
+
+def test_read_rows_above_the_limit_is_none():
+    assert metrics.read_rows(_fold_arms(), ["variant"], limit=4) is None
+    assert len(metrics.read_rows(_fold_arms(), ["variant"], limit=5)) == 5
