@@ -10,7 +10,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 
 from helpers.inference import holm, risk_difference
 from helpers.milestones.adjusted import compare_accounts, make_controls, name_verdict, read_share
-from helpers.milestones.thresholds import measure_gap, measure_unseen, split_folds, tell_gap
+from helpers.milestones.shapes import measure_gap, measure_unseen, split_folds, tell_gap
 
 NICHE, ROUTINE, CLEAR_ORDER = 0.05, 0.9, 0.8
 NONE_LEFT = "nobody is followed to the end of the window who was not activated by then"
