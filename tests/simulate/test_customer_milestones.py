@@ -7,13 +7,21 @@ from dataclasses import asdict, fields
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from helpers import plan, simulate
+from helpers.milestones.adjusted import adjusted_difference, make_controls
 from helpers.records import Refused
-from helpers.simulate.customer_milestones import catalogue, customer_milestones, world
-from helpers.simulate.customer_milestones.outcomes import QUIET_LEAVING, Rates, draw_ends, find_chances
-from helpers.simulate.customer_milestones.truth import standardise
-from helpers.simulate.customer_milestones.world import World
+from helpers.simulate import customer_milestones as world
+from helpers.simulate.customer_milestones import (
+    QUIET_LEAVING,
+    AccountWorld,
+    Rates,
+    customer_milestones,
+    draw_ends,
+    find_chances,
+    standardise,
+)
 
 MADE = customer_milestones(n_units=1000, seed=11)
 USUAL = customer_milestones(n_units=5000, seed=1)
@@ -124,9 +132,9 @@ def test_customer_milestones_units_are_the_fold_of_the_events_by_the_plan():
 
 
 def test_customer_milestones_knows_the_plan():
-    assert [feature.name for feature in catalogue.FEATURES] == [feature.name for feature in DESIGN.features]
-    assert [step.name for step in catalogue.STEPS] == [step.name for step in DESIGN.steps]
-    assert {name: list(found) for name, found in catalogue.CATEGORIES.items()} == {
+    assert [feature.name for feature in world.FEATURES] == [feature.name for feature in DESIGN.features]
+    assert [step.name for step in world.STEPS] == [step.name for step in DESIGN.steps]
+    assert {name: list(found) for name, found in world.CATEGORIES.items()} == {
         name: category.mature for name, category in DESIGN.categories.items()
     }
     lines = (DESIGN.activation.at_least, DESIGN.steps_line, DESIGN.usage.at_least, DESIGN.mature_line)
@@ -164,11 +172,11 @@ SEEN = {  # what must change with each field: who leaves early, what is done by 
 
 def change(name):
     """Return another value of one field."""
-    usual = asdict(World())[name]
+    usual = asdict(AccountWorld())[name]
     return CHANGED[name] if name in CHANGED else usual * (1.5 if usual < 0.6 else 0.7)
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(World)])
+@pytest.mark.parametrize("name", [f.name for f in fields(AccountWorld)])
 def test_customer_milestones_every_field_changes_what_it_should_and_nobodys_start(name):
     other = customer_milestones(n_units=1000, seed=11, **{name: change(name)})
     pd.testing.assert_frame_equal(other.assignments, MADE.assignments)
@@ -360,11 +368,14 @@ def test_customer_milestones_refuses_what_it_does_not_know():
 
 
 def test_customer_milestones_works_at_the_edges_of_its_ranges():
-    for name, (low, high) in world.RANGES.items():
+    for one in fields(AccountWorld):
+        if one.name == "activation_shape":
+            continue
+        low, high = one.metadata["words"].split(" from ")[1].split(" to ")
         for value in (low, high):
-            made = customer_milestones(n_units=30, seed=2, **{name: value})
-            assert len(made.units) == 30, name
-            assert json.dumps(made.truth, allow_nan=False), name
+            made = customer_milestones(n_units=30, seed=2, **{one.name: type(one.default)(value)})
+            assert len(made.units) == 30, one.name
+            assert json.dumps(made.truth, allow_nan=False), one.name
 
 
 def test_customer_milestones_note_says_that_it_is_planted():
@@ -378,3 +389,31 @@ def test_customer_milestones_is_fast():
     start = time.perf_counter()
     customer_milestones()
     assert time.perf_counter() - start < 12
+
+
+SEEDS = range(101, 106)
+
+
+def compare(made):
+    """Return (estimate - truth) / standard error of each milestone and outcome."""
+    units = made.units[made.units["alive"] == 1].reset_index(drop=True)
+    controls = make_controls(units.rename(columns={"plan_tier": "tier", "seats": "size"}).astype({"size": float}))
+    told = [row for row in made.truth["effects"] if row["estimand"] == "difference"]
+    found = {}
+    for row in told:
+        reached, outcome = (units[name].to_numpy(float) for name in (row["treatment"].replace(" ", "_"), row["metric"]))
+        effect = adjusted_difference(reached, outcome, controls)
+        width = (effect.ci_high - effect.ci_low) / (2 * stats.norm.ppf(0.975))
+        found[row["treatment"], row["metric"]] = ((effect.ci_low + effect.ci_high) / 2 - row["value"]) / width
+    return found
+
+
+@pytest.mark.parametrize("shape", ["step", "smooth"])
+def test_customer_milestones_truth_is_recovered_at_the_landmark(shape):
+    scores = [compare(customer_milestones(n_units=2500, seed=seed, activation_shape=shape)) for seed in SEEDS]
+    every = np.array([list(score.values()) for score in scores])
+    assert every.shape == (len(SEEDS), 12)
+    missed = (np.abs(every) > 1.96).sum()
+    assert missed <= stats.binom.ppf(0.9999, every.size, 0.05)
+    activated = np.array([score["activated", "retained"] for score in scores])
+    assert abs(activated.mean()) < 3.5 / np.sqrt(len(SEEDS))

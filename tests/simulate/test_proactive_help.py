@@ -1,13 +1,32 @@
-"""The simulated hold-out: its events fold to its units, its truth is recovered, equal seeds give equal data."""
+"""The simulated hold-out: its equations hold exactly, its events fold to its units, its truth is recovered."""
 
 import time
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, special, stats
 
 from helpers.records import Refused
-from helpers.simulate.proactive_help import COMPLETE_TO, proactive_help
+from helpers.simulate.kit import NODES, average
+from helpers.simulate.proactive_help import (
+    COMPLETE_TO,
+    TIER_LEVELS,
+    TIER_SLOPES,
+    HelpWorld,
+    Response,
+    contrast_users,
+    mean_by_arm,
+    opening_shares,
+    proactive_help,
+    solve_responses,
+    state_truth,
+)
+
+WORLD = HelpWorld()
 
 MADE = proactive_help(n_units=2000, seed=11)
 SEEDS, UNITS = 24, 1500
@@ -167,3 +186,174 @@ def test_proactive_help_is_fast():
     start = time.perf_counter()
     proactive_help(n_units=20_000)
     assert time.perf_counter() - start < 3
+
+
+def state(world=None):
+    world = world or WORLD
+    return state_truth(world, solve_responses(world))
+
+
+def pick(effects, metric, estimand):
+    (found,) = (e["value"] for e in effects if (e["metric"], e["estimand"]) == (metric, estimand))
+    return found
+
+
+def test_state_truth_holds_the_published_figures():
+    effects = state()
+    assert pick(effects, "converted", "difference") == pytest.approx(-0.09)
+    assert pick(effects, "activated", "difference") == pytest.approx(-0.02)
+    assert pick(effects, "activated", "ratio") == pytest.approx(2.5)
+
+
+def test_state_truth_complier_effect_by_hand():
+    effects = state()  # 40 % open with links, 5 % without: 35 % are moved
+    assert pick(effects, "activated", "cace") == pytest.approx(0.02 / 0.35)
+    assert pick(effects, "converted", "cace") == pytest.approx(0.09 / 0.35)
+
+
+def test_state_truth_renewal_by_hand():
+    kept = 0.97 * 0.97**6  # not refunded, and six months without leaving
+    assert pick(state(), "still_paying", "difference") == pytest.approx(-0.09 * kept)
+
+
+def test_state_truth_fewer_conversations_are_fewer_active_days():
+    effects = state()
+    assert pick(effects, "conversations", "difference") == pytest.approx(-0.15)
+    assert pick(effects, "per_active", "difference") == pytest.approx(0, abs=1e-12)
+
+
+def test_state_truth_time_to_payment_by_hand():
+    share = np.linspace(0, 1, 200_001)[:-1] + 0.5 / 200_000
+    delay = np.mean(-8 * np.log1p(-share * -np.expm1(-46 / 8)))  # truncated exponential, by its quantiles
+    expected = 0.09 * (90 - 14 - delay)
+    assert pick(state(), "paid_in", "rmst_difference") == pytest.approx(expected, rel=1e-6)
+
+
+def test_state_truth_revenue_by_brute_force():
+    rng, paid = np.random.default_rng(5), solve_responses(WORLD)["paid"]
+    z = rng.standard_normal(400_000)
+    price = special.softmax(TIER_LEVELS + np.multiply.outer(z, TIER_SLOPES), axis=1) @ np.array([39.0, 59.0, 99.0])
+    delay = -8 * np.log1p(-rng.random(z.size) * -np.expm1(-46 / 8))
+    months = np.arange(13)
+    bills = ((14 + delay[:, None] + 30 * months < 365) * 0.97**months).sum(axis=1) * 0.97
+    revenue = paid.plain(z) * bills * price * (1 + np.exp(1.1 + 0.35 * z))
+    (stated,) = (e["treatment_value"] for e in state() if (e["metric"], e["estimand"]) == ("arr", "difference"))
+    assert abs(revenue.mean() - stated) < 4 * revenue.std() / np.sqrt(z.size)
+
+
+def test_state_truth_is_finite_and_each_row_is_unique():
+    effects = state()
+    keys = [(e["metric"], e["estimand"], e["population"]) for e in effects]
+    assert len(set(keys)) == len(keys)
+    assert np.isfinite([e["value"] for e in effects]).all()
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(HelpWorld)])
+def test_state_truth_changes_with_every_parameter(name):
+    changed = replace(WORLD, **{name: getattr(WORLD, name) * 1.05})
+    pairs = zip(state(), state(changed), strict=True)
+    assert any(abs(a["value"] - b["value"]) > 1e-9 for a, b in pairs)
+
+
+def test_opening_shares_average_to_the_worlds_shares():
+    assert [average(share) for share in opening_shares(WORLD, NODES)] == pytest.approx([0.40, 0.05], abs=1e-9)
+
+
+def test_opening_shares_equal_a_direct_integral():
+    def integrand(z):
+        return stats.norm.pdf(z) * opening_shares(WORLD, z)[0] * z
+
+    mean, _ = integrate.quad(integrand, -9, 9)
+    assert average(opening_shares(WORLD, NODES)[0] * NODES) == pytest.approx(mean, abs=1e-9)
+
+
+def test_opening_shares_rise_with_keenness_only_when_it_matters():
+    keen = opening_shares(WORLD, np.array([-1.0, 1.0]))[0]
+    blind = opening_shares(HelpWorld(keenness_and_use=0.0), np.array([-1.0, 1.0]))[0]
+    assert keen[1] > keen[0]
+    assert blind.tolist() == pytest.approx([0.4, 0.4])
+
+
+def test_opening_shares_leave_no_defiers():
+    use, find = opening_shares(WORLD, NODES)
+    assert (use >= find).all()
+
+
+def test_response_by_hand():
+    share = Response(0.0, 0.0, 0.5)  # half without help; help adds half of the room above
+    assert [float(share.plain(0)), float(share.served(0))] == [0.5, 0.75]
+
+
+def test_response_below_zero_takes_a_share_of_the_value():
+    assert float(Response(0.0, 0.0, -0.5).served(0)) == 0.25
+
+
+def test_response_of_a_count_has_no_ceiling():
+    count = Response(np.log(2), 0.0, 0.5, None)
+    assert [float(count.plain(0)), float(count.served(0))] == pytest.approx([2, 3])
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(rate=st.floats(0.15, 0.35), effect=st.floats(-0.08, 0.05), ratio=st.floats(1.8, 2.6))
+def test_solve_responses_hits_rate_effect_and_ratio(rate, effect, ratio):
+    world = HelpWorld(activation_rate=rate, activation_effect=effect, activation_ratio=ratio)
+    response = solve_responses(world)["activated"]
+    links, without = mean_by_arm(world, response)
+    others, users = contrast_users(world, response)
+    assert [links, without - links, users / others] == pytest.approx([rate, effect, ratio], abs=1e-8)
+
+
+def test_solve_responses_hits_the_means_of_counts_and_days():
+    found = solve_responses(WORLD)
+    assert mean_by_arm(WORLD, found["searches"]) == pytest.approx((2.0, 1.6))
+    assert mean_by_arm(WORLD, found["conversations"]) == pytest.approx((1.2, 1.05))
+    assert mean_by_arm(WORLD, found["active"]) == pytest.approx((7.0, 6.0))
+    assert mean_by_arm(WORLD, found["paid"]) == pytest.approx((0.25, 0.16))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        # an unknown name, with the nearest
+        ({"paid_efect": -0.1}, "simulation proactive_help: unknown parameter paid_efect; did you mean paid_effect?"),
+        ({"paid_rate": 1.2}, "simulation proactive_help, paid_rate: give a share above 0 and below 1"),
+        ({"paid_effect": float("nan")}, "simulation proactive_help, paid_effect: give a number"),
+        ({"searches": 0}, "simulation proactive_help, searches: give a number above 0"),
+        ({"monthly_churn": 1}, "simulation proactive_help, monthly_churn: give a number from 0 to below 1"),
+        ({"keenness_and_paid": 9}, "simulation proactive_help, keenness_and_paid: give a number from -3 to 3"),
+        # nobody would be moved by the links
+        (
+            {"share_find_anyway": 0.5},
+            "simulation proactive_help, share_find_anyway: it must be below share_use_content",
+        ),
+    ],
+)
+def test_read_world_refuses(given, message):
+    with pytest.raises(Refused) as refused:
+        HelpWorld.read(given)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        # the rate without links would be 10 % below zero
+        (
+            {"paid_effect": -0.35},
+            "simulation proactive_help: a baseline with its effect leaves the possible range; lower the effect",
+        ),
+        # 35 % of workspaces cannot carry 30 points
+        (
+            {"paid_rate": 0.45, "paid_effect": -0.3},
+            "simulation proactive_help: the effect on paid is more than opened help can carry; lower it",
+        ),
+        (
+            {"activation_ratio": 90.0},
+            "simulation proactive_help, activation_ratio: no strength of keenness gives it at these rates",
+        ),
+    ],
+)
+def test_solve_responses_refuses(given, message):
+    with pytest.raises(Refused) as refused:
+        solve_responses(HelpWorld.read(given))
+    assert str(refused.value) == message

@@ -15,7 +15,7 @@ import scipy
 from helpers.records import NAN
 
 HELPERS = Path(__file__).resolve().parents[2]
-CODE = ("inference", "survival", "simulate/populations", "checks/validation")
+CODE = ("inference", "survival", "simulate", "checks/validation")
 
 
 def load_cell(store, cell, guarantee, options) -> dict | None:

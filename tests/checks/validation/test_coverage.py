@@ -9,8 +9,7 @@ from helpers.checks.validation import Cell, list_cells, measure_cells
 from helpers.checks.validation.coverage import measure_cell, read_effect
 from helpers.inference import GUARANTEES, risk_difference
 from helpers.records import Effect
-from helpers.simulate.populations import POPULATIONS
-from helpers.simulate.populations.outcomes import make_share
+from helpers.simulate.populations import POPULATIONS, make_share
 
 NAMED = {g.name: g for g in GUARANTEES}
 

@@ -1,9 +1,10 @@
-"""What every simulation shares: counts, names, generators and the rows of the truth."""
+"""What every simulation shares: counts, names, bounds, generators, payments, events and the rows of the truth."""
 
 import pytest
 
+from helpers import plan, simulate
 from helpers.records import Refused
-from helpers.simulate.simulation import check_count, check_names, list_effects, make_effect, spawn_generators
+from helpers.simulate.kit import check_count, check_names, list_effects, make_effect, spawn_generators
 
 
 @pytest.mark.parametrize(
@@ -74,3 +75,41 @@ def test_list_effects_without_a_control_above_zero_has_no_lift():
 def test_make_effect_keeps_estimand_and_population():
     effect = make_effect("m", "c", "t", 1, 2, value=1, estimand="cace", population="compliers")
     assert (effect["estimand"], effect["population"], effect["value"]) == ("cace", "compliers", 1.0)
+
+
+def test_simulate_passes_arguments_to_the_study():
+    small, other = (simulate.simulate("proactive_help", n_units=20, seed=seed) for seed in (1, 2))
+    assert len(small.units) == 20
+    assert not small.units.equals(other.units)
+
+
+def test_simulate_gives_the_experiment_its_plan():
+    made = simulate.simulate("experiment", plan.read("jobs_ii").design, n_units=20)
+    assert {"depression", "employed", "took_part"} <= set(made.units)
+
+
+def test_simulate_refuses_an_experiment_without_a_plan():
+    with pytest.raises(Refused) as refused:
+        simulate.simulate("experiment")
+    assert str(refused.value) == (
+        "simulation experiment: it needs a plan; name one of notebooks/plans or the path of a YAML file"
+    )
+
+
+def test_simulate_refuses_an_unknown_study():
+    with pytest.raises(Refused) as refused:
+        simulate.simulate("nothing")
+    assert str(refused.value) == (
+        "simulation: no study of that name can be simulated; "
+        "known: proactive_help, live_support, customer_milestones, experiment"
+    )
+
+
+def test_simulate_refuses_an_unknown_argument_of_the_experiment():
+    with pytest.raises(Refused) as refused:
+        simulate.simulate("experiment", plan.read("jobs_ii").design, n_unit=20)
+    assert str(refused.value) == "simulation experiment: unknown parameter n_unit; did you mean n_units?"
+
+
+def test_studies_holds_every_simulation():
+    assert list(simulate.STUDIES) == ["proactive_help", "live_support", "customer_milestones", "experiment"]
