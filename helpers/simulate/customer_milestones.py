@@ -48,13 +48,6 @@ COUNTED_DAYS = 140  # from the landmark to the months, on average, whose seats b
 MATURITY_EXPANSION = 2.5  # a mature category counts this many times for expansion as for loss
 SEAT_EDGES = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 21, 28, 40)  # compared within a tier and a band of seats
 
-CATEGORIES = {
-    "support_channels": ("phone_channel", "help_centre_languages"),
-    "automation": ("article_suggestions", "custom_bots"),
-    "support_operations": ("assignment_rules", "team_inboxes"),
-    "interoperability": ("apps_installed", "api_used"),
-    "reporting": ("custom_reports", "scheduled_reports"),
-}  # the features that make an account mature, as in the plan
 SIGNS = {"helpful": 1, "mature": 1, "harmful": -1}  # whether a feature itself raises or lowers retention
 
 
@@ -71,6 +64,7 @@ class Step(NamedTuple):
 class Feature(NamedTuple):
     """One feature: share of Starter accounts that use it by day 90, probit slope per tier, group of likes, and role.
 
+    `category`: in which it makes an account mature, as in the plan.
     helpful, harmful: associated with loss itself; mature: only through its category; companion: used together with a
     helpful one; niche, universal, inert: not associated once tier and seats are alike.
     """
@@ -80,6 +74,7 @@ class Feature(NamedTuple):
     slope: float = 0.15
     group: int = 0
     role: str = "inert"
+    category: str = ""
 
 
 # Steps that help do not depend on the tier, so that conversations depend on seats by the elasticity alone.
@@ -96,8 +91,8 @@ STEPS = (
 FEATURES = (
     Feature("live_chat", 0.70),
     Feature("email_forwarding", 0.60),
-    Feature("phone_channel", 0.12, 0.30, role="mature"),
-    Feature("help_centre_languages", 0.10, 0.25, role="mature"),
+    Feature("phone_channel", 0.12, 0.30, role="mature", category="support_channels"),
+    Feature("help_centre_languages", 0.10, 0.25, role="mature", category="support_channels"),
     Feature("help_centre", 0.45),
     Feature("text_message_channel", 0.15, 0.15, group=2),
     Feature("social_channel", 0.25, 0.15, group=2),
@@ -106,18 +101,18 @@ FEATURES = (
     Feature("multi_brand_messenger", 0.001, 0.95, role="niche"),
     Feature("away_message", 0.55),
     Feature("auto_greeting", 0.50),
-    Feature("article_suggestions", 0.28, 0.20, group=1, role="helpful"),
+    Feature("article_suggestions", 0.28, 0.20, group=1, role="helpful", category="automation"),
     Feature("article_feedback", 0.30, 0.20, group=1, role="companion"),
     Feature("article_search", 0.40, 0.20, group=1, role="companion"),
-    Feature("custom_bots", 0.12, 0.30, role="mature"),
+    Feature("custom_bots", 0.12, 0.30, role="mature", category="automation"),
     Feature("auto_close", 0.22),
     Feature("auto_translate", 0.12),
     Feature("message_series", 0.20),
     Feature("follow_up_rules", 0.16),
     Feature("conversation_tags", 0.60),
     Feature("internal_notes", 0.65),
-    Feature("assignment_rules", 0.26, 0.30, role="helpful"),
-    Feature("team_inboxes", 0.14, 0.40, group=3, role="mature"),
+    Feature("assignment_rules", 0.26, 0.30, role="helpful", category="support_operations"),
+    Feature("team_inboxes", 0.14, 0.40, group=3, role="mature", category="support_operations"),
     Feature("custom_sla_rules", 0.001, 0.95, role="niche"),
     Feature("office_hours", 0.30, 0.20, group=3),
     Feature("workload_limits", 0.08, 0.40, group=3),
@@ -126,8 +121,8 @@ FEATURES = (
     Feature("conversation_merge", 0.25),
     Feature("crm_sync", 0.30, 0.25),
     Feature("chat_alerts", 0.40),
-    Feature("apps_installed", 0.30, 0.20, role="helpful"),
-    Feature("api_used", 0.10, 0.30, role="mature"),
+    Feature("apps_installed", 0.30, 0.20, role="helpful", category="interoperability"),
+    Feature("api_used", 0.10, 0.30, role="mature", category="interoperability"),
     Feature("webhooks", 0.10, 0.30),
     Feature("data_import", 0.35),
     Feature("issue_tracker_sync", 0.15, 0.20),
@@ -135,8 +130,8 @@ FEATURES = (
     Feature("single_sign_on", 0.001, 0.95, role="niche"),
     Feature("overview_report", 0.70),
     Feature("csat_survey", 0.35),
-    Feature("custom_reports", 0.24, 0.35, role="helpful"),
-    Feature("scheduled_reports", 0.10, 0.30, role="mature"),
+    Feature("custom_reports", 0.24, 0.35, role="helpful", category="reporting"),
+    Feature("scheduled_reports", 0.10, 0.30, role="mature", category="reporting"),
     Feature("manual_export", 0.22, 0.15, role="harmful"),
     Feature("team_report", 0.25, 0.20),
     Feature("channel_report", 0.20),
@@ -433,9 +428,8 @@ def _save_replies(steps, talks, rng):
 
 
 def _count_mature(features):
-    place = {feature.name: at for at, feature in enumerate(FEATURES)}
-    used = [features[:, [place[name] for name in names]] < WINDOW_DAYS for names in CATEGORIES.values()]
-    return sum(part.any(axis=1).astype(int) for part in used)
+    categories = FEATURE[FEATURE["category"] != ""].groupby("category").groups.values()
+    return sum((features[:, places] < WINDOW_DAYS).any(axis=1).astype(int) for places in categories)
 
 
 def _read_milestones(talks, steps, features, seats):

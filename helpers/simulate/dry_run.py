@@ -154,7 +154,7 @@ def _draw_metric(design, name, rank, treated, columns, means, rng):
         values, pair = _draw_quantile(metric, effect, rank, treated)
     else:
         base = _baseline(name, metric.kind, effect)
-        values, pair = DRAWS[metric.kind](rank, base + effect * treated, base), (base, base + effect)
+        values, pair = _draw_values(metric.kind, rank, base + effect * treated, base), (base, base + effect)
     return {metric.column or name: values}, {"difference": pair}
 
 
@@ -174,24 +174,14 @@ def _normal(rank):
     return stats.norm.ppf(np.clip(rank, 1e-12, 1 - 1e-12))
 
 
-def _binary(rank, mean, _):
-    return (rank > 1 - mean).astype(int)
-
-
-def _count(rank, mean, _):
-    return stats.poisson.ppf(rank, mean).astype(int)
-
-
-def _amount(rank, mean, _):
-    """Half spend nothing; the rest log-normally with spread 1."""
-    return np.where(rank > 0.5, 2 * mean * np.exp(_normal(2 * rank - 1) - 0.5), 0.0)
-
-
-def _score(rank, mean, base):
-    return mean + base / 4 * stats.norm.ppf(rank)
-
-
-DRAWS = {"binary": _binary, "count": _count, "amount": _amount, "score": _score}
+def _draw_values(kind, rank, mean, base):
+    if kind == "binary":
+        return (rank > 1 - mean).astype(int)
+    if kind == "count":
+        return stats.poisson.ppf(rank, mean).astype(int)
+    if kind == "score":
+        return mean + base / 4 * stats.norm.ppf(rank)
+    return np.where(rank > 0.5, 2 * mean * np.exp(_normal(2 * rank - 1) - 0.5), 0.0)  # half spend nothing
 
 
 def _draw_quantile(metric, effect, rank, treated):
@@ -199,11 +189,11 @@ def _draw_quantile(metric, effect, rank, treated):
     share, kind = metric.quantile, metric.kind
     base = _baseline("", kind, effect)
     if kind == "score":
-        at = float(_score(share, base, base))
-        return _score(rank, base + effect * treated, base), (at, at + effect)
+        at = float(_draw_values(kind, share, base, base))
+        return _draw_values(kind, rank, base + effect * treated, base), (at, at + effect)
     if kind == "count":
         at, step = float(stats.poisson.ppf(share, base)), round(effect)
-        return np.maximum(_count(rank, base, base) + step * treated, 0), (at, max(at + step, 0.0))
+        return np.maximum(_draw_values(kind, rank, base, base) + step * treated, 0), (at, max(at + step, 0.0))
     ratio = np.exp(stats.norm.ppf(share) - 0.5)  # of the quantile to the mean, where everybody spends
     at = max(BASELINES["amount"] * ratio, 5 * abs(effect))
     values = at * np.exp(_normal(rank) - stats.norm.ppf(share))
@@ -260,15 +250,7 @@ def _draw_time(name, metric, effect, rank, treated, rng):
     horizon, base = metric.horizon_days, _baseline(name, "binary", effect)
     other = COMPETING / horizon if metric.competing else 0.0
     shares = (base, base + effect)
-    rates = [
-        optimize.brentq(
-            lambda rate, share=share: kit.find_incidence(rate, other, horizon) - share,
-            1e-9 / horizon,
-            1e3 / horizon,
-            xtol=1e-15 / horizon,
-        )
-        for share in shares
-    ]
+    rates = [_find_rate(share, other, horizon) for share in shares]
     rate = np.where(treated, rates[1], rates[0])
     days = -np.log(np.clip(1 - rank, 1e-12, 1)) / (rate + other)
     state = np.where(rng.random(rank.size) * (rate + other) < rate, 1, 2) if metric.competing else 1
@@ -276,6 +258,13 @@ def _draw_time(name, metric, effect, rank, treated, rng):
     drawn[metric.observed or f"{name}_observed"] = np.where(days < horizon, state, 0)
     free = tuple(kit.find_free_time(rate, other, horizon) for rate in rates)
     return drawn, {"difference": shares, "rmst_difference": free}
+
+
+def _find_rate(share, other, horizon):
+    def miss(rate):
+        return kit.find_incidence(rate, other, horizon) - share
+
+    return optimize.brentq(miss, 1e-9 / horizon, 1e3 / horizon, xtol=1e-15 / horizon)
 
 
 def _lacks_time(metric):

@@ -179,6 +179,11 @@ def cut_delay(share, mean, most) -> np.ndarray:
     return -mean * np.log1p(np.asarray(share) * np.expm1(-most / mean))
 
 
+def cut_share(days, mean, most) -> np.ndarray:
+    """Return the share of a delay that is cut off which has passed by these days; the inverse of `cut_delay`."""
+    return np.clip(np.expm1(-np.maximum(days, 0) / mean) / np.expm1(-most / mean), 0, 1)
+
+
 def to_seconds(days) -> np.ndarray:
     """Return whole seconds of days."""
     return np.floor(np.multiply(days, SECONDS_A_DAY)).astype(np.int64)
@@ -214,6 +219,20 @@ def list_payments(first, bill, months, refunded, windows) -> tuple[dict[str, np.
     inside = {name: at < to_seconds(days) for name, days in windows.items()}
     revenue = {name: np.bincount(row[kept], amount[kept], months.size) for name, kept in inside.items()}
     return revenue, [tell("payment", rows, due, value=bill[rows]), tell("refund", back, returned, value=-bill[back])]
+
+
+def expect_payments(world, days, paid_by) -> float:
+    """Return the mean number of monthly payments, less refunds, within some days, for who pays.
+
+    Parameters
+    ----------
+    world : World, with monthly_churn and refund_share
+    days : int
+    paid_by : function, day -> share of the payers whose first payment has come by then
+    """
+    stays = (1 - world.refund_share) * (1 - world.monthly_churn) ** np.arange(1, days // MONTH_DAYS + 1)
+    later = sum(stay * paid_by(days - MONTH_DAYS * nth) for nth, stay in enumerate(stays, start=1))
+    return float(paid_by(days) + later - world.refund_share * paid_by(days - REFUND_DAYS))
 
 
 def name_units(prefix, n_units) -> list[str]:

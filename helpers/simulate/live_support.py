@@ -366,14 +366,7 @@ def state_truth(world, chances) -> list[dict]:
 def count_payments(world, days) -> float:
     """Return the mean number of monthly payments, less refunds, within some days of sign-up, for who pays."""
     trial_ends = TRIAL_DAYS + kit.cut_delay((np.arange(20_000) + 0.5) / 20_000, TRIAL_MEAN, QUESTION_DAYS)
-
-    def paid_by(day):
-        waited = np.expm1(-np.maximum(day - trial_ends, 0) / PAY_MEAN)
-        return float(np.mean(np.clip(waited / np.expm1(-PAY_DAYS / PAY_MEAN), 0, 1)))
-
-    stays = (1 - world.refund_share) * (1 - world.monthly_churn) ** np.arange(1, days // kit.MONTH_DAYS + 1)
-    later = sum(stay * paid_by(days - kit.MONTH_DAYS * nth) for nth, stay in enumerate(stays, start=1))
-    return paid_by(days) + later - world.refund_share * paid_by(days - kit.REFUND_DAYS)
+    return kit.expect_payments(world, days, lambda day: kit.cut_share(day - trial_ends, PAY_MEAN, PAY_DAYS).mean())
 
 
 def _hour_of_week(seconds):

@@ -27,22 +27,8 @@ COUNTRIES = {"US": 0.36, "GB": 0.16, "DE": 0.14, "FR": 0.12, "BR": 0.12, "IN": 0
 FORMATS = {"article": 0.40, "tour": 0.35, "video": 0.15, "course": 0.10}
 PARTS = ("people", "assignment", "help", "activation", "activity", "questions", "money")
 LEAST, MOST, BELOW_ONE = np.nextafter(0, 1), float_info.max, np.nextafter(1, 0)
-
-
-def _share(usual):
-    return bound(usual, LEAST, BELOW_ONE, "a share above 0 and below 1")
-
-
-def _part(usual):
-    return bound(usual, 0, BELOW_ONE, "a number from 0 to below 1")
-
-
-def _mean(usual):
-    return bound(usual, LEAST, MOST, "a number above 0")
-
-
-def _effect(usual):
-    return bound(usual, -MOST, MOST, "a number")
+SHARE, PART = (LEAST, BELOW_ONE, "a share above 0 and below 1"), (0, BELOW_ONE, "a number from 0 to below 1")
+MEAN, EFFECT = (LEAST, MOST, "a number above 0"), (-MOST, MOST, "a number")
 
 
 @dataclass(frozen=True)
@@ -53,23 +39,29 @@ class HelpWorld(kit.World):
     """
 
     study: ClassVar[str] = "proactive_help"
-    share_use_content: float = _share(0.40)  # of workspaces with links; leaves room for a ratio of 2.5 at 30 %
-    share_find_anyway: float = _share(0.05)  # open help without links, in the help centre; so take-up is two-sided
-    keenness_and_use: float = _part(0.70)  # correlation of keenness and use of content: the article's own doubt, large
-    activation_rate: float = _share(0.30)  # usual order of magnitude for self-serve software; not reported
-    activation_effect: float = _effect(-0.02)  # small, because the article reports none for its key metric
-    activation_ratio: float = _mean(2.5)  # users of content activate this many times as often as others (claim P04)
-    paid_rate: float = _share(0.25)  # usual order of magnitude for a free trial without a card; not reported
-    paid_effect: float = _effect(-0.09)  # the published nine points (claim P13)
+    share_use_content: float = bound(0.40, *SHARE)  # of workspaces with links; leaves room for a ratio of 2.5 at 30 %
+    share_find_anyway: float = bound(
+        0.05, *SHARE
+    )  # open help without links (help centre); so take-up is two-sided
+    keenness_and_use: float = bound(
+        0.70, *PART
+    )  # correlation of keenness and use: the article's own doubt, made large
+    activation_rate: float = bound(0.30, *SHARE)  # usual order of magnitude for self-serve software; not reported
+    activation_effect: float = bound(-0.02, *EFFECT)  # small, because the article reports none for its key metric
+    activation_ratio: float = bound(
+        2.5, *MEAN
+    )  # users of content activate so many times as often as others (claim P04)
+    paid_rate: float = bound(0.25, *SHARE)  # usual order of magnitude for a free trial without a card; not reported
+    paid_effect: float = bound(-0.09, *EFFECT)  # the published nine points (claim P13)
     keenness_and_paid: float = bound(0.80, -3, 3)  # log-odds of paying per standard deviation: 7 % to 30 % across it
-    active_days: float = _mean(8.0)  # of the first 28 days: twice a week
-    active_days_effect: float = _effect(-1.0)  # one eighth fewer: less engagement without a start (claim P15)
-    conversations: float = _mean(1.2)  # per workspace in 28 days; most start none or one
-    conversations_effect: float = _effect(-0.15)  # one eighth fewer, as active days: because fewer are active
-    searches: float = _mean(2.0)  # per workspace in 28 days
-    searches_effect: float = _effect(-0.40)  # a fifth fewer (claim P12 gives the direction alone)
-    monthly_churn: float = _part(0.03)  # of paying workspaces; low end for small companies
-    refund_share: float = _part(0.03)  # of first payments, so that revenue has negative values
+    active_days: float = bound(8.0, *MEAN)  # of the first 28 days: twice a week
+    active_days_effect: float = bound(-1.0, *EFFECT)  # one eighth fewer: less engagement without a start (claim P15)
+    conversations: float = bound(1.2, *MEAN)  # per workspace in 28 days; most start none or one
+    conversations_effect: float = bound(-0.15, *EFFECT)  # one eighth fewer, as active days: because fewer are active
+    searches: float = bound(2.0, *MEAN)  # per workspace in 28 days
+    searches_effect: float = bound(-0.40, *EFFECT)  # a fifth fewer (claim P12 gives the direction alone)
+    monthly_churn: float = bound(0.03, *PART)  # of paying workspaces; low end for small companies
+    refund_share: float = bound(0.03, *PART)  # of first payments, so that revenue has negative values
 
     def __post_init__(self):
         super().__post_init__()
@@ -239,15 +231,17 @@ def state_truth(world, responses) -> list[dict]:
         naive contrast of those who open help with those who do not within the arm with links, and the effect in
         compliers (both taker minus not).
     """
-    renewed = (1 - world.refund_share) * (1 - world.monthly_churn) ** RENEWAL_MONTHS
-    effects = [
-        *_state_metric(world, "activated", responses["activated"]),
-        *_state_metric(world, "conversations", responses["conversations"]),
-        *_state_metric(world, "searches", responses["searches"]),
-        *_state_metric(world, "converted", responses["paid"]),
-        *_state_metric(world, "arr", responses["paid"], _yearly_revenue(world)),
-        *_state_metric(world, "still_paying", responses["paid"], renewed),
-    ]
+    tiers = special.softmax(TIER_LEVELS + np.multiply.outer(NODES, TIER_SLOPES), axis=-1)
+    months = kit.expect_payments(world, REVENUE_DAYS, lambda day: kit.cut_share(day - TRIAL_DAYS, DELAY_DAYS, PAY_DAYS))
+    rows = {
+        "activated": ("activated", 1.0),
+        "conversations": ("conversations", 1.0),
+        "searches": ("searches", 1.0),
+        "converted": ("paid", 1.0),
+        "arr": ("paid", months * (tiers @ list(PRICES.values())) * (1 + mean_seats(NODES))),
+        "still_paying": ("paid", (1 - world.refund_share) * (1 - world.monthly_churn) ** RENEWAL_MONTHS),
+    }
+    effects = [row for name, (key, worth) in rows.items() for row in _state_metric(world, name, responses[key], worth)]
     days = [1 + mean for mean in mean_by_arm(world, responses["active"])]
     talks = mean_by_arm(world, responses["conversations"])
     rates = [talk / day for talk, day in zip(talks, days, strict=True)]
@@ -263,7 +257,7 @@ def state_truth(world, responses) -> list[dict]:
     ]
 
 
-def _state_metric(world, metric, response, worth=1.0):
+def _state_metric(world, metric, response, worth):
     links, without = mean_by_arm(world, response, worth=worth)
     others, users = contrast_users(world, response, worth=worth)
     use, find = opening_shares(world, NODES)
@@ -276,15 +270,6 @@ def _state_metric(world, metric, response, worth=1.0):
         kit.make_effect(*pair, others, users, value=users / others, estimand="ratio", **seen),
         kit.make_effect(*pair, plain, plain + (links - without) / compliers, estimand="cace", population="compliers"),
     ]
-
-
-def _yearly_revenue(world):
-    months = np.arange(REVENUE_DAYS // kit.MONTH_DAYS + 1)
-    last = np.maximum(REVENUE_DAYS - kit.MONTH_DAYS * months - TRIAL_DAYS, 0)
-    in_time = np.clip(np.expm1(-last / DELAY_DAYS) / np.expm1(-PAY_DAYS / DELAY_DAYS), 0, 1)
-    payments = (1 - world.refund_share) * float(in_time @ (1 - world.monthly_churn) ** months)
-    tiers = special.softmax(TIER_LEVELS + np.multiply.outer(NODES, TIER_SLOPES), axis=-1)
-    return payments * (tiers @ list(PRICES.values())) * (1 + mean_seats(NODES))
 
 
 def _draw_people(n_units, rng, settings):
