@@ -124,16 +124,17 @@ def test_experiment_follows_split_arms_and_outside_groups():
     assert {e["treatment"] for e in made.truth["effects"]} == {"b", "c"}
 
 
-def test_experiment_size_is_the_plans_when_left_out():
-    assert len(experiment(make_plan(planned_units=120)).units) == 120
-    assert len(experiment(make_plan()).units) == 4000
-    assert len(experiment(make_plan(), n_units=30).units) == 30
-
-
-def test_experiment_seed_changes_the_table_and_equal_seeds_do_not():
+def test_experiment_size_seed_and_note():
     first, same, other = (experiment(make_plan(), n_units=50, seed=seed).units for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, same)
     assert not first.equals(other)
+    assert (set(first["left_state"]), set(first["seen"])) == ({0, 1, 2}, {0, 1})  # competing where the plan names it
+    assert len(experiment(make_plan(planned_units=120)).units) == 120
+    assert len(experiment(make_plan()).units) == 4000
+    assert experiment(make_plan(), n_units=1200).note == (
+        "Simulated: a dry run of the plan with 1,200 units and generic baselines. "
+        "Each metric holds the effect that the plan calls worthwhile, or none."
+    )
 
 
 def test_experiment_windows_are_over_at_as_of():
@@ -200,12 +201,6 @@ def test_experiment_truth_of_a_restricted_mean(name):
     assert abs(found.loc["b", "mean"] - planted["treatment_value"]) < 4 * found.loc["b", "sem"]
 
 
-def test_experiment_competing_events_occur_only_where_the_plan_names_them():
-    units = experiment(make_plan(), n_units=2000).units
-    assert set(units["left_state"]) == {0, 1, 2}
-    assert set(units["seen"]) == {0, 1}
-
-
 def test_experiment_metrics_of_one_column_are_drawn_once_and_the_later_one_is_not_planted():
     metrics = {
         "spend": METRICS["spend"],
@@ -225,13 +220,6 @@ def test_experiment_a_large_effect_on_a_share_gets_a_middle_baseline():
     plan = make_plan(metrics={"m": {"kind": "binary", "expected": "lower", "worthwhile": 0.3}})
     effect = experiment(plan, n_units=10).truth["effects"][0]
     assert (effect["control_value"], effect["treatment_value"]) == (0.5, pytest.approx(0.2))
-
-
-def test_experiment_note_says_what_is_planted():
-    assert experiment(make_plan(), n_units=1200).note == (
-        "Simulated: a dry run of the plan with 1,200 units and generic baselines. "
-        "Each metric holds the effect that the plan calls worthwhile, or none."
-    )
 
 
 CONTENT = {
@@ -257,6 +245,7 @@ MADE = experiment(PLAN, n_units=400, seed=2)
 
 
 def test_list_events_fold_to_the_units():
+    assert set(MADE.assignments) == {"id", "arm", "start", "own_column"}  # without what events tell
     units, events = MADE.units.set_index("id"), MADE.events
     rows = {name: group.groupby("id") for name, group in events.groupby("event")}
     assert (rows["order"].size().reindex(units.index, fill_value=0) == units["bought"]).all()
@@ -314,12 +303,9 @@ def test_list_events_times_follow_the_generator():
     assert not first.equals(second)
 
 
-def test_find_shared_names_the_metric_that_reads_anothers_event():
+def test_find_shared_follows_a_ratio_of_a_shared_metric():
     assert find_shared(PLAN) == {"again"}
     assert "again" not in {e["metric"] for e in MADE.truth["effects"]}
-
-
-def test_find_shared_follows_a_ratio_of_a_shared_metric():
     metrics = {**CONTENT["metrics"], "r": {"kind": "ratio", "numerator": "again", "denominator": "visits"}}
     assert find_shared(ExperimentPlan.model_validate({**CONTENT, "metrics": metrics})) == {"again", "r"}
 
@@ -336,10 +322,6 @@ def test_find_shared_follows_a_ratio_of_a_shared_metric():
 )
 def test_reads_events_by_plan(changes, reads):
     assert reads_events(ExperimentPlan.model_validate({**CONTENT, **changes})) is reads
-
-
-def test_experiment_assignments_lack_what_events_tell():
-    assert set(MADE.assignments) == {"id", "arm", "start", "own_column"}
 
 
 def test_experiment_dry_run_of_a_committed_plan_has_events():

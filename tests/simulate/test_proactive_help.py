@@ -1,6 +1,5 @@
 """The simulated hold-out: its equations hold exactly, its events fold to its units, its truth is recovered."""
 
-import time
 from dataclasses import fields, replace
 
 import numpy as np
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
-from helpers.records import Refused
 from helpers.simulate.kit import NODES, average
 from helpers.simulate.proactive_help import (
     COMPLETE_TO,
@@ -92,43 +90,7 @@ def test_proactive_help_columns_and_values():
     assert set(MADE.events["format"].dropna()) == {"tour", "article", "video", "course"}
     assert (MADE.events.loc[MADE.events["event"] == "refund", "value"] < 0).all()
     assert not MADE.units.isna().any().any()
-
-
-def test_proactive_help_a_unit_is_active_on_distinct_days_and_from_the_first():
     assert MADE.units["active_days"].between(1, 28).all()
-
-
-def test_proactive_help_is_the_same_for_the_same_seed():
-    again = proactive_help(n_units=2000, seed=11)
-    pd.testing.assert_frame_equal(again.units, MADE.units)
-    pd.testing.assert_frame_equal(again.events, MADE.events)
-
-
-def test_proactive_help_differs_by_seed_and_size():
-    assert not proactive_help(n_units=2000, seed=12).units.equals(MADE.units)
-    assert len(proactive_help(n_units=50, seed=11).units) == 50
-
-
-def test_proactive_help_effect_parameters_move_the_data_but_not_the_assignment():
-    strong = proactive_help(n_units=2000, seed=11, paid_rate=0.5)
-    pd.testing.assert_frame_equal(strong.assignments, MADE.assignments)
-    assert strong.units["converted"].mean() > MADE.units["converted"].mean() + 0.1
-
-
-def test_proactive_help_refuses_an_unknown_parameter():
-    with pytest.raises(Refused) as refused:
-        proactive_help(n_units=100, activation_rat=0.3)
-    assert str(refused.value) == (
-        "simulation proactive_help: unknown parameter activation_rat; did you mean activation_rate?"
-    )
-
-
-def test_proactive_help_note_and_truth_say_that_it_is_planted():
-    assert MADE.note == (
-        "Simulated: 2,000 workspaces whose effects are planted. "
-        "Recovering them tests the method; it is no evidence for the published claims."
-    )
-    assert MADE.truth["world"]["paid_effect"] == -0.09
 
 
 def contrast(units, metric, estimand):
@@ -180,12 +142,6 @@ def test_proactive_help_truth_is_recovered_over_seeds(recovered, wanted):
 def test_proactive_help_assigns_half_each():
     n = [(proactive_help(n_units=1000, seed=s).units["variant"] == "links").sum() for s in range(5)]
     assert abs(sum(n) / 5000 - 0.5) < 4 * 0.5 / np.sqrt(5000)
-
-
-def test_proactive_help_is_fast():
-    start = time.perf_counter()
-    proactive_help(n_units=20_000)
-    assert time.perf_counter() - start < 3
 
 
 def state(world=None):
@@ -256,7 +212,9 @@ def test_state_truth_changes_with_every_parameter(name):
 
 
 def test_opening_shares_average_to_the_worlds_shares():
-    assert [average(share) for share in opening_shares(WORLD, NODES)] == pytest.approx([0.40, 0.05], abs=1e-9)
+    use, find = opening_shares(WORLD, NODES)
+    assert (use >= find).all()  # no defiers
+    assert [average(use), average(find)] == pytest.approx([0.40, 0.05], abs=1e-9)
 
 
 def test_opening_shares_equal_a_direct_integral():
@@ -274,23 +232,11 @@ def test_opening_shares_rise_with_keenness_only_when_it_matters():
     assert blind.tolist() == pytest.approx([0.4, 0.4])
 
 
-def test_opening_shares_leave_no_defiers():
-    use, find = opening_shares(WORLD, NODES)
-    assert (use >= find).all()
-
-
 def test_response_by_hand():
-    share = Response(0.0, 0.0, 0.5)  # half without help; help adds half of the room above
-    assert [float(share.plain(0)), float(share.served(0))] == [0.5, 0.75]
-
-
-def test_response_below_zero_takes_a_share_of_the_value():
-    assert float(Response(0.0, 0.0, -0.5).served(0)) == 0.25
-
-
-def test_response_of_a_count_has_no_ceiling():
-    count = Response(np.log(2), 0.0, 0.5, None)
-    assert [float(count.plain(0)), float(count.served(0))] == pytest.approx([2, 3])
+    share, count = Response(0.0, 0.0, 0.5), Response(np.log(2), 0.0, 0.5, None)
+    assert [share.plain(0), share.served(0)] == [0.5, 0.75]  # half without help; help adds half of the room above
+    assert Response(0.0, 0.0, -0.5).served(0) == 0.25  # below 0 a share of the value
+    assert [count.plain(0), count.served(0)] == pytest.approx([2, 3])  # no ceiling
 
 
 @settings(derandomize=True, deadline=None, max_examples=25)
@@ -309,51 +255,3 @@ def test_solve_responses_hits_the_means_of_counts_and_days():
     assert mean_by_arm(WORLD, found["conversations"]) == pytest.approx((1.2, 1.05))
     assert mean_by_arm(WORLD, found["active"]) == pytest.approx((7.0, 6.0))
     assert mean_by_arm(WORLD, found["paid"]) == pytest.approx((0.25, 0.16))
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        # an unknown name, with the nearest
-        ({"paid_efect": -0.1}, "simulation proactive_help: unknown parameter paid_efect; did you mean paid_effect?"),
-        ({"paid_rate": 1.2}, "simulation proactive_help, paid_rate: give a share above 0 and below 1"),
-        ({"paid_effect": float("nan")}, "simulation proactive_help, paid_effect: give a number"),
-        ({"searches": 0}, "simulation proactive_help, searches: give a number above 0"),
-        ({"monthly_churn": 1}, "simulation proactive_help, monthly_churn: give a number from 0 to below 1"),
-        ({"keenness_and_paid": 9}, "simulation proactive_help, keenness_and_paid: give a number from -3 to 3"),
-        # nobody would be moved by the links
-        (
-            {"share_find_anyway": 0.5},
-            "simulation proactive_help, share_find_anyway: it must be below share_use_content",
-        ),
-    ],
-)
-def test_read_world_refuses(given, message):
-    with pytest.raises(Refused) as refused:
-        HelpWorld.read(given)
-    assert str(refused.value) == message
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        # the rate without links would be 10 % below zero
-        (
-            {"paid_effect": -0.35},
-            "simulation proactive_help: a baseline with its effect leaves the possible range; lower the effect",
-        ),
-        # 35 % of workspaces cannot carry 30 points
-        (
-            {"paid_rate": 0.45, "paid_effect": -0.3},
-            "simulation proactive_help: the effect on paid is more than opened help can carry; lower it",
-        ),
-        (
-            {"activation_ratio": 90.0},
-            "simulation proactive_help, activation_ratio: no strength of keenness gives it at these rates",
-        ),
-    ],
-)
-def test_solve_responses_refuses(given, message):
-    with pytest.raises(Refused) as refused:
-        solve_responses(HelpWorld.read(given))
-    assert str(refused.value) == message
