@@ -254,14 +254,7 @@ def customer_milestones(*, n_units=20_000, seed=2023, **world) -> kit.Simulation
     rng = kit.spawn_generators(seed, PARTS)
     accounts = _draw_accounts(settings, n_units, rng["accounts"])
     life = _live(settings, accounts, rng)
-    assignments = pd.DataFrame(
-        {
-            "account_id": kit.name_units("ac", n_units),
-            "started_at": OPENED.as_unit("s") + pd.to_timedelta(accounts["start"], unit="s"),
-            "plan_tier": TIERS[accounts["tier"]],
-            **accounts[["seats", "country"]],
-        }
-    )
+    assignments = accounts[["account_id", "started_at", "plan_tier", "seats", "country"]]
     events = _list_events(accounts, life)
     note = kit.write_note(f"{n_units:,} accounts whose associations are planted", "them")
     calendar = {"at": "started_at", "end": COMPLETE_TO, "kinds": [event for event, _ in events]}
@@ -270,8 +263,10 @@ def customer_milestones(*, n_units=20_000, seed=2023, **world) -> kit.Simulation
 
 
 def _draw_accounts(world, n_units, rng):
-    """Return accounts in order of their start: `start` seconds since `OPENED`; `leaves_early` day, inf for most;
-    `followed` days to the end of the data; `volume` and `solving`: hidden habits, standard normal."""
+    """Return accounts in order of their start: `leaves_early` day, inf for most; `followed` days to the data's end.
+
+    `volume` and `solving` are hidden habits, standard normal.
+    """
     seconds, newest, end = (int((last - OPENED).total_seconds()) for last in (CLOSED, NEWEST_FROM, COMPLETE_TO))
     start = np.sort(rng.integers(0, seconds, n_units))
     tier = rng.choice(3, n_units, p=TIER_SHARES)
@@ -281,7 +276,9 @@ def _draw_accounts(world, n_units, rng):
     volume, solving = rng.standard_normal((2, n_units))
     return pd.DataFrame(
         {
-            "start": start,
+            "account_id": kit.name_units("ac", n_units),
+            "started_at": OPENED.as_unit("s") + pd.to_timedelta(start, unit="s"),
+            "plan_tier": TIERS[tier],
             "tier": tier,
             "seats": seats.astype(int),
             "country": country,

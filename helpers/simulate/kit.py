@@ -171,7 +171,7 @@ def find_free_time(rate, competing, horizon) -> float:
 
 def pick(values, shares, luck) -> np.ndarray:
     """Return the value at each luck, 0 to 1, where the values in their order have these shares."""
-    return values[np.searchsorted(np.cumsum(shares)[:-1], luck, side="right")]
+    return np.asarray(values)[np.searchsorted(np.cumsum(shares)[:-1], luck, side="right")]
 
 
 def cut_delay(share, mean, most) -> np.ndarray:

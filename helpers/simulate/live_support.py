@@ -64,12 +64,12 @@ REVENUE_WINDOWS = {"revenue": 90, "revenue_30": 30, "revenue_60": 60}
 SURVEY_DAY, ANSWER_MEAN, ANSWER_DAYS = 30, 3.0, 25
 PASSIVE_GAP = 1.6  # log-odds between promoters and detractors: about a third are passive
 LOYALTY = {  # shares within the three kinds of loyalty score
-    "promoter": {9: 0.55, 10: 0.45},
-    "passive": {7: 0.4, 8: 0.6},
-    "detractor": {0: 0.08, 1: 0.05, 2: 0.08, 3: 0.12, 4: 0.15, 5: 0.27, 6: 0.25},
+    "promoter": ([9, 10], [0.55, 0.45]),
+    "passive": ([7, 8], [0.4, 0.6]),
+    "detractor": (range(7), [0.08, 0.05, 0.08, 0.12, 0.15, 0.27, 0.25]),
 }
-RATINGS = {"good": {5: 0.65, 4: 0.35}, "bad": {3: 0.5, 2: 0.25, 1: 0.25}}  # shares within good and bad ratings
-GOOD_MEAN, BAD_MEAN = (sum(score * share for score, share in RATINGS[kind].items()) for kind in ("good", "bad"))
+RATINGS = {"good": ([5, 4], [0.65, 0.35]), "bad": ([3, 2, 1], [0.5, 0.25, 0.25])}  # shares within good and bad ratings
+GOOD_MEAN, BAD_MEAN = (float(np.dot(*RATINGS[kind])) for kind in ("good", "bad"))
 
 
 @dataclass(frozen=True)
@@ -162,14 +162,8 @@ def live_support(*, n_units=24_000, seed=2019, **world) -> kit.Simulation:
     chances, teams = solve_chances(settings), gather_teams(settings, n_units)
     people = _draw_people(settings, n_units, rng)
     shown = people[people["shown"]].reset_index(drop=True)
-    assignments = pd.DataFrame(
-        {
-            "signup_id": kit.name_units("su", len(shown)),
-            "variant": shown["variant"],
-            "assigned_at": CLOCK_STARTS.as_unit("s") + pd.to_timedelta(shown["start"], unit="s"),
-            **shown[["company_size", "channel"]],
-        }
-    )
+    assignments = shown[["variant", "assigned_at", "company_size", "channel"]]
+    assignments.insert(0, "signup_id", kit.name_units("su", len(shown)))
     talks = _draw_questions(settings, people, expect_others(settings, n_units, teams), rng)
     parts = [
         _tell_talks(people, _draw_replies(settings, people, talks, teams, rng["replies"])),
@@ -374,8 +368,10 @@ def _hour_of_week(seconds):
 
 
 def _draw_people(world, n_units, rng):
-    """Return everybody who signs up, in order of time: when (seconds since the clock starts), arm, whether in the
-    tables, how much of the effect is delivered, hidden traits, and what is known beforehand."""
+    """Return everybody who signs up, in order of time: arm, hidden traits, and what is known beforehand.
+
+    `start` counts seconds since the clock starts; `shown`: is in the tables; `delivered`: how much of the effect.
+    """
     lot, draw = rng["assignment"], rng["people"]
     start, shown, first = [], [], 0
     for name, days in DAYS.items():
@@ -394,6 +390,7 @@ def _draw_people(world, n_units, rng):
         {
             "start": start,
             "variant": np.where(live, TREATMENT, np.where(tested, CONTROL, BEFORE)),
+            "assigned_at": CLOCK_STARTS.as_unit("s") + pd.to_timedelta(start, unit="s"),
             "shown": np.concatenate(shown),
             "delivered": np.where(live, deliver(world)[week, _hour_of_week(start)], 0.0),
             "keenness": keenness,
@@ -498,16 +495,12 @@ def _draw_survey(people, chances, rng):
     served = {name: chances[name].served(*hidden) for name in ("answered", "promoter", "detractor", "good")}
     answered = luck < served["answered"]
     ends = [loyal < served["detractor"], loyal >= 1 - served["promoter"]]
-    scores = [_score(LOYALTY[name], place) for name in ("detractor", "promoter", "passive")]
+    scores = [kit.pick(*LOYALTY[name], place) for name in ("detractor", "promoter", "passive")]
     nps = np.select(ends, scores[:2], scores[2])
-    csat = np.where(rated < served["good"], *(_score(RATINGS[name], kind) for name in ("good", "bad")))
+    csat = np.where(rated < served["good"], *(kit.pick(*RATINGS[name], kind) for name in ("good", "bad")))
     heard = to_seconds(SURVEY_DAY) + to_seconds(kit.cut_delay(rng.random(size), ANSWER_MEAN, ANSWER_DAYS))
     who = np.flatnonzero(answered)
     columns = {name: np.where(answered, told, np.nan) for name, told in (("nps", nps), ("csat", csat))}
     events = [tell(f"{name}_answered", who, heard[who], value=told[who]) for name, told in columns.items()]
     columns |= {"answered": answered.astype(int), "survey_sent": np.ones(size, dtype=int)}
     return columns, [tell("survey_sent", np.arange(size), to_seconds(SURVEY_DAY)), *events]
-
-
-def _score(shares, luck):
-    return kit.pick(np.array(list(shares)), list(shares.values()), luck)

@@ -40,12 +40,8 @@ class HelpWorld(kit.World):
 
     study: ClassVar[str] = "proactive_help"
     share_use_content: float = bound(0.40, *SHARE)  # of workspaces with links; leaves room for a ratio of 2.5 at 30 %
-    share_find_anyway: float = bound(
-        0.05, *SHARE
-    )  # open help without links (help centre); so take-up is two-sided
-    keenness_and_use: float = bound(
-        0.70, *PART
-    )  # correlation of keenness and use: the article's own doubt, made large
+    share_find_anyway: float = bound(0.05, *SHARE)  # open help without links (help centre); so take-up is two-sided
+    keenness_and_use: float = bound(0.70, *PART)  # correlation of keenness and use: the article's own doubt, made large
     activation_rate: float = bound(0.30, *SHARE)  # usual order of magnitude for self-serve software; not reported
     activation_effect: float = bound(-0.02, *EFFECT)  # small, because the article reports none for its key metric
     activation_ratio: float = bound(
@@ -125,10 +121,7 @@ def proactive_help(*, n_units=4000, seed=2022, **world) -> kit.Simulation:
     n_units, settings, rng = kit.check_count(n_units), HelpWorld.read(world), kit.spawn_generators(seed, PARTS)
     responses = solve_responses(settings)
     assignments, hidden = _draw_people(n_units, rng, settings)
-    means = {
-        name: np.where(hidden["helped"], response.served(hidden["keenness"]), response.plain(hidden["keenness"]))
-        for name, response in responses.items()
-    }
+    means = {name: response.served(hidden["keenness"], hidden["helped"]) for name, response in responses.items()}
     parts = [
         _draw_help(hidden["opens"], rng["help"]),
         _draw_activation(means["activated"], rng["activation"]),
@@ -303,9 +296,8 @@ def _draw_activation(share, rng):
     chance = rng.random(share.size)
     activated, late = chance < share, (chance >= share) & (chance < share + 0.05 * (1 - share))
     soon, after = np.flatnonzero(activated), np.flatnonzero(late)
-    times = [_spread(rng, soon.size, early=2), _spread(rng, after.size, late=True)]
-    events = [tell("activated", rows, at) for rows, at in zip((soon, after), times, strict=True)]
-    return {"activated": activated.astype(int)}, events
+    within = tell("activated", soon, _spread(rng, soon.size, early=2))
+    return {"activated": activated.astype(int)}, [within, tell("activated", after, _spread(rng, after.size, late=True))]
 
 
 def _draw_activity(mean, rng):
