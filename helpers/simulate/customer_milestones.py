@@ -328,7 +328,7 @@ def _live(world, accounts, rng) -> Life:
         held.append(_grow(held[-1]))
     talk = LATER_VOLUME * _rate_talks(world, accounts, np.stack(held, axis=1), _count_helping(steps, [WINDOW_DAYS]))
     rates = _find_rates(world, accounts, reached["count"], features, talk)
-    lost, stop = draw_ends(rates, leaves, rng["ends"])
+    lost, stop = _draw_ends(rates, leaves, rng["ends"])
     end = np.minimum(stop, accounts["followed"].to_numpy())
     later = _draw_times(rates.expand, WINDOW_DAYS, end, rng["later_seats"])
     shrunk = _draw_times(SHRINKING / MONTH_DAYS, WINDOW_DAYS, end, rng["later_seats"])
@@ -474,7 +474,7 @@ def _score_activation(world, newest, count):
     return effect * (count >= np.where(newest, world.drift_cut, world.activation_cut))
 
 
-def draw_ends(rates, leaves_early, rng) -> tuple[np.ndarray, np.ndarray]:
+def _draw_ends(rates, leaves_early, rng):
     """Return the day each account is lost and the day its activity ends (silence or loss), whatever is observed.
 
     Parameters

@@ -12,11 +12,9 @@ from helpers import plan
 from helpers.milestones.adjusted import adjusted_difference, make_controls
 from helpers.simulate import customer_milestones as world
 from helpers.simulate.customer_milestones import (
-    QUIET_LEAVING,
     AccountWorld,
     Rates,
     customer_milestones,
-    draw_ends,
     find_chances,
     standardise,
 )
@@ -264,20 +262,6 @@ def test_find_chances_by_hand():
     assert chances["expanded"][0] == pytest.approx(2 / 3 * -np.expm1(-0.54))
     silence = 0.001 / 0.101 * -np.expm1(-0.101 * 45) + np.exp(-0.101 * 45)
     assert chances["dormant"][0] == pytest.approx(1 - np.exp(-0.135) * (1 - silence))
-
-
-def test_find_chances_agree_with_the_drawn_ends():
-    size = 200_000
-    rates = Rates(*(np.full(size, rate) for rate in (0.002, 0.003, 0.004)), np.full((size, 1), 0.05))
-    lost, stop = draw_ends(rates, np.full(size, np.inf), np.random.default_rng(4))
-    error = 3.5 * np.sqrt(0.25 / size)
-    one = find_chances(Rates(*(part[:1] for part in (rates.leave, rates.quiet, rates.expand, rates.talk))))
-    assert abs((lost > 270).mean() - one["retained"][0]) < error
-    active = np.clip(np.minimum(stop, 270) - 90, 0, None)
-    assert abs(-np.expm1(-0.004 * active).mean() - one["expanded"][0]) < error
-    heard = np.clip(np.minimum(stop, 270) - 225, 0, None)
-    assert abs(np.exp(-0.05 * heard).mean() - one["dormant"][0]) < error
-    assert QUIET_LEAVING > 1
 
 
 def test_customer_milestones_chances_are_those_of_the_outcomes():
