@@ -71,56 +71,65 @@ def _check_customers(arrived, handling, patience, priority):
         raise ValueError("serve: handling must be finite, and neither handling nor patience missing or below 0")
 
 
+class _Desk:
+    """Who waits, who is idle and what has begun, and the events to come as one heap of (second, kind, number)."""
+
+    def __init__(self, arrived, handling, leaves_at):
+        self.handling, self.leaves_at = handling, leaves_at
+        self.events = [(at, CUSTOMER_COMES, customer) for customer, at in enumerate(arrived)]  # a heap, as they rise
+        self.waiting, self.idle = [], []  # heaps of (priority, customer), (idle since, agent); these count while true
+        self.on_duty, self.busy, self.idle_since = set(), set(), {}
+        self.started = {}  # customer -> (agent, second)
+
+    def release(self, now, agent):
+        if agent in self.on_duty and agent not in self.busy:
+            self.idle_since[agent] = now
+            heappush(self.idle, (now, agent))
+
+    def match(self, now):
+        while self.waiting and self.idle:
+            since, agent = self.idle[0]
+            if self.idle_since.get(agent) != since:
+                heappop(self.idle)
+                continue
+            customer = heappop(self.waiting)[1]
+            if self.leaves_at[customer] >= now:
+                heappop(self.idle)
+                del self.idle_since[agent]
+                self.busy.add(agent)
+                self.started[customer] = (agent, now)
+                heappush(self.events, (now + self.handling[customer], TALK_ENDS, agent))
+
+
 def _run(arrived, handling, leaves_at, duty, priority):
     """Return, by customer who is answered, the agent and the second at which it begins."""
-    hour = int(arrived[0] // SECONDS_AN_HOUR)
+    desk, ahead = _Desk(arrived, handling, leaves_at), len(arrived)
     changes = duty != np.roll(duty, 1, axis=1)
     hours = np.flatnonzero(changes.any(axis=0))
-    events = [(at, CUSTOMER_COMES, customer) for customer, at in enumerate(arrived)]  # a heap, as they rise
-    waiting, idle = [], []  # heaps of (priority, customer) and (idle since, agent); an entry counts while it is true
-    started, on_duty, idle_since, busy, ahead = {}, set(), {}, set(), len(arrived)
 
     def plan_change(hour):
         if hours.size:
             following = hour + 1 + int(((hours - hour - 1) % HOURS_A_WEEK).min())
-            heappush(events, (following * SECONDS_AN_HOUR, DUTY_CHANGES, following))
+            heappush(desk.events, (following * SECONDS_AN_HOUR, DUTY_CHANGES, following))
 
-    def release(now, agent):
-        if agent in on_duty and agent not in busy:
-            idle_since[agent] = now
-            heappush(idle, (now, agent))
-
-    def match(now):
-        while waiting and idle:
-            since, agent = idle[0]
-            if idle_since.get(agent) != since:
-                heappop(idle)
-                continue
-            customer = heappop(waiting)[1]
-            if leaves_at[customer] >= now:
-                heappop(idle)
-                del idle_since[agent]
-                busy.add(agent)
-                started[customer] = (agent, now)
-                heappush(events, (now + handling[customer], TALK_ENDS, agent))
-
-    on_duty.update(np.flatnonzero(duty[:, hour % HOURS_A_WEEK]).tolist())
-    for agent in on_duty:
-        release(arrived[0], agent)
+    hour = int(arrived[0] // SECONDS_AN_HOUR)
+    desk.on_duty.update(np.flatnonzero(duty[:, hour % HOURS_A_WEEK]).tolist())
+    for agent in desk.on_duty:
+        desk.release(arrived[0], agent)
     plan_change(hour)
-    while events and (ahead or waiting):
-        now, kind, who = heappop(events)
+    while desk.events and (ahead or desk.waiting):
+        now, kind, who = heappop(desk.events)
         if kind == DUTY_CHANGES:
             for agent in np.flatnonzero(changes[:, who % HOURS_A_WEEK]).tolist():
-                on_duty.symmetric_difference_update([agent])
-                idle_since.pop(agent, None)
-                release(now, agent)
+                desk.on_duty ^= {agent}
+                desk.idle_since.pop(agent, None)
+                desk.release(now, agent)
             plan_change(who)
         elif kind == TALK_ENDS:
-            busy.discard(who)
-            release(now, who)
+            desk.busy.discard(who)
+            desk.release(now, who)
         else:
-            heappush(waiting, (priority[who], who))
+            heappush(desk.waiting, (priority[who], who))
             ahead -= 1
-        match(now)
-    return started
+        desk.match(now)
+    return desk.started
