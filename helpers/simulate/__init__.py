@@ -1,6 +1,51 @@
 """Seeded tables whose truth is known, so that a study can be tried before any customer's data is read."""
 
-from helpers.simulate.simulation import Simulation
-from helpers.simulate.studies import STUDIES, simulate
+from __future__ import annotations
 
-__all__ = ["STUDIES", "Simulation", "simulate"]
+from helpers.records import Refused
+from helpers.simulate import customer_milestones, live_support, proactive_help
+from helpers.simulate.dry_run import experiment
+from helpers.simulate.kit import Simulation, check_names
+
+STUDIES = {
+    "proactive_help": proactive_help.proactive_help,
+    "live_support": live_support.live_support,
+    "customer_milestones": customer_milestones.customer_milestones,
+    "experiment": experiment,
+}
+
+
+def simulate(study, design=None, **arguments) -> Simulation:
+    """Return seeded data for one study.
+
+    Parameters
+    ----------
+    study : str
+        A key of `STUDIES`.
+    design : ExperimentPlan, optional
+        What the dry run of `experiment` is made after; a study with a world of its own does not read it.
+    **arguments
+        n_units, seed and, for a study with a world of its own, its baselines and planted effects.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    Refused: an unknown study or parameter; `experiment` without a plan; values that no data can have.
+
+    Examples
+    --------
+    >>> made = simulate("proactive_help", n_units=100, seed=7)
+    >>> len(made.units)
+    100
+    """
+    if study not in STUDIES:
+        raise Refused(f"simulation: no study of that name can be simulated; known: {', '.join(STUDIES)}")
+    if study != "experiment":
+        return STUDIES[study](**arguments)
+    if design is None:
+        raise Refused("simulation experiment: it needs a plan; name one of notebooks/plans or the path of a YAML file")
+    check_names(arguments, ("n_units", "seed"), study="experiment")
+    return experiment(design, **arguments)

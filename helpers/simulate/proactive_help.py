@@ -2,43 +2,92 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass
+from sys import float_info
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+from scipy import optimize, special, stats
 
-from helpers.simulate.simulation import SECONDS_A_DAY, Simulation, check_count, spawn_generators
-from helpers.simulate.truth import state_truth
-from helpers.simulate.world import (
-    CONTROL,
-    MONTH_DAYS,
-    PRICES,
-    RENEWAL_MONTHS,
-    REVENUE_DAYS,
-    SEATS_SPREAD,
-    TREATMENT,
-    TRIAL_DAYS,
-    WINDOW_DAYS,
-    gather_crowd,
-    mean_seats,
-    opening_shares,
-    read_world,
-    solve_responses,
-    tier_shares,
-    truncated_delay,
-)
+from helpers.records import Refused
+from helpers.simulate import kit
+from helpers.simulate.kit import NODES, SECONDS_A_DAY, TRIAL_DAYS, average, bound, tell, to_seconds
 
+CONTROL, TREATMENT = "links", "no_links"
+WINDOW_DAYS, CONVERSION_DAYS, REVENUE_DAYS, HORIZON_DAYS = 28, 60, 365, 90
+ENROLMENT_DAYS, LATER_DAYS, RENEWAL_MONTHS = 28, 14, 6
+DELAY_DAYS, PAY_DAYS = 8.0, CONVERSION_DAYS - TRIAL_DAYS  # mean and most from the end of the trial to the payment
+SEATS_LOG_MEAN, SEATS_SLOPE, SEATS_SPREAD = 1.1, 0.35, 1.5
+PRICES = {"starter": 39.0, "growth": 59.0, "scale": 99.0}  # dollars a seat a month
+TIER_LEVELS, TIER_SLOPES = np.array([0.9, 0.4, -0.4]), np.array([-0.5, 0.0, 0.5])
 ENROLMENT_STARTS = pd.Timestamp("2021-03-01", tz="UTC")
 COMPLETE_TO = pd.Timestamp("2022-05-01", tz="UTC")  # the end of the plan's as_of, 2022-04-30
-ENROLMENT_DAYS, LATER_DAYS, REFUND_DAYS = 28, 14, 10
-MOST_MONTHS = 15  # more payments than the data can show
 COUNTRIES = {"US": 0.36, "GB": 0.16, "DE": 0.14, "FR": 0.12, "BR": 0.12, "IN": 0.10}
 FORMATS = {"article": 0.40, "tour": 0.35, "video": 0.15, "course": 0.10}
 PARTS = ("people", "assignment", "help", "activation", "activity", "questions", "money")
-COLUMNS = ["workspace_id", "event", "at", "value", "format"]
+LEAST, MOST, BELOW_ONE = np.nextafter(0, 1), float_info.max, np.nextafter(1, 0)
+SHARE, PART = (LEAST, BELOW_ONE, "a share above 0 and below 1"), (0, BELOW_ONE, "a number from 0 to below 1")
+MEAN, EFFECT = (LEAST, MOST, "a number above 0"), (-MOST, MOST, "a number")
 
 
-def proactive_help(*, n_units=4000, seed=2022, **world) -> Simulation:
+@dataclass(frozen=True)
+class HelpWorld(kit.World):
+    """Baselines and planted effects; effects are `no_links` minus `links`, per assigned workspace.
+
+    The article gives no baseline. Baselines are those of the arm with links, as a company sees them today.
+    """
+
+    study: ClassVar[str] = "proactive_help"
+    share_use_content: float = bound(0.40, *SHARE)  # of workspaces with links; leaves room for a ratio of 2.5 at 30 %
+    share_find_anyway: float = bound(0.05, *SHARE)  # open help without links (help centre); so take-up is two-sided
+    keenness_and_use: float = bound(0.70, *PART)  # correlation of keenness and use: the article's own doubt, made large
+    activation_rate: float = bound(0.30, *SHARE)  # usual order of magnitude for self-serve software; not reported
+    activation_effect: float = bound(-0.02, *EFFECT)  # small, because the article reports none for its key metric
+    activation_ratio: float = bound(
+        2.5, *MEAN
+    )  # users of content activate so many times as often as others (claim P04)
+    paid_rate: float = bound(0.25, *SHARE)  # usual order of magnitude for a free trial without a card; not reported
+    paid_effect: float = bound(-0.09, *EFFECT)  # the published nine points (claim P13)
+    keenness_and_paid: float = bound(0.80, -3, 3)  # log-odds of paying per standard deviation: 7 % to 30 % across it
+    active_days: float = bound(8.0, *MEAN)  # of the first 28 days: twice a week
+    active_days_effect: float = bound(-1.0, *EFFECT)  # one eighth fewer: less engagement without a start (claim P15)
+    conversations: float = bound(1.2, *MEAN)  # per workspace in 28 days; most start none or one
+    conversations_effect: float = bound(-0.15, *EFFECT)  # one eighth fewer, as active days: because fewer are active
+    searches: float = bound(2.0, *MEAN)  # per workspace in 28 days
+    searches_effect: float = bound(-0.40, *EFFECT)  # a fifth fewer (claim P12 gives the direction alone)
+    monthly_churn: float = bound(0.03, *PART)  # of paying workspaces; low end for small companies
+    refund_share: float = bound(0.03, *PART)  # of first payments, so that revenue has negative values
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.share_find_anyway >= self.share_use_content:
+            raise Refused("simulation proactive_help, share_find_anyway: it must be below share_use_content")
+
+
+@dataclass(frozen=True)
+class Response(kit.Chance):
+    """How one outcome rises with keenness, and what opened help adds to compliers.
+
+    `ceiling` is the greatest mean (1 for a share, None for a count); `factor` the share of the room above
+    (or, below 0 and for counts, of the value itself) that help adds.
+    """
+
+    ceiling: float | None = 1.0
+
+    def plain(self, trait) -> np.ndarray:
+        """Mean outcome without help, at each keenness."""
+        if self.ceiling is None:
+            return np.exp(self.level + self.slope * trait)
+        return self.ceiling * super().plain(trait)
+
+    def room(self, trait) -> np.ndarray:
+        """What a factor of 1 adds, at each keenness."""
+        plain = self.plain(trait)
+        return plain if self.ceiling is None or self.factor < 0 else self.ceiling - plain
+
+
+def proactive_help(*, n_units=4000, seed=2022, **world) -> kit.Simulation:
     """Return workspaces of a 28-day hold-out: control `links` keeps the links to help, treatment `no_links` lacks them.
 
     A hidden keenness drives use of content, activation and payment. Help works through being opened alone, in the
@@ -50,7 +99,7 @@ def proactive_help(*, n_units=4000, seed=2022, **world) -> Simulation:
         The article gives none; 4,000 shows nine points clearly and two points not.
     seed : int
     **world : float
-        Baselines and planted effects: the fields of `world.World`, each with its reason there.
+        Baselines and planted effects: the fields of `HelpWorld`, each with its reason there.
 
     Returns
     -------
@@ -69,45 +118,165 @@ def proactive_help(*, n_units=4000, seed=2022, **world) -> Simulation:
     >>> sorted(set(made.units["variant"]))
     ['links', 'no_links']
     """
-    n_units, settings = check_count(n_units), read_world(world)
-    crowd = gather_crowd(settings)
-    responses = solve_responses(settings, crowd)
-    rng = spawn_generators(seed, PARTS)
+    n_units, settings, rng = kit.check_count(n_units), HelpWorld.read(world), kit.spawn_generators(seed, PARTS)
+    responses = solve_responses(settings)
     assignments, hidden = _draw_people(n_units, rng, settings)
+    means = {name: response.served(hidden["keenness"], hidden["helped"]) for name, response in responses.items()}
     parts = [
-        _draw_help(hidden, rng["help"]),
-        _draw_activation(hidden, responses, rng["activation"]),
-        _draw_activity(hidden, responses, rng["activity"]),
-        _draw_questions(hidden, responses, rng["questions"]),
-        _draw_money(assignments, hidden, responses, rng["money"], settings),
+        _draw_help(hidden["opens"], rng["help"]),
+        _draw_activation(means["activated"], rng["activation"]),
+        _draw_activity(means["active"], rng["activity"]),
+        _draw_questions(means, rng["questions"]),
+        _draw_money(assignments, means["paid"], rng["money"], settings),
     ]
-    units = assignments.assign(**{name: column for columns, _ in parts for name, column in columns.items()})
-    events = _join_events(assignments, [event for _, events in parts for event in events])
-    truth = {"study": "proactive_help", "world": asdict(settings), "effects": state_truth(settings, crowd, responses)}
-    return Simulation(assignments, events, units, truth, _write_note(n_units))
+    note = kit.write_note(f"{n_units:,} workspaces whose effects are planted", "them")
+    truth = {"effects": state_truth(settings, responses)}
+    return kit.finish(settings, assignments, parts, truth, note, end=COMPLETE_TO, texts=["format"])
 
 
-def _write_note(n_units):
-    return (
-        f"Simulated: {n_units:,} workspaces whose effects are planted. "
-        "Recovering them tests the method; it is no evidence for the published claims."
+def opening_shares(world, keenness) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chance to open help with links, and without, at each keenness."""
+    spread = np.sqrt(1 - world.keenness_and_use**2)
+    return tuple(
+        stats.norm.cdf((world.keenness_and_use * keenness + stats.norm.ppf(share)) / spread)
+        for share in (world.share_use_content, world.share_find_anyway)
     )
+
+
+def mean_seats(keenness) -> np.ndarray:
+    """Return the mean number of seats beyond the first, at each keenness."""
+    return np.exp(SEATS_LOG_MEAN + SEATS_SLOPE * np.asarray(keenness, float))
+
+
+def solve_responses(world) -> dict[str, Response]:
+    """Return the response of each outcome, such that the population has exactly the world's rates and effects.
+
+    Raises
+    ------
+    Refused: an effect that compliers alone cannot carry, or a ratio that no strength of keenness gives.
+    """
+    days = world.active_days - 1
+    found = {
+        "activated": _solve_activation(world),
+        "paid": _solve(world, world.paid_rate, world.paid_effect, world.keenness_and_paid),
+        "active": _solve(world, days, world.active_days_effect, 0.5, ceiling=WINDOW_DAYS - 1),
+        "conversations": _solve(world, world.conversations, world.conversations_effect, 0.4, ceiling=None),
+        "searches": _solve(world, world.searches, world.searches_effect, 0.4, ceiling=None),
+    }
+    for name, response in found.items():
+        if not -1 <= response.factor <= (np.inf if response.ceiling is None else 1):
+            raise Refused(
+                f"simulation proactive_help: the effect on {name} is more than opened help can carry; lower it"
+            )
+    return found
+
+
+def _solve(world, control, effect, slope, *, ceiling=1) -> Response:
+    base = control + effect
+    if base <= 0 or (ceiling and max(base, control) >= ceiling):
+        raise Refused(
+            "simulation proactive_help: a baseline with its effect leaves the possible range; lower the effect"
+        )
+    if ceiling is None:
+        level = np.log(base / average(np.exp(slope * NODES)))
+    else:
+        level = kit.solve_level(lambda level: special.expit(level + slope * NODES), base / ceiling)
+    use, find = opening_shares(world, NODES)
+    room = Response(level, slope, -effect, ceiling).room(NODES)
+    return Response(level, slope, -effect / average((use - find) * room), ceiling)
+
+
+def _solve_activation(world) -> Response:
+    def respond(slope):
+        return _solve(world, world.activation_rate, world.activation_effect, slope)
+
+    def miss(slope):
+        others, users = contrast_users(world, respond(slope))
+        return users / others - world.activation_ratio
+
+    if miss(-6) * miss(6) > 0:
+        raise Refused("simulation proactive_help, activation_ratio: no strength of keenness gives it at these rates")
+    return respond(optimize.brentq(miss, -6, 6, xtol=1e-12))
+
+
+def mean_by_arm(world, response, *, worth=1.0) -> tuple[float, float]:
+    """Return the population means with links and without, each person weighted by `worth` (at each node)."""
+    use, find = opening_shares(world, NODES)
+    plain = response.plain(NODES)
+    gain = (use - find) * (response.served(NODES) - plain)
+    return average(worth * (plain + gain)), average(worth * plain)
+
+
+def contrast_users(world, response, *, worth=1.0) -> tuple[float, float]:
+    """Return the means of those who do not open help and of those who do, within the arm with links."""
+    use, find = opening_shares(world, NODES)
+    plain, helped = response.plain(NODES), response.served(NODES)
+    others = average(worth * (1 - use) * plain) / average(1 - use)
+    return others, average(worth * (find * plain + (use - find) * helped)) / average(use)
+
+
+def state_truth(world, responses) -> list[dict]:
+    """Return every planted effect, computed from the generating probabilities: population values, no sampling error.
+
+    Returns
+    -------
+    list of dict: rows as `list_effects` makes them; for each metric the difference and lift over all assigned, the
+        naive contrast of those who open help with those who do not within the arm with links, and the effect in
+        compliers (both taker minus not).
+    """
+    tiers = special.softmax(TIER_LEVELS + np.multiply.outer(NODES, TIER_SLOPES), axis=-1)
+    months = kit.expect_payments(world, REVENUE_DAYS, lambda day: kit.cut_share(day - TRIAL_DAYS, DELAY_DAYS, PAY_DAYS))
+    rows = {
+        "activated": ("activated", 1.0),
+        "conversations": ("conversations", 1.0),
+        "searches": ("searches", 1.0),
+        "converted": ("paid", 1.0),
+        "arr": ("paid", months * (tiers @ list(PRICES.values())) * (1 + mean_seats(NODES))),
+        "still_paying": ("paid", (1 - world.refund_share) * (1 - world.monthly_churn) ** RENEWAL_MONTHS),
+    }
+    effects = [row for name, (key, worth) in rows.items() for row in _state_metric(world, name, responses[key], worth)]
+    days = [1 + mean for mean in mean_by_arm(world, responses["active"])]
+    talks = mean_by_arm(world, responses["conversations"])
+    rates = [talk / day for talk, day in zip(talks, days, strict=True)]
+    delay = DELAY_DAYS + PAY_DAYS / np.expm1(-PAY_DAYS / DELAY_DAYS) * np.exp(-PAY_DAYS / DELAY_DAYS)  # mean, cut off
+    times = [
+        HORIZON_DAYS - share * (HORIZON_DAYS - TRIAL_DAYS - delay) for share in mean_by_arm(world, responses["paid"])
+    ]
+    return [
+        *effects,
+        *kit.list_effects("active_days", CONTROL, TREATMENT, *days),
+        *kit.list_effects("per_active", CONTROL, TREATMENT, *rates),
+        kit.make_effect("paid_in", CONTROL, TREATMENT, *times, estimand="rmst_difference"),
+    ]
+
+
+def _state_metric(world, metric, response, worth):
+    links, without = mean_by_arm(world, response, worth=worth)
+    others, users = contrast_users(world, response, worth=worth)
+    use, find = opening_shares(world, NODES)
+    compliers = average(use - find)
+    plain = average(worth * (use - find) * response.plain(NODES)) / compliers
+    pair, seen = (metric, CONTROL, TREATMENT), {"population": "as_treated"}
+    return [
+        *kit.list_effects(*pair, links, without),
+        kit.make_effect(*pair, others, users, estimand="naive", **seen),
+        kit.make_effect(*pair, others, users, value=users / others, estimand="ratio", **seen),
+        kit.make_effect(*pair, plain, plain + (links - without) / compliers, estimand="cace", population="compliers"),
+    ]
 
 
 def _draw_people(n_units, rng, settings):
     people, keenness = rng["people"], rng["people"].standard_normal(n_units)
     with_links, without = opening_shares(settings, keenness)
-    urge = people.random(n_units)
-    seats = SEATS_SPREAD / (SEATS_SPREAD + mean_seats(keenness))
-    tier = (people.random((n_units, 1)) > np.cumsum(tier_shares(keenness), axis=1)[:, :-1]).sum(axis=1)
+    urge, tier = people.random(n_units), kit.choose(TIER_LEVELS, TIER_SLOPES, keenness, people)
     links = rng["assignment"].random(n_units) < 0.5
     start = np.sort(rng["assignment"].integers(0, ENROLMENT_DAYS * SECONDS_A_DAY, n_units))
     assignments = pd.DataFrame(
         {
-            "workspace_id": [f"ws{i:07d}" for i in range(n_units)],
+            "workspace_id": kit.name_units("ws", n_units),
             "variant": np.where(links, CONTROL, TREATMENT),
             "assigned_at": ENROLMENT_STARTS.as_unit("s") + pd.to_timedelta(start, unit="s"),
-            "seats": 1 + people.negative_binomial(SEATS_SPREAD, seats),
+            "seats": 1 + people.negative_binomial(SEATS_SPREAD, SEATS_SPREAD / (SEATS_SPREAD + mean_seats(keenness))),
             "country": people.choice(list(COUNTRIES), n_units, p=list(COUNTRIES.values())),
             "plan_tier": np.array(list(PRICES))[tier],
         }
@@ -116,110 +285,64 @@ def _draw_people(n_units, rng, settings):
     return assignments, {"keenness": keenness, "opens": helped | (urge < without), "helped": helped}
 
 
-def _mean(response, hidden):
-    plain = response.without(hidden["keenness"])
-    return np.where(hidden["helped"], response.helped(hidden["keenness"]), plain)
-
-
-def _draw_help(hidden, rng):
-    opened = np.where(hidden["opens"], 1 + rng.poisson(1.5, hidden["opens"].size), 0)
-    rows = _repeat(opened)
+def _draw_help(opens, rng):
+    rows = kit.spread_rows(np.where(opens, 1 + rng.poisson(1.5, opens.size), 0))
     kinds = rng.choice(list(FORMATS), rows.size, p=list(FORMATS.values()))
-    times = _spread(rng, rows.size, 0, WINDOW_DAYS, early=3)
-    return {"help_opened": hidden["opens"].astype(int)}, [_events(rows, "help_opened", times, format=kinds)]
+    opened = tell("help_opened", rows, _spread(rng, rows.size, early=3), format=kinds)
+    return {"help_opened": opens.astype(int)}, [opened]
 
 
-def _draw_activation(hidden, responses, rng):
-    chance = rng.random(hidden["keenness"].size)
-    share = _mean(responses["activated"], hidden)
+def _draw_activation(share, rng):
+    chance = rng.random(share.size)
     activated, late = chance < share, (chance >= share) & (chance < share + 0.05 * (1 - share))
     soon, after = np.flatnonzero(activated), np.flatnonzero(late)
-    times = _spread(rng, soon.size, 0, WINDOW_DAYS, early=2)
-    later = _spread(rng, after.size, WINDOW_DAYS, WINDOW_DAYS + LATER_DAYS)
-    events = [_events(soon, "activated", times), _events(after, "activated", later)]
-    return {"activated": activated.astype(int)}, events
+    within = tell("activated", soon, _spread(rng, soon.size, early=2))
+    return {"activated": activated.astype(int)}, [within, tell("activated", after, _spread(rng, after.size, late=True))]
 
 
-def _draw_activity(hidden, responses, rng):
-    share = _mean(responses["active"], hidden) / (WINDOW_DAYS - 1)
-    chance = rng.random((share.size, WINDOW_DAYS + LATER_DAYS))
-    active = chance < share[:, None] * np.where(np.arange(WINDOW_DAYS + LATER_DAYS) < WINDOW_DAYS, 1, 0.5)
+def _draw_activity(mean, rng):
+    share, days = mean / (WINDOW_DAYS - 1), np.arange(WINDOW_DAYS + LATER_DAYS)
+    active = rng.random((share.size, days.size)) < share[:, None] * np.where(days < WINDOW_DAYS, 1, 0.5)
     active[:, 0] = True
-    rows, days = np.nonzero(active)
-    times = days * SECONDS_A_DAY + rng.integers(0, SECONDS_A_DAY, rows.size)
-    return {"active_days": active[:, :WINDOW_DAYS].sum(axis=1)}, [_events(rows, "active_day", times)]
+    rows, day = np.nonzero(active)
+    times = day * SECONDS_A_DAY + rng.integers(0, SECONDS_A_DAY, rows.size)
+    return {"active_days": active[:, :WINDOW_DAYS].sum(axis=1)}, [tell("active_day", rows, times)]
 
 
-def _draw_questions(hidden, responses, rng):
+def _draw_questions(means, rng):
     columns, events = {}, []
     for name, event in (("conversations", "conversation_started"), ("searches", "help_search")):
-        mean = _mean(responses[name], hidden)
-        columns[name] = rng.poisson(mean)
-        rows, later = _repeat(columns[name]), _repeat(rng.poisson(mean / 4))
-        events.append(_events(rows, event, _spread(rng, rows.size, 0, WINDOW_DAYS, early=1.5)))
-        after = _spread(rng, later.size, WINDOW_DAYS, WINDOW_DAYS + LATER_DAYS)
-        events.append(_events(later, event, after))
+        columns[name] = rng.poisson(means[name])
+        rows, later = kit.spread_rows(columns[name]), kit.spread_rows(rng.poisson(means[name] / 4))
+        events.append(tell(event, rows, _spread(rng, rows.size, early=1.5)))
+        events.append(tell(event, later, _spread(rng, later.size, late=True)))
     return columns, events
 
 
-def _draw_money(assignments, hidden, responses, rng, settings):
-    n_units = len(assignments)
-    paid = rng.random(n_units) < _mean(responses["paid"], hidden)
-    refunded = paid & (rng.random(n_units) < settings.refund_share)
-    stays = rng.geometric(max(settings.monthly_churn, 1e-9), n_units)
-    months = paid * np.where(refunded, 1, np.minimum(stays, MOST_MONTHS))
-    first = _seconds(TRIAL_DAYS + truncated_delay(rng.random(n_units)))
+def _draw_money(assignments, share, rng, settings):
+    paid = rng.random(share.size) < share
+    months, refunded = kit.draw_months(settings, paid, rng)
+    first = to_seconds(TRIAL_DAYS + kit.cut_delay(rng.random(share.size), DELAY_DAYS, PAY_DAYS))
     bill = assignments["seats"].to_numpy() * assignments["plan_tier"].map(PRICES).to_numpy()
-    payment, revenue = _draw_payments(months, first, bill)
-    renews = months > RENEWAL_MONTHS
+    revenue, payments = kit.list_payments(first, bill, months, refunded, {"arr": REVENUE_DAYS})
     unpaid = (COMPLETE_TO - assignments["assigned_at"]).dt.total_seconds()
+    payers, renewed = np.flatnonzero(paid), np.flatnonzero(months > RENEWAL_MONTHS)
     columns = {
         "converted": paid.astype(int),
-        "arr": revenue - refunded * bill,
-        "still_paying": renews.astype(int),
+        **revenue,
+        "still_paying": (months > RENEWAL_MONTHS).astype(int),
         "paid_in_days": np.where(paid, first, unpaid) / SECONDS_A_DAY,
         "paid_in_observed": paid.astype(int),
     }
-    payers, back, renewed = np.flatnonzero(paid), np.flatnonzero(refunded), np.flatnonzero(renews)
     return columns, [
-        payment,
-        _events(np.arange(n_units), "trial_ended", _seconds(TRIAL_DAYS)),
-        _events(payers, "paid", first[payers]),
-        _events(back, "refund", first[back] + _seconds(REFUND_DAYS), value=-bill[back]),
-        _events(renewed, "renewed", first[renewed] + _seconds(RENEWAL_MONTHS * MONTH_DAYS)),
+        *payments,
+        tell("trial_ended", np.arange(share.size), to_seconds(TRIAL_DAYS)),
+        tell("paid", payers, first[payers]),
+        tell("renewed", renewed, first[renewed] + to_seconds(RENEWAL_MONTHS * kit.MONTH_DAYS)),
     ]
 
 
-def _draw_payments(months, first, bill):
-    rows = _repeat(months)
-    nth = np.arange(rows.size) - np.repeat(np.cumsum(months) - months, months)
-    due = first[rows] + nth * _seconds(MONTH_DAYS)
-    inside = due < _seconds(REVENUE_DAYS)
-    revenue = np.bincount(rows[inside], bill[rows[inside]], len(months))
-    return _events(rows, "payment", due, value=bill[rows]), revenue
-
-
-def _seconds(days):
-    return np.floor(np.multiply(days, SECONDS_A_DAY)).astype(np.int64)
-
-
-def _repeat(counts):
-    return np.repeat(np.arange(len(counts)), counts)
-
-
-def _spread(rng, size, first_day, last_day, *, early=1.0):
-    share = rng.beta(1, early, size)
-    return _seconds(first_day + share * (last_day - first_day))
-
-
-def _events(rows, event, seconds, *, value=np.nan, format=None):
-    return pd.DataFrame({"row": rows, "event": event, "seconds": seconds, "value": value, "format": format})
-
-
-def _join_events(assignments, parts):
-    events = pd.concat([part.astype({"format": "str"}) for part in parts if len(part)], ignore_index=True)
-    rows = events["row"].to_numpy()
-    events["at"] = assignments["assigned_at"].array[rows] + pd.to_timedelta(events["seconds"], unit="s")
-    events["workspace_id"] = assignments["workspace_id"].array[rows]
-    events = events[events["at"] < COMPLETE_TO].sort_values(["at", "row", "event"], kind="stable", ignore_index=True)
-    return events[COLUMNS]
+def _spread(rng, size, *, early=1.0, late=False):
+    """Return seconds within the window, more of them early, or evenly in the days after it."""
+    first, last = (WINDOW_DAYS, WINDOW_DAYS + LATER_DAYS) if late else (0, WINDOW_DAYS)
+    return to_seconds(first + rng.beta(1, early, size) * (last - first))

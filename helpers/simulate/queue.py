@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
 import numpy as np
 
 SECONDS_AN_HOUR = 3_600
 HOURS_A_WEEK = 168
-NEVER = float("inf")
+DUTY_CHANGES, TALK_ENDS, CUSTOMER_COMES = range(3)  # the order of what happens at one moment
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,8 @@ def serve(arrived, handling, patience, agents, duty, *, priority=None) -> Servic
         raise ValueError(f"serve, duty: shape {duty.shape}; give ({agents}, {HOURS_A_WEEK}), a row an agent")
     agent, wait = np.full(arrived.size, -1), np.full(arrived.size, np.nan)
     if arrived.size:
-        desk = _Desk(handling.tolist(), (arrived + patience).tolist(), agents)
-        _run(desk, arrived.tolist(), priority.tolist(), _Rota(duty, arrived[0]))
-        for row, (who, start) in desk.started.items():
+        started = _run(arrived.tolist(), handling.tolist(), (arrived + patience).tolist(), duty, priority.tolist())
+        for row, (who, start) in started.items():
             agent[row], wait[row] = who, start - arrived[row]
     return Service(agent, wait)
 
@@ -72,94 +71,65 @@ def _check_customers(arrived, handling, patience, priority):
         raise ValueError("serve: handling must be finite, and neither handling nor patience missing or below 0")
 
 
-class _Rota:
-    """The moments at which duty changes, from the hour of the first customer on, and what changes at them."""
-
-    def __init__(self, duty, first):
-        self.on_now = duty[:, int(first // SECONDS_AN_HOUR) % HOURS_A_WEEK]
-        self._hour = int(first // SECONDS_AN_HOUR)
-        changes = duty != np.roll(duty, 1, axis=1)
-        self._changes = {
-            hour: [(int(agent), bool(duty[agent, hour])) for agent in np.flatnonzero(changes[:, hour])]
-            for hour in np.flatnonzero(changes.any(axis=0)).tolist()
-        }
-        self._move()
-
-    def _move(self):
-        hour = self._hour + 1
-        while self._changes and hour % HOURS_A_WEEK not in self._changes:
-            hour += 1
-        self._hour, self.next_at = hour, (hour * SECONDS_AN_HOUR if self._changes else NEVER)
-
-    def take(self):
-        changes = self._changes[self._hour % HOURS_A_WEEK]
-        self._move()
-        return changes
-
-
-@dataclass
 class _Desk:
-    """Waiting customers, idle agents and begun conversations, as three heaps."""
+    """Who waits, who is idle and what has begun, and the events to come as one heap of (second, kind, number)."""
 
-    handling: list
-    leaves_at: list
-    agents: int
-    waiting: list = field(default_factory=list)  # (priority, customer)
-    idle: list = field(default_factory=list)  # (idle since, agent); an entry counts while idle_since agrees
-    busy: list = field(default_factory=list)  # (ends at, agent)
-    started: dict = field(default_factory=dict)  # customer -> (agent, second)
-
-    def __post_init__(self):
-        self.on_duty, self.idle_since = [False] * self.agents, [None] * self.agents
-        self.is_busy = [False] * self.agents
-
-    def change_duty(self, now, changes):
-        for agent, on in changes:
-            self.on_duty[agent] = on
-            if on and not self.is_busy[agent]:
-                self.release(now, agent)
-            elif not on:
-                self.idle_since[agent] = None
-        self.match(now)
+    def __init__(self, arrived, handling, leaves_at):
+        self.handling, self.leaves_at = handling, leaves_at
+        self.events = [(at, CUSTOMER_COMES, customer) for customer, at in enumerate(arrived)]  # a heap, as they rise
+        self.waiting, self.idle = [], []  # heaps of (priority, customer), (idle since, agent); these count while true
+        self.on_duty, self.busy, self.idle_since = set(), set(), {}
+        self.started = {}  # customer -> (agent, second)
 
     def release(self, now, agent):
-        self.is_busy[agent] = False
-        if self.on_duty[agent]:
+        if agent in self.on_duty and agent not in self.busy:
             self.idle_since[agent] = now
             heappush(self.idle, (now, agent))
 
     def match(self, now):
         while self.waiting and self.idle:
             since, agent = self.idle[0]
-            if self.idle_since[agent] != since:
+            if self.idle_since.get(agent) != since:
                 heappop(self.idle)
                 continue
             customer = heappop(self.waiting)[1]
             if self.leaves_at[customer] >= now:
                 heappop(self.idle)
-                self.begin(now, agent, customer)
-
-    def begin(self, now, agent, customer):
-        self.idle_since[agent], self.is_busy[agent] = None, True
-        self.started[customer] = (agent, now)
-        heappush(self.busy, (now + self.handling[customer], agent))
+                del self.idle_since[agent]
+                self.busy.add(agent)
+                self.started[customer] = (agent, now)
+                heappush(self.events, (now + self.handling[customer], TALK_ENDS, agent))
 
 
-def _run(desk, arrived, priority, rota):
-    desk.change_duty(arrived[0], [(agent, True) for agent in np.flatnonzero(rota.on_now).tolist()])
-    customer, n = 0, len(arrived)
-    while customer < n or desk.waiting:
-        comes = arrived[customer] if customer < n else NEVER
-        ends = desk.busy[0][0] if desk.busy else NEVER
-        now = min(comes, ends, rota.next_at)
-        if now == NEVER:  # those who still wait have nobody who could ever answer them
-            return
-        if rota.next_at == now:
-            desk.change_duty(now, rota.take())
-        elif ends == now:
-            desk.release(now, heappop(desk.busy)[1])
-            desk.match(now)
+def _run(arrived, handling, leaves_at, duty, priority):
+    """Return, by customer who is answered, the agent and the second at which it begins."""
+    desk, ahead = _Desk(arrived, handling, leaves_at), len(arrived)
+    changes = duty != np.roll(duty, 1, axis=1)
+    hours = np.flatnonzero(changes.any(axis=0))
+
+    def plan_change(hour):
+        if hours.size:
+            following = hour + 1 + int(((hours - hour - 1) % HOURS_A_WEEK).min())
+            heappush(desk.events, (following * SECONDS_AN_HOUR, DUTY_CHANGES, following))
+
+    hour = int(arrived[0] // SECONDS_AN_HOUR)
+    desk.on_duty.update(np.flatnonzero(duty[:, hour % HOURS_A_WEEK]).tolist())
+    for agent in desk.on_duty:
+        desk.release(arrived[0], agent)
+    plan_change(hour)
+    while desk.events and (ahead or desk.waiting):
+        now, kind, who = heappop(desk.events)
+        if kind == DUTY_CHANGES:
+            for agent in np.flatnonzero(changes[:, who % HOURS_A_WEEK]).tolist():
+                desk.on_duty ^= {agent}
+                desk.idle_since.pop(agent, None)
+                desk.release(now, agent)
+            plan_change(who)
+        elif kind == TALK_ENDS:
+            desk.busy.discard(who)
+            desk.release(now, who)
         else:
-            heappush(desk.waiting, (priority[customer], customer))
-            desk.match(now)
-            customer += 1
+            heappush(desk.waiting, (priority[who], who))
+            ahead -= 1
+        desk.match(now)
+    return desk.started

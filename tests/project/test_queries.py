@@ -3,7 +3,7 @@
 import pytest
 from ibis.backends.duckdb import Backend
 
-from helpers import checks, inference, metrics, plan, sources, survival
+from helpers import checks, inference, metrics, plan, sources
 
 
 @pytest.fixture
@@ -32,9 +32,8 @@ def test_proactive_help_asks_few_questions(asked):
     source, loaded = sources.load(design, "simulated", simulation=simulation), len(asked)
     units, folded = metrics.fold(source, design), len(asked)
     trust, checked = checks.run(units, source, design), len(asked)
-    times = survival.study_times(units)
     results = inference.run_experiment(
-        decided, source, units, trust, study="proactive_help", withheld=None, times=times, n_resamples=200
+        decided, source, units, trust, study="proactive_help", withheld=None, n_resamples=200
     )
     assert results.estimates
     assert loaded <= 12  # of the files: rows, gaps, labels, units in two variants

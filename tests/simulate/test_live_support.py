@@ -1,17 +1,32 @@
-"""The simulated live-support test: its events fold to its units, its waits come from its queues, equal seeds agree."""
+"""The simulated live-support test: equations, queues, events that fold to units, planted effects that come out."""
 
-import time
-from dataclasses import asdict, fields
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
 
-from helpers import metrics, plan, simulate, sources
-from helpers.records import Refused
-from helpers.simulate.live_support import live_support
-from helpers.simulate.live_support.people import COMPLETE_TO
-from helpers.simulate.live_support.world import World
+from helpers import metrics, plan, sources
+from helpers.simulate.kit import Chance, cut_delay
+from helpers.simulate.live_support import (
+    COMPLETE_TO,
+    HOURS_A_PERSON,
+    ON_DUTY,
+    SIGN_UPS,
+    SupportWorld,
+    asking_means,
+    count_payments,
+    deliver,
+    expect_others,
+    gather_teams,
+    live_support,
+    plan_duty,
+    solve_chances,
+    state_truth,
+)
 
 MADE = live_support(n_units=1500, seed=11)
 USUAL = live_support()
@@ -175,70 +190,173 @@ def test_live_support_fast_replies_in_the_standard_arm_go_with_trials_though_spe
     assert gap > 2.5 * np.sqrt(2 * trial.var() * 2 / trial.size)
 
 
-def test_live_support_is_the_same_for_the_same_seed_and_differs_for_another():
-    again, other = live_support(n_units=1500, seed=11), live_support(n_units=1500, seed=12)
-    for name in ("assignments", "events", "units"):
-        pd.testing.assert_frame_equal(getattr(again, name), getattr(MADE, name))
-        assert not getattr(other, name).equals(getattr(MADE, name))
-    assert again.truth == MADE.truth
-
-
 def test_live_support_has_the_size_that_is_asked_for():
     small = live_support(n_units=10, seed=1).units["variant"]
     assert ((small != "before").sum(), (small == "before").sum()) == (10, 2)
 
 
-CHANGED = {"loyalty_as": "percent", "shared_agents": True, "trial_lift": 0.1, "fading": 0.5, "effect_by_hour": 0.3}
-CHANGED |= {"moved_agents": 5, "csat_effect": -0.08, "nps": 10, "live_agents": 40, "regular_agents": 12}
-SEEN = {  # what must change with each field: among the units, the reply times, the stated truth
-    "units": {
-        *("questions", "questions_lift", "trial_rate", "trial_lift", "paid_rate", "revenue_lift", "monthly_amount"),
-        *("revenue_spread", "monthly_churn", "refund_share", "nps", "loyalty_effect", "loyalty_as", "csat_good"),
-        *("csat_effect", "response_rate", "response_effect", "satisfied_answer", "effect_by_hour", "fading"),
-        *("keenness_and_outcome", "shared_agents"),  # the effect follows the hours of the team that serves
-    },
-    "waits": {
-        *("keenness_and_speed", "live_agents", "regular_agents", "moved_agents"),
-        *("other_questions_per_hour", "handle_minutes", "first_reply_share", "patience_hours"),
-    },
-}
+SEEDS, UNITS = 24, 6000
+MEANS = ("questions", "trial", "paid", "revenue", "revenue_30", "revenue_60", "answered")
+WANTED = [(name, "itt") for name in MEANS] + [("nps", "responders"), ("csat", "responders")]
+T_CRITICAL = 4.1  # of t with 23 df: family-wise error .004 over the nine
 
 
-def change(name):
-    """Return another value of one field."""
-    usual = asdict(World())[name]
-    return CHANGED[name] if name in CHANGED else usual * (1.5 if usual < 0.6 else 0.8)
+def read_score(arm, metric):
+    """Return the mean of a metric in one arm; loyalty in points."""
+    values = arm[metric].dropna().to_numpy(float)
+    return 100 * (np.mean(values >= 9) - np.mean(values <= 6)) if metric == "nps" else values.mean()
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(World)])
-def test_live_support_every_field_changes_what_it_should_and_nobodys_assignment(name):
-    other = live_support(n_units=1500, seed=11, **{name: change(name)})
-    pd.testing.assert_frame_equal(other.assignments, MADE.assignments)
-    outcomes = [made.units.drop(columns="live_reply") for made in (MADE, other)]
-    (kind,) = (kind for kind, names in SEEN.items() if name in names)
-    assert outcomes[0].equals(outcomes[1]) == (kind == "waits")
-    if kind == "waits":
-        assert not read_waits(other).equals(read_waits(MADE))
-    assert other.truth["world"][name] != MADE.truth["world"][name]
+@pytest.fixture(scope="module")
+def recovered():
+    """Each difference in each of the seeds, the contrast of who got a live reply, and the planted effects."""
+    rows, received = [], []
+    for seed in range(SEEDS):
+        made = live_support(n_units=UNITS, seed=seed, other_questions_per_hour=2)  # short queues: no effect needs them
+        standard, live = (made.units[made.units["variant"] == name] for name in ("standard", "live"))
+        rows.append([read_score(live, metric) - read_score(standard, metric) for metric, _ in WANTED])
+        received.append(live.loc[live["live_reply"] == 1, "trial"].mean() - standard["trial"].mean())
+    found = pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(WANTED))
+    return found, np.array(received), made.truth["effects"]
 
 
-def test_live_support_refuses_what_it_does_not_know():
-    with pytest.raises(Refused) as refused:
-        live_support(n_units=100, live_agent=3)
-    assert str(refused.value) == "simulation live_support: unknown parameter live_agent; did you mean live_agents?"
-    with pytest.raises(Refused) as refused:
-        live_support(n_units=9)
-    assert str(refused.value) == "simulation, n_units: give a whole number from 10 to 100,000,000"
+@pytest.mark.parametrize("wanted", WANTED, ids=lambda pair: ":".join(pair))
+def test_live_support_truth_is_recovered_over_seeds(recovered, wanted):
+    found, effects = recovered[0][wanted], recovered[2]
+    (planted,) = (
+        e["value"] for e in effects if (e["metric"], e["population"], e["estimand"]) == (*wanted, "difference")
+    )
+    assert abs(found.mean() - planted) < T_CRITICAL * found.std() / np.sqrt(SEEDS)
 
 
-def test_live_support_note_says_that_it_is_planted():
-    assert simulate.simulate("live_support", n_units=1500, seed=11).note == (
-        "Simulated: 1,500 sign-ups whose effects are planted, and 375 of the weeks before. "
-        "Recovering the effects tests the method; it is no evidence for the published claims."
+def test_live_support_who_got_a_live_reply_overstates_the_effect(recovered):
+    bias = recovered[1] - 0.06  # planted: six points for all; who asks is keener
+    assert bias.mean() > T_CRITICAL * bias.std() / np.sqrt(SEEDS)
+
+
+def state(**changes):
+    world = replace(SupportWorld(), **changes)
+    effects = state_truth(world, solve_chances(world))
+    return {(e["metric"], e["estimand"], e["population"]): e for e in effects}
+
+
+def value(effects, metric, estimand="difference", population="itt"):
+    return effects[metric, estimand, population]["value"]
+
+
+def test_state_truth_holds_the_published_figures():
+    effects = state()
+    lifts = [value(effects, name, "relative_lift") for name in ("questions", "trial", "paid", "revenue")]
+    assert lifts == pytest.approx([0.18, 0.30, 0.15, 0.15], abs=1e-9)
+    assert value(effects, "nps", population="responders") == pytest.approx(15, abs=1e-9)
+    assert value(effects, "csat", population="responders") == pytest.approx(0, abs=1e-9)
+
+
+def test_state_truth_loyalty_as_percent_of_the_standard_arm_by_hand():
+    effects = state(loyalty_as="percent")
+    assert value(effects, "nps", population="responders") == pytest.approx(0.15 * 30, abs=1e-9)
+    assert SupportWorld(loyalty_as="percent", nps=-20).loyalty_gain == pytest.approx(-3)
+
+
+def test_state_truth_baselines_are_the_worlds_and_who_answers_is_happier():
+    effects, alike = state(), state(satisfied_answer=0.0, response_effect=0.0)
+    baselines = {key: effect["control_value"] for key, effect in effects.items()}
+    assert [baselines[name, "difference", "itt"] for name in ("questions", "trial", "paid")] == [
+        pytest.approx(share) for share in (0.8, 0.2, 0.08)
+    ]
+    assert baselines["nps", "difference", "responders"] == pytest.approx(30)
+    assert baselines["nps", "difference", "itt"] < 25
+    rating = 0.95 * (0.65 * 5 + 0.35 * 4) + 0.05 * (0.5 * 3 + 0.25 * 2 + 0.25)
+    assert baselines["csat", "difference", "responders"] == pytest.approx(rating)
+    assert value(alike, "nps") == pytest.approx(15)
+
+
+def test_state_truth_loyalty_of_those_who_answer_by_brute_force():
+    world, rng = SupportWorld(), np.random.default_rng(4)
+    chances = solve_chances(world)
+    week, hour = rng.integers(0, 16, 400_000), rng.choice(168, 400_000, p=SIGN_UPS)
+    trait, delivered = rng.standard_normal(400_000), deliver(world)[week, hour]
+    weight = chances["answered"].served(trait, delivered)
+    score = chances["promoter"].served(trait, delivered) - chances["detractor"].served(trait, delivered)
+    error = 100 * np.std(weight * (score - 0.45)) / weight.mean() / np.sqrt(trait.size)
+    assert abs(100 * np.average(score, weights=weight) - 45) < 4 * error
+
+
+def test_count_payments_by_brute_force():
+    world, rng = SupportWorld(refund_share=0.2, monthly_churn=0.3), np.random.default_rng(2)
+    first = 14 + cut_delay(rng.random(400_000), 3, 28) + cut_delay(rng.random(400_000), 4, 18)
+    refunded, stays = rng.random(first.size) < 0.2, rng.geometric(0.3, first.size)
+    months = np.where(refunded, 1, stays)
+    for days in (30, 60, 90):
+        paid = sum((first + 30 * nth < days) & (months > nth) for nth in range(3))
+        net = paid - (refunded & (first + 10 < days))
+        assert abs(net.mean() - count_payments(world, days)) < 4 * net.std() / np.sqrt(first.size)
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(lift=st.floats(-0.5, 0.4), loyalty=st.floats(-20, 20), response=st.floats(-0.08, 0.08), hour=st.floats(0, 1))
+def test_solve_chances_hits_every_effect(lift, loyalty, response, hour):
+    effects = state(trial_lift=lift, loyalty_effect=loyalty, response_effect=response, effect_by_hour=hour)
+    assert value(effects, "trial", "relative_lift") == pytest.approx(lift, abs=1e-9)
+    assert value(effects, "nps", population="responders") == pytest.approx(loyalty, abs=1e-7)
+    assert value(effects, "answered") == pytest.approx(response, abs=1e-9)
+
+
+def test_chance_by_hand():
+    half = Chance(0.0, 0.0, 0.4)  # room of one half: a quarter
+    assert [float(half.plain(0)), float(half.served(0, 0)), float(half.served(0, 1.5))] == pytest.approx(
+        [0.5, 0.5, 0.65]
     )
 
 
-def test_live_support_is_fast():
-    start = time.perf_counter()
-    live_support(n_units=24_000)
-    assert time.perf_counter() - start < 5
+def test_asking_means_equal_a_direct_integral():
+    mean, _ = integrate.quad(lambda z: stats.norm.pdf(z) * asking_means(SupportWorld(), z, 1.0), -9, 9)
+    assert mean == pytest.approx(0.8 * 1.18, abs=1e-9)
+
+
+@pytest.mark.parametrize("changes", [{}, {"effect_by_hour": 1.0}, {"fading": 0.6}, {"shared_agents": True}])
+def test_deliver_averages_to_one_over_sign_ups(changes):
+    assert (deliver(SupportWorld(**changes)) @ SIGN_UPS).mean() == pytest.approx(1, abs=1e-12)
+
+
+def test_deliver_follows_staffing_and_fades_in_a_line():
+    assert np.ptp(deliver(SupportWorld(effect_by_hour=0.0))) == pytest.approx(0)
+    by_hour = deliver(SupportWorld(effect_by_hour=1.0))[0]
+    assert by_hour[2] == 0  # Monday at two: nobody is on duty
+    assert by_hour[10] == by_hour.max()
+    by_week = deliver(SupportWorld(effect_by_hour=0.0, fading=0.5))[:, 0]
+    assert by_week[-1] / by_week[0] == pytest.approx(0.5)
+    assert np.ptp(np.diff(by_week)) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("team", "seats"), [("live", 5), ("regular", 8), ("live", 1), ("regular", 31)])
+def test_plan_duty_fills_each_hour_and_overworks_nobody(team, seats):
+    duty = plan_duty(team, seats)
+    wanted = np.ceil(ON_DUTY[team] * seats - 1e-9)
+    assert duty.sum(axis=0).tolist() == wanted.tolist()
+    assert (duty[:, :4] == 0).all()  # between midnight and four
+    assert duty.sum(axis=1).mean() <= HOURS_A_PERSON
+    assert np.ptp(duty.sum(axis=1)) <= 8  # two blocks
+
+
+def test_gather_teams_grow_with_the_sign_ups_the_live_reserve_with_their_root():
+    small, large = (gather_teams(SupportWorld(), n) for n in (24_000, 96_000))
+    seats = {name: [t[name].sum(axis=0).max() for t in (small, large)] for name in ("before", "live")}
+    assert seats["before"] == [8, 32]
+    work = 12_000 / 16 / 168 * 0.8 * 1.18 * 10 / 60
+    assert seats["live"] == [5, round(4 * work + 2 * (5 - work))]
+    assert set(gather_teams(SupportWorld(shared_agents=True), 24_000)) == {"before", "standard"}
+
+
+@pytest.mark.parametrize("n_units", [10, 6_000, 24_000, 50_000])
+def test_expect_others_keep_the_work_for_each_agent_on_duty(n_units):
+    usual, teams = gather_teams(SupportWorld(), 24_000), gather_teams(SupportWorld(), n_units)
+    others, known = expect_others(SupportWorld(), n_units, teams), 0.8 * 24_000 / 16
+    before = others[0] / SIGN_UPS + known * n_units / 24_000
+    on_duty = teams["before"].any(axis=0)
+    each = before[on_duty] / teams["before"].sum(axis=0)[on_duty]
+    wanted = (15 * 168 + known) / usual["before"].sum(axis=0)[on_duty]
+    assert each == pytest.approx(wanted)
+    assert others.shape == (28, 168)
+    if n_units == 24_000:
+        assert others.sum(axis=1) == pytest.approx(np.full(28, 15 * 168))  # the world's rate

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers.simulate.populations import HORIZON_DAYS, LEVELS, LOOK_DAYS, POPULATIONS, find_null
+from helpers.simulate.populations import HORIZON_DAYS, LEVELS, LOOK_DAYS, POPULATIONS, find_null, make_money
 
 N = 200_000
 
@@ -86,8 +86,6 @@ def test_worth_of_clusters_is_that_of_their_sizes():
 
 
 def test_skewness_of_money_equals_that_of_the_lognormal_where_all_pay():
-    from helpers.simulate.populations.outcomes import make_money
-
     found = make_money("all pay", (1.0, 3.0), (1.0, 3.0), spread=0.8).skewness
     assert found == pytest.approx(float(stats.lognorm(0.8).stats("s")), rel=1e-12)
 

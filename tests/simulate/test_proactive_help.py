@@ -1,13 +1,30 @@
-"""The simulated hold-out: its events fold to its units, its truth is recovered, equal seeds give equal data."""
+"""The simulated hold-out: its equations hold exactly, its events fold to its units, its truth is recovered."""
 
-import time
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, special, stats
 
-from helpers.records import Refused
-from helpers.simulate.proactive_help import COMPLETE_TO, proactive_help
+from helpers.simulate.kit import NODES, average
+from helpers.simulate.proactive_help import (
+    COMPLETE_TO,
+    TIER_LEVELS,
+    TIER_SLOPES,
+    HelpWorld,
+    Response,
+    contrast_users,
+    mean_by_arm,
+    opening_shares,
+    proactive_help,
+    solve_responses,
+    state_truth,
+)
+
+WORLD = HelpWorld()
 
 MADE = proactive_help(n_units=2000, seed=11)
 SEEDS, UNITS = 24, 1500
@@ -73,43 +90,7 @@ def test_proactive_help_columns_and_values():
     assert set(MADE.events["format"].dropna()) == {"tour", "article", "video", "course"}
     assert (MADE.events.loc[MADE.events["event"] == "refund", "value"] < 0).all()
     assert not MADE.units.isna().any().any()
-
-
-def test_proactive_help_a_unit_is_active_on_distinct_days_and_from_the_first():
     assert MADE.units["active_days"].between(1, 28).all()
-
-
-def test_proactive_help_is_the_same_for_the_same_seed():
-    again = proactive_help(n_units=2000, seed=11)
-    pd.testing.assert_frame_equal(again.units, MADE.units)
-    pd.testing.assert_frame_equal(again.events, MADE.events)
-
-
-def test_proactive_help_differs_by_seed_and_size():
-    assert not proactive_help(n_units=2000, seed=12).units.equals(MADE.units)
-    assert len(proactive_help(n_units=50, seed=11).units) == 50
-
-
-def test_proactive_help_effect_parameters_move_the_data_but_not_the_assignment():
-    strong = proactive_help(n_units=2000, seed=11, paid_rate=0.5)
-    pd.testing.assert_frame_equal(strong.assignments, MADE.assignments)
-    assert strong.units["converted"].mean() > MADE.units["converted"].mean() + 0.1
-
-
-def test_proactive_help_refuses_an_unknown_parameter():
-    with pytest.raises(Refused) as refused:
-        proactive_help(n_units=100, activation_rat=0.3)
-    assert str(refused.value) == (
-        "simulation proactive_help: unknown parameter activation_rat; did you mean activation_rate?"
-    )
-
-
-def test_proactive_help_note_and_truth_say_that_it_is_planted():
-    assert MADE.note == (
-        "Simulated: 2,000 workspaces whose effects are planted. "
-        "Recovering them tests the method; it is no evidence for the published claims."
-    )
-    assert MADE.truth["world"]["paid_effect"] == -0.09
 
 
 def contrast(units, metric, estimand):
@@ -163,7 +144,102 @@ def test_proactive_help_assigns_half_each():
     assert abs(sum(n) / 5000 - 0.5) < 4 * 0.5 / np.sqrt(5000)
 
 
-def test_proactive_help_is_fast():
-    start = time.perf_counter()
-    proactive_help(n_units=20_000)
-    assert time.perf_counter() - start < 3
+def state(world=None):
+    world = world or WORLD
+    return state_truth(world, solve_responses(world))
+
+
+def pick(effects, metric, estimand):
+    (found,) = (e["value"] for e in effects if (e["metric"], e["estimand"]) == (metric, estimand))
+    return found
+
+
+def test_state_truth_holds_the_published_figures():
+    effects = state()
+    assert pick(effects, "converted", "difference") == pytest.approx(-0.09)
+    assert pick(effects, "activated", "difference") == pytest.approx(-0.02)
+    assert pick(effects, "activated", "ratio") == pytest.approx(2.5)
+    assert pick(effects, "conversations", "difference") == pytest.approx(-0.15)
+    assert pick(effects, "per_active", "difference") == pytest.approx(0, abs=1e-12)  # they are fewer active days
+    keys = [(e["metric"], e["estimand"], e["population"]) for e in effects]
+    assert len(set(keys)) == len(keys)
+
+
+def test_state_truth_by_hand():
+    effects, kept = state(), 0.97 * 0.97**6  # not refunded, and six months without leaving
+    assert pick(effects, "still_paying", "difference") == pytest.approx(-0.09 * kept)
+    # 40 % open with links, 5 % without: 35 % are moved
+    assert pick(effects, "activated", "cace") == pytest.approx(0.02 / 0.35)
+    assert pick(effects, "converted", "cace") == pytest.approx(0.09 / 0.35)
+
+
+def test_state_truth_time_to_payment_by_hand():
+    share = np.linspace(0, 1, 200_001)[:-1] + 0.5 / 200_000
+    delay = np.mean(-8 * np.log1p(-share * -np.expm1(-46 / 8)))  # truncated exponential, by its quantiles
+    expected = 0.09 * (90 - 14 - delay)
+    assert pick(state(), "paid_in", "rmst_difference") == pytest.approx(expected, rel=1e-6)
+
+
+def test_state_truth_revenue_by_brute_force():
+    rng, paid = np.random.default_rng(5), solve_responses(WORLD)["paid"]
+    z = rng.standard_normal(400_000)
+    price = special.softmax(TIER_LEVELS + np.multiply.outer(z, TIER_SLOPES), axis=1) @ np.array([39.0, 59.0, 99.0])
+    delay = -8 * np.log1p(-rng.random(z.size) * -np.expm1(-46 / 8))
+    months = np.arange(13)
+    bills = ((14 + delay[:, None] + 30 * months < 365) * 0.97**months).sum(axis=1) * 0.97
+    revenue = paid.plain(z) * bills * price * (1 + np.exp(1.1 + 0.35 * z))
+    (stated,) = (e["treatment_value"] for e in state() if (e["metric"], e["estimand"]) == ("arr", "difference"))
+    assert abs(revenue.mean() - stated) < 4 * revenue.std() / np.sqrt(z.size)
+
+
+@pytest.mark.parametrize("name", [f.name for f in fields(HelpWorld)])
+def test_state_truth_changes_with_every_parameter(name):
+    changed = replace(WORLD, **{name: getattr(WORLD, name) * 1.05})
+    pairs = zip(state(), state(changed), strict=True)
+    assert any(abs(a["value"] - b["value"]) > 1e-9 for a, b in pairs)
+
+
+def test_opening_shares_average_to_the_worlds_shares():
+    use, find = opening_shares(WORLD, NODES)
+    assert (use >= find).all()  # no defiers
+    assert [average(use), average(find)] == pytest.approx([0.40, 0.05], abs=1e-9)
+
+
+def test_opening_shares_equal_a_direct_integral():
+    def integrand(z):
+        return stats.norm.pdf(z) * opening_shares(WORLD, z)[0] * z
+
+    mean, _ = integrate.quad(integrand, -9, 9)
+    assert average(opening_shares(WORLD, NODES)[0] * NODES) == pytest.approx(mean, abs=1e-9)
+
+
+def test_opening_shares_rise_with_keenness_only_when_it_matters():
+    keen = opening_shares(WORLD, np.array([-1.0, 1.0]))[0]
+    blind = opening_shares(HelpWorld(keenness_and_use=0.0), np.array([-1.0, 1.0]))[0]
+    assert keen[1] > keen[0]
+    assert blind.tolist() == pytest.approx([0.4, 0.4])
+
+
+def test_response_by_hand():
+    share, count = Response(0.0, 0.0, 0.5), Response(np.log(2), 0.0, 0.5, None)
+    assert [share.plain(0), share.served(0)] == [0.5, 0.75]  # half without help; help adds half of the room above
+    assert Response(0.0, 0.0, -0.5).served(0) == 0.25  # below 0 a share of the value
+    assert [count.plain(0), count.served(0)] == pytest.approx([2, 3])  # no ceiling
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(rate=st.floats(0.15, 0.35), effect=st.floats(-0.08, 0.05), ratio=st.floats(1.8, 2.6))
+def test_solve_responses_hits_rate_effect_and_ratio(rate, effect, ratio):
+    world = HelpWorld(activation_rate=rate, activation_effect=effect, activation_ratio=ratio)
+    response = solve_responses(world)["activated"]
+    links, without = mean_by_arm(world, response)
+    others, users = contrast_users(world, response)
+    assert [links, without - links, users / others] == pytest.approx([rate, effect, ratio], abs=1e-8)
+
+
+def test_solve_responses_hits_the_means_of_counts_and_days():
+    found = solve_responses(WORLD)
+    assert mean_by_arm(WORLD, found["searches"]) == pytest.approx((2.0, 1.6))
+    assert mean_by_arm(WORLD, found["conversations"]) == pytest.approx((1.2, 1.05))
+    assert mean_by_arm(WORLD, found["active"]) == pytest.approx((7.0, 6.0))
+    assert mean_by_arm(WORLD, found["paid"]) == pytest.approx((0.25, 0.16))

