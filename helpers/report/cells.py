@@ -17,7 +17,7 @@ from helpers.report.document import (
     describe_results,
 )
 from helpers.report.parameters import check_value, read_parameters
-from helpers.view.plain import make_plain, write_csv
+from helpers.view.html import make_plain, write_csv
 
 
 def check_parameters(study, namespace) -> dict:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from helpers.records import Check, Claim, Estimate, Test
 from helpers.report.parameters import PATHS
-from helpers.view.plain import make_plain, write_csv
+from helpers.view.html import make_plain, write_csv
 
 RESULTS_MIME = "application/vnd.support-studies.results+json"
 PRIVATE_MIME = "application/vnd.support-studies.private+json"

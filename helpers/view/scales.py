@@ -1,7 +1,5 @@
 """How effects are read: a metric's name, kind, unit and margins, the contrast as displayed, and effects in figures."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass, fields, replace
@@ -59,36 +57,22 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
     DataFrame: the fields of `Scale`; what is not planned is None. It stands in `Results.tables["metrics"]`, from
     which every table and figure reads labels, kinds and units.
     """
-    rows = []
+    rows, names = [], [field.name for field in fields(Scale)]
     for name, metric in design.metrics.items():
-        rows.append(
-            {
-                "metric": name,
-                "label": design.label_of(name),
-                "kind": metric.kind,
-                "role": metric.role,
-                "unit": metric.unit or _rate_unit(metric.time_at_risk),
-                "better": metric.better,
-                "expected": metric.expected,
-                "worthwhile": metric.worthwhile,
-                "margin_absolute": metric.margin.absolute if metric.margin else None,
-                "margin_relative": metric.margin.relative if metric.margin else None,
-                "within_days": metric.horizon_days if metric.kind == "time_to_event" else metric.within_days,
-                "noun": design.unit,
-                "quantile": metric.quantile,
-                "ordered": metric.scale == "ordered",
-                "time_at_risk": metric.time_at_risk,
-            }
-        )
-    return pd.DataFrame(rows, dtype=object)
+        margin, is_timed = metric.margin, metric.kind == "time_to_event"
+        row = {key: getattr(metric, key, None) for key in names}
+        row |= {"metric": name, "label": design.label_of(name), "noun": design.unit}
+        row |= {"unit": metric.unit or _rate_unit(metric.time_at_risk), "ordered": metric.scale == "ordered"}
+        row |= {"margin_absolute": margin and margin.absolute, "margin_relative": margin and margin.relative}
+        rows.append(row | {"within_days": metric.horizon_days if is_timed else metric.within_days})
+    return pd.DataFrame(rows, columns=names, dtype=object)
 
 
 def _rate_unit(time_at_risk) -> str | None:
     """What a rate is counted by: "per day at risk" of the column days_at_risk, "per active day" of active_days."""
-    if time_at_risk is None:
-        return None
-    words = time_at_risk.replace("_", " ")
-    return f"per {re.sub(r's$', '', words) if words.endswith('s') else re.sub(r's(?= )', '', words, count=1)}"
+    words = (time_at_risk or "").replace("_", " ")
+    one = re.sub(r"s$" if words.endswith("s") else r"s(?= )", "", words, count=1)
+    return f"per {one}" if words else None
 
 
 def read_scale(results: Results, metric: str) -> Scale:
@@ -145,6 +129,13 @@ def name_arm(results: Results, arm: str) -> str:
     """Return an arm as it stands in a sentence: its label ("without links"), else "with" and its name."""
     labels, name = results.plan.get("labels") or {}, str(arm).replace("_", " ")
     return labels.get(arm) or f"with {'the ' * (name in ('control', 'treatment'))}{name}"
+
+
+def list_dates(results: Results) -> list[str]:
+    """Return in words when units were assigned, and when the data ends, as far as that is known."""
+    days = results.assigned
+    found = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
+    return [told for told in found if told]
 
 
 def name_contrast(results: Results, comparison: str = "") -> str:

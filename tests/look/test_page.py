@@ -15,7 +15,7 @@ from look import measure
 from helpers.report import gallery, page
 from helpers.report.document import RESULTS_MIME
 from helpers.report.markdown import Markdown, write_formula
-from helpers.view import charts, effects, record, summary, theme
+from helpers.view import charts, effects, record, summary
 from helpers.view.html import Display, show_sentence
 from helpers.view.show import frame_part
 
@@ -59,14 +59,14 @@ def list_displays(found):
     """Return every display that shows words from the data."""
     shown = [effects.ladder(found, [e for e in found.estimates if e.segment is None][:3])]
     shown += [effects.segments(found, metric="activated"), effects.weeks(found, metric="activated")]
-    shown += [effects.table_of_effects(found, found.estimates[:2], name="effects"), record.list_claims(found)]
+    shown += [effects.sensitivity(found), record.list_claims(found)]
     return [*shown, record.limits(found), record.trust_line(found), record.run_record(found, {"seed": 1})]
 
 
 def draw(name):
     """Return a curve of two arms as a part of the page."""
     chart = charts.Chart("day", "share", "Days", by="arm", at_risk="at_risk", name=name)
-    drawn = charts.curve(samples.curves(), chart, theme.color_lines(["links", "no_links"], "links"))
+    drawn = charts.curve(samples.curves(), chart, charts.color_lines(["links", "no_links"], "links"))
     html = f'<div class="card" role="img" aria-label="Two curves, one an arm."><div class="wide">{drawn.wide}</div>'
     html += f'<div class="narrow">{drawn.narrow}</div></div>'
     words = {"title": "Activation comes early", "note": "", "name": name, "frame": samples.curves()}
