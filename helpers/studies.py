@@ -1,5 +1,7 @@
 """The little that one study adds to what views and templates say: names, fitted lines, and rows of several tables."""
 
+from dataclasses import replace
+
 import pandas as pd
 
 from helpers.plan import FrameworkPlan
@@ -10,9 +12,9 @@ from helpers.view.html import Display, show_sentence
 from helpers.view.numbers import capitalise, join_words
 from helpers.view.rows import Row
 from helpers.view.scales import name_label, pluralise
-from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, show
+from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show
 from helpers.view.views import write_cell
-from helpers.view.words import FILTERS, explain
+from helpers.view.words import explain
 
 OUTCOMES = {"retained": "higher", "expanded": "higher", "dormant": "lower"}
 STAFFING = ("staffing", "staffing_check", "arrivals", "arrivals_bands")
@@ -38,12 +40,9 @@ def explain_milestones(results: Results, design: FrameworkPlan) -> Results:
 
 def _draw_feature(results, line) -> Row:
     name, note, verdict = line.split(" | ")
-    row = results.tables["ranking"].set_index("feature").loc[name]
-    value, *ends = (float(row[c]) for c in ("difference", "ci_low", "ci_high"))
-    effect, *bounds = (FILTERS["points"](v, *ends) for v in (value, *ends))
-    interval = ", ".join(bound.partition(" ")[0] for bound in bounds)
-    drawn = {"middle": value, "pieces": (tuple(ends),), "unit": ("difference",)}
-    return Row(capitalise(name_label(results, name)), effect, f"[{interval}]", note=note, verdict=verdict, **drawn)
+    ranking = results.tables["ranking"]
+    (row,) = list_rows(ranking[ranking["feature"] == name], find_view(results.study, "ranking"), results)
+    return replace(row, note=note, verdict=verdict, values=())
 
 
 def _list_fits(results) -> dict:
@@ -104,25 +103,20 @@ def definitions(results: Results) -> Display:
 def list_names(design: FrameworkPlan) -> pd.DataFrame:
     """Return outcomes, steps, features, categories and what is counted with their names in words, one row each."""
     days, expanded = f"{design.horizon_days:g}", design.outcomes.expanded
+    returned = f"came back within {days} days" if design.outcomes.retained.event else ""
     labels = {
-        "retained": f"still a customer {days} days later",
+        "retained": "still a customer" if design.is_snapshot else returned or f"still a customer {days} days later",
         "expanded": f"expanded within {expanded.within_days:g} days" if expanded else "",
         "dormant": f"dormant or gone {days} days later",
     }
-    if design.outcomes.retained.event:
-        labels["retained"] = f"came back within {days} days"
-    if design.is_snapshot:
-        labels["retained"] = "still a customer"
     rows = [
         {"metric": n, "label": labels[n], "kind": "binary", "role": "primary" if n == "retained" else "secondary"}
         | {"better": OUTCOMES[n], "noun": design.unit, "within_days": design.horizon_days}
         for n in design.outcome_names
     ]
-    parts = [item.name for item in (*design.steps, *design.features)] + list(design.categories)
-    rows += [{"metric": name, "label": design.label_of(name), "noun": design.unit} for name in dict.fromkeys(parts)]
-    rows += [
-        {"metric": name, "label": told, "noun": design.unit} for name, told in _list_counts(design).items() if told
-    ]
+    parts = dict.fromkeys([item.name for item in (*design.steps, *design.features)] + list(design.categories))
+    named = [*((name, design.label_of(name)) for name in parts), *_list_counts(design).items()]
+    rows += [{"metric": name, "label": told, "noun": design.unit} for name, told in named if told]
     return pd.DataFrame(rows, dtype=object)
 
 
@@ -166,17 +160,14 @@ def weigh_doubts(results: Results) -> Display:
     if results.status == "withheld" or money.empty or doubts.empty or money["central"].isna().any():
         return show(results, "money")
     single, view = find_view(results.study, "tornado").columns, find_view(results.study, "doubts")
-    ends = [[write_cell(row[end], single[end], row, results) for end in ("at_low", "at_high")] for row in _list(doubts)]
+    told = doubts.to_dict("records")
+    ends = [[write_cell(row[end], single[end], row, results) for end in ("at_low", "at_high")] for row in told]
     alone = doubts.assign(row=doubts["doubt"], note=[" to ".join(pair) for pair in ends], group="alone")
     together = money.iloc[1:].assign(group="together", note="")
     shown = ["group", "row", "note", "low", "central", "high", "unit"]
     frame = pd.concat([alone[shown], together[shown]], ignore_index=True)
     drawn, title = draw_ladder(frame, view, results), find_title(results, "doubts")
     return frame_part(results, drawn, title=title, note=view.note, name="doubts", frame=frame)
-
-
-def _list(frame):
-    return frame.to_dict("records")
 
 
 def list_domains(results: Results) -> Display:

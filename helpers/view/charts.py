@@ -51,7 +51,7 @@ class Chart:
     x, y, by, at_risk : columns of place, value, line and count at risk
     band : columns of the ends of a band or interval; empty for none
     label : of the horizontal axis
-    style : how the vertical axis writes numbers (for a heat map unused)
+    style : how the vertical axis writes numbers (of a heat map its factor alone)
     step : whether a value holds until the next place (curve)
     zero : whether the vertical axis begins at zero (curve)
     ticks : places on the horizontal axis with their words; it is logarithmic then (curve)
@@ -95,10 +95,8 @@ def themed() -> Iterator[None]:
         "text.parse_math": False,
         "text.color": INK,
         "axes.edgecolor": RULE,
-        "axes.labelcolor": MUTED,
         **dict.fromkeys(("axes.spines.left", "axes.spines.right", "axes.spines.top"), False),
-        "xtick.color": MUTED,
-        "ytick.color": MUTED,
+        **dict.fromkeys(("axes.labelcolor", "xtick.color", "ytick.color"), MUTED),
         "grid.color": BAND,
         "lines.solid_capstyle": "butt",
         "font.size": 10,
@@ -239,11 +237,8 @@ def _paint_line(axes, rows, chart, color):
         low, high = (rows[end].to_numpy(float) * factor for end in chart.band)
         step = "post" if chart.step else None
         axes.fill_between(places, low, high, step=step, color=color, alpha=0.16, linewidth=0)
-    values, style = rows[chart.y].to_numpy(float) * factor, {"color": color, "linewidth": 2}
-    if chart.step:
-        axes.step(places, values, where="post", **style)
-    else:
-        axes.plot(places, values, **style)
+    values, drawn = rows[chart.y].to_numpy(float) * factor, "steps-post" if chart.step else "default"
+    axes.plot(places, values, color=color, linewidth=2, drawstyle=drawn)
 
 
 def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (), below: float = 0.0) -> None:
@@ -361,7 +356,7 @@ def _paint_map(figure: Figure, table: pd.DataFrame, names: list[str], places: li
     shades, (high, wide) = sns.light_palette(INK, as_cmap=True), drawn.shape
     label, below, top = ("", -40, 24) if turned else (chart.label, 0, 6)
     axes = place_axes(figure, label, names=rows, below=below, top=top)
-    values = drawn.to_numpy(float)
+    values = drawn.to_numpy(float) * chart.style.factor
     most = np.nan_to_num(values).max(initial=0) or 1
     axes.pcolormesh(np.arange(wide + 1), np.arange(high + 1), values, edgecolor="white", cmap=shades, vmin=0, vmax=most)
     room = axes.get_position().width * figure.get_figwidth() * 100 / max(wide, 1)

@@ -139,8 +139,10 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     rows = []
     for e in effects:
         scale, planned = scales.read_scale(results, e.metric), scales.orient(results, e)
-        if e.population == "landmark":
-            rows.append(_draw_milestone(results, e, scale))
+        if e.population == "landmark":  # an association, since nobody was assigned to it
+            verdict, note = e.verdict.replace("difference", "association"), f"{scale.label}, {BETTER[scale.better]}"
+            name = capitalise(scales.name_label(results, e.treatment))
+            rows.append(make_row(e, scale, name=name, note=note, verdict=verdict))
             continue
         notes = [scales.name_arm(results, planned.treatment) if several else "", ROLES.get(e.role, "") if roles else ""]
         notes += ["share of pairs" if scale.ordered else "", BETTER[scale.better]]
@@ -156,12 +158,6 @@ def _read_row(line: str | Row) -> Row:
         return line
     name, figure, note, verdict, *_ = [part.strip() for part in f"{line}|||".split("|")]
     return Row(name, figure, note=note, verdict=verdict)
-
-
-def _draw_milestone(results: Results, e: Estimate, scale: scales.Scale) -> Row:
-    """A milestone with what came after it: an association, since nobody was assigned to it."""
-    name, note = capitalise(scales.name_label(results, e.treatment)), f"{scale.label}, {BETTER[scale.better]}"
-    return make_row(e, scale, name=name, note=note, verdict=e.verdict.replace("difference", "association"))
 
 
 def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:

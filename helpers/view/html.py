@@ -29,7 +29,6 @@ MARKS = {
     **dict.fromkeys(("no clear difference", "no clear association", "non-inferiority not shown"), "○"),
     **dict.fromkeys(("fail", "not recovered", "inconsistent", "fails"), "○"),
 }
-SPOKEN = {"warn": "unclear"}  # a status of results.json -> the word for it
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def show_sentence(text: str, *, absent: bool = False) -> Display:
 
 def mark_verdict(verdict: str) -> str:
     """Return a verdict as HTML: a filled, half or hollow mark, hidden from screen readers, and the word."""
-    mark, word = MARKS.get(verdict, "–"), SPOKEN.get(verdict, verdict)
+    mark, word = MARKS.get(verdict, "–"), "unclear" if verdict == "warn" else verdict
     return f'<span class="verdict"><span class="mark" aria-hidden="true">{mark}</span> {escape(word)}</span>'
 
 
@@ -143,8 +142,8 @@ def write_csv(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:
     """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([_safe(name) for name in header])
-    writer.writerows([[_safe(make_plain(row.get(name))) for name in header] for row in rows])
+    cells = [header, *([make_plain(row.get(name)) for name in header] for row in rows)]
+    writer.writerows([_safe(cell) for cell in row] for row in cells)
     return stream.getvalue()
 
 

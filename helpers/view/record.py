@@ -81,9 +81,8 @@ def tell_departures(results: Results) -> str:
 
 
 def _tell(value) -> str:
-    if value is None or value == []:
-        return "none"
-    return numbers.join_words(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    several = value if isinstance(value, list | tuple) else [] if value is None else [value]
+    return numbers.join_words(map(str, several))
 
 
 def list_claims(results: Results) -> Display:

@@ -110,10 +110,9 @@ def find_band(e: Estimate, scale: scales.Scale) -> tuple[float, float] | None:
     margin = scales.find_margin(e, scale)
     if margin is None:
         return None
-    low, high = -margin, margin
-    if scale.role == "guardrail":
-        return (0.0, high) if scale.better == "lower" else (low, 0.0)
-    return low, high
+    if scale.role != "guardrail":
+        return (-margin, margin)
+    return (0.0, margin) if scale.better == "lower" else (-margin, 0.0)
 
 
 def find_axis(rows: Iterable[Row]) -> Axis:
@@ -144,12 +143,8 @@ def split_sizes(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         key = (row.name, row.unit)
         sizes[key] = max([sizes.get(key, 0.0), *map(abs, row.numbers)])
-    found = []
-    for row in rows:
-        size = sizes[row.name, row.unit]
-        order = math.floor(math.log(size, DISPARATE)) if size > 0 else 0
-        found.append(replace(row, unit=(*row.unit, order)))
-    return found
+    orders = {key: math.floor(math.log(size, DISPARATE)) if size > 0 else 0 for key, size in sizes.items()}
+    return [replace(row, unit=(*row.unit, orders[row.name, row.unit])) for row in rows]
 
 
 def draw_mark(row: Row, axis: Axis) -> str:

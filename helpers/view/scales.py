@@ -62,17 +62,12 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
         margin, is_timed = metric.margin, metric.kind == "time_to_event"
         row = {key: getattr(metric, key, None) for key in names}
         row |= {"metric": name, "label": design.label_of(name), "noun": design.unit}
-        row |= {"unit": metric.unit or _rate_unit(metric.time_at_risk), "ordered": metric.scale == "ordered"}
+        time = (metric.time_at_risk or "").replace("_", " ")  # "days at risk": per day at risk; "active days"
+        rate = "per " + re.sub(r"s$" if time.endswith("s") else r"s(?= )", "", time, count=1) if time else None
+        row |= {"unit": metric.unit or rate, "ordered": metric.scale == "ordered"}
         row |= {"margin_absolute": margin and margin.absolute, "margin_relative": margin and margin.relative}
         rows.append(row | {"within_days": metric.horizon_days if is_timed else metric.within_days})
     return pd.DataFrame(rows, columns=names, dtype=object)
-
-
-def _rate_unit(time_at_risk) -> str | None:
-    """What a rate is counted by: "per day at risk" of the column days_at_risk, "per active day" of active_days."""
-    words = (time_at_risk or "").replace("_", " ")
-    one = re.sub(r"s$" if words.endswith("s") else r"s(?= )", "", words, count=1)
-    return f"per {one}" if words else None
 
 
 def read_scale(results: Results, metric: str) -> Scale:
@@ -197,10 +192,9 @@ def orient(results: Results, estimate: Estimate) -> Estimate:
     turned = estimate.estimand in ("difference", "rmst_difference") and estimate.population in ("itt", "responders")
     if not (is_turned(results) and turned):
         return estimate
-    swapped = {"control": estimate.treatment, "treatment": estimate.control}
-    for name in ("value", "n", "clusters"):
-        first, second = (f"{arm}_{name}" if name == "value" else f"{name}_{arm}" for arm in ("control", "treatment"))
-        swapped |= {first: getattr(estimate, second), second: getattr(estimate, first)}
+    sides = [("control", "treatment"), ("control_value", "treatment_value"), ("n_control", "n_treatment")]
+    sides.append(("clusters_control", "clusters_treatment"))
+    swapped = {name: getattr(estimate, other) for pair in sides for name, other in (pair, pair[::-1])}
     ends = {"estimate": -estimate.estimate, "ci_low": -estimate.ci_high, "ci_high": -estimate.ci_low}
     pieces = estimate.ci_set and tuple(
         tuple(None if end is None else -end for end in reversed(piece)) for piece in reversed(estimate.ci_set)
@@ -232,9 +226,7 @@ def style_effect(estimate: Estimate, scale: Scale) -> Style:
         return Style(1, "", " times")
     if estimate.estimand.startswith("rmst"):
         return Style(1, "", " days", True)
-    if scale.is_share or scale.kind == "nps":
-        return Style(100 if scale.is_share else 1, "", " points", True)
-    return replace(style_value(scale), signed=True)
+    return style_gap(scale, signed=True)
 
 
 def style_value(scale: Scale, *, estimand: str = "difference") -> Style:

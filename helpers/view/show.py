@@ -11,7 +11,7 @@ from helpers.records import Estimate, Results
 from helpers.view import charts, html, numbers, rows
 from helpers.view.html import Display, show_sentence
 from helpers.view.scales import Scale, find_noun, name_arm, name_label, write_value
-from helpers.view.views import HIDDEN, NUMERIC, fit, turn, write_cell, write_rows
+from helpers.view.views import HIDDEN, NUMERIC, fit, is_missing, turn, write_cell, write_rows
 
 MOST_ROWS, MOST_COLUMNS = 30, 7
 LONG = 14  # rows of a table that paper still shows
@@ -139,55 +139,57 @@ def _write_values(row: Mapping, written: Mapping[str, str], effect: str, view: V
     return tuple(write_value(value, Scale("", "", kind="binary"), beside=e) for value in (first, second))
 
 
-def _fill(note: str, written: Mapping[str, str], known: bool) -> str:
-    """A column's cell, or of a known effect a sentence in which columns in braces are cells ("{n_reached} and ...")."""
-    return (note.format_map(written) if known else "") if "{" in note else written.get(note, "")
-
-
 def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
     """Return rows of a table as a ladder: the first column names a row, the first with ends is its effect.
 
     `chart` in the view may name the columns: `values` (as the contrast puts them, with `heads`), `note` (or a sentence
-    with columns in braces), `group`, `verdict`, `band` (two columns), `null` (the value of no effect, or its column),
-    `muted` (names of rows without trust, or values of columns that such rows have), and `contrast`, what the effect is.
-    With `ends: true` the ends of a range stand for the effect in words.
+    with columns in braces), `group`, `verdict`, `band` (two columns), `null` (the value of no effect), `muted` (values
+    of columns that rows without trust have), and `contrast`, what the effect is. With `ends: true` the ends of a range
+    stand for the effect in words.
     """
-    told, spec = view.shown, view.chart
-    label = next(iter(told))
-    effect = spec.get("effect") or next(column for column, c in view.columns.items() if c.ends)
-    found = []
-    for row in frame.head(most).to_dict("records"):
+    found = list_rows(frame.head(most), view, results)
+    heads = tuple(_head(head, results) for head in view.chart.get("heads", []))
+    labels = (next(iter(view.shown.values())).label, view.columns[_name_effect(view)].label)
+    what, amount = (_head(label, results) for label in labels)
+    words = {"contrast": view.chart.get("contrast", "difference"), "caption": f"Each row: {view.row}"}
+    drawn = rows.draw_rows(found, heads=heads, what=what, effect=amount, **words)
+    return drawn, rows.tell_rows(found, heads), ""
+
+
+def _name_effect(view: View) -> str:
+    return view.chart.get("effect") or next(name for name, column in view.columns.items() if column.ends)
+
+
+def list_rows(frame: pd.DataFrame, view: View, results: Results) -> list[rows.Row]:
+    """Return the rows of a table as those of a ladder."""
+    label, effect, spec, found = next(iter(view.shown)), _name_effect(view), view.chart, []
+    note = spec.get("note", "")  # a column, or a sentence in which columns in braces are cells: told of what is known
+    for row in frame.to_dict("records"):
         written = {c: write_cell(row.get(c), column, row, results) for c, column in view.columns.items()}
         words, _, interval = written[effect].partition(" [")
         if spec.get("ends") and interval:
             words, interval = interval.removesuffix("]").replace(", ", " to "), ""
-        known = row[effect] == row[effect] and row[effect] is not None
-        low, high = (row.get(end) for end in view.columns[effect].ends)
-        has_ends = known and low is not None and low == low
-        null, muted = spec.get("null", 0.0), spec.get("muted", [])
-        null = row[null] if isinstance(null, str) else null
-        band = [row[end] - null for end in spec.get("band", [])]
+        null, muted = row[spec["null"]] if "null" in spec else 0.0, spec.get("muted", {})
+        value, *ends = (row.get(c) for c in (effect, *view.columns[effect].ends, *spec.get("band", [])))
+        known = not is_missing(value)
+        low, high, *band = (None if is_missing(end) else end - null for end in ends)
         found.append(
             rows.Row(
                 name=written[label],
-                note=_fill(spec.get("note", ""), written, known),
+                note=(note.format_map(written) if known else "") if "{" in note else written.get(note, ""),
                 values=_write_values(row, written, effect, view) if known else (),
                 effect=words if known else "",
                 interval=f"[{interval}" if interval else "" if known else words,
                 verdict=written.get(spec.get("verdict", ""), ""),
-                middle=row[effect] - null if known else float("nan"),
-                pieces=((low - null, high - null),) if has_ends else (),
-                band=tuple(band) if band and band[0] == band[0] else None,
+                middle=value - null if known else float("nan"),
+                pieces=((low, high),) if known and low is not None else (),
+                band=tuple(band) if band and band[0] is not None else None,
                 unit=(effect,),
-                muted=all(row[c] == v for c, v in muted.items()) if isinstance(muted, dict) else row[label] in muted,
+                muted=bool(muted) and all(row[c] == v for c, v in muted.items()),
                 group=written.get(spec.get("group", ""), ""),
             )
         )
-    heads = tuple(_head(head, results) for head in spec.get("heads", []))
-    contrast, caption = spec.get("contrast", "difference"), f"Each row: {view.row}"
-    what, amount = (_head(column.label, results) for column in (told[label], view.columns[effect]))
-    drawn = rows.draw_rows(found, heads=heads, contrast=contrast, caption=caption, what=what, effect=amount)
-    return drawn, rows.tell_rows(found, heads), ""
+    return found
 
 
 def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = 0):
@@ -204,8 +206,6 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
         spec["shaded"] = shaded
     arms, more = spec.pop("control", False), ()
     style = numbers.Style(**spec.pop("style", {} if view.kind == "heat" else {"factor": 100, "suffix": " %"}))
-    if view.kind == "heat":
-        frame = frame.assign(**{spec["y"]: frame[spec["y"]] * style.factor})
     chart = charts.Chart(**spec, style=style, name=html.name_id(results.study, name))
     if view.kind == "curve":
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
@@ -232,9 +232,4 @@ def _list_key(results, frame, chart, colors, *, arms) -> list[tuple[str, str]]:
     return found
 
 
-DRAWN = {
-    "table": draw_table,
-    "facts": draw_table,
-    **dict.fromkeys(("scorecard", "ladder", "money"), draw_ladder),
-    **dict.fromkeys(("curve", "dose", "heat"), draw_chart),
-}
+DRAWN = {"table": draw_table, "ladder": draw_ladder, **dict.fromkeys(("curve", "dose", "heat"), draw_chart)}

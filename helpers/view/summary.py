@@ -55,12 +55,12 @@ def draw_scorecard(results: Results) -> bytes | None:
     if not rows:
         return None
     kind, headline, _, _ = split_answer(results)
-    title, answer = _wrap(results.question, 74), _wrap(headline, 104)
+    title, answer = textwrap.wrap(results.question, 74), textwrap.wrap(headline, 104)
     top = 34 + 26 * len(title) + 22 * len(answer) + 40
     with charts.themed():
         figure = Figure(figsize=(SIZE / 100, (top + LINE * len(rows) + 24) / 100), dpi=150, facecolor="white")
         canvas = FigureCanvasAgg(figure)
-        _write(figure, 24, 22, _wrap(kind, 130)[0], color=charts.MUTED, size=9)
+        _write(figure, 24, 22, textwrap.wrap(kind, 130)[0], color=charts.MUTED, size=9)
         for place, line in enumerate(title):
             _write(figure, 24, 48 + 26 * place, line, size=16, weight="semibold")
         for place, line in enumerate(answer):
@@ -99,7 +99,3 @@ def _draw_row(figure: Figure, row: Row, axis: Axis, top: float) -> None:
         axes.plot(ends, (0.5, 0.5), color=charts.INK, linewidth=2, linestyle=(0, (3, 1.5)) if row.dashed else "solid")
     if np.isfinite(row.middle):
         axes.plot(axis.place(row.middle, row.unit), 0.5, "o", color=charts.INK, markersize=7)
-
-
-def _wrap(text: str, most: int) -> list[str]:
-    return textwrap.wrap(text, most) or [""]

@@ -74,16 +74,16 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
     results : Results
         For labels, units and the level of metrics.
     """
-    if _is_missing(value):
+    if is_missing(value):
         reason = row.get("reason")
         if column.ends and isinstance(reason, str):
             return HIDDEN if reason.startswith("hidden") else reason
         return ""
-    form = column.choose(row)
+    form = column.forms.get(str(row.get(column.by)), column.format)
     if not column.ends:
         return column.words.get(str(value)) or _write(value, form, row, results)
     low, high = (row.get(end) for end in column.ends)
-    known = not (_is_missing(low) or _is_missing(high))
+    known = not (is_missing(low) or is_missing(high))
     if known and low == high == value:  # counted, not estimated
         return _write(value, form, row, results)
     if known and form == "rank":
@@ -146,7 +146,8 @@ def write_rows(frame: pd.DataFrame, view: View, results: Results) -> pd.DataFram
     return pd.DataFrame({name: cells for name, cells in told.items() if any(cells) and name not in one}, dtype=object)
 
 
-def _is_missing(value) -> bool:
+def is_missing(value) -> bool:
+    """Return whether there is nothing in a cell."""
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
@@ -157,9 +158,8 @@ def describe(study: str) -> str:
     """
     lines = [f"### {study}", "", "| table | one row | columns |", "|---|---|---|"]
     for name, view in read_own(study).items():
-        if view.columns:
-            told = ", ".join(_describe_column(column, spec) for column, spec in view.columns.items())
-            lines.append(f"| `{name}` | {view.row} | {told} |")
+        told = ", ".join(_describe_column(*pair) for pair in view.columns.items())
+        lines += [f"| `{name}` | {view.row} | {told} |"] if told else []
     return "\n".join([*lines, ""])
 
 

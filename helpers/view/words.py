@@ -96,13 +96,11 @@ def find_illusion(decisive: list[Estimate], select: Callable) -> tuple[Estimate,
     return min(pairs, key=lambda pair: pair[0].verdict == pair[1].verdict, default=None)
 
 
-def _points(value, low=None, high=None, *, signed=True, decimals=None) -> str:
+def _points(value, low=None, high=None, *, signed=True) -> str:
     """A difference of shares in points, with the digits of its interval where ends are given."""
-    style = numbers.Style(100, "", " points", signed)
-    if low is not None:
-        found = numbers.count_decimals(low, high, factor=100)
-        decimals = 1 if found is None else max(0, min(1, found))
-    return numbers.write_number(value, style, decimals=decimals)
+    deserved = None if low is None else numbers.count_decimals(low, high, factor=100)
+    decimals = None if low is None else 1 if deserved is None else max(0, min(1, deserved))
+    return numbers.write_number(value, numbers.Style(100, "", " points", signed), decimals=decimals)
 
 
 def _between(low, high, *, factor=1.0, suffix="", prefix="", signed=False, decimals=None) -> str:
@@ -110,29 +108,17 @@ def _between(low, high, *, factor=1.0, suffix="", prefix="", signed=False, decim
     return numbers.write_range(low, high, numbers.Style(factor, prefix, suffix, signed), found)
 
 
-def _money(value, low=None, high=None, *, currency="$", signed=False) -> str:
+def _money(value, low=None, high=None, *, signed=False) -> str:
     decimals = None if low is None else numbers.count_decimals(low, high)
     if decimals is None and value:
         decimals = min(0, 2 - math.floor(math.log10(abs(value)))) if abs(value) >= 10 else 2
-    return numbers.write_number(value, numbers.Style(1, currency, "", signed), decimals=decimals)
+    return numbers.write_number(value, numbers.Style(1, "$", "", signed), decimals=decimals)
 
 
-FILTERS = {
-    "points": _points,
-    "money": _money,
-    "share": lambda value, decimals=1: numbers.write_share(value, decimals=decimals),
-    "percent": lambda value: numbers.write_share(value, decimals=0),
-    "chance": numbers.write_chance,
-    "count": numbers.write_count,
-    "number": lambda value, decimals=None: numbers.write_number(value, decimals=decimals),
-    "wait": numbers.write_wait,
-    "p": numbers.write_p,
-    "words": numbers.join_words,
-    "cap": numbers.capitalise,
-    "low": numbers.lower_first,
-    "plural": scales.pluralise,
-    "spoken": lambda text: str(text).replace("_", " "),
-}
+FILTERS = {"points": _points, "money": _money, "share": numbers.write_share, "chance": numbers.write_chance}
+FILTERS |= {"count": numbers.write_count, "number": numbers.write_number, "wait": numbers.write_wait}
+FILTERS |= {"words": numbers.join_words, "cap": numbers.capitalise, "low": numbers.lower_first}
+FILTERS |= {"percent": partial(numbers.write_share, decimals=0), "spoken": lambda text: str(text).replace("_", " ")}
 
 
 def _find_separator(loop) -> str:
@@ -150,21 +136,20 @@ def tell(results: Results, design: Any = None) -> dict[str, tuple[str, ...]]:
 
     Returns
     -------
-    dict: notebooks/views/STUDY.md.j2 filled, experiment.md.j2 where there is none. A line `== NAME` begins a part; an
-    empty line ends a sentence, and a line that begins with a dash begins one; white space is folded.
+    dict: notebooks/views/STUDY.md.j2 filled, experiment.md.j2 where there is none. A line `== NAME` begins a
+    part, a dash at the begin of a line one of several sentences; white space is folded.
     """
-    made = Environment(loader=FileSystemLoader(paths.VIEWS), undefined=StrictUndefined, trim_blocks=True)
+    made = Environment(loader=FileSystemLoader(paths.VIEWS), undefined=StrictUndefined)
     made.filters |= FILTERS | _name_codes(results)
-    made.globals |= {"between": _between, "abs": abs, "round": round, "sep": _find_separator}
+    made.globals |= {"between": _between, "sep": _find_separator}
     made.tests["known"] = lambda value: value is not None and value == value
     template = made.select_template([f"{name}.md.j2" for name in (results.study, DEFAULT)])
-    text = template.render(list_names(results, design))
-    parts = re.split(r"^== *(.+?) *$", text, flags=re.MULTILINE)
+    parts = re.split(r"^== *(.+?) *$", template.render(list_names(results, design)), flags=re.MULTILINE)
     return {name: tuple(_split_sentences(text)) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def _split_sentences(text: str) -> list[str]:
-    folded = (re.sub(r"\s+", " ", line).strip() for line in re.split(r"\n\s*\n|^- ", text, flags=re.MULTILINE))
+    folded = (re.sub(r"\s+", " ", line).strip() for line in re.split(r"^\s*- ", text, flags=re.MULTILINE))
     return [re.sub(r" (?=[,;:.?)](?:\s|$))", "", line) for line in folded if line]
 
 
@@ -186,7 +171,7 @@ def explain(results: Results, design: Any) -> Results:
     shown = {name: getattr(design, name, None) for name in ("labels", "shown_as", "answers")}
     shown = {name: value.model_dump() if hasattr(value, "model_dump") else value for name, value in shown.items()}
     tables = results.tables
-    if "metrics" not in tables and design is not None and hasattr(design, "metrics"):
+    if "metrics" not in tables and hasattr(design, "metrics"):
         tables = {"metrics": scales.list_metrics(design), **tables}
     named = results.but(plan={**results.plan, **shown}, tables=tables)
     words = tell(named, design)
