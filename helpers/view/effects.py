@@ -190,8 +190,9 @@ def _show_nothing(results, none) -> Display:
     return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
 
 
-def _frame(results, rows, effects, *, name, title, note, heads, contrast, what) -> Display:
-    told = draw_rows(rows, heads=heads, contrast=contrast, caption=title, what=what), tell_rows(rows, heads), ""
+def _frame(results, rows, effects, *, name, title, note, **words) -> Display:
+    """Return rows of effects as a part of the report; `words` are those of `draw_rows`."""
+    told = draw_rows(rows, caption=title, **words), tell_rows(rows, words["heads"]), ""
     return frame_part(results, told, title=title, note=note, name=name, frame=to_frame(effects))
 
 
