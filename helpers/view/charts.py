@@ -51,7 +51,7 @@ class Chart:
     x, y, by, at_risk : columns of place, value, line and count at risk
     band : columns of the ends of a band or interval; empty for none
     label : of the horizontal axis
-    style : how the vertical axis writes numbers (of a heat map its factor alone)
+    style : how the vertical axis writes numbers (for a heat map unused)
     step : whether a value holds until the next place (curve)
     zero : whether the vertical axis begins at zero (curve)
     ticks : places on the horizontal axis with their words; it is logarithmic then (curve)
@@ -113,14 +113,8 @@ def themed() -> Iterator[None]:
 def draw(paint: Callable[[Figure], None], *, height: float, name: str, narrow_height: float | None = None) -> Drawing:
     """Return a chart in both widths; equal inputs give equal bytes on any machine.
 
-    Parameters
-    ----------
-    paint : callable
-        Draws on an empty matplotlib figure inside our theme.
-    height : float, CSS pixels
-    name : str
-        Begins every id in the drawing, so that several stand in one page.
-    narrow_height : float, optional, of the chart for phones where it differs
+    `paint` draws on an empty figure inside our theme. Heights are CSS pixels, that of phones where it differs; `name`
+    begins every id in the drawing, so that several stand in one page.
     """
     heights = {"wide": height, "narrow": narrow_height or height}
     return Drawing(**{s: _draw_one(paint, width, heights[s], f"{name}-{s}") for s, width in WIDTHS.items()})
@@ -183,21 +177,6 @@ def place_axes(
     axes.set_position((left / wide, bottom / high, (wide - left - right) / wide, (high - top - bottom) / high))
     axes.set_xlabel(label)
     return axes
-
-
-def color_lines(names: Sequence[str], control: str | None = None) -> dict[str, str]:
-    """Return a colour for each line: arms have theirs (control blue, treatment orange), other groups shades of ink.
-
-    Parameters
-    ----------
-    names : sequence of str
-    control : str, optional
-        The control among the arms; None where lines are no arms.
-    """
-    if control is None:
-        return {name: NEUTRAL[k % len(NEUTRAL)] for k, name in enumerate(names)}
-    others = [name for name in names if name != control]
-    return {control: CONTROL} | {name: (TREATMENT, *OTHERS)[k % 4] for k, name in enumerate(others)}
 
 
 def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawing:
@@ -298,13 +277,9 @@ def _write_at_risk(figure, axes, lines, chart, colors) -> None:
 
 
 def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | None = None) -> Drawing:
-    """Return values with intervals over an amount, with fitted lines and a shaded range.
+    """Return values with intervals over an amount, one row an amount, with a shaded range and fitted lines.
 
-    Parameters
-    ----------
-    frame : DataFrame, one row an amount
-    chart : Chart
-    fits : mapping, optional, a name -> DataFrame of columns `x` and `y`; the first is drawn solid, others dashed
+    `fits` are tables of columns `x` and `y` by name; the first is drawn solid, others dashed.
     """
 
     def paint(figure):
@@ -329,13 +304,8 @@ def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | N
 def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
     """Return a map of a week's hours by days, or of what `chart.by` names by place: darker is more.
 
-    Each cell has its number where there is room.
-
-    Parameters
-    ----------
-    frame : DataFrame, one row a cell: `chart.y` is drawn; `chart.x` is an hour from 0, Monday 00:00, to 167, or a place
-    chart : Chart
-        Hours and days at the edges of a week in which there is nothing are left out.
+    `chart.x` is an hour from 0, Monday 00:00, to 167, or a place, `chart.y` what is drawn, with its number where it has
+    room. Hours and days at the edges of a week in which there is nothing are left out.
     """
     if chart.by:
         table = frame.pivot_table(index=chart.by, columns=chart.x, values=chart.y, sort=False)
@@ -356,7 +326,7 @@ def _paint_map(figure: Figure, table: pd.DataFrame, names: list[str], places: li
     shades, (high, wide) = sns.light_palette(INK, as_cmap=True), drawn.shape
     label, below, top = ("", -40, 24) if turned else (chart.label, 0, 6)
     axes = place_axes(figure, label, names=rows, below=below, top=top)
-    values = drawn.to_numpy(float) * chart.style.factor
+    values = drawn.to_numpy(float)
     most = np.nan_to_num(values).max(initial=0) or 1
     axes.pcolormesh(np.arange(wide + 1), np.arange(high + 1), values, edgecolor="white", cmap=shades, vmin=0, vmax=most)
     room = axes.get_position().width * figure.get_figwidth() * 100 / max(wide, 1)

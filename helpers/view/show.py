@@ -1,7 +1,7 @@
 """What a display cell calls: one results table as its view says, with its finding as heading and its downloads."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -192,6 +192,20 @@ def list_rows(frame: pd.DataFrame, view: View, results: Results) -> list[rows.Ro
     return found
 
 
+def color_lines(names: Sequence[str], control: str | None = None) -> dict[str, str]:
+    """Return a colour for each line: arms have theirs (control blue, treatment orange), other groups shades of ink.
+
+    Parameters
+    ----------
+    names : sequence of str
+    control : str, optional
+        The control among the arms; None where lines are no arms.
+    """
+    shades = charts.NEUTRAL if control is None else (charts.TREATMENT, *charts.OTHERS)
+    colors = {name: shades[k % len(shades)] for k, name in enumerate(name for name in names if name != control)}
+    return colors if control is None else {control: charts.CONTROL} | colors
+
+
 def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = 0):
     """Return a chart as its view says, both widths of it, with its lines named by the browser.
 
@@ -206,11 +220,13 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
         spec["shaded"] = shaded
     arms, more = spec.pop("control", False), ()
     style = numbers.Style(**spec.pop("style", {} if view.kind == "heat" else {"factor": 100, "suffix": " %"}))
+    if view.kind == "heat":
+        frame = frame.assign(**{spec["y"]: frame[spec["y"]] * style.factor})
     chart = charts.Chart(**spec, style=style, name=html.name_id(results.study, name))
     if view.kind == "curve":
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
         first = results.estimates[0].control if arms and results.estimates else None
-        colors = charts.color_lines(sorted(lines, key=lambda line: line != first), first)
+        colors = color_lines(sorted(lines, key=lambda line: line != first), first)
         known = {arm for e in results.headline() for arm in (e.control, e.treatment)} if first else set(lines)
         more = ({line: color if line in known else charts.NEUTRAL[1] for line, color in colors.items()},)
         key = _list_key(results, frame, chart, *more, arms=arms) if chart.by else ()

@@ -9,6 +9,7 @@ from look import measure
 from helpers.view import charts
 from helpers.view.charts import Chart
 from helpers.view.numbers import Style
+from helpers.view.show import color_lines
 
 LONG = "how long it takes from the day of assignment until the first paid invoice arrives, in days of 24 hours"
 MONEY = Style(1, "$", "", True)
@@ -41,7 +42,7 @@ def hours(days=7, count=24, size=9.0):
 
 def draw_curve(frame, **more):
     chart = Chart(**{"x": "day", "y": "share", "by": "arm", "at_risk": "at_risk", "label": LONG, **more})
-    return charts.curve(frame, chart, charts.color_lines(list(frame["arm"].drop_duplicates())))
+    return charts.curve(frame, chart, color_lines(list(frame["arm"].drop_duplicates())))
 
 
 def draw_dose(frame, **more):
@@ -128,8 +129,8 @@ def test_ids_begin_with_the_name_of_the_chart():
 
 
 def test_color_lines_keeps_blue_and_orange_for_arms():
-    assert charts.color_lines(["a", "b"], "a") == {"a": charts.CONTROL, "b": charts.TREATMENT}
-    others = charts.color_lines([f"line {k}" for k in range(6)])
+    assert color_lines(["a", "b"], "a") == {"a": charts.CONTROL, "b": charts.TREATMENT}
+    others = color_lines([f"line {k}" for k in range(6)])
     assert not {charts.CONTROL, charts.TREATMENT} & set(others.values()) and len(set(others.values())) == 6
 
 

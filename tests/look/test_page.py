@@ -17,7 +17,7 @@ from helpers.report.document import RESULTS_MIME
 from helpers.report.markdown import Markdown, write_formula
 from helpers.view import charts, effects, record, summary
 from helpers.view.html import Display, show_sentence
-from helpers.view.show import frame_part
+from helpers.view.show import color_lines, frame_part
 
 RUN = {"name": "our_links", "study": "proactive_help"}
 LABELS = {"links": "with links", "no_links": "without links"}
@@ -66,7 +66,7 @@ def list_displays(found):
 def draw(name):
     """Return a curve of two arms as a part of the page."""
     chart = charts.Chart("day", "share", "Days", by="arm", at_risk="at_risk", name=name)
-    drawn = charts.curve(samples.curves(), chart, charts.color_lines(["links", "no_links"], "links"))
+    drawn = charts.curve(samples.curves(), chart, color_lines(["links", "no_links"], "links"))
     html = f'<div class="card" role="img" aria-label="Two curves, one an arm."><div class="wide">{drawn.wide}</div>'
     html += f'<div class="narrow">{drawn.narrow}</div></div>'
     words = {"title": "Activation comes early", "note": "", "name": name, "frame": samples.curves()}
