@@ -1,7 +1,5 @@
 """Which rows of a table to hide: one rule over the counts that its view names, in five readings of "too few"."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,15 +9,13 @@ import pandas as pd
 from helpers.plan.views import Cells
 from helpers.records import Refused
 
-Mask = np.ndarray
-
 
 def evaluate(frame: pd.DataFrame, expression: str, known: Mapping[str, Any]) -> Any:
     """Return an expression of a view over a table's columns; `@name` in it is one of `known`."""
     return frame.eval(expression, engine="python", local_dict=dict(known))
 
 
-def mark_rows(frame: pd.DataFrame, expression: str, known: Mapping[str, Any]) -> Mask:
+def mark_rows(frame: pd.DataFrame, expression: str, known: Mapping[str, Any]) -> np.ndarray:
     """Return the rows in which a condition holds, shape (n,); all where there is none, none where it is not known."""
     held = evaluate(frame, expression, known) if expression else True
     return np.array(pd.Series(held, frame.index).fillna(False), bool)
@@ -59,7 +55,7 @@ def mark_cells(name: str, frame: pd.DataFrame, cells: Cells, least: int, known: 
     return frame.assign(hidden=hidden, small=(counts < least).any(axis=1))
 
 
-def close_total(counts: np.ndarray, least: int) -> Mask:
+def close_total(counts: np.ndarray, least: int) -> np.ndarray:
     """Return which cells of one total to hide: the small ones, then the smallest until they hold enough together.
 
     One small cell is never enough, so that at least two are hidden. Ties go by row order; a missing count is small.
@@ -86,7 +82,7 @@ def close_total(counts: np.ndarray, least: int) -> Mask:
     return np.isin(np.arange(len(counts)), order[:small])
 
 
-def find_near(counts: np.ndarray, least: int) -> Mask:
+def find_near(counts: np.ndarray, least: int) -> np.ndarray:
     """Return which counts differ from one that is kept before them, yet by fewer than `least`; missing ones do not."""
     shown, near = [], np.zeros(len(counts), bool)
     for row, count in enumerate(counts):
@@ -103,7 +99,7 @@ def group_rows(frame: pd.DataFrame, by: Sequence[str], known: Mapping[str, Any])
     return list(keys.groupby(list(by), dropna=False, sort=False).indices.values())
 
 
-def _hide_cells(frame, counts, cells, least, known) -> Mask:
+def _hide_cells(frame, counts, cells, least, known) -> np.ndarray:
     """Each count is closed by itself, so that the same counts beside another outcome hide the same cells."""
     hidden = np.zeros(len(frame), bool)
     for rows in group_rows(frame, cells.within, known):
@@ -112,7 +108,7 @@ def _hide_cells(frame, counts, cells, least, known) -> Mask:
     return hidden
 
 
-def _hide_rows(frame, counts, cells, least, known) -> Mask:
+def _hide_rows(frame, counts, cells, least, known) -> np.ndarray:
     hidden = (counts < least).any(axis=1)
     for rows in group_rows(frame, cells.together, known) if cells.together else ():
         hidden[rows] = hidden[rows].any()
@@ -125,7 +121,7 @@ def _hide_rows(frame, counts, cells, least, known) -> Mask:
     return hidden
 
 
-def _hide_lines(frame, counts, cells, least, known) -> Mask:
+def _hide_lines(frame, counts, cells, least, known) -> np.ndarray:
     """Lines stay between which, and beyond which, nobody lies or at least `least` do.
 
     Half of the counts are at or above a line, the others the same counts below it.
@@ -140,7 +136,7 @@ def _hide_lines(frame, counts, cells, least, known) -> Mask:
     return hidden
 
 
-def _hide_days(frame, counts, cells, least, known) -> Mask:
+def _hide_days(frame, counts, cells, least, known) -> np.ndarray:
     """Days between which each line of a picture loses nobody or at least `least`; the day before the first has none."""
     shown = np.zeros(len(frame), bool)
     for rows in group_rows(frame, cells.within, known):
@@ -154,7 +150,7 @@ def _hide_days(frame, counts, cells, least, known) -> Mask:
     return ~shown
 
 
-def _hide_some(frame, counts, cells, least, known) -> Mask:
+def _hide_some(frame, counts, cells, least, known) -> np.ndarray:
     """Days on which something has happened to a few of a line: counts are shares of its largest number at risk."""
     most = frame.groupby(cells.names)[cells.stop.count].transform("max").to_numpy(float)
     events = np.round(evaluate(frame, cells.counts[0], known).to_numpy(float) * most)

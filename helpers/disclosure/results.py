@@ -1,7 +1,5 @@
 """Results in which small cells are hidden: each table as its view says, and what goes with it elsewhere."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers.disclosure.masks import Mask, close_total, count_cells, evaluate, mark_cells, mark_rows, stop_curves
+from helpers.disclosure.masks import close_total, count_cells, evaluate, mark_cells, mark_rows, stop_curves
 from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Cells, find_view
 from helpers.records import Results, to_frame
@@ -20,10 +18,7 @@ OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
 SIZES = ("n_control", "n_treatment")
 CLUSTERS = ("clusters_control", "clusters_treatment")
 TAIL = "hidden: fewer than {} units of an arm lie beyond this quantile"
-REASONS = {
-    ExperimentPlan: "hidden: fewer than {} units, events or non-events here, or in a group that this one would reveal",
-    FrameworkPlan: "hidden: fewer than {} accounts, kept or lost here, or in a group that this one would reveal",
-}
+REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
 
 
 def protect(results: Results, design: ExperimentPlan | FrameworkPlan) -> Results:
@@ -55,9 +50,9 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan) -> Results
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
     frames = {name: mark_cells(name, frame, cells[name], least, known) for name, frame in frames.items()}
     frames["checks"] = to_frame(results.checks).assign(metric=[c.id.removeprefix("missing_") for c in results.checks])
-    reason = REASONS[type(design)].format(least)
-    tables = {name: _hide(name, frames, cells[name], known, reason, least) for name in shown}
     is_open = isinstance(design, ExperimentPlan)  # that it has no row is no secret, and its section says so
+    reason = REASON.format(least, "units, events or non-events" if is_open else "accounts, kept or lost")
+    tables = {name: _hide(name, frames, cells[name], known, reason, least) for name in shown}
     tables = {n: t for n, t in tables.items() if len(t) or (is_open and results.tables[n].empty)}
     gone = np.any([mask for mask, _ in _list_masks("estimates", frames, cells["estimates"], known)], axis=0)
     estimates = _hide_estimates(results.estimates, gone, frames["estimates"], reason, least)
@@ -127,7 +122,7 @@ def _hide(name, frames, cells: Cells, known, reason, least) -> pd.DataFrame:
     return found[~dropped].round(cells.digits).drop(columns=[*CARRIED], errors="ignore").reset_index(drop=True)
 
 
-def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[Mask, list[str]]]:
+def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[np.ndarray, list[str]]]:
     """Rows that go, and which of their columns: by their own counts, then with those of other tables."""
     yield frames[name]["hidden"].to_numpy(bool), cells.hides
     for link in cells.links:
@@ -141,7 +136,7 @@ def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[Mask, list[
         yield goes & mark_rows(frames[name], link.where, known), link.hides
 
 
-def _list_shares(frame, cells: Cells, least) -> Iterator[tuple[Mask, list[str]]]:
+def _list_shares(frame, cells: Cells, least) -> Iterator[tuple[np.ndarray, list[str]]]:
     """Shares beside how many they are of, one a metric: each is hidden by itself, with few events or non-events."""
     for begin, count in cells.shares.items():
         pairs = {c: count + c.removeprefix(begin) for c in frame if c.startswith(begin)}

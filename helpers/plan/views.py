@@ -1,9 +1,6 @@
 """What each results table is and what guards it: views read from notebooks/views, in which counts are named."""
 
-from __future__ import annotations
-
 import difflib
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
@@ -37,10 +34,6 @@ class Column(Part):
     words: dict[str, str] = {}
     by: str = ""
     forms: dict[str, str] = {}
-
-    def choose(self, row: Mapping[str, Any]) -> str:
-        """Return the format of a row."""
-        return self.forms.get(str(row[self.by]), self.format) if self.by else self.format
 
 
 class Stop(Part):
@@ -120,7 +113,7 @@ class View(Part):
     """How one results table is shown: what a row is, its columns, the kind of picture, and what guards its cells."""
 
     row: str
-    kind: Literal["table", "facts", "scorecard", "ladder", "curve", "dose", "money", "heat"] = "table"
+    kind: Literal["table", "ladder", "curve", "dose", "heat"] = "table"
     columns: dict[str, Column]
     show: list[str] = []
     note: str = ""
@@ -132,7 +125,7 @@ class View(Part):
     @field_validator("columns", mode="before")
     @classmethod
     def _read_columns(cls, given):
-        return {name: _read_column(told) for name, told in given.items()}
+        return {name: _read_column(name, told) for name, told in given.items()}
 
     @property
     def guards(self) -> Cells:
@@ -147,7 +140,9 @@ class View(Part):
         return {name: self.columns[name] for name in names}
 
 
-def _read_column(told) -> Mapping:
+def _read_column(name, told):
+    """A column; what a table does not say of it stands once for all in `columns` of the common file."""
+    told = _read_file(COMMON)["columns"][name] if told is None else told
     if not isinstance(told, str):
         return told
     label, form, meaning = ([part.strip() for part in told.split("|")] + ["", ""])[:3]
@@ -162,16 +157,14 @@ def read_views(study: str) -> dict[str, View]:
     Parameters
     ----------
     study : str
-        notebooks/views/STUDY.yaml, whose key `also` names others to take over; `common` is always taken.
+        notebooks/views/STUDY.yaml, whose key `also` names others to take over; `common` is taken by all.
 
     Raises
     ------
     Refused: a file that is no YAML, or a view with an unknown key, kind or rule.
     """
-    found = read_own(COMMON) if study != COMMON else {}
-    for other in _read_file(study).get("also", []):
-        found = {**found, **read_views(other)}
-    return {**found, **read_own(study)}
+    taken = [read_views(other) for other in _read_file(study).get("also", [] if study == COMMON else [COMMON])]
+    return {name: view for views in [*taken, read_own(study)] for name, view in views.items()}
 
 
 def read_own(study: str) -> dict[str, View]:
@@ -179,7 +172,7 @@ def read_own(study: str) -> dict[str, View]:
     found: dict[str, View] = {}
     for name, given in _read_file(study).items():
         try:
-            found |= {} if name == "also" else {name: View.model_validate(given)}
+            found |= {} if name in ("also", "columns") else {name: View.model_validate(given)}
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
@@ -189,10 +182,8 @@ def read_own(study: str) -> dict[str, View]:
 
 def _read_file(study):
     file = paths.VIEWS / f"{study}.yaml"
-    if not file.is_file():
-        return {}
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        return yaml.safe_load(file.read_text(encoding="utf-8") if file.is_file() else "") or {}
     except yaml.YAMLError as error:
         raise Refused(f"views/{study}.yaml: not readable as YAML, {error.problem_mark}") from None
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from helpers import paths
 from helpers.records import Check, Claim, Estimate, Refused, Test
 from helpers.report.parameters import PATHS, check_value, read_parameters
-from helpers.view.plain import make_plain, write_csv
+from helpers.view.html import make_plain, write_csv
 
 RESULTS_MIME = "application/vnd.support-studies.results+json"
 KEPT_MIME = "application/vnd.support-studies.kept+json"

@@ -1,23 +1,45 @@
-"""Three charts as inline SVG, drawn wide and narrow from one description: curve, dose and heat map."""
+"""Three charts as inline SVG, wide and narrow: curve, dose and heat map, the same bytes on any machine."""
 
-from __future__ import annotations
-
+import io
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from importlib.resources import files
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from helpers.view.numbers import PERCENT, Style, write_count, write_number
-from helpers.view.theme import BAND, GAP, INK, MUTED, NEUTRAL, Drawing, draw, is_narrow, measure, place_axes
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+INK, MUTED, RULE, BAND = "#1c2128", "#59636e", "#d5dae0", "#eef0f3"
+CONTROL, TREATMENT = "#1b4b82", "#c9650a"
+OTHERS = ("#7a9cc6", "#5b5f66", "#b08bbf")  # further treatments: apart in grey as well
+NEUTRAL = (INK, "#8b95a1", "#5b5f66", "#b4bcc6", "#3d4550", "#9aa3ad")  # where no arm is meant
+WIDTHS = {"wide": 860, "narrow": 358}  # CSS pixels; 100 of them are an inch
+FONT = "Support studies"  # Source Sans Pro of the lock, by a name that no font of a machine has
+GAP = 6.0  # CSS pixels between two texts
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart as SVG for wide screens and paper, and for phones."""
+
+    wide: str
+    narrow: str
 
 
 @dataclass(frozen=True)
@@ -51,6 +73,110 @@ class Chart:
     root: bool = False
     shaded: tuple[float, float] | None = None
     name: str = "chart"
+
+
+@cache
+def use_font() -> str:
+    """Register the packaged font with matplotlib, and return its name; the machine's own fonts are not used."""
+    folder = files("font_source_sans_pro") / "files"
+    for face in ("Regular", "Semibold"):
+        font = font_manager.ttfFontProperty(font_manager.get_font(str(folder / f"SourceSansPro-{face}.ttf")))
+        font_manager.fontManager.ttflist.append(replace(font, name=FONT))
+    return FONT
+
+
+@contextmanager
+def themed() -> Iterator[None]:
+    """Set matplotlib to our theme and the packaged font; global settings are as before afterwards."""
+    ours = {
+        "font.family": [use_font(), "DejaVu Sans"],
+        "svg.fonttype": "path",
+        "svg.hashsalt": "support-studies",
+        "text.parse_math": False,
+        "text.color": INK,
+        "axes.edgecolor": RULE,
+        **dict.fromkeys(("axes.spines.left", "axes.spines.right", "axes.spines.top"), False),
+        **dict.fromkeys(("axes.labelcolor", "xtick.color", "ytick.color"), MUTED),
+        "grid.color": BAND,
+        "lines.solid_capstyle": "butt",
+        "font.size": 10,
+        **dict.fromkeys(("axes.labelsize", "xtick.labelsize", "ytick.labelsize"), 9.5),
+        **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 0),
+    }
+    with mpl.rc_context(), warnings.catch_warnings():
+        mpl.rcdefaults()
+        mpl.rcParams.update({**sns.axes_style("ticks", rc=ours), **ours})
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
+
+
+def draw(paint: Callable[[Figure], None], *, height: float, name: str, narrow_height: float | None = None) -> Drawing:
+    """Return a chart in both widths; equal inputs give equal bytes on any machine.
+
+    `paint` draws on an empty figure inside our theme. Heights are CSS pixels, that of phones where it differs; `name`
+    begins every id in the drawing, so that several stand in one page.
+    """
+    heights = {"wide": height, "narrow": narrow_height or height}
+    return Drawing(**{s: _draw_one(paint, width, heights[s], f"{name}-{s}") for s, width in WIDTHS.items()})
+
+
+def _draw_one(paint, width, height, name) -> str:
+    with themed():
+        figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor="none")
+        FigureCanvasSVG(figure)
+        paint(figure)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = stream.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r'<svg ([^>]*?)width="[^"]*" height="[^"]*"', r"<svg \1", svg).replace("xlink:href", "href")
+    svg = re.sub(r' (xmlns:xlink|version)="[^"]*"', "", svg)
+    return re.sub(r"\s*\n\s*", "\n", svg).strip()
+
+
+@cache
+def measure(text: str, size: float = 9.5) -> float:
+    """Return how wide a text is drawn, in CSS pixels; size in points."""
+    font = FontProperties(family=[use_font(), "DejaVu Sans"])
+    return float(TextPath((0, 0), text, size=size, prop=font).get_extents().width) * 100 / 72 if text.strip() else 0.0
+
+
+def wrap(text: str, most: float) -> str:
+    """Return a text in lines that are at most so many CSS pixels wide, unless one word is wider."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and measure(longer) > most:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def place_axes(
+    figure: Figure, label: str, *, names: Sequence[str], widest: float = 0.0, below: float = 0.0, top: float = 10.0
+) -> Axes:
+    """Return the figure's axes where words have room: left of them their names, below them label and numbers at risk.
+
+    Parameters
+    ----------
+    figure : Figure, which grows by the lines of the label
+    label : str, of the horizontal axis
+    names : sequence of str, of the vertical axis
+    widest : float, CSS pixels of the widest word below a place
+    below, top : float, CSS pixels that are free below the label, and above the axes
+    """
+    (axes,) = figure.axes or [figure.add_subplot()]
+    wide, high = figure.get_size_inches() * 100
+    left, right = max([32, widest / 2, *map(measure, names)]) + 12, max(16, widest / 2 + 4)
+    label = wrap(label, wide - left - right)
+    high += 15 * label.count("\n")
+    bottom = 44 + 15 * label.count("\n") + below
+    figure.set_figheight(high / 100)
+    axes.set_position((left / wide, bottom / high, (wide - left - right) / wide, (high - top - bottom) / high))
+    axes.set_xlabel(label)
+    return axes
 
 
 def curve(frame: pd.DataFrame, chart: Chart, colors: Mapping[str, str]) -> Drawing:
@@ -90,11 +216,8 @@ def _paint_line(axes, rows, chart, color):
         low, high = (rows[end].to_numpy(float) * factor for end in chart.band)
         step = "post" if chart.step else None
         axes.fill_between(places, low, high, step=step, color=color, alpha=0.16, linewidth=0)
-    values, style = rows[chart.y].to_numpy(float) * factor, {"color": color, "linewidth": 2}
-    if chart.step:
-        axes.step(places, values, where="post", **style)
-    else:
-        axes.plot(places, values, **style)
+    values, drawn = rows[chart.y].to_numpy(float) * factor, "steps-post" if chart.step else "default"
+    axes.plot(places, values, color=color, linewidth=2, drawstyle=drawn)
 
 
 def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (), below: float = 0.0) -> None:
@@ -113,10 +236,9 @@ def _finish(figure: Figure, chart: Chart, most: int, counts: Sequence[str] = (),
     if chart.ticks:
         axes.set_xscale("log")
     if chart.ticks or chart.root:
-        few = [*range(11, -1, -1)]  # each whole amount has its place where there are few
-        rounds = (
-            few if axes.get_xlim()[1] < 12 else [lead * 10**power for power in range(9, -1, -1) for lead in (5, 2, 1)]
-        )
+        rounds = [lead * 10**power for power in range(9, -1, -1) for lead in (5, 2, 1)]
+        if axes.get_xlim()[1] < 12:  # each whole amount has its place where there are few
+            rounds = range(11, -1, -1)
         axes.set_xticks(*_thin_out(axes, chart.ticks or {tick: f"{tick:,}" for tick in rounds}, room))
         axes.xaxis.set_minor_locator(NullLocator())
     else:
@@ -155,13 +277,9 @@ def _write_at_risk(figure, axes, lines, chart, colors) -> None:
 
 
 def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | None = None) -> Drawing:
-    """Return values with intervals over an amount, with fitted lines and a shaded range.
+    """Return values with intervals over an amount, one row an amount, with a shaded range and fitted lines.
 
-    Parameters
-    ----------
-    frame : DataFrame, one row an amount
-    chart : Chart
-    fits : mapping, optional, a name -> DataFrame of columns `x` and `y`; the first is drawn solid, others dashed
+    `fits` are tables of columns `x` and `y` by name; the first is drawn solid, others dashed.
     """
 
     def paint(figure):
@@ -186,13 +304,8 @@ def dose(frame: pd.DataFrame, chart: Chart, fits: Mapping[str, pd.DataFrame] | N
 def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
     """Return a map of a week's hours by days, or of what `chart.by` names by place: darker is more.
 
-    Each cell has its number where there is room.
-
-    Parameters
-    ----------
-    frame : DataFrame, one row a cell: `chart.y` is drawn; `chart.x` is an hour from 0, Monday 00:00, to 167, or a place
-    chart : Chart
-        Hours and days at the edges of a week in which there is nothing are left out.
+    `chart.x` is an hour from 0, Monday 00:00, to 167, or a place, `chart.y` what is drawn, with its number where it has
+    room. Hours and days at the edges of a week in which there is nothing are left out.
     """
     if chart.by:
         table = frame.pivot_table(index=chart.by, columns=chart.x, values=chart.y, sort=False)
@@ -208,7 +321,7 @@ def heat(frame: pd.DataFrame, chart: Chart) -> Drawing:
 
 def _paint_map(figure: Figure, table: pd.DataFrame, names: list[str], places: list[str], chart: Chart) -> None:
     """Paint the cells with their names; a week stands upright on a phone."""
-    turned = is_narrow(figure) and not chart.by
+    turned = figure.get_figwidth() * 100 <= WIDTHS["narrow"] and not chart.by
     drawn, rows, columns = (table.T, places, names) if turned else (table, names, places)
     shades, (high, wide) = sns.light_palette(INK, as_cmap=True), drawn.shape
     label, below, top = ("", -40, 24) if turned else (chart.label, 0, 6)
@@ -224,17 +337,12 @@ def _paint_map(figure: Figure, table: pd.DataFrame, names: list[str], places: li
     axes.tick_params(labeltop=turned, labelbottom=not turned)
     axes.spines["bottom"].set_visible(False)
     if measure(f"{most:,.0f}", 8.5) < room - 2:
-        _number_cells(axes, values, dark=0.55 * most)
+        for (row, column), number in np.ndenumerate(values):
+            style = {"size": 8.5, "ha": "center", "va": "center", "color": "white" if number > 0.55 * most else INK}
+            axes.text(column + 0.5, row + 0.5, f"{number:,.0f}" if np.isfinite(number) else "", **style)
 
 
 def _trim(week: pd.DataFrame) -> pd.DataFrame:
     """The rows from the first to the last in which there is something."""
     some = np.flatnonzero((week > 0).any(axis=1))
     return week.iloc[some[0] : some[-1] + 1] if len(some) else week
-
-
-def _number_cells(axes: Axes, values: np.ndarray, *, dark: float) -> None:
-    for (row, column), number in np.ndenumerate(values):
-        if np.isfinite(number):
-            style = {"size": 8.5, "ha": "center", "va": "center", "color": "white" if number > dark else INK}
-            axes.text(column + 0.5, row + 0.5, f"{number:,.0f}", **style)

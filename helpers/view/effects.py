@@ -1,43 +1,30 @@
 """Effects of an experiment as a report shows them: the first screen, the scorecard, the ladder, segments and weeks."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 
 import pandas as pd
 
+from helpers.plan.views import find_view
 from helpers.records import Estimate, Results, to_frame
-from helpers.view import scales
-from helpers.view.html import Display, escape, show_sentence
+from helpers.view import html, scales
+from helpers.view.html import Display, show_sentence
 from helpers.view.numbers import capitalise, join_words, lower_first, write_count, write_p
 from helpers.view.rows import Row, draw_rows, find_band, make_row, split_sizes, tell_rows
-from helpers.view.show import KINDS, WITHHELD, draw_table, find_title, frame_part
-from helpers.view.views import find_view
+from helpers.view.show import WITHHELD, draw_table, find_title, frame_part, tell_kind
 
 BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": "neither way is better"}
 BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
-RELEASED = "Released by the plan although a check failed"
+BOXES["released"] = "Released by the plan although a check failed"
 GRAVE = ("srm", "two_variants", "events_fit")
 ROLES = {"primary": "decides", "secondary": "", "guardrail": "must not worsen"}
-METHODS = {
-    "miettinen-nurminen": "Miettinen-Nurminen",
-    "welch": "Welch",
-    "lin": "Lin",
-    "fieller": "Fieller",
-    "delta": "delta method",
-    "wald ratio, delta": "Wald ratio",
-    "anderson-rubin": "Anderson-Rubin",
-    "brunner-munzel": "Brunner-Munzel",
-}
+METHODS = ("miettinen-nurminen", "welch", "lin", "fieller", "anderson-rubin", "brunner-munzel")
+METHODS = {**{name: name.title() for name in METHODS}, "delta": "delta method", "wald ratio, delta": "Wald ratio"}
 ESTIMANDS = {"difference": "as assigned", "rmst_difference": "mean time to the horizon"}
 ESTIMANDS |= {"cace": "those who use it because it is offered"}
 RUNGS = {"as_treated": "Users against others", "compliers": "Those who use it because it is offered"}
-ADJUSTMENTS = {
-    "covariates": "adjusted for covariates",
-    "weights": "weighted",
-    "winsorised": "without the largest values",
-}
+ADJUSTMENTS = {"covariates": "adjusted for covariates", "weights": "weighted"}
+ADJUSTMENTS |= {"winsorised": "without the largest values"}
 
 
 def masthead(results: Results) -> Display:
@@ -52,19 +39,13 @@ def masthead(results: Results) -> Display:
     Display: a withheld or interim answer stands in a ruled box that says so first; withheld shows no figure.
     """
     kind, headline, bullets, following = split_answer(results)
-    state, box = _find_state(results)
-    told = f'<p class="headline"><strong>{escape(headline)}</strong></p>' if headline else ""
-    told += f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in bullets)}</ul>" if bullets else ""
-    told += f'<p class="next"><strong>Next:</strong> {escape(following)}</p>' if following else ""
-    if box:
-        told = f'<div class="box {state}"><p class="state">{box}</p>{told}</div>'
-    card = scorecard(results)
-    html = (
-        f'<header class="masthead"><p class="kind">{escape(kind)}</p><h1>{escape(results.question)}</h1>'
-        f'<p class="dates">{escape(tell_dates(results))}</p><div class="answer">{told}</div>{card.html}</header>'
-    )
+    failed = [check for check in results.checks if check.id in GRAVE and check.status == "fail"]
+    state = "released" if results.status == "answered" and failed else results.status
+    box, card = BOXES.get(state, ""), scorecard(results)
+    words = {"kind": kind, "question": results.question, "dates": tell_dates(results), "headline": headline}
+    words |= {"bullets": bullets, "following": following, "state": state, "box": box}
     told = [kind, results.question, box, headline, *bullets, following and f"Next: {following}", card.text]
-    return Display(html, "\n".join(line for line in told if line))
+    return Display(html.draw("masthead", card=card.html, **words), "\n".join(line for line in told if line))
 
 
 def split_answer(results: Results) -> tuple[str, str, list[str], str]:
@@ -72,15 +53,8 @@ def split_answer(results: Results) -> tuple[str, str, list[str], str]:
     kind = results.words.get("kind", ())[:1]
     told = list(results.answer[len(kind) :])
     following = told.pop().removeprefix("Next: ") if told and told[-1].startswith("Next: ") else ""
-    spoken = kind[0] if kind else f"{KINDS.get(results.data.kind, results.data.kind)}: {results.data.source}"
+    spoken = kind[0] if kind else f"{tell_kind(results)}: {results.data.source}"
     return spoken, told[0] if told else "", told[1:], following
-
-
-def _find_state(results: Results) -> tuple[str, str]:
-    """How the answer is boxed, and what the box says first; one that the plan released despite a grave check too."""
-    failed = [check for check in results.checks if check.id in GRAVE and check.status == "fail"]
-    released = results.status == "answered" and failed
-    return ("released", RELEASED) if released else (results.status, BOXES.get(results.status, ""))
 
 
 def tell_dates(results: Results) -> str:
@@ -90,9 +64,8 @@ def tell_dates(results: Results) -> str:
     """
     if results.words.get("card only"):
         return ""
-    days, _, written = results.assigned, *str(results.plan.get("commit", "")).partition(" of ")[1:]
-    parts = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
-    return capitalise("; ".join(part for part in (*parts, f"plan of {written}" if written else "") if part))
+    written = str(results.plan.get("commit", "")).partition(" of ")[2]
+    return capitalise("; ".join([*scales.list_dates(results), *[f"plan of {written}"] * bool(written)]))
 
 
 def list_headlines(results: Results) -> list[Estimate]:
@@ -113,15 +86,12 @@ def _list_milestones(results: Results) -> list[Estimate]:
     return [e for e in found if e.role == "primary" or e.treatment == found[0].treatment]
 
 
-def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, str]:
+def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, ...]:
     """Heads of the two columns of values, first what the contrast puts first."""
     if _is_landmark(effects):
         return "reached it", "others"
-    found = []
-    for side, several in (("treatment", "treatment"), ("control", "control")):
-        arms = {getattr(e, side) for e in effects}
-        found.append(scales.name_arm(results, arms.pop()) if len(arms) == 1 else several)
-    return found[0], found[1]
+    sides = {side: {getattr(e, side) for e in effects} for side in ("treatment", "control")}
+    return tuple(scales.name_arm(results, arms.pop()) if len(arms) == 1 else side for side, arms in sides.items())
 
 
 def scorecard(results: Results) -> Display:
@@ -138,13 +108,13 @@ def scorecard(results: Results) -> Display:
     caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
     what = "What" if not effects else "Milestone" if _is_landmark(effects) else "Metric"
     effect = "Difference" if any(row.numbers for row in told) else "Found"
-    html = draw_rows(told, heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
+    drawn = draw_rows(told, heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
     levels = join_words(f"{level * 100:g} %" for level in sorted({e.confidence_level for e in effects}))
     note = " ".join([*results.words.get("card note", ()), f"Brackets and lines: {levels} intervals" if effects else ""])
     note += "; dashed ones allow for looking early" * any(row.dashed for row in told)
     note += "; shaded: too small to matter, or tolerated" * any(row.band for row in told)
-    sub = f'<p class="sub">{escape(note.strip().rstrip("."))}.</p>' if note else ""
-    return Display(f'<figure class="scorecard" id="scorecard">{html}{sub}</figure>', tell_rows(told, heads))
+    note = f"{note.strip().rstrip('.')}." if note else ""
+    return Display(html.draw("scorecard", rows=drawn, note=note), tell_rows(told, heads))
 
 
 def name_columns(results: Results, effects: Sequence[Estimate]) -> tuple[tuple[str, ...], str]:
@@ -169,8 +139,10 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
     rows = []
     for e in effects:
         scale, planned = scales.read_scale(results, e.metric), scales.orient(results, e)
-        if e.population == "landmark":
-            rows.append(_draw_milestone(results, e, scale))
+        if e.population == "landmark":  # an association, since nobody was assigned to it
+            verdict, note = e.verdict.replace("difference", "association"), f"{scale.label}, {BETTER[scale.better]}"
+            name = capitalise(scales.name_label(results, e.treatment))
+            rows.append(make_row(e, scale, name=name, note=note, verdict=verdict))
             continue
         notes = [scales.name_arm(results, planned.treatment) if several else "", ROLES.get(e.role, "") if roles else ""]
         notes += ["share of pairs" if scale.ordered else "", BETTER[scale.better]]
@@ -188,12 +160,6 @@ def _read_row(line: str | Row) -> Row:
     return Row(name, figure, note=note, verdict=verdict)
 
 
-def _draw_milestone(results: Results, e: Estimate, scale: scales.Scale) -> Row:
-    """A milestone with what came after it: an association, since nobody was assigned to it."""
-    name, note = capitalise(scales.name_label(results, e.treatment)), f"{scale.label}, {BETTER[scale.better]}"
-    return make_row(e, scale, name=name, note=note, verdict=e.verdict.replace("difference", "association"))
-
-
 def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     """Return several answers to one question on one scale: naive, adjusted, as assigned, in compliers.
 
@@ -206,8 +172,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     """
     estimates = [e for e in estimates if (e.population, e.role) != ("compliers", "sensitivity")]
     if results.status == "withheld" or not estimates:
-        none = "The plan names no exposure, and no group beside the randomised ones."
-        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
+        return _show_nothing(results, "The plan names no exposure, and no group beside the randomised ones.")
     found, told = [], []
     metrics = list(dict.fromkeys(e.metric for e in estimates))
     for metric in metrics:
@@ -216,10 +181,19 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
         found += [_rung(results, e, scale, group) for e in chosen]
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
     title = "; ".join([told[0], *map(lower_first, told[1:])])
-    html = draw_rows(found, heads=("first", "second"), contrast="first minus second", caption=title, what="Compared")
     note = f"An association mixes the effect with who is compared. Small figures count {scales.find_noun(results)}."
-    drawn = (html, tell_rows(found, ("first", "second")), "")
-    return frame_part(results, drawn, title=title, note=note, name=f"{metrics[0]} ladder", frame=to_frame(estimates))
+    words = {"heads": ("first", "second"), "contrast": "first minus second", "what": "Compared"}
+    return _frame(results, found, estimates, name=f"{metrics[0]} ladder", title=title, note=note, **words)
+
+
+def _show_nothing(results, none) -> Display:
+    return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
+
+
+def _frame(results, rows, effects, *, name, title, note, **words) -> Display:
+    """Return rows of effects as a part of the report; `words` are those of `draw_rows`."""
+    told = draw_rows(rows, caption=title, **words), tell_rows(rows, words["heads"]), ""
+    return frame_part(results, told, title=title, note=note, name=name, frame=to_frame(effects))
 
 
 def _rung(results, e: Estimate, scale, group: str) -> Row:
@@ -257,8 +231,7 @@ def weeks(results: Results, *, metric: str) -> Display:
 
 def _parts(results, chosen, metric, *, kind, name) -> Display:
     if results.status == "withheld" or not chosen:
-        none = f"There is no effect by {name} to show."
-        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
+        return _show_nothing(results, f"There is no effect by {name} to show.")
     scale, several = scales.read_scale(results, metric), len({e.treatment for e in chosen}) > 1
     chosen = [e for e in chosen if e.estimand == "difference"]
     shown = [scales.orient(results, e) for e in chosen]
@@ -273,10 +246,9 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
         found.append(make_row(e, scale, name=capitalise(told), note=", ".join(counts), verdict="", group=group))
     title = find_title(results, name, metric) or _tell_parts(results, metric, scale, kind)
     heads, what = _name_arms(results, shown), "Of whom" if kind == "interaction" else "Assigned in"
-    html = draw_rows(found, heads=heads, contrast=scales.name_contrast(results), caption=title, what=what)
     note = f"Exploratory: it decides nothing. Small figures count {scales.find_noun(results)}."
-    drawn, part = (html, tell_rows(found, heads), ""), f"{metric} {name}"
-    return frame_part(results, drawn, title=title, note=note, name=part, frame=to_frame(chosen))
+    words = {"heads": heads, "contrast": scales.name_contrast(results), "what": what}
+    return _frame(results, found, chosen, name=f"{metric} {name}", title=title, note=note, **words)
 
 
 def _tell_parts(results, metric, scale, kind) -> str:
@@ -294,18 +266,11 @@ def _tell_parts(results, metric, scale, kind) -> str:
     return f"{capitalise(scale.label)}: the effect {differs} {where} ({write_p(min(found.values()))})"
 
 
-def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str) -> Display:
-    """Return effects in one table, one row an effect, as they are displayed, with how each was made.
-
-    Parameters
-    ----------
-    results : Results
-    chosen : sequence of Estimate
-    name : str, of the part and its file
-    """
+def sensitivity(results: Results) -> Display:
+    """Return the headline effects under other fair choices, one row an effect, with how each was made."""
+    chosen = results.select(role="sensitivity", population=["itt", "responders", "compliers"])
     if results.status == "withheld" or not chosen:
-        none = "There is no such effect."
-        return show_sentence(WITHHELD if results.status == "withheld" else none, absent=True)
+        return _show_nothing(results, "There is no such effect.")
     several, written = len({e.treatment for e in chosen}) > 1, []
     shown = [scales.orient(results, e) for e in chosen]
     for e, first in zip(shown, chosen, strict=True):
@@ -315,15 +280,9 @@ def table_of_effects(results: Results, chosen: Sequence[Estimate], *, name: str)
         row = {"metric": e.metric, "how": ", ".join(part for part in (*parts, name_method(e.method), arm) if part)}
         row |= {"effect": scales.write_effect(e, scale) if known else "", "p": e.decision_p, "verdict": e.verdict}
         written.append({**row, "interval": scales.write_bounds(e, scale) if known else e.reason})
-    drawn = draw_table(pd.DataFrame(written), find_view(results, "effects"), results)
+    drawn = draw_table(pd.DataFrame(written), find_view(results.study, "effects"), results)
     note = f"Differences: {scales.name_contrast(results)}."
-    return frame_part(results, drawn, title="", note=note, name=name, frame=to_frame(chosen))
-
-
-def sensitivity(results: Results) -> Display:
-    """Return the headline effects under other fair choices, one row an effect."""
-    chosen = results.select(role="sensitivity", population=["itt", "responders", "compliers"])
-    return table_of_effects(results, chosen, name="sensitivity")
+    return frame_part(results, drawn, note=note, name="sensitivity", frame=to_frame(chosen))
 
 
 def name_method(method: str) -> str:

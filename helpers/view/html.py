@@ -1,16 +1,27 @@
-"""HTML in which every word from the data is inert: escaped text, marks, downloads, lists of facts, and the display."""
-
-from __future__ import annotations
+"""What leaves us: HTML in which every word from the data is inert, values as JSON types, and CSV files."""
 
 import base64
+import csv
+import datetime as dt
 import html
+import io
+import json
+import math
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from numbers import Integral, Real
 from pathlib import Path
+from typing import Any
 
-CSS = Path(__file__).with_name("style.css")
+from helpers.view.numbers import capitalise
+
+CSS, PARTS = (Path(__file__).with_name(name) for name in ("style.css", "parts.html.j2"))
+DIGITS = 10
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MARKS = {
     **dict.fromkeys(("clear benefit", "clear harm", "clear difference", "clear association"), "●"),
     **dict.fromkeys(("not inferior", "inferior", "pass", "recovered", "consistent", "holds"), "●"),
@@ -18,7 +29,6 @@ MARKS = {
     **dict.fromkeys(("no clear difference", "no clear association", "non-inferiority not shown"), "○"),
     **dict.fromkeys(("fail", "not recovered", "inconsistent", "fails"), "○"),
 }
-SPOKEN = {"warn": "unclear"}  # a status of results.json -> the word for it
 
 
 @dataclass(frozen=True)
@@ -61,20 +71,32 @@ def show_sentence(text: str, *, absent: bool = False) -> Display:
 
 def mark_verdict(verdict: str) -> str:
     """Return a verdict as HTML: a filled, half or hollow mark, hidden from screen readers, and the word."""
-    mark, word = MARKS.get(verdict, "–"), SPOKEN.get(verdict, verdict)
+    mark, word = MARKS.get(verdict, "–"), "unclear" if verdict == "warn" else verdict
     return f'<span class="verdict"><span class="mark" aria-hidden="true">{mark}</span> {escape(word)}</span>'
+
+
+def draw(part: str, /, **values: Any) -> str:
+    """Return HTML of a part of the page: the macro of this name in parts.html.j2, with every value made inert."""
+    return str(getattr(_read_parts(), part)(**values))
+
+
+@cache
+def _read_parts():
+    from jinja2 import Environment, StrictUndefined  # here, so that commands with nothing to draw start without it
+    from markupsafe import Markup
+
+    finish = lambda value: value if hasattr(value, "__html__") else Markup(escape(value))  # noqa: E731
+    made = Environment(autoescape=True, undefined=StrictUndefined, finalize=finish)
+    made.filters |= {"cap": capitalise, "verdict": lambda verdict: Markup(mark_verdict(verdict))}
+    made.filters["base64"] = lambda body: Markup(base64.b64encode(body.encode()).decode())
+    made.globals["marks"] = MARKS
+    return made.from_string(re.sub(r"\n\s*", "", PARTS.read_text(encoding="utf-8"))).module
 
 
 def list_facts(rows: Iterable[tuple[str, str]]) -> Display:
     """Return decisions or other facts as a list of terms, one a row."""
     rows = list(rows)
-    terms = "".join(f"<dt>{escape(term)}</dt><dd>{escape(told)}</dd>" for term, told in rows)
-    return Display(f'<dl class="facts">{terms}</dl>', "\n".join(f"{term}: {told}" for term, told in rows))
-
-
-def fold(summary: str, inside: str, *, kind: str = "") -> str:
-    """Return HTML behind a line that opens it."""
-    return f'<details class="{kind or "fold"}"><summary>{escape(summary)}</summary>{inside}</details>'
+    return Display(draw("facts", rows=rows), "\n".join(f"{term}: {told}" for term, told in rows))
 
 
 def name_id(*words: str) -> str:
@@ -82,7 +104,54 @@ def name_id(*words: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", " ".join(words).lower()).strip("-") or "part"
 
 
-def link_file(body: str, file: str, label: str, mime: str) -> str:
-    """Return a download link that holds a whole file."""
-    data = base64.b64encode(body.encode()).decode()
-    return f'<a class="file" download="{escape(file)}" href="data:{mime};base64,{data}">{escape(label)}</a>'
+def make_plain(value: Any) -> Any:
+    """Return the value as JSON types: figures to 10 significant digits, what is not finite as None.
+
+    Raises
+    ------
+    TypeError: a thing that has no plain form.
+    """
+    if value is None or isinstance(value, str):
+        return value if value is None else str(value)
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, (Real, Decimal)):
+        return float(f"{value:.{DIGITS}g}") + 0.0 if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): make_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [make_plain(item) for item in value]
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if hasattr(value, "tolist"):
+        return make_plain(value.tolist())
+    raise TypeError(f"a {type(value).__name__} cannot be published; give numbers, text, dates, lists")
+
+
+def write_csv(rows: Sequence[Mapping[str, Any]], header: Sequence[str]) -> str:
+    """Return the text of a CSV file; a text that a spreadsheet would run as a formula is prefixed with an apostrophe.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+    header : sequence of str, the columns
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    cells = [header, *([make_plain(row.get(name)) for name in header] for row in rows)]
+    writer.writerows([_safe(cell) for cell in row] for row in cells)
+    return stream.getvalue()
+
+
+def _safe(value):
+    """Return what a cell may hold: no formula, and no carriage return, which the csv module does not quote."""
+    if isinstance(value, (list, dict)):
+        value = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str):
+        return value
+    guarded = "'" + value if value.startswith(FORMULA) else value
+    return guarded.replace("\r\n", "\n").replace("\r", "\n")

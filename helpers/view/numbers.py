@@ -1,7 +1,5 @@
 """Numbers as a reader meets them: with a unit, and with as many digits as the interval deserves."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -71,8 +69,9 @@ def write_number(value: float | None, style: Style | None = None, *, decimals: i
     if math.isinf(value):
         return "no limit"
     number = value * style.factor
-    if decimals is None:
-        decimals = _fewest(number)
+    if decimals is None:  # as few as show three significant digits, none of them a closing zero
+        most = 0 if number == 0 else min(6, max(0, 2 - math.floor(math.log10(abs(number)))))
+        decimals = next(d for d in range(most + 1) if round(number, d) == round(number, most))
     if style.prefix and decimals == 1:
         decimals = 2
     number = round(number, decimals)
@@ -80,12 +79,6 @@ def write_number(value: float | None, style: Style | None = None, *, decimals: i
     digits = f"{abs(number):,.{max(decimals, 0)}f}"
     one = digits == "1" and style.suffix in (" points", " days")
     return f"{sign}{style.prefix}{digits}{style.suffix.removesuffix('s') if one else style.suffix}"
-
-
-def _fewest(number: float) -> int:
-    """As few decimals as show three significant digits, none of them a closing zero."""
-    most = 0 if number == 0 else min(6, max(0, 2 - math.floor(math.log10(abs(number)))))
-    return next(d for d in range(most + 1) if round(number, d) == round(number, most))
 
 
 def write_range(low: float | None, high: float | None, style: Style, decimals: int | None) -> str:
@@ -127,19 +120,17 @@ def write_share(share: float | None, *, decimals: int = 1) -> str:
     return write_number(share, PERCENT, decimals=decimals)
 
 
-def write_chance(chance: float, *, decimals: int = 0) -> str:
+def write_chance(chance: float) -> str:
     """Return a chance as a percentage that is never printed as certain ("over 99 %"); "not known" for nan.
 
     Examples
     --------
-    >>> write_chance(0.83), write_chance(0.9999, decimals=1), write_chance(0.004)
-    ('83 %', 'over 99.9 %', 'under 1 %')
+    >>> write_chance(0.83), write_chance(0.9999), write_chance(0.004)
+    ('83 %', 'over 99 %', 'under 1 %')
     """
-    least = 10 ** -(decimals + 2)
-    if min(chance, 1 - chance) < least:
-        side, bound = ("over", 1 - least) if chance > 0.5 else ("under", least)
-        return f"{side} {write_share(bound, decimals=decimals)}"
-    return write_share(chance, decimals=decimals)
+    if min(chance, 1 - chance) < 0.01:
+        return "over 99 %" if chance > 0.5 else "under 1 %"
+    return write_share(chance, decimals=0)
 
 
 def write_wait(minutes: float) -> str:
@@ -152,11 +143,10 @@ def write_wait(minutes: float) -> str:
     """
     if minutes is None or math.isnan(minutes):
         return UNKNOWN
-    for name, size, least in (("day", 1440, 2880), ("hour", 60, 120), ("minute", 1, 1), ("second", 1 / 60, 0)):
-        if minutes >= least:
-            number = float(f"{minutes / size:.2g}" if minutes / size < 10 else f"{minutes / size:.0f}")
-            return f"{number:,g} {name}{'' if number == 1 else 's'}"
-    return UNKNOWN
+    units = (("day", 1440, 2880), ("hour", 60, 120), ("minute", 1, 1), ("second", 1 / 60, 0))
+    name, size = next((name, size) for name, size, least in units if minutes >= least)
+    number = float(f"{minutes / size:.2g}" if minutes / size < 10 else f"{minutes / size:.0f}")
+    return f"{number:,g} {name}{'' if number == 1 else 's'}"
 
 
 def read_currency(unit: str) -> str:

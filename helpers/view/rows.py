@@ -1,27 +1,14 @@
 """Scorecard and ladder: HTML rows of one effect each, with a small inline SVG mark on a zero line that rows share."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from helpers.records import Estimate
-from helpers.view.html import MARKS, escape, mark_verdict
+from helpers.view import html, scales
 from helpers.view.numbers import capitalise
-from helpers.view.scales import (
-    Scale,
-    find_margin,
-    is_lift,
-    is_ratio,
-    list_pieces,
-    style_effect,
-    write_bounds,
-    write_effect,
-    write_value,
-)
 
 WIDE, HIGH = 240, 36  # units of a mark's drawing; CSS gives it its size
 DISPARATE = 8.0  # sizes further apart than this do not share a scale
@@ -63,13 +50,22 @@ class Axis:
 
     share: float
     reach: dict[tuple, float] = field(default_factory=dict)
+    wide: float = WIDE
+    high: float = HIGH
 
     def place(self, value: float, unit: tuple) -> float:
         """Return the place of a value, in the units of the drawing; beyond an edge it stands at the edge."""
-        return min(max((self.share + value / self.reach[unit]) * WIDE, 3), WIDE - 3)
+        return min(max((self.share + value / self.reach[unit]) * self.wide, 3), self.wide - 3)
+
+    def span(self, piece: tuple[float | None, float | None], unit: tuple) -> tuple[float, float]:
+        """Return the places of both ends of an interval, an open end at the edge."""
+        low, high = piece
+        return 0 if low is None else self.place(low, unit), self.wide if high is None else self.place(high, unit)
 
 
-def make_row(e: Estimate, scale: Scale, *, name: str = "", note: str = "", verdict: str | None = None, **more) -> Row:
+def make_row(
+    e: Estimate, scale: scales.Scale, *, name: str = "", note: str = "", verdict: str | None = None, **more
+) -> Row:
     """Return an effect as a row, with its arms' values, first what the contrast puts first.
 
     Parameters
@@ -80,40 +76,38 @@ def make_row(e: Estimate, scale: Scale, *, name: str = "", note: str = "", verdi
     verdict : str, the estimate's own when left out
     more : other fields of Row
     """
-    place = _log if is_ratio(e) else float
-    pieces = tuple((_place(low, place), _place(high, place)) for low, high in list_pieces(e))
-    values = () if is_lift(e) or math.isnan(e.control_value) else (e.treatment_value, e.control_value)
-    style = style_effect(e, scale)
-    shared = is_lift(e) or is_ratio(e) or style.prefix or style.suffix in (" points", " days")
-    hidden = (e.reason or "").startswith("hidden")
-    return Row(
+    style, known = scales.style_effect(e, scale), not math.isnan(e.estimate)
+    values = () if scales.is_lift(e) or math.isnan(e.control_value) else (e.treatment_value, e.control_value)
+    shared = scales.is_lift(e) or scales.is_ratio(e) or style.prefix or style.suffix in (" points", " days")
+    reason = "hidden for privacy" if (e.reason or "").startswith("hidden") else e.reason or ""
+    row = Row(
         name=name or capitalise(scale.label),
         note=note,
-        values=tuple(write_value(v, scale, beside=e) for v in values),
-        effect="" if math.isnan(e.estimate) else write_effect(e, scale),
-        interval=("hidden for privacy" if hidden else e.reason or "")
-        if math.isnan(e.estimate)
-        else write_bounds(e, scale),
+        values=tuple(scales.write_value(v, scale, beside=e) for v in values),
+        effect=scales.write_effect(e, scale) if known else "",
+        interval=scales.write_bounds(e, scale) if known else reason,
         verdict=e.verdict if verdict is None else verdict,
-        middle=_place(e.estimate, place),
-        pieces=pieces,
-        unit=(is_ratio(e), style.prefix, style.suffix, "" if shared else e.metric),
+        middle=_place(e, e.estimate),
+        pieces=tuple((_place(e, low), _place(e, high)) for low, high in scales.list_pieces(e)),
+        unit=(scales.is_ratio(e), style.prefix, style.suffix, "" if shared else e.metric),
         dashed=e.interval != "fixed",
-        **{"band": find_band(e, scale), **more},
+        band=find_band(e, scale),
     )
+    return replace(row, **more)
 
 
-def _log(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
+def _place(e: Estimate, value: float | None) -> float | None:
+    """The place of an end on its axis, which is logarithmic for a ratio; an open one has none."""
+    if value is None or math.isinf(value):
+        return None
+    if scales.is_ratio(e):
+        return -math.inf if value <= 0 else math.log(value)
+    return float(value)
 
 
-def _place(value, place):
-    return None if value is None or math.isinf(value) else math.nan if math.isnan(value) else place(value)
-
-
-def find_band(e: Estimate, scale: Scale) -> tuple[float, float] | None:
+def find_band(e: Estimate, scale: scales.Scale) -> tuple[float, float] | None:
     """What the plan calls too small, on both sides of zero; of a guardrail what it tolerates, on the side of harm."""
-    margin = find_margin(e, scale)
+    margin = scales.find_margin(e, scale)
     if margin is None:
         return None
     if scale.role != "guardrail":
@@ -149,37 +143,13 @@ def split_sizes(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         key = (row.name, row.unit)
         sizes[key] = max([sizes.get(key, 0.0), *map(abs, row.numbers)])
-    found = []
-    for row in rows:
-        size = sizes[row.name, row.unit]
-        order = math.floor(math.log(size, DISPARATE)) if size > 0 else 0
-        found.append(Row(**{**vars(row), "unit": (*row.unit, order)}))
-    return found
+    orders = {key: math.floor(math.log(size, DISPARATE)) if size > 0 else 0 for key, size in sizes.items()}
+    return [replace(row, unit=(*row.unit, orders[row.name, row.unit])) for row in rows]
 
 
 def draw_mark(row: Row, axis: Axis) -> str:
     """Return the mark of a row as inline SVG without words, ids or addresses; CSS colours and stretches it."""
-    middle, parts = HIGH / 2, []
-    zero = axis.share * WIDE
-    if row.unit in axis.reach:
-        if row.band:
-            low, high = (axis.place(v, row.unit) for v in row.band)
-            parts.append(f'<path class="band" d="M{low:.1f} 0H{high:.1f}V{HIGH}H{low:.1f}z"/>')
-        parts.append(f'<path class="zero" d="M{zero:.1f} 0V{HIGH}"/>')
-        for low, high in row.pieces:
-            start = 0 if low is None else axis.place(low, row.unit)
-            end = WIDE if high is None else axis.place(high, row.unit)
-            dashed = " dashed" if row.dashed else ""
-            parts.append(f'<path class="bar{dashed}" d="M{start:.1f} {middle:g}H{end:.1f}"/>')
-        if math.isfinite(row.middle):
-            at = f'd="M{axis.place(row.middle, row.unit):.1f} {middle:g}h0"'
-            parts.append(f'<path class="dot" {at}/>')
-            if row.verdict and MARKS.get(row.verdict) != "●":
-                parts.append(f'<path class="hollow" {at}/>')
-            if MARKS.get(row.verdict) == "◐":
-                parts.append(f'<path class="half" {at}/>')
-    size = f'viewBox="0 0 {WIDE} {HIGH}" preserveAspectRatio="none"'
-    return f'<svg class="effect" {size} aria-hidden="true" focusable="false">{"".join(parts)}</svg>'
+    return html.draw("mark", row=row, axis=axis)
 
 
 def draw_rows(
@@ -200,51 +170,9 @@ def draw_rows(
     what, effect : str
         Heads of the first column, and of that of the effects.
     """
-    axis, judged, is_drawn = find_axis(rows), any(row.verdict for row in rows), any(row.numbers for row in rows)
-    arms = "".join(
-        f'<th scope="col" role="columnheader" class="n arm{place}">{escape(capitalise(head))}</th>'
-        for place, head in enumerate(heads)
-    )
-    verdict = '<th scope="col" role="columnheader">Verdict</th>' if judged else ""
-    drawn = f'<th scope="col" role="columnheader" class="drawn">{escape(capitalise(contrast))}</th>' * is_drawn
-    head = (
-        f'<tr role="row"><th scope="col" role="columnheader">{escape(what)}</th>{arms}'
-        f'<th scope="col" role="columnheader" class="n">{escape(effect)}</th>'
-        f"{drawn}{verdict}</tr>"
-    )
-    body, group = [], ""
-    for row in rows:
-        if row.group != group:
-            width = 2 + len(heads) + is_drawn + judged
-            body.append(
-                f'<tr role="row" class="group"><th scope="rowgroup" role="rowheader" colspan="{width}">'
-                f"{escape(row.group)}</th></tr>"
-            )
-            group = row.group
-        body.append(_draw_row(row, axis if is_drawn else None, heads, judged))
-    return (
-        f'<table class="rows{"" if is_drawn else " words"}" role="table">'
-        f'<caption class="unseen">{escape(caption)}</caption>'
-        f'<thead role="rowgroup">{head}</thead><tbody role="rowgroup">{"".join(body)}</tbody></table>'
-    )
-
-
-def _draw_row(row: Row, axis: Axis | None, heads, judged: bool) -> str:
-    note = f'<span class="note">{escape(row.note)}</span>' if row.note else ""
-    values = row.values if len(row.values) == len(heads) else ("",) * len(heads)
-    arms = "".join(
-        f'<td role="cell" class="n arm{place}" data-head="{escape(capitalise(head))}">{escape(value)}</td>'
-        for place, (value, head) in enumerate(zip(values, heads, strict=True))
-    )
-    interval = f' <span class="between">{escape(row.interval)}</span>' if row.interval else ""
-    drawn = f'<td role="cell" class="drawn">{draw_mark(row, axis)}</td>' if axis else ""
-    verdict = f'<td role="cell" class="judged">{mark_verdict(row.verdict) if row.verdict else ""}</td>' * judged
-    return (
-        f'<tr role="row"{" class=muted" * row.muted}>'
-        f'<th scope="row" role="rowheader">{escape(row.name)}{note}</th>{arms}'
-        f'<td role="cell" class="n told"><strong>{escape(row.effect)}</strong>{interval}</td>'
-        f"{drawn}{verdict}</tr>"
-    )
+    words = {"heads": heads, "contrast": contrast, "caption": caption, "what": what, "effect": effect}
+    words |= {"judged": any(row.verdict for row in rows), "drawn": any(row.numbers for row in rows)}
+    return html.draw("rows", found=rows, axis=find_axis(rows), **words)
 
 
 def tell_rows(rows: Sequence[Row], heads: tuple[str, ...] = ()) -> str:

@@ -1,7 +1,5 @@
 """How effects are read: a metric's name, kind, unit and margins, the contrast as displayed, and effects in figures."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass, fields, replace
@@ -59,36 +57,17 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
     DataFrame: the fields of `Scale`; what is not planned is None. It stands in `Results.tables["metrics"]`, from
     which every table and figure reads labels, kinds and units.
     """
-    rows = []
+    rows, names = [], [field.name for field in fields(Scale)]
     for name, metric in design.metrics.items():
-        rows.append(
-            {
-                "metric": name,
-                "label": design.label_of(name),
-                "kind": metric.kind,
-                "role": metric.role,
-                "unit": metric.unit or _rate_unit(metric.time_at_risk),
-                "better": metric.better,
-                "expected": metric.expected,
-                "worthwhile": metric.worthwhile,
-                "margin_absolute": metric.margin.absolute if metric.margin else None,
-                "margin_relative": metric.margin.relative if metric.margin else None,
-                "within_days": metric.horizon_days if metric.kind == "time_to_event" else metric.within_days,
-                "noun": design.unit,
-                "quantile": metric.quantile,
-                "ordered": metric.scale == "ordered",
-                "time_at_risk": metric.time_at_risk,
-            }
-        )
-    return pd.DataFrame(rows, dtype=object)
-
-
-def _rate_unit(time_at_risk) -> str | None:
-    """What a rate is counted by: "per day at risk" of the column days_at_risk, "per active day" of active_days."""
-    if time_at_risk is None:
-        return None
-    words = time_at_risk.replace("_", " ")
-    return f"per {re.sub(r's$', '', words) if words.endswith('s') else re.sub(r's(?= )', '', words, count=1)}"
+        margin, is_timed = metric.margin, metric.kind == "time_to_event"
+        row = {key: getattr(metric, key, None) for key in names}
+        row |= {"metric": name, "label": design.label_of(name), "noun": design.unit}
+        time = (metric.time_at_risk or "").replace("_", " ")  # "days at risk": per day at risk; "active days"
+        rate = "per " + re.sub(r"s$" if time.endswith("s") else r"s(?= )", "", time, count=1) if time else None
+        row |= {"unit": metric.unit or rate, "ordered": metric.scale == "ordered"}
+        row |= {"margin_absolute": margin and margin.absolute, "margin_relative": margin and margin.relative}
+        rows.append(row | {"within_days": metric.horizon_days if is_timed else metric.within_days})
+    return pd.DataFrame(rows, columns=names, dtype=object)
 
 
 def read_scale(results: Results, metric: str) -> Scale:
@@ -145,6 +124,13 @@ def name_arm(results: Results, arm: str) -> str:
     """Return an arm as it stands in a sentence: its label ("without links"), else "with" and its name."""
     labels, name = results.plan.get("labels") or {}, str(arm).replace("_", " ")
     return labels.get(arm) or f"with {'the ' * (name in ('control', 'treatment'))}{name}"
+
+
+def list_dates(results: Results) -> list[str]:
+    """Return in words when units were assigned, and when the data ends, as far as that is known."""
+    days = results.assigned
+    found = [f"assigned {days[0]} to {days[1]}" if days else "", f"data to {results.as_of}" if results.as_of else ""]
+    return [told for told in found if told]
 
 
 def name_contrast(results: Results, comparison: str = "") -> str:
@@ -206,10 +192,9 @@ def orient(results: Results, estimate: Estimate) -> Estimate:
     turned = estimate.estimand in ("difference", "rmst_difference") and estimate.population in ("itt", "responders")
     if not (is_turned(results) and turned):
         return estimate
-    swapped = {"control": estimate.treatment, "treatment": estimate.control}
-    for name in ("value", "n", "clusters"):
-        first, second = (f"{arm}_{name}" if name == "value" else f"{name}_{arm}" for arm in ("control", "treatment"))
-        swapped |= {first: getattr(estimate, second), second: getattr(estimate, first)}
+    sides = [("control", "treatment"), ("control_value", "treatment_value"), ("n_control", "n_treatment")]
+    sides.append(("clusters_control", "clusters_treatment"))
+    swapped = {name: getattr(estimate, other) for pair in sides for name, other in (pair, pair[::-1])}
     ends = {"estimate": -estimate.estimate, "ci_low": -estimate.ci_high, "ci_high": -estimate.ci_low}
     pieces = estimate.ci_set and tuple(
         tuple(None if end is None else -end for end in reversed(piece)) for piece in reversed(estimate.ci_set)
@@ -241,9 +226,7 @@ def style_effect(estimate: Estimate, scale: Scale) -> Style:
         return Style(1, "", " times")
     if estimate.estimand.startswith("rmst"):
         return Style(1, "", " days", True)
-    if scale.is_share or scale.kind == "nps":
-        return Style(100 if scale.is_share else 1, "", " points", True)
-    return replace(style_value(scale), signed=True)
+    return style_gap(scale, signed=True)
 
 
 def style_value(scale: Scale, *, estimand: str = "difference") -> Style:

@@ -1,22 +1,19 @@
 """What a display cell calls: one results table as its view says, with its finding as heading and its downloads."""
 
-from __future__ import annotations
-
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from helpers.plan.views import View, find_view
 from helpers.records import Estimate, Results
-from helpers.view import charts, numbers, rows, theme
-from helpers.view.html import Display, escape, link_file, name_id, show_sentence
-from helpers.view.plain import write_csv
+from helpers.view import charts, html, numbers, rows
+from helpers.view.html import Display, show_sentence
 from helpers.view.scales import Scale, find_noun, name_arm, name_label, write_value
-from helpers.view.views import HIDDEN, NUMERIC, View, draw_cell, find_view, fit, turn, write_cell, write_rows
+from helpers.view.views import HIDDEN, NUMERIC, fit, is_missing, turn, write_cell, write_rows
 
 MOST_ROWS, MOST_COLUMNS = 30, 7
-MOST_LETTERS = 40  # of a figure with its interval
 LONG = 14  # rows of a table that paper still shows
 WITHHELD = "The effects of this run are withheld; the answer at the top says why."
 KINDS = {"simulated": "Simulated data", "public": "Public data", "yours": "Your data"}
@@ -41,7 +38,7 @@ def show(
     Display: one sentence where there is no row. Withheld effects, and a table that this run does not have or that is
     empty, are absent: a section of nothing else leaves the page.
     """
-    view, frame = find_view(results, name), results.tables.get(name)
+    view, frame = find_view(results.study, name), results.tables.get(name)
     if results.status == "withheld" and view.withheld:
         return show_sentence(WITHHELD, absent=True)
     none = view.none or f"There is nothing to show of {name.replace('_', ' ')}."
@@ -72,14 +69,12 @@ def _find_reason(frame: pd.DataFrame) -> str | None:
 
 def find_title(results: Results, *names: str) -> str:
     """Return the finding of a table from the study's words: `title NAME VALUE`, else `title NAME`; empty without."""
-    for known in (" ".join(names), names[0]):
-        if found := results.words.get(f"title {known}"):
-            return found[0]
-    return ""
+    known = [results.words.get(f"title {name}") for name in (" ".join(names), names[0])]
+    return next((found[0] for found in known if found), "")
 
 
 def frame_part(
-    results: Results, drawn: tuple[str, str, str], *, title: str, note: str, name: str, frame: pd.DataFrame
+    results: Results, drawn: tuple[str, str, str], *, name: str, frame: pd.DataFrame, title: str = "", note: str = ""
 ) -> Display:
     """Return what was drawn under its heading, with a permalink, its source and its downloads.
 
@@ -87,35 +82,27 @@ def frame_part(
     ----------
     results : Results
     drawn : (HTML, text, SVG); the SVG is empty where nothing but HTML was drawn
-    title, note : str, the finding; metric, unit and population. Where the data come from is the part `source NAME` of
-        the study's words, else the run's own kind and size.
     name : str, of the part, from which its id and the names of its files come
     frame : DataFrame, what the CSV holds
+    title, note : str, the finding; metric, unit and population. Where the data come from is the part `source NAME` of
+        the study's words, else the run's own kind and size.
     """
-    html, text, svg = drawn
-    place = name_id(name)
-    link = f'<a class="link" href="#{place}" aria-label="Link to this part">#</a>'
-    heading = f'<h3 id="{place}">{escape(numbers.capitalise(title))} {link}</h3>' if title else ""
-    below = f'<p class="sub">{escape(note)}</p>' if note else ""
-    file = f"{results.study}_{name.replace(' ', '_')}"
-    count = "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
-    links = [
-        link_file(
-            write_csv(frame.to_dict("records"), list(frame)),
-            f"{file}.csv",
-            f"Data ({count}, CSV)",
-            "text/csv;charset=utf-8",
-        )
-    ]
-    links += [link_file(svg, f"{file}.svg", "Picture (SVG)", "image/svg+xml")] if svg else []
-    links += [] if title else [link]
-    kind = "" if results.data.kind == "simulated" else f"{KINDS.get(results.data.kind, results.data.kind)}, "  # on top
+    told, text, svg = drawn
+    file, count = f"{results.study}_{name.replace(' ', '_')}", "1 row" if len(frame) == 1 else f"{len(frame):,} rows"
+    content = html.write_csv(frame.to_dict("records"), list(frame))
+    files = [(f"{file}.csv", f"Data ({count}, CSV)", "text/csv;charset=utf-8", content)]
+    files += [(f"{file}.svg", "Picture (SVG)", "image/svg+xml", svg)] if svg else []
+    kind = "" if results.data.kind == "simulated" else f"{tell_kind(results)}, "  # it stands on top
     source = f"{kind}{numbers.write_count(results.data.units)} {find_noun(results)}."
-    source = results.words.get(f"source {name}", (source,))[0]
-    under = f'<p class="under">{escape(source)} {" · ".join(links)}</p>'
-    tag = "figure" if svg or 'class="rows' in html else 'div class="part"'
-    own = f' id="{place}"' if not title else ""
-    return Display(f"<{tag}{own}>{heading}{below}{html}{under}</{tag.split()[0]}>", f"{title}\n{text}".strip())
+    words = {"title": title, "note": note, "source": results.words.get(f"source {name}", (source,))[0]}
+    tag = "figure" if svg or 'class="rows' in told else "div"
+    shown = html.draw("part", tag=tag, place=html.name_id(name), drawn=told, files=files, **words)
+    return Display(shown, f"{title}\n{text}".strip())
+
+
+def tell_kind(results: Results) -> str:
+    """Return in words what kind of data a run has."""
+    return KINDS.get(results.data.kind, results.data.kind)
 
 
 def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
@@ -124,26 +111,11 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     At most seven columns and so many rows are drawn; a column that is blank in every row is left out.
     """
     told = write_rows(frame.head(most), view, results).iloc[:, :MOST_COLUMNS]
-    columns = {column: view.columns[column] for column in told}
-    classes = {c: ' class="n"' if spec.format in NUMERIC else "" for c, spec in columns.items()}
-    head = "".join(
-        f'<th scope="col"{classes[c]}>{escape(_head(spec.label, results))}</th>' for c, spec in columns.items()
-    )
-    body = []
-    for row in told.to_dict("records"):
-        first, *rest = columns
-        cells = [f'<th scope="row"{classes[first]}>{draw_cell(row[first], columns[first])}</th>']
-        kinds = {c: "" if len(row[c]) > MOST_LETTERS else classes[c] for c in rest}  # a reason is no figure
-        cells += [f"<td{kinds[c]}>{draw_cell(row[c], columns[c])}</td>" for c in rest]
-        body.append(f"<tr>{''.join(cells)}</tr>")
+    shown = [(_head(view.columns[name].label, results), view.columns[name].format) for name in told]
+    columns = [{"head": head, "n": form in NUMERIC, "judged": form == "verdict"} for head, form in shown]
     cut = f" (the first {most} of {len(frame):,})" if len(frame) > most else ""
-    caption = escape(f"Each row: {view.row}{cut}")
-    long = " long" if len(told) > LONG else ""
-    html = (
-        f'<div class="scroll{long}" tabindex="0" role="group" aria-label="{caption}"><table>'
-        f"<caption>{caption}</caption><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
-    )
-    return html, told.to_string(index=False), ""
+    words = {"caption": f"Each row: {view.row}{cut}", "long": len(told) > LONG}
+    return html.draw("table", columns=columns, rows=told.to_numpy().tolist(), **words), told.to_string(index=False), ""
 
 
 def _head(label: str, results: Results) -> str:
@@ -167,55 +139,71 @@ def _write_values(row: Mapping, written: Mapping[str, str], effect: str, view: V
     return tuple(write_value(value, Scale("", "", kind="binary"), beside=e) for value in (first, second))
 
 
-def _fill(note: str, written: Mapping[str, str], known: bool) -> str:
-    """A column's cell, or of a known effect a sentence in which columns in braces are cells ("{n_reached} and ...")."""
-    return (note.format_map(written) if known else "") if "{" in note else written.get(note, "")
-
-
 def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = MOST_ROWS):
     """Return rows of a table as a ladder: the first column names a row, the first with ends is its effect.
 
     `chart` in the view may name the columns: `values` (as the contrast puts them, with `heads`), `note` (or a sentence
-    with columns in braces), `group`, `verdict`, `band` (two columns), `null` (the value of no effect, or its column),
-    `muted` (names of rows without trust, or values of columns that such rows have), and `contrast`, what the effect is.
-    With `ends: true` the ends of a range stand for the effect in words.
+    with columns in braces), `group`, `verdict`, `band` (two columns), `null` (the value of no effect), `muted` (values
+    of columns that rows without trust have), and `contrast`, what the effect is. With `ends: true` the ends of a range
+    stand for the effect in words.
     """
-    told, spec = view.shown, view.chart
-    label = next(iter(told))
-    effect = spec.get("effect") or next(column for column, c in view.columns.items() if c.ends)
-    found = []
-    for row in frame.head(most).to_dict("records"):
+    found = list_rows(frame.head(most), view, results)
+    heads = tuple(_head(head, results) for head in view.chart.get("heads", []))
+    labels = (next(iter(view.shown.values())).label, view.columns[_name_effect(view)].label)
+    what, amount = (_head(label, results) for label in labels)
+    words = {"contrast": view.chart.get("contrast", "difference"), "caption": f"Each row: {view.row}"}
+    drawn = rows.draw_rows(found, heads=heads, what=what, effect=amount, **words)
+    return drawn, rows.tell_rows(found, heads), ""
+
+
+def _name_effect(view: View) -> str:
+    return view.chart.get("effect") or next(name for name, column in view.columns.items() if column.ends)
+
+
+def list_rows(frame: pd.DataFrame, view: View, results: Results) -> list[rows.Row]:
+    """Return the rows of a table as those of a ladder."""
+    label, effect, spec, found = next(iter(view.shown)), _name_effect(view), view.chart, []
+    note = spec.get("note", "")  # a column, or a sentence in which columns in braces are cells: told of what is known
+    for row in frame.to_dict("records"):
         written = {c: write_cell(row.get(c), column, row, results) for c, column in view.columns.items()}
         words, _, interval = written[effect].partition(" [")
         if spec.get("ends") and interval:
             words, interval = interval.removesuffix("]").replace(", ", " to "), ""
-        known = row[effect] == row[effect] and row[effect] is not None
-        low, high = (row.get(end) for end in view.columns[effect].ends)
-        has_ends = known and low is not None and low == low
-        null, muted = spec.get("null", 0.0), spec.get("muted", [])
-        null = row[null] if isinstance(null, str) else null
-        band = [row[end] - null for end in spec.get("band", [])]
+        null, muted = row[spec["null"]] if "null" in spec else 0.0, spec.get("muted", {})
+        value, *ends = (row.get(c) for c in (effect, *view.columns[effect].ends, *spec.get("band", [])))
+        known = not is_missing(value)
+        low, high, *band = (None if is_missing(end) else end - null for end in ends)
         found.append(
             rows.Row(
                 name=written[label],
-                note=_fill(spec.get("note", ""), written, known),
+                note=(note.format_map(written) if known else "") if "{" in note else written.get(note, ""),
                 values=_write_values(row, written, effect, view) if known else (),
                 effect=words if known else "",
                 interval=f"[{interval}" if interval else "" if known else words,
                 verdict=written.get(spec.get("verdict", ""), ""),
-                middle=row[effect] - null if known else float("nan"),
-                pieces=((low - null, high - null),) if has_ends else (),
-                band=tuple(band) if band and band[0] == band[0] else None,
+                middle=value - null if known else float("nan"),
+                pieces=((low, high),) if known and low is not None else (),
+                band=tuple(band) if band and band[0] is not None else None,
                 unit=(effect,),
-                muted=all(row[c] == v for c, v in muted.items()) if isinstance(muted, dict) else row[label] in muted,
+                muted=bool(muted) and all(row[c] == v for c, v in muted.items()),
                 group=written.get(spec.get("group", ""), ""),
             )
         )
-    heads = tuple(_head(head, results) for head in spec.get("heads", []))
-    contrast, caption = spec.get("contrast", "difference"), f"Each row: {view.row}"
-    what, amount = (_head(column.label, results) for column in (told[label], view.columns[effect]))
-    html = rows.draw_rows(found, heads=heads, contrast=contrast, caption=caption, what=what, effect=amount)
-    return html, rows.tell_rows(found, heads), ""
+    return found
+
+
+def color_lines(names: Sequence[str], control: str | None = None) -> dict[str, str]:
+    """Return a colour for each line: arms have theirs (control blue, treatment orange), other groups shades of ink.
+
+    Parameters
+    ----------
+    names : sequence of str
+    control : str, optional
+        The control among the arms; None where lines are no arms.
+    """
+    shades = charts.NEUTRAL if control is None else (charts.TREATMENT, *charts.OTHERS)
+    colors = {name: shades[k % len(shades)] for k, name in enumerate(name for name in names if name != control)}
+    return colors if control is None else {control: charts.CONTROL} | colors
 
 
 def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = "", most: int = 0):
@@ -225,7 +213,7 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     `style` those of `numbers.Style`; `control: true` says that lines are arms, which have colours of their own. A
     study's words may hold `fits NAME`, lines by their name, and `shaded NAME`, the ends of a range.
     """
-    spec, key = dict(view.chart), ""
+    spec, key = dict(view.chart), ()
     if isinstance(spec["x"], list):
         frame, spec["x"] = frame.assign(middle=frame[spec["x"]].mean(axis=1)), "middle"
     if shaded := results.words.get(f"shaded {name}"):
@@ -234,40 +222,30 @@ def draw_chart(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     style = numbers.Style(**spec.pop("style", {} if view.kind == "heat" else {"factor": 100, "suffix": " %"}))
     if view.kind == "heat":
         frame = frame.assign(**{spec["y"]: frame[spec["y"]] * style.factor})
-    chart = charts.Chart(**spec, style=style, name=name_id(results.study, name))
+    chart = charts.Chart(**spec, style=style, name=html.name_id(results.study, name))
     if view.kind == "curve":
         lines = list(frame[chart.by].drop_duplicates()) if chart.by else [""]
         first = results.estimates[0].control if arms and results.estimates else None
-        colors = theme.color_lines(sorted(lines, key=lambda line: line != first), first)
+        colors = color_lines(sorted(lines, key=lambda line: line != first), first)
         known = {arm for e in results.headline() for arm in (e.control, e.treatment)} if first else set(lines)
         more = ({line: color if line in known else charts.NEUTRAL[1] for line, color in colors.items()},)
-        key = _draw_key(results, frame, chart, *more, arms=arms) if chart.by else ""
+        key = _list_key(results, frame, chart, *more, arms=arms) if chart.by else ()
     if view.kind == "dose":
         more = (results.words.get(f"fits {name}", {}),)
     drawing = getattr(charts, view.kind)(frame, chart, *more)
     alternative = f"{find_title(results, name) or f'Each row: {view.row}'}."
-    html = f'{key}<div class="card" role="img" aria-label="{escape(alternative[:249])}">'
-    html += f'<div class="wide">{drawing.wide}</div><div class="narrow">{drawing.narrow}</div></div>'
-    return html, alternative, drawing.wide
+    return html.draw("chart", key=key, words=alternative[:249], drawing=drawing), alternative, drawing.wide
 
 
-def _draw_key(results, frame, chart, colors, *, arms) -> str:
-    """Name each line and its last value, with its colour as a swatch."""
-    items = []
+def _list_key(results, frame, chart, colors, *, arms) -> list[tuple[str, str]]:
+    """The colour of each line, with its name and last value."""
+    found, labels = [], results.plan.get("labels") or {}
     for line, color in colors.items():
         known = frame[frame[chart.by] == line].dropna(subset=[chart.y])
         last = numbers.write_number(known[chart.y].iloc[-1], chart.style, decimals=1) if len(known) else HIDDEN
-        labels = results.plan.get("labels") or {}
         named = name_arm(results, line) if arms else labels.get(f"{chart.by}={line}") or name_label(results, line)
-        items.append(
-            f'<li><span style="background:{color}"></span>{escape(f"{numbers.capitalise(named)}: {last}")}</li>'
-        )
-    return f'<ul class="key">{"".join(items)}</ul>'
+        found.append((color, f"{numbers.capitalise(named)}: {last}"))
+    return found
 
 
-DRAWN = {
-    "table": draw_table,
-    "facts": draw_table,
-    **dict.fromkeys(("scorecard", "ladder", "money"), draw_ladder),
-    **dict.fromkeys(("curve", "dose", "heat"), draw_chart),
-}
+DRAWN = {"table": draw_table, "ladder": draw_ladder, **dict.fromkeys(("curve", "dose", "heat"), draw_chart)}

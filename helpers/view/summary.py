@@ -1,21 +1,18 @@
 """What goes beside a report: the answer as text and its scorecard as a picture to paste, and its row in the gallery."""
 
-from __future__ import annotations
-
 import io
 import textwrap
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from helpers.records import Results
-from helpers.view import theme
+from helpers.view import charts
 from helpers.view.effects import BOXES, list_card, name_columns, scorecard, split_answer, tell_dates
 from helpers.view.numbers import capitalise
-from helpers.view.rows import WIDE, Row, find_axis
+from helpers.view.rows import WIDE, Axis, Row, find_axis
 
 SIZE, LINE = 1000, 46  # CSS pixels: the picture's width, and the height of a row
 
@@ -40,11 +37,9 @@ def make_card(results: Results) -> dict[str, Any]:
     that has a figure; None where there is none.
     """
     kind, headline, _, following = split_answer(results)
-    rows, _ = list_card(results)
-    first = next(iter(rows), None)
     mark = None
-    if first is not None:
-        ends = [v for v in first.numbers if v == v]
+    for first in list_card(results)[0][:1]:
+        ends = first.numbers
         low, high = (min(ends), max(ends)) if first.pieces and ends else (None, None)
         words = {"name": first.name, "effect": first.effect, "interval": first.interval, "verdict": first.verdict}
         mark = {**words, "low": low, "middle": None if first.middle != first.middle else first.middle, "high": high}
@@ -60,15 +55,17 @@ def draw_scorecard(results: Results) -> bytes | None:
     if not rows:
         return None
     kind, headline, _, _ = split_answer(results)
-    title, answer = _wrap(results.question, 74), _wrap(headline, 104)
+    title, answer = textwrap.wrap(results.question, 74), textwrap.wrap(headline, 104)
     top = 34 + 26 * len(title) + 22 * len(answer) + 40
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(theme.settings())
+    with charts.themed():
         figure = Figure(figsize=(SIZE / 100, (top + LINE * len(rows) + 24) / 100), dpi=150, facecolor="white")
         canvas = FigureCanvasAgg(figure)
-        _write_head(figure, kind, title, answer)
-        _write(figure, 590, top - 16, capitalise(name_columns(results, effects)[1]), color=theme.MUTED, size=9)
+        _write(figure, 24, 22, textwrap.wrap(kind, 130)[0], color=charts.MUTED, size=9)
+        for place, line in enumerate(title):
+            _write(figure, 24, 48 + 26 * place, line, size=16, weight="semibold")
+        for place, line in enumerate(answer):
+            _write(figure, 24, 50 + 26 * len(title) + 22 * place, line, size=11.5)
+        _write(figure, 590, top - 16, capitalise(name_columns(results, effects)[1]), color=charts.MUTED, size=9)
         axis = find_axis(rows)
         for place, row in enumerate(rows):
             _draw_row(figure, row, axis, top + LINE * place)
@@ -82,20 +79,12 @@ def _write(figure: Figure, left: float, top: float, text: str, **style) -> None:
     figure.text(left / SIZE, 1 - top / high, text, va="center", **style)
 
 
-def _write_head(figure, kind, title, answer) -> None:
-    _write(figure, 24, 22, _wrap(kind, 130)[0], color=theme.MUTED, size=9)
-    for place, line in enumerate(title):
-        _write(figure, 24, 48 + 26 * place, line, size=16, weight="semibold")
-    for place, line in enumerate(answer):
-        _write(figure, 24, 50 + 26 * len(title) + 22 * place, line, size=11.5)
-
-
-def _draw_row(figure: Figure, row: Row, axis, top: float) -> None:
+def _draw_row(figure: Figure, row: Row, axis: Axis, top: float) -> None:
     middle = top + LINE / 2
     _write(figure, 24, middle - (8 if row.note else 0), row.name[:44], size=11, weight="semibold")
-    _write(figure, 24, middle + 10, row.note[:60], size=8.5, color=theme.MUTED)
+    _write(figure, 24, middle + 10, row.note[:60], size=8.5, color=charts.MUTED)
     _write(figure, 330, middle - 8, row.effect, size=11, weight="semibold")
-    _write(figure, 330, middle + 10, f"{row.interval}   {row.verdict}"[:52], size=8.5, color=theme.MUTED)
+    _write(figure, 330, middle + 10, f"{row.interval}   {row.verdict}"[:52], size=8.5, color=charts.MUTED)
     if row.unit not in axis.reach:
         return
     high = figure.get_size_inches()[1] * 100
@@ -103,15 +92,10 @@ def _draw_row(figure: Figure, row: Row, axis, top: float) -> None:
     axes.set(xlim=(0, WIDE), ylim=(0, 1))
     axes.axis("off")
     if row.band:
-        low, end = (axis.place(v, row.unit) for v in row.band)
-        axes.axvspan(low, end, color=theme.BAND, linewidth=0)
-    axes.axvline(axis.share * WIDE, color=theme.MUTED, linewidth=0.8)
-    for low, end in row.pieces:
-        ends = (0 if low is None else axis.place(low, row.unit), WIDE if end is None else axis.place(end, row.unit))
-        axes.plot(ends, (0.5, 0.5), color=theme.INK, linewidth=2, linestyle=(0, (3, 1.5)) if row.dashed else "solid")
+        axes.axvspan(*axis.span(row.band, row.unit), color=charts.BAND, linewidth=0)
+    axes.axvline(axis.share * WIDE, color=charts.MUTED, linewidth=0.8)
+    for piece in row.pieces:
+        ends = axis.span(piece, row.unit)
+        axes.plot(ends, (0.5, 0.5), color=charts.INK, linewidth=2, linestyle=(0, (3, 1.5)) if row.dashed else "solid")
     if np.isfinite(row.middle):
-        axes.plot(axis.place(row.middle, row.unit), 0.5, "o", color=theme.INK, markersize=7)
-
-
-def _wrap(text: str, most: int) -> list[str]:
-    return textwrap.wrap(text, most) or [""]
+        axes.plot(axis.place(row.middle, row.unit), 0.5, "o", color=charts.INK, markersize=7)

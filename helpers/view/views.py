@@ -1,40 +1,53 @@
 """How each results table is written: cells by the columns of its view, and its entry of the data dictionary."""
 
-from __future__ import annotations
-
-import difflib
 import fnmatch
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from helpers.plan import views
-from helpers.plan.views import Column, View
+from helpers.plan.views import Column, View, read_own
 from helpers.records import Refused, Results
 from helpers.view import numbers, scales
-from helpers.view.html import MARKS, escape, mark_verdict
 
 HIDDEN = "hidden for privacy"
 
 
-def find_view(results: Results, name: str) -> View:
-    """Return the view of a results table.
+def _write_any(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return numbers.write_number(value) if isinstance(value, (int, float)) else str(value)
 
-    Raises
-    ------
-    Refused: the table has no view, so nobody has said what guards its cells; or a column asks for an unknown format.
-    """
-    view = views.find_view(results.study, name)
-    for column, spec in view.columns.items():
-        if spec.format not in FORMATS:
-            near = difflib.get_close_matches(spec.format, FORMATS, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise Refused(f"the view of {name}, column {column}: no format is called {spec.format}{hint}")
-    return view
+
+# The formats of columns: of a value alone, of a code with the words of its run, in a style of its own or of its row.
+PLAIN: dict[str, Callable[[Any], str]] = {
+    "text": lambda value: numbers.capitalise(str(value).replace("_", " ")),
+    "as_is": str,
+    "any": _write_any,
+    "count": numbers.write_count,
+    "rank": numbers.write_count,
+    "percent": partial(numbers.write_share, decimals=0),
+    "chance": numbers.write_chance,
+    "number": numbers.write_number,
+    "day": lambda value: f"Day {value:g}",
+    "wait": numbers.write_wait,
+    "p": lambda value: numbers.write_p(value).removeprefix("p ").removeprefix("= "),
+    "yes": lambda value: "yes" if value else "no",
+    "verdict": str,
+}
+NAMED: dict[str, Callable[[Results, str], str]] = {
+    "label": lambda results, code: numbers.capitalise(scales.name_label(results, code)),
+    "contrast": scales.name_contrast,
+    "arm": scales.name_arm,
+}
+STYLES = {"points": numbers.POINTS, **dict.fromkeys(("share", "percent", "chance"), numbers.PERCENT)}
+STYLES |= {"times": numbers.Style(suffix=" times"), "minutes": numbers.Style(suffix=" minutes", signed=True)}
+FORMATS = {*PLAIN, *NAMED, *STYLES, "effect", "value", "gap", "money", "cost"}
+NUMERIC = FORMATS - {"text", "as_is", "any", "label", "arm", "contrast", "day", "yes", "verdict"}
 
 
 def fit(view: View, frame: pd.DataFrame, results: Results) -> View:
@@ -61,26 +74,50 @@ def write_cell(value: Any, column: Column, row: Mapping[str, Any], results: Resu
     results : Results
         For labels, units and the level of metrics.
     """
-    if _is_missing(value):
+    if is_missing(value):
         reason = row.get("reason")
         if column.ends and isinstance(reason, str):
             return HIDDEN if reason.startswith("hidden") else reason
         return ""
-    form = column.choose(row)
+    form = column.forms.get(str(row.get(column.by)), column.format)
     if not column.ends:
-        return column.words.get(str(value)) or FORMATS[form](value, row, results)
-    style = _style(form, row, results)
+        return column.words.get(str(value)) or _write(value, form, row, results)
     low, high = (row.get(end) for end in column.ends)
-    known = not (_is_missing(low) or _is_missing(high))
+    known = not (is_missing(low) or is_missing(high))
     if known and low == high == value:  # counted, not estimated
-        return FORMATS[form](value, row, results)
+        return _write(value, form, row, results)
     if known and form == "rank":
         return f"{value:.0f} ({low:.0f} to {high:.0f})"
-    decimals = numbers.count_decimals(low, high, factor=style.factor) if known else None
-    told = numbers.write_number(value, style, decimals=decimals)
-    bare = replace(style, suffix="")
-    ends = [numbers.write_number(end, bare, decimals=decimals) for end in (low, high)] if known else []
-    return f"{told} [{', '.join(ends)}]" if ends else told
+    style = _find_style(form, row, results)
+    if not known:
+        return numbers.write_number(value, style)
+    decimals = numbers.count_decimals(low, high, factor=style.factor)
+    ends = (numbers.write_number(end, replace(style, suffix=""), decimals=decimals) for end in (low, high))
+    return f"{numbers.write_number(value, style, decimals=decimals)} [{', '.join(ends)}]"
+
+
+def _write(value, form, row, results) -> str:
+    if form in PLAIN:
+        return PLAIN[form](value)
+    if form in NAMED:
+        return NAMED[form](results, value)
+    style = _find_style(form, row, results)
+    decimals = 1 if style.factor == 100 else None
+    if form == "cost":  # in cents where it is small, whole where it is not
+        decimals = 0 if abs(value) >= 10 else 2
+    return numbers.write_number(value, style, decimals=decimals)
+
+
+def _find_style(form, row, results) -> numbers.Style:
+    """How a value is printed; its own metric or unit says it where rows measure different things."""
+    if form not in FORMATS:
+        raise Refused(f"no format of a column is called {form}; there are {', '.join(sorted(FORMATS))}")
+    if form in ("effect", "value", "gap"):
+        scale = scales.read_scale(results, row["metric"])
+        return scales.style_value(scale) if form == "value" else scales.style_gap(scale, signed=form == "effect")
+    if form in ("money", "cost"):
+        return numbers.Style(1, numbers.read_currency(row.get("unit", "USD")), "", form == "money")
+    return STYLES.get(form, numbers.Style())
 
 
 def turn(frame: pd.DataFrame, view: View, results: Results) -> pd.DataFrame:
@@ -109,76 +146,9 @@ def write_rows(frame: pd.DataFrame, view: View, results: Results) -> pd.DataFram
     return pd.DataFrame({name: cells for name, cells in told.items() if any(cells) and name not in one}, dtype=object)
 
 
-def _is_missing(value) -> bool:
+def is_missing(value) -> bool:
+    """Return whether there is nothing in a cell."""
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
-
-
-def _style(form: str, row, results) -> numbers.Style:
-    """How a value with an interval is printed."""
-    if form in ("effect", "value", "gap"):
-        scale = scales.read_scale(results, row["metric"])
-        return scales.style_value(scale) if form == "value" else scales.style_gap(scale, signed=form == "effect")
-    if form == "money":
-        return numbers.Style(1, numbers.read_currency(row.get("unit", "USD")), "", True)
-    fixed = {"points": numbers.POINTS, "share": numbers.PERCENT, "percent": numbers.PERCENT, "chance": numbers.PERCENT}
-    suffixed = {"times": " times", "days": " days", "minutes": " minutes"}
-    return fixed.get(form) or numbers.Style(1, "", suffixed.get(form, ""), form == "minutes")
-
-
-def _write_by_style(value, row, results, form):
-    style = _style(form, row, results)
-    return numbers.write_number(value, style, decimals=1 if style.factor == 100 else None)
-
-
-def _by_style(form: str) -> Callable:
-    return lambda value, row, results: _write_by_style(value, row, results, form)
-
-
-def _write_date(value) -> str:
-    day = pd.Timestamp(value)
-    return f"{day:%Y-%m-%d}" if day == day.normalize() else f"{day:%Y-%m-%d %H:%M}"
-
-
-def _write_cost(value, row) -> str:
-    """An amount without a sign: in cents where it is small, whole where it is not."""
-    style = numbers.Style(1, numbers.read_currency(row.get("unit", "USD")))
-    return numbers.write_number(value, style, decimals=0 if abs(value) >= 10 else 2)
-
-
-def _write_any(value) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return numbers.write_number(value) if isinstance(value, (int, float)) else str(value)
-
-
-FORMATS: dict[str, Callable[[Any, Mapping, Results], str]] = {
-    "text": lambda value, row, results: numbers.capitalise(str(value).replace("_", " ")),
-    "as_is": lambda value, row, results: str(value),
-    "any": lambda value, row, results: _write_any(value),
-    "label": lambda value, row, results: numbers.capitalise(scales.name_label(results, value)),
-    "contrast": lambda value, row, results: scales.name_contrast(results, value),
-    "arm": lambda value, row, results: scales.name_arm(results, value),
-    "count": lambda value, row, results: numbers.write_count(value),
-    "percent": lambda value, row, results: numbers.write_share(value, decimals=0),
-    "chance": lambda value, row, results: numbers.write_chance(value),
-    "rank": lambda value, row, results: numbers.write_count(value),
-    "number": lambda value, row, results: numbers.write_number(value),
-    "day": lambda value, row, results: f"Day {value:g}",
-    "date": lambda value, row, results: _write_date(value),
-    "wait": lambda value, row, results: numbers.write_wait(value),
-    "p": lambda value, row, results: numbers.write_p(value).removeprefix("p ").removeprefix("= "),
-    "yes": lambda value, row, results: "yes" if value else "no",
-    "verdict": lambda value, row, results: str(value),
-    "cost": lambda value, row, results: _write_cost(value, row),
-    **{form: _by_style(form) for form in ("share", "points", "money", "times", "days", "minutes")},
-    **{form: _by_style(form) for form in ("effect", "value", "gap")},
-}
-NUMERIC = frozenset(FORMATS) - {"text", "as_is", "any", "label", "arm", "contrast", "day", "date", "yes", "verdict"}
-
-
-def draw_cell(told: str, column: Column) -> str:
-    """Return a written cell as HTML, a verdict with its mark."""
-    return mark_verdict(told) if column.format == "verdict" and told in MARKS else escape(told)
 
 
 def describe(study: str) -> str:
@@ -187,10 +157,9 @@ def describe(study: str) -> str:
     Each says what a row is, and each column: its label, its interval, its meaning.
     """
     lines = [f"### {study}", "", "| table | one row | columns |", "|---|---|---|"]
-    for name, view in views.read_own(study).items():
-        if view.columns:
-            told = ", ".join(_describe_column(column, spec) for column, spec in view.columns.items())
-            lines.append(f"| `{name}` | {view.row} | {told} |")
+    for name, view in read_own(study).items():
+        told = ", ".join(_describe_column(*pair) for pair in view.columns.items())
+        lines += [f"| `{name}` | {view.row} | {told} |"] if told else []
     return "\n".join([*lines, ""])
 
 

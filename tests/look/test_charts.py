@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 from look import measure
 
-from helpers.view import charts, theme
+from helpers.view import charts
 from helpers.view.charts import Chart
 from helpers.view.numbers import Style
+from helpers.view.show import color_lines
 
 LONG = "how long it takes from the day of assignment until the first paid invoice arrives, in days of 24 hours"
 MONEY = Style(1, "$", "", True)
@@ -41,7 +42,7 @@ def hours(days=7, count=24, size=9.0):
 
 def draw_curve(frame, **more):
     chart = Chart(**{"x": "day", "y": "share", "by": "arm", "at_risk": "at_risk", "label": LONG, **more})
-    return charts.curve(frame, chart, theme.color_lines(list(frame["arm"].drop_duplicates())))
+    return charts.curve(frame, chart, color_lines(list(frame["arm"].drop_duplicates())))
 
 
 def draw_dose(frame, **more):
@@ -96,7 +97,7 @@ def test_no_text_leaves_the_canvas_or_crosses_another(drawn, needs, tmp_path):
     boxes = [
         f'<section id="{name}-{size}" style="width:{width}px">{getattr(drawing, size)}</section>'
         for name, drawing in drawn.items()
-        for size, width in theme.WIDTHS.items()
+        for size, width in charts.WIDTHS.items()
     ]
     page = f"<!doctype html><style>svg{{display:block;width:100%}}</style><main>{''.join(boxes)}</main>"
     found = measure.ask(needs("chromium"), tmp_path, {"page": page}, widths=(measure.WIDE,))["page", measure.WIDE]
@@ -128,9 +129,9 @@ def test_ids_begin_with_the_name_of_the_chart():
 
 
 def test_color_lines_keeps_blue_and_orange_for_arms():
-    assert theme.color_lines(["a", "b"], "a") == {"a": theme.CONTROL, "b": theme.TREATMENT}
-    others = theme.color_lines([f"line {k}" for k in range(6)])
-    assert not {theme.CONTROL, theme.TREATMENT} & set(others.values()) and len(set(others.values())) == 6
+    assert color_lines(["a", "b"], "a") == {"a": charts.CONTROL, "b": charts.TREATMENT}
+    others = color_lines([f"line {k}" for k in range(6)])
+    assert not {charts.CONTROL, charts.TREATMENT} & set(others.values()) and len(set(others.values())) == 6
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from look import measure
 
 from helpers.report import page
 from helpers.report.document import RESULTS_MIME
-from helpers.view import charts, effects, record, summary, theme
+from helpers.view import charts, effects, record, summary
 from helpers.view.html import Display, show_sentence
-from helpers.view.show import frame_part
+from helpers.view.show import color_lines, frame_part
 
 RUN = {"run": "our_links", "study": "proactive_help"}
 LABELS = {"links": "with links", "no_links": "without links"}
@@ -57,14 +57,14 @@ def list_displays(found):
     """Return every display that shows words from the data."""
     shown = [effects.ladder(found, [e for e in found.estimates if e.segment is None][:3])]
     shown += [effects.segments(found, metric="activated"), effects.weeks(found, metric="activated")]
-    shown += [effects.table_of_effects(found, found.estimates[:2], name="effects"), record.list_claims(found)]
+    shown += [effects.sensitivity(found), record.list_claims(found)]
     return [*shown, record.limits(found), record.trust_line(found), record.run_record(found, {"seed": 1})]
 
 
 def draw(name):
     """Return a curve of two arms as a part of the page."""
     chart = charts.Chart("day", "share", "Days", by="arm", at_risk="at_risk", name=name)
-    drawn = charts.curve(samples.curves(), chart, theme.color_lines(["links", "no_links"], "links"))
+    drawn = charts.curve(samples.curves(), chart, color_lines(["links", "no_links"], "links"))
     html = f'<div class="card" role="img" aria-label="Two curves, one an arm."><div class="wide">{drawn.wide}</div>'
     html += f'<div class="narrow">{drawn.narrow}</div></div>'
     words = {"title": "Activation comes early", "note": "", "name": name, "frame": samples.curves()}

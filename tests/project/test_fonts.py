@@ -16,7 +16,7 @@ import json, sys
 from pathlib import Path
 import matplotlib
 from matplotlib import font_manager
-from helpers.view import theme
+from helpers.view import charts
 
 home, *none = sys.argv[1:]
 if none:  # what matplotlib brings is all that there is
@@ -27,7 +27,7 @@ def paint(figure):
     for place, weight in enumerate(("normal", "semibold", "bold")):
         figure.text(0.1, 0.2 + 0.3 * place, "Customers who stay: 95 % \\u21d2", weight=weight)
 
-drawing = theme.draw(paint, height=120, name="fonts")
+drawing = charts.draw(paint, height=120, name="fonts")
 found = {Path(font.fname).name for font in font_manager.fontManager.ttflist if font.fname.startswith(home)}
 print(json.dumps([drawing.wide, drawing.narrow, sorted(found)]))
 """

@@ -7,9 +7,9 @@ import milestones_samples as made
 import pytest
 
 from helpers.records import Check
-from helpers.studies.customer_milestones import definitions, explain_milestones, list_names, otherwise, readings
+from helpers.studies import definitions, explain_milestones, list_names, otherwise, readings
 from helpers.view.effects import list_card, scorecard
-from helpers.view.record import describe_framework
+from helpers.view.record import describe_plan
 from helpers.view.show import show
 
 NAN = math.nan
@@ -299,7 +299,7 @@ def test_otherwise_has_a_column_a_choice_and_definitions_fold():
 
 
 def test_design_is_told_from_the_plan():
-    told = describe_framework(explain_milestones(RESULTS, PLAN)).text
+    told = describe_plan(explain_milestones(RESULTS, PLAN)).text
     assert "Landmark: day 90 after the start; also day 60, 120" in told
     assert "Compared at equal: plan and size" in told and told.endswith("Departures from the plan: none")
 

@@ -8,7 +8,7 @@ import pytest
 
 from helpers import plan
 from helpers.records import DataInfo, Results
-from helpers.studies.live_support import part, weigh_doubts
+from helpers.studies import part, weigh_doubts
 from helpers.view.effects import list_card, split_answer, tell_dates
 from helpers.view.words import explain
 

@@ -8,7 +8,7 @@ from experiments import make_design
 
 from helpers.records import Check
 from helpers.view import record
-from helpers.view.scales import list_metrics
+from helpers.view.words import explain
 
 PLAN = {
     "file": "own.yaml",
@@ -16,12 +16,6 @@ PLAN = {
     "departures": [{"parameter": "as_of", "planned": None, "used": "2022-05-01"}],
     "labels": {"links": "with links", "no_links": "without links", "plan_tier": "plan", "c": "without", "t": "with it"},
 }
-
-
-def planned(**changes):
-    """Return results of a plan of ours, and its design."""
-    design = make_design(**changes)
-    return samples.results(plan=PLAN, tables={"metrics": list_metrics(design)}), design
 
 
 def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
@@ -44,8 +38,9 @@ def test_trust_says_codes_in_words():
 def test_design_tells_decisions_metrics_dates_and_departures():
     metrics = {"y": {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "Paid"}}
     changes = {"planned_units": 4000, "enrolment_days": 28, "looks": [0.5, 1.0], "segments": ["plan_tier"]}
-    found, design = planned(metrics=metrics, assigned_at="at", **changes)
-    shown = record.describe_design(found.but(assigned=("2022-04-01", "2022-04-28"), as_of="2022-06-30"), design).text
+    design = make_design(metrics=metrics, assigned_at="at", labels=PLAN["labels"], **changes)
+    found = samples.results(plan=PLAN, tables={}, assigned=("2022-04-01", "2022-04-28"), as_of="2022-06-30")
+    shown = record.describe_design(explain(found, design)).text
     assert "Arms: with it against without; planned split 50 % without and 50 % with it" in shown
     assert "Planned size: 4,000 units; 28 days of enrolment; looks at 50 % and 100 %" in shown
     assert "Dates: assigned 2022-04-01 to 2022-04-28; data to 2022-06-30" in shown

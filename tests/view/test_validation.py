@@ -5,7 +5,7 @@ import pytest
 import validation_samples as samples
 
 from helpers import checks
-from helpers.studies.validation import list_domains
+from helpers.studies import list_domains
 from helpers.view.effects import masthead
 from helpers.view.record import limits, trust_line
 from helpers.view.show import show

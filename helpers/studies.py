@@ -1,20 +1,23 @@
-"""What the milestones study adds: names of its parts, fitted lines, and rows that no view of one table gives."""
+"""The little that one study adds to what views and templates say: names, fitted lines, and rows of several tables."""
 
-from __future__ import annotations
+from dataclasses import replace
 
 import pandas as pd
 
 from helpers.plan import FrameworkPlan
+from helpers.plan.views import Column, find_view
 from helpers.records import Results
-from helpers.view.html import Display, escape, fold, show_sentence
+from helpers.view import html
+from helpers.view.html import Display, show_sentence
 from helpers.view.numbers import capitalise, join_words
 from helpers.view.rows import Row
 from helpers.view.scales import name_label, pluralise
-from helpers.view.show import draw_table, frame_part, show
-from helpers.view.views import Column, find_view, write_cell
-from helpers.view.words import FILTERS, explain
+from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show
+from helpers.view.views import write_cell
+from helpers.view.words import explain
 
 OUTCOMES = {"retained": "higher", "expanded": "higher", "dormant": "lower"}
+STAFFING = ("staffing", "staffing_check", "arrivals", "arrivals_bands")
 
 
 def explain_milestones(results: Results, design: FrameworkPlan) -> Results:
@@ -37,12 +40,9 @@ def explain_milestones(results: Results, design: FrameworkPlan) -> Results:
 
 def _draw_feature(results, line) -> Row:
     name, note, verdict = line.split(" | ")
-    row = results.tables["ranking"].set_index("feature").loc[name]
-    value, *ends = (float(row[c]) for c in ("difference", "ci_low", "ci_high"))
-    effect, *bounds = (FILTERS["points"](v, *ends) for v in (value, *ends))
-    interval = ", ".join(bound.partition(" ")[0] for bound in bounds)
-    drawn = {"middle": value, "pieces": (tuple(ends),), "unit": ("difference",)}
-    return Row(capitalise(name_label(results, name)), effect, f"[{interval}]", note=note, verdict=verdict, **drawn)
+    ranking = results.tables["ranking"]
+    (row,) = list_rows(ranking[ranking["feature"] == name], find_view(results.study, "ranking"), results)
+    return replace(row, note=note, verdict=verdict, values=())
 
 
 def _list_fits(results) -> dict:
@@ -76,19 +76,18 @@ def otherwise(results: Results) -> Display:
     rows = results.tables.get("landmark_effects")
     if results.status == "withheld" or rows is None or rows.empty:
         return show_sentence("", absent=True)
-    view, main = find_view(results, "landmark_effects"), rows["landmark"].iloc[0]
-    raw, column = (rows["landmark"] == main) & (rows["adjustment"] == "none"), view.columns["difference"]
-    day = view.columns["landmark"]
+    view, is_raw = find_view(results.study, "landmark_effects"), rows["adjustment"] == "none"
+    raw = is_raw & (rows["landmark"] == rows["landmark"].iloc[0])
     rows = rows[raw | (rows["adjustment"] == "covariates")] if len(results.tables.get("controls", ())) else rows[~raw]
-    wide = {}
+    told = []
     for row in rows.to_dict("records"):
-        choice = write_cell(row["landmark"], day, row, results) + ", raw" * (row["adjustment"] == "none")
-        cells = wide.setdefault((row["milestone"], row["outcome"]), {})
-        cells[choice] = write_cell(row["difference"], column, row, results)
-    frame = pd.DataFrame([{"milestone": m, "outcome": o, **cells} for (m, o), cells in wide.items()])
-    columns = {c: view.columns.get(c) or Column(label=c, format="as_is") for c in frame}
-    drawn = draw_table(frame, view.model_copy(update={"columns": columns, "show": list(frame)}), results)
-    return frame_part(results, drawn, title="", note="", name="otherwise", frame=rows)
+        day, difference = (write_cell(row[c], view.columns[c], row, results) for c in ("landmark", "difference"))
+        told.append({**row, "choice": day + ", raw" * (row["adjustment"] == "none"), "told": difference})
+    names = {"index": ["milestone", "outcome"], "columns": "choice", "values": "told"}
+    wide = pd.DataFrame(told).pivot_table(**names, aggfunc="first", sort=False).reset_index()
+    columns = {name: view.columns.get(name) or Column(label=name, format="as_is") for name in wide}
+    drawn = draw_table(wide, view.model_copy(update={"columns": columns, "show": list(wide)}), results)
+    return frame_part(results, drawn, name="otherwise", frame=rows)
 
 
 def definitions(results: Results) -> Display:
@@ -96,39 +95,28 @@ def definitions(results: Results) -> Display:
     rows = results.tables.get("definitions")
     if rows is None or rows.empty:
         return show_sentence("", absent=True)
-    told = "".join(
-        fold(
-            name_label(results, dialect),
-            f'<pre tabindex="0">{escape(chr(10).join(part["statement"]))}</pre>',
-            kind="long",
-        )
-        for dialect, part in rows.groupby("dialect", sort=False)
-    )
-    return Display(told, "\n\n".join(rows["statement"]))
+    parts = rows.groupby("dialect", sort=False)["statement"]
+    told = [(name_label(results, dialect), "\n".join(statements)) for dialect, statements in parts]
+    return Display(html.draw("statements", rows=told), "\n\n".join(rows["statement"]))
 
 
 def list_names(design: FrameworkPlan) -> pd.DataFrame:
     """Return outcomes, steps, features, categories and what is counted with their names in words, one row each."""
     days, expanded = f"{design.horizon_days:g}", design.outcomes.expanded
+    returned = f"came back within {days} days" if design.outcomes.retained.event else ""
     labels = {
-        "retained": f"still a customer {days} days later",
+        "retained": "still a customer" if design.is_snapshot else returned or f"still a customer {days} days later",
         "expanded": f"expanded within {expanded.within_days:g} days" if expanded else "",
         "dormant": f"dormant or gone {days} days later",
     }
-    if design.outcomes.retained.event:
-        labels["retained"] = f"came back within {days} days"
-    if design.is_snapshot:
-        labels["retained"] = "still a customer"
     rows = [
         {"metric": n, "label": labels[n], "kind": "binary", "role": "primary" if n == "retained" else "secondary"}
         | {"better": OUTCOMES[n], "noun": design.unit, "within_days": design.horizon_days}
         for n in design.outcome_names
     ]
-    parts = [item.name for item in (*design.steps, *design.features)] + list(design.categories)
-    rows += [{"metric": name, "label": design.label_of(name), "noun": design.unit} for name in dict.fromkeys(parts)]
-    rows += [
-        {"metric": name, "label": told, "noun": design.unit} for name, told in _list_counts(design).items() if told
-    ]
+    parts = dict.fromkeys([item.name for item in (*design.steps, *design.features)] + list(design.categories))
+    named = [*((name, design.label_of(name)) for name in parts), *_list_counts(design).items()]
+    rows += [{"metric": name, "label": told, "noun": design.unit} for name, told in named if told]
     return pd.DataFrame(rows, dtype=object)
 
 
@@ -148,3 +136,44 @@ def _name_all(noun):
     if " " in noun:
         return f"{noun} events"
     return noun if noun.endswith("s") else pluralise(noun)
+
+
+def part(results: Results) -> tuple[Results, Results]:
+    """Return what a run shows of its experiment, and what it shows of arrivals brought in from elsewhere.
+
+    Either is empty, so that its sections leave the page: a run with arrivals of its own plans the work of its
+    experiment, one with public arrivals asks nothing of the experiment. Results on file have both.
+    """
+    hours, none = results.tables.get("staffing"), {"estimates": (), "tests": (), "claims": (), "checks": ()}
+    empty = results.but(**none, tables={})
+    if hours is None or hours.empty or not hours["source"].iloc[0].startswith("public:"):
+        return results, empty
+    return empty, results.but(**none, tables={name: results.tables[name] for name in STAFFING})
+
+
+def weigh_doubts(results: Results) -> Display:
+    """Return how far a year's net value lies apart by each doubt alone and by all together, the widest doubt first.
+
+    Absent without money, and one sentence where an amount is unknown or effects are withheld.
+    """
+    money, doubts = (results.tables.get(name, pd.DataFrame()) for name in ("money", "tornado"))
+    if results.status == "withheld" or money.empty or doubts.empty or money["central"].isna().any():
+        return show(results, "money")
+    single, view = find_view(results.study, "tornado").columns, find_view(results.study, "doubts")
+    told = doubts.to_dict("records")
+    ends = [[write_cell(row[end], single[end], row, results) for end in ("at_low", "at_high")] for row in told]
+    alone = doubts.assign(row=doubts["doubt"], note=[" to ".join(pair) for pair in ends], group="alone")
+    together = money.iloc[1:].assign(group="together", note="")
+    shown = ["group", "row", "note", "low", "central", "high", "unit"]
+    frame = pd.concat([alone[shown], together[shown]], ignore_index=True)
+    drawn, title = draw_ladder(frame, view, results), find_title(results, "doubts")
+    return frame_part(results, drawn, title=title, note=view.note, name="doubts", frame=frame)
+
+
+def list_domains(results: Results) -> Display:
+    """Return for which data each method makes its promise, methods of one domain together, each with its source."""
+    table, rows = results.tables["guarantees"], {}
+    for domain, group in table.groupby("domain", sort=False):
+        named = zip(group["guarantee"], group["reference"], strict=True)
+        rows[capitalise(domain)] = join_words(f"{name} ({source})" for name, source in named)
+    return Display(html.draw("terms", rows=rows), "\n".join(f"{domain}: {told}." for domain, told in rows.items()))
