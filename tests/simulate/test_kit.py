@@ -10,10 +10,10 @@ import pytest
 
 from helpers import plan, simulate
 from helpers.records import Refused
-from helpers.simulate.customer_milestones import AccountWorld
+from helpers.simulate.account_world import AccountWorld
 from helpers.simulate.kit import check_count, check_names, list_effects, make_effect, spawn_generators
-from helpers.simulate.live_support import SupportWorld
 from helpers.simulate.proactive_help import HelpWorld
+from helpers.simulate.support_world import SupportWorld
 
 WORLDS = {world.study: world for world in (HelpWorld, SupportWorld, AccountWorld)}
 

@@ -11,21 +11,17 @@ from scipy import integrate, stats
 
 from helpers import metrics, plan, sources
 from helpers.simulate.kit import Chance, cut_delay
-from helpers.simulate.live_support import (
+from helpers.simulate.live_support import asking_means, count_payments, live_support, solve_chances, state_truth
+from helpers.simulate.support_world import (
     COMPLETE_TO,
     HOURS_A_PERSON,
     ON_DUTY,
     SIGN_UPS,
     SupportWorld,
-    asking_means,
-    count_payments,
     deliver,
     expect_others,
     gather_teams,
-    live_support,
     plan_duty,
-    solve_chances,
-    state_truth,
 )
 
 MADE = live_support(n_units=1500, seed=11)
