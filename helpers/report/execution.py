@@ -33,7 +33,7 @@ from traitlets.config import Config
 from helpers import paths
 from helpers.report import page, store
 from helpers.report.document import find_payload, hide_secrets, list_files, write_json
-from helpers.report.pipeline import DIED, STOPPED, Outcome, judge_disk, leave_page
+from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 
 FIXED = {
     "TZ": "UTC",

@@ -11,7 +11,6 @@ import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -20,33 +19,10 @@ from rich.table import Table
 
 from helpers import paths
 from helpers.report import store
+from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-FAILED_PAGE = Path(__file__).parent / "templates" / "failed.html.j2"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How one run ended; `message` holds no value from the data, `section` is the heading that was being computed.
-
-    `kind` is done, up to date, or a failure: refused, time limit, dead kernel, interrupted, error, not run. `detail` is
-    the error with its values, for a developer who asks for it with STUDIES_DEBUG=1.
-    """
-
-    kind: str
-    message: str = ""
-    section: str = ""
-    detail: str = ""
-
-    @property
-    def failed(self) -> bool:
-        """Whether there is no report from this run."""
-        return self.kind not in ("done", "up to date")
-
-
-DIED = Outcome("dead kernel", "the kernel died: it was killed from outside, ran out of memory or crashed")
-STOPPED = Outcome("interrupted", "run the command again to finish")
 
 
 Settings = namedtuple("Settings", "out limit force code")  # folder of the reports, seconds a cell may take, two options
@@ -156,6 +132,8 @@ class Workshop:
             with self.progress.live, ThreadPoolExecutor(jobs) as pool:
                 for run in sorted(runs, key=lambda run: 0 if run.needs else -seconds[run.name]):
                     self.futures[run.name] = pool.submit(self._do, run, seconds[run.name])
+            for future in self.futures.values():
+                future.result()
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -202,21 +180,6 @@ def work(pipe, run, settings, given) -> None:
 
     with execution.own_process(execution.make_environment(run, settings.out, given)):
         pipe.send(execution.render_run(run, settings, pipe.send))
-
-
-def judge_disk(error) -> Outcome:
-    """Return the outcome of a report that could not be written."""
-    why = error.strerror or type(error).__name__
-    return Outcome("error", f"the report cannot be written ({why}); mend that, or choose another folder with --out")
-
-
-def leave_page(out, name, outcome) -> None:
-    """Write failed.html beside the last good report: what happened and where, without a value."""
-    from jinja2 import Template
-
-    page = Template(FAILED_PAGE.read_text(encoding="utf-8"), autoescape=True)
-    has_report = (out / name / "report.html").exists()
-    store.write_file(out / name / "failed.html", page.render(name=name, outcome=outcome, has_report=has_report))
 
 
 def update_index(checksums) -> None:

@@ -1,4 +1,4 @@
-"""The folder of the reports: what is fresh in it, where one is built, how it takes the place of the last good one."""
+"""The folder of reports: what is fresh in it, how a new one takes the place of the last good one, or why none does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -18,6 +19,30 @@ from helpers import paths
 PRIVATE = ".private"
 COMPLETE = "complete"
 SETTLED_SECONDS = 2.0
+FAILED_PAGE = Path(__file__).parent / "templates" / "failed.html.j2"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended; `message` holds no value from the data, `section` is the heading that was being computed.
+
+    `kind` is done, up to date, or a failure: refused, time limit, dead kernel, interrupted, error, not run. `detail` is
+    the error with its values, for a developer who asks for it with STUDIES_DEBUG=1.
+    """
+
+    kind: str
+    message: str = ""
+    section: str = ""
+    detail: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no report from this run."""
+        return self.kind not in ("done", "up to date")
+
+
+DIED = Outcome("dead kernel", "the kernel died: it was killed from outside, ran out of memory or crashed")
+STOPPED = Outcome("interrupted", "run the command again to finish")
 
 
 class Checksums:
@@ -189,3 +214,18 @@ def write_file(path, content) -> None:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def judge_disk(error) -> Outcome:
+    """Return the outcome of a report that could not be written."""
+    why = error.strerror or type(error).__name__
+    return Outcome("error", f"the report cannot be written ({why}); mend that, or choose another folder with --out")
+
+
+def leave_page(out, name, outcome) -> None:
+    """Write failed.html beside the last good report: what happened and where, without a value."""
+    from jinja2 import Template
+
+    page = Template(FAILED_PAGE.read_text(encoding="utf-8"), autoescape=True)
+    has_report = (out / name / "report.html").exists()
+    write_file(out / name / "failed.html", page.render(name=name, outcome=outcome, has_report=has_report))

@@ -19,7 +19,7 @@ from tiny_study import read_all, read_json, write_notebook
 from helpers import report
 from helpers.report.document import find_payload
 from helpers.report.execution import judge_error, make_environment
-from helpers.report.pipeline import DIED, Outcome, leave_page
+from helpers.report.store import DIED, Outcome, leave_page
 
 CANARY = "canary-p@ss/word-4711"
 FIGURE = """\

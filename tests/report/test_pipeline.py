@@ -1,6 +1,7 @@
 """A whole command without kernels: what is rendered, what is skipped, what is told, and that nothing good is lost."""
 
 import base64
+import errno
 import io
 import math
 import subprocess
@@ -12,7 +13,8 @@ from tiny_study import execute, payload, read_all, read_json
 
 from helpers.report import execution, pipeline, store
 from helpers.report.document import write_json
-from helpers.report.pipeline import Outcome, Progress
+from helpers.report.pipeline import Progress
+from helpers.report.store import Outcome
 
 
 @pytest.fixture
@@ -114,6 +116,16 @@ def test_render_exit_status(make, quick, render, monkeypatch):
     assert status == 2 and "no: refused: t.csv: mend it\n" in said
     assert render(make("bad"), make("no"))[0] == 1
     assert render(make("bad"), make("no"), make("stop"))[0] == 130
+
+
+def test_render_run_that_cannot_be_started_is_a_failure(make, render, monkeypatch):
+    def refuse(*given, **more):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(pipeline.CONTEXT, "Process", refuse)
+    status, said = render(make())
+    assert status == 1
+    assert "the report cannot be written (Resource temporarily unavailable)" in said
 
 
 def test_render_what_needs_a_failed_run_is_not_run(make, quick, render, monkeypatch, out):
