@@ -1,7 +1,5 @@
 """Public data that comes in Python packages, in plain names; the packages' data files are read, never their code."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import io

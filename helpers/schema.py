@@ -1,7 +1,5 @@
 """What a table must hold: the columns that a plan asks for, their types, and the refusal when one is missing."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Time to an event, some of it not yet seen: the share reached by a day, the mean time up to it, and their tests."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The gates: whether a measured cell agrees with what its method promises, and what that says of the method."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy import stats

@@ -1,7 +1,5 @@
 """What stands beside the measured cells: other tools on the same draws, looking every day, and promised power."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Her own units split at random again and again: what the plan's tests say where no difference can be real."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 

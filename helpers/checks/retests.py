@@ -1,7 +1,5 @@
 """The test that the plan would use for each metric, made ready to be run again on any split of the units."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

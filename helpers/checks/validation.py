@@ -1,7 +1,5 @@
 """How often a method's intervals hold the truth and its tests raise false alarms, cell by cell of a grid."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import multiprocessing

@@ -1,7 +1,5 @@
 """Takers beside others, and those who answered beside all: weighted, adjusted and bounded."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The same estimates read as a Bayesian would: how likely treatment is better, and what a wrong choice would cost."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import asdict, dataclass
 

@@ -1,7 +1,5 @@
 """An effect gets its labels, its family and its verdict: so it becomes an Estimate."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Two arms as two values with their sampling variances: difference, relative lift, rate ratio, and one interval."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

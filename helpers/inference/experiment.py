@@ -1,7 +1,5 @@
 """An experiment from its plan: headline effects with verdicts, sensitivity, take-up, weeks and segments."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 

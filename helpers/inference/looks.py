@@ -1,7 +1,5 @@
 """Looking before the planned end: how far a run is, and the intervals that stay valid then."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """Means compared after adjustment for covariates, by permutation, and between several groups at once."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

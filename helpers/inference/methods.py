@@ -1,7 +1,5 @@
 """Every method: what it promises and for which data, the plan's rule that chooses one, and how columns reach it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from functools import partial
 

@@ -1,7 +1,5 @@
 """Before an experiment: power, sample size, the smallest effect that would be found, and how long it takes."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

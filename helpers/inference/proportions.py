@@ -1,7 +1,5 @@
 """Two proportions compared by the score method of Miettinen and Nurminen: difference, ratio and one test for both."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is compared by order: a quantile by order statistics, and ordered scores by who is higher."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How far an experiment reaches: whether its data lie where its methods hold, and what it could have seen."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

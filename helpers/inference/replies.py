@@ -1,7 +1,5 @@
 """Was the treatment delivered: how fast replies came, by arm, by time and by hour of the week."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student

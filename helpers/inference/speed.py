@@ -1,7 +1,5 @@
 """What the effect may owe to the speed of replies: by hour, after a slower control, as an association, by person."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The same effect week by week, segment by segment and arm by arm, with one test each of whether it really differs."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

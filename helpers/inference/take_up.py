@@ -1,7 +1,5 @@
 """Taking up what is offered: the association, its adjustments, the effect of the offer, and that in compliers."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The one fold of events: how often, how much, first and last within days of a unit's start; and its days and hours."""
 
-from __future__ import annotations
-
 import calendar
 import datetime as dt
 from dataclasses import dataclass

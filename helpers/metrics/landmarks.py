@@ -1,7 +1,5 @@
 """Accounts as a study reads them: at each landmark, as whole histories, by month of tenure, or as a snapshot."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import ibis

@@ -1,7 +1,5 @@
 """What each milestone means at a landmark, as expressions that are read here and shown as SQL in four dialects."""
 
-from __future__ import annotations
-
 import functools
 import operator
 

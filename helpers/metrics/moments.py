@@ -1,7 +1,5 @@
 """One row a unit becomes counts, means, covariances and skewness of each arm, by one query a grouping."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

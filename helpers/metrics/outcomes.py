@@ -1,7 +1,5 @@
 """Each metric of the plan becomes its columns; and covariates become numbers without gaps."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

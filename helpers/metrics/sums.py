@@ -1,7 +1,5 @@
 """Sums about constants become moments that keep their digits: one query, and more only where a group lies far off."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace

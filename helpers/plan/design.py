@@ -1,7 +1,5 @@
 """The typed design: what a plan may hold, and what must fit together."""
 
-from __future__ import annotations
-
 import datetime as dt
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal

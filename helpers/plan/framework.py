@@ -1,7 +1,5 @@
 """The typed framework: which milestones a customer passes, how each is read, what they should foretell, its review."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field

@@ -1,7 +1,5 @@
 """Reading: a YAML file becomes a typed plan with its checksum and its departures, or one sentence of refusal."""
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import subprocess

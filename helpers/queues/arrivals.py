@@ -1,7 +1,5 @@
 """How unevenly questions arrive, and what is missed by staffing for their mean as if they came like Poisson."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The formulas of Erlang: how soon a number of agents answers, with customers who wait for ever and who give up."""
 
-from __future__ import annotations
-
 import bisect
 import functools
 import math

@@ -1,7 +1,5 @@
 """The staffing part of a study: agents by the hour, their check by a simulated queue, and what all take for a year."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -4,8 +4,6 @@ Only such a process imports this module, which imports all that is heavy.
 """
 # ruff: noqa: E402
 
-from __future__ import annotations
-
 import hashlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """Pages: a run's notebook and results as one HTML file, answer first, and the index of all; no script, no address."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The folder of reports: what is fresh in it, how a new one takes the place of the last good one, or why none does."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Seeded tables whose truth is known, so that a study can be tried before any customer's data is read."""
 
-from __future__ import annotations
-
 from helpers.records import Refused
 from helpers.simulate import customer_milestones, live_support, proactive_help
 from helpers.simulate.dry_run import experiment

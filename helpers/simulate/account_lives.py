@@ -1,7 +1,5 @@
 """What accounts do day by day: setup, first uses, seats and conversations, until they stop."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

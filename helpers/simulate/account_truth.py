@@ -1,7 +1,5 @@
 """How accounts leave, fall silent and expand, and what is true of it: chances, and differences between alike."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What accounts can do and what is planted in them: setup steps, features, baselines and associations."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 

@@ -1,7 +1,5 @@
 """The populations by name, without an effect and with one: what validation draws from."""
 
-from __future__ import annotations
-
 import math
 
 from helpers.simulate.populations import (

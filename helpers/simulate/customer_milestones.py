@@ -1,7 +1,5 @@
 """New accounts, what they do with the product and who stays, as events with a planted truth."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from helpers.simulate import kit

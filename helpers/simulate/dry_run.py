@@ -1,7 +1,5 @@
 """A dry run of any plan: one table with every planned metric, holding the effect that the plan calls worthwhile."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats

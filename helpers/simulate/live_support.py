@@ -1,7 +1,5 @@
 """Live support for half of new sign-ups, as events and as a folded table, with a planted truth."""
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from scipy import special

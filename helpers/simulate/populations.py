@@ -1,7 +1,5 @@
 """Populations to draw both arms of an experiment from, whose true effects are known exactly."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """In-product help held back from half of the new workspaces, as events and as a folded table, with a planted truth."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from sys import float_info
 from typing import ClassVar

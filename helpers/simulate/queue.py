@@ -1,7 +1,5 @@
 """One queue of customers and the agents who serve it, event by event, so that waits come from a queue and no draw."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from heapq import heappop, heappush
 

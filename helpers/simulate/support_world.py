@@ -1,7 +1,5 @@
 """The test and its teams: what is planted, when sign-ups and questions come, and who is on duty to answer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import ClassVar
 

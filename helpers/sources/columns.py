@@ -1,7 +1,5 @@
 """Columns: what stands in each is counted first, then cast as the plan needs it; what does not fit is refused."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import ibis

@@ -1,7 +1,5 @@
 """Text files: how a CSV is written is found out and said, and every cell arrives as text, or the file is refused."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import gzip

@@ -1,7 +1,5 @@
 """The engine: an in-process DuckDB locked to the given files, or the database of an address without its password."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -1,7 +1,5 @@
 """Loading: any table becomes one row a unit or an account, checked and counted, with its events beside it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 
 import ibis

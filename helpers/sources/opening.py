@@ -1,7 +1,5 @@
 """Opening: what the parameter `data` names becomes raw tables on one engine, with the words for them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass, replace

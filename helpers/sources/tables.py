@@ -1,7 +1,5 @@
 """Tables: one as it came becomes one with the plan's columns and types, events among them, or it is refused."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass, replace
 

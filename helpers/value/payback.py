@@ -1,7 +1,5 @@
 """Whether a choice pays for what it costs: break-even, doubts, cash, and every table of the money in one call."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """An effect as money: what it is worth a year under assumptions that the reader can see, and how likely it pays."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import dataclass
