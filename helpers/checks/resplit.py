@@ -58,9 +58,7 @@ class Resplit:
     reason: str | None = None
 
 
-def resplit(
-    units: Units, *, n_splits=500, seed=1, compare_times: Callable | None = None, progress: Callable | None = None
-) -> tuple[Resplit, ...]:
+def resplit(units: Units, *, n_splits=500, seed=1, progress: Callable | None = None) -> tuple[Resplit, ...]:
     """Return how often the plan's own tests call clear what is chance alone, on the plan's own units.
 
     The units of all randomised arms are pooled and split anew by the planned shares (where the split is unknown, by
@@ -73,8 +71,6 @@ def resplit(
     n_splits : int, 100 or more
     seed : int, 0 or more
         Split k depends on the seed and on k alone.
-    compare_times : function (control, treatment, *, horizon, confidence_level) -> Effect, optional
-        Of two arrays of (days, event code), one row a unit; without it times to an event are not resplit.
     progress : function (splits done, splits), optional
 
     Returns
@@ -99,8 +95,7 @@ def resplit(
     if not shares:
         seen = rows["variant"].groupby(codes).first().value_counts(normalize=True)
         shares = {arm: float(seen.get(arm, 0.0)) for arm in arms}
-    options = {"shares": shares, "covariates": units.covariates, "compare_times": compare_times}
-    retests = choose_retests(design, rows, codes, **options)
+    retests = choose_retests(design, rows, codes, shares=shares, covariates=units.covariates)
     found = [(retest, code, []) for retest in retests for code in range(1, len(arms))]
     edges, step = np.cumsum([shares[arm] for arm in arms])[:-1], max(1, min(AT_ONCE, CELLS // n_units))
     for first in range(0, n_splits, step):

@@ -10,9 +10,9 @@ import pandas as pd
 from helpers.inference import Arm, choose_method, compare, score_p_value
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Moments
+from helpers.survival import build_life_table, incidence_difference
 
 BY_UNIT = "clusters are randomised, and {} are compared by unit only"
-NO_TIMES = "times to an event are not compared here"
 N_RESAMPLES = 499  # p-values in steps of .002
 
 
@@ -33,7 +33,7 @@ class Retest:
 
 
 def choose_retests(
-    design: ExperimentPlan, rows: pd.DataFrame, codes: np.ndarray, *, shares, covariates=(), compare_times=None
+    design: ExperimentPlan, rows: pd.DataFrame, codes: np.ndarray, *, shares, covariates=()
 ) -> list[Retest]:
     """Return the headline test of every metric, by the rules of the plan, and plain Welch where it could stand instead.
 
@@ -47,8 +47,6 @@ def choose_retests(
         Of the splits to come; they decide on the permutation test.
     covariates : sequence of str
         The `x_` columns.
-    compare_times : function (control, treatment, *, horizon, confidence_level) -> Effect, optional
-        Of two arrays of (days, event code).
 
     Returns
     -------
@@ -67,11 +65,8 @@ def choose_retests(
         if design.cluster and method in ("cumulative incidence", "brunner-munzel"):
             what = "times to an event" if is_time else "ordered scores"
             found.append(Retest(name, "", cells, reason=BY_UNIT.format(what)))
-        elif is_time and compare_times is None:
-            found.append(Retest(name, "", cells, reason=NO_TIMES))
         elif is_time:
-            options = {"horizon": metric.horizon_days, "confidence_level": design.confidence_level}
-            found.append(Retest(name, method, cells, partial(_find_p_of_times, compare_times, values, options)))
+            found.append(Retest(name, method, cells, partial(_find_p_of_times, values, metric.horizon_days)))
         elif method == "miettinen-nurminen":
             cells = np.array([values[:, 0] == 1, values[:, 0] == 0])
             found.append(Retest(name, method, cells, partial(_find_p_of_shares, cells)))
@@ -146,9 +141,9 @@ def _find_p_of_shares(cells, control, treatment, rngs):
     return score_p_value(*(n for yes, no in counts for n in (yes, yes + no)))
 
 
-def _find_p_of_times(compare_times, values, options, control, treatment, rngs):
-    sides = zip(control, treatment, strict=True)
-    return np.array([compare_times(values[c], values[t], **options).p_value for c, t in sides], float)
+def _find_p_of_times(values, horizon, control, treatment, rngs):
+    tables = ([build_life_table(*values[mask].T) for mask in masks] for masks in (control, treatment))
+    return np.array([incidence_difference(*pair, horizon=horizon).p_value for pair in zip(*tables, strict=True)], float)
 
 
 def _count(masks, marked):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from jinja2 import Template
 
-from helpers import checks, metrics, schema, simulate, sources, survival
+from helpers import checks, metrics, schema, simulate, sources
 from helpers import plan as plans
 from helpers.cli.reporting import EXAMPLE, print_table, tell
 from helpers.records import Refused
@@ -127,15 +127,10 @@ def _print_checks(steps, messages, trust, verdict):
 def _print_splits(units, *, n_splits, seed):
     """Print what each metric's test says of splits without any real difference, one line a metric and treatment."""
 
-    def compare_times(control, treatment, *, horizon, confidence_level):
-        tables = (survival.build_life_table(*side.T) for side in (control, treatment))
-        return survival.incidence_difference(*tables, horizon=horizon, confidence_level=confidence_level)
-
     def progress(done, of):
         tell(f"{done:,} of {of:,} splits" if done < of else "")
 
-    options = {"compare_times": compare_times, "progress": progress if sys.stderr.isatty() else None}
-    found = checks.resplit(units, n_splits=n_splits, seed=seed, **options)
+    found = checks.resplit(units, n_splits=n_splits, seed=seed, progress=progress if sys.stderr.isatty() else None)
     design, shares = units.design, units.design.variant.shares
     how = ", ".join(f"{arm} {100 * share:g} %" for arm, share in shares.items()) if shares else "as found"
     print(

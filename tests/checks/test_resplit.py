@@ -53,15 +53,9 @@ def draw_split(split, n):
     return np.random.default_rng([1, split, *b"resplit:"]).random(n)
 
 
-def compare_times(control, treatment, *, horizon, confidence_level):
-    """Return the effect on the share that has the event by the horizon, as the command line gives it to the check."""
-    tables = (survival.build_life_table(*side.T) for side in (control, treatment))
-    return survival.incidence_difference(*tables, horizon=horizon, confidence_level=confidence_level)
-
-
-def resplit(frame, kinds=KINDS, *, n_splits=100, seed=1, compare_times=compare_times, **plan):
+def resplit(frame, kinds=KINDS, *, n_splits=100, seed=1, **plan):
     """Return the result of an A/A test by metric (and method, where a metric has two)."""
-    return checks.resplit(fold(frame, kinds, **plan), n_splits=n_splits, seed=seed, compare_times=compare_times)
+    return checks.resplit(fold(frame, kinds, **plan), n_splits=n_splits, seed=seed)
 
 
 def test_resplit_runs_the_headline_test_of_every_kind_and_finds_them_even():
@@ -89,8 +83,9 @@ def test_resplit_gives_the_p_value_of_the_shipped_estimators():
     assert found["grade"] == pytest.approx(inference.win_difference(levels["c"], levels["t"]).p_value, rel=1e-9)
     values = [frame.loc[arms == side, "money"].to_numpy() for side in (False, True)]
     assert found["slow"] == pytest.approx(inference.quantile_difference(*values, 0.75).p_value, rel=1e-9)
-    times = [frame.loc[arms == side, ["left_in", "left"]].to_numpy() for side in (False, True)]
-    assert found["leaves"] == compare_times(*times, horizon=20, confidence_level=0.95).p_value
+    sides = (frame.loc[arms == side, ["left_in", "left"]].to_numpy() for side in (False, True))
+    tables = [survival.build_life_table(*side.T) for side in sides]
+    assert found["leaves"] == survival.incidence_difference(*tables, horizon=20).p_value
 
 
 def test_resplit_adjusts_where_the_plan_decides_on_adjusted():
@@ -193,7 +188,6 @@ def test_resplit_arguments_change_the_result():
     assert not np.array_equal(one[0].p_values, other[0].p_values)
     longer = resplit(frame, kinds, n_splits=150)
     assert np.array_equal(longer[0].p_values[:100], one[0].p_values)  # a split depends on the seed and its number
-    assert resplit(frame, kinds, compare_times=None)[1].reason == "times to an event are not compared here"
     checks.resplit(fold(frame, kinds), n_splits=100, progress=lambda done, of: told.append((done, of)))
     assert told == [(25, 100), (50, 100), (75, 100), (100, 100)]
 
