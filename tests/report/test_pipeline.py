@@ -155,6 +155,26 @@ def test_render_does_not_touch_a_folder_that_is_no_report(make, quick, render, o
     assert read_all(out / "one") == {"thesis.odt": b"mine"}
 
 
+@pytest.mark.parametrize("error", [EOFError, OSError])  # the process dies at once, or cannot even begin
+def test_render_leaves_no_page_in_a_folder_that_is_no_report(make, quick, render, out, monkeypatch, error):
+    def die(environment):
+        raise error
+
+    monkeypatch.setattr(execution, "own_process", die)
+    (out / "one").mkdir(parents=True)
+    (out / "one" / "thesis.odt").write_text("mine")
+    status, said = render(make(), make("two"))
+    assert status == 1 and f"one: dead kernel: {pipeline.DIED.message}\n" in said
+    assert read_all(out / "one") == {"thesis.odt": b"mine"}  # with a page in it the next run would replace it
+    assert list(read_all(out / "two")) == ["failed.html"]
+
+
+def test_render_does_not_hide_an_error_of_our_own(make, quick, render, monkeypatch):
+    monkeypatch.setattr(execution, "own_process", fail)
+    with pytest.raises(ValueError, match="4711"):
+        render(make())
+
+
 def test_render_run_in_two_commands_at_once(make, quick, out, monkeypatch):
     settings = pipeline.Settings(out, 5.0, force=False, code=False)
 
