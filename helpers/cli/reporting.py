@@ -69,6 +69,8 @@ def read_given(file, pairs):
 
 def _make_own_run(arguments, given, taken):
     """Return the run of STUDY --name NAME; a file that is not there is refused before a kernel starts to say so."""
+    from helpers import plan
+
     if len(arguments.names) != 1:
         raise Refused(f"--name needs one STUDY before it; {len(arguments.names)} came")
     if arguments.name in taken:
@@ -79,6 +81,8 @@ def _make_own_run(arguments, given, taken):
         for text in value if isinstance(value, list) else [value or ""]:
             file = paths.plan_file(text) if name == "plan" else Path(text.removeprefix("duckdb:"))
             if file.is_absolute() and not file.exists():
+                if name == "plan":
+                    plan.read(text)  # its refusal names the plans that there are
                 raise Refused(f"{file.name}: no such file; check the name, and the folder it is read from")
     return run
 

@@ -9,6 +9,7 @@ import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from multiprocessing import forkserver
 from pathlib import Path
 
 from rich.console import Console
@@ -125,13 +126,17 @@ class Workshop:
         os.environ["PYTHONSAFEPATH"] = "1"  # no file where the user stands takes the place of a module
         known = {run.name: store.read_json(self.settings.out / run.name / "run.json") for run in runs}
         seconds = {name: record.get("seconds", math.inf) for name, record in known.items()}
-        before = {number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
+            signal.signal(signal.SIGTERM, self._stop)
+            if CONTEXT.get_start_method() == "forkserver":  # Ctrl-C reaches the command alone, from the first moment
+                forkserver.ensure_running()
+            signal.signal(signal.SIGINT, self._stop)
             with self.progress.live, ThreadPoolExecutor(jobs) as pool:
                 for run in sorted(runs, key=lambda run: 0 if run.needs else -seconds[run.name]):
                     self.futures[run.name] = pool.submit(self._do, run, seconds[run.name])
             for future in self.futures.values():
-                future.result()
+                future.result()  # an error of ours is no success
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -156,19 +161,19 @@ class Workshop:
     def _listen(self, run):
         pipe, theirs = CONTEXT.Pipe(duplex=False)
         process = CONTEXT.Process(target=work, args=(theirs, run, self.settings, dict(os.environ)), daemon=True)
-        process.start()
-        theirs.close()
-        self.processes.append(process)
-        if self.stopped:
-            process.terminate()
         try:
+            process.start()
+            theirs.close()
+            self.processes.append(process)
+            if self.stopped:
+                process.terminate()
             while not isinstance(told := pipe.recv(), Outcome):
                 self.progress.tell(run.name, told)
-        except EOFError:
+            process.join()
+        except (EOFError, OSError):  # also when it could not begin
             told = STOPPED if self.stopped else DIED
             with suppress(OSError):
                 leave_page(self.settings.out, run.name, told)
-        process.join()
         return told
 
 

@@ -221,9 +221,11 @@ def judge_disk(error) -> Outcome:
 
 
 def leave_page(out, name, outcome) -> None:
-    """Write failed.html beside the last good report: what happened and where, without a value."""
+    """Write failed.html beside the last good report, never into another's folder: what happened, without a value."""
     from jinja2 import Template
 
+    if is_foreign(out, name):
+        return
     page = Template(FAILED_PAGE.read_text(encoding="utf-8"), autoescape=True)
     has_report = (out / name / "report.html").exists()
     write_file(out / name / "failed.html", page.render(name=name, outcome=outcome, has_report=has_report))

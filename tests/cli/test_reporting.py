@@ -10,6 +10,7 @@ from helpers import checks, paths, report
 from helpers import plan as plans
 
 GONE = "no such file; check the name, and the folder it is read from"
+PLANS = ", ".join(sorted(file.stem for file in paths.PLANS.glob("*.yaml")))
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def asked(monkeypatch):
         ("report small --name x -p seed=100", "parameter seed: needs a whole number from 0 to 99; 100 came"),
         ("report small --name x -p data=gone.csv", f"gone.csv: {GONE}"),  # these before a kernel starts
         ("report small --name x -p data=duckdb:gone.db", f"gone.db: {GONE}"),
-        ("report small --name x -p plan=gone.yaml", f"gone.yaml: {GONE}"),
-        ("report small --name x -p plan=gone", f"gone.yaml: {GONE}"),
+        ("report small --name x -p plan=gone.yaml", f"plan gone.yaml: no such file; known plans: {PLANS}"),
+        ("report small --name x -p plan=gone", f"plan gone.yaml: no such file; known plans: {PLANS}"),
         ("describe smal", "no study is called 'smal'; did you mean small?"),
         ("init mine --study smal", "no study is called 'smal'; did you mean small?"),
         ("init mine --study grid", "grid: reads no table of yours, so that it needs no workspace; studies report grid"),

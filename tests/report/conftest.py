@@ -34,6 +34,7 @@ class Inline:
 
     Pipe = staticmethod(multiprocessing.Pipe)
     set_forkserver_preload = staticmethod(list)
+    get_start_method = staticmethod(str)
 
     def __init__(self, target, args, daemon):
         self.start = functools.partial(target, *args)

@@ -162,6 +162,17 @@ def test_render_interrupted_leaves_no_kernel(tmp_path, number):
         assert said == "one: interrupted in “Compute”: run the command again to finish\n"
 
 
+def test_render_interrupted_before_its_processes_are_ready(tmp_path):
+    write_notebook(tmp_path / "slow.ipynb", code=SLOW)
+    command = [sys.executable, "-c", DRIVER, str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        wait_until((tmp_path / "out" / ".private" / ".work" / "checksums.json").exists)
+        time.sleep(0.15)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        said = process.stderr.read()
+    assert (process.returncode, said) == (130, "one: interrupted: run the command again to finish\n")
+
+
 def wait_until(true, seconds=20):
     """Wait until something is true."""
     end = time.monotonic() + seconds

@@ -1,7 +1,6 @@
 """A whole command without kernels: what is rendered, what is skipped, what is told, and that nothing good is lost."""
 
 import base64
-import errno
 import io
 import math
 import subprocess
@@ -118,16 +117,6 @@ def test_render_exit_status(make, quick, render, monkeypatch):
     assert render(make("bad"), make("no"), make("stop"))[0] == 130
 
 
-def test_render_run_that_cannot_be_started_is_a_failure(make, render, monkeypatch):
-    def refuse(*given, **more):
-        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
-
-    monkeypatch.setattr(pipeline.CONTEXT, "Process", refuse)
-    status, said = render(make())
-    assert status == 1
-    assert "the report cannot be written (Resource temporarily unavailable)" in said
-
-
 def test_render_what_needs_a_failed_run_is_not_run(make, quick, render, monkeypatch, out):
     first, second = make("first"), make("second")
     object.__setattr__(second, "needs", ("first",))
@@ -165,6 +154,26 @@ def test_render_does_not_touch_a_folder_that_is_no_report(make, quick, render, o
     assert (status, quick) == (2, [])
     assert said.startswith("one: refused: something else than a report stands in the folder of that name")
     assert read_all(out / "one") == {"thesis.odt": b"mine"}
+
+
+@pytest.mark.parametrize("error", [EOFError, OSError])  # the process dies at once, or cannot even begin
+def test_render_leaves_no_page_in_a_folder_that_is_no_report(make, quick, render, out, monkeypatch, error):
+    def die(environment):
+        raise error
+
+    monkeypatch.setattr(execution, "own_process", die)
+    (out / "one").mkdir(parents=True)
+    (out / "one" / "thesis.odt").write_text("mine")
+    status, said = render(make(), make("two"))
+    assert status == 1 and f"one: dead kernel: {pipeline.DIED.message}\n" in said
+    assert read_all(out / "one") == {"thesis.odt": b"mine"}  # with a page in it the next run would replace it
+    assert list(read_all(out / "two")) == ["failed.html"]
+
+
+def test_render_does_not_hide_an_error_of_our_own(make, quick, render, monkeypatch):
+    monkeypatch.setattr(execution, "own_process", fail)
+    with pytest.raises(ValueError, match="4711"):
+        render(make())
 
 
 def test_render_run_in_two_commands_at_once(make, quick, out, monkeypatch):
