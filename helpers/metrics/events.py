@@ -111,11 +111,14 @@ def store(table: ir.Table, *, copied=True) -> ir.Table:
     return table.cache() if copied else backend.create_view(gen_name("units"), table)
 
 
-def ask(table: ir.Table, facts: dict) -> dict:
-    """Return some aggregates of a table by their names, by one query; none without facts."""
+def ask(table: ir.Table, facts: dict, *beside: tuple[ir.Table, dict]) -> dict:
+    """Return some aggregates of a table, and of others beside it, by their names in one query; none without facts."""
     if not facts:
         return {}
     asked = table.aggregate([value.name(f"n{i}") for i, value in enumerate(facts.values())])
+    for other, more in beside:
+        asked = asked.cross_join(other.aggregate([v.name(f"n{i}") for i, v in enumerate(more.values(), len(facts))]))
+        facts = facts | more
     return dict(zip(facts, asked.to_pyarrow().to_pylist()[0].values(), strict=True))
 
 

@@ -208,7 +208,7 @@ def _make_time(gathered, name, metric):
     return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
 
 
-def make_covariates(table: ir.Table, names, *, arms) -> dict[str, ir.Value]:
+def make_covariates(table: ir.Table, names, holed, *, arms) -> dict[str, ir.Value]:
     """Return the columns of some covariates, measured before assignment.
 
     Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
@@ -220,6 +220,8 @@ def make_covariates(table: ir.Table, names, *, arms) -> dict[str, ir.Value]:
     ----------
     table : ibis.Table, one row a unit, with `variant`
     names : sequence of str, columns of the table
+    holed : sequence of str
+        Those that any unit lacks; a file's own counts tell, where it has any.
     arms : sequence of str
         The randomised arms; only their units decide which levels there are and whether any value is missing.
 
@@ -231,7 +233,7 @@ def make_covariates(table: ir.Table, names, *, arms) -> dict[str, ir.Value]:
     ----------
     Zhao and Ding (2024), To adjust or not to adjust? (missing indicators in randomised experiments).
     """
-    columns, gaps = {}, _find_gaps(table, names, arms)
+    columns, gaps = {}, _find_gaps(table, holed, arms)
     numbers = [name for name in names if table[name].type().is_numeric() or table[name].type().is_boolean()]
     levels = _list_levels(table, [name for name in names if name not in numbers], arms)
     for name in names:
@@ -249,10 +251,8 @@ def make_covariates(table: ir.Table, names, *, arms) -> dict[str, ir.Value]:
     return columns
 
 
-def _find_gaps(table, names, arms):
+def _find_gaps(table, holed, arms):
     """Covariates that units of the randomised arms lack; arms are looked up only where one is, as text is slow."""
-    # a file's own counts answer the first question, where it has any
-    holed = [name for name, n in ask(table, {n: table.count() - table[n].count() for n in names}).items() if n]
     if not holed:
         return []
     some = table.filter(ibis.or_(*(table[name].isnull() for name in holed)))

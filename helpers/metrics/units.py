@@ -106,12 +106,12 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         totals = [total for total in list_totals(design) if not told.intersection(total.events)]
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     gathered = Gathered(table, design, end)
-    columns = _make_columns(gathered, clock["first"])
+    holed = [name for name in design.covariates if clock["gaps"][f"gaps_{name}"]]
+    columns = _make_columns(gathered, clock["first"], holed)
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
-    notes += _write_notes(folded, design, clock["as_of"])
-    if events is not None:
-        notes += _write_event_notes(units, events, design, clock["as_of"])
+    strays = [] if events is None else [_find_strays(units, events, design, clock["as_of"])]
+    notes += _write_notes(folded, strays, design, clock["as_of"])
     covariates = tuple(name for name in columns if name.startswith("x_"))
     known = gathered.share_known()
     return Units(folded, design, covariates, known, clock["as_of"], tuple(notes), source.n_two_variants, days)
@@ -125,20 +125,22 @@ def _refuse_capitals(design):
 
 
 def _read_clock(units, events, design):
-    """Between which days units were randomised, the last day that is known, and how many came later, by one query.
+    """When units were randomised, the last day that is known, how many came later, and what covariates lack, at once.
 
     `as_of` is as planned, else the latest day of an event or an assignment where there are events. Without events the
     table does not say until when it is complete, so nothing is held to be unfinished. Weeks count from the first
     randomised unit, and from the first of all without them.
     """
+    gaps = {f"gaps_{name}": units.count() - units[name].count() for name in design.covariates}
     if START not in units.columns:
-        return dict.fromkeys(("first", "as_of", "last", "late"))
+        return dict.fromkeys(("first", "as_of", "last", "late")) | {"gaps": ask(units, gaps)}
     start, randomised = units[START], units["variant"].isin(design.variant.arms)
     spans = units.aggregate(
         first=start.min(where=randomised).fill_null(start.min()),
         last=start.max(where=randomised).fill_null(start.max()),
         late=(start >= ibis.literal(find_end(design.as_of))).sum() if design.as_of else ibis.literal(0),
         latest=start.max(),
+        **gaps,
     )
     if events is not None:
         spans = spans.cross_join(events.aggregate(heard=events["at"].max()))
@@ -148,7 +150,8 @@ def _read_clock(units, events, design):
     if as_of is None and events is not None:
         as_of = max((days[name] for name in ("latest", "heard") if days[name]), default=None)
     last = days["last"] and min(days["last"], as_of or days["last"])
-    return {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"]}
+    missing = {key: found[key] for key in gaps}
+    return {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": missing}
 
 
 def _find_columns(units, events, design):
@@ -161,7 +164,7 @@ def _find_columns(units, events, design):
     return columns - set(occurring.to_pyarrow()["event"].to_pylist())
 
 
-def _make_columns(gathered, first):
+def _make_columns(gathered, first, holed):
     table, design, start = gathered.table, gathered.design, gathered.start
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     if start is not None:
@@ -172,12 +175,12 @@ def _make_columns(gathered, first):
     if design.exposure:
         columns["exposed"] = make_exposure(gathered)
     columns |= make_outcomes(gathered)
-    columns |= make_covariates(table, design.covariates, arms=design.variant.arms)
+    columns |= make_covariates(table, design.covariates, holed, arms=design.variant.arms)
     return columns | {f"s_{name}": table[name].cast("string").fill_null("unknown") for name in design.segments}
 
 
-def _write_notes(folded, design, as_of):
-    """What was filled or is unknown, with counts.
+def _write_notes(folded, strays, design, as_of):
+    """What was filled, is unknown or does not count, and a last day that the plan leaves out; only what applies.
 
     Raises
     ------
@@ -198,7 +201,8 @@ def _write_notes(folded, design, as_of):
         negative[name] = time < 0
     if design.exposure:
         said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
-    found = ask(folded, {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative).items()})
+    facts = {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative).items()}
+    found = ask(folded, facts, *strays)
     if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
     for name in (name for name in negative if found[name]):
@@ -206,24 +210,27 @@ def _write_notes(folded, design, as_of):
             f"plan, metrics.{name}.time_at_risk: {found[name]:,} unit{'s' if found[name] > 1 else ''} with less than "
             f"0 of {design.metrics[name].time_at_risk}; correct the data, or name another time at risk"
         )
-    return [f"{sentence}: {found[sentence]:,}" for sentence in said if found[sentence]]
+    filled = [f"{sentence}: {found[sentence]:,}" for sentence in said if found[sentence]]
+    if not strays:
+        return filled
+    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
+    lost = [f"{sentence}: {found[sentence]:,}" for _, counts in strays for sentence in counts if found[sentence]]
+    return [*filled, *([] if design.as_of else [latest]), *lost]
 
 
-def _write_event_notes(units, events, design, as_of):
-    """Events of the plan that do not count, and a last day that the plan leaves out; only what applies."""
+def _find_strays(units, events, design, as_of):
+    """The events of the plan, and what is to be counted of those that do not count."""
     totals = list_totals(design)
     planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
     planned = planned.inner_join(units.select("unit", START), "unit")
     valued = {event for total in totals if total.kind in ("amount", "last") for event in total.events}
-    counts = {
+    facts = {
         "events before their unit is assigned, left out": planned["at"] < planned[START],
         f"events after {as_of}, the last complete day, left out": planned["at"] >= ibis.literal(find_end(as_of)),
         "events without the value that the plan adds up or averages": planned["event"].isin(sorted(valued))
         & planned["value"].isnull(),
     }
-    found = ask(planned, {sentence: fact.sum() for sentence, fact in counts.items()})
-    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
-    return [*([] if design.as_of else [latest]), *(f"{sentence}: {n:,}" for sentence, n in found.items() if n)]
+    return planned, {sentence: fact.sum() for sentence, fact in facts.items()}
 
 
 def describe_arms(units: Units) -> pd.DataFrame:

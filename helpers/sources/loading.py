@@ -78,10 +78,13 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     heard, names, told = _hear(given, schema.list_event_columns(design), schema.list_event_names(design))
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
-    shaped = _read_variants(shape_table(given.backend, given.units, wanted, name="units", complete=complete), design)
+    shaped = shape_table(given.backend, given.units, wanted, name="units", complete=complete)
+    shaped, labels = _read_variants(shaped, design)
     keys = ["unit", design.cluster] if design.cluster else ["unit"]
     units, n_assigned, n_duplicates, n_two = _keep_once(given.backend, shaped, design, keys)
-    by_variant, said = _count_variants(units, shaped, design, n_two)
+    if units is not shaped.table:
+        labels = _count_labels(units, shaped.name)
+    by_variant, said = _list_variants(labels, shaped.name, design, n_two)
     n = sum(by_variant.values())
     steps = (
         ("read", shaped.rows, "rows of the table"),
@@ -175,7 +178,7 @@ def read_table(data, *, table=None) -> ibis.Table:
 
 
 def _read_variants(shaped, design):
-    """Return the table with the plan's spelling of each variant; labels are compared trimmed and case-folded."""
+    """Return the table with the plan's spelling of each variant, compared trimmed and case-folded, and their rows."""
     found = _count_labels(shaped.table, shaped.name)
     where = f"{shaped.name}, column {design.variant.column}"
     planned = [*design.variant.arms, *design.variant.observational]
@@ -201,11 +204,12 @@ def _read_variants(shaped, design):
     schema.refuse_some(sum(found[label] for label in unknown), "row", where, fault)
     changed = {label: read for label, read in reading.items() if label != read}
     if not changed:
-        return shaped
+        return shaped, found
     rows = schema.say(sum(found[label] for label in changed), "row")
     said = f"{where}: {rows} with a label that differs in spaces or case only, read as the plan's"
     merged = shaped.table.mutate(variant=shaped.table.variant.substitute(changed))
-    return replace(shaped, table=merged, messages=(*shaped.messages, said))
+    rows_of = {read: sum(n for label, n in found.items() if reading[label] == read) for read in reading.values()}
+    return replace(shaped, table=merged, messages=(*shaped.messages, said)), rows_of
 
 
 def _fold(label):
@@ -255,9 +259,9 @@ def _count_different(shaped):
     return sum(engine.count_all(part, {"n": part.id.nunique()}, shaped.name)["n"] for part in some)
 
 
-def _count_variants(units, shaped, design, n_two):
+def _list_variants(labels, shown, design, n_two):
     """Return the units of each variant in the plan's order, and the sentence on variants without any."""
-    where, labels = f"{shaped.name}, column {design.variant.column}", _count_labels(units, shaped.name)
+    where = f"{shown}, column {design.variant.column}"
     by_variant = {label: labels.get(label, 0) for label in [*design.variant.arms, *design.variant.observational]}
     filled = [label for label, n in by_variant.items() if n]
     if len(filled) < 2:
