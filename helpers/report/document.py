@@ -1,7 +1,5 @@
 """What a notebook's cells call, and the files that become of it: results.json, tables, kept texts, without a secret."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

@@ -4,11 +4,8 @@ Only such a process imports this module, which imports all that is heavy.
 """
 # ruff: noqa: E402
 
-from __future__ import annotations
-
 import hashlib
 import json
-import logging
 import os
 import platform
 import re
@@ -160,7 +157,6 @@ def execute(run, limit, tell):
         if heading:
             tell(heading[1].strip())
 
-    logging.getLogger("papermill").setLevel(logging.CRITICAL + 1)
     return papermill.execute_notebook(
         nbformat.read(run.notebook, as_version=4),
         None,

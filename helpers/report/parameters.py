@@ -1,7 +1,5 @@
 """The parameters cell: what a notebook may be told, read without a kernel and checked before one starts."""
 
-from __future__ import annotations
-
 import ast
 import datetime as dt
 import difflib

@@ -1,7 +1,5 @@
 """Runs to reports: what is fresh is skipped, the rest is rendered side by side, and nothing good is ever lost."""
 
-from __future__ import annotations
-
 import math
 import multiprocessing
 import os

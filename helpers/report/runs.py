@@ -1,7 +1,5 @@
 """Runs: which notebook is rendered under which name with which parameters, and after which others."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
