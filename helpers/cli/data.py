@@ -97,7 +97,12 @@ def check_table(arguments):
     if design.kind == "framework":
         if arguments.aa:
             raise Refused("--aa: splits the units of an experiment, and the plan is of kind framework; leave it out")
-        return _check_accounts(design, sources.load_accounts(design, arguments.data, **read))
+        source = sources.load_accounts(design, arguments.data, **read)
+        accounts, info = metrics.fold_accounts(source, design), source.info
+        trust = checks.check_accounts(source, accounts)
+        told = "has nothing to compare." if any(check.status == "fail" for check in trust) else "would answer."
+        steps = (*info.steps, *metrics.explain_accounts(accounts))
+        return _print_checks(steps, (*info.messages, *accounts.messages), trust, f"A study of these accounts {told}")
     source = sources.load(design, arguments.data, **read)
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
@@ -106,15 +111,6 @@ def check_table(arguments):
     _print_checks(source.info.steps, source.info.messages, trust, f"A study of this table {told}")
     if arguments.aa:
         _print_splits(units, n_splits=arguments.aa, seed=1 if arguments.seed is None else arguments.seed)
-
-
-def _check_accounts(design, source):
-    """Print every check of accounts against a framework, and whether any can be compared."""
-    accounts = metrics.fold_accounts(source, design)
-    trust, info = checks.check_accounts(source, accounts), source.info
-    told = "has nothing to compare." if any(check.status == "fail" for check in trust) else "would answer."
-    steps = (*info.steps, *metrics.explain_accounts(accounts))
-    _print_checks(steps, (*info.messages, *accounts.messages), trust, f"A study of these accounts {told}")
 
 
 def _print_checks(steps, messages, trust, verdict):

@@ -49,9 +49,8 @@ def share_runs(arguments):
 def _read_files(folder):
     """Return the files of one run that may travel, by their path inside the zip: those that its run.json names."""
     named = json.loads((folder / "run.json").read_text(encoding="utf-8"))["files"]
-    there = [file for pattern in SHARED for file in sorted(folder.glob(pattern))]
-    files = {str(file.relative_to(folder)): file for file in there}
-    return {f"{folder.name}/{name}": file.read_bytes() for name, file in files.items() if name in named}
+    there = {str(file.relative_to(folder)): file for pattern in SHARED for file in folder.glob(pattern)}
+    return {f"{folder.name}/{name}": file.read_bytes() for name, file in there.items() if name in named}
 
 
 def _write_zip(target, files):

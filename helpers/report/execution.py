@@ -6,7 +6,6 @@ Only such a process imports this module, which imports all that is heavy.
 
 import hashlib
 import json
-import logging
 import os
 import platform
 import re
@@ -158,7 +157,6 @@ def execute(run, limit, tell):
         if heading:
             tell(heading[1].strip())
 
-    logging.getLogger("papermill").setLevel(logging.CRITICAL + 1)
     return papermill.execute_notebook(
         nbformat.read(run.notebook, as_version=4),
         None,

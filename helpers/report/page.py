@@ -91,7 +91,8 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False) -> str:
     """
     prose, taken = Prose(), set()
     cells = [cell for cell in notebook.cells if not LEFT_OUT & set(cell.metadata.get("tags", []))]
-    shown = [(cell, [name_apart(output, taken) for output in list_outputs(cell, prose)]) for cell in cells]
+    told = [(cell, [_show_output(output, prose) for output in cell.get("outputs", [])]) for cell in cells]
+    shown = [(cell, [name_apart(text, taken) for text in texts if text]) for cell, texts in told]
     prose.taken |= taken
     mastheads = [output for _, outputs in shown for output in outputs if output.startswith(MASTHEAD)]
     parts = [mastheads[0] if mastheads else _write_masthead(results)]
@@ -182,12 +183,8 @@ def _keep_sections(shown) -> list[list]:
     return kept[::-1]
 
 
-def list_outputs(cell, prose: Prose) -> list[str]:
-    """Return what a code cell shows, each output as HTML; nothing of warnings, errors and what is published."""
-    return [text for output in cell.get("outputs", []) if (text := _show_output(output, prose))]
-
-
 def _show_output(output, prose: Prose) -> str:
+    """Return an output of a code cell as HTML; nothing of warnings, errors and what is published."""
     if output.output_type == "stream":
         return _preformat(output.text) if output.name == "stdout" and output.text.strip() else ""
     data, said = output.get("data", {}), output.get("metadata", {})
@@ -228,17 +225,13 @@ def collect_cards(out: Path) -> list[dict[str, Any]]:
     list of dict: name, group, kind, question, answer, next, mark, status, date, started, href, failed
     """
     found = []
-    for folder in sorted(
-        {file.parent for name in ("results.json", "failed.html") for file in out.glob(f"[a-z0-9]*/{name}")}
-    ):
+    marks = ("results.json", "failed.html")
+    for folder in sorted({file.parent for name in marks for file in out.glob(f"[a-z0-9]*/{name}")}):
         results, record = read_json(folder / "results.json"), read_json(folder / "run.json")
         kind = results["data"]["kind"] if results else "none"
         found.append(
             {
-                "answer": "",
-                "question": folder.name,
-                "mark": None,
-                **record.get("card", {}),
+                **{"answer": "", "question": folder.name, "mark": None, **record.get("card", {})},
                 "name": folder.name,
                 "group": "validation" if results.get("study") == "validation" else kind,
                 "kind": WORDS["kinds"][kind],

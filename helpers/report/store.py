@@ -98,11 +98,8 @@ def make_key(run, checksums, *, code=False) -> str:
         know, never has the same again.
     """
     values = [item for value in run.values.values() for item in (value if isinstance(value, list) else [value])]
-    texts, base, plan = (
-        [value for value in values if isinstance(value, str)],
-        run.notebook.parent,
-        run.values.get("plan"),
-    )
+    texts = [value for value in values if isinstance(value, str)]
+    base, plan = run.notebook.parent, run.values.get("plan")
     fixed = [run.notebook, paths.REPOSITORY / "helpers", paths.LOCK, paths.DATA]
     inputs = [paths.plan_file(plan, base=base)] if plan else []
     inputs += [base / text for text in texts if os.path.isfile(base / text)]

@@ -166,8 +166,9 @@ def test_render_interrupted_before_its_processes_are_ready(tmp_path):
     write_notebook(tmp_path / "slow.ipynb", code=SLOW)
     command = [sys.executable, "-c", DRIVER, str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        wait_until((tmp_path / "out" / ".private" / ".work" / "checksums.json").exists)
-        time.sleep(0.15)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        wait_until(lambda: len(children.read_text().split()) > 1)  # the server of processes has just begun to import
+        time.sleep(0.1)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         said = process.stderr.read()
     assert (process.returncode, said) == (130, "one: interrupted: run the command again to finish\n")
