@@ -6,5 +6,3 @@ variants stay. A table without a view is refused.
 """
 
 from helpers.disclosure.results import count_small_cells, protect
-
-__all__ = ["count_small_cells", "protect"]
