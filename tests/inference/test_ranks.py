@@ -215,7 +215,6 @@ def test_quantile_difference_reads_quantiles_of_values_that_never_end(values, pr
 
 COUNTS = st.lists(st.integers(0, 30), min_size=2, max_size=8)
 SEPARATED = "every unit of one arm is above every unit of the other, so nothing says how sure that is"
-FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value")
 
 
 def test_win_difference_by_hand():

@@ -94,7 +94,6 @@ def test_adjusted_difference_turned_round_missing_and_with_a_copied_control():
 LACKS = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
 FEW = "fewer than 12 accounts with the milestone, or without it"
 RARE = "fewer than 10 accounts have the outcome, or lack it, with the milestone or without it"
-SAME = "the outcome does not vary in a group, so an adjusted interval would be too narrow"
 
 
 @pytest.mark.parametrize(

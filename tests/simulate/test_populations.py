@@ -35,7 +35,6 @@ NOT_MEANS = (
     "outcomes missing by arm",
     "outcomes unknown in one arm",
 )
-THIRD_MORE = ["followed for 20 to 80 days, a third more events", "ended by other events, a third more events"]
 MEANS = [name for name, p in POPULATIONS.items() if "difference" in p.truth and p.family not in NOT_MEANS]
 
 
