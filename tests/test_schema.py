@@ -235,5 +235,5 @@ def test_list_account_event_names_in_the_order_of_the_plan_each_once():
 
 @pytest.mark.parametrize(("event", "needed"), [(None, False), ("seats_changed", True)])
 def test_list_account_event_columns_needs_a_value_where_seats_change(event, needed):
-    columns = schema.list_account_event_columns(make_framework(usage={**USAGE, "seats_event": event}))
+    columns = schema.list_event_columns(make_framework(usage={**USAGE, "seats_event": event}))
     assert types_of(columns)["value"] == ("value", "number", needed)

@@ -11,8 +11,8 @@ from sources_samples import EVENT_PLAN, FIVE
 
 from helpers import sources
 from helpers.records import Refused
-from helpers.sources import engine
-from helpers.sources.engine import Address, expand_url, read_address
+from helpers.sources import opening
+from helpers.sources.opening import Address, read_address
 
 LITERAL = "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
 LOOKS = "data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database"
@@ -114,15 +114,17 @@ def test_read_address_refuses_a_folder_and_other_files(tmp_path):
     )
 
 
-def test_expand_url_fills_from_the_environment(monkeypatch):
+def test_connect_fills_an_address_from_the_environment(monkeypatch):
     monkeypatch.setenv("PW", "p@ss/w:rd")
-    assert expand_url("postgres://me:${PW}@host/db") == "postgres://me:p%40ss%2Fw:rd@host/db"
+    monkeypatch.setattr(ibis, "connect", lambda url: url)
+    place = Address("url", "postgres://host", url="postgres://me:${PW}@host/db")
+    assert opening.connect([place]) == "postgres://me:p%40ss%2Fw:rd@host/db"
 
 
-def test_expand_url_names_a_variable_that_is_not_set(monkeypatch):
+def test_connect_names_a_variable_that_is_not_set(monkeypatch):
     monkeypatch.delenv("NO_SUCH_PW", raising=False)
     with pytest.raises(Refused) as caught:
-        expand_url("postgres://me:${NO_SUCH_PW}@host/db")
+        opening.connect([read_address("postgres://me:${NO_SUCH_PW}@host/db")])
     assert str(caught.value) == "data: the environment variable NO_SUCH_PW is not set; set it before the run"
 
 
@@ -153,7 +155,7 @@ def test_connect_locks_the_engine_to_the_given_files(tmp_path, design, statement
 
 
 def test_connect_loads_no_extension_by_itself():
-    backend = engine.connect([])
+    backend = opening.connect([])
     settings = "SELECT value FROM duckdb_settings() WHERE name IN ('autoinstall_known_extensions', "
     found = backend.raw_sql(settings + "'autoload_known_extensions', 'enable_external_access')").fetchall()
     assert found == [("false",)] * 3
@@ -192,7 +194,7 @@ def test_connect_names_a_driver_that_is_missing(monkeypatch, name, driver):
 
     monkeypatch.setattr(ibis, "connect", fail)
     with pytest.raises(Refused) as caught:
-        engine.connect([Address("url", "postgres://h", url="postgres://h/d")])
+        opening.connect([Address("url", "postgres://h", url="postgres://h/d")])
     assert str(caught.value) == f"postgres://h: the {driver} is not installed; install its extra, such as [postgres]"
 
 
@@ -201,7 +203,7 @@ def test_ask_says_only_the_class_of_an_error():
         raise ValueError("canary@example.org")
 
     with pytest.raises(Refused) as caught:
-        engine.ask(fail, "u.csv")
+        opening.ask(fail, "u.csv")
     assert str(caught.value) == (
         "u.csv: the table cannot be read to its end (ValueError); check the file, or the rights to it"
     )
