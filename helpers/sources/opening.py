@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
@@ -44,7 +44,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Raw:
-    """One table as it came: the Ibis table, the name that messages use, what was detected, its checksums.
+    """One table as it came: the Ibis table, the name that messages use, what was detected.
 
     `parsed` tables were read from text into the engine, where every column is still text.
     """
@@ -52,7 +52,6 @@ class Raw:
     table: ibis.Table
     name: str
     messages: tuple[str, ...] = ()
-    checksums: tuple[str, ...] = ()
     parsed: bool = False
 
 
@@ -209,7 +208,7 @@ def ask(question, shown, *, tell=_tell_read):
     ----------
     question : function without arguments
     shown : str, what messages call the table
-    tell : function of the error, that returns what may be said of it
+    tell : what may be said, or a function of the error that returns it
 
     Raises
     ------
@@ -218,7 +217,7 @@ def ask(question, shown, *, tell=_tell_read):
     try:
         return question()
     except Exception as error:
-        fault = tell(error)
+        fault = tell if isinstance(tell, str) else tell(error)
     raise Refused(f"{shown}: {fault}")
 
 
@@ -253,16 +252,19 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     if beside and beside.kind in MADE:
         raise Refused(f"events: {beside.name} comes as data, not as events; give the table of events")
     backend = connect([place, beside] if beside else [place], threads=threads)
-    raws = [open_table(backend, place, name="raw_units", table=table)]
-    raws += [open_table(backend, beside, name="raw_events", table=events_table)] if beside else []
-    return _join_given(backend, raws, DataInfo("yours", "", ", ".join(raw.name for raw in raws), None, 0, 0))
+    units = open_table(backend, place, name="raw_units", table=table)
+    heard = open_table(backend, beside, name="raw_events", table=events_table) if beside else None
+    sums, closed = [], "cannot be read; check its permissions"
+    for path in (*place.paths, *(beside.paths if beside else ())):
+        with ask(lambda path=path: open(path, "rb"), path.name, tell=closed) as file:
+            sums.append(hashlib.file_digest(file, "sha256").hexdigest())
+    source = f"{units.name}, {heard.name}" if heard else units.name
+    return Given(backend, units, heard, DataInfo("yours", "", source, _join_sums(sums), 0, 0))
 
 
-def _join_given(backend, raws, info, truth=None):
-    """Return what came, with the checksum of its file, or of the checksums of several; None for a database."""
-    sums = [one for raw in raws for one in raw.checksums]
-    whole = hashlib.sha256("\n".join(sums).encode()).hexdigest() if len(sums) > 1 else next(iter(sums), None)
-    return Given(backend, raws[0], raws[1] if len(raws) > 1 else None, replace(info, sha256=whole), truth)
+def _join_sums(sums):
+    """Return the checksum of the file, or of the checksums of several; None for a database."""
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest() if len(sums) > 1 else next(iter(sums), None)
 
 
 def _open_made(design, place, simulation, backend):
@@ -275,17 +277,17 @@ def _open_made(design, place, simulation, backend):
     else:
         made = _find_public(design, place.name)()
         frame, shown, truth = made.units, place.name, None
-    frames = [("raw_units", shown, frame)]
-    frames += [] if made.events is None else [("raw_events", f"{place.name} events", made.events)]
-    raws = []
-    for name, shown, frame in frames:
-        content, sink = pa.Table.from_pandas(frame, preserve_index=False), pa.BufferOutputStream()
-        content = content.replace_schema_metadata(None)
-        with pa.ipc.new_stream(sink, content.schema) as writer:
-            writer.write_table(content)
-        sums = (hashlib.sha256(sink.getvalue()).hexdigest(),)
-        raws.append(Raw(backend.create_table(name, content), shown, checksums=sums))
-    return _join_given(backend, raws, DataInfo(place.kind, made.note, place.name, None, 0, 0), truth)
+    sums, raws = [], {"raw_units": (frame, shown), "raw_events": (made.events, f"{place.name} events")}
+    for name, (frame, shown) in raws.items():
+        raws[name] = None
+        if frame is not None:
+            content, sink = pa.Table.from_pandas(frame, preserve_index=False), pa.BufferOutputStream()
+            content = content.replace_schema_metadata(None)
+            with pa.ipc.new_stream(sink, content.schema) as writer:
+                writer.write_table(content)
+            sums.append(hashlib.sha256(sink.getvalue()).hexdigest())
+            raws[name] = Raw(backend.create_table(name, content), shown)
+    return Given(backend, *raws.values(), DataInfo(place.kind, made.note, place.name, _join_sums(sums), 0, 0), truth)
 
 
 def _find_public(design, name):
@@ -319,18 +321,10 @@ def open_table(backend, place, *, name, table=None) -> Raw:
     Refused: no such table, a damaged file, files with different columns, no rows, a malformed text file.
     """
     if place.kind in ("duckdb", "url"):
-        raw = _open_stored(backend, place, table)
-    elif table:
+        return _open_stored(backend, place, table)
+    if table:
         raise Refused(f"{place.name}: a file has no tables, and table is given; leave it out")
-    else:
-        raw = (_open_parquet if place.kind == "parquet" else _open_text)(backend, place, name)
-    sums = []
-    for path in place.paths:
-        with ask(
-            lambda path=path: open(path, "rb"), path.name, tell=lambda _: "cannot be read; check its permissions"
-        ) as file:
-            sums.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return replace(raw, checksums=tuple(sums))
+    return (_open_parquet if place.kind == "parquet" else _open_text)(backend, place, name)
 
 
 def _open_stored(backend, place, table):
@@ -341,11 +335,9 @@ def _open_stored(backend, place, table):
     if not table and len(known) == 1:
         short = known[0]
     if short not in known:
-        missing, cure = (
-            (f"no table {schema.cut(table)}", "correct the name") if table else ("table is left out", "name it")
-        )
+        missing, cure = f"no table {schema.cut(table)}" if table else "table is left out", "correct the name"
         there = schema.list_nearest(short, known) or "none"
-        raise Refused(f"{place.name}: {missing}; it has, nearest first: {there}; {cure}")
+        raise Refused(f"{place.name}: {missing}; it has, nearest first: {there}; {cure if table else 'name it'}")
     shown = f"{place.name}/{table or short}"
     return Raw(ask(lambda: backend.table(short, database=database), shown), shown)
 
@@ -353,7 +345,7 @@ def _open_stored(backend, place, table):
 def _open_parquet(backend, place, name):
     headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
     for path in place.paths:
-        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=lambda _: damaged))
+        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=damaged))
     _refuse_other_columns(place.paths, headers)
     files = ", ".join(_quote(path, escaped=True) for path in place.paths)
     options = "hive_partitioning=false, union_by_name=" + ("true" if len(place.paths) > 1 else "false")
@@ -416,10 +408,10 @@ def read_model(address) -> pd.DataFrame | None:
         raise Refused(f"{where} is no results.json; give that of an earlier run")
     if content.get("study") != STUDY:
         raise Refused(f"{where} is of the study {schema.cut(content.get('study'))}; give one of {STUDY}")
-    rows = content.get("tables", {}).get("model")
-    if not rows or not all(isinstance(row, dict) and set(MODEL) <= set(row) for row in rows):
+    frame = pd.DataFrame(content.get("tables", {}).get("model") or [])
+    if not set(MODEL) <= set(frame):
         raise Refused(f"{where} holds no table model with {', '.join(MODEL)}; render that run again")
     try:
-        return pd.DataFrame(rows)[list(MODEL)].astype(dict.fromkeys(MODEL[2:], "float64"))
+        return frame[list(MODEL)].astype(dict.fromkeys(MODEL[2:], "float64"))
     except (TypeError, ValueError):
         raise Refused(f"{where}, model: text where a number is needed; render that run again") from None
