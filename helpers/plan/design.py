@@ -131,6 +131,11 @@ class Metric(Part):
         yield ordered and large, chances
 
     @property
+    def window(self) -> float | None:
+        """Days after assignment within which it is read; None where it has none."""
+        return self.horizon_days or self.within_days
+
+    @property
     def is_ratio(self) -> bool:
         """Whether it is total by total: a ratio of two parts, or a count by its time at risk."""
         return self.kind == "ratio" or self.time_at_risk is not None

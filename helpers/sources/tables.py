@@ -106,9 +106,10 @@ def shape_table(backend, raw, wanted, *, name, complete) -> Shaped:
 
 def _count_columns(table, asked, shown):
     """Count in one query what is asked of each column; return the rows, and the counts by target and name."""
-    flat = {f"{target}_{key}": test.sum() for target, tests in asked.items() for key, test in tests.items()}
+    flat = {f"c{i}_{key}": test.sum() for i, tests in enumerate(asked.values()) for key, test in tests.items()}
     found = opening.count_all(table, {"rows": table.count(), **flat}, shown)
-    return found["rows"], {target: {key: found[f"{target}_{key}"] for key in tests} for target, tests in asked.items()}
+    named = enumerate(asked.items())
+    return found["rows"], {target: {key: found[f"c{i}_{key}"] for key in tests} for i, (target, tests) in named}
 
 
 def _settle(column, before, found):
