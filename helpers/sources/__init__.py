@@ -265,7 +265,14 @@ def _keep_once(backend, shaped, design, keys=()):
 
     The randomised unit is the plan's cluster where it names one; then all units of a cluster in two variants go.
     """
-    table, n_duplicates, n_assigned, n_two = shaped.table, 0, _count_different(shaped), 0
+    table, n_duplicates, n_assigned, n_two = shaped.table, 0, shaped.rows, 0
+    ids = shaped.ids.name("id").as_table()
+    rising = ids.mutate(rises=(ids.id > ids.id.lag()).fill_null(True)).rises.all()
+    if not ask(lambda: rising.to_pyarrow().as_py(), shaped.name):  # else each differs from all before it
+        can = ids.get_backend().has_operation(ibis.expr.operations.Hash)
+        n_parts = 1 + shaped.rows // ROWS_A_PART if can else 1  # so that memory stays flat
+        parts = [ids.filter((ids.id.hash() % n_parts).abs() == i) if n_parts > 1 else ids for i in range(n_parts)]
+        n_assigned = sum(count_all(part, {"n": part.id.nunique()}, shaped.name)["n"] for part in parts)
     if n_assigned < shaped.rows or len(keys) > 1:
         table = table.distinct() if n_assigned < shaped.rows else table
         n_duplicates = shaped.rows - count_all(table, {"n": table.count()}, shaped.name)["n"]
@@ -283,18 +290,6 @@ def _keep_once(backend, shaped, design, keys=()):
         fault = "more than once, with different rows; give one row a unit, or its events as events"
         schema.refuse_some(n, "unit", f"{shaped.name}, column {design.unit_id}", fault)
     return table, n_assigned, n_duplicates, n_two
-
-
-def _count_different(shaped):
-    """Return how many ids differ: all, where each is above the one before; else in parts, so that memory stays flat."""
-    ids = shaped.ids.name("id").as_table()
-    rising = ids.mutate(rises=(ids.id > ids.id.lag()).fill_null(True)).rises.all()
-    if ask(lambda: rising.to_pyarrow().as_py(), shaped.name):
-        return shaped.rows
-    can = ids.get_backend().has_operation(ibis.expr.operations.Hash)
-    parts = 1 + shaped.rows // ROWS_A_PART if can else 1
-    some = (ids.filter((ids.id.hash() % parts).abs() == part) if parts > 1 else ids for part in range(parts))
-    return sum(count_all(part, {"n": part.id.nunique()}, shaped.name)["n"] for part in some)
 
 
 def _list_variants(labels, shown, design, n_two):

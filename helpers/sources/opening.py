@@ -324,7 +324,18 @@ def open_table(backend, place, *, name, table=None) -> Raw:
         return _open_stored(backend, place, table)
     if table:
         raise Refused(f"{place.name}: a file has no tables, and table is given; leave it out")
-    return (_open_parquet if place.kind == "parquet" else _open_text)(backend, place, name)
+    if place.kind == "text":
+        return _open_text(backend, place, name)
+    headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
+    for path in place.paths:
+        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=damaged))
+    if len(headers) > 1:
+        _refuse_other_columns(place.paths, headers)
+    files = ", ".join(_quote(path, escaped=True) for path in place.paths)
+    options = "hive_partitioning=false, union_by_name=" + ("true" if len(headers) > 1 else "false")
+    view = f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{files}], {options})"
+    ask(lambda: backend.raw_sql(view), place.name)
+    return Raw(backend.table(name), place.name, (f"{place.name}: Parquet",))
 
 
 def _open_stored(backend, place, table):
@@ -340,18 +351,6 @@ def _open_stored(backend, place, table):
         raise Refused(f"{place.name}: {missing}; it has, nearest first: {there}; {cure if table else 'name it'}")
     shown = f"{place.name}/{table or short}"
     return Raw(ask(lambda: backend.table(short, database=database), shown), shown)
-
-
-def _open_parquet(backend, place, name):
-    headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
-    for path in place.paths:
-        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=damaged))
-    _refuse_other_columns(place.paths, headers)
-    files = ", ".join(_quote(path, escaped=True) for path in place.paths)
-    options = "hive_partitioning=false, union_by_name=" + ("true" if len(place.paths) > 1 else "false")
-    view = f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{files}], {options})"
-    ask(lambda: backend.raw_sql(view), place.name)
-    return Raw(backend.table(name), place.name, (f"{place.name}: Parquet",))
 
 
 def _refuse_other_columns(paths, headers):
