@@ -4,6 +4,7 @@ It becomes one row a unit or an account, with its events beside it.
 """
 
 import difflib
+import re
 from dataclasses import dataclass, field, replace
 
 import ibis
@@ -13,6 +14,13 @@ from helpers.records import DataInfo, Refused
 from helpers.sources import tables
 from helpers.sources.opening import ask, connect, count_all, open_given, open_table, read_address, read_model
 
+LEAST_REPEATED, MOST_REPEATED = 3, 0.02  # exact repeats beyond both are several rows a unit, not a slip
+MOST_MIXED = 0.01  # of the units, in two arms or clusters, above which that is what is wrong with repeats
+CAUSES = {  # why an id may be unknown: what is taken from both sides, and the words for it
+    "without the zeros before them": ("^0+([0-9A-Za-z])", r"\1"),
+    "with letters of another case": None,
+    "without a decimal ending such as .0": ("[.]0+$", ""),
+}
 MANY_LABELS = 1000
 MANY_NAMES = 10_000
 MANY_UNKNOWN = 20  # more are no labels, and may be ids or names of people: none is shown
@@ -81,7 +89,7 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     heard, names = _hear(given, design, schema.list_event_names(design))
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
-    shaped = tables.shape_table(given.backend, given.units, wanted, name="units", complete=complete)
+    shaped = _shape(given, given.units, wanted, design, name="units", complete=complete)
     shaped, labels = _read_variants(shaped, design)
     keys = ["unit", design.cluster] if design.cluster else ["unit"]
     units, n_assigned, n_duplicates, n_two = _keep_once(given.backend, shaped, design, keys)
@@ -95,7 +103,7 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
         ("in two variants, left out", shaped.rows - n_duplicates - n, schema.say(n_two, "unit")),
         ("kept", n, "one row a unit"),
     )
-    told = (*said, *_tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned"))
+    told = (*said, *_tell_events(heard, shaped, design, "an assigned unit", "units that were never assigned"))
     more = {"units_by_variant": by_variant, "steps": steps, "messages": (*shaped.messages, *told)}
     info = replace(given.info, rows=shaped.rows, units=n, **more)
     return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth)
@@ -138,17 +146,22 @@ def load_accounts(
     heard, _ = _hear(given, design, schema.list_account_event_names(design))
     retained, wanted = design.outcomes.retained, schema.list_account_columns(design)
     complete = {"unit", "started_at", retained.column, retained.time}
-    shaped = tables.shape_table(given.backend, given.units, wanted, name="accounts", complete=complete)
+    shaped = _shape(given, given.units, wanted, design, name="accounts", complete=complete)
     accounts, _, n_duplicates, _ = _keep_once(given.backend, shaped, design)
     steps = (
         ("read", shaped.rows, "rows of the table"),
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
-    told = _tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
+    told = _tell_events(heard, shaped, design, "an account of the table", "accounts that are not in the table")
     n, messages = shaped.rows - n_duplicates, (*shaped.messages, *told)
     info = replace(given.info, rows=shaped.rows, units=n, steps=steps, messages=messages)
     return AccountSource(accounts, heard and heard.table, info, given.truth)
+
+
+def _shape(given, raw, wanted, design, *, name, complete):
+    written = {"zone": design.time_zone, "decimal": design.decimal}
+    return tables.shape_table(given.backend, raw, wanted, name=name, complete=complete, **written)
 
 
 def _hear(given, design, planned):
@@ -159,13 +172,13 @@ def _hear(given, design, planned):
     if given.events is None:
         return None, None
     wanted, complete = schema.list_event_columns(design), {"unit", "event", "at"}
-    shaped = tables.shape_table(given.backend, given.events, wanted, name="events", complete=complete)
+    shaped = _shape(given, given.events, wanted, design, name="events", complete=complete)
     table, said = shaped.table, [f"{shaped.name}: {schema.say(shaped.rows, 'event')}"]
     if "value" not in table.columns:
         table = table.mutate(value=ibis.null("float64"))
     shaped = replace(shaped, table=table)
     if "event_id" in table.columns:
-        shaped, said = tables.drop_repeated(shaped), []
+        shaped, said = _drop_repeated(shaped), []
     names = shaped.table.select("event").distinct().order_by("event").limit(MANY_NAMES + 1)
     found = ask(lambda: names.to_pyarrow()["event"].to_pylist(), shaped.name)
     where = f"{shaped.name}, column event"
@@ -184,16 +197,41 @@ def _hear(given, design, planned):
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
 
 
-def _tell_events(heard, units, known, unknown):
-    """Return what is said of the events, and how many are of no known unit; refused where all are."""
+def _tell_events(heard, shaped, design, known, unknown):
+    """Return what is said of the events, and how many are of no known unit, and why; refused where all are."""
     if heard is None:
         return ()
-    strange = heard.table.anti_join(units, "unit")
+    _refuse_clocks(heard, shaped, design)
+    strange = heard.table.anti_join(shaped.table, "unit")
     n = count_all(strange, {"n": strange.count()}, heard.name)["n"]
-    said = f"{heard.name}: {schema.say(n, 'event')}"
-    if n and n == count_all(heard.table, {"n": heard.table.count()}, heard.name)["n"]:
-        raise Refused(f"{said}, none of {known}; write the ids alike in both tables")
-    return (*heard.messages, *([f"{said} of {unknown}, not used"] if n else []))
+    if not n:
+        return heard.messages
+    said, cures = f"{heard.name}: {schema.say(n, 'event')}", []
+    for words, taken in CAUSES.items():
+        ours, theirs = (
+            table.unit.lower() if taken is None else table.unit.re_replace(*taken) for table in (strange, shaped.table)
+        )
+        meant = strange.mutate(key=ours).semi_join(shaped.table.select(key=theirs), "key")
+        found = count_all(meant, {"n": meant.count()}, heard.name)["n"]
+        cures += [f"{found:,} of them would be known {words}"] if found else []
+    cause, cure = "; ".join(cures), "write the ids alike in both tables"
+    if n == count_all(heard.table, {"n": heard.table.count()}, heard.name)["n"]:
+        raise Refused(f"{said}, none of {known}; {cause}{': ' if cause else ''}{cure}")
+    return (*heard.messages, f"{said} of {unknown}, not used" + (f"; {cause}: {cure}" if cause else ""))
+
+
+def _refuse_clocks(heard, shaped, design):
+    """Refuse times with a zone in one table beside times without one in the other, unless the plan names the zone."""
+    (at, (zoned, clocked)), begun = next(iter(heard.clocks.items())), list(shaped.clocks.items())
+    for column, (n_zoned, n_clocked) in begun if design.time_zone is None else ():
+        n, other, one, two = (
+            (n_zoned, clocked, shaped, heard) if n_zoned and clocked else (zoned, n_clocked, heard, shaped)
+        )
+        if n and other:
+            names = {shaped.name: column, heard.name: at}
+            where = f"{two.name}, column {names[two.name]}"
+            fault = f"of day without a time zone, and {n:,} with one in {one.name}, column {names[one.name]}"
+            schema.refuse_some(other, "time", where, f"{fault}; {tables.IN_ZONE}")
 
 
 def read_table(data, *, table=None) -> ibis.Table:
@@ -251,7 +289,7 @@ def _read_variants(shaped, design):
 
 
 def _fold(label):
-    return " ".join(label.split()).casefold()
+    return " ".join(re.sub(f"[{tables.SPACES}]", " ", label).split()).casefold()
 
 
 def _count_labels(table, shown):
@@ -276,6 +314,8 @@ def _keep_once(backend, shaped, design, keys=()):
     if n_assigned < shaped.rows or len(keys) > 1:
         table = table.distinct() if n_assigned < shaped.rows else table
         n_duplicates = shaped.rows - count_all(table, {"n": table.count()}, shaped.name)["n"]
+        if len(keys) > 1:
+            _refuse_numbered(table, shaped, design, n_assigned)
         for key in keys:
             spread = table.group_by(key).agg(n_variants=lambda t: t.variant.nunique())
             spread = spread.filter(spread.n_variants > 1).select(key)
@@ -285,11 +325,53 @@ def _keep_once(backend, shaped, design, keys=()):
         if (n_two or n_duplicates) and backend.name == "duckdb":  # made once; elsewhere it stays a query
             kept = table
             table = ask(lambda: backend.create_table("kept_units", kept), shaped.name)
-        again = table.group_by("unit").agg(n_rows=lambda t: t.count())
-        n = count_all(again, {"n": (again.n_rows > 1).sum()}, shaped.name)["n"]
-        fault = "more than once, with different rows; give one row a unit, or its events as events"
-        schema.refuse_some(n, "unit", f"{shaped.name}, column {design.unit_id}", fault)
+        _refuse_repeats(table, shaped, design, {"n_duplicates": n_duplicates, "n_two": n_two, "n_assigned": n_assigned})
     return table, n_assigned, n_duplicates, n_two
+
+
+def _refuse_numbered(table, shaped, design, n_assigned):
+    """Refuse numbers of units that stand in several clusters, as they are unique within their cluster only."""
+    clusters = table.group_by("unit").agg(n=lambda t: t[design.cluster].nunique())
+    n = count_all(clusters, {"n": (clusters.n > 1).sum()}, shaped.name)["n"]
+    fault = (
+        f"of {n_assigned:,} in more than one {design.cluster}, as a number is that is unique within its "
+        f"{design.cluster} only; make one id of both"
+    )
+    where = f"{shaped.name}, column {design.unit_id}"
+    schema.refuse_some(n if n > MOST_MIXED * n_assigned else 0, "unit", where, fault)
+
+
+def _refuse_repeats(table, shaped, design, counts):
+    """Refuse several rows a unit, by what they look like: mixed arms, a log of exposures, a log of something else."""
+    where, start = f"{shaped.name}, column {design.unit_id}", getattr(design, "assigned_at", None)
+    alike = [name for name in shaped.planned if name not in ("unit", "variant", start)]
+    differing = {f"y{i}": table[name].nunique() for i, name in enumerate([*alike, start or "unit"])}
+    units = table.group_by("unit").agg(n=table.count(), **differing)
+    is_log = (units.n > 1) & (units[f"y{len(alike)}"] > 1)  # times differ, and nothing else that is planned
+    for i in range(len(alike)):
+        is_log = is_log & (units[f"y{i}"] <= 1)
+    found = count_all(units, {"n": (units.n > 1).sum(), "log": is_log.sum()}, shaped.name)
+    n, n_dropped, n_two = found["n"], counts["n_duplicates"], counts["n_two"]
+    many = n_dropped >= LEAST_REPEATED and n_dropped > MOST_REPEATED * shaped.rows
+    if n_two > MOST_MIXED * counts["n_assigned"] and (n or many):
+        fault = (
+            f"of {counts['n_assigned']:,} in two variants, and others in several rows; find out why, and give each "
+            "unit one row in the variant of its first assignment"
+        )
+        schema.refuse_some(n_two, "unit", where, fault)
+    if 2 * found["log"] > n:
+        fault = (
+            "more than once, in one variant and at different times, like a log of exposures; keep the first row of each"
+        )
+        schema.refuse_some(n, "unit", where, f"{fault} unit")
+    fault = "more than once, with different rows; give one row a unit, or its events as events"
+    schema.refuse_some(n, "unit", where, fault)
+    if many:
+        raise Refused(
+            f"{shaped.name}: {n_dropped:,} of {shaped.rows:,} rows repeat another in every column, so that it has "
+            "several rows a unit, such as one an order; give one row a unit with their sum, or the rows as events; of "
+            "a log of exposures keep the first row of each unit, and of rows that were exported twice one"
+        )
 
 
 def _list_variants(labels, shown, design, n_two):
@@ -309,3 +391,26 @@ def _list_variants(labels, shown, design, n_two):
     if not by_variant[control]:
         raise Refused(f"{where}: no unit in control, {schema.cut(control)}; give the units of control too")
     return by_variant, (f"{where}: no unit in {', '.join(empty)}",) if empty else ()
+
+
+def _drop_repeated(shaped):
+    """Return the events without those that repeat another whole, where an `event_id` says that they are one.
+
+    Events without an id may be equal and real; events with one id and different content are kept, and counted.
+    """
+    table = shaped.table
+    if table["event_id"].type().is_string():
+        table = table.mutate(event_id=tables.fill(table["event_id"]))
+    once = table.distinct()
+    counts = {"named": once["event_id"].count(), "ids": once["event_id"].nunique()}
+    found = count_all(once, counts, shaped.name)
+    nameless = table.filter(table["event_id"].isnull())
+    without = count_all(nameless, {"n": nameless.count()}, shaped.name)["n"]
+    if without:
+        once = once.filter(once["event_id"].notnull()).union(nameless)
+    dropped, differing = shaped.rows - found["named"] - without, found["named"] - found["ids"]
+    said = [f"{shaped.name}: {schema.say(shaped.rows, 'event')}, {dropped:,} of them dropped as exact duplicates"]
+    if differing:
+        same = f"{schema.say(differing, 'event')} with the id of another that differs, kept"
+        said.append(f"{shaped.name}, column event_id: {same}")
+    return replace(shaped, table=once, messages=(*shaped.messages, *said))
