@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.metrics.accounts import Accounts, fetch, name_cohort
-from helpers.metrics.events import DAY, Total, ask, attach, pick
+from helpers.metrics.events import DAY, Total, ask, pick
 from helpers.metrics.milestones import USAGE, define_counts, define_reached, list_timed, list_totals, meet
 
 MONTH_DAYS = 30
@@ -183,7 +183,7 @@ def read_histories(accounts: Accounts) -> pd.DataFrame:
     if wanted and wanted.at_least:
         named = heard.filter(Total("", "count", tuple(wanted.event), 0, wanted.window_days).holds(heard))
         reached = pick(named, "unit", "at", place=wanted.at_least - 1)
-        table = attach(table, reached.select("unit", activated_at=reached["at"]))
+        table = table.left_join(reached.select("unit", activated_at=reached["at"]), "unit").drop("unit_right")
     frame = fetch(table)
     start, end, days = frame["started_at"], pd.Timestamp(accounts.cutoff, tz="UTC"), _read_days(accounts, frame["unit"])
     parts = {"unit": frame["unit"].astype("str"), "cohort": name_cohort(frame, design), "started_at": start}

@@ -85,11 +85,6 @@ def test_fold_says_which_events_do_not_count():
     assert len(_fold(counted).messages) == 2  # a count needs no value
 
 
-def test_fold_keeps_metrics_of_one_window_known_together():
-    assert _fold(KINDS).known == {"bought": "bought", "buys": "bought", "spent": "bought", "ever": "ever"}
-    assert _fold({"mean": KINDS["spent"], "p90": LONGER}).known == {"mean": "mean", "p90": "p90"}
-
-
 SCORES = [
     ("u1", "rating", "2024-01-02 00:00:00", 9.0),  # overtaken by a later one
     ("u1", "rating", "2024-01-04 00:00:00", 3.0),  # at the same moment as the next
@@ -196,7 +191,7 @@ def test_fold_of_a_rate_of_events(rate, above, below):
 def test_fold_of_a_rate_of_columns(missing, above, below, messages):
     units = metrics.fold(make_source(CALLERS), make_design({"calls": TABLE | {"missing": missing}}))
     _check(units, {"num_calls": above, "den_calls": below, "missing_calls": [0, 0, 1, 1]})
-    assert (units.messages, units.known) == (messages, {"calls": "calls"})
+    assert units.messages == messages
     known = [2 - [above[i] for i in arm].count(None) for arm in ([0, 3], [1, 2])]
     assert metrics.describe_arms(units)["known_calls"].tolist() == known
 
@@ -204,7 +199,6 @@ def test_fold_of_a_rate_of_columns(missing, above, below, messages):
 def test_fold_keeps_a_rate_apart_and_says_how_many_units_count_in_no_time():
     units = _fold({"rate": RATE, "calls": {"kind": "count", "event": "call"}}, CALLS, CALLERS)
     assert units.messages == ("units with some rate in no time at risk, kept in: 1",)
-    assert units.known == {"rate": "rate", "calls": "calls"}
     assert metrics.summarise(units)[None]["calls"]["a"].mean.tolist() == [1.5]
 
 
@@ -261,4 +255,4 @@ def test_fold_of_a_simulated_study_equals_its_own_units():
 
 
 def _refold(units):
-    return type(units)(units.table, units.design, units.covariates, units.known, units.as_of)
+    return type(units)(units.table, units.design, units.covariates, units.as_of)
