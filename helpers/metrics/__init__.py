@@ -1,16 +1,18 @@
 """Events and rows become one row a unit, and one row a unit becomes moments and counts, inside the engine."""
 
-from helpers.metrics.accounts import Accounts, fold_accounts, measure_freshness
-from helpers.metrics.events import Total, explain_conversations, name_hours, read_conversations
-from helpers.metrics.landmarks import (
+from helpers.metrics.accounts import (
+    Accounts,
     Frames,
     explain_accounts,
+    fold_accounts,
+    measure_freshness,
     read_frames,
     read_histories,
     read_landmarks,
     read_months,
     read_snapshot,
 )
+from helpers.metrics.events import Total, explain_conversations, name_hours, read_conversations
 from helpers.metrics.milestones import write_definitions
 from helpers.metrics.moments import (
     count_levels,

@@ -30,6 +30,7 @@ TAKES = {  # what a kind of total makes of the events that count; a last value i
     "amount": lambda heard, counts: heard["value"].sum(where=counts).cast("float64"),
     "first": lambda heard, counts: heard["at"].min(where=counts),
 }
+LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
 COUNTED = ("count", "amount")  # kinds of which no event is 0
 MOST_QUESTIONS = 1_000_000  # are brought into memory
 QUESTION, REPLY, ID, AGENT = "question", "first_reply", "conversation_id", "agent_id"

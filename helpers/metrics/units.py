@@ -18,6 +18,7 @@ from helpers.metrics.events import (
     EPOCH_HOUR,
     HOUR,
     HOURS_A_WEEK,
+    LATEST,
     Total,
     add_days,
     ask,
@@ -236,9 +237,8 @@ def _write_notes(folded, strays, design, clock):
         )
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     lost = {sentence: found[sentence] for _, counts in strays for sentence in counts}
-    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
-    return [*told, *([latest] if strays and not design.as_of else []), *lost]
+    return [*told, *([LATEST.format(as_of)] if strays and not design.as_of else []), *lost]
 
 
 @dataclass(frozen=True)

@@ -248,17 +248,21 @@ def test_read_landmarks_is_equal_from_run_to_run():
     pd.testing.assert_frame_equal(_read(), _read_once(), check_exact=True)
 
 
+def _measure(accounts, events):
+    source = make_account_source(accounts, events)
+    return metrics.measure_freshness(source, metrics.fold_accounts(source, make_framework())).set_index("column")
+
+
 def test_measure_freshness_counts_rows_and_days():
-    source, design = make_account_source(ACCOUNTS, EVENTS), make_framework()
-    table = metrics.measure_freshness(source, design).set_index("column")
+    table = _measure(ACCOUNTS, EVENTS)
     assert list(table.index)[:6] == ["account_id", "started_at", "size", "seats", "tier", "b"]
     assert list(table.loc["size"]) == ["accounts", 8, 1 / 8, "2024-08-01", -1, ""]
     assert list(table.loc["seats_now"]) == ["events", 2, 0, "2024-03-01", 152, ""]  # it need not come again
     assert list(table.loc["talk"]) == ["events", 9, 0, "2024-05-30", 62, "none in the last 62 days"]
     events = [row for row in EVENTS if row[1] != "grew"] + [("full", "seats_now", "2024-07-31", None)]
-    table = metrics.measure_freshness(make_account_source(ACCOUNTS, events), design).set_index("column")
+    table = _measure(ACCOUNTS, events)
     assert list(table.loc["seats_now"]) == ["events", 3, 1 / 3, "2024-07-31", 0, ""]
     assert list(table.loc["grew"].fillna(-1)) == ["events", 0, 0, -1, -1, "does not occur"]
     holed = ACCOUNTS | {"tier": [None, "pro", None, None, None, None, None, None]}
-    table = metrics.measure_freshness(make_account_source(holed, EVENTS), design).set_index("column")
+    table = _measure(holed, EVENTS)
     assert table.loc["tier", "note"] == "missing from the accounts of the newest 213 days"

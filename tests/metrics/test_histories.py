@@ -136,7 +136,7 @@ def test_read_snapshot_has_tenure_and_no_landmark():
     assert metrics.read_landmarks(folded) == {}
     assert folded.messages == ("accounts without an end or its time, left out: 1",)
     assert metrics.explain_accounts(folded) == [("loaded", 3, ""), ("kept", 2, "with an end and its time")]
-    table = metrics.measure_freshness(source, design)
+    table = metrics.measure_freshness(source, metrics.fold_accounts(source, design))
     assert list(table["column"]) == ["account_id", "fee", "contract", "chat", "gone", "months"]
     assert table["latest"].isna().all()
-    assert metrics.write_definitions(folded).empty
+    assert metrics.write_definitions(design).empty
