@@ -7,12 +7,10 @@ from helpers.metrics.accounts import (
     fold_accounts,
     measure_freshness,
     read_frames,
-    read_histories,
     read_landmarks,
-    read_months,
     read_snapshot,
 )
-from helpers.metrics.events import Total, explain_conversations, name_hours, read_conversations
+from helpers.metrics.events import Total, explain_conversations, read_conversations
 from helpers.metrics.milestones import write_definitions
 from helpers.metrics.moments import (
     count_levels,
@@ -25,4 +23,4 @@ from helpers.metrics.moments import (
     summarise_shares,
     winsorise,
 )
-from helpers.metrics.units import Units, fold
+from helpers.metrics.units import Units, fold, name_hours

@@ -12,16 +12,8 @@ import numpy as np
 import pandas as pd
 
 from helpers import schema
-from helpers.metrics.events import DAY, Total, add_days, ask, find_end, fold_events, hear, pick, store
-from helpers.metrics.milestones import (
-    USAGE,
-    add_loss,
-    define_counts,
-    define_reached,
-    keep_customers,
-    list_timed,
-    list_totals,
-)
+from helpers.metrics import milestones
+from helpers.metrics.events import DAY, LATEST, Total, add_days, ask, find_end, fold_events, hear, pick, store
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
 
@@ -93,15 +85,13 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
     if not as_of:
         days = ask(known, {"start": known["started_at"].max()}, (heard, {"event": heard["at"].max()}))
         as_of = max(moment.date() for moment in days.values() if moment)
-        said = [
-            f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
-        ]
+        said.append(LATEST.format(as_of))
     end = ibis.literal(find_end(as_of))
     started = known.filter(known["started_at"] < end)
     events = heard.filter(heard["event"].isin(schema.list_account_event_names(design)))
     seen = events.filter(events["at"] < end)
     ends = seen.filter(seen["event"].isin(design.outcomes.retained.lost))
-    table = store(add_loss(started, hear(started, ends, start="started_at"), design))
+    table = store(milestones.add_loss(started, hear(started, ends, start="started_at"), design))
     heard = store(hear(table, seen, start="started_at", lost="lost_at"))
     n, n_late = ask(known, {"n": known.count(), "late": (known["started_at"] >= end).sum()}).values()
     if n == n_late:
@@ -143,10 +133,9 @@ def _count_left(table, events, design, as_of):
         "events after their account is lost, left out": ~early & ~late & (named["at"] > named["lost_at"]),
     }
     lacks = {"accounts without a size above 0": table["size"].isnull()}
-    if design.usage:
-        lacks["accounts without seats at their start"] = table["seats"].isnull()
-    found = ask(named, {sentence: fact.sum() for sentence, fact in facts.items()})
-    return found | ask(table, {sentence: fact.sum() for sentence, fact in lacks.items()})
+    lacks |= {"accounts without seats at their start": table["seats"].isnull()} if design.usage else {}
+    facts, lacks = ({sentence: fact.sum() for sentence, fact in counted.items()} for counted in (facts, lacks))
+    return ask(named, facts, (table, lacks))
 
 
 @dataclass(frozen=True)
@@ -176,12 +165,12 @@ def read_frames(accounts: Accounts) -> Frames:
 
     Returns
     -------
-    Frames: as `read_landmarks`, `read_histories`, `read_months` and `read_snapshot` describe them.
+    Frames: as `read_landmarks`, `_read_histories`, `_read_months` and `read_snapshot` describe them.
     """
     if accounts.design.is_snapshot:
         return Frames({0.0: read_snapshot(accounts)})
-    histories = read_histories(accounts)
-    return Frames(read_landmarks(accounts, histories), histories, read_months(accounts))
+    histories = _read_histories(accounts)
+    return Frames(read_landmarks(accounts, histories), histories, _read_months(accounts))
 
 
 def read_landmarks(accounts: Accounts, histories: pd.DataFrame | None = None) -> dict[float, pd.DataFrame]:
@@ -194,7 +183,7 @@ def read_landmarks(accounts: Accounts, histories: pd.DataFrame | None = None) ->
     ----------
     accounts : Accounts
     histories : DataFrame, optional
-        As `read_histories` gives it; read when left out.
+        As `_read_histories` gives it; read when left out.
 
     Returns
     -------
@@ -208,20 +197,20 @@ def read_landmarks(accounts: Accounts, histories: pd.DataFrame | None = None) ->
     """
     if accounts.design.is_snapshot:
         return {}
-    histories = (read_histories(accounts) if histories is None else histories).set_index("unit")
+    histories = (_read_histories(accounts) if histories is None else histories).set_index("unit")
     return {landmark: _read_landmark(accounts, landmark, histories) for landmark in accounts.design.landmarks}
 
 
 def _meet(accounts, landmark, totals):
-    """The accounts that are followed to the horizon of a landmark, with these totals, as `keep_customers`."""
+    """The accounts that are followed to a landmark's horizon, with these totals, and whether they are customers."""
     until = add_days(accounts.table["started_at"], landmark + accounts.design.horizon_days)
     followed = accounts.table.filter(until <= ibis.literal(accounts.cutoff))
-    return keep_customers(fold_events(followed, accounts.heard, totals), accounts.design, landmark)
+    return milestones.keep_customers(fold_events(followed, accounts.heard, totals), accounts.design, landmark)
 
 
 def _read_landmark(accounts, landmark, histories):
     design, names, until = accounts.design, accounts.design.milestone_names, landmark + accounts.design.horizon_days
-    outcomes, totals = design.outcomes, list_totals(design, landmark, names)
+    outcomes, totals = design.outcomes, milestones.list_totals(design, landmark, names)
     if outcomes.retained.event and not outcomes.retained.lost:
         totals.append(Total("retained", "count", tuple(outcomes.retained.event), landmark, until))
     if outcomes.expanded:
@@ -232,14 +221,14 @@ def _read_landmark(accounts, landmark, histories):
         totals.append(Total("dormant", "count", tuple(design.activity_events), since, until))
     met = _meet(accounts, landmark, totals)
     met = met.filter(met["is_customer"]).drop("started_at", "lost_at", "cohort", "tier", "size")
-    frame = _fetch(define_counts(met, design, names))
-    past, timed = histories.loc[frame["unit"]].reset_index(), list_timed(design)
+    frame = _fetch(milestones.define_counts(met, design, names))
+    past, timed = histories.loc[frame["unit"]].reset_index(), milestones.list_timed(design)
     days = past[[_name_day(name) for name in timed]].set_axis([*timed], axis=1)
     done = _one(days < _round(landmark))
-    reached = define_reached(done, design, _one)
+    reached = milestones.define_reached(done, design, _one)
     steps, features = ([f"{part}_{item.name}" for item in getattr(design, f"{part}s")] for part in ("step", "feature"))
     found = dict(past[["unit", "cohort", "started_at", "tier", "size"]])
-    found |= {name: frame[name] for name in ("count", "activated", *(USAGE if design.usage else ())) if name in frame}
+    found |= dict(frame.filter(["count", "activated", *(milestones.USAGE if design.usage else ())]))
     found |= dict(done[steps]) | {_name_day(step): days[step].where(done[step] == 1) for step in steps}
     found |= {name: reached[name] for name in ("steps_done", "set_up") if name in reached}
     found |= {name: done[name] if name in done else frame[name] for name in features} | reached
@@ -281,7 +270,7 @@ def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
         return [("loaded", accounts.n_loaded, ""), ("kept", known, "with an end and its time")]
     steps = [("started", table.count().to_pyarrow().as_py(), f"by {accounts.as_of}")]
     for landmark in design.landmarks:
-        met = _meet(accounts, landmark, list_totals(design, landmark, ()))
+        met = _meet(accounts, landmark, milestones.list_totals(design, landmark, ()))
         facts = {"lost": (met["lost_at"] < met["landmark_at"]).sum(), "kept": met["is_customer"].sum()}
         n, lost, kept = (count or 0 for count in ask(met, {"n": met.count()} | facts).values())
         day, until = f"landmark day {landmark:g}: ", f"to day {landmark + design.horizon_days:g}"
@@ -294,7 +283,7 @@ def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
     return steps
 
 
-def read_histories(accounts: Accounts) -> pd.DataFrame:
+def _read_histories(accounts: Accounts) -> pd.DataFrame:
     """Return one row an account that started by the end of `as_of`, with the day on which each thing first happened.
 
     Parameters
@@ -310,7 +299,7 @@ def read_histories(accounts: Accounts) -> pd.DataFrame:
     with a time). Nothing after the loss counts. Milestones that the plan does not define are left out.
     """
     design, table, heard = accounts.design, accounts.table, accounts.heard
-    timed, wanted = {_name_day(name): event for name, event in list_timed(design).items()}, design.activation
+    timed, wanted = {_name_day(name): event for name, event in milestones.list_timed(design).items()}, design.activation
     table = fold_events(table, heard, [Total(name, "first", (event,)) for name, event in timed.items()])
     if wanted and wanted.at_least:
         named = heard.filter(Total("", "count", tuple(wanted.event), 0, wanted.window_days).holds(heard))
@@ -344,7 +333,7 @@ def _take_nth(days, names, n):
     return np.sort(days[names].to_numpy(), axis=1)[:, n - 1]
 
 
-def read_months(accounts: Accounts) -> pd.DataFrame:
+def _read_months(accounts: Accounts) -> pd.DataFrame:
     """Return one row an account and month of tenure (30 days) that is over by the end of `as_of` and before its loss.
 
     Parameters
@@ -365,9 +354,19 @@ def read_months(accounts: Accounts) -> pd.DataFrame:
     whole = np.floor(followed / MONTH_DAYS).astype(np.int64)
     months = frame.loc[frame.index.repeat(whole), ["unit", "seats"]].reset_index(drop=True)
     months.insert(1, "month", months.groupby("unit").cumcount())
-    months = months.merge(_count_by_month(heard, design), how="left", on=["unit", "month"])
-    if design.usage and design.usage.seats_event:
-        told = months[["unit", "month"]].merge(_read_seats(heard, design), how="left")["value"]
+    seconds = heard["at"].epoch_seconds().cast("float64") - heard["start"].epoch_seconds().cast("float64")
+    timed = heard.mutate(day=seconds / DAY, month=(seconds / (MONTH_DAYS * DAY)).floor().cast("int64"))
+    parts = {"count": design.activation, "events": design.usage}
+    counts = {n: timed["event"].isin(part.event).sum() if part else ibis.literal(0) for n, part in parts.items()}
+    last_day = timed["day"].max(where=timed["event"].isin(design.activity_events))
+    counted = _fetch(timed.group_by("unit", "month").aggregate(**counts, last_day=last_day))
+    months = months.merge(counted, how="left", on=["unit", "month"])
+    if design.usage and design.usage.seats_event:  # the latest number told by a month's start, since the last
+        told = heard.filter(heard["event"] == design.usage.seats_event, heard["value"].notnull())
+        told = _fetch(told.select("unit", "at", "value", "start")).sort_values(["unit", "at", "value"])
+        told["month"] = np.ceil(_count_days(told["at"], told["start"]) / MONTH_DAYS).astype(np.int64)
+        told = told.drop_duplicates(["unit", "month"], keep="last")[["unit", "month", "value"]]
+        told = months[["unit", "month"]].merge(told, how="left")["value"]
         months["seats"] = told.where(told.notna() | (months["month"] > 0), months["seats"])
         months["seats"] = months.groupby("unit")["seats"].ffill()
     quiet, close = design.outcomes.dormant_after_days, (months["month"] + 1) * float(MONTH_DAYS)
@@ -377,24 +376,6 @@ def read_months(accounts: Accounts) -> pd.DataFrame:
     counts = {name: months[name].fillna(0).astype(np.int64) for name in ("count", "events")}
     parts = {"unit": months["unit"].astype("str"), "month": months["month"], **counts}
     return pd.DataFrame(parts | {"active": _one(active), "seats": months["seats"]})
-
-
-def _count_by_month(heard, design):
-    """Activation and usage events and the last day with activity, by account and month of tenure."""
-    seconds = heard["at"].epoch_seconds().cast("float64") - heard["start"].epoch_seconds().cast("float64")
-    heard = heard.mutate(day=seconds / DAY, month=(seconds / (MONTH_DAYS * DAY)).floor().cast("int64"))
-    parts = {"count": design.activation, "events": design.usage}
-    counts = {n: heard["event"].isin(part.event).sum() if part else ibis.literal(0) for n, part in parts.items()}
-    last_day = heard["day"].max(where=heard["event"].isin(design.activity_events))
-    return _fetch(heard.group_by("unit", "month").aggregate(**counts, last_day=last_day))
-
-
-def _read_seats(heard, design):
-    """The latest number of seats that was told by the start of each month, where one was told since the last."""
-    told = heard.filter(heard["event"] == design.usage.seats_event, heard["value"].notnull())
-    told = _fetch(told.select("unit", "at", "value", "start")).sort_values(["unit", "at", "value"])
-    told["month"] = np.ceil(_count_days(told["at"], told["start"]) / MONTH_DAYS).astype(np.int64)
-    return told.drop_duplicates(["unit", "month"], keep="last")[["unit", "month", "value"]]
 
 
 def read_snapshot(accounts: Accounts) -> pd.DataFrame:
@@ -448,9 +429,23 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
         where `latest` is None), `note` ("" where nothing is amiss).
     """
     design, as_of = accounts.design, accounts.as_of
-    rows = _read_columns(source.accounts, design)
+    table, columns, facts = source.accounts, schema.list_account_columns(design), {"n": source.accounts.count()}
+    facts |= {("missing", column): table[column.target].isnull().sum() for column in columns}
+    if as_of:
+        known = {column: table[column.target].notnull() for column in columns}
+        facts |= {("latest", column): table["started_at"].max(where=known[column]) for column in columns}
+    found = ask(table, facts)
+    n, missing = found["n"], {column: (found["missing", column] or 0) / max(found["n"], 1) for column in columns}
+    rows = [("accounts", column.name, n, missing[column], found.get(("latest", column))) for column in columns]
     newest = max((latest.date() for *_, latest in rows if latest), default=None)
-    rows += _read_events(source.events, design, as_of) if source.events is not None else []
+    if source.events is not None:
+        events, valued = source.events, design.usage and design.usage.seats_event
+        heard = events.filter(events["at"] < ibis.literal(accounts.cutoff)).group_by("event")
+        heard = heard.aggregate(rows=ibis._.count(), missing=ibis._["value"].isnull().mean(), latest=ibis._["at"].max())
+        heard = {row["event"]: row for row in heard.to_pyarrow().to_pylist()}
+        for name in schema.list_account_event_names(design):
+            row = heard.get(name, {"rows": 0, "missing": 0.0, "latest": None})
+            rows.append(("events", name, row["rows"], row["missing"] if name == valued else 0.0, row["latest"]))
     again = {*design.activity_events, *design.outcomes.retained.event, *(design.alive.event if design.alive else [])}
     again |= set(design.activation.event if design.activation else [])
     told = []
@@ -466,25 +461,3 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
             note = f"missing from the accounts of the newest {behind} days"
         told.append((table, column, n, missing, day and day.isoformat(), old, note))
     return pd.DataFrame(told, columns=["table", "column", "rows", "missing", "latest", "days_old", "note"])
-
-
-def _read_columns(table, design):
-    """(table, column, rows, share without a value, latest start with one) of each column that the plan reads."""
-    columns, facts = schema.list_account_columns(design), {"n": table.count()}
-    facts |= {("missing", column): table[column.target].isnull().sum() for column in columns}
-    if not design.is_snapshot:
-        starts = table["started_at"]
-        facts |= {("latest", column): starts.max(where=table[column.target].notnull()) for column in columns}
-    found = ask(table, facts)
-    shares = {column: (found["missing", column] or 0) / max(found["n"], 1) for column in columns}
-    return [("accounts", c.name, found["n"], shares[c], found.get(("latest", c))) for c in columns]
-
-
-def _read_events(events, design, as_of):
-    """The same of each event that the plan reads; of its values only where one tells the number of seats."""
-    names, valued = schema.list_account_event_names(design), design.usage and design.usage.seats_event
-    named = events.filter(events["at"] < find_end(as_of), events["event"].isin(names))
-    facts = {"rows": named.count(), "missing": named["value"].isnull().mean(), "latest": named["at"].max()}
-    known = {row["event"]: row for row in named.group_by("event").aggregate(**facts).to_pyarrow().to_pylist()}
-    told = [(name, known.get(name, {"rows": 0, "missing": 0.0, "latest": None})) for name in names]
-    return [("events", name, r["rows"], r["missing"] if name == valued else 0.0, r["latest"]) for name, r in told]

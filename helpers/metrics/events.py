@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from helpers.sources import Source
 
 DAY = 86_400
-HOUR, HOURS_A_DAY, HOURS_A_WEEK, BLOCK = 3_600, 24, 168, 4
-EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
-BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, HOURS_A_DAY, BLOCK))
-BLOCK_OF_HOUR = tuple(
-    BLOCKS[(h >= 5 * HOURS_A_DAY) * (len(BLOCKS) // 2) + h % HOURS_A_DAY // BLOCK] for h in range(168)
-)
 TAKES = {  # what a kind of total makes of the events that count; a last value is no aggregate
     "count": lambda heard, counts: counts.sum().cast("int64"),
     "amount": lambda heard, counts: heard["value"].sum(where=counts).cast("float64"),
@@ -146,21 +140,6 @@ def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
     return fact.cast("int32").cast("float64")
 
 
-def name_hours(hours) -> np.ndarray:
-    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
-
-    Parameters
-    ----------
-    hours : array of int, 0 to 167
-        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
-
-    Returns
-    -------
-    array of object, the names
-    """
-    return np.array(BLOCK_OF_HOUR, object)[np.asarray(hours, int)]
-
-
 def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
     """Return every conversation that a unit began, with the first reply to it, until the end of the data.
 
@@ -197,7 +176,7 @@ def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
         wait_minutes=(replied_at - asked_at).dt.total_seconds() / 60,
         followed_minutes=(end - asked_at).dt.total_seconds() / 60,
         agent_id=frame[AGENT].astype(object).where(frame[AGENT].notna(), None),
-        hour=(asked_at.dt.day_of_week * HOURS_A_DAY + asked_at.dt.hour).astype(np.int64),
+        hour=(asked_at.dt.day_of_week * 24 + asked_at.dt.hour).astype(np.int64),
     )
     columns = ["unit", "variant", *(["cluster"] if units.design.cluster else []), ID, "asked_at"]
     return frame[[*columns, "wait_minutes", "followed_minutes", AGENT, "hour"]]

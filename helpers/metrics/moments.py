@@ -380,7 +380,13 @@ def _sum_up(table, blocks, looked, keys, *, has_tails):
     left, found = {name: replace(block, ratio=ratios.get(name, 0.0)) for name, block in blocks.items()}, {}
     pairs = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, (block.known, None)))
     query = _Query(keys, marks, constants, has_tails, {pair: f"v{i}" for i, pair in enumerate(pairs)})
-    table = _lower(table, left, query)
+    columns = {}  # as they are (`raw_`), null where the outcome is, and less their constant
+    for (column, beside), alias in query.aliases.items():
+        less = table[column] - ibis.literal(constants[column]) if constants.get(column) else table[column]
+        for name, value in ((f"raw_{alias}", table[column]), (alias, less)):
+            columns[name] = table[beside].notnull().ifelse(value, NO_VALUE) if beside else value
+    complete = {block.complete for block in blocks.values() if isinstance(block.complete, str)}
+    table = table.select(*keys, *sorted(complete), **columns)
     for _ in range(TURNS):
         asked, far = _list_sums(table, left, query), set()
         summed = table.group_by(keys).aggregate(**{f"a{i}": value for i, value in enumerate(asked.values())})
@@ -395,17 +401,6 @@ def _sum_up(table, blocks, looked, keys, *, has_tails):
             break
         table = _lower_again(table, left, query)
     return found
-
-
-def _lower(table, blocks, query):
-    """The columns as they are (`raw_`), null where the outcome is, and less their constant."""
-    columns = {}
-    for (column, beside), alias in query.aliases.items():
-        less = table[column] - ibis.literal(query.constants[column]) if query.constants.get(column) else table[column]
-        for name, value in ((f"raw_{alias}", table[column]), (alias, less)):
-            columns[name] = table[beside].notnull().ifelse(value, NO_VALUE) if beside else value
-    complete = {block.complete for block in blocks.values() if isinstance(block.complete, str)}
-    return table.select(*query.keys, *sorted(complete), **columns)
 
 
 def _lower_again(table, blocks, query):

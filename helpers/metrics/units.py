@@ -10,24 +10,9 @@ from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 
-from helpers.metrics.events import (
-    BLOCK_OF_HOUR,
-    COUNTED,
-    DAY,
-    EPOCH_HOUR,
-    HOUR,
-    HOURS_A_WEEK,
-    LATEST,
-    Total,
-    add_days,
-    ask,
-    find_end,
-    fold_events,
-    hear,
-    mark,
-    store,
-)
+from helpers.metrics.events import COUNTED, DAY, LATEST, Total, add_days, ask, find_end, fold_events, hear, mark, store
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -38,6 +23,10 @@ START = "fold:start"  # the column of the time of assignment, UTC, while units a
 TAKEN = {"binary": "count", "count": "count", "amount": "amount", "score": "last", "nps": "last"}  # else the first
 NOTHING, ALWAYS = ibis.null("float64"), ibis.literal(True)
 MOST_LEVELS, OTHER = 20, "other"
+HOURS, BLOCK = 168, 4  # of a week; of a block of them
+BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
+BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
+EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
 
 
 @dataclass(frozen=True)
@@ -195,7 +184,7 @@ def _make_columns(table, design, end, clock):
     if start is not None:
         seconds, randomised = start.epoch_seconds(), table["variant"].isin(design.variant.arms)
         week = ((seconds - calendar.timegm(clock["first"].timetuple())) / (7 * DAY)).floor().cast("int64")
-        hour = (((seconds / HOUR).floor().cast("int64") + EPOCH_HOUR) % HOURS_A_WEEK).cast("int64")
+        hour = (((seconds / 3_600).floor().cast("int64") + EPOCH_HOUR) % HOURS).cast("int64")
         split = {"week": week, "hours": hour.cases(*enumerate(BLOCK_OF_HOUR))}
         columns |= {"assigned_at": start} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
     gathered = _Gathered(table, design, start, end)
@@ -376,13 +365,18 @@ def _make_covariates(table, design, holed):
         gaps = ask(some, {name: some.count() - some[name].count() for name in holed})
     numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
     texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
-    levels = _list_levels(table.filter(of_arms), texts) if texts else {}
+    counted = []  # the most frequent levels of each, one more than are kept
+    for name, text in texts.items():
+        known = table.filter(of_arms).select(level=text).drop_null("level").group_by("level")
+        most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
+        counted.append(most.mutate(name=ibis.literal(name)))
+    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []
     for name in design.covariates:
         if name in numbers:
             number = mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
             columns[f"x_{name}"] = number.fill_null(0.0)
         else:
-            level, kept = texts[name], levels[name]
+            level, kept = texts[name], [row["level"] for row in rows if row["name"] == name]
             if is_pooled := len(kept) > MOST_LEVELS:
                 kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
             facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
@@ -392,13 +386,16 @@ def _make_covariates(table, design, holed):
     return columns
 
 
-def _list_levels(randomised, texts):
-    """The levels of each covariate in the randomised arms, most frequent first; one more than are kept."""
-    counted = []
-    for name, text in texts.items():
-        known = randomised.select(level=text).drop_null("level")
-        most = known.group_by("level").aggregate(units=known.count())
-        most = most.order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
-        counted.append(most.mutate(name=ibis.literal(name)))
-    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist()
-    return {name: [row["level"] for row in rows if row["name"] == name] for name in texts}
+def name_hours(hours) -> np.ndarray:
+    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
+
+    Parameters
+    ----------
+    hours : array of int, 0 to 167
+        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
+
+    Returns
+    -------
+    array of object, the names
+    """
+    return np.array(BLOCK_OF_HOUR, object)[np.asarray(hours, int)]

@@ -60,7 +60,7 @@ def _check(frame, expected):
 
 
 def test_read_histories_gives_the_day_of_each_milestone():
-    frame, nan = metrics.read_histories(_fold()), math.nan
+    frame, nan = metrics.read_frames(_fold()).histories, math.nan
     assert list(frame["unit"]) == ["a", "b", "c", "d"]
     assert list(frame) == [
         "unit", "cohort", "started_at", "tier", "size", "followed_days", "lost_day",
@@ -85,16 +85,16 @@ def test_read_histories_gives_the_day_of_each_milestone():
 def test_read_histories_follows_the_lines_of_the_plan():
     plan = {"steps_at_least": 1, "activation": {"at_least": 3}}
     categories = {"chat": {"mature": ["phone", "bots"]}, "more": {"mature": ["live"]}}
-    frame = metrics.read_histories(_fold_as(**plan, categories=categories, mature_at_least=1))
+    frame = metrics.read_frames(_fold_as(**plan, categories=categories, mature_at_least=1)).histories
     _check(frame[frame["unit"] == "b"], {"day_set_up": [1], "day_activated": [30], "day_mature": [50]})
-    frame = metrics.read_histories(_fold_as(activation={"at_least": None, "window_days": 61}))
+    frame = metrics.read_frames(_fold_as(activation={"at_least": None, "window_days": 61})).histories
     assert frame["day_activated"].isna().all()
-    frame = metrics.read_histories(_fold_as(activation={"window_days": 61}))
+    frame = metrics.read_frames(_fold_as(activation={"window_days": 61})).histories
     _check(frame.head(2), {"day_activated": [60, 4]})
 
 
 def test_read_months_lists_each_month_that_is_over():
-    frame = metrics.read_months(_fold())
+    frame = metrics.read_frames(_fold()).months
     assert list(frame) == ["unit", "month", "count", "events", "active", "seats"]
     assert list(frame["unit"]) == ["a", "a", "b", "b", "b", "d", "d"]
     expected = {
@@ -109,7 +109,9 @@ def test_read_months_lists_each_month_that_is_over():
 
 
 def test_read_months_follows_the_days_until_dormant():
-    months = {days: metrics.read_months(_fold_as(outcomes={"dormant_after_days": days})) for days in (31, 61, None)}
+    months = {
+        days: metrics.read_frames(_fold_as(outcomes={"dormant_after_days": days})).months for days in (31, 61, None)
+    }
     assert list(months[31]["active"]) == [1, 0, 1, 1, 1, 1, 0]  # month 0 ends before 31 days have passed
     assert list(months[61]["active"]) == [1, 1, 1, 1, 1, 1, 1]
     assert list(months[None]["active"]) == [1] * 7
