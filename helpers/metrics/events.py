@@ -93,7 +93,7 @@ def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
         latest = pick(valued, "unit", [valued["at"].desc(), valued["value"].desc()])
         told.append(latest.select("unit", **{total.column: latest["value"]}))
     for found in told:
-        folded = folded.left_join(found, "unit").drop("unit_right")
+        folded = folded.left_join(found, "unit").select(*folded.columns, *found.columns[1:])
     return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
 
 

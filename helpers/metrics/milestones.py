@@ -18,7 +18,6 @@ DIALECTS = {
 }
 NEXT = "next_missing"
 UNKNOWN = ibis.null("float64")
-MATURE = 2  # level of a category; 1 is basic, 0 is none of its features
 USAGE = ("events_in_period", "seats", "usage", "using")
 
 
@@ -97,7 +96,7 @@ def define_reached(done, design: FrameworkPlan, count) -> dict:
     dict of columns: `steps_done` and `set_up`; `level_CATEGORY` (2 with enough of its mature features, else 1 with any
         of its own, else 0), `mature_categories` (those at 2) and `mature`
     """
-    found, levels = {}, {}
+    found, grown = {}, []
     if any(name.startswith("step_") for name in done.columns):
         found["steps_done"] = sum(done[f"step_{step.name}"] for step in design.steps)
         found["set_up"] = count(found["steps_done"] >= design.steps_line)
@@ -105,10 +104,10 @@ def define_reached(done, design: FrameworkPlan, count) -> dict:
         for name, category in design.categories.items():
             mature = [done[f"feature_{feature}"] for feature in dict.fromkeys(category.mature)]
             known = mature + [done[f"feature_{feature}"] for feature in dict.fromkeys(category.basic)]
-            levels[f"level_{name}"] = count(sum(mature) >= category.mature_at_least) + count(sum(known) > 0)
-    if levels:
-        mature = sum(count(level == MATURE) for level in levels.values())
-        found |= levels | {"mature_categories": mature, "mature": count(mature >= design.mature_line)}
+            grown.append(count(sum(mature) >= category.mature_at_least))  # as many that are mature are also known
+            found[f"level_{name}"] = grown[-1] + count(sum(known) > 0)
+    if grown:
+        found |= {"mature_categories": sum(grown), "mature": count(sum(grown) >= design.mature_line)}
     return found
 
 
@@ -160,9 +159,10 @@ def _define(design, names):
         needed += [f"feature_{feature}" for feature in (*category.basic, *category.mature)]
     totals = list_totals(design, landmark, names)
     timed = {name: event for name, event in list_timed(design).items() if name in needed}
-    totals += [Total(name, "first", (event,), until=landmark) for name, event in timed.items()]
+    totals += [Total(name, "first", (event,)) for name, event in timed.items()]
     told = {event for total in totals for event in total.events} | set(design.outcomes.retained.lost)
     heard = hear(accounts, events.filter(events["event"].isin(sorted(told))), start="started_at")
+    heard = heard.filter(heard["at"] < add_days(heard["start"], landmark))  # a loss on that day or later loses nobody
     alive = [total for total in totals if total.column == "alive"]
     met = keep_customers(fold_events(add_loss(accounts, heard, design), heard, alive), design, landmark)
     met = met.filter(met["is_customer"], met["landmark_at"] <= ibis.now())

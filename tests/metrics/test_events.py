@@ -1,5 +1,7 @@
 """The fold of events, kind by kind, by hand and against pandas; and a whole simulated study."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -250,9 +252,4 @@ def test_fold_of_a_simulated_study_equals_its_own_units():
     made = simulate.simulate("proactive_help", design, **asked).units.sort_values("workspace_id")
     found = metrics.read_rows(units, list(COLUMNS)).to_numpy(float)
     np.testing.assert_allclose(found, made[list(COLUMNS.values())].to_numpy(float), atol=1e-4)
-    again = [metrics.summarise(folded)[None]["arr"]["links"].cov.tobytes() for folded in (units, _refold(units))]
-    assert again[0] == again[1]  # bit for bit
-
-
-def _refold(units):
-    return type(units)(units.table, units.design, units.covariates, units.as_of)
+    assert len({metrics.summarise(replace(units))[None]["arr"]["links"].cov.tobytes() for _ in range(2)}) == 1
