@@ -230,9 +230,8 @@ def compare_power(*, replicates=1000, seed=1) -> pd.DataFrame:
         formula = power(case.effect, n * case.visible)
         row = {"case": case.name, "test": case.test, "n": round(n), "share_treatment": case.share}
         row |= {"effect": case.effect, "smallest": smallest(n * case.visible), "formula": formula}
-        row |= {"simulated": found.power, "ci_low": found.ci_low, "ci_high": found.ci_high}
-        agrees = found.ci_low - TOLERANCE <= formula <= found.ci_high + TOLERANCE
-        rows.append({**row, "undefined": found.undefined, "agrees": agrees})
+        agrees = found["ci_low"] - TOLERANCE <= formula <= found["ci_high"] + TOLERANCE
+        rows.append({**row, **found, "agrees": agrees})
     return pd.DataFrame(rows)
 
 

@@ -1,7 +1,7 @@
 """How far a result may be believed: whether data lie where its method holds, and what a prior makes of it."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 
 import pandas as pd
 from scipy.special import erfcx
@@ -58,21 +58,19 @@ def check_methods(material, results) -> tuple[Check, ...]:
 
 def _describe_data(e, material):
     """What a promise is held against: units (or what clusters count like), the tail, the rarer side, the effect."""
-    described = {"n_control": e.n_control, "n_treatment": e.n_treatment}
+    described, smaller = {"n_control": e.n_control, "n_treatment": e.n_treatment}, min(e.n_control, e.n_treatment)
     metric, arms = material.design.metrics[e.metric], material.raw.get(e.metric, {})
     sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
     if e.clusters_control is not None:
         described = dict(zip(described, map(effective_units, sides), strict=True))
     elif metric.kind in ("binary", "time_to_event"):
-        smaller, seen = min(e.n_control, e.n_treatment), 1.0
-        values = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment))
-        if metric.kind == "time_to_event" and e.std_error > 0:  # in so many units as know its incidence: its
-            # variance if all were followed, over its own
+        values, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
+        if metric.kind == "time_to_event" and e.std_error > 0:  # as many as know it: its variance if all did, over it
             seen = min(sum(share * (1 - share) / n for share, n in values) / e.std_error**2, 1.0)
         share = sum(n * share for share, n in values) / (e.n_control + e.n_treatment)
         return described | {"events": smaller * min(share, 1 - share) * seen}
     if metric.quantile is not None:
-        return described | {"events": min(e.n_control, e.n_treatment) * min(metric.quantile, 1 - metric.quantile)}
+        return described | {"events": smaller * min(metric.quantile, 1 - metric.quantile)}
     pair, spread = pair_arms(*sides), 1.0
     if not pair.reason and min(pair.variances) > 0:  # standard deviation of a unit in treatment over that in control
         spread = math.sqrt(pair.var_treatment * pair.n_treatment / (pair.var_control * pair.n_control))
@@ -80,12 +78,8 @@ def _describe_data(e, material):
 
 
 def _check_clusters(material):
-    sizes = [
-        (effective_units(arms[arm]), arms[arm].n, arm, name)
-        for name, arms in material.raw.items()
-        for arm in material.design.variant.arms
-        if arms[arm].n and arms[arm].mean[1] > 0
-    ]
+    counted = [(arms[arm], arm, name) for name, arms in material.raw.items() for arm in material.design.variant.arms]
+    sizes = [(effective_units(m), m.n, *names) for m, *names in counted if m.n and m.mean[1] > 0]
     if not sizes:
         return []
     effective, n, arm, name = min(sizes)
@@ -101,12 +95,14 @@ def _check_clusters(material):
 
 
 def _check_covariates(material):
-    gains, left, design = {}, {}, material.design
-    for comparison in list_comparisons(design):
-        if comparison.name in material.adjusted:
-            pair = pair_arms(*material.take(comparison, adjusted=True))
-            gains |= {} if pair.reason else {comparison.name: float(pair.variance_reduction)}
-            left |= dict.fromkeys(pair.left_out)
+    design = material.design
+    pairs = [
+        (c.name, pair_arms(*material.take(c, adjusted=True)))
+        for c in list_comparisons(design)
+        if c.name in material.adjusted
+    ]
+    gains = {name: float(pair.variance_reduction) for name, pair in pairs if not pair.reason}
+    left = dict.fromkeys(column for _, pair in pairs for column in pair.left_out)
     if not gains:
         return []
     name = design.key_metric if design.key_metric in gains else max(gains, key=gains.get)
@@ -222,11 +218,11 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
         `prior_units`.
         Quantiles are left out, as no normal curve tells them. Empty where the answer is withheld.
     """
-    columns, rows = ["metric", "comparison", "better", *Posterior.__dataclass_fields__, "interim"], []
+    columns, rows = ["metric", "comparison", "better", *Posterior.__dataclass_fields__], []
     for estimate in results.headline(role=ROLES):
         metric = design.metrics[estimate.metric]
         found = read_posterior(estimate, better=metric.better, prior_units=prior_units)
         if found and metric.quantile is None:  # whose limits are no normal ones
-            labels = {"metric": estimate.metric, "comparison": estimate.comparison, "better": metric.better}
-            rows.append({**labels, **asdict(found), "interim": results.status == "interim"})
-    return pd.DataFrame(rows, columns=columns).assign(prior_units=float(prior_units))
+            rows.append((estimate.metric, estimate.comparison, metric.better, *astuple(found)))
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(interim=results.status == "interim", prior_units=float(prior_units))

@@ -1,7 +1,7 @@
 """Before an experiment: power, sample sizes, smallest effects; and what these units and days could have seen."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -246,11 +246,8 @@ def mde_means(sd, n_units, *, sd_treatment=None, share_treatment=0.5, power=0.8,
         return float("nan")
     _refuse_power(power, alpha)
     scale = max(sd, sd_treatment or 0)
-    if scale == 0:
-        return 0.0
-    return brentq(
-        lambda d: power_means(d, sd, n_units, **options) - power, 0, 1e4 * scale, xtol=1e-14 * scale, rtol=1e-13
-    )
+    tolerance = {"xtol": 1e-14 * scale, "rtol": 1e-13}
+    return scale and brentq(lambda d: power_means(d, sd, n_units, **options) - power, 0, 1e4 * scale, **tolerance)
 
 
 def _refuse_power(power, alpha):
@@ -384,19 +381,9 @@ def _time(comparison, material, n, pace):
     return {"units_per_day": per_day, "days_for_worthwhile": days}
 
 
-@dataclass(frozen=True)
-class SimulatedPower:
-    """The share of simulated experiments that find the effect, its exact interval, and the share without a test."""
-
-    power: float
-    ci_low: float
-    ci_high: float
-    undefined: float
-
-
 def simulate_power(
     draw, compute, *, n_units, share_treatment=0.5, replicates=1000, alpha=0.05, rng, confidence_level=0.95
-) -> SimulatedPower:
+) -> dict[str, float]:
     """Return the power of any test on any data, with the Monte-Carlo doubt that remains.
 
     Parameters
@@ -416,7 +403,8 @@ def simulate_power(
 
     Returns
     -------
-    SimulatedPower: shares of 0 to 1.
+    dict: `simulated`, the share of experiments that find the effect, with `ci_low` and `ci_high`, its exact interval,
+        and `undefined`, the share without a test; of 0 to 1.
 
     References
     ----------
@@ -429,4 +417,5 @@ def simulate_power(
     )
     found = int((p_values <= alpha).sum())
     band = binomtest(found, replicates).proportion_ci(confidence_level, method="exact")
-    return SimulatedPower(found / replicates, float(band.low), float(band.high), float(np.isnan(p_values).mean()))
+    shares = {"simulated": found / replicates, "undefined": float(np.isnan(p_values).mean())}
+    return {**shares, "ci_low": float(band.low), "ci_high": float(band.high)}

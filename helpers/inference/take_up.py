@@ -1,7 +1,7 @@
 """Taking up what is offered: the association, its adjustments, the effect of the offer, and that in compliers."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from helpers.inference.associations import (
 from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
 from helpers.inference.effects import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
 from helpers.inference.proportions import e_value, relative_lift_risk
-from helpers.records import Effect, Estimate, Moments, Results
+from helpers.records import NAN, Effect, Estimate, Moments, Results
 
 WEAK_F = 10.0
 NO_FIRST_STAGE = "take-up is the same in both arms, so the offer says nothing about taking"
@@ -26,22 +26,8 @@ ALL_COMPLY = "Everybody takes it up in one arm and nobody in the other: the offe
 NOBODY_ELSE = "Nobody takes it up without the offer: non-compliance is one-sided, and takers are the compliers."
 EVERYBODY = "Everybody takes it up with the offer: non-compliance is one-sided."
 BOTH_SIDES = "Non-compliance is on both sides: some take it up without the offer, and some do not with it."
-WEAK = "The offer moves take-up weakly: trust the Anderson-Rubin set only."
 TAKERS = "takers - others"
 KINDS = ("binary", "count", "amount", "score")
-
-
-@dataclass(frozen=True)
-class FirstStage:
-    """How strongly the offer moves take-up: the difference, its F, and one sentence about who does not comply.
-
-    `take_up` is treatment minus control in shares; `f` the squared t of it, nan when undefined and inf when
-    everybody complies; below 10 the delta interval of the complier effect misleads, and the sentence says so.
-    """
-
-    take_up: Effect
-    f: float
-    note: str
 
 
 def fold_take_up(rows: pd.DataFrame) -> tuple[Moments, Moments]:
@@ -119,9 +105,9 @@ def anderson_rubin(arms, *, confidence_level: float = 0.95) -> Effect:
     ----------
     Anderson and Rubin (1949); Fieller (1954); Andrews, Stock and Sun (2019), section 5.
     """
+    nothing = {"std_error": NAN, "df": None, "ci_low": NAN, "ci_high": NAN, "p_value": NAN}
     found = complier_effect(arms, confidence_level=confidence_level)
-    told = {name: getattr(found, name) for name in ("estimate", "control_value", "treatment_value", "reason")}
-    point = Effect(method="anderson-rubin", **told)
+    point = replace(found, method="anderson-rubin", **nothing)
     if min(arm.n for arm in arms) < 2:
         return point
     gap, cov = _contrast(arms)
@@ -135,33 +121,32 @@ def anderson_rubin(arms, *, confidence_level: float = 0.95) -> Effect:
     return replace(point, df=df, p_value=p, ci_set=found, reason=point.reason or _describe(found))
 
 
-def first_stage(arms, *, confidence_level: float = 0.95) -> FirstStage:
-    """Return how much the offer moves take-up, with its F and what non-compliance there is.
+def first_stage(arms) -> dict[str, float | str]:
+    """Return how strongly the offer moves take-up, and one sentence about who does not comply.
 
     Parameters
     ----------
     arms : tuple of Moments, as for `complier_effect`
-    confidence_level : float, 0 to 1
 
     Returns
     -------
-    FirstStage: `take_up` is nan with a reason when an arm has fewer than two units.
+    dict: `take_up_control` and `take_up_treatment` (shares), `first_stage_f` (the squared t of their difference; inf
+        when everybody complies, nan when an arm has fewer than two units), and `note`, which says where F is below 10
+        that the delta interval of the complier effect misleads.
 
     References
     ----------
     Staiger and Stock (1997): a first-stage F below 10 is weak.
     """
+    shares = dict(zip(("take_up_control", "take_up_treatment"), (float(arm.mean[1]) for arm in arms), strict=True))
     if min(arm.n for arm in arms) < 2:
-        return FirstStage(Effect(method="welch", reason=TOO_FEW_KNOWN), math.nan, f"Not tested: {TOO_FEW_KNOWN}.")
+        return dict.fromkeys(shares, NAN) | {"first_stage_f": NAN, "note": f"Not tested: {TOO_FEW_KNOWN}."}
     gap, cov = _contrast(arms)
-    low, high = (float(arm.mean[1]) for arm in arms)
-    error, df = math.sqrt(cov[1, 1]), _welch_df(arms, np.array([0.0, 1.0]))
-    take_up = build_effect(high - low, error, df, values=(low, high), method="welch", confidence_level=confidence_level)
-    f = float(gap[1] / error) ** 2 if error > 0 else (math.inf if gap[1] else math.nan)
-    if f == math.inf:
-        return FirstStage(take_up, f, ALL_COMPLY)
-    one_sided = NOBODY_ELSE if min(low, high) == 0 else EVERYBODY if max(low, high) == 1 else BOTH_SIDES
-    return FirstStage(take_up, f, one_sided if f >= WEAK_F else f"{one_sided} {WEAK}")
+    f = float(gap[1] ** 2 / cov[1, 1]) if cov[1, 1] > 0 else (math.inf if gap[1] else NAN)
+    note = NOBODY_ELSE if 0 in shares.values() else EVERYBODY if 1 in shares.values() else BOTH_SIDES
+    if not f >= WEAK_F:
+        note = f"{note} The offer moves take-up weakly: trust the Anderson-Rubin set only."
+    return {**shares, "first_stage_f": f, "note": ALL_COMPLY if f == math.inf else note}
 
 
 def _contrast(arms):
@@ -234,7 +219,8 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
                 contrasts.append(label_effect(comparison, effect, role=role, family="", **labels))
             found += contrasts
             if comparison.metric.kind == "binary":
-                table.append(_summarise(comparison, rows, first_stage(arms, **level), material.units.covariates))
+                about = {"metric": comparison.name, "comparison": comparison.label, **first_stage(arms)}
+                table.append({**about, **_doubt(comparison, rows, list(material.units.covariates))})
         for group in design.variant.observational:
             rows = _read_rows(comparison, material, group)
             if rows is not None:
@@ -245,15 +231,13 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
     return found, pd.DataFrame(table)
 
 
-def _summarise(comparison, rows, stage, covariates):
-    """How strongly the offer moves take-up, and how much hidden keenness would explain the association."""
+def _doubt(comparison, rows, covariates):
+    """How much hidden keenness would explain the association, and how far takers and others overlap."""
     ratio = _divide_shares(rows, comparison.level)
     needed = e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
-    overlap = measure_overlap(rows, list(covariates)) if covariates else None
-    row = {"metric": comparison.name, "comparison": comparison.label, "note": stage.note, "first_stage_f": stage.f}
-    row |= {f"take_up_{side}": getattr(stage.take_up, f"{side}_value") for side in ("control", "treatment")}
-    row |= {"risk_ratio": ratio.estimate, "e_value": needed[0], "e_value_limit": needed[1]}
-    return row | {key: getattr(overlap, key, math.nan) for key in ("effective_size", "share_outside")}
+    overlap = measure_overlap(rows, covariates) if covariates else None
+    row = {"risk_ratio": ratio.estimate, "e_value": needed[0], "e_value_limit": needed[1]}
+    return row | {key: getattr(overlap, key, NAN) for key in ("effective_size", "share_outside")}
 
 
 def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[Estimate, ...]:

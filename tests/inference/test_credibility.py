@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -30,15 +31,6 @@ def heavy(n=300, share=0.5, seed=2):
     treated = np.arange(n) < n * share
     money = np.where(rng.random(n) < 0.1, rng.lognormal(3, 2, n), 0.0)
     return pd.DataFrame({"variant": np.where(treated, "t", "c"), "y": money})
-
-
-def test_domain_warns_of_a_tail_that_few_units_cannot_average_out():
-    results = run_experiment(heavy(), make_design(metrics={"y": AMOUNT}))
-    found = checks(results)["domain_y"]
-    assert (found.status, "domain" in checks(results)) == ("warn", False)
-    plain = "Y: the tail is too heavy for so few units, so the interval may hold the truth less often than it says."
-    assert found.message.startswith(f"{plain} For its promise, the smaller arm needs more than ")
-    assert found.message.endswith(" x skewness² units.")
 
 
 def test_domain_of_a_primary_metric_is_told_in_the_answer():
@@ -73,15 +65,13 @@ def test_domain_of_a_share_counts_the_rarer_of_event_and_none(n, events, status)
 def test_domain_names_the_comparison_among_several_treatments():
     frame = heavy(450).assign(variant=np.array(["c", "t", "u"])[np.arange(450) % 3])
     design = make_design(metrics={"y": AMOUNT}, variant={"control": "c", "treatments": ["t", "u"]})
-    assert checks(run_experiment(frame, design))["domain_y"].message.startswith("Y, t - c: the tail is too heavy")
-
-
-def test_domain_of_a_time_to_event_comes_from_its_own_room():
-    rng = np.random.default_rng(3)
-    frame = pd.DataFrame({"variant": ["c", "t"] * 30, "days": rng.exponential(400, 60).clip(max=60)})
-    frame["seen"] = (frame["days"] < 60) * 1.0
-    time = {"kind": "time_to_event", "role": "primary", "time": "days", "observed": "seen", "horizon_days": 30}
-    assert checks(run_experiment(frame, make_design(metrics={"p": time})))["domain_p"].status == "warn"
+    found = checks(run_experiment(frame, design))
+    assert (found["domain_y"].status, "domain" in found) == ("warn", False)
+    plain, _, needed = found["domain_y"].message.partition(" For its promise, ")
+    assert plain == (
+        "Y, t - c: the tail is too heavy for so few units, so the interval may hold the truth less often than it says."
+    )
+    assert re.fullmatch(r"the smaller arm needs more than \d+ x skewness² units\.", needed)
 
 
 def test_domain_of_a_time_to_event_counts_what_was_seen_of_units_lost_early():
@@ -212,12 +202,6 @@ def test_read_posterior_by_hand():
     # the same as pooling with 25 units an arm that show no difference
     assert found.mean == pytest.approx(100 * 0.4 / 125)
     assert found.sd == pytest.approx(math.sqrt(2 * 2 / 125))
-
-
-def test_read_posterior_flat_prior_is_the_normal_interval():
-    found = read_posterior(made(), prior_units=0)
-    assert (found.mean, found.sd, found.prior_sd) == (0.4, pytest.approx(0.2), math.inf)
-    assert found.probability_better == pytest.approx(stats.norm.cdf(2))
 
 
 @settings(derandomize=True, deadline=None, max_examples=15)

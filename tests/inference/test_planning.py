@@ -53,12 +53,6 @@ def test_proportions_mutually_inverse(baseline, difference, share, power, alpha)
     assert mde_proportions(baseline, n, power=power, **options) == pytest.approx(difference, rel=1e-6)
 
 
-def test_proportions_downwards():
-    n = sample_size_proportions(0.37, -0.09)
-    assert mde_proportions(0.37, n, direction=-1) == pytest.approx(-0.09, rel=1e-6)
-    assert power_proportions(0.37, -0.09, n) == pytest.approx(0.8)
-
-
 def test_proportions_arguments_change_the_result():
     base = sample_size_proportions(0.1, 0.02)
     assert sample_size_proportions(0.1, 0.02, share_treatment=0.1) > base
@@ -182,8 +176,8 @@ def test_simulate_power_agrees_with_exact_power():
     chance = np.outer(stats.binom.pmf(counts, 200, 0.3), stats.binom.pmf(counts, 200, 0.2))
     with np.errstate(all="ignore"):
         exact = float(chance[score_p_value(counts[:, None], 200, counts[None, :], 200) <= 0.05].sum())
-    assert found.ci_low <= exact <= found.ci_high and found.undefined == 0
-    assert found.ci_low < found.power < found.ci_high
+    assert found["ci_low"] <= exact <= found["ci_high"] and found["undefined"] == 0
+    assert found["ci_low"] < found["simulated"] < found["ci_high"]
 
 
 def test_simulate_power_interval_is_the_exact_binomial_one():
@@ -193,14 +187,8 @@ def test_simulate_power_interval_is_the_exact_binomial_one():
         rng=np.random.default_rng(1),
     )  # fmt: skip
     expected = stats.binomtest(7, 10).proportion_ci(0.95, "exact")
-    assert (found.power, found.undefined) == (0.7, 0.1)
-    assert (found.ci_low, found.ci_high) == pytest.approx((expected.low, expected.high))
-
-
-@pytest.mark.parametrize(("p", "low", "high"), [(0.5, 0.0, 0.3084971), (0.01, 0.6915029, 1.0)])
-def test_simulate_power_of_all_and_none(p, low, high):
-    found = simulate_power(lambda rng, n, treated: n, lambda *arms: p, n_units=4, replicates=10, rng=None)
-    assert (found.ci_low, found.ci_high) == pytest.approx((low, high), abs=1e-6)
+    assert (found["simulated"], found["undefined"]) == (0.7, 0.1)
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((expected.low, expected.high))
 
 
 def test_simulate_power_arguments_change_the_result():
@@ -212,9 +200,12 @@ def test_simulate_power_arguments_change_the_result():
     base = simulate_power(draw_arm, compute, **options, rng=np.random.default_rng(1))
     assert base == simulate_power(draw_arm, compute, **options, rng=np.random.default_rng(1))
     assert base != simulate_power(draw_arm, compute, **options, rng=np.random.default_rng(2))
-    assert base.power < simulate_power(draw_arm, compute, **options, alpha=0.2, rng=np.random.default_rng(1)).power
+    assert (
+        base["simulated"]
+        < simulate_power(draw_arm, compute, **options, alpha=0.2, rng=np.random.default_rng(1))["simulated"]
+    )
     wide = simulate_power(draw_arm, compute, **options, confidence_level=0.99, rng=np.random.default_rng(1))
-    assert wide.ci_low < base.ci_low and wide.ci_high > base.ci_high
+    assert wide["ci_low"] < base["ci_low"] and wide["ci_high"] > base["ci_high"]
 
 
 def test_list_sample_sizes_has_a_row_a_baseline_and_difference():
@@ -265,13 +256,6 @@ def test_list_requirements_of_every_kind_inverts_to_the_power_it_states(metric):
     assert (row["power_for_worthwhile"] > 0.8) == (row["n_for_worthwhile"] < 600)
     same = require({**metric, "worthwhile": row["mde_absolute"]})
     assert same["power_for_worthwhile"] == pytest.approx(0.8, abs=1e-6)
-
-
-def test_list_requirements_agrees_with_the_standard_error_by_hand():
-    frame = draw().assign(variant=["c", "t"] * 300)
-    row = require({**WORTH, "column": "score", "scale": "ordered"}, frame)
-    found = run_experiment(frame, make_design(metrics={"y": {**WORTH, "column": "score", "scale": "ordered"}}))
-    assert row["mde_absolute"] == pytest.approx((1.959964 + 0.841621) * found.headline("y")[0].std_error, rel=1e-6)
 
 
 def test_list_requirements_counts_days_at_the_rate_of_enrolment():
