@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import chi2, norm, rankdata
 
-from helpers.milestones.adjusted import find_columns, fit_logit, measure_losses
+from helpers.milestones.contrasts import find_columns, fit_logit, measure_losses
 from helpers.plan import FrameworkPlan
 from helpers.records import Effect, Refused
 

@@ -1,17 +1,33 @@
-"""Where customers stand: their state by month, what each has reached today, what it lacks that goes with staying."""
+"""How far customers have come: setup steps, use a seat, mature areas, their state by month, and what each lacks."""
 
 import math
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import norm, t
+from statsmodels.genmod.families import Poisson
+from statsmodels.genmod.generalized_linear_model import GLM
 
-from helpers.inference import holm, sample_size_proportions
-from helpers.milestones.adjusted import compare_accounts, make_controls
-from helpers.milestones.landmarks import COVARIATES, list_milestones
+from helpers.inference import holm, risk_difference, sample_size_proportions
+from helpers.milestones.contrasts import (
+    COVARIATES,
+    compare_accounts,
+    list_milestones,
+    make_controls,
+    name_verdict,
+    read_share,
+)
+from helpers.milestones.thresholds import measure_gap, measure_unseen, split_folds, tell_gap
 from helpers.plan import FrameworkPlan
 from helpers.survival import wilson_interval
 
+NICHE, ROUTINE, CLEAR_ORDER = 0.05, 0.9, 0.8
+NONE_LEFT = "nobody is followed to the end of the window who was not activated by then"
+STARTS = (1, 2, 4, 8, 16)
+LEAST_ROWS = 100
+PER_SEAT, EXPECTED = "per seat", "expected for the size"
+SHARES = ("pass_rate", "pass_low", "pass_high", "share_pass", "share_fail", "gap", "gap_low", "gap_high")
+FOLDS, MATURE = 10, 2
 MONTH = 30  # days of a month of tenure
 REACHED = {"set up": "day_set_up", "activated": "day_activated", "mature": "day_mature"}
 NOTHING = "none"
@@ -23,6 +39,294 @@ WINDOW_OVER = "its window is over on the landmark: an experiment starts with new
 OVERSHADOWED = "whoever lacked it on the landmark also lacked what has a larger difference: none shows how many stay"
 TOO_FEW = "fewer than {least} of those without it were kept, or were lost: too few to plan an experiment with"
 TOO_HIGH = "too many of those without it stay already to see half the difference on top"
+
+
+def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> dict[str, pd.DataFrame]:
+    """Return how being activated later differs between accounts that did a setup step early and those that did not.
+
+    Read at an early landmark of its own, `setup_days` after the start, among accounts that are alive then, not yet
+    activated, and followed to the end of the activation window. A step done after that day counts as not done; an
+    account that leaves before the window ends counts as not activated.
+
+    Parameters
+    ----------
+    histories : DataFrame, one row an account
+        `followed_days`, `lost_day`, `day_activated`, `tier`, `size`, and `step_day_NAME` of each step (nan: never).
+    design : FrameworkPlan
+    setup_days : float, days after the start, below the activation window
+
+    Returns
+    -------
+    dict: table `steps`, one row a step: n_done, share_done, difference (adjusted for plan and size) with ci_low,
+        ci_high, p_value, p_value_adjusted (Holm over the steps), difference_joint with joint_low and joint_high
+        (adjusted also for the other steps), before (of those in the whole data who did it and were activated, the
+        share who did it first), median_day (of all who did it), flag, verdict, reason, and the counts of `count_sides`
+        (kept is activated), which disclosure checks and drops. Empty where the plan has no steps, no line of
+        activation, or a window that ends by setup_days.
+    """
+    rule = design.activation
+    if not design.steps or rule is None or rule.at_least is None or rule.window_days <= setup_days:
+        return {}
+    followed = histories[histories["followed_days"] >= rule.window_days]
+    early = followed[~(followed["lost_day"] <= setup_days) & ~(followed["day_activated"] <= setup_days)]
+    done = {step.name: early[f"step_day_{step.name}"].to_numpy(float) <= setup_days for step in design.steps}
+    activated, controls = (early["day_activated"] <= rule.window_days).to_numpy(float), make_controls(early)
+    rows = []
+    for name, is_done in done.items():
+        others = [values for key, values in done.items() if key != name]
+        alone = compare_accounts(is_done, activated, controls, design)
+        joint = compare_accounts(is_done, activated, np.column_stack([controls, *others]), design)
+        row = {"difference_joint": joint["difference"], "joint_low": joint["ci_low"], "joint_high": joint["ci_high"]}
+        rows.append(_describe_step(followed, name, is_done) | row | alone)
+        rows[-1]["reason"] = alone["reason"] if len(early) else NONE_LEFT
+    table = pd.DataFrame(rows)
+    table["p_value_adjusted"] = holm(table["p_value"])
+    judged = zip(table["p_value_adjusted"], table["ci_low"], strict=True)
+    return {"steps": table.assign(verdict=[name_verdict(p, low, design.alpha) for p, low in judged])}
+
+
+def _describe_step(followed, name, done):
+    """How common a step is by the early landmark, and when it is done, before or after becoming active."""
+    day, activated = followed[f"step_day_{name}"], followed["day_activated"]
+    both = day.notna() & activated.notna()
+    share = float(done.mean()) if len(done) else math.nan
+    before = float((day[both] < activated[both]).mean())
+    flag = "niche" if share < NICHE else "routine" if share > ROUTINE else ""
+    flag = flag or ("order unclear" if before < CLEAR_ORDER else "")
+    row = {"step": name, "n_done": int(done.sum()), "share_done": share, "before": before}
+    return row | {"median_day": float(day.median()), "flag": flag}
+
+
+def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.DataFrame]:
+    """Return the levels of each area, the share kept by mature areas, and every line beside the planned one.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account alive at the landmark and followed to its horizon
+        `level_CATEGORY` (0 none, 1 basic, 2 mature), `mature_categories`, `retained`, `tier`, `size`. Rows without a
+        known outcome are left out.
+    design : FrameworkPlan
+    seed : int, of the folds
+
+    Returns
+    -------
+    dict: none where the plan names no categories; else
+        categories: category, none, basic, mature (shares), n, difference (mature or not, adjusted) with ci_low,
+        ci_high, p_value, p_value_adjusted (Holm), success_metric (in words), reason.
+        mature_counts: mature_categories, n, kept, share, ci_low, ci_high (Wilson).
+        maturity_lines: line, share_at_or_above, n_at_or_above, difference, ci_low, ci_high, planned, loss (log loss
+        out of sample of that line), loss_count (of the count itself, a slope in place of a line), loss_gap (loss -
+        loss_count, paired) with loss_gap_low, loss_gap_high, reason.
+        The first and the last also carry the counts of `count_sides`, which disclosure checks and drops.
+    """
+    if not design.categories:
+        return {}
+    frame = frame[frame["retained"].notna()].reset_index(drop=True)
+    controls, kept = make_controls(frame), frame["retained"].to_numpy(float)
+    areas, counts = frame["mature_categories"].to_numpy(int), []
+    for count in range(len(design.categories) + 1):
+        n, stayed = int((areas == count).sum()), int(kept[areas == count].sum())
+        counts.append({"mature_categories": count, "n": n, "kept": stayed, **read_share(stayed, n, design)})
+    return {
+        "categories": _list_categories(frame, kept, controls, design),
+        "mature_counts": pd.DataFrame(counts),
+        "maturity_lines": _list_lines(areas, kept, controls, design, np.random.default_rng(seed)),
+    }
+
+
+def _list_categories(frame, kept, controls, design):
+    rows = []
+    for name in design.categories:
+        levels = frame[f"level_{name}"].to_numpy(int)
+        none, basic, mature = (float(np.mean(levels == level)) if len(levels) else math.nan for level in range(3))
+        row = {"category": name, "none": none, "basic": basic, "mature": mature, "n": len(levels)}
+        row |= compare_accounts(levels >= MATURE, kept, controls, design)
+        rows.append(row | {"success_metric": _describe_metric(name, design)})
+    table = pd.DataFrame(rows)
+    return table.assign(p_value_adjusted=holm(table["p_value"]))
+
+
+def _describe_metric(name, design):
+    """The one figure to watch in an area, in words: the share of accounts that use enough of its mature features."""
+    category = design.categories[name]
+    labels = [design.label_of(feature) for feature in category.mature]
+    named = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
+    if len(labels) == 1:
+        return f"share that uses {named}"
+    least = category.mature_at_least
+    which = "all" if least == len(labels) else "any" if least == 1 else f"at least {least}"
+    return f"share that uses {which} of {named}"
+
+
+def _list_lines(areas, kept, controls, design, rng):
+    """One row a line; all are judged on the same folds, beside the count itself."""
+    fold, base = split_folds(len(kept), FOLDS, rng), np.column_stack([np.ones(len(kept)), controls])
+    plain, *losses = (
+        measure_unseen(np.column_stack([base, column]), kept, fold)
+        for column in (areas, *(areas >= line for line in range(1, len(design.categories) + 1)))
+    )
+    rows = []
+    for line, loss in enumerate(losses, start=1):
+        above = areas >= line
+        gap = measure_gap(loss, plain, confidence_level=design.confidence_level) if len(loss) > 1 else [math.nan] * 3
+        row = {"line": line, "n_at_or_above": int(above.sum()), "planned": line == design.mature_line}
+        means = {"share_at_or_above": above, "loss": loss, "loss_count": plain}
+        row |= {name: float(values.mean()) if len(values) else math.nan for name, values in means.items()}
+        rows.append(row | tell_gap(gap) | compare_accounts(above, kept, controls, design))
+    return pd.DataFrame(rows).drop(columns="p_value")
+
+
+def study_size(frame: pd.DataFrame, design) -> dict[str, pd.DataFrame]:
+    """Return how use grows with seats, and whom the per-seat line passes, by size, beside a line that knows the size.
+
+    With an elasticity below one, use a seat falls as accounts grow, and one line a seat favours small accounts. The
+    other line asks for a multiple of what accounts of that many seats use on average, chosen so that it passes the
+    same share of all accounts.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account
+        `events_in_period` (0 or more), `seats` (at the start of the period; rows without are left out), `usage`,
+        `retained`, `tier`.
+    design : FrameworkPlan
+
+    Returns
+    -------
+    dict: none where the plan names no usage; else
+        size_elasticity: one row: n, elasticity, ci_low, ci_high, p_one (two-sided, of 1), elasticity_tier with
+        tier_low and tier_high (among accounts of one plan tier), reason.
+        size_bands: band, n, line, n_pass, pass_rate with pass_low, pass_high (Wilson), share_pass and share_fail (kept
+        among those that pass and those that do not), gap (pass - fail, Miettinen and Nurminen) with gap_low, gap_high;
+        no rows where the plan gives no line a seat.
+    """
+    if design.usage is None:
+        return {}
+    known = (frame["seats"] > 0) & frame["events_in_period"].notna() & frame["retained"].notna()
+    rows, level = frame[known].reset_index(drop=True), {"confidence_level": design.confidence_level}
+    events, seats = rows["events_in_period"].to_numpy(float), rows["seats"].to_numpy(float)
+    row, intercept = measure_elasticity(events, seats, **level)
+    tiers = pd.get_dummies(rows["tier"], drop_first=True, dtype=float).to_numpy()
+    within, _ = measure_elasticity(events, seats, tiers, **level)
+    row |= {"elasticity_tier": within["elasticity"], "tier_low": within["ci_low"], "tier_high": within["ci_high"]}
+    bands = []
+    if design.usage.at_least is not None and len(rows):
+        kept = rows["retained"].to_numpy(float)
+        lines = _draw_lines(events, seats, row["elasticity"], intercept, design.usage.at_least)
+        for line, passes in lines.items():
+            for name, inside in split_bands(seats, least=2 * design.min_cell):
+                bands.append({"band": name, "line": line} | _read_band(passes[inside], kept[inside], design))
+    return {
+        "size_elasticity": pd.DataFrame([row]),
+        "size_bands": pd.DataFrame(bands, columns=["band", "n", "line", "n_pass", *SHARES]),
+    }
+
+
+def measure_elasticity(events, seats, tiers=None, *, confidence_level: float = 0.95) -> tuple[dict, float]:
+    """Return the elasticity of the mean number of events to seats: 0.7 means 10 % more seats go with 7 % more events.
+
+    Poisson quasi-likelihood with a log link: right for any distribution whose mean is a power of the seats, with
+    accounts that have no events kept. (A line through the logs leaves them out, and is biased by what varies.)
+
+    Parameters
+    ----------
+    events, seats : array, shape (n,); seats above 0
+    tiers : array, shape (n, k), optional, indicators of plan tiers to hold fixed
+    confidence_level : float
+
+    Returns
+    -------
+    tuple: dict of n, elasticity, ci_low, ci_high, p_one (of 1), reason, and the intercept (log of the events at one
+        seat). nan with a reason for fewer than 100 accounts (intervals are too narrow then), no events, or one number
+        of seats.
+
+    References
+    ----------
+    Gourieroux, Monfort & Trognon 1984, Econometrica 52: 701-720 (consistent whatever the distribution); Santos Silva &
+    Tenreyro 2006, Review of Economics and Statistics 88: 641-658 (why not logs); MacKinnon & White 1985, Journal of
+    Econometrics 29: 305-325 (HC3, here with t of n - k degrees of freedom).
+    """
+    events, logs = np.asarray(events, float), np.log(np.asarray(seats, float))
+    row = dict.fromkeys(("elasticity", "ci_low", "ci_high", "p_one"), math.nan) | {"n": len(events), "reason": None}
+    x = np.column_stack([np.ones(len(logs)), logs])
+    if tiers is not None:  # a tier without any event has no finite slope and joins the level without an indicator
+        x = np.column_stack(
+            [x, np.asarray(tiers, float)[:, [events[tier > 0].sum() > 0 for tier in np.transpose(tiers)]]]
+        )
+    if len(events) < LEAST_ROWS:
+        row["reason"] = f"fewer than {LEAST_ROWS} accounts with a known number of seats"
+    elif events.sum() == 0:
+        row["reason"] = "no account has an event in the period"
+    elif np.ptp(logs) == 0:
+        row["reason"] = "all accounts have the same number of seats"
+    elif np.linalg.matrix_rank(x) < x.shape[1]:
+        row["reason"] = "the plan tier fixes the number of seats"
+    if row["reason"]:
+        return row, math.nan
+    fit = GLM(events, x, family=Poisson()).fit(tol=1e-12)
+    room = 1 - fit.get_hat_matrix_diag()
+    rest = np.where(room > 1e-8, fit.resid_response / np.maximum(room, 1e-8), 0.0)  # 0: fitted by itself alone
+    pull = (x @ fit.normalized_cov_params[1]) * rest
+    df, slope, error = len(x) - x.shape[1], float(fit.params[1]), float(np.sqrt(pull @ pull))
+    reach = float(t.isf((1 - confidence_level) / 2, df)) * error
+    row |= {"elasticity": slope, "ci_low": slope - reach, "ci_high": slope + reach}
+    return row | {"p_one": float(2 * t.sf(abs(slope - 1) / error, df))}, float(fit.params[0])
+
+
+def _draw_lines(events, seats, elasticity, intercept, at_least):
+    """Who passes each line; the second one's multiple is the one that passes most nearly as many accounts."""
+    per_seat = events / seats >= at_least
+    if math.isnan(elasticity):
+        return {PER_SEAT: per_seat}
+    ratio = events / np.exp(intercept + elasticity * np.log(seats))
+    levels = np.append(np.unique(ratio), math.inf)
+    passing = len(ratio) - np.searchsorted(np.sort(ratio), levels)
+    return {PER_SEAT: per_seat, EXPECTED: ratio >= levels[np.abs(passing - per_seat.sum()).argmin()]}
+
+
+def _read_band(passes, kept, design):
+    """Pass rate and gap of one band."""
+    n, passed = len(passes), int(passes.sum())
+    counts = int(kept[passes].sum()), passed, int(kept[~passes].sum()), n - passed
+    gap = risk_difference(*counts, confidence_level=design.confidence_level)
+    rate = read_share(passed, n, design).values()
+    found = *rate, gap.treatment_value, gap.control_value, gap.estimate, gap.ci_low, gap.ci_high
+    return {"n": n, "n_pass": passed} | dict(zip(SHARES, found, strict=True))
+
+
+def split_bands(seats, *, least: int) -> list[tuple[str, np.ndarray]]:
+    """Return bands of seats (1, 2-3, 4-7, 8-15, 16 and more), small ones joined with the next larger one.
+
+    Parameters
+    ----------
+    seats : array, shape (n,), above 0
+    least : int, accounts that a band must hold; what is left at the top joins the band below it
+
+    Returns
+    -------
+    list of (name, array of bool), from small to large.
+
+    Examples
+    --------
+    >>> [(name, int(inside.sum())) for name, inside in split_bands([1, 1, 2, 3, 9, 40], least=2)]
+    [('1 seat', 2), ('2-3 seats', 2), ('4+ seats', 2)]
+    """
+    place = np.maximum(np.searchsorted(STARTS, np.asarray(seats, float), side="right") - 1, 0)
+    bands, held = [], []
+    for number in range(len(STARTS)):
+        held = [*held, number]
+        if np.isin(place, held).sum() >= least:
+            bands, held = [*bands, held], []
+    bands = [*bands[:-1], [*(bands[-1] if bands else []), *held]]
+    return [(_name_band(STARTS[band[0]], band[-1] + 1), np.isin(place, band)) for band in bands]
+
+
+def _name_band(low, after):
+    if after == len(STARTS):
+        return f"{low}+ seats"
+    high = STARTS[after] - 1
+    if high == low:
+        return "1 seat" if low == 1 else f"{low} seats"
+    return f"{low}-{high} seats"
 
 
 def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> dict[str, pd.DataFrame]:

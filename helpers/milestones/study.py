@@ -1,18 +1,292 @@
-"""The whole framework study: every question of a plan, from the accounts read at landmarks, in one record."""
+"""The whole framework study: milestones read at a landmark, what comes strictly after it, and all that follows."""
 
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.milestones.landmarks import study_landmarks, study_snapshot
-from helpers.milestones.lines import study_maturity, study_setup, study_size
-from helpers.milestones.progress import study_next_steps, study_progress
+from helpers.inference import adjust_families
+from helpers.milestones.contrasts import (
+    ADJUSTED,
+    COVARIATES,
+    IMMORTAL,
+    UNADJUSTED,
+    VARYING,
+    adjusted_difference,
+    compare_hazards,
+    compare_strategies,
+    count_sides,
+    list_milestones,
+    make_controls,
+    name_verdict,
+)
+from helpers.milestones.progress import study_maturity, study_next_steps, study_progress, study_setup, study_size
 from helpers.milestones.ranking import study_ranking
 from helpers.milestones.review import study_review
 from helpers.milestones.thresholds import study_threshold
-from helpers.records import Refused, Results
+from helpers.plan import FrameworkPlan
+from helpers.records import Effect, Estimate, Refused, Results, Test
+from helpers.survival import LifeTable, build_life_table, log_rank, read_incidence
+
+CLONES = "clone-censor-weight"
+EXPECTED = {"retained": 1, "expanded": 1, "dormant": -1}
+NO_ACTIVATION = "the plan gives no number of events from which an account is activated"
+NO_LOSS = "the plan names no event of leaving, so who left before the landmark cannot be told"
+TOLD = {
+    **{"n_reached": "n_treatment", "n_not": "n_control", "share_reached": "treatment_value"},
+    **{"share_not": "control_value", "difference": "estimate", "ci_low": "ci_low", "ci_high": "ci_high"},
+}
+KEYS = ["milestone", "outcome", "landmark", "adjustment"]
+CURVE_STEPS, SNAPSHOT_STEPS = 18, 36
+CURVES = ["milestone", "landmark", "reached", "day", "at_risk", "lost", "share", "ci_low", "ci_high"]
+
+
+def study_landmarks(
+    landmarks, histories, design, *, seed: int, n_resamples: int, everybody=None
+) -> tuple[list[Estimate], list[Test], dict[str, pd.DataFrame]]:
+    """Return what accounts with each milestone do after the landmark beside those without it: associations.
+
+    Only accounts that are alive at the landmark are in it, so no account has to stay in order to be counted as having
+    reached the milestone. What still differs between the two groups stays in the difference.
+
+    Parameters
+    ----------
+    landmarks : dict of DataFrame by days after the start, the main one first, as `metrics.read_landmarks` gives it
+    histories : DataFrame, as `metrics.read_histories` gives it
+    design : FrameworkPlan
+    seed : int, of the bootstrap of accounts
+    n_resamples : int, at most 200 of which are drawn
+    everybody : DataFrame, optional
+        All who started, alive at the main landmark or not, in its form: the naive reading where nobody is ever lost.
+
+    Returns
+    -------
+    list of Estimate: the adjusted differences at the main landmark are primary (retained) and secondary (expanded,
+        dormant), Holm within each; the naive difference is exploratory, all else sensitivity.
+    list of Test: log-rank of the time to the loss after the main landmark, one a milestone.
+    dict: tables `readings` and `hazards` (activated against retained, by every method; nan with a reason where the plan
+        lacks what a method needs), `landmark_effects` (every milestone, outcome, landmark and adjustment) and
+        `milestone_survival` (share still customers after the main landmark).
+
+    References
+    ----------
+    Anderson, Cain & Gelber 1983, Journal of Clinical Oncology 1: 710-719.
+    """
+    effects = _compare_all(landmarks, design)
+    readings = _read_activation(effects, histories, design, everybody, seed=seed, n_resamples=n_resamples)
+    ratios = _read_hazards(histories, design)
+    curves, tests = trace_survival(landmarks[design.landmarks[0]], design)
+    estimates = list(effects.values())
+    if "activated" in list_milestones(design):
+        estimates += [readings["naive"], readings[CLONES], ratios[VARYING][0], ratios[ADJUSTED][0]]
+    names = {"hazard_ratio": "estimate", "ci_low": "ci_low", "ci_high": "ci_high"}
+    tables = {
+        "readings": [{"reading": n, **_read(e, TOLD), "reason": e.reason} for n, e in readings.items()],
+        "hazards": [{"reading": n, **_read(e, names), **size, "reason": e.reason} for n, (e, size) in ratios.items()],
+        "landmark_effects": [
+            dict(zip(KEYS, key, strict=True)) | _read(e, TOLD) | {"p_value": e.p_value, "reason": e.reason}
+            for key, e in effects.items()
+        ],
+    }
+    tables = {name: pd.DataFrame(rows) for name, rows in tables.items()}
+    if not effects:
+        tables["landmark_effects"] = pd.DataFrame(columns=[*KEYS, *TOLD, "p_value", "reason"])
+    decided = [_decide(estimate, design.alpha) for estimate in adjust_families(estimates)]
+    return decided, tests, tables | {"milestone_survival": curves}
+
+
+def _read(estimate, names):
+    return {name: getattr(estimate, field) for name, field in names.items()}
+
+
+def _compare_all(landmarks, design) -> dict[tuple, Estimate]:
+    """Every milestone against every outcome, at each landmark, unadjusted and adjusted for plan and size."""
+    found, main = {}, design.landmarks[0]
+    controls = {day: {UNADJUSTED: None, COVARIATES: make_controls(frame)} for day, frame in landmarks.items()}
+    grid = itertools.product(list_milestones(design), design.outcome_names, landmarks, (UNADJUSTED, COVARIATES))
+    for milestone, outcome, day, adjustment in grid:
+        is_main, is_adjusted = day == main, adjustment == COVARIATES
+        role = ("primary" if outcome == "retained" else "secondary") if is_main and is_adjusted else "sensitivity"
+        labels = {"role": role, "at": None if is_main else f"day {day:g}", "adjustment": adjustment}
+        name = f"{milestone}@{day:g}" + ("" if is_adjusted else f":{adjustment}")
+        compared = compare_frame(landmarks[day], milestone, outcome, controls[day][adjustment], design)
+        found[milestone, outcome, day, adjustment] = _label(name, milestone, outcome, *compared, design, **labels)
+    return found
+
+
+def compare_frame(frame, milestone, outcome, controls, design) -> tuple[Effect, int, int]:
+    """Return accounts of one landmark that reached a milestone minus those that did not, and how many both are.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: milestones and outcomes (0, 1 or nan), `tier`, `size`
+    milestone, outcome : str
+    controls : array, optional, as `make_controls` gives them; None is unadjusted
+    design : FrameworkPlan
+    """
+    exposed, y = (frame[column].to_numpy(float) for column in (milestone, outcome))
+    controls = np.zeros((len(frame), 0)) if controls is None else controls
+    sides = count_sides(exposed, y)
+    effect = adjusted_difference(exposed, y, controls, confidence_level=design.confidence_level)
+    return effect, sides["n_with"], sides["n_without"]
+
+
+def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> tuple[Effect, int, int]:
+    """Return what a naive reader finds: of all accounts that started, those ever activated in the window, and the rest.
+
+    An account has to stay to activate, so early leavers count as not activated: a difference by construction. The share
+    kept is read on the same day as behind the main landmark.
+
+    Parameters
+    ----------
+    histories : DataFrame, one row an account: `followed_days`, `lost_day`, `day_activated` (nan never)
+        Only accounts that started early enough to be followed to landmark + horizon count.
+    design : FrameworkPlan
+
+    Returns
+    -------
+    tuple: Effect (Miettinen and Nurminen), accounts activated, accounts that were not.
+    """
+    end = design.landmarks[0] + design.horizon_days
+    rows = histories[histories["followed_days"] >= end]
+    kept = rows.assign(reached=rows["day_activated"].notna(), retained=~(rows["lost_day"] <= end))
+    return compare_frame(kept, "reached", "retained", None, design)
+
+
+def _read_activation(effects, histories, design, everybody, *, seed, n_resamples) -> dict[str, Estimate]:
+    """Activated against retained at the main landmark, by every reading, the most naive first."""
+    main, reason = design.landmarks[0], _find_obstacle(design)
+    missing, naive, cloned = (Effect(reason=reason), 0, 0), None, None
+    if not reason:
+        naive = compare_naively(histories, design)
+        early = histories[histories["followed_days"] >= main + design.horizon_days]
+        reached = int((early["day_activated"] < main).sum())
+        options = {"seed": seed, "n_resamples": n_resamples, "confidence_level": design.confidence_level}
+        effect = compare_strategies(histories, landmark=main, horizon=design.horizon_days, **options)
+        cloned = effect, reached, len(early) - reached
+    elif reason == NO_LOSS and everybody is not None:
+        # customers are never lost but only come back: whoever no longer came counts as not activated
+        naive = compare_frame(everybody, "activated", "retained", None, design)
+    starters = {"population": "observational"}  # all who started, not those alive at the landmark
+
+    def label(name, found, **labels):
+        return _label(f"activated:{name}", "activated", "retained", *(found or missing), design, **labels)
+
+    return {
+        "naive": label("naive", naive, estimand="naive", role="exploratory", **starters),
+        "landmark": effects.get(("activated", "retained", main, UNADJUSTED)) or label("none", None),
+        "adjusted": effects.get(("activated", "retained", main, COVARIATES)) or label("none", None),
+        CLONES: label("weights", cloned, adjustment="weights", **starters),
+    }
+
+
+def _read_hazards(histories, design) -> dict[str, tuple[Estimate, dict]]:
+    """Each reading's ratio, with all accounts and how many of them left."""
+    if reason := _find_obstacle(design):
+        found, lost, n = {name: Effect(reason=reason) for name in (IMMORTAL, VARYING, ADJUSTED)}, 0, 0
+    else:
+        until, n = design.landmarks[0] + design.horizon_days, len(histories)
+        found, lost = compare_hazards(histories, until=until, confidence_level=design.confidence_level)
+    reached = int(histories["day_activated"].notna().sum()) if n else 0
+    ratios = {}
+    for reading, effect in found.items():
+        adjustment = COVARIATES if reading == ADJUSTED else UNADJUSTED
+        name = "activated:hazard_ratio" + ("" if reading == ADJUSTED else f":{adjustment}")
+        labels = {"estimand": "hazard_ratio", "population": "observational", "adjustment": adjustment}
+        estimate = _label(name, "activated", "retained", effect, reached, n - reached, design, **labels)
+        ratios[reading] = estimate, {"n": n, "lost": lost}
+    return ratios
+
+
+def _find_obstacle(design):
+    if "activated" not in list_milestones(design):
+        return NO_ACTIVATION
+    return None if design.outcomes.retained.lost else NO_LOSS
+
+
+def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels) -> Estimate:
+    word = milestone.replace("_", " ")
+    labels = {"estimand": "difference", "population": "landmark", "role": "sensitivity", **labels}
+    return Estimate(
+        id=f"{outcome}:{name}",
+        metric=outcome,
+        control=f"not {word}",
+        treatment=word,
+        comparison=f"{word} - not {word}",
+        family=labels["role"] if labels["role"] in ("primary", "secondary") else "",
+        confidence_level=design.confidence_level,
+        n_control=n_not,
+        n_treatment=n_reached,
+        **labels,
+        **asdict(effect),
+    )
+
+
+def _decide(estimate: Estimate, alpha) -> Estimate:
+    verdict = name_verdict(estimate.decision_p, estimate.ci_low, alpha)
+    if verdict != "clear difference":
+        return estimate.but(verdict=verdict)
+    side = 1 - estimate.estimate if estimate.estimand == "hazard_ratio" else estimate.estimate
+    return estimate.but(verdict=verdict, as_expected=side * EXPECTED[estimate.metric] > 0)
+
+
+def trace_survival(frame: pd.DataFrame, design: FrameworkPlan) -> tuple[pd.DataFrame, list[Test]]:
+    """Return the share still customers after the main landmark, with and without each milestone.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account, as `metrics.read_landmarks` gives it for the main landmark
+    design : FrameworkPlan
+
+    Returns
+    -------
+    DataFrame: `milestone`, `landmark` (days after the start), `reached` (0 or 1), `day` (after the landmark, evenly
+        spaced to the horizon), `at_risk`, `lost` (so far), `share` (Kaplan-Meier) with pointwise intervals. Empty where
+        the plan names no event of leaving.
+    list of Test: log-rank up to the horizon, one a milestone.
+    """
+    horizon, curves, tests = design.horizon_days, [pd.DataFrame(columns=CURVES)], []
+    for milestone in list_milestones(design) if "lost" in frame else []:
+        lives = []
+        for reached in (0, 1):
+            rows = frame[frame[milestone] == reached]
+            lost = rows["lost"].where(~(rows["lost_days"] > horizon), 0)
+            lives.append(build_life_table(np.minimum(rows["lost_days"], horizon), lost))
+            curve = _trace(lives[-1], horizon, CURVE_STEPS, design)
+            curves.append(curve.assign(milestone=milestone, landmark=design.landmarks[0], reached=reached))
+        word = milestone.replace("_", " ")
+        tests.append(log_rank(lives, metric="retained", comparison=f"{word} - not {word}"))
+    return pd.concat(curves[1:] or curves, ignore_index=True)[CURVES], tests
+
+
+def study_snapshot(frame: pd.DataFrame, design: FrameworkPlan) -> dict[str, pd.DataFrame]:
+    """Return how long all accounts of a snapshot stay, and nothing by milestone: what came first is unknown in it.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: `lost` (0 or 1), `lost_days` (tenure, in the unit of the data)
+    design : FrameworkPlan
+
+    Returns
+    -------
+    dict: table `overall`: `day` (tenure), `at_risk`, `share` (still customers, Kaplan-Meier), `ci_low`, `ci_high`.
+    """
+    table = build_life_table(frame["lost_days"], frame["lost"])
+    last = float(table.days[-1]) if table.n else 0.0
+    return {"overall": _trace(table, last, SNAPSHOT_STEPS, design).drop(columns="lost")}
+
+
+def _trace(table: LifeTable, end, steps, design) -> pd.DataFrame:
+    days = np.unique(np.linspace(0, end, steps + 1).round(1))
+    found = read_incidence(table, days, confidence_level=design.confidence_level)
+    lost = np.append(0, np.cumsum(table.events))[np.searchsorted(table.days, days, side="right")]
+    share, low, high = (1 - found[column] for column in ("incidence", "ci_high", "ci_low"))
+    is_start = (days == 0) & (share == 1)  # nobody has left yet, by definition
+    told = {"day": days, "at_risk": found["at_risk"], "lost": lost.astype(int), "share": share}
+    return pd.DataFrame(told | {"ci_low": low.mask(is_start, share), "ci_high": high.mask(is_start, share)})
 
 
 @dataclass(frozen=True)

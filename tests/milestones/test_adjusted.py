@@ -9,7 +9,7 @@ from scipy import stats
 
 from helpers.inference import risk_difference
 from helpers.milestones import adjusted_difference, make_controls
-from helpers.milestones.adjusted import count_sides, fit_logit, measure_losses, name_verdict, read_share, rules_out
+from helpers.milestones.contrasts import count_sides, fit_logit, measure_losses, name_verdict, read_share, rules_out
 
 NONE = np.zeros((400, 0))
 
@@ -216,7 +216,7 @@ def test_fit_logit_start_saves_steps_and_changes_nothing(monkeypatch):
     x, y = draw_logit(3)
     full = fit_logit(x, y)[0]
     assert fit_logit(x, y, start=full + 0.3)[0] == pytest.approx(full, abs=1e-9)
-    monkeypatch.setattr("helpers.milestones.adjusted.STEPS", 1)
+    monkeypatch.setattr("helpers.milestones.contrasts.STEPS", 1)
     assert fit_logit(x, y, start=full)[0] == pytest.approx(full, abs=1e-9)
     assert fit_logit(x, y)[0] != pytest.approx(full, abs=1e-3)
 

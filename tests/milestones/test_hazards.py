@@ -9,7 +9,7 @@ from accounts_samples import HORIZON, LANDMARK, RATES, draw_histories
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
-from helpers.milestones.hazards import (
+from helpers.milestones.contrasts import (
     ADJUSTED,
     IMMORTAL,
     VARYING,

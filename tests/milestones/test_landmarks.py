@@ -8,8 +8,8 @@ from scipy import stats
 
 from helpers.inference import risk_difference
 from helpers.milestones import adjusted_difference, make_controls, study_landmarks, study_snapshot
-from helpers.milestones.hazards import ADJUSTED, IMMORTAL, compare_hazards, compare_strategies
-from helpers.milestones.landmarks import compare_naively, trace_survival
+from helpers.milestones.contrasts import ADJUSTED, IMMORTAL, compare_hazards, compare_strategies
+from helpers.milestones.study import compare_naively, trace_survival
 
 DRAWS = {"seed": 1, "n_resamples": 20}
 

@@ -9,8 +9,8 @@ from scipy.stats import binom, norm, t
 
 from helpers.inference import holm, risk_difference
 from helpers.milestones import adjusted_difference, make_controls, study_maturity, study_setup, study_size
-from helpers.milestones.lines import measure_elasticity, split_bands
-from helpers.milestones.shapes import split_folds
+from helpers.milestones.progress import measure_elasticity, split_bands
+from helpers.milestones.thresholds import split_folds
 from helpers.survival import wilson_interval
 
 RULE = {"event": "conversation", "at_least": 20, "window_days": 90, "landmark_days": [90]}

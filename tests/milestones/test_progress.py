@@ -12,9 +12,9 @@ from scipy import stats
 from helpers import milestones
 from helpers.inference import sample_size_proportions
 from helpers.milestones import study_progress
-from helpers.milestones.adjusted import adjusted_difference, make_controls
-from helpers.milestones.landmarks import compare_naively
+from helpers.milestones.contrasts import adjusted_difference, make_controls
 from helpers.milestones.progress import estimate_occupancy, read_today
+from helpers.milestones.study import compare_naively
 from helpers.survival import build_life_table, read_incidence
 
 WAY = {

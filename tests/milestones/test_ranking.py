@@ -13,18 +13,19 @@ from sklearn.metrics import roc_auc_score
 
 from helpers import milestones
 from helpers.inference import benjamini_hochberg
-from helpers.milestones.adjusted import adjusted_difference, make_controls
-from helpers.milestones.forest import (
+from helpers.milestones.contrasts import adjusted_difference, make_controls
+from helpers.milestones.ranking import (
     Rows,
     average_refits,
     fit_trees,
+    group_features,
     measure_areas,
+    measure_features,
     measure_stability,
     run_refits,
     score_rows,
     score_shuffled,
 )
-from helpers.milestones.ranking import group_features, measure_features
 from helpers.records import Refused
 
 NAMES = ("good", "bad", "idle", "spare", "rare", "common", "premium", "twin")

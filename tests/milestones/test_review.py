@@ -11,10 +11,17 @@ from scipy.stats import binom
 
 from helpers import milestones
 from helpers.milestones import adjusted_difference, make_controls
-from helpers.milestones.cuts import Scan, find_cuts
-from helpers.milestones.drift import DRIFT, Sums, compare_cuts, compare_ranks, find_best, measure_differences
 from helpers.milestones.model import fit_model, name_columns, read_model, write_model
-from helpers.milestones.review import judge_milestones
+from helpers.milestones.review import (
+    DRIFT,
+    Sums,
+    compare_cuts,
+    compare_ranks,
+    find_best,
+    judge_milestones,
+    measure_differences,
+)
+from helpers.milestones.thresholds import Scan, find_cuts
 from helpers.plan.framework import FrameworkPlan
 from helpers.records import Refused
 

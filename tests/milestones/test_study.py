@@ -9,7 +9,7 @@ from made_accounts import make_account_source
 
 from helpers import checks, metrics, sources
 from helpers.milestones import Choices, run_framework, study_threshold
-from helpers.milestones.landmarks import compare_naively
+from helpers.milestones.study import compare_naively
 from helpers.plan import FrameworkPlan
 from helpers.plan.reading import Plan
 from helpers.records import Refused

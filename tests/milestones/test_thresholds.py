@@ -13,27 +13,27 @@ from scipy.interpolate import CubicSpline
 from scipy.stats import norm
 
 from helpers.milestones import adjusted_difference, make_controls, study_threshold
-from helpers.milestones.cuts import Scan, bound_p_value, find_cuts
-from helpers.milestones.shapes import (
-    Losses,
-    build_spline,
-    compare_shapes,
-    find_knots,
-    find_set,
-    list_runs,
-    measure_gap,
-    name_shape,
-    split_folds,
-    trace_shapes,
-)
 from helpers.milestones.thresholds import (
     FEW,
     NO_CUT,
+    Losses,
+    Scan,
+    bound_p_value,
+    build_spline,
+    compare_shapes,
     count_kept,
+    find_cuts,
     find_highest,
+    find_knots,
+    find_set,
     judge_confirmation,
+    list_runs,
+    measure_gap,
     measure_unchosen,
+    name_shape,
+    split_folds,
     split_newest,
+    trace_shapes,
 )
 from helpers.records import Effect
 from helpers.survival import wilson_interval
