@@ -59,18 +59,17 @@ def make_controls(frame: pd.DataFrame) -> np.ndarray:
     array, shape (n, k): a column a tier but the largest, log size, its indicator; each centred, none constant. k is 0
         where all accounts are alike.
     """
-    tiers = frame["tier"].to_numpy(str)
+    if frame.empty:
+        return np.zeros((0, 0))
+    tiers, size = frame["tier"].to_numpy(str), frame["size"].to_numpy(float)
     levels, counts = np.unique(tiers, return_counts=True)
-    others = [tiers == level for i, level in enumerate(levels) if i != counts.argmax()]
-    size = frame["size"].to_numpy(float)
     known = size > 0
     logs = np.log(np.where(known, size, 1.0))
     logs[~known] = logs[known].mean() if known.any() else 0.0
-    values = np.column_stack([*others, logs, ~known]).astype(float)
-    if len(values):
-        values = values[:, np.ptp(values, axis=0) > 1e-12]
-        return values - values.mean(axis=0)
-    return values[:, :0]
+    columns = [*(tiers == level for level in np.delete(levels, counts.argmax())), logs, ~known]
+    values = np.column_stack(columns).astype(float)
+    values = values[:, np.ptp(values, axis=0) > 1e-12]
+    return values - values.mean(axis=0)
 
 
 def adjusted_difference(exposed, outcome, controls, *, confidence_level: float = 0.95) -> Effect:

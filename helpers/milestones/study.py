@@ -35,9 +35,10 @@ CLONES = "clone-censor-weight"
 EXPECTED = {"retained": 1, "expanded": 1, "dormant": -1}
 NO_ACTIVATION = "the plan gives no number of events from which an account is activated"
 NO_LOSS = "the plan names no event of leaving, so who left before the landmark cannot be told"
-TOLD = {
+ENDS = {"ci_low": "ci_low", "ci_high": "ci_high", "reason": "reason"}
+SIDES = {
     **{"n_reached": "n_treatment", "n_not": "n_control", "share_reached": "treatment_value"},
-    **{"share_not": "control_value", "difference": "estimate", "ci_low": "ci_low", "ci_high": "ci_high"},
+    **{"share_not": "control_value", "difference": "estimate", **ENDS},
 }
 KEYS = ["milestone", "outcome", "landmark", "adjustment"]
 CURVE_STEPS, SNAPSHOT_STEPS = 18, 36
@@ -76,26 +77,20 @@ def study_landmarks(
     Anderson, Cain & Gelber 1983, Journal of Clinical Oncology 1: 710-719.
     """
     effects = _compare_all(landmarks, design)
-    readings = _read_activation(effects, histories, design, everybody, seed=seed, n_resamples=n_resamples)
-    ratios = _read_hazards(histories, design)
+    readings, ratios, size = _read_activation(effects, histories, design, everybody, seed=seed, n_resamples=n_resamples)
     curves, tests = trace_survival(landmarks[design.landmarks[0]], design)
     estimates = list(effects.values())
     if "activated" in list_milestones(design):
-        estimates += [readings["naive"], readings[CLONES], ratios[VARYING][0], ratios[ADJUSTED][0]]
-    names = {"hazard_ratio": "estimate", "ci_low": "ci_low", "ci_high": "ci_high"}
+        estimates += [readings["naive"], readings[CLONES], ratios[VARYING], ratios[ADJUSTED]]
+    shown, whole = {**SIDES, "p_value": "p_value"}, {"hazard_ratio": "estimate", **ENDS}
+    rows = [dict(zip(KEYS, key, strict=True)) | _read(e, shown) for key, e in effects.items()]
     tables = {
-        "readings": [{"reading": n, **_read(e, TOLD), "reason": e.reason} for n, e in readings.items()],
-        "hazards": [{"reading": n, **_read(e, names), **size, "reason": e.reason} for n, (e, size) in ratios.items()],
-        "landmark_effects": [
-            dict(zip(KEYS, key, strict=True)) | _read(e, TOLD) | {"p_value": e.p_value, "reason": e.reason}
-            for key, e in effects.items()
-        ],
+        "readings": pd.DataFrame([{"reading": name, **_read(e, SIDES)} for name, e in readings.items()]),
+        "hazards": pd.DataFrame([{"reading": name, **_read(e, whole), **size} for name, e in ratios.items()]),
+        "landmark_effects": pd.DataFrame(rows, columns=[*KEYS, *shown]),
+        "milestone_survival": curves,
     }
-    tables = {name: pd.DataFrame(rows) for name, rows in tables.items()}
-    if not effects:
-        tables["landmark_effects"] = pd.DataFrame(columns=[*KEYS, *TOLD, "p_value", "reason"])
-    decided = [_decide(estimate, design.alpha) for estimate in adjust_families(estimates)]
-    return decided, tests, tables | {"milestone_survival": curves}
+    return [_decide(estimate, design.alpha) for estimate in adjust_families(estimates)], tests, tables
 
 
 def _read(estimate, names):
@@ -108,10 +103,10 @@ def _compare_all(landmarks, design) -> dict[tuple, Estimate]:
     controls = {day: {UNADJUSTED: None, COVARIATES: make_controls(frame)} for day, frame in landmarks.items()}
     grid = itertools.product(list_milestones(design), design.outcome_names, landmarks, (UNADJUSTED, COVARIATES))
     for milestone, outcome, day, adjustment in grid:
-        is_main, is_adjusted = day == main, adjustment == COVARIATES
-        role = ("primary" if outcome == "retained" else "secondary") if is_main and is_adjusted else "sensitivity"
-        labels = {"role": role, "at": None if is_main else f"day {day:g}", "adjustment": adjustment}
-        name = f"{milestone}@{day:g}" + ("" if is_adjusted else f":{adjustment}")
+        role, name = "sensitivity", f"{milestone}@{day:g}" + ("" if adjustment == COVARIATES else f":{adjustment}")
+        if day == main and adjustment == COVARIATES:
+            role = "primary" if outcome == "retained" else "secondary"
+        labels = {"role": role, "at": None if day == main else f"day {day:g}", "adjustment": adjustment}
         compared = compare_frame(landmarks[day], milestone, outcome, controls[day][adjustment], design)
         found[milestone, outcome, day, adjustment] = _label(name, milestone, outcome, *compared, design, **labels)
     return found
@@ -156,55 +151,45 @@ def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> tuple[Eff
     return compare_frame(kept, "reached", "retained", None, design)
 
 
-def _read_activation(effects, histories, design, everybody, *, seed, n_resamples) -> dict[str, Estimate]:
-    """Activated against retained at the main landmark, by every reading, the most naive first."""
-    main, reason = design.landmarks[0], _find_obstacle(design)
-    missing, naive, cloned = (Effect(reason=reason), 0, 0), None, None
+def _read_activation(effects, histories, design, everybody, **draws) -> tuple[dict, dict, dict]:
+    """Activated against retained, the most naive first: shares by every reading, ratios of rates, and of how many."""
+    main, found, ratios, size = design.landmarks[0], {}, {}, {"n": 0, "lost": 0}
+    lines, level = list_milestones(design), {"confidence_level": design.confidence_level}
+    reason = NO_ACTIVATION if "activated" not in lines else None if design.outcomes.retained.lost else NO_LOSS
+    missing, reached = (Effect(reason=reason), 0, 0), 0
     if not reason:
-        naive = compare_naively(histories, design)
-        early = histories[histories["followed_days"] >= main + design.horizon_days]
-        reached = int((early["day_activated"] < main).sum())
-        options = {"seed": seed, "n_resamples": n_resamples, "confidence_level": design.confidence_level}
-        effect = compare_strategies(histories, landmark=main, horizon=design.horizon_days, **options)
-        cloned = effect, reached, len(early) - reached
+        end = main + design.horizon_days
+        found["naive"] = compare_naively(histories, design)
+        early = histories[histories["followed_days"] >= end]
+        effect = compare_strategies(histories, landmark=main, horizon=design.horizon_days, **draws, **level)
+        before = int((early["day_activated"] < main).sum())
+        found["weights"] = effect, before, len(early) - before
+        ratios, lost = compare_hazards(histories, until=end, **level)
+        reached, size = int(histories["day_activated"].notna().sum()), {"n": len(histories), "lost": lost}
     elif reason == NO_LOSS and everybody is not None:
         # customers are never lost but only come back: whoever no longer came counts as not activated
-        naive = compare_frame(everybody, "activated", "retained", None, design)
-    starters = {"population": "observational"}  # all who started, not those alive at the landmark
+        found["naive"] = compare_frame(everybody, "activated", "retained", None, design)
 
-    def label(name, found, **labels):
-        return _label(f"activated:{name}", "activated", "retained", *(found or missing), design, **labels)
+    def label(name, compared, population="observational", **labels):  # all who started, not those at the landmark
+        labels = {"population": population, **labels}
+        return _label(f"activated:{name}", "activated", "retained", *compared, design, **labels)
 
-    return {
-        "naive": label("naive", naive, estimand="naive", role="exploratory", **starters),
-        "landmark": effects.get(("activated", "retained", main, UNADJUSTED)) or label("none", None),
-        "adjusted": effects.get(("activated", "retained", main, COVARIATES)) or label("none", None),
-        CLONES: label("weights", cloned, adjustment="weights", **starters),
+    def look_up(adjustment):
+        return effects.get(("activated", "retained", main, adjustment)) or label("none", missing, "landmark")
+
+    readings = {
+        "naive": label("naive", found.get("naive", missing), estimand="naive", role="exploratory"),
+        "landmark": look_up(UNADJUSTED),
+        "adjusted": look_up(COVARIATES),
+        CLONES: label("weights", found.get("weights", missing), adjustment="weights"),
     }
-
-
-def _read_hazards(histories, design) -> dict[str, tuple[Estimate, dict]]:
-    """Each reading's ratio, with all accounts and how many of them left."""
-    if reason := _find_obstacle(design):
-        found, lost, n = {name: Effect(reason=reason) for name in (IMMORTAL, VARYING, ADJUSTED)}, 0, 0
-    else:
-        until, n = design.landmarks[0] + design.horizon_days, len(histories)
-        found, lost = compare_hazards(histories, until=until, confidence_level=design.confidence_level)
-    reached = int(histories["day_activated"].notna().sum()) if n else 0
-    ratios = {}
-    for reading, effect in found.items():
-        adjustment = COVARIATES if reading == ADJUSTED else UNADJUSTED
-        name = "activated:hazard_ratio" + ("" if reading == ADJUSTED else f":{adjustment}")
-        labels = {"estimand": "hazard_ratio", "population": "observational", "adjustment": adjustment}
-        estimate = _label(name, "activated", "retained", effect, reached, n - reached, design, **labels)
-        ratios[reading] = estimate, {"n": n, "lost": lost}
-    return ratios
-
-
-def _find_obstacle(design):
-    if "activated" not in list_milestones(design):
-        return NO_ACTIVATION
-    return None if design.outcomes.retained.lost else NO_LOSS
+    hazards = {}
+    for reading in (IMMORTAL, VARYING, ADJUSTED):
+        adjustment, name = (COVARIATES, "") if reading == ADJUSTED else (UNADJUSTED, f":{UNADJUSTED}")
+        compared = ratios.get(reading, missing[0]), reached, size["n"] - reached
+        labels = {"estimand": "hazard_ratio", "adjustment": adjustment}
+        hazards[reading] = label(f"hazard_ratio{name}", compared, **labels)
+    return readings, hazards, size
 
 
 def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels) -> Estimate:
