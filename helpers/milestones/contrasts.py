@@ -220,6 +220,11 @@ def tell_effect(effect: Effect, prefix: str = "") -> dict:
     return found | ({} if prefix else {"p_value": effect.p_value, "reason": effect.reason})
 
 
+def name_figures(name: str, figures) -> dict[str, float]:
+    """Return a figure and its limits under the names of a table: NAME, NAME_low, NAME_high."""
+    return dict(zip((name, f"{name}_low", f"{name}_high"), map(float, figures), strict=True))
+
+
 def count_sides(exposed, outcome) -> dict[str, int]:
     """Return how many accounts a comparison is of, and how many of them have the outcome: for disclosure to check.
 

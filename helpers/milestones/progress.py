@@ -9,15 +9,9 @@ from statsmodels.genmod.families import Poisson
 from statsmodels.genmod.generalized_linear_model import GLM
 
 from helpers.inference import holm, risk_difference, sample_size_proportions
-from helpers.milestones.contrasts import (
-    COVARIATES,
-    compare_accounts,
-    list_milestones,
-    make_controls,
-    name_verdict,
-    read_share,
-)
-from helpers.milestones.thresholds import measure_gap, measure_unseen, split_folds, tell_gap
+from helpers.milestones import contrasts
+from helpers.milestones.contrasts import compare_accounts, make_controls, name_figures
+from helpers.milestones.thresholds import measure_gap, measure_unseen, split_folds
 from helpers.plan import FrameworkPlan
 from helpers.survival import wilson_interval
 
@@ -30,7 +24,7 @@ SHARES = ("pass_rate", "pass_low", "pass_high", "share_pass", "share_fail", "gap
 FOLDS, MATURE = 10, 2
 MONTH = 30  # days of a month of tenure
 REACHED = {"set up": "day_set_up", "activated": "day_activated", "mature": "day_mature"}
-NOTHING = "none"
+NOTHING, FLOWS = "none", ["from_state", "to_state", "months", "moves", "share"]
 COLUMNS = ("step", "accounts", "association", "ci_low", "ci_high", "share_now", "units_needed", "reason")
 UNCLEAR = "no clear positive difference, so nobody is advised to it"
 NOTHING_LACKS = "they lack nothing within their reach that has a clear positive difference"
@@ -74,26 +68,26 @@ def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> d
     rows = []
     for name, is_done in done.items():
         others = [values for key, values in done.items() if key != name]
-        alone = compare_accounts(is_done, activated, controls, design)
         joint = compare_accounts(is_done, activated, np.column_stack([controls, *others]), design)
         row = {"difference_joint": joint["difference"], "joint_low": joint["ci_low"], "joint_high": joint["ci_high"]}
-        rows.append(_describe_step(followed, name, is_done) | row | alone)
-        rows[-1]["reason"] = alone["reason"] if len(early) else NONE_LEFT
+        rows.append(
+            _describe_step(followed, name, is_done) | row | compare_accounts(is_done, activated, controls, design)
+        )
     table = pd.DataFrame(rows)
+    table["reason"] = table["reason"] if len(early) else NONE_LEFT
     table["p_value_adjusted"] = holm(table["p_value"])
     judged = zip(table["p_value_adjusted"], table["ci_low"], strict=True)
-    return {"steps": table.assign(verdict=[name_verdict(p, low, design.alpha) for p, low in judged])}
+    return {"steps": table.assign(verdict=[contrasts.name_verdict(p, low, design.alpha) for p, low in judged])}
 
 
 def _describe_step(followed, name, done):
     """How common a step is by the early landmark, and when it is done, before or after becoming active."""
     day, activated = followed[f"step_day_{name}"], followed["day_activated"]
-    both = day.notna() & activated.notna()
-    share = float(done.mean()) if len(done) else math.nan
+    both, share = day.notna() & activated.notna(), float(done.mean()) if len(done) else math.nan
     before = float((day[both] < activated[both]).mean())
-    flag = "niche" if share < NICHE else "routine" if share > ROUTINE else ""
-    flag = flag or ("order unclear" if before < CLEAR_ORDER else "")
+    late = "order unclear" if before < CLEAR_ORDER else ""
     row = {"step": name, "n_done": int(done.sum()), "share_done": share, "before": before}
+    flag = "niche" if share < NICHE else "routine" if share > ROUTINE else late
     return row | {"median_day": float(day.median()), "flag": flag}
 
 
@@ -126,7 +120,7 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
     areas, counts = frame["mature_categories"].to_numpy(int), []
     for count in range(len(design.categories) + 1):
         n, stayed = int((areas == count).sum()), int(kept[areas == count].sum())
-        counts.append({"mature_categories": count, "n": n, "kept": stayed, **read_share(stayed, n, design)})
+        counts.append({"mature_categories": count, "n": n, "kept": stayed, **contrasts.read_share(stayed, n, design)})
     return {
         "categories": _list_categories(frame, kept, controls, design),
         "mature_counts": pd.DataFrame(counts),
@@ -136,43 +130,37 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
 
 def _list_categories(frame, kept, controls, design):
     rows = []
-    for name in design.categories:
+    for name, category in design.categories.items():
         levels = frame[f"level_{name}"].to_numpy(int)
-        none, basic, mature = (float(np.mean(levels == level)) if len(levels) else math.nan for level in range(3))
-        row = {"category": name, "none": none, "basic": basic, "mature": mature, "n": len(levels)}
-        row |= compare_accounts(levels >= MATURE, kept, controls, design)
-        rows.append(row | {"success_metric": _describe_metric(name, design)})
+        row = {"category": name, "n": len(levels), "success_metric": _describe_metric(category, design)}
+        for level, word in enumerate(("none", "basic", "mature")):
+            row[word] = float(np.mean(levels == level)) if len(levels) else math.nan
+        rows.append(row | compare_accounts(levels >= MATURE, kept, controls, design))
     table = pd.DataFrame(rows)
     return table.assign(p_value_adjusted=holm(table["p_value"]))
 
 
-def _describe_metric(name, design):
+def _describe_metric(category, design):
     """The one figure to watch in an area, in words: the share of accounts that use enough of its mature features."""
-    category = design.categories[name]
-    labels = [design.label_of(feature) for feature in category.mature]
+    labels, least = [design.label_of(name) for name in category.mature], category.mature_at_least
     named = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
-    if len(labels) == 1:
-        return f"share that uses {named}"
-    least = category.mature_at_least
-    which = "all" if least == len(labels) else "any" if least == 1 else f"at least {least}"
-    return f"share that uses {which} of {named}"
+    some = "all of " if least == len(labels) else "any of " if least == 1 else f"at least {least} of "
+    return f"share that uses {some if len(labels) > 1 else ''}{named}"
 
 
 def _list_lines(areas, kept, controls, design, rng):
     """One row a line; all are judged on the same folds, beside the count itself."""
     fold, base = split_folds(len(kept), FOLDS, rng), np.column_stack([np.ones(len(kept)), controls])
-    plain, *losses = (
-        measure_unseen(np.column_stack([base, column]), kept, fold)
-        for column in (areas, *(areas >= line for line in range(1, len(design.categories) + 1)))
-    )
+    lines = range(1, len(design.categories) + 1)
+    columns = [areas, *(areas >= line for line in lines)]
+    plain, *losses = (measure_unseen(np.column_stack([base, column]), kept, fold) for column in columns)
     rows = []
-    for line, loss in enumerate(losses, start=1):
-        above = areas >= line
+    for line, above, loss in zip(lines, columns[1:], losses, strict=True):
         gap = measure_gap(loss, plain, confidence_level=design.confidence_level) if len(loss) > 1 else [math.nan] * 3
         row = {"line": line, "n_at_or_above": int(above.sum()), "planned": line == design.mature_line}
-        means = {"share_at_or_above": above, "loss": loss, "loss_count": plain}
-        row |= {name: float(values.mean()) if len(values) else math.nan for name, values in means.items()}
-        rows.append(row | tell_gap(gap) | compare_accounts(above, kept, controls, design))
+        for name, values in {"share_at_or_above": above, "loss": loss, "loss_count": plain}.items():
+            row[name] = float(values.mean()) if len(values) else math.nan
+        rows.append(row | name_figures("loss_gap", gap) | compare_accounts(above, kept, controls, design))
     return pd.DataFrame(rows).drop(columns="p_value")
 
 
@@ -207,14 +195,18 @@ def study_size(frame: pd.DataFrame, design) -> dict[str, pd.DataFrame]:
     row, intercept = measure_elasticity(events, seats, **level)
     tiers = pd.get_dummies(rows["tier"], drop_first=True, dtype=float).to_numpy()
     within, _ = measure_elasticity(events, seats, tiers, **level)
-    row |= {"elasticity_tier": within["elasticity"], "tier_low": within["ci_low"], "tier_high": within["ci_high"]}
+    row |= {f"tier_{end}": within[f"ci_{end}"] for end in ("low", "high")} | {"elasticity_tier": within["elasticity"]}
     bands = []
     if design.usage.at_least is not None and len(rows):
         kept = rows["retained"].to_numpy(float)
         lines = _draw_lines(events, seats, row["elasticity"], intercept, design.usage.at_least)
         for line, passes in lines.items():
             for name, inside in split_bands(seats, least=2 * design.min_cell):
-                bands.append({"band": name, "line": line} | _read_band(passes[inside], kept[inside], design))
+                (x1, n1), (x0, n0) = ((kept[part].sum(), part.sum()) for part in (inside & passes, inside & ~passes))
+                gap = risk_difference(x1, n1, x0, n0, **level)
+                rate = contrasts.read_share(n1, n1 + n0, design).values()
+                told = gap.treatment_value, gap.control_value, gap.estimate, gap.ci_low, gap.ci_high
+                bands.append((name, n1 + n0, line, n1, *rate, *told))
     return {
         "size_elasticity": pd.DataFrame([row]),
         "size_bands": pd.DataFrame(bands, columns=["band", "n", "line", "n_pass", *SHARES]),
@@ -249,19 +241,15 @@ def measure_elasticity(events, seats, tiers=None, *, confidence_level: float = 0
     row = dict.fromkeys(("elasticity", "ci_low", "ci_high", "p_one"), math.nan) | {"n": len(events), "reason": None}
     x = np.column_stack([np.ones(len(logs)), logs])
     if tiers is not None:  # a tier without any event has no finite slope and joins the level without an indicator
-        x = np.column_stack(
-            [x, np.asarray(tiers, float)[:, [events[tier > 0].sum() > 0 for tier in np.transpose(tiers)]]]
-        )
-    if len(events) < LEAST_ROWS:
-        row["reason"] = f"fewer than {LEAST_ROWS} accounts with a known number of seats"
-    elif events.sum() == 0:
-        row["reason"] = "no account has an event in the period"
-    elif np.ptp(logs) == 0:
-        row["reason"] = "all accounts have the same number of seats"
-    elif np.linalg.matrix_rank(x) < x.shape[1]:
-        row["reason"] = "the plan tier fixes the number of seats"
-    if row["reason"]:
-        return row, math.nan
+        x = np.column_stack([x, *(tier for tier in np.transpose(tiers) if events[tier > 0].sum() > 0)])
+    obstacles = {
+        f"fewer than {LEAST_ROWS} accounts with a known number of seats": len(events) < LEAST_ROWS,
+        "no account has an event in the period": events.sum() == 0,
+        "all accounts have the same number of seats": len(np.unique(logs)) == 1,
+        "the plan tier fixes the number of seats": len(x) and np.linalg.matrix_rank(x) < x.shape[1],
+    }
+    if any(obstacles.values()):
+        return row | {"reason": next(reason for reason, is_there in obstacles.items() if is_there)}, math.nan
     fit = GLM(events, x, family=Poisson()).fit(tol=1e-12)
     room = 1 - fit.get_hat_matrix_diag()
     rest = np.where(room > 1e-8, fit.resid_response / np.maximum(room, 1e-8), 0.0)  # 0: fitted by itself alone
@@ -281,16 +269,6 @@ def _draw_lines(events, seats, elasticity, intercept, at_least):
     levels = np.append(np.unique(ratio), math.inf)
     passing = len(ratio) - np.searchsorted(np.sort(ratio), levels)
     return {PER_SEAT: per_seat, EXPECTED: ratio >= levels[np.abs(passing - per_seat.sum()).argmin()]}
-
-
-def _read_band(passes, kept, design):
-    """Pass rate and gap of one band."""
-    n, passed = len(passes), int(passes.sum())
-    counts = int(kept[passes].sum()), passed, int(kept[~passes].sum()), n - passed
-    gap = risk_difference(*counts, confidence_level=design.confidence_level)
-    rate = read_share(passed, n, design).values()
-    found = *rate, gap.treatment_value, gap.control_value, gap.estimate, gap.ci_low, gap.ci_high
-    return {"n": n, "n_pass": passed} | dict(zip(SHARES, found, strict=True))
 
 
 def split_bands(seats, *, least: int) -> list[tuple[str, np.ndarray]]:
@@ -321,12 +299,9 @@ def split_bands(seats, *, least: int) -> list[tuple[str, np.ndarray]]:
 
 
 def _name_band(low, after):
-    if after == len(STARTS):
-        return f"{low}+ seats"
-    high = STARTS[after] - 1
-    if high == low:
-        return "1 seat" if low == 1 else f"{low} seats"
-    return f"{low}-{high} seats"
+    high = STARTS[after] - 1 if after < len(STARTS) else None
+    told = f"{low}+" if high is None else f"{low}-{high}" if high > low else f"{low}"
+    return "1 seat" if told == "1" else f"{told} seats"
 
 
 def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> dict[str, pd.DataFrame]:
@@ -349,9 +324,8 @@ def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: Framew
         Aalen-Johansen share of all accounts, by `estimate_occupancy`; `flows` (from_state, to_state, months, moves,
         share: of the months that began in from_state), staying included. Only states that the plan defines.
     """
-    known = {"dormant": "dormant" in design.outcome_names, "gone": bool(design.outcomes.retained.lost)}
-    words = [name.replace("_", " ") for name in list_milestones(design)]
-    states = ["started", *words, *(state for state, is_there in known.items() if is_there)]
+    states = ["started", *(name.replace("_", " ") for name in contrasts.list_milestones(design))]
+    states += ["dormant"] * ("dormant" in design.outcome_names) + ["gone"] * bool(design.outcomes.retained.lost)
     courses = _list_courses(histories, months, design, states)
     counts = _count_moves(courses, len(states))
     shares, variances = estimate_occupancy(counts)
@@ -366,10 +340,9 @@ def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: Framew
     moves, flows = counts.sum(axis=0), []
     for i, j in zip(*np.nonzero(moves), strict=True):
         if states[i] != "gone":
-            row = {"from_state": states[i], "to_state": states[j], "months": int(moves[i].sum())}
-            flows.append(row | {"moves": int(moves[i, j]), "share": moves[i, j] / moves[i].sum()})
-    flows = pd.DataFrame(flows, columns=["from_state", "to_state", "months", "moves", "share"])
-    return {"states": pd.DataFrame(table), "flows": flows}
+            total, moved = moves[i].sum(), moves[i, j]
+            flows.append((states[i], states[j], int(total), int(moved), moved / total))
+    return {"states": pd.DataFrame(table), "flows": pd.DataFrame(flows, columns=FLOWS)}
 
 
 def estimate_occupancy(counts) -> tuple[np.ndarray, np.ndarray]:
@@ -440,13 +413,10 @@ def _is_using(months, design):
 
 def _count_moves(courses, size) -> np.ndarray:
     """Accounts by month, state before and state after, as long as somebody is followed."""
-    counts = []
-    for before, after in zip(courses.T[:-1], courses.T[1:], strict=True):
-        both = (before >= 0) & (after >= 0)
-        if both.any():
-            moves = np.bincount(before[both] * size + after[both], minlength=size * size)
-            counts.append(moves.reshape(size, size))
-    return np.array(counts).reshape(-1, size, size)
+    both = (courses[:, :-1] >= 0) & (courses[:, 1:] >= 0)
+    counts, (row, month) = np.zeros((both.shape[1], size, size)), np.nonzero(both)
+    np.add.at(counts, (month, courses[row, month], courses[row, month + 1]), 1)
+    return counts[both.any(axis=0)]
 
 
 def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> pd.DataFrame:
@@ -466,7 +436,7 @@ def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkP
         before one month is over and without seats.
     """
     customers = histories[histories["lost_day"].isna()].reset_index(drop=True)
-    today, reached = customers[["unit"]].copy(), list_milestones(design)
+    today, reached = customers[["unit"]].copy(), contrasts.list_milestones(design)
     days = {f"step_{step.name}": f"step_day_{step.name}" for step in design.steps}
     for name, day in (days | {name: f"day_{name}" for name in reached if name != "using"}).items():
         today[name] = customers[day].notna().astype(float)
@@ -513,8 +483,18 @@ def study_next_steps(
         and units_needed counts starters: those that activate by themselves dilute what an experiment can see. Then the
         PRIVATE table, one row a customer: unit, next_step, association (nan for none).
     """
-    today, columns = read_today(histories, months, design), _list_candidates(frame, design)
-    candidates = [_read_candidate(frame, column, tables, design) for column in columns]
+    today, effects = read_today(histories, months, design), tables.get("landmark_effects", pd.DataFrame())
+    main = {"outcome": "retained", "landmark": design.landmarks[0], "adjustment": contrasts.COVARIATES}
+    known = {row["milestone"]: row for row in effects.to_dict("records") if main.items() <= row.items()}
+    steps = [f"step_{step.name}" for step in design.steps]
+    candidates = []
+    for column in [*steps, *(name for name in design.milestone_names if name != "set_up")]:
+        if column in frame and frame[column].notna().any():
+            found = known.get(column) or compare_accounts(
+                frame[column], frame["retained"], make_controls(frame), design
+            )
+            told = {"column": column, "step": column.removeprefix("step_"), "association": found["difference"]}
+            candidates.append(told | {name: found[name] for name in ("ci_low", "ci_high", "p_value", "reason")})
     clear = holm([found["p_value"] for found in candidates]) <= design.alpha
     for found, is_clear in zip(candidates, clear, strict=True):
         found["reason"] = _find_reason(found, is_clear, tables, design)
@@ -522,45 +502,22 @@ def study_next_steps(
     counts, rows = np.bincount(place, minlength=len(candidates) + 1).tolist(), []
     for i, found in enumerate(candidates):
         lacking = frame.loc[before == i, "retained"]
-        base = len(lacking), float(lacking.mean()), 1.0
-        if found["reason"] == WINDOW_OVER:
-            base = _count_starters(tables)
+        base = _count_starters(tables) if found["reason"] == WINDOW_OVER else (len(lacking), lacking.mean(), 1.0)
         rows.append(_plan(found, base, design, power) | {"accounts": counts[i]})
     rows = sorted(rows, key=lambda row: (-row["accounts"], row["step"]))
-    rest = {"step": NOTHING, "accounts": counts[-1], "reason": NOTHING_LACKS}
-    table = pd.DataFrame([*rows, rest], columns=COLUMNS)
+    rows.append({"step": NOTHING, "accounts": counts[-1], "reason": NOTHING_LACKS, "association": math.nan})
+    table = pd.DataFrame(rows, columns=COLUMNS)
     table["reason"] = table["reason"].astype(object).where(table["reason"].notna(), None)
-    names = np.array([*(found["step"] for found in candidates), NOTHING], object)
-    gains = np.array([*(found["association"] for found in candidates), math.nan])
-    return {"next_steps": table}, today[["unit"]].assign(next_step=names[place], association=gains[place])
-
-
-def _list_candidates(frame, design):
-    """Columns of setup steps and milestones, in the order of a customer's way."""
-    steps = [f"step_{step.name}" for step in design.steps]
-    later = [name for name in design.milestone_names if name != "set_up"]
-    return [name for name in (*steps, *later) if name in frame and frame[name].notna().any()]
-
-
-def _read_candidate(frame, column, tables, design):
-    """Its adjusted difference at the main landmark: of a milestone as the report tells it elsewhere."""
-    known = tables.get("landmark_effects", pd.DataFrame(columns=["milestone"]))
-    known = known[known["milestone"] == column]
-    if len(known):
-        is_main = (known["landmark"] == design.landmarks[0]) & (known["adjustment"] == COVARIATES)
-        found = known[is_main & (known["outcome"] == "retained")].iloc[0]
-    else:
-        found = compare_accounts(frame[column], frame["retained"], make_controls(frame), design)
-    told = {name: found[name] for name in ("ci_low", "ci_high", "p_value", "reason")}
-    return {"column": column, "step": column.removeprefix("step_"), "association": found["difference"], **told}
+    candidates = pd.DataFrame([*candidates, rows[-1]])
+    advised = candidates[["step", "association"]].iloc[place].set_axis(["next_step", "association"], axis=1)
+    return {"next_steps": table}, today[["unit"]].join(advised.reset_index(drop=True))
 
 
 def _find_reason(found, is_clear, tables, design):
     """Why nobody is advised to a candidate; None where it is advised."""
-    if "steps" in tables:
-        steps = tables["steps"]
-        if found["step"] in set(steps.loc[steps["flag"] == "order unclear", "step"]):
-            return AFTERWARDS  # what goes with it may be activation's
+    steps = tables.get("steps", pd.DataFrame(columns=["step", "flag"]))
+    if found["step"] in set(steps.loc[steps["flag"] == "order unclear", "step"]):
+        return AFTERWARDS  # what goes with it may be activation's
     if not (is_clear and found["association"] > 0):
         return found["reason"] if isinstance(found["reason"], str) else UNCLEAR
     is_over = found["column"] == "activated" and design.activation.window_days <= design.landmarks[0]
@@ -581,12 +538,11 @@ def _choose(frame, candidates):
 
 def _count_starters(tables):
     """How many started, the share of them kept to landmark + horizon, and the share that did not activate."""
-    told = tables.get("readings", pd.DataFrame(columns=["reading"]))
-    told = told[told["reading"] == "naive"]
-    if told.empty or not told.iloc[0]["n_reached"] + told.iloc[0]["n_not"]:
-        return 0, math.nan, math.nan
-    row = told.iloc[0]
+    rows = tables["readings"].to_dict("records") if "readings" in tables else []
+    row = next((row for row in rows if row["reading"] == "naive"), {"n_reached": 0, "n_not": 0})
     n = row["n_reached"] + row["n_not"]
+    if not n:
+        return 0, math.nan, math.nan
     kept = row["n_reached"] * row["share_reached"] + row["n_not"] * row["share_not"]
     return n, kept / n, row["n_not"] / n
 

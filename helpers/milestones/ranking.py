@@ -10,22 +10,15 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import norm, rankdata, t
 
 from helpers.inference import benjamini_hochberg
-from helpers.milestones.contrasts import (
-    HARDLY,
-    LEAST_ROWS,
-    NO_OVERLAP,
-    SIDES,
-    adjusted_difference,
-    count_sides,
-    make_controls,
-    tell_effect,
-)
+from helpers.milestones import contrasts
+from helpers.milestones.contrasts import SIDES, adjusted_difference, make_controls
 from helpers.records import Effect, Refused
 
 N_TREES, LEAST_LEAF, SHARE_OF_ROWS = 60, 20, 0.25
 MOST_ROWS = 10_000  # held-out accounts on which shuffling is measured; the AUC itself is measured on all of them
 NICHE, UNIVERSAL, TWINS, MOST_IN_TOP = 0.05, 0.90, 0.7, 10
 LEAST_OUTCOMES = 2 * LEAST_LEAF  # kept, and lost, so that each half holds what one leaf does
+FEW_OUTCOMES = f"no ranking: fewer than {LEAST_OUTCOMES} accounts were kept, or lost"
 MODEL = f"random forest of {N_TREES} trees with leaves of at least {LEAST_LEAF} accounts"
 UNTIMED = "time order unknown, so it may follow from staying: not compared and not ranked"
 RANKED = ("rank", "rank_low", "rank_high", "importance", "importance_low", "importance_high")
@@ -328,11 +321,14 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
     modelled = table[(table["time_order"] == "known") | design.is_snapshot]
     rows = _read_rows(known, modelled)
     quality = {"n": len(known), "features": len(modelled), "refits": refits, "floor": auc_floor, "model": MODEL}
-    reason = _find_lack(rows)
+    least, reason = min(np.sum(rows.outcome == kept) for kept in (0, 1)), None
+    if not rows.groups or least < LEAST_OUTCOMES:
+        reason = FEW_OUTCOMES if rows.groups else "no feature can be modelled"
     if not reason:
         level = {"confidence_level": design.confidence_level}
         auc, drops, added = run_refits(rows, refits=refits, workers=workers, seed=seed, tell=tell)
-        quality |= _name("auc", average_refits(auc, **level)) | _name("added", average_refits(added, **level))
+        for name, values in (("auc", auc), ("added", added)):
+            quality |= contrasts.name_figures(name, average_refits(values, **level))
         reason = _find_doubt(quality)
     if not reason:
         place = np.searchsorted(np.unique(modelled["group"]), modelled["group"])
@@ -340,14 +336,9 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
         ranks, top = rankdata(-np.round(drops, 12), axis=1), min(MOST_IN_TOP, max(1, len(modelled) // 3))
         figures = *np.quantile(ranks, (0.5, 0.05, 0.95), axis=0), *average_refits(drops, **level)
         table.loc[modelled.index, list(RANKED)] = np.column_stack(figures)
-        quality |= _name("stability", measure_stability(ranks <= top, **level)) | {"top": top}
+        quality |= contrasts.name_figures("stability", measure_stability(ranks <= top, **level)) | {"top": top}
     quality |= {"predicts": reason is None, "reason": reason}
     return {"ranking": _order(table, reason), "model_quality": pd.DataFrame([quality], columns=QUALITY)}
-
-
-def _name(name, figures):
-    """A figure and its limits under the names of a table."""
-    return dict(zip((name, f"{name}_low", f"{name}_high"), map(float, figures), strict=True))
 
 
 def _read_rows(frame, modelled) -> Rows:
@@ -362,15 +353,6 @@ def _read_rows(frame, modelled) -> Rows:
     edges = np.quantile(size[known], (0.25, 0.5, 0.75)) if known.any() else []
     strata = tier * 5 + np.where(known, np.searchsorted(edges, size), 4)
     return Rows(values, frame["retained"].to_numpy(int), strata, columns)
-
-
-def _find_lack(rows):
-    """Why no model can be fitted, or None."""
-    if not rows.groups:
-        return "no feature can be modelled"
-    if min(np.sum(rows.outcome == 1), np.sum(rows.outcome == 0)) < LEAST_OUTCOMES:
-        return f"no ranking: fewer than {LEAST_OUTCOMES} accounts were kept, or lost"
-    return None
 
 
 def _find_doubt(quality):
@@ -435,10 +417,10 @@ def _compare(frame, used, controls, design):
     """The difference among all accounts, or those of plans that have users and others; and the outcome of those."""
     outcome, level = frame["retained"].to_numpy(float), {"confidence_level": design.confidence_level}
     effect = adjusted_difference(used, outcome, controls, **level)
-    if effect.reason is None or not effect.reason.startswith((NO_OVERLAP, HARDLY)):
+    if effect.reason is None or not effect.reason.startswith((contrasts.NO_OVERLAP, contrasts.HARDLY)):
         return effect, outcome
     _, tier = np.unique(frame["tier"].to_numpy(str), return_inverse=True)
-    within = (np.minimum(np.bincount(tier, used == 1), np.bincount(tier, used == 0)) >= LEAST_ROWS)[tier]
+    within = (np.minimum(np.bincount(tier, used == 1), np.bincount(tier, used == 0)) >= contrasts.LEAST_ROWS)[tier]
     if within.all() or not within.any():
         return effect, outcome
     effect = adjusted_difference(used[within], outcome[within], controls[within], **level)
@@ -459,8 +441,8 @@ def _describe(feature, used, effect, outcome, design):
         "share_difference": share * effect.estimate,
         "gap_if_causal": (1 - share) * effect.estimate,
         "flag": "niche" if share < NICHE else "universal" if share > UNIVERSAL else "",
-        **tell_effect(effect),
-        **count_sides(used, outcome),
+        **contrasts.tell_effect(effect),
+        **contrasts.count_sides(used, outcome),
     }
 
 

@@ -9,20 +9,8 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.inference import adjust_families
-from helpers.milestones.contrasts import (
-    ADJUSTED,
-    COVARIATES,
-    IMMORTAL,
-    UNADJUSTED,
-    VARYING,
-    adjusted_difference,
-    compare_hazards,
-    compare_strategies,
-    count_sides,
-    list_milestones,
-    make_controls,
-    name_verdict,
-)
+from helpers.milestones import contrasts
+from helpers.milestones.contrasts import ADJUSTED, COVARIATES, IMMORTAL, UNADJUSTED, VARYING, list_milestones
 from helpers.milestones.progress import study_maturity, study_next_steps, study_progress, study_setup, study_size
 from helpers.milestones.ranking import study_ranking
 from helpers.milestones.review import study_review
@@ -100,7 +88,7 @@ def _read(estimate, names):
 def _compare_all(landmarks, design) -> dict[tuple, Estimate]:
     """Every milestone against every outcome, at each landmark, unadjusted and adjusted for plan and size."""
     found, main = {}, design.landmarks[0]
-    controls = {day: {UNADJUSTED: None, COVARIATES: make_controls(frame)} for day, frame in landmarks.items()}
+    controls = {day: {UNADJUSTED: None, COVARIATES: contrasts.make_controls(frame)} for day, frame in landmarks.items()}
     grid = itertools.product(list_milestones(design), design.outcome_names, landmarks, (UNADJUSTED, COVARIATES))
     for milestone, outcome, day, adjustment in grid:
         role, name = "sensitivity", f"{milestone}@{day:g}" + ("" if adjustment == COVARIATES else f":{adjustment}")
@@ -124,8 +112,8 @@ def compare_frame(frame, milestone, outcome, controls, design) -> tuple[Effect, 
     """
     exposed, y = (frame[column].to_numpy(float) for column in (milestone, outcome))
     controls = np.zeros((len(frame), 0)) if controls is None else controls
-    sides = count_sides(exposed, y)
-    effect = adjusted_difference(exposed, y, controls, confidence_level=design.confidence_level)
+    sides = contrasts.count_sides(exposed, y)
+    effect = contrasts.adjusted_difference(exposed, y, controls, confidence_level=design.confidence_level)
     return effect, sides["n_with"], sides["n_without"]
 
 
@@ -161,10 +149,10 @@ def _read_activation(effects, histories, design, everybody, **draws) -> tuple[di
         end = main + design.horizon_days
         found["naive"] = compare_naively(histories, design)
         early = histories[histories["followed_days"] >= end]
-        effect = compare_strategies(histories, landmark=main, horizon=design.horizon_days, **draws, **level)
+        effect = contrasts.compare_strategies(histories, landmark=main, horizon=design.horizon_days, **draws, **level)
         before = int((early["day_activated"] < main).sum())
         found["weights"] = effect, before, len(early) - before
-        ratios, lost = compare_hazards(histories, until=end, **level)
+        ratios, lost = contrasts.compare_hazards(histories, until=end, **level)
         reached, size = int(histories["day_activated"].notna().sum()), {"n": len(histories), "lost": lost}
     elif reason == NO_LOSS and everybody is not None:
         # customers are never lost but only come back: whoever no longer came counts as not activated
@@ -211,7 +199,7 @@ def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels)
 
 
 def _decide(estimate: Estimate, alpha) -> Estimate:
-    verdict = name_verdict(estimate.decision_p, estimate.ci_low, alpha)
+    verdict = contrasts.name_verdict(estimate.decision_p, estimate.ci_low, alpha)
     if verdict != "clear difference":
         return estimate.but(verdict=verdict)
     side = 1 - estimate.estimate if estimate.estimand == "hazard_ratio" else estimate.estimate

@@ -10,31 +10,19 @@ import pandas as pd
 from scipy.special import expit, ndtr, owens_t
 from scipy.stats import norm
 
-from helpers.milestones.contrasts import (
-    SIDES,
-    adjusted_difference,
-    count_sides,
-    fit_logit,
-    make_controls,
-    measure_losses,
-    read_share,
-    rules_out,
-    tell_effect,
-)
+from helpers.milestones import contrasts
+from helpers.milestones.contrasts import SIDES, adjusted_difference, make_controls
 from helpers.records import Effect, Test
 
-LEAST_SIDE = 0.1
-MOST_CUTS = 60
-LIKE_GROUPS = 10
+LEAST_SIDE, MOST_CUTS, LIKE_GROUPS = 0.1, 60, 10
 RIDGE = 1e-4  # a cut above which nobody left stays finite, and nothing else moves
-MOST_POINTS = 100
-KNOTS = (0.05, 0.35, 0.65, 0.95)
-LEAST_SHARE, FIRST_FOLDS, LEAST_ROWS = 0.1, 0.2, 100
-MOST_BINS, SHOWN = 15, 0.05
+MOST_POINTS, KNOTS = 100, (0.05, 0.35, 0.65, 0.95)
+LEAST_SHARE, FIRST_FOLDS, LEAST_ROWS, MOST_BINS, SHOWN = 0.1, 0.2, 100, 15, 0.05
 FEW = f"fewer than {LEAST_ROWS} accounts, so no threshold is looked for"
 NO_CUT = "no count divides the accounts so that each side holds at least 10 % of them"
 ALIKE = "all accounts have the same outcome"
 TOO_IMPRECISE = "too imprecise"
+BIN = ["count_low", "count_high", "open", "n", "kept", "share", "ci_low", "ci_high"]
 ROW = (
     *("n", "cut", "cut_low", "cut_high", "lines", "statistic", "p_lausen_schumacher", "p_permutation"),
     *("naive_difference", "difference", "ci_low", "ci_high", "loss_constant", "loss_step", "loss_smooth", "loss_gap"),
@@ -42,11 +30,13 @@ ROW = (
     *("newest_cohort", "n_newest", "newest_difference", "newest_low", "newest_high", "confirmed", *SIDES),
     "reason",
 )
+UNTOLD = {"newest_cohort": "", "n_newest": 0, "confirmed": TOO_IMPRECISE, **dict.fromkeys(SIDES, 0)}
+BOUNDS = {"p_lausen_schumacher": "improved Bonferroni", "p_permutation": "permutation"}
 
 
 def fit_ridge(x, outcome, start=None):
     """The log odds ratios, with a trace of ridge on all but the intercept; a near start saves steps."""
-    return fit_logit(x, outcome, penalty=np.append(0.0, np.full(x.shape[1] - 1, RIDGE)), start=start)[0]
+    return contrasts.fit_logit(x, outcome, penalty=np.append(0.0, np.full(x.shape[1] - 1, RIDGE)), start=start)[0]
 
 
 def find_cuts(counts) -> np.ndarray:
@@ -70,14 +60,11 @@ def find_cuts(counts) -> np.ndarray:
     distinct = np.unique(counts)
     below = np.searchsorted(counts, distinct) / max(len(counts), 1)
     inside = (1 - below >= LEAST_SIDE - 1e-12) & (below >= LEAST_SIDE - 1e-12)
-    cuts, below = distinct[inside], below[inside]
-    if len(cuts) <= MOST_CUTS:
-        return cuts
-    kept = [0]
-    for j in range(1, len(cuts)):
-        if below[j] - below[kept[-1]] >= (1 - 2 * LEAST_SIDE) / MOST_CUTS:
-            kept.append(j)
-    return cuts[kept]
+    apart, kept, last = (1 - 2 * LEAST_SIDE) / MOST_CUTS if inside.sum() > MOST_CUTS else 0.0, [], -math.inf
+    for cut, share in zip(distinct[inside], below[inside], strict=True):
+        if share - last >= apart:
+            kept, last = [*kept, cut], share
+    return np.array(kept)
 
 
 class Scan:
@@ -232,7 +219,7 @@ def measure_unseen(x, outcome, fold) -> np.ndarray:
     for k in np.unique(fold):
         out = fold == k
         slopes = fit_ridge(x[~out], outcome[~out], slopes)
-        losses[out] = measure_losses(x[out], outcome[out], slopes)
+        losses[out] = contrasts.measure_losses(x[out], outcome[out], slopes)
     return losses
 
 
@@ -256,11 +243,6 @@ def measure_gap(worse, better, *, confidence_level: float) -> tuple[float, float
     gap = np.asarray(worse, float) - np.asarray(better, float)
     reach = norm.isf((1 - confidence_level) / 2) * gap.std(ddof=1) / np.sqrt(len(gap))
     return float(gap.mean()), float(gap.mean() - reach), float(gap.mean() + reach)
-
-
-def tell_gap(gap) -> dict[str, float]:
-    """Return such a gap under the names of a table: loss_gap, loss_gap_low, loss_gap_high."""
-    return dict(zip(("loss_gap", "loss_gap_low", "loss_gap_high"), gap, strict=True))
 
 
 def name_shape(losses: Losses, *, p_value: float, confidence_level: float) -> str:
@@ -422,41 +404,47 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
     if design.activation is None:
         return [], {}
     frame = frame[frame["retained"].notna()].reset_index(drop=True)
-    counts, outcome = frame["count"].to_numpy(float), frame["retained"].to_numpy(float)
-    bins, cuts = count_kept(counts, outcome, design), find_cuts(counts)
-    row, line = {"n": len(frame)}, design.activation.at_least
+    counts, outcome, line = frame["count"].to_numpy(float), frame["retained"], design.activation.at_least
     planned = Effect() if line is None else planned or _compare(frame, line, design)
-    row |= {"planned": math.nan if line is None else float(line), **tell_effect(planned, "planned")}
-    if reason := _find_obstacle(outcome, cuts):
-        row |= {"lines": "", "shape": "undecided", "newest_cohort": "", "n_newest": 0, "confirmed": TOO_IMPRECISE}
-        row |= {"reason": reason, **dict.fromkeys(SIDES, 0)}
-        empty = {"activation_curves": pd.DataFrame(columns=["count", "share_smooth", "share_step"])}
-        empty["cuts"] = pd.DataFrame(columns=["cut", "difference", "statistic", "in_set", "chosen"])
-        return [], {"activation_counts": bins, **empty, "threshold": pd.DataFrame([row], columns=ROW)}
+    row = {"n": len(frame), "planned": math.nan if line is None else float(line), "lines": "", "shape": "undecided"}
+    row |= UNTOLD | contrasts.tell_effect(planned, "planned") | {"reason": _find_obstacle(outcome, find_cuts(counts))}
+    tables = {
+        "activation_counts": count_kept(counts, outcome, design),
+        "activation_curves": pd.DataFrame(columns=["count", "share_smooth", "share_step"]),
+        "cuts": pd.DataFrame(columns=["cut", "difference", "statistic", "in_set", "chosen"]),
+    }
+    tests = []
+    if not row["reason"]:
+        found, shown = _judge_cuts(frame, design, seed=seed, n_resamples=n_resamples, folds=folds)
+        row, tables = row | found | _confirm(frame, design), tables | shown
+        for key, name in BOUNDS.items():
+            name, told = f"maximally selected statistic, {name}", (row["statistic"], None, row[key])
+            tests.append(Test(f"best_cut:retained:{key}", "retained", name, *told))
+    return tests, tables | {"threshold": pd.DataFrame([row], columns=ROW)}
+
+
+def _judge_cuts(frame, design, *, seed, n_resamples, folds):
+    """What the scan finds, and the tables of curves and of cuts: the raw difference in shares, folds that chose it."""
     streams = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(3)]
-    controls, level = make_controls(frame), {"confidence_level": design.confidence_level}
+    counts, outcome = (frame[column].to_numpy(float) for column in ("count", "retained"))
+    controls, cuts, level = make_controls(frame), find_cuts(counts), {"confidence_level": design.confidence_level}
     scan = Scan(counts, outcome, controls, cuts)
     losses = compare_shapes(counts, outcome, controls, cuts, folds=folds, rng=streams[0])
-    bound = bound_p_value(scan.statistic, scan.correlation)
-    permuted = scan.permute(n_resamples=n_resamples, rng=streams[1])
+    permuted, in_set = scan.permute(n_resamples=n_resamples, rng=streams[1]), find_set(losses)
     honest = measure_unchosen(counts, outcome, controls, cuts, folds=folds, rng=streams[2], **level)
-    table = _list_cuts(counts, outcome, scan, losses)
-    held = table.loc[table["in_set"], "cut"]
-    row |= {"cut": scan.cut, "cut_low": float(held.min()), "cut_high": float(held.max())}
-    row |= {"lines": list_runs(cuts, table["in_set"]), "statistic": scan.statistic, **tell_effect(honest)}
-    row |= {"p_lausen_schumacher": bound, "p_permutation": permuted}
+    row = {"cut": scan.cut, "cut_low": cuts[in_set].min(), "cut_high": cuts[in_set].max()}
+    row |= {"lines": list_runs(cuts, in_set), "statistic": scan.statistic, "p_permutation": permuted}
+    row |= {"p_lausen_schumacher": bound_p_value(scan.statistic, scan.correlation), **contrasts.tell_effect(honest)}
+    row |= {f"loss_{name}": float(getattr(losses, name).mean()) for name in ("constant", "step", "smooth")}
+    row |= contrasts.name_figures("loss_gap", measure_gap(losses.step, losses.smooth, **level))
+    row |= {"shape": name_shape(losses, p_value=permuted, **level)}
     row |= {"naive_difference": _compare(frame, scan.cut, design).estimate}
-    row |= _read_shape(losses, permuted, level) | _confirm(frame, design)
+    sides = pd.DataFrame([contrasts.count_sides(counts >= cut, outcome) for cut in cuts])
+    difference = sides["kept_with"] / sides["n_with"] - sides["kept_without"] / sides["n_without"]
+    table = {"cut": cuts, "difference": difference, "statistic": scan.standardised, "in_set": in_set}
+    table["chosen"] = np.bincount(losses.chosen, minlength=len(cuts))
     curves = trace_shapes(counts, outcome, scan.cut, highest=find_highest(counts, design))
-    tables = {"activation_counts": bins, "activation_curves": pd.DataFrame(curves), "cuts": table}
-    tests = [
-        Test(f"best_cut:retained:{key}", "retained", f"maximally selected statistic, {name}", scan.statistic, None, p)
-        for key, name, p in (
-            ("p_lausen_schumacher", "improved Bonferroni", bound),
-            ("p_permutation", "permutation", permuted),
-        )
-    ]
-    return tests, tables | {"threshold": pd.DataFrame([row], columns=ROW)}
+    return row, {"activation_curves": pd.DataFrame(curves), "cuts": pd.DataFrame(table).join(sides)}
 
 
 def _find_obstacle(outcome, cuts):
@@ -472,34 +460,18 @@ def _compare(frame, cut, design):
     return adjusted_difference(reached, outcome, make_controls(frame), confidence_level=design.confidence_level)
 
 
-def _list_cuts(counts, outcome, scan, losses):
-    """One row a cut: the raw difference in shares, its statistic, whether it is in the set, folds that chose it."""
-    sides = pd.DataFrame([count_sides(counts >= cut, outcome) for cut in scan.cuts])
-    difference = sides["kept_with"] / sides["n_with"] - sides["kept_without"] / sides["n_without"]
-    found = {"cut": scan.cuts, "difference": difference, "statistic": scan.standardised, "in_set": find_set(losses)}
-    found["chosen"] = np.bincount(losses.chosen, minlength=len(scan.cuts))
-    return pd.DataFrame(found).join(sides)
-
-
-def _read_shape(losses, p_value, level):
-    means = {f"loss_{name}": float(getattr(losses, name).mean()) for name in ("constant", "step", "smooth")}
-    gap = measure_gap(losses.step, losses.smooth, **level)
-    return means | tell_gap(gap) | {"shape": name_shape(losses, p_value=p_value, **level)}
-
-
 def _confirm(frame, design):
     """The cut that older cohorts choose, on the newest ones, which hold at least a tenth of the accounts."""
     newest, name = split_newest(frame["cohort"])
-    row = {"newest_cohort": name, "n_newest": int(newest.sum()), "confirmed": TOO_IMPRECISE} | dict.fromkeys(SIDES, 0)
-    old = frame[~newest]
+    row, old = UNTOLD | {"newest_cohort": name, "n_newest": int(newest.sum())}, frame[~newest]
     counts, outcome = (old[column].to_numpy(float) for column in ("count", "retained"))
     cuts = find_cuts(counts)
     if _find_obstacle(outcome, cuts):
         return row
     cut = Scan(counts, outcome, make_controls(old), cuts).cut
     older, found = _compare(old, cut, design), _compare(frame[newest], cut, design)
-    sides = count_sides(frame.loc[newest, "count"] >= cut, frame.loc[newest, "retained"])
-    return row | tell_effect(found, "newest") | {"confirmed": judge_confirmation(older, found)} | sides
+    sides = contrasts.count_sides(frame.loc[newest, "count"] >= cut, frame.loc[newest, "retained"])
+    return row | contrasts.tell_effect(found, "newest") | {"confirmed": judge_confirmation(older, found)} | sides
 
 
 def split_newest(cohorts: pd.Series) -> tuple[np.ndarray, str]:
@@ -538,7 +510,7 @@ def judge_confirmation(older: Effect, newest: Effect) -> str:
     if (newest.ci_low > 0) if older.estimate >= 0 else (newest.ci_high < 0):
         return "confirmed"
     now, before = ((effect.estimate, effect.ci_low, effect.ci_high) for effect in (newest, older))
-    return "not confirmed" if rules_out(now, before) else TOO_IMPRECISE
+    return "not confirmed" if contrasts.rules_out(now, before) else TOO_IMPRECISE
 
 
 def measure_unchosen(counts, outcome, controls, cuts, *, folds: int, rng, confidence_level: float) -> Effect:
@@ -585,21 +557,18 @@ def count_kept(counts, outcome, design) -> pd.DataFrame:
         joins the last one.
     """
     counts, outcome = np.asarray(counts, float), np.asarray(outcome, float)
-    least = max(2 * design.min_cell, math.ceil(len(counts) / MOST_BINS))
-    edges, held = [], math.inf
+    least, edges, held, rows = max(2 * design.min_cell, math.ceil(len(counts) / MOST_BINS)), [], math.inf, []
     for value, number in zip(*np.unique(counts, return_counts=True), strict=True):
         if held >= least:
             edges, held = [*edges, value], 0
         held += number
     edges = edges[:-1] if held < least and len(edges) > 1 else edges
-    rows = []
     for low, after in itertools.pairwise([*edges, math.inf]):
         inside, is_last = (counts >= low) & (counts < after), after == math.inf
         high = max(find_highest(counts, design), low) if is_last else after - 1
         n, kept = int(inside.sum()), int(outcome[inside].sum())
-        row = {"count_low": int(low), "count_high": int(high), "open": is_last, "n": n, "kept": kept}
-        rows.append(row | read_share(kept, n, design))
-    return pd.DataFrame(rows, columns=["count_low", "count_high", "open", "n", "kept", "share", "ci_low", "ci_high"])
+        rows.append((int(low), int(high), is_last, n, kept, *contrasts.read_share(kept, n, design).values()))
+    return pd.DataFrame(rows, columns=BIN)
 
 
 def find_highest(counts, design) -> float:
