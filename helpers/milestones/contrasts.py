@@ -101,7 +101,7 @@ def adjusted_difference(exposed, outcome, controls, *, confidence_level: float =
     Negi & Wooldridge 2021, Econometric Reviews 40: 504-534, for the part of standardising; Chattopadhyay & Zubizarreta
     2023, Biometrika 110: 615-629, for the weights that a regression implies; Kish 1965 for what they count like.
     """
-    exposed, y, x = np.asarray(exposed, float), np.asarray(outcome, float), np.asarray(controls, float)
+    exposed, y, x = (np.asarray(values, float) for values in (exposed, outcome, controls))
     known = ~(np.isnan(exposed) | np.isnan(y) | np.isnan(x).any(axis=1))
     is_in, y, x = exposed[known] == 1, y[known], x[known]
     sides = (~is_in, is_in)
@@ -267,9 +267,7 @@ def name_verdict(p_value: float, ci_low: float, alpha: float) -> str:
     return "clear difference" if p_value <= alpha else "no clear difference"
 
 
-def fit_logit(
-    x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None
-) -> tuple[np.ndarray, np.ndarray]:
+def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
     """Return the log odds ratios of a logistic model and their covariance, by Newton's method with capped steps.
 
     Parameters
@@ -328,9 +326,7 @@ def measure_losses(x, y, slopes, offset=0.0) -> np.ndarray:
     return np.logaddexp(0.0, odds) - np.asarray(y, float) * odds
 
 
-def compare_hazards(
-    histories: pd.DataFrame, *, until: float, confidence_level: float = 0.95
-) -> tuple[dict[str, Effect], int]:
+def compare_hazards(histories, *, until, confidence_level: float = 0.95) -> tuple[dict[str, Effect], int]:
     """Return the ratio of the rates of leaving, with over without activation, from the start to a day; and the losses.
 
     The first reading splits accounts by whether they ever activated and counts their time from the start: an account
@@ -410,11 +406,8 @@ def fit_cox(start, stop, lost, covariates, *, n_steps: int = 30) -> tuple[np.nda
     x, beta, value = x - x.mean(axis=0), np.zeros(x.shape[1]), -np.inf
     times, place, ties = np.unique(stop[lost], return_inverse=True, return_counts=True)
     among = pd.Series(place).groupby(place).cumcount().to_numpy() / ties[place]
-    orders = [np.argsort(days, kind="stable") for days in (stop, start)]
-    risk = [
-        (order, np.searchsorted(days[order], times, side="left"))
-        for order, days in zip(orders, (stop, start), strict=True)
-    ]
+    orders = [(np.argsort(days, kind="stable"), days) for days in (stop, start)]
+    risk = [(order, np.searchsorted(days[order], times, side="left")) for order, days in orders]
     for _ in range(n_steps):
         new, score, information = _differentiate(beta, x, lost, place, among, risk)
         if not np.isfinite(new) or np.linalg.cond(information) > 1e14:
@@ -438,9 +431,7 @@ def _differentiate(beta, x, lost, place, among, risk):
     return value, (x[lost] - first).sum(axis=0), second.sum(axis=0) - first.T @ first
 
 
-def compare_strategies(
-    histories: pd.DataFrame, *, landmark: float, horizon: float, seed: int, n_resamples: int, confidence_level=0.95
-) -> Effect:
+def compare_strategies(histories, *, landmark, horizon, seed, n_resamples, confidence_level=0.95) -> Effect:
     """Return the share kept under "activate by the landmark" minus that under "do not", both from the start.
 
     Every account is cloned into both strategies on its first day, so time before activation belongs to both, and nobody

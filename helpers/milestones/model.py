@@ -43,10 +43,6 @@ class Model:
         weights = np.array([value for value, _, _ in self.coefficients.values()])
         return self.intercept[0] + build_columns(frame, list(self.coefficients), self.centre) @ weights
 
-    def knows(self, frame: pd.DataFrame) -> bool:
-        """Return whether all tiers of some accounts have a coefficient."""
-        return set(TIER + frame["tier"].astype(str)) <= {*self.coefficients, TIER + "all"}
-
     def recall(self, kind: str, name: str) -> Row:
         """Return a row of the earlier run's table; nan for none."""
         return self.stored.get((kind, name), UNKNOWN)

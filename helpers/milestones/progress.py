@@ -1,4 +1,4 @@
-"""How far customers have come: setup steps, use a seat, mature areas, their state by month, and what each lacks."""
+"""How far customers have come: mature areas, use by size, their state by month, and what each of them lacks."""
 
 import math
 
@@ -15,8 +15,6 @@ from helpers.milestones.thresholds import measure_gap, measure_unseen, split_fol
 from helpers.plan import FrameworkPlan
 from helpers.survival import wilson_interval
 
-NICHE, ROUTINE, CLEAR_ORDER = 0.05, 0.9, 0.8
-NONE_LEFT = "nobody is followed to the end of the window who was not activated by then"
 STARTS = (1, 2, 4, 8, 16)
 LEAST_ROWS = 100
 PER_SEAT, EXPECTED = "per seat", "expected for the size"
@@ -33,62 +31,6 @@ WINDOW_OVER = "its window is over on the landmark: an experiment starts with new
 OVERSHADOWED = "whoever lacked it on the landmark also lacked what has a larger difference: none shows how many stay"
 TOO_FEW = "fewer than {least} of those without it were kept, or were lost: too few to plan an experiment with"
 TOO_HIGH = "too many of those without it stay already to see half the difference on top"
-
-
-def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> dict[str, pd.DataFrame]:
-    """Return how being activated later differs between accounts that did a setup step early and those that did not.
-
-    Read at an early landmark of its own, `setup_days` after the start, among accounts that are alive then, not yet
-    activated, and followed to the end of the activation window. A step done after that day counts as not done; an
-    account that leaves before the window ends counts as not activated.
-
-    Parameters
-    ----------
-    histories : DataFrame, one row an account
-        `followed_days`, `lost_day`, `day_activated`, `tier`, `size`, and `step_day_NAME` of each step (nan: never).
-    design : FrameworkPlan
-    setup_days : float, days after the start, below the activation window
-
-    Returns
-    -------
-    dict: table `steps`, one row a step: n_done, share_done, difference (adjusted for plan and size) with ci_low,
-        ci_high, p_value, p_value_adjusted (Holm over the steps), difference_joint with joint_low and joint_high
-        (adjusted also for the other steps), before (of those in the whole data who did it and were activated, the
-        share who did it first), median_day (of all who did it), flag, verdict, reason, and the counts of `count_sides`
-        (kept is activated), which disclosure checks and drops. Empty where the plan has no steps, no line of
-        activation, or a window that ends by setup_days.
-    """
-    rule = design.activation
-    if not design.steps or rule is None or rule.at_least is None or rule.window_days <= setup_days:
-        return {}
-    followed = histories[histories["followed_days"] >= rule.window_days]
-    early = followed[~(followed["lost_day"] <= setup_days) & ~(followed["day_activated"] <= setup_days)]
-    done = {step.name: early[f"step_day_{step.name}"].to_numpy(float) <= setup_days for step in design.steps}
-    activated, controls = (early["day_activated"] <= rule.window_days).to_numpy(float), make_controls(early)
-    rows = []
-    for name, is_done in done.items():
-        others = [values for key, values in done.items() if key != name]
-        joint = compare_accounts(is_done, activated, np.column_stack([controls, *others]), design)
-        row = {"difference_joint": joint["difference"], "joint_low": joint["ci_low"], "joint_high": joint["ci_high"]}
-        rows.append(
-            _describe_step(followed, name, is_done) | row | compare_accounts(is_done, activated, controls, design)
-        )
-    table = pd.DataFrame(rows)
-    table["reason"] = table["reason"] if len(early) else NONE_LEFT
-    table["p_value_adjusted"] = holm(table["p_value"])
-    judged = zip(table["p_value_adjusted"], table["ci_low"], strict=True)
-    return {"steps": table.assign(verdict=[contrasts.name_verdict(p, low, design.alpha) for p, low in judged])}
-
-
-def _describe_step(followed, name, done):
-    """How common a step is by the early landmark, and when it is done, before or after becoming active."""
-    day, activated = followed[f"step_day_{name}"], followed["day_activated"]
-    both, share = day.notna() & activated.notna(), float(done.mean()) if len(done) else math.nan
-    before = float((day[both] < activated[both]).mean())
-    late = "order unclear" if before < CLEAR_ORDER else ""
-    row = {"step": name, "n_done": int(done.sum()), "share_done": share, "before": before}
-    flag = "niche" if share < NICHE else "routine" if share > ROUTINE else late
-    return row | {"median_day": float(day.median()), "flag": flag}
 
 
 def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.DataFrame]:
@@ -449,9 +391,7 @@ def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkP
     return today
 
 
-def study_next_steps(
-    frame, histories, months, tables, design, *, power=0.8
-) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def study_next_steps(frame, histories, months, tables, design, *, power=0.8) -> tuple[dict, pd.DataFrame]:
     """Return what customers lack that goes with staying: counts by step, and privately one row a customer.
 
     A customer's next step is, of the milestones that it has not reached by the end of `as_of`, the one with the largest

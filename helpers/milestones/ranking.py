@@ -11,7 +11,7 @@ from scipy.stats import norm, rankdata, t
 
 from helpers.inference import benjamini_hochberg
 from helpers.milestones import contrasts
-from helpers.milestones.contrasts import SIDES, adjusted_difference, make_controls
+from helpers.milestones.contrasts import adjusted_difference, make_controls
 from helpers.records import Effect, Refused
 
 N_TREES, LEAST_LEAF, SHARE_OF_ROWS = 60, 20, 0.25
@@ -22,11 +22,6 @@ FEW_OUTCOMES = f"no ranking: fewer than {LEAST_OUTCOMES} accounts were kept, or 
 MODEL = f"random forest of {N_TREES} trees with leaves of at least {LEAST_LEAF} accounts"
 UNTIMED = "time order unknown, so it may follow from staying: not compared and not ranked"
 RANKED = ("rank", "rank_low", "rank_high", "importance", "importance_low", "importance_high")
-COLUMNS = (
-    *("feature", "category", "hypothesised", "group", "prevalence", "n_used", "difference", "ci_low", "ci_high"),
-    *("p_value", "p_value_adjusted", "share_difference", "gap_if_causal", "flag", "time_order", "supported", "reason"),
-    *SIDES,
-)
 QUALITY = (
     *("n", "features", "refits", "auc", "auc_low", "auc_high", "added", "added_low", "added_high", "floor"),
     *("predicts", "stability", "stability_low", "stability_high", "top", "model", "reason"),
@@ -397,13 +392,13 @@ def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:
     """
     controls = make_controls(frame)
     used = {feature.name: frame[f"feature_{feature.name}"].to_numpy(float) for feature in design.features}
-    groups = group_features(np.column_stack(list(used.values()))) if used else []
+    groups = group_features(np.column_stack(list(used.values())))
     rows = []
     for feature, group in zip(design.features, groups, strict=True):
         is_known, uses = feature.is_timed or design.is_snapshot, used[feature.name]
         found = _compare(frame, uses, controls, design) if is_known else (Effect(reason=UNTIMED), frame["retained"])
         rows.append(_describe(feature, uses, *found, design) | {"group": int(group)})
-    table = pd.DataFrame(rows, columns=COLUMNS)
+    table = pd.DataFrame(rows)
     table["p_value_adjusted"] = benjamini_hochberg(table["p_value"].to_numpy(float))
     clear = table["p_value_adjusted"] <= design.alpha
     judged = np.where(~clear, "not supported", np.where(table["difference"] > 0, "supported", "opposite"))

@@ -16,10 +16,7 @@ DRIFT = ["cohort", "what", "reference", "found", "low", "high", "outside"]
 TOP_FEATURES = 10
 TOO_FEW = f"fewer than {fitted.LEAST_PER_COEFFICIENT} accounts lost, or kept, for each coefficient"
 WHOLE = "all"  # what is said of a whole run
-MISFITS = {
-    choice: f"clear, but the model of all milestones no longer fits in {what}"
-    for choice, what in (("recalibrate", "its spread"), ("revise", "its coefficients"))
-}
+MISFITS = {"recalibrate": "its spread", "revise": "its coefficients"}
 
 
 def measure_differences(frame: pd.DataFrame, design: FrameworkPlan, line: float) -> dict[str, fitted.Row]:
@@ -292,7 +289,7 @@ def _review_one(rows, cohort, linear, model: fitted.Model | None, design):
         found |= fitted.choose_update(linear, columns, y, inflation=inflation, alpha=limits.p_value)
     if found["choice"] == "too few":
         found["reason"] = TOO_FEW
-    elif not model.knows(rows):
+    elif not set(fitted.TIER + rows["tier"].astype(str)) <= {*model.coefficients, fitted.TIER + "all"}:
         found["reason"] = "some accounts have a tier that the model does not know, or saw too rarely"
     return found
 
@@ -305,20 +302,13 @@ def _find_drift(frame, design, tables, older, seed):
     if "cut" in planned and design.activation is not None:
         rows += compare_cuts(frame, cohorts, older, rng=rngs[0], **options)
     if "ranks" in planned and "ranking" in tables:
-        features = _choose_features(tables["ranking"], frame)
+        order = tables["ranking"].query("time_order == 'known'")  # another may follow from staying: followed nowhere
+        order = order.assign(last=-order["difference"].abs()).sort_values(
+            ["rank", "last", "feature"], kind="stable", na_position="last"
+        )
+        features = [name for name in order["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]
         rows += compare_ranks(frame, features, cohorts, older, rng=rngs[1], **options)
     return rows
-
-
-def _choose_features(ranking, frame):
-    """The ten features of the highest rank (largest difference, without ranks) that were read at the landmark.
-
-    One without a time may follow from staying, and is followed nowhere.
-    """
-    order = ranking[ranking["time_order"] == "known"]
-    order = order.assign(last=-order["difference"].abs())
-    order = order.sort_values(["rank", "last", "feature"], kind="stable", na_position="last")
-    return [name for name in order["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]
 
 
 def _list_found(tables):
@@ -345,18 +335,15 @@ def _compare_runs(found, design, stored):
 
 def _test_cuts(frame, design, older):
     """The p-value of the best of all cuts of the count, adjusted for plan and size; 1 where none is on older's side."""
-    if design.activation is None or frame["retained"].nunique() < 2:
+    cuts = find_cuts(frame["count"]) if design.activation is not None else []
+    if len(cuts) == 0 or frame["retained"].nunique() < 2:
         return 1.0
-    count, kept = frame["count"].to_numpy(float), frame["retained"].to_numpy(float)
-    cuts = find_cuts(count)
-    scan = Scan(count, kept, make_controls(frame), cuts) if len(cuts) else None
-    is_same = scan is not None and scan.standardised[scan.best] * older > 0
+    scan = Scan(frame["count"], frame["retained"], make_controls(frame), cuts)
+    is_same = scan.standardised[scan.best] * older > 0
     return bound_p_value(scan.statistic, scan.correlation) if is_same else 1.0
 
 
-def judge_milestones(
-    now, before, review, drift, newest: str, *, older_auc: float, cut_p: float = 1.0, design
-) -> pd.DataFrame:
+def judge_milestones(now, before, review, drift, newest, *, older_auc, cut_p=1.0, design) -> pd.DataFrame:
     """Return one word a milestone, and why, from the newest cohort that is large enough.
 
     In this order: "too early" where the newest cohort or the older ones have too few accounts; "re-set" (activated)
@@ -401,7 +388,10 @@ def _judge(now, before, row, cut, older_auc, cut_p, limits):
         beside = f"; the best cut is {cut['found']:g} now, which is not clear either"
     yet, lesser = "" if is_small else f", yet it may reach {worthwhile}", "drop" if is_small else "watch"
     level = ", though the share that stays has moved" if choice == "re-intercept" else ""
-    area = "clear, but the model's area under the curve"
+    area, misfit = (
+        "clear, but the model's area under the curve",
+        "clear, but the model of all milestones no longer fits in",
+    )
     is_vague = before[1] <= 0 <= before[2] and max(now[2], before[2]) < limits.worthwhile
     is_known = math.isfinite(now[1]) and math.isfinite(before[1]) and choice != "too few"
     rules = (
@@ -409,7 +399,7 @@ def _judge(now, before, row, cut, older_auc, cut_p, limits):
         (moved and cut_p < limits.p_value, "re-set", f"but {moved}"),
         (is_clear and now[0] * before[0] < 0, lesser, "clear and on the other side"),
         (is_clear and moved, "re-set", f"clear, but {moved}"),
-        (is_clear and choice in MISFITS, "watch", MISFITS.get(choice)),
+        (is_clear and choice in MISFITS, "watch", f"{misfit} {MISFITS.get(choice)}"),
         (is_clear and auc < limits.auc_at_least, "watch", f"{area} is {auc:.2f}, below {limits.auc_at_least:g}"),
         (is_clear and older_auc - auc > limits.auc_drop, "watch", f"{area} fell from {older_auc:.2f} to {auc:.2f}"),
         (is_clear, "keep", f"clear and on the side of older cohorts{level}"),

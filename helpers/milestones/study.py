@@ -1,6 +1,7 @@
 """The whole framework study: milestones read at a landmark, what comes strictly after it, and all that follows."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -8,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.inference import adjust_families
+from helpers.inference import adjust_families, holm
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import ADJUSTED, COVARIATES, IMMORTAL, UNADJUSTED, VARYING, list_milestones
-from helpers.milestones.progress import study_maturity, study_next_steps, study_progress, study_setup, study_size
+from helpers.milestones.progress import study_maturity, study_next_steps, study_progress, study_size
 from helpers.milestones.ranking import study_ranking
 from helpers.milestones.review import study_review
 from helpers.milestones.thresholds import study_threshold
@@ -29,13 +30,13 @@ SIDES = {
     **{"share_not": "control_value", "difference": "estimate", **ENDS},
 }
 KEYS = ["milestone", "outcome", "landmark", "adjustment"]
+NICHE, ROUTINE, CLEAR_ORDER = 0.05, 0.9, 0.8
+NONE_LEFT = "nobody is followed to the end of the window who was not activated by then"
 CURVE_STEPS, SNAPSHOT_STEPS = 18, 36
 CURVES = ["milestone", "landmark", "reached", "day", "at_risk", "lost", "share", "ci_low", "ci_high"]
 
 
-def study_landmarks(
-    landmarks, histories, design, *, seed: int, n_resamples: int, everybody=None
-) -> tuple[list[Estimate], list[Test], dict[str, pd.DataFrame]]:
+def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybody=None) -> tuple[list, list, dict]:
     """Return what accounts with each milestone do after the landmark beside those without it: associations.
 
     Only accounts that are alive at the landmark are in it, so no account has to stay in order to be counted as having
@@ -206,6 +207,61 @@ def _decide(estimate: Estimate, alpha) -> Estimate:
     return estimate.but(verdict=verdict, as_expected=side * EXPECTED[estimate.metric] > 0)
 
 
+def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> dict[str, pd.DataFrame]:
+    """Return how being activated later differs between accounts that did a setup step early and those that did not.
+
+    Read at an early landmark of its own, `setup_days` after the start, among accounts that are alive then, not yet
+    activated, and followed to the end of the activation window. A step done after that day counts as not done; an
+    account that leaves before the window ends counts as not activated.
+
+    Parameters
+    ----------
+    histories : DataFrame, one row an account
+        `followed_days`, `lost_day`, `day_activated`, `tier`, `size`, and `step_day_NAME` of each step (nan: never).
+    design : FrameworkPlan
+    setup_days : float, days after the start, below the activation window
+
+    Returns
+    -------
+    dict: table `steps`, one row a step: n_done, share_done, difference (adjusted for plan and size) with ci_low,
+        ci_high, p_value, p_value_adjusted (Holm over the steps), difference_joint with joint_low and joint_high
+        (adjusted also for the other steps), before (of those in the whole data who did it and were activated, the
+        share who did it first), median_day (of all who did it), flag, verdict, reason, and the counts of `count_sides`
+        (kept is activated), which disclosure checks and drops. Empty where the plan has no steps, no line of
+        activation, or a window that ends by setup_days.
+    """
+    rule = design.activation
+    if not design.steps or rule is None or rule.at_least is None or rule.window_days <= setup_days:
+        return {}
+    followed = histories[histories["followed_days"] >= rule.window_days]
+    early = followed[~(followed["lost_day"] <= setup_days) & ~(followed["day_activated"] <= setup_days)]
+    done = {step.name: early[f"step_day_{step.name}"].to_numpy(float) <= setup_days for step in design.steps}
+    activated, controls = (early["day_activated"] <= rule.window_days).to_numpy(float), contrasts.make_controls(early)
+    rows = []
+    for name, is_done in done.items():
+        others = [values for key, values in done.items() if key != name]
+        row = _describe_step(followed, name, is_done)
+        joint = contrasts.compare_accounts(is_done, activated, np.column_stack([controls, *others]), design)
+        row |= {"difference_joint": joint["difference"], "joint_low": joint["ci_low"], "joint_high": joint["ci_high"]}
+        rows.append(row | contrasts.compare_accounts(is_done, activated, controls, design))
+    table = pd.DataFrame(rows)
+    table["reason"] = table["reason"] if len(early) else NONE_LEFT
+    table["p_value_adjusted"] = holm(table["p_value"])
+    judged = zip(table["p_value_adjusted"], table["ci_low"], strict=True)
+    return {"steps": table.assign(verdict=[contrasts.name_verdict(p, low, design.alpha) for p, low in judged])}
+
+
+def _describe_step(followed, name, done):
+    """How common a step is by the early landmark, and when it is done, before or after becoming active."""
+    day, activated = followed[f"step_day_{name}"], followed["day_activated"]
+    both, share = day.notna() & activated.notna(), float(done.mean()) if len(done) else math.nan
+    before = float((day[both] < activated[both]).mean())
+    late = "order unclear" if before < CLEAR_ORDER else ""
+    row = {"step": name, "n_done": int(done.sum()), "share_done": share, "before": before}
+    flag = "niche" if share < NICHE else "routine" if share > ROUTINE else late
+    return row | {"median_day": float(day.median()), "flag": flag}
+
+
 def trace_survival(frame: pd.DataFrame, design: FrameworkPlan) -> tuple[pd.DataFrame, list[Test]]:
     """Return the share still customers after the main landmark, with and without each milestone.
 
@@ -325,7 +381,8 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     tables = {"freshness": metrics.measure_freshness(source, design), "controls": controls}
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
     if design.is_snapshot:
-        tables |= study_snapshot(frames.main, design) | study_ranking(frames.main, design, **ranked)
+        tables |= study_snapshot(frames.main, design)
+        tables |= study_ranking(frames.main, design, **ranked) if design.features else {}
         return empty.but(tables=tables), pd.DataFrame(columns=["unit", "next_step", "association"])
     main, histories, months = frames.main, frames.histories, frames.months
     if main.empty:

@@ -3,7 +3,6 @@
 import itertools
 import math
 import operator
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -157,26 +156,7 @@ def bound_p_value(statistic: float, correlation) -> float:
     return float(min(1.0, continuum, 2 * tail + leave.sum()))
 
 
-@dataclass(frozen=True)
-class Losses:
-    """The log loss of each account under models that were fitted without its fold.
-
-    Parameters
-    ----------
-    constant, smooth, step : array, shape (n,)
-        Controls alone; with a natural spline of log(1 + count); with the cut that the other folds chose.
-    by_cut : array, shape (n, m), with each cut
-    chosen : array, shape (folds,), position of the cut that the other folds chose
-    """
-
-    constant: np.ndarray
-    smooth: np.ndarray
-    step: np.ndarray
-    by_cut: np.ndarray
-    chosen: np.ndarray
-
-
-def compare_shapes(counts, outcome, controls, cuts, *, folds: int, rng) -> Losses:
+def compare_shapes(counts, outcome, controls, cuts, *, folds: int, rng) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Return what a constant, a smooth curve, the best step and each step lose on accounts that they did not see.
 
     All four know the controls; the best step is the one with the most extreme score statistic in the other folds.
@@ -191,7 +171,9 @@ def compare_shapes(counts, outcome, controls, cuts, *, folds: int, rng) -> Losse
 
     Returns
     -------
-    Losses
+    tuple: DataFrame, one row an account, its log loss under models that were fitted without its fold: constant
+        (controls alone), step (the cut that the other folds chose), smooth (a natural spline of log(1 + count)); array
+        of shape (n, m), its loss with each cut; array of shape (folds,), position of the cut that the others chose.
     """
     fold = split_folds(len(counts), folds, rng)
     base = np.column_stack([np.ones(len(counts)), controls])
@@ -201,9 +183,9 @@ def compare_shapes(counts, outcome, controls, cuts, *, folds: int, rng) -> Losse
     )
     others = [fold != k for k in range(folds)]
     chosen = np.array([Scan(counts[seen], outcome[seen], controls[seen], cuts).best for seen in others])
-    by_cut = np.column_stack(by_cut)
-    step = by_cut[np.arange(len(counts)), chosen[fold]]
-    return Losses(measure_unseen(base, outcome, fold), smooth, step, by_cut, chosen)
+    by_cut, constant = np.column_stack(by_cut), measure_unseen(base, outcome, fold)
+    losses = {"constant": constant, "step": by_cut[np.arange(len(counts)), chosen[fold]], "smooth": smooth}
+    return pd.DataFrame(losses), by_cut, chosen
 
 
 def measure_unseen(x, outcome, fold) -> np.ndarray:
@@ -245,7 +227,7 @@ def measure_gap(worse, better, *, confidence_level: float) -> tuple[float, float
     return float(gap.mean()), float(gap.mean() - reach), float(gap.mean() + reach)
 
 
-def name_shape(losses: Losses, *, p_value: float, confidence_level: float) -> str:
+def name_shape(losses, *, p_value: float, confidence_level: float) -> str:
     """Return which shape foretells best: "step", "smooth", "none" or "undecided".
 
     "step" or "smooth" where it clearly beats the other one; "none" where neither clearly beats the controls alone, nor
@@ -253,29 +235,29 @@ def name_shape(losses: Losses, *, p_value: float, confidence_level: float) -> st
 
     Parameters
     ----------
-    losses : Losses
+    losses : DataFrame, as `compare_shapes` gives it
     p_value : float, of the maximally selected statistic; nan is no evidence
     confidence_level : float
     """
 
     def beats(better, worse):
-        return measure_gap(worse, better, confidence_level=confidence_level)[1] > 0
+        return measure_gap(losses[worse], losses[better], confidence_level=confidence_level)[1] > 0
 
-    if not any(beats(model, losses.constant) for model in (losses.step, losses.smooth)):
+    if not beats("step", "constant") and not beats("smooth", "constant"):
         return "undecided" if p_value <= 1 - confidence_level + 1e-12 else "none"
-    if beats(losses.smooth, losses.step):
+    if beats("smooth", "step"):
         return "smooth"
-    return "step" if beats(losses.step, losses.smooth) else "undecided"
+    return "step" if beats("step", "smooth") else "undecided"
 
 
-def find_set(losses: Losses) -> np.ndarray:
+def find_set(by_cut) -> np.ndarray:
     """Return which cuts lose no more than the best one and one standard error of the paired difference.
 
     References
     ----------
     Breiman, Friedman, Olshen & Stone 1984, section 3.4.3 (the one standard error rule).
     """
-    gaps = losses.by_cut - losses.by_cut[:, [losses.by_cut.mean(axis=0).argmin()]]
+    gaps = by_cut - by_cut[:, [by_cut.mean(axis=0).argmin()]]
     return gaps.mean(axis=0) <= gaps.std(axis=0, ddof=1) / np.sqrt(len(gaps)) + 1e-15
 
 
@@ -429,20 +411,19 @@ def _judge_cuts(frame, design, *, seed, n_resamples, folds):
     counts, outcome = (frame[column].to_numpy(float) for column in ("count", "retained"))
     controls, cuts, level = make_controls(frame), find_cuts(counts), {"confidence_level": design.confidence_level}
     scan = Scan(counts, outcome, controls, cuts)
-    losses = compare_shapes(counts, outcome, controls, cuts, folds=folds, rng=streams[0])
-    permuted, in_set = scan.permute(n_resamples=n_resamples, rng=streams[1]), find_set(losses)
+    losses, by_cut, chosen = compare_shapes(counts, outcome, controls, cuts, folds=folds, rng=streams[0])
+    permuted, in_set = scan.permute(n_resamples=n_resamples, rng=streams[1]), find_set(by_cut)
     honest = measure_unchosen(counts, outcome, controls, cuts, folds=folds, rng=streams[2], **level)
     row = {"cut": scan.cut, "cut_low": cuts[in_set].min(), "cut_high": cuts[in_set].max()}
     row |= {"lines": list_runs(cuts, in_set), "statistic": scan.statistic, "p_permutation": permuted}
     row |= {"p_lausen_schumacher": bound_p_value(scan.statistic, scan.correlation), **contrasts.tell_effect(honest)}
-    row |= {f"loss_{name}": float(getattr(losses, name).mean()) for name in ("constant", "step", "smooth")}
-    row |= contrasts.name_figures("loss_gap", measure_gap(losses.step, losses.smooth, **level))
-    row |= {"shape": name_shape(losses, p_value=permuted, **level)}
+    row |= losses.mean().add_prefix("loss_").to_dict() | {"shape": name_shape(losses, p_value=permuted, **level)}
+    row |= contrasts.name_figures("loss_gap", measure_gap(losses["step"], losses["smooth"], **level))
     row |= {"naive_difference": _compare(frame, scan.cut, design).estimate}
     sides = pd.DataFrame([contrasts.count_sides(counts >= cut, outcome) for cut in cuts])
     difference = sides["kept_with"] / sides["n_with"] - sides["kept_without"] / sides["n_without"]
     table = {"cut": cuts, "difference": difference, "statistic": scan.standardised, "in_set": in_set}
-    table["chosen"] = np.bincount(losses.chosen, minlength=len(cuts))
+    table["chosen"] = np.bincount(chosen, minlength=len(cuts))
     curves = trace_shapes(counts, outcome, scan.cut, highest=find_highest(counts, design))
     return row, {"activation_curves": pd.DataFrame(curves), "cuts": pd.DataFrame(table).join(sides)}
 
