@@ -14,13 +14,7 @@ from scipy.stats import norm, t
 
 from helpers import milestones
 from helpers.inference import holm, risk_difference, sample_size_proportions
-from helpers.milestones import (
-    adjusted_difference,
-    make_controls,
-    study_maturity,
-    study_progress,
-    study_size,
-)
+from helpers.milestones import adjusted_difference, make_controls, study_maturity, study_progress, study_size
 from helpers.milestones.progress import estimate_occupancy, measure_elasticity, read_today, split_bands
 from helpers.milestones.study import compare_naively
 from helpers.milestones.thresholds import split_folds
@@ -55,21 +49,12 @@ def draw_maturity(n=3000, *, seed=1, line=None):
 
 
 def test_study_maturity_shares_and_counts_by_hand():
-    frame = pd.DataFrame(
-        {
-            "level_inbox": [0, 0, 1, 2],
-            "level_reports": [2, 0, 0, 0],
-            "level_bots": [2, 0, 0, 2],
-            "mature_categories": [2, 0, 0, 2],
-            "retained": [1.0, 0.0, 1.0, np.nan],  # the last has no known outcome
-            "tier": "all",
-            "size": 1.0,
-        }
-    )
+    levels = {"level_inbox": [0, 0, 1, 2], "level_reports": [2, 0, 0, 0], "level_bots": [2, 0, 0, 2]}
+    told = {"mature_categories": [2, 0, 0, 2], "retained": [1.0, 0.0, 1.0, np.nan]}  # the last's outcome is unknown
+    frame = pd.DataFrame({**levels, **told, "tier": "all", "size": 1.0})
     tables = study_maturity(frame, PLAN_MATURITY, seed=1)
-    assert tables["categories"][["none", "basic", "mature", "n"]].to_numpy().tolist() == [
-        pytest.approx([2 / 3, 1 / 3, 0, 3]), pytest.approx([2 / 3, 0, 1 / 3, 3]), pytest.approx([2 / 3, 0, 1 / 3, 3])
-    ]  # fmt: skip
+    shares = np.array([[2, 1, 0, 9], [2, 0, 1, 9], [2, 0, 1, 9]]) / 3
+    assert tables["categories"][["none", "basic", "mature", "n"]].to_numpy() == pytest.approx(shares)
     counts = tables["mature_counts"]
     assert counts[["mature_categories", "n", "kept"]].to_numpy().tolist() == [
         [0, 2, 1],
@@ -86,9 +71,8 @@ def test_study_maturity_differences_are_adjusted_with_holm_over_areas():
     frame = draw_maturity()
     table = study_maturity(frame, PLAN_MATURITY, seed=1)["categories"]
     found = adjusted_difference(frame["level_reports"] == 2, frame["retained"], make_controls(frame))
-    assert table.loc[1, ["difference", "ci_low", "ci_high", "p_value"]].tolist() == pytest.approx(
-        [found.estimate, found.ci_low, found.ci_high, found.p_value]
-    )
+    row = table.loc[1, ["difference", "ci_low", "ci_high", "p_value"]].tolist()
+    assert row == pytest.approx([found.estimate, found.ci_low, found.ci_high, found.p_value])
     assert table["p_value_adjusted"].tolist() == holm(table["p_value"]).tolist()
     narrow = study_maturity(frame, PLAN_MATURITY.model_copy(update={"confidence_level": 0.5}), seed=1)
     assert narrow["categories"].loc[1, "ci_low"] > found.ci_low
@@ -98,11 +82,8 @@ def test_study_maturity_differences_are_adjusted_with_holm_over_areas():
 
 def test_study_maturity_says_in_words_what_success_is():
     table = study_maturity(draw_maturity(200), PLAN_MATURITY, seed=1)["categories"]
-    assert table["success_metric"].tolist() == [
-        "share that uses any of the b and the c",
-        "share that uses the d",
-        "share that uses at least 2 of the b, the c and the e",
-    ]
+    words = ["any of the b and the c", "the d", "at least 2 of the b, the c and the e"]
+    assert table["success_metric"].tolist() == [f"share that uses {what}" for what in words]
     both = PLAN_MATURITY.categories["inbox"].model_copy(update={"mature_at_least": 2})
     plan = PLAN_MATURITY.model_copy(update={"categories": PLAN_MATURITY.categories | {"inbox": both}})
     words = study_maturity(draw_maturity(200), plan, seed=1)["categories"]["success_metric"][0]
@@ -339,17 +320,12 @@ def walk(rng, n, months=4):
     """Return moves by month of accounts that change state with a memory (not Markov), and their states."""
     kinds = rng.random((n, 1)) < 0.5
     moved = rng.random((n, months)) < np.where(kinds, 0.5, 0.1)
-    states = np.column_stack([np.zeros(n, int), np.minimum(moved.cumsum(axis=1), 2)])
-    return states
+    return np.column_stack([np.zeros(n, int), np.minimum(moved.cumsum(axis=1), 2)])
 
 
 def count(states):
-    return np.array(
-        [
-            np.bincount(a[b >= 0] * 3 + b[b >= 0], minlength=9).reshape(3, 3)
-            for a, b in zip(states.T[:-1], states.T[1:], strict=True)
-        ]
-    )
+    moves = [(a[b >= 0], b[b >= 0]) for a, b in zip(states.T[:-1], states.T[1:], strict=True)]
+    return np.array([np.bincount(a * 3 + b, minlength=9).reshape(3, 3) for a, b in moves])
 
 
 def test_estimate_occupancy_is_plain_shares_without_censoring():
@@ -490,9 +466,8 @@ def make_today(frame, seed=3):
 
 def advise(frame, tables=None, plan=None, **options):
     """Return the table by step and the private one, of customers made of the frame."""
-    found, private = milestones.study_next_steps(
-        frame, *make_today(frame), tables or {}, plan or make_plan(**WAY_STEPS), **options
-    )
+    plan = plan or make_plan(**WAY_STEPS)
+    found, private = milestones.study_next_steps(frame, *make_today(frame), tables or {}, plan, **options)
     return found["next_steps"].set_index("step"), private
 
 

@@ -69,16 +69,6 @@ def test_study_ranking_does_not_reward_plan_or_many_values_where_impurity_does(f
     assert table.loc["premium", "rank"] > 3
 
 
-def test_study_ranking_is_the_same_with_two_workers(frame):
-    one, two = (
-        milestones.study_ranking(frame, make_plan("good", "bad"), refits=3, seed=5, workers=workers)
-        for workers in (1, 2)
-    )
-    assert one["ranking"]["importance"].notna().all()
-    for name, table in one.items():
-        pd.testing.assert_frame_equal(table, two[name], check_exact=True)
-
-
 def test_study_ranking_without_prediction_gives_no_rank_and_says_why(frame):
     found = milestones.study_ranking(frame, make_plan(*NAMES), refits=2, seed=5, auc_floor=0.95)
     table, quality = found["ranking"], found["model_quality"].iloc[0]

@@ -74,11 +74,9 @@ def test_study_threshold_finds_the_step_and_confirms_it(stepped):
     assert row["n_newest"] == (frame["cohort"] == "2022-Q4").sum() and row["n"] == 4000 and row["reason"] is None
     assert [test.p_value for test in tests] == [row["p_lausen_schumacher"], row["p_permutation"]]
     assert row["p_permutation"] == 1 / 40 and row["p_lausen_schumacher"] < 1e-6
-    assert [test.id for test in tests] == [
-        "best_cut:retained:p_lausen_schumacher", "best_cut:retained:p_permutation"
-    ]  # fmt: skip
-    assert {test.name for test in tests} == {"maximally selected statistic, improved Bonferroni",
-                                             "maximally selected statistic, permutation"}  # fmt: skip
+    ids, names = ["p_lausen_schumacher", "p_permutation"], ["improved Bonferroni", "permutation"]
+    assert [test.id for test in tests] == [f"best_cut:retained:{name}" for name in ids]
+    assert [test.name for test in tests] == [f"maximally selected statistic, {name}" for name in names]
 
 
 def test_study_threshold_tables_fit_together(stepped):
@@ -97,9 +95,8 @@ def test_study_threshold_tables_fit_together(stepped):
     assert curve["count"].iloc[0] == 0 and curve["count"].iloc[-1] == bins["count_high"].iloc[-1]
     assert row["loss_gap"] == pytest.approx(row["loss_step"] - row["loss_smooth"])
     planned = adjusted_difference(frame["count"] >= 20, frame["retained"], make_controls(frame))
-    assert [row["planned"], row["planned_difference"], row["planned_low"], row["planned_high"]] == pytest.approx(
-        [20, planned.estimate, planned.ci_low, planned.ci_high]
-    )
+    found = [row[name] for name in ("planned", "planned_difference", "planned_low", "planned_high")]
+    assert found == pytest.approx([20, planned.estimate, planned.ci_low, planned.ci_high])
 
 
 def _read_lines(words):
@@ -393,7 +390,8 @@ def test_compare_shapes_equals_models_fitted_without_the_fold():
     assert found["step"].to_numpy()[out] == pytest.approx(wanted, abs=1e-4)
     base = sm.add_constant(controls)
     share = sm.Logit(outcome[seen], base[seen]).fit(disp=0).predict(base[out])
-    assert found["constant"].to_numpy()[out] == pytest.approx(-np.log(np.where(outcome[out] == 1, share, 1 - share)), abs=1e-4)
+    wanted = -np.log(np.where(outcome[out] == 1, share, 1 - share))
+    assert found["constant"].to_numpy()[out] == pytest.approx(wanted, abs=1e-4)
 
 
 def test_measure_gap_by_hand():
