@@ -81,18 +81,13 @@ def _name_milestones(design):
 
 def build_columns(frame: pd.DataFrame, names, centre: float) -> np.ndarray:
     """Return a model's columns, shape (n, k): 0 or 1, log(1 + count), log size less its centre (0 where missing)."""
-    size, columns = frame["size"].to_numpy(float), []
+    size = frame["size"].to_numpy(float)
     known = size > 0
     made = {SIZE: np.where(known, np.log(np.where(known, size, 1.0)) - centre, 0.0), NO_SIZE: ~known}
-    for name in names:
-        if name.startswith(TIER):
-            column = frame["tier"].astype(str) == name.removeprefix(TIER)
-        elif name == COUNT:
-            column = np.log1p(frame["count"])
-        else:
-            column = made[name] if name in made else frame[name]
-        columns.append(np.asarray(column, float))
-    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
+    made |= {name: TIER + frame["tier"].astype(str) == name for name in names if name.startswith(TIER)}
+    made[COUNT] = np.log1p(frame.get("count", 0.0))
+    columns = [np.asarray(made[name] if name in made else frame[name], float) for name in names]
+    return np.column_stack([np.empty((len(frame), 0)), *columns])
 
 
 def fit_model(frame: pd.DataFrame, names, *, confidence_level: float = 0.95) -> Model:
