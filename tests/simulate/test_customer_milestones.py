@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from helpers import plan
-from helpers.milestones.adjusted import adjusted_difference, make_controls
+from helpers.milestones.contrasts import adjusted_difference, make_controls
 from helpers.simulate import account_world as world
 from helpers.simulate.account_truth import Rates, find_chances, standardise
 from helpers.simulate.account_world import AccountWorld
