@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from helpers.queues.erlang import agents_needed, answer_by_erlang_a
-from helpers.simulate.queue import HOURS_A_WEEK
+from helpers.simulate.support_world import HOURS_A_WEEK
 
 MINUTES_A_WEEK = 7 * 1_440
 MONDAY = pd.Timestamp("2018-01-01", tz="UTC")

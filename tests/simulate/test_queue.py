@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.simulate.queue import HOURS_A_WEEK, serve
+from helpers.simulate.support_world import HOURS_A_WEEK, serve
 
 ALWAYS = np.ones((1, HOURS_A_WEEK), bool)
 PATIENT = np.inf
