@@ -66,9 +66,8 @@ class AccountWorld(kit.World):
     usage_effect: float = bound(0.25, -2, 2)  # per standard deviation of the share resolved: no line is special
     early_leavers: float = bound(0.15, 0, 0.6)  # whatever they do: what makes "activated customers stay" true
     monthly_loss: float = bound(0.07, 0.001, 0.5)  # Starter without milestone or feature; a third in half a year
-    tier_effect: float = bound(
-        0.35, -1, 1
-    )  # per tier, on loss and expansion: Premium stays, and has what it is sold with
+    # per tier, on loss and expansion: Premium stays, and has what it is sold with
+    tier_effect: float = bound(0.35, -1, 1)
     feature_effect: float = bound(0.25, -1, 1)  # of each of the four features that are truly associated with staying
     harmful_effect: float = bound(0.3, -1, 1)  # of the feature of those who are about to leave: exports by hand
     maturity_effect: float = bound(0.08, -0.5, 0.5)  # per mature category, in a line: no number is special

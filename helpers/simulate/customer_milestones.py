@@ -69,9 +69,8 @@ def _list_events(accounts, life):
     for event, row, day, *value in told:
         row, day = np.asarray(row), np.asarray(day)
         inside = day < accounts["followed"].to_numpy()[row]
-        events.append(
-            kit.tell(event, row[inside], kit.to_seconds(day[inside]), value=value[0][inside] if value else np.nan)
-        )
+        held = value[0][inside] if value else np.nan
+        events.append(kit.tell(event, row[inside], kit.to_seconds(day[inside]), value=held))
     return events
 
 

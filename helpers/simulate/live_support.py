@@ -122,9 +122,8 @@ def solve_chances(world) -> dict[str, kit.Chance]:
     trait = np.linspace(-6, 6, 241)
     for part in (0.0, delivered.max()):
         if (found["paid"].served(trait, part) > found["trial"].served(trait, part) + 1e-12).any():
-            raise Refused(
-                "simulation live_support: more would pay than start a trial; lower revenue_lift or raise trial_lift"
-            )
+            more = "more would pay than start a trial; lower revenue_lift or raise trial_lift"
+            raise Refused(f"simulation live_support: {more}")
     return found
 
 
