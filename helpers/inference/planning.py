@@ -255,23 +255,49 @@ def _refuse_power(power, alpha):
         raise Refused(f"a power of {power:g} cannot be planned for; give one above alpha ({alpha:g}) and below 1")
 
 
-def list_sample_sizes(baselines, differences, *, power=POWER, alpha=0.05) -> pd.DataFrame:
+def list_sample_sizes(design, baselines, differences, *, power=POWER) -> pd.DataFrame:
     """Return how many units, both arms together, find differences of two shares from several baselines.
+
+    In the direction of the plan, since a share that falls from 10 % varies less than one that rises from there, and at
+    the level at which the plan decides.
 
     Parameters
     ----------
-    baselines, differences : sequence of float, shares of 0 to 1
-        Equal arms; the difference may have either sign.
-    power, alpha : float
+    design : ExperimentPlan
+        The first share that answers its question, else the first share: its expected direction, else the good one.
+    baselines : sequence of float, shares of the control
+    differences : sequence of float, sizes above 0; equal arms
+    power : float
 
     Returns
     -------
-    DataFrame: `baseline`, `difference`, `units` (rounded up; nan where the other share would leave 0 to 1), `power`.
+    DataFrame: `metric`, `baseline`, `difference` (treatment minus control), `units` (rounded up; nan where the other
+        share would leave 0 to 1), `power`, `level` (the p-value that decides). Empty without a metric of shares.
     """
-    cells = [(b, d) for b in baselines for d in differences]
-    sizes = [sample_size_proportions(b, d, power=power, alpha=alpha) for b, d in cells]
-    frame = pd.DataFrame(cells, columns=["baseline", "difference"])
-    return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes], power=power)
+    name = next((name for name in (*design.asked, *design.metrics) if design.metrics[name].kind == "binary"), None)
+    if name is None:
+        return pd.DataFrame()
+    level, direction = find_level(design, design.metrics[name].role), _find_direction(design.metrics[name])
+    cells = [(b, direction * d) for b in baselines for d in differences]
+    sizes = [sample_size_proportions(b, d, power=power, alpha=level) for b, d in cells]
+    frame = pd.DataFrame(cells, columns=["baseline", "difference"]).assign(metric=name, power=power, level=level)
+    return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes])
+
+
+def find_level(design, role) -> float:
+    """Return the p-value at which the first metric of a role is decided: alpha over the size of a family of Holm's.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+    role : str
+        Primary and secondary metrics form families, one member a metric and treatment; guardrails form none.
+    """
+    return design.alpha / (len(list_comparisons(design, role)) if role in ("primary", "secondary") else 1)
+
+
+def _find_direction(metric):
+    return -1 if (metric.expected or metric.better) == "lower" else 1
 
 
 def list_requirements(material, results) -> pd.DataFrame:
@@ -279,7 +305,8 @@ def list_requirements(material, results) -> pd.DataFrame:
 
     Shares by their own variance, means, ratios, rates and clusters by that of a unit (of a cluster), and adjusted means
     and shares, where those decide, by what the covariates leave of it; times to an event, quantiles and ordered scores
-    by the standard error that they have here, which falls with the root of the units.
+    by the standard error that they have here, which falls with the root of the units. Each at the level of the first
+    step of its family (Holm), in the direction that the plan expects, else in the good one.
 
     Parameters
     ----------
@@ -289,7 +316,8 @@ def list_requirements(material, results) -> pd.DataFrame:
     Returns
     -------
     DataFrame: one row a primary, secondary or guardrail metric and treatment that can be estimated: `metric`,
-        `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `mde_absolute`,
+        `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `level` (the p-value that
+        decides: alpha over the number of metrics and treatments that are decided together), `mde_absolute`,
         `mde_relative` (nan unless the control value is a mean above 0), `worthwhile` (or the guardrail's margin; nan
         when the plan gives none), `power_for_worthwhile` with these units, `n_for_worthwhile`, `units_per_day` (both
         arms, from the first to the last assignment; nan without times) and `days_for_worthwhile`, window and the units
@@ -306,7 +334,7 @@ def list_requirements(material, results) -> pd.DataFrame:
         worthwhile = (metric.worthwhile or math.nan) if margin is None else margin.absolute
         if worthwhile is None:
             worthwhile = margin.relative * abs(control)
-        direction, fixed["alpha"] = -1 if metric.expected == "lower" else 1, material.design.alpha
+        direction, fixed["alpha"] = _find_direction(metric), find_level(material.design, metric.role)
         more = {"direction": direction} if mde is mde_proportions else {}
         smallest = abs(mde(n_units=n, power=POWER, **fixed, **more))
         known = worthwhile == worthwhile
@@ -317,6 +345,7 @@ def list_requirements(material, results) -> pd.DataFrame:
             "control_value": control,
             "n": n,
             "power": POWER,
+            "level": fixed["alpha"],
             "mde_absolute": smallest,
             "mde_relative": smallest / control if metric.is_mean and control > 0 else math.nan,
             "worthwhile": worthwhile,
