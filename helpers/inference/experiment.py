@@ -37,9 +37,10 @@ CURVE_DAYS = 31
 
 @dataclass(frozen=True)
 class Settings:
-    """What a researcher may choose of an analysis: the prior's weight in units an arm, the seed, the permutations."""
+    """What a researcher may choose: the prior's units an arm, the spread of past effects, the seed, permutations."""
 
     prior_units: float = 1.0
+    past_effects: float | None = None
     seed: int = 1
     n_resamples: int = 4_000
 
@@ -127,11 +128,12 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         estimates=tuple(sorted(estimates, key=_reading_order)),
         tests=adjust_tests(tests),
     )
+    priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
     tables = {
         "requirements": list_requirements(material, found),
         "uptake": uptake,
         "path": trace_path(units, look=material.look, failed=material.not_estimable),
-        "bayes": list_posteriors(found, design, prior_units=material.settings.prior_units),
+        "bayes": list_posteriors(found, design, **priors),
         "curves": curves,
     }
     return found.but(checks=(*trust, *check_methods(material, found)), tables=tables)

@@ -284,6 +284,45 @@ def list_sample_sizes(design, baselines, differences, *, power=POWER) -> pd.Data
     return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes])
 
 
+def is_relative(metric) -> bool:
+    """Return whether an effect on a metric is a share of its control value: not of an NPS, nor of ordered scores."""
+    return metric.kind == "time_to_event" or (metric.is_mean and metric.kind != "nps")
+
+
+def find_exaggeration(effect, std_error, critical) -> float:
+    """Return by how much a clear estimate overstates a true effect on average (type M error).
+
+    The mean absolute estimate among the clear ones, over the true effect, for a normal estimate: 1 at a power of 1,
+    and the larger the smaller the power.
+
+    Parameters
+    ----------
+    effect : float, either sign, the true effect that is assumed
+    std_error : float, above 0
+    critical : float, standard errors beyond which an estimate is clear
+
+    Returns
+    -------
+    float: times; nan for an effect of 0.
+
+    References
+    ----------
+    Gelman & Carlin 2014, Perspectives on Psychological Science 9: 641-651; Lu, Qiu & Deng 2019, British Journal of
+    Mathematical and Statistical Psychology 72: 1-17 (closed form).
+
+    Examples
+    --------
+    >>> round(find_exaggeration(2.8, 1, 1.96), 2)  # a power of 80 %
+    1.13
+    """
+    if not effect or not std_error > 0:
+        return math.nan
+    z = abs(effect) / std_error
+    power = norm.cdf(z - critical) + norm.cdf(-z - critical)
+    beyond = norm.pdf(critical - z) + norm.pdf(critical + z) + z * (norm.cdf(z - critical) - norm.cdf(-z - critical))
+    return float(beyond / (power * z))
+
+
 def find_level(design, role) -> float:
     """Return the p-value at which the first metric of a role is decided: alpha over the size of a family of Holm's.
 
@@ -321,13 +360,15 @@ def list_requirements(material, results) -> pd.DataFrame:
         `mde_relative` (nan unless the control value is a mean above 0), `worthwhile` (or the guardrail's margin; nan
         when the plan gives none), `power_for_worthwhile` with these units, `n_for_worthwhile`, `units_per_day` (both
         arms, from the first to the last assignment; nan without times) and `days_for_worthwhile`, window and the units
-        that will not answer included.
+        that will not answer included, `assumed` (a true effect that is plausible: the worthwhile one, else one of the
+        size of past effects) and `exaggeration` (by how much a clear estimate would overstate it; not of guardrails).
     """
     heads = {(e.metric, e.treatment): e for e in reversed(results.headline())}
     pace, rows = metrics.describe_arms(material.units), []
     for comparison in list_comparisons(material.design, "primary", "secondary", "guardrail"):
         metric, margin = comparison.metric, comparison.metric.margin
-        sized = _size(comparison, material, heads.get((comparison.name, comparison.treatment)))
+        head = heads.get((comparison.name, comparison.treatment))
+        sized = _size(comparison, material, head)
         if sized is None:
             continue
         control, n, (mde, size, power), fixed = sized
@@ -352,8 +393,21 @@ def list_requirements(material, results) -> pd.DataFrame:
             "power_for_worthwhile": power(difference=direction * worthwhile, n_units=n, **fixed) if known else math.nan,
             "n_for_worthwhile": math.ceil(needed) if math.isfinite(needed) else math.nan,
         }
-        rows.append({**row, **_time(comparison, material, row["n_for_worthwhile"], pace)})
+        row |= _time(comparison, material, row["n_for_worthwhile"], pace)
+        rows.append(row | _overstate(row, metric, head, material.settings.past_effects))
     return pd.DataFrame(rows)
+
+
+def _overstate(row, metric, head, past_effects):
+    """The effect that is assumed to be true, and by how much a clear estimate would overstate it."""
+    assumed = row["worthwhile"] if metric.margin is None else math.nan
+    if assumed != assumed and metric.margin is None and past_effects and is_relative(metric):
+        assumed = past_effects * max(row["control_value"], 0.0)
+    if head is None or not head.std_error > 0 or assumed != assumed:
+        return {"assumed": math.nan, "exaggeration": math.nan}
+    # at an early look the interval that decides is wider
+    critical = max(norm.isf(row["level"] / 2), (head.ci_high - head.ci_low) / 2 / head.std_error)
+    return {"assumed": assumed, "exaggeration": find_exaggeration(assumed, head.std_error, critical)}
 
 
 SHARES = mde_proportions, sample_size_proportions, power_proportions

@@ -27,6 +27,7 @@ from helpers.inference import (
     score_p_value,
     simulate_power,
 )
+from helpers.inference.planning import find_exaggeration
 from helpers.records import Refused
 
 
@@ -159,6 +160,28 @@ def test_planning_impossible():
     assert sample_size_normal(0, 2) == math.inf
     assert mde_normal(2, 0) == math.inf
     assert math.isnan(sample_size_normal(math.nan, 2)) and math.isnan(sample_size_normal(1, math.nan))
+
+
+RETRODESIGN = [
+    # true effect, standard error, exaggeration as published
+    (0.1, 3.28, 77),  # Gelman & Carlin 2014, beauty and sex ratio
+    (0.5, 1.0, 4.79),  # R retrodesign, retro_design_closed_form(.5, 1)
+    (2.8, 1.0, 1.13),  # a power of 80 %
+]
+
+
+@pytest.mark.parametrize(("effect", "error", "published"), RETRODESIGN)
+def test_find_exaggeration_published(effect, error, published):
+    assert find_exaggeration(effect, error, 1.959964) == pytest.approx(published, rel=0.015)
+    assert find_exaggeration(-effect, error, 1.959964) == find_exaggeration(effect, error, 1.959964)
+    assert find_exaggeration(effect, error, 2.5) > find_exaggeration(effect, error, 1.959964)
+
+
+def test_find_exaggeration_seeded():
+    estimates = np.random.default_rng(1).normal(0.3, 0.2, 400_000)
+    clear = abs(estimates)[abs(estimates) > 0.2 * 2.2]
+    assert find_exaggeration(0.3, 0.2, 2.2) == pytest.approx(clear.mean() / 0.3, rel=0.005)
+    assert math.isnan(find_exaggeration(0.0, 0.2, 2)) and math.isnan(find_exaggeration(0.3, math.nan, 2))
 
 
 def draw_arm(rng, n, treated):
@@ -298,6 +321,22 @@ def test_list_requirements_state_the_power_of_metrics_as_they_are_decided(in_ban
     holm = np.maximum.accumulate(order * np.arange(6, 0, -1), axis=1)
     decided = (np.take_along_axis(holm, np.argsort(np.argsort(p, axis=1), axis=1), axis=1)[:, 0] <= 0.05).mean()
     assert row["power_for_worthwhile"] == pytest.approx(decided, abs=0.015)
+
+
+def test_list_requirements_say_how_much_a_clear_estimate_would_overstate():
+    frame, plan = draw(), {"metrics": {"y": WORTH}}
+    found = run_experiment(frame, make_design(**plan))
+    row, error = found.tables["requirements"].iloc[0], found.headline("y")[0].std_error
+    assert row["assumed"] == 0.3
+    assert row["exaggeration"] == pytest.approx(find_exaggeration(0.3, error, 1.964), rel=1e-3)
+    plan = {"metrics": {"y": {**WORTH, "worthwhile": None}}}
+    assert math.isnan(run_experiment(frame, make_design(**plan)).tables["requirements"]["exaggeration"].iloc[0])
+    past = run_experiment(frame, make_design(**plan), past_effects=0.02).tables["requirements"].iloc[0]
+    assert past["assumed"] == pytest.approx(0.02 * past["control_value"])
+    early = run_experiment(frame, make_design(metrics={"y": WORTH}, planned_units=1200)).tables["requirements"].iloc[0]
+    assert early["exaggeration"] > row["exaggeration"]  # a wider interval decides
+    guardrail = {**WORTH, "role": "guardrail", "margin": {"absolute": 0.3}, "worthwhile": None}
+    assert math.isnan(require(guardrail)["exaggeration"])
 
 
 def test_list_requirements_counts_days_at_the_rate_of_enrolment():
