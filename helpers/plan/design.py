@@ -239,7 +239,7 @@ class ExperimentPlan(Design):
     exposure: Exposure | None = None
     covariates: list[str] = []
     segments: list[str] = []
-    acknowledge: dict[Literal["srm", "two_variants"], Annotated[str, Field(pattern=r"\w")]] = {}
+    acknowledge: dict[Literal["srm", "two_variants", "events_fit"], Annotated[str, Field(pattern=r"\w")]] = {}
     shown_as: Contrast | None = None
 
     def list_rules(self):

@@ -8,10 +8,12 @@ import re
 from dataclasses import dataclass, field, replace
 
 import ibis
+import pandas as pd
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
 from helpers.sources import tables
+from helpers.sources.meeting import meet_events
 from helpers.sources.opening import ask, connect, count_all, open_given, open_table, read_address, read_model
 
 LEAST_REPEATED, MOST_REPEATED = 3, 0.02  # exact repeats beyond both are several rows a unit, not a slip
@@ -34,7 +36,8 @@ class Source:
     `units` has one row a unit: `unit` and `variant` (text, the plan's spelling), the plan's other columns typed,
     every further column as it came. `events` has `unit`, `event`, `at` (UTC), `value` (null where there is none)
     and further columns; it may hold events of unknown or excluded units. `n_assigned` counts units before those in
-    two variants (`n_two_variants`) are left out; `n_duplicates` rows that repeated another exactly.
+    two variants (`n_two_variants`) are left out; `n_duplicates` rows that repeated another exactly. `meeting`
+    counts how events lie beside assignments, as `meet_events` does; None without events.
     """
 
     units: ibis.Table = field(repr=False)
@@ -44,6 +47,7 @@ class Source:
     n_two_variants: int
     n_duplicates: int
     truth: dict | None = field(default=None, repr=False)
+    meeting: pd.DataFrame | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -103,10 +107,15 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
         ("in two variants, left out", shaped.rows - n_duplicates - n, schema.say(n_two, "unit")),
         ("kept", n, "one row a unit"),
     )
-    told = (*said, *_tell_events(heard, shaped, design, "an assigned unit", "units that were never assigned"))
+    told, meeting = (*said, *(heard.messages if heard else ())), None
+    if heard:
+        _refuse_clocks(heard, shaped, design)
+        meeting = meet_events(heard, units, design)
+        if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
+            told += _tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
     more = {"units_by_variant": by_variant, "steps": steps, "messages": (*shaped.messages, *told)}
     info = replace(given.info, rows=shaped.rows, units=n, **more)
-    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth)
+    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth, meeting)
 
 
 def load_accounts(
@@ -153,7 +162,10 @@ def load_accounts(
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
-    told = _tell_events(heard, shaped, design, "an account of the table", "accounts that are not in the table")
+    told = heard.messages if heard else ()
+    if heard:
+        _refuse_clocks(heard, shaped, design)
+        told += _tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
     n, messages = shaped.rows - n_duplicates, (*shaped.messages, *told)
     info = replace(given.info, rows=shaped.rows, units=n, steps=steps, messages=messages)
     return AccountSource(accounts, heard and heard.table, info, given.truth)
@@ -197,41 +209,31 @@ def _hear(given, design, planned):
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
 
 
-def _tell_events(heard, shaped, design, known, unknown):
-    """Return what is said of the events, and how many are of no known unit, and why; refused where all are."""
-    if heard is None:
-        return ()
-    _refuse_clocks(heard, shaped, design)
-    strange = heard.table.anti_join(shaped.table, "unit")
+def _tell_events(heard, units, known, unknown):
+    """Return the sentence on events of no known unit, if there are any, and why; refused where all are."""
+    strange = heard.table.anti_join(units, "unit")
     n = count_all(strange, {"n": strange.count()}, heard.name)["n"]
     if not n:
-        return heard.messages
-    said, cures = f"{heard.name}: {schema.say(n, 'event')}", []
+        return ()
+    said, causes = f"{heard.name}: {schema.say(n, 'event')}", []
     for words, taken in CAUSES.items():
-        ours, theirs = (
-            table.unit.lower() if taken is None else table.unit.re_replace(*taken) for table in (strange, shaped.table)
-        )
-        meant = strange.mutate(key=ours).semi_join(shaped.table.select(key=theirs), "key")
+        keys = [table.unit.re_replace(*taken) if taken else table.unit.lower() for table in (strange, units)]
+        meant = strange.mutate(key=keys[0]).semi_join(units.select(key=keys[1]), "key")
         found = count_all(meant, {"n": meant.count()}, heard.name)["n"]
-        cures += [f"{found:,} of them would be known {words}"] if found else []
-    cause, cure = "; ".join(cures), "write the ids alike in both tables"
+        causes += [f"{found:,} of them would be known {words}"] if found else []
+    cure = "; ".join(causes) + (": " if causes else "") + "write the ids alike in both tables"
     if n == count_all(heard.table, {"n": heard.table.count()}, heard.name)["n"]:
-        raise Refused(f"{said}, none of {known}; {cause}{': ' if cause else ''}{cure}")
-    return (*heard.messages, f"{said} of {unknown}, not used" + (f"; {cause}: {cure}" if cause else ""))
+        raise Refused(f"{said}, none of {known}; {cure}")
+    return (f"{said} of {unknown}, not used" + (f"; {cure}" if causes else ""),)
 
 
 def _refuse_clocks(heard, shaped, design):
     """Refuse times with a zone in one table beside times without one in the other, unless the plan names the zone."""
-    (at, (zoned, clocked)), begun = next(iter(heard.clocks.items())), list(shaped.clocks.items())
-    for column, (n_zoned, n_clocked) in begun if design.time_zone is None else ():
-        n, other, one, two = (
-            (n_zoned, clocked, shaped, heard) if n_zoned and clocked else (zoned, n_clocked, heard, shaped)
-        )
-        if n and other:
-            names = {shaped.name: column, heard.name: at}
-            where = f"{two.name}, column {names[two.name]}"
-            fault = f"of day without a time zone, and {n:,} with one in {one.name}, column {names[one.name]}"
-            schema.refuse_some(other, "time", where, f"{fault}; {tables.IN_ZONE}")
+    places = [(f"{t.name}, column {column}", *n) for t in (heard, shaped) for column, n in t.clocks.items()]
+    zoned = next(((where, n) for where, n, _ in places if n), None)
+    for where, _, clocked in places if zoned and design.time_zone is None else ():
+        fault = f"of day without a time zone, and {zoned[1]:,} with one in {zoned[0]}; {tables.IN_ZONE}"
+        schema.refuse_some(clocked, "time", where, fault)
 
 
 def read_table(data, *, table=None) -> ibis.Table:
@@ -404,10 +406,10 @@ def _drop_repeated(shaped):
     once = table.distinct()
     counts = {"named": once["event_id"].count(), "ids": once["event_id"].nunique()}
     found = count_all(once, counts, shaped.name)
-    nameless = table.filter(table["event_id"].isnull())
+    nameless = table.filter(table["event_id"].isnull())  # noqa: PD003 (a column of Ibis)
     without = count_all(nameless, {"n": nameless.count()}, shaped.name)["n"]
     if without:
-        once = once.filter(once["event_id"].notnull()).union(nameless)
+        once = once.drop_null("event_id").union(nameless)
     dropped, differing = shaped.rows - found["named"] - without, found["named"] - found["ids"]
     said = [f"{shaped.name}: {schema.say(shaped.rows, 'event')}, {dropped:,} of them dropped as exact duplicates"]
     if differing:

@@ -192,21 +192,23 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
         return {"blank": text == "", **rounded, **spaced}
     text = fill(value)
-    low = text.lower()
-    counts = {"filled": text.notnull(), "missing": low.isin(MISSING)}
+    counts = {"filled": text.notnull(), "missing": text.lower().isin(MISSING)}
     if kind == "timestamp":
         slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
         ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
         clocks = {"zoned": zoned, "clocked": text.contains(":") & ~zoned}
         return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks}
+    return counts | _count_numbers(text)
+
+
+def _count_numbers(text):
     spaced = text.re_search(SPACED)
     text = spaced.ifelse(text.re_replace(rf"[{SPACES}]", ""), text)
     has_point, has_comma = text.contains("."), text.contains(",")
     return {
-        **counts,
         "apart": spaced,
-        "boolean": low.isin(YES + NO),
-        "infinite": low.isin(INFINITE),
+        "boolean": text.lower().isin(YES + NO),
+        "infinite": text.lower().isin(INFINITE),
         "number": text.re_search(NUMBER),
         "coded": text.isin(("0", "1", "0.0", "1.0")),
         "long": text.re_search("^[+-]?[0-9]{4,}$"),
