@@ -13,10 +13,11 @@ from helpers import plan as plans
 from helpers.cli.reporting import EXAMPLE, print_table, tell
 from helpers.records import Refused
 from helpers.sources import ask, read_address
+from helpers.sources.tables import NO, YES
 
 DRAFT = Template(Path(__file__).with_name("plan.yaml.j2").read_text(), trim_blocks=True, keep_trailing_newline=True)
 MOST_LABELS, MOST_ROWS = 20, 100_000  # labels of a variant or segment; rows from which a plan is guessed
-TRUTHS = {"true": "1", "yes": "1", "false": "0", "no": "0"}
+TRUTHS = dict.fromkeys(YES, "1") | dict.fromkeys(NO, "0")
 CONTROLS = ("control", "baseline", "placebo", "old", "off", "no", "none", "false", "0", "without", "a")
 HEADS = ("metric", "method", "clear", "chance", "smallest", "p-values by tenth, % of the splits", "")
 

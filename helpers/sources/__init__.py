@@ -346,13 +346,12 @@ def _refuse_numbered(table, shaped, design, n_assigned):
 def _refuse_repeats(table, shaped, design, counts):
     """Refuse several rows a unit, by what they look like: mixed arms, a log of exposures, a log of something else."""
     where, start = f"{shaped.name}, column {design.unit_id}", getattr(design, "assigned_at", None)
-    alike = [name for name in shaped.planned if name not in ("unit", "variant", start)]
-    differing = {f"y{i}": table[name].nunique() for i, name in enumerate([*alike, start or "unit"])}
-    units = table.group_by("unit").agg(n=table.count(), **differing)
-    is_log = (units.n > 1) & (units[f"y{len(alike)}"] > 1)  # times differ, and nothing else that is planned
-    for i in range(len(alike)):
-        is_log = is_log & (units[f"y{i}"] <= 1)
-    found = count_all(units, {"n": (units.n > 1).sum(), "log": is_log.sum()}, shaped.name)
+    alike = [table[name] for name in shaped.planned if name not in ("unit", "variant", start)]
+    values = {f"y{i}": y.nunique() + (y.count() < table.count()).cast("int64") for i, y in enumerate(alike)}
+    units, is_log = table.group_by("unit").agg(n=table.count(), **values), ibis.literal(True)
+    for name in values:
+        is_log = is_log & (units[name] <= 1)  # an unknown value is one of its own
+    found = count_all(units, {"n": (units.n > 1).sum(), "log": ((units.n > 1) & is_log).sum()}, shaped.name)
     n, n_dropped, n_two = found["n"], counts["n_duplicates"], counts["n_two"]
     many = n_dropped >= LEAST_REPEATED and n_dropped > MOST_REPEATED * shaped.rows
     if n_two > MOST_MIXED * counts["n_assigned"] and (n or many):
@@ -363,9 +362,10 @@ def _refuse_repeats(table, shaped, design, counts):
         schema.refuse_some(n_two, "unit", where, fault)
     if 2 * found["log"] > n:
         fault = (
-            "more than once, in one variant and at different times, like a log of exposures; keep the first row of each"
+            "more than once, in rows that differ in times or in columns outside the plan alone, like a log of "
+            "exposures; keep the first row of each unit, or one row with their sum where each is an order"
         )
-        schema.refuse_some(n, "unit", where, f"{fault} unit")
+        schema.refuse_some(n, "unit", where, fault)
     fault = "more than once, with different rows; give one row a unit, or its events as events"
     schema.refuse_some(n, "unit", where, fault)
     if many:

@@ -28,7 +28,8 @@ SPACES = (  # of every width, none included, and marks of the direction of text
 NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
 GROUP = r"^[+-]?[1-9][0-9]{0,2}"  # the first digits of a number whose thousands are set apart
-SPACED = rf"{GROUP}([{SPACES}][0-9]{{3}})+([.,][0-9]+)?$"
+APART = f"[{SPACES}'\u2019]"  # thousands are set apart by a space or, in Switzerland, an apostrophe
+SPACED = rf"{GROUP}({APART}[0-9]{{3}})+([.,][0-9]+)?$"
 BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
 GROUPED = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{sign}][0-9]+)?$" for sign, apart in BESIDE.items()}
 SURE = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{apart}][0-9]{{3}}|[{sign}][0-9]+)$" for sign, apart in BESIDE.items()}
@@ -203,7 +204,7 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
 
 def _count_numbers(text):
     spaced = text.re_search(SPACED)
-    text = spaced.ifelse(text.re_replace(rf"[{SPACES}]", ""), text)
+    text = spaced.ifelse(text.re_replace(APART, ""), text)
     has_point, has_comma = text.contains("."), text.contains(",")
     return {
         "apart": spaced,
@@ -285,7 +286,7 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
     if text and kind == "timestamp":
         _refuse_times(where, counts)
     elif text and kind in NUMBERS:
-        _refuse_numbers(where, counts, sign)
+        _refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
     if kind == "timestamp" and counts["zoned"] and zone is None:
         fault = f"of day without a time zone and {counts['zoned']:,} with one; {IN_ZONE}"
         schema.refuse_some(counts["clocked"], "time", where, fault)
@@ -296,7 +297,7 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
         "spaced": f"{n['spaced']} read without the spaces around it",
         "missing": f"{n['missing']} such as NA or null read as missing",
         "boolean": "words for yes and no, or true and false, are read as 1 and 0",
-        "apart": f"{n['apart']} read without the spaces between thousands",
+        "apart": f"{n['apart']} read without the spaces or apostrophes between thousands",
         "slash": f"dates are read with the {order}, as only that fits all of them",
     }
     told = [words for key, words in said.items() if counts.get(key)]
@@ -305,7 +306,7 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
     return [f"column {column.name}: {words}" for words in told]
 
 
-def _refuse_numbers(where, counts, sign):
+def _refuse_numbers(where, counts, sign, *, is_state):
     values, fault = counts["filled"] - counts["missing"], 'with a decimal {} where the plan says decimal: "{}"'
     is_coded = values == counts["boolean"] + counts["coded"]
     wrong = counts["point"] - counts["two."] if sign == "," else counts["comma"] - counts["two,"]
@@ -314,8 +315,9 @@ def _refuse_numbers(where, counts, sign):
         schema.refuse_some(wrong, "number", where, f"{fault}; correct the plan, or write one sign")
     plain = counts["number"] if sign == "." else counts["number"] - wrong + counts["comma"]
     grouped = counts["two,"] + counts["sure."] if sign == "." else counts["sure,"]
-    known = plain + grouped + counts["infinite"] + (counts["boolean"] if is_coded else 0)
-    fault = "with text where a number is needed; correct them, or leave a cell empty where it is unknown"
+    known = plain + grouped + counts["infinite"] + (counts["boolean"] if is_coded or is_state else 0)
+    mend = "write 1 and 0, or yes and no" if is_state else "correct them"
+    fault = f"with text where a number is needed; {mend}, or leave a cell empty where it is unknown"
     schema.refuse_some(values - known, "row", where, fault)
 
 
@@ -378,7 +380,7 @@ def _cast_time(value, counts, zone):
 def _cast_number(value, counts, sign):
     text = fill(value)
     if counts["apart"]:
-        text = text.re_search(SPACED).ifelse(text.re_replace(rf"[{SPACES}]", ""), text)
+        text = text.re_search(SPACED).ifelse(text.re_replace(APART, ""), text)
     if counts["filled"] == counts["number"] and (sign == "." or not counts["point"]):
         return _try_cast(text, "float64")
     low = text.lower()

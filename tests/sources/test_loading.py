@@ -128,6 +128,12 @@ REFUSALS = [  # the table, what is said after its name; by another plan its text
         KINDS,
     ),
     (
+        "user_id,variant,done,nps\n1,old,Y,10\n2,new,perhaps,3\n",
+        ", column done: 1 row with text where a number is needed; write 1 and 0, or yes and no, or leave a cell empty "
+        "where it is unknown",
+        KINDS,
+    ),
+    (
         "user_id,variant,done,nps\n1,old,1,10\n2,new,1,11\n",
         f", column nps: 1 row with another value than whole numbers from 0 to 10, for metric nps; {OFF}",
         KINDS,
@@ -181,8 +187,8 @@ REPEATS = {
     "a log of exposures": (
         HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace("2024-01", "2024-02").replace(",/", ",/again"),
         LOGS,
-        ", column user_id: 90 units more than once, in one variant and at different times, like a log of exposures; "
-        "keep the first row of each unit",
+        ", column user_id: 90 units more than once, in rows that differ in times or in columns outside the plan alone, "
+        "like a log of exposures; keep the first row of each unit, or one row with their sum where each is an order",
     ),
     "orders with a time": (  # the planned amount differs too: the first row would lose money
         HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace(",2024-01", "1,2024-02"),

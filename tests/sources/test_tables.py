@@ -133,7 +133,9 @@ def spend(load):
         (("1.234,5", "974"), None, [1234.5, 974], ["1 cell read without the dots between thousands", "decimal comma"]),
         (("1,234,567.5", "-1,234"), None, [1234567.5, -1234], ["2 cells read without the commas between thousands"]),
         (("1 234,5", "2\u202f000"), None, [1234.5, 2000],
-         ["2 cells read without the spaces between thousands", "decimal comma"]),
+         ["2 cells read without the spaces or apostrophes between thousands", "decimal comma"]),
+        (("1'234.5", "2\u2019000"), None, [1234.5, 2000],
+         ["2 cells read without the spaces or apostrophes between thousands"]),
     ],
 )  # fmt: skip
 def test_numbers_are_read_by_the_sign_that_fits_or_is_planned(spend, cells, decimal, read, said):
