@@ -72,7 +72,7 @@ class Feature(Part):
     event: str | None = None
     column: str | None = None
     label: str | None = None
-    needs: list[str] = []
+    needs: list[str] = Field([])
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
