@@ -105,7 +105,7 @@ def shape_table(backend, raw, wanted, *, name, complete, zone=None, decimal=None
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
-    sign, told = decimal or _find_sign(numbers, raw.name), []
+    sign, told = decimal or (_find_sign(numbers, raw.name) if numbers else "."), []
     for c in wanted:
         where = f"{raw.name}, column {c.name}"
         told += judge_raw(c, before[c.target], came[c.target].type(), where, sign=sign, zone=zone)
