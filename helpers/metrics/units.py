@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 TAKEN = {"binary": "count", "count": "count", "amount": "amount", "score": "last", "nps": "last"}  # else the first
+DATED = "events have dates and no times: the day of assignment counts, and windows hold whole days"
 NOTHING, ALWAYS = ibis.null("float64"), ibis.literal(True)
 MOST_LEVELS, OTHER = 20, "other"
 HOURS, BLOCK = 168, 4  # of a week; of a block of them
@@ -73,12 +74,13 @@ class Units:
 def fold(source: Source, design: ExperimentPlan) -> Units:
     """Return one row a unit, from the unit table alone or from assignments and events.
 
-    A window starts at the moment of assignment and ends some days later, that moment not included. It is over
-    when it ends by the end of `as_of`; a unit whose window is not over has no outcome yet. Within a window that
-    is over, no event is 0 (binary, count, amount) or missing (score, nps). Units assigned after `as_of` are not
-    yet part of the experiment. The plan's `missing: zero` fills outcomes that a column lacks. A count with a time at
-    risk is told as a ratio of the two; a unit that counts something in no time at risk stays in, and is counted in a
-    message. Of an event and a competing one at the same moment the event comes first.
+    A window starts at the moment of assignment and ends some days later, that moment not included. Where events have
+    dates alone, windows start with the day of assignment. A window is over when it ends by the end of `as_of`; a unit
+    whose window is not over has no outcome yet. Within a window that is over, no event is 0 (binary, count, amount) or
+    missing (score, nps). Units assigned after `as_of` are not yet part of the experiment. The plan's `missing: zero`
+    fills outcomes that a column lacks. A count with a time at risk is told as a ratio of the two; a unit that counts
+    something in no time at risk stays in, and is counted in a message. Of an event and a competing one at the same
+    moment the event comes first.
 
     Parameters
     ----------
@@ -102,6 +104,8 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if design.assigned_at:
         units = units.mutate(**{START: units[design.assigned_at]})
     clock = _read_clock(units, events, design)
+    if clock["dated"]:
+        units = units.mutate(**{START: units[START].truncate("D")})
     table, end = units, find_end(clock["as_of"])
     if design.assigned_at and end:
         table = units.filter(units[START] < ibis.literal(end))
@@ -131,25 +135,31 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
 def _read_clock(units, events, design):
     """When units were randomised, the last day that is known, how many came later, and what covariates lack, at once.
 
-    `as_of` is as planned, else the latest day of an event or an assignment where there are events. Without events the
+    `dated` is whether every event has a date alone while units were assigned at some time of day. `as_of` is as
+    planned, else the latest day of an event or an assignment where there are events. Without events the
     table does not say until when it is complete, so nothing is held to be unfinished. Weeks count from the first
     randomised unit, and from the first of all without them.
     """
     facts = {name: units.count() - units[name].count() for name in design.covariates}
     if not design.assigned_at:
-        return dict.fromkeys(("first", "as_of", "last", "late")) | {"gaps": ask(units, facts)}
+        return dict.fromkeys(("first", "as_of", "last", "late", "dated")) | {"gaps": ask(units, facts)}
     start, randomised, as_of = units[START], units["variant"].isin(design.variant.arms), design.as_of
     facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
     facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
     facts["time", "latest"] = start.max()
     facts["late"] = (start >= ibis.literal(find_end(as_of))).sum() if as_of else ibis.literal(0)
-    found = ask(units, facts, *([] if events is None else [(events, {("time", "heard"): events["at"].max()})]))
+    facts["timed"], told = (start.epoch_seconds() % DAY != 0).any(), []
+    if events is not None:
+        is_timed = (events["at"].epoch_seconds() % DAY != 0).any()
+        told = [(events, {("time", "heard"): events["at"].max(), "clocked": is_timed})]
+    found = ask(units, facts, *told)
     days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
     if as_of is None and events is not None:
         as_of = max((days[name] for name in ("latest", "heard") if days[name]), default=None)
     last = days["last"] and min(days["last"], as_of or days["last"])
     gaps = {name: found[name] for name in design.covariates}
-    return {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
+    dated = bool(found["timed"] and days.get("heard") and not found["clocked"])
+    return {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps, "dated": dated}
 
 
 def _list_totals(units, events, design):
@@ -161,13 +171,15 @@ def _list_totals(units, events, design):
     if exposure and exposure.event:
         found.append(Total("fold:exposed", "count", tuple(exposure.event), until=exposure.within_days))
     for name, metric in design.metrics.items():
+        since = metric.from_days or 0.0
         for part in ("asked", "numerator", "denominator", "time_at_risk"):
             event = getattr(metric, part)
             if event and (part == "asked" or event not in design.metrics):
-                found.append(Total(f"fold:{name}:{part}", "count", (event,), until=metric.within_days))
+                begin = 0.0 if part == "asked" else since  # who is asked before the window begins may answer within it
+                found.append(Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
         if metric.kind != "ratio" and metric.column is None and metric.time is None:
             taken, named = TAKEN.get(metric.kind, "first"), tuple(metric.event or [name])
-            found.append(Total(f"fold:{name}", taken, named, until=metric.within_days))
+            found.append(Total(f"fold:{name}", taken, named, since, metric.within_days))
             if metric.competing:
                 found.append(Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
     parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)} - {None}
@@ -182,11 +194,12 @@ def _make_columns(table, design, end, clock):
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     start = table[START] if design.assigned_at else None
     if start is not None:
-        seconds, randomised = start.epoch_seconds(), table["variant"].isin(design.variant.arms)
+        moment = table[design.assigned_at]
+        seconds, randomised = moment.epoch_seconds(), table["variant"].isin(design.variant.arms)
         week = ((seconds - calendar.timegm(clock["first"].timetuple())) / (7 * DAY)).floor().cast("int64")
         hour = (((seconds / 3_600).floor().cast("int64") + EPOCH_HOUR) % HOURS).cast("int64")
         split = {"week": week, "hours": hour.cases(*enumerate(BLOCK_OF_HOUR))}
-        columns |= {"assigned_at": start} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
+        columns |= {"assigned_at": moment} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
     gathered = _Gathered(table, design, start, end)
     if design.exposure:
         columns["exposed"] = _make_exposure(gathered)
@@ -227,6 +240,7 @@ def _write_notes(folded, strays, design, clock):
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     lost = {sentence: found[sentence] for _, counts in strays for sentence in counts}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
+    told = [DATED, *told] if clock["dated"] else told
     return [*told, *([LATEST.format(as_of)] if strays and not design.as_of else []), *lost]
 
 
