@@ -116,6 +116,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     data = replace(source.info, messages=(*source.info.messages, *units.messages))
     empty = Results(study, design.title, design.question, "withheld", data, plan, checks=tuple(trust))
     days = units.assigned and tuple(day.isoformat() for day in units.assigned)
+    empty = empty.but(tables={"event_sums": pd.DataFrame(units.added)}) if units.added else empty
     empty = empty.but(as_of=units.as_of.isoformat() if units.as_of else None, assigned=days)
     if withheld:
         return empty.but(answer=(withheld,))
@@ -127,7 +128,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         estimates=tuple(sorted(estimates, key=_reading_order)),
         tests=adjust_tests(tests),
     )
-    tables = {
+    tables = empty.tables | {
         "requirements": list_requirements(material, found.estimates),
         "uptake": summarise_uptake(material),
         "path": trace_path(units, look=material.look, failed=material.not_estimable),

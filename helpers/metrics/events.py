@@ -25,6 +25,7 @@ TAKES = {  # what a kind of total makes of the events that count; a last value i
     "first": lambda heard, counts: heard["at"].min(where=counts),
 }
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
+CURRENCIES = ("currency", "currency_code", "currency_iso", "iso_currency", "ccy", "devise", "währung", "moneda")
 COUNTED = ("count", "amount")  # kinds of which no event is 0
 MOST_QUESTIONS = 1_000_000  # are brought into memory
 QUESTION, REPLY, ID, AGENT = "question", "first_reply", "conversation_id", "agent_id"
@@ -95,6 +96,40 @@ def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
     for found in told:
         folded = folded.left_join(found, "unit").select(*folded.columns, *found.columns[1:])
     return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
+
+
+def add_up(heard: ir.Table, totals, units) -> dict:
+    """Return what to ask of events to see what each adds to the amounts that hold it, from the start of its unit on.
+
+    Parameters
+    ----------
+    heard : ibis.Table, `unit`, `event`, `at`, `value` and `start` of the unit
+        Its column of currencies, if it has one, is known by its name.
+    totals : sequence of Total
+    units : dict, what each total is told in
+
+    Returns
+    -------
+    dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, `above`,
+        `below` and `zero` count by sign and `without` events that have no value; `currencies` counts those of all
+        events of the total, and `foreign` events in another one than the total is told in, where that is one.
+    """
+    facts, value = {}, heard["value"].cast("float64")
+    signs = {"above": value > 0, "below": value < 0, "zero": value == 0, "without": value.isnull()}
+    named = next((name for name in heard.columns if name.casefold() in CURRENCIES), None)
+    money = heard[named].cast("string").strip().upper().nullif("") if named else None
+    for total in (total for total in totals if total.kind == "amount"):
+        holds, unit = total.holds(heard) & (heard["at"] >= heard["start"]), (units.get(total.column) or "").upper()
+        monies = {"currencies": money.nunique(where=holds)} if named else {}
+        monies |= {"foreign": (holds & (money != unit)).sum()} if named and len(unit) == 3 else {}
+        for event in total.events:
+            counts = holds & (heard["event"] == event)
+            told = {"events": counts.sum(), "units": heard["unit"].nunique(where=counts)}
+            told |= {"total": value.sum(where=counts)} | {
+                sign: (counts & has_it).sum() for sign, has_it in signs.items()
+            }
+            facts |= {(total.column, event, what): fact for what, fact in (told | monies).items()}
+    return facts
 
 
 def pick(table: ir.Table, by, order, *, place=0) -> ir.Table:

@@ -12,7 +12,20 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 
-from helpers.metrics.events import COUNTED, DAY, LATEST, Total, add_days, ask, find_end, fold_events, hear, mark, store
+from helpers.metrics.events import (
+    COUNTED,
+    DAY,
+    LATEST,
+    Total,
+    add_days,
+    add_up,
+    ask,
+    find_end,
+    fold_events,
+    hear,
+    mark,
+    store,
+)
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -53,6 +66,8 @@ class Units:
         Units that were assigned, and left out because they stand in two variants.
     assigned : (date, date) or None
         The first and the last day on which a unit was randomised.
+    added : tuple of dict
+        What each event adds to each amount: `metric`, `event` and what `events.add_up` counts; `total` to 3 digits.
     """
 
     table: ir.Table
@@ -62,6 +77,7 @@ class Units:
     messages: tuple[str, ...] = ()
     n_two_variants: int = 0
     assigned: tuple[dt.date, dt.date] | None = None
+    added: tuple[dict, ...] = ()
     _answers: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def keep(self, question, answer):
@@ -115,21 +131,31 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, design, end, clock)
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
-    strays = []
+    beside, lost, sums = [], {}, {}
     if events is not None:
         planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
-        planned = planned.inner_join(units.select("unit", START), "unit")
+        planned = planned.inner_join(units.select("unit", start=START), "unit")
         valued = {event for total in totals if total.kind in ("amount", "last") for event in total.events}
         lacks = planned["event"].isin(sorted(valued)) & planned["value"].isnull()
         late = f"events after {clock['as_of']}, the last complete day, left out"
-        lost = {"events before their unit is assigned, left out": planned["at"] < planned[START]}
+        lost = {"events before their unit is assigned, left out": planned["at"] < planned["start"]}
         lost |= {late: planned["at"] >= ibis.literal(end)}
         lost |= {"events without the value that the plan adds up or averages": lacks}
-        strays = [(planned, {sentence: fact.sum() for sentence, fact in lost.items()})]
-    notes = tuple(_write_notes(folded, strays, design, clock))
+        lost = {sentence: fact.sum() for sentence, fact in lost.items()}
+        if any(total.kind == "amount" for total in totals):
+            told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
+            heard = planned.filter(planned["at"] < ibis.literal(end))
+            sums = add_up(heard, totals, told_in)
+        beside = [(planned, lost)] + ([(heard, sums)] if sums else [])
+    notes, found = _write_notes(folded, beside, lost, design, clock)
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     covariates = tuple(name for name in columns if name.startswith("x_"))
-    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days)
+    added = {}
+    for column, event, what in sums:
+        row = added.setdefault((column, event), {"metric": column.removeprefix("fold:"), "event": event})
+        row[what] = float(f"{found[column, event, what] or 0:.3g}") if what == "total" else found[column, event, what]
+    options = {"n_two_variants": source.n_two_variants, "assigned": days, "added": tuple(added.values())}
+    return Units(folded, design, covariates, clock["as_of"], notes, **options)
 
 
 def _read_clock(units, events, design):
@@ -209,8 +235,8 @@ def _make_columns(table, design, end, clock):
     return columns | {f"s_{name}": table[name].cast("string").fill_null("unknown") for name in design.segments}
 
 
-def _write_notes(folded, strays, design, clock):
-    """What was filled, is unknown or does not count, and a last day that the plan leaves out; only what applies.
+def _write_notes(folded, beside, lost, design, clock):
+    """What was filled, is unknown or does not count, and a last day that the plan leaves out; and all that was asked.
 
     Raises
     ------
@@ -229,7 +255,7 @@ def _write_notes(folded, strays, design, clock):
     if design.exposure:
         said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
     facts = {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative).items()}
-    found = ask(folded, facts, *strays)
+    found = ask(folded, facts, *beside)
     if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
     for name in (name for name in negative if found[name]):
@@ -238,10 +264,11 @@ def _write_notes(folded, strays, design, clock):
             f"0 of {design.metrics[name].time_at_risk}; correct the data, or name another time at risk"
         )
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
-    lost = {sentence: found[sentence] for _, counts in strays for sentence in counts}
+    lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
     told = [DATED, *told] if clock["dated"] else told
-    return [*told, *([LATEST.format(as_of)] if strays and not design.as_of else []), *lost]
+    latest = [LATEST.format(as_of)] if beside and not design.as_of else []
+    return (*told, *latest, *lost), found
 
 
 @dataclass(frozen=True)
