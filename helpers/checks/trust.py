@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from helpers import metrics
-from helpers.checks.amounts import check_amounts
+from helpers.checks.events import check_amounts, check_events
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Check, Moments
@@ -55,8 +55,8 @@ SENTENCES = {  # too little to test, as chance would have it, and not
 def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ...]:
     """Return every trust check of an experiment.
 
-    A failed `srm`, `two_variants` or `events_add` withholds the answer, a failed `missing_<metric>` makes that metric
-    not estimable; the others warn.
+    A failed `srm`, `two_variants`, `events_fit` or `events_add` withholds the answer, a failed `missing_<metric>` makes
+    that metric not estimable; the others warn.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     Returns
     -------
     tuple of Check: srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants, missing_<metric>,
-        exposure_over_time and events_add, those that the plan gives cause for. `value` is a p-value, a count
-        (duplicates, events_add) or a share (two_variants); nan where nothing is tested.
+        exposure_over_time, events_fit and events_add, those that the plan gives cause for. `value` is a p-value, a
+        count (duplicates, events_add) or a share (two_variants, events_fit); nan where nothing is tested.
 
     References
     ----------
@@ -86,8 +86,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     found += [_check_missing(units, design, name) for name in asked]
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    adds = check_amounts(units, design)
-    return tuple(found) if adds is None else (*found, adds)
+    both = check_events(units, source.meeting, design), check_amounts(units, design)
+    return (*found, *(check for check in both if check))
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
