@@ -81,12 +81,10 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
 def _read_ages(meeting):
     """Events by days since assignment; where events have dates alone, none of the day of assignment is early."""
     ages = meeting[meeting["what"] == "age"]
-    if ages["clocked"].astype(bool).any():
-        return ages
-    same = ages[(ages["day"] == -1) & (ages["same_day"] > 0)]
-    moved = same.assign(n=same["same_day"], day=0)
-    rest = ages.assign(n=ages["n"].where(ages["day"] != -1, ages["n"] - ages["same_day"]))
-    return pd.concat([rest, moved], ignore_index=True)
+    dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
+    moved = ages[dated & (ages["same_day"] > 0)]
+    rest = ages.assign(n=ages["n"].where(~dated, ages["n"] - ages["same_day"]))
+    return pd.concat([rest, moved.assign(n=moved["same_day"], day=0)], ignore_index=True)
 
 
 def _measure_early(ages) -> float:
@@ -214,8 +212,8 @@ def _find_faults(name, rows, design):
     """Sentences on what is surely wrong in a sum of events, and on what may be."""
     sure, unsure, told = [], [], {"name": name, "label": design.label_of(name)}
     for row in rows:
-        signed, event = row["above"] + row["below"], row["event"]
-        others = " and ".join(r["event"] for r in rows if r is not row and r["above"])
+        signed, event = row.get("above", 0) + row.get("below", 0), row["event"]
+        others = " and ".join(r["event"] for r in rows if r is not row and r.get("above"))
         is_back, may_be = (pattern.search(event.casefold()) for pattern in (BACK, DOUBTFUL))
         if signed and others and (is_back or may_be) and row["below"] < MOST * signed:
             said = MIXED if row["above"] < MOST * signed else ADDS if is_back else MAY_ADD

@@ -3,8 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from made_sources import make_design
+from made_sources import make_design, make_source
 
+from helpers import metrics
 from helpers.checks.events import RELEASE, check_amounts
 
 SUM = {"kind": "amount", "role": "primary", "better": "higher", "unit": "USD", "event": ["order", "refund"]}
@@ -65,6 +66,18 @@ def test_check_amounts_withholds_only_what_decides():
     assert _check(rows, SUM | {"role": "secondary"}, answers=["spent"]).status == "fail"
     released = _check(rows, acknowledge={"events_add": "converted"})
     assert (released.status, released.message) == ("fail", f"{ADDS} {MIXED}")
+
+
+def test_check_amounts_of_a_column_knows_its_currencies_alone():
+    units = {"unit": ["p", "q", "r"], "variant": list("aba"), "spent": [1.0, 2.0, 3.0]}
+    for money, status in (("EUR ", "pass"), ("USD", "fail")):
+        frame = units | {"Currency": ["eur", money, None]}
+        design = make_design(
+            {"spent": {"kind": "amount", "role": "primary"}, "n": {"kind": "count", "column": "spent"}}
+        )
+        folded = metrics.fold(make_source(frame), design)
+        assert [row["metric"] for row in folded.added] == ["spent"]
+        assert check_amounts(folded, design).status == status
 
 
 def test_check_amounts_is_silent_where_nothing_is_added_up():

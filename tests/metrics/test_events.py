@@ -19,7 +19,7 @@ EVENTS = [
     ("u1", "buy", "2024-01-01 12:00:00", 10.0),  # the moment of assignment: the window has begun
     ("u1", "buy", "2024-01-08 11:59:59", 5.0),  # the last second of seven days
     ("u1", "buy", "2024-01-08 12:00:00", 100.0),  # the window is over
-    ("u1", "refund", "2024-01-03 00:00:00", -2.0),  # money back counts against
+    ("u1", "refund", "2024-01-03 08:00:00", -2.0),  # money back counts against
     ("u2", "buy", "2024-01-02 00:00:00", None),  # a purchase of unknown value: counted, adds nothing
     ("u9", "buy", "2024-01-02 00:00:00", 7.0),  # nobody assigned it
     ("u1", "look", "2024-01-02 00:00:00", None),  # an event that the plan does not read
@@ -176,7 +176,7 @@ CALLERS = {
 }
 CALLS = [
     ("u1", "call", "2024-01-02", None),
-    ("u1", "call", "2024-01-03", None),
+    ("u1", "call", "2024-01-03 08:00", None),
     ("u1", "call", "2024-01-20", None),  # after seven days
     ("u2", "call", "2024-01-02", None),  # in no active day
     ("u1", "active", "2024-01-02", 0.5),
