@@ -212,8 +212,8 @@ def _find_faults(name, rows, design):
     """Sentences on what is surely wrong in a sum of events, and on what may be."""
     sure, unsure, told = [], [], {"name": name, "label": design.label_of(name)}
     for row in rows:
-        signed, event = row.get("above", 0) + row.get("below", 0), row["event"]
-        others = " and ".join(r["event"] for r in rows if r is not row and r.get("above"))
+        signed, event = (row["above"] or 0) + (row["below"] or 0), row["event"]
+        others = " and ".join(r["event"] for r in rows if r is not row and r["above"])
         is_back, may_be = (pattern.search(event.casefold()) for pattern in (BACK, DOUBTFUL))
         if signed and others and (is_back or may_be) and row["below"] < MOST * signed:
             said = MIXED if row["above"] < MOST * signed else ADDS if is_back else MAY_ADD

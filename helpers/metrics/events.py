@@ -31,6 +31,7 @@ BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend"
 BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
 EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
 COUNTED = ("count", "amount")  # kinds of which no event is 0
+SIGNS = ("above", "below", "zero", "without")  # of the value of an event
 MOST_QUESTIONS = 1_000_000  # are brought into memory
 QUESTION, REPLY, ID, AGENT = "question", "first_reply", "conversation_id", "agent_id"
 NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
@@ -129,7 +130,7 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
         events of the total, and `foreign` events in another one than the total is told in, where that is one.
     """
     facts, value, last = {}, heard["value"].cast("float64"), ibis.literal(end - dt.timedelta(microseconds=1))
-    signs = {"above": value > 0, "below": value < 0, "zero": value == 0, "without": value.isnull()}
+    signs = dict(zip(SIGNS, (value > 0, value < 0, value == 0, value.isnull()), strict=True))
     money = find_money(heard)
     for total in (total for total in totals if total.kind == "amount"):
         holds, unit = total.holds(heard) & heard["at"].between(heard["start"], last), units.get(total.column) or ""
@@ -160,6 +161,24 @@ def find_money(table: ir.Table) -> ir.StringValue | None:
     """Return the column that names currencies, in capitals; None without one."""
     named = next((name for name in table.columns if name.casefold() in CURRENCIES), None)
     return table[named].cast("string").strip().upper().nullif("") if named else None
+
+
+def list_monies(units: ir.Table, folded, design) -> list[dict]:
+    """Return the currencies that stand beside amounts of a column, one record an amount; of events it says nothing.
+
+    Parameters
+    ----------
+    units : ibis.Table, one row a unit
+    folded : sequence of str, the totals that events gave
+    design : ExperimentPlan
+    """
+    amounts = [name for name, metric in design.metrics.items() if metric.kind == "amount"]
+    amounts, money = [name for name in amounts if f"fold:{name}" not in folded], find_money(units)
+    if money is None or not amounts:
+        return []
+    found = ask(units, {"units": units.count(), "currencies": money.nunique()})
+    n = dict.fromkeys(("events", "total", *SIGNS)) | found
+    return [{"metric": name, "event": design.metrics[name].column or name, **n} for name in amounts]
 
 
 def pick(table: ir.Table, by, order, *, place=0) -> ir.Table:

@@ -21,10 +21,10 @@ from helpers.metrics.events import (
     ask,
     begin,
     find_end,
-    find_money,
     fold_events,
     hear,
     list_lost,
+    list_monies,
     mark,
     name_block,
     store,
@@ -144,18 +144,10 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     for column, event, what in sums:
         told = found[column, event, what]
         added[column, event][what] = float(f"{told or 0:.3g}") if what == "total" else told
-    added = (*added.values(), *(_list_monies(units, table, design) if has_amounts else ()))
+    added = (*added.values(), *(list_monies(units, table.columns, design) if has_amounts else ()))
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     covariates = tuple(name for name in columns if name.startswith("x_"))
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added)
-
-
-def _list_monies(units, table, design):
-    """The currencies that stand beside an amount of a column."""
-    money = find_money(units)
-    for name, metric in design.metrics.items() if money is not None else ():
-        if metric.kind == "amount" and f"fold:{name}" not in table.columns:
-            yield {"metric": name, "event": metric.column or name} | ask(units, {"currencies": money.nunique()})
 
 
 def _read_clock(units, events, totals, design):
