@@ -39,8 +39,8 @@ def trust_line(results: Results) -> Display:
     said = frame.assign(message=[scales.say_codes(results, message) for message in frame["message"]])
     drawn = draw_table(said, find_view(results.study, "checks"), results, most=len(said))
     part = frame_part(results, drawn, name="checks", frame=frame)
-    sums = show(results, "event_sums")
-    drawn = part.html + ("" if sums.absent else sums.html)
+    has_sums = not results.tables.get("event_sums", frame[:0]).empty
+    drawn = part.html + (show(results, "event_sums").html if has_sums else "")
     noticed = [scales.say_codes(results, capitalise(message)) for message in results.data.messages]
     return Display(html.draw("trust", line=line, checks=drawn, steps=_list_steps(results), noticed=noticed), line)
 
