@@ -118,6 +118,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     data = replace(source.info, messages=(*source.info.messages, *units.messages))
     empty = Results(study, design.title, design.question, "withheld", data, plan, checks=tuple(trust))
     days = units.assigned and tuple(day.isoformat() for day in units.assigned)
+    empty = empty.but(tables={"event_sums": pd.DataFrame(units.added)}) if units.added else empty
     empty = empty.but(as_of=units.as_of.isoformat() if units.as_of else None, assigned=days)
     if withheld:
         return empty.but(answer=(withheld,))
@@ -129,7 +130,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         tests=adjust_tests(tests),
     )
     priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
-    tables = {
+    tables = empty.tables | {
         "requirements": list_requirements(material, found),
         "uptake": uptake,
         "path": trace_path(units, look=material.look, failed=material.not_estimable),

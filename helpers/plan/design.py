@@ -144,6 +144,8 @@ class Metric(Part):
         yield kind == "time_to_event" and self.horizon_days is None, "a time to event needs horizon_days"
         late = self.from_days is not None and not (self.within_days or 0) > self.from_days
         yield late, "from_days begins a window that within_days ends: give within_days, above from_days"
+        read = self.from_days is not None and (kind == "time_to_event" or self.column is not None)
+        yield read, "from_days chooses among events: a column and a time to event have none"
         unguarded = self.role == "guardrail" and (margin is None or self.better == "neither")
         yield unguarded, "a guardrail needs a margin, and better: higher or lower"
         yield relative and kind in ("nps", "score"), "a margin for a score or nps must be absolute"
@@ -239,7 +241,9 @@ class ExperimentPlan(Design):
     exposure: Exposure | None = None
     covariates: list[str] = []
     segments: list[str] = []
-    acknowledge: dict[Literal["srm", "two_variants", "events_fit"], Annotated[str, Field(pattern=r"\w")]] = {}
+    acknowledge: dict[
+        Literal["srm", "two_variants", "events_fit", "events_add"], Annotated[str, Field(pattern=r"\w")]
+    ] = {}
     shown_as: Contrast | None = None
 
     def list_rules(self):

@@ -16,7 +16,7 @@ from helpers.view.show import WITHHELD, draw_table, find_title, frame_part, tell
 BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": "neither way is better"}
 BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
 BOXES["released"] = "Released by the plan although a check failed"
-GRAVE = ("srm", "two_variants", "events_fit")
+GRAVE = ("srm", "two_variants", "events_fit", "events_add")
 ROLES = {"primary": "decides", "secondary": "", "guardrail": "must not worsen"}
 METHODS = ("miettinen-nurminen", "welch", "lin", "fieller", "anderson-rubin", "brunner-munzel")
 METHODS = {**{name: name.title() for name in METHODS}, "delta": "delta method", "wald ratio, delta": "Wald ratio"}

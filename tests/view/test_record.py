@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 import samples
 from experiments import make_design
@@ -25,6 +26,10 @@ def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
     ).replace("1 pass,", "1 passes,")
     assert shown.html.index("3 checks") < shown.html.index("<details") < shown.html.index("Sample ratio")
     assert "Missing values, satisfaction" in shown.html and "Exact duplicates dropped" in shown.html
+    sums = {"metric": "arr", "event": "refund", "events": 120, "units": 90, "total": -2500.0, "above": 0, "below": 120}
+    tables = {"event_sums": pd.DataFrame([sums | {"zero": 0, "without": 0}])}
+    shown = record.trust_line(samples.results(plan=PLAN, tables=samples.results().tables | tables))
+    assert shown.html.index("<details") < shown.html.index("Each row: an event that is added up")
     assert record.trust_line(samples.results(checks=())).text == "No trust check applies to this run."
 
 
