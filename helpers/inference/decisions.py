@@ -226,6 +226,7 @@ def adjust_tests(tests) -> tuple[Test, ...]:
 
 MEAN_TIME = "rmst_difference"  # days without the event: more of them is less of the event, of which `better` speaks
 AS_ASSIGNED = ("itt", "responders")  # the plan expects a direction of the arms, not of takers or outside groups
+RANDOMISED = (*AS_ASSIGNED, "compliers")  # of all other populations nobody was assigned to what is compared
 RATIOS = ("ratio", "rate_ratio", "hazard_ratio")  # no effect is 1, not 0; margins in the metric's unit do not apply
 
 
@@ -258,8 +259,10 @@ def decide_all(estimates, metrics, *, alpha) -> tuple[Estimate, ...]:
 def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None = None) -> Estimate:
     """Return an estimate with the verdict of the plan's rule.
 
-    Clear is a decision p-value of at most alpha. An interval wholly within the worthwhile effect on both sides is
-    "no worthwhile difference" even when clear: what is surely there is surely too small to matter. A guardrail is
+    Clear is a decision p-value of at most alpha. Who was not randomised (takers, outside groups, landmarks,
+    snapshots) shows an association, clear or not, and never a benefit, a harm or an effect; compliers, whose effect
+    rests on an assumption beside the lot, a difference. An interval wholly within the worthwhile effect on both sides
+    is "no worthwhile difference" even when clear: what is surely there is surely too small to matter. A guardrail is
     judged by the harm side of its two-sided interval against its margin, and by nothing else.
 
     Parameters
@@ -293,13 +296,15 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
     sign = np.sign(estimate.estimate - (estimate.estimand in RATIOS)) * (-1 if is_mean_time else 1)
     direction = {1: "higher", -1: "lower"}.get(sign)
     scaled = estimate.estimand not in (*RATIOS, MEAN_TIME, LIFT)
-    if metric.role == "guardrail" and scaled:
+    if estimate.population not in RANDOMISED:
+        verdict = "clear association" if clear else "no clear association"
+    elif metric.role == "guardrail" and scaled:
         verdict = _judge_guardrail(estimate, metric, lift)
     elif metric.worthwhile and scaled and max(abs(estimate.ci_low), abs(estimate.ci_high)) < metric.worthwhile:
         verdict = "no worthwhile difference"
     elif not clear:
         verdict = "no clear difference"
-    elif metric.better == "neither":
+    elif metric.better == "neither" or estimate.population not in AS_ASSIGNED:
         verdict = "clear difference"
     else:
         verdict = "clear benefit" if direction == metric.better else "clear harm"

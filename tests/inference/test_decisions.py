@@ -192,12 +192,27 @@ def test_decide_all_with_a_relative_margin_errs_as_rarely_as_its_level_says(in_b
 
 
 @pytest.mark.parametrize(
-    ("population", "as_expected"),
-    [("itt", True), ("responders", True), ("as_treated", None), ("compliers", None), ("observational", None)],
+    ("population", "clear", "unclear", "as_expected"),
+    [
+        ("itt", "clear benefit", "no clear difference", True),
+        ("responders", "clear benefit", "no clear difference", True),  # of randomised arms
+        ("compliers", "clear difference", "no clear difference", None),  # rests on an assumption beside the lot
+        ("as_treated", "clear association", "no clear association", None),
+        ("observational", "clear association", "no clear association", None),
+        ("landmark", "clear association", "no clear association", None),
+        ("snapshot", "clear association", "no clear association", None),
+    ],
 )
-def test_decide_expects_a_direction_of_the_arms_alone(population, as_expected):
-    found = decide(build(0.1, 0.3, 0.001).but(population=population), plan(expected="higher"), alpha=0.05)
-    assert (found.verdict, found.as_expected) == ("clear benefit", as_expected)
+def test_decide_speaks_of_benefit_and_of_a_direction_where_arms_were_randomised(
+    population, clear, unclear, as_expected
+):
+    metric = plan(expected="higher")
+    found = decide(build(0.1, 0.3, 0.001).but(population=population), metric, alpha=0.05)
+    assert (found.verdict, found.as_expected) == (clear, as_expected)
+    harm = decide(build(-0.3, -0.1, 0.001).but(population=population), metric, alpha=0.05)
+    assert harm.verdict == clear.replace("benefit", "harm")
+    open_ = decide(build(-0.1, 0.3, 0.3).but(population=population), metric, alpha=0.05)
+    assert (open_.verdict, open_.as_expected) == (unclear, None)
 
 
 RULES = [(holm, "holm"), (benjamini_hochberg, "fdr_bh")]
