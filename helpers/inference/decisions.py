@@ -176,7 +176,8 @@ def _adjust(p_values, rule):
 LIFT = "relative_lift"
 _KEY = attrgetter("metric", "comparison", "population", "segment", "at")  # what a difference and its lift share
 _ROW = attrgetter("metric", "comparison", "population", "segment", "at", "role", "adjustment")
-FAMILIES = {"primary": holm, "secondary": holm, "exploratory": benjamini_hochberg}
+FAMILIES = {"primary": holm, "secondary": holm, "exploratory": benjamini_hochberg}  # the planned metrics of that role
+FAMILIES |= {"weeks": benjamini_hochberg, "segments": benjamini_hochberg}  # none of these weighs on a planned metric
 
 
 def adjust_families(estimates) -> tuple[Estimate, ...]:
@@ -188,7 +189,7 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
     Parameters
     ----------
     estimates : iterable of Estimate
-        `family` is primary, secondary, exploratory, or anything else for none.
+        `family` is primary, secondary, exploratory, weeks, segments, or anything else for none.
 
     Returns
     -------
@@ -208,7 +209,7 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
 
 
 def adjust_tests(tests) -> tuple[Test, ...]:
-    """Return tests with the adjusted p-values of their families, Benjamini-Hochberg within exploratory ones.
+    """Return tests with the adjusted p-values of their families, each by Benjamini and Hochberg.
 
     Parameters
     ----------
@@ -218,9 +219,10 @@ def adjust_tests(tests) -> tuple[Test, ...]:
     -------
     tuple of Test: in the same order; those of no family as they were.
     """
-    tests = list(tests)
-    members = [i for i, test in enumerate(tests) if test.family == "exploratory"]
-    adjusted = dict(zip(members, benjamini_hochberg([tests[i].p_value for i in members]).tolist(), strict=True))
+    tests, adjusted = list(tests), {}
+    for family in {test.family for test in tests} - {""}:
+        members = [i for i, test in enumerate(tests) if test.family == family]
+        adjusted |= dict(zip(members, benjamini_hochberg([tests[i].p_value for i in members]).tolist(), strict=True))
     return tuple(replace(test, p_value_adjusted=adjusted.get(i)) for i, test in enumerate(tests))
 
 

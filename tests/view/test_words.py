@@ -228,6 +228,22 @@ def test_the_answer_names_its_population_where_it_is_not_everybody():
     assert held == "The guardrail holds: satisfaction among the 35 % who answered, -0.020 (between -0.080 and +0.040)."
 
 
+RAW = {"decides_on": "adjusted", "covariates": ["seats"]}
+ONLY = "only means of units can be adjusted, where no heavy tail calls for another test"
+NOT_ADJUSTED = [
+    (RAW, "none", f"activated is decided on values as they came: {ONLY}."),
+    (RAW, "covariates", None),  # adjusted, as planned
+    ({"covariates": ["seats"]}, "none", None),  # raw, as planned
+]
+
+
+@pytest.mark.parametrize(("plan", "adjustment", "told"), NOT_ADJUSTED)
+def test_a_metric_that_cannot_be_adjusted_is_said_where_the_plan_decides_on_adjusted_values(plan, adjustment, told):
+    answer = explained(make(adjustment=adjustment), plan=plan).answer
+    said = [line for line in answer if line.startswith("The plan decides on adjusted values, but ")]
+    assert said == ([] if told is None else [f"The plan decides on adjusted values, but {told}"])
+
+
 def test_an_association_that_tells_another_story_is_told_with_the_fair_effect():
     naive = {"id": "n", "estimand": "naive", "role": "exploratory", "estimate": 0.3, "verdict": "clear association"}
     used = make(**naive, population="as_treated")
