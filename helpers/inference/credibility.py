@@ -74,7 +74,9 @@ def _describe_data(e, material):
     pair, spread = pair_arms(*sides), 1.0
     if not pair.reason and min(pair.variances) > 0:  # standard deviation of a unit in treatment over that in control
         spread = math.sqrt(pair.var_treatment * pair.n_treatment / (pair.var_control * pair.n_control))
-    return described | {"skewness": pool_skewness(sides), "spread": spread, "estimate": e.estimate}
+    top_share = max((m.top_share for m in sides if m.top_share == m.top_share), default=NAN)
+    described |= {"skewness": pool_skewness(sides), "spread": spread, "top_share": top_share}
+    return described | {"estimate": e.estimate}
 
 
 def _check_clusters(material):
