@@ -108,8 +108,8 @@ def test_describe_domain_names_every_condition():
     words = guarantee(least_arm=50, skewness_factor=355, balanced_factor=25, least_events=5, most_effect=0.8)
     assert words.describe_domain() == (
         "at least 50 units in the smaller arm; in it over 25 x skewness² units (arms of one size and spread) to 355 x "
-        "skewness² (beside a far larger arm), and no unit with over 15 % of an arm's variance where their sizes differ; "
-        "at least 5 units with and without the event in each arm; an effect of at most 0.8"
+        "skewness² (beside a far larger arm), and no unit with over 15 % of an arm's variance where their sizes differ"
+        "; at least 5 units with and without the event in each arm; an effect of at most 0.8"
     )
     quantile = Guarantee("n", "order statistics", "difference", "at least", (), print, "r", least_events=10)
     assert quantile.describe_domain().endswith("at least 10 units below and above the quantile in each arm")
