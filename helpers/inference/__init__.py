@@ -32,6 +32,7 @@ from helpers.inference.means import (
     satterthwaite,
 )
 from helpers.inference.methods import (
+    EXEMPT,
     GUARANTEES,
     Arm,
     adjust_columns,
@@ -39,6 +40,7 @@ from helpers.inference.methods import (
     compare,
     compare_columns,
     find_guarantee,
+    find_promise,
     lift_columns,
 )
 from helpers.inference.planning import (

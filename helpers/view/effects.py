@@ -208,7 +208,9 @@ def _rung(results, e: Estimate, scale, group: str) -> Row:
     how += [ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
     how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"]
     is_effect = e.population in ("itt", "compliers", "responders")
-    verdict = e.verdict if is_effect else "association"
+    verdict = e.verdict
+    if not is_effect and verdict != "not estimable":
+        verdict = scales.name_way(e, scale) if verdict.startswith("clear") else "no clear association"
     name, note = RUNGS.get(e.population, sides), ", ".join(part for part in how if part)
     return make_row(e, scale, name=name, note=note, verdict=verdict, muted=not is_effect, group=group)
 

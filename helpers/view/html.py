@@ -24,6 +24,7 @@ DIGITS = 10
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MARKS = {
     **dict.fromkeys(("clear benefit", "clear harm", "clear difference", "clear association"), "●"),
+    **dict.fromkeys(("more often", "less often", "higher", "lower"), "●"),
     **dict.fromkeys(("not inferior", "inferior", "pass", "recovered", "consistent", "holds"), "●"),
     **dict.fromkeys(("no worthwhile difference", "warn", "unclear", "too imprecise", "outside its domain"), "◐"),
     **dict.fromkeys(("no clear difference", "no clear association", "non-inferiority not shown"), "○"),

@@ -117,7 +117,7 @@ def test_ladder_has_the_illusion_and_the_cure_on_one_scale():
     assert "Users against others 1,997 and 2,003 " in told(shown)
     assert "Without links against with links as assigned, 1,997 and 2,003 " in told(shown)
     assert "Those who use it because it is offered delta method" in told(shown)
-    assert shown.html.count("association</span>") == 2 and shown.html.count("class=muted") == 2
+    assert shown.html.count("more often</span>") == 2 and shown.html.count("class=muted") == 2
     bands = set(re.findall(r'class="band" d="(.*?)"', shown.html))
     assert len(bands) == 1  # the same worthwhile band in every row: one scale
 
