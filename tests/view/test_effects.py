@@ -7,13 +7,17 @@ import io
 import math
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 import samples
+from experiments import make_design, run_experiment
 
 from helpers.records import Check, Test
 from helpers.view import effects
-from helpers.view.effects import ladder, list_headlines, masthead, scorecard, segments, sensitivity, weeks
+from helpers.view.effects import ladder, list_headlines, masthead, scorecard, segments, sensitivity, times, weeks
 from helpers.view.html import Display
+from helpers.view.words import explain
 
 NAN = math.nan
 LABELS = {"links": "with links", "no_links": "without links", "short_links": "with short links"}
@@ -140,6 +144,27 @@ def test_ladder_of_several_metrics_has_a_group_for_each_and_of_none_leaves_the_p
     assert ladder(make(), ()).html.startswith('<p class="note absent">')
     outside = samples.effect(population="observational", estimand="naive", control="links")
     assert "Without links against with links not randomised" in told(ladder(make(), (outside,)))
+
+
+def test_times_have_curve_share_mean_time_and_log_rank_up_to_the_horizon():
+    rng = np.random.default_rng(3)
+    days = rng.exponential(np.where(np.arange(400) % 2, 20, 30))
+    frame = pd.DataFrame({"variant": np.array(["c", "t"])[np.arange(400) % 2], "days": days, "seen": 1.0})
+    timed = {"kind": "time_to_event", "role": "primary", "time": "days", "observed": "seen", "horizon_days": 14}
+    design = make_design(metrics={"paid": timed})
+    results = explain(run_experiment(frame, design), design)
+    shown = times(results)
+    for part in (
+        "share with the event, up to day 14 +",
+        "mean days without it, up to day 14 -",
+        "log-rank test, up to day 14 ",
+        "Share reached by each day since assignment",
+        "Who was not seen to the end counts for as long as seen.",
+    ):
+        assert part in told(shown)
+    assert shown.html.count("<svg") and "mean days without it, up to day 14" in shown.text
+    assert 'class="note absent"' in times(make()).html
+    assert 'class="note absent"' in times(results.but(status="withheld")).html
 
 
 def test_segments_carry_no_verdicts_and_are_titled_by_the_interaction_tests():
