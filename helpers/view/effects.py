@@ -23,6 +23,7 @@ METHODS = {**{name: name.title() for name in METHODS}, "delta": "delta method", 
 ESTIMANDS = {"difference": "as assigned", "rmst_difference": "mean time to the horizon"}
 ESTIMANDS |= {"cace": "those who use it because it is offered"}
 TIMES = {"difference": "share with the event", "rmst_difference": "mean days without it"}
+NOTHING = pd.DataFrame(columns=["metric"])
 RUNGS = {"as_treated": "Users against others", "compliers": "Those who use it because it is offered"}
 ADJUSTMENTS = {"covariates": "adjusted for covariates", "weights": "weighted"}
 ADJUSTMENTS |= {"winsorised": "without the largest values"}
@@ -297,15 +298,18 @@ def times(results: Results) -> Display:
 
     Absent, so that its section leaves the page, where the plan names no time to an event.
     """
-    scaled = [scales.read_scale(results, name) for name in results.tables["metrics"]["metric"]]
+    tables = {name: results.tables.get(name, NOTHING) for name in ("metrics", "curves")}
+    scaled = [scales.read_scale(results, name) for name in tables["metrics"]["metric"]]
     timed = {scale.metric: scale for scale in scaled if scale.kind == "time_to_event"}
     if results.status == "withheld" or not timed:
         return _show_nothing(results, "The plan names no time to an event.")
     whole = {"metric": list(timed), "segment": None, "at": None, "estimand": list(TIMES)}
-    chosen, written = results.select(**whole), []
+    chosen, written = sorted(results.select(**whole), key=lambda e: (e.metric, e.comparison, e.estimand)), []
+    several = len({e.comparison for e in chosen}) > 1
     for first in chosen:
         e, scale, known = scales.orient(results, first), timed[first.metric], math.isfinite(first.estimate)
         until, last = f"up to day {scale.within_days:g}", e.estimand == "rmst_difference"
+        until += f", {scales.name_arm(results, first.treatment)}" if several else ""
         row = {"metric": e.metric, "how": f"{TIMES[e.estimand]}, {until}", "p": e.decision_p, "verdict": e.verdict}
         row |= {"effect": scales.write_effect(e, scale) if known else ""}
         written.append({**row, "interval": scales.write_bounds(e, scale) if known else e.reason})
@@ -315,7 +319,9 @@ def times(results: Results) -> Display:
     drawn = draw_table(pd.DataFrame(written), find_view(results.study, "effects"), results)
     note = f"Differences: {scales.name_contrast(results)}. Who was not seen to the end counts for as long as seen."
     table = frame_part(results, drawn, note=note, name="times", frame=to_frame(chosen))
-    parts = [*(show(results, "curves", metric=name) for name in timed), table]
+    drawn = [name for name in timed if name in set(tables["curves"]["metric"])]
+    places = {name: f"curves {name}" if len(drawn) > 1 else "curves" for name in drawn}
+    parts = [*(show(results, "curves", metric=name, place=place) for name, place in places.items()), table]
     return Display("".join(part.html for part in parts), "\n".join(part.text for part in parts))
 
 
