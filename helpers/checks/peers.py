@@ -15,7 +15,7 @@ from helpers.checks.gates import add_bands
 from helpers.checks.validation import Cell, draw_effects, enumerate_shares, read_effects
 from helpers.inference import adjust_columns, compare_means, difference, lift_columns, measure_columns
 from helpers.records import NAN, Effect
-from helpers.simulate.catalogue import POPULATIONS
+from helpers.simulate.populations import POPULATIONS
 
 SHARES = {"0.1 % and 1 % have the event": 100, "5 % have the event": 50}  # population: units an arm
 OURS = ("Fieller", "Lin with an indicator", "Miettinen-Nurminen")

@@ -8,8 +8,7 @@ from scipy.special import erfcx
 from scipy.stats import norm
 
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.effects import effective_units
-from helpers.inference.means import pair_arms
+from helpers.inference.means import effective_units, pair_arms
 from helpers.inference.methods import find_guarantee, pool_skewness
 from helpers.inference.planning import is_relative
 from helpers.plan import ExperimentPlan

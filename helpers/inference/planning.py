@@ -11,8 +11,7 @@ from scipy.stats import t as student
 
 from helpers import metrics
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.effects import satterthwaite
-from helpers.inference.means import find_independent, pair_arms, regress
+from helpers.inference.means import find_independent, pair_arms, regress, satterthwaite
 from helpers.records import Refused
 
 POWER = 0.8

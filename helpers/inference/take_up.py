@@ -14,9 +14,9 @@ from helpers.inference.associations import (
     naive_contrast,
     weighted_contrast,
 )
+from helpers.inference.contrasts import e_value, relative_lift_risk
 from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
-from helpers.inference.effects import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
-from helpers.inference.proportions import e_value, relative_lift_risk
+from helpers.inference.means import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
 from helpers.records import NAN, Effect, Estimate, Moments, Results
 
 WEAK_F = 10.0

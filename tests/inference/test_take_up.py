@@ -11,7 +11,7 @@ from statsmodels.sandbox.regression.gmm import IV2SLS
 
 from helpers import inference
 from helpers.inference import take_up
-from helpers.inference.proportions import e_value
+from helpers.inference.contrasts import e_value
 from helpers.inference.take_up import anderson_rubin, complier_effect, first_stage, fold_take_up
 from helpers.records import Moments
 
