@@ -110,7 +110,8 @@ def methods(results: Results) -> Display:
     They stand in notebooks/views/methods.yaml, found by the words in `Estimate.method`, or by a table of the run.
     """
     known = yaml.safe_load((paths.VIEWS / "methods.yaml").read_text(encoding="utf-8"))
-    said, tables = " ".join(estimate.method.lower() for estimate in results.estimates), results.tables.keys()
+    said = " ".join(estimate.method.lower() for estimate in results.estimates)
+    tables = {name for name, table in results.tables.items() if len(table)}
     chosen = [m for m in known if any(word in said for word in m["of"]) or tables & set(m.get("tables", ()))]
     return list_facts((m["name"], f"{capitalise(m['says'])} ({m['by']}).") for m in chosen)
 

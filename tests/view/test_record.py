@@ -66,6 +66,20 @@ def test_methods_are_those_that_made_an_effect():
     assert "Welch; lift by Fieller" in record.methods(samples.results()).text
 
 
+def test_methods_tell_least_squares_from_the_effect_on_the_treated_and_name_tables_that_have_rows():
+    ways = (
+        "least squares, HC2",
+        "inverse probability weights to the takers",
+        "inverse probability of response weights",
+    )
+    told = [record.methods(samples.results(estimates=(samples.effect(method=way),))).text for way in ways]
+    names = ("Association by least squares", "Effect on the treated", "Weights: ")
+    assert [[name in text for name in names] for text in told] == [[i == j for j in range(3)] for i in range(3)]
+    tables = {"uptake": pd.DataFrame(), "bayes": pd.DataFrame([{"metric": "activated"}])}
+    named = record.methods(samples.results(tables={**samples.results().tables, **tables})).text
+    assert "Gelman and Carlin 2014" in named and "E-value" not in named
+
+
 def test_run_record_hides_folders_and_passwords_and_says_what_is_as_planned():
     given = {"data": ["/home/her/a.csv", "postgres://her:secret@host/db"], "n_units": 4000, "as_of": None}
     shown = record.run_record(samples.results(plan=PLAN), given).text

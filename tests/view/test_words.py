@@ -125,7 +125,8 @@ def test_of_many_primary_effects_three_are_told_and_the_rest_counted():
 
 
 def test_an_interim_answer_says_so_and_decides_nothing():
-    found = explained(make(interval="always-valid"), status="interim").answer
+    early = make(interval="always-valid")
+    found = explained(early, status="interim", plan={"planned_units": 4000}).answer
     assert found == (
         f"So far: a{TOLD[1:]}, a clear benefit.",
         "The planned end is not reached, so intervals are wider than they will be: they allow for looking early.",
@@ -133,6 +134,8 @@ def test_an_interim_answer_says_so_and_decides_nothing():
     )
     nothing = explained(make(verdict="not estimable", estimate=NAN), status="interim").answer
     assert nothing[0] == "Nothing can be estimated yet."
+    unplanned = explained(early, status="interim").answer[1]
+    assert unplanned == f"{found[1]} The plan names no number of units, so they are tuned for 2,000."
 
 
 def test_a_withheld_answer_is_its_reason_in_words():
