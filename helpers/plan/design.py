@@ -225,7 +225,7 @@ class ExperimentPlan(Part):
     exposure: Exposure | None = None
     covariates: Names = []
     segments: Names = []
-    acknowledge: dict[Literal["srm", "two_variants"], Annotated[str, Field(pattern=r"\w")]] = {}
+    acknowledge: dict[Literal["srm", "two_variants", "events_fit"], Annotated[str, Field(pattern=r"\w")]] = {}
     answers: Names = []
     shown_as: Contrast | None = None
     labels: dict[str, str] = {}

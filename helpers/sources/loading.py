@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field, replace
 
 import ibis
+import pandas as pd
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
 from helpers.sources import engine
+from helpers.sources.meeting import meet_events
 from helpers.sources.opening import open_given, open_table
 from helpers.sources.tables import count_unknown_units, list_events, shape_events, shape_table
 
@@ -23,7 +25,8 @@ class Source:
     `units` has one row a unit: `unit` and `variant` (text, the plan's spelling), the plan's other columns typed,
     every further column as it came. `events` has `unit`, `event`, `at` (UTC), `value` (null where there is none)
     and further columns; it may hold events of unknown or excluded units. `n_assigned` counts units before those in
-    two variants (`n_two_variants`) are left out; `n_duplicates` rows that repeated another exactly.
+    two variants (`n_two_variants`) are left out; `n_duplicates` rows that repeated another exactly. `meeting`
+    counts how events lie beside assignments, as `meet_events` does; None without events.
     """
 
     units: ibis.Table = field(repr=False)
@@ -33,6 +36,7 @@ class Source:
     n_two_variants: int
     n_duplicates: int
     truth: dict | None = field(default=None, repr=False)
+    meeting: pd.DataFrame | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -92,10 +96,12 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
         ("in two variants, left out", shaped.rows - n_duplicates - n, schema.say(n_two, "unit")),
         ("kept", n, "one row a unit"),
     )
-    strange = count_unknown_units(heard, shaped.table) if heard else ()
+    meeting = meet_events(heard, units, design) if heard else None
+    strays = heard and (n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any())
+    strange = count_unknown_units(heard, shaped.table) if strays else ()
     messages = (*shaped.messages, *said, *told, *strange)
     info = replace(given.info, rows=shaped.rows, units=n, units_by_variant=by_variant, steps=steps, messages=messages)
-    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth)
+    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth, meeting)
 
 
 def load_accounts(
