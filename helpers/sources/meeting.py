@@ -4,7 +4,7 @@ import ibis
 import pandas as pd
 
 from helpers import schema
-from helpers.sources import engine
+from helpers.sources.opening import ask
 
 DAY, EARLIEST = 86_400, -9
 NOWHERE = {"same_day": 0, "first": None, "last": None, "clocked": None}
@@ -48,7 +48,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     starts = begins.group_by("variant", "day").aggregate(n=begins.count()).mutate(event=ibis.literal(""))
     parts = [_name(table, what) for what, table in (("age", ages), ("day", days), ("start", starts))]
     found = ibis.union(*parts).order_by("what", "event", "variant", "day")
-    return engine.ask(lambda: found.to_pyarrow().to_pandas(), shaped.name)
+    return ask(lambda: found.to_pyarrow().to_pandas(), shaped.name)
 
 
 def _count_days(moment):
