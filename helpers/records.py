@@ -213,9 +213,12 @@ class Test:
     __test__ = False  # pytest: a record, not a test
 
 
+STATUS_WORDS = {"warn": "unclear"}  # as a reader sees a check's status
+
+
 @dataclass(frozen=True)
 class Check:
-    """One trust check: `status` is pass, warn, fail or not tested; `message` is a sentence for the reader."""
+    """One trust check: `status` is pass, warn (told as unclear), fail or not tested; `message` is for the reader."""
 
     id: str
     status: str

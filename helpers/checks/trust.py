@@ -18,35 +18,43 @@ if TYPE_CHECKING:
 
 GRAVE = ("srm", "two_variants", "events_fit")  # of which one that fails withholds the answer
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
+DOUBT, MISSING_DOUBT = 0.01, 0.05  # below it is unclear: of what is missing hardly anything can be mended afterwards
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
-SENTENCES = {  # too little to test, as chance would have it, and not
+SENTENCES = {  # too little to test, as chance would have it, unclear, and not
     "split": (
         "Too few to test the sample ratio, {sizes}.",
         "The sample ratio is as planned, {sizes}; {p}.",
+        "Whether the sample ratio is as planned is unclear, {sizes}; {p}. Below .01 it is in doubt, below .001 the "
+        "arms are not compared.",
         "The sample ratio is not as planned, {sizes}; {p}. The arms gain or lose units in different ways, so their "
         "outcomes cannot be compared.",
     ),
     "split by group": (
         "There are not two {place} with enough units to test the sample ratio.",
         "The sample ratio is as planned in all {n} {place}; smallest adjusted {p}.",
+        "Whether the sample ratio is as planned in all {place} is unclear, most in {worst}; adjusted {p}.",
         "The sample ratio differs from the plan across {place}, most in {worst}; adjusted {p}.",
     ),
     "balance": (
         "There are too few units, or no variation, to test the balance of the covariates.",
-        "Covariates: {largest}. Differences like these arise by chance in {chance} of randomisations; below 0.1 % this "
-        "check warns.",
+        "Covariates: {largest}. Differences like these arise by chance in {chance} of randomisations.",
+        "Whether covariates are balanced is unclear: {largest}. Differences like these arise by chance in {chance} of "
+        "randomisations, and below 1 % they are in doubt.",
         "Covariates differ more between the arms than chance explains: {largest}. Differences like these arise by "
         "chance in {chance} of randomisations.",
     ),
     "missing": (
         "Too few outcomes of {label} to test whether they are missing alike: {rates}.{asked}",
         "Outcomes of {label} are missing alike in the arms: {rates}; {p}.{asked}",
+        "Whether outcomes of {label} are missing alike in the arms is unclear: {rates}; {p}.{asked} Below .05 it is in "
+        "doubt, below .001 the effect is not estimated.",
         "Outcomes of {label} are missing at different rates: {rates}; {p}.{asked} Its effect is not estimated.",
     ),
     "take-up": (
         "There are not two weeks with enough units to compare the take-up: {rates}.",
         "Take-up is steady over the weeks of assignment: {rates}; smallest adjusted {p}.",
+        "Whether take-up is steady over the weeks of assignment is unclear: {rates}; adjusted {p}.",
         "Take-up changes over the weeks of assignment: {rates} in all; adjusted {p}.",
     ),
 }
@@ -94,13 +102,14 @@ def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
 
 
 def _report(name, ps, kind, *, alarm="warn", **facts):
-    """A check by the smallest of some p-values, times their number (Bonferroni); without one nothing is tested."""
+    """A check by the smallest of some p-values, times their number (Bonferroni): not tested, pass, unclear, alarm."""
     known = [p for p in ps if not np.isnan(p)]
     p = min(1.0, min(known) * len(known)) if known else NAN
-    place = 0 if not known else 1 if p >= ALERT else 2
+    doubt = MISSING_DOUBT if kind == "missing" else DOUBT
+    place = 0 if not known else 1 if p >= doubt else 2 if p >= ALERT else 3
     said = "p > .999" if p > 0.999 else "p < .001" if p < ALERT else f"p = {p:.3f}".replace("0.", ".", 1)
     told = SENTENCES[kind][place].format(p=said, **facts)
-    return Check(name, ("not tested", "pass", alarm)[place], p, ALERT, told)
+    return Check(name, ("not tested", "pass", "warn", alarm)[place], p, ALERT, told)
 
 
 def _check_split(units, design):

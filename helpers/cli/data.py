@@ -11,7 +11,7 @@ from jinja2 import Template
 from helpers import checks, metrics, schema, simulate, sources
 from helpers import plan as plans
 from helpers.cli.reporting import EXAMPLE, print_table, tell
-from helpers.records import Refused
+from helpers.records import STATUS_WORDS, Refused
 from helpers.sources import ask, read_address
 
 DRAFT = Template(Path(__file__).with_name("plan.yaml.j2").read_text(), trim_blocks=True, keep_trailing_newline=True)
@@ -116,7 +116,7 @@ def check_table(arguments):
 def _print_checks(steps, messages, trust, verdict):
     lines = [(f"{rows:,}", f"{step}: {note}" if note else step) for step, rows, note in steps]
     lines += [("said", message) for message in messages]
-    lines += [(check.status, f"{check.id}: {check.message}") for check in trust]
+    lines += [(STATUS_WORDS.get(check.status, check.status), f"{check.id}: {check.message}") for check in trust]
     print(*(f"{head:>12}  {text}" for head, text in lines), verdict, sep="\n")
 
 

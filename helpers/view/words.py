@@ -36,7 +36,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
       own value beside it, and what the plan calls worthwhile or tolerates
     - `primary` the primary effects, `guards` the guardrails', `decisive` those that answer the question: of what the
       plan names in `answers`, else the primary ones, else the first; `illusion` as `find_illusion` has it
-    - `warnings` why the interval of a primary effect may not hold what it promises
+    - `warnings` why a primary effect or its interval may not hold what it promises: what is unclear of its checks
     - `scale(metric)`, `label(code)`, `arm(name)`, `say(sentence)` as in `scales`
     """
     headline, select = partial(_list_headlines, results), partial(_select, results)
@@ -77,8 +77,8 @@ def _list_rows(results, table, **equal) -> list[SimpleNamespace]:
 
 
 def _list_warnings(results) -> list[str]:
-    primary = {f"domain_{e.metric}" for e in results.headline(role="primary")}
-    found = [c.message for c in results.checks if c.id in primary and c.status == "warn"]
+    asked = {f"{kind}_{e.metric}" for kind in ("missing", "domain") for e in results.headline(role="primary")} | {"srm"}
+    found = [c.message for c in results.checks if c.id in asked and c.status == "warn"]
     return [scales.say_codes(results, message.partition(DETAIL)[0]) for message in found]
 
 

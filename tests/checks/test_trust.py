@@ -47,6 +47,12 @@ def test_run_lists_the_checks_that_the_plan_gives_cause_for():
 SPLITS = [
     # units of a and b: as planned, and not
     (510, 490, "pass", "The sample ratio is as planned, by unit: {}; p = .527."),
+    # 2.8 standard errors: neither as planned nor surely not
+    (
+        545, 455, "warn",
+        "Whether the sample ratio is as planned is unclear, by unit: {}; p = .004. Below .01 it is in doubt, "
+        "below .001 the arms are not compared.",
+    ),
     (
         600, 400, "fail",
         "The sample ratio is not as planned, by unit: {}; p < .001. The arms gain or lose units in different ways, so "
@@ -101,6 +107,9 @@ def test_run_split_by_segment_names_the_worst_level_and_takes_bonferroni_over_th
     frame["tier"] = ["pro"] * 260 + ["free"] * 240 + ["pro"] * 230 + ["free"] * 270
     expected = 2 * min(stats.chisquare(counts).pvalue for counts in ([260, 230], [240, 270]))
     assert _run(frame, segments=["tier"])["srm_tier"].value == pytest.approx(expected)
+    frame["tier"] = ["pro"] * 290 + ["free"] * 210 + ["pro"] * 218 + ["free"] * 282
+    said = "Whether the sample ratio is as planned in all levels of tier is unclear, most in free; adjusted p = .002."
+    assert (_run(frame, segments=["tier"])["srm_tier"].message) == said
 
 
 def test_run_split_by_segment_names_no_small_level():
@@ -127,11 +136,17 @@ def test_run_split_over_time_names_the_week():
 def test_run_balance_says_the_largest_difference_without_a_level():
     frame = _make_frame()
     frame["country"] = np.where(frame["variant"] == "a", "it", np.where(frame.index % 2, "it", "de"))
-    found = _run(frame, covariates=["seats"])["balance"], _run(frame, covariates=["seats", "country"])["balance"]
-    assert [check.status for check in found] == ["pass", "warn"]
+    found = [_run(frame, covariates=names)["balance"] for names in (["seats"], ["seats", "country"])]
+    frame.loc[frame["variant"] == "b", "seats"] += 0.3
+    found.append(_run(frame, covariates=["seats"])["balance"])
+    assert [check.status for check in found] == ["pass", "warn", "warn"]
     assert found[0].message == (
         "Covariates: largest standardised difference 0.07 (seats). Differences like these arise by chance in 24.6 % of "
-        "randomisations; below 0.1 % this check warns."
+        "randomisations."
+    )
+    assert found[2].message == (
+        "Whether covariates are balanced is unclear: largest standardised difference 0.20 (seats). Differences like "
+        "these arise by chance in 0.1 % of randomisations, and below 1 % they are in doubt."
     )
     assert found[1].message == (
         "Covariates differ more between the arms than chance explains: largest standardised difference 1.41 (country). "
@@ -172,10 +187,17 @@ def _lose(frame, a, b):
 
 
 UNLIKE = "Outcomes of csat are missing at different rates: {}; p < .001. Its effect is not estimated."
+UNCLEAR = (
+    "Whether outcomes of csat are missing alike in the arms is unclear: {}; p = {}. Below .05 it is in doubt, below "
+    ".001 the effect is not estimated."
+)
 LOST = [
     (0, 0, {}, "pass", "The outcome csat is known for every unit."),
     (0, 0, {"label": "Ease of use"}, "pass", "The outcome Ease of use is known for every unit."),
     (100, 110, {}, "pass", "Outcomes of csat are missing alike in the arms: a 20.0 %, b 22.0 %; p = .438."),
+    (100, 141, {}, "warn", UNCLEAR.format("a 20.0 %, b 28.2 %", ".002")),
+    (100, 125, {}, "pass", "Outcomes of csat are missing alike in the arms: a 20.0 %, b 25.0 %; p = .058."),
+    (100, 126, {}, "warn", UNCLEAR.format("a 20.0 %, b 25.2 %", ".049")),
     (100, 3, {}, "fail", UNLIKE.format("a 20.0 %, b fewer than 10 units")),
     (495, 400, {}, "fail", UNLIKE.format("a all but fewer than 10 units, b 80.0 %")),
     (100, 0, {"kind": "amount", "missing": "zero"}, "fail", UNLIKE.format("a 20.0 %, b 0.0 %")),  # filled with 0
@@ -241,6 +263,10 @@ def test_run_exposure_over_time():
     check = _run(steady, **plan)["exposure_over_time"]
     message = "Take-up is steady over the weeks of assignment: a 40.0 %, b 0.0 %; smallest adjusted p > .999."
     assert (check.status, check.message) == ("pass", message)
+    less = frame.assign(took=((frame["variant"] == "a") & (frame.index % 80 < 32 - frame.index % 2 * 9)).astype(float))
+    check = _run(less, **plan)["exposure_over_time"]
+    message = "Whether take-up is steady over the weeks of assignment is unclear: a 36.4 %, b 0.0 %; adjusted p = .005."
+    assert (check.status, check.message) == ("warn", message)
     broken = frame.assign(took=((frame["variant"] == "a") & (frame.index % 2 == 1)).astype(float))
     check = _run(broken, **plan)["exposure_over_time"]
     message = "Take-up changes over the weeks of assignment: a 50.0 %, b 0.0 % in all; adjusted p < .001."

@@ -254,6 +254,11 @@ def test_doubts_a_released_check_and_an_unknown_split_are_told():
         "The planned split is unknown, so whether units were assigned as planned is not tested.",
     )
     assert told.answer[-1].endswith("repeat it with more units where the doubt above matters.")
+    unclear = Check("missing_y", "warn", 0.004, 0.001, "Whether it is missing alike is unclear.")
+    other = Check("missing_z", "warn", 0.004, 0.001, "Of another metric.")
+    ratio = Check("srm", "warn", 0.004, 0.001, "Whether the split is as planned is unclear.")
+    doubts = explained(make(), checks=(ratio, other, unclear)).answer
+    assert doubts[1:3] == ("Whether the split is as planned is unclear.", "Whether it is missing alike is unclear.")
     failed = Check("srm", "fail", 0, 0.001, "The groups are t 1,010 and c 800.")
     released = explained(make(), checks=(failed,), plan={"acknowledge": {"srm": "A known fault."}})
     assert released.answer[1] == (
