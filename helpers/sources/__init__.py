@@ -100,9 +100,9 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
         ("kept", n, "one row a unit"),
     )
     meeting = meet_events(heard, units, design) if heard else None
-    if heard and (n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any()):
-        said = (*said, *_tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned"))
     told = (*said, *(heard.messages if heard else ()))
+    if heard and (n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any()):
+        told += _tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
     more = {"units_by_variant": by_variant, "steps": steps, "messages": (*shaped.messages, *told)}
     info = replace(given.info, rows=shaped.rows, units=n, **more)
     return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth, meeting)
