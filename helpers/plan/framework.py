@@ -145,6 +145,7 @@ class FrameworkPlan(Part):
     unit: str = "account"
     unit_id: str
     started_at: str | None = None
+    registered: Literal["before", "after"] | None = None
     as_of: dt.date | None = None
     confidence_level: float = Field(0.95, gt=0.5, lt=1)
     min_cell: int = Field(10, ge=1)

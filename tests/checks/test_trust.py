@@ -13,7 +13,7 @@ from statsmodels.multivariate.manova import MANOVA
 
 from helpers import checks, metrics
 from helpers.checks.trust import compare_covariates, compare_rates, compare_split, measure_imbalance, read_rate
-from helpers.records import Check, Moments
+from helpers.records import Check, Moments, Refused
 
 KINDS = {"csat": {"kind": "score"}}
 
@@ -36,11 +36,12 @@ def _run(frame, kinds=KINDS, counted=None, **plan):
 
 
 def test_run_lists_the_checks_that_the_plan_gives_cause_for():
-    assert list(_run(_make_frame(60, 60))) == ["srm", "duplicates", "two_variants", "missing_csat"]
+    assert list(_run(_make_frame(60, 60))) == ["srm", "duplicates", "two_variants", "missing_csat", "attrition"]
     plan = {"assigned_at": "assigned_at", "segments": ["tier"], "covariates": ["seats"], "exposure": {"column": "took"}}
     found = _run(_make_frame(), **plan)
     expected = ["srm", "srm_tier", "srm_over_time", "balance", "duplicates", "two_variants", "missing_csat"]
-    assert list(found) == [*expected, "exposure_over_time"]
+    assert list(found) == [*expected, "attrition", "exposure_over_time"]
+    assert found.pop("attrition").status == "not tested"
     assert {check.status for check in found.values()} == {"pass"}
 
 
@@ -254,6 +255,80 @@ def test_run_missing_of_clusters_allows_for_their_likeness():
     check = _run(frame, cluster="firm")["missing_csat"]
     expected = stats.ttest_ind([1] * 3 + [0] * 7, [0] * 10).pvalue
     assert (check.status, check.value) == ("pass", pytest.approx(expected))
+
+
+def _count_lost(**plan):
+    return _run(_make_frame(480, 450), **plan)["attrition"]
+
+
+COUNTED_LOST = [
+    (
+        None, "not tested",
+        "Attrition not tested: every row has its outcomes, so units that left may not be in the table. Write into "
+        "the plan how many were randomised (randomised_units).",
+    ),
+    (930, "pass", "All 930 that were randomised by unit are in the table."),
+    # 5 % is not above 5 %
+    (978, "pass", "Of 978 randomised by unit, 48 (4.9 %) are not in the table: of which arm is not known."),
+    (
+        1860, "warn",
+        "Of 1,860 randomised by unit, 930 (50.0 %) are not in the table: of which arm is not known. Above 5 %, or with "
+        "p below .05 between the arms, effects are in doubt: they hold for those who stayed.",
+    ),
+    (
+        {"b": 465, "a": 490}, "pass",
+        "Of 955 randomised by unit, 25 (2.6 %) are not in the table: a 2.0 %, b 3.2 %; p = .252.",
+    ),
+    # few of all, yet not alike
+    (
+        {"a": 483, "b": 462}, "warn",
+        "Of 945 randomised by unit, 15 (1.6 %) are not in the table: a fewer than 10 units, b 2.6 %; p = .015. Above "
+        "5 %, or with p below .05 between the arms, effects are in doubt: they hold for those who stayed.",
+    ),
+    (
+        {"a": 500, "b": 500}, "fail",
+        "Of 1,000 randomised by unit, 70 (7.0 %) are not in the table: a 4.0 %, b 10.0 %; p < .001. The arms lose "
+        "units at different rates, so their outcomes cannot be compared.",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("counted", "status", "message"), COUNTED_LOST)
+def test_run_attrition_of_complete_cases(counted, status, message):
+    check = _count_lost(randomised_units=counted)
+    assert (check.status, check.message, check.threshold) == (status, message, 0.05)
+    n = sum(counted.values()) if isinstance(counted, dict) else counted
+    assert math.isnan(check.value) if n is None else check.value == pytest.approx(1 - 930 / n)
+
+
+def test_run_attrition_is_asked_where_nothing_else_tells_who_left():
+    assert "attrition" not in _run(_lose(_make_frame(), 5, 5))  # those who left stand in the table
+    events = [("u00001", "paid", "2024-01-02", 1.0)]
+    design = make_design({"paid": {"kind": "binary", "within_days": 5}}, assigned_at="assigned_at", as_of="2024-03-01")
+    source = make_source(_make_frame(), events)
+    assert "attrition" not in {check.id for check in checks.run(metrics.fold(source, design), source, design)}
+
+
+def test_run_attrition_counts_clusters_and_tests_the_split_of_all_that_were_randomised():
+    frame = _make_frame(600, 400)
+    frame["firm"] = [f"f{i // 6}" if i < 600 else f"g{i // 4}" for i in range(1000)]  # a hundred firms an arm
+    found = _run(frame, cluster="firm", randomised_units={"a": 103, "b": 104})
+    assert found["attrition"].message == (
+        "Of 207 randomised by firm, 7 (3.4 %) are not in the table: a fewer than 10 units, b fewer than 10 units; "
+        "p > .999."
+    )
+    sizes = "a 103 (planned 50.0 %), b 104 (planned 50.0 %)"
+    assert found["srm"].message == f"The sample ratio is as planned, by firm: {sizes}; p = .945."
+
+
+@pytest.mark.parametrize(("counted", "said"), [(929, "929 by unit in all"), ({"a": 480, "b": 449}, "449 by unit in b")])
+def test_run_refuses_more_units_than_were_randomised(counted, said):
+    with pytest.raises(Refused) as raised:
+        _count_lost(randomised_units=counted)
+    assert str(raised.value) == (
+        f"randomised_units: the plan says {said}, and the table holds {930 if 'all' in said else 450}; correct the "
+        "plan, or leave out what was not randomised"
+    )
 
 
 def test_run_exposure_over_time():

@@ -278,6 +278,17 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
         "Anything after the last measurement: an effect may grow, fade or turn.",
     )
     assert found.answer[0] == "A public experiment."
+    left = Check("attrition", "not tested", NAN, 0.05, "Not tested.")
+    late = explained(make(), checks=(left,), plan={"registered": "after"}).limits
+    assert late[:2] == (
+        "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have been "
+        "chosen by what they show.",
+        "Who left: attrition not tested, as every row has its outcomes and the plan does not say how many units were "
+        "randomised.",
+    )
+    before = explained(make(), plan={"registered": "before"})
+    assert "Plan written | before the data was seen" in before.words["design"]
+    assert len(before.limits) == 1
 
 
 def test_her_own_report_never_speaks_of_an_article():
