@@ -180,7 +180,7 @@ def explain(results: Results, design: Any) -> Results:
     words = tell(named, design)
     labels = dict(re.split(r" *\| *", line, maxsplit=1) for line in words.get("labels", ()))
     named = named.but(plan={**named.plan, "labels": {**labels, **(shown["labels"] or {})}})
-    kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:4]
+    kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:5]
     told = (*words["answer"], *words.get("bullets", ())[:4])
     if results.status == "withheld":
         told = tuple(scales.say_codes(named, line) for line in results.answer)
