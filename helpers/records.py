@@ -226,9 +226,14 @@ class Test:
     __test__ = False  # pytest: a record, not a test
 
 
+# the checks of which one that fails withholds the answer
+GRAVE = ("srm", "two_variants", "attrition", "events_fit", "events_add")
+STATUS_WORDS = {"warn": "unclear"}  # as a reader sees a check's status
+
+
 @dataclass(frozen=True)
 class Check:
-    """One trust check: `status` is pass, warn, fail or not tested; `message` is a sentence for the reader."""
+    """One trust check: `status` is pass, warn (told as unclear), fail or not tested; `message` is for the reader."""
 
     id: str
     status: str

@@ -11,7 +11,7 @@ from jinja2 import Template
 from helpers import checks, metrics, schema, simulate, sources
 from helpers import plan as plans
 from helpers.cli.reporting import EXAMPLE, print_table, tell
-from helpers.records import Refused
+from helpers.records import STATUS_WORDS, Refused
 from helpers.sources import ask, read_address
 from helpers.sources.tables import NO, YES
 
@@ -124,7 +124,7 @@ def _print_checks(steps, messages, trust, verdict, *, added=()):
         much = [] if row["events"] is None else [f"{schema.say(row['events'], 'event')} of {row['total']:,.15g} in all"]
         monies = [f"currencies: {row['currencies']:,}"] if "currencies" in row else []
         lines.append(("adds", f"{row['metric']}, {row['event']}: {', '.join([*much, *signs, *monies])}"))
-    lines += [(check.status, f"{check.id}: {check.message}") for check in trust]
+    lines += [(STATUS_WORDS.get(check.status, check.status), f"{check.id}: {check.message}") for check in trust]
     print(*(f"{head:>12}  {text}" for head, text in lines), verdict, sep="\n")
 
 

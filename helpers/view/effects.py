@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from helpers.plan.views import find_view
-from helpers.records import Estimate, Results, to_frame
+from helpers.records import GRAVE, Estimate, Results, to_frame
 from helpers.view import html, scales
 from helpers.view.html import Display, show_sentence
 from helpers.view.numbers import capitalise, join_words, lower_first, write_count, write_p
@@ -16,7 +16,6 @@ from helpers.view.show import WITHHELD, draw_table, find_title, frame_part, show
 BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": "neither way is better"}
 BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
 BOXES["released"] = "Released by the plan although a check failed"
-GRAVE = ("srm", "two_variants", "events_fit", "events_add")
 ROLES = {"primary": "decides", "secondary": "", "guardrail": "must not worsen"}
 METHODS = ("miettinen-nurminen", "welch", "lin", "fieller", "anderson-rubin", "brunner-munzel")
 METHODS = {**{name: name.title() for name in METHODS}, "delta": "delta method", "wald ratio, delta": "Wald ratio"}

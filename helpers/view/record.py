@@ -11,13 +11,13 @@ import yaml
 
 from helpers import paths
 from helpers.plan.views import find_view
-from helpers.records import DETAIL, Results, to_frame
+from helpers.records import DETAIL, STATUS_WORDS, Results, to_frame
 from helpers.view import html, numbers, scales
 from helpers.view.html import Display, list_facts, show_sentence
 from helpers.view.numbers import capitalise, lower_first
 from helpers.view.show import draw_table, frame_part, show, tell_kind
 
-STATUSES = {"pass": ("passes", "pass"), "warn": ("warns", "warn"), "fail": ("fails", "fail")}
+VERBS = {"pass": ("passes", "pass"), "fail": ("fails", "fail")}
 
 
 def limits(results: Results) -> Display:
@@ -30,7 +30,7 @@ def trust_line(results: Results) -> Display:
     if not results.checks:
         return show_sentence("No trust check applies to this run.")
     counts = Counter(check.status for check in results.checks)
-    told = [f"{n} {STATUSES[s][n > 1] if s in STATUSES else s}" for s, n in counts.most_common()]
+    told = [f"{n} {VERBS[s][n > 1] if s in VERBS else STATUS_WORDS.get(s, s)}" for s, n in counts.most_common()]
     open_ = [c for c in results.checks if c.status in ("fail", "warn")]
     spoken = "; ".join(lower_first(c.message.partition(DETAIL)[0].rstrip(".")) for c in open_[:3])
     spoken = f": {scales.say_codes(results, spoken)}" if spoken else ""

@@ -15,6 +15,7 @@ from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
 
 DEFAULT = "experiment"
+TRUST = ("srm", "attrition", "events_fit", "event_values")  # checks of whether the data fit, told where unclear
 
 
 def list_names(results: Results, design: Any = None) -> dict[str, Any]:
@@ -37,7 +38,8 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     - `way(e)` which way an association goes; `among(e)` whom an effect is of, where not of everybody, else ""
     - `primary` the primary effects, `guards` the guardrails', `decisive` those that answer the question: of what the
       plan names in `answers`, else the primary ones, else the first; `illusion` as `find_illusion` has it
-    - `warnings` why the interval of a primary effect may not hold what it promises
+    - `doubts` what is unclear of whether the data fit; `warnings` why the interval of a primary effect may not hold
+      what it promises
     - `scale(metric)`, `label(code)`, `arm(name)`, `say(sentence)` as in `scales`
     """
     headline, select = partial(_list_headlines, results), partial(_select, results)
@@ -46,7 +48,9 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     decisive = (headline(*answers) if answers else []) or primary or headline()[:1]
     named = {"design": design, "data": results.data, "status": results.status, "checks": results.checks}
     named |= {"noun": scales.find_noun(results), "unit": scales.find_noun(results, singular=True), "answers": answers}
-    named |= {"dates": scales.list_dates(results), "warnings": _list_warnings(results), "scale": scale}
+    doubts = {*TRUST, *(f"missing_{e.metric}" for e in primary)}, {f"domain_{e.metric}" for e in primary}
+    named |= dict(zip(("doubts", "warnings"), (_list_warnings(results, asked) for asked in doubts), strict=True))
+    named |= {"dates": scales.list_dates(results), "scale": scale}
     named |= {"say": partial(scales.say_codes, results), **_name_codes(results)}
     named |= {"headline": headline, "select": select, "primary": primary, "guards": headline(role="guardrail")}
     named |= {"decisive": decisive, "illusion": find_illusion(decisive, select)}
@@ -79,9 +83,8 @@ def _list_rows(results, table, **equal) -> list[SimpleNamespace]:
     return [SimpleNamespace(**row) for row in frame.to_dict("records")]
 
 
-def _list_warnings(results) -> list[str]:
-    primary = {f"domain_{e.metric}" for e in results.headline(role="primary")}
-    found = [c.message for c in results.checks if c.id in primary and c.status == "warn"]
+def _list_warnings(results, asked) -> list[str]:
+    found = [c.message for c in results.checks if c.id in asked and c.status == "warn"]
     return [scales.say_codes(results, message.partition(DETAIL)[0]) for message in found]
 
 
@@ -192,7 +195,7 @@ def explain(results: Results, design: Any) -> Results:
     words = tell(named, design)
     labels = dict(re.split(r" *\| *", line, maxsplit=1) for line in words.get("labels", ()))
     named = named.but(plan={**named.plan, "labels": {**labels, **(shown["labels"] or {})}})
-    kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:4]
+    kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:5]
     told = (*words["answer"], *words.get("bullets", ())[:4])
     if results.status == "withheld":
         told = tuple(scales.say_codes(named, line) for line in results.answer)

@@ -285,6 +285,11 @@ def test_doubts_a_released_check_and_an_unknown_split_are_told():
         "The planned split is unknown, so whether units were assigned as planned is not tested.",
     )
     assert told.answer[-1].endswith("repeat it with more units where the doubt above matters.")
+    unclear = Check("missing_y", "warn", 0.004, 0.001, "Whether it is missing alike is unclear.")
+    other = Check("missing_z", "warn", 0.004, 0.001, "Of another metric.")
+    ratio = Check("srm", "warn", 0.004, 0.001, "Whether the split is as planned is unclear.")
+    doubts = explained(make(), checks=(ratio, other, unclear)).answer
+    assert doubts[1:3] == ("Whether the split is as planned is unclear.", "Whether it is missing alike is unclear.")
     failed = Check("srm", "fail", 0, 0.001, "The groups are t 1,010 and c 800.")
     released = explained(make(), checks=(failed,), plan={"acknowledge": {"srm": "A known fault."}})
     assert released.answer[1] == (
@@ -304,6 +309,17 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
         "Anything after the last measurement: an effect may grow, fade or turn.",
     )
     assert found.answer[0] == "A public experiment."
+    left = Check("attrition", "not tested", NAN, 0.05, "Not tested.")
+    late = explained(make(), checks=(left,), plan={"registered": "after"}).limits
+    assert late[:2] == (
+        "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have been "
+        "chosen by what they show.",
+        "Who left: attrition not tested, as every row has its outcomes and the plan does not say how many units were "
+        "randomised.",
+    )
+    before = explained(make(), plan={"registered": "before"})
+    assert "Plan written | before the data was seen" in before.words["design"]
+    assert len(before.limits) == 1
 
 
 def test_her_own_report_never_speaks_of_an_article():
