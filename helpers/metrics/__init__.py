@@ -22,4 +22,5 @@ from helpers.metrics.moments import (
     summarise_shares,
     winsorise,
 )
+from helpers.metrics.reach import Reach
 from helpers.metrics.units import Units, describe_arms, fold, read_rows

@@ -12,6 +12,7 @@ import pandas as pd
 
 from helpers import schema
 from helpers.metrics.events import Total, ask, find_end, fold_events, hear, store
+from helpers.metrics.reach import Reach, find_reach
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
 
@@ -39,6 +40,8 @@ class Accounts:
         Accounts before those that started later are left out.
     heard : ibis.Table or None
         The events of the plan from each account's start to its loss and the end of `as_of`; None for a snapshot.
+    reach : Reach
+        Where the log of events begins and ends: accounts that started before it are left out, `as_of` is its end.
     """
 
     design: FrameworkPlan
@@ -47,6 +50,7 @@ class Accounts:
     messages: tuple[str, ...] = ()
     n_loaded: int = 0
     heard: ir.Table | None = field(default=None, repr=False)
+    reach: Reach = field(default_factory=Reach)
 
     @property
     def cutoff(self) -> dt.datetime | None:
@@ -79,10 +83,14 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
         found = ask(known, {"n": known.count(), "open": (~ended).sum()})
         noted = (f"accounts without an end or its time, left out: {found['open']:,}",) if found["open"] else ()
         return Accounts(design, None, known, noted, found["n"])
-    as_of = find_last_day(source, design)
+    planned = find_last_day(source, design)
+    events = source.events.filter(source.events["event"].isin(schema.list_account_event_names(design)))
+    reach = find_reach(known, events, design, planned)
+    as_of = reach.ended or planned
     end = ibis.literal(find_end(as_of))
     started = known.filter(known["started_at"] < end)
-    events = source.events.filter(source.events["event"].isin(schema.list_account_event_names(design)))
+    if reach.began:
+        started = started.filter(started["started_at"] >= ibis.literal(dt.datetime.combine(reach.began, dt.time())))
     seen = events.filter(events["at"] < end)
     ends = seen.filter(seen["event"].isin(design.outcomes.retained.lost))
     table = store(add_loss(started, hear(started, ends, start="started_at"), design))
@@ -92,9 +100,18 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
         raise Refused(f"plan, as_of: no account started by {as_of}; choose a later day")
     notes = {f"accounts that start after {as_of}, left out": n_late, **_count_left(table, events, design, as_of)}
     said = [f"{sentence}: {count:,}" for sentence, count in notes.items() if count]
-    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
-    said = [*([] if design.as_of else [latest]), *said, *_list_short(design)]
-    return Accounts(design, as_of, table, tuple(said), n, heard)
+    latest = f"as_of is left out of the plan: the latest day in the data, {planned}, is taken as the last complete one"
+    said = [*([] if design.as_of else [latest]), *_tell_reach(reach, planned), *said, *_list_short(design)]
+    return Accounts(design, as_of, table, tuple(said), n, heard, reach)
+
+
+def _tell_reach(reach, planned):
+    """Where the log leaves accounts unread, and how many."""
+    if reach.began:
+        yield f"accounts that start before the events begin on {reach.began}, left out: {reach.n_early:,}"
+    if reach.ended:
+        yield f"the events end on {reach.ended}, before {planned}: it is taken as the last complete day"
+        yield f"accounts that would be followed by {planned} and are not by {reach.ended}, left out: {reach.n_late:,}"
 
 
 def add_loss(accounts: ir.Table, heard: ir.Table, design: FrameworkPlan) -> ir.Table:

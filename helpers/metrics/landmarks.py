@@ -149,6 +149,9 @@ def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
         known = ask(table, {"kept": (table["lost"].notnull() & table["lost_days"].notnull()).sum()})["kept"]
         return [("loaded", accounts.n_loaded, ""), ("kept", known, "with an end and its time")]
     steps = [("started", table.count().to_pyarrow().as_py(), f"by {accounts.as_of}")]
+    if accounts.reach.began:
+        told = f"on a day before the events begin, {accounts.reach.began}: left out"
+        steps.insert(0, ("began too early", accounts.reach.n_early, told))
     for landmark in design.landmarks:
         met = meet(accounts, landmark, list_totals(design, landmark, ()))
         facts = {"lost": (met["lost_at"] < met["landmark_at"]).sum(), "kept": met["is_customer"].sum()}
