@@ -46,7 +46,7 @@ from helpers.inference.planning import (
     sample_size_normal,
     sample_size_proportions,
 )
-from helpers.inference.proportions import relative_lift_risk, risk_difference, score_p_value
+from helpers.inference.proportions import e_value, relative_lift_risk, risk_difference, score_p_value
 from helpers.inference.ranks import quantile_difference, win_difference
 from helpers.inference.reach import list_sample_sizes, simulate_power
 from helpers.inference.speed import study_replies

@@ -184,8 +184,8 @@ def test_adjusted_difference_refuses_a_handful_that_would_have_to_stand_for_all(
 
 @pytest.mark.parametrize(
     ("p_value", "ci_low", "verdict"),
-    [(0.05, 0.01, "clear difference"), (0.06, -0.01, "no clear difference"), (np.nan, np.nan, "not estimable"),
-     (np.nan, -0.1, "no clear difference")],  # all agree: an interval and no test
+    [(0.05, 0.01, "clear association"), (0.06, -0.01, "no clear association"), (np.nan, np.nan, "not estimable"),
+     (np.nan, -0.1, "no clear association")],  # all agree: an interval and no test
 )  # fmt: skip
 def test_name_verdict(p_value, ci_low, verdict):
     assert name_verdict(p_value, ci_low, 0.05) == verdict

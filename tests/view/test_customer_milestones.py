@@ -85,7 +85,7 @@ def test_answer_of_a_clear_difference():
     ("changes", "sentence", "following"),
     [
         (
-            {"estimate": 0.003, "ci_low": -0.01, "ci_high": 0.016, "verdict": "no clear difference"},
+            {"estimate": 0.003, "ci_low": -0.01, "ci_high": 0.016, "verdict": "no clear association"},
             "those with 20 activation events or more do not clearly stay more or less often than others of equal plan "
             "and size: +0.3 points (between -1.0 and +1.6 points), which is an association.",
             "do not steer by this milestone; look at the others, or at another line.",
