@@ -300,7 +300,7 @@ ALWAYS = {
     "freshness", "controls", "landmark_flow", "definitions", "readings", "hazards", "landmark_effects",
     "milestone_survival", "activation_counts", "activation_curves", "cuts", "threshold", "states", "flows", "steps",
     "categories", "mature_counts", "maturity_lines", "ranking", "model_quality", "next_steps", "review", "drift",
-    "review_words", "model",
+    "review_words", "model", "tipping",
 }  # fmt: skip
 
 FEW = {"study": "customer_milestones", "refits": 4, "folds": 3, "n_resamples": 99, "seed": 1}
