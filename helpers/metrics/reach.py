@@ -37,6 +37,17 @@ class Reach:
     n_early: int = 0
     n_late: int = 0
 
+    def tell(self, planned: dt.date) -> list[str]:
+        """Return where the log leaves accounts unread, and how many; `planned` is the last day asked for."""
+        told = []
+        if self.began:
+            told.append(f"accounts that start before the events begin on {self.began}, left out: {self.n_early:,}")
+        if self.ended:
+            told.append(f"the events end on {self.ended}, before {planned}: it is taken as the last complete day")
+            left = f"accounts that would be followed by {planned} and are not by {self.ended}, left out"
+            told.append(f"{left}: {self.n_late:,}")
+        return told
+
 
 def find_reach(accounts: ir.Table, events: ir.Table, design: FrameworkPlan, as_of: dt.date) -> Reach:
     """Return how far the log of events reaches.

@@ -394,10 +394,10 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     empty = empty.but(as_of=accounts.as_of.isoformat() if accounts.as_of else None)
     controls = [("plan", design.plan_tier), ("size", design.size)]  # in words, and as the plan's column
     controls = pd.DataFrame([row for row in controls if row[1]], columns=["control", "column"], dtype=object)
-    tables = {"freshness": metrics.measure_freshness(source, design), "controls": controls}
+    tables = {"freshness": metrics.measure_freshness(source, accounts), "controls": controls}
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
     if design.is_snapshot:
-        tables |= study_snapshot(frames.main, design)
+        tables |= study_snapshot(frames.main, design) if design.outcomes.retained.leavers == "all" else {}
         tables |= study_ranking(frames.main, design, **ranked) if design.features else {}
         return empty.but(tables=tables), pd.DataFrame(columns=["unit", "next_step", "association"])
     main, histories, months = frames.main, frames.histories, frames.months

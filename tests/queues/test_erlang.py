@@ -11,7 +11,7 @@ from scipy import linalg
 
 from helpers.queues.erlang import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.records import Refused
-from helpers.simulate.queue import HOURS_A_WEEK, serve
+from helpers.simulate.support_world import HOURS_A_WEEK, serve
 
 
 def _erlang_a(arrivals, handle, agents, *, target=2.0, patience=10.0):
@@ -165,21 +165,6 @@ def test_agents_needed_changes_with_every_figure():
 def test_agents_needed_grow_slower_than_the_questions():
     found = [agents_needed(rate, Promise(8, 30, 2, 0.9)) / rate for rate in (5, 10, 20, 40, 80, 160)]
     assert found == sorted(found, reverse=True)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"target_share": 1.0}, "staffing, target_share: 1 is not a share above 0 and below 1"),
-        ({"handle_minutes": 0}, "staffing, handle_minutes: 0 is not a number above 0"),
-        ({"patience_minutes": -2}, "staffing, patience_minutes: -2 is not a number above 0"),
-        ({"target_minutes": math.nan}, "staffing, target_minutes: nan is not a number of 0 or more"),
-    ],
-)
-def test_promise_refuses(change, message):
-    with pytest.raises(Refused) as caught:
-        replace(Promise(8, 9, 2, 0.9), **change)
-    assert str(caught.value) == message
 
 
 def test_agents_needed_refuses_more_than_anybody_has():
