@@ -104,7 +104,8 @@ def _hear(source, accounts):
     """One row an event's name, of known accounts: how many, how many before the start, first and last time by as_of."""
     joined = source.events.inner_join(source.accounts.select("unit", "started_at"), "unit")
     at, known = joined["at"], joined["at"] < ibis.literal(accounts.cutoff)
-    told = {"n": joined.count(), "early": (at < joined["started_at"]).sum(), "in_time": known.sum()}
+    start = joined["started_at"].truncate("D") if accounts.dated else joined["started_at"]
+    told = {"n": joined.count(), "early": (at < start).sum(), "in_time": known.sum()}
     told |= {"first": at.min(where=known), "last": at.max(where=known)}
     return joined.group_by("event").aggregate(**told).order_by("event").to_pyarrow().to_pylist()
 

@@ -12,7 +12,20 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 
-from helpers.metrics.events import COUNTED, DAY, LATEST, Total, add_days, ask, find_end, fold_events, hear, mark, store
+from helpers.metrics.events import (
+    COUNTED,
+    DAY,
+    LATEST,
+    Total,
+    add_days,
+    ask,
+    find_end,
+    fold_events,
+    has_clock,
+    hear,
+    mark,
+    store,
+)
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -148,9 +161,9 @@ def _read_clock(units, events, design):
     facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
     facts["time", "latest"] = start.max()
     facts["late"] = (start >= ibis.literal(find_end(as_of))).sum() if as_of else ibis.literal(0)
-    facts["timed"], told = _has_clock(start), {}
+    facts["timed"], told = has_clock(start), {}
     if events is not None:
-        told = {("time", "heard"): events["at"].max(), "clocked": _has_clock(events["at"])}
+        told = {("time", "heard"): events["at"].max(), "clocked": has_clock(events["at"])}
     found = ask(units, facts, *([] if events is None else [(events, told)]))
     days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
     if as_of is None and events is not None:
@@ -159,11 +172,6 @@ def _read_clock(units, events, design):
     gaps = {name: found[name] for name in design.covariates}
     dated = bool(found["timed"] and found.get("clocked") is False)
     return {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps, "dated": dated}
-
-
-def _has_clock(moment):
-    """Whether any moment has a time of day; null without moments."""
-    return (moment.epoch_seconds() % DAY != 0).any()
 
 
 def _list_totals(units, events, design):

@@ -119,6 +119,19 @@ def test_find_reach_refuses_where_everybody_started_before():
     )
 
 
+def test_fold_accounts_counts_the_day_of_the_start_where_events_have_dates_alone():
+    accounts, events = draw()
+    source, found = fold(accounts, events.assign(at=events["at"].dt.floor("D")))
+    assert found.messages[0] == (
+        "events have dates alone: each account starts with its day, so that events of that day count"
+    )
+    whole = fold(accounts.assign(started_at=accounts["started_at"].dt.floor("D")), events)[1]
+    dated, timed = (metrics.read_landmarks(folded)[30.0] for folded in (found, whole))
+    assert dated["activated"].mean() == pytest.approx(timed["activated"].mean(), abs=0.005)
+    checked = {item.id: item for item in checks.check_accounts(source, found)}
+    assert (checked["events_before_start"].value, checked["events_fit"].status) == (0.0, "pass")
+
+
 @pytest.mark.parametrize(("early", "gap", "front"), [
     (30, 5, 20.0),  # half are heard within the gap: .5 ^ 30
     (5, 5, None),  # .5 ^ 5
