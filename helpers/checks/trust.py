@@ -85,8 +85,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     Returns
     -------
     tuple of Check: srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants, missing_<metric>, attrition,
-        exposure_over_time, events_fit and events_add, those that the plan gives cause for. `value` is a p-value, a count
-        (duplicates, events_add) or a share (two_variants, attrition, events_fit); nan where nothing is tested.
+        exposure_over_time, events_fit and events_add, those that the plan gives cause for. `value` is a p-value, a
+        count (duplicates, events_add) or a share (two_variants, attrition, events_fit); nan where nothing is tested.
 
     Raises
     ------

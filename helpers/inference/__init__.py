@@ -2,6 +2,7 @@
 
 from helpers.inference.contrasts import (
     compare_arms,
+    e_value,
     quantile_difference,
     relative_lift_risk,
     risk_difference,

@@ -23,4 +23,5 @@ from helpers.metrics.moments import (
     summarise_shares,
     winsorise,
 )
+from helpers.metrics.reach import Reach
 from helpers.metrics.units import Units, fold

@@ -219,6 +219,11 @@ def add_days(start: ir.TimestampValue, days: float) -> ir.TimestampValue:
     return start + ibis.interval(seconds=round(days * DAY))
 
 
+def has_clock(moment: ir.TimestampValue) -> ir.BooleanValue:
+    """Return whether any moment has a time of day; null without moments."""
+    return (moment.epoch_seconds() % DAY != 0).any()
+
+
 def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
     """Return 1 for true, 0 for false and null for null; some engines turn truth values into whole numbers only."""
     return fact.cast("int32").cast("float64")

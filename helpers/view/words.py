@@ -15,7 +15,7 @@ from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
 
 DEFAULT = "experiment"
-TRUST = ("srm", "attrition", "events_fit", "event_values")  # checks of whether the data fit, told where unclear
+TRUST = ("srm", "attrition", "events_fit", "events_add")  # checks of whether the data fit, told where unclear
 
 
 def list_names(results: Results, design: Any = None) -> dict[str, Any]:
