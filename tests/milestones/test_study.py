@@ -10,8 +10,7 @@ from made_accounts import make_account_source
 from helpers import checks, metrics, sources
 from helpers.milestones import Choices, run_framework, study_threshold
 from helpers.milestones.landmarks import compare_naively
-from helpers.plan import FrameworkPlan
-from helpers.plan.reading import Plan
+from helpers.plan import FrameworkPlan, Plan
 from helpers.records import Refused
 
 FEATURES = ("live_chat", "phone_channel", "crm_sync", "api_used")
