@@ -123,7 +123,6 @@ class Guarantee:
     unit : str, what is counted: units or clusters
     most_units, most_replicates : int, optional
         The largest smaller arm, and the most replicates, that validation spends on it.
-    is_slow : bool, whether one replicate takes many milliseconds, so that a quick validation draws few
     """
 
     name: str
@@ -145,7 +144,6 @@ class Guarantee:
     unit: str = "units"
     most_units: int | None = None
     most_replicates: int | None = None
-    is_slow: bool = False
 
     def describe_domain(self) -> str:
         """Return in words for which data the claim is made."""

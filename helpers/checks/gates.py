@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from helpers import paths
 from helpers.records import NAN, Check, DataInfo, Results
 
 SLACK = {"nominal": 0.0, "at least": 0.0, "nominal within .01": 0.01}
@@ -15,6 +16,9 @@ TITLE, QUESTION = "Validation of the methods", "Can these methods be trusted?"
 TAILS = {"nominal": 0.001, "at least": 0.001, "nominal within .01": 0.01}  # with which a kept claim fails, at its edge
 DEFECT, POWER = 0.03, 0.8  # coverage that is too low by so much is found with this chance: 92 % for 95 %
 MOST_NEEDED = 20_000
+POOLED = ("pooled_low", "pooled_high")
+DEEP = ("guarantee", "claim", "measured_on", "seed", "cells_inside", "least_draws", "most_draws", "draws")
+DEEP = (*DEEP, "pooled_coverage", *POOLED, "pooled_limit", "smallest_defect", "worst_coverage", "verdict")
 KEEPS, BREAKS = "no defect found", "fails"
 DRAWS = {"quick": 300, "deep": 4000}  # experiments drawn for what stands beside the cells, unless asked otherwise
 BAND = 0.99  # confidence of the Monte-Carlo intervals
@@ -62,7 +66,7 @@ def count_needed(claim, confidence_level=0.95) -> int:
     Examples
     --------
     >>> count_needed("nominal within .01"), count_needed("at least")
-    (1658, 1064)
+    (1674, 1037)
     """
     draws = np.arange(1, MOST_NEEDED)
     least = stats.binom.ppf(TAILS[claim], draws, confidence_level - SLACK[claim])
@@ -120,10 +124,10 @@ def _is_within(values, low, high):
 def _summarise(cells, level):
     inside, outside, claim = cells[cells["inside"]], cells[~cells["inside"]], cells["claim"].iloc[0]
     known = inside[inside["coverage"].notna()]
-    weights = known["replicates"].where(~known["exact"].astype(bool), 1)
-    exact, draws = bool(known["exact"].all()), int(known["replicates"].sum())
-    pool = cells.iloc[:1].assign(replicates=draws, exact=exact or not draws)
-    pool["coverage"] = float(np.average(known["coverage"], weights=weights)) if len(known) else NAN
+    weights = known["replicates"].where(~known["exact"].astype(bool), 0)
+    draws = int(weights.sum())
+    pool = cells.iloc[:1].assign(replicates=draws, exact=not draws)
+    pool["coverage"] = float(np.average(known["coverage"], weights=weights) if draws else known["coverage"].mean())
     low, high = _find_limits(pool, level, TAILS[claim])
     kept = (inside["verdict"] == KEEPS).all() and _is_within(pool["coverage"], low, high).all()
     least = low.item() if len(known) else NAN
@@ -151,13 +155,36 @@ def _find_worst(cells, level):
     return float(known.min() if at_least else known.loc[(known - level).abs().idxmax()])
 
 
+def record_deep(judged, guarantees, *, measured_on, seed) -> pd.DataFrame:
+    """Return what a deep grid found as it is committed: one row a method, dated, with the draws that its cells reached.
+
+    Parameters
+    ----------
+    judged, guarantees : DataFrames of `judge_cells` and `summarise_guarantees`
+    measured_on : str, the date
+    seed : int
+    """
+    reached = judged[judged["inside"]].groupby("guarantee")["replicates"].agg(["min", "max"])
+    told = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
+    ends = {"least_draws": reached["min"], "most_draws": reached["max"]}
+    told = told.assign(
+        measured_on=measured_on, seed=seed, **{name: told["guarantee"].map(n) for name, n in ends.items()}
+    )
+    return told[list(DEEP)]
+
+
+def read_deep() -> pd.DataFrame:
+    """Return the deep grid as it was last measured and committed, one row a method, the columns of `record_deep`."""
+    return pd.read_csv(paths.DATA / "validation" / "deep.csv")
+
+
 def count_draws(depth: str, replicates: int | None = None) -> int:
     """Return how many experiments to draw for each comparison beside the cells: as asked, or as the depth plans."""
     return replicates or DRAWS[depth]
 
 
 def add_bands(table, share, n, *, names=("ci_low", "ci_high"), method="exact") -> pd.DataFrame:
-    """Return a table with the 99 % interval of a share of n draws, exact or Wilson's; the share itself without draws."""
+    """Return a table with the 99 % interval of a share of n draws, exact or Wilson's; the share where none were."""
     bands = [
         (held, held)
         if held != held or not draws
@@ -184,7 +211,7 @@ def conclude(
     guarantees : DataFrame, one row a method
         As `summarise_guarantees` returns it.
     beside : dict of DataFrame
-        `peers`, `looking` and `powers`: further tables of the report.
+        `peers`, `looking`, `powers` and `deep`: further tables of the report.
     confidence_level : float
     depth : str, quick or deep
 
@@ -203,7 +230,7 @@ def conclude(
     )
     note = f"{len(judged)} cells of the {depth} grid, {total:,} experiments drawn, shares enumerated exactly"
     info = DataInfo("simulated", note, "drawn by this run", None, total, total, steps=steps)
-    pooled = add_bands(guarantees, "pooled_coverage", "draws", names=("pooled_low", "pooled_high"), method="wilson")
+    pooled = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
     peers = add_bands(beside["peers"], "coverage", "replicates").assign(nominal=confidence_level)
     metrics = [{"metric": m, "label": label, "kind": "binary", "noun": "experiment"} for m, label in MEASURES.items()]
     tables = {

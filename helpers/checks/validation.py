@@ -17,7 +17,7 @@ import scipy
 from scipy import stats
 
 from helpers.checks.gates import count_needed
-from helpers.records import NAN, Guarantee
+from helpers.records import NAN, Guarantee, Refused
 from helpers.simulate.populations import POPULATIONS, find_null
 
 DEEP_DRAWS, OUTSIDE_DRAWS = 10_000, 200  # draws of a cell: of the deep grid; of the quick one outside the domain
@@ -26,7 +26,7 @@ TREATMENT_SHARES = (0.5, 0.1)
 SIZES = (50, 200, 1_000, 5_000, 20_000)  # units an arm on average
 EXACT_SIZES = (50, 100, 200, 500, 1_000, 2_000, 5_000, 20_000)
 QUICK_ARM = 200  # units in the smaller arm, or as many as the domain begins with
-ROUNDS = (200, 500, 1_000, 2_000, 5_000)  # draws after which a cell is kept, so that all cells grow alike
+ROUNDS = (100, 200, 500, 1_000, 2_000, 5_000)  # draws after which a cell is kept, so that all cells grow alike
 AT_ONCE = 100_000  # rows of an arm that are drawn at once
 LEFT_OUT = 1e-12  # probability of the counts that are not looked at, both arms together
 BLOCK = 20_000  # tables at once
@@ -146,10 +146,15 @@ def measure_cells(
     Returns
     -------
     DataFrame: the columns of `describe_cell`, one row a cell; `replicates` are the draws that it has.
+
+    Raises
+    ------
+    Refused: no cell has any draw after so many minutes.
     """
     named, found, run = {g.name: g for g in guarantees}, {}, map
     rounds = [(cell, upto) for cell in cells for upto in (_list_rounds(cell) if store else [cell.replicates])]
-    rounds.sort(key=lambda task: task[1] if store else 0)  # no cell has its second round before all have their first
+    if store:  # small ones first, and no second round of a cell before all have had their first
+        rounds.sort(key=lambda task: (task[1], task[0].n_control + task[0].n_treatment))
     ends = None if minutes is None else time.monotonic() + 60 * minutes
     measure = partial(_measure_rounds, store=store, ends=ends, confidence_level=confidence_level, seed=seed)
     with ExitStack() as stack:  # leaving it, by an interrupt too, ends the processes
@@ -162,6 +167,10 @@ def measure_cells(
             if progress:
                 progress(done, len(rounds))
     kept = [(cell, found[cell]) for cell in cells if found[cell]]
+    if cells and not kept:
+        raise Refused(
+            "validation, measured: the folder holds no cell of this grid, seed and code; run studies validate"
+        )
     return pd.DataFrame([describe_cell(cell, named[cell.guarantee], **state) for cell, state in kept])
 
 
