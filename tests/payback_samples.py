@@ -6,6 +6,7 @@ from helpers import value
 from helpers.records import DataInfo, Estimate, Results
 
 MONTH = 365 / 12
+HOURS, COST = {"extra_hours_per_year": 6240}, {"cost_per_agent_hour": (25, 35, 50)}
 AGES = [("revenue_30", 30), ("revenue_60", 60), ("revenue", 90)]
 
 
@@ -35,8 +36,7 @@ def bare(*estimates, **changes):
     return Results("live_support", "t", "q", "answered", data, {}, estimates=estimates, tables=tables).but(**changes)
 
 
-def results(*estimates, hours=6240, by_age=AGES, choice="live", **assumptions):
+def results(*estimates, by_age=AGES, **hours):
     """Return results with the tables of payback."""
-    found, assumed = bare(*estimates), assume(**assumptions)
-    options = {"extra_hours_per_year": hours, "by_age": by_age, "choice": choice}
-    return found.but(tables={**found.tables, **value.study_payback(found, "revenue", assumed, **options)})
+    found, options = bare(*estimates), {"by_age": by_age, **HOURS, **COST, **hours}
+    return found.but(tables={**found.tables, **value.study_payback(found, "revenue", assume(), **options)})

@@ -28,24 +28,12 @@ class Promise:
     target_minutes : float, 0 or more
     target_share : float, above 0 and below 1
         Of all who ask, answered within the target; whoever leaves before is missed.
-
-    Raises
-    ------
-    Refused: a figure outside its range.
     """
 
     handle_minutes: float
     patience_minutes: float
     target_minutes: float
     target_share: float
-
-    def __post_init__(self):
-        for name in ("handle_minutes", "patience_minutes", "target_minutes"):
-            value, least = getattr(self, name), "of 0 or more" if name == "target_minutes" else "above 0"
-            if not (math.isfinite(value) and (value > 0 or (value == 0 and name == "target_minutes"))):
-                raise Refused(f"staffing, {name}: {value:g} is not a number {least}")
-        if not 0 < self.target_share < 1:
-            raise Refused(f"staffing, target_share: {self.target_share:g} is not a share above 0 and below 1")
 
 
 @dataclass(frozen=True)

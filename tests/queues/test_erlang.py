@@ -167,21 +167,6 @@ def test_agents_needed_grow_slower_than_the_questions():
     assert found == sorted(found, reverse=True)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"target_share": 1.0}, "staffing, target_share: 1 is not a share above 0 and below 1"),
-        ({"handle_minutes": 0}, "staffing, handle_minutes: 0 is not a number above 0"),
-        ({"patience_minutes": -2}, "staffing, patience_minutes: -2 is not a number above 0"),
-        ({"target_minutes": math.nan}, "staffing, target_minutes: nan is not a number of 0 or more"),
-    ],
-)
-def test_promise_refuses(change, message):
-    with pytest.raises(Refused) as caught:
-        replace(Promise(8, 9, 2, 0.9), **change)
-    assert str(caught.value) == message
-
-
 def test_agents_needed_refuses_more_than_anybody_has():
     with pytest.raises(Refused) as caught:
         agents_needed(1e6, Promise(60, 1e6, 2, 0.9))

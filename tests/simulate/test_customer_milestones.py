@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from helpers import plan
-from helpers.milestones.adjusted import adjusted_difference, make_controls
+from helpers.milestones.contrasts import adjusted_difference, make_controls
 from helpers.simulate import account_world as world
 from helpers.simulate.account_world import AccountWorld, Rates, find_chances
 from helpers.simulate.customer_milestones import customer_milestones, standardise

@@ -13,7 +13,7 @@ from helpers.view.effects import list_card, split_answer, tell_dates
 from helpers.view.words import explain
 
 NAN = math.nan
-SAVED = {"hours": -3120, "cost_per_year": (-156_000, -109_200, -78_000)}
+SAVED = {"extra_hours_per_year": -3120}
 OPEN = "Whether live support for all pays is open: "
 ANSWERS = [
     # effect, its error, other assumptions, the answer, what is next

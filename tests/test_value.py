@@ -1,4 +1,4 @@
-"""Break-even, tornado, cash and the call of all tables: by hand, draws, property, and public spend."""
+"""Money: yearly value, chance, break-even, tornado, cash: by hand, scipy, draws, property, public spend, refused."""
 
 import itertools
 import math
@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from payback_samples import AGES, MONTH, assume, bare, effect
-from scipy import stats
+from payback_samples import AGES, COST, HOURS, MONTH, assume, bare, effect
+from scipy import integrate, stats
 
 from helpers.inference import compare_columns
 from helpers.records import Refused
@@ -17,15 +17,185 @@ from helpers.value import (
     Assumptions,
     agent_cost,
     cash_by_month,
+    choose_effect,
     find_break_even,
-    list_assumptions,
     list_tornado,
     probability_pays,
     study_payback,
+    value_headline,
     yearly_value,
 )
 
-HOURS = {"extra_hours_per_year": 6240}
+YEAR = {"units_per_year": (8_000, 10_000, 12_000), "value_per_unit": (40, 50, 70)}
+YEAR |= {"cost_per_year": (1_000, 2_000, 5_000)}
+CONVERTED = effect("converted", 0.09, 0.01, ci_low=0.07, ci_high=0.11)
+
+
+def _low_high(frame):
+    return frame[["low", "central", "high"]].to_numpy().tolist()
+
+
+def test_yearly_value_by_hand():
+    found = yearly_value(CONVERTED, Assumptions(**YEAR))
+    expected = [(33_000, 43_000, 53_000), (23_800, 43_000, 74_600), (17_400, 43_000, 91_400)]
+    assert np.array(_low_high(found)) == pytest.approx(np.array(expected))
+    assert found[["row", "note", "interval"]].to_numpy().tolist() == [
+        ["sampling interval at central assumptions", "chance alone varies: 95 % interval", "fixed"],
+        ["range over assumptions at the central estimate", "assumptions alone vary", "scenario"],
+        ["both (scenario)", "worst and best of both, without a confidence level", "scenario"],
+    ]
+    told = found[["unit", "choice"]].drop_duplicates().to_numpy().tolist()
+    assert told == [["USD a year", "live"]] and found["reason"].isna().all()
+
+
+@pytest.mark.parametrize(("name", "value"), [("units_per_year", 20_000), ("value_per_unit", 60), ("cost_per_year", 1)])
+def test_yearly_value_changes_with_each_assumption(name, value):
+    changed = Assumptions(**{**YEAR, name: value})
+    assert yearly_value(CONVERTED, changed)["central"][0] != pytest.approx(43_000)
+
+
+def test_yearly_value_says_that_an_interval_allows_for_looking_early():
+    found = yearly_value(CONVERTED.but(interval="always-valid"), Assumptions(1, 1))
+    assert found["interval"].tolist() == ["always-valid", "scenario", "scenario"]
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.floats(-1, 1), st.floats(0, 0.5), st.floats(0, 1e6))
+def test_yearly_value_rows_are_nested(estimate, half, cost):
+    shown = CONVERTED.but(estimate=estimate, ci_low=estimate - half, ci_high=estimate + half)
+    found = yearly_value(shown, Assumptions((5, 10, 20), (1, 2, 3), (0, cost / 2, cost)))
+    slack = 1e-9 * (1 + cost)
+    assert (found["low"] <= found["central"] + slack).all()
+    assert (found["central"] <= found["high"] + slack).all()
+    assert found["low"][2] <= found["low"][:2].min() + slack
+    assert found["high"][2] >= found["high"][:2].max() - slack
+
+
+RISING = "give one number, or low, central and high in rising order"
+REFUSED_ASSUMPTIONS = [
+    ({"units_per_year": (3, 2, 1)}, f"units_per_year: {RISING}, 0 or more"),
+    ({"value_per_unit": (1, 2)}, f"value_per_unit: {RISING}, 0 or more"),
+    ({"cost_per_year": (2, 1, 3)}, f"cost_per_year: {RISING}, below 0 where it saves"),
+    ({"value_per_unit": math.inf}, f"value_per_unit: {RISING}, 0 or more"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED_ASSUMPTIONS)
+def test_assumptions_refuse(changes, message):
+    with pytest.raises(Refused) as refusal:
+        Assumptions(**{"units_per_year": 1, "value_per_unit": 1} | changes)
+    assert str(refusal.value) == message
+
+
+def test_choose_effect_takes_the_deciding_difference_of_the_chosen_treatment():
+    others = [
+        CONVERTED.but(estimand="relative_lift", estimate=9.0),
+        CONVERTED.but(metric="spend", estimate=9.0),
+        CONVERTED.but(role="sensitivity", estimate=9.0),
+        CONVERTED.but(segment="country=IT", estimate=9.0),
+        CONVERTED.but(population="as_treated", estimate=9.0),
+    ]
+    second = CONVERTED.but(treatment="bot", estimate=0.02, ci_low=0.01, ci_high=0.03)
+    held = bare(*others, CONVERTED, second)
+    assert choose_effect(held, "converted") == CONVERTED == choose_effect(held, "converted", "live")
+    assert choose_effect(held, "converted", "bot") == second
+    assert choose_effect(held.but(status="withheld"), "converted") is choose_effect(held, "csat") is None
+    with pytest.raises(Refused, match=r"^yearly value of converted: the choice is live or standard$"):
+        choose_effect(held, "converted", "videos")
+
+
+def test_choose_effect_of_the_control_turns_the_effect_and_its_ends_round():
+    found = choose_effect(bare(CONVERTED.but(ci_high=0.15)), "converted", "standard")
+    assert found == CONVERTED.but(estimate=-0.09, ci_low=-0.15, ci_high=-0.07, treatment="standard", control="live")
+    lost = choose_effect(bare(CONVERTED.but(estimate=math.inf, ci_low=-math.inf)), "converted")
+    assert np.isnan([lost.estimate, lost.ci_low]).all() and lost.ci_high == 0.11
+
+
+def test_value_headline_shows_the_money_and_every_assumption():
+    found = value_headline(bare(CONVERTED), "converted", Assumptions(**YEAR), choice="standard")
+    assert list(found) == ["money", "assumptions"]
+    assert found["money"]["central"].tolist() == [pytest.approx(-47_000)] * 3
+    assert found["assumptions"].astype(object).fillna("-").to_numpy().tolist() == [
+        ["units a year", 8_000, 10_000, 12_000, "units"],
+        ["value of one unit of the outcome", 40, 50, 70, "USD within the observed follow-up"],
+        ["cost a year", 1_000, 2_000, 5_000, "USD"],
+        ["months counted", "-", "-", "-", "none beyond the observed follow-up"],
+    ]
+    assert value_headline(bare(), "converted", Assumptions(**YEAR)) == {}
+
+
+def chances(estimate, assumptions):
+    return probability_pays(estimate, assumptions)["probability"].tolist()
+
+
+def test_probability_pays_by_hand():
+    found = probability_pays(effect(), assume())
+    assert found["basis"].tolist() == ["central assumptions", "assumptions drawn", "pessimistic assumptions"]
+    # pays where the effect is above cost / (units x value)
+    assert found["probability"][0] == pytest.approx(stats.norm.sf(218_400 / 24_000, 12, 5))
+    assert found["probability"][2] == pytest.approx(stats.norm.sf(312_000 / (25_000 * 0.7), 12, 5))
+    told = "effect normal around the estimate, flat prior; "
+    assert found["assumes"].tolist() == [
+        f"{told}all assumptions at central",
+        f"{told}each assumption drawn by itself from a triangle: low, peak at central, high",
+        f"{told}each assumption at the end that is worst for paying",
+    ]
+    assert set(found["choice"]) == {"live"} and found["reason"].isna().all()
+
+
+def test_probability_pays_at_the_worst_end_of_a_loss_with_savings():
+    # revenue is lost and hours are saved: many units and a high margin are the bad end
+    found = chances(effect(estimate=-2), assume(cost_per_year=(-90_000, -60_000, -40_000)))
+    assert found[2] == pytest.approx(stats.norm.sf(-40_000 / (35_000 * 0.9), -2, 5))
+
+
+def test_probability_pays_equals_scipy_where_one_assumption_is_drawn():
+    low, peak, high = 156_000, 218_400, 312_000
+    triangle = stats.triang((peak - low) / (high - low), loc=low, scale=high - low)
+    found = chances(effect(), assume(units_per_year=30_000, value_per_unit=0.8))
+    expected = integrate.quad(
+        lambda cost: stats.norm.sf(cost / 24_000, 12, 5) * triangle.pdf(cost), low, high, points=[peak]
+    )[0]
+    assert found[1] == pytest.approx(expected, abs=1e-10)
+
+
+PEAKED = {"value_per_unit": (0.7, 0.7, 0.9), "cost_per_year": (156_000, 312_000, 312_000)}
+
+
+@pytest.mark.parametrize("changes", [{}, PEAKED], ids=["inside", "at an end"])
+@pytest.mark.parametrize("error", [5.0, 0.01])
+def test_probability_pays_agrees_with_draws(changes, error):
+    assumed, rng, n = assume(**changes), np.random.default_rng(7), 200_000
+    draw = lambda spread: rng.triangular(*spread, n)  # noqa: E731
+    factor = draw(assumed.units_per_year) * draw(assumed.value_per_unit)
+    pays = rng.normal(12, error, n) * factor > draw(assumed.cost_per_year)
+    found = chances(effect(error=error), assumed)[1]
+    assert abs(pays.mean() - found) < 4 * math.sqrt(found * (1 - found) / n) + (1e-3 if error < 1 else 0)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(st.floats(-20, 20), st.floats(0.1, 20), st.floats(0, 1e6))
+def test_probability_pays_properties(estimate, error, cost):
+    free = chances(effect(estimate=estimate, error=error), assume(cost_per_year=0))
+    assert free == pytest.approx([stats.norm.cdf(estimate / error)] * 3, abs=1e-9)
+    spread = assume(cost_per_year=(cost / 2, cost, 2 * cost))
+    central, drawn, worst = chances(effect(estimate=estimate, error=error), spread)
+    assert 0 <= worst <= min(central, drawn) + 1e-9 and max(central, drawn) <= 1 + 1e-9
+
+
+def test_probability_pays_is_certain_without_an_error_and_where_nothing_is_sold():
+    assert chances(effect(error=0), Assumptions(100, 1, cost_per_year=1_199)) == [1, 1, 1]
+    assert chances(effect(error=0), Assumptions(100, 1, cost_per_year=1_200)) == [0, 0, 0]
+    assert chances(effect(), Assumptions(0, 1, cost_per_year=1)) == [0, 0, 0]
+    assert chances(effect(), Assumptions(0, 1, cost_per_year=-1)) == [1, 1, 1]
+
+
+def test_probability_pays_is_unknown_of_an_unfinished_experiment_and_without_an_error():
+    early = probability_pays(effect(interval="always-valid"), assume())
+    assert early["probability"].isna().all() and set(early["reason"]) == {"the experiment is not finished"}
+    lost = probability_pays(effect(std_error=math.nan), assume())
+    assert lost["probability"].isna().all() and set(lost["reason"]) == {"the effect has no standard error"}
+    assert set(probability_pays(effect(std_error=math.nan, reason="few"), assume())["reason"]) == {"few"}
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)
@@ -37,7 +207,6 @@ def test_agent_cost_holds_every_product(hours, cost):
     assert all(low - 1e-9 <= product <= high + 1e-9 for product in products)
 
 
-RISING = "give one number, or low, central and high in rising order"
 REFUSED_COSTS = [
     ((3, 2, 1), 30, f"extra_hours: {RISING}, below 0 where it saves"),
     (math.nan, 30, f"extra_hours: {RISING}, below 0 where it saves"),
@@ -118,7 +287,7 @@ def test_find_break_even_follows_each_argument():
 
 
 def test_find_break_even_says_why_it_is_unknown():
-    open_ended = effect(ci_low=-math.inf, ci_high=math.inf)
+    open_ended = effect(ci_low=math.nan, ci_high=math.nan)
     found = find_break_even(open_ended, assume(), **HOURS)
     assert found["reason"].tolist() == [None, *["the effect has no finite interval"] * 2]
     assert np.isnan(found["break_even"]).tolist() == [False, True, True]
@@ -157,9 +326,6 @@ def test_list_tornado_tells_the_cost_of_an_agent_hour():
 
 def test_list_tornado_has_no_row_for_what_is_certain():
     assert list_tornado(effect(), Assumptions(1, 2, cost_per_year=3))["doubt"].tolist() == ["effect"]
-    lives = assume(monthly_persistence=(0.5, 0.6, 0.7), horizon_months=3)
-    row = list_tornado(effect(), lives).set_index("doubt").loc["share that stays from month to month"]
-    assert row["value_high"] == pytest.approx(12 * 24_000 * (1 + 0.7 + 0.49) - 218_400)
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
@@ -172,16 +338,18 @@ def test_list_tornado_holds_central_in_every_row_and_sorts(estimate, error, cost
 
 
 def test_list_tornado_puts_an_unknown_effect_last():
-    found = list_tornado(effect(ci_high=math.inf), assume())
+    found = list_tornado(effect(ci_high=math.nan), assume())
     assert found["doubt"].iloc[-1] == "effect" and math.isnan(found["swing"].iloc[-1])
     assert found["reason"].tolist() == [None, None, None, "the effect has no finite interval"]
+
+
+PLAIN = {"units_per_year": 12, "value_per_unit": 1}
 
 
 def draw_cash(*effects, days=(30, 60, 90), **changes):
     """Return cash by month of effects at these ages; without assumptions 100 sign-ups a month at half a dollar."""
     changes = changes or {"units_per_year": 1_200, "value_per_unit": 0.5, "cost_per_year": 2_400}
-    assumed = Assumptions(**{"units_per_year": 12, "value_per_unit": 1, **changes})
-    return cash_by_month(list(zip(effects, days, strict=False)), assumed)
+    return cash_by_month(list(zip(effects, days, strict=False)), Assumptions(**{**PLAIN, **changes}))
 
 
 def test_cash_by_month_by_hand():
@@ -226,9 +394,9 @@ def test_cash_by_month_interval_holds_however_the_ages_move_together(correlation
     spread = np.outer(errors, errors) * (correlation + (1 - correlation) * np.eye(3))
     draws = rng.multivariate_normal([3, 8, 12], spread, n, method="eigh")
     weights = [
-        draw_cash(*(effect(estimate=value) for value in unit), unit="USD")["cumulative"].iloc[-1] for unit in np.eye(3)
+        draw_cash(*(effect(estimate=value) for value in unit), **PLAIN)["cumulative"].iloc[-1] for unit in np.eye(3)
     ]
-    found = draw_cash(effect(estimate=3, error=1.5), effect(estimate=8, error=3), effect(), unit="USD").iloc[-1]
+    found = draw_cash(effect(estimate=3, error=1.5), effect(estimate=8, error=3), effect(), **PLAIN).iloc[-1]
     half = (found["cumulative_high"] - found["cumulative_low"]) / 2
     covered = (np.abs((draws - [3, 8, 12]) @ weights) <= half).mean()
     assert covered > 0.95 - 4 * math.sqrt(0.95 * 0.05 / n)
@@ -244,88 +412,38 @@ def test_cash_by_month_counts_nothing_after_the_last_age_and_begins_with_what_is
 
 
 def test_cash_by_month_is_unknown_with_one_of_its_metrics():
-    found = draw_cash(effect("a", 4, 1), effect("b", 4, 1, ci_high=math.inf))
+    found = draw_cash(effect("a", 4, 1), effect("b", 4, 1, ci_high=math.nan))
     assert found["cumulative"].isna().all()
     assert set(found["reason"]) == {"no difference with a finite interval: b"}
 
 
-AGE = "cash by month: give one age or more, in days, rising from above 0"
-LATER = "cash by month counts the observed follow-up only; leave out horizon_months"
-REFUSED_CASH = [
-    ((), {}, None, AGE),
-    ((0,), {}, None, AGE),
-    ((60, 30), {}, None, AGE),
-    ((30,), {"monthly_persistence": 0.9, "horizon_months": 6}, None, LATER),
-    ((30, 60), {}, "c", "yearly value of revenue: the choice is live or standard"),
-]
-
-
-@pytest.mark.parametrize(("days", "changes", "choice", "message"), REFUSED_CASH)
-def test_cash_by_month_refuses(days, changes, choice, message):
-    with pytest.raises(Refused) as refusal:
-        cash_by_month([(effect(), age) for age in days], assume(**changes), choice=choice)
-    assert str(refusal.value) == message
-
-
-TOLD = [
-    (lambda estimate, **choice: find_break_even(estimate, assume(), **HOURS, **choice), ["brings", "break_even"]),
-    (lambda estimate, **choice: list_tornado(estimate, assume(), **choice), ["at_low", "at_high", "swing", "central"]),
-    (lambda estimate, **choice: cash_by_month([(estimate, 30)], assume(), **choice), ["revenue", "cumulative_low"]),
-]
-
-
-@pytest.mark.parametrize(("tell", "columns"), TOLD, ids=["break_even", "tornado", "cash"])
-def test_the_choice_of_the_control_turns_the_effect_and_its_ends_round(tell, columns):
-    found, kept = tell(effect(estimate=-12), choice="standard"), tell(effect(estimate=12))
-    assert found[columns].equals(kept[columns]) and set(found["choice"]) == {"standard"}
-
-
 def test_study_payback_has_every_table_of_the_chosen_effect():
-    found = study_payback(bare(), "revenue", assume(), **HOURS, by_age=AGES, choice="live")
+    found = study_payback(bare(), "revenue", assume(cost_per_year=0), **HOURS, **COST, by_age=AGES)
     assert list(found) == ["money", "assumptions", "break_even", "probability", "tornado", "cash"]
-    hours = {**HOURS, "choice": "live"}
     expected = {
-        "money": yearly_value(effect(), assume(), choice="live"),
-        "assumptions": list_assumptions(assume()),
-        "break_even": find_break_even(effect(), assume(), **hours),
-        "probability": probability_pays(effect(), assume(), choice="live"),
-        "tornado": list_tornado(effect(), assume(), **hours),
+        **value_headline(bare(), "revenue", assume()),  # whose cost a year is that of the agent hours
+        "break_even": find_break_even(effect(), assume(), **HOURS),
+        "probability": probability_pays(effect(), assume()),
+        "tornado": list_tornado(effect(), assume(), **HOURS),
     }
     assert all(found[name].equals(table) for name, table in expected.items())
     assert found["cash"]["choice"].unique().tolist() == ["live"]
 
 
-def test_study_payback_takes_the_treatment_that_is_chosen_in_every_table():
-    pairs = [("revenue", 1.0), ("revenue_30", 0.2), ("revenue_60", 0.5)]
-    slow = [effect(name, value, treatment="bot", comparison="bot - standard") for name, value in pairs]
-    both = bare(*bare().estimates, *slow)
-    found = study_payback(both, "revenue", assume(), **HOURS, by_age=AGES, choice="bot")
-    assert found["money"]["central"][0] == pytest.approx(24_000 - 218_400)
-    assert found["cash"]["net"].iloc[-1] == pytest.approx((24_000 - 218_400) / 12)
-
-
 def test_study_payback_is_empty_when_withheld_without_an_effect_or_without_known_hours():
-    assert study_payback(bare(status="withheld"), "revenue", assume(), **HOURS, by_age=AGES) == {}
-    assert study_payback(bare(), "csat", assume(), **HOURS, by_age=AGES) == {}
-    assert study_payback(bare(), "revenue", assume(), extra_hours_per_year=None, by_age=AGES) == {}
-
-
-def test_study_payback_takes_the_cost_of_an_hour_in_place_of_the_cost_a_year():
-    hours = {"extra_hours_per_year": 100, "by_age": AGES}
-    found = study_payback(bare(), "revenue", assume(), cost_per_agent_hour=(20, 30, 50), **hours)
-    meant = study_payback(bare(), "revenue", assume(cost_per_year=(2000.0, 3000.0, 5000.0)), **hours)
-    for name, table in found.items():
-        pd.testing.assert_frame_equal(table, meant[name])
+    assert study_payback(bare(status="withheld"), "revenue", assume(), **HOURS, **COST, by_age=AGES) == {}
+    assert study_payback(bare(), "csat", assume(), **HOURS, **COST, by_age=AGES) == {}
+    assert study_payback(bare(), "revenue", assume(), extra_hours_per_year=None, **COST, by_age=AGES) == {}
 
 
 def test_study_payback_leaves_cash_out_without_ages_or_without_one_of_its_metrics():
-    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS)
-    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS, by_age=[*AGES, ("csat", 120)])
+    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS, **COST)
+    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS, **COST, by_age=[*AGES, ("csat", 120)])
 
 
 def test_study_payback_gives_a_reason_where_the_interval_is_not_finite():
     unknown = [e.but(ci_low=math.nan, ci_high=math.nan, std_error=math.nan, reason="too few") for e in bare().estimates]
-    found = study_payback(bare(*unknown), "revenue", assume(), **HOURS, by_age=AGES)
+    found = study_payback(bare(*unknown), "revenue", assume(), **HOURS, **COST, by_age=AGES)
     for name, column in [("money", "low"), ("break_even", "break_even"), ("probability", "probability")]:
         table = found[name]
         assert (table["reason"][table[column].isna()] == "too few").all() and table[column].isna().any()
@@ -335,7 +453,7 @@ def test_study_payback_gives_a_reason_where_the_interval_is_not_finite():
     }
 
 
-UNITS, MARGIN, WORK, COST = 100_000, 0.4, 1_000, (20, 25, 35)
+UNITS, MARGIN, WORK, WAGE = 100_000, 0.4, 1_000, (20, 25, 35)
 
 
 @pytest.fixture(scope="module")
@@ -352,9 +470,8 @@ def found(spend):
     welch = compare_columns(*columns, confidence_level=0.95, rng=None)
     figures = {name: getattr(welch, name) for name in ("estimate", "std_error", "ci_low", "ci_high")}
     mail = effect("spend", control="No E-Mail", treatment="Mens E-Mail").but(**figures)
-    assumed = Assumptions(UNITS, MARGIN, cost_per_year=tuple(WORK * cost for cost in COST))
-    options = {"extra_hours_per_year": WORK, "by_age": [("spend", 14)], "choice": "Mens E-Mail"}
-    return study_payback(bare(mail), "spend", assumed, **options)
+    options = {"extra_hours_per_year": WORK, "cost_per_agent_hour": WAGE, "by_age": [("spend", 14)]}
+    return study_payback(bare(mail), "spend", Assumptions(UNITS, MARGIN), **options)
 
 
 def test_hillstrom_yearly_value_of_mail(found):
@@ -374,7 +491,7 @@ def test_hillstrom_break_even_of_an_hour(found):
 def test_hillstrom_chance_that_mail_pays(found, spend):
     control, mail = spend
     error = math.sqrt(control.var() / len(control) + mail.var() / len(mail))
-    at = [stats.norm.sf(WORK * cost / (UNITS * MARGIN), mail.mean() - control.mean(), error) for cost in COST]
+    at = [stats.norm.sf(WORK * cost / (UNITS * MARGIN), mail.mean() - control.mean(), error) for cost in WAGE]
     chances = found["probability"]["probability"].tolist()
     assert (chances[0], chances[2]) == (pytest.approx(at[1]), pytest.approx(at[2]))
     assert at[2] < chances[1] < at[0]

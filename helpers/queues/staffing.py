@@ -1,0 +1,497 @@
+"""Agents by the hour of the week: how questions arrive, how many agents hold a target, and what all take for a year."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from helpers import examples, metrics
+from helpers.queues.erlang import agents_needed, answer_by_erlang_a, answer_by_erlang_c
+from helpers.records import Refused
+from helpers.simulate.support_world import HOURS_A_WEEK, SECONDS_AN_HOUR, serve
+
+QUESTIONS, WEEKS_A_YEAR = "questions", 52
+CALL_MINUTES = 5  # intervals in which public calls are counted
+CUSTOMERS = 60_000  # simulated, about: enough for a share within half a point
+FEWEST_WEEKS, MOST_WEEKS = 2, 400
+STANDARD, TEST = "standard promise for all", "the test: live for half, standard for half"
+DOUBLED, LIVE = "live for all, as twice the test's live team", "live for all, from the queue"
+MINUTES_A_WEEK = 7 * 1_440
+MONDAY = pd.Timestamp("2018-01-01", tz="UTC")
+EDGE_DAYS = 42  # sign-ups ask for four weeks, stragglers for two more: their tail is growth and decline, not unrest
+LIMIT = 0.95  # of a Poisson distribution
+LEVEL = 0.95
+BAND = (0.05, 0.95)  # between which nine days of ten lie
+DRAWS = 3  # of a Poisson stream beside the real one
+TOLERANCE = 0.05  # a day is short when this much less than the target share is answered in time
+HELD_DAYS = 0.9  # share of days on which the dearer plan holds the target
+
+
+def count_arrivals(asked_at) -> pd.DataFrame:
+    """Return how many questions were asked in each hour of whole days, quiet hours included.
+
+    Six weeks at either end are not counted, where questions grow with the first sign-ups and run out with the last,
+    unless fewer than three times as many are there.
+
+    Parameters
+    ----------
+    asked_at : Series of times in UTC, one a question; not empty
+
+    Returns
+    -------
+    DataFrame: start (UTC), count, slot (hour of the week, Monday 00:00 is 0), minutes (60); rising.
+    """
+    first, last, edge = asked_at.min(), asked_at.max(), pd.Timedelta(days=EDGE_DAYS)
+    if last - first >= 3 * edge:
+        first, last = first + edge, last - edge
+    start = pd.date_range(first.normalize(), last.normalize() + pd.Timedelta(hours=23), freq="h")
+    counts = asked_at.dt.floor("h").value_counts().reindex(start, fill_value=0)
+    return slot_arrivals(pd.DataFrame({"start": start, "count": counts.to_numpy()}), 60)
+
+
+def slot_arrivals(counts, minutes) -> pd.DataFrame:
+    """Return counts of intervals with the interval of the week that each belongs to.
+
+    Parameters
+    ----------
+    counts : DataFrame: start (UTC), count
+    minutes : int, length of an interval, which divides an hour
+
+    Returns
+    -------
+    DataFrame: start, count, slot, minutes.
+    """
+    since_monday = (counts["start"] - MONDAY) // pd.Timedelta(minutes=1) % MINUTES_A_WEEK
+    return counts[["start", "count"]].assign(slot=(since_monday // minutes).astype(int), minutes=minutes)
+
+
+def sum_hours(counts) -> pd.DataFrame:
+    """Return counts by the hour; `covered` is the part of the hour that was counted."""
+    hours = counts.groupby(counts["start"].dt.floor("h")).agg(count=("count", "sum"), covered=("minutes", "sum"))
+    return slot_arrivals(hours.reset_index(), 60).assign(covered=hours["covered"].to_numpy() / 60)
+
+
+def rate_hours(counts) -> np.ndarray:
+    """Return the mean rate of each hour of the week, 0 where nothing was counted.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        As `slot_arrivals` returns it.
+
+    Returns
+    -------
+    array, shape (168,), arrivals an hour, Monday 00:00 first.
+    """
+    slots = sum_hours(counts).groupby("slot")
+    return (slots["count"].sum() / slots["covered"].sum()).reindex(range(HOURS_A_WEEK), fill_value=0.0).to_numpy()
+
+
+def add_means(counts) -> pd.DataFrame:
+    """Return each interval with its slot's `mean`, the `gap` to it, and the share of variance `left` by estimating it.
+
+    Slots seen once or without an arrival are left out.
+    """
+    slots = counts.groupby("slot")["count"]
+    table = counts.assign(mean=slots.transform("mean"), n=slots.transform("size"))
+    table = table[(table["n"] > 1) & (table["mean"] > 0)]
+    return table.assign(gap=table["count"] - table["mean"], left=1 - 1 / table["n"], day=table["start"].dt.normalize())
+
+
+def estimate_ratio(over, under, days, *, least=-math.inf, most=math.inf) -> dict[str, float]:
+    """Return a ratio of two sums with its 95 % interval, days as clusters (linearised, t); nan from one day.
+
+    Parameters
+    ----------
+    over, under : Series, or a number that stands for all
+    days : Series of the same length
+    least, most : float, beyond which no end of the interval lies
+    """
+    sums = pd.DataFrame({"over": over, "under": under}, dtype=float).groupby(days).sum()
+    n, total = len(sums), sums["under"].sum()
+    with np.errstate(invalid="ignore"):
+        ratio = sums["over"].sum() / total
+        spread = (sums["over"] - ratio * sums["under"]).std(ddof=1) * math.sqrt(n) / total
+    half = stats.t.ppf((1 + LEVEL) / 2, max(n - 1, 1)) * spread
+    low, high = np.clip([ratio - half, ratio + half], least, most).tolist()
+    return {"value": float(ratio), "ci_low": low, "ci_high": high}
+
+
+def describe_arrivals(counts) -> pd.DataFrame:
+    """Return how unevenly questions arrive beside what a Poisson stream with the same means would show.
+
+    Each interval is compared with the mean of its weekday and time; slots seen once or without a question are left
+    out. Means are estimated from the same counts, so that unrest is understated a little.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        As `slot_arrivals` returns it, of two weeks or more.
+
+    Returns
+    -------
+    DataFrame: measure, value, ci_low, ci_high (95 %, days as clusters), poisson (what a Poisson stream shows), p_value
+        (of a Poisson stream varying so much; nan but for the dispersion).
+        Measures: `dispersion` (variance over mean within a slot; left out where slots are hours), `dispersion_hours`
+        and `dispersion_days` (the same of the counts of hours and of whole days), `above_limit` (share of intervals
+        above the Poisson 95 % limit), `lag_1` (correlation of an interval with the next one of its day, both measured
+        from their mean).
+
+    References
+    ----------
+    Avramidis, Deslauriers & L'Ecuyer 2004; Ibrahim, Ye, L'Ecuyer & Shen 2016 (over-dispersion, dependence in a day).
+    """
+    days = counts.groupby(counts["start"].dt.normalize().rename("start"))["count"].sum().reset_index()
+    days = days.assign(slot=days["start"].dt.day_of_week)
+    spreads = {"dispersion": counts} if counts["minutes"].iloc[0] < 60 else {}
+    spreads |= {"dispersion_hours": sum_hours(counts), "dispersion_days": days}
+    rows = []
+    for name, parts in spreads.items():
+        table = add_means(parts)
+        square = table["gap"] ** 2 / table["mean"]
+        found = estimate_ratio(square / table["left"], 1.0, table["day"], least=0.0)
+        p_value = float(stats.chi2.sf(square.sum(), table["left"].sum()))
+        rows.append({"measure": name, "poisson": 1.0, **found, "p_value": p_value})
+    table = add_means(counts)
+    limit = stats.poisson.ppf(LIMIT, table["mean"])
+    above = estimate_ratio(table["count"] > limit, 1.0, table["day"], least=0.0, most=1.0)
+    rows.append({"measure": "above_limit", "poisson": stats.poisson.sf(limit, table["mean"]).mean(), **above})
+    residual = table["gap"] / np.sqrt(table["mean"] * table["left"])
+    following = residual.shift(-1).where(table["day"].shift(-1) == table["day"])
+    power = (residual**2 + following**2) / 2
+    lag = estimate_ratio((residual * following)[power.notna()], power.dropna(), table["day"][power.notna()])
+    return pd.DataFrame([*rows, {"measure": "lag_1", "poisson": 0.0, **lag}])
+
+
+def band_arrivals(counts, *, min_cell=1) -> pd.DataFrame:
+    """Return how hourly counts spread on weekdays, beside a Poisson stream with the same means.
+
+    Each count is taken relative to the mean of its own weekday and hour, so that a busy Monday is no unrest; hours
+    that were counted in part only are left out.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        As `slot_arrivals` returns it.
+    min_cell : int
+        Hours with fewer questions lose their figures; where none is left, the table is empty.
+
+    Returns
+    -------
+    DataFrame: time ("07:00"), hour (0 to 23), days (how many), mean (an hour), low, high (between which nine days of
+        ten lie), poisson_low, poisson_high (the same of a Poisson stream); Mondays to Fridays.
+    """
+    hours, rows = sum_hours(counts), []
+    table = add_means(hours[hours.groupby("slot")["covered"].transform("min") == 1])
+    table = table[table["start"].dt.day_of_week < 5]
+    for hour, found in table.groupby(table["start"].dt.hour):
+        typical = found["count"].mean()
+        low, high = typical * (found["count"] / found["mean"]).quantile(list(BAND)).to_numpy()
+        even_low, even_high = (typical * end for end in _find_poisson_ends(found["mean"]))
+        figures = {"mean": typical, "low": low, "high": high, "poisson_low": even_low, "poisson_high": even_high}
+        if found["count"].sum() < min_cell:
+            figures = dict.fromkeys(figures, math.nan)
+        rows.append({"time": f"{hour:02d}:00", "hour": int(hour), "days": len(found), **figures})
+    bands = pd.DataFrame(rows)
+    return bands if len(bands) and bands["mean"].notna().any() else bands.iloc[:0]
+
+
+def _find_poisson_ends(means):
+    """Quantiles of Poisson counts over their own means, mixed over the means of several weekdays."""
+    levels, weights = np.unique(means, return_counts=True)
+    grids = [np.arange(int(stats.poisson.ppf(0.9999, level)) + 1) for level in levels]
+    values = np.concatenate([grid / level for grid, level in zip(grids, levels, strict=True)])
+    chances = [w * stats.poisson.pmf(grid, level) for grid, level, w in zip(grids, levels, weights, strict=True)]
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(np.concatenate(chances)[order]) / weights.sum()
+    return [values[order][np.searchsorted(below, share)] for share in BAND]
+
+
+def miss_of_poisson(counts, promise, *, seed) -> pd.DataFrame:
+    """Return what staffing for the mean of each hour of the week misses, and what holding the target would take.
+
+    The rule: each hour of the week gets the agents that Erlang A asks for at its mean rate. How they answer is then
+    read, again from Erlang A, at the rate that really came in that hour. A Poisson stream with the same means, drawn
+    and read in the same way, falls short at times too; what the real one does worse is what the rule misses.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        As `slot_arrivals` returns it, of two weeks or more.
+    promise : Promise
+    seed : int, of the Poisson stream
+
+    Returns
+    -------
+    DataFrame: measure, value, ci_low, ci_high (days as clusters; nan for agent hours), poisson.
+        Measures: `within` (share of all who ask, answered within the target), `days_short` (share of days on which that
+        is more than 5 points below the target share), `agent_hours_rule` (a week, by the rule), `agent_hours_held`
+        (with agents for the count of each hour that 90 % of its days stay below).
+    """
+    hours = add_means(sum_hours(counts))
+    agents = [agents_needed(rate, promise) for rate in (hours["mean"] / hours["covered"]).tolist()]
+
+    def read(count):
+        pairs = zip((count / hours["covered"]).tolist(), agents, strict=True)
+        within = [answer_by_erlang_a(*pair, promise).share_within for pair in pairs]
+        return hours.assign(count=count, within=count * within)
+
+    rng = np.random.default_rng(seed)
+    even = pd.concat([read(rng.poisson(hours["mean"])) for _ in range(DRAWS)])
+    real, even = (_judge_days(table, promise) for table in (read(hours["count"]), even))
+    slots = hours.groupby("slot")
+    mean, covered = slots["mean"].first(), slots["covered"].mean()
+    busy = slots["count"].quantile(HELD_DAYS, interpolation="higher")
+    rule, held, held_even = (
+        sum(agents_needed(rate, promise) * part for rate, part in zip((count / covered).tolist(), covered, strict=True))
+        for count in (mean, busy, stats.poisson.ppf(HELD_DAYS, mean))
+    )
+    rows = [{"measure": name, **found, "poisson": even[name]["value"]} for name, found in real.items()]
+    rows.append({"measure": "agent_hours_rule", "value": rule, "poisson": rule})
+    return pd.DataFrame([*rows, {"measure": "agent_hours_held", "value": held, "poisson": held_even}])
+
+
+def _judge_days(hours, promise):
+    """The share of questions answered within the target, and of days on which it is clearly below the target share."""
+    days = hours.groupby("day")[["count", "within"]].sum()
+    missed = days["within"] < (promise.target_share - TOLERANCE) * days["count"]
+    ratios = {"within": (days["within"], days["count"]), "days_short": (missed, 1.0)}
+    return {name: estimate_ratio(*pair, days.index, least=0.0, most=1.0) for name, pair in ratios.items()}
+
+
+def plan_staffing(arrivals, promise) -> pd.DataFrame:
+    """Return the fewest agents who hold a reply target, one row an hour of the week.
+
+    Each hour is staffed for its own rate, as if it lasted for ever (stationary, hour by hour); `check_staffing`
+    measures what that leaves out. Agents are people at the desk: breaks and training come on top.
+
+    Parameters
+    ----------
+    arrivals : array, shape (168,), questions an hour, Monday 00:00 first
+    promise : Promise
+
+    Returns
+    -------
+    DataFrame: hour, arrivals_per_hour, agents_erlang_a (customers give up), agents_erlang_c (they wait for ever), and
+        by Erlang A with that many agents share_within, share_lost, wait_minutes, occupancy; where nothing arrives
+        there are no agents and these four are nan.
+
+    References
+    ----------
+    Green, Kolesar & Soares 2001 (stationary independent period by period); see `helpers.queues.erlang`.
+    """
+    rates = np.asarray(arrivals, float).tolist()
+    staffing = pd.DataFrame({"hour": range(HOURS_A_WEEK), "arrivals_per_hour": rates})
+    staffing["agents_erlang_a"] = [agents_needed(rate, promise) for rate in rates]
+    staffing["agents_erlang_c"] = [agents_needed(rate, promise, answer=answer_by_erlang_c) for rate in rates]
+    pairs = zip(rates, staffing["agents_erlang_a"].tolist(), strict=True)
+    found = pd.DataFrame([vars(answer_by_erlang_a(*pair, promise)) for pair in pairs])
+    return staffing.join(found.where(staffing["arrivals_per_hour"] > 0))
+
+
+def check_staffing(staffing, promise, *, seed) -> pd.DataFrame:
+    """Return what a simulated queue gives with the planned agents, beside the formula, one row a block of hours.
+
+    The week is simulated many times, one after the other: Poisson questions at the planned rates, exponential
+    handling times and patience, agents who come and go with the hours and finish what they began. So queues carry
+    over from hour to hour, which the formula ignores. Both are models: neither is a measured share.
+
+    Parameters
+    ----------
+    staffing : DataFrame
+        As `plan_staffing` returns it.
+    promise : Promise, as planned with
+    seed : int
+
+    Returns
+    -------
+    DataFrame: block ("weekday 08-12"), arrivals_per_week, agents (mean), share_formula, share_within, ci_low, ci_high
+        (95 % Monte-Carlo interval, with days as replicates), lost_formula, share_lost; blocks without questions are
+        left out.
+    """
+    rates, agents = staffing["arrivals_per_hour"].to_numpy(), staffing["agents_erlang_a"].to_numpy()
+    weeks, rng = int(np.clip(CUSTOMERS / max(rates.sum(), 1e-9), FEWEST_WEEKS, MOST_WEEKS)), np.random.default_rng(seed)
+    counts = rng.poisson(np.tile(rates, weeks))
+    hour = np.repeat(np.arange(counts.size), counts)
+    arrived = np.sort(SECONDS_AN_HOUR * (hour + rng.random(hour.size)))
+    handling, patience = rng.exponential(60, (2, hour.size)) * [[promise.handle_minutes], [promise.patience_minutes]]
+    duty = np.arange(agents.max(initial=0))[:, None] < agents
+    wait, blocks = serve(arrived, handling, patience, len(duty), duty).wait, metrics.name_hours(range(HOURS_A_WEEK))
+    drawn = pd.DataFrame({"block": blocks[hour % HOURS_A_WEEK], "day": hour // 24, "lost": np.isnan(wait)})
+    drawn["within"], rows = wait <= 60 * promise.target_minutes, []
+    for name, planned in staffing[rates > 0].groupby(blocks[rates > 0], sort=False):
+        replies, asked = drawn[drawn["block"] == name], planned["arrivals_per_hour"]
+        if replies.empty:
+            continue
+        formula = planned[["share_within", "share_lost"]].mul(asked, axis=0).sum() / asked.sum()
+        row = {"block": name, "arrivals_per_week": asked.sum(), "agents": planned["agents_erlang_a"].mean()}
+        row |= {"share_formula": formula["share_within"], "lost_formula": formula["share_lost"]}
+        row |= estimate_ratio(replies["within"], 1.0, replies["day"], least=0.0, most=1.0)
+        rows.append({**row, "share_lost": replies["lost"].mean()})
+    return pd.DataFrame(rows).rename(columns={"value": "share_within"})
+
+
+def rate_questions(conversations, *, variant, n_units, units_per_week, min_cell=1) -> np.ndarray:
+    """Return the questions that sign-ups of one arm ask, by hour of the week, once so many sign up every week.
+
+    All questions that the data holds count: in the long run each week brings as many as one week's sign-ups ever ask.
+
+    Parameters
+    ----------
+    conversations : DataFrame
+        One row a question: variant, hour (0 to 167, of the UTC week, Monday 00:00 first), unit (where min_cell counts).
+    variant : str
+    n_units : int
+        Units in the arm, with or without a question.
+    units_per_week : float
+        Units that will be served in that way.
+    min_cell : int
+        Where fewer units ask in an hour, all hours of its block of four have their mean; so do small blocks together.
+
+    Returns
+    -------
+    array, shape (168,), questions an hour.
+
+    Raises
+    ------
+    Refused: an arm without units.
+    """
+    if n_units < 1:
+        raise Refused(f"staffing: no unit is in the arm {variant}; name the arms as the plan does")
+    asked = conversations[conversations["variant"] == variant]
+    counts = np.bincount(asked["hour"].to_numpy(int), minlength=HOURS_A_WEEK).astype(float)
+    return (_pool_small(counts, asked, min_cell) if min_cell > 1 else counts) / n_units * units_per_week
+
+
+def _pool_small(counts, asked, least):
+    """Counts by hour in which no figure is of fewer than `least` units: small hours have the mean of their block."""
+    blocks = metrics.name_hours(range(HOURS_A_WEEK))
+    pools = np.array([f"{hour}" for hour in range(HOURS_A_WEEK)], object)
+
+    def count_units():
+        return asked.groupby(pools[asked["hour"].to_numpy(int)])["unit"].nunique().sort_values(kind="stable")
+
+    units = count_units()
+    few = np.isin(pools, units.index[units < least])
+    pools = np.where(np.isin(blocks, blocks[few]), blocks, pools)
+    units = count_units()
+    while len(units) > 1 and units.iloc[0] < least:
+        pools[np.isin(pools, units.index[:2])] = units.index[1]
+        units = count_units()
+    return pd.Series(counts).groupby(pools).transform("mean").to_numpy()
+
+
+def plan_roll_out(conversations, promises, *, units_in_arms, units_per_week, min_cell=1) -> pd.DataFrame:
+    """Return the agent hours a week of four ways to serve the same sign-ups.
+
+    Every hour of the week is staffed by Erlang A for its own questions; the arm with live support asks as often as it
+    did in the test. Nothing waits for a quieter hour and other customers' questions count nowhere, so that the standard
+    promise takes more hours here than a team that spreads its work: the extra hours are then a lower limit. In the
+    test the two halves have teams of their own.
+
+    Parameters
+    ----------
+    conversations : DataFrame
+        One row a question: variant, hour.
+    promises : dict of Promise by arm: the standard promise first, then live support
+    units_in_arms : mapping, arm -> number of units
+    units_per_week : float
+        All who sign up in a week.
+    min_cell : int, as for `rate_questions`
+
+    Returns
+    -------
+    DataFrame: scenario, agent_hours_per_week, extra_hours_per_week (beyond the standard promise for all),
+        conversations_per_week; four rows, the third doubles the hours of the test's live team, as if halves could be
+        added. (The test's extra hours are another thing: they pay for a second team of the standard promise too.)
+    """
+
+    def staff(arm, share):
+        size = {"n_units": units_in_arms.get(arm, 0), "units_per_week": units_per_week * share}
+        rates = rate_questions(conversations, variant=arm, min_cell=min_cell, **size)
+        return np.array([sum(agents_needed(rate, promises[arm]) for rate in rates.tolist()), rates.sum()], dtype=float)
+
+    control, treatment = promises
+    live_half = staff(treatment, 0.5)
+    found = [staff(control, 1), staff(control, 0.5) + live_half, 2 * live_half, staff(treatment, 1)]
+    hours, questions = np.transpose(found)
+    ways = {"scenario": [STANDARD, TEST, DOUBLED, LIVE], "agent_hours_per_week": hours}
+    return pd.DataFrame({**ways, "extra_hours_per_week": hours - hours[0], "conversations_per_week": questions})
+
+
+def study_staffing(
+    conversations, promises, *, arrivals, units_in_arms, units_per_week, seed, min_cell=1
+) -> dict[str, pd.DataFrame]:
+    """Return every table about staffing that a study shows.
+
+    Parameters
+    ----------
+    conversations : DataFrame or None
+        One row a question: unit, variant, hour (0 to 167 of the UTC week), asked_at (UTC). None where there are no
+        events: then there is no roll-out, and, unless arrivals are public, nothing at all.
+    promises : dict of Promise by arm: the standard promise first, then live support
+    arrivals : str
+        `questions`: the hours are staffed for all sign-ups with live support; `public:bank_calls`: for those calls.
+    units_in_arms : mapping, arm -> number of units
+    units_per_week : float
+        Sign-ups a week once all are served in the same way.
+    seed : int
+    min_cell : int
+        Hours of the week in which fewer units ask share a rate, as `rate_questions` says; hours of the day with fewer
+        questions lose their band.
+
+    Returns
+    -------
+    dict: `staffing` (an hour of the week), `staffing_check` (a block of hours), `roll_out` (a way to serve all),
+        `arrivals` (a measure), `arrivals_bands` (an hour of the day), both empty where each hour of the week was
+        seen only once; see data/README.md.
+
+    Raises
+    ------
+    Refused: an arm without units; arrivals of an unknown name.
+    """
+    live, size = list(promises)[1], {"units_per_week": units_per_week, "min_cell": min_cell}
+    if arrivals == QUESTIONS:
+        if conversations is None or conversations.empty:
+            return {}
+        counts = count_arrivals(conversations["asked_at"])
+        rates = rate_questions(conversations, variant=live, n_units=units_in_arms.get(live, 0), **size)
+    else:
+        counts = slot_arrivals(examples.ARRIVALS[arrivals.removeprefix("public:")]().units, CALL_MINUTES)
+        rates = rate_hours(counts)
+    staffing, roll_out, uneven, bands = plan_staffing(rates, promises[live]), *[pd.DataFrame()] * 3
+    if conversations is not None:
+        roll_out = plan_roll_out(conversations, promises, units_in_arms=units_in_arms, **size)
+    said = {"target_minutes": float(promises[live].target_minutes), "target_share": promises[live].target_share}
+    if len(add_means(counts)):  # else each interval of the week was seen only once
+        parts = [describe_arrivals(counts), miss_of_poisson(counts, promises[live], seed=seed)]
+        uneven = pd.concat(parts, ignore_index=True).assign(**said, source=arrivals)
+        bands = band_arrivals(counts, min_cell=min_cell)
+    rounded = staffing["arrivals_per_hour"].round(1)
+    return {
+        "staffing": staffing.assign(arrivals_per_hour=rounded, **said, source=arrivals),
+        "staffing_check": check_staffing(staffing, promises[live], seed=seed),
+        "roll_out": roll_out,
+        "arrivals": uneven,
+        "arrivals_bands": bands,
+    }
+
+
+def find_extra_hours(tables, *, given=None) -> float | None:
+    """Return the agent hours a year that live support for all adds to the standard promise for all.
+
+    Parameters
+    ----------
+    tables : dict, as `study_staffing` returns it
+    given : float, optional, hours a year
+        What the researcher knows better.
+
+    Returns
+    -------
+    float: 52 weeks of the roll-out from the queue; None without one and without `given`.
+    """
+    roll_out = tables.get("roll_out", pd.DataFrame())
+    if given is not None or roll_out.empty:
+        return given
+    return WEEKS_A_YEAR * float(roll_out.set_index("scenario").loc[LIVE, "extra_hours_per_week"])
