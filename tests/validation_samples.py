@@ -45,6 +45,7 @@ def cells():
             "power": NAN if effect == "none" else 0.7, "undefined": 0.0 if name != "Fieller lift" else 0.01,
             "width": NAN if estimand == "trend" else 1.5, "has_interval": estimand != "trend",
             "is_dual": estimand != "trend", "disagree": 0.0, "band": 0.0 if exact else 0.03,
+            "domain": "355 units or more in each arm", "reference": "Welch 1947",
             "limit_low": limits[0], "limit_high": limits[1], "verdict": verdict,
         })  # fmt: skip
     return pd.DataFrame(rows)

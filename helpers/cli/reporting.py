@@ -121,8 +121,8 @@ def validate(arguments):
     options["progress"] = lambda done, total: tell(f"{DEEP}: {done:,} of {total:,} cells measured")
     found = checks.measure_cells(cells, guarantees, **options)
     judged = checks.judge_cells(found, confidence_level=options["confidence_level"])
+    summary = checks.summarise_guarantees(judged, confidence_level=options["confidence_level"])
     if arguments.record:
-        summary = checks.summarise_guarantees(judged, confidence_level=options["confidence_level"])
         today = dt.datetime.now(dt.UTC).date().isoformat()
         kept = checks.record_deep(judged, summary, measured_on=today, seed=options["seed"])
         kept.to_csv(arguments.record, index=False, float_format="%.6g", lineterminator="\n")
@@ -130,7 +130,7 @@ def validate(arguments):
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     print(out / DEEP / "report.html")
-    failing = judged.loc[judged["verdict"] == "fails", "guarantee"].unique()
+    failing = summary.loc[summary["verdict"] == "fails", "guarantee"]
     if len(failing):
         told = "1 method breaks its promise" if len(failing) == 1 else f"{len(failing)} methods break their promise"
         print(f"studies: {told}: {', '.join(failing)}", file=sys.stderr)

@@ -102,7 +102,10 @@ def test_every_part_is_titled_by_what_was_found(name, title):
 
 def test_methods_are_drawn_against_their_nominal_level():
     shown = show(good(), "guarantees", sort="-pooled_coverage", most=2)
-    assert [line.split(";")[0] for line in shown.text.split("\n")[1:]] == ["- Miettinen-Nurminen difference", "- Welch difference"]
+    assert [line.split(";")[0] for line in shown.text.split("\n")[1:]] == [
+        "- Miettinen-Nurminen difference",
+        "- Welch difference",
+    ]
     assert shown.html.count('class="band"') == 2 and shown.html.count('class="zero"') == 2
     rows = show(good(), "peers").html
     assert rows.count("class=muted") == 3  # those of other tools
