@@ -12,7 +12,7 @@ from scipy import stats
 
 from helpers import inference
 from helpers.checks.gates import add_bands
-from helpers.checks.validation import Cell, draw_arms, enumerate_shares, read_effects
+from helpers.checks.validation import Cell, enumerate_shares, read_effects
 from helpers.inference import adjust_columns, compare_means, difference, lift_columns, measure_columns
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import POPULATIONS
@@ -68,9 +68,7 @@ def compare_peers(*, replicates: int, seed: int, confidence_level: float = 0.95)
 def _draw_case(name, n, estimand, estimators, *, replicates, seed, confidence_level):
     population, cell = POPULATIONS[name], Cell("peers", name, n, n, replicates)
     options = {"rng": np.random.default_rng([seed, cell.seed()]), "confidence_level": confidence_level}
-    drawn = [
-        pair for arms in draw_arms(population, cell, replicates, options["rng"]) for pair in zip(*arms, strict=True)
-    ]
+    drawn = [[population.draw(options["rng"], n, treated) for treated in (False, True)] for _ in range(replicates)]
     for estimator, estimate in estimators.items():
         effects = [estimate(*pair, **options) for pair in drawn]
         rows = read_effects(effects, population.truth[estimand], 0.0, alpha=1 - confidence_level)
