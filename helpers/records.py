@@ -116,12 +116,14 @@ class Guarantee:
     most_effect : float, the largest absolute estimate
     limits : function of (x_treatment, n_treatment, x_control, n_control, *, confidence_level), optional
         Lower limits, upper limits and p-values of arrays of tables; with it every cell of shares is enumerated.
+    batch : function of (controls, treatments, *, confidence_level), optional
+        The same of many experiments at once, arrays of shape (experiments, n, k): limits as `compute` gives them, and
+        p-values that lie on the same side of 1 - confidence_level; validation draws with it where it is far faster.
     has_interval, is_dual : bool
         Whether it gives an interval; whether interval and p-value always agree about no effect.
     unit : str, what is counted: units or clusters
     most_units, most_replicates : int, optional
         The largest smaller arm, and the most replicates, that validation spends on it.
-    is_slow : bool, whether one replicate takes many milliseconds, so that a quick validation draws few
     """
 
     name: str
@@ -137,12 +139,12 @@ class Guarantee:
     least_events: float = 0.0
     most_effect: float = math.inf
     limits: Callable[..., tuple] | None = None
+    batch: Callable[..., tuple] | None = None
     has_interval: bool = True
     is_dual: bool = True
     unit: str = "units"
     most_units: int | None = None
     most_replicates: int | None = None
-    is_slow: bool = False
 
     def describe_domain(self) -> str:
         """Return in words for which data the claim is made."""

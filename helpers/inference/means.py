@@ -556,7 +556,7 @@ def _statistic(first, second, sizes, shift):
     """Studentised difference of two groups after the treated units' values are lowered by the shift."""
     means, variances = [], []
     for group, n in zip((first, second), sizes, strict=True):
-        value, square, treated, product = np.moveaxis(group, -1, 0)
+        value, square, treated, product = group.T
         total = value - shift * treated
         squares = square - 2 * shift * product + shift**2 * treated
         means.append(total / n)
