@@ -38,4 +38,4 @@ def make_source(units, events=None, *, n_assigned=None, n_two_variants=0, n_dupl
 
 
 def _read_times(column):
-    return pd.to_datetime(column, utc=True).dt.tz_localize(None).astype("datetime64[us]")
+    return pd.to_datetime(column, utc=True, format="ISO8601").dt.tz_localize(None).astype("datetime64[us]")

@@ -102,6 +102,10 @@ def test_read_departures_are_those_that_differ(write):
         ("role: primary", "role:", f"metrics.activated.role: should be {ROLES}"),
         (", margin: {absolute: 0.1}", "", "metrics.csat: a guardrail needs a margin, and better: higher or lower"),
         (", horizon_days: 90", "", "metrics.paid_in: a time to event needs horizon_days"),
+        ("within_days: 28, worth", "from_days: 28, within_days: 28, worth",
+         "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
+        ("within_days: 28, worth", "from_days: 7, worth",
+         "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
         (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
         ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
         ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1"),
@@ -196,8 +200,9 @@ def test_metric_says_what_it_is(keys, is_ratio, is_mean):
 
 def test_label_of_is_the_label_else_the_name_in_words():
     metrics = {"paid_in": {"kind": "binary"}, "spend": {"kind": "amount", "quantile": 0.5, "label": "money spent"}}
+    metrics["back"] = {"kind": "binary", "from_days": 7, "within_days": 14}
     fields = {"kind": "experiment", "title": "t", "question": "q", "unit_id": "id", "metrics": metrics}
     design = plan.ExperimentPlan.model_validate(
         {**fields, "variant": {"column": "v", "control": "c", "treatments": "t"}}
     )
-    assert [design.label_of(name) for name in metrics] == ["paid in", "money spent, median"]
+    assert [design.label_of(name) for name in metrics] == ["paid in", "money spent, median", "back, day 7 to 14"]

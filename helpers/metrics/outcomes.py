@@ -30,13 +30,15 @@ def list_totals(design: ExperimentPlan) -> list[Total]:
     if exposure and exposure.event:
         found.append(Total("fold:exposed", "count", tuple(exposure.event), until=exposure.within_days))
     for name, metric in design.metrics.items():
+        since = metric.from_days or 0.0  # who is asked before the window begins may answer within it
         for part in ("asked", "numerator", "denominator", "time_at_risk"):
             event = getattr(metric, part)
             if event and (part == "asked" or event not in design.metrics):
-                found.append(Total(f"fold:{name}:{part}", "count", (event,), until=metric.within_days))
+                begin = 0.0 if part == "asked" else since
+                found.append(Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
         if metric.kind != "ratio" and metric.column is None and metric.time is None:
             events = tuple(metric.event or [name])
-            found.append(Total(f"fold:{name}", TAKEN.get(metric.kind, "first"), events, until=metric.within_days))
+            found.append(Total(f"fold:{name}", TAKEN.get(metric.kind, "first"), events, since, metric.within_days))
             if metric.competing:
                 found.append(Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
     return found

@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from helpers.metrics.events import ask, count_seconds, find_end, fold_events, hear, name_block, store
+from helpers.metrics.events import DAY, ask, count_seconds, find_end, fold_events, hear, name_block, store
 from helpers.metrics.outcomes import START, Gathered, list_totals, make_covariates, make_exposure, make_outcomes
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
@@ -19,6 +19,7 @@ from helpers.records import Refused
 if TYPE_CHECKING:
     from helpers.sources import Source
 
+DATED = "events have dates and no times: the day of assignment counts, and windows hold whole days"
 ROWS = ("variant", "cluster", "exposed", "y_", "time_", "observed_", "complete_", "x_")  # what row-level methods read
 
 
@@ -69,12 +70,13 @@ class Units:
 def fold(source: Source, design: ExperimentPlan) -> Units:
     """Return one row a unit, from the unit table alone or from assignments and events.
 
-    A window starts at the moment of assignment and ends some days later, that moment not included. It is over
-    when it ends by the end of `as_of`; a unit whose window is not over has no outcome yet. Within a window that
-    is over, no event is 0 (binary, count, amount) or missing (score, nps). Units assigned after `as_of` are not
-    yet part of the experiment. The plan's `missing: zero` fills outcomes that a column lacks. A count with a time at
-    risk is told as a ratio of the two; a unit that counts something in no time at risk stays in, and is counted in a
-    message. Of an event and a competing one at the same moment the event comes first.
+    A window starts at the moment of assignment and ends some days later, that moment not included. Where events have
+    dates alone, windows start with the day of assignment. A window is over when it ends by the end of `as_of`; a unit
+    whose window is not over has no outcome yet. Within a window that is over, no event is 0 (binary, count, amount) or
+    missing (score, nps). Units assigned after `as_of` are not yet part of the experiment. The plan's `missing: zero`
+    fills outcomes that a column lacks. A count with a time at risk is told as a ratio of the two; a unit that counts
+    something in no time at risk stays in, and is counted in a message. Of an event and a competing one at the same
+    moment the event comes first.
 
     Parameters
     ----------
@@ -94,8 +96,11 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     units, events = source.units, source.events
     if design.assigned_at:
         units = units.mutate(**{START: units[design.assigned_at]})
-    clock = _read_clock(units, events, design)
-    table, end, notes = units, find_end(clock["as_of"]), []
+    clock, notes = _read_clock(units, events, design), []
+    if clock["dated"]:
+        units = units.mutate(**{START: units[START].truncate("D")})
+        notes.append(DATED)
+    table, end = units, find_end(clock["as_of"])
     if clock["late"]:
         notes.append(f"units assigned after {clock['as_of']}, left out: {clock['late']:,}")
     if START in units.columns and end:
@@ -127,23 +132,28 @@ def _refuse_capitals(design):
 def _read_clock(units, events, design):
     """When units were randomised, the last day that is known, how many came later, and what covariates lack, at once.
 
+    `dated` is whether every event has a date alone while units were assigned at some time of day.
+
     `as_of` is as planned, else the latest day of an event or an assignment where there are events. Without events the
     table does not say until when it is complete, so nothing is held to be unfinished. Weeks count from the first
     randomised unit, and from the first of all without them.
     """
     gaps = {f"gaps_{name}": units.count() - units[name].count() for name in design.covariates}
     if START not in units.columns:
-        return dict.fromkeys(("first", "as_of", "last", "late")) | {"gaps": ask(units, gaps)}
+        return dict.fromkeys(("first", "as_of", "last", "late", "dated")) | {"gaps": ask(units, gaps)}
     start, randomised = units[START], units["variant"].isin(design.variant.arms)
+    is_timed = (start.epoch_seconds() % DAY != 0).any()
     spans = units.aggregate(
         first=start.min(where=randomised).fill_null(start.min()),
         last=start.max(where=randomised).fill_null(start.max()),
         late=(start >= ibis.literal(find_end(design.as_of))).sum() if design.as_of else ibis.literal(0),
         latest=start.max(),
+        timed=is_timed,
         **gaps,
     )
     if events is not None:
-        spans = spans.cross_join(events.aggregate(heard=events["at"].max()))
+        at = events["at"]
+        spans = spans.cross_join(events.aggregate(heard=at.max(), clocked=(at.epoch_seconds() % DAY != 0).any()))
     found = spans.to_pyarrow().to_pylist()[0]
     days = {name: found.get(name) and found[name].date() for name in ("first", "last", "latest", "heard")}
     as_of = design.as_of
@@ -151,7 +161,15 @@ def _read_clock(units, events, design):
         as_of = max((days[name] for name in ("latest", "heard") if days[name]), default=None)
     last = days["last"] and min(days["last"], as_of or days["last"])
     missing = {key: found[key] for key in gaps}
-    return {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": missing}
+    dated = bool(found["timed"] and days["heard"] and not found["clocked"])
+    return {
+        "first": days["first"],
+        "as_of": as_of,
+        "last": last,
+        "late": found["late"],
+        "gaps": missing,
+        "dated": dated,
+    }
 
 
 def _find_columns(units, events, design):
@@ -168,10 +186,10 @@ def _make_columns(gathered, first, holed):
     table, design, start = gathered.table, gathered.design, gathered.start
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     if start is not None:
-        randomised = table["variant"].isin(design.variant.arms)
+        moment, randomised = table[design.assigned_at], table["variant"].isin(design.variant.arms)
         week = ((start.epoch_seconds() - count_seconds(first)) / (7 * 86_400)).floor().cast("int64")
-        split = {"week": week, "hours": name_block(start)}
-        columns |= {"assigned_at": start} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
+        split = {"week": week, "hours": name_block(moment)}
+        columns |= {"assigned_at": moment} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
     if design.exposure:
         columns["exposed"] = make_exposure(gathered)
     columns |= make_outcomes(gathered)

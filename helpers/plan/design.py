@@ -99,6 +99,7 @@ class Metric(Part):
     column: Text = None
     event: Names = []
     unit: Text = None
+    from_days: Number = Field(None, gt=0)
     within_days: Number = Field(None, gt=0)
     horizon_days: Number = Field(None, gt=0)
     worthwhile: Number = Field(None, gt=0)
@@ -121,6 +122,8 @@ class Metric(Part):
         unparted = kind == "ratio" and not (self.numerator and self.denominator)
         yield unparted, "a ratio needs numerator and denominator"
         yield kind == "time_to_event" and self.horizon_days is None, "a time to event needs horizon_days"
+        late = self.from_days is not None and not (self.within_days or 0) > self.from_days
+        yield late, "from_days begins a window that within_days ends: give within_days, above from_days"
         unguarded = self.role == "guardrail" and (margin is None or self.better == "neither")
         yield unguarded, "a guardrail needs a margin, and better: higher or lower"
         yield relative and kind in ("nps", "score"), "a margin for a score or nps must be absolute"
@@ -271,11 +274,12 @@ class ExperimentPlan(Part):
         )
 
     def label_of(self, name: str) -> str:
-        """What a reader calls a metric: its label, else its name in words; and which quantile it is."""
+        """What a reader calls a metric: its label or name in words, a window that begins late, a quantile."""
         metric = self.metrics[name]
         label = metric.label or name.replace("_", " ")
-        told = "" if metric.quantile is None else name_quantile(metric.quantile)
-        return label if not told or told in label.lower() else f"{label}, {told}"
+        told = [f"day {metric.from_days:g} to {metric.within_days:g}"] if metric.from_days else []
+        told += [] if metric.quantile is None else [name_quantile(metric.quantile)]
+        return ", ".join([label, *(words for words in told if words not in label.lower())])
 
     def by_role(self, *roles) -> dict[str, Metric]:
         """Metrics of some roles, in the plan's order."""

@@ -180,6 +180,7 @@ def read_own(study: str) -> dict[str, View]:
     return found
 
 
+@cache
 def _read_file(study):
     file = paths.VIEWS / f"{study}.yaml"
     try:

@@ -25,6 +25,7 @@ from multiprocessing import parent_process
 sys.modules.setdefault("rfc3987_syntax", None)  # a grammar of addresses: most of Papermill's import, and not needed
 import nbformat
 import papermill
+import zmq
 from traitlets.config import Config
 
 from helpers import paths
@@ -43,6 +44,7 @@ FIXED = {
 }
 DROPPED = re.compile(r"JUPYTER_PATH|LANGUAGE|MPLBACKEND|PYTHON(DONTWRITEBYTECODE|OPTIMIZE|SAFEPATH|STARTUP|WARNINGS)")
 FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
+LONGEST_SOCKET = 90  # characters; systems take 103 to 107, of which the number of the socket needs some
 UNFINISHED = "the notebook ended before its last cell had published results"
 
 
@@ -168,8 +170,19 @@ def execute(run, limit, tell):
         on_cell_start=watch,
         resources={"metadata": {"path": str(run.notebook.parent)}},
         shutdown_kernel="immediate",
-        config=Config(KernelManager={"transport_encryption": "auto"}),
+        config=Config(KernelManager=choose_transport(os.environ["JUPYTER_RUNTIME_DIR"])),
     )
+
+
+def choose_transport(folder) -> dict:
+    """Return how to speak with a kernel: over sockets in the run's own folder, as ports can be taken meanwhile.
+
+    Ports stay where there are no such sockets, or where the folder's name is too long for one.
+    """
+    place = os.path.join(folder, "kernel")
+    if zmq.has("ipc") and len(place) < LONGEST_SOCKET:
+        return {"transport": "ipc", "ip": place}
+    return {"transport_encryption": "auto"}
 
 
 def judge_error(error, *, limit) -> Outcome:

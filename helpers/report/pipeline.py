@@ -9,6 +9,7 @@ import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -161,6 +162,7 @@ class Workshop:
     def _listen(self, run):
         pipe, theirs = CONTEXT.Pipe(duplex=False)
         process = CONTEXT.Process(target=work, args=(theirs, run, self.settings, dict(os.environ)), daemon=True)
+        section = ""
         try:
             process.start()
             theirs.close()
@@ -168,10 +170,11 @@ class Workshop:
             if self.stopped:
                 process.terminate()
             while not isinstance(told := pipe.recv(), Outcome):
+                section = told
                 self.progress.tell(run.name, told)
             process.join()
         except (EOFError, OSError):  # also when it could not begin
-            told = STOPPED if self.stopped else DIED
+            told = STOPPED if self.stopped else replace(DIED, section=section)
             with suppress(OSError):
                 leave_page(self.settings.out, run.name, told)
         return told

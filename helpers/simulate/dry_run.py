@@ -310,11 +310,11 @@ def list_events(design, units, rng) -> pd.DataFrame:
     """
     told, everyone, shared = [], np.arange(len(units)), find_shared(design)
 
-    def tell(event, rows, days, value=np.nan):
-        told.append(kit.tell(event, rows, kit.to_seconds(rng.random(len(rows)) * days), value=value))
+    def tell(event, rows, days, value=np.nan, *, since=0.0):
+        told.append(kit.tell(event, rows, kit.to_seconds(since + rng.random(len(rows)) * (days - since)), value=value))
 
     for name, metric in design.metrics.items():
-        event, days = (metric.event or [name])[0], metric.within_days or DAYS
+        event, days, since = (metric.event or [name])[0], metric.within_days or DAYS, metric.from_days or 0.0
         if name in shared:
             continue
         if metric.asked:
@@ -325,12 +325,12 @@ def list_events(design, units, rng) -> pd.DataFrame:
                 rows = np.flatnonzero(state == code)
                 told.append(kit.tell(happened, rows, seconds[rows]))
         elif metric.kind in ("score", "nps") and not metric.column:
-            tell(event, everyone, days, units[name].to_numpy())
+            tell(event, everyone, days, units[name].to_numpy(), since=since)
         elif metric.kind == "amount" and not metric.column:
             spent = np.flatnonzero(units[name])
-            tell(event, spent, days, units[name].to_numpy()[spent])
+            tell(event, spent, days, units[name].to_numpy()[spent], since=since)
         elif metric.kind in ("binary", "count") and not metric.column:
-            tell(event, np.repeat(everyone, units[name]), days)
+            tell(event, np.repeat(everyone, units[name]), days, since=since)
     asked = [metric.asked for name, metric in design.metrics.items() if name not in shared]
     for event in sorted({metric.asked for metric in design.metrics.values()} - {*asked, None}):
         tell(event, everyone, 0)

@@ -1,6 +1,7 @@
 """Numbers as a reader meets them: with a unit, and with as many digits as the interval deserves."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£"}
@@ -21,10 +22,10 @@ POINTS = Style(100, "", " points", True)
 PERCENT = Style(100, "", " %")
 
 
-def count_decimals(low: float, high: float, *, factor: float = 1.0) -> int | None:
+def count_decimals(low: float, high: float, *, factor: float = 1.0, lines: Sequence[float] = (0.0,)) -> int | None:
     """Return the decimals that an interval deserves: two digits of its half-width; negative rounds to tens.
 
-    More where an end would else be printed as 0.
+    More where an end would else be printed as a line on which it does not lie.
 
     Parameters
     ----------
@@ -32,13 +33,16 @@ def count_decimals(low: float, high: float, *, factor: float = 1.0) -> int | Non
         Ends of the interval; None is returned when one is not finite or both are equal.
     factor : float
         What a printed number is multiplied by (100 for percentage points).
+    lines : sequence of float
+        What an end is judged by: no effect, and what the plan calls worthwhile or tolerates.
     """
     ends = [low * factor, high * factor]
     half = abs(ends[1] - ends[0]) / 2
     if not math.isfinite(half) or half == 0:
         return None
     decimals = 1 - math.floor(math.log10(half))
-    while decimals < 6 and any(abs(end) > half / 1000 and round(end, decimals) == 0 for end in ends):
+    apart = [(end, line * factor) for end in ends for line in lines if abs(end - line * factor) > half / 100_000]
+    while decimals < 6 and any(round(end, decimals) == round(line, decimals) for end, line in apart):
         decimals += 1
     return min(6, decimals)
 

@@ -256,7 +256,9 @@ def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
     landmark the nearest that do are printed instead.
     """
     factor = style_effect(estimate, scale).factor
-    decimals = count_decimals(estimate.ci_low, estimate.ci_high, factor=factor)
+    margin = find_margin(estimate, scale) or 0.0
+    lines = (1.0,) if is_ratio(estimate) else (0.0, margin, -margin)
+    decimals = count_decimals(estimate.ci_low, estimate.ci_high, factor=factor, lines=lines)
     if decimals is None or estimate.population == "landmark":
         return decimals
     return decimals if _round_arms(estimate, factor, decimals) is None else decimals + 1

@@ -161,7 +161,7 @@ CALLS = [
     ("u1", "active", "2024-01-02", 0.5),
     ("u1", "active", "2024-01-06", 2.0),
     ("u1", "active", "2024-01-12", 4.0),
-    ("u3", "active", "2024-01-02", None),
+    ("u3", "active", "2024-01-02 20:00", None),
 ]
 RATE = {"kind": "count", "event": "call", "time_at_risk": "active"}
 SPENT = {"kind": "amount", "event": "active"}

@@ -193,6 +193,38 @@ def test_fold_holds_a_window_over_when_it_ends_with_the_last_complete_day(days, 
     assert _read(units, "y_paid") == [0.0 if over else None for over in complete]
 
 
+def test_fold_of_events_with_dates_alone_counts_the_day_of_assignment_and_says_so():
+    events = [
+        ("u2", "paid", "2024-01-07", None),
+        ("u4", "paid", "2024-01-15", None),
+        ("u3", "other", "2024-01-30", None),
+    ]
+    units = _fold_timed(events)
+    assert _read(units, "y_paid") == [0, 1, 0, 0]  # seven whole days: the eighth day is beyond
+    assert units.messages[0] == (
+        "events have dates and no times: the day of assignment counts, and windows hold whole days"
+    )
+    assert _read(units, "assigned_at")[1].hour == 23 and _read(units, "hours")[1] == "weekend 20-24"
+    assert "dates" not in _fold_timed([*events, ("u1", "other", "2024-01-02 00:00:01", None)]).messages[0]
+
+
+def test_fold_of_a_window_that_begins_after_assignment_counts_what_lies_in_it():
+    at = ("2024-01-07 23:59:59", "2024-01-08 00:00:00", "2024-01-14 23:59:59", "2024-01-15 00:00:00")
+    events = [("u1", "paid", moment, 1.0) for moment in at]
+    window, found = {"event": "paid", "from_days": 7, "within_days": 14}, {}
+    for kind in ("count", "amount", "binary", "score"):
+        units = _fold_timed(events, kinds={"m": {"kind": kind, **window}}, as_of="2024-01-21")
+        found[kind] = _read(units, "y_m")
+    assert found == {
+        "count": [2, 0, 0, None],
+        "amount": [2, 0, 0, None],
+        "binary": [1, 0, 0, None],
+        "score": [1, None, None, None],
+    }
+    rate = {"kind": "ratio", "numerator": "paid", "denominator": "paid", **window}
+    assert _read(_fold_timed(events, kinds={"r": {k: rate[k] for k in rate if k != "event"}}), "num_r")[0] == 2
+
+
 def test_fold_leaves_out_units_assigned_after_as_of_and_says_how_many():
     units = _fold_timed(as_of="2024-01-07")
     assert _read(units, "unit") == ["u1", "u2"]

@@ -18,7 +18,7 @@ from tiny_study import read_all, read_json, write_notebook
 
 from helpers import report
 from helpers.report.document import find_payload
-from helpers.report.execution import judge_error, make_environment
+from helpers.report.execution import choose_transport, judge_error, make_environment
 from helpers.report.store import DIED, Outcome, leave_page
 
 CANARY = "canary-p@ss/word-4711"
@@ -90,7 +90,7 @@ def ended(folder, tmp_path_factory):
 
 ENDS = {
     "killed": f"dead kernel in “Compute”: {DIED.message}",
-    "orphaned": f"dead kernel: {DIED.message}",
+    "orphaned": f"dead kernel in “Compute”: {DIED.message}",
     "left": "error in “Compute”: the notebook ended before its last cell had published results",
     "slow": "time limit in “Compute”: a cell ran longer than 15 seconds; raise the limit or give less",
     "wrong": "error in “Compute”: ValueError in a cell; open the notebook in JupyterLab to see it happen",
@@ -112,6 +112,11 @@ def test_render_tells_how_a_run_ended(ended, name):
     assert f"{name}: {ENDS[name]}\n" in said and status == 1
     assert list(read_all(out / name)) == ["failed.html"]
     assert f"Run {name} {WORDS[re.split(' in |: ', ENDS[name])[0]]}" in (out / name / "failed.html").read_text()
+
+
+def test_a_kernel_is_spoken_with_over_sockets_of_its_own_run_where_their_name_is_short_enough():
+    assert choose_transport("/run/studies-a") == {"transport": "ipc", "ip": "/run/studies-a/kernel"}
+    assert choose_transport("/run/" + "a" * 90) == {"transport_encryption": "auto"}
 
 
 def test_render_executes_in_the_right_folder(ended):

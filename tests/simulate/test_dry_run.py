@@ -296,6 +296,11 @@ def test_list_events_stay_in_their_windows():
     assert oldest["order"] < pd.Timedelta(days=20)
     assert oldest["opened"] < pd.Timedelta(days=10)
     assert age.min() >= pd.Timedelta(0)
+    window = {"bought": {**CONTENT["metrics"]["bought"], "from_days": 7}}
+    late = experiment(ExperimentPlan.model_validate({**CONTENT, "metrics": window}), n_units=400, seed=2)
+    age = late.events["at"] - late.units.set_index("id")["start"].loc[late.events["id"]].array
+    bought = age[late.events["event"] == "order"]
+    assert pd.Timedelta(days=7) <= bought.min() and pd.Timedelta(days=19) < bought.max() < pd.Timedelta(days=20)
 
 
 def test_list_events_times_follow_the_generator():

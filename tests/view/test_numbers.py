@@ -55,6 +55,10 @@ def test_count_decimals_is_two_digits_of_the_half_width_and_never_rounds_an_end_
     assert count_decimals(550, 3038) == -2
     assert count_decimals(-0.155, 0.029) == 3 and count_decimals(2.4, 19.4) == 1
     assert count_decimals(0.3, 12.3) == 1  # "0" would contradict "clear"
+    assert count_decimals(-0.09, -0.0196, factor=100) == 1
+    assert count_decimals(-0.09, -0.0196, factor=100, lines=(0.0, 0.02, -0.02)) == 2
+    assert count_decimals(-0.09, -0.01998, factor=100, lines=(0.0, 0.02, -0.02)) == 3  # two points, or less
+    assert count_decimals(0.51, 1.004) == 2 and count_decimals(0.51, 1.004, lines=(1.0,)) == 3
     assert count_decimals(1, 1) is None and count_decimals(NAN, 1) is None
 
 
@@ -65,7 +69,7 @@ def test_count_decimals_keeps_the_side_of_zero(middle, half):
     decimals = count_decimals(low, high)
     for end in (low, high):
         kept = math.copysign(1, round(end, decimals)) == math.copysign(1, end)
-        assert abs(end) <= half / 1000 or decimals == 6 or kept
+        assert abs(end) <= half / 100_000 or decimals == 6 or kept
     assert abs(round(high, decimals) - high) <= 0.15 * half  # a printed end is off by little of the width
 
 

@@ -1,6 +1,7 @@
 """How effects are read: sign, arms and verdict as displayed, digits that add up, labels, and each kind in its unit."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import samples
@@ -117,6 +118,13 @@ def test_arms_subtract_to_the_difference_as_printed(control, treatment, half):
     assert float(first) - float(second) == pytest.approx(float(write_effect(e, SCORE)), abs=1e-9)
     assert len({len(t.partition(".")[2]) for t in (first, second, write_effect(e, SCORE))}) == 1
     assert effect_decimals(e, SCORE) >= 1
+
+
+def test_no_limit_is_printed_as_a_threshold_that_it_only_comes_near():
+    e = samples.effect(estimate=-0.0548, half=0.0352, values=(NAN, NAN))
+    assert write_bounds(e, BINARY) == "[-9.0, -2.0]"
+    assert write_bounds(e, replace(BINARY, worthwhile=0.02)) == "[-9.00, -1.96]"
+    assert write_bounds(e.but(estimand="ratio", ci_low=0.51, ci_high=1.004), BINARY) == "[0.510, 1.004]"
 
 
 def test_an_adjusted_difference_is_not_made_to_add_up():
