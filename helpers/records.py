@@ -62,9 +62,7 @@ class Estimate:
     verdict: str = "not estimable"
     reason: str | None = None
 
-    def but(self, **changes: Any) -> Estimate:
-        """Return a copy with some fields changed."""
-        return replace(self, **changes)
+    but = replace  # `estimate.but(role="secondary")` is a copy with some fields changed
 
     @property
     def decision_p(self) -> float:
@@ -325,9 +323,7 @@ class Results:
     as_of: str | None = None
     assigned: tuple[str, str] | None = None
 
-    def but(self, **changes: Any) -> Results:
-        """Return a copy with some fields changed."""
-        return replace(self, **changes)
+    but = replace
 
     def select(self, **wanted: Any) -> tuple[Estimate, ...]:
         """Return the estimates whose fields equal what is wanted, in order; a list or tuple means any of."""

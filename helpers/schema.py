@@ -52,42 +52,39 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
     """
     if events is not None and not design.assigned_at:
         raise Refused("plan, assigned_at: left out, and events need it; name the column with the time of assignment")
-    found = [Column(design.unit_id, "unit_id", "id", "unit")]
-    found.append(Column(design.variant.column, "variant", "label", "variant"))
-    if design.assigned_at:
-        found.append(Column(design.assigned_at, "assigned_at", "timestamp"))
+    apart, exposure = {None, *design.metrics, *(events or ())}, design.exposure
+    found = [
+        (design.unit_id, "unit_id", "id", "unit"),
+        (design.variant.column, "variant", "label", "variant"),
+        (design.assigned_at, "assigned_at", "timestamp"),
+        *(column for name, metric in design.metrics.items() for column in _list_metric_columns(name, metric, events)),
+    ]
     for name, metric in design.metrics.items():
-        found += _metric_columns(name, metric, events)
-    for name, metric in design.metrics.items():
-        parts = {metric.numerator: "number", metric.denominator: "number", metric.time_at_risk: "count"}
-        apart = {None, *design.metrics, *(events or ())}
-        found += [Column(part, f"metric {name}", kind) for part, kind in parts.items() if part not in apart]
-    exposure = design.exposure
-    if exposure and exposure.column:
-        found.append(Column(exposure.column, "exposure", "binary"))
-    elif exposure and events is None:
-        found += [Column(name, "exposure", "number", needed=False) for name in exposure.event]
-    if design.cluster:
-        found.append(Column(design.cluster, "cluster", "text"))
-    found += [Column(name, "segments", "text") for name in design.segments]
-    return _keep_first(found + [Column(name, "covariates", "either") for name in design.covariates])
+        parts = ((metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count"))
+        found += [(part, f"metric {name}", kind) for part, kind in parts if part not in apart]
+    if exposure and (exposure.column or events is None):
+        found += [(exposure.column, "exposure", "binary")]
+        found += [(name, "exposure", "number", "", False) for name in exposure.event]
+    found += [(design.cluster, "cluster", "text")]
+    found += [(name, "segments", "text") for name in design.segments]
+    found += [(name, "covariates", "either") for name in design.covariates]
+    return _keep_first([Column(*column) for column in found if column[0]])
 
 
-def _metric_columns(name, metric, events):
-    use, found = f"metric {name}", []
+def _list_metric_columns(name, metric, events):
+    use = f"metric {name}"
     if metric.kind == "time_to_event":
         if metric.time and metric.observed:
-            state = "state" if metric.competing else "binary"
-            return [Column(metric.time, use, "count"), Column(metric.observed, use, state)]
+            return [(metric.time, use, "count"), (metric.observed, use, "state" if metric.competing else "binary")]
         if events is None or metric.time or metric.observed:
             raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
-        return found
-    if metric.kind != "ratio" and (events is None or metric.column):
-        kind = metric.kind if metric.kind in ("binary", "nps", "count") else "number"
-        found.append(Column(metric.column or name, use, kind))
-    if metric.asked and events is None:
-        found.append(Column(metric.asked, use, "number", needed=False))
-    return found
+        return []
+    is_column = metric.kind != "ratio" and (events is None or metric.column)
+    kind = metric.kind if metric.kind in ("binary", "nps", "count") else "number"
+    return [
+        (is_column and (metric.column or name), use, kind),
+        (events is None and metric.asked, use, "number", "", False),
+    ]
 
 
 def _keep_first(found):
@@ -107,12 +104,15 @@ def _keep_first(found):
 
 
 def list_event_columns(design) -> tuple[Column, ...]:
-    """Return the columns that an events table must hold: the plan's unit_id, event, at and, where summed, value."""
-    valued = any(m.kind in EVENT_KINDS_WITH_VALUE and not m.column for m in design.metrics.values())
-    return _event_columns(design, "amount or score", valued)
+    """Return the columns that an events table must hold: the plan's unit_id, event, at and, where read, value.
 
-
-def _event_columns(design, value, needed):
+    An experiment reads values into amounts and scores, a framework into the number of seats.
+    """
+    if design.kind == "framework":
+        value, needed = "number of seats", bool(design.usage and design.usage.seats_event)
+    else:
+        value = "amount or score"
+        needed = any(m.kind in EVENT_KINDS_WITH_VALUE and not m.column for m in design.metrics.values())
     return (
         Column(design.unit_id, "unit_id", "id", "unit"),
         Column("event", "name of the event", "text"),
@@ -144,23 +144,19 @@ def list_account_columns(design) -> tuple[Column, ...]:
     Refused: a column that would be called unit or started_at without being it; one column that the plan needs both
     as a number and as text.
     """
-    found = [Column(design.unit_id, "unit_id", "id", "unit")]
-    if design.started_at:
-        found.append(Column(design.started_at, "started_at", "timestamp", "started_at"))
-    sizes = {design.size: "size"} if design.size else {}
-    if design.usage:
-        sizes.setdefault(design.usage.seats, "usage.seats")
-    found += [Column(name, use, "count") for name, use in sizes.items()]
-    if design.plan_tier:
-        found.append(Column(design.plan_tier, "plan_tier", "text"))
-    if design.cohort not in CALENDAR:
-        found.append(Column(design.cohort, "cohort", "text"))
-    found += [Column(f.column, f"feature {f.name}", "binary") for f in design.features if f.column]
-    retained = design.outcomes.retained
-    if retained.column:
-        found.append(Column(retained.column, "retained", "binary"))
-        found.append(Column(retained.time, "the time of retained", "count"))
-    return _keep_typed(found)
+    retained, seats = design.outcomes.retained, design.usage and design.usage.seats
+    found = [
+        (design.unit_id, "unit_id", "id", "unit"),
+        (design.started_at, "started_at", "timestamp", "started_at"),
+        (design.size, "size", "count"),
+        (seats != design.size and seats, "usage.seats", "count"),
+        (design.plan_tier, "plan_tier", "text"),
+        (design.cohort not in CALENDAR and design.cohort, "cohort", "text"),
+        *((feature.column, f"feature {feature.name}", "binary") for feature in design.features),
+        (retained.column, "retained", "binary"),
+        (retained.time, "the time of retained", "count"),
+    ]
+    return _keep_typed([Column(*column) for column in found if column[0]])
 
 
 def _keep_typed(found):
@@ -178,11 +174,6 @@ def _keep_typed(found):
                 "kind of value; name another column"
             )
     return tuple(first.values())
-
-
-def list_account_event_columns(design) -> tuple[Column, ...]:
-    """Return the columns that a framework's events must hold; a value only where one carries the number of seats."""
-    return _event_columns(design, "number of seats", bool(design.usage and design.usage.seats_event))
 
 
 def list_account_event_names(design) -> tuple[str, ...]:

@@ -67,9 +67,8 @@ def build_life_table(days, events) -> LifeTable:
         if wrong.any():
             raise Refused(f"{int(wrong.sum())} of {len(wrong)} {what}")
     distinct, place = np.unique(days, return_inverse=True)
-    leaving, of_interest, competing = (
-        np.bincount(place[chosen], minlength=len(distinct)) for chosen in (events >= 0, events == 1, events == 2)
-    )
+    lost, of_interest, competing = (np.bincount(place[events == code], minlength=len(distinct)) for code in (0, 1, 2))
+    leaving = lost + of_interest + competing
     return LifeTable(distinct, len(days) - np.cumsum(leaving) + leaving, of_interest, competing)
 
 
@@ -127,7 +126,11 @@ def estimate_incidence(table: LifeTable, days) -> tuple[np.ndarray, np.ndarray]:
     square, cross, plain = (np.concatenate([[0.0], np.cumsum(term)])[place] for term in terms)
     incidence = np.concatenate([[0.0], after])[place]
     variance = np.maximum(square - 2 * incidence * cross + incidence**2 * plain, 0.0)
-    beyond = _is_beyond(table, days)
+    # nobody is followed any more, although somebody had no event yet
+    beyond = np.ones_like(days, bool)
+    if table.n:
+        lost = table.at_risk[-1] > table.events[-1] + table.competing[-1]
+        beyond = lost & (np.asarray(days) > table.days[-1])
     # where everybody has the event the three sums cancel down to rounding errors
     return np.where(beyond, np.nan, incidence), np.where(beyond, np.nan, np.where(incidence == 1, 0.0, variance))
 
@@ -192,14 +195,6 @@ def _steps(table):
     return hazard, before, np.where(after > 1 - 1e-12, 1.0, after), through
 
 
-def _is_beyond(table, days):
-    """Whether nobody is followed any more, although somebody had no event yet."""
-    if table.n == 0:
-        return np.ones_like(days, bool)
-    lost = table.at_risk[-1] > table.events[-1] + table.competing[-1]
-    return lost & (np.asarray(days) > table.days[-1])
-
-
 def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, confidence_level=0.95) -> Effect:
     """Return the difference in cumulative incidence at a horizon, treatment minus control.
 
@@ -226,11 +221,23 @@ def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, c
     if reason:
         return Effect(method=SHARE, reason=reason)
     (base, base_var), (share, share_var) = (map(float, estimate_incidence(table, horizon)) for table in tables)
-    sizes, z = [count_effective(table, horizon) for table in tables], float(stats.norm.isf((1 - confidence_level) / 2))
-    low, high = (_square_and_add(base, share, sizes, z, side) for side in (-1, 1))
-    error, p, reason = math.sqrt(base_var + share_var), math.nan, "no p-value: both groups are at the same end"
-    if error > 0 or base != share:
-        p, reason = _find_p(base, share, sizes), None
+    sizes = [count_effective(table, horizon) for table in tables]
+
+    def reach(z, side):
+        (base_low, base_high), (low, high) = (wilson_interval(base, sizes[0], z), wilson_interval(share, sizes[1], z))
+        if side < 0:
+            return float(share - base - math.hypot(share - low, base_high - base))
+        return float(share - base + math.hypot(high - share, base - base_low))
+
+    low, high = (reach(float(stats.norm.isf((1 - confidence_level) / 2)), side) for side in (-1, 1))
+    error, p, reason = math.sqrt(base_var + share_var), 1.0, None
+    if share != base:  # the level at which the interval reaches 0
+        side, top = (-1 if share > base else 1), 1.0
+        while reach(top, side) * side < 0:
+            top *= 2
+        p = float(2 * stats.norm.sf(optimize.brentq(reach, 0, top, args=(side,), xtol=1e-12)))
+    elif error == 0:
+        p, reason = math.nan, "no p-value: both groups are at the same end"
     return Effect(share - base, error, None, low, high, None, p, base, share, SHARE, reason)
 
 
@@ -279,13 +286,11 @@ def log_rank(tables: Sequence[LifeTable], *, metric: str, comparison: str) -> Te
         or a group is empty.
     """
     days = np.unique(np.concatenate([table.days[table.events > 0] for table in tables]))
-    places = [np.searchsorted(t.days, days) for t in tables]
-    at_risk = np.array([np.append(t.at_risk, 0)[place] for t, place in zip(tables, places, strict=True)], float)
-    events = [
-        np.where(np.append(t.days, np.nan)[place] == days, np.append(t.events, 0)[place], 0)
-        for t, place in zip(tables, places, strict=True)
-    ]
-    risk, seen = at_risk.sum(axis=0), np.sum(events, axis=0, dtype=float)
+    at_risk, events = np.zeros((2, len(tables), len(days)))
+    for group, t in enumerate(tables):
+        at_risk[group] = np.append(t.at_risk, 0)[np.searchsorted(t.days, days)]
+        events[group, np.searchsorted(days, t.days[t.events > 0])] = t.events[t.events > 0]
+    risk, seen = at_risk.sum(axis=0), events.sum(axis=0)
     share = at_risk / risk
     surplus = (events - seen * share).sum(axis=1)[1:]
     spread = seen * np.divide(risk - seen, risk - 1, out=np.zeros_like(risk), where=risk > 1)
@@ -301,25 +306,6 @@ def _unfollowed(tables, horizon):
         return "a group has no units"
     short = [table.days[-1] for table in tables if np.isnan(estimate_incidence(table, horizon)[0])]
     return f"follow-up ends on day {min(short):g} in a group, before the horizon of {horizon:g} days" if short else None
-
-
-def _square_and_add(base, share, sizes, z, side):
-    (base_low, base_high), (low, high) = wilson_interval(base, sizes[0], z), wilson_interval(share, sizes[1], z)
-    if side < 0:
-        return float(share - base - math.hypot(share - low, base_high - base))
-    return float(share - base + math.hypot(high - share, base - base_low))
-
-
-def _find_p(base, share, sizes):
-    """Return the level at which the interval reaches 0."""
-    if share == base:
-        return 1.0
-    side = -1 if share > base else 1
-    top = 1.0
-    while _square_and_add(base, share, sizes, top, side) * side < 0:
-        top *= 2
-    z = optimize.brentq(lambda z: _square_and_add(base, share, sizes, z, side), 0, top, xtol=1e-12)
-    return float(2 * stats.norm.sf(z))
 
 
 def _compare_columns(compare, control, treatment, *, confidence_level, rng):

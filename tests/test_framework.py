@@ -1,6 +1,7 @@
 """Framework plans: what they may hold, what must fit together, and departures from what lies within their parts."""
 
 import pytest
+from sources_samples import tell_refusal
 
 from helpers import plan
 from helpers.records import Refused
@@ -103,9 +104,7 @@ REFUSALS = [  # what is replaced, by what, the message; W is the plan as a whole
 
 @pytest.mark.parametrize(("old", "new", "message"), REFUSALS, ids=[f"{new[:24]}" for _, new, _ in REFUSALS])
 def test_framework_refuses_what_does_not_fit(read, old, new, message):
-    with pytest.raises(Refused) as refused:
-        read(old, new)
-    assert str(refused.value) == f"plan mine.yaml, {message}"
+    assert tell_refusal(lambda: read(old, new)) == f"plan mine.yaml, {message}"
 
 
 def test_read_notes_a_departure_within_a_part(read):
@@ -120,9 +119,12 @@ def test_read_notes_a_departure_within_a_part(read):
 
 def test_read_refuses_a_departure_from_a_part_that_the_plan_lacks(read):
     message = "plan mine.yaml: it has no alive, so that no parameter can change it; add it or leave it out"
-    with pytest.raises(Refused) as refused:
-        read("alive: {event: conversation, within_days: 60}\n", "", departures={"alive.within_days": 30.0})
-    assert str(refused.value) == message
+    assert (
+        tell_refusal(
+            lambda: read("alive: {event: conversation, within_days: 60}\n", "", departures={"alive.within_days": 30.0})
+        )
+        == message
+    )
 
 
 def test_read_notes_a_departure_within_a_part_that_the_plan_lacks(read):

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 
 import pytest
+from sources_samples import tell_refusal
 
 from helpers import plan
 from helpers.records import Refused
@@ -49,9 +50,7 @@ def write(tmp_path):
 @pytest.fixture
 def refusal(write):
     def refusal(old, new):
-        with pytest.raises(Refused) as raised:
-            plan.read(write(PLAN.replace(old, new)))
-        return str(raised.value)
+        return tell_refusal(lambda: plan.read(write(PLAN.replace(old, new))))
 
     return refusal
 

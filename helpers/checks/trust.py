@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from helpers import metrics
+from helpers.checks.events import check_events
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Check, Moments
@@ -15,6 +16,7 @@ from helpers.records import NAN, Check, Moments
 if TYPE_CHECKING:
     from helpers.sources import Source
 
+GRAVE = ("srm", "two_variants", "events_fit")  # of which one that fails withholds the answer
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
@@ -53,8 +55,8 @@ SENTENCES = {  # too little to test, as chance would have it, and not
 def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ...]:
     """Return every trust check of an experiment.
 
-    A failed `srm` or `two_variants` withholds the answer, a failed `missing_<metric>` makes that metric not
-    estimable; the others warn.
+    A failed `srm`, `two_variants` or `events_fit` withholds the answer, a failed `missing_<metric>` makes that metric
+    not estimable; the others warn.
 
     Parameters
     ----------
@@ -66,8 +68,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     Returns
     -------
     tuple of Check: srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants, missing_<metric> and
-        exposure_over_time, those that the plan gives cause for. `value` is a p-value, a count (duplicates) or a
-        share (two_variants); nan where nothing is tested.
+        exposure_over_time, events_fit, those that the plan gives cause for. `value` is a p-value, a count (duplicates)
+        or a share (two_variants, events_fit); nan where nothing is tested.
 
     References
     ----------
@@ -84,12 +86,13 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     found += [_check_missing(units, design, name) for name in asked]
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    return tuple(found)
+    fits = check_events(units, source.meeting, design)
+    return tuple(found) if fits is None else (*found, fits)
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
     """Return why the answer is withheld; None when it is not, or when the plan acknowledges every reason."""
-    grave = [check for check in trust if check.id in ("srm", "two_variants") and check.status == "fail"]
+    grave = [check for check in trust if check.id in GRAVE and check.status == "fail"]
     return " ".join(check.message for check in grave if check.id not in design.acknowledge) or None
 
 

@@ -16,8 +16,7 @@ import scipy
 from scipy import stats
 
 from helpers.records import NAN, Guarantee
-from helpers.simulate.catalogue import POPULATIONS
-from helpers.simulate.populations import Population, find_null
+from helpers.simulate.populations import POPULATIONS, Population, find_null
 
 REPLICATES = {"quick": 200, "deep": 10_000}
 TREATMENT_SHARES = (0.5, 0.1)

@@ -33,21 +33,19 @@ from helpers.inference.methods import (
     lift_columns,
 )
 from helpers.inference.planning import (
-    mde_events,
+    list_sample_sizes,
     mde_means,
     mde_normal,
     mde_proportions,
-    power_events,
     power_means,
     power_normal,
     power_proportions,
-    sample_size_events,
     sample_size_means,
     sample_size_normal,
     sample_size_proportions,
+    simulate_power,
 )
 from helpers.inference.proportions import relative_lift_risk, risk_difference, score_p_value
 from helpers.inference.ranks import quantile_difference, win_difference
-from helpers.inference.reach import list_sample_sizes, simulate_power
 from helpers.inference.speed import study_replies
 from helpers.inference.take_up import select_contrasts

@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.inference.associations import bound_missing, weight_responders
-from helpers.inference.bayes import list_posteriors
+from helpers.inference.credibility import check_methods, list_posteriors
 from helpers.inference.decisions import (
     Comparison,
     adjust_families,
@@ -21,9 +21,9 @@ from helpers.inference.effects import rate_ratio
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import compare_arms, lift_arms
 from helpers.inference.methods import Arm, choose_method, compare, compare_levels, pool_skewness
-from helpers.inference.reach import check_methods, list_requirements
+from helpers.inference.planning import list_requirements
 from helpers.inference.splits import compare_all_arms, estimate_splits, trace_path
-from helpers.inference.take_up import estimate_uptake, summarise_uptake
+from helpers.inference.take_up import study_uptake
 from helpers.plan import ExperimentPlan
 from helpers.records import Effect, Estimate, Results, Test
 from helpers.survival import build_life_table, incidence_difference, log_rank, read_incidence, rmst_difference
@@ -120,7 +120,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     if withheld:
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, Settings(**settings))
-    estimates, tests, curves = _estimate(material)
+    estimates, tests, curves, uptake = _estimate(material)
     estimates = decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha)
     found = empty.but(
         status="interim" if material.look.is_interim else "answered",
@@ -128,13 +128,13 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         tests=adjust_tests(tests),
     )
     tables = {
-        "requirements": list_requirements(material, found.estimates),
-        "uptake": summarise_uptake(material),
+        "requirements": list_requirements(material, found),
+        "uptake": uptake,
         "path": trace_path(units, look=material.look, failed=material.not_estimable),
         "bayes": list_posteriors(found, design, prior_units=material.settings.prior_units),
         "curves": curves,
     }
-    return found.but(checks=(*trust, *check_methods(material, found.estimates)), tables=tables)
+    return found.but(checks=(*trust, *check_methods(material, found)), tables=tables)
 
 
 def _gather(design, units, trust, settings):
@@ -162,15 +162,17 @@ def _find_partly_known(units, raw):
 
 
 def _estimate(material):
-    estimates = []
-    for comparison in list_comparisons(material.design):
+    design, estimates, uptake = material.design, [], pd.DataFrame()
+    for comparison in list_comparisons(design):
         if comparison.metric.kind != "time_to_event":
             estimates += estimate_headline(comparison, material)
             estimates += estimate_sensitivity(comparison, material)
-            estimates += estimate_uptake(comparison, material)
+    if design.exposure or design.variant.observational:
+        taken, uptake = study_uptake(material)
+        estimates += taken
     splits, differing = estimate_splits(material)
     times, ranks, curves = study_times(material.units, look=material.look, failed=material.not_estimable)
-    return [*estimates, *splits, *times], [*compare_all_arms(material), *differing, *ranks], curves
+    return [*estimates, *splits, *times], [*compare_all_arms(material), *differing, *ranks], curves, uptake
 
 
 def _reading_order(estimate):

@@ -163,7 +163,9 @@ def _walk(looks, spent):
     for step, look, share in zip(np.diff(looks, prepend=0.0), looks, spent, strict=True):
         bound = _find_bound(points, mass, step, share)
         bounds.append(bound / np.sqrt(look))
-        points, mass = _carry(points, mass, step, min(bound, _WIDEST * np.sqrt(look)))
+        bound = min(bound, _WIDEST * np.sqrt(look))  # inside it: Gauss-Legendre nodes and their masses
+        density = norm.pdf((_NODES[:, None] * bound - points) / np.sqrt(step)) / np.sqrt(step) @ mass
+        points, mass = _NODES * bound, density * _WEIGHTS * bound
     return np.array(bounds), points, mass
 
 
@@ -181,13 +183,6 @@ def _find_bound(points, mass, step, share):
     if _leave(points, mass, step, _FARTHEST) >= share:
         return np.inf
     return brentq(lambda bound: _leave(points, mass, step, bound) - share, 0.0, _FARTHEST, xtol=1e-13)
-
-
-def _carry(points, mass, step, bound):
-    """Distribution of the process after a step, inside the bound: Gauss-Legendre nodes and their masses."""
-    new = _NODES * bound
-    density = norm.pdf((new[:, None] - points) / np.sqrt(step)) / np.sqrt(step) @ mass
-    return new, density * _WEIGHTS * bound
 
 
 def _find_repeated_p(z, looks, position):

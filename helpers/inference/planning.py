@@ -1,18 +1,85 @@
-"""Before an experiment: power, sample size, the smallest effect that would be found, and how long it takes."""
+"""Before an experiment: power, sample sizes, smallest effects; and what these units and days could have seen."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import brentq
-from scipy.stats import chi2, norm
+from scipy.stats import binomtest, chi2, norm
 from scipy.stats import t as student
 
+from helpers import metrics
+from helpers.inference.decisions import list_comparisons
 from helpers.inference.effects import satterthwaite
+from helpers.inference.means import find_independent, pair_arms, regress
 from helpers.records import Refused
 
+POWER = 0.8
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 _NODES, _WEIGHTS = 8 * _NODES, 8 * _WEIGHTS * norm.pdf(8 * _NODES)  # mean of a function of a standard normal variable
 _LARGEST = 1e12
+
+
+def power_normal(difference, unit_error, n_units, *, alpha=0.05) -> float:
+    """Return the chance that an effect is found by an estimator with a standard error, in its own direction.
+
+    For every estimator whose standard error falls with the root of the units (ratios, rates, clusters, quantiles,
+    ordered scores, incidence): Phi(|d| / se - z), with se = unit_error / sqrt(n_units). Of a log-rank test: the
+    logarithm of the hazard ratio, 1 / sqrt(share x (1 - share)), and the events of both arms for the units.
+
+    Parameters
+    ----------
+    difference : float, either sign
+    unit_error : float, above 0
+        The standard error times the root of the units (or clusters) it came from, at the same split.
+    n_units : float, both arms
+    alpha : float, two-sided
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Schoenfeld 1981, Biometrika 68: 316-319 (events of a log-rank test).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(norm.cdf(abs(difference) * np.sqrt(n_units) / np.float64(unit_error) - norm.isf(alpha / 2)))
+
+
+def sample_size_normal(difference, unit_error, *, power=0.8, alpha=0.05) -> float:
+    """Return how many units, both arms together, find an effect with a given power; inverse of `power_normal`.
+
+    Parameters
+    ----------
+    difference, unit_error, alpha : as for `power_normal`
+    power : float, above alpha / 2 and below 1
+
+    Returns
+    -------
+    float: not rounded (round up to plan); inf for no difference.
+
+    Examples
+    --------
+    >>> round(sample_size_normal(1, 2, power=0.9), 2)
+    42.03
+    """
+    return float(((norm.isf(alpha / 2) + norm.ppf(power)) * unit_error / difference) ** 2) if difference else math.inf
+
+
+def mde_normal(unit_error, n_units, *, power=0.8, alpha=0.05) -> float:
+    """Return the smallest effect that is found with a given power; inverse of `power_normal`.
+
+    Parameters
+    ----------
+    unit_error, n_units, power, alpha : as for the two functions above
+
+    Returns
+    -------
+    float: above 0; inf without units.
+    """
+    return float((norm.isf(alpha / 2) + norm.ppf(power)) * unit_error / math.sqrt(n_units)) if n_units > 0 else math.inf
 
 
 def power_proportions(baseline, difference, n_units, *, share_treatment=0.5, alpha=0.05) -> float:
@@ -79,14 +146,19 @@ def mde_proportions(baseline, n_units, *, share_treatment=0.5, power=0.8, alpha=
     float: with the sign of `direction`; nan when even the largest possible difference is not found.
     """
     room = 1 - baseline if direction > 0 else baseline
-    options = {"share_treatment": share_treatment, "power": power, "alpha": alpha}
+    reach = float(norm.isf(alpha / 2) + norm.ppf(power)) ** 2 / share_treatment
+    # n d^2 = reach^2 (p1 q1 / share + p0 q0 / (1 - share)) with p1 = p0 +- d is quadratic in d
+    square, half = n_units + reach, direction * reach * (0.5 - baseline)
+    plain = reach * baseline * (1 - baseline) / (1 - share_treatment)
+    smallest = (half + math.sqrt(half**2 + square * plain)) / square
+    return direction * smallest if 0 < smallest <= room else math.nan
 
-    def lacking(size):
-        return sample_size_proportions(baseline, direction * size, **options) - n_units
 
-    if not room > 0 or not lacking(room) <= 0:
+def _unit_error(p0, p1, share):
+    """Standard error of the difference times the root of all units; nan outside 0 to 1."""
+    if not (0 <= p0 <= 1 and 0 <= p1 <= 1):
         return math.nan
-    return direction * brentq(lacking, 1e-12, room, xtol=1e-15, rtol=1e-14)
+    return math.sqrt(p1 * (1 - p1) / share + p0 * (1 - p0) / (1 - share))
 
 
 def power_means(difference, sd, n_units, *, sd_treatment=None, share_treatment=0.5, alpha=0.05) -> float:
@@ -174,11 +246,8 @@ def mde_means(sd, n_units, *, sd_treatment=None, share_treatment=0.5, power=0.8,
         return float("nan")
     _refuse_power(power, alpha)
     scale = max(sd, sd_treatment or 0)
-    if scale == 0:
-        return 0.0
-    return brentq(
-        lambda d: power_means(d, sd, n_units, **options) - power, 0, 1e4 * scale, xtol=1e-14 * scale, rtol=1e-13
-    )
+    tolerance = {"xtol": 1e-14 * scale, "rtol": 1e-13}
+    return scale and brentq(lambda d: power_means(d, sd, n_units, **options) - power, 0, 1e4 * scale, **tolerance)
 
 
 def _refuse_power(power, alpha):
@@ -186,161 +255,167 @@ def _refuse_power(power, alpha):
         raise Refused(f"a power of {power:g} cannot be planned for; give one above alpha ({alpha:g}) and below 1")
 
 
-def _unit_error(p0, p1, share):
-    """Standard error of the difference times the root of all units; nan outside 0 to 1."""
-    if not (0 <= p0 <= 1 and 0 <= p1 <= 1):
-        return math.nan
-    return math.sqrt(p1 * (1 - p1) / share + p0 * (1 - p0) / (1 - share))
-
-
-def power_normal(difference, unit_error, n_units, *, alpha=0.05) -> float:
-    """Return the chance that an effect is found by an estimator with a standard error, in its own direction.
-
-    For every estimator whose standard error falls with the root of the units (ratios, rates, clusters, quantiles,
-    ordered scores, incidence): Phi(|d| / se - z), with se = unit_error / sqrt(n_units).
+def list_sample_sizes(baselines, differences, *, power=POWER, alpha=0.05) -> pd.DataFrame:
+    """Return how many units, both arms together, find differences of two shares from several baselines.
 
     Parameters
     ----------
-    difference : float, either sign
-    unit_error : float, above 0
-        The standard error times the root of the units (or clusters) it came from, at the same split.
-    n_units : float, both arms
-    alpha : float, two-sided
+    baselines, differences : sequence of float, shares of 0 to 1
+        Equal arms; the difference may have either sign.
+    power, alpha : float
 
     Returns
     -------
-    float
+    DataFrame: `baseline`, `difference`, `units` (rounded up; nan where the other share would leave 0 to 1), `power`.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return float(norm.cdf(abs(difference) * np.sqrt(n_units) / np.float64(unit_error) - norm.isf(alpha / 2)))
+    cells = [(b, d) for b in baselines for d in differences]
+    sizes = [sample_size_proportions(b, d, power=power, alpha=alpha) for b, d in cells]
+    frame = pd.DataFrame(cells, columns=["baseline", "difference"])
+    return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes], power=power)
 
 
-def sample_size_normal(difference, unit_error, *, power=0.8, alpha=0.05) -> float:
-    """Return how many units, both arms together, find an effect with a given power; inverse of `power_normal`.
+def list_requirements(material, results) -> pd.DataFrame:
+    """Return the smallest effect that this many units find, and the units and days that a worthwhile effect needs.
+
+    Shares by their own variance, means, ratios, rates and clusters by that of a unit (of a cluster), and adjusted means
+    and shares, where those decide, by what the covariates leave of it; times to an event, quantiles and ordered scores
+    by the standard error that they have here, which falls with the root of the units.
 
     Parameters
     ----------
-    difference, unit_error, alpha : as for `power_normal`
-    power : float, above alpha / 2 and below 1
+    material : Material
+    results : Results, with the headline differences
 
     Returns
     -------
-    float: not rounded (round up to plan); inf for no difference.
-
-    Examples
-    --------
-    >>> round(sample_size_normal(1, 2, power=0.9), 2)
-    42.03
+    DataFrame: one row a primary, secondary or guardrail metric and treatment that can be estimated: `metric`,
+        `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `mde_absolute`,
+        `mde_relative` (nan unless the control value is a mean above 0), `worthwhile` (or the guardrail's margin; nan
+        when the plan gives none), `power_for_worthwhile` with these units, `n_for_worthwhile`, `units_per_day` (both
+        arms, from the first to the last assignment; nan without times) and `days_for_worthwhile`, window and the units
+        that will not answer included.
     """
-    return float((_reach(power, alpha) * unit_error / difference) ** 2) if difference else math.inf
+    heads = {(e.metric, e.treatment): e for e in reversed(results.headline())}
+    pace, rows = metrics.describe_arms(material.units), []
+    for comparison in list_comparisons(material.design, "primary", "secondary", "guardrail"):
+        metric, margin = comparison.metric, comparison.metric.margin
+        sized = _size(comparison, material, heads.get((comparison.name, comparison.treatment)))
+        if sized is None:
+            continue
+        control, n, (mde, size, power), fixed = sized
+        worthwhile = (metric.worthwhile or math.nan) if margin is None else margin.absolute
+        if worthwhile is None:
+            worthwhile = margin.relative * abs(control)
+        direction, fixed["alpha"] = -1 if metric.expected == "lower" else 1, material.design.alpha
+        more = {"direction": direction} if mde is mde_proportions else {}
+        smallest = abs(mde(n_units=n, power=POWER, **fixed, **more))
+        known = worthwhile == worthwhile
+        needed = size(difference=direction * worthwhile, power=POWER, **fixed) if known else math.nan
+        row = {
+            "metric": comparison.name,
+            "comparison": comparison.label,
+            "control_value": control,
+            "n": n,
+            "power": POWER,
+            "mde_absolute": smallest,
+            "mde_relative": smallest / control if metric.is_mean and control > 0 else math.nan,
+            "worthwhile": worthwhile,
+            "power_for_worthwhile": power(difference=direction * worthwhile, n_units=n, **fixed) if known else math.nan,
+            "n_for_worthwhile": math.ceil(needed) if math.isfinite(needed) else math.nan,
+        }
+        rows.append({**row, **_time(comparison, material, row["n_for_worthwhile"], pace)})
+    return pd.DataFrame(rows)
 
 
-def mde_normal(unit_error, n_units, *, power=0.8, alpha=0.05) -> float:
-    """Return the smallest effect that is found with a given power; inverse of `power_normal`.
+SHARES = mde_proportions, sample_size_proportions, power_proportions
+MEANS = mde_means, sample_size_means, power_means
+NORMAL = mde_normal, sample_size_normal, power_normal
+
+
+def _size(comparison, material, head):
+    """Control value, units (or clusters), formulas and what they need: variances, or the standard error as it is."""
+    metric = comparison.metric
+    if not metric.is_mean:
+        if head is None or not head.std_error > 0:
+            return None
+        clustered = head.clusters_control is not None
+        n = head.clusters_control + head.clusters_treatment if clustered else head.n_control + head.n_treatment
+        return head.control_value, n, NORMAL, {"unit_error": head.std_error * math.sqrt(n)}
+    sides = material.take(comparison, adjusted=material.choose(comparison) == "lin")
+    pair = pair_arms(*sides)
+    if pair.reason:
+        return None
+    n = pair.n_control + pair.n_treatment
+    fixed = {"share_treatment": pair.n_treatment / n}
+    if metric.kind == "binary" and pair.method == "welch":  # neither by cluster nor adjusted
+        return pair.control, n, SHARES, {**fixed, "baseline": pair.control}
+    if pair.method == "lin":
+        pair = _leave_residuals(pair, sides)
+    fixed |= {"sd": math.sqrt(pair.var_control * pair.n_control)}
+    return pair.control, n, MEANS, {**fixed, "sd_treatment": math.sqrt(pair.var_treatment * pair.n_treatment)}
+
+
+def _leave_residuals(pair, arms):
+    """An adjusted pair with variances that fall with each arm's own units: those that the covariates leave."""
+    kept = find_independent(*(m.cov[1:, 1:] for m in arms))
+    sizes, left = np.array([m.n for m in arms]), np.array([regress(m, kept)[1] / m.n for m in arms])
+    # what unlike slopes cost is known from the units of both arms, so each bears it by its size
+    var_control, var_treatment = map(float, left + (pair.variance - left.sum()) * sizes / sizes.sum())
+    return replace(pair, var_control=var_control, var_treatment=var_treatment, covariance=0.0)
+
+
+def _time(comparison, material, n, pace):
+    """How long so many units with a known outcome take at the rate at which these came, the last window included."""
+    sides, days = pace[pace["variant"].isin([comparison.control, comparison.treatment])], math.nan
+    if "first_assigned_at" not in pace or sides["last_assigned_at"].isna().any():
+        return {"units_per_day": math.nan, "days_for_worthwhile": math.nan}
+    first, last = sides["first_assigned_at"].min(), sides["last_assigned_at"].max()
+    units = sides["clusters" if comparison.design.cluster else "units"].sum()
+    per_day = float(units / ((last.date() - first.date()).days + 1))
+    if n == n:  # some of those whose window is over will not answer
+        arms, metric = material.raw.get(comparison.name), comparison.metric
+        sides = comparison.take(arms) if arms else ()
+        known, unknown = (sum(getattr(m, count) for m in sides) for count in ("n", "missing"))
+        asked = n * (known + unknown) / known if known else n
+        days = float(math.ceil(asked / per_day) + math.ceil(metric.horizon_days or metric.within_days or 0))
+    return {"units_per_day": per_day, "days_for_worthwhile": days}
+
+
+def simulate_power(
+    draw, compute, *, n_units, share_treatment=0.5, replicates=1000, alpha=0.05, rng, confidence_level=0.95
+) -> dict[str, float]:
+    """Return the power of any test on any data, with the Monte-Carlo doubt that remains.
 
     Parameters
     ----------
-    unit_error, n_units, power, alpha : as for the two functions above
-
-    Returns
-    -------
-    float: above 0; inf without units.
-    """
-    return float(_reach(power, alpha) * unit_error / math.sqrt(n_units)) if n_units > 0 else math.inf
-
-
-def power_events(hazard_ratio, n_events, *, share_treatment=0.5, alpha=0.05) -> float:
-    """Return the chance that a log-rank test finds a hazard ratio, in its own direction.
-
-    What counts is events, not units: Phi(|log ratio| sqrt(events x share x (1 - share)) - z).
-
-    Parameters
-    ----------
-    hazard_ratio : float, treatment over control
-        One that is not above 0 gives nan.
-    n_events : float, events in both arms
+    draw : callable(rng, n, treated) -> data
+        One arm of n units, `treated` False or True.
+    compute : callable(control, treatment) -> float
+        The p-value of what was drawn; nan, no test, counts as not found.
+    n_units : int, both arms
     share_treatment : float, between 0 and 1
+        The arms hold the nearest whole numbers of units.
+    replicates : int, simulated experiments, at least 1
     alpha : float, two-sided
+    rng : numpy Generator
+    confidence_level : float
+        Of the interval of the power.
 
     Returns
     -------
-    float
+    dict: `simulated`, the share of experiments that find the effect, with `ci_low` and `ci_high`, its exact interval,
+        and `undefined`, the share without a test; of 0 to 1.
 
     References
     ----------
-    Schoenfeld 1981, Biometrika 68: 316-319.
+    Clopper & Pearson 1934, Biometrika 26: 404-413.
     """
-    log_ratio = math.log(hazard_ratio) if hazard_ratio > 0 else math.nan
-    return power_normal(log_ratio, _event_error(share_treatment), n_events, alpha=alpha)
-
-
-def sample_size_events(hazard_ratio, *, share_treatment=0.5, power=0.8, alpha=0.05) -> float:
-    """Return how many events, both arms together, find a hazard ratio with a given power.
-
-    Parameters
-    ----------
-    hazard_ratio, share_treatment, alpha : as for `power_events`
-    power : float, above alpha / 2 and below 1
-
-    Returns
-    -------
-    float: not rounded; divide by the share of units with an event for the units; inf for a ratio of 1.
-
-    Examples
-    --------
-    >>> round(sample_size_events(2.0), 1)
-    65.3
-    """
-    log_ratio = math.log(hazard_ratio) if hazard_ratio > 0 else math.nan
-    return sample_size_normal(log_ratio, _event_error(share_treatment), power=power, alpha=alpha)
-
-
-def mde_events(n_events, *, share_treatment=0.5, power=0.8, alpha=0.05, direction=1) -> float:
-    """Return the hazard ratio nearest to 1 that is found with a given power.
-
-    Parameters
-    ----------
-    n_events, share_treatment, power, alpha : as for the two functions above
-    direction : 1 or -1
-        Whether events come sooner (above 1) or later (below 1) in treatment.
-
-    Returns
-    -------
-    float
-    """
-    return math.exp(direction * mde_normal(_event_error(share_treatment), n_events, power=power, alpha=alpha))
-
-
-def duration_days(n_units, units_per_day, *, window_days=0) -> float:
-    """Return how many days an experiment takes: until enough units have come, and the last one's window is over.
-
-    Parameters
-    ----------
-    n_units : float, both arms
-    units_per_day : float
-        That enter, both arms.
-    window_days : float, at least 0
-        How long after its assignment a unit's outcome is complete.
-
-    Returns
-    -------
-    float: whole days; inf for infinite units or no units a day; nan when one is unknown.
-
-    Examples
-    --------
-    >>> duration_days(1000, 30, window_days=28)
-    62.0
-    """
-    if math.isnan(n_units) or math.isnan(units_per_day):
-        return math.nan
-    if math.isinf(n_units) or units_per_day <= 0:
-        return math.inf
-    return float(math.ceil(n_units / units_per_day) + math.ceil(window_days))
-
-
-def _reach(power, alpha):
-    return float(norm.isf(alpha / 2) + norm.ppf(power))
-
-
-def _event_error(share):
-    return 1 / math.sqrt(share * (1 - share))
+    n_treatment = round(n_units * share_treatment)
+    sizes = n_units - n_treatment, n_treatment
+    p_values = np.array(
+        [compute(*(draw(rng, n, arm == 1) for arm, n in enumerate(sizes))) for _ in range(replicates)], float
+    )
+    found = int((p_values <= alpha).sum())
+    band = binomtest(found, replicates).proportion_ci(confidence_level, method="exact")
+    shares = {"simulated": found / replicates, "undefined": float(np.isnan(p_values).mean())}
+    return {**shares, "ci_low": float(band.low), "ci_high": float(band.high)}

@@ -1,6 +1,7 @@
 """What the effect may owe to the speed of replies: by hour, after a slower control, as an association, by person."""
 
 import math
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -57,9 +58,8 @@ def study_replies(
     else:
         roles = design.by_role("primary", "secondary")
         names = [n for n in roles if any(not math.isnan(e.estimate) for e in results.headline(n))]
-        scaled = [allow_for_slower(results, replies, metric=name, slower=slower) for name in names]
         tables["hours_effect"] = compare_effects_by_hours(units, hours, names)
-        tables["slower"] = pd.concat([pd.DataFrame(), *(s for s in scaled if len(s))], ignore_index=True)
+        tables["slower"] = allow_for_slower(results, replies, names, slower=slower)
         tables["speed_association"] = associate_speed(conversations, units, results, names)
         shares = [f"y_{name}" for name in names if roles[name].kind == "binary"]
         outcomes = metrics.read_rows(units, ["unit", *shares]) if shares else None
@@ -143,9 +143,9 @@ def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -
     Knapp & Hartung 2003, Statistics in Medicine 22: 2693-2710; Paule & Mandel 1982, Journal of Research of the
     National Bureau of Standards 87: 377-385.
     """
-    design, frames = units.design, []
+    design, frames = units.design, [pd.DataFrame()]
     if hours.empty or "hours" not in units.table.columns:
-        return pd.DataFrame()
+        return frames[0]
     groups, look = metrics.summarise(units, by="hours"), read_look(units)
     # too few units asked for a median that may be told
     gaps = hours["gap"].where(hours[["n_control", "n_treatment"]].min(axis=1) >= 2 * design.min_cell)
@@ -153,25 +153,25 @@ def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -
     for comparison in list_comparisons(design):
         if comparison.name not in names or not comparison.metric.is_mean:
             continue
-        rows = []
+        rows, sides = [], {"control": comparison.control, "treatment": comparison.treatment}
         for block, gap in hours.loc[hours["comparison"] == comparison.label, ["hours", "gap"]].to_numpy():
             arms = groups[block][comparison.name]
             n = comparison.count(arms)
             effect = compare_arms(comparison.metric, *comparison.take(arms), confidence_level=comparison.level)
             effect = look.apply(comparison, effect, n=sum(n))
-            row = {"metric": comparison.name, "comparison": comparison.label, "control": comparison.control}
-            row |= {"treatment": comparison.treatment, "hours": block, "gap": float(gap), **read_effect(effect)}
-            row |= {"estimate": row.pop("difference"), "std_error": effect.std_error}
-            rows.append({**row, "n_control": n[0], "n_treatment": n[1]})
-        frames += [pd.DataFrame(rows).assign(**_fit(rows, design))] if rows else []
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+            row = {"metric": comparison.name, "comparison": comparison.label, **sides, "hours": block}
+            row |= {"gap": float(gap), "estimate": effect.estimate, "std_error": effect.std_error}
+            rows.append({**row, **read_effect(effect), "n_control": n[0], "n_treatment": n[1]})
+        if rows:
+            frames.append(pd.DataFrame(rows).drop(columns="difference").assign(**_fit(rows, design)))
+    return pd.concat(frames[1:] or frames, ignore_index=True)
 
 
 def _fit(rows, design):
     """The line of the effect on the gap, over blocks with enough units; nan from fewer than four of them."""
-    usable = [r for r in rows if r["std_error"] > 0 and min(r["n_control"], r["n_treatment"]) >= design.min_cell]
-    usable = [r for r in usable if math.isfinite(r["gap"])]
-    x, y, error = (np.array([r[name] for r in usable], float) for name in ("gap", "estimate", "std_error"))
+    enough = [r for r in rows if r["std_error"] > 0 and min(r["n_control"], r["n_treatment"]) >= design.min_cell]
+    usable = [(r["gap"], r["estimate"], r["std_error"]) for r in enough if math.isfinite(r["gap"])]
+    x, y, error = np.array(usable, float).reshape(-1, 3).T
     if len(x) < 4 or np.ptp(x) == 0:
         return dict.fromkeys(LINE, math.nan)
     df, between = len(x) - 2, 0.0
@@ -198,7 +198,7 @@ def _draw_line(x, y, weight):
     return centre, middle, slope, spread, float(np.sum(weight * (y - middle - slope * (x - centre)) ** 2))
 
 
-def allow_for_slower(results: Results, replies: pd.DataFrame, *, metric, slower=(0, 10, 20, 30)) -> pd.DataFrame:
+def allow_for_slower(results: Results, replies: pd.DataFrame, names, *, slower=(0, 10)) -> pd.DataFrame:
     """Return what the effect would be, had the control not become slower by some minutes while agents moved.
 
     The effect and its interval are scaled by the part of the gap in median waits that would have remained, under a
@@ -209,7 +209,7 @@ def allow_for_slower(results: Results, replies: pd.DataFrame, *, metric, slower=
     ----------
     results : Results
     replies : DataFrame, as `compare_replies` gives it
-    metric : str
+    names : sequence of str, metrics
     slower : sequence of float, minutes
         By how much the control may have become slower; what was measured against each group before joins them.
 
@@ -222,30 +222,26 @@ def allow_for_slower(results: Results, replies: pd.DataFrame, *, metric, slower=
     medians = replies[replies["measure"] == "median"]
     measured = medians.loc[~medians["is_randomised"], "difference"].dropna()
     steps, rows = sorted([*((float(x), False) for x in slower), *((float(x), True) for x in measured)]), []
-    for effect in results.headline(metric):
-        found = medians[medians["is_randomised"] & (medians["comparison"] == effect.comparison)]
-        if found.empty or math.isnan(effect.estimate):
+    waits = medians[medians["is_randomised"]].set_index("comparison")[["control_value", "treatment_value"]]
+    for effect in (e for name in names for e in results.headline(name)):
+        if effect.comparison not in waits.index or math.isnan(effect.estimate):
             continue
-        waits = float(found["control_value"].iloc[0]), float(found["treatment_value"].iloc[0])
-        for (minutes, is_measured), response in ((step, r) for step in steps for r in RESPONSES):
-            factor, reason = _find_factor(*waits, minutes, response)
+        control, treatment = map(float, waits.loc[effect.comparison])
+        for (minutes, is_measured), response in product(steps, RESPONSES):
+            factor, reason = NAN, None  # the part of the gap that remains, or why there is none
+            if not control > treatment:
+                reason = "the control did not wait longer"
+            elif response == RESPONSES[0]:
+                factor = (control - minutes - treatment) / (control - treatment)
+            elif min(control - minutes, treatment) > 0:
+                factor = math.log((control - minutes) / treatment) / math.log(control / treatment)
+            else:
+                reason = "no wait would be left, so it has no logarithm"
             row = {k: getattr(effect, k) for k in ("metric", "comparison", "control", "treatment")}
             row |= {"slower_minutes": minutes, "is_measured": is_measured, "response": response, "factor": factor}
             low, high = sorted((effect.ci_low * factor, effect.ci_high * factor))
-            row |= {"estimate": effect.estimate * factor, "ci_low": low, "ci_high": high, "reason": reason}
-            rows.append(row)
+            rows.append({**row, "estimate": effect.estimate * factor, "ci_low": low, "ci_high": high, "reason": reason})
     return pd.DataFrame(rows)
-
-
-def _find_factor(control, treatment, minutes, response):
-    """The part of the gap that remains, or why there is none."""
-    if not control > treatment:
-        return NAN, "the control did not wait longer"
-    if response == RESPONSES[0]:
-        return (control - minutes - treatment) / (control - treatment), None
-    if not min(control - minutes, treatment) > 0:
-        return NAN, "no wait would be left, so it has no logarithm"
-    return math.log((control - minutes) / treatment) / math.log(control / treatment), None
 
 
 def associate_speed(conversations: pd.DataFrame, units: metrics.Units, results: Results, names) -> pd.DataFrame:

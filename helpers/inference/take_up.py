@@ -1,7 +1,7 @@
 """Taking up what is offered: the association, its adjustments, the effect of the offer, and that in compliers."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -17,27 +17,17 @@ from helpers.inference.associations import (
 from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
 from helpers.inference.effects import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
 from helpers.inference.proportions import e_value, relative_lift_risk
-from helpers.records import Effect, Estimate, Moments, Results
+from helpers.records import NAN, Effect, Estimate, Moments, Results
 
 WEAK_F = 10.0
 NO_FIRST_STAGE = "take-up is the same in both arms, so the offer says nothing about taking"
 TOO_FEW_KNOWN = "an arm has fewer than two units with outcome and take-up known"
+ALL_COMPLY = "Everybody takes it up in one arm and nobody in the other: the offer and taking are the same thing."
+NOBODY_ELSE = "Nobody takes it up without the offer: non-compliance is one-sided, and takers are the compliers."
+EVERYBODY = "Everybody takes it up with the offer: non-compliance is one-sided."
+BOTH_SIDES = "Non-compliance is on both sides: some take it up without the offer, and some do not with it."
 TAKERS = "takers - others"
 KINDS = ("binary", "count", "amount", "score")
-
-
-@dataclass(frozen=True)
-class FirstStage:
-    """How strongly the offer moves take-up: the difference, its F, and one sentence about who does not comply.
-
-    `take_up` is treatment minus control in shares; `f` the squared t of it, nan when undefined and inf when
-    everybody complies; `is_weak` is True below 10, where the delta interval of the complier effect misleads.
-    """
-
-    take_up: Effect
-    f: float
-    is_weak: bool
-    note: str
 
 
 def fold_take_up(rows: pd.DataFrame) -> tuple[Moments, Moments]:
@@ -57,16 +47,16 @@ def fold_take_up(rows: pd.DataFrame) -> tuple[Moments, Moments]:
     return tuple(measure_columns(k, ("y", "taken"), missing=len(a) - len(k)) for k, a in zip(known, arms, strict=True))
 
 
-def complier_effect(units, *, confidence_level: float = 0.95) -> Effect:
+def complier_effect(arms, *, confidence_level: float = 0.95) -> Effect:
     """Return the complier average causal effect: the offer's effect on the outcome over its effect on take-up.
 
     The effect of taking (taker minus not) on units that take because of the offer, whichever arm has more
     take-up. It needs that the offer works only through taking and discourages nobody. Interval by the delta
-    method; do not rely on it when `first_stage` is weak: use `anderson_rubin`. Units are the randomised ones.
+    method; do not rely on it when `first_stage` is weak: use `anderson_rubin`.
 
     Parameters
     ----------
-    units : DataFrame as for `fold_take_up`, or its result (control, treatment), which an engine may compute
+    arms : tuple of Moments, control and treatment, as `fold_take_up` gives them
     confidence_level : float, 0 to 1
 
     Returns
@@ -79,7 +69,6 @@ def complier_effect(units, *, confidence_level: float = 0.95) -> Effect:
     ----------
     Imbens and Angrist (1994), Identification and estimation of local average treatment effects; Bloom (1984).
     """
-    arms = fold_take_up(units) if isinstance(units, pd.DataFrame) else units
     method = "wald ratio, delta"
     if min(arm.n for arm in arms) < 2:
         return Effect(method=method, reason=TOO_FEW_KNOWN)
@@ -96,7 +85,7 @@ def complier_effect(units, *, confidence_level: float = 0.95) -> Effect:
     )
 
 
-def anderson_rubin(units, *, confidence_level: float = 0.95) -> Effect:
+def anderson_rubin(arms, *, confidence_level: float = 0.95) -> Effect:
     """Return the complier effect with its Anderson-Rubin confidence set, right however weak the take-up is.
 
     The set holds every effect b for which the arms do not differ in y - b x taken (Welch variances, the degrees
@@ -104,7 +93,7 @@ def anderson_rubin(units, *, confidence_level: float = 0.95) -> Effect:
 
     Parameters
     ----------
-    units : DataFrame as for `fold_take_up`, or its result
+    arms : tuple of Moments, as for `complier_effect`
     confidence_level : float, 0 to 1
 
     Returns
@@ -116,10 +105,9 @@ def anderson_rubin(units, *, confidence_level: float = 0.95) -> Effect:
     ----------
     Anderson and Rubin (1949); Fieller (1954); Andrews, Stock and Sun (2019), section 5.
     """
-    arms = fold_take_up(units) if isinstance(units, pd.DataFrame) else units
+    nothing = {"std_error": NAN, "df": None, "ci_low": NAN, "ci_high": NAN, "p_value": NAN}
     found = complier_effect(arms, confidence_level=confidence_level)
-    told = {name: getattr(found, name) for name in ("estimate", "control_value", "treatment_value", "reason")}
-    point = Effect(method="anderson-rubin", **told)
+    point = replace(found, method="anderson-rubin", **nothing)
     if min(arm.n for arm in arms) < 2:
         return point
     gap, cov = _contrast(arms)
@@ -133,31 +121,32 @@ def anderson_rubin(units, *, confidence_level: float = 0.95) -> Effect:
     return replace(point, df=df, p_value=p, ci_set=found, reason=point.reason or _describe(found))
 
 
-def first_stage(units, *, confidence_level: float = 0.95) -> FirstStage:
-    """Return how much the offer moves take-up, with its F and what non-compliance there is.
+def first_stage(arms) -> dict[str, float | str]:
+    """Return how strongly the offer moves take-up, and one sentence about who does not comply.
 
     Parameters
     ----------
-    units : DataFrame as for `fold_take_up`, or its result
-    confidence_level : float, 0 to 1
+    arms : tuple of Moments, as for `complier_effect`
 
     Returns
     -------
-    FirstStage: `take_up` is nan with a reason when an arm has fewer than two units.
+    dict: `take_up_control` and `take_up_treatment` (shares), `first_stage_f` (the squared t of their difference; inf
+        when everybody complies, nan when an arm has fewer than two units), and `note`, which says where F is below 10
+        that the delta interval of the complier effect misleads.
 
     References
     ----------
     Staiger and Stock (1997): a first-stage F below 10 is weak.
     """
-    arms = fold_take_up(units) if isinstance(units, pd.DataFrame) else units
+    shares = dict(zip(("take_up_control", "take_up_treatment"), (float(arm.mean[1]) for arm in arms), strict=True))
     if min(arm.n for arm in arms) < 2:
-        return FirstStage(Effect(method="welch", reason=TOO_FEW_KNOWN), math.nan, True, f"Not tested: {TOO_FEW_KNOWN}.")
+        return dict.fromkeys(shares, NAN) | {"first_stage_f": NAN, "note": f"Not tested: {TOO_FEW_KNOWN}."}
     gap, cov = _contrast(arms)
-    low, high = (float(arm.mean[1]) for arm in arms)
-    error, df = math.sqrt(cov[1, 1]), _welch_df(arms, np.array([0.0, 1.0]))
-    take_up = build_effect(high - low, error, df, values=(low, high), method="welch", confidence_level=confidence_level)
-    f = float(gap[1] / error) ** 2 if error > 0 else (math.inf if gap[1] else math.nan)
-    return FirstStage(take_up, f, not f >= WEAK_F, _note(min(low, high), max(low, high), f))
+    f = float(gap[1] ** 2 / cov[1, 1]) if cov[1, 1] > 0 else (math.inf if gap[1] else NAN)
+    note = NOBODY_ELSE if 0 in shares.values() else EVERYBODY if 1 in shares.values() else BOTH_SIDES
+    if not f >= WEAK_F:
+        note = f"{note} The offer moves take-up weakly: trust the Anderson-Rubin set only."
+    return {**shares, "first_stage_f": f, "note": ALL_COMPLY if f == math.inf else note}
 
 
 def _contrast(arms):
@@ -197,79 +186,58 @@ def _describe(found):
     return f"the confidence set is {rays}, not an interval: the offer moves take-up too little"
 
 
-def _note(low, high, f):
-    if f == math.inf:
-        return "Everybody takes it up in one arm and nobody in the other: the offer and taking are the same thing."
-    sides = "Non-compliance is on both sides: some take it up without the offer, and some do not with it."
-    if low == 0:
-        sides = "Nobody takes it up without the offer: non-compliance is one-sided, and takers are the compliers."
-    elif high == 1:
-        sides = "Everybody takes it up with the offer: non-compliance is one-sided."
-    return sides if f >= WEAK_F else f"{sides} The offer moves take-up weakly: trust the Anderson-Rubin set only."
-
-
-def estimate_uptake(comparison: Comparison, material) -> list[Estimate]:
-    """Return the contrasts of takers with others, and of the treatment with groups outside the randomisation.
+def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
+    """Return the contrasts of takers with others and of the treatment with outside groups, and how strong the offer is.
 
     Naive, adjusted and weighted rows compare unlike people: the naive one is exploratory, the others sensitivity.
     The complier average causal effect rests on the exclusion restriction. All are the effect of taking.
 
     Parameters
     ----------
-    comparison : Comparison
     material : Material
 
     Returns
     -------
-    list of Estimate: estimands `naive`, `ratio` (of two shares) and `cace`; empty for guardrails and exploratory
-        metrics, for all that is no plain mean (ratios, rates, quantiles, ordered scores) and clusters, above the
-        limit of row-level methods, and where the plan names neither an exposure nor an observational group.
+    list of Estimate: estimands `naive`, `ratio` (of two shares) and `cace`, of primary and secondary metrics; empty for
+        all that is no plain mean (ratios, rates, quantiles, ordered scores) and clusters, above the limit of row-level
+        methods, and where the plan names neither an exposure nor an observational group.
+    DataFrame: one row such a binary metric and treatment: take-up in both arms, first-stage F, what it means in words,
+        the risk ratio of takers to others with its E-values, and the overlap diagnostics of the weighted contrast.
+        Empty without an exposure.
     """
-    variant = comparison.design.variant
-    found, several = [], len(variant.treatments) > 1
-    rows = _read_offered(comparison, material, comparison.control)
-    if rows is not None:
-        level, against = {"confidence_level": comparison.level}, f"{TAKERS} ({comparison.treatment})"
-        labels = {"against": against if several else TAKERS, "interval": material.look.interval}
-        found += _associate(comparison, rows, material, population="as_treated", **labels)
-        labels |= {"estimand": "cace", "population": "compliers", **_count_arms(rows, "assigned")}
-        for estimator, role in ((complier_effect, "exploratory"), (anderson_rubin, "sensitivity")):
-            effect = material.at_look(comparison, estimator(rows, **level))
-            found.append(label_effect(comparison, effect, role=role, family="", **labels))
-    for group in variant.observational:
-        rows = _read_rows(comparison, material, group)
+    design, found, table = material.design, [], []
+    for comparison in list_comparisons(design, "primary", "secondary"):
+        rows = None if design.exposure is None else _read_rows(comparison, material, comparison.control)
         if rows is not None:
-            rows = rows.assign(assigned=1, taken=(rows["variant"] == comparison.treatment).astype(float))
-            against = Comparison(comparison.design, comparison.name, group, comparison.treatment)
-            labels = {"population": "observational", "against": against.label, "interval": material.look.interval}
-            found += _associate(against, rows, material, **labels)
-    return found
+            against = f"{TAKERS} ({comparison.treatment})" if len(design.variant.treatments) > 1 else TAKERS
+            labels, rows = {"against": against, "interval": material.look.interval}, rows.dropna(subset=["taken"])
+            contrasts = _associate(comparison, rows, material, population="as_treated", **labels)
+            arms, level = fold_take_up(rows), {"confidence_level": comparison.level}
+            labels |= {"estimand": "cace", "population": "compliers", **_count_arms(rows, "assigned")}
+            for estimator, role in ((complier_effect, "exploratory"), (anderson_rubin, "sensitivity")):
+                effect = material.at_look(comparison, estimator(arms, **level))
+                contrasts.append(label_effect(comparison, effect, role=role, family="", **labels))
+            found += contrasts
+            if comparison.metric.kind == "binary":
+                about = {"metric": comparison.name, "comparison": comparison.label, **first_stage(arms)}
+                table.append({**about, **_doubt(comparison, rows, list(material.units.covariates))})
+        for group in design.variant.observational:
+            rows = _read_rows(comparison, material, group)
+            if rows is not None:
+                rows = rows.assign(assigned=1, taken=(rows["variant"] == comparison.treatment).astype(float))
+                against = Comparison(design, comparison.name, group, comparison.treatment)
+                labels = {"population": "observational", "against": against.label, "interval": material.look.interval}
+                found += _associate(against, rows, material, **labels)
+    return found, pd.DataFrame(table)
 
 
-def summarise_uptake(material) -> pd.DataFrame:
-    """Return how strongly the offer moves take-up, and how much hidden keenness would explain the association.
-
-    Returns
-    -------
-    DataFrame: one row a primary or secondary binary metric and treatment: take-up in both arms, first-stage F,
-        what it means in words, the risk ratio of takers to others with its E-values, and the overlap diagnostics
-        of the weighted contrast. Empty without an exposure.
-    """
-    rows = []
-    for comparison in list_comparisons(material.design):
-        units = _read_offered(comparison, material, comparison.control) if comparison.metric.kind == "binary" else None
-        if units is None:
-            continue
-        stage, ratio = first_stage(units, confidence_level=comparison.level), _divide_shares(units, comparison.level)
-        needed = e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
-        covariates = list(material.units.covariates)
-        overlap = measure_overlap(units, covariates) if covariates else None
-        row = {"metric": comparison.name, "comparison": comparison.label, "note": stage.note, "first_stage_f": stage.f}
-        row |= {f"take_up_{side}": getattr(stage.take_up, f"{side}_value") for side in ("control", "treatment")}
-        row |= {"risk_ratio": ratio.estimate, "e_value": needed[0], "e_value_limit": needed[1]}
-        row |= {key: getattr(overlap, key, math.nan) for key in ("effective_size", "share_outside")}
-        rows.append(row)
-    return pd.DataFrame(rows)
+def _doubt(comparison, rows, covariates):
+    """How much hidden keenness would explain the association, and how far takers and others overlap."""
+    ratio = _divide_shares(rows, comparison.level)
+    needed = e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
+    overlap = measure_overlap(rows, covariates) if covariates else None
+    row = {"risk_ratio": ratio.estimate, "e_value": needed[0], "e_value_limit": needed[1]}
+    return row | {key: getattr(overlap, key, NAN) for key in ("effective_size", "share_outside")}
 
 
 def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[Estimate, ...]:
@@ -298,17 +266,11 @@ def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[
     return (*naive, *fair, *cace)
 
 
-def _read_offered(comparison, material, against):
-    """The rows with take-up known, where the plan names an exposure."""
-    rows = None if comparison.design.exposure is None else _read_rows(comparison, material, against)
-    return None if rows is None else rows.dropna(subset=["taken"])
-
-
 def _read_rows(comparison, material, against):
     """The treatment and the group it is held against, outcome known; None for all but plain means that may decide."""
     metric = comparison.metric
     is_plain = metric.kind in KINDS and metric.is_mean and not metric.is_ratio
-    if not is_plain or metric.role not in ("primary", "secondary") or comparison.name in material.not_estimable:
+    if not is_plain or comparison.name in material.not_estimable:
         return None
     if comparison.design.cluster is not None or material.rows is None:
         return None

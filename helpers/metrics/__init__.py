@@ -1,25 +1,26 @@
 """Events and rows become one row a unit, and one row a unit becomes moments and counts, inside the engine."""
 
-from helpers.metrics.accounts import Accounts, fold_accounts, measure_freshness
-from helpers.metrics.conversations import explain_conversations, read_conversations
-from helpers.metrics.events import Total, name_hours
-from helpers.metrics.landmarks import (
+from helpers.metrics.accounts import (
+    Accounts,
     Frames,
     explain_accounts,
+    fold_accounts,
+    measure_freshness,
     read_frames,
-    read_histories,
     read_landmarks,
-    read_months,
     read_snapshot,
 )
+from helpers.metrics.events import Total, explain_conversations, read_conversations
 from helpers.metrics.milestones import write_definitions
 from helpers.metrics.moments import (
     count_levels,
     count_units,
+    describe_arms,
     leave_covariates,
+    read_rows,
     summarise,
     summarise_covariates,
     summarise_shares,
     winsorise,
 )
-from helpers.metrics.units import Units, describe_arms, fold, read_rows
+from helpers.metrics.units import Units, fold, name_hours

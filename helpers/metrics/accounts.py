@@ -1,4 +1,4 @@
-"""Accounts of a framework in the engine: who they are, what they did until when, and how fresh each input is."""
+"""Accounts of a framework: who they are and what they did, at landmarks, as histories, by month or in a snapshot."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
 from helpers import schema
-from helpers.metrics.events import Total, ask, find_end, fold_events, hear, store
+from helpers.metrics import milestones
+from helpers.metrics.events import DAY, LATEST, Total, add_days, ask, find_end, fold_events, hear, pick, store
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
 
 if TYPE_CHECKING:
     from helpers.sources import AccountSource
 
-STALE_DAYS = 7
+STALE_DAYS, MONTH_DAYS = 7, 30
 
 
 @dataclass(frozen=True)
@@ -73,46 +75,34 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
     ------
     Refused: no account started by `as_of`.
     """
-    known = _standardise(source.accounts, design)
+    known, as_of = _standardise(source.accounts, design), design.as_of
     if design.is_snapshot:
         ended = known["lost"].notnull() & known["lost_days"].notnull()
-        found = ask(known, {"n": known.count(), "open": (~ended).sum()})
-        noted = (f"accounts without an end or its time, left out: {found['open']:,}",) if found["open"] else ()
-        return Accounts(design, None, known, noted, found["n"])
-    as_of = find_last_day(source, design)
+        n, n_open = ask(known, {"n": known.count(), "open": (~ended).sum()}).values()
+        noted = (f"accounts without an end or its time, left out: {n_open:,}",) if n_open else ()
+        return Accounts(design, None, known, noted, n)
+    said, heard = [], source.events
+    if not as_of:
+        days = ask(known, {"start": known["started_at"].max()}, (heard, {"event": heard["at"].max()}))
+        as_of = max(moment.date() for moment in days.values() if moment)
+        said.append(LATEST.format(as_of))
     end = ibis.literal(find_end(as_of))
     started = known.filter(known["started_at"] < end)
-    events = source.events.filter(source.events["event"].isin(schema.list_account_event_names(design)))
+    events = heard.filter(heard["event"].isin(schema.list_account_event_names(design)))
     seen = events.filter(events["at"] < end)
     ends = seen.filter(seen["event"].isin(design.outcomes.retained.lost))
-    table = store(add_loss(started, hear(started, ends, start="started_at"), design))
+    table = store(milestones.add_loss(started, hear(started, ends, start="started_at"), design))
     heard = store(hear(table, seen, start="started_at", lost="lost_at"))
     n, n_late = ask(known, {"n": known.count(), "late": (known["started_at"] >= end).sum()}).values()
     if n == n_late:
         raise Refused(f"plan, as_of: no account started by {as_of}; choose a later day")
     notes = {f"accounts that start after {as_of}, left out": n_late, **_count_left(table, events, design, as_of)}
-    said = [f"{sentence}: {count:,}" for sentence, count in notes.items() if count]
-    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
-    said = [*([] if design.as_of else [latest]), *said, *_list_short(design)]
+    said += [f"{sentence}: {count:,}" for sentence, count in notes.items() if count]
+    for landmark in design.landmarks:
+        if design.usage and landmark < design.usage.period_days:
+            period = f"{design.usage.period} of {design.usage.period_days} days"
+            said.append(f"usage cannot be read on day {landmark:g}: not a full {period} has passed")
     return Accounts(design, as_of, table, tuple(said), n, heard)
-
-
-def add_loss(accounts: ir.Table, heard: ir.Table, design: FrameworkPlan) -> ir.Table:
-    """Return the accounts with `lost_at`: the moment of the first event that loses them; null where none came."""
-    lost = design.outcomes.retained.lost
-    if not lost:
-        return accounts.mutate(lost_at=ibis.null("timestamp"))
-    return fold_events(accounts, heard, [Total("lost_at", "first", tuple(lost))])
-
-
-def find_last_day(source: AccountSource, design: FrameworkPlan) -> dt.date | None:
-    """Return the last day that counts: the plan's, else the latest day of a start or an event; None for a snapshot."""
-    if design.as_of or design.is_snapshot:
-        return design.as_of
-    spans = source.accounts.aggregate(start=source.accounts["started_at"].max())
-    if source.events is not None:
-        spans = spans.cross_join(source.events.aggregate(event=source.events["at"].max()))
-    return max((moment.date() for moment in spans.to_pyarrow().to_pylist()[0].values() if moment), default=None)
 
 
 def _standardise(accounts, design):
@@ -143,45 +133,292 @@ def _count_left(table, events, design, as_of):
         "events after their account is lost, left out": ~early & ~late & (named["at"] > named["lost_at"]),
     }
     lacks = {"accounts without a size above 0": table["size"].isnull()}
-    if design.usage:
-        lacks["accounts without seats at their start"] = table["seats"].isnull()
-    found = ask(named, {sentence: fact.sum() for sentence, fact in facts.items()})
-    return found | ask(table, {sentence: fact.sum() for sentence, fact in lacks.items()})
+    lacks |= {"accounts without seats at their start": table["seats"].isnull()} if design.usage else {}
+    facts, lacks = ({sentence: fact.sum() for sentence, fact in counted.items()} for counted in (facts, lacks))
+    return ask(named, facts, (table, lacks))
 
 
-def _list_short(design):
-    """Landmarks that come before one period of usage is over."""
-    usage = design.usage
-    short = [landmark for landmark in design.landmarks if usage and landmark < usage.period_days]
-    period = f"{usage.period} of {usage.period_days} days" if usage else ""
-    return [f"usage cannot be read on day {day:g}: not a full {period} has passed" for day in short]
+@dataclass(frozen=True)
+class Frames:
+    """Accounts as the study reads them.
+
+    `landmarks` by days after the start, the main one first; of a snapshot the one frame under 0. `histories` has one
+    row an account that started, `months` one an account and month; both are None for a snapshot.
+    """
+
+    landmarks: dict[float, pd.DataFrame] = field(repr=False)
+    histories: pd.DataFrame | None = field(default=None, repr=False)
+    months: pd.DataFrame | None = field(default=None, repr=False)
+
+    @property
+    def main(self) -> pd.DataFrame:
+        """The accounts at the main landmark, or of the snapshot."""
+        return next(iter(self.landmarks.values()))
 
 
-def fetch(table: ir.Table) -> pd.DataFrame:
-    """Return a table in memory, sorted by unit, times in UTC, index from 0."""
+def read_frames(accounts: Accounts) -> Frames:
+    """Return the accounts at each landmark, their histories and their months.
+
+    Parameters
+    ----------
+    accounts : Accounts
+
+    Returns
+    -------
+    Frames: as `read_landmarks`, `_read_histories`, `_read_months` and `read_snapshot` describe them.
+    """
+    if accounts.design.is_snapshot:
+        return Frames({0.0: read_snapshot(accounts)})
+    histories = _read_histories(accounts)
+    return Frames(read_landmarks(accounts, histories), histories, _read_months(accounts))
+
+
+def read_landmarks(accounts: Accounts, histories: pd.DataFrame | None = None) -> dict[float, pd.DataFrame]:
+    """Return for each landmark the accounts that are customers on that day and are followed to its horizon.
+
+    Milestones and features are what had happened before the landmark; outcomes are what happened from it on, before
+    landmark + horizon.
+
+    Parameters
+    ----------
+    accounts : Accounts
+    histories : DataFrame, optional
+        As `_read_histories` gives it; read when left out.
+
+    Returns
+    -------
+    dict, the plan's landmarks in its order (the main one first), empty for a snapshot: DataFrame sorted by unit, index
+    from 0. Columns: `unit`, `cohort`, `started_at` (UTC), `tier` ("unknown" where missing), `size` (nan where missing);
+    `count`, `activated`; `events_in_period`, `seats`, `usage`, `using` (nan without seats); `step_NAME`,
+    `step_day_NAME` (day of the first, nan where not by the landmark), `steps_done`, `set_up`; `feature_NAME` (of a
+    column, as the column has it: its time is unknown), `level_CATEGORY` (0, 1, 2), `mature_categories`, `mature`;
+    `retained`, `expanded` (nan where not followed so long), `dormant`; `lost` and `lost_days` (days from the landmark
+    to the loss, or to the horizon where it is not lost by then). Those that the plan does not define are left out.
+    """
+    if accounts.design.is_snapshot:
+        return {}
+    histories = (_read_histories(accounts) if histories is None else histories).set_index("unit")
+    return {landmark: _read_landmark(accounts, landmark, histories) for landmark in accounts.design.landmarks}
+
+
+def _meet(accounts, landmark, totals):
+    """The accounts that are followed to a landmark's horizon, with these totals, and whether they are customers."""
+    until = add_days(accounts.table["started_at"], landmark + accounts.design.horizon_days)
+    followed = accounts.table.filter(until <= ibis.literal(accounts.cutoff))
+    return milestones.keep_customers(fold_events(followed, accounts.heard, totals), accounts.design, landmark)
+
+
+def _read_landmark(accounts, landmark, histories):
+    design, names, until = accounts.design, accounts.design.milestone_names, landmark + accounts.design.horizon_days
+    outcomes, totals = design.outcomes, milestones.list_totals(design, landmark, names)
+    if outcomes.retained.event and not outcomes.retained.lost:
+        totals.append(Total("retained", "count", tuple(outcomes.retained.event), landmark, until))
+    if outcomes.expanded:
+        followed_to = landmark + outcomes.expanded.within_days
+        totals.append(Total("expanded", "count", tuple(outcomes.expanded.event), landmark, followed_to))
+    if has_dormant := "dormant" in design.outcome_names:
+        since = until - outcomes.dormant_after_days
+        totals.append(Total("dormant", "count", tuple(design.activity_events), since, until))
+    met = _meet(accounts, landmark, totals)
+    met = met.filter(met["is_customer"]).drop("started_at", "lost_at", "cohort", "tier", "size")
+    frame = _fetch(milestones.define_counts(met, design, names))
+    past, timed = histories.loc[frame["unit"]].reset_index(), milestones.list_timed(design)
+    days = past[[_name_day(name) for name in timed]].set_axis([*timed], axis=1)
+    done = _one(days < _round(landmark))
+    reached = milestones.define_reached(done, design, _one)
+    steps, features = ([f"{part}_{item.name}" for item in getattr(design, f"{part}s")] for part in ("step", "feature"))
+    found = dict(past[["unit", "cohort", "started_at", "tier", "size"]])
+    found |= dict(frame.filter(["count", "activated", *(milestones.USAGE if design.usage else ())]))
+    found |= dict(done[steps]) | {_name_day(step): days[step].where(done[step] == 1) for step in steps}
+    found |= {name: reached[name] for name in ("steps_done", "set_up") if name in reached}
+    found |= {name: done[name] if name in done else frame[name] for name in features} | reached
+    stays = frame["retained"] > 0 if "retained" in frame else ~(past["lost_day"] < _round(until))
+    found["retained"] = stays.astype(float)
+    if outcomes.expanded:
+        is_followed = past["followed_days"] >= _round(followed_to)
+        found["expanded"] = (frame["expanded"] > 0).astype(float).where(is_followed)
+    if has_dormant:
+        found["dormant"] = (frame["dormant"] == 0).astype(float)
+    if outcomes.retained.lost:
+        found |= {"lost": _one(~stays), "lost_days": (past["lost_day"] - landmark).where(~stays, design.horizon_days)}
+    return pd.DataFrame(found)
+
+
+def _name_day(name):
+    return name.replace("_", "_day_", 1)
+
+
+def _one(fact):
+    return fact.astype(np.int64)
+
+
+def _round(days):
+    """Days to the second, as the engine counts them."""
+    return round(days * DAY) / DAY
+
+
+def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
+    """Return what is kept at each landmark, step by step: (step, accounts, note).
+
+    Parameters
+    ----------
+    accounts : Accounts
+    """
+    table, design = accounts.table, accounts.design
+    if design.is_snapshot:
+        known = ask(table, {"kept": (table["lost"].notnull() & table["lost_days"].notnull()).sum()})["kept"]
+        return [("loaded", accounts.n_loaded, ""), ("kept", known, "with an end and its time")]
+    steps = [("started", table.count().to_pyarrow().as_py(), f"by {accounts.as_of}")]
+    for landmark in design.landmarks:
+        met = _meet(accounts, landmark, milestones.list_totals(design, landmark, ()))
+        facts = {"lost": (met["lost_at"] < met["landmark_at"]).sum(), "kept": met["is_customer"].sum()}
+        n, lost, kept = (count or 0 for count in ask(met, {"n": met.count()} | facts).values())
+        day, until = f"landmark day {landmark:g}: ", f"to day {landmark + design.horizon_days:g}"
+        steps += [(f"{day}followed", n, f"{until}, by the end of {accounts.as_of}")]
+        steps += [(f"{day}lost before it", lost, "no outcome of theirs can follow a milestone")]
+        if design.alive:
+            quiet = f"no {' or '.join(design.alive.event)} in the {design.alive.within_days:g} days before it"
+            steps += [(f"{day}without a sign of life", n - lost - kept, quiet)]
+        steps += [(f"{day}kept", kept, "customers on that day, followed long enough")]
+    return steps
+
+
+def _read_histories(accounts: Accounts) -> pd.DataFrame:
+    """Return one row an account that started by the end of `as_of`, with the day on which each thing first happened.
+
+    Parameters
+    ----------
+    accounts : Accounts
+
+    Returns
+    -------
+    DataFrame sorted by unit, index from 0: `unit`, `cohort`, `started_at` (UTC), `tier`, `size`, `followed_days` (from
+    the start to the end of `as_of`), `lost_day` (nan: not lost by then), and the days, nan where never, of `day_set_up`
+    (the step that completes the plan's number), `day_activated` (the event that does, within the window),
+    `day_mature` (the first day on which enough categories are mature), `step_day_NAME` and `feature_day_NAME` (features
+    with a time). Nothing after the loss counts. Milestones that the plan does not define are left out.
+    """
+    design, table, heard = accounts.design, accounts.table, accounts.heard
+    timed, wanted = {_name_day(name): event for name, event in milestones.list_timed(design).items()}, design.activation
+    table = fold_events(table, heard, [Total(name, "first", (event,)) for name, event in timed.items()])
+    if wanted and wanted.at_least:
+        named = heard.filter(Total("", "count", tuple(wanted.event), 0, wanted.window_days).holds(heard))
+        reached = pick(named, "unit", "at", place=wanted.at_least - 1)
+        table = table.left_join(reached.select("unit", activated_at=reached["at"]), "unit").drop("unit_right")
+    frame = _fetch(table)
+    start, end = frame["started_at"], pd.Timestamp(accounts.cutoff, tz="UTC")
+    days = pd.DataFrame({name: _count_days(frame[name], start) for name in timed}, frame.index)
+    parts = {"unit": frame["unit"].astype("str"), "cohort": frame["cohort"].fillna("unknown").astype("str")}
+    if design.cohort in schema.CALENDAR:
+        year, month = start.dt.year.astype("str"), start.dt.month.astype("str").str.zfill(2)
+        later = {"year": "", "quarter": "-Q" + start.dt.quarter.astype("str")}
+        parts["cohort"] = year + later.get(design.cohort, "-" + month)
+    parts |= {"started_at": start, "tier": frame["tier"].astype("str"), "size": frame["size"]}
+    parts |= {"followed_days": _count_days(end, start), "lost_day": _count_days(frame["lost_at"], start)}
+    if design.steps:
+        parts["day_set_up"] = _take_nth(days, [f"step_day_{step.name}" for step in design.steps], design.steps_line)
+    if wanted:
+        parts["day_activated"] = _count_days(frame["activated_at"], start) if "activated_at" in frame else np.nan
+    if design.categories:
+        grown = {}
+        for name, category in design.categories.items():
+            mature = [f"feature_day_{feature}" for feature in dict.fromkeys(category.mature)]
+            grown[name] = _take_nth(days, mature, category.mature_at_least)
+        parts["day_mature"] = _take_nth(pd.DataFrame(grown), [*grown], design.mature_line)
+    return pd.concat([pd.DataFrame(parts), days], axis=1)
+
+
+def _take_nth(days, names, n):
+    """The n-th smallest of several days, account by account; never (nan) is later than all."""
+    return np.sort(days[names].to_numpy(), axis=1)[:, n - 1]
+
+
+def _read_months(accounts: Accounts) -> pd.DataFrame:
+    """Return one row an account and month of tenure (30 days) that is over by the end of `as_of` and before its loss.
+
+    Parameters
+    ----------
+    accounts : Accounts
+
+    Returns
+    -------
+    DataFrame sorted by unit and month, index from 0: `unit`, `month` (0 is the first), `count` (activation events in
+    it), `events` (usage events in it), `active` (1 with any activity in the plan's `dormant_after_days` before the
+    month's end, or where less than that many days have passed, or where the plan gives none), `seats` (at the month's
+    start; nan where unknown).
+    """
+    design, heard = accounts.design, accounts.heard
+    frame = _fetch(accounts.table.select("unit", "started_at", "lost_at", "seats"))
+    start, end = frame["started_at"], pd.Timestamp(accounts.cutoff, tz="UTC")
+    followed = np.fmin(_count_days(frame["lost_at"], start), _count_days(end, start))
+    whole = np.floor(followed / MONTH_DAYS).astype(np.int64)
+    months = frame.loc[frame.index.repeat(whole), ["unit", "seats"]].reset_index(drop=True)
+    months.insert(1, "month", months.groupby("unit").cumcount())
+    seconds = heard["at"].epoch_seconds().cast("float64") - heard["start"].epoch_seconds().cast("float64")
+    timed = heard.mutate(day=seconds / DAY, month=(seconds / (MONTH_DAYS * DAY)).floor().cast("int64"))
+    parts = {"count": design.activation, "events": design.usage}
+    counts = {n: timed["event"].isin(part.event).sum() if part else ibis.literal(0) for n, part in parts.items()}
+    last_day = timed["day"].max(where=timed["event"].isin(design.activity_events))
+    counted = _fetch(timed.group_by("unit", "month").aggregate(**counts, last_day=last_day))
+    months = months.merge(counted, how="left", on=["unit", "month"])
+    if design.usage and design.usage.seats_event:  # the latest number told by a month's start, since the last
+        told = heard.filter(heard["event"] == design.usage.seats_event, heard["value"].notnull())
+        told = _fetch(told.select("unit", "at", "value", "start")).sort_values(["unit", "at", "value"])
+        told["month"] = np.ceil(_count_days(told["at"], told["start"]) / MONTH_DAYS).astype(np.int64)
+        told = told.drop_duplicates(["unit", "month"], keep="last")[["unit", "month", "value"]]
+        told = months[["unit", "month"]].merge(told, how="left")["value"]
+        months["seats"] = told.where(told.notna() | (months["month"] > 0), months["seats"])
+        months["seats"] = months.groupby("unit")["seats"].ffill()
+    quiet, close = design.outcomes.dormant_after_days, (months["month"] + 1) * float(MONTH_DAYS)
+    active = pd.Series(True, months.index)
+    if quiet and design.activity_events:
+        active = (close < quiet) | (months.groupby("unit")["last_day"].ffill() >= close - quiet)
+    counts = {name: months[name].fillna(0).astype(np.int64) for name in ("count", "events")}
+    parts = {"unit": months["unit"].astype("str"), "month": months["month"], **counts}
+    return pd.DataFrame(parts | {"active": _one(active), "seats": months["seats"]})
+
+
+def read_snapshot(accounts: Accounts) -> pd.DataFrame:
+    """Return one row an account of data without times: what it has, whether it left, and after how long.
+
+    Parameters
+    ----------
+    accounts : Accounts
+        Of a plan without `started_at`.
+
+    Returns
+    -------
+    DataFrame sorted by unit, index from 0: `unit`, `tier`, `size`, `feature_NAME` (0 or 1, nan where missing), `lost`
+    (0 or 1), `lost_days` (tenure, in the data's own unit), `retained` (1 - lost). Accounts without an end or its time
+    are left out.
+    """
+    frame = _fetch(accounts.table).dropna(subset=["lost", "lost_days"]).reset_index(drop=True)
+    features = dict(frame.filter(regex="^feature_"))
+    parts = {"unit": frame["unit"].astype("str"), "tier": frame["tier"].astype("str"), "size": frame["size"]}
+    parts |= features | {"lost": frame["lost"].astype(np.int64), "lost_days": frame["lost_days"]}
+    return pd.DataFrame(parts | {"retained": 1.0 - frame["lost"]})
+
+
+def _fetch(table):
+    """A table in memory, sorted by unit, times in UTC, index from 0."""
     frame = table.to_pyarrow().to_pandas()
-    times = [name for name in frame if frame[name].dtype.kind == "M"]
-    read = {name: pd.to_datetime(frame[name], utc=True) for name in times}
-    return frame.assign(**read).sort_values("unit", kind="stable", ignore_index=True)
+    times = frame.select_dtypes("datetime").apply(pd.to_datetime, utc=True)
+    return frame.assign(**times).sort_values("unit", kind="stable", ignore_index=True)
 
 
-def name_cohort(frame: pd.DataFrame, design: FrameworkPlan) -> pd.Series:
-    """Return the cohort of each account as text: "2022-03", "2022-Q1", "2022" (UTC), or the plan's own column."""
-    if design.cohort not in schema.CALENDAR:
-        return frame["cohort"].astype("str").where(frame["cohort"].notna(), "unknown").astype("str")
-    start = frame["started_at"].dt
-    year = start.year.astype("str")
-    later = {"year": "", "quarter": "-Q" + start.quarter.astype("str")}
-    return year + later.get(design.cohort, "-" + start.month.astype("str").str.zfill(2))
+def _count_days(moment, start):
+    """The days (float) from a start to a moment; nan where there is none."""
+    return (moment - start).dt.total_seconds() / DAY
 
 
-def measure_freshness(source: AccountSource, design: FrameworkPlan) -> pd.DataFrame:
+def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame:
     """Return how many rows each input has, the share without a value, and the latest day that has one.
 
     Parameters
     ----------
     source : AccountSource
-    design : FrameworkPlan
+    accounts : Accounts
+        The same data folded.
 
     Returns
     -------
@@ -191,10 +428,24 @@ def measure_freshness(source: AccountSource, design: FrameworkPlan) -> pd.DataFr
         start with a value, or of the latest such event; None where there is none), `days_old` (before `as_of`; nan
         where `latest` is None), `note` ("" where nothing is amiss).
     """
-    as_of = find_last_day(source, design)
-    rows = _read_columns(source.accounts, design)
+    design, as_of = accounts.design, accounts.as_of
+    table, columns, facts = source.accounts, schema.list_account_columns(design), {"n": source.accounts.count()}
+    facts |= {("missing", column): table[column.target].isnull().sum() for column in columns}
+    if as_of:
+        known = {column: table[column.target].notnull() for column in columns}
+        facts |= {("latest", column): table["started_at"].max(where=known[column]) for column in columns}
+    found = ask(table, facts)
+    n, missing = found["n"], {column: (found["missing", column] or 0) / max(found["n"], 1) for column in columns}
+    rows = [("accounts", column.name, n, missing[column], found.get(("latest", column))) for column in columns]
     newest = max((latest.date() for *_, latest in rows if latest), default=None)
-    rows += _read_events(source.events, design, as_of) if source.events is not None else []
+    if source.events is not None:
+        events, valued = source.events, design.usage and design.usage.seats_event
+        heard = events.filter(events["at"] < ibis.literal(accounts.cutoff)).group_by("event")
+        heard = heard.aggregate(rows=ibis._.count(), missing=ibis._["value"].isnull().mean(), latest=ibis._["at"].max())
+        heard = {row["event"]: row for row in heard.to_pyarrow().to_pylist()}
+        for name in schema.list_account_event_names(design):
+            row = heard.get(name, {"rows": 0, "missing": 0.0, "latest": None})
+            rows.append(("events", name, row["rows"], row["missing"] if name == valued else 0.0, row["latest"]))
     again = {*design.activity_events, *design.outcomes.retained.event, *(design.alive.event if design.alive else [])}
     again |= set(design.activation.event if design.activation else [])
     told = []
@@ -210,25 +461,3 @@ def measure_freshness(source: AccountSource, design: FrameworkPlan) -> pd.DataFr
             note = f"missing from the accounts of the newest {behind} days"
         told.append((table, column, n, missing, day and day.isoformat(), old, note))
     return pd.DataFrame(told, columns=["table", "column", "rows", "missing", "latest", "days_old", "note"])
-
-
-def _read_columns(table, design):
-    """(table, column, rows, share without a value, latest start with one) of each column that the plan reads."""
-    columns, facts = schema.list_account_columns(design), {"n": table.count()}
-    facts |= {("missing", column): table[column.target].isnull().sum() for column in columns}
-    if not design.is_snapshot:
-        starts = table["started_at"]
-        facts |= {("latest", column): starts.max(where=table[column.target].notnull()) for column in columns}
-    found = ask(table, facts)
-    shares = {column: (found["missing", column] or 0) / max(found["n"], 1) for column in columns}
-    return [("accounts", c.name, found["n"], shares[c], found.get(("latest", c))) for c in columns]
-
-
-def _read_events(events, design, as_of):
-    """The same of each event that the plan reads; of its values only where one tells the number of seats."""
-    names, valued = schema.list_account_event_names(design), design.usage and design.usage.seats_event
-    named = events.filter(events["at"] < find_end(as_of), events["event"].isin(names))
-    facts = {"rows": named.count(), "missing": named["value"].isnull().mean(), "latest": named["at"].max()}
-    known = {row["event"]: row for row in named.group_by("event").aggregate(**facts).to_pyarrow().to_pylist()}
-    told = [(name, known.get(name, {"rows": 0, "missing": 0.0, "latest": None})) for name in names]
-    return [("events", name, r["rows"], r["missing"] if name == valued else 0.0, r["latest"]) for name, r in told]

@@ -1,20 +1,35 @@
-"""The one fold of events: how often, how much, first and last within days of a unit's start; and its days and hours."""
+"""The one fold of events: how often, how much, first and last within days of a unit's start; and its conversations."""
 
-import calendar
+from __future__ import annotations
+
 import datetime as dt
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
 import numpy as np
+import pandas as pd
 from ibis.util import gen_name
 
+from helpers import schema
+
+if TYPE_CHECKING:
+    from helpers.metrics.units import Units
+    from helpers.sources import Source
+
 DAY = 86_400
-HOUR, HOURS_A_DAY, HOURS_A_WEEK, BLOCK = 3_600, 24, 168, 4
-EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
-BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, HOURS_A_DAY, BLOCK))
+TAKES = {  # what a kind of total makes of the events that count; a last value is no aggregate
+    "count": lambda heard, counts: counts.sum().cast("int64"),
+    "amount": lambda heard, counts: heard["value"].sum(where=counts).cast("float64"),
+    "first": lambda heard, counts: heard["at"].min(where=counts),
+}
+LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
 COUNTED = ("count", "amount")  # kinds of which no event is 0
-ALWAYS = ibis.literal(True)
+MOST_QUESTIONS = 1_000_000  # are brought into memory
+QUESTION, REPLY, ID, AGENT = "question", "first_reply", "conversation_id", "agent_id"
+NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
+TOO_MANY = "Reply times are read row by row, and these data hold more than {:,} questions."
 
 
 @dataclass(frozen=True)
@@ -42,15 +57,6 @@ class Total:
             end = add_days(heard["start"], self.until)
             counts &= (heard["at"] <= end) if self.inclusive else (heard["at"] < end)
         return counts
-
-    def take(self, heard: ir.Table) -> ir.Value:
-        """Return the total as an aggregate of events; a last value cannot be taken so."""
-        counts = self.holds(heard)
-        if self.kind == "count":
-            return counts.sum().cast("int64")
-        if self.kind == "amount":
-            return heard["value"].sum(where=counts).cast("float64")
-        return heard["at"].min(where=counts)
 
 
 def hear(units: ir.Table, events: ir.Table, *, start: str, lost: str | None = None) -> ir.Table:
@@ -80,12 +86,14 @@ def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
     heard : ibis.Table, as `hear` gives it
     totals : sequence of Total
     """
-    taken = {total.column: total.take(heard) for total in totals if total.kind != "last"}
-    folded = attach(units, heard.group_by("unit").aggregate(**taken)) if taken else units
-    for total in (total for total in totals if total.kind == "last"):
+    taken = {total.column: TAKES[total.kind](heard, total.holds(heard)) for total in totals if total.kind in TAKES}
+    told, folded = [heard.group_by("unit").aggregate(**taken)] if taken else [], units
+    for total in (total for total in totals if total.kind not in TAKES):
         valued = heard.filter(total.holds(heard), heard["value"].notnull())
         latest = pick(valued, "unit", [valued["at"].desc(), valued["value"].desc()])
-        folded = attach(folded, latest.select("unit", **{total.column: latest["value"]}))
+        told.append(latest.select("unit", **{total.column: latest["value"]}))
+    for found in told:
+        folded = folded.left_join(found, "unit").select(*folded.columns, *found.columns[1:])
     return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
 
 
@@ -93,11 +101,6 @@ def pick(table: ir.Table, by, order, *, place=0) -> ir.Table:
     """Return one row a group: the first in some order, or the one `place` rows behind it."""
     ranked = table.mutate(place=ibis.row_number().over(group_by=by, order_by=order))
     return ranked.filter(ranked["place"] == place).drop("place")
-
-
-def attach(units: ir.Table, found: ir.Table, key="unit") -> ir.Table:
-    """Return the units with the columns of another table, null where that has no row of the unit."""
-    return units.left_join(found, key).select(*units.columns, *[name for name in found.columns if name != key])
 
 
 def store(table: ir.Table, *, copied=True) -> ir.Table:
@@ -132,33 +135,97 @@ def add_days(start: ir.TimestampValue, days: float) -> ir.TimestampValue:
     return start + ibis.interval(seconds=round(days * DAY))
 
 
-def count_seconds(moment: dt.date | dt.datetime) -> int:
-    """Return the seconds since the epoch of a moment in UTC."""
-    return calendar.timegm(moment.timetuple())
-
-
 def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
     """Return 1 for true, 0 for false and null for null; some engines turn truth values into whole numbers only."""
     return fact.cast("int32").cast("float64")
 
 
-def name_hours(hours) -> np.ndarray:
-    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
+def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
+    """Return every conversation that a unit began, with the first reply to it, until the end of the data.
+
+    The first question of a conversation id begins it; the earliest reply with that id, at or after the question, is
+    its first. Questions before assignment, without an id, or of units that are not analysed are left out.
 
     Parameters
     ----------
-    hours : array of int, 0 to 167
-        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
+    source : Source
+        Its events have `conversation_id`, and `agent_id` where it is known who replied.
+    units : Units
 
     Returns
     -------
-    array of object, the names
+    DataFrame: one row a conversation, in the order of asking: `unit`, `variant`, `cluster` (where the plan names one),
+        `conversation_id`, `asked_at` (UTC), `wait_minutes` (nan where never answered), `followed_minutes` (from the
+        question to the end of the data), `agent_id` (None where unknown), `hour` (0 to 167, of the week in UTC;
+        Monday 00:00 is 0). None without events, without ids, or above `MOST_QUESTIONS`: `explain_conversations` tells.
     """
-    hours = np.asarray(hours, int)
-    return np.array(BLOCKS, object)[(hours >= 5 * HOURS_A_DAY) * (len(BLOCKS) // 2) + hours % HOURS_A_DAY // BLOCK]
+    if _find_obstacle(source, units):
+        return None
+    events, asked = source.events, pick(_list_questions(source, units), ID, ["asked_at", "unit"])
+    agent = events[AGENT].cast("string") if AGENT in events.columns else ibis.null("string")
+    given = events.mutate(**{ID: events[ID].cast("string"), AGENT: agent, "replied_at": events["at"]})
+    given = given.filter(given["event"] == REPLY, given["at"] < ibis.literal(find_end(units.as_of)))
+    given = given.select(ID, "replied_at", AGENT).inner_join(asked.select(ID, "asked_at"), ID)
+    given = pick(given.filter(given["replied_at"] >= given["asked_at"]), ID, ["replied_at", AGENT])
+    rows = asked.left_join(given.drop("asked_at"), ID).drop(f"{ID}_right")
+    frame = rows.order_by("asked_at", ID).to_pyarrow().to_pandas()
+    asked_at, replied_at = (pd.to_datetime(frame[column], utc=True) for column in ("asked_at", "replied_at"))
+    end = pd.Timestamp(find_end(units.as_of), tz="UTC")
+    frame = frame.assign(
+        asked_at=asked_at,
+        wait_minutes=(replied_at - asked_at).dt.total_seconds() / 60,
+        followed_minutes=(end - asked_at).dt.total_seconds() / 60,
+        agent_id=frame[AGENT].astype(object).where(frame[AGENT].notna(), None),
+        hour=(asked_at.dt.day_of_week * 24 + asked_at.dt.hour).astype(np.int64),
+    )
+    columns = ["unit", "variant", *(["cluster"] if units.design.cluster else []), ID, "asked_at"]
+    return frame[[*columns, "wait_minutes", "followed_minutes", AGENT, "hour"]]
 
 
-def name_block(start: ir.TimestampValue) -> ir.StringValue:
-    """Return the block of the week (UTC) in which a moment lies, one of `BLOCKS`."""
-    hour = (((start.epoch_seconds() / HOUR).floor().cast("int64") + EPOCH_HOUR) % HOURS_A_WEEK).cast("int64")
-    return hour.cases(*enumerate(name_hours(range(HOURS_A_WEEK))))
+def explain_conversations(source: Source, units: Units, conversations: pd.DataFrame | None) -> str:
+    """Return in a sentence how many conversations were read, and what was left out; or why there are none.
+
+    Parameters
+    ----------
+    source : Source
+    units : Units
+    conversations : DataFrame or None, as `read_conversations` returned it
+    """
+    if conversations is None:
+        return _find_obstacle(source, units) or NO_EVENTS
+    events = source.events.semi_join(units.table, "unit")
+    asked, given = (events.filter(events["event"] == name) for name in (QUESTION, REPLY))
+    n, named = ask(asked, {"n": asked.count(), "named": asked[ID].count()}).values()
+    repeated = _list_questions(source, units).count().to_pyarrow().as_py() - len(conversations)
+    parts = {
+        "without a conversation_id": n - named,
+        "before the sign-up or after the end of the data": named - repeated - len(conversations),
+        "a later question of a conversation that had begun": repeated,
+    }
+    left = "; ".join(f"{count:,} {why}" for why, count in parts.items() if count)
+    many = schema.say(len(conversations), "conversation"), schema.say(conversations["unit"].nunique(), "unit")
+    replied = set(given.drop_null([ID])[ID].cast("string").to_pyarrow().to_pylist())
+    lost = len(replied - set(conversations.loc[conversations["wait_minutes"].notna(), ID]))
+    more = f" Replies to no question before them, not used: {lost:,}." if lost else ""
+    return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}.{more}"
+
+
+def _find_obstacle(source, units):
+    """Why conversations cannot be read; None when they can."""
+    events = source.events
+    if events is None or ID not in events.columns or "assigned_at" not in units.table.columns or units.as_of is None:
+        return NO_EVENTS
+    n = events.filter(events["event"] == QUESTION).drop_null([ID]).count().to_pyarrow().as_py()
+    if n > MOST_QUESTIONS:
+        return TOO_MANY.format(MOST_QUESTIONS)
+    return None if n else NO_EVENTS
+
+
+def _list_questions(source, units):
+    """Questions with an id, from assignment on to the end of the data, each with its unit's arm."""
+    events, columns = source.events, ["unit", "variant", "assigned_at", *(["cluster"] if units.design.cluster else [])]
+    asked = events.filter(events["event"] == QUESTION).drop_null([ID])
+    asked = asked.select("unit", asked_at=asked["at"], **{ID: asked[ID].cast("string")})
+    asked = asked.inner_join(units.table.select(*columns), "unit")
+    end = ibis.literal(find_end(units.as_of))
+    return asked.filter(asked["asked_at"] >= asked["assigned_at"], asked["asked_at"] < end)

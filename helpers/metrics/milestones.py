@@ -1,8 +1,5 @@
 """What each milestone means at a landmark, as expressions that are read here and shown as SQL in four dialects."""
 
-import functools
-import operator
-
 import ibis
 import ibis.backends.sql.compilers as compilers
 import ibis.expr.types as ir
@@ -10,7 +7,6 @@ import pandas as pd
 import sqlglot as sg
 
 from helpers import schema
-from helpers.metrics.accounts import Accounts, add_loss
 from helpers.metrics.events import Total, add_days, fold_events, hear, mark
 from helpers.plan import FrameworkPlan
 
@@ -22,7 +18,6 @@ DIALECTS = {
 }
 NEXT = "next_missing"
 UNKNOWN = ibis.null("float64")
-MATURE = 2  # level of a category; 1 is basic, 0 is none of its features
 USAGE = ("events_in_period", "seats", "usage", "using")
 
 
@@ -51,11 +46,12 @@ def list_totals(design: FrameworkPlan, landmark: float, names) -> list[Total]:
     return found
 
 
-def meet(accounts: Accounts, landmark: float, totals) -> ir.Table:
-    """Return the accounts that are followed to the horizon of a landmark, with these totals, as `keep_customers`."""
-    end = add_days(accounts.table["started_at"], landmark + accounts.design.horizon_days)
-    followed = accounts.table.filter(end <= ibis.literal(accounts.cutoff))
-    return keep_customers(fold_events(followed, accounts.heard, totals), accounts.design, landmark)
+def add_loss(accounts: ir.Table, heard: ir.Table, design: FrameworkPlan) -> ir.Table:
+    """Return the accounts with `lost_at`: the moment of the first event that loses them; null where none came."""
+    lost = design.outcomes.retained.lost
+    if not lost:
+        return accounts.mutate(lost_at=ibis.null("timestamp"))
+    return fold_events(accounts, heard, [Total("lost_at", "first", tuple(lost))])
 
 
 def keep_customers(folded: ir.Table, design: FrameworkPlan, landmark: float) -> ir.Table:
@@ -85,69 +81,63 @@ def define_counts(folded: ir.Table, design: FrameworkPlan, names) -> ir.Table:
     return used.mutate(using=UNKNOWN if line is None else mark(used["usage"] >= line))
 
 
-def define_reached(done, design: FrameworkPlan, *, add, count):
-    """Return setup and maturity beside what was done before a landmark, in a table of the engine or in a frame.
+def define_reached(done, design: FrameworkPlan, count) -> dict:
+    """Return setup and maturity by what was done before a landmark, in a table of the engine or in a frame.
 
     Parameters
     ----------
     done : ibis.Table or DataFrame
         1 or 0: `step_NAME` of all steps or none, `feature_NAME` of all features of categories or none.
     design : FrameworkPlan
-    add : callable, gives a table with more columns: its `mutate`, or `assign`
     count : callable, gives 1 for true and 0 for false
 
     Returns
     -------
-    the same with `steps_done` and `set_up`; with `level_CATEGORY` (2 with enough of its mature features, else 1 with
-        any of its own, else 0), `mature_categories` (those at 2) and `mature`
+    dict of columns: `steps_done` and `set_up`; `level_CATEGORY` (2 with enough of its mature features, else 1 with any
+        of its own, else 0), `mature_categories` (those at 2) and `mature`
     """
+    found, grown = {}, []
     if any(name.startswith("step_") for name in done.columns):
-        done = add(done, steps_done=_sum(done[f"step_{step.name}"] for step in design.steps))
-        done = add(done, set_up=count(done["steps_done"] >= design.steps_line))
-    if not (design.categories and any(name.startswith("feature_") for name in done.columns)):
-        return done
-    levels = {}
-    for name, category in design.categories.items():
-        mature = [done[f"feature_{feature}"] for feature in dict.fromkeys(category.mature)]
-        known = mature + [done[f"feature_{feature}"] for feature in dict.fromkeys(category.basic)]
-        levels[f"level_{name}"] = count(_sum(mature) >= category.mature_at_least) + count(_sum(known) > 0)
-    done = add(done, **levels)
-    done = add(done, mature_categories=_sum(count(done[level] == MATURE) for level in levels))
-    return add(done, mature=count(done["mature_categories"] >= design.mature_line))
+        found["steps_done"] = sum(done[f"step_{step.name}"] for step in design.steps)
+        found["set_up"] = count(found["steps_done"] >= design.steps_line)
+    if any(name.startswith("feature_") for name in done.columns):
+        for name, category in design.categories.items():
+            mature = [done[f"feature_{feature}"] for feature in dict.fromkeys(category.mature)]
+            known = mature + [done[f"feature_{feature}"] for feature in dict.fromkeys(category.basic)]
+            grown.append(count(sum(mature) >= category.mature_at_least))  # as many that are mature are also known
+            found[f"level_{name}"] = grown[-1] + count(sum(known) > 0)
+    if grown:
+        found |= {"mature_categories": sum(grown), "mature": count(sum(grown) >= design.mature_line)}
+    return found
 
 
-def _sum(columns):
-    return functools.reduce(operator.add, columns)
-
-
-def write_definitions(
-    design: FrameworkPlan | Accounts, *, accounts_table="accounts", events_table="events"
-) -> pd.DataFrame:
+def write_definitions(design: FrameworkPlan) -> pd.DataFrame:
     """Return each milestone at the main landmark as SQL, for four databases; no connection or driver is needed.
 
     A statement gives one row an account that is a customer on its landmark day, once that day has come; `next_missing`
-    gives all milestones of the plan that have a line, the first that was not reached, and all of those. The tables have
-    the plan's column names, times in UTC, and events as `event`, `at`, `value`. In Snowflake names in small letters are
-    written in capitals, as that database stores names that were made without quotes.
+    gives all milestones of the plan that have a line, the first that was not reached, and all of those. The tables are
+    called accounts and events and have the plan's column names, times in UTC, and events as `event`, `at`, `value`. In
+    Snowflake names in small letters are written in capitals, as that database stores names that were made without
+    quotes.
 
     Parameters
     ----------
-    design : FrameworkPlan, or Accounts that were folded by one
-    accounts_table, events_table : str
-        As they are called there: `table`, `schema.table` or `catalogue.schema.table`.
+    design : FrameworkPlan
 
     Returns
     -------
     DataFrame: `dialect`, `milestone`, `statement`; no rows for a plan without milestones.
     """
-    design = design.design if isinstance(design, Accounts) else design
-    tables = _name_tables(design, accounts_table, events_table) if design.milestone_names else None
-    defined = {name: _define(design, *tables, [name]) for name in design.milestone_names}
     active, usage = design.activation, design.usage
     has_line = {"activated": bool(active and active.at_least)}
     has_line["using"] = bool(usage and usage.at_least and design.landmarks[0] >= usage.period_days)
+    defined = {name: _define(design, [name]) for name in design.milestone_names}
     if lined := [name for name in design.milestone_names if has_line.get(name, True)]:
-        defined[NEXT] = _list_missing(_define(design, *tables, lined), lined)
+        # the first milestone that was not reached, and all of them in their order; what is not known is not listed
+        read = _define(design, lined)
+        first = ibis.cases(*((read[name] == 0, name) for name in lined), else_=ibis.null("string"))
+        listed = [ibis.ifelse(read[name] == 0, f" {name}", "") for name in lined]
+        defined[NEXT] = read.mutate(next_missing=first, all_missing=sum(listed[1:], start=listed[0]).substr(1))
     rows = [
         (dialect, name, _describe(design, name) + _write(found, design, dialect))
         for dialect in DIALECTS
@@ -156,48 +146,31 @@ def write_definitions(
     return pd.DataFrame(rows, columns=["dialect", "milestone", "statement"], dtype=object)
 
 
-def _name_tables(design, accounts_table, events_table):
-    """The tables of the reader, under the names that all readings share."""
-    columns = {design.unit_id: "string", design.started_at: "timestamp('UTC')"}
-    columns |= {design.usage.seats: "float64"} if design.usage else {}
-    told = {design.unit_id: "string", "event": "string", "at": "timestamp('UTC')", "value": "float64"}
-    accounts, events = _name_table(columns, accounts_table), _name_table(told, events_table)
-    own = {"unit": accounts[design.unit_id], "started_at": accounts[design.started_at]}
-    own |= {"seats": accounts[design.usage.seats]} if design.usage else {}
-    return accounts.select(**own), events.select("event", "at", "value", unit=events[design.unit_id])
-
-
-def _name_table(columns, name):
-    *outer, short = name.split(".")
-    return ibis.table(columns, name=short, database=outer[-1] if outer else None, catalog=".".join(outer[:-1]) or None)
-
-
-def _define(design, accounts, events, names) -> ir.Table:
+def _define(design, names):
     """One row an account at its main landmark, with the milestones asked for and, of a single one, its parts."""
+    own = {"unit": design.unit_id, "started_at": design.started_at}
+    own |= {"seats": design.usage.seats} if design.usage else {}
+    kinds = {"unit": "string", "started_at": "timestamp('UTC')", "seats": "float64"}
+    accounts = ibis.table({own[name]: kinds[name] for name in own}, name="accounts").select(**own)
+    told = {design.unit_id: "string", "event": "string", "at": kinds["started_at"], "value": "float64"}
+    events = ibis.table(told, name="events").rename(unit=design.unit_id)
     landmark, needed = design.landmarks[0], [f"step_{step.name}" for step in design.steps if "set_up" in names]
     for category in (category for category in design.categories.values() if "mature" in names):
         needed += [f"feature_{feature}" for feature in (*category.basic, *category.mature)]
     totals = list_totals(design, landmark, names)
     timed = {name: event for name, event in list_timed(design).items() if name in needed}
-    totals += [Total(name, "first", (event,), until=landmark) for name, event in timed.items()]
+    totals += [Total(name, "first", (event,)) for name, event in timed.items()]
     told = {event for total in totals for event in total.events} | set(design.outcomes.retained.lost)
     heard = hear(accounts, events.filter(events["event"].isin(sorted(told))), start="started_at")
-    met = keep_customers(fold_events(add_loss(accounts, heard, design), heard, totals), design, landmark)
+    heard = heard.filter(heard["at"] < add_days(heard["start"], landmark))  # a loss on that day or later loses nobody
+    alive = [total for total in totals if total.column == "alive"]
+    met = keep_customers(fold_events(add_loss(accounts, heard, design), heard, alive), design, landmark)
     met = met.filter(met["is_customer"], met["landmark_at"] <= ibis.now())
-    read = define_counts(met, design, names)
+    read = define_counts(fold_events(met, heard, [total for total in totals if total not in alive]), design, names)
     read = read.mutate(**{name: read[name].notnull().ifelse(1, 0) for name in timed})
-    before = set(read.columns)
-    read = define_reached(read, design, add=ir.Table.mutate, count=lambda fact: fact.ifelse(1, 0))
-    parts = {"activated": ["count", "activated"], "using": USAGE}
-    reached = [name for name in read.columns if name not in before]
-    return read.select("unit", "landmark_at", *(parts.get(names[0], reached) if len(names) == 1 else names))
-
-
-def _list_missing(read, names):
-    """The first milestone that was not reached, and all of them in their order; what is not known is not listed."""
-    first = ibis.cases(*((read[name] == 0, name) for name in names), else_=ibis.null("string"))
-    listed = [ibis.ifelse(read[name] == 0, f" {name}", "") for name in names]
-    return read.mutate(next_missing=first, all_missing=_sum(listed).substr(1))
+    reached = define_reached(read, design, lambda fact: fact.ifelse(1, 0))
+    parts = {"activated": ["count", "activated"], "using": USAGE}.get(names[0], reached)
+    return read.mutate(**reached).select("unit", "landmark_at", *(parts if len(names) == 1 else names))
 
 
 def _describe(design, name):

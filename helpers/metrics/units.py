@@ -1,7 +1,8 @@
-"""A source and a plan become one row a unit: the table from which every moment, count and row is taken."""
+"""A source and a plan become one row a unit: each metric its columns, and covariates numbers without gaps."""
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
+import numpy as np
 
-from helpers.metrics.events import DAY, ask, count_seconds, find_end, fold_events, hear, name_block, store
-from helpers.metrics.outcomes import START, Gathered, list_totals, make_covariates, make_exposure, make_outcomes
+from helpers.metrics.events import COUNTED, DAY, LATEST, Total, add_days, ask, find_end, fold_events, hear, mark, store
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from helpers.sources import Source
 
 DATED = "events have dates and no times: the day of assignment counts, and windows hold whole days"
-ROWS = ("variant", "cluster", "exposed", "y_", "time_", "observed_", "complete_", "x_")  # what row-level methods read
+START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
+TAKEN = {"binary": "count", "count": "count", "amount": "amount", "score": "last", "nps": "last"}  # else the first
+NOTHING, ALWAYS = ibis.null("float64"), ibis.literal(True)
+MOST_LEVELS, OTHER = 20, "other"
+HOURS, BLOCK = 168, 4  # of a week; of a block of them
+BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
+BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
+EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
 
 
 @dataclass(frozen=True)
@@ -38,8 +45,6 @@ class Units:
     design : ExperimentPlan
     covariates : tuple of str
         Names of the `x_` columns.
-    known : dict
-        For each metric the first one that is known for the same units.
     as_of : date or None
         The last day that counts: the plan's, else the latest day in the data where there are events.
     messages : tuple of str
@@ -53,7 +58,6 @@ class Units:
     table: ir.Table
     design: ExperimentPlan
     covariates: tuple[str, ...]
-    known: dict[str, str]
     as_of: dt.date | None = None
     messages: tuple[str, ...] = ()
     n_two_variants: int = 0
@@ -92,129 +96,138 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     Refused: no unit is assigned by `as_of`; no column for the exposure; a time at risk below 0; two names of the plan
     that differ only in capitals.
     """
-    _refuse_capitals(design)
-    units, events = source.units, source.events
-    if design.assigned_at:
-        units = units.mutate(**{START: units[design.assigned_at]})
-    clock, notes = _read_clock(units, events, design), []
-    if clock["dated"]:
-        units = units.mutate(**{START: units[START].truncate("D")})
-        notes.append(DATED)
-    table, end = units, find_end(clock["as_of"])
-    if clock["late"]:
-        notes.append(f"units assigned after {clock['as_of']}, left out: {clock['late']:,}")
-    if START in units.columns and end:
-        table = units.filter(units[START] < ibis.literal(end))
-    if events is not None:
-        heard = hear(table, events.mutate(value=events["value"].cast("float64")), start=START)
-        told = _find_columns(units, events, design)
-        totals = [total for total in list_totals(design) if not told.intersection(total.events)]
-        table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
-    gathered = Gathered(table, design, end)
-    holed = [name for name in design.covariates if clock["gaps"][f"gaps_{name}"]]
-    columns = _make_columns(gathered, clock["first"], holed)
-    folded = store(table.select("unit", "variant", **columns), copied=events is not None)
-    days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
-    strays = [] if events is None else [_find_strays(units, events, design, clock["as_of"])]
-    notes += _write_notes(folded, strays, design, clock["as_of"])
-    covariates = tuple(name for name in columns if name.startswith("x_"))
-    known = gathered.share_known()
-    return Units(folded, design, covariates, known, clock["as_of"], tuple(notes), source.n_two_variants, days)
-
-
-def _refuse_capitals(design):
     for names in (list(design.metrics), design.covariates, design.segments):
         twice = [name for name, times in Counter(n.casefold() for n in names).items() if times > 1]
         if twice:
             raise Refused(f"plan: the name {twice[0]} stands twice, in other capitals or not; rename one")
+    units, events, totals = source.units, source.events, []
+    if design.assigned_at:
+        units = units.mutate(**{START: units[design.assigned_at]})
+    clock = _read_clock(units, events, design)
+    if clock["dated"]:
+        units = units.mutate(**{START: units[START].truncate("D")})
+    table, end = units, find_end(clock["as_of"])
+    if design.assigned_at and end:
+        table = units.filter(units[START] < ibis.literal(end))
+    if events is not None:
+        totals = _list_totals(units, events, design)
+        heard = hear(table, events.mutate(value=events["value"].cast("float64")), start=START)
+        table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
+    columns = _make_columns(table, design, end, clock)
+    folded = store(table.select("unit", "variant", **columns), copied=events is not None)
+    strays = []
+    if events is not None:
+        planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
+        planned = planned.inner_join(units.select("unit", START), "unit")
+        valued = {event for total in totals if total.kind in ("amount", "last") for event in total.events}
+        lacks = planned["event"].isin(sorted(valued)) & planned["value"].isnull()
+        late = f"events after {clock['as_of']}, the last complete day, left out"
+        lost = {"events before their unit is assigned, left out": planned["at"] < planned[START]}
+        lost |= {late: planned["at"] >= ibis.literal(end)}
+        lost |= {"events without the value that the plan adds up or averages": lacks}
+        strays = [(planned, {sentence: fact.sum() for sentence, fact in lost.items()})]
+    notes = tuple(_write_notes(folded, strays, design, clock))
+    days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
+    covariates = tuple(name for name in columns if name.startswith("x_"))
+    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days)
 
 
 def _read_clock(units, events, design):
     """When units were randomised, the last day that is known, how many came later, and what covariates lack, at once.
 
-    `dated` is whether every event has a date alone while units were assigned at some time of day.
-
     `as_of` is as planned, else the latest day of an event or an assignment where there are events. Without events the
     table does not say until when it is complete, so nothing is held to be unfinished. Weeks count from the first
-    randomised unit, and from the first of all without them.
+    randomised unit, and from the first of all without them. `dated` is whether every event has a date alone while units
+    were assigned at some time of day.
     """
-    gaps = {f"gaps_{name}": units.count() - units[name].count() for name in design.covariates}
-    if START not in units.columns:
-        return dict.fromkeys(("first", "as_of", "last", "late", "dated")) | {"gaps": ask(units, gaps)}
-    start, randomised = units[START], units["variant"].isin(design.variant.arms)
-    is_timed = (start.epoch_seconds() % DAY != 0).any()
-    spans = units.aggregate(
-        first=start.min(where=randomised).fill_null(start.min()),
-        last=start.max(where=randomised).fill_null(start.max()),
-        late=(start >= ibis.literal(find_end(design.as_of))).sum() if design.as_of else ibis.literal(0),
-        latest=start.max(),
-        timed=is_timed,
-        **gaps,
-    )
+    facts = {name: units.count() - units[name].count() for name in design.covariates}
+    if not design.assigned_at:
+        return dict.fromkeys(("first", "as_of", "last", "late", "dated")) | {"gaps": ask(units, facts)}
+    start, randomised, as_of = units[START], units["variant"].isin(design.variant.arms), design.as_of
+    facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
+    facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
+    facts["time", "latest"] = start.max()
+    facts["late"] = (start >= ibis.literal(find_end(as_of))).sum() if as_of else ibis.literal(0)
+    facts["timed"], told = _has_clock(start), {}
     if events is not None:
-        at = events["at"]
-        spans = spans.cross_join(events.aggregate(heard=at.max(), clocked=(at.epoch_seconds() % DAY != 0).any()))
-    found = spans.to_pyarrow().to_pylist()[0]
-    days = {name: found.get(name) and found[name].date() for name in ("first", "last", "latest", "heard")}
-    as_of = design.as_of
+        told = {("time", "heard"): events["at"].max(), "clocked": _has_clock(events["at"])}
+    found = ask(units, facts, *([] if events is None else [(events, told)]))
+    days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
     if as_of is None and events is not None:
         as_of = max((days[name] for name in ("latest", "heard") if days[name]), default=None)
     last = days["last"] and min(days["last"], as_of or days["last"])
-    missing = {key: found[key] for key in gaps}
-    dated = bool(found["timed"] and days["heard"] and not found["clocked"])
-    return {
-        "first": days["first"],
-        "as_of": as_of,
-        "last": last,
-        "late": found["late"],
-        "gaps": missing,
-        "dated": dated,
-    }
+    gaps = {name: found[name] for name in design.covariates}
+    dated = bool(found["timed"] and found.get("clocked") is False)
+    return {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps, "dated": dated}
 
 
-def _find_columns(units, events, design):
-    """Parts of ratios and times at risk that are no metric, stand in the unit table and never occur as an event."""
+def _has_clock(moment):
+    """Whether any moment has a time of day; null without moments."""
+    return (moment.epoch_seconds() % DAY != 0).any()
+
+
+def _list_totals(units, events, design):
+    """What the plan reads of each unit's events: `fold:METRIC`, `fold:METRIC:PART` and `fold:exposed`.
+
+    Not parts of ratios and times at risk that are no metric, stand in the unit table and never occur as an event.
+    """
+    found, exposure = [], design.exposure
+    if exposure and exposure.event:
+        found.append(Total("fold:exposed", "count", tuple(exposure.event), until=exposure.within_days))
+    for name, metric in design.metrics.items():
+        since = metric.from_days or 0.0  # who is asked before the window begins may answer within it
+        for part in ("asked", "numerator", "denominator", "time_at_risk"):
+            event = getattr(metric, part)
+            if event and (part == "asked" or event not in design.metrics):
+                begin = 0.0 if part == "asked" else since
+                found.append(Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
+        if metric.kind != "ratio" and metric.column is None and metric.time is None:
+            taken, named = TAKEN.get(metric.kind, "first"), tuple(metric.event or [name])
+            found.append(Total(f"fold:{name}", taken, named, since, metric.within_days))
+            if metric.competing:
+                found.append(Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
     parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)} - {None}
-    columns = (parts - set(design.metrics)) & set(units.columns)
-    if not columns:
-        return columns
-    occurring = events.filter(events["event"].isin(sorted(columns))).select("event").distinct()
-    return columns - set(occurring.to_pyarrow()["event"].to_pylist())
+    if columns := (parts - set(design.metrics)) & set(units.columns):
+        occurring = events.filter(events["event"].isin(sorted(columns))).select("event").distinct()
+        columns -= set(occurring.to_pyarrow()["event"].to_pylist())
+    return [total for total in found if not columns.intersection(total.events)]
 
 
-def _make_columns(gathered, first, holed):
-    table, design, start = gathered.table, gathered.design, gathered.start
+def _make_columns(table, design, end, clock):
+    """The columns of `Units`, as its docstring tells them, but for the unit and its arm."""
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
+    start = table[START] if design.assigned_at else None
     if start is not None:
-        moment, randomised = table[design.assigned_at], table["variant"].isin(design.variant.arms)
-        week = ((start.epoch_seconds() - count_seconds(first)) / (7 * 86_400)).floor().cast("int64")
-        split = {"week": week, "hours": name_block(moment)}
+        moment = table[design.assigned_at]
+        seconds, randomised = moment.epoch_seconds(), table["variant"].isin(design.variant.arms)
+        week = ((seconds - calendar.timegm(clock["first"].timetuple())) / (7 * DAY)).floor().cast("int64")
+        hour = (((seconds / 3_600).floor().cast("int64") + EPOCH_HOUR) % HOURS).cast("int64")
+        split = {"week": week, "hours": hour.cases(*enumerate(BLOCK_OF_HOUR))}
         columns |= {"assigned_at": moment} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
+    gathered = _Gathered(table, design, start, end)
     if design.exposure:
-        columns["exposed"] = make_exposure(gathered)
-    columns |= make_outcomes(gathered)
-    columns |= make_covariates(table, design.covariates, holed, arms=design.variant.arms)
+        columns["exposed"] = _make_exposure(gathered)
+    columns |= _make_outcomes(gathered)
+    if design.covariates:
+        columns |= _make_covariates(table, design, [name for name, n in clock["gaps"].items() if n])
     return columns | {f"s_{name}": table[name].cast("string").fill_null("unknown") for name in design.segments}
 
 
-def _write_notes(folded, strays, design, as_of):
+def _write_notes(folded, strays, design, clock):
     """What was filled, is unknown or does not count, and a last day that the plan leaves out; only what applies.
 
     Raises
     ------
     Refused: no unit is assigned by `as_of`; a time at risk below 0, which a metric that sums amounts can give.
     """
-    said, negative, rates = (
-        {},
-        {},
-        {name: folded[f"den_{name}"] for name, m in design.metrics.items() if m.time_at_risk},
-    )
+    said, negative, as_of = {}, {}, clock["as_of"]
     for name, metric in design.metrics.items():
         if metric.missing == "zero" and metric.kind != "time_to_event" and f"missing_{name}" in folded.columns:
             outcome = folded[f"num_{name}" if metric.is_ratio else f"y_{name}"]
             is_filled = outcome.notnull() & (folded[f"missing_{name}"] == 1)
             said[f"missing outcomes of {name} that count as 0, as planned"] = is_filled
-    for name, time in rates.items():
+    for name in (name for name, metric in design.metrics.items() if metric.time_at_risk):
+        time = folded[f"den_{name}"]
         said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
         negative[name] = time < 0
     if design.exposure:
@@ -228,81 +241,179 @@ def _write_notes(folded, strays, design, as_of):
             f"plan, metrics.{name}.time_at_risk: {found[name]:,} unit{'s' if found[name] > 1 else ''} with less than "
             f"0 of {design.metrics[name].time_at_risk}; correct the data, or name another time at risk"
         )
-    filled = [f"{sentence}: {found[sentence]:,}" for sentence in said if found[sentence]]
-    if not strays:
-        return filled
-    latest = f"as_of is left out of the plan: the latest day in the data, {as_of}, is taken as the last complete one"
-    lost = [f"{sentence}: {found[sentence]:,}" for _, counts in strays for sentence in counts if found[sentence]]
-    return [*filled, *([] if design.as_of else [latest]), *lost]
+    dated = [DATED] if clock["dated"] else []
+    told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
+    lost = {sentence: found[sentence] for _, counts in strays for sentence in counts}
+    told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
+    return [*dated, *told, *([LATEST.format(as_of)] if strays and not design.as_of else []), *lost]
 
 
-def _find_strays(units, events, design, as_of):
-    """The events of the plan, and what is to be counted of those that do not count."""
-    totals = list_totals(design)
-    planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
-    planned = planned.inner_join(units.select("unit", START), "unit")
-    valued = {event for total in totals if total.kind in ("amount", "last") for event in total.events}
-    facts = {
-        "events before their unit is assigned, left out": planned["at"] < planned[START],
-        f"events after {as_of}, the last complete day, left out": planned["at"] >= ibis.literal(find_end(as_of)),
-        "events without the value that the plan adds up or averages": planned["event"].isin(sorted(valued))
-        & planned["value"].isnull(),
-    }
-    return planned, {sentence: fact.sum() for sentence, fact in facts.items()}
+@dataclass(frozen=True)
+class _Gathered:
+    """The unit table, joined with what events say of each unit; the time of assignment; the first moment not known."""
+
+    table: ir.Table
+    design: ExperimentPlan
+    start: ir.TimestampValue | None
+    end: dt.datetime | None
+
+    def is_over(self, days: float | None) -> ir.BooleanValue:
+        """Whether the window of some days since assignment is over; always without a window or times."""
+        if days is None or self.start is None or self.end is None:
+            return ALWAYS
+        return add_days(self.start, days) <= ibis.literal(self.end)
 
 
-def describe_arms(units: Units) -> pd.DataFrame:
-    """Return what a table of the design needs: the size of each arm and how far it is observed.
+def _make_outcomes(gathered):
+    """The columns of all metrics of a plan.
+
+    An outcome is null when it is unknown or its window is not over. A count with a time at risk is told as the count by
+    the time; `missing: zero` fills the count, never the time.
+    """
+    columns, rates, metrics = {}, {}, gathered.design.metrics
+    for name, metric in metrics.items():
+        if metric.kind == "time_to_event":
+            columns |= _make_time(gathered, name, metric)
+        elif metric.kind != "ratio":
+            (rates if metric.is_ratio else columns).update(_make_plain(gathered, name, metric))
+    for name, metric in metrics.items():
+        if metric.is_ratio:
+            above = _read(rates, name) if metric.time_at_risk else _make_part(gathered, name, columns, "numerator")
+            below = _make_part(gathered, name, columns, "time_at_risk" if metric.time_at_risk else "denominator")
+            (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = above, below
+            complete = top_over & bottom_over
+            columns |= {key: value for key, value in rates.items() if key == f"asked_{name}"}
+            columns[f"complete_{name}"] = complete
+            # each part is null of itself where it is unknown: half the tests a row
+            columns[f"num_{name}"] = (complete & bottom.notnull()).ifelse(top, NOTHING)
+            columns[f"den_{name}"] = (complete & top.notnull()).ifelse(bottom, NOTHING)
+            if gaps := [gap for gap in (top_gap, bottom_gap) if gap is not None]:
+                columns[f"missing_{name}"] = complete.ifelse(mark(gaps[0] | gaps[-1]), NOTHING)
+    return columns
+
+
+def _make_exposure(gathered):
+    """Who took it up: 1, 0, or null when unknown or the window is not over."""
+    exposure, table = gathered.design.exposure, gathered.table
+    if exposure.column:
+        return table[exposure.column].cast("float64")
+    if "fold:exposed" in table.columns:
+        return gathered.is_over(exposure.within_days).ifelse(mark(table["fold:exposed"] > 0), NOTHING)
+    columns = [table[name].cast("float64") for name in exposure.event if name in table.columns]
+    if not columns:
+        raise Refused(
+            f"plan, exposure: there are no events and the table has no column {' or '.join(exposure.event)}; "
+            "name the column, or give the events"
+        )
+    return mark(ibis.greatest(*columns) > 0)
+
+
+def _make_plain(gathered, name, metric):
+    """The columns of a metric that is one value a unit; where no event is 0, nothing is missing."""
+    table, complete, told = gathered.table, gathered.is_over(metric.within_days), f"fold:{name}"
+    is_counted = told in table.columns and TAKEN[metric.kind] in COUNTED
+    value = raw = table[told if told in table.columns else metric.column or name].cast("float64")
+    if metric.kind == "nps":
+        # whole numbers, then a real cast: DuckDB takes 100.0 for a decimal of one digit, which no variance fits
+        value = ibis.cases((raw >= 9, 100), (raw <= 6, -100), (raw.notnull(), 0)).cast("float64")
+    elif metric.kind == "binary" and is_counted:
+        value = mark(raw > 0)
+    value = value.fill_null(0.0) if metric.missing == "zero" else value
+    found = {f"complete_{name}": complete, f"y_{name}": complete.ifelse(value, NOTHING)}
+    relevant, asked = complete, f"{told}:asked" if f"{told}:asked" in table.columns else metric.asked
+    if metric.asked and asked in table.columns:
+        was_asked = table[asked].cast("float64").fill_null(0.0) > 0
+        found[f"asked_{name}"], relevant = complete.ifelse(mark(was_asked), NOTHING), complete & was_asked
+    if not is_counted:
+        found[f"missing_{name}"] = relevant.ifelse(mark(raw.isnull()), NOTHING)
+    return found
+
+
+def _make_part(gathered, name, columns, part):
+    """One part of a ratio, whether its window is over, and whether it is missing (None where it cannot be).
+
+    A part is a metric, else the count of an event, else a column.
+    """
+    metric, table = gathered.design.metrics[name], gathered.table
+    of, counted, complete = getattr(metric, part), f"fold:{name}:{part}", gathered.is_over(metric.within_days)
+    if f"y_{of}" in columns:
+        return _read(columns, of)
+    if counted in table.columns:
+        return complete.ifelse(table[counted].cast("float64"), NOTHING), complete, None
+    raw = table[of].cast("float64")
+    value = raw.fill_null(0.0) if metric.missing == "zero" and part != "time_at_risk" else raw
+    return complete.ifelse(value, NOTHING), complete, raw.isnull()
+
+
+def _read(columns, of):
+    gap = columns[f"missing_{of}"] == 1 if f"missing_{of}" in columns else None
+    return columns[f"y_{of}"], columns[f"complete_{of}"], gap
+
+
+def _make_time(gathered, name, metric):
+    table, over = gathered.table, {f"complete_{name}": gathered.is_over(metric.horizon_days)}
+    if f"fold:{name}" not in table.columns:
+        time, observed = (table[column].cast("float64") for column in (metric.time, metric.observed))
+        missing = mark(time.isnull() | observed.isnull())
+        return {f"time_{name}": time, f"observed_{name}": observed, **over, f"missing_{name}": missing}
+    happened, start = table[f"fold:{name}"], gathered.start.epoch_seconds()
+    observed = mark(happened.notnull())
+    if metric.competing:
+        ended = table[f"fold:{name}:competing"]
+        comes_first = ended.notnull() & (happened.isnull() | (ended < happened))  # at the same moment the event wins
+        happened, observed = comes_first.ifelse(ended, happened), comes_first.ifelse(2.0, observed)
+    days = (happened.epoch_seconds() - start).cast("float64") / DAY
+    seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / DAY
+    return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
+
+
+def _make_covariates(table, design, holed):
+    """The columns of covariates, never null: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`.
+
+    Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
+    indicator, the value that fills changes nothing. Other columns become an indicator a level, compared after
+    trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
+    pooled as "other", missing ones have an indicator of their own. Only units of the randomised arms decide which
+    levels there are and whether any value is missing (Zhao and Ding, 2024, To adjust or not to adjust?); `holed` are
+    those that any unit lacks, as arms are looked up only where one is: text is slow.
+    """
+    columns, gaps, of_arms = {}, {}, table["variant"].isin(design.variant.arms)
+    if holed:
+        some = table.filter(ibis.or_(*(table[name].isnull() for name in holed))).filter(of_arms)
+        gaps = ask(some, {name: some.count() - some[name].count() for name in holed})
+    numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
+    texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
+    counted = []  # the most frequent levels of each, one more than are kept
+    for name, text in texts.items():
+        known = table.filter(of_arms).select(level=text).drop_null("level").group_by("level")
+        most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
+        counted.append(most.mutate(name=ibis.literal(name)))
+    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []
+    for name in design.covariates:
+        if name in numbers:
+            number = mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
+            columns[f"x_{name}"] = number.fill_null(0.0)
+        else:
+            level, kept = texts[name], [row["level"] for row in rows if row["name"] == name]
+            if is_pooled := len(kept) > MOST_LEVELS:
+                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
+            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
+            columns |= {f"x_{name}={value}": mark(fact.fill_null(False)) for value, fact in facts.items()}
+        if gaps.get(name):
+            columns[f"x_{name}:missing"] = mark(table[name].isnull())
+    return columns
+
+
+def name_hours(hours) -> np.ndarray:
+    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
 
     Parameters
     ----------
-    units : Units
+    hours : array of int, 0 to 167
+        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
 
     Returns
     -------
-    DataFrame: one row an arm, observational groups last. `variant`, `units`, `clusters` (with clusters),
-        `first_assigned_at` and `last_assigned_at` (with times), `exposed_share` (with an exposure; nan when
-        unknown), and for each metric `complete_<metric>` and `known_<metric>`, counts of units.
+    array of object, the names
     """
-    table, design = units.table, units.design
-    found = {"units": table.count()}
-    if design.cluster:
-        found["clusters"] = table["cluster"].nunique()
-    if "assigned_at" in table.columns:
-        found |= {"first_assigned_at": table["assigned_at"].min(), "last_assigned_at": table["assigned_at"].max()}
-    if design.exposure:
-        found["exposed_share"] = table["exposed"].mean()
-    for name, metric in design.metrics.items():
-        prefix = "num" if metric.is_ratio else "time" if metric.kind == "time_to_event" else "y"
-        complete, outcome = table[f"complete_{name}"], table[f"{prefix}_{name}"]
-        found |= {f"complete_{name}": complete.sum(), f"known_{name}": outcome.count(where=complete)}
-    asked = table.group_by("variant").aggregate(**found)
-    frame = units.keep("arms", lambda: asked.to_pyarrow().to_pandas().set_index("variant"))
-    arms = [arm for arm in (*design.variant.arms, *design.variant.observational) if arm in frame.index]
-    return frame.loc[arms].reset_index()
-
-
-def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
-    """Return some columns of all units for a row-level method, in the order of the units' ids.
-
-    What row-level methods read is fetched together, the first time that one of them asks, and kept.
-
-    Parameters
-    ----------
-    units : Units
-    columns : sequence of str
-        Of `units.table`.
-    limit : int
-        The most units that are brought into memory.
-
-    Returns
-    -------
-    DataFrame: one row a unit; None when there are more than `limit`, so that the caller can say so.
-    """
-    if describe_arms(units)["units"].sum() > limit:
-        return None
-    kept = units.keep("rows", dict)
-    if not kept.keys() >= set(columns):
-        wanted = [c for c in units.table.columns if c not in kept and (c in columns or c.startswith(ROWS))]
-        kept.update(units.table.order_by("unit").select(*wanted).to_pyarrow().to_pandas())
-    return pd.DataFrame({column: kept[column] for column in columns})
+    return np.array(BLOCK_OF_HOUR, object)[np.asarray(hours, int)]

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
-from scipy.stats import chi2, norm, rankdata
+from scipy.stats import chi2, norm
 
-from helpers.milestones.adjusted import find_columns, fit_logit, measure_losses
+from helpers.inference import win_difference
+from helpers.milestones.contrasts import find_columns, fit_logit, list_milestones, measure_losses, name_figures
 from helpers.plan import FrameworkPlan
 from helpers.records import Effect, Refused
 
@@ -42,10 +43,6 @@ class Model:
         weights = np.array([value for value, _, _ in self.coefficients.values()])
         return self.intercept[0] + build_columns(frame, list(self.coefficients), self.centre) @ weights
 
-    def knows(self, frame: pd.DataFrame) -> bool:
-        """Return whether all tiers of some accounts have a coefficient."""
-        return set(TIER + frame["tier"].astype(str)) <= {*self.coefficients, TIER + "all"}
-
     def recall(self, kind: str, name: str) -> Row:
         """Return a row of the earlier run's table; nan for none."""
         return self.stored.get((kind, name), UNKNOWN)
@@ -77,25 +74,20 @@ def name_columns(frame: pd.DataFrame, design: FrameworkPlan) -> list[str]:
 
 def _name_milestones(design):
     """The model's columns that are milestones, `count` in the place of an activation without a line."""
-    has_line = design.activation is not None and design.activation.at_least is not None
-    named = [COUNT if name == "activated" and not has_line else name for name in design.milestone_names]
-    return [name for name in named if name != "using" or design.usage.at_least is not None]
+    lines = list_milestones(design)
+    named = [COUNT if name == "activated" and name not in lines else name for name in design.milestone_names]
+    return [name for name in named if name == COUNT or name in lines]
 
 
 def build_columns(frame: pd.DataFrame, names, centre: float) -> np.ndarray:
     """Return a model's columns, shape (n, k): 0 or 1, log(1 + count), log size less its centre (0 where missing)."""
-    size, columns = frame["size"].to_numpy(float), []
+    size = frame["size"].to_numpy(float)
     known = size > 0
     made = {SIZE: np.where(known, np.log(np.where(known, size, 1.0)) - centre, 0.0), NO_SIZE: ~known}
-    for name in names:
-        if name.startswith(TIER):
-            column = frame["tier"].astype(str) == name.removeprefix(TIER)
-        elif name == COUNT:
-            column = np.log1p(frame["count"])
-        else:
-            column = made[name] if name in made else frame[name]
-        columns.append(np.asarray(column, float))
-    return np.column_stack(columns) if columns else np.empty((len(frame), 0))
+    made |= {name: TIER + frame["tier"].astype(str) == name for name in names if name.startswith(TIER)}
+    made[COUNT] = np.log1p(frame.get("count", 0.0))
+    columns = [np.asarray(made[name] if name in made else frame[name], float) for name in names]
+    return np.column_stack([np.empty((len(frame), 0)), *columns])
 
 
 def fit_model(frame: pd.DataFrame, names, *, confidence_level: float = 0.95) -> Model:
@@ -150,10 +142,10 @@ def write_model(model: Model, design: FrameworkPlan, further: dict[tuple[str, st
     -------
     DataFrame: a reference tier has the coefficient 0 and no interval.
     """
-    settings = _list_settings(design) | {"log_size_centre": model.centre}
+    values = _list_settings(design) | {"log_size_centre": model.centre}
     rows = {("intercept", "intercept"): model.intercept}
     rows |= {("coefficient", name): row for name, row in model.coefficients.items()}
-    rows |= {("setting", name): (float(value), math.nan, math.nan) for name, value in settings.items()}
+    rows |= {("setting", name): (value, math.nan, math.nan) for name, value in values.items()}
     rows |= {("n", "accounts"): (float(model.n), math.nan, math.nan), **further}
     return pd.DataFrame([[*key, *row] for key, row in rows.items()], columns=COLUMNS)
 
@@ -238,16 +230,14 @@ def measure_auc(score, outcome, *, confidence_level: float = 0.95) -> Effect:
     >>> measure_auc([1, 2, 3, 4], [0, 1, 0, 1]).estimate
     0.75
     """
-    score, is_in = np.asarray(score, float), np.asarray(outcome, float) == 1
-    ups, downs = int(is_in.sum()), int((~is_in).sum())
-    if min(ups, downs) < LEAST:
+    levels, place = np.unique(np.asarray(score, float), return_inverse=True)
+    stayed = np.asarray(outcome, float) == 1
+    counts = [np.bincount(place[part], minlength=len(levels)) for part in (~stayed, stayed)]
+    if min(map(sum, counts)) < LEAST:
         return Effect(method="delong", reason=f"fewer than {LEAST} accounts stayed, or left")
-    ranks = rankdata(score)
-    beats = (ranks[is_in] - rankdata(score[is_in])) / downs  # of each who stayed: the share of leavers below
-    beaten = 1 - (ranks[~is_in] - rankdata(score[~is_in])) / ups
-    area = float(beats.mean())
-    error = float(np.sqrt(beats.var(ddof=1) / ups + beaten.var(ddof=1) / downs))
-    if not 0 < area < 1 or error == 0:
+    wins = win_difference(*counts)  # placements of both groups: the area is half of it above a half
+    area, error = (1 + wins.estimate) / 2, wins.std_error / 2
+    if not error > 0:
         return Effect(area, method="delong", reason="the scores do not vary, or tell all apart: no interval")
     reach = norm.isf((1 - confidence_level) / 2) * error / (area * (1 - area))
     low, high = (float(expit(logit(area) + side * reach)) for side in (-1, 1))
@@ -286,7 +276,7 @@ def measure_calibration(linear, outcome, *, inflation: float = 1.0, confidence_l
     for name, (x, offset) in columns.items():
         beta, covariance = fit_logit(x, y, offset=offset)
         value, width = float(beta[-1]), reach * math.sqrt(covariance[-1, -1])
-        found |= {name: value, f"{name}_low": value - width, f"{name}_high": value + width}
+        found |= name_figures(name, (value, value - width, value + width))
     return found
 
 

@@ -1,20 +1,28 @@
-"""Where customers stand: their state by month, what each has reached today, what it lacks that goes with staying."""
+"""How far customers have come: mature areas, use by size, their state by month, and what each of them lacks."""
 
 import math
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.stats import norm, t
+from statsmodels.genmod.families import Poisson
+from statsmodels.genmod.generalized_linear_model import GLM
 
-from helpers.inference import holm, sample_size_proportions
-from helpers.milestones.adjusted import compare_accounts, make_controls
-from helpers.milestones.landmarks import COVARIATES, list_milestones
+from helpers.inference import holm, risk_difference, sample_size_proportions
+from helpers.milestones import contrasts
+from helpers.milestones.contrasts import compare_accounts, make_controls, name_figures
+from helpers.milestones.thresholds import measure_gap, measure_unseen, split_folds
 from helpers.plan import FrameworkPlan
 from helpers.survival import wilson_interval
 
+STARTS = (1, 2, 4, 8, 16)
+LEAST_ROWS = 100
+PER_SEAT, EXPECTED = "per seat", "expected for the size"
+SHARES = ("pass_rate", "pass_low", "pass_high", "share_pass", "share_fail", "gap", "gap_low", "gap_high")
+FOLDS, MATURE = 10, 2
 MONTH = 30  # days of a month of tenure
 REACHED = {"set up": "day_set_up", "activated": "day_activated", "mature": "day_mature"}
-NOTHING = "none"
+NOTHING, FLOWS = "none", ["from_state", "to_state", "months", "moves", "share"]
 COLUMNS = ("step", "accounts", "association", "ci_low", "ci_high", "share_now", "units_needed", "reason")
 UNCLEAR = "no clear positive difference, so nobody is advised to it"
 NOTHING_LACKS = "they lack nothing within their reach that has a clear positive difference"
@@ -23,6 +31,219 @@ WINDOW_OVER = "its window is over on the landmark: an experiment starts with new
 OVERSHADOWED = "whoever lacked it on the landmark also lacked what has a larger difference: none shows how many stay"
 TOO_FEW = "fewer than {least} of those without it were kept, or were lost: too few to plan an experiment with"
 TOO_HIGH = "too many of those without it stay already to see half the difference on top"
+
+
+def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.DataFrame]:
+    """Return the levels of each area, the share kept by mature areas, and every line beside the planned one.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account alive at the landmark and followed to its horizon
+        `level_CATEGORY` (0 none, 1 basic, 2 mature), `mature_categories`, `retained`, `tier`, `size`. Rows without a
+        known outcome are left out.
+    design : FrameworkPlan
+    seed : int, of the folds
+
+    Returns
+    -------
+    dict: none where the plan names no categories; else
+        categories: category, none, basic, mature (shares), n, difference (mature or not, adjusted) with ci_low,
+        ci_high, p_value, p_value_adjusted (Holm), success_metric (in words), reason.
+        mature_counts: mature_categories, n, kept, share, ci_low, ci_high (Wilson).
+        maturity_lines: line, share_at_or_above, n_at_or_above, difference, ci_low, ci_high, planned, loss (log loss
+        out of sample of that line), loss_count (of the count itself, a slope in place of a line), loss_gap (loss -
+        loss_count, paired) with loss_gap_low, loss_gap_high, reason.
+        The first and the last also carry the counts of `count_sides`, which disclosure checks and drops.
+    """
+    if not design.categories:
+        return {}
+    frame = frame[frame["retained"].notna()].reset_index(drop=True)
+    controls, kept = make_controls(frame), frame["retained"].to_numpy(float)
+    areas, counts = frame["mature_categories"].to_numpy(int), []
+    for count in range(len(design.categories) + 1):
+        n, stayed = int((areas == count).sum()), int(kept[areas == count].sum())
+        counts.append({"mature_categories": count, "n": n, "kept": stayed, **contrasts.read_share(stayed, n, design)})
+    return {
+        "categories": _list_categories(frame, kept, controls, design),
+        "mature_counts": pd.DataFrame(counts),
+        "maturity_lines": _list_lines(areas, kept, controls, design, np.random.default_rng(seed)),
+    }
+
+
+def _list_categories(frame, kept, controls, design):
+    rows = []
+    for name, category in design.categories.items():
+        levels = frame[f"level_{name}"].to_numpy(int)
+        row = {"category": name, "n": len(levels), "success_metric": _describe_metric(category, design)}
+        for level, word in enumerate(("none", "basic", "mature")):
+            row[word] = float(np.mean(levels == level)) if len(levels) else math.nan
+        rows.append(row | compare_accounts(levels >= MATURE, kept, controls, design))
+    table = pd.DataFrame(rows)
+    return table.assign(p_value_adjusted=holm(table["p_value"]))
+
+
+def _describe_metric(category, design):
+    """The one figure to watch in an area, in words: the share of accounts that use enough of its mature features."""
+    labels, least = [design.label_of(name) for name in category.mature], category.mature_at_least
+    named = " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
+    some = "all of " if least == len(labels) else "any of " if least == 1 else f"at least {least} of "
+    return f"share that uses {some if len(labels) > 1 else ''}{named}"
+
+
+def _list_lines(areas, kept, controls, design, rng):
+    """One row a line; all are judged on the same folds, beside the count itself."""
+    fold, base = split_folds(len(kept), FOLDS, rng), np.column_stack([np.ones(len(kept)), controls])
+    lines = range(1, len(design.categories) + 1)
+    columns = [areas, *(areas >= line for line in lines)]
+    plain, *losses = (measure_unseen(np.column_stack([base, column]), kept, fold) for column in columns)
+    rows = []
+    for line, above, loss in zip(lines, columns[1:], losses, strict=True):
+        gap = measure_gap(loss, plain, confidence_level=design.confidence_level) if len(loss) > 1 else [math.nan] * 3
+        row = {"line": line, "n_at_or_above": int(above.sum()), "planned": line == design.mature_line}
+        for name, values in {"share_at_or_above": above, "loss": loss, "loss_count": plain}.items():
+            row[name] = float(values.mean()) if len(values) else math.nan
+        rows.append(row | name_figures("loss_gap", gap) | compare_accounts(above, kept, controls, design))
+    return pd.DataFrame(rows).drop(columns="p_value")
+
+
+def study_size(frame: pd.DataFrame, design) -> dict[str, pd.DataFrame]:
+    """Return how use grows with seats, and whom the per-seat line passes, by size, beside a line that knows the size.
+
+    With an elasticity below one, use a seat falls as accounts grow, and one line a seat favours small accounts. The
+    other line asks for a multiple of what accounts of that many seats use on average, chosen so that it passes the
+    same share of all accounts.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account
+        `events_in_period` (0 or more), `seats` (at the start of the period; rows without are left out), `usage`,
+        `retained`, `tier`.
+    design : FrameworkPlan
+
+    Returns
+    -------
+    dict: none where the plan names no usage; else
+        size_elasticity: one row: n, elasticity, ci_low, ci_high, p_one (two-sided, of 1), elasticity_tier with
+        tier_low and tier_high (among accounts of one plan tier), reason.
+        size_bands: band, n, line, n_pass, pass_rate with pass_low, pass_high (Wilson), share_pass and share_fail (kept
+        among those that pass and those that do not), gap (pass - fail, Miettinen and Nurminen) with gap_low, gap_high;
+        no rows where the plan gives no line a seat.
+    """
+    if design.usage is None:
+        return {}
+    known = (frame["seats"] > 0) & frame["events_in_period"].notna() & frame["retained"].notna()
+    rows, level = frame[known].reset_index(drop=True), {"confidence_level": design.confidence_level}
+    events, seats = rows["events_in_period"].to_numpy(float), rows["seats"].to_numpy(float)
+    row, intercept = measure_elasticity(events, seats, **level)
+    tiers = pd.get_dummies(rows["tier"], drop_first=True, dtype=float).to_numpy()
+    within, _ = measure_elasticity(events, seats, tiers, **level)
+    row |= {f"tier_{end}": within[f"ci_{end}"] for end in ("low", "high")} | {"elasticity_tier": within["elasticity"]}
+    bands = []
+    if design.usage.at_least is not None and len(rows):
+        kept = rows["retained"].to_numpy(float)
+        lines = _draw_lines(events, seats, row["elasticity"], intercept, design.usage.at_least)
+        for line, passes in lines.items():
+            for name, inside in split_bands(seats, least=2 * design.min_cell):
+                (x1, n1), (x0, n0) = ((kept[part].sum(), part.sum()) for part in (inside & passes, inside & ~passes))
+                gap = risk_difference(x1, n1, x0, n0, **level)
+                rate = contrasts.read_share(n1, n1 + n0, design).values()
+                told = gap.treatment_value, gap.control_value, gap.estimate, gap.ci_low, gap.ci_high
+                bands.append((name, n1 + n0, line, n1, *rate, *told))
+    return {
+        "size_elasticity": pd.DataFrame([row]),
+        "size_bands": pd.DataFrame(bands, columns=["band", "n", "line", "n_pass", *SHARES]),
+    }
+
+
+def measure_elasticity(events, seats, tiers=None, *, confidence_level: float = 0.95) -> tuple[dict, float]:
+    """Return the elasticity of the mean number of events to seats: 0.7 means 10 % more seats go with 7 % more events.
+
+    Poisson quasi-likelihood with a log link: right for any distribution whose mean is a power of the seats, with
+    accounts that have no events kept. (A line through the logs leaves them out, and is biased by what varies.)
+
+    Parameters
+    ----------
+    events, seats : array, shape (n,); seats above 0
+    tiers : array, shape (n, k), optional, indicators of plan tiers to hold fixed
+    confidence_level : float
+
+    Returns
+    -------
+    tuple: dict of n, elasticity, ci_low, ci_high, p_one (of 1), reason, and the intercept (log of the events at one
+        seat). nan with a reason for fewer than 100 accounts (intervals are too narrow then), no events, or one number
+        of seats.
+
+    References
+    ----------
+    Gourieroux, Monfort & Trognon 1984, Econometrica 52: 701-720 (consistent whatever the distribution); Santos Silva &
+    Tenreyro 2006, Review of Economics and Statistics 88: 641-658 (why not logs); MacKinnon & White 1985, Journal of
+    Econometrics 29: 305-325 (HC3, here with t of n - k degrees of freedom).
+    """
+    events, logs = np.asarray(events, float), np.log(np.asarray(seats, float))
+    row = dict.fromkeys(("elasticity", "ci_low", "ci_high", "p_one"), math.nan) | {"n": len(events), "reason": None}
+    x = np.column_stack([np.ones(len(logs)), logs])
+    if tiers is not None:  # a tier without any event has no finite slope and joins the level without an indicator
+        x = np.column_stack([x, *(tier for tier in np.transpose(tiers) if events[tier > 0].sum() > 0)])
+    obstacles = {
+        f"fewer than {LEAST_ROWS} accounts with a known number of seats": len(events) < LEAST_ROWS,
+        "no account has an event in the period": events.sum() == 0,
+        "all accounts have the same number of seats": len(np.unique(logs)) == 1,
+        "the plan tier fixes the number of seats": len(x) and np.linalg.matrix_rank(x) < x.shape[1],
+    }
+    if any(obstacles.values()):
+        return row | {"reason": next(reason for reason, is_there in obstacles.items() if is_there)}, math.nan
+    fit = GLM(events, x, family=Poisson()).fit(tol=1e-12)
+    room = 1 - fit.get_hat_matrix_diag()
+    rest = np.where(room > 1e-8, fit.resid_response / np.maximum(room, 1e-8), 0.0)  # 0: fitted by itself alone
+    pull = (x @ fit.normalized_cov_params[1]) * rest
+    df, slope, error = len(x) - x.shape[1], float(fit.params[1]), float(np.sqrt(pull @ pull))
+    reach = float(t.isf((1 - confidence_level) / 2, df)) * error
+    row |= {"elasticity": slope, "ci_low": slope - reach, "ci_high": slope + reach}
+    return row | {"p_one": float(2 * t.sf(abs(slope - 1) / error, df))}, float(fit.params[0])
+
+
+def _draw_lines(events, seats, elasticity, intercept, at_least):
+    """Who passes each line; the second one's multiple is the one that passes most nearly as many accounts."""
+    per_seat = events / seats >= at_least
+    if math.isnan(elasticity):
+        return {PER_SEAT: per_seat}
+    ratio = events / np.exp(intercept + elasticity * np.log(seats))
+    levels = np.append(np.unique(ratio), math.inf)
+    passing = len(ratio) - np.searchsorted(np.sort(ratio), levels)
+    return {PER_SEAT: per_seat, EXPECTED: ratio >= levels[np.abs(passing - per_seat.sum()).argmin()]}
+
+
+def split_bands(seats, *, least: int) -> list[tuple[str, np.ndarray]]:
+    """Return bands of seats (1, 2-3, 4-7, 8-15, 16 and more), small ones joined with the next larger one.
+
+    Parameters
+    ----------
+    seats : array, shape (n,), above 0
+    least : int, accounts that a band must hold; what is left at the top joins the band below it
+
+    Returns
+    -------
+    list of (name, array of bool), from small to large.
+
+    Examples
+    --------
+    >>> [(name, int(inside.sum())) for name, inside in split_bands([1, 1, 2, 3, 9, 40], least=2)]
+    [('1 seat', 2), ('2-3 seats', 2), ('4+ seats', 2)]
+    """
+    place = np.maximum(np.searchsorted(STARTS, np.asarray(seats, float), side="right") - 1, 0)
+    bands, held = [], []
+    for number in range(len(STARTS)):
+        held = [*held, number]
+        if np.isin(place, held).sum() >= least:
+            bands, held = [*bands, held], []
+    bands = [*bands[:-1], [*(bands[-1] if bands else []), *held]]
+    return [(_name_band(STARTS[band[0]], band[-1] + 1), np.isin(place, band)) for band in bands]
+
+
+def _name_band(low, after):
+    high = STARTS[after] - 1 if after < len(STARTS) else None
+    told = f"{low}+" if high is None else f"{low}-{high}" if high > low else f"{low}"
+    return "1 seat" if told == "1" else f"{told} seats"
 
 
 def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> dict[str, pd.DataFrame]:
@@ -45,9 +266,8 @@ def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: Framew
         Aalen-Johansen share of all accounts, by `estimate_occupancy`; `flows` (from_state, to_state, months, moves,
         share: of the months that began in from_state), staying included. Only states that the plan defines.
     """
-    known = {"dormant": "dormant" in design.outcome_names, "gone": bool(design.outcomes.retained.lost)}
-    words = [name.replace("_", " ") for name in list_milestones(design)]
-    states = ["started", *words, *(state for state, is_there in known.items() if is_there)]
+    states = ["started", *(name.replace("_", " ") for name in contrasts.list_milestones(design))]
+    states += ["dormant"] * ("dormant" in design.outcome_names) + ["gone"] * bool(design.outcomes.retained.lost)
     courses = _list_courses(histories, months, design, states)
     counts = _count_moves(courses, len(states))
     shares, variances = estimate_occupancy(counts)
@@ -62,10 +282,9 @@ def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: Framew
     moves, flows = counts.sum(axis=0), []
     for i, j in zip(*np.nonzero(moves), strict=True):
         if states[i] != "gone":
-            row = {"from_state": states[i], "to_state": states[j], "months": int(moves[i].sum())}
-            flows.append(row | {"moves": int(moves[i, j]), "share": moves[i, j] / moves[i].sum()})
-    flows = pd.DataFrame(flows, columns=["from_state", "to_state", "months", "moves", "share"])
-    return {"states": pd.DataFrame(table), "flows": flows}
+            total, moved = moves[i].sum(), moves[i, j]
+            flows.append((states[i], states[j], int(total), int(moved), moved / total))
+    return {"states": pd.DataFrame(table), "flows": pd.DataFrame(flows, columns=FLOWS)}
 
 
 def estimate_occupancy(counts) -> tuple[np.ndarray, np.ndarray]:
@@ -136,13 +355,10 @@ def _is_using(months, design):
 
 def _count_moves(courses, size) -> np.ndarray:
     """Accounts by month, state before and state after, as long as somebody is followed."""
-    counts = []
-    for before, after in zip(courses.T[:-1], courses.T[1:], strict=True):
-        both = (before >= 0) & (after >= 0)
-        if both.any():
-            moves = np.bincount(before[both] * size + after[both], minlength=size * size)
-            counts.append(moves.reshape(size, size))
-    return np.array(counts).reshape(-1, size, size)
+    both = (courses[:, :-1] >= 0) & (courses[:, 1:] >= 0)
+    counts, (row, month) = np.zeros((both.shape[1], size, size)), np.nonzero(both)
+    np.add.at(counts, (month, courses[row, month], courses[row, month + 1]), 1)
+    return counts[both.any(axis=0)]
 
 
 def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> pd.DataFrame:
@@ -162,7 +378,7 @@ def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkP
         before one month is over and without seats.
     """
     customers = histories[histories["lost_day"].isna()].reset_index(drop=True)
-    today, reached = customers[["unit"]].copy(), list_milestones(design)
+    today, reached = customers[["unit"]].copy(), contrasts.list_milestones(design)
     days = {f"step_{step.name}": f"step_day_{step.name}" for step in design.steps}
     for name, day in (days | {name: f"day_{name}" for name in reached if name != "using"}).items():
         today[name] = customers[day].notna().astype(float)
@@ -175,9 +391,7 @@ def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkP
     return today
 
 
-def study_next_steps(
-    frame, histories, months, tables, design, *, power=0.8
-) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+def study_next_steps(frame, histories, months, tables, design, *, power=0.8) -> tuple[dict, pd.DataFrame]:
     """Return what customers lack that goes with staying: counts by step, and privately one row a customer.
 
     A customer's next step is, of the milestones that it has not reached by the end of `as_of`, the one with the largest
@@ -209,8 +423,18 @@ def study_next_steps(
         and units_needed counts starters: those that activate by themselves dilute what an experiment can see. Then the
         PRIVATE table, one row a customer: unit, next_step, association (nan for none).
     """
-    today, columns = read_today(histories, months, design), _list_candidates(frame, design)
-    candidates = [_read_candidate(frame, column, tables, design) for column in columns]
+    today, effects = read_today(histories, months, design), tables.get("landmark_effects", pd.DataFrame())
+    main = {"outcome": "retained", "landmark": design.landmarks[0], "adjustment": contrasts.COVARIATES}
+    known = {row["milestone"]: row for row in effects.to_dict("records") if main.items() <= row.items()}
+    steps = [f"step_{step.name}" for step in design.steps]
+    candidates = []
+    for column in [*steps, *(name for name in design.milestone_names if name != "set_up")]:
+        if column in frame and frame[column].notna().any():
+            found = known.get(column) or compare_accounts(
+                frame[column], frame["retained"], make_controls(frame), design
+            )
+            told = {"column": column, "step": column.removeprefix("step_"), "association": found["difference"]}
+            candidates.append(told | {name: found[name] for name in ("ci_low", "ci_high", "p_value", "reason")})
     clear = holm([found["p_value"] for found in candidates]) <= design.alpha
     for found, is_clear in zip(candidates, clear, strict=True):
         found["reason"] = _find_reason(found, is_clear, tables, design)
@@ -218,45 +442,22 @@ def study_next_steps(
     counts, rows = np.bincount(place, minlength=len(candidates) + 1).tolist(), []
     for i, found in enumerate(candidates):
         lacking = frame.loc[before == i, "retained"]
-        base = len(lacking), float(lacking.mean()), 1.0
-        if found["reason"] == WINDOW_OVER:
-            base = _count_starters(tables)
+        base = _count_starters(tables) if found["reason"] == WINDOW_OVER else (len(lacking), lacking.mean(), 1.0)
         rows.append(_plan(found, base, design, power) | {"accounts": counts[i]})
     rows = sorted(rows, key=lambda row: (-row["accounts"], row["step"]))
-    rest = {"step": NOTHING, "accounts": counts[-1], "reason": NOTHING_LACKS}
-    table = pd.DataFrame([*rows, rest], columns=COLUMNS)
+    rows.append({"step": NOTHING, "accounts": counts[-1], "reason": NOTHING_LACKS, "association": math.nan})
+    table = pd.DataFrame(rows, columns=COLUMNS)
     table["reason"] = table["reason"].astype(object).where(table["reason"].notna(), None)
-    names = np.array([*(found["step"] for found in candidates), NOTHING], object)
-    gains = np.array([*(found["association"] for found in candidates), math.nan])
-    return {"next_steps": table}, today[["unit"]].assign(next_step=names[place], association=gains[place])
-
-
-def _list_candidates(frame, design):
-    """Columns of setup steps and milestones, in the order of a customer's way."""
-    steps = [f"step_{step.name}" for step in design.steps]
-    later = [name for name in design.milestone_names if name != "set_up"]
-    return [name for name in (*steps, *later) if name in frame and frame[name].notna().any()]
-
-
-def _read_candidate(frame, column, tables, design):
-    """Its adjusted difference at the main landmark: of a milestone as the report tells it elsewhere."""
-    known = tables.get("landmark_effects", pd.DataFrame(columns=["milestone"]))
-    known = known[known["milestone"] == column]
-    if len(known):
-        is_main = (known["landmark"] == design.landmarks[0]) & (known["adjustment"] == COVARIATES)
-        found = known[is_main & (known["outcome"] == "retained")].iloc[0]
-    else:
-        found = compare_accounts(frame[column], frame["retained"], make_controls(frame), design)
-    told = {name: found[name] for name in ("ci_low", "ci_high", "p_value", "reason")}
-    return {"column": column, "step": column.removeprefix("step_"), "association": found["difference"], **told}
+    candidates = pd.DataFrame([*candidates, rows[-1]])
+    advised = candidates[["step", "association"]].iloc[place].set_axis(["next_step", "association"], axis=1)
+    return {"next_steps": table}, today[["unit"]].join(advised.reset_index(drop=True))
 
 
 def _find_reason(found, is_clear, tables, design):
     """Why nobody is advised to a candidate; None where it is advised."""
-    if "steps" in tables:
-        steps = tables["steps"]
-        if found["step"] in set(steps.loc[steps["flag"] == "order unclear", "step"]):
-            return AFTERWARDS  # what goes with it may be activation's
+    steps = tables.get("steps", pd.DataFrame(columns=["step", "flag"]))
+    if found["step"] in set(steps.loc[steps["flag"] == "order unclear", "step"]):
+        return AFTERWARDS  # what goes with it may be activation's
     if not (is_clear and found["association"] > 0):
         return found["reason"] if isinstance(found["reason"], str) else UNCLEAR
     is_over = found["column"] == "activated" and design.activation.window_days <= design.landmarks[0]
@@ -277,12 +478,11 @@ def _choose(frame, candidates):
 
 def _count_starters(tables):
     """How many started, the share of them kept to landmark + horizon, and the share that did not activate."""
-    told = tables.get("readings", pd.DataFrame(columns=["reading"]))
-    told = told[told["reading"] == "naive"]
-    if told.empty or not told.iloc[0]["n_reached"] + told.iloc[0]["n_not"]:
-        return 0, math.nan, math.nan
-    row = told.iloc[0]
+    rows = tables["readings"].to_dict("records") if "readings" in tables else []
+    row = next((row for row in rows if row["reading"] == "naive"), {"n_reached": 0, "n_not": 0})
     n = row["n_reached"] + row["n_not"]
+    if not n:
+        return 0, math.nan, math.nan
     kept = row["n_reached"] * row["share_reached"] + row["n_not"] * row["share_not"]
     return n, kept / n, row["n_not"] / n
 

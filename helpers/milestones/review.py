@@ -5,16 +5,183 @@ import math
 import numpy as np
 import pandas as pd
 
+from helpers.milestones import contrasts
 from helpers.milestones import model as fitted
-from helpers.milestones.adjusted import make_controls, rules_out
-from helpers.milestones.cuts import Scan, bound_p_value, find_cuts
-from helpers.milestones.drift import DRIFT, N_RESAMPLES, compare_cuts, compare_ranks, measure_differences
-from helpers.milestones.model import UNKNOWN, Model, fit_model, name_columns, write_model
+from helpers.milestones.contrasts import adjusted_difference, make_controls
+from helpers.milestones.thresholds import LEAST_SIDE, Scan, bound_p_value, find_cuts
+from helpers.plan import FrameworkPlan
 
+N_RESAMPLES = 200
+DRIFT = ["cohort", "what", "reference", "found", "low", "high", "outside"]
 TOP_FEATURES = 10
+TOO_FEW = f"fewer than {fitted.LEAST_PER_COEFFICIENT} accounts lost, or kept, for each coefficient"
 WHOLE = "all"  # what is said of a whole run
-AUC = ("auc", "auc_low", "auc_high")
 MISFITS = {"recalibrate": "its spread", "revise": "its coefficients"}
+
+
+def measure_differences(frame: pd.DataFrame, design: FrameworkPlan, line: float) -> dict[str, fitted.Row]:
+    """Return the adjusted difference in the share kept of each milestone among some accounts.
+
+    Parameters
+    ----------
+    frame : DataFrame, as `read_landmarks` gives it
+    design : FrameworkPlan
+    line : float, count from which an account is activated where the plan names none; nan is unknown
+
+    Returns
+    -------
+    dict: milestone -> (difference, low, high); nan where not estimable.
+    """
+    found, kept, controls = {}, frame["retained"].to_numpy(float), make_controls(frame)
+    for name in design.milestone_names:
+        exposed = np.asarray(frame.get(name, np.full(len(frame), np.nan)), float)
+        if name == "activated" and name not in contrasts.list_milestones(design):
+            exposed = np.where(math.isnan(line), np.nan, frame["count"] >= line)
+        effect = adjusted_difference(exposed, kept, controls, confidence_level=design.confidence_level)
+        found[name] = (effect.estimate, effect.ci_low, effect.ci_high)
+    return found
+
+
+def compare_cuts(frame, cohorts, older, *, rng, n_resamples: int = 200, alpha: float = 0.05) -> list[tuple]:
+    """Return the best cut of each cohort beside those of as many accounts drawn from the other older cohorts.
+
+    The best cut has the largest standardised difference between accounts that reach it and those that do not, of all
+    counts that 10 to 90 % of accounts reach; plans and sizes play no part, as they do not in the draws. The others are
+    redrawn before each draw, because they are a sample too.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: `cohort`, `count`, `retained`
+    cohorts : list of str, that are judged
+    older : list of str
+        Cohorts from which the reference is drawn, without the judged one itself.
+    rng : numpy Generator
+    n_resamples : int
+    alpha : float
+        Chance with which a cohort like the others lies outside, at most; each cohort has its own.
+
+    Returns
+    -------
+    list of tuple: cohort, what ("cut"), reference (best cut of the others), found, low, high (of the draws), outside.
+        A cohort without others, or without a cut, has no row.
+    """
+    levels, place = np.unique(frame["count"].to_numpy(float), return_inverse=True)
+    cell, rows = place + len(levels) * (frame["retained"].to_numpy(float) == 1), []
+    for cohort, own, rest in _pair_cohorts(frame, cohorts, older):
+        own, rest = (np.bincount(cell[part], minlength=2 * len(levels)) for part in (own, rest))
+        others = rng.multinomial(rest.sum(), rest / rest.sum(), size=n_resamples) / rest.sum()
+        draws = rng.multinomial(own.sum(), others)
+        found, reference, null = (find_best(counts, levels) for counts in (own[None], rest[None], draws))
+        if np.isfinite(found[0]) and np.isfinite(reference[0]):
+            rows.append(_place(cohort, "cut", reference[0], found[0], null, alpha))
+    return rows
+
+
+def _pair_cohorts(frame, cohorts, older):
+    """Each cohort, its rows, and those of the other older cohorts, where there are both."""
+    labels = frame["cohort"].to_numpy(str)
+    for cohort in cohorts:
+        own = np.flatnonzero(labels == cohort)
+        rest = np.flatnonzero(np.isin(labels, [name for name in older if name != cohort]))
+        if len(own) and len(rest):
+            yield cohort, own, rest
+
+
+def find_best(counts, levels) -> np.ndarray:
+    """Return the best cut of each of some tables of counts.
+
+    Parameters
+    ----------
+    counts : array, shape (r, 2m)
+        Accounts lost at each level, then accounts kept at each level.
+    levels : array, shape (m,), rising
+
+    Returns
+    -------
+    array, shape (r,): the level from which on accounts count as having reached it; nan where there is no cut.
+
+    References
+    ----------
+    Hothorn & Lausen 2003, Computational Statistics & Data Analysis 43: 121-137, eq. 1-3.
+    """
+    lost, kept = counts[:, : len(levels)], counts[:, len(levels) :]
+    here = lost + kept
+    n, k = here.sum(axis=1, keepdims=True), kept.sum(axis=1, keepdims=True)
+    above, above_kept = (part[:, ::-1].cumsum(axis=1)[:, ::-1] for part in (here, kept))
+    inside = (here > 0) & (above >= LEAST_SIDE * n - 1e-9) & (above <= (1 - LEAST_SIDE) * n + 1e-9)
+    gap = above_kept - above * k / np.maximum(n, 1)
+    spread = np.maximum(above * (n - above), 1)  # times what all cuts of one table share
+    size = np.where(inside, gap**2 / spread, -1.0)
+    return np.where(size.max(axis=1) > 0, levels[size.argmax(axis=1)], np.nan)
+
+
+def compare_ranks(frame, features, cohorts, older, *, rng, n_resamples: int = 200, alpha: float = 0.05) -> list[tuple]:
+    """Return the rank of each feature in each cohort beside its ranks in draws from the other older cohorts.
+
+    Features are ranked by the adjusted difference in the share kept (1 is the largest), by `adjusted_difference`.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: `cohort`, `tier`, `size`, `retained`, `feature_NAME`
+    features : list of str, names
+    cohorts, older, rng, n_resamples, alpha : as for `compare_cuts`
+
+    Returns
+    -------
+    list of tuple: as `compare_cuts`, what is "rank of NAME". A feature that fewer than 10 + 2k accounts of a cohort
+        use, or do not use (k controls), or with which, or without which, fewer than 10 were kept, or lost, has no row
+        there, nor rank in a draw. None for fewer than two features.
+    """
+    if len(features) < 2:
+        return []
+    sums, rows = Sums(frame, features), []
+    for cohort, own, rest in _pair_cohorts(frame, cohorts, older):
+        pools = (rest[rng.integers(len(rest), size=len(rest))] for _ in range(n_resamples))
+        null = _rank(sums.compare(pool[rng.integers(len(rest), size=len(own))] for pool in pools))
+        found, reference = _rank(sums.compare([own, rest]))
+        for j in np.flatnonzero(np.isfinite(found + reference)):
+            rows.append(_place(cohort, f"rank of {features[j]}", reference[j], found[j], null[:, j], alpha))
+    return rows
+
+
+class Sums:
+    """Products of the columns of every account, so that a draw needs their sums and nothing else."""
+
+    def __init__(self, frame, features):
+        z = np.column_stack([np.ones(len(frame)), make_controls(frame)])
+        self.q, outer = z.shape[1], np.einsum("ni,nj->nij", z, z).reshape(len(frame), -1)
+        self.products = np.column_stack([outer, z * frame["retained"].to_numpy(float)[:, None]])
+        used = np.nan_to_num(frame[[f"feature_{name}" for name in features]].to_numpy(float))
+        self.used = np.column_stack([np.ones(len(frame)), used])
+
+    def compare(self, draws) -> np.ndarray:
+        """Return the adjusted difference of each feature among each of some sets of rows, shape (draws, features)."""
+        q, sums = self.q, np.array([self.used[rows].T @ self.products[rows] for rows in draws])
+        everybody, users = sums[:, :1], sums[:, 1:]
+        means, is_few = [], False
+        for part in (users, everybody - users):
+            inner = part[..., : q * q].reshape(*part.shape[:-1], q, q)
+            inverse = np.linalg.pinv(inner, rcond=1e-9, hermitian=True)
+            means.append(np.einsum("dfij,dfj->dfi", inverse, part[..., q * q :]))
+            n, kept = part[..., 0], part[..., q * q]
+            is_few |= (n < contrasts.LEAST_ROWS + 2 * (q - 1)) | (np.minimum(kept, n - kept) < contrasts.LEAST_ROWS)
+        mix = everybody[..., :q] / everybody[..., :1]
+        return np.where(is_few, np.nan, ((means[0] - means[1]) * mix).sum(axis=-1))
+
+
+def _rank(values):
+    """1 for the largest of each row; what is not known has no rank."""
+    larger = (values[..., None, :] > values[..., :, None]).sum(axis=-1)
+    return np.where(np.isnan(values), np.nan, 1.0 + larger)
+
+
+def _place(cohort, what, reference, found, null, alpha):
+    null = null[np.isfinite(null)]
+    if not len(null):
+        return cohort, what, float(reference), float(found), np.nan, np.nan, False
+    low = float(np.quantile(null, alpha / 2, method="lower"))
+    high = float(np.quantile(null, 1 - alpha / 2, method="higher"))
+    return cohort, what, float(reference), float(found), low, high, bool(found < low or found > high)
 
 
 def study_review(frame: pd.DataFrame, design, tables, *, against=None, seed: int) -> dict[str, pd.DataFrame]:
@@ -46,7 +213,7 @@ def study_review(frame: pd.DataFrame, design, tables, *, against=None, seed: int
     ------
     Refused: `against` is no model, or that of other milestones or lines, another landmark or another horizon.
     """
-    if design.is_snapshot or frame.empty or not frame["retained"].notna().any():
+    if design.is_snapshot or frame["retained"].isna().all():
         return {}
     frame = frame[frame["retained"].notna()].reset_index(drop=True)
     stored = None if against is None else fitted.read_model(against, design)
@@ -56,25 +223,26 @@ def study_review(frame: pd.DataFrame, design, tables, *, against=None, seed: int
     drift = _find_drift(frame, design, tables, older, seed) + _compare_runs(found, design, stored)
     drift = pd.DataFrame(drift, columns=DRIFT)
     made, own = (frame[frame["cohort"].isin(part)] for part in (older, [newest]))
-    line = UNKNOWN if stored is None else stored.recall("cut", "activated")
+    line = fitted.UNKNOWN if stored is None else stored.recall("cut", "activated")
     if older and math.isnan(line[0]):
-        line = drift.loc[(drift["cohort"] == newest) & (drift["what"] == "cut"), "reference"].tolist() or UNKNOWN
+        line = drift.loc[(drift["cohort"] == newest) & (drift["what"] == "cut"), "reference"].tolist() or fitted.UNKNOWN
     now, before = (measure_differences(part, design, line[0]) for part in (own, made))
     made = made if older else frame
     further = {("difference", name): row for name, row in before.items() if math.isfinite(row[0])} | found
     further |= {("auc", "retained"): auc, ("n", "lost"): (float((1 - made["retained"]).sum()), math.nan, math.nan)}
-    model = fit_model(made, name_columns(made, design), confidence_level=design.confidence_level)
+    model = fitted.fit_model(made, fitted.name_columns(made, design), confidence_level=design.confidence_level)
     if stored is not None:
         before, auc = {name: stored.recall("difference", name) for name in now}, stored.recall("auc", "retained")
-    p = _test_cuts(own, design, before.get("activated", UNKNOWN)[0])
+    p = _test_cuts(own, design, before.get("activated", fitted.UNKNOWN)[0])
     words = judge_milestones(now, before, review, drift, newest, older_auc=auc[0], cut_p=p, design=design)
-    return {"review": review, "drift": drift, "review_words": words, "model": write_model(model, design, further)}
+    tables = {"review": review, "drift": drift, "review_words": words}
+    return tables | {"model": fitted.write_model(model, design, further)}
 
 
 def _split_cohorts(frame, design, stored):
     """The newest cohort that is large enough to be judged (the last one, when none is), and those before it."""
     cohorts = sorted(frame["cohort"].unique())
-    columns = name_columns(frame, design) if stored is None else stored.coefficients
+    columns = fitted.name_columns(frame, design) if stored is None else stored.coefficients
     least = max(fitted.LEAST_PER_COEFFICIENT * (len(columns) + 1), design.min_cell)
     kept = frame.groupby("cohort")["retained"].agg(["sum", "size"])
     large = kept.index[np.minimum(kept["sum"], kept["size"] - kept["sum"]) >= least]
@@ -90,59 +258,57 @@ def _review_cohorts(frame, design, older, stored):
         model, own = stored, (frame["cohort"] == cohort).to_numpy()
         others = frame[frame["cohort"].isin([name for name in older if name != cohort])]
         if model is None and others["retained"].nunique() == 2:
-            model = fit_model(others, name_columns(others, design), confidence_level=design.confidence_level)
+            names = fitted.name_columns(others, design)
+            model = fitted.fit_model(others, names, confidence_level=design.confidence_level)
         if model is not None:
             linear[own] = model.score(frame[own])
         rows.append(_review_one(frame[own], cohort, linear[own], model, design))
     seen = frame["cohort"].isin(older).to_numpy() & ~np.isnan(linear)
-    pooled = fitted.measure_auc(linear[seen], frame["retained"][seen], confidence_level=design.confidence_level)
-    return pd.DataFrame(rows), (pooled.estimate, pooled.ci_low, pooled.ci_high)
+    return pd.DataFrame(rows), _measure_auc(linear[seen], frame["retained"][seen], design)
 
 
-def _review_one(rows, cohort, linear, model: Model | None, design):
-    y, planned = rows["retained"].to_numpy(float), design.review.metrics
+def _measure_auc(linear, outcome, design):
+    found = fitted.measure_auc(linear, outcome, confidence_level=design.confidence_level)
+    return found.estimate, found.ci_low, found.ci_high
+
+
+def _review_one(rows, cohort, linear, model: fitted.Model | None, design):
+    y, planned, limits = rows["retained"].to_numpy(float), design.review.metrics, design.review.thresholds
     found = {"cohort": cohort, "n": len(y), "lost": int((1 - y).sum()), "observed": float(y.mean())}
-    found |= dict.fromkeys((*AUC, *fitted.FIGURES, *fitted.TESTS, "expected"), math.nan) | {"choice": "too few"}
+    found |= dict.fromkeys((*fitted.FIGURES, *fitted.TESTS, "expected"), math.nan)
     if model is None:
-        return found | {"reason": "no other cohort from which a model could be made"}
-    level = {"confidence_level": design.confidence_level}
-    if "discrimination" in planned:
-        auc = fitted.measure_auc(linear, y, **level)
-        found |= dict(zip(AUC, (auc.estimate, auc.ci_low, auc.ci_high), strict=True))
-    found["choice"] = "not planned"
+        empty = contrasts.name_figures("auc", fitted.UNKNOWN) | {"choice": "too few"}
+        return found | empty | {"reason": "no other cohort from which a model could be made"}
+    auc = _measure_auc(linear, y, design) if "discrimination" in planned else fitted.UNKNOWN
+    found |= contrasts.name_figures("auc", auc) | {"choice": "not planned", "reason": None}
     if "calibration" in planned:
         inflation = 1 + len(y) / model.n
         columns = fitted.build_columns(rows, list(model.coefficients), model.centre)
-        found |= fitted.measure_calibration(linear, y, inflation=inflation, **level)
-        found |= fitted.choose_update(linear, columns, y, inflation=inflation, alpha=design.review.thresholds.p_value)
-    reason = None if model.knows(rows) else "some accounts have a tier that the model does not know, or saw too rarely"
+        level = {"inflation": inflation, "confidence_level": design.confidence_level}
+        found |= fitted.measure_calibration(linear, y, **level)
+        found |= fitted.choose_update(linear, columns, y, inflation=inflation, alpha=limits.p_value)
     if found["choice"] == "too few":
-        reason = f"fewer than {fitted.LEAST_PER_COEFFICIENT} accounts lost, or kept, for each coefficient"
-    return found | {"reason": reason}
+        found["reason"] = TOO_FEW
+    elif not set(fitted.TIER + rows["tier"].astype(str)) <= {*model.coefficients, fitted.TIER + "all"}:
+        found["reason"] = "some accounts have a tier that the model does not know, or saw too rarely"
+    return found
 
 
 def _find_drift(frame, design, tables, older, seed):
     """Rows of the best cut and of ranks by cohort."""
-    rngs, rows = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2)], []
-    cohorts, planned = sorted(frame["cohort"].unique()), design.review.metrics
+    rngs = [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2)]
+    rows, cohorts, planned = [], sorted(frame["cohort"].unique()), design.review.metrics
     options = {"n_resamples": N_RESAMPLES, "alpha": design.review.thresholds.p_value}
     if "cut" in planned and design.activation is not None:
         rows += compare_cuts(frame, cohorts, older, rng=rngs[0], **options)
     if "ranks" in planned and "ranking" in tables:
-        features = _choose_features(tables["ranking"], frame)
+        order = tables["ranking"].query("time_order == 'known'")  # another may follow from staying: followed nowhere
+        order = order.assign(last=-order["difference"].abs()).sort_values(
+            ["rank", "last", "feature"], kind="stable", na_position="last"
+        )
+        features = [name for name in order["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]
         rows += compare_ranks(frame, features, cohorts, older, rng=rngs[1], **options)
     return rows
-
-
-def _choose_features(ranking, frame):
-    """The ten features of the highest rank (largest difference, without ranks) that were read at the landmark.
-
-    One without a time may follow from staying, and is followed nowhere.
-    """
-    order = ranking[ranking["time_order"] == "known"]
-    order = order.assign(last=-order["difference"].abs())
-    order = order.sort_values(["rank", "last", "feature"], kind="stable", na_position="last")
-    return [name for name in order["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]
 
 
 def _list_found(tables):
@@ -161,26 +327,23 @@ def _compare_runs(found, design, stored):
     rows = []
     for (kind, name), (value, _, _) in found.items() if stored is not None else ():
         reference, low, high = stored.recall(kind, name)
-        if {"cut": "cut", "rank": "ranks"}[kind] in design.review.metrics and math.isfinite(reference):
-            what = "cut" if kind == "cut" else f"rank of {name}"
+        planned, what = ("cut", "cut") if kind == "cut" else ("ranks", f"rank of {name}")
+        if planned in design.review.metrics and math.isfinite(reference):
             rows.append((WHOLE, what, reference, value, low, high, bool(value < low or value > high)))
     return rows
 
 
 def _test_cuts(frame, design, older):
     """The p-value of the best of all cuts of the count, adjusted for plan and size; 1 where none is on older's side."""
-    if design.activation is None or frame["retained"].nunique() < 2:
+    cuts = find_cuts(frame["count"]) if design.activation is not None else []
+    if len(cuts) == 0 or frame["retained"].nunique() < 2:
         return 1.0
-    count, kept = frame["count"].to_numpy(float), frame["retained"].to_numpy(float)
-    cuts = find_cuts(count)
-    scan = Scan(count, kept, make_controls(frame), cuts) if len(cuts) else None
-    is_same = scan is not None and scan.standardised[scan.best] * older > 0
+    scan = Scan(frame["count"], frame["retained"], make_controls(frame), cuts)
+    is_same = scan.standardised[scan.best] * older > 0
     return bound_p_value(scan.statistic, scan.correlation) if is_same else 1.0
 
 
-def judge_milestones(
-    now, before, review, drift, newest: str, *, older_auc: float, cut_p: float = 1.0, design
-) -> pd.DataFrame:
+def judge_milestones(now, before, review, drift, newest, *, older_auc, cut_p=1.0, design) -> pd.DataFrame:
     """Return one word a milestone, and why, from the newest cohort that is large enough.
 
     In this order: "too early" where the newest cohort or the older ones have too few accounts; "re-set" (activated)
@@ -210,49 +373,41 @@ def judge_milestones(
     rows = []
     for name in design.milestone_names:
         cut = moved.iloc[0] if name == "activated" and len(moved) else None
-        word, why = _judge(now[name], before[name], row, cut, (older_auc, cut_p), design.review.thresholds)
+        word, why = _judge(now[name], before[name], row, cut, older_auc, cut_p, design.review.thresholds)
         rows.append((name, word, f"{_describe(newest, now[name], before[name])}{why}."))
     return pd.DataFrame(rows, columns=["milestone", "word", "why"])
 
 
-def _judge(now, before, row, cut, further, limits):
-    older_auc, cut_p = further
-    if not (math.isfinite(now[1]) and math.isfinite(before[1])) or row["choice"] == "too few":
-        return "too early", ", with too few accounts to judge it"
-    if cut is not None and cut_p < limits.p_value:
-        return "re-set", f", but {_describe_cut(cut)}"
-    is_small = now[2] < limits.worthwhile
-    if now[1] > 0 or now[2] < 0:
-        if now[0] * before[0] < 0:
-            return "drop" if is_small else "watch", ", clear and on the other side"
-        return _judge_clear(row, cut, older_auc, limits)
-    if rules_out(now, before):
-        moved = "" if cut is None else f"; the best cut is {cut['found']:g} now, which is not clear either"
-        worth = "" if is_small else f", yet it may reach the {_points(limits.worthwhile)} that would be worthwhile"
-        return "drop" if is_small else "watch", f", not clear, and older cohorts' is ruled out{worth}{moved}"
-    if before[1] <= 0 <= before[2] and max(now[2], before[2]) < limits.worthwhile:
-        return "drop", f", not clear in either and below the {_points(limits.worthwhile)} that would be worthwhile"
-    return "watch", ", not clear, while older cohorts' is not ruled out"
-
-
-def _judge_clear(row, cut, older_auc, limits):
-    """The word of a milestone whose difference is clear on the side of older cohorts."""
+def _judge(now, before, row, cut, older_auc, cut_p, limits):
+    """The word of the first rule that holds, and why."""
+    choice, auc, worthwhile = row["choice"], row["auc"], f"the {_points(limits.worthwhile)} that would be worthwhile"
+    is_small, is_clear, moved, beside = now[2] < limits.worthwhile, now[1] > 0 or now[2] < 0, "", ""
     if cut is not None:
-        return "re-set", f", clear, but {_describe_cut(cut)}"
-    if row["choice"] in MISFITS:
-        return "watch", f", clear, but the model of all milestones no longer fits in {MISFITS[row['choice']]}"
-    if row["auc"] < limits.auc_at_least:
-        least = limits.auc_at_least
-        return "watch", f", clear, but the model's area under the curve is {row['auc']:.2f}, below {least:g}"
-    if older_auc - row["auc"] > limits.auc_drop:
-        return "watch", f", clear, but the model's area under the curve fell from {older_auc:.2f} to {row['auc']:.2f}"
-    level = ", though the share that stays has moved" if row["choice"] == "re-intercept" else ""
-    return "keep", f", clear and on the side of older cohorts{level}"
-
-
-def _describe_cut(cut):
-    beside = f"the {cut['low']:g} to {cut['high']:g}" if cut["low"] < cut["high"] else f"the {cut['low']:g}"
-    return f"the best cut is {cut['found']:g}, outside {beside} that chance would give"
+        range_ = f"the {cut['low']:g} to {cut['high']:g}" if cut["low"] < cut["high"] else f"the {cut['low']:g}"
+        moved = f"the best cut is {cut['found']:g}, outside {range_} that chance would give"
+        beside = f"; the best cut is {cut['found']:g} now, which is not clear either"
+    yet, lesser = "" if is_small else f", yet it may reach {worthwhile}", "drop" if is_small else "watch"
+    level = ", though the share that stays has moved" if choice == "re-intercept" else ""
+    area, misfit = (
+        "clear, but the model's area under the curve",
+        "clear, but the model of all milestones no longer fits in",
+    )
+    is_vague = before[1] <= 0 <= before[2] and max(now[2], before[2]) < limits.worthwhile
+    is_known = math.isfinite(now[1]) and math.isfinite(before[1]) and choice != "too few"
+    rules = (
+        (not is_known, "too early", "with too few accounts to judge it"),
+        (moved and cut_p < limits.p_value, "re-set", f"but {moved}"),
+        (is_clear and now[0] * before[0] < 0, lesser, "clear and on the other side"),
+        (is_clear and moved, "re-set", f"clear, but {moved}"),
+        (is_clear and choice in MISFITS, "watch", f"{misfit} {MISFITS.get(choice)}"),
+        (is_clear and auc < limits.auc_at_least, "watch", f"{area} is {auc:.2f}, below {limits.auc_at_least:g}"),
+        (is_clear and older_auc - auc > limits.auc_drop, "watch", f"{area} fell from {older_auc:.2f} to {auc:.2f}"),
+        (is_clear, "keep", f"clear and on the side of older cohorts{level}"),
+        (contrasts.rules_out(now, before), lesser, f"not clear, and older cohorts' is ruled out{yet}{beside}"),
+        (is_vague, "drop", f"not clear in either and below {worthwhile}"),
+        (True, "watch", "not clear, while older cohorts' is not ruled out"),
+    )
+    return next((word, f", {why}") for holds, word, why in rules if holds)
 
 
 def _describe(newest, now, before):

@@ -1,18 +1,321 @@
-"""The whole framework study: every question of a plan, from the accounts read at landmarks, in one record."""
+"""The whole framework study: milestones read at a landmark, what comes strictly after it, and all that follows."""
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.milestones.landmarks import study_landmarks, study_snapshot
-from helpers.milestones.lines import study_maturity, study_setup, study_size
-from helpers.milestones.progress import study_next_steps, study_progress
+from helpers.inference import adjust_families, holm
+from helpers.milestones import contrasts
+from helpers.milestones.contrasts import ADJUSTED, COVARIATES, IMMORTAL, UNADJUSTED, VARYING, list_milestones
+from helpers.milestones.progress import study_maturity, study_next_steps, study_progress, study_size
 from helpers.milestones.ranking import study_ranking
 from helpers.milestones.review import study_review
 from helpers.milestones.thresholds import study_threshold
-from helpers.records import Refused, Results
+from helpers.plan import FrameworkPlan
+from helpers.records import Effect, Estimate, Refused, Results, Test
+from helpers.survival import LifeTable, build_life_table, log_rank, read_incidence
+
+CLONES = "clone-censor-weight"
+EXPECTED = {"retained": 1, "expanded": 1, "dormant": -1}
+NO_ACTIVATION = "the plan gives no number of events from which an account is activated"
+NO_LOSS = "the plan names no event of leaving, so who left before the landmark cannot be told"
+ENDS = {"ci_low": "ci_low", "ci_high": "ci_high", "reason": "reason"}
+SIDES = {
+    **{"n_reached": "n_treatment", "n_not": "n_control", "share_reached": "treatment_value"},
+    **{"share_not": "control_value", "difference": "estimate", **ENDS},
+}
+KEYS = ["milestone", "outcome", "landmark", "adjustment"]
+NICHE, ROUTINE, CLEAR_ORDER = 0.05, 0.9, 0.8
+NONE_LEFT = "nobody is followed to the end of the window who was not activated by then"
+CURVE_STEPS, SNAPSHOT_STEPS = 18, 36
+CURVES = ["milestone", "landmark", "reached", "day", "at_risk", "lost", "share", "ci_low", "ci_high"]
+
+
+def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybody=None) -> tuple[list, list, dict]:
+    """Return what accounts with each milestone do after the landmark beside those without it: associations.
+
+    Only accounts that are alive at the landmark are in it, so no account has to stay in order to be counted as having
+    reached the milestone. What still differs between the two groups stays in the difference.
+
+    Parameters
+    ----------
+    landmarks : dict of DataFrame by days after the start, the main one first, as `metrics.read_landmarks` gives it
+    histories : DataFrame, as `metrics.read_histories` gives it
+    design : FrameworkPlan
+    seed : int, of the bootstrap of accounts
+    n_resamples : int, at most 200 of which are drawn
+    everybody : DataFrame, optional
+        All who started, alive at the main landmark or not, in its form: the naive reading where nobody is ever lost.
+
+    Returns
+    -------
+    list of Estimate: the adjusted differences at the main landmark are primary (retained) and secondary (expanded,
+        dormant), Holm within each; the naive difference is exploratory, all else sensitivity.
+    list of Test: log-rank of the time to the loss after the main landmark, one a milestone.
+    dict: tables `readings` and `hazards` (activated against retained, by every method; nan with a reason where the plan
+        lacks what a method needs), `landmark_effects` (every milestone, outcome, landmark and adjustment) and
+        `milestone_survival` (share still customers after the main landmark).
+
+    References
+    ----------
+    Anderson, Cain & Gelber 1983, Journal of Clinical Oncology 1: 710-719.
+    """
+    effects = _compare_all(landmarks, design)
+    readings, ratios, size = _read_activation(effects, histories, design, everybody, seed=seed, n_resamples=n_resamples)
+    curves, tests = trace_survival(landmarks[design.landmarks[0]], design)
+    estimates = list(effects.values())
+    if "activated" in list_milestones(design):
+        estimates += [readings["naive"], readings[CLONES], ratios[VARYING], ratios[ADJUSTED]]
+    shown, whole = {**SIDES, "p_value": "p_value"}, {"hazard_ratio": "estimate", **ENDS}
+    rows = [dict(zip(KEYS, key, strict=True)) | _read(e, shown) for key, e in effects.items()]
+    tables = {
+        "readings": pd.DataFrame([{"reading": name, **_read(e, SIDES)} for name, e in readings.items()]),
+        "hazards": pd.DataFrame([{"reading": name, **_read(e, whole), **size} for name, e in ratios.items()]),
+        "landmark_effects": pd.DataFrame(rows, columns=[*KEYS, *shown]),
+        "milestone_survival": curves,
+    }
+    return [_decide(estimate, design.alpha) for estimate in adjust_families(estimates)], tests, tables
+
+
+def _read(estimate, names):
+    return {name: getattr(estimate, field) for name, field in names.items()}
+
+
+def _compare_all(landmarks, design) -> dict[tuple, Estimate]:
+    """Every milestone against every outcome, at each landmark, unadjusted and adjusted for plan and size."""
+    found, main = {}, design.landmarks[0]
+    controls = {day: {UNADJUSTED: None, COVARIATES: contrasts.make_controls(frame)} for day, frame in landmarks.items()}
+    grid = itertools.product(list_milestones(design), design.outcome_names, landmarks, (UNADJUSTED, COVARIATES))
+    for milestone, outcome, day, adjustment in grid:
+        role, name = "sensitivity", f"{milestone}@{day:g}" + ("" if adjustment == COVARIATES else f":{adjustment}")
+        if day == main and adjustment == COVARIATES:
+            role = "primary" if outcome == "retained" else "secondary"
+        labels = {"role": role, "at": None if day == main else f"day {day:g}", "adjustment": adjustment}
+        compared = compare_frame(landmarks[day], milestone, outcome, controls[day][adjustment], design)
+        found[milestone, outcome, day, adjustment] = _label(name, milestone, outcome, *compared, design, **labels)
+    return found
+
+
+def compare_frame(frame, milestone, outcome, controls, design) -> tuple[Effect, int, int]:
+    """Return accounts of one landmark that reached a milestone minus those that did not, and how many both are.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: milestones and outcomes (0, 1 or nan), `tier`, `size`
+    milestone, outcome : str
+    controls : array, optional, as `make_controls` gives them; None is unadjusted
+    design : FrameworkPlan
+    """
+    exposed, y = (frame[column].to_numpy(float) for column in (milestone, outcome))
+    controls = np.zeros((len(frame), 0)) if controls is None else controls
+    sides = contrasts.count_sides(exposed, y)
+    effect = contrasts.adjusted_difference(exposed, y, controls, confidence_level=design.confidence_level)
+    return effect, sides["n_with"], sides["n_without"]
+
+
+def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> tuple[Effect, int, int]:
+    """Return what a naive reader finds: of all accounts that started, those ever activated in the window, and the rest.
+
+    An account has to stay to activate, so early leavers count as not activated: a difference by construction. The share
+    kept is read on the same day as behind the main landmark.
+
+    Parameters
+    ----------
+    histories : DataFrame, one row an account: `followed_days`, `lost_day`, `day_activated` (nan never)
+        Only accounts that started early enough to be followed to landmark + horizon count.
+    design : FrameworkPlan
+
+    Returns
+    -------
+    tuple: Effect (Miettinen and Nurminen), accounts activated, accounts that were not.
+    """
+    end = design.landmarks[0] + design.horizon_days
+    rows = histories[histories["followed_days"] >= end]
+    kept = rows.assign(reached=rows["day_activated"].notna(), retained=~(rows["lost_day"] <= end))
+    return compare_frame(kept, "reached", "retained", None, design)
+
+
+def _read_activation(effects, histories, design, everybody, **draws) -> tuple[dict, dict, dict]:
+    """Activated against retained, the most naive first: shares by every reading, ratios of rates, and of how many."""
+    main, found, ratios, size = design.landmarks[0], {}, {}, {"n": 0, "lost": 0}
+    lines, level = list_milestones(design), {"confidence_level": design.confidence_level}
+    reason = NO_ACTIVATION if "activated" not in lines else None if design.outcomes.retained.lost else NO_LOSS
+    missing, reached = (Effect(reason=reason), 0, 0), 0
+    if not reason:
+        end = main + design.horizon_days
+        found["naive"] = compare_naively(histories, design)
+        early = histories[histories["followed_days"] >= end]
+        effect = contrasts.compare_strategies(histories, landmark=main, horizon=design.horizon_days, **draws, **level)
+        before = int((early["day_activated"] < main).sum())
+        found["weights"] = effect, before, len(early) - before
+        ratios, lost = contrasts.compare_hazards(histories, until=end, **level)
+        reached, size = int(histories["day_activated"].notna().sum()), {"n": len(histories), "lost": lost}
+    elif reason == NO_LOSS and everybody is not None:
+        # customers are never lost but only come back: whoever no longer came counts as not activated
+        found["naive"] = compare_frame(everybody, "activated", "retained", None, design)
+
+    def label(name, compared, population="observational", **labels):  # all who started, not those at the landmark
+        labels = {"population": population, **labels}
+        return _label(f"activated:{name}", "activated", "retained", *compared, design, **labels)
+
+    def look_up(adjustment):
+        return effects.get(("activated", "retained", main, adjustment)) or label("none", missing, "landmark")
+
+    readings = {
+        "naive": label("naive", found.get("naive", missing), estimand="naive", role="exploratory"),
+        "landmark": look_up(UNADJUSTED),
+        "adjusted": look_up(COVARIATES),
+        CLONES: label("weights", found.get("weights", missing), adjustment="weights"),
+    }
+    hazards = {}
+    for reading in (IMMORTAL, VARYING, ADJUSTED):
+        adjustment, name = (COVARIATES, "") if reading == ADJUSTED else (UNADJUSTED, f":{UNADJUSTED}")
+        compared = ratios.get(reading, missing[0]), reached, size["n"] - reached
+        labels = {"estimand": "hazard_ratio", "adjustment": adjustment}
+        hazards[reading] = label(f"hazard_ratio{name}", compared, **labels)
+    return readings, hazards, size
+
+
+def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels) -> Estimate:
+    word = milestone.replace("_", " ")
+    labels = {"estimand": "difference", "population": "landmark", "role": "sensitivity", **labels}
+    return Estimate(
+        id=f"{outcome}:{name}",
+        metric=outcome,
+        control=f"not {word}",
+        treatment=word,
+        comparison=f"{word} - not {word}",
+        family=labels["role"] if labels["role"] in ("primary", "secondary") else "",
+        confidence_level=design.confidence_level,
+        n_control=n_not,
+        n_treatment=n_reached,
+        **labels,
+        **asdict(effect),
+    )
+
+
+def _decide(estimate: Estimate, alpha) -> Estimate:
+    verdict = contrasts.name_verdict(estimate.decision_p, estimate.ci_low, alpha)
+    if verdict != "clear difference":
+        return estimate.but(verdict=verdict)
+    side = 1 - estimate.estimate if estimate.estimand == "hazard_ratio" else estimate.estimate
+    return estimate.but(verdict=verdict, as_expected=side * EXPECTED[estimate.metric] > 0)
+
+
+def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> dict[str, pd.DataFrame]:
+    """Return how being activated later differs between accounts that did a setup step early and those that did not.
+
+    Read at an early landmark of its own, `setup_days` after the start, among accounts that are alive then, not yet
+    activated, and followed to the end of the activation window. A step done after that day counts as not done; an
+    account that leaves before the window ends counts as not activated.
+
+    Parameters
+    ----------
+    histories : DataFrame, one row an account
+        `followed_days`, `lost_day`, `day_activated`, `tier`, `size`, and `step_day_NAME` of each step (nan: never).
+    design : FrameworkPlan
+    setup_days : float, days after the start, below the activation window
+
+    Returns
+    -------
+    dict: table `steps`, one row a step: n_done, share_done, difference (adjusted for plan and size) with ci_low,
+        ci_high, p_value, p_value_adjusted (Holm over the steps), difference_joint with joint_low and joint_high
+        (adjusted also for the other steps), before (of those in the whole data who did it and were activated, the
+        share who did it first), median_day (of all who did it), flag, verdict, reason, and the counts of `count_sides`
+        (kept is activated), which disclosure checks and drops. Empty where the plan has no steps, no line of
+        activation, or a window that ends by setup_days.
+    """
+    rule = design.activation
+    if not design.steps or rule is None or rule.at_least is None or rule.window_days <= setup_days:
+        return {}
+    followed = histories[histories["followed_days"] >= rule.window_days]
+    early = followed[~(followed["lost_day"] <= setup_days) & ~(followed["day_activated"] <= setup_days)]
+    done = {step.name: early[f"step_day_{step.name}"].to_numpy(float) <= setup_days for step in design.steps}
+    activated, controls = (early["day_activated"] <= rule.window_days).to_numpy(float), contrasts.make_controls(early)
+    rows = []
+    for name, is_done in done.items():
+        others = [values for key, values in done.items() if key != name]
+        row = _describe_step(followed, name, is_done)
+        joint = contrasts.compare_accounts(is_done, activated, np.column_stack([controls, *others]), design)
+        row |= {"difference_joint": joint["difference"], "joint_low": joint["ci_low"], "joint_high": joint["ci_high"]}
+        rows.append(row | contrasts.compare_accounts(is_done, activated, controls, design))
+    table = pd.DataFrame(rows)
+    table["reason"] = table["reason"] if len(early) else NONE_LEFT
+    table["p_value_adjusted"] = holm(table["p_value"])
+    judged = zip(table["p_value_adjusted"], table["ci_low"], strict=True)
+    return {"steps": table.assign(verdict=[contrasts.name_verdict(p, low, design.alpha) for p, low in judged])}
+
+
+def _describe_step(followed, name, done):
+    """How common a step is by the early landmark, and when it is done, before or after becoming active."""
+    day, activated = followed[f"step_day_{name}"], followed["day_activated"]
+    both, share = day.notna() & activated.notna(), float(done.mean()) if len(done) else math.nan
+    before = float((day[both] < activated[both]).mean())
+    late = "order unclear" if before < CLEAR_ORDER else ""
+    row = {"step": name, "n_done": int(done.sum()), "share_done": share, "before": before}
+    flag = "niche" if share < NICHE else "routine" if share > ROUTINE else late
+    return row | {"median_day": float(day.median()), "flag": flag}
+
+
+def trace_survival(frame: pd.DataFrame, design: FrameworkPlan) -> tuple[pd.DataFrame, list[Test]]:
+    """Return the share still customers after the main landmark, with and without each milestone.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account, as `metrics.read_landmarks` gives it for the main landmark
+    design : FrameworkPlan
+
+    Returns
+    -------
+    DataFrame: `milestone`, `landmark` (days after the start), `reached` (0 or 1), `day` (after the landmark, evenly
+        spaced to the horizon), `at_risk`, `lost` (so far), `share` (Kaplan-Meier) with pointwise intervals. Empty where
+        the plan names no event of leaving.
+    list of Test: log-rank up to the horizon, one a milestone.
+    """
+    horizon, curves, tests = design.horizon_days, [pd.DataFrame(columns=CURVES)], []
+    for milestone in list_milestones(design) if "lost" in frame else []:
+        lives = []
+        for reached in (0, 1):
+            rows = frame[frame[milestone] == reached]
+            lost = rows["lost"].where(~(rows["lost_days"] > horizon), 0)
+            lives.append(build_life_table(np.minimum(rows["lost_days"], horizon), lost))
+            curve = _trace(lives[-1], horizon, CURVE_STEPS, design)
+            curves.append(curve.assign(milestone=milestone, landmark=design.landmarks[0], reached=reached))
+        word = milestone.replace("_", " ")
+        tests.append(log_rank(lives, metric="retained", comparison=f"{word} - not {word}"))
+    return pd.concat(curves[1:] or curves, ignore_index=True)[CURVES], tests
+
+
+def study_snapshot(frame: pd.DataFrame, design: FrameworkPlan) -> dict[str, pd.DataFrame]:
+    """Return how long all accounts of a snapshot stay, and nothing by milestone: what came first is unknown in it.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an account: `lost` (0 or 1), `lost_days` (tenure, in the unit of the data)
+    design : FrameworkPlan
+
+    Returns
+    -------
+    dict: table `overall`: `day` (tenure), `at_risk`, `share` (still customers, Kaplan-Meier), `ci_low`, `ci_high`.
+    """
+    table = build_life_table(frame["lost_days"], frame["lost"])
+    last = float(table.days[-1]) if table.n else 0.0
+    return {"overall": _trace(table, last, SNAPSHOT_STEPS, design).drop(columns="lost")}
+
+
+def _trace(table: LifeTable, end, steps, design) -> pd.DataFrame:
+    days = np.unique(np.linspace(0, end, steps + 1).round(1))
+    found = read_incidence(table, days, confidence_level=design.confidence_level)
+    lost = np.append(0, np.cumsum(table.events))[np.searchsorted(table.days, days, side="right")]
+    share, low, high = (1 - found[column] for column in ("incidence", "ci_high", "ci_low"))
+    is_start = (days == 0) & (share == 1)  # nobody has left yet, by definition
+    told = {"day": days, "at_risk": found["at_risk"], "lost": lost.astype(int), "share": share}
+    return pd.DataFrame(told | {"ci_low": low.mask(is_start, share), "ci_high": high.mask(is_start, share)})
 
 
 @dataclass(frozen=True)
@@ -75,10 +378,11 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     empty = empty.but(as_of=accounts.as_of.isoformat() if accounts.as_of else None)
     controls = [("plan", design.plan_tier), ("size", design.size)]  # in words, and as the plan's column
     controls = pd.DataFrame([row for row in controls if row[1]], columns=["control", "column"], dtype=object)
-    tables = {"freshness": metrics.measure_freshness(source, design), "controls": controls}
+    tables = {"freshness": metrics.measure_freshness(source, accounts), "controls": controls}
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
     if design.is_snapshot:
-        tables |= study_snapshot(frames.main, design) | study_ranking(frames.main, design, **ranked)
+        tables |= study_snapshot(frames.main, design)
+        tables |= study_ranking(frames.main, design, **ranked) if design.features else {}
         return empty.but(tables=tables), pd.DataFrame(columns=["unit", "next_step", "association"])
     main, histories, months = frames.main, frames.histories, frames.months
     if main.empty:

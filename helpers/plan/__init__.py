@@ -1,5 +1,176 @@
-"""What was decided before the data was seen: the YAML plan, typed, and the departures from it."""
+"""What was decided before the data was seen: a YAML plan, typed, with its checksum and the departures from it."""
 
-from helpers.plan.design import ExperimentPlan, Exposure, Margin, Metric, Variant, name_quantile
-from helpers.plan.framework import Feature, FrameworkPlan
-from helpers.plan.reading import Plan, read
+import difflib
+import hashlib
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from helpers import paths
+from helpers.plan.design import NULLS, ExperimentPlan, Metric, Part, Variant
+from helpers.plan.framework import FrameworkPlan
+from helpers.records import Refused
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan as read: the typed design, and the record that the report prints of it."""
+
+    design: ExperimentPlan | FrameworkPlan
+    file: str
+    sha256: str
+    commit: str
+    departures: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What results.json says of the plan: base name, checksum, departures."""
+        return {"file": self.file, "sha256": self.sha256, "departures": list(self.departures)}
+
+
+class _Text(yaml.SafeLoader):
+    """YAML in which every scalar stays as written; keys may not repeat."""
+
+    yaml_implicit_resolvers: ClassVar = {}
+
+    def construct_mapping(self, node, deep=False):
+        keys = [key.value for key, _ in node.value]
+        for i, (key, _) in enumerate(node.value):
+            if key.value in keys[:i]:
+                raise Refused(f"the key {key.value!r} stands twice (line {key.start_mark.line + 1}); keep one")
+        return super().construct_mapping(node, deep)
+
+
+def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
+    """Return a plan, checked, with the departures from it that the parameters ask for.
+
+    Parameters
+    ----------
+    name : str
+        A name in notebooks/plans or the path of a YAML file.
+    departures : dict, optional
+        Parameters that the plan holds too; None means as planned, another value is a departure. A key within another
+        is written with a dot, such as `alive.within_days`.
+    base : Path, optional
+        Folder from which a relative path is read.
+    kind : str or None
+        The kind that the study needs, experiment or framework; None takes either.
+
+    Returns
+    -------
+    Plan: the design, base name, SHA-256, last commit ("not under version control" otherwise), departures.
+
+    Raises
+    ------
+    Refused: no such file, not YAML, another kind, an unknown or repeated key, a value that is not
+    allowed.
+    """
+    file = paths.plan_file(name, base=base)
+    try:
+        raw = file.read_bytes()
+    except OSError:
+        known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
+        near = difflib.get_close_matches(file.stem, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
+        raise Refused(f"plan {file.name}: no such file; {hint}") from None
+    content, found = _scalars(raw, file.name, kind), []
+    design = _validated(content, file.name)
+    if changes := {key: value for key, value in (departures or {}).items() if value is not None}:
+        planned = design.model_dump(mode="json")
+        put = [(key, _put(content, planned, key, value, file.name), value) for key, value in changes.items()]
+        found = [{"parameter": key, "planned": was, "used": value} for key, was, value in put if was != value]
+        design = _validated(content, file.name)
+    return Plan(design, file.name, hashlib.sha256(raw).hexdigest(), _read_commit(file), tuple(found))
+
+
+def _put(content, planned, key, value, name):
+    """Put the value of a key, which may lie within parts, into the content; return the planned one, None without."""
+    *holders, last = key.split(".")
+    if holders and holders[0] not in content:
+        cure = f"it has no {holders[0]}, so that no parameter can change it; add it or leave it out"
+        raise Refused(f"plan {name}: {cure}")
+    for holder in holders:
+        content, planned = content.setdefault(holder, {}), (planned or {}).get(holder)
+    content[last] = value if isinstance(value, (list, dict)) else str(value)
+    return (planned or {}).get(last)
+
+
+def _scalars(raw: bytes, name: str, kind: str | None) -> dict:
+    try:
+        content = yaml.load(raw.decode("utf-8-sig"), _Text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise Refused(f"plan {name}{where}: not readable as YAML; check indentation, quotes and colons") from None
+    except Refused as error:
+        raise Refused(f"plan {name}: {error}") from None
+    if not isinstance(content, dict):
+        raise Refused(f"plan {name}: holds no keys; `studies plan` drafts one from a table")
+    found = content.get("kind")
+    if found not in ([kind] if kind else _PLANS):
+        wanted = kind or " or ".join(_PLANS)
+        raise Refused(f"plan {name}, kind: {found or 'left out'}; this study needs kind: {wanted}")
+    return {key: value for key, value in content.items() if not (isinstance(value, str) and value in NULLS)}
+
+
+def _validated(content: dict, name: str) -> ExperimentPlan | FrameworkPlan:
+    try:
+        return _PLANS[content["kind"]].model_validate(content)
+    except ValidationError as error:
+        found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains the rest
+        raise Refused(f"plan {name}, {_sentence(found[0], content['kind'])}") from None
+
+
+_DATE = "should be a day such as 2022-04-30"
+_CURES = {
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+    "float_parsing": "should be a number",
+    "int_parsing": "should be a whole number",
+    "finite_number": "should be a finite number",
+    "too_short": "holds nothing; name at least one",
+    "string_pattern_mismatch": "left blank; give the reason, which the report prints",
+    "model_type": "should hold keys of its own",
+    "dict_type": "should hold keys of its own",
+}
+_PLANS = {"experiment": ExperimentPlan, "framework": FrameworkPlan}
+
+
+def _sentence(error, kind) -> str:
+    where = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "literal", "dict["))]
+    place = ".".join(where) or "the plan as a whole"
+    if error["type"] == "extra_forbidden":
+        holder = _PLANS[kind]
+        for key in where[:-1]:
+            field = holder.model_fields.get(key)
+            holder = next(iter(_list_parts(field.annotation)), holder) if field else holder
+        known = list(holder.model_fields)
+        near = difflib.get_close_matches(where[-1], known, 1)
+        return f"{place}: unknown key; " + (f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}")
+    if error["type"] == "missing":
+        return f"{place}: left out, and it is needed"
+    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{place}: {_CURES.get(error['type'], said)}"
+
+
+def _list_parts(kind):
+    """Return the parts that a type can hold, within lists, dicts and alternatives."""
+    is_part = isinstance(kind, type) and issubclass(kind, Part)
+    return [kind] if is_part else [part for inner in get_args(kind) for part in _list_parts(inner)]
+
+
+def _read_commit(file: Path) -> str:
+    said = []
+    for words in (("log", "-1", "--format=%H of %cs"), ("status", "--porcelain")):
+        command = ["git", "-C", str(file.parent), *words, "--", file.name]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+            said.append(done.stdout.strip())
+        except (OSError, subprocess.SubprocessError):
+            said.append("")
+    commit, changed = said
+    return commit + (", changed since" if changed else "") if commit else "not under version control"

@@ -1,10 +1,9 @@
 """The typed design: what a plan may hold, and what must fit together."""
 
 import datetime as dt
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 NULLS = {"", "~", "null", "Null", "NULL"}
 QUANTILE_KINDS = ("count", "amount", "score")
@@ -12,38 +11,31 @@ PART_KINDS = ("count", "amount", "binary")  # of which a ratio can be made
 TIME_KINDS = ("count", "amount")
 
 
-def as_null(value):
-    """Return None for text that YAML reads as nothing."""
-    return None if isinstance(value, str) and value in NULLS else value
-
-
-def as_list(value):
-    """Return one text or number as a list of it."""
-    return [value] if isinstance(value, (str, int, float)) else value
-
-
-Text = Annotated[str | None, BeforeValidator(as_null)]
-Number = Annotated[float | None, BeforeValidator(as_null)]
-Whole = Annotated[int | None, BeforeValidator(as_null)]
-Day = Annotated[dt.date | None, BeforeValidator(as_null)]
-Names = Annotated[list[str], BeforeValidator(as_list)]
-
-
 class Part(BaseModel):
-    """A part of a plan: unknown keys are refused, and nothing in it changes."""
+    """A part of a plan: unknown keys are refused, and nothing in it changes.
+
+    What YAML reads as nothing is left out where nothing is the default, and one value is a list of it where a list is
+    needed. What must fit together a part yields in `list_rules`: whether it is broken, and the sentence that says so.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    def list_rules(self) -> Iterator[tuple[Any, str]]:
-        """Yield what must fit together: whether it is broken, and the sentence that says so."""
-        return iter(())
-
-    @model_validator(mode="after")
-    def _hold(self):
-        for is_broken, fault in self.list_rules():
+    @model_validator(mode="wrap")
+    @classmethod
+    def _hold(cls, given, handler):
+        if isinstance(given, dict):
+            fields, given = cls.model_fields, dict(given)
+            for key in fields.keys() & given.keys():
+                is_plain = isinstance(given[key], (str, int, float))
+                if is_plain and given[key] in NULLS and fields[key].default is None:
+                    del given[key]
+                elif is_plain and get_origin(fields[key].annotation) is list:
+                    given[key] = [given[key]]
+        part = handler(given)
+        for is_broken, fault in getattr(part, "list_rules", tuple)():
             if is_broken:
                 raise ValueError(fault)
-        return self
+        return part
 
 
 class Variant(Part):
@@ -51,9 +43,9 @@ class Variant(Part):
 
     column: str
     control: str
-    treatments: Names = Field(min_length=1)
+    treatments: list[str] = Field(min_length=1)
     split: dict[str, float] | Literal["unknown"] | None = None
-    observational: Names = []
+    observational: list[str] = []
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -80,8 +72,8 @@ class Variant(Part):
 class Margin(Part):
     """The worst worsening that a guardrail tolerates, above 0."""
 
-    absolute: Number = Field(None, gt=0)
-    relative: Number = Field(None, gt=0)
+    absolute: float | None = Field(None, gt=0)
+    relative: float | None = Field(None, gt=0)
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -95,25 +87,25 @@ class Metric(Part):
     role: Literal["primary", "secondary", "guardrail", "exploratory"] = "exploratory"
     better: Literal["higher", "lower", "neither"] = "neither"
     expected: Literal["higher", "lower"] | None = None
-    label: Text = None
-    column: Text = None
-    event: Names = []
-    unit: Text = None
-    from_days: Number = Field(None, gt=0)
-    within_days: Number = Field(None, gt=0)
-    horizon_days: Number = Field(None, gt=0)
-    worthwhile: Number = Field(None, gt=0)
+    label: str | None = None
+    column: str | None = None
+    event: list[str] = []
+    unit: str | None = None
+    from_days: float | None = Field(None, gt=0)
+    within_days: float | None = Field(None, gt=0)
+    horizon_days: float | None = Field(None, gt=0)
+    worthwhile: float | None = Field(None, gt=0)
     margin: Margin | None = None
     missing: Literal["zero", "unknown"] = "unknown"
     scale: Literal["numeric", "ordered"] = "numeric"
-    asked: Text = None
-    numerator: Text = None
-    denominator: Text = None
-    time: Text = None
-    observed: Text = None
-    quantile: Number = Field(None, gt=0, lt=1)
-    time_at_risk: Text = None
-    competing: Names = []
+    asked: str | None = None
+    numerator: str | None = None
+    denominator: str | None = None
+    time: str | None = None
+    observed: str | None = None
+    quantile: float | None = Field(None, gt=0, lt=1)
+    time_at_risk: str | None = None
+    competing: list[str] = []
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -161,15 +153,15 @@ class Contrast(Part):
     """How the difference of two arms is displayed; results keep treatment minus control."""
 
     contrast: Literal["treatment - control", "control - treatment"] = "treatment - control"
-    words: Text = None
+    words: str | None = None
 
 
 class Exposure(Part):
     """Who took it up: a 0/1 column, or an event within some days of assignment."""
 
-    column: Text = None
-    event: Names = []
-    within_days: Number = Field(None, gt=0)
+    column: str | None = None
+    event: list[str] = []
+    within_days: float | None = Field(None, gt=0)
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -211,22 +203,22 @@ class ExperimentPlan(Part):
     unit: str = "unit"
     unit_id: str
     variant: Variant
-    assigned_at: Text = None
-    as_of: Day = None
-    enrolment_days: Whole = Field(None, gt=0)
-    planned_units: Whole = Field(None, gt=0)
+    assigned_at: str | None = None
+    as_of: dt.date | None = None
+    enrolment_days: int | None = Field(None, gt=0)
+    planned_units: int | None = Field(None, gt=0)
     looks: list[float] = []
     spending: Literal["obrien-fleming"] = "obrien-fleming"
-    cluster: Text = None
+    cluster: str | None = None
     confidence_level: float = Field(0.95, gt=0.5, lt=1)
     decides_on: Literal["raw", "adjusted"] = "raw"
     min_cell: int = Field(10, ge=1)
     metrics: dict[str, Metric] = Field(min_length=1)
     exposure: Exposure | None = None
-    covariates: Names = []
-    segments: Names = []
-    acknowledge: dict[Literal["srm", "two_variants"], Annotated[str, Field(pattern=r"\w")]] = {}
-    answers: Names = []
+    covariates: list[str] = []
+    segments: list[str] = []
+    acknowledge: dict[Literal["srm", "two_variants", "events_fit"], Annotated[str, Field(pattern=r"\w")]] = {}
+    answers: list[str] = []
     shown_as: Contrast | None = None
     labels: dict[str, str] = {}
 
@@ -236,11 +228,13 @@ class ExperimentPlan(Part):
         rising = not looks or (sorted(set(looks)) == looks and looks[0] > 0 and looks[-1] == 1)
         yield not rising, "looks must rise from above 0 to 1.0, the planned end"
         yield self.decides_on == "adjusted" and not self.covariates, "decides_on: adjusted needs covariates"
+        plain = {name: m.kind for name, m in self.metrics.items() if m.is_mean and not m.is_ratio}
         for name, metric in self.metrics.items():
             ratio = f"the ratio {name} needs counts, amounts or binary parts, and no quantile or rate"
-            yield not all(self._can_be(PART_KINDS, part) for part in (metric.numerator, metric.denominator)), ratio
             time = f"the time at risk of {name} must be a count or an amount, and no quantile or rate"
-            yield not self._can_be(TIME_KINDS, metric.time_at_risk), time
+            ratio_parts = {(part, PART_KINDS, ratio) for part in (metric.numerator, metric.denominator)}
+            for part, kinds, fault in (*ratio_parts, (metric.time_at_risk, TIME_KINDS, time)):
+                yield part in self.metrics and plain.get(part) not in kinds, fault
             twice = f"an event of {name} stands among those that compete with it; keep it in one list"
             yield set(metric.competing) & set(metric.event or [name]), twice
         keys = (self.unit_id, self.variant.column)
@@ -250,11 +244,6 @@ class ExperimentPlan(Part):
         outcomes = {m.column or name for name, m in self.metrics.items() if not m.event and m.kind != "ratio"}
         for name in sorted(outcomes & set(self.covariates)):
             yield True, f"the covariate {name} is an outcome too; covariates are measured before assignment"
-
-    def _can_be(self, kinds, name):
-        """Whether a column, or a metric of some kinds that is a plain mean, is named."""
-        metric = self.metrics.get(name)
-        return metric is None or (metric.kind in kinds and metric.is_mean and not metric.is_ratio)
 
     @property
     def alpha(self) -> float:

@@ -1,10 +1,11 @@
 """The typed framework: which milestones a customer passes, how each is read, what they should foretell, its review."""
 
-from typing import Annotated, Literal
+import datetime as dt
+from typing import Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from helpers.plan.design import Day, Names, Number, Part, Text, Whole, as_list
+from helpers.plan.design import Part
 
 REVIEWED = ("discrimination", "calibration", "cut", "ranks")
 PERIOD_DAYS = {"week": 7, "month": 30, "quarter": 90}
@@ -13,10 +14,10 @@ PERIOD_DAYS = {"week": 7, "month": 30, "quarter": 90}
 class Activation(Part):
     """So many events within some days of the start; read at landmarks, of which the first is the main one."""
 
-    event: Names = Field(min_length=1)
+    event: list[str] = Field(min_length=1)
     window_days: float = Field(90, gt=0)
-    at_least: Whole = Field(None, ge=1)
-    landmark_days: Annotated[list[float], BeforeValidator(as_list)] = Field([90])
+    at_least: int | None = Field(None, ge=1)
+    landmark_days: list[float] = Field([90])
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -28,11 +29,11 @@ class Activation(Part):
 class Usage(Part):
     """Events a period and seat; `seats` is the column at the start, `seats_event` carries a new number as its value."""
 
-    event: Names = Field(min_length=1)
+    event: list[str] = Field(min_length=1)
     seats: str
-    seats_event: Text = None
+    seats_event: str | None = None
     period: Literal["week", "month", "quarter"] = "month"
-    at_least: Number = Field(None, gt=0)
+    at_least: float | None = Field(None, gt=0)
 
     @property
     def period_days(self) -> int:
@@ -48,10 +49,10 @@ class Usage(Part):
 class Category(Part):
     """One area of the product: basic when any of its basic features is used, mature when enough of the mature ones."""
 
-    basic: Names = Field([])
-    mature: Names = Field(min_length=1)
+    basic: list[str] = Field([])
+    mature: list[str] = Field(min_length=1)
     mature_at_least: int = Field(1, ge=1)
-    label: Text = None
+    label: str | None = None
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -63,11 +64,11 @@ class Feature(Part):
     """One feature: its first event, or a column without a time (then its time order is unknown)."""
 
     name: str
-    category: Text = None
+    category: str | None = None
     hypothesised: bool = False
-    event: Text = None
-    column: Text = None
-    label: Text = None
+    event: str | None = None
+    column: str | None = None
+    label: str | None = None
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -82,10 +83,10 @@ class Feature(Part):
 class Retained(Part):
     """Who counts as kept: nobody's `lost` event came, or an `event` came again, within some days of the landmark."""
 
-    lost: Names = Field([])
-    event: Names = Field([])
-    column: Text = None
-    time: Text = None
+    lost: list[str] = Field([])
+    event: list[str] = Field([])
+    column: str | None = None
+    time: str | None = None
     within_days: float = Field(180, gt=0)
 
     def list_rules(self):
@@ -99,14 +100,14 @@ class Retained(Part):
 class Later(Part):
     """An event within some days after the landmark."""
 
-    event: Names = Field(min_length=1)
+    event: list[str] = Field(min_length=1)
     within_days: float = Field(180, gt=0)
 
 
 class Alive(Part):
     """Who still counts as a customer where nobody cancels: who had an event in the days before the landmark."""
 
-    event: Names = Field(min_length=1)
+    event: list[str] = Field(min_length=1)
     within_days: float = Field(gt=0)
 
 
@@ -115,8 +116,8 @@ class Outcomes(Part):
 
     retained: Retained
     expanded: Later | None = None
-    dormant_after_days: Number = Field(None, gt=0)
-    activity: Names = Field([])
+    dormant_after_days: float | None = Field(None, gt=0)
+    activity: list[str] = Field([])
 
 
 class Thresholds(Part):
@@ -143,24 +144,24 @@ class FrameworkPlan(Part):
     question: str
     unit: str = "account"
     unit_id: str
-    started_at: Text = None
-    as_of: Day = None
+    started_at: str | None = None
+    as_of: dt.date | None = None
     confidence_level: float = Field(0.95, gt=0.5, lt=1)
     min_cell: int = Field(10, ge=1)
     cohort: str = "quarter"
-    size: Text = None
-    plan_tier: Text = None
+    size: str | None = None
+    plan_tier: str | None = None
     steps: list[Feature] = Field([])
-    steps_at_least: Whole = Field(None, ge=1)
+    steps_at_least: int | None = Field(None, ge=1)
     activation: Activation | None = None
     usage: Usage | None = None
     categories: dict[str, Category] = Field({})
-    mature_at_least: Whole = Field(None, ge=1)
+    mature_at_least: int | None = Field(None, ge=1)
     features: list[Feature] = Field([])
     outcomes: Outcomes
     alive: Alive | None = None
     review: Review = Review()
-    answers: Names = Field([])
+    answers: list[str] = Field([])
     labels: dict[str, str] = Field({})
 
     def list_rules(self):

@@ -11,7 +11,7 @@ from scipy import stats
 from helpers import examples, metrics
 from helpers.queues.erlang import agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.records import Refused
-from helpers.simulate.queue import HOURS_A_WEEK, SECONDS_AN_HOUR, serve
+from helpers.simulate.support_world import HOURS_A_WEEK, SECONDS_AN_HOUR, serve
 
 QUESTIONS, WEEKS_A_YEAR = "questions", 52
 RANGES = ("units_per_year", "handling", "patience")

@@ -1,13 +1,15 @@
-"""What accounts can do and what is planted in them: setup steps, features, baselines and associations."""
+"""Accounts and their lives: setup steps, features, seats, conversations, and how they leave, by planted rates."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import special, stats
 
 from helpers.simulate import kit
-from helpers.simulate.kit import bound
+from helpers.simulate.kit import MONTH_DAYS, bound
 
 SHAPES = ("step", "smooth", "none")
 OPENED, CLOSED = pd.Timestamp("2021-04-01", tz="UTC"), pd.Timestamp("2022-10-01", tz="UTC")  # six quarters of starts
@@ -30,22 +32,6 @@ class Step(NamedTuple):
     role: str  # helps, inert, routine, niche, after activation
 
 
-class Feature(NamedTuple):
-    """One feature: share of Starter accounts that use it by day 90, probit slope per tier, group of likes, and role.
-
-    `category`: in which it makes an account mature, as in the plan.
-    helpful, harmful: associated with loss itself; mature: only through its category; companion: used together with a
-    helpful one; niche, universal, inert: not associated once tier and seats are alike.
-    """
-
-    name: str
-    share: float
-    slope: float = 0.15
-    group: int = 0
-    role: str = "inert"
-    category: str = ""
-
-
 # Steps that help do not depend on the tier, so that conversations depend on seats by the elasticity alone.
 STEPS = (
     Step("messenger_installed", 0.97, 0.0, 2, "routine"),
@@ -56,63 +42,12 @@ STEPS = (
     Step("saved_reply", 0.10, 0.0, 15, "after activation"),  # and most of those who have activated
     Step("automation_set", 0.025, 0.3, 10, "niche"),
 )
-FEATURES = (
-    Feature("live_chat", 0.70),
-    Feature("email_forwarding", 0.60),
-    Feature("phone_channel", 0.12, 0.30, role="mature", category="support_channels"),
-    Feature("help_centre_languages", 0.10, 0.25, role="mature", category="support_channels"),
-    Feature("help_centre", 0.45),
-    Feature("text_message_channel", 0.15, 0.15, group=2),
-    Feature("social_channel", 0.25, 0.15, group=2),
-    Feature("messaging_channel", 0.20, 0.15, group=2),
-    Feature("mobile_messenger", 0.18, 0.20),
-    Feature("multi_brand_messenger", 0.001, 0.95, role="niche"),
-    Feature("away_message", 0.55),
-    Feature("auto_greeting", 0.50),
-    Feature("article_suggestions", 0.28, 0.20, group=1, role="helpful", category="automation"),
-    Feature("article_feedback", 0.30, 0.20, group=1, role="companion"),
-    Feature("article_search", 0.40, 0.20, group=1, role="companion"),
-    Feature("custom_bots", 0.12, 0.30, role="mature", category="automation"),
-    Feature("auto_close", 0.22),
-    Feature("auto_translate", 0.12),
-    Feature("message_series", 0.20),
-    Feature("follow_up_rules", 0.16),
-    Feature("conversation_tags", 0.60),
-    Feature("internal_notes", 0.65),
-    Feature("assignment_rules", 0.26, 0.30, role="helpful", category="support_operations"),
-    Feature("team_inboxes", 0.14, 0.40, group=3, role="mature", category="support_operations"),
-    Feature("custom_sla_rules", 0.001, 0.95, role="niche"),
-    Feature("office_hours", 0.30, 0.20, group=3),
-    Feature("workload_limits", 0.08, 0.40, group=3),
-    Feature("ticket_forms", 0.12, 0.30, group=3),
-    Feature("snooze", 0.50),
-    Feature("conversation_merge", 0.25),
-    Feature("crm_sync", 0.30, 0.25),
-    Feature("chat_alerts", 0.40),
-    Feature("apps_installed", 0.30, 0.20, role="helpful", category="interoperability"),
-    Feature("api_used", 0.10, 0.30, role="mature", category="interoperability"),
-    Feature("webhooks", 0.10, 0.30),
-    Feature("data_import", 0.35),
-    Feature("issue_tracker_sync", 0.15, 0.20),
-    Feature("shop_sync", 0.20, 0.0),
-    Feature("single_sign_on", 0.001, 0.95, role="niche"),
-    Feature("overview_report", 0.70),
-    Feature("csat_survey", 0.35),
-    Feature("custom_reports", 0.24, 0.35, role="helpful", category="reporting"),
-    Feature("scheduled_reports", 0.10, 0.30, role="mature", category="reporting"),
-    Feature("manual_export", 0.22, 0.15, role="harmful"),
-    Feature("team_report", 0.25, 0.20),
-    Feature("channel_report", 0.20),
-    Feature("messenger_style", 0.95, 0.1, role="universal"),
-    Feature("profile_photo", 0.94, 0.1, role="universal"),
-    Feature("notification_settings", 0.93, 0.1, role="universal"),
-    Feature("browser_extension", 0.15, 0.0),
-    Feature("keyboard_shortcuts", 0.30, 0.0),
-    Feature("mobile_app", 0.45, 0.0),
-    Feature("product_tour", 0.40, 0.0),
-    Feature("banner_message", 0.20),
-)
-STEP, FEATURE = (pd.DataFrame(table) for table in (STEPS, FEATURES))  # their columns as arrays
+# Features: share of Starter accounts that use it by day 90, probit slope per tier, group of likes, role, and category
+# in which it makes an account mature, as in the plan. Roles: helpful and harmful are associated with loss itself,
+# mature only through its category; a companion is used together with a helpful one; niche, universal and inert are not
+# associated once tier and seats are alike.
+FEATURE = pd.read_csv(Path(__file__).with_name("account_features.csv"), keep_default_na=False)
+FEATURES, STEP = tuple(FEATURE.itertuples(index=False)), pd.DataFrame(STEPS)
 
 
 @dataclass(frozen=True)
@@ -131,9 +66,8 @@ class AccountWorld(kit.World):
     usage_effect: float = bound(0.25, -2, 2)  # per standard deviation of the share resolved: no line is special
     early_leavers: float = bound(0.15, 0, 0.6)  # whatever they do: what makes "activated customers stay" true
     monthly_loss: float = bound(0.07, 0.001, 0.5)  # Starter without milestone or feature; a third in half a year
-    tier_effect: float = bound(
-        0.35, -1, 1
-    )  # per tier, on loss and expansion: Premium stays, and has what it is sold with
+    # per tier, on loss and expansion: Premium stays, and has what it is sold with
+    tier_effect: float = bound(0.35, -1, 1)
     feature_effect: float = bound(0.25, -1, 1)  # of each of the four features that are truly associated with staying
     harmful_effect: float = bound(0.3, -1, 1)  # of the feature of those who are about to leave: exports by hand
     maturity_effect: float = bound(0.08, -0.5, 0.5)  # per mature category, in a line: no number is special
@@ -160,3 +94,311 @@ def count_mature(features) -> np.ndarray:
     """Return in how many categories each account used a feature by day 90."""
     categories = FEATURE[FEATURE["category"] != ""].groupby("category").groups.values()
     return sum((features[:, places] < WINDOW_DAYS).any(axis=1).astype(int) for places in categories)
+
+
+TIERS, TIER_SHARES = np.array(["Starter", "Pro", "Premium"]), (0.55, 0.33, 0.12)
+SEATS_MEDIAN, SEATS_SPREAD = np.array([2.2, 5.0, 14.0]), 0.7  # by tier: a larger plan is bought by larger teams
+COUNTRIES, COUNTRY_SHARES = np.array(["US", "GB", "DE", "FR", "AU"]), (0.45, 0.2, 0.15, 0.1, 0.1)
+EARLY_DAYS = 45  # mean of the exponential by which early leavers leave, cut off at three months
+STEP_DAYS = 60  # a step that is not taken in two months is not taken
+LIKENESS = 0.75  # correlation of each feature of a group with what the group shares
+LATER_ADOPTION = 0.03  # first uses a month after day 90, times the share of the tier that used the feature by then
+SAVED_SHARE, SAVED_DAYS = 0.75, 20  # of the activated save a reply, so many days later on average
+# Conversations are drawn by period; short ones at first, so that a step raises what comes after it and not before.
+EARLY_EDGES = np.array([0, 3, 7, 10, 14, 21, 30, 45, 60, 75, 90], dtype=float)
+LATE_EDGES = np.arange(90, 901, 30, dtype=float)
+LATER_VOLUME = 0.45  # of conversations go on after three months: a new messenger is tried out, and then used
+TYPICAL_SEATS = 4
+SOLVED_LEVEL, SOLVED_SLOPE = 0.1, 1.0  # log-odds of being resolved: a quarter to three quarters across accounts
+SOLVED_DAYS = 0.5  # mean days to a resolution
+CHANGES_FROM = 30  # seats stay as bought in the first month
+SHRINKING = 0.006  # accounts a month that give up a seat
+GROWTH, MOST_SEATS = 0.25, 400  # an expansion adds a quarter, at least one seat, up to so many
+
+
+@dataclass(frozen=True)
+class Life:
+    """All that happens to each account until its activity stops, whenever the data ends; `lost` day it is lost.
+
+    `steps` and `features`: day of each, shape (n, 7) and (n, 54), inf where never; `changes` of seats and `talks`
+    (conversations), one row each; `reached`: milestones by day 90; `chances` of what comes after.
+    """
+
+    steps: np.ndarray
+    features: np.ndarray
+    changes: pd.DataFrame
+    talks: pd.DataFrame
+    lost: np.ndarray
+    reached: dict
+    chances: dict
+
+
+def draw_accounts(world, n_units, rng):
+    """Return accounts in order of their start: `leaves_early` day, inf for most; `followed` days to the data's end.
+
+    `volume` and `solving` are hidden habits, standard normal.
+    """
+    seconds, newest, end = (int((last - OPENED).total_seconds()) for last in (CLOSED, NEWEST_FROM, COMPLETE_TO))
+    start = np.sort(rng.integers(0, seconds, n_units))
+    tier = rng.choice(3, n_units, p=TIER_SHARES)
+    seats = np.maximum(1, np.rint(SEATS_MEDIAN[tier] * np.exp(SEATS_SPREAD * rng.standard_normal(n_units))))
+    country = COUNTRIES[rng.choice(COUNTRIES.size, n_units, p=COUNTRY_SHARES)]
+    early, share = rng.random(n_units) < world.early_leavers, rng.random(n_units)
+    volume, solving = rng.standard_normal((2, n_units))
+    return pd.DataFrame(
+        {
+            "account_id": kit.name_units("ac", n_units),
+            "started_at": OPENED.as_unit("s") + pd.to_timedelta(start, unit="s"),
+            "plan_tier": TIERS[tier],
+            "tier": tier,
+            "seats": seats.astype(int),
+            "country": country,
+            "leaves_early": np.where(early, kit.cut_delay(share, EARLY_DAYS, WINDOW_DAYS), np.inf),
+            "volume": volume,
+            "solving": solving,
+            "followed": (end - start) / kit.SECONDS_A_DAY,
+            "newest": start >= newest,
+        }
+    )
+
+
+def _draw_steps(tier, rng):
+    shares = special.expit([special.logit(STEP["share"]) + STEP["slope"] * rank for rank in range(3)])
+    size = (tier.size, len(STEPS))
+    days = kit.cut_delay(rng.random(size), STEP["days"].to_numpy(), STEP_DAYS)
+    return np.where(rng.random(size) < shares[tier], days, np.inf)
+
+
+def _draw_features(tier, rng):
+    """Features of one group share a normal factor; more of the first uses are early in the three months than late."""
+    size, groups = (tier.size, len(FEATURES)), FEATURE["group"].to_numpy()
+    levels = np.array([special.ndtri(FEATURE["share"]) + FEATURE["slope"] * rank for rank in range(3)])
+    shared = rng.standard_normal((tier.size, groups.max() + 1))[:, groups]
+    likeness = np.where(groups > 0, LIKENESS, 0.0)
+    liking = likeness * shared + np.sqrt(1 - likeness**2) * rng.standard_normal(size)
+    soon = WINDOW_DAYS * rng.random(size) ** 2
+    later = WINDOW_DAYS + MONTH_DAYS * rng.exponential(1 / (LATER_ADOPTION * special.ndtr(levels[tier])))
+    return np.where(liking < levels[tier], soon, later)
+
+
+def draw_lives(world, accounts, rng) -> Life:
+    """Return the whole life of all accounts; how it goes on after day 90 follows from what was done by then."""
+    tier, leaves = accounts["tier"].to_numpy(), accounts["leaves_early"].to_numpy()
+    steps, features = _draw_steps(tier, rng["steps"]), _draw_features(tier, rng["features"])
+    # growth before the landmark must not foretell who stays beyond the tier, so the tier alone sets its rate
+    rate = world.expansion_rate / MONTH_DAYS * np.exp(world.tier_effect * tier)
+    grown = _draw_times(rate, CHANGES_FROM, WINDOW_DAYS, rng["seats"])
+    changes = _order_changes(accounts, grown, grown[:0])
+    talks = _draw_talks(world, accounts, changes, steps, EARLY_EDGES, rng["talks"])
+    steps, features = _end(_save_replies(steps, talks, rng["replies"]), leaves), _end(features, leaves)
+    talks = _keep_before(talks, leaves)
+    seats = _read_seats(accounts, changes, np.array([0, WINDOW_DAYS - MONTH_DAYS, WINDOW_DAYS]))
+    reached = _read_milestones(talks, steps, features, seats[:, 1])
+    held = [seats[:, 2]]
+    for _ in range(EXPANSIONS - 1):
+        held.append(_grow(held[-1]))
+    talk = LATER_VOLUME * _rate_talks(world, accounts, np.stack(held, axis=1), _count_helping(steps, [WINDOW_DAYS]))
+    rates = find_rates(world, accounts, reached["count"], features, talk)
+    lost, stop = draw_ends(rates, leaves, rng["ends"])
+    end = np.minimum(stop, accounts["followed"].to_numpy())
+    later = _draw_times(rates.expand, WINDOW_DAYS, end, rng["later_seats"])
+    shrunk = _draw_times(SHRINKING / MONTH_DAYS, WINDOW_DAYS, end, rng["later_seats"])
+    changes = _order_changes(accounts, pd.concat([grown[grown["day"] < end[grown["row"]]], later]), shrunk)
+    talks = pd.concat([talks, _draw_talks(world, accounts, changes, steps, LATE_EDGES, rng["later_talks"])])
+    kept = _keep_before(talks, stop)
+    return Life(_end(steps, stop), _end(features, stop), changes, kept, lost, reached, find_chances(rates))
+
+
+def _end(days, end):
+    return np.where(days < end[:, None], days, np.inf)
+
+
+def _keep_before(talks, end):
+    """Return the conversations before each account's end, and their resolutions before it."""
+    end = end[talks["row"]]
+    solved = np.where(talks["solved"] < end, talks["solved"], np.inf)
+    return talks.assign(solved=solved)[talks["day"].to_numpy() < end]
+
+
+def _draw_times(rate, start, end, rng):
+    """Return row and day of events that come at a steady daily rate between two days of each account."""
+    number = rng.poisson(rate * np.maximum(np.asarray(end) - start, 0))
+    row = kit.spread_rows(number)
+    end = np.broadcast_to(end, number.shape)[row]
+    return pd.DataFrame({"row": row, "day": start + (end - start) * rng.random(row.size)})
+
+
+def _grow(seats):
+    """Return the seats after one expansion; very large accounts have all they need."""
+    return np.where(seats < MOST_SEATS, seats + np.maximum(1, np.rint(GROWTH * seats)).astype(int), seats)
+
+
+def _order_changes(accounts, grown, shrunk):
+    """Return all changes in order of account and day with the seats after each; one seat cannot be given up."""
+    changes = pd.concat([grown.assign(grows=True), shrunk.assign(grows=False)])
+    changes = changes.sort_values(["row", "day"], kind="stable", ignore_index=True)
+    row, grows = changes["row"].to_numpy(), changes["grows"].to_numpy(bool)
+    nth = np.arange(row.size) - np.searchsorted(row, row)
+    now, after = accounts["seats"].to_numpy().copy(), np.zeros(row.size, dtype=int)
+    for turn in range(nth.max(initial=-1) + 1):
+        at = np.flatnonzero(nth == turn)
+        held = now[row[at]]
+        now[row[at]] = after[at] = np.where(grows[at], _grow(held), np.maximum(held - 1, 1))
+    return changes.assign(grows=grows, seats=after)
+
+
+def _read_seats(accounts, changes, edges):
+    """Return the seats at the start of each period, shape (n, periods)."""
+    held = np.zeros((len(accounts), edges.size), dtype=int)
+    held[:, 0] = accounts["seats"]
+    place = np.searchsorted(edges, changes["day"])
+    inside = place < edges.size
+    held[changes["row"][inside], place[inside]] = changes["seats"][inside]  # in order, so a period's last stays
+    filled = np.maximum.accumulate(np.where(held > 0, np.arange(edges.size), 0), axis=1)
+    return np.take_along_axis(held, filled, axis=1)
+
+
+def _rate_talks(world, accounts, seats, helping):
+    """Return conversations a day in the first three months, by seats and helping steps, shape (n, periods)."""
+    size = world.seats_elasticity * np.log(seats / TYPICAL_SEATS)
+    habit = (world.conversations_spread * accounts["volume"].to_numpy())[:, None]
+    return world.conversations / MONTH_DAYS * np.exp(size + habit + world.step_effect * helping)
+
+
+def _count_helping(steps, days):
+    """Return how many of the steps that help each account took before each day, shape (n, days)."""
+    taken = steps[:, STEP["role"] == "helps"]
+    return (taken[:, :, None] < np.asarray(days)[None, None, :]).sum(axis=1)
+
+
+def _draw_talks(world, accounts, changes, steps, edges, rng):
+    """Return conversations over all periods between the edges, whoever has left by then."""
+    starts, lengths = edges[:-1], np.diff(edges)
+    rate = _rate_talks(world, accounts, _read_seats(accounts, changes, starts), _count_helping(steps, starts))
+    number = rng.poisson(rate * (np.where(starts < WINDOW_DAYS, 1.0, LATER_VOLUME) * lengths))
+    number *= starts < accounts["followed"].to_numpy()[:, None]
+    row, period = (np.repeat(axis.ravel(), number.ravel()) for axis in np.indices(number.shape))
+    day = starts[period] + lengths[period] * rng.random(row.size)
+    share = special.expit(SOLVED_LEVEL + SOLVED_SLOPE * accounts["solving"].to_numpy())
+    solved = np.where(rng.random(row.size) < share[row], day + rng.exponential(SOLVED_DAYS, row.size), np.inf)
+    return pd.DataFrame({"row": row, "day": day, "solved": solved})
+
+
+def _save_replies(steps, talks, rng):
+    """Return the steps where most of the activated have saved a reply some time after they were activated."""
+    talks = talks.sort_values(["row", "day"])
+    activated = talks[talks.groupby("row").cumcount() == PLANNED_COUNT - 1]
+    reached = np.full(len(steps), np.inf)
+    reached[activated["row"]] = activated["day"]
+    chosen, later = rng.random(len(steps)) < SAVED_SHARE, rng.exponential(SAVED_DAYS, len(steps))
+    saved = np.where(chosen, reached + later, np.inf)[:, None]
+    return np.where(STEP["role"] == "after activation", np.minimum(steps, saved), steps)
+
+
+def _read_milestones(talks, steps, features, seats):
+    """Return which milestones each account reached by day 90, by the lines of the plan, and its count.
+
+    `seats` are those of day 60: the start of the last month before the landmark.
+    """
+    size, row, solved = seats.size, talks["row"].to_numpy(), talks["solved"].to_numpy()
+    count = np.bincount(row, minlength=size)
+    last = np.bincount(row[(solved >= WINDOW_DAYS - MONTH_DAYS) & (solved < WINDOW_DAYS)], minlength=size)
+    reached = {
+        "set_up": (steps < WINDOW_DAYS).sum(axis=1) >= PLANNED_STEPS,
+        "activated": count >= PLANNED_COUNT,
+        "using": last / seats >= PLANNED_USE,
+        "mature": count_mature(features) >= PLANNED_MATURE,
+    }
+    return {"count": count} | {name: part.astype(int) for name, part in reached.items()}
+
+
+SMOOTH_SLOPE = 0.6  # of the association, per unit of log conversations: over the range about as much as the step
+QUIET_LEAVING = 3.0  # silent accounts leave so many times as fast
+EXPANSIONS = 5  # from none to four in the half year, for the chance of silence
+COUNTED_DAYS = 140  # from the landmark to the months, on average, whose seats bring the last 45 days' conversations
+MATURITY_EXPANSION = 2.5  # a mature category counts this many times for expansion as for loss
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Daily rates after day 90, shape (n,): leaving while active, falling silent, expanding.
+
+    `talk`: conversations a day by the number of expansions since, shape (n, numbers).
+    """
+
+    leave: np.ndarray
+    quiet: np.ndarray
+    expand: np.ndarray
+    talk: np.ndarray
+
+
+def find_rates(world, accounts, count, features, talk) -> Rates:
+    """Return the rates that follow from what each account did in its first three months."""
+    used, mature = features < WINDOW_DAYS, count_mature(features)
+    activated = _score_activation(world, accounts["newest"].to_numpy(), count)
+    tier = world.tier_effect * accounts["tier"].to_numpy()
+    good = world.feature_effect * used[:, FEATURE["role"] == "helpful"].sum(axis=1)
+    bad = world.harmful_effect * used[:, FEATURE["role"] == "harmful"].sum(axis=1)
+    habit = world.usage_effect * accounts["solving"].to_numpy()
+    stays = tier + good - bad + habit + world.maturity_effect * mature
+    grows = tier + MATURITY_EXPANSION * world.maturity_effect * mature
+    return Rates(
+        leave=world.monthly_loss / MONTH_DAYS * np.exp(-activated - stays),
+        quiet=world.dormancy_rate / MONTH_DAYS * np.exp(-activated),
+        expand=world.expansion_rate / MONTH_DAYS * np.exp(activated + grows),
+        talk=talk,
+    )
+
+
+def _score_activation(world, newest, count):
+    """Return by how much conversations of three months lower the log rate of loss, in the shape that is planted."""
+    if world.activation_shape == "none":
+        return np.zeros(count.shape)
+    effect = np.where(newest, world.drift_effect, world.activation_effect)
+    if world.activation_shape == "smooth":
+        return effect * SMOOTH_SLOPE * (np.log1p(count) - np.log1p(world.activation_cut))
+    return effect * (count >= np.where(newest, world.drift_cut, world.activation_cut))
+
+
+def draw_ends(rates, leaves_early, rng):
+    """Return the day each account is lost and the day its activity ends (silence or loss), whatever is observed.
+
+    Parameters
+    ----------
+    rates : Rates
+    leaves_early : array, shape (n,), the day early leavers are lost, inf for the others
+    rng : Generator
+    """
+    turns = rng.exponential(size=(3, leaves_early.size))
+    with np.errstate(divide="ignore"):
+        leave, quiet, silent = turns / [rates.leave, rates.quiet, QUIET_LEAVING * rates.leave]
+    stop = WINDOW_DAYS + np.minimum(leave, quiet)
+    lost = np.where(leave < quiet, stop, stop + silent)
+    early = np.isfinite(leaves_early)
+    return np.where(early, leaves_early, lost), np.where(early, leaves_early, stop)
+
+
+def find_chances(rates) -> dict[str, np.ndarray]:
+    """Return each account's chance of retained, expanded and dormant by day 270, if it is a customer on day 90.
+
+    Retained: not lost within 180 days. Expanded: at least one expansion in them. Dormant: no conversation in the
+    last 45 of them, averaged over the number of expansions (seats that are given up meanwhile are left out); the
+    last number stands for more too.
+    """
+    ends, days = rates.leave + rates.quiet, HORIZON_DAYS
+    silent = QUIET_LEAVING * rates.leave
+    retained = np.exp(-ends * days) + rates.quiet * days * np.exp(-silent * days) * _average((ends - silent) * days)
+    expanded = rates.expand * days * _average((rates.expand + ends) * days)
+    before, both = np.exp(-ends * (days - DORMANT_DAYS)), (ends[:, None] + rates.talk) * DORMANT_DAYS
+    silence = (ends * DORMANT_DAYS)[:, None] * _average(both) + np.exp(-both)
+    numbers = stats.poisson.pmf(np.arange(rates.talk.shape[1]), (rates.expand * COUNTED_DAYS)[:, None])
+    numbers[:, -1] += 1 - numbers.sum(axis=1)
+    dormant = 1 - before + before * (numbers * silence).sum(axis=1)
+    return {"retained": retained, "expanded": expanded, "dormant": dormant}
+
+
+def _average(exponent):
+    """Return (1 - exp(-x)) / x, 1 at 0: the average of exp(-x t) over t from 0 to 1."""
+    near = np.abs(exponent) < 1e-8
+    safe = np.where(near, 1.0, exponent)
+    return np.where(near, 1.0, -np.expm1(-safe) / safe)

@@ -118,9 +118,8 @@ def _draw_metrics(design, known, treated, rng):
         means[name] = values["difference"]
         for column in sorted(drawn.keys() & columns.keys()):
             if kinds[column] != metric.kind or metric.kind not in SHARING:
-                raise Refused(
-                    f"simulation experiment, metric {name}: column {column} has another metric; give it its own"
-                )
+                taken = f"column {column} has another metric; give it its own"
+                raise Refused(f"simulation experiment, metric {name}: {taken}")
         columns, kinds = drawn | columns, dict.fromkeys(drawn, metric.kind) | kinds
         for treatment in design.variant.treatments:
             arms = (name, design.variant.control, treatment)

@@ -266,9 +266,8 @@ def join_events(assignments, told, *, at="assigned_at", end=None, kinds=None, te
     kind = np.repeat([kinds.index(event) for event, _ in told], [len(part) for _, part in told])
     events = pd.concat([part for _, part in told], ignore_index=True)
     opened, row = assignments[at].min(), events["row"].to_numpy()
-    seconds = (assignments[at] - opened).dt.total_seconds().to_numpy(np.int64)[row] + events["seconds"].to_numpy(
-        np.int64
-    )
+    seconds = (assignments[at] - opened).dt.total_seconds().to_numpy(np.int64)[row]
+    seconds = seconds + events["seconds"].to_numpy(np.int64)
     order = np.argsort((seconds * len(assignments) + row) * len(kinds) + kind, kind="stable")  # one key is faster
     if end is not None:
         order = order[seconds[order] < (end - opened).total_seconds()]

@@ -6,28 +6,9 @@ from scipy import special
 
 from helpers.records import Refused
 from helpers.simulate import kit
+from helpers.simulate import support_world as support
 from helpers.simulate.kit import NODES, SECONDS_A_DAY, TRIAL_DAYS, average, tell, to_seconds
-from helpers.simulate.queue import serve
-from helpers.simulate.support_world import (
-    BEFORE,
-    BUSY,
-    COMPLETE_TO,
-    CONTROL,
-    FLAT,
-    MORNINGS,
-    PAID_DAYS,
-    PARTS,
-    QUESTION_DAYS,
-    SIGN_UPS,
-    TEST_FROM,
-    TREATMENT,
-    SupportWorld,
-    deliver,
-    draw_people,
-    expect_others,
-    gather_teams,
-    hour_of_week,
-)
+from helpers.simulate.support_world import CONTROL, QUESTION_DAYS, TREATMENT, deliver, hour_of_week
 
 ASKING_SLOPE, LOYALTY_SLOPE, RATING_SLOPE = 0.5, 1.0, 1.2  # log questions and log-odds per standard deviation
 ASKING_SPREAD = 1.0  # shape of the gamma by which sign-ups of equal keenness differ
@@ -37,7 +18,7 @@ MORNING_LEVEL = -0.7  # log-odds that a question comes in the morning by habit, 
 HANDLING_SPREAD = 0.7  # of log minutes; conversations differ by a factor of two either way
 LIVE_SECONDS = 300  # a first reply within five minutes counts as live, in either arm
 TRIAL_MEAN, PAY_MEAN = 3.0, 4.0  # days to the trial; days from its end to the payment, at most up to day 60
-PAY_DAYS = PAID_DAYS - QUESTION_DAYS - TRIAL_DAYS
+PAY_DAYS = support.PAID_DAYS - QUESTION_DAYS - TRIAL_DAYS
 LATE_SHARE, LATE_FROM, LATE_TO = 0.02, 77, 97  # few start a trial after every window, half of them pay after it
 REVENUE_WINDOWS = {"revenue": 90, "revenue_30": 30, "revenue_60": 60}
 SURVEY_DAY, ANSWER_MEAN, ANSWER_DAYS = 30, 3.0, 25
@@ -83,13 +64,14 @@ def live_support(*, n_units=24_000, seed=2019, **world) -> kit.Simulation:
     >>> sorted(set(made.units["variant"]))
     ['before', 'live', 'standard']
     """
-    n_units, settings, rng = kit.check_count(n_units), SupportWorld.read(world), kit.spawn_generators(seed, PARTS)
-    chances, teams = solve_chances(settings), gather_teams(settings, n_units)
-    people = draw_people(settings, n_units, rng)
+    n_units, settings = kit.check_count(n_units), support.SupportWorld.read(world)
+    rng = kit.spawn_generators(seed, support.PARTS)
+    chances, teams = solve_chances(settings), support.gather_teams(settings, n_units)
+    people = support.draw_people(settings, n_units, rng)
     shown = people[people["shown"]].reset_index(drop=True)
     assignments = shown[["variant", "assigned_at", "company_size", "channel"]]
     assignments.insert(0, "signup_id", kit.name_units("su", len(shown)))
-    talks = _draw_questions(settings, people, expect_others(settings, n_units, teams), rng)
+    talks = _draw_questions(settings, people, support.expect_others(settings, n_units, teams), rng)
     parts = [
         _tell_talks(people, _draw_replies(settings, people, talks, teams, rng["replies"])),
         _draw_money(settings, shown, chances, rng["money"]),
@@ -98,10 +80,11 @@ def live_support(*, n_units=24_000, seed=2019, **world) -> kit.Simulation:
     planned = {name: {"agents": len(duty), "agent_hours_per_week": int(duty.sum())} for name, duty in teams.items()}
     delivered = {"shared_agents": bool(settings.shared_agents), "teams": planned}
     truth = {"effects": state_truth(settings, chances), "delivered": delivered}
-    before = int((shown["variant"] == BEFORE).sum())
+    before = int((shown["variant"] == support.BEFORE).sum())
     what = f"{n_units:,} sign-ups whose effects are planted, and {before:,} of the weeks before"
     note = kit.write_note(what, "the effects")
-    return kit.finish(settings, assignments, parts, truth, note, end=COMPLETE_TO, texts=["conversation_id", "agent_id"])
+    calendar = {"end": support.COMPLETE_TO, "texts": ["conversation_id", "agent_id"]}
+    return kit.finish(settings, assignments, parts, truth, note, **calendar)
 
 
 def asking_means(world, keenness, delivered) -> np.ndarray:
@@ -139,14 +122,13 @@ def solve_chances(world) -> dict[str, kit.Chance]:
     trait = np.linspace(-6, 6, 241)
     for part in (0.0, delivered.max()):
         if (found["paid"].served(trait, part) > found["trial"].served(trait, part) + 1e-12).any():
-            raise Refused(
-                "simulation live_support: more would pay than start a trial; lower revenue_lift or raise trial_lift"
-            )
+            more = "more would pay than start a trial; lower revenue_lift or raise trial_lift"
+            raise Refused(f"simulation live_support: {more}")
     return found
 
 
 def _mean_square(delivered):
-    return float((delivered**2 @ SIGN_UPS).mean())
+    return float((delivered**2 @ support.SIGN_UPS).mean())
 
 
 def _solve_share(rate, effect, slope):
@@ -231,7 +213,7 @@ def _draw_asked(world, people, first, last, rng):
     """Return when each asks: soon after sign-up, and kept as often as the hour is busy (or a morning, by habit)."""
     start, size = people["start"].to_numpy(), len(people)
     habit = rng.random(size) < special.expit(MORNING_LEVEL + world.keenness_and_speed * people["keenness"].to_numpy())
-    accept = np.vstack([FLAT + (1 - FLAT) * BUSY, MORNINGS])
+    accept = np.vstack([support.FLAT + (1 - support.FLAT) * support.BUSY, support.MORNINGS])
     delay, left = np.zeros(size, dtype=np.int64), np.arange(size)
     while left.size:
         days = first + kit.cut_delay(rng.random(left.size), SOON_DAYS, last - first)
@@ -246,11 +228,11 @@ def _draw_replies(world, people, talks, teams, rng):
     handling = 60 * world.handle_minutes * np.exp(HANDLING_SPREAD * rng.standard_normal(size) - HANDLING_SPREAD**2 / 2)
     patience = rng.exponential(world.patience_hours * kit.SECONDS_AN_HOUR, size)
     live = (talks["person"] >= 0) & (people["variant"].to_numpy()[talks["person"]] == TREATMENT)
-    team = np.where(asked < TEST_FROM, "before", np.where(live & ("live" in teams), "live", "standard"))
+    team = np.where(asked < support.TEST_FROM, "before", np.where(live & ("live" in teams), "live", "standard"))
     replied, agent = np.full(size, -1), np.full(size, -1)
     for name, duty in teams.items():  # the test begins with empty desks
         rows = np.flatnonzero(team == name)
-        served = serve(
+        served = support.serve(
             asked[rows], handling[rows], patience[rows], len(duty), duty, priority=np.where(live[rows], 0, 1)
         )
         found, done = rows[served.agent >= 0], served.agent >= 0

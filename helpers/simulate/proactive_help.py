@@ -42,9 +42,8 @@ class HelpWorld(kit.World):
     keenness_and_use: float = bound(0.70, *PART)  # correlation of keenness and use: the article's own doubt, made large
     activation_rate: float = bound(0.30, *SHARE)  # usual order of magnitude for self-serve software; not reported
     activation_effect: float = bound(-0.02, *EFFECT)  # small, because the article reports none for its key metric
-    activation_ratio: float = bound(
-        2.5, *MEAN
-    )  # users of content activate so many times as often as others (claim P04)
+    # users of content activate so many times as often as others (claim P04)
+    activation_ratio: float = bound(2.5, *MEAN)
     paid_rate: float = bound(0.25, *SHARE)  # usual order of magnitude for a free trial without a card; not reported
     paid_effect: float = bound(-0.09, *EFFECT)  # the published nine points (claim P13)
     keenness_and_paid: float = bound(0.80, -3, 3)  # log-odds of paying per standard deviation: 7 % to 30 % across it
@@ -163,18 +162,16 @@ def solve_responses(world) -> dict[str, Response]:
     }
     for name, response in found.items():
         if not -1 <= response.factor <= (np.inf if response.ceiling is None else 1):
-            raise Refused(
-                f"simulation proactive_help: the effect on {name} is more than opened help can carry; lower it"
-            )
+            more = f"the effect on {name} is more than opened help can carry; lower it"
+            raise Refused(f"simulation proactive_help: {more}")
     return found
 
 
 def _solve(world, control, effect, slope, *, ceiling=1) -> Response:
     base = control + effect
     if base <= 0 or (ceiling and max(base, control) >= ceiling):
-        raise Refused(
-            "simulation proactive_help: a baseline with its effect leaves the possible range; lower the effect"
-        )
+        beyond = "a baseline with its effect leaves the possible range; lower the effect"
+        raise Refused(f"simulation proactive_help: {beyond}")
     if ceiling is None:
         level = np.log(base / average(np.exp(slope * NODES)))
     else:

@@ -76,32 +76,23 @@ def read_batches(path, dialect) -> Iterator[pa.Table]:
     """
     if dialect.quoted:
         _refuse_broken(path, dialect)
+    encoding = "utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding
+    types = {f"f{i}": pa.string() for i in range(len(dialect.header))}
+    reading = {
+        "read_options": pc.ReadOptions(
+            use_threads=False, block_size=BLOCK, encoding=encoding, autogenerate_column_names=True
+        ),
+        "parse_options": pc.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.quoted),
+        "convert_options": pc.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
+    }
     try:
         with _open_binary(path) as binary:
-            for number, batch in enumerate(_open_reader(binary, dialect)):
+            for number, batch in enumerate(pc.open_csv(binary, **reading)):
                 part = pa.Table.from_batches([batch.slice(1) if number == 0 else batch])
                 yield part.rename_columns(list(dialect.header))
     except (pa.ArrowInvalid, UnicodeError):
         _refuse_broken(path, dialect)
         raise Refused(f"{path.name}: not readable as {dialect.describe()}; export it again as UTF-8 CSV") from None
-
-
-def _open_reader(binary, dialect):
-    encoding = "utf8" if dialect.encoding.startswith("utf-8") else dialect.encoding
-    names = [f"f{i}" for i in range(len(dialect.header))]
-    return pc.open_csv(
-        binary,
-        read_options=pc.ReadOptions(
-            use_threads=False, block_size=BLOCK, encoding=encoding, autogenerate_column_names=True
-        ),
-        parse_options=pc.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.quoted),
-        convert_options=pc.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-            null_values=[""],
-        ),
-    )
 
 
 def _refuse_broken(path, dialect):
@@ -157,7 +148,7 @@ def _score(sample, delimiter):
     try:
         rows = [len(row) for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row]
     except csv.Error:
-        return (False, 0.0, 0)
+        rows = []
     return (rows[0] > 1, sum(n == rows[0] for n in rows) / len(rows), rows[0]) if rows else (False, 0.0, 0)
 
 

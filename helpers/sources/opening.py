@@ -1,9 +1,16 @@
-"""Opening: what the parameter `data` names becomes raw tables on one engine, with the words for them."""
+"""Opening: what the parameter `data` names becomes raw tables on one engine that opens nothing else, with their words.
+
+The engine is an in-process DuckDB locked to the given files, or the database of an address without its password.
+"""
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+import os
+import re
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl, quote
 
 import ibis
 import pandas as pd
@@ -12,17 +19,32 @@ import pyarrow.parquet as pq
 
 from helpers import examples, schema, simulate
 from helpers.records import DataInfo, Refused
-from helpers.sources import delimited, engine
+from helpers.sources import delimited
 
-HOLDS = {"experiment": "an experiment", "framework": "accounts"}
+TEXT_FILES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+PARQUET_FILES = (".parquet", ".pq")
 MADE = ("simulated", "public")
+SCHEMES = ("postgres", "postgresql", "bigquery", "snowflake", "pyspark", "databricks", "trino", "clickhouse")
+VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
+SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
+HOLDS = {"experiment": "an experiment", "framework": "accounts"}
 MODEL = ("kind", "name", "value", "low", "high")
 STUDY = "customer_milestones"
 
 
 @dataclass(frozen=True)
+class Address:
+    """One place of data: `kind` is simulated, public, text, parquet, duckdb or url; `name` may be shown."""
+
+    kind: str
+    name: str
+    paths: tuple[Path, ...] = field(default=(), repr=False)
+    url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
 class Raw:
-    """One table as it came: the Ibis table, the name that messages use, what was detected, its checksums.
+    """One table as it came: the Ibis table, the name that messages use, what was detected.
 
     `parsed` tables were read from text into the engine, where every column is still text.
     """
@@ -30,7 +52,6 @@ class Raw:
     table: ibis.Table
     name: str
     messages: tuple[str, ...] = ()
-    checksums: tuple[str, ...] = ()
     parsed: bool = False
 
 
@@ -45,6 +66,174 @@ class Given:
     truth: dict | None = None
 
 
+def read_address(data) -> Address:
+    """Return where some data is, checked without opening it.
+
+    Parameters
+    ----------
+    data : str or list of str
+        `simulated`, `public:NAME`, `duckdb:PATH`, an Ibis URL, or the path of a file; a list is several files.
+
+    Returns
+    -------
+    Address: its name is a base name, `public:NAME` or scheme and host.
+
+    Raises
+    ------
+    Refused: no such file, a folder, a kind of file or address that is not read, files of several kinds,
+    a password that is not `${NAME}`.
+    """
+    items = [os.fspath(item) for item in ([data] if isinstance(data, (str, os.PathLike)) else data)]
+    if not items or not all(items):
+        raise Refused("data: nothing is named; give simulated, public:NAME, a file, duckdb:PATH or a database address")
+    if len(items) == 1:
+        kind = items[0].partition(":")[0]
+        if items[0] == "simulated" or kind == "public":
+            return Address(kind, items[0])
+        if "://" in items[0] and kind != "duckdb":
+            return _read_url(items[0])
+    files = [_read_file(item) for item in items]
+    if len({file.kind for file in files}) > 1:
+        raise Refused("data: text files and Parquet files together; give files of one kind")
+    names = [file.name for file in files]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return Address(files[0].kind, shown, tuple(path for file in files for path in file.paths))
+
+
+def _read_file(item):
+    stored = item.startswith("duckdb:")
+    path = Path(re.sub(r"^duckdb:(//(?=/))?", "", item)).expanduser().absolute()
+    if path.is_file():
+        named = path.name.lower().endswith
+        kind = "duckdb" if stored else "text" if named(TEXT_FILES) else "parquet" if named(PARQUET_FILES) else None
+        if kind:
+            return Address(kind, path.name, (path,))
+        there = ", ".join(TEXT_FILES[:3])
+        fault = f"this kind of file is not read; give {there} (each also .gz), .parquet, or duckdb:PATH"
+    elif "://" in item or re.match(r"[a-z]+:.*@", item):
+        raise Refused("data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database")
+    elif path.is_dir():
+        fault = "a folder; name the files in it"
+    else:
+        fault = "no such file; check the name, and the folder it is read from"
+    raise Refused(f"{path.name}: {fault}")
+
+
+def _read_url(item):
+    scheme, _, rest = item.partition("://")
+    password = rest.rpartition("@")[0].partition(":")[2]
+    secrets = [value for key, value in parse_qsl(rest.partition("?")[2]) if SECRET.search(key)]
+    if not all(re.fullmatch(f"({VARIABLE})+", secret) for secret in [*([password] if password else []), *secrets]):
+        raise Refused(
+            "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
+        )
+    if scheme not in SCHEMES:
+        raise Refused(f"data: addresses of this scheme are not read; allowed: duckdb:PATH, {', '.join(SCHEMES)}")
+    host = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
+    return Address("url", f"{scheme}://{re.sub(r':[0-9]*$', '', host)}", url=item)
+
+
+def connect(places, *, threads=1):
+    """Return the backend that holds all places of one load: DuckDB for files, else the database of the address.
+
+    DuckDB installs and loads no extension, and from here on opens no file but the given ones.
+
+    Parameters
+    ----------
+    places : list of Address
+    threads : int, 1 for figures that are bit-identical from run to run
+
+    Raises
+    ------
+    Refused: places in two engines, no connection, a database file that cannot be opened, a variable that is not set.
+    """
+    urls = {place.url for place in places} or {""}
+    if len(urls) > 1:
+        raise Refused("data and events stand in two engines; put both into one database, or both into files")
+    if urls != {""}:
+        return _connect_database(places[0])
+    spill = os.path.join(tempfile.gettempdir(), f"studies-{os.getpid()}")
+    quiet = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "temp_directory": spill}
+    backend = ibis.duckdb.connect(threads=threads, **quiet)
+    for path in dict.fromkeys(p for place in places if place.kind == "duckdb" for p in place.paths):
+        attached = f"ATTACH {_quote(path)} AS {_name_catalogue(path)} (READ_ONLY)"
+        ask(lambda statement=attached: backend.raw_sql(statement), path.name, tell=_tell_attach)
+    files = [path for place in places if place.kind == "parquet" for path in place.paths]
+    allowed = ", ".join(_quote(path, escaped=escaped) for path in files for escaped in (False, True))
+    for setting in (f"allowed_paths=[{allowed}]", "enable_external_access=false", "lock_configuration=true"):
+        backend.raw_sql(f"SET {setting}")
+    return backend
+
+
+def _tell_attach(error):
+    cause = "it is open for writing in another program" if "lock" in str(error) else "it is no DuckDB database"
+    return f"cannot be opened read-only; {cause}"
+
+
+def _connect_database(place):
+    """Return the connection to an address, each ${NAME} in it replaced from the environment for this moment only."""
+    for name in re.findall(VARIABLE, place.url):
+        if name not in os.environ:
+            raise Refused(f"data: the environment variable {name} is not set; set it before the run")
+    url = re.sub(VARIABLE, lambda found: quote(os.environ[found.group(1)], safe=":"), place.url)
+    return ask(lambda: ibis.connect(url), place.name, tell=_tell_connection)
+
+
+def _tell_connection(error):
+    if isinstance(error, ImportError):
+        driver = f"driver {error.name}" if error.name else "driver of this database"
+        return f"the {driver} is not installed; install its extra, such as [postgres]"
+    return f"no connection ({type(error).__name__}); check host, database, user, password and network"
+
+
+def _name_catalogue(path):
+    """Return the name under which the engine knows a database file."""
+    return "given_" + hashlib.sha256(os.fsencode(path)).hexdigest()[:12]
+
+
+def _quote(path, *, escaped=False):
+    """Return a path as a text of SQL; escaped, DuckDB takes * ? [ for themselves, not for patterns of other names."""
+    text = re.sub(r"([*?[])", r"[\1]", str(path)) if escaped else str(path)
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _tell_read(error):
+    return f"the table cannot be read to its end ({type(error).__name__}); check the file, or the rights to it"
+
+
+def ask(question, shown, *, tell=_tell_read):
+    """Return what a question to the engine or a file gives; its own error could quote a value, or a path.
+
+    Parameters
+    ----------
+    question : function without arguments
+    shown : str, what messages call the table
+    tell : what may be said, or a function of the error that returns it
+
+    Raises
+    ------
+    Refused: no answer; without the error as its context, so that no trace shows it.
+    """
+    try:
+        return question()
+    except Exception as error:
+        fault = tell if isinstance(tell, str) else tell(error)
+    raise Refused(f"{shown}: {fault}")
+
+
+def count_all(table, counts, shown) -> dict[str, int]:
+    """Return some aggregates of a table by name, in one query; null counts as 0.
+
+    Parameters
+    ----------
+    table : Ibis table
+    counts : dict of str to Ibis scalar
+    shown : str, what messages call the table
+    """
+    row = ask(lambda: table.aggregate(**counts).to_pyarrow().to_pylist()[0], shown)
+    return {key: value or 0 for key, value in row.items()}
+
+
 def open_given(design, data, table, events, events_table, simulation, threads) -> Given:
     """Return the raw tables that `data` and `events` name, on one engine; the parameters are those of `load`.
 
@@ -52,21 +241,30 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     ------
     Refused: what cannot be opened; tables beside simulated or public data; public data for plans of another kind.
     """
-    place = engine.read_address(data)
+    place = read_address(data)
     if place.kind in MADE:
         if events or table or events_table:
             raise Refused(f"data: {place.name} comes with its own tables; leave out events and table")
-        return _open_made(design, place, simulation, engine.connect([], threads=threads))
+        return _open_made(design, place, simulation, connect([], threads=threads))
     if events_table and not events:
         raise Refused("events_table: a table is named and no events; say in events where it is")
-    beside = engine.read_address(events) if events else None
+    beside = read_address(events) if events else None
     if beside and beside.kind in MADE:
         raise Refused(f"events: {beside.name} comes as data, not as events; give the table of events")
-    backend = engine.connect([place, beside] if beside else [place], threads=threads)
+    backend = connect([place, beside] if beside else [place], threads=threads)
     units = open_table(backend, place, name="raw_units", table=table)
     heard = open_table(backend, beside, name="raw_events", table=events_table) if beside else None
+    sums, closed = [], "cannot be read; check its permissions"
+    for path in (*place.paths, *(beside.paths if beside else ())):
+        with ask(lambda path=path: open(path, "rb"), path.name, tell=closed) as file:
+            sums.append(hashlib.file_digest(file, "sha256").hexdigest())
     source = f"{units.name}, {heard.name}" if heard else units.name
-    return Given(backend, units, heard, DataInfo("yours", "", source, _sum_tables(units, heard), 0, 0))
+    return Given(backend, units, heard, DataInfo("yours", "", source, _join_sums(sums), 0, 0))
+
+
+def _join_sums(sums):
+    """Return the checksum of the file, or of the checksums of several; None for a database."""
+    return hashlib.sha256("\n".join(sums).encode()).hexdigest() if len(sums) > 1 else next(iter(sums), None)
 
 
 def _open_made(design, place, simulation, backend):
@@ -79,37 +277,33 @@ def _open_made(design, place, simulation, backend):
     else:
         made = _find_public(design, place.name)()
         frame, shown, truth = made.units, place.name, None
-    units = _copy_frame(backend, frame, name="raw_units", shown=shown)
-    heard = None
-    if made.events is not None:
-        heard = _copy_frame(backend, made.events, name="raw_events", shown=f"{place.name} events")
-    info = DataInfo(place.kind, made.note, place.name, _sum_tables(units, heard), 0, 0)
-    return Given(backend, units, heard, info, truth)
+    sums, raws = [], {"raw_units": (frame, shown), "raw_events": (made.events, f"{place.name} events")}
+    for name, (frame, shown) in raws.items():
+        raws[name] = None
+        if frame is not None:
+            content, sink = pa.Table.from_pandas(frame, preserve_index=False), pa.BufferOutputStream()
+            content = content.replace_schema_metadata(None)
+            with pa.ipc.new_stream(sink, content.schema) as writer:
+                writer.write_table(content)
+            sums.append(hashlib.sha256(sink.getvalue()).hexdigest())
+            raws[name] = Raw(backend.create_table(name, content), shown)
+    return Given(backend, *raws.values(), DataInfo(place.kind, made.note, place.name, _join_sums(sums), 0, 0), truth)
 
 
 def _find_public(design, name):
     short, known = name.removeprefix("public:"), examples.BY_KIND[design.kind]
+    if short in known:
+        return known[short]
+    held = HOLDS[design.kind].removeprefix("an ")
     if short in examples.ARRIVALS:
-        held = HOLDS[design.kind].removeprefix("an ")
         raise Refused(f"data: {name} holds counts of arrivals and no {held}; give it as the parameter arrivals")
-    other = next((kind for kind, held in examples.BY_KIND.items() if short in held and kind != design.kind), None)
+    other = next((kind for kind, there in examples.BY_KIND.items() if short in there), None)
     if other:
         raise Refused(
             f"data: {name} holds {HOLDS[other]}, and the plan is of kind {design.kind}; name a plan of kind {other}"
         )
-    if short not in known:
-        there = schema.list_nearest(short, list(known))
-        raise Refused(f"data: no public data {schema.cut(short)}; there is, nearest first: {there}")
-    return known[short]
-
-
-def _copy_frame(backend, frame, *, name, shown):
-    """Return a pandas table as it came, copied into the engine, with a checksum of its content."""
-    content = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, content.schema) as writer:
-        writer.write_table(content)
-    return Raw(backend.create_table(name, content), shown, checksums=(hashlib.sha256(sink.getvalue()).hexdigest(),))
+    there = schema.list_nearest(short, list(known))
+    raise Refused(f"data: no public data {schema.cut(short)}; there is, nearest first: {there}")
 
 
 def open_table(backend, place, *, name, table=None) -> Raw:
@@ -127,73 +321,45 @@ def open_table(backend, place, *, name, table=None) -> Raw:
     Refused: no such table, a damaged file, files with different columns, no rows, a malformed text file.
     """
     if place.kind in ("duckdb", "url"):
-        raw = _open_stored(backend, place, table)
-    elif table:
+        return _open_stored(backend, place, table)
+    if table:
         raise Refused(f"{place.name}: a file has no tables, and table is given; leave it out")
-    elif place.kind == "parquet":
-        raw = _open_parquet(backend, place, name)
-    else:
-        raw = _open_text(backend, place, name)
-    return replace(raw, checksums=tuple(_sum_file(path) for path in place.paths))
-
-
-def _sum_tables(units, heard):
-    """Return the checksum of the file, or of the checksums of several; None for a database."""
-    sums = units.checksums + (heard.checksums if heard else ())
-    return hashlib.sha256("\n".join(sums).encode()).hexdigest() if len(sums) > 1 else next(iter(sums), None)
-
-
-def _sum_file(path):
-    """Return the SHA-256 of a file's bytes, read in parts."""
-    try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        raise Refused(f"{path.name}: cannot be read; check its permissions") from None
+    if place.kind == "text":
+        return _open_text(backend, place, name)
+    headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
+    for path in place.paths:
+        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=damaged))
+    if len(headers) > 1:
+        _refuse_other_columns(place.paths, headers)
+    files = ", ".join(_quote(path, escaped=True) for path in place.paths)
+    options = "hive_partitioning=false, union_by_name=" + ("true" if len(headers) > 1 else "false")
+    view = f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{files}], {options})"
+    ask(lambda: backend.raw_sql(view), place.name)
+    return Raw(backend.table(name), place.name, (f"{place.name}: Parquet",))
 
 
 def _open_stored(backend, place, table):
     schema_name, _, short = (table or "").rpartition(".")
-    catalogue = engine.name_catalogue(place.paths[0]) if place.paths else None
+    catalogue = _name_catalogue(place.paths[0]) if place.paths else None
     database = (catalogue, schema_name or "main") if catalogue else schema_name or None
-    known = engine.ask(lambda: backend.list_tables(database=database), place.name)
+    known = ask(lambda: backend.list_tables(database=database), place.name)
     if not table and len(known) == 1:
         short = known[0]
     if short not in known:
-        missing, cure = "table is left out", "name it"
-        if table:
-            missing, cure = f"no table {schema.cut(table)}", "correct the name"
+        missing, cure = f"no table {schema.cut(table)}" if table else "table is left out", "correct the name"
         there = schema.list_nearest(short, known) or "none"
-        raise Refused(f"{place.name}: {missing}; it has, nearest first: {there}; {cure}")
+        raise Refused(f"{place.name}: {missing}; it has, nearest first: {there}; {cure if table else 'name it'}")
     shown = f"{place.name}/{table or short}"
-    return Raw(engine.ask(lambda: backend.table(short, database=database), shown), shown)
-
-
-def _open_parquet(backend, place, name):
-    _refuse_other_columns(place.paths, [_read_names(path) for path in place.paths])
-    files = ", ".join(engine.quote_text(engine.escape_pattern(path)) for path in place.paths)
-    options = "hive_partitioning=false, union_by_name=" + ("true" if len(place.paths) > 1 else "false")
-    view = f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{files}], {options})"
-    engine.ask(lambda: backend.raw_sql(view), place.name)
-    return Raw(backend.table(name), place.name, (f"{place.name}: Parquet",))
-
-
-def _read_names(path):
-    try:
-        with pq.ParquetFile(path) as file:
-            return file.schema_arrow.names
-    except (pa.ArrowException, OSError):
-        raise Refused(f"{path.name}: not a whole Parquet file; it is cut short or damaged, copy it again") from None
+    return Raw(ask(lambda: backend.table(short, database=database), shown), shown)
 
 
 def _refuse_other_columns(paths, headers):
-    wanted = headers[0]
     for path, have in zip(paths, headers, strict=True):
-        if sorted(wanted) != sorted(have):
-            lacking = [c for c in wanted if c not in have] or [c for c in have if c not in wanted]
+        differing = sorted(set(headers[0]) ^ set(have), key=[*headers[0], *have].index)
+        if differing:
             raise Refused(
-                f"{path.name}: its columns are not those of {paths[0].name}, {schema.cut(lacking[0])} is in one only; "
-                "give files with the same columns"
+                f"{path.name}: its columns are not those of {paths[0].name}, {schema.cut(differing[0])} is in one "
+                "only; give files with the same columns"
             )
 
 
@@ -241,10 +407,10 @@ def read_model(address) -> pd.DataFrame | None:
         raise Refused(f"{where} is no results.json; give that of an earlier run")
     if content.get("study") != STUDY:
         raise Refused(f"{where} is of the study {schema.cut(content.get('study'))}; give one of {STUDY}")
-    rows = content.get("tables", {}).get("model")
-    if not rows or not all(isinstance(row, dict) and set(MODEL) <= set(row) for row in rows):
+    frame = pd.DataFrame(content.get("tables", {}).get("model") or [])
+    if not set(MODEL) <= set(frame):
         raise Refused(f"{where} holds no table model with {', '.join(MODEL)}; render that run again")
     try:
-        return pd.DataFrame(rows)[list(MODEL)].astype(dict.fromkeys(MODEL[2:], "float64"))
+        return frame[list(MODEL)].astype(dict.fromkeys(MODEL[2:], "float64"))
     except (TypeError, ValueError):
         raise Refused(f"{where}, model: text where a number is needed; render that run again") from None

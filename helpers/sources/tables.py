@@ -1,16 +1,38 @@
-"""Tables: one as it came becomes one with the plan's columns and types, events among them, or it is refused."""
+"""Tables: what stands in each column is counted, refused where it does not fit, and cast to what the plan needs."""
 
-import difflib
 from dataclasses import dataclass, replace
 
 import ibis
 
 from helpers import schema
 from helpers.records import Refused
-from helpers.sources import columns as cells
-from helpers.sources import engine
+from helpers.sources import opening
 
-MANY_NAMES = 10_000
+NUMBERS = ("number", "binary", "state", "count", "nps", "either")
+TEXTS = ("id", "label", "text")
+SCALES = {
+    "binary": "0 and 1 (or yes and no)",
+    "state": "0 (not yet seen), 1 (event) and 2 (competing event)",
+    "nps": "whole numbers from 0 to 10",
+    "count": "numbers of 0 or more",
+}
+ALLOWED = {"binary": (0.0, 1.0), "state": (0.0, 1.0, 2.0), "nps": tuple(float(i) for i in range(11))}
+MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
+YES, NO = ("true", "yes"), ("false", "no")
+INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
+NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
+GROUP = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
+ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
+LARGEST_WHOLE = 2.0**53
+CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
+ISO = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}" + CLOCK
+SLASH = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}" + CLOCK
+DAY_FIRST = r"^(1[3-9]|2[0-9]|3[01])[-/.]"
+MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
+PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
+YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
+DATED = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
 GAPS = {
     "unit": "without an id; give each row its unit, or leave those rows out",
     "variant": "without a variant; give each unit the one it was assigned to, or leave out units never assigned",
@@ -52,149 +74,290 @@ def shape_table(backend, raw, wanted, *, name, complete) -> Shaped:
     schema.refuse_missing(wanted, list(raw.table.columns), file=raw.name)
     came = {column.target: raw.table[column.name] for column in wanted if column.name in raw.table.columns}
     wanted = [column for column in wanted if column.target in came]
-    rows, before = _count_columns(raw, {c.target: cells.count_raw(came[c.target], c.type) for c in wanted})
+    rows, before = _count_columns(raw.table, {c.target: count_raw(came[c.target], c.type) for c in wanted}, raw.name)
     if not rows:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
-    wanted = [cells.settle(c, before[c.target], came[c.target].type()) for c in wanted]
-    comma = cells.has_decimal_comma({c.name: before[c.target] for c in wanted if c.type in cells.NUMBERS}, raw.name)
-    for column in wanted:
-        cells.refuse_raw(column, before[column.target], came[column.target].type(), raw.name)
-    made = {c.target: cells.cast(came[c.target], c.type, before[c.target], comma=comma) for c in wanted}
-    table, said = _select(raw, wanted, made)
-    if raw.parsed:
-        table = engine.ask(lambda: backend.create_table(name, table), raw.name)
-        backend.drop_table(raw.table.get_name())
-    as_it_came = not raw.parsed and not before["unit"].get("spaced")
-    ids = came["unit"] if as_it_came else table.unit
-    table = _refuse_cast(replace(raw, table=table), wanted, before, complete)
-    told = [text for column in wanted for text in cells.describe_raw(column, before[column.target])]
+    wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
+    numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS}
+    comma = any(counts.get("comma") for counts in numbers.values()) and _has_decimal_comma(numbers, raw.name)
+    told = []
+    for c in wanted:
+        told += judge_raw(c, before[c.target], came[c.target].type(), f"{raw.name}, column {c.name}")
+    made = {c.target: cast(came[c.target], c.type, before[c.target], comma=comma) for c in wanted}
+    used, taken = {column.name for column in wanted}, {target.lower() for target in made}
+    others = [column for column in raw.table.columns if column not in used]
+    kept = [column for column in others if column.lower() not in taken]
     told += ["decimal comma"] if comma else []
-    return Shaped(table, raw.name, rows, ids, (*raw.messages, *(f"{raw.name}: {text}" for text in told + said)))
+    told += [f"column {c}: left out, as the plan's own column is called so" for c in others if c not in kept]
+    table = raw.table.select(**made, **{column: raw.table[column] for column in kept})
+    if raw.parsed:
+        typed = table
+        table = opening.ask(lambda: backend.create_table(name, typed), raw.name)
+        backend.drop_table(raw.table.get_name())
+    ids = came["unit"] if not raw.parsed and not before["unit"].get("spaced") else table.unit
+    _, after = _count_columns(table, {c.target: count_cast(table[c.target], c.type) for c in wanted}, raw.name)
+    for c in wanted:
+        refuse_cast(c, before[c.target], after[c.target], f"{raw.name}, column {c.name}", complete=c.target in complete)
+    nan = [target for target, counts in after.items() if counts.get("nan")]
+    known = {target: table[target].isnan().ifelse(ibis.null("float64"), table[target]) for target in nan}
+    messages = (*raw.messages, *(f"{raw.name}: {text}" for text in told))
+    return Shaped(table.mutate(**known) if known else table, raw.name, rows, ids, messages)
 
 
-def _count_columns(raw, asked):
+def _count_columns(table, asked, shown):
     """Count in one query what is asked of each column; return the rows, and the counts by target and name."""
     flat = {f"c{i}_{key}": test.sum() for i, tests in enumerate(asked.values()) for key, test in tests.items()}
-    found = engine.count_all(raw.table, {"rows": raw.table.count(), **flat}, raw.name)
+    found = opening.count_all(table, {"rows": table.count(), **flat}, shown)
     named = enumerate(asked.items())
     return found["rows"], {target: {key: found[f"c{i}_{key}"] for key in tests} for i, (target, tests) in named}
 
 
-def _select(raw, wanted, made):
-    """Return the made columns and all others, and the sentences on columns whose name is taken."""
-    used, taken = {column.name for column in wanted}, {target.lower() for target in made}
-    others = [name for name in raw.table.columns if name not in used]
-    clashing = [name for name in others if name.lower() in taken]
-    kept = {name: raw.table[name] for name in others if name not in clashing}
-    said = [f"column {name}: left out, as the plan's own column is called so" for name in clashing]
-    return raw.table.select(**made, **kept), said
+def _settle(column, before, found):
+    """Settle a type that the values decide: numbers when all that are not missing are, text otherwise."""
+    is_number, counts = found.is_numeric() or found.is_boolean(), before[column.target]
+    if counts:
+        values = counts["filled"] - counts["missing"]
+        is_number = values > 0 and values == counts["number"] + counts["comma"]
+    return replace(column, type="number" if is_number else "text")
 
 
-def _refuse_cast(raw, wanted, before, complete):
-    """Return the table with null for NaN, once every column holds what it should and is complete where it must be."""
-    table = raw.table
-    _, after = _count_columns(raw, {c.target: cells.count_cast(table[c.target], c.type) for c in wanted})
-    for column in wanted:
-        cells.refuse_cast(column, before[column.target], after[column.target], raw.name)
-    for column in wanted:
-        if column.target in complete:
-            counts = after[column.target]
-            fault = GAPS.get(column.target, GAP)
-            where = f"{raw.name}, column {column.name}"
-            schema.refuse_some(counts["null"] + counts.get("nan", 0), "row", where, fault)
-    nan = [target for target, counts in after.items() if counts.get("nan")]
-    return table.mutate(**{t: table[t].isnan().ifelse(ibis.null("float64"), table[t]) for t in nan}) if nan else table
+def trim(value):
+    """Return text without the spaces and tabs around it; only cells with any are touched, as all would take long."""
+    return (value.contains(" ") | value.contains("\t")).ifelse(value.strip(), value)
 
 
-def shape_events(backend, raw, wanted) -> Shaped:
-    """Return the events as `unit`, `event`, `at` (UTC), `value` (null where there is none) and further columns.
+def fill(value):
+    """Return text without the spaces around it, and null where nothing is left."""
+    return trim(value).nullif("")
 
-    Equal events can be real, so that they are dropped only where an `event_id` says that they are one. Events with
-    one id and different content are kept, and counted in a message.
+
+def _try_cast(text, wanted):
+    """Cast and give null on failure where the engine can; elsewhere the pattern has let only good values pass."""
+    can = text.get_backend().has_operation(ibis.expr.operations.TryCast)
+    return text.try_cast(wanted) if can else text.cast(wanted)
+
+
+def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
+    """Return what to count in a column before it is cast, by name; each is true where a row is of that sort.
 
     Parameters
     ----------
-    backend : Ibis backend
-    raw : opening.Raw
-    wanted : iterable of schema.Column
-
-    Raises
-    ------
-    Refused: a column that is absent or does not fit; an event without unit, name or time.
+    value : Ibis column, as it came
+    kind : str, the type of `schema.Column`
     """
-    shaped = shape_table(backend, raw, wanted, name="events", complete={"unit", "event", "at"})
-    table, said = shaped.table, f"{shaped.name}: {schema.say(shaped.rows, 'event')}"
-    if "value" not in table.columns:
-        table = table.mutate(value=ibis.null("float64"))
-    if "event_id" not in table.columns:
-        return replace(shaped, table=table, messages=(*shaped.messages, said))
-    table, dropped, differing = _drop_repeated(table, shaped)
-    said += f", {dropped:,} of them dropped as exact duplicates"
-    more = f"{shaped.name}, column event_id: {schema.say(differing, 'event')} with the id of another that differs, kept"
-    return replace(shaped, table=table, messages=(*shaped.messages, said, *([more] if differing else [])))
+    if value.type().is_floating() and kind in TEXTS:
+        empty = value.isnull() | value.isnan()
+        safe = (value.abs() <= LARGEST_WHOLE).ifelse(value, 0.5)
+        return {"empty": empty, "odd": ~empty & (safe != safe.floor())}
+    if not value.type().is_string():
+        return {}
+    if kind in TEXTS:
+        text = trim(value)
+        rounded = {"rounded": text.re_search(ROUNDED)} if kind == "id" else {}
+        # labels are compared without their spaces later, where the plan spells them
+        spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
+        return {"blank": text == "", **rounded, **spaced}
+    text = fill(value)
+    low = text.lower()
+    counts = {"blank": trim(value) == "", "filled": text.notnull(), "missing": low.isin(MISSING)}
+    if kind == "timestamp":
+        slash = text.re_search(SLASH)
+        ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
+        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered}
+    return {
+        **counts,
+        "boolean": low.isin(YES + NO),
+        "infinite": low.isin(INFINITE),
+        "number": text.re_search(NUMBER),
+        "coded": text.isin(("0", "1", "0.0", "1.0")),
+        "point": text.contains(".") & text.re_search(NUMBER),
+        "comma": text.contains(",") & text.re_search(COMMA),
+        "group": text.contains(",") & text.re_search(GROUP),
+    }
 
 
-def _drop_repeated(table, shaped):
-    """Return the events without those that repeat another whole, how many went, and how many share an id only."""
-    if table["event_id"].type().is_string():
-        table = table.mutate(event_id=cells.fill(table["event_id"]))
-    once = table.distinct()
-    counts = {"named": once["event_id"].count(), "ids": once["event_id"].nunique()}
-    found = engine.count_all(once, counts, shaped.name)
-    nameless = table.filter(table["event_id"].isnull())
-    without = engine.count_rows(nameless, shaped.name)
-    if without:  # events without an id may be equal and real
-        once = once.filter(once["event_id"].notnull()).union(nameless)
-    return once, shaped.rows - found["named"] - without, found["named"] - found["ids"]
+def _has_decimal_comma(counts, file):
+    """Return whether the numbers of a text table have a decimal comma; one sign holds for all its columns."""
+    numbers = {name: c for name, c in counts.items() if c.get("comma")}
+    pointed = next((name for name, c in counts.items() if c.get("point")), None)
+    first = next(iter(numbers))
+    where = f"{file}, " + (f"column {first}" if pointed in (None, first) else f"columns {first} and {pointed}")
+    n = numbers[first]["comma"]
+    if pointed:
+        fault = f"with a decimal comma and {counts[pointed]['point']:,} with a decimal point"
+        schema.refuse_some(n, "number", where, f"{fault}; write one sign, and no thousands separators")
+    if all(c["comma"] == c["group"] for c in numbers.values()):
+        fault = "with two readings, as a comma before three digits is a decimal sign or separates thousands"
+        schema.refuse_some(n, "number", where, f"{fault}; write a decimal point and no separators")
+    return True
 
 
-def list_events(shaped, planned) -> tuple[set[str], tuple[str, ...]]:
-    """Return the names of the events that occur, and the sentences on those of the plan that do not.
-
-    Parameters
-    ----------
-    shaped : Shaped, the events
-    planned : sequence of str, the events that the plan reads
-
-    Raises
-    ------
-    Refused: an event of the plan that does not occur while one with nearly its name does; more than 10,000 names.
-    """
-    names = shaped.table.select("event").distinct().order_by("event").limit(MANY_NAMES + 1)
-    found = engine.ask(lambda: names.to_pyarrow()["event"].to_pylist(), shaped.name)
-    where = f"{shaped.name}, column event"
-    if len(found) > MANY_NAMES:
-        raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
-    free = {name.casefold(): name for name in found if name not in planned}
-    absent = [name for name in planned if name not in found]
-    for name in absent:
-        near = difflib.get_close_matches(name.casefold(), free, 1, cutoff=0.85)
-        near = near or [known.casefold() for known in found if sorted(known.casefold()) == sorted(name.casefold())]
-        if near:
-            meant = schema.cut(free.get(near[0], near[0]))
-            raise Refused(f"{where}: no event {schema.cut(name)}, which the plan names; did you mean {meant}?")
-    return set(found), tuple(f"{where}: no event {schema.cut(name)} occurs, which the plan names" for name in absent)
-
-
-def count_unknown_units(shaped, units, *, known="an assigned unit", unknown="units that were never assigned"):
-    """Return the sentence on events of units that are not among the units, if there are any.
+def judge_raw(column, counts, found, where) -> list[str]:
+    """Return what a reader may want to know of how a column is read, or refuse it, with a count and never a value.
 
     Parameters
     ----------
-    shaped : Shaped, the events
-    units : Ibis table, one row a unit
-    known, unknown : str, what messages call a unit of the table and units that are not in it
+    column : schema.Column, its type settled
+    counts : dict of str to int, as `count_raw` asked
+    found : Ibis type of the column as it came
+    where : str, file and column
 
     Returns
     -------
-    tuple of str: one sentence, or nothing.
+    list of str: on cells with spaces, missing words, yes and no, the order of dates.
 
     Raises
     ------
-    Refused: when no event belongs to a known unit: the two tables write their ids in different ways.
+    Refused: text among numbers, dates that are none or have two readings, rounded ids, a type that cannot be read as
+    the one needed.
     """
-    n = engine.count_rows(shaped.table.anti_join(units, "unit"), shaped.name)
-    said = f"{shaped.name}: {schema.say(n, 'event')}"
-    if n and n == engine.count_rows(shaped.table, shaped.name):
-        raise Refused(f"{said}, none of {known}; write the ids alike in both tables")
-    return (f"{said} of {unknown}, not used",) if n else ()
+    kind, came, text = column.type, f"{where}: holds {type(found).__name__.lower()} values where", found.is_string()
+    if kind in NUMBERS and not (found.is_numeric() or text or found.is_boolean() or found.is_null()):
+        raise Refused(f"{came} numbers are needed; name another column in the plan")
+    if kind == "timestamp" and not (found.is_timestamp() or found.is_date() or text):
+        raise Refused(f"{came} times are needed; write them as 2024-01-31 13:45:00 (UTC)")
+    if kind in TEXTS and (found.is_nested() or found.is_binary()):
+        raise Refused(f"{came} text is needed; export it as text")
+    if kind == "id":
+        fault = "rounded, or kept as decimal numbers, so that different units can share one; export the column as text"
+        schema.refuse_some(max(counts.get(key, 0) for key in ("rounded", "empty", "odd")), "id", where, fault)
+    if text and kind == "timestamp":
+        _refuse_times(where, counts)
+    elif text and kind in NUMBERS:
+        coded = counts["filled"] == counts["missing"] + counts["boolean"] + counts["coded"]
+        known = sum(counts[key] for key in ("missing", "number", "comma", "infinite"))
+        known += counts["boolean"] if coded else 0
+        fault = "with text where a number is needed; correct them, or leave a cell empty where it is unknown"
+        schema.refuse_some(counts["filled"] - known, "row", where, fault)
+    cells, order = schema.say, "day first" if counts.get("day_first") else "month first"
+    said = {
+        "spaced": f"{cells(counts.get('spaced', 0), 'cell')} read without the spaces around it",
+        "missing": f"{cells(counts.get('missing', 0), 'cell')} such as NA or null read as missing",
+        "boolean": "yes and no, or true and false, are read as 1 and 0",
+        "slash": f"dates are read with the {order}, as only that fits all of them",
+    }
+    return [f"column {column.name}: {words}" for key, words in said.items() if counts.get(key)]
+
+
+def _refuse_times(where, counts):
+    n, slash, iso, day, month = (counts[key] for key in ("filled", "slash", "iso", "day_first", "month_first"))
+    n -= counts["missing"]
+    schema.refuse_some(n - iso - slash, "row", where, f"without a date or time; {DATED}")
+    if slash and iso:
+        raise Refused(f"{where}: dates in two formats, {slash:,} of {n:,} not year first; {DATED}")
+    if day and month:
+        fault = f"with the day first and {month:,} with the month first"
+        schema.refuse_some(day, "date", where, f"{fault}; {DATED}")
+    if not day and not month:
+        fault = "with two readings, as day or month can stand first"
+        schema.refuse_some(slash, "date", where, f"{fault}; {DATED}")
+
+
+def cast(value, kind, counts, *, comma=False):
+    """Return a column as the plan needs it: text, numbers (float64) or times (UTC); what is missing is null.
+
+    Parameters
+    ----------
+    value : Ibis column, as it came and as `judge_raw` let pass
+    kind : str, the type of `schema.Column`, settled
+    counts : dict of str to int
+    comma : bool, whether text has a decimal comma
+    """
+    found = value.type()
+    if kind in TEXTS:
+        if found.is_string():
+            text = trim(value) if counts.get("spaced") else value
+            return (trim(value) == "").ifelse(ibis.null("string"), text) if counts["blank"] else text
+        if found.is_floating():
+            known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
+            return (known if counts["odd"] else known.cast("int64")).cast("string")
+        return value.cast("string")
+    if kind == "timestamp":
+        return (_cast_time(value, counts) if found.is_string() else value).cast("timestamp")
+    if found.is_boolean():
+        return value.cast("int32").cast("float64")
+    return _cast_number(value, counts, comma) if found.is_string() else value.cast("float64")
+
+
+def _cast_time(value, counts):
+    text = fill(value)
+    text = text.lower().isin(MISSING).ifelse(ibis.null("string"), text)
+    if counts["slash"]:
+        day, month = (1, 2) if counts["day_first"] else (2, 1)
+        text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
+    return _try_cast(text, "timestamp('UTC')")
+
+
+def _cast_number(value, counts, comma):
+    text = fill(value)
+    if counts["filled"] == counts["number"]:
+        return _try_cast(text, "float64")
+    low = text.lower()
+    if comma:
+        text = text.replace(",", ".")
+    number = _try_cast((text.re_search(NUMBER) | low.isin(INFINITE)).ifelse(text, ibis.null("string")), "float64")
+    return low.isin(YES).ifelse(1.0, low.isin(NO).ifelse(0.0, number))
+
+
+def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
+    """Return what to count in a column after it is cast, by name; each is true where a row is of that sort."""
+    counts = {"null": value.isnull()}
+    if kind == "timestamp":
+        counts |= {"dated": value.notnull(), "remote": (value.year() < YEARS[0]) | (value.year() > YEARS[1])}
+    if kind in NUMBERS:
+        counts |= {"nan": value.isnan(), "infinite": value.isinf()}
+    if kind in ALLOWED:
+        counts["outside"] = ~value.isin(ALLOWED[kind]) & ~value.isnan()
+    if kind == "count":
+        counts["outside"] = value < 0
+    return counts
+
+
+def refuse_cast(column, before, after, where, *, complete=False) -> None:
+    """Refuse a cast column that holds what it must not: infinite values, values off its scale, impossible dates, gaps.
+
+    Parameters
+    ----------
+    column : schema.Column, its type settled
+    before, after : dict of str to int, counts before and after the cast
+    where : str, file and column
+    complete : bool, whether it may hold no missing value
+
+    Raises
+    ------
+    Refused: with file, column and count.
+    """
+    if n := after.get("infinite"):
+        raise Refused(f"{where}: {schema.say(n, 'infinite value')}; leave a cell empty where it is unknown")
+    fault = f"with another value than {SCALES.get(column.type)}, for {column.use}; correct them, or change the plan"
+    schema.refuse_some(after.get("outside", 0), "row", where, fault)
+    if "iso" in before:
+        lost = before["filled"] - before["missing"] - after["dated"]
+        schema.refuse_some(lost, "row", where, "with no day of the calendar or no time of day; correct them")
+    fault = f"before {YEARS[0]} or after {YEARS[1]}; correct them, or leave those rows out"
+    schema.refuse_some(after.get("remote", 0), "date", where, fault)
+    if complete:
+        schema.refuse_some(after["null"] + after.get("nan", 0), "row", where, GAPS.get(column.target, GAP))
+
+
+def drop_repeated(shaped) -> Shaped:
+    """Return the events without those that repeat another whole, where an `event_id` says that they are one.
+
+    Events without an id may be equal and real; events with one id and different content are kept, and counted.
+    """
+    table = shaped.table
+    if table["event_id"].type().is_string():
+        table = table.mutate(event_id=fill(table["event_id"]))
+    once = table.distinct()
+    counts = {"named": once["event_id"].count(), "ids": once["event_id"].nunique()}
+    found = opening.count_all(once, counts, shaped.name)
+    nameless = table.filter(table["event_id"].isnull())
+    without = opening.count_all(nameless, {"n": nameless.count()}, shaped.name)["n"]
+    if without:
+        once = once.filter(once["event_id"].notnull()).union(nameless)
+    dropped, differing = shaped.rows - found["named"] - without, found["named"] - found["ids"]
+    said = [f"{shaped.name}: {schema.say(shaped.rows, 'event')}, {dropped:,} of them dropped as exact duplicates"]
+    if differing:
+        same = f"{schema.say(differing, 'event')} with the id of another that differs, kept"
+        said.append(f"{shaped.name}, column event_id: {same}")
+    return replace(shaped, table=once, messages=(*shaped.messages, *said))

@@ -12,8 +12,7 @@ from helpers.checks import judge_cells, list_cells, measure_cells, summarise_gua
 from helpers.checks.validation import Cell, measure_cell, read_effects
 from helpers.inference import risk_difference
 from helpers.records import Effect
-from helpers.simulate.catalogue import POPULATIONS
-from helpers.simulate.populations import make_share
+from helpers.simulate.populations import POPULATIONS, make_share
 
 GUARANTEES = (*inference.GUARANTEES, *survival.GUARANTEES)
 NAMED = {guarantee.name: guarantee for guarantee in GUARANTEES}

@@ -7,7 +7,7 @@ import pytest
 
 from helpers import inference, survival
 from helpers.inference import find_guarantee, measure_columns
-from helpers.simulate.catalogue import POPULATIONS
+from helpers.simulate.populations import POPULATIONS
 
 GUARANTEES = (*inference.GUARANTEES, *survival.GUARANTEES)
 CLAIMS = {"nominal", "at least", "nominal within .01"}

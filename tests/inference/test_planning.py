@@ -1,10 +1,12 @@
-"""Power, sample sizes, smallest effects and durations, each the inverse of the other."""
+"""Power, sample sizes and smallest effects, each the inverse of the other; and what an experiment could have seen."""
 
 import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
+from experiments import draw_frame, make_design, run_experiment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -12,22 +14,19 @@ from scipy.stats import norm
 from statsmodels.stats.power import TTestIndPower
 
 from helpers.inference import (
-    mde_events,
+    list_sample_sizes,
     mde_means,
     mde_normal,
     mde_proportions,
-    power_events,
     power_means,
     power_normal,
     power_proportions,
-    sample_size_events,
     sample_size_means,
     sample_size_normal,
     sample_size_proportions,
     score_p_value,
     simulate_power,
 )
-from helpers.inference.planning import duration_days
 from helpers.records import Refused
 
 
@@ -52,12 +51,6 @@ def test_proportions_mutually_inverse(baseline, difference, share, power, alpha)
     n = sample_size_proportions(baseline, difference, power=power, **options)
     assert power_proportions(baseline, difference, n, **options) == pytest.approx(power, rel=1e-9)
     assert mde_proportions(baseline, n, power=power, **options) == pytest.approx(difference, rel=1e-6)
-
-
-def test_proportions_downwards():
-    n = sample_size_proportions(0.37, -0.09)
-    assert mde_proportions(0.37, n, direction=-1) == pytest.approx(-0.09, rel=1e-6)
-    assert power_proportions(0.37, -0.09, n) == pytest.approx(0.8)
 
 
 def test_proportions_arguments_change_the_result():
@@ -126,9 +119,6 @@ def test_planning_of_means_that_do_not_vary_and_of_impossible_power():
             plan()
 
 
-POWERS, ALPHAS, SHARES = st.floats(0.3, 0.99), st.floats(0.001, 0.2), st.floats(0.05, 0.95)
-
-
 def test_normal_by_hand():
     # (1.959964 + 1.281552)^2 x 2^2 for a difference of 1
     assert sample_size_normal(1, 2, power=0.9) == pytest.approx((1.959964 + 1.281552) ** 2 * 4, rel=1e-6)
@@ -137,23 +127,12 @@ def test_normal_by_hand():
 
 
 @settings(derandomize=True, deadline=None, max_examples=100)
-@given(st.floats(0.001, 50), st.floats(0.01, 20), POWERS, ALPHAS)
+@given(st.floats(0.001, 50), st.floats(0.01, 20), st.floats(0.3, 0.99), st.floats(0.001, 0.2))
 def test_normal_mutually_inverse(difference, unit_error, power, alpha):
     n = sample_size_normal(difference, unit_error, power=power, alpha=alpha)
     assert power_normal(difference, unit_error, n, alpha=alpha) == pytest.approx(power, rel=1e-6)
     assert power_normal(-difference, unit_error, n, alpha=alpha) == pytest.approx(power, rel=1e-6)
     assert mde_normal(unit_error, n, power=power, alpha=alpha) == pytest.approx(difference, rel=1e-6)
-
-
-@settings(derandomize=True, deadline=None, max_examples=100)
-@given(st.floats(0.05, 0.95), st.booleans(), SHARES, POWERS, ALPHAS)
-def test_events_mutually_inverse(ratio, sooner, share, power, alpha):
-    ratio = 1 / ratio if sooner else ratio
-    options = {"share_treatment": share, "alpha": alpha}
-    n = sample_size_events(ratio, power=power, **options)
-    assert power_events(ratio, n, **options) == pytest.approx(power, rel=1e-6)
-    direction = 1 if sooner else -1
-    assert mde_events(n, power=power, direction=direction, **options) == pytest.approx(ratio, rel=1e-6)
 
 
 def test_normal_equals_proportions_with_their_unit_error():
@@ -162,49 +141,27 @@ def test_normal_equals_proportions_with_their_unit_error():
     assert power_normal(0.02, error, 5000) == pytest.approx(power_proportions(0.1, 0.02, 5000))
 
 
-def test_events_by_hand():
-    # 4 (z + z)^2 / log(ratio)^2 in equal arms; unequal ones replace 4 by 1 / (share x (1 - share))
-    assert sample_size_events(1.5) == pytest.approx(4 * (1.959964 + 0.841621) ** 2 / 0.405465**2, rel=1e-5)
-    assert sample_size_events(1.5, share_treatment=0.2) == pytest.approx(sample_size_events(1.5) / 4 / 0.16)
-    assert power_events(2, 66) == pytest.approx(stats.norm.cdf(0.693147 * math.sqrt(66) / 2 - 1.959964), rel=1e-6)
+def test_normal_of_the_events_of_a_log_rank_test_by_hand():
+    # Schoenfeld: 4 (z + z)^2 / log(ratio)^2 events in equal arms, 1 / (share x (1 - share)) for 4 in others
+    assert sample_size_normal(math.log(1.5), 2) == pytest.approx(4 * (1.959964 + 0.841621) ** 2 / 0.405465**2, rel=1e-5)
+    assert power_normal(math.log(2), 2, 66) == pytest.approx(
+        stats.norm.cdf(0.693147 * math.sqrt(66) / 2 - 1.959964), rel=1e-6
+    )
 
 
-def test_planning_arguments_change_the_result():
-    base = sample_size_events(1.5)
-    assert sample_size_events(1.5, share_treatment=0.1) > base < sample_size_events(1.5, power=0.9)
-    assert sample_size_events(1.5, alpha=0.1) < base < sample_size_events(1.4)
-    assert mde_events(100, direction=-1) == pytest.approx(1 / mde_events(100))
-    assert mde_events(100) > mde_events(200)
-    assert mde_events(100, power=0.9) > mde_events(100) > mde_events(100, alpha=0.1)
-    assert mde_events(100, share_treatment=0.1) > mde_events(100)
-    assert power_events(1.5, 100, alpha=0.1) > power_events(1.5, 100) > power_events(1.5, 100, share_treatment=0.1)
+def test_normal_arguments_change_the_result():
     assert power_normal(1, 2, 16, alpha=0.2) > power_normal(1, 2, 16)
     assert mde_normal(2, 16, power=0.9) > mde_normal(2, 16) > mde_normal(2, 16, alpha=0.2)
+    assert sample_size_normal(1, 2, alpha=0.1) < sample_size_normal(1, 2) < sample_size_normal(1, 2, power=0.9)
 
 
 def test_planning_impossible():
-    assert sample_size_normal(0, 2) == math.inf and sample_size_events(1) == math.inf
+    assert sample_size_normal(0, 2) == math.inf
     assert mde_normal(2, 0) == math.inf
     assert math.isnan(sample_size_normal(math.nan, 2)) and math.isnan(sample_size_normal(1, math.nan))
 
 
-@pytest.mark.parametrize(
-    ("units", "per_day", "window", "days"),
-    [
-        (1000, 30, 0, 34),  # 33.3 days, rounded up
-        (1000, 30, 28, 62),  # and the last unit's four weeks
-        (1000, 50, 7.5, 28),  # part of a day is a day
-        (1000, 0, 28, math.inf),  # nobody comes
-        (math.inf, 30, 28, math.inf),  # no difference to find
-        (math.nan, 30, 28, math.nan),
-        (1000, math.nan, 28, math.nan),
-    ],
-)
-def test_duration_days(units, per_day, window, days):
-    assert duration_days(units, per_day, window_days=window) == pytest.approx(days, nan_ok=True)
-
-
-def draw(rng, n, treated):
+def draw_arm(rng, n, treated):
     return rng.binomial(n, 0.3 if treated else 0.2), n
 
 
@@ -214,13 +171,13 @@ def compute(control, treatment):
 
 def test_simulate_power_agrees_with_exact_power():
     options = {"n_units": 400, "replicates": 2000, "confidence_level": 0.999}
-    found = simulate_power(draw, compute, **options, rng=np.random.default_rng(1))
+    found = simulate_power(draw_arm, compute, **options, rng=np.random.default_rng(1))
     counts = np.arange(201)
     chance = np.outer(stats.binom.pmf(counts, 200, 0.3), stats.binom.pmf(counts, 200, 0.2))
     with np.errstate(all="ignore"):
         exact = float(chance[score_p_value(counts[:, None], 200, counts[None, :], 200) <= 0.05].sum())
-    assert found.ci_low <= exact <= found.ci_high and found.undefined == 0
-    assert found.ci_low < found.power < found.ci_high
+    assert found["ci_low"] <= exact <= found["ci_high"] and found["undefined"] == 0
+    assert found["ci_low"] < found["simulated"] < found["ci_high"]
 
 
 def test_simulate_power_interval_is_the_exact_binomial_one():
@@ -230,14 +187,8 @@ def test_simulate_power_interval_is_the_exact_binomial_one():
         rng=np.random.default_rng(1),
     )  # fmt: skip
     expected = stats.binomtest(7, 10).proportion_ci(0.95, "exact")
-    assert (found.power, found.undefined) == (0.7, 0.1)
-    assert (found.ci_low, found.ci_high) == pytest.approx((expected.low, expected.high))
-
-
-@pytest.mark.parametrize(("p", "low", "high"), [(0.5, 0.0, 0.3084971), (0.01, 0.6915029, 1.0)])
-def test_simulate_power_of_all_and_none(p, low, high):
-    found = simulate_power(lambda rng, n, treated: n, lambda *arms: p, n_units=4, replicates=10, rng=None)
-    assert (found.ci_low, found.ci_high) == pytest.approx((low, high), abs=1e-6)
+    assert (found["simulated"], found["undefined"]) == (0.7, 0.1)
+    assert (found["ci_low"], found["ci_high"]) == pytest.approx((expected.low, expected.high))
 
 
 def test_simulate_power_arguments_change_the_result():
@@ -246,13 +197,126 @@ def test_simulate_power_arguments_change_the_result():
                    n_units=10, share_treatment=0.2, replicates=1, rng=None)  # fmt: skip
     assert seen == [((8, False), (2, True))]
     options = {"n_units": 200, "replicates": 200}
-    base = simulate_power(draw, compute, **options, rng=np.random.default_rng(1))
-    assert base == simulate_power(draw, compute, **options, rng=np.random.default_rng(1))
-    assert base != simulate_power(draw, compute, **options, rng=np.random.default_rng(2))
-    assert base.power < simulate_power(draw, compute, **options, alpha=0.2, rng=np.random.default_rng(1)).power
-    wide = simulate_power(draw, compute, **options, confidence_level=0.99, rng=np.random.default_rng(1))
-    assert wide.ci_low < base.ci_low and wide.ci_high > base.ci_high
+    base = simulate_power(draw_arm, compute, **options, rng=np.random.default_rng(1))
+    assert base == simulate_power(draw_arm, compute, **options, rng=np.random.default_rng(1))
+    assert base != simulate_power(draw_arm, compute, **options, rng=np.random.default_rng(2))
+    assert (
+        base["simulated"]
+        < simulate_power(draw_arm, compute, **options, alpha=0.2, rng=np.random.default_rng(1))["simulated"]
+    )
+    wide = simulate_power(draw_arm, compute, **options, confidence_level=0.99, rng=np.random.default_rng(1))
+    assert wide["ci_low"] < base["ci_low"] and wide["ci_high"] > base["ci_high"]
 
 
-def test_events_of_a_ratio_that_is_none_have_no_power():
-    assert math.isnan(power_events(0.0, 100)) and math.isnan(sample_size_events(-1.0))
+def test_list_sample_sizes_has_a_row_a_baseline_and_difference():
+    found = list_sample_sizes([0.1, 0.95], [0.02, 0.09])
+    rows = found[["baseline", "difference"]].to_numpy().tolist()
+    assert rows == [[0.1, 0.02], [0.1, 0.09], [0.95, 0.02], [0.95, 0.09]]
+    assert found["units"].tolist()[0] == math.ceil(sample_size_proportions(0.1, 0.02))
+    assert math.isnan(found["units"].iloc[3])  # 95 % and nine points more is no share
+    surer, stricter = list_sample_sizes([0.1], [0.02], power=0.9), list_sample_sizes([0.1], [0.02], alpha=0.01)
+    assert (surer["power"].iloc[0], found["power"].iloc[0]) == (0.9, 0.8)
+    assert min(surer["units"].iloc[0], stricter["units"].iloc[0]) > found["units"].iloc[0]
+
+
+WORTH = {"kind": "score", "role": "primary", "better": "higher", "worthwhile": 0.3}
+
+
+def draw(n=600, days=20):
+    rng = np.random.default_rng(3)
+    start = pd.Timestamp("2024-03-01") + pd.to_timedelta(np.arange(n) * days // n, "D")
+    frame = pd.DataFrame({"variant": ["c", "t"] * (n // 2), "y": abs(rng.normal(size=n) * 2 + 5), "assigned_at": start})
+    return frame.assign(score=rng.integers(1, 6, n) * 1.0, at_risk=rng.integers(1, 9, n) * 1.0, seen=1.0)
+
+
+def require(metric, frame=None, **plan):
+    return (
+        run_experiment(draw() if frame is None else frame, make_design(metrics={"y": metric}, **plan))
+        .tables["requirements"]
+        .iloc[0]
+    )
+
+
+KINDS = [
+    # what the plan asks of the column y
+    WORTH,
+    {**WORTH, "kind": "amount", "quantile": 0.5},
+    {**WORTH, "column": "score", "scale": "ordered", "worthwhile": 0.1},
+    {**WORTH, "kind": "count", "column": "score", "time_at_risk": "at_risk", "worthwhile": 0.1},
+    {"kind": "time_to_event", "role": "primary", "time": "y", "observed": "seen", "horizon_days": 5, "worthwhile": 0.1},
+]
+
+
+@pytest.mark.parametrize("metric", KINDS, ids=["mean", "quantile", "ordered", "rate", "time"])
+def test_list_requirements_of_every_kind_inverts_to_the_power_it_states(metric):
+    row = require(metric)
+    assert (row["n"], row["power"]) == (600, 0.8)
+    needed = 600 * (row["mde_absolute"] / metric["worthwhile"]) ** 2
+    assert row["n_for_worthwhile"] == pytest.approx(needed, rel=0.02)
+    assert (row["power_for_worthwhile"] > 0.8) == (row["n_for_worthwhile"] < 600)
+    same = require({**metric, "worthwhile": row["mde_absolute"]})
+    assert same["power_for_worthwhile"] == pytest.approx(0.8, abs=1e-6)
+
+
+def test_list_requirements_counts_days_at_the_rate_of_enrolment():
+    timed = require(WORTH, assigned_at="assigned_at")
+    assert timed["units_per_day"] == 30  # 600 units in 20 days
+    assert timed["days_for_worthwhile"] == math.ceil(timed["n_for_worthwhile"] / 30)
+    windowed = require({**WORTH, "within_days": 7}, assigned_at="assigned_at", as_of="2024-04-30")
+    assert windowed["days_for_worthwhile"] == timed["days_for_worthwhile"] + 7
+    assert math.isnan(require(WORTH)["days_for_worthwhile"])
+
+
+def test_list_requirements_allows_for_units_that_do_not_answer():
+    frame = draw()
+    silent = frame.assign(y=frame["y"].where(np.arange(len(frame)) % 4 < 2))  # half of each arm
+    metric = {**WORTH, "missing": "unknown"}
+    found, whole = require(metric, silent, assigned_at="assigned_at"), require(metric, assigned_at="assigned_at")
+    assert (found["n"], found["units_per_day"]) == (300, whole["units_per_day"])
+    assert found["days_for_worthwhile"] == math.ceil(2 * found["n_for_worthwhile"] / found["units_per_day"])
+
+
+def test_list_requirements_counts_clusters_where_they_are_randomised():
+    frame = draw().assign(firm=(np.arange(600) // 10).astype(str))
+    frame["variant"] = np.where(np.arange(600) // 10 % 2, "t", "c")
+    row = require(WORTH, frame, cluster="firm", assigned_at="assigned_at")
+    assert (row["n"], row["units_per_day"]) == (60, 3)
+
+
+ADJUSTED = {"covariates": ["x"], "decides_on": "adjusted"}
+
+
+@pytest.mark.parametrize("kind", ["score", "binary"])
+def test_list_requirements_counts_on_the_covariates_that_decide(kind):
+    frame = draw_frame(4000)
+    frame = frame.assign(y=(frame["y"] > 0) * 1.0) if kind == "binary" else frame
+    metric = {**WORTH, "kind": kind, "worthwhile": 0.05}
+    head = run_experiment(frame, make_design(metrics={"y": metric}, **ADJUSTED)).headline("y")[0]
+    row, plain = require(metric, frame, **ADJUSTED), require(metric, frame, covariates=["x"])
+    assert head.method == "lin" and row["control_value"] == head.control_value
+    assert row["mde_absolute"] == pytest.approx((1.959964 + 0.841621) * head.std_error, rel=2e-3)
+    assert row["mde_absolute"] < 0.95 * plain["mde_absolute"] and row["n"] == plain["n"] == 4000
+    assert row["n_for_worthwhile"] == pytest.approx(4000 * (row["mde_absolute"] / 0.05) ** 2, rel=2e-3)
+    assert row["power_for_worthwhile"] > plain["power_for_worthwhile"]
+
+
+@pytest.mark.parametrize(("n", "tolerance"), [(4000, 2e-3), (50, 0.01)])
+def test_list_requirements_counts_on_the_slopes_of_each_arm(n, tolerance):
+    # unequal arms whose outcomes follow the covariate unlike: what is left to explain is nearly all in treatment
+    rng = np.random.default_rng(4)
+    x, treated = rng.normal(size=n), np.arange(n) % 5 == 0
+    y = np.where(treated, 0.5 * x + rng.normal(0, 3, n), 3 * x + rng.normal(0, 1, n))
+    frame = pd.DataFrame({"variant": np.where(treated, "t", "c"), "y": y, "x": x})
+    plan = {**ADJUSTED, "variant": {"control": "c", "treatments": ["t"], "split": {"c": 0.8, "t": 0.2}}}
+    row = require(WORTH, frame, **plan)
+    head = run_experiment(frame, make_design(metrics={"y": WORTH}, **plan)).headline("y")[0]
+    reach = stats.t.isf(0.025, head.df) + stats.t.isf(0.2, head.df)
+    assert row["mde_absolute"] == pytest.approx(reach * head.std_error, rel=tolerance)
+
+
+def test_list_requirements_has_no_row_where_covariates_are_too_many():
+    frame = draw_frame(8).assign(**{f"x{k}": np.random.default_rng(k).normal(size=8) for k in range(4)})
+    design = make_design(metrics={"y": WORTH}, **{**ADJUSTED, "covariates": ["x0", "x1", "x2", "x3"]})
+    found = run_experiment(frame, design)
+    assert found.headline("y")[0].reason == "an arm has too few units for 3 covariates"
+    assert found.tables["requirements"].empty

@@ -280,9 +280,7 @@ def test_compare_effects_by_hours_without_many_who_asked_has_no_gap():
 
 
 def test_allow_for_slower_by_hand(world):
-    found = allow_for_slower(world[2], MEDIANS, metric="trial", slower=[0, 32]).set_index(
-        ["slower_minutes", "response"]
-    )
+    found = allow_for_slower(world[2], MEDIANS, ["trial"], slower=[0, 32]).set_index(["slower_minutes", "response"])
     effect = world[2].headline("trial")[0]
     at = found.loc[32.0]
     assert at.loc["linear in minutes", "factor"] == pytest.approx(31 / 63)  # 64 - 32 - 1 of 64 - 1
@@ -298,14 +296,14 @@ def test_allow_for_slower_by_hand(world):
 ])  # fmt: skip
 def test_allow_for_slower_says_why_there_is_no_factor(world, waits, minutes, reason):
     medians = MEDIANS.assign(control_value=waits[0], treatment_value=waits[1])
-    found = allow_for_slower(world[2], medians[medians["is_randomised"]], metric="trial", slower=[minutes])
+    found = allow_for_slower(world[2], medians[medians["is_randomised"]], ["trial"], slower=[minutes])
     row = found[found["response"] == "linear in log minutes"].iloc[0]
     assert math.isnan(row["estimate"]) and row["reason"] == reason
 
 
 def test_allow_for_slower_is_empty_where_nothing_is_estimated(world):
     blank = world[2].but(estimates=tuple(e.but(estimate=math.nan) for e in world[2].estimates))
-    assert allow_for_slower(blank, MEDIANS, metric="trial").empty
+    assert allow_for_slower(blank, MEDIANS, ["trial"]).empty
 
 
 def test_associate_speed_by_hand():
@@ -385,7 +383,7 @@ def test_study_replies_leaves_out_what_is_not_estimable(world):
 def test_slower_agrees_with_the_medians_of_the_replies(world):
     conversations, units, results = world
     replies = compare_replies(conversations, units.design)
-    found = allow_for_slower(results, replies, metric="trial")
+    found = allow_for_slower(results, replies, ["trial"])
     before = replies[(replies["measure"] == "median") & ~replies["is_randomised"]]["difference"].iloc[0]
     assert list(found.loc[found["is_measured"], "slower_minutes"].unique()) == [before]
 

@@ -62,10 +62,10 @@ def test_complier_effect_by_hand():
 
 
 def test_complier_effect_of_jobs_ii(jobs):
-    found = complier_effect(jobs)
+    found = complier_effect(fold_take_up(jobs))
     assert found.estimate == pytest.approx(-0.1022, abs=5e-5)
     assert found.treatment_value == pytest.approx(jobs.y[jobs.taken == 1].mean())  # one-sided: takers are compliers
-    employed = complier_effect(jobs.assign(y=(jobs.work1 == "psyemp").astype(float)))
+    employed = complier_effect(fold_take_up(jobs.assign(y=(jobs.work1 == "psyemp").astype(float))))
     assert employed.estimate == pytest.approx(0.0925, abs=5e-5)
 
 
@@ -73,7 +73,7 @@ def test_complier_effect_equals_two_stage_least_squares():
     rows = _rows(1, offered=0.7, unasked=0.2)
     ones = np.ones(len(rows))
     fit = IV2SLS(rows.y, np.column_stack([ones, rows.taken]), np.column_stack([ones, rows.assigned])).fit()
-    found = complier_effect(rows)
+    found = complier_effect(fold_take_up(rows))
     assert found.estimate == pytest.approx(fit.params.iloc[1], rel=1e-9)
     assert found.std_error == pytest.approx(fit.bse.iloc[1], rel=0.05)  # theirs pools the variances
 
@@ -82,7 +82,7 @@ def test_complier_effect_with_full_compliance_is_the_difference():
     rows = _rows(4, offered=1.0)
     other = stats.ttest_ind(rows.y[rows.assigned == 1], rows.y[rows.assigned == 0], equal_var=False)
     for estimator in (complier_effect, anderson_rubin):
-        found = estimator(rows)
+        found = estimator(fold_take_up(rows))
         assert found.p_value == pytest.approx(other.pvalue, rel=1e-9)
         assert (found.ci_low, found.ci_high) == pytest.approx(tuple(other.confidence_interval(0.95)), rel=1e-9)
 
@@ -116,7 +116,7 @@ def test_complier_effect_without_any_spread_has_no_interval():
 
 def test_anderson_rubin_p_is_the_intention_to_treat_one(jobs):
     other = stats.ttest_ind(jobs.y[jobs.treat == 1], jobs.y[jobs.treat == 0], equal_var=False)
-    assert anderson_rubin(jobs).p_value == pytest.approx(other.pvalue, rel=1e-9)
+    assert anderson_rubin(fold_take_up(jobs)).p_value == pytest.approx(other.pvalue, rel=1e-9)
 
 
 SETS = [
@@ -167,7 +167,7 @@ def test_solve_gives_one_ray_when_the_first_stage_is_exactly_at_the_limit():
 
 
 def test_complier_effect_recovers_a_planted_effect():
-    found = [complier_effect(_rows(seed, n=300)) for seed in range(400)]
+    found = [complier_effect(fold_take_up(_rows(seed, n=300))) for seed in range(400)]
     low, high = stats.binom.interval(1 - 0.001, len(found), 0.95)
     assert low <= sum(f.ci_low <= 2 <= f.ci_high for f in found) <= high
 
@@ -175,7 +175,7 @@ def test_complier_effect_recovers_a_planted_effect():
 def test_anderson_rubin_covers_when_take_up_is_weak():
     covered = 0
     for seed in range(400):
-        robust = anderson_rubin(_rows(seed, n=100, offered=0.15, unasked=0.1))
+        robust = anderson_rubin(fold_take_up(_rows(seed, n=100, offered=0.15, unasked=0.1)))
         pairs = robust.ci_set or ((robust.ci_low, robust.ci_high),)
         covered += any((low is None or low <= 2) and (high is None or high >= 2) for low, high in pairs)
     low, high = stats.binom.interval(1 - 0.001, 400, 0.95)
@@ -183,18 +183,13 @@ def test_anderson_rubin_covers_when_take_up_is_weak():
 
 
 def test_first_stage_of_jobs_ii(jobs):
-    found = first_stage(jobs)
-    assert found.take_up.estimate == pytest.approx(0.62)
-    assert found.f == pytest.approx((found.take_up.estimate / found.take_up.std_error) ** 2)
-    assert not found.is_weak
-    assert found.note == (
+    found = first_stage(fold_take_up(jobs))
+    assert (found["take_up_control"], found["take_up_treatment"]) == (0, pytest.approx(0.62))
+    taken = [jobs.comply[jobs.treat == arm] for arm in (1, 0)]
+    assert found["first_stage_f"] == pytest.approx(stats.ttest_ind(*taken, equal_var=False).statistic ** 2)
+    assert found["note"] == (
         "Nobody takes it up without the offer: non-compliance is one-sided, and takers are the compliers."
     )
-
-
-def test_first_stage_changes_with_the_confidence_level():
-    wide, narrow = (first_stage(_rows(6), confidence_level=level).take_up for level in (0.99, 0.9))
-    assert wide.ci_low < narrow.ci_low < narrow.ci_high < wide.ci_high
 
 
 NOTES = [
@@ -219,15 +214,13 @@ NOTES = [
 @pytest.mark.parametrize(("shares", "varies", "note"), NOTES)
 def test_first_stage_says_who_does_not_comply(shares, varies, note):
     found = first_stage(tuple(_moments(1, share, 100, varies=varies) for share in shares))
-    assert found.note == note
-    assert found.is_weak == ("weakly" in note)
+    assert found["note"] == note
 
 
 def test_first_stage_with_one_unit_is_not_tested():
     found = first_stage((_moments(1, 0, 1), _moments(1, 1, 50)))
-    assert math.isnan(found.f)
-    assert found.is_weak
-    assert found.note == "Not tested: an arm has fewer than two units with outcome and take-up known."
+    assert math.isnan(found["first_stage_f"]) and math.isnan(found["take_up_control"])
+    assert found["note"] == "Not tested: an arm has fewer than two units with outcome and take-up known."
 
 
 E_VALUES = [
@@ -256,7 +249,7 @@ def draw_offer(n=4000, seed=2):
     return frame.assign(took=took, z=(frame["y"] > 0).astype(float))
 
 
-def test_estimate_uptake_shows_the_illusion_and_its_cure():
+def test_study_uptake_shows_the_illusion_and_its_cure():
     binary = {"kind": "binary", "role": "secondary", "better": "higher"}
     design = make_design(metrics={"y": SCORE, "z": binary}, exposure={"column": "took"}, covariates=["x"])
     results = run_experiment(draw_offer(), design)
@@ -273,7 +266,7 @@ def test_estimate_uptake_shows_the_illusion_and_its_cure():
     assert table.loc[0, "take_up_control"] == 0
 
 
-def test_estimate_uptake_is_empty_without_exposure_and_for_guardrails():
+def test_study_uptake_is_empty_without_exposure_and_for_guardrails():
     frame = draw_offer(400)
     assert inference.select_contrasts(run_experiment(frame, make_design(metrics={"y": SCORE})), "y") == ()
     guardrail = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.5}}
@@ -281,7 +274,7 @@ def test_estimate_uptake_is_empty_without_exposure_and_for_guardrails():
     assert inference.select_contrasts(results, "y") == ()
 
 
-def test_estimate_uptake_compares_with_a_group_outside_the_randomisation():
+def test_study_uptake_compares_with_a_group_outside_the_randomisation():
     frame = draw_offer(600)
     outside = frame[frame["variant"] == "c"].assign(
         variant="o", y=lambda f: f["y"] + 3, unit=lambda f: "o" + f.index.astype(str)

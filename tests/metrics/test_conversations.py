@@ -30,7 +30,7 @@ EVENTS = [
 METRIC = {"paid": {"kind": "binary", "within_days": 7}}
 
 
-def _read(events=EVENTS, columns=COLUMNS, units=UNITS, more=None, **options):
+def _read(events=EVENTS, columns=COLUMNS, units=UNITS, more=None):
     frame = pd.DataFrame(events, columns=columns)
     source = make_source(units, frame[["unit", "event", "at", "value"]])
     further = [c for c in columns if c not in ("unit", "event", "at", "value")]
@@ -40,9 +40,8 @@ def _read(events=EVENTS, columns=COLUMNS, units=UNITS, more=None, **options):
     source = replace(source, events=heard.mutate(value=heard["value"].cast("float64")))
     settings = {"variant": {"observational": ["cps"]}, "assigned_at": "assigned_at", "as_of": "2024-01-10"}
     folded = metrics.fold(source, make_design(METRIC, **(settings | (more or {}))))
-    found = metrics.read_conversations(source, folded, **options)
-    limits = {key: value for key, value in options.items() if key != "reply"}
-    return found, metrics.explain_conversations(source, folded, found, **limits)
+    found = metrics.read_conversations(source, folded)
+    return found, metrics.explain_conversations(source, folded, found)
 
 
 def test_read_conversations_pairs_each_question_with_its_earliest_reply():
@@ -69,22 +68,18 @@ def test_read_conversations_tells_the_cluster_where_the_plan_names_one():
     assert list(_read(units=units, more={"cluster": "company"})[0]["cluster"]) == ["c3", "c1", "c2"]
 
 
-def test_read_conversations_follows_the_names_of_the_events():
-    found, _ = _read(question="first_reply", reply="question")
-    assert list(found["conversation_id"]) == ["k5", "k1"]
-    assert list(found["wait_minutes"].fillna(-1)) == [-1, 60.0]  # from 9:00 to 10:00
-
-
-def test_read_conversations_above_its_limit_says_so():
-    found, said = _read(limit=6)
+def test_read_conversations_above_its_limit_says_so(monkeypatch):
+    monkeypatch.setattr(metrics.events, "MOST_QUESTIONS", 6)
+    found, said = _read()
     assert found is None
     assert said == "Reply times are read row by row, and these data hold more than 6 questions."
-    assert _read(limit=7)[0] is not None
+    monkeypatch.setattr(metrics.events, "MOST_QUESTIONS", 7)
+    assert _read()[0] is not None
 
 
 def test_read_conversations_without_ids_or_questions_says_so():
     bare = [row[:4] for row in EVENTS]
-    for found, said in (_read(bare, COLUMNS[:4]), _read(question="asked")):
+    for found, said in (_read(bare, COLUMNS[:4]), _read([row for row in EVENTS if row[1] != "question"])):
         assert (found, said) == (None, "Reply times need events with a conversation_id; these data have none.")
 
 

@@ -19,10 +19,12 @@ def told():
     design, source = make_framework(), make_account_source(ACCOUNTS, EVENTS)
     frame = metrics.read_landmarks(metrics.fold_accounts(source, design))[90]
     con = source.accounts.get_backend().con
-    con.execute("CREATE TABLE mine AS SELECT unit AS account_id, * EXCLUDE unit FROM accounts")
+    con.execute("CREATE SCHEMA reader")
+    con.execute("CREATE TABLE reader.accounts AS SELECT unit AS account_id, * EXCLUDE unit FROM main.accounts")
+    con.execute("CREATE TABLE reader.events AS SELECT unit AS account_id, * EXCLUDE unit FROM main.events")
+    con.execute("USE reader")
     con.execute("CREATE MACRO ieee_divide(a, b) AS a / b")  # BigQuery's own, which sqlglot does not know
-    con.execute("CREATE TABLE heard AS SELECT unit AS account_id, * EXCLUDE unit FROM events")
-    written = metrics.write_definitions(design, accounts_table="mine", events_table="heard")
+    written = metrics.write_definitions(design)
     return written.set_index(["dialect", "milestone"])["statement"], frame, con
 
 
@@ -76,9 +78,9 @@ def test_write_definitions_leaves_out_who_is_no_customer_at_the_landmark(told):
 
 def test_write_definitions_differ_where_dialects_do(told):
     written = told[0]
-    assert '"mine"' in written["postgres", "set_up"]
-    assert "`mine`" in written["bigquery", "set_up"]
-    assert '"MINE"' in written["snowflake", "set_up"]
+    assert '"accounts"' in written["postgres", "set_up"]
+    assert "`accounts`" in written["bigquery", "set_up"]
+    assert '"ACCOUNTS"' in written["snowflake", "set_up"]
     assert not re.search(r'"[a-z_0-9]+"', written["snowflake", "next_missing"])
     assert "TIMESTAMP_ADD" in written["bigquery", "activated"]
     assert "INTERVAL 5184000 SECOND" in written["bigquery", "activated"]
@@ -88,12 +90,10 @@ def test_write_definitions_differ_where_dialects_do(told):
 def test_write_definitions_follow_the_plan():
     plan = {"unit_id": "Workspace", "alive": {"event": "seen", "within_days": 7}, "steps": None, "usage": None}
     features = {"categories": None, "activation": {"event": "it's", "at_least": None}}
-    written = metrics.write_definitions(make_framework(**plan, **features), accounts_table="crm.accounts")
-    assert written.equals(metrics.write_definitions(make_framework(**plan, **features), accounts_table="crm.accounts"))
+    written = metrics.write_definitions(make_framework(**plan, **features))
+    assert written.equals(metrics.write_definitions(make_framework(**plan, **features)))
     assert set(written["milestone"]) == {"activated"}  # no milestone has a line, so that none can be missing
     duckdb, *_, snowflake = written["statement"]
     assert "'it''s'" in duckdb
     assert "'seen'" in duckdb
-    assert '"crm"."accounts"' in duckdb
     assert '"Workspace"' in snowflake
-    assert "CRM" in snowflake

@@ -13,18 +13,19 @@ from sklearn.metrics import roc_auc_score
 
 from helpers import milestones
 from helpers.inference import benjamini_hochberg
-from helpers.milestones.adjusted import adjusted_difference, make_controls
-from helpers.milestones.forest import (
+from helpers.milestones.contrasts import adjusted_difference, make_controls
+from helpers.milestones.ranking import (
     Rows,
     average_refits,
     fit_trees,
+    group_features,
     measure_areas,
+    measure_features,
     measure_stability,
     run_refits,
     score_rows,
     score_shuffled,
 )
-from helpers.milestones.ranking import group_features, measure_features
 from helpers.records import Refused
 
 NAMES = ("good", "bad", "idle", "spare", "rare", "common", "premium", "twin")
@@ -66,16 +67,6 @@ def test_study_ranking_does_not_reward_plan_or_many_values_where_impurity_does(f
     assert table.loc["premium", "importance_low"] < 0.002
     assert table.loc["premium", "importance"] < table.loc["bad", "importance"] / 5
     assert table.loc["premium", "rank"] > 3
-
-
-def test_study_ranking_is_the_same_with_two_workers(frame):
-    one, two = (
-        milestones.study_ranking(frame, make_plan("good", "bad"), refits=3, seed=5, workers=workers)
-        for workers in (1, 2)
-    )
-    assert one["ranking"]["importance"].notna().all()
-    for name, table in one.items():
-        pd.testing.assert_frame_equal(table, two[name], check_exact=True)
 
 
 def test_study_ranking_without_prediction_gives_no_rank_and_says_why(frame):

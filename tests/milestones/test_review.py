@@ -11,14 +11,22 @@ from scipy.stats import binom
 
 from helpers import milestones
 from helpers.milestones import adjusted_difference, make_controls
-from helpers.milestones.cuts import Scan, find_cuts
-from helpers.milestones.drift import DRIFT, Sums, compare_cuts, compare_ranks, find_best, measure_differences
 from helpers.milestones.model import fit_model, name_columns, read_model, write_model
-from helpers.milestones.review import judge_milestones
+from helpers.milestones.review import (
+    DRIFT,
+    Sums,
+    compare_cuts,
+    compare_ranks,
+    find_best,
+    judge_milestones,
+    measure_differences,
+)
+from helpers.milestones.thresholds import Scan, find_cuts
 from helpers.plan.framework import FrameworkPlan
 from helpers.records import Refused
 
 CUT = pd.DataFrame({"cut": [8.0], "cut_low": [6.0], "cut_high": [9.0]})
+
 RANKING = pd.DataFrame(
     {
         "feature": ["f0", "f1", "f2"],
@@ -29,6 +37,7 @@ RANKING = pd.DataFrame(
         "time_order": "known",
     }
 )
+
 TABLES = {"threshold": CUT, "ranking": RANKING}
 
 
@@ -173,7 +182,9 @@ def test_name_columns_leaves_out_rare_tiers_and_counts_where_no_line_is_planned(
     assert name_columns(frame, plan) == names
     rare = frame.assign(tier=frame["tier"].where(frame.index > 15, "old"))
     assert name_columns(rare, plan) == names
-    assert fit_model(rare, names).knows(rare) is False
+    reasons = milestones.study_review(rare, plan, {}, seed=1)["review"]["reason"]
+    assert reasons[0] == "some accounts have a tier that the model does not know, or saw too rarely"
+    assert reasons[1:].isna().all()
     loose = _plan(activation={"event": "sent", "landmark_days": [90]}, size=None)
     assert name_columns(frame, loose) == ["set_up", "count", "tier=basic", "tier=pro"]
 
@@ -297,14 +308,6 @@ def table(compare, *given, **options):
 def _table(count, kept):
     levels = np.unique(count)
     return np.concatenate([[(count[kept == k] == v).sum() for v in levels] for k in (0, 1)])[None], levels
-
-
-def test_find_best_by_hand():
-    # from 3 on, 4 of 5 stay; before, 1 of 5
-    count, kept = np.arange(10) // 2 + 0, np.array([0, 0, 1, 0, 0, 0, 1, 1, 1, 1])
-    counts, levels = _table(count, kept)
-    assert find_best(counts, levels).tolist() == [3.0]
-    assert np.isnan(find_best(*_table(np.zeros(9), np.ones(9)))).all()
 
 
 @pytest.mark.parametrize("seed", range(4))

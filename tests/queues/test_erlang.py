@@ -11,7 +11,7 @@ from scipy import linalg
 
 from helpers.queues.erlang import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.records import Refused
-from helpers.simulate.queue import HOURS_A_WEEK, serve
+from helpers.simulate.support_world import HOURS_A_WEEK, serve
 
 
 def _erlang_a(arrivals, handle, agents, *, target=2.0, patience=10.0):

@@ -9,11 +9,10 @@ import pytest
 from scipy import stats
 
 from helpers import plan
-from helpers.milestones.adjusted import adjusted_difference, make_controls
+from helpers.milestones.contrasts import adjusted_difference, make_controls
 from helpers.simulate import account_world as world
-from helpers.simulate.account_truth import Rates, find_chances, standardise
-from helpers.simulate.account_world import AccountWorld
-from helpers.simulate.customer_milestones import customer_milestones
+from helpers.simulate.account_world import AccountWorld, Rates, find_chances
+from helpers.simulate.customer_milestones import customer_milestones, standardise
 
 MADE = customer_milestones(n_units=1000, seed=11)
 USUAL = customer_milestones(n_units=5000, seed=1)

@@ -14,14 +14,9 @@ from helpers.simulate.kit import Chance, cut_delay
 from helpers.simulate.live_support import asking_means, count_payments, live_support, solve_chances, state_truth
 from helpers.simulate.support_world import (
     COMPLETE_TO,
-    HOURS_A_PERSON,
-    ON_DUTY,
     SIGN_UPS,
     SupportWorld,
     deliver,
-    expect_others,
-    gather_teams,
-    plan_duty,
 )
 
 MADE = live_support(n_units=1500, seed=11)
@@ -186,11 +181,6 @@ def test_live_support_fast_replies_in_the_standard_arm_go_with_trials_though_spe
     assert gap > 2.5 * np.sqrt(2 * trial.var() * 2 / trial.size)
 
 
-def test_live_support_has_the_size_that_is_asked_for():
-    small = live_support(n_units=10, seed=1).units["variant"]
-    assert ((small != "before").sum(), (small == "before").sum()) == (10, 2)
-
-
 SEEDS, UNITS = 24, 6000
 MEANS = ("questions", "trial", "paid", "revenue", "revenue_30", "revenue_60", "answered")
 WANTED = [(name, "itt") for name in MEANS] + [("nps", "responders"), ("csat", "responders")]
@@ -308,51 +298,3 @@ def test_chance_by_hand():
 def test_asking_means_equal_a_direct_integral():
     mean, _ = integrate.quad(lambda z: stats.norm.pdf(z) * asking_means(SupportWorld(), z, 1.0), -9, 9)
     assert mean == pytest.approx(0.8 * 1.18, abs=1e-9)
-
-
-@pytest.mark.parametrize("changes", [{}, {"effect_by_hour": 1.0}, {"fading": 0.6}, {"shared_agents": True}])
-def test_deliver_averages_to_one_over_sign_ups(changes):
-    assert (deliver(SupportWorld(**changes)) @ SIGN_UPS).mean() == pytest.approx(1, abs=1e-12)
-
-
-def test_deliver_follows_staffing_and_fades_in_a_line():
-    assert np.ptp(deliver(SupportWorld(effect_by_hour=0.0))) == pytest.approx(0)
-    by_hour = deliver(SupportWorld(effect_by_hour=1.0))[0]
-    assert by_hour[2] == 0  # Monday at two: nobody is on duty
-    assert by_hour[10] == by_hour.max()
-    by_week = deliver(SupportWorld(effect_by_hour=0.0, fading=0.5))[:, 0]
-    assert by_week[-1] / by_week[0] == pytest.approx(0.5)
-    assert np.ptp(np.diff(by_week)) == pytest.approx(0, abs=1e-12)
-
-
-@pytest.mark.parametrize(("team", "seats"), [("live", 5), ("regular", 8), ("live", 1), ("regular", 31)])
-def test_plan_duty_fills_each_hour_and_overworks_nobody(team, seats):
-    duty = plan_duty(team, seats)
-    wanted = np.ceil(ON_DUTY[team] * seats - 1e-9)
-    assert duty.sum(axis=0).tolist() == wanted.tolist()
-    assert (duty[:, :4] == 0).all()  # between midnight and four
-    assert duty.sum(axis=1).mean() <= HOURS_A_PERSON
-    assert np.ptp(duty.sum(axis=1)) <= 8  # two blocks
-
-
-def test_gather_teams_grow_with_the_sign_ups_the_live_reserve_with_their_root():
-    small, large = (gather_teams(SupportWorld(), n) for n in (24_000, 96_000))
-    seats = {name: [t[name].sum(axis=0).max() for t in (small, large)] for name in ("before", "live")}
-    assert seats["before"] == [8, 32]
-    work = 12_000 / 16 / 168 * 0.8 * 1.18 * 10 / 60
-    assert seats["live"] == [5, round(4 * work + 2 * (5 - work))]
-    assert set(gather_teams(SupportWorld(shared_agents=True), 24_000)) == {"before", "standard"}
-
-
-@pytest.mark.parametrize("n_units", [10, 6_000, 24_000, 50_000])
-def test_expect_others_keep_the_work_for_each_agent_on_duty(n_units):
-    usual, teams = gather_teams(SupportWorld(), 24_000), gather_teams(SupportWorld(), n_units)
-    others, known = expect_others(SupportWorld(), n_units, teams), 0.8 * 24_000 / 16
-    before = others[0] / SIGN_UPS + known * n_units / 24_000
-    on_duty = teams["before"].any(axis=0)
-    each = before[on_duty] / teams["before"].sum(axis=0)[on_duty]
-    wanted = (15 * 168 + known) / usual["before"].sum(axis=0)[on_duty]
-    assert each == pytest.approx(wanted)
-    assert others.shape == (28, 168)
-    if n_units == 24_000:
-        assert others.sum(axis=1) == pytest.approx(np.full(28, 15 * 168))  # the world's rate

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from helpers.simulate.catalogue import POPULATIONS
-from helpers.simulate.populations import HORIZON_DAYS, LEVELS, LOOK_DAYS, find_null, make_money
+from helpers.simulate.populations import HORIZON_DAYS, LEVELS, LOOK_DAYS, POPULATIONS, find_null, make_money
 
 N = 200_000
 

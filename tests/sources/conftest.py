@@ -1,10 +1,9 @@
 """Small tables for the tests of sources: a plan of one's own and files written cell by cell."""
 
 import pytest
-from sources_samples import FIVE, PLAN
+from sources_samples import FIVE, PLAN, tell_refusal
 
 from helpers import plan, sources
-from helpers.records import Refused
 
 
 @pytest.fixture
@@ -44,10 +43,4 @@ def load(design, write):
 @pytest.fixture
 def refusal(load):
     """Return a function that loads a table given as text and gives the message of its refusal."""
-
-    def make(*given, **more):
-        with pytest.raises(Refused) as caught:
-            load(*given, **more)
-        return str(caught.value)
-
-    return make
+    return lambda *given, **more: tell_refusal(load, *given, **more)

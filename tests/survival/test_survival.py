@@ -11,7 +11,6 @@ from helpers.records import Refused
 from helpers.survival import (
     build_life_table,
     count_effective,
-    estimate_incidence,
     estimate_restricted_mean,
     incidence_difference,
     log_rank,
@@ -135,11 +134,6 @@ def test_read_incidence_covers_the_known_law():
     assert low <= sum(f.ci_low <= true <= f.ci_high for f in found) <= high
 
 
-def test_estimate_incidence_of_one_day_equals_that_of_many():
-    table = build_life_table(*SIX_MP)
-    assert float(estimate_incidence(table, 10)[0]) == estimate_incidence(table, np.array([1, 10]))[0][1]
-
-
 def test_estimate_restricted_mean_by_hand():
     # events on day 2 and 6 of 10; one lost on day 4: the curve is 0, then 1/3, then 1
     table = build_life_table([2, 4, 6], [1, 0, 1])
@@ -148,14 +142,6 @@ def test_estimate_restricted_mean_by_hand():
     # Greenwood: sum of (area to the right)^2 d / (n (n - d)); the last event leaves no area
     assert variance == pytest.approx((4 * 2 / 3) ** 2 * 1 / (3 * 2))
     assert estimate_restricted_mean(table, 5)[0] == pytest.approx(2 + 3 * 2 / 3)
-
-
-def test_estimate_restricted_mean_without_loss_is_the_mean():
-    days = np.random.default_rng(4).exponential(10, 50)
-    mean, variance = estimate_restricted_mean(build_life_table(days, np.ones(50)), 20)
-    cut = np.minimum(days, 20)
-    assert mean == pytest.approx(cut.mean())
-    assert variance == pytest.approx(cut.var() / 50)
 
 
 def test_estimate_restricted_mean_with_competing_events_without_loss_is_a_mean():

@@ -1,14 +1,19 @@
-"""Where data leave what a method promises, and what an experiment could have seen."""
+"""Where data leave what a method promises; and the Bayesian reading: by hand, numerical integration, calibration."""
 
+import dataclasses
 import math
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 from experiments import draw_frame, make_design, run_experiment
-from scipy import stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
 
-from helpers.inference import list_sample_sizes, sample_size_proportions
+from helpers.inference.credibility import Posterior, list_posteriors, read_posterior
+from helpers.records import DataInfo, Estimate, Refused, Results
 from helpers.view.words import explain
 
 AMOUNT = {"kind": "amount", "role": "primary", "better": "higher"}
@@ -26,15 +31,6 @@ def heavy(n=300, share=0.5, seed=2):
     treated = np.arange(n) < n * share
     money = np.where(rng.random(n) < 0.1, rng.lognormal(3, 2, n), 0.0)
     return pd.DataFrame({"variant": np.where(treated, "t", "c"), "y": money})
-
-
-def test_domain_warns_of_a_tail_that_few_units_cannot_average_out():
-    results = run_experiment(heavy(), make_design(metrics={"y": AMOUNT}))
-    found = checks(results)["domain_y"]
-    assert (found.status, "domain" in checks(results)) == ("warn", False)
-    plain = "Y: the tail is too heavy for so few units, so the interval may hold the truth less often than it says."
-    assert found.message.startswith(f"{plain} For its promise, the smaller arm needs more than ")
-    assert found.message.endswith(" x skewness² units.")
 
 
 def test_domain_of_a_primary_metric_is_told_in_the_answer():
@@ -69,15 +65,13 @@ def test_domain_of_a_share_counts_the_rarer_of_event_and_none(n, events, status)
 def test_domain_names_the_comparison_among_several_treatments():
     frame = heavy(450).assign(variant=np.array(["c", "t", "u"])[np.arange(450) % 3])
     design = make_design(metrics={"y": AMOUNT}, variant={"control": "c", "treatments": ["t", "u"]})
-    assert checks(run_experiment(frame, design))["domain_y"].message.startswith("Y, t - c: the tail is too heavy")
-
-
-def test_domain_of_a_time_to_event_comes_from_its_own_room():
-    rng = np.random.default_rng(3)
-    frame = pd.DataFrame({"variant": ["c", "t"] * 30, "days": rng.exponential(400, 60).clip(max=60)})
-    frame["seen"] = (frame["days"] < 60) * 1.0
-    time = {"kind": "time_to_event", "role": "primary", "time": "days", "observed": "seen", "horizon_days": 30}
-    assert checks(run_experiment(frame, make_design(metrics={"p": time})))["domain_p"].status == "warn"
+    found = checks(run_experiment(frame, design))
+    assert (found["domain_y"].status, "domain" in found) == ("warn", False)
+    plain, _, needed = found["domain_y"].message.partition(" For its promise, ")
+    assert plain == (
+        "Y, t - c: the tail is too heavy for so few units, so the interval may hold the truth less often than it says."
+    )
+    assert re.fullmatch(r"the smaller arm needs more than \d+ x skewness² units\.", needed)
 
 
 def test_domain_of_a_time_to_event_counts_what_was_seen_of_units_lost_early():
@@ -191,122 +185,138 @@ def test_covariates_count_the_metric_that_they_tell_of():
     assert f"{100 * abs(found.value):.1f} %" in found.message
 
 
-def test_list_sample_sizes_has_a_row_a_baseline_and_difference():
-    found = list_sample_sizes([0.1, 0.95], [0.02, 0.09])
-    rows = found[["baseline", "difference"]].to_numpy().tolist()
-    assert rows == [[0.1, 0.02], [0.1, 0.09], [0.95, 0.02], [0.95, 0.09]]
-    assert found["units"].tolist()[0] == math.ceil(sample_size_proportions(0.1, 0.02))
-    assert math.isnan(found["units"].iloc[3])  # 95 % and nine points more is no share
-    surer, stricter = list_sample_sizes([0.1], [0.02], power=0.9), list_sample_sizes([0.1], [0.02], alpha=0.01)
-    assert (surer["power"].iloc[0], found["power"].iloc[0]) == (0.9, 0.8)
-    assert min(surer["units"].iloc[0], stricter["units"].iloc[0]) > found["units"].iloc[0]
+def made(estimate=0.4, std_error=0.2, n=100, **more):
+    """Return a difference of two equal arms."""
+    labels = {"id": "y", "metric": "y", "control": "a", "treatment": "b", "comparison": "b - a"}
+    known = {"estimand": "difference", "role": "primary", "n_control": n, "n_treatment": n}
+    return Estimate(**{**labels, **known, "estimate": estimate, "std_error": std_error, **more})
 
 
-WORTH = {"kind": "score", "role": "primary", "better": "higher", "worthwhile": 0.3}
+def test_read_posterior_by_hand():
+    # a unit's variance is .04 x 50 = 2; a prior of 25 units an arm has variance 2 x 2 / 25 = .16, weight .16 / .2
+    found = read_posterior(made(), prior_units=25)
+    assert (found.prior_mean, found.prior_sd) == (0, pytest.approx(0.4))
+    assert (found.mean, found.sd) == pytest.approx((0.32, math.sqrt(0.8) * 0.2))
+    assert found.probability_better == pytest.approx(stats.norm.cdf(0.32 / found.sd))
+    assert found.ci_high == pytest.approx(0.32 + stats.norm.isf(0.025) * found.sd)
+    # the same as pooling with 25 units an arm that show no difference
+    assert found.mean == pytest.approx(100 * 0.4 / 125)
+    assert found.sd == pytest.approx(math.sqrt(2 * 2 / 125))
 
 
-def draw(n=600, days=20):
-    rng = np.random.default_rng(3)
-    start = pd.Timestamp("2024-03-01") + pd.to_timedelta(np.arange(n) * days // n, "D")
-    frame = pd.DataFrame({"variant": ["c", "t"] * (n // 2), "y": abs(rng.normal(size=n) * 2 + 5), "assigned_at": start})
-    return frame.assign(score=rng.integers(1, 6, n) * 1.0, at_risk=rng.integers(1, 9, n) * 1.0, seen=1.0)
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(st.floats(-3, 3), st.floats(0.1, 2), st.floats(0.5, 200))
+def test_read_posterior_numerical_integration(estimate, error, prior_units):
+    found = read_posterior(made(estimate, error), prior_units=prior_units)
+    prior, likely = stats.norm(0, found.prior_sd), stats.norm(estimate, error)
+    ends = found.mean - 12 * found.sd, found.mean + 12 * found.sd
+
+    def mean_of(value):
+        # in logarithms, since prior and estimate may be far apart
+        peak = prior.logpdf(found.mean) + likely.logpdf(found.mean)
+        return integrate.quad(
+            lambda x: value(x) * math.exp(prior.logpdf(x) + likely.logpdf(x) - peak), *ends, points=[0.0], limit=200
+        )[0]
+
+    total = mean_of(lambda _: 1.0)
+    assert mean_of(lambda x: x) / total == pytest.approx(found.mean, abs=1e-8)
+    assert mean_of(lambda x: x > 0) / total == pytest.approx(found.probability_better, abs=1e-6)
+    assert mean_of(lambda x: max(-x, 0)) / total == pytest.approx(found.loss_treatment, abs=1e-8)
+    assert mean_of(lambda x: max(x, 0)) / total == pytest.approx(found.loss_control, abs=1e-8)
 
 
-def require(metric, frame=None, **plan):
-    return (
-        run_experiment(draw() if frame is None else frame, make_design(metrics={"y": metric}, **plan))
-        .tables["requirements"]
-        .iloc[0]
-    )
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.floats(-5, 5), st.floats(0.05, 3), st.floats(0, 500), st.sampled_from(["higher", "lower", "neither"]))
+def test_read_posterior_properties(estimate, error, prior_units, better):
+    options = {"better": better, "prior_units": prior_units}
+    found = read_posterior(made(estimate, error), **options)
+    turned = read_posterior(made(-estimate, error), **options)
+    assert found.ci_low <= found.mean <= found.ci_high and abs(found.mean) <= abs(estimate)
+    assert turned.probability_better == pytest.approx(1 - found.probability_better)
+    assert (turned.loss_treatment, turned.mean) == pytest.approx((found.loss_control, -found.mean))
+    gain = -found.mean if better == "lower" else found.mean
+    assert found.loss_control - found.loss_treatment == pytest.approx(gain, abs=1e-12)
+    assert min(found.loss_control, found.loss_treatment) >= 0
 
 
-KINDS = [
-    # what the plan asks of the column y
-    WORTH,
-    {**WORTH, "kind": "amount", "quantile": 0.5},
-    {**WORTH, "column": "score", "scale": "ordered", "worthwhile": 0.1},
-    {**WORTH, "kind": "count", "column": "score", "time_at_risk": "at_risk", "worthwhile": 0.1},
-    {"kind": "time_to_event", "role": "primary", "time": "y", "observed": "seen", "horizon_days": 5, "worthwhile": 0.1},
-]
+def test_read_posterior_loss_far_from_zero_keeps_its_digits():
+    found = read_posterior(made(8.0, 0.4), prior_units=0)
+    with_digits = 0.4 * stats.norm.pdf(20) / 20**2 * (1 - 3 / 20**2 + 15 / 20**4)
+    assert found.loss_treatment == pytest.approx(with_digits, rel=1e-4)
 
 
-@pytest.mark.parametrize("metric", KINDS, ids=["mean", "quantile", "ordered", "rate", "time"])
-def test_list_requirements_of_every_kind_inverts_to_the_power_it_states(metric):
-    row = require(metric)
-    assert (row["n"], row["power"]) == (600, 0.8)
-    needed = 600 * (row["mde_absolute"] / metric["worthwhile"]) ** 2
-    assert row["n_for_worthwhile"] == pytest.approx(needed, rel=0.02)
-    assert (row["power_for_worthwhile"] > 0.8) == (row["n_for_worthwhile"] < 600)
-    same = require({**metric, "worthwhile": row["mde_absolute"]})
-    assert same["power_for_worthwhile"] == pytest.approx(0.8, abs=1e-6)
+def test_read_posterior_arguments_change_the_result():
+    plain = read_posterior(made())
+    assert read_posterior(made(), better="lower").probability_better == pytest.approx(1 - plain.probability_better)
+    assert read_posterior(made(), better="neither") == plain
+    assert read_posterior(made(), prior_units=50).mean < plain.mean
+    assert read_posterior(made(confidence_level=0.8)).ci_low > plain.ci_low
+    clustered = made(clusters_control=4, clusters_treatment=4)  # four clusters an arm: a prior of one weighs more
+    assert read_posterior(clustered).mean == pytest.approx(0.4 * 4 / 5)
+    assert read_posterior(made(n_control=10)).prior_sd < plain.prior_sd
 
 
-def test_list_requirements_agrees_with_the_standard_error_by_hand():
-    frame = draw().assign(variant=["c", "t"] * 300)
-    row = require({**WORTH, "column": "score", "scale": "ordered"}, frame)
-    found = run_experiment(frame, make_design(metrics={"y": {**WORTH, "column": "score", "scale": "ordered"}}))
-    assert row["mde_absolute"] == pytest.approx((1.959964 + 0.841621) * found.headline("y")[0].std_error, rel=1e-6)
+def test_read_posterior_undefined():
+    for estimate in (made(std_error=math.nan), made(std_error=0.0), made(math.nan), made(n=0)):
+        assert read_posterior(estimate) is None
+    for value, shown in ((-1, "-1"), (math.inf, "inf"), (math.nan, "nan")):
+        message = f"prior_units is {shown}; give a number of units of 0 \\(flat\\) or more"
+        with pytest.raises(Refused, match=message):
+            read_posterior(made(), prior_units=value)
 
 
-def test_list_requirements_counts_days_at_the_rate_of_enrolment():
-    timed = require(WORTH, assigned_at="assigned_at")
-    assert timed["units_per_day"] == 30  # 600 units in 20 days
-    assert timed["days_for_worthwhile"] == math.ceil(timed["n_for_worthwhile"] / 30)
-    windowed = require({**WORTH, "within_days": 7}, assigned_at="assigned_at", as_of="2024-04-30")
-    assert windowed["days_for_worthwhile"] == timed["days_for_worthwhile"] + 7
-    assert math.isnan(require(WORTH)["days_for_worthwhile"])
+def test_read_posterior_seeded_calibration(in_band):
+    # truths drawn from the prior: of all cases given 70 to 90 %, so many are better; intervals hold 95 %
+    rng, runs, n = np.random.default_rng(1), 2000, 50
+    truth = rng.normal(0, math.sqrt(2 / 10), runs)
+    seen = rng.normal(truth, math.sqrt(2 / n))
+    found = [read_posterior(made(x, math.sqrt(2 / n), n), prior_units=10) for x in seen]
+    chance = np.array([f.probability_better for f in found])
+    some = (chance > 0.7) & (chance < 0.9)
+    assert in_band(int((truth[some] > 0).sum()), int(some.sum()), float(chance[some].mean()), cells=2)
+    held = sum(f.ci_low <= t <= f.ci_high for f, t in zip(found, truth, strict=True))
+    assert in_band(held, runs, 0.95, cells=2)
+    loss = np.mean([f.loss_treatment for f in found])
+    spent = np.maximum(-truth, 0)
+    assert loss == pytest.approx(spent.mean(), abs=4 * spent.std() / math.sqrt(runs))
 
 
-def test_list_requirements_allows_for_units_that_do_not_answer():
-    frame = draw()
-    silent = frame.assign(y=frame["y"].where(np.arange(len(frame)) % 4 < 2))  # half of each arm
-    metric = {**WORTH, "missing": "unknown"}
-    found, whole = require(metric, silent, assigned_at="assigned_at"), require(metric, assigned_at="assigned_at")
-    assert (found["n"], found["units_per_day"]) == (300, whole["units_per_day"])
-    assert found["days_for_worthwhile"] == math.ceil(2 * found["n_for_worthwhile"] / found["units_per_day"])
+def make_results(*estimates, status="answered"):
+    return Results("experiment", "", "", status, DataInfo("yours", "", "u.csv", None, 0, 0), {}, estimates=estimates)
 
 
-def test_list_requirements_counts_clusters_where_they_are_randomised():
-    frame = draw().assign(firm=(np.arange(600) // 10).astype(str))
-    frame["variant"] = np.where(np.arange(600) // 10 % 2, "t", "c")
-    row = require(WORTH, frame, cluster="firm", assigned_at="assigned_at")
-    assert (row["n"], row["units_per_day"]) == (60, 3)
+def test_list_posteriors_reads_headline_differences_only():
+    margin = {"role": "guardrail", "margin": {"absolute": 1}}
+    kinds = {
+        "y": {"kind": "amount", "role": "primary", "better": "lower"},
+        "g": {"kind": "amount", "better": "higher", **margin},
+        "e": {"kind": "amount", "role": "exploratory"},
+    }
+    rows = [
+        made(id="1"),
+        made(id="2", estimand="relative_lift"),
+        made(id="3", role="sensitivity"),
+        made(id="4", segment="country=de"),
+        made(id="5", metric="g", role="guardrail"),
+        made(id="6", metric="e", role="exploratory"),
+        made(id="7", comparison="c - a", std_error=math.nan, reason="too few"),
+    ]
+    found = list_posteriors(make_results(*rows), make_design(metrics=kinds), prior_units=25)
+    fields = [field.name for field in dataclasses.fields(Posterior)]
+    assert list(found.columns) == ["metric", "comparison", "better", *fields, "interim", "prior_units"]
+    assert found[["metric", "comparison", "better"]].to_numpy().tolist() == [
+        ["y", "b - a", "lower"],
+        ["g", "b - a", "higher"],
+    ]
+    expected = dataclasses.astuple(read_posterior(made(), better="lower", prior_units=25))
+    assert found.loc[0, fields].tolist() == list(expected)
+    assert found["interim"].tolist() == [False, False]
+    assert found["prior_units"].tolist() == [25, 25]
+    assert list_posteriors(make_results(*rows), make_design(metrics=kinds)).loc[0, "mean"] != found.loc[0, "mean"]
 
 
-ADJUSTED = {"covariates": ["x"], "decides_on": "adjusted"}
-
-
-@pytest.mark.parametrize("kind", ["score", "binary"])
-def test_list_requirements_counts_on_the_covariates_that_decide(kind):
-    frame = draw_frame(4000)
-    frame = frame.assign(y=(frame["y"] > 0) * 1.0) if kind == "binary" else frame
-    metric = {**WORTH, "kind": kind, "worthwhile": 0.05}
-    head = run_experiment(frame, make_design(metrics={"y": metric}, **ADJUSTED)).headline("y")[0]
-    row, plain = require(metric, frame, **ADJUSTED), require(metric, frame, covariates=["x"])
-    assert head.method == "lin" and row["control_value"] == head.control_value
-    assert row["mde_absolute"] == pytest.approx((1.959964 + 0.841621) * head.std_error, rel=2e-3)
-    assert row["mde_absolute"] < 0.95 * plain["mde_absolute"] and row["n"] == plain["n"] == 4000
-    assert row["n_for_worthwhile"] == pytest.approx(4000 * (row["mde_absolute"] / 0.05) ** 2, rel=2e-3)
-    assert row["power_for_worthwhile"] > plain["power_for_worthwhile"]
-
-
-@pytest.mark.parametrize(("n", "tolerance"), [(4000, 2e-3), (50, 0.01)])
-def test_list_requirements_counts_on_the_slopes_of_each_arm(n, tolerance):
-    # unequal arms whose outcomes follow the covariate unlike: what is left to explain is nearly all in treatment
-    rng = np.random.default_rng(4)
-    x, treated = rng.normal(size=n), np.arange(n) % 5 == 0
-    y = np.where(treated, 0.5 * x + rng.normal(0, 3, n), 3 * x + rng.normal(0, 1, n))
-    frame = pd.DataFrame({"variant": np.where(treated, "t", "c"), "y": y, "x": x})
-    plan = {**ADJUSTED, "variant": {"control": "c", "treatments": ["t"], "split": {"c": 0.8, "t": 0.2}}}
-    row = require(WORTH, frame, **plan)
-    head = run_experiment(frame, make_design(metrics={"y": WORTH}, **plan)).headline("y")[0]
-    reach = stats.t.isf(0.025, head.df) + stats.t.isf(0.2, head.df)
-    assert row["mde_absolute"] == pytest.approx(reach * head.std_error, rel=tolerance)
-
-
-def test_list_requirements_has_no_row_where_covariates_are_too_many():
-    frame = draw_frame(8).assign(**{f"x{k}": np.random.default_rng(k).normal(size=8) for k in range(4)})
-    design = make_design(metrics={"y": WORTH}, **{**ADJUSTED, "covariates": ["x0", "x1", "x2", "x3"]})
-    found = run_experiment(frame, design)
-    assert found.headline("y")[0].reason == "an arm has too few units for 3 covariates"
-    assert found.tables["requirements"].empty
+def test_list_posteriors_says_interim_and_is_empty_when_withheld():
+    design = make_design(metrics={"y": {"kind": "amount", "role": "primary"}})
+    assert list_posteriors(make_results(made(), status="interim"), design)["interim"].tolist() == [True]
+    empty = list_posteriors(make_results(status="withheld"), design)
+    assert len(empty) == 0 and "probability_better" in empty

@@ -1,0 +1,170 @@
+"""Whether the events fit the assignments: in time, in their ids, and from the first assignment to the last day."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from helpers.metrics import Units
+from helpers.plan import ExperimentPlan
+from helpers.records import Check
+
+EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
+LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts
+UNKNOWN_WARNS = 0.5  # of all events
+RARE = 7.0  # minus the logarithm of the chance that none comes where some are expected: one log in a thousand
+LEAST_SEEN = 100  # unit-days, below which a rate is not read
+WEEK = 7
+
+
+def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentPlan) -> Check | None:
+    """Return the check `events_fit`; None for a table without events.
+
+    Events before their unit's assignment are held against those of the week before it, since a log may well hold what
+    units did earlier. Whether events reach from the first assignment to the last complete day is judged by what the
+    days that the log does hold would lead to expect on the others (a Poisson count whose rate is itself counted), and
+    by its own quiet days.
+
+    Parameters
+    ----------
+    units : Units
+    meeting : DataFrame or None
+        As `sources.meeting.meet_events` counts.
+    design : ExperimentPlan
+
+    Returns
+    -------
+    Check: it warns above 5 % of events just before their assignment, 1 % of events lost or 50 % of unknown units, and
+        fails above 25 % and 10 %. `value` is the largest share of events that are early or lost.
+    """
+    if meeting is None:
+        return None
+    ages = _read_ages(meeting)
+    early = {arm: _measure_early(ages[ages["variant"] == arm]) for arm in design.variant.arms}
+    unknown = ages.loc[ages["variant"].isna(), "n"].sum() / ages["n"].sum()
+    lost = _list_lost(units, meeting, ages, design)
+    soonest, worst = max(early.values()), max((share for share, _ in lost), default=0.0)
+    fails = soonest > EARLY_FAILS or worst > LOST_FAILS
+    warns = soonest > EARLY_WARNS or worst > 0 or unknown > UNKNOWN_WARNS
+    told = [sentence for _, sentence in sorted(lost, key=lambda found: -found[0])[:2]]
+    rates = ", ".join(f"{arm} {_percent(share)}" for arm, share in early.items())
+    if soonest > EARLY_WARNS:
+        told.append(
+            f"Events come just before their {design.unit} is assigned, more than the week before leads to expect: "
+            f"{rates}; the clocks of both tables may differ, or assignment follows what it should lead to."
+        )
+    if unknown > UNKNOWN_WARNS:
+        told.append(
+            f"{_percent(unknown)} of the events belong to nobody who was assigned; ids may be written in two ways."
+        )
+    if fails:
+        told.append("Above 25 % of early or 10 % of lost events outcomes cannot be compared.")
+    status = "fail" if fails else "warn" if warns else "pass"
+    fits = (
+        f"Events reach the last day; just before assignment come {rates}, of units never assigned {_percent(unknown)}."
+    )
+    return Check("events_fit", status, float(max(soonest, worst)), LOST_FAILS, " ".join(told) or fits)
+
+
+def _read_ages(meeting):
+    """Events by days since assignment; where events have dates alone, none of the day of assignment is early."""
+    ages = meeting[meeting["what"] == "age"]
+    if ages["clocked"].astype(bool).any():
+        return ages
+    same = ages[(ages["day"] == -1) & (ages["same_day"] > 0)]
+    moved = same.assign(n=same["same_day"], day=0)
+    rest = ages.assign(n=ages["n"].where(ages["day"] != -1, ages["n"] - ages["same_day"]))
+    return pd.concat([rest, moved], ignore_index=True)
+
+
+def _measure_early(ages) -> float:
+    """The share of events just before assignment, beyond the daily rate of the week before, among all since then."""
+    planned = ages[ages["event"] != ""]
+    n = planned.groupby("day")["n"].sum()
+    before, after = n.get(-1, 0) - n.reindex(range(-8, -1), fill_value=0).mean(), n[n.index >= 0].sum()
+    return float(max(0.0, before) / (max(0.0, before) + after)) if before + after > 0 else 0.0
+
+
+def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
+    """Of each metric and arm whose events stop early or begin late: the share that is lost, and a sentence on it."""
+    end, found = _count_day(units.as_of), []
+    days = meeting[(meeting["what"] == "day") & (meeting["day"] <= end)]
+    starts = meeting[(meeting["what"] == "start") & (meeting["day"] <= end)]
+    for name, metric in design.metrics.items():
+        if metric.kind == "ratio" or metric.column or metric.time:
+            continue
+        events = metric.event or [name]
+        quiet = _find_quiet(days.loc[days["event"].isin(events), "day"])
+        for arm in design.variant.arms:
+            own = ages[ages["event"].isin(events) & (ages["variant"] == arm)]
+            begun = starts[starts["variant"] == arm]
+            if own.empty or begun.empty:
+                continue
+            reach = own["first"].min(), own["last"].max()
+            window = metric.from_days or 0.0, metric.window
+            needed = min(end, begun["day"].max() + math.ceil(window[1] or end) - 1)
+            late, soon = reach[0] - begun["day"].min() - math.floor(window[0]), needed - reach[1]
+            seen, lost, told = expect_lost(own, begun, reach=reach, end=end, window=window)
+            share = lost / (seen + lost) if lost else 0.0
+            is_chance = not lost or told * math.log1p(lost / told) < RARE
+            if max(late, soon) > quiet and not is_chance and share > LOST_WARNS:
+                side = f"before {_write_day(reach[0])}" if late > soon else f"after {_write_day(reach[1])}"
+                said = f"Events of {design.label_of(name)} in {arm} are lost: none stands {side}"
+                found.append((share, f"{said}, where {_percent(share)} of all would be expected."))
+    return found
+
+
+def expect_lost(ages, starts, *, reach, end, window) -> tuple[float, float, float]:
+    """Return how many events of an arm were counted, how many would be expected on days that the log lacks, and how
+    many of the counted ones tell that.
+
+    The rate of a day since assignment is that of the units for whom the log holds that day. Where it holds none of
+    them, the last two weeks are continued at the pace at which they decline, if they do; without two weeks, none are.
+
+    Parameters
+    ----------
+    ages : DataFrame, `day` since assignment and `n` events
+    starts : DataFrame, `day` of assignment and `n` units
+    reach : (int, int), the first and the last day of the log
+    end : int, the last day that is needed
+    window : (float, float or None), days since assignment between which events count
+
+    Returns
+    -------
+    (float, float, float)
+    """
+    since = math.floor(window[0])
+    until = min(window[1] or math.inf, end - starts["day"].min() + 1)
+    age = np.arange(since, max(since + 1, math.ceil(until)))
+    day = starts["day"].to_numpy()[:, None] + age
+    is_held = (day >= reach[0]) & (day <= reach[1])
+    count, is_needed = starts["n"].to_numpy(float), day <= end
+    seen = ages.groupby("day")["n"].sum().reindex(age, fill_value=0).to_numpy(float)
+    held, lacking = count @ (is_needed & is_held), count @ (is_needed & ~is_held)
+    known, tells = held >= LEAST_SEEN, lacking > 0
+    rate = np.where(known, seen / np.maximum(held, 1), 0.0)
+    if known.sum() >= 2 * WEEK:
+        last = np.flatnonzero(known)[-1]
+        now, before = rate[last - WEEK + 1 : last + 1].mean(), rate[last - 2 * WEEK + 1 : last - WEEK + 1].mean()
+        pace = min(1.0, now / before) if before else 1.0
+        rate[last + 1 :] = now * pace ** (np.arange(1, len(age) - last) / WEEK)
+        tells[last - WEEK + 1 : last + 1] |= tells[last + 1 :].any()
+    return float(seen.sum()), float(rate @ lacking), float(seen[known & tells].sum())
+
+
+def _find_quiet(days) -> int:
+    """The longest run of days without an event between two with one."""
+    known = np.unique(days.to_numpy())
+    return int(np.diff(known).max()) - 1 if len(known) > 1 else 0
+
+
+def _count_day(day) -> int:
+    return day.toordinal() - 719_163
+
+
+def _write_day(day) -> str:
+    return str(np.datetime64(int(day), "D"))
+
+
+def _percent(share) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,228 @@
+"""How far a result may be believed: whether data lie where its method holds, and what a prior makes of it."""
+
+import math
+from dataclasses import astuple, dataclass
+
+import pandas as pd
+from scipy.special import erfcx
+from scipy.stats import norm
+
+from helpers.inference.decisions import list_comparisons
+from helpers.inference.effects import effective_units
+from helpers.inference.means import pair_arms
+from helpers.inference.methods import find_guarantee, pool_skewness
+from helpers.plan import ExperimentPlan
+from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
+
+FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
+ROLES = ["primary", "secondary", "guardrail"]
+
+
+def check_methods(material, results) -> tuple[Check, ...]:
+    """Return what a reader must know of the methods on these data, as checks beside the trust checks.
+
+    Parameters
+    ----------
+    material : Material
+    results : Results, with the headline differences
+
+    Returns
+    -------
+    tuple of Check: `domain_<metric>` for each metric whose headline lies outside its method's domain, or one `domain`
+        that says that none does; `clusters` where clusters are randomised; `covariates` where effects are adjusted.
+        No value of a customer stands in a message.
+    """
+    found, is_known, design = {}, False, material.design
+    for e in results.headline():
+        unit = "units" if e.clusters_control is None else "clusters"
+        before = e.method.removesuffix(", always-valid").partition(", repeated")[0]  # made to last over looks
+        promises = (find_guarantee(method, e.estimand, unit=unit) for method in (e.method, before))
+        guarantee = next(filter(None, promises), None) if math.isfinite(e.ci_low) else None
+        if guarantee is None:
+            continue
+        is_known, departure = True, guarantee.find_departure(**_describe_data(e, material))
+        if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need
+            label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
+            several = f", {e.comparison}" if len(design.variant.treatments) > 1 else ""
+            said = (
+                f"{label[:1].upper()}{label[1:]}{several}: {plain}, so the interval may hold the truth less often than "
+                f"it says.{DETAIL}{needed}."
+            )
+            found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, said)
+    if is_known and not found:
+        said = "Every headline effect lies in the domain for which its method's coverage is declared and measured."
+        found["domain"] = Check("domain", "pass", 0.0, 0.0, said)
+    clusters = _check_clusters(material) if design.cluster else ()
+    return (*found.values(), *clusters, *(_check_covariates(material) if material.adjusted else ()))
+
+
+def _describe_data(e, material):
+    """What a promise is held against: units (or what clusters count like), the tail, the rarer side, the effect."""
+    described, smaller = {"n_control": e.n_control, "n_treatment": e.n_treatment}, min(e.n_control, e.n_treatment)
+    metric, arms = material.design.metrics[e.metric], material.raw.get(e.metric, {})
+    sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
+    if e.clusters_control is not None:
+        described = dict(zip(described, map(effective_units, sides), strict=True))
+    elif metric.kind in ("binary", "time_to_event"):
+        values, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
+        if metric.kind == "time_to_event" and e.std_error > 0:  # as many as know it: its variance if all did, over it
+            seen = min(sum(share * (1 - share) / n for share, n in values) / e.std_error**2, 1.0)
+        share = sum(n * share for share, n in values) / (e.n_control + e.n_treatment)
+        return described | {"events": smaller * min(share, 1 - share) * seen}
+    if metric.quantile is not None:
+        return described | {"events": smaller * min(metric.quantile, 1 - metric.quantile)}
+    pair, spread = pair_arms(*sides), 1.0
+    if not pair.reason and min(pair.variances) > 0:  # standard deviation of a unit in treatment over that in control
+        spread = math.sqrt(pair.var_treatment * pair.n_treatment / (pair.var_control * pair.n_control))
+    return described | {"skewness": pool_skewness(sides), "spread": spread, "estimate": e.estimate}
+
+
+def _check_clusters(material):
+    counted = [(arms[arm], arm, name) for name, arms in material.raw.items() for arm in material.design.variant.arms]
+    sizes = [(effective_units(m), m.n, *names) for m, *names in counted if m.n and m.mean[1] > 0]
+    if not sizes:
+        return []
+    effective, n, arm, name = min(sizes)
+    cluster, label = material.design.cluster, material.design.label_of(name)
+    if effective >= FEW_CLUSTERS:
+        said = f"In every arm the clusters ({cluster}) count like {effective:.0f} of one size or more."
+        return [Check("clusters", "pass", effective, FEW_CLUSTERS, said)]
+    said = (
+        f"Clusters ({cluster}) are few or of unlike size: the {n:,} in {arm} count like {effective:.1f} of one size "
+        f"({label}). Intervals use the degrees of freedom of so many, and are wide for that reason."
+    )
+    return [Check("clusters", "warn", effective, FEW_CLUSTERS, said)]
+
+
+def _check_covariates(material):
+    design = material.design
+    pairs = [
+        (c.name, pair_arms(*material.take(c, adjusted=True)))
+        for c in list_comparisons(design)
+        if c.name in material.adjusted
+    ]
+    gains = {name: float(pair.variance_reduction) for name, pair in pairs if not pair.reason}
+    left = dict.fromkeys(column for _, pair in pairs for column in pair.left_out)
+    if not gains:
+        return []
+    name = design.key_metric if design.key_metric in gains else max(gains, key=gains.get)
+    more = "" if name == design.key_metric else ", more than of any other"
+    of = f"{100 * abs(gains[name]):.1f} % {{}} the variance of the effect on {design.label_of(name)}{more}"
+    if gains[name] < 0:
+        said = f"Covariates add {of.format('to')}: they cost more than they explain"
+    else:
+        said = f"Covariates take away {of.format('of')}"
+    if not left:
+        return [Check("covariates", "pass", gains[name], 0.0, f"{said}.")]
+    every = material.units.covariates
+    plain = {c: c.removeprefix("x_").split("=")[0].removesuffix(":missing") for c in (*every, *left)}
+    kept = {plain[c] for c in every if c not in left}
+    # a level is not named, since it could be somebody's
+    names = ", ".join(f"part of {name}" if name in kept else name for name in dict.fromkeys(plain[c] for c in left))
+    said += f". Left out, as repeating others or not varying: {names}."
+    return [Check("covariates", "warn", gains[name], 0.0, said)]
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """What is believed of one difference after the data, given a normal belief around no effect before them.
+
+    In the metric's unit; `prior_sd` is inf for a flat prior. `probability_better` is that of a difference in the good
+    direction (of a higher one where neither is good); `loss_treatment` and `loss_control` what choosing that arm is
+    expected to give away, averaged over what is believed.
+    """
+
+    prior_mean: float
+    prior_sd: float
+    mean: float
+    sd: float
+    ci_low: float
+    ci_high: float
+    probability_better: float
+    loss_treatment: float
+    loss_control: float
+
+
+def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0) -> Posterior | None:
+    """Return the posterior of a difference from its estimate and standard error alone.
+
+    Normal prior around no effect, worth `prior_units` units in each arm: its variance is that of a difference
+    between so many units. 1 is the unit-information prior; 0 is flat, and then the interval is that of the normal
+    approximation. Nothing here allows for looking early: at an interim look it is as optimistic as a fixed interval.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        A difference with its standard error; clusters, where it has them, are the units.
+    better : str
+        higher, lower or neither; neither reads as higher.
+    prior_units : float, at least 0
+
+    Returns
+    -------
+    Posterior, with an interval at the estimate's level; None where the estimate has no standard error above 0.
+
+    Raises
+    ------
+    Refused: a prior worth fewer than 0 units.
+
+    References
+    ----------
+    Kass & Wasserman 1995, Journal of the American Statistical Association 90: 928-934 (unit-information prior);
+    Raiffa & Schlaifer 1961, Applied Statistical Decision Theory, 11.3 (expected loss).
+    """
+    if not 0 <= prior_units < math.inf:
+        raise Refused(f"prior_units is {prior_units:g}; give a number of units of 0 (flat) or more")
+    error = estimate.std_error
+    n_control, n_treatment = estimate.clusters_control, estimate.clusters_treatment
+    if n_control is None or n_treatment is None:
+        n_control, n_treatment = estimate.n_control, estimate.n_treatment
+    if not (0 < error < math.inf and math.isfinite(estimate.estimate)) or min(n_control, n_treatment) < 1:
+        return None
+    # the prior's variance is that of a difference between prior_units units an arm: 2 s^2 / prior_units
+    units = 1 / (1 / n_control + 1 / n_treatment)
+    weight = 1 / (1 + prior_units / (2 * units))
+    mean, sd = weight * estimate.estimate, math.sqrt(weight) * error
+    half = float(norm.isf((1 - estimate.confidence_level) / 2)) * sd
+    gain = -mean if better == "lower" else mean
+    z = abs(gain) / sd  # mean of max(0, x) for x normal around -|gain|, without loss of digits
+    tail = sd * float(norm.pdf(z)) * (1 - z * math.sqrt(math.pi / 2) * float(erfcx(z / math.sqrt(2))))
+    return Posterior(
+        prior_mean=0.0,
+        prior_sd=error * math.sqrt(2 * units) / math.sqrt(prior_units) if prior_units else math.inf,
+        mean=mean,
+        sd=sd,
+        ci_low=mean - half,
+        ci_high=mean + half,
+        probability_better=float(norm.cdf(gain / sd)),
+        loss_treatment=tail + max(-gain, 0.0),
+        loss_control=tail + max(gain, 0.0),
+    )
+
+
+def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0) -> pd.DataFrame:
+    """Return the Bayesian reading of every headline difference, beside the verdicts and not instead of them.
+
+    Parameters
+    ----------
+    results : Results
+    design : ExperimentPlan
+        Says which direction is good.
+    prior_units : float, at least 0
+        As for `read_posterior`.
+
+    Returns
+    -------
+    DataFrame: one row a primary, secondary or guardrail difference with a standard error: `metric`, `comparison`,
+        `better`, the fields of `Posterior`, `interim` (True: looked at early, which this reading ignores) and
+        `prior_units`.
+        Quantiles are left out, as no normal curve tells them. Empty where the answer is withheld.
+    """
+    columns, rows = ["metric", "comparison", "better", *Posterior.__dataclass_fields__], []
+    for estimate in results.headline(role=ROLES):
+        metric = design.metrics[estimate.metric]
+        found = read_posterior(estimate, better=metric.better, prior_units=prior_units)
+        if found and metric.quantile is None:  # whose limits are no normal ones
+            rows.append((estimate.metric, estimate.comparison, metric.better, *astuple(found)))
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(interim=results.status == "interim", prior_units=float(prior_units))

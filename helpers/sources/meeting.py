@@ -1,0 +1,67 @@
+"""How events and assignments lie beside each other: counted by days since assignment, by day and by start, at once."""
+
+import ibis
+import pandas as pd
+
+from helpers import schema
+from helpers.sources.opening import ask
+
+DAY, EARLIEST = 86_400, -9
+NOWHERE = {"same_day": 0, "first": None, "last": None, "clocked": None}
+
+
+def meet_events(shaped, units, design) -> pd.DataFrame:
+    """Return how the events of an experiment lie beside its assignments.
+
+    Parameters
+    ----------
+    shaped : Shaped, the events
+    units : Ibis table, one row a unit, with `unit`, `variant` and the plan's `assigned_at`
+    design : ExperimentPlan
+
+    Returns
+    -------
+    DataFrame: `what` is counted, `event` (as the plan names it; "" for any other), `variant` (None: never assigned),
+        `day` and `n`. Of "age" rows `day` is that since assignment (of earlier events whole days of 24 hours before
+        it, -9 for all beyond eight), with `same_day` (events of the day of assignment), `first` and `last` (days
+        since 1970) and `clocked` (whether any has a time of day); of "day" rows that of all events, of
+        "start" rows that of the units' assignment.
+    """
+    events = shaped.table
+    start = units.select("unit", "variant", start=units[design.assigned_at])
+    heard = events.select("unit", "event", "at").left_join(start, "unit")
+    day, begun = _count_days(heard["at"]), _count_days(heard["start"])
+    before = ((heard["at"].epoch_seconds() - heard["start"].epoch_seconds()) / DAY).floor().cast("int64")
+    age = (heard["at"] < heard["start"]).ifelse(ibis.greatest(before, EARLIEST), day - begun)
+    named = heard["event"].isin(schema.list_event_names(design)).ifelse(heard["event"], "")
+    heard = heard.select("variant", event=named, day=age, at_day=day, begun=begun, rest=_count_rest(heard["at"]))
+    ages = heard.group_by("event", "variant", "day").aggregate(
+        n=heard.count(),
+        same_day=(heard["at_day"] == heard["begun"]).sum(),
+        first=heard["at_day"].min(),
+        last=heard["at_day"].max(),
+        clocked=(heard["rest"] != 0).any(),
+    )
+    known = heard.select("event", day="at_day")
+    days = known.group_by("event", "day").aggregate(n=known.count()).mutate(variant=ibis.null("string"))
+    begins = start.select("variant", day=_count_days(start["start"]))
+    starts = begins.group_by("variant", "day").aggregate(n=begins.count()).mutate(event=ibis.literal(""))
+    parts = [_name(table, what) for what, table in (("age", ages), ("day", days), ("start", starts))]
+    found = ibis.union(*parts).order_by("what", "event", "variant", "day")
+    return ask(lambda: found.to_pyarrow().to_pandas(), shaped.name)
+
+
+def _count_days(moment):
+    return (moment.epoch_seconds() / DAY).floor().cast("int64")
+
+
+def _count_rest(moment):
+    return moment.epoch_seconds() % DAY
+
+
+def _name(table, what):
+    """A part of the table: equal columns in one order and type."""
+    lacking = {name: value for name, value in NOWHERE.items() if name not in table.columns}
+    table = table.mutate(what=ibis.literal(what), **lacking)
+    whole = {name: table[name].cast("int64") for name in ("day", "n", "same_day", "first", "last")}
+    return table.select("what", "event", "variant", **whole, clocked=table["clocked"].cast("boolean"))

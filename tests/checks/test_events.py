@@ -1,0 +1,124 @@
+"""Whether events fit their assignments: in time, in their ids, and from the first assignment to the last day."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_sources import make_design, make_source
+
+from helpers import checks, metrics
+from helpers.checks.events import check_events, expect_lost
+from helpers.sources.meeting import meet_events
+
+PAID = {"paid": {"kind": "binary", "role": "primary", "event": "paid", "within_days": 21}}
+FITS = "Events reach the last day; just before assignment come a 0.0 %, b 0.0 %, of units never assigned 0.0 %."
+GRAVE = "Above 25 % of early or 10 % of lost events outcomes cannot be compared."
+
+
+def _draw(seed=1, n=1200, enrolment=28):
+    """Return assignments of some days and their events, half of which come in the first week after."""
+    rng = np.random.default_rng(seed)
+    units = pd.DataFrame({"id": [f"u{i:05d}" for i in range(n)], "variant": rng.choice(["a", "b"], n)})
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, enrolment * 86_400, n), unit="s")
+    units["assigned_at"], pays = start.as_unit("s"), rng.random(n) < 0.6
+    after = pd.to_timedelta((rng.exponential(10, n) * 86_400).astype(int), unit="s")
+    events = pd.DataFrame({"id": units["id"], "event": "paid", "at": (start + after).as_unit("s")})[pays]
+    return units, events
+
+
+def _check(units, events, kinds=PAID, as_of="2024-02-18", **plan):
+    """Return the check `events_fit` of tables, and why the answer is withheld."""
+    design = make_design(kinds, assigned_at="assigned_at", as_of=as_of, **plan)
+    rows = events.rename(columns={"id": "unit"}).assign(value=np.nan)
+    source = make_source(units.rename(columns={"id": "unit"}), rows)
+    heard = SimpleNamespace(table=source.events, name="events.csv")
+    source = replace(source, meeting=meet_events(heard, source.units, design))
+    check = check_events(metrics.fold(source, design), source.meeting, design)
+    return check, checks.withheld((check,), design)
+
+
+def test_events_that_fit_pass_and_a_table_without_events_has_no_such_check():
+    check, withheld = _check(*_draw())
+    assert check_events(None, None, None) is None
+    assert (check.status, check.value, check.message, withheld) == ("pass", 0.0, FITS, None)
+
+
+@pytest.mark.parametrize("enrolment", [1, 28])
+def test_logs_that_reach_the_last_day_hardly_ever_alarm(enrolment):
+    found = [_check(*_draw(seed, enrolment=enrolment))[0].status for seed in range(5)]
+    assert found == ["pass"] * 5
+
+
+@pytest.mark.parametrize(
+    ("kept", "arms", "side", "status"),
+    [
+        ("at < '2024-02-12'", "ab", "after 2024-02-11", "warn"),
+        ("at < '2024-01-22'", "ab", "after 2024-01-21", "fail"),
+        ("at >= '2024-01-18'", "ab", "before 2024-01-18", "fail"),
+        ("at < '2024-01-22'", "b", "after 2024-01-21", "fail"),  # of one arm alone
+    ],
+)
+def test_a_log_that_stops_early_or_begins_late_is_told_with_its_day(kept, arms, side, status):
+    units, events = _draw(n=4000)
+    arm, of = arms[0], events["id"].map(units.set_index("id")["variant"])
+    events = events[~of.isin(list(arms)) | events.eval(kept)]
+    check, withheld = _check(units, events)
+    assert check.status == status and check.threshold == 0.10
+    assert f"Events of paid in {arm} are lost: none stands {side}, where " in check.message
+    assert check.message.endswith(GRAVE if status == "fail" else "would be expected.")
+    assert withheld == (check.message if status == "fail" else None)
+    released, reason = _check(units, events, acknowledge={"events_fit": "the rest is known to be empty"})
+    assert (released, reason) == (check, None)
+
+
+def test_a_batch_that_is_assigned_on_one_day_is_continued_at_its_own_pace():
+    units, events = _draw(n=4000, enrolment=1)
+    check, _ = _check(units, events[events["at"] < "2024-01-16"])
+    assert check.status == "fail" and "after 2024-01-15" in check.message
+
+
+def test_days_on_which_the_log_is_quiet_by_itself_are_not_lost():
+    units, events = _draw(n=4000)
+    working = events[events["at"].dt.day_of_week < 4]  # three days of each week without any
+    assert _check(units, working)[0].status == "pass"
+
+
+def test_expect_lost_by_hand():
+    starts = pd.DataFrame({"day": [0, 10], "n": [100, 100]})
+    ages = pd.DataFrame({"day": [0, 1, 2], "n": [40, 20, 10]})
+    assert expect_lost(ages, starts, reach=(0, 20), end=20, window=(0.0, 3.0)) == (70, 0, 0)
+    # the second hundred are seen on their first day alone: ages 1 and 2 have the rate of the first hundred
+    assert expect_lost(ages, starts, reach=(0, 10), end=20, window=(0.0, 3.0)) == (70, 30, 30)
+    assert expect_lost(ages, starts, reach=(0, 10), end=11, window=(0.0, 3.0)) == (70, 20, 20)
+    assert expect_lost(ages, starts, reach=(0, 10), end=20, window=(2.0, 3.0)) == (10, 10, 10)
+    assert expect_lost(ages, starts, reach=(1, 20), end=20, window=(0.0, None)) == (70, 40, 40)
+
+
+@pytest.mark.parametrize(("share", "status"), [(0.0, "pass"), (0.15, "warn"), (0.6, "fail")])
+def test_events_just_before_their_assignment_are_told_by_arm(share, status):
+    units, events = _draw(n=4000)
+    moved = np.random.default_rng(2).random(len(events)) < share
+    start = units.set_index("id")["assigned_at"].loc[events["id"]].to_numpy()
+    events["at"] = np.where(moved, start - np.timedelta64(2, "h"), events["at"])
+    check, _ = _check(units, events)
+    assert check.status == status
+    assert ("Events come just before their unit is assigned, more than the week before" in check.message) == (share > 0)
+
+
+def test_what_units_did_long_before_is_no_fault_of_the_clock():
+    units, events = _draw(n=2000)
+    before = events.assign(at=events["at"] - pd.Timedelta(days=40))
+    both = pd.concat([events, before])
+    steady = pd.concat([both.assign(at=both["at"] - pd.Timedelta(days=k)) for k in range(-20, 40)])
+    steady = steady[steady["at"] < "2024-02-19"]
+    assert _check(units, steady)[0].status == "pass"
+
+
+def test_most_events_of_units_never_assigned_are_told():
+    units, events = _draw()
+    others = pd.concat([events.assign(id="x" + events["id"])] * 2)
+    check, withheld = _check(units, pd.concat([events, others]))
+    assert (check.status, withheld) == ("warn", None)
+    assert check.message == "66.7 % of the events belong to nobody who was assigned; ids may be written in two ways."
