@@ -11,6 +11,7 @@ from scipy import stats
 from scipy.ndimage import map_coordinates
 from scipy.special import ndtr
 
+from helpers.queues.staffing import GIVEN
 from helpers.records import Estimate, Refused, Results
 
 Range = float | Sequence[float]  # certain, or low, central and high
@@ -527,7 +528,7 @@ def study_payback(
     kept = (min([1.0, *left.values()]), 1.0, max([1.0, *left.values()]))
     desk = hours["extra_hours"].to_numpy(float).reshape(3, 3, 3)
     assumptions = replace(assumptions, kept=kept, hours=desk)
-    if hours["is_given"].all():  # as paid, whatever the work is
+    if (hours["basis"] == GIVEN).all():  # as paid, whatever the work is
         assumptions = replace(assumptions, handling=1.0, patience=1.0, breaks=0.0)
     found = value_headline(results, metric, assumptions)
     found["break_even"] = find_break_even(estimate, assumptions)

@@ -34,7 +34,7 @@ def list_hours(hours=6240, *, given=False):
     """Return agent hours as staffing tells them, the same for every number of sign-ups, handling and patience."""
     rows = itertools.product((25_000, 30_000, 35_000), (0.8, 1, 1.25), (0.5, 1, 2))
     frame = pd.DataFrame(rows, columns=["units_per_year", "handling", "patience"])
-    return frame.assign(extra_hours=hours, is_given=given)
+    return frame.assign(extra_hours=hours, basis="given" if given else "as tested")
 
 
 def bare(*estimates, **changes):

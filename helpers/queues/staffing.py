@@ -14,6 +14,7 @@ from helpers.records import Refused
 from helpers.simulate.support_world import HOURS_A_WEEK, SECONDS_AN_HOUR, serve
 
 QUESTIONS, WEEKS_A_YEAR = "questions", 52
+TESTED, ALL_HOURS, GIVEN = "as tested", "all hours", "given"
 RANGES = ("units_per_year", "handling", "patience")
 CALL_MINUTES = 5  # intervals in which public calls are counted
 CUSTOMERS = 60_000  # simulated, about: enough for a share within half a point
@@ -430,7 +431,7 @@ def plan_roll_out(rates, promises, *, units_per_week) -> pd.DataFrame:
     return pd.DataFrame({**ways, "extra_hours_per_week": hours - hours[0], "conversations_per_week": questions})
 
 
-def range_hours(rates, promises, *, ranges, given=None) -> pd.DataFrame:
+def range_hours(rates, promises, *, ranges, given=None, basis=TESTED) -> pd.DataFrame:
     """Return the agent hours that live support for all adds in a year to the standard promise, over what is in doubt.
 
     Parameters
@@ -440,11 +441,12 @@ def range_hours(rates, promises, *, ranges, given=None) -> pd.DataFrame:
         `units_per_year`; `handling` and `patience`, times those of both promises.
     given : float, optional, paid hours a year
         What the researcher knows better for the central number of units; they grow with it in proportion.
+    basis : str, `TESTED`, `ALL_HOURS` or `GIVEN`: which hours of the week are staffed
 
     Returns
     -------
     DataFrame, 27 rows, one a combination of the three: units_per_year, handling, patience, extra_hours (at the desk;
-        paid where given), is_given.
+        paid where given), basis.
     """
     rows = []
     for units, handling, patience in itertools.product(*(ranges[name] for name in RANGES)):
@@ -455,7 +457,7 @@ def range_hours(rates, promises, *, ranges, given=None) -> pd.DataFrame:
             needed = agents_needed(rates[arm] * units / WEEKS_A_YEAR, replace(promises[arm], **meant))
             extra += sign * WEEKS_A_YEAR * float(needed.sum())
         rows.append((units, handling, patience, extra))
-    return pd.DataFrame(rows, columns=[*RANGES, "extra_hours"], dtype=float).assign(is_given=given is not None)
+    return pd.DataFrame(rows, columns=[*RANGES, "extra_hours"], dtype=float).assign(basis=basis)
 
 
 def study_staffing(
@@ -497,7 +499,9 @@ def study_staffing(
         rates = {arm: rate_questions(conversations, variant=arm, **size[arm]) for arm in promises}
         found["roll_out"] = plan_roll_out(rates, promises, units_per_week=units_per_week)
     if rates or given is not None:
-        found["agent_hours"] = range_hours(rates, promises, ranges=ranges, given=given)
+        replied = bool(rates) and conversations["wait_minutes"].notna().any()
+        basis = TESTED if replied and given is None else ALL_HOURS if given is None else GIVEN
+        found["agent_hours"] = range_hours(rates, promises, ranges=ranges, given=given, basis=basis)
     if arrivals != QUESTIONS:
         counts = slot_arrivals(examples.ARRIVALS[arrivals.removeprefix("public:")]().units, CALL_MINUTES)
         wanted = rate_hours(counts)

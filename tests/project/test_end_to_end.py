@@ -105,7 +105,7 @@ def read_amounts(text, pattern):
 def test_money_in_an_answer_is_the_sum_of_what_is_printed_beside_it(reports):
     results = json.loads((reports / "live_support" / "results.json").read_text())
     text = " ".join(results["answer"])
-    told = r"At ([\d,]+) sign-ups a year, each worth (-?\$[\d.]+) more, and a margin of ([\d.]+) %, .* brings"
+    told = r"At ([\d,]+) sign-ups a year, each worth (\$[\d.]+) more, and a margin of ([\d.]+) %, .* brings"
     told += r" (-?\$[\d,]+) and takes ([\d,]+) paid agent hours at \$([\d.]+): ([+-]\$[\d,]+);"
     units, effect, margin, brings, hours, wage, net = read_amounts(text, told)
     assert brings == pytest.approx(effect * units * margin / 100, abs=1000)
@@ -130,7 +130,7 @@ def test_money_in_an_answer_is_the_sum_of_what_is_printed_beside_it(reports):
 
 def test_money_of_the_links_is_the_sum_of_what_is_printed_beside_it(reports):
     text = " ".join(json.loads((reports / "proactive_help" / "results.json").read_text())["answer"])
-    told = r"At ([\d,]+) workspaces a year, each worth (-?\$[\d.]+) more, and a margin of ([\d.]+) %,"
+    told = r"At ([\d,]+) workspaces a year, each worth (\$[\d.]+) more, and a margin of ([\d.]+) %,"
     told += r" .* bring (-?\$[\d,]+),"
     told += r" less (\$[\d,]+) .*?: ([+-]\$[\d,]+) a year"
     units, effect, margin, brings, cost, net = read_amounts(text, told)

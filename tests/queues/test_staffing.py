@@ -210,7 +210,7 @@ def test_plan_roll_out_takes_less_than_twice_half():
 
 def test_range_hours_are_the_roll_out_of_each_number_of_units_handling_and_patience():
     found = range_hours(RATED, PROMISES, ranges=EACH)
-    assert len(found) == 27 and not found["is_given"].any()
+    assert len(found) == 27 and set(found["basis"]) == {"as tested"}
     for row in found.iloc[[0, 13, 5, 26]].to_dict("records"):
         times = {"handle_minutes": row["handling"], "patience_minutes": row["patience"]}
         meant = {
@@ -225,8 +225,8 @@ def test_range_hours_are_the_roll_out_of_each_number_of_units_handling_and_patie
 
 
 def test_range_hours_of_given_hours_grow_with_the_units():
-    found = range_hours({}, PROMISES, ranges=EACH, given=-600.0)
-    assert found["is_given"].all()
+    found = range_hours({}, PROMISES, ranges=EACH, given=-600.0, basis="given")
+    assert set(found["basis"]) == {"given"}
     assert found.groupby("units_per_year")["extra_hours"].unique().map(list).tolist() == [[-450.0], [-600.0], [-750.0]]
 
 
@@ -257,6 +257,9 @@ def test_study_staffing_returns_every_table():
     assert set(found["agent_hours"]["extra_hours"]) == {52 * found["roll_out"]["extra_hours_per_week"].iloc[3]}
     rates = found["staffing"]["arrivals_per_hour"]
     assert (rates == rates.round(1)).all()
+    for waits, basis in ((1.0, "as tested"), (np.nan, "all hours")):
+        hours = study_staffing(_conversations().assign(wait_minutes=waits), **STUDY)["agent_hours"]
+        assert set(hours["basis"]) == {basis}
 
 
 def test_study_staffing_hides_hours_with_few_questions():
@@ -303,6 +306,7 @@ def test_study_staffing_of_nothing_is_nothing_unless_arrivals_are_public():
     assert "roll_out" not in study_staffing(None, **{**STUDY, "arrivals": "public:bank_calls"})
     given = study_staffing(None, **STUDY, given=520.0)
     assert list(given) == ["agent_hours"] and set(given["agent_hours"]["extra_hours"]) == {520.0}
+    assert set(given["agent_hours"]["basis"]) == {"given"}
 
 
 BRISK = Promise(8, 20, 2, 0.8)

@@ -132,6 +132,10 @@ def test_a_control_that_became_slower_is_told_with_what_would_be_left(design):
         "took 43 minutes before the test; had it stayed so, the effect would be $8.40 to $11, and the year between "
         "-$17,000 and +$48,000."
     )
+    assert found.words["title effect_readings"] == (
+        "As measured the year is +$70,000, with the standard reply as before the test -$17,000 or +$48,000, to a "
+        "sceptic -$142,000",
+    )
     assert found.words["title slower"] == (
         "With the standard reply half of the questions waited 60 minutes, before the test 43 minutes: slower (between "
         "+15.0 and +19.0 minutes)",
