@@ -16,7 +16,6 @@ from helpers.records import Estimate, Refused, Results
 
 Range = float | Sequence[float]  # certain, or low, central and high
 CURRENCY = "USD"
-
 ASSUMED = {  # how each assumption is told, and its unit
     "units_per_year": ("units a year", "units"),
     "value_per_unit": ("value of one unit of the outcome", f"{CURRENCY} within the observed follow-up"),
@@ -25,7 +24,7 @@ ASSUMED = {  # how each assumption is told, and its unit
     "breaks": ("breaks and training", "share of paid hours"),
     "handling": ("handling time", "times the planned"),
     "patience": ("patience", "times the planned"),
-    "kept": ("effect without the slower control", "share"),
+    "kept": ("effect, control as before", "share"),
 }
 DRAWS = 2**12  # of assumptions, spread evenly
 UNKNOWN = "the effect has no finite interval"

@@ -257,7 +257,7 @@ def test_list_tornado_by_hand():
     expected = {
         "effect": (2.2, 21.8, 2.2 * 24_000 - 218_400, 21.8 * 24_000 - 218_400),
         "cost of an agent hour": (25, 50, 288_000 - 156_000, 288_000 - 312_000),
-        "effect without the slower control": (0.5, 1, 144_000 - 218_400, 288_000 - 218_400),
+        "effect, control as before": (0.5, 1, 144_000 - 218_400, 288_000 - 218_400),
         "units a year": (25_000, 35_000, 240_000 - 218_400, 336_000 - 218_400),
         "value of one unit of the outcome": (0.7, 0.9, 252_000 - 218_400, 324_000 - 218_400),
         "breaks and training": (0, 0.2, 288_000 - 218_400, 288_000 - 273_000),
@@ -461,7 +461,7 @@ def test_study_payback_has_every_table_of_the_chosen_effect():
 
 def test_study_payback_carries_a_slower_control_into_the_money():
     found = study_payback(bare(), "revenue", assume(), **HOURS, slower=SLOWER)
-    doubt = found["tornado"].set_index("doubt").loc["effect without the slower control"]
+    doubt = found["tornado"].set_index("doubt").loc["effect, control as before"]
     assert doubt[["at_low", "at_high", "value_low", "value_high"]].tolist() == pytest.approx(
         [0.7, 1, 0.7 * 288_000 - 218_400, 69_600]
     )
