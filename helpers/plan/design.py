@@ -10,6 +10,7 @@ NULLS = {"", "~", "null", "Null", "NULL"}
 QUANTILE_KINDS = ("count", "amount", "score")
 PART_KINDS = ("count", "amount", "binary")  # of which a ratio can be made
 TIME_KINDS = ("count", "amount")
+Grave = Literal["srm", "two_variants", "attrition", "events_fit", "events_add"]  # what an acknowledgement can release
 
 
 class Part(BaseModel):
@@ -45,6 +46,7 @@ class Design(Part):
     title: str
     question: str
     unit_id: str
+    registered: Literal["before", "after"] | None = None
     as_of: dt.date | None = None
     time_zone: str | None = None
     decimal: Literal[",", "."] | None = None
@@ -144,6 +146,8 @@ class Metric(Part):
         yield kind == "time_to_event" and self.horizon_days is None, "a time to event needs horizon_days"
         late = self.from_days is not None and not (self.within_days or 0) > self.from_days
         yield late, "from_days begins a window that within_days ends: give within_days, above from_days"
+        read = self.from_days is not None and (kind == "time_to_event" or self.column is not None)
+        yield read, "from_days chooses among events: a column and a time to event have none"
         unguarded = self.role == "guardrail" and (margin is None or self.better == "neither")
         yield unguarded, "a guardrail needs a margin, and better: higher or lower"
         yield relative and kind in ("nps", "score"), "a margin for a score or nps must be absolute"
@@ -231,6 +235,7 @@ class ExperimentPlan(Design):
     assigned_at: str | None = None
     enrolment_days: int | None = Field(None, gt=0)
     planned_units: int | None = Field(None, gt=0)
+    randomised_units: Annotated[int, Field(gt=0)] | dict[str, Annotated[int, Field(gt=0)]] | None = None
     looks: list[float] = []
     spending: Literal["obrien-fleming"] = "obrien-fleming"
     cluster: str | None = None
@@ -239,12 +244,15 @@ class ExperimentPlan(Design):
     exposure: Exposure | None = None
     covariates: list[str] = []
     segments: list[str] = []
-    acknowledge: dict[Literal["srm", "two_variants", "events_fit"], Annotated[str, Field(pattern=r"\w")]] = {}
+    acknowledge: dict[Grave, Annotated[str, Field(pattern=r"\w")]] = {}
     shown_as: Contrast | None = None
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
         looks = self.looks
+        counted = self.randomised_units
+        unnamed = isinstance(counted, dict) and set(counted) != set(self.variant.arms)
+        yield unnamed, "randomised_units must be one number, or name exactly the control and the treatments"
         rising = not looks or (sorted(set(looks)) == looks and looks[0] > 0 and looks[-1] == 1)
         yield not rising, "looks must rise from above 0 to 1.0, the planned end"
         yield self.decides_on == "adjusted" and not self.covariates, "decides_on: adjusted needs covariates"
