@@ -115,9 +115,14 @@ def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
             if (is_cut or hole) and not is_chance and share > LOST_WARNS:
                 side = f"before {_write_day(reach[0])}" if late > soon else f"after {_write_day(reach[1])}"
                 if not is_cut:  # it may have been a holiday, so that it is never more than a doubt
-                    side, share = f"from {_write_day(hole[0])} to {_write_day(hole[1])}", min(share, LOST_FAILS)
+                    side = f"from {_write_day(hole[0])} to {_write_day(hole[1])}"
                 said = f"Events of {design.label_of(name)} in {arm} are lost: none stands {side}"
-                found.append((share, f"{said}, where {_percent(share)} of all would be expected."))
+                found.append(
+                    (
+                        share if is_cut else min(share, LOST_FAILS),
+                        f"{said}, where {_percent(share)} of all would be expected.",
+                    )
+                )
     return found
 
 

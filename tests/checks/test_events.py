@@ -103,6 +103,8 @@ def test_a_hole_in_the_log_that_no_other_is_like_is_a_doubt(kept, side):
     check, withheld = _check(units, events[days.eval(kept)])
     assert (check.status, withheld) == ("warn" if side else "pass", None)
     assert side is None or f"are lost: none stands {side}, where " in check.message
+    assert not side or check.value <= 0.10
+    assert "where 10.0 %" not in check.message  # the share itself is told, however large
 
 
 def test_expect_lost_by_hand():
