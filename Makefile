@@ -27,7 +27,7 @@ bench: $(READY) ## Compare our queries with other packages, `studies report --fo
 	$(BIN)/python tests/bench/ranking.py
 
 validate: $(READY) ## Measure every method on the deep grid (hours, resumable), and render its report
-	$(BIN)/studies validate
+	$(BIN)/studies validate --record data/validation/deep.csv
 
 lock: $(READY) ## Resolve the dependencies of pyproject.toml anew into requirements.lock
 	$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \

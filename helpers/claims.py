@@ -34,10 +34,11 @@ def read_claims(study=None) -> pd.DataFrame:
 def assess(results: Results, *, truth=None) -> tuple[Claim, ...]:
     """Return every published claim of a study beside this run's estimate, in the claim's own unit and direction.
 
-    Simulated data: recovered or not recovered, against the planted truth, which tests the method alone. The
-    researcher's own data: consistent (the interval holds the published value and excludes no effect; for a claim of
-    direction, it lies on that side), inconsistent, or too imprecise. Public data of another kind, a withheld or an
-    unfinished run tests no claim.
+    Simulated data: recovered (the interval holds the planted value and excludes no effect) or not recovered, which
+    tests the method alone; nothing to test where no effect was planted and none is found. The researcher's own data:
+    consistent (the interval holds the published value and excludes no effect; for a claim of direction, it lies on
+    that side), inconsistent, or too imprecise. Public data of another kind, a withheld or an unfinished run tests no
+    claim.
 
     Parameters
     ----------
@@ -87,13 +88,20 @@ def _judge_planted(row, low, high, effects):
     truths = [e["value"] for e in effects if all(e[name] == getattr(row, name) for name in MATCHED)]
     if not truths:
         return UNTESTED, "No planted value of it is known to this run."
-    planted = truths[0] * row.multiply
-    hit = low <= planted <= high and (not row.direction or len({_side(row, v) for v in (low, high, planted)}) == 1)
+    planted = truths[0] * row.multiply + 0.0  # no minus before a zero
+    none = planted == row.null_value
+    if not low <= planted <= high:
+        verdict, found = "not recovered", "misses it"
+    elif none:
+        verdict, found = "nothing to test", "holds no effect"
+    elif low <= row.null_value <= high:
+        verdict, found = "not recovered", "holds it, and no effect too, so it is too imprecise"
+    else:
+        verdict, found = "recovered", "finds it"
     same = np.isnan(row.value) or np.isclose(planted, row.value)
-    said = "" if same else f", which is not the published {row.value:.3g}"
-    found = "finds it" if hit else "holds it but leaves the direction open" if low <= planted <= high else "misses it"
-    told = f"The planted value is {planted:.3g} {row.told_in or row.unit}{said}; the interval {found}"
-    return "recovered" if hit else "not recovered", f"{told}. This tests the method, not the claim."
+    told = f"The planted value is {planted:.3g} {row.told_in or row.unit}{', no effect' * none}"
+    told += "" if same else f", which is not the published {row.value:.3g}"
+    return verdict, f"{told}; the interval {found}. This tests the method, not the claim."
 
 
 def _judge_own(row, low, high):

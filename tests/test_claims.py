@@ -117,14 +117,23 @@ def test_assess_a_ratio_is_held_against_one(value, low, high, verdict):
             "recovered",
             "The planted value is -0.15 conversations; the interval finds it. This tests the method, not the claim.",
         ),
-        # a direction that the interval leaves open is not found
+        # neither a direction nor a figure is found by an interval that holds no effect too
         (
             "P11",
             "conversations",
             -0.3,
             0.1,
             "not recovered",
-            "The planted value is -0.15 conversations; the interval holds it but leaves the direction open. "
+            "The planted value is -0.15 conversations; the interval holds it, and no effect too, so it is too "
+            "imprecise. This tests the method, not the claim.",
+        ),
+        (
+            "P13",
+            "converted",
+            -0.2,
+            0.02,
+            "not recovered",
+            "The planted value is 9 points; the interval holds it, and no effect too, so it is too imprecise. "
             "This tests the method, not the claim.",
         ),
     ],
@@ -133,6 +142,33 @@ def test_assess_simulated_data_against_the_planted_truth(name, metric, low, high
     estimate = make_estimate(metric, (low + high) / 2, low, high)
     claim = assess_one(name, estimate, truth=TRUTH, kind="simulated")
     assert (claim.verdict, claim.reason) == (verdict, reason)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict", "found"),
+    [
+        (-0.02, 0.01, "nothing to test", "holds no effect"),
+        (-0.06, -0.01, "not recovered", "misses it"),  # a false alarm
+    ],
+)
+def test_assess_where_nothing_was_planted_there_is_nothing_to_recover(low, high, verdict, found):
+    truth = {"effects": [{**TRUTH["effects"][0], "value": 0.0}]}
+    claim = assess_one("P13", make_estimate("converted", (low + high) / 2, low, high), truth=truth, kind="simulated")
+    assert claim.verdict == verdict
+    assert claim.reason == (
+        f"The planted value is 0 points, no effect, which is not the published 9; the interval {found}. "
+        "This tests the method, not the claim."
+    )
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(planted=st.floats(-0.3, 0.3), middle=st.floats(-0.3, 0.3), half=st.floats(0.001, 0.3))
+def test_assess_recovers_only_what_excludes_no_effect(planted, middle, half):
+    truth = {"effects": [{**TRUTH["effects"][0], "value": planted}]}
+    estimate = make_estimate("converted", middle, middle - half, middle + half)
+    claim = assess_one("P13", estimate, truth=truth, kind="simulated")
+    holds_planted, holds_none = abs(middle - planted) <= half, abs(middle) <= half
+    assert (claim.verdict == "recovered") == (holds_planted and not holds_none)
 
 
 def test_assess_says_when_something_else_than_the_published_value_was_planted():

@@ -1,15 +1,25 @@
 """The gates: whether a measured cell agrees with what its method promises, and what that says of the method."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
+from helpers import paths
 from helpers.records import NAN, Check, DataInfo, Results
 
 SLACK = {"nominal": 0.0, "at least": 0.0, "nominal within .01": 0.01}
 ROUNDING = 1e-9
 OUTSIDE = "outside its domain"
 TITLE, QUESTION = "Validation of the methods", "Can these methods be trusted?"
+TAILS = {"nominal": 0.001, "at least": 0.001, "nominal within .01": 0.01}  # with which a kept claim fails, at its edge
+DEFECT, POWER = 0.03, 0.8  # coverage that is too low by so much is found with this chance: 92 % for 95 %
+MOST_NEEDED = 20_000
+POOLED = ("pooled_low", "pooled_high")
+DEEP = ("guarantee", "claim", "measured_on", "seed", "cells_inside", "least_draws", "most_draws", "draws")
+DEEP = (*DEEP, "pooled_coverage", *POOLED, "pooled_limit", "smallest_defect", "worst_coverage", "verdict")
+KEEPS, BREAKS = "no defect found", "fails"
 DRAWS = {"quick": 300, "deep": 4000}  # experiments drawn for what stands beside the cells, unless asked otherwise
 BAND = 0.99  # confidence of the Monte-Carlo intervals
 MEASURES = {"coverage": "intervals that hold the truth", "false_alarm": "false alarms"}
@@ -33,40 +43,68 @@ def judge_cells(frame, *, confidence_level=0.95, family_error=0.001) -> pd.DataF
     Returns
     -------
     DataFrame: the frame with `band` (what chance may take from the coverage, 0 where exact), `limit_low`,
-        `limit_high` (coverage that a cell may show) and `verdict`: "holds", "fails" or "outside its domain".
+        `limit_high` (coverage that a cell may show) and `verdict`: "no defect found", "fails" or "outside its domain".
     """
     tail = family_error / max(4 * int(frame["inside"].sum()), 1)  # two sides of coverage, two of false alarms
     low, high = _find_limits(frame, confidence_level, tail)
     kept = _is_within(frame["coverage"], low, high) & _is_within(1 - frame["false_alarm"], low, high)
     kept &= ~(frame["is_dual"].astype(bool) & (frame["disagree"] > 0))
-    verdicts = np.where(frame["inside"], np.where(kept, "holds", "fails"), OUTSIDE)
+    verdicts = np.where(frame["inside"], np.where(kept, KEEPS, BREAKS), OUTSIDE)
     band = confidence_level - frame["claim"].map(SLACK) - low
     return frame.assign(band=band, limit_low=low, limit_high=high, verdict=verdicts)
 
 
-def summarise_guarantees(judged, *, confidence_level=0.95, family_error=0.001) -> pd.DataFrame:
+@cache
+def count_needed(claim, confidence_level=0.95) -> int:
+    """Return the draws of one method from which on a coverage too low by `DEFECT` is found with a chance of `POWER`.
+
+    Parameters
+    ----------
+    claim : str, a key of `SLACK`
+    confidence_level : float, 0.5 to 1
+
+    Examples
+    --------
+    >>> count_needed("nominal within .01"), count_needed("at least")
+    (1674, 1037)
+    """
+    draws = np.arange(1, MOST_NEEDED)
+    least = stats.binom.ppf(TAILS[claim], draws, confidence_level - SLACK[claim])
+    return int(draws[find_defect(draws, least) < confidence_level - DEFECT][-1]) + 1
+
+
+def find_defect(draws, least):
+    """Return the highest true coverage that so many draws find too low, with a chance of `POWER`.
+
+    Parameters
+    ----------
+    draws : int or array
+    least : as draws, the fewest intervals that must hold the truth, 1 or more (else nan: nothing is found)
+    """
+    return stats.beta.ppf(1 - POWER, least, draws - least + 1)
+
+
+def summarise_guarantees(judged, *, confidence_level=0.95) -> pd.DataFrame:
     """Return one row a guarantee, in the cells' order: what it promises, where, and what was measured.
 
     All draws of a method inside its domain together are a gate of their own, which sees what is too small for the
-    draws of one cell: the same claim, the exact binomial tail, `family_error` over all methods.
+    draws of one cell: the same claim, and the exact binomial tail of `TAILS`.
 
     Parameters
     ----------
     judged : DataFrame of `judge_cells`
     confidence_level : float, as measured
-    family_error : float
 
     Returns
     -------
     DataFrame: guarantee, claim, domain (in words), reference, cells_inside, draws (over the drawn cells inside; 0
-        where all are enumerated), pooled_coverage, pooled_limit (the least that claim and chance allow it; both nan
-        where enumerated), worst_coverage (the farthest from the claim, inside), largest_false_alarm, cells_outside,
-        worst_outside, verdict ("holds", or "fails" where a cell inside or the pool of them fails, or none was
-        measured).
+        where all are enumerated), pooled_coverage (over all draws inside, or the mean of the enumerated cells),
+        pooled_limit (the least that claim and chance allow it), smallest_defect (the highest true coverage that so
+        many draws find with a chance of `POWER`; the claim's edge where enumerated), worst_coverage (the farthest
+        from the claim, inside), largest_false_alarm, cells_outside, worst_outside, verdict ("no defect found", or
+        "fails" where a cell inside or the pool of them fails, or none was measured).
     """
-    groups = [cells for _, cells in judged.groupby("guarantee", sort=False)]
-    tail = family_error / (2 * max(len(groups), 1))
-    return pd.DataFrame([_summarise(cells, confidence_level, tail) for cells in groups])
+    return pd.DataFrame([_summarise(cells, confidence_level) for _, cells in judged.groupby("guarantee", sort=False)])
 
 
 def _find_limits(cells, level, tail):
@@ -83,25 +121,28 @@ def _is_within(values, low, high):
     return values.isna() | ((values >= low - ROUNDING) & (values <= high + ROUNDING))
 
 
-def _summarise(cells, level, tail):
-    inside, outside = cells[cells["inside"]], cells[~cells["inside"]]
-    drawn = inside[~inside["exact"].astype(bool) & inside["coverage"].notna()]
-    draws = int(drawn["replicates"].sum())
-    pool = cells.iloc[:1].assign(replicates=max(draws, 1), exact=False)
-    pool["coverage"] = float(drawn["coverage"] @ drawn["replicates"] / draws) if draws else NAN
-    low, high = _find_limits(pool, level, tail)
-    kept = (inside["verdict"] == "holds").all() and _is_within(pool["coverage"], low, high).all()
+def _summarise(cells, level):
+    inside, outside, claim = cells[cells["inside"]], cells[~cells["inside"]], cells["claim"].iloc[0]
+    known = inside[inside["coverage"].notna()]
+    weights = known["replicates"].where(~known["exact"].astype(bool), 0)
+    draws = int(weights.sum())
+    pool = cells.iloc[:1].assign(replicates=draws, exact=not draws)
+    pool["coverage"] = float(np.average(known["coverage"], weights=weights) if draws else known["coverage"].mean())
+    low, high = _find_limits(pool, level, TAILS[claim])
+    kept = (inside["verdict"] == KEEPS).all() and _is_within(pool["coverage"], low, high).all()
+    least = low.item() if len(known) else NAN
     return {
         **cells[["guarantee", "claim", "domain", "reference"]].iloc[0],
         "cells_inside": len(inside),
         "draws": draws,
         "pooled_coverage": pool["coverage"].item(),
-        "pooled_limit": low.item() if draws else NAN,
+        "pooled_limit": least,
+        "smallest_defect": float(find_defect(draws, round(least * draws))) if draws else least,
         "worst_coverage": _find_worst(inside, level),
         "largest_false_alarm": float(inside["false_alarm"].max()),
         "cells_outside": len(outside),
         "worst_outside": _find_worst(outside, level),
-        "verdict": "holds" if len(inside) and kept else "fails",
+        "verdict": KEEPS if len(inside) and kept else BREAKS,
     }
 
 
@@ -114,15 +155,40 @@ def _find_worst(cells, level):
     return float(known.min() if at_least else known.loc[(known - level).abs().idxmax()])
 
 
+def record_deep(judged, guarantees, *, measured_on, seed) -> pd.DataFrame:
+    """Return what a deep grid found as it is committed: one row a method, dated, with the draws that its cells reached.
+
+    Parameters
+    ----------
+    judged, guarantees : DataFrames of `judge_cells` and `summarise_guarantees`
+    measured_on : str, the date
+    seed : int
+    """
+    reached = judged[judged["inside"]].groupby("guarantee")["replicates"].agg(["min", "max"])
+    told = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
+    ends = {"least_draws": reached["min"], "most_draws": reached["max"]}
+    told = told.assign(
+        measured_on=measured_on, seed=seed, **{name: told["guarantee"].map(n) for name, n in ends.items()}
+    )
+    return told[list(DEEP)]
+
+
+def read_deep() -> pd.DataFrame:
+    """Return the deep grid as it was last measured and committed, one row a method, the columns of `record_deep`."""
+    return pd.read_csv(paths.DATA / "validation" / "deep.csv")
+
+
 def count_draws(depth: str, replicates: int | None = None) -> int:
     """Return how many experiments to draw for each comparison beside the cells: as asked, or as the depth plans."""
     return replicates or DRAWS[depth]
 
 
-def add_bands(table, share, n, *, names=("ci_low", "ci_high")) -> pd.DataFrame:
-    """Return a table with the exact binomial 99 % interval of a share of n draws; the share itself where none were."""
+def add_bands(table, share, n, *, names=("ci_low", "ci_high"), method="exact") -> pd.DataFrame:
+    """Return a table with the 99 % interval of a share of n draws, exact or Wilson's; the share where none were."""
     bands = [
-        (held, held) if held != held or not draws else stats.binomtest(round(held * draws), draws).proportion_ci(BAND)
+        (held, held)
+        if held != held or not draws
+        else stats.binomtest(round(held * draws), draws).proportion_ci(BAND, method=method)
         for held, draws in zip(table[share], table[n].astype(int), strict=True)
     ]
     return table.assign(**{name: [float(band[k]) for band in bands] for k, name in enumerate(names)})
@@ -145,7 +211,7 @@ def conclude(
     guarantees : DataFrame, one row a method
         As `summarise_guarantees` returns it.
     beside : dict of DataFrame
-        `peers`, `looking` and `powers`: further tables of the report.
+        `peers`, `looking`, `powers` and `deep`: further tables of the report.
     confidence_level : float
     depth : str, quick or deep
 
@@ -164,7 +230,7 @@ def conclude(
     )
     note = f"{len(judged)} cells of the {depth} grid, {total:,} experiments drawn, shares enumerated exactly"
     info = DataInfo("simulated", note, "drawn by this run", None, total, total, steps=steps)
-    pooled = add_bands(guarantees, "pooled_coverage", "draws", names=("pooled_low", "pooled_high"))
+    pooled = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
     peers = add_bands(beside["peers"], "coverage", "replicates").assign(nominal=confidence_level)
     metrics = [{"metric": m, "label": label, "kind": "binary", "noun": "experiment"} for m, label in MEASURES.items()]
     tables = {
@@ -180,9 +246,9 @@ def conclude(
 
 
 def _check_gates(guarantees):
-    failing = guarantees[guarantees["verdict"] == "fails"]
+    failing = guarantees[guarantees["verdict"] == BREAKS]
     held, total = len(guarantees) - len(failing), len(guarantees)
-    told = f"{held} of {total} methods keep within what they promise in every cell inside their domain."
+    told = f"No defect found in {held} of {total} methods, in any cell inside their domain and over all draws."
     yield Check("gates", "fail" if len(failing) else "pass", held, total, told)
     for row in failing.itertuples():
         found = {"coverage of": row.worst_coverage, "false alarms up to": row.largest_false_alarm}

@@ -12,7 +12,7 @@ from scipy import stats
 
 from helpers import inference
 from helpers.checks.gates import add_bands
-from helpers.checks.validation import Cell, draw_effects, enumerate_shares, read_effects
+from helpers.checks.validation import Cell, enumerate_shares, read_effects
 from helpers.inference import adjust_columns, compare_means, difference, lift_columns, measure_columns
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import POPULATIONS
@@ -67,9 +67,10 @@ def compare_peers(*, replicates: int, seed: int, confidence_level: float = 0.95)
 
 def _draw_case(name, n, estimand, estimators, *, replicates, seed, confidence_level):
     population, cell = POPULATIONS[name], Cell("peers", name, n, n, replicates)
-    options = {"confidence_level": confidence_level, "seed": seed}
-    found = draw_effects(list(estimators.values()), population, cell, **options)
-    for estimator, effects in zip(estimators, found, strict=True):
+    options = {"rng": np.random.default_rng([seed, cell.seed()]), "confidence_level": confidence_level}
+    drawn = [[population.draw(options["rng"], n, treated) for treated in (False, True)] for _ in range(replicates)]
+    for estimator, estimate in estimators.items():
+        effects = [estimate(*pair, **options) for pair in drawn]
         rows = read_effects(effects, population.truth[estimand], 0.0, alpha=1 - confidence_level)
         shown = {**rows.mean(), "width": rows.loc[rows["undefined"] == 0, "width"].median()}
         yield _tell(name, n, estimator, shown, exact=False, replicates=replicates)

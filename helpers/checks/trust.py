@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from helpers import metrics
-from helpers.checks.events import check_events
+from helpers.checks.events import check_amounts, check_events
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -85,8 +85,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     Returns
     -------
     tuple of Check: srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants, missing_<metric>, attrition,
-        exposure_over_time and events_fit, those that the plan gives cause for. `value` is a p-value, a count
-        (duplicates) or a share (two_variants, attrition, events_fit); nan where nothing is tested.
+        exposure_over_time, events_fit and events_add, those that the plan gives cause for. `value` is a p-value, a
+        count (duplicates, events_add) or a share (two_variants, attrition, events_fit); nan where nothing is tested.
 
     Raises
     ------
@@ -109,8 +109,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    fits = check_events(units, source.meeting, design)
-    return tuple(found) if fits is None else (*found, fits)
+    both = check_events(units, source.meeting, design), check_amounts(units, design)
+    return (*found, *(check for check in both if check))
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:

@@ -5,8 +5,9 @@ import json
 import multiprocessing
 import os
 import signal
+import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -15,15 +16,18 @@ import pandas as pd
 import scipy
 from scipy import stats
 
-from helpers.records import NAN, Guarantee
-from helpers.simulate.populations import POPULATIONS, Population, find_null
+from helpers.checks.gates import count_needed
+from helpers.records import NAN, Guarantee, Refused
+from helpers.simulate.populations import POPULATIONS, find_null
 
-REPLICATES = {"quick": 200, "deep": 10_000}
+DEEP_DRAWS, OUTSIDE_DRAWS = 10_000, 200  # draws of a cell: of the deep grid; of the quick one outside the domain
+DEPTHS = ("quick", "deep")
 TREATMENT_SHARES = (0.5, 0.1)
 SIZES = (50, 200, 1_000, 5_000, 20_000)  # units an arm on average
 EXACT_SIZES = (50, 100, 200, 500, 1_000, 2_000, 5_000, 20_000)
 QUICK_ARM = 200  # units in the smaller arm, or as many as the domain begins with
-QUICK_SLOW = 60  # draws of a slow method in the quick grid
+ROUNDS = (100, 200, 500, 1_000, 2_000, 5_000)  # draws after which a cell is kept, so that all cells grow alike
+AT_ONCE = 100_000  # rows of an arm that are drawn at once
 LEFT_OUT = 1e-12  # probability of the counts that are not looked at, both arms together
 BLOCK = 20_000  # tables at once
 SHOWN = ("coverage", "missed_low", "missed_high", "undefined", "alarms", "disagree", "width")
@@ -56,9 +60,10 @@ def list_cells(guarantees, depth="quick", *, replicates=None) -> list[Cell]:
     guarantees : iterable of Guarantee
     depth : str
         "quick" (one size balanced and one 90/10; of each family the first population without an effect and, of the
-        first family, the first with one) or "deep".
+        first family, the first with one; as many draws, over the cells inside its domain together, as find a
+        coverage that is too low by `gates.DEFECT`) or "deep".
     replicates : int, optional
-        Draws a cell instead of 200 or 10,000; the limit of a slow method still holds.
+        Draws a cell instead of what the depth plans; the limit of a slow method still holds.
 
     Returns
     -------
@@ -68,17 +73,30 @@ def list_cells(guarantees, depth="quick", *, replicates=None) -> list[Cell]:
     ------
     ValueError: another depth.
     """
-    if depth not in REPLICATES:
-        raise ValueError(f"depth {depth}: give {' or '.join(REPLICATES)}")
-    cells = []
-    for guarantee in guarantees:
-        draws = min(replicates or REPLICATES[depth], guarantee.most_replicates or np.inf)
-        if depth == "quick" and guarantee.is_slow:
-            draws = min(draws, QUICK_SLOW)
-        named, sizes = _choose_populations(guarantee, depth), _list_sizes(guarantee, depth)
-        drawn = 0 if guarantee.limits else draws
-        cells += [Cell(guarantee.name, population.name, *pair, drawn) for population in named for pair in sizes]
-    return cells
+    if depth not in DEPTHS:
+        raise ValueError(f"depth {depth}: give {' or '.join(DEPTHS)}")
+    return [cell for guarantee in guarantees for cell in _list_cells(guarantee, depth, replicates)]
+
+
+def _list_cells(guarantee, depth, replicates):
+    named, sizes = _choose_populations(guarantee, depth), _list_sizes(guarantee, depth)
+    cells = [Cell(guarantee.name, population.name, *pair, 0) for population in named for pair in sizes]
+    if guarantee.limits:
+        return cells
+    outside = [_find_departure(cell, guarantee) is not None for cell in cells]
+    needed = -(-count_needed(guarantee.claim) // max(outside.count(False), 1))
+    planned = DEEP_DRAWS if depth == "deep" else needed
+    most = guarantee.most_replicates or np.inf
+    draws = [OUTSIDE_DRAWS if far and depth == "quick" else planned for far in outside]
+    return [replace(cell, replicates=min(replicates or n, most)) for cell, n in zip(cells, draws, strict=True)]
+
+
+def _find_departure(cell, guarantee):
+    """Why a cell lies outside what a method promises; None inside."""
+    population, sizes = POPULATIONS[cell.population], {"n_control": cell.n_control, "n_treatment": cell.n_treatment}
+    worth = {arm: n * population.worth for arm, n in sizes.items()}
+    facts = {"skewness": population.skewness, "spread": population.spread, "events": population.count_events(**sizes)}
+    return guarantee.find_departure(**worth, **facts, estimate=population.truth[guarantee.estimand])
 
 
 def _choose_populations(guarantee, depth):
@@ -103,7 +121,9 @@ def _list_sizes(guarantee, depth):
     return [pair for pair in pairs if min(pair) <= (guarantee.most_units or min(pair))]
 
 
-def measure_cells(cells, guarantees, *, confidence_level=0.95, seed, jobs=1, store=None, progress=None) -> pd.DataFrame:
+def measure_cells(
+    cells, guarantees, *, confidence_level=0.95, seed, jobs=1, store=None, minutes=None, progress=None
+) -> pd.DataFrame:
     """Return what every cell shows, in the cells' order, whatever the number of processes.
 
     Parameters
@@ -112,50 +132,83 @@ def measure_cells(cells, guarantees, *, confidence_level=0.95, seed, jobs=1, sto
     guarantees : iterable of Guarantee, those that the cells name among them
     confidence_level : float, 0.5 to 1
     seed : int
-        Each cell draws from a generator of its own, of this seed and the cell.
+        Each round of a cell draws from a generator of its own, of this seed, the cell and the round.
     jobs : int, processes
     store : path of a folder, optional
-        Holds one small file a finished cell; a cell that stands there from the same code and seed is not measured
-        again, so that an interrupted run goes on where it stopped.
+        Holds one small file a cell, which grows round by round, all cells alike; what stands there from the same code
+        and seed is not measured again, so that an interrupted run goes on where it stopped.
+    minutes : float, optional
+        No round begins after so long: a cell counts with the draws that it has by then, and is left out without any.
+        0 reads what is stored and measures nothing.
     progress : function (done, total), optional
-        Called as cells are finished.
+        Called as cells, or with a store their rounds, are finished.
 
     Returns
     -------
-    DataFrame: the columns of `measure_cell`, one row a cell.
+    DataFrame: the columns of `describe_cell`, one row a cell; `replicates` are the draws that it has.
+
+    Raises
+    ------
+    Refused: no cell has any draw after so many minutes.
     """
-    named, rows, run = {g.name: g for g in guarantees}, [], map
-    measure = partial(_measure_once, store=store, confidence_level=confidence_level, seed=seed)
+    named, found, run = {g.name: g for g in guarantees}, {}, map
+    rounds = [(cell, upto) for cell in cells for upto in (_list_rounds(cell) if store else [cell.replicates])]
+    if store:  # small ones first, and no second round of a cell before all have had their first
+        rounds.sort(key=lambda task: (task[1], task[0].n_control + task[0].n_treatment))
+    ends = None if minutes is None else time.monotonic() + 60 * minutes
+    measure = partial(_measure_rounds, store=store, ends=ends, confidence_level=confidence_level, seed=seed)
     with ExitStack() as stack:  # leaving it, by an interrupt too, ends the processes
         if jobs > 1 and len(cells) > 1:
             spawn, ignore = multiprocessing.get_context("spawn"), (signal.SIGINT, signal.SIG_IGN)
             run = stack.enter_context(spawn.Pool(min(jobs, len(cells)), signal.signal, ignore)).imap
-        for row in run(measure, [(cell, named[cell.guarantee]) for cell in cells]):
-            rows.append(row)
+        tasks = [(cell, named[cell.guarantee], upto) for cell, upto in rounds]
+        for done, ((cell, _), state) in enumerate(zip(rounds, run(measure, tasks), strict=True), start=1):
+            found[cell] = state
             if progress:
-                progress(len(rows), len(cells))
-    return pd.DataFrame(rows)
+                progress(done, len(rounds))
+    kept = [(cell, found[cell]) for cell in cells if found[cell]]
+    if cells and not kept:
+        raise Refused(
+            "validation, measured: the folder holds no cell of this grid, seed and code; run studies validate"
+        )
+    return pd.DataFrame([describe_cell(cell, named[cell.guarantee], **state) for cell, state in kept])
 
 
-def _measure_once(task, *, store, **options):
-    """The row of a cell: from the folder where it stands there, else measured, and put there without half of it."""
-    cell, guarantee = task
-    if store is None:
-        return measure_cell(cell, guarantee, POPULATIONS[cell.population], **options)
-    key = json.dumps({**asdict(cell), **options, "code": _sum_code()}, sort_keys=True)
-    file = Path(store) / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+def _list_rounds(cell):
+    """The numbers of draws after which a cell is kept."""
+    return [*(n for n in ROUNDS if n < cell.replicates), cell.replicates]
+
+
+def _measure_rounds(task, *, store, ends, confidence_level, seed):
+    """Draws and sums of a cell up to a round: from the folder as far as it has them, the rest measured and kept."""
+    (cell, guarantee, upto), options = task, {"confidence_level": confidence_level, "seed": seed}
+    known = asdict(replace(cell, replicates=0))  # equal rounds serve a coarser grid and a finer one
+    key = json.dumps({**known, **options, "exact": not cell.replicates, "code": _sum_code()}, sort_keys=True)
+    file = store and Path(store) / f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+    state = _read_state(file, key) if store else None
+    if state and state["draws"] < upto and state["draws"] not in ROUNDS:
+        state = None  # the end of a coarser grid, from which no round goes on
+    for mark in _list_rounds(replace(cell, replicates=upto)):
+        if state and state["draws"] >= mark:
+            continue
+        if ends is not None and time.monotonic() >= ends:
+            break
+        state = _measure_round(cell, guarantee, state, mark, **options)
+        if store:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            beside = file.with_suffix(f".{os.getpid()}")
+            beside.write_text(json.dumps({"key": key, "state": state}))
+            os.replace(beside, file)  # never half of it
+    return state
+
+
+def _read_state(file, key):
     try:
         found = json.loads(file.read_text())
-        if found["key"] == key:
-            return found["row"]
+        state = found["state"] if found["key"] == key else None
+        return state and {"draws": int(state["draws"]), "sums": [float(value) for value in state["sums"]]}
     except (OSError, ValueError, TypeError, KeyError):
-        pass  # none yet, cut off, or not ours
-    row = measure_cell(cell, guarantee, POPULATIONS[cell.population], **options)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(f".{os.getpid()}")
-    beside.write_text(json.dumps({"key": key, "row": row}))
-    os.replace(beside, file)
-    return row
+        return None  # none yet, cut off, or not ours
 
 
 @lru_cache(maxsize=1)
@@ -169,7 +222,47 @@ def _sum_code():
     return digest.hexdigest()
 
 
-def measure_cell(cell: Cell, guarantee: Guarantee, population: Population, *, confidence_level, seed) -> dict:
+def _measure_round(cell, guarantee, state, upto, *, confidence_level, seed):
+    """Draws and sums of a cell (as `SHOWN` names them) after one more round; the shares where all is enumerated."""
+    population, estimand = POPULATIONS[cell.population], guarantee.estimand
+    if not cell.replicates:
+        sizes = {"n_control": cell.n_control, "n_treatment": cell.n_treatment}
+        shown = enumerate_shares(guarantee.limits, population, estimand, **sizes, confidence_level=confidence_level)
+        return {"draws": 0, "sums": [shown[name] for name in SHOWN]}
+    state = state or {"draws": 0, "sums": [0.0] * len(SHOWN)}
+    options, alpha = {"confidence_level": confidence_level}, 1 - confidence_level
+    truth, null, total = population.truth[estimand], find_null(estimand), np.array(state["sums"])
+    rng = np.random.default_rng([seed, cell.seed(), state["draws"]])
+    for arms in draw_arms(population, cell, upto - state["draws"], rng):
+        if guarantee.batch:
+            low, high, p = guarantee.batch(*arms, **options)
+            shown = _read(low[None], high[None], p, truth, null, alpha)
+        else:
+            effects = [guarantee.compute(*pair, **options, rng=rng) for pair in zip(*arms, strict=True)]
+            shown = read_effects(effects, truth, null, alpha=alpha, has_interval=guarantee.has_interval).to_numpy().T
+        total += np.nansum(shown, axis=1)
+    return {"draws": upto, "sums": total.tolist()}
+
+
+def draw_arms(population, cell, draws, rng):
+    """Yield both arms of some experiments at a time, until all are drawn: arrays (experiments, units, columns).
+
+    Parameters
+    ----------
+    population : Population
+    cell : Cell, of which only the sizes count
+    draws : int
+    rng : Generator
+    """
+    sizes = (cell.n_control, cell.n_treatment)
+    most = max(1, AT_ONCE // max(sizes))
+    for start in range(0, draws, most):
+        now = min(most, draws - start)
+        drawn = (population.draw(rng, now * n, treated) for treated, n in zip((False, True), sizes, strict=True))
+        yield tuple(rows.reshape(now, n, -1) for rows, n in zip(drawn, sizes, strict=True))
+
+
+def describe_cell(cell: Cell, guarantee: Guarantee, *, draws, sums) -> dict:
     """Return what one cell shows.
 
     An interval that is not given counts as one that does not hold the truth, so that no method gains by staying
@@ -178,11 +271,9 @@ def measure_cell(cell: Cell, guarantee: Guarantee, population: Population, *, co
     Parameters
     ----------
     cell : Cell
-        Without replicates all tables are enumerated, weighted by their probability.
     guarantee : Guarantee
-    population : Population
-    confidence_level : float
-    seed : int
+    draws : int, 0 where all tables are enumerated
+    sums : list of float, over the draws, in the order of `SHOWN`; the shares where enumerated
 
     Returns
     -------
@@ -194,22 +285,15 @@ def measure_cell(cell: Cell, guarantee: Guarantee, population: Population, *, co
         p-value contradict each other about no effect), and of the guarantee has_interval, is_dual, domain (in
         words), reference. Of a test without interval, coverage is the share without false alarm.
     """
-    sizes, estimand = {"n_control": cell.n_control, "n_treatment": cell.n_treatment}, guarantee.estimand
-    truth, null = population.truth[estimand], find_null(estimand)
-    if cell.replicates:
-        effects = draw_effects([guarantee.compute], population, cell, confidence_level=confidence_level, seed=seed)[0]
-        options = {"alpha": 1 - confidence_level, "has_interval": guarantee.has_interval}
-        rows = read_effects(effects, truth, null, **options)
-        found = {**rows.mean(), "width": rows.loc[rows["undefined"] == 0, "width"].mean()}
-    else:
-        found = enumerate_shares(guarantee.limits, population, estimand, **sizes, confidence_level=confidence_level)
-    planted, alarms = population.has_effect(estimand), found.pop("alarms")
-    worth = {arm: n * population.worth for arm, n in sizes.items()}
-    facts = {"skewness": population.skewness, "spread": population.spread, "events": population.count_events(**sizes)}
-    departure = guarantee.find_departure(**worth, **facts, estimate=truth)
+    population, found = POPULATIONS[cell.population], dict(zip(SHOWN, sums, strict=True))
+    given = draws - found["undefined"] if draws else 1.0
+    found = {name: value / max(draws, 1) for name, value in found.items() if name != "width"}
+    width = sums[SHOWN.index("width")] / given if given else NAN
+    planted, alarms = population.has_effect(guarantee.estimand), found.pop("alarms")
+    departure = _find_departure(cell, guarantee)
     told = ("method", "estimand", "claim", "has_interval", "is_dual", "reference")
     return {
-        **asdict(cell),
+        **asdict(replace(cell, replicates=draws)),
         **{name: getattr(guarantee, name) for name in told},
         "domain": guarantee.describe_domain(),
         "family": population.family,
@@ -218,31 +302,12 @@ def measure_cell(cell: Cell, guarantee: Guarantee, population: Population, *, co
         "skewness": population.skewness,
         "inside": departure is None,
         "departure": departure,
-        "exact": cell.replicates == 0,
+        "exact": not cell.replicates,
         **found,
-        "width": found["width"] if np.isfinite(found["width"]) else NAN,
+        "width": width if np.isfinite(width) else NAN,
         "false_alarm": NAN if planted else alarms,
         "power": alarms if planted else NAN,
     }
-
-
-def draw_effects(estimators, population, cell, *, confidence_level, seed) -> list[list]:
-    """Return the effects that each estimator finds in the same draws of a cell: one list an estimator.
-
-    Parameters
-    ----------
-    estimators : sequence of functions, as `Guarantee.compute`
-    population : Population
-    cell : Cell, whose sizes and name seed the draws
-    confidence_level : float
-    seed : int
-    """
-    rng, found = np.random.default_rng([seed, cell.seed()]), [[] for _ in estimators]
-    for _ in range(cell.replicates):
-        arms = population.draw(rng, cell.n_control, False), population.draw(rng, cell.n_treatment, True)
-        for effects, estimate in zip(found, estimators, strict=True):
-            effects.append(estimate(*arms, confidence_level=confidence_level, rng=rng))
-    return found
 
 
 def read_effects(effects, truth, null, *, alpha, has_interval=True) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The commands about reports: report, validate, init, list, describe; heavy rooms are imported where they are used."""
 
+import datetime as dt
 import json
 import sys
 import textwrap
@@ -106,6 +107,8 @@ def validate(arguments):
         store.mkdir(exist_ok=True)
     except OSError as why:
         raise Refused(f"{out.name}: the folder cannot be written ({why.strerror}); choose another with --out") from None
+    if arguments.record and not Path(arguments.record).resolve().parent.is_dir():
+        raise Refused(f"{Path(arguments.record).name}: its folder is not there; make it first")
     given = {"depth": "deep", "measured": str(store)}
     given |= {"replicates": str(arguments.replicates)} if arguments.replicates else {}
     run = report.make_run("validation", name=DEEP, given=given)  # refused before hours of measuring, not after
@@ -114,14 +117,20 @@ def validate(arguments):
     tell(f"{DEEP}: {len(cells):,} cells to measure or to find measured")
     options = {name: run.values[name] for name in ("confidence_level", "seed")}
     options |= {"store": store, "jobs": arguments.jobs or count_cores()}
+    options["minutes"] = arguments.minutes
     options["progress"] = lambda done, total: tell(f"{DEEP}: {done:,} of {total:,} cells measured")
     found = checks.measure_cells(cells, guarantees, **options)
     judged = checks.judge_cells(found, confidence_level=options["confidence_level"])
+    summary = checks.summarise_guarantees(judged, confidence_level=options["confidence_level"])
+    if arguments.record:
+        today = dt.datetime.now(dt.UTC).date().isoformat()
+        kept = checks.record_deep(judged, summary, measured_on=today, seed=options["seed"])
+        kept.to_csv(arguments.record, index=False, float_format="%.6g", lineterminator="\n")
     status = report.render([run], out=out, jobs=1)
     if status == INTERRUPTED:
         raise KeyboardInterrupt
     print(out / DEEP / "report.html")
-    failing = judged.loc[judged["verdict"] == "fails", "guarantee"].unique()
+    failing = summary.loc[summary["verdict"] == "fails", "guarantee"]
     if len(failing):
         told = "1 method breaks its promise" if len(failing) == 1 else f"{len(failing)} methods break their promise"
         print(f"studies: {told}: {', '.join(failing)}", file=sys.stderr)

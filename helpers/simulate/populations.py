@@ -306,7 +306,7 @@ def make_looks(name, effect, *, family) -> Population:
     """Return a population of (outcome, day on which it is known), for looks at an experiment under way."""
 
     def draw(rng, n, treated):
-        days = np.sort(rng.integers(1, LOOK_DAYS + 1, n))
+        days = rng.integers(1, LOOK_DAYS + 1, n)
         return np.column_stack([rng.gamma(2.0, 1.0, n) + effect * treated, days])
 
     return Population(name, family, draw, {"difference": effect}, skewness=math.sqrt(2))

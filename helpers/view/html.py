@@ -25,7 +25,8 @@ DIGITS = 10
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MARKS = {
     **dict.fromkeys(("clear benefit", "clear harm", "clear difference", "clear association"), "●"),
-    **dict.fromkeys(("not inferior", "inferior", "pass", "recovered", "consistent", "holds"), "●"),
+    **dict.fromkeys(("more often", "less often", "higher", "lower"), "●"),
+    **dict.fromkeys(("not inferior", "inferior", "pass", "recovered", "consistent", "no defect found"), "●"),
     **dict.fromkeys(("no worthwhile difference", "warn", "unclear", "too imprecise", "outside its domain"), "◐"),
     **dict.fromkeys(("no clear difference", "no clear association", "non-inferiority not shown"), "○"),
     **dict.fromkeys(("fail", "not recovered", "inconsistent", "fails"), "○"),

@@ -15,7 +15,7 @@ from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
 
 DEFAULT = "experiment"
-TRUST = ("srm", "attrition", "events_fit", "event_values")  # checks of whether the data fit, told where unclear
+TRUST = ("srm", "attrition", "events_fit", "events_add")  # checks of whether the data fit, told where unclear
 
 
 def list_names(results: Results, design: Any = None) -> dict[str, Any]:
@@ -35,6 +35,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
       `select(field=value)` any estimates
     - `effect(e)`, `interval(e)`, `value(e, "treatment")`, `margin(e)` an effect, its interval for a sentence, an arm's
       own value beside it, and what the plan calls worthwhile or tolerates
+    - `way(e)` which way an association goes; `among(e)` whom an effect is of, where not of everybody, else ""
     - `primary` the primary effects, `guards` the guardrails', `decisive` those that answer the question: of what the
       plan names in `answers`, else the primary ones, else the first; `illusion` as `find_illusion` has it
     - `doubts` what is unclear of whether the data fit; `warnings` why the interval of a primary effect may not hold
@@ -55,6 +56,8 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     named |= {"decisive": decisive, "illusion": find_illusion(decisive, select)}
     named |= {"rows": rows, "row": lambda *args, **equal: next(iter(rows(*args, **equal)), None)}
     named["effect"] = lambda e: scales.write_effect(e, scale(e.metric))
+    named["way"] = lambda e: scales.name_way(e, scale(e.metric))
+    named["among"] = partial(_name_population, results)
     named["interval"] = lambda e: scales.write_interval(e, scale(e.metric))
     named["value"] = lambda e, arm: scales.write_value(getattr(e, f"{arm}_value"), scale(e.metric), beside=e)
     return named | {"margin": lambda e: _write_margin(scales.orient(results, e), scale(e.metric))}
@@ -90,13 +93,25 @@ def _write_margin(planned, scale) -> str:
     return numbers.write_number(scales.find_margin(planned, scale), scales.style_gap(scale))
 
 
+def _name_population(results, e: Estimate) -> str:
+    """Whom an effect is of, with their share of all assigned to its arms; "" where it is of all of them."""
+    if e.population != "responders":
+        return ""
+    sides = [results.data.units_by_variant.get(arm) or math.nan for arm in (e.control, e.treatment)]
+    share = (e.n_control + e.n_treatment) / sum(sides)
+    who = "who answered" if scales.read_scale(results, e.metric).kind in ("score", "nps") else "whose outcome is known"
+    return f"among the {numbers.write_share(share, decimals=0)} {who}" if 0 < share <= 1 else f"among those {who}"
+
+
 def find_illusion(decisive: list[Estimate], select: Callable) -> tuple[Estimate, Estimate] | None:
     """Return the association that tells most another story than the experiment, and the fair effect; None without."""
     about = {"role": "exploratory", "estimand": "naive", "segment": None, "at": None}
     pairs = [(e, fair) for fair in decisive for e in select(metric=fair.metric, **about)]
     pairs = [(e, f) for e, f in pairs if e.verdict.startswith("clear") and e.treatment in (f.treatment, f.control)]
-    pairs = [(e, f) for e, f in pairs if e.verdict != f.verdict or not f.ci_low <= e.estimate <= f.ci_high]
-    return min(pairs, key=lambda pair: pair[0].verdict == pair[1].verdict, default=None)
+    told = [(f.verdict.startswith("clear") and e.estimate * f.estimate > 0, e, f) for e, f in pairs]
+    told = [(alike, e, f) for alike, e, f in told if not alike or not f.ci_low <= e.estimate <= f.ci_high]
+    found = min(told, key=lambda found: found[0], default=None)
+    return found and found[1:]
 
 
 def _points(value, low=None, high=None, *, signed=True) -> str:

@@ -178,7 +178,7 @@ def grid(monkeypatch, asked):
             os.kill(os.getpid(), asked["interrupt"])
         return pd.DataFrame()
 
-    asked["judged"] = samples.cells().query("verdict != 'fails'")
+    asked["judged"] = samples.cells().query("guarantee != 'Fieller lift'")
     monkeypatch.setattr(checks, "list_cells", list_cells, raising=False)
     monkeypatch.setattr(checks, "measure_cells", measure_cells, raising=False)
     monkeypatch.setattr(checks, "judge_cells", lambda frame, **_: asked["judged"], raising=False)
@@ -212,6 +212,15 @@ def test_validate_fails_when_a_method_breaks_its_promise_and_keeps_the_report(st
     assert status == 2 and "studies: 5 methods break their promise: Welch difference, Fieller lift," in said
 
 
+def test_validate_stops_after_some_minutes_and_records_what_it_found(studies, grid, tmp_path):
+    status, _, _ = studies("validate", "--out", tmp_path, "--minutes", 5, "--record", tmp_path / "deep.csv")
+    assert (status, grid["minutes"]) == (0, 5)
+    kept = pd.read_csv(tmp_path / "deep.csv")
+    names = ["Welch difference", "Miettinen-Nurminen difference", "Always-valid sequence", "Weekly trend"]
+    assert list(kept) == list(checks.read_deep()) and kept["guarantee"].tolist() == names
+    assert kept["least_draws"].tolist()[0] == 400 and kept["seed"].unique().tolist() == [2022]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["interrupt", "terminate"])
 def test_validate_interrupted_says_that_it_goes_on(studies, grid, tmp_path, number):
     grid["interrupt"] = number
@@ -226,4 +235,6 @@ def test_validate_refuses_before_it_measures(studies, grid, tmp_path):
     (tmp_path / "file").touch()
     message = "studies: file: the folder cannot be written (Not a directory); choose another with --out\n"
     assert studies("validate", "--out", tmp_path / "file") == (2, "", message)
+    message = "studies: deep.csv: its folder is not there; make it first\n"
+    assert studies("validate", "--out", tmp_path, "--record", tmp_path / "none" / "deep.csv") == (2, "", message)
     assert "cells" not in grid

@@ -137,9 +137,16 @@ def test_missing_covariates_and_outcomes_are_as_many_as_said():
     assert np.mean(treatment[np.isnan(treatment[:, 0]), 1]) > 0.3
 
 
-def test_days_of_looks_rise_and_fill_the_window():
+def test_days_of_looks_fill_the_window():
     days = POPULATIONS["looked at every day"].draw(np.random.default_rng(1), 5_000, True)[:, 1]
-    assert (np.diff(days) >= 0).all() and set(days) == set(range(1, LOOK_DAYS + 1))
+    assert set(days) == set(range(1, LOOK_DAYS + 1))
+
+
+@pytest.mark.parametrize("population", POPULATIONS.values(), ids=lambda population: population.name)
+def test_rows_are_drawn_alike_so_that_many_experiments_are_drawn_at_once(population):
+    rows = population.draw(np.random.default_rng(2), 20_000, True)
+    first, second = np.nanmean(rows[:10_000], axis=0), np.nanmean(rows[10_000:], axis=0)
+    assert (abs(first - second) < 5 * np.nanstd(rows, axis=0) / np.sqrt(5_000)).all()
 
 
 def test_has_effect_knows_ratios():

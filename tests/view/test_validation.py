@@ -31,12 +31,14 @@ def test_all_methods_keep_their_promise():
     found = good()
     assert found.answer[:2] == (
         "Simulated data: every truth was planted, so that what a method finds can be held against it.",
-        "Yes: 4 of 4 methods keep what they promise, in 5 cells of data that they are made for; over all draws the "
-        "lowest coverage is 95.0 % of a nominal 95 % (Welch difference), where promise and chance allow 92.1 %.",
+        "As far as this grid can see: no defect found in 4 methods, in 5 cells of data that they are made for; over "
+        "all draws the lowest coverage is 95.0 % of a nominal 95 % (Welch difference), where promise and chance allow "
+        "92.1 %. A method whose intervals cover the truth in 91.5 % of experiments or fewer would be found four times "
+        "in five.",
     )
     assert found.answer[-1] == (
-        "Next: rely on the methods inside their domains; before an estimator is changed, run the deep grid, which "
-        "draws each cell far more often."
+        "Next: use the methods inside their domains; after an estimator has changed, run the deep grid (`make "
+        "validate`), which draws each cell far more often."
     )
     assert "measure again whenever an estimator changes" in good(depth="deep").answer[-1]
 
@@ -44,8 +46,7 @@ def test_all_methods_keep_their_promise():
 def test_methods_that_break_their_promise_are_named():
     found = told()
     assert found.answer[1] == (
-        "No: only 4 of 5 methods keep what they promise, in 6 cells of data that they are made for; broken by "
-        "Fieller lift."
+        "No: a defect was found in 1 of 5 methods, in 6 cells of data that they are made for: Fieller lift."
     )
     assert found.answer[-1] == ("Next: mend the method or narrow its domain before a report that uses it is believed.")
     many = told(table=samples.summary().assign(verdict="fails"))
@@ -69,9 +70,9 @@ def test_bullets_tell_of_chance_of_others_of_looking_and_of_the_outside():
 
 def test_few_draws_tell_no_lowest_coverage():
     few = samples.summary().assign(draws=20)
-    found = told(table=few[few["verdict"] == "holds"])
-    assert found.answer[1].endswith("in 5 cells of data that they are made for.")
-    assert next(iter(found.words["card"])).split(" | ")[0] == "Methods that keep their promise"
+    found = told(table=few[few["verdict"] == "no defect found"])
+    assert "in 5 cells of data that they are made for. A method" in found.answer[1]
+    assert next(iter(found.words["card"])).split(" | ")[0] == "Methods with a defect found"
 
 
 def test_without_other_tools_nothing_is_said_of_them():
@@ -83,13 +84,13 @@ def test_without_other_tools_nothing_is_said_of_them():
 
 def test_the_first_screen_shows_words_and_verdicts():
     lines = [line.rpartition(" (")[::2] for line in masthead(good()).text.split("\n")[-4:]]
-    told = "in every cell of their domain, and over all draws); 4 of 4; holds"
-    assert lines[0] == ("- Methods that keep their promise", told)
-    assert lines[2][1] == "Welch difference; promise and chance allow 92.1 %); 95.0 %; holds"
+    told = "in a cell of their domain, or over all draws); 0 of 4; no defect found"
+    assert lines[0] == ("- Methods with a defect found", told)
+    assert lines[2][1] == "Welch difference; promise and chance allow 92.1 %); 95.0 %; no defect found"
 
 
 @pytest.mark.parametrize(("name", "title"), [
-    ("guarantees", "All 4 methods keep their promise; the lowest coverage is 95.0 %"),
+    ("guarantees", "No defect found in 4 methods; the lowest coverage is 95.0 %"),
     ("looking", "After 3 daily looks at nothing, an alarm was raised in 21.0"),
     ("peers", "Lift, payers 10 %, 300 an arm: difference / control mean covers the truth in 89.8"),
     ("powers", "In 1 of 2 designs the promised power is not the one that came: means"),
@@ -101,7 +102,10 @@ def test_every_part_is_titled_by_what_was_found(name, title):
 
 def test_methods_are_drawn_against_their_nominal_level():
     shown = show(good(), "guarantees", sort="-pooled_coverage", most=2)
-    assert [line.split(";")[0] for line in shown.text.split("\n")[1:]] == ["- Welch difference", "- Weekly trend"]
+    assert [line.split(";")[0] for line in shown.text.split("\n")[1:]] == [
+        "- Miettinen-Nurminen difference",
+        "- Welch difference",
+    ]
     assert shown.html.count('class="band"') == 2 and shown.html.count('class="zero"') == 2
     rows = show(good(), "peers").html
     assert rows.count("class=muted") == 3  # those of other tools
@@ -116,10 +120,12 @@ def test_domains_stand_once_with_their_methods_and_sources():
 
 def test_limits_and_trust_say_what_is_not_seen():
     found = good()
-    assert limits(found).text.split("\n")[-1] == (
-        "Small defects: where a cell has 400 draws (Welch difference), intervals that cover the truth up to 3 points "
-        "too seldom can pass; all draws together see more."
-    )
+    assert limits(found).text.split("\n")[-2:] == [
+        "Small defects: a method whose true coverage lies between 91.5 % and its promise can pass here unseen; and all "
+        "draws of a method together can hide one bad cell.",
+        "What only many draws show: the deep grid was last measured on 2026-01-31 (seed 7), with 0 to 400 draws a cell "
+        "as far as it came; a defect was found in Fieller lift.",
+    ]
     assert trust_line(told()).text.startswith("4 checks: ")
 
 
