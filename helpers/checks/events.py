@@ -12,10 +12,11 @@ from helpers.records import Check
 
 EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
 LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts
+HOLE_FAILS = 0.25  # of them, in a hole of the log: a holiday may be one
 UNKNOWN_WARNS = 0.5  # of all events
 LIMITS = (
-    "Above 5 % of early, 1 % of lost or 50 % of unknown events this is in doubt; above 25 % of early or 10 % of "
-    "lost ones outcomes cannot be compared."
+    "Above 5 % of early, 1 % of lost or 50 % of unknown events this is in doubt; above 25 % of early or 10 % of lost "
+    "ones (25 % in a hole of the log) outcomes cannot be compared."
 )
 RARE = 7.0  # minus the logarithm of the chance that none comes where some are expected: one log in a thousand
 LEAST_SEEN = 100  # unit-days, below which a rate is not read
@@ -124,15 +125,11 @@ def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
             is_cut = max(late, soon) > quiet
             if (is_cut or hole) and not is_chance and share > LOST_WARNS:
                 side = f"before {_write_day(reach[0])}" if late > soon else f"after {_write_day(reach[1])}"
-                if not is_cut:  # it may have been a holiday, so that it is never more than a doubt
+                if not is_cut:
                     side = f"from {_write_day(hole[0])} to {_write_day(hole[1])}"
                 said = f"Events of {design.label_of(name)} in {arm} are lost: none stands {side}"
-                found.append(
-                    (
-                        share if is_cut else min(share, LOST_FAILS),
-                        f"{said}, where {_percent(share)} of all would be expected.",
-                    )
-                )
+                graded = share if is_cut or share > HOLE_FAILS else min(share, LOST_FAILS)
+                found.append((graded, f"{said}, where {_percent(share)} of all would be expected."))
     return found
 
 
