@@ -12,7 +12,12 @@ from helpers.records import Check
 
 EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
 LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts
+HOLE_FAILS = 0.25  # of them, in a hole of the log: a holiday may be one
 UNKNOWN_WARNS = 0.5  # of all events
+LIMITS = (
+    "Above 5 % of early, 1 % of lost or 50 % of unknown events this is in doubt; above 25 % of early or 10 % of lost "
+    "ones (25 % in a hole of the log) outcomes cannot be compared."
+)
 RARE = 7.0  # minus the logarithm of the chance that none comes where some are expected: one log in a thousand
 LEAST_SEEN = 100  # unit-days, below which a rate is not read
 WEEK = 7
@@ -69,8 +74,8 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         told.append(
             f"{_percent(unknown)} of the events belong to nobody who was assigned; ids may be written in two ways."
         )
-    if fails:
-        told.append("Above 25 % of early or 10 % of lost events outcomes cannot be compared.")
+    if told:
+        told.append(LIMITS)
     status = "fail" if fails else "warn" if warns else "pass"
     fits = (
         f"Events reach the last day; just before assignment come {rates}, of units never assigned {_percent(unknown)}."
@@ -104,7 +109,7 @@ def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
         if metric.kind == "ratio" or metric.column or metric.time:
             continue
         events = metric.event or [name]
-        quiet = _find_quiet(days.loc[days["event"].isin(events), "day"])
+        quiet, hole = _find_quiet(days.loc[days["event"].isin(events), "day"])
         for arm in design.variant.arms:
             own = ages[ages["event"].isin(events) & (ages["variant"] == arm)]
             begun = starts[starts["variant"] == arm]
@@ -114,17 +119,21 @@ def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
             window = metric.from_days or 0.0, metric.window
             needed = min(end, begun["day"].max() + math.ceil(window[1] or end) - 1)
             late, soon = reach[0] - begun["day"].min() - math.floor(window[0]), needed - reach[1]
-            seen, lost, told = expect_lost(own, begun, reach=reach, end=end, window=window)
+            seen, lost, told = expect_lost(own, begun, reach=reach, end=end, window=window, hole=hole)
             share = lost / (seen + lost) if lost else 0.0
             is_chance = not lost or told * math.log1p(lost / told) < RARE
-            if max(late, soon) > quiet and not is_chance and share > LOST_WARNS:
+            is_cut = max(late, soon) > quiet
+            if (is_cut or hole) and not is_chance and share > LOST_WARNS:
                 side = f"before {_write_day(reach[0])}" if late > soon else f"after {_write_day(reach[1])}"
+                if not is_cut:
+                    side = f"from {_write_day(hole[0])} to {_write_day(hole[1])}"
                 said = f"Events of {design.label_of(name)} in {arm} are lost: none stands {side}"
-                found.append((share, f"{said}, where {_percent(share)} of all would be expected."))
+                graded = share if is_cut or share > HOLE_FAILS else min(share, LOST_FAILS)
+                found.append((graded, f"{said}, where {_percent(share)} of all would be expected."))
     return found
 
 
-def expect_lost(ages, starts, *, reach, end, window) -> tuple[float, float, float]:
+def expect_lost(ages, starts, *, reach, end, window, hole=None) -> tuple[float, float, float]:
     """Return how many events of an arm were counted, how many would be expected on days that the log lacks, and how
     many of the counted ones tell that.
 
@@ -138,6 +147,7 @@ def expect_lost(ages, starts, *, reach, end, window) -> tuple[float, float, floa
     reach : (int, int), the first and the last day of the log
     end : int, the last day that is needed
     window : (float, float or None), days since assignment between which events count
+    hole : (int, int), optional, the first and the last of some days between that the log lacks too
 
     Returns
     -------
@@ -148,6 +158,8 @@ def expect_lost(ages, starts, *, reach, end, window) -> tuple[float, float, floa
     age = np.arange(since, max(since + 1, math.ceil(until)))
     day = starts["day"].to_numpy()[:, None] + age
     is_held = (day >= reach[0]) & (day <= reach[1])
+    if hole:
+        is_held &= (day < hole[0]) | (day > hole[1])
     count, is_needed = starts["n"].to_numpy(float), day <= end
     seen = ages.groupby("day")["n"].sum().reindex(age, fill_value=0).to_numpy(float)
     held, lacking = count @ (is_needed & is_held), count @ (is_needed & ~is_held)
@@ -162,10 +174,17 @@ def expect_lost(ages, starts, *, reach, end, window) -> tuple[float, float, floa
     return float(seen.sum()), float(rate @ lacking), float(seen[known & tells].sum())
 
 
-def _find_quiet(days) -> int:
-    """The longest run of days without an event between two with one."""
+def _find_quiet(days) -> tuple[int, tuple[int, int] | None]:
+    """The longest run of days without an event between two with one; and the ends of one that no other is like."""
     known = np.unique(days.to_numpy())
-    return int(np.diff(known).max()) - 1 if len(known) > 1 else 0
+    runs = np.diff(known) - 1
+    if not runs.any():
+        return 0, None
+    *_, second, longest = 0, *np.sort(runs)
+    if longest <= 2 * second + 2:
+        return int(longest), None
+    worst = int(runs.argmax())
+    return int(longest), (int(known[worst]) + 1, int(known[worst + 1]) - 1)
 
 
 def _count_day(day) -> int:
