@@ -33,6 +33,7 @@ from helpers.inference.means import (
     satterthwaite,
 )
 from helpers.inference.methods import (
+    EXEMPT,
     GUARANTEES,
     Arm,
     adjust_columns,
@@ -40,6 +41,7 @@ from helpers.inference.methods import (
     compare,
     compare_columns,
     find_guarantee,
+    find_promise,
     lift_columns,
 )
 from helpers.inference.planning import (

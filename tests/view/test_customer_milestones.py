@@ -80,6 +80,10 @@ def test_answer_of_a_clear_difference():
         "after it.",
         "Dormancy by itself: it is read in the same events as activation.",
     )
+    assert explain_milestones(RESULTS, PLAN.model_copy(update={"registered": "after"})).limits[0] == (
+        "What was decided beforehand: the plan was written afterwards, so its milestones may have been chosen by what "
+        "they show."
+    )
 
 
 @pytest.mark.parametrize(
