@@ -270,7 +270,7 @@ def rmst_difference(control: LifeTable, treatment: LifeTable, *, horizon, confid
     return Effect(gap, error, None, gap - reach, gap + reach, p_value=p, **values)
 
 
-def log_rank(tables: Sequence[LifeTable], *, metric: str, comparison: str) -> Test:
+def log_rank(tables: Sequence[LifeTable], *, metric: str, comparison: str, horizon: float = math.inf) -> Test:
     """Return the log-rank test that the event comes at the same rate in all groups.
 
     With competing events it compares cause-specific hazards: a competing event ends the time at risk.
@@ -279,17 +279,20 @@ def log_rank(tables: Sequence[LifeTable], *, metric: str, comparison: str) -> Te
     ----------
     tables : sequence of LifeTable, two groups or more
     metric, comparison : str, labels of the record
+    horizon : float, days
+        Events after it do not count.
 
     Returns
     -------
     Test: chi-square with groups - 1 degrees of freedom (Mantel 1966; Peto and Peto 1972); nan where no event happens
         or a group is empty.
     """
-    days = np.unique(np.concatenate([table.days[table.events > 0] for table in tables]))
+    days = np.unique(np.concatenate([t.days[(t.events > 0) & (t.days <= horizon)] for t in tables]))
     at_risk, events = np.zeros((2, len(tables), len(days)))
     for group, t in enumerate(tables):
         at_risk[group] = np.append(t.at_risk, 0)[np.searchsorted(t.days, days)]
-        events[group, np.searchsorted(days, t.days[t.events > 0])] = t.events[t.events > 0]
+        seen = (t.events > 0) & (t.days <= horizon)
+        events[group, np.searchsorted(days, t.days[seen])] = t.events[seen]
     risk, seen = at_risk.sum(axis=0), events.sum(axis=0)
     share = at_risk / risk
     surplus = (events - seen * share).sum(axis=1)[1:]

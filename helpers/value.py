@@ -2,25 +2,31 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+from scipy.ndimage import map_coordinates
 from scipy.special import ndtr
 
+from helpers.queues.staffing import GIVEN
 from helpers.records import Estimate, Refused, Results
 
-Range = float | tuple[float, float, float]  # certain, or low, central and high
+Range = float | Sequence[float]  # certain, or low, central and high
 CURRENCY = "USD"
 ASSUMED = {  # how each assumption is told, and its unit
     "units_per_year": ("units a year", "units"),
     "value_per_unit": ("value of one unit of the outcome", f"{CURRENCY} within the observed follow-up"),
     "cost_per_year": ("cost a year", CURRENCY),
+    "cost_per_hour": ("cost of an agent hour", f"{CURRENCY} a paid hour"),
+    "breaks": ("breaks and training", "share of paid hours"),
+    "handling": ("handling time", "times the planned"),
+    "patience": ("patience", "times the planned"),
+    "kept": ("effect, control as before", "share"),
 }
-BELOW_0 = (-math.inf, ", below 0 where it saves")
-BOUNDS = {"cost_per_year": BELOW_0, "extra_hours": BELOW_0}
-NODES = 16  # of the quadrature, on either side of a triangle's peak
+DRAWS = 2**12  # of assumptions, spread evenly
 UNKNOWN = "the effect has no finite interval"
 FREE = "it pays whatever an agent hour costs"
 NEVER = "it does not pay, even where agents cost nothing"
@@ -40,47 +46,89 @@ class Assumptions:
     value_per_unit : float or triple, 0 or more
         Worth of one unit of the outcome within the observed follow-up (1 where the outcome is money).
     cost_per_year : float or triple, dollars
-        What the choice costs a year; it is taken off. Below 0 it saves.
-
-    Raises
-    ------
-    Refused: a range out of order or out of bounds.
+        What the choice costs a year besides agents; it is taken off. Below 0 it saves.
+    cost_per_hour : float or triple, dollars a paid agent hour, 0 or more
+    breaks : float or triple, 0 to below 1
+        Share of paid hours that is not spent at the desk (shrinkage).
+    handling, patience : float or triple, times what was planned, above 0
+    kept : float or triple, share of the effect, 0 or more
+        What would be left of it, had the control stayed as it was before the experiment; 1 is as measured.
+    hours : array, shape (3, 3, 3), optional
+        Agent hours at the desk that the choice adds in a year, at low, central and high of units, handling and
+        patience; below 0 where it saves them.
     """
 
     units_per_year: Range
     value_per_unit: Range
     cost_per_year: Range = 0.0
+    cost_per_hour: Range = 0.0
+    breaks: Range = 0.0
+    handling: Range = 1.0
+    patience: Range = 1.0
+    kept: Range = 1.0
+    hours: np.ndarray | None = None
 
     def __post_init__(self):
         for name in ASSUMED:
-            object.__setattr__(self, name, read_range(name, getattr(self, name)))
+            given = getattr(self, name)
+            spread = given if isinstance(given, (tuple, list)) else (given,) * 3
+            object.__setattr__(self, name, tuple(map(float, spread)))
 
-    def central(self) -> list[float]:
-        """Return the central value of each range."""
-        return [spread[1] for spread in vars(self).values()]
+    def ranges(self) -> dict[str, tuple[float, float, float]]:
+        """Return low, central and high of each assumption, by name."""
+        return {name: getattr(self, name) for name in ASSUMED}
 
-    def corners(self) -> list[tuple[float, ...]]:
-        """Return every way to set each range at one of its ends."""
-        return list(itertools.product(*(dict.fromkeys((low, high)) for low, _, high in vars(self).values())))
+    def central(self) -> dict[str, float]:
+        """Return the central value of each assumption."""
+        return {name: spread[1] for name, spread in self.ranges().items()}
 
+    def corners(self) -> dict[str, np.ndarray]:
+        """Return every way to set each assumption at low, central or high, one array an assumption.
 
-def read_range(name: str, value: Range) -> tuple[float, float, float]:
-    """Return low, central and high of an assumption; a number that is certain is all three.
+        Central ones too: hours in whole agents may be the most or the least there.
+        """
+        ends = itertools.product(*map(dict.fromkeys, self.ranges().values()))
+        return dict(zip(ASSUMED, np.array(list(ends)).T, strict=True))
 
-    Raises
-    ------
-    Refused: it is not one finite number, or three in rising order, within its bounds.
-    """
-    least, bounds = BOUNDS.get(name, (0, ", 0 or more"))
-    spread = tuple(map(float, value)) if isinstance(value, (tuple, list)) else (float(value),) * 3
-    if not (len(spread) == 3 and least <= spread[0] <= spread[1] <= spread[2] and all(map(math.isfinite, spread))):
-        raise Refused(f"{name}: give one number, or low, central and high in rising order{bounds}")
-    return spread
+    def draw(self) -> dict[str, np.ndarray]:
+        """Return assumptions drawn independently, each from a triangle: low, peak at central, high.
 
+        References
+        ----------
+        Sobol (1967): points that fill the unit cube more evenly than random ones, and always the same.
+        """
+        open_ = [name for name, (low, _, high) in self.ranges().items() if low < high]
+        points = stats.qmc.Sobol(max(len(open_), 1), scramble=False).random(DRAWS)
+        found = {name: np.full(DRAWS, spread[1]) for name, spread in self.ranges().items()}
+        for name, point in zip(open_, points.T, strict=False):
+            low, peak, high = getattr(self, name)
+            found[name] = stats.triang.ppf(point, (peak - low) / (high - low), low, high - low)
+        return found
 
-def earn(effect, units, worth, cost):
-    """Return the money a year that an effect brings, net of its cost: numbers or arrays that broadcast."""
-    return effect * units * worth - cost
+    def pay_hours(self, *, units_per_year, handling, patience, breaks, **_):
+        """Return the paid agent hours that the choice adds in a year, breaks and training included.
+
+        Between the hours that were planned for low, central and high they run in straight lines.
+        """
+        if self.hours is None:
+            return 0.0 * units_per_year
+        levels = {"units_per_year": units_per_year, "handling": handling, "patience": patience}
+        places = [np.interp(value, getattr(self, name), range(3)) for name, value in levels.items()]
+        places = np.broadcast_arrays(*places)
+        found = map_coordinates(self.hours, [np.ravel(place) for place in places], order=1, mode="nearest")
+        return found.reshape(np.shape(places[0])) / (1 - breaks)
+
+    def bring(self, effect, *, units_per_year, value_per_unit, kept, **_):
+        """Return the money a year that an effect brings before costs."""
+        return effect * kept * units_per_year * value_per_unit
+
+    def spend(self, *, cost_per_year, cost_per_hour, **others):
+        """Return the cost a year."""
+        return cost_per_year + cost_per_hour * self.pay_hours(**others)
+
+    def earn(self, effect, **at):
+        """Return the money a year that an effect brings, net of its cost: numbers or arrays that broadcast."""
+        return self.bring(effect, **at) - self.spend(**at)
 
 
 def choose_effect(results: Results, metric: str, choice: str | None = None) -> Estimate | None:
@@ -132,8 +180,8 @@ def value_headline(
 
     Returns
     -------
-    dict of DataFrame: `money` (`yearly_value`) and `assumptions` (assumption, low, central, high, unit; the last row
-        says that nothing later is counted); empty where the answer is withheld or the metric has no difference.
+    dict of DataFrame: `money` (`yearly_value`) and `assumptions` (`list_assumptions`); empty where the answer is
+        withheld or the metric has no difference.
 
     Raises
     ------
@@ -142,10 +190,32 @@ def value_headline(
     estimate = choose_effect(results, metric, choice)
     if estimate is None:
         return {}
-    rows = [(ASSUMED[name][0], *spread, ASSUMED[name][1]) for name, spread in vars(assumptions).items()]
+    return {"money": yearly_value(estimate, assumptions), "assumptions": list_assumptions(assumptions)}
+
+
+def list_assumptions(assumptions: Assumptions) -> pd.DataFrame:
+    """Return every assumption behind the money, and the hours and the cost that follow from them, one row each.
+
+    Parameters
+    ----------
+    assumptions : Assumptions
+
+    Returns
+    -------
+    DataFrame: assumption, low, central, high, unit; low and high of what follows are the least and the most at any ends
+        of the others. The last row says that nothing later is counted.
+    """
+    at, corners, agents = assumptions.central(), assumptions.corners(), assumptions.hours is not None
+    told = list(ASSUMED) if agents else ["units_per_year", "value_per_unit"]
+    rows = [
+        (ASSUMED[name][0], *assumptions.ranges()[name], ASSUMED[name][1]) for name in told if name != "cost_per_year"
+    ]
+    follow = [("agent hours a year", assumptions.pay_hours, "paid hours")] if agents else []
+    for label, find, unit in [*follow, (*ASSUMED["cost_per_year"][:1], assumptions.spend, CURRENCY)]:
+        ends = np.ravel(find(**corners))
+        rows.append((label, ends.min(), float(find(**at)), ends.max(), unit))
     rows.append(("months counted", math.nan, math.nan, math.nan, "none beyond the observed follow-up"))
-    assumed = pd.DataFrame(rows, columns=["assumption", "low", "central", "high", "unit"])
-    return {"money": yearly_value(estimate, assumptions), "assumptions": assumed}
+    return pd.DataFrame(rows, columns=["assumption", "low", "central", "high", "unit"])
 
 
 def yearly_value(estimate: Estimate, assumptions: Assumptions) -> pd.DataFrame:
@@ -166,29 +236,41 @@ def yearly_value(estimate: Estimate, assumptions: Assumptions) -> pd.DataFrame:
         figures are nan where the estimate or its interval is not finite, and `reason` says why.
     """
     effect, interval = estimate.estimate, (estimate.ci_low, estimate.ci_high)
-    low, central, high = (earn(end, *assumptions.central()) for end in (interval[0], effect, interval[1]))
-    assumed, joint = (
-        [earn(end, *corner) for end in ends for corner in assumptions.corners()] for ends in ([effect], interval)
-    )
+    at, corners = assumptions.central(), assumptions.corners()
     level = f"{100 * estimate.confidence_level:g} % interval"
-    rows = {
-        "sampling interval at central assumptions": (f"chance alone varies: {level}", [low, high]),
-        "range over assumptions at the central estimate": ("assumptions alone vary", assumed),
-        "both (scenario)": ("worst and best of both, without a confidence level", joint),
-    }
-    told = [(name, note, np.min(ends), central, np.max(ends)) for name, (note, ends) in rows.items()]
-    frame = pd.DataFrame(told, columns=["row", "note", "low", "central", "high"])
-    frame["interval"] = [estimate.interval, "scenario", "scenario"]
+    rows = [
+        ("sampling interval at central assumptions", f"chance alone varies: {level}", interval, at),
+        ("range over assumptions at the central estimate", "assumptions alone vary", [effect], corners),
+        ("both (scenario)", "worst and best of both, without a confidence level", interval, corners),
+    ]
+    frame = pd.DataFrame([row[:2] for row in rows], columns=["row", "note"])
+    found = [[assumptions.earn(end, **case) for end in ends] for *_, ends, case in rows]
+    frame = frame.assign(low=[np.min(ends) for ends in found], central=float(assumptions.earn(effect, **at)))
+    frame = frame.assign(high=[np.max(ends) for ends in found], interval=[estimate.interval, "scenario", "scenario"])
     reason = (estimate.reason or UNKNOWN) if np.isnan([effect, *interval]).any() else None
     return frame.assign(unit=f"{CURRENCY} a year", choice=estimate.treatment, reason=reason)
+
+
+def find_chance(assumptions: Assumptions, effect, error, **at):
+    """Return the chance that a year's net value is above 0, where the effect is normal: numbers or arrays."""
+    gain, noise = assumptions.earn(effect, **at), assumptions.bring(error, **at)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(noise > 0, ndtr(np.divide(gain, noise)), gain > 0)
+
+
+def _explain_chance(estimate):
+    """Why there is no chance: looking early is not allowed for, and an effect without an error has none."""
+    if estimate.interval != "fixed":
+        return "the experiment is not finished"
+    known = math.isfinite(estimate.estimate) and math.isfinite(estimate.std_error)
+    return None if known else estimate.reason or "the effect has no standard error"
 
 
 def probability_pays(estimate: Estimate, assumptions: Assumptions) -> pd.DataFrame:
     """Return the chance that a year's net value is above 0, at three readings of the assumptions.
 
     The effect is normal around the estimate with its standard error: what is believed after the data from a flat
-    prior. It pays where effect x factor > cost, so the chance at given assumptions is that of an effect above
-    cost / factor. It knows nothing of looking early, so that an unfinished experiment has none.
+    prior. It knows nothing of looking early, so that an unfinished experiment has none.
 
     Parameters
     ----------
@@ -199,115 +281,104 @@ def probability_pays(estimate: Estimate, assumptions: Assumptions) -> pd.DataFra
     Returns
     -------
     DataFrame, three rows: basis, probability (0 to 1), assumes (in words), choice, reason. The bases: central
-        assumptions; assumptions drawn independently, each from a triangle between its low and high end with its peak at
-        central (deterministic quadrature of 16 Gauss-Legendre nodes on either side of the peak); pessimistic, each
-        at the end that makes paying least likely. nan where the estimate has no standard error or is of an unfinished
-        experiment; `reason` then says so.
+        assumptions; assumptions drawn (`Assumptions.draw`); pessimistic, each at the end that makes paying least
+        likely. nan where the estimate has no standard error or is of an unfinished experiment; `reason` then says so.
 
     References
     ----------
-    Gelman et al. (2013), Bayesian Data Analysis, section 2.5 (normal mean, flat prior). Davis & Rabinowitz (1984),
-    Methods of Numerical Integration, section 2.7 (Gauss-Legendre).
+    Gelman et al. (2013), Bayesian Data Analysis, section 2.5 (normal mean, flat prior).
     """
-    centre, reason = estimate.estimate, None
-
-    def find_chance(units, worth, cost):
-        gain, noise = earn(centre, units, worth, cost), earn(estimate.std_error, units, worth, 0 * cost)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(noise > 0, ndtr(np.divide(gain, noise)), gain > 0)
-
-    nodes, weights = zip(*map(_place_nodes, vars(assumptions).values()), strict=True)
-    drawn = find_chance(*np.meshgrid(*nodes, indexing="ij"))
-    for weight in reversed(weights):
-        drawn = drawn @ weight
-    chances = [find_chance(*assumptions.central()), drawn, min(find_chance(*ends) for ends in assumptions.corners())]
-    if estimate.interval != "fixed":
-        reason = "the experiment is not finished"
-    elif not (math.isfinite(centre) and math.isfinite(estimate.std_error)):
-        reason = estimate.reason or "the effect has no standard error"
-    told = "effect normal around the estimate, flat prior"
-    said = {
-        "central assumptions": "all assumptions at central",
-        "assumptions drawn": "each assumption drawn by itself from a triangle: low, peak at central, high",
-        "pessimistic assumptions": "each assumption at the end that is worst for paying",
-    }
-    frame = pd.DataFrame({"basis": list(said), "probability": [math.nan if reason else float(c) for c in chances]})
-    return frame.assign(assumes=[f"{told}; {how}" for how in said.values()], choice=estimate.treatment, reason=reason)
+    reason, told = _explain_chance(estimate), "effect normal around the estimate, flat prior"
+    drawn = "each assumption drawn by itself from a triangle: low, peak at central, high"
+    worst = "each assumption at the end that is worst for paying"
+    ways = [
+        ("central assumptions", "all assumptions at central", assumptions.central(), np.mean),
+        ("assumptions drawn", drawn, assumptions.draw(), np.mean),
+        ("pessimistic assumptions", worst, assumptions.corners(), np.min),
+    ]
+    chances = [float(of(find_chance(assumptions, estimate.estimate, estimate.std_error, **at))) for *_, at, of in ways]
+    frame = pd.DataFrame([(basis, math.nan, f"{told}; {how}") for basis, how, *_ in ways])
+    frame.columns = ["basis", "probability", "assumes"]
+    return frame.assign(probability=math.nan if reason else chances, choice=estimate.treatment, reason=reason)
 
 
-def _place_nodes(spread):
-    """Nodes and weights that integrate over a triangular density; one node where the value is certain."""
-    low, peak, high = spread
-    if low == high:
-        return np.array([low]), np.array([1.0])
-    points, weights = np.polynomial.legendre.leggauss(NODES)
-    share, mass = (points + 1) / 2, weights * (points + 1) / 2  # of the way from the end to the peak; sums to 1
-    sides = [(end, abs(peak - end)) for end in (low, high) if end != peak]
-    nodes = [end + (peak - end) * share for end, _ in sides]
-    return np.concatenate(nodes), np.concatenate([mass * width / (high - low) for _, width in sides])
+def read_doubts(
+    estimate: Estimate, assumptions: Assumptions, *, slower: Mapping[str, float], past_effects: float
+) -> pd.DataFrame:
+    """Return a year's net value by several readings of the measured effect, assumptions at central.
 
-
-def agent_cost(extra_hours: Range, cost_per_agent_hour: Range) -> tuple[float, float, float]:
-    """Return what extra agent hours cost: low, central, high; below 0 where hours are saved.
-
-    Parameters
-    ----------
-    extra_hours : float or triple, hours
-        Hours on duty that the choice adds; below 0 where it saves them.
-    cost_per_agent_hour : float or triple, money an hour, 0 or more
-
-    Returns
-    -------
-    tuple of three floats: the cheapest and the dearest that both ranges allow, with the central one between them.
-
-    Raises
-    ------
-    Refused: a range is out of order or out of bounds.
-
-    Examples
-    --------
-    >>> agent_cost(10, (20, 30, 50))
-    (200.0, 300.0, 500.0)
-    >>> agent_cost((-2, 0, 1), (20, 30, 50))
-    (-100.0, 0.0, 50.0)
-    """
-    hours, costs = read_range("extra_hours", extra_hours), read_range("cost_per_agent_hour", cost_per_agent_hour)
-    products = [hour * cost for hour, cost in itertools.product(hours, costs)]
-    return min(products), hours[1] * costs[1], max(products)
-
-
-def find_break_even(estimate: Estimate, assumptions: Assumptions, *, extra_hours_per_year: Range) -> pd.DataFrame:
-    """Return what an agent hour may cost for the choice to pay exactly, from the estimate and its interval.
-
-    All of `cost_per_year` is taken to be agent hours; units and value are at their central assumptions.
+    As measured; as it would be, had the control stayed as it was before the experiment; and shrunk by a sceptic, who
+    knows how large effects of the past were: a normal prior around 0. Beside each stands how a test of this size fares
+    where so large an effect is the true one: how often it is clear, and how many times too large it then looks.
 
     Parameters
     ----------
     estimate : Estimate, as `choose_effect` returns it
     assumptions : Assumptions
-    extra_hours_per_year : float or triple, hours
-        Agent hours that the choice adds in a year (the central ones count); below 0 where it saves them.
+    slower : mapping, a way in which the outcome may answer to waiting -> share of the effect that would be left
+    past_effects : float, above 0
+        Standard deviation of past effects, in the effect's unit.
+
+    Returns
+    -------
+    DataFrame, one row a reading: reading, effect, effect_low, effect_high, brings (before costs), low, central, high
+        (net value a year), probability (of a gain), power, overstates (times), metric, unit, choice, reason.
+
+    References
+    ----------
+    Gelman et al. (2013), Bayesian Data Analysis, section 2.5 (normal prior). Gelman & Carlin (2014), Perspectives on
+    Psychological Science 9: 641-651 (exaggeration), in the closed form of Lu, Qiu & Deng (2019).
+    """
+    error, at = estimate.std_error, assumptions.central()
+    ends, trust = (estimate.estimate, estimate.ci_low, estimate.ci_high), past_effects**2 / (past_effects**2 + error**2)
+    shrunk, half = trust * ends[0], stats.norm.isf((1 - estimate.confidence_level) / 2) * math.sqrt(trust) * error
+    readings = {"as measured": (ends, error)}
+    readings |= {name: ([share * end for end in ends], share * error) for name, share in slower.items()}
+    readings["shrunk by a sceptic"] = ((shrunk, shrunk - half, shrunk + half), math.sqrt(trust) * error)
+    rows, reason = [], _explain_chance(estimate)
+    for name, (spread, noise) in readings.items():
+        central, low, high = (float(assumptions.earn(end, **at)) for end in spread)
+        row = dict(zip(("reading", "effect", "effect_low", "effect_high"), (name, *spread), strict=True))
+        row |= {"brings": assumptions.bring(spread[0], **at), "low": low, "central": central, "high": high}
+        chance = math.nan if reason else float(find_chance(assumptions, spread[0], noise, **at))
+        rows.append({**row, "probability": chance, **_exaggerate(spread[0], error, estimate.confidence_level)})
+    about = {"metric": estimate.metric, "unit": f"{CURRENCY} a year", "choice": estimate.treatment, "reason": reason}
+    return pd.DataFrame(rows).assign(**about)
+
+
+def _exaggerate(effect, error, level):
+    """How often a test of an effect is clear, and how many times too large it looks where it is."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size, edge = np.divide(abs(effect), error), stats.norm.isf((1 - level) / 2)
+        above, below = ndtr(size - edge), ndtr(-size - edge)
+        seen = size * (above - below) + stats.norm.pdf(edge - size) + stats.norm.pdf(edge + size)
+        return {"power": float(above + below), "overstates": float(np.divide(seen, size * (above + below)))}
+
+
+def find_break_even(estimate: Estimate, assumptions: Assumptions) -> pd.DataFrame:
+    """Return what an agent hour may cost for the choice to pay exactly, from the estimate and its interval.
+
+    Parameters
+    ----------
+    estimate : Estimate, as `choose_effect` returns it
+    assumptions : Assumptions, at central
 
     Returns
     -------
     DataFrame, three rows: basis (central estimate; low, high end of the interval), brings (money a year before costs),
-        hours, break_even (money an agent hour), rule ("up to" it pays, "from" it pays, where hours are saved; "any"
-        and "none", and break_even is then nan), assumed (central cost of an agent hour; nan without hours), unit,
-        choice, reason (of what is nan).
-
-    Raises
-    ------
-    Refused: hours out of order.
+        hours (paid, that the choice adds; below 0 where it saves them), break_even (money an agent hour), rule ("up to"
+        it pays, "from" it pays, where hours are saved; "any" and "none", and break_even is then nan), assumed (central
+        cost of an agent hour; nan without hours), unit, choice, reason (of what is nan).
     """
-    hours = read_range("extra_hours", extra_hours_per_year)[1]
-    units, worth, cost = assumptions.central()
-    level = f"{100 * estimate.confidence_level:g} % interval"
+    at = assumptions.central()
+    hours, level = float(assumptions.pay_hours(**at)), f"{100 * estimate.confidence_level:g} % interval"
     basis = ["central estimate", f"low end of the {level}", f"high end of the {level}"]
-    brings = [earn(end, units, worth, 0.0) for end in (estimate.estimate, estimate.ci_low, estimate.ci_high)]
+    ends = (estimate.estimate, estimate.ci_low, estimate.ci_high)
+    brings = [assumptions.bring(end, **at) - at["cost_per_year"] for end in ends]
     frame = pd.DataFrame({"basis": basis, "brings": brings, "hours": hours})
     solved = [_solve_cost(amount, hours, estimate) for amount in brings]
     frame[["break_even", "rule", "reason"]] = pd.DataFrame(solved, dtype=object)
-    assumed = {"assumed": cost / hours if hours else math.nan, "unit": f"{CURRENCY} an agent hour"}
+    assumed = {"assumed": at["cost_per_hour"] if hours else math.nan, "unit": f"{CURRENCY} an agent hour"}
     return frame.astype({"break_even": float}).assign(**assumed, choice=estimate.treatment)
 
 
@@ -322,37 +393,34 @@ def _solve_cost(brings, hours, estimate):
     return (math.nan, "any", FREE) if brings > 0 else (math.nan, "none", IDLE)
 
 
-def list_tornado(estimate: Estimate, assumptions: Assumptions, *, extra_hours_per_year: Range = 0.0) -> pd.DataFrame:
+def list_tornado(estimate: Estimate, assumptions: Assumptions) -> pd.DataFrame:
     """Return how far each doubt alone moves a year's net value, the others at central: the largest first.
 
     Parameters
     ----------
     estimate : Estimate, as `choose_effect` returns it
     assumptions : Assumptions
-    extra_hours_per_year : float or triple, hours, optional
-        Where it is one number that is not 0, the cost is told as the cost of an agent hour.
 
     Returns
     -------
     DataFrame, one row a doubt (the effect, and each assumption that is a range): doubt, at_low, at_high (the ends of
         the doubt, in its own unit), value_low, value_high (net value a year there), central (the same in all rows),
-        low, high (the lesser and the greater of both), swing (their distance), metric, unit, choice, reason. Where
+        low, high (the least and the greatest of the three), swing (their distance), metric, unit, choice, reason. Where
         the interval has no finite end the row of the effect is nan and stands last; `reason` says why.
     """
-    least, hours, most = read_range("extra_hours", extra_hours_per_year)
-    centrals, interval = assumptions.central(), (estimate.ci_low, estimate.ci_high)
-    rows = [("effect", *interval, *(earn(end, *centrals) for end in interval))]
-    for k, (name, (low, _, high)) in enumerate(vars(assumptions).items()):
-        ends = [earn(estimate.estimate, *centrals[:k], end, *centrals[k + 1 :]) for end in (low, high)]
-        if name == "cost_per_year" and low < high and least == most != 0:  # saved hours turn the ends round
-            (low, first), (high, last) = sorted(zip((low / hours, high / hours), ends, strict=True))
-            rows.append(("cost of an agent hour", low, high, first, last))
-        elif low < high:
+    effect, at, interval = estimate.estimate, assumptions.central(), (estimate.ci_low, estimate.ci_high)
+    rows = [("effect", *interval, *(assumptions.earn(end, **at) for end in interval))]
+    for name, (low, _, high) in assumptions.ranges().items():
+        if low < high:
+            ends = (assumptions.earn(effect, **{**at, name: end}) for end in (low, high))
             rows.append((ASSUMED[name][0], low, high, *ends))
     frame = pd.DataFrame(rows, columns=["doubt", "at_low", "at_high", "value_low", "value_high"])
-    ends = frame[["value_low", "value_high"]]
+    frame = frame.astype({"value_low": float, "value_high": float}).assign(
+        central=float(assumptions.earn(effect, **at))
+    )
+    ends = frame[["value_low", "central", "value_high"]]  # hours in whole agents may cost most at central
     low, high = ends.min(axis=1, skipna=False), ends.max(axis=1, skipna=False)
-    frame = frame.assign(central=earn(estimate.estimate, *centrals), low=low, high=high, swing=high - low)
+    frame = frame.assign(low=low, high=high, swing=high - low)
     reason = pd.Series(estimate.reason or UNKNOWN, frame.index, dtype=object).where(frame["swing"].isna(), None)
     about = {"metric": estimate.metric, "unit": f"{CURRENCY} a year", "choice": estimate.treatment, "reason": reason}
     return frame.assign(**about).sort_values("swing", ascending=False, kind="stable", ignore_index=True)
@@ -383,12 +451,13 @@ def cash_by_month(by_age: Sequence[tuple[Estimate, float]], assumptions: Assumpt
     ----------
     Minkowski's inequality for standard deviations: Hardy, Littlewood & Polya (1952), Inequalities, theorem 24.
     """
-    units, worth, cost = assumptions.central()
+    at = assumptions.central()
+    cost = float(assumptions.spend(**at))
     values = np.array([(estimate.estimate, estimate.ci_low, estimate.ci_high) for estimate, _ in by_age])
     unknown = [estimate.metric for (estimate, _), ends in zip(by_age, values, strict=True) if np.isnan(ends).any()]
     values[:] = math.nan if unknown else values
     days = [0.0, *(float(age) for _, age in by_age)]
-    brought = np.array([units * worth / 12 * _average_by_age(days, [0.0, *line]) for line in values.T])
+    brought = np.array([assumptions.bring(1 / 12, **at) * _average_by_age(days, [0.0, *line]) for line in values.T])
     total, first = np.cumsum(brought - cost / 12, axis=1), by_age[0][0]
     amounts = {"revenue": brought[0], "cost": cost / 12, "net": brought[0] - cost / 12}
     amounts |= dict(zip(("cumulative", "cumulative_low", "cumulative_high"), total, strict=True))
@@ -419,8 +488,9 @@ def study_payback(
     metric: str,
     assumptions: Assumptions,
     *,
-    extra_hours_per_year: Range | None,
-    cost_per_agent_hour: Range,
+    hours: pd.DataFrame | None,
+    slower: pd.DataFrame | None = None,
+    past_effects: float,
     by_age: Sequence[tuple[str, float]] = (),
 ) -> dict[str, pd.DataFrame]:
     """Return whether a choice pays, as tables of the results.
@@ -431,32 +501,40 @@ def study_payback(
     metric : str
         Its deciding difference is the effect.
     assumptions : Assumptions
-        Their cost is that of the agent hours, whatever they say.
-    extra_hours_per_year : float or triple, hours, or None
-        Agent hours that the choice adds in a year; below 0 where it saves them. Where nobody knows them, nothing is
-        told.
-    cost_per_agent_hour : float or triple, money an hour
-    by_age : sequence of (metric, days)
+    hours : DataFrame or None
+        As `queues.study_staffing` returns `agent_hours`. Where nobody knows them, nothing is told.
+    slower : DataFrame, optional
+        As `inference.study_replies` returns it: what would be left of an effect, had the control not become slower.
+    past_effects : float, above 0
+        Standard deviation of past effects as a share of the control's value.
+    by_age : sequence of (metric, days), ages rising
         What a unit has brought by each age, for the cash by month; without it, or where one of these metrics has no
         difference, there is none.
 
     Returns
     -------
-    dict of DataFrame: `money`, `assumptions` (as `value_headline`), `break_even`, `probability`, `tornado`, `cash`;
-        empty where the answer is withheld, the metric has no difference or the hours are unknown.
-
-    Raises
-    ------
-    Refused: as `agent_cost`.
+    dict of DataFrame: `money`, `assumptions` (as `value_headline`), `break_even`, `probability`, `tornado`,
+        `effect_readings`, `cash`; empty where the answer is withheld, the metric has no difference or the hours are
+        unknown.
     """
     estimate = choose_effect(results, metric)
-    if estimate is None or extra_hours_per_year is None:
+    if estimate is None or hours is None:
         return {}
-    assumptions = replace(assumptions, cost_per_year=agent_cost(extra_hours_per_year, cost_per_agent_hour))
-    found, hours = value_headline(results, metric, assumptions), {"extra_hours_per_year": extra_hours_per_year}
-    found["break_even"] = find_break_even(estimate, assumptions, **hours)
+    left = {}
+    if slower is not None and not slower.empty:
+        rows = slower[(slower["metric"] == metric) & slower["is_measured"] & slower["factor"].notna()]
+        left = {f"corrected, {row.response}": row.factor for row in rows.itertuples()}
+    kept = (min([1.0, *left.values()]), 1.0, max([1.0, *left.values()]))
+    desk = hours["extra_hours"].to_numpy(float).reshape(3, 3, 3)
+    assumptions = replace(assumptions, kept=kept, hours=desk)
+    if (hours["basis"] == GIVEN).all():  # as paid, whatever the work is
+        assumptions = replace(assumptions, handling=1.0, patience=1.0, breaks=0.0)
+    found = value_headline(results, metric, assumptions)
+    found["break_even"] = find_break_even(estimate, assumptions)
     found["probability"] = probability_pays(estimate, assumptions)
-    found["tornado"] = list_tornado(estimate, assumptions, **hours)
+    found["tornado"] = list_tornado(estimate, assumptions)
+    past = past_effects * abs(estimate.control_value)
+    found["effect_readings"] = read_doubts(estimate, assumptions, slower=left, past_effects=past)
     aged = [(choose_effect(results, name), days) for name, days in by_age]
     if aged and all(effect for effect, _ in aged):
         found["cash"] = cash_by_month(aged, assumptions)

@@ -195,7 +195,7 @@ def _estimates():
                 n_treatment=r["n_reached"],
                 method="standardised difference" if adjusted else "miettinen-nurminen",
                 as_expected=(d > 0) == sided,
-                verdict="clear difference" if (r["p_value"] if p is None else p) <= 0.05 else "no clear difference",
+                verdict="clear association" if (r["p_value"] if p is None else p) <= 0.05 else "no clear association",
             )
         )
     naive = rows[1].but(

@@ -1,12 +1,14 @@
 """Made results of a choice that may pay: two arms, revenue by age, one effect each, with the tables of payback."""
 
+import itertools
+
+import numpy as np
 import pandas as pd
 
 from helpers import value
 from helpers.records import DataInfo, Estimate, Results
 
 MONTH = 365 / 12
-HOURS, COST = {"extra_hours_per_year": 6240}, {"cost_per_agent_hour": (25, 35, 50)}
 AGES = [("revenue_30", 30), ("revenue_60", 60), ("revenue", 90)]
 
 
@@ -16,15 +18,23 @@ def effect(metric="revenue", estimate=12.0, error=5.0, **changes):
         "id": metric, "metric": metric, "control": "standard", "treatment": "live", "comparison": "live - standard",
         "estimand": "difference", "role": "primary", "estimate": estimate, "std_error": error,
         "ci_low": estimate - 1.96 * error, "ci_high": estimate + 1.96 * error, "n_control": 5000, "n_treatment": 5000,
-        "verdict": "clear benefit",
+        "control_value": 30.0, "treatment_value": 30.0 + estimate, "verdict": "clear benefit",
     }  # fmt: skip
     return Estimate(**{**fields, **changes})
 
 
-def assume(**changes):
-    """Return assumptions with a range each: 6,240 agent hours a year at 25, 35, 50 dollars."""
+def assume(hours=6240, **changes):
+    """Return assumptions with a range each, agent hours apart: 6,240 a year at 25, 35, 50 dollars."""
     fields = {"units_per_year": (25_000, 30_000, 35_000), "value_per_unit": (0.7, 0.8, 0.9)}
-    return value.Assumptions(**{**fields, "cost_per_year": (156_000, 218_400, 312_000), **changes})
+    fields |= {"cost_per_hour": (25, 35, 50), "hours": np.full((3, 3, 3), hours, float)}
+    return value.Assumptions(**{**fields, **changes})
+
+
+def list_hours(hours=6240, *, given=False):
+    """Return agent hours as staffing tells them, the same for every number of sign-ups, handling and patience."""
+    rows = itertools.product((25_000, 30_000, 35_000), (0.8, 1, 1.25), (0.5, 1, 2))
+    frame = pd.DataFrame(rows, columns=["units_per_year", "handling", "patience"])
+    return frame.assign(extra_hours=hours, basis="given" if given else "as tested")
 
 
 def bare(*estimates, **changes):
@@ -36,7 +46,8 @@ def bare(*estimates, **changes):
     return Results("live_support", "t", "q", "answered", data, {}, estimates=estimates, tables=tables).but(**changes)
 
 
-def results(*estimates, by_age=AGES, **hours):
+def results(*estimates, by_age=AGES, hours=6240, **options):
     """Return results with the tables of payback."""
-    found, options = bare(*estimates), {"by_age": by_age, **HOURS, **COST, **hours}
-    return found.but(tables={**found.tables, **value.study_payback(found, "revenue", assume(), **options)})
+    found, options = bare(*estimates), {"by_age": by_age, "past_effects": 0.1, **options}
+    worth = value.study_payback(found, "revenue", assume(), hours=list_hours(hours), **options)
+    return found.but(tables={**found.tables, **worth})

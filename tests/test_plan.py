@@ -63,6 +63,10 @@ def test_read_types_every_key(write):
     assert design.metrics["paid_in"].event == ["paid"]
     assert design.metrics["paid_in"].role == "exploratory"
     assert design.alpha == pytest.approx(0.05)
+    assert (design.registered, design.randomised_units) == (None, None)
+    counted = PLAN + "registered: before\nrandomised_units: {links: 9, no_links: 8}\n"
+    assert plan.read(write(counted)).design.randomised_units == {"links": 9, "no_links": 8}
+    assert plan.read(write(PLAN + "randomised_units: 17\n")).design.randomised_units == 17
     assert list(design.by_role("primary", "guardrail")) == ["activated", "csat"]
 
 
@@ -103,12 +107,19 @@ def test_read_departures_are_those_that_differ(write):
         (", horizon_days: 90", "", "metrics.paid_in: a time to event needs horizon_days"),
         ("within_days: 28, worth", "from_days: 28, within_days: 28, worth",
          "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
+        ("within_days: 28, worth", "from_days: 7, within_days: 28, column: x, worth",
+         "metrics.activated: from_days chooses among events: a column and a time to event have none"),
+        ("horizon_days: 90", "horizon_days: 90, from_days: 7, within_days: 9",
+         "metrics.paid_in: from_days chooses among events: a column and a time to event have none"),
         ("within_days: 28, worth", "from_days: 7, worth",
          "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
         (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
         ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
         ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1"),
         ("[0.5, 1.0]", "[0.5, 0.9]", "the plan as a whole: looks must rise from above 0 to 1.0, the planned end"),
+        ("planned_units: 4000", "registered: later", "registered: should be 'before' or 'after'"),
+        ("planned_units: 4000", "randomised_units: {links: 9}",
+         "the plan as a whole: randomised_units must be one number, or name exactly the control and the treatments"),
         # a misspelt key explains the key that is missing, not the other way round
         ("control:", "contrl:", "variant.contrl: unknown key; did you mean control?"),
         ("2022-04-30", "30/04/2022", "as_of: should be a day such as 2022-04-30"),
@@ -116,6 +127,9 @@ def test_read_departures_are_those_that_differ(write):
         ("within_days: 28, worth", "within_days: 28 days, worth", "metrics.activated.within_days: should be a number"),
         ("worthwhile: 0.02", "worthwhile: inf", "metrics.activated.worthwhile: should be a finite number"),
         ("min_cell: 10", "min_cell: ten", "min_cell: should be a whole number"),
+        ("min_cell: 10", "time_zone: Rome",
+         "time_zone: no time zone is called so; write one such as Europe/Rome or UTC"),
+        ("min_cell: 10", "decimal: ;", "decimal: should be ',' or '.'"),
         ("segments: [country]", "acknowledge: {srm: }",
          "acknowledge.srm: left blank; give the reason, which the report prints"),
         ("[country]", "[variant]",

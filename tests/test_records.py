@@ -84,12 +84,21 @@ def guarantee(**domain):
             "one arm varies more than the other and the tail is heavy: "
             "the smaller arm needs more than 240 x skewness² units",
         ),
+        (
+            {"skewness_factor": 355},
+            {"skewness": 0.3, "top_share": 0.16},  # a tail that was missed looks light
+            "one unit holds so much of an arm's variance that its tail is not known yet: no unit may hold more than "
+            "15 % of an arm's variance",
+        ),
+        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.15}, None),
+        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.9, "n_control": 40}, None),  # arms of one size
+        ({}, {"top_share": 0.9}, None),  # a method for any tail
         ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None),
         ({"most_effect": 0.8}, {"estimate": -0.81}, "the arms hardly overlap: the effect may be 0.8 at most"),
         ({"most_effect": 0.8}, {"estimate": 0.8}, None),
         ({"least_events": 10}, {}, None),
     ],
-    ids=range(15),
+    ids=range(19),
 )
 def test_find_departure_of_40_treated_and_360_controls(domain, data, departure):
     assert guarantee(**domain).find_departure(**{"n_control": 360, "n_treatment": 40, **data}) == departure
@@ -99,8 +108,8 @@ def test_describe_domain_names_every_condition():
     words = guarantee(least_arm=50, skewness_factor=355, balanced_factor=25, least_events=5, most_effect=0.8)
     assert words.describe_domain() == (
         "at least 50 units in the smaller arm; in it over 25 x skewness² units (arms of one size and spread) to 355 x "
-        "skewness² (beside a far larger arm); at least 5 units with and without the event in each arm; an effect of "
-        "at most 0.8"
+        "skewness² (beside a far larger arm), and no unit with over 15 % of an arm's variance where their sizes differ"
+        "; at least 5 units with and without the event in each arm; an effect of at most 0.8"
     )
     quantile = Guarantee("n", "order statistics", "difference", "at least", (), print, "r", least_events=10)
     assert quantile.describe_domain().endswith("at least 10 units below and above the quantile in each arm")

@@ -1,6 +1,5 @@
 """Money: yearly value, chance, break-even, tornado, cash: by hand, scipy, draws, property, public spend, refused."""
 
-import itertools
 import math
 
 import numpy as np
@@ -8,19 +7,20 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from payback_samples import AGES, COST, HOURS, MONTH, assume, bare, effect
+from payback_samples import AGES, MONTH, assume, bare, effect, list_hours
 from scipy import integrate, stats
 
 from helpers.inference import compare_columns
 from helpers.records import Refused
 from helpers.value import (
     Assumptions,
-    agent_cost,
     cash_by_month,
     choose_effect,
     find_break_even,
+    list_assumptions,
     list_tornado,
     probability_pays,
+    read_doubts,
     study_payback,
     value_headline,
     yearly_value,
@@ -69,22 +69,6 @@ def test_yearly_value_rows_are_nested(estimate, half, cost):
     assert (found["central"] <= found["high"] + slack).all()
     assert found["low"][2] <= found["low"][:2].min() + slack
     assert found["high"][2] >= found["high"][:2].max() - slack
-
-
-RISING = "give one number, or low, central and high in rising order"
-REFUSED_ASSUMPTIONS = [
-    ({"units_per_year": (3, 2, 1)}, f"units_per_year: {RISING}, 0 or more"),
-    ({"value_per_unit": (1, 2)}, f"value_per_unit: {RISING}, 0 or more"),
-    ({"cost_per_year": (2, 1, 3)}, f"cost_per_year: {RISING}, below 0 where it saves"),
-    ({"value_per_unit": math.inf}, f"value_per_unit: {RISING}, 0 or more"),
-]
-
-
-@pytest.mark.parametrize(("changes", "message"), REFUSED_ASSUMPTIONS)
-def test_assumptions_refuse(changes, message):
-    with pytest.raises(Refused) as refusal:
-        Assumptions(**{"units_per_year": 1, "value_per_unit": 1} | changes)
-    assert str(refusal.value) == message
 
 
 def test_choose_effect_takes_the_deciding_difference_of_the_chosen_treatment():
@@ -145,40 +129,42 @@ def test_probability_pays_by_hand():
 
 def test_probability_pays_at_the_worst_end_of_a_loss_with_savings():
     # revenue is lost and hours are saved: many units and a high margin are the bad end
-    found = chances(effect(estimate=-2), assume(cost_per_year=(-90_000, -60_000, -40_000)))
+    found = chances(effect(estimate=-2), assume(0, cost_per_year=(-90_000, -60_000, -40_000)))
     assert found[2] == pytest.approx(stats.norm.sf(-40_000 / (35_000 * 0.9), -2, 5))
 
 
 def test_probability_pays_equals_scipy_where_one_assumption_is_drawn():
-    low, peak, high = 156_000, 218_400, 312_000
+    low, peak, high = 25, 35, 50
     triangle = stats.triang((peak - low) / (high - low), loc=low, scale=high - low)
     found = chances(effect(), assume(units_per_year=30_000, value_per_unit=0.8))
     expected = integrate.quad(
-        lambda cost: stats.norm.sf(cost / 24_000, 12, 5) * triangle.pdf(cost), low, high, points=[peak]
+        lambda cost: stats.norm.sf(6240 * cost / 24_000, 12, 5) * triangle.pdf(cost), low, high, points=[peak]
     )[0]
-    assert found[1] == pytest.approx(expected, abs=1e-10)
+    assert found[1] == pytest.approx(expected, abs=2e-4)  # drawn evenly, not integrated
 
 
-PEAKED = {"value_per_unit": (0.7, 0.7, 0.9), "cost_per_year": (156_000, 312_000, 312_000)}
+PEAKED = {"value_per_unit": (0.7, 0.7, 0.9), "cost_per_hour": (25, 50, 50)}
 
 
-@pytest.mark.parametrize("changes", [{}, PEAKED], ids=["inside", "at an end"])
+@pytest.mark.parametrize(
+    "changes", [{}, PEAKED, {"breaks": (0.1, 0.3, 0.35), "kept": (0.5, 1, 1)}], ids=["inside", "at an end", "more"]
+)
 @pytest.mark.parametrize("error", [5.0, 0.01])
 def test_probability_pays_agrees_with_draws(changes, error):
     assumed, rng, n = assume(**changes), np.random.default_rng(7), 200_000
-    draw = lambda spread: rng.triangular(*spread, n)  # noqa: E731
-    factor = draw(assumed.units_per_year) * draw(assumed.value_per_unit)
-    pays = rng.normal(12, error, n) * factor > draw(assumed.cost_per_year)
+    draw = lambda spread: rng.triangular(*spread, n) if spread[0] < spread[2] else spread[1]  # noqa: E731
+    factor = draw(assumed.units_per_year) * draw(assumed.value_per_unit) * draw(assumed.kept)
+    pays = rng.normal(12, error, n) * factor > 6240 * draw(assumed.cost_per_hour) / (1 - draw(assumed.breaks))
     found = chances(effect(error=error), assumed)[1]
-    assert abs(pays.mean() - found) < 4 * math.sqrt(found * (1 - found) / n) + (1e-3 if error < 1 else 0)
+    assert abs(pays.mean() - found) < 4 * math.sqrt(found * (1 - found) / n) + 1e-3
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(st.floats(-20, 20), st.floats(0.1, 20), st.floats(0, 1e6))
 def test_probability_pays_properties(estimate, error, cost):
-    free = chances(effect(estimate=estimate, error=error), assume(cost_per_year=0))
+    free = chances(effect(estimate=estimate, error=error), assume(0))
     assert free == pytest.approx([stats.norm.cdf(estimate / error)] * 3, abs=1e-9)
-    spread = assume(cost_per_year=(cost / 2, cost, 2 * cost))
+    spread = assume(1, cost_per_hour=(cost / 2, cost, 2 * cost))
     central, drawn, worst = chances(effect(estimate=estimate, error=error), spread)
     assert 0 <= worst <= min(central, drawn) + 1e-9 and max(central, drawn) <= 1 + 1e-9
 
@@ -198,31 +184,8 @@ def test_probability_pays_is_unknown_of_an_unfinished_experiment_and_without_an_
     assert set(probability_pays(effect(std_error=math.nan, reason="few"), assume())["reason"]) == {"few"}
 
 
-@settings(derandomize=True, deadline=None, max_examples=60)
-@given(*[st.tuples(*[st.floats(low, 100)] * 3).map(lambda t: tuple(sorted(t))) for low in (-100, 0)])
-def test_agent_cost_holds_every_product(hours, cost):
-    low, central, high = agent_cost(hours, cost)
-    products = [hour * dollars for hour, dollars in itertools.product(hours, cost)]
-    assert low <= central <= high
-    assert all(low - 1e-9 <= product <= high + 1e-9 for product in products)
-
-
-REFUSED_COSTS = [
-    ((3, 2, 1), 30, f"extra_hours: {RISING}, below 0 where it saves"),
-    (math.nan, 30, f"extra_hours: {RISING}, below 0 where it saves"),
-    (10, -1, f"cost_per_agent_hour: {RISING}, 0 or more"),
-]
-
-
-@pytest.mark.parametrize(("hours", "cost", "message"), REFUSED_COSTS)
-def test_agent_cost_refuses(hours, cost, message):
-    with pytest.raises(Refused) as refusal:
-        agent_cost(hours, cost)
-    assert str(refusal.value) == message
-
-
 def test_find_break_even_by_hand():
-    found = find_break_even(effect(), assume(), **HOURS)
+    found = find_break_even(effect(), assume())
     ends = np.array([12, 12 - 1.96 * 5, 12 + 1.96 * 5])
     basis = ["central estimate", "low end of the 95 % interval", "high end of the 95 % interval"]
     assert found["basis"].tolist() == basis
@@ -252,7 +215,7 @@ RULES = [
 
 @pytest.mark.parametrize(("estimate", "hours", "rule", "cost", "reason"), RULES)
 def test_find_break_even_knows_every_case(estimate, hours, rule, cost, reason):
-    row = find_break_even(effect(estimate=estimate), assume(), extra_hours_per_year=hours).iloc[0]
+    row = find_break_even(effect(estimate=estimate), assume(hours)).iloc[0]
     assert (row["rule"], row["reason"]) == (rule, reason)
     assert row["break_even"] == pytest.approx(cost, nan_ok=True)
     assert math.isnan(row["assumed"]) == (hours == 0)
@@ -261,8 +224,8 @@ def test_find_break_even_knows_every_case(estimate, hours, rule, cost, reason):
 @settings(derandomize=True, deadline=None, max_examples=60)
 @given(st.floats(-50, 50), st.floats(-1e4, 1e4).filter(lambda hours: abs(hours) > 1), st.floats(0.1, 1e3))
 def test_find_break_even_rule_is_where_the_yearly_value_is_a_gain(estimate, hours, cost):
-    row = find_break_even(effect(estimate=estimate), assume(), extra_hours_per_year=hours).iloc[0]
-    assumed = assume(cost_per_year=hours * cost)
+    row = find_break_even(effect(estimate=estimate), assume(hours)).iloc[0]
+    assumed = assume(hours, cost_per_hour=cost)
     net = yearly_value(effect(estimate=estimate), assumed)["central"][0]
     told = {"up to": cost <= row["break_even"], "from": cost >= row["break_even"], "any": True, "none": False}
     if abs(net) > 1e-6 * (1 + abs(hours * cost)):
@@ -270,68 +233,88 @@ def test_find_break_even_rule_is_where_the_yearly_value_is_a_gain(estimate, hour
 
 
 def test_find_break_even_is_the_root_of_each_end_of_the_yearly_value():
-    found = find_break_even(effect(), assume(), **HOURS)["break_even"]
+    found = find_break_even(effect(), assume())["break_even"]
     for cost, end in zip(found, ("central", "low", "high"), strict=True):
-        assert yearly_value(effect(), assume(cost_per_year=6240 * cost))[end][0] == pytest.approx(0, abs=1e-6)
+        assert yearly_value(effect(), assume(cost_per_hour=cost))[end][0] == pytest.approx(0, abs=1e-6)
 
 
 def test_find_break_even_follows_each_argument():
-    base, *changed = (
-        find_break_even(effect(), assume(**changes), extra_hours_per_year=hours)["break_even"][0]
-        for changes, hours in [
-            ({}, 6240), ({"units_per_year": 60_000}, 6240), ({"value_per_unit": 0.4}, 6240), ({}, 3120),
-            ({}, (1000, 6240, 9000)),
-        ]
-    )  # fmt: skip
-    assert [value / base for value in changed] == pytest.approx([2, 0.5, 2, 1])
+    changes = [{}, {"units_per_year": 60_000}, {"value_per_unit": 0.4}, {"hours": 3120}, {"breaks": 0.2}, {"kept": 0.5}]
+    base, *changed = (find_break_even(effect(), assume(**change))["break_even"][0] for change in changes)
+    assert [value / base for value in changed] == pytest.approx([2, 0.5, 2, 0.8, 0.5])
 
 
 def test_find_break_even_says_why_it_is_unknown():
     open_ended = effect(ci_low=math.nan, ci_high=math.nan)
-    found = find_break_even(open_ended, assume(), **HOURS)
+    found = find_break_even(open_ended, assume())
     assert found["reason"].tolist() == [None, *["the effect has no finite interval"] * 2]
     assert np.isnan(found["break_even"]).tolist() == [False, True, True]
     assert found["rule"].tolist() == ["up to", None, None]
 
 
 def test_list_tornado_by_hand():
-    found = list_tornado(effect(), assume()).set_index("doubt")
-    assert found.index.tolist() == ["effect", "cost a year", "units a year", "value of one unit of the outcome"]
+    found = list_tornado(effect(), assume(breaks=(0, 0, 0.2), kept=(0.5, 1, 1))).set_index("doubt")
     expected = {
         "effect": (2.2, 21.8, 2.2 * 24_000 - 218_400, 21.8 * 24_000 - 218_400),
-        "cost a year": (156_000, 312_000, 288_000 - 156_000, 288_000 - 312_000),
+        "cost of an agent hour": (25, 50, 288_000 - 156_000, 288_000 - 312_000),
+        "effect, control as before": (0.5, 1, 144_000 - 218_400, 288_000 - 218_400),
         "units a year": (25_000, 35_000, 240_000 - 218_400, 336_000 - 218_400),
         "value of one unit of the outcome": (0.7, 0.9, 252_000 - 218_400, 324_000 - 218_400),
+        "breaks and training": (0, 0.2, 288_000 - 218_400, 288_000 - 273_000),
     }
+    assert found.index.tolist() == list(expected)
     for name, row in expected.items():
         assert found.loc[name, ["at_low", "at_high", "value_low", "value_high"]].tolist() == pytest.approx(row)
         assert found.loc[name, ["low", "high"]].tolist() == pytest.approx(sorted(row[2:]))
-    assert found["central"].tolist() == pytest.approx([69_600] * 4)
-    assert found["swing"].tolist() == pytest.approx([470_400, 156_000, 96_000, 72_000])
+    assert found["central"].tolist() == pytest.approx([69_600] * 6)
+    assert found["swing"].tolist() == pytest.approx([470_400, 156_000, 144_000, 96_000, 72_000, 54_600])
     assert found["reason"].isna().all() and set(found["unit"]) == {"USD a year"}
-
-
-def test_list_tornado_tells_the_cost_of_an_agent_hour():
-    rows = {
-        hours: list_tornado(effect(), assume(cost_per_year=cost), extra_hours_per_year=hours).set_index("doubt")
-        for hours, cost in [(6240, (156_000, 218_400, 312_000)), (-6240, (-312_000, -218_400, -156_000))]
-    }
-    columns = ["at_low", "at_high", "value_low", "value_high"]
-    added, saved = (rows[hours].loc["cost of an agent hour", columns].tolist() for hours in (6240, -6240))
-    assert added == pytest.approx([25, 50, 132_000, -24_000])
-    assert saved == pytest.approx([25, 50, 288_000 + 156_000, 288_000 + 312_000])
-    several = list_tornado(effect(), assume(), extra_hours_per_year=(5000, 6240, 7000))
-    assert "cost a year" in several["doubt"].tolist()
 
 
 def test_list_tornado_has_no_row_for_what_is_certain():
     assert list_tornado(effect(), Assumptions(1, 2, cost_per_year=3))["doubt"].tolist() == ["effect"]
 
 
+# agent hours by number of units (rows), handling (columns) and patience: whole agents, not in proportion to anything
+NEEDED = (
+    np.array([[[8, 8, 8], [9, 9, 10], [10, 11, 12]], [[9, 9, 9], [10, 11, 12], [12, 12, 13]], [[11] * 3] * 3]) * 520.0
+)
+WORK = {"handling": (0.8, 1, 1.25), "patience": (0.5, 1, 2), "hours": NEEDED, "breaks": (0.2, 0.3, 0.35)}
+
+
+def test_hours_are_those_of_each_number_of_units_handling_and_patience():
+    assumed = assume(**{**WORK, "hours": NEEDED})
+    at = assumed.central()
+    assert assumed.pay_hours(**at) == pytest.approx(11 * 520 / 0.7)
+    for change, agents in [
+        ({"units_per_year": 25_000}, 9), ({"handling": 1.25}, 12), ({"patience": 2.0}, 12),
+        ({"handling": 0.9}, 10), ({"units_per_year": 32_500}, 11), ({"handling": 0.8, "units_per_year": 25_000}, 8),
+    ]:  # fmt: skip
+        assert assumed.pay_hours(**{**at, **change}) == pytest.approx(agents * 520 / 0.7)
+    assert assumed.pay_hours(**{**at, "breaks": 0.2}) == pytest.approx(11 * 520 / 0.8)
+    # a year of 25,000 has the agents of 25,000
+    row = list_tornado(effect(), assumed).set_index("doubt").loc["units a year"]
+    assert row["value_low"] == pytest.approx(12 * 25_000 * 0.8 - 35 * 9 * 520 / 0.7)
+
+
+def test_list_assumptions_tells_what_follows_from_them_so_that_the_year_can_be_recomputed():
+    assumed = assume(**WORK)
+    found = list_assumptions(assumed).set_index("assumption")
+    assert found.loc["agent hours a year"].tolist() == [
+        pytest.approx(8 * 520 / 0.8), pytest.approx(11 * 520 / 0.7), pytest.approx(13 * 520 / 0.65), "paid hours",
+    ]  # fmt: skip
+    at = found["central"]
+    spent = at["agent hours a year"] * at["cost of an agent hour"]
+    assert at["cost a year"] == pytest.approx(spent)
+    assert found.loc["cost a year", ["low", "high"]].tolist() == pytest.approx([25 * 5200, 50 * 10_400])
+    year = 12 * at["units a year"] * at["value of one unit of the outcome"] - spent
+    assert yearly_value(effect(), assumed)["central"][0] == pytest.approx(year)
+
+
 @settings(derandomize=True, deadline=None, max_examples=40)
 @given(st.floats(-20, 20), st.floats(0, 20), st.floats(0, 1e6))
 def test_list_tornado_holds_central_in_every_row_and_sorts(estimate, error, cost):
-    found = list_tornado(effect(estimate=estimate, error=error), assume(cost_per_year=(cost / 2, cost, 2 * cost)))
+    found = list_tornado(effect(estimate=estimate, error=error), assume(1, cost_per_hour=(cost / 2, cost, 2 * cost)))
     slack = 1e-6
     assert (found["low"] <= found["central"] + slack).all() and (found["central"] <= found["high"] + slack).all()
     assert found["swing"].is_monotonic_decreasing and len(set(found["central"])) == 1
@@ -417,43 +400,114 @@ def test_cash_by_month_is_unknown_with_one_of_its_metrics():
     assert set(found["reason"]) == {"no difference with a finite interval: b"}
 
 
+def test_read_doubts_by_hand():
+    found = read_doubts(effect(), assume(), slower={"corrected": 0.5}, past_effects=5.0).set_index("reading")
+    assert found.index.tolist() == ["as measured", "corrected", "shrunk by a sceptic"]
+    # a prior as wide as the error: half the effect, with 1 / sqrt(2) of the error
+    half = stats.norm.isf(0.025) * 5 / math.sqrt(2)
+    ends = {"as measured": (12, 2.2, 21.8), "corrected": (6, 1.1, 10.9), "shrunk by a sceptic": (6, 6 - half, 6 + half)}
+    for name, spread in ends.items():
+        assert found.loc[name, ["effect", "effect_low", "effect_high"]].tolist() == pytest.approx(spread)
+        net = [24_000 * end - 218_400 for end in spread]
+        assert found.loc[name, ["central", "low", "high"]].tolist() == pytest.approx(net)
+    errors = (5, 2.5, 5 / math.sqrt(2))
+    chances = [
+        stats.norm.sf(9.1, row["effect"], error) for error, (_, row) in zip(errors, found.iterrows(), strict=True)
+    ]
+    assert found["probability"].tolist() == pytest.approx(chances)
+    assert found["brings"].tolist() == pytest.approx([288_000, 144_000, 144_000])
+    assert found["reason"].isna().all()
+    early = read_doubts(effect(interval="always-valid"), assume(), slower={}, past_effects=5.0)
+    assert early["probability"].isna().all() and set(early["reason"]) == {"the experiment is not finished"}
+
+
+@pytest.mark.parametrize(
+    ("size", "error", "power", "overstates"), [(0.1, 3.28, 0.05010648, 76.8), (2, 8.1, 0.05701294, 9.57)]
+)
+def test_read_doubts_gives_the_published_exaggeration(size, error, power, overstates):
+    # Gelman & Carlin 2014, their function retrodesign and its two examples; the last column is drawn there
+    row = read_doubts(effect(estimate=size, error=error), assume(), slower={}, past_effects=1.0).iloc[0]
+    assert row["power"] == pytest.approx(power, abs=1e-8)
+    assert row["overstates"] == pytest.approx(overstates, rel=0.01)
+
+
+def test_read_doubts_power_and_exaggeration_agree_with_draws():
+    draws = np.random.default_rng(3).normal(12, 5, 200_000)
+    seen = np.abs(draws) > stats.norm.isf(0.025) * 5
+    row = read_doubts(effect(), assume(), slower={}, past_effects=1.0).iloc[0]
+    assert row["power"] == pytest.approx(seen.mean(), abs=4 * 0.5 / math.sqrt(200_000))
+    assert row["overstates"] == pytest.approx(np.abs(draws[seen]).mean() / 12, rel=0.005)
+
+
+HOURS = {"hours": list_hours(), "past_effects": 0.1}
+SLOWER = pd.DataFrame({"metric": "revenue", "is_measured": [False, True, True], "factor": [0.1, 0.7, 0.9]})
+SLOWER["response"] = ["linear in minutes", "linear in minutes", "linear in log minutes"]
+
+
 def test_study_payback_has_every_table_of_the_chosen_effect():
-    found = study_payback(bare(), "revenue", assume(cost_per_year=0), **HOURS, **COST, by_age=AGES)
-    assert list(found) == ["money", "assumptions", "break_even", "probability", "tornado", "cash"]
+    found = study_payback(bare(), "revenue", assume(0), **HOURS, by_age=AGES)
+    names = ["money", "assumptions", "break_even", "probability", "tornado", "effect_readings", "cash"]
+    assert list(found) == names
     expected = {
-        **value_headline(bare(), "revenue", assume()),  # whose cost a year is that of the agent hours
-        "break_even": find_break_even(effect(), assume(), **HOURS),
+        **value_headline(bare(), "revenue", assume()),  # with the agent hours that the queue needs
+        "break_even": find_break_even(effect(), assume()),
         "probability": probability_pays(effect(), assume()),
-        "tornado": list_tornado(effect(), assume(), **HOURS),
+        "tornado": list_tornado(effect(), assume()),
+        "effect_readings": read_doubts(effect(), assume(), slower={}, past_effects=3.0),
     }
     assert all(found[name].equals(table) for name, table in expected.items())
     assert found["cash"]["choice"].unique().tolist() == ["live"]
 
 
+def test_study_payback_carries_a_slower_control_into_the_money():
+    found = study_payback(bare(), "revenue", assume(), **HOURS, slower=SLOWER)
+    doubt = found["tornado"].set_index("doubt").loc["effect, control as before"]
+    assert doubt[["at_low", "at_high", "value_low", "value_high"]].tolist() == pytest.approx(
+        [0.7, 1, 0.7 * 288_000 - 218_400, 69_600]
+    )
+    readings = found["effect_readings"].set_index("reading")["central"]
+    assert readings["corrected, linear in minutes"] == pytest.approx(0.7 * 288_000 - 218_400)
+    assert readings["corrected, linear in log minutes"] == pytest.approx(0.9 * 288_000 - 218_400)
+    plain = study_payback(bare(), "revenue", assume(), **HOURS)
+    assert (
+        found["money"]["low"][1] < plain["money"]["low"][1] and found["money"]["high"][1] == plain["money"]["high"][1]
+    )
+    assert found["probability"]["probability"][1] < plain["probability"]["probability"][1]
+
+
+def test_study_payback_takes_given_hours_as_paid_whatever_the_work_is():
+    given = {**HOURS, "hours": list_hours(given=True)}
+    found = study_payback(bare(), "revenue", assume(**WORK), **given)["tornado"]["doubt"].tolist()
+    units, worth = "units a year", "value of one unit of the outcome"
+    assert found == ["effect", "cost of an agent hour", units, worth]
+    assert study_payback(bare(), "revenue", assume(**WORK), **given)["break_even"]["hours"][0] == 6240
+
+
 def test_study_payback_is_empty_when_withheld_without_an_effect_or_without_known_hours():
-    assert study_payback(bare(status="withheld"), "revenue", assume(), **HOURS, **COST, by_age=AGES) == {}
-    assert study_payback(bare(), "csat", assume(), **HOURS, **COST, by_age=AGES) == {}
-    assert study_payback(bare(), "revenue", assume(), extra_hours_per_year=None, **COST, by_age=AGES) == {}
+    assert study_payback(bare(status="withheld"), "revenue", assume(), **HOURS) == {}
+    assert study_payback(bare(), "csat", assume(), **HOURS) == {}
+    assert study_payback(bare(), "revenue", assume(), **{**HOURS, "hours": None}) == {}
 
 
 def test_study_payback_leaves_cash_out_without_ages_or_without_one_of_its_metrics():
-    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS, **COST)
-    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS, **COST, by_age=[*AGES, ("csat", 120)])
+    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS)
+    assert "cash" not in study_payback(bare(), "revenue", assume(), **HOURS, by_age=[*AGES, ("csat", 120)])
 
 
 def test_study_payback_gives_a_reason_where_the_interval_is_not_finite():
     unknown = [e.but(ci_low=math.nan, ci_high=math.nan, std_error=math.nan, reason="too few") for e in bare().estimates]
-    found = study_payback(bare(*unknown), "revenue", assume(), **HOURS, **COST, by_age=AGES)
+    found = study_payback(bare(*unknown), "revenue", assume(), **HOURS, by_age=AGES)
     for name, column in [("money", "low"), ("break_even", "break_even"), ("probability", "probability")]:
         table = found[name]
         assert (table["reason"][table[column].isna()] == "too few").all() and table[column].isna().any()
+    assert set(found["effect_readings"]["reason"]) == {"too few"}
     assert found["tornado"].iloc[-1][["doubt", "reason"]].tolist() == ["effect", "too few"]
     assert set(found["cash"]["reason"]) == {
         "no difference with a finite interval: revenue_30, revenue_60, revenue",
     }
 
 
-UNITS, MARGIN, WORK, WAGE = 100_000, 0.4, 1_000, (20, 25, 35)
+UNITS, MARGIN, EXTRA, WAGE = 100_000, 0.4, 1_000, (20, 25, 35)
 
 
 @pytest.fixture(scope="module")
@@ -470,15 +524,15 @@ def found(spend):
     welch = compare_columns(*columns, confidence_level=0.95, rng=None)
     figures = {name: getattr(welch, name) for name in ("estimate", "std_error", "ci_low", "ci_high")}
     mail = effect("spend", control="No E-Mail", treatment="Mens E-Mail").but(**figures)
-    options = {"extra_hours_per_year": WORK, "cost_per_agent_hour": WAGE, "by_age": [("spend", 14)]}
-    return study_payback(bare(mail), "spend", Assumptions(UNITS, MARGIN), **options)
+    options = {**HOURS, "hours": list_hours(EXTRA), "by_age": [("spend", 14)]}
+    return study_payback(bare(mail), "spend", Assumptions(UNITS, MARGIN, cost_per_hour=WAGE), **options)
 
 
 def test_hillstrom_yearly_value_of_mail(found):
     # 0.770 dollars a customer, from 0.485 to 1.055, as known from elsewhere (tests/project/test_hillstrom.py)
     money = found["money"].iloc[0]
     for end, known in [("low", 0.485), ("central", 0.770), ("high", 1.055)]:
-        assert money[end] == pytest.approx(UNITS * MARGIN * known - WORK * 25, abs=UNITS * MARGIN * 5e-4)
+        assert money[end] == pytest.approx(UNITS * MARGIN * known - EXTRA * 25, abs=UNITS * MARGIN * 5e-4)
 
 
 def test_hillstrom_break_even_of_an_hour(found):
@@ -491,7 +545,7 @@ def test_hillstrom_break_even_of_an_hour(found):
 def test_hillstrom_chance_that_mail_pays(found, spend):
     control, mail = spend
     error = math.sqrt(control.var() / len(control) + mail.var() / len(mail))
-    at = [stats.norm.sf(WORK * cost / (UNITS * MARGIN), mail.mean() - control.mean(), error) for cost in WAGE]
+    at = [stats.norm.sf(EXTRA * cost / (UNITS * MARGIN), mail.mean() - control.mean(), error) for cost in WAGE]
     chances = found["probability"]["probability"].tolist()
     assert (chances[0], chances[2]) == (pytest.approx(at[1]), pytest.approx(at[2]))
     assert at[2] < chances[1] < at[0]

@@ -40,7 +40,8 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     Returns
     -------
     list of Check: enough_accounts, landmark_in_data, follow_up, duplicates, events_occur, events_before_start,
-        missing_size, missing_plan_tier, missing_seats, time_order, freshness: those that the plan gives cause for.
+        events_fit, missing_size, missing_plan_tier, missing_seats, time_order, freshness: those that the plan gives
+        cause for.
         `value` is a count (enough_accounts, duplicates, events_occur, time_order), days (landmark_in_data, freshness)
         or a share.
     """
@@ -54,7 +55,7 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     found.append(report_duplicates(next(n for step, n, _ in source.info.steps if step == "exact duplicates dropped")))
     heard = [] if source.events is None else _hear(source, accounts)
     if source.events is not None:
-        found += [*_check_events(heard, design), _check_early_events(heard)]
+        found += [*_check_events(heard, design), _check_early_events(heard), _check_reach(accounts, design)]
     found += _check_missing(frame, design)
     untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
     if untimed:
@@ -84,9 +85,12 @@ def _check_number(frame, design):
 
 def _check_follow_up(source, accounts, design):
     """How long the first account is followed, and what share of the accounts is followed to the end of the horizon."""
-    needed, starts = design.landmarks[0] + design.horizon_days, source.accounts.started_at
+    needed, known = design.landmarks[0] + design.horizon_days, source.accounts
+    if accounts.reach.began:
+        known = known.filter(known["started_at"] >= ibis.literal(dt.datetime.combine(accounts.reach.began, dt.time())))
+    starts = known.started_at
     last = ibis.literal(accounts.cutoff - dt.timedelta(days=needed))
-    row = source.accounts.aggregate(first=starts.min(), long=(starts <= last).sum(), n=starts.count())
+    row = known.aggregate(first=starts.min(), long=(starts <= last).sum(), n=starts.count())
     row = row.to_pyarrow().to_pylist()[0]
     days = (pd.Timestamp(accounts.cutoff) - pd.Timestamp(row["first"])) / pd.Timedelta(days=1)
     told = f"{days:,.0f} days are known of the oldest {design.unit}, and {needed:g} are needed (landmark and horizon)."
@@ -100,7 +104,8 @@ def _hear(source, accounts):
     """One row an event's name, of known accounts: how many, how many before the start, first and last time by as_of."""
     joined = source.events.inner_join(source.accounts.select("unit", "started_at"), "unit")
     at, known = joined["at"], joined["at"] < ibis.literal(accounts.cutoff)
-    told = {"n": joined.count(), "early": (at < joined["started_at"]).sum(), "in_time": known.sum()}
+    start = joined["started_at"].truncate("D") if accounts.dated else joined["started_at"]
+    told = {"n": joined.count(), "early": (at < start).sum(), "in_time": known.sum()}
     told |= {"first": at.min(where=known), "last": at.max(where=known)}
     return joined.group_by("event").aggregate(**told).order_by("event").to_pyarrow().to_pylist()
 
@@ -125,6 +130,26 @@ def _check_early_events(heard):
     doubt = "; the start may be written down too late, or in another time zone"
     head = "Events before their account's start, not used"
     return _grade("events_before_start", share, MOST_EARLY, head, "", doubt)
+
+
+def _check_reach(accounts, design):
+    """Whether the log of events is there from the first account's start to the last day; what it leaves unread."""
+    reach, told = accounts.reach, []
+    if reach.began:
+        n = schema.say(reach.n_early, design.unit)
+        told.append(f"{n} started before the events begin on {reach.began}: nobody can read their first days")
+    if reach.ended:
+        n = schema.say(reach.n_late, design.unit)
+        told.append(
+            f"the events end on {reach.ended}, before the last day asked for: {n} cannot be followed to the end"
+        )
+    said = (
+        f"{'; and '.join(told)}; left out."
+        if told
+        else f"Events reach from the first {design.unit}'s start to the end."
+    )
+    share = (reach.n_early + reach.n_late) / max(1, accounts.n_loaded)
+    return Check("events_fit", "warn" if told else "pass", share, 0.0, said[0].upper() + said[1:])
 
 
 def _check_missing(frame, design):

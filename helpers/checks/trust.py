@@ -8,45 +8,62 @@ import numpy as np
 from scipy import stats
 
 from helpers import metrics
-from helpers.checks.events import check_events
+from helpers.checks.events import check_amounts, check_events
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
-from helpers.records import NAN, Check, Moments
+from helpers.records import GRAVE, NAN, Check, Moments, Refused
 
 if TYPE_CHECKING:
     from helpers.sources import Source
 
-GRAVE = ("srm", "two_variants", "events_fit")  # of which one that fails withholds the answer
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
+DOUBT, MISSING_DOUBT = 0.01, 0.05  # below it is unclear: of what is missing hardly anything can be mended afterwards
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
-SENTENCES = {  # too little to test, as chance would have it, and not
+LOST = {  # what follows from units that are not in the table
+    "pass": "",
+    "warn": " Above 5 %, or with p below .05 between the arms, effects are in doubt: they hold for those who stayed.",
+    "fail": " The arms lose units at different rates, so their outcomes cannot be compared.",
+}
+UNCOUNTED = (
+    "Attrition not tested: every row has its outcomes, so units that left may not be in the table. Write into the "
+    "plan how many were randomised (randomised_units)."
+)
+MOST_LOST = 0.05  # of the randomised units may be missing from the table before it is in doubt
+SENTENCES = {  # too little to test, as chance would have it, unclear, and not
     "split": (
         "Too few to test the sample ratio, {sizes}.",
         "The sample ratio is as planned, {sizes}; {p}.",
+        "Whether the sample ratio is as planned is unclear, {sizes}; {p}. Below .01 it is in doubt, below .001 the "
+        "arms are not compared.",
         "The sample ratio is not as planned, {sizes}; {p}. The arms gain or lose units in different ways, so their "
         "outcomes cannot be compared.",
     ),
     "split by group": (
         "There are not two {place} with enough units to test the sample ratio.",
         "The sample ratio is as planned in all {n} {place}; smallest adjusted {p}.",
+        "Whether the sample ratio is as planned in all {place} is unclear, most in {worst}; adjusted {p}.",
         "The sample ratio differs from the plan across {place}, most in {worst}; adjusted {p}.",
     ),
     "balance": (
         "There are too few units, or no variation, to test the balance of the covariates.",
-        "Covariates: {largest}. Differences like these arise by chance in {chance} of randomisations; below 0.1 % this "
-        "check warns.",
+        "Covariates: {largest}. Differences like these arise by chance in {chance} of randomisations.",
+        "Whether covariates are balanced is unclear: {largest}. Differences like these arise by chance in {chance} of "
+        "randomisations, and below 1 % they are in doubt.",
         "Covariates differ more between the arms than chance explains: {largest}. Differences like these arise by "
         "chance in {chance} of randomisations.",
     ),
     "missing": (
         "Too few outcomes of {label} to test whether they are missing alike: {rates}.{asked}",
         "Outcomes of {label} are missing alike in the arms: {rates}; {p}.{asked}",
+        "Whether outcomes of {label} are missing alike in the arms is unclear: {rates}; {p}.{asked} Below .05 it is in "
+        "doubt, below .001 the effect is not estimated.",
         "Outcomes of {label} are missing at different rates: {rates}; {p}.{asked} Its effect is not estimated.",
     ),
     "take-up": (
         "There are not two weeks with enough units to compare the take-up: {rates}.",
         "Take-up is steady over the weeks of assignment: {rates}; smallest adjusted {p}.",
+        "Whether take-up is steady over the weeks of assignment is unclear: {rates}; adjusted {p}.",
         "Take-up changes over the weeks of assignment: {rates} in all; adjusted {p}.",
     ),
 }
@@ -55,8 +72,8 @@ SENTENCES = {  # too little to test, as chance would have it, and not
 def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ...]:
     """Return every trust check of an experiment.
 
-    A failed `srm`, `two_variants` or `events_fit` withholds the answer, a failed `missing_<metric>` makes that metric
-    not estimable; the others warn.
+    A failed one of `records.GRAVE` withholds the answer, a failed `missing_<metric>` makes that metric not estimable;
+    the others warn.
 
     Parameters
     ----------
@@ -67,9 +84,13 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
 
     Returns
     -------
-    tuple of Check: srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants, missing_<metric> and
-        exposure_over_time, events_fit, those that the plan gives cause for. `value` is a p-value, a count (duplicates)
-        or a share (two_variants, events_fit); nan where nothing is tested.
+    tuple of Check: srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants, missing_<metric>, attrition,
+        exposure_over_time, events_fit and events_add, those that the plan gives cause for. `value` is a p-value, a
+        count (duplicates, events_add) or a share (two_variants, attrition, events_fit); nan where nothing is tested.
+
+    Raises
+    ------
+    Refused: the table has more units than the plan says were randomised.
 
     References
     ----------
@@ -80,11 +101,16 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(_check_balance(units, design))
     found += [report_duplicates(source.n_duplicates), _check_two_variants(source, design)]
     asked = [name for name in design.metrics if f"missing_{name}" in units.table.columns]
-    found += [_check_missing(units, design, name) for name in asked]
+    outcomes = [_check_missing(units, design, name) for name in asked]
+    found += outcomes
+    if design.randomised_units is not None:
+        found.append(_check_attrition(units, design))
+    elif source.events is None and {(check.status, np.isnan(check.value)) for check in outcomes} == {("pass", True)}:
+        found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    fits = check_events(units, source.meeting, design)
-    return tuple(found) if fits is None else (*found, fits)
+    both = check_events(units, source.meeting, design), check_amounts(units, design)
+    return (*found, *(check for check in both if check))
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
@@ -94,13 +120,13 @@ def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
 
 
 def _report(name, ps, kind, *, alarm="warn", **facts):
-    """A check by the smallest of some p-values, times their number (Bonferroni); without one nothing is tested."""
+    """A check by the smallest of some p-values, times their number (Bonferroni): not tested, pass, unclear, alarm."""
     known = [p for p in ps if not np.isnan(p)]
     p = min(1.0, min(known) * len(known)) if known else NAN
-    place = 0 if not known else 1 if p >= ALERT else 2
-    said = "p > .999" if p > 0.999 else "p < .001" if p < ALERT else f"p = {p:.3f}".replace("0.", ".", 1)
-    told = SENTENCES[kind][place].format(p=said, **facts)
-    return Check(name, ("not tested", "pass", alarm)[place], p, ALERT, told)
+    doubt = MISSING_DOUBT if kind == "missing" else DOUBT
+    place = 0 if not known else 1 if p >= doubt else 2 if p >= ALERT else 3
+    told = SENTENCES[kind][place].format(p=_write_p(p), **facts)
+    return Check(name, ("not tested", "pass", "warn", alarm)[place], p, ALERT, told)
 
 
 def _check_split(units, design):
@@ -111,7 +137,8 @@ def _check_split(units, design):
         yield Check("srm", "not tested", NAN, ALERT, said)
         return
     planned = [shares[arm] for arm in design.variant.arms]
-    counts = metrics.count_units(units)[None]
+    given = design.randomised_units
+    counts = {arm: given[arm] for arm in shares} if isinstance(given, dict) else metrics.count_units(units)[None]
     sizes = ", ".join(f"{arm} {n:,} (planned {_percent(shares[arm])})" for arm, n in counts.items())
     sizes = f"by {design.cluster or design.unit}: {sizes}"
     yield _report("srm", [compare_split(list(counts.values()), planned)], "split", alarm="fail", sizes=sizes)
@@ -171,6 +198,30 @@ def _check_missing(units, design, name):
     return _report(id_, ps, "missing", alarm="fail", **facts)
 
 
+def _check_attrition(units, design):
+    """How many of the randomised units are not in the table; by arm where the plan counts them so."""
+    given, by, found = design.randomised_units, design.cluster or design.unit, metrics.count_units(units)[None]
+    sizes = [(" in all", given, sum(found.values()))]
+    if isinstance(given, dict):
+        sizes = [(f" in {arm}", given[arm], n) for arm, n in found.items()]
+    for where, n, present in sizes:
+        if present > n:
+            said = f"the plan says {n:,} by {by}{where}, and the table holds {present:,}"
+            raise Refused(f"randomised_units: {said}; correct the plan, or leave out what was not randomised")
+    total = sum(n for _, n, _ in sizes)
+    lost = total - sum(present for *_, present in sizes)
+    arms = [Moments(("lost",), n, np.array([1 - present / n]), np.zeros((1, 1))) for _, n, present in sizes]
+    p = compare_rates(arms)
+    told = f"All {total:,} that were randomised by {by} are in the table."
+    if lost:
+        apart = "of which arm is not known" if len(arms) == 1 else _write_rates(design, arms)
+        apart = apart if np.isnan(p) else f"{apart}; {_write_p(p)}"
+        told = f"Of {total:,} randomised by {by}, {lost:,} ({_percent(lost / total)}) are not in the table: {apart}."
+    is_doubtful = lost > MOST_LOST * total or p < MISSING_DOUBT
+    status = "fail" if p < ALERT else "warn" if is_doubtful else "pass"
+    return Check("attrition", status, lost / total, MOST_LOST, told + LOST[status])
+
+
 def _check_exposure(units, design):
     weeks = metrics.summarise_shares(units, ["exposed"], by="week").values()
     cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
@@ -195,6 +246,10 @@ def _write_rate(moments, least):
     if 0 < small < least:
         return f"fewer than {least} units"
     return f"all but fewer than {least} units" if small and 0 < rest < least else _percent(rate)
+
+
+def _write_p(p):
+    return "p > .999" if p > 0.999 else "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
 
 
 def _percent(share):

@@ -11,13 +11,15 @@ from jinja2 import Template
 from helpers import checks, metrics, schema, simulate, sources
 from helpers import plan as plans
 from helpers.cli.reporting import EXAMPLE, print_table, tell
-from helpers.records import Refused
+from helpers.records import STATUS_WORDS, Refused
 from helpers.sources import ask, read_address
+from helpers.sources.tables import NO, YES
 
 DRAFT = Template(Path(__file__).with_name("plan.yaml.j2").read_text(), trim_blocks=True, keep_trailing_newline=True)
 MOST_LABELS, MOST_ROWS = 20, 100_000  # labels of a variant or segment; rows from which a plan is guessed
-TRUTHS = {"true": "1", "yes": "1", "false": "0", "no": "0"}
+TRUTHS = dict.fromkeys(YES, "1") | dict.fromkeys(NO, "0")
 CONTROLS = ("control", "baseline", "placebo", "old", "off", "no", "none", "false", "0", "without", "a")
+SIGNS = {"above": "above 0", "below": "below 0", "zero": "of 0", "without": "without a value"}
 HEADS = ("metric", "method", "clear", "chance", "smallest", "p-values by tenth, % of the splits", "")
 
 
@@ -108,15 +110,21 @@ def check_table(arguments):
     trust = checks.run(units, source, design)
     reason = checks.withheld(trust, design)
     told = f"withholds its answer: {reason}" if reason else "would answer."
-    _print_checks(source.info.steps, source.info.messages, trust, f"A study of this table {told}")
+    said = (*source.info.messages, *units.messages)
+    _print_checks(source.info.steps, said, trust, f"A study of this table {told}", added=units.added)
     if arguments.aa:
         _print_splits(units, n_splits=arguments.aa, seed=1 if arguments.seed is None else arguments.seed)
 
 
-def _print_checks(steps, messages, trust, verdict):
+def _print_checks(steps, messages, trust, verdict, *, added=()):
     lines = [(f"{rows:,}", f"{step}: {note}" if note else step) for step, rows, note in steps]
     lines += [("said", message) for message in messages]
-    lines += [(check.status, f"{check.id}: {check.message}") for check in trust]
+    for row in added:
+        signs = [f"{row[sign]:,} {words}" for sign, words in SIGNS.items() if row[sign]]
+        much = [] if row["events"] is None else [f"{schema.say(row['events'], 'event')} of {row['total']:,.15g} in all"]
+        monies = [f"currencies: {row['currencies']:,}"] if "currencies" in row else []
+        lines.append(("adds", f"{row['metric']}, {row['event']}: {', '.join([*much, *signs, *monies])}"))
+    lines += [(STATUS_WORDS.get(check.status, check.status), f"{check.id}: {check.message}") for check in trust]
     print(*(f"{head:>12}  {text}" for head, text in lines), verdict, sep="\n")
 
 

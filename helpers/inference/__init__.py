@@ -2,6 +2,7 @@
 
 from helpers.inference.contrasts import (
     compare_arms,
+    e_value,
     quantile_difference,
     relative_lift_risk,
     risk_difference,
@@ -32,6 +33,7 @@ from helpers.inference.means import (
     satterthwaite,
 )
 from helpers.inference.methods import (
+    EXEMPT,
     GUARANTEES,
     Arm,
     adjust_columns,
@@ -39,6 +41,7 @@ from helpers.inference.methods import (
     compare,
     compare_columns,
     find_guarantee,
+    find_promise,
     lift_columns,
 )
 from helpers.inference.planning import (

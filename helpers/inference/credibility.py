@@ -9,10 +9,10 @@ from scipy.stats import norm
 
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.means import effective_units, pair_arms
-from helpers.inference.methods import find_guarantee, pool_skewness
+from helpers.inference.methods import find_promise, pool_skewness
 from helpers.inference.planning import is_relative
 from helpers.plan import ExperimentPlan
-from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
+from helpers.records import DETAIL, NAN, Check, Estimate, Guarantee, Refused, Results
 
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 ROLES = ["primary", "secondary", "guardrail"]
@@ -35,10 +35,8 @@ def check_methods(material, results) -> tuple[Check, ...]:
     found, is_known, design = {}, False, material.design
     for e in results.headline():
         unit = "units" if e.clusters_control is None else "clusters"
-        before = e.method.removesuffix(", always-valid").partition(", repeated")[0]  # made to last over looks
-        promises = (find_guarantee(method, e.estimand, unit=unit) for method in (e.method, before))
-        guarantee = next(filter(None, promises), None) if math.isfinite(e.ci_low) else None
-        if guarantee is None:
+        guarantee = find_promise(e.method, e.estimand, unit=unit)
+        if not isinstance(guarantee, Guarantee) or not math.isfinite(e.ci_low):
             continue
         is_known, departure = True, guarantee.find_departure(**_describe_data(e, material))
         if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need
@@ -74,7 +72,9 @@ def _describe_data(e, material):
     pair, spread = pair_arms(*sides), 1.0
     if not pair.reason and min(pair.variances) > 0:  # standard deviation of a unit in treatment over that in control
         spread = math.sqrt(pair.var_treatment * pair.n_treatment / (pair.var_control * pair.n_control))
-    return described | {"skewness": pool_skewness(sides), "spread": spread, "estimate": e.estimate}
+    top_share = max((m.top_share for m in sides if m.top_share == m.top_share), default=NAN)
+    described |= {"skewness": pool_skewness(sides), "spread": spread, "top_share": top_share}
+    return described | {"estimate": e.estimate}
 
 
 def _check_clusters(material):

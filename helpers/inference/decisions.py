@@ -176,7 +176,8 @@ def _adjust(p_values, rule):
 LIFT = "relative_lift"
 _KEY = attrgetter("metric", "comparison", "population", "segment", "at")  # what a difference and its lift share
 _ROW = attrgetter("metric", "comparison", "population", "segment", "at", "role", "adjustment")
-FAMILIES = {"primary": holm, "secondary": holm, "exploratory": benjamini_hochberg}
+FAMILIES = {"primary": holm, "secondary": holm, "exploratory": benjamini_hochberg}  # the planned metrics of that role
+FAMILIES |= {"weeks": benjamini_hochberg, "segments": benjamini_hochberg}  # none of these weighs on a planned metric
 
 
 def adjust_families(estimates) -> tuple[Estimate, ...]:
@@ -188,7 +189,7 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
     Parameters
     ----------
     estimates : iterable of Estimate
-        `family` is primary, secondary, exploratory, or anything else for none.
+        `family` is primary, secondary, exploratory, weeks, segments, or anything else for none.
 
     Returns
     -------
@@ -208,7 +209,7 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
 
 
 def adjust_tests(tests) -> tuple[Test, ...]:
-    """Return tests with the adjusted p-values of their families, Benjamini-Hochberg within exploratory ones.
+    """Return tests with the adjusted p-values of their families, each by Benjamini and Hochberg.
 
     Parameters
     ----------
@@ -218,14 +219,16 @@ def adjust_tests(tests) -> tuple[Test, ...]:
     -------
     tuple of Test: in the same order; those of no family as they were.
     """
-    tests = list(tests)
-    members = [i for i, test in enumerate(tests) if test.family == "exploratory"]
-    adjusted = dict(zip(members, benjamini_hochberg([tests[i].p_value for i in members]).tolist(), strict=True))
+    tests, adjusted = list(tests), {}
+    for family in {test.family for test in tests} - {""}:
+        members = [i for i, test in enumerate(tests) if test.family == family]
+        adjusted |= dict(zip(members, benjamini_hochberg([tests[i].p_value for i in members]).tolist(), strict=True))
     return tuple(replace(test, p_value_adjusted=adjusted.get(i)) for i, test in enumerate(tests))
 
 
 MEAN_TIME = "rmst_difference"  # days without the event: more of them is less of the event, of which `better` speaks
 AS_ASSIGNED = ("itt", "responders")  # the plan expects a direction of the arms, not of takers or outside groups
+RANDOMISED = (*AS_ASSIGNED, "compliers")  # of all other populations nobody was assigned to what is compared
 RATIOS = ("ratio", "rate_ratio", "hazard_ratio")  # no effect is 1, not 0; margins in the metric's unit do not apply
 
 
@@ -258,8 +261,10 @@ def decide_all(estimates, metrics, *, alpha) -> tuple[Estimate, ...]:
 def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None = None) -> Estimate:
     """Return an estimate with the verdict of the plan's rule.
 
-    Clear is a decision p-value of at most alpha. An interval wholly within the worthwhile effect on both sides is
-    "no worthwhile difference" even when clear: what is surely there is surely too small to matter. A guardrail is
+    Clear is a decision p-value of at most alpha. Who was not randomised (takers, outside groups, landmarks,
+    snapshots) shows an association, clear or not, and never a benefit, a harm or an effect; compliers, whose effect
+    rests on an assumption beside the lot, a difference. An interval wholly within the worthwhile effect on both sides
+    is "no worthwhile difference" even when clear: what is surely there is surely too small to matter. A guardrail is
     judged by the harm side of its two-sided interval against its margin, and by nothing else.
 
     Parameters
@@ -293,13 +298,15 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
     sign = np.sign(estimate.estimate - (estimate.estimand in RATIOS)) * (-1 if is_mean_time else 1)
     direction = {1: "higher", -1: "lower"}.get(sign)
     scaled = estimate.estimand not in (*RATIOS, MEAN_TIME, LIFT)
-    if metric.role == "guardrail" and scaled:
+    if estimate.population not in RANDOMISED:
+        verdict = "clear association" if clear else "no clear association"
+    elif metric.role == "guardrail" and scaled:
         verdict = _judge_guardrail(estimate, metric, lift)
     elif metric.worthwhile and scaled and max(abs(estimate.ci_low), abs(estimate.ci_high)) < metric.worthwhile:
         verdict = "no worthwhile difference"
     elif not clear:
         verdict = "no clear difference"
-    elif metric.better == "neither":
+    elif metric.better == "neither" or estimate.population not in AS_ASSIGNED:
         verdict = "clear difference"
     else:
         verdict = "clear benefit" if direction == metric.better else "clear harm"

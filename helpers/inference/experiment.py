@@ -1,5 +1,6 @@
 """An experiment from its plan: headline effects with verdicts, sensitivity, take-up, weeks and segments."""
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -118,6 +119,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     data = replace(source.info, messages=(*source.info.messages, *units.messages))
     empty = Results(study, design.title, design.question, "withheld", data, plan, checks=tuple(trust))
     days = units.assigned and tuple(day.isoformat() for day in units.assigned)
+    empty = empty.but(tables={"event_sums": pd.DataFrame(units.added)}) if units.added else empty
     empty = empty.but(as_of=units.as_of.isoformat() if units.as_of else None, assigned=days)
     if withheld:
         return empty.but(answer=(withheld,))
@@ -129,7 +131,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         tests=adjust_tests(tests),
     )
     priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
-    tables = {
+    tables = empty.tables | {
         "requirements": list_requirements(material, found),
         "uptake": uptake,
         "path": trace_path(units, look=material.look, failed=material.not_estimable),
@@ -300,10 +302,10 @@ def study_times(
     list of Estimate: the difference in cumulative incidence at the horizon carries the metric's role; that in
         restricted mean time is sensitivity. Among responders where a time is unknown; nan with a reason where
         clusters are randomised.
-    list of Test: log-rank, one a comparison.
-    DataFrame: `metric`, `arm`, `day`, `at_risk`, `share` (0 to 1), `ci_low`, `ci_high` at evenly spaced days up to the
-        horizon; no individual time. Empty where clusters are randomised, since the bands would be too narrow.
-        All are empty without such metrics, and above the limit of row-level methods.
+    list of Test: log-rank of the events up to the horizon, one a comparison; its p-value is that of this look.
+    DataFrame: `metric`, `arm`, `day`, `at_risk`, `share` (0 to 1), `ci_low`, `ci_high` (as wide as this look asks for)
+        at evenly spaced days up to the horizon; no individual time. Empty where clusters are randomised, since the
+        bands would be too narrow. All are empty without such metrics, and above the limit of row-level methods.
 
     References
     ----------
@@ -322,14 +324,27 @@ def study_times(
         for comparison in [c for c in list_comparisons(design) if c.name == name]:
             estimates += _compare_times(comparison, look, tables, partly, is_failed=name in failed)
             if design.cluster is None and name not in failed:
-                tests.append(log_rank(comparison.take(tables), metric=name, comparison=comparison.label))
+                tests.append(_test_times(comparison, look, comparison.take(tables)))
         days = np.unique(np.linspace(0, metric.horizon_days, CURVE_DAYS).round(1))
         for arm, table in tables.items() if design.cluster is None else ():
-            found = read_incidence(table, days, confidence_level=design.confidence_level)
+            against = Comparison(design, name, design.variant.control, design.variant.treatments[0])
+            rivals = tables[design.variant.control if arm != design.variant.control else against.treatment]
+            level = look.find_level(against, n=table.n + rivals.n)
+            found = read_incidence(table, days, confidence_level=level)
             frames.append(found.rename(columns={"incidence": "share"}).assign(metric=name, arm=arm))
     columns = ["metric", "arm", "day", "at_risk", "share", "ci_low", "ci_high"]
     curves = pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
     return estimates, tests, curves
+
+
+def _test_times(comparison, look, tables):
+    """The log-rank test with the p-value of this look: its root is a standardised difference."""
+    horizon = comparison.metric.horizon_days
+    test = log_rank(tables, metric=comparison.name, comparison=comparison.label, horizon=horizon)
+    if look.interval == "fixed" or test.statistic != test.statistic:
+        return test
+    seen = look.apply(comparison, Effect(math.sqrt(test.statistic), 1.0), n=sum(table.n for table in tables))
+    return replace(test, p_value=seen.p_value)
 
 
 def _compare_times(comparison, look, tables, partly, *, is_failed):

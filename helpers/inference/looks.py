@@ -254,6 +254,24 @@ class Look:
         reached = [planned for planned in self.looks if planned < self.share - NEAR]
         return at_look(effect, self.share, [*reached, self.share], alpha=1 - comparison.level)
 
+    def find_level(self, comparison: Comparison, *, n) -> float:
+        """Return the confidence level at which a fixed interval is as wide as the one that decides at this look.
+
+        Parameters
+        ----------
+        comparison : Comparison
+        n : int
+            Units in the estimate, both arms.
+
+        Returns
+        -------
+        float: the plan's own where the interval is fixed; nan where nothing can be said yet.
+        """
+        if self.interval == "fixed":
+            return comparison.level
+        level = float(1 - 2 * norm.sf(self.apply(comparison, Effect(0.0, 1.0), n=n).ci_high))
+        return level if level < 1 else NAN
+
 
 def read_look(units: metrics.Units) -> Look:
     """Return how far an experiment is.

@@ -12,6 +12,7 @@ TOO_FEW = "an arm has fewer than 2 units with a known outcome"
 NO_VARIATION = "the outcome does not vary in either arm, so nothing can be tested"
 NO_SPREAD = "no interval: nothing varies within the groups"
 UNDEFINED = "a mean or a variance is undefined"
+ROUNDING = 1e-12  # share of the variance of two sums below which their difference is the rounding of floats
 UNBOUNDED = "the control value is not clearly above 0, so the lift's confidence set is unbounded"
 
 
@@ -272,11 +273,13 @@ def find_reason(counts, variances, values) -> str | None:
 def linearise(mean, cov) -> tuple[float, float]:
     """Return the ratio of two estimates and its variance by the delta method.
 
-    `mean` and its covariance `cov` hold the numerator and the denominator first.
+    `mean` and its covariance `cov` hold the numerator and the denominator first. What both sums leave of each other is
+    0 where it is no more than their rounding: a price that no unit varies has no variance, whatever the price.
     """
     ratio = float(mean[0] / mean[1])
     weights = np.array([1.0, -ratio])
-    return ratio, max(float(weights @ cov[:2, :2] @ weights), 0.0) / float(mean[1]) ** 2
+    left, whole = float(weights @ cov[:2, :2] @ weights), float(weights**2 @ np.diag(cov)[:2])
+    return ratio, (0.0 if left <= ROUNDING * whole else left) / float(mean[1]) ** 2
 
 
 def _fieller(pair, estimate, limit):

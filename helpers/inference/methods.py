@@ -380,3 +380,52 @@ GUARANTEES = (
     _promise("trend over weeks", "trend over weeks", "trend", ("weeks",),
              partial(_test_groups, measure_trend, "trend over weeks", 3), "Cochran 1954", **_TEST, **_tail(200)),
 )  # fmt: skip
+
+_SHOWN = "an association: its interval is that of a sample, and how far it lies from an effect no coverage tells"
+EXEMPT = {  # what no guarantee is for: (method, estimand) of an estimate, or the name of a test, and why
+    ("least squares, HC2", "naive"): _SHOWN,
+    ("inverse probability weights to the takers", "naive"): _SHOWN,
+    ("welch", "naive"): f"{_SHOWN}; computed as the Welch difference",
+    ("miettinen-nurminen", "naive"): f"{_SHOWN}; computed as the Miettinen-Nurminen difference",
+    ("score-ratio", "ratio"): f"{_SHOWN}; one more than the score ratio's lift",
+    ("standardised difference", "difference"): f"{_SHOWN}; planted gaps are found in the tests of milestones",
+    ("clone, censor, weight", "difference"): f"{_SHOWN}; the planted share is found in the tests of milestones",
+    ("Cox, Efron", "hazard_ratio"): f"{_SHOWN}; equal to R's coxph and statsmodels' PHReg",
+    ("winsorised", "difference"): "the data choose where values are cut; a row beside the difference that decides",
+    ("order statistics, clusters", "difference"): "its coverage by cluster is simulated in the tests of ranks alone",
+    ("log rate ratio, clusters", "rate_ratio"): "a row beside the difference of rates by cluster, which decides",
+    "log-rank": "a test beside the incidence, which decides; equal to statsmodels' survdiff",
+    "any difference between the arms": "a test beside the comparisons, which decide; equal to pingouin's and scipy's",
+    "maximally selected statistic, improved Bonferroni": "its false alarms are counted in the tests of milestones",
+    "maximally selected statistic, permutation": "its false alarms are counted in the tests of milestones",
+    "benjamini-hochberg": "holds the share of false alarms, not their chance; equal to statsmodels on random families",
+    "rank ranges": "exploratory, of associations; planted features come first in the tests of milestones",
+    "chance of paying": "read off the normal curve of an effect that has a promise of its own",
+    "staffing": "a simulated queue, held against Erlang's formulas where these apply",
+}
+
+
+def find_promise(method: str, estimand: str = "", *, unit="units", adjustment="none") -> Guarantee | str | None:
+    """Return what stands behind an estimate or a test: its guarantee, or in words why it has none.
+
+    Parameters
+    ----------
+    method, estimand : str
+        As in an `Estimate`; of a test its name alone. What is made to last over looks has its method's guarantee where
+        it has none of its own.
+    unit : str
+        "clusters" where clusters are randomised.
+    adjustment : str, as in an `Estimate`
+
+    Returns
+    -------
+    Guarantee, or a text of `EXEMPT`; None where neither is written down, which a test of all runs does not let pass.
+    """
+    if adjustment == "winsorised":
+        return EXEMPT["winsorised", estimand]
+    before = method.removesuffix(", always-valid").partition(", repeated")[0]
+    kind = method.partition(" with ")[0]  # "interaction with country"
+    tried = ((method, estimand), (before, estimand)) if estimand else ((kind, kind.partition(" ")[0]),)
+    found = next(filter(None, (find_guarantee(*way, unit=unit) for way in tried)), None)
+    several = f"{before}, clusters" if unit == "clusters" else before
+    return found or EXEMPT.get((several, estimand) if estimand else method)

@@ -276,7 +276,7 @@ def list_sample_sizes(design, baselines, differences, *, power=POWER) -> pd.Data
     name = next((name for name in (*design.asked, *design.metrics) if design.metrics[name].kind == "binary"), None)
     if name is None:
         return pd.DataFrame()
-    level, direction = find_level(design, design.metrics[name].role), _find_direction(design.metrics[name])
+    level, direction = find_rule(design, name)
     cells = [(b, direction * d) for b in baselines for d in differences]
     sizes = [sample_size_proportions(b, d, power=power, alpha=level) for b, d in cells]
     frame = pd.DataFrame(cells, columns=["baseline", "difference"]).assign(metric=name, power=power, level=level)
@@ -322,20 +322,23 @@ def find_exaggeration(effect, std_error, critical) -> float:
     return float(beyond / (power * z))
 
 
-def find_level(design, role) -> float:
-    """Return the p-value at which the first metric of a role is decided: alpha over the size of a family of Holm's.
+def find_rule(design, name) -> tuple[float, int]:
+    """Return how a metric is decided: the p-value of the first of its family, and the direction of its effect.
 
     Parameters
     ----------
     design : ExperimentPlan
-    role : str
-        Primary and secondary metrics form families, one member a metric and treatment; guardrails form none.
+    name : str, of a metric
+        Primary and secondary metrics form families, one member a metric and treatment, of which the first is decided at
+        alpha over their number (Holm); guardrails form none.
+
+    Returns
+    -------
+    tuple: the level, and 1 or -1 for higher or lower: what is expected, else what is better.
     """
-    return design.alpha / (len(list_comparisons(design, role)) if role in ("primary", "secondary") else 1)
-
-
-def _find_direction(metric):
-    return -1 if (metric.expected or metric.better) == "lower" else 1
+    metric = design.metrics[name]
+    size = len(list_comparisons(design, metric.role)) if metric.role in ("primary", "secondary") else 1
+    return design.alpha / size, -1 if (metric.expected or metric.better) == "lower" else 1
 
 
 def list_requirements(material, results) -> pd.DataFrame:
@@ -374,7 +377,7 @@ def list_requirements(material, results) -> pd.DataFrame:
         worthwhile = (metric.worthwhile or math.nan) if margin is None else margin.absolute
         if worthwhile is None:
             worthwhile = margin.relative * abs(control)
-        direction, fixed["alpha"] = _find_direction(metric), find_level(material.design, metric.role)
+        fixed["alpha"], direction = find_rule(material.design, comparison.name)
         more = {"direction": direction} if mde is mde_proportions else {}
         smallest = abs(mde(n_units=n, power=POWER, **fixed, **more))
         known = worthwhile == worthwhile

@@ -84,21 +84,21 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
 
     Returns
     -------
-    list of Estimate: `segment` is "column=level", `at` is "week 1", "week 2", ..., role exploratory; none for times to
-        an event and quantiles.
+    list of Estimate: `segment` is "column=level", `at` is "week 1", "week 2", ..., role exploratory, family segments or
+        weeks; none for times to an event and quantiles.
     list of Test: a linear trend by weighted least squares of the weekly effect on the week, standard normal; Cochran's
         Q over the levels; both over groups with at least `min_cell` units in both arms.
     """
     design, segments, weeks, tests = material.design, [], [], []
     for by in (*(["week"] if design.assigned_at else []), *design.segments):
-        groups = metrics.summarise(material.units, by=by)
+        groups, family = metrics.summarise(material.units, by=by), "weeks" if by == "week" else "segments"
         for comparison in list_comparisons(design, "primary", "secondary"):
             metric, name, rows = comparison.metric, comparison.name, []
             if not (metric.is_mean or metric.scale == "ordered") or name in material.not_estimable:
                 continue
             levels = {} if metric.is_mean else metrics.count_levels(material.units, name, by=by)
             for group in sorted(groups):
-                arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory"}
+                arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory", "family": family}
                 if metric.is_mean:
                     effect = compare_arms(metric, *comparison.take(arms), confidence_level=comparison.level)
                 else:
@@ -125,7 +125,7 @@ def _test_split(comparison, by, groups, rows):
         name, df, measure = f"interaction with {by}", len(usable) - 1, measure_interaction
     statistic, p = measure(*np.array(usable, float).T)
     key = f"{comparison.name}:{comparison.label}:{name}"
-    return [Test(key, comparison.name, name, statistic, df, p, family="exploratory")]
+    return [Test(key, comparison.name, name, statistic, df, p, family="weeks" if by == "week" else "segments")]
 
 
 def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozenset()) -> pd.DataFrame:

@@ -13,7 +13,20 @@ import pandas as pd
 
 from helpers import schema
 from helpers.metrics import milestones
-from helpers.metrics.events import DAY, LATEST, Total, add_days, ask, find_end, fold_events, hear, pick, store
+from helpers.metrics.events import (
+    DAY,
+    LATEST,
+    Total,
+    add_days,
+    ask,
+    find_end,
+    fold_events,
+    has_clock,
+    hear,
+    pick,
+    store,
+)
+from helpers.metrics.reach import Reach, find_reach
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
 
@@ -21,6 +34,7 @@ if TYPE_CHECKING:
     from helpers.sources import AccountSource
 
 STALE_DAYS, MONTH_DAYS = 7, 30
+DATED = "events have dates alone: each account starts with its day, so that events of that day count"
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,10 @@ class Accounts:
         Accounts before those that started later are left out.
     heard : ibis.Table or None
         The events of the plan from each account's start to its loss and the end of `as_of`; None for a snapshot.
+    reach : Reach
+        Where the log of events begins and ends: accounts that started before it are left out, `as_of` is its end.
+    dated : bool
+        Whether events have dates alone while accounts start at a time of day: each then starts with its day.
     """
 
     design: FrameworkPlan
@@ -49,6 +67,8 @@ class Accounts:
     messages: tuple[str, ...] = ()
     n_loaded: int = 0
     heard: ir.Table | None = field(default=None, repr=False)
+    reach: Reach = field(default_factory=Reach)
+    dated: bool = False
 
     @property
     def cutoff(self) -> dt.datetime | None:
@@ -81,14 +101,23 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
         n, n_open = ask(known, {"n": known.count(), "open": (~ended).sum()}).values()
         noted = (f"accounts without an end or its time, left out: {n_open:,}",) if n_open else ()
         return Accounts(design, None, known, noted, n)
-    said, heard = [], source.events
+    said, heard, start = [], source.events, known["started_at"]
+    clock = {"clocked": has_clock(heard["at"]), "event": heard["at"].max()}
+    clock = ask(known, {"timed": has_clock(start), "start": start.max()}, (heard, clock))
     if not as_of:
-        days = ask(known, {"start": known["started_at"].max()}, (heard, {"event": heard["at"].max()}))
-        as_of = max(moment.date() for moment in days.values() if moment)
+        as_of = max(clock[name].date() for name in ("start", "event") if clock[name])
         said.append(LATEST.format(as_of))
+    if dated := clock["timed"] and clock["clocked"] is False:
+        known = known.mutate(started_at=start.truncate("D"))
+        said.append(DATED)
+    events = heard.filter(heard["event"].isin(schema.list_account_event_names(design)))
+    reach = find_reach(known, events, design, as_of)
+    said += reach.tell(as_of)
+    as_of = reach.ended or as_of
     end = ibis.literal(find_end(as_of))
     started = known.filter(known["started_at"] < end)
-    events = heard.filter(heard["event"].isin(schema.list_account_event_names(design)))
+    if reach.began:
+        started = started.filter(started["started_at"] >= ibis.literal(dt.datetime.combine(reach.began, dt.time())))
     seen = events.filter(events["at"] < end)
     ends = seen.filter(seen["event"].isin(design.outcomes.retained.lost))
     table = store(milestones.add_loss(started, hear(started, ends, start="started_at"), design))
@@ -102,7 +131,7 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
         if design.usage and landmark < design.usage.period_days:
             period = f"{design.usage.period} of {design.usage.period_days} days"
             said.append(f"usage cannot be read on day {landmark:g}: not a full {period} has passed")
-    return Accounts(design, as_of, table, tuple(said), n, heard)
+    return Accounts(design, as_of, table, tuple(said), n, heard, reach, bool(dated))
 
 
 def _standardise(accounts, design):
@@ -269,6 +298,9 @@ def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
         known = ask(table, {"kept": (table["lost"].notnull() & table["lost_days"].notnull()).sum()})["kept"]
         return [("loaded", accounts.n_loaded, ""), ("kept", known, "with an end and its time")]
     steps = [("started", table.count().to_pyarrow().as_py(), f"by {accounts.as_of}")]
+    if accounts.reach.began:
+        told = f"on a day before the events begin, {accounts.reach.began}: left out"
+        steps.insert(0, ("began too early", accounts.reach.n_early, told))
     for landmark in design.landmarks:
         met = _meet(accounts, landmark, milestones.list_totals(design, landmark, ()))
         facts = {"lost": (met["lost_at"] < met["landmark_at"]).sum(), "kept": met["is_customer"].sum()}

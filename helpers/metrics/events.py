@@ -25,7 +25,13 @@ TAKES = {  # what a kind of total makes of the events that count; a last value i
     "first": lambda heard, counts: heard["at"].min(where=counts),
 }
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
+CURRENCIES = ("currency", "currency_code", "currency_iso", "iso_currency", "ccy", "devise", "währung", "moneda")
+HOURS, BLOCK = 168, 4  # of a week; of a block of them
+BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
+BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
+EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
 COUNTED = ("count", "amount")  # kinds of which no event is 0
+SIGNS = ("above", "below", "zero", "without")  # of the value of an event
 MOST_QUESTIONS = 1_000_000  # are brought into memory
 QUESTION, REPLY, ID, AGENT = "question", "first_reply", "conversation_id", "agent_id"
 NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
@@ -59,7 +65,7 @@ class Total:
         return counts
 
 
-def hear(units: ir.Table, events: ir.Table, *, start: str, lost: str | None = None) -> ir.Table:
+def hear(units: ir.Table, events: ir.Table, *, start: str, lost: str | None = None, dated=()) -> ir.Table:
     """Return the events of some units from their start on: `unit`, `event`, `at`, `value`, `start`.
 
     Parameters
@@ -68,13 +74,22 @@ def hear(units: ir.Table, events: ir.Table, *, start: str, lost: str | None = No
     events : ibis.Table, one row an event: `unit`, `event`, `at`, `value`
     start, lost : str
         Columns of the units. An event at the moment of the loss still counts, a later one does not.
+    dated : collection of str
+        Events that have dates alone: for these the start is that of its day.
     """
     moments = {"start": units[start]} | ({"lost": units[lost]} if lost else {})
     told = events.select("unit", "event", "at", "value").inner_join(units.select("unit", **moments), "unit")
+    told = begin(told, dated) if dated else told
     told = told.filter(told["at"] >= told["start"])
     if lost:
         told = told.filter(told["lost"].isnull() | (told["at"] <= told["lost"]))
     return told.select("unit", "event", "at", "value", "start")
+
+
+def begin(told: ir.Table, dated) -> ir.Table:
+    """Return events with the start of their unit; of events that have dates alone (`dated`) the start of its day."""
+    start = told["start"]
+    return told.mutate(start=told["event"].isin(sorted(dated)).ifelse(start.truncate("D"), start))
 
 
 def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
@@ -95,6 +110,75 @@ def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
     for found in told:
         folded = folded.left_join(found, "unit").select(*folded.columns, *found.columns[1:])
     return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
+
+
+def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
+    """Return what to ask of events to see what each adds to the amounts that hold it, from the start of its unit on.
+
+    Parameters
+    ----------
+    heard : ibis.Table, `unit`, `event`, `at`, `value` and `start` of the unit
+        Its column of currencies, if it has one, is known by its name.
+    totals : sequence of Total
+    end : datetime, the first moment that is not known
+    units : dict, what each total is told in
+
+    Returns
+    -------
+    dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, `above`,
+        `below` and `zero` count by sign and `without` events that have no value; `currencies` counts those of all
+        events of the total, and `foreign` events in another one than the total is told in, where that is one.
+    """
+    facts, value, last = {}, heard["value"].cast("float64"), ibis.literal(end - dt.timedelta(microseconds=1))
+    signs = dict(zip(SIGNS, (value > 0, value < 0, value == 0, value.isnull()), strict=True))
+    money = find_money(heard)
+    for total in (total for total in totals if total.kind == "amount"):
+        holds, unit = total.holds(heard) & heard["at"].between(heard["start"], last), units.get(total.column) or ""
+        monies = {} if money is None else {"currencies": money.nunique(where=holds)}
+        monies |= {"foreign": (holds & (money != unit.upper())).sum()} if monies and len(unit) == 3 else {}
+        for event in total.events:
+            counts = holds & (heard["event"] == event)
+            told = {"events": counts.sum(), "units": heard["unit"].nunique(where=counts)}
+            told |= {"total": value.sum(where=counts)} | {
+                sign: (counts & has_it).sum() for sign, has_it in signs.items()
+            }
+            facts |= {(total.column, event, what): fact for what, fact in (told | monies).items()}
+    return facts
+
+
+def list_lost(heard: ir.Table, totals, end: dt.datetime) -> dict:
+    """Return what to ask of events that do not count: a sentence -> an aggregate; parameters as of `add_up`."""
+    valued = {event for total in totals if total.kind in ("amount", "last") for event in total.events}
+    lacks = heard["event"].isin(sorted(valued)) & heard["value"].isnull()
+    late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
+    lost = {"events before their unit is assigned, left out": heard["at"] < heard["start"]}
+    lost |= {late: heard["at"] >= ibis.literal(end)}
+    lost |= {"events without the value that the plan adds up or averages": lacks}
+    return {sentence: fact.sum() for sentence, fact in lost.items()}
+
+
+def find_money(table: ir.Table) -> ir.StringValue | None:
+    """Return the column that names currencies, in capitals; None without one."""
+    named = next((name for name in table.columns if name.casefold() in CURRENCIES), None)
+    return table[named].cast("string").strip().upper().nullif("") if named else None
+
+
+def list_monies(units: ir.Table, folded, design) -> list[dict]:
+    """Return the currencies that stand beside amounts of a column, one record an amount; of events it says nothing.
+
+    Parameters
+    ----------
+    units : ibis.Table, one row a unit
+    folded : sequence of str, the totals that events gave
+    design : ExperimentPlan
+    """
+    amounts = [name for name, metric in design.metrics.items() if metric.kind == "amount"]
+    amounts, money = [name for name in amounts if f"fold:{name}" not in folded], find_money(units)
+    if money is None or not amounts:
+        return []
+    found = ask(units, {"units": units.count(), "currencies": money.nunique()})
+    n = dict.fromkeys(("events", "total", *SIGNS)) | found
+    return [{"metric": name, "event": design.metrics[name].column or name, **n} for name in amounts]
 
 
 def pick(table: ir.Table, by, order, *, place=0) -> ir.Table:
@@ -135,9 +219,35 @@ def add_days(start: ir.TimestampValue, days: float) -> ir.TimestampValue:
     return start + ibis.interval(seconds=round(days * DAY))
 
 
+def has_clock(moment: ir.TimestampValue) -> ir.BooleanValue:
+    """Return whether any moment has a time of day; null without moments."""
+    return (moment.epoch_seconds() % DAY != 0).any()
+
+
 def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
     """Return 1 for true, 0 for false and null for null; some engines turn truth values into whole numbers only."""
     return fact.cast("int32").cast("float64")
+
+
+def name_hours(hours) -> np.ndarray:
+    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
+
+    Parameters
+    ----------
+    hours : array of int, 0 to 167
+        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
+
+    Returns
+    -------
+    array of object, the names
+    """
+    return np.array(BLOCK_OF_HOUR, object)[np.asarray(hours, int)]
+
+
+def name_block(start: ir.TimestampValue) -> ir.StringValue:
+    """Return the block of the week (UTC) in which a moment lies, one of `BLOCKS`."""
+    hour = (((start.epoch_seconds() / 3_600).floor().cast("int64") + EPOCH_HOUR) % HOURS).cast("int64")
+    return hour.cases(*enumerate(BLOCK_OF_HOUR))
 
 
 def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:

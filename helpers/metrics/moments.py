@@ -435,6 +435,7 @@ def _list_sums(table, blocks, query):
         if query.has_tails and block.names[0] in TAILED and block.pairs[0][0] not in query.marks:
             left = top - block.ratio * value[block.pairs[1]] if block.names[0] == "num" else top
             asked["cube", block.pairs[0]] = (left * left * left).sum()
+            asked |= {("largest", block.pairs[0]): left.max(), ("smallest", block.pairs[0]): left.min()}
         for i, pair in enumerate(block.pairs):
             asked["sum", pair] = value[pair].sum()
             others = block.pairs[i + (pair[0] in query.marks) :]  # a mark is its own square
@@ -457,7 +458,7 @@ def _read(row, block, query):
     centres = [row.get(("at", pair), query.constants.get(pair[0], 0.0)) for pair in block.pairs]
     mean = np.array([centre + total / n for centre, total in zip(centres, totals, strict=True)])
     remainder = np.array([math.fsum((c, t / n, -m)) for c, t, m in zip(centres, totals, mean, strict=True)])
-    skewness = NAN
+    skewness = top_share = NAN
     if query.has_tails and block.names[0] in TAILED:  # of an outcome, or of numerator - ratio x denominator
         weights = np.array([1.0] if block.names[0] == "y" else [1.0, -block.ratio])
         k = len(weights)
@@ -465,7 +466,10 @@ def _read(row, block, query):
         mean_left, m2 = float(weights @ totals[:k]) / n, variance * (n - 1) / n
         cubes = row.get(("cube", block.pairs[0]), totals[0])  # g1 = m3 / m2^1.5; nan when all values are equal
         skewness = (cubes / n - 3 * mean_left * m2 - mean_left**3) / math.pow(m2, 1.5) if m2 > 0 else NAN
-    return Moments(block.names, n, mean, cov, missing, skewness, remainder), is_far
+        ends = [row[end, block.pairs[0]] for end in ("largest", "smallest") if (end, block.pairs[0]) in row]
+        if ends and m2 > 0:
+            top_share = max((end - mean_left) ** 2 for end in ends) / (n * m2)
+    return Moments(block.names, n, mean, cov, missing, skewness, top_share, remainder), is_far
 
 
 def _vary(n, total, square):

@@ -10,24 +10,36 @@ from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
-import numpy as np
 
-from helpers.metrics.events import COUNTED, DAY, LATEST, Total, add_days, ask, find_end, fold_events, hear, mark, store
+from helpers.metrics.events import (
+    COUNTED,
+    DAY,
+    LATEST,
+    Total,
+    add_days,
+    add_up,
+    ask,
+    begin,
+    find_end,
+    fold_events,
+    hear,
+    list_lost,
+    list_monies,
+    mark,
+    name_block,
+    store,
+)
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
 if TYPE_CHECKING:
     from helpers.sources import Source
 
-DATED = "events have dates and no times: the day of assignment counts, and windows hold whole days"
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 TAKEN = {"binary": "count", "count": "count", "amount": "amount", "score": "last", "nps": "last"}  # else the first
+DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 NOTHING, ALWAYS = ibis.null("float64"), ibis.literal(True)
 MOST_LEVELS, OTHER = 20, "other"
-HOURS, BLOCK = 168, 4  # of a week; of a block of them
-BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
-BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
-EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,8 @@ class Units:
         Units that were assigned, and left out because they stand in two variants.
     assigned : (date, date) or None
         The first and the last day on which a unit was randomised.
+    added : tuple of dict
+        What each event adds to each amount: `metric`, `event` and what `events.add_up` counts; `total` to 3 digits.
     """
 
     table: ir.Table
@@ -62,6 +76,7 @@ class Units:
     messages: tuple[str, ...] = ()
     n_two_variants: int = 0
     assigned: tuple[dt.date, dt.date] | None = None
+    added: tuple[dict, ...] = ()
     _answers: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def keep(self, question, answer):
@@ -100,70 +115,74 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         twice = [name for name, times in Counter(n.casefold() for n in names).items() if times > 1]
         if twice:
             raise Refused(f"plan: the name {twice[0]} stands twice, in other capitals or not; rename one")
-    units, events, totals = source.units, source.events, []
+    units, events = source.units, source.events
     if design.assigned_at:
         units = units.mutate(**{START: units[design.assigned_at]})
-    clock = _read_clock(units, events, design)
-    if clock["dated"]:
+    totals = [] if events is None else _list_totals(units, events, design)
+    clock = _read_clock(units, events, totals, design)
+    dated = clock["dated"]
+    if dated and dated == clock["heard"]:
         units = units.mutate(**{START: units[START].truncate("D")})
     table, end = units, find_end(clock["as_of"])
     if design.assigned_at and end:
         table = units.filter(units[START] < ibis.literal(end))
     if events is not None:
-        totals = _list_totals(units, events, design)
-        heard = hear(table, events.mutate(value=events["value"].cast("float64")), start=START)
+        heard = hear(table, events.mutate(value=events["value"].cast("float64")), start=START, dated=dated)
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, design, end, clock)
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
-    strays = []
+    beside, lost, sums, has_amounts = [], {}, {}, any(m.kind == "amount" for m in design.metrics.values())
     if events is not None:
         planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
-        planned = planned.inner_join(units.select("unit", START), "unit")
-        valued = {event for total in totals if total.kind in ("amount", "last") for event in total.events}
-        lacks = planned["event"].isin(sorted(valued)) & planned["value"].isnull()
-        late = f"events after {clock['as_of']}, the last complete day, left out"
-        lost = {"events before their unit is assigned, left out": planned["at"] < planned[START]}
-        lost |= {late: planned["at"] >= ibis.literal(end)}
-        lost |= {"events without the value that the plan adds up or averages": lacks}
-        strays = [(planned, {sentence: fact.sum() for sentence, fact in lost.items()})]
-    notes = tuple(_write_notes(folded, strays, design, clock))
+        planned = planned.inner_join(units.select("unit", start=START), "unit")
+        planned = begin(planned, dated) if dated else planned
+        told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
+        lost, sums = list_lost(planned, totals, end), add_up(planned, totals, end, told_in) if has_amounts else {}
+        beside = [(planned, lost | sums)]
+    notes, found = _write_notes(folded, beside, lost, design, clock)
+    added = {key[:2]: {"metric": key[0].removeprefix("fold:"), "event": key[1]} for key in sums}
+    for column, event, what in sums:
+        told = found[column, event, what]
+        added[column, event][what] = float(f"{told or 0:.3g}") if what == "total" else told
+    added = (*added.values(), *(list_monies(units, table.columns, design) if has_amounts else ()))
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     covariates = tuple(name for name in columns if name.startswith("x_"))
-    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days)
+    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added)
 
 
-def _read_clock(units, events, design):
+def _read_clock(units, events, totals, design):
     """When units were randomised, the last day that is known, how many came later, and what covariates lack, at once.
 
-    `as_of` is as planned, else the latest day of an event or an assignment where there are events. Without events the
+    `heard` are the events of the plan that occur, `dated` those of them that have dates alone while units were assigned
+    at some time of day. `as_of` is as
+    planned, else the latest day of an event or an assignment where there are events. Without events the
     table does not say until when it is complete, so nothing is held to be unfinished. Weeks count from the first
-    randomised unit, and from the first of all without them. `dated` is whether every event has a date alone while units
-    were assigned at some time of day.
+    randomised unit, and from the first of all without them.
     """
     facts = {name: units.count() - units[name].count() for name in design.covariates}
     if not design.assigned_at:
-        return dict.fromkeys(("first", "as_of", "last", "late", "dated")) | {"gaps": ask(units, facts)}
+        return dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard")) | {"gaps": ask(units, facts)}
     start, randomised, as_of = units[START], units["variant"].isin(design.variant.arms), design.as_of
     facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
     facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
     facts["time", "latest"] = start.max()
     facts["late"] = (start >= ibis.literal(find_end(as_of))).sum() if as_of else ibis.literal(0)
-    facts["timed"], told = _has_clock(start), {}
+    facts["timed"], told = (start.epoch_seconds() % DAY != 0).any(), []
     if events is not None:
-        told = {("time", "heard"): events["at"].max(), "clocked": _has_clock(events["at"])}
-    found = ask(units, facts, *([] if events is None else [(events, told)]))
+        is_timed, asked = events["at"].epoch_seconds() % DAY != 0, {("time", "heard"): events["at"].max()}
+        for name in sorted({event for total in totals for event in total.events}):
+            asked["clocked", name] = is_timed.any(where=events["event"] == name)
+        told = [(events, asked)]
+    found = ask(units, facts, *told)
     days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
     if as_of is None and events is not None:
         as_of = max((days[name] for name in ("latest", "heard") if days[name]), default=None)
     last = days["last"] and min(days["last"], as_of or days["last"])
     gaps = {name: found[name] for name in design.covariates}
-    dated = bool(found["timed"] and found.get("clocked") is False)
-    return {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps, "dated": dated}
-
-
-def _has_clock(moment):
-    """Whether any moment has a time of day; null without moments."""
-    return (moment.epoch_seconds() % DAY != 0).any()
+    heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
+    dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
+    known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
+    return known | {"heard": set(heard), "dated": dated}
 
 
 def _list_totals(units, events, design):
@@ -175,11 +194,11 @@ def _list_totals(units, events, design):
     if exposure and exposure.event:
         found.append(Total("fold:exposed", "count", tuple(exposure.event), until=exposure.within_days))
     for name, metric in design.metrics.items():
-        since = metric.from_days or 0.0  # who is asked before the window begins may answer within it
+        since = metric.from_days or 0.0
         for part in ("asked", "numerator", "denominator", "time_at_risk"):
             event = getattr(metric, part)
             if event and (part == "asked" or event not in design.metrics):
-                begin = 0.0 if part == "asked" else since
+                begin = 0.0 if part == "asked" else since  # who is asked before the window begins may answer within it
                 found.append(Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
         if metric.kind != "ratio" and metric.column is None and metric.time is None:
             taken, named = TAKEN.get(metric.kind, "first"), tuple(metric.event or [name])
@@ -201,10 +220,9 @@ def _make_columns(table, design, end, clock):
         moment = table[design.assigned_at]
         seconds, randomised = moment.epoch_seconds(), table["variant"].isin(design.variant.arms)
         week = ((seconds - calendar.timegm(clock["first"].timetuple())) / (7 * DAY)).floor().cast("int64")
-        hour = (((seconds / 3_600).floor().cast("int64") + EPOCH_HOUR) % HOURS).cast("int64")
-        split = {"week": week, "hours": hour.cases(*enumerate(BLOCK_OF_HOUR))}
+        split = {"week": week, "hours": name_block(moment)}
         columns |= {"assigned_at": moment} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
-    gathered = _Gathered(table, design, start, end)
+    gathered = _Gathered(table, design, start, end, bool(clock["dated"]))
     if design.exposure:
         columns["exposed"] = _make_exposure(gathered)
     columns |= _make_outcomes(gathered)
@@ -213,8 +231,8 @@ def _make_columns(table, design, end, clock):
     return columns | {f"s_{name}": table[name].cast("string").fill_null("unknown") for name in design.segments}
 
 
-def _write_notes(folded, strays, design, clock):
-    """What was filled, is unknown or does not count, and a last day that the plan leaves out; only what applies.
+def _write_notes(folded, beside, lost, design, clock):
+    """What was filled, is unknown or does not count, and a last day that the plan leaves out; and all that was asked.
 
     Raises
     ------
@@ -233,7 +251,7 @@ def _write_notes(folded, strays, design, clock):
     if design.exposure:
         said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
     facts = {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative).items()}
-    found = ask(folded, facts, *strays)
+    found = ask(folded, facts, *beside)
     if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
     for name in (name for name in negative if found[name]):
@@ -241,11 +259,13 @@ def _write_notes(folded, strays, design, clock):
             f"plan, metrics.{name}.time_at_risk: {found[name]:,} unit{'s' if found[name] > 1 else ''} with less than "
             f"0 of {design.metrics[name].time_at_risk}; correct the data, or name another time at risk"
         )
-    dated = [DATED] if clock["dated"] else []
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
-    lost = {sentence: found[sentence] for _, counts in strays for sentence in counts}
+    lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
-    return [*dated, *told, *([LATEST.format(as_of)] if strays and not design.as_of else []), *lost]
+    if dated := clock["dated"]:
+        told.insert(0, DATED.format("" if dated == clock["heard"] else f" of {' and '.join(sorted(dated))}"))
+    latest = [LATEST.format(as_of)] if beside and not design.as_of else []
+    return (*told, *latest, *lost), found
 
 
 @dataclass(frozen=True)
@@ -256,6 +276,7 @@ class _Gathered:
     design: ExperimentPlan
     start: ir.TimestampValue | None
     end: dt.datetime | None
+    has_dates: bool
 
     def is_over(self, days: float | None) -> ir.BooleanValue:
         """Whether the window of some days since assignment is over; always without a window or times."""
@@ -363,6 +384,7 @@ def _make_time(gathered, name, metric):
         comes_first = ended.notnull() & (happened.isnull() | (ended < happened))  # at the same moment the event wins
         happened, observed = comes_first.ifelse(ended, happened), comes_first.ifelse(2.0, observed)
     days = (happened.epoch_seconds() - start).cast("float64") / DAY
+    days = ibis.greatest(days, 0.0) if gathered.has_dates else days  # a date alone lies before a time on that day
     seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / DAY
     return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
 
@@ -402,18 +424,3 @@ def _make_covariates(table, design, holed):
         if gaps.get(name):
             columns[f"x_{name}:missing"] = mark(table[name].isnull())
     return columns
-
-
-def name_hours(hours) -> np.ndarray:
-    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
-
-    Parameters
-    ----------
-    hours : array of int, 0 to 167
-        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
-
-    Returns
-    -------
-    array of object, the names
-    """
-    return np.array(BLOCK_OF_HOUR, object)[np.asarray(hours, int)]

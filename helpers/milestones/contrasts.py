@@ -1,13 +1,22 @@
 """Accounts with a milestone beside those without it: adjusted differences, rates of leaving, cloned strategies."""
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 from scipy.stats import norm
 
-from helpers.inference import NO_SPREAD, build_effect, find_independent, risk_difference, satterthwaite
+from helpers.inference import (
+    NO_SPREAD,
+    build_effect,
+    e_value,
+    find_independent,
+    relative_lift_risk,
+    risk_difference,
+    satterthwaite,
+)
 from helpers.plan import FrameworkPlan
 from helpers.records import Effect
 from helpers.survival import wilson_interval
@@ -21,6 +30,7 @@ THIN = HARDLY + ": brought to the mix of all, {n:,} accounts count like {size:.0
 FEW = "fewer than {least} accounts with the milestone, or without it"
 FEW_EVENTS = f"fewer than {LEAST_ROWS} accounts have the outcome, or lack it, with the milestone or without it"
 NO_OVERLAP = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
+NO_RATIO = "a share of 0 has no ratio"
 SIDES = ("n_with", "kept_with", "n_without", "kept_without")
 RIDGE, STEPS, LONGEST, CLOSE = 1e-9, 40, 5.0, 1e-10  # the first keeps the information invertible; no digit shows it
 MOST_ODDS = 700.0  # log odds beyond which shares are 0 or 1 in floating point
@@ -29,6 +39,40 @@ IMMORTAL, VARYING, ADJUSTED = "ever activated, from the start", "time-varying", 
 SHORTEST = 1e-6  # days: who leaves at the very start was at risk for a moment
 INTERVAL_DAYS, MOST_RESAMPLES = 10, 200
 MOST_SIZES, ACCOUNTS_A_SIZE = 10, 200  # groups of size at most, and accounts for each
+
+
+def measure_tipping(exposed, outcome, controls, *, confidence_level: float = 0.95) -> dict:
+    """Return how strong a trait that nobody measured would have to be to explain a difference of shares away.
+
+    A trait that raises the outcome by d, and is by s more common with the milestone than without it, makes a difference
+    of d x s (of accounts with the same controls). So a trait with d = s = the root of the difference leaves nothing of
+    it, and one with the root of the limit nearer to 0 leaves it unclear; a weaker one has to be less evenly spread. The
+    E-value says the same in ratios: a trait would have to multiply both the outcome, and its being there, by so much.
+
+    Parameters
+    ----------
+    exposed, outcome, controls, confidence_level : as for `adjusted_difference`; the outcome is 0 or 1
+
+    Returns
+    -------
+    dict: difference, ci_low, ci_high; tipping, tipping_limit (shares; the latter 0 where the interval holds 0);
+        risk_ratio, ratio_low, ratio_high; e_value, e_value_limit (1 where the interval holds 1); reason. nan where the
+        difference is.
+
+    References
+    ----------
+    Lin, Psaty & Kronmal 1998, Biometrics 54: 948-963 (the product); VanderWeele & Ding 2017, Annals of Internal
+    Medicine 167: 268-274 (E-value).
+    """
+    level = {"confidence_level": confidence_level}
+    gap, ratio = (f(exposed, outcome, controls, **level) for f in (adjusted_difference, adjusted_ratio))
+    near = gap.ci_low if gap.estimate > 0 else -gap.ci_high
+    roots = math.sqrt(abs(gap.estimate)), math.sqrt(max(near, 0.0))
+    found = {"difference": gap.estimate, "ci_low": gap.ci_low, "ci_high": gap.ci_high}
+    found |= {"tipping": roots[0], "tipping_limit": roots[1], "risk_ratio": ratio.estimate}
+    needed = e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
+    found |= {"ratio_low": ratio.ci_low, "ratio_high": ratio.ci_high, "e_value": needed[0], "e_value_limit": needed[1]}
+    return found | {"reason": gap.reason or ratio.reason}
 
 
 def list_milestones(design: FrameworkPlan) -> list[str]:
@@ -101,14 +145,61 @@ def adjusted_difference(exposed, outcome, controls, *, confidence_level: float =
     Negi & Wooldridge 2021, Econometric Reviews 40: 504-534, for the part of standardising; Chattopadhyay & Zubizarreta
     2023, Biometrika 110: 615-629, for the weights that a regression implies; Kish 1965 for what they count like.
     """
+    found = _standardise(exposed, outcome, controls)
+    if isinstance(found, tuple):  # counts: nothing to adjust for
+        return risk_difference(*found, confidence_level=confidence_level)
+    if isinstance(found, Effect):
+        return found
+    change, error = found.means[1] - found.means[0], float(np.linalg.norm(found.pulls[1] - found.pulls[0]))
+    level = {"confidence_level": confidence_level}
+    return build_effect(change, error, found.df, values=found.means, method=METHOD, **level)
+
+
+def adjusted_ratio(exposed, outcome, controls, *, confidence_level: float = 0.95) -> Effect:
+    """Return the share with the milestone divided by that without it, both at the mix of controls of all rows.
+
+    Parameters
+    ----------
+    exposed, outcome, controls, confidence_level : as for `adjusted_difference`; the outcome is 0 or 1
+
+    Returns
+    -------
+    Effect: 1 is no association; the interval is built on the log scale, the standard error is on that of the ratio.
+        Without controls it is the score interval of `relative_lift_risk`. nan with a reason where the difference is, or
+        where one of both shares is not above 0.
+    """
+    found = _standardise(exposed, outcome, controls)
+    if isinstance(found, tuple):
+        lift = relative_lift_risk(*found, confidence_level=confidence_level)
+        return replace(lift, estimate=1 + lift.estimate, ci_low=1 + lift.ci_low, ci_high=1 + lift.ci_high)
+    if isinstance(found, Effect) or min(found.means) <= 0:
+        return Effect(method=METHOD, reason=found.reason if isinstance(found, Effect) else NO_RATIO)
+    log = math.log(found.means[1] / found.means[0])
+    error = float(np.linalg.norm(found.pulls[1] / found.means[1] - found.pulls[0] / found.means[0]))
+    level = {"confidence_level": confidence_level}
+    told = build_effect(log, error, found.df, values=found.means, method=METHOD, **level)
+    ratio, low, high = np.exp([log, told.ci_low, told.ci_high]).tolist()
+    return replace(told, estimate=ratio, std_error=ratio * error, ci_low=low, ci_high=high)
+
+
+@dataclass(frozen=True)
+class Means:
+    """Two standardised means (without, with), how far each row pulls them, and degrees of freedom."""
+
+    means: tuple[float, float]
+    pulls: tuple[np.ndarray, np.ndarray]
+    df: float
+
+
+def _standardise(exposed, outcome, controls) -> Means | Effect | tuple:
+    """Both means at the mix of all; counts where nothing adjusts a share; an Effect that says why not."""
     exposed, y, x = (np.asarray(values, float) for values in (exposed, outcome, controls))
     known = ~(np.isnan(exposed) | np.isnan(y) | np.isnan(x).any(axis=1))
     is_in, y, x = exposed[known] == 1, y[known], x[known]
-    sides = (~is_in, is_in)
+    sides, is_share = (~is_in, is_in), np.isin(y, (0, 1)).all()
     n0, n1 = map(np.count_nonzero, sides)
-    is_share = np.isin(y, (0, 1)).all()
     if x.shape[1] == 0 and is_share:
-        return risk_difference(y[is_in].sum(), n1, y[~is_in].sum(), n0, confidence_level=confidence_level)
+        return y[is_in].sum(), n1, y[~is_in].sum(), n0
     reason = find_obstacle(is_in, x)
     if not reason and is_share and min(min(y[side].sum(), (1 - y[side]).sum()) for side in sides) < LEAST_ROWS:
         reason = FEW_EVENTS
@@ -117,20 +208,19 @@ def adjusted_difference(exposed, outcome, controls, *, confidence_level: float =
     least = LEAST_ROWS + 2 * x.shape[1]
     x = x - x.mean(axis=0)
     x = x[:, find_columns(x[~is_in], x[is_in])]
-    (slopes0, pull0, size0), (slopes1, pull1, size1) = (_fit_side(y[side], x[side]) for side in sides)
-    for n, size in ((n0, size0), (n1, size1)):
+    fits = [_fit_side(y[side], x[side]) for side in sides]
+    for n, (_, _, size) in zip((n0, n1), fits, strict=True):
         if size < least:
             return Effect(method=METHOD, reason=THIN.format(n=n, size=size))
-    values, own = (float(slopes0[0]), float(slopes1[0])), (float(pull0 @ pull0), float(pull1 @ pull1))
-    change = values[1] - values[0]
+    values, own = tuple(float(slopes[0]) for slopes, _, _ in fits), [float(pull @ pull) for _, pull, _ in fits]
     if min(own) <= 1e-20:
         reason = NO_VARIATION if max(own) > 1e-20 else NO_SPREAD
-        return Effect(change, control_value=values[0], treatment_value=values[1], method=METHOD, reason=reason)
-    mix = x @ (slopes1 - slopes0)[1:] / math.sqrt(len(y) * (len(y) - 1))
-    mix[~is_in], mix[is_in] = mix[~is_in] - pull0, mix[is_in] + pull1
-    error, lost = float(np.linalg.norm(mix)), 1 + x.shape[1]
-    df = satterthwaite((own[0], n0 - lost), (own[1], n1 - lost))
-    return build_effect(change, error, df, values=values, method=METHOD, confidence_level=confidence_level)
+        change, told = values[1] - values[0], {"control_value": values[0], "treatment_value": values[1]}
+        return Effect(change, method=METHOD, reason=reason, **told)
+    pulls, lost = [x @ slopes[1:] / math.sqrt(len(y) * (len(y) - 1)) for slopes, _, _ in fits], 1 + x.shape[1]
+    for pulled, side, (_, pull, _) in zip(pulls, sides, fits, strict=True):
+        pulled[side] += pull
+    return Means(values, tuple(pulls), satterthwaite((own[0], n0 - lost), (own[1], n1 - lost)))
 
 
 def find_obstacle(is_in, controls) -> str | None:
@@ -261,10 +351,10 @@ def read_share(kept: int, n: int, design) -> dict[str, float]:
 
 
 def name_verdict(p_value: float, ci_low: float, alpha: float) -> str:
-    """Return only whether a difference is clear: an association is neither a benefit nor a harm."""
+    """Return only whether an association is clear: nobody was brought there by lot, so it is no benefit and no harm."""
     if math.isnan(p_value) and math.isnan(ci_low):
         return "not estimable"
-    return "clear difference" if p_value <= alpha else "no clear difference"
+    return "clear association" if p_value <= alpha else "no clear association"
 
 
 def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:

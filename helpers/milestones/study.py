@@ -29,6 +29,10 @@ SIDES = {
     **{"n_reached": "n_treatment", "n_not": "n_control", "share_reached": "treatment_value"},
     **{"share_not": "control_value", "difference": "estimate", **ENDS},
 }
+TIPPING = (
+    *("milestone", "landmark", "difference", "ci_low", "ci_high", "tipping", "tipping_limit", "risk_ratio"),
+    *("ratio_low", "ratio_high", "e_value", "e_value_limit", "reason"),
+)
 KEYS = ["milestone", "outcome", "landmark", "adjustment"]
 NICHE, ROUTINE, CLEAR_ORDER = 0.05, 0.9, 0.8
 NONE_LEFT = "nobody is followed to the end of the window who was not activated by then"
@@ -58,8 +62,9 @@ def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybod
         dormant), Holm within each; the naive difference is exploratory, all else sensitivity.
     list of Test: log-rank of the time to the loss after the main landmark, one a milestone.
     dict: tables `readings` and `hazards` (activated against retained, by every method; nan with a reason where the plan
-        lacks what a method needs), `landmark_effects` (every milestone, outcome, landmark and adjustment) and
-        `milestone_survival` (share still customers after the main landmark).
+        lacks what a method needs), `landmark_effects` (every milestone, outcome, landmark and adjustment), `tipping`
+        (what nobody measured and could explain it, by `measure_tipping`) and `milestone_survival` (share still
+        customers after the main landmark).
 
     References
     ----------
@@ -77,6 +82,7 @@ def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybod
         "readings": pd.DataFrame([{"reading": name, **_read(e, SIDES)} for name, e in readings.items()]),
         "hazards": pd.DataFrame([{"reading": name, **_read(e, whole), **size} for name, e in ratios.items()]),
         "landmark_effects": pd.DataFrame(rows, columns=[*KEYS, *shown]),
+        "tipping": _list_tipping(landmarks[design.landmarks[0]], design),
         "milestone_survival": curves,
     }
     return [_decide(estimate, design.alpha) for estimate in adjust_families(estimates)], tests, tables
@@ -84,6 +90,16 @@ def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybod
 
 def _read(estimate, names):
     return {name: getattr(estimate, field) for name, field in names.items()}
+
+
+def _list_tipping(frame, design):
+    """How far each difference in the share kept could be explained by what nobody measured, one row a milestone."""
+    controls, kept = contrasts.make_controls(frame), frame["retained"].to_numpy(float)
+    level, rows = {"confidence_level": design.confidence_level}, []
+    for milestone in list_milestones(design):
+        found = contrasts.measure_tipping(frame[milestone].to_numpy(float), kept, controls, **level)
+        rows.append({"milestone": milestone, "landmark": design.landmarks[0], **found})
+    return pd.DataFrame(rows, columns=TIPPING)
 
 
 def _compare_all(landmarks, design) -> dict[tuple, Estimate]:
@@ -201,7 +217,7 @@ def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels)
 
 def _decide(estimate: Estimate, alpha) -> Estimate:
     verdict = contrasts.name_verdict(estimate.decision_p, estimate.ci_low, alpha)
-    if verdict != "clear difference":
+    if verdict != "clear association":
         return estimate.but(verdict=verdict)
     side = 1 - estimate.estimate if estimate.estimand == "hazard_ratio" else estimate.estimate
     return estimate.but(verdict=verdict, as_expected=side * EXPECTED[estimate.metric] > 0)

@@ -2,13 +2,15 @@
 
 import datetime as dt
 from typing import Annotated, Literal, get_origin
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 NULLS = {"", "~", "null", "Null", "NULL"}
 QUANTILE_KINDS = ("count", "amount", "score")
 PART_KINDS = ("count", "amount", "binary")  # of which a ratio can be made
 TIME_KINDS = ("count", "amount")
+Grave = Literal["srm", "two_variants", "attrition", "events_fit", "events_add"]  # what an acknowledgement can release
 
 
 class Part(BaseModel):
@@ -36,6 +38,34 @@ class Part(BaseModel):
             if is_broken:
                 raise ValueError(fault)
         return part
+
+
+class Design(Part):
+    """What the plans of both kinds hold: the question, the unit, how its data are written, what is sure enough."""
+
+    title: str
+    question: str
+    unit_id: str
+    registered: Literal["before", "after"] | None = None
+    as_of: dt.date | None = None
+    time_zone: str | None = None
+    decimal: Literal[",", "."] | None = None
+    confidence_level: float = Field(0.95, gt=0.5, lt=1)
+    min_cell: int = Field(10, ge=1)
+    answers: list[str] = []
+    labels: dict[str, str] = {}
+
+    @field_validator("time_zone")
+    @classmethod
+    def _know_zone(cls, zone):
+        if zone is not None and zone not in available_timezones():
+            raise ValueError("no time zone is called so; write one such as Europe/Rome or UTC")
+        return zone
+
+    @property
+    def alpha(self) -> float:
+        """1 - confidence_level."""
+        return 1 - self.confidence_level
 
 
 class Variant(Part):
@@ -116,6 +146,8 @@ class Metric(Part):
         yield kind == "time_to_event" and self.horizon_days is None, "a time to event needs horizon_days"
         late = self.from_days is not None and not (self.within_days or 0) > self.from_days
         yield late, "from_days begins a window that within_days ends: give within_days, above from_days"
+        read = self.from_days is not None and (kind == "time_to_event" or self.column is not None)
+        yield read, "from_days chooses among events: a column and a time to event have none"
         unguarded = self.role == "guardrail" and (margin is None or self.better == "neither")
         yield unguarded, "a guardrail needs a margin, and better: higher or lower"
         yield relative and kind in ("nps", "score"), "a margin for a score or nps must be absolute"
@@ -194,37 +226,33 @@ def name_quantile(quantile: float) -> str:
     return f"{percent}{ending} percentile"
 
 
-class ExperimentPlan(Part):
+class ExperimentPlan(Design):
     """The plan of an experiment: every key of DESIGN's example, with its default."""
 
     kind: Literal["experiment"]
-    title: str
-    question: str
     unit: str = "unit"
-    unit_id: str
     variant: Variant
     assigned_at: str | None = None
-    as_of: dt.date | None = None
     enrolment_days: int | None = Field(None, gt=0)
     planned_units: int | None = Field(None, gt=0)
+    randomised_units: Annotated[int, Field(gt=0)] | dict[str, Annotated[int, Field(gt=0)]] | None = None
     looks: list[float] = []
     spending: Literal["obrien-fleming"] = "obrien-fleming"
     cluster: str | None = None
-    confidence_level: float = Field(0.95, gt=0.5, lt=1)
     decides_on: Literal["raw", "adjusted"] = "raw"
-    min_cell: int = Field(10, ge=1)
     metrics: dict[str, Metric] = Field(min_length=1)
     exposure: Exposure | None = None
     covariates: list[str] = []
     segments: list[str] = []
-    acknowledge: dict[Literal["srm", "two_variants", "events_fit"], Annotated[str, Field(pattern=r"\w")]] = {}
-    answers: list[str] = []
+    acknowledge: dict[Grave, Annotated[str, Field(pattern=r"\w")]] = {}
     shown_as: Contrast | None = None
-    labels: dict[str, str] = {}
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
         looks = self.looks
+        counted = self.randomised_units
+        unnamed = isinstance(counted, dict) and set(counted) != set(self.variant.arms)
+        yield unnamed, "randomised_units must be one number, or name exactly the control and the treatments"
         rising = not looks or (sorted(set(looks)) == looks and looks[0] > 0 and looks[-1] == 1)
         yield not rising, "looks must rise from above 0 to 1.0, the planned end"
         yield self.decides_on == "adjusted" and not self.covariates, "decides_on: adjusted needs covariates"
@@ -244,11 +272,6 @@ class ExperimentPlan(Part):
         outcomes = {m.column or name for name, m in self.metrics.items() if not m.event and m.kind != "ratio"}
         for name in sorted(outcomes & set(self.covariates)):
             yield True, f"the covariate {name} is an outcome too; covariates are measured before assignment"
-
-    @property
-    def alpha(self) -> float:
-        """1 - confidence_level."""
-        return 1 - self.confidence_level
 
     @property
     def key_metric(self) -> str:

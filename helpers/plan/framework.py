@@ -1,11 +1,10 @@
 """The typed framework: which milestones a customer passes, how each is read, what they should foretell, its review."""
 
-import datetime as dt
 from typing import Literal
 
 from pydantic import Field
 
-from helpers.plan.design import Part
+from helpers.plan.design import Design, Part
 
 REVIEWED = ("discrimination", "calibration", "cut", "ranks")
 PERIOD_DAYS = {"week": 7, "month": 30, "quarter": 90}
@@ -143,18 +142,12 @@ class Review(Part):
     thresholds: Thresholds = Thresholds()
 
 
-class FrameworkPlan(Part):
+class FrameworkPlan(Design):
     """The plan of a milestones framework: every key of DESIGN's list, with its default."""
 
     kind: Literal["framework"]
-    title: str
-    question: str
     unit: str = "account"
-    unit_id: str
     started_at: str | None = None
-    as_of: dt.date | None = None
-    confidence_level: float = Field(0.95, gt=0.5, lt=1)
-    min_cell: int = Field(10, ge=1)
     cohort: str = "quarter"
     size: str | None = None
     plan_tier: str | None = None
@@ -168,8 +161,6 @@ class FrameworkPlan(Part):
     outcomes: Outcomes
     alive: Alive | None = None
     review: Review = Review()
-    answers: list[str] = Field([])
-    labels: dict[str, str] = Field({})
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -211,11 +202,6 @@ class FrameworkPlan(Part):
     def steps_line(self) -> int:
         """Steps after which a customer is set up: as planned, else all of them."""
         return self.steps_at_least or len(self.steps)
-
-    @property
-    def alpha(self) -> float:
-        """1 - confidence_level."""
-        return 1 - self.confidence_level
 
     @property
     def is_snapshot(self) -> bool:

@@ -1,6 +1,5 @@
 """The formulas of Erlang: how soon a number of agents answers, with customers who wait for ever and who give up."""
 
-import bisect
 import functools
 import math
 from dataclasses import dataclass
@@ -148,33 +147,30 @@ def _log_erlang_b(load, agents):
     return -math.log(inverse)
 
 
-@functools.lru_cache(maxsize=100_000)
-def agents_needed(arrivals_per_hour, promise, *, answer=answer_by_erlang_a) -> int:
-    """Return the fewest agents who answer the target share of all who ask within the target.
+def agents_needed(arrivals_per_hour, promise, *, answer=answer_by_erlang_a) -> np.ndarray:
+    """Return the fewest agents who answer the target share of all who ask within the target, one number a rate.
 
     Parameters
     ----------
-    arrivals_per_hour : float, 0 or more; 0 needs no agent
+    arrivals_per_hour : float or array-like, 0 or more; 0 needs no agent
     promise : Promise
     answer : function, `answer_by_erlang_a` or `answer_by_erlang_c`
 
     Returns
     -------
-    int
+    array of int, shape as the rates
 
     Raises
     ------
     Refused: more than 100,000 agents would be needed.
     """
-    if arrivals_per_hour == 0:
-        return 0
-
-    def is_enough(agents):
-        return answer(arrivals_per_hour, agents, promise).share_within >= promise.target_share
-
-    low, most = 0, min(max(1, math.ceil(arrivals_per_hour * promise.handle_minutes / 60)), MOST_AGENTS)
-    while not is_enough(most):
-        if most == MOST_AGENTS:
-            raise Refused(f"staffing: more than {most:,} agents would be needed; check the rates and the target")
-        low, most = most, min(2 * most, MOST_AGENTS)
-    return bisect.bisect_left(range(most), True, low, key=is_enough)
+    rates, places = np.unique(arrivals_per_hour, return_inverse=True)
+    agents, found = 0, []
+    for rate in rates.tolist():  # rising: what is too few for one rate is too few for the next
+        agents = max(agents, math.floor(rate * promise.handle_minutes / 60 * promise.target_share))
+        while agents <= MOST_AGENTS and rate and answer(rate, agents, promise).share_within < promise.target_share:
+            agents += 1
+        if agents > MOST_AGENTS:
+            raise Refused(f"staffing: more than {MOST_AGENTS:,} agents would be needed; check the rates and the target")
+        found.append(agents)
+    return np.array(found)[places].reshape(np.shape(arrivals_per_hour))

@@ -1,6 +1,8 @@
 """Agents by the hour of the week: how questions arrive, how many agents hold a target, and what all take for a year."""
 
+import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,8 @@ from helpers.records import Refused
 from helpers.simulate.support_world import HOURS_A_WEEK, SECONDS_AN_HOUR, serve
 
 QUESTIONS, WEEKS_A_YEAR = "questions", 52
+TESTED, ALL_HOURS, GIVEN = "as tested", "all hours", "given"
+RANGES = ("units_per_year", "handling", "patience")
 CALL_MINUTES = 5  # intervals in which public calls are counted
 CUSTOMERS = 60_000  # simulated, about: enough for a share within half a point
 FEWEST_WEEKS, MOST_WEEKS = 2, 400
@@ -230,7 +234,7 @@ def miss_of_poisson(counts, promise, *, seed) -> pd.DataFrame:
         (with agents for the count of each hour that 90 % of its days stay below).
     """
     hours = add_means(sum_hours(counts))
-    agents = [agents_needed(rate, promise) for rate in (hours["mean"] / hours["covered"]).tolist()]
+    agents = agents_needed(hours["mean"] / hours["covered"], promise).tolist()
 
     def read(count):
         pairs = zip((count / hours["covered"]).tolist(), agents, strict=True)
@@ -243,10 +247,8 @@ def miss_of_poisson(counts, promise, *, seed) -> pd.DataFrame:
     slots = hours.groupby("slot")
     mean, covered = slots["mean"].first(), slots["covered"].mean()
     busy = slots["count"].quantile(HELD_DAYS, interpolation="higher")
-    rule, held, held_even = (
-        sum(agents_needed(rate, promise) * part for rate, part in zip((count / covered).tolist(), covered, strict=True))
-        for count in (mean, busy, stats.poisson.ppf(HELD_DAYS, mean))
-    )
+    counts = (mean, busy, stats.poisson.ppf(HELD_DAYS, mean))
+    rule, held, held_even = ((agents_needed(count / covered, promise) * covered).sum() for count in counts)
     rows = [{"measure": name, **found, "poisson": even[name]["value"]} for name, found in real.items()]
     rows.append({"measure": "agent_hours_rule", "value": rule, "poisson": rule})
     return pd.DataFrame([*rows, {"measure": "agent_hours_held", "value": held, "poisson": held_even}])
@@ -283,8 +285,8 @@ def plan_staffing(arrivals, promise) -> pd.DataFrame:
     """
     rates = np.asarray(arrivals, float).tolist()
     staffing = pd.DataFrame({"hour": range(HOURS_A_WEEK), "arrivals_per_hour": rates})
-    staffing["agents_erlang_a"] = [agents_needed(rate, promise) for rate in rates]
-    staffing["agents_erlang_c"] = [agents_needed(rate, promise, answer=answer_by_erlang_c) for rate in rates]
+    staffing["agents_erlang_a"] = agents_needed(rates, promise)
+    staffing["agents_erlang_c"] = agents_needed(rates, promise, answer=answer_by_erlang_c)
     pairs = zip(rates, staffing["agents_erlang_a"].tolist(), strict=True)
     found = pd.DataFrame([vars(answer_by_erlang_a(*pair, promise)) for pair in pairs])
     return staffing.join(found.where(staffing["arrivals_per_hour"] > 0))
@@ -332,22 +334,25 @@ def check_staffing(staffing, promise, *, seed) -> pd.DataFrame:
     return pd.DataFrame(rows).rename(columns={"value": "share_within"})
 
 
-def rate_questions(conversations, *, variant, n_units, units_per_week, min_cell=1) -> np.ndarray:
-    """Return the questions that sign-ups of one arm ask, by hour of the week, once so many sign up every week.
+def rate_questions(conversations, *, variant, n_units, min_cell=1) -> np.ndarray:
+    """Return the questions that sign-ups of one arm ask, by hour of the week, once one signs up every week.
 
     All questions that the data holds count: in the long run each week brings as many as one week's sign-ups ever ask.
+    Hours in which the test had nobody on duty for the arm stay so: what is asked then waits, as it did, and is work of
+    the other hours, in proportion to theirs. Somebody was on duty in an hour in whose second half a question had its
+    first reply, or in which one was asked and had it; without any reply all hours are taken as staffed.
 
     Parameters
     ----------
     conversations : DataFrame
-        One row a question: variant, hour (0 to 167, of the UTC week, Monday 00:00 first), unit (where min_cell counts).
+        One row a question: variant, hour (0 to 167, of the UTC week, Monday 00:00 first), asked_at (UTC), wait_minutes
+        (nan where never answered), unit (where min_cell counts).
     variant : str
     n_units : int
         Units in the arm, with or without a question.
-    units_per_week : float
-        Units that will be served in that way.
     min_cell : int
         Where fewer units ask in an hour, all hours of its block of four have their mean; so do small blocks together.
+        They are staffed where any of them is.
 
     Returns
     -------
@@ -360,17 +365,26 @@ def rate_questions(conversations, *, variant, n_units, units_per_week, min_cell=
     if n_units < 1:
         raise Refused(f"staffing: no unit is in the arm {variant}; name the arms as the plan does")
     asked = conversations[conversations["variant"] == variant]
+    pools = _pool_small(asked, min_cell)
     counts = np.bincount(asked["hour"].to_numpy(int), minlength=HOURS_A_WEEK).astype(float)
-    return (_pool_small(counts, asked, min_cell) if min_cell > 1 else counts) / n_units * units_per_week
+    rates = pd.Series(counts).groupby(pools).transform("mean").to_numpy() / n_units
+    replied = (asked["asked_at"] + pd.to_timedelta(asked["wait_minutes"], unit="min")).dropna()
+    same = replied.dt.floor("h") == asked["asked_at"].dt.floor("h")[replied.index]
+    replied = replied[same | (replied.dt.minute >= 30)]
+    served = replied.dt.day_of_week * 24 + replied.dt.hour
+    staffed = np.isin(pools, pools[served]) if len(served) else np.full(HOURS_A_WEEK, True)
+    return np.where(staffed, rates * (rates.sum() / max(rates[staffed].sum(), 1e-300)), 0.0)
 
 
-def _pool_small(counts, asked, least):
-    """Counts by hour in which no figure is of fewer than `least` units: small hours have the mean of their block."""
-    blocks = metrics.name_hours(range(HOURS_A_WEEK))
+def _pool_small(asked, least):
+    """Names of hours that share a rate, so that none is of fewer than `least` units: small ones have their block's."""
+    blocks, hours = metrics.name_hours(range(HOURS_A_WEEK)), asked["hour"].to_numpy(int)
     pools = np.array([f"{hour}" for hour in range(HOURS_A_WEEK)], object)
+    if least <= 1:
+        return pools
 
     def count_units():
-        return asked.groupby(pools[asked["hour"].to_numpy(int)])["unit"].nunique().sort_values(kind="stable")
+        return asked.groupby(pools[hours])["unit"].nunique().sort_values(kind="stable")
 
     units = count_units()
     few = np.isin(pools, units.index[units < least])
@@ -379,26 +393,24 @@ def _pool_small(counts, asked, least):
     while len(units) > 1 and units.iloc[0] < least:
         pools[np.isin(pools, units.index[:2])] = units.index[1]
         units = count_units()
-    return pd.Series(counts).groupby(pools).transform("mean").to_numpy()
+    return pools
 
 
-def plan_roll_out(conversations, promises, *, units_in_arms, units_per_week, min_cell=1) -> pd.DataFrame:
+def plan_roll_out(rates, promises, *, units_per_week) -> pd.DataFrame:
     """Return the agent hours a week of four ways to serve the same sign-ups.
 
     Every hour of the week is staffed by Erlang A for its own questions; the arm with live support asks as often as it
     did in the test. Nothing waits for a quieter hour and other customers' questions count nowhere, so that the standard
     promise takes more hours here than a team that spreads its work: the extra hours are then a lower limit. In the
-    test the two halves have teams of their own.
+    test the two halves have teams of their own. Hours are at the desk: breaks and training come on top.
 
     Parameters
     ----------
-    conversations : DataFrame
-        One row a question: variant, hour.
+    rates : dict of array, shape (168,), by arm
+        As `rate_questions` returns them.
     promises : dict of Promise by arm: the standard promise first, then live support
-    units_in_arms : mapping, arm -> number of units
     units_per_week : float
         All who sign up in a week.
-    min_cell : int, as for `rate_questions`
 
     Returns
     -------
@@ -408,9 +420,8 @@ def plan_roll_out(conversations, promises, *, units_in_arms, units_per_week, min
     """
 
     def staff(arm, share):
-        size = {"n_units": units_in_arms.get(arm, 0), "units_per_week": units_per_week * share}
-        rates = rate_questions(conversations, variant=arm, min_cell=min_cell, **size)
-        return np.array([sum(agents_needed(rate, promises[arm]) for rate in rates.tolist()), rates.sum()], dtype=float)
+        asked = rates[arm] * units_per_week * share
+        return np.array([agents_needed(asked, promises[arm]).sum(), asked.sum()])
 
     control, treatment = promises
     live_half = staff(treatment, 0.5)
@@ -420,23 +431,52 @@ def plan_roll_out(conversations, promises, *, units_in_arms, units_per_week, min
     return pd.DataFrame({**ways, "extra_hours_per_week": hours - hours[0], "conversations_per_week": questions})
 
 
+def range_hours(rates, promises, *, ranges, given=None, basis=TESTED) -> pd.DataFrame:
+    """Return the agent hours that live support for all adds in a year to the standard promise, over what is in doubt.
+
+    Parameters
+    ----------
+    rates, promises : as for `plan_roll_out`; rates may be empty where hours are given
+    ranges : dict of low, central and high
+        `units_per_year`; `handling` and `patience`, times those of both promises.
+    given : float, optional, paid hours a year
+        What the researcher knows better for the central number of units; they grow with it in proportion.
+    basis : str, `TESTED`, `ALL_HOURS` or `GIVEN`: which hours of the week are staffed
+
+    Returns
+    -------
+    DataFrame, 27 rows, one a combination of the three: units_per_year, handling, patience, extra_hours (at the desk;
+        paid where given), basis.
+    """
+    rows = []
+    for units, handling, patience in itertools.product(*(ranges[name] for name in RANGES)):
+        extra = 0.0 if given is None else given * units / max(ranges["units_per_year"][1], 1)
+        for arm, sign in zip(promises, (-1, 1), strict=True) if given is None else ():
+            times = {"handle_minutes": handling, "patience_minutes": patience}
+            meant = {name: getattr(promises[arm], name) * factor for name, factor in times.items()}
+            needed = agents_needed(rates[arm] * units / WEEKS_A_YEAR, replace(promises[arm], **meant))
+            extra += sign * WEEKS_A_YEAR * float(needed.sum())
+        rows.append((units, handling, patience, extra))
+    return pd.DataFrame(rows, columns=[*RANGES, "extra_hours"], dtype=float).assign(basis=basis)
+
+
 def study_staffing(
-    conversations, promises, *, arrivals, units_in_arms, units_per_week, seed, min_cell=1
+    conversations, promises, *, arrivals, units_in_arms, ranges, seed, given=None, min_cell=1
 ) -> dict[str, pd.DataFrame]:
     """Return every table about staffing that a study shows.
 
     Parameters
     ----------
     conversations : DataFrame or None
-        One row a question: unit, variant, hour (0 to 167 of the UTC week), asked_at (UTC). None where there are no
-        events: then there is no roll-out, and, unless arrivals are public, nothing at all.
+        One row a question, as `metrics.read_conversations` returns them. None where there are no events: then there is
+        no roll-out, and, unless arrivals are public, no staffing.
     promises : dict of Promise by arm: the standard promise first, then live support
     arrivals : str
         `questions`: the hours are staffed for all sign-ups with live support; `public:bank_calls`: for those calls.
     units_in_arms : mapping, arm -> number of units
-    units_per_week : float
-        Sign-ups a week once all are served in the same way.
+    ranges : dict of low, central and high, as for `range_hours`
     seed : int
+    given : float, optional, as for `range_hours`
     min_cell : int
         Hours of the week in which fewer units ask share a rate, as `rate_questions` says; hours of the day with fewer
         questions lose their band.
@@ -445,53 +485,40 @@ def study_staffing(
     -------
     dict: `staffing` (an hour of the week), `staffing_check` (a block of hours), `roll_out` (a way to serve all),
         `arrivals` (a measure), `arrivals_bands` (an hour of the day), both empty where each hour of the week was
-        seen only once; see data/README.md.
+        seen only once; `agent_hours` (a combination of what is in doubt), where there are conversations or hours are
+        given; see data/README.md.
 
     Raises
     ------
-    Refused: an arm without units; arrivals of an unknown name.
+    Refused: an arm without units.
     """
-    live, size = list(promises)[1], {"units_per_week": units_per_week, "min_cell": min_cell}
-    if arrivals == QUESTIONS:
-        if conversations is None or conversations.empty:
-            return {}
-        counts = count_arrivals(conversations["asked_at"])
-        rates = rate_questions(conversations, variant=live, n_units=units_in_arms.get(live, 0), **size)
-    else:
+    units_per_week, live = ranges["units_per_year"][1] / WEEKS_A_YEAR, list(promises)[1]
+    found, rates = {}, {}
+    if conversations is not None and not conversations.empty:
+        size = {arm: {"n_units": units_in_arms.get(arm, 0), "min_cell": min_cell} for arm in promises}
+        rates = {arm: rate_questions(conversations, variant=arm, **size[arm]) for arm in promises}
+        found["roll_out"] = plan_roll_out(rates, promises, units_per_week=units_per_week)
+    if rates or given is not None:
+        replied = bool(rates) and conversations["wait_minutes"].notna().any()
+        basis = TESTED if replied and given is None else ALL_HOURS if given is None else GIVEN
+        found["agent_hours"] = range_hours(rates, promises, ranges=ranges, given=given, basis=basis)
+    if arrivals != QUESTIONS:
         counts = slot_arrivals(examples.ARRIVALS[arrivals.removeprefix("public:")]().units, CALL_MINUTES)
-        rates = rate_hours(counts)
-    staffing, roll_out, uneven, bands = plan_staffing(rates, promises[live]), *[pd.DataFrame()] * 3
-    if conversations is not None:
-        roll_out = plan_roll_out(conversations, promises, units_in_arms=units_in_arms, **size)
+        wanted = rate_hours(counts)
+    elif rates:
+        counts, wanted = count_arrivals(conversations["asked_at"]), rates[live] * units_per_week
+    else:
+        return found
+    staffing, uneven, bands = plan_staffing(wanted, promises[live]), pd.DataFrame(), pd.DataFrame()
     said = {"target_minutes": float(promises[live].target_minutes), "target_share": promises[live].target_share}
     if len(add_means(counts)):  # else each interval of the week was seen only once
         parts = [describe_arrivals(counts), miss_of_poisson(counts, promises[live], seed=seed)]
         uneven = pd.concat(parts, ignore_index=True).assign(**said, source=arrivals)
         bands = band_arrivals(counts, min_cell=min_cell)
     rounded = staffing["arrivals_per_hour"].round(1)
-    return {
+    return found | {
         "staffing": staffing.assign(arrivals_per_hour=rounded, **said, source=arrivals),
         "staffing_check": check_staffing(staffing, promises[live], seed=seed),
-        "roll_out": roll_out,
         "arrivals": uneven,
         "arrivals_bands": bands,
     }
-
-
-def find_extra_hours(tables, *, given=None) -> float | None:
-    """Return the agent hours a year that live support for all adds to the standard promise for all.
-
-    Parameters
-    ----------
-    tables : dict, as `study_staffing` returns it
-    given : float, optional, hours a year
-        What the researcher knows better.
-
-    Returns
-    -------
-    float: 52 weeks of the roll-out from the queue; None without one and without `given`.
-    """
-    roll_out = tables.get("roll_out", pd.DataFrame())
-    if given is not None or roll_out.empty:
-        return given
-    return WEEKS_A_YEAR * float(roll_out.set_index("scenario").loc[LIVE, "extra_hours_per_week"])

@@ -4,6 +4,7 @@ It becomes one row a unit or an account, with its events beside it.
 """
 
 import difflib
+import re
 from dataclasses import dataclass, field, replace
 
 import ibis
@@ -15,6 +16,13 @@ from helpers.sources import tables
 from helpers.sources.meeting import meet_events
 from helpers.sources.opening import ask, connect, count_all, open_given, open_table, read_address, read_model
 
+LEAST_REPEATED, MOST_REPEATED = 3, 0.02  # exact repeats beyond both are several rows a unit, not a slip
+MOST_MIXED = 0.01  # of the units, in two arms or clusters, above which that is what is wrong with repeats
+CAUSES = {  # why an id may be unknown: what is taken from both sides, and the words for it
+    "without the zeros before them": ("^0+([0-9A-Za-z])", r"\1"),
+    "with letters of another case": None,
+    "without a decimal ending such as .0": ("[.]0+$", ""),
+}
 MANY_LABELS = 1000
 MANY_NAMES = 10_000
 MANY_UNKNOWN = 20  # more are no labels, and may be ids or names of people: none is shown
@@ -85,7 +93,7 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     heard, names = _hear(given, design, schema.list_event_names(design))
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
-    shaped = tables.shape_table(given.backend, given.units, wanted, name="units", complete=complete)
+    shaped = _shape(given, given.units, wanted, design, name="units", complete=complete)
     shaped, labels = _read_variants(shaped, design)
     keys = ["unit", design.cluster] if design.cluster else ["unit"]
     units, n_assigned, n_duplicates, n_two = _keep_once(given.backend, shaped, design, keys)
@@ -99,10 +107,12 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
         ("in two variants, left out", shaped.rows - n_duplicates - n, schema.say(n_two, "unit")),
         ("kept", n, "one row a unit"),
     )
-    meeting = meet_events(heard, units, design) if heard else None
-    told = (*said, *(heard.messages if heard else ()))
-    if heard and (n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any()):
-        told += _tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+    told, meeting = (*said, *(heard.messages if heard else ())), None
+    if heard:
+        _refuse_clocks(heard, shaped, design)
+        meeting = meet_events(heard, units, design)
+        if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
+            told += _tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
     more = {"units_by_variant": by_variant, "steps": steps, "messages": (*shaped.messages, *told)}
     info = replace(given.info, rows=shaped.rows, units=n, **more)
     return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth, meeting)
@@ -145,7 +155,7 @@ def load_accounts(
     heard, _ = _hear(given, design, schema.list_account_event_names(design))
     retained, wanted = design.outcomes.retained, schema.list_account_columns(design)
     complete = {"unit", "started_at", retained.column, retained.time}
-    shaped = tables.shape_table(given.backend, given.units, wanted, name="accounts", complete=complete)
+    shaped = _shape(given, given.units, wanted, design, name="accounts", complete=complete)
     accounts, _, n_duplicates, _ = _keep_once(given.backend, shaped, design)
     steps = (
         ("read", shaped.rows, "rows of the table"),
@@ -154,10 +164,16 @@ def load_accounts(
     )
     told = heard.messages if heard else ()
     if heard:
+        _refuse_clocks(heard, shaped, design)
         told += _tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
     n, messages = shaped.rows - n_duplicates, (*shaped.messages, *told)
     info = replace(given.info, rows=shaped.rows, units=n, steps=steps, messages=messages)
     return AccountSource(accounts, heard and heard.table, info, given.truth)
+
+
+def _shape(given, raw, wanted, design, *, name, complete):
+    written = {"zone": design.time_zone, "decimal": design.decimal}
+    return tables.shape_table(given.backend, raw, wanted, name=name, complete=complete, **written)
 
 
 def _hear(given, design, planned):
@@ -168,13 +184,13 @@ def _hear(given, design, planned):
     if given.events is None:
         return None, None
     wanted, complete = schema.list_event_columns(design), {"unit", "event", "at"}
-    shaped = tables.shape_table(given.backend, given.events, wanted, name="events", complete=complete)
+    shaped = _shape(given, given.events, wanted, design, name="events", complete=complete)
     table, said = shaped.table, [f"{shaped.name}: {schema.say(shaped.rows, 'event')}"]
     if "value" not in table.columns:
         table = table.mutate(value=ibis.null("float64"))
     shaped = replace(shaped, table=table)
     if "event_id" in table.columns:
-        shaped, said = tables.drop_repeated(shaped), []
+        shaped, said = _drop_repeated(shaped), []
     names = shaped.table.select("event").distinct().order_by("event").limit(MANY_NAMES + 1)
     found = ask(lambda: names.to_pyarrow()["event"].to_pylist(), shaped.name)
     where = f"{shaped.name}, column event"
@@ -194,13 +210,30 @@ def _hear(given, design, planned):
 
 
 def _tell_events(heard, units, known, unknown):
-    """Return the sentence on events of no known unit, if there are any; refused where all are."""
+    """Return the sentence on events of no known unit, if there are any, and why; refused where all are."""
     strange = heard.table.anti_join(units, "unit")
     n = count_all(strange, {"n": strange.count()}, heard.name)["n"]
-    said = f"{heard.name}: {schema.say(n, 'event')}"
-    if n and n == count_all(heard.table, {"n": heard.table.count()}, heard.name)["n"]:
-        raise Refused(f"{said}, none of {known}; write the ids alike in both tables")
-    return (f"{said} of {unknown}, not used",) if n else ()
+    if not n:
+        return ()
+    said, causes = f"{heard.name}: {schema.say(n, 'event')}", []
+    for words, taken in CAUSES.items():
+        keys = [table.unit.re_replace(*taken) if taken else table.unit.lower() for table in (strange, units)]
+        meant = strange.mutate(key=keys[0]).semi_join(units.select(key=keys[1]), "key")
+        found = count_all(meant, {"n": meant.count()}, heard.name)["n"]
+        causes += [f"{found:,} of them would be known {words}"] if found else []
+    cure = "; ".join(causes) + (": " if causes else "") + "write the ids alike in both tables"
+    if n == count_all(heard.table, {"n": heard.table.count()}, heard.name)["n"]:
+        raise Refused(f"{said}, none of {known}; {cure}")
+    return (f"{said} of {unknown}, not used" + (f"; {cure}" if causes else ""),)
+
+
+def _refuse_clocks(heard, shaped, design):
+    """Refuse times with a zone in one table beside times without one in the other, unless the plan names the zone."""
+    places = [(f"{t.name}, column {column}", *n) for t in (heard, shaped) for column, n in t.clocks.items()]
+    zoned = next(((where, n) for where, n, _ in places if n), None)
+    for where, _, clocked in places if zoned and design.time_zone is None else ():
+        fault = f"of day without a time zone, and {zoned[1]:,} with one in {zoned[0]}; {tables.IN_ZONE}"
+        schema.refuse_some(clocked, "time", where, fault)
 
 
 def read_table(data, *, table=None) -> ibis.Table:
@@ -258,7 +291,7 @@ def _read_variants(shaped, design):
 
 
 def _fold(label):
-    return " ".join(label.split()).casefold()
+    return " ".join(re.sub(f"[{tables.SPACES}]", " ", label).split()).casefold()
 
 
 def _count_labels(table, shown):
@@ -283,6 +316,8 @@ def _keep_once(backend, shaped, design, keys=()):
     if n_assigned < shaped.rows or len(keys) > 1:
         table = table.distinct() if n_assigned < shaped.rows else table
         n_duplicates = shaped.rows - count_all(table, {"n": table.count()}, shaped.name)["n"]
+        if len(keys) > 1:
+            _refuse_numbered(table, shaped, design, n_assigned)
         for key in keys:
             spread = table.group_by(key).agg(n_variants=lambda t: t.variant.nunique())
             spread = spread.filter(spread.n_variants > 1).select(key)
@@ -292,11 +327,53 @@ def _keep_once(backend, shaped, design, keys=()):
         if (n_two or n_duplicates) and backend.name == "duckdb":  # made once; elsewhere it stays a query
             kept = table
             table = ask(lambda: backend.create_table("kept_units", kept), shaped.name)
-        again = table.group_by("unit").agg(n_rows=lambda t: t.count())
-        n = count_all(again, {"n": (again.n_rows > 1).sum()}, shaped.name)["n"]
-        fault = "more than once, with different rows; give one row a unit, or its events as events"
-        schema.refuse_some(n, "unit", f"{shaped.name}, column {design.unit_id}", fault)
+        _refuse_repeats(table, shaped, design, {"n_duplicates": n_duplicates, "n_two": n_two, "n_assigned": n_assigned})
     return table, n_assigned, n_duplicates, n_two
+
+
+def _refuse_numbered(table, shaped, design, n_assigned):
+    """Refuse numbers of units that stand in several clusters, as they are unique within their cluster only."""
+    clusters = table.group_by("unit").agg(n=lambda t: t[design.cluster].nunique())
+    n = count_all(clusters, {"n": (clusters.n > 1).sum()}, shaped.name)["n"]
+    fault = (
+        f"of {n_assigned:,} in more than one {design.cluster}, as a number is that is unique within its "
+        f"{design.cluster} only; make one id of both"
+    )
+    where = f"{shaped.name}, column {design.unit_id}"
+    schema.refuse_some(n if n > MOST_MIXED * n_assigned else 0, "unit", where, fault)
+
+
+def _refuse_repeats(table, shaped, design, counts):
+    """Refuse several rows a unit, by what they look like: mixed arms, a log of exposures, a log of something else."""
+    where, start = f"{shaped.name}, column {design.unit_id}", getattr(design, "assigned_at", None)
+    alike = [table[name] for name in shaped.planned if name not in ("unit", "variant", start)]
+    values = {f"y{i}": y.nunique() + (y.count() < table.count()).cast("int64") for i, y in enumerate(alike)}
+    units, is_log = table.group_by("unit").agg(n=table.count(), **values), ibis.literal(True)
+    for name in values:
+        is_log = is_log & (units[name] <= 1)  # an unknown value is one of its own
+    found = count_all(units, {"n": (units.n > 1).sum(), "log": ((units.n > 1) & is_log).sum()}, shaped.name)
+    n, n_dropped, n_two = found["n"], counts["n_duplicates"], counts["n_two"]
+    many = n_dropped >= LEAST_REPEATED and n_dropped > MOST_REPEATED * shaped.rows
+    if n_two > MOST_MIXED * counts["n_assigned"] and (n or many):
+        fault = (
+            f"of {counts['n_assigned']:,} in two variants, and others in several rows; find out why, and give each "
+            "unit one row in the variant of its first assignment"
+        )
+        schema.refuse_some(n_two, "unit", where, fault)
+    if 2 * found["log"] > n:
+        fault = (
+            "more than once, in rows that differ in times or in columns outside the plan alone, like a log of "
+            "exposures; keep the first row of each unit, or one row with their sum where each is an order"
+        )
+        schema.refuse_some(n, "unit", where, fault)
+    fault = "more than once, with different rows; give one row a unit, or its events as events"
+    schema.refuse_some(n, "unit", where, fault)
+    if many:
+        raise Refused(
+            f"{shaped.name}: {n_dropped:,} of {shaped.rows:,} rows repeat another in every column, so that it has "
+            "several rows a unit, such as one an order; give one row a unit with their sum, or the rows as events; of "
+            "a log of exposures keep the first row of each unit, and of rows that were exported twice one"
+        )
 
 
 def _list_variants(labels, shown, design, n_two):
@@ -316,3 +393,26 @@ def _list_variants(labels, shown, design, n_two):
     if not by_variant[control]:
         raise Refused(f"{where}: no unit in control, {schema.cut(control)}; give the units of control too")
     return by_variant, (f"{where}: no unit in {', '.join(empty)}",) if empty else ()
+
+
+def _drop_repeated(shaped):
+    """Return the events without those that repeat another whole, where an `event_id` says that they are one.
+
+    Events without an id may be equal and real; events with one id and different content are kept, and counted.
+    """
+    table = shaped.table
+    if table["event_id"].type().is_string():
+        table = table.mutate(event_id=tables.fill(table["event_id"]))
+    once = table.distinct()
+    counts = {"named": once["event_id"].count(), "ids": once["event_id"].nunique()}
+    found = count_all(once, counts, shaped.name)
+    nameless = table.filter(table["event_id"].isnull())  # noqa: PD003 (a column of Ibis)
+    without = count_all(nameless, {"n": nameless.count()}, shaped.name)["n"]
+    if without:
+        once = once.drop_null("event_id").union(nameless)
+    dropped, differing = shaped.rows - found["named"] - without, found["named"] - found["ids"]
+    said = [f"{shaped.name}: {schema.say(shaped.rows, 'event')}, {dropped:,} of them dropped as exact duplicates"]
+    if differing:
+        same = f"{schema.say(differing, 'event')} with the id of another that differs, kept"
+        said.append(f"{shaped.name}, column event_id: {same}")
+    return replace(shaped, table=once, messages=(*shaped.messages, *said))

@@ -21,21 +21,24 @@ DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF-16
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
+TOLD = re.compile(r"\ufeff?\"?sep=(?P<mark>[,;|\t])\"?[ \t]*(\r\n?|\n|$)", re.IGNORECASE)  # Excel's first line
 BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a text file is written: encoding, delimiter, column names, whether it has quotes."""
+    """How a text file is written: encoding, delimiter, column names, quotes, whether `sep=` stands above the names."""
 
     encoding: str
     delimiter: str
     header: tuple[str, ...]
     quoted: bool
+    above: bool = False
 
     def describe(self) -> str:
         """Return what was detected, for the reader."""
         found = [f"{DELIMITERS[self.delimiter]}-separated"]
+        found += ["as its first line says"] if self.above else []
         found += ["byte-order mark"] if self.encoding in ("utf-8-sig", "utf-16") else []
         found += [] if self.encoding.startswith("utf-8") else [f"encoding {self.encoding}"]
         return ", ".join(found)
@@ -45,7 +48,8 @@ def detect_dialect(path) -> Dialect:
     """Return how a text file (.gz or not) is written, after one pass over its bytes.
 
     The encoding is that of a byte-order mark, UTF-8 where every byte fits, Windows-1252 otherwise; the delimiter
-    is the one under which most of the first 200 rows have as many cells as the header.
+    is that of a first line such as `sep=;`, which Excel writes, else the one under which most of the first 200 rows
+    have as many cells as the header.
 
     Raises
     ------
@@ -55,16 +59,18 @@ def detect_dialect(path) -> Dialect:
     encoding, quoted = _scan_bytes(path)
     with _open_text(path, encoding) as lines:
         sample = "".join(itertools.islice(lines, 200))
+    told = TOLD.match(sample)
+    sample = sample[told.end() :] if told else sample
+    delimiter = told["mark"] if told else max(DELIMITERS, key=lambda mark: _score(sample, mark))
     if not sample.strip():
         raise Refused(f"{path.name}: the file is empty; export it again")
-    delimiter = max(DELIMITERS, key=lambda mark: _score(sample, mark))
     header = _read_header(sample, delimiter, path)
     twice = sorted(name for name, n in Counter(name.casefold() for name in header).items() if n > 1)
     if twice:
         raise Refused(
             f"{path.name}: the column name {twice[0]} stands twice (upper and lower case are one); rename one"
         )
-    return Dialect(encoding, delimiter, header, quoted)
+    return Dialect(encoding, delimiter, header, quoted, told is not None)
 
 
 def read_batches(path, dialect) -> Iterator[pa.Table]:
@@ -80,7 +86,11 @@ def read_batches(path, dialect) -> Iterator[pa.Table]:
     types = {f"f{i}": pa.string() for i in range(len(dialect.header))}
     reading = {
         "read_options": pc.ReadOptions(
-            use_threads=False, block_size=BLOCK, encoding=encoding, autogenerate_column_names=True
+            use_threads=False,
+            block_size=BLOCK,
+            encoding=encoding,
+            autogenerate_column_names=True,
+            skip_rows=int(dialect.above),
         ),
         "parse_options": pc.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=dialect.quoted),
         "convert_options": pc.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
@@ -98,7 +108,8 @@ def read_batches(path, dialect) -> Iterator[pa.Table]:
 def _refuse_broken(path, dialect):
     """Refuse at the first row that is not well formed; Python's strict reader knows the line, Arrow does not."""
     with _open_text(path, dialect.encoding) as lines:
-        rows, start = csv.reader(lines, delimiter=dialect.delimiter, strict=True), 1
+        skipped = len(list(itertools.islice(lines, int(dialect.above))))
+        rows, start = csv.reader(lines, delimiter=dialect.delimiter, strict=True), 1 + skipped
         try:
             for row in rows:
                 if row and len(row) != len(dialect.header):
@@ -106,7 +117,7 @@ def _refuse_broken(path, dialect):
                         f"{path.name}, line {start}: {schema.say(len(row), 'cell')} where the header has "
                         f"{len(dialect.header)}; quote cells that hold the delimiter, or export the file again"
                     )
-                start = rows.line_num + 1
+                start = rows.line_num + 1 + skipped
         except csv.Error:
             raise Refused(
                 f"{path.name}, line {start}: a quote is opened and not closed as it should be; "

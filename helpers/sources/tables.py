@@ -18,11 +18,21 @@ SCALES = {
 }
 ALLOWED = {"binary": (0.0, 1.0), "state": (0.0, 1.0, 2.0), "nps": tuple(float(i) for i in range(11))}
 MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
-YES, NO = ("true", "yes"), ("false", "no")
+YES = ("true", "t", "yes", "y", "oui", "o", "ja", "j", "si", "s", "sim", "vrai", "v", "vero", "wahr", "verdadero")
+NO = ("false", "f", "no", "n", "non", "nein", "nee", "nao", "n\xe3o", "faux", "falso", "falsch")
+YES += ("s\xec", "s\xed", "si\u0300", "si\u0301")  # the accent a letter of its own, or not
 INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
+SPACES = (  # of every width, none included, and marks of the direction of text
+    "\\s\\v\x85\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff"
+)
 NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
-GROUP = r"^[+-]?[1-9][0-9]{0,2},[0-9]{3}$"
+GROUP = r"^[+-]?[1-9][0-9]{0,2}"  # the first digits of a number whose thousands are set apart
+APART = f"[{SPACES}'\u2019]"  # thousands are set apart by a space or, in Switzerland, an apostrophe
+SPACED = rf"{GROUP}({APART}[0-9]{{3}})+([.,][0-9]+)?$"
+BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
+GROUPED = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{sign}][0-9]+)?$" for sign, apart in BESIDE.items()}
+SURE = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{apart}][0-9]{{3}}|[{sign}][0-9]+)$" for sign, apart in BESIDE.items()}
 ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
 LARGEST_WHOLE = 2.0**53
 CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
@@ -31,6 +41,8 @@ SLASH = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}" + CLOCK
 DAY_FIRST = r"^(1[3-9]|2[0-9]|3[01])[-/.]"
 MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
 PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
+ZONED = r":[0-9]{2}([.][0-9]+)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
+DAY = 86_400
 YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
 DATED = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
 GAPS = {
@@ -41,20 +53,32 @@ GAPS = {
     "at": "without a time; give each event its time, or leave those rows out",
 }
 GAP = "without a value; the plan needs one in each row"
+IN_ZONE = "write time_zone into the plan, such as Europe/Rome or UTC, in which those without are read"
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
+def _place(zone, moment):
+    """The moment of a time without a zone, read in a zone: DuckDB and Postgres call this function alike."""
 
 
 @dataclass(frozen=True)
 class Shaped:
-    """A typed table with what was said of it: `rows` as read; `ids` the unit's id before it became text."""
+    """A typed table with what was said of it.
+
+    `rows` as read; `ids` the unit's id before it became text; `planned` the plan's columns by their new names; `clocks`
+    how many times of day have a zone and how many have none, by column.
+    """
 
     table: ibis.Table
     name: str
     rows: int
     ids: ibis.Column
+    planned: tuple[str, ...]
+    clocks: dict[str, tuple[int, int]]
     messages: tuple[str, ...]
 
 
-def shape_table(backend, raw, wanted, *, name, complete) -> Shaped:
+def shape_table(backend, raw, wanted, *, name, complete, zone=None, decimal=None) -> Shaped:
     """Return a table with the wanted columns cast and renamed, and every other column as it is.
 
     Text files are cast once and stored in the engine; other tables stay lazy. NaN becomes null.
@@ -66,6 +90,8 @@ def shape_table(backend, raw, wanted, *, name, complete) -> Shaped:
     wanted : iterable of schema.Column
     name : str, what the table is called in the engine
     complete : collection of str, targets that may hold no missing value
+    zone : str, optional, in which times without one are read; None refuses them beside times with one, else is UTC
+    decimal : str, optional, the decimal sign of numbers in text; None is what fits them all
 
     Raises
     ------
@@ -78,16 +104,16 @@ def shape_table(backend, raw, wanted, *, name, complete) -> Shaped:
     if not rows:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
-    numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS}
-    comma = any(counts.get("comma") for counts in numbers.values()) and _has_decimal_comma(numbers, raw.name)
-    told = []
+    numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
+    sign, told = decimal or _find_sign(numbers, raw.name), []
     for c in wanted:
-        told += judge_raw(c, before[c.target], came[c.target].type(), f"{raw.name}, column {c.name}")
-    made = {c.target: cast(came[c.target], c.type, before[c.target], comma=comma) for c in wanted}
+        where = f"{raw.name}, column {c.name}"
+        told += judge_raw(c, before[c.target], came[c.target].type(), where, sign=sign, zone=zone)
+    made = {c.target: cast(came[c.target], c.type, before[c.target], sign=sign, zone=zone) for c in wanted}
     used, taken = {column.name for column in wanted}, {target.lower() for target in made}
     others = [column for column in raw.table.columns if column not in used]
     kept = [column for column in others if column.lower() not in taken]
-    told += ["decimal comma"] if comma else []
+    told += ["decimal comma"] if sign == "," else []
     told += [f"column {c}: left out, as the plan's own column is called so" for c in others if c not in kept]
     table = raw.table.select(**made, **{column: raw.table[column] for column in kept})
     if raw.parsed:
@@ -101,7 +127,11 @@ def shape_table(backend, raw, wanted, *, name, complete) -> Shaped:
     nan = [target for target, counts in after.items() if counts.get("nan")]
     known = {target: table[target].isnan().ifelse(ibis.null("float64"), table[target]) for target in nan}
     messages = (*raw.messages, *(f"{raw.name}: {text}" for text in told))
-    return Shaped(table.mutate(**known) if known else table, raw.name, rows, ids, messages)
+    clocks = {
+        c.name: tuple(before[c.target][key] for key in ("zoned", "clocked")) for c in wanted if c.type == "timestamp"
+    }
+    table = table.mutate(**known) if known else table
+    return Shaped(table, raw.name, rows, ids, tuple(made), clocks, messages)
 
 
 def _count_columns(table, asked, shown):
@@ -117,13 +147,14 @@ def _settle(column, before, found):
     is_number, counts = found.is_numeric() or found.is_boolean(), before[column.target]
     if counts:
         values = counts["filled"] - counts["missing"]
-        is_number = values > 0 and values == counts["number"] + counts["comma"]
+        is_number = values > 0 and values == counts["number"] + counts["comma"] + counts["sure,"] + counts["sure."]
     return replace(column, type="number" if is_number else "text")
 
 
 def trim(value):
-    """Return text without the spaces and tabs around it; only cells with any are touched, as all would take long."""
-    return (value.contains(" ") | value.contains("\t")).ifelse(value.strip(), value)
+    """Return text without the spaces of any kind around it; only cells with any are touched, as all would take long."""
+    around = value.re_replace(rf"^[{SPACES}]+|[{SPACES}]+$", "")
+    return value.re_search(rf"^[{SPACES}]|[{SPACES}]$").ifelse(around, value)
 
 
 def fill(value):
@@ -149,6 +180,10 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         empty = value.isnull() | value.isnan()
         safe = (value.abs() <= LARGEST_WHOLE).ifelse(value, 0.5)
         return {"empty": empty, "odd": ~empty & (safe != safe.floor())}
+    if kind == "timestamp" and not value.type().is_string():
+        is_zoned = getattr(value.type(), "timezone", None) is not None
+        clocked = value.epoch_seconds() % DAY != 0 if value.type().is_timestamp() else value.isnull() & value.notnull()
+        return {"zoned": value.notnull() & is_zoned, "clocked": clocked & (not is_zoned)}
     if not value.type().is_string():
         return {}
     if kind in TEXTS:
@@ -158,41 +193,66 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
         return {"blank": text == "", **rounded, **spaced}
     text = fill(value)
-    low = text.lower()
-    counts = {"blank": trim(value) == "", "filled": text.notnull(), "missing": low.isin(MISSING)}
+    counts = {"filled": text.notnull(), "missing": text.lower().isin(MISSING)}
     if kind == "timestamp":
-        slash = text.re_search(SLASH)
+        slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
         ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
-        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered}
+        clocks = {"zoned": zoned, "clocked": text.contains(":") & ~zoned}
+        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks}
+    return counts | _count_numbers(text)
+
+
+def _count_numbers(text):
+    spaced = text.re_search(SPACED)
+    text = spaced.ifelse(text.re_replace(APART, ""), text)
+    has_point, has_comma = text.contains("."), text.contains(",")
     return {
-        **counts,
-        "boolean": low.isin(YES + NO),
-        "infinite": low.isin(INFINITE),
+        "apart": spaced,
+        "boolean": text.lower().isin(YES + NO),
+        "infinite": text.lower().isin(INFINITE),
         "number": text.re_search(NUMBER),
         "coded": text.isin(("0", "1", "0.0", "1.0")),
-        "point": text.contains(".") & text.re_search(NUMBER),
-        "comma": text.contains(",") & text.re_search(COMMA),
-        "group": text.contains(",") & text.re_search(GROUP),
+        "long": text.re_search("^[+-]?[0-9]{4,}$"),
+        "point": has_point & text.re_search(NUMBER),
+        "comma": has_comma & text.re_search(COMMA),
+        # with two readings: a decimal sign before three digits, or the mark of thousands
+        "two.": has_point & ~has_comma & ~spaced & text.re_search(GROUPED[","]) & text.re_search(NUMBER),
+        "two,": has_comma & ~has_point & ~spaced & text.re_search(GROUPED["."]) & text.re_search(COMMA),
+        "sure.": has_comma & text.re_search(SURE["."]),
+        "sure,": has_point & text.re_search(SURE[","]),
     }
 
 
-def _has_decimal_comma(counts, file):
-    """Return whether the numbers of a text table have a decimal comma; one sign holds for all its columns."""
-    numbers = {name: c for name, c in counts.items() if c.get("comma")}
-    pointed = next((name for name, c in counts.items() if c.get("point")), None)
-    first = next(iter(numbers))
-    where = f"{file}, " + (f"column {first}" if pointed in (None, first) else f"columns {first} and {pointed}")
-    n = numbers[first]["comma"]
-    if pointed:
-        fault = f"with a decimal comma and {counts[pointed]['point']:,} with a decimal point"
-        schema.refuse_some(n, "number", where, f"{fault}; write one sign, and no thousands separators")
-    if all(c["comma"] == c["group"] for c in numbers.values()):
-        fault = "with two readings, as a comma before three digits is a decimal sign or separates thousands"
-        schema.refuse_some(n, "number", where, f"{fault}; write a decimal point and no separators")
-    return True
+def _find_sign(counts, file):
+    """Return the decimal sign of a text table, which holds for all its columns: the one that fits all of its numbers.
+
+    Parameters
+    ----------
+    counts : dict of str to dict, counts of the columns of numbers in text
+    file : str, what messages call the table
+    """
+    fits = {}
+    for sign, word in ((",", "comma"), (".", "point")):
+        fits[sign] = {name: c[word] - c[f"two{sign}"] + c[f"sure{sign}"] for name, c in counts.items()}
+        fits[sign] = {name: n for name, n in fits[sign].items() if n}
+    first, other = (next(iter(fits[sign]), None) for sign in ",.")
+    if first and other:
+        where = f"{file}, " + (f"column {first}" if first in fits["."] else f"columns {first} and {other}")
+        other = first if first in fits["."] else other
+        fault = f"with a decimal comma and {fits['.'][other]:,} with a decimal point"
+        schema.refuse_some(fits[","][first], "number", where, f"{fault}; write one sign, and no thousands separators")
+    for sign, word in ((",", "comma"), (".", "dot")):
+        for name, c in () if first or other else counts.items():
+            whole = sign == "," or (c["number"] > c["point"] and not c["long"])
+            fault = (
+                f"with two readings, as a {word} before three digits is a decimal sign or separates thousands; say in "
+                'the plan which, decimal: "," or decimal: ".", or write a decimal point and no separators'
+            )
+            schema.refuse_some(c[f"two{sign}"] if whole else 0, "number", f"{file}, column {name}", fault)
+    return "," if first else "."
 
 
-def judge_raw(column, counts, found, where) -> list[str]:
+def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]:
     """Return what a reader may want to know of how a column is read, or refuse it, with a count and never a value.
 
     Parameters
@@ -201,6 +261,8 @@ def judge_raw(column, counts, found, where) -> list[str]:
     counts : dict of str to int, as `count_raw` asked
     found : Ibis type of the column as it came
     where : str, file and column
+    sign : str, the decimal sign of text
+    zone : str, optional, in which times without one are read
 
     Returns
     -------
@@ -224,19 +286,39 @@ def judge_raw(column, counts, found, where) -> list[str]:
     if text and kind == "timestamp":
         _refuse_times(where, counts)
     elif text and kind in NUMBERS:
-        coded = counts["filled"] == counts["missing"] + counts["boolean"] + counts["coded"]
-        known = sum(counts[key] for key in ("missing", "number", "comma", "infinite"))
-        known += counts["boolean"] if coded else 0
-        fault = "with text where a number is needed; correct them, or leave a cell empty where it is unknown"
-        schema.refuse_some(counts["filled"] - known, "row", where, fault)
-    cells, order = schema.say, "day first" if counts.get("day_first") else "month first"
+        _refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
+    if kind == "timestamp" and counts["zoned"] and zone is None:
+        fault = f"of day without a time zone and {counts['zoned']:,} with one; {IN_ZONE}"
+        schema.refuse_some(counts["clocked"], "time", where, fault)
+    order, apart = "day first" if counts.get("day_first") else "month first", {".": "commas", ",": "dots"}[sign]
+    n = {key: schema.say(counts.get(key, 0), "cell") for key in ("spaced", "missing", "apart", "clocked")}
+    thousands = counts.get(f"two{BESIDE[sign]}", 0) + counts.get(f"sure{sign}", 0)
     said = {
-        "spaced": f"{cells(counts.get('spaced', 0), 'cell')} read without the spaces around it",
-        "missing": f"{cells(counts.get('missing', 0), 'cell')} such as NA or null read as missing",
-        "boolean": "yes and no, or true and false, are read as 1 and 0",
+        "spaced": f"{n['spaced']} read without the spaces around it",
+        "missing": f"{n['missing']} such as NA or null read as missing",
+        "boolean": "words for yes and no, or true and false, are read as 1 and 0",
+        "apart": f"{n['apart']} read without the spaces or apostrophes between thousands",
         "slash": f"dates are read with the {order}, as only that fits all of them",
     }
-    return [f"column {column.name}: {words}" for key, words in said.items() if counts.get(key)]
+    told = [words for key, words in said.items() if counts.get(key)]
+    told += [f"{schema.say(thousands, 'cell')} read without the {apart} between thousands"] if thousands else []
+    told += [f"{n['clocked']} without a time zone read in {zone}"] if zone and counts.get("clocked") else []
+    return [f"column {column.name}: {words}" for words in told]
+
+
+def _refuse_numbers(where, counts, sign, *, is_state):
+    values, fault = counts["filled"] - counts["missing"], 'with a decimal {} where the plan says decimal: "{}"'
+    is_coded = values == counts["boolean"] + counts["coded"]
+    wrong = counts["point"] - counts["two."] if sign == "," else counts["comma"] - counts["two,"]
+    if wrong and not is_coded:
+        fault = fault.format("point" if sign == "," else "comma", sign)
+        schema.refuse_some(wrong, "number", where, f"{fault}; correct the plan, or write one sign")
+    plain = counts["number"] if sign == "." else counts["number"] - wrong + counts["comma"]
+    grouped = counts["two,"] + counts["sure."] if sign == "." else counts["sure,"]
+    known = plain + grouped + counts["infinite"] + (counts["boolean"] if is_coded or is_state else 0)
+    mend = "write 1 and 0, or yes and no" if is_state else "correct them"
+    fault = f"with text where a number is needed; {mend}, or leave a cell empty where it is unknown"
+    schema.refuse_some(values - known, "row", where, fault)
 
 
 def _refuse_times(where, counts):
@@ -253,7 +335,7 @@ def _refuse_times(where, counts):
         schema.refuse_some(slash, "date", where, f"{fault}; {DATED}")
 
 
-def cast(value, kind, counts, *, comma=False):
+def cast(value, kind, counts, *, sign=".", zone=None):
     """Return a column as the plan needs it: text, numbers (float64) or times (UTC); what is missing is null.
 
     Parameters
@@ -261,40 +343,50 @@ def cast(value, kind, counts, *, comma=False):
     value : Ibis column, as it came and as `judge_raw` let pass
     kind : str, the type of `schema.Column`, settled
     counts : dict of str to int
-    comma : bool, whether text has a decimal comma
+    sign : str, the decimal sign of text
+    zone : str, optional, in which times of day without one are read; dates alone stay days
     """
     found = value.type()
     if kind in TEXTS:
         if found.is_string():
-            text = trim(value) if counts.get("spaced") else value
-            return (trim(value) == "").ifelse(ibis.null("string"), text) if counts["blank"] else text
+            text = trim(value) if kind != "label" and counts.get("spaced", True) else value
+            return (trim(value) == "").ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
         if found.is_floating():
             known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
             return (known if counts["odd"] else known.cast("int64")).cast("string")
         return value.cast("string")
     if kind == "timestamp":
-        return (_cast_time(value, counts) if found.is_string() else value).cast("timestamp")
+        if found.is_string():
+            return _cast_time(value, counts, zone)
+        return (_place(zone, value) if zone and counts["clocked"] else value).cast("timestamp")
     if found.is_boolean():
         return value.cast("int32").cast("float64")
-    return _cast_number(value, counts, comma) if found.is_string() else value.cast("float64")
+    return _cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
 
 
-def _cast_time(value, counts):
+def _cast_time(value, counts, zone):
     text = fill(value)
     text = text.lower().isin(MISSING).ifelse(ibis.null("string"), text)
     if counts["slash"]:
         day, month = (1, 2) if counts["day_first"] else (2, 1)
         text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
-    return _try_cast(text, "timestamp('UTC')")
+    moment = _try_cast(text, "timestamp('UTC')").cast("timestamp")
+    if zone and counts["clocked"]:
+        is_placed = text.re_search(ZONED) | ~text.contains(":")
+        moment = is_placed.ifelse(moment, _place(zone, moment).cast("timestamp"))
+    return moment
 
 
-def _cast_number(value, counts, comma):
+def _cast_number(value, counts, sign):
     text = fill(value)
-    if counts["filled"] == counts["number"]:
+    if counts["apart"]:
+        text = text.re_search(SPACED).ifelse(text.re_replace(APART, ""), text)
+    if counts["filled"] == counts["number"] and (sign == "." or not counts["point"]):
         return _try_cast(text, "float64")
     low = text.lower()
-    if comma:
-        text = text.replace(",", ".")
+    if counts["two,"] + counts["two."] + counts["sure,"] + counts["sure."]:
+        text = text.re_search(GROUPED[sign]).ifelse(text.replace(BESIDE[sign], ""), text)
+    text = text.replace(",", ".") if sign == "," else text
     number = _try_cast((text.re_search(NUMBER) | low.isin(INFINITE)).ifelse(text, ibis.null("string")), "float64")
     return low.isin(YES).ifelse(1.0, low.isin(NO).ifelse(0.0, number))
 
@@ -338,26 +430,3 @@ def refuse_cast(column, before, after, where, *, complete=False) -> None:
     schema.refuse_some(after.get("remote", 0), "date", where, fault)
     if complete:
         schema.refuse_some(after["null"] + after.get("nan", 0), "row", where, GAPS.get(column.target, GAP))
-
-
-def drop_repeated(shaped) -> Shaped:
-    """Return the events without those that repeat another whole, where an `event_id` says that they are one.
-
-    Events without an id may be equal and real; events with one id and different content are kept, and counted.
-    """
-    table = shaped.table
-    if table["event_id"].type().is_string():
-        table = table.mutate(event_id=fill(table["event_id"]))
-    once = table.distinct()
-    counts = {"named": once["event_id"].count(), "ids": once["event_id"].nunique()}
-    found = opening.count_all(once, counts, shaped.name)
-    nameless = table.filter(table["event_id"].isnull())
-    without = opening.count_all(nameless, {"n": nameless.count()}, shaped.name)["n"]
-    if without:
-        once = once.filter(once["event_id"].notnull()).union(nameless)
-    dropped, differing = shaped.rows - found["named"] - without, found["named"] - found["ids"]
-    said = [f"{shaped.name}: {schema.say(shaped.rows, 'event')}, {dropped:,} of them dropped as exact duplicates"]
-    if differing:
-        same = f"{schema.say(differing, 'event')} with the id of another that differs, kept"
-        said.append(f"{shaped.name}, column event_id: {same}")
-    return replace(shaped, table=once, messages=(*shaped.messages, *said))

@@ -6,22 +6,23 @@ from collections.abc import Sequence
 import pandas as pd
 
 from helpers.plan.views import find_view
-from helpers.records import Estimate, Results, to_frame
+from helpers.records import GRAVE, Estimate, Results, to_frame
 from helpers.view import html, scales
 from helpers.view.html import Display, show_sentence
 from helpers.view.numbers import capitalise, join_words, lower_first, write_count, write_p
 from helpers.view.rows import Row, draw_rows, find_band, make_row, split_sizes, tell_rows
-from helpers.view.show import WITHHELD, draw_table, find_title, frame_part, tell_kind
+from helpers.view.show import WITHHELD, draw_table, find_title, frame_part, show, tell_kind
 
 BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": "neither way is better"}
 BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
 BOXES["released"] = "Released by the plan although a check failed"
-GRAVE = ("srm", "two_variants", "events_fit")
 ROLES = {"primary": "decides", "secondary": "", "guardrail": "must not worsen"}
 METHODS = ("miettinen-nurminen", "welch", "lin", "fieller", "anderson-rubin", "brunner-munzel")
 METHODS = {**{name: name.title() for name in METHODS}, "delta": "delta method", "wald ratio, delta": "Wald ratio"}
 ESTIMANDS = {"difference": "as assigned", "rmst_difference": "mean time to the horizon"}
 ESTIMANDS |= {"cace": "those who use it because it is offered"}
+TIMES = {"difference": "share with the event", "rmst_difference": "mean days without it"}
+NOTHING = pd.DataFrame(columns=["metric"])
 RUNGS = {"as_treated": "Users against others", "compliers": "Those who use it because it is offered"}
 ADJUSTMENTS = {"covariates": "adjusted for covariates", "weights": "weighted"}
 ADJUSTMENTS |= {"winsorised": "without the largest values"}
@@ -208,7 +209,9 @@ def _rung(results, e: Estimate, scale, group: str) -> Row:
     how += [ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
     how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"]
     is_effect = e.population in ("itt", "compliers", "responders")
-    verdict = e.verdict if is_effect else "association"
+    verdict = e.verdict
+    if not is_effect and verdict != "not estimable":
+        verdict = scales.name_way(e, scale) if verdict.startswith("clear") else "no clear association"
     name, note = RUNGS.get(e.population, sides), ", ".join(part for part in how if part)
     return make_row(e, scale, name=name, note=note, verdict=verdict, muted=not is_effect, group=group)
 
@@ -289,6 +292,38 @@ def sensitivity(results: Results) -> Display:
     drawn = draw_table(pd.DataFrame(written), find_view(results.study, "effects"), results)
     note = f"Differences: {scales.name_contrast(results)}."
     return frame_part(results, drawn, note=note, name="sensitivity", frame=to_frame(chosen))
+
+
+def times(results: Results) -> Display:
+    """Return how soon each planned event comes: the share reached by each day, and three measures up to the horizon.
+
+    Absent, so that its section leaves the page, where the plan names no time to an event.
+    """
+    tables = {name: results.tables.get(name, NOTHING) for name in ("metrics", "curves")}
+    scaled = [scales.read_scale(results, name) for name in tables["metrics"]["metric"]]
+    timed = {scale.metric: scale for scale in scaled if scale.kind == "time_to_event"}
+    if results.status == "withheld" or not timed:
+        return _show_nothing(results, "The plan names no time to an event.")
+    whole = {"metric": list(timed), "segment": None, "at": None, "estimand": list(TIMES)}
+    chosen, written = sorted(results.select(**whole), key=lambda e: (e.metric, e.comparison, e.estimand)), []
+    several = len({e.comparison for e in chosen}) > 1
+    for first in chosen:
+        e, scale, known = scales.orient(results, first), timed[first.metric], math.isfinite(first.estimate)
+        until, last = f"up to day {scale.within_days:g}", e.estimand == "rmst_difference"
+        until += f", {scales.name_arm(results, first.treatment)}" if several else ""
+        row = {"metric": e.metric, "how": f"{TIMES[e.estimand]}, {until}", "p": e.decision_p, "verdict": e.verdict}
+        row |= {"effect": scales.write_effect(e, scale) if known else ""}
+        written.append({**row, "interval": scales.write_bounds(e, scale) if known else e.reason})
+        for test in results.tests if last else ():
+            if (test.metric, test.id.split(":")[1:]) == (e.metric, [first.comparison, "log-rank"]):
+                written.append({"metric": e.metric, "how": f"log-rank test, {until}", "p": test.p_value})
+    drawn = draw_table(pd.DataFrame(written), find_view(results.study, "effects"), results)
+    note = f"Differences: {scales.name_contrast(results)}. Who was not seen to the end counts for as long as seen."
+    table = frame_part(results, drawn, note=note, name="times", frame=to_frame(chosen))
+    drawn = [name for name in timed if name in set(tables["curves"]["metric"])]
+    places = {name: f"curves {name}" if len(drawn) > 1 else "curves" for name in drawn}
+    parts = [*(show(results, "curves", metric=name, place=place) for name, place in places.items()), table]
+    return Display("".join(part.html for part in parts), "\n".join(part.text for part in parts))
 
 
 def name_method(method: str) -> str:

@@ -17,6 +17,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
+from helpers.records import STATUS_WORDS
 from helpers.view.numbers import capitalise
 
 CSS, PARTS = (Path(__file__).with_name(name) for name in ("style.css", "parts.html.j2"))
@@ -24,6 +25,7 @@ DIGITS = 10
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MARKS = {
     **dict.fromkeys(("clear benefit", "clear harm", "clear difference", "clear association"), "●"),
+    **dict.fromkeys(("more often", "less often", "higher", "lower"), "●"),
     **dict.fromkeys(("not inferior", "inferior", "pass", "recovered", "consistent", "no defect found"), "●"),
     **dict.fromkeys(("no worthwhile difference", "warn", "unclear", "too imprecise", "outside its domain"), "◐"),
     **dict.fromkeys(("no clear difference", "no clear association", "non-inferiority not shown"), "○"),
@@ -71,7 +73,7 @@ def show_sentence(text: str, *, absent: bool = False) -> Display:
 
 def mark_verdict(verdict: str) -> str:
     """Return a verdict as HTML: a filled, half or hollow mark, hidden from screen readers, and the word."""
-    mark, word = MARKS.get(verdict, "–"), "unclear" if verdict == "warn" else verdict
+    mark, word = MARKS.get(verdict, "–"), STATUS_WORDS.get(verdict, verdict)
     return f'<span class="verdict"><span class="mark" aria-hidden="true">{mark}</span> {escape(word)}</span>'
 
 

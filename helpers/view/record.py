@@ -11,13 +11,13 @@ import yaml
 
 from helpers import paths
 from helpers.plan.views import find_view
-from helpers.records import DETAIL, Results, to_frame
+from helpers.records import DETAIL, STATUS_WORDS, Results, to_frame
 from helpers.view import html, numbers, scales
 from helpers.view.html import Display, list_facts, show_sentence
 from helpers.view.numbers import capitalise, lower_first
-from helpers.view.show import draw_table, frame_part, tell_kind
+from helpers.view.show import draw_table, frame_part, show, tell_kind
 
-STATUSES = {"pass": ("passes", "pass"), "warn": ("warns", "warn"), "fail": ("fails", "fail")}
+VERBS = {"pass": ("passes", "pass"), "fail": ("fails", "fail")}
 
 
 def limits(results: Results) -> Display:
@@ -30,7 +30,7 @@ def trust_line(results: Results) -> Display:
     if not results.checks:
         return show_sentence("No trust check applies to this run.")
     counts = Counter(check.status for check in results.checks)
-    told = [f"{n} {STATUSES[s][n > 1] if s in STATUSES else s}" for s, n in counts.most_common()]
+    told = [f"{n} {VERBS[s][n > 1] if s in VERBS else STATUS_WORDS.get(s, s)}" for s, n in counts.most_common()]
     open_ = [c for c in results.checks if c.status in ("fail", "warn")]
     spoken = "; ".join(lower_first(c.message.partition(DETAIL)[0].rstrip(".")) for c in open_[:3])
     spoken = f": {scales.say_codes(results, spoken)}" if spoken else ""
@@ -39,8 +39,10 @@ def trust_line(results: Results) -> Display:
     said = frame.assign(message=[scales.say_codes(results, message) for message in frame["message"]])
     drawn = draw_table(said, find_view(results.study, "checks"), results, most=len(said))
     part = frame_part(results, drawn, name="checks", frame=frame)
+    has_sums = not results.tables.get("event_sums", frame[:0]).empty
+    drawn = part.html + (show(results, "event_sums").html if has_sums else "")
     noticed = [scales.say_codes(results, capitalise(message)) for message in results.data.messages]
-    return Display(html.draw("trust", line=line, checks=part.html, steps=_list_steps(results), noticed=noticed), line)
+    return Display(html.draw("trust", line=line, checks=drawn, steps=_list_steps(results), noticed=noticed), line)
 
 
 def _name_check(results, name) -> str:
@@ -108,7 +110,8 @@ def methods(results: Results) -> Display:
     They stand in notebooks/views/methods.yaml, found by the words in `Estimate.method`, or by a table of the run.
     """
     known = yaml.safe_load((paths.VIEWS / "methods.yaml").read_text(encoding="utf-8"))
-    said, tables = " ".join(estimate.method.lower() for estimate in results.estimates), results.tables.keys()
+    said = " ".join(estimate.method.lower() for estimate in results.estimates)
+    tables = {name for name, table in results.tables.items() if len(table)}
     chosen = [m for m in known if any(word in said for word in m["of"]) or tables & set(m.get("tables", ()))]
     return list_facts((m["name"], f"{capitalise(m['says'])} ({m['by']}).") for m in chosen)
 

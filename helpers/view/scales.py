@@ -169,6 +169,13 @@ def say_codes(results: Results, text: str) -> str:
     return re.sub(r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)", lambda found: name_label(results, found[0]), text)
 
 
+def name_way(estimate: Estimate, scale: "Scale") -> str:
+    """Return which way an association goes: more or less often of a share, else higher or lower; never good or bad."""
+    is_above = estimate.estimate > is_ratio(estimate)
+    words = ("less often", "more often") if scale.is_share and not scale.ordered else ("lower", "higher")
+    return words[is_above]
+
+
 def is_lift(estimate: Estimate) -> bool:
     """Return whether the estimate is a share of the control value."""
     return estimate.estimand.endswith("lift")

@@ -20,7 +20,7 @@ KINDS = {"simulated": "Simulated data", "public": "Public data", "yours": "Your 
 
 
 def show(
-    results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, form: str = "", **equal: Any
+    results: Results, name: str, *, sort: str = "", most: int = MOST_ROWS, form: str = "", place: str = "", **equal: Any
 ) -> Display:
     """Return a results table for the report, as its view says: a table, a ladder or a chart.
 
@@ -31,6 +31,7 @@ def show(
     sort : str, optional, a column by which rows stand, largest first; smallest first with a minus before it
     most : int, rows that are shown; the file has all
     form : str, optional, another kind of picture than the view's; it has no heading then
+    place : str, optional, a name of this part, where the page has several of one table
     equal : column=value that rows must have
 
     Returns
@@ -54,9 +55,10 @@ def show(
         frame = frame.sort_values(sort.lstrip("-"), ascending=sort.startswith("-"), kind="stable")
     view = fit(view, frame, results)
     title = "" if form else find_title(results, name, *map(str, equal.values()))
-    drawn = DRAWN[form or view.kind](turn(frame.reset_index(drop=True), view, results), view, results, name, most)
+    place, turned = place or name, turn(frame.reset_index(drop=True), view, results)
+    drawn = DRAWN[form or view.kind](turned, view, results, place.replace(" ", "-"), most)
     note = (results.words.get(f"note {name}") or (view.note,))[0]
-    note, place = ("", f"{name} {form}") if form else (note, name)
+    note, place = ("", f"{name} {form}") if form else (note, place)
     return frame_part(results, drawn, title=title, note=note, name=place, frame=frame)
 
 

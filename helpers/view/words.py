@@ -15,6 +15,7 @@ from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
 
 DEFAULT = "experiment"
+TRUST = ("srm", "attrition", "events_fit", "events_add")  # checks of whether the data fit, told where unclear
 
 
 def list_names(results: Results, design: Any = None) -> dict[str, Any]:
@@ -34,9 +35,11 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
       `select(field=value)` any estimates
     - `effect(e)`, `interval(e)`, `value(e, "treatment")`, `margin(e)` an effect, its interval for a sentence, an arm's
       own value beside it, and what the plan calls worthwhile or tolerates
+    - `way(e)` which way an association goes; `among(e)` whom an effect is of, where not of everybody, else ""
     - `primary` the primary effects, `guards` the guardrails', `decisive` those that answer the question: of what the
       plan names in `answers`, else the primary ones, else the first; `illusion` as `find_illusion` has it
-    - `warnings` why the interval of a primary effect may not hold what it promises
+    - `doubts` what is unclear of whether the data fit; `warnings` why the interval of a primary effect may not hold
+      what it promises
     - `scale(metric)`, `label(code)`, `arm(name)`, `say(sentence)` as in `scales`
     """
     headline, select = partial(_list_headlines, results), partial(_select, results)
@@ -45,12 +48,16 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     decisive = (headline(*answers) if answers else []) or primary or headline()[:1]
     named = {"design": design, "data": results.data, "status": results.status, "checks": results.checks}
     named |= {"noun": scales.find_noun(results), "unit": scales.find_noun(results, singular=True), "answers": answers}
-    named |= {"dates": scales.list_dates(results), "warnings": _list_warnings(results), "scale": scale}
+    doubts = {*TRUST, *(f"missing_{e.metric}" for e in primary)}, {f"domain_{e.metric}" for e in primary}
+    named |= dict(zip(("doubts", "warnings"), (_list_warnings(results, asked) for asked in doubts), strict=True))
+    named |= {"dates": scales.list_dates(results), "scale": scale}
     named |= {"say": partial(scales.say_codes, results), **_name_codes(results)}
     named |= {"headline": headline, "select": select, "primary": primary, "guards": headline(role="guardrail")}
     named |= {"decisive": decisive, "illusion": find_illusion(decisive, select)}
     named |= {"rows": rows, "row": lambda *args, **equal: next(iter(rows(*args, **equal)), None)}
     named["effect"] = lambda e: scales.write_effect(e, scale(e.metric))
+    named["way"] = lambda e: scales.name_way(e, scale(e.metric))
+    named["among"] = partial(_name_population, results)
     named["interval"] = lambda e: scales.write_interval(e, scale(e.metric))
     named["value"] = lambda e, arm: scales.write_value(getattr(e, f"{arm}_value"), scale(e.metric), beside=e)
     return named | {"margin": lambda e: _write_margin(scales.orient(results, e), scale(e.metric))}
@@ -76,9 +83,8 @@ def _list_rows(results, table, **equal) -> list[SimpleNamespace]:
     return [SimpleNamespace(**row) for row in frame.to_dict("records")]
 
 
-def _list_warnings(results) -> list[str]:
-    primary = {f"domain_{e.metric}" for e in results.headline(role="primary")}
-    found = [c.message for c in results.checks if c.id in primary and c.status == "warn"]
+def _list_warnings(results, asked) -> list[str]:
+    found = [c.message for c in results.checks if c.id in asked and c.status == "warn"]
     return [scales.say_codes(results, message.partition(DETAIL)[0]) for message in found]
 
 
@@ -87,13 +93,25 @@ def _write_margin(planned, scale) -> str:
     return numbers.write_number(scales.find_margin(planned, scale), scales.style_gap(scale))
 
 
+def _name_population(results, e: Estimate) -> str:
+    """Whom an effect is of, with their share of all assigned to its arms; "" where it is of all of them."""
+    if e.population != "responders":
+        return ""
+    sides = [results.data.units_by_variant.get(arm) or math.nan for arm in (e.control, e.treatment)]
+    share = (e.n_control + e.n_treatment) / sum(sides)
+    who = "who answered" if scales.read_scale(results, e.metric).kind in ("score", "nps") else "whose outcome is known"
+    return f"among the {numbers.write_share(share, decimals=0)} {who}" if 0 < share <= 1 else f"among those {who}"
+
+
 def find_illusion(decisive: list[Estimate], select: Callable) -> tuple[Estimate, Estimate] | None:
     """Return the association that tells most another story than the experiment, and the fair effect; None without."""
     about = {"role": "exploratory", "estimand": "naive", "segment": None, "at": None}
     pairs = [(e, fair) for fair in decisive for e in select(metric=fair.metric, **about)]
     pairs = [(e, f) for e, f in pairs if e.verdict.startswith("clear") and e.treatment in (f.treatment, f.control)]
-    pairs = [(e, f) for e, f in pairs if e.verdict != f.verdict or not f.ci_low <= e.estimate <= f.ci_high]
-    return min(pairs, key=lambda pair: pair[0].verdict == pair[1].verdict, default=None)
+    told = [(f.verdict.startswith("clear") and e.estimate * f.estimate > 0, e, f) for e, f in pairs]
+    told = [(alike, e, f) for alike, e, f in told if not alike or not f.ci_low <= e.estimate <= f.ci_high]
+    found = min(told, key=lambda found: found[0], default=None)
+    return found and found[1:]
 
 
 def _points(value, low=None, high=None, *, signed=True) -> str:
@@ -177,7 +195,7 @@ def explain(results: Results, design: Any) -> Results:
     words = tell(named, design)
     labels = dict(re.split(r" *\| *", line, maxsplit=1) for line in words.get("labels", ()))
     named = named.but(plan={**named.plan, "labels": {**labels, **(shown["labels"] or {})}})
-    kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:4]
+    kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:5]
     told = (*words["answer"], *words.get("bullets", ())[:4])
     if results.status == "withheld":
         told = tuple(scales.say_codes(named, line) for line in results.answer)

@@ -81,7 +81,7 @@ def check(tmp_path):
 def test_check_accounts_of_clean_data_passes_everything(check):
     found = check(given=None)  # reads the landmarks itself
     names = ["enough_accounts", "landmark_in_data", "follow_up", "duplicates", "events_before_start"]
-    names += ["missing_size", "missing_plan_tier", "missing_seats", "freshness"]
+    names += ["events_fit", "missing_size", "missing_plan_tier", "missing_seats", "freshness"]
     assert {name: item.status for name, item in found.items()} == dict.fromkeys(names, "pass")
     assert [item.message for item in found.values()] == [
         "120 accounts can be compared at day 30.",
@@ -89,6 +89,7 @@ def test_check_accounts_of_clean_data_passes_everything(check):
         "Not yet followed to day 90, left out: 0.0 % of the accounts.",
         "No row repeats another.",
         "Events before their account's start, not used: 0.0 %.",
+        "Events reach from the first account's start to the end.",
         "Without a known size: 0.0 % of the accounts that are compared.",
         "Without a known plan tier: 0.0 % of the accounts that are compared.",
         "Without a known number of seats: 0.0 % of the accounts that are compared.",

@@ -13,7 +13,7 @@ from statsmodels.multivariate.manova import MANOVA
 
 from helpers import checks, metrics
 from helpers.checks.trust import compare_covariates, compare_rates, compare_split, measure_imbalance, read_rate
-from helpers.records import Check, Moments
+from helpers.records import Check, Moments, Refused
 
 KINDS = {"csat": {"kind": "score"}}
 
@@ -36,17 +36,24 @@ def _run(frame, kinds=KINDS, counted=None, **plan):
 
 
 def test_run_lists_the_checks_that_the_plan_gives_cause_for():
-    assert list(_run(_make_frame(60, 60))) == ["srm", "duplicates", "two_variants", "missing_csat"]
+    assert list(_run(_make_frame(60, 60))) == ["srm", "duplicates", "two_variants", "missing_csat", "attrition"]
     plan = {"assigned_at": "assigned_at", "segments": ["tier"], "covariates": ["seats"], "exposure": {"column": "took"}}
     found = _run(_make_frame(), **plan)
     expected = ["srm", "srm_tier", "srm_over_time", "balance", "duplicates", "two_variants", "missing_csat"]
-    assert list(found) == [*expected, "exposure_over_time"]
+    assert list(found) == [*expected, "attrition", "exposure_over_time"]
+    assert found.pop("attrition").status == "not tested"
     assert {check.status for check in found.values()} == {"pass"}
 
 
 SPLITS = [
     # units of a and b: as planned, and not
     (510, 490, "pass", "The sample ratio is as planned, by unit: {}; p = .527."),
+    # 2.8 standard errors: neither as planned nor surely not
+    (
+        545, 455, "warn",
+        "Whether the sample ratio is as planned is unclear, by unit: {}; p = .004. Below .01 it is in doubt, "
+        "below .001 the arms are not compared.",
+    ),
     (
         600, 400, "fail",
         "The sample ratio is not as planned, by unit: {}; p < .001. The arms gain or lose units in different ways, so "
@@ -101,6 +108,9 @@ def test_run_split_by_segment_names_the_worst_level_and_takes_bonferroni_over_th
     frame["tier"] = ["pro"] * 260 + ["free"] * 240 + ["pro"] * 230 + ["free"] * 270
     expected = 2 * min(stats.chisquare(counts).pvalue for counts in ([260, 230], [240, 270]))
     assert _run(frame, segments=["tier"])["srm_tier"].value == pytest.approx(expected)
+    frame["tier"] = ["pro"] * 290 + ["free"] * 210 + ["pro"] * 218 + ["free"] * 282
+    said = "Whether the sample ratio is as planned in all levels of tier is unclear, most in free; adjusted p = .002."
+    assert (_run(frame, segments=["tier"])["srm_tier"].message) == said
 
 
 def test_run_split_by_segment_names_no_small_level():
@@ -127,11 +137,17 @@ def test_run_split_over_time_names_the_week():
 def test_run_balance_says_the_largest_difference_without_a_level():
     frame = _make_frame()
     frame["country"] = np.where(frame["variant"] == "a", "it", np.where(frame.index % 2, "it", "de"))
-    found = _run(frame, covariates=["seats"])["balance"], _run(frame, covariates=["seats", "country"])["balance"]
-    assert [check.status for check in found] == ["pass", "warn"]
+    found = [_run(frame, covariates=names)["balance"] for names in (["seats"], ["seats", "country"])]
+    frame.loc[frame["variant"] == "b", "seats"] += 0.3
+    found.append(_run(frame, covariates=["seats"])["balance"])
+    assert [check.status for check in found] == ["pass", "warn", "warn"]
     assert found[0].message == (
         "Covariates: largest standardised difference 0.07 (seats). Differences like these arise by chance in 24.6 % of "
-        "randomisations; below 0.1 % this check warns."
+        "randomisations."
+    )
+    assert found[2].message == (
+        "Whether covariates are balanced is unclear: largest standardised difference 0.20 (seats). Differences like "
+        "these arise by chance in 0.1 % of randomisations, and below 1 % they are in doubt."
     )
     assert found[1].message == (
         "Covariates differ more between the arms than chance explains: largest standardised difference 1.41 (country). "
@@ -172,10 +188,17 @@ def _lose(frame, a, b):
 
 
 UNLIKE = "Outcomes of csat are missing at different rates: {}; p < .001. Its effect is not estimated."
+UNCLEAR = (
+    "Whether outcomes of csat are missing alike in the arms is unclear: {}; p = {}. Below .05 it is in doubt, below "
+    ".001 the effect is not estimated."
+)
 LOST = [
     (0, 0, {}, "pass", "The outcome csat is known for every unit."),
     (0, 0, {"label": "Ease of use"}, "pass", "The outcome Ease of use is known for every unit."),
     (100, 110, {}, "pass", "Outcomes of csat are missing alike in the arms: a 20.0 %, b 22.0 %; p = .438."),
+    (100, 141, {}, "warn", UNCLEAR.format("a 20.0 %, b 28.2 %", ".002")),
+    (100, 125, {}, "pass", "Outcomes of csat are missing alike in the arms: a 20.0 %, b 25.0 %; p = .058."),
+    (100, 126, {}, "warn", UNCLEAR.format("a 20.0 %, b 25.2 %", ".049")),
     (100, 3, {}, "fail", UNLIKE.format("a 20.0 %, b fewer than 10 units")),
     (495, 400, {}, "fail", UNLIKE.format("a all but fewer than 10 units, b 80.0 %")),
     (100, 0, {"kind": "amount", "missing": "zero"}, "fail", UNLIKE.format("a 20.0 %, b 0.0 %")),  # filled with 0
@@ -234,6 +257,80 @@ def test_run_missing_of_clusters_allows_for_their_likeness():
     assert (check.status, check.value) == ("pass", pytest.approx(expected))
 
 
+def _count_lost(**plan):
+    return _run(_make_frame(480, 450), **plan)["attrition"]
+
+
+COUNTED_LOST = [
+    (
+        None, "not tested",
+        "Attrition not tested: every row has its outcomes, so units that left may not be in the table. Write into "
+        "the plan how many were randomised (randomised_units).",
+    ),
+    (930, "pass", "All 930 that were randomised by unit are in the table."),
+    # 5 % is not above 5 %
+    (978, "pass", "Of 978 randomised by unit, 48 (4.9 %) are not in the table: of which arm is not known."),
+    (
+        1860, "warn",
+        "Of 1,860 randomised by unit, 930 (50.0 %) are not in the table: of which arm is not known. Above 5 %, or with "
+        "p below .05 between the arms, effects are in doubt: they hold for those who stayed.",
+    ),
+    (
+        {"b": 465, "a": 490}, "pass",
+        "Of 955 randomised by unit, 25 (2.6 %) are not in the table: a 2.0 %, b 3.2 %; p = .252.",
+    ),
+    # few of all, yet not alike
+    (
+        {"a": 483, "b": 462}, "warn",
+        "Of 945 randomised by unit, 15 (1.6 %) are not in the table: a fewer than 10 units, b 2.6 %; p = .015. Above "
+        "5 %, or with p below .05 between the arms, effects are in doubt: they hold for those who stayed.",
+    ),
+    (
+        {"a": 500, "b": 500}, "fail",
+        "Of 1,000 randomised by unit, 70 (7.0 %) are not in the table: a 4.0 %, b 10.0 %; p < .001. The arms lose "
+        "units at different rates, so their outcomes cannot be compared.",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("counted", "status", "message"), COUNTED_LOST)
+def test_run_attrition_of_complete_cases(counted, status, message):
+    check = _count_lost(randomised_units=counted)
+    assert (check.status, check.message, check.threshold) == (status, message, 0.05)
+    n = sum(counted.values()) if isinstance(counted, dict) else counted
+    assert math.isnan(check.value) if n is None else check.value == pytest.approx(1 - 930 / n)
+
+
+def test_run_attrition_is_asked_where_nothing_else_tells_who_left():
+    assert "attrition" not in _run(_lose(_make_frame(), 5, 5))  # those who left stand in the table
+    events = [("u00001", "paid", "2024-01-02", 1.0)]
+    design = make_design({"paid": {"kind": "binary", "within_days": 5}}, assigned_at="assigned_at", as_of="2024-03-01")
+    source = make_source(_make_frame(), events)
+    assert "attrition" not in {check.id for check in checks.run(metrics.fold(source, design), source, design)}
+
+
+def test_run_attrition_counts_clusters_and_tests_the_split_of_all_that_were_randomised():
+    frame = _make_frame(600, 400)
+    frame["firm"] = [f"f{i // 6}" if i < 600 else f"g{i // 4}" for i in range(1000)]  # a hundred firms an arm
+    found = _run(frame, cluster="firm", randomised_units={"a": 103, "b": 104})
+    assert found["attrition"].message == (
+        "Of 207 randomised by firm, 7 (3.4 %) are not in the table: a fewer than 10 units, b fewer than 10 units; "
+        "p > .999."
+    )
+    sizes = "a 103 (planned 50.0 %), b 104 (planned 50.0 %)"
+    assert found["srm"].message == f"The sample ratio is as planned, by firm: {sizes}; p = .945."
+
+
+@pytest.mark.parametrize(("counted", "said"), [(929, "929 by unit in all"), ({"a": 480, "b": 449}, "449 by unit in b")])
+def test_run_refuses_more_units_than_were_randomised(counted, said):
+    with pytest.raises(Refused) as raised:
+        _count_lost(randomised_units=counted)
+    assert str(raised.value) == (
+        f"randomised_units: the plan says {said}, and the table holds {930 if 'all' in said else 450}; correct the "
+        "plan, or leave out what was not randomised"
+    )
+
+
 def test_run_exposure_over_time():
     frame = _make_frame().assign(assigned_at=lambda f: np.where(f.index % 2, "2024-01-01", "2024-01-09"))
     plan = {"assigned_at": "assigned_at", "exposure": {"column": "took"}}
@@ -241,6 +338,10 @@ def test_run_exposure_over_time():
     check = _run(steady, **plan)["exposure_over_time"]
     message = "Take-up is steady over the weeks of assignment: a 40.0 %, b 0.0 %; smallest adjusted p > .999."
     assert (check.status, check.message) == ("pass", message)
+    less = frame.assign(took=((frame["variant"] == "a") & (frame.index % 80 < 32 - frame.index % 2 * 9)).astype(float))
+    check = _run(less, **plan)["exposure_over_time"]
+    message = "Whether take-up is steady over the weeks of assignment is unclear: a 36.4 %, b 0.0 %; adjusted p = .005."
+    assert (check.status, check.message) == ("warn", message)
     broken = frame.assign(took=((frame["variant"] == "a") & (frame.index % 2 == 1)).astype(float))
     check = _run(broken, **plan)["exposure_over_time"]
     message = "Take-up changes over the weeks of assignment: a 50.0 %, b 0.0 % in all; adjusted p < .001."

@@ -18,6 +18,12 @@ variant: {column: variant, control: old, treatments: [new], split: {old: OLD, ne
 metrics:
   activated: {kind: binary, role: primary, better: higher}
 """
+SPENT = """\
+assigned_at: joined
+as_of: 2024-01-10
+metrics:
+  spent: {kind: amount, role: primary, better: higher, event: [pay, refund], within_days: 7, unit: EUR}
+"""
 
 
 def write_plan(tmp_path, old):
@@ -120,6 +126,21 @@ def test_check_runs_every_check_and_says_whether_a_study_would_answer(studies, t
     status, shown, _ = studies("check", table, "--plan", write_plan(tmp_path, 0.1))
     assert status == 0 and "        fail  srm: " in shown  # withheld, and done
     assert "\nA study of this table withholds its answer: The sample ratio is not as planned, " in shown
+
+
+def test_check_prints_what_each_event_adds_and_what_was_left_out(studies, tmp_path):
+    plan, units, events = (tmp_path / name for name in ("plan.yaml", "units.csv", "events.csv"))
+    plan.write_text(PLAN.replace("OLD", "0.5").replace("NEW", "0.5").split("metrics:")[0] + SPENT)
+    rows = [f"c{i},{('old', 'new')[i % 2]},2024-01-01 10:00" for i in range(60)]
+    units.write_text("\n".join(["customer_id,variant,joined", *rows]))
+    told = [f"c{i},pay,2024-01-02 12:30,9,eur" for i in range(60)] + ["c1,refund,2024-01-03 09:00,-2.5,EUR"]
+    events.write_text("\n".join(["customer_id,event,at,value,currency", *told, "c2,pay,2023-12-31 09:00,9,eur"]))
+    status, shown, message = studies("check", units, "--plan", plan, "--events", events)
+    assert (status, message) == (0, "")
+    assert "        said  events before their unit is assigned, left out: 1\n" in shown
+    assert "        adds  spent, pay: 60 events of 540 in all, 60 above 0, currencies: 1\n" in shown
+    assert "        adds  spent, refund: 1 event of -2.5 in all, 1 below 0, currencies: 1\n" in shown
+    assert "        pass  events_add: " in shown
 
 
 def test_check_refuses_what_it_cannot_do(studies, table, tmp_path):
@@ -244,7 +265,7 @@ def test_simulate_and_check_of_accounts(studies, made):
         "           0  exact duplicates dropped: rows that repeat another in every column\n"
         "         600  kept: one row an account\n"
     )
-    told = [line.split()[1] for line in shown.splitlines() if line.split()[0] in ("pass", "warn", "fail")]
+    told = [line.split()[1] for line in shown.splitlines() if line.split()[0] in ("pass", "unclear", "fail")]
     assert told[:4] == ["enough_accounts:", "landmark_in_data:", "follow_up:", "duplicates:"]
     assert shown.endswith("\nA study of these accounts would answer.\n")
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
+from helpers.inference import find_guarantee
 from helpers.inference.credibility import Posterior, list_posteriors, read_posterior
 from helpers.records import DataInfo, Estimate, Refused, Results
 from helpers.view.words import explain
@@ -343,3 +344,30 @@ def test_list_posteriors_says_interim_and_is_empty_when_withheld():
     assert list_posteriors(make_results(made(), status="interim"), design)["interim"].tolist() == [True]
     empty = list_posteriors(make_results(status="withheld"), design)
     assert len(empty) == 0 and "probability_better" in empty
+
+
+def describe(control, treatment):
+    """What the domain is judged by, from rows."""
+    less = [arm - arm.mean() for arm in (control, treatment)]
+    n = {"n_control": len(control), "n_treatment": len(treatment)}
+    skewness = sum(len(gap) * stats.skew(gap) for gap in less) / sum(n.values())
+    top_share = max((gap**2).max() / (gap**2).sum() for gap in less)
+    return {**n, "skewness": skewness, "spread": less[1].std() / less[0].std(), "top_share": top_share}
+
+
+@pytest.mark.parametrize(
+    ("n", "share", "spread"),
+    [(1000, 0.1, 1.0), (3000, 0.1, 1.0), (3000, 0.1, 1.5), (1000, 1.0, 1.5)],  # inside in 19, 38, 9 and 20 % before
+)
+def test_a_sample_of_unequal_arms_that_missed_the_tail_does_not_lie_inside(n, share, spread):
+    rng, welch, inside = np.random.default_rng(7), find_guarantee("welch", "difference"), 0
+    for _ in range(300):
+        money = np.where(rng.random(n) < share, rng.lognormal(0, spread, n), 0.0)
+        inside += welch.find_departure(**describe(*np.split(money, [n * 4 // 10]))) is None
+    assert inside <= 0.04 * 300
+
+
+def test_a_light_tail_of_unequal_arms_lies_inside():
+    rng, welch = np.random.default_rng(7), find_guarantee("welch", "difference")
+    draws = [np.split(rng.poisson(2, 1000).astype(float), [400]) for _ in range(50)]
+    assert all(welch.find_departure(**describe(*arms)) is None for arms in draws)

@@ -11,9 +11,9 @@ from statsmodels.stats.multitest import multipletests
 
 from helpers.inference import adjust_families, benjamini_hochberg, compare_arms, decide, holm
 from helpers.inference.contrasts import lift_arms
-from helpers.inference.decisions import decide_all
+from helpers.inference.decisions import adjust_tests, decide_all
 from helpers.plan import Metric
-from helpers.records import Estimate
+from helpers.records import Estimate, Test
 
 
 def build(low, high, p, *, estimand="difference", **more):
@@ -192,12 +192,27 @@ def test_decide_all_with_a_relative_margin_errs_as_rarely_as_its_level_says(in_b
 
 
 @pytest.mark.parametrize(
-    ("population", "as_expected"),
-    [("itt", True), ("responders", True), ("as_treated", None), ("compliers", None), ("observational", None)],
+    ("population", "clear", "unclear", "as_expected"),
+    [
+        ("itt", "clear benefit", "no clear difference", True),
+        ("responders", "clear benefit", "no clear difference", True),  # of randomised arms
+        ("compliers", "clear difference", "no clear difference", None),  # rests on an assumption beside the lot
+        ("as_treated", "clear association", "no clear association", None),
+        ("observational", "clear association", "no clear association", None),
+        ("landmark", "clear association", "no clear association", None),
+        ("snapshot", "clear association", "no clear association", None),
+    ],
 )
-def test_decide_expects_a_direction_of_the_arms_alone(population, as_expected):
-    found = decide(build(0.1, 0.3, 0.001).but(population=population), plan(expected="higher"), alpha=0.05)
-    assert (found.verdict, found.as_expected) == ("clear benefit", as_expected)
+def test_decide_speaks_of_benefit_and_of_a_direction_where_arms_were_randomised(
+    population, clear, unclear, as_expected
+):
+    metric = plan(expected="higher")
+    found = decide(build(0.1, 0.3, 0.001).but(population=population), metric, alpha=0.05)
+    assert (found.verdict, found.as_expected) == (clear, as_expected)
+    harm = decide(build(-0.3, -0.1, 0.001).but(population=population), metric, alpha=0.05)
+    assert harm.verdict == clear.replace("benefit", "harm")
+    open_ = decide(build(-0.1, 0.3, 0.3).but(population=population), metric, alpha=0.05)
+    assert (open_.verdict, open_.as_expected) == (unclear, None)
 
 
 RULES = [(holm, "holm"), (benjamini_hochberg, "fdr_bh")]
@@ -237,6 +252,18 @@ def test_adjusted_p_nan_is_no_test(rule, name):
 def test_holm_seeded_family_wise_error(in_band):
     p = np.random.default_rng(1).random((4000, 5))
     assert in_band(sum(holm(row).min() <= 0.05 for row in p), 4000, 1 - (1 - 0.01) ** 5)
+
+
+def test_adjust_families_weeks_and_segments_do_not_weigh_on_planned_metrics():
+    planned = [row("a", 0.01, "exploratory"), row("b", 0.04, "exploratory")]
+    weeks = [row(f"a {k}", 0.9, "weeks", role="exploratory") for k in range(20)]
+    parts = [row("a x", 0.03, "segments", role="exploratory"), row("a y", 0.02, "segments", role="exploratory")]
+    found = adjust_families([*planned, *weeks, *parts])
+    assert [e.p_value_adjusted for e in found[:2]] == pytest.approx([0.02, 0.04])
+    assert {e.p_value_adjusted for e in found[2:22]} == {0.9}
+    assert [e.p_value_adjusted for e in found[22:]] == pytest.approx([0.03, 0.03])
+    tests = adjust_tests([Test(f, "a", f, 1.0, 1, p, family=f) for f, p in (("weeks", 0.03), ("segments", 0.2))])
+    assert [test.p_value_adjusted for test in tests] == [0.03, 0.2]
 
 
 def test_adjust_families_each_by_its_rule():

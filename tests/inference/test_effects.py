@@ -16,6 +16,7 @@ from helpers.inference import (
     compare_means,
     compare_ratios,
     difference,
+    measure_columns,
     rate_ratio,
     relative_lift,
     satterthwaite,
@@ -356,3 +357,16 @@ def test_compare_arms_of_an_empty_arm_says_why():
     found = compare_arms(Metric(kind="count"), moments(np.nan, np.nan, 0), moments(1.0, 1.0, 10))
     assert np.isnan(found.ci_low)
     assert found.reason
+
+
+@pytest.mark.parametrize("price", [20.0, 19.99, 33.33, 1e-3, 1e6 + 0.01])
+def test_compare_ratios_that_no_unit_varies_have_no_test_whatever_the_price(price):
+    orders = np.random.default_rng(3).poisson(3, size=(2, 400)).astype(float)
+    arms = [
+        measure_columns(np.column_stack([n * p, n]), ("num", "den"))
+        for n, p in zip(orders, (price, 1.05 * price), strict=True)
+    ]
+    pair = compare_ratios(*arms)
+    assert (pair.reason, pair.variances) == (NO_VARIATION, (0.0, 0.0))
+    off = orders[1] * price + np.arange(400) % 2 * 1e-3 * price  # a unit that varies by a thousandth is no rounding
+    assert compare_ratios(arms[0], measure_columns(np.column_stack([off, orders[1]]), ("num", "den"))).reason is None

@@ -258,6 +258,9 @@ def test_list_sample_sizes_are_of_the_first_step_of_the_family():
     found = list_sample_sizes(design, [0.1], [0.02])
     assert found["level"].item() == pytest.approx(0.1 / 3)
     assert found["units"].item() == math.ceil(sample_size_proportions(0.1, 0.02, alpha=0.1 / 3))
+    arms = {"control": "c", "treatments": ["t", "u"]}
+    several = make_design(metrics={"y": {**y, "role": "primary"}}, variant=arms)
+    assert list_sample_sizes(several, [0.1], [0.02])["level"].item() == pytest.approx(0.05 / 2)
     guarded = list_sample_sizes(make_design(metrics={"x": SCORE, "g": guardrail}), [0.1], [0.02])
     assert (guarded["metric"].item(), guarded["level"].item()) == ("g", pytest.approx(0.05))
     assert list_sample_sizes(make_design(metrics={"x": SCORE}), [0.1], [0.02]).empty

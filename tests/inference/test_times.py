@@ -6,10 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_sources import make_design
+from scipy.stats import chi2
 
 from helpers import metrics, sources
 from helpers.inference.experiment import study_times
-from helpers.records import Refused
+from helpers.inference.looks import always_valid
+from helpers.records import Effect, Refused
 
 N, HORIZON = 500, 20
 TIME = {"kind": "time_to_event", "time": "days", "observed": "state", "horizon_days": HORIZON, "role": "primary"}
@@ -29,8 +31,8 @@ def draw_table(seed=1):
 def fold(tmp_path):
     """Return a function: the units of a table that is written to a file and read again."""
 
-    def fold(table, **keys):
-        file, design = tmp_path / "units.csv", make_design({"buys": TIME | keys})
+    def fold(table, plan=None, **keys):
+        file, design = tmp_path / "units.csv", make_design({"buys": TIME | keys}, **(plan or {}))
         table.to_csv(file, index=False)
         return metrics.fold(sources.load(design, str(file)), design)
 
@@ -74,7 +76,7 @@ def test_compare_times_with_competing_events_equal_r(fold, needs):
     at <- summary(fit, times = {HORIZON})
     show <- function(x) cat(format(x, digits = 17), "\\n")
     show(at$pstate[, 2]); show(at$std.err[, 2])
-    show(survdiff(Surv(days, state == 1) ~ arm)$chisq)
+    show(survdiff(Surv(pmin(days, {HORIZON}), state == 1 & days <= {HORIZON}) ~ arm)$chisq)
     """
     done = subprocess.run([needs("R:survival"), "-"], input=script, capture_output=True, text=True, check=True)
     shares, errors, (chi2,) = ([float(word) for word in line.split()] for line in done.stdout.splitlines())
@@ -90,6 +92,36 @@ def test_trace_curves_with_competing_events_end_at_the_incidence(fold):
     ends = curves[curves["day"] == HORIZON].set_index("arm")["share"]
     assert ends["a"] == pytest.approx(found["difference"].control_value)
     assert ends["b"] == pytest.approx(found["difference"].treatment_value)
+
+
+def test_study_times_at_an_early_look_have_no_fixed_level_anywhere(fold):
+    table = draw_table().query("state != 2").assign(state=lambda t: t["state"] % 2)
+    (found, test), (early, looked) = (compare(fold(table, plan={"planned_units": n})) for n in (None, 2 * len(table)))
+    look = always_valid(Effect(np.sqrt(test.statistic), 1.0), n=len(table), n_planned=2 * len(table))
+    assert looked.statistic == test.statistic and looked.p_value == pytest.approx(look.p_value)
+    assert test.p_value == pytest.approx(chi2.sf(test.statistic, 1)) and looked.p_value > 3 * test.p_value
+    for estimand in ("difference", "rmst_difference"):
+        assert early[estimand].interval == "always-valid" and found[estimand].interval == "fixed"
+        assert early[estimand].p_value > 3 * found[estimand].p_value
+    # the bands of the curves are as wide as the look asks for, from 1.96 to 2.9 standard errors
+    fixed, wide = (study_times(fold(table, plan={"planned_units": n}))[2] for n in (None, 2 * len(table)))
+    middle = (fixed["share"] > 0.2) & (fixed["share"] < 0.8)
+    widths = [(bands["ci_high"] - bands["ci_low"])[middle] for bands in (fixed, wide)]
+    assert (widths[1] / widths[0]).to_numpy() == pytest.approx((look.ci_high - look.estimate) / 1.96, rel=0.04)
+    assert (fixed["share"] == wide["share"]).all()
+
+
+def test_study_times_at_a_look_that_is_too_early_tell_nothing(fold):
+    plan = {"planned_units": 100_000, "looks": [0.005, 1.0]}
+    _, tests, curves = study_times(fold(draw_table(), competing="left", plan=plan))
+    assert tests[0].p_value == 1 and curves[["ci_low", "ci_high"]].isna().all(axis=None)
+
+
+def test_study_times_test_the_events_up_to_the_horizon(fold):
+    table = draw_table()
+    late = table.assign(state=table["state"].where(table["days"] <= HORIZON, 0))
+    assert compare(fold(table, competing="left"))[1] == compare(fold(late, competing="left"))[1]
+    assert compare(fold(table, competing="left", horizon_days=15))[1] != compare(fold(table, competing="left"))[1]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ EVENTS = [
     ("u1", "buy", "2024-01-01 12:00:00", 10.0),  # the moment of assignment: the window has begun
     ("u1", "buy", "2024-01-08 11:59:59", 5.0),  # the last second of seven days
     ("u1", "buy", "2024-01-08 12:00:00", 100.0),  # the window is over
-    ("u1", "refund", "2024-01-03 00:00:00", -2.0),  # money back counts against
+    ("u1", "refund", "2024-01-03 08:00:00", -2.0),  # money back counts against
     ("u2", "buy", "2024-01-02 00:00:00", None),  # a purchase of unknown value: counted, adds nothing
     ("u9", "buy", "2024-01-02 00:00:00", 7.0),  # nobody assigned it
     ("u1", "look", "2024-01-02 00:00:00", None),  # an event that the plan does not read
@@ -87,6 +87,30 @@ def test_fold_says_which_events_do_not_count():
     assert len(_fold(counted).messages) == 2  # a count needs no value
 
 
+@pytest.mark.parametrize(
+    ("unit", "monies", "more"),
+    [
+        (None, None, {}),
+        ("USD", ["usd ", "USD", None] * 3, {"currencies": 1, "foreign": 0}),
+        ("eur", ["EUR", "usd", "EUR"] * 3, {"currencies": 2, "foreign": 2}),  # of the four that count
+        ("units", ["EUR", "usd", "EUR"] * 3, {"currencies": 2}),  # no currency is planned
+    ],
+)
+def test_fold_says_what_each_event_adds_within_the_window(unit, monies, more):
+    source = make_source(UNITS, EVENTS)
+    if monies:
+        told = pd.DataFrame(EVENTS, columns=["unit", "event", "at", "value"]).assign(Currency=monies)
+        told["at"] = pd.to_datetime(told["at"]).astype("datetime64[us]")
+        source = replace(source, events=source.events.get_backend().create_table("monies", told))
+    kinds = KINDS | {"spent": KINDS["spent"] | {"unit": unit}}
+    design = make_design(kinds, assigned_at="assigned_at", as_of="2024-01-31")
+    buy = {"events": 3, "units": 2, "total": 15.0, "above": 2, "below": 0, "zero": 0, "without": 1}
+    refund = {"events": 1, "units": 1, "total": -2.0, "above": 0, "below": 1, "zero": 0, "without": 0}
+    rows = (("buy", buy), ("refund", refund))
+    assert metrics.fold(source, design).added == tuple({"metric": "spent", "event": e, **n, **more} for e, n in rows)
+    assert _fold({"buys": KINDS["buys"]}).added == ()  # nothing is added up
+
+
 SCORES = [
     ("u1", "rating", "2024-01-02 00:00:00", 9.0),  # overtaken by a later one
     ("u1", "rating", "2024-01-04 00:00:00", 3.0),  # at the same moment as the next
@@ -152,7 +176,7 @@ CALLERS = {
 }
 CALLS = [
     ("u1", "call", "2024-01-02", None),
-    ("u1", "call", "2024-01-03", None),
+    ("u1", "call", "2024-01-03 08:00", None),
     ("u1", "call", "2024-01-20", None),  # after seven days
     ("u2", "call", "2024-01-02", None),  # in no active day
     ("u1", "active", "2024-01-02", 0.5),

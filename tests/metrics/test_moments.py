@@ -43,6 +43,7 @@ def _check_exactly(moments, columns, *, rtol=1e-10, has_tail=True):
     if moments.names[0] == "y" and has_tail:
         m2 = (less[0] ** 2).mean()
         assert moments.skewness == pytest.approx(float((less[0] ** 3).mean() / m2**1.5), rel=1e-9, abs=1e-9)
+        assert moments.top_share == pytest.approx(float((less[0] ** 2).max() / (less[0] ** 2).sum()), rel=1e-9)
 
 
 def _check_all(frame, *, by=None):

@@ -195,7 +195,15 @@ def test_fold_of_events_with_dates_alone_counts_the_day_of_assignment_and_says_s
         "events have dates and no times: the day of assignment counts, and windows hold whole days"
     )
     assert _read(units, "assigned_at")[1].hour == 23 and _read(units, "hours")[1] == "weekend 20-24"
-    assert "dates" not in _fold_timed([*events, ("u1", "other", "2024-01-02 00:00:01", None)]).messages[0]
+    kinds = METRIC | {"opens": {"kind": "count", "event": "open", "within_days": 7}}
+    timed = [*events, ("u2", "open", "2024-01-07 12:00:00", None), ("u4", "open", "2024-01-15 00:00:00", None)]
+    units = _fold_timed(timed, kinds=kinds)  # one that has times keeps to the moment of assignment
+    assert units.messages[0] == (
+        "events of paid have dates and no times: the day of assignment counts, and windows hold whole days"
+    )
+    assert (_read(units, "y_paid"), _read(units, "y_opens")) == ([0, 1, 0, 0], [0, 0, 0, 1])
+    first = {"first": {"kind": "time_to_event", "event": "paid", "horizon_days": 9}} | kinds
+    assert _read(_fold_timed(timed, kinds=first), "time_first")[1] == 0  # the date of the day of assignment
 
 
 def test_fold_of_a_window_that_begins_after_assignment_counts_what_lies_in_it():

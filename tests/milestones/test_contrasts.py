@@ -10,22 +10,28 @@ from accounts_samples import HORIZON, LANDMARK, RATES, draw_histories
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
-from helpers.inference import risk_difference
+from helpers.inference import relative_lift_risk, risk_difference
 from helpers.milestones import adjusted_difference, make_controls
 from helpers.milestones.contrasts import (
     ADJUSTED,
     IMMORTAL,
     VARYING,
+    adjusted_ratio,
     compare_hazards,
     compare_strategies,
     fit_cox,
     fit_logit,
     measure_losses,
+    measure_tipping,
     name_verdict,
     rules_out,
 )
 
 NONE = np.zeros((400, 0))
+# (tier, milestone): kept of all; tier 0 has 60 accounts and a gap of .5, tier 1 has 40 and a gap of .2
+COUNTS = {(0, 1): (15, 20), (0, 0): (10, 40), (1, 1): (24, 30), (1, 0): (6, 10)}
+ROWS = np.array([(e, y, t) for (t, e), (x, n) in COUNTS.items() for y in [1] * x + [0] * (n - x)], float).T
+CELLS = ROWS[0], ROWS[1], ROWS[2][:, None]
 
 
 def draw(seed, n=400, gain=0.0):
@@ -35,6 +41,59 @@ def draw(seed, n=400, gain=0.0):
     exposed = (rng.random(n) < 0.3 + 0.4 * tier).astype(float)
     outcome = (rng.random(n) < 0.3 + 0.3 * tier + gain * exposed).astype(float)
     return exposed, outcome, (tier - tier.mean())[:, None]
+
+
+def test_adjusted_ratio_by_hand_is_that_of_both_standardised_means():
+    found = adjusted_ratio(*CELLS)
+    assert found.estimate == pytest.approx((0.6 * 0.75 + 0.4 * 0.8) / (0.6 * 0.25 + 0.4 * 0.6))
+    turned = adjusted_ratio(1 - CELLS[0], *CELLS[1:])
+    assert (turned.estimate, turned.ci_low) == pytest.approx((1 / found.estimate, 1 / found.ci_high))
+    assert turned.p_value == pytest.approx(found.p_value)
+    assert found.ci_low < adjusted_ratio(*CELLS, confidence_level=0.8).ci_low < found.estimate < found.ci_high
+    lost = adjusted_ratio(np.repeat([1, 0], 20), np.r_[np.zeros(20), np.ones(20)], np.arange(40.0)[:, None])
+    assert np.isnan(lost.estimate) and lost.reason == RARE
+
+
+def test_adjusted_ratio_equals_the_jackknife_and_without_controls_the_score_interval():
+    exposed, outcome, tier = draw(1, n=200, gain=0.2)
+    found = adjusted_ratio(exposed, outcome, tier)
+    left = [adjusted_ratio(*(np.delete(a, i, axis=0) for a in (exposed, outcome, tier))).estimate for i in range(200)]
+    assert found.std_error / found.estimate == pytest.approx(np.sqrt(199 * np.var(np.log(left))), rel=0.03)
+    counts = [c for side in (1, 0) for c in (outcome[exposed == side].sum(), (exposed == side).sum())]
+    plain, lift = adjusted_ratio(exposed, outcome, NONE[:200]), relative_lift_risk(*counts)
+    assert (plain.estimate, plain.ci_low, plain.ci_high) == (1 + lift.estimate, 1 + lift.ci_low, 1 + lift.ci_high)
+
+
+def test_measure_tipping_by_hand():
+    exposed = np.repeat([1.0, 0.0], 50)
+    outcome = np.r_[np.arange(50) < 40, np.arange(50) < 20].astype(float)  # .8 against .4
+    found, gap = measure_tipping(exposed, outcome, NONE[:100]), risk_difference(40, 50, 20, 50)
+    assert (found["difference"], found["tipping"]) == pytest.approx((0.4, np.sqrt(0.4)))
+    assert found["tipping_limit"] == pytest.approx(np.sqrt(gap.ci_low))
+    assert (found["risk_ratio"], found["e_value"]) == pytest.approx((2, 2 + np.sqrt(2)))  # VanderWeele & Ding 2017
+    assert found["e_value_limit"] == pytest.approx(
+        found["ratio_low"] + np.sqrt(found["ratio_low"] ** 2 - found["ratio_low"])
+    )
+    turned = measure_tipping(1 - exposed, outcome, NONE[:100])
+    names = ["tipping", "tipping_limit", "e_value", "e_value_limit"]
+    assert [turned[name] for name in names] == pytest.approx([found[name] for name in names])
+    surer = measure_tipping(exposed, outcome, NONE[:100], confidence_level=0.99)
+    assert surer["tipping_limit"] < found["tipping_limit"] and surer["e_value_limit"] < found["e_value_limit"]
+    unclear = measure_tipping(exposed, (np.arange(100) % 50 < 25 + 3 * exposed) * 1.0, NONE[:100])  # .56 against .5
+    assert (unclear["tipping_limit"], unclear["e_value_limit"], unclear["reason"]) == (0.0, 1.0, None)
+    few = measure_tipping(exposed[45:], outcome[45:], np.arange(55.0)[:, None])
+    assert np.isnan([few[name] for name in names]).all() and few["reason"] == FEW
+
+
+def test_measure_tipping_names_the_trait_that_explains_all():
+    rng = np.random.default_rng(4)  # the trait alone moves the outcome, by .5, and is .5 more common with the milestone
+    exposed = (rng.random(40_000) < 0.5).astype(float)
+    trait = (rng.random(40_000) < 0.25 + 0.5 * exposed).astype(float)
+    outcome = (rng.random(40_000) < 0.25 + 0.5 * trait).astype(float)
+    tier = rng.random((40_000, 1)) - 0.5
+    assert measure_tipping(exposed, outcome, tier)["tipping"] == pytest.approx(0.5, abs=0.015)
+    known = measure_tipping(exposed, outcome, np.column_stack([tier, trait - trait.mean()]))
+    assert (known["tipping_limit"], known["e_value_limit"]) == (0.0, 1.0)
 
 
 def test_make_controls_by_hand():
@@ -50,11 +109,7 @@ def test_make_controls_without_any_difference(n):
 
 
 def test_adjusted_difference_by_hand_is_the_mean_of_both_tiers():
-    # (tier, milestone): kept of all; tier 0 has 60 accounts and a gap of .5, tier 1 has 40 and a gap of .2
-    cells = {(0, 1): (15, 20), (0, 0): (10, 40), (1, 1): (24, 30), (1, 0): (6, 10)}
-    rows = [(e, y, t) for (t, e), (x, n) in cells.items() for y in [1] * x + [0] * (n - x)]
-    exposed, outcome, tier = np.array(rows, float).T
-    found = adjusted_difference(exposed, outcome, tier[:, None])
+    found = adjusted_difference(*CELLS)
     assert found.treatment_value == pytest.approx(0.6 * 0.75 + 0.4 * 0.8)
     assert found.control_value == pytest.approx(0.6 * 0.25 + 0.4 * 0.6)
     assert found.estimate == pytest.approx(0.6 * 0.5 + 0.4 * 0.2)
@@ -184,8 +239,8 @@ def test_adjusted_difference_refuses_a_handful_that_would_have_to_stand_for_all(
 
 @pytest.mark.parametrize(
     ("p_value", "ci_low", "verdict"),
-    [(0.05, 0.01, "clear difference"), (0.06, -0.01, "no clear difference"), (np.nan, np.nan, "not estimable"),
-     (np.nan, -0.1, "no clear difference")],  # all agree: an interval and no test
+    [(0.05, 0.01, "clear association"), (0.06, -0.01, "no clear association"), (np.nan, np.nan, "not estimable"),
+     (np.nan, -0.1, "no clear association")],  # all agree: an interval and no test
 )  # fmt: skip
 def test_name_verdict(p_value, ci_low, verdict):
     assert name_verdict(p_value, ci_low, 0.05) == verdict

@@ -83,7 +83,7 @@ def test_study_landmarks_labels_its_estimates(landmarks):
     head = estimates["retained:activated@90"]
     told = (head.metric, head.control, head.treatment, head.population, head.estimand, head.adjustment, head.at)
     assert told == ("retained", "not activated", "activated", "landmark", "difference", "covariates", None)
-    assert (head.role, head.verdict, head.as_expected) == ("primary", "clear difference", True)
+    assert (head.role, head.verdict, head.as_expected) == ("primary", "clear association", True)
     quiet = estimates["dormant:activated@90"]
     assert (quiet.role, quiet.estimate < 0, quiet.as_expected) == ("secondary", True, True)
     early = estimates["retained:activated@60"]
@@ -94,7 +94,7 @@ def test_study_landmarks_labels_its_estimates(landmarks):
     ratio = estimates["retained:activated:hazard_ratio"]
     assert (ratio.estimate < 1, ratio.as_expected, ratio.n_control + ratio.n_treatment) == (True, True, 3000)
     none = estimates["retained:mature@90"]
-    assert (none.verdict, none.as_expected) == ("no clear difference", None)
+    assert (none.verdict, none.as_expected) == ("no clear association", None)
     # Holm within retained, and within dormant
     assert head.p_value_adjusted == pytest.approx(2 * head.p_value)
 
@@ -238,9 +238,9 @@ def test_study_setup_takes_out_plan_and_size_and_tells_order_and_niche():
     early = raw["step_day_import"] <= 14
     active = raw["day_activated"].notna()
     assert active[early].mean() - active[~early].mean() > 0.08  # what a reader would see
-    assert table.loc["import", "verdict"] == "no clear difference"
+    assert table.loc["import", "verdict"] == "no clear association"
     assert table.loc["import", "ci_low"] < 0 < table.loc["import", "ci_high"]
-    assert table.loc["invite", "verdict"] == "clear difference" and table.loc["invite", "difference"] > 0.1
+    assert table.loc["invite", "verdict"] == "clear association" and table.loc["invite", "difference"] > 0.1
     assert table["flag"].to_dict() == {"invite": "", "import": "order unclear", "article": "niche"}
     assert table["p_value_adjusted"].tolist() == holm(table["p_value"]).tolist()
 
@@ -299,7 +299,7 @@ ALWAYS = {
     "freshness", "controls", "landmark_flow", "definitions", "readings", "hazards", "landmark_effects",
     "milestone_survival", "activation_counts", "activation_curves", "cuts", "threshold", "states", "flows", "steps",
     "categories", "mature_counts", "maturity_lines", "ranking", "model_quality", "next_steps", "review", "drift",
-    "review_words", "model",
+    "review_words", "model", "tipping",
 }  # fmt: skip
 
 FEW = {"study": "customer_milestones", "refits": 4, "folds": 3, "n_resamples": 99, "seed": 1}

@@ -93,3 +93,46 @@ def test_next_steps_stay_private_and_definitions_lie_beside_the_report(reports):
         assert sorted(found) == ["bigquery.sql", "duckdb.sql", "postgres.sql", "snowflake.sql"]
         assert all("SELECT" in text and text.endswith(";\n") for text in found.values())
     assert not (folder / "ibm_telco" / "definitions").exists()  # a snapshot has no milestone to define
+
+
+def read_amounts(text, pattern):
+    """Return the numbers that a pattern finds in a text."""
+    found = re.search(pattern, text)
+    assert found, pattern
+    return [float(re.sub(r"[^\d.-]", "", number)) for number in found.groups()]
+
+
+def test_money_in_an_answer_is_the_sum_of_what_is_printed_beside_it(reports):
+    results = json.loads((reports / "live_support" / "results.json").read_text())
+    text = " ".join(results["answer"])
+    told = r"At ([\d,]+) sign-ups a year, each worth (\$[\d.]+) more, and a margin of ([\d.]+) %, .* brings"
+    told += r" (-?\$[\d,]+) and takes ([\d,]+) paid agent hours at \$([\d.]+): ([+-]\$[\d,]+);"
+    units, effect, margin, brings, hours, wage, net = read_amounts(text, told)
+    assert brings == pytest.approx(effect * units * margin / 100, abs=1000)
+    assert net == pytest.approx(brings - hours * wage, abs=1000)
+    tables = results["tables"]
+    at = {row["assumption"]: row["central"] for row in tables["assumptions"]}
+    hours = next(
+        row["extra_hours"]
+        for row in tables["agent_hours"]
+        if (row["units_per_year"], row["handling"], row["patience"]) == (at["units a year"], 1, 1)
+    )
+    assert at["agent hours a year"] == pytest.approx(hours / (1 - at["breaks and training"]))
+    worth = at["units a year"] * at["value of one unit of the outcome"]
+    year = tables["effect_readings"][0]["effect"] * worth - at["agent hours a year"] * at["cost of an agent hour"]
+    assert [row["central"] for row in tables["money"]] == pytest.approx([year] * 3)
+    assert {row["doubt"] for row in tables["tornado"]} >= {"effect", "handling time", "patience", "breaks and training"}
+    cash = tables["cash"][-1]["cumulative"]
+    told = r"cash stands at ([+-]\$[\d,]+); with the (-?\$[\d,]+) that its [^;]* it is the year[^ ]* ([+-]\$[\d,]+)"
+    stands, later, year = read_amounts((reports / "live_support" / "report.html").read_text(), told)
+    assert stands + later == year == net and stands == pytest.approx(cash, abs=500)
+
+
+def test_money_of_the_links_is_the_sum_of_what_is_printed_beside_it(reports):
+    text = " ".join(json.loads((reports / "proactive_help" / "results.json").read_text())["answer"])
+    told = r"At ([\d,]+) workspaces a year, each worth (\$[\d.]+) more, and a margin of ([\d.]+) %,"
+    told += r" .* bring (-?\$[\d,]+),"
+    told += r" less (\$[\d,]+) .*?: ([+-]\$[\d,]+) a year"
+    units, effect, margin, brings, cost, net = read_amounts(text, told)
+    assert brings == pytest.approx(effect * units * margin / 100, abs=1000)
+    assert net == pytest.approx(brings - cost, abs=1000)

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from helpers import examples
-from helpers.queues import find_extra_hours, study_staffing
+from helpers.queues import study_staffing
 from helpers.queues.erlang import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.queues.staffing import (
     DOUBLED,
@@ -23,6 +23,7 @@ from helpers.queues.staffing import (
     miss_of_poisson,
     plan_roll_out,
     plan_staffing,
+    range_hours,
     rate_hours,
     rate_questions,
     slot_arrivals,
@@ -100,20 +101,37 @@ def test_check_staffing_counts_whoever_leaves_and_every_figure():
     assert (later["share_within"] > base["share_within"]).all()
 
 
-def _questions(control=900, treatment=1200):
-    """Each arm's questions, spread evenly over the hours from 08 to 24 of weekdays."""
+def _questions(control=900, treatment=1200, *, wait=1.0):
+    """Each arm's questions, spread evenly over the hours from 08 to 24 of weekdays, at a quarter past."""
     hours = [hour for hour in range(120) if hour % 24 >= 8]
     arms = [("standard", control), ("live", treatment)]
-    return pd.concat([pd.DataFrame({"variant": arm, "hour": np.resize(hours, n)}) for arm, n in arms])
+    frame = pd.concat(
+        [pd.DataFrame({"variant": arm, "hour": np.resize(hours, n)}) for arm, n in arms], ignore_index=True
+    )
+    return _ask(frame, wait=wait)
+
+
+def _ask(frame, *, wait=1.0, minute=15):
+    """Questions at that minute of their hour, each of a unit of its own, with the same wait."""
+    asked = pd.Timestamp("2018-09-03", tz="UTC") + pd.to_timedelta(60 * frame["hour"] + minute, unit="min")
+    return frame.assign(unit=range(len(frame)), asked_at=asked, wait_minutes=wait)
 
 
 PROMISES = {"standard": Promise(10, 720, 60, 0.8), "live": PROMISE}
-SIZE = {"units_in_arms": {"standard": 1000, "live": 1000}, "units_per_week": 400}
+EACH = {"units_per_year": (300 * 52, 400 * 52, 500 * 52), "handling": (0.8, 1, 1.25), "patience": (0.5, 1, 2)}
+CERTAIN = {name: spread[1:2] * 3 for name, spread in EACH.items()}
+
+
+def _rate(conversations, **options):
+    return {arm: rate_questions(conversations, variant=arm, n_units=1000, **options) for arm in PROMISES}
+
+
+RATED = _rate(_questions())
 
 
 def test_rate_questions_by_hand():
     # 1,200 questions of 1,000 sign-ups in 80 hours: 15 an hour and 1,000, 6 an hour and 400
-    found = rate_questions(_questions(), variant="live", n_units=1000, units_per_week=400)
+    found = 400 * RATED["live"]
     assert found.shape == (168,)
     assert found[8] == pytest.approx(6)
     assert found[7] == 0
@@ -122,9 +140,8 @@ def test_rate_questions_by_hand():
 
 def test_rate_questions_tells_no_hour_in_which_few_asked():
     hours = [8] * 30 + [9] * 9 + [32] * 12 + [60] * 4 + [140] * 3  # weekday 08-12 but for 12:00 and the weekend's 20:00
-    asked = pd.DataFrame({"variant": "live", "hour": hours, "unit": range(len(hours))})
-    size = {"variant": "live", "n_units": 58, "units_per_week": 58}
-    found = rate_questions(asked, **size, min_cell=10)
+    asked = _ask(pd.DataFrame({"variant": "live", "hour": hours}))
+    found = rate_questions(asked, variant="live", n_units=1, min_cell=10)
     assert found.sum() == pytest.approx(58)
     morning = [24 * day + hour for day in range(5) for hour in range(8, 12)]
     few = [24 * day + hour for day in range(5) for hour in range(12, 16)] + [
@@ -133,21 +150,49 @@ def test_rate_questions_tells_no_hour_in_which_few_asked():
     pooled = found[morning[0]]
     assert found[morning] == pytest.approx(pooled) and pooled > 0
     assert found[few] == pytest.approx(pooled)  # 4 and 3 are 7 together: too few still, so that the next joins them
-    assert list(np.nonzero(rate_questions(asked, **size))[0]) == [8, 9, 32, 60, 140]
+    assert list(np.nonzero(rate_questions(asked, variant="live", n_units=1))[0]) == [8, 9, 32, 60, 140]
     busy = asked.assign(unit=0)  # one who asks 58 times is one unit
-    assert len(set(rate_questions(busy, **size, min_cell=10).round(9))) == 2
+    assert len(set(rate_questions(busy, variant="live", n_units=1, min_cell=10).round(9))) == 2
+
+
+CLOSED = [
+    # minute of the question, its wait: whether somebody was on duty in that hour, and in the next
+    (15, 1.0, True, False),
+    (58, 40.0, False, True),  # after a reply in its second half the next hour was staffed
+    (58, 3.0, False, False),  # what is begun before closing time may be answered after it
+    (15, np.nan, False, False),
+    (15, 60.0 * 24, False, False),  # a day later at the same minute, in the first half of an hour
+]
+
+
+@pytest.mark.parametrize(("minute", "wait", "own", "next_"), CLOSED)
+def test_rate_questions_leaves_hours_without_agents_as_they_were_in_the_test(minute, wait, own, next_):
+    night = _ask(pd.DataFrame({"variant": "live", "hour": [3] * 8}), minute=minute, wait=wait)
+    day = _ask(pd.DataFrame({"variant": "live", "hour": [4] * 12 + [10] * 20}), minute=20, wait=np.nan)
+    day.loc[day["hour"] == 10, "wait_minutes"] = 1.0
+    found = rate_questions(pd.concat([night, day], ignore_index=True), variant="live", n_units=1)
+    staffed = {3: own, 4: next_, 10: True}
+    assert {hour for hour in range(168) if found[hour]} == {hour for hour, is_staffed in staffed.items() if is_staffed}
+    assert found.sum() == pytest.approx(40)  # what waits is work of the hours that are staffed, in proportion
+    asked = {3: 8, 4: 12, 10: 20}
+    parts = {hour: asked[hour] for hour in staffed if staffed[hour]}
+    assert [found[hour] for hour in parts] == pytest.approx([40 * n / sum(parts.values()) for n in parts.values()])
+
+
+def test_rate_questions_takes_every_hour_as_staffed_where_no_reply_is_known():
+    assert _rate(_questions(wait=np.nan))["live"] == pytest.approx(RATED["live"])
 
 
 def test_rate_questions_refuses_an_empty_arm():
     with pytest.raises(Refused) as caught:
-        rate_questions(_questions(), variant="slow", n_units=0, units_per_week=400)
+        rate_questions(_questions(), variant="slow", n_units=0)
     assert str(caught.value) == "staffing: no unit is in the arm slow; name the arms as the plan does"
 
 
 def test_plan_roll_out_by_hand():
-    found = plan_roll_out(_questions(), PROMISES, **SIZE).set_index("scenario")
-    standard, half = (agents_needed(rate, PROMISES["standard"]) for rate in (4.5, 2.25))
-    live_half, live = (agents_needed(rate, PROMISE) for rate in (3, 6))
+    found = plan_roll_out(RATED, PROMISES, units_per_week=400).set_index("scenario")
+    standard, half = agents_needed([4.5, 2.25], PROMISES["standard"])
+    live_half, live = agents_needed([3, 6], PROMISE)
     # two live teams; the second standard team is no live support
     hours = [80 * standard, 80 * (half + live_half), 2 * 80 * live_half, 80 * live]
     assert found.loc[[STANDARD, TEST, DOUBLED, LIVE], "agent_hours_per_week"].tolist() == hours
@@ -156,35 +201,37 @@ def test_plan_roll_out_by_hand():
 
 
 def test_plan_roll_out_takes_less_than_twice_half():
-    found = plan_roll_out(_questions(), PROMISES, **SIZE).set_index("scenario")["extra_hours_per_week"]
+    found = plan_roll_out(RATED, PROMISES, units_per_week=400).set_index("scenario")["extra_hours_per_week"]
     assert found[LIVE] < found[DOUBLED]
     # where hundreds are on duty a team twice as large hardly gains
-    large = plan_roll_out(_questions(), PROMISES, **{**SIZE, "units_per_week": 40_000}).set_index("scenario")
+    large = plan_roll_out(RATED, PROMISES, units_per_week=40_000).set_index("scenario")
     assert 0.95 < large["agent_hours_per_week"][LIVE] / large["agent_hours_per_week"][DOUBLED] <= 1
 
 
-@pytest.mark.parametrize(
-    ("promises", "size"),
-    [
-        ({"standard": Promise(10, 720, 5, 0.8), "live": PROMISE}, {}),
-        ({"standard": PROMISE, "live": PROMISE}, {}),
-        ({"live": PROMISES["live"], "standard": PROMISES["standard"]}, {}),  # the first is the standard promise
-        ({**PROMISES, "live": Promise(30, 15, 2, 0.8)}, {}),
-        (PROMISES, {"units_per_week": 800}),
-        (PROMISES, {"units_in_arms": {"standard": 1000, "live": 500}}),
-    ],
-    ids=range(6),
-)
-def test_plan_roll_out_changes_with_every_figure(promises, size):
-    base, other = (
-        plan_roll_out(_questions(), PROMISES, **SIZE),
-        plan_roll_out(_questions(), promises, **{**SIZE, **size}),
-    )
-    assert not base.equals(other)
+def test_range_hours_are_the_roll_out_of_each_number_of_units_handling_and_patience():
+    found = range_hours(RATED, PROMISES, ranges=EACH)
+    assert len(found) == 27 and set(found["basis"]) == {"as tested"}
+    for row in found.iloc[[0, 13, 5, 26]].to_dict("records"):
+        times = {"handle_minutes": row["handling"], "patience_minutes": row["patience"]}
+        meant = {
+            arm: replace(promise, **{name: getattr(promise, name) * factor for name, factor in times.items()})
+            for arm, promise in PROMISES.items()
+        }
+        ways = plan_roll_out(RATED, meant, units_per_week=row["units_per_year"] / 52).set_index("scenario")
+        assert row["extra_hours"] == 52 * ways.loc[LIVE, "extra_hours_per_week"]
+    assert found.iloc[13][["units_per_year", "handling", "patience"]].tolist() == [400 * 52, 1, 1]
+    turned = range_hours(RATED, dict(reversed(PROMISES.items())), ranges=EACH)  # the first is the standard promise
+    assert turned["extra_hours"].tolist() == (-found["extra_hours"]).tolist()
+
+
+def test_range_hours_of_given_hours_grow_with_the_units():
+    found = range_hours({}, PROMISES, ranges=EACH, given=-600.0, basis="given")
+    assert set(found["basis"]) == {"given"}
+    assert found.groupby("units_per_year")["extra_hours"].unique().map(list).tolist() == [[-450.0], [-600.0], [-750.0]]
 
 
 STUDY = {"promises": {"standard": Promise(8, 720, 60, 0.8), "live": Promise(8, 20, 2, 0.8)}, "seed": 1}
-STUDY |= {"units_in_arms": {"standard": 500, "live": 500}, "units_per_week": 300, "arrivals": "questions"}
+STUDY |= {"units_in_arms": {"standard": 500, "live": 500}, "ranges": CERTAIN, "arrivals": "questions"}
 
 
 def _conversations():
@@ -196,6 +243,7 @@ def _conversations():
             "variant": np.where(rng.random(900) < 0.45, "standard", "live"),
             "asked_at": pd.Timestamp("2018-09-03", tz="UTC") + pd.to_timedelta(seconds, unit="s"),
             "hour": seconds // 3600 % 168,
+            "wait_minutes": 1.0,
         }
     )
 
@@ -203,11 +251,15 @@ def _conversations():
 def test_study_staffing_returns_every_table():
     found = study_staffing(_conversations(), **STUDY)
     assert {name: len(table) for name, table in found.items()} == {
-        "staffing": 168, "staffing_check": 12, "roll_out": 4, "arrivals": 8, "arrivals_bands": 24,
+        "roll_out": 4, "agent_hours": 27, "staffing": 168, "staffing_check": 12, "arrivals": 8, "arrivals_bands": 24,
     }  # fmt: skip
     assert found["staffing"]["agents_erlang_a"].sum() == found["roll_out"]["agent_hours_per_week"].iloc[3]
+    assert set(found["agent_hours"]["extra_hours"]) == {52 * found["roll_out"]["extra_hours_per_week"].iloc[3]}
     rates = found["staffing"]["arrivals_per_hour"]
     assert (rates == rates.round(1)).all()
+    for waits, basis in ((1.0, "as tested"), (np.nan, "all hours")):
+        hours = study_staffing(_conversations().assign(wait_minutes=waits), **STUDY)["agent_hours"]
+        assert set(hours["basis"]) == {basis}
 
 
 def test_study_staffing_hides_hours_with_few_questions():
@@ -234,7 +286,7 @@ def test_study_staffing_takes_the_tail_of_the_last_sign_ups_for_no_unrest():
     asked = np.floor(asked).astype(int)
     rows = {"unit": np.arange(20_000), "variant": np.where(np.arange(20_000) % 2, "standard", "live")}
     rows["asked_at"] = pd.Timestamp("2018-09-03", tz="UTC") + pd.to_timedelta(asked, unit="s")
-    frame = pd.DataFrame(rows).assign(hour=asked // 3600 % 168)
+    frame = pd.DataFrame(rows).assign(hour=asked // 3600 % 168, wait_minutes=1.0)
     found = study_staffing(frame, **STUDY)["arrivals"].set_index("measure")
     for measure in ("dispersion_hours", "dispersion_days"):
         assert found.loc[measure, "p_value"] > 0.01 and found.loc[measure, "ci_low"] < 1
@@ -251,15 +303,10 @@ def test_study_staffing_of_one_week_says_nothing_of_how_unevenly_questions_arriv
 def test_study_staffing_of_nothing_is_nothing_unless_arrivals_are_public():
     assert study_staffing(None, **STUDY) == {}
     assert study_staffing(_conversations().iloc[:0], **STUDY) == {}
-    assert study_staffing(None, **{**STUDY, "arrivals": "public:bank_calls"})["roll_out"].empty
-
-
-def test_find_extra_hours_takes_those_given_else_a_year_of_the_roll_out():
-    found = study_staffing(_conversations(), **STUDY)
-    weekly = found["roll_out"].set_index("scenario")["extra_hours_per_week"]["live for all, from the queue"]
-    assert find_extra_hours(found) == 52 * weekly
-    assert find_extra_hours(found, given=-5.0) == -5.0
-    assert find_extra_hours({}) is None
+    assert "roll_out" not in study_staffing(None, **{**STUDY, "arrivals": "public:bank_calls"})
+    given = study_staffing(None, **STUDY, given=520.0)
+    assert list(given) == ["agent_hours"] and set(given["agent_hours"]["extra_hours"]) == {520.0}
+    assert set(given["agent_hours"]["basis"]) == {"given"}
 
 
 BRISK = Promise(8, 20, 2, 0.8)

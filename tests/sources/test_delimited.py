@@ -49,6 +49,16 @@ def test_detect_dialect_finds_encoding_and_delimiter(file, content, said):
     assert read(path) == [{"id": "1", "name": "Zoë"}, {"id": "2", "name": "x"}]
 
 
+@pytest.mark.parametrize("start", ["sep=;\r\n", "\ufeffsep=;\n", '"sep=;"\n', "SEP=;\n"])
+def test_detect_dialect_reads_the_first_line_that_excel_writes(file, start):
+    path = file((start + "id;a,b,c\n1;x,y,z\n2;x,y,z\n").encode())
+    assert read(path) == [{"id": "1", "a,b,c": "x,y,z"}, {"id": "2", "a,b,c": "x,y,z"}]
+    assert detect_dialect(path).describe().startswith("semicolon-separated, as its first line says")
+    assert tell_refusal(lambda: read(file((start + "id;v\n1;x\n2;x;y\n").encode()))) == (
+        "u.csv, line 4: 3 cells where the header has 2; quote cells that hold the delimiter, or export the file again"
+    )
+
+
 def test_detect_dialect_reads_gzip(file):
     assert read(file(gzip.compress(ROWS.encode()), "u.csv.gz"))[0]["name"] == "Zoë"
 

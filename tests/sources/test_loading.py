@@ -120,11 +120,17 @@ REFUSALS = [  # the table, what is said after its name; by another plan its text
     (
         HEAD.replace(",", ";") + "1;old;1,234\n2;new;2\n",
         ", column spend: 1 number with two readings, as a comma before three digits is a decimal sign or separates "
-        "thousands; write a decimal point and no separators",
+        'thousands; say in the plan which, decimal: "," or decimal: ".", or write a decimal point and no separators',
     ),
     (
         "user_id,variant,done,nps\n1,old,1,10\n2,new,2,3\n",
         f", column done: 1 row with another value than 0 and 1 (or yes and no), for metric done; {OFF}",
+        KINDS,
+    ),
+    (
+        "user_id,variant,done,nps\n1,old,Y,10\n2,new,perhaps,3\n",
+        ", column done: 1 row with text where a number is needed; write 1 and 0, or yes and no, or leave a cell empty "
+        "where it is unknown",
         KINDS,
     ),
     (
@@ -163,6 +169,58 @@ def test_load_drops_exact_duplicates_and_counts_them(load):
     )
 
 
+LOGS = PLAN.replace("unit_id", "assigned_at: seen\nunit_id")
+ROWS = "".join(f"{i},{'new' if i % 2 else 'old'},{i}\n" for i in range(300))
+SEEN = "".join(f"{i},{'new' if i % 2 else 'old'},{i},2024-01-0{1 + i % 3},/{i}\n" for i in range(90))
+TWICE = ROWS + "".join(f"{i},{'old' if i % 2 else 'new'},{i}\n" for i in range(9))  # 9 of 300 units in both arms
+NUMBERED = "".join(f"{i % 10},{'new' if i // 10 % 2 else 'old'},{i},team{i // 10}\n" for i in range(60))
+MEND = (
+    "give one row a unit with their sum, or the rows as events; of a log of exposures keep the first row of each unit, "
+)
+REPEATS = {
+    "orders at one price": (
+        HEAD + ROWS + ROWS[: ROWS.index("7,new")],  # 7 of 307, above 2 %
+        PLAN,
+        ": 7 of 307 rows repeat another in every column, so that it has several rows a unit, such as one an order; "
+        f"{MEND}and of rows that were exported twice one",
+    ),
+    "a log of exposures": (
+        HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace("2024-01", "2024-02").replace(",/", ",/again"),
+        LOGS,
+        ", column user_id: 90 units more than once, in rows that differ in times or in columns outside the plan alone, "
+        "like a log of exposures; keep the first row of each unit, or one row with their sum where each is an order",
+    ),
+    "orders with a time": (  # the planned amount differs too: the first row would lose money
+        HEAD.replace("\n", ",seen,page\n") + SEEN + SEEN.replace(",2024-01", "1,2024-02"),
+        LOGS,
+        ", column user_id: 90 units more than once, with different rows; give one row a unit, or its events as events",
+    ),
+    "units in both arms": (
+        HEAD + TWICE + ROWS.replace("\n", "0\n"),
+        PLAN,
+        ", column user_id: 9 units of 300 in two variants, and others in several rows; find out why, and give each "
+        "unit one row in the variant of its first assignment",
+    ),
+    "numbers within a team": (
+        HEAD.replace("\n", ",team\n") + NUMBERED,
+        TEAMS,
+        ", column user_id: 10 units of 10 in more than one team, as a number is that is unique within its team only; "
+        "make one id of both",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REPEATS)
+def test_load_refuses_several_rows_a_unit_by_what_they_are(refusal, name):
+    table, plan_text, message = REPEATS[name]
+    assert refusal(table, plan_text=plan_text) == f"units.csv{message}"
+
+
+def test_load_drops_repeats_that_are_few(load):
+    source = load(HEAD + ROWS + ROWS[: ROWS.index("6,old")])  # 6 of 306, below 2 %
+    assert (source.n_duplicates, source.info.units) == (6, 300)
+
+
 def test_load_leaves_out_units_in_two_variants(load):
     source = load(FIVE + "6,old,1\n1,new,9\n2,new,2\n2,old,2\n")
     assert (source.n_two_variants, source.n_assigned, source.n_duplicates) == (2, 6, 1)
@@ -184,7 +242,7 @@ def test_load_leaves_out_clusters_in_two_variants(load):
 
 
 def test_load_compares_variants_after_trimming_and_case_folding(load):
-    source = load("user_id,variant,spend\n1, OLD,1\n2,old,2\n3,New ,3\n")
+    source = load("user_id,variant,spend\n1,\u200b OLD,1\n2,old,2\n3,New\xa0,3\n")
     assert values(source, "variant") == ["old", "old", "new"]
     assert source.info.messages[1:] == (
         "units.csv, column variant: 2 rows with a label that differs in spaces or case only, read as the plan's",
@@ -218,10 +276,18 @@ def test_load_reads_words_for_missing_in_number_columns_and_says_so(load):
     assert "units.csv: column spend: 3 cells such as NA or null read as missing" in source.info.messages
 
 
-def test_load_reads_yes_and_no_as_one_and_zero(load):
-    source = load("user_id,variant,done,nps\n1,old,Yes,1\n2,new,false,2\n3,new,1,3\n", plan_text=KINDS)
+@pytest.mark.parametrize(
+    "words",
+    ["Yes false 1", "Y N y", "t f t", "Oui NON oui", "Ja Nein ja", "Sì No si", "Si\u0300 no s", "VRAI FAUX vrai"],
+)
+def test_load_reads_words_for_yes_and_no_as_one_and_zero(load, words):
+    rows = [
+        f"{i},{arm},{word},{i}" for i, (arm, word) in enumerate(zip(("old", "new", "new"), words.split(), strict=True))
+    ]
+    source = load("user_id,variant,done,nps\n" + "\n".join(rows), plan_text=KINDS)
     assert values(source, "done") == [1.0, 0.0, 1.0]
-    assert "units.csv: column done: yes and no, or true and false, are read as 1 and 0" in source.info.messages
+    said = "units.csv: column done: words for yes and no, or true and false, are read as 1 and 0"
+    assert said in source.info.messages
 
 
 @pytest.mark.parametrize(

@@ -92,25 +92,73 @@ def test_cast_reads_typed_times_as_utc(design, tmp_path):
         assert source.units.order_by("unit").to_pyarrow()["assigned_at"].to_pylist() == noon
 
 
-@pytest.mark.parametrize("cell", ["1_000", "0x10", "1 000", "$5", "5 %", "1,234,567", "--1", "1e", ".", "true1"])
+@pytest.mark.parametrize("cell", ["1_000", "0x10", "1 00", "$5", "5 %", "1,23,456", "--1", "1e", ".", "true1"])
 def test_refuse_raw_numbers_that_only_look_like_one(load, cell):
     with pytest.raises(Refused, match="1 row with text where a number is needed"):
         load(f'user_id,variant,spend\n1,old,"{cell}"\n2,new,1\n')
 
 
-@pytest.mark.parametrize(
-    ("cells", "sign"),
-    [
-        (("0,125", "2"), True),  # no thousands begin with 0
-        (("1,234", "1,5"), True),  # the second settles it
-        (("1234", "5"), False),
-    ],
+TWO = (
+    "with two readings, as a {} before three digits is a decimal sign or separates thousands; say in the plan which, "
+    'decimal: "," or decimal: ".", or write a decimal point and no separators'
 )
-def test_has_decimal_comma_where_only_that_fits(load, cells, sign):
-    source = load(
-        "user_id;variant;spend\n" + "".join(f"{i};{'new' if i else 'old'};{c}\n" for i, c in enumerate(cells))
-    )
-    assert ("units.csv: decimal comma" in source.info.messages) == sign
+
+
+@pytest.fixture
+def spend(load):
+    """Return a function: loads a table with these amounts and gives them back with the messages."""
+
+    def make(*cells, decimal=None):
+        rows = "".join(f"{i};{'new' if i else 'old'};{c}\n" for i, c in enumerate(cells))
+        text = PLAN if decimal is None else PLAN.replace("unit_id", f"decimal: '{decimal}'\nunit_id")
+        source = load("user_id;variant;spend\n" + rows, plan_text=text)
+        return source.units.order_by("unit").to_pyarrow()["spend"].to_pylist(), source.info.messages[1:]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "read", "said"),
+    [
+        (("0,125", "2"), None, [0.125, 2], ["decimal comma"]),  # no thousands begin with 0
+        (("1,234", "1,5"), None, [1.234, 1.5], ["decimal comma"]),  # the second settles it
+        (("1234", "5"), None, [1234, 5], []),
+        (("1.234", "27.866"), None, [1.234, 27.866], []),  # three decimals, and no whole number beside them
+        (("1.234", "12345"), None, [1.234, 12345], []),  # a large number without a mark of thousands
+        (("1.234", "974"), ",", [1234, 974], ["1 cell read without the dots between thousands", "decimal comma"]),
+        (("1.234", "974"), ".", [1.234, 974], []),
+        (("1,234", "974"), ".", [1234, 974], ["1 cell read without the commas between thousands"]),
+        (("1,234", "974"), ",", [1.234, 974], ["decimal comma"]),
+        (("1.234", "0,5"), None, [1234, 0.5], ["1 cell read without the dots between thousands", "decimal comma"]),
+        (("1.234,5", "974"), None, [1234.5, 974], ["1 cell read without the dots between thousands", "decimal comma"]),
+        (("1,234,567.5", "-1,234"), None, [1234567.5, -1234], ["2 cells read without the commas between thousands"]),
+        (("1 234,5", "2\u202f000"), None, [1234.5, 2000],
+         ["2 cells read without the spaces or apostrophes between thousands", "decimal comma"]),
+        (("1'234.5", "2\u2019000"), None, [1234.5, 2000],
+         ["2 cells read without the spaces or apostrophes between thousands"]),
+    ],
+)  # fmt: skip
+def test_numbers_are_read_by_the_sign_that_fits_or_is_planned(spend, cells, decimal, read, said):
+    found, messages = spend(*cells, decimal=decimal)
+    assert found == read
+    assert [text.removeprefix("units.csv: ").removeprefix("column spend: ") for text in messages] == said
+
+
+@pytest.mark.parametrize(
+    ("cells", "decimal", "fault"),
+    [
+        (("1.234", "974"), None, "1 number " + TWO.format("dot")),
+        (("1,234", "2,345"), None, "2 numbers " + TWO.format("comma")),
+        (("1.234", "1,5", "2.5"), None,
+         "1 number with a decimal comma and 1 with a decimal point; write one sign, and no thousands separators"),
+        (("1.5", "2"), ",",
+         '1 number with a decimal point where the plan says decimal: ","; correct the plan, or write one sign'),
+        (("1,5", "2"), ".",
+         '1 number with a decimal comma where the plan says decimal: "."; correct the plan, or write one sign'),
+    ],
+)  # fmt: skip
+def test_numbers_with_two_readings_are_refused(spend, cells, decimal, fault):
+    assert tell_refusal(spend, *cells, decimal=decimal) == f"units.csv, column spend: {fault}"
 
 
 @pytest.mark.parametrize("value", ["12345e67", "9e2", "1e5", "2024-01-01", "1.5", "10.05", "1E+2x"])
@@ -146,10 +194,13 @@ def test_refuse_cast_dates_that_stand_for_something_else(dates, cell, remote):
     )
 
 
+@pytest.mark.parametrize(
+    "space", ["", "\xa0", "\u202f", "\u3000", "\u200b\ufeff"]
+)  # no-break, narrow, wide, of no width
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_cast_reads_ids_without_the_spaces_around_them(design, tmp_path, suffix):
+def test_cast_reads_ids_without_the_spaces_around_them(design, tmp_path, suffix, space):
     file = tmp_path / f"units{suffix}"
-    frame = pd.DataFrame({"user_id": ["1", "2", "2 "], "variant": ["old", "new", "new"], "spend": [1, 2, 2]})
+    frame = pd.DataFrame({"user_id": ["1", "2", f"{space}2 "], "variant": ["old", "new", "new"], "spend": [1, 2, 2]})
     frame.to_csv(file, index=False) if suffix == ".csv" else frame.to_parquet(file)
     source = sources.load(design(), str(file))
     assert (source.info.units, source.n_duplicates) == (2, 1)  # "2 " is 2 once more, not a third unit
@@ -190,6 +241,54 @@ def test_load_events_by_hand(load_events):
 def test_load_events_counts_those_of_unknown_units(load_events):
     source = load_events(EVENTS + "9,spend,2024-01-02,1,\n9,spend,2024-01-02,1,\n")
     assert source.info.messages[-1] == "events.csv: 2 events of units that were never assigned, not used"
+
+
+@pytest.mark.parametrize(
+    ("known", "heard", "cause"),
+    [
+        ("7", "007", "without the zeros before them"),
+        ("007", "7", "without the zeros before them"),
+        ("a7", "A7", "with letters of another case"),
+        ("a7", "a7.0", "without a decimal ending such as .0"),
+    ],
+)
+def test_load_events_tells_why_ids_may_be_unknown(load_events, known, heard, cause):
+    units, more = UNITS + f"{known},new,2024-01-01\n", f"{heard},spend,2024-01-02,1,\n"
+    source = load_events(EVENTS + more + more + "z,spend,2024-01-02,1,\n", units=units)
+    assert source.info.messages[-1] == (
+        f"events.csv: 3 events of units that were never assigned, not used; 2 of them would be known {cause}: write "
+        "the ids alike in both tables"
+    )
+
+
+ZONES = UNITS.replace("2024-01-01\n2", "2024-07-01 12:00\n2")  # one of three has a time of day
+ALONE = "time of day without a time zone"
+IN_ZONE = "write time_zone into the plan, such as Europe/Rome or UTC, in which those without are read"
+CLOCKS = {  # events, then what is said of them
+    "10:00:00Z": f"units.csv, column assigned_at: 1 {ALONE}, and 1 with one in events.csv, column at",
+    "10:00": None,
+    "10:00:00Z\n1,spend,2024-01-02 11:00": f"events.csv, column at: 1 {ALONE} and 1 with one",
+}
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+@pytest.mark.parametrize("zone", [None, "Europe/Rome"])
+def test_times_without_a_zone_beside_others_need_the_plans(load_events, clock, zone):
+    text = EVENT_PLAN if zone is None else EVENT_PLAN.replace("unit_id", f"time_zone: {zone}\nunit_id")
+    events = "user_id,event,at,value\n2,spend,2024-01-02,1\n" + "".join(
+        f"{row},1\n" for row in f"1,spend,2024-01-02 {clock}".split("\n")
+    )
+    if CLOCKS[clock] and zone is None:
+        assert tell_refusal(load_events, events, units=ZONES) == f"{CLOCKS[clock]}; {IN_ZONE}"
+        return
+    source, late = load_events(events, units=ZONES, plan_text=text), 10 if zone else 12
+    read = [row["assigned_at"] for row in source.units.order_by("unit").to_pyarrow().to_pylist()]
+    days = [dt.datetime(2024, 1, 1), dt.datetime(2024, 1, 2)]  # dates alone stay days
+    assert read == [dt.datetime(2024, 7, 1, late), *days]
+    hours = {"10:00:00Z": [0, 10], "10:00": [0, 9 if zone else 10]}.get(clock, [0, 10, 10])
+    assert [at.hour for at in source.events.order_by("at").to_pyarrow()["at"].to_pylist()] == hours
+    said = "units.csv: column assigned_at: 1 cell without a time zone read in Europe/Rome"
+    assert (said in source.info.messages) == (zone is not None)
 
 
 def test_load_events_of_units_in_two_variants_are_not_unknown(load_events):
@@ -269,7 +368,8 @@ def test_load_events_without_values_where_none_is_needed(load_events):
         # every outcome would be a wrong 0: ids padded in one table only
         (
             EVENTS.replace("\n1,", "\n001,").replace("\n2,", "\n002,"),
-            "events.csv: 3 events, none of an assigned unit; write the ids alike in both tables",
+            "events.csv: 3 events, none of an assigned unit; 3 of them would be known without the zeros before them: "
+            "write the ids alike in both tables",
         ),
     ],
     ids=range(7),

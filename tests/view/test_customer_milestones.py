@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 import milestones_samples as made
+import pandas as pd
 import pytest
 
 from helpers.records import Check
@@ -79,13 +80,17 @@ def test_answer_of_a_clear_difference():
         "after it.",
         "Dormancy by itself: it is read in the same events as activation.",
     )
+    assert explain_milestones(RESULTS, PLAN.model_copy(update={"registered": "after"})).limits[0] == (
+        "What was decided beforehand: the plan was written afterwards, so its milestones may have been chosen by what "
+        "they show."
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence", "following"),
     [
         (
-            {"estimate": 0.003, "ci_low": -0.01, "ci_high": 0.016, "verdict": "no clear difference"},
+            {"estimate": 0.003, "ci_low": -0.01, "ci_high": 0.016, "verdict": "no clear association"},
             "those with 20 activation events or more do not clearly stay more or less often than others of equal plan "
             "and size: +0.3 points (between -1.0 and +1.6 points), which is an association.",
             "do not steer by this milestone; look at the others, or at another line.",
@@ -114,10 +119,26 @@ def test_answer_that_is_not_a_clear_gain(changes, sentence, following):
     assert told.answer[-1] == f"Next: {following}"
 
 
-def test_answer_says_what_the_data_lack():
-    lacking = Check("events_occur", "fail", 1.0, 0.0, "No event paid occurs, so that nobody is activated.")
-    told = explain_milestones(RESULTS.but(checks=(lacking,)), PLAN)
-    assert told.answer[:2] == (MAIN, "No event paid occurs, so that nobody is activated.")
+@pytest.mark.parametrize(("name", "status", "is_said"), [
+    ("events_occur", "fail", True), ("events_fit", "warn", True), ("freshness", "warn", True),
+    ("freshness", "pass", False), ("events_before_start", "warn", False),  # stands in the checks alone
+])  # fmt: skip
+def test_answer_says_what_the_data_lack(name, status, is_said):
+    told = explain_milestones(RESULTS.but(checks=(Check(name, status, 1.0, 0.0, "Events are lacking."),)), PLAN)
+    assert told.answer[:2] == (MAIN, "Events are lacking." if is_said else SMOOTH)
+
+
+def test_limits_say_what_nobody_measured_and_could_explain_the_gap():
+    row = {"milestone": "activated", "tipping": 0.284, "e_value": 1.452, "e_value_limit": 1.31}
+    others = {"milestone": "set_up", "tipping": 0.9, "e_value": 9.0, "e_value_limit": 9.0}
+    tables = {**RESULTS.tables, "tipping": pd.DataFrame([others, row])}
+    told = explain_milestones(RESULTS.but(tables=tables), PLAN)
+    assert told.limits[0].endswith(
+        "of the start. A trait that nobody measured would explain the gap away if it moved staying by 28.4 points and "
+        "were as many points more common on one side (E-value 1.45; of the interval's limit 1.31)."
+    )
+    unknown = pd.DataFrame([others, {**row, "tipping": NAN}])
+    assert explain_milestones(RESULTS.but(tables={**tables, "tipping": unknown}), PLAN).limits[0].endswith("the start.")
 
 
 def test_answer_without_controls_names_no_equal_plan():

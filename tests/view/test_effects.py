@@ -7,13 +7,17 @@ import io
 import math
 import re
 
+import numpy as np
+import pandas as pd
 import pytest
 import samples
+from experiments import make_design, run_experiment
 
 from helpers.records import Check, Test
 from helpers.view import effects
-from helpers.view.effects import ladder, list_headlines, masthead, scorecard, segments, sensitivity, weeks
+from helpers.view.effects import ladder, list_headlines, masthead, scorecard, segments, sensitivity, times, weeks
 from helpers.view.html import Display
+from helpers.view.words import explain
 
 NAN = math.nan
 LABELS = {"links": "with links", "no_links": "without links", "short_links": "with short links"}
@@ -117,7 +121,7 @@ def test_ladder_has_the_illusion_and_the_cure_on_one_scale():
     assert "Users against others 1,997 and 2,003 " in told(shown)
     assert "Without links against with links as assigned, 1,997 and 2,003 " in told(shown)
     assert "Those who use it because it is offered delta method" in told(shown)
-    assert shown.html.count("association</span>") == 2 and shown.html.count("class=muted") == 2
+    assert shown.html.count("more often</span>") == 2 and shown.html.count("class=muted") == 2
     bands = set(re.findall(r'class="band" d="(.*?)"', shown.html))
     assert len(bands) == 1  # the same worthwhile band in every row: one scale
 
@@ -140,6 +144,45 @@ def test_ladder_of_several_metrics_has_a_group_for_each_and_of_none_leaves_the_p
     assert ladder(make(), ()).html.startswith('<p class="note absent">')
     outside = samples.effect(population="observational", estimand="naive", control="links")
     assert "Without links against with links not randomised" in told(ladder(make(), (outside,)))
+
+
+TIMED = {"kind": "time_to_event", "time": "days", "observed": "seen", "horizon_days": 14, "role": "secondary"}
+
+
+def time(arms="ct", **plan):
+    """Return the results of an experiment on times to an event, and an earlier horizon of the same."""
+    who = np.arange(600) % len(arms)
+    days = np.random.default_rng(3).exponential(30 - 10 * (who > 0))
+    frame = pd.DataFrame({"variant": np.array([*arms])[who], "days": days, "seen": 1.0, "firm": who.astype(str)})
+    variant = {"control": "c", "treatments": [*arms[1:]]}
+    design = make_design(metrics={"paid": TIMED, "early": {**TIMED, "horizon_days": 7}}, variant=variant, **plan)
+    return explain(run_experiment(frame, design), design)
+
+
+def test_times_have_curve_share_mean_time_and_log_rank_up_to_the_horizon():
+    results = time()
+    shown = times(results)
+    assert [told(shown).count(f"{measure}, up to day 14") for measure in TIME_MEASURES] == [1, 1, 1]
+    assert [told(shown).count(f"{measure}, up to day 7") for measure in TIME_MEASURES] == [1, 1, 1]
+    assert told(shown).count("Share reached by each day since assignment") == 2 == shown.html.count("<figure>")
+    ids = re.findall(r' id="(.*?)"', shown.html)
+    assert sorted(set(ids)) == sorted(ids) and {"times", "curves-paid", "curves-early"} <= set(ids)
+    assert "Who was not seen to the end counts for as long as seen." in told(shown)
+    assert 'class="note absent"' in times(make()).html
+    assert 'class="note absent"' in times(results.but(status="withheld")).html
+
+
+def test_times_of_several_treatments_name_them_and_those_of_clusters_say_why_there_are_none():
+    rows = re.findall(r"(share with|mean days|log-rank).*?up to day (\d+), with (\w)", told(times(time("ctu"))))
+    assert rows == [
+        (m, day, arm) for day in ("7", "14") for arm in "tu" for m in ("share with", "mean days", "log-rank")
+    ]
+    nothing = times(time(cluster="firm"))
+    assert "clusters are randomised, and times to an event are compared by unit only" in told(nothing)
+    assert 'class="note absent"' not in nothing.html
+
+
+TIME_MEASURES = ("share with the event", "mean days without it", "log-rank test")
 
 
 def test_segments_carry_no_verdicts_and_are_titled_by_the_interaction_tests():

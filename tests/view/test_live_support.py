@@ -13,30 +13,33 @@ from helpers.view.effects import list_card, split_answer, tell_dates
 from helpers.view.words import explain
 
 NAN = math.nan
-SAVED = {"extra_hours_per_year": -3120}
-OPEN = "Whether live support for all pays is open: "
+SAVED = {"hours": -3120}
+OPEN, DOUBTS = "Whether live support for all pays is open: ", "with all assumptions in doubt; a gain is"
 ANSWERS = [
     # effect, its error, other assumptions, the answer, what is next
     # a gain that chance may have made
-    (12, 5, {}, OPEN + "+$70,000 a year after the cost of agents, between -$170,000 and +$300,000 by chance alone, and "
-     "72 % likely to be a gain.", "run the test on, with the standard team as large as before it: by the plan's rule "
-     "revenue rises, but perhaps not by enough."),
+    (12, 5, {}, OPEN + "+$70,000 a year net of agents, between -$170,000 and +$300,000 by chance alone, "
+     f"between -$270,000 and +$530,000 {DOUBTS} 68 % likely.", "run the test on, with the standard team as large as "
+     "before it: by the plan's rule revenue rises, but perhaps not by enough."),
     # neither money nor revenue is clear
-    (7, 5, {}, OPEN + "-$50,000 a year after the cost of agents, between -$290,000 and +$180,000 by chance alone, and "
-     "34 % likely to be a gain.", "the rule gives no clear answer; more sign-ups would narrow the interval."),
+    (7, 5, {}, OPEN + "-$50,000 a year net of agents, between -$290,000 and +$180,000 by chance alone, "
+     f"between -$400,000 and +$370,000 {DOUBTS} 31 % likely.",
+     "the rule gives no clear answer; more sign-ups would narrow the interval."),
     # a loss that no wage would mend
-    (-12, 5, {}, "Live support for all does not pay: -$510,000 a year after the cost of agents, between -$740,000 and "
-     "-$270,000 by chance alone, and under 1 % likely to be a gain.", "do not roll it out."),
+    (-12, 5, {}, "Live support for all does not pay: -$506,000 a year net of agents, between -$740,000 and "
+     f"-$270,000 by chance alone, between -$1,000,000 and -$190,000 {DOUBTS} under 1 % likely.", "do not roll it out."),
     # it pays whatever the assumptions
-    (40, 2, {}, "Live support for all pays: +$742,000 a year after the cost of agents, between +$648,000 and +$836,000 "
-     "by chance alone, and over 99 % likely to be a gain.", "go on with live support for all."),
+    (40, 2, {}, "Live support for all pays: +$742,000 a year net of agents, between +$648,000 and +$836,000 "
+     f"by chance alone, between +$320,000 and +$1,230,000 {DOUBTS} over 99 % likely.",
+     "go on with live support for all."),
     # it pays at central assumptions
-    (20, 2, {}, "Live support for all pays: +$262,000 a year after the cost of agents, between +$168,000 and +$356,000 "
-     "by chance alone, and over 99 % likely to be a gain.",
+    (20, 2, {}, "Live support for all pays at central assumptions: +$262,000 a year net of agents, between "
+     f"+$168,000 and +$356,000 by chance alone, between -$30,000 and +$600,000 {DOUBTS} over 99 % likely.",
      "go on with live support for all, while the assumptions hold: an agent hour under $77."),
     # it saves agents
-    (12, 5, SAVED, "Live support for all pays: +$400,000 a year, saved agents included, between +$160,000 and "
-     "+$630,000 by chance alone, and over 99 % likely to be a gain.", "go on with live support for all."),
+    (12, 5, SAVED, "Live support for all pays: +$397,000 a year, saved agents included, between +$160,000 and "
+     f"+$630,000 by chance alone, between +$120,000 and +$840,000 {DOUBTS} over 99 % likely.",
+     "go on with live support for all."),
 ]  # fmt: skip
 
 
@@ -60,12 +63,13 @@ def test_answer_says_whether_it_pays(design, estimate, error, changes, answer, f
     assert (headline, told) == (answer, following)
 
 
-def test_bullets_tell_the_effect_and_what_beyond_chance_matters_most(design):
+def test_bullets_tell_the_effect_and_the_sum_that_makes_the_year(design):
     found = explain(make(7), design)
     assert split_answer(found)[2] == [
-        "Revenue within 90 days: no clear difference, +$7.00 (between -$2.80 and +$16.80); it takes 6,240 more agent "
-        "hours a year.",
-        "Beyond chance most depends on the cost of an agent hour; an hour is taken to cost $35, and it pays up to $27.",
+        "Revenue within 90 days: no clear difference, +$7.00 (between -$2.80 and +$16.80). At 30,000 sign-ups a year, "
+        "each worth $7.00 more, and a margin of 80 %, live support for all brings $168,000 and takes 6,240 paid agent "
+        "hours at $35: -$50,000; it pays up to $27 an hour. Fixed: hours staffed in the test, reply "
+        "target, 90 days of revenue.",
     ]
     assert found.words["card"] == (
         "Live support for all, net a year | -$50,000 | between -$290,000 and +$180,000 by chance",
@@ -94,8 +98,9 @@ def test_answer_before_the_end_says_so_and_names_no_chance_that_is_not_known(des
     found = make()
     chances = found.tables["probability"].assign(probability=NAN)
     found = found.but(status="interim", tables={**found.tables, "probability": chances})
-    told = "So far: whether live support for all pays is open: +$70,000 a year after the cost of agents, between "
-    assert split_answer(explain(found, design))[1] == told + "-$170,000 and +$300,000 by chance alone."
+    told = "So far: whether live support for all pays is open: +$70,000 a year net of agents, between "
+    told += "-$170,000 and +$300,000 by chance alone, between -$270,000 and +$530,000 with all assumptions in doubt."
+    assert split_answer(explain(found, design))[1] == told
 
 
 def test_answer_that_is_withheld_holds_no_figure(design):
@@ -119,13 +124,17 @@ def waits(**changes):
 
 
 def test_a_control_that_became_slower_is_told_with_what_would_be_left(design):
-    found = make()
-    slower = pd.DataFrame({"metric": "revenue", "is_measured": [False, True, True], "estimate": [12.0, 8.6, 11.1]})
-    found = explain(found.but(tables={**found.tables, "replies": waits(), "slower": slower}), design)
+    left = {"metric": "revenue", "is_measured": True, "factor": [0.7, 0.925], "response": ["linear in minutes", "log"]}
+    found = make(slower=pd.DataFrame(left))
+    found = explain(found.but(tables={**found.tables, "replies": waits()}), design)
     assert split_answer(found)[2][1] == (
         "Half of the questions waited 45 seconds or less with live support, 60 minutes with the standard reply, which "
-        "took 43 minutes before the test; had it stayed so, the effect would be $8.60 to $11, and it takes $9.10 to "
-        "pay for the agents."
+        "took 43 minutes before the test; had it stayed so, the effect would be $8.40 to $11, and the year between "
+        "-$17,000 and +$48,000."
+    )
+    assert found.words["title effect_readings"] == (
+        "As measured the year is +$70,000, with the standard reply as before the test -$17,000 or +$48,000, to a "
+        "sceptic -$142,000",
     )
     assert found.words["title slower"] == (
         "With the standard reply half of the questions waited 60 minutes, before the test 43 minutes: slower (between "
@@ -155,8 +164,8 @@ def test_titles_of_money_are_findings(design):
         "more room for worse",
     )
     assert words["title cash"] == (
-        "After 12 months of a roll-out the cash stands at +$30,000; the year's +$70,000 also counts what its last "
-        "sign-ups pay later",
+        "After 12 months of a roll-out the cash stands at +$32,000; with the $38,000 that its last sign-ups pay later "
+        "it is the year's +$70,000",
     )
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+import pandas as pd
 import pytest
 import samples
 from experiments import make_design
@@ -21,10 +22,14 @@ PLAN = {
 def test_trust_is_one_line_with_what_does_not_pass_and_a_folded_table():
     shown = record.trust_line(samples.results(plan=PLAN))
     assert shown.text == (
-        "3 checks: 1 pass, 1 warns, 1 not tested: seats differ between the groups before the start (p < .001)."
-    ).replace("1 pass,", "1 passes,")
+        "3 checks: 1 passes, 1 unclear, 1 not tested: seats differ between the groups before the start (p < .001)."
+    )
     assert shown.html.index("3 checks") < shown.html.index("<details") < shown.html.index("Sample ratio")
     assert "Missing values, satisfaction" in shown.html and "Exact duplicates dropped" in shown.html
+    sums = {"metric": "arr", "event": "refund", "events": 120, "units": 90, "total": -2500.0, "above": 0, "below": 120}
+    tables = {"event_sums": pd.DataFrame([sums | {"zero": 0, "without": 0}])}
+    shown = record.trust_line(samples.results(plan=PLAN, tables=samples.results().tables | tables))
+    assert shown.html.index("<details") < shown.html.index("Each row: an event that is added up")
     assert record.trust_line(samples.results(checks=())).text == "No trust check applies to this run."
 
 
@@ -59,6 +64,20 @@ def test_methods_are_those_that_made_an_effect():
     named = record.methods(samples.results(estimates=(samples.effect(),))).text
     assert "Miettinen-Nurminen score interval" in named and "Welch" not in named and "Holm" in named
     assert "Welch; lift by Fieller" in record.methods(samples.results()).text
+
+
+def test_methods_tell_least_squares_from_the_effect_on_the_treated_and_name_tables_that_have_rows():
+    ways = (
+        "least squares, HC2",
+        "inverse probability weights to the takers",
+        "inverse probability of response weights",
+    )
+    told = [record.methods(samples.results(estimates=(samples.effect(method=way),))).text for way in ways]
+    names = ("Association by least squares", "Effect on the treated", "Weights: ")
+    assert [[name in text for name in names] for text in told] == [[i == j for j in range(3)] for i in range(3)]
+    tables = {"uptake": pd.DataFrame(), "bayes": pd.DataFrame([{"metric": "activated"}])}
+    named = record.methods(samples.results(tables={**samples.results().tables, **tables})).text
+    assert "Gelman and Carlin 2014" in named and "E-value" not in named
 
 
 def test_run_record_hides_folders_and_passwords_and_says_what_is_as_planned():

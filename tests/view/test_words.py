@@ -125,7 +125,8 @@ def test_of_many_primary_effects_three_are_told_and_the_rest_counted():
 
 
 def test_an_interim_answer_says_so_and_decides_nothing():
-    found = explained(make(interval="always-valid"), status="interim").answer
+    early = make(interval="always-valid")
+    found = explained(early, status="interim", plan={"planned_units": 4000}).answer
     assert found == (
         f"So far: a{TOLD[1:]}, a clear benefit.",
         "The planned end is not reached, so intervals are wider than they will be: they allow for looking early.",
@@ -133,6 +134,8 @@ def test_an_interim_answer_says_so_and_decides_nothing():
     )
     nothing = explained(make(verdict="not estimable", estimate=NAN), status="interim").answer
     assert nothing[0] == "Nothing can be estimated yet."
+    unplanned = explained(early, status="interim").answer[1]
+    assert unplanned == f"{found[1]} The plan names no number of units, so they are tuned for 2,000."
 
 
 def test_a_withheld_answer_is_its_reason_in_words():
@@ -218,18 +221,46 @@ def test_each_kind_of_metric_is_told_in_its_unit(metric, changes, answer):
     assert (curve is not None) == (metric["kind"] == "time_to_event")
 
 
+def test_the_answer_names_its_population_where_it_is_not_everybody():
+    some = {"population": "responders", "n_control": 400, "n_treatment": 304}
+    told = "activated: 35.0 % with links against 30.0 % without links, +5.0 points (between +3.0 and +7.0 points)"
+    assert explained(make(**some)).answer[0] == f"Among the 35 % whose outcome is known, {told}, a clear benefit."
+    more = make(**{**some, "n_treatment": 404})
+    assert explained(more).answer[0].startswith("Among the 40 % whose outcome is known, ")
+    held = explained(make(), make(**GUARD, verdict="not inferior").but(**some), metrics={"y": Y, "g": G}).answer[1]
+    assert held == "The guardrail holds: satisfaction among the 35 % who answered, -0.020 (between -0.080 and +0.040)."
+
+
+RAW = {"decides_on": "adjusted", "covariates": ["seats"]}
+ONLY = "only means of units can be adjusted, where no heavy tail calls for another test"
+NOT_ADJUSTED = [
+    (RAW, "none", f"activated is decided on values as they came: {ONLY}."),
+    (RAW, "covariates", None),  # adjusted, as planned
+    ({"covariates": ["seats"]}, "none", None),  # raw, as planned
+]
+
+
+@pytest.mark.parametrize(("plan", "adjustment", "told"), NOT_ADJUSTED)
+def test_a_metric_that_cannot_be_adjusted_is_said_where_the_plan_decides_on_adjusted_values(plan, adjustment, told):
+    answer = explained(make(adjustment=adjustment), plan=plan).answer
+    said = [line for line in answer if line.startswith("The plan decides on adjusted values, but ")]
+    assert said == ([] if told is None else [f"The plan decides on adjusted values, but {told}"])
+
+
 def test_an_association_that_tells_another_story_is_told_with_the_fair_effect():
-    naive = {"id": "n", "estimand": "naive", "role": "exploratory", "estimate": 0.3, "verdict": "clear benefit"}
+    naive = {"id": "n", "estimand": "naive", "role": "exploratory", "estimate": 0.3, "verdict": "clear association"}
     used = make(**naive, population="as_treated")
     assert explained(make(), used).answer[1] == (
-        "Activated: those who use it and those who do not differ by +30.0 points, an association; as assigned the "
-        "difference is +5.0 points."
+        "Activated: more often among those who use it than among those who do not, by +30.0 points, an association; as "
+        "assigned the difference is +5.0 points."
     )
     outside = make(**naive, population="observational", control="survey_men")
     assert explained(make(), outside).answer[1] == (
-        "Compared with survey men instead, whom no lot assigned, activated would differ by +30.0 points: an "
-        "association, not an effect."
+        "Compared with survey men instead, whom no lot assigned, activated would be more often, by +30.0 points: "
+        "an association, not an effect."
     )
+    assert "activated would be less often, by -30.0" in explained(make(), outside.but(estimate=-0.3)).answer[1]
+    assert len(explained(make(), used.but(verdict="no clear association")).answer) == 2
     assert len(explained(make(), used.but(estimate=0.051)).answer) == 2  # the same story
 
 
@@ -254,6 +285,11 @@ def test_doubts_a_released_check_and_an_unknown_split_are_told():
         "The planned split is unknown, so whether units were assigned as planned is not tested.",
     )
     assert told.answer[-1].endswith("repeat it with more units where the doubt above matters.")
+    unclear = Check("missing_y", "warn", 0.004, 0.001, "Whether it is missing alike is unclear.")
+    other = Check("missing_z", "warn", 0.004, 0.001, "Of another metric.")
+    ratio = Check("srm", "warn", 0.004, 0.001, "Whether the split is as planned is unclear.")
+    doubts = explained(make(), checks=(ratio, other, unclear)).answer
+    assert doubts[1:3] == ("Whether the split is as planned is unclear.", "Whether it is missing alike is unclear.")
     failed = Check("srm", "fail", 0, 0.001, "The groups are t 1,010 and c 800.")
     released = explained(make(), checks=(failed,), plan={"acknowledge": {"srm": "A known fault."}})
     assert released.answer[1] == (
@@ -273,6 +309,17 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
         "Anything after the last measurement: an effect may grow, fade or turn.",
     )
     assert found.answer[0] == "A public experiment."
+    left = Check("attrition", "not tested", NAN, 0.05, "Not tested.")
+    late = explained(make(), checks=(left,), plan={"registered": "after"}).limits
+    assert late[:2] == (
+        "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have been "
+        "chosen by what they show.",
+        "Who left: attrition not tested, as every row has its outcomes and the plan does not say how many units were "
+        "randomised.",
+    )
+    before = explained(make(), plan={"registered": "before"})
+    assert "Plan written | before the data was seen" in before.words["design"]
+    assert len(before.limits) == 1
 
 
 def test_her_own_report_never_speaks_of_an_article():

@@ -1,0 +1,59 @@
+"""Every row of every run: a promise or the reason for none behind it, and words that fit who was randomised."""
+
+import json
+
+import pytest
+import yaml
+
+from helpers import paths
+from helpers.inference import EXEMPT, find_promise
+from helpers.records import Guarantee
+
+RUNS = [run["name"] for run in yaml.safe_load(paths.RUNS.read_text())]
+VALUED = ("clear benefit", "clear harm")
+
+
+@pytest.fixture(scope="module", params=RUNS)
+def results(request, reports):
+    """Return what a run left."""
+    return json.loads((reports / request.param / "results.json").read_text())
+
+
+def test_each_estimate_and_each_test_has_a_guarantee_or_an_exemption(results):
+    lacking = set()
+    for e in results["estimates"]:
+        unit = "units" if e["clusters_control"] is None else "clusters"
+        if e["estimate"] is not None and not find_promise(
+            e["method"], e["estimand"], unit=unit, adjustment=e["adjustment"]
+        ):
+            lacking.add((e["method"], e["estimand"], unit))
+    lacking |= {test["name"] for test in results["tests"] if not find_promise(test["name"])}
+    assert lacking == set()
+
+
+def test_who_was_not_randomised_shows_an_association_and_never_a_benefit(results):
+    told = {(e["population"], e["verdict"]) for e in results["estimates"]}
+    assert {t for t in told if t[1] in VALUED and t[0] not in ("itt", "responders")} == set()
+    words = ("clear association", "no clear association", "not estimable")
+    assert {t for t in told if t[0] not in ("itt", "responders", "compliers") and t[1] not in words} == set()
+
+
+PROMISES = [
+    ("welch", "difference", {}, "Welch difference"),
+    ("welch, always-valid", "difference", {}, "always-valid over daily looks"),  # of its own
+    ("delta, always-valid", "difference", {}, "delta difference of ratios"),  # that of its method
+    ("delta, repeated, between looks", "difference", {"unit": "clusters"}, "delta difference of clusters"),
+    ("interaction with country", "", {}, "interaction across segments"),
+    ("trend over weeks", "", {}, "trend over weeks"),
+    ("welch", "difference", {"adjustment": "winsorised"}, EXEMPT["winsorised", "difference"]),
+    ("order statistics", "difference", {"unit": "clusters"}, EXEMPT["order statistics, clusters", "difference"]),
+    ("log-rank", "", {}, EXEMPT["log-rank"]),
+    ("median of means", "difference", {}, None),  # new, and nothing is written down
+    ("sign test", "", {}, None),
+]
+
+
+@pytest.mark.parametrize(("method", "estimand", "more", "told"), PROMISES)
+def test_find_promise_by_method_estimand_unit_and_adjustment(method, estimand, more, told):
+    found = find_promise(method, estimand, **more)
+    assert (found.name if isinstance(found, Guarantee) else found) == told
