@@ -138,8 +138,8 @@ def measure_cells(
         Holds one small file a cell, which grows round by round, all cells alike; what stands there from the same code
         and seed is not measured again, so that an interrupted run goes on where it stopped.
     minutes : float, optional
-        No round begins after so long: a cell counts with the draws that it has by then, and is left out without any.
-        0 reads what is stored and measures nothing.
+        No round begins after so long: a cell counts with the draws that it has by then, and is left out without any,
+        as is a method of which no cell inside its domain has any. 0 reads what is stored and measures nothing.
     progress : function (done, total), optional
         Called as cells, or with a store their rounds, are finished.
 
@@ -166,12 +166,13 @@ def measure_cells(
             found[cell] = state
             if progress:
                 progress(done, len(rounds))
-    kept = [(cell, found[cell]) for cell in cells if found[cell]]
-    if cells and not kept:
+    rows = [describe_cell(cell, named[cell.guarantee], **found[cell]) for cell in cells if found[cell]]
+    reached = {row["guarantee"] for row in rows if row["inside"] or minutes is None}
+    if cells and not reached:
         raise Refused(
             "validation, measured: the folder holds no cell of this grid, seed and code; run studies validate"
         )
-    return pd.DataFrame([describe_cell(cell, named[cell.guarantee], **state) for cell, state in kept])
+    return pd.DataFrame([row for row in rows if row["guarantee"] in reached])
 
 
 def _list_rounds(cell):

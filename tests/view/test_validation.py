@@ -123,8 +123,8 @@ def test_limits_and_trust_say_what_is_not_seen():
     assert limits(found).text.split("\n")[-2:] == [
         "Small defects: a method whose true coverage lies between 91.5 % and its promise can pass here unseen; and all "
         "draws of a method together can hide one bad cell.",
-        "What only many draws show: the deep grid was last measured on 2026-01-31 (seed 7), with 0 to 400 draws a cell "
-        "as far as it came; a defect was found in Fieller lift.",
+        "What only many draws show: the deep grid was last measured on 2026-01-31 (seed 7), with 400 to 400 draws in "
+        "each cell that it reached; a defect was found in Fieller lift.",
     ]
     assert trust_line(told()).text.startswith("4 checks: ")
 
