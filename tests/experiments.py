@@ -23,14 +23,14 @@ def make_source(frame, *, n_two_variants=0):
     return made_sources.make_source(frame.assign(unit=units), n_assigned=n_assigned, n_two_variants=n_two_variants)
 
 
-def run_experiment(frame, design, *, n_two_variants=0, seed=1, n_resamples=999, prior_units=1.0):
+def run_experiment(frame, design, *, n_two_variants=0, seed=1, n_resamples=999, prior_units=1.0, past_effects=None):
     """Return the results of an experiment, by the same calls as a notebook."""
     source = make_source(frame, n_two_variants=n_two_variants)
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
     options = {"withheld": checks.withheld(trust, design)}
     plan = Plan(design, "plan.yaml", "0" * 64, "not under version control")
-    options |= {"seed": seed, "n_resamples": n_resamples, "prior_units": prior_units}
+    options |= {"seed": seed, "n_resamples": n_resamples, "prior_units": prior_units, "past_effects": past_effects}
     return inference.run_experiment(plan, source, units, trust, study="experiment", **options)
 
 

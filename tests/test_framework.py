@@ -83,6 +83,8 @@ REFUSALS = [  # what is replaced, by what, the message; W is the plan as a whole
     ("mature: bot", "mature: robot", W + ": the category bots names robot, which is no feature with a time"),
     ("{name: bot}", "{name: Tags}", W + ": features: the name tags stands twice; rename one"),
     ("{name: bot}", "{name: bot, event: b, column: b}", "features.3: give a feature as either an event or a column"),
+    ("{name: bot}", "{name: bot, needs: [wifi, bot]}",
+     W + ": the feature bot needs wifi and bot, which is no other feature"),
     ("lost: cancelled", "lost: cancelled, event: back",
      "outcomes.retained: give retained as one of lost, event or column"),
     ("lost: cancelled", "column: churned",

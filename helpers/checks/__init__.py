@@ -3,6 +3,6 @@
 from helpers.checks.accounts import check_accounts
 from helpers.checks.gates import conclude, count_draws, judge_cells, summarise_guarantees
 from helpers.checks.peers import compare_looking, compare_peers, compare_power
-from helpers.checks.resplit import count_by_tenth, resplit
+from helpers.checks.splits import count_by_tenth, resplit
 from helpers.checks.trust import run, withheld
 from helpers.checks.validation import Cell, list_cells, measure_cells

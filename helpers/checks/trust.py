@@ -75,10 +75,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     ----------
     Fabijan et al. (2019), Diagnosing sample ratio mismatch in online controlled experiments.
     """
-    found = [_check_split(units, design)]
-    if design.variant.shares:
-        found += [_check_split_by(units, design, name) for name in design.segments]
-        found += [_check_split_by(units, design, "week")] if design.assigned_at else []
+    found = [*_check_split(units, design)]
     if units.covariates:
         found.append(_check_balance(units, design))
     found += [report_duplicates(source.n_duplicates), _check_two_variants(source, design)]
@@ -96,37 +93,40 @@ def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
     return " ".join(check.message for check in grave if check.id not in design.acknowledge) or None
 
 
-def _report(name, p, kind, *, alarm="warn", **facts):
-    """A check by p-value: what cannot be computed is not tested, what is below the threshold alarms."""
-    place = 0 if np.isnan(p) else 1 if p >= ALERT else 2
-    told = SENTENCES[kind][place].format(p=_write_p(p), **facts)
+def _report(name, ps, kind, *, alarm="warn", **facts):
+    """A check by the smallest of some p-values, times their number (Bonferroni); without one nothing is tested."""
+    known = [p for p in ps if not np.isnan(p)]
+    p = min(1.0, min(known) * len(known)) if known else NAN
+    place = 0 if not known else 1 if p >= ALERT else 2
+    said = "p > .999" if p > 0.999 else "p < .001" if p < ALERT else f"p = {p:.3f}".replace("0.", ".", 1)
+    told = SENTENCES[kind][place].format(p=said, **facts)
     return Check(name, ("not tested", "pass", alarm)[place], p, ALERT, told)
 
 
 def _check_split(units, design):
+    """The split of all units, and of those of each segment and week: only a group that is large enough is named."""
     shares = design.variant.shares
     if shares is None:
-        return Check(
-            "srm", "not tested", NAN, ALERT, "The planned split is unknown, so the sample ratio is not tested."
-        )
+        said = "The planned split is unknown, so the sample ratio is not tested."
+        yield Check("srm", "not tested", NAN, ALERT, said)
+        return
+    planned = [shares[arm] for arm in design.variant.arms]
     counts = metrics.count_units(units)[None]
-    p = compare_split(list(counts.values()), [shares[arm] for arm in counts])
     sizes = ", ".join(f"{arm} {n:,} (planned {_percent(shares[arm])})" for arm, n in counts.items())
-    return _report("srm", p, "split", alarm="fail", sizes=f"by {design.cluster or design.unit}: {sizes}")
-
-
-def _check_split_by(units, design, by):
-    """Bonferroni over the groups that are large enough; only such a group is named."""
-    name, place = ("srm_over_time", "weeks of assignment") if by == "week" else (f"srm_{by}", f"levels of {by}")
-    found = {}
-    for group, counts in metrics.count_units(units, by=by).items():
-        p = compare_split(list(counts.values()), [design.variant.shares[arm] for arm in counts])
-        if sum(counts.values()) >= design.min_cell and not np.isnan(p):
-            found[group] = p
-    worst = min(found, key=found.get, default=0)
-    worst = f"week {worst + 1}" if by == "week" else worst
-    p = _combine(found.values()) if len(found) > 1 else NAN
-    return _report(name, p, "split by group", place=place, n=len(found), worst=worst)
+    sizes = f"by {design.cluster or design.unit}: {sizes}"
+    yield _report("srm", [compare_split(list(counts.values()), planned)], "split", alarm="fail", sizes=sizes)
+    for by in [*design.segments, *(["week"] if design.assigned_at else [])]:
+        groups = [(group, list(counts.values())) for group, counts in metrics.count_units(units, by=by).items()]
+        found = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
+        found = {group: p for group, p in found.items() if not np.isnan(p)}
+        worst = min(found, key=found.get, default=0)
+        name, place, worst = (
+            ("srm_over_time", "weeks of assignment", f"week {worst + 1}")
+            if by == "week"
+            else (f"srm_{by}", f"levels of {by}", worst)
+        )
+        ps = found.values() if len(found) > 1 else ()
+        yield _report(name, ps, "split by group", place=place, n=len(found), worst=worst)
 
 
 def _check_balance(units, design):
@@ -136,7 +136,7 @@ def _check_balance(units, design):
     name = units.covariates[gaps.argmax()].removeprefix("x_").split("=")[0]  # a level could be somebody's
     chance = "over 99.9 %" if p > 0.999 else f"under {_percent(ALERT)}" if p < ALERT else _percent(p)
     largest = f"largest standardised difference {gaps.max():.2f} ({name})"
-    return _report("balance", p, "balance", largest=largest, chance=chance)
+    return _report("balance", [p], "balance", largest=largest, chance=chance)
 
 
 def report_duplicates(n: int) -> Check:
@@ -163,26 +163,21 @@ def _check_missing(units, design, name):
     arms = [[found[column][arm] for arm in design.variant.arms] for column in columns]
     if not any(m.n for m in arms[0]):
         return Check(id_, "not tested", NAN, ALERT, f"No window of {label} is over yet.")
-    p, asked = _combine(map(compare_rates, arms)), "".join(f" Asked: {_write_rates(design, a)}." for a in arms[1:])
-    if np.isnan(p) and not any(m.n and m.mean[0] > 0 for m in arms[0]):
+    ps, asked = [*map(compare_rates, arms)], "".join(f" Asked: {_write_rates(design, a)}." for a in arms[1:])
+    if np.isnan(ps).all() and not any(m.n and m.mean[0] > 0 for m in arms[0]):
         window = " whose window is over" if design.metrics[name].within_days else ""
         return Check(id_, "pass", NAN, ALERT, f"The outcome {label} is known for every {design.unit}{window}.{asked}")
     facts = {"label": label, "rates": _write_rates(design, arms[0]), "asked": asked}
-    return _report(id_, p, "missing", alarm="fail", **facts)
+    return _report(id_, ps, "missing", alarm="fail", **facts)
 
 
 def _check_exposure(units, design):
     weeks = metrics.summarise_shares(units, ["exposed"], by="week").values()
     cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
-    p = _combine(compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells)
+    ps = [compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells]
     whole = metrics.summarise_shares(units, ["exposed"])[None]["exposed"]
-    return _report("exposure_over_time", p, "take-up", rates=_write_rates(design, map(whole.get, design.variant.arms)))
-
-
-def _combine(ps):
-    """The smallest of some p-values, times their number (Bonferroni); nan where there is none."""
-    known = [p for p in ps if not np.isnan(p)]
-    return min(1.0, min(known) * len(known)) if known else NAN
+    rates = _write_rates(design, map(whole.get, design.variant.arms))
+    return _report("exposure_over_time", ps, "take-up", rates=rates)
 
 
 def _write_rates(design, arms):
@@ -204,12 +199,6 @@ def _write_rate(moments, least):
 
 def _percent(share):
     return f"{100 * share:.1f} %"
-
-
-def _write_p(p):
-    if p > 0.999:
-        return "p > .999"
-    return "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
 
 
 def compare_split(counts, shares) -> float:

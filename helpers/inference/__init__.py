@@ -1,5 +1,13 @@
 """From moments, counts and small columns to effects: intervals, tests, decisions and designs."""
 
+from helpers.inference.contrasts import (
+    compare_arms,
+    quantile_difference,
+    relative_lift_risk,
+    risk_difference,
+    score_p_value,
+    win_difference,
+)
 from helpers.inference.decisions import (
     adjust_families,
     benjamini_hochberg,
@@ -8,20 +16,21 @@ from helpers.inference.decisions import (
     label_effect,
     list_comparisons,
 )
-from helpers.inference.effects import (
+from helpers.inference.experiment import run_experiment
+from helpers.inference.looks import always_valid, sequential_bounds
+from helpers.inference.means import (
     NO_SPREAD,
+    adjust_means,
     build_effect,
     compare_means,
     compare_ratios,
     difference,
+    find_independent,
     measure_columns,
     rate_ratio,
     relative_lift,
     satterthwaite,
 )
-from helpers.inference.experiment import run_experiment
-from helpers.inference.looks import always_valid, sequential_bounds
-from helpers.inference.means import adjust_means, compare_arms, find_independent
 from helpers.inference.methods import (
     GUARANTEES,
     Arm,
@@ -45,7 +54,5 @@ from helpers.inference.planning import (
     sample_size_proportions,
     simulate_power,
 )
-from helpers.inference.proportions import relative_lift_risk, risk_difference, score_p_value
-from helpers.inference.ranks import quantile_difference, win_difference
 from helpers.inference.speed import study_replies
 from helpers.inference.take_up import select_contrasts

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from helpers.inference.effects import build_effect, compare_means, measure_columns
-from helpers.inference.means import compare_arms, find_independent
+from helpers.inference.contrasts import compare_arms
+from helpers.inference.means import build_effect, compare_means, find_independent, measure_columns
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
 

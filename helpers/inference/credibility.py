@@ -8,9 +8,9 @@ from scipy.special import erfcx
 from scipy.stats import norm
 
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.effects import effective_units
-from helpers.inference.means import pair_arms
+from helpers.inference.means import effective_units, pair_arms
 from helpers.inference.methods import find_guarantee, pool_skewness
+from helpers.inference.planning import is_relative
 from helpers.plan import ExperimentPlan
 from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
 
@@ -143,7 +143,7 @@ class Posterior:
     loss_control: float
 
 
-def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0) -> Posterior | None:
+def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0, prior_sd=None) -> Posterior | None:
     """Return the posterior of a difference from its estimate and standard error alone.
 
     Normal prior around no effect, worth `prior_units` units in each arm: its variance is that of a difference
@@ -157,6 +157,8 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0) -> P
     better : str
         higher, lower or neither; neither reads as higher.
     prior_units : float, at least 0
+    prior_sd : float, above 0, in the metric's unit, optional
+        The standard deviation of the prior itself, in place of its units: what past effects were like.
 
     Returns
     -------
@@ -181,7 +183,9 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0) -> P
         return None
     # the prior's variance is that of a difference between prior_units units an arm: 2 s^2 / prior_units
     units = 1 / (1 / n_control + 1 / n_treatment)
-    weight = 1 / (1 + prior_units / (2 * units))
+    if prior_sd is None:
+        prior_sd = error * math.sqrt(2 * units) / math.sqrt(prior_units) if prior_units else math.inf
+    weight = 1 / (1 + (error / prior_sd) ** 2)
     mean, sd = weight * estimate.estimate, math.sqrt(weight) * error
     half = float(norm.isf((1 - estimate.confidence_level) / 2)) * sd
     gain = -mean if better == "lower" else mean
@@ -189,7 +193,7 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0) -> P
     tail = sd * float(norm.pdf(z)) * (1 - z * math.sqrt(math.pi / 2) * float(erfcx(z / math.sqrt(2))))
     return Posterior(
         prior_mean=0.0,
-        prior_sd=error * math.sqrt(2 * units) / math.sqrt(prior_units) if prior_units else math.inf,
+        prior_sd=prior_sd,
         mean=mean,
         sd=sd,
         ci_low=mean - half,
@@ -200,7 +204,7 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0) -> P
     )
 
 
-def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0) -> pd.DataFrame:
+def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0, past_effects=None) -> pd.DataFrame:
     """Return the Bayesian reading of every headline difference, beside the verdicts and not instead of them.
 
     Parameters
@@ -210,19 +214,32 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
         Says which direction is good.
     prior_units : float, at least 0
         As for `read_posterior`.
+    past_effects : float, above 0, share of the control value, optional
+        The standard deviation of the effects of past experiments, of which most did little: a sceptic's prior.
 
     Returns
     -------
-    DataFrame: one row a primary, secondary or guardrail difference with a standard error: `metric`, `comparison`,
-        `better`, the fields of `Posterior`, `interim` (True: looked at early, which this reading ignores) and
-        `prior_units`.
+    DataFrame: one row a primary, secondary or guardrail difference with a standard error, and one more with the
+        sceptic's prior where the metric has a control value above 0 of which an effect is a share: `metric`,
+        `comparison`, `better`, `prior` (weak, sceptical), the fields of `Posterior`, `interim` (True: looked at early,
+        which this reading ignores) and `prior_units`.
         Quantiles are left out, as no normal curve tells them. Empty where the answer is withheld.
+
+    Raises
+    ------
+    Refused: past effects that are not above 0.
     """
-    columns, rows = ["metric", "comparison", "better", *Posterior.__dataclass_fields__], []
+    if past_effects is not None and not 0 < past_effects < math.inf:
+        raise Refused(f"past_effects is {past_effects:g}; give a share of the control value above 0, such as 0.1")
+    columns, rows = ["metric", "comparison", "better", "prior", *Posterior.__dataclass_fields__], []
     for estimate in results.headline(role=ROLES):
         metric = design.metrics[estimate.metric]
-        found = read_posterior(estimate, better=metric.better, prior_units=prior_units)
-        if found and metric.quantile is None:  # whose limits are no normal ones
-            rows.append((estimate.metric, estimate.comparison, metric.better, *astuple(found)))
+        priors = [("weak", None)] if metric.quantile is None else []  # whose limits are no normal ones
+        if past_effects and priors and is_relative(metric) and estimate.control_value > 0:
+            priors.append(("sceptical", past_effects * estimate.control_value))
+        for prior, spread in priors:
+            found = read_posterior(estimate, better=metric.better, prior_units=prior_units, prior_sd=spread)
+            if found:
+                rows.append((estimate.metric, estimate.comparison, metric.better, prior, *astuple(found)))
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(interim=results.status == "interim", prior_units=float(prior_units))

@@ -1,6 +1,7 @@
 """An effect gets its labels, its family and its verdict: so it becomes an Estimate."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -10,29 +11,16 @@ from helpers.records import Effect, Estimate, Test
 DEFAULTS = {"population": "itt", "adjustment": "none", "segment": None, "at": None, "interval": "fixed"}
 
 
-@dataclass(frozen=True)
 class Comparison:
-    """One metric between a control and a treatment under a plan."""
+    """One metric between a control and a treatment under a plan.
 
-    design: ExperimentPlan
-    name: str
-    control: str
-    treatment: str
+    `metric` and `level` are as planned; `label` is treatment - control; `arms` are the two names, control first.
+    """
 
-    @property
-    def metric(self) -> Metric:
-        """The metric as planned."""
-        return self.design.metrics[self.name]
-
-    @property
-    def level(self) -> float:
-        """The confidence level as planned."""
-        return self.design.confidence_level
-
-    @property
-    def label(self) -> str:
-        """The comparison in words: treatment - control."""
-        return f"{self.treatment} - {self.control}"
+    def __init__(self, design: ExperimentPlan, name: str, control: str, treatment: str):
+        self.design, self.name, self.control, self.treatment = design, name, control, treatment
+        self.metric, self.level = design.metrics[name], design.confidence_level
+        self.label, self.arms = f"{treatment} - {control}", (control, treatment)
 
     def take(self, arms: dict) -> tuple:
         """Return what stands for the control and for the treatment in something by arm."""
@@ -185,6 +173,9 @@ def _adjust(p_values, rule):
     return adjusted
 
 
+LIFT = "relative_lift"
+_KEY = attrgetter("metric", "comparison", "population", "segment", "at")  # what a difference and its lift share
+_ROW = attrgetter("metric", "comparison", "population", "segment", "at", "role", "adjustment")
 FAMILIES = {"primary": holm, "secondary": holm, "exploratory": benjamini_hochberg}
 
 
@@ -206,12 +197,13 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
     estimates, adjusted = list(estimates), {}
     for family, rule in FAMILIES.items():
         members = [
-            i for i, e in enumerate(estimates) if e.family == family and not is_lift(e) and e.p_value == e.p_value
+            i for i, e in enumerate(estimates) if e.family == family and e.estimand != LIFT and e.p_value == e.p_value
         ]
         if len(members) > 1:
             adjusted |= dict(zip(members, rule([estimates[i].p_value for i in members]).tolist(), strict=True))
-    by_key = {find_key(estimates[i]): p for i, p in reversed(adjusted.items())}
-    adjusted |= {i: by_key.get(find_key(e)) for i, e in enumerate(estimates) if is_lift(e) and e.role != "sensitivity"}
+    by_key = {_KEY(estimates[i]): p for i, p in reversed(adjusted.items())}
+    lifts = (i for i, e in enumerate(estimates) if e.estimand == LIFT and e.role != "sensitivity")
+    adjusted |= {i: by_key.get(_KEY(estimates[i])) for i in lifts}
     return tuple(e.but(p_value_adjusted=adjusted.get(i)) for i, e in enumerate(estimates))
 
 
@@ -230,16 +222,6 @@ def adjust_tests(tests) -> tuple[Test, ...]:
     members = [i for i, test in enumerate(tests) if test.family == "exploratory"]
     adjusted = dict(zip(members, benjamini_hochberg([tests[i].p_value for i in members]).tolist(), strict=True))
     return tuple(replace(test, p_value_adjusted=adjusted.get(i)) for i, test in enumerate(tests))
-
-
-def is_lift(estimate: Estimate) -> bool:
-    """Return whether an estimate is the relative lift of a difference, which decides for both."""
-    return estimate.estimand == "relative_lift"
-
-
-def find_key(estimate: Estimate) -> tuple:
-    """Return what a difference and its lift have in common."""
-    return estimate.metric, estimate.comparison, estimate.population, estimate.segment, estimate.at
 
 
 MEAN_TIME = "rmst_difference"  # days without the event: more of them is less of the event, of which `better` speaks
@@ -263,12 +245,12 @@ def decide_all(estimates, metrics, *, alpha) -> tuple[Estimate, ...]:
     tuple of Estimate: in the same order. A lift that is undefined stays not estimable.
     """
     estimates = list(estimates)
-    lifts = {_find_row(e): e for e in estimates if is_lift(e)}
-    decided = [decide(e, metrics[e.metric], alpha=alpha, lift=lifts.get(_find_row(e))) for e in estimates]
-    leads = {_find_row(e): e for e in reversed(decided) if not is_lift(e)}
+    lifts = {_ROW(e): e for e in estimates if e.estimand == LIFT}
+    decided = [decide(e, metrics[e.metric], alpha=alpha, lift=lifts.get(_ROW(e))) for e in estimates]
+    leads = {_ROW(e): e for e in reversed(decided) if e.estimand != LIFT}
     for i, e in enumerate(decided):
-        lead = leads.get(_find_row(e))
-        if is_lift(e) and lead and e.verdict != "not estimable":
+        lead = leads.get(_ROW(e))
+        if e.estimand == LIFT and lead and e.verdict != "not estimable":
             decided[i] = e.but(verdict=lead.verdict, as_expected=lead.as_expected)
     return tuple(decided)
 
@@ -309,7 +291,8 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
         return estimate.but(verdict="not estimable", as_expected=None, reason=reason)
     clear, is_mean_time = estimate.decision_p <= alpha, estimate.estimand == MEAN_TIME
     sign = np.sign(estimate.estimate - (estimate.estimand in RATIOS)) * (-1 if is_mean_time else 1)
-    scaled = estimate.estimand not in RATIOS and not is_mean_time and not is_lift(estimate)
+    direction = {1: "higher", -1: "lower"}.get(sign)
+    scaled = estimate.estimand not in (*RATIOS, MEAN_TIME, LIFT)
     if metric.role == "guardrail" and scaled:
         verdict = _judge_guardrail(estimate, metric, lift)
     elif metric.worthwhile and scaled and max(abs(estimate.ci_low), abs(estimate.ci_high)) < metric.worthwhile:
@@ -319,13 +302,9 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
     elif metric.better == "neither":
         verdict = "clear difference"
     else:
-        verdict = "clear benefit" if _compare_sign(sign, metric.better) else "clear harm"
+        verdict = "clear benefit" if direction == metric.better else "clear harm"
     expected = metric.expected if clear and estimate.population in AS_ASSIGNED else None
-    return estimate.but(verdict=verdict, as_expected=_compare_sign(sign, expected))
-
-
-def _compare_sign(sign, direction):
-    return None if direction is None else bool(sign == (1 if direction == "higher" else -1))
+    return estimate.but(verdict=verdict, as_expected=None if expected is None else direction == expected)
 
 
 def _judge_guardrail(estimate, metric, lift):
@@ -342,7 +321,3 @@ def _judge_guardrail(estimate, metric, lift):
     if worst > -margin:
         return "not inferior"
     return "inferior" if best < -margin else "non-inferiority not shown"
-
-
-def _find_row(estimate):
-    return (*find_key(estimate), estimate.role, estimate.adjustment)

@@ -8,8 +8,10 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.inference.associations import bound_missing, weight_responders
+from helpers.inference.contrasts import compare_arms, lift_arms
 from helpers.inference.credibility import check_methods, list_posteriors
 from helpers.inference.decisions import (
+    AS_ASSIGNED,
     Comparison,
     adjust_families,
     adjust_tests,
@@ -17,9 +19,8 @@ from helpers.inference.decisions import (
     label_effect,
     list_comparisons,
 )
-from helpers.inference.effects import rate_ratio
 from helpers.inference.looks import Look, read_look
-from helpers.inference.means import compare_arms, lift_arms
+from helpers.inference.means import rate_ratio
 from helpers.inference.methods import Arm, choose_method, compare, compare_levels, pool_skewness
 from helpers.inference.planning import list_requirements
 from helpers.inference.splits import compare_all_arms, estimate_splits, trace_path
@@ -33,13 +34,15 @@ FAILED = "outcomes are missing at different rates in the arms, so the known ones
 CLUSTERED = "clusters are randomised, and times to an event are compared by unit only"
 TOO_MANY = "too many units for a method that needs every row"
 CURVE_DAYS = 31
+ROW_METHODS = ("brunner-munzel", "permutation", "order statistics")  # what moments do not tell
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a researcher may choose of an analysis: the prior's weight in units an arm, the seed, the permutations."""
+    """What a researcher may choose: the prior's units an arm, the spread of past effects, the seed, permutations."""
 
     prior_units: float = 1.0
+    past_effects: float | None = None
     seed: int = 1
     n_resamples: int = 4_000
 
@@ -84,8 +87,7 @@ class Material:
 
     def label(self, comparison: Comparison, effect: Effect, *, arms=None, **labels) -> Estimate:
         """Return an effect at this look with its labels, about all, or in every part of it, those who answered."""
-        sides = comparison.control, comparison.treatment
-        known = "responders" if any((comparison.name, arm) in self.partly_known for arm in sides) else "itt"
+        known = "responders" if any((comparison.name, arm) in self.partly_known for arm in comparison.arms) else "itt"
         labels = {"population": known, "interval": self.look.interval, **labels}
         return label_effect(comparison, effect, arms=arms or self.raw[comparison.name], **labels)
 
@@ -121,17 +123,17 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, Settings(**settings))
     estimates, tests, curves, uptake = _estimate(material)
-    estimates = decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha)
     found = empty.but(
         status="interim" if material.look.is_interim else "answered",
-        estimates=tuple(sorted(estimates, key=_reading_order)),
+        estimates=decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha),
         tests=adjust_tests(tests),
     )
+    priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
     tables = {
         "requirements": list_requirements(material, found),
         "uptake": uptake,
         "path": trace_path(units, look=material.look, failed=material.not_estimable),
-        "bayes": list_posteriors(found, design, prior_units=material.settings.prior_units),
+        "bayes": list_posteriors(found, design, **priors),
         "curves": curves,
     }
     return found.but(checks=(*trust, *check_methods(material, found)), tables=tables)
@@ -141,28 +143,22 @@ def _gather(design, units, trust, settings):
     failed = {c.id.removeprefix("missing_") for c in trust if c.id.startswith("missing_") and c.status == "fail"}
     whole = metrics.summarise(units, adjusted=True)[None]
     raw = metrics.leave_covariates(whole)
-    adjusted = {name: arms for name, arms in whole.items() if _has_covariates(design.metrics[name], arms)}
-    look, partly = read_look(units), _find_partly_known(units, raw)
-    return Material(design, units, raw, adjusted, look, frozenset(failed), partly, settings)
-
-
-def _has_covariates(metric, arms):
-    names = next(iter(arms.values())).names
-    return metric.kind != "nps" and metric.is_mean and names[0] == "y" and len(names) > 1
-
-
-def _find_partly_known(units, raw):
-    """Metrics and arms with unknown outcomes; moments of clusters do not see those of units, so these are counted."""
-    if units.design.cluster is None:
-        return frozenset((name, arm) for name, arms in raw.items() for arm, m in arms.items() if m.missing)
-    rows = metrics.describe_arms(units).to_dict("records")
-    return frozenset(
-        (name, row["variant"]) for name in raw for row in rows if row[f"known_{name}"] < row[f"complete_{name}"]
-    )
+    adjusted = {}
+    for name, arms in whole.items():
+        names = next(iter(arms.values())).names
+        if design.metrics[name].kind != "nps" and design.metrics[name].is_mean and names[0] == "y" and len(names) > 1:
+            adjusted[name] = arms
+    if design.cluster is None:
+        partly = ((name, arm) for name, arms in raw.items() for arm, m in arms.items() if m.missing)
+    else:  # moments of clusters do not see the unknown outcomes of units
+        rows = metrics.describe_arms(units).to_dict("records")
+        partly = ((n, row["variant"]) for n in raw for row in rows if row[f"known_{n}"] < row[f"complete_{n}"])
+    return Material(design, units, raw, adjusted, read_look(units), frozenset(failed), frozenset(partly), settings)
 
 
 def _estimate(material):
-    design, estimates, uptake = material.design, [], pd.DataFrame()
+    """Headline rows first, then take-up, sensitivity, segments and weeks; tests; curves; the table of take-up."""
+    design, estimates, uptake, times = material.design, [], pd.DataFrame(), ([], [], pd.DataFrame())
     for comparison in list_comparisons(design):
         if comparison.metric.kind != "time_to_event":
             estimates += estimate_headline(comparison, material)
@@ -171,14 +167,19 @@ def _estimate(material):
         taken, uptake = study_uptake(material)
         estimates += taken
     splits, differing = estimate_splits(material)
-    times, ranks, curves = study_times(material.units, look=material.look, failed=material.not_estimable)
-    return [*estimates, *splits, *times], [*compare_all_arms(material), *differing, *ranks], curves, uptake
-
-
-def _reading_order(estimate):
-    split = estimate.segment is not None or estimate.at is not None
-    taken = estimate.population not in ("itt", "responders")
-    return (split, estimate.role == "sensitivity", taken, ROLES.index(estimate.role))
+    if any(metric.kind == "time_to_event" for metric in design.metrics.values()):
+        times = study_times(material.units, look=material.look, failed=material.not_estimable)
+    between = compare_all_arms(material) if len(design.variant.treatments) > 1 else []
+    estimates = sorted(
+        [*estimates, *splits, *times[0]],
+        key=lambda e: (
+            e.segment is not None or e.at is not None,
+            e.role == "sensitivity",
+            e.population not in AS_ASSIGNED,
+            ROLES.index(e.role),
+        ),
+    )
+    return estimates, [*between, *differing, *times[1]], times[2], uptake
 
 
 def estimate_headline(comparison: Comparison, material: Material) -> list[Estimate]:
@@ -198,28 +199,29 @@ def estimate_headline(comparison: Comparison, material: Material) -> list[Estima
     labels = {"role": metric.role, "adjustment": "covariates" if method == "lin" else "none"}
     if comparison.name in material.not_estimable:
         return [material.label(comparison, Effect(reason=FAILED), estimand="difference", **labels)]
-    effect = material.at_look(comparison, _compare(comparison, material, method))
+    sides = material.take(comparison, adjusted=method == "lin")
+    if method in ROW_METHODS:
+        effect = _compare_rows(comparison, material, method)
+    else:
+        effect = compare_arms(metric, *sides, **level)
+    effect = material.at_look(comparison, effect)
     found = [material.label(comparison, effect, estimand="difference", **labels)]
     if metric.is_mean and metric.kind != "nps":
         is_plain = method == "miettinen-nurminen" and material.look.interval == "fixed"
-        sides = material.take(comparison, adjusted=method == "lin")
         lift = lift_arms(metric, *sides, like=None if is_plain else effect, **level)
         found.append(material.label(comparison, lift, estimand="relative_lift", **labels))
     return found
 
 
-def _compare(comparison, material, method):
+def _compare_rows(comparison, material, method):
     level = {"confidence_level": comparison.level}
     if method == "brunner-munzel":
         return compare_levels(comparison, metrics.count_levels(material.units, comparison.name)[None])
-    if method not in ("permutation", "order statistics"):
-        sides = material.take(comparison, adjusted=method == "lin")
-        return compare_arms(comparison.metric, *sides, **level)
     outcome, clustered = f"y_{comparison.name}", material.design.cluster is not None
     if material.rows is None:
         return Effect(method={"permutation": "studentised permutation"}.get(method, method), reason=TOO_MANY)
     known = material.rows.dropna(subset=[outcome])
-    sides = (known[known["variant"] == arm] for arm in (comparison.control, comparison.treatment))
+    sides = (known[known["variant"] == arm] for arm in comparison.arms)
     arms = [
         Arm(outcome=side[outcome].to_numpy(float), clusters=side["cluster"].to_numpy() if clustered else None)
         for side in sides
@@ -259,7 +261,7 @@ def _weight(comparison, material):
     rows, name, covariates = material.rows, comparison.name, list(material.units.covariates)
     if rows is None:
         return Effect(method="inverse probability of response weights", reason=TOO_MANY)
-    is_meant = rows["variant"].isin([comparison.control, comparison.treatment]) & rows[f"complete_{name}"].astype(bool)
+    is_meant = rows["variant"].isin(comparison.arms) & rows[f"complete_{name}"].astype(bool)
     rows = rows[is_meant]
     rows = rows.assign(y=rows[f"y_{name}"], treated=(rows["variant"] == comparison.treatment).astype(int))
     return weight_responders(rows, covariates=covariates, confidence_level=comparison.level)
@@ -332,7 +334,7 @@ def study_times(
 
 def _compare_times(comparison, look, tables, partly, *, is_failed):
     control, treatment = comparison.take(tables)
-    labels = {"population": "responders" if {comparison.control, comparison.treatment} & partly else "itt"}
+    labels = {"population": "responders" if set(comparison.arms) & partly else "itt"}
     labels |= {"n_control": control.n, "n_treatment": treatment.n, "interval": look.interval}
     ways = [(incidence_difference, "difference", comparison.metric.role)]
     ways += [] if is_failed else [(rmst_difference, "rmst_difference", "sensitivity")]

@@ -7,19 +7,28 @@ import numpy as np
 import pandas as pd
 
 from helpers.inference.associations import bound_missing, weight_responders
+from helpers.inference.contrasts import (
+    compare_arms,
+    quantile_difference,
+    relative_lift_risk,
+    risk_difference,
+    score_limits,
+    score_p_value,
+    win_difference,
+)
 from helpers.inference.decisions import Comparison, holm
-from helpers.inference.effects import difference, measure_columns, rate_ratio, relative_lift
 from helpers.inference.looks import always_valid, at_look
 from helpers.inference.means import (
-    compare_arms,
+    difference,
+    measure_columns,
     measure_interaction,
     measure_trend,
     needs_permutation,
     pair_arms,
     permutation_difference,
+    rate_ratio,
+    relative_lift,
 )
-from helpers.inference.proportions import relative_lift_risk, risk_difference, score_limits, score_p_value
-from helpers.inference.ranks import quantile_difference, win_difference
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.plan import ExperimentPlan, Metric
 from helpers.records import NAN, Effect, Guarantee, Moments

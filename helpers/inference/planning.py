@@ -11,8 +11,7 @@ from scipy.stats import t as student
 
 from helpers import metrics
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.effects import satterthwaite
-from helpers.inference.means import find_independent, pair_arms, regress
+from helpers.inference.means import find_independent, pair_arms, regress, satterthwaite
 from helpers.records import Refused
 
 POWER = 0.8
@@ -255,23 +254,88 @@ def _refuse_power(power, alpha):
         raise Refused(f"a power of {power:g} cannot be planned for; give one above alpha ({alpha:g}) and below 1")
 
 
-def list_sample_sizes(baselines, differences, *, power=POWER, alpha=0.05) -> pd.DataFrame:
+def list_sample_sizes(design, baselines, differences, *, power=POWER) -> pd.DataFrame:
     """Return how many units, both arms together, find differences of two shares from several baselines.
+
+    In the direction of the plan, since a share that falls from 10 % varies less than one that rises from there, and at
+    the level at which the plan decides.
 
     Parameters
     ----------
-    baselines, differences : sequence of float, shares of 0 to 1
-        Equal arms; the difference may have either sign.
-    power, alpha : float
+    design : ExperimentPlan
+        The first share that answers its question, else the first share: its expected direction, else the good one.
+    baselines : sequence of float, shares of the control
+    differences : sequence of float, sizes above 0; equal arms
+    power : float
 
     Returns
     -------
-    DataFrame: `baseline`, `difference`, `units` (rounded up; nan where the other share would leave 0 to 1), `power`.
+    DataFrame: `metric`, `baseline`, `difference` (treatment minus control), `units` (rounded up; nan where the other
+        share would leave 0 to 1), `power`, `level` (the p-value that decides). Empty without a metric of shares.
     """
-    cells = [(b, d) for b in baselines for d in differences]
-    sizes = [sample_size_proportions(b, d, power=power, alpha=alpha) for b, d in cells]
-    frame = pd.DataFrame(cells, columns=["baseline", "difference"])
-    return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes], power=power)
+    name = next((name for name in (*design.asked, *design.metrics) if design.metrics[name].kind == "binary"), None)
+    if name is None:
+        return pd.DataFrame()
+    level, direction = find_level(design, design.metrics[name].role), _find_direction(design.metrics[name])
+    cells = [(b, direction * d) for b in baselines for d in differences]
+    sizes = [sample_size_proportions(b, d, power=power, alpha=level) for b, d in cells]
+    frame = pd.DataFrame(cells, columns=["baseline", "difference"]).assign(metric=name, power=power, level=level)
+    return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes])
+
+
+def is_relative(metric) -> bool:
+    """Return whether an effect on a metric is a share of its control value: not of an NPS, nor of ordered scores."""
+    return metric.kind == "time_to_event" or (metric.is_mean and metric.kind != "nps")
+
+
+def find_exaggeration(effect, std_error, critical) -> float:
+    """Return by how much a clear estimate overstates a true effect on average (type M error).
+
+    The mean absolute estimate among the clear ones, over the true effect, for a normal estimate: 1 at a power of 1,
+    and the larger the smaller the power.
+
+    Parameters
+    ----------
+    effect : float, either sign, the true effect that is assumed
+    std_error : float, above 0
+    critical : float, standard errors beyond which an estimate is clear
+
+    Returns
+    -------
+    float: times; nan for an effect of 0.
+
+    References
+    ----------
+    Gelman & Carlin 2014, Perspectives on Psychological Science 9: 641-651; Lu, Qiu & Deng 2019, British Journal of
+    Mathematical and Statistical Psychology 72: 1-17 (closed form).
+
+    Examples
+    --------
+    >>> round(find_exaggeration(2.8, 1, 1.96), 2)  # a power of 80 %
+    1.13
+    """
+    if not effect or not std_error > 0:
+        return math.nan
+    z = abs(effect) / std_error
+    power = norm.cdf(z - critical) + norm.cdf(-z - critical)
+    beyond = norm.pdf(critical - z) + norm.pdf(critical + z) + z * (norm.cdf(z - critical) - norm.cdf(-z - critical))
+    return float(beyond / (power * z))
+
+
+def find_level(design, role) -> float:
+    """Return the p-value at which the first metric of a role is decided: alpha over the size of a family of Holm's.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+    role : str
+        Primary and secondary metrics form families, one member a metric and treatment; guardrails form none.
+    """
+    return design.alpha / (len(list_comparisons(design, role)) if role in ("primary", "secondary") else 1)
+
+
+def _find_direction(metric):
+    return -1 if (metric.expected or metric.better) == "lower" else 1
 
 
 def list_requirements(material, results) -> pd.DataFrame:
@@ -279,7 +343,8 @@ def list_requirements(material, results) -> pd.DataFrame:
 
     Shares by their own variance, means, ratios, rates and clusters by that of a unit (of a cluster), and adjusted means
     and shares, where those decide, by what the covariates leave of it; times to an event, quantiles and ordered scores
-    by the standard error that they have here, which falls with the root of the units.
+    by the standard error that they have here, which falls with the root of the units. Each at the level of the first
+    step of its family (Holm), in the direction that the plan expects, else in the good one.
 
     Parameters
     ----------
@@ -289,24 +354,27 @@ def list_requirements(material, results) -> pd.DataFrame:
     Returns
     -------
     DataFrame: one row a primary, secondary or guardrail metric and treatment that can be estimated: `metric`,
-        `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `mde_absolute`,
+        `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `level` (the p-value that
+        decides: alpha over the number of metrics and treatments that are decided together), `mde_absolute`,
         `mde_relative` (nan unless the control value is a mean above 0), `worthwhile` (or the guardrail's margin; nan
         when the plan gives none), `power_for_worthwhile` with these units, `n_for_worthwhile`, `units_per_day` (both
         arms, from the first to the last assignment; nan without times) and `days_for_worthwhile`, window and the units
-        that will not answer included.
+        that will not answer included, `assumed` (a true effect that is plausible: the worthwhile one, else one of the
+        size of past effects) and `exaggeration` (by how much a clear estimate would overstate it; not of guardrails).
     """
     heads = {(e.metric, e.treatment): e for e in reversed(results.headline())}
     pace, rows = metrics.describe_arms(material.units), []
     for comparison in list_comparisons(material.design, "primary", "secondary", "guardrail"):
         metric, margin = comparison.metric, comparison.metric.margin
-        sized = _size(comparison, material, heads.get((comparison.name, comparison.treatment)))
+        head = heads.get((comparison.name, comparison.treatment))
+        sized = _size(comparison, material, head)
         if sized is None:
             continue
         control, n, (mde, size, power), fixed = sized
         worthwhile = (metric.worthwhile or math.nan) if margin is None else margin.absolute
         if worthwhile is None:
             worthwhile = margin.relative * abs(control)
-        direction, fixed["alpha"] = -1 if metric.expected == "lower" else 1, material.design.alpha
+        direction, fixed["alpha"] = _find_direction(metric), find_level(material.design, metric.role)
         more = {"direction": direction} if mde is mde_proportions else {}
         smallest = abs(mde(n_units=n, power=POWER, **fixed, **more))
         known = worthwhile == worthwhile
@@ -317,14 +385,28 @@ def list_requirements(material, results) -> pd.DataFrame:
             "control_value": control,
             "n": n,
             "power": POWER,
+            "level": fixed["alpha"],
             "mde_absolute": smallest,
             "mde_relative": smallest / control if metric.is_mean and control > 0 else math.nan,
             "worthwhile": worthwhile,
             "power_for_worthwhile": power(difference=direction * worthwhile, n_units=n, **fixed) if known else math.nan,
             "n_for_worthwhile": math.ceil(needed) if math.isfinite(needed) else math.nan,
         }
-        rows.append({**row, **_time(comparison, material, row["n_for_worthwhile"], pace)})
+        row |= _time(comparison, material, row["n_for_worthwhile"], pace)
+        rows.append(row | _overstate(row, metric, head, material.settings.past_effects))
     return pd.DataFrame(rows)
+
+
+def _overstate(row, metric, head, past_effects):
+    """The effect that is assumed to be true, and by how much a clear estimate would overstate it."""
+    assumed = row["worthwhile"] if metric.margin is None else math.nan
+    if assumed != assumed and metric.margin is None and past_effects and is_relative(metric):
+        assumed = past_effects * max(row["control_value"], 0.0)
+    if head is None or not head.std_error > 0 or assumed != assumed:
+        return {"assumed": math.nan, "exaggeration": math.nan}
+    # at an early look the interval that decides is wider
+    critical = max(norm.isf(row["level"] / 2), (head.ci_high - head.ci_low) / 2 / head.std_error)
+    return {"assumed": assumed, "exaggeration": find_exaggeration(assumed, head.std_error, critical)}
 
 
 SHARES = mde_proportions, sample_size_proportions, power_proportions

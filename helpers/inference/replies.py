@@ -5,8 +5,8 @@ import pandas as pd
 from scipy.stats import t as student
 
 from helpers import metrics
-from helpers.inference.effects import compare_ratios, difference, effective_units, measure_columns
-from helpers.inference.ranks import quantile_difference
+from helpers.inference.contrasts import quantile_difference
+from helpers.inference.means import compare_ratios, difference, effective_units, measure_columns
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Effect, Moments
 from helpers.survival import wilson_interval

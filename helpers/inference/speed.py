@@ -10,10 +10,10 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from helpers import metrics
+from helpers.inference.contrasts import compare_arms
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.effects import measure_columns
 from helpers.inference.looks import read_look
-from helpers.inference.means import compare_arms
+from helpers.inference.means import measure_columns
 from helpers.inference.replies import WEEK, compare_hours, compare_replies, read_effect, split_arms, trace_replies
 from helpers.records import NAN, Results
 

@@ -8,15 +8,10 @@ from scipy.stats import chi2
 from scipy.stats import f as fisher
 
 from helpers import metrics
+from helpers.inference.contrasts import compare_arms
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.effects import effective_units
 from helpers.inference.looks import Look, read_look
-from helpers.inference.means import (
-    compare_arms,
-    measure_interaction,
-    measure_trend,
-    pair_arms,
-)
+from helpers.inference.means import effective_units, measure_interaction, measure_trend, pair_arms
 from helpers.inference.methods import compare_levels, find_guarantee, pool_skewness
 from helpers.records import NAN, Estimate, Moments, Test
 
@@ -35,7 +30,7 @@ def compare_all_arms(material) -> list[Test]:
 
     Returns
     -------
-    list of Test: of the exploratory family, since the comparisons decide. None with a single treatment, at an early
+    list of Test: of the exploratory family, since the comparisons decide. None at an early
         or planned look (whose error it would not keep), where a permutation test decides, where the smallest arm is
         too small for the outcome's tail, and for times to an event, quantiles and ordered scores.
 
@@ -44,7 +39,7 @@ def compare_all_arms(material) -> list[Test]:
     Welch 1951, Biometrika 38: 330-336; Pearson 1900 (chi-square).
     """
     design, found = material.design, []
-    if len(design.variant.treatments) < 2 or material.look.interval != "fixed":
+    if material.look.interval != "fixed":
         return []
     for comparison in list_comparisons(design, "primary", "secondary"):
         is_lead = comparison.treatment == design.variant.treatments[0]

@@ -14,9 +14,9 @@ from helpers.inference.associations import (
     naive_contrast,
     weighted_contrast,
 )
+from helpers.inference.contrasts import e_value, relative_lift_risk
 from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
-from helpers.inference.effects import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
-from helpers.inference.proportions import e_value, relative_lift_risk
+from helpers.inference.means import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
 from helpers.records import NAN, Effect, Estimate, Moments, Results
 
 WEAK_F = 10.0
@@ -202,7 +202,8 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
         all that is no plain mean (ratios, rates, quantiles, ordered scores) and clusters, above the limit of row-level
         methods, and where the plan names neither an exposure nor an observational group.
     DataFrame: one row such a binary metric and treatment: take-up in both arms, first-stage F, what it means in words,
-        the risk ratio of takers to others with its E-values, and the overlap diagnostics of the weighted contrast.
+        the risk ratio of takers to others as the contrast that is shown has it, adjusted where there are covariates
+        (`adjustment`), with its E-values, and the overlap diagnostics of the weighted contrast.
         Empty without an exposure.
     """
     design, found, table = material.design, [], []
@@ -220,7 +221,7 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
             found += contrasts
             if comparison.metric.kind == "binary":
                 about = {"metric": comparison.name, "comparison": comparison.label, **first_stage(arms)}
-                table.append({**about, **_doubt(comparison, rows, list(material.units.covariates))})
+                table.append({**about, **_doubt(contrasts, rows, list(material.units.covariates), comparison.level)})
         for group in design.variant.observational:
             rows = _read_rows(comparison, material, group)
             if rows is not None:
@@ -231,12 +232,18 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
     return found, pd.DataFrame(table)
 
 
-def _doubt(comparison, rows, covariates):
-    """How much hidden keenness would explain the association, and how far takers and others overlap."""
-    ratio = _divide_shares(rows, comparison.level)
-    needed = e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
+def _doubt(contrasts, rows, covariates, level):
+    """How strong an unknown cause would have to be to explain the association that is shown: the adjusted one."""
     overlap = measure_overlap(rows, covariates) if covariates else None
-    row = {"risk_ratio": ratio.estimate, "e_value": needed[0], "e_value_limit": needed[1]}
+    ratio = _divide_shares(rows, level)
+    ends, found = (ratio.ci_low, ratio.ci_high), ratio.estimate
+    shown = [e for e in contrasts if e.adjustment == "covariates" and math.isfinite(e.ci_low) and e.control_value > 0]
+    if shown:
+        base = shown[0].control_value
+        found, *ends = (1 + x / base for x in (shown[0].estimate, shown[0].ci_low, shown[0].ci_high))
+    needed = e_value(found, ends[0] if found > 1 else ends[1])
+    row = {"risk_ratio": found, "adjustment": "covariates" if shown else "none"}
+    row |= {"e_value": needed[0], "e_value_limit": needed[1]}
     return row | {key: getattr(overlap, key, NAN) for key in ("effective_size", "share_outside")}
 
 

@@ -373,8 +373,9 @@ def _order(table, reason):
 def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:
     """Return the adjusted difference in retention for each feature, with what its use and its name say about it.
 
-    A feature that only some plans offer is compared within those plans: fewer than ten accounts that use it, or that
-    do not, make a plan one that says nothing about it. The reason then says so.
+    A feature that needs others is compared among the accounts that have one of them, at equal kinds of those. One that
+    only some plans offer is compared within those plans: fewer than ten accounts that use it, or that do not, make a
+    plan one that says nothing about it. The reason then says so.
 
     Parameters
     ----------
@@ -390,14 +391,19 @@ def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:
         supported (of hypothesised features; clear and higher, opposite, or not supported), reason, and the counts of
         `count_sides` among those compared, which disclosure checks and drops. A figure that cannot be estimated is nan.
     """
-    controls = make_controls(frame)
     used = {feature.name: frame[f"feature_{feature.name}"].to_numpy(float) for feature in design.features}
     groups = group_features(np.column_stack(list(used.values())))
     rows = []
     for feature, group in zip(design.features, groups, strict=True):
         is_known, uses = feature.is_timed or design.is_snapshot, used[feature.name]
-        found = _compare(frame, uses, controls, design) if is_known else (Effect(reason=UNTIMED), frame["retained"])
-        rows.append(_describe(feature, uses, *found, design) | {"group": int(group)})
+        can = (
+            np.any([used[name] == 1 for name in feature.needs], axis=0) if feature.needs else np.full(len(frame), True)
+        )
+        found = Effect(reason=UNTIMED), frame["retained"].to_numpy(float)[can]
+        if is_known:
+            kinds = np.column_stack([used[name][can] for name in feature.needs[1:]]) if feature.needs[1:] else None
+            found = _compare(frame[can], uses[can], kinds, design)
+        rows.append(_describe(feature, uses[can], *found, design) | {"group": int(group)})
     table = pd.DataFrame(rows)
     table["p_value_adjusted"] = benjamini_hochberg(table["p_value"].to_numpy(float))
     clear = table["p_value_adjusted"] <= design.alpha
@@ -408,8 +414,15 @@ def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:
     return table
 
 
-def _compare(frame, used, controls, design):
-    """The difference among all accounts, or those of plans that have users and others; and the outcome of those."""
+def _compare(frame, used, kinds, design):
+    """The difference among all accounts, or those of plans that have users and others; and the outcome of those.
+
+    Those who need something for it are compared at equal `kinds` of that.
+    """
+    controls = make_controls(frame)
+    if kinds is not None:
+        controls = np.column_stack([controls, kinds - kinds.mean(axis=0)])
+        controls = controls[:, np.ptp(controls, axis=0) > 1e-12]
     outcome, level = frame["retained"].to_numpy(float), {"confidence_level": design.confidence_level}
     effect = adjusted_difference(used, outcome, controls, **level)
     if effect.reason is None or not effect.reason.startswith((contrasts.NO_OVERLAP, contrasts.HARDLY)):

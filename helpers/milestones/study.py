@@ -381,7 +381,7 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     tables = {"freshness": metrics.measure_freshness(source, accounts), "controls": controls}
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
     if design.is_snapshot:
-        tables |= study_snapshot(frames.main, design)
+        tables |= study_snapshot(frames.main, design) if design.outcomes.retained.leavers == "all" else {}
         tables |= study_ranking(frames.main, design, **ranked) if design.features else {}
         return empty.but(tables=tables), pd.DataFrame(columns=["unit", "next_step", "association"])
     main, histories, months = frames.main, frames.histories, frames.months

@@ -61,7 +61,10 @@ class Category(Part):
 
 
 class Feature(Part):
-    """One feature: its first event, or a column without a time (then its time order is unknown)."""
+    """One feature: its first event, or a column without a time (then its time order is unknown).
+
+    `needs` names features without any of which nobody could use it: it is compared among those that have one.
+    """
 
     name: str
     category: str | None = None
@@ -69,6 +72,7 @@ class Feature(Part):
     event: str | None = None
     column: str | None = None
     label: str | None = None
+    needs: list[str] = Field([])
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -87,6 +91,9 @@ class Retained(Part):
     event: list[str] = Field([])
     column: str | None = None
     time: str | None = None
+    leavers: Literal["all", "some", "unknown"] = Field(
+        "unknown", description="which of those who left a snapshot holds"
+    )
     within_days: float = Field(180, gt=0)
 
     def list_rules(self):
@@ -172,6 +179,10 @@ class FrameworkPlan(Part):
                 folded = [word.casefold() for word in words]
                 for word in folded:
                     yield folded.count(word) > 1, f"{key}: the {kind} {word} stands twice; rename one"
+        names = {feature.name for feature in self.features}
+        for feature in self.features:
+            strange = [name for name in feature.needs if name not in names - {feature.name}]
+            yield strange, f"the feature {feature.name} needs {' and '.join(strange)}, which is no other feature"
         known = {feature.name for feature in self.features if feature.is_timed}
         for name, category in self.categories.items():
             for used in [*category.basic, *category.mature]:

@@ -25,6 +25,9 @@ ESTIMANDS |= {"cace": "those who use it because it is offered"}
 RUNGS = {"as_treated": "Users against others", "compliers": "Those who use it because it is offered"}
 ADJUSTMENTS = {"covariates": "adjusted for covariates", "weights": "weighted"}
 ADJUSTMENTS |= {"winsorised": "without the largest values"}
+ASSOCIATIONS = {"covariates": "by least squares, one gap for all"}
+ASSOCIATIONS |= {"weights": "others weighted to be like them, the gap for those treated"}
+TAKERS = {"control": "others", "treatment": "takers"}
 
 
 def masthead(results: Results) -> Display:
@@ -183,6 +186,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     title = "; ".join([told[0], *map(lower_first, told[1:])])
     note = f"An association mixes the effect with who is compared. Small figures count {scales.find_noun(results)}."
     words = {"heads": ("first", "second"), "contrast": "first minus second", "what": "Compared"}
+    estimates = [e.but(**TAKERS) if e.population == "as_treated" else e for e in estimates]
     return _frame(results, found, estimates, name=f"{metrics[0]} ladder", title=title, note=note, **words)
 
 
@@ -199,7 +203,7 @@ def _frame(results, rows, effects, *, name, title, note, **words) -> Display:
 def _rung(results, e: Estimate, scale, group: str) -> Row:
     other = scales.name_label if e.population == "observational" else scales.name_arm
     sides = f"{capitalise(scales.name_arm(results, e.treatment))} against {other(results, e.control)}"
-    how = [ADJUSTMENTS.get(e.adjustment, ""), name_method(e.method) if e.estimand == "cace" else ""]
+    how = [ASSOCIATIONS.get(e.adjustment, ""), name_method(e.method) if e.estimand == "cace" else ""]
     how += ["not randomised" if e.population == "observational" else ""]
     how += [ESTIMANDS[e.estimand] if e.estimand == "difference" else ""]
     how += [f"{write_count(e.n_treatment)} and {write_count(e.n_control)}"]
@@ -259,11 +263,13 @@ def _tell_parts(results, metric, scale, kind) -> str:
         return f"{capitalise(scale.label)}, part by part"
     alpha = 1 - (results.estimates[0].confidence_level if results.estimates else 0.95)
     columns = {t.name.rpartition(" with ")[2]: None for t, p in found.items() if p <= alpha}
-    where = "from week to week" if kind == "trend" else "from segment to segment"
-    if columns and kind != "trend":
-        where = f"by {join_words(scales.name_label(results, column) for column in columns)}"
-    differs = "differs" if columns else "does not clearly differ"
-    return f"{capitalise(scale.label)}: the effect {differs} {where} ({write_p(min(found.values()))})"
+    parts = "weeks" if kind == "trend" else "segments"
+    test = f"{kind} {write_p(min(found.values()))}"
+    if not columns:
+        return f"{capitalise(scale.label)}, the effect by {parts}: no sign that it differs ({test})"
+    where = "from week to week" if kind == "trend" else ""
+    where = where or f"by {join_words(scales.name_label(results, column) for column in columns)}"
+    return f"{capitalise(scale.label)}: the effect differs {where} ({test})"
 
 
 def sensitivity(results: Results) -> Display:

@@ -303,7 +303,7 @@ def test_list_posteriors_reads_headline_differences_only():
     ]
     found = list_posteriors(make_results(*rows), make_design(metrics=kinds), prior_units=25)
     fields = [field.name for field in dataclasses.fields(Posterior)]
-    assert list(found.columns) == ["metric", "comparison", "better", *fields, "interim", "prior_units"]
+    assert list(found.columns) == ["metric", "comparison", "better", "prior", *fields, "interim", "prior_units"]
     assert found[["metric", "comparison", "better"]].to_numpy().tolist() == [
         ["y", "b - a", "lower"],
         ["g", "b - a", "higher"],
@@ -313,6 +313,29 @@ def test_list_posteriors_reads_headline_differences_only():
     assert found["interim"].tolist() == [False, False]
     assert found["prior_units"].tolist() == [25, 25]
     assert list_posteriors(make_results(*rows), make_design(metrics=kinds)).loc[0, "mean"] != found.loc[0, "mean"]
+
+
+def test_list_posteriors_reads_the_estimates_as_a_sceptic_too():
+    kinds = {
+        "y": {"kind": "amount", "role": "primary"},
+        "n": {"kind": "nps", "role": "secondary"},
+        "q": {"kind": "amount", "quantile": 0.5, "role": "secondary"},
+    }
+    rows = [made(id=name, metric=name, control_value=5.0) for name in kinds]
+    found = list_posteriors(make_results(*rows), make_design(metrics=kinds), past_effects=0.04)
+    # an NPS is no share of anything, a quantile has no normal limits
+    assert found[["metric", "prior"]].to_numpy().tolist() == [["y", "weak"], ["y", "sceptical"], ["n", "weak"]]
+    # .2 = 4 % of 5, as wide as the estimate's own error: half of the estimate is believed
+    assert found.loc[1, ["prior_sd", "mean"]].tolist() == pytest.approx([0.2, 0.2])
+    assert found.loc[1, "sd"] == pytest.approx(0.2 / math.sqrt(2))
+    milder = list_posteriors(make_results(*rows), make_design(metrics=kinds), past_effects=0.4)
+    assert milder.loc[1, "mean"] > found.loc[1, "mean"]
+    nothing = list_posteriors(make_results(made(control_value=0.0)), make_design(metrics=kinds), past_effects=0.04)
+    assert nothing["prior"].tolist() == ["weak"]
+    for value, shown in ((0.0, "0"), (-1, "-1"), (math.inf, "inf")):
+        message = f"past_effects is {shown}; give a share of the control value above 0, such as 0.1"
+        with pytest.raises(Refused, match=f"^{message}$"):
+            list_posteriors(make_results(*rows), make_design(metrics=kinds), past_effects=value)
 
 
 def test_list_posteriors_says_interim_and_is_empty_when_withheld():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers.inference import compare_ratios, quantile_difference, win_difference
-from helpers.inference.effects import effective_units
+from helpers.inference.means import effective_units
 from helpers.records import Refused
 
 TOO_FEW = "an arm has fewer than 2 units with a known outcome"

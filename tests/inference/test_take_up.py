@@ -11,7 +11,7 @@ from statsmodels.sandbox.regression.gmm import IV2SLS
 
 from helpers import inference
 from helpers.inference import take_up
-from helpers.inference.proportions import e_value
+from helpers.inference.contrasts import e_value
 from helpers.inference.take_up import anderson_rubin, complier_effect, first_stage, fold_take_up
 from helpers.records import Moments
 
@@ -260,10 +260,21 @@ def test_study_uptake_shows_the_illusion_and_its_cure():
     assert all(e.ci_low < 0 < e.ci_high for e in contrasts if e.estimand in ("difference", "cace"))
     ratio = results.select(metric="z", estimand="ratio")[0]
     assert ratio.estimate == pytest.approx(ratio.treatment_value / ratio.control_value)
-    table = results.tables["uptake"]
-    assert table.loc[0, "risk_ratio"] == pytest.approx(ratio.estimate)
-    assert table.loc[0, "e_value"] == pytest.approx(ratio.estimate + np.sqrt(ratio.estimate * (ratio.estimate - 1)))
-    assert table.loc[0, "take_up_control"] == 0
+    assert results.tables["uptake"].loc[0, "take_up_control"] == 0
+
+
+def test_study_uptake_takes_e_values_from_the_contrast_that_is_shown():
+    # all that takers have before others is x: the crude ratio of 3 is explained by it, what is left is not far from 1
+    plan = {"metrics": {"z": {"kind": "binary", "role": "primary", "better": "higher"}}, "exposure": {"column": "took"}}
+    for covariates, adjustment in (([], "none"), (["x"], "covariates")):
+        results = run_experiment(draw_offer(), make_design(**plan, covariates=covariates))
+        shown = results.select(estimand="naive", adjustment=adjustment)[0]
+        found = results.tables["uptake"].iloc[0]
+        ratio = shown.treatment_value / shown.control_value
+        assert (found["adjustment"], found["risk_ratio"]) == (adjustment, pytest.approx(ratio))
+        assert found["e_value"] == pytest.approx(ratio + math.sqrt(ratio * (ratio - 1)))
+        limit = 1 + shown.ci_low / shown.control_value if covariates else results.select(estimand="ratio")[0].ci_low
+        assert found["e_value_limit"] == pytest.approx(limit + math.sqrt(limit * (limit - 1)))
 
 
 def test_study_uptake_is_empty_without_exposure_and_for_guardrails():

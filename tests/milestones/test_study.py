@@ -420,13 +420,14 @@ def test_run_framework_compares_rules_of_who_is_alive(loaded):
     assert "alive" not in without.tables
 
 
-def test_run_framework_of_a_snapshot_has_features_and_no_milestone():
+@pytest.mark.parametrize(("leavers", "curve"), [("all", {"overall"}), ("some", set()), ("unknown", set())])
+def test_run_framework_of_a_snapshot_has_features_and_no_milestone(leavers, curve):
     rng = np.random.default_rng(1)
     gone, chat = rng.integers(0, 2, 400), rng.integers(0, 2, 400)
     columns = {"unit": [f"u{n:03d}" for n in range(400)], "gone": gone, "months": 1 + rng.integers(0, 40, 400)}
     plan = {name: PLAN[name] for name in ("kind", "title", "question", "unit_id")}
     plan |= {"features": [{"name": "talks", "column": "chat"}]}
-    plan |= {"outcomes": {"retained": {"column": "gone", "time": "months"}}}
+    plan |= {"outcomes": {"retained": {"column": "gone", "time": "months", "leavers": leavers}}}
     decided = Plan(FrameworkPlan(**plan), "own.yaml", "ab", "cd")
     source = make_account_source({name: np.asarray(v, float) if name != "unit" else v for name, v in columns.items()}
                                  | {"chat": chat.astype(float)})  # fmt: skip
@@ -434,6 +435,6 @@ def test_run_framework_of_a_snapshot_has_features_and_no_milestone():
     frames = metrics.read_frames(accounts)
     assert list(frames.landmarks) == [0.0] and frames.histories is None and frames.months is None
     results, next_steps = run_framework(decided, source, accounts, frames, (), Choices(**FEW))
-    assert set(results.tables) == {"freshness", "controls", "overall", "ranking", "model_quality"}
+    assert set(results.tables) == {"freshness", "controls", "ranking", "model_quality"} | curve
     assert (results.estimates, results.tests, results.as_of, next_steps.empty) == ((), (), None, True)
     assert results.tables["controls"].empty and set(results.tables["ranking"]["time_order"]) == {"unknown"}

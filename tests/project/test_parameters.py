@@ -54,6 +54,7 @@ ANY_STUDY = [
     ("confidence_level", {}, 0.8),
     ("min_cell", {}, 150),
     ("prior_units", {}, 100.0),
+    ("past_effects", {}, 0.01),
 ]
 CASES = {
     "experiment": [

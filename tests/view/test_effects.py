@@ -1,6 +1,9 @@
 """The first screen, scorecard, ladder, segments and weeks: what stands first, what is boxed, what is nowhere."""
 
+import base64
+import csv
 import html
+import io
 import math
 import re
 
@@ -105,7 +108,7 @@ def test_the_level_is_that_of_the_estimates():
     assert "clear benefit" not in shown.html and shown.html.count("○") == len(list_headlines(make(estimates=strict)))
     part = samples.segments()[0].but(confidence_level=0.99)
     test = Test("i", "activated", "interaction with country", 5.0, 2, 0.02)
-    assert "does not clearly differ" in told(segments(make(estimates=(part,), tests=(test,)), metric="activated"))
+    assert "no sign that it differs" in told(segments(make(estimates=(part,), tests=(test,)), metric="activated"))
 
 
 def test_ladder_has_the_illusion_and_the_cure_on_one_scale():
@@ -117,6 +120,17 @@ def test_ladder_has_the_illusion_and_the_cure_on_one_scale():
     assert shown.html.count("association</span>") == 2 and shown.html.count("class=muted") == 2
     bands = set(re.findall(r'class="band" d="(.*?)"', shown.html))
     assert len(bands) == 1  # the same worthwhile band in every row: one scale
+
+
+def test_ladder_names_takers_and_tells_least_squares_from_the_effect_on_the_treated():
+    naive = next(e for e in samples.contrasts() if e.population == "as_treated")
+    adjusted = [naive.but(id=way, adjustment=way, role="sensitivity") for way in ("covariates", "weights")]
+    shown = ladder(make(), (naive, *adjusted))
+    assert "Users against others by least squares, one gap for all, 1,997 and 2,003 " in told(shown)
+    assert "Users against others others weighted to be like them, the gap for those treated, 1,997" in told(shown)
+    file = base64.b64decode(re.search(r"text/csv;charset=utf-8;base64,([^\"]+)", shown.html)[1]).decode()
+    rows = list(csv.DictReader(io.StringIO(file)))
+    assert {(row["control"], row["treatment"]) for row in rows} == {("others", "takers")}
 
 
 def test_ladder_of_several_metrics_has_a_group_for_each_and_of_none_leaves_the_page():
@@ -134,10 +148,10 @@ def test_segments_carry_no_verdicts_and_are_titled_by_the_interaction_tests():
         Test("j", "activated", "interaction with plan tier", 0.1, 1, 0.7, 0.8),
     ]
     shown = segments(make(tests=tuple(tests)), metric="activated")
-    assert "Activated: the effect differs by country (p = .040)" in told(shown)
+    assert "Activated: the effect differs by country (interaction p = .040)" in told(shown)
     assert "Verdict" not in shown.html and "Country DE 1,295 " in told(shown)
     alike = told(segments(make(tests=tuple(tests[1:])), metric="activated"))
-    assert "the effect does not clearly differ from segment to segment (p = .80)" in alike
+    assert "Activated, the effect by segments: no sign that it differs (interaction p = .80)" in alike
     assert "fewer than 10 units" in alike  # a level that is too small says so
     assert "Activated, part by part" in told(segments(make(), metric="activated"))
 
@@ -145,7 +159,7 @@ def test_segments_carry_no_verdicts_and_are_titled_by_the_interaction_tests():
 def test_weeks_are_titled_by_the_test_of_a_trend():
     trend = Test("t", "activated", "trend over weeks", 0.2, None, 0.86)
     shown = told(weeks(make(tests=(trend,)), metric="activated"))
-    assert "the effect does not clearly differ from week to week (p = .86)" in shown and "Assigned in" in shown
+    assert "Activated, the effect by weeks: no sign that it differs (trend p = .86)" in shown and "Assigned in" in shown
     assert weeks(make(), metric="arr").html.startswith('<p class="note absent">')
 
 

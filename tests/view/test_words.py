@@ -278,3 +278,25 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
 def test_her_own_report_never_speaks_of_an_article():
     found = explained(make())
     assert not any("article" in line or "published" in line for lines in found.words.values() for line in lines)
+
+
+OVERSTATED = [
+    # what the plan calls worthwhile, and what the table of requirements assumes
+    (0.02, "the 2 points that the plan calls worthwhile"),
+    (None, "as large as past ones are (10 % of the control)"),
+]
+
+
+@pytest.mark.parametrize(("worthwhile", "said"), OVERSTATED)
+def test_a_clear_result_says_how_much_it_overstates(worthwhile, said):
+    need = {"metric": "y", "comparison": "t - c", "n_for_worthwhile": 9000, "n": 2010, "power": 0.8}
+    need |= {"worthwhile": worthwhile or NAN, "assumed": 0.03, "control_value": 0.3, "exaggeration": 1.83}
+    options = {"tables": {"requirements": pd.DataFrame([need])}, "metrics": {"y": {**Y, "worthwhile": worthwhile}}}
+    told = (
+        f"A clear result overstates: were the true difference {said}, an estimate of activated that comes out clear "
+        "would be 1.8 times as large on average."
+    )
+    assert told in explained(make(), **options).answer
+    assert told in explained(make(), plan=turned(), **options).answer
+    unclear = make(verdict="no clear difference", p_value=0.1)
+    assert told not in explained(unclear, **options).answer

@@ -10,8 +10,8 @@ from experiments import make_design, make_source
 from scipy import stats
 
 from helpers import checks, inference, metrics, survival
-from helpers.checks import retests
-from helpers.checks.resplit import FEWER, HOLDS, TOO_FEW, TOO_MANY, count_by_tenth, judge_p_values
+from helpers.checks import splits
+from helpers.checks.splits import FEWER, HOLDS, TOO_FEW, TOO_MANY, count_by_tenth, judge_p_values
 from helpers.records import Effect, Refused
 
 KINDS = {
@@ -147,15 +147,15 @@ def test_resplit_without_a_planned_split_takes_the_shares_as_found():
 
 
 def test_resplit_finds_a_broken_estimator(monkeypatch):
-    monkeypatch.setattr(retests, "compare", lambda metric, method, c, t, **_: _halve(c.moments, t.moments))
+    monkeypatch.setattr(splits, "compare", lambda metric, method, c, t, **_: _halve(c.moments, t.moments))
     assert [row.judgement.verdict for row in resplit(draw_units(), {"calls": KINDS["calls"]})] == [TOO_MANY]
     # a test that never rejects: the p-values of a good one, halved towards 1
-    monkeypatch.setattr(retests, "compare", lambda *given, **_: Effect(p_value=0.5 + _compare(*given).p_value / 2))
+    monkeypatch.setattr(splits, "compare", lambda *given, **_: Effect(p_value=0.5 + _compare(*given).p_value / 2))
     (row,) = resplit(draw_units(), {"grade": KINDS["grade"]}, n_splits=200)
     assert row.judgement.verdict.startswith("fewer than promised")
 
 
-_compare = retests.compare
+_compare = splits.compare
 
 
 def _halve(control, treatment):
