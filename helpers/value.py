@@ -11,6 +11,9 @@ from scipy import stats
 from scipy.ndimage import map_coordinates
 from scipy.special import ndtr
 
+from helpers.inference import power_normal
+from helpers.inference.credibility import read_posterior
+from helpers.inference.planning import find_exaggeration
 from helpers.queues.staffing import GIVEN
 from helpers.records import Estimate, Refused, Results
 
@@ -326,33 +329,25 @@ def read_doubts(
 
     References
     ----------
-    Gelman et al. (2013), Bayesian Data Analysis, section 2.5 (normal prior). Gelman & Carlin (2014), Perspectives on
-    Psychological Science 9: 641-651 (exaggeration), in the closed form of Lu, Qiu & Deng (2019).
+    See `inference.read_posterior` and `inference.find_exaggeration`.
     """
-    error, at = estimate.std_error, assumptions.central()
-    ends, trust = (estimate.estimate, estimate.ci_low, estimate.ci_high), past_effects**2 / (past_effects**2 + error**2)
-    shrunk, half = trust * ends[0], stats.norm.isf((1 - estimate.confidence_level) / 2) * math.sqrt(trust) * error
+    error, alpha, at = estimate.std_error, 1 - estimate.confidence_level, assumptions.central()
+    ends = estimate.estimate, estimate.ci_low, estimate.ci_high
     readings = {"as measured": (ends, error)}
     readings |= {name: ([share * end for end in ends], share * error) for name, share in slower.items()}
-    readings["shrunk by a sceptic"] = ((shrunk, shrunk - half, shrunk + half), math.sqrt(trust) * error)
+    shrunk = read_posterior(estimate, prior_sd=past_effects)
+    if shrunk:
+        readings["shrunk by a sceptic"] = ((shrunk.mean, shrunk.ci_low, shrunk.ci_high), shrunk.sd)
     rows, reason = [], _explain_chance(estimate)
     for name, (spread, noise) in readings.items():
         central, low, high = (float(assumptions.earn(end, **at)) for end in spread)
         row = dict(zip(("reading", "effect", "effect_low", "effect_high"), (name, *spread), strict=True))
         row |= {"brings": assumptions.bring(spread[0], **at), "low": low, "central": central, "high": high}
-        chance = math.nan if reason else float(find_chance(assumptions, spread[0], noise, **at))
-        rows.append({**row, "probability": chance, **_exaggerate(spread[0], error, estimate.confidence_level)})
+        row["probability"] = math.nan if reason else float(find_chance(assumptions, spread[0], noise, **at))
+        row["power"] = power_normal(spread[0], error, 1, alpha=alpha)
+        rows.append({**row, "overstates": find_exaggeration(spread[0], error, stats.norm.isf(alpha / 2))})
     about = {"metric": estimate.metric, "unit": f"{CURRENCY} a year", "choice": estimate.treatment, "reason": reason}
     return pd.DataFrame(rows).assign(**about)
-
-
-def _exaggerate(effect, error, level):
-    """How often a test of an effect is clear, and how many times too large it looks where it is."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        size, edge = np.divide(abs(effect), error), stats.norm.isf((1 - level) / 2)
-        above, below = ndtr(size - edge), ndtr(-size - edge)
-        seen = size * (above - below) + stats.norm.pdf(edge - size) + stats.norm.pdf(edge + size)
-        return {"power": float(above + below), "overstates": float(np.divide(seen, size * (above + below)))}
 
 
 def find_break_even(estimate: Estimate, assumptions: Assumptions) -> pd.DataFrame:

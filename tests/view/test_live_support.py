@@ -14,26 +14,26 @@ from helpers.view.words import explain
 
 NAN = math.nan
 SAVED = {"hours": -3120}
-OPEN, DOUBTS = "Whether live support for all pays is open: ", "with all assumptions in doubt; a gain is"
+OPEN, DOUBTS = "Whether live support for all pays is open: ", "with assumptions in doubt; a gain is"
 ANSWERS = [
     # effect, its error, other assumptions, the answer, what is next
     # a gain that chance may have made
-    (12, 5, {}, OPEN + "+$70,000 a year net of agents, between -$170,000 and +$300,000 by chance alone, "
+    (12, 5, {}, OPEN + "+$70,000 a year net, between -$170,000 and +$300,000 by chance alone, "
      f"between -$270,000 and +$530,000 {DOUBTS} 68 % likely.", "run the test on, with the standard team as large as "
      "before it: by the plan's rule revenue rises, but perhaps not by enough."),
     # neither money nor revenue is clear
-    (7, 5, {}, OPEN + "-$50,000 a year net of agents, between -$290,000 and +$180,000 by chance alone, "
+    (7, 5, {}, OPEN + "-$50,000 a year net, between -$290,000 and +$180,000 by chance alone, "
      f"between -$400,000 and +$370,000 {DOUBTS} 31 % likely.",
      "the rule gives no clear answer; more sign-ups would narrow the interval."),
     # a loss that no wage would mend
-    (-12, 5, {}, "Live support for all does not pay: -$506,000 a year net of agents, between -$740,000 and "
+    (-12, 5, {}, "Live support for all does not pay: -$506,000 a year net, between -$740,000 and "
      f"-$270,000 by chance alone, between -$1,000,000 and -$190,000 {DOUBTS} under 1 % likely.", "do not roll it out."),
     # it pays whatever the assumptions
-    (40, 2, {}, "Live support for all pays: +$742,000 a year net of agents, between +$648,000 and +$836,000 "
+    (40, 2, {}, "Live support for all pays: +$742,000 a year net, between +$648,000 and +$836,000 "
      f"by chance alone, between +$320,000 and +$1,230,000 {DOUBTS} over 99 % likely.",
      "go on with live support for all."),
     # it pays at central assumptions
-    (20, 2, {}, "Live support for all pays at central assumptions: +$262,000 a year net of agents, between "
+    (20, 2, {}, "Live support for all pays at central assumptions: +$262,000 a year net, between "
      f"+$168,000 and +$356,000 by chance alone, between -$30,000 and +$600,000 {DOUBTS} over 99 % likely.",
      "go on with live support for all, while the assumptions hold: an agent hour under $77."),
     # it saves agents
@@ -98,8 +98,8 @@ def test_answer_before_the_end_says_so_and_names_no_chance_that_is_not_known(des
     found = make()
     chances = found.tables["probability"].assign(probability=NAN)
     found = found.but(status="interim", tables={**found.tables, "probability": chances})
-    told = "So far: whether live support for all pays is open: +$70,000 a year net of agents, between "
-    told += "-$170,000 and +$300,000 by chance alone, between -$270,000 and +$530,000 with all assumptions in doubt."
+    told = "So far: whether live support for all pays is open: +$70,000 a year net, between "
+    told += "-$170,000 and +$300,000 by chance alone, between -$270,000 and +$530,000 with assumptions in doubt."
     assert split_answer(explain(found, design))[1] == told
 
 
