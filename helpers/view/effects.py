@@ -26,8 +26,8 @@ NOTHING = pd.DataFrame(columns=["metric"])
 RUNGS = {"as_treated": "Users against others", "compliers": "Those who use it because it is offered"}
 ADJUSTMENTS = {"covariates": "adjusted for covariates", "weights": "weighted"}
 ADJUSTMENTS |= {"winsorised": "without the largest values"}
-ASSOCIATIONS = {"covariates": "by least squares, one gap for all"}
-ASSOCIATIONS |= {"weights": "others weighted to be like them, the gap for those treated"}
+ASSOCIATIONS = {"covariates": "by least squares"}
+ASSOCIATIONS |= {"weights": "others weighted to be like them"}
 TAKERS = {"control": "others", "treatment": "takers"}
 
 
@@ -185,7 +185,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
         found += [_rung(results, e, scale, group) for e in chosen]
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
     title = "; ".join([told[0], *map(lower_first, told[1:])])
-    note = f"An association mixes the effect with who is compared. Small figures count {scales.find_noun(results)}."
+    note = "An association mixes the effect with who is compared."
     words = {"heads": ("first", "second"), "contrast": "first minus second", "what": "Compared"}
     estimates = [e.but(**TAKERS) if e.population == "as_treated" else e for e in estimates]
     return _frame(results, found, estimates, name=f"{metrics[0]} ladder", title=title, note=note, **words)
@@ -253,7 +253,7 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
         found.append(make_row(e, scale, name=capitalise(told), note=", ".join(counts), verdict="", group=group))
     title = find_title(results, name, metric) or _tell_parts(results, metric, scale, kind)
     heads, what = _name_arms(results, shown), "Of whom" if kind == "interaction" else "Assigned in"
-    note = f"Exploratory: it decides nothing. Small figures count {scales.find_noun(results)}."
+    note = "Exploratory: it decides nothing."
     words = {"heads": heads, "contrast": scales.name_contrast(results), "what": what}
     return _frame(results, found, chosen, name=f"{metric} {name}", title=title, note=note, **words)
 

@@ -98,11 +98,11 @@ def test_scorecard_names_each_of_several_treatments():
 
 
 def test_scorecard_begins_with_rows_of_words():
-    rows = ("Agents | 110 to 614 | for all hours", "Methods | 30 of 30 | | holds")
+    rows = ("Agents | 110 to 614 | for all hours", "Methods | 30 of 30 | | no defect found")
     shown = told(scorecard(make(words={"card": rows})))
-    assert re.search(r"Agents for all hours 110 to 614 Methods 30 of 30 ● holds Activated", shown)
+    assert re.search(r"Agents for all hours 110 to 614 Methods 30 of 30 ● no defect found Activated", shown)
     alone = scorecard(make(words={"card": rows}, estimates=()))
-    assert told(alone) == "What Found Verdict Agents for all hours 110 to 614 Methods 30 of 30 ● holds"
+    assert told(alone) == "What Found Verdict Agents for all hours 110 to 614 Methods 30 of 30 ● no defect found"
 
 
 def test_the_level_is_that_of_the_estimates():
@@ -130,8 +130,8 @@ def test_ladder_names_takers_and_tells_least_squares_from_the_effect_on_the_trea
     naive = next(e for e in samples.contrasts() if e.population == "as_treated")
     adjusted = [naive.but(id=way, adjustment=way, role="sensitivity") for way in ("covariates", "weights")]
     shown = ladder(make(), (naive, *adjusted))
-    assert "Users against others by least squares, one gap for all, 1,997 and 2,003 " in told(shown)
-    assert "Users against others others weighted to be like them, the gap for those treated, 1,997" in told(shown)
+    assert "Users against others by least squares, 1,997 and 2,003 " in told(shown)
+    assert "Users against others others weighted to be like them, 1,997" in told(shown)
     file = base64.b64decode(re.search(r"text/csv;charset=utf-8;base64,([^\"]+)", shown.html)[1]).decode()
     rows = list(csv.DictReader(io.StringIO(file)))
     assert {(row["control"], row["treatment"]) for row in rows} == {("others", "takers")}
