@@ -37,8 +37,7 @@ def test_all_methods_keep_their_promise():
         "in five.",
     )
     assert found.answer[-1] == (
-        "Next: use the methods inside their domains; after an estimator has changed, run the deep grid (`make "
-        "validate`)."
+        "Next: use the methods inside their domains; after an estimator has changed, run the deep grid (make validate)."
     )
     assert "measure again whenever an estimator changes" in good(depth="deep").answer[-1]
 
