@@ -64,7 +64,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     fails = soonest > EARLY_FAILS or worst > LOST_FAILS
     warns = soonest > EARLY_WARNS or worst > 0 or unknown > UNKNOWN_WARNS
     told = [sentence for _, sentence in sorted(lost, key=lambda found: -found[0])[:2]]
-    rates = ", ".join(f"{arm} {_percent(share)}" for arm, share in early.items())
+    rates = ", ".join(f"{arm} {percent(share)}" for arm, share in early.items())
     if soonest > EARLY_WARNS:
         told.append(
             f"Events come just before their {design.unit} is assigned, more than the week before leads to expect: "
@@ -72,13 +72,13 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         )
     if unknown > UNKNOWN_WARNS:
         told.append(
-            f"{_percent(unknown)} of the events belong to nobody who was assigned; ids may be written in two ways."
+            f"{percent(unknown)} of the events belong to nobody who was assigned; ids may be written in two ways."
         )
     if told:
         told.append(LIMITS)
     status = "fail" if fails else "warn" if warns else "pass"
     fits = (
-        f"Events reach the last day; just before assignment come {rates}, of units never assigned {_percent(unknown)}."
+        f"Events reach the last day; just before assignment come {rates}, of units never assigned {percent(unknown)}."
     )
     return Check("events_fit", status, float(max(soonest, worst)), LOST_FAILS, " ".join(told) or fits)
 
@@ -129,7 +129,7 @@ def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
                     side = f"from {_write_day(hole[0])} to {_write_day(hole[1])}"
                 said = f"Events of {design.label_of(name)} in {arm} are lost: none stands {side}"
                 graded = share if is_cut or share > HOLE_FAILS else min(share, LOST_FAILS)
-                found.append((graded, f"{said}, where {_percent(share)} of all would be expected."))
+                found.append((graded, f"{said}, where {percent(share)} of all would be expected."))
     return found
 
 
@@ -195,7 +195,8 @@ def _write_day(day) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
-def _percent(share) -> str:
+def percent(share: float) -> str:
+    """Return a share with one decimal of a per cent, as messages of checks print it."""
     return f"{100 * share:.1f} %"
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from helpers import metrics
-from helpers.checks.events import check_amounts, check_events
+from helpers.checks.events import check_amounts, check_events, percent
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -139,7 +139,7 @@ def _check_split(units, design):
     planned = [shares[arm] for arm in design.variant.arms]
     given = design.randomised_units
     counts = {arm: given[arm] for arm in shares} if isinstance(given, dict) else metrics.count_units(units)[None]
-    sizes = ", ".join(f"{arm} {n:,} (planned {_percent(shares[arm])})" for arm, n in counts.items())
+    sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in counts.items())
     sizes = f"by {design.cluster or design.unit}: {sizes}"
     yield _report("srm", [compare_split(list(counts.values()), planned)], "split", alarm="fail", sizes=sizes)
     for by in [*design.segments, *(["week"] if design.assigned_at else [])]:
@@ -161,7 +161,7 @@ def _check_balance(units, design):
     arms = [moments[arm] for arm in design.variant.arms]
     p, gaps = compare_covariates(arms), np.nan_to_num(measure_imbalance(arms))
     name = units.covariates[gaps.argmax()].removeprefix("x_").split("=")[0]  # a level could be somebody's
-    chance = "over 99.9 %" if p > 0.999 else f"under {_percent(ALERT)}" if p < ALERT else _percent(p)
+    chance = "over 99.9 %" if p > 0.999 else f"under {percent(ALERT)}" if p < ALERT else percent(p)
     largest = f"largest standardised difference {gaps.max():.2f} ({name})"
     return _report("balance", [p], "balance", largest=largest, chance=chance)
 
@@ -176,7 +176,10 @@ def _check_two_variants(source, design):
     n, total = source.n_two_variants, source.n_assigned
     if not n:
         return Check("two_variants", "pass", 0.0, MOST_SPLIT, f"No {design.unit} stands in two variants.")
-    said, status = f"In two variants, left out: {n:,} of {total:,} by {design.unit} ({_percent(n / total)}).", "warn"
+    said, status = (
+        f"In two variants, left out: {n:,} of {total:,} by {design.unit} ({percent(n / total)}).",
+        "warn",
+    )
     if n > MOST_SPLIT * total:
         said, status = f"{said} Above 1 % the arms are mixed, so their outcomes cannot be compared.", "fail"
     return Check("two_variants", status, n / total, MOST_SPLIT, said)
@@ -216,7 +219,7 @@ def _check_attrition(units, design):
     if lost:
         apart = "of which arm is not known" if len(arms) == 1 else _write_rates(design, arms)
         apart = apart if np.isnan(p) else f"{apart}; {_write_p(p)}"
-        told = f"Of {total:,} randomised by {by}, {lost:,} ({_percent(lost / total)}) are not in the table: {apart}."
+        told = f"Of {total:,} randomised by {by}, {lost:,} ({percent(lost / total)}) are not in the table: {apart}."
     is_doubtful = lost > MOST_LOST * total or p < MISSING_DOUBT
     status = "fail" if p < ALERT else "warn" if is_doubtful else "pass"
     return Check("attrition", status, lost / total, MOST_LOST, told + LOST[status])
@@ -245,15 +248,11 @@ def _write_rate(moments, least):
     small, rest = round(rate * units), round((1 - rate) * units)
     if 0 < small < least:
         return f"fewer than {least} units"
-    return f"all but fewer than {least} units" if small and 0 < rest < least else _percent(rate)
+    return f"all but fewer than {least} units" if small and 0 < rest < least else percent(rate)
 
 
 def _write_p(p):
     return "p > .999" if p > 0.999 else "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
-
-
-def _percent(share):
-    return f"{100 * share:.1f} %"
 
 
 def compare_split(counts, shares) -> float:

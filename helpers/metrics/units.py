@@ -22,6 +22,7 @@ from helpers.metrics.events import (
     begin,
     find_end,
     fold_events,
+    has_clock,
     hear,
     list_lost,
     list_monies,
@@ -167,7 +168,7 @@ def _read_clock(units, events, totals, design):
     facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
     facts["time", "latest"] = start.max()
     facts["late"] = (start >= ibis.literal(find_end(as_of))).sum() if as_of else ibis.literal(0)
-    facts["timed"], told = (start.epoch_seconds() % DAY != 0).any(), []
+    facts["timed"], told = has_clock(start), []
     if events is not None:
         is_timed, asked = events["at"].epoch_seconds() % DAY != 0, {("time", "heard"): events["at"].max()}
         for name in sorted({event for total in totals for event in total.events}):

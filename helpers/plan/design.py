@@ -6,11 +6,13 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from helpers.records import GRAVE
+
 NULLS = {"", "~", "null", "Null", "NULL"}
 QUANTILE_KINDS = ("count", "amount", "score")
 PART_KINDS = ("count", "amount", "binary")  # of which a ratio can be made
 TIME_KINDS = ("count", "amount")
-Grave = Literal["srm", "two_variants", "attrition", "events_fit", "events_add"]  # what an acknowledgement can release
+Grave = Literal[GRAVE]  # what an acknowledgement can release
 
 
 class Part(BaseModel):
