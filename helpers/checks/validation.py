@@ -20,7 +20,7 @@ from helpers.checks.gates import count_needed
 from helpers.records import NAN, Guarantee, Refused
 from helpers.simulate.populations import POPULATIONS, find_null
 
-DEEP_DRAWS, OUTSIDE_DRAWS = 10_000, 200  # draws of a cell: of the deep grid; of the quick one outside the domain
+DEEP_DRAWS, OUTSIDE_DRAWS = 2_000, 200  # draws of a cell: of the deep grid; of the quick one outside the domain
 DEPTHS = ("quick", "deep")
 TREATMENT_SHARES = (0.5, 0.1)
 SIZES = (50, 200, 1_000, 5_000, 20_000)  # units an arm on average

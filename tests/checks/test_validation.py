@@ -24,7 +24,7 @@ def test_list_cells_deep_holds_both_splits_and_all_sizes():
     sizes = {(c.n_control, c.n_treatment) for c in cells}
     assert {(50, 50), (90, 10), (20_000, 20_000), (36_000, 4_000)} <= sizes and len(sizes) == 10
     assert {POPULATIONS[c.population].family for c in cells} == {"counts", "money", "scores"}
-    assert {c.replicates for c in cells} == {10_000}
+    assert {c.replicates for c in cells} == {2_000}
 
 
 def test_list_cells_keeps_the_limits_of_slow_methods_and_enumerates_shares():
