@@ -34,15 +34,13 @@ from helpers.inference.means import (
 )
 from helpers.inference.methods import (
     EXEMPT,
-    GUARANTEES,
+    METHODS,
     Arm,
-    adjust_columns,
+    Method,
     choose_method,
     compare,
-    compare_columns,
-    find_guarantee,
+    find_method,
     find_promise,
-    lift_columns,
 )
 from helpers.inference.planning import (
     list_sample_sizes,
