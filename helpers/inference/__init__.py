@@ -1,5 +1,6 @@
 """From moments, counts and small columns to effects: intervals, tests, decisions and designs."""
 
+from helpers.inference.associations import fit_logit
 from helpers.inference.contrasts import (
     compare_arms,
     e_value,
