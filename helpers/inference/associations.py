@@ -1,14 +1,14 @@
 """Takers beside others, and those who answered beside all: weighted, adjusted and bounded."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from helpers.inference.contrasts import compare_arms
-from helpers.inference.means import build_effect, compare_means, find_independent, measure_columns
+from helpers.inference.means import build_effect, compare_means, find_independent, measure_columns, merge_moments
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
 
@@ -287,15 +287,8 @@ def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confi
 
 def _fill(moments: Moments, value: float) -> Moments:
     """The moments once every unknown outcome has a value."""
-    n, extra = moments.n, moments.missing
-    total = n + extra
-    if not extra or not n:
-        mean, cov = (moments.value, moments.cov[:1, :1]) if n else (value, np.zeros((1, 1)))
-        return Moments(("y",), total, np.array([mean]), cov)
-    gap = moments.value - value
-    between = n * extra / total * gap * gap
-    variance = ((n - 1) * (moments.variance if n > 1 else 0.0) + between) / (total - 1)
-    return Moments(("y",), total, np.array([value + gap * n / total]), np.array([[variance]]))
+    unknown = Moments(("y",), moments.missing, np.array([value]), np.zeros((1, 1)))
+    return merge_moments(replace(moments, names=("y",), mean=moments.mean[:1], cov=moments.cov[:1, :1]), unknown)
 
 
 def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) -> Effect:

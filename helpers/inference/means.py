@@ -66,6 +66,34 @@ def measure_columns(columns, names=("y",), *, missing=0) -> Moments:
     return Moments(tuple(names), n, mean, cov, missing)
 
 
+def merge_moments(first: Moments | None, second: Moments) -> Moments:
+    """Return the moments of two groups together.
+
+    Parameters
+    ----------
+    first : Moments or None
+        None is an empty group.
+    second : Moments
+        Of the same columns.
+
+    Returns
+    -------
+    Moments: skewness is nan, which merging would need third moments for.
+
+    References
+    ----------
+    Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
+    """
+    if first is None or first.n == 0:
+        return second
+    if second.n == 0:
+        return first
+    n, gap = first.n + second.n, second.mean - first.mean
+    within = sum((m.n - 1) * m.cov for m in (first, second) if m.n > 1)
+    cov = (within + gap[:, None] * gap * (first.n * second.n / n)) / (n - 1)
+    return Moments(first.names, n, first.mean + gap * (second.n / n), cov, first.missing + second.missing)
+
+
 def compare_means(control: Moments, treatment: Moments) -> Pair:
     """Return the means of the first column in two arms with their variances, unequal ones allowed.
 
@@ -232,8 +260,12 @@ def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = No
     shared |= {"estimate": lift, "std_error": error, "p_value": base.p_value}
     if len(parts) == 1 and np.isfinite(parts[0]).all():
         return Effect(ci_low=parts[0][0], ci_high=parts[0][1], reason=base.reason, **shared)
-    ends = tuple(tuple(end if np.isfinite(end) else None for end in part) for part in parts)
-    return Effect(ci_set=ends, reason=UNBOUNDED, **shared)
+    return Effect(ci_set=open_ends(parts), reason=UNBOUNDED, **shared)
+
+
+def open_ends(parts) -> tuple:
+    """Return the parts of a confidence set as `Effect.ci_set` holds them: None for an end that is not finite."""
+    return tuple(tuple(end if np.isfinite(end) else None for end in part) for part in parts)
 
 
 def satterthwaite(*parts) -> float:
@@ -285,12 +317,19 @@ def linearise(mean, cov) -> tuple[float, float]:
 def _fieller(pair, estimate, limit):
     """Solve (d - L c)^2 <= q^2 var(d - L c) for the lift L, where q is the distance of a limit in standard errors."""
     squared = (estimate - limit) ** 2 / pair.variance
-    a = np.float64(pair.control**2 - squared * pair.var_control)
+    a = pair.control**2 - squared * pair.var_control
     b = estimate * pair.control - squared * (pair.covariance - pair.var_control)
     c = limit * (2 * estimate - limit)  # d^2 - q^2 var(d), without cancellation: its sign is the limit's verdict on 0
-    discriminant = b**2 - a * c
-    if discriminant < 0 and a < 0:
+    return solve_set(a, b, c)
+
+
+def solve_set(a, b, c) -> list[tuple[float, float]]:
+    """Return all x with a x^2 - 2 b x + c <= 0: no, one or two pairs of ends, of which any may be infinite."""
+    a, discriminant = np.float64(a), b**2 - a * c
+    if a < 0 and discriminant <= 0:
         return [(-np.inf, np.inf)]
+    if a == 0 == b:
+        return [(-np.inf, np.inf)] if c <= 0 else []
     far = b + np.copysign(np.sqrt(max(discriminant, 0.0)), b)
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = sorted((float(far / a), float(np.float64(c) / far)))

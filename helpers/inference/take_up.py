@@ -15,7 +15,15 @@ from helpers.inference.associations import (
 )
 from helpers.inference.contrasts import e_value, relative_lift_risk
 from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
-from helpers.inference.means import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
+from helpers.inference.means import (
+    NO_SPREAD,
+    build_effect,
+    linearise,
+    measure_columns,
+    open_ends,
+    satterthwaite,
+    solve_set,
+)
 from helpers.records import NAN, Effect, Estimate, Moments, Results
 
 WEAK_F = 10.0
@@ -163,17 +171,8 @@ def _solve(gap, cov, t):
         return None
     scale = math.sqrt(cov[0, 0])  # b in units of the outcome's standard error: no overflow, one tolerance
     y, d, yd, dd = gap[0] / scale, gap[1], cov[0, 1] / scale, cov[1, 1]
-    a, h, c = d * d - t * t * dd, y * d - t * t * yd, y * y - t * t
-    if a == 0 and h == 0:
-        return ((None, None),) if c <= 0 else ()
-    if a == 0:
-        end = float(scale * c / (2 * h))
-        return ((end, None),) if h > 0 else ((None, end),)
-    under = h * h - a * c
-    if a < 0 and under <= 0:
-        return ((None, None),)
-    low, high = sorted(float(scale * (h + sign * math.sqrt(max(under, 0.0))) / a) for sign in (-1, 1))
-    return ((low, high),) if a > 0 else ((None, low), (high, None))
+    parts = solve_set(d * d - t * t * dd, y * d - t * t * yd, y * y - t * t)
+    return open_ends([(scale * low, scale * high) for low, high in parts])
 
 
 def _describe(found):

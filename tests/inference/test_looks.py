@@ -15,7 +15,8 @@ from helpers import metrics
 from helpers.inference import always_valid, sequential_bounds
 from helpers.inference.decisions import Comparison
 from helpers.inference.looks import at_look, between_looks, read_look
-from helpers.inference.splits import merge_moments, trace_path
+from helpers.inference.means import merge_moments
+from helpers.inference.splits import trace_path
 from helpers.records import Effect, Moments
 
 TWO, THREE = [0.5, 1.0], [0.3, 0.6, 1.0]
