@@ -10,14 +10,7 @@ from helpers.inference.contrasts import (
     score_p_value,
     win_difference,
 )
-from helpers.inference.decisions import (
-    adjust_families,
-    benjamini_hochberg,
-    decide,
-    holm,
-    label_effect,
-    list_comparisons,
-)
+from helpers.inference.decisions import adjust_families, benjamini_hochberg, holm
 from helpers.inference.experiment import run_experiment
 from helpers.inference.looks import always_valid, sequential_bounds
 from helpers.inference.means import (
@@ -33,16 +26,7 @@ from helpers.inference.means import (
     relative_lift,
     satterthwaite,
 )
-from helpers.inference.methods import (
-    EXEMPT,
-    METHODS,
-    Arm,
-    Method,
-    choose_method,
-    compare,
-    find_method,
-    find_promise,
-)
+from helpers.inference.methods import METHODS, Arm, choose_method, compare, find_method
 from helpers.inference.planning import (
     list_sample_sizes,
     mde_means,

@@ -6,8 +6,8 @@ import pkgutil
 import numpy as np
 import pytest
 
-from helpers.inference import EXEMPT, METHODS, find_method, measure_columns
-from helpers.inference.methods import Domain
+from helpers.inference import METHODS, find_method, measure_columns
+from helpers.inference.methods import EXEMPT, Domain
 from helpers.simulate.populations import POPULATIONS
 
 CLAIMS = {"nominal", "at least", "nominal within .01"}
