@@ -3,9 +3,9 @@
 import difflib
 from dataclasses import dataclass, replace
 
+from helpers.kinds import VALUED
 from helpers.records import Refused
 
-EVENT_KINDS_WITH_VALUE = ("amount", "score", "nps")
 KEPT_NAMES = ("unit", "variant")
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
 NARROWING = ("number", "count", "nps", "state", "binary")  # each holds only what the one before it may hold
@@ -73,16 +73,15 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
 
 def _list_metric_columns(name, metric, events):
     use = f"metric {name}"
-    if metric.kind == "time_to_event":
+    if metric.how.total == "first":
         if metric.time and metric.observed:
             return [(metric.time, use, "count"), (metric.observed, use, "state" if metric.competing else "binary")]
         if events is None or metric.time or metric.observed:
             raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
         return []
-    is_column = metric.kind != "ratio" and (events is None or metric.column)
-    kind = metric.kind if metric.kind in ("binary", "nps", "count") else "number"
+    is_column = metric.how.total and (events is None or metric.column)
     return [
-        (is_column and (metric.column or name), use, kind),
+        (is_column and (metric.column or name), use, metric.how.column),
         (events is None and metric.asked, use, "number", "", False),
     ]
 
@@ -112,7 +111,7 @@ def list_event_columns(design) -> tuple[Column, ...]:
         value, needed = "number of seats", bool(design.usage and design.usage.seats_event)
     else:
         value = "amount or score"
-        needed = any(m.kind in EVENT_KINDS_WITH_VALUE and not m.column for m in design.metrics.values())
+        needed = any(m.how.total in VALUED and not m.column for m in design.metrics.values())
     return (
         Column(design.unit_id, "unit_id", "id", "unit"),
         Column("event", "name of the event", "text"),
@@ -125,7 +124,7 @@ def list_event_names(design) -> tuple[str, ...]:
     """Return the events that a plan reads when there are events, in its order, each once."""
     names = []
     for name, metric in design.metrics.items():
-        if metric.kind != "ratio" and not metric.column and not metric.time:
+        if metric.how.total and not metric.column and not metric.time:
             names += [*(metric.event or [name]), *metric.competing]
         names += [metric.asked] if metric.asked else []
     names += design.exposure.event if design.exposure else []

@@ -106,7 +106,7 @@ def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
     days = meeting[(meeting["what"] == "day") & (meeting["day"] <= end)]
     starts = meeting[(meeting["what"] == "start") & (meeting["day"] <= end)]
     for name, metric in design.metrics.items():
-        if metric.kind == "ratio" or metric.column or metric.time:
+        if metric.how.total is None or metric.column or metric.time:
             continue
         events = metric.event or [name]
         quiet, hole = _find_quiet(days.loc[days["event"].isin(events), "day"])

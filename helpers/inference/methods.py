@@ -39,7 +39,6 @@ from helpers.survival import GUARANTEES as OF_TIMES
 LOOKS = (0.5, 1.0)
 N_RESAMPLES = 99  # exact with any number; reports draw more, for a finer p-value
 MIN_CELL = 10  # units an arm of a segment or a week, as plans have it by default
-UNBOUNDED = ("count", "amount")  # a score has no tail that a few hundred units cannot average out
 
 
 @dataclass(frozen=True)
@@ -69,17 +68,14 @@ def choose_method(metric: Metric, design: ExperimentPlan, *, sizes, skewness, is
     -------
     str: as `Guarantee.method`.
     """
-    if metric.kind == "time_to_event":
-        return "cumulative incidence"
-    if not metric.is_mean:
-        return "brunner-munzel" if metric.quantile is None else "order statistics"
-    if metric.is_ratio or design.cluster is not None:
+    how = metric.how
+    if how.is_mean and design.cluster is not None:
         return "delta"
-    if metric.kind in UNBOUNDED and needs_permutation(sizes, design.variant.shares, skewness):
+    if how.has_tail and needs_permutation(sizes, design.variant.shares, skewness):
         return "permutation"
-    if is_adjustable and design.decides_on == "adjusted" and metric.kind != "nps":
+    if is_adjustable and design.decides_on == "adjusted" and how.takes_covariates:
         return "lin"
-    return "miettinen-nurminen" if metric.kind == "binary" else "welch"
+    return how.method
 
 
 def compare(metric: Metric, method: str, control: Arm, treatment: Arm, *, confidence_level=0.95, **random) -> Effect:

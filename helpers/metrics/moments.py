@@ -76,8 +76,7 @@ def describe_arms(units: Units) -> pd.DataFrame:
     if design.exposure:
         found["exposed_share"] = table["exposed"].mean()
     for name, metric in design.metrics.items():
-        prefix = "num" if metric.is_ratio else "time" if metric.kind == "time_to_event" else "y"
-        complete, outcome = table[f"complete_{name}"], table[f"{prefix}_{name}"]
+        complete, outcome = table[f"complete_{name}"], table[f"{metric.how.outcome}_{name}"]
         found |= {f"complete_{name}": complete.sum(), f"known_{name}": outcome.count(where=complete)}
     asked = table.group_by("variant").aggregate(**found)
     frame = units.keep("arms", lambda: asked.to_pyarrow().to_pandas().set_index("variant"))
@@ -159,7 +158,7 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
     """
     found = _measure(units, by, adjusted)
-    names = [name for name, metric in units.design.metrics.items() if metric.kind != "time_to_event"]
+    names = [name for name, metric in units.design.metrics.items() if metric.how.outcome != "time"]
     return {group: {name: of[f"y_{name}"] for name in names} for group, of in found.items()}
 
 
@@ -298,12 +297,12 @@ def _list_blocks(units, adjusted):
     sizes = describe_arms(units).sum(numeric_only=True) if beside else None
     for name, metric in design.metrics.items():
         # where all windows are over, rows need only be counted
-        is_open = has_times and (metric.is_ratio or metric.within_days is not None)
+        is_open = has_times and (metric.how.outcome == "num" or metric.within_days is not None)
         complete, y = f"complete_{name}" if is_open else True, f"y_{name}"
-        if metric.is_ratio:
+        if metric.how.outcome == "num":
             parts = (f"num_{name}", None), (f"den_{name}", None)
             blocks[y] = Block(("num", "den"), parts, f"num_{name}", complete)
-        elif metric.kind != "time_to_event":
+        elif metric.how.outcome == "y":
             known = y if f"missing_{name}" in columns else first.setdefault(metric.within_days, y)
             gapped = known if beside and sizes[f"known_{name}"] < sizes["units"] else None
             blocks[y] = Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
@@ -316,7 +315,7 @@ def _take(units, table, blocks, by):
     design = units.design
     keys = [*([] if by is None else [f"s_{by}" if by != "week" and by in design.segments else by]), "variant"]
     first, wide = units.table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
-    binary = {f"y_{name}" for name, metric in design.metrics.items() if metric.kind == "binary"}
+    binary = {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
     marks = {x for x in units.covariates if "=" in x or x.endswith(":missing")}  # they hold 0, 1 or null only
     marks |= binary | {column for column in wide if column.startswith(SHARES)}
     if design.cluster:
