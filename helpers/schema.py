@@ -57,8 +57,18 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
         (design.unit_id, "unit_id", "id", "unit"),
         (design.variant.column, "variant", "label", "variant"),
         (design.assigned_at, "assigned_at", "timestamp"),
-        *(column for name, metric in design.metrics.items() for column in _list_metric_columns(name, metric, events)),
     ]
+    for name, metric in design.metrics.items():
+        use = f"metric {name}"
+        if metric.time and metric.observed:
+            state = "state" if metric.competing else "binary"
+            found += [(metric.time, use, "count"), (metric.observed, use, state)]
+        elif metric.how.total == "first":
+            if events is None or metric.time or metric.observed:
+                raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
+        elif metric.how.total and (events is None or metric.column):
+            found.append((metric.column or name, use, metric.how.column))
+        found.append((events is None and metric.asked, use, "number", "", False))
     for name, metric in design.metrics.items():
         parts = ((metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count"))
         found += [(part, f"metric {name}", kind) for part, kind in parts if part not in apart]
@@ -69,21 +79,6 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
     found += [(name, "segments", "text") for name in design.segments]
     found += [(name, "covariates", "either") for name in design.covariates]
     return _keep_first([Column(*column) for column in found if column[0]])
-
-
-def _list_metric_columns(name, metric, events):
-    use = f"metric {name}"
-    if metric.how.total == "first":
-        if metric.time and metric.observed:
-            return [(metric.time, use, "count"), (metric.observed, use, "state" if metric.competing else "binary")]
-        if events is None or metric.time or metric.observed:
-            raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
-        return []
-    is_column = metric.how.total and (events is None or metric.column)
-    return [
-        (is_column and (metric.column or name), use, metric.how.column),
-        (events is None and metric.asked, use, "number", "", False),
-    ]
 
 
 def _keep_first(found):

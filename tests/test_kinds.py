@@ -1,4 +1,4 @@
-"""The kinds of metric: found by their files, each with its own code, rules and keys; dry runs recover what they plant."""
+"""The kinds of metric: found by their files, each with its own code; dry runs prove what each draws."""
 
 import ibis
 import pytest

@@ -143,9 +143,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
 
 def _gather(design, units, trust, settings):
     failed = {c.id.removeprefix("missing_") for c in trust if c.id.startswith("missing_") and c.status == "fail"}
-    whole = metrics.summarise(units, adjusted=True)[None]
-    raw = metrics.leave_covariates(whole)
-    adjusted = {}
+    whole, raw, adjusted = metrics.summarise(units, adjusted=True)[None], metrics.summarise(units)[None], {}
     for name, arms in whole.items():
         names = next(iter(arms.values())).names
         if design.metrics[name].how.takes_covariates and names[0] == "y" and len(names) > 1:

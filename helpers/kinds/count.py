@@ -19,7 +19,9 @@ def _draw_quantile(world):
 
 
 def _draw_rate(world):
-    place, rate = world.find_column(world.metric.time_at_risk), world.raise_base(0.4)
+    place, rate = world.metric.time_at_risk, world.raise_base(0.4)
+    planned = world.design.metrics.get(place)
+    place = (planned and planned.column) or place
     new = {} if place in world.columns else {place: world.draw_part()}
     drawn, pair = world.put(world.rng.poisson(world.move(rate) * (world.columns | new)[place]), rate)
     return drawn | new, pair

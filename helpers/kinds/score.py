@@ -36,14 +36,9 @@ def _draw_quantile(world):
 def _draw_ordered(world):
     """Five levels of a latent normal score, which the treatment moves; the values are the chances to be higher."""
     world.refuse_effect(abs(world.effect) < 0.8, "below 0.8 for an ordered score")
-
-    def miss(move):
-        control, treatment = world.find_chances(CUTS, move)
-        return treatment - control - world.effect
-
-    move = world.solve(miss, -9, 9, 1e-13) if world.effect else 0.0
-    values = 1 + world.to_normal(CUTS).searchsorted(world.to_normal(world.rank) + move * world.treated)
-    return world.put(values, *world.find_chances(CUTS, move))
+    lines = world.to_normal(CUTS)
+    move, chances = world.move_score(lines)
+    return world.put(1 + lines.searchsorted(world.to_normal(world.rank) + move * world.treated), *chances)
 
 
 _MEAN = Kind("score", _draw, rules=_rule)

@@ -16,13 +16,13 @@ def _draw(world):
     metric, base, horizon = world.metric, world.find_share(), world.metric.horizon_days
     other = COMPETING / horizon if metric.competing else 0.0
     shares = (base, base + world.effect)
-    rates = [world.find_rate(share, other, horizon) for share in shares]
+    rates, free = zip(*(world.find_rate(share, other, horizon) for share in shares), strict=True)
     rate = np.where(world.treated, rates[1], rates[0])
     days = -np.log(np.clip(1 - world.rank, 1e-12, 1)) / (rate + other)
     state = np.where(world.rng.random(days.size) * (rate + other) < rate, 1, 2) if metric.competing else 1
     drawn = {metric.time or f"{world.name}_days": np.minimum(days, horizon)}
     drawn[metric.observed or f"{world.name}_observed"] = np.where(days < horizon, state, 0)
-    return drawn, {"difference": shares, "rmst_difference": world.find_free_times(rates, other, horizon)}
+    return drawn, {"difference": shares, "rmst_difference": free}
 
 
 KIND = Kind(

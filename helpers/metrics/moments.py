@@ -142,7 +142,8 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
         "week", one of the plan's segments, or "hours"; None gives the one group None. Units without a group, such
         as those outside the randomisation by week, are left out.
     adjusted : bool
-        With the covariates beside each outcome; ratios and designs with clusters stay without.
+        With the covariates beside each outcome; ratios and designs with clusters stay without. They are asked for in
+        any case where there is one group, as a covariate is never missing: then both take one query.
 
     Returns
     -------
@@ -157,9 +158,15 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     ----------
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
     """
-    found = _measure(units, by, adjusted)
-    names = [name for name, metric in units.design.metrics.items() if metric.how.outcome != "time"]
-    return {group: {name: of[f"y_{name}"] for name in names} for group, of in found.items()}
+    found, metrics = _measure(units, by, adjusted or by is None), units.design.metrics.items()
+    names = [name for name, metric in metrics if metric.how.outcome != "time"]
+    told = {group: {name: dict(of[f"y_{name}"]) for name in names} for group, of in found.items()}
+    for arms in (arms for of in told.values() for arms in of.values() if not adjusted):
+        for arm, m in arms.items():
+            if m.names[0] == "y":
+                remainder = None if m.remainder is None else m.remainder[:1]
+                arms[arm] = replace(m, names=("y",), mean=m.mean[:1], cov=m.cov[:1, :1], remainder=remainder)
+    return told
 
 
 def winsorise(units: Units, metric: str) -> dict[str, Moments]:
@@ -226,30 +233,6 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
     return {arm: found.get((arm,), {}).get("x") or _count_none(blocks["x"]) for arm in arms}
 
 
-def leave_covariates(found: dict) -> dict:
-    """Return moments of the outcomes alone from those that `summarise` took with covariates, without a query.
-
-    They are what `summarise(units)` gives, as a covariate is never missing.
-
-    Parameters
-    ----------
-    found : dict
-        metric -> arm -> Moments, one group of what `summarise(units, adjusted=True)` returns.
-
-    Returns
-    -------
-    dict: of the same form; ratios and sums of clusters unchanged.
-    """
-    left = {}
-    for name, arms in found.items():
-        left[name] = dict(arms)
-        for arm, m in arms.items():
-            if m.names[0] == "y":
-                remainder = None if m.remainder is None else m.remainder[:1]
-                left[name][arm] = replace(m, names=("y",), mean=m.mean[:1], cov=m.cov[:1, :1], remainder=remainder)
-    return left
-
-
 def count_levels(units: Units, name, *, by=None) -> dict:
     """Return how many units of every arm stand on each level of an outcome, by one query.
 
@@ -280,11 +263,6 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     return found
 
 
-def _measure(units, by, adjusted):
-    """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
-    return units.keep(("moments", by, adjusted), lambda: _take(units, units.table, _list_blocks(units, adjusted), by))
-
-
 def _list_blocks(units, adjusted):
     """What is measured together: each metric by its outcome, each column of shares, all covariates.
 
@@ -308,6 +286,11 @@ def _list_blocks(units, adjusted):
             blocks[y] = Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
     blocks |= {column: Block(("y",), ((column, None),), column) for column in columns if column.startswith(SHARES)}
     return blocks | ({"x": Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
+
+
+def _measure(units, by, adjusted):
+    """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
+    return units.keep(("moments", by, adjusted), lambda: _take(units, units.table, _list_blocks(units, adjusted), by))
 
 
 def _take(units, table, blocks, by):

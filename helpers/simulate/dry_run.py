@@ -1,14 +1,13 @@
 """A dry run of any plan: one table with every planned metric, holding the effect that the plan calls worthwhile."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
 from helpers.kinds import KINDS, VALUED
-from helpers.plan import ExperimentPlan
+from helpers.plan import ExperimentPlan, Metric
 from helpers.records import Refused
 from helpers.simulate import kit
 
@@ -111,12 +110,14 @@ def _own_columns(design):
 class Draw:
     """What a kind of metric draws its columns from.
 
-    `rank` is each unit's place in the distribution of its arm, `effect` what is planted in the treated; `columns` and
-    `means` are those drawn before, the means as pairs of control and treatment.
+    `rank` is each unit's place in the distribution of its arm; `effect` what is planted in the treated, as the plan
+    expects it; `columns` and `means` are those drawn before, the means as pairs of control and treatment.
     """
 
     name: str
+    metric: Metric
     design: ExperimentPlan
+    effect: float
     rank: np.ndarray
     treated: np.ndarray
     columns: dict
@@ -124,16 +125,6 @@ class Draw:
     rng: np.random.Generator
 
     PART_MEAN = 5  # of a ratio's parts, and of times at risk, that are no metrics
-
-    @property
-    def metric(self):
-        """The metric of the plan."""
-        return self.design.metrics[self.name]
-
-    @property
-    def effect(self) -> float:
-        """What the plan calls worthwhile, in the expected direction."""
-        return {"higher": 1, "lower": -1, None: 0}[self.metric.expected] * (self.metric.worthwhile or 0.0)
 
     def put(self, values, control, treatment=None) -> tuple[dict, dict]:
         """Return the metric's own column, and its true values; the treatment's an effect away if left out."""
@@ -170,33 +161,28 @@ class Draw:
         """Return a denominator, or a time at risk, that is no metric: whole numbers from 1."""
         return 1 + self.rng.poisson(self.PART_MEAN - 1, self.rank.size)
 
-    def find_column(self, name) -> str:
-        """Return the column of a metric, or of what is none."""
-        planned = self.design.metrics.get(name)
-        return (planned and planned.column) or name
+    def move_score(self, lines) -> tuple[float, tuple[float, float]]:
+        """Return how far to move a normal score, cut at some lines, and the chances of both arms to be higher then."""
 
-    def find_chances(self, cuts, move) -> tuple[float, float]:
-        """Return the chance to be higher of control and of treatment, of a normal score cut at some control shares."""
-        lines = self.to_normal(cuts)
-        arms = [np.diff(stats.norm.cdf(lines - moved), prepend=0.0, append=1.0) for moved in (0.0, move)]
-        return kit.win(*arms), kit.win(*arms[::-1])
+        def find_chances(move):
+            arms = [np.diff(stats.norm.cdf(lines - moved), prepend=0.0, append=1.0) for moved in (0.0, move)]
+            return kit.win(*arms), kit.win(*arms[::-1])
 
-    def solve(self, miss, low, high, xtol) -> float:
-        """Return where a function is 0."""
-        return optimize.brentq(miss, low, high, xtol=xtol)
+        def miss(move):
+            control, treatment = find_chances(move)
+            return treatment - control - self.effect
 
-    def find_rate(self, share, other, horizon) -> float:
-        """Return the hazard of which a share has had the event by the horizon, beside another hazard."""
-        miss = partial(_miss_incidence, share, other, horizon)
-        return self.solve(miss, 1e-9 / horizon, 1e3 / horizon, 1e-15 / horizon)
+        move = optimize.brentq(miss, -9, 9, xtol=1e-13) if self.effect else 0.0
+        return move, find_chances(move)
 
-    def find_free_times(self, rates, other, horizon) -> tuple:
-        """Return the mean time without the event up to the horizon, of each hazard."""
-        return tuple(kit.find_free_time(rate, other, horizon) for rate in rates)
+    def find_rate(self, share, other, horizon) -> tuple[float, float]:
+        """Return the hazard by which a share has the event up to a horizon, beside another, and the mean time without."""
 
+        def miss(rate):
+            return kit.find_incidence(rate, other, horizon) - share
 
-def _miss_incidence(share, other, horizon, rate):
-    return kit.find_incidence(rate, other, horizon) - share
+        rate = optimize.brentq(miss, 1e-9 / horizon, 1e3 / horizon, xtol=1e-15 / horizon)
+        return rate, kit.find_free_time(rate, other, horizon)
 
 
 def _draw_metrics(design, known, treated, rng):
@@ -205,7 +191,8 @@ def _draw_metrics(design, known, treated, rng):
     order = sorted(design.metrics.items(), key=lambda pair: 2 if pair[1].time_at_risk else pair[1].how.total is None)
     for name, metric in order:
         rank = stats.norm.cdf(np.sqrt(SHARED) * known + np.sqrt(1 - SHARED) * rng.standard_normal(known.size))
-        drawn, values = metric.how.draw(Draw(name, design, rank, treated, columns, means, rng))
+        effect = {"higher": 1, "lower": -1, None: 0}[metric.expected] * (metric.worthwhile or 0.0)
+        drawn, values = metric.how.draw(Draw(name, metric, design, effect, rank, treated, columns, means, rng))
         means[name] = values["difference"]
         for column in sorted(drawn.keys() & columns.keys()):
             if owners[column] != metric.kind or KINDS[metric.kind].outcome != "y":
