@@ -249,9 +249,15 @@ def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = No
     lift = (pair.treatment - pair.control) / pair.control
     if np.isnan(base.ci_low) or np.isnan(base.ci_high):
         return Effect(estimate=lift, p_value=base.p_value, reason=base.reason, **shared)
+    sets = []  # all L with (d - L c)^2 <= q^2 var(d - L c), where q is the distance of a limit in standard errors
+    for limit in (base.ci_low, base.ci_high):
+        squared = (base.estimate - limit) ** 2 / pair.variance
+        middle = base.estimate * pair.control - squared * (pair.covariance - pair.var_control)
+        verdict = limit * (2 * base.estimate - limit)  # d^2 - q^2 var(d), without cancellation: its sign is that on 0
+        sets.append(solve_set(pair.control**2 - squared * pair.var_control, middle, verdict))
     # Fieller's set: below the lift by the lower limit of the difference, above it by the upper one
-    below = [(a, min(b, lift)) for a, b in _fieller(pair, base.estimate, base.ci_low) if a <= lift]
-    above = [(max(a, lift), b) for a, b in _fieller(pair, base.estimate, base.ci_high) if b >= lift]
+    below = [(a, min(b, lift)) for a, b in sets[0] if a <= lift]
+    above = [(max(a, lift), b) for a, b in sets[1] if b >= lift]
     if not below or not above:  # a limit equal to the estimate, up to rounding
         below, above = below or [(lift, lift)], above or [(lift, lift)]
     parts = [*below[:-1], (below[-1][0], above[0][1]), *above[1:]]
@@ -312,15 +318,6 @@ def linearise(mean, cov) -> tuple[float, float]:
     weights = np.array([1.0, -ratio])
     left, whole = float(weights @ cov[:2, :2] @ weights), float(weights**2 @ np.diag(cov)[:2])
     return ratio, (0.0 if left <= ROUNDING * whole else left) / float(mean[1]) ** 2
-
-
-def _fieller(pair, estimate, limit):
-    """Solve (d - L c)^2 <= q^2 var(d - L c) for the lift L, where q is the distance of a limit in standard errors."""
-    squared = (estimate - limit) ** 2 / pair.variance
-    a = pair.control**2 - squared * pair.var_control
-    b = estimate * pair.control - squared * (pair.covariance - pair.var_control)
-    c = limit * (2 * estimate - limit)  # d^2 - q^2 var(d), without cancellation: its sign is the limit's verdict on 0
-    return solve_set(a, b, c)
 
 
 def solve_set(a, b, c) -> list[tuple[float, float]]:
