@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.inference.associations import weight_responders
+from helpers.inference.associations import bound_missing, weight_responders
 from helpers.inference.contrasts import score_limits, score_p_value
 from helpers.inference.decisions import holm
 from helpers.inference.looks import always_valid, at_look, sequential_bounds
 from helpers.inference.means import compare_means, difference, measure_columns
+from helpers.plan import Metric
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import LEVELS, LOOK_DAYS
 from helpers.survival import build_life_table
@@ -69,6 +70,11 @@ def weigh(control, treatment, *, confidence_level) -> Effect:
     names = [f"x{k}" for k in range(1, control.shape[1])]
     frames = [pd.DataFrame(arm, columns=["y", *names]).assign(treated=t) for t, arm in enumerate((control, treatment))]
     return weight_responders(pd.concat(frames, ignore_index=True), covariates=names, confidence_level=confidence_level)
+
+
+def bound_shares(control, treatment, *, confidence_level) -> Effect:
+    """Return the worst-case bounds of a difference of shares."""
+    return bound_missing(Metric(kind="binary"), control, treatment, confidence_level=confidence_level)
 
 
 def look_daily(control, treatment, *, confidence_level) -> Effect:

@@ -8,7 +8,6 @@ from functools import partial
 import numpy as np
 
 from helpers.inference import columns
-from helpers.inference.associations import bound_missing
 from helpers.inference.contrasts import (
     compare_arms,
     quantile_difference,
@@ -232,7 +231,7 @@ METHODS = (
     Method("weighted responders", "inverse probability of response weights", "difference", (columns.weigh,),
            ("outcomes missing at random", "outcomes missing by arm"), _tail(200), "Seaman & White 2013", **AT_LEAST),
     Method("worst-case bounds", "worst-case bounds", "difference",
-           (columns.read_known, partial(bound_missing, Metric(kind="binary"))), ("outcomes unknown in one arm",),
+           (columns.read_known, columns.bound_shares), ("outcomes unknown in one arm",),
            Domain(50), "Manski 1990; Horowitz & Manski 2000", batch=columns.limit_bounds, **AT_LEAST),
     Method("Anderson-Rubin set", "anderson-rubin", "cace", (columns.read_take_up, anderson_rubin),
            ("take-up", "weak take-up"), _tail(), "Anderson & Rubin 1949"),
