@@ -10,7 +10,7 @@ from helpers.inference.contrasts import (
     score_p_value,
     win_difference,
 )
-from helpers.inference.decisions import adjust_families, benjamini_hochberg, holm
+from helpers.inference.decisions import adjust_families, benjamini_hochberg, decide, holm
 from helpers.inference.experiment import run_experiment
 from helpers.inference.looks import always_valid, sequential_bounds
 from helpers.inference.means import (
