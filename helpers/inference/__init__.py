@@ -40,5 +40,5 @@ from helpers.inference.planning import (
     sample_size_proportions,
     simulate_power,
 )
-from helpers.inference.speed import study_replies
+from helpers.inference.replies import study_replies
 from helpers.inference.take_up import select_contrasts

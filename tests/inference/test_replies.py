@@ -10,23 +10,21 @@ from scipy import stats
 
 from helpers import inference, metrics
 from helpers.inference.replies import (
-    MANY_UNANSWERED,
-    compare_hours,
-    compare_medians,
-    compare_replies,
-    list_pairs,
-    measure_share,
-    split_arms,
-    trace_replies,
-)
-from helpers.inference.speed import (
     FASTER,
+    MANY_UNANSWERED,
     RANDOMISED,
     _fit,
     allow_for_slower,
     associate_speed,
     compare_effects_by_hours,
+    compare_hours,
+    compare_medians,
+    compare_replies,
     describe_agents,
+    list_pairs,
+    measure_share,
+    split_arms,
+    trace_replies,
 )
 
 ROWS = [
