@@ -380,13 +380,6 @@ def join_small(levels, numbers, least) -> list:
     return lows[:-1] if held < least and len(lows) > 1 else lows
 
 
-def name_verdict(p_value: float, ci_low: float, alpha: float) -> str:
-    """Return only whether an association is clear: nobody was brought there by lot, so it is no benefit and no harm."""
-    if math.isnan(p_value) and math.isnan(ci_low):
-        return "not estimable"
-    return "clear association" if p_value <= alpha else "no clear association"
-
-
 def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
     """Return the log odds ratios of a logistic model and their covariance, by Newton's method with capped steps.
 

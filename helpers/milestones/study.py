@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.inference import adjust_families, holm
+from helpers.inference import adjust_families, decide, holm
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import ADJUSTED, COVARIATES, IMMORTAL, UNADJUSTED, VARYING, list_milestones
 from helpers.milestones.progress import study_maturity, study_next_steps, study_progress, study_size
@@ -213,11 +213,11 @@ def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels)
 
 
 def _decide(estimate: Estimate, alpha) -> Estimate:
-    verdict = contrasts.name_verdict(estimate.decision_p, estimate.ci_low, alpha)
-    if verdict != "clear association":
-        return estimate.but(verdict=verdict)
+    estimate = decide(estimate, None, alpha=alpha)  # who was not randomised shows associations, whatever is planned
+    if estimate.verdict != "clear association":
+        return estimate
     side = 1 - estimate.estimate if estimate.estimand == "hazard_ratio" else estimate.estimate
-    return estimate.but(verdict=verdict, as_expected=side * EXPECTED[estimate.metric] > 0)
+    return estimate.but(as_expected=side * EXPECTED[estimate.metric] > 0)
 
 
 def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> dict[str, pd.DataFrame]:
@@ -261,8 +261,9 @@ def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> d
     table = pd.DataFrame(rows)
     table["reason"] = table["reason"] if len(early) else NONE_LEFT
     table["p_value_adjusted"] = holm(table["p_value"])
-    judged = zip(table["p_value_adjusted"], table["ci_low"], strict=True)
-    return {"steps": table.assign(verdict=[contrasts.name_verdict(p, low, design.alpha) for p, low in judged])}
+    is_clear, unknown = table["p_value_adjusted"] <= design.alpha, table[["p_value_adjusted", "ci_low"]].isna()
+    verdict = np.where(is_clear, "clear association", "no clear association")
+    return {"steps": table.assign(verdict=np.where(unknown.all(axis=1), "not estimable", verdict))}
 
 
 def _describe_step(followed, name, done):

@@ -23,7 +23,6 @@ from helpers.milestones.contrasts import (
     fit_logit,
     measure_losses,
     measure_tipping,
-    name_verdict,
     rules_out,
 )
 
@@ -240,15 +239,6 @@ def test_adjusted_difference_refuses_a_handful_that_would_have_to_stand_for_all(
     assert (
         found.reason == f"hardly any overlap: brought to the mix of all, {exposed.sum()} accounts count like {size:.0f}"
     )
-
-
-@pytest.mark.parametrize(
-    ("p_value", "ci_low", "verdict"),
-    [(0.05, 0.01, "clear association"), (0.06, -0.01, "no clear association"), (np.nan, np.nan, "not estimable"),
-     (np.nan, -0.1, "no clear association")],  # all agree: an interval and no test
-)  # fmt: skip
-def test_name_verdict(p_value, ci_low, verdict):
-    assert name_verdict(p_value, ci_low, 0.05) == verdict
 
 
 def draw_logit(seed, n=400):
