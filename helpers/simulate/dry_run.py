@@ -176,7 +176,7 @@ class Draw:
         return move, find_chances(move)
 
     def find_rate(self, share, other, horizon) -> tuple[float, float]:
-        """Return the hazard by which a share has the event up to a horizon, beside another, and the mean time without."""
+        """Return the hazard that gives a share the event by a horizon, beside another, and the mean time without it."""
 
         def miss(rate):
             return kit.find_incidence(rate, other, horizon) - share
