@@ -15,7 +15,7 @@ from helpers.records import Effect, Moments
 MIN_ESS = 30.0
 MAX_IMBALANCE = 0.25
 RIDGE, STEPS, LONGEST, CLOSE = 1e-9, 40, 5.0, 1e-10  # the first keeps the information invertible; no digit shows it
-LEAST_WEIGHT = 1e-7  # of a unit on average, in the direction that says least: below it, chances are 0 and 1
+LEAST_KNOWN = 1e-7  # information of a standardised direction: ridge alone holds a coefficient that has less
 TOO_FEW = "fewer than two takers, or fewer than two others, with the outcome known"
 TOO_MANY = "too few units for so many covariates"
 SEPARATED = "no overlap: the covariates tell takers from others without error"
@@ -225,9 +225,14 @@ def _residual(basis, column):
 
 def _model_chances(outcome, design):
     """Chances of the outcome by a logistic model, and its coefficients' covariance; None where it is separated."""
-    beta, covariance = fit_logit(design, outcome)
-    known = np.linalg.eigvals(np.linalg.inv(design.T @ design @ covariance))  # a unit's weight, direction by direction
-    return (expit(design @ beta), covariance) if known.real.min() > LEAST_WEIGHT else None
+    beta, rest = None, np.inf
+    for _ in range(5):  # steps are capped, and outliers among the covariates ask for more of them
+        if rest > 1e-6:
+            beta, covariance = fit_logit(design, outcome, start=beta)
+            chance = expit(design @ beta)
+            rest = np.abs(design.T @ (outcome - chance)).max()
+    known = np.linalg.eigvals(np.linalg.inv(design.T @ design @ covariance / len(design)))  # direction by direction
+    return (chance, covariance) if rest <= 1e-6 and known.real.min() > LEAST_KNOWN else None
 
 
 def _measure_overlap(design, weights, chance, taken):

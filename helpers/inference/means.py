@@ -13,6 +13,7 @@ NO_VARIATION = "the outcome does not vary in either arm, so nothing can be teste
 NO_SPREAD = "no interval: nothing varies within the groups"
 UNDEFINED = "a mean or a variance is undefined"
 ROUNDING = 1e-12  # share of the variance of two sums below which their difference is the rounding of floats
+LEAST_OWN = 1e-10  # share of a column's variance that those before it must leave unexplained
 UNBOUNDED = "the control value is not clearly above 0, so the lift's confidence set is unbounded"
 
 
@@ -461,14 +462,12 @@ def regress(moments: Moments, kept) -> tuple[np.ndarray, float]:
     return slopes * scale[0] / scale[1:], share * scale[0] ** 2 * freedom
 
 
-def find_independent(*covariances, tolerance=1e-10) -> list[int]:
+def find_independent(*covariances) -> list[int]:
     """Return the positions of the columns that say something beyond those before them, in every matrix.
 
     Parameters
     ----------
     covariances : arrays, shape (k, k), of the same columns
-    tolerance : float
-        Smallest share of a column's variance that those before it must leave unexplained.
 
     Returns
     -------
@@ -476,7 +475,7 @@ def find_independent(*covariances, tolerance=1e-10) -> list[int]:
     """
     kept = []
     for column in range(len(covariances[0])):
-        if all(_unexplained(cov, kept, column) > tolerance for cov in covariances):
+        if all(_unexplained(cov, kept, column) > LEAST_OWN for cov in covariances):
             kept.append(column)
     return kept
 

@@ -243,27 +243,26 @@ def _doubt(contrasts, rows, overlap, level):
     return row | {key: getattr(overlap, key, NAN) for key in ("effective_size", "share_outside")}
 
 
-def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[Estimate, ...]:
+def select_contrasts(results: Results, metric: str) -> tuple[Estimate, ...]:
     """Return the answers to "what does it do?" in the order that shows the illusion and its cure.
 
     Parameters
     ----------
     results : Results
     metric : str
-    treatment : str, optional
-        The first one that has such answers when left out.
 
     Returns
     -------
-    tuple of Estimate: naive, adjusted and weighted associations, then all assigned, then compliers, all in the
-        direction of the offer; empty where the plan names neither an exposure nor an observational group.
+    tuple of Estimate, of the first treatment that has such answers: naive, adjusted and weighted associations, then
+        all assigned, then compliers, all in the direction of the offer; empty where the plan names neither an exposure
+        nor an observational group.
     """
     found = [e for e in results.select(metric=metric, segment=None, at=None) if e.estimand in ("naive", "cace")]
     if not found:
         return ()
-    treatment = treatment or found[0].treatment
-    fair = results.headline(metric, treatment=treatment)[:1]
-    naive, cace = ([e for e in found if e.estimand == kind and e.treatment == treatment] for kind in ("naive", "cace"))
+    found = [e for e in found if e.treatment == found[0].treatment]
+    fair = results.headline(metric, treatment=found[0].treatment)[:1]
+    naive, cace = ([e for e in found if e.estimand == kind] for kind in ("naive", "cace"))
     if cace and fair and cace[0].estimate * fair[0].estimate < 0:  # the treatment takes the offer away
         fair = (reverse_comparison(fair[0]),)
     return (*naive, *fair, *cace)
