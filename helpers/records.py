@@ -116,7 +116,7 @@ class Guarantee:
     most_effect : float, the largest absolute estimate
     limits : function of (x_treatment, n_treatment, x_control, n_control, *, confidence_level), optional
         Lower limits, upper limits and p-values of arrays of tables; with it every cell of shares is enumerated.
-    batch : function of (controls, treatments, *, confidence_level), optional
+    batch : function of (controls, treatments, *, confidence_level, rng), optional
         The same of many experiments at once, arrays of shape (experiments, n, k): limits as `compute` gives them, and
         p-values that lie on the same side of 1 - confidence_level; validation draws with it where it is far faster.
     has_interval, is_dual : bool

@@ -178,17 +178,30 @@ def fit_logit(outcome, design) -> tuple[np.ndarray, np.ndarray, np.ndarray] | No
     -------
     tuple: coefficients, chances of 1 and the information matrix, or None where no finite coefficients fit.
     """
-    beta = np.zeros(design.shape[1])
+    found = [part[0] for part in _fit_logits(np.asarray(outcome)[None], design[None])]
+    return None if np.isnan(found[0]).any() else tuple(found)
+
+
+def _fit_logits(outcomes, designs):
+    """The same of many regressions of one size at once; nan where no finite coefficients fit."""
+    shape, searched = (len(designs), designs.shape[2]), np.arange(len(designs))
+    beta, chance, information = np.zeros(shape), np.full(outcomes.shape, np.nan), np.full((*shape, shape[1]), np.nan)
     for _ in range(50):
-        chance = special.expit(design @ beta)
-        information = (design.T * (chance * (1 - chance))) @ design
-        if np.linalg.cond(information) > 1e12:
-            return None
-        step = np.linalg.solve(information, design.T @ (outcome - chance))
-        beta = beta + step
-        if np.abs(step).max() < 1e-9:
-            return beta, chance, information
-    return None
+        x = designs[searched]
+        expected = special.expit((x @ beta[searched, :, None])[..., 0])
+        told = np.swapaxes(x * (expected * (1 - expected))[..., None], 1, 2) @ x
+        fits = np.linalg.cond(told) <= 1e12
+        beta[searched[~fits]] = np.nan
+        searched, x, expected, told = searched[fits], x[fits], expected[fits], told[fits]
+        slope = np.swapaxes(x, 1, 2) @ (outcomes[searched] - expected)[..., None]
+        step = np.linalg.solve(told, slope)[..., 0]
+        beta[searched] += step
+        chance[searched], information[searched] = expected, told
+        searched = searched[np.abs(step).max(axis=1) >= 1e-9]
+        if not len(searched):
+            break
+    beta[searched] = np.nan
+    return beta, chance, information
 
 
 def _read(rows, covariates):
@@ -323,20 +336,28 @@ def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) 
     if rows.groupby("treated")["y"].count().reindex([0, 1], fill_value=0).min() < 20:
         return Effect(method=method, reason="no weights: an arm has fewer than 20 known outcomes")
     arms = (rows[rows["treated"] == arm] for arm in (0, 1))
-    (control, error_control), (treatment, error_treatment) = (_weigh_known(arm, covariates) for arm in arms)
-    error, values = math.hypot(error_treatment, error_control), (control, treatment)
+    columns = ((arm["y"].to_numpy(float)[None], arm[list(covariates)].to_numpy(float)[None]) for arm in arms)
+    means, errors = zip(*(weigh_known(*pair) for pair in columns), strict=True)
+    values, error = tuple(float(mean[0]) for mean in means), math.hypot(*(float(error[0]) for error in errors))
     return build_effect(
-        treatment - control, error, None, values=values, method=method, confidence_level=confidence_level
+        values[1] - values[0], error, None, values=values, method=method, confidence_level=confidence_level
     )
 
 
-def _weigh_known(arm, covariates):
-    """Mean and standard error of the known outcomes, each weighted by one over its chance to be known."""
-    y = arm["y"].to_numpy(float)
-    known, weights = ~np.isnan(y), np.ones(len(y))
-    fit = None if known.all() else fit_logit(known, _design(arm[list(covariates)].to_numpy(float)))
-    if fit:
-        weights = 1 / np.clip(fit[1], 0.01, 1)
-    y, weights = y[known], weights[known]
-    mean = float(np.average(y, weights=weights))
-    return mean, float(np.sqrt(np.sum((weights * (y - mean)) ** 2)) / weights.sum())
+def weigh_known(outcomes, covariates) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard error of the known outcomes, each weighted by one over its chance to be known.
+
+    Parameters
+    ----------
+    outcomes : array, shape (experiments, n), nan where unknown
+    covariates : array, shape (experiments, n, k), of one arm in each experiment
+    """
+    known = ~np.isnan(outcomes)
+    weights = np.ones(outcomes.shape)
+    if not known.all():
+        _, chance, _ = _fit_logits(known, np.array([_design(values) for values in covariates]))
+        weights = 1 / np.clip(np.where(np.isnan(chance), 1.0, chance), 0.01, 1)
+    weights, total = weights * known, (weights * known).sum(axis=1)
+    means = (weights * np.where(known, outcomes, 0.0)).sum(axis=1) / total
+    gaps = np.where(known, outcomes - means[:, None], 0.0)
+    return means, np.sqrt(((weights * gaps) ** 2).sum(axis=1)) / total

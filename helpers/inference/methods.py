@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.inference.associations import bound_missing, weight_responders
+from helpers.inference.associations import bound_missing, weigh_known, weight_responders
 from helpers.inference.contrasts import (
     compare_arms,
     quantile_difference,
@@ -21,6 +21,7 @@ from helpers.inference.decisions import Comparison, holm
 from helpers.inference.looks import always_valid, at_look, sequential_bounds
 from helpers.inference.means import (
     difference,
+    limit_permutations,
     measure_columns,
     measure_interaction,
     measure_trend,
@@ -213,9 +214,22 @@ def _weight(control, treatment, *, confidence_level, rng):
     return weight_responders(pd.concat(frames, ignore_index=True), covariates=names, confidence_level=confidence_level)
 
 
+def _limit_weighted(controls, treatments, *, confidence_level, rng):
+    """As above, of many experiments at once."""
+    (mean0, error0), (mean1, error1) = (weigh_known(arm[:, :, 0], arm[:, :, 1:]) for arm in (controls, treatments))
+    difference, error = mean1 - mean0, np.hypot(error0, error1)
+    half = stats.norm.isf((1 - confidence_level) / 2) * error
+    return difference - half, difference + half, 2 * stats.norm.sf(abs(difference) / error)
+
+
 def _permute(control, treatment, *, confidence_level, rng):
     arms = _read_values(control, treatment)
     return permutation_difference(*arms, rng=rng, n_resamples=N_RESAMPLES, confidence_level=confidence_level)
+
+
+def _limit_permuted(controls, treatments, **options):
+    """As above, of many experiments at once."""
+    return limit_permutations(controls[:, :, 0], treatments[:, :, 0], n_resamples=N_RESAMPLES, **options)
 
 
 def _look_daily(control, treatment, *, confidence_level, rng):
@@ -245,7 +259,7 @@ def _look_as_planned(control, treatment, *, confidence_level, rng):
     return _intersect(seen)
 
 
-def _limit_looks(controls, treatments, *, confidence_level):
+def _limit_looks(controls, treatments, *, confidence_level, rng):
     """As above, of many experiments at once; 0 or 1 for a p-value, which takes a search."""
     bounds, ends = sequential_bounds(LOOKS, 1 - confidence_level), []
     for look, bound in zip(LOOKS, bounds, strict=True):
@@ -260,7 +274,7 @@ def _limit_looks(controls, treatments, *, confidence_level):
     return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
 
 
-def _limit_bounds(controls, treatments, *, confidence_level):
+def _limit_bounds(controls, treatments, *, confidence_level, rng):
     """The worst-case bounds of many experiments at once."""
     sizes = treatments.shape[1], controls.shape[1]
     (x1, more1), (x0, more0) = (
@@ -334,7 +348,8 @@ GUARANTEES = (
     _promise("Fieller lift", "fieller", "relative_lift", ("counts", "money"), lift_columns,
              "Fieller 1954; Kohavi et al. 2014, rule 7", **_tail()),
     _promise("permutation difference", "permutation", "difference", ("money",), _permute,
-             "Janssen 1997; Chung & Romano 2013", least_arm=200, most_units=2_000, most_replicates=2_000),
+             "Janssen 1997; Chung & Romano 2013", least_arm=200, most_units=2_000, most_replicates=2_000,
+             batch=_limit_permuted),
     _promise("NPS difference", "welch", "difference", ("NPS",), compare_columns, WELCH, **_tail()),
     _promise("win difference", "brunner-munzel", "difference", ("ordered scores",), (_read_levels, win_difference),
              "Brunner & Munzel 2000", **_tail(most_effect=0.8)),
@@ -361,7 +376,7 @@ GUARANTEES = (
              WELCH, **_tail()),
     _promise("weighted responders", "inverse probability of response weights", "difference",
              ("outcomes missing at random", "outcomes missing by arm"), _weight, "Seaman & White 2013",
-             **_AT_LEAST, **_tail(200)),
+             batch=_limit_weighted, **_AT_LEAST, **_tail(200)),
     _promise("worst-case bounds", "worst-case bounds", "difference", ("outcomes unknown in one arm",),
              (_read_known, partial(bound_missing, Metric(kind="binary"))), "Manski 1990; Horowitz & Manski 2000",
              least_arm=50, batch=_limit_bounds, **_AT_LEAST),
