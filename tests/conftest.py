@@ -81,13 +81,6 @@ def reports(run_studies, runs, tmp_path_factory):
     return base / "reports"
 
 
-@pytest.fixture(scope="session")
-def again(run_studies, runs, tmp_path_factory):
-    """Return the folder in which another command has rendered the first run."""
-    first = yaml.safe_load(runs.read_text())[0]["name"]
-    return _render(run_studies, runs, tmp_path_factory.mktemp("again"), first)
-
-
 def _render(run_studies, runs, folder, *names):
     done = run_studies("report", *names, "--runs", runs, "--out", folder)
     assert done.returncode == 0, done.stderr[-3000:]
