@@ -516,13 +516,13 @@ def permutation_difference(control, treatment, *, rng, n_resamples=4999, confide
     if sum(arm.var() for arm in arms) == 0:
         return Effect(reason=NO_VARIATION, **shared)
     options = {"rng": rng, "n_resamples": n_resamples, "confidence_level": confidence_level}
-    low, high, p = (float(found[0]) for found in limit_permutations(*(arm[None] for arm in arms), **options))
+    low, high, p = (float(found[0]) for found in permute_many(*(arm[None] for arm in arms), **options))
     error = float(np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms)))
     reason = None if np.isfinite(low) else "so few units cannot reject any shift at this confidence level"
     return Effect(std_error=error, ci_low=low, ci_high=high, p_value=p, reason=reason, **shared)
 
 
-def limit_permutations(controls, treatments, *, rng, n_resamples, confidence_level):
+def permute_many(controls, treatments, *, rng, n_resamples, confidence_level):
     """Return lower limits, upper limits and p-values of `permutation_difference` of many experiments at once.
 
     Parameters
