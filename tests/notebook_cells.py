@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics, simulate, sources
-from helpers.records import Results
+from helpers.records import Check, Results
 from helpers.report import read_parameters
 
 TABLES = ("units", "accounts", "events")  # of a loaded source
@@ -161,10 +161,12 @@ def is_changed(folder, study, name, others, value):
 
 
 def describe(found):
-    """Return everything that was found, as text: results, or frames, or a checksum of data; None for anything else."""
+    """Return all that was found, as text: results, checks, frames, or a checksum of data; None for anything else."""
     if isinstance(found, Results):
         parts = (found.estimates, found.tests, found.checks, found.claims)
         return repr([found.status, [[asdict(row) for row in part] for part in parts], describe(found.tables)])
+    if isinstance(found, tuple) and found and isinstance(found[0], Check):
+        return repr(found)
     if isinstance(found, pd.DataFrame):
         return found.to_json(date_format="iso")
     if isinstance(found, metrics.Frames):
