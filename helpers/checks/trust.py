@@ -29,6 +29,7 @@ UNCOUNTED = (
     "Attrition not tested: every row has its outcomes, so units that left may not be in the table. Write into the "
     "plan how many were randomised (randomised_units)."
 )
+MIXED = " Above 1 % the arms are mixed, so their outcomes cannot be compared."
 MOST_LOST = 0.05  # of the randomised units may be missing from the table before it is in doubt
 SENTENCES = {  # too little to test, as chance would have it, unclear, and not
     "split": (
@@ -147,11 +148,9 @@ def _check_split(units, design):
         found = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
         found = {group: p for group, p in found.items() if not np.isnan(p)}
         worst = min(found, key=found.get, default=0)
-        name, place, worst = (
-            ("srm_over_time", "weeks of assignment", f"week {worst + 1}")
-            if by == "week"
-            else (f"srm_{by}", f"levels of {by}", worst)
-        )
+        name, place = f"srm_{by}", f"levels of {by}"
+        if by == "week":
+            name, place, worst = "srm_over_time", "weeks of assignment", f"week {worst + 1}"
         ps = found.values() if len(found) > 1 else ()
         yield _report(name, ps, "split by group", place=place, n=len(found), worst=worst)
 
@@ -176,13 +175,9 @@ def _check_two_variants(source, design):
     n, total = source.n_two_variants, source.n_assigned
     if not n:
         return Check("two_variants", "pass", 0.0, MOST_SPLIT, f"No {design.unit} stands in two variants.")
-    said, status = (
-        f"In two variants, left out: {n:,} of {total:,} by {design.unit} ({percent(n / total)}).",
-        "warn",
-    )
-    if n > MOST_SPLIT * total:
-        said, status = f"{said} Above 1 % the arms are mixed, so their outcomes cannot be compared.", "fail"
-    return Check("two_variants", status, n / total, MOST_SPLIT, said)
+    said, is_mixed = f"In two variants, left out: {n:,} of {total:,} by {design.unit} ", n > MOST_SPLIT * total
+    said += f"({percent(n / total)}).{MIXED if is_mixed else ''}"
+    return Check("two_variants", "fail" if is_mixed else "warn", n / total, MOST_SPLIT, said)
 
 
 def _check_missing(units, design, name):
@@ -236,9 +231,8 @@ def _check_exposure(units, design):
 
 def _write_rates(design, arms):
     """The share of each arm, unless it would show a cell of fewer than `min_cell` units."""
-    return ", ".join(
-        f"{arm} {_write_rate(m, design.min_cell)}" for arm, m in zip(design.variant.arms, arms, strict=True)
-    )
+    named = zip(design.variant.arms, arms, strict=True)
+    return ", ".join(f"{arm} {_write_rate(m, design.min_cell)}" for arm, m in named)
 
 
 def _write_rate(moments, least):
