@@ -19,7 +19,6 @@ LEAST_WEIGHT = 1e-7  # of a unit on average, in the direction that says least: b
 TOO_FEW = "fewer than two takers, or fewer than two others, with the outcome known"
 TOO_MANY = "too few units for so many covariates"
 SEPARATED = "no overlap: the covariates tell takers from others without error"
-EXTREMES = {"binary": (0.0, 1.0), "nps": (-100.0, 100.0)}
 
 
 @dataclass(frozen=True)
@@ -273,9 +272,9 @@ def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confi
     ----------
     Manski (1990), Nonparametric bounds on treatment effects; Horowitz and Manski (2000).
     """
-    if metric.kind not in EXTREMES or control.names[0] != "y":
+    if metric.how.extremes is None or control.names[0] != "y":
         return Effect(method="worst-case bounds", reason="no bounds: the outcome has no fixed lowest and highest value")
-    low, high = EXTREMES[metric.kind]
+    low, high = metric.how.extremes
     cases = [
         compare_arms(metric, _fill(control, c), _fill(treatment, t), confidence_level=confidence_level)
         for c, t in ((high, low), (low, high))

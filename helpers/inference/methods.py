@@ -35,7 +35,6 @@ from helpers.records import NAN, Effect, Moments
 from helpers.simulate.populations import HORIZON_DAYS
 from helpers.survival import MEAN, SHARE, incidence_difference, rmst_difference
 
-UNBOUNDED = ("count", "amount")  # a score has no tail that a few hundred units cannot average out
 MOST_HELD = 0.15  # of the variance of an arm by one unit: in 1,200 draws a cell, coverage above 90 % wherever it passes
 
 
@@ -366,17 +365,14 @@ def choose_method(metric: Metric, design: ExperimentPlan, *, sizes, skewness, is
     -------
     str: as `Method.method`.
     """
-    if metric.kind == "time_to_event":
-        return "cumulative incidence"
-    if not metric.is_mean:
-        return "brunner-munzel" if metric.quantile is None else "order statistics"
-    if metric.is_ratio or design.cluster is not None:
+    how = metric.how
+    if how.is_mean and design.cluster is not None:
         return "delta"
-    if metric.kind in UNBOUNDED and needs_permutation(sizes, design.variant.shares, skewness):
+    if how.has_tail and needs_permutation(sizes, design.variant.shares, skewness):
         return "permutation"
-    if is_adjustable and design.decides_on == "adjusted" and metric.kind != "nps":
+    if is_adjustable and design.decides_on == "adjusted" and how.takes_covariates:
         return "lin"
-    return "miettinen-nurminen" if metric.kind == "binary" else "welch"
+    return how.method
 
 
 def compare(metric: Metric, method: str, control: Arm, treatment: Arm, *, confidence_level=0.95, **random) -> Effect:

@@ -18,7 +18,6 @@ from helpers.metrics.moments import (
     count_levels,
     count_units,
     describe_arms,
-    leave_covariates,
     read_rows,
     summarise,
     summarise_covariates,
