@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from payback_samples import AGES, MONTH, assume, bare, effect, list_hours
 from scipy import stats
 
-from helpers.inference import compare_columns
+from helpers.inference import find_method
 from helpers.records import Refused
 from helpers.value import (
     Assumptions,
@@ -46,6 +46,8 @@ def test_yearly_value_by_hand():
     ]
     told = found[["unit", "choice"]].drop_duplicates().to_numpy().tolist()
     assert told == [["USD a year", "live"]] and found["reason"].isna().all()
+    early = yearly_value(CONVERTED.but(interval="always-valid"), Assumptions(1, 1))
+    assert early["interval"].tolist() == ["always-valid", "scenario", "scenario"]
 
 
 @pytest.mark.parametrize(("name", "value"), [("units_per_year", 20_000), ("value_per_unit", 60), ("cost_per_year", 1)])
@@ -497,7 +499,7 @@ def spend(shared):
 def found(spend):
     """Return the tables of payback of men's mail for 100,000 customers a year, of whose spend 40 % is kept."""
     columns = [values.to_numpy(float)[:, None] for values in spend]
-    welch = compare_columns(*columns, confidence_level=0.95, rng=None)
+    welch = find_method("welch", "difference").compute(*columns, confidence_level=0.95)
     figures = {name: getattr(welch, name) for name in ("estimate", "std_error", "ci_low", "ci_high")}
     mail = effect("spend", control="No E-Mail", treatment="Mens E-Mail").but(**figures)
     options = {**HOURS, "hours": list_hours(EXTRA), "by_age": [("spend", 14)]}
