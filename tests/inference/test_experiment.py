@@ -179,8 +179,8 @@ def test_run_experiment_trend_by_hand():
 
 def test_run_experiment_false_alarms_stay_at_the_level():
     design = make_design(metrics={"y": SCORE})
-    alarms = sum(headline(run_experiment(draw_frame(60, effect=0, seed=s), design)).p_value <= 0.05 for s in range(60))
-    assert alarms <= stats.binom.isf(0.001, 60, 0.05)
+    alarms = sum(headline(run_experiment(draw_frame(60, effect=0, seed=s), design)).p_value <= 0.05 for s in range(30))
+    assert alarms <= stats.binom.isf(0.001, 30, 0.05)
 
 
 def test_compare_times_joins_the_families():
