@@ -22,6 +22,7 @@ SMALL = {
     "live_support": {"n_units": 800},
     "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
     "experiment": {},
+    "evidence_review": {},
     "validation": {"replicates": 20},
 }
 SKEWED = """\

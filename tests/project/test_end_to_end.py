@@ -1,6 +1,7 @@
 """The runs of reports.yaml for real: rendered, two of them again by plain Papermill, and shared."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -38,7 +39,10 @@ def test_plain_papermill_shows_the_same_and_writes_nothing(reports, runs, run, t
     ]
     command = [sys.executable, "-m", "papermill", ROOT / "notebooks" / f"{run['study']}.ipynb", tmp_path / "out.ipynb"]
     before = sorted((ROOT / "reports").rglob("*"))
-    done = subprocess.run([*command, *given, "--no-progress-bar"], cwd=tmp_path, capture_output=True, text=True)
+    needed = {name: str(reports / name / "results.json") for name in run.get("needs", ())}
+    told = os.environ | {"STUDIES_NEEDS": json.dumps(needed)}  # where they lie, since these reports lie elsewhere
+    command += [*given, "--no-progress-bar"]
+    done = subprocess.run(command, cwd=tmp_path, env=told, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     executed = nbformat.read(tmp_path / "out.ipynb", as_version=4)
     private = reports / ".private" / run["name"] / f"{run['study']}.ipynb"
