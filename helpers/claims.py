@@ -98,7 +98,7 @@ def _judge_planted(row, low, high, effects):
         verdict, found = "not recovered", "holds it, and no effect too, so it is too imprecise"
     else:
         verdict, found = "recovered", "finds it"
-    same = np.isnan(row.value) or np.isclose(planted, row.value)
+    same = np.isnan(row.value) or bool(row.direction) or np.isclose(planted, row.value)
     told = f"The planted value is {planted:.3g} {row.told_in or row.unit}{', no effect' * none}"
     told += "" if same else f", which is not the published {row.value:.3g}"
     return verdict, f"{told}; the interval {found}. This tests the method, not the claim."

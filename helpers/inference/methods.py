@@ -391,6 +391,7 @@ EXEMPT = {  # what no guarantee is for: (method, estimand) of an estimate, or th
     ("standardised difference", "difference"): f"{_SHOWN}; planted gaps are found in the tests of milestones",
     ("clone, censor, weight", "difference"): f"{_SHOWN}; the planted share is found in the tests of milestones",
     ("Cox, Efron", "hazard_ratio"): f"{_SHOWN}; equal to R's coxph and statsmodels' PHReg",
+    ("wilson, clusters", "share"): "a level that compares nothing; its coverage is simulated in the tests of in_app",
     ("winsorised", "difference"): "the data choose where values are cut; a row beside the difference that decides",
     ("order statistics, clusters", "difference"): "its coverage by cluster is simulated in the tests of ranks alone",
     ("log rate ratio, clusters", "rate_ratio"): "a row beside the difference of rates by cluster, which decides",
