@@ -8,8 +8,8 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from helpers.in_app.samples import instrument
+from helpers.inference import fit_logit
 from helpers.milestones import thresholds
-from helpers.milestones.contrasts import fit_logit
 
 LEAST = 100  # replies from which a curve is drawn and a line looked for
 FEW = f"fewer than {LEAST} replies with a known wait and two outcomes"

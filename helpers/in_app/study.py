@@ -16,7 +16,6 @@ from helpers.plan import Metric
 from helpers.records import Effect, Estimate, Results
 
 SHARE = Metric(kind="binary")  # a share in no role: neither way is better, nothing is expected
-ALONE = "a share by itself compares nothing"
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def study_in_app(results: Results, source, units: metrics.Units, choices: Choice
     Returns
     -------
     Results: with tables `contact`, `load`, `deflection`, `reach`, `answerers`, `opinions`, `praise_curve`,
-        `praise_line`, `praise_speed`, `known`, `worth`, of which those are absent that the data cannot fill; with the
+        `praise_line`, `praise_speed`, `known`, `worth`, `levels`, of which those are absent that the data cannot fill; with the
         estimates that published claims are held against; with a check of the places of asking.
     """
     if results.status == "withheld":
@@ -78,6 +77,8 @@ def study_in_app(results: Results, source, units: metrics.Units, choices: Choice
     parts.append(_study_praise(asked, units.design, choices, level))
     parts.append(_study_price(asked, units, choices, level))
     tables = {name: table for found, _, _ in parts for name, table in found.items() if len(table)}
+    levels = [found["levels"] for found, _, _ in parts if "levels" in found]
+    tables |= {"levels": pd.concat(levels, ignore_index=True)} if levels else {}
     estimates = tuple(decide(e, SHARE, alpha=units.design.alpha) for _, found, _ in parts for e in found)
     checks = tuple(check for *_, found in parts for check in found)
     return results.but(
@@ -89,27 +90,32 @@ def study_in_app(results: Results, source, units: metrics.Units, choices: Choice
 
 def _study_contact(months, asked, results, units, choices, level):
     """The contact rate and its load, and what is taken for deflection."""
-    treatment, tables, estimates = units.design.variant.treatments[0], {}, []
+    treatment, tables = units.design.variant.treatments[0], {}
     if asked is not None and results.headline("left_over"):
         tables["deflection"] = requests.read_deflection(asked, results, treatment, **level)
     if months is not None and len(months):
         contact = requests.measure_contact(months, **level)
         tables["contact"] = pd.DataFrame([contact])
-        estimates.append(_share("contact_rate", contact["rate"], contact["ci_low"], contact["ci_high"], contact, level))
+        tables["levels"] = _tell_level("contact_rate", contact["rate"], contact["ci_low"], contact["ci_high"], contact)
         if asked is not None:
             come = (asked["ticket"] | asked["returned"]).groupby(asked["variant"]).mean()
             left = {arm: float(come.get(arm, math.nan)) for arm in units.design.variant.arms}
             work = {"people": choices.people, "minutes": choices.minutes[1], "desk_hours": choices.desk_hours}
             tables["load"] = requests.plan_load(contact, left, users=choices.users, **work)
-    return tables, estimates, []
+    return tables, [], []
 
 
-def _share(metric, share, low, high, counts, level):
-    """A share of all, against none: what a claim about a level is held against."""
-    n, about = int(counts["users"]), {"control": "", "treatment": "", "comparison": ""}
-    ends = {"estimate": share, "ci_low": low, "ci_high": high, "treatment_value": share, "reason": ALONE}
-    named = {"id": f"{metric}:share", "metric": metric, "estimand": "share", "method": "wilson, clusters"}
-    return Estimate(**named, **about, **ends, n_treatment=n, n_control=n, **level)
+def _tell_level(metric, share, low, high, counts):
+    """One level, for the claims about it: a share of all, which compares nothing."""
+    row = {
+        "metric": metric,
+        "estimand": "level",
+        "population": "itt",
+        "estimate": share,
+        "ci_low": low,
+        "ci_high": high,
+    }
+    return pd.DataFrame([row | {"n": int(counts["users"])}])
 
 
 def _study_feedback(people, design, choices, level):
@@ -195,4 +201,4 @@ def _study_price(asked, units, choices, level):
         cost = choices.follow_up / 60 * choices.cost[1]
         band = [f"{price}={name}" for name in requests.band_numbers(each, choices.price_edges)]
         tables["known"] = requests.list_known(tickets, band, each, cost=cost, **level)
-    return tables, [_share("paying", *paying[:3], {"users": n}, level)], []
+    return tables | {"levels": _tell_level("paying", *paying[:3], {"users": n})}, [], []

@@ -169,9 +169,9 @@ def state_truth(world) -> list[dict]:
     rates = (world.link_rate, world.reach_ratio * world.link_rate)
     for estimand, value in (("ratio", world.reach_ratio), ("relative_lift", world.reach_ratio - 1)):
         rows.append(make_effect("reach", OUTSIDE, INSIDE, *rates, value=value, estimand=estimand))
-    everybody = {"value": world.contact_rate, "estimand": "share"}
-    rows.append(make_effect("contact_rate", "", "", 0.0, world.contact_rate, **everybody))
-    return [*rows, make_effect("paying", "", "", 0.0, world.paying_share, value=world.paying_share, estimand="share")]
+    for name, level in (("contact_rate", world.contact_rate), ("paying", world.paying_share)):
+        rows.append(make_effect(name, "", "", 0.0, level, estimand="level"))
+    return rows
 
 
 def _draw_requests(world, people, rng):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from helpers.kinds import KINDS
 from helpers.plan.views import find_view
 from helpers.records import GRAVE, Estimate, Results, to_frame
 from helpers.view import html, scales
@@ -301,7 +302,7 @@ def times(results: Results) -> Display:
     """
     tables = {name: results.tables.get(name, NOTHING) for name in ("metrics", "curves")}
     scaled = [scales.read_scale(results, name) for name in tables["metrics"]["metric"]]
-    timed = {scale.metric: scale for scale in scaled if scale.kind == "time_to_event"}
+    timed = {scale.metric: scale for scale in scaled if KINDS[scale.kind].outcome == "time"}
     if results.status == "withheld" or not timed:
         return _show_nothing(results, "The plan names no time to an event.")
     whole = {"metric": list(timed), "segment": None, "at": None, "estimand": list(TIMES)}

