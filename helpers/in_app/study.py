@@ -64,8 +64,8 @@ def study_in_app(results: Results, source, units: metrics.Units, choices: Choice
     Returns
     -------
     Results: with tables `contact`, `load`, `deflection`, `reach`, `answerers`, `opinions`, `praise_curve`,
-        `praise_line`, `praise_speed`, `known`, `worth`, `levels`, of which those are absent that the data cannot fill; with the
-        estimates that published claims are held against; with a check of the places of asking.
+        `praise_line`, `praise_speed`, `known`, `worth` and `levels`, of which those are absent that the data cannot
+        fill; with the estimates that published claims are held against, and a check of the places of asking.
     """
     if results.status == "withheld":
         return results
