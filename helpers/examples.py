@@ -278,8 +278,7 @@ def thornton_hiv() -> Example:
     Returns
     -------
     Example: units has person_id, variant (incentive, no_incentive; by lot), came (0/1, for the result of an HIV test),
-        distance (near, up to 1.5 km to the centre; far), and covariates distance_km and age (years). Those without a
-        draw, an outcome or an age in the source are left out.
+        distance_km (to the centre) and age (years). Those without a draw, an outcome or an age are left out.
 
     Raises
     ------
@@ -290,14 +289,14 @@ def thornton_hiv() -> Example:
     Thornton 2008, The demand for, and impact of, learning HIV status, American Economic Review 98: 1829-1863; as
     distributed with Cunningham 2021, Causal Inference: The Mixtape.
     """
-    table = pd.read_stata(open_locked("causaldata", "thornton_hiv/thornton_hiv.dta"))
-    table = table.dropna(subset=["any", "got", "age"]).reset_index(drop=True)
+    table = pd.read_stata(open_locked("causaldata", "thornton_hiv/thornton_hiv.dta")).dropna(
+        subset=["any", "got", "age"]
+    )
     units = pd.DataFrame(
         {
             "person_id": [f"m{row:04d}" for row in range(len(table))],
             "variant": np.where(table["any"] == 1, "incentive", "no_incentive").astype(object),
             "came": table["got"].astype(int),
-            "distance": np.where(table["distvct"] > 1.5, "far", "near").astype(object),
             "distance_km": table["distvct"].astype(float).round(2),
             "age": table["age"].astype(float),
         }

@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers.in_app.samples import cluster_ratio, cluster_share
 
-WEEKS_A_MONTH, WORKDAYS = 4, 20  # of the months in which contacts are counted
+WORKDAYS = 20  # of the months in which contacts are counted
 READINGS = (  # of what is taken for a saved request, from the dashboard's to the cautious
     ("suggested", lambda r: r["suggested"]),
     ("suggested, no ticket", lambda r: r["suggested"] & ~r["ticket"]),
@@ -53,16 +53,17 @@ def plan_load(contact: dict, left: dict, *, users, people, minutes, desk_hours) 
         contact rate alone), `a_day` (for each person and working day), `hours` (of work for each person and month),
         `needed` (people).
     """
-    rows = []
-    for many in users:
-        for arm, share in left.items():
-            ends = {name: many * share * contact[key] for name, key in (("low", "ci_low"), ("high", "ci_high"))}
-            asked = many * share * contact["rate"]
-            row = {"users": many, "arm": arm, "people": people, "contacts": asked, "contacts_low": ends["low"]}
-            row |= {"contacts_high": ends["high"], "a_day": asked / people / WORKDAYS}
-            row |= {"hours": asked * minutes / 60 / people, "needed": math.ceil(asked * minutes / 60 / desk_hours)}
-            rows.append(row)
-    return pd.DataFrame(rows)
+    table = pd.DataFrame([(many, arm, people) for many in users for arm in left], columns=["users", "arm", "people"])
+    come = table["users"] * table["arm"].map(left)
+    named = {"contacts": "rate", "contacts_low": "ci_low", "contacts_high": "ci_high"}
+    table = table.assign(**{name: come * contact[key] for name, key in named.items()})
+    hours = table["contacts"] * minutes / 60
+    load = {
+        "a_day": table["contacts"] / people / WORKDAYS,
+        "hours": hours / people,
+        "needed": np.ceil(hours / desk_hours),
+    }
+    return table.assign(**load)
 
 
 def read_deflection(requests: pd.DataFrame, results, treatment: str, *, confidence_level=0.95) -> pd.DataFrame:

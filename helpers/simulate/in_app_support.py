@@ -23,8 +23,11 @@ SILENT = {"gave_up": 0.10, "returned": 0.02}  # of requests without a suggestion
 TICKET = 0.84  # of the same; the rest found the answer alone
 BACK = 0.6  # of those whom a suggestion falsely deflects, who come back; the rest give up
 RETURN_DAYS = 6.0  # at most, to the ticket of who comes back
-LINK, HERE = (1.2, 0.8, 0.5), (0.4, 0.3, 0.2)  # who answers: log odds a unit of passion, if paying, if here for long
-WANT_LEVEL, WANT_PASSION, WANT_PAYING = -0.4, 0.7, 0.6  # log odds of wanting the idea that is asked about
+ANSWERS = {
+    OUTSIDE: np.array([1.2, 0.8, 0.5]),
+    INSIDE: np.array([0.4, 0.3, 0.2]),
+}  # log odds of passion, paying, long here
+WANT_LEVEL, WANTS = -0.4, np.array([0.7, 0.6, 0.0])  # log odds of wanting the idea that is asked about, of the same
 TOPICS, TOPIC_SHARES, TOPIC_SLOWER = ("how_to", "billing", "bug"), (0.5, 0.3, 0.2), np.array([-1.0, 0.0, 1.5])
 BUSY = 6 + 10 * np.exp(-(((np.arange(24) - 14) / 5.0) ** 2))  # tickets that wait, by hour
 DAY_SPREAD, LOAD_SLOPE, MIDDLE, NOISE = 0.7, 1.1, 5.2, 1.1  # log load by day; doublings of the wait in minutes
@@ -189,15 +192,11 @@ def _draw_requests(world, people, rng):
     requests["topic"] = kit.pick(TOPICS, TOPIC_SHARES, draw.random(of.size))
     met = (people["variant"].to_numpy()[requests["row"]] == TREATMENT) & (draw.random(of.size) < world.share_suggested)
     opened, luck = met & (draw.random(of.size) < world.share_opened), draw.random(of.size)
-    ends = [np.where(opened, *pair) for pair in zip(*_stack_outcomes(world), strict=True)]
-    ticket, returned, gave_up = (luck < end for end in np.cumsum(ends, axis=0))
+    chances = [np.array(list(list_outcomes(world, opened=part).values())) for part in (0, 1)]
+    ticket, returned, gave_up = luck < np.cumsum(np.where(opened, *np.expand_dims(chances[::-1], -1)), axis=0)
     requests = requests.assign(suggested=met, opened=opened, ticket=ticket)
     requests = requests.assign(returned=returned & ~ticket, gave_up=gave_up & ~returned)
     return (row, kit.to_seconds(day)), requests.assign(back=draw.random(of.size))
-
-
-def _stack_outcomes(world):
-    return [list(list_outcomes(world, opened=part).values()) for part in (1, 0)]
 
 
 def _tell_requests(requests, n):
@@ -253,53 +252,38 @@ def praise_chance(world, minutes, ease) -> np.ndarray:
     return np.clip(chance, 0, 1)
 
 
-def _list_classes(world):
-    """Share of each class of users: whether they pay, whether they have been here for long."""
-    long = float(np.exp(-LONG_MONTHS / TENURE_MEAN))
-    return [
-        (pays, here, (world.paying_share if pays else 1 - world.paying_share) * (long if here else 1 - long))
-        for pays in (0, 1)
-        for here in (0, 1)
-    ]
+def _spread_traits(world):
+    """Passion, whether a user pays and is here for long, over all users: a column each; and the share of each row."""
+    pays, here = world.paying_share, float(np.exp(-LONG_MONTHS / TENURE_MEAN))
+    traits = np.stack(np.meshgrid(NODES, [0, 1], [0, 1], indexing="ij"), axis=-1).reshape(-1, 3)
+    return traits, np.multiply.outer(np.multiply.outer(WEIGHTS, [1 - pays, pays]), [1 - here, here]).ravel()
 
 
-def solve_answers(world) -> dict[str, tuple[float, float, float, float]]:
-    """Return level and slopes of the log odds of answering, by place, so that the planted share of all answers."""
-    found = {}
-    for place, slopes, rate in ((OUTSIDE, LINK, 1.0), (INSIDE, HERE, world.reach_ratio)):
+def solve_answers(world) -> dict[str, float]:
+    """Return the level of the log odds of answering, by place, so that the planted share of all users answers."""
+    traits, weight = _spread_traits(world)
 
-        def miss(level, slopes=slopes, rate=rate):
-            parts = [
-                s * (WEIGHTS @ special.expit(level + slopes[0] * NODES + slopes[1] * p + slopes[2] * h))
-                for p, h, s in _list_classes(world)
-            ]
-            return sum(parts) - rate * world.link_rate
+    def miss(level, slopes, rate):
+        return weight @ special.expit(level + traits @ slopes) - rate
 
-        found[place] = (optimize.brentq(miss, -40, 40, xtol=1e-13), *slopes)
-    return found
+    rates = {OUTSIDE: world.link_rate, INSIDE: world.reach_ratio * world.link_rate}
+    return {p: optimize.brentq(miss, -40, 40, args=(ANSWERS[p], rate), xtol=1e-13) for p, rate in rates.items()}
 
 
 def expect_wants(world) -> dict[str, float]:
     """Return the true share that wants the idea: of all users, and of those who answer at each place."""
-    shares, top, bottom = {"all": 0.0}, dict.fromkeys((OUTSIDE, INSIDE), 0.0), dict.fromkeys((OUTSIDE, INSIDE), 0.0)
-    for pays, here, share in _list_classes(world):
-        wants = special.expit(WANT_LEVEL + WANT_PASSION * NODES + WANT_PAYING * pays)
-        shares["all"] += share * float(WEIGHTS @ wants)
-        for place, (level, *slopes) in solve_answers(world).items():
-            answers = special.expit(level + slopes[0] * NODES + slopes[1] * pays + slopes[2] * here)
-            top[place] += share * float(WEIGHTS @ (answers * wants))
-            bottom[place] += share * float(WEIGHTS @ answers)
-    return shares | {place: top[place] / bottom[place] for place in top}
+    traits, weight = _spread_traits(world)
+    wants, shares = special.expit(WANT_LEVEL + traits @ WANTS), {"all": weight}
+    shares |= {p: weight * special.expit(level + traits @ ANSWERS[p]) for p, level in solve_answers(world).items()}
+    return {who: float(share @ wants / share.sum()) for who, share in shares.items()}
 
 
 def _draw_feedback(world, people, rng):
-    n, pays = len(people), people["monthly_usd"].to_numpy() > 0
-    here, passion = people["tenure_months"].to_numpy() >= LONG_MONTHS, people["passion"].to_numpy()
-    luck, opinion, day = rng.random((3, n))
-    known = solve_answers(world)
-    level, *slopes = np.array([known[place] for place in people["place"]]).T
-    answered = luck < special.expit(level + slopes[0] * passion + slopes[1] * pays + slopes[2] * here)
-    wants = opinion < special.expit(WANT_LEVEL + WANT_PASSION * passion + WANT_PAYING * pays)
+    luck, opinion, day = rng.random((3, len(people)))
+    pays, here = people["monthly_usd"] > 0, people["tenure_months"] >= LONG_MONTHS
+    traits, level = np.column_stack([people["passion"], pays, here]).astype(float), solve_answers(world)
+    odds = np.select([people["place"] == place for place in level], [level[p] + traits @ ANSWERS[p] for p in level])
+    answered, wants = luck < special.expit(odds), opinion < special.expit(WANT_LEVEL + traits @ WANTS)
     who, ids = np.flatnonzero(answered), {"request_id": "", "topic": ""}
     events = [tell("feedback", who, kit.to_seconds(27 * day[who]), value=wants[who].astype(float), **ids)]
     return {"answered": answered.astype(int), "wants": np.where(answered, wants, np.nan)}, events
