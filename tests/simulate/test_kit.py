@@ -183,7 +183,7 @@ def test_simulate_refuses_an_unknown_study():
         simulate.simulate("nothing")
     assert str(refused.value) == (
         "simulation: no study of that name can be simulated; "
-        "known: proactive_help, live_support, customer_milestones, experiment"
+        "known: proactive_help, live_support, customer_milestones, in_app_support, experiment"
     )
 
 
