@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from helpers.inference import columns
-from helpers.inference.associations import bound_missing
+from helpers.inference.associations import bound_missing, weight_columns
 from helpers.inference.contrasts import (
     compare_arms,
     quantile_difference,
@@ -142,7 +142,7 @@ class Method:
         level or more, "nominal within .01" its level give or take one point of a hundred.
     limits : function of (x_treatment, n_treatment, x_control, n_control, *, confidence_level), optional
         Lower limits, upper limits and p-values of arrays of tables; with it every cell of shares is enumerated.
-    batch : function of (controls, treatments, *, confidence_level), optional
+    batch : function of (controls, treatments, *, confidence_level, rng), optional
         The same of many experiments at once, arrays of shape (experiments, n, k): limits as `compute` gives them, and
         p-values that lie on the same side of 1 - confidence_level; validation draws with it where it is far faster.
     has_interval, is_dual : bool
@@ -202,7 +202,8 @@ METHODS = (
            "Fieller 1954; Kohavi et al. 2014, rule 7"),
     Method("permutation difference", "permutation", "difference", (columns.read_values, permutation_difference),
            ("money",), Domain(200), "Janssen 1997; Chung & Romano 2013",
-           n_resamples=99, most_units=2_000, most_replicates=2_000),  # exact with any number of permutations
+           batch=columns.limit_permutations, n_resamples=columns.N_RESAMPLES, most_units=2_000,
+           most_replicates=2_000),
     Method("NPS difference", "welch", "difference", differ, ("NPS",), _tail(), WELCH),
     Method("win difference", "brunner-munzel", "difference", (columns.read_levels, win_difference),
            ("ordered scores",), _tail(most_effect=0.8), "Brunner & Munzel 2000"),
@@ -229,7 +230,7 @@ METHODS = (
            f"{LIN}; Zhao & Ding 2024"),
     Method("difference among responders", "welch", "difference", differ, ("outcomes missing at random",), _tail(),
            WELCH),
-    Method("weighted responders", "inverse probability of response weights", "difference", (columns.weigh,),
+    Method("weighted responders", "inverse probability of response weights", "difference", (weight_columns,),
            ("outcomes missing at random", "outcomes missing by arm"), _tail(200), "Seaman & White 2013", **AT_LEAST),
     Method("worst-case bounds", "worst-case bounds", "difference",
            (columns.read_known, partial(bound_missing, Metric(kind="binary"))), ("outcomes unknown in one arm",),
