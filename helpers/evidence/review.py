@@ -238,7 +238,8 @@ def _review_claims(facts, found, sizes):
             "settled_by": r.settled_by,
             "evidence": beside.get(r.id, ""),
         }
-        rows.append({**row, **own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN})
+        row |= {**own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN}
+        rows.append(row | ({"settled_by": ""} if row["verdict"] == NOTHING else {}))
     return pd.DataFrame(rows)
 
 

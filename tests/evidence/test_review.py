@@ -127,6 +127,8 @@ def test_nothing_is_sized_by_a_run_that_is_missing_withheld_or_lacks_the_metric(
 def test_every_claim_has_a_verdict_with_a_reason_even_without_any_run():
     rows = conclude({}).tables["claims_reviewed"]
     assert len(rows) == 79 and (rows["reason"] != "").all()
+    assert (rows.loc[rows["verdict"] == NOTHING, "settled_by"] == "").all()
+    assert (rows.loc[rows["verdict"] == UNTESTED, "settled_by"] != "").mean() > 0.8
     assert set(rows["verdict"]) == {NOTHING, UNTESTED}
 
 
