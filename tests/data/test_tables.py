@@ -80,7 +80,7 @@ def test_claim_tests_either_name_an_estimate_or_say_why_not():
 
 def test_what_data_could_answer_names_the_analysis_that_would():
     told = TESTS.loc[TESTS["verdict"] == "not tested by this run", "reason"]
-    assert told.str.contains("would answer").all()
+    assert told.str.contains("would (?:answer|be)").all()
 
 
 @pytest.mark.parametrize("record", [records.Estimate, records.Check, records.Test, records.Claim])

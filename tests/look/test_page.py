@@ -218,6 +218,18 @@ def test_gallery_has_the_review_then_her_own_runs_and_the_newest_first():
     assert "none of them on your own data yet" in page.render_index([card("one")])
 
 
+def test_gallery_begins_with_the_review_of_all_evidence(tmp_path):
+    for name, study in (("mine", "experiment"), ("review", "evidence_review")):
+        (tmp_path / name).mkdir()
+        kind = "yours" if name == "mine" else "public"
+        (tmp_path / name / "results.json").write_text(json.dumps({"study": study, "data": {"kind": kind}}))
+    cards = page.collect_cards(tmp_path)
+    assert {card["name"]: card["group"] for card in cards} == {"mine": "yours", "review": "evidence_review"}
+    text = page.render_index(cards)
+    assert text.index("The evidence so far") < text.index("Your own data")
+    assert "published claims and studies" in text
+
+
 def test_gallery_says_what_failed_or_is_withheld_and_keeps_labels_inert():
     failed = card("one", failed=True, href="one/failed.html")
     stopped = card("three", withhold(), status="withheld")
