@@ -9,7 +9,7 @@ from helpers.plan.views import Column, find_view
 from helpers.records import Results
 from helpers.view import html
 from helpers.view.html import Display, show_sentence
-from helpers.view.numbers import capitalise, join_words, write_count
+from helpers.view.numbers import capitalise, count_decimals, join_words, write_count, write_number
 from helpers.view.rows import Row
 from helpers.view.scales import list_metrics, name_label, pluralise
 from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show
@@ -198,7 +198,12 @@ def list_settled(results: Results) -> Results:
     tables = dict(results.tables)
     claims, topics = tables["claims_reviewed"], tables["topics"]
     sized = [f"; {write_count(n)} units" if n == n else "" for n in claims["n"]]
-    tables["claims_reviewed"] = claims.assign(settled=claims["settled_by"] + sized)
+    found = []
+    for row in claims.to_dict("records"):
+        decimals = count_decimals(row["ci_low"], row["ci_high"])
+        value, *ends = (write_number(row[key], decimals=decimals) for key in ("estimate", "ci_low", "ci_high"))
+        found.append(f"Found {value} [{', '.join(ends)}]. " if row["estimate"] == row["estimate"] else "")
+    tables["claims_reviewed"] = claims.assign(settled=claims["settled_by"] + sized, why=found + claims["reason"])
     units = topics["n_published"].fillna(topics["n_worthwhile"])
     told = [
         f"{write_count(n)} {pluralise(unit)}" if n == n else "" for n, unit in zip(units, topics["unit"], strict=True)

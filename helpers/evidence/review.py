@@ -16,6 +16,7 @@ KINDS = ("yours", "simulated", "public")  # of a claim's verdicts the first coun
 ON_AXIS = ("A", "A-", "B")  # designs that are drawn: users against others and raw ratios are not
 TESTED = ("recovered", "not recovered", "consistent", "inconsistent", "too imprecise")
 SAID = "said"
+FIGURES = ("estimate", "ci_low", "ci_high")
 
 
 @dataclass(frozen=True)
@@ -239,8 +240,8 @@ def _review_claims(facts, found, sizes):
             "evidence": beside.get(r.id, ""),
         }
         row |= {**own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN}
-        rows.append(row | ({"settled_by": ""} if row["verdict"] == NOTHING else {}))
-    return pd.DataFrame(rows)
+        rows.append({**dict.fromkeys(FIGURES, NAN), **row} | ({"settled_by": ""} if row["verdict"] == NOTHING else {}))
+    return pd.DataFrame(rows).astype(dict.fromkeys(FIGURES, float))
 
 
 def _why_unread(row, found):
@@ -263,7 +264,8 @@ def _collect_verdicts(found):
             before = held.get(claim["id"])
             if before is None or (before["verdict"] == UNTESTED and claim["verdict"] != UNTESTED):
                 told = {"verdict": claim["verdict"], "reason": claim["reason"], "run": name}
-                held[claim["id"]] = told | {"kind_of_data": results["data"]["kind"]}
+                found_there = {key: claim.get(key) for key in FIGURES}
+                held[claim["id"]] = told | found_there | {"kind_of_data": results["data"]["kind"]}
     return held
 
 

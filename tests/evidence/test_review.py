@@ -7,6 +7,7 @@ import pytest
 from helpers import claims, evidence, paths
 from helpers.evidence.review import NOTHING, TESTED, UNTESTED
 from helpers.inference import sample_size_normal, sample_size_proportions
+from helpers.studies import list_settled
 
 FACTS = evidence.read_facts(claims.read_claims())
 FIELDS = {"estimand": "difference", "population": "itt", "adjustment": "none", "segment": None, "at": None}
@@ -23,6 +24,7 @@ def make_run(study="proactive_help", kind="simulated", status="answered", claime
         {"metric": "revenue", "kind": "amount", "noun": "sign-up", "worthwhile": None},
     ]
     told = [{"id": name, "verdict": verdict, "reason": f"{kind} says so."} for name, verdict in claimed]
+    told = [claim | {"estimate": 8.76, "ci_low": 6.25, "ci_high": 11.28} for claim in told]
     data = {"study": study, "status": status, "data": {"kind": kind}, "claims": told, "estimates": list(estimates)}
     return data | {"tables": {"metrics": planned}}
 
@@ -150,6 +152,15 @@ def test_the_verdict_of_a_claim_is_that_of_the_run_that_speaks_of_it_most(found,
     row = read_claim(found, "P13")
     assert (row["verdict"], row["run"]) == (verdict, run)
     assert row["evidence"] == "E01 (A), E02 (A), E05 (A), E08 (A)"
+
+
+def test_what_a_run_found_stands_beside_the_claim_in_its_own_unit():
+    shown = list_settled(conclude({"made": make_run(claimed=[("P13", "recovered")])})).tables
+    rows = shown["claims_reviewed"].set_index("id")
+    assert rows.loc["P13", "why"] == "Found 8.8 [6.2, 11.3]. simulated says so."
+    assert rows.loc["P03", "why"] == rows.loc["P03", "reason"] and rows.loc["P03", "settled"] == ""
+    assert rows.loc["P13", ["estimate", "ci_low"]].tolist() == [8.76, 6.25]
+    assert shown["topics"]["n_published"].tolist() == [""] * 8  # no run sizes them
 
 
 def test_claims_of_results_are_those_that_no_run_tests():
