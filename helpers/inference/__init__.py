@@ -45,7 +45,6 @@ from helpers.inference.methods import (
     lift_columns,
 )
 from helpers.inference.planning import (
-    list_sample_sizes,
     mde_means,
     mde_normal,
     mde_proportions,

@@ -233,7 +233,7 @@ def collect_cards(out: Path) -> list[dict[str, Any]]:
             {
                 **{"answer": "", "question": folder.name, "mark": None, **record.get("card", {})},
                 "name": folder.name,
-                "group": "validation" if results.get("study") == "validation" else kind,
+                "group": WORDS["studies"].get(results.get("study"), kind),
                 "kind": WORDS["kinds"][kind],
                 "status": results.get("status", ""),
                 "date": record.get("as_of") or "",
