@@ -70,16 +70,25 @@ class Sized:
         b = self.baseline
         return b.cluster_size / b.answered * (1 - b.explained * self.is_adjusted)
 
-    def _options(self):
-        sd = self.baseline.sd * math.sqrt(self.baseline.design_effect / self.baseline.cluster_size)
-        return {"baseline": self.baseline.mean} if self.is_share else {"sd": sd}
+    def _describe(self, effect):
+        """What a formula needs of both arms: a share, or the spread of a unit (of a cluster's mean)."""
+        b, scale = self.baseline, math.sqrt(self.baseline.design_effect / self.baseline.cluster_size)
+        if self.is_share:
+            return {"baseline": b.mean}
+        return {"sd": b.sd * scale, "sd_treatment": self._find_spread(effect) * scale}
+
+    def _find_spread(self, effect):
+        treated = self.baseline.mean + effect
+        return (
+            math.sqrt(treated * (1 - treated)) if self.baseline.is_of_shares and 0 < treated < 1 else self.baseline.sd
+        )
 
     def find_error(self, n_units, effect=None) -> float:
         """Return the standard error of the difference with so many units in both arms."""
         b, shift = self.baseline, self.effect if effect is None else effect
-        treated = b.mean + shift
-        varies = treated * (1 - treated) if b.is_of_shares and 0 < treated < 1 else b.sd**2
-        unit = (varies / self.share + b.sd**2 / (1 - self.share)) * b.design_effect / b.cluster_size
+        unit = (
+            (self._find_spread(shift) ** 2 / self.share + b.sd**2 / (1 - self.share)) * b.design_effect / b.cluster_size
+        )
         return math.sqrt(unit * self.dilution / n_units) if n_units > 0 else math.inf
 
     def find_power(self, n_units, effect=None, *, level=None) -> float:
@@ -89,7 +98,7 @@ class Sized:
         if self.role == "guardrail":
             return power_normal(effect, self.find_error(1.0, 0.0), n_units, alpha=level)
         compute = power_proportions if self.is_share else power_means
-        return compute(difference=effect, n_units=n, **self._options(), **split)
+        return compute(difference=effect, n_units=n, **self._describe(effect), **split)
 
     def find_size(self, power) -> float:
         """Return how many units, both arms together, find the effect with a given power."""
@@ -97,7 +106,7 @@ class Sized:
             return sample_size_normal(self.effect, self.find_error(1.0, 0.0), power=power, alpha=self.level)
         compute = sample_size_proportions if self.is_share else sample_size_means
         split = {"share_treatment": self.share, "power": power, "alpha": self.level}
-        return compute(difference=self.effect, **self._options(), **split) * self.dilution
+        return compute(difference=self.effect, **self._describe(self.effect), **split) * self.dilution
 
     def find_smallest(self, n_units, power) -> float:
         """Return the smallest effect, above 0, that so many units find; of means in large arms by the normal curve."""
@@ -108,7 +117,7 @@ class Sized:
             return abs(found)
         if n >= LARGE:
             return mde_normal(self.find_error(1.0), n_units, **split)
-        return mde_means(self._options()["sd"], n, share_treatment=self.share, **split)
+        return mde_means(self._describe(self.effect)["sd"], n, share_treatment=self.share, **split)
 
 
 @dataclass(frozen=True)

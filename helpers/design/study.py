@@ -10,9 +10,10 @@ from scipy.stats import norm
 from helpers import checks
 from helpers.design.baselines import SHARES
 from helpers.design.sizing import Setting
+from helpers.inference import find_promise
 from helpers.inference.planning import find_exaggeration
 from helpers.inference.prospects import draw_decisions, price_looks, value_sample
-from helpers.records import NAN, Check, DataInfo, Results
+from helpers.records import DETAIL, NAN, Check, DataInfo, Results
 
 YEAR = 365.25 / 7  # weeks
 SCHEMES = {"at the end only": (1.0,), "half way and at the end": (0.5, 1.0), "at each quarter": (0.25, 0.5, 0.75, 1.0)}
@@ -58,7 +59,12 @@ def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_spl
         "sample_sizes": list_sizes(setting),
         "splits": splits,
     }
-    info = ASSUMED if source is None else replace(source.info, messages=(*source.info.messages, *units.messages))
+    nobody = dict.fromkeys(design.variant.arms, 0)
+    info = (
+        replace(ASSUMED, units_by_variant=nobody)
+        if source is None
+        else replace(source.info, messages=(*source.info.messages, *units.messages))
+    )
     plan = {**decided.record, "commit": decided.commit}
     found = Results("experiment_design", design.title, design.question, "answered", info, plan, tables=tables)
     days = units and units.assigned and tuple(day.isoformat() for day in units.assigned)
@@ -351,6 +357,7 @@ def check_design(setting, splits):
     power, target = setting.first.find_power(setting.count(setting.weeks)), setting.assumed.power
     said = f"The planned weeks give {100 * power:.0f} % power, {100 * target:.0f} % is asked for."
     yield Check("power", "pass" if power >= target - 1e-9 else "warn", power, target, said)
+    yield from _check_tails(setting)
     if splits.empty:
         yield Check("random splits", "not tested", NAN, NAN, "Without a history no random split of it can be tried.")
         return
@@ -363,3 +370,18 @@ def check_design(setting, splits):
             f"Random splits of the history: no test calls more of them clear than chance allows, at most {share:.1%}."
         )
     yield Check("random splits", "warn" if labels else "pass", share, design.alpha, said.replace("%.", " %."))
+
+
+def _check_tails(setting):
+    """Yield the metrics whose tail is too heavy for the planned units, so that their intervals may promise too much."""
+    n, promise = setting.count(setting.weeks), find_promise("welch", "difference")
+    for m in setting.metrics.values():
+        if m.is_share or m.baseline.skewness != m.baseline.skewness or m.baseline.cluster_size > 1:
+            continue
+        sizes = {"n_control": n * (1 - m.share), "n_treatment": n * m.share}
+        departure = promise.find_departure(**sizes, skewness=m.baseline.skewness)
+        if departure:
+            plain, _, needed = departure.partition(": ")
+            label = setting.design.label_of(m.name)
+            said = f"{label}: {plain}, so its interval may promise more than it keeps.{DETAIL}{needed}."
+            yield Check(f"domain_{m.name}", "warn", m.baseline.skewness, NAN, said)
