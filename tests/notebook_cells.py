@@ -20,6 +20,7 @@ SMALL = {
     "live_support": {"n_units": 800},
     "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
     "experiment": {},
+    "experiment_design": {"most_weeks": 6, "weeks": 4, "n_splits": 100, "draws": 1000},
     "validation": {"replicates": 20},
 }
 SKEWED = """\

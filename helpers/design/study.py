@@ -379,7 +379,7 @@ def _check_tails(setting):
         if m.is_share or m.baseline.skewness != m.baseline.skewness or m.baseline.cluster_size > 1:
             continue
         sizes = {"n_control": n * (1 - m.share), "n_treatment": n * m.share}
-        departure = promise.find_departure(**sizes, skewness=m.baseline.skewness)
+        departure = promise.domain.find_departure(**sizes, skewness=m.baseline.skewness)
         if departure:
             plain, _, needed = departure.partition(": ")
             label = setting.design.label_of(m.name)

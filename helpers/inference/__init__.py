@@ -1,5 +1,6 @@
 """From moments, counts and small columns to effects: intervals, tests, decisions and designs."""
 
+from helpers.inference.associations import fit_logit
 from helpers.inference.contrasts import (
     compare_arms,
     e_value,
@@ -34,15 +35,13 @@ from helpers.inference.means import (
 )
 from helpers.inference.methods import (
     EXEMPT,
-    GUARANTEES,
+    METHODS,
     Arm,
-    adjust_columns,
+    Method,
     choose_method,
     compare,
-    compare_columns,
-    find_guarantee,
+    find_method,
     find_promise,
-    lift_columns,
 )
 from helpers.inference.planning import (
     mde_means,

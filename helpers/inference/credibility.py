@@ -9,10 +9,10 @@ from scipy.stats import norm
 
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.means import effective_units, pair_arms
-from helpers.inference.methods import find_promise, pool_skewness
+from helpers.inference.methods import Method, find_promise, pool_skewness
 from helpers.inference.planning import find_exaggeration, find_rule, is_relative
 from helpers.plan import ExperimentPlan
-from helpers.records import DETAIL, NAN, Check, Estimate, Guarantee, Refused, Results
+from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
 
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 ROLES = ["primary", "secondary", "guardrail"]
@@ -36,10 +36,10 @@ def check_methods(material, results) -> tuple[Check, ...]:
     found, is_known, design = {}, False, material.design
     for e in results.headline():
         unit = "units" if e.clusters_control is None else "clusters"
-        guarantee = find_promise(e.method, e.estimand, unit=unit)
-        if not isinstance(guarantee, Guarantee) or not math.isfinite(e.ci_low):
+        method = find_promise(e.method, e.estimand, unit=unit)
+        if not isinstance(method, Method) or not math.isfinite(e.ci_low):
             continue
-        is_known, departure = True, guarantee.find_departure(**_describe_data(e, material))
+        is_known, departure = True, method.domain.find_departure(**_describe_data(e, material))
         if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need
             label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
             several = f", {e.comparison}" if len(design.variant.treatments) > 1 else ""

@@ -12,7 +12,7 @@ from helpers.inference.contrasts import compare_arms
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import effective_units, measure_interaction, measure_trend, pair_arms
-from helpers.inference.methods import compare_levels, find_guarantee, pool_skewness
+from helpers.inference.methods import compare_levels, find_method, pool_skewness
 from helpers.records import NAN, Estimate, Moments, Test
 
 NAME = "any difference between the arms"
@@ -55,11 +55,11 @@ def _compare_all(comparison, material):
     groups = list(arms.values())
     if comparison.metric.kind == "binary" and comparison.design.cluster is None:
         return compare_shares(groups)
-    sizes, welch = [m.n for m in groups], find_guarantee("welch", "difference")
+    sizes, welch = [m.n for m in groups], find_method("welch", "difference")
     facts = {"n_control": max(sizes), "n_treatment": min(sizes), "skewness": pool_skewness(groups)}
     is_plain = all(m.names[0] == "y" for m in groups)
     # the smallest arm beside the largest may be too small for the outcome's tail: Welch's limits, of units
-    if material.choose(comparison) == "permutation" or (is_plain and welch.find_departure(**facts)):
+    if material.choose(comparison) == "permutation" or (is_plain and welch.domain.find_departure(**facts)):
         return NAN, NAN, NAN
     return compare_groups(groups if is_plain else _make_plain(groups, arms[comparison.control]))
 

@@ -13,6 +13,7 @@ from helpers.inference import (
     build_effect,
     e_value,
     find_independent,
+    fit_logit,
     relative_lift_risk,
     risk_difference,
     satterthwaite,
@@ -32,7 +33,6 @@ FEW_EVENTS = f"fewer than {LEAST_ROWS} accounts have the outcome, or lack it, wi
 NO_OVERLAP = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
 NO_RATIO = "a share of 0 has no ratio"
 SIDES = ("n_with", "kept_with", "n_without", "kept_without")
-RIDGE, STEPS, LONGEST, CLOSE = 1e-9, 40, 5.0, 1e-10  # the first keeps the information invertible; no digit shows it
 MOST_ODDS = 700.0  # log odds beyond which shares are 0 or 1 in floating point
 COX, CLONES = "Cox, Efron", "clone, censor, weight"
 IMMORTAL, VARYING, ADJUSTED = "ever activated, from the start", "time-varying", "time-varying, adjusted"
@@ -355,54 +355,6 @@ def name_verdict(p_value: float, ci_low: float, alpha: float) -> str:
     if math.isnan(p_value) and math.isnan(ci_low):
         return "not estimable"
     return "clear association" if p_value <= alpha else "no clear association"
-
-
-def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
-    """Return the log odds ratios of a logistic model and their covariance, by Newton's method with capped steps.
-
-    Parameters
-    ----------
-    x : array, shape (n, k); a constant column of ones is the intercept
-    events : array, shape (n,) or (r, n), how many of the trials have the outcome; each row is a model of its own
-    trials : float or array like `events`, 1 is one account a row
-    offset : float or array, shape (n,), log odds that are given
-    penalty : float or array, shape (k,), of the squared coefficients (ridge)
-    firth : bool
-        Penalise by Jeffreys' prior, so that coefficients stay finite where columns separate kept from lost. Without it
-        or a penalty, separated columns get large coefficients and errors.
-    start : array like the coefficients, optional
-        Where to begin; a near solution saves steps and changes nothing else.
-
-    Returns
-    -------
-    tuple of array: coefficients (k,) or (r, k); covariance (k, k) or (r, k, k).
-
-    References
-    ----------
-    Firth 1993, Biometrika 80: 27-38; Heinze & Schemper 2002, Statistics in Medicine 21: 2409-2419.
-
-    Examples
-    --------
-    >>> x = np.array([[1, 0], [1, 0], [1, 0], [1, 1], [1, 1]])
-    >>> fit_logit(x, [1, 0, 0, 1, 0])[0].round(2).tolist()
-    [-0.69, 0.69]
-    """
-    x, events = np.asarray(x, float), np.asarray(events, float)
-    ridge = np.diag(penalty + np.full(x.shape[1], RIDGE))
-    beta = np.zeros((*events.shape[:-1], x.shape[1])) if start is None else start
-    for _ in range(STEPS):
-        share = expit(beta @ x.T + offset)
-        weight = trials * share * (1 - share)
-        information = (x.T * weight[..., None, :]) @ x + ridge
-        rest = events - trials * share
-        if firth:
-            rest = rest + weight * ((x @ np.linalg.inv(information)) * x).sum(axis=-1) * (0.5 - share)
-        step = np.linalg.solve(information, (rest @ x - penalty * beta)[..., None])[..., 0]
-        longest = np.abs(step).max(axis=-1, keepdims=True, initial=0.0)
-        beta = beta + step * np.minimum(1.0, LONGEST / np.maximum(longest, LONGEST))
-        if longest.max(initial=0.0) < CLOSE:
-            break
-    return beta, np.linalg.inv(information)
 
 
 def measure_losses(x, y, slopes, offset=0.0) -> np.ndarray:

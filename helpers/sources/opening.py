@@ -276,7 +276,8 @@ def put_control(given: Given, variant) -> Raw:
     table = raw.table.mutate(**{variant.column: ibis.literal(variant.control)})
     if raw.parsed:  # a table of its own, which is cast and dropped as any text
         kept = table
-        table = ask(lambda: given.backend.create_table("history_units", kept), raw.name)
+        ask(lambda: given.backend.create_table("history_units", kept), raw.name)
+        table = given.backend.table("history_units")
         given.backend.drop_table(raw.table.get_name())
     return replace(
         raw, table=table, messages=(*raw.messages, f"{raw.name}: no arms, so each unit is as the control is")

@@ -276,7 +276,7 @@ def test_fit_logit_start_saves_steps_and_changes_nothing(monkeypatch):
     x, y = draw_logit(3)
     full = fit_logit(x, y)[0]
     assert fit_logit(x, y, start=full + 0.3)[0] == pytest.approx(full, abs=1e-9)
-    monkeypatch.setattr("helpers.milestones.contrasts.STEPS", 1)
+    monkeypatch.setattr("helpers.inference.associations.STEPS", 1)
     assert fit_logit(x, y, start=full)[0] == pytest.approx(full, abs=1e-9)
     assert fit_logit(x, y)[0] != pytest.approx(full, abs=1e-3)
 
