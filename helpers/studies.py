@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.design import Setting, list_effects
+from helpers.design import Setting, list_effects, list_weeks, settle
 from helpers.plan import FrameworkPlan
 from helpers.plan.views import Column, find_view
 from helpers.records import Results
@@ -206,7 +206,8 @@ def slide(results: Results, setting: Setting) -> Any:
         changed = metric.model_copy(update={"worthwhile": abs(setting.first.effect) * times})
         design = setting.design.model_copy(update={"metrics": {**setting.design.metrics, name: changed}})
         moved = replace(setting, design=design, assumed=assumed)
-        return show(results.but(tables={**results.tables, "by_effect": list_effects(moved)}), "by_effect")
+        tables = {"settled": settle(moved), "by_week": list_weeks(moved), "by_effect": list_effects(moved)}
+        return show(explain(results.but(tables={**results.tables, **tables}), design), "by_effect")
 
     pace = setting.units_per_week
     return ipywidgets.interactive(

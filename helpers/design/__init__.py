@@ -2,5 +2,5 @@
 
 from helpers.design.baselines import assume_baselines, group_units, measure_baselines
 from helpers.design.sizing import Assumed, Setting
-from helpers.design.study import list_effects, plan_experiment
+from helpers.design.study import list_effects, list_weeks, plan_experiment, settle
 from helpers.design.written import change_design, write_plan

@@ -197,6 +197,9 @@ def _measure(units, name, m: Moments | None, rows, arms):
         return Baseline(name, reason=UNSIZED)
     if m.n < FEWEST:
         return Baseline(name, reason=f"fewer than {FEWEST} known outcomes")
+    events = known * m.value if metric.kind == "binary" and m.names[0] == "y" else math.inf
+    if min(events, known - events if math.isfinite(events) else math.inf) < units.design.min_cell:
+        return Baseline(name, reason=f"fewer than {units.design.min_cell} units with the event, or without it")
     if m.names[0] == "y":
         explained = _explain(m) if can_adjust(units.design, name) else 0.0
         more = {"explained": explained, "skewness": m.skewness, **answered}

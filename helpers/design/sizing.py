@@ -18,6 +18,7 @@ from helpers.inference.planning import (
     sample_size_normal,
     sample_size_proportions,
 )
+from helpers.inference.prospects import price_looks
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Refused
 
@@ -48,7 +49,10 @@ class Assumed:
 
 @dataclass(frozen=True)
 class Sized:
-    """One metric as its power is computed: its baseline, the effect that matters, and at which p it is decided."""
+    """One metric as its power is computed: its baseline, the effect that matters, and at which p it is decided.
+
+    `price` is how many times the units planned looks take, for the same power.
+    """
 
     name: str
     role: str
@@ -58,6 +62,7 @@ class Sized:
     share: float
     is_adjusted: bool
     is_assumed: bool = False
+    price: float = 1.0
 
     @property
     def is_share(self) -> bool:
@@ -94,29 +99,30 @@ class Sized:
     def find_power(self, n_units, effect=None, *, level=None) -> float:
         """Return the chance that the effect is found; of a guardrail that it is shown to hold where nothing changes."""
         effect, level = self.effect if effect is None else effect, level or self.level
-        n, split = n_units / self.dilution, {"share_treatment": self.share, "alpha": level}
+        n, split = n_units / self.dilution / self.price, {"share_treatment": self.share, "alpha": level}
         if self.role == "guardrail":
-            return power_normal(effect, self.find_error(1.0, 0.0), n_units, alpha=level)
+            return power_normal(effect, self.find_error(1.0, 0.0), n_units / self.price, alpha=level)
         compute = power_proportions if self.is_share else power_means
         return compute(difference=effect, n_units=n, **self._describe(effect), **split)
 
     def find_size(self, power) -> float:
         """Return how many units, both arms together, find the effect with a given power."""
         if self.role == "guardrail":
-            return sample_size_normal(self.effect, self.find_error(1.0, 0.0), power=power, alpha=self.level)
+            error = self.find_error(1.0, 0.0)
+            return sample_size_normal(self.effect, error, power=power, alpha=self.level) * self.price
         compute = sample_size_proportions if self.is_share else sample_size_means
         split = {"share_treatment": self.share, "power": power, "alpha": self.level}
-        return compute(difference=self.effect, **self._describe(self.effect), **split) * self.dilution
+        return compute(difference=self.effect, **self._describe(self.effect), **split) * self.dilution * self.price
 
     def find_smallest(self, n_units, power) -> float:
         """Return the smallest effect, above 0, that so many units find; of means in large arms by the normal curve."""
-        n, split = n_units / self.dilution, {"power": power, "alpha": self.level}
+        n, split = n_units / self.dilution / self.price, {"power": power, "alpha": self.level}
         if self.is_share:
             direction = 1 if self.effect > 0 else -1
             found = mde_proportions(self.baseline.mean, n, share_treatment=self.share, direction=direction, **split)
             return abs(found)
         if n >= LARGE:
-            return mde_normal(self.find_error(1.0), n_units, **split)
+            return mde_normal(self.find_error(1.0), n_units / self.price, **split)
         return mde_means(self._describe(self.effect)["sd"], n, share_treatment=self.share, **split)
 
 
@@ -164,7 +170,10 @@ class Setting:
                 "lower worthwhile or the margin, or correct the baseline"
             )
         adjusted = self.design.decides_on == "adjusted"
-        return Sized(name, metric.role, b, direction * effect, level, self.share, adjusted, assumed)
+        price = (
+            price_looks(self.design.looks, power=self.assumed.power, alpha=level)["most"] if self.design.looks else 1.0
+        )
+        return Sized(name, metric.role, b, direction * effect, level, self.share, adjusted, assumed, price)
 
     @cached_property
     def first(self) -> Sized:

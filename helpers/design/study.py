@@ -137,14 +137,14 @@ def _draw(setting, sign):
     chosen = [m for m in setting.metrics.values() if m.effect == m.effect]
     n, arms = setting.count(setting.weeks), len(setting.design.variant.treatments)
     effects = [0.0 if m.role == "guardrail" else sign * m.effect for m in chosen]
-    distances = [effect / m.find_error(n, effect) for m, effect in zip(chosen, effects, strict=True)]
+    distances = [effect / m.find_error(n / m.price, effect) for m, effect in zip(chosen, effects, strict=True)]
     names = [m.name for m in chosen]
     between = setting.known.together.loc[names, names].to_numpy()
     shared = np.full((arms, arms), setting.share)  # of one control, as treatments are compared with it
     np.fill_diagonal(shared, 1.0)
     families = ["" if m.role == "guardrail" else m.role for m in chosen] * arms
     rng = np.random.default_rng([setting.assumed.seed, 7])
-    errors = {m.name: m.find_error(n, 0.0) for m in chosen}
+    errors = {m.name: m.find_error(n / m.price, 0.0) for m in chosen}
     options = {"alpha": setting.design.alpha, "draws": setting.assumed.draws, "rng": rng}
     clear, z = draw_decisions(np.tile(distances, arms), families, np.kron(shared, between), **options)
     clear, z = clear[:, : len(chosen)], z[:, : len(chosen)]
@@ -244,7 +244,7 @@ def list_levers(setting) -> pd.DataFrame:
         choice = f"groups of {size}, correlation {correlation:g}"
         add("groups", choice, replace(first, baseline=told).find_size(power) / setting.fraction)
     for choice, looks in list(SCHEMES.items())[2:]:
-        add("looks", choice, base * price_looks(looks, power=power, alpha=first.level)["most"])
+        add("looks", choice, base / first.price * price_looks(looks, power=power, alpha=first.level)["most"])
     return pd.DataFrame(rows)
 
 
@@ -258,7 +258,7 @@ def _double(sized):
 def list_looks(setting) -> pd.DataFrame:
     """Return what looking early costs in units, and where the experiment stops on average, one row a scheme."""
     first, power = setting.first, setting.assumed.power
-    base = first.find_size(power) / setting.fraction
+    base = first.find_size(power) / setting.fraction / first.price
     planned = {"as planned": tuple(setting.design.looks)} if setting.design.looks else {}
     rows = []
     for choice, looks in (SCHEMES | planned).items():

@@ -115,4 +115,10 @@ def test_measure_baselines_refuses_too_few_units():
 
 
 def test_measure_baselines_says_where_nothing_varies():
-    assert measure(make_history().assign(y=1.0)).baselines["y"].reason == "nothing varies in the history"
+    assert measure(make_history().assign(s=1.0)).baselines["s"].reason == "nothing varies in the history"
+
+
+def test_measure_baselines_tells_no_share_of_a_few_events():
+    frame = make_history().assign(y=(np.arange(4000) < 9) * 1.0)
+    assert measure(frame).baselines["y"].reason == "fewer than 10 units with the event, or without it"
+    assert measure(frame, min_cell=9).baselines["y"].reason is None

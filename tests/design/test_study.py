@@ -25,16 +25,16 @@ from helpers.design.study import (
 )
 from helpers.inference import (
     adjust_families,
-    compare_arms,
     label_effect,
     list_comparisons,
-    measure_columns,
     sample_size_means,
     sample_size_proportions,
+    score_p_value,
 )
 from helpers.inference.decisions import decide_all
+from helpers.inference.prospects import price_looks
 from helpers.plan import ExperimentPlan, Plan
-from helpers.records import Refused
+from helpers.records import Effect, Refused
 
 SECONDARY = {"better": "higher", "role": "secondary"}
 PLAN = {
@@ -95,32 +95,47 @@ def test_covariates_clusters_answers_and_splits_change_the_size():
     assert three.first.level == pytest.approx(0.025)
 
 
-def draw_experiment(rng, n=900):
-    """Return an experiment in which every metric has its effect, the guardrail none; outcomes go together at .3."""
+def draw_experiments(rng, replicates, n=900):
+    """Return the columns of experiments in which every metric has its effect, the guardrail none; shape (r, n, 5)."""
     treated, root = np.arange(n) % 2, np.linalg.cholesky(np.full((5, 5), 0.3) + 0.7 * np.eye(5))
-    z = rng.normal(size=(n, 5)) @ root.T
-    frame = pd.DataFrame(4 + z + np.array([0, 0.25, 0.25, 0.4, 0.0]) * treated[:, None], columns=list(PLAN))
-    frame["y"] = (z[:, 0] > stats.norm.isf(np.where(treated, 0.38, 0.3))).astype(float)
-    return frame.assign(variant=np.where(treated, "t", "c"))
+    z = rng.normal(size=(replicates, n, 5)) @ root.T
+    columns = 4 + z + np.array([0, 0.25, 0.25, 0.4, 0.0]) * treated[:, None]
+    columns[..., 0] = z[..., 0] > stats.norm.isf(np.where(treated, 0.38, 0.3))
+    return columns
 
 
-def judge(frame, design):
-    """Return the verdict of each metric, by the room's own estimates, families and rule."""
-    found = []
-    for comparison in list_comparisons(design):
-        sides = (frame.loc[frame["variant"] == arm, [comparison.name]].to_numpy() for arm in ("c", "t"))
-        effect = compare_arms(comparison.metric, *map(measure_columns, sides), confidence_level=0.95)
-        found.append(label_effect(comparison, effect, estimand="difference", role=comparison.metric.role))
-    return {e.metric: e.verdict for e in decide_all(adjust_families(found), design.metrics, alpha=design.alpha)}
+def judge_all(columns, design):
+    """Return the verdict of each metric in each experiment: Welch and the score test, then the room's own rule."""
+    control, treatment = columns[:, ::2], columns[:, 1::2]
+    gaps, n = treatment.mean(1) - control.mean(1), control.shape[1]
+    errors = np.sqrt((control.var(1, ddof=1) + treatment.var(1, ddof=1)) / n)
+    reach, p = stats.t.isf(0.025, 2 * n - 2) * errors, 2 * stats.t.sf(abs(gaps) / errors, 2 * n - 2)
+    p[:, 0] = score_p_value(treatment[..., 0].sum(1), n, control[..., 0].sum(1), n)
+    for turn in range(len(columns)):
+        effects = [Effect(g, e, None, g - r, g + r, p_value=q) for g, e, r, q in zip(
+            gaps[turn], errors[turn], reach[turn], p[turn], strict=True)]  # fmt: skip
+        labels = [(c, {"estimand": "difference", "role": c.metric.role}) for c in list_comparisons(design)]
+        found = [label_effect(c, effect, **more) for (c, more), effect in zip(labels, effects, strict=True)]
+        yield {e.metric: e.verdict for e in decide_all(adjust_families(found), design.metrics, alpha=design.alpha)}
+
+
+def test_planned_looks_have_their_price_in_every_size():
+    base, looked = make_setting().first, make_setting(looks=[0.25, 0.5, 0.75, 1.0]).first
+    price = price_looks([0.25, 0.5, 0.75, 1.0])["most"]
+    assert price > 1.01 and looked.find_size(0.8) == pytest.approx(price * base.find_size(0.8))
+    assert looked.find_power(1100) < base.find_power(1100)
+    assert looked.find_smallest(1100, 0.8) > base.find_smallest(1100, 0.8)
+    given = [{}, {"looks": [0.25, 0.5, 0.75, 1]}]
+    promised = [list_outcomes(make_setting(assumed={"weeks": 9}, **more))["benefit"].iloc[0] for more in given]
+    assert promised[1] < promised[0]
 
 
 def test_power_by_the_rule_is_what_experiments_reach():
-    setting, rng = make_setting(assumed={"weeks": 9}, correlation=0.3), np.random.default_rng(6)
-    replicates, found = 150, dict.fromkeys([*PLAN, "rule"], 0)
-    for turn in range(replicates):
-        frame = draw_experiment(rng)
-        verdicts = judge(frame, setting.design)
-        if turn < 1:  # the whole way of an experiment decides the same
+    setting, replicates = make_setting(assumed={"weeks": 9, "draws": 40_000}, correlation=0.3), 1000
+    columns, found = draw_experiments(np.random.default_rng(6), replicates), dict.fromkeys([*PLAN, "rule"], 0)
+    for turn, verdicts in enumerate(judge_all(columns, setting.design)):
+        if turn < 2:  # the whole way of an experiment decides the same
+            frame = pd.DataFrame(columns[turn], columns=list(PLAN)).assign(variant=["c", "t"] * 450)
             results = run_experiment(frame, setting.design, n_resamples=200)
             assert verdicts == {e.metric: e.verdict for e in results.headline()}
         good = {name: verdicts[name] in ("clear benefit", "not inferior") for name in PLAN}
