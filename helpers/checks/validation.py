@@ -231,16 +231,16 @@ def _measure_round(cell, guarantee, state, upto, *, confidence_level, seed):
         sizes = {"n_control": cell.n_control, "n_treatment": cell.n_treatment}
         shown = enumerate_shares(guarantee.limits, population, estimand, **sizes, confidence_level=confidence_level)
         return {"draws": 0, "sums": [shown[name] for name in SHOWN]}
-    state = state or {"draws": 0, "sums": [0.0] * len(SHOWN)}
-    options, alpha = {"confidence_level": confidence_level}, 1 - confidence_level
+    state, alpha = state or {"draws": 0, "sums": [0.0] * len(SHOWN)}, 1 - confidence_level
     truth, null, total = population.truth[estimand], find_null(estimand), np.array(state["sums"])
     rng = np.random.default_rng([seed, cell.seed(), state["draws"]])
+    options = {"confidence_level": confidence_level, "rng": rng}
     for arms in draw_arms(population, cell, upto - state["draws"], rng):
         if guarantee.batch:
             low, high, p = guarantee.batch(*arms, **options)
             shown = _read(low[None], high[None], p, truth, null, alpha)
         else:
-            effects = [guarantee.compute(*pair, **options, rng=rng) for pair in zip(*arms, strict=True)]
+            effects = [guarantee.compute(*pair, **options) for pair in zip(*arms, strict=True)]
             shown = read_effects(effects, truth, null, alpha=alpha, has_interval=guarantee.has_interval).to_numpy().T
         total += np.nansum(shown, axis=1)
     return {"draws": upto, "sums": total.tolist()}

@@ -18,7 +18,6 @@ FORM = "write it as metric = mean, or metric = mean, standard deviation"
 UNSIZED = "a quantile or an ordered score is not sized beforehand"
 STILL = "nothing varies in the history"
 FEWEST = 20  # units (or clusters) with a known outcome, below which a history tells no spread
-SHARES = ("binary", "time_to_event")
 
 
 @dataclass(frozen=True)
@@ -97,9 +96,9 @@ def _join(design, values):
 
 
 def _assume(name, metric, mean, more, explained):
-    if not metric.is_mean and metric.kind != "time_to_event":
+    if not (metric.how.is_mean or tells_shares(metric)):
         return Baseline(name, reason=UNSIZED)
-    if metric.kind in SHARES:
+    if tells_shares(metric):
         if more or not 0 < mean < 1:
             raise Refused(
                 f"parameter baselines, {name}: a share needs one figure between 0 and 1, such as {name} = 0.3"
@@ -113,9 +112,15 @@ def _assume(name, metric, mean, more, explained):
 
 def can_adjust(design: ExperimentPlan, name) -> bool:
     """Return whether covariates can be taken into account in a metric: a mean of units, no ratio and no NPS."""
-    metric = design.metrics[name]
-    is_plain = metric.is_mean and not metric.is_ratio and metric.kind != "nps"
-    return bool(design.covariates) and is_plain and design.cluster is None
+    how = design.metrics[name].how
+    return (
+        bool(design.covariates) and how.is_mean and how.takes_covariates and how.outcome == "y" and not design.cluster
+    )
+
+
+def tells_shares(metric) -> bool:
+    """Return whether a metric is a share of units: those with an event, in a window or up to a horizon."""
+    return metric.how.is_share or metric.how.outcome == "time"
 
 
 def group_units(known: Known, *, size, correlation) -> Known:
@@ -188,16 +193,16 @@ def _measure(units, name, m: Moments | None, rows, arms):
     """One baseline from moments, or of a time to an event from its curve."""
     metric, control = units.design.metrics[name], units.design.variant.control
     complete, known = (float(arms.loc[control, f"{what}_{name}"]) for what in ("complete", "known"))
-    answered = {"answered": known / complete if complete else NAN, "n": known, "is_of_shares": metric.kind in SHARES}
-    if metric.kind == "time_to_event" and len(rows):
+    answered = {"answered": known / complete if complete else NAN, "n": known, "is_of_shares": tells_shares(metric)}
+    if metric.how.outcome == "time" and len(rows):
         table = build_life_table(rows[f"time_{name}"], rows[f"observed_{name}"])
         share = float(read_incidence(table, [metric.horizon_days])["incidence"].iloc[0])
         return _check(Baseline(name, share, math.sqrt(max(share * (1 - share), 0.0)), **answered))
-    if not metric.is_mean or m is None:
+    if not metric.how.is_mean or m is None:
         return Baseline(name, reason=UNSIZED)
     if m.n < FEWEST:
         return Baseline(name, reason=f"fewer than {FEWEST} known outcomes")
-    events = known * m.value if metric.kind == "binary" and m.names[0] == "y" else math.inf
+    events = known * m.value if metric.how.is_share and m.names[0] == "y" else math.inf
     if min(events, known - events if math.isfinite(events) else math.inf) < units.design.min_cell:
         return Baseline(name, reason=f"fewer than {units.design.min_cell} units with the event, or without it")
     if m.names[0] == "y":

@@ -4,10 +4,9 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from helpers.design.baselines import SHARES, Baseline, Known
+from helpers.design.baselines import Baseline, Known, tells_shares
 from helpers.inference.planning import (
     find_rule,
-    is_relative,
     mde_means,
     mde_normal,
     mde_proportions,
@@ -162,9 +161,9 @@ class Setting:
         effect = metric.worthwhile or NAN
         if margin is not None:
             effect, direction = margin.absolute or margin.relative * abs(b.mean), -1 if metric.better == "higher" else 1
-        elif effect != effect and is_relative(metric) and b.mean > 0:
+        elif effect != effect and metric.how.has_lift and b.mean > 0:
             effect, assumed = self.assumed.past_effects * b.mean, True
-        if metric.kind in SHARES and not 0 < b.mean + direction * effect < 1:
+        if tells_shares(metric) and not 0 < b.mean + direction * effect < 1:
             raise Refused(
                 f"plan, metrics.{name}: an effect of {effect:g} leaves no share from a baseline of {b.mean:.3g}; "
                 "lower worthwhile or the margin, or correct the baseline"

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from helpers import checks
-from helpers.design.baselines import SHARES
+from helpers.design.baselines import tells_shares
 from helpers.design.sizing import Setting
 from helpers.inference import find_promise
 from helpers.inference.planning import find_exaggeration
@@ -83,11 +83,8 @@ def list_baselines(setting) -> pd.DataFrame:
     rows = [vars(setting.known.baselines[name]) | {"role": m.role} for name, m in setting.design.metrics.items()]
     frame = pd.DataFrame(rows)
     units = frame["n"].mask(frame["cluster_size"] > 1, frame["n"] * frame["cluster_size"])
-    return frame.assign(with_event=units * frame["mean"].where([b in SHARES for b in _list_kinds(setting)]))
-
-
-def _list_kinds(setting):
-    return [metric.kind for metric in setting.design.metrics.values()]
+    shares = [tells_shares(metric) for metric in setting.design.metrics.values()]
+    return frame.assign(with_event=units * frame["mean"].where(shares))
 
 
 def list_weeks(setting) -> pd.DataFrame:

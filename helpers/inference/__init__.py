@@ -19,6 +19,7 @@ from helpers.inference.decisions import (
     list_comparisons,
 )
 from helpers.inference.experiment import run_experiment
+from helpers.inference.levels import list_levels
 from helpers.inference.looks import always_valid, sequential_bounds
 from helpers.inference.means import (
     NO_SPREAD,

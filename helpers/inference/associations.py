@@ -19,7 +19,6 @@ LEAST_WEIGHT = 1e-7  # of a unit on average, in the direction that says least: b
 TOO_FEW = "fewer than two takers, or fewer than two others, with the outcome known"
 TOO_MANY = "too few units for so many covariates"
 SEPARATED = "no overlap: the covariates tell takers from others without error"
-EXTREMES = {"binary": (0.0, 1.0), "nps": (-100.0, 100.0)}
 
 
 @dataclass(frozen=True)
@@ -273,9 +272,9 @@ def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confi
     ----------
     Manski (1990), Nonparametric bounds on treatment effects; Horowitz and Manski (2000).
     """
-    if metric.kind not in EXTREMES or control.names[0] != "y":
+    if metric.how.extremes is None or control.names[0] != "y":
         return Effect(method="worst-case bounds", reason="no bounds: the outcome has no fixed lowest and highest value")
-    low, high = EXTREMES[metric.kind]
+    low, high = metric.how.extremes
     cases = [
         compare_arms(metric, _fill(control, c), _fill(treatment, t), confidence_level=confidence_level)
         for c, t in ((high, low), (low, high))
@@ -319,24 +318,27 @@ def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) 
     ----------
     Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
     """
-    method = "inverse probability of response weights"
     if not covariates:
-        return Effect(method=method, reason="no weights: the plan names no covariates")
-    if rows.groupby("treated")["y"].count().reindex([0, 1], fill_value=0).min() < 20:
+        reason = "no weights: the plan names no covariates"
+        return Effect(method="inverse probability of response weights", reason=reason)
+    columns = rows[["y", *covariates]].to_numpy(float)
+    return weight_columns(*(columns[rows["treated"] == arm] for arm in (0, 1)), confidence_level=confidence_level)
+
+
+def weight_columns(control, treatment, *, confidence_level=0.95) -> Effect:
+    """Return the effect of `weight_responders` from arrays of shape (n, 1 + k): the outcome, then the covariates."""
+    method, arms = "inverse probability of response weights", (control, treatment)
+    if min(np.count_nonzero(~np.isnan(arm[:, 0])) for arm in arms) < 20:
         return Effect(method=method, reason="no weights: an arm has fewer than 20 known outcomes")
-    arms = (rows[rows["treated"] == arm] for arm in (0, 1))
-    (control, error_control), (treatment, error_treatment) = (_weigh_known(arm, covariates) for arm in arms)
-    error, values = math.hypot(error_treatment, error_control), (control, treatment)
-    return build_effect(
-        treatment - control, error, None, values=values, method=method, confidence_level=confidence_level
-    )
+    (value, error), (treated, more) = (_weigh_known(arm[:, 0], arm[:, 1:]) for arm in arms)
+    values, shared = (value, treated), {"method": method, "confidence_level": confidence_level}
+    return build_effect(treated - value, math.hypot(error, more), None, values=values, **shared)
 
 
-def _weigh_known(arm, covariates):
+def _weigh_known(y, covariates):
     """Mean and standard error of the known outcomes, each weighted by one over its chance to be known."""
-    y = arm["y"].to_numpy(float)
     known, weights = ~np.isnan(y), np.ones(len(y))
-    fit = None if known.all() else _model_chances(known, _design(arm[list(covariates)].to_numpy(float)))
+    fit = None if known.all() else _model_chances(known, _design(covariates))
     if fit:
         weights = 1 / np.clip(fit[0], 0.01, 1)
     y, weights = y[known], weights[known]

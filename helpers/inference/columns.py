@@ -3,14 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
-from helpers.inference.associations import weight_responders
 from helpers.inference.contrasts import score_limits, score_p_value
 from helpers.inference.decisions import holm
 from helpers.inference.looks import always_valid, at_look, sequential_bounds
-from helpers.inference.means import compare_means, difference, measure_columns
+from helpers.inference.means import compare_means, difference, measure_columns, permute_many
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import LEVELS, LOOK_DAYS
 from helpers.survival import build_life_table
@@ -64,11 +62,10 @@ def read_covariates(control, treatment):
     return [measure_columns(arm, names) for arm in filled]
 
 
-def weigh(control, treatment, *, confidence_level) -> Effect:
-    """Return the difference among responders, weighted; columns outcome and covariates."""
-    names = [f"x{k}" for k in range(1, control.shape[1])]
-    frames = [pd.DataFrame(arm, columns=["y", *names]).assign(treated=t) for t, arm in enumerate((control, treatment))]
-    return weight_responders(pd.concat(frames, ignore_index=True), covariates=names, confidence_level=confidence_level)
+def limit_permutations(controls, treatments, *, confidence_level, rng):
+    """Return limits and p-values of the permutation test, many experiments at once."""
+    options = {"rng": rng, "n_resamples": N_RESAMPLES, "confidence_level": confidence_level}
+    return permute_many(controls[:, :, 0], treatments[:, :, 0], **options)
 
 
 def look_daily(control, treatment, *, confidence_level) -> Effect:
@@ -98,7 +95,7 @@ def look_as_planned(control, treatment, *, confidence_level) -> Effect:
     return _intersect(seen)
 
 
-def limit_looks(controls, treatments, *, confidence_level):
+def limit_looks(controls, treatments, *, confidence_level, rng=None):
     """Return limits and p-values of `look_as_planned`, many experiments at once; p, which takes a search, is 0 or 1."""
     bounds, ends = sequential_bounds(LOOKS, 1 - confidence_level), []
     for look, bound in zip(LOOKS, bounds, strict=True):
@@ -113,7 +110,7 @@ def limit_looks(controls, treatments, *, confidence_level):
     return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
 
 
-def limit_bounds(controls, treatments, *, confidence_level):
+def limit_bounds(controls, treatments, *, confidence_level, rng=None):
     """Return the worst-case bounds of shares, many experiments at once."""
     sizes = treatments.shape[1], controls.shape[1]
     (x1, more1), (x0, more0) = (

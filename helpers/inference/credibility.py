@@ -10,7 +10,7 @@ from scipy.stats import norm
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.means import effective_units, pair_arms
 from helpers.inference.methods import Method, find_promise, pool_skewness
-from helpers.inference.planning import find_exaggeration, find_rule, is_relative
+from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
 from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
 
@@ -62,9 +62,9 @@ def _describe_data(e, material):
     sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
     if e.clusters_control is not None:
         described = dict(zip(described, map(effective_units, sides), strict=True))
-    elif metric.kind in ("binary", "time_to_event"):
+    elif metric.how.is_share or metric.how.outcome == "time":
         values, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
-        if metric.kind == "time_to_event" and e.std_error > 0:  # as many as know it: its variance if all did, over it
+        if metric.how.outcome == "time" and e.std_error > 0:  # as many as know it: its variance if all did, over it
             seen = min(sum(share * (1 - share) / n for share, n in values) / e.std_error**2, 1.0)
         share = sum(n * share for share, n in values) / (e.n_control + e.n_treatment)
         return described | {"events": smaller * min(share, 1 - share) * seen}
@@ -238,7 +238,7 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
     for estimate in results.headline(role=ROLES):
         metric = design.metrics[estimate.metric]
         priors = [("weak", None)] if metric.quantile is None else []  # whose limits are no normal ones
-        if past_effects and priors and is_relative(metric) and estimate.control_value > 0:
+        if past_effects and priors and metric.how.has_lift and estimate.control_value > 0:
             priors.append(("sceptical", past_effects * estimate.control_value))
         for prior, spread in priors:
             found = read_posterior(estimate, better=metric.better, prior_units=prior_units, prior_sd=spread)
@@ -254,7 +254,7 @@ def _overstate(estimate, design, past_effects):
     metric, assumed = design.metrics[estimate.metric], NAN
     if metric.margin is None and metric.worthwhile:
         assumed = metric.worthwhile
-    elif metric.margin is None and past_effects and is_relative(metric):
+    elif metric.margin is None and past_effects and metric.how.has_lift:
         assumed = past_effects * max(estimate.control_value, 0.0)
     # at an early look the interval that decides is wider
     half = (estimate.ci_high - estimate.ci_low) / 2 / estimate.std_error

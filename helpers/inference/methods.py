@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from helpers.inference import columns
-from helpers.inference.associations import bound_missing
+from helpers.inference.associations import bound_missing, weight_columns
 from helpers.inference.contrasts import (
     compare_arms,
     quantile_difference,
@@ -35,7 +35,6 @@ from helpers.records import NAN, Effect, Moments
 from helpers.simulate.populations import HORIZON_DAYS
 from helpers.survival import MEAN, SHARE, incidence_difference, rmst_difference
 
-UNBOUNDED = ("count", "amount")  # a score has no tail that a few hundred units cannot average out
 MOST_HELD = 0.15  # of the variance of an arm by one unit: in 1,200 draws a cell, coverage above 90 % wherever it passes
 
 
@@ -143,7 +142,7 @@ class Method:
         level or more, "nominal within .01" its level give or take one point of a hundred.
     limits : function of (x_treatment, n_treatment, x_control, n_control, *, confidence_level), optional
         Lower limits, upper limits and p-values of arrays of tables; with it every cell of shares is enumerated.
-    batch : function of (controls, treatments, *, confidence_level), optional
+    batch : function of (controls, treatments, *, confidence_level, rng), optional
         The same of many experiments at once, arrays of shape (experiments, n, k): limits as `compute` gives them, and
         p-values that lie on the same side of 1 - confidence_level; validation draws with it where it is far faster.
     has_interval, is_dual : bool
@@ -203,7 +202,8 @@ METHODS = (
            "Fieller 1954; Kohavi et al. 2014, rule 7"),
     Method("permutation difference", "permutation", "difference", (columns.read_values, permutation_difference),
            ("money",), Domain(200), "Janssen 1997; Chung & Romano 2013",
-           n_resamples=99, most_units=2_000, most_replicates=2_000),  # exact with any number of permutations
+           batch=columns.limit_permutations, n_resamples=columns.N_RESAMPLES, most_units=2_000,
+           most_replicates=2_000),
     Method("NPS difference", "welch", "difference", differ, ("NPS",), _tail(), WELCH),
     Method("win difference", "brunner-munzel", "difference", (columns.read_levels, win_difference),
            ("ordered scores",), _tail(most_effect=0.8), "Brunner & Munzel 2000"),
@@ -230,7 +230,7 @@ METHODS = (
            f"{LIN}; Zhao & Ding 2024"),
     Method("difference among responders", "welch", "difference", differ, ("outcomes missing at random",), _tail(),
            WELCH),
-    Method("weighted responders", "inverse probability of response weights", "difference", (columns.weigh,),
+    Method("weighted responders", "inverse probability of response weights", "difference", (weight_columns,),
            ("outcomes missing at random", "outcomes missing by arm"), _tail(200), "Seaman & White 2013", **AT_LEAST),
     Method("worst-case bounds", "worst-case bounds", "difference",
            (columns.read_known, partial(bound_missing, Metric(kind="binary"))), ("outcomes unknown in one arm",),
@@ -366,17 +366,14 @@ def choose_method(metric: Metric, design: ExperimentPlan, *, sizes, skewness, is
     -------
     str: as `Method.method`.
     """
-    if metric.kind == "time_to_event":
-        return "cumulative incidence"
-    if not metric.is_mean:
-        return "brunner-munzel" if metric.quantile is None else "order statistics"
-    if metric.is_ratio or design.cluster is not None:
+    how = metric.how
+    if how.is_mean and design.cluster is not None:
         return "delta"
-    if metric.kind in UNBOUNDED and needs_permutation(sizes, design.variant.shares, skewness):
+    if how.has_tail and needs_permutation(sizes, design.variant.shares, skewness):
         return "permutation"
-    if is_adjustable and design.decides_on == "adjusted" and metric.kind != "nps":
+    if is_adjustable and design.decides_on == "adjusted" and how.takes_covariates:
         return "lin"
-    return "miettinen-nurminen" if metric.kind == "binary" else "welch"
+    return how.method
 
 
 def compare(metric: Metric, method: str, control: Arm, treatment: Arm, *, confidence_level=0.95, **random) -> Effect:

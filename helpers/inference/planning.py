@@ -250,11 +250,6 @@ def _refuse_power(power, alpha):
         raise Refused(f"a power of {power:g} cannot be planned for; give one above alpha ({alpha:g}) and below 1")
 
 
-def is_relative(metric) -> bool:
-    """Return whether an effect on a metric is a share of its control value: not of an NPS, nor of ordered scores."""
-    return metric.kind == "time_to_event" or (metric.is_mean and metric.kind != "nps")
-
-
 def find_exaggeration(effect, std_error, critical) -> float:
     """Return by how much a clear estimate overstates a true effect on average (type M error).
 

@@ -26,7 +26,6 @@ NOBODY_ELSE = "Nobody takes it up without the offer: non-compliance is one-sided
 EVERYBODY = "Everybody takes it up with the offer: non-compliance is one-sided."
 BOTH_SIDES = "Non-compliance is on both sides: some take it up without the offer, and some do not with it."
 TAKERS = "takers - others"
-KINDS = ("binary", "count", "amount", "score")
 
 
 def fold_take_up(rows: pd.DataFrame) -> tuple[Moments, Moments]:
@@ -218,7 +217,7 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
                 effect = material.at_look(comparison, estimator(arms, **level))
                 contrasts.append(label_effect(comparison, effect, role=role, family="", **labels))
             found += contrasts
-            if comparison.metric.kind == "binary":
+            if comparison.metric.how.is_share:
                 about = {"metric": comparison.name, "comparison": comparison.label, **first_stage(arms)}
                 table.append({**about, **_doubt(contrasts, rows, overlap, comparison.level)})
         for group in design.variant.observational:
@@ -274,8 +273,7 @@ def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[
 def _read_rows(comparison, material, against):
     """The treatment and the group it is held against, outcome known; None for all but plain means that may decide."""
     metric = comparison.metric
-    is_plain = metric.kind in KINDS and metric.is_mean and not metric.is_ratio
-    if not is_plain or comparison.name in material.not_estimable:
+    if not metric.how.takes_covariates or comparison.name in material.not_estimable:
         return None
     if comparison.design.cluster is not None or material.rows is None:
         return None
@@ -290,7 +288,7 @@ def _associate(comparison, rows, material, **labels):
     labels |= _count_arms(choose_offered(rows.dropna(subset=["taken"])), "taken")
     decides = {"estimand": "naive", "role": "exploratory", "family": ""}
     found = [(naive_contrast(rows, **level), decides)]
-    if comparison.metric.kind == "binary":
+    if comparison.metric.how.is_share:
         found.append((_divide_shares(rows, comparison.level), {**decides, "estimand": "ratio"}))
     if covariates:
         beside = {"estimand": "naive", "role": "sensitivity"}
