@@ -246,6 +246,35 @@ def cdnow() -> Example:
     return Example(units, note, "Fader & Hardie 2001; PyPI lifetimes (MIT licence)", events)
 
 
+def cdnow_second() -> Example:
+    """Return the customers of CDNOW four weeks after their first purchase: a history without arms.
+
+    Returns
+    -------
+    Example: units has customer_id, reached_at (UTC midnight, 28 days after the first purchase: 29 January to 22 April
+        1997) and what was known by then: orders_before and dollars_before (of the first 28 days). events as `cdnow`
+        has them; 23,570 customers, no value is missing.
+
+    Raises
+    ------
+    Refused: lifetimes is not installed, or holds another file than the locked release.
+
+    References
+    ----------
+    Fader & Hardie 2001, as `cdnow`.
+    """
+    made = cdnow()
+    reached = made.units.set_index("customer_id")["started_at"] + pd.Timedelta(days=28)
+    early = made.events[made.events["at"] < made.events["customer_id"].map(reached)]
+    known = early.groupby("customer_id")["value"].agg(orders_before="size", dollars_before="sum")
+    units = reached.rename("reached_at").reset_index().merge(known.reset_index(), on="customer_id")
+    note = (
+        "Public data: the 23,570 customers who first bought at the music shop CDNOW in the first quarter of 1997, each "
+        "from four weeks after that purchase. Nothing was tried on them: they are the history of an experiment to come."
+    )
+    return Example(units, note, made.source, made.events)
+
+
 def bank_calls() -> Example:
     """Return the calls to a bank in 5-minute intervals: 164 weekdays of 2003, 07:00 to 21:05.
 
@@ -310,5 +339,6 @@ def thornton_hiv() -> Example:
 
 ARRIVALS = {"bank_calls": bank_calls}  # counts: parameter `arrivals`
 PUBLIC = {"jobs_ii": jobs_ii, "nsw_cps": nsw_cps, "thornton_hiv": thornton_hiv}  # experiments: parameter `data`
+HISTORIES = {"cdnow_second": cdnow_second}  # units without arms: parameter `data` of the design of an experiment
 FRAMEWORKS = {"ibm_telco": ibm_telco, "cdnow": cdnow}  # accounts: parameter `data`, with a plan that is a framework
-BY_KIND = {"experiment": PUBLIC, "framework": FRAMEWORKS}  # by the kind of the plan that reads them
+BY_KIND = {"experiment": PUBLIC | HISTORIES, "framework": FRAMEWORKS}  # by the kind of the plan that reads them

@@ -23,6 +23,7 @@ SMALL = {
     "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
     "in_app_support": {"n_units": 8000, "n_resamples": 99, "folds": 4},
     "experiment": {},
+    "experiment_design": {"most_weeks": 6, "weeks": 4, "n_splits": 100, "draws": 1000},
     "evidence_review": {},
     "validation": {"replicates": 20},
 }

@@ -29,7 +29,6 @@ from helpers.inference.means import (
 )
 from helpers.inference.methods import METHODS, Arm, choose_method, compare, find_method
 from helpers.inference.planning import (
-    list_sample_sizes,
     mde_means,
     mde_normal,
     mde_proportions,

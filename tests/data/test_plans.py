@@ -72,6 +72,14 @@ def test_plan_names_columns_of_its_public_data(name):
     assert set(units["variant"]) == {*design.variant.arms, *design.variant.observational}
 
 
+def test_plan_cdnow_reminder_names_columns_and_events_of_its_history():
+    skip_without("lifetimes")
+    design, made = plan.read("cdnow_reminder").design, examples.cdnow_second()
+    assert {design.unit_id, design.assigned_at, *design.covariates} <= set(made.units)
+    assert design.variant.column not in made.units  # nothing was tried
+    assert {event for metric in design.metrics.values() for event in metric.event} == set(made.events["event"])
+
+
 def test_plan_proactive_help_names_what_the_simulation_makes():
     design, made = plan.read("proactive_help").design, proactive_help(n_units=500)
     events = {event for m in design.metrics.values() for event in m.event} | set(design.exposure.event)
