@@ -18,6 +18,7 @@ SHARED = ROOT.parent / "shared"
 FEW = {  # parameters that keep the form of a study's runs and spare time
     "validation": {"replicates": 20},
     "live_support": {"n_units": 3000},
+    "support_metrics": {"n_units": 2500, "n_resamples": 200},
     "customer_milestones": {"n_units": 2500, "refits": 4, "n_resamples": 99},
 }
 MAIN = "import sys; from helpers.cli import main; sys.exit(main())"

@@ -19,6 +19,7 @@ SMALL = {
     "proactive_help": {"n_units": 1200},
     "live_support": {"n_units": 800},
     "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
+    "support_metrics": {"n_units": 1200, "n_resamples": 200},
     "experiment": {},
     "validation": {"replicates": 20},
 }
@@ -54,11 +55,11 @@ def write_database(file, seeds, *, study):
                 connection.execute(f"create table {name}_{number} as select * from frame")
 
 
-def write_accounts(file, seeds):
+def write_accounts(file, seeds, *, study="customer_milestones", n_units=400):
     """Write simulated accounts, one set a seed, as the tables accounts_1, events_1, accounts_2, events_2."""
     with duckdb.connect(str(file)) as connection:
         for number, seed in enumerate(seeds, 1):
-            made = simulate.simulate("customer_milestones", n_units=400, seed=seed)
+            made = simulate.simulate(study, n_units=n_units, seed=seed)
             for name, table in (("accounts", made.assignments), ("events", made.events)):
                 connection.register("frame", table.astype(dict.fromkeys(table.select_dtypes("str"), object)))
                 connection.execute(f"create table {name}_{number} as select * from frame")

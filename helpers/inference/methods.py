@@ -394,6 +394,7 @@ EXEMPT = {  # what no guarantee is for: (method, estimand) of an estimate, or th
     ("winsorised", "difference"): "the data choose where values are cut; a row beside the difference that decides",
     ("order statistics, clusters", "difference"): "its coverage by cluster is simulated in the tests of ranks alone",
     ("log rate ratio, clusters", "rate_ratio"): "a row beside the difference of rates by cluster, which decides",
+    ("matched event study, jackknife", "difference"): f"{_SHOWN}; the planted change is found in the tests of service",
     "log-rank": "a test beside the incidence, which decides; equal to statsmodels' survdiff",
     "any difference between the arms": "a test beside the comparisons, which decide; equal to pingouin's and scipy's",
     "maximally selected statistic, improved Bonferroni": "its false alarms are counted in the tests of milestones",

@@ -14,13 +14,21 @@ from helpers.plan.views import read_views
 from helpers.simulate.customer_milestones import customer_milestones
 from helpers.simulate.live_support import live_support
 from helpers.simulate.proactive_help import proactive_help
+from helpers.simulate.support_metrics import support_metrics
 from helpers.view.views import FORMATS, describe
 
 CLAIMS = pd.read_csv(paths.DATA / "published_claims.csv")
 TESTS = pd.read_csv(paths.DATA / "claim_tests.csv")
 EVIDENCE = pd.read_csv(paths.DATA / "independent_evidence.csv")
 DICTIONARY = (paths.DATA / "README.md").read_text(encoding="utf-8")
-PARTS = ("common", "experiment", "live_support", "customer_milestones", "validation")  # files of views
+PARTS = (
+    "common",
+    "experiment",
+    "live_support",
+    "customer_milestones",
+    "support_metrics",
+    "validation",
+)  # files of views
 SIZES = {
     "proactive_help": 17,
     "live_support": 18,
@@ -92,9 +100,7 @@ def test_dictionary_describes_every_key_of_a_framework():
 
 def test_dictionary_of_results_tables_is_what_the_views_say():
     # to renew it, put this text in the place of the section's parts
-    told = "\n".join(
-        describe(study) for study in ("common", "experiment", "live_support", "customer_milestones", "validation")
-    )
+    told = "\n".join(map(describe, PARTS))
     section = DICTIONARY.split("## Results tables")[1].split("\n## ")[0]
     assert section[section.index("### common") :] == told
 
@@ -114,7 +120,7 @@ def test_views_name_known_formats_and_a_meaning_that_is_short(study):
             assert spec.label and len(spec.meaning) <= 160, (name, column)
 
 
-@pytest.mark.parametrize("study", [proactive_help, live_support, customer_milestones])
+@pytest.mark.parametrize("study", [proactive_help, live_support, customer_milestones, support_metrics])
 def test_dictionary_describes_every_simulated_column_and_event(study):
     made = study(n_units=500)
     names = {*made.units, *made.events, *made.events["event"]}

@@ -38,7 +38,7 @@ def list_prose(notebook):
 
 
 def test_notebooks_are_found():
-    studies = {"customer_milestones", "experiment", "live_support", "proactive_help", "validation"}
+    studies = {"customer_milestones", "experiment", "live_support", "proactive_help", "support_metrics", "validation"}
     assert studies <= {file.stem for file in NOTEBOOKS}
 
 
