@@ -245,7 +245,7 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
         fair = adjusted_difference(good, kept, controls, **level)
         crude = crude if fair.reason is None else replace(fair, method=crude.method)  # of few, nothing is told
         estimates += [_label(name, fair, sides, design), _label(name, crude, sides, design, **NAIVE)]
-        row = {"metric": name, **sides, **tell_effect(crude, "crude"), **tell_effect(fair)}
+        row = {"metric": name, "even": 1.0, **sides, **tell_effect(crude, "crude"), **tell_effect(fair)}
         tipping = measure_tipping(good, 1 - kept, controls, **level)
         row["needed"] = sample_size_proportions(fair.control_value, fair.estimate / 2, alpha=design.alpha)
         row |= {"e_value": tipping["e_value"], "e_limit": tipping["e_value_limit"]}
