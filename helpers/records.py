@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     import pandas as pd
 
 NAN = float("nan")
-MOST_HELD = 0.15  # of the variance of an arm by one unit: in 1,200 draws a cell, coverage above 90 % wherever it passes
 DETAIL = " For its promise, "  # what follows in a check's message is for the table of checks
 
 
@@ -91,125 +87,6 @@ class Effect:
     treatment_value: float = NAN
     method: str = ""
     reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Guarantee:
-    """What one method promises, and for which data: declared in code before anything is measured.
-
-    Parameters
-    ----------
-    name, method, estimand : str
-        In words; as `Effect.method`; as `Estimate.estimand`.
-    claim : str
-        What its interval (its test, where `has_interval` is false) promises: "nominal" its level, "at least" its
-        level or more, "nominal within .01" its level give or take one point of a hundred.
-    families : tuple of str, the families of populations that it is for
-    compute : function (control, treatment, *, confidence_level, rng) -> Effect
-        The shipped method on columns, arrays of shape (n, k), one row a unit.
-    reference : str
-    least_arm : int, `unit`s in the smaller arm from which the claim holds
-    skewness_factor, balanced_factor : float
-        The smaller arm holds at least this many times the squared skewness: beside a far larger arm, and beside one of
-        its own size and spread, where the skewness of one cancels that of the other. 0 is any skewness.
-    least_events : float, units with, and units without, the event in each arm; of a quantile, on each side of it
-    most_effect : float, the largest absolute estimate
-    limits : function of (x_treatment, n_treatment, x_control, n_control, *, confidence_level), optional
-        Lower limits, upper limits and p-values of arrays of tables; with it every cell of shares is enumerated.
-    batch : function of (controls, treatments, *, confidence_level), optional
-        The same of many experiments at once, arrays of shape (experiments, n, k): limits as `compute` gives them, and
-        p-values that lie on the same side of 1 - confidence_level; validation draws with it where it is far faster.
-    has_interval, is_dual : bool
-        Whether it gives an interval; whether interval and p-value always agree about no effect.
-    unit : str, what is counted: units or clusters
-    most_units, most_replicates : int, optional
-        The largest smaller arm, and the most replicates, that validation spends on it.
-    """
-
-    name: str
-    method: str
-    estimand: str
-    claim: str
-    families: tuple[str, ...]
-    compute: Callable[..., Effect]
-    reference: str
-    least_arm: int = 2
-    skewness_factor: float = 0.0
-    balanced_factor: float = 0.0
-    least_events: float = 0.0
-    most_effect: float = math.inf
-    limits: Callable[..., tuple] | None = None
-    batch: Callable[..., tuple] | None = None
-    has_interval: bool = True
-    is_dual: bool = True
-    unit: str = "units"
-    most_units: int | None = None
-    most_replicates: int | None = None
-
-    def describe_domain(self) -> str:
-        """Return in words for which data the claim is made."""
-        words = [f"at least {self.least_arm} {self.unit} in the smaller arm"]
-        if self.skewness_factor:
-            words.append(
-                f"in it over {self.balanced_factor:g} x skewness² {self.unit} (arms of one size and spread) to "
-                f"{self.skewness_factor:g} x skewness² (beside a far larger arm), and no unit with over "
-                f"{100 * MOST_HELD:.0f} % of an arm's variance where their sizes differ"
-            )
-        if self.least_events:
-            words.append(f"at least {self.least_events:g} units {self._name_sides('and')} in each arm")
-        if math.isfinite(self.most_effect):
-            words.append(f"an effect of at most {self.most_effect:g}")
-        return "; ".join(words)
-
-    def find_departure(
-        self, *, n_control, n_treatment, skewness=NAN, spread=1.0, events=None, estimate=NAN, top_share=NAN
-    ) -> str | None:
-        """Return why data lie outside the domain: in plain words, a colon, what it needs; None where they lie inside.
-
-        Parameters
-        ----------
-        n_control, n_treatment : float, units with a known outcome (or what the clusters count like)
-        skewness, estimate : float, of the outcome, of the effect; nan is not judged
-        spread : float, standard deviation of a unit in treatment over that in control
-        events : float, optional, the fewest units with, or without, the event in an arm; None is not judged
-        top_share : float, part of an arm's variance that its largest value holds, the larger of both; nan is not judged
-            A sample's skewness is small just where the tail was missed, and then a few values hold what variance it
-            shows. Arms of one size are spared, since in them the skewness of one cancels that of the other.
-        """
-        smaller, factor = min(n_control, n_treatment), self._find_factor(n_control, n_treatment, spread)
-        if smaller < self.least_arm:
-            return f"there are too few {self.unit}: the smaller arm needs at least {self.least_arm}"
-        if self.skewness_factor and smaller <= factor * skewness**2:
-            heavy = f"the tail is too heavy for so few {self.unit}"
-            unlike = self._find_factor(n_control, n_treatment, 1.0) * skewness**2 < smaller
-            heavy = "one arm varies more than the other and the tail is heavy" if unlike else heavy
-            return f"{heavy}: the smaller arm needs more than {factor:.0f} x skewness² {self.unit}"
-        if self.skewness_factor and top_share > MOST_HELD and factor > self.balanced_factor:
-            most = f"no unit may hold more than {100 * MOST_HELD:.0f} % of an arm's variance"
-            return f"one unit holds so much of an arm's variance that its tail is not known yet: {most}"
-        if events is not None and events < self.least_events - 1e-9:  # shares of 1 are not exact
-            least = f"each arm needs at least {self.least_events:g}"
-            return f"an arm has too few units {self._name_sides('or')}: {least} {self._name_sides('and')}"
-        if abs(estimate) > self.most_effect:
-            return f"the arms hardly overlap: the effect may be {self.most_effect:g} at most"
-        return None
-
-    def _find_factor(self, n_control, n_treatment, spread):
-        """Times the squared skewness: the share of it that the standardised difference of both means keeps.
-
-        At least that of equal spreads: a sample that missed the tail shows by chance the spread that would cancel it.
-        """
-        if min(n_control, n_treatment) < 1:
-            return self.skewness_factor
-        kept = max(
-            abs(s**3 / n_treatment**2 - 1 / n_control**2) / (s**2 / n_treatment + 1 / n_control) ** 1.5
-            for s in (spread, 1.0)
-        )
-        return max(self.balanced_factor, self.skewness_factor * min(n_control, n_treatment) * kept**2)
-
-    def _name_sides(self, word):
-        of_quantile = self.method == "order statistics"
-        return f"below {word} above the quantile" if of_quantile else f"with {word} without the event"
 
 
 @dataclass(frozen=True)

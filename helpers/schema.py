@@ -3,9 +3,9 @@
 import difflib
 from dataclasses import dataclass, replace
 
+from helpers.kinds import VALUED
 from helpers.records import Refused
 
-EVENT_KINDS_WITH_VALUE = ("amount", "score", "nps")
 KEPT_NAMES = ("unit", "variant")
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
 NARROWING = ("number", "count", "nps", "state", "binary")  # each holds only what the one before it may hold
@@ -57,8 +57,18 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
         (design.unit_id, "unit_id", "id", "unit"),
         (design.variant.column, "variant", "label", "variant"),
         (design.assigned_at, "assigned_at", "timestamp"),
-        *(column for name, metric in design.metrics.items() for column in _list_metric_columns(name, metric, events)),
     ]
+    for name, metric in design.metrics.items():
+        use = f"metric {name}"
+        if metric.time and metric.observed:
+            state = "state" if metric.competing else "binary"
+            found += [(metric.time, use, "count"), (metric.observed, use, state)]
+        elif metric.how.total == "first":
+            if events is None or metric.time or metric.observed:
+                raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
+        elif metric.how.total and (events is None or metric.column):
+            found.append((metric.column or name, use, metric.how.column))
+        found.append((events is None and metric.asked, use, "number", "", False))
     for name, metric in design.metrics.items():
         parts = ((metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count"))
         found += [(part, f"metric {name}", kind) for part, kind in parts if part not in apart]
@@ -69,22 +79,6 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
     found += [(name, "segments", "text") for name in design.segments]
     found += [(name, "covariates", "either") for name in design.covariates]
     return _keep_first([Column(*column) for column in found if column[0]])
-
-
-def _list_metric_columns(name, metric, events):
-    use = f"metric {name}"
-    if metric.kind == "time_to_event":
-        if metric.time and metric.observed:
-            return [(metric.time, use, "count"), (metric.observed, use, "state" if metric.competing else "binary")]
-        if events is None or metric.time or metric.observed:
-            raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
-        return []
-    is_column = metric.kind != "ratio" and (events is None or metric.column)
-    kind = metric.kind if metric.kind in ("binary", "nps", "count") else "number"
-    return [
-        (is_column and (metric.column or name), use, kind),
-        (events is None and metric.asked, use, "number", "", False),
-    ]
 
 
 def _keep_first(found):
@@ -112,7 +106,7 @@ def list_event_columns(design) -> tuple[Column, ...]:
         value, needed = "number of seats", bool(design.usage and design.usage.seats_event)
     else:
         value = "amount or score"
-        needed = any(m.kind in EVENT_KINDS_WITH_VALUE and not m.column for m in design.metrics.values())
+        needed = any(m.how.total in VALUED and not m.column for m in design.metrics.values())
     return (
         Column(design.unit_id, "unit_id", "id", "unit"),
         Column("event", "name of the event", "text"),
@@ -125,7 +119,7 @@ def list_event_names(design) -> tuple[str, ...]:
     """Return the events that a plan reads when there are events, in its order, each once."""
     names = []
     for name, metric in design.metrics.items():
-        if metric.kind != "ratio" and not metric.column and not metric.time:
+        if metric.how.total and not metric.column and not metric.time:
             names += [*(metric.event or [name]), *metric.competing]
         names += [metric.asked] if metric.asked else []
     names += design.exposure.event if design.exposure else []

@@ -8,15 +8,15 @@ import pandas as pd
 from scipy import stats
 
 from helpers.checks.trust import report_duplicates
-from helpers.inference import adjust_families, sample_size_proportions
+from helpers.inference import adjust_families, decide, sample_size_proportions
 from helpers.inference.surveys import GROUPS, bound_answers, jackknife
 from helpers.metrics.tickets import METRICS, judge_tickets, serve_renewals
 from helpers.milestones.contrasts import (
     adjusted_difference,
+    adjusted_ratio,
     count_sides,
     make_controls,
     measure_tipping,
-    name_verdict,
     tell_effect,
 )
 from helpers.records import Check, Effect, Estimate, Refused, Results
@@ -246,11 +246,10 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
         crude = crude if fair.reason is None else replace(fair, method=crude.method)  # of few, nothing is told
         estimates += [_label(name, fair, sides, design), _label(name, crude, sides, design, **NAIVE)]
         row = {"metric": name, "even": 1.0, **sides, **tell_effect(crude, "crude"), **tell_effect(fair)}
-        tipping = measure_tipping(good, 1 - kept, controls, **level)
-        row["needed"] = sample_size_proportions(fair.control_value, fair.estimate / 2, alpha=design.alpha)
+        tipping = measure_tipping(fair, adjusted_ratio(good, 1 - kept, controls, **level))
         row |= {"e_value": tipping["e_value"], "e_limit": tipping["e_value_limit"]}
         rows.append(row | compare_within(good, part[f"before {name}"].to_numpy(float), 1 - kept, **level))
-    decided = [e.but(verdict=name_verdict(e.decision_p, e.ci_low, design.alpha)) for e in adjust_families(estimates)]
+    decided = [decide(e, None, alpha=design.alpha) for e in adjust_families(estimates)]  # of associations alone
     fair = [e for e in decided if e.role == "primary"]
     return decided, pd.DataFrame(rows).assign(
         p_adjusted=[e.decision_p for e in fair], verdict=[e.verdict for e in fair]
@@ -314,12 +313,8 @@ def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[li
     effect = Effect(last["value"], last["std_error"], GROUPS - 1.0, last["ci_low"], last["ci_high"], None, p)
     about = ("left:premium", "left", "not eligible", "premium", "premium - not eligible", "difference")
     sizes = {"n_control": len(rows) - len(late), "n_treatment": len(late), "confidence_level": design.confidence_level}
-    labels = {
-        "population": "observational",
-        "role": "secondary",
-        "verdict": name_verdict(p, effect.ci_low, design.alpha),
-    }
-    estimate = Estimate(*about, **labels, **sizes, **{**vars(effect), "method": MATCHED})
+    labels = {"population": "observational", "role": "secondary", **sizes, **{**vars(effect), "method": MATCHED}}
+    estimate = decide(Estimate(*about, **labels), None, alpha=design.alpha)
     by_quarter = rows[rows["eligible"]].groupby("quarter")["left"].agg(n="size", lost="sum")
     known = by_quarter.index[(by_quarter["n"] >= GROUPS) & (by_quarter.index >= -8)]
     gaps = jackknife(rows, lambda part: _match(part, "quarter").reindex(known).to_numpy(), **level)

@@ -9,7 +9,7 @@ from helpers.plan.views import Column, find_view
 from helpers.records import Results
 from helpers.view import html
 from helpers.view.html import Display, show_sentence
-from helpers.view.numbers import capitalise, join_words
+from helpers.view.numbers import capitalise, join_words, write_count
 from helpers.view.rows import Row
 from helpers.view.scales import name_label, pluralise
 from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show
@@ -177,3 +177,17 @@ def list_domains(results: Results) -> Display:
         named = zip(group["guarantee"], group["reference"], strict=True)
         rows[capitalise(domain)] = join_words(f"{name} ({source})" for name, source in named)
     return Display(html.draw("terms", rows=rows), "\n".join(f"{domain}: {told}." for domain, told in rows.items()))
+
+
+def list_settled(results: Results) -> Results:
+    """Return the review of evidence with what would settle each claim and question as it is shown: design and size."""
+    tables = dict(results.tables)
+    claims, topics = tables["claims_reviewed"], tables["topics"]
+    sized = [f"; {write_count(n)} units" if n == n else "" for n in claims["n"]]
+    tables["claims_reviewed"] = claims.assign(settled=claims["settled_by"] + sized)
+    units = topics["n_published"].fillna(topics["n_worthwhile"])
+    told = [
+        f"{write_count(n)} {pluralise(unit)}" if n == n else "" for n, unit in zip(units, topics["unit"], strict=True)
+    ]
+    tables["topics"] = topics.assign(n_published=told)
+    return results.but(tables=tables)

@@ -3,14 +3,12 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from helpers.records import Effect, Guarantee, Refused, Test
-from helpers.simulate.populations import HORIZON_DAYS
+from helpers.records import Effect, Refused, Test
 
 SHARE, MEAN = "cumulative incidence, square-and-add", "restricted mean time"
 
@@ -309,27 +307,3 @@ def _unfollowed(tables, horizon):
         return "a group has no units"
     short = [table.days[-1] for table in tables if np.isnan(estimate_incidence(table, horizon)[0])]
     return f"follow-up ends on day {min(short):g} in a group, before the horizon of {horizon:g} days" if short else None
-
-
-def _compare_columns(compare, control, treatment, *, confidence_level, rng):
-    """A contrast at the populations' horizon; columns days and event code."""
-    tables = (build_life_table(*arm.T) for arm in (control, treatment))
-    return compare(*tables, horizon=HORIZON_DAYS, confidence_level=confidence_level)
-
-
-def _promise(names, compare, families, reference, *, least_events):
-    compute, domain = partial(_compare_columns, compare), {"least_arm": 50, "least_events": least_events}
-    return Guarantee(*names, "nominal within .01", families, compute, reference, **domain)
-
-
-TIMES, RIVALS = ("times to an event",), ("competing events",)
-GUARANTEES = (
-    _promise(("incidence difference", SHARE, "difference"), incidence_difference, TIMES,
-             "Newcombe 1998, method 10; Rothman 1978", least_events=10),
-    _promise(("incidence difference, competing events", SHARE, "difference"), incidence_difference, RIVALS,
-             "Newcombe 1998, method 10; Aalen & Johansen 1978", least_events=10),
-    _promise(("restricted mean difference", MEAN, "rmst_difference"), rmst_difference, TIMES,
-             "Royston & Parmar 2013", least_events=20),
-    _promise(("restricted mean difference, competing events", MEAN, "rmst_difference"), rmst_difference, RIVALS,
-             "Andersen 2013", least_events=20),
-)  # fmt: skip

@@ -210,11 +210,10 @@ def list_assumptions(assumptions: Assumptions) -> pd.DataFrame:
     """
     at, corners, agents = assumptions.central(), assumptions.corners(), assumptions.hours is not None
     told = list(ASSUMED) if agents else ["units_per_year", "value_per_unit"]
-    rows = [
-        (ASSUMED[name][0], *assumptions.ranges()[name], ASSUMED[name][1]) for name in told if name != "cost_per_year"
-    ]
+    ranges = {name: assumptions.ranges()[name] for name in told if name != "cost_per_year"}
+    rows = [(ASSUMED[name][0], *ends, ASSUMED[name][1]) for name, ends in ranges.items()]
     follow = [("agent hours a year", assumptions.pay_hours, "paid hours")] if agents else []
-    for label, find, unit in [*follow, (*ASSUMED["cost_per_year"][:1], assumptions.spend, CURRENCY)]:
+    for label, find, unit in [*follow, ("cost a year", assumptions.spend, CURRENCY)]:
         ends = np.ravel(find(**corners))
         rows.append((label, ends.min(), float(find(**at)), ends.max(), unit))
     rows.append(("months counted", math.nan, math.nan, math.nan, "none beyond the observed follow-up"))
@@ -240,18 +239,19 @@ def yearly_value(estimate: Estimate, assumptions: Assumptions) -> pd.DataFrame:
     """
     effect, interval = estimate.estimate, (estimate.ci_low, estimate.ci_high)
     at, corners = assumptions.central(), assumptions.corners()
-    level = f"{100 * estimate.confidence_level:g} % interval"
+    chance = f"chance alone varies: {100 * estimate.confidence_level:g} % interval"
+    both = "worst and best of both, without a confidence level"
     rows = [
-        ("sampling interval at central assumptions", f"chance alone varies: {level}", interval, at),
-        ("range over assumptions at the central estimate", "assumptions alone vary", [effect], corners),
-        ("both (scenario)", "worst and best of both, without a confidence level", interval, corners),
+        ("sampling interval at central assumptions", chance, estimate.interval, interval, at),
+        ("range over assumptions at the central estimate", "assumptions alone vary", "scenario", [effect], corners),
+        ("both (scenario)", both, "scenario", interval, corners),
     ]
-    frame = pd.DataFrame([row[:2] for row in rows], columns=["row", "note"])
     found = [[assumptions.earn(end, **case) for end in ends] for *_, ends, case in rows]
-    frame = frame.assign(low=[np.min(ends) for ends in found], central=float(assumptions.earn(effect, **at)))
-    frame = frame.assign(high=[np.max(ends) for ends in found], interval=[estimate.interval, "scenario", "scenario"])
+    ends = {"low": [np.min(one) for one in found], "high": [np.max(one) for one in found]}
+    frame = pd.DataFrame([row[:3] for row in rows], columns=["row", "note", "interval"])
     reason = (estimate.reason or UNKNOWN) if np.isnan([effect, *interval]).any() else None
-    return frame.assign(unit=f"{CURRENCY} a year", choice=estimate.treatment, reason=reason)
+    about = {"unit": f"{CURRENCY} a year", "choice": estimate.treatment, "reason": reason}
+    return frame.assign(**ends, central=float(assumptions.earn(effect, **at)), **about)
 
 
 def find_chance(assumptions: Assumptions, effect, error, **at):
@@ -300,8 +300,7 @@ def probability_pays(estimate: Estimate, assumptions: Assumptions) -> pd.DataFra
         ("pessimistic assumptions", worst, assumptions.corners(), np.min),
     ]
     chances = [float(of(find_chance(assumptions, estimate.estimate, estimate.std_error, **at))) for *_, at, of in ways]
-    frame = pd.DataFrame([(basis, math.nan, f"{told}; {how}") for basis, how, *_ in ways])
-    frame.columns = ["basis", "probability", "assumes"]
+    frame = pd.DataFrame({"basis": [way[0] for way in ways], "assumes": [f"{told}; {way[1]}" for way in ways]})
     return frame.assign(probability=math.nan if reason else chances, choice=estimate.treatment, reason=reason)
 
 
@@ -367,14 +366,15 @@ def find_break_even(estimate: Estimate, assumptions: Assumptions) -> pd.DataFram
     """
     at = assumptions.central()
     hours, level = float(assumptions.pay_hours(**at)), f"{100 * estimate.confidence_level:g} % interval"
-    basis = ["central estimate", f"low end of the {level}", f"high end of the {level}"]
-    ends = (estimate.estimate, estimate.ci_low, estimate.ci_high)
-    brings = [assumptions.bring(end, **at) - at["cost_per_year"] for end in ends]
-    frame = pd.DataFrame({"basis": basis, "brings": brings, "hours": hours})
-    solved = [_solve_cost(amount, hours, estimate) for amount in brings]
-    frame[["break_even", "rule", "reason"]] = pd.DataFrame(solved, dtype=object)
-    assumed = {"assumed": at["cost_per_hour"] if hours else math.nan, "unit": f"{CURRENCY} an agent hour"}
-    return frame.astype({"break_even": float}).assign(**assumed, choice=estimate.treatment)
+    basis = ("central estimate", f"low end of the {level}", f"high end of the {level}")
+    about = {"hours": hours, "assumed": at["cost_per_hour"] if hours else math.nan}
+    about |= {"unit": f"{CURRENCY} an agent hour", "choice": estimate.treatment}
+    rows = []
+    for name, end in zip(basis, (estimate.estimate, estimate.ci_low, estimate.ci_high), strict=True):
+        brings = assumptions.bring(end, **at) - at["cost_per_year"]
+        rows.append((name, brings, *_solve_cost(brings, hours, estimate)))
+    frame = pd.DataFrame(rows, columns=["basis", "brings", "break_even", "rule", "reason"], dtype=object)
+    return frame.astype({"brings": float, "break_even": float}).assign(**about)
 
 
 def _solve_cost(brings, hours, estimate):
@@ -404,15 +404,13 @@ def list_tornado(estimate: Estimate, assumptions: Assumptions) -> pd.DataFrame:
         the interval has no finite end the row of the effect is nan and stands last; `reason` says why.
     """
     effect, at, interval = estimate.estimate, assumptions.central(), (estimate.ci_low, estimate.ci_high)
-    rows = [("effect", *interval, *(assumptions.earn(end, **at) for end in interval))]
+    rows = [("effect", *interval, *(float(assumptions.earn(end, **at)) for end in interval))]
     for name, (low, _, high) in assumptions.ranges().items():
         if low < high:
-            ends = (assumptions.earn(effect, **{**at, name: end}) for end in (low, high))
+            ends = (float(assumptions.earn(effect, **{**at, name: end})) for end in (low, high))
             rows.append((ASSUMED[name][0], low, high, *ends))
     frame = pd.DataFrame(rows, columns=["doubt", "at_low", "at_high", "value_low", "value_high"])
-    frame = frame.astype({"value_low": float, "value_high": float}).assign(
-        central=float(assumptions.earn(effect, **at))
-    )
+    frame["central"] = float(assumptions.earn(effect, **at))
     ends = frame[["value_low", "central", "value_high"]]  # hours in whole agents may cost most at central
     low, high = ends.min(axis=1, skipna=False), ends.max(axis=1, skipna=False)
     frame = frame.assign(low=low, high=high, swing=high - low)
@@ -456,13 +454,10 @@ def cash_by_month(by_age: Sequence[tuple[Estimate, float]], assumptions: Assumpt
     total, first = np.cumsum(brought - cost / 12, axis=1), by_age[0][0]
     amounts = {"revenue": brought[0], "cost": cost / 12, "net": brought[0] - cost / 12}
     amounts |= dict(zip(("cumulative", "cumulative_low", "cumulative_high"), total, strict=True))
-    return pd.DataFrame({"month": np.arange(1, MONTHS + 1), **amounts}).assign(
-        unit=CURRENCY,
-        confidence_level=first.confidence_level,
-        interval=first.interval,
-        choice=first.treatment,
-        reason=f"no difference with a finite interval: {', '.join(unknown)}" if unknown else None,
-    )
+    reason = f"no difference with a finite interval: {', '.join(unknown)}" if unknown else None
+    about = {"unit": CURRENCY, "interval": first.interval, "choice": first.treatment, "reason": reason}
+    months = pd.DataFrame({"month": np.arange(1, MONTHS + 1), **amounts})
+    return months.assign(confidence_level=first.confidence_level, **about)
 
 
 def _average_by_age(days, values):

@@ -95,15 +95,19 @@ def _interval(value, error):
     return {"ci_low": value - z * error, "ci_high": value + z * error, "p_value": p}
 
 
+def _spread(name, value, reach, *, ends=""):
+    """A figure and its limits under the names of a table."""
+    return {name: value, f"{ends or name}_low": value - reach, f"{ends or name}_high": value + reach}
+
+
+def _name(names, *values):
+    """Values under the names of a table, written as one text."""
+    return dict(zip(names.split(), values, strict=True))
+
+
 def _share(n, kept):
     error = math.sqrt(max(kept / n * (1 - kept / n), 1e-6) / n)
-    return {
-        "n": n,
-        "kept": kept,
-        "share": kept / n,
-        "ci_low": kept / n - 1.96 * error,
-        "ci_high": kept / n + 1.96 * error,
-    }
+    return {"n": n, "kept": kept, **_spread("share", kept / n, 1.96 * error, ends="ci")}
 
 
 def _error(n_reached, n_not):
@@ -170,34 +174,17 @@ def _estimates():
         p = min(1.0, 4 * r["p_value"]) if role != "sensitivity" else None
         name, told = r["milestone"], r["milestone"].replace("_", " ")
         suffix = "" if adjusted else ":unadjusted"
-        rows.append(
-            Estimate(
-                f"{r['outcome']}:{name}@{r['landmark']:g}{suffix}",
-                r["outcome"],
-                f"not {told}",
-                told,
-                f"{told} - not {told}",
-                "difference",
-                "landmark",
-                r["adjustment"],
-                at=None if main else f"day {r['landmark']:g}",
-                role=role,
-                family=role,
-                estimate=d,
-                std_error=_error(r["n_reached"], r["n_not"]),
-                ci_low=r["ci_low"],
-                ci_high=r["ci_high"],
-                p_value=r["p_value"],
-                p_value_adjusted=p,
-                control_value=r["share_not"],
-                treatment_value=r["share_reached"],
-                n_control=r["n_not"],
-                n_treatment=r["n_reached"],
-                method="standardised difference" if adjusted else "miettinen-nurminen",
-                as_expected=(d > 0) == sided,
-                verdict="clear association" if (r["p_value"] if p is None else p) <= 0.05 else "no clear association",
-            )
-        )
+        clear = "clear association" if (r["p_value"] if p is None else p) <= 0.05 else "no clear association"
+        rows.append(Estimate(
+            f"{r['outcome']}:{name}@{r['landmark']:g}{suffix}", r["outcome"], f"not {told}", told,
+            f"{told} - not {told}", "difference", "landmark", r["adjustment"],
+            at=None if main else f"day {r['landmark']:g}", role=role, family=role, estimate=d,
+            std_error=_error(r["n_reached"], r["n_not"]), ci_low=r["ci_low"], ci_high=r["ci_high"],
+            p_value=r["p_value"], p_value_adjusted=p, control_value=r["share_not"],
+            treatment_value=r["share_reached"], n_control=r["n_not"], n_treatment=r["n_reached"],
+            method="standardised difference" if adjusted else "miettinen-nurminen", as_expected=(d > 0) == sided,
+            verdict=clear,
+        ))  # fmt: skip
     naive = rows[1].but(
         id="retained:activated:naive", control="not activated", treatment="activated", family="exploratory",
         comparison="activated - not activated", estimand="naive", population="observational", adjustment="none",
@@ -215,29 +202,17 @@ def _survival():
             gone = 1 - (BASE["retained"] + reached * ADJUSTED[name][0] * 1.4)
             for day in days:
                 lost = round(n * (1 - (1 - gone) ** (day / 180)))
-                s = _share(n, n - lost)
-                rows.append(
-                    {
-                        "milestone": name,
-                        "landmark": 90.0,
-                        "reached": reached,
-                        "day": day,
-                        "at_risk": n - lost,
-                        "lost": lost,
-                    }
-                    | {key: s[key] for key in ("share", "ci_low", "ci_high")}
-                )
-    return pd.DataFrame(rows)
+                told = _name("milestone landmark reached day at_risk lost", name, 90.0, reached, day, n - lost, lost)
+                rows.append(told | _share(n, n - lost))
+    return pd.DataFrame(rows).drop(columns=["n", "kept"])
 
 
 def _progress():
     rows, flows = [], []
     for month in range(13):
         t = month / 12
-        weights = np.array(
-            [2.2 * math.exp(-4 * t), 0.8 * t * math.exp(-2 * t), 0.5 * t, 0.9 * t, 0.5 * t * t, 0.5 * t, 0.9 * t]
-        )
-        weights = np.array([1.0, 0, 0, 0, 0, 0, 0]) if month == 0 else weights
+        weights = [2.2 * math.exp(-4 * t), 0.8 * t * math.exp(-2 * t), 0.5 * t, 0.9 * t, 0.5 * t * t, 0.5 * t, 0.9 * t]
+        weights = np.array([1.0, 0, 0, 0, 0, 0, 0] if month == 0 else weights)
         for state, share in zip(STATES, weights / weights.sum(), strict=True):
             rows.append({"month": month, "state": state, "share": share, "at_risk": 20_000 - 1300 * month,
                          "ci_low": max(0.0, share - 0.006), "ci_high": min(1.0, share + 0.006)})  # fmt: skip
@@ -252,16 +227,11 @@ def _progress():
             {"from_state": source, "to_state": to, "months": months, "moves": round(share * months), "share": share}
             for to, share in zip(STATES, shares, strict=True) if to != source
         ]  # fmt: skip
-    overall = [
-        {"day": m, "at_risk": round(7043 * (1 - m / 80)), "share": 0.62 + 0.38 * math.exp(-m / 30)}
-        for m in range(0, 73, 6)
-    ]
-    bands = [
-        row
-        | {"ci_low": row["share"] - 0.002 * row["day"] / 6, "ci_high": min(1.0, row["share"] + 0.002 * row["day"] / 6)}
-        for row in overall
-    ]
-    return {"states": pd.DataFrame(rows), "flows": pd.DataFrame(flows), "overall": pd.DataFrame(bands)}
+    day = np.arange(0, 73, 6)
+    share, reach = 0.62 + 0.38 * np.exp(-day / 30), 0.002 * day / 6
+    overall = {"day": day, "at_risk": np.round(7043 * (1 - day / 80)).astype(int), "share": share}
+    overall |= {"ci_low": share - reach, "ci_high": np.minimum(1.0, share + reach)}
+    return {"states": pd.DataFrame(rows), "flows": pd.DataFrame(flows), "overall": pd.DataFrame(overall)}
 
 
 def _threshold():
@@ -273,52 +243,20 @@ def _threshold():
         for k, (low, high, n, s) in enumerate(zip(edges, [*(e - 1 for e in edges[1:]), 95], ns, smooth, strict=True))
     ]  # fmt: skip
     at = np.arange(0, 80)
-    curves = {
-        "count": at,
-        "share_smooth": 0.70 + 0.19 * (1 - np.exp(-at / 14)),
-        "share_step": np.where(at >= 9, 0.85, 0.745),
-    }
+    curves = {"count": at, "share_smooth": 0.70 + 0.19 * (1 - np.exp(-at / 14))}
+    curves["share_step"] = np.where(at >= 9, 0.85, 0.745)
     cuts = np.arange(1, 41)
     statistic = 9.4 * np.exp(-((np.log(cuts / 9)) ** 2) / 2.2)
-    scan = {
-        "cut": cuts,
-        "difference": 0.015 + 0.010 * statistic,
-        "statistic": statistic,
-        "in_set": (cuts >= 6) & (cuts <= 14),
-        "chosen": [{8: 3, 9: 6, 11: 1}.get(int(c), 0) for c in cuts],
-    }
-    row = {
-        "n": 12_400,
-        "cut": 9,
-        "cut_low": 6,
-        "cut_high": 14,
-        "lines": "6 to 14",
-        "statistic": 9.4,
-        "p_lausen_schumacher": 3e-17,
-        "p_permutation": 0.001,
-        "naive_difference": 0.108,
-        "difference": 0.096,
-        "ci_low": 0.08,
-        "ci_high": 0.112,
-        "loss_constant": 0.5312,
-        "loss_step": 0.5228,
-        "loss_smooth": 0.5201,
-        "loss_gap": 0.0027,
-        "loss_gap_low": 0.0011,
-        "loss_gap_high": 0.0043,
-        "shape": "smooth",
-        "newest_cohort": "2022-Q4",
-        "n_newest": 2900,
-        "newest_difference": 0.088,
-        "newest_low": 0.055,
-        "newest_high": 0.121,
-        "confirmed": "confirmed",
-        "planned": 20.0,
-        "planned_difference": 0.079,
-        "planned_low": 0.06,
-        "planned_high": 0.098,
-        "reason": None,
-    }
+    chosen = [{8: 3, 9: 6, 11: 1}.get(int(c), 0) for c in cuts]
+    scan = _name("cut difference statistic in_set chosen", cuts, 0.015 + 0.010 * statistic, statistic,
+                 (cuts >= 6) & (cuts <= 14), chosen)  # fmt: skip
+    row = _name("n cut cut_low cut_high lines statistic", 12_400, 9, 6, 14, "6 to 14", 9.4)
+    row |= {"p_lausen_schumacher": 3e-17, "p_permutation": 0.001, "naive_difference": 0.108}
+    row |= _spread("difference", 0.096, 0.016, ends="ci") | _spread("loss_gap", 0.0027, 0.0016)
+    row |= {"loss_constant": 0.5312, "loss_step": 0.5228, "loss_smooth": 0.5201, "shape": "smooth", "reason": None}
+    row |= {"newest_cohort": "2022-Q4", "n_newest": 2900, "confirmed": "confirmed", "planned": 20.0}
+    row |= _spread("newest_difference", 0.088, 0.033, ends="newest")
+    row |= _spread("planned_difference", 0.079, 0.019, ends="planned")
     return {"activation_counts": pd.DataFrame(counts), "activation_curves": pd.DataFrame(curves),
             "cuts": pd.DataFrame(scan), "threshold": pd.DataFrame([row]),
             "alive": pd.DataFrame([row | {"alive_days": 60.0}, row | {"alive_days": 30.0, "n": 9800}])}  # fmt: skip
@@ -326,21 +264,15 @@ def _threshold():
 
 def _setup():
     made = zip(
-        STEPS,
-        (0.92, 0.55, 0.40, 0.61, 0.33, 0.27, 0.03),
-        (0.02, 0.11, 0.065, 0.09, 0.004, 0.03, NAN),
-        (0.99, 0.96, 0.93, 0.97, 0.9, 0.62, 0.85),
-        (1.0, 3.0, 5.0, 2.0, 8.0, 11.0, 12.0),
-        strict=True,
-    )
+        STEPS, (0.92, 0.55, 0.40, 0.61, 0.33, 0.27, 0.03), (0.02, 0.11, 0.065, 0.09, 0.004, 0.03, NAN),
+        (0.99, 0.96, 0.93, 0.97, 0.9, 0.62, 0.85), (1.0, 3.0, 5.0, 2.0, 8.0, 11.0, 12.0), strict=True,
+    )  # fmt: skip
     rows = []
     for name, share, difference, before, day in made:
         p = _interval(difference, 0.013)
         flag = "niche" if share < 0.05 else "routine" if share > 0.9 else "order unclear" if before < 0.8 else ""
         absent = math.isnan(difference)
-        verdict = (
-            "clear difference" if 7 * p["p_value"] <= 0.05 else "not estimable" if absent else "no clear difference"
-        )
+        verdict = "not estimable" if absent else f"{'no ' * (7 * p['p_value'] > 0.05)}clear difference"
         rows.append({
             "step": name, "n_done": round(share * 14_000), "share_done": share, "difference": difference, **p,
             "p_value_adjusted": min(1.0, 7 * p["p_value"]) if not absent else NAN, "before": before, "median_day": day,
@@ -352,24 +284,16 @@ def _setup():
 
 
 def _maturity():
-    made = zip(
-        AREAS,
-        ((0.2, 0.55), (0.35, 0.4), (0.6, 0.28), (0.9, 0.08), (0.7, 0.2)),
-        (0.04, 0.055, 0.03, 0.012, 0.008),
-        strict=True,
-    )
+    parts = (0.2, 0.55), (0.35, 0.4), (0.6, 0.28), (0.9, 0.08), (0.7, 0.2)
+    made = zip(AREAS, parts, (0.04, 0.055, 0.03, 0.012, 0.008), strict=True)
     categories = [
         {"category": a, "none": none, "basic": basic, "mature": 1 - none - basic, "n": 12_400, "difference": d,
          **_interval(d, 0.009), "p_value_adjusted": min(1.0, 5 * _interval(d, 0.009)["p_value"]),
          "success_metric": f"any mature feature of {a.replace('_', ' ')}", "reason": None}
         for a, (none, basic), d in made
     ]  # fmt: skip
-    counts = [
-        {"mature_categories": k, **_share(n, round(n * s))}
-        for k, (n, s) in enumerate(
-            zip((5200, 3300, 2250, 1200, 400, 50), (0.72, 0.765, 0.79, 0.80, 0.81, 0.82), strict=True)
-        )
-    ]
+    sizes = zip((5200, 3300, 2250, 1200, 400, 50), (0.72, 0.765, 0.79, 0.80, 0.81, 0.82), strict=True)
+    counts = [{"mature_categories": k, **_share(n, round(n * s))} for k, (n, s) in enumerate(sizes)]
     lines = [
         {"line": k, "share_at_or_above": n / 12_400, "n_at_or_above": n, "difference": d, "planned": k == 3,
          **{key: v for key, v in _interval(d, _error(max(n, 30), 12_400)).items() if key != "p_value"},
@@ -378,11 +302,8 @@ def _maturity():
         for k, n, d, loss in ((1, 7200, 0.045, 0.5290), (2, 3900, 0.038, 0.5296), (3, 1650, 0.021, 0.5309),
                               (4, 450, 0.018, 0.5313), (5, 50, NAN, NAN))
     ]  # fmt: skip
-    return {
-        "categories": pd.DataFrame(categories),
-        "mature_counts": pd.DataFrame(counts),
-        "maturity_lines": pd.DataFrame(lines),
-    }
+    tables = {"categories": categories, "mature_counts": counts, "maturity_lines": lines}
+    return {name: pd.DataFrame(rows) for name, rows in tables.items()}
 
 
 def _size():
@@ -390,13 +311,9 @@ def _size():
     row |= {"elasticity_tier": 0.66, "tier_low": 0.63, "tier_high": 0.69, "reason": None}
     bands = []
     passes = {"per seat": (0.48, 0.37, 0.27, 0.18, 0.11), "expected for the size": (0.31, 0.32, 0.31, 0.3, 0.32)}
+    sizes = {"1-2 seats": 3900, "3-5 seats": 3300, "6-10 seats": 2400, "11-25 seats": 1600, "26+ seats": 900}
     for line, rates in passes.items():
-        for band, n, rate in zip(
-            ("1-2 seats", "3-5 seats", "6-10 seats", "11-25 seats", "26+ seats"),
-            (3900, 3300, 2400, 1600, 900),
-            rates,
-            strict=True,
-        ):
+        for (band, n), rate in zip(sizes.items(), rates, strict=True):
             share = _share(n, round(n * rate))
             gap = (0.062 if line == "per seat" else 0.055) + 0.01 * rate
             error = _error(n * rate, n * (1 - rate))
@@ -408,135 +325,51 @@ def _size():
 
 
 def _ranking():
-    order = sorted(
-        FEATURES, key=lambda name: (not FEATURES[name][6], -FEATURES[name][4])
-    )  # untimed ones are not ranked
-    rows = []
+    rows, order = [], sorted(FEATURES, key=lambda name: (not FEATURES[name][6], -FEATURES[name][4]))
     for place, name in enumerate(order, start=1):
         area, hypothesised, share, d, importance, flag, timed, group = FEATURES[name]
         used = round(12_400 * share)
         p = _interval(d, _error(used, 12_400 - used)) if timed else _interval(NAN, 1.0)
         word = "supported" if p["ci_low"] > 0 else "opposite" if p["ci_high"] < 0 else "not supported"
-        rows.append(
-            {
-                "rank": float(place) if timed else NAN,
-                "rank_low": max(1.0, place - 1 - place // 3) if timed else NAN,
-                "rank_high": min(17.0, place + 1 + place // 2) if timed else NAN,
-                "feature": name,
-                "category": area,
-                "hypothesised": hypothesised,
-                "group": group,
-                "prevalence": share,
-                "n_used": used,
-                "importance": importance if timed else NAN,
-                "importance_low": importance - 0.002 if timed else NAN,
-                "importance_high": importance + 0.002 if timed else NAN,
-                "difference": d if timed else NAN,
-                **p,
-                "p_value_adjusted": min(1.0, 3 * p["p_value"]) if timed else NAN,
-                "share_difference": share * d if timed else NAN,
-                "gap_if_causal": (1 - share) * d if timed else NAN,
-                "flag": flag,
-                "time_order": "known" if timed else "unknown",
-                "supported": word if hypothesised else "",
-                "reason": None if timed else "the time of first use is unknown",
-            }
-        )
-    quality = {
-        "n": 12_400,
-        "features": 17,
-        "refits": 20,
-        "auc": 0.664,
-        "auc_low": 0.651,
-        "auc_high": 0.676,
-        "floor": 0.6,
-        "predicts": True,
-        "added": 0.058,
-        "added_low": 0.041,
-        "added_high": 0.075,
-        "stability": 0.71,
-        "stability_low": 0.63,
-        "stability_high": 0.79,
-        "top": 10,
-        "model": "random forest",
-        "reason": None,
-    }
-    steps = zip(
-        ("activated", "using", "invite_team", "connect_inbox"),
-        (4100, 2300, 950, 610),
-        (0.081, 0.054, 0.031, 0.024),
-        (0.757, 0.761, 0.742, 0.75),
-        (1660, 3600, 11_100, 18_200),
-        strict=True,
-    )
-    next_steps = [
-        {
-            "step": s,
-            "accounts": n,
-            "association": a,
-            "ci_low": a - 0.016,
-            "ci_high": a + 0.016,
-            "share_now": share,
-            "units_needed": units,
-            "reason": None,
-        }
-        for s, n, a, share, units in steps
-    ]
+        known = {"rank": float(place), "rank_low": max(1.0, place - 1 - place // 3)}
+        known |= {"rank_high": min(17.0, place + 1 + place // 2), **_spread("importance", importance, 0.002)}
+        known |= {"difference": d, "p_value_adjusted": min(1.0, 3 * p["p_value"])}
+        known |= {"share_difference": share * d, "gap_if_causal": (1 - share) * d}
+        told = _name("feature category hypothesised group prevalence n_used flag time_order supported reason",
+                     name, area, hypothesised, group, share, used, flag, "known" if timed else "unknown",
+                     word if hypothesised else "", None if timed else "the time of first use is unknown")  # fmt: skip
+        rows.append(told | p | (known if timed else dict.fromkeys(known, NAN)))  # untimed ones are not ranked
+    quality = {"n": 12_400, "features": 17, "refits": 20, "floor": 0.6, "predicts": True, "top": 10, "reason": None}
+    quality |= {"auc": 0.664, "auc_low": 0.651, "auc_high": 0.676}
+    quality |= _spread("added", 0.058, 0.017) | _spread("stability", 0.71, 0.08)
+    steps = [
+        ("activated", 4100, 0.081, 0.757, 1660), ("using", 2300, 0.054, 0.761, 3600),
+        ("invite_team", 950, 0.031, 0.742, 11_100), ("connect_inbox", 610, 0.024, 0.75, 18_200),
+    ]  # fmt: skip
+    next_steps = pd.DataFrame(steps, columns=["step", "accounts", "association", "share_now", "units_needed"])
+    ends = {"ci_low": next_steps["association"] - 0.016, "ci_high": next_steps["association"] + 0.016}
     return {
-        "ranking": pd.DataFrame(rows),
-        "model_quality": pd.DataFrame([quality]),
-        "next_steps": pd.DataFrame(next_steps),
-    }
+        "ranking": pd.DataFrame(rows), "model_quality": pd.DataFrame([quality | {"model": "random forest"}]),
+        "next_steps": next_steps.assign(**ends, reason=None),
+    }  # fmt: skip
 
 
 def _review():
     rows = []
     made = (
-        (COHORTS[1], 0.671, -0.01, 1.02, "keep"),
-        (COHORTS[2], 0.658, 0.06, 0.97, "keep"),
-        (COHORTS[3], 0.603, 0.34, 0.71, "recalibrate"),
-    )
-    for cohort, auc, intercept, slope, choice in made:
-        rows.append(
-            {
-                "cohort": cohort,
-                "n": 2900,
-                "lost": 690,
-                "auc": auc,
-                "auc_low": auc - 0.022,
-                "auc_high": auc + 0.022,
-                "intercept": intercept,
-                "intercept_low": intercept - 0.09,
-                "intercept_high": intercept + 0.09,
-                "slope": slope,
-                "slope_low": slope - 0.17,
-                "slope_high": slope + 0.17,
-                "choice": choice,
-                "p_keep": 0.4 if choice == "keep" else 0.001,
-                "p_reintercept": 0.5 if choice == "keep" else 0.004,
-                "p_recalibrate": 0.6,
-                "observed": 0.762,
-                "expected": 0.758,
-                "reason": None,
-            }
-        )
-    drift = [
-        {
-            "cohort": c,
-            "what": what,
-            "reference": ref,
-            "found": found,
-            "low": low,
-            "high": high,
-            "outside": not low <= found <= high,
-        }
-        for c, what, ref, found, low, high in (
-            (COHORTS[2], "cut", 9.0, 10.0, 5.0, 15.0),
-            (COHORTS[3], "cut", 9.0, 21.0, 5.0, 15.0),
-            (COHORTS[3], "rank of shared_inbox", 1.0, 2.0, 1.0, 3.0),
-            (COHORTS[3], "rank of saved_replies", 3.0, 9.0, 2.0, 6.0),
-        )
-    ]
+        (COHORTS[1], 0.671, -0.01, 1.02, "keep", 0.4, 0.5), (COHORTS[2], 0.658, 0.06, 0.97, "keep", 0.4, 0.5),
+        (COHORTS[3], 0.603, 0.34, 0.71, "recalibrate", 0.001, 0.004),
+    )  # fmt: skip
+    for cohort, auc, intercept, slope, choice, *p in made:
+        row = {"cohort": cohort, "n": 2900, "lost": 690, **_spread("auc", auc, 0.022)}
+        row |= _spread("intercept", intercept, 0.09) | _spread("slope", slope, 0.17) | {"choice": choice}
+        row |= _name("p_keep p_reintercept p_recalibrate observed expected reason", *p, 0.6, 0.762, 0.758, None)
+        rows.append(row)
+    drift = pd.DataFrame([
+        (COHORTS[2], "cut", 9.0, 10.0, 5.0, 15.0), (COHORTS[3], "cut", 9.0, 21.0, 5.0, 15.0),
+        (COHORTS[3], "rank of shared_inbox", 1.0, 2.0, 1.0, 3.0),
+        (COHORTS[3], "rank of saved_replies", 3.0, 9.0, 2.0, 6.0),
+    ], columns=["cohort", "what", "reference", "found", "low", "high"])  # fmt: skip
     words = [
         ("set_up", "keep", "Its difference stays clear in the newest cohort."),
         ("activated", "re-set", "The best cut of the newest cohort lies outside what chance alone moves it."),
@@ -544,17 +377,13 @@ def _review():
         ("mature", "drop", "Its difference is smaller than the worthwhile one in every cohort."),
     ]
     model = [
-        ("intercept", "", 0.91, 0.86, 0.96),
-        ("coefficient", "activated", 0.52, 0.42, 0.62),
-        ("coefficient", "set_up", 0.2, 0.11, 0.29),
-        ("cut", "activated", 9.0, 6.0, 14.0),
-        ("rank", "shared_inbox", 1.0, 1.0, 2.0),
-        ("auc", "", 0.664, 0.651, 0.676),
-        ("n", "", 12_400.0, NAN, NAN),
-    ]
+        ("intercept", "", 0.91, 0.86, 0.96), ("coefficient", "activated", 0.52, 0.42, 0.62),
+        ("coefficient", "set_up", 0.2, 0.11, 0.29), ("cut", "activated", 9.0, 6.0, 14.0),
+        ("rank", "shared_inbox", 1.0, 1.0, 2.0), ("auc", "", 0.664, 0.651, 0.676), ("n", "", 12_400.0, NAN, NAN),
+    ]  # fmt: skip
     return {
         "review": pd.DataFrame(rows),
-        "drift": pd.DataFrame(drift),
+        "drift": drift.assign(outside=~drift["found"].between(drift["low"], drift["high"])),
         "review_words": pd.DataFrame(words, columns=["milestone", "word", "why"]),
         "model": pd.DataFrame(model, columns=["kind", "name", "value", "low", "high"]),
     }

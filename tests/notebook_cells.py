@@ -1,5 +1,6 @@
 """A notebook's set-up and compute cells run in this process, with some parameters changed; displays left out."""
 
+import ast
 import functools
 import hashlib
 import json
@@ -10,7 +11,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from helpers import simulate
+from helpers import metrics, simulate, sources
+from helpers.records import Check, Results
 from helpers.report import read_parameters
 
 TABLES = ("units", "accounts", "events")  # of a loaded source
@@ -21,6 +23,7 @@ SMALL = {
     "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
     "support_metrics": {"n_units": 1200, "n_resamples": 200},
     "experiment": {},
+    "evidence_review": {},
     "validation": {"replicates": 20},
 }
 SKEWED = """\
@@ -85,59 +88,100 @@ def list_cells(study):
 
 
 @functools.cache
-def run_cells(study, changes):
-    """Return what the cells find with some parameters changed (as JSON), as text, and all names before each cell."""
-    before, space = [], {}
-    for tags, source in list_cells(study):
-        before.append(dict(space))
-        exec(compile(source, study, "exec"), space)
-        if "parameters" in tags:
-            space |= {**SMALL[study], **json.loads(changes)}
-    return describe(space["results"]), before
+def list_statements(study):
+    """Return each statement up to the last that makes results: compiled, the names in it, and its cell's tags."""
+    nodes = [(node, tags) for tags, source in list_cells(study) for node in ast.parse(source).body]
+    found = [
+        (compile(ast.Module([node], []), study, "exec"), [n for n in ast.walk(node) if isinstance(n, ast.Name)], tags)
+        for node, tags in nodes
+    ]
+    makes = [any(n.id == "results" and isinstance(n.ctx, ast.Store) for n in names) for _, names, _ in found]
+    last = max(place for place, made in enumerate(makes) if made)
+    return [(code, {n.id for n in names}, tags) for code, names, tags in found[: last + 1]]
 
 
-def run_from(study, before, name, value):
-    """Return the same with one parameter changed; cells before the first that names it are not run again.
+class Baseline:
+    """The cells of a notebook with some parameters changed, run only as far as somebody asks for."""
 
-    As soon as a cell leaves other data or results than it did before, these are returned and no further cell runs.
-    """
-    cells = list_cells(study)
-    named = (n for n, (tags, source) in enumerate(cells) if "parameters" not in tags and name in source)
-    first = next(named)
-    space, known = {**before[first], name: value}, _digest(before[-1].get("source"))
-    for n, (_, source) in enumerate(cells[first:], first + 1):
-        exec(compile(source, study, "exec"), space)
-        old = (before[n] if n < len(before) else {}).get("results")
-        if old is not None and (found := describe(space["results"])) != describe(old):
-            return found
-        if known and "source" not in before[first] and (found := _digest(space.get("source"))) not in (None, known):
-            return found  # other data: what follows from them is tested where it is computed
-    return describe(space["results"])
+    def __init__(self, study, changes):
+        self.statements, self.given = list_statements(study), {**SMALL[study], **changes}
+        self.before, self.space, self.told = [{}], {}, {}
+
+    def reach(self, place):
+        """Return the names as they stand before a statement; what a later one adds to a dictionary is not in them."""
+        while len(self.before) <= place:
+            code, read, tags = self.statements[len(self.before) - 1]
+            exec(code, self.space)
+            if "parameters" in tags:
+                self.space |= {name: self.given[name] for name in read & set(self.given)}
+            self.before.append(_keep(self.space))
+        return self.before[place]
+
+    def tell(self, place, name):
+        """Return what is found under a name before a statement, as text."""
+        if (place, name) not in self.told:
+            self.told[place, name] = describe(self.reach(place)[name])
+        return self.told[place, name]
+
+    def is_changed_by(self, name, value):
+        """Return whether a parameter changes what is found; statements before the first that reads it are not run.
+
+        As soon as a statement leaves other data, frames or results than it did before, no further one is run: what
+        follows from them is tested where it is computed.
+        """
+        reads = (n for n, (_, read, tags) in enumerate(self.statements) if "parameters" not in tags and name in read)
+        first = next(reads)
+        space = {**_keep(self.reach(first)), name: value}
+        for place, (code, names, _) in enumerate(self.statements[first:], first + 1):
+            earlier = {watched: space.get(watched) for watched in names}
+            exec(code, space)
+            made = [w for w in names if space.get(w) is not earlier[w] and describe(space[w]) is not None]
+            if any(describe(space[w]) != self.tell(place, w) for w in made):
+                return True
+        return False
 
 
-def _digest(source):
-    """Return a checksum of the data that a notebook has loaded; None before it has."""
-    if source is None:
-        return None
-    tables = [table for table in (getattr(source, name, None) for name in TABLES) if table is not None]
-    rows = [pd.util.hash_pandas_object(table.to_pandas(), index=False).sort_values().to_numpy() for table in tables]
-    return hashlib.sha256(b"".join(row.tobytes() for row in rows)).hexdigest()
+def _keep(space):
+    return {name: dict(value) if type(value) is dict else value for name, value in space.items()}
 
 
-def describe(results):
-    """Return everything that was found, as text: estimates, tests, checks, tables, claims and status."""
-    parts = (results.estimates, results.tests, results.checks, results.claims)
-    frames = {name: frame.to_json() for name, frame in results.tables.items()}
-    return repr([results.status, [[asdict(row) for row in part] for part in parts], frames])
+@functools.cache
+def _start(study, changes):
+    return Baseline(study, json.loads(changes))
+
+
+def start(folder, study, others):
+    """Return the baseline of a notebook with some parameters changed; equal ones are run once."""
+    return _start(study, json.dumps(others).replace("{folder}", str(folder)))
+
+
+def is_changed(folder, study, name, others, value):
+    """Return whether one parameter changes what a notebook finds, beside others that are changed in both runs."""
+    return start(folder, study, others).is_changed_by(
+        name, json.loads(json.dumps(value).replace("{folder}", str(folder)))
+    )
+
+
+def describe(found):
+    """Return all that was found, as text: results, checks, frames, or a checksum of data; None for anything else."""
+    if isinstance(found, Results):
+        parts = (found.estimates, found.tests, found.checks, found.claims)
+        return repr([found.status, [[asdict(row) for row in part] for part in parts], describe(found.tables)])
+    if isinstance(found, tuple) and found and isinstance(found[0], Check):
+        return repr(found)
+    if isinstance(found, pd.DataFrame):
+        return found.to_json(date_format="iso")
+    if isinstance(found, metrics.Frames):
+        return repr([describe(found.landmarks), describe(found.histories), describe(found.months)])
+    if isinstance(found, dict) and any(isinstance(value, pd.DataFrame) for value in found.values()):
+        return repr({name: describe(value) for name, value in found.items()})
+    if isinstance(found, (sources.Source, sources.AccountSource)):
+        tables = [table for table in (getattr(found, name, None) for name in TABLES) if table is not None]
+        rows = [pd.util.hash_pandas_object(table.to_pandas(), index=False).sort_values() for table in tables]
+        return hashlib.sha256(b"".join(row.to_numpy().tobytes() for row in rows)).hexdigest()
+    return None
 
 
 def find_uncovered(study, cases):
     """Return the parameters without a case, and the cases without a parameter."""
     return set(read_parameters(NOTEBOOKS / f"{study}.ipynb")) ^ {name for name, *_ in cases}
-
-
-def run_both(folder, study, name, others, value):
-    """Return what a notebook finds before and after one parameter is changed."""
-    others, value = (json.loads(json.dumps(given).replace("{folder}", str(folder))) for given in (others, value))
-    first, before = run_cells(study, json.dumps(others))
-    return first, run_from(study, before, name, value)

@@ -196,19 +196,19 @@ def test_read_refuses_another_kind(refusal):
 
 
 @pytest.mark.parametrize(
-    ("keys", "is_ratio", "is_mean"),
+    ("keys", "outcome", "method"),
     [
-        ({"kind": "score"}, False, True),
-        ({"kind": "score", "scale": "ordered"}, False, False),
-        ({"kind": "count", "quantile": 0.9}, False, False),
-        ({"kind": "count", "time_at_risk": "days"}, True, True),  # a rate is a ratio of two means
-        ({"kind": "ratio", "numerator": "a", "denominator": "b"}, True, True),
-        ({"kind": "time_to_event", "horizon_days": 9, "competing": "left"}, False, False),
+        ({"kind": "score"}, "y", "welch"),
+        ({"kind": "score", "scale": "ordered"}, "y", "brunner-munzel"),
+        ({"kind": "count", "quantile": 0.9}, "y", "order statistics"),
+        ({"kind": "count", "time_at_risk": "days"}, "num", "delta"),  # a rate is a ratio of two means
+        ({"kind": "ratio", "numerator": "a", "denominator": "b"}, "num", "delta"),
+        ({"kind": "time_to_event", "horizon_days": 9, "competing": "left"}, "time", "cumulative incidence"),
     ],
 )
-def test_metric_says_what_it_is(keys, is_ratio, is_mean):
-    metric = plan.Metric.model_validate(keys)
-    assert (metric.is_ratio, metric.is_mean) == (is_ratio, is_mean)
+def test_metric_is_of_its_kind_in_the_form_that_its_keys_ask_for(keys, outcome, method):
+    how = plan.Metric.model_validate(keys).how
+    assert (how.outcome, how.method, how.is_mean) == (outcome, method, method in ("welch", "delta"))
 
 
 def test_label_of_is_the_label_else_the_name_in_words():

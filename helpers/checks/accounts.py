@@ -7,10 +7,11 @@ import math
 from typing import TYPE_CHECKING
 
 import ibis
-import pandas as pd
 
 from helpers import metrics, schema
 from helpers.checks.trust import report_duplicates
+from helpers.metrics.accounts import STALE_DAYS
+from helpers.metrics.events import ask
 from helpers.records import NAN, Check
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ FEW = 100  # accounts, below which hardly any difference can be seen
 MOST_SHORT = 0.5  # of the accounts may be too young before the check warns
 MOST_EARLY = 0.01  # of the events may come before their account's start
 MOST_MISSING = 0.05  # of the accounts may lack what comparisons are adjusted for
-STALE_DAYS = 7
-ALERT = 0.001  # chance of so long a silence, were events as frequent as before, below which the check warns
 
 
 def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None) -> list[Check]:
@@ -74,10 +73,10 @@ def _grade(name, share, most, head, tail, doubt):
 
 def _check_number(frame, design):
     n, status, doubt = len(frame), "pass", ""
-    if n < FEW:
-        status, doubt = "warn", f"; below {FEW} only very large differences show"
     if n < 2 * design.min_cell:
         status, doubt = "fail", ", too few for any comparison"
+    elif n < FEW:
+        status, doubt = "warn", f"; below {FEW} only very large differences show"
     where = "" if design.is_snapshot else f" at day {design.landmarks[0]:g}"
     told = f"{schema.say(n, design.unit)} can be compared{where}{doubt}."
     return Check("enough_accounts", status, float(n), FEW, told)
@@ -88,11 +87,9 @@ def _check_follow_up(source, accounts, design):
     needed, known = design.landmarks[0] + design.horizon_days, source.accounts
     if accounts.reach.began:
         known = known.filter(known["started_at"] >= ibis.literal(dt.datetime.combine(accounts.reach.began, dt.time())))
-    starts = known.started_at
-    last = ibis.literal(accounts.cutoff - dt.timedelta(days=needed))
-    row = known.aggregate(first=starts.min(), long=(starts <= last).sum(), n=starts.count())
-    row = row.to_pyarrow().to_pylist()[0]
-    days = (pd.Timestamp(accounts.cutoff) - pd.Timestamp(row["first"])) / pd.Timedelta(days=1)
+    starts, last = known.started_at, ibis.literal(accounts.cutoff - dt.timedelta(days=needed))
+    row = ask(known, {"first": starts.min(), "long": (starts <= last).sum(), "n": starts.count()})
+    days = (accounts.cutoff - row["first"]) / dt.timedelta(days=1)
     told = f"{days:,.0f} days are known of the oldest {design.unit}, and {needed:g} are needed (landmark and horizon)."
     yield Check("landmark_in_data", "pass" if days >= needed else "fail", days, needed, told)
     share, doubt = 1 - (row["long"] or 0) / row["n"], "; the answer is about the older ones only"
@@ -135,21 +132,17 @@ def _check_early_events(heard):
 def _check_reach(accounts, design):
     """Whether the log of events is there from the first account's start to the last day; what it leaves unread."""
     reach, told = accounts.reach, []
+    early, late = (schema.say(n, design.unit) for n in (reach.n_early, reach.n_late))
     if reach.began:
-        n = schema.say(reach.n_early, design.unit)
-        told.append(f"{n} started before the events begin on {reach.began}: nobody can read their first days")
+        told.append(f"{early} started before the events begin on {reach.began}: nobody can read their first days")
     if reach.ended:
-        n = schema.say(reach.n_late, design.unit)
-        told.append(
-            f"the events end on {reach.ended}, before the last day asked for: {n} cannot be followed to the end"
-        )
-    said = (
-        f"{'; and '.join(told)}; left out."
-        if told
-        else f"Events reach from the first {design.unit}'s start to the end."
-    )
-    share = (reach.n_early + reach.n_late) / max(1, accounts.n_loaded)
-    return Check("events_fit", "warn" if told else "pass", share, 0.0, said[0].upper() + said[1:])
+        where = f"the events end on {reach.ended}, before the last day asked for"
+        told.append(f"{where}: {late} cannot be followed to the end")
+    if not told:
+        said = f"Events reach from the first {design.unit}'s start to the end."
+        return Check("events_fit", "pass", 0.0, 0.0, said)
+    share, said = (reach.n_early + reach.n_late) / max(1, accounts.n_loaded), "; and ".join(told)
+    return Check("events_fit", "warn", share, 0.0, f"{said[0].upper()}{said[1:]}; left out.")
 
 
 def _check_missing(frame, design):
@@ -164,28 +157,21 @@ def _check_missing(frame, design):
 
 
 def _check_freshness(heard, accounts, design):
-    """Whether a kind of event that comes again and again has stopped before the data's last day.
-
-    Were events as frequent as before, a silence of g days after n of them in d days has a chance of exp(-g n / d).
-    First uses of steps and features end by themselves when no more accounts start, so that they are not looked at.
-    """
-    outcomes, end, silent = design.outcomes, pd.Timestamp(accounts.cutoff), {}
-    names = {*design.activity_events, *outcomes.retained.lost, *outcomes.retained.event}
-    for row in (row for row in heard if row["event"] in names and row["in_time"]):
-        known, gap = row["last"] - row["first"], (end - pd.Timestamp(row["last"])) / pd.Timedelta(days=1)
-        rate = (row["in_time"] - 1) / max(known / dt.timedelta(days=1), 1.0)
-        silent[row["event"]] = (gap, math.exp(-gap * rate))
+    """Whether a kind of event that comes again and again has stopped before the data's last day."""
+    rows = [row for row in heard if row["event"] in metrics.list_recurring(design) and row["in_time"]]
+    told = ("in_time", "first", "last")
+    silent = {row["event"]: metrics.measure_silence(*(row[name] for name in told), accounts) for row in rows}
+    longest, most = max((gap for gap, _ in silent.values()), default=NAN), STALE_DAYS
+    stale = {name: gap for name, (gap, is_stale) in silent.items() if is_stale}
     if not silent:
-        return Check("freshness", "not tested", NAN, STALE_DAYS, "No event that comes again and again occurs.")
-    longest = max(gap for gap, _ in silent.values())
-    stale = {name: gap for name, (gap, chance) in silent.items() if gap > STALE_DAYS and chance < ALERT}
+        return Check("freshness", "not tested", NAN, most, "No event that comes again and again occurs.")
     if not stale:
         days = schema.say(max(1, math.ceil(longest)), "day")
         said = f"Every kind of event that comes again and again was heard in the last {days} of the data."
-        return Check("freshness", "pass", longest, STALE_DAYS, said)
+        return Check("freshness", "pass", longest, most, said)
     worst = max(stale, key=stale.get)
     said = (
         f"No event {worst} was heard in the last {stale[worst]:.0f} days, though it was frequent before; the data may "
         "be incomplete, and an earlier as_of right."
     )
-    return Check("freshness", "warn", stale[worst], STALE_DAYS, said)
+    return Check("freshness", "warn", stale[worst], most, said)

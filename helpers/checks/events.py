@@ -20,7 +20,7 @@ LIMITS = (
 )
 RARE = 7.0  # minus the logarithm of the chance that none comes where some are expected: one log in a thousand
 LEAST_SEEN = 100  # unit-days, below which a rate is not read
-WEEK = 7
+WEEK, EPOCH = 7, 719_163  # the ordinal of the first day of 1970
 BACK = re.compile(r"refund|charge.?back|reversal|dispute|claw.?back|storno|erstattung|rembours|rimbors|reembols|devolu")
 DOUBTFUL = re.compile(r"credit(?!.?card)|return|rebate|discount|cancel|void|gutschrift|avoir|adjust")
 MOST = 0.9  # of the values that are not 0, from which on a sign is that of the event
@@ -56,7 +56,12 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     """
     if meeting is None:
         return None
-    ages = _read_ages(meeting)
+    ages = meeting[meeting["what"] == "age"]
+    # where events have dates alone, none of the day of assignment is early
+    dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
+    moved = ages[dated & (ages["same_day"] > 0)]
+    rest = ages.assign(n=ages["n"].where(~dated, ages["n"] - ages["same_day"]))
+    ages = pd.concat([rest, moved.assign(n=moved["same_day"], day=0)], ignore_index=True)
     early = {arm: _measure_early(ages[ages["variant"] == arm]) for arm in design.variant.arms}
     unknown = ages.loc[ages["variant"].isna(), "n"].sum() / ages["n"].sum()
     lost = _list_lost(units, meeting, ages, design)
@@ -83,15 +88,6 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     return Check("events_fit", status, float(max(soonest, worst)), LOST_FAILS, " ".join(told) or fits)
 
 
-def _read_ages(meeting):
-    """Events by days since assignment; where events have dates alone, none of the day of assignment is early."""
-    ages = meeting[meeting["what"] == "age"]
-    dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
-    moved = ages[dated & (ages["same_day"] > 0)]
-    rest = ages.assign(n=ages["n"].where(~dated, ages["n"] - ages["same_day"]))
-    return pd.concat([rest, moved.assign(n=moved["same_day"], day=0)], ignore_index=True)
-
-
 def _measure_early(ages) -> float:
     """The share of events just before assignment, beyond the daily rate of the week before, among all since then."""
     planned = ages[ages["event"] != ""]
@@ -102,11 +98,11 @@ def _measure_early(ages) -> float:
 
 def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
     """Of each metric and arm whose events stop early or begin late: the share that is lost, and a sentence on it."""
-    end, found = _count_day(units.as_of), []
+    end, found = units.as_of.toordinal() - EPOCH, []
     days = meeting[(meeting["what"] == "day") & (meeting["day"] <= end)]
     starts = meeting[(meeting["what"] == "start") & (meeting["day"] <= end)]
     for name, metric in design.metrics.items():
-        if metric.kind == "ratio" or metric.column or metric.time:
+        if metric.how.total is None or metric.column or metric.time:
             continue
         events = metric.event or [name]
         quiet, hole = _find_quiet(days.loc[days["event"].isin(events), "day"])
@@ -185,10 +181,6 @@ def _find_quiet(days) -> tuple[int, tuple[int, int] | None]:
         return int(longest), None
     worst = int(runs.argmax())
     return int(longest), (int(known[worst]) + 1, int(known[worst + 1]) - 1)
-
-
-def _count_day(day) -> int:
-    return day.toordinal() - 719_163
 
 
 def _write_day(day) -> str:

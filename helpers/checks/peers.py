@@ -13,7 +13,7 @@ from scipy import stats
 from helpers import inference
 from helpers.checks.gates import add_bands
 from helpers.checks.validation import Cell, enumerate_shares, read_effects
-from helpers.inference import adjust_columns, compare_means, difference, lift_columns, measure_columns
+from helpers.inference import compare_means, difference, find_method, measure_columns
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import POPULATIONS
 
@@ -49,7 +49,8 @@ def compare_peers(*, replicates: int, seed: int, confidence_level: float = 0.95)
     ----------
     Fieller 1954; Deng, Knoblich & Lu 2018 (delta, log ratio); Newcombe 1998, method 10; Wald's from any textbook.
     """
-    lifts, adjusted = {"Fieller": lift_columns}, {"Lin with an indicator": adjust_columns}
+    lifts = {"Fieller": find_method("fieller", "relative_lift").compute}
+    adjusted = {"Lin with an indicator": find_method("lin", "difference").compute}
     lifts |= {kind: partial(_limit_lift, kind) for kind in ("difference / control mean", "delta", "log ratio")}
     if find_spec("tea_tasting"):
         lifts["tea-tasting"] = partial(_ask_tea_tasting, names=("y",), shown="rel_effect_size")
@@ -77,7 +78,7 @@ def _draw_case(name, n, estimand, estimators, *, replicates, seed, confidence_le
 
 
 def _enumerate_case(name, n, level):
-    ours = inference.find_guarantee("miettinen-nurminen", "difference").limits
+    ours = find_method("miettinen-nurminen", "difference").limits
     for estimator, limits in {"Miettinen-Nurminen": ours, "Wald": limit_wald, "Newcombe": limit_newcombe}.items():
         sizes = {"n_control": n, "n_treatment": n, "confidence_level": level}
         shown = enumerate_shares(limits, POPULATIONS[name], "difference", **sizes)

@@ -187,8 +187,8 @@ def choose_retests(
     """
     found = []
     for name, metric in design.metrics.items():
-        is_time = metric.kind == "time_to_event"
-        columns = ["time", "observed"] if is_time else ["num", "den"] if metric.is_ratio else ["y"]
+        is_time = metric.how.outcome == "time"
+        columns = ["time", "observed"] if is_time else ["num", "den"] if metric.how.outcome == "num" else ["y"]
         values = rows[[f"{column}_{name}" for column in columns]].to_numpy(float)
         known = ~np.isnan(values).any(axis=1)
         facts = {"sizes": {arm: share * known.sum() for arm, share in shares.items()}}
@@ -206,7 +206,7 @@ def choose_retests(
         else:
             measure = _choose_measure(method, values, codes, rows[list(covariates)], design)
             found.append(Retest(name, method, cells, partial(_find_p, metric, method, measure)))
-        if method == "permutation" or (method == "lin" and metric.kind == "amount"):
+        if method == "permutation" or (method == "lin" and metric.how.total == "amount"):
             measure = partial(_measure_moments, ("y",), values)
             found.append(Retest(name, "welch", cells, partial(_find_p, metric, "welch", measure)))
     return found

@@ -99,7 +99,14 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     found = [*_check_split(units, design)]
     if units.covariates:
         found.append(_check_balance(units, design))
-    found += [report_duplicates(source.n_duplicates), _check_two_variants(source, design)]
+    n, total = source.n_two_variants, source.n_assigned
+    said, status = f"No {design.unit} stands in two variants.", "warn" if n else "pass"
+    if n:
+        said = f"In two variants, left out: {n:,} of {total:,} by {design.unit} ({percent(n / total)})."
+    if n > MOST_SPLIT * total:
+        said, status = f"{said} Above 1 % the arms are mixed, so their outcomes cannot be compared.", "fail"
+    found.append(report_duplicates(source.n_duplicates))
+    found.append(Check("two_variants", status, n / total if n else 0.0, MOST_SPLIT, said))
     asked = [name for name in design.metrics if f"missing_{name}" in units.table.columns]
     outcomes = [_check_missing(units, design, name) for name in asked]
     found += outcomes
@@ -170,19 +177,6 @@ def report_duplicates(n: int) -> Check:
     """Return the check of rows that repeat another row exactly, of which n were dropped."""
     said = f"Rows that repeat another row exactly, dropped: {n:,}." if n else "No row repeats another."
     return Check("duplicates", "warn" if n else "pass", float(n), 0.0, said)
-
-
-def _check_two_variants(source, design):
-    n, total = source.n_two_variants, source.n_assigned
-    if not n:
-        return Check("two_variants", "pass", 0.0, MOST_SPLIT, f"No {design.unit} stands in two variants.")
-    said, status = (
-        f"In two variants, left out: {n:,} of {total:,} by {design.unit} ({percent(n / total)}).",
-        "warn",
-    )
-    if n > MOST_SPLIT * total:
-        said, status = f"{said} Above 1 % the arms are mixed, so their outcomes cannot be compared.", "fail"
-    return Check("two_variants", status, n / total, MOST_SPLIT, said)
 
 
 def _check_missing(units, design, name):

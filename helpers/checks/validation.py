@@ -17,7 +17,8 @@ import scipy
 from scipy import stats
 
 from helpers.checks.gates import count_needed
-from helpers.records import NAN, Guarantee, Refused
+from helpers.inference.methods import Method
+from helpers.records import NAN, Refused
 from helpers.simulate.populations import POPULATIONS, find_null
 
 DEEP_DRAWS, OUTSIDE_DRAWS = 2_000, 200  # draws of a cell: of the deep grid; of the quick one outside the domain
@@ -57,7 +58,7 @@ def list_cells(guarantees, depth="quick", *, replicates=None) -> list[Cell]:
 
     Parameters
     ----------
-    guarantees : iterable of Guarantee
+    guarantees : iterable of Method
     depth : str
         "quick" (one size balanced and one 90/10; of each family the first population without an effect and, of the
         first family, the first with one; as many draws, over the cells inside its domain together, as find a
@@ -96,7 +97,7 @@ def _find_departure(cell, guarantee):
     population, sizes = POPULATIONS[cell.population], {"n_control": cell.n_control, "n_treatment": cell.n_treatment}
     worth = {arm: n * population.worth for arm, n in sizes.items()}
     facts = {"skewness": population.skewness, "spread": population.spread, "events": population.count_events(**sizes)}
-    return guarantee.find_departure(**worth, **facts, estimate=population.truth[guarantee.estimand])
+    return guarantee.domain.find_departure(**worth, **facts, estimate=population.truth[guarantee.estimand])
 
 
 def _choose_populations(guarantee, depth):
@@ -114,7 +115,7 @@ def _choose_populations(guarantee, depth):
 
 def _list_sizes(guarantee, depth):
     if depth == "quick":
-        small = max(QUICK_ARM, guarantee.least_arm)
+        small = max(QUICK_ARM, guarantee.domain.least_arm)
         return [(round(small * (1 - share) / share), small) for share in TREATMENT_SHARES]
     sizes = EXACT_SIZES if guarantee.limits else SIZES
     pairs = [(round(2 * n * (1 - share)), round(2 * n * share)) for n in sizes for share in TREATMENT_SHARES]
@@ -129,7 +130,7 @@ def measure_cells(
     Parameters
     ----------
     cells : sequence of Cell
-    guarantees : iterable of Guarantee, those that the cells name among them
+    guarantees : iterable of Method, those that the cells name among them
     confidence_level : float, 0.5 to 1
     seed : int
         Each round of a cell draws from a generator of its own, of this seed, the cell and the round.
@@ -230,16 +231,16 @@ def _measure_round(cell, guarantee, state, upto, *, confidence_level, seed):
         sizes = {"n_control": cell.n_control, "n_treatment": cell.n_treatment}
         shown = enumerate_shares(guarantee.limits, population, estimand, **sizes, confidence_level=confidence_level)
         return {"draws": 0, "sums": [shown[name] for name in SHOWN]}
-    state = state or {"draws": 0, "sums": [0.0] * len(SHOWN)}
-    options, alpha = {"confidence_level": confidence_level}, 1 - confidence_level
+    state, alpha = state or {"draws": 0, "sums": [0.0] * len(SHOWN)}, 1 - confidence_level
     truth, null, total = population.truth[estimand], find_null(estimand), np.array(state["sums"])
     rng = np.random.default_rng([seed, cell.seed(), state["draws"]])
+    options = {"confidence_level": confidence_level, "rng": rng}
     for arms in draw_arms(population, cell, upto - state["draws"], rng):
         if guarantee.batch:
             low, high, p = guarantee.batch(*arms, **options)
             shown = _read(low[None], high[None], p, truth, null, alpha)
         else:
-            effects = [guarantee.compute(*pair, **options, rng=rng) for pair in zip(*arms, strict=True)]
+            effects = [guarantee.compute(*pair, **options) for pair in zip(*arms, strict=True)]
             shown = read_effects(effects, truth, null, alpha=alpha, has_interval=guarantee.has_interval).to_numpy().T
         total += np.nansum(shown, axis=1)
     return {"draws": upto, "sums": total.tolist()}
@@ -263,7 +264,7 @@ def draw_arms(population, cell, draws, rng):
         yield tuple(rows.reshape(now, n, -1) for rows, n in zip(drawn, sizes, strict=True))
 
 
-def describe_cell(cell: Cell, guarantee: Guarantee, *, draws, sums) -> dict:
+def describe_cell(cell: Cell, guarantee: Method, *, draws, sums) -> dict:
     """Return what one cell shows.
 
     An interval that is not given counts as one that does not hold the truth, so that no method gains by staying
@@ -272,7 +273,7 @@ def describe_cell(cell: Cell, guarantee: Guarantee, *, draws, sums) -> dict:
     Parameters
     ----------
     cell : Cell
-    guarantee : Guarantee
+    guarantee : Method
     draws : int, 0 where all tables are enumerated
     sums : list of float, over the draws, in the order of `SHOWN`; the shares where enumerated
 
@@ -296,7 +297,7 @@ def describe_cell(cell: Cell, guarantee: Guarantee, *, draws, sums) -> dict:
     return {
         **asdict(replace(cell, replicates=draws)),
         **{name: getattr(guarantee, name) for name in told},
-        "domain": guarantee.describe_domain(),
+        "domain": guarantee.domain.describe(),
         "family": population.family,
         "effect": "planted" if planted else "none",
         "share_treatment": cell.n_treatment / (cell.n_control + cell.n_treatment),
@@ -354,7 +355,7 @@ def enumerate_shares(limits, population, estimand, *, n_control, n_treatment, co
 
     Parameters
     ----------
-    limits : function, as `Guarantee.limits`
+    limits : function, as `Method.limits`
     population : Population, with `event_shares`
     estimand : str
     n_control, n_treatment : int

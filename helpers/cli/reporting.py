@@ -98,7 +98,7 @@ def find_out(arguments):
 
 def validate(arguments):
     """Measure the deep grid, render its report and say where; return 1 when a method breaks its promise."""
-    from helpers import checks, inference, survival
+    from helpers import checks, inference
     from helpers.report.pipeline import count_cores
 
     out = find_out(arguments)
@@ -112,14 +112,13 @@ def validate(arguments):
     given = {"depth": "deep", "measured": str(store)}
     given |= {"replicates": str(arguments.replicates)} if arguments.replicates else {}
     run = report.make_run("validation", name=DEEP, given=given)  # refused before hours of measuring, not after
-    guarantees = (*inference.GUARANTEES, *survival.GUARANTEES)
-    cells = checks.list_cells(guarantees, depth="deep", replicates=arguments.replicates)
+    cells = checks.list_cells(inference.METHODS, depth="deep", replicates=arguments.replicates)
     tell(f"{DEEP}: {len(cells):,} cells to measure or to find measured")
     options = {name: run.values[name] for name in ("confidence_level", "seed")}
     options |= {"store": store, "jobs": arguments.jobs or count_cores()}
     options["minutes"] = arguments.minutes
     options["progress"] = lambda done, total: tell(f"{DEEP}: {done:,} of {total:,} cells measured")
-    found = checks.measure_cells(cells, guarantees, **options)
+    found = checks.measure_cells(cells, inference.METHODS, **options)
     judged = checks.judge_cells(found, confidence_level=options["confidence_level"])
     summary = checks.summarise_guarantees(judged, confidence_level=options["confidence_level"])
     if arguments.record:

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 
 from helpers.disclosure.masks import close_total, count_cells, evaluate, mark_cells, mark_rows, stop_curves
+from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Cells, find_view
 from helpers.records import Results, to_frame
 
+SHARES = [name for name, kind in KINDS.items() if kind.is_share]
 CARRIED = ("n_with", "kept_with", "n_without", "kept_without", "size_control", "size_treatment", "hidden", "small")
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
@@ -73,7 +75,7 @@ def count_small_cells(study: str, tables: Mapping[str, Sequence[Mapping[str, Any
     ------
     Refused: a table has no view, so nobody has said what guards its cells.
     """
-    shares = [row["metric"] for row in tables.get("metrics", ()) if row.get("kind") == "binary"]
+    shares = [row["metric"] for row in tables.get("metrics", ()) if row.get("kind") in SHARES]
     found = {}
     for name, rows in tables.items():
         cells, frame = find_view(study, name).guards, pd.DataFrame(list(rows))
@@ -101,7 +103,7 @@ def _list_known(design) -> dict[str, Any]:
     return {
         "open": math.inf,
         "least": getattr(design, "min_cell", math.nan),
-        "shares": [name for name, metric in metrics.items() if metric.kind == "binary"],
+        "shares": [name for name, metric in metrics.items() if metric.how.is_share],
         "main": [*getattr(design, "landmarks", ()), math.nan][0],
         "plain": [name for name, category in categories.items() if not category.basic],
     }

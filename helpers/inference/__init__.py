@@ -1,5 +1,6 @@
 """From moments, counts and small columns to effects: intervals, tests, decisions and designs."""
 
+from helpers.inference.associations import fit_logit
 from helpers.inference.contrasts import (
     compare_arms,
     e_value,
@@ -18,6 +19,7 @@ from helpers.inference.decisions import (
     list_comparisons,
 )
 from helpers.inference.experiment import run_experiment
+from helpers.inference.levels import list_levels
 from helpers.inference.looks import always_valid, sequential_bounds
 from helpers.inference.means import (
     NO_SPREAD,
@@ -34,15 +36,13 @@ from helpers.inference.means import (
 )
 from helpers.inference.methods import (
     EXEMPT,
-    GUARANTEES,
+    METHODS,
     Arm,
-    adjust_columns,
+    Method,
     choose_method,
     compare,
-    compare_columns,
-    find_guarantee,
+    find_method,
     find_promise,
-    lift_columns,
 )
 from helpers.inference.planning import (
     list_sample_sizes,

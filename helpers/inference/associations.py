@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
+from scipy.special import expit
 
 from helpers.inference.contrasts import compare_arms
 from helpers.inference.means import build_effect, compare_means, find_independent, measure_columns
@@ -14,15 +14,16 @@ from helpers.records import Effect, Moments
 
 MIN_ESS = 30.0
 MAX_IMBALANCE = 0.25
+RIDGE, STEPS, LONGEST, CLOSE = 1e-9, 40, 5.0, 1e-10  # the first keeps the information invertible; no digit shows it
+LEAST_WEIGHT = 1e-7  # of a unit on average, in the direction that says least: below it, chances are 0 and 1
 TOO_FEW = "fewer than two takers, or fewer than two others, with the outcome known"
 TOO_MANY = "too few units for so many covariates"
 SEPARATED = "no overlap: the covariates tell takers from others without error"
-EXTREMES = {"binary": (0.0, 1.0), "nps": (-100.0, 100.0)}
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """Whether takers have comparable others: the diagnostics of `weighted_contrast`.
+    """Whether takers have comparable others: as `weighted_contrast` finds it.
 
     `effective_size` is that of the weighted others, (sum w)^2 / sum w^2; `share_outside` the share of takers more
     likely to take than any of the others; `imbalance` the largest absolute standardised mean difference of a covariate
@@ -98,9 +99,7 @@ def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float
     return build_effect(estimate, error, df, values=values, method=method, confidence_level=confidence_level)
 
 
-def weighted_contrast(
-    rows: pd.DataFrame, covariates, *, confidence_level: float = 0.95, min_ess: float = MIN_ESS
-) -> Effect:
+def weighted_contrast(rows: pd.DataFrame, covariates, *, confidence_level=0.95) -> tuple[Effect, Overlap | None]:
     """Return takers minus others in the offered arm, the others weighted to look like the takers (ATT).
 
     Weights are the odds of taking by logistic regression on the covariates, normalised (Hajek); the standard
@@ -112,13 +111,14 @@ def weighted_contrast(
     rows : DataFrame as for `adjusted_contrast`
     covariates : sequence of str
     confidence_level : float, 0 to 1
-    min_ess : float
-        Below this effective sample size of the weighted others nothing is estimated.
 
     Returns
     -------
-    Effect: normal interval; `treatment_value` is the takers' mean, `control_value` the weighted others'; nan with
-        a reason below `min_ess`, or where weighting leaves a covariate over 0.25 standard deviations apart.
+    Effect: normal interval; `treatment_value` is the takers' mean, `control_value` the weighted others'; nan with a
+        reason where the weighted others count like fewer than 30 units, or where weighting leaves a covariate over
+        0.25 standard deviations apart.
+    Overlap: whether takers have comparable others, before anybody believes the effect; None where it is undefined:
+        fewer than two takers or others, or covariates that tell them apart.
 
     References
     ----------
@@ -126,38 +126,23 @@ def weighted_contrast(
     Rubin (2001) for 0.25 as the limit of imbalance.
     """
     y, taken, values = _read(rows, covariates)
-    method = "inverse probability weights to the takers"
-    fit = _weigh(taken, values) if _enough(taken) else None
-    reason = _refuse(fit, taken, min_ess)
+    method, design = "inverse probability weights to the takers", _design(values)
+    fit = _model_chances(taken, design) if _enough(taken) else None
+    if fit is None:
+        return Effect(method=method, reason=SEPARATED if _enough(taken) else TOO_FEW), None
+    chance, inverse = fit
+    weights = np.divide(chance, 1 - chance, out=np.zeros_like(chance), where=~taken)
+    overlap = _measure_overlap(design, weights, chance, taken)
+    reason = _refuse(overlap)
     if reason:
-        return Effect(method=method, reason=reason)
-    design, weights, chance, inverse = fit
+        return Effect(method=method, reason=reason), overlap
     total = float(weights.sum())
     takers, others = float(y[taken].mean()), float(weights @ y) / total
     pull = weights * (y - others) / total
     scores = design * (taken - chance)[:, None]
     influence = np.where(taken, y - takers, 0.0) / taken.sum() - pull - scores @ (inverse @ (design.T @ pull))
-    error = math.sqrt(float(influence @ influence))
-    return build_effect(
-        takers - others, error, None, values=(others, takers), method=method, confidence_level=confidence_level
-    )
-
-
-def measure_overlap(rows: pd.DataFrame, covariates) -> Overlap | None:
-    """Return whether takers have comparable others, before anybody believes a weighted contrast.
-
-    Parameters
-    ----------
-    rows : DataFrame as for `adjusted_contrast`
-    covariates : sequence of str
-
-    Returns
-    -------
-    Overlap, or None where it is undefined: fewer than two takers or others, or covariates that tell them apart.
-    """
-    _, taken, values = _read(rows, covariates)
-    fit = _weigh(taken, values) if _enough(taken) else None
-    return _measure(fit, taken) if fit else None
+    told = {"values": (others, takers), "method": method, "confidence_level": confidence_level}
+    return build_effect(takers - others, math.sqrt(float(influence @ influence)), None, **told), overlap
 
 
 def choose_offered(rows: pd.DataFrame) -> pd.DataFrame:
@@ -166,29 +151,52 @@ def choose_offered(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["assigned"] == share.idxmax()] if len(share) else rows
 
 
-def fit_logit(outcome, design) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return a logistic regression by Newton's steps.
+def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
+    """Return the log odds ratios of a logistic model and their covariance, by Newton's method with capped steps.
 
     Parameters
     ----------
-    outcome : array of 0 and 1, shape (n,)
-    design : array, shape (n, k), the constant included
+    x : array, shape (n, k); a constant column of ones is the intercept
+    events : array, shape (n,) or (r, n), how many of the trials have the outcome; each row is a model of its own
+    trials : float or array like `events`, 1 is one unit a row
+    offset : float or array, shape (n,), log odds that are given
+    penalty : float or array, shape (k,), of the squared coefficients (ridge)
+    firth : bool
+        Penalise by Jeffreys' prior, so that coefficients stay finite where columns separate the outcomes. Without it
+        or a penalty, separated columns get large coefficients and errors.
+    start : array like the coefficients, optional
+        Where to begin; a near solution saves steps and changes nothing else.
 
     Returns
     -------
-    tuple: coefficients, chances of 1 and the information matrix, or None where no finite coefficients fit.
+    tuple of array: coefficients (k,) or (r, k); covariance (k, k) or (r, k, k).
+
+    References
+    ----------
+    Firth 1993, Biometrika 80: 27-38; Heinze & Schemper 2002, Statistics in Medicine 21: 2409-2419.
+
+    Examples
+    --------
+    >>> x = np.array([[1, 0], [1, 0], [1, 0], [1, 1], [1, 1]])
+    >>> fit_logit(x, [1, 0, 0, 1, 0])[0].round(2).tolist()
+    [-0.69, 0.69]
     """
-    beta = np.zeros(design.shape[1])
-    for _ in range(50):
-        chance = special.expit(design @ beta)
-        information = (design.T * (chance * (1 - chance))) @ design
-        if np.linalg.cond(information) > 1e12:
-            return None
-        step = np.linalg.solve(information, design.T @ (outcome - chance))
-        beta = beta + step
-        if np.abs(step).max() < 1e-9:
-            return beta, chance, information
-    return None
+    x, events = np.asarray(x, float), np.asarray(events, float)
+    ridge = np.diag(penalty + np.full(x.shape[1], RIDGE))
+    beta = np.zeros((*events.shape[:-1], x.shape[1])) if start is None else start
+    for _ in range(STEPS):
+        share = expit(beta @ x.T + offset)
+        weight = trials * share * (1 - share)
+        information = (x.T * weight[..., None, :]) @ x + ridge
+        rest = events - trials * share
+        if firth:
+            rest = rest + weight * ((x @ np.linalg.inv(information)) * x).sum(axis=-1) * (0.5 - share)
+        step = np.linalg.solve(information, (rest @ x - penalty * beta)[..., None])[..., 0]
+        longest = np.abs(step).max(axis=-1, keepdims=True, initial=0.0)
+        beta = beta + step * np.minimum(1.0, LONGEST / np.maximum(longest, LONGEST))
+        if longest.max(initial=0.0) < CLOSE:
+            break
+    return beta, np.linalg.inv(information)
 
 
 def _read(rows, covariates):
@@ -215,18 +223,14 @@ def _residual(basis, column):
     return rest - basis @ (basis.T @ rest)
 
 
-def _weigh(taken, values):
-    """Return design, weights (odds of taking for the others, 0 for takers), chances and inverse information."""
-    design = _design(values)
-    fit = fit_logit(taken, design)
-    if fit is None:
-        return None
-    beta, chance, information = fit
-    return design, np.where(taken, 0.0, np.exp(design @ beta)), chance, np.linalg.inv(information)
+def _model_chances(outcome, design):
+    """Chances of the outcome by a logistic model, and its coefficients' covariance; None where it is separated."""
+    beta, covariance = fit_logit(design, outcome)
+    known = np.linalg.eigvals(np.linalg.inv(design.T @ design @ covariance))  # a unit's weight, direction by direction
+    return (expit(design @ beta), covariance) if known.real.min() > LEAST_WEIGHT else None
 
 
-def _measure(fit, taken):
-    design, weights, chance, _ = fit
+def _measure_overlap(design, weights, chance, taken):
     spread = design[taken, 1:].std(axis=0, ddof=1)
     gaps = np.abs(design[taken, 1:].mean(axis=0) - np.average(design[~taken, 1:], axis=0, weights=weights[~taken]))
     imbalance = float(np.max(gaps[spread > 0] / spread[spread > 0], initial=0.0))
@@ -234,14 +238,11 @@ def _measure(fit, taken):
     return Overlap(float(weights.sum() ** 2 / (weights @ weights)), outside, imbalance)
 
 
-def _refuse(fit, taken, min_ess):
-    if fit is None:
-        return SEPARATED if _enough(taken) else TOO_FEW
-    found = _measure(fit, taken)
-    if found.effective_size < min_ess:
-        return f"effective sample size {found.effective_size:.1f} of the weighted others is below {min_ess:g}"
-    if found.imbalance > MAX_IMBALANCE:
-        gap = f"{found.imbalance:.2f} standard deviations"
+def _refuse(overlap):
+    if overlap.effective_size < MIN_ESS:
+        return f"effective sample size {overlap.effective_size:.1f} of the weighted others is below {MIN_ESS:g}"
+    if overlap.imbalance > MAX_IMBALANCE:
+        gap = f"{overlap.imbalance:.2f} standard deviations"
         return f"no overlap: weighting leaves a covariate {gap} apart (limit {MAX_IMBALANCE:g})"
     return None
 
@@ -271,9 +272,9 @@ def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confi
     ----------
     Manski (1990), Nonparametric bounds on treatment effects; Horowitz and Manski (2000).
     """
-    if metric.kind not in EXTREMES or control.names[0] != "y":
+    if metric.how.extremes is None or control.names[0] != "y":
         return Effect(method="worst-case bounds", reason="no bounds: the outcome has no fixed lowest and highest value")
-    low, high = EXTREMES[metric.kind]
+    low, high = metric.how.extremes
     cases = [
         compare_arms(metric, _fill(control, c), _fill(treatment, t), confidence_level=confidence_level)
         for c, t in ((high, low), (low, high))
@@ -317,26 +318,29 @@ def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) 
     ----------
     Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
     """
-    method = "inverse probability of response weights"
     if not covariates:
-        return Effect(method=method, reason="no weights: the plan names no covariates")
-    if rows.groupby("treated")["y"].count().reindex([0, 1], fill_value=0).min() < 20:
+        reason = "no weights: the plan names no covariates"
+        return Effect(method="inverse probability of response weights", reason=reason)
+    columns = rows[["y", *covariates]].to_numpy(float)
+    return weight_columns(*(columns[rows["treated"] == arm] for arm in (0, 1)), confidence_level=confidence_level)
+
+
+def weight_columns(control, treatment, *, confidence_level=0.95) -> Effect:
+    """Return the effect of `weight_responders` from arrays of shape (n, 1 + k): the outcome, then the covariates."""
+    method, arms = "inverse probability of response weights", (control, treatment)
+    if min(np.count_nonzero(~np.isnan(arm[:, 0])) for arm in arms) < 20:
         return Effect(method=method, reason="no weights: an arm has fewer than 20 known outcomes")
-    arms = (rows[rows["treated"] == arm] for arm in (0, 1))
-    (control, error_control), (treatment, error_treatment) = (_weigh_known(arm, covariates) for arm in arms)
-    error, values = math.hypot(error_treatment, error_control), (control, treatment)
-    return build_effect(
-        treatment - control, error, None, values=values, method=method, confidence_level=confidence_level
-    )
+    (value, error), (treated, more) = (_weigh_known(arm[:, 0], arm[:, 1:]) for arm in arms)
+    values, shared = (value, treated), {"method": method, "confidence_level": confidence_level}
+    return build_effect(treated - value, math.hypot(error, more), None, values=values, **shared)
 
 
-def _weigh_known(arm, covariates):
+def _weigh_known(y, covariates):
     """Mean and standard error of the known outcomes, each weighted by one over its chance to be known."""
-    y = arm["y"].to_numpy(float)
     known, weights = ~np.isnan(y), np.ones(len(y))
-    fit = None if known.all() else fit_logit(known, _design(arm[list(covariates)].to_numpy(float)))
+    fit = None if known.all() else _model_chances(known, _design(covariates))
     if fit:
-        weights = 1 / np.clip(fit[1], 0.01, 1)
+        weights = 1 / np.clip(fit[0], 0.01, 1)
     y, weights = y[known], weights[known]
     mean = float(np.average(y, weights=weights))
     return mean, float(np.sqrt(np.sum((weights * (y - mean)) ** 2)) / weights.sum())

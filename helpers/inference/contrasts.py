@@ -44,9 +44,9 @@ def compare_arms(metric: Metric, control: Moments, treatment: Moments, *, confid
     ------
     ValueError: the metric is no mean (a quantile, an ordered score, a time to an event), which moments cannot tell.
     """
-    if not metric.is_mean:
+    if not metric.how.is_mean:
         raise ValueError("moments compare means only; a quantile, an order or a time needs rows or counts")
-    if metric.kind == "binary" and control.names == ("y",):
+    if metric.how.is_share and control.names == ("y",):
         counts = [n for m in (treatment, control) for n in (round(m.value * m.n) if m.n else 0, m.n)]
         return risk_difference(*counts, confidence_level=confidence_level)
     return difference(pair_arms(control, treatment), confidence_level=confidence_level)
@@ -65,7 +65,7 @@ def lift_arms(metric: Metric, control: Moments, treatment: Moments, *, confidenc
     -------
     Effect: the score ratio of two shares, else Fieller's; an NPS has no lift and is not to be asked for one.
     """
-    if metric.kind == "binary" and control.names == ("y",) and like is None:
+    if metric.how.is_share and control.names == ("y",) and like is None:
         counts = [n for m in (treatment, control) for n in (round(m.value * m.n) if m.n else 0, m.n)]
         return relative_lift_risk(*counts, confidence_level=confidence_level)
     return relative_lift(pair_arms(control, treatment), confidence_level=confidence_level, like=like)

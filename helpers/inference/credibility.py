@@ -9,10 +9,9 @@ from scipy.stats import norm
 
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.means import effective_units, pair_arms
-from helpers.inference.methods import find_promise, pool_skewness
-from helpers.inference.planning import is_relative
+from helpers.inference.methods import Method, find_promise, pool_skewness
 from helpers.plan import ExperimentPlan
-from helpers.records import DETAIL, NAN, Check, Estimate, Guarantee, Refused, Results
+from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
 
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 ROLES = ["primary", "secondary", "guardrail"]
@@ -35,10 +34,10 @@ def check_methods(material, results) -> tuple[Check, ...]:
     found, is_known, design = {}, False, material.design
     for e in results.headline():
         unit = "units" if e.clusters_control is None else "clusters"
-        guarantee = find_promise(e.method, e.estimand, unit=unit)
-        if not isinstance(guarantee, Guarantee) or not math.isfinite(e.ci_low):
+        method = find_promise(e.method, e.estimand, unit=unit)
+        if not isinstance(method, Method) or not math.isfinite(e.ci_low):
             continue
-        is_known, departure = True, guarantee.find_departure(**_describe_data(e, material))
+        is_known, departure = True, method.domain.find_departure(**_describe_data(e, material))
         if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need
             label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
             several = f", {e.comparison}" if len(design.variant.treatments) > 1 else ""
@@ -61,9 +60,9 @@ def _describe_data(e, material):
     sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
     if e.clusters_control is not None:
         described = dict(zip(described, map(effective_units, sides), strict=True))
-    elif metric.kind in ("binary", "time_to_event"):
+    elif metric.how.is_share or metric.how.outcome == "time":
         values, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
-        if metric.kind == "time_to_event" and e.std_error > 0:  # as many as know it: its variance if all did, over it
+        if metric.how.outcome == "time" and e.std_error > 0:  # as many as know it: its variance if all did, over it
             seen = min(sum(share * (1 - share) / n for share, n in values) / e.std_error**2, 1.0)
         share = sum(n * share for share, n in values) / (e.n_control + e.n_treatment)
         return described | {"events": smaller * min(share, 1 - share) * seen}
@@ -235,7 +234,7 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
     for estimate in results.headline(role=ROLES):
         metric = design.metrics[estimate.metric]
         priors = [("weak", None)] if metric.quantile is None else []  # whose limits are no normal ones
-        if past_effects and priors and is_relative(metric) and estimate.control_value > 0:
+        if past_effects and priors and metric.how.has_lift and estimate.control_value > 0:
             priors.append(("sceptical", past_effects * estimate.control_value))
         for prior, spread in priors:
             found = read_posterior(estimate, better=metric.better, prior_units=prior_units, prior_sd=spread)

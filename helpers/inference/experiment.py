@@ -143,12 +143,10 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
 
 def _gather(design, units, trust, settings):
     failed = {c.id.removeprefix("missing_") for c in trust if c.id.startswith("missing_") and c.status == "fail"}
-    whole = metrics.summarise(units, adjusted=True)[None]
-    raw = metrics.leave_covariates(whole)
-    adjusted = {}
+    whole, raw, adjusted = metrics.summarise(units, adjusted=True)[None], metrics.summarise(units)[None], {}
     for name, arms in whole.items():
         names = next(iter(arms.values())).names
-        if design.metrics[name].kind != "nps" and design.metrics[name].is_mean and names[0] == "y" and len(names) > 1:
+        if design.metrics[name].how.takes_covariates and names[0] == "y" and len(names) > 1:
             adjusted[name] = arms
     if design.cluster is None:
         partly = ((name, arm) for name, arms in raw.items() for arm, m in arms.items() if m.missing)
@@ -162,14 +160,14 @@ def _estimate(material):
     """Headline rows first, then take-up, sensitivity, segments and weeks; tests; curves; the table of take-up."""
     design, estimates, uptake, times = material.design, [], pd.DataFrame(), ([], [], pd.DataFrame())
     for comparison in list_comparisons(design):
-        if comparison.metric.kind != "time_to_event":
+        if comparison.metric.how.outcome != "time":
             estimates += estimate_headline(comparison, material)
             estimates += estimate_sensitivity(comparison, material)
     if design.exposure or design.variant.observational:
         taken, uptake = study_uptake(material)
         estimates += taken
     splits, differing = estimate_splits(material)
-    if any(metric.kind == "time_to_event" for metric in design.metrics.values()):
+    if any(metric.how.outcome == "time" for metric in design.metrics.values()):
         times = study_times(material.units, look=material.look, failed=material.not_estimable)
     between = compare_all_arms(material) if len(design.variant.treatments) > 1 else []
     estimates = sorted(
@@ -208,7 +206,7 @@ def estimate_headline(comparison: Comparison, material: Material) -> list[Estima
         effect = compare_arms(metric, *sides, **level)
     effect = material.at_look(comparison, effect)
     found = [material.label(comparison, effect, estimand="difference", **labels)]
-    if metric.is_mean and metric.kind != "nps":
+    if metric.how.has_lift:
         is_plain = method == "miettinen-nurminen" and material.look.interval == "fixed"
         lift = lift_arms(metric, *sides, like=None if is_plain else effect, **level)
         found.append(material.label(comparison, lift, estimand="relative_lift", **labels))
@@ -240,14 +238,14 @@ def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Est
     metric, method, level = comparison.metric, material.choose(comparison), {"confidence_level": comparison.level}
     if comparison.name in material.not_estimable:
         return []
-    look, is_plain = partial(material.at_look, comparison), metric.is_mean and not metric.is_ratio
+    look, is_plain = partial(material.at_look, comparison), metric.how.is_mean and metric.how.outcome == "y"
     by_unit, sides, rows = material.design.cluster is None, material.take(comparison), []
     if comparison.name in material.adjusted and method != "lin":
         adjusted = compare_arms(metric, *material.take(comparison, adjusted=True), **level)
         rows.append((look(adjusted), {"adjustment": "covariates"}))
     if method in ("lin", "permutation"):
         rows.append((look(compare_arms(metric, *sides, **level)), {"adjustment": "none"}))
-    if metric.kind == "amount" and metric.is_mean and by_unit:
+    if metric.how.total == "amount" and metric.how.is_mean and by_unit:
         capped = metrics.winsorise(material.units, comparison.name)
         rows.append((look(compare_arms(metric, *comparison.take(capped), **level)), {"adjustment": "winsorised"}))
     if any(m.missing for m in sides) and is_plain and by_unit:
@@ -315,7 +313,7 @@ def study_times(
     estimates, tests, frames = [], [], []
     for name, metric in design.metrics.items():
         columns = [f"time_{name}", f"observed_{name}"]
-        rows = metrics.read_rows(units, ["variant", *columns]) if metric.kind == "time_to_event" else None
+        rows = metrics.read_rows(units, ["variant", *columns]) if metric.how.outcome == "time" else None
         if rows is None:
             continue
         groups = {arm: rows.loc[rows["variant"] == arm, columns].to_numpy(float) for arm in design.variant.arms}

@@ -508,27 +508,48 @@ def permutation_difference(control, treatment, *, rng, n_resamples=4999, confide
     arms = [np.asarray(values, float) for values in (control, treatment)]
     values = [float(arm.mean()) if len(arm) else NAN for arm in arms]
     shared = {"method": "permutation", "control_value": values[0], "treatment_value": values[1]}
-    shared["estimate"] = estimate = values[1] - values[0]
+    shared["estimate"] = values[1] - values[0]
     if min(map(len, arms)) < 2:
         return Effect(reason=TOO_FEW, **shared)
     if not np.isfinite(np.concatenate(arms)).all():
         return Effect(reason="a value is missing or infinite", **shared)
     if sum(arm.var() for arm in arms) == 0:
         return Effect(reason=NO_VARIATION, **shared)
-    sums, total, sizes = _draw(*arms, rng, n_resamples)
-
-    def p_value(shift):
-        observed = _statistic(total[1], total[0] - total[1], sizes, shift)
-        drawn = _statistic(sums, total[0] - sums, sizes, shift)
-        at_least = np.count_nonzero(~(abs(drawn) < abs(observed) * (1 - 1e-9)))  # undefined counts as extreme
-        return float((1 + at_least) / (1 + len(sums)))
-
-    alpha, p, reason = 1 - confidence_level, p_value(0.0), None
+    options = {"rng": rng, "n_resamples": n_resamples, "confidence_level": confidence_level}
+    low, high, p = (float(found[0]) for found in permute_many(*(arm[None] for arm in arms), **options))
     error = float(np.sqrt(sum(arm.var(ddof=1) / len(arm) for arm in arms)))
-    low, high = (_invert(p_value, alpha, estimate, p > alpha, side * error) for side in (-1, 1))
-    if not np.isfinite([low, high]).all():
-        low, high, reason = NAN, NAN, "so few units cannot reject any shift at this confidence level"
+    reason = None if np.isfinite(low) else "so few units cannot reject any shift at this confidence level"
     return Effect(std_error=error, ci_low=low, ci_high=high, p_value=p, reason=reason, **shared)
+
+
+def permute_many(controls, treatments, *, rng, n_resamples, confidence_level):
+    """Return lower limits, upper limits and p-values of `permutation_difference` of many experiments at once.
+
+    Parameters
+    ----------
+    controls, treatments : arrays, shape (experiments, n), of known values of which some differ
+    rng, n_resamples, confidence_level : as there; permutations are drawn one experiment after the other
+
+    Returns
+    -------
+    tuple of arrays, shape (experiments,): both limits nan where so few units cannot reject any shift.
+    """
+    drawn = [_draw(*pair, rng, n_resamples) for pair in zip(controls, treatments, strict=True)]
+    sums, total = (np.array(part) for part in zip(*drawn, strict=True))
+    sizes, alpha = (treatments.shape[1], controls.shape[1]), 1 - confidence_level
+
+    def find_p(shift):
+        observed = _statistic(total[:, 1], total[:, 0] - total[:, 1], sizes, shift)
+        resampled = _statistic(sums, total[:, :1] - sums, sizes, shift[:, None])
+        few = abs(resampled) < abs(observed)[:, None] * (1 - 1e-9)  # undefined counts as extreme
+        return (1 + np.count_nonzero(~few, axis=1)) / (1 + n_resamples)
+
+    estimates = treatments.mean(axis=1) - controls.mean(axis=1)
+    errors = np.sqrt(sum(arms.var(axis=1, ddof=1) / arms.shape[1] for arms in (controls, treatments)))
+    p = find_p(np.zeros(len(estimates)))
+    low, high = (_invert(find_p, alpha, estimates, p > alpha, side * errors) for side in (-1, 1))
+    unbounded = ~np.isfinite(low + high)
+    return np.where(unbounded, NAN, low), np.where(unbounded, NAN, high), p
 
 
 def _draw(control, treatment, rng, n_resamples):
@@ -548,15 +569,14 @@ def _draw(control, treatment, rng, n_resamples):
     rest = rows[~common]
     for row, size in zip(sums, drawn[:, 2], strict=True):
         row += rest[rng.choice(len(rest), size, replace=False, shuffle=False)].sum(axis=0) if size else 0
-    total = np.array([rows.sum(axis=0), rows[treated == 1].sum(axis=0)])
-    return sums, total, (len(treatment), len(control))
+    return sums, np.array([rows.sum(axis=0), rows[treated == 1].sum(axis=0)])
 
 
 def _statistic(first, second, sizes, shift):
     """Studentised difference of two groups after the treated units' values are lowered by the shift."""
     means, variances = [], []
     for group, n in zip((first, second), sizes, strict=True):
-        value, square, treated, product = group.T
+        value, square, treated, product = np.moveaxis(group, -1, 0)
         total = value - shift * treated
         squares = square - 2 * shift * product + shift**2 * treated
         means.append(total / n)
@@ -565,25 +585,26 @@ def _statistic(first, second, sizes, shift):
         return (means[0] - means[1]) / np.sqrt(variances[0] + variances[1])
 
 
-def _invert(p_value, alpha, estimate, holds_zero, step):
-    """Find the shift, on the side of the step's sign, where the p-value falls to alpha; inf when it never does.
+def _invert(find_p, alpha, estimates, holds_zero, steps):
+    """Find the shifts, on the side of the steps' sign, where the p-value falls to alpha; inf where it never does.
 
     Zero is a known point of the search, so that interval and test agree.
     """
-    towards_zero = estimate * step < 0
-    inside, outside = (0.0, step) if towards_zero and holds_zero else (estimate, estimate + step)
-    if towards_zero and not holds_zero:
-        outside = 0.0
+    towards_zero = estimates * steps < 0
+    inside = np.where(towards_zero & holds_zero, 0.0, estimates)
+    outside = np.where(towards_zero & ~holds_zero, 0.0, inside + steps)
+    unbounded = np.full(len(steps), True)
     for _ in range(_DOUBLINGS):
-        if p_value(outside) <= alpha:
+        unbounded &= find_p(outside) > alpha
+        if not unbounded.any():
             break
-        inside, outside = outside, outside + 2 * (outside - inside)
-    else:
-        return np.inf
+        further = outside + 2 * (outside - inside)
+        inside, outside = np.where(unbounded, outside, inside), np.where(unbounded, further, outside)
     for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if p_value(middle) > alpha else (inside, middle)
-    return (inside + outside) / 2
+        holds = find_p(middle) > alpha
+        inside, outside = np.where(holds, middle, inside), np.where(holds, outside, middle)
+    return np.where(unbounded, np.inf, (inside + outside) / 2)
 
 
 def pair_arms(control: Moments, treatment: Moments) -> Pair:

@@ -273,7 +273,7 @@ def list_sample_sizes(design, baselines, differences, *, power=POWER) -> pd.Data
     DataFrame: `metric`, `baseline`, `difference` (treatment minus control), `units` (rounded up; nan where the other
         share would leave 0 to 1), `power`, `level` (the p-value that decides). Empty without a metric of shares.
     """
-    name = next((name for name in (*design.asked, *design.metrics) if design.metrics[name].kind == "binary"), None)
+    name = next((name for name in (*design.asked, *design.metrics) if design.metrics[name].how.is_share), None)
     if name is None:
         return pd.DataFrame()
     level, direction = find_rule(design, name)
@@ -281,11 +281,6 @@ def list_sample_sizes(design, baselines, differences, *, power=POWER) -> pd.Data
     sizes = [sample_size_proportions(b, d, power=power, alpha=level) for b, d in cells]
     frame = pd.DataFrame(cells, columns=["baseline", "difference"]).assign(metric=name, power=power, level=level)
     return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes])
-
-
-def is_relative(metric) -> bool:
-    """Return whether an effect on a metric is a share of its control value: not of an NPS, nor of ordered scores."""
-    return metric.kind == "time_to_event" or (metric.is_mean and metric.kind != "nps")
 
 
 def find_exaggeration(effect, std_error, critical) -> float:
@@ -390,7 +385,7 @@ def list_requirements(material, results) -> pd.DataFrame:
             "power": POWER,
             "level": fixed["alpha"],
             "mde_absolute": smallest,
-            "mde_relative": smallest / control if metric.is_mean and control > 0 else math.nan,
+            "mde_relative": smallest / control if metric.how.is_mean and control > 0 else math.nan,
             "worthwhile": worthwhile,
             "power_for_worthwhile": power(difference=direction * worthwhile, n_units=n, **fixed) if known else math.nan,
             "n_for_worthwhile": math.ceil(needed) if math.isfinite(needed) else math.nan,
@@ -403,7 +398,7 @@ def list_requirements(material, results) -> pd.DataFrame:
 def _overstate(row, metric, head, past_effects):
     """The effect that is assumed to be true, and by how much a clear estimate would overstate it."""
     assumed = row["worthwhile"] if metric.margin is None else math.nan
-    if assumed != assumed and metric.margin is None and past_effects and is_relative(metric):
+    if assumed != assumed and metric.margin is None and past_effects and metric.how.has_lift:
         assumed = past_effects * max(row["control_value"], 0.0)
     if head is None or not head.std_error > 0 or assumed != assumed:
         return {"assumed": math.nan, "exaggeration": math.nan}
@@ -420,7 +415,7 @@ NORMAL = mde_normal, sample_size_normal, power_normal
 def _size(comparison, material, head):
     """Control value, units (or clusters), formulas and what they need: variances, or the standard error as it is."""
     metric = comparison.metric
-    if not metric.is_mean:
+    if not metric.how.is_mean:
         if head is None or not head.std_error > 0:
             return None
         clustered = head.clusters_control is not None
@@ -432,7 +427,7 @@ def _size(comparison, material, head):
         return None
     n = pair.n_control + pair.n_treatment
     fixed = {"share_treatment": pair.n_treatment / n}
-    if metric.kind == "binary" and pair.method == "welch":  # neither by cluster nor adjusted
+    if metric.how.is_share and pair.method == "welch":  # neither by cluster nor adjusted
         return pair.control, n, SHARES, {**fixed, "baseline": pair.control}
     if pair.method == "lin":
         pair = _leave_residuals(pair, sides)

@@ -61,7 +61,7 @@ def study_replies(
         tables["hours_effect"] = compare_effects_by_hours(units, hours, names)
         tables["slower"] = allow_for_slower(results, replies, names, slower=slower)
         tables["speed_association"] = associate_speed(conversations, units, results, names)
-        shares = [f"y_{name}" for name in names if roles[name].kind == "binary"]
+        shares = [f"y_{name}" for name in names if roles[name].how.is_share]
         outcomes = metrics.read_rows(units, ["unit", *shares]) if shares else None
     tables["agents"] = describe_agents(conversations, units, target=target, outcomes=outcomes)
     return {name: table for name, table in tables.items() if not table.empty}
@@ -151,7 +151,7 @@ def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -
     gaps = hours["gap"].where(hours[["n_control", "n_treatment"]].min(axis=1) >= 2 * design.min_cell)
     hours = hours.assign(gap=gaps)[hours["hours"].isin(list(groups))]
     for comparison in list_comparisons(design):
-        if comparison.name not in names or not comparison.metric.is_mean:
+        if comparison.name not in names or not comparison.metric.how.is_mean:
             continue
         rows, sides = [], {"control": comparison.control, "treatment": comparison.treatment}
         for block, gap in hours.loc[hours["comparison"] == comparison.label, ["hours", "gap"]].to_numpy():
@@ -265,7 +265,7 @@ def associate_speed(conversations: pd.DataFrame, units: metrics.Units, results: 
         `n_treatment`. Empty above the limit of row-level methods and where clusters are randomised.
     """
     design, rows = units.design, []
-    names = [n for n in names if design.metrics[n].is_mean and not design.metrics[n].is_ratio]
+    names = [n for n in names if design.metrics[n].how.is_mean and design.metrics[n].how.outcome == "y"]
     asked = split_arms(conversations, design)[design.variant.control]
     first = asked[asked["followed_minutes"] >= WEEK].sort_values(["asked_at", "conversation_id"])
     first = first.drop_duplicates("unit")

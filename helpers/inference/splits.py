@@ -12,7 +12,7 @@ from helpers.inference.contrasts import compare_arms
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import effective_units, measure_interaction, measure_trend, pair_arms
-from helpers.inference.methods import compare_levels, find_guarantee, pool_skewness
+from helpers.inference.methods import compare_levels, find_method, pool_skewness
 from helpers.records import NAN, Estimate, Moments, Test
 
 NAME = "any difference between the arms"
@@ -43,7 +43,7 @@ def compare_all_arms(material) -> list[Test]:
         return []
     for comparison in list_comparisons(design, "primary", "secondary"):
         is_lead = comparison.treatment == design.variant.treatments[0]
-        if is_lead and comparison.metric.is_mean and comparison.name not in material.not_estimable:
+        if is_lead and comparison.metric.how.is_mean and comparison.name not in material.not_estimable:
             statistic, df, p = _compare_all(comparison, material)
             name, key = comparison.name, f"{comparison.name}:all arms:{NAME}"
             found += [Test(key, name, NAME, statistic, df, p, family="exploratory")] if p == p else []
@@ -53,13 +53,13 @@ def compare_all_arms(material) -> list[Test]:
 def _compare_all(comparison, material):
     arms = {arm: material.raw[comparison.name][arm] for arm in comparison.design.variant.arms}
     groups = list(arms.values())
-    if comparison.metric.kind == "binary" and comparison.design.cluster is None:
+    if comparison.metric.how.is_share and comparison.design.cluster is None:
         return compare_shares(groups)
-    sizes, welch = [m.n for m in groups], find_guarantee("welch", "difference")
+    sizes, welch = [m.n for m in groups], find_method("welch", "difference")
     facts = {"n_control": max(sizes), "n_treatment": min(sizes), "skewness": pool_skewness(groups)}
     is_plain = all(m.names[0] == "y" for m in groups)
     # the smallest arm beside the largest may be too small for the outcome's tail: Welch's limits, of units
-    if material.choose(comparison) == "permutation" or (is_plain and welch.find_departure(**facts)):
+    if material.choose(comparison) == "permutation" or (is_plain and welch.domain.find_departure(**facts)):
         return NAN, NAN, NAN
     return compare_groups(groups if is_plain else _make_plain(groups, arms[comparison.control]))
 
@@ -94,12 +94,12 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
         groups, family = metrics.summarise(material.units, by=by), "weeks" if by == "week" else "segments"
         for comparison in list_comparisons(design, "primary", "secondary"):
             metric, name, rows = comparison.metric, comparison.name, []
-            if not (metric.is_mean or metric.scale == "ordered") or name in material.not_estimable:
+            if not (metric.how.is_mean or metric.scale == "ordered") or name in material.not_estimable:
                 continue
-            levels = {} if metric.is_mean else metrics.count_levels(material.units, name, by=by)
+            levels = {} if metric.how.is_mean else metrics.count_levels(material.units, name, by=by)
             for group in sorted(groups):
                 arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory", "family": family}
-                if metric.is_mean:
+                if metric.how.is_mean:
                     effect = compare_arms(metric, *comparison.take(arms), confidence_level=comparison.level)
                 else:
                     effect = compare_levels(comparison, levels[group])
@@ -151,7 +151,7 @@ def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozens
     """
     design, rows = units.design, []
     name = design.key_metric
-    if design.assigned_at is None or not design.metrics[name].is_mean or name in failed:
+    if design.assigned_at is None or not design.metrics[name].how.is_mean or name in failed:
         return pd.DataFrame()
     weeks = metrics.summarise(units, by="week")
     look = replace(look or read_look(units), interval="always-valid")

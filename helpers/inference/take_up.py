@@ -10,7 +10,6 @@ from scipy import stats
 from helpers.inference.associations import (
     adjusted_contrast,
     choose_offered,
-    measure_overlap,
     naive_contrast,
     weighted_contrast,
 )
@@ -27,7 +26,6 @@ NOBODY_ELSE = "Nobody takes it up without the offer: non-compliance is one-sided
 EVERYBODY = "Everybody takes it up with the offer: non-compliance is one-sided."
 BOTH_SIDES = "Non-compliance is on both sides: some take it up without the offer, and some do not with it."
 TAKERS = "takers - others"
-KINDS = ("binary", "count", "amount", "score")
 
 
 def fold_take_up(rows: pd.DataFrame) -> tuple[Moments, Moments]:
@@ -212,29 +210,28 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
         if rows is not None:
             against = f"{TAKERS} ({comparison.treatment})" if len(design.variant.treatments) > 1 else TAKERS
             labels, rows = {"against": against, "interval": material.look.interval}, rows.dropna(subset=["taken"])
-            contrasts = _associate(comparison, rows, material, population="as_treated", **labels)
+            contrasts, overlap = _associate(comparison, rows, material, population="as_treated", **labels)
             arms, level = fold_take_up(rows), {"confidence_level": comparison.level}
             labels |= {"estimand": "cace", "population": "compliers", **_count_arms(rows, "assigned")}
             for estimator, role in ((complier_effect, "exploratory"), (anderson_rubin, "sensitivity")):
                 effect = material.at_look(comparison, estimator(arms, **level))
                 contrasts.append(label_effect(comparison, effect, role=role, family="", **labels))
             found += contrasts
-            if comparison.metric.kind == "binary":
+            if comparison.metric.how.is_share:
                 about = {"metric": comparison.name, "comparison": comparison.label, **first_stage(arms)}
-                table.append({**about, **_doubt(contrasts, rows, list(material.units.covariates), comparison.level)})
+                table.append({**about, **_doubt(contrasts, rows, overlap, comparison.level)})
         for group in design.variant.observational:
             rows = _read_rows(comparison, material, group)
             if rows is not None:
                 rows = rows.assign(assigned=1, taken=(rows["variant"] == comparison.treatment).astype(float))
                 against = Comparison(design, comparison.name, group, comparison.treatment)
                 labels = {"population": "observational", "against": against.label, "interval": material.look.interval}
-                found += _associate(against, rows, material, **labels)
+                found += _associate(against, rows, material, **labels)[0]
     return found, pd.DataFrame(table)
 
 
-def _doubt(contrasts, rows, covariates, level):
+def _doubt(contrasts, rows, overlap, level):
     """How strong an unknown cause would have to be to explain the association that is shown: the adjusted one."""
-    overlap = measure_overlap(rows, covariates) if covariates else None
     ratio = _divide_shares(rows, level)
     ends, found = (ratio.ci_low, ratio.ci_high), ratio.estimate
     shown = [e for e in contrasts if e.adjustment == "covariates" and math.isfinite(e.ci_low) and e.control_value > 0]
@@ -276,8 +273,7 @@ def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[
 def _read_rows(comparison, material, against):
     """The treatment and the group it is held against, outcome known; None for all but plain means that may decide."""
     metric = comparison.metric
-    is_plain = metric.kind in KINDS and metric.is_mean and not metric.is_ratio
-    if not is_plain or comparison.name in material.not_estimable:
+    if not metric.how.takes_covariates or comparison.name in material.not_estimable:
         return None
     if comparison.design.cluster is not None or material.rows is None:
         return None
@@ -287,17 +283,19 @@ def _read_rows(comparison, material, against):
 
 
 def _associate(comparison, rows, material, **labels):
-    covariates, level = list(material.units.covariates), {"confidence_level": comparison.level}
+    """The contrasts of takers with others, and how far the weighted one has comparable units."""
+    overlap, covariates, level = None, list(material.units.covariates), {"confidence_level": comparison.level}
     labels |= _count_arms(choose_offered(rows.dropna(subset=["taken"])), "taken")
     decides = {"estimand": "naive", "role": "exploratory", "family": ""}
     found = [(naive_contrast(rows, **level), decides)]
-    if comparison.metric.kind == "binary":
+    if comparison.metric.how.is_share:
         found.append((_divide_shares(rows, comparison.level), {**decides, "estimand": "ratio"}))
     if covariates:
         beside = {"estimand": "naive", "role": "sensitivity"}
         found.append((adjusted_contrast(rows, covariates, **level), {**beside, "adjustment": "covariates"}))
-        found.append((weighted_contrast(rows, covariates, **level), {**beside, "adjustment": "weights"}))
-    return [label_effect(comparison, material.at_look(comparison, e), **labels, **more) for e, more in found]
+        effect, overlap = weighted_contrast(rows, covariates, **level)
+        found.append((effect, {**beside, "adjustment": "weights"}))
+    return [label_effect(comparison, material.at_look(comparison, e), **labels, **more) for e, more in found], overlap
 
 
 def _divide_shares(rows, level) -> Effect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from helpers.metrics.events import (
     pick,
     store,
 )
-from helpers.metrics.reach import Reach, find_reach
+from helpers.metrics.reach import ALERT, Reach, find_reach
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
 
@@ -443,6 +444,22 @@ def _count_days(moment, start):
     return (moment - start).dt.total_seconds() / DAY
 
 
+def list_recurring(design: FrameworkPlan) -> set[str]:
+    """Return the events that come again and again, of accounts old and new; first uses end by themselves."""
+    parts = [part.event for part in (design.activation, design.alive, design.outcomes.retained) if part]
+    return {*design.activity_events, *design.outcomes.retained.lost, *(name for part in parts for name in part)}
+
+
+def measure_silence(n: int, first: dt.datetime, last: dt.datetime, accounts: Accounts) -> tuple[float, bool]:
+    """Return for how many days n events of a kind are silent at the end of `as_of`, and whether data may be missing.
+
+    So it may where the silence is longer than a week, and were events as frequent as before, of n in d days, has a
+    chance below .001: exp(-days n / d).
+    """
+    gap, known = ((end - start) / dt.timedelta(days=1) for start, end in ((last, accounts.cutoff), (first, last)))
+    return gap, gap > STALE_DAYS and math.exp(-gap * (n - 1) / max(known, 1.0)) < ALERT
+
+
 def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame:
     """Return how many rows each input has, the share without a value, and the latest day that has one.
 
@@ -473,21 +490,22 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
     if source.events is not None:
         events, valued = source.events, design.usage and design.usage.seats_event
         heard = events.filter(events["at"] < ibis.literal(accounts.cutoff)).group_by("event")
-        heard = heard.aggregate(rows=ibis._.count(), missing=ibis._["value"].isnull().mean(), latest=ibis._["at"].max())
+        times = {"first": ibis._["at"].min(), "latest": ibis._["at"].max()}
+        heard = heard.aggregate(rows=ibis._.count(), missing=ibis._["value"].isnull().mean(), **times)
         heard = {row["event"]: row for row in heard.to_pyarrow().to_pylist()}
+        times = {name: (row["rows"], row["first"], row["latest"]) for name, row in heard.items()}
+        stale = {name for name, found in times.items() if measure_silence(*found, accounts)[1]}
         for name in schema.list_account_event_names(design):
             row = heard.get(name, {"rows": 0, "missing": 0.0, "latest": None})
             rows.append(("events", name, row["rows"], row["missing"] if name == valued else 0.0, row["latest"]))
-    again = {*design.activity_events, *design.outcomes.retained.event, *(design.alive.event if design.alive else [])}
-    again |= set(design.activation.event if design.activation else [])
-    told = []
+    told, again = [], list_recurring(design)
     for table, column, n, missing, latest in rows:
         day = latest.date() if latest else None
         old = (as_of - day).days if day and as_of else float("nan")
         note, behind = "", (newest - day).days if day and newest else 0
         if n == 0 or missing == 1:
             note = "never filled" if n else "does not occur"
-        elif table == "events" and old > STALE_DAYS and column in again:  # first uses end by themselves
+        elif table == "events" and column in again & stale:
             note = f"none in the last {old} days"
         elif table == "accounts" and behind > STALE_DAYS:
             note = f"missing from the accounts of the newest {behind} days"

@@ -13,6 +13,7 @@ import pandas as pd
 from ibis.util import gen_name
 
 from helpers import schema
+from helpers.kinds import COUNTED, VALUED
 
 if TYPE_CHECKING:
     from helpers.metrics.units import Units
@@ -30,7 +31,6 @@ HOURS, BLOCK = 168, 4  # of a week; of a block of them
 BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
 BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
 EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
-COUNTED = ("count", "amount")  # kinds of which no event is 0
 SIGNS = ("above", "below", "zero", "without")  # of the value of an event
 MOST_QUESTIONS = 1_000_000  # are brought into memory
 QUESTION, REPLY, ID, AGENT = "question", "first_reply", "conversation_id", "agent_id"
@@ -148,7 +148,7 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
 
 def list_lost(heard: ir.Table, totals, end: dt.datetime) -> dict:
     """Return what to ask of events that do not count: a sentence -> an aggregate; parameters as of `add_up`."""
-    valued = {event for total in totals if total.kind in ("amount", "last") for event in total.events}
+    valued = {event for total in totals if total.kind in VALUED for event in total.events}
     lacks = heard["event"].isin(sorted(valued)) & heard["value"].isnull()
     late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
     lost = {"events before their unit is assigned, left out": heard["at"] < heard["start"]}
@@ -172,7 +172,7 @@ def list_monies(units: ir.Table, folded, design) -> list[dict]:
     folded : sequence of str, the totals that events gave
     design : ExperimentPlan
     """
-    amounts = [name for name, metric in design.metrics.items() if metric.kind == "amount"]
+    amounts = [name for name, metric in design.metrics.items() if metric.how.total == "amount"]
     amounts, money = [name for name in amounts if f"fold:{name}" not in folded], find_money(units)
     if money is None or not amounts:
         return []

@@ -76,8 +76,7 @@ def describe_arms(units: Units) -> pd.DataFrame:
     if design.exposure:
         found["exposed_share"] = table["exposed"].mean()
     for name, metric in design.metrics.items():
-        prefix = "num" if metric.is_ratio else "time" if metric.kind == "time_to_event" else "y"
-        complete, outcome = table[f"complete_{name}"], table[f"{prefix}_{name}"]
+        complete, outcome = table[f"complete_{name}"], table[f"{metric.how.outcome}_{name}"]
         found |= {f"complete_{name}": complete.sum(), f"known_{name}": outcome.count(where=complete)}
     asked = table.group_by("variant").aggregate(**found)
     frame = units.keep("arms", lambda: asked.to_pyarrow().to_pandas().set_index("variant"))
@@ -143,7 +142,8 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
         "week", one of the plan's segments, or "hours"; None gives the one group None. Units without a group, such
         as those outside the randomisation by week, are left out.
     adjusted : bool
-        With the covariates beside each outcome; ratios and designs with clusters stay without.
+        With the covariates beside each outcome; ratios and designs with clusters stay without. They are asked for in
+        any case where there is one group, as a covariate is never missing: then both take one query.
 
     Returns
     -------
@@ -158,9 +158,15 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     ----------
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
     """
-    found = _measure(units, by, adjusted)
-    names = [name for name, metric in units.design.metrics.items() if metric.kind != "time_to_event"]
-    return {group: {name: of[f"y_{name}"] for name in names} for group, of in found.items()}
+    found, metrics = _measure(units, by, adjusted or by is None), units.design.metrics.items()
+    names = [name for name, metric in metrics if metric.how.outcome != "time"]
+    told = {group: {name: dict(of[f"y_{name}"]) for name in names} for group, of in found.items()}
+    for arms in (arms for of in told.values() for arms in of.values() if not adjusted):
+        for arm, m in arms.items():
+            if m.names[0] == "y":
+                remainder = None if m.remainder is None else m.remainder[:1]
+                arms[arm] = replace(m, names=("y",), mean=m.mean[:1], cov=m.cov[:1, :1], remainder=remainder)
+    return told
 
 
 def winsorise(units: Units, metric: str) -> dict[str, Moments]:
@@ -227,30 +233,6 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
     return {arm: found.get((arm,), {}).get("x") or _count_none(blocks["x"]) for arm in arms}
 
 
-def leave_covariates(found: dict) -> dict:
-    """Return moments of the outcomes alone from those that `summarise` took with covariates, without a query.
-
-    They are what `summarise(units)` gives, as a covariate is never missing.
-
-    Parameters
-    ----------
-    found : dict
-        metric -> arm -> Moments, one group of what `summarise(units, adjusted=True)` returns.
-
-    Returns
-    -------
-    dict: of the same form; ratios and sums of clusters unchanged.
-    """
-    left = {}
-    for name, arms in found.items():
-        left[name] = dict(arms)
-        for arm, m in arms.items():
-            if m.names[0] == "y":
-                remainder = None if m.remainder is None else m.remainder[:1]
-                left[name][arm] = replace(m, names=("y",), mean=m.mean[:1], cov=m.cov[:1, :1], remainder=remainder)
-    return left
-
-
 def count_levels(units: Units, name, *, by=None) -> dict:
     """Return how many units of every arm stand on each level of an outcome, by one query.
 
@@ -281,11 +263,6 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     return found
 
 
-def _measure(units, by, adjusted):
-    """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
-    return units.keep(("moments", by, adjusted), lambda: _take(units, units.table, _list_blocks(units, adjusted), by))
-
-
 def _list_blocks(units, adjusted):
     """What is measured together: each metric by its outcome, each column of shares, all covariates.
 
@@ -298,12 +275,12 @@ def _list_blocks(units, adjusted):
     sizes = describe_arms(units).sum(numeric_only=True) if beside else None
     for name, metric in design.metrics.items():
         # where all windows are over, rows need only be counted
-        is_open = has_times and (metric.is_ratio or metric.within_days is not None)
+        is_open = has_times and (metric.how.outcome == "num" or metric.within_days is not None)
         complete, y = f"complete_{name}" if is_open else True, f"y_{name}"
-        if metric.is_ratio:
+        if metric.how.outcome == "num":
             parts = (f"num_{name}", None), (f"den_{name}", None)
             blocks[y] = Block(("num", "den"), parts, f"num_{name}", complete)
-        elif metric.kind != "time_to_event":
+        elif metric.how.outcome == "y":
             known = y if f"missing_{name}" in columns else first.setdefault(metric.within_days, y)
             gapped = known if beside and sizes[f"known_{name}"] < sizes["units"] else None
             blocks[y] = Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
@@ -311,12 +288,17 @@ def _list_blocks(units, adjusted):
     return blocks | ({"x": Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
 
 
+def _measure(units, by, adjusted):
+    """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
+    return units.keep(("moments", by, adjusted), lambda: _take(units, units.table, _list_blocks(units, adjusted), by))
+
+
 def _take(units, table, blocks, by):
     """Moments by group, block and arm, n = 0 where an arm has no row; `table` may hold other values than the units'."""
     design = units.design
     keys = [*([] if by is None else [f"s_{by}" if by != "week" and by in design.segments else by]), "variant"]
     first, wide = units.table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
-    binary = {f"y_{name}" for name, metric in design.metrics.items() if metric.kind == "binary"}
+    binary = {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
     marks = {x for x in units.covariates if "=" in x or x.endswith(":missing")}  # they hold 0, 1 or null only
     marks |= binary | {column for column in wide if column.startswith(SHARES)}
     if design.cluster:

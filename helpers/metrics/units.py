@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
+from helpers.kinds import COUNTED
 from helpers.metrics.events import (
-    COUNTED,
     DAY,
     LATEST,
     Total,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from helpers.sources import Source
 
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
-TAKEN = {"binary": "count", "count": "count", "amount": "amount", "score": "last", "nps": "last"}  # else the first
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 NOTHING, ALWAYS = ibis.null("float64"), ibis.literal(True)
 MOST_LEVELS, OTHER = 20, "other"
@@ -132,7 +131,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, design, end, clock)
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, has_amounts = [], {}, {}, any(m.kind == "amount" for m in design.metrics.values())
+    beside, lost, sums, has_amounts = [], {}, {}, any(m.how.total == "amount" for m in design.metrics.values())
     if events is not None:
         planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
         planned = planned.inner_join(units.select("unit", start=START), "unit")
@@ -201,9 +200,9 @@ def _list_totals(units, events, design):
             if event and (part == "asked" or event not in design.metrics):
                 begin = 0.0 if part == "asked" else since  # who is asked before the window begins may answer within it
                 found.append(Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
-        if metric.kind != "ratio" and metric.column is None and metric.time is None:
-            taken, named = TAKEN.get(metric.kind, "first"), tuple(metric.event or [name])
-            found.append(Total(f"fold:{name}", taken, named, since, metric.within_days))
+        if metric.how.total and metric.column is None and metric.time is None:
+            named = tuple(metric.event or [name])
+            found.append(Total(f"fold:{name}", metric.how.total, named, since, metric.within_days))
             if metric.competing:
                 found.append(Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
     parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)} - {None}
@@ -241,8 +240,8 @@ def _write_notes(folded, beside, lost, design, clock):
     """
     said, negative, as_of = {}, {}, clock["as_of"]
     for name, metric in design.metrics.items():
-        if metric.missing == "zero" and metric.kind != "time_to_event" and f"missing_{name}" in folded.columns:
-            outcome = folded[f"num_{name}" if metric.is_ratio else f"y_{name}"]
+        if metric.missing == "zero" and metric.how.outcome != "time" and f"missing_{name}" in folded.columns:
+            outcome = folded[f"{metric.how.outcome}_{name}"]
             is_filled = outcome.notnull() & (folded[f"missing_{name}"] == 1)
             said[f"missing outcomes of {name} that count as 0, as planned"] = is_filled
     for name in (name for name, metric in design.metrics.items() if metric.time_at_risk):
@@ -294,12 +293,12 @@ def _make_outcomes(gathered):
     """
     columns, rates, metrics = {}, {}, gathered.design.metrics
     for name, metric in metrics.items():
-        if metric.kind == "time_to_event":
+        if metric.how.outcome == "time":
             columns |= _make_time(gathered, name, metric)
-        elif metric.kind != "ratio":
-            (rates if metric.is_ratio else columns).update(_make_plain(gathered, name, metric))
+        elif metric.how.total:
+            (rates if metric.time_at_risk else columns).update(_make_plain(gathered, name, metric))
     for name, metric in metrics.items():
-        if metric.is_ratio:
+        if metric.how.outcome == "num":
             above = _read(rates, name) if metric.time_at_risk else _make_part(gathered, name, columns, "numerator")
             below = _make_part(gathered, name, columns, "time_at_risk" if metric.time_at_risk else "denominator")
             (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = above, below
@@ -333,13 +332,10 @@ def _make_exposure(gathered):
 def _make_plain(gathered, name, metric):
     """The columns of a metric that is one value a unit; where no event is 0, nothing is missing."""
     table, complete, told = gathered.table, gathered.is_over(metric.within_days), f"fold:{name}"
-    is_counted = told in table.columns and TAKEN[metric.kind] in COUNTED
+    is_counted = told in table.columns and metric.how.total in COUNTED
     value = raw = table[told if told in table.columns else metric.column or name].cast("float64")
-    if metric.kind == "nps":
-        # whole numbers, then a real cast: DuckDB takes 100.0 for a decimal of one digit, which no variance fits
-        value = ibis.cases((raw >= 9, 100), (raw <= 6, -100), (raw.notnull(), 0)).cast("float64")
-    elif metric.kind == "binary" and is_counted:
-        value = mark(raw > 0)
+    if metric.how.code:
+        value = metric.how.code(raw, metric)
     value = value.fill_null(0.0) if metric.missing == "zero" else value
     found = {f"complete_{name}": complete, f"y_{name}": complete.ifelse(value, NOTHING)}
     relevant, asked = complete, f"{told}:asked" if f"{told}:asked" in table.columns else metric.asked

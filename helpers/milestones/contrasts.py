@@ -13,6 +13,7 @@ from helpers.inference import (
     build_effect,
     e_value,
     find_independent,
+    fit_logit,
     relative_lift_risk,
     risk_difference,
     satterthwaite,
@@ -32,7 +33,7 @@ FEW_EVENTS = f"fewer than {LEAST_ROWS} accounts have the outcome, or lack it, wi
 NO_OVERLAP = "no overlap: a plan or size that is common among all is missing among those with or without the milestone"
 NO_RATIO = "a share of 0 has no ratio"
 SIDES = ("n_with", "kept_with", "n_without", "kept_without")
-RIDGE, STEPS, LONGEST, CLOSE = 1e-9, 40, 5.0, 1e-10  # the first keeps the information invertible; no digit shows it
+COX_STEPS = 30  # of Newton's method
 MOST_ODDS = 700.0  # log odds beyond which shares are 0 or 1 in floating point
 COX, CLONES = "Cox, Efron", "clone, censor, weight"
 IMMORTAL, VARYING, ADJUSTED = "ever activated, from the start", "time-varying", "time-varying, adjusted"
@@ -41,7 +42,7 @@ INTERVAL_DAYS, MOST_RESAMPLES = 10, 200
 MOST_SIZES, ACCOUNTS_A_SIZE = 10, 200  # groups of size at most, and accounts for each
 
 
-def measure_tipping(exposed, outcome, controls, *, confidence_level: float = 0.95) -> dict:
+def measure_tipping(gap: Effect, ratio: Effect) -> dict:
     """Return how strong a trait that nobody measured would have to be to explain a difference of shares away.
 
     A trait that raises the outcome by d, and is by s more common with the milestone than without it, makes a difference
@@ -51,7 +52,8 @@ def measure_tipping(exposed, outcome, controls, *, confidence_level: float = 0.9
 
     Parameters
     ----------
-    exposed, outcome, controls, confidence_level : as for `adjusted_difference`; the outcome is 0 or 1
+    gap, ratio : Effect or Estimate, as `adjusted_difference` and `adjusted_ratio` give them of the same accounts; the
+        outcome is 0 or 1
 
     Returns
     -------
@@ -64,15 +66,12 @@ def measure_tipping(exposed, outcome, controls, *, confidence_level: float = 0.9
     Lin, Psaty & Kronmal 1998, Biometrics 54: 948-963 (the product); VanderWeele & Ding 2017, Annals of Internal
     Medicine 167: 268-274 (E-value).
     """
-    level = {"confidence_level": confidence_level}
-    gap, ratio = (f(exposed, outcome, controls, **level) for f in (adjusted_difference, adjusted_ratio))
     near = gap.ci_low if gap.estimate > 0 else -gap.ci_high
-    roots = math.sqrt(abs(gap.estimate)), math.sqrt(max(near, 0.0))
     found = {"difference": gap.estimate, "ci_low": gap.ci_low, "ci_high": gap.ci_high}
-    found |= {"tipping": roots[0], "tipping_limit": roots[1], "risk_ratio": ratio.estimate}
+    found |= {"tipping": math.sqrt(abs(gap.estimate)), "tipping_limit": math.sqrt(max(near, 0.0))}
+    found |= {"risk_ratio": ratio.estimate, "ratio_low": ratio.ci_low, "ratio_high": ratio.ci_high}
     needed = e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
-    found |= {"ratio_low": ratio.ci_low, "ratio_high": ratio.ci_high, "e_value": needed[0], "e_value_limit": needed[1]}
-    return found | {"reason": gap.reason or ratio.reason}
+    return found | {"e_value": needed[0], "e_value_limit": needed[1], "reason": gap.reason or ratio.reason}
 
 
 def list_milestones(design: FrameworkPlan) -> list[str]:
@@ -287,20 +286,24 @@ def rules_out(now, before) -> bool:
     return bool(abs(now[0] - before[0]) > math.hypot(*((high - low) / 2 for _, low, high in (now, before))))
 
 
-def compare_accounts(exposed, outcome, controls, design) -> dict:
-    """Return an adjusted difference under the names of a table, and the counts that disclosure checks and drops.
+def compare_accounts(frame: pd.DataFrame, exposed, design, controls=None) -> Effect:
+    """Return the difference in the share kept between accounts with a milestone and those without it.
 
     Parameters
     ----------
-    exposed, outcome, controls : as for `adjusted_difference`
+    frame : DataFrame, one row an account: `retained` (0, 1 or nan), `tier`, `size`
+    exposed : array, shape (n,), 1 reached the milestone, 0 did not, nan unknown
     design : FrameworkPlan
-
-    Returns
-    -------
-    dict: difference, ci_low, ci_high, p_value, reason; n_with, kept_with, n_without, kept_without.
+    controls : array, shape (n, k), optional
+        Those of `make_controls` where none are given.
     """
-    effect = adjusted_difference(exposed, outcome, controls, confidence_level=design.confidence_level)
-    return tell_effect(effect) | count_sides(exposed, outcome)
+    controls = make_controls(frame) if controls is None else controls
+    return adjusted_difference(exposed, frame["retained"], controls, confidence_level=design.confidence_level)
+
+
+def tell_accounts(frame: pd.DataFrame, exposed, design, controls=None) -> dict:
+    """Return what `compare_accounts` finds under the names of a table, with the counts of `count_sides`."""
+    return tell_effect(compare_accounts(frame, exposed, design, controls)) | count_sides(exposed, frame["retained"])
 
 
 def tell_effect(effect: Effect, prefix: str = "") -> dict:
@@ -350,59 +353,26 @@ def read_share(kept: int, n: int, design) -> dict[str, float]:
     return {"share": kept / n, "ci_low": float(low), "ci_high": float(high)}
 
 
-def name_verdict(p_value: float, ci_low: float, alpha: float) -> str:
-    """Return only whether an association is clear: nobody was brought there by lot, so it is no benefit and no harm."""
-    if math.isnan(p_value) and math.isnan(ci_low):
-        return "not estimable"
-    return "clear association" if p_value <= alpha else "no clear association"
-
-
-def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
-    """Return the log odds ratios of a logistic model and their covariance, by Newton's method with capped steps.
+def join_small(levels, numbers, least) -> list:
+    """Return the lowest level of each bin: it is closed once it holds `least`, and what is left joins the last one.
 
     Parameters
     ----------
-    x : array, shape (n, k); a constant column of ones is the intercept
-    events : array, shape (n,) or (r, n), how many of the trials have the outcome; each row is a model of its own
-    trials : float or array like `events`, 1 is one account a row
-    offset : float or array, shape (n,), log odds that are given
-    penalty : float or array, shape (k,), of the squared coefficients (ridge)
-    firth : bool
-        Penalise by Jeffreys' prior, so that coefficients stay finite where columns separate kept from lost. Without it
-        or a penalty, separated columns get large coefficients and errors.
-    start : array like the coefficients, optional
-        Where to begin; a near solution saves steps and changes nothing else.
-
-    Returns
-    -------
-    tuple of array: coefficients (k,) or (r, k); covariance (k, k) or (r, k, k).
-
-    References
-    ----------
-    Firth 1993, Biometrika 80: 27-38; Heinze & Schemper 2002, Statistics in Medicine 21: 2409-2419.
+    levels : sequence, rising
+    numbers : sequence of int, rows of each level
+    least : int
 
     Examples
     --------
-    >>> x = np.array([[1, 0], [1, 0], [1, 0], [1, 1], [1, 1]])
-    >>> fit_logit(x, [1, 0, 0, 1, 0])[0].round(2).tolist()
-    [-0.69, 0.69]
+    >>> join_small([1, 2, 3, 4], [2, 1, 1, 1], 2)
+    [1, 2]
     """
-    x, events = np.asarray(x, float), np.asarray(events, float)
-    ridge = np.diag(penalty + np.full(x.shape[1], RIDGE))
-    beta = np.zeros((*events.shape[:-1], x.shape[1])) if start is None else start
-    for _ in range(STEPS):
-        share = expit(beta @ x.T + offset)
-        weight = trials * share * (1 - share)
-        information = (x.T * weight[..., None, :]) @ x + ridge
-        rest = events - trials * share
-        if firth:
-            rest = rest + weight * ((x @ np.linalg.inv(information)) * x).sum(axis=-1) * (0.5 - share)
-        step = np.linalg.solve(information, (rest @ x - penalty * beta)[..., None])[..., 0]
-        longest = np.abs(step).max(axis=-1, keepdims=True, initial=0.0)
-        beta = beta + step * np.minimum(1.0, LONGEST / np.maximum(longest, LONGEST))
-        if longest.max(initial=0.0) < CLOSE:
-            break
-    return beta, np.linalg.inv(information)
+    lows, held = [], math.inf
+    for level, number in zip(levels, numbers, strict=True):
+        if held >= least:
+            lows, held = [*lows, level], 0
+        held += number
+    return lows[:-1] if held < least and len(lows) > 1 else lows
 
 
 def measure_losses(x, y, slopes, offset=0.0) -> np.ndarray:
@@ -472,7 +442,7 @@ def _read_ratio(start, stop, lost, covariates, confidence_level):
     return Effect(ratio, ratio * error, None, low, high, p_value=float(2 * norm.sf(abs(log) / error)), method=COX)
 
 
-def fit_cox(start, stop, lost, covariates, *, n_steps: int = 30) -> tuple[np.ndarray, np.ndarray]:
+def fit_cox(start, stop, lost, covariates) -> tuple[np.ndarray, np.ndarray]:
     """Return the log hazard ratios of a Cox model and their covariance, ties by Efron.
 
     Parameters
@@ -498,7 +468,7 @@ def fit_cox(start, stop, lost, covariates, *, n_steps: int = 30) -> tuple[np.nda
     among = pd.Series(place).groupby(place).cumcount().to_numpy() / ties[place]
     orders = [(np.argsort(days, kind="stable"), days) for days in (stop, start)]
     risk = [(order, np.searchsorted(days[order], times, side="left")) for order, days in orders]
-    for _ in range(n_steps):
+    for _ in range(COX_STEPS):
         new, score, information = _differentiate(beta, x, lost, place, among, risk)
         if not np.isfinite(new) or np.linalg.cond(information) > 1e14:
             break

@@ -1,5 +1,6 @@
 """How far customers have come: mature areas, use by size, their state by month, and what each of them lacks."""
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from statsmodels.genmod.generalized_linear_model import GLM
 
 from helpers.inference import holm, risk_difference, sample_size_proportions
 from helpers.milestones import contrasts
-from helpers.milestones.contrasts import compare_accounts, make_controls, name_figures
+from helpers.milestones.contrasts import make_controls, name_figures, tell_accounts
 from helpers.milestones.thresholds import measure_gap, measure_unseen, split_folds
 from helpers.plan import FrameworkPlan
 from helpers.survival import wilson_interval
@@ -58,26 +59,26 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
     if not design.categories:
         return {}
     frame = frame[frame["retained"].notna()].reset_index(drop=True)
-    controls, kept = make_controls(frame), frame["retained"].to_numpy(float)
-    areas, counts = frame["mature_categories"].to_numpy(int), []
+    counts = []
     for count in range(len(design.categories) + 1):
-        n, stayed = int((areas == count).sum()), int(kept[areas == count].sum())
+        kept = frame.loc[frame["mature_categories"] == count, "retained"]
+        n, stayed = len(kept), int(kept.sum())
         counts.append({"mature_categories": count, "n": n, "kept": stayed, **contrasts.read_share(stayed, n, design)})
     return {
-        "categories": _list_categories(frame, kept, controls, design),
+        "categories": _list_categories(frame, design),
         "mature_counts": pd.DataFrame(counts),
-        "maturity_lines": _list_lines(areas, kept, controls, design, np.random.default_rng(seed)),
+        "maturity_lines": _list_lines(frame, design, np.random.default_rng(seed)),
     }
 
 
-def _list_categories(frame, kept, controls, design):
+def _list_categories(frame, design):
     rows = []
     for name, category in design.categories.items():
         levels = frame[f"level_{name}"].to_numpy(int)
         row = {"category": name, "n": len(levels), "success_metric": _describe_metric(category, design)}
         for level, word in enumerate(("none", "basic", "mature")):
             row[word] = float(np.mean(levels == level)) if len(levels) else math.nan
-        rows.append(row | compare_accounts(levels >= MATURE, kept, controls, design))
+        rows.append(row | tell_accounts(frame, levels >= MATURE, design))
     table = pd.DataFrame(rows)
     return table.assign(p_value_adjusted=holm(table["p_value"]))
 
@@ -90,9 +91,10 @@ def _describe_metric(category, design):
     return f"share that uses {some if len(labels) > 1 else ''}{named}"
 
 
-def _list_lines(areas, kept, controls, design, rng):
+def _list_lines(frame, design, rng):
     """One row a line; all are judged on the same folds, beside the count itself."""
-    fold, base = split_folds(len(kept), FOLDS, rng), np.column_stack([np.ones(len(kept)), controls])
+    areas, kept = frame["mature_categories"].to_numpy(int), frame["retained"].to_numpy(float)
+    fold, base = split_folds(len(kept), FOLDS, rng), np.column_stack([np.ones(len(kept)), make_controls(frame)])
     lines = range(1, len(design.categories) + 1)
     columns = [areas, *(areas >= line for line in lines)]
     plain, *losses = (measure_unseen(np.column_stack([base, column]), kept, fold) for column in columns)
@@ -102,7 +104,7 @@ def _list_lines(areas, kept, controls, design, rng):
         row = {"line": line, "n_at_or_above": int(above.sum()), "planned": line == design.mature_line}
         for name, values in {"share_at_or_above": above, "loss": loss, "loss_count": plain}.items():
             row[name] = float(values.mean()) if len(values) else math.nan
-        rows.append(row | name_figures("loss_gap", gap) | compare_accounts(above, kept, controls, design))
+        rows.append(row | name_figures("loss_gap", gap) | tell_accounts(frame, above, design))
     return pd.DataFrame(rows).drop(columns="p_value")
 
 
@@ -230,20 +232,13 @@ def split_bands(seats, *, least: int) -> list[tuple[str, np.ndarray]]:
     >>> [(name, int(inside.sum())) for name, inside in split_bands([1, 1, 2, 3, 9, 40], least=2)]
     [('1 seat', 2), ('2-3 seats', 2), ('4+ seats', 2)]
     """
-    place = np.maximum(np.searchsorted(STARTS, np.asarray(seats, float), side="right") - 1, 0)
-    bands, held = [], []
-    for number in range(len(STARTS)):
-        held = [*held, number]
-        if np.isin(place, held).sum() >= least:
-            bands, held = [*bands, held], []
-    bands = [*bands[:-1], [*(bands[-1] if bands else []), *held]]
-    return [(_name_band(STARTS[band[0]], band[-1] + 1), np.isin(place, band)) for band in bands]
-
-
-def _name_band(low, after):
-    high = STARTS[after] - 1 if after < len(STARTS) else None
-    told = f"{low}+" if high is None else f"{low}-{high}" if high > low else f"{low}"
-    return "1 seat" if told == "1" else f"{told} seats"
+    start = np.maximum(np.searchsorted(STARTS, np.asarray(seats, float), side="right") - 1, 0)
+    lows, bands = contrasts.join_small(STARTS, np.bincount(start, minlength=len(STARTS)), least), []
+    for low, after in itertools.pairwise([*lows, math.inf]):
+        told = f"{low}+" if after == math.inf else f"{low}-{after - 1}" if after - 1 > low else f"{low}"
+        name = "1 seat" if told == "1" else f"{told} seats"
+        bands.append((name, (np.array(STARTS)[start] >= low) & (np.array(STARTS)[start] < after)))
+    return bands
 
 
 def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> dict[str, pd.DataFrame]:
@@ -315,9 +310,8 @@ def estimate_occupancy(counts) -> tuple[np.ndarray, np.ndarray]:
         total = moved.sum(axis=1)
         matrix = np.where(total[:, None] > 0, moved / np.maximum(total, 1)[:, None], np.eye(size))
         spread = matrix.T @ spread @ matrix
-        for state in np.flatnonzero((total > 0) & (share > 0)):
-            chances = matrix[state]
-            spread += share[state] ** 2 / total[state] * (np.diag(chances) - np.outer(chances, chances))
+        weight = np.where(total > 0, share**2 / np.maximum(total, 1), 0.0)
+        spread += np.diag(weight @ matrix) - (matrix.T * weight) @ matrix
         share = share @ matrix
         shares.append(share)
         variances.append(np.maximum(np.diag(spread), 0))
@@ -430,9 +424,7 @@ def study_next_steps(frame, histories, months, tables, design, *, power=0.8) -> 
     candidates = []
     for column in [*steps, *(name for name in design.milestone_names if name != "set_up")]:
         if column in frame and frame[column].notna().any():
-            found = known.get(column) or compare_accounts(
-                frame[column], frame["retained"], make_controls(frame), design
-            )
+            found = known.get(column) or tell_accounts(frame, frame[column], design)
             told = {"column": column, "step": column.removeprefix("step_"), "association": found["difference"]}
             candidates.append(told | {name: found[name] for name in ("ci_low", "ci_high", "p_value", "reason")})
     clear = holm([found["p_value"] for found in candidates]) <= design.alpha
@@ -478,13 +470,12 @@ def _choose(frame, candidates):
 
 def _count_starters(tables):
     """How many started, the share of them kept to landmark + horizon, and the share that did not activate."""
-    rows = tables["readings"].to_dict("records") if "readings" in tables else []
-    row = next((row for row in rows if row["reading"] == "naive"), {"n_reached": 0, "n_not": 0})
-    n = row["n_reached"] + row["n_not"]
-    if not n:
+    if "readings" not in tables:
         return 0, math.nan, math.nan
+    row = tables["readings"].iloc[0]  # the naive one
+    n = row["n_reached"] + row["n_not"]
     kept = row["n_reached"] * row["share_reached"] + row["n_not"] * row["share_not"]
-    return n, kept / n, row["n_not"] / n
+    return n, kept / n if n else math.nan, row["n_not"] / max(n, 1)
 
 
 def _plan(found, base, design, power):

@@ -7,7 +7,7 @@ import pandas as pd
 
 from helpers.milestones import contrasts
 from helpers.milestones import model as fitted
-from helpers.milestones.contrasts import adjusted_difference, make_controls
+from helpers.milestones.contrasts import compare_accounts, make_controls
 from helpers.milestones.thresholds import LEAST_SIDE, Scan, bound_p_value, find_cuts
 from helpers.plan import FrameworkPlan
 
@@ -32,12 +32,12 @@ def measure_differences(frame: pd.DataFrame, design: FrameworkPlan, line: float)
     -------
     dict: milestone -> (difference, low, high); nan where not estimable.
     """
-    found, kept, controls = {}, frame["retained"].to_numpy(float), make_controls(frame)
+    found, controls = {}, make_controls(frame)
     for name in design.milestone_names:
         exposed = np.asarray(frame.get(name, np.full(len(frame), np.nan)), float)
         if name == "activated" and name not in contrasts.list_milestones(design):
             exposed = np.where(math.isnan(line), np.nan, frame["count"] >= line)
-        effect = adjusted_difference(exposed, kept, controls, confidence_level=design.confidence_level)
+        effect = compare_accounts(frame, exposed, design, controls)
         found[name] = (effect.estimate, effect.ci_low, effect.ci_high)
     return found
 

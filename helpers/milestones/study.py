@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.inference import adjust_families, holm
+from helpers.inference import adjust_families, decide, holm
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import ADJUSTED, COVARIATES, IMMORTAL, UNADJUSTED, VARYING, list_milestones
 from helpers.milestones.progress import study_maturity, study_next_steps, study_progress, study_size
@@ -82,7 +82,7 @@ def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybod
         "readings": pd.DataFrame([{"reading": name, **_read(e, SIDES)} for name, e in readings.items()]),
         "hazards": pd.DataFrame([{"reading": name, **_read(e, whole), **size} for name, e in ratios.items()]),
         "landmark_effects": pd.DataFrame(rows, columns=[*KEYS, *shown]),
-        "tipping": _list_tipping(landmarks[design.landmarks[0]], design),
+        "tipping": _list_tipping(effects, landmarks[design.landmarks[0]], design),
         "milestone_survival": curves,
     }
     return [_decide(estimate, design.alpha) for estimate in adjust_families(estimates)], tests, tables
@@ -92,46 +92,46 @@ def _read(estimate, names):
     return {name: getattr(estimate, field) for name, field in names.items()}
 
 
-def _list_tipping(frame, design):
+def _list_tipping(effects, frame, design):
     """How far each difference in the share kept could be explained by what nobody measured, one row a milestone."""
-    controls, kept = contrasts.make_controls(frame), frame["retained"].to_numpy(float)
-    level, rows = {"confidence_level": design.confidence_level}, []
+    controls, rows, main = contrasts.make_controls(frame), [], design.landmarks[0]
     for milestone in list_milestones(design):
-        found = contrasts.measure_tipping(frame[milestone].to_numpy(float), kept, controls, **level)
-        rows.append({"milestone": milestone, "landmark": design.landmarks[0], **found})
+        sides = frame[milestone], frame["retained"], controls
+        ratio = contrasts.adjusted_ratio(*sides, confidence_level=design.confidence_level)
+        found = contrasts.measure_tipping(effects[milestone, "retained", main, COVARIATES], ratio)
+        rows.append({"milestone": milestone, "landmark": main, **found})
     return pd.DataFrame(rows, columns=TIPPING)
 
 
 def _compare_all(landmarks, design) -> dict[tuple, Estimate]:
     """Every milestone against every outcome, at each landmark, unadjusted and adjusted for plan and size."""
     found, main = {}, design.landmarks[0]
-    controls = {day: {UNADJUSTED: None, COVARIATES: contrasts.make_controls(frame)} for day, frame in landmarks.items()}
+    controls = {(day, COVARIATES): contrasts.make_controls(frame) for day, frame in landmarks.items()}
     grid = itertools.product(list_milestones(design), design.outcome_names, landmarks, (UNADJUSTED, COVARIATES))
     for milestone, outcome, day, adjustment in grid:
         role, name = "sensitivity", f"{milestone}@{day:g}" + ("" if adjustment == COVARIATES else f":{adjustment}")
         if day == main and adjustment == COVARIATES:
             role = "primary" if outcome == "retained" else "secondary"
         labels = {"role": role, "at": None if day == main else f"day {day:g}", "adjustment": adjustment}
-        compared = compare_frame(landmarks[day], milestone, outcome, controls[day][adjustment], design)
+        compared = compare_frame(landmarks[day], milestone, outcome, design, controls.get((day, adjustment)))
         found[milestone, outcome, day, adjustment] = _label(name, milestone, outcome, *compared, design, **labels)
     return found
 
 
-def compare_frame(frame, milestone, outcome, controls, design) -> tuple[Effect, int, int]:
+def compare_frame(frame, milestone, outcome, design, controls=None) -> tuple[Effect, int, int]:
     """Return accounts of one landmark that reached a milestone minus those that did not, and how many both are.
 
     Parameters
     ----------
     frame : DataFrame, one row an account: milestones and outcomes (0, 1 or nan), `tier`, `size`
     milestone, outcome : str
-    controls : array, optional, as `make_controls` gives them; None is unadjusted
     design : FrameworkPlan
+    controls : array, optional, as `make_controls` gives them; None is unadjusted
     """
-    exposed, y = (frame[column].to_numpy(float) for column in (milestone, outcome))
-    controls = np.zeros((len(frame), 0)) if controls is None else controls
-    sides = contrasts.count_sides(exposed, y)
-    effect = contrasts.adjusted_difference(exposed, y, controls, confidence_level=design.confidence_level)
-    return effect, sides["n_with"], sides["n_without"]
+    controls, sides = np.zeros((len(frame), 0)) if controls is None else controls, (frame[milestone], frame[outcome])
+    counts = contrasts.count_sides(*sides)
+    effect = contrasts.adjusted_difference(*sides, controls, confidence_level=design.confidence_level)
+    return effect, counts["n_with"], counts["n_without"]
 
 
 def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> tuple[Effect, int, int]:
@@ -153,47 +153,44 @@ def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> tuple[Eff
     end = design.landmarks[0] + design.horizon_days
     rows = histories[histories["followed_days"] >= end]
     kept = rows.assign(reached=rows["day_activated"].notna(), retained=~(rows["lost_day"] <= end))
-    return compare_frame(kept, "reached", "retained", None, design)
+    return compare_frame(kept, "reached", "retained", design)
 
 
 def _read_activation(effects, histories, design, everybody, **draws) -> tuple[dict, dict, dict]:
     """Activated against retained, the most naive first: shares by every reading, ratios of rates, and of how many."""
-    main, found, ratios, size = design.landmarks[0], {}, {}, {"n": 0, "lost": 0}
-    lines, level = list_milestones(design), {"confidence_level": design.confidence_level}
-    reason = NO_ACTIVATION if "activated" not in lines else None if design.outcomes.retained.lost else NO_LOSS
-    missing, reached = (Effect(reason=reason), 0, 0), 0
-    if not reason:
+    main, level = design.landmarks[0], {"confidence_level": design.confidence_level}
+    has_line, has_loss = "activated" in list_milestones(design), bool(design.outcomes.retained.lost)
+    missing = Effect(reason=NO_LOSS if has_line else NO_ACTIVATION), 0, 0
+    naive, weighted, ratios, reached, size = missing, missing, {}, 0, {"n": 0, "lost": 0}
+    if has_line and has_loss:
         end = main + design.horizon_days
-        found["naive"] = compare_naively(histories, design)
+        naive = compare_naively(histories, design)
         early = histories[histories["followed_days"] >= end]
         effect = contrasts.compare_strategies(histories, landmark=main, horizon=design.horizon_days, **draws, **level)
         before = int((early["day_activated"] < main).sum())
-        found["weights"] = effect, before, len(early) - before
+        weighted = effect, before, len(early) - before
         ratios, lost = contrasts.compare_hazards(histories, until=end, **level)
         reached, size = int(histories["day_activated"].notna().sum()), {"n": len(histories), "lost": lost}
-    elif reason == NO_LOSS and everybody is not None:
+    elif has_line and everybody is not None:
         # customers are never lost but only come back: whoever no longer came counts as not activated
-        found["naive"] = compare_frame(everybody, "activated", "retained", None, design)
+        naive = compare_frame(everybody, "activated", "retained", design)
 
-    def label(name, compared, population="observational", **labels):  # all who started, not those at the landmark
-        labels = {"population": population, **labels}
+    def label(name, compared, **labels):  # all who started, not those at the landmark
+        labels["population"] = "observational"
         return _label(f"activated:{name}", "activated", "retained", *compared, design, **labels)
 
-    def look_up(adjustment):
-        return effects.get(("activated", "retained", main, adjustment)) or label("none", missing, "landmark")
-
+    shares = {key: effects.get(("activated", "retained", main, key)) for key in (UNADJUSTED, COVARIATES)}
     readings = {
-        "naive": label("naive", found.get("naive", missing), estimand="naive", role="exploratory"),
-        "landmark": look_up(UNADJUSTED),
-        "adjusted": look_up(COVARIATES),
-        CLONES: label("weights", found.get("weights", missing), adjustment="weights"),
+        "naive": label("naive", naive, estimand="naive", role="exploratory"),
+        "landmark": shares[UNADJUSTED] or label("none", missing),
+        "adjusted": shares[COVARIATES] or label("none", missing),
+        CLONES: label("weights", weighted, adjustment="weights"),
     }
     hazards = {}
-    for reading in (IMMORTAL, VARYING, ADJUSTED):
-        adjustment, name = (COVARIATES, "") if reading == ADJUSTED else (UNADJUSTED, f":{UNADJUSTED}")
+    for reading, adjustment in {IMMORTAL: UNADJUSTED, VARYING: UNADJUSTED, ADJUSTED: COVARIATES}.items():
+        name = "hazard_ratio" if adjustment == COVARIATES else f"hazard_ratio:{adjustment}"
         compared = ratios.get(reading, missing[0]), reached, size["n"] - reached
-        labels = {"estimand": "hazard_ratio", "adjustment": adjustment}
-        hazards[reading] = label(f"hazard_ratio{name}", compared, **labels)
+        hazards[reading] = label(name, compared, estimand="hazard_ratio", adjustment=adjustment)
     return readings, hazards, size
 
 
@@ -216,11 +213,11 @@ def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels)
 
 
 def _decide(estimate: Estimate, alpha) -> Estimate:
-    verdict = contrasts.name_verdict(estimate.decision_p, estimate.ci_low, alpha)
-    if verdict != "clear association":
-        return estimate.but(verdict=verdict)
+    estimate = decide(estimate, None, alpha=alpha)  # who was not randomised shows associations, whatever is planned
+    if estimate.verdict != "clear association":
+        return estimate
     side = 1 - estimate.estimate if estimate.estimand == "hazard_ratio" else estimate.estimate
-    return estimate.but(verdict=verdict, as_expected=side * EXPECTED[estimate.metric] > 0)
+    return estimate.but(as_expected=side * EXPECTED[estimate.metric] > 0)
 
 
 def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> dict[str, pd.DataFrame]:
@@ -252,19 +249,21 @@ def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> d
     followed = histories[histories["followed_days"] >= rule.window_days]
     early = followed[~(followed["lost_day"] <= setup_days) & ~(followed["day_activated"] <= setup_days)]
     done = {step.name: early[f"step_day_{step.name}"].to_numpy(float) <= setup_days for step in design.steps}
-    activated, controls = (early["day_activated"] <= rule.window_days).to_numpy(float), contrasts.make_controls(early)
+    early = early.assign(retained=early["day_activated"] <= rule.window_days)  # what is kept here is the activation
+    controls = contrasts.make_controls(early)
     rows = []
     for name, is_done in done.items():
         others = [values for key, values in done.items() if key != name]
         row = _describe_step(followed, name, is_done)
-        joint = contrasts.compare_accounts(is_done, activated, np.column_stack([controls, *others]), design)
-        row |= {"difference_joint": joint["difference"], "joint_low": joint["ci_low"], "joint_high": joint["ci_high"]}
-        rows.append(row | contrasts.compare_accounts(is_done, activated, controls, design))
+        joint = contrasts.compare_accounts(early, is_done, design, np.column_stack([controls, *others]))
+        row |= {"difference_joint": joint.estimate, "joint_low": joint.ci_low, "joint_high": joint.ci_high}
+        rows.append(row | contrasts.tell_accounts(early, is_done, design, controls))
     table = pd.DataFrame(rows)
     table["reason"] = table["reason"] if len(early) else NONE_LEFT
     table["p_value_adjusted"] = holm(table["p_value"])
-    judged = zip(table["p_value_adjusted"], table["ci_low"], strict=True)
-    return {"steps": table.assign(verdict=[contrasts.name_verdict(p, low, design.alpha) for p, low in judged])}
+    is_clear, unknown = table["p_value_adjusted"] <= design.alpha, table[["p_value_adjusted", "ci_low"]].isna()
+    verdict = np.where(is_clear, "clear association", "no clear association")
+    return {"steps": table.assign(verdict=np.where(unknown.all(axis=1), "not estimable", verdict))}
 
 
 def _describe_step(followed, name, done):

@@ -10,7 +10,7 @@ from scipy.special import expit, ndtr, owens_t
 from scipy.stats import norm
 
 from helpers.milestones import contrasts
-from helpers.milestones.contrasts import SIDES, adjusted_difference, make_controls
+from helpers.milestones.contrasts import SIDES, adjusted_difference, compare_accounts, make_controls
 from helpers.records import Effect, Test
 
 LEAST_SIDE, MOST_CUTS, LIKE_GROUPS = 0.1, 60, 10
@@ -387,7 +387,7 @@ def study_threshold(frame: pd.DataFrame, design, *, seed: int, n_resamples: int,
         return [], {}
     frame = frame[frame["retained"].notna()].reset_index(drop=True)
     counts, outcome, line = frame["count"].to_numpy(float), frame["retained"], design.activation.at_least
-    planned = Effect() if line is None else planned or _compare(frame, line, design)
+    planned = Effect() if line is None else planned or compare_accounts(frame, counts >= line, design)
     row = {"n": len(frame), "planned": math.nan if line is None else float(line), "lines": "", "shape": "undecided"}
     row |= UNTOLD | contrasts.tell_effect(planned, "planned") | {"reason": _find_obstacle(outcome, find_cuts(counts))}
     tables = {
@@ -419,7 +419,7 @@ def _judge_cuts(frame, design, *, seed, n_resamples, folds):
     row |= {"p_lausen_schumacher": bound_p_value(scan.statistic, scan.correlation), **contrasts.tell_effect(honest)}
     row |= losses.mean().add_prefix("loss_").to_dict() | {"shape": name_shape(losses, p_value=permuted, **level)}
     row |= contrasts.name_figures("loss_gap", measure_gap(losses["step"], losses["smooth"], **level))
-    row |= {"naive_difference": _compare(frame, scan.cut, design).estimate}
+    row |= {"naive_difference": compare_accounts(frame, counts >= scan.cut, design, controls).estimate}
     sides = pd.DataFrame([contrasts.count_sides(counts >= cut, outcome) for cut in cuts])
     difference = sides["kept_with"] / sides["n_with"] - sides["kept_without"] / sides["n_without"]
     table = {"cut": cuts, "difference": difference, "statistic": scan.standardised, "in_set": in_set}
@@ -431,14 +431,7 @@ def _judge_cuts(frame, design, *, seed, n_resamples, folds):
 def _find_obstacle(outcome, cuts):
     if len(outcome) < LEAST_ROWS:
         return FEW
-    if len(cuts) == 0:
-        return NO_CUT
-    return ALIKE if np.ptp(outcome) == 0 else None
-
-
-def _compare(frame, cut, design):
-    reached, outcome = frame["count"].to_numpy(float) >= cut, frame["retained"].to_numpy(float)
-    return adjusted_difference(reached, outcome, make_controls(frame), confidence_level=design.confidence_level)
+    return NO_CUT if len(cuts) == 0 else ALIKE if np.ptp(outcome) == 0 else None
 
 
 def _confirm(frame, design):
@@ -450,7 +443,7 @@ def _confirm(frame, design):
     if _find_obstacle(outcome, cuts):
         return row
     cut = Scan(counts, outcome, make_controls(old), cuts).cut
-    older, found = _compare(old, cut, design), _compare(frame[newest], cut, design)
+    older, found = (compare_accounts(part, part["count"] >= cut, design) for part in (old, frame[newest]))
     sides = contrasts.count_sides(frame.loc[newest, "count"] >= cut, frame.loc[newest, "retained"])
     return row | contrasts.tell_effect(found, "newest") | {"confirmed": judge_confirmation(older, found)} | sides
 
@@ -538,12 +531,8 @@ def count_kept(counts, outcome, design) -> pd.DataFrame:
         joins the last one.
     """
     counts, outcome = np.asarray(counts, float), np.asarray(outcome, float)
-    least, edges, held, rows = max(2 * design.min_cell, math.ceil(len(counts) / MOST_BINS)), [], math.inf, []
-    for value, number in zip(*np.unique(counts, return_counts=True), strict=True):
-        if held >= least:
-            edges, held = [*edges, value], 0
-        held += number
-    edges = edges[:-1] if held < least and len(edges) > 1 else edges
+    least, rows = max(2 * design.min_cell, math.ceil(len(counts) / MOST_BINS)), []
+    edges = contrasts.join_small(*np.unique(counts, return_counts=True), least)
     for low, after in itertools.pairwise([*edges, math.inf]):
         inside, is_last = (counts >= low) & (counts < after), after == math.inf
         high = max(find_highest(counts, design), low) if is_last else after - 1

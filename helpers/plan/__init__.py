@@ -77,8 +77,21 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
         near = difflib.get_close_matches(file.stem, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
         raise Refused(f"plan {file.name}: no such file; {hint}") from None
-    content, found = _scalars(raw, file.name, kind), []
-    design = _validated(content, file.name)
+    try:
+        content = yaml.load(raw.decode("utf-8-sig"), _Text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise Refused(f"plan {file.name}{where}: not readable as YAML; check indentation, quotes and colons") from None
+    except Refused as error:
+        raise Refused(f"plan {file.name}: {error}") from None
+    if not isinstance(content, dict):
+        raise Refused(f"plan {file.name}: holds no keys; `studies plan` drafts one from a table")
+    named, wanted = content.get("kind"), kind or " or ".join(_PLANS)
+    if named not in ([kind] if kind else _PLANS):
+        raise Refused(f"plan {file.name}, kind: {named or 'left out'}; this study needs kind: {wanted}")
+    content = {key: value for key, value in content.items() if not (isinstance(value, str) and value in NULLS)}
+    design, found = _validated(content, file.name), []
     if changes := {key: value for key, value in (departures or {}).items() if value is not None}:
         planned = design.model_dump(mode="json")
         put = [(key, _put(content, planned, key, value, file.name), value) for key, value in changes.items()]
@@ -97,24 +110,6 @@ def _put(content, planned, key, value, name):
         content, planned = content.setdefault(holder, {}), (planned or {}).get(holder)
     content[last] = value if isinstance(value, (list, dict)) else str(value)
     return (planned or {}).get(last)
-
-
-def _scalars(raw: bytes, name: str, kind: str | None) -> dict:
-    try:
-        content = yaml.load(raw.decode("utf-8-sig"), _Text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise Refused(f"plan {name}{where}: not readable as YAML; check indentation, quotes and colons") from None
-    except Refused as error:
-        raise Refused(f"plan {name}: {error}") from None
-    if not isinstance(content, dict):
-        raise Refused(f"plan {name}: holds no keys; `studies plan` drafts one from a table")
-    found = content.get("kind")
-    if found not in ([kind] if kind else _PLANS):
-        wanted = kind or " or ".join(_PLANS)
-        raise Refused(f"plan {name}, kind: {found or 'left out'}; this study needs kind: {wanted}")
-    return {key: value for key, value in content.items() if not (isinstance(value, str) and value in NULLS)}
 
 
 def _validated(content: dict, name: str) -> ExperimentPlan | FrameworkPlan:

@@ -1,17 +1,16 @@
 """The typed design: what a plan may hold, and what must fit together."""
 
 import datetime as dt
+from functools import cached_property
 from typing import Annotated, Literal, get_origin
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
+from helpers.kinds import COUNTED, KINDS, Kind
 from helpers.records import GRAVE
 
 NULLS = {"", "~", "null", "Null", "NULL"}
-QUANTILE_KINDS = ("count", "amount", "score")
-PART_KINDS = ("count", "amount", "binary")  # of which a ratio can be made
-TIME_KINDS = ("count", "amount")
 Grave = Literal[GRAVE]  # what an acknowledgement can release
 
 
@@ -112,10 +111,10 @@ class Margin(Part):
         yield (self.absolute is None) == (self.relative is None), "give a margin as either absolute or relative"
 
 
-class Metric(Part):
+class _Metric(Part):
     """One outcome: its kind and role, which way is good, and how it is read from a column or events."""
 
-    kind: Literal["binary", "count", "amount", "score", "nps", "time_to_event", "ratio"]
+    kind: Literal[tuple(KINDS)]
     role: Literal["primary", "secondary", "guardrail", "exploratory"] = "exploratory"
     better: Literal["higher", "lower", "neither"] = "neither"
     expected: Literal["higher", "lower"] | None = None
@@ -141,46 +140,36 @@ class Metric(Part):
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
-        kind, margin = self.kind, self.margin
-        relative, ordered = margin is not None and margin.relative is not None, self.scale == "ordered"
-        unparted = kind == "ratio" and not (self.numerator and self.denominator)
-        yield unparted, "a ratio needs numerator and denominator"
-        yield kind == "time_to_event" and self.horizon_days is None, "a time to event needs horizon_days"
+        kind, ordered = KINDS[self.kind], self.scale == "ordered"
         late = self.from_days is not None and not (self.within_days or 0) > self.from_days
         yield late, "from_days begins a window that within_days ends: give within_days, above from_days"
-        read = self.from_days is not None and (kind == "time_to_event" or self.column is not None)
+        read = self.from_days is not None and (kind.total == "first" or self.column is not None)
         yield read, "from_days chooses among events: a column and a time to event have none"
-        unguarded = self.role == "guardrail" and (margin is None or self.better == "neither")
+        unguarded = self.role == "guardrail" and (self.margin is None or self.better == "neither")
         yield unguarded, "a guardrail needs a margin, and better: higher or lower"
-        yield relative and kind in ("nps", "score"), "a margin for a score or nps must be absolute"
-        yield ordered and kind != "score", "only a score has scale: ordered"
+        yield ordered and "ordered" not in kind.forms, "only a score has scale: ordered"
         if self.quantile is not None:
-            can = kind in QUANTILE_KINDS and not ordered
+            can = "quantile" in kind.forms and not ordered
             yield not can, "only a count, an amount or a numeric score has a quantile"
-        if self.time_at_risk:
-            yield kind != "count", "only a count has time_at_risk"
-            yield self.quantile is not None, "give either a quantile or time_at_risk; a rate is a mean"
-        yield self.competing and kind != "time_to_event", "only a time to event has competing events"
-        no_lift = self.quantile is not None and relative
-        yield no_lift, "a margin for a quantile must be absolute, as a quantile has no lift"
-        large = max(self.worthwhile or 0, (margin and margin.absolute) or 0) >= 1
-        chances = "worthwhile and margin of an ordered score are differences of two chances, below 1"
-        yield ordered and large, chances
+        yield self.time_at_risk and "rate" not in kind.forms, "only a count has time_at_risk"
+        yield self.competing and kind.total != "first", "only a time to event has competing events"
+        yield from self.how.rules(self)
+
+    @cached_property
+    def how(self) -> Kind:
+        """Its kind, in the form that the plan asks for: of a quantile, a rate or ordered levels."""
+        kind = KINDS[self.kind]
+        form = "rate" if self.time_at_risk else "quantile" if self.quantile is not None else self.scale
+        return kind.forms.get(form, kind)
 
     @property
     def window(self) -> float | None:
         """Days after assignment within which it is read; None where it has none."""
         return self.horizon_days or self.within_days
 
-    @property
-    def is_ratio(self) -> bool:
-        """Whether it is total by total: a ratio of two parts, or a count by its time at risk."""
-        return self.kind == "ratio" or self.time_at_risk is not None
 
-    @property
-    def is_mean(self) -> bool:
-        """Whether moments alone estimate it (ratios too): no time to event, no quantile, no ordered score."""
-        return self.kind != "time_to_event" and self.quantile is None and self.scale != "ordered"
+_KEYS = {key: given for kind in KINDS.values() for key, given in kind.keys.items()}  # that kinds bring along
+Metric = create_model("Metric", __base__=_Metric, __module__=__name__, __doc__=_Metric.__doc__, **_KEYS)
 
 
 class Contrast(Part):
@@ -258,20 +247,21 @@ class ExperimentPlan(Design):
         rising = not looks or (sorted(set(looks)) == looks and looks[0] > 0 and looks[-1] == 1)
         yield not rising, "looks must rise from above 0 to 1.0, the planned end"
         yield self.decides_on == "adjusted" and not self.covariates, "decides_on: adjusted needs covariates"
-        plain = {name: m.kind for name, m in self.metrics.items() if m.is_mean and not m.is_ratio}
+        plain = {n: m.how for n, m in self.metrics.items() if m.how.is_mean and m.how.outcome == "y"}
+        parts = {name for name, how in plain.items() if how.total in COUNTED}
+        times = {name for name in parts if not plain[name].is_share}
         for name, metric in self.metrics.items():
             ratio = f"the ratio {name} needs counts, amounts or binary parts, and no quantile or rate"
             time = f"the time at risk of {name} must be a count or an amount, and no quantile or rate"
-            ratio_parts = {(part, PART_KINDS, ratio) for part in (metric.numerator, metric.denominator)}
-            for part, kinds, fault in (*ratio_parts, (metric.time_at_risk, TIME_KINDS, time)):
-                yield part in self.metrics and plain.get(part) not in kinds, fault
+            yield {metric.numerator, metric.denominator} & (set(self.metrics) - parts), ratio
+            yield metric.time_at_risk in set(self.metrics) - times, time
             twice = f"an event of {name} stands among those that compete with it; keep it in one list"
             yield set(metric.competing) & set(metric.event or [name]), twice
         keys = (self.unit_id, self.variant.column)
         for name in keys:
             twice = keys[0] == keys[1] or name in {*self.covariates, *self.segments}
             yield twice, f"the column {name} has two uses; unit_id and variant.column have one each"
-        outcomes = {m.column or name for name, m in self.metrics.items() if not m.event and m.kind != "ratio"}
+        outcomes = {m.column or name for name, m in self.metrics.items() if not m.event and m.how.total}
         for name in sorted(outcomes & set(self.covariates)):
             yield True, f"the covariate {name} is an outcome too; covariates are measured before assignment"
 

@@ -165,12 +165,8 @@ def describe_results(results, parameters) -> dict:
         for name, frame in results.tables.items()
     }
     told = {
-        "schema": 1,
-        "study": results.study,
-        "run": os.environ.get("STUDIES_RUN", results.study),
-        "title": results.title,
-        "status": results.status,
-        "answer": results.answer,
+        **{"schema": 1, "study": results.study, "run": os.environ.get("STUDIES_RUN", results.study)},
+        **{key: getattr(results, key) for key in ("title", "status", "answer")},
         "data": {key: getattr(results.data, key) for key in DATA_KEYS},
         "parameters": {name: _show(name, value) for name, value in parameters.items()},
         "plan": {key: results.plan.get(key, default) for key, default in PLAN_KEYS.items()},

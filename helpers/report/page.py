@@ -233,8 +233,8 @@ def collect_cards(out: Path) -> list[dict[str, Any]]:
             {
                 **{"answer": "", "question": folder.name, "mark": None, **record.get("card", {})},
                 "name": folder.name,
-                "group": "validation" if results.get("study") == "validation" else kind,
-                "kind": WORDS["kinds"][kind],
+                "group": (group := results.get("study") if results.get("study") in WORDS["groups"] else kind),
+                "kind": WORDS["kinds"].get(group, WORDS["kinds"][kind]),
                 "status": results.get("status", ""),
                 "date": record.get("as_of") or "",
                 "started": record.get("started", ""),

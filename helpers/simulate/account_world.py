@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -22,32 +22,18 @@ PARTS = ("accounts", "steps", "features", "seats", "talks", "replies", "ends", "
 SIGNS = {"helpful": 1, "mature": 1, "harmful": -1}  # whether a feature itself raises or lowers retention
 
 
-class Step(NamedTuple):
-    """One setup step: share of Starter accounts that take it, log-odds per tier, mean days, and its role."""
-
-    name: str
-    share: float
-    slope: float
-    days: float
-    role: str  # helps, inert, routine, niche, after activation
-
-
-# Steps that help do not depend on the tier, so that conversations depend on seats by the elasticity alone.
-STEPS = (
-    Step("messenger_installed", 0.97, 0.0, 2, "routine"),
-    Step("inbox_configured", 0.60, 0.3, 6, "inert"),
-    Step("team_invited", 0.55, 0.0, 6, "helps"),
-    Step("channel_connected", 0.50, 0.0, 8, "helps"),
-    Step("first_article", 0.45, 0.0, 10, "helps"),
-    Step("saved_reply", 0.10, 0.0, 15, "after activation"),  # and most of those who have activated
-    Step("automation_set", 0.025, 0.3, 10, "niche"),
-)
+# Setup steps: share of Starter accounts that take it, log-odds per tier, mean days, and role: helps, inert, routine,
+# niche, after activation (and then most of those who have activated). Steps that help do not depend on the tier, so
+# that conversations depend on seats by the elasticity alone.
 # Features: share of Starter accounts that use it by day 90, probit slope per tier, group of likes, role, and category
 # in which it makes an account mature, as in the plan. Roles: helpful and harmful are associated with loss itself,
 # mature only through its category; a companion is used together with a helpful one; niche, universal and inert are not
 # associated once tier and seats are alike.
-FEATURE = pd.read_csv(Path(__file__).with_name("account_features.csv"), keep_default_na=False)
-FEATURES, STEP = tuple(FEATURE.itertuples(index=False)), pd.DataFrame(STEPS)
+STEP, FEATURE = (
+    pd.read_csv(Path(__file__).with_name(f"account_{name}.csv"), keep_default_na=False)
+    for name in ("steps", "features")
+)
+STEPS, FEATURES = (tuple(table.itertuples(index=False)) for table in (STEP, FEATURE))
 
 
 @dataclass(frozen=True)

@@ -126,16 +126,15 @@ def state_truth(world, accounts, life) -> dict:
         elasticity, steps.
     """
     alive = np.isinf(accounts["leaves_early"]).to_numpy()
-    effects, naive, features = [], {}, {}
+    effects, features = [], {}
     if alive.any():
         band = np.digitize(accounts["seats"], SEAT_EDGES)
         cells = (accounts["tier"].to_numpy() * (len(SEAT_EDGES) + 1) + band)[alive]
         chances = {name: chance[alive] for name, chance in life.chances.items()}
-        effects, naive = _state_milestones(life, chances, cells, alive)
+        effects = _state_milestones(life, chances, cells, alive)
         features = _state_features(world, life.features[alive] < WINDOW_DAYS, chances["retained"], cells)
     return {
         "effects": effects,
-        "naive": naive,
         "features": features,
         "threshold": {
             "shape": world.activation_shape,
@@ -161,9 +160,7 @@ def _state_milestones(life, chances, cells, alive):
     pair = [kept[activated == side].mean() if (activated == side).any() else np.nan for side in (0, 1)]
     naive = {"estimand": "naive", "population": "observational"}
     rows.append(kit.make_effect("retained", "not activated", "activated", *pair, **naive))
-    told = {"kept_not": pair[0], "kept_reached": pair[1], "difference": pair[1] - pair[0]}
-    stated = [row for row in rows if np.isfinite(row["value"])]
-    return stated, {word: float(value) for word, value in told.items()} if np.isfinite(told["difference"]) else {}
+    return [row for row in rows if np.isfinite(row["value"])]
 
 
 def _state_features(world, used, chance, cells):

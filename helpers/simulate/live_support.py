@@ -30,6 +30,7 @@ LOYALTY = {  # shares within the three kinds of loyalty score
 }
 RATINGS = {"good": ([5, 4], [0.65, 0.35]), "bad": ([3, 2, 1], [0.5, 0.25, 0.25])}  # shares within good and bad ratings
 GOOD_MEAN, BAD_MEAN = (float(np.dot(*RATINGS[kind])) for kind in ("good", "bad"))
+LEVELS = ("control", "before")  # groups without live support, whose share of good ratings is planted
 
 
 def live_support(*, n_units=24_000, seed=2019, **world) -> kit.Simulation:
@@ -184,6 +185,8 @@ def state_truth(world, chances) -> list[dict]:
         responders = (average(share * score) / average(share), live / average(share + more))
         for population, pair in (("itt", everybody), ("responders", responders)):
             effects.append(kit.make_effect(metric, CONTROL, TREATMENT, *pair, population=population))
+    pair, level = (world.csat_good, world.csat_good), {"estimand": "level", "value": world.csat_good}
+    effects += [kit.make_effect("good_ratings", CONTROL, TREATMENT, *pair, population=p, **level) for p in LEVELS]
     return effects
 
 

@@ -93,7 +93,7 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     heard, names = _hear(given, design, schema.list_event_names(design))
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
-    shaped = _shape(given, given.units, wanted, design, name="units", complete=complete)
+    shaped = tables.shape_table(given.backend, given.units, wanted, design, name="units", complete=complete)
     shaped, labels = _read_variants(shaped, design)
     keys = ["unit", design.cluster] if design.cluster else ["unit"]
     units, n_assigned, n_duplicates, n_two = _keep_once(given.backend, shaped, design, keys)
@@ -155,7 +155,7 @@ def load_accounts(
     heard, _ = _hear(given, design, schema.list_account_event_names(design))
     retained, wanted = design.outcomes.retained, schema.list_account_columns(design)
     complete = {"unit", "started_at", retained.column, retained.time}
-    shaped = _shape(given, given.units, wanted, design, name="accounts", complete=complete)
+    shaped = tables.shape_table(given.backend, given.units, wanted, design, name="accounts", complete=complete)
     accounts, _, n_duplicates, _ = _keep_once(given.backend, shaped, design)
     steps = (
         ("read", shaped.rows, "rows of the table"),
@@ -171,11 +171,6 @@ def load_accounts(
     return AccountSource(accounts, heard and heard.table, info, given.truth)
 
 
-def _shape(given, raw, wanted, design, *, name, complete):
-    written = {"zone": design.time_zone, "decimal": design.decimal}
-    return tables.shape_table(given.backend, raw, wanted, name=name, complete=complete, **written)
-
-
 def _hear(given, design, planned):
     """Return the events as `unit`, `event`, `at` (UTC), `value` (null without) and further columns, and their names.
 
@@ -184,7 +179,7 @@ def _hear(given, design, planned):
     if given.events is None:
         return None, None
     wanted, complete = schema.list_event_columns(design), {"unit", "event", "at"}
-    shaped = _shape(given, given.events, wanted, design, name="events", complete=complete)
+    shaped = tables.shape_table(given.backend, given.events, wanted, design, name="events", complete=complete)
     table, said = shaped.table, [f"{shaped.name}: {schema.say(shaped.rows, 'event')}"]
     if "value" not in table.columns:
         table = table.mutate(value=ibis.null("float64"))

@@ -30,11 +30,11 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     events = shaped.table
     start = units.select("unit", "variant", start=units[design.assigned_at])
     heard = events.select("unit", "event", "at").left_join(start, "unit")
-    day, begun = _count_days(heard["at"]), _count_days(heard["start"])
-    before = ((heard["at"].epoch_seconds() - heard["start"].epoch_seconds()) / DAY).floor().cast("int64")
-    age = (heard["at"] < heard["start"]).ifelse(ibis.greatest(before, EARLIEST), day - begun)
+    at, since = (heard[name].epoch_seconds() for name in ("at", "start"))
+    day, begun, before = ((seconds / DAY).floor().cast("int64") for seconds in (at, since, at - since))
+    age = (at < since).ifelse(ibis.greatest(before, EARLIEST), day - begun)
     named = heard["event"].isin(schema.list_event_names(design)).ifelse(heard["event"], "")
-    heard = heard.select("variant", event=named, day=age, at_day=day, begun=begun, rest=_count_rest(heard["at"]))
+    heard = heard.select("variant", event=named, day=age, at_day=day, begun=begun, rest=at % DAY)
     ages = heard.group_by("event", "variant", "day").aggregate(
         n=heard.count(),
         same_day=(heard["at_day"] == heard["begun"]).sum(),
@@ -44,24 +44,13 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     )
     known = heard.select("event", day="at_day")
     days = known.group_by("event", "day").aggregate(n=known.count()).mutate(variant=ibis.null("string"))
-    begins = start.select("variant", day=_count_days(start["start"]))
+    begins = start.select("variant", day=(start["start"].epoch_seconds() / DAY).floor().cast("int64"))
     starts = begins.group_by("variant", "day").aggregate(n=begins.count()).mutate(event=ibis.literal(""))
-    parts = [_name(table, what) for what, table in (("age", ages), ("day", days), ("start", starts))]
+    parts = []
+    for what, table in (("age", ages), ("day", days), ("start", starts)):  # equal columns in one order and type
+        lacking = {name: value for name, value in NOWHERE.items() if name not in table.columns}
+        part = table.mutate(what=ibis.literal(what), **lacking)
+        whole = {name: part[name].cast("int64") for name in ("day", "n", "same_day", "first", "last")}
+        parts.append(part.select("what", "event", "variant", **whole, clocked=part["clocked"].cast("boolean")))
     found = ibis.union(*parts).order_by("what", "event", "variant", "day")
     return ask(lambda: found.to_pyarrow().to_pandas(), shaped.name)
-
-
-def _count_days(moment):
-    return (moment.epoch_seconds() / DAY).floor().cast("int64")
-
-
-def _count_rest(moment):
-    return moment.epoch_seconds() % DAY
-
-
-def _name(table, what):
-    """A part of the table: equal columns in one order and type."""
-    lacking = {name: value for name, value in NOWHERE.items() if name not in table.columns}
-    table = table.mutate(what=ibis.literal(what), **lacking)
-    whole = {name: table[name].cast("int64") for name in ("day", "n", "same_day", "first", "last")}
-    return table.select("what", "event", "variant", **whole, clocked=table["clocked"].cast("boolean"))

@@ -78,7 +78,7 @@ class Shaped:
     messages: tuple[str, ...]
 
 
-def shape_table(backend, raw, wanted, *, name, complete, zone=None, decimal=None) -> Shaped:
+def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     """Return a table with the wanted columns cast and renamed, and every other column as it is.
 
     Text files are cast once and stored in the engine; other tables stay lazy. NaN becomes null.
@@ -88,15 +88,16 @@ def shape_table(backend, raw, wanted, *, name, complete, zone=None, decimal=None
     backend : Ibis backend
     raw : opening.Raw
     wanted : iterable of schema.Column
+    design : plan whose `time_zone` reads times without one (None refuses them beside times with one, else is UTC) and
+        whose `decimal` is the sign of numbers in text (None is what fits them all)
     name : str, what the table is called in the engine
     complete : collection of str, targets that may hold no missing value
-    zone : str, optional, in which times without one are read; None refuses them beside times with one, else is UTC
-    decimal : str, optional, the decimal sign of numbers in text; None is what fits them all
 
     Raises
     ------
     Refused: a column that is absent, holds what does not fit, or lacks values where it must be complete; no rows.
     """
+    zone = design.time_zone
     schema.refuse_missing(wanted, list(raw.table.columns), file=raw.name)
     came = {column.target: raw.table[column.name] for column in wanted if column.name in raw.table.columns}
     wanted = [column for column in wanted if column.target in came]
@@ -105,7 +106,7 @@ def shape_table(backend, raw, wanted, *, name, complete, zone=None, decimal=None
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
-    sign, told = decimal or (_find_sign(numbers, raw.name) if numbers else "."), []
+    sign, told = design.decimal or (_find_sign(numbers, raw.name) if numbers else "."), []
     for c in wanted:
         where = f"{raw.name}, column {c.name}"
         told += judge_raw(c, before[c.target], came[c.target].type(), where, sign=sign, zone=zone)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from importlib.resources import files
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -32,6 +33,7 @@ NEUTRAL = (INK, "#8b95a1", "#5b5f66", "#b4bcc6", "#3d4550", "#9aa3ad")  # where 
 WIDTHS = {"wide": 860, "narrow": 358}  # CSS pixels; 100 of them are an inch
 FONT = "Support studies"  # Source Sans Pro of the lock, by a name that no font of a machine has
 GAP = 6.0  # CSS pixels between two texts
+THEME = Path(__file__).with_name("theme.mplstyle")
 
 
 @dataclass(frozen=True)
@@ -88,21 +90,7 @@ def use_font() -> str:
 @contextmanager
 def themed() -> Iterator[None]:
     """Set matplotlib to our theme and the packaged font; global settings are as before afterwards."""
-    ours = {
-        "font.family": [use_font(), "DejaVu Sans"],
-        "svg.fonttype": "path",
-        "svg.hashsalt": "support-studies",
-        "text.parse_math": False,
-        "text.color": INK,
-        "axes.edgecolor": RULE,
-        **dict.fromkeys(("axes.spines.left", "axes.spines.right", "axes.spines.top"), False),
-        **dict.fromkeys(("axes.labelcolor", "xtick.color", "ytick.color"), MUTED),
-        "grid.color": BAND,
-        "lines.solid_capstyle": "butt",
-        "font.size": 10,
-        **dict.fromkeys(("axes.labelsize", "xtick.labelsize", "ytick.labelsize"), 9.5),
-        **dict.fromkeys(("xtick.major.size", "ytick.major.size"), 0),
-    }
+    ours = {**mpl.rc_params_from_file(THEME, use_default_template=False), "font.family": [use_font(), "DejaVu Sans"]}
     with mpl.rc_context(), warnings.catch_warnings():
         mpl.rcdefaults()
         mpl.rcParams.update({**sns.axes_style("ticks", rc=ours), **ours})

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from helpers.kinds import KINDS
 from helpers.plan.views import find_view
 from helpers.records import GRAVE, Estimate, Results, to_frame
 from helpers.view import html, scales
@@ -26,8 +27,7 @@ NOTHING = pd.DataFrame(columns=["metric"])
 RUNGS = {"as_treated": "Users against others", "compliers": "Those who use it because it is offered"}
 ADJUSTMENTS = {"covariates": "adjusted for covariates", "weights": "weighted"}
 ADJUSTMENTS |= {"winsorised": "without the largest values"}
-ASSOCIATIONS = {"covariates": "by least squares"}
-ASSOCIATIONS |= {"weights": "others weighted to be like them"}
+ASSOCIATIONS = {"covariates": "by least squares", "weights": "others weighted to be like them"}
 TAKERS = {"control": "others", "treatment": "takers"}
 
 
@@ -285,15 +285,24 @@ def sensitivity(results: Results) -> Display:
     several, written = len({e.treatment for e in chosen}) > 1, []
     shown = [scales.orient(results, e) for e in chosen]
     for e, first in zip(shown, chosen, strict=True):
-        scale, known = scales.read_scale(results, e.metric), math.isfinite(e.estimate)
         parts = (ESTIMANDS.get(e.estimand, e.estimand.replace("_", " ")), ADJUSTMENTS.get(e.adjustment))
         arm = scales.name_arm(results, first.treatment) if several else None
-        row = {"metric": e.metric, "how": ", ".join(part for part in (*parts, name_method(e.method), arm) if part)}
-        row |= {"effect": scales.write_effect(e, scale) if known else "", "p": e.decision_p, "verdict": e.verdict}
-        written.append({**row, "interval": scales.write_bounds(e, scale) if known else e.reason})
+        how = ", ".join(part for part in (*parts, name_method(e.method), arm) if part)
+        written.append(_write_effect(e, scales.read_scale(results, e.metric), how))
+    return _tabulate(results, written, chosen, name="sensitivity")
+
+
+def _write_effect(e: Estimate, scale, how) -> dict:
+    """A row of the view `effects`: an effect in words, and how it was made."""
+    row = {"metric": e.metric, "how": how, "effect": "", "interval": e.reason, "p": e.decision_p, "verdict": e.verdict}
+    known = {"effect": scales.write_effect(e, scale), "interval": scales.write_bounds(e, scale)}
+    return row | (known if math.isfinite(e.estimate) else {})
+
+
+def _tabulate(results, written, chosen, *, name, note="") -> Display:
     drawn = draw_table(pd.DataFrame(written), find_view(results.study, "effects"), results)
-    note = f"Differences: {scales.name_contrast(results)}."
-    return frame_part(results, drawn, note=note, name="sensitivity", frame=to_frame(chosen))
+    note = f"Differences: {scales.name_contrast(results)}.{note}"
+    return frame_part(results, drawn, note=note, name=name, frame=to_frame(chosen))
 
 
 def times(results: Results) -> Display:
@@ -303,25 +312,22 @@ def times(results: Results) -> Display:
     """
     tables = {name: results.tables.get(name, NOTHING) for name in ("metrics", "curves")}
     scaled = [scales.read_scale(results, name) for name in tables["metrics"]["metric"]]
-    timed = {scale.metric: scale for scale in scaled if scale.kind == "time_to_event"}
+    timed = {scale.metric: scale for scale in scaled if KINDS[scale.kind].outcome == "time"}
     if results.status == "withheld" or not timed:
         return _show_nothing(results, "The plan names no time to an event.")
     whole = {"metric": list(timed), "segment": None, "at": None, "estimand": list(TIMES)}
     chosen, written = sorted(results.select(**whole), key=lambda e: (e.metric, e.comparison, e.estimand)), []
     several = len({e.comparison for e in chosen}) > 1
     for first in chosen:
-        e, scale, known = scales.orient(results, first), timed[first.metric], math.isfinite(first.estimate)
+        e, scale = scales.orient(results, first), timed[first.metric]
         until, last = f"up to day {scale.within_days:g}", e.estimand == "rmst_difference"
         until += f", {scales.name_arm(results, first.treatment)}" if several else ""
-        row = {"metric": e.metric, "how": f"{TIMES[e.estimand]}, {until}", "p": e.decision_p, "verdict": e.verdict}
-        row |= {"effect": scales.write_effect(e, scale) if known else ""}
-        written.append({**row, "interval": scales.write_bounds(e, scale) if known else e.reason})
+        written.append(_write_effect(e, scale, f"{TIMES[e.estimand]}, {until}"))
         for test in results.tests if last else ():
             if (test.metric, test.id.split(":")[1:]) == (e.metric, [first.comparison, "log-rank"]):
                 written.append({"metric": e.metric, "how": f"log-rank test, {until}", "p": test.p_value})
-    drawn = draw_table(pd.DataFrame(written), find_view(results.study, "effects"), results)
-    note = f"Differences: {scales.name_contrast(results)}. Who was not seen to the end counts for as long as seen."
-    table = frame_part(results, drawn, note=note, name="times", frame=to_frame(chosen))
+    note = " Who was not seen to the end counts for as long as seen."
+    table = _tabulate(results, written, chosen, name="times", note=note)
     drawn = [name for name in timed if name in set(tables["curves"]["metric"])]
     places = {name: f"curves {name}" if len(drawn) > 1 else "curves" for name in drawn}
     parts = [*(show(results, "curves", metric=name, place=place) for name, place in places.items()), table]

@@ -1,7 +1,6 @@
 """How the answer came about: trust in one line, limits, the design as planned, claims, and the run's record."""
 
 import hashlib
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from helpers.view.html import Display, list_facts, show_sentence
 from helpers.view.numbers import capitalise, lower_first
 from helpers.view.show import draw_table, frame_part, show, tell_kind
 
+EACH_CLAIM = "Each stands with its reason in the review of all evidence, the first card of the gallery."
 VERBS = {"pass": ("passes", "pass"), "fail": ("fails", "fail")}
 
 
@@ -87,21 +87,14 @@ def _tell(value) -> str:
     return numbers.join_words(map(str, several))
 
 
-def list_claims(results: Results) -> Display:
-    """Return the published claims beside what this run found, one row a claim, in the claim's own unit."""
+def count_claims(results: Results) -> Display:
+    """Return in one line how the published claims ended in this run, and where each stands with its reason."""
     if not results.claims:
         return show_sentence("No published claim bears on this run.", absent=True)
-    frame, found = to_frame(results.claims), []
-    for c in results.claims:
-        decimals = numbers.count_decimals(c.ci_low, c.ci_high)
-        value, low, high = (numbers.write_number(v, decimals=decimals) for v in (c.estimate, c.ci_low, c.ci_high))
-        unit = " %" if c.unit == "%" or c.unit.startswith("% more") else ""
-        found.append("" if math.isnan(c.estimate) else f"{value}{unit} [{low}, {high}]")
-    table, _, _ = draw_table(frame.assign(found=found), find_view(results.study, "claims"), results, most=len(frame))
     counts, several = Counter(c.verdict for c in results.claims), "s" * (len(results.claims) > 1)
     told = numbers.join_words(f"{n} {v}" for v, n in counts.most_common())
-    line = f"{len(results.claims)} published claim{several}: {told}."
-    return frame_part(results, (html.draw("line", told=line) + table, line, ""), name="claims", frame=frame)
+    line = f"{len(results.claims)} published claim{several}: {told}. {EACH_CLAIM}"
+    return Display(html.draw("line", told=line), line)
 
 
 def methods(results: Results) -> Display:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
+from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan
 from helpers.records import Estimate, Results
 from helpers.view.numbers import CURRENCIES, UNKNOWN, Style, count_decimals, write_number, write_range
@@ -42,7 +43,7 @@ class Scale:
     @property
     def is_share(self) -> bool:
         """Whether values are shares, printed in per cent and their differences in points."""
-        return self.kind in ("binary", "time_to_event") or self.ordered
+        return KINDS[self.kind].shown == "share" or self.ordered
 
 
 def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
@@ -59,14 +60,14 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
     """
     rows, names = [], [field.name for field in fields(Scale)]
     for name, metric in design.metrics.items():
-        margin, is_timed = metric.margin, metric.kind == "time_to_event"
+        margin = metric.margin
         row = {key: getattr(metric, key, None) for key in names}
         row |= {"metric": name, "label": design.label_of(name), "noun": design.unit}
         time = (metric.time_at_risk or "").replace("_", " ")  # "days at risk": per day at risk; "active days"
         rate = "per " + re.sub(r"s$" if time.endswith("s") else r"s(?= )", "", time, count=1) if time else None
         row |= {"unit": metric.unit or rate, "ordered": metric.scale == "ordered"}
         row |= {"margin_absolute": margin and margin.absolute, "margin_relative": margin and margin.relative}
-        rows.append(row | {"within_days": metric.horizon_days if is_timed else metric.within_days})
+        rows.append(row | {"within_days": metric.window})
     return pd.DataFrame(rows, columns=names, dtype=object)
 
 
@@ -242,7 +243,7 @@ def style_value(scale: Scale, *, estimand: str = "difference") -> Style:
         return Style(1, "", " days")
     if scale.is_share:
         return Style(100, "", " % of pairs" if scale.ordered else " %")
-    if scale.kind == "nps":
+    if KINDS[scale.kind].shown == "points":
         return Style(1, "", "", True)
     if scale.unit in CURRENCIES:
         return Style(1, CURRENCIES[scale.unit])
@@ -252,7 +253,7 @@ def style_value(scale: Scale, *, estimand: str = "difference") -> Style:
 def style_gap(scale: Scale, *, signed: bool = False) -> Style:
     """Return how the size of a difference is printed (`2.0 points`, `$500`)."""
     value = style_value(scale)
-    points = scale.is_share or scale.kind == "nps"
+    points = scale.is_share or KINDS[scale.kind].shown == "points"
     return Style(value.factor, value.prefix, " points" if points else value.suffix, signed)
 
 

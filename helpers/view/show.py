@@ -1,5 +1,6 @@
 """What a display cell calls: one results table as its view says, with its finding as heading and its downloads."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -146,8 +147,8 @@ def draw_ladder(frame: pd.DataFrame, view: View, results: Results, name: str = "
 
     `chart` in the view may name the columns: `values` (as the contrast puts them, with `heads`), `note` (or a sentence
     with columns in braces), `group`, `verdict`, `band` (two columns), `null` (the value of no effect), `muted` (values
-    of columns that rows without trust have), and `contrast`, what the effect is. With `ends: true` the ends of a range
-    stand for the effect in words.
+    of columns that rows without trust have), `log` (ratios, on a scale of their logarithm), and `contrast`, what the
+    effect is. With `ends: true` the ends of a range stand for the effect in words.
     """
     found = list_rows(frame.head(most), view, results)
     heads = tuple(_head(head, results) for head in view.chart.get("heads", []))
@@ -173,6 +174,8 @@ def list_rows(frame: pd.DataFrame, view: View, results: Results) -> list[rows.Ro
             words, interval = interval.removesuffix("]").replace(", ", " to "), ""
         null, muted = row[spec["null"]] if "null" in spec else 0.0, spec.get("muted", {})
         value, *ends = (row.get(c) for c in (effect, *view.columns[effect].ends, *spec.get("band", [])))
+        if spec.get("log"):  # a ratio of 2 stands as far from no effect as one of a half
+            value, *ends = (None if is_missing(v) else math.log(v) for v in (value, *ends))
         known = not is_missing(value)
         low, high, *band = (None if is_missing(end) else end - null for end in ends)
         found.append(

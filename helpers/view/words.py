@@ -3,14 +3,15 @@
 import math
 import re
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
 from helpers import paths
+from helpers.kinds import KINDS
 from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
 
@@ -51,7 +52,8 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     doubts = {*TRUST, *(f"missing_{e.metric}" for e in primary)}, {f"domain_{e.metric}" for e in primary}
     named |= dict(zip(("doubts", "warnings"), (_list_warnings(results, asked) for asked in doubts), strict=True))
     named |= {"dates": scales.list_dates(results), "scale": scale}
-    named |= {"say": partial(scales.say_codes, results), **_name_codes(results)}
+    named |= {"say": partial(scales.say_codes, results)}
+    named |= {"label": partial(scales.name_label, results), "arm": partial(scales.name_arm, results)}
     named |= {"headline": headline, "select": select, "primary": primary, "guards": headline(role="guardrail")}
     named |= {"decisive": decisive, "illusion": find_illusion(decisive, select)}
     named |= {"rows": rows, "row": lambda *args, **equal: next(iter(rows(*args, **equal)), None)}
@@ -61,10 +63,6 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     named["interval"] = lambda e: scales.write_interval(e, scale(e.metric))
     named["value"] = lambda e, arm: scales.write_value(getattr(e, f"{arm}_value"), scale(e.metric), beside=e)
     return named | {"margin": lambda e: _write_margin(scales.orient(results, e), scale(e.metric))}
-
-
-def _name_codes(results) -> dict[str, Callable[[str], str]]:
-    return {"label": partial(scales.name_label, results), "arm": partial(scales.name_arm, results)}
 
 
 def _select(results, **wanted) -> list[Estimate]:
@@ -99,7 +97,8 @@ def _name_population(results, e: Estimate) -> str:
         return ""
     sides = [results.data.units_by_variant.get(arm) or math.nan for arm in (e.control, e.treatment)]
     share = (e.n_control + e.n_treatment) / sum(sides)
-    who = "who answered" if scales.read_scale(results, e.metric).kind in ("score", "nps") else "whose outcome is known"
+    is_answer = KINDS[scales.read_scale(results, e.metric).kind].total == "last"
+    who = "who answered" if is_answer else "whose outcome is known"
     return f"among the {numbers.write_share(share, decimals=0)} {who}" if 0 < share <= 1 else f"among those {who}"
 
 
@@ -157,13 +156,20 @@ def tell(results: Results, design: Any = None) -> dict[str, tuple[str, ...]]:
     dict: notebooks/views/STUDY.md.j2 filled, experiment.md.j2 where there is none. A line `== NAME` begins a
     part, a dash at the begin of a line one of several sentences; white space is folded.
     """
-    made = Environment(loader=FileSystemLoader(paths.VIEWS), undefined=StrictUndefined)
-    made.filters |= FILTERS | _name_codes(results)
-    made.globals |= {"between": _between, "sep": _find_separator}
-    made.tests["known"] = lambda value: value is not None and value == value
-    template = made.select_template([f"{name}.md.j2" for name in (results.study, DEFAULT)])
+    template = _open_templates(paths.VIEWS).select_template([f"{name}.md.j2" for name in (results.study, DEFAULT)])
     parts = re.split(r"^== *(.+?) *$", template.render(list_names(results, design)), flags=re.MULTILINE)
     return {name: tuple(_split_sentences(text)) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+
+
+@lru_cache(maxsize=1)
+def _open_templates(folder) -> Environment:
+    """The templates of a folder, each compiled once; codes are named as the results at hand name them."""
+    made = Environment(loader=FileSystemLoader(folder), undefined=StrictUndefined)
+    by_results = {name: pass_context(lambda names, code, name=name: names[name](code)) for name in ("label", "arm")}
+    made.filters |= FILTERS | by_results
+    made.globals |= {"between": _between, "sep": _find_separator}
+    made.tests["known"] = lambda value: value is not None and value == value
+    return made
 
 
 def _split_sentences(text: str) -> list[str]:

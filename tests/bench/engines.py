@@ -45,11 +45,13 @@ def _read_plan():
 
 
 def _compare(outcome, ratio):
-    from helpers import metrics
+    from dataclasses import replace
+
     from helpers.inference import compare_arms
 
     plan = _read_plan().metrics
-    plain = metrics.leave_covariates({"y": outcome})["y"]
+    first = {"names": ("y",), "remainder": None}
+    plain = {arm: replace(m, mean=m.mean[:1], cov=m.cov[:1, :1], **first) for arm, m in outcome.items()}
     tasks = {"mean": (plan["outcome"], plain), "adjusted": (plan["outcome"], outcome), "ratio": (plan["ratio"], ratio)}
     found = {}
     for task, (metric, arms) in tasks.items():

@@ -8,19 +8,21 @@ import pytest
 import validation_samples as samples
 from scipy import stats
 
-from helpers import checks, survival
+from helpers import checks
 from helpers.checks import Cell, judge_cells, measure_cells, summarise_guarantees
 from helpers.checks.gates import DEFECT, KEEPS, SLACK, TAILS, count_needed, find_defect
 from helpers.checks.validation import _find_departure
-from helpers.inference import GUARANTEES, compare_columns, compare_means, difference, lift_columns, measure_columns
-from helpers.records import Check, Effect, Guarantee
+from helpers.inference import METHODS, compare_means, difference, find_method, measure_columns
+from helpers.inference.methods import Domain, Method
+from helpers.records import Check, Effect
 
-EVERY = (*GUARANTEES, *survival.GUARANTEES)
+compare_columns = find_method("welch", "difference").compute
+lift_columns = find_method("fieller", "relative_lift").compute
 WITHIN, SCORES, PAYERS = "nominal within .01", "scores 1 to 5", "10 % pay, +50 %"
 
 
-def promise(compute, *, claim=WITHIN, estimand="difference", **domain):
-    return Guarantee("tried", "tried", estimand, claim, (), compute, "made here", **domain)
+def promise(compute, *, estimand="difference", domain=None, **more):
+    return Method("tried", "tried", estimand, (compute,), (), domain or Domain(), "made here", **more)
 
 
 def judge(guarantee, population, sizes, *, replicates=1_500, seed=1):
@@ -28,46 +30,46 @@ def judge(guarantee, population, sizes, *, replicates=1_500, seed=1):
     return judge_cells(measure_cells(cells, [guarantee], seed=seed)).iloc[0]
 
 
-def compare_by_z(control, treatment, *, confidence_level, rng):
+def compare_by_z(control, treatment, *, confidence_level):
     """Normal quantiles instead of t: too narrow with few units."""
-    found = compare_columns(control, treatment, confidence_level=confidence_level, rng=rng)
+    found = compare_columns(control, treatment, confidence_level=confidence_level)
     reach = stats.norm.isf((1 - confidence_level) / 2) * found.std_error
     p = 2 * stats.norm.sf(abs(found.estimate) / found.std_error)
     return replace(found, ci_low=found.estimate - reach, ci_high=found.estimate + reach, p_value=p)
 
 
-def compare_widely(control, treatment, *, confidence_level, rng):
+def compare_widely(control, treatment, *, confidence_level):
     """Half as wide again as promised."""
-    found = compare_columns(control, treatment, confidence_level=confidence_level, rng=rng)
+    found = compare_columns(control, treatment, confidence_level=confidence_level)
     reach = 0.75 * (found.ci_high - found.ci_low)
     return replace(found, ci_low=found.estimate - reach, ci_high=found.estimate + reach, p_value=np.nan)
 
 
-def compare_backwards(control, treatment, *, confidence_level, rng):
+def compare_backwards(control, treatment, *, confidence_level):
     """Control minus treatment."""
-    return compare_columns(treatment, control, confidence_level=confidence_level, rng=rng)
+    return compare_columns(treatment, control, confidence_level=confidence_level)
 
 
-def compare_with_another_test(control, treatment, *, confidence_level, rng):
+def compare_with_another_test(control, treatment, *, confidence_level):
     """A right interval beside a right test of something else."""
-    found = compare_columns(control, treatment, confidence_level=confidence_level, rng=rng)
+    found = compare_columns(control, treatment, confidence_level=confidence_level)
     return replace(found, p_value=stats.ttest_ind(np.log(control[:, 0]), np.log(treatment[:, 0])).pvalue)
 
 
-def lift_naively(control, treatment, *, confidence_level, rng):
+def lift_naively(control, treatment, *, confidence_level):
     """The difference's interval divided by the control mean."""
     pair = compare_means(measure_columns(control), measure_columns(treatment))
     found = difference(pair, confidence_level=confidence_level)
     return replace(found, ci_low=found.ci_low / pair.control, ci_high=found.ci_high / pair.control)
 
 
-def compare_when_sure(control, treatment, *, confidence_level, rng):
+def compare_when_sure(control, treatment, *, confidence_level):
     """No interval wherever the control mean is low: hides what it gets wrong."""
-    found = compare_columns(control, treatment, confidence_level=confidence_level, rng=rng)
+    found = compare_columns(control, treatment, confidence_level=confidence_level)
     return found if control.mean() > 3.8 else Effect(reason="hidden")
 
 
-def test_adjusted_p(control, treatment, *, confidence_level, rng):
+def test_adjusted_p(control, treatment, *, confidence_level):
     """The smallest of three p-values, not adjusted for being three."""
     return Effect(p_value=stats.ttest_ind(control, treatment).pvalue.min())
 
@@ -115,7 +117,7 @@ def test_judge_cells_passes_a_method_that_keeps_its_promise(compute, domain, pop
 
 
 def test_judge_cells_asks_nothing_outside_the_domain():
-    row = judge(promise(compare_by_z, least_arm=50), SCORES, (10, 10), replicates=50)
+    row = judge(promise(compare_by_z, domain=Domain(50)), SCORES, (10, 10), replicates=50)
     assert row["verdict"] == "outside its domain"
     assert row["departure"] == "there are too few units: the smaller arm needs at least 50"
 
@@ -206,7 +208,7 @@ def find_broken(level, seed):
         middle = arms[1].mean(axis=1) - arms[0].mean(axis=1)
         return middle - reach, middle + reach, (abs(middle) <= reach).astype(float)
 
-    guarantee = Guarantee("tried", "tried", "difference", WITHIN, ("scores",), None, "made here", batch=limit)
+    guarantee = Method("tried", "tried", "difference", (), ("scores",), Domain(), "made here", batch=limit)
     judged = judge_cells(measure_cells(checks.list_cells([guarantee]), [guarantee], seed=seed))
     return summarise_guarantees(judged)["verdict"][0] == "fails"
 
@@ -216,7 +218,7 @@ def test_quick_grid_finds_a_method_of_92_per_cent_and_leaves_a_right_one_alone()
     assert not any(find_broken(0.95, seed) for seed in range(12))
 
 
-@pytest.mark.parametrize("guarantee", [g for g in EVERY if not g.limits], ids=lambda g: g.name)
+@pytest.mark.parametrize("guarantee", [g for g in METHODS if not g.limits], ids=lambda g: g.name)
 def test_quick_grid_draws_enough_of_every_method_to_find_a_coverage_of_92_per_cent(guarantee):
     cells = [c for c in checks.list_cells([guarantee]) if _find_departure(c, guarantee) is None]
     draws = sum(cell.replicates for cell in cells)
@@ -235,7 +237,7 @@ def test_summarise_guarantees_worst_is_the_lowest_of_at_least_and_the_farthest_o
 
 
 def test_guarantees_have_distinct_names():
-    names = [g.name for g in GUARANTEES]
+    names = [g.name for g in METHODS]
     assert len(names) == len(set(names))
 
 

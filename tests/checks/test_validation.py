@@ -7,15 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers import inference, survival
+from helpers import inference
 from helpers.checks import judge_cells, list_cells, measure_cells, summarise_guarantees, validation
 from helpers.checks.validation import Cell, read_effects
-from helpers.inference import risk_difference
+from helpers.inference import METHODS, risk_difference
 from helpers.records import Effect, Refused
 from helpers.simulate.populations import POPULATIONS, make_share
 
-GUARANTEES = (*inference.GUARANTEES, *survival.GUARANTEES)
-NAMED = {guarantee.name: guarantee for guarantee in GUARANTEES}
+NAMED = {method.name: method for method in METHODS}
 NPS = [NAMED["NPS difference"]]
 
 
@@ -42,7 +41,7 @@ def test_list_cells_tries_a_test_without_interval_only_where_there_is_no_effect(
 
 
 def test_list_cells_quick_tries_each_guarantee_with_and_without_an_effect():
-    for guarantee in GUARANTEES:
+    for guarantee in METHODS:
         cells = list_cells([guarantee])
         planted = {POPULATIONS[c.population].has_effect(guarantee.estimand) for c in cells}
         assert planted == ({True, False} if guarantee.has_interval else {False}), guarantee.name
@@ -50,7 +49,7 @@ def test_list_cells_quick_tries_each_guarantee_with_and_without_an_effect():
 
 def test_list_cells_refuses_another_depth():
     with pytest.raises(ValueError) as error:
-        list_cells(GUARANTEES, "medium")
+        list_cells(METHODS, "medium")
     assert str(error.value) == "depth medium: give quick or deep"
 
 
@@ -64,7 +63,7 @@ def test_cell_seed_depends_on_guarantee_population_and_sizes_alone():
 @pytest.fixture(scope="module")
 def judged():
     """Return the seeded grid of `make test`, measured and judged."""
-    return judge_cells(measure_cells(list_cells(GUARANTEES), GUARANTEES, seed=2022))
+    return judge_cells(measure_cells(list_cells(METHODS), METHODS, seed=2022))
 
 
 def test_quick_grid_holds_every_promise(judged):
@@ -75,7 +74,7 @@ def test_quick_grid_holds_every_promise(judged):
 def test_quick_grid_has_every_guarantee_inside_its_domain(judged):
     summary = summarise_guarantees(judged)
     assert summary.loc[summary["cells_inside"] == 0, "guarantee"].tolist() == []
-    assert summary["guarantee"].tolist() == [g.name for g in GUARANTEES]
+    assert summary["guarantee"].tolist() == [g.name for g in METHODS]
     assert summary["verdict"].unique().tolist() == ["no defect found"]
 
 
@@ -118,13 +117,14 @@ def test_read_effects_reads_the_value_of_no_effect():
     assert read_effects(ratios, 1.2, 1.0, alpha=0.05)["disagree"].tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("name", ["worst-case bounds", "planned looks"])
+@pytest.mark.parametrize("name", [guarantee.name for guarantee in METHODS if guarantee.batch])
 def test_guarantee_batch_equals_the_shipped_function_experiment_by_experiment(name):
     guarantee, rng = NAMED[name], np.random.default_rng(1)
     for population in [p for p in POPULATIONS.values() if p.family in guarantee.families]:
         arms = [population.draw(rng, 20 * 120, treated).reshape(20, 120, -1) for treated in (False, True)]
-        low, high, p = guarantee.batch(*arms, confidence_level=0.9)
-        effects = [guarantee.compute(*pair, confidence_level=0.9, rng=rng) for pair in zip(*arms, strict=True)]
+        low, high, p = guarantee.batch(*arms, confidence_level=0.9, rng=np.random.default_rng(2))
+        options = {"confidence_level": 0.9, "rng": np.random.default_rng(2)}
+        effects = [guarantee.compute(*pair, **options) for pair in zip(*arms, strict=True)]
         assert low == pytest.approx([e.ci_low for e in effects], abs=1e-9)
         assert high == pytest.approx([e.ci_high for e in effects], abs=1e-9)
         assert (p <= 0.1).tolist() == [e.p_value <= 0.1 for e in effects]
@@ -136,7 +136,7 @@ def test_looking_daily_leaves_what_the_intervals_of_all_days_leave():
     found = guarantee.compute(control, treatment, confidence_level=0.9, rng=rng)
     for day in range(1, 29):
         arms = [arm[arm[:, 1] <= day, :1] for arm in (control, treatment)]
-        fixed = inference.compare_columns(*arms, confidence_level=0.9, rng=rng)
+        fixed = NAMED["Welch difference"].compute(*arms, confidence_level=0.9)
         rows.append(inference.always_valid(fixed, n=sum(map(len, arms)), n_planned=600, confidence_level=0.9))
     assert found.ci_low == pytest.approx(max(e.ci_low for e in rows))
     assert found.ci_high == pytest.approx(min(e.ci_high for e in rows))
@@ -158,7 +158,7 @@ def test_guarantee_limits_equal_the_shipped_function_table_by_table(name):
 
 def measure(cell, *, confidence_level=0.95, seed=1):
     """Return the one row of a cell."""
-    return measure_cells([cell], GUARANTEES, confidence_level=confidence_level, seed=seed).iloc[0]
+    return measure_cells([cell], METHODS, confidence_level=confidence_level, seed=seed).iloc[0]
 
 
 def test_measure_cells_enumerates_every_table_with_its_probability(monkeypatch):
@@ -199,9 +199,9 @@ def test_measure_cells_has_power_or_false_alarms():
 
 def test_measure_cells_is_the_same_on_two_processes_and_in_any_order():
     cells = list_cells([NAMED["Welch difference"], NAMED["permutation difference"]], replicates=20)[:6]
-    one = measure_cells(cells, GUARANTEES, seed=3)
-    two = measure_cells(cells, GUARANTEES, seed=3, jobs=2)
-    back = measure_cells(cells[::-1], GUARANTEES, seed=3).iloc[::-1].reset_index(drop=True)
+    one = measure_cells(cells, METHODS, seed=3)
+    two = measure_cells(cells, METHODS, seed=3, jobs=2)
+    back = measure_cells(cells[::-1], METHODS, seed=3).iloc[::-1].reset_index(drop=True)
     assert one.equals(two) and one.equals(back)
 
 

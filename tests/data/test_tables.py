@@ -28,7 +28,9 @@ PARTS = (
     "customer_milestones",
     "support_metrics",
     "validation",
+    "evidence_review",
 )  # files of views
+REVIEW = ("claim_review", "evidence_topics", "evidence_effects", "contradictions")
 SIZES = {
     "proactive_help": 17,
     "live_support": 18,
@@ -65,10 +67,20 @@ def test_claim_tests_either_name_an_estimate_or_say_why_not():
     assert TESTS["id"].isin(CLAIMS["id"]).all()
     assert TESTS["id"].is_unique
     assert (TESTS["metric"].notna() ^ TESTS["reason"].notna()).all()
+    assert (TESTS["metric"].notna() ^ TESTS["verdict"].notna()).all()
+    assert set(TESTS["verdict"].dropna()) <= {"nothing to test", "not tested by this run"}
     tested = TESTS[TESTS["metric"].notna()]
-    assert tested[["estimand", "population", "multiply", "null_value"]].notna().all().all()
+    assert tested[["estimand", "population", "multiply"]].notna().all().all()
+    assert tested.loc[tested["estimand"] != "level", "null_value"].notna().all()
+    assert set(tested["of_several"].dropna()) <= {"all", "any"}
     figures = CLAIMS.set_index("id").loc[tested["id"], "value"].notna().to_numpy()
-    assert (figures ^ tested["direction"].notna().to_numpy()).all()
+    sided = tested["direction"].notna().to_numpy()
+    assert ((figures ^ sided) | (tested["estimand"] == "level").to_numpy()).all()
+
+
+def test_what_data_could_answer_names_the_analysis_that_would():
+    told = TESTS.loc[TESTS["verdict"] == "not tested by this run", "reason"]
+    assert told.str.contains("would answer").all()
 
 
 @pytest.mark.parametrize("record", [records.Estimate, records.Check, records.Test, records.Claim])
@@ -78,7 +90,8 @@ def test_dictionary_describes_every_field_of_a_record(record):
 
 
 def test_dictionary_describes_every_column_of_the_files():
-    for table in (CLAIMS, TESTS, EVIDENCE):
+    more = (pd.read_csv(paths.DATA / f"{name}.csv") for name in REVIEW)
+    for table in (CLAIMS, TESTS, EVIDENCE, *more):
         assert [name for name in table if f"`{name}`" not in DICTIONARY] == []
 
 
@@ -100,7 +113,7 @@ def test_dictionary_describes_every_key_of_a_framework():
 
 def test_dictionary_of_results_tables_is_what_the_views_say():
     # to renew it, put this text in the place of the section's parts
-    told = "\n".join(map(describe, PARTS))
+    told = "\n".join(describe(study) for study in PARTS)
     section = DICTIONARY.split("## Results tables")[1].split("\n## ")[0]
     assert section[section.index("### common") :] == told
 
@@ -128,6 +141,7 @@ def test_dictionary_describes_every_simulated_column_and_event(study):
 
 
 def test_files_hold_no_cell_that_a_spreadsheet_runs():
-    for table in (CLAIMS, TESTS, EVIDENCE):
+    more = (pd.read_csv(paths.DATA / f"{name}.csv") for name in REVIEW)
+    for table in (CLAIMS, TESTS, EVIDENCE, *more):
         for _, texts in table.select_dtypes(exclude=np.number).items():
             assert not texts.dropna().astype(str).str.startswith(("=", "+", "-", "@", "\t")).any()

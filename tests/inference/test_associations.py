@@ -14,7 +14,6 @@ from helpers.inference import associations, risk_difference
 from helpers.inference.associations import (
     adjusted_contrast,
     bound_missing,
-    measure_overlap,
     naive_contrast,
     weight_responders,
     weighted_contrast,
@@ -42,7 +41,7 @@ LALONDE = ["age", "age2", "educ", "marr", "nodegree", "black", "hisp", "re74", "
 CONTRASTS = {
     "naive": lambda rows, **options: naive_contrast(rows, **options),
     "adjusted": lambda rows, **options: adjusted_contrast(rows, ["x"], **options),
-    "weighted": lambda rows, **options: weighted_contrast(rows, ["x"], **options),
+    "weighted": lambda rows, **options: weighted_contrast(rows, ["x"], **options)[0],
 }
 
 
@@ -101,13 +100,14 @@ def test_naive_contrast_equals_scipy():
 def test_contrasts_of_lalonde_as_published(lalonde):
     assert naive_contrast(lalonde).estimate == pytest.approx(-8497.52, abs=0.01)  # Dehejia and Wahba 1999: -8,498
     assert adjusted_contrast(lalonde, LALONDE).estimate == pytest.approx(793.59, abs=0.01)
-    weighted = weighted_contrast(lalonde, MIXTAPE)
+    weighted, overlap = weighted_contrast(lalonde, MIXTAPE)
     assert weighted.estimate == pytest.approx(1782.21, abs=0.01)
-    assert measure_overlap(lalonde, MIXTAPE).effective_size == pytest.approx(70.2, abs=0.1)
+    assert overlap.effective_size == pytest.approx(70.2, abs=0.1)
 
 
-def test_weighted_contrast_of_lalonde_refuses_a_higher_floor(lalonde):
-    found = weighted_contrast(lalonde, MIXTAPE, min_ess=100)
+def test_weighted_contrast_of_lalonde_refuses_a_higher_floor(lalonde, monkeypatch):
+    monkeypatch.setattr(associations, "MIN_ESS", 100)
+    found = weighted_contrast(lalonde, MIXTAPE)[0]
     assert np.isnan(found.estimate)
     assert found.reason == "effective sample size 70.2 of the weighted others is below 100"
 
@@ -148,7 +148,7 @@ def test_weighted_contrast_equals_statsmodels_weights():
     rows = _rows(6)
     chance = sm.Logit(rows.taken, sm.add_constant(rows[["x", "z"]])).fit(disp=0).predict()
     others = np.average(rows.y, weights=np.where(rows.taken == 0, chance / (1 - chance), 0))
-    found = weighted_contrast(rows, ["x", "z"])
+    found = weighted_contrast(rows, ["x", "z"])[0]
     assert found.control_value == pytest.approx(others, rel=1e-9)
     assert found.estimate == pytest.approx(rows.y[rows.taken == 1].mean() - others, rel=1e-9)
 
@@ -156,9 +156,9 @@ def test_weighted_contrast_equals_statsmodels_weights():
 def test_weighted_contrast_error_equals_the_jackknife():
     # leaving one out sees everything, the estimation of the weights included
     rows = _rows(11, n=250)
-    left = [weighted_contrast(rows.drop(i), ["x"]).estimate for i in rows.index]
+    left = [weighted_contrast(rows.drop(i), ["x"])[0].estimate for i in rows.index]
     jackknife = np.sqrt((len(rows) - 1) * np.var(left))
-    assert weighted_contrast(rows, ["x"]).std_error == pytest.approx(jackknife, rel=0.05)
+    assert weighted_contrast(rows, ["x"])[0].std_error == pytest.approx(jackknife, rel=0.05)
 
 
 @pytest.mark.parametrize("contrast", CONTRASTS)
@@ -219,7 +219,7 @@ def test_contrasts_are_undefined_with_a_reason(changes, reason):
         found = CONTRASTS[name](rows)
         assert np.isnan([found.estimate, found.std_error, found.ci_low, found.p_value]).all()
         assert found.reason == reason
-    assert measure_overlap(rows, ["x"]) is None
+    assert weighted_contrast(rows, ["x"])[1] is None
 
 
 def test_naive_contrast_without_spread_has_no_interval():
@@ -238,17 +238,16 @@ def test_adjusted_contrast_with_more_covariates_than_units():
 def test_weighted_contrast_without_overlap_says_how_far_apart():
     x = np.r_[np.linspace(0, 1, 3000), np.linspace(0.5, 2, 1000)]
     rows = pd.DataFrame({"y": x, "x": x, "assigned": 1, "taken": np.repeat([0, 1], [3000, 1000])})
-    overlap = measure_overlap(rows, ["x"])
-    found = weighted_contrast(rows, ["x"])
+    found, overlap = weighted_contrast(rows, ["x"])
     gap = f"{overlap.imbalance:.2f} standard deviations"
     assert found.reason == f"no overlap: weighting leaves a covariate {gap} apart (limit 0.25)"
     assert overlap.share_outside == pytest.approx(2 / 3, abs=0.001)  # takers above 1, where there are no others
 
 
-def test_measure_overlap_by_hand():
+def test_weighted_contrast_overlap_by_hand():
     # the logit of a saturated 0/1 covariate is exact: odds 3 where x = 1, odds 1/3 where x = 0
     rows = pd.DataFrame({"x": [0.0] * 4 + [1.0] * 4, "taken": [1, 0, 0, 0, 1, 1, 1, 0], "assigned": 1, "y": 0.0})
-    found = measure_overlap(rows, ["x"])
+    found = weighted_contrast(rows, ["x"])[1]
     weights = np.array([1 / 3, 1 / 3, 1 / 3, 3])
     assert found.share_outside == 0.0
     assert found.effective_size == pytest.approx(weights.sum() ** 2 / (weights**2).sum())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from helpers.inference import find_guarantee
+from helpers.inference import find_method
 from helpers.inference.credibility import Posterior, list_posteriors, read_posterior
 from helpers.records import DataInfo, Estimate, Refused, Results
 from helpers.view.words import explain
@@ -360,7 +360,7 @@ def describe(control, treatment):
     [(1000, 0.1, 1.0), (3000, 0.1, 1.0), (3000, 0.1, 1.5), (1000, 1.0, 1.5)],  # inside in 19, 38, 9 and 20 % before
 )
 def test_a_sample_of_unequal_arms_that_missed_the_tail_does_not_lie_inside(n, share, spread):
-    rng, welch, inside = np.random.default_rng(7), find_guarantee("welch", "difference"), 0
+    rng, welch, inside = np.random.default_rng(7), find_method("welch", "difference").domain, 0
     for _ in range(300):
         money = np.where(rng.random(n) < share, rng.lognormal(0, spread, n), 0.0)
         inside += welch.find_departure(**describe(*np.split(money, [n * 4 // 10]))) is None
@@ -368,6 +368,6 @@ def test_a_sample_of_unequal_arms_that_missed_the_tail_does_not_lie_inside(n, sh
 
 
 def test_a_light_tail_of_unequal_arms_lies_inside():
-    rng, welch = np.random.default_rng(7), find_guarantee("welch", "difference")
+    rng, welch = np.random.default_rng(7), find_method("welch", "difference").domain
     draws = [np.split(rng.poisson(2, 1000).astype(float), [400]) for _ in range(50)]
     assert all(welch.find_departure(**describe(*arms)) is None for arms in draws)

@@ -1,40 +1,40 @@
 """The declared promises: each names the method that its function really uses, and is found by it."""
 
 import pickle
+import pkgutil
 
 import numpy as np
 import pytest
 
-from helpers import inference, survival
-from helpers.inference import find_guarantee, measure_columns
+from helpers.inference import EXEMPT, METHODS, find_method, measure_columns
+from helpers.inference.methods import Domain
 from helpers.simulate.populations import POPULATIONS
 
-GUARANTEES = (*inference.GUARANTEES, *survival.GUARANTEES)
 CLAIMS = {"nominal", "at least", "nominal within .01"}
 
 
-def draw(guarantee, n=300):
-    population = next(p for p in POPULATIONS.values() if p.family in guarantee.families)
+def draw(method, n=300):
+    population = next(p for p in POPULATIONS.values() if p.family in method.families)
     return population.draw(np.random.default_rng(1), n, False), population.draw(np.random.default_rng(2), n, True)
 
 
-@pytest.mark.parametrize("guarantee", GUARANTEES, ids=lambda g: g.name)
-def test_compute_gives_what_the_guarantee_declares(guarantee):
-    found = guarantee.compute(*draw(guarantee), confidence_level=0.9, rng=np.random.default_rng(3))
-    assert found.method == guarantee.method
-    assert guarantee.claim in CLAIMS
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_compute_gives_what_the_method_declares(method):
+    found = method.compute(*draw(method), confidence_level=0.9, rng=np.random.default_rng(3))
+    assert found.method == method.method
+    assert method.claim in CLAIMS
     has_interval = found.ci_set is not None or found.ci_low == found.ci_low
-    assert has_interval == guarantee.has_interval
-    wide = guarantee.compute(*draw(guarantee), confidence_level=0.99, rng=np.random.default_rng(3))
-    if found.ci_set is None and guarantee.has_interval:
+    assert has_interval == method.has_interval
+    wide = method.compute(*draw(method), confidence_level=0.99, rng=np.random.default_rng(3))
+    if found.ci_set is None and method.has_interval:
         assert wide.ci_high - wide.ci_low > found.ci_high - found.ci_low
 
 
-@pytest.mark.parametrize("guarantee", GUARANTEES, ids=lambda g: g.name)
-def test_guarantee_travels_to_another_process_and_has_populations(guarantee):
-    assert pickle.loads(pickle.dumps(guarantee)).name == guarantee.name
-    families = {p.family for p in POPULATIONS.values() if guarantee.estimand in p.truth}
-    assert set(guarantee.families) <= families
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_method_travels_to_another_process_and_has_populations(method):
+    assert pickle.loads(pickle.dumps(method)).name == method.name
+    families = {p.family for p in POPULATIONS.values() if method.estimand in p.truth}
+    assert set(method.families) <= families
 
 
 @pytest.mark.parametrize(
@@ -48,14 +48,19 @@ def test_guarantee_travels_to_another_process_and_has_populations(guarantee):
         ("lin", "difference", "units", "Lin's adjusted difference"),
     ],
 )
-def test_find_guarantee_by_method_estimand_and_unit(method, estimand, unit, name):
-    assert find_guarantee(method, estimand, unit=unit).name == name
+def test_find_method_by_method_estimand_and_unit(method, estimand, unit, name):
+    assert find_method(method, estimand, unit=unit).name == name
 
 
-def test_find_guarantee_of_what_is_not_promised_is_none():
-    assert find_guarantee("welch", "cace") is None
-    assert find_guarantee("median of means", "difference") is None
-    assert find_guarantee("welch", "difference", unit="clusters") is None
+def test_find_method_of_what_is_not_promised_is_none():
+    assert find_method("welch", "cace") is None
+    assert find_method("median of means", "difference") is None
+    assert find_method("welch", "difference", unit="clusters") is None
+
+
+@pytest.mark.parametrize("code", sorted({code for code, _ in EXEMPT.values()}))
+def test_exempt_names_code_that_is_there(code):
+    assert pkgutil.resolve_name(f"helpers.{code}")
 
 
 def test_measure_columns_equals_numpy():
@@ -68,21 +73,89 @@ def test_measure_columns_equals_numpy():
 
 def test_missing_covariates_are_filled_as_metrics_does():
     # a filled gap changes nothing under its indicator: any other filling gives the same difference
-    control, treatment = draw(next(g for g in GUARANTEES if g.name == "Lin, covariates missing"))
-    compute = next(g for g in GUARANTEES if g.name == "Lin, covariates missing").compute
-    found = compute(control, treatment, confidence_level=0.95, rng=None)
+    lin = next(m for m in METHODS if m.name == "Lin, covariates missing")
+    control, treatment = draw(lin)
+    found = lin.compute(control, treatment, confidence_level=0.95)
     shifted = [np.column_stack([arm[:, 0], arm[:, 1:] + 3]) for arm in (control, treatment)]
-    again = compute(*shifted, confidence_level=0.95, rng=None)
+    again = lin.compute(*shifted, confidence_level=0.95)
     assert found.ci_low == pytest.approx(again.ci_low, rel=1e-9)
 
 
-@pytest.mark.parametrize("guarantee", GUARANTEES, ids=lambda g: g.name)
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
 @pytest.mark.parametrize("sizes", [(3, 2), (90, 10)], ids=str)
-def test_compute_of_few_units_gives_a_reason_or_figures(guarantee, sizes):
-    for population in (p for p in POPULATIONS.values() if p.family in guarantee.families):
+def test_compute_of_few_units_gives_a_reason_or_figures(method, sizes):
+    for population in (p for p in POPULATIONS.values() if p.family in method.families):
         rng = np.random.default_rng(1)
         arms = population.draw(rng, sizes[0], False), population.draw(rng, sizes[1], True)
-        found = guarantee.compute(*arms, confidence_level=0.95, rng=rng)
+        found = method.compute(*arms, confidence_level=0.95, rng=rng)
         assert (
             found.reason or found.ci_set is not None or found.ci_low == found.ci_low or found.p_value == found.p_value
         )
+
+
+@pytest.mark.parametrize(
+    ("domain", "data", "departure"),
+    [
+        ({"least_arm": 50}, {}, "there are too few units: the smaller arm needs at least 50"),
+        ({"least_arm": 50, "unit": "clusters"}, {}, "there are too few clusters: the smaller arm needs at least 50"),
+        ({"least_arm": 40}, {}, None),
+        # 355 (1 - 1/9)^2 / (1 + 1/9) = 252.4 times the squared skewness, for 40 beside 360
+        (
+            {"skewness_factor": 355},
+            {"skewness": 0.4},
+            "the tail is too heavy for so few units: the smaller arm needs more than 252 x skewness² units",
+        ),
+        ({"skewness_factor": 355}, {"skewness": -0.39}, None),
+        ({"skewness_factor": 355}, {"skewness": 9.0, "n_control": 40}, None),  # one size: the skewness cancels
+        (
+            {"skewness_factor": 355, "balanced_factor": 10},
+            {"skewness": -2.0, "n_control": 40},
+            "the tail is too heavy for so few units: the smaller arm needs more than 10 x skewness² units",
+        ),
+        ({"skewness_factor": 10}, {"skewness": float("nan")}, None),  # not known, not judged
+        (
+            {"least_events": 10},
+            {"events": 9.9},
+            "an arm has too few units with or without the event: each arm needs at least 10 with and without the event",
+        ),
+        ({"least_events": 10}, {"events": 10}, None),
+        # of one size, and three times the spread: 355 n (27 - 1)^2 / n^4 / (10 / n)^3 = 240 times
+        (
+            {"skewness_factor": 355},
+            {"skewness": 0.5, "spread": 3.0, "n_control": 40},
+            "one arm varies more than the other and the tail is heavy: "
+            "the smaller arm needs more than 240 x skewness² units",
+        ),
+        (
+            {"skewness_factor": 355},
+            {"skewness": 0.3, "top_share": 0.16},  # a tail that was missed looks light
+            "one unit holds so much of an arm's variance that its tail is not known yet: no unit may hold more than "
+            "15 % of an arm's variance",
+        ),
+        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.15}, None),
+        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.9, "n_control": 40}, None),  # arms of one size
+        ({}, {"top_share": 0.9}, None),  # a method for any tail
+        ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None),
+        ({"most_effect": 0.8}, {"estimate": -0.81}, "the arms hardly overlap: the effect may be 0.8 at most"),
+        ({"most_effect": 0.8}, {"estimate": 0.8}, None),
+        ({"least_events": 10}, {}, None),
+    ],
+    ids=range(19),
+)
+def test_find_departure_of_40_treated_and_360_controls(domain, data, departure):
+    assert Domain(**domain).find_departure(**{"n_control": 360, "n_treatment": 40, **data}) == departure
+
+
+def test_describe_names_every_condition():
+    domain = Domain(least_arm=50, skewness_factor=355, balanced_factor=25, least_events=5, most_effect=0.8)
+    assert domain.describe() == (
+        "at least 50 units in the smaller arm; in it over 25 x skewness² units (arms of one size and spread) to 355 x "
+        "skewness² (beside a far larger arm), and no unit with over 15 % of an arm's variance where their sizes differ"
+        "; at least 5 units with and without the event in each arm; an effect of at most 0.8"
+    )
+    quantile = find_method("order statistics", "difference").domain
+    assert quantile.describe().endswith("at least 10 units below and above the quantile in each arm")
+    assert quantile.find_departure(n_control=99, n_treatment=99, events=9.9) == (
+        "an arm has too few units below or above the quantile: each arm needs at least 10 below and above the quantile"
+    )
+    assert Domain(20, unit="clusters").describe() == "at least 20 clusters in the smaller arm"

@@ -57,7 +57,7 @@ def list_displays(found):
     """Return every display that shows words from the data."""
     shown = [effects.ladder(found, [e for e in found.estimates if e.segment is None][:3])]
     shown += [effects.segments(found, metric="activated"), effects.weeks(found, metric="activated")]
-    shown += [effects.sensitivity(found), record.list_claims(found)]
+    shown += [effects.sensitivity(found), record.count_claims(found)]
     return [*shown, record.limits(found), record.trust_line(found), record.run_record(found, {"seed": 1})]
 
 

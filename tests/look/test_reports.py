@@ -25,16 +25,22 @@ FORBIDDEN = ("anything between", "took it up", "the usual count", "foretells", "
 FORBIDDEN += ("holds the truth", "one row a metric")
 
 
+@pytest.fixture(scope="module")
+def measured(reports, needs, tmp_path_factory):
+    """Return every report as Chromium shows it on a wide screen and on a phone, by name and width."""
+    texts = {name: (reports / name / "report.html").read_text() for name in RUNS}
+    found = measure.ask(needs("chromium"), tmp_path_factory.mktemp("pages"), texts)
+    return {key: SimpleNamespace(**answer) for key, answer in found.items()}
+
+
 @pytest.fixture(scope="module", params=RUNS)
-def page(request, reports, needs, tmp_path_factory):
-    """Return a report as Chromium shows it on a wide screen and on a phone, and its results."""
-    folder, name = tmp_path_factory.mktemp("page"), request.param
-    text = (reports / name / "report.html").read_text()
-    found = measure.ask(needs("chromium"), folder, {name: text})
+def page(request, reports, measured, tmp_path_factory):
+    """Return a report, its measures in both widths, its results, and a folder of its own."""
+    name = request.param
+    sizes = {"wide": measured[name, measure.WIDE], "phone": measured[name, measure.PHONE]}
+    told = {"text": (reports / name / "report.html").read_text(), "study": RUNS[name]["study"], **sizes}
     results = json.loads((reports / name / "results.json").read_text())
-    sizes = {"wide": found[name, measure.WIDE], "phone": found[name, measure.PHONE]}
-    sizes = {size: SimpleNamespace(**answer) for size, answer in sizes.items()}
-    return SimpleNamespace(text=text, folder=folder, results=results, study=RUNS[name]["study"], **sizes)
+    return SimpleNamespace(folder=tmp_path_factory.mktemp("page"), results=results, **told)
 
 
 def list_words(text):

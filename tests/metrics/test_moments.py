@@ -159,12 +159,11 @@ def test_summarise_is_bit_identical_where_it_asks_again():
         assert (a.mean.tobytes(), a.cov.tobytes(), a.skewness) == (b.mean.tobytes(), b.cov.tobytes(), b.skewness)
 
 
-def test_leave_covariates_gives_what_is_taken_without_them():
+def test_summarise_beside_covariates_gives_what_is_taken_without_any():
     frame = _make_frame(_draw(0.1))
     frame.loc[::5, "y"] = np.nan
-    units = _fold(frame, covariates=["x"])
-    plain, whole = metrics.summarise(units)[None], metrics.summarise(units, adjusted=True)[None]
-    for name, arms in metrics.leave_covariates(whole).items():
+    plain, beside = (metrics.summarise(_fold(frame, covariates=names))[None] for names in ([], ["x"]))
+    for name, arms in beside.items():
         for arm, left in arms.items():
             np.testing.assert_equal(vars(left), vars(plain[name][arm]))
 

@@ -11,7 +11,7 @@ from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
 from helpers.inference import relative_lift_risk, risk_difference
-from helpers.milestones import adjusted_difference, make_controls
+from helpers.milestones import adjusted_difference, contrasts, make_controls
 from helpers.milestones.contrasts import (
     ADJUSTED,
     IMMORTAL,
@@ -23,7 +23,6 @@ from helpers.milestones.contrasts import (
     fit_logit,
     measure_losses,
     measure_tipping,
-    name_verdict,
     rules_out,
 )
 
@@ -41,6 +40,11 @@ def draw(seed, n=400, gain=0.0):
     exposed = (rng.random(n) < 0.3 + 0.4 * tier).astype(float)
     outcome = (rng.random(n) < 0.3 + 0.3 * tier + gain * exposed).astype(float)
     return exposed, outcome, (tier - tier.mean())[:, None]
+
+
+def tip(*accounts, **level):
+    """Return what it would take to explain the difference of these accounts away."""
+    return measure_tipping(adjusted_difference(*accounts, **level), adjusted_ratio(*accounts, **level))
 
 
 def test_adjusted_ratio_by_hand_is_that_of_both_standardised_means():
@@ -67,21 +71,21 @@ def test_adjusted_ratio_equals_the_jackknife_and_without_controls_the_score_inte
 def test_measure_tipping_by_hand():
     exposed = np.repeat([1.0, 0.0], 50)
     outcome = np.r_[np.arange(50) < 40, np.arange(50) < 20].astype(float)  # .8 against .4
-    found, gap = measure_tipping(exposed, outcome, NONE[:100]), risk_difference(40, 50, 20, 50)
+    found, gap = tip(exposed, outcome, NONE[:100]), risk_difference(40, 50, 20, 50)
     assert (found["difference"], found["tipping"]) == pytest.approx((0.4, np.sqrt(0.4)))
     assert found["tipping_limit"] == pytest.approx(np.sqrt(gap.ci_low))
     assert (found["risk_ratio"], found["e_value"]) == pytest.approx((2, 2 + np.sqrt(2)))  # VanderWeele & Ding 2017
     assert found["e_value_limit"] == pytest.approx(
         found["ratio_low"] + np.sqrt(found["ratio_low"] ** 2 - found["ratio_low"])
     )
-    turned = measure_tipping(1 - exposed, outcome, NONE[:100])
+    turned = tip(1 - exposed, outcome, NONE[:100])
     names = ["tipping", "tipping_limit", "e_value", "e_value_limit"]
     assert [turned[name] for name in names] == pytest.approx([found[name] for name in names])
-    surer = measure_tipping(exposed, outcome, NONE[:100], confidence_level=0.99)
+    surer = tip(exposed, outcome, NONE[:100], confidence_level=0.99)
     assert surer["tipping_limit"] < found["tipping_limit"] and surer["e_value_limit"] < found["e_value_limit"]
-    unclear = measure_tipping(exposed, (np.arange(100) % 50 < 25 + 3 * exposed) * 1.0, NONE[:100])  # .56 against .5
+    unclear = tip(exposed, (np.arange(100) % 50 < 25 + 3 * exposed) * 1.0, NONE[:100])  # .56 against .5
     assert (unclear["tipping_limit"], unclear["e_value_limit"], unclear["reason"]) == (0.0, 1.0, None)
-    few = measure_tipping(exposed[45:], outcome[45:], np.arange(55.0)[:, None])
+    few = tip(exposed[45:], outcome[45:], np.arange(55.0)[:, None])
     assert np.isnan([few[name] for name in names]).all() and few["reason"] == FEW
 
 
@@ -91,8 +95,8 @@ def test_measure_tipping_names_the_trait_that_explains_all():
     trait = (rng.random(40_000) < 0.25 + 0.5 * exposed).astype(float)
     outcome = (rng.random(40_000) < 0.25 + 0.5 * trait).astype(float)
     tier = rng.random((40_000, 1)) - 0.5
-    assert measure_tipping(exposed, outcome, tier)["tipping"] == pytest.approx(0.5, abs=0.015)
-    known = measure_tipping(exposed, outcome, np.column_stack([tier, trait - trait.mean()]))
+    assert tip(exposed, outcome, tier)["tipping"] == pytest.approx(0.5, abs=0.015)
+    known = tip(exposed, outcome, np.column_stack([tier, trait - trait.mean()]))
     assert (known["tipping_limit"], known["e_value_limit"]) == (0.0, 1.0)
 
 
@@ -237,15 +241,6 @@ def test_adjusted_difference_refuses_a_handful_that_would_have_to_stand_for_all(
     )
 
 
-@pytest.mark.parametrize(
-    ("p_value", "ci_low", "verdict"),
-    [(0.05, 0.01, "clear association"), (0.06, -0.01, "no clear association"), (np.nan, np.nan, "not estimable"),
-     (np.nan, -0.1, "no clear association")],  # all agree: an interval and no test
-)  # fmt: skip
-def test_name_verdict(p_value, ci_low, verdict):
-    assert name_verdict(p_value, ci_low, 0.05) == verdict
-
-
 def draw_logit(seed, n=400):
     rng = np.random.default_rng(seed)
     x = np.column_stack([np.ones(n), rng.normal(size=(n, 2))])
@@ -276,7 +271,7 @@ def test_fit_logit_start_saves_steps_and_changes_nothing(monkeypatch):
     x, y = draw_logit(3)
     full = fit_logit(x, y)[0]
     assert fit_logit(x, y, start=full + 0.3)[0] == pytest.approx(full, abs=1e-9)
-    monkeypatch.setattr("helpers.milestones.contrasts.STEPS", 1)
+    monkeypatch.setattr("helpers.inference.associations.STEPS", 1)
     assert fit_logit(x, y, start=full)[0] == pytest.approx(full, abs=1e-9)
     assert fit_logit(x, y)[0] != pytest.approx(full, abs=1e-3)
 
@@ -328,11 +323,12 @@ def test_fit_cox_equals_statsmodels_once_its_entry_is_nudged():
     assert np.sqrt(np.diag(covariance)) == pytest.approx(peer.bse, rel=1e-5)
 
 
-def test_fit_cox_turned_round_changes_sign_and_without_losses_is_nan():
+def test_fit_cox_turned_round_changes_sign_and_without_losses_is_nan(monkeypatch):
     start, stop, lost, x = draw_rows(3)
     assert fit_cox(start, stop, lost, -x)[0] == pytest.approx(-fit_cox(start, stop, lost, x)[0])
     assert np.isnan(fit_cox(start, stop, np.zeros(len(stop)), x)[0]).all()
-    assert np.isnan(fit_cox(start, stop, lost, x, n_steps=1)[0]).all()
+    monkeypatch.setattr(contrasts, "COX_STEPS", 1)
+    assert np.isnan(fit_cox(start, stop, lost, x)[0]).all()
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import yaml
 
 from helpers import paths
 from helpers.inference import EXEMPT, find_promise
-from helpers.records import Guarantee
+from helpers.inference.methods import Method
 
 RUNS = [run["name"] for run in yaml.safe_load(paths.RUNS.read_text())]
 VALUED = ("clear benefit", "clear harm")
@@ -19,7 +19,7 @@ def results(request, reports):
     return json.loads((reports / request.param / "results.json").read_text())
 
 
-def test_each_estimate_and_each_test_has_a_guarantee_or_an_exemption(results):
+def test_each_estimate_and_each_test_has_a_method_or_an_exemption(results):
     lacking = set()
     for e in results["estimates"]:
         unit = "units" if e["clusters_control"] is None else "clusters"
@@ -56,4 +56,4 @@ PROMISES = [
 @pytest.mark.parametrize(("method", "estimand", "more", "told"), PROMISES)
 def test_find_promise_by_method_estimand_unit_and_adjustment(method, estimand, more, told):
     found = find_promise(method, estimand, **more)
-    assert (found.name if isinstance(found, Guarantee) else found) == told
+    assert (found.name if isinstance(found, Method) else found) == told

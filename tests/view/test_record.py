@@ -53,11 +53,14 @@ def test_design_tells_decisions_metrics_dates_and_departures():
     assert "Covariates" not in shown and "2.0 points" in shown and "Paid" in shown
 
 
-def test_claims_stand_in_their_own_unit_and_are_counted():
-    shown = record.list_claims(samples.results())
-    assert shown.text == "2 published claims: 1 not recovered and 1 not tested by this run."
-    assert "-1.2 [-2.3, -0.1]" in shown.html and "about 2.5\u00a0times" in shown.html
-    assert record.list_claims(samples.results(claims=())).html.startswith('<p class="note absent">')
+def test_claims_are_counted_in_one_line_that_says_where_each_stands():
+    shown = record.count_claims(samples.results())
+    assert shown.text == (
+        "2 published claims: 1 not recovered and 1 not tested by this run. "
+        "Each stands with its reason in the review of all evidence, the first card of the gallery."
+    )
+    assert "<table" not in shown.html and "href" not in shown.html
+    assert record.count_claims(samples.results(claims=())).html.startswith('<p class="note absent">')
 
 
 def test_methods_are_those_that_made_an_effect():
@@ -89,7 +92,7 @@ def test_run_record_hides_folders_and_passwords_and_says_what_is_as_planned():
     assert "Plan" not in bare and "planned" not in bare
 
 
-@pytest.mark.parametrize("show", [record.trust_line, record.limits, record.list_claims, record.methods])
+@pytest.mark.parametrize("show", [record.trust_line, record.limits, record.count_claims, record.methods])
 def test_words_from_data_are_inert(show):
     found = samples.hostile()
     shown = show(found.but(plan={**found.plan, "labels": {}}))

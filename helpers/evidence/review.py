@@ -1,0 +1,279 @@
+"""The review: each claim beside our runs and independent studies, what is contradicted, and what would settle it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from helpers import paths
+from helpers.inference import relative_lift_risk, sample_size_normal, sample_size_proportions
+from helpers.records import NAN, Check, Claim, DataInfo, Results
+
+NOTHING, UNTESTED = "nothing to test", "not tested by this run"
+FILES = ("evidence_topics", "evidence_effects", "contradictions", "claim_review", "independent_evidence")
+KINDS = ("yours", "simulated", "public")  # of a claim's verdicts the first counts
+ON_AXIS = ("A", "A-", "B")  # designs that are drawn: users against others and raw ratios are not
+TESTED = ("recovered", "not recovered", "consistent", "inconsistent", "too imprecise")
+SAID = "said"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The files of data/ that this review is about, one frame each, text empty where there is none."""
+
+    claims: pd.DataFrame
+    topics: pd.DataFrame
+    effects: pd.DataFrame
+    contradictions: pd.DataFrame
+    reviewed: pd.DataFrame
+    studies: pd.DataFrame
+
+
+def read_facts(claims: pd.DataFrame) -> Facts:
+    """Return the published claims and the evidence beside them.
+
+    Parameters
+    ----------
+    claims : DataFrame, as `claims.read_claims` gives it
+    """
+    read = (pd.read_csv(paths.DATA / f"{name}.csv", dtype=str).fillna("") for name in FILES)
+    topics, effects, contradictions, reviewed, studies = read
+    numbers = [column for column in effects if column.startswith(("ratio", "rate_", "events_"))]
+    effects = effects.assign(**{column: pd.to_numeric(effects[column]) for column in numbers})
+    return Facts(claims, topics, effects, contradictions, reviewed, studies)
+
+
+def list_effects(facts: Facts, *, confidence_level=0.95) -> pd.DataFrame:
+    """Return every published effect as treatment divided by control, with an interval where its counts are published.
+
+    Parameters
+    ----------
+    facts : Facts
+    confidence_level : float
+
+    Returns
+    -------
+    DataFrame: one row an effect. `source`, `outcome`, `label`, `grade` (of the design; "said" of a claim), `ratio`,
+        `ci_low`, `ci_high`, `log_error` (all nan where no figure, or no count, is published), `drawn` (has a figure,
+        and is said, an experiment or a corrected comparison, of an outcome that has both), `brief`, `note`, `reason`.
+
+    References
+    ----------
+    Miettinen & Nurminen 1985, Statistics in Medicine 4: 213-226 (score interval of a ratio of shares).
+    """
+    grades = dict(zip(facts.studies["id"], facts.studies["causal_grade"].str.split().str[0], strict=True))
+    rows = []
+    for r in facts.effects.itertuples():
+        ratio, low, high, error = r.ratio, NAN, NAN, NAN
+        if r.events_control > 0:
+            n_control, n_treatment = (
+                round(r.events_control / r.rate_control),
+                round(r.events_treatment / r.rate_treatment),
+            )
+            lift = relative_lift_risk(
+                r.events_treatment, n_treatment, r.events_control, n_control, confidence_level=confidence_level
+            )
+            ratio, low, high = lift.estimate + 1, lift.ci_low + 1, lift.ci_high + 1
+            variance = 1 / r.events_treatment - 1 / n_treatment + 1 / r.events_control - 1 / n_control
+            error = math.sqrt(variance)
+        found = {"source": r.source, "outcome": r.outcome, "label": r.label, "grade": grades.get(r.source, SAID)}
+        found |= {"ratio": ratio, "ci_low": low, "ci_high": high, "log_error": error, "note": r.note}
+        found["brief"] = f"{found['grade']}: {r.brief}".removesuffix(": ").replace("said: said", "said")
+        rows.append({**found, "reason": None if np.isfinite(ratio) else "no figure"})
+    frame = pd.DataFrame(rows)
+    has = frame["ratio"].notna()
+    held, said = (frame["grade"].isin(kinds) & has for kinds in (ON_AXIS, (SAID,)))
+    both = set(frame.loc[held, "outcome"]) & set(frame.loc[said, "outcome"])
+    return frame.assign(drawn=(held | said) & frame["outcome"].isin(both))
+
+
+def size_topics(facts: Facts, found: dict, *, power=0.8, confidence_level=0.95) -> pd.DataFrame:
+    """Return how many units would settle each question, at the values that the run of its study has.
+
+    Both arms together, equal ones, one outcome that decides. Shares by their own variance; all else by the standard
+    error in that run, which falls with the root of the units.
+
+    Parameters
+    ----------
+    facts : Facts
+    found : dict, run -> content of its results.json, or None where there is none
+    power, confidence_level : float
+
+    Returns
+    -------
+    DataFrame: one row a question that a run sizes. `topic`, `question`, `run`, `metric`, `unit`, `control_value`,
+        `published` (the effect as published, in the metric's unit; nan where none was), `n_published`, `worthwhile`
+        (the smallest effect that the plan calls worth having), `n_worthwhile`, `reason`.
+    """
+    return pd.DataFrame(
+        [
+            _size_topic(topic, found, {"power": power, "alpha": 1 - confidence_level})
+            for topic in facts.topics.itertuples()
+        ]
+    )
+
+
+def _size_topic(topic, found, options):
+    row = {"topic": topic.topic, "question": topic.question, "metric": topic.size_metric, "run": "", "unit": ""}
+    row |= dict.fromkeys(("control_value", "published", "n_published", "worthwhile", "n_worthwhile"), NAN)
+    for name, results in found.items():
+        if not results or results["study"] != topic.size_study or results["status"] == "withheld":
+            continue
+        wanted = {"metric": topic.size_metric, "estimand": "difference", "population": "itt", "adjustment": "none"}
+        wanted |= {"segment": None, "at": None}
+        e = next((e for e in results["estimates"] if all(e[key] == value for key, value in wanted.items())), None)
+        if e is None or e["std_error"] is None:
+            continue
+        planned = next(m for m in results["tables"]["metrics"] if m["metric"] == topic.size_metric)
+        sign = math.copysign(1, e["estimate"])
+        published = float(topic.size_effect or NAN) * (e["control_value"] if topic.size_relative == "yes" else 1)
+        worthwhile = planned["worthwhile"] or NAN
+        row |= {"run": name, "unit": planned["noun"], "control_value": e["control_value"], "published": published}
+        row |= {"worthwhile": worthwhile, "reason": None}
+        for key, effect in (("n_published", published), ("n_worthwhile", worthwhile)):
+            row[key] = _find_size(e, planned["kind"], sign * effect, options)
+        return row
+    return {**row, "reason": "no run of ours sizes it"}
+
+
+def _find_size(e, kind, effect, options):
+    if not np.isfinite(effect):
+        return NAN
+    if kind == "binary":
+        size = sample_size_proportions(e["control_value"], effect, **options)
+    else:
+        size = sample_size_normal(effect, e["std_error"] * math.sqrt(e["n_control"] + e["n_treatment"]), **options)
+    return float(math.ceil(size)) if np.isfinite(size) else NAN
+
+
+def review(facts: Facts, found: dict, effects: pd.DataFrame, sizes: pd.DataFrame, pooled: pd.DataFrame) -> Results:
+    """Return the results of the review, without sentences.
+
+    Parameters
+    ----------
+    facts : Facts
+    found : dict, run -> content of its results.json, or None where there is none
+    effects, sizes, pooled : DataFrame, as `list_effects`, `size_topics` and `pool_outcomes` give them
+
+    Returns
+    -------
+    Results: `claims` those that no run of ours tests, each with its reason (those that one tests stand in its own
+        results); tables `claims_reviewed`, one row a claim, `topics`, `published_effects`, `contradictions`, `sizes`,
+        `pooled`, `studies` and `runs_read`.
+    """
+    claimed = _review_claims(facts, found, sizes)
+    topics = facts.topics.merge(sizes.drop(columns=["question"]), on="topic", how="left")
+    told = [_count_verdicts(claimed[claimed["topic"] == topic]) for topic in topics["topic"]]
+    runs = [_describe_run(name, results) for name, results in found.items()]
+    tables = {
+        "metrics": pd.DataFrame([{"metric": "claim", "label": "published claim", "kind": "binary", "noun": "claim"}]),
+        "topics": topics.assign(ours=told),
+        "published_effects": effects,
+        "contradictions": facts.contradictions.assign(open=facts.contradictions["open"] == "yes"),
+        "claims_reviewed": claimed,
+        "sizes": sizes,
+        "pooled": pooled,
+        "studies": facts.studies,
+        "runs_read": pd.DataFrame(runs),
+    }
+    n, several = len(facts.claims), len(facts.studies)
+    info = DataInfo("public", f"{n} claims of five articles and {several} independent studies", "data", None, n, n)
+    untested = claimed[claimed["verdict"].isin([NOTHING, UNTESTED])]
+    kept = tuple(
+        Claim(
+            r.id,
+            None if np.isnan(r.value) else r.value,
+            r.unit,
+            r.published_as,
+            None,
+            NAN,
+            NAN,
+            NAN,
+            r.verdict,
+            r.reason,
+        )
+        for r in untested.itertuples()
+    )
+    title = "What is known about support, and what is only said?"
+    checks = tuple(_check(facts, found, claimed))
+    return Results("evidence_review", title, title, "answered", info, {}, checks, claims=kept, tables=tables)
+
+
+def _review_claims(facts, found, sizes):
+    """One row a claim: verdict and reason of the run that speaks of it most, the studies that bear on it."""
+    held = _collect_verdicts(found)
+    bearing = facts.studies.assign(claim=facts.studies["claims"].str.split()).explode("claim")
+    bearing["told"] = bearing["id"] + " (" + bearing["causal_grade"] + ")"
+    beside, sized = bearing.groupby("claim")["told"].agg(", ".join), sizes.set_index("topic")
+    rows = []
+    for r in facts.claims.merge(facts.reviewed, on="id").itertuples():
+        own = {
+            "verdict": r.verdict or UNTESTED,
+            "reason": r.reason or _why_unread(r, found),
+            "run": "",
+            "kind_of_data": "",
+        }
+        size = sized.loc[r.topic] if r.topic in sized.index and r.metric == sized.loc[r.topic, "metric"] else {}
+        row = {"id": r.id, "topic": r.topic, "published_as": r.published_as, "value": r.value, "unit": r.unit}
+        row |= {
+            "grade": r.grade,
+            "not_stated": r.not_stated,
+            "settled_by": r.settled_by,
+            "evidence": beside.get(r.id, ""),
+        }
+        rows.append({**row, **own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN})
+    return pd.DataFrame(rows)
+
+
+def _why_unread(row, found):
+    runs = [name for name, results in found.items() if results and results["study"] == row.study]
+    return (
+        ""
+        if row.reason
+        else f"No results of {row.study.replace('_', ' ')} were read."
+        if not runs
+        else "No run of ours tests it."
+    )
+
+
+def _collect_verdicts(found):
+    """Verdicts by claim: of the researcher's own data first, then of simulated data; a test before none."""
+    order = [(KINDS.index(results["data"]["kind"]), name, results) for name, results in found.items() if results]
+    held = {}
+    for _, name, results in sorted(order, key=lambda one: one[0]):
+        for claim in results["claims"]:
+            before = held.get(claim["id"])
+            if before is None or (before["verdict"] == UNTESTED and claim["verdict"] != UNTESTED):
+                told = {"verdict": claim["verdict"], "reason": claim["reason"], "run": name}
+                held[claim["id"]] = told | {"kind_of_data": results["data"]["kind"]}
+    return held
+
+
+def _count_verdicts(claimed):
+    """How our runs ended for the claims of a question: as data on it alone, never as evidence."""
+    testable, tested = claimed[claimed["verdict"] != NOTHING], claimed[claimed["verdict"].isin(TESTED)]
+    return f"{len(tested)} of {len(testable)}"
+
+
+def _describe_run(name, results):
+    if results is None:
+        return {"run": name, "study": "", "status": "missing", "data": "", "claims": 0, "tested": 0}
+    tested = sum(claim["verdict"] in TESTED for claim in results["claims"])
+    told = {"run": name, "study": results["study"], "status": results["status"], "data": results["data"]["kind"]}
+    return told | {"claims": len(results["claims"]), "tested": tested}
+
+
+def _check(facts, found, claimed):
+    lost = [name for name, results in found.items() if results is None]
+    stopped = [name for name, results in found.items() if results and results["status"] != "answered"]
+    wrong = [*(f"{name} has no results" for name in lost), *(f"{name} is {found[name]['status']}" for name in stopped)]
+    told = f"all {len(found)} runs that it needs were read and answered" if found else "no run of ours was read"
+    wrong, told = wrong or [told] * (not found), "; ".join(wrong) or told
+    yield Check("runs", "warn" if wrong else "pass", float(len(lost) + len(stopped)), 0.0, f"{told}.")
+    silent = int((claimed["reason"] == "").sum())
+    told = "every claim has a verdict with a reason" if not silent else f"{silent} claims have no reason"
+    yield Check("claims", "fail" if silent else "pass", float(silent), 0.0, f"{told}.")
+    unread = facts.studies.loc[facts.studies["verification"] != "read", "id"].tolist()
+    told = f"known from others' words alone: {', '.join(unread)}" if unread else "all studies were read at their source"
+    yield Check("sources", "warn" if unread else "pass", float(len(unread)), 0.0, f"{told}.")

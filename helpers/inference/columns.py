@@ -1,0 +1,159 @@
+"""Columns of both arms, one row a randomised unit, as methods take them: read, looked at early, many at once."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import stats
+
+from helpers.inference.contrasts import score_limits, score_p_value
+from helpers.inference.decisions import holm
+from helpers.inference.looks import always_valid, at_look, sequential_bounds
+from helpers.inference.means import compare_means, difference, measure_columns, permute_many
+from helpers.records import NAN, Effect
+from helpers.simulate.populations import LEVELS, LOOK_DAYS
+from helpers.survival import build_life_table
+
+LOOKS = (0.5, 1.0)
+N_RESAMPLES = 99  # exact with any number; reports draw more, for a finer p-value
+MIN_CELL = 10  # units an arm of a segment or a week, as plans have it by default
+
+
+def read_known(control, treatment):
+    """Return the moments of the first column; units without it are counted as missing."""
+    known = [arm[~np.isnan(arm[:, 0]), :1] for arm in (control, treatment)]
+    return [measure_columns(k, missing=len(a) - len(k)) for k, a in zip(known, (control, treatment), strict=True)]
+
+
+def read_sums(control, treatment):
+    """Return the moments of a numerator and a denominator."""
+    return [measure_columns(arm, ("num", "den")) for arm in (control, treatment)]
+
+
+def read_take_up(control, treatment):
+    """Return the moments of outcome and take-up, both arms as one argument."""
+    return [tuple(measure_columns(arm, ("y", "taken")) for arm in (control, treatment))]
+
+
+def read_counts(control, treatment):
+    """Return the units with the event and all units, of treatment and then of control."""
+    return [n for arm in (treatment, control) for n in (int(arm[:, 0].sum()), len(arm))]
+
+
+def read_levels(control, treatment):
+    """Return the units on each level of an ordered score."""
+    return [np.bincount(arm[:, 0].astype(int), minlength=LEVELS + 1)[1:] for arm in (control, treatment)]
+
+
+def read_values(control, treatment):
+    """Return the outcomes."""
+    return control[:, 0], treatment[:, 0]
+
+
+def read_times(control, treatment):
+    """Return the life tables; columns days and event code."""
+    return [build_life_table(*arm.T) for arm in (control, treatment)]
+
+
+def read_covariates(control, treatment):
+    """Return the moments of outcome and covariates, filled as metrics does: zero, and an indicator where a gap is."""
+    gaps = np.isnan(control[:, 1:]).any(axis=0) | np.isnan(treatment[:, 1:]).any(axis=0)
+    filled = [np.column_stack([np.nan_to_num(a), np.isnan(a[:, 1:])[:, gaps]]) for a in (control, treatment)]
+    names = ("y", *(f"x{k}" for k in range(1, filled[0].shape[1])))
+    return [measure_columns(arm, names) for arm in filled]
+
+
+def limit_permutations(controls, treatments, *, confidence_level, rng):
+    """Return limits and p-values of the permutation test, many experiments at once."""
+    options = {"rng": rng, "n_resamples": N_RESAMPLES, "confidence_level": confidence_level}
+    return permute_many(controls[:, :, 0], treatments[:, :, 0], **options)
+
+
+def look_daily(control, treatment, *, confidence_level) -> Effect:
+    """Return what all always-valid intervals together leave, looked at on every day; columns outcome and day."""
+    n_planned, seen = len(control) + len(treatment), []
+    for (n0, mean0, var0), (n1, mean1, var1) in zip(_sum_days(control), _sum_days(treatment), strict=True):
+        fixed = Effect(estimate=mean1 - mean0, std_error=float(np.sqrt(var0 + var1)), method="welch")
+        seen.append(always_valid(fixed, n=n0 + n1, n_planned=n_planned, confidence_level=confidence_level))
+    return _intersect(seen)
+
+
+def _sum_days(arm):
+    """Units known by each day, their mean and its squared standard error."""
+    days = arm[:, 1].astype(int)
+    n, first, second = (np.cumsum(np.bincount(days, arm[:, 0] ** k, LOOK_DAYS + 1))[1:] for k in range(3))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.column_stack([n, first / n, (second - first**2 / n) / (n - 1) / n])
+
+
+def look_as_planned(control, treatment, *, confidence_level) -> Effect:
+    """Return what the repeated intervals of two planned looks together leave; columns outcome and day."""
+    seen = []
+    for look in LOOKS:
+        arms = [measure_columns(arm[: round(look * len(arm)), :1]) for arm in (control, treatment)]
+        fixed = difference(compare_means(*arms), confidence_level=confidence_level)
+        seen.append(at_look(fixed, look, LOOKS, alpha=1 - confidence_level))
+    return _intersect(seen)
+
+
+def limit_looks(controls, treatments, *, confidence_level, rng=None):
+    """Return limits and p-values of `look_as_planned`, many experiments at once; p, which takes a search, is 0 or 1."""
+    bounds, ends = sequential_bounds(LOOKS, 1 - confidence_level), []
+    for look, bound in zip(LOOKS, bounds, strict=True):
+        arms = [arm[:, : round(look * arm.shape[1]), 0] for arm in (controls, treatments)]
+        parts = [(arm.var(axis=1, ddof=1) / arm.shape[1], arm.shape[1] - 1) for arm in arms]
+        variance = sum(part for part, _ in parts)
+        df = variance**2 / sum(part**2 / freedom for part, freedom in parts)
+        half = stats.t.isf(stats.norm.sf(bound), df) * np.sqrt(variance)
+        middle = arms[1].mean(axis=1) - arms[0].mean(axis=1)
+        ends.append((middle - half, middle + half))
+    low, high = np.max([low for low, _ in ends], axis=0), np.min([high for _, high in ends], axis=0)
+    return low, high, np.where((low > 0) | (high < 0), 0.0, 1.0)
+
+
+def limit_bounds(controls, treatments, *, confidence_level, rng=None):
+    """Return the worst-case bounds of shares, many experiments at once."""
+    sizes = treatments.shape[1], controls.shape[1]
+    (x1, more1), (x0, more0) = (
+        (np.nansum(arm[:, :, 0], axis=1), np.isnan(arm[:, :, 0]).sum(axis=1)) for arm in (treatments, controls)
+    )
+    low, _ = score_limits(x1, sizes[0], x0 + more0, sizes[1], confidence_level=confidence_level)
+    _, high = score_limits(x1 + more1, sizes[0], x0, sizes[1], confidence_level=confidence_level)
+    return low, high, np.full(len(low), NAN)
+
+
+def _intersect(effects):
+    seen = [effect for effect in effects if effect.ci_low == effect.ci_low]
+    if not seen:
+        return replace(effects[-1], ci_low=NAN, ci_high=NAN, p_value=NAN)
+    low, high = max(e.ci_low for e in seen), min(e.ci_high for e in seen)
+    return replace(effects[-1], ci_low=low, ci_high=high, p_value=min(e.p_value for e in seen))
+
+
+def combine_metrics(control, treatment, *, confidence_level) -> Effect:
+    """Return the smallest of Holm's adjusted p-values over the columns, each a metric."""
+    pairs = (read_known(control[:, [k]], treatment[:, [k]]) for k in range(control.shape[1]))
+    return Effect(p_value=float(np.nanmin(holm([difference(compare_means(*p)).p_value for p in pairs]))), method="holm")
+
+
+def measure_groups(measure, method, least, control, treatment, *, confidence_level) -> Effect:
+    """Return a test over the effects in groups; columns outcome and group."""
+    found = []
+    for group in np.union1d(control[:, 1], treatment[:, 1]):
+        arms = [measure_columns(arm[arm[:, 1] == group, :1]) for arm in (control, treatment)]
+        if min(arm.n for arm in arms) >= MIN_CELL:
+            pair = compare_means(*arms)
+            found.append((group, pair.treatment - pair.control, 1 / pair.variance))
+    if len(found) < least:
+        return Effect(method=method, reason=f"fewer than {least} groups are large enough")
+    return Effect(p_value=measure(*np.array(found).T)[1], method=method)
+
+
+def limit_difference(x1, n1, x0, n0, *, confidence_level):
+    """Return limits and p-values of the differences of arrays of tables: treatment x1 of n1, control x0 of n0."""
+    return *score_limits(x1, n1, x0, n0, confidence_level=confidence_level), score_p_value(x1, n1, x0, n0)
+
+
+def limit_lift(x1, n1, x0, n0, *, confidence_level):
+    """Return those of lifts: without an event in the control there is no p-value, and a set without an upper end."""
+    low, high = score_limits(x1, n1, x0, n0, confidence_level=confidence_level, ratio=True)
+    return low - 1, high - 1, np.where(np.asarray(x0) > 0, score_p_value(x1, n1, x0, n0), np.nan)

@@ -1,0 +1,47 @@
+"""What a unit answered on a scale, the last of its answers: its mean, a quantile, or the order of its levels."""
+
+from dataclasses import replace
+
+from helpers.kinds import OF_QUANTILE, Kind, refuse_relative
+
+BASE = 4.0
+CUTS = (0.1, 0.3, 0.6, 0.85)  # shares below each line between the five levels of an ordered score
+
+
+def _rule(metric):
+    yield from refuse_relative(metric, "a margin for a score or nps must be absolute")
+
+
+def _rule_order(metric):
+    yield from _rule(metric)
+    large = max(metric.worthwhile or 0, (metric.margin and metric.margin.absolute) or 0) >= 1
+    yield large, "worthwhile and margin of an ordered score are differences of two chances, below 1"
+
+
+def _score(world, rank, mean):
+    return mean + world.raise_base(BASE) / 4 * world.to_normal(rank)
+
+
+def _draw(world):
+    base = world.raise_base(BASE)
+    return world.put(_score(world, world.rank, world.move(base)), base)
+
+
+def _draw_quantile(world):
+    base = world.raise_base(BASE)
+    at = float(_score(world, world.metric.quantile, base))
+    return world.put(_score(world, world.rank, world.move(base)), at)
+
+
+def _draw_ordered(world):
+    """Five levels of a latent normal score, which the treatment moves; the values are the chances to be higher."""
+    world.refuse_effect(abs(world.effect) < 0.8, "below 0.8 for an ordered score")
+    lines = world.to_normal(CUTS)
+    move, chances = world.move_score(lines)
+    return world.put(1 + lines.searchsorted(world.to_normal(world.rank) + move * world.treated), *chances)
+
+
+_MEAN = Kind("score", _draw, rules=_rule)
+_QUANTILE = replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE)
+_ORDER = replace(_QUANTILE, draw=_draw_ordered, rules=_rule_order, method="brunner-munzel", shown="share")
+KIND = replace(_MEAN, forms={"quantile": _QUANTILE, "ordered": _ORDER})
