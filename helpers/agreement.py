@@ -87,12 +87,11 @@ def study_reviews(reviews, *, margins, reliability, confidence_level=0.95) -> di
     pairs = pair_reviews(reviews)
     if len(pairs) < LEAST:
         return {}
-    rows, icc = [], measure_icc(pairs, confidence_level=confidence_level)
+    level = {"confidence_level": confidence_level}
+    rows, icc = [], measure_icc(pairs, **level)
     table = pd.DataFrame(pairs).assign(unit=np.arange(len(pairs)))
     for name, measure in (("alpha", measure_alpha), ("kappa", measure_kappa)):
-        found = jackknife(
-            table, lambda part, of=measure: of(part[[0, 1]].to_numpy()), confidence_level=confidence_level
-        )
+        found = jackknife(table, lambda part, of=measure: of(part[[0, 1]].to_numpy()), **level)
         rows.append({"measure": name, **found})
     rows.insert(1, dict(zip(("value", "ci_low", "ci_high"), icc, strict=True), measure="icc"))
     spread, share = float(pairs[:, 0].std(ddof=1)), min(max(icc[0], 0.01), 0.99)

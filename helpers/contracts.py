@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 from scipy.special import betaln, expit, logit
+from statsmodels.tools.numdiff import approx_fprime, approx_hess
 
 from helpers.inference.surveys import jackknife
 from helpers.records import Refused
@@ -14,7 +15,6 @@ from helpers.survival import build_life_table, read_incidence
 
 MONTH_DAYS = 365.25 / 12
 LEAST_LOST = 10
-STEP = 1e-3  # of derivatives, in logs
 
 
 @dataclass(frozen=True)
@@ -65,17 +65,7 @@ def fit_contracts(lost, kept) -> Fit:
     found = optimize.minimize(cost, np.zeros(2), method="Nelder-Mead", options=tight)
     if np.abs(found.x).max() > 8:
         return Fit(reason="chances of leaving hardly differ between customers, so that nothing tells them apart")
-    a, b = np.eye(2) * STEP  # second derivatives by differences
-    pairs = np.array(
-        [
-            [
-                cost(found.x + u + v) - cost(found.x + u - v) - cost(found.x - u + v) + cost(found.x - u - v)
-                for u in (a, b)
-            ]
-            for v in (a, b)
-        ]
-    )
-    return Fit(*np.exp(found.x).tolist(), np.linalg.inv(pairs / (4 * STEP**2)), -float(found.fun))
+    return Fit(*np.exp(found.x).tolist(), np.linalg.inv(approx_hess(found.x, cost)), -float(found.fun))
 
 
 def project(fit: Fit, renewals: float, *, confidence_level: float = 0.95) -> tuple[float, float, float]:
@@ -87,7 +77,7 @@ def project(fit: Fit, renewals: float, *, confidence_level: float = 0.95) -> tup
     def read(at):
         return logit(float(survive(*np.exp(at), renewals)))
 
-    slope = np.array([(read(logs + move) - read(logs - move)) / (2 * STEP) for move in np.eye(2) * STEP])
+    slope = approx_fprime(logs, read, centered=True)
     reach = stats.norm.isf((1 - confidence_level) / 2) * math.sqrt(slope @ fit.cov @ slope)
     return tuple(float(expit(read(logs) + side * reach)) for side in (0, -1, 1))
 
@@ -155,9 +145,8 @@ def study_contracts(customers, renewals, *, months, term_days, fit_renewals=None
 
 
 def _tell_fit(fit, confidence_level):
-    reach = (
-        stats.norm.isf((1 - confidence_level) / 2) * np.sqrt(np.diag(fit.cov)) if fit.cov is not None else [np.nan] * 2
-    )
+    errors = np.full(2, np.nan) if fit.cov is None else np.sqrt(np.diag(fit.cov))
+    reach = stats.norm.isf((1 - confidence_level) / 2) * errors
     found = {"log_likelihood": fit.log_likelihood, "reason": fit.reason}
     for name, value, wide in zip(("alpha", "beta"), (fit.alpha, fit.beta), reach, strict=True):
         found |= {name: value, f"{name}_low": value * math.exp(-wide), f"{name}_high": value * math.exp(wide)}
@@ -200,11 +189,11 @@ def measure_revenue(customers, renewals, *, days, confidence_level=0.95) -> pd.D
     paid = renewals.merge(since.rename("since").reset_index(), on="unit")
     is_late = paid["at"] > paid["since"]
     due = paid[is_late].drop_duplicates("unit").assign(part=lambda rows: 1 - rows["left"], whole=1)
-    known = paid.dropna(subset=["amount"])
-    first = (
-        known[~is_late.loc[known.index]].groupby("unit")["amount"].last().reindex(there.index).fillna(there["amount"])
+    early, late = (
+        paid[side].dropna(subset=["amount"]).groupby("unit")["amount"].last() for side in (~is_late, is_late)
     )
-    last = known[is_late.loc[known.index]].groupby("unit")["amount"].last().reindex(there.index).fillna(first)
+    first = early.reindex(there.index).fillna(there["amount"])
+    last = late.reindex(there.index).fillna(first)
     last = last.mask(there["left"] <= there["end"], 0.0)
     if wrong := int((first <= 0).sum()):
         fault = f"{wrong} of {len(first)} customers with an amount of 0 or below; give what a year costs"

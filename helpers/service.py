@@ -11,14 +11,7 @@ from helpers.checks.trust import report_duplicates
 from helpers.inference import adjust_families, decide, sample_size_proportions
 from helpers.inference.surveys import GROUPS, bound_answers, jackknife
 from helpers.metrics.tickets import METRICS, judge_tickets, serve_renewals
-from helpers.milestones.contrasts import (
-    adjusted_difference,
-    adjusted_ratio,
-    count_sides,
-    make_controls,
-    measure_tipping,
-    tell_effect,
-)
+from helpers.milestones import contrasts
 from helpers.records import Check, Effect, Estimate, Refused, Results
 from helpers.survival import build_life_table, estimate_incidence
 
@@ -82,9 +75,8 @@ def measure_desk(tickets: pd.DataFrame, rules, *, confidence_level=0.95) -> pd.D
     found = []
     for name, rows, measure in asked:
         if len(rows) >= FEW:
-            found.append(
-                {"measure": name, "n": len(rows), **jackknife(rows, measure, confidence_level=confidence_level)}
-            )
+            told = jackknife(rows, measure, confidence_level=confidence_level)
+            found.append({"measure": name, "n": len(rows), **told})
     if rated := int(solved["satisfied"].notna().sum()):
         low, high = bound_answers(float(solved["satisfied"].mean()), rated / len(solved))
         ends = {"value": (low + high) / 2, "ci_low": low, "ci_high": high}
@@ -240,20 +232,28 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
     for name in METRICS:
         part = frame[frame[name].notna()]
         good, kept = part[name].to_numpy(float), 1 - part["left"].to_numpy(float)
-        controls = np.column_stack([make_controls(part), part["tenure"] - part["tenure"].mean()])
-        sides, crude = count_sides(good, kept), adjusted_difference(good, kept, controls[:, :0], **level)
-        fair = adjusted_difference(good, kept, controls, **level)
+        controls = np.column_stack([contrasts.make_controls(part), part["tenure"] - part["tenure"].mean()])
+        sides, crude = (
+            contrasts.count_sides(good, kept),
+            contrasts.adjusted_difference(good, kept, controls[:, :0], **level),
+        )
+        fair = contrasts.adjusted_difference(good, kept, controls, **level)
         crude = crude if fair.reason is None else replace(fair, method=crude.method)  # of few, nothing is told
         estimates += [_label(name, fair, sides, design), _label(name, crude, sides, design, **NAIVE)]
-        row = {"metric": name, "even": 1.0, **sides, **tell_effect(crude, "crude"), **tell_effect(fair)}
-        tipping = measure_tipping(fair, adjusted_ratio(good, 1 - kept, controls, **level))
+        row = {
+            "metric": name,
+            "even": 1.0,
+            **sides,
+            **contrasts.tell_effect(crude, "crude"),
+            **contrasts.tell_effect(fair),
+        }
+        tipping = contrasts.measure_tipping(fair, contrasts.adjusted_ratio(good, 1 - kept, controls, **level))
         row |= {"e_value": tipping["e_value"], "e_limit": tipping["e_value_limit"]}
         rows.append(row | compare_within(good, part[f"before {name}"].to_numpy(float), 1 - kept, **level))
     decided = [decide(e, None, alpha=design.alpha) for e in adjust_families(estimates)]  # of associations alone
     fair = [e for e in decided if e.role == "primary"]
-    return decided, pd.DataFrame(rows).assign(
-        p_adjusted=[e.decision_p for e in fair], verdict=[e.verdict for e in fair]
-    )
+    told = {"p_adjusted": [e.decision_p for e in fair], "verdict": [e.verdict for e in fair]}
+    return decided, pd.DataFrame(rows).assign(**told)
 
 
 def _label(name, effect, sides, design, **labels):
@@ -405,12 +405,8 @@ def study_desk(decided, source, customers, renewals, tickets, rules) -> Results:
         asked = {"line": rules["premium_line"], "launched_on": rules["premium_from"], "design": design}
         more, found = study_premium(customers, renewals, **asked)
         estimates, tables = [*estimates, *more], tables | found
-    scales = {"kind": "binary", "noun": design.unit}
-    named = [
-        {"metric": "renewed", "label": "renewed", "better": "higher"},
-        {"metric": "left", "label": "left", "better": "lower"},
-    ]
-    tables["metrics"] = pd.DataFrame([{**row, **scales} for row in named], dtype=object)
+    names = {"metric": ["renewed", "left"], "label": ["renewed", "left"], "better": ["higher", "lower"]}
+    tables["metrics"] = pd.DataFrame(names, dtype=object).assign(kind="binary", noun=design.unit)
     planted = (source.truth or {}).get("causal", {}).items()
     tables |= {"planted": pd.DataFrame(planted, columns=["metric", "effect"])} if planted else {}
     found = {"estimates": tuple(estimates), "tables": tables, "checks": check_desk(source, tickets, frame)}

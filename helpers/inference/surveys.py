@@ -76,12 +76,8 @@ def bound_gap(first: float, second: float, *, within: bool) -> dict[str, tuple[f
     Frechet 1951; Hoeffding 1940, for the bounds of a joint table.
     """
     if within:
-        both, rest = first * second, 1 - first
-        return {
-            "difference": (first - both - rest, first - both),
-            "only_first": (first - both,) * 2,
-            "disagree": (first - both, first - both + rest),
-        }
+        alone, rest = first - first * second, 1 - first
+        return {"difference": (alone - rest, alone), "only_first": (alone, alone), "disagree": (alone, alone + rest)}
     both = max(0.0, first + second - 1), min(first, second)
     disagree = tuple(first + second - 2 * part for part in reversed(both))
     return {"difference": (first - second,) * 2, "only_first": (first - both[1], first - both[0]), "disagree": disagree}
@@ -145,10 +141,8 @@ def study_survey(shares: Sequence[float], *, n, design_effect, responses, groups
     counts, (sample, frame) = _read_numbers(joint, 4, told) if joint else [], parts.T
     if joint and (min(counts) < 0 or sum(counts) == 0):
         raise Refused(told)
-    effective, z = (
-        n / design_effect / (find_design_effect(sample, frame) if len(sample) else 1),
-        _find_normal(confidence_level),
-    )
+    z = _find_normal(confidence_level)
+    effective = n / design_effect / (find_design_effect(sample, frame) if len(sample) else 1)
     rows = []
     for asked, share in zip(ASKED, shares, strict=True):
         row = {"asked": asked, "share": share, "n": n, "effective": effective}

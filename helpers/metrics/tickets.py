@@ -19,7 +19,7 @@ FIRSTS = {"opened": "ticket_opened", "replied": "first_reply", "merged": "merged
 FIRSTS |= {"reopened": "reopened"}
 TICKET_EVENTS = (*FIRSTS.values(), "reply", "rated", "reviewed")
 ENDS = {"left": "left", "bought": "premium_bought"}
-TEXTS = ("ticket", "topic", "agent")
+TEXTS = ("ticket", "topic")
 METRICS = ("replied in time", "solved in one reply", "solved soon", "satisfied", "in contact")
 
 
@@ -36,12 +36,12 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     Parameters
     ----------
     source : AccountSource
-        Its events have `ticket` (an id) where they are of a ticket, and may have `topic` and `agent`.
+        Its events have `ticket` (an id) where they are of a ticket, and may have a `topic`.
     design : FrameworkPlan
 
     Returns
     -------
-    DataFrame sorted by unit and time: unit, ticket, topic, agent (who replied first), opened (UTC), and in days since
+    DataFrame sorted by unit and time: unit, ticket, topic, opened (UTC), and in days since
         then, nan where it never came: replied, merged, solved, reopened (the first of each), left and bought (the
         customer), end (of the data); replies up to the first solution, score (the last rating). Empty without tickets.
 
@@ -64,7 +64,6 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     folded = events.group_by("unit", "ticket").aggregate(
         **times,
         topic=events["topic"].max(),
-        agent=events["agent"].max(where=events["event"] == "first_reply"),
         replies=early.sum(),
         score=events["value"].argmax(events["at"], where=events["event"] == "rated"),
     )

@@ -71,9 +71,8 @@ def support_metrics(*, n_units=6000, seed=2022, **world) -> kit.Simulation:
     shown = customers[["customer_id", "started_at", "plan", "seats", "amount"]]
     note = kit.write_note(f"{n_units:,} customers of a help desk whose effects are planted", "them")
     calendar = {"at": "started_at", "end": END, "kinds": KINDS, "texts": ("ticket", "topic", "agent")}
-    return kit.finish(
-        settings, shown, [({"left_day": left}, told)], _state_truth(settings, customers, years), note, **calendar
-    )
+    parts, truth = [({"left_day": left}, told)], _state_truth(settings, customers, years)
+    return kit.finish(settings, shown, parts, truth, note, **calendar)
 
 
 def _draw_customers(n, rng):
@@ -114,10 +113,8 @@ def _draw_tickets(world, customers, rng):
     row, day, topic = row[~gone], day[~gone], topic[~gone]
     of, luck = customers.iloc[row].reset_index(drop=True), rng.random((2, len(row)))
     is_premium, loyal = day >= of["bought"], world.loyal_service * of["trait"]
-    chances = {
-        "q_fast": np.where(is_premium, 0.9, expit(0.2 + loyal + 0.3 * of["tier"])),
-        "q_right": expit(0.1 + loyal),
-    }
+    chances = {"q_fast": np.where(is_premium, 0.9, expit(0.2 + loyal + 0.3 * of["tier"]))}
+    chances["q_right"] = expit(0.1 + loyal)
     drawn = {"fast": luck[0] < chances["q_fast"], "right": luck[1] < chances["q_right"]}
     found = {"row": row, "day": day, "topic": topic, "is_premium": is_premium, **chances, **drawn}
     return pd.DataFrame(found | {"year": np.floor(day / TERM).astype(int), "trait": of["trait"]})
@@ -199,10 +196,8 @@ def _state_truth(world, customers, years):
     now = years["logged"] & (of["age"] - years["day"] <= TERM)
     cells = (of["tier"] * 7 + np.digitize(of["seats"], (3, 5, 8, 12, 20, 40))) * 8 + years["day"] // TERM
     effects, causal, room = [], {}, float((of["theta"] * (1 - of["theta"]))[now].mean())
-    planted = {
-        "replied in time": ("fast", world.reply_effect),
-        "solved in one reply": ("right", world.one_reply_effect),
-    }
+    planted = {"replied in time": ("fast", world.reply_effect)}
+    planted["solved in one reply"] = ("right", world.one_reply_effect)
     for name, (side, effect) in planted.items() if now.any() else ():
         pair = standardise(years.loc[now, side].to_numpy(int), 1 - years.loc[now, "chance"].to_numpy(), cells[now])
         effects.append(kit.make_effect("renewed", f"not {name}", name, *pair, population="landmark"))
