@@ -140,7 +140,7 @@ def _judge_planted(row, low, high, planted):
         verdict, found = "not recovered", "holds it, and no effect too, so it is too imprecise"
     else:
         verdict, found = "recovered", "finds it"
-    same = np.isnan(row.value) or np.isclose(planted, row.value)
+    same = np.isnan(row.value) or bool(row.direction) or np.isclose(planted, row.value)
     told = f"The planted value is {planted:.3g} {row.told_in or row.unit}{', no effect' * none}"
     told += "" if same else f", which is not the published {row.value:.3g}"
     if row.direction and not none and _side(row, planted) != row.direction:

@@ -18,6 +18,7 @@ CHECKSUMS = {  # of the files in the locked releases; three are pickles and are 
     "_data/modeldata/wa_churn.pkl.compress": "95d0478a84ee4e289f1f3d2dd3ec72293f4e64cc5a2425a8044f4bcc8eba47d7",
     "nsw_mixtape/nsw_mixtape.dta": "e4a64e4436c2c178f47d6c82a371d20f1596b82b44862ce24bf13c71ac797339",
     "cps_mixtape/cps_mixtape.dta": "1345a61d4f4f6ab84abd475906a86671b969b278a8ef0e96d8e8ba8e3c3556e1",
+    "thornton_hiv/thornton_hiv.dta": "add8c0410f44f0561257c0024e768c3036b1183aa58299e47a80a24d17ba4b62",
     "datasets/CDNOW_master.txt": "eff6889ed364c5199d6eacbbeb7a6d559971df4406ac876f322c373f00a072ef",
 }
 
@@ -311,11 +312,44 @@ def count_years(remaining) -> list[int]:
     return np.repeat(np.arange(len(gone)), gone).tolist()
 
 
+def thornton_hiv() -> Example:
+    """Return a field experiment in Malawi: an incentive, or none, to come for the result of a test to a centre nearby.
+
+    Returns
+    -------
+    Example: units has person_id, variant (incentive, no_incentive; by lot), came (0/1, for the result of an HIV test),
+        distance_km (to the centre) and age (years). Those without a draw, an outcome or an age are left out.
+
+    Raises
+    ------
+    Refused: causaldata is not installed, or holds another file than the locked release.
+
+    References
+    ----------
+    Thornton 2008, The demand for, and impact of, learning HIV status, American Economic Review 98: 1829-1863; as
+    distributed with Cunningham 2021, Causal Inference: The Mixtape.
+    """
+    table = pd.read_stata(open_locked("causaldata", "thornton_hiv/thornton_hiv.dta")).dropna(
+        subset=["any", "got", "age"]
+    )
+    units = pd.DataFrame(
+        {
+            "person_id": [f"m{row:04d}" for row in range(len(table))],
+            "variant": np.where(table["any"] == 1, "incentive", "no_incentive").astype(object),
+            "came": table["got"].astype(int),
+            "distance_km": table["distvct"].astype(float).round(2),
+            "age": table["age"].astype(float),
+        }
+    )
+    note = (
+        f"Public data: a field experiment in rural Malawi, 2004. {len(units):,} people could learn the result of an "
+        "HIV test at a centre nearby; an incentive to come was drawn by lot."
+    )
+    return Example(units, note, "Thornton 2008; PyPI causaldata (MIT licence)")
+
+
 ARRIVALS = {"bank_calls": bank_calls}  # counts: parameter `arrivals`
-PUBLIC = {"jobs_ii": jobs_ii, "nsw_cps": nsw_cps}  # experiments: parameter `data`
-FRAMEWORKS = {
-    "ibm_telco": ibm_telco,
-    "cdnow": cdnow,
-    "published_retention": published_retention,
-}  # accounts: parameter `data`, with a plan that is a framework
+PUBLIC = {"jobs_ii": jobs_ii, "nsw_cps": nsw_cps, "thornton_hiv": thornton_hiv}  # experiments: parameter `data`
+# accounts: parameter `data`, with a plan that is a framework
+FRAMEWORKS = {"ibm_telco": ibm_telco, "cdnow": cdnow, "published_retention": published_retention}
 BY_KIND = {"experiment": PUBLIC, "framework": FRAMEWORKS}  # by the kind of the plan that reads them

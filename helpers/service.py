@@ -248,6 +248,7 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
             **contrasts.tell_effect(fair),
         }
         tipping = contrasts.measure_tipping(fair, contrasts.adjusted_ratio(good, 1 - kept, controls, **level))
+        row["needed"] = sample_size_proportions(fair.control_value, fair.estimate / 2, alpha=design.alpha)
         row |= {"e_value": tipping["e_value"], "e_limit": tipping["e_value_limit"]}
         rows.append(row | compare_within(good, part[f"before {name}"].to_numpy(float), 1 - kept, **level))
     decided = [decide(e, None, alpha=design.alpha) for e in adjust_families(estimates)]  # of associations alone

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pandas as pd
 
-from helpers.plan import FrameworkPlan
+from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Column, find_view
 from helpers.records import Results
 from helpers.view import html
 from helpers.view.html import Display, show_sentence
 from helpers.view.numbers import capitalise, join_words, write_count
 from helpers.view.rows import Row
-from helpers.view.scales import name_label, pluralise
+from helpers.view.scales import list_metrics, name_label, pluralise
 from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show
 from helpers.view.views import write_cell
 from helpers.view.words import explain
@@ -177,6 +177,20 @@ def list_domains(results: Results) -> Display:
         named = zip(group["guarantee"], group["reference"], strict=True)
         rows[capitalise(domain)] = join_words(f"{name} ({source})" for name, source in named)
     return Display(html.draw("terms", rows=rows), "\n".join(f"{domain}: {told}." for domain, told in rows.items()))
+
+
+def count_shares(results: Results, design: ExperimentPlan) -> Results:
+    """Return results that tell a ratio whose plan gives it the unit `share` in per cent: one part of what it counts.
+
+    Parameters
+    ----------
+    results : Results
+    design : ExperimentPlan
+    """
+    table = list_metrics(design)
+    is_share = (table["kind"] == "ratio") & (table["unit"] == "share")
+    told = {"kind": table["kind"].mask(is_share, "binary"), "unit": table["unit"].mask(is_share, None)}
+    return results.but(tables={**results.tables, "metrics": table.assign(**told)})
 
 
 def list_settled(results: Results) -> Results:

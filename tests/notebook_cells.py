@@ -21,6 +21,7 @@ SMALL = {
     "proactive_help": {"n_units": 1200},
     "live_support": {"n_units": 800},
     "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
+    "in_app_support": {"n_units": 8000, "n_resamples": 99, "folds": 4},
     "support_metrics": {"n_units": 1200, "n_resamples": 200},
     "experiment": {},
     "evidence_review": {},

@@ -92,7 +92,8 @@ def size_topics(facts: Facts, found: dict, *, power=0.8, confidence_level=0.95) 
     """Return how many units would settle each question, at the values that the run of its study has.
 
     Both arms together, equal ones, one outcome that decides. Shares by their own variance; all else by the standard
-    error in that run, which falls with the root of the units.
+    error in that run, which falls with the root of the units. Where a run has designed the experiment, the size for
+    what is worth having is its own, by the plan's whole rule.
 
     Parameters
     ----------
@@ -133,8 +134,23 @@ def _size_topic(topic, found, options):
         row |= {"worthwhile": worthwhile, "reason": None}
         for key, effect in (("n_published", published), ("n_worthwhile", worthwhile)):
             row[key] = _find_size(e, planned["kind"], sign * effect, options)
-        return row
+        return row | _read_design(topic, found)
     return {**row, "reason": "no run of ours sizes it"}
+
+
+def _read_design(topic, found):
+    """What the design of the experiment says of it, where a run has planned one; in place of our own size."""
+    for name, results in found.items():
+        if (
+            results
+            and results["study"] == "experiment_design"
+            and results["plan"]["file"] == f"{topic.size_study}.yaml"
+        ):
+            for planned in results["tables"].get("settled", ()):
+                if planned["metric"] == topic.size_metric and planned["needed"]:
+                    told = {"control_value": planned["control_value"], "worthwhile": abs(planned["effect"])}
+                    return {**told, "n_worthwhile": float(math.ceil(planned["needed"])), "run": name}
+    return {}
 
 
 def _find_size(e, kind, effect, options):
@@ -222,7 +238,8 @@ def _review_claims(facts, found, sizes):
             "settled_by": r.settled_by,
             "evidence": beside.get(r.id, ""),
         }
-        rows.append({**row, **own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN})
+        row |= {**own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN}
+        rows.append(row | ({"settled_by": ""} if row["verdict"] == NOTHING else {}))
     return pd.DataFrame(rows)
 
 

