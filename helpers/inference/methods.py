@@ -278,6 +278,8 @@ EXEMPT = {  # what nothing is promised of: (method, estimand) of an estimate, or
     ("order statistics, clusters", "difference"): (
         "inference.contrasts.quantile_difference", "its coverage by cluster is simulated in the tests of ranks alone"),
     ("log rate ratio, clusters", "rate_ratio"): ("inference.means.rate_ratio", "beside the difference, which decides"),
+    ("matched event study, jackknife", "difference"): (
+        "service.study_premium", f"{_SHOWN}; the planted change is found in the tests of the simulated help desk"),
     "log-rank": ("survival.log_rank", "a test beside the incidence, which decides; equal to statsmodels' survdiff"),
     "any difference between the arms": (
         "inference.splits.compare_groups", "beside the comparisons, which decide; equal to pingouin's and scipy's"),

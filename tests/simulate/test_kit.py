@@ -183,7 +183,7 @@ def test_simulate_refuses_an_unknown_study():
         simulate.simulate("nothing")
     assert str(refused.value) == (
         "simulation: no study of that name can be simulated; "
-        "known: proactive_help, live_support, customer_milestones, in_app_support, experiment"
+        "known: proactive_help, live_support, customer_milestones, in_app_support, support_metrics, experiment"
     )
 
 
@@ -198,6 +198,7 @@ def test_simulate_gives_the_experiment_its_plan():
         ("proactive_help", "1,000 workspaces whose effects are planted", "them"),
         ("live_support", "1,000 sign-ups whose effects are planted, and 250 of the weeks before", "the effects"),
         ("customer_milestones", "1,000 accounts whose associations are planted", "them"),
+        ("support_metrics", "1,000 customers of a help desk whose effects are planted", "them"),
     ],
 )
 def test_simulate_says_that_it_is_planted(study, what, planted):
@@ -208,7 +209,12 @@ def test_simulate_says_that_it_is_planted(study, what, planted):
 
 @pytest.mark.parametrize(
     ("study", "n_units", "seconds"),
-    [("proactive_help", 20_000, 3), ("live_support", 24_000, 5), ("customer_milestones", 20_000, 12)],
+    [
+        ("proactive_help", 20_000, 3),
+        ("live_support", 24_000, 5),
+        ("customer_milestones", 20_000, 12),
+        ("support_metrics", 6_000, 8),
+    ],
 )
 def test_simulate_is_fast(study, n_units, seconds):
     start = time.perf_counter()
