@@ -25,6 +25,7 @@ PARTS = (
     "common",
     "experiment",
     "live_support",
+    "experiment_design",
     "customer_milestones",
     "in_app_support",
     "support_metrics",
