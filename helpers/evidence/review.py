@@ -286,7 +286,8 @@ def _describe_run(name, results):
 def _check(facts, found, claimed):
     lost = [name for name, results in found.items() if results is None]
     stopped = [name for name, results in found.items() if results and results["status"] != "answered"]
-    wrong = [*(f"{name} has no results" for name in lost), *(f"{name} is {found[name]['status']}" for name in stopped)]
+    wrong = [f"{name} has no results" for name in lost] + [f"{name} is {found[name]['status']}" for name in stopped]
+    wrong = [told.replace("_", " ") for told in wrong]
     told = f"all {len(found)} runs that it needs were read and answered" if found else "no run of ours was read"
     wrong, told = wrong or [told] * (not found), "; ".join(wrong) or told
     yield Check("runs", "warn" if wrong else "pass", float(len(lost) + len(stopped)), 0.0, f"{told}.")

@@ -170,8 +170,8 @@ def test_claims_of_results_are_those_that_no_run_tests():
 
 
 def test_checks_say_which_run_is_missing_or_withheld_and_which_study_was_not_read():
-    told = {c.id: (c.status, c.message) for c in conclude({"one": None, "two": make_run(status="withheld")}).checks}
-    assert told["runs"] == ("warn", "one has no results; two is withheld.")
+    told = {c.id: (c.status, c.message) for c in conclude({"run_one": None, "two": make_run(status="withheld")}).checks}
+    assert told["runs"] == ("warn", "run one has no results; two is withheld.")
     assert told["claims"] == ("pass", "every claim has a verdict with a reason.")
     assert told["sources"] == ("warn", "known from others' words alone: E12, E13, E18.")
     told = {c.id: (c.status, c.message) for c in conclude({"one": make_run()}).checks}
