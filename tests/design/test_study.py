@@ -25,13 +25,11 @@ from helpers.design.study import (
 )
 from helpers.inference import (
     adjust_families,
-    label_effect,
-    list_comparisons,
     sample_size_means,
     sample_size_proportions,
     score_p_value,
 )
-from helpers.inference.decisions import decide_all
+from helpers.inference.decisions import decide_all, label_effect, list_comparisons
 from helpers.inference.prospects import price_looks
 from helpers.plan import ExperimentPlan, Plan
 from helpers.records import Effect, Refused
