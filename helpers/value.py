@@ -474,14 +474,7 @@ def _average_by_age(days, values):
 
 
 def study_payback(
-    results: Results,
-    metric: str,
-    assumptions: Assumptions,
-    *,
-    hours: pd.DataFrame | None,
-    slower: pd.DataFrame | None = None,
-    past_effects: float,
-    by_age: Sequence[tuple[str, float]] = (),
+    results: Results, metric: str, assumptions: Assumptions, *, hours, past_effects: float, slower=None, by_age=()
 ) -> dict[str, pd.DataFrame]:
     """Return whether a choice pays, as tables of the results.
 

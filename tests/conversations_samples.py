@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from made_sources import make_design, make_source
 
-from helpers import inference, metrics
+from helpers import metrics
 from helpers.inference import compare_arms
+from helpers.inference.decisions import label_effect, list_comparisons
 from helpers.records import DataInfo, Results
 from helpers.view.scales import list_metrics
 
@@ -62,12 +63,12 @@ def make_units(conversations, *, seed=1, lift=0.3, more=None, **design):
 def run_results(units, *, status="answered"):
     """Return results that hold the headline differences of the units, as an experiment would."""
     estimates = []
-    for comparison in inference.list_comparisons(units.design):
+    for comparison in list_comparisons(units.design):
         arms = metrics.summarise(units)[None][comparison.name]
         sides = [arms[side] for side in (comparison.control, comparison.treatment)]
         effect = compare_arms(comparison.metric, *sides)
         role = comparison.metric.role
-        estimates.append(inference.label_effect(comparison, effect, estimand="difference", role=role, arms=arms))
+        estimates.append(label_effect(comparison, effect, estimand="difference", role=role, arms=arms))
     data = DataInfo("yours", "", "made.csv", None, 0, 0)
     scales = {"metrics": list_metrics(units.design)}
     return Results("s", "t", "q", status, data, {}, estimates=tuple(estimates), tables=scales)

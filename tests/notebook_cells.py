@@ -22,7 +22,9 @@ SMALL = {
     "live_support": {"n_units": 800},
     "customer_milestones": {"n_units": 500, "refits": 4, "n_resamples": 99, "folds": 3},
     "in_app_support": {"n_units": 8000, "n_resamples": 99, "folds": 4},
+    "support_metrics": {"n_units": 1200, "n_resamples": 200},
     "experiment": {},
+    "experiment_design": {"most_weeks": 6, "weeks": 4, "n_splits": 100, "draws": 1000},
     "evidence_review": {},
     "validation": {"replicates": 20},
 }
@@ -58,11 +60,11 @@ def write_database(file, seeds, *, study):
                 connection.execute(f"create table {name}_{number} as select * from frame")
 
 
-def write_accounts(file, seeds):
+def write_accounts(file, seeds, *, study="customer_milestones", n_units=400):
     """Write simulated accounts, one set a seed, as the tables accounts_1, events_1, accounts_2, events_2."""
     with duckdb.connect(str(file)) as connection:
         for number, seed in enumerate(seeds, 1):
-            made = simulate.simulate("customer_milestones", n_units=400, seed=seed)
+            made = simulate.simulate(study, n_units=n_units, seed=seed)
             for name, table in (("accounts", made.assignments), ("events", made.events)):
                 connection.register("frame", table.astype(dict.fromkeys(table.select_dtypes("str"), object)))
                 connection.execute(f"create table {name}_{number} as select * from frame")

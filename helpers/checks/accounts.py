@@ -10,8 +10,8 @@ import ibis
 
 from helpers import metrics, schema
 from helpers.checks.trust import report_duplicates
-from helpers.metrics.accounts import STALE_DAYS
 from helpers.metrics.events import ask
+from helpers.metrics.reach import STALE_DAYS, list_recurring, measure_silence
 from helpers.records import NAN, Check
 
 if TYPE_CHECKING:
@@ -158,9 +158,9 @@ def _check_missing(frame, design):
 
 def _check_freshness(heard, accounts, design):
     """Whether a kind of event that comes again and again has stopped before the data's last day."""
-    rows = [row for row in heard if row["event"] in metrics.list_recurring(design) and row["in_time"]]
+    rows = [row for row in heard if row["event"] in list_recurring(design) and row["in_time"]]
     told = ("in_time", "first", "last")
-    silent = {row["event"]: metrics.measure_silence(*(row[name] for name in told), accounts) for row in rows}
+    silent = {row["event"]: measure_silence(*(row[name] for name in told), accounts.cutoff) for row in rows}
     longest, most = max((gap for gap, _ in silent.values()), default=NAN), STALE_DAYS
     stale = {name: gap for name, (gap, is_stale) in silent.items() if is_stale}
     if not silent:

@@ -19,6 +19,7 @@ LIMITS = (
     "ones (25 % in a hole of the log) outcomes cannot be compared."
 )
 RARE = 7.0  # minus the logarithm of the chance that none comes where some are expected: one log in a thousand
+LEAST_HEARD = 10  # events of a metric, from which on it is odd that all of them lie outside the time of the study
 LEAST_SEEN = 100  # unit-days, below which a rate is not read
 WEEK, EPOCH = 7, 719_163  # the ordinal of the first day of 1970
 BACK = re.compile(r"refund|charge.?back|reversal|dispute|claw.?back|storno|erstattung|rembours|rimbors|reembols|devolu")
@@ -104,7 +105,13 @@ def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
     for name, metric in design.metrics.items():
         if metric.how.total is None or metric.column or metric.time:
             continue
-        events = metric.event or [name]
+        events, first = metric.event or [name], starts["day"].min()
+        heard = ages[ages["event"].isin(events) & ages["variant"].isin(design.variant.arms)]
+        if heard["n"].sum() >= LEAST_HEARD and not ((heard["last"] >= first) & (heard["first"] <= end)).any():
+            ran = f"they run from {_write_day(heard['first'].min())} to {_write_day(heard['last'].max())}"
+            since = f"between the first assignment on {_write_day(first)} and {_write_day(end)}"
+            found.append((1.0, f"No event of {design.label_of(name)} stands {since}: {ran}."))
+            continue
         quiet, hole = _find_quiet(days.loc[days["event"].isin(events), "day"])
         for arm in design.variant.arms:
             own = ages[ages["event"].isin(events) & (ages["variant"] == arm)]

@@ -14,6 +14,7 @@ ROUNDING = 1e-9
 OUTSIDE = "outside its domain"
 TITLE, QUESTION = "Validation of the methods", "Can these methods be trusted?"
 TAILS = {"nominal": 0.001, "at least": 0.001, "nominal within .01": 0.01}  # with which a kept claim fails, at its edge
+FAMILY_ERROR = 0.001  # of one wrong verdict over all gates of all cells that keep their promise
 DEFECT, POWER = 0.03, 0.8  # coverage that is too low by so much is found with this chance: 92 % for 95 %
 MOST_NEEDED = 20_000
 POOLED = ("pooled_low", "pooled_high")
@@ -25,12 +26,12 @@ BAND = 0.99  # confidence of the Monte-Carlo intervals
 MEASURES = {"coverage": "intervals that hold the truth", "false_alarm": "false alarms"}
 
 
-def judge_cells(frame, *, confidence_level=0.95, family_error=0.001) -> pd.DataFrame:
+def judge_cells(frame, *, confidence_level=0.95) -> pd.DataFrame:
     """Return the measured cells with the range of coverage that each may show, and its verdict.
 
     Inside the domain a cell fails where its coverage, or its share without a false alarm, leaves the claim by more than
     chance explains: the exact binomial tail, so that over all gates of all cells together a method that keeps its
-    promise fails with a probability of at most `family_error`. Too much coverage fails a nominal claim, never one
+    promise fails with a probability of at most .001. Too much coverage fails a nominal claim, never one
     of "at least". Enumerated cells have no chance, so no band. A cell whose method promises that interval and test
     agree fails where they ever disagree.
 
@@ -38,14 +39,13 @@ def judge_cells(frame, *, confidence_level=0.95, family_error=0.001) -> pd.DataF
     ----------
     frame : DataFrame of `measure_cells`
     confidence_level : float, as measured
-    family_error : float
 
     Returns
     -------
     DataFrame: the frame with `band` (what chance may take from the coverage, 0 where exact), `limit_low`,
         `limit_high` (coverage that a cell may show) and `verdict`: "no defect found", "fails" or "outside its domain".
     """
-    tail = family_error / max(4 * int(frame["inside"].sum()), 1)  # two sides of coverage, two of false alarms
+    tail = FAMILY_ERROR / max(4 * int(frame["inside"].sum()), 1)  # two sides of coverage, two of false alarms
     low, high = _find_limits(frame, confidence_level, tail)
     kept = _is_within(frame["coverage"], low, high) & _is_within(1 - frame["false_alarm"], low, high)
     kept &= ~(frame["is_dual"].astype(bool) & (frame["disagree"] > 0))
@@ -167,10 +167,8 @@ def record_deep(judged, guarantees, *, measured_on, seed) -> pd.DataFrame:
     reached = judged[judged["inside"]].groupby("guarantee")["replicates"].agg(["min", "max"])
     told = add_bands(guarantees, "pooled_coverage", "draws", names=POOLED, method="wilson")
     ends = {"least_draws": reached["min"], "most_draws": reached["max"]}
-    told = told.assign(
-        measured_on=measured_on, seed=seed, **{name: told["guarantee"].map(n) for name, n in ends.items()}
-    )
-    return told[list(DEEP)]
+    ends = {name: told["guarantee"].map(n) for name, n in ends.items()}
+    return told.assign(measured_on=measured_on, seed=seed, **ends)[list(DEEP)]
 
 
 def read_deep() -> pd.DataFrame:
@@ -194,14 +192,7 @@ def add_bands(table, share, n, *, names=("ci_low", "ci_high"), method="exact") -
     return table.assign(**{name: [float(band[k]) for band in bands] for k, name in enumerate(names)})
 
 
-def conclude(
-    judged: pd.DataFrame,
-    guarantees: pd.DataFrame,
-    beside: dict[str, pd.DataFrame],
-    *,
-    confidence_level: float,
-    depth: str,
-) -> Results:
+def conclude(judged, guarantees, beside, *, confidence_level: float, depth: str) -> Results:
     """Return the results of a validation, without sentences.
 
     Parameters

@@ -154,11 +154,9 @@ def _check_split(units, design):
         found = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
         found = {group: p for group, p in found.items() if not np.isnan(p)}
         worst = min(found, key=found.get, default=0)
-        name, place, worst = (
-            ("srm_over_time", "weeks of assignment", f"week {worst + 1}")
-            if by == "week"
-            else (f"srm_{by}", f"levels of {by}", worst)
-        )
+        name, place = f"srm_{by}", f"levels of {by}"
+        if by == "week":
+            name, place, worst = "srm_over_time", "weeks of assignment", f"week {worst + 1}"
         ps = found.values() if len(found) > 1 else ()
         yield _report(name, ps, "split by group", place=place, n=len(found), worst=worst)
 
@@ -230,9 +228,8 @@ def _check_exposure(units, design):
 
 def _write_rates(design, arms):
     """The share of each arm, unless it would show a cell of fewer than `min_cell` units."""
-    return ", ".join(
-        f"{arm} {_write_rate(m, design.min_cell)}" for arm, m in zip(design.variant.arms, arms, strict=True)
-    )
+    named = zip(design.variant.arms, arms, strict=True)
+    return ", ".join(f"{arm} {_write_rate(m, design.min_cell)}" for arm, m in named)
 
 
 def _write_rate(moments, least):

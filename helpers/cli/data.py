@@ -164,7 +164,8 @@ def simulate_tables(arguments):
     given = {name: value for name in ("n_units", "seed") if (value := getattr(arguments, name)) is not None}
     made = simulate.simulate(arguments.study, plans.read(arguments.plan).design, **given)
     # of accounts, what a user has: nobody assigned them, and no row is folded yet
-    names = ("accounts", "events") if arguments.study == "customer_milestones" else ("assignments", "events", "units")
+    is_framework = arguments.study in ("customer_milestones", "support_metrics")
+    names = ("accounts", "events") if is_framework else ("assignments", "events", "units")
     tables = zip(names, (made.assignments, made.events, made.units), strict=False)
     files = {f"{name}.parquet": table.to_parquet(index=False) for name, table in tables if table is not None}
     files["truth.json"] = (json.dumps(made.truth, indent=1, sort_keys=True) + "\n").encode()

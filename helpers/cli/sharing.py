@@ -19,7 +19,16 @@ from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report import page, store
 
-SHARED = ("report.html", "results.json", "summary.md", "scorecard.png", "tables/*.csv", "*/*.sql", "*/*.txt")
+SHARED = (
+    "report.html",
+    "results.json",
+    "summary.md",
+    "scorecard.png",
+    "tables/*.csv",
+    "*/*.sql",
+    "*/*.txt",
+    "plan/*.yaml",
+)
 SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="utf-8"))
 
 

@@ -16,6 +16,7 @@ KINDS = ("yours", "simulated", "public")  # of a claim's verdicts the first coun
 ON_AXIS = ("A", "A-", "B")  # designs that are drawn: users against others and raw ratios are not
 TESTED = ("recovered", "not recovered", "consistent", "inconsistent", "too imprecise")
 SAID = "said"
+FIGURES = ("estimate", "ci_low", "ci_high")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ def size_topics(facts: Facts, found: dict, *, power=0.8, confidence_level=0.95) 
     """Return how many units would settle each question, at the values that the run of its study has.
 
     Both arms together, equal ones, one outcome that decides. Shares by their own variance; all else by the standard
-    error in that run, which falls with the root of the units.
+    error in that run, which falls with the root of the units. Where a run has designed the experiment, the size for
+    what is worth having is its own, by the plan's whole rule.
 
     Parameters
     ----------
@@ -133,8 +135,23 @@ def _size_topic(topic, found, options):
         row |= {"worthwhile": worthwhile, "reason": None}
         for key, effect in (("n_published", published), ("n_worthwhile", worthwhile)):
             row[key] = _find_size(e, planned["kind"], sign * effect, options)
-        return row
+        return row | _read_design(topic, found)
     return {**row, "reason": "no run of ours sizes it"}
+
+
+def _read_design(topic, found):
+    """What the design of the experiment says of it, where a run has planned one; in place of our own size."""
+    for name, results in found.items():
+        if (
+            results
+            and results["study"] == "experiment_design"
+            and results["plan"]["file"] == f"{topic.size_study}.yaml"
+        ):
+            for planned in results["tables"].get("settled", ()):
+                if planned["metric"] == topic.size_metric and planned["needed"]:
+                    told = {"control_value": planned["control_value"], "worthwhile": abs(planned["effect"])}
+                    return {**told, "n_worthwhile": float(math.ceil(planned["needed"])), "run": name}
+    return {}
 
 
 def _find_size(e, kind, effect, options):
@@ -222,8 +239,9 @@ def _review_claims(facts, found, sizes):
             "settled_by": r.settled_by,
             "evidence": beside.get(r.id, ""),
         }
-        rows.append({**row, **own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN})
-    return pd.DataFrame(rows)
+        row |= {**own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN}
+        rows.append({**dict.fromkeys(FIGURES, NAN), **row} | ({"settled_by": ""} if row["verdict"] == NOTHING else {}))
+    return pd.DataFrame(rows).astype(dict.fromkeys(FIGURES, float))
 
 
 def _why_unread(row, found):
@@ -246,7 +264,8 @@ def _collect_verdicts(found):
             before = held.get(claim["id"])
             if before is None or (before["verdict"] == UNTESTED and claim["verdict"] != UNTESTED):
                 told = {"verdict": claim["verdict"], "reason": claim["reason"], "run": name}
-                held[claim["id"]] = told | {"kind_of_data": results["data"]["kind"]}
+                found_there = {key: claim.get(key) for key in FIGURES}
+                held[claim["id"]] = told | found_there | {"kind_of_data": results["data"]["kind"]}
     return held
 
 
@@ -267,7 +286,8 @@ def _describe_run(name, results):
 def _check(facts, found, claimed):
     lost = [name for name, results in found.items() if results is None]
     stopped = [name for name, results in found.items() if results and results["status"] != "answered"]
-    wrong = [*(f"{name} has no results" for name in lost), *(f"{name} is {found[name]['status']}" for name in stopped)]
+    wrong = [f"{name} has no results" for name in lost] + [f"{name} is {found[name]['status']}" for name in stopped]
+    wrong = [told.replace("_", " ") for told in wrong]
     told = f"all {len(found)} runs that it needs were read and answered" if found else "no run of ours was read"
     wrong, told = wrong or [told] * (not found), "; ".join(wrong) or told
     yield Check("runs", "warn" if wrong else "pass", float(len(lost) + len(stopped)), 0.0, f"{told}.")

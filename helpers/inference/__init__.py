@@ -10,14 +10,7 @@ from helpers.inference.contrasts import (
     score_p_value,
     win_difference,
 )
-from helpers.inference.decisions import (
-    adjust_families,
-    benjamini_hochberg,
-    decide,
-    holm,
-    label_effect,
-    list_comparisons,
-)
+from helpers.inference.decisions import adjust_families, benjamini_hochberg, decide, holm
 from helpers.inference.experiment import run_experiment
 from helpers.inference.levels import list_levels
 from helpers.inference.looks import always_valid, sequential_bounds
@@ -34,18 +27,8 @@ from helpers.inference.means import (
     relative_lift,
     satterthwaite,
 )
-from helpers.inference.methods import (
-    EXEMPT,
-    METHODS,
-    Arm,
-    Method,
-    choose_method,
-    compare,
-    find_method,
-    find_promise,
-)
+from helpers.inference.methods import METHODS, Arm, choose_method, compare, find_method
 from helpers.inference.planning import (
-    list_sample_sizes,
     mde_means,
     mde_normal,
     mde_proportions,
@@ -57,5 +40,5 @@ from helpers.inference.planning import (
     sample_size_proportions,
     simulate_power,
 )
-from helpers.inference.speed import study_replies
+from helpers.inference.replies import study_replies
 from helpers.inference.take_up import select_contrasts

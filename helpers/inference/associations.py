@@ -1,21 +1,21 @@
 """Takers beside others, and those who answered beside all: weighted, adjusted and bounded."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from helpers.inference.contrasts import compare_arms
-from helpers.inference.means import build_effect, compare_means, find_independent, measure_columns
+from helpers.inference.means import build_effect, compare_means, find_independent, measure_columns, merge_moments
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
 
 MIN_ESS = 30.0
 MAX_IMBALANCE = 0.25
 RIDGE, STEPS, LONGEST, CLOSE = 1e-9, 40, 5.0, 1e-10  # the first keeps the information invertible; no digit shows it
-LEAST_WEIGHT = 1e-7  # of a unit on average, in the direction that says least: below it, chances are 0 and 1
+LEAST_KNOWN = 1e-7  # information of a standardised direction: ridge alone holds a coefficient that has less
 TOO_FEW = "fewer than two takers, or fewer than two others, with the outcome known"
 TOO_MANY = "too few units for so many covariates"
 SEPARATED = "no overlap: the covariates tell takers from others without error"
@@ -225,9 +225,14 @@ def _residual(basis, column):
 
 def _model_chances(outcome, design):
     """Chances of the outcome by a logistic model, and its coefficients' covariance; None where it is separated."""
-    beta, covariance = fit_logit(design, outcome)
-    known = np.linalg.eigvals(np.linalg.inv(design.T @ design @ covariance))  # a unit's weight, direction by direction
-    return (expit(design @ beta), covariance) if known.real.min() > LEAST_WEIGHT else None
+    beta, rest = None, np.inf
+    for _ in range(5):  # steps are capped, and outliers among the covariates ask for more of them
+        if rest > 1e-6:
+            beta, covariance = fit_logit(design, outcome, start=beta)
+            chance = expit(design @ beta)
+            rest = np.abs(design.T @ (outcome - chance)).max()
+    known = np.linalg.eigvals(np.linalg.inv(design.T @ design @ covariance / len(design)))  # direction by direction
+    return (chance, covariance) if rest <= 1e-6 and known.real.min() > LEAST_KNOWN else None
 
 
 def _measure_overlap(design, weights, chance, taken):
@@ -286,15 +291,8 @@ def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confi
 
 def _fill(moments: Moments, value: float) -> Moments:
     """The moments once every unknown outcome has a value."""
-    n, extra = moments.n, moments.missing
-    total = n + extra
-    if not extra or not n:
-        mean, cov = (moments.value, moments.cov[:1, :1]) if n else (value, np.zeros((1, 1)))
-        return Moments(("y",), total, np.array([mean]), cov)
-    gap = moments.value - value
-    between = n * extra / total * gap * gap
-    variance = ((n - 1) * (moments.variance if n > 1 else 0.0) + between) / (total - 1)
-    return Moments(("y",), total, np.array([value + gap * n / total]), np.array([[variance]]))
+    unknown = Moments(("y",), moments.missing, np.array([value]), np.zeros((1, 1)))
+    return merge_moments(replace(moments, names=("y",), mean=moments.mean[:1], cov=moments.cov[:1, :1]), unknown)
 
 
 def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) -> Effect:

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 from scipy import stats
 
+from helpers.inference.associations import bound_missing
 from helpers.inference.contrasts import score_limits, score_p_value
 from helpers.inference.decisions import holm
 from helpers.inference.looks import always_valid, at_look, sequential_bounds
 from helpers.inference.means import compare_means, difference, measure_columns, permute_many
+from helpers.plan import Metric
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import LEVELS, LOOK_DAYS
 from helpers.survival import build_life_table
@@ -66,6 +68,11 @@ def limit_permutations(controls, treatments, *, confidence_level, rng):
     """Return limits and p-values of the permutation test, many experiments at once."""
     options = {"rng": rng, "n_resamples": N_RESAMPLES, "confidence_level": confidence_level}
     return permute_many(controls[:, :, 0], treatments[:, :, 0], **options)
+
+
+def bound_shares(control, treatment, *, confidence_level) -> Effect:
+    """Return the worst-case bounds of a difference of shares."""
+    return bound_missing(Metric(kind="binary"), control, treatment, confidence_level=confidence_level)
 
 
 def look_daily(control, treatment, *, confidence_level) -> Effect:

@@ -10,11 +10,13 @@ from scipy.stats import norm
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.means import effective_units, pair_arms
 from helpers.inference.methods import Method, find_promise, pool_skewness
+from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
 from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
 
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 ROLES = ["primary", "secondary", "guardrail"]
+OVERSTATED = ["control_value", "assumed", "exaggeration"]
 
 
 def check_methods(material, results) -> tuple[Check, ...]:
@@ -222,7 +224,9 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
         sceptic's prior where the metric has a control value above 0 of which an effect is a share: `metric`,
         `comparison`, `better`, `prior` (weak, sceptical), the fields of `Posterior`, `interim` (True: looked at early,
         which this reading ignores) and `prior_units`.
-        Quantiles are left out, as no normal curve tells them. Empty where the answer is withheld.
+        `assumed` is a true effect that is plausible (the worthwhile one, else one of the size of past effects) and
+        `exaggeration` by how much a clear estimate would overstate it; nan for guardrails. Quantiles are left out, as
+        no normal curve tells them. Empty where the answer is withheld.
 
     Raises
     ------
@@ -230,7 +234,7 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
     """
     if past_effects is not None and not 0 < past_effects < math.inf:
         raise Refused(f"past_effects is {past_effects:g}; give a share of the control value above 0, such as 0.1")
-    columns, rows = ["metric", "comparison", "better", "prior", *Posterior.__dataclass_fields__], []
+    columns, rows = ["metric", "comparison", "better", "prior", *Posterior.__dataclass_fields__, *OVERSTATED], []
     for estimate in results.headline(role=ROLES):
         metric = design.metrics[estimate.metric]
         priors = [("weak", None)] if metric.quantile is None else []  # whose limits are no normal ones
@@ -239,6 +243,20 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
         for prior, spread in priors:
             found = read_posterior(estimate, better=metric.better, prior_units=prior_units, prior_sd=spread)
             if found:
-                rows.append((estimate.metric, estimate.comparison, metric.better, prior, *astuple(found)))
+                beside = _overstate(estimate, design, past_effects)
+                rows.append((estimate.metric, estimate.comparison, metric.better, prior, *astuple(found), *beside))
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(interim=results.status == "interim", prior_units=float(prior_units))
+
+
+def _overstate(estimate, design, past_effects):
+    """The control value, the effect that is assumed to be true, and by how much a clear estimate would overstate it."""
+    metric, assumed = design.metrics[estimate.metric], NAN
+    if metric.margin is None and metric.worthwhile:
+        assumed = metric.worthwhile
+    elif metric.margin is None and past_effects and metric.how.has_lift:
+        assumed = past_effects * max(estimate.control_value, 0.0)
+    # at an early look the interval that decides is wider
+    half = (estimate.ci_high - estimate.ci_low) / 2 / estimate.std_error
+    critical = max(float(norm.isf(find_rule(design, estimate.metric)[0] / 2)), half)
+    return estimate.control_value, assumed, find_exaggeration(assumed, estimate.std_error, critical)

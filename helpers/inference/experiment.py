@@ -23,7 +23,6 @@ from helpers.inference.decisions import (
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import rate_ratio
 from helpers.inference.methods import Arm, choose_method, compare, compare_levels, pool_skewness
-from helpers.inference.planning import list_requirements
 from helpers.inference.splits import compare_all_arms, estimate_splits, trace_path
 from helpers.inference.take_up import study_uptake
 from helpers.plan import ExperimentPlan
@@ -111,8 +110,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     Returns
     -------
     Results: headline rows first, then take-up, sensitivity, segments and weeks; `status` is answered, interim or
-        withheld; checks of the methods' promises behind those of trust; tables `requirements`, `uptake`, `path`,
-        `bayes` and `curves`.
+        withheld; checks of the methods' promises behind those of trust; tables `uptake`, `path`, `bayes`
+        and `curves`.
     """
     design = decided.design
     plan = {**decided.record, "commit": decided.commit}
@@ -132,7 +131,6 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     )
     priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
     tables = empty.tables | {
-        "requirements": list_requirements(material, found),
         "uptake": uptake,
         "path": trace_path(units, look=material.look, failed=material.not_estimable),
         "bayes": list_posteriors(found, design, **priors),

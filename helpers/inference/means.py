@@ -13,6 +13,7 @@ NO_VARIATION = "the outcome does not vary in either arm, so nothing can be teste
 NO_SPREAD = "no interval: nothing varies within the groups"
 UNDEFINED = "a mean or a variance is undefined"
 ROUNDING = 1e-12  # share of the variance of two sums below which their difference is the rounding of floats
+LEAST_OWN = 1e-10  # share of a column's variance that those before it must leave unexplained
 UNBOUNDED = "the control value is not clearly above 0, so the lift's confidence set is unbounded"
 
 
@@ -64,6 +65,34 @@ def measure_columns(columns, names=("y",), *, missing=0) -> Moments:
     centred = columns - mean
     cov = centred.T @ centred / (n - 1) if n > 1 else np.full((len(names), len(names)), NAN)
     return Moments(tuple(names), n, mean, cov, missing)
+
+
+def merge_moments(first: Moments | None, second: Moments) -> Moments:
+    """Return the moments of two groups together.
+
+    Parameters
+    ----------
+    first : Moments or None
+        None is an empty group.
+    second : Moments
+        Of the same columns.
+
+    Returns
+    -------
+    Moments: skewness is nan, which merging would need third moments for.
+
+    References
+    ----------
+    Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
+    """
+    if first is None or first.n == 0:
+        return second
+    if second.n == 0:
+        return first
+    n, gap = first.n + second.n, second.mean - first.mean
+    within = sum((m.n - 1) * m.cov for m in (first, second) if m.n > 1)
+    cov = (within + gap[:, None] * gap * (first.n * second.n / n)) / (n - 1)
+    return Moments(first.names, n, first.mean + gap * (second.n / n), cov, first.missing + second.missing)
 
 
 def compare_means(control: Moments, treatment: Moments) -> Pair:
@@ -221,9 +250,15 @@ def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = No
     lift = (pair.treatment - pair.control) / pair.control
     if np.isnan(base.ci_low) or np.isnan(base.ci_high):
         return Effect(estimate=lift, p_value=base.p_value, reason=base.reason, **shared)
+    sets = []  # all L with (d - L c)^2 <= q^2 var(d - L c), where q is the distance of a limit in standard errors
+    for limit in (base.ci_low, base.ci_high):
+        squared = (base.estimate - limit) ** 2 / pair.variance
+        middle = base.estimate * pair.control - squared * (pair.covariance - pair.var_control)
+        verdict = limit * (2 * base.estimate - limit)  # d^2 - q^2 var(d), without cancellation: its sign is that on 0
+        sets.append(solve_set(pair.control**2 - squared * pair.var_control, middle, verdict))
     # Fieller's set: below the lift by the lower limit of the difference, above it by the upper one
-    below = [(a, min(b, lift)) for a, b in _fieller(pair, base.estimate, base.ci_low) if a <= lift]
-    above = [(max(a, lift), b) for a, b in _fieller(pair, base.estimate, base.ci_high) if b >= lift]
+    below = [(a, min(b, lift)) for a, b in sets[0] if a <= lift]
+    above = [(max(a, lift), b) for a, b in sets[1] if b >= lift]
     if not below or not above:  # a limit equal to the estimate, up to rounding
         below, above = below or [(lift, lift)], above or [(lift, lift)]
     parts = [*below[:-1], (below[-1][0], above[0][1]), *above[1:]]
@@ -232,8 +267,12 @@ def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = No
     shared |= {"estimate": lift, "std_error": error, "p_value": base.p_value}
     if len(parts) == 1 and np.isfinite(parts[0]).all():
         return Effect(ci_low=parts[0][0], ci_high=parts[0][1], reason=base.reason, **shared)
-    ends = tuple(tuple(end if np.isfinite(end) else None for end in part) for part in parts)
-    return Effect(ci_set=ends, reason=UNBOUNDED, **shared)
+    return Effect(ci_set=open_ends(parts), reason=UNBOUNDED, **shared)
+
+
+def open_ends(parts) -> tuple:
+    """Return the parts of a confidence set as `Effect.ci_set` holds them: None for an end that is not finite."""
+    return tuple(tuple(end if np.isfinite(end) else None for end in part) for part in parts)
 
 
 def satterthwaite(*parts) -> float:
@@ -282,15 +321,13 @@ def linearise(mean, cov) -> tuple[float, float]:
     return ratio, (0.0 if left <= ROUNDING * whole else left) / float(mean[1]) ** 2
 
 
-def _fieller(pair, estimate, limit):
-    """Solve (d - L c)^2 <= q^2 var(d - L c) for the lift L, where q is the distance of a limit in standard errors."""
-    squared = (estimate - limit) ** 2 / pair.variance
-    a = np.float64(pair.control**2 - squared * pair.var_control)
-    b = estimate * pair.control - squared * (pair.covariance - pair.var_control)
-    c = limit * (2 * estimate - limit)  # d^2 - q^2 var(d), without cancellation: its sign is the limit's verdict on 0
-    discriminant = b**2 - a * c
-    if discriminant < 0 and a < 0:
+def solve_set(a, b, c) -> list[tuple[float, float]]:
+    """Return all x with a x^2 - 2 b x + c <= 0: no, one or two pairs of ends, of which any may be infinite."""
+    a, discriminant = np.float64(a), b**2 - a * c
+    if a < 0 and discriminant <= 0:
         return [(-np.inf, np.inf)]
+    if a == 0 == b:
+        return [(-np.inf, np.inf)] if c <= 0 else []
     far = b + np.copysign(np.sqrt(max(discriminant, 0.0)), b)
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = sorted((float(far / a), float(np.float64(c) / far)))
@@ -425,14 +462,12 @@ def regress(moments: Moments, kept) -> tuple[np.ndarray, float]:
     return slopes * scale[0] / scale[1:], share * scale[0] ** 2 * freedom
 
 
-def find_independent(*covariances, tolerance=1e-10) -> list[int]:
+def find_independent(*covariances) -> list[int]:
     """Return the positions of the columns that say something beyond those before them, in every matrix.
 
     Parameters
     ----------
     covariances : arrays, shape (k, k), of the same columns
-    tolerance : float
-        Smallest share of a column's variance that those before it must leave unexplained.
 
     Returns
     -------
@@ -440,7 +475,7 @@ def find_independent(*covariances, tolerance=1e-10) -> list[int]:
     """
     kept = []
     for column in range(len(covariances[0])):
-        if all(_unexplained(cov, kept, column) > tolerance for cov in covariances):
+        if all(_unexplained(cov, kept, column) > LEAST_OWN for cov in covariances):
             kept.append(column)
     return kept
 

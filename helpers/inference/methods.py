@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from helpers.inference import columns
-from helpers.inference.associations import bound_missing, weight_columns
+from helpers.inference.associations import weight_columns
 from helpers.inference.contrasts import (
     compare_arms,
     quantile_difference,
@@ -233,7 +233,7 @@ METHODS = (
     Method("weighted responders", "inverse probability of response weights", "difference", (weight_columns,),
            ("outcomes missing at random", "outcomes missing by arm"), _tail(200), "Seaman & White 2013", **AT_LEAST),
     Method("worst-case bounds", "worst-case bounds", "difference",
-           (columns.read_known, partial(bound_missing, Metric(kind="binary"))), ("outcomes unknown in one arm",),
+           (columns.read_known, columns.bound_shares), ("outcomes unknown in one arm",),
            Domain(50), "Manski 1990; Horowitz & Manski 2000", batch=columns.limit_bounds, **AT_LEAST),
     Method("Anderson-Rubin set", "anderson-rubin", "cace", (columns.read_take_up, anderson_rubin),
            ("take-up", "weak take-up"), _tail(), "Anderson & Rubin 1949"),
@@ -263,38 +263,31 @@ METHODS = (
 
 
 _SHOWN = "an association: its interval is that of a sample, and how far it lies from an effect no coverage tells"
+_PLANTED = f"{_SHOWN}; what is planted is found in the tests of milestones"
+_COUNTED = "its false alarms are counted in the tests of milestones"
 EXEMPT = {  # what nothing is promised of: (method, estimand) of an estimate, or the name of a test; its code, and why
     ("least squares, HC2", "naive"): ("inference.associations.adjusted_contrast", _SHOWN),
     ("inverse probability weights to the takers", "naive"): ("inference.associations.weighted_contrast", _SHOWN),
     ("welch", "naive"): ("inference.associations.naive_contrast", f"{_SHOWN}; computed as the Welch difference"),
-    ("miettinen-nurminen", "naive"): (
-        "inference.contrasts.risk_difference", f"{_SHOWN}; computed as the Miettinen-Nurminen difference"),
-    ("score-ratio", "ratio"): (
-        "inference.contrasts.relative_lift_risk", f"{_SHOWN}; one more than the score ratio's lift"),
-    ("standardised difference", "difference"): (
-        "milestones.contrasts", f"{_SHOWN}; planted gaps are found in the tests of milestones"),
-    ("clone, censor, weight", "difference"): (
-        "milestones.contrasts", f"{_SHOWN}; the planted share is found in the tests of milestones"),
-    ("Cox, Efron", "hazard_ratio"): (
-        "milestones.contrasts", f"{_SHOWN}; equal to R's coxph and statsmodels' PHReg"),
-    ("winsorised", "difference"): (
-        "metrics.winsorise", "the data choose where values are cut; a row beside the difference that decides"),
+    ("miettinen-nurminen", "naive"): ("inference.contrasts.risk_difference", f"{_SHOWN}; computed as the difference"),
+    ("score-ratio", "ratio"): ("inference.contrasts.relative_lift_risk", f"{_SHOWN}; one more than the lift"),
+    ("standardised difference", "difference"): ("milestones.contrasts", _PLANTED),
+    ("clone, censor, weight", "difference"): ("milestones.contrasts", _PLANTED),
+    ("Cox, Efron", "hazard_ratio"): ("milestones.contrasts", f"{_SHOWN}; equal to R's coxph and statsmodels' PHReg"),
+    ("winsorised", "difference"): ("metrics.winsorise", "the data choose where values are cut; a row beside"),
     ("order statistics, clusters", "difference"): (
         "inference.contrasts.quantile_difference", "its coverage by cluster is simulated in the tests of ranks alone"),
-    ("log rate ratio, clusters", "rate_ratio"): (
-        "inference.means.rate_ratio", "a row beside the difference of rates by cluster, which decides"),
+    ("log rate ratio, clusters", "rate_ratio"): ("inference.means.rate_ratio", "beside the difference, which decides"),
+    ("matched event study, jackknife", "difference"): (
+        "service.study_premium", f"{_SHOWN}; the planted change is found in the tests of the simulated help desk"),
     "log-rank": ("survival.log_rank", "a test beside the incidence, which decides; equal to statsmodels' survdiff"),
     "any difference between the arms": (
         "inference.splits.compare_groups", "beside the comparisons, which decide; equal to pingouin's and scipy's"),
-    "maximally selected statistic, improved Bonferroni": (
-        "milestones.thresholds", "its false alarms are counted in the tests of milestones"),
-    "maximally selected statistic, permutation": (
-        "milestones.thresholds", "its false alarms are counted in the tests of milestones"),
+    "maximally selected statistic, improved Bonferroni": ("milestones.thresholds", _COUNTED),
+    "maximally selected statistic, permutation": ("milestones.thresholds", _COUNTED),
     "benjamini-hochberg": (
-        "inference.decisions.benjamini_hochberg",
-        "holds the share of false alarms, not their chance; equal to statsmodels on random families"),
-    "rank ranges": (
-        "milestones.ranking", "exploratory, of associations; planted features come first in the tests of milestones"),
+        "inference.decisions.benjamini_hochberg", "holds the share of false alarms, not their chance; as statsmodels"),
+    "rank ranges": ("milestones.ranking", "of associations; planted features come first in the tests of milestones"),
     "chance of paying": ("value", "read off the normal curve of an effect that has a promise of its own"),
     "staffing": ("queues", "a simulated queue, held against Erlang's formulas where these apply"),
 }  # fmt: skip

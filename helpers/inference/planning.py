@@ -1,20 +1,16 @@
-"""Before an experiment: power, sample sizes, smallest effects; and what these units and days could have seen."""
+"""Before an experiment: power, sample sizes and smallest effects, each the inverse of the other, and their rule."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 from scipy.optimize import brentq
 from scipy.stats import binomtest, chi2, norm
 from scipy.stats import t as student
 
-from helpers import metrics
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.means import find_independent, pair_arms, regress, satterthwaite
+from helpers.inference.means import satterthwaite
 from helpers.records import Refused
 
-POWER = 0.8
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 _NODES, _WEIGHTS = 8 * _NODES, 8 * _WEIGHTS * norm.pdf(8 * _NODES)  # mean of a function of a standard normal variable
 _LARGEST = 1e12
@@ -254,35 +250,6 @@ def _refuse_power(power, alpha):
         raise Refused(f"a power of {power:g} cannot be planned for; give one above alpha ({alpha:g}) and below 1")
 
 
-def list_sample_sizes(design, baselines, differences, *, power=POWER) -> pd.DataFrame:
-    """Return how many units, both arms together, find differences of two shares from several baselines.
-
-    In the direction of the plan, since a share that falls from 10 % varies less than one that rises from there, and at
-    the level at which the plan decides.
-
-    Parameters
-    ----------
-    design : ExperimentPlan
-        The first share that answers its question, else the first share: its expected direction, else the good one.
-    baselines : sequence of float, shares of the control
-    differences : sequence of float, sizes above 0; equal arms
-    power : float
-
-    Returns
-    -------
-    DataFrame: `metric`, `baseline`, `difference` (treatment minus control), `units` (rounded up; nan where the other
-        share would leave 0 to 1), `power`, `level` (the p-value that decides). Empty without a metric of shares.
-    """
-    name = next((name for name in (*design.asked, *design.metrics) if design.metrics[name].how.is_share), None)
-    if name is None:
-        return pd.DataFrame()
-    level, direction = find_rule(design, name)
-    cells = [(b, direction * d) for b in baselines for d in differences]
-    sizes = [sample_size_proportions(b, d, power=power, alpha=level) for b, d in cells]
-    frame = pd.DataFrame(cells, columns=["baseline", "difference"]).assign(metric=name, power=power, level=level)
-    return frame.assign(units=[math.ceil(n) if math.isfinite(n) else math.nan for n in sizes])
-
-
 def find_exaggeration(effect, std_error, critical) -> float:
     """Return by how much a clear estimate overstates a true effect on average (type M error).
 
@@ -334,131 +301,6 @@ def find_rule(design, name) -> tuple[float, int]:
     metric = design.metrics[name]
     size = len(list_comparisons(design, metric.role)) if metric.role in ("primary", "secondary") else 1
     return design.alpha / size, -1 if (metric.expected or metric.better) == "lower" else 1
-
-
-def list_requirements(material, results) -> pd.DataFrame:
-    """Return the smallest effect that this many units find, and the units and days that a worthwhile effect needs.
-
-    Shares by their own variance, means, ratios, rates and clusters by that of a unit (of a cluster), and adjusted means
-    and shares, where those decide, by what the covariates leave of it; times to an event, quantiles and ordered scores
-    by the standard error that they have here, which falls with the root of the units. Each at the level of the first
-    step of its family (Holm), in the direction that the plan expects, else in the good one.
-
-    Parameters
-    ----------
-    material : Material
-    results : Results, with the headline differences
-
-    Returns
-    -------
-    DataFrame: one row a primary, secondary or guardrail metric and treatment that can be estimated: `metric`,
-        `comparison`, `control_value`, `n` (units, or clusters, in both arms), `power`, `level` (the p-value that
-        decides: alpha over the number of metrics and treatments that are decided together), `mde_absolute`,
-        `mde_relative` (nan unless the control value is a mean above 0), `worthwhile` (or the guardrail's margin; nan
-        when the plan gives none), `power_for_worthwhile` with these units, `n_for_worthwhile`, `units_per_day` (both
-        arms, from the first to the last assignment; nan without times) and `days_for_worthwhile`, window and the units
-        that will not answer included, `assumed` (a true effect that is plausible: the worthwhile one, else one of the
-        size of past effects) and `exaggeration` (by how much a clear estimate would overstate it; not of guardrails).
-    """
-    heads = {(e.metric, e.treatment): e for e in reversed(results.headline())}
-    pace, rows = metrics.describe_arms(material.units), []
-    for comparison in list_comparisons(material.design, "primary", "secondary", "guardrail"):
-        metric, margin = comparison.metric, comparison.metric.margin
-        head = heads.get((comparison.name, comparison.treatment))
-        sized = _size(comparison, material, head)
-        if sized is None:
-            continue
-        control, n, (mde, size, power), fixed = sized
-        worthwhile = (metric.worthwhile or math.nan) if margin is None else margin.absolute
-        if worthwhile is None:
-            worthwhile = margin.relative * abs(control)
-        fixed["alpha"], direction = find_rule(material.design, comparison.name)
-        more = {"direction": direction} if mde is mde_proportions else {}
-        smallest = abs(mde(n_units=n, power=POWER, **fixed, **more))
-        known = worthwhile == worthwhile
-        needed = size(difference=direction * worthwhile, power=POWER, **fixed) if known else math.nan
-        row = {
-            "metric": comparison.name,
-            "comparison": comparison.label,
-            "control_value": control,
-            "n": n,
-            "power": POWER,
-            "level": fixed["alpha"],
-            "mde_absolute": smallest,
-            "mde_relative": smallest / control if metric.how.is_mean and control > 0 else math.nan,
-            "worthwhile": worthwhile,
-            "power_for_worthwhile": power(difference=direction * worthwhile, n_units=n, **fixed) if known else math.nan,
-            "n_for_worthwhile": math.ceil(needed) if math.isfinite(needed) else math.nan,
-        }
-        row |= _time(comparison, material, row["n_for_worthwhile"], pace)
-        rows.append(row | _overstate(row, metric, head, material.settings.past_effects))
-    return pd.DataFrame(rows)
-
-
-def _overstate(row, metric, head, past_effects):
-    """The effect that is assumed to be true, and by how much a clear estimate would overstate it."""
-    assumed = row["worthwhile"] if metric.margin is None else math.nan
-    if assumed != assumed and metric.margin is None and past_effects and metric.how.has_lift:
-        assumed = past_effects * max(row["control_value"], 0.0)
-    if head is None or not head.std_error > 0 or assumed != assumed:
-        return {"assumed": math.nan, "exaggeration": math.nan}
-    # at an early look the interval that decides is wider
-    critical = max(norm.isf(row["level"] / 2), (head.ci_high - head.ci_low) / 2 / head.std_error)
-    return {"assumed": assumed, "exaggeration": find_exaggeration(assumed, head.std_error, critical)}
-
-
-SHARES = mde_proportions, sample_size_proportions, power_proportions
-MEANS = mde_means, sample_size_means, power_means
-NORMAL = mde_normal, sample_size_normal, power_normal
-
-
-def _size(comparison, material, head):
-    """Control value, units (or clusters), formulas and what they need: variances, or the standard error as it is."""
-    metric = comparison.metric
-    if not metric.how.is_mean:
-        if head is None or not head.std_error > 0:
-            return None
-        clustered = head.clusters_control is not None
-        n = head.clusters_control + head.clusters_treatment if clustered else head.n_control + head.n_treatment
-        return head.control_value, n, NORMAL, {"unit_error": head.std_error * math.sqrt(n)}
-    sides = material.take(comparison, adjusted=material.choose(comparison) == "lin")
-    pair = pair_arms(*sides)
-    if pair.reason:
-        return None
-    n = pair.n_control + pair.n_treatment
-    fixed = {"share_treatment": pair.n_treatment / n}
-    if metric.how.is_share and pair.method == "welch":  # neither by cluster nor adjusted
-        return pair.control, n, SHARES, {**fixed, "baseline": pair.control}
-    if pair.method == "lin":
-        pair = _leave_residuals(pair, sides)
-    fixed |= {"sd": math.sqrt(pair.var_control * pair.n_control)}
-    return pair.control, n, MEANS, {**fixed, "sd_treatment": math.sqrt(pair.var_treatment * pair.n_treatment)}
-
-
-def _leave_residuals(pair, arms):
-    """An adjusted pair with variances that fall with each arm's own units: those that the covariates leave."""
-    kept = find_independent(*(m.cov[1:, 1:] for m in arms))
-    sizes, left = np.array([m.n for m in arms]), np.array([regress(m, kept)[1] / m.n for m in arms])
-    # what unlike slopes cost is known from the units of both arms, so each bears it by its size
-    var_control, var_treatment = map(float, left + (pair.variance - left.sum()) * sizes / sizes.sum())
-    return replace(pair, var_control=var_control, var_treatment=var_treatment, covariance=0.0)
-
-
-def _time(comparison, material, n, pace):
-    """How long so many units with a known outcome take at the rate at which these came, the last window included."""
-    sides, days = pace[pace["variant"].isin([comparison.control, comparison.treatment])], math.nan
-    if "first_assigned_at" not in pace or sides["last_assigned_at"].isna().any():
-        return {"units_per_day": math.nan, "days_for_worthwhile": math.nan}
-    first, last = sides["first_assigned_at"].min(), sides["last_assigned_at"].max()
-    units = sides["clusters" if comparison.design.cluster else "units"].sum()
-    per_day = float(units / ((last.date() - first.date()).days + 1))
-    if n == n:  # some of those whose window is over will not answer
-        arms, metric = material.raw.get(comparison.name), comparison.metric
-        sides = comparison.take(arms) if arms else ()
-        known, unknown = (sum(getattr(m, count) for m in sides) for count in ("n", "missing"))
-        asked = n * (known + unknown) / known if known else n
-        days = float(math.ceil(asked / per_day) + math.ceil(metric.horizon_days or metric.within_days or 0))
-    return {"units_per_day": per_day, "days_for_worthwhile": days}
 
 
 def simulate_power(

@@ -11,7 +11,7 @@ from helpers import metrics
 from helpers.inference.contrasts import compare_arms
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import Look, read_look
-from helpers.inference.means import effective_units, measure_interaction, measure_trend, pair_arms
+from helpers.inference.means import effective_units, measure_interaction, measure_trend, merge_moments, pair_arms
 from helpers.inference.methods import compare_levels, find_method, pool_skewness
 from helpers.records import NAN, Estimate, Moments, Test
 
@@ -167,34 +167,6 @@ def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozens
             row |= {"fixed_low": fixed.ci_low if is_last else NAN, "fixed_high": fixed.ci_high if is_last else NAN}
             rows.append(row)
     return pd.DataFrame(rows).dropna(subset=["ci_low"]).reset_index(drop=True)
-
-
-def merge_moments(first: Moments | None, second: Moments) -> Moments:
-    """Return the moments of two groups together.
-
-    Parameters
-    ----------
-    first : Moments or None
-        None is an empty group.
-    second : Moments
-        Of the same columns.
-
-    Returns
-    -------
-    Moments: skewness is nan, which merging would need third moments for.
-
-    References
-    ----------
-    Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
-    """
-    if first is None or first.n == 0:
-        return second
-    if second.n == 0:
-        return first
-    n, gap = first.n + second.n, second.mean - first.mean
-    within = sum((m.n - 1) * m.cov for m in (first, second) if m.n > 1)
-    cov = (within + gap[:, None] * gap * (first.n * second.n / n)) / (n - 1)
-    return Moments(first.names, n, first.mean + gap * (second.n / n), cov, first.missing + second.missing)
 
 
 def compare_groups(groups) -> tuple[float, float, float]:

@@ -15,7 +15,15 @@ from helpers.inference.associations import (
 )
 from helpers.inference.contrasts import e_value, relative_lift_risk
 from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
-from helpers.inference.means import NO_SPREAD, build_effect, linearise, measure_columns, satterthwaite
+from helpers.inference.means import (
+    NO_SPREAD,
+    build_effect,
+    linearise,
+    measure_columns,
+    open_ends,
+    satterthwaite,
+    solve_set,
+)
 from helpers.records import NAN, Effect, Estimate, Moments, Results
 
 WEAK_F = 10.0
@@ -162,17 +170,8 @@ def _solve(gap, cov, t):
         return None
     scale = math.sqrt(cov[0, 0])  # b in units of the outcome's standard error: no overflow, one tolerance
     y, d, yd, dd = gap[0] / scale, gap[1], cov[0, 1] / scale, cov[1, 1]
-    a, h, c = d * d - t * t * dd, y * d - t * t * yd, y * y - t * t
-    if a == 0 and h == 0:
-        return ((None, None),) if c <= 0 else ()
-    if a == 0:
-        end = float(scale * c / (2 * h))
-        return ((end, None),) if h > 0 else ((None, end),)
-    under = h * h - a * c
-    if a < 0 and under <= 0:
-        return ((None, None),)
-    low, high = sorted(float(scale * (h + sign * math.sqrt(max(under, 0.0))) / a) for sign in (-1, 1))
-    return ((low, high),) if a > 0 else ((None, low), (high, None))
+    parts = solve_set(d * d - t * t * dd, y * d - t * t * yd, y * y - t * t)
+    return open_ends([(scale * low, scale * high) for low, high in parts])
 
 
 def _describe(found):
@@ -244,27 +243,26 @@ def _doubt(contrasts, rows, overlap, level):
     return row | {key: getattr(overlap, key, NAN) for key in ("effective_size", "share_outside")}
 
 
-def select_contrasts(results: Results, metric: str, *, treatment=None) -> tuple[Estimate, ...]:
+def select_contrasts(results: Results, metric: str) -> tuple[Estimate, ...]:
     """Return the answers to "what does it do?" in the order that shows the illusion and its cure.
 
     Parameters
     ----------
     results : Results
     metric : str
-    treatment : str, optional
-        The first one that has such answers when left out.
 
     Returns
     -------
-    tuple of Estimate: naive, adjusted and weighted associations, then all assigned, then compliers, all in the
-        direction of the offer; empty where the plan names neither an exposure nor an observational group.
+    tuple of Estimate, of the first treatment that has such answers: naive, adjusted and weighted associations, then
+        all assigned, then compliers, all in the direction of the offer; empty where the plan names neither an exposure
+        nor an observational group.
     """
     found = [e for e in results.select(metric=metric, segment=None, at=None) if e.estimand in ("naive", "cace")]
     if not found:
         return ()
-    treatment = treatment or found[0].treatment
-    fair = results.headline(metric, treatment=treatment)[:1]
-    naive, cace = ([e for e in found if e.estimand == kind and e.treatment == treatment] for kind in ("naive", "cace"))
+    found = [e for e in found if e.treatment == found[0].treatment]
+    fair = results.headline(metric, treatment=found[0].treatment)[:1]
+    naive, cace = ([e for e in found if e.estimand == kind] for kind in ("naive", "cace"))
     if cace and fair and cace[0].estimate * fair[0].estimate < 0:  # the treatment takes the offer away
         fair = (reverse_comparison(fair[0]),)
     return (*naive, *fair, *cace)

@@ -41,6 +41,7 @@ class Kind:
     has_tail : bool, whether its values have no upper end, so that a few may hold the mean
     has_lift : bool, whether an effect may be told as a share of the control value
     takes_covariates : bool
+    absolute : str, why its margin must be absolute, where it must
     extremes : (float, float) or None, the lowest and the highest value that a unit can have
     shown : str, how a report writes it: number, share (in per cent) or points
     """
@@ -60,6 +61,7 @@ class Kind:
     has_tail: bool = False
     has_lift: bool = True
     takes_covariates: bool = True
+    absolute: str = ""
     extremes: tuple[float, float] | None = None
     shown: str = "number"
 
@@ -70,15 +72,9 @@ OF_QUANTILE = {
     "has_tail": False,
     "has_lift": False,
     "takes_covariates": False,
+    "absolute": "a margin for a quantile must be absolute, as a quantile has no lift",
 }
 OF_TOTALS = {"outcome": "num", "method": "delta", "has_tail": False, "takes_covariates": False}
-BY_QUANTILE = "a margin for a quantile must be absolute, as a quantile has no lift"
-
-
-def refuse_relative(metric, fault=BY_QUANTILE):
-    """Yield the rule of what has no lift, or no zero: a margin is absolute."""
-    yield metric.margin is not None and metric.margin.relative is not None, fault
-
 
 _names = dict.fromkeys((*FIRST, *(module.name for module in pkgutil.iter_modules(__path__))))
 KINDS: dict[str, Kind] = {name: importlib.import_module(f"{__name__}.{name}").KIND for name in _names}

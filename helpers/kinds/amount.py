@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from helpers.kinds import OF_QUANTILE, Kind, refuse_relative
+from helpers.kinds import OF_QUANTILE, Kind
 
 BASE = 40.0
 
@@ -25,4 +25,4 @@ def _draw_quantile(world):
 
 
 _MEAN = Kind("amount", _draw, total="amount", has_tail=True)
-KIND = replace(_MEAN, forms={"quantile": replace(_MEAN, draw=_draw_quantile, rules=refuse_relative, **OF_QUANTILE)})
+KIND = replace(_MEAN, forms={"quantile": replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE)})

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from helpers.kinds import OF_QUANTILE, OF_TOTALS, Kind, refuse_relative
+from helpers.kinds import OF_QUANTILE, OF_TOTALS, Kind
 
 
 def _draw(world):
@@ -32,6 +32,6 @@ def _refuse_both(metric):
 
 
 _MEAN = Kind("count", _draw, column="count", total="count", has_tail=True)
-_QUANTILE = replace(_MEAN, draw=_draw_quantile, rules=refuse_relative, **OF_QUANTILE)
+_QUANTILE = replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE)
 _RATE = replace(_MEAN, draw=_draw_rate, rules=_refuse_both, **OF_TOTALS)
 KIND = replace(_MEAN, forms={"quantile": _QUANTILE, "rate": _RATE})

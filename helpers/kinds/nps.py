@@ -1,15 +1,11 @@
 """Net promoter score: 9 and 10 of 0 to 10 count 100, 6 and less -100, the last answer of a unit; in points."""
 
-from helpers.kinds import Kind, refuse_relative
+from helpers.kinds import Kind
 
 
 def _code(value, metric):
-    promotes, detracts = ((fact).cast("int32") for fact in (value >= 9, value <= 6))
+    promotes, detracts = (fact.cast("int32") for fact in (value >= 9, value <= 6))
     return ((promotes - detracts) * 100).cast("float64")
-
-
-def _rule(metric):
-    yield from refuse_relative(metric, "a margin for a score or nps must be absolute")
 
 
 def _draw(world):
@@ -24,11 +20,11 @@ def _draw(world):
 KIND = Kind(
     "nps",
     _draw,
-    rules=_rule,
     column="nps",
     code=_code,
     has_lift=False,
     takes_covariates=False,
+    absolute="a margin for a score or nps must be absolute",
     extremes=(-100.0, 100.0),
     shown="points",
 )

@@ -2,18 +2,14 @@
 
 from dataclasses import replace
 
-from helpers.kinds import OF_QUANTILE, Kind, refuse_relative
+from helpers.kinds import OF_QUANTILE, Kind
 
 BASE = 4.0
+ABSOLUTE = "a margin for a score or nps must be absolute"
 CUTS = (0.1, 0.3, 0.6, 0.85)  # shares below each line between the five levels of an ordered score
 
 
-def _rule(metric):
-    yield from refuse_relative(metric, "a margin for a score or nps must be absolute")
-
-
 def _rule_order(metric):
-    yield from _rule(metric)
     large = max(metric.worthwhile or 0, (metric.margin and metric.margin.absolute) or 0) >= 1
     yield large, "worthwhile and margin of an ordered score are differences of two chances, below 1"
 
@@ -41,7 +37,7 @@ def _draw_ordered(world):
     return world.put(1 + lines.searchsorted(world.to_normal(world.rank) + move * world.treated), *chances)
 
 
-_MEAN = Kind("score", _draw, rules=_rule)
-_QUANTILE = replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE)
+_MEAN = Kind("score", _draw, absolute=ABSOLUTE)
+_QUANTILE = replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE | {"absolute": ABSOLUTE})
 _ORDER = replace(_QUANTILE, draw=_draw_ordered, rules=_rule_order, method="brunner-munzel", shown="share")
 KIND = replace(_MEAN, forms={"quantile": _QUANTILE, "ordered": _ORDER})

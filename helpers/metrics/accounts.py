@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,14 +26,14 @@ from helpers.metrics.events import (
     pick,
     store,
 )
-from helpers.metrics.reach import ALERT, Reach, find_reach
+from helpers.metrics.reach import STALE_DAYS, Reach, find_reach, list_recurring, measure_silence
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
 
 if TYPE_CHECKING:
     from helpers.sources import AccountSource
 
-STALE_DAYS, MONTH_DAYS = 7, 30
+MONTH_DAYS = 30
 DATED = "events have dates alone: each account starts with its day, so that events of that day count"
 
 
@@ -444,22 +443,6 @@ def _count_days(moment, start):
     return (moment - start).dt.total_seconds() / DAY
 
 
-def list_recurring(design: FrameworkPlan) -> set[str]:
-    """Return the events that come again and again, of accounts old and new; first uses end by themselves."""
-    parts = [part.event for part in (design.activation, design.alive, design.outcomes.retained) if part]
-    return {*design.activity_events, *design.outcomes.retained.lost, *(name for part in parts for name in part)}
-
-
-def measure_silence(n: int, first: dt.datetime, last: dt.datetime, accounts: Accounts) -> tuple[float, bool]:
-    """Return for how many days n events of a kind are silent at the end of `as_of`, and whether data may be missing.
-
-    So it may where the silence is longer than a week, and were events as frequent as before, of n in d days, has a
-    chance below .001: exp(-days n / d).
-    """
-    gap, known = ((end - start) / dt.timedelta(days=1) for start, end in ((last, accounts.cutoff), (first, last)))
-    return gap, gap > STALE_DAYS and math.exp(-gap * (n - 1) / max(known, 1.0)) < ALERT
-
-
 def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame:
     """Return how many rows each input has, the share without a value, and the latest day that has one.
 
@@ -494,7 +477,7 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
         heard = heard.aggregate(rows=ibis._.count(), missing=ibis._["value"].isnull().mean(), **times)
         heard = {row["event"]: row for row in heard.to_pyarrow().to_pylist()}
         times = {name: (row["rows"], row["first"], row["latest"]) for name, row in heard.items()}
-        stale = {name for name, found in times.items() if measure_silence(*found, accounts)[1]}
+        stale = {name for name, found in times.items() if measure_silence(*found, accounts.cutoff)[1]}
         for name in schema.list_account_event_names(design):
             row = heard.get(name, {"rows": 0, "missing": 0.0, "latest": None})
             rows.append(("events", name, row["rows"], row["missing"] if name == valued else 0.0, row["latest"]))

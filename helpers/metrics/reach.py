@@ -1,6 +1,7 @@
 """How far a log of events reaches: who started before it began has no readable first days, who ends after it no end."""
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 
 import ibis
@@ -16,6 +17,7 @@ EPOCH = dt.date(1970, 1, 1)
 STRAY = 0.01  # of the accounts may have an event before a log begins: what was written down earlier by chance
 ENOUGH = 30  # accounts that started later, from which the chance of a silence is read
 ALERT = 0.001  # chance of so long a silence, below which it is that of the log
+STALE_DAYS = 7  # without an event that comes again and again, beyond which data may be missing
 LEAST_QUIET, LEAST_ENDS = 2, 7  # days without any event, before and after all
 LEAST_HEARD, LEAST_SEEN = 7, 100  # with seven expected, none comes by chance in one of a thousand logs
 ALL_EARLY = (
@@ -96,6 +98,22 @@ def find_reach(accounts: ir.Table, events: ir.Table, design: FrameworkPlan, as_o
     if n_early == n:
         raise Refused(ALL_EARLY.format(began))
     return Reach(began, ended, n_early, n_late)
+
+
+def list_recurring(design: FrameworkPlan) -> set[str]:
+    """Return the events that come again and again, of accounts old and new; first uses end by themselves."""
+    parts = [part.event for part in (design.activation, design.alive, design.outcomes.retained) if part]
+    return {*design.activity_events, *design.outcomes.retained.lost, *(name for part in parts for name in part)}
+
+
+def measure_silence(n: int, first: dt.datetime, last: dt.datetime, cutoff) -> tuple[float, bool]:
+    """Return for how many days n events of a kind are silent at the end of `as_of`, and whether data may be missing.
+
+    So it may where the silence is longer than a week, and were events as frequent as before, of n in d days, has a
+    chance below .001: exp(-days n / d).
+    """
+    gap, known = ((end - start) / dt.timedelta(days=1) for start, end in ((last, cutoff), (first, last)))
+    return gap, gap > STALE_DAYS and math.exp(-gap * (n - 1) / max(known, 1.0)) < ALERT
 
 
 def find_front(rows: pd.DataFrame) -> int | None:

@@ -8,14 +8,13 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import chi2, norm
 
-from helpers.inference import win_difference
-from helpers.milestones.contrasts import find_columns, fit_logit, list_milestones, measure_losses, name_figures
+from helpers.inference import fit_logit, win_difference
+from helpers.milestones.contrasts import find_columns, list_milestones, measure_losses, name_figures
 from helpers.plan import FrameworkPlan
 from helpers.records import Effect, Refused
 
 COLUMNS = ["kind", "name", "value", "low", "high"]
 COUNT, SIZE, NO_SIZE, TIER = "count", "log_size", "size_missing", "tier="
-MILESTONES = ("set_up", "activated", COUNT, "using", "mature")
 LEAST, LEAST_TIER, LEAST_PER_COEFFICIENT = 2, 10, 10
 TESTS = ("p_keep", "p_reintercept", "p_recalibrate")
 CHOICES = ("keep", "re-intercept", "recalibrate", "revise")
@@ -173,7 +172,8 @@ def read_model(table: pd.DataFrame, design: FrameworkPlan) -> Model:
     keys = zip(table["kind"].astype(str), table["name"].astype(str), strict=True)
     rows = {key: tuple(map(float, row)) for key, row in zip(keys, values, strict=True)}
     coefficients = {name: row for (kind, name), row in rows.items() if kind == "coefficient"}
-    earlier, now = [name for name in MILESTONES if name in coefficients], _name_milestones(design)
+    others = {name for name in coefficients if name in (SIZE, NO_SIZE) or name.startswith(TIER)}
+    earlier, now = [name for name in coefficients if name not in others], _name_milestones(design)
     if earlier != now:
         raise Refused(
             f"review_against is a run with the milestones {', '.join(earlier) or 'none'}, this plan has "

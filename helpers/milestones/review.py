@@ -302,11 +302,8 @@ def _find_drift(frame, design, tables, older, seed):
     if "cut" in planned and design.activation is not None:
         rows += compare_cuts(frame, cohorts, older, rng=rngs[0], **options)
     if "ranks" in planned and "ranking" in tables:
-        order = tables["ranking"].query("time_order == 'known'")  # another may follow from staying: followed nowhere
-        order = order.assign(last=-order["difference"].abs()).sort_values(
-            ["rank", "last", "feature"], kind="stable", na_position="last"
-        )
-        features = [name for name in order["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]
+        known = tables["ranking"].query("time_order == 'known'")  # another may follow from staying: followed nowhere
+        features = [name for name in known["feature"] if f"feature_{name}" in frame][:TOP_FEATURES]  # the first lead
         rows += compare_ranks(frame, features, cohorts, older, rng=rngs[1], **options)
     return rows
 

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.special import expit, ndtr, owens_t
 from scipy.stats import norm
 
+from helpers.inference import fit_logit
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import SIDES, adjusted_difference, compare_accounts, make_controls
 from helpers.records import Effect, Test
@@ -35,7 +36,7 @@ BOUNDS = {"p_lausen_schumacher": "improved Bonferroni", "p_permutation": "permut
 
 def fit_ridge(x, outcome, start=None):
     """The log odds ratios, with a trace of ridge on all but the intercept; a near start saves steps."""
-    return contrasts.fit_logit(x, outcome, penalty=np.append(0.0, np.full(x.shape[1] - 1, RIDGE)), start=start)[0]
+    return fit_logit(x, outcome, penalty=np.append(0.0, np.full(x.shape[1] - 1, RIDGE)), start=start)[0]
 
 
 def find_cuts(counts) -> np.ndarray:

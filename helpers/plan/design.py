@@ -153,6 +153,8 @@ class _Metric(Part):
             yield not can, "only a count, an amount or a numeric score has a quantile"
         yield self.time_at_risk and "rate" not in kind.forms, "only a count has time_at_risk"
         yield self.competing and kind.total != "first", "only a time to event has competing events"
+        relative = self.margin is not None and self.margin.relative is not None
+        yield relative and self.how.absolute, self.how.absolute
         yield from self.how.rules(self)
 
     @cached_property

@@ -17,7 +17,7 @@ from helpers.view.html import make_plain, write_csv
 RESULTS_MIME = "application/vnd.support-studies.results+json"
 KEPT_MIME = "application/vnd.support-studies.kept+json"
 KEPT = re.compile(
-    r"private/[a-z][a-z0-9_]{0,63}\.csv|(?!tables/|private/)[a-z][a-z0-9_]{0,63}/[a-z0-9][a-z0-9_-]{0,63}\.(sql|txt)"
+    r"private/[a-z][a-z0-9_]{0,63}\.csv|(?!tables/|private/)[a-z][a-z0-9_]{0,63}/[a-z0-9][a-z0-9_-]{0,63}\.(sql|txt|yaml)"
 )
 DATA_KEYS = ("kind", "note", "source", "sha256", "rows", "units", "units_by_variant")
 PLAN_KEYS = {"file": None, "sha256": None, "departures": ()}
@@ -135,6 +135,18 @@ def keep_definitions(results) -> None:
     if "definitions" in results.tables:
         for dialect, part in results.tables["definitions"].groupby("dialect", sort=False):
             keep_text(f"definitions/{dialect}.sql", "\n".join(part["statement"]))
+
+
+def keep_plan(results) -> None:
+    """Display the plan of an experiment to come, which the runner writes as plan/NAME.yaml.
+
+    Parameters
+    ----------
+    results : Results, table `plan_text`, one row: `file` and `text`.
+    """
+    for row in results.tables["plan_text"].to_dict("records"):
+        stem = re.sub(r"[^a-z0-9_-]+", "-", row["file"].removesuffix(".yaml").lower()).strip("-_") or "plan"
+        keep_text(f"plan/{stem[:64]}.yaml", row["text"])
 
 
 def _display(data, text):

@@ -229,19 +229,12 @@ def collect_cards(out: Path) -> list[dict[str, Any]]:
     for folder in sorted({file.parent for name in marks for file in out.glob(f"[a-z0-9]*/{name}")}):
         results, record = read_json(folder / "results.json"), read_json(folder / "run.json")
         kind = results["data"]["kind"] if results else "none"
-        found.append(
-            {
-                **{"answer": "", "question": folder.name, "mark": None, **record.get("card", {})},
-                "name": folder.name,
-                "group": (group := results.get("study") if results.get("study") in WORDS["groups"] else kind),
-                "kind": WORDS["kinds"].get(group, WORDS["kinds"][kind]),
-                "status": results.get("status", ""),
-                "date": record.get("as_of") or "",
-                "started": record.get("started", ""),
-                "href": f"{folder.name}/{'report' if results else 'failed'}.html",
-                "failed": (folder / "failed.html").is_file(),
-            }
-        )
+        group = results.get("study") if results.get("study") in WORDS["groups"] else kind
+        card = {"answer": "", "question": folder.name, "mark": None, **record.get("card", {}), "name": folder.name}
+        card |= {"group": group, "kind": WORDS["kinds"].get(group, WORDS["kinds"][kind])}
+        card |= {"status": results.get("status", ""), "failed": (folder / "failed.html").is_file()}
+        card |= {"date": record.get("as_of") or "", "started": record.get("started", "")}
+        found.append({**card, "href": f"{folder.name}/{'report' if results else 'failed'}.html"})
     return found
 
 

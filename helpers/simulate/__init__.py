@@ -1,7 +1,7 @@
 """Seeded tables whose truth is known, so that a study can be tried before any customer's data is read."""
 
 from helpers.records import Refused
-from helpers.simulate import customer_milestones, in_app_support, live_support, proactive_help
+from helpers.simulate import customer_milestones, in_app_support, live_support, proactive_help, support_metrics
 from helpers.simulate.dry_run import experiment
 from helpers.simulate.kit import Simulation, check_names
 
@@ -10,6 +10,7 @@ STUDIES = {
     "live_support": live_support.live_support,
     "customer_milestones": customer_milestones.customer_milestones,
     "in_app_support": in_app_support.in_app_support,
+    "support_metrics": support_metrics.support_metrics,
     "experiment": experiment,
 }
 

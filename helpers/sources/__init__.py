@@ -14,7 +14,16 @@ from helpers import schema
 from helpers.records import DataInfo, Refused
 from helpers.sources import tables
 from helpers.sources.meeting import meet_events
-from helpers.sources.opening import ask, connect, count_all, open_given, open_table, read_address, read_model
+from helpers.sources.opening import (
+    ask,
+    connect,
+    count_all,
+    open_given,
+    open_table,
+    put_control,
+    read_address,
+    read_model,
+)
 
 LEAST_REPEATED, MOST_REPEATED = 3, 0.02  # exact repeats beyond both are several rows a unit, not a slip
 MOST_MIXED = 0.01  # of the units, in two arms or clusters, above which that is what is wrong with repeats
@@ -66,7 +75,9 @@ class AccountSource:
     truth: dict | None = field(default=None, repr=False)
 
 
-def load(design, data, *, table=None, events=None, events_table=None, simulation=None, threads=1) -> Source:
+def load(
+    design, data, *, table=None, events=None, events_table=None, simulation=None, threads=1, is_history=False
+) -> Source:
     """Return any table, checked and counted, as the units of an experiment and their events.
 
     Parameters
@@ -80,6 +91,8 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     events_table : str, optional
     simulation : dict, optional, `study` and the arguments of its simulation; needed by `simulated`
     threads : int, of DuckDB; 1 gives figures that are bit-identical from run to run
+    is_history : bool
+        Whether units from before an experiment do: without a column of the variant all are as the control is.
 
     Returns
     -------
@@ -90,6 +103,7 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     Refused: whatever cannot be read in one way only: one message with file, column, count and cure.
     """
     given = open_given(design, data, table, events, events_table, simulation, threads)
+    given = replace(given, units=put_control(given, design.variant)) if is_history else given
     heard, names = _hear(given, design, schema.list_event_names(design))
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
@@ -99,7 +113,7 @@ def load(design, data, *, table=None, events=None, events_table=None, simulation
     units, n_assigned, n_duplicates, n_two = _keep_once(given.backend, shaped, design, keys)
     if units is not shaped.table:
         labels = _count_labels(units, shaped.name)
-    by_variant, said = _list_variants(labels, shaped.name, design, n_two)
+    by_variant, said = _list_variants(labels, shaped.name, design, n_two, is_history=is_history)
     n = sum(by_variant.values())
     steps = (
         ("read", shaped.rows, "rows of the table"),
@@ -371,12 +385,12 @@ def _refuse_repeats(table, shaped, design, counts):
         )
 
 
-def _list_variants(labels, shown, design, n_two):
+def _list_variants(labels, shown, design, n_two, *, is_history=False):
     """Return the units of each variant in the plan's order, and the sentence on variants without any."""
     where = f"{shown}, column {design.variant.column}"
     by_variant = {label: labels.get(label, 0) for label in [*design.variant.arms, *design.variant.observational]}
     filled = [label for label, n in by_variant.items() if n]
-    if len(filled) < 2:
+    if len(filled) < 2 and not is_history:
         only, left = filled[0] if filled else "none", ""
         if n_two:
             spread = f"whose {design.cluster} stands in" if design.cluster else "in"
@@ -387,7 +401,7 @@ def _list_variants(labels, shown, design, n_two):
     control, empty = design.variant.control, [schema.cut(label) for label, n in by_variant.items() if not n]
     if not by_variant[control]:
         raise Refused(f"{where}: no unit in control, {schema.cut(control)}; give the units of control too")
-    return by_variant, (f"{where}: no unit in {', '.join(empty)}",) if empty else ()
+    return by_variant, (f"{where}: no unit in {', '.join(empty)}",) if empty and not is_history else ()
 
 
 def _drop_repeated(shaped):

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
@@ -260,6 +260,28 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
             sums.append(hashlib.file_digest(file, "sha256").hexdigest())
     source = f"{units.name}, {heard.name}" if heard else units.name
     return Given(backend, units, heard, DataInfo("yours", "", source, _join_sums(sums), 0, 0))
+
+
+def put_control(given: Given, variant) -> Raw:
+    """Return units in which, without a column of the variant, every one is as the control is: nothing was tried yet.
+
+    Parameters
+    ----------
+    given : Given
+    variant : plan.Variant
+    """
+    raw = given.units
+    if variant.column in raw.table.columns:
+        return raw
+    table = raw.table.mutate(**{variant.column: ibis.literal(variant.control)})
+    if raw.parsed:  # a table of its own, which is cast and dropped as any text
+        kept = table
+        ask(lambda: given.backend.create_table("history_units", kept), raw.name)
+        table = given.backend.table("history_units")
+        given.backend.drop_table(raw.table.get_name())
+    return replace(
+        raw, table=table, messages=(*raw.messages, f"{raw.name}: no arms, so each unit is as the control is")
+    )
 
 
 def _join_sums(sums):

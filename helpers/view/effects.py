@@ -102,7 +102,8 @@ def scorecard(results: Results) -> Display:
     """Return one row a metric: its name and good direction, both arms, effect and interval, a mark, the verdict.
 
     Rows of words that a study tells stand first: its part `card`, written "name | figure | note | verdict"; `card note`
-    says of whom all rows are, `card contrast` what their differences are. The part `card only` stands for all rows of a
+    says of whom all rows are, `card contrast` what their differences are, `card heads` and `card what` how columns are
+    called. The part `card only` stands for all rows of a
     run that asks something else than its plan.
     """
     told, effects = list_card(results)
@@ -111,6 +112,7 @@ def scorecard(results: Results) -> Display:
     heads, contrast = name_columns(results, effects)
     caption = "The metrics of this study, one row each: both arms, the difference, and what the plan's rule says"
     what = "What" if not effects else "Milestone" if _is_landmark(effects) else "Metric"
+    what = (results.words.get("card what") or (what,))[0]
     effect = "Difference" if any(row.numbers for row in told) else "Found"
     drawn = draw_rows(told, heads=heads, contrast=contrast, caption=caption, what=what, effect=effect)
     levels = join_words(f"{level * 100:g} %" for level in sorted({e.confidence_level for e in effects}))
@@ -123,7 +125,7 @@ def scorecard(results: Results) -> Display:
 
 def name_columns(results: Results, effects: Sequence[Estimate]) -> tuple[tuple[str, ...], str]:
     """Return the heads of the scorecard's columns of values, none without effects, and what its differences are."""
-    heads = _name_arms(results, effects) if effects else ()
+    heads = (results.words.get("card heads") or _name_arms(results, effects)) if effects else ()
     told = " minus ".join(heads) if _is_landmark(effects) else scales.name_contrast(results)
     return heads, (results.words.get("card contrast") or (told,))[0]
 

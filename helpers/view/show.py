@@ -124,8 +124,10 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
 def _head(label: str, results: Results) -> str:
     """A header, in which `{noun}` is the unit of analysis, `{control}` and `{treatment}` the arms in words."""
     words = {"noun": find_noun(results), "control": "with the control", "treatment": "with the treatment"}
+    first, *others = results.data.units_by_variant or [None]  # of a run without effects
+    planned = {"control": {first} - {None}, "treatment": set(others)}
     for side in ("control", "treatment") if "{" in label else ():
-        arms = {getattr(e, side) for e in results.headline()}
+        arms = {getattr(e, side) for e in results.headline()} or planned[side]
         words |= {side: name_arm(results, arms.pop())} if len(arms) == 1 else {}
     return numbers.capitalise(re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], found[1]), label))
 
@@ -247,7 +249,8 @@ def _list_key(results, frame, chart, colors, *, arms) -> list[tuple[str, str]]:
     found, labels = [], results.plan.get("labels") or {}
     for line, color in colors.items():
         known = frame[frame[chart.by] == line].dropna(subset=[chart.y])
-        last = numbers.write_number(known[chart.y].iloc[-1], chart.style, decimals=1) if len(known) else HIDDEN
+        decimals = 0 if chart.style.prefix else 1
+        last = numbers.write_number(known[chart.y].iloc[-1], chart.style, decimals=decimals) if len(known) else HIDDEN
         named = name_arm(results, line) if arms else labels.get(f"{chart.by}={line}") or name_label(results, line)
         found.append((color, f"{numbers.capitalise(named)}: {last}"))
     return found

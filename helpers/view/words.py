@@ -35,7 +35,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     - `headline(metric, ..., field=value)` the differences that decide, of some metrics in the order they are named;
       `select(field=value)` any estimates
     - `effect(e)`, `interval(e)`, `value(e, "treatment")`, `margin(e)` an effect, its interval for a sentence, an arm's
-      own value beside it, and what the plan calls worthwhile or tolerates
+      own value beside it, and what the plan calls worthwhile or tolerates; `gap(metric, size)` any size of a difference
     - `way(e)` which way an association goes; `among(e)` whom an effect is of, where not of everybody, else ""
     - `primary` the primary effects, `guards` the guardrails', `decisive` those that answer the question: of what the
       plan names in `answers`, else the primary ones, else the first; `illusion` as `find_illusion` has it
@@ -62,6 +62,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     named["among"] = partial(_name_population, results)
     named["interval"] = lambda e: scales.write_interval(e, scale(e.metric))
     named["value"] = lambda e, arm: scales.write_value(getattr(e, f"{arm}_value"), scale(e.metric), beside=e)
+    named["gap"] = lambda metric, size: numbers.write_number(size, scales.style_gap(scale(metric)))
     return named | {"margin": lambda e: _write_margin(scales.orient(results, e), scale(e.metric))}
 
 

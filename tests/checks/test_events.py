@@ -48,6 +48,16 @@ def test_events_that_fit_pass_and_a_table_without_events_has_no_such_check():
     assert (check.status, check.value, check.message, withheld) == ("pass", 0.0, FITS, None)
 
 
+@pytest.mark.parametrize(("years", "ran"), [(1, "2025-01-0"), (-2, "2022-01-0")])
+def test_a_log_of_another_year_is_withheld_and_says_from_when_to_when_it_runs(years, ran):
+    units, events = _draw()
+    check, withheld = _check(units, events.assign(at=events["at"] + pd.DateOffset(years=years)))
+    told = "No event of paid stands between the first assignment on 2024-01-01 and 2024-02-18: they run from "
+    assert check.message.startswith(told + ran) and withheld == check.message
+    few = events.head(9).assign(at=events["at"] + pd.DateOffset(years=years))
+    assert _check(units, few)[0].status == "pass"  # nine may be chance
+
+
 @pytest.mark.parametrize("enrolment", [1, 28])
 def test_logs_that_reach_the_last_day_hardly_ever_alarm(enrolment):
     found = [_check(*_draw(seed, enrolment=enrolment))[0].status for seed in range(5)]

@@ -244,7 +244,7 @@ def test_simulate_again_changes_nothing_and_refuses_other_tables_and_studies(stu
     names = "assignments.parquet, events.parquet, units.parquet"  # the truth does not depend on the seed
     message = f"studies: made: holds another {names}; name a new folder, or move them away\n"
     assert studies(*arguments, "--seed", 99) == (2, "", message)
-    known = "proactive_help, live_support, customer_milestones, in_app_support, experiment"
+    known = "proactive_help, live_support, customer_milestones, in_app_support, support_metrics, experiment"
     message = f"studies: simulation: no study of that name can be simulated; known: {known}\n"
     assert studies("simulate", "nosuch", "--to", tmp_path / "other") == (2, "", message)
 

@@ -14,6 +14,7 @@ from helpers.plan.views import read_views
 from helpers.simulate.customer_milestones import customer_milestones
 from helpers.simulate.live_support import live_support
 from helpers.simulate.proactive_help import proactive_help
+from helpers.simulate.support_metrics import support_metrics
 from helpers.view.views import FORMATS, describe
 
 CLAIMS = pd.read_csv(paths.DATA / "published_claims.csv")
@@ -24,8 +25,10 @@ PARTS = (
     "common",
     "experiment",
     "live_support",
+    "experiment_design",
     "customer_milestones",
     "in_app_support",
+    "support_metrics",
     "validation",
     "evidence_review",
 )  # files of views
@@ -80,7 +83,7 @@ def test_claim_tests_either_name_an_estimate_or_say_why_not():
 
 def test_what_data_could_answer_names_the_analysis_that_would():
     told = TESTS.loc[TESTS["verdict"] == "not tested by this run", "reason"]
-    assert told.str.contains("would answer").all()
+    assert told.str.contains("would (?:answer|be)").all()
 
 
 @pytest.mark.parametrize("record", [records.Estimate, records.Check, records.Test, records.Claim])
@@ -133,7 +136,7 @@ def test_views_name_known_formats_and_a_meaning_that_is_short(study):
             assert spec.label and len(spec.meaning) <= 160, (name, column)
 
 
-@pytest.mark.parametrize("study", [proactive_help, live_support, customer_milestones])
+@pytest.mark.parametrize("study", [proactive_help, live_support, customer_milestones, support_metrics])
 def test_dictionary_describes_every_simulated_column_and_event(study):
     made = study(n_units=500)
     names = {*made.units, *made.events, *made.events["event"]}

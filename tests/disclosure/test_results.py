@@ -54,24 +54,24 @@ def hidden_parts(*estimates, design=DESIGN):
 
 def test_protect_refuses_a_table_that_nobody_declared():
     message = (
-        "the table requirement has no view; did you mean requirements?; write one in notebooks/views/experiment.yaml: "
+        "the table bayess has no view; did you mean bayes?; write one in notebooks/views/experiment.yaml: "
         "what a row is, its columns, and which counts guard its cells"
     )
     with pytest.raises(Refused) as refused:
-        guard(tables={"requirement": pd.DataFrame({"n": [3]})})
+        guard(tables={"bayess": pd.DataFrame({"n": [3]})})
     assert str(refused.value) == message
     with pytest.raises(Refused) as refused:
-        count_small_cells("experiment", {"requirement": [{"n": 3}]}, 10)
+        count_small_cells("experiment", {"bayess": [{"n": 3}]}, 10)
     assert str(refused.value) == message
 
 
 def test_protect_leaves_no_effect_of_a_withheld_answer_anywhere():
     frame = pd.DataFrame({"metric": ["active"]})
-    effects = ["curves", "path", "uptake", "requirements", "bayes", "money", "assumptions", "break_even", "probability"]
+    effects = ["curves", "path", "uptake", "bayes", "money", "assumptions", "break_even", "probability"]
     effects += ["tornado", "cash", "hours_effect", "slower", "speed_association", "staffing", "roll_out", "arrivals"]
-    tables = dict.fromkeys([*effects, "metrics", "sample_sizes"], frame)
+    tables = dict.fromkeys([*effects, "metrics"], frame)
     found = guard("live_support", REPLIES, status="withheld", tables=tables)
-    assert list(found.tables) == ["metrics", "sample_sizes"]
+    assert list(found.tables) == ["metrics"]
     assert all(find_view("live_support", name).withheld for name in effects)
 
 
@@ -151,12 +151,10 @@ def test_protect_hides_a_quantile_with_few_units_beyond_it(quantile, n, is_hidde
     spend = DESIGN.metrics["spend"].model_copy(update={"quantile": quantile})
     design = DESIGN.model_copy(update={"metrics": {"spend": spend}})
     rows = pd.DataFrame({"metric": ["spend", "other"], "comparison": "no_links - links"})
-    found = guard(
-        design=design, estimates=(cell(n, 400, metric="spend"),), tables={"bayes": rows, "requirements": rows}
-    )
+    found = guard(design=design, estimates=(cell(n, 400, metric="spend"),), tables={"bayes": rows})
     told = found.estimates[0]
     assert math.isnan(told.control_value) == is_hidden and (told.n_control, told.n_treatment) == (n, 400)
-    assert [len(table) for table in found.tables.values()] == [2 - is_hidden] * 2
+    assert [len(table) for table in found.tables.values()] == [2 - is_hidden]
     assert told.reason == ("hidden: fewer than 10 units of an arm lie beyond this quantile" if is_hidden else None)
 
 
@@ -339,9 +337,8 @@ def test_protect_drops_tests_of_hidden_accounts():
     ("hazards", [{"reading": "a", "n": 400, "lost": 4}, {"reading": "b", "n": 0, "lost": 0}], 1),
     ("next_steps", [{"step": "a", "accounts": 0}, {"step": "b", "accounts": 9}], 1),
     ("milestone_survival", [{"day": 0, "at_risk": 50, "lost": 0}, {"day": 1, "at_risk": 41, "lost": 9}], 1),
-    ("sample_sizes", [{"units": 3}], 0),  # no people
 ])  # fmt: skip
 def test_count_small_cells_by_hand(table, rows, count):
-    study = "live_support" if table in ("estimates", "curves", "reply_hours", "sample_sizes") else "customer_milestones"
+    study = "live_support" if table in ("estimates", "curves", "reply_hours") else "customer_milestones"
     assert count_small_cells(study, {table: rows}, 10) == ({table: count} if count else {})
     assert count_small_cells(study, {table: rows}, 1) == {}

@@ -7,6 +7,7 @@ import pytest
 from helpers import claims, evidence, paths
 from helpers.evidence.review import NOTHING, TESTED, UNTESTED
 from helpers.inference import sample_size_normal, sample_size_proportions
+from helpers.studies import list_settled
 
 FACTS = evidence.read_facts(claims.read_claims())
 FIELDS = {"estimand": "difference", "population": "itt", "adjustment": "none", "segment": None, "at": None}
@@ -23,6 +24,7 @@ def make_run(study="proactive_help", kind="simulated", status="answered", claime
         {"metric": "revenue", "kind": "amount", "noun": "sign-up", "worthwhile": None},
     ]
     told = [{"id": name, "verdict": verdict, "reason": f"{kind} says so."} for name, verdict in claimed]
+    told = [claim | {"estimate": 8.76, "ci_low": 6.25, "ci_high": 11.28} for claim in told]
     data = {"study": study, "status": status, "data": {"kind": kind}, "claims": told, "estimates": list(estimates)}
     return data | {"tables": {"metrics": planned}}
 
@@ -98,6 +100,26 @@ def test_size_of_a_share_and_of_a_mean_by_the_planning_formulas():
     assert rows.loc["feedback", "reason"] == "no run of ours sizes it"
 
 
+@pytest.mark.parametrize(
+    ("file", "metric", "needed", "expected"),
+    [
+        ("proactive_help.yaml", "converted", 4321.2, 4322),
+        ("proactive_help.yaml", "converted", None, None),  # it cannot be found at any size
+        ("proactive_help.yaml", "activated", 4321.2, None),
+        ("jobs_ii.yaml", "converted", 4321.2, None),
+    ],
+)
+def test_a_designed_experiment_says_the_size_for_what_is_worth_having(file, metric, needed, expected):
+    own = make_run(estimates=[make_estimate("converted", -0.08, 0.25, 0.02)])
+    settled = [{"metric": metric, "needed": needed, "effect": -0.03, "control_value": 0.3}]
+    plan = {"study": "experiment_design", "plan": {"file": file}, "tables": {"settled": settled}}
+    row = evidence.size_topics(FACTS, {"one": own, "plan": make_run() | plan}).set_index("topic").loc["paying"]
+    alone = evidence.size_topics(FACTS, {"one": own}).set_index("topic").loc["paying"]
+    assert row["n_published"] == alone["n_published"]
+    assert row["n_worthwhile"] == (expected or alone["n_worthwhile"])
+    assert row["run"] == ("plan" if expected else "one")
+
+
 @pytest.mark.parametrize("run", [None, make_run(status="withheld"), make_run()])
 def test_nothing_is_sized_by_a_run_that_is_missing_withheld_or_lacks_the_metric(run):
     rows = evidence.size_topics(FACTS, {"one": run})
@@ -107,6 +129,8 @@ def test_nothing_is_sized_by_a_run_that_is_missing_withheld_or_lacks_the_metric(
 def test_every_claim_has_a_verdict_with_a_reason_even_without_any_run():
     rows = conclude({}).tables["claims_reviewed"]
     assert len(rows) == 79 and (rows["reason"] != "").all()
+    assert (rows.loc[rows["verdict"] == NOTHING, "settled_by"] == "").all()
+    assert (rows.loc[rows["verdict"] == UNTESTED, "settled_by"] != "").mean() > 0.8
     assert set(rows["verdict"]) == {NOTHING, UNTESTED}
 
 
@@ -130,6 +154,15 @@ def test_the_verdict_of_a_claim_is_that_of_the_run_that_speaks_of_it_most(found,
     assert row["evidence"] == "E01 (A), E02 (A), E05 (A), E08 (A)"
 
 
+def test_what_a_run_found_stands_beside_the_claim_in_its_own_unit():
+    shown = list_settled(conclude({"made": make_run(claimed=[("P13", "recovered")])})).tables
+    rows = shown["claims_reviewed"].set_index("id")
+    assert rows.loc["P13", "why"] == "Found 8.8 [6.2, 11.3]. simulated says so."
+    assert rows.loc["P03", "why"] == rows.loc["P03", "reason"] and rows.loc["P03", "settled"] == ""
+    assert rows.loc["P13", ["estimate", "ci_low"]].tolist() == [8.76, 6.25]
+    assert shown["topics"]["n_published"].tolist() == [""] * 8  # no run sizes them
+
+
 def test_claims_of_results_are_those_that_no_run_tests():
     results = conclude({"made": make_run(claimed=[("P13", "recovered"), ("P03", NOTHING)])})
     kept = {claim.id: claim.verdict for claim in results.claims}
@@ -137,8 +170,8 @@ def test_claims_of_results_are_those_that_no_run_tests():
 
 
 def test_checks_say_which_run_is_missing_or_withheld_and_which_study_was_not_read():
-    told = {c.id: (c.status, c.message) for c in conclude({"one": None, "two": make_run(status="withheld")}).checks}
-    assert told["runs"] == ("warn", "one has no results; two is withheld.")
+    told = {c.id: (c.status, c.message) for c in conclude({"run_one": None, "two": make_run(status="withheld")}).checks}
+    assert told["runs"] == ("warn", "run one has no results; two is withheld.")
     assert told["claims"] == ("pass", "every claim has a verdict with a reason.")
     assert told["sources"] == ("warn", "known from others' words alone: E12, E13, E18.")
     told = {c.id: (c.status, c.message) for c in conclude({"one": make_run()}).checks}

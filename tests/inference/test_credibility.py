@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from helpers.inference import find_method
-from helpers.inference.credibility import Posterior, list_posteriors, read_posterior
+from helpers.inference.credibility import OVERSTATED, Posterior, list_posteriors, read_posterior
+from helpers.inference.planning import find_exaggeration
 from helpers.records import DataInfo, Estimate, Refused, Results
 from helpers.view.words import explain
 
@@ -304,7 +305,16 @@ def test_list_posteriors_reads_headline_differences_only():
     ]
     found = list_posteriors(make_results(*rows), make_design(metrics=kinds), prior_units=25)
     fields = [field.name for field in dataclasses.fields(Posterior)]
-    assert list(found.columns) == ["metric", "comparison", "better", "prior", *fields, "interim", "prior_units"]
+    assert list(found.columns) == [
+        "metric",
+        "comparison",
+        "better",
+        "prior",
+        *fields,
+        *OVERSTATED,
+        "interim",
+        "prior_units",
+    ]
     assert found[["metric", "comparison", "better"]].to_numpy().tolist() == [
         ["y", "b - a", "lower"],
         ["g", "b - a", "higher"],
@@ -314,6 +324,32 @@ def test_list_posteriors_reads_headline_differences_only():
     assert found["interim"].tolist() == [False, False]
     assert found["prior_units"].tolist() == [25, 25]
     assert list_posteriors(make_results(*rows), make_design(metrics=kinds)).loc[0, "mean"] != found.loc[0, "mean"]
+
+
+def test_list_posteriors_say_how_much_a_clear_estimate_would_overstate():
+    plan, row = (
+        {"y": {"kind": "amount", "role": "primary", "better": "higher", "worthwhile": 0.3}},
+        made(control_value=5.0),
+    )
+    options = {"past_effects": 0.04}
+    found = list_posteriors(make_results(row), make_design(metrics=plan), **options).iloc[0]
+    assert (found["control_value"], found["assumed"]) == (row.control_value, 0.3)
+    critical = max(1.959964, (row.ci_high - row.ci_low) / 2 / row.std_error)
+    assert found["exaggeration"] == pytest.approx(find_exaggeration(0.3, row.std_error, critical))
+    past = list_posteriors(make_results(row), make_design(metrics={"y": AMOUNT}), **options).iloc[0]
+    assert past["assumed"] == pytest.approx(0.04 * row.control_value)
+    wide = row.but(ci_low=row.estimate - 5 * row.std_error, ci_high=row.estimate + 5 * row.std_error)  # an early look
+    early = list_posteriors(make_results(wide), make_design(metrics=plan), **options).iloc[0]
+    assert early["exaggeration"] > found["exaggeration"]
+    several = {**plan, "z": {**plan["y"], "worthwhile": None}}
+    later = list_posteriors(make_results(row), make_design(metrics=several), **options).iloc[0]
+    assert later["exaggeration"] > found["exaggeration"]  # decided together with another
+    guard = {"y": {**AMOUNT, "role": "guardrail", "margin": {"absolute": 0.3}}}
+    assert math.isnan(
+        list_posteriors(make_results(row.but(role="guardrail")), make_design(metrics=guard), **options)["assumed"].iloc[
+            0
+        ]
+    )
 
 
 def test_list_posteriors_reads_the_estimates_as_a_sceptic_too():

@@ -225,14 +225,6 @@ def row(metric, p, family, *, estimand="difference", treatment="new", role=None,
     )  # fmt: skip
 
 
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
-
-
-def test_benjamini_hochberg_by_hand():
-    assert benjamini_hochberg([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.04, 0.04])
-
-
 @pytest.mark.parametrize(("rule", "name"), RULES)
 @settings(derandomize=True, deadline=None, max_examples=6)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
@@ -247,11 +239,6 @@ def test_adjusted_p_nan_is_no_test(rule, name):
     with_nan, without = rule([0.01, math.nan, 0.04]), rule([0.01, 0.04])
     assert with_nan[[0, 2]].tolist() == without.tolist() and math.isnan(with_nan[1])
     assert rule([]).tolist() == []
-
-
-def test_holm_seeded_family_wise_error(in_band):
-    p = np.random.default_rng(1).random((4000, 5))
-    assert in_band(sum(holm(row).min() <= 0.05 for row in p), 4000, 1 - (1 - 0.01) ** 5)
 
 
 def test_adjust_families_weeks_and_segments_do_not_weigh_on_planned_metrics():

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats import t as student
 
@@ -106,12 +105,6 @@ def test_compare_ratios_denominator_not_above_zero(moments):
     assert math.isnan(effect.estimate) and effect.reason == "a denominator is not above 0"
 
 
-def test_compare_ratios_one_unit_holds_the_denominator(moments):
-    heavy = moments([1, 1, 900], [1, 1, 1000])
-    effect = difference(compare_ratios(heavy, heavy))
-    assert effect.reason == "one unit holds most of a denominator, so nothing can be tested"
-
-
 def test_compare_ratios_star_pupils(shared, moments):
     # rows are pupils; the ratio of sums over pupils is their mean, whatever the units that are randomised
     rows = pd.read_csv(shared / "data" / "star_kindergarten.csv").dropna(subset=["readk", "mathk"])
@@ -184,22 +177,6 @@ def test_relative_lift_like_another_difference():
     assert effect.ci_high > relative_lift(pair).ci_high and effect.ci_low < 0.2
     lost = relative_lift(pair, like=Effect(estimate=2, reason="too few"))
     assert (lost.estimate, lost.reason) == (0.2, "too few") and math.isnan(lost.ci_low)
-
-
-values = st.floats(-1e3, 1e3, allow_nan=False)
-errors = st.floats(1e-3, 1e3)
-
-
-def test_difference_and_lift_seeded_coverage(in_band, moments):
-    # revenue of PITFALLS: 10 % payers, lognormal, 1,500 an arm, true lift +50 %
-    rng, runs, hits = np.random.default_rng(11), 800, np.zeros(2, int)
-    mean = 0.1 * math.exp(0.5)
-    for _ in range(runs):
-        pay = (rng.random((2, 1500)) < 0.1) * rng.lognormal(0, 1, (2, 1500))
-        pair = compare_means(moments(pay[0]), moments(1.5 * pay[1]))
-        base, lift = difference(pair), relative_lift(pair)
-        hits += base.ci_low <= 0.5 * mean <= base.ci_high, lift.ci_low <= 0.5 <= lift.ci_high
-    assert all(in_band(int(h), runs, 0.95, cells=2) for h in hits)
 
 
 def test_compare_ratios_seeded_few_unequal_clusters(in_band, moments):
@@ -292,15 +269,6 @@ def test_rate_ratio_undefined(control, treatment, reason, moments):
     assert np.isnan([found.estimate, found.ci_low, found.ci_high, found.p_value]).all()
 
 
-def test_rate_ratio_seeded_coverage_of_counts_far_from_poisson(moments, in_band):
-    rng, runs = np.random.default_rng(4), 1500
-    truth, held = 1.3, 0
-    for _ in range(runs):
-        found = rate_ratio(*(moments(*draw(rng, 200, rate, spread=2.0)) for rate in (0.1, 0.13)))
-        held += found.ci_low <= truth <= found.ci_high
-    assert in_band(held, runs, 0.95)
-
-
 def test_effective_units_by_hand(moments):
     # sizes 2, 2, 8: mean 4, variance 12, so 3 / (1 + 12 / 16)
     assert effective_units(moments([1, 0, 5], [2, 2, 8])) == pytest.approx(3 / 1.75)
@@ -332,31 +300,12 @@ def test_compare_arms_chooses_the_method_by_kind(kind, names, method, lift):
     assert lift_arms(Metric(kind=kind), *sides).method == lift
 
 
-def test_compare_arms_by_hand():
-    # 2 of 4 against 1 of 4: a quarter more
-    sides = moments(0.25, 0.25, 4), moments(0.5, 1 / 3, 4)
-    assert compare_arms(Metric(kind="binary"), *sides).estimate == pytest.approx(0.25)
-    assert lift_arms(Metric(kind="binary"), *sides).estimate == pytest.approx(1.0)
-
-
-def test_compare_arms_level_widens_the_interval():
-    sides = moments(10.0, 4.0, 50), moments(11.0, 4.0, 50)
-    narrow, wide = (compare_arms(Metric(kind="count"), *sides, confidence_level=c) for c in (0.9, 0.99))
-    assert wide.ci_low < narrow.ci_low < narrow.ci_high < wide.ci_high
-
-
 def test_lift_arms_follows_the_difference_that_decides():
     sides = moments(10.0, 4.0, 50), moments(11.0, 4.0, 50)
     like = Effect(1.0, 0.4, None, -0.5, 2.5, p_value=0.2, method="other")
     found = lift_arms(Metric(kind="count"), *sides, like=like)
     assert found.p_value == 0.2
     assert found.ci_low < 0 < found.ci_high
-
-
-def test_compare_arms_of_an_empty_arm_says_why():
-    found = compare_arms(Metric(kind="count"), moments(np.nan, np.nan, 0), moments(1.0, 1.0, 10))
-    assert np.isnan(found.ci_low)
-    assert found.reason
 
 
 @pytest.mark.parametrize("price", [20.0, 19.99, 33.33, 1e-3, 1e6 + 0.01])

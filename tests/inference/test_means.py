@@ -16,7 +16,6 @@ from scipy import stats
 from helpers.inference import adjust_means, compare_means, difference, find_independent, relative_lift
 from helpers.inference.means import needs_permutation, permutation_difference
 from helpers.inference.splits import compare_groups
-from helpers.records import Moments
 
 
 def draw(seed, n, k=2, slope=1.0):
@@ -67,9 +66,7 @@ def test_find_independent_repeated_and_constant_columns():
     assert find_independent(np.cov(columns.T)) == [0, 3]
     assert find_independent(np.cov(columns.T), np.eye(5)) == [0, 3]
     assert find_independent(np.eye(2), np.diag([1.0, 0.0])) == [0]
-    close = np.array([[1, 0.999], [0.999, 1]])
-    assert find_independent(close) == [0, 1]
-    assert find_independent(close, tolerance=0.01) == [0]
+    assert find_independent(np.array([[1, 0.999], [0.999, 1]])) == [0, 1]
 
 
 def test_adjust_means_redundant_covariates_change_nothing(moments):
@@ -88,13 +85,6 @@ def test_adjust_means_too_few_units(moments):
     effect = difference(adjust_means(arm, arm))
     assert effect.reason == "an arm has too few units for 2 covariates"
     assert math.isnan(effect.ci_low) and math.isnan(effect.p_value)
-
-
-def test_adjust_means_degrees_of_freedom_pay_for_covariates(moments):
-    rng = np.random.default_rng(4)
-    y, x = rng.normal(size=(2, 12)), rng.normal(size=(2, 4, 12))
-    pair = adjust_means(moments(y[0], *x[0]), moments(y[1], *x[1]))
-    assert pair.df < compare_means(moments(y[0]), moments(y[1])).df - 2
 
 
 @settings(derandomize=True, deadline=None, max_examples=50)
@@ -175,19 +165,6 @@ def test_permutation_difference_zeros_counted_not_drawn():
     options = {"vectorized": True, "n_resamples": 4999, "rng": 3, "alternative": "greater"}
     expected = stats.permutation_test((treatment, control), welch, **options)
     assert permute(control, treatment).p_value == pytest.approx(expected.pvalue, abs=0.03)
-
-
-def test_permutation_difference_normal_data_is_welch():
-    rng = np.random.default_rng(3)
-    control, treatment = rng.normal(0, 1, 200), rng.normal(0.4, 2, 100)
-    effect, expected = permute(control, treatment), stats.ttest_ind(treatment, control, equal_var=False)
-    interval = expected.confidence_interval(0.95)
-    assert [effect.ci_low, effect.ci_high] == pytest.approx([interval.low, interval.high], abs=0.03)
-    assert effect.p_value == pytest.approx(expected.pvalue, abs=0.02)
-
-
-def measure(values):
-    return Moments(("y",), len(values), np.array([values.mean()]), np.array([[values.var(ddof=1)]]))
 
 
 def test_permutation_difference_arguments_change_the_result():

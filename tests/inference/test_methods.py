@@ -6,8 +6,9 @@ import pkgutil
 import numpy as np
 import pytest
 
-from helpers.inference import EXEMPT, METHODS, find_method, measure_columns
-from helpers.inference.methods import Domain
+from helpers.inference import METHODS, find_method, measure_columns
+from helpers.inference.methods import EXEMPT, Domain
+from helpers.kinds import KINDS
 from helpers.simulate.populations import POPULATIONS
 
 CLAIMS = {"nominal", "at least", "nominal within .01"}
@@ -61,6 +62,12 @@ def test_find_method_of_what_is_not_promised_is_none():
 @pytest.mark.parametrize("code", sorted({code for code, _ in EXEMPT.values()}))
 def test_exempt_names_code_that_is_there(code):
     assert pkgutil.resolve_name(f"helpers.{code}")
+
+
+@pytest.mark.parametrize("kind", [form for kind in KINDS.values() for form in (kind, *kind.forms.values())])
+def test_every_method_that_the_plan_may_choose_stands_in_the_table(kind):
+    chosen = {kind.method, "delta", "permutation", "lin"}
+    assert {name for name in chosen if not any(m.method.startswith(name) for m in METHODS)} == set()
 
 
 def test_measure_columns_equals_numpy():

@@ -166,22 +166,6 @@ def test_solve_gives_one_ray_when_the_first_stage_is_exactly_at_the_limit():
     assert take_up._describe(ends[0]).startswith("the confidence set is one ray")
 
 
-def test_complier_effect_recovers_a_planted_effect():
-    found = [complier_effect(fold_take_up(_rows(seed, n=300))) for seed in range(400)]
-    low, high = stats.binom.interval(1 - 0.001, len(found), 0.95)
-    assert low <= sum(f.ci_low <= 2 <= f.ci_high for f in found) <= high
-
-
-def test_anderson_rubin_covers_when_take_up_is_weak():
-    covered = 0
-    for seed in range(400):
-        robust = anderson_rubin(fold_take_up(_rows(seed, n=100, offered=0.15, unasked=0.1)))
-        pairs = robust.ci_set or ((robust.ci_low, robust.ci_high),)
-        covered += any((low is None or low <= 2) and (high is None or high >= 2) for low, high in pairs)
-    low, high = stats.binom.interval(1 - 0.001, 400, 0.95)
-    assert low <= covered <= high
-
-
 def test_first_stage_of_jobs_ii(jobs):
     found = first_stage(fold_take_up(jobs))
     assert (found["take_up_control"], found["take_up_treatment"]) == (0, pytest.approx(0.62))

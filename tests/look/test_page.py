@@ -202,19 +202,32 @@ def card(name, found=None, **changes):
     return {**summary.make_card(found or make()), **told, **changes}
 
 
-def test_gallery_has_her_own_runs_first_and_the_newest_of_them():
+def test_gallery_has_the_review_then_her_own_runs_and_the_newest_first():
     own = {"group": "yours", "kind": "your own data"}
     cards = [card("one"), card("old", **own), card("new", started="2026-02-02", **own)]
     cards += [card("check", group="validation"), card("lost", group="none", failed=True), card("shop", group="public")]
+    cards += [card("review", group="evidence_review")]
     text = page.render_index(cards)
     check_safe(text)
-    assert re.findall(r'<h3><a href="(\w+)/', text) == ["new", "old", "one", "shop", "check", "lost"]
+    assert re.findall(r'<h3><a href="(\w+)/', text) == ["review", "new", "old", "one", "shop", "check", "lost"]
     assert re.findall(r"<h2>(.*?)</h2>", text) == [name.replace("'", "&#39;") for name in page.WORDS["groups"].values()]
-    first = text[text.index("<article") : text.index("</article>")]
+    first = text.split("<article")[2]
     parts = [make().question, "It helps: +9.0 points.", "your own data", "data to 2022-04-30", "<strong>+9.0"]
     assert [part for part in [*parts, "[+7.1, +10.9]", 'class="effect"', "clear benefit"] if part not in first] == []
-    assert "2 of 6 reports speak of your own data." in text
+    assert "2 of 7 reports speak of your own data." in text
     assert "none of them on your own data yet" in page.render_index([card("one")])
+
+
+def test_gallery_begins_with_the_review_of_all_evidence(tmp_path):
+    for name, study in (("mine", "experiment"), ("review", "evidence_review")):
+        (tmp_path / name).mkdir()
+        kind = "yours" if name == "mine" else "public"
+        (tmp_path / name / "results.json").write_text(json.dumps({"study": study, "data": {"kind": kind}}))
+    cards = page.collect_cards(tmp_path)
+    assert {card["name"]: card["group"] for card in cards} == {"mine": "yours", "review": "evidence_review"}
+    text = page.render_index(cards)
+    assert text.index("The evidence so far") < text.index("Your own data")
+    assert "published claims and studies" in text
 
 
 def test_gallery_says_what_failed_or_is_withheld_and_keeps_labels_inert():

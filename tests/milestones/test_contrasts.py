@@ -10,7 +10,7 @@ from accounts_samples import HORIZON, LANDMARK, RATES, draw_histories
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
-from helpers.inference import relative_lift_risk, risk_difference
+from helpers.inference import fit_logit, relative_lift_risk, risk_difference
 from helpers.milestones import adjusted_difference, contrasts, make_controls
 from helpers.milestones.contrasts import (
     ADJUSTED,
@@ -20,7 +20,6 @@ from helpers.milestones.contrasts import (
     compare_hazards,
     compare_strategies,
     fit_cox,
-    fit_logit,
     measure_losses,
     measure_tipping,
     rules_out,

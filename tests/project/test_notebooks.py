@@ -38,8 +38,8 @@ def list_prose(notebook):
 
 
 def test_notebooks_are_found():
-    studies = {"customer_milestones", "evidence_review", "experiment", "in_app_support", "live_support"}
-    studies |= {"proactive_help", "validation"}
+    studies = {"customer_milestones", "evidence_review", "experiment", "experiment_design", "in_app_support"}
+    studies |= {"live_support", "proactive_help", "support_metrics", "validation"}
     assert studies <= {file.stem for file in NOTEBOOKS}
 
 

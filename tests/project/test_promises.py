@@ -6,8 +6,7 @@ import pytest
 import yaml
 
 from helpers import paths
-from helpers.inference import EXEMPT, find_promise
-from helpers.inference.methods import Method
+from helpers.inference.methods import EXEMPT, Method, find_promise
 
 RUNS = [run["name"] for run in yaml.safe_load(paths.RUNS.read_text())]
 VALUED = ("clear benefit", "clear harm")

@@ -9,15 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-import nbformat
-import papermill
 import pytest
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from tiny_study import read_all, read_json, write_notebook
 
 from helpers import report
-from helpers.report.document import find_payload
 from helpers.report.execution import choose_transport, judge_error, make_environment
 from helpers.report.store import DIED, Outcome, leave_page
 
@@ -193,15 +190,6 @@ def is_alive(number):
         return Path(f"/proc/{number}/stat").read_text().rsplit(")")[-1].split()[0] != "Z"
     except OSError:
         return False
-
-
-def test_plain_papermill_shows_the_same_answer_and_writes_nothing(folder, tmp_path, monkeypatch):
-    monkeypatch.chdir(folder)
-    before = set(os.listdir(folder))
-    papermill.execute_notebook("fine.ipynb", str(tmp_path / "done.ipynb"), {"seed": 8}, progress_bar=False)
-    payload = find_payload(nbformat.read(tmp_path / "done.ipynb", as_version=4))
-    assert (payload["results"]["run"], payload["results"]["answer"]) == ("fine", ["It is so 8."])
-    assert set(os.listdir(folder)) == before
 
 
 def test_make_environment_fixes_what_results_depend_on(make, tmp_path):

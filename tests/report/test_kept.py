@@ -1,5 +1,7 @@
 """What cells keep beside a report: private rows go nowhere else, texts may be shared, names stay in their folder."""
 
+from types import SimpleNamespace
+
 import nbformat
 import pandas as pd
 import pytest
@@ -117,3 +119,9 @@ def test_keep_definitions_displays_one_text_a_database(shown):
     ]
     report.keep_definitions(samples.results(tables={}))
     assert len(shown) == 2
+
+
+def test_keep_plan_names_its_file_after_the_plan(shown):
+    row = {"file": "My Plan (2).yaml", "text": "kind: experiment\n"}
+    report.keep_plan(SimpleNamespace(tables={"plan_text": pd.DataFrame([row])}))
+    assert "plan/my-plan-2.yaml" in str(shown)

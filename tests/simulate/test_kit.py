@@ -11,7 +11,7 @@ import pytest
 from helpers import plan, simulate
 from helpers.records import Refused
 from helpers.simulate.account_world import AccountWorld
-from helpers.simulate.kit import check_count, check_names, list_effects, make_effect, spawn_generators
+from helpers.simulate.kit import check_count, check_names, list_effects, spawn_generators
 from helpers.simulate.proactive_help import HelpWorld
 from helpers.simulate.support_world import SupportWorld
 
@@ -54,23 +54,10 @@ def test_spawn_generators_a_new_part_at_the_end_shifts_no_other():
 
 def test_list_effects_by_hand():
     difference, lift = list_effects("paid", "c", "t", 0.25, 0.16)
-    assert difference == {
-        "metric": "paid",
-        "control": "c",
-        "treatment": "t",
-        "estimand": "difference",
-        "population": "itt",
-        "value": pytest.approx(-0.09),
-        "control_value": 0.25,
-        "treatment_value": 0.16,
-    }
+    told = {"metric": "paid", "control": "c", "treatment": "t", "estimand": "difference", "population": "itt"}
+    assert difference == told | {"value": pytest.approx(-0.09), "control_value": 0.25, "treatment_value": 0.16}
     assert (lift["estimand"], lift["value"]) == ("relative_lift", pytest.approx(-0.36))
     assert [e["estimand"] for e in list_effects("m", "c", "t", 0.0, 1.0)] == ["difference"]  # no lift on nothing
-
-
-def test_make_effect_keeps_estimand_population_and_value():
-    effect = make_effect("m", "c", "t", 1, 2, value=7, estimand="cace", population="compliers")
-    assert (effect["estimand"], effect["population"], effect["value"]) == ("cace", "compliers", 7.0)
 
 
 @pytest.mark.parametrize("study", WORLDS)
@@ -163,39 +150,24 @@ REFUSALS = [
     ("live_support", {"moved_agents": 8}, ", moved_agents: it must be below regular_agents"),
     ("live_support", {"paid_rate": 0.2}, ", paid_rate: it must be below trial_rate"),
     # the rate without links would be below zero; 35 % of workspaces cannot carry 30 points; nothing gives the ratio
-    (
-        "proactive_help",
-        {"paid_effect": -0.35},
-        ": a baseline with its effect leaves the possible range; lower the effect",
-    ),
-    (
-        "proactive_help",
-        {"paid_rate": 0.45, "paid_effect": -0.3},
-        ": the effect on paid is more than opened help can carry; lower it",
-    ),
-    (
-        "proactive_help",
-        {"activation_ratio": 90.0},
-        ", activation_ratio: no strength of keenness gives it at these rates",
-    ),
+    ("proactive_help", {"paid_effect": -0.35},
+     ": a baseline with its effect leaves the possible range; lower the effect"),
+    ("proactive_help", {"paid_rate": 0.45, "paid_effect": -0.3},
+     ": the effect on paid is more than opened help can carry; lower it"),
+    ("proactive_help", {"activation_ratio": 90.0},
+     ", activation_ratio: no strength of keenness gives it at these rates"),
     # what no chance can carry
     ("live_support", {"trial_lift": 1.5}, ": the effect on trial starts leaves the possible range; lower it"),
-    (
-        "live_support",
-        {"revenue_lift": 1.5, "trial_lift": 0.6},
-        ": the effect on revenue leaves the possible range; lower it",
-    ),
+    ("live_support", {"revenue_lift": 1.5, "trial_lift": 0.6},
+     ": the effect on revenue leaves the possible range; lower it"),
     ("live_support", {"response_effect": 0.3}, ": the effect on survey response leaves the possible range; lower it"),
     ("live_support", {"loyalty_effect": 60}, ": the effect on loyalty leaves the possible range; lower it"),
     ("live_support", {"csat_effect": 0.2}, ": the effect on ratings leaves the possible range; lower it"),
-    (
-        "live_support",
-        {"paid_rate": 0.19, "trial_lift": -0.2},
-        ": more would pay than start a trial; lower revenue_lift or raise trial_lift",
-    ),
+    ("live_support", {"paid_rate": 0.19, "trial_lift": -0.2},
+     ": more would pay than start a trial; lower revenue_lift or raise trial_lift"),
     ("experiment", {}, ": it needs a plan; name one of notebooks/plans or the path of a YAML file"),
     ("experiment", {"n_unit": 20}, ": unknown parameter n_unit; did you mean n_units?"),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("study", "given", "message"), REFUSALS, ids=[message for _, _, message in REFUSALS])
@@ -211,7 +183,7 @@ def test_simulate_refuses_an_unknown_study():
         simulate.simulate("nothing")
     assert str(refused.value) == (
         "simulation: no study of that name can be simulated; "
-        "known: proactive_help, live_support, customer_milestones, in_app_support, experiment"
+        "known: proactive_help, live_support, customer_milestones, in_app_support, support_metrics, experiment"
     )
 
 
@@ -226,6 +198,7 @@ def test_simulate_gives_the_experiment_its_plan():
         ("proactive_help", "1,000 workspaces whose effects are planted", "them"),
         ("live_support", "1,000 sign-ups whose effects are planted, and 250 of the weeks before", "the effects"),
         ("customer_milestones", "1,000 accounts whose associations are planted", "them"),
+        ("support_metrics", "1,000 customers of a help desk whose effects are planted", "them"),
     ],
 )
 def test_simulate_says_that_it_is_planted(study, what, planted):
@@ -236,7 +209,12 @@ def test_simulate_says_that_it_is_planted(study, what, planted):
 
 @pytest.mark.parametrize(
     ("study", "n_units", "seconds"),
-    [("proactive_help", 20_000, 3), ("live_support", 24_000, 5), ("customer_milestones", 20_000, 12)],
+    [
+        ("proactive_help", 20_000, 3),
+        ("live_support", 24_000, 5),
+        ("customer_milestones", 20_000, 12),
+        ("support_metrics", 6_000, 8),
+    ],
 )
 def test_simulate_is_fast(study, n_units, seconds):
     start = time.perf_counter()

@@ -5,18 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.simulate.support_world import (
-    HOURS_A_PERSON,
-    HOURS_A_WEEK,
-    ON_DUTY,
-    SIGN_UPS,
-    SupportWorld,
-    deliver,
-    expect_others,
-    gather_teams,
-    plan_duty,
-    serve,
-)
+from helpers.simulate import support_world
+from helpers.simulate.support_world import HOURS_A_WEEK, ON_DUTY, SIGN_UPS, SupportWorld, deliver, gather_teams, serve
 
 ALWAYS = np.ones((1, HOURS_A_WEEK), bool)
 PATIENT = np.inf
@@ -138,27 +128,17 @@ def test_serve_leaves_nobody_waiting_while_an_agent_is_free(agents):
             assert on_duty <= busy
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"handling": [1.0]},
-            "serve: arrived, handling, patience and priority must have one value a customer, shape (n,)",
-        ),
-        (
-            {"priority": [1]},
-            "serve: arrived, handling, patience and priority must have one value a customer, shape (n,)",
-        ),
-        ({"arrived": [5, 1]}, "serve, arrived: must be finite seconds that never fall; sort the customers first"),
-        ({"arrived": [1, np.inf]}, "serve, arrived: must be finite seconds that never fall; sort the customers first"),
-        ({"handling": [1, -1]}, "serve: handling must be finite, and neither handling nor patience missing or below 0"),
-        (
-            {"patience": [1, np.nan]},
-            "serve: handling must be finite, and neither handling nor patience missing or below 0",
-        ),
-        ({"duty": np.ones((2, 24))}, "serve, duty: shape (2, 24); give (1, 168), a row an agent"),
-    ],
-)
+SHAPES = "serve: arrived, handling, patience and priority must have one value a customer, shape (n,)"
+FALLING = "serve, arrived: must be finite seconds that never fall; sort the customers first"
+BELOW = "serve: handling must be finite, and neither handling nor patience missing or below 0"
+REFUSED = [
+    ({"handling": [1.0]}, SHAPES), ({"priority": [1]}, SHAPES), ({"arrived": [5, 1]}, FALLING),
+    ({"arrived": [1, np.inf]}, FALLING), ({"handling": [1, -1]}, BELOW), ({"patience": [1, np.nan]}, BELOW),
+    ({"duty": np.ones((2, 24))}, "serve, duty: shape (2, 24); give (1, 168), a row an agent"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "message"), REFUSED)
 def test_serve_refuses_what_is_no_queue(change, message):
     given = {"arrived": [0, 1], "handling": [1, 1], "patience": [1, 1], "agents": 1, "duty": ALWAYS} | change
     with pytest.raises(ValueError) as caught:
@@ -183,11 +163,11 @@ def test_deliver_follows_staffing_and_fades_in_a_line():
 
 @pytest.mark.parametrize(("team", "seats"), [("live", 5), ("regular", 8), ("live", 1), ("regular", 31)])
 def test_plan_duty_fills_each_hour_and_overworks_nobody(team, seats):
-    duty = plan_duty(team, seats)
+    duty = support_world.plan_duty(team, seats)
     wanted = np.ceil(ON_DUTY[team] * seats - 1e-9)
     assert duty.sum(axis=0).tolist() == wanted.tolist()
     assert (duty[:, :4] == 0).all()  # between midnight and four
-    assert duty.sum(axis=1).mean() <= HOURS_A_PERSON
+    assert duty.sum(axis=1).mean() <= support_world.HOURS_A_PERSON
     assert np.ptp(duty.sum(axis=1)) <= 8  # two blocks
 
 
@@ -203,7 +183,7 @@ def test_gather_teams_grow_with_the_sign_ups_the_live_reserve_with_their_root():
 @pytest.mark.parametrize("n_units", [10, 6_000, 24_000, 50_000])
 def test_expect_others_keep_the_work_for_each_agent_on_duty(n_units):
     usual, teams = gather_teams(SupportWorld(), 24_000), gather_teams(SupportWorld(), n_units)
-    others, known = expect_others(SupportWorld(), n_units, teams), 0.8 * 24_000 / 16
+    others, known = support_world.expect_others(SupportWorld(), n_units, teams), 0.8 * 24_000 / 16
     before = others[0] / SIGN_UPS + known * n_units / 24_000
     on_duty = teams["before"].any(axis=0)
     each = before[on_duty] / teams["before"].sum(axis=0)[on_duty]

@@ -7,9 +7,11 @@ import importlib.util
 import duckdb
 import pandas as pd
 import pytest
+from made_sources import make_design
 from sources_samples import FIVE, PLAN, tell_refusal
 
 from helpers import plan, sources
+from helpers.records import Refused
 
 KINDS = PLAN.replace(
     "  spend: {kind: amount, role: primary, better: higher}\n", "  done: {kind: binary}\n  nps: {kind: nps}\n"
@@ -516,3 +518,16 @@ def test_load_accounts_reads_named_tables_with_the_asked_threads(design, tmp_pat
     assert source.info.source == "d.db/people, d.db/log"
     threads = source.accounts.get_backend().raw_sql("SELECT current_setting('threads')").fetchone()[0]
     assert threads == 2
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_load_takes_a_history_without_arms_as_the_control(form, tmp_path):
+    frame, file = pd.DataFrame({"id": ["a", "b", "c"], "y": [0, 1, 1]}), tmp_path / f"before.{form}"
+    frame.to_csv(file, index=False) if form == "csv" else frame.to_parquet(file)
+    design = make_design({"y": {"kind": "binary", "role": "primary"}})
+    source = sources.load(design, str(file), is_history=True)
+    control, *others = design.variant.arms
+    assert source.info.units_by_variant == {control: 3, **dict.fromkeys(others, 0)}
+    assert f"before.{form}: no arms, so each unit is as the control is" in source.info.messages
+    with pytest.raises(Refused, match="variant"):
+        sources.load(design, str(file))

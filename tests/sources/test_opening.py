@@ -415,7 +415,7 @@ def test_load_from_another_backend_shows_scheme_host_and_table(monkeypatch, desi
     assert "sesame-canary" not in repr(source) + str(source.info)
 
 
-@pytest.mark.parametrize("study", ["proactive_help", "customer_milestones"])
+@pytest.mark.parametrize("study", ["proactive_help", "customer_milestones", "support_metrics"])
 def test_load_simulated_data_gives_the_truth_beside_it(study):
     design = plan.read(study, kind=None).design
     load = sources.load if design.kind == "experiment" else sources.load_accounts

@@ -28,10 +28,7 @@ def make(**changes):
 
 def explained(*estimates, kind="yours", status="answered", checks=(), metrics=None, plan=None, tables=None, **changes):
     data = DataInfo(kind, "A public experiment.", "f", None, 2010, 2010, {"c": 1000, "t": 1010})
-    tables = {
-        "requirements": pd.DataFrame([{"metric": "y", "power": 0.8, "n": 2010, "n_for_worthwhile": 9000}]),
-        **(tables or {}),
-    }
+    tables = tables or {}
     found = Results(
         "experiment", "t", "q", status, data, {}, checks=checks, estimates=estimates, tables=tables, **changes
     )
@@ -43,6 +40,10 @@ def turned(**changes):
     return {"shown_as": {"contrast": "control - treatment", "words": "without minus with"}, **changes}
 
 
+UNCLEAR = (
+    "the rule gives no clear answer; how many units would find 2 points in activated, "
+    "the report “Before an experiment” says."
+)
 VERDICTS = [
     # changes, answer, what is next
     ({}, f"{TOLD}, a clear benefit.", "by the plan's rule, go on with links."),
@@ -55,13 +56,13 @@ VERDICTS = [
     (
         {"verdict": "no clear difference", "ci_low": -0.01, "ci_high": 0.11, "p_value": 0.1},
         "Activated: no clear difference, +5.0 points (between -1.0 and +11.0 points).",
-        "the rule gives no clear answer; to find 2 points in activated with 80 % power takes 9,000 units (here 2,010).",
+        UNCLEAR,
     ),
     (
         {"verdict": "no clear difference", "p_value": 0.03, "p_value_adjusted": 0.09},
         "Activated: no clear difference, +5.0 points (between +3.0 and +7.0 points); alone it would be clear, but not "
         "among all primary comparisons.",
-        "the rule gives no clear answer; to find 2 points in activated with 80 % power takes 9,000 units (here 2,010).",
+        UNCLEAR,
     ),
     (
         {"verdict": "no worthwhile difference"},
@@ -328,7 +329,7 @@ def test_her_own_report_never_speaks_of_an_article():
 
 
 OVERSTATED = [
-    # what the plan calls worthwhile, and what the table of requirements assumes
+    # what the plan calls worthwhile, and what the Bayesian table takes as true
     (0.02, "2 points"),
     (None, "10 % of the control, as past ones are,"),
 ]
@@ -336,9 +337,9 @@ OVERSTATED = [
 
 @pytest.mark.parametrize(("worthwhile", "said"), OVERSTATED)
 def test_a_clear_result_says_how_much_it_overstates(worthwhile, said):
-    need = {"metric": "y", "comparison": "t - c", "n_for_worthwhile": 9000, "n": 2010, "power": 0.8}
-    need |= {"worthwhile": worthwhile or NAN, "assumed": 0.03, "control_value": 0.3, "exaggeration": 1.83}
-    options = {"tables": {"requirements": pd.DataFrame([need])}, "metrics": {"y": {**Y, "worthwhile": worthwhile}}}
+    need = {"metric": "y", "comparison": "t - c", "assumed": worthwhile or 0.03}
+    need |= {"control_value": 0.3, "exaggeration": 1.83}
+    options = {"tables": {"bayes": pd.DataFrame([need])}, "metrics": {"y": {**Y, "worthwhile": worthwhile}}}
     told = f"A clear result overstates: a true {said} in activated would look 1.8 times as large when clear."
     assert told in explained(make(), **options).answer
     assert told in explained(make(), plan=turned(), **options).answer

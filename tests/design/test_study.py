@@ -1,0 +1,263 @@
+"""What an experiment could find: power by its own rule, what makes it longer, the worth of a week, and its plan."""
+
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from experiments import make_design, make_source, run_experiment
+from scipy import stats
+
+from helpers import design as designs
+from helpers import metrics
+from helpers.design.sizing import Sized
+from helpers.design.study import (
+    list_levers,
+    list_looks,
+    list_outcomes,
+    list_sizes,
+    list_steps,
+    list_weeks,
+    list_worth,
+    settle,
+)
+from helpers.inference import (
+    adjust_families,
+    label_effect,
+    list_comparisons,
+    sample_size_means,
+    sample_size_proportions,
+    score_p_value,
+)
+from helpers.inference.decisions import decide_all
+from helpers.inference.prospects import price_looks
+from helpers.plan import ExperimentPlan, Plan
+from helpers.records import Effect, Refused
+
+SECONDARY = {"better": "higher", "role": "secondary"}
+PLAN = {
+    "y": {"kind": "binary", "role": "primary", "better": "higher", "expected": "higher", "worthwhile": 0.08},
+    "s": {"kind": "score", **SECONDARY, "worthwhile": 0.25},
+    "u": {"kind": "score", **SECONDARY, "worthwhile": 0.25},
+    "v": {"kind": "score", **SECONDARY},
+    "g": {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.25}},
+}
+TOLD = ["y = 0.3", "s = 4, 1", "u = 4, 1", "v = 4, 1", "g = 4, 1"]
+
+
+def make_setting(told=TOLD, plan=PLAN, assumed=None, correlation=0.0, **changes):
+    design = make_design(metrics=plan, **changes)
+    known = designs.assume_baselines(design, told, correlation=correlation)
+    return designs.Setting(design, known, designs.Assumed(**{"units_per_week": 100, "draws": 4000, **(assumed or {})}))
+
+
+def test_weeks_and_size_by_hand():
+    setting = make_setting()
+    needed = sample_size_proportions(0.3, 0.08)
+    assert setting.first.find_size(0.8) == pytest.approx(needed)
+    assert setting.weeks == math.ceil(needed / 100)
+    row = settle(setting).iloc[0]
+    assert (row["weeks"], row["units"], row["needed"]) == (setting.weeks, 100 * setting.weeks, math.ceil(needed))
+    assert row["power"] >= 0.8 > setting.first.find_power(100 * (setting.weeks - 1))
+    assert setting.first.find_smallest(needed, 0.8) == pytest.approx(0.08)
+    short = make_setting(assumed={"most_weeks": 5})
+    assert (short.weeks, settle(short).iloc[0]["weeks_needed"]) == (5, setting.weeks)
+    assert make_setting(assumed={"weeks": 3}).weeks == 3
+
+
+def test_secondary_metrics_are_sized_at_the_first_step_of_holm():
+    steps = list_steps(make_setting()).set_index("metric")
+    assert steps.loc["s", "level"] == pytest.approx(0.05 / 3)
+    assert steps.loc["s", "units"] == math.ceil(sample_size_means(0.25, 1, alpha=0.05 / 3))
+    assert steps.loc["s", "alone"] < steps.loc["s", "among"]  # others that are clear help
+    assert steps.loc["v", "assumed"] and steps.loc["v", "effect"] == pytest.approx(0.4)  # a tenth of 4
+    assert math.isnan(steps.loc["g", "exaggeration"]) and steps.loc["s", "exaggeration"] > 1
+
+
+def test_covariates_clusters_answers_and_splits_change_the_size():
+    base = make_setting().first.find_size(0.8)
+    adjusted = {"covariates": ["x"], "decides_on": "adjusted"}
+    design = make_design(metrics=PLAN, **adjusted)
+    known = designs.assume_baselines(design, TOLD, explained=0.4)
+    setting = designs.Setting(design, known, designs.Assumed(units_per_week=100))
+    assert setting.first.find_size(0.8) == pytest.approx(0.6 * base)
+    raw = designs.Setting(make_design(metrics=PLAN, covariates=["x"]), known, designs.Assumed(units_per_week=100))
+    assert raw.first.find_size(0.8) == pytest.approx(base)  # what does not decide takes nothing away
+    grouped = designs.group_units(make_setting().known, size=20, correlation=0.1)
+    clusters = designs.Setting(make_design(metrics=PLAN), grouped, designs.Assumed(units_per_week=100))
+    assert clusters.first.find_size(0.8) == pytest.approx(2.9 * base, rel=0.02)
+    uneven = make_setting(variant={"control": "c", "treatments": ["t"], "split": {"c": 0.9, "t": 0.1}})
+    assert uneven.first.find_size(0.8) == pytest.approx(sample_size_proportions(0.3, 0.08, share_treatment=0.1))
+    three = make_setting(variant={"control": "c", "treatments": ["t", "u"]})
+    assert (three.fraction, three.share) == (pytest.approx(2 / 3), 0.5)
+    assert three.first.level == pytest.approx(0.025)
+
+
+def draw_experiments(rng, replicates, n=900):
+    """Return the columns of experiments in which every metric has its effect, the guardrail none; shape (r, n, 5)."""
+    treated, root = np.arange(n) % 2, np.linalg.cholesky(np.full((5, 5), 0.3) + 0.7 * np.eye(5))
+    z = rng.normal(size=(replicates, n, 5)) @ root.T
+    columns = 4 + z + np.array([0, 0.25, 0.25, 0.4, 0.0]) * treated[:, None]
+    columns[..., 0] = z[..., 0] > stats.norm.isf(np.where(treated, 0.38, 0.3))
+    return columns
+
+
+def judge_all(columns, design):
+    """Return the verdict of each metric in each experiment: Welch and the score test, then the room's own rule."""
+    control, treatment = columns[:, ::2], columns[:, 1::2]
+    gaps, n = treatment.mean(1) - control.mean(1), control.shape[1]
+    errors = np.sqrt((control.var(1, ddof=1) + treatment.var(1, ddof=1)) / n)
+    reach, p = stats.t.isf(0.025, 2 * n - 2) * errors, 2 * stats.t.sf(abs(gaps) / errors, 2 * n - 2)
+    p[:, 0] = score_p_value(treatment[..., 0].sum(1), n, control[..., 0].sum(1), n)
+    for turn in range(len(columns)):
+        effects = [Effect(g, e, None, g - r, g + r, p_value=q) for g, e, r, q in zip(
+            gaps[turn], errors[turn], reach[turn], p[turn], strict=True)]  # fmt: skip
+        labels = [(c, {"estimand": "difference", "role": c.metric.role}) for c in list_comparisons(design)]
+        found = [label_effect(c, effect, **more) for (c, more), effect in zip(labels, effects, strict=True)]
+        yield {e.metric: e.verdict for e in decide_all(adjust_families(found), design.metrics, alpha=design.alpha)}
+
+
+def test_planned_looks_have_their_price_in_every_size():
+    base, looked = make_setting().first, make_setting(looks=[0.25, 0.5, 0.75, 1.0]).first
+    price = price_looks([0.25, 0.5, 0.75, 1.0])["most"]
+    assert price > 1.01 and looked.find_size(0.8) == pytest.approx(price * base.find_size(0.8))
+    assert looked.find_power(1100) < base.find_power(1100)
+    assert looked.find_smallest(1100, 0.8) > base.find_smallest(1100, 0.8)
+    given = [{}, {"looks": [0.25, 0.5, 0.75, 1]}]
+    promised = [list_outcomes(make_setting(assumed={"weeks": 9}, **more))["benefit"].iloc[0] for more in given]
+    assert promised[1] < promised[0]
+
+
+def test_power_by_the_rule_is_what_experiments_reach():
+    setting, replicates = make_setting(assumed={"weeks": 9, "draws": 40_000}, correlation=0.3), 1000
+    columns, found = draw_experiments(np.random.default_rng(6), replicates), dict.fromkeys([*PLAN, "rule"], 0)
+    for turn, verdicts in enumerate(judge_all(columns, setting.design)):
+        if turn < 2:  # the whole way of an experiment decides the same
+            frame = pd.DataFrame(columns[turn], columns=list(PLAN)).assign(variant=["c", "t"] * 450)
+            results = run_experiment(frame, setting.design, n_resamples=200)
+            assert verdicts == {e.metric: e.verdict for e in results.headline()}
+        good = {name: verdicts[name] in ("clear benefit", "not inferior") for name in PLAN}
+        found = {name: found[name] + good[name] for name in PLAN} | {"rule": found["rule"] + (good["y"] and good["g"])}
+    promised = dict(list_steps(setting).set_index("metric")["among"])
+    promised["rule"] = list_outcomes(setting).set_index("truth").loc["expected", "benefit"]
+    for name, hits in found.items():
+        low, high = (stats.binom.ppf(tail, replicates, promised[name]) for tail in (0.0005, 0.9995))
+        assert low <= hits <= high, (name, hits, promised[name])
+
+
+def make_plan(design):
+    return Plan(design, "autumn.yaml", "0" * 64, "not under version control")
+
+
+def test_guardrails_are_sized_by_their_margin():
+    guard = make_setting().metrics["g"]
+    reach = (stats.norm.isf(0.025) + stats.norm.isf(0.2)) * 2 / 0.25  # 4 sd^2 (z + z)^2 / margin^2
+    assert guard.find_size(0.8) == pytest.approx(reach**2)
+    assert guard.find_power(reach**2) == pytest.approx(0.8)
+    assert guard.effect == -0.25  # the harm side
+    relative = {**PLAN, "g": {**PLAN["g"], "kind": "amount", "margin": {"relative": 0.1}}}
+    assert make_setting(plan=relative).metrics["g"].effect == pytest.approx(-0.4)
+
+
+def test_worth_of_weeks_falls_with_cost_and_delay():
+    money = {"worth_per_year": 50_000, "cost_per_week": 500, "most_weeks": 20}
+    worth = list_worth(make_setting(assumed=money))
+    assert worth.loc[0, ["by_rule", "net"]].tolist() == [0, 0]
+    assert (worth["by_rule"] <= worth["at_best"] + 1e-9).all() and (worth["at_best"] <= worth["perfect"]).all()
+    assert worth["another"].iloc[1] > worth["another"].iloc[10] and worth["another"].iloc[1:4].gt(0).all()
+    assert worth["net"].tolist() == pytest.approx((worth["by_rule"] - worth["cost"]).tolist())
+    dearer = list_worth(make_setting(assumed={**money, "cost_per_week": 2000}))
+    assert dearer["net"].idxmax() <= worth["net"].idxmax()
+    longer = list_worth(make_setting(assumed={**money, "horizon_years": 4}))
+    assert longer["by_rule"].iloc[5] > 1.9 * worth["by_rule"].iloc[5]
+    costly = list_worth(make_setting(assumed={**money, "cost_per_year": 30_000}))
+    assert costly["at_best"].iloc[5] < worth["at_best"].iloc[5]
+    sure = list_worth(make_setting(assumed={**money, "past_effects": 0.3}))
+    assert sure["by_rule"].iloc[5] > worth["by_rule"].iloc[5]
+    assert list_worth(make_setting()).empty
+
+
+def test_tables_of_levers_looks_and_sizes():
+    setting = make_setting()
+    levers = list_levers(setting).set_index("choice")
+    assert levers.loc["as planned", "times"] == 1
+    assert 3.8 < levers.loc["half the effect", "times"] < 4.1
+    looks = list_looks(setting)
+    assert looks["looks"].tolist() == [1, 2, 4] and looks["times"].is_monotonic_increasing
+    assert len(list_looks(make_setting(looks=[0.3, 1.0]))) == 4
+    sizes = list_sizes(setting)
+    chosen = sizes[(sizes["baseline"] == 0.3) & (sizes["difference"] == 0.02)]
+    assert chosen["units"].item() == math.ceil(sample_size_proportions(0.3, 0.02))
+    only = {"s": {**PLAN["s"], "role": "primary"}}
+    assert list_sizes(make_setting(["s = 4, 1"], only)).empty
+    weeks = list_weeks(setting)
+    assert (weeks["metric"] == "g").sum() == 0
+    first = weeks[weeks["metric"] == "y"]
+    assert first["power"].is_monotonic_increasing and first["exaggeration"].is_monotonic_decreasing
+
+
+def test_smallest_effect_of_means_in_small_and_large_arms():
+    sized = make_setting().metrics["s"]
+    for n in (400, 40_000):
+        smallest = Sized(**{**vars(sized), "effect": sized.find_smallest(n, 0.8)})
+        assert smallest.find_power(n) == pytest.approx(0.8, abs=2e-3)
+
+
+def test_what_cannot_be_planned_is_refused_with_its_cure():
+    message = (
+        "plan, metrics.y: an effect of 0.08 leaves no share from a baseline of 0.95; lower worthwhile or the margin, "
+        "or correct the baseline"
+    )
+    with pytest.raises(Refused, match=f"^{re.escape(message)}$"):
+        _ = make_setting(["y = 0.95"]).first
+    message = (
+        "baselines: no metric that decides has a baseline and an effect that matters; give a baseline of a primary "
+        "metric, and its worthwhile in the plan"
+    )
+    with pytest.raises(Refused, match=f"^{re.escape(message)}$"):
+        _ = make_setting([]).first
+    message = "units_per_week: left out, and no history with times and no plan tells it; give it as a parameter"
+    with pytest.raises(Refused, match=f"^{re.escape(message)}$"):
+        _ = make_setting(assumed={"units_per_week": None}).weeks
+    planned = make_setting(assumed={"units_per_week": None}, planned_units=1000, enrolment_days=14)
+    assert planned.units_per_week == 500
+    message = "parameter looks: must rise from above 0 to 1, the planned end"
+    with pytest.raises(Refused, match=f"^{re.escape(message)}$"):
+        designs.change_design(make_design(), looks=[0.5])
+    message = "share_treatment: the plan has several treatments; write their split into the plan"
+    several = make_design(variant={"control": "c", "treatments": ["t", "u"]})
+    with pytest.raises(Refused, match=f"^{re.escape(message)}$"):
+        designs.change_design(several, share_treatment=0.2)
+
+
+def test_history_is_split_at_random_and_its_tail_is_judged():
+    rng = np.random.default_rng(7)
+    plan = {"a": {"kind": "amount", "role": "primary", "better": "higher", "worthwhile": 0.5}}
+    frame = pd.DataFrame({"variant": "c", "a": np.exp(rng.normal(0, 2, 400)), "b": np.exp(rng.normal(0, 0.2, 400))})
+    design, source = make_design(metrics={**plan, "b": {**plan["a"], "role": "secondary"}}), make_source(frame)
+    units = metrics.fold(source, design)
+    setting = designs.Setting(design, designs.measure_baselines(units), designs.Assumed(units_per_week=50, weeks=4))
+    found = designs.plan_experiment(setting, make_plan(design), source=source, units=units, n_splits=100)
+    splits, checks = found.tables["splits"], {check.id: check for check in found.checks}
+    assert (splits["splits"] == 100).all() and (splits["clear"] <= splits["band_high"]).all()
+    assert checks["random splits"].status == "pass" and checks["domain_a"].status == "warn"
+    assert "domain_b" not in checks and found.data.kind == source.info.kind and found.estimates == ()
+
+
+def test_a_written_plan_is_read_as_it_was_sized():
+    design = make_design(metrics=PLAN, title='Autumn: "no"', labels={"c": "no"}, as_of="2020-01-01", looks=[0.5, 1.0])
+    changed = designs.change_design(design, share_treatment=0.25, looks=[0.3, 1.0])
+    settled = pd.DataFrame([{"weeks": 3, "units": 1200.0}])
+    row = designs.write_plan(changed, settled, make_plan(design), starts_on="2027-01-04").iloc[0]
+    assert row["file"] == "autumn.yaml" and row["text"].startswith(
+        "# Settled by the study experiment_design, from autumn"
+    )
+    read = ExperimentPlan.model_validate(yaml.load(row["text"], yaml.BaseLoader))
+    assert (read.planned_units, read.enrolment_days, read.registered) == (1200, 21, "before")
+    assert read.as_of.isoformat() == "2027-01-24" and read.looks == [0.3, 1.0]
+    assert read.variant.split == {"c": 0.75, "t": 0.25} and read.labels == {"c": "no"}
+    assert read.metrics == design.metrics and read.title == design.title
+    left = designs.write_plan(design, settled, make_plan(design)).iloc[0]["text"]
+    assert "as_of" not in left
