@@ -120,7 +120,7 @@ def test_limits_and_trust_say_what_is_not_seen():
     found = good()
     assert limits(found).text.split("\n")[-2:] == [
         "Small defects: a true coverage between 91.5 % and the promise can pass unseen.",
-        "What only many draws show: the deep grid, last measured on 2026-01-31, has 400 draws a cell so far; a defect "
+        "What only many draws show: the deep grid, last measured on 2026-01-31, drew 400 experiments a cell; a defect "
         "was found in Fieller lift.",
     ]
     assert trust_line(told()).text.startswith("4 checks: ")
