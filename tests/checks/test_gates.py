@@ -198,7 +198,7 @@ def test_count_needed_is_enough_for_the_defect_and_for_no_smaller_a_number(claim
 def find_broken(level, seed):
     """Return whether the quick grid finds a method whose intervals hold the truth in `level` of experiments."""
 
-    def limit(controls, treatments, *, confidence_level):
+    def limit(controls, treatments, *, confidence_level, rng):
         arms = [arm[:, :, 0] for arm in (controls, treatments)]
         reach = stats.norm.isf((1 - level) / 2) * np.sqrt(sum(arm.var(axis=1) / arm.shape[1] for arm in arms))
         middle = arms[1].mean(axis=1) - arms[0].mean(axis=1)

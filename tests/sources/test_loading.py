@@ -496,7 +496,7 @@ def test_load_accounts_of_public_data_by_the_kind_of_its_plan(design):
 PUBLIC = {
     "jobs_ii": "public:jobs_ii holds an experiment, and the plan is of kind framework; name a plan of kind experiment",
     "bank_calls": "public:bank_calls holds counts of arrivals and no accounts; give it as the parameter arrivals",
-    "telco": "no public data telco; there is, nearest first: ibm_telco, cdnow",
+    "telco": "no public data telco; there is, nearest first: ibm_telco, cdnow, published_retention",
 }
 
 

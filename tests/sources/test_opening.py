@@ -436,7 +436,11 @@ def test_load_public_data_by_name():
 
 GIVEN = [
     ("simulated", {}, "data: simulated needs the study that is simulated; name it"),
-    ("public:jobs", {}, "data: no public data jobs; there is, nearest first: jobs_ii, nsw_cps"),
+    (
+        "public:jobs",
+        {},
+        "data: no public data jobs; there is, nearest first: jobs_ii, cdnow_second, nsw_cps, thornton_hiv",
+    ),
     (
         "public:bank_calls",
         {},
