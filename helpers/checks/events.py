@@ -22,8 +22,13 @@ RARE = 7.0  # minus the logarithm of the chance that none comes where some are e
 LEAST_HEARD = 10  # events of a metric, from which on it is odd that all of them lie outside the time of the study
 LEAST_SEEN = 100  # unit-days, below which a rate is not read
 WEEK, EPOCH = 7, 719_163  # the ordinal of the first day of 1970
-BACK = re.compile(r"refund|charge.?back|reversal|dispute|claw.?back|storno|erstattung|rembours|rimbors|reembols|devolu")
-DOUBTFUL = re.compile(r"credit(?!.?card)|return|rebate|discount|cancel|void|gutschrift|avoir|adjust")
+BACK = re.compile(
+    r"refund|charge.?back|revers|dispute|claw.?back|money.?back|reimburs|storno|erstattung|r(ü|ue|u)ck.?(zahl|buch|gab)|"
+    "rembours|rimbors|reembols|devolu|возврат"
+)
+DOUBTFUL = re.compile(
+    r"credit(?!.?card)|return|rebate|discount|cancel|void|repay|cash.?back|gutschrift|retour|avoir|adjust"
+)
 MOST = 0.9  # of the values that are not 0, from which on a sign is that of the event
 SOUND = "No event adds to a sum against its name, and no currencies are mixed."
 CURE = "give them a minus sign, or leave the event out of metrics.{name}.event"

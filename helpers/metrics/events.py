@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +28,7 @@ TAKES = {  # what a kind of total makes of the events that count; a last value i
     "first": lambda heard, counts: heard["at"].min(where=counts),
 }
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
-CURRENCIES = ("currency", "currency_code", "currency_iso", "iso_currency", "ccy", "devise", "währung", "moneda")
+CURRENCY = re.compile(r"currency|^cur(r|_?code)?$|^ccy|_ccy$|devise|valuta|moneda|monnaie|w(ä|ae|a)hrung|валюта")
 HOURS, BLOCK = 168, 4  # of a week; of a block of them
 BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
 BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
@@ -159,7 +161,8 @@ def list_lost(heard: ir.Table, totals, end: dt.datetime) -> dict:
 
 def find_money(table: ir.Table) -> ir.StringValue | None:
     """Return the column that names currencies, in capitals; None without one."""
-    named = next((name for name in table.columns if name.casefold() in CURRENCIES), None)
+    texts = (name for name, kind in table.schema().items() if kind.is_string())
+    named = next((name for name in texts if CURRENCY.search(unicodedata.normalize("NFC", name).casefold())), None)
     return table[named].cast("string").strip().upper().nullif("") if named else None
 
 

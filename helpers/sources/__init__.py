@@ -32,6 +32,7 @@ CAUSES = {  # why an id may be unknown: what is taken from both sides, and the w
     "with letters of another case": None,
     "without a decimal ending such as .0": ("[.]0+$", ""),
 }
+LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.05  # events of ids that are written in two ways, and their share of all
 MANY_LABELS = 1000
 MANY_NAMES = 10_000
 MANY_UNKNOWN = 20  # more are no labels, and may be ids or names of people: none is shown
@@ -224,15 +225,18 @@ def _tell_events(heard, units, known, unknown):
     n = count_all(strange, {"n": strange.count()}, heard.name)["n"]
     if not n:
         return ()
-    said, causes = f"{heard.name}: {schema.say(n, 'event')}", []
+    said, causes, most = f"{heard.name}: {schema.say(n, 'event')}", [], 0
     for words, taken in CAUSES.items():
         keys = [table.unit.re_replace(*taken) if taken else table.unit.lower() for table in (strange, units)]
         meant = strange.mutate(key=keys[0]).semi_join(units.select(key=keys[1]), "key")
         found = count_all(meant, {"n": meant.count()}, heard.name)["n"]
-        causes += [f"{found:,} of them would be known {words}"] if found else []
+        causes, most = causes + [f"{found:,} of them would be known {words}"] * bool(found), max(most, found)
     cure = "; ".join(causes) + (": " if causes else "") + "write the ids alike in both tables"
-    if n == count_all(heard.table, {"n": heard.table.count()}, heard.name)["n"]:
+    every = count_all(heard.table, {"n": heard.table.count()}, heard.name)["n"]
+    if n == every:
         raise Refused(f"{said}, none of {known}; {cure}")
+    if most >= LEAST_REWRITTEN and most > MOST_REWRITTEN * every:  # they may all be of one arm
+        raise Refused(f"{said} of {unknown}; {cure}")
     return (f"{said} of {unknown}, not used" + (f"; {cure}" if causes else ""),)
 
 

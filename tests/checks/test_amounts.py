@@ -33,6 +33,14 @@ def _sum(event, above, below, **more):
 ORDER = _sum("order", 90, 2)
 
 
+BACK = ("reimbursement", "charge_reversed", "money_back", "Rückzahlung", "Rueckbuchung", "возврат")
+
+
+@pytest.mark.parametrize("event", BACK)
+def test_check_amounts_knows_money_back_by_its_names(event):
+    assert _check([ORDER, _sum(event, 30, 0)]).message == f"{ADDS.replace('refund', event)} {RELEASE}"
+
+
 @pytest.mark.parametrize(
     ("rows", "status", "said"),
     [

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from made_sources import make_design, make_source
 
 from helpers import metrics, plan, simulate, sources
+from helpers.metrics.events import find_money
 from helpers.records import Refused
 
 START = "2024-01-01 12:00:00"
@@ -109,6 +111,13 @@ def test_fold_says_what_each_event_adds_within_the_window(unit, monies, more):
     rows = (("buy", buy), ("refund", refund))
     assert metrics.fold(source, design).added == tuple({"metric": "spent", "event": e, **n, **more} for e, n in rows)
     assert _fold({"buys": KINDS["buys"]}).added == ()  # nothing is added up
+
+
+@pytest.mark.parametrize("named", ["cur", "presentment_currency", "Währung", "Wa\u0308hrung", "WAEHRUNG", "ccy"])
+def test_find_money_knows_a_column_of_currencies_by_its_name(named):
+    table = ibis.memtable({"current": ["a", "b"], "currency_rate": [1.0, 2.0], named: ["usd ", "EUR"]})
+    assert find_money(table).execute().tolist() == ["USD", "EUR"]
+    assert find_money(table.drop(named)) is None  # a rate is a number, and "current" another word
 
 
 SCORES = [

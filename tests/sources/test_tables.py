@@ -261,6 +261,19 @@ def test_load_events_tells_why_ids_may_be_unknown(load_events, known, heard, cau
     )
 
 
+def test_load_events_refuses_many_of_ids_that_are_written_in_two_ways(load_events):
+    units = UNITS.splitlines()[0] + "\n" + "".join(f"{n},{('old', 'new')[n % 2]},2024-01-01\n" for n in range(1, 11))
+    ids = [*(n % 10 + 1 for n in range(190)), *(f"00{n}" for n in range(1, 11))]
+    head, *rows = EVENTS.splitlines()[:1] + [f"{name},spend,2024-01-02,{n},web" for n, name in enumerate(ids)]
+    told = "events.csv: 10 events of units that were never assigned"
+    cure = "10 of them would be known without the zeros before them: write the ids alike in both tables"
+    said = load_events("\n".join([head, *rows]), units=units).info.messages  # one of twenty
+    assert f"{told}, not used; {cure}" in said
+    with pytest.raises(Refused) as refusal:
+        load_events("\n".join([head, *rows[1:]]), units=units)
+    assert str(refusal.value) == f"{told}; {cure}"
+
+
 ZONES = UNITS.replace("2024-01-01\n2", "2024-07-01 12:00\n2")  # one of three has a time of day
 ALONE = "time of day without a time zone"
 IN_ZONE = "write time_zone into the plan, such as Europe/Rome or UTC, in which those without are read"
