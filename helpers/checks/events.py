@@ -29,12 +29,14 @@ BACK = re.compile(
 DOUBTFUL = re.compile(
     r"credit(?!.?card)|return|rebate|discount|cancel|void|repay|cash.?back|gutschrift|retour|avoir|adjust"
 )
+EMPTY_WARNS = 0.05  # of the events that are added up may lack a value
 MOST = 0.9  # of the values that are not 0, from which on a sign is that of the event
 SOUND = "No event adds to a sum against its name, and no currencies are mixed."
 CURE = "give them a minus sign, or leave the event out of metrics.{name}.event"
 ADDS = "Money back adds to {label}: the values of {event} are above 0, beside {others}; " + CURE + "."
 MIXED = "The values of {event} in {label} have both signs; where those above 0 are money back, " + CURE + "."
 MAY_ADD = "The values of {event} add to {label}, beside {others}; where they are money back, " + CURE + "."
+EMPTY = "{n:,} of {all:,} events of {event} have no value, and add nothing to {label}; give their values."
 MANY = "Currencies are mixed: {label} adds up {n}; convert its values into one, or leave their column out if they are."
 FOREIGN = "Another currency than {unit}, in which {label} is planned, is added up; convert the values, or correct unit."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
@@ -236,6 +238,8 @@ def _find_faults(name, rows, design):
     """Sentences on what is surely wrong in a sum of events, and on what may be."""
     sure, unsure, told = [], [], {"name": name, "label": design.label_of(name)}
     for row in rows:
+        if (row.get("without") or 0) > EMPTY_WARNS * (row.get("events") or 0):
+            unsure.append(EMPTY.format(n=row["without"], all=row["events"], event=row["event"], **told))
         signed, event = (row["above"] or 0) + (row["below"] or 0), row["event"]
         others = " and ".join(r["event"] for r in rows if r is not row and r["above"])
         is_back, may_be = (pattern.search(event.casefold()) for pattern in (BACK, DOUBTFUL))

@@ -31,6 +31,7 @@ CAUSES = {  # why an id may be unknown: what is taken from both sides, and the w
     "without the zeros before them": ("^0+([0-9A-Za-z])", r"\1"),
     "with letters of another case": None,
     "without a decimal ending such as .0": ("[.]0+$", ""),
+    "without dashes or braces": ("[-{}]", ""),
 }
 LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.05  # events of ids that are written in two ways, and their share of all
 MANY_LABELS = 1000

@@ -33,6 +33,13 @@ def _sum(event, above, below, **more):
 ORDER = _sum("order", 90, 2)
 
 
+@pytest.mark.parametrize(("without", "status"), [(4, "pass"), (5, "warn"), (90, "warn")])
+def test_check_amounts_tells_events_that_add_nothing(without, status):
+    check = _check([_sum("order", 80 - without, 0, events=80 + 10, without=without)])
+    told = f"{without} of 90 events of order have no value, and add nothing to spent; give their values."
+    assert (check.status, check.message) == (status, told if status == "warn" else SOUND)
+
+
 BACK = ("reimbursement", "charge_reversed", "money_back", "Rückzahlung", "Rueckbuchung", "возврат")
 
 
