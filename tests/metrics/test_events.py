@@ -247,6 +247,22 @@ def test_fold_refuses_a_time_at_risk_below_zero():
     )
 
 
+@pytest.mark.parametrize("column", [None, "rated"])
+def test_fold_refuses_the_last_answer_that_lies_off_its_scale(column):
+    kinds = {"rating": {"kind": "score", "scale": [1, 5], "within_days": 7, "column": column}}
+    told = [("u1", "rating", "2024-01-02", 99.0), ("u1", "rating", "2024-01-03", 4.0)]  # corrected a day later
+    units = UNITS | {"rated": [4.0, 2.0, None]}
+    design = make_design(kinds, assigned_at="assigned_at", as_of="2024-01-31", unit="user")
+    assert metrics.fold(make_source(units, told), design).table.count().execute() == 3
+    with pytest.raises(Refused) as refused:
+        more = [("u2", "rating", "2024-01-04", -1.0), ("u3", "rating", "2024-01-20", -1.0)]  # the second is too late
+        metrics.fold(make_source(units | {"rated": [4.0, 99.0, None]}, [*told, *more]), design)
+    assert str(refused.value) == (
+        "plan, metrics.rating.scale: 1 user with an answer outside 1 to 5, such as a code for none; leave it empty "
+        "where it is unknown, or correct the scale"
+    )
+
+
 SECONDS = st.integers(-3 * 86_400, 40 * 86_400)
 
 
