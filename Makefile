@@ -4,9 +4,12 @@ BIN := .venv/bin
 READY := .venv/ready
 # Measured against, and kept out of the lock: gbstats asks for pandas 1, and runs with ours; --no-deps.
 PEERS := gbstats==0.8.0 polars==2.1.0 polars-runtime-32==2.1.0
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python
+LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: reports test lab bench validate lock help
+.PHONY: reports test lab bench validate lock spark help
 
 reports: $(READY) ## Render every run of notebooks/reports.yaml; ends with the path of reports/index.html
 	$(BIN)/studies report
@@ -29,10 +32,11 @@ bench: $(READY) ## Compare our queries with other packages, `studies report --fo
 validate: $(READY) ## Measure every method on the deep grid (hours, resumable), and render its report
 	$(BIN)/studies validate --record data/validation/deep.csv
 
-lock: $(READY) ## Resolve the dependencies of pyproject.toml anew into requirements.lock
-	$(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --extra examples --extra bench --extra dev \
-		--custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+lock: $(READY) ## Resolve the dependencies of pyproject.toml anew into requirements.lock, and what Spark adds beside it
+	$(LOCK) --upgrade --extra examples --extra bench --extra postgres --extra dev --output-file requirements.lock
+	$(LOCK) --upgrade --extra spark --constraint requirements.lock --output-file requirements-spark.lock \
+		$$(sed -n 's/^\([a-z0-9-]*\)==.*/--no-emit-package \1/p' requirements.lock)
+	sed -i.old '/^# The following packages were excluded/,$$d' requirements-spark.lock && rm requirements-spark.lock.old
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +44,12 @@ help: ## Show this list
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.8'
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@awk '/^[^ ]/ {wanted = /^uv==/} wanted' requirements.lock > .venv/uv.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.lock
+	$(INSTALL) --compile-bytecode --require-hashes -r requirements.lock
+	$(INSTALL) --no-build-isolation --no-deps -e .
 	@touch $(READY)
+
+# Spark is 400 MB and needs Java, so that only who wants it gets it.
+spark: $(READY) ## Add Spark to the environment, for tables that stand there (it needs a Java runtime)
+	$(INSTALL) --no-build-isolation --require-hashes -r requirements-spark.lock
