@@ -95,6 +95,9 @@ def test_fold_says_which_events_do_not_count():
         (None, None, {}),
         ("USD", ["usd ", "USD", None] * 3, {"currencies": 1, "foreign": 0}),
         ("eur", ["EUR", "usd", "EUR"] * 3, {"currencies": 2, "foreign": 2}),  # of the four that count
+        ("€", ["€", "eur", "Euro "] * 3, {"currencies": 1, "foreign": 0}),
+        ("USD", ["US$", "usd", "$"] * 3, {"currencies": 1, "foreign": 0}),
+        ("USD", ["US$", "C$", "usd"] * 3, {"currencies": 2, "foreign": 2}),
         ("units", ["EUR", "usd", "EUR"] * 3, {"currencies": 2}),  # no currency is planned
     ],
 )
@@ -118,6 +121,14 @@ def test_find_money_knows_a_column_of_currencies_by_its_name(named):
     table = ibis.memtable({"current": ["a", "b"], "currency_rate": [1.0, 2.0], named: ["usd ", "EUR"]})
     assert find_money(table).execute().tolist() == ["USD", "EUR"]
     assert find_money(table.drop(named)) is None  # a rate is a number, and "current" another word
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [("Fr.", "CHF"), ("US $", "USD"), ("840", "USD"), ("GBp", "GBX"), ("gbp", "GBP"), ("zł", "PLN"), ("thb", "THB")],
+)
+def test_find_money_gives_a_currency_one_code(written, code):
+    assert find_money(ibis.memtable({"currency": [written]})).execute().tolist() == [code]
 
 
 SCORES = [
