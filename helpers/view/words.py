@@ -93,14 +93,18 @@ def _write_margin(planned, scale) -> str:
 
 
 def _name_population(results, e: Estimate) -> str:
-    """Whom an effect is of, with their share of all assigned to its arms; "" where it is of all of them."""
-    if e.population != "responders":
+    """Whom an effect is of, with their share of all randomised to its arms; "" where it is of all of them."""
+    lost = next((check.value for check in results.checks if check.id == "attrition" and check.value > 0), 0.0)
+    if e.population != "responders" and not (e.population == "itt" and lost):
         return ""
     sides = [results.data.units_by_variant.get(arm) or math.nan for arm in (e.control, e.treatment)]
-    share = (e.n_control + e.n_treatment) / sum(sides)
-    is_answer = KINDS[scales.read_scale(results, e.metric).kind].total == "last"
+    if e.clusters_control is not None and lost:
+        sides = [math.nan]  # of the clusters that are lost nobody knows the units
+    share = (e.n_control + e.n_treatment) / sum(sides) * (1 - lost)
+    is_answer = KINDS[scales.read_scale(results, e.metric).kind].total == "last" and not lost
     who = "who answered" if is_answer else "whose outcome is known"
-    return f"among the {numbers.write_share(share, decimals=0)} {who}" if 0 < share <= 1 else f"among those {who}"
+    shown = numbers.write_share(share, decimals=0) if 0 < share <= 1 else "100 %"
+    return f"among those {who}" if shown == "100 %" else f"among the {shown} {who}"
 
 
 def find_illusion(decisive: list[Estimate], select: Callable) -> tuple[Estimate, Estimate] | None:

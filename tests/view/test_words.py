@@ -232,6 +232,23 @@ def test_the_answer_names_its_population_where_it_is_not_everybody():
     assert held == "The guardrail holds: satisfaction among the 35 % who answered, -0.020 (between -0.080 and +0.040)."
 
 
+@pytest.mark.parametrize(
+    ("lost", "changes", "said"),
+    [
+        (0.5, {}, "Among the 50 % whose outcome is known, activated: "),
+        (0.01, {}, "Among the 99 % whose outcome is known, activated: "),
+        (0.5, {"population": "responders", "n_control": 500, "n_treatment": 505}, "Among the 25 % whose outcome is "),
+        (0.001, {}, "Among those whose outcome is known, activated: "),
+        (0.5, {"clusters_control": 9, "clusters_treatment": 9}, "Among those whose outcome is known, activated: "),
+        (0.0, {}, "Activated: "),
+        (NAN, {}, "Activated: "),  # not tested
+    ],
+)
+def test_the_answer_names_its_population_where_units_are_lost(lost, changes, said):
+    checks = (Check("attrition", "warn", lost, 0.05, "Some are lost."),)
+    assert explained(make(**changes), checks=checks).answer[0].startswith(said)
+
+
 RAW = {"decides_on": "adjusted", "covariates": ["seats"]}
 ONLY = "only means of units can be adjusted, where no heavy tail calls for another test"
 NOT_ADJUSTED = [
