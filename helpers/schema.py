@@ -8,7 +8,7 @@ from helpers.records import Refused
 
 KEPT_NAMES = ("unit", "variant")
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
-NARROWING = ("number", "count", "nps", "state", "binary")  # each holds only what the one before it may hold
+NARROWING = ("number", "count", "whole", "nps", "state", "binary")  # each holds only what the one before it may hold
 
 
 @dataclass(frozen=True)
@@ -16,8 +16,9 @@ class Column:
     """One column that a plan asks for.
 
     `name` is the column in the table and `target` its name afterwards; `use` says in words what it is for;
-    `type` is id, label, text, number, binary (0 or 1), state (0, 1 or 2), count (0 or more), nps (0 to 10), timestamp
-    or either (numbers if every value is one, text otherwise); a column that is not `needed` may be absent.
+    `type` is id, label, text, number, binary (0 or 1), state (0, 1 or 2), count (0 or more), whole (such without a
+    fraction), nps (0 to 10), timestamp or either (numbers if every value is one, text otherwise); a column that is not
+    `needed` may be absent.
     """
 
     name: str

@@ -92,6 +92,52 @@ def test_run_split_counts_clusters_where_the_plan_names_them():
     assert (check.value, check.message) == (1.0, f"The sample ratio is as planned, by firm: {sizes}; p > .999.")
 
 
+def _make_clusters(sizes, seed=5):
+    firm = np.repeat(np.arange(len(sizes)), sizes)
+    arms, scores = np.where(firm % 2, "b", "a"), np.random.default_rng(seed).normal(size=len(firm))
+    return pd.DataFrame({"unit": np.arange(len(firm)).astype(str), "variant": arms, "csat": scores, "firm": firm})
+
+
+ALONE = "How far clusters differ by chance shows in two or more an arm, so no effect can be tested; randomise more."
+FEW = (
+    "Clusters (firm) are few or of unlike size: the {} in a count like {} of one size (csat). Intervals use the "
+    "degrees of freedom of so many: {}"
+)
+REACH = "with arms like this they reach {} standard errors to each side, with many clusters 2.0."
+
+
+@pytest.mark.parametrize(
+    ("sizes", "status", "said"),
+    [
+        ([100] * 2, "fail", f"Clusters (firm) are too few: the 1 in a counts like 1.0 of one size (csat). {ALONE}"),
+        ([400, 400, 2, 2, 2, 2], "fail",
+         f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (csat). {ALONE}"),
+        ([400, 90, 2, 90, 2, 90], "fail",  # no arm to compare with
+         f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (csat). {ALONE}"),
+        ([50] * 4, "warn", FEW.format(2, "2.0", REACH.format(4.3))),
+        ([20] * 8, "warn", FEW.format(4, "4.0", REACH.format(2.4))),
+        ([10] * 24, "warn", FEW.format(12, "12.0", REACH.format(2.1))),
+        ([10] * 60, "pass", "In every arm the clusters (firm) count like 30 of one size or more."),
+    ],
+)  # fmt: skip
+def test_run_clusters_says_how_many_of_one_size_they_count_like(sizes, status, said):
+    frame = _make_clusters(sizes)
+    check = _run(frame, cluster="firm")["clusters"]
+    assert (check.status, check.threshold, check.message) == (status, 20, said)
+    assert "clusters" not in _run(frame)
+
+
+def test_withheld_where_clusters_are_too_few_in_every_comparison():
+    frame = _make_clusters([50] * 6)
+    third = pd.DataFrame({"unit": [f"c{i}" for i in range(50)], "variant": "c", "csat": 1.0, "firm": 99})
+    arms = {"variant": {"treatments": ["b", "c"]}, "cluster": "firm"}
+    check = _run(pd.concat([frame, third]), **arms)["clusters"]
+    assert check.status == "warn" and check.message.endswith("where that is below 2 in an arm, nothing is tested.")
+    for few, is_withheld in ((frame, False), (frame[frame["firm"] < 3], True)):
+        found = tuple(_run(few, cluster="firm", variant={"split": "unknown"}).values())
+        assert (checks.withheld(found, make_design(KINDS, cluster="firm")) is not None) == is_withheld
+
+
 def test_run_split_by_segment_names_the_worst_level_and_takes_bonferroni_over_them():
     frame = _make_frame(500, 500)
     frame["tier"] = ["pro"] * 150 + ["free"] * 350 + ["pro"] * 300 + ["free"] * 200  # opposite in the two tiers
