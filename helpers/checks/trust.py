@@ -107,14 +107,19 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     said, status = f"No {design.unit} stands in two variants.", "warn" if n else "pass"
     if n:
         said = f"In two variants, left out: {n:,} of {total:,} by {design.unit} ({percent(n / total)})."
-    if n > MOST_SPLIT * total:
+    share = max(n / total, (source.n_two_rows - n) / source.info.rows) if n else 0.0  # of units, or of further rows
+    if 2 * n < source.n_two_rows:
+        said = f"{said[:-1]}, with {source.n_two_rows:,} of {source.info.rows:,} rows."
+    if share > MOST_SPLIT:
         said, status = f"{said} Above 1 % the arms are mixed, so their outcomes cannot be compared.", "fail"
     found.append(report_duplicates(source.n_duplicates))
-    found.append(Check("two_variants", status, n / total if n else 0.0, MOST_SPLIT, said))
+    found.append(Check("two_variants", status, share, MOST_SPLIT, said))
     found += _check_clusters(units, design) if design.cluster else []
     asked = [name for name in design.metrics if f"missing_{name}" in units.table.columns]
     outcomes = [_check_missing(units, design, name) for name in asked]
     found += outcomes
+    if source.meeting is not None:
+        found += [check for name in design.metrics if (check := _check_values(source.meeting, design, name))]
     if design.randomised_units is not None:
         found.append(_check_attrition(units, design))
     elif source.events is None and {(check.status, np.isnan(check.value)) for check in outcomes} == {("pass", True)}:
@@ -224,6 +229,27 @@ def _check_missing(units, design, name):
         return Check(id_, "pass", NAN, ALERT, f"The outcome {label} is known for every {design.unit}{window}.{asked}")
     facts = {"label": label, "rates": _write_rates(design, arms[0]), "asked": asked}
     return _report(id_, ps, "missing", alarm="fail", **facts)
+
+
+def _check_values(meeting, design, name):
+    """Whether the events of an amount lack their values alike in the arms; None where all have one.
+
+    A unit's events are alike in that, so that no arm counts for more events than it has units.
+    """
+    metric = design.metrics[name]
+    rows = meeting[(meeting["day"] >= 0) & meeting["event"].isin(metric.event or [name]) & (meeting["what"] == "age")]
+    if metric.how.total != "amount" or metric.column or metric.time or not rows["without"].sum():
+        return None
+    units, found = meeting[meeting["what"] == "start"].groupby("variant")["n"].sum(), []
+    for _, event in rows.groupby("event"):
+        counts = event.groupby("variant")[["without", "n"]].sum().reindex(design.variant.arms, fill_value=0)
+        sizes = np.minimum(counts["n"], units.reindex(design.variant.arms, fill_value=0))
+        shares = counts["without"] / counts["n"].clip(lower=1)
+        arms = [Moments(("y",), int(n), np.array([y]), np.zeros((1, 1))) for n, y in zip(sizes, shares, strict=True)]
+        found.append((compare_rates(arms), arms))
+    worst = min(found, key=lambda one: np.inf if np.isnan(one[0]) else one[0])
+    facts = {"label": f"{design.label_of(name)} (values of its events)", "rates": _write_rates(design, worst[1])}
+    return _report(f"missing_{name}", [p for p, _ in found], "missing", alarm="fail", asked="", **facts)
 
 
 def _check_attrition(units, design):

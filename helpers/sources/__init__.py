@@ -5,6 +5,7 @@ It becomes one row a unit or an account, with its events beside it.
 
 import difflib
 import re
+import unicodedata
 from dataclasses import dataclass, field, replace
 
 import ibis
@@ -33,7 +34,9 @@ CAUSES = {  # why an id may be unknown: what is taken from both sides, and the w
     "without a decimal ending such as .0": ("[.]0+$", ""),
     "without dashes or braces": ("[-{}]", ""),
 }
-LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.05  # events of ids that are written in two ways, and their share of all
+LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.01  # events of ids that are written in two ways, and their share in an arm
+MOST_RENAMED = 0.001  # of the events of a name, in another spelling: they may all be of one arm
+UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
 MANY_LABELS = 1000
 MANY_NAMES = 10_000
 MANY_UNKNOWN = 20  # more are no labels, and may be ids or names of people: none is shown
@@ -47,7 +50,7 @@ class Source:
     `units` has one row a unit: `unit` and `variant` (text, the plan's spelling), the plan's other columns typed,
     every further column as it came. `events` has `unit`, `event`, `at` (UTC), `value` (null where there is none)
     and further columns; it may hold events of unknown or excluded units. `n_assigned` counts units before those in
-    two variants (`n_two_variants`) are left out; `n_duplicates` rows that repeated another exactly. `meeting`
+    two variants (`n_two_variants`, in `n_two_rows`) are left out; `n_duplicates` rows that repeated another exactly. `meeting`
     counts how events lie beside assignments, as `meet_events` does; None without events.
     """
 
@@ -59,6 +62,7 @@ class Source:
     n_duplicates: int
     truth: dict | None = field(default=None, repr=False)
     meeting: pd.DataFrame | None = field(default=None, repr=False)
+    n_two_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,15 +127,17 @@ def load(
         ("in two variants, left out", shaped.rows - n_duplicates - n, f"rows of {schema.say(n_two, design.unit)}"),
         ("kept", n, "one row a unit"),
     )
-    told, meeting = (*said, *(heard.messages if heard else ())), None
+    told, meeting = (*said, *_tell_twins(units, shaped, heard), *(heard.messages if heard else ())), None
     if heard:
         _refuse_clocks(heard, shaped, design)
         meeting = meet_events(heard, units, design)
+        _refuse_dates(meeting, heard, shaped, design)
         if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
             told += _tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
     more = {"units_by_variant": by_variant, "steps": steps, "messages": (*shaped.messages, *told)}
     info = replace(given.info, rows=shaped.rows, units=n, **more)
-    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, given.truth, meeting)
+    more = {"truth": given.truth, "meeting": meeting, "n_two_rows": shaped.rows - n_duplicates - n}
+    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, **more)
 
 
 def load_accounts(
@@ -178,7 +184,7 @@ def load_accounts(
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
-    told = heard.messages if heard else ()
+    told = (*_tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
     if heard:
         _refuse_clocks(heard, shaped, design)
         told += _tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
@@ -217,7 +223,57 @@ def _hear(given, design, planned):
             meant = schema.cut(free.get(near[0], near[0]))
             raise Refused(f"{where}: no event {schema.cut(name)}, which the plan names; did you mean {meant}?")
         said.append(f"{where}: no event {schema.cut(name)} occurs, which the plan names")
+    said += _tell_renamed(shaped, planned, found, where)
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
+
+
+def _tell_renamed(shaped, planned, found, where):
+    """Return the sentence on events that are named as one of the plan in another spelling; refused where many are."""
+    alike = {_fold_name(name): name for name in planned}
+    meant = {name: alike[_fold_name(name)] for name in found if name not in planned and _fold_name(name) in alike}
+    if not meant:
+        return ()
+    names = shaped.table["event"]
+    counts = {"n": names.isin(list(meant)).sum(), "every": names.isin([*meant, *meant.values()]).sum()}
+    n, every = count_all(shaped.table, counts, shaped.name).values()
+    told = f"with a name that differs from {schema.cut(next(iter(meant.values())))} in case, spaces, dashes or accents only"
+    cure = "write each name in one way, or list them all under event"
+    schema.refuse_some(n if n > MOST_RENAMED * every else 0, "event", where, f"{told}; {cure}")
+    return (f"{where}: {schema.say(n, 'event')} {told}, not used; {cure}",)
+
+
+def _fold_name(name):
+    return re.sub(f"[{tables.SPACES}_\u2010-\u2015\u2212-]", "", unicodedata.normalize("NFKC", name)).casefold()
+
+
+def _tell_twins(units, shaped, heard):
+    """Return sentences on ids of one table that differ in case or in zeros before them only.
+
+    Refused are such ids where the events know one spelling alone, as they may then be of either.
+    """
+    if not shaped.ids.type().is_string():
+        return ()
+    told, unit = [], units["unit"]
+    plain = {"case": unit.lower(), "zeros before them": unit.startswith("0").ifelse(unit.re_replace("^0+", ""), unit)}
+    n_plain = {f"n{i}": (key == unit).sum() for i, key in enumerate(plain.values())}
+    alike = count_all(units, n_plain, shaped.name).values()
+    for (words, key), n in zip(plain.items(), alike, strict=True):
+        if not n:
+            continue  # all are written in the one way or in the other
+        spelled = units.select("unit", key=key)
+        keys = spelled.group_by("key").aggregate(n=spelled.count())
+        twins = spelled.semi_join(keys.filter(keys["n"] > 1), "key")
+        found = count_all(twins, {"n": twins.count()}, shaped.name)["n"]
+        if not found:
+            continue
+        said = f"{shaped.name}, column unit: {schema.say(found, 'id')} that another differs from in {words} only"
+        if heard:
+            known = twins.semi_join(heard.table, "unit")
+            counts = count_all(known, {"n": known.count(), "plain": (known["unit"] == known["key"]).sum()}, heard.name)
+            if counts["n"] >= LEAST_REWRITTEN and (counts["plain"] or 0) in (0, counts["n"]):
+                raise Refused(f"{said}, and {heard.name} knows one spelling alone; write the ids alike in both tables")
+        told.append(f"{said}, each a unit of its own")
+    return told
 
 
 def _tell_events(heard, units, known, unknown):
@@ -226,19 +282,48 @@ def _tell_events(heard, units, known, unknown):
     n = count_all(strange, {"n": strange.count()}, heard.name)["n"]
     if not n:
         return ()
-    said, causes, most = f"{heard.name}: {schema.say(n, 'event')}", [], 0
+    said, causes, is_grave = f"{heard.name}: {schema.say(n, 'event')}", [], False
+    arms = units.mutate(arm=units.variant if "variant" in units.columns else ibis.literal(""))
+    every = _count_by_arm(heard.table, arms, heard.table.unit, arms.unit)
     for words, taken in CAUSES.items():
-        keys = [table.unit.re_replace(*taken) if taken else table.unit.lower() for table in (strange, units)]
-        meant = strange.mutate(key=keys[0]).semi_join(units.select(key=keys[1]), "key")
-        found = count_all(meant, {"n": meant.count()}, heard.name)["n"]
-        causes, most = causes + [f"{found:,} of them would be known {words}"] * bool(found), max(most, found)
+        keys = [table.unit.re_replace(*taken) if taken else table.unit.lower() for table in (strange, arms)]
+        found = _count_by_arm(strange, arms, *keys)
+        causes += [f"{sum(found.values()):,} of them would be known {words}"] if found else []
+        is_grave |= any(k >= LEAST_REWRITTEN and k > MOST_REWRITTEN * (k + every.get(a, 0)) for a, k in found.items())
     cure = "; ".join(causes) + (": " if causes else "") + "write the ids alike in both tables"
-    every = count_all(heard.table, {"n": heard.table.count()}, heard.name)["n"]
-    if n == every:
+    if not every:
         raise Refused(f"{said}, none of {known}; {cure}")
-    if most >= LEAST_REWRITTEN and most > MOST_REWRITTEN * every:  # they may all be of one arm
+    if is_grave:
         raise Refused(f"{said} of {unknown}; {cure}")
     return (f"{said} of {unknown}, not used" + (f"; {cure}" if causes else ""),)
+
+
+def _count_by_arm(events, units, key, own) -> dict:
+    """The events of each arm, known by a key of theirs that is one of a unit's own."""
+    known = events.select(key=key).inner_join(units.select("arm", key=own).distinct(), "key")
+    counted = known.group_by("arm").aggregate(n=known.count()).order_by("arm")
+    return {row["arm"]: row["n"] for row in ask(lambda: counted.to_pyarrow().to_pylist(), "events")}
+
+
+def _refuse_dates(meeting, heard, shaped, design):
+    """Refuse times of day in an arm beside dates alone in another: a day begins before the moment of an assignment."""
+    rows = meeting[meeting["variant"].isin(design.variant.arms) & meeting["what"].isin(("age", "start"))]
+    counted = rows.groupby(["what", "event", "variant"])[["dated", "n"]].sum()
+    starts = counted.loc["start"]
+    if starts["dated"].sum() == starts["n"].sum():
+        return
+    for (what, _), arms in counted[counted["n"] >= LEAST_REWRITTEN].groupby(level=["what", "event"]):
+        share = (arms["dated"] / arms["n"]).droplevel(["what", "event"])
+        whole = arms["dated"].sum() / arms["n"].sum()
+        spread = (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5
+        if share.max() - share.min() > UNEVEN + CHANCE * spread:
+            table, column = (shaped, design.assigned_at) if what == "start" else (heard, "at")
+            most, least = share.idxmax(), share.idxmin()
+            raise Refused(
+                f"{table.name}, column {column}: {share.max():.0%} of the times in {most} and {share.min():.0%} in "
+                f"{least} are dates without a time of day, so that the arms cannot be compared; give both arms times, "
+                "or both dates"
+            )
 
 
 def _refuse_clocks(heard, shaped, design):

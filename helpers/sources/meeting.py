@@ -7,7 +7,8 @@ from helpers import schema
 from helpers.sources.opening import ask
 
 DAY, EARLIEST = 86_400, -9
-NOWHERE = {"same_day": 0, "first": None, "last": None, "clocked": None}
+WHOLE = ("day", "n", "same_day", "dated", "without", "first", "last")
+NOWHERE = {"same_day": 0, "dated": 0, "without": 0, "first": None, "last": None, "clocked": None}
 
 
 def meet_events(shaped, units, design) -> pd.DataFrame:
@@ -25,32 +26,37 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         `day` and `n`. Of "age" rows `day` is that since assignment (of earlier events whole days of 24 hours before
         it, -9 for all beyond eight), with `same_day` (events of the day of assignment), `first` and `last` (days
         since 1970) and `clocked` (whether any has a time of day); of "day" rows that of all events, of
-        "start" rows that of the units' assignment.
+        "start" rows that of the units' assignment; `dated` counts the times of "age" and "start" rows that are
+        dates alone, `without` the events that have no value.
     """
     events = shaped.table
     start = units.select("unit", "variant", start=units[design.assigned_at])
-    heard = events.select("unit", "event", "at").left_join(start, "unit")
+    heard = events.select("unit", "event", "at", lacks=events["value"].isnull()).left_join(start, "unit")
     at, since = (heard[name].epoch_seconds() for name in ("at", "start"))
     day, begun, before = ((seconds / DAY).floor().cast("int64") for seconds in (at, since, at - since))
     age = (at < since).ifelse(ibis.greatest(before, EARLIEST), day - begun)
     named = heard["event"].isin(schema.list_event_names(design)).ifelse(heard["event"], "")
-    heard = heard.select("variant", event=named, day=age, at_day=day, begun=begun, rest=at % DAY)
+    heard = heard.select("variant", event=named, day=age, at_day=day, begun=begun, rest=at % DAY, lacks="lacks")
     ages = heard.group_by("event", "variant", "day").aggregate(
         n=heard.count(),
         same_day=(heard["at_day"] == heard["begun"]).sum(),
         first=heard["at_day"].min(),
         last=heard["at_day"].max(),
         clocked=(heard["rest"] != 0).any(),
+        dated=(heard["rest"] == 0).sum(),
+        without=heard["lacks"].sum(),
     )
     known = heard.select("event", day="at_day")
     days = known.group_by("event", "day").aggregate(n=known.count()).mutate(variant=ibis.null("string"))
-    begins = start.select("variant", day=(start["start"].epoch_seconds() / DAY).floor().cast("int64"))
-    starts = begins.group_by("variant", "day").aggregate(n=begins.count()).mutate(event=ibis.literal(""))
+    moment = start["start"].epoch_seconds()
+    begins = start.select("variant", day=(moment / DAY).floor().cast("int64"), rest=moment % DAY)
+    starts = begins.group_by("variant", "day").aggregate(n=begins.count(), dated=(begins["rest"] == 0).sum())
+    starts = starts.mutate(event=ibis.literal(""))
     parts = []
     for what, table in (("age", ages), ("day", days), ("start", starts)):  # equal columns in one order and type
         lacking = {name: value for name, value in NOWHERE.items() if name not in table.columns}
         part = table.mutate(what=ibis.literal(what), **lacking)
-        whole = {name: part[name].cast("int64") for name in ("day", "n", "same_day", "first", "last")}
+        whole = {name: part[name].cast("int64") for name in WHOLE}
         parts.append(part.select("what", "event", "variant", **whole, clocked=part["clocked"].cast("boolean")))
     found = ibis.union(*parts).order_by("what", "event", "variant", "day")
     return ask(lambda: found.to_pyarrow().to_pandas(), shaped.name)

@@ -19,6 +19,7 @@ SCALES = {
 }
 ALLOWED = {"binary": (0.0, 1.0), "state": (0.0, 1.0, 2.0), "nps": tuple(float(i) for i in range(11))}
 MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
+NOBODY = (*MISSING, "nil", "undefined", "(null)", "<null>", "\\n")
 YES = ("true", "t", "yes", "y", "oui", "o", "ja", "j", "si", "s", "sim", "vrai", "v", "vero", "wahr", "verdadero")
 NO = ("false", "f", "no", "n", "non", "nein", "nee", "nao", "n\xe3o", "faux", "falso", "falsch")
 YES += ("s\xec", "s\xed", "si\u0300", "si\u0301")  # the accent a letter of its own, or not
@@ -194,7 +195,7 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         return {}
     if kind in TEXTS:
         text = trim(value)
-        rounded = {"rounded": text.re_search(ROUNDED)} if kind == "id" else {}
+        rounded = {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(NOBODY)} if kind == "id" else {}
         # labels are compared without their spaces later, where the plan spells them
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
         return {"blank": text == "", **rounded, **spaced}
@@ -295,6 +296,8 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
     if kind == "id":
         fault = "rounded, or kept as decimal numbers, so that different units can share one; export the column as text"
         schema.refuse_some(max(counts.get(key, 0) for key in ("rounded", "empty", "odd")), "id", where, fault)
+        fault = "with a word such as null or NA for an id; give each row its own, or leave those rows out"
+        schema.refuse_some(counts.get("word", 0), "row", where, fault)
     if text and kind == "timestamp":
         _refuse_times(where, counts)
     elif text and kind in NUMBERS:

@@ -199,6 +199,12 @@ COUNTED = [
         "In two variants, left out: 11 of 1,000 by unit (1.1 %). Above 1 % the arms are mixed, so their outcomes "
         "cannot be compared.",
     ),
+    # one id, such as a word for none, that holds many of the rows
+    (
+        {"n_two_variants": 1, "n_two_rows": 300}, "fail", 299 / 999,
+        "In two variants, left out: 1 of 1,000 by unit (0.1 %), with 300 of 999 rows. Above 1 % the arms are mixed, so "
+        "their outcomes cannot be compared.",
+    ),
 ]  # fmt: skip
 
 

@@ -338,17 +338,80 @@ def test_load_events_tells_why_ids_may_be_unknown(load_events, known, heard, cau
     )
 
 
-def test_load_events_refuses_many_of_ids_that_are_written_in_two_ways(load_events):
+def test_load_events_refuses_ids_that_are_written_in_two_ways_by_arm(load_events):
     units = UNITS.splitlines()[0] + "\n" + "".join(f"{n},{('old', 'new')[n % 2]},2024-01-01\n" for n in range(1, 11))
-    ids = [*(n % 10 + 1 for n in range(190)), *(f"00{n}" for n in range(1, 11))]
-    head, *rows = EVENTS.splitlines()[:1] + [f"{name},spend,2024-01-02,{n},web" for n, name in enumerate(ids)]
-    told = "events.csv: 10 events of units that were never assigned"
-    cure = "10 of them would be known without the zeros before them: write the ids alike in both tables"
-    said = load_events("\n".join([head, *rows]), units=units).info.messages  # one of twenty
-    assert f"{told}, not used; {cure}" in said
+    head, known = EVENTS.splitlines()[0], [*(2 for _ in range(3000)), *(1 for _ in range(990))]
+
+    def write_log(strange):  # nine or ten of about a thousand events of the new arm, and none of the old
+        rows = [*known, *(["001"] * strange)]
+        return "\n".join([head, *(f"{name},spend,2024-01-02,{n},web" for n, name in enumerate(rows))])
+
+    told = "events.csv: {0} events of units that were never assigned{1}; {0} of them would be known without the zeros "
+    told += "before them: write the ids alike in both tables"
+    assert told.format(10, ", not used") in load_events(write_log(10), units=units).info.messages  # 1 % of its arm
     with pytest.raises(Refused) as refusal:
-        load_events("\n".join([head, *rows[1:]]), units=units)
-    assert str(refusal.value) == f"{told}; {cure}"
+        load_events(write_log(11), units=units)
+    assert str(refusal.value) == told.format(11, "")
+
+
+@pytest.mark.parametrize("other", ["Spend", "SPEND", " s pend", "s\xa0pend", "s-pend", "s_pend", "s\u2013pend"])
+def test_load_events_refuses_an_event_in_another_spelling(load_events, other):
+    rows = "".join(f"2,{name},2024-01-02,{n},web\n" for n, name in enumerate(["spend"] * 1000 + [other]))
+    told = "with a name that differs from spend in case, spaces, dashes or accents only"
+    cure = "write each name in one way, or list them all under event"
+    said = load_events(EVENTS.splitlines()[0] + "\n" + rows).info.messages  # one of more than a thousand
+    assert f"events.csv, column event: 1 event {told}, not used; {cure}" in said
+    with pytest.raises(Refused) as refusal:
+        load_events(EVENTS + f"2,{other},2024-01-02,1,\n")
+    assert str(refusal.value) == f"events.csv, column event: 1 event {told}; {cure}"
+
+
+@pytest.mark.parametrize("column", ["at", "assigned_at"])
+def test_load_events_refuses_dates_in_one_arm_beside_times_in_the_other(load_events, column):
+    clocks = {name: " 10:30:00" for name in ("at", "assigned_at", "old")}
+    units, events = UNITS.splitlines()[0] + "\n", EVENTS.splitlines()[0] + "\n"
+
+    def write_both(dated):
+        rows = [(n, ("old", "new")[n % 2]) for n in range(40)]
+        clock = {c: lambda arm, c=c: "" if c == column and arm in dated else clocks[c] for c in ("at", "assigned_at")}
+        told = "".join(f"{n},{arm},2024-01-01{clock['assigned_at'](arm)}\n" for n, arm in rows)
+        return events + "".join(f"{n},spend,2024-01-02{clock['at'](arm)},1,\n" for n, arm in rows), units + told
+
+    for dated in ((), ("old", "new")):
+        log, table = write_both(dated)
+        load_events(log, units=table)
+    log, table = write_both(("new",))
+    with pytest.raises(Refused) as refusal:
+        load_events(log, units=table)
+    file = "events.csv" if column == "at" else "units.csv"
+    assert str(refusal.value) == (
+        f"{file}, column {column}: 100% of the times in new and 0% in old are dates without a time of day, so that "
+        "the arms cannot be compared; give both arms times, or both dates"
+    )
+
+
+@pytest.mark.parametrize(("one", "two", "words"), [("u{}", "U{}", "case"), ("{}", "0{}", "zeros before them")])
+def test_load_tells_ids_that_differ_in_spelling_only(load_events, one, two, words):
+    ids = [way.format(n) for n in range(1, 21) for way in (one, two)]
+    units = UNITS.splitlines()[0] + "\n" + "".join(f"{i},{('old', 'new')[n % 2]},2024-01-01\n" for n, i in enumerate(ids))
+    told = f"units.csv, column unit: 40 ids that another differs from in {words} only"
+    log = [EVENTS.splitlines()[0], *(f"{i},spend,2024-01-02,1," for i in ids)]
+    assert f"{told}, each a unit of its own" in load_events("\n".join(log), units=units).info.messages
+    with pytest.raises(Refused) as refusal:
+        load_events("\n".join([log[0], *log[1::2]]), units=units)
+    assert str(refusal.value) == (
+        f"{told}, and events.csv knows one spelling alone; write the ids alike in both tables"
+    )
+
+
+@pytest.mark.parametrize("word", ["null", "NA", "None", "undefined", "\\N"])
+def test_load_refuses_words_for_no_id(load_events, word):
+    told = "column user_id: 1 row with a word such as null or NA for an id; give each row its own, or leave those rows out"
+    for place, given in (("units.csv", {"units": f"{UNITS}{word},new,2024-01-01\n"}), ("events.csv", {})):
+        events = EVENTS if given else f"{EVENTS}{word},spend,2024-01-02,1,\n"
+        with pytest.raises(Refused) as refusal:
+            load_events(events, **given)
+        assert str(refusal.value) == f"{place}, {told}"
 
 
 ZONES = UNITS.replace("2024-01-01\n2", "2024-07-01 12:00\n2")  # one of three has a time of day
