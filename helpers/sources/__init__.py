@@ -106,7 +106,9 @@ def load(
     """
     given = open_given(design, data, table, events, events_table, simulation, threads)
     given = replace(given, units=put_control(given, design.variant)) if is_history else given
-    heard, names = _hear(given, design, schema.list_event_names(design))
+    columns = given.units.table.columns
+    heard, names = _hear(given, design, schema.list_event_names(design, columns))
+    _refuse_unread(design, columns, names)
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
     shaped = tables.shape_table(given.backend, given.units, wanted, design, name="units", complete=complete)
@@ -218,6 +220,17 @@ def _hear(given, design, planned):
             raise Refused(f"{where}: no event {schema.cut(name)}, which the plan names; did you mean {meant}?")
         said.append(f"{where}: no event {schema.cut(name)} occurs, which the plan names")
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
+
+
+def _refuse_unread(design, columns, names):
+    """Refuse a metric that would read an event that never occurs, while a column of the table has its name."""
+    for name, metric in design.metrics.items() if names is not None else ():
+        is_read = metric.how.total and not (metric.column or metric.event or metric.time)
+        if is_read and name in columns and name not in names:
+            raise Refused(
+                f"plan, metrics.{name}: beside events it reads an event of this name, which does not occur, and the "
+                f"table has a column {name}; write column: {name}, or event: and the names of its events"
+            )
 
 
 def _tell_events(heard, units, known, unknown):
