@@ -120,7 +120,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if design.assigned_at:
         units = units.mutate(**{START: units[design.assigned_at]})
     totals = [] if events is None else _list_totals(units, events, design)
-    clock = _read_clock(units, events, totals, design)
+    clock = _read_clock(units, totals, source, design)
     dated = clock["dated"]
     if dated and dated == clock["heard"]:
         units = units.mutate(**{START: units[START].truncate("D")})
@@ -151,25 +151,25 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added)
 
 
-def _read_clock(units, events, totals, design):
+def _read_clock(units, totals, source, design):
     """When units were randomised, the last day that is known, how many came later, and what covariates lack, at once.
 
     `heard` are the events of the plan that occur, `dated` those of them that have dates alone while units were assigned
-    at some time of day. `as_of` is as
-    planned, else the latest day of an event or an assignment where there are events. Without events the
-    table does not say until when it is complete, so nothing is held to be unfinished. Weeks count from the first
-    randomised unit, and from the first of all without them.
+    at some time of day. `as_of` is as planned, else that of a simulation, else the latest day of an event or an
+    assignment where there are events. Without events the table does not say until when it is complete, so nothing is
+    held to be unfinished. Weeks count from the first randomised unit, and from the first of all without them.
     """
     facts = {name: units.count() - units[name].count() for name in design.covariates}
     if not design.assigned_at:
         return dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard")) | {"gaps": ask(units, facts)}
-    start, randomised, as_of = units[START], units["variant"].isin(design.variant.arms), design.as_of
+    start, randomised = units[START], units["variant"].isin(design.variant.arms)
+    as_of = design.as_of or (source.truth or {}).get("as_of")
     facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
     facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
     facts["time", "latest"] = start.max()
     facts["late"] = (start >= ibis.literal(find_end(as_of))).sum() if as_of else ibis.literal(0)
     facts["timed"], told = has_clock(start), []
-    if events is not None:
+    if (events := source.events) is not None:
         is_timed, asked = events["at"].epoch_seconds() % DAY != 0, {("time", "heard"): events["at"].max()}
         for name in sorted({event for total in totals for event in total.events}):
             asked["clocked", name] = is_timed.any(where=events["event"] == name)
@@ -250,7 +250,7 @@ def _write_notes(folded, beside, lost, design, clock):
         time = folded[f"den_{name}"]
         said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
         negative[name] = time < 0
-    scales = {name: metric.scale for name, metric in design.metrics.items() if metric.has_ends}
+    scales = {name: metric.scale for name, metric in design.metrics.items() if isinstance(metric.scale, tuple)}
     outside = {("off", name): ~folded[f"y_{name}"].between(*ends) for name, ends in scales.items()}
     if design.exposure:
         said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
@@ -258,20 +258,13 @@ def _write_notes(folded, beside, lost, design, clock):
     found = ask(folded, facts, *beside)
     if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
-    for name in (name for name in negative if found[name]):
-        raise Refused(
-            f"plan, metrics.{name}.time_at_risk: {found[name]:,} unit{'s' if found[name] > 1 else ''} with less than "
-            f"0 of {design.metrics[name].time_at_risk}; correct the data, or name another time at risk"
-        )
-    for name in (name for name in scales if found["off", name]):
-        low, high = scales[name]
-        schema.refuse_some(
-            found["off", name],
-            design.unit,
-            f"plan, metrics.{name}.scale",
-            f"with an answer outside {low:g} to {high:g}, such as a code for none; leave it empty where it is unknown, "
-            "or correct the scale",
-        )
+    for of in negative:
+        fault = f"with less than 0 of {design.metrics[of].time_at_risk}; correct the data, or name another time at risk"
+        schema.refuse_some(found[of] or 0, "unit", f"plan, metrics.{of}.time_at_risk", fault)
+    for name, (low, high) in scales.items():
+        cure = "such as a code for none; leave it empty where it is unknown, or correct the scale"
+        fault = f"with an answer outside {low:g} to {high:g}, {cure}"
+        schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", fault)
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
@@ -335,10 +328,8 @@ def _make_exposure(gathered):
         return gathered.is_over(exposure.within_days).ifelse(mark(table["fold:exposed"] > 0), NOTHING)
     columns = [table[name].cast("float64") for name in exposure.event if name in table.columns]
     if not columns:
-        raise Refused(
-            f"plan, exposure: there are no events and the table has no column {' or '.join(exposure.event)}; "
-            "name the column, or give the events"
-        )
+        lacks = f"there are no events and the table has no column {' or '.join(exposure.event)}"
+        raise Refused(f"plan, exposure: {lacks}; name the column, or give the events")
     return mark(ibis.greatest(*columns) > 0)
 
 
