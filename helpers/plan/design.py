@@ -12,7 +12,7 @@ from helpers.kinds import COUNTED, KINDS, Kind
 from helpers.records import GRAVE
 
 NULLS = {"", "~", "null", "Null", "NULL"}
-Grave = Literal[GRAVE]  # what an acknowledgement can release
+Grave = Literal[tuple(name for name in GRAVE if name != "enough_units")]  # what an acknowledgement can release
 
 
 class Part(BaseModel):

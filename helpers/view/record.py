@@ -128,7 +128,10 @@ def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:
     rows = [
         ("Parameters", "; ".join(given)),
         ("Data", f"{tell_kind(results)}: {data.source}. {data.note}"),
-        ("Data checksum (SHA-256)", data.sha256 or "none: made by this run, or read from a database, which could change meanwhile"),
+        (
+            "Data checksum (SHA-256)",
+            data.sha256 or "none: made by this run, or read from a database, which could change meanwhile",
+        ),
         ("Plan", plan.get("file", "")),
         ("Plan checksum (SHA-256)", plan.get("sha256", "")),
         ("Lock checksum (SHA-256)", hashlib.sha256(paths.LOCK.read_bytes()).hexdigest()),
