@@ -15,7 +15,7 @@ SHORT_FORMS = (  # said in capitals where a plan gives no label
     *("nrr", "grr", "dau", "wau", "mau", "api", "sms"),
 )
 NULLS = {"", "~", "null", "Null", "NULL"}
-Grave = Literal[GRAVE]  # what an acknowledgement can release
+Grave = Literal[tuple(name for name in GRAVE if name != "enough_units")]  # what an acknowledgement can release
 
 
 class Part(BaseModel):

@@ -40,7 +40,7 @@ TWO_READINGS = (
 )
 LEAST_OWN = 0.05  # of a column's numbers with a sign, those with other than three digits, from which on they settle it
 ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
-LARGEST_WHOLE = 2.0**53
+LARGEST_WHOLE, LARGEST = 2.0**53, 1e50  # numbers that are exact; of more the squares and cubes have no room
 CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
 ISO = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}" + CLOCK
 SLASH = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}" + CLOCK
@@ -409,7 +409,7 @@ def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     if kind == "timestamp":
         counts |= {"dated": value.notnull(), "remote": (value.year() < YEARS[0]) | (value.year() > YEARS[1])}
     if kind in NUMBERS:
-        counts |= {"nan": value.isnan(), "infinite": value.isinf()}
+        counts |= {"nan": value.isnan(), "infinite": value.isinf(), "huge": ~value.isnan() & (value.abs() > LARGEST)}
     if kind in ALLOWED:
         counts["outside"] = ~value.isin(ALLOWED[kind]) & ~value.isnan()
     if kind in ("count", "whole"):
@@ -441,6 +441,8 @@ def refuse_cast(column, before, after, where, *, complete=False) -> None:
     """
     if n := after.get("infinite"):
         raise Refused(f"{where}: {schema.say(n, 'infinite value')}; leave a cell empty where it is unknown")
+    fault = f"beyond {LARGEST:.0e} on either side of 0; correct them, or leave a cell empty where it is unknown"
+    schema.refuse_some(after.get("huge", 0), "number", where, fault)
     fault = f"with another value than {SCALES.get(column.type)}, for {column.use}; correct them, or change the plan"
     schema.refuse_some(after.get("outside", 0), "row", where, fault)
     if "iso" in before:
