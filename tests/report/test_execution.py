@@ -15,7 +15,8 @@ from papermill.exceptions import PapermillExecutionError
 from tiny_study import read_all, read_json, write_notebook
 
 from helpers import report
-from helpers.report.execution import choose_transport, judge_error, make_environment
+from helpers.report.execution import choose_transport, judge_error
+from helpers.report.pipeline import make_environment
 from helpers.report.store import DIED, Outcome, leave_page
 
 CANARY = "canary-p@ss/word-4711"
@@ -176,7 +177,7 @@ def test_render_interrupted_before_its_processes_are_ready(tmp_path):
     assert (process.returncode, said) == (130, "one: interrupted: run the command again to finish\n")
 
 
-def wait_until(true, seconds=20):
+def wait_until(true, seconds=60):
     """Wait until something is true."""
     end = time.monotonic() + seconds
     while not true():
