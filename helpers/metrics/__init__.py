@@ -23,4 +23,4 @@ from helpers.metrics.moments import (
     winsorise,
 )
 from helpers.metrics.reach import Reach
-from helpers.metrics.units import Units, fold
+from helpers.metrics.units import Units, count_overlap, fold
