@@ -70,10 +70,9 @@ def test_read_types_every_key(write):
     assert list(design.by_role("primary", "guardrail")) == ["activated", "csat"]
 
 
-def test_read_records_name_checksum_and_version_control(write):
+def test_read_records_name_and_checksum(write):
     read = plan.read(write(PLAN))
     assert read.record == {"file": "mine.yaml", "sha256": hashlib.sha256(PLAN.encode()).hexdigest(), "departures": []}
-    assert read.commit == "not under version control"
 
 
 @pytest.mark.parametrize("label", ["no", "on", "007", "1e3", "2020-01-01", "null"])
@@ -146,9 +145,21 @@ def test_read_departures_are_those_that_differ(write):
         ("kind: score, role: guardrail, better: higher, margin: {absolute",
          "kind: amount, quantile: 0.9, role: guardrail, better: higher, margin: {relative",
          "metrics.csat: a margin for a quantile must be absolute, as a quantile has no lift"),
-        ("within_days: 28, worth", "scale: ordered, worth", "metrics.activated: only a score has scale: ordered"),
+        ("within_days: 28, worth", "scale: ordered, worth", "metrics.activated: only a score has a scale"),
         ("{absolute: 0.1}, missing: unknown", "{absolute: 1.5}, scale: ordered",
-         "metrics.csat: worthwhile and margin of an ordered score are differences of two chances, below 1"),
+         "metrics.csat: worthwhile and margin are differences of two chances, below 1"),
+        ("{absolute: 0.1}, missing: unknown", "{absolute: 4}, scale: [1, 5]",
+         "metrics.csat: worthwhile and margin are within its scale, below 4"),
+        ("worthwhile: 0.02", "worthwhile: 2",
+         "metrics.activated: worthwhile and margin are differences of two chances, below 1"),
+        ("missing: unknown", "scale: [5, 1]",
+         "metrics.csat: scale begins with the lowest answer, and the highest is above it"),
+        ("missing: unknown", "missing: zero, scale: [1, 5]",
+         "metrics.csat: missing: zero lies outside the scale; write missing: unknown"),
+        ("missing: unknown", "scale: [1, 3, 5]",
+         "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
+        ("missing: unknown", "scale: likert",
+         "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
         ("within_days: 28, worth", "time_at_risk: days, worth", "metrics.activated: only a count has time_at_risk"),
         ("event: paid, horizon_days: 90", "competing: x, horizon_days: 90, event: [x, paid]",
          "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),

@@ -31,7 +31,7 @@ def _refuse_both(metric):
     yield metric.quantile is not None, "give either a quantile or time_at_risk; a rate is a mean"
 
 
-_MEAN = Kind("count", _draw, column="count", total="count", has_tail=True)
+_MEAN = Kind("count", _draw, column="whole", total="count", has_tail=True)
 _QUANTILE = replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE)
 _RATE = replace(_MEAN, draw=_draw_rate, rules=_refuse_both, **OF_TOTALS)
 KIND = replace(_MEAN, forms={"quantile": _QUANTILE, "rate": _RATE})

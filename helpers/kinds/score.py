@@ -9,21 +9,29 @@ ABSOLUTE = "a margin for a score or nps must be absolute"
 CUTS = (0.1, 0.3, 0.6, 0.85)  # shares below each line between the five levels of an ordered score
 
 
-def _rule_order(metric):
-    large = max(metric.worthwhile or 0, (metric.margin and metric.margin.absolute) or 0) >= 1
-    yield large, "worthwhile and margin of an ordered score are differences of two chances, below 1"
-
-
 def _score(world, rank, mean):
     return mean + world.raise_base(BASE) / 4 * world.to_normal(rank)
 
 
+def _draw_within(world):
+    """The middle half of a scale, alike everywhere, which the treatment moves; and its middle."""
+    low, high = world.metric.scale
+    middle, reach = (low + high) / 2, (high - low) / 4
+    world.refuse_effect(abs(world.effect) <= reach, "at most a quarter of the scale")
+    return world.move(middle) + reach * (2 * world.rank - 1), middle
+
+
 def _draw(world):
+    if world.metric.has_ends:
+        return world.put(*_draw_within(world))
     base = world.raise_base(BASE)
     return world.put(_score(world, world.rank, world.move(base)), base)
 
 
 def _draw_quantile(world):
+    if world.metric.has_ends:
+        values, middle = _draw_within(world)
+        return world.put(values, middle + (2 * world.metric.quantile - 1) * (max(world.metric.scale) - middle) / 2)
     base = world.raise_base(BASE)
     at = float(_score(world, world.metric.quantile, base))
     return world.put(_score(world, world.rank, world.move(base)), at)
@@ -39,5 +47,5 @@ def _draw_ordered(world):
 
 _MEAN = Kind("score", _draw, absolute=ABSOLUTE)
 _QUANTILE = replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE | {"absolute": ABSOLUTE})
-_ORDER = replace(_QUANTILE, draw=_draw_ordered, rules=_rule_order, method="brunner-munzel", shown="share")
+_ORDER = replace(_QUANTILE, draw=_draw_ordered, method="brunner-munzel", shown="share")
 KIND = replace(_MEAN, forms={"quantile": _QUANTILE, "ordered": _ORDER})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import ibis
 import ibis.expr.types as ir
 
+from helpers import schema
 from helpers.kinds import COUNTED
 from helpers.metrics.events import (
     DAY,
@@ -112,8 +113,8 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
 
     Raises
     ------
-    Refused: no unit is assigned by `as_of`; no column for the exposure; a time at risk below 0; two names of the plan
-    that differ only in capitals.
+    Refused: no unit is assigned by `as_of`; no column for the exposure; a time at risk below 0; an answer
+    off its scale; two names of the plan that differ only in capitals.
     """
     for names in (list(design.metrics), design.covariates, design.segments):
         twice = [name for name, times in Counter(n.casefold() for n in names).items() if times > 1]
@@ -305,7 +306,8 @@ def _write_notes(folded, beside, lost, design, clock):
 
     Raises
     ------
-    Refused: no unit is assigned by `as_of`; a time at risk below 0, which a metric that sums amounts can give.
+    Refused: no unit is assigned by `as_of`; an answer off its scale; a time at risk below 0, which a metric that sums
+    amounts can give.
     """
     said, negative, as_of = {}, {}, clock["as_of"]
     for name, metric in design.metrics.items():
@@ -317,9 +319,11 @@ def _write_notes(folded, beside, lost, design, clock):
         time = folded[f"den_{name}"]
         said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
         negative[name] = time < 0
+    scales = {name: metric.scale for name, metric in design.metrics.items() if metric.has_ends}
+    outside = {("off", name): ~folded[f"y_{name}"].between(*ends) for name, ends in scales.items()}
     if design.exposure:
         said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
-    facts = {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative).items()}
+    facts = {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative | outside).items()}
     found = ask(folded, facts, *beside)
     if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
@@ -327,6 +331,15 @@ def _write_notes(folded, beside, lost, design, clock):
         raise Refused(
             f"plan, metrics.{name}.time_at_risk: {found[name]:,} unit{'s' if found[name] > 1 else ''} with less than "
             f"0 of {design.metrics[name].time_at_risk}; correct the data, or name another time at risk"
+        )
+    for name in (name for name in scales if found["off", name]):
+        low, high = scales[name]
+        schema.refuse_some(
+            found["off", name],
+            design.unit,
+            f"plan, metrics.{name}.scale",
+            f"with an answer outside {low:g} to {high:g}, such as a code for none; leave it empty where it is unknown, "
+            "or correct the scale",
         )
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     lost = {sentence: found[sentence] for sentence in lost}

@@ -1,15 +1,20 @@
 """The typed design: what a plan may hold, and what must fit together."""
 
 import datetime as dt
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Literal, get_origin
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
 
 from helpers.kinds import COUNTED, KINDS, Kind
 from helpers.records import GRAVE
 
+SHORT_FORMS = (  # said in capitals where a plan gives no label
+    *("nps", "csat", "ces", "arr", "mrr", "ltv", "clv", "arpu", "aov", "gmv", "roi", "cac", "fcr", "aht", "sla"),
+    *("nrr", "grr", "dau", "wau", "mau", "api", "sms"),
+)
 NULLS = {"", "~", "null", "Null", "NULL"}
 Grave = Literal[GRAVE]  # what an acknowledgement can release
 
@@ -128,7 +133,7 @@ class _Metric(Part):
     worthwhile: float | None = Field(None, gt=0)
     margin: Margin | None = None
     missing: Literal["zero", "unknown"] = "unknown"
-    scale: Literal["numeric", "ordered"] = "numeric"
+    scale: Literal["numeric", "ordered"] | tuple[float, float] = "numeric"
     asked: str | None = None
     numerator: str | None = None
     denominator: str | None = None
@@ -137,6 +142,15 @@ class _Metric(Part):
     quantile: float | None = Field(None, gt=0, lt=1)
     time_at_risk: str | None = None
     competing: list[str] = []
+
+    @field_validator("scale", mode="wrap")
+    @classmethod
+    def _know_scale(cls, scale, handler):
+        try:
+            return handler(scale)
+        except ValidationError:
+            cure = "should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"
+            raise ValueError(cure) from None
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
@@ -147,7 +161,12 @@ class _Metric(Part):
         yield read, "from_days chooses among events: a column and a time to event have none"
         unguarded = self.role == "guardrail" and (self.margin is None or self.better == "neither")
         yield unguarded, "a guardrail needs a margin, and better: higher or lower"
-        yield ordered and "ordered" not in kind.forms, "only a score has scale: ordered"
+        yield self.scale != "numeric" and "ordered" not in kind.forms, "only a score has a scale"
+        if self.has_ends:
+            low, high = self.scale
+            yield not low < high, "scale begins with the lowest answer, and the highest is above it"
+            zero = self.missing == "zero" and not low <= 0 <= high
+            yield zero, "missing: zero lies outside the scale; write missing: unknown"
         if self.quantile is not None:
             can = "quantile" in kind.forms and not ordered
             yield not can, "only a count, an amount or a numeric score has a quantile"
@@ -155,6 +174,10 @@ class _Metric(Part):
         yield self.competing and kind.total != "first", "only a time to event has competing events"
         relative = self.margin is not None and self.margin.relative is not None
         yield relative and self.how.absolute, self.how.absolute
+        low, high = self.how.extremes or ((0, 1) if self.how.shown == "share" else (0, float("inf")))
+        widest = max(self.worthwhile or 0, (self.margin and self.margin.absolute) or 0)
+        of = "differences of two chances" if self.how.shown == "share" else "within its scale"
+        yield widest >= high - low, f"worthwhile and margin are {of}, below {high - low:g}"
         yield from self.how.rules(self)
 
     @cached_property
@@ -162,7 +185,13 @@ class _Metric(Part):
         """Its kind, in the form that the plan asks for: of a quantile, a rate or ordered levels."""
         kind = KINDS[self.kind]
         form = "rate" if self.time_at_risk else "quantile" if self.quantile is not None else self.scale
-        return kind.forms.get(form, kind)
+        kind = kind.forms.get(form, kind)
+        return replace(kind, extremes=self.scale) if self.has_ends else kind
+
+    @property
+    def has_ends(self) -> bool:
+        """Whether its scale names the lowest and the highest answer."""
+        return not isinstance(self.scale, str)
 
     @property
     def window(self) -> float | None:
@@ -191,6 +220,17 @@ class Exposure(Part):
     def list_rules(self):
         """Yield each rule; see `Part`."""
         yield bool(self.column) == bool(self.event), "give exposure as either a column or an event"
+
+
+def say_name(name: str) -> str:
+    """Return a name of the plan or the data in words.
+
+    Examples
+    --------
+    >>> [say_name(name) for name in ("nps", "first_reply", "csat_after", "NPS")]
+    ['NPS', 'first reply', 'CSAT after', 'NPS']
+    """
+    return " ".join(word.upper() if word in SHORT_FORMS else word for word in str(name).replace("_", " ").split(" "))
 
 
 def name_quantile(quantile: float) -> str:
@@ -282,7 +322,7 @@ class ExperimentPlan(Design):
     def label_of(self, name: str) -> str:
         """What a reader calls a metric: its label or name in words, a window that begins late, a quantile."""
         metric = self.metrics[name]
-        label = metric.label or name.replace("_", " ")
+        label = metric.label or say_name(name)
         told = [f"day {metric.from_days:g} to {metric.within_days:g}"] if metric.from_days else []
         told += [] if metric.quantile is None else [name_quantile(metric.quantile)]
         return ", ".join([label, *(words for words in told if words not in label.lower())])

@@ -268,11 +268,12 @@ def test_bound_missing_by_hand_is_the_envelope_of_both_extremes():
     assert found.reason == "bounds only: some outcomes are unknown, so there is no single estimate"
 
 
-def test_bound_missing_of_nps_fills_with_the_ends_of_the_scale():
+@pytest.mark.parametrize("metric", [{"kind": "nps"}, {"kind": "score", "scale": [-100, 100]}])
+def test_bound_missing_fills_with_the_ends_of_the_scale(metric):
     # 10 unknown of 20 where all known are 0: the mean can be anywhere from -50 to 50
     zero = Moments(("y",), 10, np.array([0.0]), np.array([[1.0]]), 10)
     full = Moments(("y",), 20, np.array([0.0]), np.array([[1.0]]), 0)
-    found = bound_missing(Metric(kind="nps"), full, zero)
+    found = bound_missing(Metric(**metric), full, zero)
     assert found.ci_low < -50 < 50 < found.ci_high
 
 

@@ -40,6 +40,7 @@ def _read(units, column):
         ({"score": {"kind": "nps"}}, {"y_score": [100, -100, 0, None]}),
         # what is filled is known, and stays marked
         ({"score": {"kind": "amount", "missing": "zero"}}, {"y_score": [9, 6, 7, 0], "missing_score": [0, 0, 0, 1]}),
+        ({"score": {"kind": "score", "scale": [6, 9]}}, {"y_score": [9, 6, 7, None], "missing_score": [0, 0, 0, 1]}),
         ({"score": {"kind": "amount", "column": "top"}}, {"y_score": [6, None, 3, 2]}),
         # only those who were asked can be missing; without the column of who was, all can
         ({"score": SENT}, {"asked_score": [1, 1, 1, 0], "missing_score": [0, 0, 0, None]}),
@@ -82,6 +83,12 @@ def test_fold_of_an_exposure_leaves_the_unknown_unknown(exposure):
             SCORE | {"Score": {"kind": "nps", "column": "score"}},
             {},
             "plan: the name score stands twice, in other capitals or not; rename one",
+        ),
+        (
+            {"score": {"kind": "score", "scale": [6, 8]}},
+            {},
+            "plan, metrics.score.scale: 1 unit with an answer outside 6 to 8, such as a code for none; leave it empty "
+            "where it is unknown, or correct the scale",
         ),
     ],
 )

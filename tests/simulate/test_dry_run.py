@@ -37,6 +37,8 @@ METRICS = {
     "per_visit": {"kind": "count", "time_at_risk": "visits", "expected": "higher", "worthwhile": 0.1},
     "late": {"kind": "amount", "quantile": 0.9, "expected": "lower", "worthwhile": 12},
     "middle": {"kind": "score", "quantile": 0.5, "expected": "higher", "worthwhile": 0.3},
+    "likert": {"kind": "score", "scale": [1, 5], "expected": "higher", "worthwhile": 0.3},
+    "upper": {"kind": "score", "scale": [0, 10], "quantile": 0.8, "expected": "lower", "worthwhile": 0.5},
     "many": {"kind": "count", "quantile": 0.8, "expected": "higher", "worthwhile": 2},
     "rate": {"kind": "ratio", "numerator": "clicks", "denominator": "views", "expected": "higher", "worthwhile": 0.03},
     "unplanned": {"kind": "binary"},
@@ -170,7 +172,7 @@ def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():
             "simulation experiment, metric m: worthwhile must be at most 35 points; lower it",
         ),
         (
-            {"m": {"kind": "time_to_event", "horizon_days": 10, "expected": "lower", "worthwhile": 5}},
+            {"m": {"kind": "time_to_event", "horizon_days": 10, "expected": "lower", "worthwhile": 0.5}},
             "simulation experiment, metric m: worthwhile must be below 0.5 for a share; lower it",
         ),
         (

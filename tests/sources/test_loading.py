@@ -142,7 +142,7 @@ REFUSALS = [  # the table, what is said after its name; by another plan its text
     ),
     (
         HEAD + "1,old,1\n2,new,-1\n3,new,0\n",
-        f", column spend: 1 row with another value than numbers of 0 or more, for metric spend; {OFF}",
+        f", column spend: 1 row with another value than whole numbers of 0 or more, for metric spend; {OFF}",
         COUNTS,
     ),
 ]

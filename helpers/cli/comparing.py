@@ -1,0 +1,143 @@
+"""The command compare: what moved between two runs of one study, by how much, and what of them differs."""
+
+import json
+from math import isclose
+
+from helpers.cli.reporting import find_out, print_table
+from helpers.records import Refused
+from helpers.report.store import read_json
+
+SAME = 1e-9  # relative; results.json keeps ten digits
+DATA = {"kind": "kind", "source": "source", "rows": "rows", "units": "units", "sha256": "content"}
+
+
+def compare_runs(arguments):
+    """Print what differs between two runs, then every estimate that moved, the most moved first."""
+    out = find_out(arguments)
+    (before, early), (after, late) = [(name, _read_run(out, name)) for name in arguments.names]
+    if before == after:
+        raise Refused(f"{before}: named twice; name two runs")
+    studies = [run["results"]["study"] for run in (early, late)]
+    if len({*studies}) > 1:
+        raise Refused(f"{before} is a run of {studies[0]}, {after} one of {studies[1]}; name two runs of one study")
+    causes = list_causes(early, late)
+    print(f"{before} -> {after}, two runs of {studies[0]}")
+    print_table([("what differs", "", ""), *causes] if causes else [("what differs", "", "nothing that a run records")])
+    rows, counts = list_moves(early["results"], late["results"])
+    print(f"{counts['moved']:,} of {counts['both']:,} estimates moved; {_tell_lone(before, after, counts)}")
+    if rows:
+        print_table([("estimate", before, after, "moved", "of its doubt", "verdict"), *rows], sides="<>>>><", width=200)
+        print("of its doubt: the move in half widths of the interval that the estimate had before")
+    kinds = list(dict.fromkeys(kind for kind, *_ in causes))
+    if rows and len(kinds) > 1:
+        print(
+            f"{' and '.join(kinds)} differ: which of them moved a figure, only a run that changes one of them can tell"
+        )
+
+
+def _read_run(out, name):
+    """Return the records of a run in the folder of reports."""
+    results, record = read_json(out / name / "results.json"), read_json(out / name / "run.json")
+    if not results:
+        raise Refused(f"{name[:64]}: no report of this name in {out.name}; studies report makes one")
+    return {"results": results, "record": record}
+
+
+def list_causes(early, late):
+    """Return what could have moved the figures of two runs.
+
+    Parameters
+    ----------
+    early, late : dict
+        `results` and `record`: the contents of results.json and run.json.
+
+    Returns
+    -------
+    list of (str, str, str): data, plan, parameters or code; which part of it; as it was -> as it is.
+    """
+    was, now = early["results"], late["results"]
+    causes = [("data", name, _tell(was["data"].get(key), now["data"].get(key))) for key, name in DATA.items()]
+    plans = was.get("plan") or {}, now.get("plan") or {}
+    causes += [("plan", key, _tell(plans[0].get(key), plans[1].get(key))) for key in ("file", "sha256")]
+    names = sorted({*was["parameters"], *now["parameters"]})
+    causes += [("parameters", k, _tell(was["parameters"].get(k), now["parameters"].get(k))) for k in names]
+    records = early["record"], late["record"]
+    causes.append(("code", "commit", _tell(records[0].get("head"), records[1].get("head"))))
+    versions = [record.get("versions", {}) for record in records]
+    causes += [("code", k, _tell(versions[0].get(k), versions[1].get(k))) for k in sorted({*versions[0], *versions[1]})]
+    return [cause for cause in causes if cause[2]]
+
+
+def _tell(was, now):
+    """Return a change in words; nothing when there is none. A checksum is told by its first digits."""
+    if was == now:
+        return ""
+    cut = [text[:10] if isinstance(text, str) and len(text) in (40, 64) else text for text in (was, now)]
+    return " -> ".join("none" if value is None else json.dumps(value, ensure_ascii=False).strip('"') for value in cut)
+
+
+def list_moves(was, now):
+    """Return the estimates that differ between two results: other verdicts first, then who moved most for its doubt.
+
+    Parameters
+    ----------
+    was, now : dict
+        Contents of results.json.
+
+    Returns
+    -------
+    list of tuple of str: id, before, after, the change, its share of the half width before, the verdict.
+    dict of str to int: `both` have it, `moved`, `gone` and `new`.
+    """
+    early, late = ({e["id"]: e for e in results["estimates"]} for results in (was, now))
+    both = [name for name in early if name in late]
+    pairs = [(early[name], late[name]) for name in both]
+    moved = sorted((pair for pair in pairs if _has_moved(*pair)), key=_rank_move)
+    counts = {"both": len(both), "moved": len(moved), "gone": len(early) - len(both), "new": len(late) - len(both)}
+    return [_write_move(*pair) for pair in moved], counts
+
+
+def _has_moved(was, now):
+    figures = ("estimate", "ci_low", "ci_high", "p_value", "p_value_adjusted")
+    alike = all(
+        was[key] == now[key] or (None not in (was[key], now[key]) and isclose(was[key], now[key], rel_tol=SAME))
+        for key in figures
+    )
+    return not alike or was["verdict"] != now["verdict"]
+
+
+def _rank_move(pair):
+    was, now = pair
+    return was["verdict"] == now["verdict"], -(_measure_move(was, now) or 0)
+
+
+def _measure_move(was, now):
+    """Return how far an estimate moved in half widths of its interval before; None where one of them has none."""
+    if None in (was["estimate"], now["estimate"], was["ci_low"], was["ci_high"]) or was["ci_low"] == was["ci_high"]:
+        return None
+    return abs(now["estimate"] - was["estimate"]) / (was["ci_high"] - was["ci_low"]) * 2
+
+
+def _write_move(was, now):
+    change = "" if None in (was["estimate"], now["estimate"]) else f"{now['estimate'] - was['estimate']:+.4g}"
+    share = _measure_move(was, now)
+    verdicts = [now["verdict"]] if was["verdict"] == now["verdict"] else [was["verdict"], now["verdict"]]
+    return (
+        was["id"],
+        _write_estimate(was),
+        _write_estimate(now),
+        change,
+        "" if share is None else f"{share:.0%}",
+        " -> ".join(verdicts),
+    )
+
+
+def _write_estimate(row):
+    if row["estimate"] is None:
+        return "none"
+    limits = [f"{row[end]:.4g}" for end in ("ci_low", "ci_high") if row[end] is not None]
+    return f"{row['estimate']:.4g} [{', '.join(limits)}]" if limits else f"{row['estimate']:.4g}"
+
+
+def _tell_lone(before, after, counts):
+    return f"{counts['gone']:,} only in {before}, {counts['new']:,} only in {after}"

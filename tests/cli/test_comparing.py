@@ -1,0 +1,91 @@
+import json
+
+import pytest
+
+from helpers.cli import comparing
+
+ESTIMATE = {"id": "sales", "estimate": 2.0, "ci_low": 1.0, "ci_high": 3.0, "p_value": 0.01, "p_value_adjusted": None}
+ESTIMATE |= {"verdict": "clear benefit"}
+RESULTS = {"study": "experiment", "data": {"rows": 40, "sha256": "a" * 64}, "parameters": {"seed": 1}}
+RECORD = {"head": "b" * 40, "versions": {"pandas": "3.1.1"}}
+
+
+@pytest.fixture
+def write_run(tmp_path):
+    """Return a function that writes a run's records into a folder of reports, and the folder."""
+
+    def write(name, estimates, record=RECORD, **other):
+        (tmp_path / name).mkdir()
+        results = {**RESULTS, "estimates": estimates, **other}
+        (tmp_path / name / "results.json").write_text(json.dumps(results))
+        (tmp_path / name / "run.json").write_text(json.dumps(record))
+        return tmp_path
+
+    return write
+
+
+def test_compare_tells_what_moved_by_how_much_and_what_differs(studies, write_run):
+    lone = {**ESTIMATE, "id": "visits"}
+    moved = {**ESTIMATE, "id": "price", "estimate": None, "verdict": "not estimable"}
+    write_run("spring", [ESTIMATE, {**ESTIMATE, "id": "price"}, {**ESTIMATE, "id": "same"}, lone])
+    changed = {**ESTIMATE, "estimate": 2.5, "ci_high": 4.0}
+    out = write_run(
+        "summer",
+        [changed, moved, {**ESTIMATE, "id": "same", "estimate": 2.0 + 1e-12}],
+        record={"head": "c" * 40, "versions": {"pandas": "3.2.0"}},
+        data={"rows": 50, "sha256": "d" * 64},
+        plan={"file": "new.yaml"},
+        parameters={"seed": 1, "data": "new.csv"},
+    )
+    status, shown, message = studies("compare", "spring", "summer", "--out", out)
+    assert (status, message) == (0, "")
+    assert [line.split() for line in shown.splitlines()] == [
+        line.split()
+        for line in """\
+spring -> summer, two runs of experiment
+what differs
+data rows 40 -> 50
+data content aaaaaaaaaa -> dddddddddd
+plan file none -> new.yaml
+parameters data none -> new.csv
+code commit bbbbbbbbbb -> cccccccccc
+code pandas 3.1.1 -> 3.2.0
+2 of 3 estimates moved; 1 only in spring, 0 only in summer
+estimate spring summer moved of its doubt verdict
+price 2 [1, 3] none clear benefit -> not estimable
+sales 2 [1, 3] 2.5 [1, 4] +0.5 50% clear benefit
+of its doubt: the move in half widths of the interval that the estimate had before
+data and plan and parameters and code differ: which of them moved a figure, only a run that changes one of them can tell
+""".splitlines()
+    ]
+
+
+def test_compare_of_equal_runs_says_that_nothing_differs(studies, write_run):
+    write_run("spring", [ESTIMATE])
+    status, shown, _ = studies("compare", "spring", "again", "--out", write_run("again", [ESTIMATE]))
+    assert status == 0
+    assert shown.splitlines()[1].split() == ["what", "differs", "nothing", "that", "a", "run", "records"]
+    assert shown.splitlines()[2] == "0 of 1 estimates moved; 0 only in spring, 0 only in again"
+
+
+@pytest.mark.parametrize("figure", ["estimate", "ci_low", "ci_high", "p_value", "p_value_adjusted", "verdict"])
+def test_an_estimate_has_moved_when_any_figure_that_is_read_from_it_has(figure):
+    other = {**ESTIMATE, figure: "no clear difference" if figure == "verdict" else 0.5}
+    rows, counts = comparing.list_moves({"estimates": [ESTIMATE]}, {"estimates": [other]})
+    assert (len(rows), counts) == (1, {"both": 1, "moved": 1, "gone": 0, "new": 0})
+
+
+def test_compare_refuses_what_is_no_pair_of_one_study(studies, write_run):
+    write_run("spring", [ESTIMATE])
+    out = write_run("other", [ESTIMATE], study="live_support")
+
+    def refusal(*names):
+        status, shown, message = studies("compare", *names, "--out", out)
+        assert (status, shown) == (2, "")
+        return message
+
+    unlike = "studies: spring is a run of experiment, other one of live_support; name two runs of one study\n"
+    assert refusal("spring", "other") == unlike
+    assert refusal("spring", "spring") == "studies: spring: named twice; name two runs\n"
+    nowhere = f"studies: winter: no report of this name in {out.name}; studies report makes one\n"
+    assert refusal("spring", "winter") == nowhere
