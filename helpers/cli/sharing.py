@@ -210,11 +210,12 @@ def _read_units(out, name, *, study):
         raise Refused(f"{name}: its executed notebook is gone; studies report {name} --force makes it anew")
     given = json.loads(executed.read_text(encoding="utf-8"))["metadata"]["papermill"]["parameters"]
     values = {key: declared.default for key, declared in report.read_parameters(executed).items()} | given
-    if not values.get("plan"):  # no plan, no units
+    if not values.get("plan") or not values.get("data"):  # no units
         return None, None, None, values.get("min_cell") or 10
     design = plan.read(values["plan"], kind=None).design
     simulation = {key: values[key] for key in ("n_units", "seed") if values.get(key) is not None} | {"study": study}
     read = {key: values.get(key) for key in ("table", "events", "events_table")} | {"simulation": simulation}
+    read |= {"is_history": True} if study == "experiment_design" else {}
     load, part = (sources.load_accounts, "accounts") if design.kind == "framework" else (sources.load, "units")
     try:
         source = load(design, values["data"], **read)

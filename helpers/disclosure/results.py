@@ -56,7 +56,7 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     ------
     Refused: a table has no view, so nobody has said what guards its cells.
     """
-    overlap = metrics.count_overlap(units) if units and any(e.segment for e in results.estimates) else None
+    known_of = (metrics.count_overlap(units), metrics.count_payers(units)) if units and results.estimates else ()
     views = {name: find_view(results.study, name) for name in [*results.tables, "estimates"]}
     shown = [n for n in results.tables if not (results.status == "withheld" and views[n].withheld)]
     cells = {name: views[name].guards for name in [*shown, "estimates"]}
@@ -65,7 +65,7 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     frames["estimates"] = _frame_estimates(results, design)
     if len(frames.get("uptake", ())):
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
-    frames = _mark_leaks(frames, cells, known, least, overlap)
+    frames = _mark_leaks(frames, cells, known, least, known_of)
     frames["checks"] = to_frame(results.checks).assign(metric=[c.id.removeprefix("missing_") for c in results.checks])
     is_open = isinstance(design, ExperimentPlan)  # that it has no row is no secret, and its section says so
     reason = REASON.format(least, "units, events or non-events" if is_open else "accounts, kept or lost")
@@ -97,21 +97,21 @@ def _replace(text, pairs):
     return text
 
 
-def _state_all(frames, cells, known, overlap):
+def _state_all(frames, cells, known, known_of):
     """Statements of all tables, and which rows go together."""
     said, together = [], {}
     for name, frame in frames.items():
         if name == "estimates" and not cells[name].counts:
-            said += state_estimates(frame, known["shares"], overlap)
+            said += state_estimates(frame, known["shares"], *known_of)
             continue
         said += state(name, frame, cells[name], known)
         together |= group_together(name, frame, cells[name], known)
     return said, together
 
 
-def _mark_leaks(frames, cells, known, least, overlap) -> dict[str, pd.DataFrame]:
+def _mark_leaks(frames, cells, known, least, known_of) -> dict[str, pd.DataFrame]:
     """Tables with the columns `hidden`, by the audit of all of them, and `small`, whether a count of its own is."""
-    said, together = _state_all(frames, cells, known, overlap)
+    said, together = _state_all(frames, cells, known, known_of)
     hidden, found = close(said, least, together), {}
     small = {row for one in said if one.count < least and not (one.is_open and one.count < 0.5) for row in one.rows}
     for name, frame in frames.items():

@@ -180,7 +180,12 @@ def _state_near(name, frame, cells, known) -> Iterator[Said]:
 STATED = {"cells": _state_cells, "rows": _state_rows, "lines": _state_lines, "days": _state_days, "curve": _state_days}
 
 
-def state_estimates(frame: pd.DataFrame, shares: Sequence[str], overlap: pd.DataFrame | None) -> list[Said]:
+def state_estimates(
+    frame: pd.DataFrame,
+    shares: Sequence[str],
+    overlap: pd.DataFrame | None = None,
+    payers: Mapping[tuple, int] | None = None,
+) -> list[Said]:
     """Return what the estimates of an experiment say: units of each arm, those with the event and those without.
 
     A level of a segment holds the cells that it has in common with the levels of each other segment, so that a level
@@ -195,6 +200,8 @@ def state_estimates(frame: pd.DataFrame, shares: Sequence[str], overlap: pd.Data
     overlap : DataFrame or None
         Units in each combination of levels: `variant`, a column a segment, `n`. Without it, levels of different
         segments have nothing to do with each other.
+    payers : mapping or None
+        Metric of money, arm, `segment` or `at` (None of the whole arm) -> how many pay there; 1 where one holds most.
     """
     if frame.empty:
         return []
@@ -211,6 +218,8 @@ def state_estimates(frame: pd.DataFrame, shares: Sequence[str], overlap: pd.Data
             if row.metric in shares and row.adjustment == "none" and _is_whole(n * value):
                 more = [(n * value, whole * share, "with"), (n - n * value, whole - whole * share, "without")]
                 kinds += [(count, total, (kind, row.metric)) for count, total, kind in more]
+            paid = [(payers or {}).get((row.metric, arm, part)) for part in (row.segment or row.at, None)]
+            kinds += [(*paid, ("paid", row.metric))] if paid[0] is not None else []
             for count, total, kind in kinds:
                 for space, part in _find_parts(row, arm, overlap):
                     key = (*space, row.population, kind, round(total) if math.isfinite(total) else None)
@@ -218,6 +227,7 @@ def state_estimates(frame: pd.DataFrame, shares: Sequence[str], overlap: pd.Data
     found = [one for space, cells in told.items() for one in _state_parts(space, cells)]
     for row in frame[frame[[*PARTS]].isna().all(axis=1)].itertuples():
         sizes = [n for _, n, _ in _list_sides(row) if n > 0]
+        sizes += [(payers or {}).get((row.metric, arm, None)) or math.inf for arm, *_ in _list_sides(row)]
         found += [_say("arm", row, side, n) for side, n in enumerate(sizes) if row.population != "as_treated"]
     return found + _state_takers(frame, shares)
 

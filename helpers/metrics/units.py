@@ -31,6 +31,7 @@ from helpers.metrics.events import (
     name_block,
     store,
 )
+from helpers.metrics.segments import MOST_LEVELS, OTHER, ask_levels, name_levels, read_levels
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -40,11 +41,6 @@ if TYPE_CHECKING:
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 NOTHING, ALWAYS = ibis.null("float64"), ibis.literal(True)
-MOST_LEVELS, OTHER = 20, "other"
-TELLING = (
-    "plan, segments: the column {} tells who a unit is, not what it has in common: {:,} of {:,} units have a level of "
-    "their own; leave it out, or group its levels"
-)
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if events is not None:
         heard = hear(table, events.mutate(value=events["value"].cast("float64")), start=START, dated=dated)
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
-    columns = _make_columns(table, design, end, clock) | _name_levels(table, clock["levels"])
+    columns = _make_columns(table, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
     beside, lost, sums, has_amounts = [], {}, {}, any(m.how.total == "amount" for m in design.metrics.values())
     if events is not None:
@@ -166,11 +162,11 @@ def _read_clock(units, events, totals, design):
     """
     facts = {name: units.count() - units[name].count() for name in design.covariates}
     facts |= {"units": units.count()} if design.segments else {}
-    told = _ask_levels(units, design)
+    told = ask_levels(units, design)
     if not design.assigned_at:
         found = ask(units, facts, *told)
         known = dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard")) | {
-            "levels": _read_levels(found, design)
+            "levels": read_levels(found, design)
         }
         return known | {"gaps": {name: found[name] for name in design.covariates}}
     start, randomised, as_of = units[START], units["variant"].isin(design.variant.arms), design.as_of
@@ -193,7 +189,7 @@ def _read_clock(units, events, totals, design):
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
-    known |= {"levels": _read_levels(found, design)}
+    known |= {"levels": read_levels(found, design)}
     return known | {"heard": set(heard), "dated": dated}
 
 
@@ -241,64 +237,6 @@ def _make_columns(table, design, end, clock):
     if design.covariates:
         columns |= _make_covariates(table, design, [name for name, n in clock["gaps"].items() if n])
     return columns
-
-
-def _ask_levels(units, design):
-    """What to ask of the levels of segments: those of at least `min_cell` units, and how many units stand alone."""
-    if not design.segments:
-        return []
-    parts = [units.select(name=ibis.literal(name), level=_read_level(units, name)) for name in design.segments]
-    table, asked = ibis.union(*parts) if len(parts) > 1 else parts[0], {}
-    counts = table.group_by("name", "level").aggregate(n=table.count())
-    for name in design.segments:
-        mine = counts.name == name
-        asked["levels", name] = counts.level.collect(where=mine & (counts.n >= design.min_cell))
-        asked["alone", name] = (mine & (counts.n == 1)).sum()
-    return [(counts, asked)]
-
-
-def _read_levels(found, design):
-    """The levels of each segment that are large enough to be named; "unknown" is one where values lack.
-
-    Raises
-    ------
-    Refused: most units have a level of their own, so that it tells who they are.
-    """
-    for name in design.segments:
-        if (alone := found["alone", name]) > max(found["units"] / 2, MOST_LEVELS):
-            raise Refused(TELLING.format(name, alone, found["units"]))
-    return {name: sorted(found["levels", name] or ()) for name in design.segments}
-
-
-def _read_level(table, name):
-    return table[name].cast("string").fill_null("unknown")
-
-
-def _name_levels(table, levels):
-    """The columns of segments: levels that are too small to be named are one."""
-    found = {}
-    for name, large in levels.items():
-        level = _read_level(table, name)
-        found[f"s_{name}"] = level.isin([*large, "unknown"]).ifelse(level, OTHER)
-    return found
-
-
-def count_overlap(units: Units):
-    """Return how many units stand in each combination of the levels of all segments, by variant.
-
-    Parameters
-    ----------
-    units : Units
-
-    Returns
-    -------
-    DataFrame: `variant`, one column a segment, `n`; None with fewer than two segments.
-    """
-    segments = units.design.segments
-    if len(segments) < 2:
-        return None
-    named = units.table.select("variant", **{name: units.table[f"s_{name}"] for name in segments})
-    return named.group_by("variant", *segments).aggregate(n=named.count()).to_pandas()
 
 
 def _write_notes(folded, beside, lost, design, clock):

@@ -203,7 +203,7 @@ def test_a_leak_planted_in_a_table_is_found(study, name):
         planted = frame.assign(**{column: [value, *frame[column][1:]]})
         count = float(np.broadcast_to(evaluate(planted, expression, known), 3)[0])
         if cells.rule != "curve" and 0.5 < count < 10 * cells.times - 0.5:
-            marked = _mark_leaks({name: planted}, {name: cells}, known, 10, None)[name]
+            marked = _mark_leaks({name: planted}, {name: cells}, known, 10, ())[name]
             assert marked["hidden"][0] or cells.where, (expression, column, value)
             found += bool(marked["hidden"][0])
     assert found or cells.rule == "curve"

@@ -417,3 +417,26 @@ def test_an_arm_of_few_is_withheld(tmp_path):
     told = protect(found.but(data=few, checks=(checked,)), DESIGN).checks[0]
     assert told.message == "by customer: links 100 (planned 50 %), no_links under 10 (planned 50 %)"
     assert math.isnan(told.value)
+
+
+MONEY = {"paid": {"kind": "amount", "unit": "USD", "role": "primary", "better": "higher", "expected": "higher"}}
+
+
+def test_money_of_few_or_of_one_is_not_told(tmp_path):
+    frame = draw_customers([("South", "Italy", 100), ("North", "Norway", 60), ("East", "Latvia", 50)])
+    even = np.where(np.arange(len(frame)) // 2 % 2 == 0, 20.0 + np.arange(len(frame)) % 7, 0.0)
+
+    def list_hidden(paid):
+        found = run_own(tmp_path, frame.assign(paid=paid), metrics=MONEY, segments=["country"])
+        whole = [e for e in found.estimates if not e.segment]
+        hidden = {e.segment for e in found.estimates if math.isnan(e.control_value)} - {None}
+        return all(math.isnan(e.estimate) for e in whole), hidden, found.tables.get("bayes")
+
+    assert list_hidden(even)[:2] == (False, set())
+    of_one = even.copy()
+    of_one[0] = 98765.0  # in Italy
+    is_hidden, hidden, believed = list_hidden(of_one)
+    assert is_hidden and "country=Italy" in hidden and (believed is None or believed.empty)
+    few = np.where((frame["country"] == "Latvia") & (even > 0) & (np.arange(len(frame)) % 5 > 0), 0.0, even)
+    is_hidden, hidden, _ = list_hidden(few)
+    assert not is_hidden and "country=Latvia" in hidden and len(hidden) == 2  # and a partner, or the sum would tell it
