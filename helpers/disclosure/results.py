@@ -31,6 +31,7 @@ FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_val
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
 SIZES = ("n_control", "n_treatment")
 CLUSTERS = ("clusters_control", "clusters_treatment")
+OTHER = "other"
 TAIL = "hidden: fewer than {} units of an arm lie beyond this quantile"
 REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
 
@@ -207,7 +208,13 @@ def _hide(name, frames, cells: Cells, known, reason, least) -> pd.DataFrame:
         figures = [column for column in figures if column in frame]
         cut = {c: found[c].astype(object).mask(mask, fill[c]) if c in fill else found[c].mask(mask) for c in figures}
         found = found.assign(**cut)
-    return found[~dropped].round(cells.digits).drop(columns=[*CARRIED], errors="ignore").reset_index(drop=True)
+    named = {c: found[c].astype(object).mask(frame["small"], OTHER) for c in cells.levels if c in found}
+    return (
+        found.assign(**named)[~dropped]
+        .round(cells.digits)
+        .drop(columns=[*CARRIED], errors="ignore")
+        .reset_index(drop=True)
+    )
 
 
 def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[np.ndarray, list[str]]]:

@@ -81,6 +81,7 @@ class Cells(Part):
     near : an expression, a count; of those `within` that differ by few the first stays (rows)
     first : an expression, rows that come first then
     hides : columns that are hidden; all but the names and totals when left out
+    levels : columns of which a value could be somebody's: where a cell is small it is one nameless "other"
     fill : column -> what stands in place of what is hidden
     digits : column -> decimals, of what could else be solved for counts
     shares : begins of columns, of a share and of how many it is of, one a metric: each is hidden by itself
@@ -100,6 +101,7 @@ class Cells(Part):
     near: str = ""
     first: str = ""
     hides: list[str] = []
+    levels: list[str] = []
     fill: dict[str, str] = {}
     digits: dict[str, int] = {}
     shares: dict[str, str] = {}

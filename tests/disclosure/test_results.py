@@ -440,3 +440,10 @@ def test_money_of_few_or_of_one_is_not_told(tmp_path):
     few = np.where((frame["country"] == "Latvia") & (even > 0) & (np.arange(len(frame)) % 5 > 0), 0.0, even)
     is_hidden, hidden, _ = list_hidden(few)
     assert not is_hidden and "country=Latvia" in hidden and len(hidden) == 2  # and a partner, or the sum would tell it
+
+
+def test_names_of_small_levels_are_one_nameless_other():
+    topics = pd.DataFrame({"topic": ["billing", "ann@example.org", "setup"], "customers": [90, 4, 50]})
+    found = guard("support_metrics", PLAN, tables={"topics": topics}).tables["topics"]
+    assert found["topic"].tolist() == ["billing", "other", "setup"]  # the partner's name tells nothing of few
+    assert found["customers"].isna().tolist() == [False, True, True]
