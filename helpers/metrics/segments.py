@@ -1,4 +1,4 @@
-"""Levels of segments that are large enough to be named, where two segments overlap, and how many pay in each."""
+"""Levels: of segments those that are large enough to be named, where two overlap, who pays in each; of covariates."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
+from helpers.metrics.events import ask, mark
 from helpers.records import Refused
 
 if TYPE_CHECKING:
@@ -109,3 +110,40 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
             is_held = 2 * (row[f"most{name}"] or 0) > (row[f"all{name}"] or 0)
             found[name, row["variant"], row["part"]] = 1 if is_held else int(row[f"n{name}"] or 0)
     return found
+
+
+def make_covariates(table, design, holed):
+    """The columns of covariates, never null: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`.
+
+    Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
+    indicator, the value that fills changes nothing. Other columns become an indicator a level, compared after
+    trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
+    pooled as "other", missing ones have an indicator of their own. Only units of the randomised arms decide which
+    levels there are and whether any value is missing (Zhao and Ding, 2024, To adjust or not to adjust?); `holed` are
+    those that any unit lacks, as arms are looked up only where one is: text is slow.
+    """
+    columns, gaps, of_arms = {}, {}, table["variant"].isin(design.variant.arms)
+    if holed:
+        some = table.filter(ibis.or_(*(table[name].isnull() for name in holed))).filter(of_arms)
+        gaps = ask(some, {name: some.count() - some[name].count() for name in holed})
+    numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
+    texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
+    counted = []  # the most frequent levels of each, one more than are kept
+    for name, text in texts.items():
+        known = table.filter(of_arms).select(level=text).drop_null("level").group_by("level")
+        most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
+        counted.append(most.mutate(name=ibis.literal(name)))
+    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []
+    for name in design.covariates:
+        if name in numbers:
+            number = mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
+            columns[f"x_{name}"] = number.fill_null(0.0)
+        else:
+            level, kept = texts[name], [row["level"] for row in rows if row["name"] == name]
+            if is_pooled := len(kept) > MOST_LEVELS:
+                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
+            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
+            columns |= {f"x_{name}={value}": mark(fact.fill_null(False)) for value, fact in facts.items()}
+        if gaps.get(name):
+            columns[f"x_{name}:missing"] = mark(table[name].isnull())
+    return columns

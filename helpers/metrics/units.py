@@ -31,7 +31,7 @@ from helpers.metrics.events import (
     name_block,
     store,
 )
-from helpers.metrics.segments import MOST_LEVELS, OTHER, ask_levels, name_levels, read_levels
+from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -165,10 +165,8 @@ def _read_clock(units, events, totals, design):
     told = ask_levels(units, design)
     if not design.assigned_at:
         found = ask(units, facts, *told)
-        known = dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard")) | {
-            "levels": read_levels(found, design)
-        }
-        return known | {"gaps": {name: found[name] for name in design.covariates}}
+        known = dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
+        return known | {"levels": read_levels(found, design), "gaps": {name: found[name] for name in design.covariates}}
     start, randomised, as_of = units[START], units["variant"].isin(design.variant.arms), design.as_of
     facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
     facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
@@ -235,7 +233,7 @@ def _make_columns(table, design, end, clock):
         columns["exposed"] = _make_exposure(gathered)
     columns |= _make_outcomes(gathered)
     if design.covariates:
-        columns |= _make_covariates(table, design, [name for name, n in clock["gaps"].items() if n])
+        columns |= make_covariates(table, design, [name for name, n in clock["gaps"].items() if n])
     return columns
 
 
@@ -404,40 +402,3 @@ def _make_time(gathered, name, metric):
     days = ibis.greatest(days, 0.0) if gathered.has_dates else days  # a date alone lies before a time on that day
     seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / DAY
     return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
-
-
-def _make_covariates(table, design, holed):
-    """The columns of covariates, never null: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`.
-
-    Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
-    indicator, the value that fills changes nothing. Other columns become an indicator a level, compared after
-    trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
-    pooled as "other", missing ones have an indicator of their own. Only units of the randomised arms decide which
-    levels there are and whether any value is missing (Zhao and Ding, 2024, To adjust or not to adjust?); `holed` are
-    those that any unit lacks, as arms are looked up only where one is: text is slow.
-    """
-    columns, gaps, of_arms = {}, {}, table["variant"].isin(design.variant.arms)
-    if holed:
-        some = table.filter(ibis.or_(*(table[name].isnull() for name in holed))).filter(of_arms)
-        gaps = ask(some, {name: some.count() - some[name].count() for name in holed})
-    numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
-    texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
-    counted = []  # the most frequent levels of each, one more than are kept
-    for name, text in texts.items():
-        known = table.filter(of_arms).select(level=text).drop_null("level").group_by("level")
-        most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
-        counted.append(most.mutate(name=ibis.literal(name)))
-    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []
-    for name in design.covariates:
-        if name in numbers:
-            number = mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
-            columns[f"x_{name}"] = number.fill_null(0.0)
-        else:
-            level, kept = texts[name], [row["level"] for row in rows if row["name"] == name]
-            if is_pooled := len(kept) > MOST_LEVELS:
-                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
-            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
-            columns |= {f"x_{name}={value}": mark(fact.fill_null(False)) for value, fact in facts.items()}
-        if gaps.get(name):
-            columns[f"x_{name}:missing"] = mark(table[name].isnull())
-    return columns
