@@ -31,6 +31,7 @@ from helpers.metrics.events import (
     name_block,
     store,
 )
+from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 NOTHING, ALWAYS = ibis.null("float64"), ibis.literal(True)
-MOST_LEVELS, OTHER = 20, "other"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Units:
         null outside the randomisation, `exposed` (0 or 1), and for each metric `y_` (or `num_` and `den_`; `time_` in
         days and `observed_`, 2 for a competing event; null is unknown or not yet observed), `complete_` (its window
         is over), `missing_` and `asked_` (0 or 1), `x_` columns of covariates (never null) and `s_` columns of
-        segments ("unknown" where missing).
+        segments ("unknown" where missing, "other" where a level has fewer than `min_cell` units).
     design : ExperimentPlan
     covariates : tuple of str
         Names of the `x_` columns.
@@ -130,7 +130,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if events is not None:
         heard = hear(table, events.mutate(value=events["value"].cast("float64")), start=START, dated=dated)
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
-    columns = _make_columns(table, design, end, clock)
+    columns = _make_columns(table, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
     beside, lost, sums, has_amounts = [], {}, {}, any(m.how.total == "amount" for m in design.metrics.values())
     if events is not None:
@@ -160,20 +160,24 @@ def _read_clock(units, totals, source, design):
     held to be unfinished. Weeks count from the first randomised unit, and from the first of all without them.
     """
     facts = {name: units.count() - units[name].count() for name in design.covariates}
+    facts |= {"units": units.count()} if design.segments else {}
+    told = ask_levels(units, design)
     if not design.assigned_at:
-        return dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard")) | {"gaps": ask(units, facts)}
+        found = ask(units, facts, *told)
+        known = dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
+        return known | {"levels": read_levels(found, design), "gaps": {name: found[name] for name in design.covariates}}
     start, randomised = units[START], units["variant"].isin(design.variant.arms)
     as_of = design.as_of or (source.truth or {}).get("as_of")
     facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
     facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
     facts["time", "latest"] = start.max()
     facts["late"] = (start >= ibis.literal(find_end(as_of))).sum() if as_of else ibis.literal(0)
-    facts["timed"], told = has_clock(start), []
+    facts["timed"] = has_clock(start)
     if (events := source.events) is not None:
         is_timed, asked = events["at"].epoch_seconds() % DAY != 0, {("time", "heard"): events["at"].max()}
         for name in sorted({event for total in totals for event in total.events}):
             asked["clocked", name] = is_timed.any(where=events["event"] == name)
-        told = [(events, asked)]
+        told = [*told, (events, asked)]
     found = ask(units, facts, *told)
     days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
     if as_of is None and events is not None:
@@ -183,6 +187,7 @@ def _read_clock(units, totals, source, design):
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
+    known |= {"levels": read_levels(found, design)}
     return known | {"heard": set(heard), "dated": dated}
 
 
@@ -228,8 +233,8 @@ def _make_columns(table, design, end, clock):
         columns["exposed"] = _make_exposure(gathered)
     columns |= _make_outcomes(gathered)
     if design.covariates:
-        columns |= _make_covariates(table, design, [name for name, n in clock["gaps"].items() if n])
-    return columns | {f"s_{name}": table[name].cast("string").fill_null("unknown") for name in design.segments}
+        columns |= make_covariates(table, design, [name for name, n in clock["gaps"].items() if n])
+    return columns
 
 
 def _write_notes(folded, beside, lost, design, clock):
@@ -388,40 +393,3 @@ def _make_time(gathered, name, metric):
     days = ibis.greatest(days, 0.0) if gathered.has_dates else days  # a date alone lies before a time on that day
     seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / DAY
     return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
-
-
-def _make_covariates(table, design, holed):
-    """The columns of covariates, never null: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`.
-
-    Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
-    indicator, the value that fills changes nothing. Other columns become an indicator a level, compared after
-    trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
-    pooled as "other", missing ones have an indicator of their own. Only units of the randomised arms decide which
-    levels there are and whether any value is missing (Zhao and Ding, 2024, To adjust or not to adjust?); `holed` are
-    those that any unit lacks, as arms are looked up only where one is: text is slow.
-    """
-    columns, gaps, of_arms = {}, {}, table["variant"].isin(design.variant.arms)
-    if holed:
-        some = table.filter(ibis.or_(*(table[name].isnull() for name in holed))).filter(of_arms)
-        gaps = ask(some, {name: some.count() - some[name].count() for name in holed})
-    numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
-    texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
-    counted = []  # the most frequent levels of each, one more than are kept
-    for name, text in texts.items():
-        known = table.filter(of_arms).select(level=text).drop_null("level").group_by("level")
-        most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
-        counted.append(most.mutate(name=ibis.literal(name)))
-    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []
-    for name in design.covariates:
-        if name in numbers:
-            number = mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
-            columns[f"x_{name}"] = number.fill_null(0.0)
-        else:
-            level, kept = texts[name], [row["level"] for row in rows if row["name"] == name]
-            if is_pooled := len(kept) > MOST_LEVELS:
-                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
-            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
-            columns |= {f"x_{name}={value}": mark(fact.fill_null(False)) for value, fact in facts.items()}
-        if gaps.get(name):
-            columns[f"x_{name}:missing"] = mark(table[name].isnull())
-    return columns

@@ -241,7 +241,7 @@ def test_summarise_adjusted_takes_covariates_over_units_with_a_known_outcome():
 def test_summarise_by_segment_has_every_level_and_arm():
     frame = _draw_frame(60)
     frame.loc[frame["tier"].isna(), "variant"] = "a"  # then b has no unit of unknown tier
-    found = metrics.summarise(_fold(frame, KINDS, segments=["tier"]), by="tier")
+    found = metrics.summarise(_fold(frame, KINDS, segments=["tier"], min_cell=1), by="tier")
     assert list(found) == ["free", "pro", "unknown"]
     _check_but_tail(found["pro"]["paid"]["a"], frame.query("tier == 'pro' and variant == 'a'")["paid"])
     empty = found["unknown"]["paid"]["b"]
@@ -312,7 +312,7 @@ def test_winsorise_without_positive_values_changes_nothing():
 
 def test_summarise_shares_takes_marks_of_each_arm():
     frame = _draw_frame()
-    units = _fold(frame, KINDS, segments=["tier"])
+    units = _fold(frame, KINDS, segments=["tier"], min_cell=1)
     found = metrics.summarise_shares(units, ["missing_spent"])[None]["missing_spent"]["b"]
     _check(found, frame.query("variant == 'b'")["spent"].isna())
     level = metrics.summarise_shares(units, ["missing_spent"], by="tier")["pro"]["missing_spent"]["b"]
