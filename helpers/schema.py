@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from helpers.kinds import VALUED
 from helpers.records import Refused
 
+PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
 KEPT_NAMES = ("unit", "variant")
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
 NARROWING = ("number", "count", "whole", "nps", "state", "binary")  # each holds only what the one before it may hold
@@ -251,7 +252,24 @@ def say(n, noun) -> str:
     >>> say(0, "row"), say(1, "row"), say(1200, "row")
     ('0 rows', '1 row', '1,200 rows')
     """
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+    return f"{n:,} {noun if n == 1 else pluralise(noun)}"
+
+
+def pluralise(noun) -> str:
+    """Return a noun as several; one that ends with s may be several already.
+
+    Examples
+    --------
+    >>> [pluralise(noun) for noun in ("person", "company", "day", "business", "branch", "users")]
+    ['people', 'companies', 'days', 'businesses', 'branches', 'users']
+    """
+    if noun in PLURALS:
+        return PLURALS[noun]
+    if noun.endswith(("ss", "x", "ch", "sh")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return noun if noun.endswith("s") else f"{noun}s"
 
 
 def cut(label, *, width=40) -> str:

@@ -70,10 +70,9 @@ def test_read_types_every_key(write):
     assert list(design.by_role("primary", "guardrail")) == ["activated", "csat"]
 
 
-def test_read_records_name_checksum_and_version_control(write):
+def test_read_records_name_and_checksum(write):
     read = plan.read(write(PLAN))
     assert read.record == {"file": "mine.yaml", "sha256": hashlib.sha256(PLAN.encode()).hexdigest(), "departures": []}
-    assert read.commit == "not under version control"
 
 
 @pytest.mark.parametrize("label", ["no", "on", "007", "1e3", "2020-01-01", "null"])

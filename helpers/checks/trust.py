@@ -44,7 +44,7 @@ SENTENCES = {  # too little to test, as chance would have it, unclear, and not
     ),
     "split by group": (
         "There are not two {place} with enough units to test the sample ratio.",
-        "The sample ratio is as planned in all {n} {place}; smallest adjusted {p}.",
+        "The sample ratio is as planned in {all} {place}; smallest adjusted {p}.",
         "Whether the sample ratio is as planned in all {place} is unclear, most in {worst}; adjusted {p}.",
         "The sample ratio differs from the plan across {place}, most in {worst}; adjusted {p}.",
     ),
@@ -159,11 +159,12 @@ def _check_split(units, design):
         found = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
         found = {group: p for group, p in found.items() if not np.isnan(p)}
         worst = min(found, key=found.get, default=0)
-        name, place = f"srm_{by}", f"levels of {by}"
+        name, place = f"srm_{by}", f"levels of {design.labels.get(by, by)}"
         if by == "week":
             name, place, worst = "srm_over_time", "weeks of assignment", f"week {worst + 1}"
         ps = found.values() if len(found) > 1 else ()
-        yield _report(name, ps, "split by group", place=place, n=len(found), worst=worst)
+        every = "both" if len(found) == 2 else f"all {len(found)}"
+        yield _report(name, ps, "split by group", place=place, all=every, worst=worst)
 
 
 def _check_balance(units, design):
@@ -241,7 +242,7 @@ def _check_attrition(units, design):
     p = compare_rates(arms)
     told = f"All {total:,} that were randomised by {by} are in the table."
     if lost:
-        apart = "of which arm is not known" if len(arms) == 1 else _write_rates(design, arms)
+        apart = "their arms are not known" if len(arms) == 1 else _write_rates(design, arms)
         apart = apart if np.isnan(p) else f"{apart}; {_write_p(p)}"
         told = f"Of {total:,} randomised by {by}, {lost:,} ({percent(lost / total)}) are not in the table: {apart}."
     is_doubtful = lost > MOST_LOST * total or p < MISSING_DOUBT

@@ -11,7 +11,7 @@ from helpers import paths, report
 from helpers.cli import FAILED, INTERRUPTED
 from helpers.records import Refused
 from helpers.report.runs import find_notebook, read_yaml
-from helpers.report.store import open_work, read_json
+from helpers.report.store import open_work, read_record
 
 EXAMPLE = Path(__file__).with_name("workspace") / "plan.yaml"  # what `init` writes stands beside it
 DEEP = "validation-deep"
@@ -32,7 +32,7 @@ def report_runs(arguments):
     if status == INTERRUPTED:
         return status
     for folder in (out / run.name for run in runs):
-        record = read_json(folder / "run.json")
+        record = read_record(folder)
         if record and not (folder / "failed.html").exists():
             print(f"{folder.name}: {record['card']['answer']}\n  {folder / 'report.html'}")
     print(out / "index.html")

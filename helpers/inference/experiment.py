@@ -114,9 +114,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         and `curves`.
     """
     design = decided.design
-    plan = {**decided.record, "commit": decided.commit}
     data = replace(source.info, messages=(*source.info.messages, *units.messages))
-    empty = Results(study, design.title, design.question, "withheld", data, plan, checks=tuple(trust))
+    empty = Results(study, design.title, design.question, "withheld", data, decided.record, checks=tuple(trust))
     days = units.assigned and tuple(day.isoformat() for day in units.assigned)
     empty = empty.but(tables={"event_sums": pd.DataFrame(units.added)}) if units.added else empty
     empty = empty.but(as_of=units.as_of.isoformat() if units.as_of else None, assigned=days)

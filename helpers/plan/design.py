@@ -11,6 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from helpers.kinds import COUNTED, KINDS, Kind
 from helpers.records import GRAVE
 
+SHORT_FORMS = (  # said in capitals where a plan gives no label
+    *("nps", "csat", "ces", "arr", "mrr", "ltv", "clv", "arpu", "aov", "gmv", "roi", "cac", "fcr", "aht", "sla"),
+    *("nrr", "grr", "dau", "wau", "mau", "api", "sms"),
+)
 NULLS = {"", "~", "null", "Null", "NULL"}
 Grave = Literal[GRAVE]  # what an acknowledgement can release
 
@@ -218,6 +222,17 @@ class Exposure(Part):
         yield bool(self.column) == bool(self.event), "give exposure as either a column or an event"
 
 
+def say_name(name: str) -> str:
+    """Return a name of the plan or the data in words.
+
+    Examples
+    --------
+    >>> [say_name(name) for name in ("nps", "first_reply", "csat_after", "NPS")]
+    ['NPS', 'first reply', 'CSAT after', 'NPS']
+    """
+    return " ".join(word.upper() if word in SHORT_FORMS else word for word in str(name).replace("_", " ").split(" "))
+
+
 def name_quantile(quantile: float) -> str:
     """Return a quantile in words.
 
@@ -307,7 +322,7 @@ class ExperimentPlan(Design):
     def label_of(self, name: str) -> str:
         """What a reader calls a metric: its label or name in words, a window that begins late, a quantile."""
         metric = self.metrics[name]
-        label = metric.label or name.replace("_", " ")
+        label = metric.label or say_name(name)
         told = [f"day {metric.from_days:g} to {metric.within_days:g}"] if metric.from_days else []
         told += [] if metric.quantile is None else [name_quantile(metric.quantile)]
         return ", ".join([label, *(words for words in told if words not in label.lower())])

@@ -9,14 +9,13 @@ import json
 import os
 import platform
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
@@ -45,6 +44,8 @@ FIXED = {
 DROPPED = re.compile(r"JUPYTER_PATH|LANGUAGE|MPLBACKEND|PYTHON(DONTWRITEBYTECODE|OPTIMIZE|SAFEPATH|STARTUP|WARNINGS)")
 FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
 LONGEST_SOCKET = 90  # characters; systems take 103 to 107, of which the number of the socket needs some
+UNVERSIONED = "not under version control"
+CHANGED = "{}: changed while the run read it; run it again once nothing writes to it"
 UNFINISHED = "the notebook ended before its last cell had published results"
 
 
@@ -103,7 +104,7 @@ def render_run(run, settings, tell) -> Outcome:
             key = store.make_key(run, checksums, code=settings.code)
             if not settings.force and store.is_fresh(run, key, checksums):
                 return Outcome("up to date")
-            outcome = produce(run, settings, key, tell)
+            outcome = produce(run, settings, key, tell, checksums)
             if outcome.failed:
                 leave_page(settings.out, run.name, outcome)
             return outcome
@@ -113,9 +114,14 @@ def render_run(run, settings, tell) -> Outcome:
         return STOPPED
 
 
-def produce(run, settings, key, tell) -> Outcome:
-    """Return how a run ended that had to be rendered; `key` goes into its record."""
+def produce(run, settings, key, tell, checksums) -> Outcome:
+    """Return how a run ended that had to be rendered; `key` goes into its record.
+
+    What it reads is refused where it is no longer, at the end, what `checksums` knows it as. A database is read as it
+    stands: nothing here can know whether it changes meanwhile.
+    """
     begun, sections = time.time(), [""]
+    before = {file: checksums.of(file) for file in store.list_inputs(run, settings.out)}
 
     def pass_section(heading):
         sections.append(heading)
@@ -128,6 +134,9 @@ def produce(run, settings, key, tell) -> Outcome:
             return Outcome("error", UNFINISHED, sections[-1])
         sections.append("")
         tell("report is written")
+        again = store.Checksums(settings.out)
+        if changed := [file.name for file in before if again.of(file) != before[file]]:
+            return Outcome("refused", CHANGED.format(", ".join(changed)))
         started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
         record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}
         _write_report(run, settings, notebook, payload, record)
@@ -215,14 +224,30 @@ def judge_error(error, *, limit) -> Outcome:
     return Outcome("error", f"{kind} while the report was made; STUDIES_DEBUG=1 shows more")
 
 
+def read_commit(file) -> str:
+    """Return the commit that last changed a file and its day, whether the file differs now, or that none is known.
+
+    It stands in run.json alone: clones of one repository may know different ones, and give the same report.
+    """
+    commit = _ask_git(file.parent, "log", "-1", "--format=%H of %cs", "--", file.name)
+    told = ", changed since" if _ask_git(file.parent, "status", "--porcelain", "--", file.name) else ""
+    is_shallow = _ask_git(file.parent, "rev-parse", "--is-shallow-repository") == "true"
+    return f"{commit}{told}{', or earlier: the clone is shallow' if is_shallow else ''}" if commit else UNVERSIONED
+
+
+def _ask_git(folder, *words):
+    with suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "-C", str(folder), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    return ""
+
+
 def _write_report(run, settings, notebook, payload, record):
     """Write the whole report beside the last good one, then put it in its place."""
-    results, files = payload["results"], list_files(payload, notebook)
+    results, files, plan = payload["results"], list_files(payload, notebook), run.values.get("plan")
     files["report.html"] = page.render(notebook, results, code=settings.code).encode()
     shared = {name: hashlib.sha256(files[name]).hexdigest() for name in files if not name.startswith("private/")}
     needed = [re.match(r"[\w-]+", line)[0] for line in metadata.requires("support-studies") if "extra ==" not in line]
-    command = ["git", "-C", str(paths.REPOSITORY), "rev-parse", "HEAD"]
-    head = subprocess.run(command, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
     record |= {
         **{key: results[key] for key in ("run", "study")},
         **{key: payload[key] for key in ("as_of", "card")},
@@ -230,7 +255,8 @@ def _write_report(run, settings, notebook, payload, record):
         "files": shared,
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in needed}},
-        "head": head or "not under version control",
+        "head": _ask_git(paths.REPOSITORY, "rev-parse", "HEAD") or UNVERSIONED,
+        "plan_commit": read_commit(paths.plan_file(plan, base=run.notebook.parent)) if plan else None,
     }
     files["run.json"] = write_json(record).encode()
     files[f"private/{run.study}.ipynb"] = nbformat.writes(notebook).encode()

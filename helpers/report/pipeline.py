@@ -125,7 +125,7 @@ class Workshop:
         """
         CONTEXT.set_forkserver_preload(["helpers.report.execution"])
         os.environ["PYTHONSAFEPATH"] = "1"  # no file where the user stands takes the place of a module
-        known = {run.name: store.read_json(self.settings.out / run.name / "run.json") for run in runs}
+        known = {run.name: store.read_record(self.settings.out / run.name) for run in runs}
         seconds = {name: record.get("seconds", math.inf) for name, record in known.items()}
         before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
         try:

@@ -22,7 +22,7 @@ UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
 TOLD = re.compile(r"\ufeff?\"?sep=(?P<mark>[,;|\t])\"?[ \t]*(\r\n?|\n|$)", re.IGNORECASE)  # Excel's first line
-BLOCK = 1 << 22
+BLOCK, WIDE, LARGEST = 1 << 22, 1 << 15, 1 << 26  # bytes read at a time: at least, a column, at most
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def read_batches(path, dialect) -> Iterator[pa.Table]:
     reading = {
         "read_options": pc.ReadOptions(
             use_threads=False,
-            block_size=BLOCK,
+            block_size=min(max(BLOCK, WIDE * len(dialect.header)), LARGEST),  # storing few rows of many columns is slow
             encoding=encoding,
             autogenerate_column_names=True,
             skip_rows=int(dialect.above),

@@ -72,7 +72,7 @@ def run_whole_road(file, by, threads):
     source = sources.load(design, file, threads=threads)
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
-    decided = SimpleNamespace(design=design, record={}, commit="")
+    decided = SimpleNamespace(design=design, record={})
     inference.run_experiment(decided, source, units, trust, study="bench")
     return {}
 

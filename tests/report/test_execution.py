@@ -15,7 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 from tiny_study import read_all, read_json, write_notebook
 
 from helpers import report
-from helpers.report.execution import choose_transport, judge_error, make_environment
+from helpers.report.execution import choose_transport, judge_error, make_environment, read_commit
 from helpers.report.store import DIED, Outcome, leave_page
 
 CANARY = "canary-p@ss/word-4711"
@@ -243,3 +243,26 @@ def write_page(out, outcome):
 def test_leave_page_escapes(tmp_path):
     page = write_page(tmp_path, Outcome("error", "<script>alert(1)</script>", "<b>"))
     assert "<script>" not in page and "<b>" not in page
+
+
+def test_read_commit_of_full_shallow_and_no_clone(tmp_path):
+    def git(*words):
+        names = ["-c", "user.name=N", "-c", "user.email=n@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", "-C", tmp_path / "full", *names, *words], check=True, capture_output=True)
+
+    file = tmp_path / "full" / "plan.yaml"
+    file.parent.mkdir()
+    assert read_commit(file) == "not under version control"
+    git("init", "-q")
+    file.write_text("a")
+    git("add", "plan.yaml")
+    git("commit", "-qm", "one")
+    full = read_commit(file)
+    assert re.fullmatch("[0-9a-f]{40} of [0-9-]{10}", full)
+    git("commit", "-qm", "two", "--allow-empty")
+    assert read_commit(file) == full
+    subprocess.run(["git", "clone", "-q", "--depth", "1", file.parent.as_uri(), tmp_path / "few"], check=True)
+    shallow = read_commit(tmp_path / "few" / "plan.yaml")
+    assert shallow[:40] != full[:40] and shallow.endswith(", or earlier: the clone is shallow")
+    file.write_text("b")
+    assert read_commit(file) == f"{full}, changed since"
