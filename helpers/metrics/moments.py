@@ -27,6 +27,7 @@ TURNS = 3  # about the constant; about each group's mean, which is rounded itsel
 FEW_BITS, LARGEST = 1024.0, 2.0**36  # sums of whole numbers and of few binary places, below it, are exact
 NO_VALUE = ibis.null("float64")
 TAILED = ("y", "num")  # what a block begins with whose skewness is known
+CAPPED = "cap_"  # before the name of an outcome whose largest values are lowered
 FEW_LEVELS = 50  # a first segment with more is measured by itself, so that no more sums come to Python
 
 
@@ -220,15 +221,27 @@ def winsorise(units: Units, metric: str) -> dict[str, Moments]:
     -------
     dict: arm -> Moments, as `summarise` gives them.
     """
-    outcome, table, design = f"y_{metric}", units.table, units.design
-    positive = table.filter(table[outcome] > 0)
-    if design.variant.observational:
-        positive = positive.filter(positive["variant"].isin(design.variant.arms))
-    limit = _find_quantile(positive[outcome], UPPER, _read_look(units).bounds.get(outcome, 0.0))
-    if limit is not None:
-        table = table.mutate(**{outcome: (table[outcome] > limit).ifelse(limit, table[outcome])})
-    blocks = {outcome: _list_blocks(units, adjusted=False)[outcome]}
-    return _take(units, table, blocks, None, has_tails=False)[None][outcome]
+    return _measure(units, None, adjusted=True)[None][f"{CAPPED}{metric}"]
+
+
+def _list_capped(units):
+    """The metrics whose largest values are lowered: amounts, one value a unit."""
+    design = units.design
+    amounts = (name for name, m in design.metrics.items() if m.how.total == "amount" and m.how.outcome == "y")
+    return [] if design.cluster else [name for name in amounts if design.metrics[name].how.is_mean]
+
+
+def _cap(units):
+    """The table with these outcomes lowered, beside the outcomes themselves."""
+    table, design, columns = units.table, units.design, {}
+    for name in _list_capped(units):
+        positive = table.filter(table[f"y_{name}"] > 0)
+        if design.variant.observational:
+            positive = positive.filter(positive["variant"].isin(design.variant.arms))
+        outcome, bound = table[f"y_{name}"], _read_look(units).bounds.get(name, 0.0)
+        limit = _find_quantile(positive[f"y_{name}"], UPPER, bound)
+        columns[f"{CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
+    return table.mutate(**columns) if columns else table
 
 
 def _find_quantile(values, share, bound):
@@ -317,8 +330,8 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     return found
 
 
-def _list_blocks(units, adjusted):
-    """What is measured together: each metric by its outcome, each column of shares, all covariates.
+def _list_blocks(units, adjusted, has_tails=False):
+    """What is measured together: each metric by its outcome, each column of shares, all covariates, lowered outcomes.
 
     Counts of events are known for the units whose window is over, so metrics with one window share the moments of
     their covariates.
@@ -336,26 +349,30 @@ def _list_blocks(units, adjusted):
             gapped = None if y in full else known
             blocks[y] = Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
     blocks |= {column: Block(("y",), ((column, None),), column) for column in columns if column.startswith(SHARES)}
+    for name in _list_capped(units) if has_tails else ():
+        known = blocks[f"y_{name}"]
+        blocks[f"{CAPPED}{name}"] = Block(("y",), ((f"{CAPPED}{name}", None),), known.known, known.complete)
     return blocks | ({"x": Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
 
 
 def _measure(units, by, adjusted, has_tails=True):
     """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
-    key = ("moments", by, adjusted, has_tails and by is None)
-    return units.keep(key, lambda: _take(units, units.table, _list_blocks(units, adjusted), by, has_tails=key[-1]))
+    has_tails = has_tails and by is None
+    key = "moments", by, adjusted, has_tails
+    return units.keep(key, lambda: _take(units, _list_blocks(units, adjusted, has_tails), by, has_tails))
 
 
-def _take(units, table, blocks, by, *, has_tails):
-    """Moments by group, block and arm, n = 0 where an arm has no row; `table` may hold other values than the units'."""
-    design, keys, given = units.design, _list_keys(units, by), None
+def _take(units, blocks, by, has_tails):
+    """Moments by group, block and arm, n = 0 where an arm has no row."""
+    design, keys, table, given = units.design, _list_keys(units, by), units.table, None
     if design.cluster:
-        first, wide = _sum_clusters(units.table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
+        first, wide = _sum_clusters(table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
         look = units.keep(("look", by), lambda: _look(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
     else:
-        look = _read_look(units)
-        if look.is_split and table is units.table and by in (None, design.segments[0]):
-            given = _share_sums(units, look, keys, has_tails=has_tails)
+        look, table = _read_look(units), _cap(units) if has_tails else table
+        if look.is_split and by in (None, design.segments[0]):
+            given = _share_sums(units, table, keys, has_tails)
     blocks = {name: replace(block, ratio=look.ratios.get(name, 0.0)) for name, block in blocks.items()}
     found, arranged = _sum_up(table, blocks, _make_query(blocks, look, keys, has_tails), given), {}
     arms = (*design.variant.arms, *design.variant.observational)
@@ -385,27 +402,28 @@ def _look_at(units):
     first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=False)
     if units.covariates:
         blocks |= {"x": Block(units.covariates, tuple((x, None) for x in units.covariates), units.covariates[0])}
-    for name, metric in design.metrics.items():
-        if metric.how.total == "amount" and metric.how.outcome == "y":
-            facts["bound", f"y_{name}"] = first[f"y_{name}"].quantile(BOUND, where=first[f"y_{name}"] > 0)
+    for name in _list_capped(units):
+        facts["bound", name] = first[f"y_{name}"].quantile(BOUND, where=first[f"y_{name}"] > 0)
     if design.segments:
         facts["levels"] = first[f"s_{design.segments[0]}"].nunique()
     look, row = _look(first, blocks, marks, facts)
     sure = {name for name, metric in design.metrics.items() if metric.missing != "zero"}
     void = {f"missing_{name}" for name in sure if units.full & {f"y_{name}", f"num_{name}"}} & marks
     bounds = {key[1]: row[key] for key in facts if key[0] == "bound" and row[key] is not None}
+    capped = {f"{CAPPED}{name}": look.constants.get(f"y_{name}", 0.0) for name in _list_capped(units)}
+    look = replace(look, constants=look.constants | capped)
     is_split = 1 <= row.get("levels", 0) <= FEW_LEVELS
     return replace(look, full=units.full.union(units.covariates, void), void=void, bounds=bounds, is_split=is_split)
 
 
-def _share_sums(units, look, keys, *, has_tails):
+def _share_sums(units, table, keys, has_tails):
     """The sums of all arms, or of the levels of the first segment too, from one query for both; kept."""
-    kept, fine = units.keep("sums", dict), _list_keys(units, units.design.segments[0])
+    kept, fine, look = units.keep("sums", dict), _list_keys(units, units.design.segments[0]), _read_look(units)
     if has_tails not in kept and True not in kept:
-        blocks = _list_blocks(units, adjusted=True)
+        blocks = _list_blocks(units, True, has_tails)
         blocks = {name: replace(block, ratio=look.ratios.get(name, 0.0)) for name, block in blocks.items()}
         query = _make_query(blocks, look, fine, has_tails)
-        kept[has_tails] = _ask_sums(_lower(units.table, query), blocks, query)
+        kept[has_tails] = _ask_sums(_lower(table, query), blocks, query)
     found = kept.get(True) or kept[has_tails]
     if keys == fine:
         return found
@@ -524,6 +542,10 @@ def _count_none(block):
     return Moments(block.names, 0, np.full(k, NAN), np.full((k, k), NAN))
 
 
+def _has_tail(block, query):
+    return query.has_tails and block.names[0] in TAILED and not block.pairs[0][0].startswith(CAPPED)
+
+
 def _list_sums(table, blocks, query):
     """Return each sum once, by its name: what, and of which pairs."""
     value = {pair: table[alias] for pair, alias in query.aliases.items() if alias in table.columns}
@@ -535,7 +557,7 @@ def _list_sums(table, blocks, query):
         if isinstance(block.complete, str):
             asked["complete", block.complete] = table[block.complete].sum()
         top = value[block.pairs[0]]
-        if query.has_tails and block.names[0] in TAILED and block.pairs[0][0] not in query.look.marks:
+        if _has_tail(block, query) and block.pairs[0][0] not in query.look.marks:
             left = top - block.ratio * value[block.pairs[1]] if block.names[0] == "num" else top
             asked["cube", block.pairs[0]] = (left * left * left).sum()
             asked |= {("largest", block.pairs[0]): left.max(), ("smallest", block.pairs[0]): left.min()}
@@ -562,7 +584,7 @@ def _read(row, block, query):
     mean = np.array([centre + total / n for centre, total in zip(centres, totals, strict=True)])
     remainder = np.array([math.fsum((c, t / n, -m)) for c, t, m in zip(centres, totals, mean, strict=True)])
     skewness = top_share = NAN
-    if query.has_tails and block.names[0] in TAILED:  # of an outcome, or of numerator - ratio x denominator
+    if _has_tail(block, query):  # of an outcome, or of numerator - ratio x denominator
         weights = np.array([1.0] if block.names[0] == "y" else [1.0, -block.ratio])
         k = len(weights)
         variance = float(weights @ cov[:k, :k] @ weights)

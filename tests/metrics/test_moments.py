@@ -114,14 +114,14 @@ def _count_queries(units, monkeypatch, **options):
 
 def test_summarise_asks_for_sizes_and_a_constant_and_once_for_everything(monkeypatch):
     units = _fold(_make_frame(_draw(1e8)), covariates=["x"], segments=["segment"])
-    assert _count_queries(units, monkeypatch, adjusted=True) == 2
+    assert _count_queries(units, monkeypatch, adjusted=True) == 3
     assert _count_queries(units, monkeypatch, by="segment") == 0  # the levels are what the arms were added up from
 
 
 def test_summarise_measures_arms_alone_where_a_segment_has_many_levels(monkeypatch):
     frame = _make_frame(_draw(0.0)).assign(segment=lambda f: f.index.astype(str))
     units = _fold(frame, segments=["segment"])
-    assert _count_queries(units, monkeypatch) == 2
+    assert _count_queries(units, monkeypatch) == 3
     assert _count_queries(units, monkeypatch, by="segment") == 1
 
 
@@ -137,13 +137,15 @@ def test_summarise_finds_outcomes_that_are_missing_after_the_first_rows_only(mon
     frame = _make_frame(_draw(0.0, 12_000))
     frame.loc[frame.index[-500:], "y"] = np.nan
     _check_all(frame)
-    assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch, adjusted=True) == 2
-    assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch) == 2
+    assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch, adjusted=True) == 3
+    assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch) == 3
 
 
 def test_summarise_asks_again_only_where_a_group_is_far(monkeypatch):
     units = _fold(_join({"s": 0.0, "t": 1e8}), segments=["segment"])
-    assert _count_queries(units, monkeypatch) == 2  # the arms are alike
+    assert (
+        _count_queries(units, monkeypatch) == 3
+    )  # the first rows, the limit of the largest values, and sums; the arms are alike
     assert _count_queries(units, monkeypatch, by="segment") == 1  # about the mean of each
     assert _count_queries(units, monkeypatch, by="segment") == 0
 
