@@ -143,9 +143,7 @@ def test_summarise_finds_outcomes_that_are_missing_after_the_first_rows_only(mon
 
 def test_summarise_asks_again_only_where_a_group_is_far(monkeypatch):
     units = _fold(_join({"s": 0.0, "t": 1e8}), segments=["segment"])
-    assert (
-        _count_queries(units, monkeypatch) == 3
-    )  # the first rows, the limit of the largest values, and sums; the arms are alike
+    assert _count_queries(units, monkeypatch) == 3  # first rows, limit of the largest values, sums
     assert _count_queries(units, monkeypatch, by="segment") == 1  # about the mean of each
     assert _count_queries(units, monkeypatch, by="segment") == 0
 
