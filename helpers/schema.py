@@ -129,7 +129,8 @@ def list_event_names(design, columns=()) -> tuple[str, ...]:
     names = [event for name in design.metrics for events in list_metric_events(design, name) for event in events]
     names += design.exposure.event if design.exposure else []
     parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)}
-    return tuple(dict.fromkeys(name for name in names if name not in parts or name not in columns))
+    absent = (parts - set(design.metrics)).intersection(columns)
+    return tuple(dict.fromkeys(name for name in names if name not in absent))
 
 
 def list_metric_events(design, name) -> list[list[str]]:
