@@ -250,7 +250,7 @@ def ask(question, shown, *, tell=_tell_read):
     raise Refused(f"{shown}: {fault}")
 
 
-def count_all(table, counts, shown) -> dict[str, int]:
+def count_all(table, counts, shown, *beside) -> dict[str, int]:
     """Return some aggregates of a table by name, in one query; null counts as 0.
 
     Parameters
@@ -258,8 +258,12 @@ def count_all(table, counts, shown) -> dict[str, int]:
     table : Ibis table
     counts : dict of str to Ibis scalar
     shown : str, what messages call the table
+    *beside : Ibis table, one row of further aggregates
     """
-    row = ask(lambda: table.aggregate(**counts).to_pyarrow().to_pylist()[0], shown)
+    counted = table.aggregate(**counts)
+    for other in beside:
+        counted = counted.cross_join(other)
+    row = ask(lambda: counted.to_pyarrow().to_pylist()[0], shown)
     return {key: value or 0 for key, value in row.items()}
 
 

@@ -166,7 +166,7 @@ def test_load_drops_exact_duplicates_and_counts_them(load):
     assert source.info.steps == (
         ("read", 7, "rows of the table"),
         ("exact duplicates dropped", 2, "rows that repeat another in every column"),
-        ("in two variants, left out", 0, "0 units"),
+        ("in two variants, left out", 0, "rows of 0 units"),
         ("kept", 5, "one row a unit"),
     )
 

@@ -269,6 +269,11 @@ WRONG = [
     ({"user_id": [2.0**54, 2.0, 3.0]}, SHARED + "export the column as text"),
     ({"spend": [1.0, math.inf, 2.0]}, "column spend: 1 infinite value; leave a cell empty where it is unknown"),
     (
+        {"spend": [1.0, -1e200, 2.0]},
+        "column spend: 1 number beyond 1e+50 on either side of 0; correct them, or leave a cell empty where it is "
+        "unknown",
+    ),
+    (
         {"spend": pa.array([0, 1, 2], pa.date32())},
         "column spend: holds date values where numbers are needed; name another column in the plan",
     ),
