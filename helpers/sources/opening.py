@@ -187,11 +187,10 @@ def make_spill(pid: int) -> str:
 
 
 def _is_alive(pid):
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _tell_attach(error):
