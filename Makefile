@@ -25,9 +25,9 @@ lab: $(READY) ## Open the notebooks in JupyterLab
 
 bench: $(READY) ## Compare our queries with other packages, `studies report --force` with a plain loop; time the ranking
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target .venv/bench $(PEERS)
-	PYTHONPATH=.venv/bench $(BIN)/python tests/bench/compare_engines.py --large
 	$(BIN)/python tests/bench/compare_loop.py
 	$(BIN)/python tests/bench/ranking.py
+	PYTHONPATH=.venv/bench $(BIN)/python tests/bench/compare_engines.py
 
 validate: $(READY) ## Measure every method on the deep grid (hours, resumable), and render its report
 	$(BIN)/studies validate --record data/validation/deep.csv

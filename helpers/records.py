@@ -106,7 +106,7 @@ class Test:
 
 
 # the checks of which one that fails withholds the answer
-GRAVE = ("srm", "two_variants", "attrition", "events_fit", "events_add")
+GRAVE = ("enough_units", "srm", "two_variants", "clusters", "attrition", "events_fit", "events_add")
 STATUS_WORDS = {"warn": "unclear"}  # as a reader sees a check's status
 
 

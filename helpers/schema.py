@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from helpers.kinds import VALUED
 from helpers.records import Refused
 
+PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
 KEPT_NAMES = ("unit", "variant")
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
-NARROWING = ("number", "count", "nps", "state", "binary")  # each holds only what the one before it may hold
+NARROWING = ("number", "count", "whole", "nps", "state", "binary")  # each holds only what the one before it may hold
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,9 @@ class Column:
     """One column that a plan asks for.
 
     `name` is the column in the table and `target` its name afterwards; `use` says in words what it is for;
-    `type` is id, label, text, number, binary (0 or 1), state (0, 1 or 2), count (0 or more), nps (0 to 10), timestamp
-    or either (numbers if every value is one, text otherwise); a column that is not `needed` may be absent.
+    `type` is id, label, text, number, binary (0 or 1), state (0, 1 or 2), count (0 or more), whole (such without a
+    fraction), nps (0 to 10), timestamp or either (numbers if every value is one, text otherwise); a column that is not
+    `needed` may be absent.
     """
 
     name: str
@@ -250,7 +252,24 @@ def say(n, noun) -> str:
     >>> say(0, "row"), say(1, "row"), say(1200, "row")
     ('0 rows', '1 row', '1,200 rows')
     """
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+    return f"{n:,} {noun if n == 1 else pluralise(noun)}"
+
+
+def pluralise(noun) -> str:
+    """Return a noun as several; one that ends with s may be several already.
+
+    Examples
+    --------
+    >>> [pluralise(noun) for noun in ("person", "company", "day", "business", "branch", "users")]
+    ['people', 'companies', 'days', 'businesses', 'branches', 'users']
+    """
+    if noun in PLURALS:
+        return PLURALS[noun]
+    if noun.endswith(("ss", "x", "ch", "sh")):
+        return f"{noun}es"
+    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return noun if noun.endswith("s") else f"{noun}s"
 
 
 def cut(label, *, width=40) -> str:

@@ -394,7 +394,7 @@ def study_desk(decided, source, customers, renewals, tickets, rules) -> Results:
     -------
     Results: estimates, checks and tables; without tickets those of contracts alone have a place beside them.
     """
-    design, plan = decided.design, {**decided.record, "commit": decided.commit}
+    design, plan = decided.design, decided.record
     level, estimates, tables = {"confidence_level": design.confidence_level}, [], {}
     tickets = judge_tickets(tickets, rules)
     frame = read_frame(customers, renewals, tickets, rules)

@@ -10,11 +10,12 @@ from helpers.design import Setting, list_effects, list_weeks, settle
 from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Column, find_view
 from helpers.records import Results
+from helpers.schema import pluralise
 from helpers.view import html
 from helpers.view.html import Display, show_sentence
 from helpers.view.numbers import capitalise, count_decimals, join_words, write_count, write_number
 from helpers.view.rows import Row
-from helpers.view.scales import list_metrics, name_label, pluralise
+from helpers.view.scales import list_metrics, name_label
 from helpers.view.show import draw_ladder, draw_table, find_title, frame_part, list_rows, show
 from helpers.view.views import write_cell
 from helpers.view.words import explain
@@ -138,7 +139,7 @@ def _name_all(noun):
     """A word as several ("conversations"); of a name of several words only that it is an event."""
     if " " in noun:
         return f"{noun} events"
-    return noun if noun.endswith("s") else pluralise(noun)
+    return pluralise(noun)
 
 
 def part(results: Results) -> tuple[Results, Results]:

@@ -306,4 +306,8 @@ def _unfollowed(tables, horizon):
     if any(table.n == 0 for table in tables):
         return "a group has no units"
     short = [table.days[-1] for table in tables if np.isnan(estimate_incidence(table, horizon)[0])]
-    return f"follow-up ends on day {min(short):g} in a group, before the horizon of {horizon:g} days" if short else None
+    return (
+        f"follow-up ends on day {math.floor(min(short))} in a group, before the horizon of {horizon:g} days"
+        if short
+        else None
+    )

@@ -29,7 +29,7 @@ def run_experiment(frame, design, *, n_two_variants=0, seed=1, n_resamples=999, 
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
     options = {"withheld": checks.withheld(trust, design)}
-    plan = Plan(design, "plan.yaml", "0" * 64, "not under version control")
+    plan = Plan(design, "plan.yaml", "0" * 64)
     options |= {"seed": seed, "n_resamples": n_resamples, "prior_units": prior_units, "past_effects": past_effects}
     return inference.run_experiment(plan, source, units, trust, study="experiment", **options)
 

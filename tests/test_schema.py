@@ -48,8 +48,8 @@ def test_list_unit_columns_without_events_needs_a_column_for_every_metric():
         "t": ("t", "count", True),
         "seen": ("seen", "binary", True),
         "how": ("how", "state", True),  # 2 is a competing event
-        "calls": ("calls", "count", True),
-        "opens": ("opens", "count", True),
+        "calls": ("calls", "whole", True),
+        "opens": ("opens", "whole", True),
         "days": ("days", "number", True),
         "hours": ("hours", "count", True),  # time at risk is not below 0
         "opened": ("opened", "number", False),

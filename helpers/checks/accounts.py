@@ -166,8 +166,9 @@ def _check_freshness(heard, accounts, design):
     if not silent:
         return Check("freshness", "not tested", NAN, most, "No event that comes again and again occurs.")
     if not stale:
-        days = schema.say(max(1, math.ceil(longest)), "day")
-        said = f"Every kind of event that comes again and again was heard in the last {days} of the data."
+        days = math.ceil(longest)
+        last = "on the last day" if days <= 1 else f"in the last {days} days"
+        said = f"Every kind of event that comes again and again was heard {last} of the data."
         return Check("freshness", "pass", longest, most, said)
     worst = max(stale, key=stale.get)
     said = (

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from helpers import metrics
+from helpers import metrics, schema
 from helpers.checks.events import check_amounts, check_events, percent
+from helpers.inference.means import effective_units
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 DOUBT, MISSING_DOUBT = 0.01, 0.05  # below it is unclear: of what is missing hardly anything can be mended afterwards
+LEAST_UNITS = 10  # an arm, below which nothing is decided
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
 LOST = {  # what follows from units that are not in the table
@@ -29,6 +31,8 @@ UNCOUNTED = (
     "Attrition not tested: every row has its outcomes, so units that left may not be in the table. Write into the "
     "plan how many were randomised (randomised_units)."
 )
+FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
+ALONE = "How far clusters differ by chance shows in two or more an arm, so no effect can be tested; randomise more."
 MOST_LOST = 0.05  # of the randomised units may be missing from the table before it is in doubt
 SENTENCES = {  # too little to test, as chance would have it, unclear, and not
     "split": (
@@ -41,7 +45,7 @@ SENTENCES = {  # too little to test, as chance would have it, unclear, and not
     ),
     "split by group": (
         "There are not two {place} with enough units to test the sample ratio.",
-        "The sample ratio is as planned in all {n} {place}; smallest adjusted {p}.",
+        "The sample ratio is as planned in {all} {place}; smallest adjusted {p}.",
         "Whether the sample ratio is as planned in all {place} is unclear, most in {worst}; adjusted {p}.",
         "The sample ratio differs from the plan across {place}, most in {worst}; adjusted {p}.",
     ),
@@ -84,9 +88,11 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
 
     Returns
     -------
-    tuple of Check: srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants, missing_<metric>, attrition,
-        exposure_over_time, events_fit and events_add, those that the plan gives cause for. `value` is a p-value, a
-        count (duplicates, events_add) or a share (two_variants, attrition, events_fit); nan where nothing is tested.
+    tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates,
+        two_variants, clusters, missing_<metric>,
+        attrition, exposure_over_time, events_fit and events_add, those that the plan gives cause for. `value` is a
+        p-value, a count (duplicates, clusters, events_add) or a share (two_variants, attrition, events_fit); nan where
+        nothing is tested.
 
     Raises
     ------
@@ -96,7 +102,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     ----------
     Fabijan et al. (2019), Diagnosing sample ratio mismatch in online controlled experiments.
     """
-    found = [*_check_split(units, design)]
+    found = [*_check_number(units, design), *_check_split(units, design)]
     if units.covariates:
         found.append(_check_balance(units, design))
     n, total = source.n_two_variants, source.n_assigned
@@ -107,6 +113,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         said, status = f"{said} Above 1 % the arms are mixed, so their outcomes cannot be compared.", "fail"
     found.append(report_duplicates(source.n_duplicates))
     found.append(Check("two_variants", status, n / total if n else 0.0, MOST_SPLIT, said))
+    found += _check_clusters(units, design) if design.cluster else []
     asked = [name for name in design.metrics if f"missing_{name}" in units.table.columns]
     outcomes = [_check_missing(units, design, name) for name in asked]
     found += outcomes
@@ -136,6 +143,15 @@ def _report(name, ps, kind, *, alarm="warn", **facts):
     return Check(name, ("not tested", "pass", "warn", alarm)[place], p, ALERT, told)
 
 
+def _check_number(units, design):
+    """Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes."""
+    counts = {} if design.cluster else metrics.count_units(units)[None]
+    if few := [arm for arm, n in counts.items() if n < LEAST_UNITS]:
+        who = f"{schema.say(LEAST_UNITS, design.unit)} in {' and in '.join(few)}"
+        said = f"There are fewer than {who}: from so few nothing is decided, as one of them could turn the answer."
+        yield Check("enough_units", "fail", NAN, LEAST_UNITS, said)
+
+
 def _check_split(units, design):
     """The split of all units, and of those of each segment and week: only a group that is large enough is named."""
     shares = design.variant.shares
@@ -154,11 +170,12 @@ def _check_split(units, design):
         found = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
         found = {group: p for group, p in found.items() if not np.isnan(p)}
         worst = min(found, key=found.get, default=0)
-        name, place = f"srm_{by}", f"levels of {by}"
+        name, place = f"srm_{by}", f"levels of {design.labels.get(by, by)}"
         if by == "week":
             name, place, worst = "srm_over_time", "weeks of assignment", f"week {worst + 1}"
         ps = found.values() if len(found) > 1 else ()
-        yield _report(name, ps, "split by group", place=place, n=len(found), worst=worst)
+        every = "both" if len(found) == 2 else f"all {len(found)}"
+        yield _report(name, ps, "split by group", place=place, all=every, worst=worst)
 
 
 def _check_balance(units, design):
@@ -175,6 +192,33 @@ def report_duplicates(n: int) -> Check:
     """Return the check of rows that repeat another row exactly, of which n were dropped."""
     said = f"Rows that repeat another row exactly, dropped: {n:,}." if n else "No row repeats another."
     return Check("duplicates", "warn" if n else "pass", float(n), 0.0, said)
+
+
+def _check_clusters(units, design):
+    """How many clusters of one size each arm's count like: for the metric that has the least of them in an arm."""
+    found, tested = [], False
+    for name, arms in metrics.summarise(units)[None].items():
+        counted = [arms[arm] for arm in design.variant.arms]
+        sizes = [effective_units(m) if m.n > 1 else float(m.n) for m in counted]
+        tested = tested or min(sizes[0], max(sizes[1:])) >= 2
+        told = zip(sizes, counted, design.variant.arms, strict=True)
+        found += [(size, m.n, arm, design.label_of(name)) for size, m, arm in told if size == size]  # not without rows
+    if not found:
+        return []
+    effective, n, arm, label = min(found)
+    told = f"the {n:,} in {arm} count{'s' if n == 1 else ''} like {effective:.1f} of one size ({label})."
+    if not tested:
+        said, status = f"Clusters ({design.cluster}) are too few: {told} {ALONE}", "fail"
+    elif effective >= FEW_CLUSTERS:
+        said = f"In every arm the clusters ({design.cluster}) count like {effective:.0f} of one size or more."
+        status = "pass"
+    else:
+        reach, many = (float(stats.t.isf(design.alpha / 2, df)) for df in (max(2 * effective - 2, 1), np.inf))
+        so = f"with arms like this they reach {reach:.1f} standard errors to each side, with many clusters {many:.1f}."
+        so = so if effective >= 2 else "where that is below 2 in an arm, nothing is tested."
+        said = f"Clusters ({design.cluster}) are few or of unlike size: {told} Intervals use the degrees of freedom of "
+        said, status = f"{said}so many: {so}", "warn"
+    return [Check("clusters", status, effective, FEW_CLUSTERS, said)]
 
 
 def _check_missing(units, design, name):
@@ -209,7 +253,7 @@ def _check_attrition(units, design):
     p = compare_rates(arms)
     told = f"All {total:,} that were randomised by {by} are in the table."
     if lost:
-        apart = "of which arm is not known" if len(arms) == 1 else _write_rates(design, arms)
+        apart = "their arms are not known" if len(arms) == 1 else _write_rates(design, arms)
         apart = apart if np.isnan(p) else f"{apart}; {_write_p(p)}"
         told = f"Of {total:,} randomised by {by}, {lost:,} ({percent(lost / total)}) are not in the table: {apart}."
     is_doubtful = lost > MOST_LOST * total or p < MISSING_DOUBT

@@ -1,10 +1,12 @@
 """The commands about tables, without a study: plan drafts one's plan, check checks it, simulate writes one."""
 
 import json
+import math
 import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from jinja2 import Template
 
@@ -16,7 +18,8 @@ from helpers.sources import ask, read_address
 from helpers.sources.tables import NO, YES
 
 DRAFT = Template(Path(__file__).with_name("plan.yaml.j2").read_text(), trim_blocks=True, keep_trailing_newline=True)
-MOST_LABELS, MOST_ROWS = 20, 100_000  # labels of a variant or segment; rows from which a plan is guessed
+MOST_LABELS = 20  # of a variant or segment
+MOST_ROWS, MOST_CELLS = 100_000, 10_000_000  # from which a plan is guessed, of a wide table fewer rows
 TRUTHS = dict.fromkeys(YES, "1") | dict.fromkeys(NO, "0")
 CONTROLS = ("control", "baseline", "placebo", "old", "off", "no", "none", "false", "0", "without", "a")
 SIGNS = {"above": "above 0", "below": "below 0", "zero": "of 0", "without": "without a value"}
@@ -30,7 +33,8 @@ def draft_plan(arguments):
     wanted = [schema.Column(column, option, "text") for option, column in options.items()]
     schema.refuse_missing(wanted, table.columns, file=file)
     arms = _list_arms(table, arguments.variant, file)
-    rows = ask(lambda: table.limit(MOST_ROWS).to_pandas().drop(columns=list({*options.values()})), file)
+    first = table.limit(min(MOST_ROWS, 1 + MOST_CELLS // len(table.columns)))
+    rows = ask(lambda: first.to_pandas().drop(columns=list({*options.values()})), file)
     kinds = {name: guess_kind(rows[name]) for name in rows}
     if not {kind for kind, _ in kinds.values()} & {"binary", "count", "amount"}:
         raise Refused(f"{file}: no column holds numbers, so there is no metric to plan; name a table with outcomes")
@@ -70,18 +74,29 @@ def guess_kind(values):
     -------
     str, str: a metric's kind, `date`, `labels`, or `other`; the reason.
     """
-    text = values.dropna().astype(str).str.strip()
-    text = text[text != ""]
-    numbers = pd.to_numeric(text.str.lower().replace(TRUTHS).str.replace(",", "."), errors="coerce")
+    values = values.dropna()
+    found = values.unique()  # each once, as many rows hold few
+    if values.dtype.kind in "iuf":
+        numbers = text = found
+    else:
+        text = {str(value).strip() for value in found} - {""}
+        numbers = np.array([_read_number(value) for value in text])
     is_whole = (numbers % 1 == 0).all()
-    if text.empty or (is_whole and text.is_unique and len(text) > MOST_LABELS):
+    if not len(text) or (is_whole and len(text) == len(values) > MOST_LABELS):
         return "other", "empty, or a number of its own in every row"
-    if numbers.isna().any():
-        is_date = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True).notna().all()
-        return ("date" if is_date else "labels" if text.nunique() <= MOST_LABELS else "other"), "text"
+    if np.isnan(numbers).any():
+        is_date = pd.to_datetime(pd.Series([*text]), errors="coerce", format="ISO8601", utc=True).notna().all()
+        return ("date" if is_date else "labels" if len(text) <= MOST_LABELS else "other"), "text"
     if not is_whole or numbers.min() < 0:
         return "amount", "numbers with fractions, or below 0"
     return ("binary", "only 0 and 1") if numbers.max() <= 1 else ("count", "whole numbers from 0 up")
+
+
+def _read_number(text):
+    try:
+        return float(TRUTHS.get(text.lower(), text.replace(",", ".").replace("_", "?")))
+    except ValueError:
+        return math.nan
 
 
 def _quote(text):
@@ -168,7 +183,7 @@ def simulate_tables(arguments):
     names = ("accounts", "events") if is_framework else ("assignments", "events", "units")
     tables = zip(names, (made.assignments, made.events, made.units), strict=False)
     files = {f"{name}.parquet": table.to_parquet(index=False) for name, table in tables if table is not None}
-    files["truth.json"] = (json.dumps(made.truth, indent=1, sort_keys=True) + "\n").encode()
+    files["truth.json"] = (json.dumps(made.truth, indent=1, sort_keys=True, default=str) + "\n").encode()
     folder = Path(arguments.to).expanduser()
     other = [name for name, new in files.items() if (folder / name).exists() and (folder / name).read_bytes() != new]
     if other:

@@ -65,8 +65,7 @@ def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_spl
         if source is None
         else replace(source.info, messages=(*source.info.messages, *units.messages))
     )
-    plan = {**decided.record, "commit": decided.commit}
-    found = Results("experiment_design", design.title, design.question, "answered", info, plan, tables=tables)
+    found = Results("experiment_design", design.title, design.question, "answered", info, decided.record, tables=tables)
     days = units and units.assigned and tuple(day.isoformat() for day in units.assigned)
     as_of = units and units.as_of and units.as_of.isoformat()
     return found.but(checks=tuple(check_design(setting, splits)), as_of=as_of or None, assigned=days or None)

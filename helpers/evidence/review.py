@@ -16,6 +16,7 @@ KINDS = ("yours", "simulated", "public")  # of a claim's verdicts the first coun
 ON_AXIS = ("A", "A-", "B")  # designs that are drawn: users against others and raw ratios are not
 TESTED = ("recovered", "not recovered", "consistent", "inconsistent", "too imprecise")
 SAID = "said"
+PLANNED = ("kind", "noun", "worthwhile")  # what is read of a metric's plan
 FIGURES = ("estimate", "ci_low", "ci_high")
 
 
@@ -125,9 +126,10 @@ def _size_topic(topic, found, options):
         wanted = {"metric": topic.size_metric, "estimand": "difference", "population": "itt", "adjustment": "none"}
         wanted |= {"segment": None, "at": None}
         e = next((e for e in results["estimates"] if all(e[key] == value for key, value in wanted.items())), None)
-        if e is None or e["std_error"] is None:
+        table = results["tables"].get("metrics", ())
+        planned = next((m for m in table if m.get("metric") == topic.size_metric and set(PLANNED) <= set(m)), None)
+        if None in (e, planned) or None in (e["std_error"], e["estimate"], e["control_value"]):
             continue
-        planned = next(m for m in results["tables"]["metrics"] if m["metric"] == topic.size_metric)
         sign = math.copysign(1, e["estimate"])
         published = float(topic.size_effect or NAN) * (e["control_value"] if topic.size_relative == "yes" else 1)
         worthwhile = planned["worthwhile"] or NAN
@@ -145,10 +147,11 @@ def _read_design(topic, found):
         if (
             results
             and results["study"] == "experiment_design"
-            and results["plan"]["file"] == f"{topic.size_study}.yaml"
+            and results["plan"].get("file") == f"{topic.size_study}.yaml"
         ):
             for planned in results["tables"].get("settled", ()):
-                if planned["metric"] == topic.size_metric and planned["needed"]:
+                figures = [planned.get(name) for name in ("needed", "control_value", "effect")]
+                if planned.get("metric") == topic.size_metric and all(isinstance(n, int | float) for n in figures):
                     told = {"control_value": planned["control_value"], "worthwhile": abs(planned["effect"])}
                     return {**told, "n_worthwhile": float(math.ceil(planned["needed"])), "run": name}
     return {}

@@ -14,7 +14,6 @@ from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
 from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
 
-FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 ROLES = ["primary", "secondary", "guardrail"]
 OVERSTATED = ["control_value", "assumed", "exaggeration"]
 
@@ -30,7 +29,7 @@ def check_methods(material, results) -> tuple[Check, ...]:
     Returns
     -------
     tuple of Check: `domain_<metric>` for each metric whose headline lies outside its method's domain, or one `domain`
-        that says that none does; `clusters` where clusters are randomised; `covariates` where effects are adjusted.
+        that says that none does; `covariates` where effects are adjusted.
         No value of a customer stands in a message.
     """
     found, is_known, design = {}, False, material.design
@@ -51,8 +50,7 @@ def check_methods(material, results) -> tuple[Check, ...]:
     if is_known and not found:
         said = "Every headline effect lies in the domain for which its method's coverage is declared and measured."
         found["domain"] = Check("domain", "pass", 0.0, 0.0, said)
-    clusters = _check_clusters(material) if design.cluster else ()
-    return (*found.values(), *clusters, *(_check_covariates(material) if material.adjusted else ()))
+    return (*found.values(), *(_check_covariates(material) if material.adjusted else ()))
 
 
 def _describe_data(e, material):
@@ -76,23 +74,6 @@ def _describe_data(e, material):
     top_share = max((m.top_share for m in sides if m.top_share == m.top_share), default=NAN)
     described |= {"skewness": pool_skewness(sides), "spread": spread, "top_share": top_share}
     return described | {"estimate": e.estimate}
-
-
-def _check_clusters(material):
-    counted = [(arms[arm], arm, name) for name, arms in material.raw.items() for arm in material.design.variant.arms]
-    sizes = [(effective_units(m), m.n, *names) for m, *names in counted if m.n and m.mean[1] > 0]
-    if not sizes:
-        return []
-    effective, n, arm, name = min(sizes)
-    cluster, label = material.design.cluster, material.design.label_of(name)
-    if effective >= FEW_CLUSTERS:
-        said = f"In every arm the clusters ({cluster}) count like {effective:.0f} of one size or more."
-        return [Check("clusters", "pass", effective, FEW_CLUSTERS, said)]
-    said = (
-        f"Clusters ({cluster}) are few or of unlike size: the {n:,} in {arm} count like {effective:.1f} of one size "
-        f"({label}). Intervals use the degrees of freedom of so many, and are wide for that reason."
-    )
-    return [Check("clusters", "warn", effective, FEW_CLUSTERS, said)]
 
 
 def _check_covariates(material):

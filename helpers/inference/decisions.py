@@ -5,6 +5,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from helpers.inference.means import FEW_CLUSTERS, TOO_FEW
 from helpers.plan import ExperimentPlan, Metric
 from helpers.records import Effect, Estimate, Test
 
@@ -74,6 +75,7 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
         labels = dict(zip(("n_control", "n_treatment"), comparison.count(arms), strict=True)) | labels
     if arms and comparison.design.cluster is not None:
         labels["clusters_control"], labels["clusters_treatment"] = (m.n for m in comparison.take(arms))
+        effect = replace(effect, reason=FEW_CLUSTERS) if effect.reason == TOO_FEW else effect
     extra = [str(labels[k]) for k, v in DEFAULTS.items() if labels[k] != v]
     parts = [comparison.name, comparison.label, estimand, *extra, *([effect.method] if role == "sensitivity" else [])]
     return Estimate(

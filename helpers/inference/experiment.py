@@ -9,7 +9,6 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.inference.associations import bound_missing, weight_responders
-from helpers.inference.contrasts import compare_arms, lift_arms
 from helpers.inference.credibility import check_methods, list_posteriors
 from helpers.inference.decisions import (
     AS_ASSIGNED,
@@ -22,19 +21,17 @@ from helpers.inference.decisions import (
 )
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import rate_ratio
-from helpers.inference.methods import Arm, choose_method, compare, compare_levels, pool_skewness
+from helpers.inference.methods import Arm, choose_method, compare, compare_arms, demand_method, lift_arms, pool_skewness
 from helpers.inference.splits import compare_all_arms, estimate_splits, trace_path
 from helpers.inference.take_up import study_uptake
 from helpers.plan import ExperimentPlan
 from helpers.records import Effect, Estimate, Results, Test
-from helpers.survival import build_life_table, incidence_difference, log_rank, read_incidence, rmst_difference
+from helpers.survival import MEAN, build_life_table, log_rank, read_incidence
 
 ROLES = ("primary", "secondary", "guardrail", "exploratory", "sensitivity")
 FAILED = "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
-CLUSTERED = "clusters are randomised, and times to an event are compared by unit only"
 TOO_MANY = "too many units for a method that needs every row"
 CURVE_DAYS = 31
-ROW_METHODS = ("brunner-munzel", "permutation", "order statistics")  # what moments do not tell
 
 
 @dataclass(frozen=True)
@@ -81,6 +78,28 @@ class Material:
         """Return the moments of the control and of the treatment."""
         return comparison.take((self.adjusted if adjusted else self.raw)[comparison.name])
 
+    def compare(self, comparison: Comparison, method: str) -> Effect:
+        """Return the difference of a comparison by a method, as at the end of the experiment, from what it reads."""
+        name, is_clustered, random = comparison.name, self.design.cluster is not None, {}
+        reads = demand_method(method).reads
+        if reads == "moments":
+            arms = [Arm(moments) for moments in self.take(comparison, adjusted=method == "lin")]
+        elif reads == "levels":
+            counts = comparison.take(metrics.count_levels(self.units, name)[None])
+            arms = [Arm(levels=side, clusters=() if is_clustered else None) for side in counts]
+        elif self.rows is None:
+            return Effect(method=method, reason=TOO_MANY)
+        else:
+            known = self.rows.dropna(subset=[f"y_{name}"])
+            sides = (known[known["variant"] == arm] for arm in comparison.arms)
+            arms = [
+                Arm(outcome=side[f"y_{name}"].to_numpy(float), clusters=side["cluster"] if is_clustered else None)
+                for side in sides
+            ]
+            seed = [self.settings.seed, *f"{name}:{comparison.label}".encode()]
+            random = {"rng": np.random.default_rng(seed), "n_resamples": self.settings.n_resamples}
+        return compare(comparison.metric, method, *arms, confidence_level=comparison.level, **random)
+
     def at_look(self, comparison: Comparison, effect: Effect) -> Effect:
         """Return an effect with the interval that decides at this look."""
         return self.look.apply(comparison, effect, n=sum(comparison.count(self.raw[comparison.name])))
@@ -114,9 +133,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         and `curves`.
     """
     design = decided.design
-    plan = {**decided.record, "commit": decided.commit}
     data = replace(source.info, messages=(*source.info.messages, *units.messages))
-    empty = Results(study, design.title, design.question, "withheld", data, plan, checks=tuple(trust))
+    empty = Results(study, design.title, design.question, "withheld", data, decided.record, checks=tuple(trust))
     days = units.assigned and tuple(day.isoformat() for day in units.assigned)
     empty = empty.but(tables={"event_sums": pd.DataFrame(units.added)}) if units.added else empty
     empty = empty.but(as_of=units.as_of.isoformat() if units.as_of else None, assigned=days)
@@ -197,35 +215,14 @@ def estimate_headline(comparison: Comparison, material: Material) -> list[Estima
     labels = {"role": metric.role, "adjustment": "covariates" if method == "lin" else "none"}
     if comparison.name in material.not_estimable:
         return [material.label(comparison, Effect(reason=FAILED), estimand="difference", **labels)]
-    sides = material.take(comparison, adjusted=method == "lin")
-    if method in ROW_METHODS:
-        effect = _compare_rows(comparison, material, method)
-    else:
-        effect = compare_arms(metric, *sides, **level)
-    effect = material.at_look(comparison, effect)
+    effect = material.at_look(comparison, material.compare(comparison, method))
     found = [material.label(comparison, effect, estimand="difference", **labels)]
-    if metric.how.has_lift:
-        is_plain = method == "miettinen-nurminen" and material.look.interval == "fixed"
+    if metric.how.has_lift and demand_method(method).lift:
+        is_plain = demand_method(method).lift == "score-ratio" and material.look.interval == "fixed"
+        sides = material.take(comparison, adjusted=method == "lin")
         lift = lift_arms(metric, *sides, like=None if is_plain else effect, **level)
         found.append(material.label(comparison, lift, estimand="relative_lift", **labels))
     return found
-
-
-def _compare_rows(comparison, material, method):
-    level = {"confidence_level": comparison.level}
-    if method == "brunner-munzel":
-        return compare_levels(comparison, metrics.count_levels(material.units, comparison.name)[None])
-    outcome, clustered = f"y_{comparison.name}", material.design.cluster is not None
-    if material.rows is None:
-        return Effect(method={"permutation": "studentised permutation"}.get(method, method), reason=TOO_MANY)
-    known = material.rows.dropna(subset=[outcome])
-    sides = (known[known["variant"] == arm] for arm in comparison.arms)
-    arms = [
-        Arm(outcome=side[outcome].to_numpy(float), clusters=side["cluster"].to_numpy() if clustered else None)
-        for side in sides
-    ]
-    rng = np.random.default_rng([material.settings.seed, *f"{comparison.name}:{comparison.label}".encode()])
-    return compare(comparison.metric, method, *arms, rng=rng, n_resamples=material.settings.n_resamples, **level)
 
 
 def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Estimate]:
@@ -248,7 +245,8 @@ def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Est
         rows.append((look(compare_arms(metric, *comparison.take(capped), **level)), {"adjustment": "winsorised"}))
     if any(m.missing for m in sides) and is_plain and by_unit:
         rows.append((look(_weight(comparison, material)), {"adjustment": "weights"}))
-        rows.append((bound_missing(metric, *sides, look=look, **level), {"population": "itt"}))
+        ends, measure = metric.how.extremes(metric), partial(compare_arms, metric, **level)
+        rows.append((bound_missing(measure, ends, *sides, look=look), {"population": "itt"}))
     if metric.time_at_risk is not None:
         rows.append((_divide_rates(comparison, material, *sides), {"estimand": "rate_ratio"}))
     labels = {"role": "sensitivity", "estimand": "difference"}
@@ -347,14 +345,12 @@ def _compare_times(comparison, look, tables, partly, *, is_failed):
     control, treatment = comparison.take(tables)
     labels = {"population": "responders" if set(comparison.arms) & partly else "itt"}
     labels |= {"n_control": control.n, "n_treatment": treatment.n, "interval": look.interval}
-    ways = [(incidence_difference, "difference", comparison.metric.role)]
-    ways += [] if is_failed else [(rmst_difference, "rmst_difference", "sensitivity")]
-    found = []
-    for measure, estimand, role in ways:
-        horizon = comparison.metric.horizon_days
-        effect = measure(control, treatment, horizon=horizon, confidence_level=comparison.level)
-        if comparison.design.cluster is not None:
-            effect = Effect(method=effect.method, reason=CLUSTERED)
+    ways, metric = [(comparison.metric.how.method, "difference", comparison.metric.role)], comparison.metric
+    ways += [] if is_failed else [(MEAN, "rmst_difference", "sensitivity")]
+    clusters = None if comparison.design.cluster is None else ()
+    arms, found = [Arm(times=table, clusters=clusters) for table in (control, treatment)], []
+    for method, estimand, role in ways:
+        effect = compare(metric, method, *arms, confidence_level=comparison.level, estimand=estimand)
         effect = look.apply(comparison, effect, n=control.n + treatment.n)
         effect = Effect(reason=FAILED) if is_failed else effect
         found.append(label_effect(comparison, effect, estimand=estimand, role=role, **labels))

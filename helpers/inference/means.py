@@ -9,6 +9,7 @@ from scipy.stats import t as student
 from helpers.records import NAN, Effect, Moments
 
 TOO_FEW = "an arm has fewer than 2 units with a known outcome"
+FEW_CLUSTERS = TOO_FEW.replace("units", "clusters")
 NO_VARIATION = "the outcome does not vary in either arm, so nothing can be tested"
 NO_SPREAD = "no interval: nothing varies within the groups"
 UNDEFINED = "a mean or a variance is undefined"

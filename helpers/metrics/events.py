@@ -16,6 +16,7 @@ from ibis.util import gen_name
 
 from helpers import schema
 from helpers.kinds import COUNTED, VALUED
+from helpers.sources.tables import SPACES
 
 if TYPE_CHECKING:
     from helpers.metrics.units import Units
@@ -30,6 +31,30 @@ TAKES = {  # what a kind of total makes of the events that count; a last value i
 READ_ONLY = ("InsufficientPrivilege", "ReadOnlySqlTransaction")  # by name, as their package is an extra
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
 CURRENCY = re.compile(r"currency|^cur(r|_?code)?$|^ccy|_ccy$|devise|valuta|moneda|monnaie|w(ä|ae|a)hrung|валюта")
+MONIES = {  # spellings of one currency: its signs, names and numbers; "$" alone is what most files mean by it
+    "USD": "$ US$ $US U$S USD$ US-DOLLAR USDOLLAR USDOLLARS DOLLAR DOLLARS 840",
+    "EUR": "€ EUR€ €EUR EURO EUROS 978",
+    "GBP": "£ GB£ UK£ STG POUND POUNDS STERLING 826",
+    "CHF": "SFR FR SFRS FRANKEN 756",
+    "JPY": "JP¥ YEN 392",
+    "CNY": "CN¥ RMB YUAN 元 156",
+    "AUD": "A$ AU$ AUD$ 036",
+    "CAD": "C$ CA$ CAN$ CAD$ 124",
+    "NZD": "NZ$",
+    "HKD": "HK$",
+    "SGD": "S$ SG$",
+    "BRL": "R$ REAL REAIS",
+    "MXN": "MX$ MEX$",
+    "INR": "₹ RS RUPEE RUPEES",
+    "PLN": "ZŁ ZLOTY",
+    "CZK": "KČ",
+    "RUB": "₽ РУБ RUR",
+    "TRY": "₺ TL",
+    "KRW": "₩",
+    "ILS": "₪ NIS",
+    "UAH": "₴",
+}
+CODES = {spelling: code for code, spellings in MONIES.items() for spelling in spellings.split()}
 HOURS, BLOCK = 168, 4  # of a week; of a block of them
 BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
 BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
@@ -136,9 +161,8 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
     signs = dict(zip(SIGNS, (value > 0, value < 0, value == 0, value.isnull()), strict=True))
     money = find_money(heard)
     for total in (total for total in totals if total.kind == "amount"):
-        holds, unit = total.holds(heard) & heard["at"].between(heard["start"], last), units.get(total.column) or ""
-        monies = {} if money is None else {"currencies": money.nunique(where=holds)}
-        monies |= {"foreign": (holds & (money != unit.upper())).sum()} if monies and len(unit) == 3 else {}
+        holds = total.holds(heard) & heard["at"].between(heard["start"], last)
+        monies = {} if money is None else _count_monies(money, units.get(total.column), holds)
         for event in total.events:
             counts = holds & (heard["event"] == event)
             told = {"events": counts.sum(), "units": heard["unit"].nunique(where=counts)}
@@ -161,10 +185,19 @@ def list_lost(heard: ir.Table, totals, end: dt.datetime) -> dict:
 
 
 def find_money(table: ir.Table) -> ir.StringValue | None:
-    """Return the column that names currencies, in capitals; None without one."""
+    """Return the column that names currencies, each by one code however it is spelt; None without one."""
     texts = (name for name, kind in table.schema().items() if kind.is_string())
     named = next((name for name in texts if CURRENCY.search(unicodedata.normalize("NFC", name).casefold())), None)
-    return table[named].cast("string").strip().upper().nullif("") if named else None
+    if named is None:
+        return None
+    pence = table[named].re_replace(f"[{SPACES}.]", "").re_replace("^GBp$", "GBX")
+    return pence.upper().substitute(CODES).nullif("")
+
+
+def _count_monies(money, unit, holds=None):
+    """How many currencies stand beside amounts, and how many amounts in another one than they are told in, if a one."""
+    unit, told = CODES.get((unit or "").upper(), (unit or "").upper()), {"currencies": money.nunique(where=holds)}
+    return told | ({"foreign": (money != unit).sum(where=holds)} if len(unit) == 3 else {})
 
 
 def list_monies(units: ir.Table, folded, design) -> list[dict]:
@@ -180,9 +213,13 @@ def list_monies(units: ir.Table, folded, design) -> list[dict]:
     amounts, money = [name for name in amounts if f"fold:{name}" not in folded], find_money(units)
     if money is None or not amounts:
         return []
-    found = ask(units, {"units": units.count(), "currencies": money.nunique()})
-    n = dict.fromkeys(("events", "total", *SIGNS)) | found
-    return [{"metric": name, "event": design.metrics[name].column or name, **n} for name in amounts]
+    asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}
+    found = ask(units, {("every", "units"): units.count()} | asked)
+    return [
+        {"metric": name, "event": design.metrics[name].column or name, **dict.fromkeys(("events", "total", *SIGNS))}
+        | {what: n for (of, what), n in found.items() if of in ("every", name)}
+        for name in amounts
+    ]
 
 
 def pick(table: ir.Table, by, order, *, place=0) -> ir.Table:

@@ -387,9 +387,8 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     Refused: no account can be followed from the main landmark to its horizon; a review of what this plan lacks.
     """
     design, seed = decided.design, choices.seed
-    plan = {**decided.record, "commit": decided.commit}
     data = replace(source.info, messages=(*source.info.messages, *accounts.messages))
-    empty = Results(choices.study, design.title, design.question, "answered", data, plan, checks=tuple(trust))
+    empty = Results(choices.study, design.title, design.question, "answered", data, decided.record, checks=tuple(trust))
     empty = empty.but(as_of=accounts.as_of.isoformat() if accounts.as_of else None)
     controls = [("plan", design.plan_tier), ("size", design.size)]  # in words, and as the plan's column
     controls = pd.DataFrame([row for row in controls if row[1]], columns=["control", "column"], dtype=object)

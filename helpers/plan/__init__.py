@@ -2,7 +2,6 @@
 
 import difflib
 import hashlib
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args
@@ -23,7 +22,6 @@ class Plan:
     design: ExperimentPlan | FrameworkPlan
     file: str
     sha256: str
-    commit: str
     departures: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -62,7 +60,7 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
 
     Returns
     -------
-    Plan: the design, base name, SHA-256, last commit ("not under version control" otherwise), departures.
+    Plan: the design, base name, SHA-256, departures.
 
     Raises
     ------
@@ -97,7 +95,7 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
         put = [(key, _put(content, planned, key, value, file.name), value) for key, value in changes.items()]
         found = [{"parameter": key, "planned": was, "used": value} for key, was, value in put if was != value]
         design = _validated(content, file.name)
-    return Plan(design, file.name, hashlib.sha256(raw).hexdigest(), _read_commit(file), tuple(found))
+    return Plan(design, file.name, hashlib.sha256(raw).hexdigest(), tuple(found))
 
 
 def _put(content, planned, key, value, name):
@@ -156,16 +154,3 @@ def _list_parts(kind):
     """Return the parts that a type can hold, within lists, dicts and alternatives."""
     is_part = isinstance(kind, type) and issubclass(kind, Part)
     return [kind] if is_part else [part for inner in get_args(kind) for part in _list_parts(inner)]
-
-
-def _read_commit(file: Path) -> str:
-    said = []
-    for words in (("log", "-1", "--format=%H of %cs"), ("status", "--porcelain")):
-        command = ["git", "-C", str(file.parent), *words, "--", file.name]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-            said.append(done.stdout.strip())
-        except (OSError, subprocess.SubprocessError):
-            said.append("")
-    commit, changed = said
-    return commit + (", changed since" if changed else "") if commit else "not under version control"

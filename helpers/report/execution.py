@@ -4,28 +4,32 @@ Only such a process imports this module, which imports all that is heavy.
 """
 # ruff: noqa: E402
 
+import gc
 import hashlib
 import json
 import os
 import platform
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from multiprocessing import parent_process
 
-sys.modules.setdefault("rfc3987_syntax", None)  # a grammar of addresses: most of Papermill's import, and not needed
+for checker in ("rfc3987_syntax", "rfc3986_validator"):  # grammars of addresses: most of an import, and not needed
+    sys.modules.setdefault(checker, None)
 import nbformat
 import papermill
 import zmq
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from traitlets.config import Config
 
 from helpers import paths
@@ -33,29 +37,92 @@ from helpers.report import page, store
 from helpers.report.document import find_payload, hide_secrets, list_files, write_json
 from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 
-FIXED = {
-    "TZ": "UTC",
-    "LC_ALL": "C.UTF-8",
-    "PYTHONHASHSEED": "0",
-    "JUPYTER_PREFER_ENV_PATH": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "VECLIB_MAXIMUM_THREADS": "1",
-    **{f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
-}
-DROPPED = re.compile(r"JUPYTER_PATH|LANGUAGE|MPLBACKEND|PYTHON(DONTWRITEBYTECODE|OPTIMIZE|SAFEPATH|STARTUP|WARNINGS)")
 FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
 LONGEST_SOCKET = 90  # characters; systems take 103 to 107, of which the number of the socket needs some
+UNVERSIONED = "not under version control"
+CHANGED = "{}: changed while the run read it; run it again once nothing writes to it"
 UNFINISHED = "the notebook ended before its last cell had published results"
 
 
-def make_environment(run, out, given) -> dict[str, str]:
-    """Return the environment of a run: what was given, all fixed that results may depend on, and the run's own.
+class Kernel:
+    """A kernel forked from this process while it was alone: all that a study imports is there when it begins.
 
-    A notebook learns its run's name, its file, and the results that it needs.
+    It has what Jupyter asks of a process.
     """
-    needs = {name: str(out / name / "results.json") for name in run.needs}
-    own = {"STUDIES_RUN": run.name, "STUDIES_NOTEBOOK": str(run.notebook), "STUDIES_NEEDS": json.dumps(needs)}
-    return {name: value for name, value in given.items() if not DROPPED.fullmatch(name)} | FIXED | own
+
+    stdin = stdout = stderr = returncode = None
+
+    def __init__(self):
+        theirs, self.ours = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                _be_kernel(theirs)
+            finally:
+                os._exit(0)
+        os.close(theirs)
+
+    def begin(self, arguments, folder, environment) -> None:
+        """Let it begin, with arguments of ipykernel's own command."""
+        os.write(self.ours, json.dumps([arguments, folder, environment]).encode())
+        os.close(self.ours)
+
+    def poll(self) -> int | None:
+        """Return how it ended, None while it works."""
+        return self.wait(os.WNOHANG)
+
+    def wait(self, options=0) -> int | None:
+        """Return how it ended, when it has."""
+        if self.returncode is None:
+            number, status = os.waitpid(self.pid, options)
+            self.returncode = os.waitstatus_to_exitcode(status) if number else None
+        return self.returncode
+
+    def send_signal(self, number) -> None:
+        """Send a signal to it, and to what it has started."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _be_kernel(pipe):
+    """Wait until the run's process says that the kernel begins, then be one; with no other file of it open."""
+    os.closerange(3, pipe)
+    os.closerange(pipe + 1, os.sysconf("SC_OPEN_MAX"))
+    with os.fdopen(pipe, "rb") as told:
+        given = told.read()
+    if given:
+        arguments, folder, environment = json.loads(given)
+        os.setsid()
+        os.chdir(folder)
+        os.environ.update(environment, JPY_PARENT_PID=str(os.getppid()))
+        gc.freeze()
+        IPKernelApp.launch_instance([*arguments, "--matplotlib=inline"])
+
+
+class Forked(LocalProvisioner):
+    """What begins a kernel that this process has forked, in place of a new process that imports for seconds."""
+
+    async def launch_kernel(self, cmd, **options):
+        """Let the kernel begin."""
+        self.process, self.cwd = self.parent.kernel, options["cwd"]
+        self.pid = self.pgid = self.process.pid
+        self.process.begin(cmd[cmd.index("-f") :], self.cwd, options["env"])
+        return self.connection_info
+
+
+class Manager(AsyncKernelManager):
+    """Jupyter's manager of the one `kernel` that this process has forked."""
+
+    kernel = None
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.provisioner = Forked(kernel_spec=self.kernel_spec, parent=self)
 
 
 @contextmanager
@@ -63,6 +130,7 @@ def own_process(environment):
     """Make this process fit for one run: its environment, nothing said beside the report, an end when one is asked for.
 
     A request to terminate, and the end of the command, raise KeyboardInterrupt once; Ctrl-C reaches the command alone.
+    Where processes are forked, so is the kernel, before a thread runs.
     """
 
     def interrupt(*_):
@@ -79,10 +147,16 @@ def own_process(environment):
         os.environ.update(IPYTHONDIR=folder, JUPYTER_RUNTIME_DIR=folder)
         for descriptor in (1, 2):  # what a kernel writes outside of cells may hold values
             os.dup2(nowhere.fileno(), descriptor)
+        Manager.kernel = Kernel() if sys.platform == "linux" else None
         signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGTERM, interrupt)
         threading.Thread(target=follow_command, daemon=True).start()
-        yield
+        try:
+            yield
+        finally:
+            if Manager.kernel:
+                Manager.kernel.kill()
+                Manager.kernel.wait()
 
 
 def render_run(run, settings, tell) -> Outcome:
@@ -103,7 +177,7 @@ def render_run(run, settings, tell) -> Outcome:
             key = store.make_key(run, checksums, code=settings.code)
             if not settings.force and store.is_fresh(run, key, checksums):
                 return Outcome("up to date")
-            outcome = produce(run, settings, key, tell)
+            outcome = produce(run, settings, key, tell, checksums)
             if outcome.failed:
                 leave_page(settings.out, run.name, outcome)
             return outcome
@@ -113,9 +187,14 @@ def render_run(run, settings, tell) -> Outcome:
         return STOPPED
 
 
-def produce(run, settings, key, tell) -> Outcome:
-    """Return how a run ended that had to be rendered; `key` goes into its record."""
+def produce(run, settings, key, tell, checksums) -> Outcome:
+    """Return how a run ended that had to be rendered; `key` goes into its record.
+
+    What it reads is refused where it is no longer, at the end, what `checksums` knows it as. A database is read as it
+    stands: nothing here can know whether it changes meanwhile.
+    """
     begun, sections = time.time(), [""]
+    before = {file: checksums.of(file) for file in store.list_inputs(run, settings.out)}
 
     def pass_section(heading):
         sections.append(heading)
@@ -128,6 +207,9 @@ def produce(run, settings, key, tell) -> Outcome:
             return Outcome("error", UNFINISHED, sections[-1])
         sections.append("")
         tell("report is written")
+        again = store.Checksums(settings.out)
+        if changed := [file.name for file in before if again.of(file) != before[file]]:
+            return Outcome("refused", CHANGED.format(", ".join(changed)))
         started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
         record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}
         _write_report(run, settings, notebook, payload, record)
@@ -164,6 +246,7 @@ def execute(run, limit, tell):
         None,
         parameters=run.given,
         kernel_name="python3",
+        kernel_manager_class=Manager if Manager.kernel else AsyncKernelManager,
         language="python",
         progress_bar=False,
         execution_timeout=limit,
@@ -215,14 +298,30 @@ def judge_error(error, *, limit) -> Outcome:
     return Outcome("error", f"{kind} while the report was made; STUDIES_DEBUG=1 shows more")
 
 
+def read_commit(file) -> str:
+    """Return the commit that last changed a file and its day, whether the file differs now, or that none is known.
+
+    It stands in run.json alone: clones of one repository may know different ones, and give the same report.
+    """
+    commit = _ask_git(file.parent, "log", "-1", "--format=%H of %cs", "--", file.name)
+    told = ", changed since" if _ask_git(file.parent, "status", "--porcelain", "--", file.name) else ""
+    is_shallow = _ask_git(file.parent, "rev-parse", "--is-shallow-repository") == "true"
+    return f"{commit}{told}{', or earlier: the clone is shallow' if is_shallow else ''}" if commit else UNVERSIONED
+
+
+def _ask_git(folder, *words):
+    with suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "-C", str(folder), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    return ""
+
+
 def _write_report(run, settings, notebook, payload, record):
     """Write the whole report beside the last good one, then put it in its place."""
-    results, files = payload["results"], list_files(payload, notebook)
+    results, files, plan = payload["results"], list_files(payload, notebook), run.values.get("plan")
     files["report.html"] = page.render(notebook, results, code=settings.code).encode()
     shared = {name: hashlib.sha256(files[name]).hexdigest() for name in files if not name.startswith("private/")}
     needed = [re.match(r"[\w-]+", line)[0] for line in metadata.requires("support-studies") if "extra ==" not in line]
-    command = ["git", "-C", str(paths.REPOSITORY), "rev-parse", "HEAD"]
-    head = subprocess.run(command, capture_output=True, text=True).stdout.strip() if shutil.which("git") else ""
     record |= {
         **{key: results[key] for key in ("run", "study")},
         **{key: payload[key] for key in ("as_of", "card")},
@@ -230,7 +329,8 @@ def _write_report(run, settings, notebook, payload, record):
         "files": shared,
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in needed}},
-        "head": head or "not under version control",
+        "head": _ask_git(paths.REPOSITORY, "rev-parse", "HEAD") or UNVERSIONED,
+        "plan_commit": read_commit(paths.plan_file(plan, base=run.notebook.parent)) if plan else None,
     }
     files["run.json"] = write_json(record).encode()
     files[f"private/{run.study}.ipynb"] = nbformat.writes(notebook).encode()

@@ -7,7 +7,7 @@ from pathlib import Path
 from helpers import paths
 from helpers.records import Refused
 from helpers.report.runs import read_yaml
-from helpers.report.store import read_json
+from helpers.report.store import read_results
 
 
 def read_needed(study, files=None) -> dict[str, dict | None]:
@@ -22,19 +22,21 @@ def read_needed(study, files=None) -> dict[str, dict | None]:
 
     Returns
     -------
-    dict: name of the run -> content of its results.json; None where there is none.
+    dict: name of the run -> content of its results.json; None where there is none, or one that is damaged or
+        of another version.
 
     Raises
     ------
     Refused: a file that was named is not there, or holds no results.
     """
     if files is None:
-        return {name: read_json(Path(file)) or None for name, file in _list_needed(study).items()}
+        return {name: read_results(Path(file)) or None for name, file in _list_needed(study).items()}
     found = {}
     for file in [files] if isinstance(files, str) else files:
-        results = read_json(Path(file))
-        if not {"study", "status", "data", "claims", "estimates", "tables"} <= set(results):
-            raise Refused(f"runs, {Path(file).name}: holds no results of a run; name a results.json of a report")
+        results = read_results(Path(file))
+        if not results:
+            told = "holds no results of a run that this version has made; name one of a report, made anew"
+            raise Refused(f"runs, {Path(file).name}: {told}")
         found[results["run"]] = results
     return found
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from helpers import paths
-from helpers.report.store import read_json
+from helpers.report.store import read_record, read_results
 from helpers.view.html import CSS, escape, mark_verdict, name_id
 
 POLICY = (
@@ -225,16 +225,18 @@ def collect_cards(out: Path) -> list[dict[str, Any]]:
     list of dict: name, group, kind, question, answer, next, mark, status, date, started, href, failed
     """
     found = []
-    marks = ("results.json", "failed.html")
+    marks = ("report.html", "failed.html")
     for folder in sorted({file.parent for name in marks for file in out.glob(f"[a-z0-9]*/{name}")}):
-        results, record = read_json(folder / "results.json"), read_json(folder / "run.json")
+        results, record = read_results(folder / "results.json"), read_record(folder)
         kind = results["data"]["kind"] if results else "none"
         group = results.get("study") if results.get("study") in WORDS["groups"] else kind
         card = {"answer": "", "question": folder.name, "mark": None, **record.get("card", {}), "name": folder.name}
         card |= {"group": group, "kind": WORDS["kinds"].get(group, WORDS["kinds"][kind])}
-        card |= {"status": results.get("status", ""), "failed": (folder / "failed.html").is_file()}
+        failed = (folder / "failed.html").is_file()
+        card |= {"status": results.get("status", "" if failed else "unreadable"), "failed": failed}
+        card |= {} if results else {"answer": "", "mark": None}
         card |= {"date": record.get("as_of") or "", "started": record.get("started", "")}
-        found.append({**card, "href": f"{folder.name}/{'report' if results else 'failed'}.html"})
+        found.append({**card, "href": f"{folder.name}/{'failed' if failed and not results else 'report'}.html"})
     return found
 
 

@@ -7,16 +7,28 @@ import shutil
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from helpers import paths
+from helpers.records import Check, Claim, Estimate, Test
+from helpers.report.parameters import PATHS
 
 PRIVATE = ".private"
 COMPLETE = "complete"
 SETTLED_SECONDS = 2.0
+MOST_BYTES = 1 << 26  # of a JSON file of ours; a larger one is none
+SCHEMA, KINDS, STATUSES = 1, ("simulated", "public", "yours"), ("answered", "interim", "withheld")
+FIGURE = int | float
+RECORD = {"key": str, "started": str, "as_of": str | None, "seconds": FIGURE, "files": dict, "card": dict}
+CARD = {"question": str, "answer": str, "next": str, "mark": dict | None}
+MARK = {"verdict": str, **dict.fromkeys(("low", "middle", "high"), FIGURE | None)}
+RESULTS = {name: str for name in ("study", "run", "title", "status")} | {"answer": list}
+RESULTS |= dict.fromkeys(("data", "parameters", "plan", "tables"), dict)
+RESULTS |= dict.fromkeys(("estimates", "tests", "checks", "claims"), list)
+ROWS = {"estimates": Estimate, "tests": Test, "checks": Check, "claims": Claim}
 FAILED_PAGE = Path(__file__).parent / "templates" / "failed.html.j2"
 
 
@@ -44,29 +56,31 @@ STOPPED = Outcome("interrupted", "run the command again to finish")
 
 
 class Checksums:
-    """SHA-256 of files, remembered by path, size, time and inode beside the reports in `out`."""
+    """SHA-256 of files, remembered by path, size, times and inode beside the reports in `out`."""
 
     def __init__(self, out):
         self.out = Path(out)
         self.file = self.out / PRIVATE / ".work" / "checksums.json"
-        self.known = read_json(self.file)
+        self.known = {path: entry for path, entry in read_json(self.file).items() if isinstance(entry, (list, str))}
 
     def of(self, path) -> str:
-        """Return the checksum of a file, or of a folder's files and their names; `missing` when there is none."""
+        """Return the checksum of a file, or of a folder's files and their names; `missing` when none can be read."""
         path = Path(path)
         if path.is_dir():
             files = sorted(f for f in path.rglob("*") if f.is_file() and "__pycache__" not in f.parts)
             return digest([[str(f.relative_to(path)), self.of(f)] for f in files])
+        if not path.is_file():  # a pipe would wait for ever
+            return "missing"
         try:
             state = path.stat()
+            mark = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+            entry = self.known.get(str(path))
+            if entry and entry[0] == mark:
+                return entry[1]
+            with path.open("rb") as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
         except OSError:
             return "missing"
-        mark = [state.st_size, state.st_mtime_ns, state.st_ino]
-        entry = self.known.get(str(path))
-        if entry and entry[0] == mark:
-            return entry[1]
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
         if time.time() - state.st_mtime > SETTLED_SECONDS:
             self.known[str(path)] = [mark, found]
         return found
@@ -97,32 +111,85 @@ def make_key(run, checksums, *, code=False) -> str:
     str: SHA-256; equal keys mean equal reports on one machine. A run that reads a database, whose content no key can
         know, never has the same again.
     """
-    values = [item for value in run.values.values() for item in (value if isinstance(value, list) else [value])]
-    texts = [value for value in values if isinstance(value, str)]
-    base, plan = run.notebook.parent, run.values.get("plan")
-    fixed = [run.notebook, paths.REPOSITORY / "helpers", paths.LOCK, paths.DATA]
-    inputs = [paths.plan_file(plan, base=base)] if plan else []
-    inputs += [base / text for text in texts if os.path.isfile(base / text)]
-    needed = [checksums.out / name / "results.json" for name in run.needs]
-    reads_database = any(text.startswith("duckdb:") or "://" in text for text in texts)
+    fixed = [run.notebook, paths.REPOSITORY / "helpers", paths.LOCK, paths.DATA, paths.VIEWS]
+    inputs = list_inputs(run, checksums.out)
+    reads_database = any(text.startswith("duckdb:") or "://" in text for _, text in _list_texts(run))
     content = [run.name, run.study, code, sys.version, run.values, time.time_ns() if reads_database else None]
-    return digest([content, *([checksums.of(file) for file in files] for files in (fixed, inputs, needed))])
+    return digest([content, *([checksums.of(file) for file in files] for files in (fixed, inputs))])
+
+
+def list_inputs(run, out) -> list[Path]:
+    """Return what a run reads beside code: its plan, files that parameters name, and results of the runs it needs.
+
+    A folder counts where a parameter is a path to one, other than that of data.
+
+    Parameters
+    ----------
+    run : Run
+    out : Path
+        Folder of the reports.
+    """
+    base, plan = run.notebook.parent, run.values.get("plan")
+    found = [paths.plan_file(plan, base=base)] if plan else []
+    for name, text in _list_texts(run):
+        path, is_folder = base / text.removeprefix("duckdb:"), run.declared[name].unit == "path" and name not in PATHS
+        found += [path] if os.path.isfile(path) or (is_folder and os.path.isdir(path)) else []
+    return [*found, *(Path(out) / name / "results.json" for name in run.needs)]
+
+
+def _list_texts(run):
+    values = ((name, value if isinstance(value, list) else [value]) for name, value in run.values.items())
+    return [(name, item) for name, items in values for item in items if isinstance(item, str)]
 
 
 def is_fresh(run, key, checksums) -> bool:
     """Return whether the report that stands there is whole, has this key, and no run failed since."""
     folder = checksums.out / run.name
-    record = read_json(folder / "run.json")
+    record = read_record(folder)
     if not record.get("files") or record.get("key") != key or (folder / "failed.html").exists():
         return False
     return all(checksums.of(folder / name) == found for name, found in record["files"].items())
 
 
 def read_json(file) -> dict:
-    """Return what a JSON file holds; nothing when there is none, or a broken one."""
-    with suppress(OSError, ValueError):
-        return json.loads(file.read_text(encoding="utf-8"))
+    """Return what a JSON file holds; nothing when there is none, or one that is broken, huge or no mapping."""
+    with suppress(OSError, ValueError, RecursionError):
+        if file.is_file() and file.stat().st_size <= MOST_BYTES:
+            found = json.loads(file.read_text(encoding="utf-8-sig"))
+            return found if isinstance(found, dict) else {}
     return {}
+
+
+def read_record(folder) -> dict:
+    """Return the run.json of a folder; nothing when there is none, or one that no run of ours has written."""
+    record = read_json(folder / "run.json")
+    card = record.get("card", {})
+    is_ours = has_form(record, RECORD) and has_form(card, CARD) and has_form(card.get("mark") or {}, MARK)
+    return record if is_ours else {}
+
+
+def read_results(file) -> dict:
+    """Return a results.json as every run of this version writes it; nothing where it is damaged or of another one."""
+    found = read_json(file)
+    if found.get("schema") != SCHEMA or not set(RESULTS) <= set(found) or not has_form(found, RESULTS):
+        return {}
+    is_whole = found["data"].get("kind") in KINDS and found["status"] in STATUSES
+    rows = [row for table in found["tables"].values() for row in (table if isinstance(table, list) else [None])]
+    is_whole &= all(isinstance(row, dict) for row in rows)
+    for name, record in ROWS.items():
+        form = {field.name: _find_form(str(field.type)) for field in fields(record)}
+        is_whole &= all(isinstance(row, dict) and set(form) <= set(row) and has_form(row, form) for row in found[name])
+    return found if is_whole else {}
+
+
+def has_form(content, form) -> bool:
+    """Return whether whatever a mapping has of the keys in `form` is of the type there."""
+    return isinstance(content, dict) and all(isinstance(content[key], form[key]) for key in form if key in content)
+
+
+def _find_form(kind):
+    """The types in JSON of a field of a record."""
+    return (list if "tuple" in kind else bool if "bool" in kind else str if "str" in kind else FIGURE) | None
 
 
 def open_work(out) -> Path:
@@ -159,7 +226,7 @@ def is_foreign(out, name) -> bool:
     folder = Path(out) / name
     if not folder.is_dir():
         return folder.exists()
-    return any(folder.iterdir()) and not any((folder / file).exists() for file in ("run.json", "failed.html"))
+    return any(folder.iterdir()) and not any(os.path.lexists(folder / file) for file in ("run.json", "failed.html"))
 
 
 def replace_report(out, name, files) -> None:

@@ -120,7 +120,7 @@ def load(
     steps = (
         ("read", shaped.rows, "rows of the table"),
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
-        ("in two variants, left out", shaped.rows - n_duplicates - n, schema.say(n_two, "unit")),
+        ("in two variants, left out", shaped.rows - n_duplicates - n, f"rows of {schema.say(n_two, design.unit)}"),
         ("kept", n, "one row a unit"),
     )
     told, meeting = (*said, *(heard.messages if heard else ())), None

@@ -8,13 +8,15 @@ from helpers import schema
 from helpers.records import Refused
 from helpers.sources import opening
 
-NUMBERS = ("number", "binary", "state", "count", "nps", "either")
+NUMBERS = ("number", "binary", "state", "count", "whole", "nps", "either")
 TEXTS = ("id", "label", "text")
+LEVELLED = ("label", "text")
 SCALES = {
     "binary": "0 and 1 (or yes and no)",
     "state": "0 (not yet seen), 1 (event) and 2 (competing event)",
     "nps": "whole numbers from 0 to 10",
     "count": "numbers of 0 or more",
+    "whole": "whole numbers of 0 or more",
 }
 ALLOWED = {"binary": (0.0, 1.0), "state": (0.0, 1.0, 2.0), "nps": tuple(float(i) for i in range(11))}
 MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
@@ -33,8 +35,13 @@ SPACED = rf"{GROUP}({APART}[0-9]{{3}})+([.,][0-9]+)?$"
 BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
 GROUPED = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{sign}][0-9]+)?$" for sign, apart in BESIDE.items()}
 SURE = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{apart}][0-9]{{3}}|[{sign}][0-9]+)$" for sign, apart in BESIDE.items()}
+TWO_READINGS = (
+    "with two readings, as a {} before three digits is a decimal sign or separates thousands; say in the plan which, "
+    'decimal: "," or decimal: ".", or write a decimal point and no separators'
+)
+LEAST_OWN = 0.05  # of a column's numbers with a sign, those with other than three digits, from which on they settle it
 ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
-LARGEST_WHOLE = 2.0**53
+LARGEST_WHOLE, LARGEST = 2.0**53, 1e50  # numbers that are exact; of more the squares and cubes have no room
 CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
 ISO = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}" + CLOCK
 SLASH = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}" + CLOCK
@@ -101,12 +108,12 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     schema.refuse_missing(wanted, list(raw.table.columns), file=raw.name)
     came = {column.target: raw.table[column.name] for column in wanted if column.name in raw.table.columns}
     wanted = [column for column in wanted if column.target in came]
-    rows, before = _count_columns(raw.table, {c.target: count_raw(came[c.target], c.type) for c in wanted}, raw.name)
+    rows, before = _count_columns(raw.table, {c.target: (count_raw, came[c.target], c.type) for c in wanted}, raw.name)
     if not rows:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
-    sign, told = design.decimal or (_find_sign(numbers, raw.name) if numbers else "."), []
+    sign, told = (design.decimal, []) if design.decimal else _find_sign(numbers, raw.name)
     for c in wanted:
         where = f"{raw.name}, column {c.name}"
         told += judge_raw(c, before[c.target], came[c.target].type(), where, sign=sign, zone=zone)
@@ -122,7 +129,11 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         table = opening.ask(lambda: backend.create_table(name, typed), raw.name)
         backend.drop_table(raw.table.get_name())
     ids = came["unit"] if not raw.parsed and not before["unit"].get("spaced") else table.unit
-    _, after = _count_columns(table, {c.target: count_cast(table[c.target], c.type) for c in wanted}, raw.name)
+    # of what is not stored, a whole number that becomes text is looked at before, as ten million texts take long
+    same = {c.target for c in wanted if c.type in TEXTS and came[c.target].type().is_integer()}
+    read = {c.target: came[c.target] if c.target in same else made[c.target] for c in wanted}
+    source, read = (table, {c.target: table[c.target] for c in wanted}) if raw.parsed else (raw.table, read)
+    _, after = _count_columns(source, {c.target: (count_cast, read[c.target], c.type) for c in wanted}, raw.name)
     for c in wanted:
         refuse_cast(c, before[c.target], after[c.target], f"{raw.name}, column {c.name}", complete=c.target in complete)
     nan = [target for target, counts in after.items() if counts.get("nan")]
@@ -136,11 +147,24 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
 
 
 def _count_columns(table, asked, shown):
-    """Count in one query what is asked of each column; return the rows, and the counts by target and name."""
-    flat = {f"c{i}_{key}": test.sum() for i, tests in enumerate(asked.values()) for key, test in tests.items()}
-    found = opening.count_all(table, {"rows": table.count(), **flat}, shown)
-    named = enumerate(asked.items())
-    return found["rows"], {target: {key: found[f"c{i}_{key}"] for key in tests} for i, (target, tests) in named}
+    """Count in one query what is asked of each column; return the rows, and the counts by target and name.
+
+    Each column comes with the function that names the tests of a value of its type. A text that is neither an id nor a
+    number has few levels: these are tested, each once, and not the rows.
+    """
+    flat, beside, names = {"rows": table.count()}, [], {}
+    for i, (target, (tests, value, kind)) in enumerate(asked.items()):
+        if tests is count_raw and kind in LEVELLED and value.type().is_string():
+            levels = table.group_by(level=value).aggregate(n=table.count())
+            found = {key: test.ifelse(levels.n, 0).sum() for key, test in tests(levels.level, kind).items()}
+            named = {f"c{i}_{key}": count for key, count in found.items()}
+            beside += [levels.aggregate(**named)] if named else []
+        else:
+            found = tests(value, kind)
+            flat |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
+        names[target] = {key: f"c{i}_{key}" for key in found}
+    counts = opening.count_all(table, flat, shown, *beside)
+    return counts["rows"], {target: {key: counts[name] for key, name in keys.items()} for target, keys in names.items()}
 
 
 def _settle(column, before, found):
@@ -179,8 +203,7 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     """
     if value.type().is_floating() and kind in TEXTS:
         empty = value.isnull() | value.isnan()
-        safe = (value.abs() <= LARGEST_WHOLE).ifelse(value, 0.5)
-        return {"empty": empty, "odd": ~empty & (safe != safe.floor())}
+        return {"empty": empty, "odd": ~empty & _has_fraction(value, 0.5)}
     if kind == "timestamp" and not value.type().is_string():
         is_zoned = getattr(value.type(), "timezone", None) is not None
         clocked = value.epoch_seconds() % DAY != 0 if value.type().is_timestamp() else value.isnull() & value.notnull()
@@ -213,7 +236,6 @@ def _count_numbers(text):
         "infinite": text.lower().isin(INFINITE),
         "number": text.re_search(NUMBER),
         "coded": text.isin(("0", "1", "0.0", "1.0")),
-        "long": text.re_search("^[+-]?[0-9]{4,}$"),
         "point": has_point & text.re_search(NUMBER),
         "comma": has_comma & text.re_search(COMMA),
         # with two readings: a decimal sign before three digits, or the mark of thousands
@@ -225,15 +247,18 @@ def _count_numbers(text):
 
 
 def _find_sign(counts, file):
-    """Return the decimal sign of a text table, which holds for all its columns: the one that fits all of its numbers.
+    """Return the decimal sign of a text table, the one that fits all of its numbers, and what a reader should know.
+
+    A column of which nearly all numbers have three digits behind the sign may have thousands there: its own other
+    numbers settle that, or those of other columns, unless whole numbers stand beside.
 
     Parameters
     ----------
     counts : dict of str to dict, counts of the columns of numbers in text
     file : str, what messages call the table
     """
-    fits = {}
-    for sign, word in ((",", "comma"), (".", "point")):
+    fits, words = {}, {",": "comma", ".": "point"}
+    for sign, word in words.items():
         fits[sign] = {name: c[word] - c[f"two{sign}"] + c[f"sure{sign}"] for name, c in counts.items()}
         fits[sign] = {name: n for name, n in fits[sign].items() if n}
     first, other = (next(iter(fits[sign]), None) for sign in ",.")
@@ -242,15 +267,19 @@ def _find_sign(counts, file):
         other = first if first in fits["."] else other
         fault = f"with a decimal comma and {fits['.'][other]:,} with a decimal point"
         schema.refuse_some(fits[","][first], "number", where, f"{fault}; write one sign, and no thousands separators")
-    for sign, word in ((",", "comma"), (".", "dot")):
-        for name, c in () if first or other else counts.items():
-            whole = sign == "," or (c["number"] > c["point"] and not c["long"])
-            fault = (
-                f"with two readings, as a {word} before three digits is a decimal sign or separates thousands; say in "
-                'the plan which, decimal: "," or decimal: ".", or write a decimal point and no separators'
-            )
-            schema.refuse_some(c[f"two{sign}"] if whole else 0, "number", f"{file}, column {name}", fault)
-    return "," if first else "."
+    found, told = "," if first else ".", []
+    for sign in (found,) if first or other else words:
+        word = "comma" if sign == "," else "dot"
+        for name, c in counts.items():
+            two, own = c[f"two{sign}"], fits[sign].get(name, 0)
+            if not two or c[f"sure{sign}"] or own >= LEAST_OWN * (two + own):
+                continue
+            elsewhere = next((column for column in fits[sign] if column != name), None)
+            is_open = not elsewhere or c["number"] > c["point"]
+            schema.refuse_some(two if is_open else 0, "number", f"{file}, column {name}", TWO_READINGS.format(word))
+            cells = f"{schema.say(two, 'cell')} with a {word} before three digits"
+            told.append(f"column {name}: {cells} read as decimals, as the numbers of column {elsewhere} are")
+    return found, told
 
 
 def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]:
@@ -398,12 +427,20 @@ def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     if kind == "timestamp":
         counts |= {"dated": value.notnull(), "remote": (value.year() < YEARS[0]) | (value.year() > YEARS[1])}
     if kind in NUMBERS:
-        counts |= {"nan": value.isnan(), "infinite": value.isinf()}
+        counts |= {"nan": value.isnan(), "infinite": value.isinf(), "huge": ~value.isnan() & (value.abs() > LARGEST)}
     if kind in ALLOWED:
         counts["outside"] = ~value.isin(ALLOWED[kind]) & ~value.isnan()
-    if kind == "count":
+    if kind in ("count", "whole"):
         counts["outside"] = value < 0
+    if kind == "whole":
+        counts["outside"] |= _has_fraction(value, 0.0)
     return counts
+
+
+def _has_fraction(value, other):
+    """Whether a number is not whole; another stands for those too large for the engine to tell, and for NaN."""
+    safe = (value.abs() <= LARGEST_WHOLE).ifelse(value, other)
+    return safe != safe.floor()
 
 
 def refuse_cast(column, before, after, where, *, complete=False) -> None:
@@ -422,6 +459,8 @@ def refuse_cast(column, before, after, where, *, complete=False) -> None:
     """
     if n := after.get("infinite"):
         raise Refused(f"{where}: {schema.say(n, 'infinite value')}; leave a cell empty where it is unknown")
+    fault = f"beyond {LARGEST:.0e} on either side of 0; correct them, or leave a cell empty where it is unknown"
+    schema.refuse_some(after.get("huge", 0), "number", where, fault)
     fault = f"with another value than {SCALES.get(column.type)}, for {column.use}; correct them, or change the plan"
     schema.refuse_some(after.get("outside", 0), "row", where, fault)
     if "iso" in before:

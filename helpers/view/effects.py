@@ -62,14 +62,13 @@ def split_answer(results: Results) -> tuple[str, str, list[str], str]:
 
 
 def tell_dates(results: Results) -> str:
-    """Return when units were assigned, when the data ends and of which day the plan is, for the line under the title.
+    """Return when units were assigned and when the data ends, for the line under the title.
 
     Of a run that asks something else than its plan there is nothing to tell.
     """
     if results.words.get("card only"):
         return ""
-    written = str(results.plan.get("commit", "")).partition(" of ")[2]
-    return capitalise("; ".join([*scales.list_dates(results), *[f"plan of {written}"] * bool(written)]))
+    return capitalise("; ".join(scales.list_dates(results)))
 
 
 def list_headlines(results: Results) -> list[Estimate]:

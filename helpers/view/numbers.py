@@ -166,10 +166,15 @@ def join_words(words) -> str:
 
 
 def capitalise(text: str) -> str:
-    """Return text that begins with a capital; the rest stays as it is."""
-    return text[:1].upper() + text[1:]
+    """Return text that begins with a capital, unless its first word has one elsewhere, such as iPhone."""
+    return text if _has_capitals(text) else text[:1].upper() + text[1:]
 
 
 def lower_first(text: str) -> str:
     """Return text that begins with a small letter, unless its first word is a short form such as NPS."""
-    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+    return text if _has_capitals(text) else text[:1].lower() + text[1:]
+
+
+def _has_capitals(text):
+    first, *_ = text.split(maxsplit=1) or [""]
+    return first[1:] != first[1:].lower()

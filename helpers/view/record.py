@@ -128,10 +128,12 @@ def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:
     rows = [
         ("Parameters", "; ".join(given)),
         ("Data", f"{tell_kind(results)}: {data.source}. {data.note}"),
-        ("Data checksum (SHA-256)", data.sha256 or "none: made by this run or read from a database"),
+        (
+            "Data checksum (SHA-256)",
+            data.sha256 or "none: made by this run, or read from a database, which could change meanwhile",
+        ),
         ("Plan", plan.get("file", "")),
         ("Plan checksum (SHA-256)", plan.get("sha256", "")),
-        ("Plan last changed in commit", plan.get("commit", "")),
         ("Lock checksum (SHA-256)", hashlib.sha256(paths.LOCK.read_bytes()).hexdigest()),
     ]
     return list_facts((name, told) for name, told in rows if told)

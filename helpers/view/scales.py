@@ -6,12 +6,13 @@ from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
+from helpers import schema
 from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan
+from helpers.plan.design import say_name
 from helpers.records import Estimate, Results
 from helpers.view.numbers import CURRENCIES, UNKNOWN, Style, count_decimals, write_number, write_range
 
-PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
 OPPOSITE = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
 
 
@@ -87,7 +88,7 @@ def read_scale(results: Results, metric: str) -> Scale:
     frame = results.tables.get("metrics")
     rows = [] if frame is None or frame.empty else frame[frame["metric"] == metric].to_dict("records")
     if not rows:
-        return Scale(metric, str(metric).replace("_", " "))
+        return Scale(metric, say_name(metric))
     known = {f.name for f in fields(Scale)}
     return Scale(**{k: v for k, v in rows[0].items() if k in known and not pd.isna(v)})
 
@@ -96,14 +97,7 @@ def find_noun(results: Results, *, singular: bool = False) -> str:
     """Return the unit of analysis in words, plural ("workspaces") or singular; "units" when no plan names it."""
     frame = results.tables.get("metrics")
     noun = "unit" if frame is None or frame.empty or "noun" not in frame else str(frame["noun"].iloc[0])
-    return noun if singular else pluralise(noun)
-
-
-def pluralise(noun: str) -> str:
-    """Return a noun as several ("workspaces", "companies", "people")."""
-    if noun in PLURALS:
-        return PLURALS[noun]
-    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2:-1] not in "aeiou" else f"{noun}s"
+    return noun if singular else schema.pluralise(noun)
 
 
 def name_label(results: Results, name: str) -> str:
@@ -167,7 +161,12 @@ def say_codes(results: Results, text: str) -> str:
     arms = sorted(set(results.data.units_by_variant) & set(labels), key=len, reverse=True)
     either = "|".join(map(re.escape, arms)) or "(?!)"
     text = re.sub(rf"(?<!\w)(?:{either})(?= \d)", lambda found: labels[found[0]], text)
-    return re.sub(r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)", lambda found: name_label(results, found[0]), text)
+    keys = set(ExperimentPlan.model_fields) - set(labels)  # a sentence may ask for one
+
+    def name(found):
+        return found[0] if found[0] in keys else name_label(results, found[0])
+
+    return re.sub(r"(?<![\w:])\w+_\w+(?:=\w+)?(?!\w)", name, text)
 
 
 def name_way(estimate: Estimate, scale: "Scale") -> str:

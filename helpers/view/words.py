@@ -36,7 +36,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
       `select(field=value)` any estimates
     - `effect(e)`, `interval(e)`, `value(e, "treatment")`, `margin(e)` an effect, its interval for a sentence, an arm's
       own value beside it, and what the plan calls worthwhile or tolerates; `gap(metric, size)` any size of a difference
-    - `way(e)` which way an association goes; `among(e)` whom an effect is of, where not of everybody, else ""
+    - `way(e)` which way an association goes and how far; `among(e)` whom an effect is of, else "" if of everybody
     - `primary` the primary effects, `guards` the guardrails', `decisive` those that answer the question: of what the
       plan names in `answers`, else the primary ones, else the first; `illusion` as `find_illusion` has it
     - `doubts` what is unclear of whether the data fit; `warnings` why the interval of a primary effect may not hold
@@ -58,7 +58,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     named |= {"decisive": decisive, "illusion": find_illusion(decisive, select)}
     named |= {"rows": rows, "row": lambda *args, **equal: next(iter(rows(*args, **equal)), None)}
     named["effect"] = lambda e: scales.write_effect(e, scale(e.metric))
-    named["way"] = lambda e: scales.name_way(e, scale(e.metric))
+    named["way"] = lambda e: _write_way(e, scale(e.metric))
     named["among"] = partial(_name_population, results)
     named["interval"] = lambda e: scales.write_interval(e, scale(e.metric))
     named["value"] = lambda e, arm: scales.write_value(getattr(e, f"{arm}_value"), scale(e.metric), beside=e)
@@ -92,15 +92,25 @@ def _write_margin(planned, scale) -> str:
     return numbers.write_number(scales.find_margin(planned, scale), scales.style_gap(scale))
 
 
+def _write_way(e: Estimate, scale) -> str:
+    """How far an association goes ("35.5 points less often", "lower by $8,500")."""
+    way, size = scales.name_way(e, scale), scales.write_effect(e, scale).lstrip("+-")
+    return f"{size} {way}" if way.endswith("often") else f"{way} by {size}"
+
+
 def _name_population(results, e: Estimate) -> str:
-    """Whom an effect is of, with their share of all assigned to its arms; "" where it is of all of them."""
-    if e.population != "responders":
+    """Whom an effect is of, with their share of all randomised to its arms; "" where it is of all of them."""
+    lost = next((check.value for check in results.checks if check.id == "attrition" and check.value > 0), 0.0)
+    if e.population != "responders" and not (e.population == "itt" and lost):
         return ""
     sides = [results.data.units_by_variant.get(arm) or math.nan for arm in (e.control, e.treatment)]
-    share = (e.n_control + e.n_treatment) / sum(sides)
-    is_answer = KINDS[scales.read_scale(results, e.metric).kind].total == "last"
+    if e.clusters_control is not None and lost:
+        sides = [math.nan]  # of the clusters that are lost nobody knows the units
+    share = (e.n_control + e.n_treatment) / sum(sides) * (1 - lost)
+    is_answer = KINDS[scales.read_scale(results, e.metric).kind].total == "last" and not lost
     who = "who answered" if is_answer else "whose outcome is known"
-    return f"among the {numbers.write_share(share, decimals=0)} {who}" if 0 < share <= 1 else f"among those {who}"
+    shown = numbers.write_share(share, decimals=0) if 0 < share <= 1 else "100 %"
+    return f"among those {who}" if shown == "100 %" else f"among the {shown} {who}"
 
 
 def find_illusion(decisive: list[Estimate], select: Callable) -> tuple[Estimate, Estimate] | None:

@@ -93,7 +93,7 @@ def test_check_accounts_of_clean_data_passes_everything(check):
         "Without a known size: 0.0 % of the accounts that are compared.",
         "Without a known plan tier: 0.0 % of the accounts that are compared.",
         "Without a known number of seats: 0.0 % of the accounts that are compared.",
-        "Every kind of event that comes again and again was heard in the last 1 day of the data.",
+        "Every kind of event that comes again and again was heard on the last day of the data.",
     ]
 
 

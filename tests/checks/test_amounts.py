@@ -15,7 +15,9 @@ BOTH = f"The values of refund in spent have both signs; where those above 0 are 
 MAY = f"The values of credit_note add to spent, beside order; where they are money back, {CURE}"
 MIXED = "Currencies are mixed: spent adds up 2; convert its values into one, or leave their column out if they are."
 OTHER = "Another currency than USD, in which spent is planned, is added up; convert the values, or correct unit."
-SOUND = "No event adds to a sum against its name, and no currencies are mixed."
+SOUND = "As far as names and signs tell, no money back adds to a sum of other events, and no column names a currency."
+SIGNS = "Signs of {} in spent are as written; check that money in is above 0, and money back below."
+MINOR = "The values of order in spent have both signs; check that both are meant."
 
 
 def _check(rows, metric=SUM, **plan):
@@ -54,7 +56,16 @@ def test_check_amounts_knows_money_back_by_its_names(event):
         ([ORDER, _sum("refund", 30, 0)], "fail", f"{ADDS} {RELEASE}"),
         ([ORDER, _sum("refund", 27, 3)], "fail", f"{ADDS} {RELEASE}"),  # nearly all
         ([ORDER, _sum("refund", 26, 4)], "warn", BOTH),
-        ([ORDER, _sum("refund", 3, 27)], "pass", SOUND),  # a few corrections
+        ([ORDER, _sum("refund", 1, 27)], "pass", SOUND),  # a correction
+        ([ORDER, _sum("refund", 3, 27)], "warn", BOTH),
+        ([_sum("order", 90, 10)], "warn", MINOR),
+        ([_sum("order", 10, 90)], "warn", MINOR),
+        ([ORDER, _sum("first_payment", 90, 0), _sum("AnnualRenewal", 9, 0)], "warn", SIGNS.format("AnnualRenewal")),
+        ([ORDER, _sum("first_payment", 90, 0), _sum("annual-renewal", 9, 0)], "pass", SOUND),
+        ([ORDER, _sum("kickback", 30, 0), _sum("goodwill", 3, 0)], "warn", SIGNS.format("kickback and goodwill")),
+        ([ORDER, _sum("goodwill", 0, 30)], "pass", SOUND),
+        ([_sum("goodwill", 30, 0)], "pass", SOUND),  # the only one
+        ([ORDER, _sum("payment", 0, 30)], "warn", SIGNS.format("payment")),
         ([ORDER, _sum("refund", 0, 30)], "pass", SOUND),
         ([ORDER, _sum("refund", 0, 0)], "pass", SOUND),  # none has a value
         ([_sum("refund", 30, 0)], "pass", SOUND),  # what is paid back by itself
@@ -64,7 +75,11 @@ def test_check_amounts_knows_money_back_by_its_names(event):
         ([ORDER, _sum("credit_card_order", 30, 0)], "pass", SOUND),
         ([_sum("order", 90, 2, currencies=2, foreign=40)], "fail", f"{MIXED} {RELEASE}"),
         ([_sum("order", 90, 2, currencies=1, foreign=92)], "fail", f"{OTHER} {RELEASE}"),
-        ([_sum("order", 90, 2, currencies=1, foreign=0)], "pass", SOUND),
+        (
+            [_sum("order", 90, 2, currencies=1, foreign=0)],
+            "pass",
+            SOUND.replace("no column names a currency", "one currency is added up"),
+        ),
     ],
 )
 def test_check_amounts_by_sign_name_and_currency(rows, status, said):

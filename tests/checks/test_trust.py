@@ -92,6 +92,64 @@ def test_run_split_counts_clusters_where_the_plan_names_them():
     assert (check.value, check.message) == (1.0, f"The sample ratio is as planned, by firm: {sizes}; p > .999.")
 
 
+def _make_clusters(sizes, seed=5):
+    firm = np.repeat(np.arange(len(sizes)), sizes)
+    arms, scores = np.where(firm % 2, "b", "a"), np.random.default_rng(seed).normal(size=len(firm))
+    return pd.DataFrame({"unit": np.arange(len(firm)).astype(str), "variant": arms, "csat": scores, "firm": firm})
+
+
+ALONE = "How far clusters differ by chance shows in two or more an arm, so no effect can be tested; randomise more."
+FEW = (
+    "Clusters (firm) are few or of unlike size: the {} in a count like {} of one size (CSAT). Intervals use the "
+    "degrees of freedom of so many: {}"
+)
+REACH = "with arms like this they reach {} standard errors to each side, with many clusters 2.0."
+
+
+@pytest.mark.parametrize(
+    ("sizes", "status", "said"),
+    [
+        ([100] * 2, "fail", f"Clusters (firm) are too few: the 1 in a counts like 1.0 of one size (CSAT). {ALONE}"),
+        ([400, 400, 2, 2, 2, 2], "fail",
+         f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
+        ([400, 90, 2, 90, 2, 90], "fail",  # no arm to compare with
+         f"Clusters (firm) are too few: the 3 in a count like 0.8 of one size (CSAT). {ALONE}"),
+        ([50] * 4, "warn", FEW.format(2, "2.0", REACH.format(4.3))),
+        ([20] * 8, "warn", FEW.format(4, "4.0", REACH.format(2.4))),
+        ([10] * 24, "warn", FEW.format(12, "12.0", REACH.format(2.1))),
+        ([10] * 60, "pass", "In every arm the clusters (firm) count like 30 of one size or more."),
+    ],
+)  # fmt: skip
+def test_run_clusters_says_how_many_of_one_size_they_count_like(sizes, status, said):
+    frame = _make_clusters(sizes)
+    check = _run(frame, cluster="firm")["clusters"]
+    assert (check.status, check.threshold, check.message) == (status, 20, said)
+    assert "clusters" not in _run(frame)
+
+
+@pytest.mark.parametrize(("n_a", "n_b", "few"), [(1, 1, "a and in b"), (400, 9, "b"), (10, 10, None)])
+def test_withheld_where_an_arm_has_a_handful_of_units(n_a, n_b, few):
+    split = {"split": {"a": n_a / (n_a + n_b), "b": n_b / (n_a + n_b)}}
+    found = _run(_make_frame(n_a, n_b), variant=split)
+    said = (
+        f"There are fewer than 10 units in {few}: from so few nothing is decided, as one of them could turn the answer."
+    )
+    assert checks.withheld(tuple(found.values()), make_design(KINDS)) == (said if few else None)
+    with pytest.raises(ValueError, match="acknowledge"):  # nobody can decide from them
+        make_design(KINDS, acknowledge={"enough_units": "we are sure"})
+
+
+def test_withheld_where_clusters_are_too_few_in_every_comparison():
+    frame = _make_clusters([50] * 6)
+    third = pd.DataFrame({"unit": [f"c{i}" for i in range(50)], "variant": "c", "csat": 1.0, "firm": 99})
+    arms = {"variant": {"treatments": ["b", "c"]}, "cluster": "firm"}
+    check = _run(pd.concat([frame, third]), **arms)["clusters"]
+    assert check.status == "warn" and check.message.endswith("where that is below 2 in an arm, nothing is tested.")
+    for few, is_withheld in ((frame, False), (frame[frame["firm"] < 3], True)):
+        found = tuple(_run(few, cluster="firm", variant={"split": "unknown"}).values())
+        assert (checks.withheld(found, make_design(KINDS, cluster="firm")) is not None) == is_withheld
+
+
 def test_run_split_by_segment_names_the_worst_level_and_takes_bonferroni_over_them():
     frame = _make_frame(500, 500)
     frame["tier"] = ["pro"] * 150 + ["free"] * 350 + ["pro"] * 300 + ["free"] * 200  # opposite in the two tiers
@@ -168,17 +226,17 @@ def _lose(frame, a, b):
     return frame.assign(csat=frame["csat"].mask(lost))
 
 
-UNLIKE = "Outcomes of csat are missing at different rates: {}; p < .001. Its effect is not estimated."
+UNLIKE = "Outcomes of CSAT are missing at different rates: {}; p < .001. Its effect is not estimated."
 UNCLEAR = (
-    "Whether outcomes of csat are missing alike in the arms is unclear: {}; p = {}. Below .05 it is in doubt, below "
+    "Whether outcomes of CSAT are missing alike in the arms is unclear: {}; p = {}. Below .05 it is in doubt, below "
     ".001 the effect is not estimated."
 )
 LOST = [
-    (0, 0, {}, "pass", "The outcome csat is known for every unit."),
+    (0, 0, {}, "pass", "The outcome CSAT is known for every unit."),
     (0, 0, {"label": "Ease of use"}, "pass", "The outcome Ease of use is known for every unit."),
-    (100, 110, {}, "pass", "Outcomes of csat are missing alike in the arms: a 20.0 %, b 22.0 %; p = .438."),
+    (100, 110, {}, "pass", "Outcomes of CSAT are missing alike in the arms: a 20.0 %, b 22.0 %; p = .438."),
     (100, 141, {}, "warn", UNCLEAR.format("a 20.0 %, b 28.2 %", ".002")),
-    (100, 125, {}, "pass", "Outcomes of csat are missing alike in the arms: a 20.0 %, b 25.0 %; p = .058."),
+    (100, 125, {}, "pass", "Outcomes of CSAT are missing alike in the arms: a 20.0 %, b 25.0 %; p = .058."),
     (100, 126, {}, "warn", UNCLEAR.format("a 20.0 %, b 25.2 %", ".049")),
     (100, 3, {}, "fail", UNLIKE.format("a 20.0 %, b fewer than 10 units")),
     (495, 400, {}, "fail", UNLIKE.format("a all but fewer than 10 units, b 80.0 %")),
@@ -196,8 +254,8 @@ def test_run_missing(a, b, kind, status, message):
 @pytest.mark.parametrize(
     ("as_of", "status", "message"),
     [
-        ("2024-03-01", "pass", "The outcome csat is known for every unit whose window is over."),
-        ("2024-01-22", "not tested", "No window of csat is over yet."),
+        ("2024-03-01", "pass", "The outcome CSAT is known for every unit whose window is over."),
+        ("2024-01-22", "not tested", "No window of CSAT is over yet."),
     ],
 )
 def test_run_missing_looks_only_where_the_window_is_over(as_of, status, message):
@@ -211,12 +269,12 @@ def test_run_missing_of_those_asked_and_whether_the_arms_ask_alike():
     asked_alike = _lose(_make_frame(), 100, 0).assign(sent=lambda f: f["csat"].notna().astype(float))
     check = _run(asked_alike, kinds)["missing_csat"]  # all who are asked answer, but b asks more
     assert check.message == (
-        "Outcomes of csat are missing at different rates: a 0.0 %, b 0.0 %; p < .001. Asked: a 80.0 %, b 100.0 %. "
+        "Outcomes of CSAT are missing at different rates: a 0.0 %, b 0.0 %; p < .001. Asked: a 80.0 %, b 100.0 %. "
         "Its effect is not estimated."
     )
     answers = _run(_lose(_make_frame(), 100, 100).assign(sent=1.0), kinds)["missing_csat"]
     assert answers.message == (
-        "Outcomes of csat are missing alike in the arms: a 20.0 %, b 20.0 %; p > .999. Asked: a 100.0 %, b 100.0 %."
+        "Outcomes of CSAT are missing alike in the arms: a 20.0 %, b 20.0 %; p > .999. Asked: a 100.0 %, b 100.0 %."
     )
 
 
@@ -241,10 +299,10 @@ COUNTED_LOST = [
     ),
     (930, "pass", "All 930 that were randomised by unit are in the table."),
     # 5 % is not above 5 %
-    (978, "pass", "Of 978 randomised by unit, 48 (4.9 %) are not in the table: of which arm is not known."),
+    (978, "pass", "Of 978 randomised by unit, 48 (4.9 %) are not in the table: their arms are not known."),
     (
         1860, "warn",
-        "Of 1,860 randomised by unit, 930 (50.0 %) are not in the table: of which arm is not known. Above 5 %, or with "
+        "Of 1,860 randomised by unit, 930 (50.0 %) are not in the table: their arms are not known. Above 5 %, or with "
         "p below .05 between the arms, effects are in doubt: they hold for those who stayed.",
     ),
     (
@@ -327,7 +385,7 @@ UNTESTED = [
     ("srm", THREE, {"variant": ["a", "b", "c"] * 4}, "Too few to test the sample ratio, by unit: a 4 (planned 33.3 %), "
      "b 4 (planned 33.3 %), c 4 (planned 33.3 %)."),
     ("missing_csat", THREE, {"variant": ["a", "b", "c"] * 4, "csat": [np.nan] + [1.0] * 11},
-     "Too few outcomes of csat to test whether they are missing alike: a fewer than 10 units, b 0.0 %, c 0.0 %."),
+     "Too few outcomes of CSAT to test whether they are missing alike: a fewer than 10 units, b 0.0 %, c 0.0 %."),
     ("srm_tier", {"segments": ["tier"]}, {"tier": "pro"},
      "There are not two levels of tier with enough units to test the sample ratio."),
     ("balance", {"covariates": ["seats"]}, {"seats": 3.0},

@@ -1,5 +1,6 @@
 import json
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -93,6 +94,15 @@ def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
         (tmp_path / "t.csv").write_text(content)
         status, shown, said = studies("plan", tmp_path / "t.csv", "--unit-id", "id", "--variant", "variant")
         assert (status, shown) == (2, "") and said.startswith(f"studies: t.csv{message} ")
+
+
+def test_plan_of_2000_columns_takes_seconds(studies, tmp_path):
+    values = [f"{i % 7}" if i % 2 else f"{i}.5" for i in range(1000)]
+    frame = pd.DataFrame({"id": range(1000), "arm": ["a", "b"] * 500, **{f"c{i}": values for i in range(2000)}})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    began = time.process_time()
+    assert studies("plan", tmp_path / "t.csv", "--unit-id=id", "--variant=arm")[1].count("kind: amount") == 2000
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize("label", ["no", "007", "a: b", "#x", "null", 'say "hi"', "è vero", "{x}", "- y", "true"])

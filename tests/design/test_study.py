@@ -146,7 +146,7 @@ def test_power_by_the_rule_is_what_experiments_reach():
 
 
 def make_plan(design):
-    return Plan(design, "autumn.yaml", "0" * 64, "not under version control")
+    return Plan(design, "autumn.yaml", "0" * 64)
 
 
 def test_guardrails_are_sized_by_their_margin():

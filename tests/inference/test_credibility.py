@@ -90,35 +90,6 @@ def test_domain_of_a_time_to_event_counts_what_was_seen_of_units_lost_early():
     assert found[1]["domain_p"].status == "warn"  # half of them are known for a day only
 
 
-def clustered(n, sizes, seed=5):
-    rng = np.random.default_rng(seed)
-    firm = np.repeat(np.arange(n), sizes)
-    return pd.DataFrame(
-        {"variant": np.where(firm % 2, "t", "c"), "firm": firm.astype(str), "y": rng.normal(size=len(firm))}
-    )
-
-
-def test_clusters_that_are_few_or_unequal_warn():
-    few = checks(run_experiment(clustered(24, 10), make_design(metrics={"y": LABELLED}, cluster="firm")))["clusters"]
-    assert (few.status, few.threshold) == ("warn", 20)
-    assert few.message == (
-        "Clusters (firm) are few or of unlike size: the 12 in c count like 12.0 of one size (ease). "
-        "Intervals use the degrees of freedom of so many, and are wide for that reason."
-    )
-    sizes = np.where(np.arange(60) < 2, 300, 2)
-    unequal = checks(run_experiment(clustered(60, sizes), make_design(metrics={"y": SCORE}, cluster="firm")))[
-        "clusters"
-    ]
-    assert unequal.status == "warn" and unequal.value < 2
-
-
-def test_clusters_that_suffice_pass_and_units_have_no_such_check():
-    found = checks(run_experiment(clustered(60, 10), make_design(metrics={"y": SCORE}, cluster="firm")))["clusters"]
-    assert (found.status, found.value) == ("pass", 30)
-    assert found.message == "In every arm the clusters (firm) count like 30 of one size or more."
-    assert "clusters" not in checks(run_experiment(draw_frame(), make_design(metrics={"y": SCORE})))
-
-
 def test_covariates_tell_what_they_take_away():
     found = checks(run_experiment(draw_frame(), make_design(metrics={"y": LABELLED}, covariates=["x"])))["covariates"]
     assert found.status == "pass"

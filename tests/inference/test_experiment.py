@@ -351,3 +351,10 @@ def test_look_between_planned_looks_has_the_wider_bound():
     width = [(e.ci_high - e.ci_low) / (2 * 1.96 * e.std_error) for e in found.values()]
     assert width == pytest.approx([1.969 / 1.96, 2.8070 / np.sqrt(0.8) / 1.96, 2.963 / 1.96], rel=0.01)
     assert found[500].method == "welch, repeated, between looks"
+
+
+def test_run_experiment_says_that_clusters_are_too_few():
+    frame = draw_frame().assign(firm=lambda f: f["variant"])
+    design = make_design(metrics={"y": SCORE}, cluster="firm", acknowledge={"clusters": "two shops only"})
+    (row, *_) = run_experiment(frame, design).estimates
+    assert (row.clusters_control, row.reason) == (1, "an arm has fewer than 2 clusters with a known outcome")

@@ -95,6 +95,9 @@ def test_fold_says_which_events_do_not_count():
         (None, None, {}),
         ("USD", ["usd ", "USD", None] * 3, {"currencies": 1, "foreign": 0}),
         ("eur", ["EUR", "usd", "EUR"] * 3, {"currencies": 2, "foreign": 2}),  # of the four that count
+        ("€", ["€", "eur", "Euro "] * 3, {"currencies": 1, "foreign": 0}),
+        ("USD", ["US$", "usd", "$"] * 3, {"currencies": 1, "foreign": 0}),
+        ("USD", ["US$", "C$", "usd"] * 3, {"currencies": 2, "foreign": 2}),
         ("units", ["EUR", "usd", "EUR"] * 3, {"currencies": 2}),  # no currency is planned
     ],
 )
@@ -118,6 +121,14 @@ def test_find_money_knows_a_column_of_currencies_by_its_name(named):
     table = ibis.memtable({"current": ["a", "b"], "currency_rate": [1.0, 2.0], named: ["usd ", "EUR"]})
     assert find_money(table).execute().tolist() == ["USD", "EUR"]
     assert find_money(table.drop(named)) is None  # a rate is a number, and "current" another word
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [("Fr.", "CHF"), ("US $", "USD"), ("840", "USD"), ("GBp", "GBX"), ("gbp", "GBP"), ("zł", "PLN"), ("thb", "THB")],
+)
+def test_find_money_gives_a_currency_one_code(written, code):
+    assert find_money(ibis.memtable({"currency": [written]})).execute().tolist() == [code]
 
 
 SCORES = [
@@ -244,6 +255,22 @@ def test_fold_refuses_a_time_at_risk_below_zero():
     assert str(refused.value) == (
         "plan, metrics.rate.time_at_risk: 1 unit with less than 0 of spent; correct the data, or name another time "
         "at risk"
+    )
+
+
+@pytest.mark.parametrize("column", [None, "rated"])
+def test_fold_refuses_the_last_answer_that_lies_off_its_scale(column):
+    kinds = {"rating": {"kind": "score", "scale": [1, 5], "within_days": 7, "column": column}}
+    told = [("u1", "rating", "2024-01-02", 99.0), ("u1", "rating", "2024-01-03", 4.0)]  # corrected a day later
+    units = UNITS | {"rated": [4.0, 2.0, None]}
+    design = make_design(kinds, assigned_at="assigned_at", as_of="2024-01-31", unit="user")
+    assert metrics.fold(make_source(units, told), design).table.count().execute() == 3
+    with pytest.raises(Refused) as refused:
+        more = [("u2", "rating", "2024-01-04", -1.0), ("u3", "rating", "2024-01-20", -1.0)]  # the second is too late
+        metrics.fold(make_source(units | {"rated": [4.0, 99.0, None]}, [*told, *more]), design)
+    assert str(refused.value) == (
+        "plan, metrics.rating.scale: 1 user with an answer outside 1 to 5, such as a code for none; leave it empty "
+        "where it is unknown, or correct the scale"
     )
 
 

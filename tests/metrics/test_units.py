@@ -40,6 +40,7 @@ def _read(units, column):
         ({"score": {"kind": "nps"}}, {"y_score": [100, -100, 0, None]}),
         # what is filled is known, and stays marked
         ({"score": {"kind": "amount", "missing": "zero"}}, {"y_score": [9, 6, 7, 0], "missing_score": [0, 0, 0, 1]}),
+        ({"score": {"kind": "score", "scale": [6, 9]}}, {"y_score": [9, 6, 7, None], "missing_score": [0, 0, 0, 1]}),
         ({"score": {"kind": "amount", "column": "top"}}, {"y_score": [6, None, 3, 2]}),
         # only those who were asked can be missing; without the column of who was, all can
         ({"score": SENT}, {"asked_score": [1, 1, 1, 0], "missing_score": [0, 0, 0, None]}),
@@ -83,6 +84,12 @@ def test_fold_of_an_exposure_leaves_the_unknown_unknown(exposure):
             {},
             "plan: the name score stands twice, in other capitals or not; rename one",
         ),
+        (
+            {"score": {"kind": "score", "scale": [6, 8]}},
+            {},
+            "plan, metrics.score.scale: 1 unit with an answer outside 6 to 8, such as a code for none; leave it empty "
+            "where it is unknown, or correct the scale",
+        ),
     ],
 )
 def test_fold_refuses(kinds, more, message):
@@ -92,7 +99,7 @@ def test_fold_refuses(kinds, more, message):
 
 
 def test_fold_names_missing_segments_unknown():
-    units = _fold(SCORE, UNITS | {"tier": ["pro", None, "007", "no"]}, segments=["tier"])
+    units = _fold(SCORE, UNITS | {"tier": ["pro", None, "007", "no"]}, segments=["tier"], min_cell=1)
     assert _read(units, "s_tier") == ["pro", "unknown", "007", "no"]
 
 
@@ -288,7 +295,7 @@ def test_name_hours_equals_the_calendar(hour):
 
 
 def test_summarise_by_a_segment_called_hours_takes_the_segment():
-    units = _fold_before(BEFORE | {"hours": ["x", "x", "y", "y"]}, segments=["hours"])
+    units = _fold_before(BEFORE | {"hours": ["x", "x", "y", "y"]}, segments=["hours"], min_cell=1)
     assert list(metrics.summarise(units, by="hours")) == ["x", "y"]
 
 
@@ -306,7 +313,7 @@ KINDS = METRIC | {"t": {"kind": "time_to_event", "time": "days", "observed": "to
 
 
 def _fold_arms(kinds=KINDS, **more):
-    plan = {"as_of": "2024-01-20", "segments": ["tier"], "exposure": {"column": "took"}}
+    plan = {"as_of": "2024-01-20", "segments": ["tier"], "min_cell": 1, "exposure": {"column": "took"}}
     return _fold_before(ARMS, kinds=kinds, **plan | more)
 
 

@@ -309,7 +309,7 @@ STATEMENTS = pd.DataFrame([("duckdb", "activated", "select 1")], columns=["diale
 
 def decide(**changes):
     """Return a plan as it is read from a file."""
-    return Plan(FrameworkPlan(**(PLAN | changes)), "own.yaml", "ab", "cd")
+    return Plan(FrameworkPlan(**(PLAN | changes)), "own.yaml", "ab")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -346,7 +346,7 @@ def test_run_framework_answers_every_question_of_the_plan(loaded, study):
     assert not [name for name, table in results.tables.items() if table.empty]
     assert (results.study, results.status, results.title) == ("customer_milestones", "answered", "Who stays?")
     assert results.as_of == "2023-08-31" and results.checks == tuple(trust)
-    assert results.plan == {"file": "own.yaml", "sha256": "ab", "departures": [], "commit": "cd"}
+    assert results.plan == {"file": "own.yaml", "sha256": "ab", "departures": []}
     assert results.data.messages == (*loaded[1].info.messages, *loaded[2].messages)
     assert results.tables["definitions"] is STATEMENTS
     flow = results.tables["landmark_flow"].itertuples(index=False, name=None)
@@ -428,7 +428,7 @@ def test_run_framework_of_a_snapshot_has_features_and_no_milestone(leavers, curv
     plan = {name: PLAN[name] for name in ("kind", "title", "question", "unit_id")}
     plan |= {"features": [{"name": "talks", "column": "chat"}]}
     plan |= {"outcomes": {"retained": {"column": "gone", "time": "months", "leavers": leavers}}}
-    decided = Plan(FrameworkPlan(**plan), "own.yaml", "ab", "cd")
+    decided = Plan(FrameworkPlan(**plan), "own.yaml", "ab")
     source = make_account_source({name: np.asarray(v, float) if name != "unit" else v for name, v in columns.items()}
                                  | {"chat": chat.astype(float)})  # fmt: skip
     accounts = metrics.fold_accounts(source, decided.design)

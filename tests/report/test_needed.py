@@ -1,14 +1,16 @@
 """What a notebook reads of other runs: from where the runner says, from reports/, or from files that are named."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
+from tiny_study import payload
 
 from helpers import paths
 from helpers.records import Refused
 from helpers.report.needed import read_needed
 
-WHOLE = {"run": "one", "study": "s", "status": "answered", "data": {}, "claims": [], "estimates": [], "tables": {}}
+WHOLE = payload(SimpleNamespace(name="one", values={}))["results"]
 
 
 @pytest.fixture
@@ -43,5 +45,5 @@ def test_named_files_take_their_place_and_are_checked(folder):
     for name in ("odd.json", "absent.json"):
         with pytest.raises(Refused) as refused:
             read_needed("review", [str(folder / name)])
-        told = f"runs, {name}: holds no results of a run; name a results.json of a report"
+        told = f"runs, {name}: holds no results of a run that this version has made; name one of a report, made anew"
         assert str(refused.value) == told

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import json
 import math
+import os
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -266,3 +268,85 @@ def test_progress_shows_section_and_time_left_on_a_terminal_alone(stream, monkey
         progress.finish("one", Outcome("done", "1.0 s"))
     shown = ["one  Checks  about 100 s left", "new  starts", "one: done: 1.0 s"]
     assert [text in stream.getvalue() for text in shown] == [stream.isatty(), stream.isatty(), True]
+
+
+@pytest.mark.parametrize("change", ["grows", "same size and time", "goes", "plan", "needed"])
+def test_render_refuses_an_input_that_changes_while_it_is_read(make, quick, render, out, study, monkeypatch, change):
+    file, run, first = study.parent / "t.csv", make(data="t.csv"), make("first")
+    file.write_text("1")
+    os.utime(file, (1e9, 1e9))
+    if change == "needed":
+        object.__setattr__(run, "needs", ("first",))
+        file = out / "first" / "results.json"
+    if change == "plan":
+        file = study.parent / "p.yaml"
+        file.write_text("1")
+        run.given["plan"], run.declared["plan"] = str(file), run.declared["label"]
+    assert render(*([first] if change == "needed" else []), run)[0] == 0
+    good = read_all(out / "one")
+
+    def change_meanwhile(run, *_):
+        state = file.stat()
+        file.write_text("22" if change == "grows" else "2")
+        if change == "same size and time":
+            os.utime(file, ns=(state.st_atime_ns, state.st_mtime_ns))
+        if change == "goes":
+            file.unlink()
+        return execute(run)
+
+    monkeypatch.setattr(execution, "execute", change_meanwhile)
+    told = f"{file.name}: changed while the run read it; run it again once nothing writes to it"
+    assert render(run, force=True) == (2, f"one: refused: {told}\n")
+    left = read_all(out / "one")
+    assert told.encode() in left.pop("failed.html") and left == good
+
+
+DAMAGES = {
+    "empty": b"",
+    "cut short": None,
+    "no mapping": b"[1]",
+    "null": b"null",
+    "no text": b"\xff\xfe\x00\xd8",
+    "deep": b"[" * 200_000,
+    "huge": None,
+    "newer": {"schema": 2},
+    "older": {"schema": 0},
+    "without a key": {"data": None},
+    "another kind": {"data": {"kind": "other"}},
+    "another status": {"status": ["answered"]},
+    "rows of text": {"estimates": ["x"], "tables": {"metrics": "x"}},
+    "rows without fields": {"claims": [{"id": "P13"}]},
+    "figures of text": {"checks": [{"id": "srm", "status": "pass", "value": "x", "threshold": 1, "message": ""}]},
+    "folder": None,
+    "loop": None,
+    "pipe": None,
+    "record": {
+        "card": {"mark": {"middle": "x", "verdict": 5}, "answer": None},
+        "started": 5,
+        "files": [],
+        "seconds": "x",
+    },
+}
+
+
+@pytest.mark.parametrize("name", ["results.json", "run.json"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_sibling_stops_neither_the_gallery_nor_what_needs_it(make, quick, render, out, damage, name):
+    first, second = make("first"), make("second")
+    object.__setattr__(second, "needs", ("first",))
+    assert render(first, second)[0] == 0
+    file, content = out / "first" / name, DAMAGES[damage]
+    text = file.read_bytes()
+    file.unlink()
+    if damage in ("folder", "loop", "pipe"):
+        {"folder": file.mkdir, "loop": lambda: file.symlink_to(file), "pipe": lambda: os.mkfifo(file)}[damage]()
+    else:
+        content = {"cut short": text[:-9], "huge": b" " * (store.MOST_BYTES + 1)}.get(damage, content)
+        content = json.dumps(json.loads(text) | content).encode() if isinstance(content, dict) else content
+        file.write_bytes(content)
+    assert (store.read_results(out / "first" / "results.json") == {}) is (name == "results.json" and damage != "record")
+    assert render(make("third"))[0] == 0
+    shown = (out / "index.html").read_text()
+    assert "third/report.html" in shown and "first/report.html" in shown
+    assert render(first, second)[0] == 0  # made anew
+    assert store.read_results(out / "first" / "results.json") and store.read_record(out / "first")

@@ -1,5 +1,8 @@
 """The dry run of a plan: each metric holds its worthwhile effect, and events fold back, whichever way a plan reads."""
 
+import datetime as dt
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -37,6 +40,8 @@ METRICS = {
     "per_visit": {"kind": "count", "time_at_risk": "visits", "expected": "higher", "worthwhile": 0.1},
     "late": {"kind": "amount", "quantile": 0.9, "expected": "lower", "worthwhile": 12},
     "middle": {"kind": "score", "quantile": 0.5, "expected": "higher", "worthwhile": 0.3},
+    "likert": {"kind": "score", "scale": [1, 5], "expected": "higher", "worthwhile": 0.3},
+    "upper": {"kind": "score", "scale": [0, 10], "quantile": 0.8, "expected": "lower", "worthwhile": 0.5},
     "many": {"kind": "count", "quantile": 0.8, "expected": "higher", "worthwhile": 2},
     "rate": {"kind": "ratio", "numerator": "clicks", "denominator": "views", "expected": "higher", "worthwhile": 0.03},
     "unplanned": {"kind": "binary"},
@@ -144,6 +149,17 @@ def test_experiment_windows_are_over_at_as_of():
     assert pd.Timedelta(days=13) < at.max() - at.min() <= pd.Timedelta(days=14)
 
 
+def test_experiment_of_events_without_as_of_is_complete_although_no_event_is_late():
+    # one unit in fifty pays, none of them on the last days
+    paid = {"spend": {"kind": "amount", "event": "paid", "within_days": 60, "quantile": 0.5}}
+    design = make_plan(metrics=paid, assigned_at="at", planned_units=40)
+    source = sources.load(design, "simulated", simulation={"study": "experiment"})
+    source = replace(source, events=source.events.filter(source.events["value"] < 0))
+    units = metrics.fold(source, design)
+    assert units.as_of == source.truth["as_of"] == dt.date(2024, 3, 28)  # 28 days of enrolment and 60 more
+    assert metrics.read_rows(units, ["complete_spend"])["complete_spend"].all()
+
+
 def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():
     metrics = {
         "visits": METRICS["visits"],
@@ -170,7 +186,7 @@ def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():
             "simulation experiment, metric m: worthwhile must be at most 35 points; lower it",
         ),
         (
-            {"m": {"kind": "time_to_event", "horizon_days": 10, "expected": "lower", "worthwhile": 5}},
+            {"m": {"kind": "time_to_event", "horizon_days": 10, "expected": "lower", "worthwhile": 0.5}},
             "simulation experiment, metric m: worthwhile must be below 0.5 for a share; lower it",
         ),
         (

@@ -142,7 +142,7 @@ REFUSALS = [  # the table, what is said after its name; by another plan its text
     ),
     (
         HEAD + "1,old,1\n2,new,-1\n3,new,0\n",
-        f", column spend: 1 row with another value than numbers of 0 or more, for metric spend; {OFF}",
+        f", column spend: 1 row with another value than whole numbers of 0 or more, for metric spend; {OFF}",
         COUNTS,
     ),
 ]
@@ -166,7 +166,7 @@ def test_load_drops_exact_duplicates_and_counts_them(load):
     assert source.info.steps == (
         ("read", 7, "rows of the table"),
         ("exact duplicates dropped", 2, "rows that repeat another in every column"),
-        ("in two variants, left out", 0, "0 units"),
+        ("in two variants, left out", 0, "rows of 0 units"),
         ("kept", 5, "one row a unit"),
     )
 

@@ -123,8 +123,7 @@ def spend(load):
         (("0,125", "2"), None, [0.125, 2], ["decimal comma"]),  # no thousands begin with 0
         (("1,234", "1,5"), None, [1.234, 1.5], ["decimal comma"]),  # the second settles it
         (("1234", "5"), None, [1234, 5], []),
-        (("1.234", "27.866"), None, [1.234, 27.866], []),  # three decimals, and no whole number beside them
-        (("1.234", "12345"), None, [1.234, 12345], []),  # a large number without a mark of thousands
+        (("1.234", "27.866"), ".", [1.234, 27.866], []),
         (("1.234", "974"), ",", [1234, 974], ["1 cell read without the dots between thousands", "decimal comma"]),
         (("1.234", "974"), ".", [1.234, 974], []),
         (("1,234", "974"), ".", [1234, 974], ["1 cell read without the commas between thousands"]),
@@ -149,6 +148,8 @@ def test_numbers_are_read_by_the_sign_that_fits_or_is_planned(spend, cells, deci
     [
         (("1.234", "974"), None, "1 number " + TWO.format("dot")),
         (("1,234", "2,345"), None, "2 numbers " + TWO.format("comma")),
+        (("1.234", "27.866"), None, "2 numbers " + TWO.format("dot")),  # no whole number beside them, and yet
+        (("1.234", "12345"), None, "1 number " + TWO.format("dot")),  # a number that somebody typed by hand
         (("1.234", "1,5", "2.5"), None,
          "1 number with a decimal comma and 1 with a decimal point; write one sign, and no thousands separators"),
         (("1.5", "2"), ",",
@@ -159,6 +160,81 @@ def test_numbers_are_read_by_the_sign_that_fits_or_is_planned(spend, cells, deci
 )  # fmt: skip
 def test_numbers_with_two_readings_are_refused(spend, cells, decimal, fault):
     assert tell_refusal(spend, *cells, decimal=decimal) == f"units.csv, column spend: {fault}"
+
+
+THREE = [f"{i % 9 + 1}.{i * 37 % 900 + 100}" for i in range(100)]  # as 2.137, with a sign before three digits
+SHORT = [f"{i % 9 + 1}.{i * 37 % 90 + 10}" for i in range(100)]
+WHOLE = [f"{100 + i * 37 % 900}" for i in range(100)]
+ELSEWHERE = "90 cells with a {} before three digits read as decimals, as the numbers of column note are"
+
+
+def _write_pair(spend, note, sign):
+    rows = [f"{i};{'new' if i % 2 else 'old'};{a};{b}" for i, (a, b) in enumerate(zip(spend, note, strict=True))]
+    return "\n".join(["user_id;variant;spend;note", *rows]).replace(".", sign)
+
+
+@pytest.mark.parametrize(
+    ("spend", "note", "n"),
+    [
+        (THREE, WHOLE, 100),
+        (["-" + cell for cell in THREE], WHOLE, 100),
+        ([*THREE[:99], "1234"], WHOLE, 99),  # one that was typed by hand
+        (THREE[:90] + WHOLE[:10], WHOLE, 90),
+        (THREE[:10] + WHOLE[:90], WHOLE, 10),
+        ([*THREE[:99], "8.9"], WHOLE, 99),  # of a hundred decimals some ten end with 0, which is left out, not one
+        (THREE[:96] + SHORT[:4], WHOLE, 96),
+        (THREE[:50] + ["0"] * 50, WHOLE, 50),
+        ([*THREE[:98], "0.531", "12"], WHOLE, 98),
+        (THREE[:90] + WHOLE[:10], SHORT, 90),  # another column has decimals, and whole numbers of this one none
+    ],
+)
+@pytest.mark.parametrize(("sign", "word"), [(".", "dot"), (",", "comma")])
+def test_numbers_that_may_be_thousands_are_refused(refusal, spend, note, n, sign, word):
+    said = refusal(_write_pair(spend, note, sign), plan_text=PLAN + "covariates: [note]\n")
+    assert said == f"units.csv, column spend: {n} numbers {TWO.format(word)}"
+
+
+@pytest.mark.parametrize(
+    ("spend", "note", "told"),
+    [
+        (THREE[:95] + SHORT[:5], WHOLE, []),
+        (THREE[:80] + SHORT[:10] + WHOLE[:10], WHOLE, []),
+        (["0" + cell[1:] for cell in THREE[:10]] + THREE[:90], WHOLE, []),  # no thousands begin with 0
+        ([cell + "25" for cell in THREE], WHOLE, []),
+        (["123" + cell for cell in THREE], WHOLE, []),
+        (SHORT, WHOLE, []),
+        (WHOLE, WHOLE, []),
+        (THREE[:90] + [""] * 10, SHORT, [ELSEWHERE]),
+        (THREE[:90] + [""] * 10, WHOLE[:50] + SHORT[:50], [ELSEWHERE]),
+    ],
+)
+@pytest.mark.parametrize(("sign", "word"), [(".", "dot"), (",", "comma")])
+def test_numbers_are_settled_by_their_own_column_or_told(load, spend, note, told, sign, word):
+    source = load(_write_pair(spend, note, sign), plan_text=PLAN + "covariates: [note]\n")
+    assert source.units.spend.sum().execute() == pytest.approx(sum(float(cell or 0) for cell in spend))
+    told = [f"units.csv: column spend: {text.format(word)}" for text in told]
+    assert [text for text in source.info.messages if "digits" in text] == told
+
+
+def test_numbers_that_may_be_thousands_are_refused_wherever_they_stand(design, refusal, write, tmp_path):
+    fault, ids, arms = f"100 numbers {TWO.format('dot')}", [str(i) for i in range(100)], ["old", "new"] * 50
+    pq.write_table(pa.table({"user_id": ids, "variant": arms, "spend": THREE}), tmp_path / "units.parquet")
+    said = tell_refusal(sources.load, design(), str(tmp_path / "units.parquet"))
+    assert said == f"units.parquet, column spend: {fault}"
+    rows = "".join(f"{i},{arm},2024-01-01\n" for i, arm in zip(ids, arms, strict=True))
+    heard = "".join(f"{i},spend,2024-01-02,{cell}\n" for i, cell in zip(ids, THREE, strict=True))
+    events = write("user_id,event,at,value\n" + heard, "events.csv")
+    said = refusal("user_id,variant,assigned_at\n" + rows, plan_text=EVENT_PLAN, events=events)
+    assert said == f"events.csv, column value: {fault}"
+
+
+def test_counts_with_fractions_are_refused(refusal):
+    counts = PLAN.replace("amount", "count")
+    said = refusal("user_id,variant,spend\n1,old,3.5\n2,new,0.25\n3,new,2\n4,old,3.0\n", plan_text=counts)
+    assert said == (
+        "units.csv, column spend: 2 rows with another value than whole numbers of 0 or more, for metric spend; correct "
+        "them, or change the plan"
+    )
 
 
 @pytest.mark.parametrize("value", ["12345e67", "9e2", "1e5", "2024-01-01", "1.5", "10.05", "1E+2x"])

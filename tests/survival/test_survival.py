@@ -253,7 +253,7 @@ def test_rmst_difference_without_events_has_no_interval():
 
 UNFOLLOWED = [
     # nobody is followed on day 30, and not everybody had the event
-    (build_life_table([5, 12.5], [1, 0]), "follow-up ends on day 12.5 in a group, before the horizon of 30 days"),
+    (build_life_table([5, 12.5], [1, 0]), "follow-up ends on day 12 in a group, before the horizon of 30 days"),
     (build_life_table([], []), "a group has no units"),
 ]
 

@@ -21,7 +21,7 @@ from helpers.view.words import explain
 
 NAN = math.nan
 LABELS = {"links": "with links", "no_links": "without links", "short_links": "with short links"}
-PLAN = {"file": "own.yaml", "commit": "ab12 of 2022-03-01", "sha256": "ab", "departures": [], "labels": LABELS}
+PLAN = {"file": "own.yaml", "sha256": "ab", "departures": [], "labels": LABELS}
 TURNED = {**PLAN, "shown_as": {"contrast": "control - treatment", "words": "with links minus without"}}
 SHOWN = [
     lambda found: masthead(found),
@@ -50,7 +50,7 @@ def make(**changes):
 def test_masthead_has_kind_question_dates_answer_bullets_and_what_is_next():
     shown = masthead(make(assigned=("2022-04-01", "2022-04-28"), as_of="2022-06-30"))
     begun = "Simulated data. Does showing in-product help links raise activation and paid conversion? Assigned "
-    begun += "2022-04-01 to 2022-04-28; data to 2022-06-30; plan of 2022-03-01 It helps. A doubt. Next: go on. Metric"
+    begun += "2022-04-01 to 2022-04-28; data to 2022-06-30 It helps. A doubt. Next: go on. Metric"
     assert told(shown).startswith(begun)
     assert '<p class="headline"><strong>It helps.</strong></p>' in shown.html and "box" not in shown.html
     assert shown.text.count("Simulated data.") == 1 and "Next: go on." in shown.text

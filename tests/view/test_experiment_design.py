@@ -18,7 +18,7 @@ def made():
     design = make_design(metrics={"y": Y}, unit="account")
     known = designs.assume_baselines(design, ["y = 0.2"])
     setting = designs.Setting(design, known, designs.Assumed(units_per_week=2000, draws=1000, worth_per_year=50_000))
-    decided = Plan(design, "spring.yaml", "0" * 64, "not under version control")
+    decided = Plan(design, "spring.yaml", "0" * 64)
     results = designs.plan_experiment(setting, decided)
     text = designs.write_plan(design, results.tables["settled"], decided)
     return setting, explain(results.but(tables={**results.tables, "plan_text": text}), design)

@@ -10,6 +10,7 @@ from helpers.view.numbers import (
     PERCENT,
     POINTS,
     Style,
+    capitalise,
     count_decimals,
     join_words,
     lower_first,
@@ -106,3 +107,9 @@ def test_counts_shares_currencies_and_words():
     assert [read_currency(u) for u in ("USD a year", "EUR", "SEK")] == ["$", "€", "SEK "]
     assert [join_words(w) for w in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == ["none", "a", "a and b", "a, b and c"]
     assert [lower_first(w) for w in ("Paid", "NPS of all")] == ["paid", "NPS of all"]
+
+
+@pytest.mark.parametrize("label", ["iPhone orders", "A/B tests", "NPS", "eBay"])
+def test_a_label_with_capitals_of_its_own_stays_as_written(label):
+    assert (capitalise(label), lower_first(label)) == (label, label)
+    assert (capitalise("paid in time"), lower_first("Paid in NPS")) == ("Paid in time", "paid in NPS")

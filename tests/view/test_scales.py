@@ -21,7 +21,6 @@ from helpers.view.scales import (
     name_contrast,
     name_label,
     orient,
-    pluralise,
     read_scale,
     say_codes,
     write_bounds,
@@ -167,7 +166,6 @@ def test_list_metrics_and_read_scale_return_what_was_planned():
     assert read_scale(bare, "daily_use") == Scale("daily_use", "daily use") and find_noun(bare) == "units"
     assert list_one(kind="amount", quantile=0.9)["label"] == "reply time, 90th percentile"
     assert list_one(kind="count", time_at_risk="days_at_risk")["unit"] == "per day at risk"
-    assert [pluralise(w) for w in ("person", "company", "day", "unit")] == ["people", "companies", "days", "units"]
 
 
 def test_labels_are_said_as_the_plan_says_them():

@@ -41,7 +41,7 @@ def turned(**changes):
 
 
 UNCLEAR = (
-    "the rule gives no clear answer; how many units would find 2 points in activated, "
+    "the rule gives no clear answer; how many units it takes to find 2 points in activated, "
     "the report “Before an experiment” says."
 )
 VERDICTS = [
@@ -130,7 +130,8 @@ def test_an_interim_answer_says_so_and_decides_nothing():
     found = explained(early, status="interim", plan={"planned_units": 4000}).answer
     assert found == (
         f"So far: a{TOLD[1:]}, a clear benefit.",
-        "The planned end is not reached, so intervals are wider than they will be: they allow for looking early.",
+        "The planned end is not reached, so intervals are wider than they will be: they allow for looking early; "
+        "who decides by them and at the planned end finds up to 7 of 100 experiments without an effect clear, not 5.",
         "Next: keep the experiment running to its planned end before anything is decided.",
     )
     nothing = explained(make(verdict="not estimable", estimate=NAN), status="interim").answer
@@ -229,7 +230,24 @@ def test_the_answer_names_its_population_where_it_is_not_everybody():
     more = make(**{**some, "n_treatment": 404})
     assert explained(more).answer[0].startswith("Among the 40 % whose outcome is known, ")
     held = explained(make(), make(**GUARD, verdict="not inferior").but(**some), metrics={"y": Y, "g": G}).answer[1]
-    assert held == "The guardrail holds: satisfaction among the 35 % who answered, -0.020 (between -0.080 and +0.040)."
+    assert held == "The guardrail holds: satisfaction, among the 35 % who answered, -0.020 (between -0.080 and +0.040)."
+
+
+@pytest.mark.parametrize(
+    ("lost", "changes", "said"),
+    [
+        (0.5, {}, "Among the 50 % whose outcome is known, activated: "),
+        (0.01, {}, "Among the 99 % whose outcome is known, activated: "),
+        (0.5, {"population": "responders", "n_control": 500, "n_treatment": 505}, "Among the 25 % whose outcome is "),
+        (0.001, {}, "Among those whose outcome is known, activated: "),
+        (0.5, {"clusters_control": 9, "clusters_treatment": 9}, "Among those whose outcome is known, activated: "),
+        (0.0, {}, "Activated: "),
+        (NAN, {}, "Activated: "),  # not tested
+    ],
+)
+def test_the_answer_names_its_population_where_units_are_lost(lost, changes, said):
+    checks = (Check("attrition", "warn", lost, 0.05, "Some are lost."),)
+    assert explained(make(**changes), checks=checks).answer[0].startswith(said)
 
 
 RAW = {"decides_on": "adjusted", "covariates": ["seats"]}
@@ -252,15 +270,15 @@ def test_an_association_that_tells_another_story_is_told_with_the_fair_effect():
     naive = {"id": "n", "estimand": "naive", "role": "exploratory", "estimate": 0.3, "verdict": "clear association"}
     used = make(**naive, population="as_treated")
     assert explained(make(), used).answer[1] == (
-        "Activated: more often by 30.0 points among those who use it, an association; as assigned the difference is "
+        "Activated: 30.0 points more often among those who use it, an association; as assigned the difference is "
         "+5.0 points."
     )
     outside = make(**naive, population="observational", control="survey_men")
     assert explained(make(), outside).answer[1] == (
-        "Compared with survey men instead, whom no lot assigned, activated would be more often by 30.0 points: "
+        "Compared with survey men instead, whom no lot assigned, activated would be 30.0 points more often: "
         "an association, not an effect."
     )
-    assert "activated would be less often by 30.0" in explained(make(), outside.but(estimate=-0.3)).answer[1]
+    assert "activated would be 30.0 points less often" in explained(make(), outside.but(estimate=-0.3)).answer[1]
     assert len(explained(make(), used.but(verdict="no clear association")).answer) == 2
     assert len(explained(make(), used.but(estimate=0.051)).answer) == 2  # the same story
 
@@ -345,3 +363,10 @@ def test_a_clear_result_says_how_much_it_overstates(worthwhile, said):
     assert told in explained(make(), plan=turned(), **options).answer
     unclear = make(verdict="no clear difference", p_value=0.1)
     assert told not in explained(unclear, **options).answer
+
+
+@pytest.mark.parametrize(("exaggeration", "said"), [(1.04, False), (1.06, True), (NAN, False)])
+def test_a_clear_result_overstates_only_where_it_does(exaggeration, said):
+    row = {"metric": "y", "comparison": "t - c", "exaggeration": exaggeration, "assumed": 0.02, "control_value": 0.3}
+    answer = explained(make(), tables={"bayes": pd.DataFrame([row])}).answer
+    assert any(line.startswith("A clear result overstates") for line in answer) == said
