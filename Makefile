@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: reports test lab bench validate lock spark help
+.PHONY: reports test lab bench validate lock spark engines help
 
 reports: $(READY) ## Render every run of notebooks/reports.yaml; ends with the path of reports/index.html
 	$(BIN)/studies report
@@ -25,9 +25,9 @@ lab: $(READY) ## Open the notebooks in JupyterLab
 
 bench: $(READY) ## Compare our queries with other packages, `studies report --force` with a plain loop; time the ranking
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target .venv/bench $(PEERS)
-	PYTHONPATH=.venv/bench $(BIN)/python tests/bench/compare_engines.py --large
 	$(BIN)/python tests/bench/compare_loop.py
 	$(BIN)/python tests/bench/ranking.py
+	PYTHONPATH=.venv/bench $(BIN)/python tests/bench/compare_engines.py
 
 validate: $(READY) ## Measure every method on the deep grid (hours, resumable), and render its report
 	$(BIN)/studies validate --record data/validation/deep.csv
@@ -53,3 +53,6 @@ $(READY): pyproject.toml requirements.lock
 # Spark is 400 MB and needs Java, so that only who wants it gets it.
 spark: $(READY) ## Add Spark to the environment, for tables that stand there (it needs a Java runtime)
 	$(INSTALL) --no-build-isolation --require-hashes -r requirements-spark.lock
+
+engines: spark ## Run the studies on a PostgreSQL and a Spark of their own, and compare with files (needs both and Java)
+	STUDIES_ENGINES=1 .ci/with_postgres $(BIN)/python -m pytest -n 0 tests/engines

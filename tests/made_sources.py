@@ -21,7 +21,7 @@ def make_design(metrics, *, variant=None, **more):
     return ExperimentPlan.model_validate(content | more)
 
 
-def make_source(units, events=None, *, n_assigned=None, n_two_variants=0, n_duplicates=0):
+def make_source(units, events=None, *, n_assigned=None, n_two_variants=0, n_duplicates=0, n_two_rows=0):
     """Return a Source over frames of units (`unit`, `variant`, ...) and events (`unit`, `event`, `at`, `value`)."""
     backend = ibis.duckdb.connect(threads=1)
     units = pd.DataFrame(units)
@@ -34,7 +34,7 @@ def make_source(units, events=None, *, n_assigned=None, n_two_variants=0, n_dupl
         units = units.assign(assigned_at=_read_times(units["assigned_at"]))
     info = DataInfo("yours", "", "made.csv", None, len(units), len(units))
     table = backend.create_table("units", units)
-    return Source(table, heard, info, n_assigned or len(units), n_two_variants, n_duplicates)
+    return Source(table, heard, info, n_assigned or len(units), n_two_variants, n_duplicates, n_two_rows=n_two_rows)
 
 
 def _read_times(column):

@@ -7,7 +7,28 @@ import pytest
 from sources_samples import tell_refusal
 
 from helpers import plan
+from helpers.kinds import KINDS
 from helpers.records import Refused
+from helpers.survival import SHARE
+
+
+def name_kinds(fits):
+    """Name the kinds of a sort as a refusal does; those that stand in files of their own among them."""
+    *names, last = [name for name, kind in KINDS.items() if fits(kind)]
+    return " or ".join([", ".join(names), last] if names else [last])
+
+
+def name_homes(key):
+    return name_kinds(lambda kind: key in kind.keys)
+
+
+def is_part(kind):
+    return kind.is_mean and kind.outcome == "y" and kind.total in ("count", "amount")
+
+
+def is_time(kind):
+    return is_part(kind) and not kind.is_share
+
 
 PLAN = """\
 kind: experiment
@@ -107,9 +128,10 @@ def test_read_departures_are_those_that_differ(write):
         ("within_days: 28, worth", "from_days: 28, within_days: 28, worth",
          "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
         ("within_days: 28, worth", "from_days: 7, within_days: 28, column: x, worth",
-         "metrics.activated: from_days chooses among events: a column and a time to event have none"),
+         "metrics.activated: from_days chooses among events: a column has none"),
         ("horizon_days: 90", "horizon_days: 90, from_days: 7, within_days: 9",
-         "metrics.paid_in: from_days chooses among events: a column and a time to event have none"),
+         "metrics.paid_in: a metric of kind time_to_event has no from_days; it is for kind "
+         + name_kinds(lambda kind: "from_days" not in kind.lacks)),
         ("within_days: 28, worth", "from_days: 7, worth",
          "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
         (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
@@ -137,15 +159,16 @@ def test_read_departures_are_those_that_differ(write):
          "the plan as a whole: the covariate csat is an outcome too; covariates are measured before assignment"),
         ("{absolute: 0.1}", "{relative: 0.1}", "metrics.csat: a margin for a score or nps must be absolute"),
         ("within_days: 28, worth", "quantile: 0.9, worth",
-         "metrics.activated: only a count, an amount or a numeric score has a quantile"),
+         "metrics.activated: a metric of kind binary has no quantile; it is for kind " + name_homes("quantile")),
         ("missing: unknown", "scale: ordered, quantile: 0.9",
-         "metrics.csat: only a count, an amount or a numeric score has a quantile"),
+         "metrics.csat: give either a quantile or scale: ordered, whose levels have no distances"),
         ("missing: unknown", "quantile: 1", "metrics.csat.quantile: should be less than 1"),
         ("missing: unknown", "quantile: 0", "metrics.csat.quantile: should be greater than 0"),
         ("kind: score, role: guardrail, better: higher, margin: {absolute",
          "kind: amount, quantile: 0.9, role: guardrail, better: higher, margin: {relative",
          "metrics.csat: a margin for a quantile must be absolute, as a quantile has no lift"),
-        ("within_days: 28, worth", "scale: ordered, worth", "metrics.activated: only a score has a scale"),
+        ("within_days: 28, worth", "scale: ordered, worth",
+         "metrics.activated: a metric of kind binary has no scale; it is for kind " + name_homes("scale")),
         ("{absolute: 0.1}, missing: unknown", "{absolute: 1.5}, scale: ordered",
          "metrics.csat: worthwhile and margin are differences of two chances, below 1"),
         ("{absolute: 0.1}, missing: unknown", "{absolute: 4}, scale: [1, 5]",
@@ -160,23 +183,29 @@ def test_read_departures_are_those_that_differ(write):
          "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
         ("missing: unknown", "scale: likert",
          "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
-        ("within_days: 28, worth", "time_at_risk: days, worth", "metrics.activated: only a count has time_at_risk"),
+        ("within_days: 28, worth", "time_at_risk: days, worth",
+         "metrics.activated: a metric of kind binary has no time_at_risk; it is for kind "
+         + name_homes("time_at_risk")),
         ("event: paid, horizon_days: 90", "competing: x, horizon_days: 90, event: [x, paid]",
          "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
         ("horizon_days: 90", "horizon_days: 90, competing: paid",
          "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
         ("within_days: 28, worth", "competing: x, worth",
-         "metrics.activated: only a time to event has competing events"),
+         "metrics.activated: a metric of kind binary has no competing; it is for kind " + name_homes("competing")),
         (KIND, "kind: count, quantile: 0.5, time_at_risk: days, within",
          "metrics.activated: give either a quantile or time_at_risk; a rate is a mean"),
         (KIND, "kind: count, quantile: 0.5, within",
-         "the plan as a whole: the ratio per_active needs counts, amounts or binary parts, and no quantile or rate"),
+         f"the plan as a whole: the ratio per_active needs parts of kind {name_kinds(is_part)}, and no quantile "
+         "or rate"),
         (KIND, "kind: count, time_at_risk: days, within",
-         "the plan as a whole: the ratio per_active needs counts, amounts or binary parts, and no quantile or rate"),
+         f"the plan as a whole: the ratio per_active needs parts of kind {name_kinds(is_part)}, and no quantile "
+         "or rate"),
         ("  csat:", "  calls: {kind: count, time_at_risk: activated}\n  csat:",
-         "the plan as a whole: the time at risk of calls must be a count or an amount, and no quantile or rate"),
+         f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
+         "or rate"),
         ("  csat:", "  calls: {kind: count, time_at_risk: calls}\n  csat:",
-         "the plan as a whole: the time at risk of calls must be a count or an amount, and no quantile or rate"),
+         f"the plan as a whole: the time at risk of calls must be of kind {name_kinds(is_time)}, and no quantile "
+         "or rate"),
     ],
 )  # fmt: skip
 def test_read_refuses_with_the_place_and_the_cure(refusal, old, new, message):
@@ -214,7 +243,11 @@ def test_read_refuses_another_kind(refusal):
         ({"kind": "count", "quantile": 0.9}, "y", "order statistics"),
         ({"kind": "count", "time_at_risk": "days"}, "num", "delta"),  # a rate is a ratio of two means
         ({"kind": "ratio", "numerator": "a", "denominator": "b"}, "num", "delta"),
-        ({"kind": "time_to_event", "horizon_days": 9, "competing": "left"}, "time", "cumulative incidence"),
+        (
+            {"kind": "time_to_event", "horizon_days": 9, "competing": "left"},
+            "time",
+            SHARE,
+        ),
     ],
 )
 def test_metric_is_of_its_kind_in_the_form_that_its_keys_ask_for(keys, outcome, method):

@@ -10,11 +10,12 @@ from scipy import stats
 
 from helpers import metrics
 from helpers.checks.trust import LEAST_EXPECTED
-from helpers.inference import Arm, choose_method, compare, score_p_value
+from helpers.inference import Arm, choose_method, compare, demand_method, score_p_value
+from helpers.inference.methods import BY_UNIT
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Moments, Refused
-from helpers.survival import build_life_table, incidence_difference
+from helpers.survival import build_life_table
 
 HOLDS = "as it should be"
 TOO_MANY = "too many false alarms: its p-values and intervals promise more than they keep here"
@@ -26,7 +27,6 @@ CHANCE = 0.001  # of one wrong word over all tests together
 DIGITS = 12  # p-values of mirrored tables differ in their last bits
 CELLS = 4_000_000  # units x splits that are held at once, 32 MB as numbers
 AT_ONCE = 25  # splits between two signs of progress
-BY_UNIT = "clusters are randomised, and {} are compared by unit only"
 N_RESAMPLES = 499  # p-values in steps of .002
 
 
@@ -187,19 +187,16 @@ def choose_retests(
     """
     found = []
     for name, metric in design.metrics.items():
-        is_time = metric.how.outcome == "time"
-        columns = ["time", "observed"] if is_time else ["num", "den"] if metric.how.outcome == "num" else ["y"]
+        columns = {"time": ["time", "observed"], "num": ["num", "den"]}.get(metric.how.outcome, ["y"])
         values = rows[[f"{column}_{name}" for column in columns]].to_numpy(float)
         known = ~np.isnan(values).any(axis=1)
         facts = {"sizes": {arm: share * known.sum() for arm, share in shares.items()}}
         facts |= {"skewness": _find_skewness(values[known, 0]), "is_adjustable": len(covariates) > 0}
         method = choose_method(metric, design, **facts)
         cells = (np.bincount(codes, weights=known) > 0)[None]
-        if design.cluster and method in ("cumulative incidence", "brunner-munzel"):
-            what = "times to an event" if is_time else "ordered scores"
-            found.append(Retest(name, "", cells, reason=BY_UNIT.format(what)))
-        elif is_time:
-            found.append(Retest(name, method, cells, partial(_find_p_of_times, values, metric.horizon_days)))
+        row = demand_method(method)
+        if design.cluster and row.reads != "moments" and not row.by_cluster:
+            found.append(Retest(name, "", cells, reason=BY_UNIT.format(row.families[0])))
         elif method == "miettinen-nurminen":
             cells = np.array([values[:, 0] == 1, values[:, 0] == 0])
             found.append(Retest(name, method, cells, partial(_find_p_of_shares, cells)))
@@ -220,16 +217,19 @@ def _find_skewness(known):
 
 def _choose_measure(method, values, codes, covariates, design):
     """A function of the masks of one side of some splits, which gives what the method takes, one arm a split."""
-    if method == "welch":
-        return partial(_measure_moments, ("y",), values)
+    reads = demand_method(method).reads
+    if reads == "times":
+        return partial(_read_times, values)
     if method == "lin":
         return partial(_measure_moments, ("y", *covariates.columns), np.column_stack([values, covariates]))
     if method == "delta":
         parts = pd.DataFrame(values if values.shape[1] > 1 else np.column_stack([values, np.ones(len(values))]))
         sums = parts.mask(parts.isna().any(axis=1)).groupby(codes).sum(min_count=1)
         return partial(_measure_moments, ("num", "den"), sums.to_numpy(float))
+    if reads == "moments":
+        return partial(_measure_moments, ("y",), values)
     known, clusters = ~np.isnan(values[:, 0]), codes if design.cluster else None
-    levels, places = np.unique(values[:, 0], return_inverse=True) if method == "brunner-munzel" else ((), codes)
+    levels, places = np.unique(values[:, 0], return_inverse=True) if reads == "levels" else ((), codes)
     return partial(_read_units, values[:, 0], known, codes, clusters, (len(levels), places))
 
 
@@ -274,9 +274,9 @@ def _find_p_of_shares(cells, control, treatment, rngs):
     return score_p_value(*(n for yes, no in counts for n in (yes, yes + no)))
 
 
-def _find_p_of_times(values, horizon, control, treatment, rngs):
-    tables = ([build_life_table(*values[mask].T) for mask in masks] for masks in (control, treatment))
-    return np.array([incidence_difference(*pair, horizon=horizon).p_value for pair in zip(*tables, strict=True)], float)
+def _read_times(values, masks):
+    """One arm a split, with its life table."""
+    return [Arm(times=build_life_table(*values[mask].T)) for mask in masks]
 
 
 def _count(masks, marked):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from helpers import metrics
+from helpers import metrics, schema
 from helpers.checks.events import check_amounts, check_events, percent
 from helpers.inference.means import effective_units
 from helpers.metrics import Units
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 DOUBT, MISSING_DOUBT = 0.01, 0.05  # below it is unclear: of what is missing hardly anything can be mended afterwards
+LEAST_UNITS = 10  # an arm, below which nothing is decided
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
 LOST = {  # what follows from units that are not in the table
@@ -75,8 +76,8 @@ SENTENCES = {  # too little to test, as chance would have it, unclear, and not
 def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ...]:
     """Return every trust check of an experiment.
 
-    A failed one of `records.GRAVE` withholds the answer, a failed `missing_<metric>` makes that metric not estimable;
-    the others warn.
+    A failed one of `records.GRAVE` withholds the answer, a failed `missing_<metric>` or `events_fit_<metric>` makes
+    that metric not estimable, a failed `exposure_fit` what taking up does; the others warn.
 
     Parameters
     ----------
@@ -87,10 +88,10 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
 
     Returns
     -------
-    tuple of Check: srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants, clusters, missing_<metric>,
-        attrition, exposure_over_time, events_fit and events_add, those that the plan gives cause for. `value` is a
-        p-value, a count (duplicates, clusters, events_add) or a share (two_variants, attrition, events_fit); nan where
-        nothing is tested.
+    tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants,
+        clusters, missing_<metric>, attrition, exposure_over_time, events_fit, events_fit_<metric>, exposure_fit and
+        events_add, those that the plan gives cause for. `value` is a p-value, a count (duplicates, clusters,
+        events_add) or a share (two_variants, attrition, events_fit and its like); nan where nothing is tested.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     ----------
     Fabijan et al. (2019), Diagnosing sample ratio mismatch in online controlled experiments.
     """
-    found = [*_check_split(units, design)]
+    found = [*_check_number(units, design), *_check_split(units, design)]
     if units.covariates:
         found.append(_check_balance(units, design))
     n, total = source.n_two_variants, source.n_assigned
@@ -126,8 +127,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    both = check_events(units, source.meeting, design), check_amounts(units, design)
-    return (*found, *(check for check in both if check))
+    amounts = check_amounts(units, design)
+    return (*found, *check_events(units, source.meeting, design), *([amounts] if amounts else []))
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
@@ -144,6 +145,15 @@ def _report(name, ps, kind, *, alarm="warn", **facts):
     place = 0 if not known else 1 if p >= doubt else 2 if p >= ALERT else 3
     told = SENTENCES[kind][place].format(p=_write_p(p), **facts)
     return Check(name, ("not tested", "pass", "warn", alarm)[place], p, ALERT, told)
+
+
+def _check_number(units, design):
+    """Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes."""
+    counts = {} if design.cluster else metrics.count_units(units)[None]
+    if few := [arm for arm, n in counts.items() if n < LEAST_UNITS]:
+        who = f"{schema.say(LEAST_UNITS, design.unit)} in {' and in '.join(few)}"
+        said = f"There are fewer than {who}: from so few nothing is decided, as one of them could turn the answer."
+        yield Check("enough_units", "fail", NAN, LEAST_UNITS, said)
 
 
 def _check_split(units, design):

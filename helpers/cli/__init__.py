@@ -35,6 +35,9 @@ def main(argv=None):
         return resolve_name(f"helpers.cli.{arguments.answers}")(arguments) or 0
     except KeyboardInterrupt:
         status, message = INTERRUPTED, arguments.interrupted
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
     except Refused as error:
         status, message = REFUSED, str(error)
     except Exception as error:

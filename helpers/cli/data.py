@@ -183,7 +183,7 @@ def simulate_tables(arguments):
     names = ("accounts", "events") if is_framework else ("assignments", "events", "units")
     tables = zip(names, (made.assignments, made.events, made.units), strict=False)
     files = {f"{name}.parquet": table.to_parquet(index=False) for name, table in tables if table is not None}
-    files["truth.json"] = (json.dumps(made.truth, indent=1, sort_keys=True) + "\n").encode()
+    files["truth.json"] = (json.dumps(made.truth, indent=1, sort_keys=True, default=str) + "\n").encode()
     folder = Path(arguments.to).expanduser()
     other = [name for name, new in files.items() if (folder / name).exists() and (folder / name).read_bytes() != new]
     if other:

@@ -14,6 +14,7 @@ from helpers.report.runs import find_notebook, read_yaml
 from helpers.report.store import open_work, read_record
 
 EXAMPLE = Path(__file__).with_name("workspace") / "plan.yaml"  # what `init` writes stands beside it
+IGNORED = ["reports/", "*.csv", "*.parquet", "*.xlsx", "*.duckdb", "*.db", ".env"]  # results, data and secrets
 DEEP = "validation-deep"
 
 
@@ -71,6 +72,7 @@ def read_given(file, pairs):
 def _make_own_run(arguments, given, taken):
     """Return the run of STUDY --name NAME; a file that is not there is refused before a kernel starts to say so."""
     from helpers import plan
+    from helpers.sources import read_address
 
     if len(arguments.names) != 1:
         raise Refused(f"--name needs one STUDY before it; {len(arguments.names)} came")
@@ -84,7 +86,7 @@ def _make_own_run(arguments, given, taken):
             if file.is_absolute() and not file.exists():
                 if name == "plan":
                     plan.read(text)  # its refusal names the plans that there are
-                raise Refused(f"{file.name}: no such file; check the name, and the folder it is read from")
+                read_address(text)  # its refusal shows no secret
     return run
 
 
@@ -151,6 +153,7 @@ def init_workspace(arguments):
     texts = {"plan.yaml": plan.read_text(encoding="utf-8"), notebook.name: notebook.read_text(encoding="utf-8")}
     for name in ("reports.yaml", "README.md"):
         texts[name] = EXAMPLE.with_name(name).read_text(encoding="utf-8").replace("{study}", study)
+    texts[".gitignore"] = "\n".join(IGNORED) + "\n"
     there = [name for name in texts if (folder / name).exists()]
     if there:
         raise Refused(f"{folder.name}: holds {', '.join(there)} already; name a new folder, or move them away")

@@ -1,6 +1,7 @@
 """The command share: one zip of what may travel, after a scan of every file for ids, paths, secrets and small cells."""
 
 import getpass
+import hashlib
 import html
 import io
 import json
@@ -8,13 +9,14 @@ import os
 import re
 import socket
 import zipfile
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from urllib.request import urlopen
 
 import ibis
 import yaml
 
-from helpers import disclosure, plan, report, sources
+from helpers import disclosure, metrics, plan, report, sources
 from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report import page, store
@@ -29,6 +31,8 @@ SHARED = (
     "*/*.txt",
     "plan/*.yaml",
 )
+LEAST = 5  # no cell of fewer is shared, whatever the plan says
+CHANCE = 0.02  # of as many matches of numbers with ids, from which they are no chance
 SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="utf-8"))
 
 
@@ -44,10 +48,14 @@ def share_runs(arguments):
     if unknown:
         raise Refused(f"no report is called {unknown[0][:40]!r}; there are: {', '.join(there)}")
     chosen = {name: card for name, card in there.items() if name in (arguments.names or there)}
-    files = {file: content for name in chosen for file, content in _read_files(out / name).items()}
+    files, problems = {}, []
+    for name in chosen:
+        found, changed = _read_files(out / name)
+        files |= found
+        problems += changed
     files["index.html"] = page.render_index([*chosen.values()]).encode()
     texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
-    problems = [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
+    problems += [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
     problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
     if problems:
         raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
@@ -56,10 +64,18 @@ def share_runs(arguments):
 
 
 def _read_files(folder):
-    """Return the files of one run that may travel, by their path inside the zip: those that its run.json names."""
+    """Return the files of one run that may travel, by their path inside the zip, and what is not as the run left it."""
     named = json.loads((folder / "run.json").read_text(encoding="utf-8"))["files"]
-    there = {str(file.relative_to(folder)): file for pattern in SHARED for file in folder.glob(pattern)}
-    return {f"{folder.name}/{name}": file.read_bytes() for name, file in there.items() if name in named}
+    there = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    known = {name: file for name, file in there.items() if name in named}
+    files = {name: file.read_bytes() for name, file in known.items()}
+    edited = [name for name, content in files.items() if hashlib.sha256(content).hexdigest() != named[name]]
+    strange = sorted(there.keys() - known.keys() - {"run.json", "failed.html"})
+    problems = [f"{folder.name}/{name} is not as the run left it" for name in edited]
+    problems += [f"{folder.name}/{name} is not of this run" for name in strange]
+    problems += [f"{folder.name}/{name} is gone" for name in named if name not in there]
+    shared = {name for pattern in SHARED for name in files if PurePosixPath(name).match(pattern)}
+    return {f"{folder.name}/{name}": files[name] for name in shared}, problems
 
 
 def _write_zip(target, files):
@@ -114,7 +130,7 @@ def find_secrets(text):
 
 
 def scan_run(out, name, texts):
-    """Return where a run's files, and the index, hold unit ids of its data or a small count, in words with counts.
+    """Return where a run's files, and the index, hold unit ids of its data or what leaks, in words with counts.
 
     Parameters
     ----------
@@ -124,46 +140,96 @@ def scan_run(out, name, texts):
     texts : dict of str to str
         Every file of the zip, as `read_text` returns it.
     """
-    words = {f: find_words(text) for f, text in texts.items() if f.startswith(f"{name}/") or f == "index.html"}
     results = json.loads(texts[f"{name}/results.json"])
-    ids, column, min_cell = _find_unit_ids(out, name, set().union(*words.values()), study=results["study"])
-    problems = [f"{file} holds unit ids ({len(found & ids)})" for file, found in words.items() if found & ids]
-    by_unit = [table for table, rows in results["tables"].items() if rows and column in rows[0]]
-    problems += [f"{name}/results.json, {table} has the column {column}" for table in by_unit]
-    tables = {"estimates": results["estimates"], **results["tables"]}
-    small = disclosure.count_small_cells(results["study"], tables, min_cell)
-    return problems + [f"{name}/results.json, {t} holds cells under {min_cell} ({n})" for t, n in small.items()]
+    units, fold, design, min_cell = _read_units(out, name, study=results["study"])
+    tables, problems, overlap = {"estimates": results["estimates"], **results["tables"]}, [], None
+    if units is not None:
+        own = {f: text for f, text in texts.items() if f.startswith(f"{name}/") or f == "index.html"}
+        words = {f: find_words(text) - _list_figures(results) for f, text in own.items()}
+        ids, lengths = _find_unit_ids(units, set().union(*words.values()))
+        found = {f: keep_telling(mine & ids, mine, lengths) for f, mine in words.items()}
+        problems += [f"{file} holds unit ids ({len(told)})" for file, told in found.items() if told]
+        by_unit = [table for table, rows in results["tables"].items() if rows and design.unit_id in rows[0]]
+        problems += [f"{name}/results.json, {table} has the column {design.unit_id}" for table in by_unit]
+        overlap = None if fold is None else metrics.count_overlap(fold())
+    least = max(min_cell, LEAST)
+    leaks = disclosure.find_leaks(results["study"], tables, least, overlap)
+    return problems + [f"{name}/results.json, {t} tells of cells under {least} ({n})" for t, n in leaks.items()]
 
 
 def find_words(text):
-    """Return the words and cells of a text that could be unit ids.
+    """Return the words and cells of a text that could be unit ids, of any length.
 
-    A word counts when it has a letter and a digit and 4 characters, or 7 digits, or an @; other texts (a company's
-    name) only as a whole cell, since ordinary words and figures could not be told from them.
+    A word counts when it has a digit, or an @; other texts (a company's name) only as a whole cell, since ordinary
+    words could not be told from them. Numbers with thousands separated, decimals and dates are figures.
     """
-    words = {word.strip(".:!?#") for word in re.split(r"[\s\"'<>,;|=(){}\[\]]+", text)}
+    plain = re.sub(SCAN["figure"], " ", text)
+    words = {word.strip(".:!?#") for word in re.split(r"[\s\"'<>,;|=(){}\[\]]+", plain)}
     cells = {cell.strip() for cut in (r"[<>\"\n]", r"[<>\"\n,;]") for cell in re.split(cut, text)}
-    telling = {word for word in words if re.fullmatch(SCAN["unit_id"], word)}
-    return telling | {cell for cell in cells if re.search(r"\D{4}", cell) and len(cell) <= 200}
+    telling = {word for word in words if re.search(r"[\d@]", word)}
+    return telling | {cell for cell in cells if re.search(r"\D{2}", cell) and len(cell) <= 200}
 
 
-def _find_unit_ids(out, name, words, *, study):
-    """Return which words are unit ids of the run's own data, asked where the data is, the id's column, and min_cell."""
+def _list_figures(results):
+    """Return the numbers of results.json as they are written: counts and figures, which are no ids."""
+    if isinstance(results, dict):
+        results = list(results.values())
+    if isinstance(results, list):
+        return set().union(*map(_list_figures, results))
+    return {str(results), f"{results:g}"} if isinstance(results, int | float) else set()
+
+
+def keep_telling(found, words, lengths):
+    """Return the ids among the words of one file, without whole numbers that are as many as chance explains.
+
+    Short numbers are counts, days and years too: where ids fill a good part of all numbers of their length, some number
+    of a file is one of them by chance, and nothing can tell it from an id.
+
+    Parameters
+    ----------
+    found : set of str, words that are ids
+    words : set of str, all words
+    lengths : dict of int to int, how many ids are whole numbers of so many digits
+    """
+    from scipy.stats import poisson
+
+    numbers = [word for word in words if word.isdigit()]
+    told = {word for word in found if not word.isdigit()}
+    for length in {len(word) for word in found if word.isdigit()}:
+        mine = {word for word in found if word.isdigit() and len(word) == length}
+        share = lengths.get(length, 0) / 10**length
+        expected = share * sum(len(word) == length for word in numbers)
+        told |= mine if poisson.sf(len(mine) - 1, expected) < CHANCE else set()
+    return told
+
+
+def _read_units(out, name, *, study):
+    """Return the run's own units, read again where they are, its plan and min_cell; no units where it has no plan."""
     executed = next((out / ".private" / name).glob("*.ipynb"), None)
     if executed is None:
         raise Refused(f"{name}: its executed notebook is gone; studies report {name} --force makes it anew")
     given = json.loads(executed.read_text(encoding="utf-8"))["metadata"]["papermill"]["parameters"]
     values = {key: declared.default for key, declared in report.read_parameters(executed).items()} | given
-    if not values.get("plan"):  # no plan, no units
-        return set(), "", values.get("min_cell") or 10
+    if not values.get("plan") or not values.get("data"):  # no units
+        return None, None, None, values.get("min_cell") or 10
     design = plan.read(values["plan"], kind=None).design
     simulation = {key: values[key] for key in ("n_units", "seed") if values.get(key) is not None} | {"study": study}
     read = {key: values.get(key) for key in ("table", "events", "events_table")} | {"simulation": simulation}
+    read |= {"is_history": True} if study == "experiment_design" else {}
     load, part = (sources.load_accounts, "accounts") if design.kind == "framework" else (sources.load, "units")
     try:
-        units = getattr(load(design, values["data"], **read), part)
+        source = load(design, values["data"], **read)
     except Refused as error:
         raise Refused(f"{name}: its data cannot be read again to look for unit ids ({error})") from None
+    fold = partial(metrics.fold, source, design) if len(getattr(design, "segments", ())) > 1 else None
+    return getattr(source, part), fold, design, values.get("min_cell") or design.min_cell
+
+
+def _find_unit_ids(units, words):
+    """Return which words are ids of the data, asked where the data is, and how many ids are numbers of each length."""
+    unit = units.unit.strip()
     wanted = ibis.memtable({"word": sorted(words) or [""]}, schema={"word": "string"})
-    same = units.select(word=units.unit.strip()).semi_join(wanted, "word").distinct()
-    return set(same.to_pyarrow().column("word").to_pylist()), design.unit_id, values.get("min_cell") or design.min_cell
+    same = units.select(word=unit).semi_join(wanted, "word").distinct()
+    numbers = units.filter(unit.re_search("^[0-9]+$")).select(word=unit).distinct()
+    lengths = numbers.group_by(length=numbers.word.length()).aggregate(n=numbers.count()).to_pyarrow().to_pylist()
+    return set(same.to_pyarrow().column("word").to_pylist()), {row["length"]: row["n"] for row in lengths}

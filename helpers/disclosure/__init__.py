@@ -1,8 +1,7 @@
-"""Small cells: what would tell about a few people is hidden, with what would give it away.
+"""What would tell about a few people is hidden, with what would give it away: one audit over all that a run publishes.
 
-One rule over the counts that views declare, for units, events and non-events alike: a count under `min_cell` hides its
-cell, 0 included, because "none of these 34" tells as much about each of them as "3 of these 34". Headlines of whole
-variants stay. A table without a view is refused.
+Views declare what the counts of a table are counts of; a count under `min_cell` is hidden, 0 included, because "none of
+these 34" tells as much about each of them as "3 of these 34". A table without a view is refused.
 """
 
-from helpers.disclosure.results import count_small_cells, protect
+from helpers.disclosure.results import find_leaks, protect

@@ -1,13 +1,25 @@
-"""Results in which small cells are hidden: each table as its view says, and what goes with it elsewhere."""
+"""Results in which nothing tells of a few: what the audit hides of each table, and what goes with it elsewhere."""
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from helpers.disclosure.masks import close_total, count_cells, evaluate, mark_cells, mark_rows, stop_curves
+from helpers import metrics
+from helpers.disclosure.audit import close, find_leak, unite
+from helpers.disclosure.statements import (
+    count_cells,
+    evaluate,
+    group_together,
+    mark_rows,
+    state,
+    state_estimates,
+    stop_curves,
+)
 from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Cells, find_view
@@ -19,11 +31,12 @@ FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_val
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
 SIZES = ("n_control", "n_treatment")
 CLUSTERS = ("clusters_control", "clusters_treatment")
+OTHER = "other"
 TAIL = "hidden: fewer than {} units of an arm lie beyond this quantile"
 REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
 
 
-def protect(results: Results, design: ExperimentPlan | FrameworkPlan) -> Results:
+def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: metrics.Units | None = None) -> Results:
     """Return results in which small cells are hidden, before any sentence or picture is made of them.
 
     Parameters
@@ -32,6 +45,8 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan) -> Results
         Each table as its study makes it; of a withheld answer those are left that hold no effect.
     design : ExperimentPlan or FrameworkPlan
         Gives `min_cell`, and what the expressions of views ask for.
+    units : metrics.Units, optional
+        Where an experiment has them: they tell which levels of two segments lie in each other.
 
     Returns
     -------
@@ -42,6 +57,7 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan) -> Results
     ------
     Refused: a table has no view, so nobody has said what guards its cells.
     """
+    known_of = (metrics.count_overlap(units), metrics.count_payers(units)) if units and results.estimates else ()
     views = {name: find_view(results.study, name) for name in [*results.tables, "estimates"]}
     shown = [n for n in results.tables if not (results.status == "withheld" and views[n].withheld)]
     cells = {name: views[name].guards for name in [*shown, "estimates"]}
@@ -50,7 +66,7 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan) -> Results
     frames["estimates"] = _frame_estimates(results, design)
     if len(frames.get("uptake", ())):
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
-    frames = {name: mark_cells(name, frame, cells[name], least, known) for name, frame in frames.items()}
+    frames = _mark_leaks(frames, cells, known, least, known_of)
     frames["checks"] = to_frame(results.checks).assign(metric=[c.id.removeprefix("missing_") for c in results.checks])
     is_open = isinstance(design, ExperimentPlan)  # that it has no row is no secret, and its section says so
     reason = REASON.format(least, "units, events or non-events" if is_open else "accounts, kept or lost")
@@ -59,34 +75,105 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan) -> Results
     gone = np.any([mask for mask, _ in _list_masks("estimates", frames, cells["estimates"], known)], axis=0)
     estimates = _hide_estimates(results.estimates, gone, frames["estimates"], reason, least)
     tests = results.tests if is_open else _keep_tests(results.tests, estimates, reason)
-    return results.but(estimates=estimates, tables=tables, tests=tests)
+    return _hide_arms(results.but(estimates=estimates, tables=tables, tests=tests), least)
 
 
-def count_small_cells(study: str, tables: Mapping[str, Sequence[Mapping[str, Any]]], min_cell: int) -> dict[str, int]:
-    """Return how many cells of finished tables show a small count, by table; those that show none are left out.
+def _hide_arms(results, least) -> Results:
+    """Results without how many units are in an arm of few, or all together, of which the others would tell it."""
+    sizes = results.data.units_by_variant
+    few = {arm: n for arm, n in sizes.items() if 0 < n < least}
+    if not few:
+        return results
+    told = [(f"{arm} {n:,} (", f"{arm} under {least} (") for arm, n in few.items()]
+    checks = [replace(check, value=math.nan) if check.id == "srm" else check for check in results.checks]
+    checks = [replace(check, message=_replace(check.message, told)) for check in checks]
+    known = {arm: math.nan if arm in few else n for arm, n in sizes.items()}
+    data = replace(results.data, rows=math.nan, units=math.nan, units_by_variant=known, steps=())
+    return results.but(checks=tuple(checks), data=data)
+
+
+def _replace(text, pairs):
+    for old, new in pairs:
+        text = text.replace(old, new)
+    return text
+
+
+def _state_all(frames, cells, known, known_of):
+    """Statements of all tables, and which rows go together."""
+    said, together = [], {}
+    for name, frame in frames.items():
+        if name == "estimates" and not cells[name].counts:
+            said += state_estimates(frame, known["shares"], *known_of)
+            continue
+        said += state(name, frame, cells[name], known)
+        together |= group_together(name, frame, cells[name], known)
+    return said, together
+
+
+def _mark_leaks(frames, cells, known, least, known_of) -> dict[str, pd.DataFrame]:
+    """Tables with the columns `hidden`, by the audit of all of them, and `small`, whether a count of its own is."""
+    said, together = _state_all(frames, cells, known, known_of)
+    hidden, found = close(said, least, together), {}
+    small = {row for one in said if one.count < least and not (one.is_open and one.count < 0.5) for row in one.rows}
+    for name, frame in frames.items():
+        marks = {
+            key: [(name, i) in rows for i in range(len(frame))] for key, rows in (("hidden", hidden), ("small", small))
+        }
+        found[name] = frame.assign(**{key: np.array(mark, bool) for key, mark in marks.items()})
+    return found
+
+
+def find_leaks(
+    study: str, tables: Mapping[str, Sequence[Mapping[str, Any]]], min_cell: int, overlap=None
+) -> dict[str, int]:
+    """Return how many leaks finished tables have, by the tables that they need: the audit of `protect`, once more.
 
     Parameters
     ----------
     study : str
-    tables : mapping, name -> rows of results.json; hidden counts are null
+    tables : mapping, name -> rows of results.json, `estimates` among them; hidden counts are null
     min_cell : int
+    overlap : DataFrame or None, as `metrics.count_overlap` gives it
 
     Raises
     ------
     Refused: a table has no view, so nobody has said what guards its cells.
     """
     shares = [row["metric"] for row in tables.get("metrics", ()) if row.get("kind") in SHARES]
-    found = {}
+    said, found = [], Counter()
     for name, rows in tables.items():
         cells, frame = find_view(study, name).guards, pd.DataFrame(list(rows))
-        known = _list_known(None) | {"shares": shares, "plain": list(frame.get("category", ()))}
-        told = [*(cells.counts if cells.rule != "some" else ()), *([cells.stop.count] if cells.stop else ())]
-        told = [expression for expression in told if len(frame) and _has(frame, expression, known)]
-        if told:
-            where = cells.where if not cells.where or _has(frame, cells.where, known) else ""
-            counts = count_cells(frame, told, known)[mark_rows(frame, where, known)]
-            found[name] = int(((counts < cells.times * min_cell) & ((counts > 0) | (cells.rule != "days"))).sum())
-    return {name: count for name, count in found.items() if count}
+        known = _list_known(None) | {"shares": shares, "plain": list(frame.get("category", ())), "least": min_cell}
+        if name == "estimates" and not cells.counts:
+            said += state_estimates(_label_pairs(frame), shares, overlap) if len(frame) else []
+        elif len(frame):
+            said += state(name, *_keep_known(frame, cells, known), known)
+    spaces = defaultdict(list)
+    for one in unite(said):
+        spaces[one.space].append(one)
+    for visible in spaces.values():
+        if told := find_leak(visible, min_cell):
+            found[", ".join(sorted({table for table, _ in told.rows}))] += 1
+    return dict(found)
+
+
+def _keep_known(frame, cells, known):
+    """A table without the rows that are hidden, and of its counts those that still can be told."""
+    counts = [one for one in cells.counts if _has(frame, one, known)]
+    if cells.rule == "lines" and len(counts) < len(cells.counts):
+        counts = []
+    where = cells.where if not cells.where or _has(frame, cells.where, known) else ""
+    near = cells.near if cells.near and _has(frame, cells.near, known) else ""
+    cells = cells.model_copy(update={"counts": counts, "where": where, "near": near})
+    shown = pd.DataFrame(count_cells(frame, counts, known), frame.index).notna().any(axis=1) if counts else True
+    return frame[shown | np.zeros(len(frame), bool)].reset_index(drop=True), cells
+
+
+def _label_pairs(frame):
+    """Estimates of results.json as statements ask for them."""
+    figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate"]
+    frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures})
+    return frame.assign(pair=frame["treatment"] + " - " + frame["control"])
 
 
 def _has(frame, expression, known) -> bool:
@@ -114,14 +201,20 @@ def _hide(name, frames, cells: Cells, known, reason, least) -> pd.DataFrame:
     frame, fill = frames[name], {"reason": reason, **cells.fill}
     found, dropped = frame, np.zeros(len(frame), bool)
     for mask, hides in [*_list_shares(frame, cells, least), *_list_masks(name, frames, cells, known)]:
-        if not (hides or cells.names) or cells.rule in ("days", "some"):
+        if not (hides or cells.names) or cells.rule in ("days", "curve"):
             dropped |= mask
             continue
         figures = hides or [column for column in frame if column not in {*cells.names, *cells.within, *CARRIED}]
         figures = [column for column in figures if column in frame]
         cut = {c: found[c].astype(object).mask(mask, fill[c]) if c in fill else found[c].mask(mask) for c in figures}
         found = found.assign(**cut)
-    return found[~dropped].round(cells.digits).drop(columns=[*CARRIED], errors="ignore").reset_index(drop=True)
+    named = {c: found[c].astype(object).mask(frame["small"], OTHER) for c in cells.levels if c in found}
+    return (
+        found.assign(**named)[~dropped]
+        .round(cells.digits)
+        .drop(columns=[*CARRIED], errors="ignore")
+        .reset_index(drop=True)
+    )
 
 
 def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[np.ndarray, list[str]]]:
@@ -144,7 +237,14 @@ def _list_shares(frame, cells: Cells, least) -> Iterator[tuple[np.ndarray, list[
         pairs = {c: count + c.removeprefix(begin) for c in frame if c.startswith(begin)}
         for share, n in [pair for pair in pairs.items() if pair[1] in frame]:
             events = np.round(frame[n] * frame[share]).to_numpy(float)
-            yield close_total(events, least) | close_total(frame[n].to_numpy(float) - events, least), [share, n]
+            yield _close_part(events, least) | _close_part(frame[n].to_numpy(float) - events, least), [share, n]
+
+
+def _close_part(counts, least) -> np.ndarray:
+    """Which parts of a total that is known go."""
+    said = state("part", pd.DataFrame({"n": counts}), Cells(counts=["n"]), {})
+    gone = close(said, least, {})
+    return np.array([("part", i) in gone for i in range(len(counts))], bool)
 
 
 def _carry_sizes(uptake, estimates) -> pd.DataFrame:
@@ -157,8 +257,7 @@ def _carry_sizes(uptake, estimates) -> pd.DataFrame:
 def _frame_estimates(results, design) -> pd.DataFrame:
     """Estimates as a table, with what views ask of them.
 
-    `pair` is treatment - control; `total`, of what a segment or week is a part; `tail`, whether few units of an arm lie
-    beyond its quantile.
+    `pair` is treatment - control; `tail`, whether few units of an arm lie beyond its quantile.
     """
     frame, estimates, metrics = to_frame(results.estimates), results.estimates, getattr(design, "metrics", {})
     if frame.empty:
@@ -168,7 +267,6 @@ def _frame_estimates(results, design) -> pd.DataFrame:
     values = frame[["control_value", "treatment_value"]].astype(float).sum(axis=1, skipna=False)
     return frame.assign(
         pair=frame["treatment"] + " - " + frame["control"],
-        total=[e.segment.split("=")[0] if e.segment else e.at.split(" ")[0] if e.at else None for e in estimates],
         tail=np.isfinite(values) & (beyond.round(9) < design.min_cell),
     )
 

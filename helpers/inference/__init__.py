@@ -2,7 +2,6 @@
 
 from helpers.inference.associations import fit_logit
 from helpers.inference.contrasts import (
-    compare_arms,
     e_value,
     quantile_difference,
     relative_lift_risk,
@@ -27,7 +26,7 @@ from helpers.inference.means import (
     relative_lift,
     satterthwaite,
 )
-from helpers.inference.methods import METHODS, Arm, choose_method, compare, find_method
+from helpers.inference.methods import METHODS, Arm, choose_method, compare, compare_arms, demand_method, find_method
 from helpers.inference.planning import (
     mde_means,
     mde_normal,

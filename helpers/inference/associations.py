@@ -1,15 +1,14 @@
 """Takers beside others, and those who answered beside all: weighted, adjusted and bounded."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from helpers.inference.contrasts import compare_arms
 from helpers.inference.means import build_effect, compare_means, find_independent, measure_columns, merge_moments
-from helpers.plan import Metric
 from helpers.records import Effect, Moments
 
 MIN_ESS = 30.0
@@ -252,7 +251,7 @@ def _refuse(overlap):
     return None
 
 
-def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95, look=None) -> Effect:
+def bound_missing(compare: Callable, ends, control: Moments, treatment: Moments, *, look=None) -> Effect:
     """Return bounds on the difference over all assigned units, whatever the unknown outcomes are.
 
     The worst case gives every unknown outcome of the treatment the lowest possible value and every unknown
@@ -261,29 +260,24 @@ def bound_missing(metric: Metric, control: Moments, treatment: Moments, *, confi
 
     Parameters
     ----------
-    metric : Metric
-        Only binary and nps outcomes have known extremes; others are nan with the reason.
+    compare : function of the moments of control and treatment, the Effect of known outcomes
+    ends : (float, float) or None, the lowest and the highest value that a unit can have
     control, treatment : Moments
         `missing` counts the units whose outcome is unknown.
-    confidence_level : float, 0.5 to 1
     look : function of an Effect, optional
         Gives the worst and the best case the interval that decides when an experiment is looked at early.
 
     Returns
     -------
-    Effect: an interval without an estimate or a p-value.
+    Effect: an interval without an estimate or a p-value; nan with the reason without ends.
 
     References
     ----------
     Manski (1990), Nonparametric bounds on treatment effects; Horowitz and Manski (2000).
     """
-    if metric.how.extremes is None or control.names[0] != "y":
+    if ends is None:
         return Effect(method="worst-case bounds", reason="no bounds: the outcome has no fixed lowest and highest value")
-    low, high = metric.how.extremes
-    cases = [
-        compare_arms(metric, _fill(control, c), _fill(treatment, t), confidence_level=confidence_level)
-        for c, t in ((high, low), (low, high))
-    ]
+    cases = [compare(_fill(control, c), _fill(treatment, t)) for c, t in (reversed(ends), ends)]
     worst, best = map(look, cases) if look else cases
     reason = "bounds only: some outcomes are unknown, so there is no single estimate"
     return Effect(ci_low=worst.ci_low, ci_high=best.ci_high, method="worst-case bounds", reason=reason)

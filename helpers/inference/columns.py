@@ -1,16 +1,16 @@
 """Columns of both arms, one row a randomised unit, as methods take them: read, looked at early, many at once."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from scipy import stats
 
 from helpers.inference.associations import bound_missing
-from helpers.inference.contrasts import score_limits, score_p_value
+from helpers.inference.contrasts import count_events, risk_difference, score_limits, score_p_value
 from helpers.inference.decisions import holm
 from helpers.inference.looks import always_valid, at_look, sequential_bounds
 from helpers.inference.means import compare_means, difference, measure_columns, permute_many
-from helpers.plan import Metric
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import LEVELS, LOOK_DAYS
 from helpers.survival import build_life_table
@@ -34,11 +34,6 @@ def read_sums(control, treatment):
 def read_take_up(control, treatment):
     """Return the moments of outcome and take-up, both arms as one argument."""
     return [tuple(measure_columns(arm, ("y", "taken")) for arm in (control, treatment))]
-
-
-def read_counts(control, treatment):
-    """Return the units with the event and all units, of treatment and then of control."""
-    return [n for arm in (treatment, control) for n in (int(arm[:, 0].sum()), len(arm))]
 
 
 def read_levels(control, treatment):
@@ -72,7 +67,8 @@ def limit_permutations(controls, treatments, *, confidence_level, rng):
 
 def bound_shares(control, treatment, *, confidence_level) -> Effect:
     """Return the worst-case bounds of a difference of shares."""
-    return bound_missing(Metric(kind="binary"), control, treatment, confidence_level=confidence_level)
+    limit = partial(risk_difference, confidence_level=confidence_level)
+    return bound_missing(lambda *arms: limit(*count_events(*arms)), (0.0, 1.0), control, treatment)
 
 
 def look_daily(control, treatment, *, confidence_level) -> Effect:

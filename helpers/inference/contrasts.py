@@ -1,4 +1,4 @@
-"""Two arms compared as the metric's kind asks: shares by score, order by ranks, all means by their moments."""
+"""Two arms compared: shares by their score test, quantiles by order statistics, ordered levels by ranks."""
 
 import math
 from dataclasses import dataclass, replace
@@ -8,67 +8,13 @@ import pandas as pd
 from scipy.special import bdtr, bdtrik, stdtrit
 from scipy.stats import norm
 
-from helpers.inference.means import (
-    NO_VARIATION,
-    TOO_FEW,
-    build_effect,
-    difference,
-    pair_arms,
-    relative_lift,
-    satterthwaite,
-)
-from helpers.plan import Metric
+from helpers.inference.means import NO_VARIATION, TOO_FEW, build_effect, satterthwaite
 from helpers.records import NAN, Effect, Moments, Refused
 
 
-def compare_arms(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95) -> Effect:
-    """Return the difference of one metric between two arms, from moments.
-
-    Binary metrics get Miettinen-Nurminen; ratios, rates, and everything that is randomised by cluster, the delta
-    method at the randomised unit; outcomes beside covariates the adjustment of Lin (2013); all other means Welch.
-
-    Parameters
-    ----------
-    metric : Metric
-        Its kind decides the method.
-    control, treatment : Moments
-        Of the outcome, of (outcome, covariates), or of (numerator, denominator) for ratios and clusters; unknown
-        outcomes are not in them.
-    confidence_level : float, 0.5 to 1
-
-    Returns
-    -------
-    Effect: fields are nan with a reason when an arm is too small.
-
-    Raises
-    ------
-    ValueError: the metric is no mean (a quantile, an ordered score, a time to an event), which moments cannot tell.
-    """
-    if not metric.how.is_mean:
-        raise ValueError("moments compare means only; a quantile, an order or a time needs rows or counts")
-    if metric.how.is_share and control.names == ("y",):
-        counts = [n for m in (treatment, control) for n in (round(m.value * m.n) if m.n else 0, m.n)]
-        return risk_difference(*counts, confidence_level=confidence_level)
-    return difference(pair_arms(control, treatment), confidence_level=confidence_level)
-
-
-def lift_arms(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95, like=None) -> Effect:
-    """Return the relative lift of one metric between two arms, from the same test as the difference.
-
-    Parameters
-    ----------
-    metric, control, treatment, confidence_level : as for `compare_arms`
-    like : Effect, optional
-        The difference that decides instead (by permutation, at an interim look); the lift follows it.
-
-    Returns
-    -------
-    Effect: the score ratio of two shares, else Fieller's; an NPS has no lift and is not to be asked for one.
-    """
-    if metric.how.is_share and control.names == ("y",) and like is None:
-        counts = [n for m in (treatment, control) for n in (round(m.value * m.n) if m.n else 0, m.n)]
-        return relative_lift_risk(*counts, confidence_level=confidence_level)
-    return relative_lift(pair_arms(control, treatment), confidence_level=confidence_level, like=like)
+def count_events(control: Moments, treatment: Moments) -> list[int]:
+    """Return the units with the event and all units, of treatment and then of control, from the moments of shares."""
+    return [n for m in (treatment, control) for n in (round(m.value * m.n) if m.n else 0, m.n)]
 
 
 _STEPS = 60  # halvings of a range of at most 2: the limits are exact to the last bit that a double holds

@@ -3,13 +3,13 @@
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from helpers import metrics
 from helpers.inference.associations import bound_missing, weight_responders
-from helpers.inference.contrasts import compare_arms, lift_arms
 from helpers.inference.credibility import check_methods, list_posteriors
 from helpers.inference.decisions import (
     AS_ASSIGNED,
@@ -22,19 +22,21 @@ from helpers.inference.decisions import (
 )
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import rate_ratio
-from helpers.inference.methods import Arm, choose_method, compare, compare_levels, pool_skewness
+from helpers.inference.methods import Arm, choose_method, compare, compare_arms, demand_method, lift_arms, pool_skewness
 from helpers.inference.splits import compare_all_arms, estimate_splits, trace_path
 from helpers.inference.take_up import study_uptake
 from helpers.plan import ExperimentPlan
 from helpers.records import Effect, Estimate, Results, Test
-from helpers.survival import build_life_table, incidence_difference, log_rank, read_incidence, rmst_difference
+from helpers.survival import MEAN, build_life_table, log_rank, read_incidence
 
 ROLES = ("primary", "secondary", "guardrail", "exploratory", "sensitivity")
-FAILED = "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
-CLUSTERED = "clusters are randomised, and times to an event are compared by unit only"
+FAILED = {  # checks of one metric, after which it is not estimated
+    "missing_": "outcomes are missing at different rates in the arms, so the known ones cannot be compared",
+    "events_fit_": "the log lacks events of it, so that its outcomes cannot be compared",
+    "exposure_fit": "the log lacks events of the take-up",
+}
 TOO_MANY = "too many units for a method that needs every row"
 CURVE_DAYS = 31
-ROW_METHODS = ("brunner-munzel", "permutation", "order statistics")  # what moments do not tell
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Material:
     """What the estimators of one experiment share: plan, units, moments by arm, the look, and the randomness.
 
     `raw` and `adjusted` hold moments by metric and arm, without and with covariates; `partly_known` the (metric, arm)
-    that hold units whose window is over and whose outcome is unknown.
+    that hold units whose window is over and whose outcome is unknown; `not_estimable` says why for each metric, and for
+    records.TAKE_UP, of which a check failed.
     """
 
     design: ExperimentPlan
@@ -60,7 +63,7 @@ class Material:
     raw: dict
     adjusted: dict
     look: Look
-    not_estimable: frozenset
+    not_estimable: dict[str, str]
     partly_known: frozenset = frozenset()
     settings: Settings = field(default_factory=Settings)
 
@@ -80,6 +83,28 @@ class Material:
     def take(self, comparison: Comparison, *, adjusted=False) -> tuple:
         """Return the moments of the control and of the treatment."""
         return comparison.take((self.adjusted if adjusted else self.raw)[comparison.name])
+
+    def compare(self, comparison: Comparison, method: str) -> Effect:
+        """Return the difference of a comparison by a method, as at the end of the experiment, from what it reads."""
+        name, is_clustered, random = comparison.name, self.design.cluster is not None, {}
+        reads = demand_method(method).reads
+        if reads == "moments":
+            arms = [Arm(moments) for moments in self.take(comparison, adjusted=method == "lin")]
+        elif reads == "levels":
+            counts = comparison.take(metrics.count_levels(self.units, name)[None])
+            arms = [Arm(levels=side, clusters=() if is_clustered else None) for side in counts]
+        elif self.rows is None:
+            return Effect(method=method, reason=TOO_MANY)
+        else:
+            known = self.rows.dropna(subset=[f"y_{name}"])
+            sides = (known[known["variant"] == arm] for arm in comparison.arms)
+            arms = [
+                Arm(outcome=side[f"y_{name}"].to_numpy(float), clusters=side["cluster"] if is_clustered else None)
+                for side in sides
+            ]
+            seed = [self.settings.seed, *f"{name}:{comparison.label}".encode()]
+            random = {"rng": np.random.default_rng(seed), "n_resamples": self.settings.n_resamples}
+        return compare(comparison.metric, method, *arms, confidence_level=comparison.level, **random)
 
     def at_look(self, comparison: Comparison, effect: Effect) -> Effect:
         """Return an effect with the interval that decides at this look."""
@@ -101,7 +126,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     source : sources.Source
     units : metrics.Units, one row a unit
     trust : tuple of Check
-        A failed `missing_<metric>` makes that metric not estimable.
+        A failed `missing_<metric>` or `events_fit_<metric>` makes that metric not estimable, a failed `exposure_fit`
+        what taking up does.
     study : str
     withheld : str, optional
         The reason for which the answer is withheld; nothing is estimated then.
@@ -139,7 +165,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
 
 
 def _gather(design, units, trust, settings):
-    failed = {c.id.removeprefix("missing_") for c in trust if c.id.startswith("missing_") and c.status == "fail"}
+    broken = {check.id for check in trust if check.status == "fail"}
+    failed = {c.removeprefix(head): why for c in broken for head, why in FAILED.items() if c.startswith(head)}
     whole, raw, adjusted = metrics.summarise(units, adjusted=True)[None], metrics.summarise(units)[None], {}
     for name, arms in whole.items():
         names = next(iter(arms.values())).names
@@ -150,7 +177,7 @@ def _gather(design, units, trust, settings):
     else:  # moments of clusters do not see the unknown outcomes of units
         rows = metrics.describe_arms(units).to_dict("records")
         partly = ((n, row["variant"]) for n in raw for row in rows if row[f"known_{n}"] < row[f"complete_{n}"])
-    return Material(design, units, raw, adjusted, read_look(units), frozenset(failed), frozenset(partly), settings)
+    return Material(design, units, raw, adjusted, read_look(units), failed, frozenset(partly), settings)
 
 
 def _estimate(material):
@@ -195,36 +222,16 @@ def estimate_headline(comparison: Comparison, material: Material) -> list[Estima
     metric, method, level = comparison.metric, material.choose(comparison), {"confidence_level": comparison.level}
     labels = {"role": metric.role, "adjustment": "covariates" if method == "lin" else "none"}
     if comparison.name in material.not_estimable:
-        return [material.label(comparison, Effect(reason=FAILED), estimand="difference", **labels)]
-    sides = material.take(comparison, adjusted=method == "lin")
-    if method in ROW_METHODS:
-        effect = _compare_rows(comparison, material, method)
-    else:
-        effect = compare_arms(metric, *sides, **level)
-    effect = material.at_look(comparison, effect)
+        reason = material.not_estimable[comparison.name]
+        return [material.label(comparison, Effect(reason=reason), estimand="difference", **labels)]
+    effect = material.at_look(comparison, material.compare(comparison, method))
     found = [material.label(comparison, effect, estimand="difference", **labels)]
-    if metric.how.has_lift:
-        is_plain = method == "miettinen-nurminen" and material.look.interval == "fixed"
+    if metric.how.has_lift and demand_method(method).lift:
+        is_plain = demand_method(method).lift == "score-ratio" and material.look.interval == "fixed"
+        sides = material.take(comparison, adjusted=method == "lin")
         lift = lift_arms(metric, *sides, like=None if is_plain else effect, **level)
         found.append(material.label(comparison, lift, estimand="relative_lift", **labels))
     return found
-
-
-def _compare_rows(comparison, material, method):
-    level = {"confidence_level": comparison.level}
-    if method == "brunner-munzel":
-        return compare_levels(comparison, metrics.count_levels(material.units, comparison.name)[None])
-    outcome, clustered = f"y_{comparison.name}", material.design.cluster is not None
-    if material.rows is None:
-        return Effect(method={"permutation": "studentised permutation"}.get(method, method), reason=TOO_MANY)
-    known = material.rows.dropna(subset=[outcome])
-    sides = (known[known["variant"] == arm] for arm in comparison.arms)
-    arms = [
-        Arm(outcome=side[outcome].to_numpy(float), clusters=side["cluster"].to_numpy() if clustered else None)
-        for side in sides
-    ]
-    rng = np.random.default_rng([material.settings.seed, *f"{comparison.name}:{comparison.label}".encode()])
-    return compare(comparison.metric, method, *arms, rng=rng, n_resamples=material.settings.n_resamples, **level)
 
 
 def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Estimate]:
@@ -247,7 +254,8 @@ def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Est
         rows.append((look(compare_arms(metric, *comparison.take(capped), **level)), {"adjustment": "winsorised"}))
     if any(m.missing for m in sides) and is_plain and by_unit:
         rows.append((look(_weight(comparison, material)), {"adjustment": "weights"}))
-        rows.append((bound_missing(metric, *sides, look=look, **level), {"population": "itt"}))
+        ends, measure = metric.how.extremes(metric), partial(compare_arms, metric, **level)
+        rows.append((bound_missing(measure, ends, *sides, look=look), {"population": "itt"}))
     if metric.time_at_risk is not None:
         rows.append((_divide_rates(comparison, material, *sides), {"estimand": "rate_ratio"}))
     labels = {"role": "sensitivity", "estimand": "difference"}
@@ -276,7 +284,7 @@ def _divide_rates(comparison, material, control, treatment):
 
 
 def study_times(
-    units: metrics.Units, *, look: Look | None = None, failed=frozenset()
+    units: metrics.Units, *, look: Look | None = None, failed=MappingProxyType({})
 ) -> tuple[list[Estimate], list[Test], pd.DataFrame]:
     """Return the effects on times to an event between each treatment and the control, their tests and curves.
 
@@ -289,8 +297,8 @@ def study_times(
     units : metrics.Units
     look : Look, optional
         Read from the units when left out.
-    failed : set of str
-        Metrics that failed their missingness check: nothing is told of them but their curves.
+    failed : mapping of str to str
+        Metrics that failed a check of their own, and why nothing is told of them.
 
     Returns
     -------
@@ -317,11 +325,11 @@ def study_times(
         tables = {arm: build_life_table(*group.T) for arm, group in groups.items()}
         partly = {arm for arm, group in groups.items() if np.isnan(group).any()}
         for comparison in [c for c in list_comparisons(design) if c.name == name]:
-            estimates += _compare_times(comparison, look, tables, partly, is_failed=name in failed)
+            estimates += _compare_times(comparison, look, tables, partly, why=failed.get(name))
             if design.cluster is None and name not in failed:
                 tests.append(_test_times(comparison, look, comparison.take(tables)))
         days = np.unique(np.linspace(0, metric.horizon_days, CURVE_DAYS).round(1))
-        for arm, table in tables.items() if design.cluster is None else ():
+        for arm, table in tables.items() if design.cluster is None and name not in failed else ():
             against = Comparison(design, name, design.variant.control, design.variant.treatments[0])
             rivals = tables[design.variant.control if arm != design.variant.control else against.treatment]
             level = look.find_level(against, n=table.n + rivals.n)
@@ -342,19 +350,17 @@ def _test_times(comparison, look, tables):
     return replace(test, p_value=seen.p_value)
 
 
-def _compare_times(comparison, look, tables, partly, *, is_failed):
+def _compare_times(comparison, look, tables, partly, *, why):
     control, treatment = comparison.take(tables)
     labels = {"population": "responders" if set(comparison.arms) & partly else "itt"}
     labels |= {"n_control": control.n, "n_treatment": treatment.n, "interval": look.interval}
-    ways = [(incidence_difference, "difference", comparison.metric.role)]
-    ways += [] if is_failed else [(rmst_difference, "rmst_difference", "sensitivity")]
-    found = []
-    for measure, estimand, role in ways:
-        horizon = comparison.metric.horizon_days
-        effect = measure(control, treatment, horizon=horizon, confidence_level=comparison.level)
-        if comparison.design.cluster is not None:
-            effect = Effect(method=effect.method, reason=CLUSTERED)
+    ways, metric = [(comparison.metric.how.method, "difference", comparison.metric.role)], comparison.metric
+    ways += [] if why else [(MEAN, "rmst_difference", "sensitivity")]
+    clusters = None if comparison.design.cluster is None else ()
+    arms, found = [Arm(times=table, clusters=clusters) for table in (control, treatment)], []
+    for method, estimand, role in ways:
+        effect = compare(metric, method, *arms, confidence_level=comparison.level, estimand=estimand)
         effect = look.apply(comparison, effect, n=control.n + treatment.n)
-        effect = Effect(reason=FAILED) if is_failed else effect
+        effect = Effect(reason=why) if why else effect
         found.append(label_effect(comparison, effect, estimand=estimand, role=role, **labels))
     return found

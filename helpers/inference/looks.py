@@ -273,6 +273,15 @@ class Look:
         return level if level < 1 else NAN
 
 
+def _foresee_units(arms, n, units) -> int:
+    """How many units there will be at the end of enrolment, at the pace so far, where the plan does not say."""
+    days = units.design.enrolment_days
+    if days is None or units.as_of is None or "first_assigned_at" not in arms:
+        return n
+    elapsed = (units.as_of - arms["first_assigned_at"].min().date()).days + 1
+    return round(n * days / elapsed) if 0 < elapsed < days else n
+
+
 def read_look(units: metrics.Units) -> Look:
     """Return how far an experiment is.
 
@@ -292,7 +301,7 @@ def read_look(units: metrics.Units) -> Look:
     arms = arms[arms["variant"].isin(design.variant.arms)]
     n = int(arms["units"].sum())
     is_open = n - min(int(arms[f"complete_{name}"].sum()) for name in design.metrics)
-    planned = design.planned_units or n
+    planned = design.planned_units or _foresee_units(arms, n, units)
     interim = n + units.n_two_variants < planned or is_open > 0
     if design.enrolment_days is not None and units.as_of is not None and "first_assigned_at" in arms:
         last = arms["first_assigned_at"].min().date() + dt.timedelta(days=design.enrolment_days)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -10,13 +10,12 @@ import numpy as np
 from helpers.inference import columns
 from helpers.inference.associations import weight_columns
 from helpers.inference.contrasts import (
-    compare_arms,
+    count_events,
     quantile_difference,
     relative_lift_risk,
     risk_difference,
     win_difference,
 )
-from helpers.inference.decisions import Comparison
 from helpers.inference.means import (
     adjust_means,
     compare_means,
@@ -25,16 +24,18 @@ from helpers.inference.means import (
     measure_interaction,
     measure_trend,
     needs_permutation,
+    pair_arms,
     permutation_difference,
     rate_ratio,
     relative_lift,
 )
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.plan import ExperimentPlan, Metric
-from helpers.records import NAN, Effect, Moments
+from helpers.records import NAN, Effect, Moments, Refused
 from helpers.simulate.populations import HORIZON_DAYS
-from helpers.survival import MEAN, SHARE, incidence_difference, rmst_difference
+from helpers.survival import MEAN, SHARE, LifeTable, incidence_difference, rmst_difference
 
+BY_UNIT = "clusters are randomised, and {} are compared by unit only"
 MOST_HELD = 0.15  # of the variance of an arm by one unit: in 1,200 draws a cell, coverage above 90 % wherever it passes
 
 
@@ -125,6 +126,24 @@ class Domain:
 
 
 @dataclass(frozen=True)
+class Arm:
+    """One arm as a method reads it: its moments, each unit's outcome, the units on each level, or its life table.
+
+    `clusters` is what was randomised of each row, () of counts; None where it is the units, and beside moments.
+    """
+
+    moments: Moments | None = None
+    outcome: np.ndarray | None = None
+    clusters: np.ndarray | tuple | None = None
+    levels: np.ndarray | None = None
+    times: LifeTable | None = None
+
+
+READ_FROM = dict.fromkeys((columns.read_known, columns.read_sums, columns.read_covariates), "moments")
+READ_FROM |= {columns.read_values: "outcome", columns.read_levels: "levels", columns.read_times: "times"}
+
+
+@dataclass(frozen=True)
 class Method:
     """One method: the functions that compute it, what it promises and for which data, declared before any measuring.
 
@@ -145,11 +164,15 @@ class Method:
     batch : function of (controls, treatments, *, confidence_level, rng), optional
         The same of many experiments at once, arrays of shape (experiments, n, k): limits as `compute` gives them, and
         p-values that lie on the same side of 1 - confidence_level; validation draws with it where it is far faster.
+    lift : str, the method of the relative lift that goes with a difference; without it a metric has none
+    planned : tuple of (argument of the last step, key of the metric that gives it in an experiment)
+    by_cluster : bool, whether its last step takes `control_clusters` and `treatment_clusters`
     has_interval, is_dual : bool
         Whether it gives an interval; whether interval and p-value always agree about no effect.
     n_resamples : int, optional, permutations that it draws here
     most_units, most_replicates : int, optional
         The largest smaller arm, and the most replicates, that validation spends on it.
+    reads : str, the attribute of an `Arm` that holds what the first step reads; None where no experiment has it
     """
 
     name: str
@@ -162,21 +185,32 @@ class Method:
     claim: str = "nominal within .01"
     limits: Callable[..., tuple] | None = None
     batch: Callable[..., tuple] | None = None
+    lift: str = ""
+    planned: tuple[tuple[str, str], ...] = ()
+    by_cluster: bool = False
     has_interval: bool = True
     is_dual: bool = True
     n_resamples: int | None = None
     most_units: int | None = None
     most_replicates: int | None = None
+    reads: str | None = field(init=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "reads", READ_FROM.get(next(iter(self.steps), None)))
 
     def compute(self, control, treatment, *, confidence_level, rng=None) -> Effect:
         """Return the effect from the columns of two arms, arrays of shape (n, k), one row a randomised unit."""
-        *before, contrast = self.steps
-        given = control, treatment
-        for step in before:
+        drawn = {"rng": rng, "n_resamples": self.n_resamples} if self.n_resamples else {}
+        if len(self.steps) == 1:
+            return self.steps[0](control, treatment, confidence_level=confidence_level, **drawn)
+        return self.contrast(self.steps[0](control, treatment), confidence_level=confidence_level, **drawn)
+
+    def contrast(self, given, **options) -> Effect:
+        """Return the effect from what the first step reads of both arms."""
+        for step in self.steps[1:-1]:
             given = step(*given)
             given = given if isinstance(given, (list, tuple)) else (given,)
-        drawn = {"rng": rng, "n_resamples": self.n_resamples} if self.n_resamples else {}
-        return contrast(*given, confidence_level=confidence_level, **drawn)
+        return self.steps[-1](*given, **options)
 
 
 def _tail(least_arm=50, **more):
@@ -189,43 +223,47 @@ QUANTILES = Domain(50, least_events=10, sides="below {} above the quantile")
 WELCH, DENG, ORDER = "Welch 1947", "Deng, Knoblich & Lu 2018", "Zou & Donner 2008; Woodruff 1952"
 CLUSTERS, LIN = f"{DENG}; Carter, Schnepel & Steigerwald 2017", "Lin 2013; Negi & Wooldridge 2021"
 AT_LEAST, TEST = {"claim": "at least"}, {"has_interval": False, "is_dual": False}
+PROBABILITY = {"planned": (("probability", "quantile"),), "by_cluster": True}
+HORIZON = {"planned": (("horizon", "horizon_days"),)}
 differ, lift = (columns.read_known, compare_means, difference), (columns.read_known, compare_means, relative_lift)
 differ_sums = columns.read_sums, compare_ratios, difference
 lift_sums = columns.read_sums, compare_ratios, relative_lift
 adjust = columns.read_covariates, adjust_means, difference
 incidence = columns.read_times, partial(incidence_difference, horizon=HORIZON_DAYS)
 mean_time = columns.read_times, partial(rmst_difference, horizon=HORIZON_DAYS)
+share, lift_share = ((columns.read_known, count_events, contrast) for contrast in (risk_difference, relative_lift_risk))
 METHODS = (
     Method("Welch difference", "welch", "difference", differ, ("counts", "money", "scores"), _tail(),
-           f"{WELCH}; Kohavi et al. 2014, rule 7"),
+           f"{WELCH}; Kohavi et al. 2014, rule 7", lift="fieller"),
     Method("Fieller lift", "fieller", "relative_lift", lift, ("counts", "money"), _tail(),
            "Fieller 1954; Kohavi et al. 2014, rule 7"),
     Method("permutation difference", "permutation", "difference", (columns.read_values, permutation_difference),
            ("money",), Domain(200), "Janssen 1997; Chung & Romano 2013",
-           batch=columns.limit_permutations, n_resamples=columns.N_RESAMPLES, most_units=2_000,
+           lift="fieller", batch=columns.limit_permutations, n_resamples=columns.N_RESAMPLES, most_units=2_000,
            most_replicates=2_000),
     Method("NPS difference", "welch", "difference", differ, ("NPS",), _tail(), WELCH),
     Method("win difference", "brunner-munzel", "difference", (columns.read_levels, win_difference),
            ("ordered scores",), _tail(most_effect=0.8), "Brunner & Munzel 2000"),
     Method("median difference", "order statistics", "difference",
            (columns.read_values, partial(quantile_difference, probability=0.5)),
-           ("medians",), QUANTILES, ORDER, **AT_LEAST),
+           ("medians",), QUANTILES, ORDER, **AT_LEAST, **PROBABILITY),
     Method("90th percentile difference", "order statistics", "difference",
            (columns.read_values, partial(quantile_difference, probability=0.9)),
-           ("90th percentiles",), QUANTILES, ORDER, **AT_LEAST),
-    Method("Miettinen-Nurminen difference", "miettinen-nurminen", "difference", (columns.read_counts, risk_difference),
-           ("shares",), SHARES, "Miettinen & Nurminen 1985", limits=columns.limit_difference),
-    Method("score ratio", "score-ratio", "relative_lift", (columns.read_counts, relative_lift_risk), ("shares",),
+           ("90th percentiles",), QUANTILES, ORDER, **AT_LEAST, **PROBABILITY),
+    Method("Miettinen-Nurminen difference", "miettinen-nurminen", "difference", share,
+           ("shares",), SHARES, "Miettinen & Nurminen 1985", lift="score-ratio", limits=columns.limit_difference),
+    Method("score ratio", "score-ratio", "relative_lift", lift_share, ("shares",),
            SHARES, "Miettinen & Nurminen 1985; Koopman 1984", limits=columns.limit_lift),
-    Method("delta difference of ratios", "delta", "difference", differ_sums, ("ratios", "rates"), _tail(), DENG),
+    Method("delta difference of ratios", "delta", "difference", differ_sums, ("ratios", "rates"), _tail(), DENG,
+           lift="fieller"),
     Method("Fieller lift of ratios", "fieller", "relative_lift", lift_sums, ("ratios", "rates"), _tail(), DENG),
     Method("log rate ratio", "log rate ratio", "rate_ratio", (columns.read_sums, rate_ratio), ("rates",), _tail(100),
            "Lin, Wei, Yang & Ying 2000"),
     Method("delta difference of clusters", "delta", "difference", differ_sums, ("clusters",),
-           _tail(20, unit="clusters"), CLUSTERS),
+           _tail(20, unit="clusters"), CLUSTERS, lift="fieller"),
     Method("Fieller lift of clusters", "fieller", "relative_lift", lift_sums, ("clusters",),
            _tail(20, unit="clusters"), CLUSTERS),
-    Method("Lin's adjusted difference", "lin", "difference", adjust, ("covariates",), _tail(100), LIN),
+    Method("Lin's adjusted difference", "lin", "difference", adjust, ("covariates",), _tail(100), LIN, lift="fieller"),
     Method("Lin, covariates missing", "lin", "difference", adjust, ("missing covariates",), _tail(100),
            f"{LIN}; Zhao & Ding 2024"),
     Method("difference among responders", "welch", "difference", differ, ("outcomes missing at random",), _tail(),
@@ -252,11 +290,11 @@ METHODS = (
            (partial(columns.measure_groups, measure_trend, "trend over weeks", 3),), ("weeks",), _tail(200),
            "Cochran 1954", **TEST),
     Method("incidence difference", SHARE, "difference", incidence, ("times to an event",), TIMES,
-           "Newcombe 1998, method 10; Rothman 1978"),
+           "Newcombe 1998, method 10; Rothman 1978", **HORIZON),
     Method("incidence difference, competing events", SHARE, "difference", incidence, ("competing events",),
            TIMES, "Newcombe 1998, method 10; Aalen & Johansen 1978"),
     Method("restricted mean difference", MEAN, "rmst_difference", mean_time, ("times to an event",),
-           MEAN_TIMES, "Royston & Parmar 2013"),
+           MEAN_TIMES, "Royston & Parmar 2013", **HORIZON),
     Method("restricted mean difference, competing events", MEAN, "rmst_difference", mean_time,
            ("competing events",), MEAN_TIMES, "Andersen 2013"),
 )  # fmt: skip
@@ -306,6 +344,22 @@ def find_method(method: str, estimand: str, *, unit: str = "units") -> Method | 
     return next((m for m in METHODS if (m.method, m.estimand, m.domain.unit) == sought), None)
 
 
+def demand_method(method: str, estimand: str = "difference") -> Method:
+    """Return the row of a method that is to decide; the first of its name and estimand.
+
+    Raises
+    ------
+    Refused: there is none, so that nobody has said how it computes, or an experiment lacks what it reads.
+    """
+    found = next((m for m in METHODS if (m.method, m.estimand) == (method, estimand)), None)
+    if found is None:
+        raise Refused(f"no method is called {method}; give it a row for a {estimand} in METHODS, or name one of them")
+    if found.reads is None:
+        told = f"the method {method} reads columns in a way that no experiment knows"
+        raise Refused(f"{told}; begin its steps with one of {', '.join(step.__name__ for step in READ_FROM)}")
+    return found
+
+
 def find_promise(method: str, estimand: str = "", *, unit="units", adjustment="none") -> Method | tuple | None:
     """Return what stands behind an estimate or a test: its method, or the code and why nothing is promised.
 
@@ -332,16 +386,6 @@ def find_promise(method: str, estimand: str = "", *, unit="units", adjustment="n
     return found or EXEMPT.get((several, estimand) if estimand else method)
 
 
-@dataclass(frozen=True)
-class Arm:
-    """One arm as a method takes it: its moments, or each unit's outcome (with its cluster), or units on each level."""
-
-    moments: Moments | None = None
-    outcome: np.ndarray | None = None
-    clusters: np.ndarray | None = None
-    levels: np.ndarray | None = None
-
-
 def choose_method(metric: Metric, design: ExperimentPlan, *, sizes, skewness, is_adjustable) -> str:
     """Return the name of the method that the plan's rule calls for at the end of an experiment.
 
@@ -358,8 +402,14 @@ def choose_method(metric: Metric, design: ExperimentPlan, *, sizes, skewness, is
     Returns
     -------
     str: as `Method.method`.
+
+    Raises
+    ------
+    Refused: a method without a row, or one that needs more than the moments of what its kind calls a mean.
     """
-    how = metric.how
+    how, row = metric.how, demand_method(metric.how.method)
+    if how.is_mean and row.reads != "moments":
+        raise Refused(f"kind {metric.kind}: {row.method} reads the {row.reads}; say is_mean=False, or name another")
     if how.is_mean and design.cluster is not None:
         return "delta"
     if how.has_tail and needs_permutation(sizes, design.variant.shares, skewness):
@@ -369,51 +419,83 @@ def choose_method(metric: Metric, design: ExperimentPlan, *, sizes, skewness, is
     return how.method
 
 
-def compare(metric: Metric, method: str, control: Arm, treatment: Arm, *, confidence_level=0.95, **random) -> Effect:
-    """Return the difference of one metric between two arms by a method of the plan's rule.
+def compare(
+    metric: Metric, method: str, control: Arm, treatment: Arm, *, confidence_level=0.95, estimand="difference", **random
+) -> Effect:
+    """Return the effect on one metric between two arms, as the row of a method computes it.
 
     Parameters
     ----------
     metric : Metric
-    method : str, as `choose_method` gives it, but for times to an event
+        With the keys that the row reads from the plan.
+    method, estimand : str, of a row of `METHODS`
     control, treatment : Arm
-        With what the method takes: levels of ordered scores, outcomes for quantiles and permutation, else moments.
+        With what the method reads.
     confidence_level : float, 0.5 to 1
     **random : rng, n_resamples
-        Of the permutation test.
+        Of methods that draw.
 
     Returns
     -------
-    Effect
+    Effect: nan with a reason where clusters are randomised and the method compares by unit.
+
+    Raises
+    ------
+    Refused: no such method. ValueError: the arms lack what it reads.
     """
-    if method == "brunner-munzel":
-        return win_difference(control.levels, treatment.levels, confidence_level=confidence_level)
-    if method == "permutation":
-        sides = control.outcome, treatment.outcome
-        return permutation_difference(*sides, confidence_level=confidence_level, **random)
-    if method == "order statistics":
-        clusters = {"control_clusters": control.clusters, "treatment_clusters": treatment.clusters}
-        sides = control.outcome, treatment.outcome
-        return quantile_difference(*sides, metric.quantile, confidence_level=confidence_level, **clusters)
-    return compare_arms(metric, control.moments, treatment.moments, confidence_level=confidence_level)
+    row = demand_method(method, estimand)
+    if control.clusters is not None and not row.by_cluster:
+        return Effect(method=method, reason=BY_UNIT.format(row.families[0]))
+    sides = [getattr(arm, row.reads) for arm in (control, treatment)]
+    if any(side is None for side in sides):
+        raise ValueError(f"{method} needs the {row.reads} of both arms")
+    options = {argument: getattr(metric, key) for argument, key in row.planned} | (random if row.n_resamples else {})
+    if row.by_cluster:
+        options |= {"control_clusters": control.clusters, "treatment_clusters": treatment.clusters}
+    return row.contrast(sides, confidence_level=confidence_level, **options)
 
 
-def compare_levels(comparison: Comparison, levels: dict) -> Effect:
-    """Return the difference of an ordered score from the units on each of its levels.
+def compare_arms(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95) -> Effect:
+    """Return the difference of one metric between two arms, from moments, by the method that is made for them.
 
     Parameters
     ----------
-    comparison : Comparison
-    levels : dict, arm -> array of counts, as `metrics.count_levels` gives them for one group
+    metric : Metric
+    control, treatment : Moments
+        Of the outcome, for the method of the metric's kind; of (outcome, covariates), for Lin's adjustment; or of
+        (numerator, denominator) of ratios and clusters, for the delta method. Unknown outcomes are not in them.
+    confidence_level : float, 0.5 to 1
 
     Returns
     -------
-    Effect: nan with a reason where clusters are randomised.
+    Effect: fields are nan with a reason when an arm is too small.
+
+    Raises
+    ------
+    ValueError: the metric is no mean (a quantile, an ordered score, a time to an event), which moments cannot tell.
     """
-    if comparison.design.cluster is not None:
-        reason = "clusters are randomised, and an ordered score is compared by unit only"
-        return Effect(method="brunner-munzel", reason=reason)
-    return win_difference(*comparison.take(levels), confidence_level=comparison.level)
+    if not metric.how.is_mean or demand_method(metric.how.method).reads != "moments":
+        raise ValueError("moments compare means only; a quantile, an order or a time needs rows or counts")
+    made_for = "delta" if control.names[0] == "num" else "lin" if len(control.names) > 1 else metric.how.method
+    return compare(metric, made_for, Arm(control), Arm(treatment), confidence_level=confidence_level)
+
+
+def lift_arms(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95, like=None) -> Effect:
+    """Return the relative lift of one metric between two arms, from the same test as the difference.
+
+    Parameters
+    ----------
+    metric, control, treatment, confidence_level : as for `compare_arms`
+    like : Effect, optional
+        The difference that decides instead (by permutation, at an interim look); the lift follows it.
+
+    Returns
+    -------
+    Effect: the score ratio of two shares, else Fieller's; an NPS has no lift and is not to be asked for one.
+    """
+    if metric.how.is_share and control.names == ("y",) and like is None:
+        return relative_lift_risk(*count_events(control, treatment), confidence_level=confidence_level)
+    return relative_lift(pair_arms(control, treatment), confidence_level=confidence_level, like=like)
 
 
 def pool_skewness(arms) -> float:

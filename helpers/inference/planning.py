@@ -291,15 +291,15 @@ def find_rule(design, name) -> tuple[float, int]:
     ----------
     design : ExperimentPlan
     name : str, of a metric
-        Primary and secondary metrics form families, one member a metric and treatment, of which the first is decided at
-        alpha over their number (Holm); guardrails form none.
+        Metrics of one role form a family, one member a metric and treatment, of which the first is decided at alpha
+        over their number (Holm, and Benjamini and Hochberg); guardrails form none.
 
     Returns
     -------
     tuple: the level, and 1 or -1 for higher or lower: what is expected, else what is better.
     """
     metric = design.metrics[name]
-    size = len(list_comparisons(design, metric.role)) if metric.role in ("primary", "secondary") else 1
+    size = 1 if metric.role == "guardrail" else len(list_comparisons(design, metric.role))
     return design.alpha / size, -1 if (metric.expected or metric.better) == "lower" else 1
 
 

@@ -10,10 +10,11 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from helpers import metrics
-from helpers.inference.contrasts import compare_arms, quantile_difference
+from helpers.inference.contrasts import quantile_difference
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import read_look
 from helpers.inference.means import compare_ratios, difference, effective_units, measure_columns
+from helpers.inference.methods import compare_arms
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Effect, Moments, Results
 from helpers.survival import wilson_interval

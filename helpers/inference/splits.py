@@ -8,11 +8,10 @@ from scipy.stats import chi2
 from scipy.stats import f as fisher
 
 from helpers import metrics
-from helpers.inference.contrasts import compare_arms
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import effective_units, measure_interaction, measure_trend, merge_moments, pair_arms
-from helpers.inference.methods import compare_levels, find_method, pool_skewness
+from helpers.inference.methods import Arm, compare, compare_arms, demand_method, find_method, pool_skewness
 from helpers.records import NAN, Estimate, Moments, Test
 
 NAME = "any difference between the arms"
@@ -90,19 +89,22 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
         Q over the levels; both over groups with at least `min_cell` units in both arms.
     """
     design, segments, weeks, tests = material.design, [], [], []
+    clusters = None if design.cluster is None else ()
     for by in (*(["week"] if design.assigned_at else []), *design.segments):
         groups, family = metrics.summarise(material.units, by=by), "weeks" if by == "week" else "segments"
         for comparison in list_comparisons(design, "primary", "secondary"):
             metric, name, rows = comparison.metric, comparison.name, []
-            if not (metric.how.is_mean or metric.scale == "ordered") or name in material.not_estimable:
+            reads = demand_method(metric.how.method).reads
+            if reads not in ("moments", "levels") or name in material.not_estimable:
                 continue
-            levels = {} if metric.how.is_mean else metrics.count_levels(material.units, name, by=by)
+            levels = metrics.count_levels(material.units, name, by=by) if reads == "levels" else {}
             for group in sorted(groups):
                 arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory", "family": family}
-                if metric.how.is_mean:
+                if reads == "moments":
                     effect = compare_arms(metric, *comparison.take(arms), confidence_level=comparison.level)
                 else:
-                    effect = compare_levels(comparison, levels[group])
+                    sides = [Arm(levels=side, clusters=clusters) for side in comparison.take(levels[group])]
+                    effect = compare(metric, metric.how.method, *sides, confidence_level=comparison.level)
                 labels |= {"at": f"week {int(group) + 1}"} if by == "week" else {"segment": f"{by}={group}"}
                 effect = material.at_look(comparison, effect)
                 rows.append(material.label(comparison, effect, arms=arms, **labels))

@@ -16,6 +16,6 @@ KIND = Kind(
     code=lambda value, metric: (value > 0).cast("int32").cast("float64"),
     is_share=True,
     method="miettinen-nurminen",
-    extremes=(0.0, 1.0),
+    extremes=lambda metric: (0.0, 1.0),
     shown="share",
 )

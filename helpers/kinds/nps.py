@@ -25,6 +25,6 @@ KIND = Kind(
     has_lift=False,
     takes_covariates=False,
     absolute="a margin for a score or nps must be absolute",
-    extremes=(-100.0, 100.0),
+    extremes=lambda metric: (-100.0, 100.0),
     shown="points",
 )

@@ -19,4 +19,13 @@ def _draw(world):
     return dict(zip(parts, (above, below), strict=True)), {"difference": (share, share + world.effect)}
 
 
-KIND = Kind("ratio", _draw, rules=_rule, total=None, **OF_TOTALS)
+KIND = Kind(
+    "ratio",
+    _draw,
+    keys={"numerator": (str | None, None), "denominator": (str | None, None)},
+    lacks=("column", "event", "asked"),
+    told=None,
+    rules=_rule,
+    total=None,
+    **OF_TOTALS,
+)

@@ -1,5 +1,7 @@
 """How long until something happens to a unit, seen up to a horizon; other events may come before it."""
 
+from pydantic import Field
+
 from helpers.kinds import Kind
 
 COMPETING = 0.2  # competing events of a dry run in the time up to the horizon, per unit still without any
@@ -28,11 +30,19 @@ def _draw(world):
 KIND = Kind(
     "time_to_event",
     _draw,
+    keys={
+        "horizon_days": (float | None, Field(None, gt=0)),
+        "time": (str | None, None),
+        "observed": (str | None, None),
+        "competing": (list[str], []),
+    },
+    lacks=("column", "from_days", "within_days", "missing", "asked"),
+    told=None,
     rules=_rule,
     total="first",
     outcome="time",
     is_mean=False,
-    method="cumulative incidence",
+    method="cumulative incidence, square-and-add",
     takes_covariates=False,
     shown="share",
 )

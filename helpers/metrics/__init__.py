@@ -23,4 +23,5 @@ from helpers.metrics.moments import (
     winsorise,
 )
 from helpers.metrics.reach import Reach
+from helpers.metrics.segments import count_overlap, count_payers
 from helpers.metrics.units import Units, fold

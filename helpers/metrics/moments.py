@@ -1,11 +1,12 @@
 """One row a unit becomes counts, means, covariances and skewness of each arm, by one query a grouping.
 
-Sums about constants keep their digits: more than one query is asked only where a group lies far off.
+Sums about constants keep their digits: more than one query is asked only where a group lies far off. All arms and the
+levels of the first segment are read in one pass, since sums about one constant add up.
 """
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import ibis
@@ -17,6 +18,7 @@ from helpers.metrics.units import Units
 from helpers.records import NAN, Moments
 
 UPPER = 0.99  # the percentile to which the largest values are lowered
+BOUND = 0.97  # of the first rows: what lies above it most likely holds that percentile of all
 SHARES = ("missing_", "asked_", "exposed")  # columns of 0, 1 or null
 ROWS = ("variant", "cluster", "exposed", "y_", "time_", "observed_", "complete_", "x_")  # what row-level methods read
 FIRST_ROWS = 10_000  # a column's constant is near their mean
@@ -25,6 +27,8 @@ TURNS = 3  # about the constant; about each group's mean, which is rounded itsel
 FEW_BITS, LARGEST = 1024.0, 2.0**36  # sums of whole numbers and of few binary places, below it, are exact
 NO_VALUE = ibis.null("float64")
 TAILED = ("y", "num")  # what a block begins with whose skewness is known
+CAPPED = "cap_"  # before the name of an outcome whose largest values are lowered
+FEW_LEVELS = 50  # a first segment with more is measured by itself, so that no more sums come to Python
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,31 @@ class Block:
 
 
 @dataclass(frozen=True)
+class _Look:
+    """What is known before sums are asked for: constants near the columns' means, ratios, columns of 0, 1 or null.
+
+    `full` columns are known for every unit; of the 0/1 columns in `void`, full too, none is 1. `bounds` lie below the
+    largest values of amounts; `is_split` tells whether the first segment has few levels.
+    """
+
+    constants: dict[str, float]
+    ratios: dict[str, float]
+    marks: Collection[str]
+    full: Collection[str] = ()
+    void: Collection[str] = ()
+    bounds: dict[str, float] = field(default_factory=dict)
+    is_split: bool = False
+
+
+@dataclass(frozen=True)
 class _Query:
-    """What stays from turn to turn: groups, 0/1 columns, constants, whether skewness is asked, aliases of the pairs."""
+    """What stays from turn to turn: groups, what was looked at, whether skewness is asked, all columns."""
 
     keys: list[str]
-    marks: Collection[str]
-    constants: dict[str, float]
+    look: _Look
     has_tails: bool
     aliases: dict[tuple[str, str | None], str]
+    complete: list[str]
 
 
 def describe_arms(units: Units) -> pd.DataFrame:
@@ -67,6 +88,13 @@ def describe_arms(units: Units) -> pd.DataFrame:
         `first_assigned_at` and `last_assigned_at` (with times), `exposed_share` (with an exposure; nan when
         unknown), and for each metric `complete_<metric>` and `known_<metric>`, counts of units.
     """
+    frame = units.keep("arms", lambda: _count_arms(units))
+    arms = [arm for arm in (*units.design.variant.arms, *units.design.variant.observational) if arm in frame.index]
+    return frame.loc[arms].reset_index()
+
+
+def _count_arms(units):
+    """The frame of `describe_arms` by arm; what is known of every unit is not asked for again."""
     table, design = units.table, units.design
     found = {"units": table.count()}
     if design.cluster:
@@ -76,12 +104,19 @@ def describe_arms(units: Units) -> pd.DataFrame:
     if design.exposure:
         found["exposed_share"] = table["exposed"].mean()
     for name, metric in design.metrics.items():
-        complete, outcome = table[f"complete_{name}"], table[f"{metric.how.outcome}_{name}"]
-        found |= {f"complete_{name}": complete.sum(), f"known_{name}": outcome.count(where=complete)}
-    asked = table.group_by("variant").aggregate(**found)
-    frame = units.keep("arms", lambda: asked.to_pyarrow().to_pandas().set_index("variant"))
-    arms = [arm for arm in (*design.variant.arms, *design.variant.observational) if arm in frame.index]
-    return frame.loc[arms].reset_index()
+        complete, outcome = f"complete_{name}", f"{metric.how.outcome}_{name}"
+        is_open, count = _is_open(units, metric), table[outcome].count(where=table[complete])
+        found[complete] = table[complete].sum() if is_open else None
+        found[f"known_{name}"] = count if is_open or outcome not in units.full else None
+    asked = table.group_by("variant").aggregate(**{name: fact for name, fact in found.items() if fact is not None})
+    frame = asked.to_pyarrow().to_pandas().set_index("variant")
+    return frame.assign(**{name: frame["units"] for name, fact in found.items() if fact is None})[[*found]]
+
+
+def _is_open(units, metric):
+    """Whether the window of a metric may not be over for some unit; else rows need only be counted."""
+    has_end = metric.within_days is not None or metric.how.outcome in ("num", "time")
+    return "assigned_at" in units.table.columns and units.as_of is not None and has_end
 
 
 def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
@@ -128,7 +163,7 @@ def count_units(units: Units, *, by=None) -> dict:
     return {group: of for group, of in counts.items() if by is None or any(of.values())}
 
 
-def summarise(units: Units, *, by=None, adjusted=False) -> dict:
+def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
     """Return the moments of every metric in every arm, observational groups included, by one query.
 
     Columns are lowered by a constant near their mean before anything is squared; the few groups that lie far from it
@@ -144,6 +179,8 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     adjusted : bool
         With the covariates beside each outcome; ratios and designs with clusters stay without. They are asked for in
         any case where there is one group, as a covariate is never missing: then both take one query.
+    has_tails : bool
+        With skewness and `top_share`, which take a third as long again; groups by week or segment have none.
 
     Returns
     -------
@@ -152,13 +189,13 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
         ("num", "den", "units"), n counting clusters. NPS is coded -100, 0, 100. `missing` counts units (clusters)
         whose window is over and whose outcome is unknown; before that they are in neither count. An absent arm has
         n = 0. Skewness is that of the outcome, or of what a ratio (about that of the first rows) leaves of its
-        numerator; groups by week or segment have none.
+        numerator.
 
     References
     ----------
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
     """
-    found, metrics = _measure(units, by, adjusted or by is None), units.design.metrics.items()
+    found, metrics = _measure(units, by, adjusted or by is None, has_tails), units.design.metrics.items()
     names = [name for name, metric in metrics if metric.how.outcome != "time"]
     told = {group: {name: dict(of[f"y_{name}"]) for name in names} for group, of in found.items()}
     for arms in (arms for of in told.values() for arms in of.values() if not adjusted):
@@ -184,13 +221,43 @@ def winsorise(units: Units, metric: str) -> dict[str, Moments]:
     -------
     dict: arm -> Moments, as `summarise` gives them.
     """
-    outcome, table = f"y_{metric}", units.table
-    randomised = table["variant"].isin(units.design.variant.arms)
-    positive = table.filter(randomised & (table[outcome] > 0))
-    limit = positive[outcome].quantile(UPPER).as_scalar()  # null, and above no value, where none is above 0
-    table = table.mutate(**{outcome: (table[outcome] > limit).ifelse(limit, table[outcome])})
-    blocks = {outcome: _list_blocks(units, adjusted=False)[outcome]}
-    return _take(units, table, blocks, None)[None][outcome]
+    return _measure(units, None, adjusted=True)[None][f"{CAPPED}{metric}"]
+
+
+def _list_capped(units):
+    """The metrics whose largest values are lowered: amounts, one value a unit."""
+    design = units.design
+    amounts = (name for name, m in design.metrics.items() if m.how.total == "amount" and m.how.outcome == "y")
+    return [] if design.cluster else [name for name in amounts if design.metrics[name].how.is_mean]
+
+
+def _cap(units):
+    """The table with these outcomes lowered, beside the outcomes themselves."""
+    table, design, columns = units.table, units.design, {}
+    for name in _list_capped(units):
+        positive = table.filter(table[f"y_{name}"] > 0)
+        if design.variant.observational:
+            positive = positive.filter(positive["variant"].isin(design.variant.arms))
+        outcome, bound = table[f"y_{name}"], _read_look(units).bounds.get(name, 0.0)
+        limit = _find_quantile(positive[f"y_{name}"], UPPER, bound)
+        columns[f"{CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
+    return table.mutate(**columns) if columns else table
+
+
+def _find_quantile(values, share, bound):
+    """A quantile of a column without nulls; only what lies above the bound is sorted, where that is enough.
+
+    It lies between the two values around place share x (n - 1), as in `numpy.quantile`; None without values.
+    """
+    table = values.name("value").as_table()
+    place = ((table.count() - 1) * (1 - share)).as_scalar()  # from the largest on, which is 0
+    top = table.filter(table["value"] > bound)
+    top = top.mutate(place=ibis.row_number().over(order_by=top["value"].desc()), middle=place)
+    near = top.filter((top["place"] - top["middle"]).abs() < 1).order_by("place").to_pyarrow().to_pylist()
+    if near and near[-1]["place"] >= near[0]["middle"]:
+        low, high = near[-1]["value"], near[0]["value"]
+        return low + (high - low) * (near[-1]["place"] - near[0]["middle"])
+    return None if bound == 0 else _find_quantile(values, share, 0.0)
 
 
 def summarise_shares(units: Units, columns, *, by=None) -> dict:
@@ -228,7 +295,7 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
         return _measure(units, None, adjusted=True)[None]["x"]
     means = table.group_by("variant", "cluster").aggregate([table[name].mean().name(name) for name in names])
     blocks = {"x": Block(names, tuple((name, None) for name in names), names[0])}
-    found = _sum_up(means, blocks, _look(means, blocks, ()), ["variant"], has_tails=False)
+    found = _sum_up(means, blocks, _make_query(blocks, _look(means, blocks, ())[0], ["variant"], has_tails=False))
     arms = (*units.design.variant.arms, *units.design.variant.observational)
     return {arm: found.get((arm,), {}).get("x") or _count_none(blocks["x"]) for arm in arms}
 
@@ -263,50 +330,51 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     return found
 
 
-def _list_blocks(units, adjusted):
-    """What is measured together: each metric by its outcome, each column of shares, all covariates.
+def _list_blocks(units, adjusted, has_tails=False):
+    """What is measured together: each metric by its outcome, each column of shares, all covariates, lowered outcomes.
 
     Counts of events are known for the units whose window is over, so metrics with one window share the moments of
     their covariates.
     """
     design, blocks, first, columns = units.design, {}, {}, units.table.columns
-    has_times = "assigned_at" in columns and units.as_of is not None
     beside = units.covariates if adjusted and not design.cluster else ()
-    sizes = describe_arms(units).sum(numeric_only=True) if beside else None
+    full = units.full if beside else ()
     for name, metric in design.metrics.items():
-        # where all windows are over, rows need only be counted
-        is_open = has_times and (metric.how.outcome == "num" or metric.within_days is not None)
-        complete, y = f"complete_{name}" if is_open else True, f"y_{name}"
+        complete, y = f"complete_{name}" if _is_open(units, metric) else True, f"y_{name}"
         if metric.how.outcome == "num":
             parts = (f"num_{name}", None), (f"den_{name}", None)
             blocks[y] = Block(("num", "den"), parts, f"num_{name}", complete)
         elif metric.how.outcome == "y":
             known = y if f"missing_{name}" in columns else first.setdefault(metric.within_days, y)
-            gapped = known if beside and sizes[f"known_{name}"] < sizes["units"] else None
+            gapped = None if y in full else known
             blocks[y] = Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
     blocks |= {column: Block(("y",), ((column, None),), column) for column in columns if column.startswith(SHARES)}
+    for name in _list_capped(units) if has_tails else ():
+        known = blocks[f"y_{name}"]
+        blocks[f"{CAPPED}{name}"] = Block(("y",), ((f"{CAPPED}{name}", None),), known.known, known.complete)
     return blocks | ({"x": Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
 
 
-def _measure(units, by, adjusted):
+def _measure(units, by, adjusted, has_tails=True):
     """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
-    return units.keep(("moments", by, adjusted), lambda: _take(units, units.table, _list_blocks(units, adjusted), by))
+    has_tails = has_tails and by is None
+    key = "moments", by, adjusted, has_tails
+    return units.keep(key, lambda: _take(units, _list_blocks(units, adjusted, has_tails), by, has_tails))
 
 
-def _take(units, table, blocks, by):
-    """Moments by group, block and arm, n = 0 where an arm has no row; `table` may hold other values than the units'."""
-    design = units.design
-    keys = [*([] if by is None else [f"s_{by}" if by != "week" and by in design.segments else by]), "variant"]
-    first, wide = units.table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
-    binary = {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
-    marks = {x for x in units.covariates if "=" in x or x.endswith(":missing")}  # they hold 0, 1 or null only
-    marks |= binary | {column for column in wide if column.startswith(SHARES)}
+def _take(units, blocks, by, has_tails):
+    """Moments by group, block and arm, n = 0 where an arm has no row."""
+    design, keys, table, given = units.design, _list_keys(units, by), units.table, None
     if design.cluster:
-        marks = set()
-        first, wide = _sum_clusters(first, wide, keys)
+        first, wide = _sum_clusters(table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
+        look = units.keep(("look", by), lambda: _look(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
-    looked = units.keep(("look", by if design.cluster else None), lambda: _look(first, wide, marks))
-    found, arranged = _sum_up(table, blocks, looked, keys, has_tails=by is None), {}
+    else:
+        look, table = _read_look(units), _cap(units) if has_tails else table
+        if look.is_split and by in (None, design.segments[0]):
+            given = _share_sums(units, table, keys, has_tails)
+    blocks = {name: replace(block, ratio=look.ratios.get(name, 0.0)) for name, block in blocks.items()}
+    found, arranged = _sum_up(table, blocks, _make_query(blocks, look, keys, has_tails), given), {}
     arms = (*design.variant.arms, *design.variant.observational)
     for group in sorted({key[0] for key in found if key[0] is not None}) if by else [None]:
         cells = {arm: found.get((group, arm) if by else (arm,), {}) for arm in arms}
@@ -314,6 +382,62 @@ def _take(units, table, blocks, by):
         for name, block in blocks.items():
             arranged[group][name] = {arm: cell.get(name) or _count_none(block) for arm, cell in cells.items()}
     return arranged
+
+
+def _list_keys(units, by):
+    return [*([] if by is None else [f"s_{by}" if by != "week" and by in units.design.segments else by]), "variant"]
+
+
+def _read_look(units):
+    """What is known of the units before sums are asked for, by one query; kept."""
+    return units.keep("look", lambda: _look_at(units))
+
+
+def _look_at(units):
+    """What `_Look` tells; where every unit knows an outcome, and none was filled, none is missing in any group."""
+    design, table, facts = units.design, units.table, {}
+    marks = {x for x in units.covariates if "=" in x or x.endswith(":missing")}
+    marks |= {column for column in table.columns if column.startswith(SHARES)}
+    marks |= {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
+    first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=False)
+    if units.covariates:
+        blocks |= {"x": Block(units.covariates, tuple((x, None) for x in units.covariates), units.covariates[0])}
+    for name in _list_capped(units):
+        facts["bound", name] = first[f"y_{name}"].quantile(BOUND, where=first[f"y_{name}"] > 0)
+    if design.segments:
+        facts["levels"] = first[f"s_{design.segments[0]}"].nunique()
+    look, row = _look(first, blocks, marks, facts)
+    sure = {name for name, metric in design.metrics.items() if metric.missing != "zero"}
+    void = {f"missing_{name}" for name in sure if units.full & {f"y_{name}", f"num_{name}"}} & marks
+    bounds = {key[1]: row[key] for key in facts if key[0] == "bound" and row[key] is not None}
+    capped = {f"{CAPPED}{name}": look.constants.get(f"y_{name}", 0.0) for name in _list_capped(units)}
+    look = replace(look, constants=look.constants | capped)
+    is_split = 1 <= row.get("levels", 0) <= FEW_LEVELS
+    return replace(look, full=units.full.union(units.covariates, void), void=void, bounds=bounds, is_split=is_split)
+
+
+def _share_sums(units, table, keys, has_tails):
+    """The sums of all arms, or of the levels of the first segment too, from one query for both; kept."""
+    kept, fine, look = units.keep("sums", dict), _list_keys(units, units.design.segments[0]), _read_look(units)
+    if has_tails not in kept and True not in kept:
+        blocks = _list_blocks(units, True, has_tails)
+        blocks = {name: replace(block, ratio=look.ratios.get(name, 0.0)) for name, block in blocks.items()}
+        query = _make_query(blocks, look, fine, has_tails)
+        kept[has_tails] = _ask_sums(_lower(table, query), blocks, query)
+    found = kept.get(True) or kept[has_tails]
+    if keys == fine:
+        return found
+    parts = {}
+    for key, sums in found:
+        parts.setdefault(key[-1:], []).append(sums)
+    return [(key, {what: _join(what[0], [sums[what] for sums in of]) for what in of[0]}) for key, of in parts.items()]
+
+
+def _join(what, values):
+    """A sum of sums, the largest of largest ones, the smallest of smallest ones; null without any."""
+    known = [value for value in values if value is not None]
+    add = sum if known and isinstance(known[0], int) else math.fsum
+    return {"largest": max, "smallest": min}.get(what, add)(known) if known else None
 
 
 def _sum_clusters(table, blocks, keys):
@@ -331,14 +455,15 @@ def _sum_clusters(table, blocks, keys):
     return table.group_by(*keys, "cluster").aggregate(**sums), summed
 
 
-def _look(first, blocks, marks):
-    """From some first rows: a constant near each column's mean, ratios, and the columns that hold 0, 1 or null only."""
+def _look(first, blocks, marks, facts=None):
+    """From some first rows a constant near each column's mean, and ratios; and all that was asked of them, at once."""
     asked = dict.fromkeys(c for b in blocks.values() for c, _ in (*b.pairs, (b.known, None)) if c not in marks)
-    facts = {("mean", column): first[column].mean() for column in asked}
-    row, constants, ratios = ask(first, facts | {c: first[c].std(how="sample") for c in asked}), {}, {}
+    facts = (facts or {}) | {("mean", column): first[column].mean() for column in asked}
+    row = ask(first, facts | {("std", c): first[c].std(how="sample") for c in asked})
+    constants, ratios = {}, {}
     for column in asked:
         # a mean to a tenth of the deviation in binary places: so short that sums of an arm of zeros stay exact
-        mean, spread = (value if value is not None else math.nan for value in (row["mean", column], row[column]))
+        mean, spread = (value if value is not None else math.nan for value in (row["mean", column], row["std", column]))
         if math.isfinite(mean):
             step = max(math.frexp(spread if math.isfinite(spread) else 0.0)[1] - 4, math.frexp(mean)[1] - 40)
             constants[column] = math.ldexp(round(math.ldexp(mean, -step)), step)
@@ -346,49 +471,63 @@ def _look(first, blocks, marks):
         if block.names[0] == "num":
             above, below = (row["mean", column] for column, _ in block.pairs[:2])
             ratios |= {name: above / below} if above is not None and below else {}
-    return constants, ratios, marks
+    return _Look(constants, ratios, marks), row
 
 
-def _sum_up(table, blocks, looked, keys, *, has_tails):
+def _sum_up(table, blocks, query, given=None):
     """The moments of some blocks in each group of a table, by one query unless groups lie far apart.
 
     Each column is lowered by a constant of few binary places near the mean of the first rows; then sums, sums of
-    products and of cubes are taken. Where a group's mean is so far from the constant that subtracting would lose
-    digits, its blocks are measured again about the mean of each group (Chan, Golub and LeVeque, 1983, Algorithms for
-    computing the sample variance, equations 1.7 and 2.1). `looked` is what `_look` gave of some rows of the table, or
-    of what is like them: only speed hangs on the choice.
+    products and of cubes are taken, or were `given`. Where a group's mean is so far from the constant that subtracting
+    would lose digits, its blocks are measured again about the mean of each group (Chan, Golub and LeVeque, 1983,
+    Algorithms for computing the sample variance, equations 1.7 and 2.1). The query holds what `_look` gave of some rows
+    of the table, or of what is like them: only speed hangs on the choice.
     """
-    constants, ratios, marks = looked
-    left, found = {name: replace(block, ratio=ratios.get(name, 0.0)) for name, block in blocks.items()}, {}
+    left, found, lowered = blocks, {}, _lower(table, query)
+    for _ in range(TURNS):
+        far = set()
+        for key, sums in given or _ask_sums(lowered, left, query):
+            cell = found.setdefault(key, {"rows": sums["rows"]})
+            for name, block in left.items():
+                cell[name], is_far = _read(sums, block, query)
+                far |= {name} if is_far else set()
+        left, given = {name: block for name, block in left.items() if name in far}, None
+        if not left:
+            break
+        lowered = _lower_again(lowered, left, query)
+    return found
+
+
+def _make_query(blocks, look, keys, has_tails):
     pairs = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, (block.known, None)))
-    query = _Query(keys, marks, constants, has_tails, {pair: f"v{i}" for i, pair in enumerate(pairs)})
-    columns = {}  # as they are (`raw_`), null where the outcome is, and less their constant
+    complete = {block.complete for block in blocks.values() if isinstance(block.complete, str)}
+    return _Query(keys, look, has_tails, {pair: f"v{i}" for i, pair in enumerate(pairs)}, sorted(complete))
+
+
+def _lower(table, query):
+    """The columns as they are (`raw_`), null where the outcome is, and less their constant."""
+    columns, constants = {}, query.look.constants
     for (column, beside), alias in query.aliases.items():
         less = table[column] - ibis.literal(constants[column]) if constants.get(column) else table[column]
         for name, value in ((f"raw_{alias}", table[column]), (alias, less)):
             columns[name] = table[beside].notnull().ifelse(value, NO_VALUE) if beside else value
-    complete = {block.complete for block in blocks.values() if isinstance(block.complete, str)}
-    table = table.select(*keys, *sorted(complete), **columns)
-    for _ in range(TURNS):
-        asked, far = _list_sums(table, left, query), set()
-        summed = table.group_by(keys).aggregate(**{f"a{i}": value for i, value in enumerate(asked.values())})
-        for row in summed.to_pyarrow().to_pylist():
-            sums = {what: row[f"a{i}"] for i, what in enumerate(asked)}
-            cell = found.setdefault(tuple(row[key] for key in keys), {"rows": sums["rows"]})
-            for name, block in left.items():
-                cell[name], is_far = _read(sums, block, query)
-                far |= {name} if is_far else set()
-        left = {name: block for name, block in left.items() if name in far}
-        if not left:
-            break
-        table = _lower_again(table, left, query)
-    return found
+    return table.select(*query.keys, *query.complete, **columns)
+
+
+def _ask_sums(table, blocks, query):
+    """The key of each group and its sums, by what they are of."""
+    asked = _list_sums(table, blocks, query)
+    summed = table.group_by(query.keys).aggregate(**{f"a{i}": value for i, value in enumerate(asked.values())})
+    rows = summed.to_pyarrow().to_pylist()
+    return [
+        (tuple(row[key] for key in query.keys), {what: row[f"a{i}"] for i, what in enumerate(asked)}) for row in rows
+    ]
 
 
 def _lower_again(table, blocks, query):
     """The same columns less their mean in each group, with these means as columns (`at_`)."""
     needed = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, (block.known, None)))
-    moved = {query.aliases[pair]: query.constants[pair[0]] for pair in needed if pair[0] not in query.marks}
+    moved = {query.aliases[pair]: query.look.constants[pair[0]] for pair in needed if pair[0] not in query.look.marks}
     old = {alias: table[f"at_{alias}"].max() if f"at_{alias}" in table.columns else c for alias, c in moved.items()}
     means = table.group_by(query.keys).aggregate(**{f"at_{a}": table[a].mean() + before for a, before in old.items()})
     both = table.drop(*(name for name in table.columns if name.startswith("at_"))).inner_join(means, query.keys)
@@ -403,45 +542,49 @@ def _count_none(block):
     return Moments(block.names, 0, np.full(k, NAN), np.full((k, k), NAN))
 
 
+def _has_tail(block, query):
+    return query.has_tails and block.names[0] in TAILED and not block.pairs[0][0].startswith(CAPPED)
+
+
 def _list_sums(table, blocks, query):
     """Return each sum once, by its name: what, and of which pairs."""
     value = {pair: table[alias] for pair, alias in query.aliases.items() if alias in table.columns}
     asked = {("at", p): table[f"at_{a}"].max() for p, a in query.aliases.items() if f"at_{a}" in table.columns}
     asked["rows"] = table.count()
     for block in blocks.values():
-        asked["count", block.known] = value[block.known, None].count()
-        if block.complete:
-            complete = table.count() if block.complete is True else table[block.complete].sum()
-            asked["complete", block.complete] = complete
+        if block.known not in query.look.full:
+            asked["count", block.known] = value[block.known, None].count()
+        if isinstance(block.complete, str):
+            asked["complete", block.complete] = table[block.complete].sum()
         top = value[block.pairs[0]]
-        if query.has_tails and block.names[0] in TAILED and block.pairs[0][0] not in query.marks:
+        if _has_tail(block, query) and block.pairs[0][0] not in query.look.marks:
             left = top - block.ratio * value[block.pairs[1]] if block.names[0] == "num" else top
             asked["cube", block.pairs[0]] = (left * left * left).sum()
             asked |= {("largest", block.pairs[0]): left.max(), ("smallest", block.pairs[0]): left.min()}
-        for i, pair in enumerate(block.pairs):
+        for i, pair in enumerate(block.pairs if block.known not in query.look.void else ()):
             asked["sum", pair] = value[pair].sum()
-            others = block.pairs[i + (pair[0] in query.marks) :]  # a mark is its own square
+            others = block.pairs[i + (pair[0] in query.look.marks) :]  # a mark is its own square
             asked |= {("product", pair, other): (value[pair] * value[other]).sum() for other in others}
     return asked
 
 
 def _read(row, block, query):
     """The moments of one block in one group, and whether a column lies too far from its centre for them."""
-    n, k = row["count", block.known], len(block.pairs)
-    missing = int((row["complete", block.complete] or 0) - n) if block.complete else 0
+    n, k = row.get(("count", block.known), row["rows"]), len(block.pairs)
+    missing = int((row.get(("complete", block.complete), row["rows"]) or 0) - n) if block.complete else 0
     if not n:
         return replace(_count_none(block), missing=missing), False
-    totals, cov, is_far = [row["sum", pair] for pair in block.pairs], np.full((k, k), NAN), False
+    totals, cov, is_far = [row.get(("sum", pair), 0.0) for pair in block.pairs], np.full((k, k), NAN), False
     for i, pair in enumerate(block.pairs if n > 1 else ()):
         cov[i, i], is_lost = _vary(n, totals[i], row.get(("product", pair, pair), totals[i]))
         is_far = is_far or is_lost
         for j, other in enumerate(block.pairs[i + 1 :], start=i + 1):
             cov[i, j] = cov[j, i] = (row["product", pair, other] - totals[i] * totals[j] / n) / (n - 1)
-    centres = [row.get(("at", pair), query.constants.get(pair[0], 0.0)) for pair in block.pairs]
+    centres = [row.get(("at", pair), query.look.constants.get(pair[0], 0.0)) for pair in block.pairs]
     mean = np.array([centre + total / n for centre, total in zip(centres, totals, strict=True)])
     remainder = np.array([math.fsum((c, t / n, -m)) for c, t, m in zip(centres, totals, mean, strict=True)])
     skewness = top_share = NAN
-    if query.has_tails and block.names[0] in TAILED:  # of an outcome, or of numerator - ratio x denominator
+    if _has_tail(block, query):  # of an outcome, or of numerator - ratio x denominator
         weights = np.array([1.0] if block.names[0] == "y" else [1.0, -block.ratio])
         k = len(weights)
         variance = float(weights @ cov[:k, :k] @ weights)

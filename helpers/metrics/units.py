@@ -31,6 +31,7 @@ from helpers.metrics.events import (
     name_block,
     store,
 )
+from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
-NOTHING, ALWAYS = ibis.null("float64"), ibis.literal(True)
-MOST_LEVELS, OTHER = 20, "other"
+NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
+PARTS = ("numerator", "denominator", "time_at_risk")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Units:
         null outside the randomisation, `exposed` (0 or 1), and for each metric `y_` (or `num_` and `den_`; `time_` in
         days and `observed_`, 2 for a competing event; null is unknown or not yet observed), `complete_` (its window
         is over), `missing_` and `asked_` (0 or 1), `x_` columns of covariates (never null) and `s_` columns of
-        segments ("unknown" where missing).
+        segments ("unknown" where missing, "other" where a level has fewer than `min_cell` units).
     design : ExperimentPlan
     covariates : tuple of str
         Names of the `x_` columns.
@@ -68,6 +69,8 @@ class Units:
         The first and the last day on which a unit was randomised.
     added : tuple of dict
         What each event adds to each amount: `metric`, `event` and what `events.add_up` counts; `total` to 3 digits.
+    full : frozenset of str
+        The columns of outcomes (`y_`, `num_`, `den_`) that are known of every unit.
     """
 
     table: ir.Table
@@ -78,6 +81,7 @@ class Units:
     n_two_variants: int = 0
     assigned: tuple[dt.date, dt.date] | None = None
     added: tuple[dict, ...] = ()
+    full: frozenset[str] = frozenset()
     _answers: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def keep(self, question, answer):
@@ -120,7 +124,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if design.assigned_at:
         units = units.mutate(**{START: units[design.assigned_at]})
     totals = [] if events is None else _list_totals(units, events, design)
-    clock = _read_clock(units, events, totals, design)
+    clock = _read_clock(units, totals, source, design)
     dated = clock["dated"]
     if dated and dated == clock["heard"]:
         units = units.mutate(**{START: units[START].truncate("D")})
@@ -130,7 +134,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if events is not None:
         heard = hear(table, events.mutate(value=events["value"].cast("float64")), start=START, dated=dated)
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
-    columns = _make_columns(table, design, end, clock)
+    columns = _make_columns(table, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
     beside, lost, sums, has_amounts = [], {}, {}, any(m.how.total == "amount" for m in design.metrics.values())
     if events is not None:
@@ -148,41 +152,49 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     added = (*added.values(), *(list_monies(units, table.columns, design) if has_amounts else ()))
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     covariates = tuple(name for name in columns if name.startswith("x_"))
-    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added)
+    full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
+    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, full)
 
 
-def _read_clock(units, events, totals, design):
+def _read_clock(units, totals, source, design):
     """When units were randomised, the last day that is known, how many came later, and what covariates lack, at once.
 
     `heard` are the events of the plan that occur, `dated` those of them that have dates alone while units were assigned
-    at some time of day. `as_of` is as
-    planned, else the latest day of an event or an assignment where there are events. Without events the
-    table does not say until when it is complete, so nothing is held to be unfinished. Weeks count from the first
-    randomised unit, and from the first of all without them.
+    at some time of day. `as_of` is as planned, else that of a simulation, else the latest day of an event or an
+    assignment where there are events. Without events the table does not say until when it is complete, so nothing is
+    held to be unfinished. Weeks count from the first randomised unit, and from the first of all without them.
     """
-    facts = {name: units.count() - units[name].count() for name in design.covariates}
+    parts = {getattr(metric, part) for metric in design.metrics.values() for part in PARTS}.intersection(units.columns)
+    read = [*design.covariates, *sorted(parts.difference(design.covariates))]
+    facts = {name: units.count() - units[name].count() for name in read}
+    facts |= {"units": units.count()} if design.segments else {}
+    told = ask_levels(units, design)
     if not design.assigned_at:
-        return dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard")) | {"gaps": ask(units, facts)}
-    start, randomised, as_of = units[START], units["variant"].isin(design.variant.arms), design.as_of
+        found = ask(units, facts, *told)
+        known = dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
+        return known | {"levels": read_levels(found, design), "gaps": {name: found[name] for name in read}}
+    start, randomised = units[START], units["variant"].isin(design.variant.arms)
+    as_of = design.as_of or (source.truth or {}).get("as_of")
     facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
     facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
     facts["time", "latest"] = start.max()
     facts["late"] = (start >= ibis.literal(find_end(as_of))).sum() if as_of else ibis.literal(0)
-    facts["timed"], told = has_clock(start), []
-    if events is not None:
+    facts["timed"] = has_clock(start)
+    if (events := source.events) is not None:
         is_timed, asked = events["at"].epoch_seconds() % DAY != 0, {("time", "heard"): events["at"].max()}
         for name in sorted({event for total in totals for event in total.events}):
             asked["clocked", name] = is_timed.any(where=events["event"] == name)
-        told = [(events, asked)]
+        told = [*told, (events, asked)]
     found = ask(units, facts, *told)
     days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
     if as_of is None and events is not None:
         as_of = max((days[name] for name in ("latest", "heard") if days[name]), default=None)
     last = days["last"] and min(days["last"], as_of or days["last"])
-    gaps = {name: found[name] for name in design.covariates}
+    gaps = {name: found[name] for name in read}
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
+    known |= {"levels": read_levels(found, design)}
     return known | {"heard": set(heard), "dated": dated}
 
 
@@ -223,13 +235,14 @@ def _make_columns(table, design, end, clock):
         week = ((seconds - calendar.timegm(clock["first"].timetuple())) / (7 * DAY)).floor().cast("int64")
         split = {"week": week, "hours": name_block(moment)}
         columns |= {"assigned_at": moment} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
-    gathered = _Gathered(table, design, start, end, bool(clock["dated"]))
+    holed = {name for name, n in clock["gaps"].items() if n}
+    gathered = _Gathered(table, design, start, end, bool(clock["dated"]), holed)
     if design.exposure:
         columns["exposed"] = _make_exposure(gathered)
     columns |= _make_outcomes(gathered)
     if design.covariates:
-        columns |= _make_covariates(table, design, [name for name, n in clock["gaps"].items() if n])
-    return columns | {f"s_{name}": table[name].cast("string").fill_null("unknown") for name in design.segments}
+        columns |= make_covariates(table, design, [name for name in design.covariates if clock["gaps"][name]])
+    return columns
 
 
 def _write_notes(folded, beside, lost, design, clock):
@@ -250,28 +263,23 @@ def _write_notes(folded, beside, lost, design, clock):
         time = folded[f"den_{name}"]
         said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
         negative[name] = time < 0
-    scales = {name: metric.scale for name, metric in design.metrics.items() if metric.has_ends}
+    scales = {name: metric.scale for name, metric in design.metrics.items() if isinstance(metric.scale, tuple)}
     outside = {("off", name): ~folded[f"y_{name}"].between(*ends) for name, ends in scales.items()}
     if design.exposure:
         said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
-    facts = {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative | outside).items()}
+    known = [column for column in folded.columns if column.startswith(("y_", "num_", "den_"))]
+    facts = {"units": folded.count()} | {("known", column): folded[column].count() for column in known}
+    facts |= {key: fact.sum() for key, fact in (said | negative | outside).items()}
     found = ask(folded, facts, *beside)
     if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
-    for name in (name for name in negative if found[name]):
-        raise Refused(
-            f"plan, metrics.{name}.time_at_risk: {found[name]:,} unit{'s' if found[name] > 1 else ''} with less than "
-            f"0 of {design.metrics[name].time_at_risk}; correct the data, or name another time at risk"
-        )
-    for name in (name for name in scales if found["off", name]):
-        low, high = scales[name]
-        schema.refuse_some(
-            found["off", name],
-            design.unit,
-            f"plan, metrics.{name}.scale",
-            f"with an answer outside {low:g} to {high:g}, such as a code for none; leave it empty where it is unknown, "
-            "or correct the scale",
-        )
+    for of in negative:
+        fault = f"with less than 0 of {design.metrics[of].time_at_risk}; correct the data, or name another time at risk"
+        schema.refuse_some(found[of] or 0, "unit", f"plan, metrics.{of}.time_at_risk", fault)
+    for name, (low, high) in scales.items():
+        cure = "such as a code for none; leave it empty where it is unknown, or correct the scale"
+        fault = f"with an answer outside {low:g} to {high:g}, {cure}"
+        schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", fault)
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
@@ -283,13 +291,17 @@ def _write_notes(folded, beside, lost, design, clock):
 
 @dataclass(frozen=True)
 class _Gathered:
-    """The unit table, joined with what events say of each unit; the time of assignment; the first moment not known."""
+    """The unit table, joined with what events say of each unit; the time of assignment; the first moment not known.
+
+    `holed` names the parts of ratios that some unit lacks.
+    """
 
     table: ir.Table
     design: ExperimentPlan
     start: ir.TimestampValue | None
     end: dt.datetime | None
     has_dates: bool
+    holed: set[str]
 
     def is_over(self, days: float | None) -> ir.BooleanValue:
         """Whether the window of some days since assignment is over; always without a window or times."""
@@ -318,9 +330,10 @@ def _make_outcomes(gathered):
             complete = top_over & bottom_over
             columns |= {key: value for key, value in rates.items() if key == f"asked_{name}"}
             columns[f"complete_{name}"] = complete
-            # each part is null of itself where it is unknown: half the tests a row
-            columns[f"num_{name}"] = (complete & bottom.notnull()).ifelse(top, NOTHING)
-            columns[f"den_{name}"] = (complete & top.notnull()).ifelse(bottom, NOTHING)
+            # each part is null of itself where it is unknown: half the tests a row, and none where none is
+            for key, part, other, gap in (("num", top, bottom, bottom_gap), ("den", bottom, top, top_gap)):
+                is_known = complete if gap is NEVER else complete & other.notnull()
+                columns[f"{key}_{name}"] = is_known.ifelse(part, NOTHING)
             if gaps := [gap for gap in (top_gap, bottom_gap) if gap is not None]:
                 columns[f"missing_{name}"] = complete.ifelse(mark(gaps[0] | gaps[-1]), NOTHING)
     return columns
@@ -335,10 +348,8 @@ def _make_exposure(gathered):
         return gathered.is_over(exposure.within_days).ifelse(mark(table["fold:exposed"] > 0), NOTHING)
     columns = [table[name].cast("float64") for name in exposure.event if name in table.columns]
     if not columns:
-        raise Refused(
-            f"plan, exposure: there are no events and the table has no column {' or '.join(exposure.event)}; "
-            "name the column, or give the events"
-        )
+        lacks = f"there are no events and the table has no column {' or '.join(exposure.event)}"
+        raise Refused(f"plan, exposure: {lacks}; name the column, or give the events")
     return mark(ibis.greatest(*columns) > 0)
 
 
@@ -373,7 +384,7 @@ def _make_part(gathered, name, columns, part):
         return complete.ifelse(table[counted].cast("float64"), NOTHING), complete, None
     raw = table[of].cast("float64")
     value = raw.fill_null(0.0) if metric.missing == "zero" and part != "time_at_risk" else raw
-    return complete.ifelse(value, NOTHING), complete, raw.isnull()
+    return complete.ifelse(value, NOTHING), complete, raw.isnull() if of in gathered.holed else NEVER
 
 
 def _read(columns, of):
@@ -397,40 +408,3 @@ def _make_time(gathered, name, metric):
     days = ibis.greatest(days, 0.0) if gathered.has_dates else days  # a date alone lies before a time on that day
     seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / DAY
     return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}
-
-
-def _make_covariates(table, design, holed):
-    """The columns of covariates, never null: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`.
-
-    Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
-    indicator, the value that fills changes nothing. Other columns become an indicator a level, compared after
-    trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
-    pooled as "other", missing ones have an indicator of their own. Only units of the randomised arms decide which
-    levels there are and whether any value is missing (Zhao and Ding, 2024, To adjust or not to adjust?); `holed` are
-    those that any unit lacks, as arms are looked up only where one is: text is slow.
-    """
-    columns, gaps, of_arms = {}, {}, table["variant"].isin(design.variant.arms)
-    if holed:
-        some = table.filter(ibis.or_(*(table[name].isnull() for name in holed))).filter(of_arms)
-        gaps = ask(some, {name: some.count() - some[name].count() for name in holed})
-    numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
-    texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
-    counted = []  # the most frequent levels of each, one more than are kept
-    for name, text in texts.items():
-        known = table.filter(of_arms).select(level=text).drop_null("level").group_by("level")
-        most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
-        counted.append(most.mutate(name=ibis.literal(name)))
-    rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []
-    for name in design.covariates:
-        if name in numbers:
-            number = mark(table[name]) if table[name].type().is_boolean() else table[name].cast("float64")
-            columns[f"x_{name}"] = number.fill_null(0.0)
-        else:
-            level, kept = texts[name], [row["level"] for row in rows if row["name"] == name]
-            if is_pooled := len(kept) > MOST_LEVELS:
-                kept = [value for value in kept[:MOST_LEVELS] if value != OTHER]
-            facts = {value: level == value for value in kept[1:]} | ({OTHER: ~level.isin(kept)} if is_pooled else {})
-            columns |= {f"x_{name}={value}": mark(fact.fill_null(False)) for value, fact in facts.items()}
-        if gaps.get(name):
-            columns[f"x_{name}:missing"] = mark(table[name].isnull())
-    return columns

@@ -1,12 +1,11 @@
 """The typed design: what a plan may hold, and what must fit together."""
 
 import datetime as dt
-from dataclasses import replace
 from functools import cached_property
-from typing import Annotated, Literal, get_origin
+from typing import Annotated, Any, Literal, get_origin
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from helpers.kinds import COUNTED, KINDS, Kind
 from helpers.records import GRAVE
@@ -16,7 +15,7 @@ SHORT_FORMS = (  # said in capitals where a plan gives no label
     *("nrr", "grr", "dau", "wau", "mau", "api", "sms"),
 )
 NULLS = {"", "~", "null", "Null", "NULL"}
-Grave = Literal[GRAVE]  # what an acknowledgement can release
+Grave = Literal[tuple(name for name in GRAVE if name != "enough_units")]  # what an acknowledgement can release
 
 
 class Part(BaseModel):
@@ -129,69 +128,50 @@ class _Metric(Part):
     unit: str | None = None
     from_days: float | None = Field(None, gt=0)
     within_days: float | None = Field(None, gt=0)
-    horizon_days: float | None = Field(None, gt=0)
     worthwhile: float | None = Field(None, gt=0)
     margin: Margin | None = None
     missing: Literal["zero", "unknown"] = "unknown"
-    scale: Literal["numeric", "ordered"] | tuple[float, float] = "numeric"
     asked: str | None = None
-    numerator: str | None = None
-    denominator: str | None = None
-    time: str | None = None
-    observed: str | None = None
-    quantile: float | None = Field(None, gt=0, lt=1)
-    time_at_risk: str | None = None
-    competing: list[str] = []
 
-    @field_validator("scale", mode="wrap")
+    @model_validator(mode="before")
     @classmethod
-    def _know_scale(cls, scale, handler):
-        try:
-            return handler(scale)
-        except ValidationError:
-            cure = "should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"
-            raise ValueError(cure) from None
+    def _type_own(cls, given):
+        """Each kind types its own keys, as two kinds may bring one of the same name."""
+        own = _OWN.get(str(given.get("kind"))) if isinstance(given, dict) else None
+        if own is None:
+            return given
+        return given | dict(own.model_validate({key: given[key] for key in given.keys() & own.model_fields.keys()}))
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
-        kind, ordered = KINDS[self.kind], self.scale == "ordered"
+        for key in [key for key in type(self).model_fields if key in self.model_fields_set]:
+            brought = [name for name, kind in KINDS.items() if key in kind.keys]
+            of = brought or [name for name, kind in KINDS.items() if key not in kind.lacks]
+            if self.kind not in of:
+                yield True, f"a metric of kind {self.kind} has no {key}; it is for kind {_join(of)}"
         late = self.from_days is not None and not (self.within_days or 0) > self.from_days
         yield late, "from_days begins a window that within_days ends: give within_days, above from_days"
-        read = self.from_days is not None and (kind.total == "first" or self.column is not None)
-        yield read, "from_days chooses among events: a column and a time to event have none"
+        read = self.from_days is not None and self.column is not None
+        yield read, "from_days chooses among events: a column has none"
         unguarded = self.role == "guardrail" and (self.margin is None or self.better == "neither")
         yield unguarded, "a guardrail needs a margin, and better: higher or lower"
-        yield self.scale != "numeric" and "ordered" not in kind.forms, "only a score has a scale"
-        if self.has_ends:
-            low, high = self.scale
-            yield not low < high, "scale begins with the lowest answer, and the highest is above it"
-            zero = self.missing == "zero" and not low <= 0 <= high
-            yield zero, "missing: zero lies outside the scale; write missing: unknown"
-        if self.quantile is not None:
-            can = "quantile" in kind.forms and not ordered
-            yield not can, "only a count, an amount or a numeric score has a quantile"
-        yield self.time_at_risk and "rate" not in kind.forms, "only a count has time_at_risk"
-        yield self.competing and kind.total != "first", "only a time to event has competing events"
         relative = self.margin is not None and self.margin.relative is not None
         yield relative and self.how.absolute, self.how.absolute
-        low, high = self.how.extremes or ((0, 1) if self.how.shown == "share" else (0, float("inf")))
+        yield from self.how.rules(self)
+        low, high = self.how.extremes(self) or ((0, 1) if self.how.shown == "share" else (0, float("inf")))
         widest = max(self.worthwhile or 0, (self.margin and self.margin.absolute) or 0)
         of = "differences of two chances" if self.how.shown == "share" else "within its scale"
         yield widest >= high - low, f"worthwhile and margin are {of}, below {high - low:g}"
-        yield from self.how.rules(self)
 
     @cached_property
     def how(self) -> Kind:
-        """Its kind, in the form that the plan asks for: of a quantile, a rate or ordered levels."""
-        kind = KINDS[self.kind]
-        form = "rate" if self.time_at_risk else "quantile" if self.quantile is not None else self.scale
-        kind = kind.forms.get(form, kind)
-        return replace(kind, extremes=self.scale) if self.has_ends else kind
-
-    @property
-    def has_ends(self) -> bool:
-        """Whether its scale names the lowest and the highest answer."""
-        return not isinstance(self.scale, str)
+        """Its kind, in the form that the plan asks for, such as a quantile, a rate or ordered levels."""
+        kind, own = KINDS[self.kind], _OWN[self.kind].model_fields
+        for given, form in kind.forms.items():
+            key, _, value = given.partition(": ")
+            if getattr(self, key) == value if value else getattr(self, key) != own[key].default:
+                return form
+        return kind
 
     @property
     def window(self) -> float | None:
@@ -199,7 +179,12 @@ class _Metric(Part):
         return self.horizon_days or self.within_days
 
 
-_KEYS = {key: given for kind in KINDS.values() for key, given in kind.keys.items()}  # that kinds bring along
+def _join(names):
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+_OWN = {name: create_model(name, __base__=Part, **kind.keys) for name, kind in KINDS.items()}
+_KEYS = {key: (Any, own.default) for part in reversed(_OWN.values()) for key, own in part.model_fields.items()}
 Metric = create_model("Metric", __base__=_Metric, __module__=__name__, __doc__=_Metric.__doc__, **_KEYS)
 
 
@@ -231,32 +216,6 @@ def say_name(name: str) -> str:
     ['NPS', 'first reply', 'CSAT after', 'NPS']
     """
     return " ".join(word.upper() if word in SHORT_FORMS else word for word in str(name).replace("_", " ").split(" "))
-
-
-def name_quantile(quantile: float) -> str:
-    """Return a quantile in words.
-
-    Parameters
-    ----------
-    quantile : float, 0 to 1
-
-    Returns
-    -------
-    str: such as "median", "90th percentile", "99.5th percentile".
-
-    Examples
-    --------
-    >>> [name_quantile(q) for q in (0.5, 0.9, 0.01, 0.22)]
-    ['median', '90th percentile', '1st percentile', '22nd percentile']
-    >>> [name_quantile(q) for q in (0.33, 0.11, 0.995)]
-    ['33rd percentile', '11th percentile', '99.5th percentile']
-    """
-    if quantile == 0.5:
-        return "median"
-    percent = f"{100 * quantile:.10g}"
-    last = "" if percent.endswith(("11", "12", "13")) else percent[-1]
-    ending = "th" if "." in percent else {"1": "st", "2": "nd", "3": "rd"}.get(last, "th")
-    return f"{percent}{ending} percentile"
 
 
 class ExperimentPlan(Design):
@@ -292,11 +251,13 @@ class ExperimentPlan(Design):
         plain = {n: m.how for n, m in self.metrics.items() if m.how.is_mean and m.how.outcome == "y"}
         parts = {name for name, how in plain.items() if how.total in COUNTED}
         times = {name for name in parts if not plain[name].is_share}
+        of = [n for n, k in KINDS.items() if k.is_mean and k.outcome == "y" and k.total in COUNTED]
         for name, metric in self.metrics.items():
-            ratio = f"the ratio {name} needs counts, amounts or binary parts, and no quantile or rate"
-            time = f"the time at risk of {name} must be a count or an amount, and no quantile or rate"
-            yield {metric.numerator, metric.denominator} & (set(self.metrics) - parts), ratio
-            yield metric.time_at_risk in set(self.metrics) - times, time
+            if {metric.numerator, metric.denominator} & (set(self.metrics) - parts):
+                yield True, f"the ratio {name} needs parts of kind {_join(of)}, and no quantile or rate"
+            if metric.time_at_risk in set(self.metrics) - times:
+                of = [kind for kind in of if not KINDS[kind].is_share]
+                yield True, f"the time at risk of {name} must be of kind {_join(of)}, and no quantile or rate"
             twice = f"an event of {name} stands among those that compete with it; keep it in one list"
             yield set(metric.competing) & set(metric.event or [name]), twice
         keys = (self.unit_id, self.variant.column)
@@ -324,7 +285,7 @@ class ExperimentPlan(Design):
         metric = self.metrics[name]
         label = metric.label or say_name(name)
         told = [f"day {metric.from_days:g} to {metric.within_days:g}"] if metric.from_days else []
-        told += [] if metric.quantile is None else [name_quantile(metric.quantile)]
+        told += metric.how.told(metric) if metric.how.told else []
         return ", ".join([label, *(words for words in told if words not in label.lower())])
 
     def by_role(self, *roles) -> dict[str, Metric]:

@@ -71,14 +71,17 @@ class Cells(Part):
     names : columns that stay visible where a cell is hidden; without any, and without `hides`, its row is left out
     counts : expressions that count units, events and non-events of a cell; lists in it may be nested
     within : columns that name the total of which the cells are parts; the whole table when left out
-    rule : cells (a small one goes with others of its total, until they hold enough), rows (a small one goes alone),
-        lines (those go that lie too close to each other), days (those go between which few are lost), some (days go on
-        which something has happened to a few)
+    rule : what its counts say: cells (the parts of a total, which is known), rows (each by itself), lines (all at or
+        above a place on an axis, then all below it), days (how many have gone by each day), curve (the same, told as a
+        share of those at risk)
+    space : tables that divide the same people along one axis name it alike
+    at : a column, where on that axis a row begins
     where : an expression, the rows that are cells; others stay
     together : columns or expressions of which equal rows are hidden together (rows)
     near : an expression, a count; of those `within` that differ by few the first stays (rows)
     first : an expression, rows that come first then
     hides : columns that are hidden; all but the names and totals when left out
+    levels : columns of which a value could be somebody's: where a cell is small it is one nameless "other"
     fill : column -> what stands in place of what is hidden
     digits : column -> decimals, of what could else be solved for counts
     shares : begins of columns, of a share and of how many it is of, one a metric: each is hidden by itself
@@ -90,18 +93,26 @@ class Cells(Part):
     names: list[str] = []
     counts: list[str] = []
     within: list[str] = []
-    rule: Literal["cells", "rows", "lines", "days", "some"] = "cells"
+    rule: Literal["cells", "rows", "lines", "days", "curve"] = "cells"
+    space: str = ""
+    at: str = ""
     where: str = ""
     together: list[str] = []
     near: str = ""
     first: str = ""
     hides: list[str] = []
+    levels: list[str] = []
     fill: dict[str, str] = {}
     digits: dict[str, int] = {}
     shares: dict[str, str] = {}
     times: int = 1
     stop: Stop | None = None
     links: list[Link] = []
+
+    @property
+    def lines(self) -> list[str]:
+        """The columns that tell one curve of a picture from another; none of other tables."""
+        return [*self.within, *self.names] if self.rule in ("days", "curve") else []
 
     @field_validator("counts", mode="before")
     @classmethod

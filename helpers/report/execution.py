@@ -4,6 +4,7 @@ Only such a process imports this module, which imports all that is heavy.
 """
 # ruff: noqa: E402
 
+import gc
 import hashlib
 import json
 import os
@@ -21,10 +22,14 @@ from datetime import UTC, datetime
 from importlib import metadata
 from multiprocessing import parent_process
 
-sys.modules.setdefault("rfc3987_syntax", None)  # a grammar of addresses: most of Papermill's import, and not needed
+for checker in ("rfc3987_syntax", "rfc3986_validator"):  # grammars of addresses: most of an import, and not needed
+    sys.modules.setdefault(checker, None)
 import nbformat
 import papermill
 import zmq
+from ipykernel.kernelapp import IPKernelApp
+from jupyter_client import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from traitlets.config import Config
 
 from helpers import paths
@@ -32,16 +37,6 @@ from helpers.report import page, store
 from helpers.report.document import find_payload, hide_secrets, list_files, write_json
 from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 
-FIXED = {
-    "TZ": "UTC",
-    "LC_ALL": "C.UTF-8",
-    "PYTHONHASHSEED": "0",
-    "JUPYTER_PREFER_ENV_PATH": "1",
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",
-    "VECLIB_MAXIMUM_THREADS": "1",
-    **{f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
-}
-DROPPED = re.compile(r"JUPYTER_PATH|LANGUAGE|MPLBACKEND|PYTHON(DONTWRITEBYTECODE|OPTIMIZE|SAFEPATH|STARTUP|WARNINGS)")
 FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
 LONGEST_SOCKET = 90  # characters; systems take 103 to 107, of which the number of the socket needs some
 UNVERSIONED = "not under version control"
@@ -49,14 +44,85 @@ CHANGED = "{}: changed while the run read it; run it again once nothing writes t
 UNFINISHED = "the notebook ended before its last cell had published results"
 
 
-def make_environment(run, out, given) -> dict[str, str]:
-    """Return the environment of a run: what was given, all fixed that results may depend on, and the run's own.
+class Kernel:
+    """A kernel forked from this process while it was alone: all that a study imports is there when it begins.
 
-    A notebook learns its run's name, its file, and the results that it needs.
+    It has what Jupyter asks of a process.
     """
-    needs = {name: str(out / name / "results.json") for name in run.needs}
-    own = {"STUDIES_RUN": run.name, "STUDIES_NOTEBOOK": str(run.notebook), "STUDIES_NEEDS": json.dumps(needs)}
-    return {name: value for name, value in given.items() if not DROPPED.fullmatch(name)} | FIXED | own
+
+    stdin = stdout = stderr = returncode = None
+
+    def __init__(self):
+        theirs, self.ours = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                _be_kernel(theirs)
+            finally:
+                os._exit(0)
+        os.close(theirs)
+
+    def begin(self, arguments, folder, environment) -> None:
+        """Let it begin, with arguments of ipykernel's own command."""
+        os.write(self.ours, json.dumps([arguments, folder, environment]).encode())
+        os.close(self.ours)
+
+    def poll(self) -> int | None:
+        """Return how it ended, None while it works."""
+        return self.wait(os.WNOHANG)
+
+    def wait(self, options=0) -> int | None:
+        """Return how it ended, when it has."""
+        if self.returncode is None:
+            number, status = os.waitpid(self.pid, options)
+            self.returncode = os.waitstatus_to_exitcode(status) if number else None
+        return self.returncode
+
+    def send_signal(self, number) -> None:
+        """Send a signal to it, and to what it has started."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+
+def _be_kernel(pipe):
+    """Wait until the run's process says that the kernel begins, then be one; with no other file of it open."""
+    os.closerange(3, pipe)
+    os.closerange(pipe + 1, os.sysconf("SC_OPEN_MAX"))
+    with os.fdopen(pipe, "rb") as told:
+        given = told.read()
+    if given:
+        arguments, folder, environment = json.loads(given)
+        os.setsid()
+        os.chdir(folder)
+        os.environ.update(environment, JPY_PARENT_PID=str(os.getppid()))
+        gc.freeze()
+        IPKernelApp.launch_instance([*arguments, "--matplotlib=inline"])
+
+
+class Forked(LocalProvisioner):
+    """What begins a kernel that this process has forked, in place of a new process that imports for seconds."""
+
+    async def launch_kernel(self, cmd, **options):
+        """Let the kernel begin."""
+        self.process, self.cwd = self.parent.kernel, options["cwd"]
+        self.pid = self.pgid = self.process.pid
+        self.process.begin(cmd[cmd.index("-f") :], self.cwd, options["env"])
+        return self.connection_info
+
+
+class Manager(AsyncKernelManager):
+    """Jupyter's manager of the one `kernel` that this process has forked."""
+
+    kernel = None
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.provisioner = Forked(kernel_spec=self.kernel_spec, parent=self)
 
 
 @contextmanager
@@ -64,6 +130,7 @@ def own_process(environment):
     """Make this process fit for one run: its environment, nothing said beside the report, an end when one is asked for.
 
     A request to terminate, and the end of the command, raise KeyboardInterrupt once; Ctrl-C reaches the command alone.
+    Where processes are forked, so is the kernel, before a thread runs.
     """
 
     def interrupt(*_):
@@ -80,10 +147,16 @@ def own_process(environment):
         os.environ.update(IPYTHONDIR=folder, JUPYTER_RUNTIME_DIR=folder)
         for descriptor in (1, 2):  # what a kernel writes outside of cells may hold values
             os.dup2(nowhere.fileno(), descriptor)
+        Manager.kernel = Kernel() if sys.platform == "linux" else None
         signal.signal(signal.SIGINT, lambda *_: None)
         signal.signal(signal.SIGTERM, interrupt)
         threading.Thread(target=follow_command, daemon=True).start()
-        yield
+        try:
+            yield
+        finally:
+            if Manager.kernel:
+                Manager.kernel.kill()
+                Manager.kernel.wait()
 
 
 def render_run(run, settings, tell) -> Outcome:
@@ -173,6 +246,7 @@ def execute(run, limit, tell):
         None,
         parameters=run.given,
         kernel_name="python3",
+        kernel_manager_class=Manager if Manager.kernel else AsyncKernelManager,
         language="python",
         progress_bar=False,
         execution_timeout=limit,

@@ -1,8 +1,10 @@
 """Runs to reports: what is fresh is skipped, the rest is rendered side by side, and nothing good is ever lost."""
 
+import json
 import math
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import time
@@ -23,7 +25,18 @@ from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
-
+# What a run imports, once for them all: what is forked from a process that has it begins at once.
+WARM = ["helpers.report.execution", "matplotlib_inline.backend_inline", "helpers.checks", "helpers.studies"]
+FIXED = {
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "JUPYTER_PREFER_ENV_PATH": "1",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "VECLIB_MAXIMUM_THREADS": "1",
+    **{f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")},
+}
+DROPPED = re.compile(r"JUPYTER_PATH|LANGUAGE|MPLBACKEND|PYTHON(DONTWRITEBYTECODE|OPTIMIZE|SAFEPATH|STARTUP|WARNINGS)")
 
 Settings = namedtuple("Settings", "out limit force code")  # folder of the reports, seconds a cell may take, two options
 
@@ -123,7 +136,7 @@ class Workshop:
 
         Ctrl-C and a request to terminate end the runs in work in order, each with its page.
         """
-        CONTEXT.set_forkserver_preload(["helpers.report.execution"])
+        CONTEXT.set_forkserver_preload(WARM)
         os.environ["PYTHONSAFEPATH"] = "1"  # no file where the user stands takes the place of a module
         known = {run.name: store.read_record(self.settings.out / run.name) for run in runs}
         seconds = {name: record.get("seconds", math.inf) for name, record in known.items()}
@@ -131,7 +144,7 @@ class Workshop:
         try:
             signal.signal(signal.SIGTERM, self._stop)
             if CONTEXT.get_start_method() == "forkserver":  # Ctrl-C reaches the command alone, from the first moment
-                forkserver.ensure_running()
+                _begin_server()
             signal.signal(signal.SIGINT, self._stop)
             with self.progress.live, ThreadPoolExecutor(jobs) as pool:
                 for run in sorted(runs, key=lambda run: 0 if run.needs else -seconds[run.name]):
@@ -184,8 +197,34 @@ def work(pipe, run, settings, given) -> None:
     """Be the process of one run, under the environment given; send each section that it passes, and how it ended."""
     from helpers.report import execution
 
-    with execution.own_process(execution.make_environment(run, settings.out, given)):
+    with execution.own_process(make_environment(run, settings.out, given)):
         pipe.send(execution.render_run(run, settings, pipe.send))
+
+
+def _begin_server():
+    """Start the process that runs are forked from, under what is fixed for each of them."""
+    given = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(_fix(given), PYTHONSAFEPATH="1")
+        forkserver.ensure_running()
+    finally:
+        os.environ.clear()
+        os.environ.update(given)
+
+
+def _fix(given):
+    return {name: value for name, value in given.items() if not DROPPED.fullmatch(name)} | FIXED
+
+
+def make_environment(run, out, given) -> dict[str, str]:
+    """Return the environment of a run: what was given, all fixed that results may depend on, and the run's own.
+
+    A notebook learns its run's name, its file, and the results that it needs.
+    """
+    needs = {name: str(out / name / "results.json") for name in run.needs}
+    own = {"STUDIES_RUN": run.name, "STUDIES_NOTEBOOK": str(run.notebook), "STUDIES_NEEDS": json.dumps(needs)}
+    return _fix(given) | own
 
 
 def update_index(checksums) -> None:

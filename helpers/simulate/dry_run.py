@@ -36,7 +36,8 @@ def experiment(design: ExperimentPlan, *, n_units=None, seed=1) -> kit.Simulatio
         and `assignments` without what they tell; else `events` is None and `assignments` are the units.
         A metric that shares an event or a column with an earlier one finds what that one tells, and is not in the
         truth.
-        `truth["effects"]` has the population difference and lift of each metric and treatment.
+        `truth["effects"]` has the population difference and lift of each metric and treatment; `truth["as_of"]`, of
+        events whose plan names no as_of, the last day that they are complete for.
 
     Raises
     ------
@@ -60,6 +61,8 @@ def experiment(design: ExperimentPlan, *, n_units=None, seed=1) -> kit.Simulatio
         assignments = units.drop(columns=[name for name in found if name not in _own_columns(design)])
     shared = find_shared(design)
     truth = {"study": "experiment", "effects": [effect for effect in effects if effect["metric"] not in shared]}
+    if events is not None and not design.as_of:  # the last window is over, whether or not an event is so late
+        truth["as_of"] = (START + _measure_span(design) - pd.Timedelta(days=1)).date()
     note = (
         f"Simulated: a dry run of the plan with {n_units:,} units and generic baselines. "
         "Each metric holds the effect that the plan calls worthwhile, or none."
@@ -79,11 +82,17 @@ def _draw_assignment(design, n_units, rng):
     if design.assigned_at:
         days, start = design.enrolment_days or DAYS, START
         if design.as_of:
-            windows = [m.within_days or m.horizon_days or DAYS for m in design.metrics.values()]
-            start = pd.Timestamp(design.as_of, tz="UTC") + pd.Timedelta(days=1 - days - np.ceil(max(windows)))
+            start = pd.Timestamp(design.as_of, tz="UTC") + pd.Timedelta(days=1) - _measure_span(design)
         seconds = np.sort(rng.integers(0, days * kit.SECONDS_A_DAY, len(labels)))
         table[design.assigned_at] = start + pd.to_timedelta(seconds, unit="s")
     return table
+
+
+def _measure_span(design):
+    """Time from the first assignment until every window is over."""
+    windows = [m.window or DAYS for m in design.metrics.values()]
+    windows += [design.exposure.within_days or DAYS] if design.exposure else []
+    return pd.Timedelta(days=(design.enrolment_days or DAYS) + np.ceil(max(windows)))
 
 
 def _draw_people(design, table, rng):

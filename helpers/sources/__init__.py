@@ -50,8 +50,8 @@ class Source:
     `units` has one row a unit: `unit` and `variant` (text, the plan's spelling), the plan's other columns typed,
     every further column as it came. `events` has `unit`, `event`, `at` (UTC), `value` (null where there is none)
     and further columns; it may hold events of unknown or excluded units. `n_assigned` counts units before those in
-    two variants (`n_two_variants`, in `n_two_rows`) are left out; `n_duplicates` rows that repeated another exactly. `meeting`
-    counts how events lie beside assignments, as `meet_events` does; None without events.
+    two variants (`n_two_variants`, in `n_two_rows`) are left out; `n_duplicates` rows that repeated another exactly.
+    `meeting` counts how events lie beside assignments, as `meet_events` does; None without events.
     """
 
     units: ibis.Table = field(repr=False)
@@ -110,7 +110,9 @@ def load(
     """
     given = open_given(design, data, table, events, events_table, simulation, threads)
     given = replace(given, units=put_control(given, design.variant)) if is_history else given
-    heard, names = _hear(given, design, schema.list_event_names(design))
+    columns = given.units.table.columns
+    heard, names = _hear(given, design, schema.list_event_names(design, columns))
+    _refuse_unread(design, columns, names)
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
     shaped = tables.shape_table(given.backend, given.units, wanted, design, name="units", complete=complete)
@@ -236,7 +238,8 @@ def _tell_renamed(shaped, planned, found, where):
     names = shaped.table["event"]
     counts = {"n": names.isin(list(meant)).sum(), "every": names.isin([*meant, *meant.values()]).sum()}
     n, every = count_all(shaped.table, counts, shaped.name).values()
-    told = f"with a name that differs from {schema.cut(next(iter(meant.values())))} in case, spaces, dashes or accents only"
+    name = schema.cut(next(iter(meant.values())))
+    told = f"with a name that differs from {name} in case, spaces, dashes or accents only"
     cure = "write each name in one way, or list them all under event"
     schema.refuse_some(n if n > MOST_RENAMED * every else 0, "event", where, f"{told}; {cure}")
     return (f"{where}: {schema.say(n, 'event')} {told}, not used; {cure}",)
@@ -256,10 +259,10 @@ def _tell_twins(units, shaped, heard):
     told, unit = [], units["unit"]
     plain = {"case": unit.lower(), "zeros before them": unit.startswith("0").ifelse(unit.re_replace("^0+", ""), unit)}
     n_plain = {f"n{i}": (key == unit).sum() for i, key in enumerate(plain.values())}
-    alike = count_all(units, n_plain, shaped.name).values()
+    every, *alike = count_all(units, {"every": units.count(), **n_plain}, shaped.name).values()
     for (words, key), n in zip(plain.items(), alike, strict=True):
-        if not n:
-            continue  # all are written in the one way or in the other
+        if n in (0, every):
+            continue  # all are written in one way
         spelled = units.select("unit", key=key)
         keys = spelled.group_by("key").aggregate(n=spelled.count())
         twins = spelled.semi_join(keys.filter(keys["n"] > 1), "key")
@@ -274,6 +277,17 @@ def _tell_twins(units, shaped, heard):
                 raise Refused(f"{said}, and {heard.name} knows one spelling alone; write the ids alike in both tables")
         told.append(f"{said}, each a unit of its own")
     return told
+
+
+def _refuse_unread(design, columns, names):
+    """Refuse a metric that would read an event that never occurs, while a column of the table has its name."""
+    for name, metric in design.metrics.items() if names is not None else ():
+        is_read = metric.how.total and not (metric.column or metric.event or metric.time)
+        if is_read and name in columns and name not in names:
+            raise Refused(
+                f"plan, metrics.{name}: beside events it reads an event of this name, which does not occur, and the "
+                f"table has a column {name}; write column: {name}, or event: and the names of its events"
+            )
 
 
 def _tell_events(heard, units, known, unknown):
@@ -300,7 +314,8 @@ def _tell_events(heard, units, known, unknown):
 
 def _count_by_arm(events, units, key, own) -> dict:
     """The events of each arm, known by a key of theirs that is one of a unit's own."""
-    known = events.select(key=key).inner_join(units.select("arm", key=own).distinct(), "key")
+    named = units.select("arm", key=own).distinct()  # a view, as events without a unit were joined to these already
+    known = events.select(key=key).view().inner_join(named, "key")
     counted = known.group_by("arm").aggregate(n=known.count()).order_by("arm")
     return {row["arm"]: row["n"] for row in ask(lambda: counted.to_pyarrow().to_pylist(), "events")}
 
@@ -407,7 +422,8 @@ def _keep_once(backend, shaped, design, keys=()):
     table, n_duplicates, n_assigned, n_two = shaped.table, 0, shaped.rows, 0
     ids = shaped.ids.name("id").as_table()
     rising = ids.mutate(rises=(ids.id > ids.id.lag()).fill_null(True)).rises.all()
-    if not ask(lambda: rising.to_pyarrow().as_py(), shaped.name):  # else each differs from all before it
+    # where rows have an order, and each id differs from all before it, none need be compared
+    if backend.name != "duckdb" or not ask(lambda: rising.to_pyarrow().as_py(), shaped.name):
         can = ids.get_backend().has_operation(ibis.expr.operations.Hash)
         n_parts = 1 + shaped.rows // ROWS_A_PART if can else 1  # so that memory stays flat
         parts = [ids.filter((ids.id.hash() % n_parts).abs() == i) if n_parts > 1 else ids for i in range(n_parts)]

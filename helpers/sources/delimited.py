@@ -9,6 +9,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from helpers.records import Refused
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF-16
+MOST_READ = 1000  # rows in which the cells of the first one are looked for: most of them again, and it holds values
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
 TOLD = re.compile(r"\ufeff?\"?sep=(?P<mark>[,;|\t])\"?[ \t]*(\r\n?|\n|$)", re.IGNORECASE)  # Excel's first line
@@ -165,8 +167,12 @@ def _score(sample, delimiter):
 
 def _read_header(sample, delimiter, path):
     """Return the column names; a first row of values, or a title above the names, is refused without a word of it."""
-    cells = next(row for row in csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter) if row)
-    if any(VALUE.match(cell.strip()) for cell in cells):
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    cells, rows = next(row for row in reader if row), []
+    with suppress(csv.Error):
+        rows += [row for row in itertools.islice(reader, MOST_READ) if len(row) == len(cells)]
+    again = sum(bool(cell) and any(row[i] == cell for row in rows) for i, cell in enumerate(cells))
+    if any(VALUE.match(cell.strip()) for cell in cells) or 2 * again > len(cells):
         raise Refused(
             f"{path.name}, line 1: holds values, such as numbers or dates, where column names are needed; add them"
         )

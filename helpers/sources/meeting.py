@@ -31,7 +31,8 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     """
     events = shaped.table
     start = units.select("unit", "variant", start=units[design.assigned_at])
-    heard = events.select("unit", "event", "at", lacks=events["value"].isnull()).left_join(start, "unit")
+    lacks = events["value"].isnull()  # noqa: PD003 (a column of Ibis)
+    heard = events.select("unit", "event", "at", lacks=lacks).left_join(start, "unit")
     at, since = (heard[name].epoch_seconds() for name in ("at", "start"))
     day, begun, before = ((seconds / DAY).floor().cast("int64") for seconds in (at, since, at - since))
     age = (at < since).ifelse(ibis.greatest(before, EARLIEST), day - begun)

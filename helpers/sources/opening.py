@@ -3,14 +3,18 @@
 The engine is an in-process DuckDB locked to the given files, or the database of an address without its password.
 """
 
+import atexit
 import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import ibis
 import pandas as pd
@@ -27,9 +31,11 @@ MADE = ("simulated", "public")
 SCHEMES = ("postgres", "postgresql", "bigquery", "snowflake", "pyspark", "databricks", "trino", "clickhouse")
 VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
+LITERAL = "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
 MODEL = ("kind", "name", "value", "low", "high")
 STUDY = "customer_milestones"
+QUIET_SPARK = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,8 @@ def _read_file(item):
             return Address(kind, path.name, (path,))
         there = ", ".join(TEXT_FILES[:3])
         fault = f"this kind of file is not read; give {there} (each also .gz), .parquet, or duckdb:PATH"
+    elif re.search(rf"(?:{SECRET.pattern})\w*\s*=\s*(?!\$)\S", item, re.IGNORECASE):
+        raise Refused(LITERAL)
     elif "://" in item or re.match(r"[a-z]+:.*@", item):
         raise Refused("data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database")
     elif path.is_dir():
@@ -124,9 +132,7 @@ def _read_url(item):
     password = rest.rpartition("@")[0].partition(":")[2]
     secrets = [value for key, value in parse_qsl(rest.partition("?")[2]) if SECRET.search(key)]
     if not all(re.fullmatch(f"({VARIABLE})+", secret) for secret in [*([password] if password else []), *secrets]):
-        raise Refused(
-            "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
-        )
+        raise Refused(LITERAL)
     if scheme not in SCHEMES:
         raise Refused(f"data: addresses of this scheme are not read; allowed: duckdb:PATH, {', '.join(SCHEMES)}")
     host = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]
@@ -152,8 +158,8 @@ def connect(places, *, threads=1):
         raise Refused("data and events stand in two engines; put both into one database, or both into files")
     if urls != {""}:
         return _connect_database(places[0])
-    spill = os.path.join(tempfile.gettempdir(), f"studies-{os.getpid()}")
-    quiet = {"autoinstall_known_extensions": False, "autoload_known_extensions": False, "temp_directory": spill}
+    quiet = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    quiet["temp_directory"] = make_spill(os.getpid())
     backend = ibis.duckdb.connect(threads=threads, **quiet)
     for path in dict.fromkeys(p for place in places if place.kind == "duckdb" for p in place.paths):
         attached = f"ATTACH {_quote(path)} AS {_name_catalogue(path)} (READ_ONLY)"
@@ -163,6 +169,29 @@ def connect(places, *, threads=1):
     for setting in (f"allowed_paths=[{allowed}]", "enable_external_access=false", "lock_configuration=true"):
         backend.raw_sql(f"SET {setting}")
     return backend
+
+
+@cache
+def make_spill(pid: int) -> str:
+    """Return the folder of one process for what does not fit into memory, which nobody else can read or foresee.
+
+    It goes when the process ends; what a process that was killed has left goes now.
+    """
+    for left in Path(tempfile.gettempdir()).glob("studies-*-*") if os.name == "posix" else ():
+        owner = left.name.split("-")[1]
+        with suppress(OSError):  # of another user, or gone by now
+            if owner.isdigit() and left.lstat().st_uid == os.getuid() and not _is_alive(int(owner)):
+                shutil.rmtree(left)
+    folder = tempfile.mkdtemp(prefix=f"studies-{pid}-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _is_alive(pid):
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
 
 
 def _tell_attach(error):
@@ -176,7 +205,24 @@ def _connect_database(place):
         if name not in os.environ:
             raise Refused(f"data: the environment variable {name} is not set; set it before the run")
     url = re.sub(VARIABLE, lambda found: quote(os.environ[found.group(1)], safe=":"), place.url)
-    return ask(lambda: ibis.connect(url), place.name, tell=_tell_connection)
+    reach = _connect_spark if url.startswith("pyspark:") else ibis.connect
+    return ask(lambda: reach(url), place.name, tell=_tell_connection)
+
+
+def _connect_spark(url):
+    """Return Spark: local, or the cluster that the address names, else as Spark's own files of settings say.
+
+    Ibis sets again what the address says once Spark runs, which Spark refuses of most settings.
+    """
+    from pyspark.sql import SparkSession
+
+    place = urlsplit(url)
+    host = place.netloc.rpartition("@")[2]
+    master = {"": {}, "local": {"spark.master": "local[*]"}}.get(host, {"spark.master": f"spark://{host}"})
+    builder = SparkSession.builder
+    for name, value in (QUIET_SPARK | master | dict(parse_qsl(place.query))).items():
+        builder = builder.config(name, value)
+    return ibis.pyspark.connect(builder.getOrCreate())
 
 
 def _tell_connection(error):
@@ -221,7 +267,7 @@ def ask(question, shown, *, tell=_tell_read):
     raise Refused(f"{shown}: {fault}")
 
 
-def count_all(table, counts, shown) -> dict[str, int]:
+def count_all(table, counts, shown, *beside) -> dict[str, int]:
     """Return some aggregates of a table by name, in one query; null counts as 0.
 
     Parameters
@@ -229,8 +275,12 @@ def count_all(table, counts, shown) -> dict[str, int]:
     table : Ibis table
     counts : dict of str to Ibis scalar
     shown : str, what messages call the table
+    *beside : Ibis table, one row of further aggregates
     """
-    row = ask(lambda: table.aggregate(**counts).to_pyarrow().to_pylist()[0], shown)
+    counted = table.aggregate(**counts)
+    for other in beside:
+        counted = counted.cross_join(other)
+    row = ask(lambda: counted.to_pyarrow().to_pylist()[0], shown)
     return {key: value or 0 for key, value in row.items()}
 
 

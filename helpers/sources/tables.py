@@ -10,6 +10,7 @@ from helpers.sources import opening
 
 NUMBERS = ("number", "binary", "state", "count", "whole", "nps", "either")
 TEXTS = ("id", "label", "text")
+LEVELLED = ("label", "text")
 SCALES = {
     "binary": "0 and 1 (or yes and no)",
     "state": "0 (not yet seen), 1 (event) and 2 (competing event)",
@@ -41,7 +42,7 @@ TWO_READINGS = (
 )
 LEAST_OWN = 0.05  # of a column's numbers with a sign, those with other than three digits, from which on they settle it
 ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
-LARGEST_WHOLE = 2.0**53
+LARGEST_WHOLE, LARGEST = 2.0**53, 1e50  # numbers that are exact; of more the squares and cubes have no room
 CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
 ISO = r"^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}" + CLOCK
 SLASH = r"^[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}" + CLOCK
@@ -108,7 +109,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     schema.refuse_missing(wanted, list(raw.table.columns), file=raw.name)
     came = {column.target: raw.table[column.name] for column in wanted if column.name in raw.table.columns}
     wanted = [column for column in wanted if column.target in came]
-    rows, before = _count_columns(raw.table, {c.target: count_raw(came[c.target], c.type) for c in wanted}, raw.name)
+    rows, before = _count_columns(raw.table, {c.target: (count_raw, came[c.target], c.type) for c in wanted}, raw.name)
     if not rows:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
@@ -129,7 +130,11 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         table = opening.ask(lambda: backend.create_table(name, typed), raw.name)
         backend.drop_table(raw.table.get_name())
     ids = came["unit"] if not raw.parsed and not before["unit"].get("spaced") else table.unit
-    _, after = _count_columns(table, {c.target: count_cast(table[c.target], c.type) for c in wanted}, raw.name)
+    # of what is not stored, a whole number that becomes text is looked at before, as ten million texts take long
+    same = {c.target for c in wanted if c.type in TEXTS and came[c.target].type().is_integer()}
+    read = {c.target: came[c.target] if c.target in same else made[c.target] for c in wanted}
+    source, read = (table, {c.target: table[c.target] for c in wanted}) if raw.parsed else (raw.table, read)
+    _, after = _count_columns(source, {c.target: (count_cast, read[c.target], c.type) for c in wanted}, raw.name)
     for c in wanted:
         refuse_cast(c, before[c.target], after[c.target], f"{raw.name}, column {c.name}", complete=c.target in complete)
     nan = [target for target, counts in after.items() if counts.get("nan")]
@@ -143,11 +148,24 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
 
 
 def _count_columns(table, asked, shown):
-    """Count in one query what is asked of each column; return the rows, and the counts by target and name."""
-    flat = {f"c{i}_{key}": test.sum() for i, tests in enumerate(asked.values()) for key, test in tests.items()}
-    found = opening.count_all(table, {"rows": table.count(), **flat}, shown)
-    named = enumerate(asked.items())
-    return found["rows"], {target: {key: found[f"c{i}_{key}"] for key in tests} for i, (target, tests) in named}
+    """Count in one query what is asked of each column; return the rows, and the counts by target and name.
+
+    Each column comes with the function that names the tests of a value of its type. A text that is neither an id nor a
+    number has few levels: these are tested, each once, and not the rows.
+    """
+    flat, beside, names = {"rows": table.count()}, [], {}
+    for i, (target, (tests, value, kind)) in enumerate(asked.items()):
+        if tests is count_raw and kind in LEVELLED and value.type().is_string():
+            levels = table.group_by(level=value).aggregate(n=table.count())
+            found = {key: test.ifelse(levels.n, 0).sum() for key, test in tests(levels.level, kind).items()}
+            named = {f"c{i}_{key}": count for key, count in found.items()}
+            beside += [levels.aggregate(**named)] if named else []
+        else:
+            found = tests(value, kind)
+            flat |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
+        names[target] = {key: f"c{i}_{key}" for key in found}
+    counts = opening.count_all(table, flat, shown, *beside)
+    return counts["rows"], {target: {key: counts[name] for key, name in keys.items()} for target, keys in names.items()}
 
 
 def _settle(column, before, found):
@@ -412,7 +430,7 @@ def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     if kind == "timestamp":
         counts |= {"dated": value.notnull(), "remote": (value.year() < YEARS[0]) | (value.year() > YEARS[1])}
     if kind in NUMBERS:
-        counts |= {"nan": value.isnan(), "infinite": value.isinf()}
+        counts |= {"nan": value.isnan(), "infinite": value.isinf(), "huge": ~value.isnan() & (value.abs() > LARGEST)}
     if kind in ALLOWED:
         counts["outside"] = ~value.isin(ALLOWED[kind]) & ~value.isnan()
     if kind in ("count", "whole"):
@@ -444,6 +462,8 @@ def refuse_cast(column, before, after, where, *, complete=False) -> None:
     """
     if n := after.get("infinite"):
         raise Refused(f"{where}: {schema.say(n, 'infinite value')}; leave a cell empty where it is unknown")
+    fault = f"beyond {LARGEST:.0e} on either side of 0; correct them, or leave a cell empty where it is unknown"
+    schema.refuse_some(after.get("huge", 0), "number", where, fault)
     fault = f"with another value than {SCALES.get(column.type)}, for {column.use}; correct them, or change the plan"
     schema.refuse_some(after.get("outside", 0), "row", where, fault)
     if "iso" in before:

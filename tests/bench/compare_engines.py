@@ -19,7 +19,7 @@ from engines import COMPETITORS, run_reference
 
 OURS, FLOOR, PEER, ROAD = "ours", "raw sums (unsafe)", "tea-tasting, Ibis", "ours, all checks, report"
 TASKS = {"whole": False, "20 segments": True}
-TO_RAW, TO_PEER, MOST_MB, MOST_ERROR, LARGE_MB = 1.6, 0.5, 350, 1e-10, 1000
+TO_RAW, TO_PEER, TO_OURS, MOST_MB, MOST_ERROR, LARGE_MB = 1.6, 1.0, 3.0, 350, 1e-10, 1000
 LARGE_ROWS, RUNS_ALIKE = 100_000_000, 3
 NORMAL = "sqrt(-2 * ln(1 - u2)) * {}(2 * pi() * u3)"
 QUERY = f"""WITH drawn AS (
@@ -40,7 +40,7 @@ def main(argv=None):
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--repeat", type=int, default=3, help="measure so many times, in turn; the quickest counts")
     parser.add_argument("--only", nargs="+", choices=list(COMPETITORS), default=list(COMPETITORS), metavar="NAME")
-    parser.add_argument("--large", action="store_true", help=f"also {LARGE_ROWS:,} rows by ours (4 GB of disk)")
+    parser.add_argument("--huge", action="store_true", help=f"also {LARGE_ROWS:,} rows by ours (4 GB of disk)")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.child:
@@ -53,7 +53,7 @@ def main(argv=None):
         print(write_table(measured))
         if OURS in arguments.only:
             print("\n".join(write_targets(measured)))
-        if arguments.large:
+        if arguments.huge:
             Path(file).unlink()
             start({"name": "make", "file": file, "rows": LARGE_ROWS})
             print(write_large(start({"name": OURS, "file": file, "by": False, "threads": 1})))
@@ -178,8 +178,13 @@ def write_targets(measured):
             runs = measured[task, OURS, threads]
             for other, most in ((FLOOR, TO_RAW), (PEER, TO_PEER)):
                 if measured.get((task, other, threads)):
-                    share = min(r["wall"] for r in runs) / min(r["wall"] for r in measured[task, other, threads])
-                    lines.append(judge(f"{task}, {threads} thread(s): wall of {other}", share, most, "{:.2f}"))
+                    share = min(r["cpu"] for r in runs) / min(r["cpu"] for r in measured[task, other, threads])
+                    lines.append(judge(f"{task}, {threads} thread(s): CPU of {other}", share, most, "{:.2f}"))
+            if road := measured.get((task, ROAD, threads)):
+                share = min(r["cpu"] for r in road) / min(r["cpu"] for r in runs)
+                lines.append(
+                    judge(f"{task}, {threads} thread(s): CPU of all checks, of ours", share, TO_OURS, "{:.2f}")
+                )
             lines.append(judge(f"{task}, {threads} thread(s): MB", max(r["mb"] for r in runs), MOST_MB, "{:.0f}"))
             lines.append(judge(f"{task}, {threads} thread(s): error", runs[0]["error"], MOST_ERROR, "{:.1e}"))
         kinds = len({run["hash"] for run in measured[task, OURS, 1]})

@@ -60,7 +60,7 @@ def resplit(frame, kinds=KINDS, *, n_splits=100, seed=1, **plan):
 
 def test_resplit_runs_the_headline_test_of_every_kind_and_finds_them_even():
     found = resplit(draw_units(), n_splits=200)
-    assert [row.method for row in found] == [*METHODS, "cumulative incidence"]
+    assert [row.method for row in found] == [*METHODS, "cumulative incidence, square-and-add"]
     assert [row.metric for row in found] == list(KINDS)
     verdicts = {row.metric: row.judgement.verdict for row in found}
     careful = verdicts.pop("slow")  # order statistics promise at most the level

@@ -127,6 +127,18 @@ def test_run_clusters_says_how_many_of_one_size_they_count_like(sizes, status, s
     assert "clusters" not in _run(frame)
 
 
+@pytest.mark.parametrize(("n_a", "n_b", "few"), [(1, 1, "a and in b"), (400, 9, "b"), (10, 10, None)])
+def test_withheld_where_an_arm_has_a_handful_of_units(n_a, n_b, few):
+    split = {"split": {"a": n_a / (n_a + n_b), "b": n_b / (n_a + n_b)}}
+    found = _run(_make_frame(n_a, n_b), variant=split)
+    said = (
+        f"There are fewer than 10 units in {few}: from so few nothing is decided, as one of them could turn the answer."
+    )
+    assert checks.withheld(tuple(found.values()), make_design(KINDS)) == (said if few else None)
+    with pytest.raises(ValueError, match="acknowledge"):  # nobody can decide from them
+        make_design(KINDS, acknowledge={"enough_units": "we are sure"})
+
+
 def test_withheld_where_clusters_are_too_few_in_every_comparison():
     frame = _make_clusters([50] * 6)
     third = pd.DataFrame({"unit": [f"c{i}" for i in range(50)], "variant": "c", "csat": 1.0, "firm": 99})
@@ -201,8 +213,8 @@ COUNTED = [
     ),
     # one id, such as a word for none, that holds many of the rows
     (
-        {"n_two_variants": 1, "n_two_rows": 300}, "fail", 299 / 999,
-        "In two variants, left out: 1 of 1,000 by unit (0.1 %), with 300 of 999 rows. Above 1 % the arms are mixed, so "
+        {"n_two_variants": 1, "n_two_rows": 30}, "fail", 0.29,
+        "In two variants, left out: 1 of 1,000 by unit (0.1 %), with 30 of 100 rows. Above 1 % the arms are mixed, so "
         "their outcomes cannot be compared.",
     ),
 ]  # fmt: skip

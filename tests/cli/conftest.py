@@ -1,5 +1,6 @@
 """A user at the command line: `studies(...)` gives exit status, output and message; small notebooks and reports."""
 
+import hashlib
 import json
 
 import nbformat
@@ -80,7 +81,18 @@ def table(tmp_path):
 
 
 @pytest.fixture
-def reports(tmp_path, table, write_notebook):
+def sign():
+    """Return a function that writes run.json as a run that had left these files as they stand."""
+
+    def write(out, files=FILES):
+        sums = {name: hashlib.sha256((out / "mine" / name).read_bytes()).hexdigest() for name in files}
+        (out / "mine" / "run.json").write_text(json.dumps({"question": "Q?", "files": sums}))
+
+    return write
+
+
+@pytest.fixture
+def reports(tmp_path, table, write_notebook, sign):
     """Return a folder with one finished report, `mine`, of the table, as a run leaves it."""
     (tmp_path / "plan.yaml").write_text(
         "kind: experiment\ntitle: T\nquestion: Q?\nunit_id: customer_id\n"
@@ -97,5 +109,5 @@ def reports(tmp_path, table, write_notebook):
     (out / "mine" / "results.json").write_text(json.dumps(results))
     (out / "mine" / "report.html").write_text("<html><body><p>No clear difference.</p></body></html>")
     (out / "mine" / "tables" / "estimates.csv").write_text("metric,n_control\nactivated,20\n")
-    (out / "mine" / "run.json").write_text(json.dumps({"question": "Q?", "files": dict.fromkeys(FILES)}))
+    sign(out)
     return out

@@ -146,9 +146,10 @@ def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, noteb
     assert run.notebook == mine / "experiment.ipynb"
     assert run.given == {"plan": str(mine / "plan.yaml"), "data": "simulated"}
     assert list(plans.read(run.given["plan"]).design.by_role("primary")) == ["activated"]
+    assert {"reports/", "*.csv", "*.parquet"} <= set((mine / ".gitignore").read_text().splitlines())
     assert "`experiment.ipynb` is your copy" in (mine / "README.md").read_text()
     (mine / "plan.yaml").write_text("hers")
-    files = "plan.yaml, experiment.ipynb, reports.yaml, README.md"
+    files = "plan.yaml, experiment.ipynb, reports.yaml, README.md, .gitignore"
     message = f"studies: mine: holds {files} already; name a new folder, or move them away\n"
     assert studies("init", mine) == (2, "", message) and (mine / "plan.yaml").read_text() == "hers"
 

@@ -1,7 +1,9 @@
 import base64
+import hashlib
 import json
 import zipfile
 
+import pandas as pd
 import pytest
 
 from helpers.cli import sharing
@@ -47,26 +49,66 @@ def test_share_packs_what_may_travel_of_the_runs_named_into_the_same_zip(studies
         ("report.html", "<p>ann@example.org</p>", "mine/report.html holds an e-mail address (1)"),
     ],
 )
-def test_share_refuses_what_must_not_travel_and_says_where(studies, reports, file, text, what):
+def test_share_refuses_what_must_not_travel_and_says_where(studies, reports, sign, file, text, what):
     (reports / "mine" / file).write_text(text)
+    sign(reports)
     assert share(studies, reports) == (2, "", refused(what))
     assert not (reports.parent / "share.zip").exists()
 
 
-def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports):
-    results = json.loads((reports / "mine" / "results.json").read_text())
-    results["tables"] = {
-        "metrics": [{"customer_id": "7"}],
-        "curves": [{"day": 1, "at_risk": 3}, {"day": 2, "at_risk": 30}],
-    }
-    (reports / "mine" / "results.json").write_text(json.dumps(results))
-    what = "mine/results.json, metrics has the column customer_id; mine/results.json, curves holds cells under 10 (1)"
+def publish(reports, sign, **more):
+    """Put more into results.json, as a run does."""
+    file = reports / "mine" / "results.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | more))
+    sign(reports)
+
+
+def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports, sign):
+    curve = [{"metric": "m", "arm": "a", "day": day, "at_risk": n, "share": 0.0} for day, n in ((1, 30), (2, 3))]
+    publish(reports, sign, tables={"metrics": [{"customer_id": "7"}], "curves": curve})
+    what = "mine/results.json, metrics has the column customer_id; "
+    what += "mine/results.json, curves tells of cells under 10 (1)"
     assert share(studies, reports) == (2, "", refused(what))
 
 
-def test_share_refuses_a_table_that_nobody_declared(studies, reports):
-    results = json.loads((reports / "mine" / "results.json").read_text())
-    (reports / "mine" / "results.json").write_text(json.dumps(results | {"tables": {"weeks": [{"week": 1, "n": 30}]}}))
+def test_share_has_a_floor_whatever_the_plan_says(studies, reports, sign):
+    with (reports.parent / "plan.yaml").open("a") as file:
+        file.write("min_cell: 1\n")
+    rows = [{"agent": f"agent {i}", "serves": "new", "units": n} for i, n in enumerate((40, 30, 9))]
+    publish(reports, sign, study="live_support", tables={"agents": rows})
+    what = "mine/results.json, agents tells of cells under 5 (1)"  # a median: five on either side
+    assert share(studies, reports) == (2, "", refused(what))
+    rows[2]["units"] = 10
+    publish(reports, sign, study="live_support", tables={"agents": rows})
+    assert share(studies, reports)[0] == 0
+
+
+def test_share_refuses_what_the_run_did_not_leave(studies, reports):
+    (reports / "mine" / "report.html").write_text("<p>edited</p>")
+    (reports / "mine" / "tables" / "extra.csv").write_text("a\n1\n")
+    (reports / "mine" / "tables" / "estimates.csv").unlink()
+    what = "mine/report.html is not as the run left it; mine/tables/extra.csv is not of this run; "
+    assert share(studies, reports) == (2, "", refused(f"{what}mine/tables/estimates.csv is gone"))
+
+
+@pytest.mark.parametrize(("ids", "text", "n"), [
+    ("c{}", "<td>c7</td>", 1),  # two characters
+    ("{}03", "<p>of 703 and 12,703 on 2024-01-07</p>", 1),  # three digits, few of which are ids
+    ("{}", "<p>12 of 25 in 7 days</p>", 0),  # ids as every count
+    ("Bo {} & Sons", "<td>Bo 7 &amp; Sons</td>", 1),
+])  # fmt: skip
+def test_share_knows_ids_of_any_length_by_the_data(studies, reports, sign, table, ids, text, n):
+    frame = pd.read_csv(table)
+    frame["customer_id"] = [ids.format(i) for i in range(40)]
+    frame.to_csv(table, index=False)
+    (reports / "mine" / "report.html").write_text(text)
+    sign(reports)
+    found = share(studies, reports)
+    assert found == (2, "", refused(f"mine/report.html holds unit ids ({n})")) if n else found[0] == 0
+
+
+def test_share_refuses_a_table_that_nobody_declared(studies, reports, sign):
+    publish(reports, sign, tables={"weeks": [{"week": 1, "n": 30}]})
     status, _, message = share(studies, reports)
     assert status == 2
     assert message.startswith("studies: the table weeks has no view; write one in notebooks/views/")
@@ -96,7 +138,7 @@ def keep(reports, name, content):
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(content)
     record = json.loads((reports / "mine" / "run.json").read_text())
-    record["files"][name] = ""
+    record["files"][name] = hashlib.sha256(content).hexdigest()
     (reports / "mine" / "run.json").write_text(json.dumps(record))
 
 
@@ -104,8 +146,6 @@ def test_share_packs_what_the_run_kept_and_nothing_else(studies, reports):
     keep(reports, "summary.md", b"No clear difference.\n")
     keep(reports, "scorecard.png", b"\x89PNG\r\n /home/ann \xff")  # a picture holds no text
     keep(reports, "definitions/duckdb.sql", b"SELECT count(*) FROM accounts;\n")
-    keep(reports, "../other.sql", b"not in the run's own folder")
-    (reports / "mine" / "definitions" / "strange.sql").write_text("not named in run.json")
     assert share(studies, reports)[0] == 0
     kept = {"mine/summary.md", "mine/scorecard.png", "mine/definitions/duckdb.sql"}
     assert set(list_shared(reports)) == {"index.html", *(f"mine/{name}" for name in FILES), *kept}
@@ -118,13 +158,14 @@ def test_share_scans_what_the_run_kept(studies, reports, name):
     assert share(studies, reports) == (2, "", refused(what))
 
 
-def test_share_looks_for_the_accounts_of_a_framework(studies, reports, table):
+def test_share_looks_for_the_accounts_of_a_framework(studies, reports, sign):
     (reports.parent / "plan.yaml").write_text(
         "kind: framework\ntitle: T\nquestion: Q?\nunit_id: customer_id\n"
         "outcomes: {retained: {column: activated, time: tickets}}\n"
     )
     assert share(studies, reports)[0] == 0
     (reports / "mine" / "report.html").write_text("<p>cust-0007</p>")
+    sign(reports)
     assert share(studies, reports) == (2, "", refused("mine/report.html holds unit ids (1)"))
 
 
@@ -134,7 +175,14 @@ def test_find_secrets_by_form(monkeypatch):
         "an absolute path": ["read /home/ann/customers.csv", r"C:\Users\ann\customers.csv", "file:///srv/x"],
         "an e-mail address": ["mail ann.smith@example.org now"],
         "a password in a URL": ["postgres://ann:hunter2@host/db"],
-        "a secret": ["-----BEGIN RSA PRIVATE KEY-----", "password = hunter2", "AKIAABCDEFGHIJKLMNOP"],
+        "a secret": [
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "password = hunter2",
+            "AKIAABCDEFGHIJKLMNOP",
+            "host=db user=ann password=hunter2",
+            "md:sales?motherduck_token=abcd1234",
+            "Server=db;PWD=hunter2;",
+        ],
     }
     for what, texts in telling.items():
         assert [sharing.find_secrets(text) for text in texts] == [{what: 1}] * len(texts)

@@ -7,9 +7,10 @@ import milestones_samples as made
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from helpers import inference
-from helpers.disclosure import count_small_cells, protect
+from helpers import inference, metrics, plan, sources
+from helpers.disclosure import find_leaks, protect
 from helpers.plan import ExperimentPlan
 from helpers.plan.views import find_view
 from helpers.records import Check, DataInfo, Estimate, Refused, Results, Test
@@ -61,7 +62,7 @@ def test_protect_refuses_a_table_that_nobody_declared():
         guard(tables={"bayess": pd.DataFrame({"n": [3]})})
     assert str(refused.value) == message
     with pytest.raises(Refused) as refused:
-        count_small_cells("experiment", {"bayess": [{"n": 3}]}, 10)
+        find_leaks("experiment", {"bayess": [{"n": 3}]}, 10)
     assert str(refused.value) == message
 
 
@@ -77,7 +78,7 @@ def test_protect_leaves_no_effect_of_a_withheld_answer_anywhere():
 
 def test_protect_hides_small_segments_and_their_partner():
     estimates = [
-        cell(4, 4),  # a headline: never
+        cell(240, 139),
         cell(100, 100, segment="country=IT"),
         cell(100, 9, segment="country=MT"),  # one arm is small
         cell(40, 30, segment="country=ES"),  # the partner
@@ -112,31 +113,33 @@ def test_protect_looks_at_events_of_shares_only(metric, shares, hidden):
     assert ("path" in found.tables) == (not hidden)  # it would give a hidden week away
 
 
-def takers(n_others, n_takers, share=0.5):
-    """Return takers against others, the effect in compliers, and a table of take-up in arms of 250."""
+def takers(n_others, n_takers, share=0.5, elsewhere=0):
+    """Return takers against others, the effect in compliers, and all; arms of 250, some take it up in the other one."""
     naive = cell(n_others, n_takers, shares=(share, share), population="as_treated", role="exploratory")
     naive = naive.but(comparison="takers - others", estimand="naive")
     cace = naive.but(id="c", estimand="cace", population="compliers", n_control=250, n_treatment=250)
-    return naive, naive.but(id="s", role="sensitivity"), cace, cell(3, 3)
+    cace = cace.but(estimate=0.1 / (n_takers / 250 - elsewhere / 250))
+    return naive, naive.but(id="s", role="sensitivity"), cace, cell(250, 250)
 
 
 @pytest.mark.parametrize(("estimates", "take_up", "hidden"), [
     (takers(200, 50), 0.0, [False] * 4),  # nobody in the control arm: one-sided by design
-    (takers(200, 50), 0.012, [False, False, True, False]),  # three take it up in the control arm
+    (takers(200, 50, elsewhere=3), 0.012, [False, True, True, False]),  # three take it up in the control arm
+    (takers(200, 50, elsewhere=30), 0.12, [False] * 4),
     (takers(200, 50, 0.1), 0.0, [True, False, False, True]),  # five takers with the event
     (takers(247, 3), 0.2, [True, True, True, True]),  # three takers
-    (takers(3, 200), 0.2, [True, True, True, True]),  # three who did not
+    (takers(3, 247), 0.2, [True, True, True, True]),  # three who did not
 ])  # fmt: skip
 def test_protect_hides_few_takers_and_what_gives_them_away(estimates, take_up, hidden):
     row = {"metric": "active", "comparison": "no_links - links", "note": "n", "take_up_control": take_up}
-    row |= {"take_up_treatment": 0.2, "first_stage_f": 5.0, "risk_ratio": 2.0, "e_value": 2.0, "e_value_limit": 1.0}
-    uptake = pd.DataFrame([row | {"effective_size": 90.0, "share_outside": 0.1}])
-    found = guard(estimates=estimates, tables={"uptake": uptake})
+    row |= {"take_up_treatment": estimates[0].n_treatment / 250, "first_stage_f": 5.0, "risk_ratio": 2.0}
+    row |= {"e_value": 2.0, "e_value_limit": 1.0, "effective_size": 90.0, "share_outside": 0.1}
+    found = guard(estimates=estimates, tables={"uptake": pd.DataFrame([row])})
     naive, adjusted, cace, headline = (math.isnan(e.estimate) for e in found.estimates)
     told = found.tables["uptake"].iloc[0].isna()
     assert [naive, cace, bool(told["take_up_control"]), bool(told["e_value"])] == hidden
     assert adjusted == naive and not headline and told["first_stage_f"] == hidden[2]
-    assert list(found.tables["uptake"]) == list(uptake)
+    assert list(found.tables["uptake"]) == list(row)
 
 
 @pytest.mark.parametrize(("quantile", "n", "is_hidden"), [
@@ -145,7 +148,7 @@ def test_protect_hides_few_takers_and_what_gives_them_away(estimates, take_up, h
     (0.9, 100, False),  # ten beyond the 90th percentile
     (0.9, 99, True),
     (0.1, 99, True),  # and below the 10th
-    (None, 3, False),  # a mean of a whole variant is a headline
+    (None, 30, False),  # a mean of a whole variant is a headline
 ])  # fmt: skip
 def test_protect_hides_a_quantile_with_few_units_beyond_it(quantile, n, is_hidden):
     spend = DESIGN.metrics["spend"].model_copy(update={"quantile": quantile})
@@ -198,7 +201,7 @@ def test_protect_of_a_whole_study_of_replies_shows_no_small_count():
         assert not (found[name][["n_control", "n_treatment"]] < 10).any(axis=None)
     assert found["reply_hours"]["gap"].isna().any() and not math.isnan(found["replies"]["difference"][0])
     plain = {name: table.to_dict("records") for name, table in found.items()}
-    assert count_small_cells("live_support", plain, 10) == {}
+    assert find_leaks("live_support", plain, 10) == {}
 
 
 def effects(milestone="activated", share=0.5, landmark=90.0, n_not=500):
@@ -329,16 +332,118 @@ def test_protect_drops_tests_of_hidden_accounts():
         assert len(found.tests) == kept and all((e.reason == REASON) == (kept == 0) for e in found.estimates)
 
 
+LINE = {"milestone": "m", "reached": True}
+
+
 @pytest.mark.parametrize(("table", "rows", "count"), [
-    ("estimates", [{"segment": "a=b", "at": None, "n_control": 4, "n_treatment": 40}], 1),
-    ("estimates", [{"segment": None, "at": None, "n_control": 4, "n_treatment": 4}], 0),  # whole variants
-    ("curves", [{"day": 1, "at_risk": 3}, {"day": 2, "at_risk": 30}, {"day": 3, "at_risk": None}], 1),
-    ("reply_hours", [{"hours": "x", "n_control": 19, "n_treatment": 20}], 1),  # a median needs ten on either side
+    ("curves", [{"metric": "m", "arm": "a", "day": d, "at_risk": n, "share": 0.0} for d, n in ((1, 30), (2, 27))], 1),
+    ("reply_hours", [{"comparison": "b - a", "hours": "x", "n_control": 19, "n_treatment": 20}], 1),  # a median: twice
     ("hazards", [{"reading": "a", "n": 400, "lost": 4}, {"reading": "b", "n": 0, "lost": 0}], 1),
     ("next_steps", [{"step": "a", "accounts": 0}, {"step": "b", "accounts": 9}], 1),
-    ("milestone_survival", [{"day": 0, "at_risk": 50, "lost": 0}, {"day": 1, "at_risk": 41, "lost": 9}], 1),
+    ("next_steps", [{"step": "a", "accounts": None}, {"step": "b", "accounts": 90}], 0),
+    ("milestone_survival", [LINE | {"day": d, "at_risk": 50 - n, "lost": n} for d, n in ((0, 0), (1, 9))], 2),
 ])  # fmt: skip
-def test_count_small_cells_by_hand(table, rows, count):
-    study = "live_support" if table in ("estimates", "curves", "reply_hours") else "customer_milestones"
-    assert count_small_cells(study, {table: rows}, 10) == ({table: count} if count else {})
-    assert count_small_cells(study, {table: rows}, 1) == {}
+def test_find_leaks_by_hand(table, rows, count):
+    study = "live_support" if table in ("curves", "reply_hours") else "customer_milestones"
+    assert find_leaks(study, {table: rows}, 10) == ({table: count} if count else {})
+    assert find_leaks(study, {table: rows}, 1) == {}
+
+
+def run_own(folder, frame, **more):
+    """Return the protected results of a table of one's own: an experiment on whether customers are active."""
+    frame.to_csv(folder / "customers.csv", index=False)
+    content = {
+        "kind": "experiment", "title": "Links", "question": "Do links help?", "unit_id": "id", "registered": "after",
+        "variant": {"column": "arm", "control": "links", "treatments": ["no_links"]},
+        "metrics": {"active": {"kind": "binary", "role": "primary", "better": "higher", "expected": "higher"}},
+    }  # fmt: skip
+    (folder / "plan.yaml").write_text(yaml.safe_dump(content | more))
+    decided = plan.read(str(folder / "plan.yaml"))
+    source = sources.load(decided.design, str(folder / "customers.csv"))
+    units = metrics.fold(source, decided.design)
+    found = inference.run_experiment(
+        decided, source, units, (), study="experiment", withheld=None, n_resamples=200, seed=1
+    )
+    return protect(found, decided.design, units)
+
+
+def draw_customers(places):
+    """Return customers of two arms, every other one active; `places` gives (region, country, customers an arm)."""
+    rows = [place[:2] for *place, n in places for _ in range(2 * n)]
+    frame = pd.DataFrame(rows, columns=["region", "country"])
+    arms, active = np.arange(len(frame)) % 2, np.arange(len(frame)) // 2 % 2
+    return frame.assign(
+        id=[f"c{i}" for i in range(len(frame))], arm=np.array(["links", "no_links"])[arms], active=active
+    )
+
+
+def test_a_level_inside_another_segment_does_not_come_back_by_subtraction(tmp_path):
+    frame = draw_customers(
+        [("South", "Italy", 100), ("South", "Malta", 4), ("North", "Norway", 60), ("North", "Latvia", 80)]
+    )
+    found = run_own(tmp_path, frame, segments=["country", "region"])
+    shown = {e.segment for e in found.estimates if e.segment and not math.isnan(e.n_control)}
+    assert not {"country=Italy", "region=South"} <= shown and "country=Norway" in shown
+    assert {e.segment for e in found.estimates if e.segment} == {
+        "country=Italy", "country=Latvia", "country=Norway", "country=other", "region=North", "region=South",
+    }  # fmt: skip
+    alone = run_own(tmp_path, frame, segments=["region"]).estimates
+    assert all(not math.isnan(e.n_control) for e in alone)
+
+
+def test_levels_of_few_have_no_name_and_a_column_of_names_is_refused(tmp_path):
+    frame = draw_customers([("South", "Italy", 100), ("South", "ann@example.org", 2), ("South", "Bo & Sons", 3)])
+    found = run_own(tmp_path, frame, segments=["country"])
+    assert {e.segment for e in found.estimates if e.segment} == {"country=Italy", "country=other"}
+    message = (
+        "plan, segments: the column mail tells who a unit is, not what it has in common: 210 of 210 units have a level "
+        "of their own; leave it out, or group its levels"
+    )
+    with pytest.raises(Refused) as refused:
+        run_own(tmp_path, frame.assign(mail=frame["id"] + "@example.org"), segments=["mail"])
+    assert str(refused.value) == message
+
+
+def test_an_arm_of_few_is_withheld(tmp_path):
+    frame = draw_customers([("South", "Italy", 100)])
+    few = frame[(frame["arm"] == "links") | (frame.index < 16)]
+    found = run_own(tmp_path, few)
+    assert all(math.isnan(e.estimate) and math.isnan(e.n_control) for e in found.estimates)
+    assert math.isnan(found.data.units_by_variant["no_links"]) and math.isnan(found.data.units)
+    checked = Check("srm", "fail", 1e-9, 0.001, "by customer: links 100 (planned 50 %), no_links 8 (planned 50 %)")
+    told = protect(found.but(data=INFO, checks=(checked,)), DESIGN)
+    assert told.checks == (checked,)
+    few = DataInfo("yours", "", "f", None, 108, 108, {"links": 100, "no_links": 8})
+    told = protect(found.but(data=few, checks=(checked,)), DESIGN).checks[0]
+    assert told.message == "by customer: links 100 (planned 50 %), no_links under 10 (planned 50 %)"
+    assert math.isnan(told.value)
+
+
+MONEY = {"paid": {"kind": "amount", "unit": "USD", "role": "primary", "better": "higher", "expected": "higher"}}
+
+
+def test_money_of_few_or_of_one_is_not_told(tmp_path):
+    frame = draw_customers([("South", "Italy", 100), ("North", "Norway", 60), ("East", "Latvia", 50)])
+    even = np.where(np.arange(len(frame)) // 2 % 2 == 0, 20.0 + np.arange(len(frame)) % 7, 0.0)
+
+    def list_hidden(paid):
+        found = run_own(tmp_path, frame.assign(paid=paid), metrics=MONEY, segments=["country"])
+        whole = [e for e in found.estimates if not e.segment]
+        hidden = {e.segment for e in found.estimates if math.isnan(e.control_value)} - {None}
+        return all(math.isnan(e.estimate) for e in whole), hidden, found.tables.get("bayes")
+
+    assert list_hidden(even)[:2] == (False, set())
+    of_one = even.copy()
+    of_one[0] = 98765.0  # in Italy
+    is_hidden, hidden, believed = list_hidden(of_one)
+    assert is_hidden and "country=Italy" in hidden and (believed is None or believed.empty)
+    few = np.where((frame["country"] == "Latvia") & (even > 0) & (np.arange(len(frame)) % 5 > 0), 0.0, even)
+    is_hidden, hidden, _ = list_hidden(few)
+    assert not is_hidden and "country=Latvia" in hidden and len(hidden) == 2  # and a partner, or the sum would tell it
+
+
+def test_names_of_small_levels_are_one_nameless_other():
+    topics = pd.DataFrame({"topic": ["billing", "ann@example.org", "setup"], "customers": [90, 4, 50]})
+    found = guard("support_metrics", PLAN, tables={"topics": topics}).tables["topics"]
+    assert found["topic"].tolist() == ["billing", "other", "setup"]  # the partner's name tells nothing of few
+    assert found["customers"].isna().tolist() == [False, True, True]

@@ -1,6 +1,7 @@
 """Takers beside others, and those who answered beside all."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from helpers.inference import associations, risk_difference
+from helpers.inference import associations, compare_arms, risk_difference
 from helpers.inference.associations import (
     adjusted_contrast,
     bound_missing,
@@ -254,6 +255,13 @@ def test_weighted_contrast_overlap_by_hand():
     assert found.imbalance == pytest.approx(0, abs=1e-12)
 
 
+ENDS = (0.0, 1.0)
+
+
+def risks(level, control, treatment):
+    return compare_arms(Metric(kind="binary"), control, treatment, confidence_level=level)
+
+
 def moments(events, n, missing):
     share = events / n
     return Moments(("y",), n, np.array([share]), np.array([[share * (1 - share) * n / (n - 1)]]), missing)
@@ -261,7 +269,7 @@ def moments(events, n, missing):
 
 def test_bound_missing_by_hand_is_the_envelope_of_both_extremes():
     # 40 known with 20 events and 10 unknown against 50 known with 20 events
-    found = bound_missing(Metric(kind="binary"), moments(20, 50, 0), moments(20, 40, 10))
+    found = bound_missing(partial(risks, 0.95), ENDS, moments(20, 50, 0), moments(20, 40, 10))
     assert found.ci_low == pytest.approx(risk_difference(20, 50, 20, 50).ci_low)
     assert found.ci_high == pytest.approx(risk_difference(30, 50, 20, 50).ci_high)
     assert math.isnan(found.estimate)
@@ -273,19 +281,20 @@ def test_bound_missing_fills_with_the_ends_of_the_scale(metric):
     # 10 unknown of 20 where all known are 0: the mean can be anywhere from -50 to 50
     zero = Moments(("y",), 10, np.array([0.0]), np.array([[1.0]]), 10)
     full = Moments(("y",), 20, np.array([0.0]), np.array([[1.0]]), 0)
-    found = bound_missing(Metric(**metric), full, zero)
+    measure = partial(compare_arms, Metric(**metric))
+    found = bound_missing(measure, Metric(**metric).how.extremes(Metric(**metric)), full, zero)
     assert found.ci_low < -50 < 50 < found.ci_high
 
 
 def test_bound_missing_of_an_amount_has_no_bounds():
-    found = bound_missing(Metric(kind="amount"), moments(2, 5, 1), moments(2, 5, 1))
+    found = bound_missing(partial(compare_arms, Metric(kind="amount")), None, moments(2, 5, 1), moments(2, 5, 1))
     assert found.reason == "no bounds: the outcome has no fixed lowest and highest value"
 
 
 def test_bound_missing_widens_with_the_level_and_the_unknown():
     sides = moments(20, 50, 5), moments(25, 50, 5)
-    wide, narrow = (bound_missing(Metric(kind="binary"), *sides, confidence_level=c) for c in (0.99, 0.9))
-    more = bound_missing(Metric(kind="binary"), moments(20, 50, 9), moments(25, 50, 9), confidence_level=0.9)
+    wide, narrow = (bound_missing(partial(risks, c), ENDS, *sides) for c in (0.99, 0.9))
+    more = bound_missing(partial(risks, 0.9), ENDS, moments(20, 50, 9), moments(25, 50, 9))
     assert wide.ci_low < narrow.ci_low
     assert more.ci_low < narrow.ci_low
 

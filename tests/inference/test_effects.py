@@ -20,8 +20,8 @@ from helpers.inference import (
     relative_lift,
     satterthwaite,
 )
-from helpers.inference.contrasts import lift_arms
 from helpers.inference.means import NO_VARIATION, TOO_FEW, UNBOUNDED, UNDEFINED, Pair, effective_units
+from helpers.inference.methods import lift_arms
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
 

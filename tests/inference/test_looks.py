@@ -183,6 +183,17 @@ def test_look_is_tuned_once_and_not_anew_at_each_look():
     assert widen(400, planned_units=40_000) > 1.5 * unplanned[1]
 
 
+def test_look_foresees_the_units_of_a_plan_that_gives_days_alone():
+    days = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(400) // 40, unit="D")
+    shares = {}
+    for as_of in ("2024-03-10", "2024-03-20", "2024-05-29"):  # the tenth and the twentieth of 90 days, and the last
+        plan = {"assigned_at": "assigned_at", "enrolment_days": 90, "as_of": as_of, "looks": [0.5, 1.0]}
+        design = make_design(metrics={"y": SCORE}, **plan)
+        look = read_look(metrics.fold(make_source(draw_frame(400, assigned_at=days)), design))
+        shares[as_of] = (look.is_interim, round(look.share, 3))
+    assert list(shares.values()) == [(True, 0.111), (True, 0.222), (False, 1.0)]
+
+
 def measure(values):
     return Moments(("y", "x"), len(values), values.mean(axis=0), np.cov(values.T), missing=1)
 

@@ -2,16 +2,31 @@
 
 import pickle
 import pkgutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from helpers.inference import METHODS, find_method, measure_columns
-from helpers.inference.methods import EXEMPT, Domain
+from helpers.inference import METHODS, columns, find_method, measure_columns, methods
+from helpers.inference.methods import EXEMPT, Arm, Domain, Method, choose_method, compare, compare_arms, demand_method
 from helpers.kinds import KINDS
+from helpers.plan import ExperimentPlan, Metric
+from helpers.records import Effect, Refused
 from helpers.simulate.populations import POPULATIONS
 
 CLAIMS = {"nominal", "at least", "nominal within .01"}
+
+
+DESIGN = ExperimentPlan.model_validate(
+    {
+        "kind": "experiment",
+        "title": "t",
+        "question": "q",
+        "unit_id": "id",
+        "variant": {"column": "arm", "control": "a", "treatments": ["b"]},
+        "metrics": {"m": {"kind": "amount"}},
+    }
+)
 
 
 def draw(method, n=300):
@@ -64,10 +79,85 @@ def test_exempt_names_code_that_is_there(code):
     assert pkgutil.resolve_name(f"helpers.{code}")
 
 
-@pytest.mark.parametrize("kind", [form for kind in KINDS.values() for form in (kind, *kind.forms.values())])
-def test_every_method_that_the_plan_may_choose_stands_in_the_table(kind):
-    chosen = {kind.method, "delta", "permutation", "lin"}
-    assert {name for name in chosen if not any(m.method.startswith(name) for m in METHODS)} == set()
+FORMS = [form for kind in KINDS.values() for form in (kind, *kind.forms.values())]
+UNKNOWN = "no method is called median of means; give it a row for a difference in METHODS, or name one of them"
+
+
+@pytest.mark.parametrize("kind", FORMS, ids=lambda form: f"{form.name} {form.method}")
+def test_method_that_the_plan_may_choose_has_a_row_that_reads_what_the_kind_has(kind):
+    reads = {name: demand_method(name).reads for name in (kind.method, "delta", "permutation", "lin")}
+    assert (reads[kind.method] == "moments") == kind.is_mean
+    assert (reads[kind.method] == "times") == (kind.outcome == "time")
+    assert (reads["delta"], reads["permutation"], reads["lin"]) == ("moments", "outcome", "moments")
+    assert demand_method(kind.method).lift or not kind.has_lift or kind.outcome == "time"
+
+
+@pytest.mark.parametrize("method", [m for m in METHODS if m.lift], ids=lambda m: m.name)
+def test_lift_that_goes_with_a_difference_is_a_method_too(method):
+    assert find_method(method.lift, "relative_lift")
+
+
+@pytest.fixture
+def with_method(monkeypatch):
+    """Return a function that gives a kind, as its plan reads it, another method."""
+
+    def change(method, kind="amount", **given):
+        monkeypatch.setitem(KINDS, kind, replace(KINDS[kind], method=method, **given))
+        return Metric(kind=kind)
+
+    return change
+
+
+def test_method_without_a_row_is_refused_wherever_it_would_decide(with_method):
+    metric, moments = with_method("median of means"), measure_columns(np.arange(9.0)[:, None])
+    facts = {"sizes": {"a": 9, "b": 9}, "skewness": 0.0, "is_adjustable": False}
+    for decide in (
+        lambda: choose_method(metric, DESIGN, **facts),
+        lambda: compare(metric, "median of means", Arm(moments), Arm(moments)),
+        lambda: compare_arms(metric, moments, moments),
+    ):
+        with pytest.raises(Refused) as caught:
+            decide()
+        assert str(caught.value) == UNKNOWN
+
+
+def test_method_that_reads_rows_is_not_for_a_kind_that_moments_tell(with_method):
+    facts = {"sizes": {"a": 9, "b": 9}, "skewness": 0.0, "is_adjustable": False}
+    with pytest.raises(Refused) as caught:
+        choose_method(with_method("order statistics"), DESIGN, **facts)
+    told = "kind amount: order statistics reads the outcome; say is_mean=False, or name another"
+    assert str(caught.value) == told
+
+
+def test_method_that_no_experiment_can_read_is_refused(with_method):
+    told = (
+        "the method welch, always-valid reads columns in a way that no experiment knows; begin its steps with one of "
+        "read_known, read_sums, read_covariates, read_values, read_levels, read_times"
+    )
+    with pytest.raises(Refused) as caught:
+        compare_arms(with_method("welch, always-valid"), None, None)
+    assert str(caught.value) == told
+
+
+def test_compare_needs_what_the_method_reads():
+    moments = measure_columns(np.arange(9.0)[:, None])
+    with pytest.raises(ValueError) as caught:
+        compare(Metric(kind="amount"), "permutation", Arm(moments), Arm(moments))
+    assert str(caught.value) == "permutation needs the outcome of both arms"
+
+
+def test_method_of_a_row_alone_decides_with_the_keys_of_its_plan(monkeypatch):
+    # no branch names it: a shift of the mean, read from moments and moved by a key of the plan
+    def shift(control, treatment, *, by, confidence_level):
+        return Effect(treatment.value - control.value + by, method="shifted")
+
+    row = Method("shifted", "shifted", "difference", (columns.read_known, shift), (), Domain(), "here",
+                 planned=(("by", "worthwhile"),))  # fmt: skip
+    monkeypatch.setattr(methods, "METHODS", (*METHODS, row))
+    monkeypatch.setitem(KINDS, "amount", replace(KINDS["amount"], method="shifted"))
+    sides = [measure_columns(np.arange(float(n))[:, None]) for n in (5, 7)]
+    found = compare_arms(Metric(kind="amount", worthwhile=10), *sides)
+    assert (found.estimate, found.method) == (11.0, "shifted")
 
 
 def test_measure_columns_equals_numpy():

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from experiments import make_design
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -24,7 +25,7 @@ from helpers.inference import (
     score_p_value,
     simulate_power,
 )
-from helpers.inference.planning import find_exaggeration
+from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.records import Refused
 
 
@@ -226,3 +227,10 @@ def test_simulate_power_arguments_change_the_result():
     )
     wide = simulate_power(draw_arm, compute, **options, confidence_level=0.99, rng=np.random.default_rng(1))
     assert wide["ci_low"] < base["ci_low"] and wide["ci_high"] > base["ci_high"]
+
+
+@pytest.mark.parametrize(("role", "size"), [("primary", 3), ("secondary", 3), ("exploratory", 3), ("guardrail", 1)])
+def test_find_rule_is_the_first_step_of_the_family(role, size):
+    metric = {"kind": "score", "role": role, "better": "lower", "margin": {"absolute": 1}}
+    design = make_design(metrics={name: metric for name in "xyz"})
+    assert find_rule(design, "y") == (pytest.approx(0.05 / size), -1)

@@ -122,7 +122,7 @@ def test_ordered_score_of_clusters_is_not_estimated():
     frame = draw().assign(y=lambda f: f["score"], firm=(np.arange(400) // 10).astype(str))
     frame["variant"] = np.where(np.arange(400) // 10 % 2, "t", "c")
     found = run_experiment(frame, make_design(metrics=ORDERED, cluster="firm")).headline("y")[0]
-    assert found.reason == "clusters are randomised, and an ordered score is compared by unit only"
+    assert found.reason == "clusters are randomised, and ordered scores are compared by unit only"
     assert found.verdict == "not estimable"
 
 

@@ -114,8 +114,23 @@ def _count_queries(units, monkeypatch, **options):
 
 def test_summarise_asks_for_sizes_and_a_constant_and_once_for_everything(monkeypatch):
     units = _fold(_make_frame(_draw(1e8)), covariates=["x"], segments=["segment"])
-    metrics.describe_arms(units)  # which are asked for in any case
-    assert _count_queries(units, monkeypatch, by="segment", adjusted=True) == 2
+    assert _count_queries(units, monkeypatch, adjusted=True) == 3
+    assert _count_queries(units, monkeypatch, by="segment") == 0  # the levels are what the arms were added up from
+
+
+def test_summarise_measures_arms_alone_where_a_segment_has_many_levels(monkeypatch):
+    frame = _make_frame(_draw(0.0)).assign(segment=lambda f: (f.index // 2).astype(str))
+    units = _fold(frame, segments=["segment"], min_cell=1)
+    assert _count_queries(units, monkeypatch) == 3
+    assert _count_queries(units, monkeypatch, by="segment") == 1
+
+
+def test_summarise_without_tails_leaves_them_out_until_they_are_asked_for():
+    units = _fold(_make_frame(_draw(0.0)), segments=["segment"])
+    for has_tails in (False, True, False):
+        found = metrics.summarise(units, has_tails=has_tails)[None]["y"]["a"]
+        assert np.isnan([found.skewness, found.top_share]).all() != has_tails
+        _check_exactly(metrics.summarise(units)[None]["y"]["a"], (_draw(0.0)[::2],))
 
 
 def test_summarise_finds_outcomes_that_are_missing_after_the_first_rows_only(monkeypatch):
@@ -123,13 +138,13 @@ def test_summarise_finds_outcomes_that_are_missing_after_the_first_rows_only(mon
     frame.loc[frame.index[-500:], "y"] = np.nan
     _check_all(frame)
     assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch, adjusted=True) == 3
-    assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch) == 3  # a constant of the covariate is kept too
+    assert _count_queries(_fold(frame, covariates=["x"]), monkeypatch) == 3
 
 
 def test_summarise_asks_again_only_where_a_group_is_far(monkeypatch):
     units = _fold(_join({"s": 0.0, "t": 1e8}), segments=["segment"])
-    assert _count_queries(units, monkeypatch) == 2  # the arms are alike
-    assert _count_queries(units, monkeypatch, by="segment") == 2  # and the look at the first rows is kept
+    assert _count_queries(units, monkeypatch) == 3  # first rows, limit of the largest values, sums
+    assert _count_queries(units, monkeypatch, by="segment") == 1  # about the mean of each
     assert _count_queries(units, monkeypatch, by="segment") == 0
 
 
@@ -206,10 +221,10 @@ def _check(found, values, missing=0, rtol=1e-12, ratio=None):
     np.testing.assert_allclose(found.skewness, skewness, rtol=1e-9, atol=1e-9)
 
 
-def _check_but_tail(found, values):
-    """The same of a week or a segment, of which nobody reads a tail."""
+def _check_but_tail(found, values, missing=0):
+    """The same of a week, a segment or lowered values, of which nobody reads a tail."""
     assert np.isnan(found.skewness)
-    _check(replace(found, skewness=stats.skew(values)), values)
+    _check(replace(found, skewness=stats.skew(values)), values, missing=missing)
 
 
 def test_summarise_equals_numpy_for_every_kind_and_arm():
@@ -241,7 +256,7 @@ def test_summarise_adjusted_takes_covariates_over_units_with_a_known_outcome():
 def test_summarise_by_segment_has_every_level_and_arm():
     frame = _draw_frame(60)
     frame.loc[frame["tier"].isna(), "variant"] = "a"  # then b has no unit of unknown tier
-    found = metrics.summarise(_fold(frame, KINDS, segments=["tier"]), by="tier")
+    found = metrics.summarise(_fold(frame, KINDS, segments=["tier"], min_cell=1), by="tier")
     assert list(found) == ["free", "pro", "unknown"]
     _check_but_tail(found["pro"]["paid"]["a"], frame.query("tier == 'pro' and variant == 'a'")["paid"])
     empty = found["unknown"]["paid"]["b"]
@@ -300,19 +315,31 @@ def test_winsorise_lowers_to_the_quantile_of_positive_values_of_all_arms():
     frame = pd.DataFrame({"unit": list("pqrstu"), "variant": list("aabbbb")}).assign(spent=[0, 10, 0, 20, 120, np.nan])
     frame.loc[len(frame)] = ["v", "cps", 1e6]  # outside the randomisation: no part of the quantile, lowered too
     found = metrics.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")  # of 10, 20, 120: 20 + 0.98 x 100
-    _check(found["b"], [0.0, 20.0, 118.0], missing=1)
-    _check(found["a"], [0.0, 10.0])
+    _check_but_tail(found["b"], [0.0, 20.0, 118.0], missing=1)
+    _check_but_tail(found["a"], [0.0, 10.0])
     assert found["cps"].value == 118.0
+
+
+def test_winsorise_finds_the_quantile_wherever_the_largest_values_stand():
+    rng = np.random.default_rng(5)
+    drawn = np.concatenate([rng.exponential(1, 14_000), 50 + rng.exponential(9, 400), np.zeros(600)])
+    for spent in (drawn, drawn[::-1], rng.permutation(drawn), np.repeat([0.0, 3.0, 3.0], 5000)):
+        frame = pd.DataFrame({"unit": [f"{i:05d}" for i in range(15_000)], "spent": spent}).assign(variant="a")
+        frame.loc[frame.index % 2 == 1, "variant"] = "b"
+        found = metrics.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")
+        lowered = frame.assign(spent=np.minimum(spent, np.quantile(spent[spent > 0], 0.99)))
+        for arm, rows in lowered.groupby("variant"):
+            _check_but_tail(found[arm], rows["spent"].to_numpy())
 
 
 def test_winsorise_without_positive_values_changes_nothing():
     frame = pd.DataFrame({"unit": list("pqrs"), "variant": list("aabb"), "spent": [0.0, -1.0, 0.0, -3.0]})
-    _check(metrics.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")["a"], [0.0, -1.0])
+    _check_but_tail(metrics.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")["a"], [0.0, -1.0])
 
 
 def test_summarise_shares_takes_marks_of_each_arm():
     frame = _draw_frame()
-    units = _fold(frame, KINDS, segments=["tier"])
+    units = _fold(frame, KINDS, segments=["tier"], min_cell=1)
     found = metrics.summarise_shares(units, ["missing_spent"])[None]["missing_spent"]["b"]
     _check(found, frame.query("variant == 'b'")["spent"].isna())
     level = metrics.summarise_shares(units, ["missing_spent"], by="tier")["pro"]["missing_spent"]["b"]

@@ -99,7 +99,7 @@ def test_fold_refuses(kinds, more, message):
 
 
 def test_fold_names_missing_segments_unknown():
-    units = _fold(SCORE, UNITS | {"tier": ["pro", None, "007", "no"]}, segments=["tier"])
+    units = _fold(SCORE, UNITS | {"tier": ["pro", None, "007", "no"]}, segments=["tier"], min_cell=1)
     assert _read(units, "s_tier") == ["pro", "unknown", "007", "no"]
 
 
@@ -295,7 +295,7 @@ def test_name_hours_equals_the_calendar(hour):
 
 
 def test_summarise_by_a_segment_called_hours_takes_the_segment():
-    units = _fold_before(BEFORE | {"hours": ["x", "x", "y", "y"]}, segments=["hours"])
+    units = _fold_before(BEFORE | {"hours": ["x", "x", "y", "y"]}, segments=["hours"], min_cell=1)
     assert list(metrics.summarise(units, by="hours")) == ["x", "y"]
 
 
@@ -313,7 +313,7 @@ KINDS = METRIC | {"t": {"kind": "time_to_event", "time": "days", "observed": "to
 
 
 def _fold_arms(kinds=KINDS, **more):
-    plan = {"as_of": "2024-01-20", "segments": ["tier"], "exposure": {"column": "took"}}
+    plan = {"as_of": "2024-01-20", "segments": ["tier"], "min_cell": 1, "exposure": {"column": "took"}}
     return _fold_before(ARMS, kinds=kinds, **plan | more)
 
 

@@ -16,7 +16,7 @@ TEXT = (paths.REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTION = TEXT.partition("## Add a metric kind\n")[2].partition("\n## ")[0]
 FILES = re.findall(r"`(helpers/kinds/\w+\.py|notebooks/plans/\w+\.yaml)`", SECTION)
 BLOCKS = re.findall(r"```\w+\n(.*?)```", SECTION, re.S)
-COMMAND = re.search(r"`\.venv/bin/(studies report [^`]+)`", SECTION)[1]
+COMMANDS = re.findall(r"`\.venv/bin/(studies report [^`]+)`", SECTION)
 START = "import sys; from helpers.cli import main; sys.exit(main())"
 
 
@@ -38,18 +38,22 @@ def run(root, *words):
     return subprocess.run(command, cwd=root, env={"PYTHONPATH": str(root), "HOME": str(root)}, capture_output=True)
 
 
-def test_section_writes_one_file_of_code_and_one_plan():
-    assert FILES == ["helpers/kinds/top_box.py", "notebooks/plans/scores.yaml"]
+def test_section_writes_one_file_of_code_and_two_plans():
+    assert FILES == ["helpers/kinds/top_box.py", "notebooks/plans/scores.yaml", "notebooks/plans/score_events.yaml"]
 
 
-def test_kind_written_as_told_gives_an_estimate_with_a_verdict(copy):
-    done = run(copy, *shlex.split(COMMAND)[1:])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_kind_written_as_told_gives_an_estimate_with_a_verdict(copy, command):
+    done, name = run(copy, *shlex.split(command)[1:]), command.split()[4]
     assert done.returncode == 0, done.stderr.decode()
-    results = json.loads((copy / "reports/scores/results.json").read_text())
-    (row,) = [row for row in results["estimates"] if row["metric"] == "pleased" and row["estimand"] == "difference"]
+    results = json.loads((copy / f"reports/{name}/results.json").read_text())
+    assert results["status"] == "answered"
+    rows = [row for row in results["estimates"] if row["metric"] == "pleased" and row["estimand"] == "difference"]
+    (row,) = [row for row in rows if row["at"] is None]  # weeks are rows of their own
     assert (row["method"], row["verdict"]) == ("miettinen-nurminen", "clear benefit")
     assert row["ci_low"] < 0.06 < row["ci_high"]  # what was planted
-    assert "points" in (copy / "reports/scores/summary.md").read_text()
+    told = (copy / f"reports/{name}/summary.md").read_text()
+    assert "points" in told and "Pleased, line 4" in told
 
 
 def test_kind_written_as_told_refuses_by_its_own_rule(copy):
@@ -58,3 +62,31 @@ def test_kind_written_as_told_refuses_by_its_own_rule(copy):
     done = run(copy, "check", "simulated", "--plan", "bare.yaml")
     assert done.returncode == 2
     assert "bare.yaml, metrics.pleased: a top box needs line, the lowest score that counts" in done.stderr.decode()
+
+
+OTHER = """from helpers.kinds import Kind
+KIND = Kind("worded", None, keys={"line": (str, "none"), "parts": (list[str], [])})
+"""
+READ = """from helpers.plan import Metric
+for given in ({"kind": "top_box", "line": "7"}, {"kind": "worded", "line": "7"}, {"kind": "worded"},
+              {"kind": "top_box", "line": "high"}, {"kind": "amount", "line": "7"}):
+    try:
+        print(repr(Metric(**given).line))
+    except ValueError as error:
+        print(error.errors()[0]["loc"], error.errors()[0]["msg"])
+"""
+
+
+def test_two_kinds_may_bring_keys_of_one_name(copy):
+    other = copy / "helpers/kinds/worded.py"
+    other.write_text(OTHER)
+    given = {"env": {"PYTHONPATH": str(copy)}, "cwd": copy, "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, "-c", READ], **given)
+    other.unlink()
+    assert done.stdout.splitlines() == [
+        "7.0",
+        "'7'",
+        "'none'",
+        "('line',) Input should be a valid number, unable to parse string as a number",
+        "() Value error, a metric of kind amount has no line; it is for kind top_box or worded",
+    ]

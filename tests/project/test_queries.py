@@ -36,10 +36,10 @@ def test_proactive_help_asks_few_questions(asked):
         decided, source, units, trust, study="proactive_help", withheld=None, n_resamples=200
     )
     assert results.estimates
-    assert loaded <= 8  # of the files: rows, gaps, labels, units in two variants
+    assert loaded <= 9  # of the files: rows, gaps, labels, units in two variants
     assert folded - loaded <= 4  # clock and gaps, levels of covariates, the fold, notes on units and events
-    assert checked - folded <= 6  # sizes of the arms, a look at the first rows, and one question a grouping: four
-    assert len(asked) - checked <= 2  # rows for the methods that need them, the winsorised amount
+    assert checked - folded <= 5  # a look at the first rows; an amount's limit; arms and first segment; second; weeks
+    assert len(asked) - checked <= 3  # sizes of the arms, rows for the methods that need them
     assert len(asked) <= 20
     rows = [expression for expression in asked if "unit" in getattr(expression, "columns", ())]
     assert len(rows) <= 1

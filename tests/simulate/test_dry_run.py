@@ -1,5 +1,8 @@
 """The dry run of a plan: each metric holds its worthwhile effect, and events fold back, whichever way a plan reads."""
 
+import datetime as dt
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,6 +147,17 @@ def test_experiment_windows_are_over_at_as_of():
     at = experiment(plan, n_units=2000).units["at"]
     assert at.max() + pd.Timedelta(days=30) <= pd.Timestamp("2022-05-01", tz="UTC")
     assert pd.Timedelta(days=13) < at.max() - at.min() <= pd.Timedelta(days=14)
+
+
+def test_experiment_of_events_without_as_of_is_complete_although_no_event_is_late():
+    # one unit in fifty pays, none of them on the last days
+    paid = {"spend": {"kind": "amount", "event": "paid", "within_days": 60, "quantile": 0.5}}
+    design = make_plan(metrics=paid, assigned_at="at", planned_units=40)
+    source = sources.load(design, "simulated", simulation={"study": "experiment"})
+    source = replace(source, events=source.events.filter(source.events["value"] < 0))
+    units = metrics.fold(source, design)
+    assert units.as_of == source.truth["as_of"] == dt.date(2024, 3, 28)  # 28 days of enrolment and 60 more
+    assert metrics.read_rows(units, ["complete_spend"])["complete_spend"].all()
 
 
 def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():

@@ -95,6 +95,7 @@ REFUSALS = [  # the file, its content, what is said after its name
     ("u.csv", b"2024-01-31,x\n2024-01-31,x\n", VALUES),
     ("u.csv", b"zoe@example.org,x\nzoe@example.org,x\n", VALUES),
     ("u.csv", b"x,-1.5\nx,-1.5\n", VALUES),
+    ("u.csv", "Zoë,old,yes\nAnn,new,no\nBo,old,yes\n".encode(), VALUES),
     ("u.csv", ("Export for Zoë\n" + ROWS).encode(), TITLE),
     ("u.csv", ("Export for Zoë\n\n" + ROWS).encode(), TITLE),
     # neither UTF-8 nor Windows-1252

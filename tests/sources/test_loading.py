@@ -166,7 +166,7 @@ def test_load_drops_exact_duplicates_and_counts_them(load):
     assert source.info.steps == (
         ("read", 7, "rows of the table"),
         ("exact duplicates dropped", 2, "rows that repeat another in every column"),
-        ("in two variants, left out", 0, "0 units"),
+        ("in two variants, left out", 0, "rows of 0 units"),
         ("kept", 5, "one row a unit"),
     )
 
@@ -267,9 +267,9 @@ def test_load_shows_five_unknown_labels_cut_to_forty_characters(refusal):
 
 def test_load_keeps_text_as_written(load):
     text = PLAN + "segments: [plan_tier]\n"
-    rows = "user_id,variant,spend,plan_tier\n007,old,1,no\n7,new,2,NA\nNA,new,3,null\nnull,old,4,\n"
+    rows = "user_id,variant,spend,plan_tier\n007,old,1,no\n7,new,2,NA\nNAM,new,3,null\nno,old,4,\n"
     source = load(rows, plan_text=text)
-    assert values(source, "unit", "plan_tier") == [["007", "7", "NA", "null"], ["no", "NA", "null", None]]
+    assert values(source, "unit", "plan_tier") == [["007", "7", "NAM", "no"], ["no", "NA", "null", None]]
 
 
 def test_load_reads_words_for_missing_in_number_columns_and_says_so(load):

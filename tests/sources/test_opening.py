@@ -156,6 +156,27 @@ def test_connect_locks_the_engine_to_the_given_files(tmp_path, design, statement
     assert sorted(p.name for p in tmp_path.iterdir()) == ["other.parquet", "plan.yaml", "u.parquet"]
 
 
+def test_the_spill_folder_is_private_and_goes_with_its_process(tmp_path, monkeypatch):
+    left = tmp_path / "studies-999999999-abc"
+    left.mkdir()
+    monkeypatch.setattr(opening.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(opening.tempfile, "tempdir", str(tmp_path))
+    folder = Path(opening.make_spill.__wrapped__(opening.os.getpid()))
+    assert folder.stat().st_mode & 0o777 == 0o700 and folder.parent == tmp_path and not left.exists()
+    program = "from helpers.sources.opening import connect; c = connect([]); "
+    program += "print(c.raw_sql(\"SELECT current_setting('temp_directory')\").fetchall()[0][0])"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
+    assert "studies-" in told and not Path(told).exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["host=h user=u password=hunter2 dbname=d", "duckdb:md:sales?motherduck_token=abc123456", "Server=db;PWD=hunter2;"],
+)
+def test_an_address_of_another_form_shows_no_password(data):
+    assert tell_refusal(lambda: read_address(data)) == LITERAL
+
+
 def test_connect_loads_no_extension_by_itself():
     backend = opening.connect([])
     settings = "SELECT value FROM duckdb_settings() WHERE name IN ('autoinstall_known_extensions', "
@@ -247,6 +268,11 @@ WRONG = [
     ({"user_id": [1.0, 2.0, math.nan]}, SHARED + "export the column as text"),
     ({"user_id": [2.0**54, 2.0, 3.0]}, SHARED + "export the column as text"),
     ({"spend": [1.0, math.inf, 2.0]}, "column spend: 1 infinite value; leave a cell empty where it is unknown"),
+    (
+        {"spend": [1.0, -1e200, 2.0]},
+        "column spend: 1 number beyond 1e+50 on either side of 0; correct them, or leave a cell empty where it is "
+        "unknown",
+    ),
     (
         {"spend": pa.array([0, 1, 2], pa.date32())},
         "column spend: holds date values where numbers are needed; name another column in the plan",

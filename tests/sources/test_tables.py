@@ -248,7 +248,7 @@ def test_refuse_raw_ids_that_were_rounded(load, value):
         load(f"user_id,variant,spend\n{value},old,1\n2,new,1\n")
 
 
-@given(numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=6))
+@given(numbers=st.lists(st.floats(-1e50, 1e50), min_size=2, max_size=6))
 @settings(derandomize=True, deadline=None, max_examples=12)
 def test_cast_reads_every_number_that_python_writes(numbers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("numbers")
@@ -393,7 +393,9 @@ def test_load_events_refuses_dates_in_one_arm_beside_times_in_the_other(load_eve
 @pytest.mark.parametrize(("one", "two", "words"), [("u{}", "U{}", "case"), ("{}", "0{}", "zeros before them")])
 def test_load_tells_ids_that_differ_in_spelling_only(load_events, one, two, words):
     ids = [way.format(n) for n in range(1, 21) for way in (one, two)]
-    units = UNITS.splitlines()[0] + "\n" + "".join(f"{i},{('old', 'new')[n % 2]},2024-01-01\n" for n, i in enumerate(ids))
+    units = (
+        UNITS.splitlines()[0] + "\n" + "".join(f"{i},{('old', 'new')[n % 2]},2024-01-01\n" for n, i in enumerate(ids))
+    )
     told = f"units.csv, column unit: 40 ids that another differs from in {words} only"
     log = [EVENTS.splitlines()[0], *(f"{i},spend,2024-01-02,1," for i in ids)]
     assert f"{told}, each a unit of its own" in load_events("\n".join(log), units=units).info.messages
@@ -406,11 +408,13 @@ def test_load_tells_ids_that_differ_in_spelling_only(load_events, one, two, word
 
 @pytest.mark.parametrize("word", ["null", "NA", "None", "undefined", "\\N"])
 def test_load_refuses_words_for_no_id(load_events, word):
-    told = "column user_id: 1 row with a word such as null or NA for an id; give each row its own, or leave those rows out"
-    for place, given in (("units.csv", {"units": f"{UNITS}{word},new,2024-01-01\n"}), ("events.csv", {})):
-        events = EVENTS if given else f"{EVENTS}{word},spend,2024-01-02,1,\n"
+    told = (
+        "column user_id: 1 row with a word such as null or NA for an id; give each row its own, or leave those rows out"
+    )
+    for place, other in (("units.csv", {"units": f"{UNITS}{word},new,2024-01-01\n"}), ("events.csv", {})):
+        events = EVENTS if other else f"{EVENTS}{word},spend,2024-01-02,1,\n"
         with pytest.raises(Refused) as refusal:
-            load_events(events, **given)
+            load_events(events, **other)
         assert str(refusal.value) == f"{place}, {told}"
 
 
@@ -529,6 +533,19 @@ def test_load_events_without_values_where_none_is_needed(load_events):
 )
 def test_load_events_refuses_with_one_message(load_events, rows, message):
     assert tell_refusal(load_events, rows) == message
+
+
+@pytest.mark.parametrize("kind", ["amount", "count", "binary", "score", "nps"])
+def test_load_events_refuses_a_metric_that_would_not_read_the_column_of_its_name(load_events, kind):
+    units = UNITS.splitlines()
+    units = "\n".join([f"{units[0]},visits", *(f"{line},1" for line in units[1:])]) + "\n"
+    plan_text = EVENT_PLAN.replace("spend: {kind: amount", f"visits: {{kind: {kind}")
+    assert tell_refusal(load_events, units=units, plan_text=plan_text) == (
+        "plan, metrics.visits: beside events it reads an event of this name, which does not occur, and the table has a "
+        "column visits; write column: visits, or event: and the names of its events"
+    )
+    named = plan_text.replace(f"kind: {kind}", f"kind: {kind}, column: visits")
+    assert load_events(units=units, plan_text=named).info.units == 3
 
 
 def test_load_events_says_when_an_event_of_the_plan_never_occurs(load_events):
