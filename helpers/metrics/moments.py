@@ -331,7 +331,6 @@ def _take(units, blocks, by, has_tails):
         look, table = _read_look(units), _cap(units) if has_tails else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
-    blocks = {name: replace(block, ratio=look.ratios.get(name, 0.0)) for name, block in blocks.items()}
     found, arranged = sum_up(table, blocks, make_query(blocks, look, keys, has_tails), given), {}
     arms = (*design.variant.arms, *design.variant.observational)
     for group in sorted({key[0] for key in found if key[0] is not None}) if by else [None]:
@@ -357,9 +356,7 @@ def _look_at(units):
     marks = {x for x in units.covariates if "=" in x or x.endswith(":missing")}
     marks |= {column for column in table.columns if column.startswith(SHARES)}
     marks |= {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
-    first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=False)
-    if units.covariates:
-        blocks |= {"x": Block(units.covariates, tuple((x, None) for x in units.covariates), units.covariates[0])}
+    first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
     for name in _list_capped(units):
         facts["bound", name] = first[f"y_{name}"].quantile(BOUND, where=first[f"y_{name}"] > 0)
     if design.segments:
@@ -379,7 +376,6 @@ def _share_sums(units, table, keys, has_tails):
     kept, fine, look = units.keep("sums", dict), _list_keys(units, units.design.segments[0]), _read_look(units)
     if has_tails not in kept and True not in kept:
         blocks = _list_blocks(units, True, has_tails)
-        blocks = {name: replace(block, ratio=look.ratios.get(name, 0.0)) for name, block in blocks.items()}
         query = make_query(blocks, look, fine, has_tails)
         kept[has_tails] = ask_sums(lower(table, query), blocks, query)
     found = kept.get(True) or kept[has_tails]

@@ -27,23 +27,22 @@ class Block:
     """Columns whose moments are taken together, over the rows where `known` is not null.
 
     `pairs` holds each column, and beside it the outcome where the column must be made null with it. `complete` names
-    the 0/1 column that tells where an outcome should be known; True is each row; None leaves `missing` at 0. The
-    skewness of a ratio is taken about `ratio`, which is near its own.
+    the 0/1 column that tells where an outcome should be known; True is each row; None leaves `missing` at 0.
     """
 
     names: tuple[str, ...]
     pairs: tuple[tuple[str, str | None], ...]
     known: str
     complete: str | bool | None = None
-    ratio: float = 0.0
 
 
 @dataclass(frozen=True)
 class Look:
     """What is known before sums are asked for: constants near the columns' means, ratios, columns of 0, 1 or null.
 
-    `full` columns are known for every unit; of the 0/1 columns in `void`, full too, none is 1. `bounds` lie below the
-    largest values of amounts; `is_split` tells whether the first segment has few levels.
+    `ratios`, by numerator, are near those about which skewness is taken. `full` columns are known for every unit; of
+    the 0/1 columns in `void`, full too, none is 1. `bounds` lie below the largest values of amounts; `is_split` tells
+    whether the first segment has few levels.
     """
 
     constants: dict[str, float]
@@ -90,10 +89,10 @@ def find_constants(first, blocks, marks, facts=None):
         if math.isfinite(mean):
             step = max(math.frexp(spread if math.isfinite(spread) else 0.0)[1] - 4, math.frexp(mean)[1] - 40)
             constants[column] = math.ldexp(round(math.ldexp(mean, -step)), step)
-    for name, block in blocks.items():
+    for block in blocks.values():
         if block.names[0] == "num":
             above, below = (row["mean", column] for column, _ in block.pairs[:2])
-            ratios |= {name: above / below} if above is not None and below else {}
+            ratios |= {block.pairs[0][0]: above / below} if above is not None and below else {}
     return Look(constants, ratios, marks), row
 
 
@@ -182,7 +181,8 @@ def _list_sums(table, blocks, query):
             asked["complete", block.complete] = table[block.complete].sum()
         top = value[block.pairs[0]]
         if _has_tail(block, query) and block.pairs[0][0] not in query.look.marks:
-            left = top - block.ratio * value[block.pairs[1]] if block.names[0] == "num" else top
+            ratio = query.look.ratios.get(block.pairs[0][0], 0.0)
+            left = top - ratio * value[block.pairs[1]] if block.names[0] == "num" else top
             asked["cube", block.pairs[0]] = (left * left * left).sum()
             asked |= {("largest", block.pairs[0]): left.max(), ("smallest", block.pairs[0]): left.min()}
         for i, pair in enumerate(block.pairs if block.known not in query.look.void else ()):
@@ -209,7 +209,7 @@ def _read(row, block, query):
     remainder = np.array([math.fsum((c, t / n, -m)) for c, t, m in zip(centres, totals, mean, strict=True)])
     skewness = top_share = NAN
     if _has_tail(block, query):  # of an outcome, or of numerator - ratio x denominator
-        weights = np.array([1.0] if block.names[0] == "y" else [1.0, -block.ratio])
+        weights = np.array([1.0] if block.names[0] == "y" else [1.0, -query.look.ratios.get(block.pairs[0][0], 0.0)])
         k = len(weights)
         variance = float(weights @ cov[:k, :k] @ weights)
         mean_left, m2 = float(weights @ totals[:k]) / n, variance * (n - 1) / n
