@@ -24,7 +24,8 @@ def compare_runs(arguments):
     print(f"{before} -> {after}, two runs of {studies[0]}")
     print_table([("what differs", "", ""), *causes] if causes else [("what differs", "", "nothing that a run records")])
     rows, counts = list_moves(early["results"], late["results"])
-    print(f"{counts['moved']:,} of {counts['both']:,} estimates moved; {_tell_lone(before, after, counts)}")
+    lone = f"{counts['gone']:,} only in {before}, {counts['new']:,} only in {after}"
+    print(f"{counts['moved']:,} of {counts['both']:,} estimates moved; {lone}")
     if rows:
         print_table([("estimate", before, after, "moved", "of its doubt", "verdict"), *rows], sides="<>>>><", width=200)
         print("of its doubt: the move in half widths of the interval that the estimate had before")
@@ -57,14 +58,11 @@ def list_causes(early, late):
     """
     was, now = early["results"], late["results"]
     causes = [("data", name, _tell(was["data"].get(key), now["data"].get(key))) for key, name in DATA.items()]
-    plans = was.get("plan") or {}, now.get("plan") or {}
-    causes += [("plan", key, _tell(plans[0].get(key), plans[1].get(key))) for key in ("file", "sha256")]
-    names = sorted({*was["parameters"], *now["parameters"]})
-    causes += [("parameters", k, _tell(was["parameters"].get(k), now["parameters"].get(k))) for k in names]
-    records = early["record"], late["record"]
-    causes.append(("code", "commit", _tell(records[0].get("head"), records[1].get("head"))))
-    versions = [record.get("versions", {}) for record in records]
-    causes += [("code", k, _tell(versions[0].get(k), versions[1].get(k))) for k in sorted({*versions[0], *versions[1]})]
+    plans = [{key: (run.get("plan") or {}).get(key) for key in ("file", "sha256")} for run in (was, now)]
+    codes = [{"commit": run["record"].get("head"), **run["record"].get("versions", {})} for run in (early, late)]
+    for kind, sides in {"plan": plans, "parameters": (was["parameters"], now["parameters"]), "code": codes}.items():
+        names = sorted({*sides[0], *sides[1]})
+        causes += [(kind, name, _tell(sides[0].get(name), sides[1].get(name))) for name in names]
     return [cause for cause in causes if cause[2]]
 
 
@@ -92,7 +90,8 @@ def list_moves(was, now):
     early, late = ({e["id"]: e for e in results["estimates"]} for results in (was, now))
     both = [name for name in early if name in late]
     pairs = [(early[name], late[name]) for name in both]
-    moved = sorted((pair for pair in pairs if _has_moved(*pair)), key=_rank_move)
+    moved = [pair for pair in pairs if _has_moved(*pair)]
+    moved.sort(key=lambda pair: (pair[0]["verdict"] == pair[1]["verdict"], -(_measure_move(*pair) or 0)))
     counts = {"both": len(both), "moved": len(moved), "gone": len(early) - len(both), "new": len(late) - len(both)}
     return [_write_move(*pair) for pair in moved], counts
 
@@ -104,11 +103,6 @@ def _has_moved(was, now):
         for key in figures
     )
     return not alike or was["verdict"] != now["verdict"]
-
-
-def _rank_move(pair):
-    was, now = pair
-    return was["verdict"] == now["verdict"], -(_measure_move(was, now) or 0)
 
 
 def _measure_move(was, now):
@@ -137,7 +131,3 @@ def _write_estimate(row):
         return "none"
     limits = [f"{row[end]:.4g}" for end in ("ci_low", "ci_high") if row[end] is not None]
     return f"{row['estimate']:.4g} [{', '.join(limits)}]" if limits else f"{row['estimate']:.4g}"
-
-
-def _tell_lone(before, after, counts):
-    return f"{counts['gone']:,} only in {before}, {counts['new']:,} only in {after}"

@@ -15,7 +15,7 @@ from helpers import plan as plans
 from helpers.cli.reporting import EXAMPLE, print_table, tell
 from helpers.records import STATUS_WORDS, Refused
 from helpers.sources import ask, read_address
-from helpers.sources.tables import NO, YES
+from helpers.sources.numerals import NO, YES
 
 DRAFT = Template(Path(__file__).with_name("plan.yaml.j2").read_text(), trim_blocks=True, keep_trailing_newline=True)
 MOST_LABELS = 20  # of a variant or segment

@@ -98,27 +98,20 @@ def _replace(text, pairs):
     return text
 
 
-def _state_all(frames, cells, known, known_of):
-    """Statements of all tables, and which rows go together."""
-    said, together = [], {}
+def _mark_leaks(frames, cells, known, least, known_of) -> dict[str, pd.DataFrame]:
+    """Tables with the columns `hidden`, by the audit of all of them, and `small`, whether a count of its own is."""
+    said, together, found = [], {}, {}
     for name, frame in frames.items():
         if name == "estimates" and not cells[name].counts:
             said += state_estimates(frame, known["shares"], *known_of)
-            continue
-        said += state(name, frame, cells[name], known)
-        together |= group_together(name, frame, cells[name], known)
-    return said, together
-
-
-def _mark_leaks(frames, cells, known, least, known_of) -> dict[str, pd.DataFrame]:
-    """Tables with the columns `hidden`, by the audit of all of them, and `small`, whether a count of its own is."""
-    said, together = _state_all(frames, cells, known, known_of)
-    hidden, found = close(said, least, together), {}
+        else:
+            said += state(name, frame, cells[name], known)
+            together |= group_together(name, frame, cells[name], known)
+    hidden = close(said, least, together)
     small = {row for one in said if one.count < least and not (one.is_open and one.count < 0.5) for row in one.rows}
     for name, frame in frames.items():
-        marks = {
-            key: [(name, i) in rows for i in range(len(frame))] for key, rows in (("hidden", hidden), ("small", small))
-        }
+        rows = [(name, i) for i in range(len(frame))]
+        marks = {"hidden": [row in hidden for row in rows], "small": [row in small for row in rows]}
         found[name] = frame.assign(**{key: np.array(mark, bool) for key, mark in marks.items()})
     return found
 

@@ -16,7 +16,7 @@ from ibis.util import gen_name
 
 from helpers import schema
 from helpers.kinds import COUNTED, VALUED
-from helpers.sources.tables import SPACES
+from helpers.sources.numerals import SPACES
 
 if TYPE_CHECKING:
     from helpers.metrics.units import Units

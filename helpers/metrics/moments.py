@@ -4,75 +4,32 @@ Sums about constants keep their digits: more than one query is asked only where 
 levels of the first segment are read in one pass, since sums about one constant add up.
 """
 
-import math
-from collections.abc import Collection
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import replace
 
 import ibis
 import numpy as np
 import pandas as pd
 
-from helpers.metrics.events import ask
+from helpers.metrics.sums import (
+    CAPPED,
+    Block,
+    ask_sums,
+    count_none,
+    find_constants,
+    join_sums,
+    lower,
+    make_query,
+    sum_up,
+)
 from helpers.metrics.units import Units
-from helpers.records import NAN, Moments
+from helpers.records import Moments
 
 UPPER = 0.99  # the percentile to which the largest values are lowered
 BOUND = 0.97  # of the first rows: what lies above it most likely holds that percentile of all
 SHARES = ("missing_", "asked_", "exposed")  # columns of 0, 1 or null
 ROWS = ("variant", "cluster", "exposed", "y_", "time_", "observed_", "complete_", "x_")  # what row-level methods read
 FIRST_ROWS = 10_000  # a column's constant is near their mean
-FAR = 25.0  # a mean's squared distance from the constant, in variances, from which on sums lose digits
-TURNS = 3  # about the constant; about each group's mean, which is rounded itself; about what that left
-FEW_BITS, LARGEST = 1024.0, 2.0**36  # sums of whole numbers and of few binary places, below it, are exact
-NO_VALUE = ibis.null("float64")
-TAILED = ("y", "num")  # what a block begins with whose skewness is known
-CAPPED = "cap_"  # before the name of an outcome whose largest values are lowered
 FEW_LEVELS = 50  # a first segment with more is measured by itself, so that no more sums come to Python
-
-
-@dataclass(frozen=True)
-class Block:
-    """Columns whose moments are taken together, over the rows where `known` is not null.
-
-    `pairs` holds each column, and beside it the outcome where the column must be made null with it. `complete` names
-    the 0/1 column that tells where an outcome should be known; True is each row; None leaves `missing` at 0. The
-    skewness of a ratio is taken about `ratio`, which is near its own.
-    """
-
-    names: tuple[str, ...]
-    pairs: tuple[tuple[str, str | None], ...]
-    known: str
-    complete: str | bool | None = None
-    ratio: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What is known before sums are asked for: constants near the columns' means, ratios, columns of 0, 1 or null.
-
-    `full` columns are known for every unit; of the 0/1 columns in `void`, full too, none is 1. `bounds` lie below the
-    largest values of amounts; `is_split` tells whether the first segment has few levels.
-    """
-
-    constants: dict[str, float]
-    ratios: dict[str, float]
-    marks: Collection[str]
-    full: Collection[str] = ()
-    void: Collection[str] = ()
-    bounds: dict[str, float] = field(default_factory=dict)
-    is_split: bool = False
-
-
-@dataclass(frozen=True)
-class _Query:
-    """What stays from turn to turn: groups, what was looked at, whether skewness is asked, all columns."""
-
-    keys: list[str]
-    look: _Look
-    has_tails: bool
-    aliases: dict[tuple[str, str | None], str]
-    complete: list[str]
 
 
 def describe_arms(units: Units) -> pd.DataFrame:
@@ -295,9 +252,10 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
         return _measure(units, None, adjusted=True)[None]["x"]
     means = table.group_by("variant", "cluster").aggregate([table[name].mean().name(name) for name in names])
     blocks = {"x": Block(names, tuple((name, None) for name in names), names[0])}
-    found = _sum_up(means, blocks, _make_query(blocks, _look(means, blocks, ())[0], ["variant"], has_tails=False))
+    look, _ = find_constants(means, blocks, ())
+    found = sum_up(means, blocks, make_query(blocks, look, ["variant"], has_tails=False))
     arms = (*units.design.variant.arms, *units.design.variant.observational)
-    return {arm: found.get((arm,), {}).get("x") or _count_none(blocks["x"]) for arm in arms}
+    return {arm: found.get((arm,), {}).get("x") or count_none(blocks["x"]) for arm in arms}
 
 
 def count_levels(units: Units, name, *, by=None) -> dict:
@@ -367,20 +325,19 @@ def _take(units, blocks, by, has_tails):
     design, keys, table, given = units.design, _list_keys(units, by), units.table, None
     if design.cluster:
         first, wide = _sum_clusters(table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
-        look = units.keep(("look", by), lambda: _look(first, wide, ())[0])
+        look = units.keep(("look", by), lambda: find_constants(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
     else:
         look, table = _read_look(units), _cap(units) if has_tails else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
-    blocks = {name: replace(block, ratio=look.ratios.get(name, 0.0)) for name, block in blocks.items()}
-    found, arranged = _sum_up(table, blocks, _make_query(blocks, look, keys, has_tails), given), {}
+    found, arranged = sum_up(table, blocks, make_query(blocks, look, keys, has_tails), given), {}
     arms = (*design.variant.arms, *design.variant.observational)
     for group in sorted({key[0] for key in found if key[0] is not None}) if by else [None]:
         cells = {arm: found.get((group, arm) if by else (arm,), {}) for arm in arms}
         arranged[group] = {"rows": {arm: cell.get("rows", 0) for arm, cell in cells.items()}}
         for name, block in blocks.items():
-            arranged[group][name] = {arm: cell.get(name) or _count_none(block) for arm, cell in cells.items()}
+            arranged[group][name] = {arm: cell.get(name) or count_none(block) for arm, cell in cells.items()}
     return arranged
 
 
@@ -394,19 +351,17 @@ def _read_look(units):
 
 
 def _look_at(units):
-    """What `_Look` tells; where every unit knows an outcome, and none was filled, none is missing in any group."""
+    """What `Look` tells; where every unit knows an outcome, and none was filled, none is missing in any group."""
     design, table, facts = units.design, units.table, {}
     marks = {x for x in units.covariates if "=" in x or x.endswith(":missing")}
     marks |= {column for column in table.columns if column.startswith(SHARES)}
     marks |= {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
-    first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=False)
-    if units.covariates:
-        blocks |= {"x": Block(units.covariates, tuple((x, None) for x in units.covariates), units.covariates[0])}
+    first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
     for name in _list_capped(units):
         facts["bound", name] = first[f"y_{name}"].quantile(BOUND, where=first[f"y_{name}"] > 0)
     if design.segments:
         facts["levels"] = first[f"s_{design.segments[0]}"].nunique()
-    look, row = _look(first, blocks, marks, facts)
+    look, row = find_constants(first, blocks, marks, facts)
     sure = {name for name, metric in design.metrics.items() if metric.missing != "zero"}
     void = {f"missing_{name}" for name in sure if units.full & {f"y_{name}", f"num_{name}"}} & marks
     bounds = {key[1]: row[key] for key in facts if key[0] == "bound" and row[key] is not None}
@@ -421,23 +376,15 @@ def _share_sums(units, table, keys, has_tails):
     kept, fine, look = units.keep("sums", dict), _list_keys(units, units.design.segments[0]), _read_look(units)
     if has_tails not in kept and True not in kept:
         blocks = _list_blocks(units, True, has_tails)
-        blocks = {name: replace(block, ratio=look.ratios.get(name, 0.0)) for name, block in blocks.items()}
-        query = _make_query(blocks, look, fine, has_tails)
-        kept[has_tails] = _ask_sums(_lower(table, query), blocks, query)
+        query = make_query(blocks, look, fine, has_tails)
+        kept[has_tails] = ask_sums(lower(table, query), blocks, query)
     found = kept.get(True) or kept[has_tails]
     if keys == fine:
         return found
     parts = {}
     for key, sums in found:
         parts.setdefault(key[-1:], []).append(sums)
-    return [(key, {what: _join(what[0], [sums[what] for sums in of]) for what in of[0]}) for key, of in parts.items()]
-
-
-def _join(what, values):
-    """A sum of sums, the largest of largest ones, the smallest of smallest ones; null without any."""
-    known = [value for value in values if value is not None]
-    add = sum if known and isinstance(known[0], int) else math.fsum
-    return {"largest": max, "smallest": min}.get(what, add)(known) if known else None
+    return [(key, join_sums(of)) for key, of in parts.items()]
 
 
 def _sum_clusters(table, blocks, keys):
@@ -453,155 +400,3 @@ def _sum_clusters(table, blocks, keys):
         pairs = tuple((f"{part}_{name}", None) for part in names)
         summed[name] = Block(names, pairs, f"num_{name}", block.complete)
     return table.group_by(*keys, "cluster").aggregate(**sums), summed
-
-
-def _look(first, blocks, marks, facts=None):
-    """From some first rows a constant near each column's mean, and ratios; and all that was asked of them, at once."""
-    asked = dict.fromkeys(c for b in blocks.values() for c, _ in (*b.pairs, (b.known, None)) if c not in marks)
-    facts = (facts or {}) | {("mean", column): first[column].mean() for column in asked}
-    row = ask(first, facts | {("std", c): first[c].std(how="sample") for c in asked})
-    constants, ratios = {}, {}
-    for column in asked:
-        # a mean to a tenth of the deviation in binary places: so short that sums of an arm of zeros stay exact
-        mean, spread = (value if value is not None else math.nan for value in (row["mean", column], row["std", column]))
-        if math.isfinite(mean):
-            step = max(math.frexp(spread if math.isfinite(spread) else 0.0)[1] - 4, math.frexp(mean)[1] - 40)
-            constants[column] = math.ldexp(round(math.ldexp(mean, -step)), step)
-    for name, block in blocks.items():
-        if block.names[0] == "num":
-            above, below = (row["mean", column] for column, _ in block.pairs[:2])
-            ratios |= {name: above / below} if above is not None and below else {}
-    return _Look(constants, ratios, marks), row
-
-
-def _sum_up(table, blocks, query, given=None):
-    """The moments of some blocks in each group of a table, by one query unless groups lie far apart.
-
-    Each column is lowered by a constant of few binary places near the mean of the first rows; then sums, sums of
-    products and of cubes are taken, or were `given`. Where a group's mean is so far from the constant that subtracting
-    would lose digits, its blocks are measured again about the mean of each group (Chan, Golub and LeVeque, 1983,
-    Algorithms for computing the sample variance, equations 1.7 and 2.1). The query holds what `_look` gave of some rows
-    of the table, or of what is like them: only speed hangs on the choice.
-    """
-    left, found, lowered = blocks, {}, _lower(table, query)
-    for _ in range(TURNS):
-        far = set()
-        for key, sums in given or _ask_sums(lowered, left, query):
-            cell = found.setdefault(key, {"rows": sums["rows"]})
-            for name, block in left.items():
-                cell[name], is_far = _read(sums, block, query)
-                far |= {name} if is_far else set()
-        left, given = {name: block for name, block in left.items() if name in far}, None
-        if not left:
-            break
-        lowered = _lower_again(lowered, left, query)
-    return found
-
-
-def _make_query(blocks, look, keys, has_tails):
-    pairs = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, (block.known, None)))
-    complete = {block.complete for block in blocks.values() if isinstance(block.complete, str)}
-    return _Query(keys, look, has_tails, {pair: f"v{i}" for i, pair in enumerate(pairs)}, sorted(complete))
-
-
-def _lower(table, query):
-    """The columns as they are (`raw_`), null where the outcome is, and less their constant."""
-    columns, constants = {}, query.look.constants
-    for (column, beside), alias in query.aliases.items():
-        less = table[column] - ibis.literal(constants[column]) if constants.get(column) else table[column]
-        for name, value in ((f"raw_{alias}", table[column]), (alias, less)):
-            columns[name] = table[beside].notnull().ifelse(value, NO_VALUE) if beside else value
-    return table.select(*query.keys, *query.complete, **columns)
-
-
-def _ask_sums(table, blocks, query):
-    """The key of each group and its sums, by what they are of."""
-    asked = _list_sums(table, blocks, query)
-    summed = table.group_by(query.keys).aggregate(**{f"a{i}": value for i, value in enumerate(asked.values())})
-    rows = summed.to_pyarrow().to_pylist()
-    return [
-        (tuple(row[key] for key in query.keys), {what: row[f"a{i}"] for i, what in enumerate(asked)}) for row in rows
-    ]
-
-
-def _lower_again(table, blocks, query):
-    """The same columns less their mean in each group, with these means as columns (`at_`)."""
-    needed = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, (block.known, None)))
-    moved = {query.aliases[pair]: query.look.constants[pair[0]] for pair in needed if pair[0] not in query.look.marks}
-    old = {alias: table[f"at_{alias}"].max() if f"at_{alias}" in table.columns else c for alias, c in moved.items()}
-    means = table.group_by(query.keys).aggregate(**{f"at_{a}": table[a].mean() + before for a, before in old.items()})
-    both = table.drop(*(name for name in table.columns if name.startswith("at_"))).inner_join(means, query.keys)
-    # from the columns as they are: what the constant has taken from small values does not come back
-    less = {alias: both[f"raw_{alias}"] - both[f"at_{alias}"] for alias in moved}
-    return both.mutate(**less)
-
-
-def _count_none(block):
-    """The moments of a group without rows: n = 0, everything else nan."""
-    k = len(block.names)
-    return Moments(block.names, 0, np.full(k, NAN), np.full((k, k), NAN))
-
-
-def _has_tail(block, query):
-    return query.has_tails and block.names[0] in TAILED and not block.pairs[0][0].startswith(CAPPED)
-
-
-def _list_sums(table, blocks, query):
-    """Return each sum once, by its name: what, and of which pairs."""
-    value = {pair: table[alias] for pair, alias in query.aliases.items() if alias in table.columns}
-    asked = {("at", p): table[f"at_{a}"].max() for p, a in query.aliases.items() if f"at_{a}" in table.columns}
-    asked["rows"] = table.count()
-    for block in blocks.values():
-        if block.known not in query.look.full:
-            asked["count", block.known] = value[block.known, None].count()
-        if isinstance(block.complete, str):
-            asked["complete", block.complete] = table[block.complete].sum()
-        top = value[block.pairs[0]]
-        if _has_tail(block, query) and block.pairs[0][0] not in query.look.marks:
-            left = top - block.ratio * value[block.pairs[1]] if block.names[0] == "num" else top
-            asked["cube", block.pairs[0]] = (left * left * left).sum()
-            asked |= {("largest", block.pairs[0]): left.max(), ("smallest", block.pairs[0]): left.min()}
-        for i, pair in enumerate(block.pairs if block.known not in query.look.void else ()):
-            asked["sum", pair] = value[pair].sum()
-            others = block.pairs[i + (pair[0] in query.look.marks) :]  # a mark is its own square
-            asked |= {("product", pair, other): (value[pair] * value[other]).sum() for other in others}
-    return asked
-
-
-def _read(row, block, query):
-    """The moments of one block in one group, and whether a column lies too far from its centre for them."""
-    n, k = row.get(("count", block.known), row["rows"]), len(block.pairs)
-    missing = int((row.get(("complete", block.complete), row["rows"]) or 0) - n) if block.complete else 0
-    if not n:
-        return replace(_count_none(block), missing=missing), False
-    totals, cov, is_far = [row.get(("sum", pair), 0.0) for pair in block.pairs], np.full((k, k), NAN), False
-    for i, pair in enumerate(block.pairs if n > 1 else ()):
-        cov[i, i], is_lost = _vary(n, totals[i], row.get(("product", pair, pair), totals[i]))
-        is_far = is_far or is_lost
-        for j, other in enumerate(block.pairs[i + 1 :], start=i + 1):
-            cov[i, j] = cov[j, i] = (row["product", pair, other] - totals[i] * totals[j] / n) / (n - 1)
-    centres = [row.get(("at", pair), query.look.constants.get(pair[0], 0.0)) for pair in block.pairs]
-    mean = np.array([centre + total / n for centre, total in zip(centres, totals, strict=True)])
-    remainder = np.array([math.fsum((c, t / n, -m)) for c, t, m in zip(centres, totals, mean, strict=True)])
-    skewness = top_share = NAN
-    if _has_tail(block, query):  # of an outcome, or of numerator - ratio x denominator
-        weights = np.array([1.0] if block.names[0] == "y" else [1.0, -block.ratio])
-        k = len(weights)
-        variance = float(weights @ cov[:k, :k] @ weights)
-        mean_left, m2 = float(weights @ totals[:k]) / n, variance * (n - 1) / n
-        cubes = row.get(("cube", block.pairs[0]), totals[0])  # g1 = m3 / m2^1.5; nan when all values are equal
-        skewness = (cubes / n - 3 * mean_left * m2 - mean_left**3) / math.pow(m2, 1.5) if m2 > 0 else NAN
-        ends = [row[end, block.pairs[0]] for end in ("largest", "smallest") if (end, block.pairs[0]) in row]
-        if ends and m2 > 0:
-            top_share = max((end - mean_left) ** 2 for end in ends) / (n * m2)
-    return Moments(block.names, n, mean, cov, missing, skewness, top_share, remainder), is_far
-
-
-def _vary(n, total, square):
-    """The variance from the sums of values and squares, and whether it lost digits that a better centre would keep."""
-    within = square - total * total / n
-    if not total * total / n > FAR * within:
-        return within / (n - 1), False
-    if all((abs(value) < LARGEST) and (value * FEW_BITS).is_integer() for value in (total, square)):
-        return float((Fraction(square) - Fraction(total) ** 2 / n) / (n - 1)), False
-    return max(within, 0.0) / (n - 1), True

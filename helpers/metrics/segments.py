@@ -20,21 +20,22 @@ TELLING = (
 
 
 def ask_levels(units, design):
-    """What to ask of the levels of segments: those of at least `min_cell` units, and how many units stand alone."""
+    """What to ask of the levels of segments: those of at least `min_cell` units, how many others, and units alone."""
     if not design.segments:
         return []
     parts = [units.select(name=ibis.literal(name), level=_read_level(units, name)) for name in design.segments]
     table, asked = ibis.union(*parts) if len(parts) > 1 else parts[0], {}
     counts = table.group_by("name", "level").aggregate(n=table.count())
     for name in design.segments:
-        mine = counts.name == name
-        asked["levels", name] = counts.level.collect(where=mine & (counts.n >= design.min_cell))
+        mine, is_large = counts.name == name, counts.n >= design.min_cell
+        asked["levels", name] = counts.level.collect(where=mine & is_large)
+        asked["small", name] = (mine & ~is_large & (counts.level != "unknown")).sum()
         asked["alone", name] = (mine & (counts.n == 1)).sum()
     return [(counts, asked)]
 
 
 def read_levels(found, design):
-    """The levels of each segment that are large enough to be named; "unknown" is one where values lack.
+    """The levels of each segment that are large enough to be named, "unknown" one of them; None where all others are.
 
     Raises
     ------
@@ -43,7 +44,7 @@ def read_levels(found, design):
     for name in design.segments:
         if (alone := found["alone", name]) > max(found["units"] / 2, MOST_LEVELS):
             raise Refused(TELLING.format(name, alone, found["units"]))
-    return {name: sorted(found["levels", name] or ()) for name in design.segments}
+    return {name: sorted(found["levels", name] or ()) if found["small", name] else None for name in design.segments}
 
 
 def _read_level(table, name):
@@ -51,11 +52,11 @@ def _read_level(table, name):
 
 
 def name_levels(table, levels):
-    """The columns of segments: levels that are too small to be named are one."""
+    """The columns of segments: levels that are too small to be named are one; without any, a column is as it is."""
     found = {}
     for name, large in levels.items():
         level = _read_level(table, name)
-        found[f"s_{name}"] = level.isin([*large, "unknown"]).ifelse(level, OTHER)
+        found[f"s_{name}"] = level if large is None else level.isin([*large, "unknown"]).ifelse(level, OTHER)
     return found
 
 

@@ -7,6 +7,18 @@ import ibis
 from helpers import schema
 from helpers.records import Refused
 from helpers.sources import opening
+from helpers.sources.numerals import (
+    BESIDE,
+    MISSING,
+    NOBODY,
+    cast_number,
+    count_numbers,
+    fill,
+    find_sign,
+    refuse_numbers,
+    trim,
+    try_cast,
+)
 
 NUMBERS = ("number", "binary", "state", "count", "whole", "nps", "either")
 TEXTS = ("id", "label", "text")
@@ -19,28 +31,6 @@ SCALES = {
     "whole": "whole numbers of 0 or more",
 }
 ALLOWED = {"binary": (0.0, 1.0), "state": (0.0, 1.0, 2.0), "nps": tuple(float(i) for i in range(11))}
-MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
-NOBODY = (*MISSING, "nil", "undefined", "(null)", "<null>", "\\n")
-YES = ("true", "t", "yes", "y", "oui", "o", "ja", "j", "si", "s", "sim", "vrai", "v", "vero", "wahr", "verdadero")
-NO = ("false", "f", "no", "n", "non", "nein", "nee", "nao", "n\xe3o", "faux", "falso", "falsch")
-YES += ("s\xec", "s\xed", "si\u0300", "si\u0301")  # the accent a letter of its own, or not
-INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
-SPACES = (  # of every width, none included, and marks of the direction of text
-    "\\s\\v\x85\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff"
-)
-NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
-COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
-GROUP = r"^[+-]?[1-9][0-9]{0,2}"  # the first digits of a number whose thousands are set apart
-APART = f"[{SPACES}'\u2019]"  # thousands are set apart by a space or, in Switzerland, an apostrophe
-SPACED = rf"{GROUP}({APART}[0-9]{{3}})+([.,][0-9]+)?$"
-BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
-GROUPED = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{sign}][0-9]+)?$" for sign, apart in BESIDE.items()}
-SURE = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{apart}][0-9]{{3}}|[{sign}][0-9]+)$" for sign, apart in BESIDE.items()}
-TWO_READINGS = (
-    "with two readings, as a {} before three digits is a decimal sign or separates thousands; say in the plan which, "
-    'decimal: "," or decimal: ".", or write a decimal point and no separators'
-)
-LEAST_OWN = 0.05  # of a column's numbers with a sign, those with other than three digits, from which on they settle it
 ROUNDED = r"^-?[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]{1,3}$|^-?[0-9]+[.]0+$"
 LARGEST_WHOLE, LARGEST = 2.0**53, 1e50  # numbers that are exact; of more the squares and cubes have no room
 CLOCK = r"([T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?( ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?))?)?$"
@@ -114,7 +104,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
-    sign, told = (design.decimal, []) if design.decimal else _find_sign(numbers, raw.name)
+    sign, told = (design.decimal, []) if design.decimal else find_sign(numbers, raw.name)
     for c in wanted:
         where = f"{raw.name}, column {c.name}"
         told += judge_raw(c, before[c.target], came[c.target].type(), where, sign=sign, zone=zone)
@@ -177,23 +167,6 @@ def _settle(column, before, found):
     return replace(column, type="number" if is_number else "text")
 
 
-def trim(value):
-    """Return text without the spaces of any kind around it; only cells with any are touched, as all would take long."""
-    around = value.re_replace(rf"^[{SPACES}]+|[{SPACES}]+$", "")
-    return value.re_search(rf"^[{SPACES}]|[{SPACES}]$").ifelse(around, value)
-
-
-def fill(value):
-    """Return text without the spaces around it, and null where nothing is left."""
-    return trim(value).nullif("")
-
-
-def _try_cast(text, wanted):
-    """Cast and give null on failure where the engine can; elsewhere the pattern has let only good values pass."""
-    can = text.get_backend().has_operation(ibis.expr.operations.TryCast)
-    return text.try_cast(wanted) if can else text.cast(wanted)
-
-
 def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     """Return what to count in a column before it is cast, by name; each is true where a row is of that sort.
 
@@ -224,63 +197,7 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
         clocks = {"zoned": zoned, "clocked": text.contains(":") & ~zoned}
         return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks}
-    return counts | _count_numbers(text)
-
-
-def _count_numbers(text):
-    spaced = text.re_search(SPACED)
-    text = spaced.ifelse(text.re_replace(APART, ""), text)
-    has_point, has_comma = text.contains("."), text.contains(",")
-    return {
-        "apart": spaced,
-        "boolean": text.lower().isin(YES + NO),
-        "infinite": text.lower().isin(INFINITE),
-        "number": text.re_search(NUMBER),
-        "coded": text.isin(("0", "1", "0.0", "1.0")),
-        "point": has_point & text.re_search(NUMBER),
-        "comma": has_comma & text.re_search(COMMA),
-        # with two readings: a decimal sign before three digits, or the mark of thousands
-        "two.": has_point & ~has_comma & ~spaced & text.re_search(GROUPED[","]) & text.re_search(NUMBER),
-        "two,": has_comma & ~has_point & ~spaced & text.re_search(GROUPED["."]) & text.re_search(COMMA),
-        "sure.": has_comma & text.re_search(SURE["."]),
-        "sure,": has_point & text.re_search(SURE[","]),
-    }
-
-
-def _find_sign(counts, file):
-    """Return the decimal sign of a text table, the one that fits all of its numbers, and what a reader should know.
-
-    A column of which nearly all numbers have three digits behind the sign may have thousands there: its own other
-    numbers settle that, or those of other columns, unless whole numbers stand beside.
-
-    Parameters
-    ----------
-    counts : dict of str to dict, counts of the columns of numbers in text
-    file : str, what messages call the table
-    """
-    fits, words = {}, {",": "comma", ".": "point"}
-    for sign, word in words.items():
-        fits[sign] = {name: c[word] - c[f"two{sign}"] + c[f"sure{sign}"] for name, c in counts.items()}
-        fits[sign] = {name: n for name, n in fits[sign].items() if n}
-    first, other = (next(iter(fits[sign]), None) for sign in ",.")
-    if first and other:
-        where = f"{file}, " + (f"column {first}" if first in fits["."] else f"columns {first} and {other}")
-        other = first if first in fits["."] else other
-        fault = f"with a decimal comma and {fits['.'][other]:,} with a decimal point"
-        schema.refuse_some(fits[","][first], "number", where, f"{fault}; write one sign, and no thousands separators")
-    found, told = "," if first else ".", []
-    for sign in (found,) if first or other else words:
-        word = "comma" if sign == "," else "dot"
-        for name, c in counts.items():
-            two, own = c[f"two{sign}"], fits[sign].get(name, 0)
-            if not two or c[f"sure{sign}"] or own >= LEAST_OWN * (two + own):
-                continue
-            elsewhere = next((column for column in fits[sign] if column != name), None)
-            is_open = not elsewhere or c["number"] > c["point"]
-            schema.refuse_some(two if is_open else 0, "number", f"{file}, column {name}", TWO_READINGS.format(word))
-            cells = f"{schema.say(two, 'cell')} with a {word} before three digits"
-            told.append(f"column {name}: {cells} read as decimals, as the numbers of column {elsewhere} are")
-    return found, told
+    return counts | count_numbers(text)
 
 
 def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]:
@@ -319,7 +236,7 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
     if text and kind == "timestamp":
         _refuse_times(where, counts)
     elif text and kind in NUMBERS:
-        _refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
+        refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
     if kind == "timestamp" and counts["zoned"] and zone is None:
         fault = f"of day without a time zone and {counts['zoned']:,} with one; {IN_ZONE}"
         schema.refuse_some(counts["clocked"], "time", where, fault)
@@ -337,21 +254,6 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
     told += [f"{schema.say(thousands, 'cell')} read without the {apart} between thousands"] if thousands else []
     told += [f"{n['clocked']} without a time zone read in {zone}"] if zone and counts.get("clocked") else []
     return [f"column {column.name}: {words}" for words in told]
-
-
-def _refuse_numbers(where, counts, sign, *, is_state):
-    values, fault = counts["filled"] - counts["missing"], 'with a decimal {} where the plan says decimal: "{}"'
-    is_coded = values == counts["boolean"] + counts["coded"]
-    wrong = counts["point"] - counts["two."] if sign == "," else counts["comma"] - counts["two,"]
-    if wrong and not is_coded:
-        fault = fault.format("point" if sign == "," else "comma", sign)
-        schema.refuse_some(wrong, "number", where, f"{fault}; correct the plan, or write one sign")
-    plain = counts["number"] if sign == "." else counts["number"] - wrong + counts["comma"]
-    grouped = counts["two,"] + counts["sure."] if sign == "." else counts["sure,"]
-    known = plain + grouped + counts["infinite"] + (counts["boolean"] if is_coded or is_state else 0)
-    mend = "write 1 and 0, or yes and no" if is_state else "correct them"
-    fault = f"with text where a number is needed; {mend}, or leave a cell empty where it is unknown"
-    schema.refuse_some(values - known, "row", where, fault)
 
 
 def _refuse_times(where, counts):
@@ -394,7 +296,7 @@ def cast(value, kind, counts, *, sign=".", zone=None):
         return (_place(zone, value) if zone and counts["clocked"] else value).cast("timestamp")
     if found.is_boolean():
         return value.cast("int32").cast("float64")
-    return _cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
+    return cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
 
 
 def _cast_time(value, counts, zone):
@@ -403,25 +305,11 @@ def _cast_time(value, counts, zone):
     if counts["slash"]:
         day, month = (1, 2) if counts["day_first"] else (2, 1)
         text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
-    moment = _try_cast(text, "timestamp('UTC')").cast("timestamp")
+    moment = try_cast(text, "timestamp('UTC')").cast("timestamp")
     if zone and counts["clocked"]:
         is_placed = text.re_search(ZONED) | ~text.contains(":")
         moment = is_placed.ifelse(moment, _place(zone, moment).cast("timestamp"))
     return moment
-
-
-def _cast_number(value, counts, sign):
-    text = fill(value)
-    if counts["apart"]:
-        text = text.re_search(SPACED).ifelse(text.re_replace(APART, ""), text)
-    if counts["filled"] == counts["number"] and (sign == "." or not counts["point"]):
-        return _try_cast(text, "float64")
-    low = text.lower()
-    if counts["two,"] + counts["two."] + counts["sure,"] + counts["sure."]:
-        text = text.re_search(GROUPED[sign]).ifelse(text.replace(BESIDE[sign], ""), text)
-    text = text.replace(",", ".") if sign == "," else text
-    number = _try_cast((text.re_search(NUMBER) | low.isin(INFINITE)).ifelse(text, ibis.null("string")), "float64")
-    return low.isin(YES).ifelse(1.0, low.isin(NO).ifelse(0.0, number))
 
 
 def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:

@@ -3,7 +3,7 @@
 import engine_samples
 import pytest
 
-from helpers.sources import opening
+from helpers.sources import addresses, opening
 
 SMALL = {  # tables are small here, and time goes into the planning of queries
     "spark.sql.shuffle.partitions": 1,
@@ -25,7 +25,7 @@ def spark(folder):
     """Return the address of a local Spark, and its session."""
     told = SMALL | {"spark.sql.warehouse.dir": folder / "warehouse", "spark.master": "local[1]"}
     address = "pyspark://?" + "&".join(f"{name}={value}" for name, value in told.items())
-    session = opening.connect([opening.read_address(address)])._session
+    session = opening.connect([addresses.read_address(address)])._session
     yield address, session
     session.stop()
 

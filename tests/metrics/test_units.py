@@ -103,6 +103,22 @@ def test_fold_names_missing_segments_unknown():
     assert _read(units, "s_tier") == ["pro", "unknown", "007", "no"]
 
 
+@pytest.mark.parametrize(
+    ("tiers", "read", "levels"),
+    [
+        (["pro", "pro", "no", None], ["pro", "pro", "other", "unknown"], ["pro"]),  # one unit is too small a level
+        (["pro", "pro", None, "pro"], ["pro", "pro", "unknown", "pro"], None),  # values that lack are always named
+        (["pro", "pro", "no", "no"], ["pro", "pro", "no", "no"], None),
+    ],
+)
+def test_fold_pools_levels_under_min_cell_and_leaves_a_column_without_any_as_it_is(tiers, read, levels, monkeypatch):
+    asked, name_levels = {}, metrics.units.name_levels
+    monkeypatch.setattr(metrics.units, "name_levels", lambda table, of: asked.update(of) or name_levels(table, of))
+    units = _fold(SCORE, UNITS | {"tier": tiers}, segments=["tier"], min_cell=2)
+    assert _read(units, "s_tier") == read
+    assert asked == {"tier": levels}
+
+
 COUNTRY = {"country": ["it", " IT", "de", None]}  # compared trimmed and case folded: it is the most frequent
 
 

@@ -19,7 +19,7 @@ from sources_samples import EVENT_PLAN, FIVE, PLAN, tell_refusal
 from helpers import plan, sources
 from helpers.records import Refused
 from helpers.sources import opening
-from helpers.sources.opening import Address, read_address
+from helpers.sources.addresses import Address, read_address
 
 LITERAL = "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
 LOOKS = "data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database"

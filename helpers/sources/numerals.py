@@ -1,0 +1,133 @@
+"""Numerals: numbers, and words for yes and no, as text writes them: spaces, decimal signs, thousands set apart."""
+
+import ibis
+
+from helpers import schema
+
+MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
+NOBODY = (*MISSING, "nil", "undefined", "(null)", "<null>", "\\n")
+YES = ("true", "t", "yes", "y", "oui", "o", "ja", "j", "si", "s", "sim", "vrai", "v", "vero", "wahr", "verdadero")
+NO = ("false", "f", "no", "n", "non", "nein", "nee", "nao", "n\xe3o", "faux", "falso", "falsch")
+YES += ("s\xec", "s\xed", "si\u0300", "si\u0301")  # the accent a letter of its own, or not
+INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
+SPACES = (  # of every width, none included, and marks of the direction of text
+    "\\s\\v\x85\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff"
+)
+NUMBER = r"^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
+GROUP = r"^[+-]?[1-9][0-9]{0,2}"  # the first digits of a number whose thousands are set apart
+APART = f"[{SPACES}'\u2019]"  # thousands are set apart by a space or, in Switzerland, an apostrophe
+SPACED = rf"{GROUP}({APART}[0-9]{{3}})+([.,][0-9]+)?$"
+BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
+GROUPED = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{sign}][0-9]+)?$" for sign, apart in BESIDE.items()}
+SURE = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{apart}][0-9]{{3}}|[{sign}][0-9]+)$" for sign, apart in BESIDE.items()}
+TWO_READINGS = (
+    "with two readings, as a {} before three digits is a decimal sign or separates thousands; say in the plan which, "
+    'decimal: "," or decimal: ".", or write a decimal point and no separators'
+)
+LEAST_OWN = 0.05  # of a column's numbers with a sign, those with other than three digits, from which on they settle it
+
+
+def trim(value):
+    """Return text without the spaces of any kind around it; only cells with any are touched, as all would take long."""
+    around = value.re_replace(rf"^[{SPACES}]+|[{SPACES}]+$", "")
+    return value.re_search(rf"^[{SPACES}]|[{SPACES}]$").ifelse(around, value)
+
+
+def fill(value):
+    """Return text without the spaces around it, and null where nothing is left."""
+    return trim(value).nullif("")
+
+
+def try_cast(text, wanted):
+    """Return text cast, null on failure where the engine can; elsewhere the pattern has let only good values pass."""
+    can = text.get_backend().has_operation(ibis.expr.operations.TryCast)
+    return text.try_cast(wanted) if can else text.cast(wanted)
+
+
+def count_numbers(text):
+    """Return what to count in a column of text, without spaces around it, that may hold numbers, by name."""
+    spaced = text.re_search(SPACED)
+    text = spaced.ifelse(text.re_replace(APART, ""), text)
+    has_point, has_comma = text.contains("."), text.contains(",")
+    return {
+        "apart": spaced,
+        "boolean": text.lower().isin(YES + NO),
+        "infinite": text.lower().isin(INFINITE),
+        "number": text.re_search(NUMBER),
+        "coded": text.isin(("0", "1", "0.0", "1.0")),
+        "point": has_point & text.re_search(NUMBER),
+        "comma": has_comma & text.re_search(COMMA),
+        # with two readings: a decimal sign before three digits, or the mark of thousands
+        "two.": has_point & ~has_comma & ~spaced & text.re_search(GROUPED[","]) & text.re_search(NUMBER),
+        "two,": has_comma & ~has_point & ~spaced & text.re_search(GROUPED["."]) & text.re_search(COMMA),
+        "sure.": has_comma & text.re_search(SURE["."]),
+        "sure,": has_point & text.re_search(SURE[","]),
+    }
+
+
+def find_sign(counts, file):
+    """Return the decimal sign of a text table, the one that fits all of its numbers, and what a reader should know.
+
+    A column of which nearly all numbers have three digits behind the sign may have thousands there: its own other
+    numbers settle that, or those of other columns, unless whole numbers stand beside.
+
+    Parameters
+    ----------
+    counts : dict of str to dict, counts of the columns of numbers in text
+    file : str, what messages call the table
+    """
+    fits, words = {}, {",": "comma", ".": "point"}
+    for sign, word in words.items():
+        fits[sign] = {name: c[word] - c[f"two{sign}"] + c[f"sure{sign}"] for name, c in counts.items()}
+        fits[sign] = {name: n for name, n in fits[sign].items() if n}
+    first, other = (next(iter(fits[sign]), None) for sign in ",.")
+    if first and other:
+        where = f"{file}, " + (f"column {first}" if first in fits["."] else f"columns {first} and {other}")
+        other = first if first in fits["."] else other
+        fault = f"with a decimal comma and {fits['.'][other]:,} with a decimal point"
+        schema.refuse_some(fits[","][first], "number", where, f"{fault}; write one sign, and no thousands separators")
+    found, told = "," if first else ".", []
+    for sign in (found,) if first or other else words:
+        word = "comma" if sign == "," else "dot"
+        for name, c in counts.items():
+            two, own = c[f"two{sign}"], fits[sign].get(name, 0)
+            if not two or c[f"sure{sign}"] or own >= LEAST_OWN * (two + own):
+                continue
+            elsewhere = next((column for column in fits[sign] if column != name), None)
+            is_open = not elsewhere or c["number"] > c["point"]
+            schema.refuse_some(two if is_open else 0, "number", f"{file}, column {name}", TWO_READINGS.format(word))
+            cells = f"{schema.say(two, 'cell')} with a {word} before three digits"
+            told.append(f"column {name}: {cells} read as decimals, as the numbers of column {elsewhere} are")
+    return found, told
+
+
+def refuse_numbers(where, counts, sign, *, is_state):
+    """Refuse text among numbers, and numbers with another decimal sign than the plan's, from their counts."""
+    values, fault = counts["filled"] - counts["missing"], 'with a decimal {} where the plan says decimal: "{}"'
+    is_coded = values == counts["boolean"] + counts["coded"]
+    wrong = counts["point"] - counts["two."] if sign == "," else counts["comma"] - counts["two,"]
+    if wrong and not is_coded:
+        fault = fault.format("point" if sign == "," else "comma", sign)
+        schema.refuse_some(wrong, "number", where, f"{fault}; correct the plan, or write one sign")
+    plain = counts["number"] if sign == "." else counts["number"] - wrong + counts["comma"]
+    grouped = counts["two,"] + counts["sure."] if sign == "." else counts["sure,"]
+    known = plain + grouped + counts["infinite"] + (counts["boolean"] if is_coded or is_state else 0)
+    mend = "write 1 and 0, or yes and no" if is_state else "correct them"
+    fault = f"with text where a number is needed; {mend}, or leave a cell empty where it is unknown"
+    schema.refuse_some(values - known, "row", where, fault)
+
+
+def cast_number(value, counts, sign):
+    """Return text as numbers (float64), null where it is missing; yes and no as 1 and 0."""
+    text = fill(value)
+    if counts["apart"]:
+        text = text.re_search(SPACED).ifelse(text.re_replace(APART, ""), text)
+    if counts["filled"] == counts["number"] and (sign == "." or not counts["point"]):
+        return try_cast(text, "float64")
+    low = text.lower()
+    if counts["two,"] + counts["two."] + counts["sure,"] + counts["sure."]:
+        text = text.re_search(GROUPED[sign]).ifelse(text.replace(BESIDE[sign], ""), text)
+    text = text.replace(",", ".") if sign == "," else text
+    number = try_cast((text.re_search(NUMBER) | low.isin(INFINITE)).ifelse(text, ibis.null("string")), "float64")
+    return low.isin(YES).ifelse(1.0, low.isin(NO).ifelse(0.0, number))
