@@ -1,5 +1,7 @@
 """Framework plans: what they may hold, what must fit together, and departures from what lies within their parts."""
 
+import re
+
 import pytest
 from sources_samples import tell_refusal
 
@@ -107,7 +109,8 @@ REFUSALS = [  # what is replaced, by what, the message; W is the plan as a whole
 
 @pytest.mark.parametrize(("old", "new", "message"), REFUSALS, ids=[f"{new[:24]}" for _, new, _ in REFUSALS])
 def test_framework_refuses_what_does_not_fit(read, old, new, message):
-    assert tell_refusal(lambda: read(old, new)) == f"plan mine.yaml, {message}"
+    told = re.sub(r"line \d+, |; such as `.*`|plan mine.yaml, ", "", tell_refusal(lambda: read(old, new)))
+    assert message in [line.strip() for line in told.splitlines()]
 
 
 def test_read_notes_a_departure_within_a_part(read):

@@ -94,7 +94,7 @@ def _check_follow_up(source, accounts, design):
     yield Check("landmark_in_data", "pass" if days >= needed else "fail", days, needed, told)
     share, doubt = 1 - (row["long"] or 0) / row["n"], "; the answer is about the older ones only"
     head = f"Not yet followed to day {needed:g}, left out"
-    yield _grade("follow_up", share, MOST_SHORT, head, f" of the {design.unit}s", doubt)
+    yield _grade("follow_up", share, MOST_SHORT, head, f" of the {schema.pluralise(design.unit)}", doubt)
 
 
 def _hear(source, accounts):
@@ -148,7 +148,7 @@ def _check_reach(accounts, design):
 def _check_missing(frame, design):
     asked = {"size": ("size", design.size), "tier": ("plan tier", design.plan_tier)}
     asked["seats"] = ("number of seats", design.usage)
-    tail, doubt = f" of the {design.unit}s that are compared", "; the adjustment for it is weaker"
+    tail, doubt = f" of the {schema.pluralise(design.unit)} that are compared", "; the adjustment for it is weaker"
     for column, (words, wanted) in asked.items():
         if wanted:
             name = "missing_plan_tier" if column == "tier" else f"missing_{column}"

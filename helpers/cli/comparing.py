@@ -5,7 +5,7 @@ from math import isclose
 
 from helpers.cli.reporting import find_out, print_table
 from helpers.records import Refused
-from helpers.report.store import read_json
+from helpers.report.store import read_record, read_results
 
 SAME = 1e-9  # relative; results.json keeps ten digits
 DATA = {"kind": "kind", "source": "source", "rows": "rows", "units": "units", "sha256": "content"}
@@ -38,10 +38,12 @@ def compare_runs(arguments):
 
 def _read_run(out, name):
     """Return the records of a run in the folder of reports."""
-    results, record = read_json(out / name / "results.json"), read_json(out / name / "run.json")
+    results = read_results(out / name / "results.json")
+    if not results and (out / name / "results.json").exists():
+        raise Refused(f"{name[:64]}: results.json is damaged, or of another version; make the report anew with --force")
     if not results:
         raise Refused(f"{name[:64]}: no report of this name in {out.name}; studies report makes one")
-    return {"results": results, "record": record}
+    return {"results": results, "record": read_record(out / name)}
 
 
 def list_causes(early, late):

@@ -23,6 +23,7 @@ MOST_ROWS, MOST_CELLS = 100_000, 10_000_000  # from which a plan is guessed, of 
 TRUTHS = dict.fromkeys(YES, "1") | dict.fromkeys(NO, "0")
 CONTROLS = ("control", "baseline", "placebo", "old", "off", "no", "none", "false", "0", "without", "a")
 SIGNS = {"above": "above 0", "below": "below 0", "zero": "of 0", "without": "without a value"}
+NOTHING_DECIDES = "the plan names no primary metric, so nothing decides; give one of them role: primary"
 HEADS = ("metric", "method", "clear", "chance", "smallest", "p-values by tenth, % of the splits", "")
 
 
@@ -125,7 +126,8 @@ def check_table(arguments):
     trust = checks.run(units, source, design)
     reason = checks.withheld(trust, design)
     told = f"withholds its answer: {reason}" if reason else "would answer."
-    said = (*source.info.messages, *units.messages)
+    decides = [] if design.by_role("primary") else [NOTHING_DECIDES]
+    said = (*decides, *source.info.messages, *units.messages)
     _print_checks(source.info.steps, said, trust, f"A study of this table {told}", added=units.added)
     if arguments.aa:
         _print_splits(units, n_splits=arguments.aa, seed=1 if arguments.seed is None else arguments.seed)

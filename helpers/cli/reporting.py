@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shlex
 import sys
 import textwrap
 from math import isfinite
@@ -21,7 +22,7 @@ DEEP = "validation-deep"
 def report_runs(arguments):
     """Render the runs asked for, print what each answers; return the exit status of the worst one."""
     given = read_given(arguments.parameter_file, arguments.parameters)
-    runs = report.read_runs(arguments.runs)
+    runs = report.read_runs(find_runs(arguments))
     if arguments.name is not None:
         runs = [_make_own_run(arguments, given, taken=[run.name for run in runs])]
     elif given:
@@ -90,11 +91,17 @@ def _make_own_run(arguments, given, taken):
     return run
 
 
+def find_runs(arguments):
+    """Return the file of the runs: --runs, or reports.yaml of the workspace where the user stands, or ours."""
+    here = Path("reports.yaml").absolute()
+    return Path(getattr(arguments, "runs", None) or (here if here.is_file() else paths.RUNS))
+
+
 def find_out(arguments):
-    """Return the absolute folder of the reports: --out, reports/ beside --runs, or reports/ of the repository."""
+    """Return the absolute folder of the reports: --out, or reports/ beside the runs; ours lie in the repository's."""
     if arguments.out:
         return Path(arguments.out).expanduser().resolve()
-    runs = Path(getattr(arguments, "runs", None) or paths.RUNS).resolve()
+    runs = find_runs(arguments).resolve()
     return paths.REPORTS if runs == paths.RUNS.resolve() else runs.parent / "reports"
 
 
@@ -161,12 +168,12 @@ def init_workspace(arguments):
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     print(f"{arguments.folder}: plan.yaml, reports.yaml, {notebook.name}, README.md")
-    print(f"next: studies report --runs {arguments.folder}/reports.yaml --out {arguments.folder}/reports")
+    print(f"next: cd {shlex.quote(arguments.folder)} && studies report")
 
 
 def list_all(arguments):
     """Print the runs of reports.yaml with their own parameters, then the studies with the heading of their notebook."""
-    runs = report.read_runs(arguments.runs)
+    runs = report.read_runs(find_runs(arguments))
     given = [", ".join(f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in run.given.items()) for run in runs]
     print("Runs: studies report RUN ...")
     print_table([(run.name, run.study, told) for run, told in zip(runs, given, strict=True)])

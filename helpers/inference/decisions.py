@@ -186,7 +186,9 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
     """Return the estimates with the adjusted p-values of their families.
 
     A family holds the differences that carry its name; with fewer than two p-values nothing is adjusted. A relative
-    lift takes the adjusted p-value of its difference. Guardrails must all pass, so they form no family.
+    lift takes the adjusted p-value of its difference. A sensitivity row, or the effect in compliers, is another reading
+    of a headline difference: its p-value is adjusted in that difference's place in the family, so that one rule decides
+    both. Guardrails must all pass, so they form no family.
 
     Parameters
     ----------
@@ -198,16 +200,33 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
     tuple of Estimate: in the same order; those of no family as they were.
     """
     estimates, adjusted = list(estimates), {}
+    readings = [i for i, e in enumerate(estimates) if e.role == "sensitivity" or e.population == "compliers"]
     for family, rule in FAMILIES.items():
-        members = [
-            i for i, e in enumerate(estimates) if e.family == family and e.estimand != LIFT and e.p_value == e.p_value
-        ]
-        if len(members) > 1:
-            adjusted |= dict(zip(members, rule([estimates[i].p_value for i in members]).tolist(), strict=True))
-    by_key = {_KEY(estimates[i]): p for i, p in reversed(adjusted.items())}
+        members = [i for i, e in enumerate(estimates) if e.family == family and e.estimand != LIFT]
+        whole = [i for i in reversed(members) if estimates[i].segment is None and estimates[i].at is None]
+        places = {_find_place(estimates[i]): i for i in whole}
+        adjusted |= _adjust_in_place(estimates, rule, members)
+        for i in readings:
+            place = places.get(_find_place(estimates[i]))
+            if place is not None and estimates[i].p_value == estimates[i].p_value:
+                among = _adjust_in_place(estimates, rule, [i if other == place else other for other in members])
+                adjusted |= {i: among[i]} if among else {}
+    by_key = {_KEY(estimates[i]): p for i, p in reversed(adjusted.items()) if i not in readings}
     lifts = (i for i, e in enumerate(estimates) if e.estimand == LIFT and e.role != "sensitivity")
     adjusted |= {i: by_key.get(_KEY(estimates[i])) for i in lifts}
     return tuple(e.but(p_value_adjusted=adjusted.get(i)) for i, e in enumerate(estimates))
+
+
+def _adjust_in_place(estimates, rule, members):
+    """The adjusted p-values of the estimates at these places; none where fewer than two of them have a p-value."""
+    known = [i for i in members if estimates[i].p_value == estimates[i].p_value]
+    return dict(zip(known, rule([estimates[i].p_value for i in known]).tolist(), strict=True)) if len(known) > 1 else {}
+
+
+def _find_place(estimate):
+    """What another reading shares with its headline difference: the metric, and its arms if it is of the randomised."""
+    arms = f"{estimate.treatment} - {estimate.control}"
+    return estimate.metric, arms if estimate.population in RANDOMISED else estimate.comparison, estimate.segment
 
 
 def adjust_tests(tests) -> tuple[Test, ...]:

@@ -2,6 +2,8 @@
 
 import difflib
 import hashlib
+import itertools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args
@@ -76,7 +78,8 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
         hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
         raise Refused(f"plan {file.name}: no such file; {hint}") from None
     try:
-        content = yaml.load(raw.decode("utf-8-sig"), _Text)
+        text = raw.decode("utf-8-sig")
+        content, written = yaml.load(text, _Text), yaml.compose(text, _Text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
@@ -89,7 +92,7 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     if named not in ([kind] if kind else _PLANS):
         raise Refused(f"plan {file.name}, kind: {named or 'left out'}; this study needs kind: {wanted}")
     content = {key: value for key, value in content.items() if not (isinstance(value, str) and value in NULLS)}
-    design, found = _validated(content, file.name), []
+    design, found = _validated(content, file.name, written), []
     if changes := {key: value for key, value in (departures or {}).items() if value is not None}:
         planned = design.model_dump(mode="json")
         put = [(key, _put(content, planned, key, value, file.name), value) for key, value in changes.items()]
@@ -110,12 +113,31 @@ def _put(content, planned, key, value, name):
     return (planned or {}).get(last)
 
 
-def _validated(content: dict, name: str) -> ExperimentPlan | FrameworkPlan:
+def _validated(content: dict, name: str, written=None) -> ExperimentPlan | FrameworkPlan:
     try:
         return _PLANS[content["kind"]].model_validate(content)
     except ValidationError as error:
-        found = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # a misspelt key explains the rest
-        raise Refused(f"plan {name}, {_sentence(found[0], content['kind'])}") from None
+        faults = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # misspelt keys explain the rest
+    told = list(dict.fromkeys(itertools.chain(*_list_sentences(faults, content["kind"], written))))
+    if len(told) == 1:
+        raise Refused(f"plan {name}, {told[0]}")
+    raise Refused("\n  ".join([f"plan {name}: {len(told)} faults", *told]))
+
+
+def _find_line(node, where):
+    """Return how many of these nested keys the plan has, and the line of the last of them; no line when it has none."""
+    depth, line = 0, None
+    for key in where:
+        within = []
+        if isinstance(node, yaml.MappingNode):
+            within = [(name, value) for name, value in node.value if name.value == key]
+        elif isinstance(node, yaml.SequenceNode) and key.isdigit():
+            within = [(value, value) for value in node.value[int(key) : int(key) + 1]]
+        if not within:
+            break
+        name, node = within[0]
+        depth, line = depth + 1, name.start_mark.line + 1
+    return depth, line
 
 
 _DATE = "should be a day such as 2022-04-30"
@@ -130,24 +152,75 @@ _CURES = {
     "model_type": "should hold keys of its own",
     "dict_type": "should hold keys of its own",
 }
+EXAMPLES = {  # one right way to write a key
+    "margin": "margin: {absolute: 0.3}",
+    "worthwhile": "worthwhile: 0.02",
+    "split": "split: {old: 0.5, new: 0.5}",
+    "variant": "variant: {column: arm, control: old, treatments: [new]}",
+    "treatments": "treatments: [new]",
+    "metrics": "metrics: {activated: {kind: binary, role: primary, better: higher}}",
+    "role": "role: primary",
+    "better": "better: higher",
+    "expected": "expected: higher",
+    "kind": "kind: binary",
+    "event": "event: [payment, refund]",
+    "within_days": "within_days: 28",
+    "from_days": "from_days: 7",
+    "horizon_days": "horizon_days: 90",
+    "scale": "scale: [1, 5]",
+    "exposure": "exposure: {event: help_opened, within_days: 28}",
+    "looks": "looks: [0.5, 1.0]",
+    "as_of": "as_of: 2022-04-30",
+    "assigned_at": "assigned_at: assigned_at",
+    "unit_id": "unit_id: customer_id",
+    "title": "title: Help links",
+    "question": "question: Does help raise activation?",
+    "planned_units": "planned_units: 4000",
+    "enrolment_days": "enrolment_days: 28",
+    "confidence_level": "confidence_level: 0.95",
+    "min_cell": "min_cell: 10",
+    "registered": "registered: before",
+    "covariates": "covariates: [seats, country]",
+    "acknowledge": "acknowledge: {srm: the reason}",
+}
+TOLD_BY = ("margin", "worthwhile", "horizon_days", "split", "looks")  # keys of which rules of their part speak
 _PLANS = {"experiment": ExperimentPlan, "framework": FrameworkPlan}
 
 
-def _sentence(error, kind) -> str:
-    where = [str(part) for part in error["loc"] if not str(part).startswith(("function-", "literal", "dict["))]
-    place = ".".join(where) or "the plan as a whole"
+def _list_sentences(faults, kind, written):
+    """Yield sentences for the faults of each part of a plan: line, key, what is wrong, how it is written rightly."""
+    meant = set()
+    for error in faults:
+        where = tuple(str(p) for p in error["loc"] if not str(p).startswith(("function-", "literal", "dict[")))
+        told, near = _tell_fault(error, where, kind)
+        meant.add((*where[:-1], near))
+        if error["type"] != "missing" or where not in meant:
+            place = ".".join(where) or "the plan as a whole"
+            yield [_write_fault(fault, place, where, near, written) for fault in told.split("\n")]
+
+
+def _write_fault(fault, place, where, near, written) -> str:
+    words = re.findall(r"[a-z_]+", fault)
+    _, line = max((_find_line(written, [*where, word]) for word in ["", *words]), key=lambda found: found[0])
+    named = [near, *where[-1:], *(word for word in words if word in TOLD_BY)]
+    example = next((EXAMPLES[key] for key in named if key in EXAMPLES), None)
+    cure = f"; such as `{example}`" if example and "such as" not in fault else ""
+    return f"{f'line {line}, ' if line else ''}{place}: {fault}{cure}"
+
+
+def _tell_fault(error, where, kind) -> tuple[str, str]:
+    """Return what is wrong, and the key that was meant where an unknown one resembles it."""
     if error["type"] == "extra_forbidden":
         holder = _PLANS[kind]
         for key in where[:-1]:
             field = holder.model_fields.get(key)
             holder = next(iter(_list_parts(field.annotation)), holder) if field else holder
         known = list(holder.model_fields)
-        near = difflib.get_close_matches(where[-1], known, 1)
-        return f"{place}: unknown key; " + (f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}")
+        near = next(iter(difflib.get_close_matches(where[-1], known, 1)), "")
+        return f"unknown key; {f'did you mean {near}?' if near else 'allowed: ' + ', '.join(known)}", near
     if error["type"] == "missing":
-        return f"{place}: left out, and it is needed"
-    said = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return f"{place}: {_CURES.get(error['type'], said)}"
+        return "left out, and it is needed", ""
+    return _CURES.get(error["type"], error["msg"].removeprefix("Value error, ").removeprefix("Input ")), ""
 
 
 def _list_parts(kind):

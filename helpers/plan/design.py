@@ -39,9 +39,14 @@ class Part(BaseModel):
                 elif is_plain and get_origin(fields[key].annotation) is list:
                     given[key] = [given[key]]
         part = handler(given)
-        for is_broken, fault in getattr(part, "list_rules", tuple)():
-            if is_broken:
-                raise ValueError(fault)
+        faults = []
+        try:
+            faults.extend(fault for is_broken, fault in getattr(part, "list_rules", tuple)() if is_broken)
+        except (ArithmeticError, LookupError, TypeError, ValueError):  # a later rule may rest on a broken one
+            if not faults:
+                raise
+        if faults:
+            raise ValueError("\n".join(faults))
         return part
 
 
@@ -161,7 +166,7 @@ class _Metric(Part):
         low, high = self.how.extremes(self) or ((0, 1) if self.how.shown == "share" else (0, float("inf")))
         widest = max(self.worthwhile or 0, (self.margin and self.margin.absolute) or 0)
         of = "differences of two chances" if self.how.shown == "share" else "within its scale"
-        yield widest >= high - low, f"worthwhile and margin are {of}, below {high - low:g}"
+        yield widest >= high - low > 0, f"worthwhile and margin are {of}, below {high - low:g}"
 
     @cached_property
     def how(self) -> Kind:

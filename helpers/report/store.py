@@ -23,6 +23,7 @@ MOST_BYTES = 1 << 26  # of a JSON file of ours; a larger one is none
 SCHEMA, KINDS, STATUSES = 1, ("simulated", "public", "yours"), ("answered", "interim", "withheld")
 FIGURE = int | float
 RECORD = {"key": str, "started": str, "as_of": str | None, "seconds": FIGURE, "files": dict, "card": dict}
+RECORD |= {"head": str | None, "versions": dict}
 CARD = {"question": str, "answer": str, "next": str, "mark": dict | None}
 MARK = {"verdict": str, **dict.fromkeys(("low", "middle", "high"), FIGURE | None)}
 RESULTS = {name: str for name in ("study", "run", "title", "status")} | {"answer": list}

@@ -1,12 +1,19 @@
 import json
+from dataclasses import asdict
+from types import SimpleNamespace
 
 import pytest
+from tiny_study import payload
 
 from helpers.cli import comparing
+from helpers.records import Estimate
 
-ESTIMATE = {"id": "sales", "estimate": 2.0, "ci_low": 1.0, "ci_high": 3.0, "p_value": 0.01, "p_value_adjusted": None}
-ESTIMATE |= {"verdict": "clear benefit"}
-RESULTS = {"study": "experiment", "data": {"rows": 40, "sha256": "a" * 64}, "parameters": {"seed": 1}}
+FIGURES = {"estimate": 2.0, "std_error": 0.5, "ci_low": 1.0, "ci_high": 3.0, "p_value": 0.01, "control_value": 1.0}
+FIGURES |= {"treatment_value": 3.0, "n_control": 20, "n_treatment": 20, "verdict": "clear benefit"}
+ESTIMATE = asdict(Estimate("sales", "sales", "old", "new", "new - old", "difference", **FIGURES))
+WHOLE = payload(SimpleNamespace(name="one", values={}))["results"]
+RESULTS = {"study": "experiment", "data": {"kind": "yours", "rows": 40, "sha256": "a" * 64}, "parameters": {"seed": 1}}
+RESULTS = {**WHOLE, **RESULTS, "plan": {}}
 RECORD = {"head": "b" * 40, "versions": {"pandas": "3.1.1"}}
 
 
@@ -33,7 +40,7 @@ def test_compare_tells_what_moved_by_how_much_and_what_differs(studies, write_ru
         "summer",
         [changed, moved, {**ESTIMATE, "id": "same", "estimate": 2.0 + 1e-12}],
         record={"head": "c" * 40, "versions": {"pandas": "3.2.0"}},
-        data={"rows": 50, "sha256": "d" * 64},
+        data={"kind": "yours", "rows": 50, "sha256": "d" * 64},
         plan={"file": "new.yaml"},
         parameters={"seed": 1, "data": "new.csv"},
     )
@@ -89,3 +96,25 @@ def test_compare_refuses_what_is_no_pair_of_one_study(studies, write_run):
     assert refusal("spring", "spring") == "studies: spring: named twice; name two runs\n"
     nowhere = f"studies: winter: no report of this name in {out.name}; studies report makes one\n"
     assert refusal("spring", "winter") == nowhere
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["", "[]", "{}", {"estimates": None}, {"estimates": [{"id": "sales"}]}, {"data": []}, {"plan": "p"}, {"schema": 0}],
+)
+def test_compare_refuses_results_that_are_damaged(studies, write_run, damage):
+    out = write_run("spring", [ESTIMATE])
+    write_run("autumn", [ESTIMATE])
+    text = damage if isinstance(damage, str) else json.dumps({**RESULTS, "estimates": [ESTIMATE], **damage})
+    (out / "autumn" / "results.json").write_text(text)
+    told = "studies: autumn: results.json is damaged, or of another version; make the report anew with --force\n"
+    assert studies("compare", "spring", "autumn", "--out", out) == (2, "", told)
+
+
+@pytest.mark.parametrize("record", ["", "[]", '{"versions": []}', '{"head": 4, "versions": {"pandas": [1]}}'])
+def test_compare_does_without_a_record_that_is_damaged(studies, write_run, record):
+    out = write_run("spring", [ESTIMATE])
+    write_run("autumn", [{**ESTIMATE, "estimate": 2.5}])
+    (out / "autumn" / "run.json").write_text(record)
+    status, shown, message = studies("compare", "spring", "autumn", "--out", out)
+    assert (status, message) == (0, "") and "1 of 1 estimates moved" in shown

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 import time
 
@@ -47,7 +48,11 @@ def test_plan_is_refused_with_a_blank_role_and_read_with_a_filled_one(studies, t
     file.write_text(text)
     status, _, message = studies("check", table, "--plan", file)
     should = "should be 'primary', 'secondary', 'guardrail' or 'exploratory'"
-    assert (status, message) == (2, f"studies: plan drafted.yaml, metrics.activated.role: {should}\n")
+    lines = message.splitlines()
+    blank = [n for n, line in enumerate(text.splitlines(), 1) if line.strip().startswith("role:  ")]
+    assert (status, lines[0]) == (2, f"studies: plan drafted.yaml: {len(blank)} faults")
+    assert lines[1] == f"  line {blank[0]}, metrics.activated.role: {should}; such as `role: primary`"
+    assert [int(re.search(r"line (\d+)", line)[1]) for line in lines[1:]] == blank
     file.write_text(text.replace("    role: ", "    role: secondary"))
     design = plans.read(str(file)).design
     assert (design.unit, design.variant.arms) == ("customer", ["old", "new"])  # a word for what was before comes first
@@ -136,6 +141,13 @@ def test_check_runs_every_check_and_says_whether_a_study_would_answer(studies, t
     status, shown, _ = studies("check", table, "--plan", write_plan(tmp_path, 0.1))
     assert status == 0 and "        fail  srm: " in shown  # withheld, and done
     assert "\nA study of this table withholds its answer: The sample ratio is not as planned, " in shown
+
+
+def test_check_says_that_nothing_decides_without_a_primary_metric(studies, table, tmp_path):
+    plan, told = write_plan(tmp_path, 0.5), "        said  the plan names no primary metric, so nothing decides; "
+    assert told not in studies("check", table, "--plan", plan)[1]
+    plan.write_text(plan.read_text().replace("role: primary", "role: secondary"))
+    assert told + "give one of them role: primary\n" in studies("check", table, "--plan", plan)[1]
 
 
 def test_check_prints_what_each_event_adds_and_what_was_left_out(studies, tmp_path):

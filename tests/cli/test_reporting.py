@@ -139,8 +139,7 @@ def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, noteb
     (notebooks / "experiment.ipynb").write_bytes((notebooks / "small.ipynb").read_bytes())
     mine = tmp_path / "mine"
     assert studies("init", mine)[1] == (
-        f"{mine}: plan.yaml, reports.yaml, experiment.ipynb, README.md\n"
-        f"next: studies report --runs {mine}/reports.yaml --out {mine}/reports\n"
+        f"{mine}: plan.yaml, reports.yaml, experiment.ipynb, README.md\nnext: cd {mine} && studies report\n"
     )
     [run] = report.read_runs(mine / "reports.yaml")
     assert run.notebook == mine / "experiment.ipynb"
@@ -152,6 +151,22 @@ def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, noteb
     files = "plan.yaml, experiment.ipynb, reports.yaml, README.md, .gitignore"
     message = f"studies: mine: holds {files} already; name a new folder, or move them away\n"
     assert studies("init", mine) == (2, "", message) and (mine / "plan.yaml").read_text() == "hers"
+
+
+def test_in_a_workspace_no_command_needs_to_be_told_where_it_is(studies, notebooks, asked, tmp_path, monkeypatch):
+    (notebooks / "experiment.ipynb").write_bytes((notebooks / "small.ipynb").read_bytes())
+    assert studies("init", tmp_path / "my work")[1].endswith(f"next: cd '{tmp_path / 'my work'}' && studies report\n")
+    monkeypatch.chdir(tmp_path / "my work")
+    assert studies("report") == (0, f"{tmp_path / 'my work' / 'reports' / 'index.html'}\n", "")
+    [run] = asked["runs"]
+    assert (run.name, run.notebook) == ("my_experiment", tmp_path / "my work" / "experiment.ipynb")
+    studies("report", "experiment", "--name", "again", "-p", "seed=9")
+    [run] = asked["runs"]
+    assert (run.notebook, asked["out"]) == (tmp_path / "my work" / "experiment.ipynb", tmp_path / "my work" / "reports")
+    assert "  my_experiment  experiment  " in studies("list")[1] and "  first  " not in studies("list")[1]
+    monkeypatch.chdir(notebooks)  # where our own runs stand, the folder of ours is meant
+    studies("report", "--runs", paths.RUNS)
+    assert asked["out"] == paths.REPORTS
 
 
 def test_init_of_another_study_copies_its_notebook_and_its_plan(studies, notebooks, tmp_path, monkeypatch):

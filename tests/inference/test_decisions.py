@@ -161,10 +161,10 @@ def test_decide_all_lift_alone_is_judged_by_its_test():
 
 def test_decide_mean_time_without_the_event_counts_the_other_way():
     # `better` speaks of the share that has the event; more days without it are less of it
-    metric = Metric(kind="time_to_event", horizon_days=90, better="higher", expected="lower", worthwhile=10)
-    found = decide(build(4.0, 8.0, 0.001, estimand="rmst_difference"), metric, alpha=0.05)
-    assert (found.verdict, found.as_expected) == ("clear harm", True)  # 8 days lie within no margin in shares
-    assert decide(build(-8.0, -4.0, 0.001, estimand="rmst_difference"), metric, alpha=0.05).verdict == "clear benefit"
+    metric = Metric(kind="time_to_event", horizon_days=90, better="higher", expected="lower", worthwhile=0.1)
+    found = decide(build(0.04, 0.08, 0.001, estimand="rmst_difference"), metric, alpha=0.05)
+    assert (found.verdict, found.as_expected) == ("clear harm", True)  # days lie within no margin in shares
+    assert decide(build(-0.08, -0.04, 0.001, estimand="rmst_difference"), metric, alpha=0.05).verdict == "clear benefit"
 
 
 def test_decide_all_holds_a_relative_margin_against_the_lift():
@@ -273,10 +273,10 @@ def test_adjust_families_lift_follows_its_difference():
         row("activated", 0.03, "primary", treatment="b"),
         row("activated", 0.03, "primary", treatment="b", estimand="relative_lift"),
         row("activated", 0.03, "", treatment="b", estimand="relative_lift", role="sensitivity"),
-        row("activated", 0.01, "", treatment="a", role="sensitivity"),  # another fair choice: not in the family
+        row("activated", 0.01, "", treatment="a", role="sensitivity"),  # in its headline's place
     ]
     adjusted = [e.p_value_adjusted for e in adjust_families(rows)]
-    assert adjusted == pytest.approx([0.02, 0.02, 0.03, 0.03, None, None])
+    assert adjusted == pytest.approx([0.02, 0.02, 0.03, 0.03, 0.03, 0.02])
 
 
 def test_adjust_families_segments_are_kept_apart():
@@ -301,3 +301,49 @@ def test_adjust_families_nan_stays_out():
     rows = [row("a", 0.02, "primary"), row("b", math.nan, "primary"), row("c", 0.03, "primary")]
     assert [e.p_value_adjusted for e in adjust_families(rows)] == [pytest.approx(0.04), None, pytest.approx(0.04)]
     assert adjust_families([]) == ()
+
+
+def name_row(metric, p, **more):
+    """Return a row of one metric, in the primary or another family."""
+    row = build(0.1, 0.3, p).but(id=f"{metric}{p}", metric=metric, role="secondary", family="secondary")
+    return row.but(**more)
+
+
+BESIDE = {"role": "sensitivity", "family": ""}
+COMPLIERS = {"role": "exploratory", "family": "", "population": "compliers", "estimand": "cace"}
+
+
+@pytest.mark.parametrize(
+    ("beside", "adjusted"),
+    [
+        (BESIDE, 0.068),  # twice its p, as its headline: Holm over (0.034, 0.2)
+        ({**BESIDE, "population": "itt", "at": "day 120"}, 0.068),  # at another landmark
+        ({**BESIDE, "population": "responders"}, 0.068),
+        ({**BESIDE, "estimand": "rate_ratio"}, 0.068),
+        ({**COMPLIERS, "comparison": "takers - others"}, 0.068),  # the same lot, the same test
+        (
+            {**BESIDE, "population": "as_treated", "comparison": "takers - others"},
+            None,
+        ),  # of the naive row, of no family
+        ({**BESIDE, "control": "before", "comparison": "new - before"}, None),
+        ({**BESIDE, "p_value": math.nan}, None),
+    ],
+)
+def test_another_reading_is_adjusted_in_the_place_of_its_headline(beside, adjusted):
+    weeks = [name_row("a", 0.5, role="exploratory", family="weeks", at=f"week {n}") for n in (1, 2)]
+    rows = [name_row("a", 0.04), name_row("b", 0.2), name_row("a", 0.034, **beside), *weeks]
+    found = adjust_families(rows)
+    assert [e.p_value_adjusted for e in found[:2]] == pytest.approx([0.08, 0.2])  # the headline is as it was
+    assert found[2].p_value_adjusted == (None if adjusted is None else pytest.approx(adjusted))
+
+
+def test_another_reading_of_a_family_of_one_or_of_a_guardrail_is_not_adjusted():
+    alone = [name_row("a", 0.04), name_row("a", 0.034, **BESIDE)]
+    guards = [name_row(m, 0.04, role="guardrail", family="guardrail") for m in "ab"]
+    rows = [*alone, *guards, name_row("b", 0.034, **BESIDE)]
+    assert [e.p_value_adjusted for e in adjust_families(rows)] == [None] * 5
+
+
+def test_another_reading_stands_in_for_a_headline_without_a_p_value():
+    rows = [name_row("a", math.nan), name_row("b", 0.2), name_row("a", 0.034, **BESIDE)]
+    assert [e.p_value_adjusted for e in adjust_families(rows)] == [None, None, pytest.approx(0.068)]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+from statsmodels.stats.multitest import multipletests
 
 from helpers import paths
 from helpers.inference.methods import EXEMPT, Method, find_promise
@@ -35,6 +36,36 @@ def test_who_was_not_randomised_shows_an_association_and_never_a_benefit(results
     assert {t for t in told if t[1] in VALUED and t[0] not in ("itt", "responders")} == set()
     words = ("clear association", "no clear association", "not estimable")
     assert {t for t in told if t[0] not in ("itt", "responders", "compliers") and t[1] not in words} == set()
+
+
+ASSIGNED = ("itt", "responders", "compliers")
+ADJUST = {"primary": "holm", "secondary": "holm", "exploratory": "fdr_bh"}
+
+
+def find_place(e):
+    """Return what another reading shares with its headline: metric and arms, however a contrast of takers is told."""
+    return e["metric"], f"{e['treatment']} - {e['control']}" if e["population"] in ASSIGNED else e["comparison"]
+
+
+def test_another_reading_of_a_headline_is_decided_by_the_rule_of_its_family(results):
+    heads = [e for e in results["estimates"] if e["segment"] is e["at"] is None and e["estimand"] != "relative_lift"]
+    readings = [e for e in results["estimates"] if e["role"] == "sensitivity" or e["population"] == "compliers"]
+    for family, rule in ADJUST.items():
+        members = [e for e in heads if e["family"] == family]
+        for e in readings:
+            places = [i for i, head in enumerate(members) if find_place(head) == find_place(e)]
+            if places and e["p_value"] is not None:
+                p_values = {i: head["p_value"] for i, head in enumerate(members)} | {places[0]: e["p_value"]}
+                known = {i: p for i, p in p_values.items() if p is not None}
+                adjusted = dict(zip(known, multipletests([*known.values()], method=rule)[1], strict=True))
+                wanted = pytest.approx(adjusted[places[0]], rel=1e-6) if len(known) > 1 else None
+                assert e["p_value_adjusted"] == wanted, e["id"]
+    for e in readings:
+        decides = e["p_value"] if e["p_value_adjusted"] is None else e["p_value_adjusted"]
+        if e["verdict"].startswith("clear"):
+            assert decides <= 1 - e["confidence_level"] + 1e-9, e["id"]
+        elif e["verdict"].startswith("no clear") and decides is not None:
+            assert decides > 1 - e["confidence_level"] - 1e-9, e["id"]
 
 
 PROMISES = [

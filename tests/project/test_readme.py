@@ -10,26 +10,34 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # A user's commands one after the other, in one process; a drafted plan gets its roles as she would give them.
 DRIVER = """\
-import json, sys
+import json, os, sys
 from pathlib import Path
 from helpers.cli import main
-for words in json.loads(sys.argv[1]):
-    if main(words):
+for program, *words in json.loads(sys.argv[1]):
+    if program == "cd":
+        os.chdir(*words)
+    elif main(words):
         sys.exit("failed: " + " ".join(words))
     for plan in Path.home().glob("*/plan.yaml"):
-        plan.write_text(plan.read_text().replace("    role:   #", "    role: secondary   #"))"""
+        plan.write_text(plan.read_text().replace("    role:   #", "    role: secondary   #"))
+    for runs in Path.home().glob("my-experiment/reports.yaml"):
+        runs.write_text(runs.read_text().replace("data: simulated", "data: assignments.csv"))"""
 
 
-def list_commands():
-    """Return the `studies` lines of README's code blocks, split as a shell splits them."""
-    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
-    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [shlex.split(line) for line in lines if line.startswith("studies ")]
+def list_commands(start="."):
+    """Return the `studies` and `cd` lines of README's code blocks, split as a shell splits them, each block's after a
+    `cd` to where it starts."""
+    commands = []
+    for block in re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S):
+        lines = [line.split(" #")[0].strip() for line in block.splitlines()]
+        commands += [["cd", start], *(shlex.split(line) for line in lines if line.startswith(("studies ", "cd ")))]
+    return commands
 
 
 @pytest.fixture(scope="module")
@@ -54,15 +62,27 @@ def test_readme_commands_are_found():
 
 
 def test_readme_commands_run(clone):
-    home, commands = str(clone / "home"), [words[1:] for words in list_commands()]
+    home, commands = str(clone / "home"), list_commands(start=str(clone))
     commands = [[word.replace("~", home, 1) if word.startswith("~") else word for word in words] for words in commands]
     few = ["-p", "refits=4", "-p", "n_resamples=99"]
-    commands = [words + few * (words[:2] == ["report", "customer_milestones"]) for words in commands]
+    commands = [words + few * (words[1:3] == ["report", "customer_milestones"]) for words in commands]
     environment = os.environ | {"PYTHONPATH": str(clone / "clone"), "HOME": home}
     command = [sys.executable, "-c", DRIVER, json.dumps(commands)]
     done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-1000:]
     assert (clone / "clone" / "reports" / "index.html").is_file()
+    assert (
+        json.loads((clone / "home/my-experiment/reports/my_experiment/results.json").read_text())["data"]["units"]
+        == 400
+    )
+
+
+def test_recipes_that_render_again_are_yaml_and_call_commands_that_exist():
+    text = (ROOT / "helpers" / "cli" / "workspace" / "README.md").read_text(encoding="utf-8")
+    recipes = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.M | re.S)]
+    assert [sorted(set(recipe) & {"jobs", "reports"}) for recipe in recipes] == [["jobs"], ["reports"]]
+    assert all(f".venv/bin/studies {name}" in str(recipe) for recipe in recipes for name in ("report", "share --to"))
+    assert all(".private" in str(recipe) for recipe in recipes)  # what has one row a unit is never kept
 
 
 def test_readme_links_lead_somewhere():
