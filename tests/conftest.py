@@ -14,6 +14,8 @@ import pytest
 import yaml
 from filelock import FileLock
 
+sys.modules["rfc3987_syntax"] = None  # a grammar of web addresses, 2 s to import, that no check of a notebook asks for
+
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 FEW = {  # parameters that keep the form of a study's runs and spare time

@@ -1,5 +1,6 @@
 """The simulation of the customer-milestones study: its events, its planted associations and their stated truth."""
 
+import functools
 import json
 from dataclasses import fields
 
@@ -14,10 +15,18 @@ from helpers.simulate import account_world as world
 from helpers.simulate.account_world import AccountWorld, Rates, find_chances
 from helpers.simulate.customer_milestones import customer_milestones, standardise
 
-MADE = customer_milestones(n_units=1000, seed=11)
-USUAL = customer_milestones(n_units=5000, seed=1)
 NOTHING = dict.fromkeys(("tier_effect", "usage_effect", "feature_effect", "harmful_effect", "maturity_effect"), 0.0)
 DESIGN = plan.read("customer_milestones", kind="framework").design
+
+
+@functools.cache
+def draw_small():
+    return customer_milestones(n_units=1000, seed=11)
+
+
+@functools.cache
+def draw_usual():
+    return customer_milestones(n_units=5000, seed=1)
 
 
 def read_days(made):
@@ -57,35 +66,39 @@ def contrast(kept, exposed):
 
 
 def test_customer_milestones_columns_and_order():
-    assert list(MADE.assignments) == ["account_id", "started_at", "plan_tier", "seats", "country"]
-    assert list(MADE.events) == ["account_id", "event", "at", "value"]
-    assert str(MADE.events["at"].dt.tz) == str(MADE.assignments["started_at"].dt.tz) == "UTC"
-    assert MADE.events["at"].is_monotonic_increasing
-    assert MADE.assignments["started_at"].is_monotonic_increasing
-    assert MADE.events["at"].max() < world.COMPLETE_TO
-    assert MADE.assignments["started_at"].between(world.OPENED, world.CLOSED, inclusive="left").all()
-    changed = MADE.events["event"] == "seats_changed"
-    assert (MADE.events["value"].notna() == changed).all()
-    assert (MADE.events.loc[changed, "value"] >= 1).all()
+    assert list(draw_small().assignments) == ["account_id", "started_at", "plan_tier", "seats", "country"]
+    assert list(draw_small().events) == ["account_id", "event", "at", "value"]
+    assert str(draw_small().events["at"].dt.tz) == str(draw_small().assignments["started_at"].dt.tz) == "UTC"
+    assert draw_small().events["at"].is_monotonic_increasing
+    assert draw_small().assignments["started_at"].is_monotonic_increasing
+    assert draw_small().events["at"].max() < world.COMPLETE_TO
+    assert draw_small().assignments["started_at"].between(world.OPENED, world.CLOSED, inclusive="left").all()
+    changed = draw_small().events["event"] == "seats_changed"
+    assert (draw_small().events["value"].notna() == changed).all()
+    assert (draw_small().events.loc[changed, "value"] >= 1).all()
 
 
 def test_customer_milestones_nothing_happens_before_the_start_or_after_the_loss():
-    events, size = read_days(MADE), len(MADE.assignments)
+    events, size = read_days(draw_small()), len(draw_small().assignments)
     lost = find_first(events, size, "cancelled")
     for row, day in events.values():
         assert (day >= 0).all()
         assert (day <= lost[row]).all()
     assert len(events["cancelled"][0]) == np.isfinite(lost).sum()
-    np.testing.assert_allclose(lost, MADE.units["lost_day"].fillna(np.inf), atol=1 / 86_400)
+    np.testing.assert_allclose(lost, draw_small().units["lost_day"].fillna(np.inf), atol=1 / 86_400)
 
 
 def test_customer_milestones_every_expansion_adds_seats():
-    expanded = MADE.events["event"] == "expanded"
-    both = MADE.events[expanded].merge(MADE.events[MADE.events["value"].notna()], on=["account_id", "at"])
+    expanded = draw_small().events["event"] == "expanded"
+    both = (
+        draw_small()
+        .events[expanded]
+        .merge(draw_small().events[draw_small().events["value"].notna()], on=["account_id", "at"])
+    )
     assert len(both) == expanded.sum() > 100
-    before = MADE.assignments.set_index("account_id")["seats"]
+    before = draw_small().assignments.set_index("account_id")["seats"]
     first = both.drop_duplicates("account_id")
-    shrunk = MADE.events.merge(first[["account_id", "at"]], on="account_id", suffixes=("", "_first"))
+    shrunk = draw_small().events.merge(first[["account_id", "at"]], on="account_id", suffixes=("", "_first"))
     untouched = ~first["account_id"].isin(
         shrunk.loc[(shrunk["event"] == "seats_changed") & (shrunk["at"] < shrunk["at_first"]), "account_id"]
     )
@@ -94,13 +107,13 @@ def test_customer_milestones_every_expansion_adds_seats():
 
 
 def test_customer_milestones_units_are_the_fold_of_the_events_by_the_plan():
-    events, size, units = read_days(USUAL), len(USUAL.units), USUAL.units
+    events, size, units = read_days(draw_usual()), len(draw_usual().units), draw_usual().units
     used = {f.name: find_first(events, size, f.name) < 90 for f in DESIGN.features}
     mature = sum(
         np.any([used[f] for f in category.mature], axis=0).astype(int) for category in DESIGN.categories.values()
     )
     steps = sum((find_first(events, size, step.name) < 90).astype(int) for step in DESIGN.steps)
-    alive, talks, kept = read_landmark(USUAL)
+    alive, talks, kept = read_landmark(draw_usual())
     heard = sum(count(events, size, event, 225, 270) for event in DESIGN.activity_events)
     found = {
         "alive": alive,
@@ -115,7 +128,7 @@ def test_customer_milestones_units_are_the_fold_of_the_events_by_the_plan():
         np.testing.assert_array_equal(values.astype(int), units[name], err_msg=name)
     assert (units["dormant"] != (heard == 0)).mean() < 0.005  # resolutions come a little later than conversations
     seats = units["seats"].to_numpy(float)
-    changed = USUAL.events.loc[USUAL.events["event"] == "seats_changed", "value"].to_numpy()
+    changed = draw_usual().events.loc[draw_usual().events["event"] == "seats_changed", "value"].to_numpy()
     row, day = events["seats_changed"]
     seats[row[day < 60]] = changed[day < 60]  # in order of time, so the last one stays
     using = count(events, size, "conversation_resolved", 60, 90) / seats >= DESIGN.usage.at_least
@@ -138,11 +151,11 @@ def test_customer_milestones_knows_the_plan():
 
 def test_customer_milestones_drift_is_of_the_newest_cohort_alone():
     steady = customer_milestones(n_units=1000, seed=11, drift=0.0)
-    newest = (MADE.assignments["started_at"] >= world.NEWEST_FROM).to_numpy()
+    newest = (draw_small().assignments["started_at"] >= world.NEWEST_FROM).to_numpy()
     seen = ["lost_day", "retained", "chance_retained", "chance_expanded", "chance_dormant"]
-    pd.testing.assert_frame_equal(steady.units.loc[~newest, seen], MADE.units.loc[~newest, seen])
-    assert not steady.units.loc[newest, seen].equals(MADE.units.loc[newest, seen])
-    assert (MADE.truth["threshold"]["newest_cut"], steady.truth["threshold"]["newest_cut"]) == (35, 20)
+    pd.testing.assert_frame_equal(steady.units.loc[~newest, seen], draw_small().units.loc[~newest, seen])
+    assert not steady.units.loc[newest, seen].equals(draw_small().units.loc[newest, seen])
+    assert (draw_small().truth["threshold"]["newest_cut"], steady.truth["threshold"]["newest_cut"]) == (35, 20)
 
 
 def test_customer_milestones_shows_the_illusion_of_immortal_time():
@@ -188,9 +201,9 @@ def test_customer_milestones_smooth_rises_without_a_step():
 
 
 def test_customer_milestones_features_have_their_signs_and_their_users():
-    events, size = read_days(USUAL), len(USUAL.units)
-    alive, _, _ = read_landmark(USUAL)
-    found = USUAL.truth["features"]
+    events, size = read_days(draw_usual()), len(draw_usual().units)
+    alive, _, _ = read_landmark(draw_usual())
+    found = draw_usual().truth["features"]
     used = {name: (find_first(events, size, name) < 90)[alive] for name in found}
     for name, told in found.items():
         share = used[name].mean()
@@ -198,7 +211,7 @@ def test_customer_milestones_features_have_their_signs_and_their_users():
     assert all(told["difference"] > 0.03 for told in found.values() if told["role"] == "helpful")
     assert found["manual_export"]["difference"] < -0.03
     assert all(abs(told["difference"]) < 0.012 for told in found.values() if told["role"] == "inert")
-    premium = (USUAL.assignments["plan_tier"] == "Premium").to_numpy()[alive]
+    premium = (draw_usual().assignments["plan_tier"] == "Premium").to_numpy()[alive]
     assert premium[used["custom_sla_rules"]].mean() > 0.5
     together = np.corrcoef(used["article_suggestions"], used["article_feedback"])[0, 1]
     assert together > 0.2 > abs(np.corrcoef(used["article_suggestions"], used["snooze"])[0, 1])
@@ -221,18 +234,18 @@ def test_customer_milestones_signs_follow_the_world():
 
 
 def test_customer_milestones_conversations_follow_seats_by_the_elasticity():
-    alive, talks, _ = read_landmark(USUAL)
-    seats = USUAL.assignments["seats"].to_numpy()
+    alive, talks, _ = read_landmark(draw_usual())
+    seats = draw_usual().assignments["seats"].to_numpy()
     kept = alive & (talks > 0) & (seats >= 3)  # small accounts without conversations would bend the line of logs
     design = np.column_stack([np.ones(kept.sum()), np.log(seats[kept])])
     slope, residual = np.linalg.lstsq(design, np.log(talks[kept]), rcond=None)[:2]
     error = np.sqrt(residual[0] / (kept.sum() - 2) * np.linalg.inv(design.T @ design)[1, 1])
-    assert abs(slope[1] - USUAL.truth["elasticity"]) < 3.5 * error
+    assert abs(slope[1] - draw_usual().truth["elasticity"]) < 3.5 * error
     assert error < 0.03
 
 
 def test_customer_milestones_steps_come_when_they_should():
-    events, size = read_days(USUAL), len(USUAL.units)
+    events, size = read_days(draw_usual()), len(draw_usual().units)
     talks = pd.DataFrame(dict(zip(("row", "day"), events["conversation"], strict=True)))
     activated = talks[talks.groupby("row").cumcount() == 19].set_index("row")["day"]
     activated = activated[activated < 90]
@@ -261,7 +274,7 @@ def test_find_chances_by_hand():
 
 
 def test_customer_milestones_chances_are_those_of_the_outcomes():
-    alive = USUAL.units[USUAL.units["alive"] == 1]
+    alive = draw_usual().units[draw_usual().units["alive"] == 1]
     for name in ("retained", "expanded", "dormant"):
         chance = alive[f"chance_{name}"]
         error = np.sqrt((chance * (1 - chance)).sum()) / len(alive)
@@ -276,16 +289,16 @@ def test_standardise_by_hand():
 
 
 def test_customer_milestones_states_the_truth_of_every_milestone():
-    told = {(row["metric"], row["treatment"], row["estimand"]): row for row in USUAL.truth["effects"]}
-    assert len(told) == len(USUAL.truth["effects"]) == 13
+    told = {(row["metric"], row["treatment"], row["estimand"]): row for row in draw_usual().truth["effects"]}
+    assert len(told) == len(draw_usual().truth["effects"]) == 13
     activated = told["retained", "activated", "difference"]
     assert 0.06 < activated["value"] < 0.10
     assert activated["value"] == pytest.approx(activated["treatment_value"] - activated["control_value"])
     assert (activated["control"], activated["population"]) == ("not activated", "landmark")
     assert told["retained", "activated", "naive"]["value"] > 2 * activated["value"]
     assert told["dormant", "activated", "difference"]["value"] < 0 < told["expanded", "mature", "difference"]["value"]
-    assert USUAL.truth["steps"]["team_invited"] == {"role": "helps", "effect": 0.3}
-    assert USUAL.truth["threshold"]["shape"] == "step"
+    assert draw_usual().truth["steps"]["team_invited"] == {"role": "helps", "effect": 0.3}
+    assert draw_usual().truth["threshold"]["shape"] == "step"
 
 
 def test_customer_milestones_works_at_the_edges_of_its_ranges():

@@ -1,5 +1,6 @@
 """The simulated live-support test: equations, queues, events that fold to units, planted effects that come out."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -19,9 +20,17 @@ from helpers.simulate.support_world import (
     deliver,
 )
 
-MADE = live_support(n_units=1500, seed=11)
-USUAL = live_support()
 METRICS = ("revenue", "revenue_30", "revenue_60", "trial", "paid", "questions", "csat", "answered")
+
+
+@functools.cache
+def draw_small():
+    return live_support(n_units=1500, seed=11)
+
+
+@functools.cache
+def draw_usual():
+    return live_support()
 
 
 def read_waits(made):
@@ -37,7 +46,7 @@ def read_waits(made):
 @pytest.fixture(scope="module")
 def waits():
     """The waits of the default study."""
-    return read_waits(USUAL)
+    return read_waits(draw_usual())
 
 
 @pytest.fixture(scope="module")
@@ -51,42 +60,42 @@ def folded():
 
 @pytest.mark.parametrize("name", METRICS)
 def test_live_support_events_fold_to_units(folded, name):
-    np.testing.assert_allclose(folded[f"y_{name}"].to_numpy(float), MADE.units[name].to_numpy(float), atol=1e-4)
+    np.testing.assert_allclose(folded[f"y_{name}"].to_numpy(float), draw_small().units[name].to_numpy(float), atol=1e-4)
 
 
 def test_live_support_loyalty_and_live_replies_fold_to_units(folded):
-    scores = MADE.units["nps"]
+    scores = draw_small().units["nps"]
     points = np.where(scores.isna(), np.nan, 100.0 * (scores >= 9) - 100.0 * (scores <= 6))
     np.testing.assert_allclose(folded["y_nps"].to_numpy(float), points)
-    assert folded["exposed"].tolist() == MADE.units["live_reply"].tolist()
+    assert folded["exposed"].tolist() == draw_small().units["live_reply"].tolist()
 
 
 def test_live_support_has_events_outside_every_window():
-    start = MADE.assignments.set_index("signup_id")["assigned_at"]
-    age = MADE.events["at"] - start.loc[MADE.events["signup_id"]].array
-    late = [set(MADE.events["event"][age >= pd.Timedelta(days=days)]) for days in (28, 90)]
+    start = draw_small().assignments.set_index("signup_id")["assigned_at"]
+    age = draw_small().events["at"] - start.loc[draw_small().events["signup_id"]].array
+    late = [set(draw_small().events["event"][age >= pd.Timedelta(days=days)]) for days in (28, 90)]
     assert {"question", "first_reply", "live_reply", "trial_started"} <= late[0]
     assert {"paid", "payment"} <= late[1]
     assert age.min() >= pd.Timedelta(0)
-    assert MADE.events["at"].max() < COMPLETE_TO
+    assert draw_small().events["at"].max() < COMPLETE_TO
 
 
 def test_live_support_columns_and_values():
     ids = ["conversation_id", "agent_id"]
-    assert list(MADE.assignments) == ["signup_id", "variant", "assigned_at", "company_size", "channel"]
-    assert list(MADE.events) == ["signup_id", "event", "at", "value", *ids]
-    filled = MADE.events.groupby("event")[["value", *ids]].count() > 0
+    assert list(draw_small().assignments) == ["signup_id", "variant", "assigned_at", "company_size", "channel"]
+    assert list(draw_small().events) == ["signup_id", "event", "at", "value", *ids]
+    filled = draw_small().events.groupby("event")[["value", *ids]].count() > 0
     assert set(filled.index[filled["value"]]) == {"payment", "refund", "nps_answered", "csat_answered"}
     assert set(filled.index[filled["conversation_id"]]) == {"question", "first_reply", "live_reply"}
     assert set(filled.index[filled["agent_id"]]) == {"first_reply", "live_reply"}
-    assert (MADE.events["event"] == "survey_sent").sum() == len(MADE.units)
-    assert (USUAL.events.loc[USUAL.events["event"] == "refund", "value"] < 0).all()
-    whole = MADE.units.drop(columns=["nps", "csat"])
+    assert (draw_small().events["event"] == "survey_sent").sum() == len(draw_small().units)
+    assert (draw_usual().events.loc[draw_usual().events["event"] == "refund", "value"] < 0).all()
+    whole = draw_small().units.drop(columns=["nps", "csat"])
     assert not whole.isna().any().any()
 
 
 def test_live_support_a_conversation_has_one_question_and_at_most_one_reply():
-    talk = MADE.events[MADE.events["conversation_id"].notna()]
+    talk = draw_small().events[draw_small().events["conversation_id"].notna()]
     assert talk.groupby(["conversation_id", "event"]).size().max() == 1
     assert talk.groupby("conversation_id")["signup_id"].nunique().max() == 1
     first = talk[talk["event"] == "first_reply"].set_index("conversation_id")
@@ -98,7 +107,7 @@ def test_live_support_a_conversation_has_one_question_and_at_most_one_reply():
 
 
 def test_live_support_weeks_arms_and_answers():
-    arms = USUAL.assignments.groupby("variant")["assigned_at"].agg(["count", "min", "max"])
+    arms = draw_usual().assignments.groupby("variant")["assigned_at"].agg(["count", "min", "max"])
     assert arms.loc["before", "count"] == 6000
     assert abs(arms.loc["live", "count"] - 12_000) < 4 * np.sqrt(24_000) / 2
     assert arms.loc["before", "min"] >= pd.Timestamp("2018-08-06", tz="UTC")
@@ -106,21 +115,21 @@ def test_live_support_weeks_arms_and_answers():
         arms.loc["before", "max"] < pd.Timestamp("2018-09-03", tz="UTC") <= arms.loc[["live", "standard"], "min"].min()
     )
     assert arms["max"].max() < pd.Timestamp("2018-12-24", tz="UTC")
-    answered = USUAL.units["answered"] == 1
-    assert (USUAL.units["nps"].notna() == answered).all()
-    assert (USUAL.units["csat"].notna() == answered).all()
+    answered = draw_usual().units["answered"] == 1
+    assert (draw_usual().units["nps"].notna() == answered).all()
+    assert (draw_usual().units["csat"].notna() == answered).all()
 
 
 def test_live_support_is_shaped_as_described():
-    units = USUAL.units[USUAL.units["variant"] != "live"]
+    units = draw_usual().units[draw_usual().units["variant"] != "live"]
     assert 0.5 < (units["questions"] == 0).mean() < 0.7
     assert (units["csat"].dropna() >= 4).mean() == pytest.approx(0.95, abs=0.01)  # claim R03
-    assert USUAL.units["revenue"].skew() > 5
+    assert draw_usual().units["revenue"].skew() > 5
     assert units.loc[units["paid"] == 1, "trial"].all()
 
 
 def test_live_support_a_refund_gives_the_first_payment_back_after_ten_days_and_ends_it():
-    money = {name: part.set_index("signup_id") for name, part in USUAL.events.groupby("event")}
+    money = {name: part.set_index("signup_id") for name, part in draw_usual().events.groupby("event")}
     back, payments = money["refund"], money["payment"]
     paid = payments[payments.index.isin(back.index)]
     assert paid.index.is_unique
@@ -143,7 +152,7 @@ def test_live_support_replies_are_those_that_were_promised(waits):
 
 
 def test_live_support_no_agent_serves_both_arms_and_some_came_over():
-    events = USUAL.events.join(USUAL.assignments.set_index("signup_id")["variant"], on="signup_id")
+    events = draw_usual().events.join(draw_usual().assignments.set_index("signup_id")["variant"], on="signup_id")
     agents = events[events["event"] == "first_reply"].groupby("variant")["agent_id"].agg(set)
     assert not agents["live"] & agents["standard"]
     assert agents["live"] & agents["before"]
@@ -160,7 +169,7 @@ def test_live_support_shared_agents_serve_both_and_make_the_standard_arm_slower(
 
 
 def test_live_support_states_the_staffing_that_was_planned():
-    assert USUAL.truth["delivered"] == {
+    assert draw_usual().truth["delivered"] == {
         "shared_agents": False,
         "teams": {
             "before": {"agents": 17, "agent_hours_per_week": 664},
@@ -171,11 +180,11 @@ def test_live_support_states_the_staffing_that_was_planned():
 
 
 def test_live_support_fast_replies_in_the_standard_arm_go_with_trials_though_speed_does_nothing_there():
-    talks = USUAL.events.merge(USUAL.assignments, on="signup_id").query("variant == 'standard'")
+    talks = draw_usual().events.merge(draw_usual().assignments, on="signup_id").query("variant == 'standard'")
     first = talks[talks["event"] == "question"].drop_duplicates("signup_id").set_index("conversation_id")
     replied = talks[talks["event"] == "first_reply"].set_index("conversation_id")["at"]
     minutes = (replied.reindex(first.index) - first["at"]).dt.total_seconds().dropna() / 60
-    trial = USUAL.units.set_index("signup_id")["trial"].loc[first.loc[minutes.index, "signup_id"]].to_numpy()
+    trial = draw_usual().units.set_index("signup_id")["trial"].loc[first.loc[minutes.index, "signup_id"]].to_numpy()
     fast = (minutes < minutes.median()).to_numpy()
     gap = trial[fast].mean() - trial[~fast].mean()
     assert gap > 2.5 * np.sqrt(2 * trial.var() * 2 / trial.size)
