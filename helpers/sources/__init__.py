@@ -85,11 +85,11 @@ def load(
     Parameters
     ----------
     design : ExperimentPlan
-    data : str or list of str
+    data : str, list of str or a table
         `simulated`, `public:NAME`, the path of a file or several, `duckdb:PATH`, or an Ibis URL whose password is
-        `${NAME}`. One row a unit; with `events`, the assignments.
+        `${NAME}`; or a table of pandas, Polars, Arrow or Ibis. One row a unit; with `events`, the assignments.
     table : str, optional, the table in a database
-    events : str or list of str, optional, in the same forms: one row an event
+    events : str, list of str or a table, optional, in the same forms: one row an event
     events_table : str, optional
     simulation : dict, optional, `study` and the arguments of its simulation; needed by `simulated`
     threads : int, of DuckDB; 1 gives figures that are bit-identical from run to run
@@ -142,11 +142,11 @@ def load_accounts(
     Parameters
     ----------
     design : FrameworkPlan
-    data : str or list of str
+    data : str, list of str or a table
         `simulated`, `public:NAME`, the path of a file or several, `duckdb:PATH`, or an Ibis URL whose password is
-        `${NAME}`. One row an account.
+        `${NAME}`; or a table of pandas, Polars, Arrow or Ibis. One row an account.
     table : str, optional, the table in a database
-    events : str or list of str, optional, in the same forms: one row an event. A snapshot has none.
+    events : str, list of str or a table, optional, in the same forms: one row an event. A snapshot has none.
     events_table : str, optional
     simulation : dict, optional, `study` and the arguments of its simulation; needed by `simulated`
     threads : int, of DuckDB; 1 gives figures that are bit-identical from run to run
@@ -255,7 +255,7 @@ def read_table(data, *, table=None) -> ibis.Table:
 
     Parameters
     ----------
-    data : str or list of str, files, `duckdb:PATH` or an Ibis URL
+    data : str, list of str or a table: files, `duckdb:PATH`, an Ibis URL, or a table of pandas, Polars, Arrow or Ibis
     table : str, optional
 
     Raises
