@@ -12,7 +12,7 @@ import pandas as pd
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import tables
+from helpers.sources import frames, tables
 from helpers.sources.meeting import meet_events
 from helpers.sources.opening import (
     ask,
@@ -68,13 +68,25 @@ class AccountSource:
     `accounts` has one row an account: `unit` (text), `started_at` (UTC; absent for a snapshot), the plan's other
     columns typed under their own names (null where missing), further ones as they came. `events` has `unit`, `event`,
     `at` (UTC), `value` (null where there is none) and further columns; it may hold events of accounts that are not in
-    the table, before the start and after the loss. None for a snapshot.
+    the table, before the start and after the loss. None for a snapshot. `names` are those that `unit` and `started_at`
+    came with.
     """
 
     accounts: ibis.Table = field(repr=False)
     events: ibis.Table | None = field(repr=False)
     info: DataInfo
     truth: dict | None = field(default=None, repr=False)
+    names: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def frame(self, *, most=None) -> pd.DataFrame:
+        """Return one row an account in pandas, in order of its id: every column under the name that it came with.
+
+        Parameters
+        ----------
+        most : int, optional, at most so many rows
+        """
+        table = self.accounts.rename(self.names)
+        return frames.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
 
 
 def load(
@@ -184,7 +196,8 @@ def load_accounts(
         told += _tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
     n, messages = shaped.rows - n_duplicates, (*shaped.messages, *told)
     info = replace(given.info, rows=shaped.rows, units=n, steps=steps, messages=messages)
-    return AccountSource(accounts, heard and heard.table, info, given.truth)
+    names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
+    return AccountSource(accounts, heard and heard.table, info, given.truth, names)
 
 
 def _hear(given, design, planned):

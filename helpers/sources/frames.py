@@ -117,3 +117,16 @@ def find_engine(tables):
     if any(engine is not engines[0] for engine in engines):
         raise Refused("data and events stand in two engines; put both into one database, or both into files")
     return engines[0] if engines else None
+
+
+def read_frame(table, unit_id, most=None) -> pd.DataFrame:
+    """Return a table of the engine in pandas, in order of the id.
+
+    Parameters
+    ----------
+    table : Ibis table
+    unit_id : str, the column of the id
+    most : int, optional
+        At most so many rows, as the engine finds them first.
+    """
+    return (table if most is None else table.limit(most)).order_by(unit_id).to_pandas()
