@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -247,7 +247,7 @@ class Results:
 
     def frame(self) -> pd.DataFrame:
         """Return every estimate, one row each, its columns the fields of `Estimate`."""
-        return to_frame(self.estimates)
+        return to_frame(self.estimates).reindex(columns=[part.name for part in fields(Estimate)])
 
     def _repr_html_(self) -> str:
         """Return title, status, answer and what there is to look at, in a few lines, for notebooks."""

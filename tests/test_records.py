@@ -49,6 +49,7 @@ def test_to_frame_has_a_row_a_record_and_a_column_a_field(results):
 
 def test_results_as_a_frame_have_a_row_an_estimate(results):
     assert results.frame().equals(to_frame(results.estimates))
+    assert list(results.but(estimates=()).frame())[:2] == ["id", "metric"]  # columns to select, though there is none
 
 
 def test_records_are_told_in_notebooks_in_a_line_of_inert_words(results):
