@@ -9,7 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy
 	--generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: reports test lab bench validate lock spark help
+.PHONY: reports test lab bench validate lock spark engines help
 
 reports: $(READY) ## Render every run of notebooks/reports.yaml; ends with the path of reports/index.html
 	$(BIN)/studies report
@@ -53,3 +53,6 @@ $(READY): pyproject.toml requirements.lock
 # Spark is 400 MB and needs Java, so that only who wants it gets it.
 spark: $(READY) ## Add Spark to the environment, for tables that stand there (it needs a Java runtime)
 	$(INSTALL) --no-build-isolation --require-hashes -r requirements-spark.lock
+
+engines: spark ## Run the studies on a PostgreSQL and a Spark of their own, and compare with files (needs both and Java)
+	STUDIES_ENGINES=1 .ci/with_postgres $(BIN)/python -m pytest -n 0 tests/engines

@@ -118,6 +118,7 @@ class Test:
 
 # the checks of which one that fails withholds the answer
 GRAVE = ("enough_units", "srm", "two_variants", "clusters", "attrition", "events_fit", "events_add")
+TAKE_UP = ""  # its key among the metrics that a check may fail, which all have names
 STATUS_WORDS = {"warn": "unclear"}  # as a reader sees a check's status
 
 

@@ -117,15 +117,32 @@ def list_event_columns(design) -> tuple[Column, ...]:
     )
 
 
-def list_event_names(design) -> tuple[str, ...]:
-    """Return the events that a plan reads when there are events, in its order, each once."""
-    names = []
-    for name, metric in design.metrics.items():
-        if metric.how.total and not metric.column and not metric.time:
-            names += [*(metric.event or [name]), *metric.competing]
-        names += [metric.asked] if metric.asked else []
+def list_event_names(design, columns=()) -> tuple[str, ...]:
+    """Return the events that a plan reads when there are events, in its order, each once.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+    columns : sequence of str
+        Of the unit table; a part of a ratio that is one of them is no event.
+    """
+    names = [event for name in design.metrics for events in list_metric_events(design, name) for event in events]
     names += design.exposure.event if design.exposure else []
-    return tuple(dict.fromkeys(names))
+    parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)}
+    absent = (parts - set(design.metrics)).intersection(columns)
+    return tuple(dict.fromkeys(name for name in names if name not in absent))
+
+
+def list_metric_events(design, name) -> list[list[str]]:
+    """Return the events that a metric reads, those together that it adds up or looks for as one."""
+    metric, found = design.metrics[name], []
+    if metric.how.total and not metric.column and not metric.time:
+        found = [metric.event or [name], metric.competing]
+    parts = (metric.numerator, metric.denominator, metric.time_at_risk)
+    found += [
+        [part] for part in (metric.asked, *parts) if part and (part == metric.asked or part not in design.metrics)
+    ]
+    return [events for events in found if events]
 
 
 def list_account_columns(design) -> tuple[Column, ...]:

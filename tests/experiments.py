@@ -23,11 +23,13 @@ def make_source(frame, *, n_two_variants=0):
     return made_sources.make_source(frame.assign(unit=units), n_assigned=n_assigned, n_two_variants=n_two_variants)
 
 
-def run_experiment(frame, design, *, n_two_variants=0, seed=1, n_resamples=999, prior_units=1.0, past_effects=None):
-    """Return the results of an experiment, by the same calls as a notebook."""
+def run_experiment(
+    frame, design, *, n_two_variants=0, seed=1, n_resamples=999, prior_units=1.0, past_effects=None, found=()
+):
+    """Return the results of an experiment, by the same calls as a notebook, with some checks beside its own."""
     source = make_source(frame, n_two_variants=n_two_variants)
     units = metrics.fold(source, design)
-    trust = checks.run(units, source, design)
+    trust = (*checks.run(units, source, design), *found)
     options = {"withheld": checks.withheld(trust, design)}
     plan = Plan(design, "plan.yaml", "0" * 64)
     options |= {"seed": seed, "n_resamples": n_resamples, "prior_units": prior_units, "past_effects": past_effects}

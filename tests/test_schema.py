@@ -137,7 +137,9 @@ def test_list_event_names_holds_every_event_that_the_plan_reads():
         "calls": {"kind": "count", "time_at_risk": "days"},  # days may be a column, as the parts of a ratio
     }
     design = make_design(metrics, exposure={"event": "opened"})
-    assert schema.list_event_names(design) == ("bought", "payment", "refund", "sent", "left", "calls", "opened")
+    events = ("bought", "payment", "refund", "sent", "days", "left", "calls", "opened")
+    assert schema.list_event_names(design) == events
+    assert schema.list_event_names(design, ["days", "bought"]) == tuple(name for name in events if name != "days")
 
 
 def test_refuse_missing_names_the_nearest_column_first():

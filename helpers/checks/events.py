@@ -2,13 +2,15 @@
 
 import math
 import re
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from helpers import schema
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
-from helpers.records import Check
+from helpers.records import TAKE_UP, Check
 
 EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
 LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts
@@ -53,13 +55,13 @@ FOREIGN = "Another currency than {unit}, in which {label} is planned, is added u
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
 
 
-def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentPlan) -> Check | None:
-    """Return the check `events_fit`; None for a table without events.
+def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentPlan) -> tuple[Check, ...]:
+    """Return the check `events_fit`, and one of each metric that events fail; none for a table without events.
 
     Events before their unit's assignment are held against those of the week before it, since a log may well hold what
-    units did earlier. Whether events reach from the first assignment to the last complete day is judged by what the
-    days that the log does hold would lead to expect on the others (a Poisson count whose rate is itself counted), and
-    by its own quiet days.
+    units did earlier. Whether events reach from the first assignment to the last complete day is judged of each event
+    by what the days that the log does hold would lead to expect on the others (a Poisson count whose rate is itself
+    counted), and by its own quiet days. One event may take over from another of the same metric.
 
     Parameters
     ----------
@@ -70,11 +72,13 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
 
     Returns
     -------
-    Check: it warns above 5 % of events just before their assignment, 1 % of events lost or 50 % of unknown units, and
-        fails above 25 % and 10 %. `value` is the largest share of events that are early or lost.
+    tuple of Check: `events_fit` warns above 5 % of events just before their assignment, 1 % of events lost or 50 % of
+        unknown units, and fails above 25 % of early events or 10 % lost by a primary metric. `value` is the largest
+        share of events that are early or lost. `events_fit_<metric>`, and `exposure_fit`, fail above 10 % lost by a
+        metric of another role, or by the take-up; `acknowledge: {events_fit: why}` releases them too.
     """
     if meeting is None:
-        return None
+        return ()
     ages = meeting[meeting["what"] == "age"]
     # where events have dates alone, none of the day of assignment is early
     dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
@@ -83,11 +87,13 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     ages = pd.concat([rest, moved.assign(n=moved["same_day"], day=0)], ignore_index=True)
     early = {arm: _measure_early(ages[ages["variant"] == arm]) for arm in design.variant.arms}
     unknown = ages.loc[ages["variant"].isna(), "n"].sum() / ages["n"].sum()
-    lost = _list_lost(units, meeting, ages, design)
-    soonest, worst = max(early.values()), max((share for share, _ in lost), default=0.0)
-    fails = soonest > EARLY_FAILS or worst > LOST_FAILS
+    lost = sorted(_list_lost(units, meeting, ages, design), key=lambda found: -found.share)
+    grave = {found.of: found for found in reversed(lost) if found.share > LOST_FAILS}
+    decides = any(name in design.metrics and design.metrics[name].role == "primary" for name in grave)
+    soonest, worst = max(early.values()), max((found.share for found in lost), default=0.0)
+    fails = soonest > EARLY_FAILS or decides
     warns = soonest > EARLY_WARNS or worst > 0 or unknown > UNKNOWN_WARNS
-    told = [sentence for _, sentence in sorted(lost, key=lambda found: -found[0])[:2]]
+    told = [found.told for found in lost[:2]]
     rates = ", ".join(f"{arm} {percent(share)}" for arm, share in early.items())
     if soonest > EARLY_WARNS:
         told.append(
@@ -104,7 +110,18 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     fits = (
         f"Events reach the last day; just before assignment come {rates}, of units never assigned {percent(unknown)}."
     )
-    return Check("events_fit", status, float(max(soonest, worst)), LOST_FAILS, " ".join(told) or fits)
+    check = Check("events_fit", status, float(max(soonest, worst)), LOST_FAILS, " ".join(told) or fits)
+    return check, *(_fail_one(found, design) for found in grave.values() if not fails)
+
+
+def _fail_one(found, design):
+    """The check of a metric, or of the take-up, whose events are lost."""
+    name, what = (
+        ("exposure_fit", "What taking it up does") if found.of == TAKE_UP else (f"events_fit_{found.of}", "Its effect")
+    )
+    status = "warn" if "events_fit" in design.acknowledge else "fail"
+    said = f"{found.told} {what} is not estimated." if status == "fail" else found.told
+    return Check(name, status, found.share, LOST_FAILS, said)
 
 
 def _measure_early(ages) -> float:
@@ -115,43 +132,88 @@ def _measure_early(ages) -> float:
     return float(max(0.0, before) / (max(0.0, before) + after)) if before + after > 0 else 0.0
 
 
-def _list_lost(units, meeting, ages, design) -> list[tuple[float, str]]:
-    """Of each metric and arm whose events stop early or begin late: the share that is lost, and a sentence on it."""
-    end, found = units.as_of.toordinal() - EPOCH, []
-    days = meeting[(meeting["what"] == "day") & (meeting["day"] <= end)]
-    starts = meeting[(meeting["what"] == "start") & (meeting["day"] <= end)]
-    for name, metric in design.metrics.items():
-        if metric.how.total is None or metric.column or metric.time:
-            continue
-        events, first = metric.event or [name], starts["day"].min()
-        heard = ages[ages["event"].isin(events) & ages["variant"].isin(design.variant.arms)]
-        if heard["n"].sum() >= LEAST_HEARD and not ((heard["last"] >= first) & (heard["first"] <= end)).any():
-            ran = f"they run from {_write_day(heard['first'].min())} to {_write_day(heard['last'].max())}"
-            since = f"between the first assignment on {_write_day(first)} and {_write_day(end)}"
-            found.append((1.0, f"No event of {design.label_of(name)} stands {since}: {ran}."))
-            continue
-        quiet, hole = _find_quiet(days.loc[days["event"].isin(events), "day"])
-        for arm in design.variant.arms:
-            own = ages[ages["event"].isin(events) & (ages["variant"] == arm)]
-            begun = starts[starts["variant"] == arm]
-            if own.empty or begun.empty:
-                continue
-            reach = own["first"].min(), own["last"].max()
-            window = metric.from_days or 0.0, metric.window
-            needed = min(end, begun["day"].max() + math.ceil(window[1] or end) - 1)
-            late, soon = reach[0] - begun["day"].min() - math.floor(window[0]), needed - reach[1]
-            seen, lost, told = expect_lost(own, begun, reach=reach, end=end, window=window, hole=hole)
-            share = lost / (seen + lost) if lost else 0.0
-            is_chance = not lost or told * math.log1p(lost / told) < RARE
-            is_cut = max(late, soon) > quiet
-            if (is_cut or hole) and not is_chance and share > LOST_WARNS:
-                side = f"before {_write_day(reach[0])}" if late > soon else f"after {_write_day(reach[1])}"
-                if not is_cut:
-                    side = f"from {_write_day(hole[0])} to {_write_day(hole[1])}"
-                said = f"Events of {design.label_of(name)} in {arm} are lost: none stands {side}"
-                graded = share if is_cut or share > HOLE_FAILS else min(share, LOST_FAILS)
-                found.append((graded, f"{said}, where {percent(share)} of all would be expected."))
+@dataclass(frozen=True)
+class Lost:
+    """Events that a log lacks: of which metric, the share of them all, what is said of it, and the cut.
+
+    The cut is the side, before or after, and the day of the first or last event; None where it is a hole.
+    """
+
+    of: str
+    share: float
+    told: str
+    cut: tuple[str, int] | None = None
+
+
+def _list_lost(units, meeting, ages, design) -> list[Lost]:
+    """What is lost of each metric's events, all together and one by one, in each arm."""
+    log, found = _Log(units, meeting, ages, design), []
+    for of, label, events, window in _list_watched(design):
+        whole = log.find_lost(of, label, events, window)
+        each = [log.find_lost(of, f"{label} ({event})", [event], window) for event in events if len(events) > 1]
+        for arm in whole:
+            cuts = [lost[arm].cut for lost in each if lost[arm]]
+            apart = [lost[arm] for lost in each if lost[arm] and not _is_taken_over(lost[arm].cut, cuts)]
+            found += sorted((lost for lost in (whole[arm], *apart) if lost), key=lambda lost: -lost.share)[:1]
     return found
+
+
+def _list_watched(design):
+    """Each metric, or the take-up: its key, its label, the events that it reads and the days in which it does."""
+    for name, metric in design.metrics.items():
+        for events in schema.list_metric_events(design, name):
+            yield name, design.label_of(name), events, (metric.from_days or 0.0, metric.window)
+    if design.exposure and design.exposure.event:
+        yield TAKE_UP, "the take-up", design.exposure.event, (0.0, design.exposure.within_days)
+
+
+def _is_taken_over(cut, others) -> bool:
+    """Whether an event ends about when another of the metric begins, or begins when another ends."""
+    return cut is not None and any(
+        other is not None and other[0] != cut[0] and abs(other[1] - cut[1]) <= WEEK for other in others
+    )
+
+
+class _Log:
+    """The days of a log of events, against those that the assigned units would lead to expect."""
+
+    def __init__(self, units, meeting, ages, design):
+        self.end, self.ages, self.arms = units.as_of.toordinal() - EPOCH, ages, design.variant.arms
+        self.days = meeting[(meeting["what"] == "day") & (meeting["day"] <= self.end)]
+        self.starts = meeting[(meeting["what"] == "start") & (meeting["day"] <= self.end)]
+
+    def find_lost(self, of, label, events, window) -> dict[str, Lost | None]:
+        """Return what an arm lacks of some events that stop early, begin late or have a hole, if it lacks any."""
+        first, ages = self.starts["day"].min(), self.ages[self.ages["event"].isin(events)]
+        heard = ages[ages["variant"].isin(self.arms)]
+        if heard["n"].sum() >= LEAST_HEARD and not ((heard["last"] >= first) & (heard["first"] <= self.end)).any():
+            ran = f"they run from {_write_day(heard['first'].min())} to {_write_day(heard['last'].max())}"
+            since = f"between the first assignment on {_write_day(first)} and {_write_day(self.end)}"
+            return dict.fromkeys(self.arms, Lost(of, 1.0, f"No event of {label} stands {since}: {ran}."))
+        quiet = _find_quiet(self.days.loc[self.days["event"].isin(events), "day"])
+        found = {}
+        for arm in self.arms:
+            own, begun = (rows[rows["variant"] == arm] for rows in (ages, self.starts))
+            lost = None if own.empty or begun.empty else self._judge(own, begun, window, quiet)
+            found[arm] = lost and Lost(of, lost[0], f"Events of {label} in {arm} are lost: {lost[1]}", lost[2])
+        return found
+
+    def _judge(self, own, begun, window, quiet):
+        """The share that an arm lacks, in words, and its cut; None where it lacks none, but by chance."""
+        longest, hole = quiet
+        reach, until = (own["first"].min(), own["last"].max()), math.ceil(window[1] or self.end)
+        needed = min(self.end, begun["day"].max() + until - 1)
+        late, soon = reach[0] - begun["day"].min() - math.floor(window[0]), needed - reach[1]
+        seen, lost, told = expect_lost(own, begun, reach=reach, end=self.end, window=window, hole=hole)
+        share = lost / (seen + lost) if lost else 0.0
+        is_chance = not lost or told * math.log1p(lost / told) < RARE
+        is_cut = max(late, soon) > longest
+        if not (is_cut or hole) or is_chance or share <= LOST_WARNS:
+            return None
+        cut = (("before", reach[0]) if late > soon else ("after", reach[1])) if is_cut else None
+        side = f"{cut[0]} {_write_day(cut[1])}" if cut else f"from {_write_day(hole[0])} to {_write_day(hole[1])}"
+        graded = share if is_cut or share > HOLE_FAILS else min(share, LOST_FAILS)
+        return graded, f"none stands {side}, where {percent(share)} of all would be expected.", cut
 
 
 def expect_lost(ages, starts, *, reach, end, window, hole=None) -> tuple[float, float, float]:

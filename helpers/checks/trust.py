@@ -76,8 +76,8 @@ SENTENCES = {  # too little to test, as chance would have it, unclear, and not
 def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ...]:
     """Return every trust check of an experiment.
 
-    A failed one of `records.GRAVE` withholds the answer, a failed `missing_<metric>` makes that metric not estimable;
-    the others warn.
+    A failed one of `records.GRAVE` withholds the answer, a failed `missing_<metric>` or `events_fit_<metric>` makes
+    that metric not estimable, a failed `exposure_fit` what taking up does; the others warn.
 
     Parameters
     ----------
@@ -88,11 +88,10 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
 
     Returns
     -------
-    tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates,
-        two_variants, clusters, missing_<metric>,
-        attrition, exposure_over_time, events_fit and events_add, those that the plan gives cause for. `value` is a
-        p-value, a count (duplicates, clusters, events_add) or a share (two_variants, attrition, events_fit); nan where
-        nothing is tested.
+    tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants,
+        clusters, missing_<metric>, attrition, exposure_over_time, events_fit, events_fit_<metric>, exposure_fit and
+        events_add, those that the plan gives cause for. `value` is a p-value, a count (duplicates, clusters,
+        events_add) or a share (two_variants, attrition, events_fit and its like); nan where nothing is tested.
 
     Raises
     ------
@@ -123,8 +122,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    both = check_events(units, source.meeting, design), check_amounts(units, design)
-    return (*found, *(check for check in both if check))
+    amounts = check_amounts(units, design)
+    return (*found, *check_events(units, source.meeting, design), *([amounts] if amounts else []))
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:

@@ -60,7 +60,7 @@ def close(said: Iterable[Said], least: int, together: Mapping[Row, Iterable[Row]
     waiting = dict.fromkeys(spaces)
     while waiting:
         space = next(iter(waiting))
-        visible = [one for one in spaces[space] if not one.rows & hidden]
+        visible = [one for one in spaces[space] if not one.rows or one.rows - hidden]
         goes = find_leak(visible, least)
         if goes is None:
             del waiting[space]

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,11 @@ from helpers.records import Effect, Estimate, Results, Test
 from helpers.survival import MEAN, build_life_table, log_rank, read_incidence
 
 ROLES = ("primary", "secondary", "guardrail", "exploratory", "sensitivity")
-FAILED = "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
+FAILED = {  # checks of one metric, after which it is not estimated
+    "missing_": "outcomes are missing at different rates in the arms, so the known ones cannot be compared",
+    "events_fit_": "the log lacks events of it, so that its outcomes cannot be compared",
+    "exposure_fit": "the log lacks events of the take-up",
+}
 TOO_MANY = "too many units for a method that needs every row"
 CURVE_DAYS = 31
 
@@ -49,7 +54,8 @@ class Material:
     """What the estimators of one experiment share: plan, units, moments by arm, the look, and the randomness.
 
     `raw` and `adjusted` hold moments by metric and arm, without and with covariates; `partly_known` the (metric, arm)
-    that hold units whose window is over and whose outcome is unknown.
+    that hold units whose window is over and whose outcome is unknown; `not_estimable` says why for each metric, and for
+    records.TAKE_UP, of which a check failed.
     """
 
     design: ExperimentPlan
@@ -57,7 +63,7 @@ class Material:
     raw: dict
     adjusted: dict
     look: Look
-    not_estimable: frozenset
+    not_estimable: dict[str, str]
     partly_known: frozenset = frozenset()
     settings: Settings = field(default_factory=Settings)
 
@@ -120,7 +126,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     source : sources.Source
     units : metrics.Units, one row a unit
     trust : tuple of Check
-        A failed `missing_<metric>` makes that metric not estimable.
+        A failed `missing_<metric>` or `events_fit_<metric>` makes that metric not estimable, a failed `exposure_fit`
+        what taking up does.
     study : str
     withheld : str, optional
         The reason for which the answer is withheld; nothing is estimated then.
@@ -158,7 +165,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
 
 
 def _gather(design, units, trust, settings):
-    failed = {c.id.removeprefix("missing_") for c in trust if c.id.startswith("missing_") and c.status == "fail"}
+    broken = {check.id for check in trust if check.status == "fail"}
+    failed = {c.removeprefix(head): why for c in broken for head, why in FAILED.items() if c.startswith(head)}
     whole, raw, adjusted = metrics.summarise(units, adjusted=True)[None], metrics.summarise(units)[None], {}
     for name, arms in whole.items():
         names = next(iter(arms.values())).names
@@ -169,7 +177,7 @@ def _gather(design, units, trust, settings):
     else:  # moments of clusters do not see the unknown outcomes of units
         rows = metrics.describe_arms(units).to_dict("records")
         partly = ((n, row["variant"]) for n in raw for row in rows if row[f"known_{n}"] < row[f"complete_{n}"])
-    return Material(design, units, raw, adjusted, read_look(units), frozenset(failed), frozenset(partly), settings)
+    return Material(design, units, raw, adjusted, read_look(units), failed, frozenset(partly), settings)
 
 
 def _estimate(material):
@@ -214,7 +222,8 @@ def estimate_headline(comparison: Comparison, material: Material) -> list[Estima
     metric, method, level = comparison.metric, material.choose(comparison), {"confidence_level": comparison.level}
     labels = {"role": metric.role, "adjustment": "covariates" if method == "lin" else "none"}
     if comparison.name in material.not_estimable:
-        return [material.label(comparison, Effect(reason=FAILED), estimand="difference", **labels)]
+        reason = material.not_estimable[comparison.name]
+        return [material.label(comparison, Effect(reason=reason), estimand="difference", **labels)]
     effect = material.at_look(comparison, material.compare(comparison, method))
     found = [material.label(comparison, effect, estimand="difference", **labels)]
     if metric.how.has_lift and demand_method(method).lift:
@@ -275,7 +284,7 @@ def _divide_rates(comparison, material, control, treatment):
 
 
 def study_times(
-    units: metrics.Units, *, look: Look | None = None, failed=frozenset()
+    units: metrics.Units, *, look: Look | None = None, failed=MappingProxyType({})
 ) -> tuple[list[Estimate], list[Test], pd.DataFrame]:
     """Return the effects on times to an event between each treatment and the control, their tests and curves.
 
@@ -288,8 +297,8 @@ def study_times(
     units : metrics.Units
     look : Look, optional
         Read from the units when left out.
-    failed : set of str
-        Metrics that failed their missingness check: nothing is told of them but their curves.
+    failed : mapping of str to str
+        Metrics that failed a check of their own, and why nothing is told of them.
 
     Returns
     -------
@@ -316,11 +325,11 @@ def study_times(
         tables = {arm: build_life_table(*group.T) for arm, group in groups.items()}
         partly = {arm for arm, group in groups.items() if np.isnan(group).any()}
         for comparison in [c for c in list_comparisons(design) if c.name == name]:
-            estimates += _compare_times(comparison, look, tables, partly, is_failed=name in failed)
+            estimates += _compare_times(comparison, look, tables, partly, why=failed.get(name))
             if design.cluster is None and name not in failed:
                 tests.append(_test_times(comparison, look, comparison.take(tables)))
         days = np.unique(np.linspace(0, metric.horizon_days, CURVE_DAYS).round(1))
-        for arm, table in tables.items() if design.cluster is None else ():
+        for arm, table in tables.items() if design.cluster is None and name not in failed else ():
             against = Comparison(design, name, design.variant.control, design.variant.treatments[0])
             rivals = tables[design.variant.control if arm != design.variant.control else against.treatment]
             level = look.find_level(against, n=table.n + rivals.n)
@@ -341,17 +350,17 @@ def _test_times(comparison, look, tables):
     return replace(test, p_value=seen.p_value)
 
 
-def _compare_times(comparison, look, tables, partly, *, is_failed):
+def _compare_times(comparison, look, tables, partly, *, why):
     control, treatment = comparison.take(tables)
     labels = {"population": "responders" if set(comparison.arms) & partly else "itt"}
     labels |= {"n_control": control.n, "n_treatment": treatment.n, "interval": look.interval}
     ways, metric = [(comparison.metric.how.method, "difference", comparison.metric.role)], comparison.metric
-    ways += [] if is_failed else [(MEAN, "rmst_difference", "sensitivity")]
+    ways += [] if why else [(MEAN, "rmst_difference", "sensitivity")]
     clusters = None if comparison.design.cluster is None else ()
     arms, found = [Arm(times=table, clusters=clusters) for table in (control, treatment)], []
     for method, estimand, role in ways:
         effect = compare(metric, method, *arms, confidence_level=comparison.level, estimand=estimand)
         effect = look.apply(comparison, effect, n=control.n + treatment.n)
-        effect = Effect(reason=FAILED) if is_failed else effect
+        effect = Effect(reason=why) if why else effect
         found.append(label_effect(comparison, effect, estimand=estimand, role=role, **labels))
     return found

@@ -196,7 +196,7 @@ class Method:
     reads: str | None = field(init=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "reads", READ_FROM.get(self.steps[0]))
+        object.__setattr__(self, "reads", READ_FROM.get(next(iter(self.steps), None)))
 
     def compute(self, control, treatment, *, confidence_level, rng=None) -> Effect:
         """Return the effect from the columns of two arms, arrays of shape (n, k), one row a randomised unit."""

@@ -24,7 +24,7 @@ from helpers.inference.means import (
     satterthwaite,
     solve_set,
 )
-from helpers.records import NAN, Effect, Estimate, Moments, Results
+from helpers.records import NAN, TAKE_UP, Effect, Estimate, Moments, Results
 
 WEAK_F = 10.0
 NO_FIRST_STAGE = "take-up is the same in both arms, so the offer says nothing about taking"
@@ -197,15 +197,16 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
     -------
     list of Estimate: estimands `naive`, `ratio` (of two shares) and `cace`, of primary and secondary metrics; empty for
         all that is no plain mean (ratios, rates, quantiles, ordered scores) and clusters, above the limit of row-level
-        methods, and where the plan names neither an exposure nor an observational group.
+        methods, and where the plan names neither an exposure nor an observational group, or the log lacks the take-up.
     DataFrame: one row such a binary metric and treatment: take-up in both arms, first-stage F, what it means in words,
         the risk ratio of takers to others as the contrast that is shown has it, adjusted where there are covariates
         (`adjustment`), with its E-values, and the overlap diagnostics of the weighted contrast.
         Empty without an exposure.
     """
     design, found, table = material.design, [], []
+    is_heard = design.exposure is not None and TAKE_UP not in material.not_estimable
     for comparison in list_comparisons(design, "primary", "secondary"):
-        rows = None if design.exposure is None else _read_rows(comparison, material, comparison.control)
+        rows = None if not is_heard else _read_rows(comparison, material, comparison.control)
         if rows is not None:
             against = f"{TAKERS} ({comparison.treatment})" if len(design.variant.treatments) > 1 else TAKERS
             labels, rows = {"against": against, "interval": material.look.interval}, rows.dropna(subset=["taken"])

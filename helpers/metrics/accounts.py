@@ -474,13 +474,14 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
         events, valued = source.events, design.usage and design.usage.seats_event
         heard = events.filter(events["at"] < ibis.literal(accounts.cutoff)).group_by("event")
         times = {"first": ibis._["at"].min(), "latest": ibis._["at"].max()}
-        heard = heard.aggregate(rows=ibis._.count(), missing=ibis._["value"].isnull().mean(), **times)
+        heard = heard.aggregate(rows=ibis._.count(), missing=ibis._["value"].isnull().sum(), **times)
         heard = {row["event"]: row for row in heard.to_pyarrow().to_pylist()}
         times = {name: (row["rows"], row["first"], row["latest"]) for name, row in heard.items()}
         stale = {name for name, found in times.items() if measure_silence(*found, accounts.cutoff)[1]}
         for name in schema.list_account_event_names(design):
-            row = heard.get(name, {"rows": 0, "missing": 0.0, "latest": None})
-            rows.append(("events", name, row["rows"], row["missing"] if name == valued else 0.0, row["latest"]))
+            row = heard.get(name, {"rows": 0, "missing": 0, "latest": None})
+            lacks = row["missing"] / max(row["rows"], 1) if name == valued else 0.0
+            rows.append(("events", name, row["rows"], lacks, row["latest"]))
     told, again = [], list_recurring(design)
     for table, column, n, missing, latest in rows:
         day = latest.date() if latest else None

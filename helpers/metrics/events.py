@@ -28,6 +28,7 @@ TAKES = {  # what a kind of total makes of the events that count; a last value i
     "amount": lambda heard, counts: heard["value"].sum(where=counts).cast("float64"),
     "first": lambda heard, counts: heard["at"].min(where=counts),
 }
+READ_ONLY = ("InsufficientPrivilege", "ReadOnlySqlTransaction")  # by name, as their package is an extra
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
 CURRENCY = re.compile(r"currency|^cur(r|_?code)?$|^ccy|_ccy$|devise|valuta|moneda|monnaie|w(ä|ae|a)hrung|валюта")
 MONIES = {  # spellings of one currency: its signs, names and numbers; "$" alone is what most files mean by it
@@ -228,14 +229,29 @@ def pick(table: ir.Table, by, order, *, place=0) -> ir.Table:
 
 
 def store(table: ir.Table, *, copied=True) -> ir.Table:
-    """Return a table that many queries read, kept in DuckDB; others may not let us write.
+    """Return a table that many queries read, kept in the engine for as long as we are connected, where it lets us.
 
     One that is not `copied` gets a name alone, a view: it reads one file, of which a copy would take time and room.
     """
     backend = table.get_backend()
-    if backend.name != "duckdb":
+    if not copied:
+        return backend.create_view(gen_name("units"), table) if backend.name == "duckdb" else table
+    if backend.name in ("duckdb", "pyspark"):
+        return table.cache()
+    return _keep(backend, table) if backend.name == "postgres" else table
+
+
+def _keep(backend, table):
+    """A temporary table of PostgreSQL, with what it must know of it to plan joins; the query where it may only read."""
+    try:
+        kept = table.cache()
+    except Exception as error:
+        if type(error).__name__ not in READ_ONLY:
+            raise
         return table
-    return table.cache() if copied else backend.create_view(gen_name("units"), table)
+    with backend.begin() as cursor:
+        cursor.execute(f'ANALYZE "{kept.get_name()}"')
+    return kept
 
 
 def ask(table: ir.Table, facts: dict, *beside: tuple[ir.Table, dict]) -> dict:
@@ -311,7 +327,7 @@ def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
     """
     if _find_obstacle(source, units):
         return None
-    events, asked = source.events, pick(_list_questions(source, units), ID, ["asked_at", "unit"])
+    events, asked = source.events, store(pick(_list_questions(source, units), ID, ["asked_at", "unit"]))
     agent = events[AGENT].cast("string") if AGENT in events.columns else ibis.null("string")
     given = events.mutate(**{ID: events[ID].cast("string"), AGENT: agent, "replied_at": events["at"]})
     given = given.filter(given["event"] == REPLY, given["at"] < ibis.literal(find_end(units.as_of)))

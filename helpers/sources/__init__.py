@@ -118,7 +118,9 @@ def load(
     """
     given = open_given(design, data, table, events, events_table, simulation, threads)
     given = replace(given, units=put_control(given, design.variant)) if is_history else given
-    heard, names = _hear(given, design, schema.list_event_names(design))
+    columns = given.units.table.columns
+    heard, names = _hear(given, design, schema.list_event_names(design, columns))
+    _refuse_unread(design, columns, names)
     wanted = schema.list_unit_columns(design, events=names)
     complete = {"unit", "variant", design.assigned_at, design.cluster}
     shaped = tables.shape_table(given.backend, given.units, wanted, design, name="units", complete=complete)
@@ -233,6 +235,17 @@ def _hear(given, design, planned):
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
 
 
+def _refuse_unread(design, columns, names):
+    """Refuse a metric that would read an event that never occurs, while a column of the table has its name."""
+    for name, metric in design.metrics.items() if names is not None else ():
+        is_read = metric.how.total and not (metric.column or metric.event or metric.time)
+        if is_read and name in columns and name not in names:
+            raise Refused(
+                f"plan, metrics.{name}: beside events it reads an event of this name, which does not occur, and the "
+                f"table has a column {name}; write column: {name}, or event: and the names of its events"
+            )
+
+
 def _tell_events(heard, units, known, unknown):
     """Return the sentence on events of no known unit, if there are any, and why; refused where all are."""
     strange = heard.table.anti_join(units, "unit")
@@ -335,7 +348,8 @@ def _keep_once(backend, shaped, design, keys=()):
     table, n_duplicates, n_assigned, n_two = shaped.table, 0, shaped.rows, 0
     ids = shaped.ids.name("id").as_table()
     rising = ids.mutate(rises=(ids.id > ids.id.lag()).fill_null(True)).rises.all()
-    if not ask(lambda: rising.to_pyarrow().as_py(), shaped.name):  # else each differs from all before it
+    # where rows have an order, and each id differs from all before it, none need be compared
+    if backend.name != "duckdb" or not ask(lambda: rising.to_pyarrow().as_py(), shaped.name):
         can = ids.get_backend().has_operation(ibis.expr.operations.Hash)
         n_parts = 1 + shaped.rows // ROWS_A_PART if can else 1  # so that memory stays flat
         parts = [ids.filter((ids.id.hash() % n_parts).abs() == i) if n_parts > 1 else ids for i in range(n_parts)]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import ibis
 import pandas as pd
@@ -36,6 +36,7 @@ LITERAL = "data: the address holds a password; write ${NAME} in its place and se
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
 MODEL = ("kind", "name", "value", "low", "high")
 STUDY = "customer_milestones"
+QUIET_SPARK = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 
 
 @dataclass(frozen=True)
@@ -200,11 +201,10 @@ def make_spill(pid: int) -> str:
 
 
 def _is_alive(pid):
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        return True
+    return False
 
 
 def _tell_attach(error):
@@ -218,7 +218,24 @@ def _connect_database(place):
         if name not in os.environ:
             raise Refused(f"data: the environment variable {name} is not set; set it before the run")
     url = re.sub(VARIABLE, lambda found: quote(os.environ[found.group(1)], safe=":"), place.url)
-    return ask(lambda: ibis.connect(url), place.name, tell=_tell_connection)
+    reach = _connect_spark if url.startswith("pyspark:") else ibis.connect
+    return ask(lambda: reach(url), place.name, tell=_tell_connection)
+
+
+def _connect_spark(url):
+    """Return Spark: local, or the cluster that the address names, else as Spark's own files of settings say.
+
+    Ibis sets again what the address says once Spark runs, which Spark refuses of most settings.
+    """
+    from pyspark.sql import SparkSession
+
+    place = urlsplit(url)
+    host = place.netloc.rpartition("@")[2]
+    master = {"": {}, "local": {"spark.master": "local[*]"}}.get(host, {"spark.master": f"spark://{host}"})
+    builder = SparkSession.builder
+    for name, value in (QUIET_SPARK | master | dict(parse_qsl(place.query))).items():
+        builder = builder.config(name, value)
+    return ibis.pyspark.connect(builder.getOrCreate())
 
 
 def _tell_connection(error):

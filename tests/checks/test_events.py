@@ -38,13 +38,13 @@ def _check(units, events, kinds=PAID, as_of="2024-02-18", **plan):
     source = make_source(units.rename(columns={"id": "unit"}), rows)
     heard = SimpleNamespace(table=source.events, name="events.csv")
     source = replace(source, meeting=meet_events(heard, source.units, design))
-    check = check_events(metrics.fold(source, design), source.meeting, design)
-    return check, checks.withheld((check,), design)
+    found = check_events(metrics.fold(source, design), source.meeting, design)
+    return found[0], checks.withheld(found, design)
 
 
 def test_events_that_fit_pass_and_a_table_without_events_has_no_such_check():
     check, withheld = _check(*_draw())
-    assert check_events(None, None, None) is None
+    assert check_events(None, None, None) == ()
     assert (check.status, check.value, check.message, withheld) == ("pass", 0.0, FITS, None)
 
 
@@ -159,3 +159,104 @@ def test_most_events_of_units_never_assigned_are_told():
     assert (check.status, withheld) == ("warn", None)
     said = "66.7 % of the events belong to nobody who was assigned; ids may be written in two ways."
     assert check.message == said + LIMITS.removeprefix(" would be expected.")
+
+
+def _draw_money(seed=1, n=4000):
+    """Return assignments and two events of money: payments over four weeks, and refunds of a third of them."""
+    units, paid = _draw(seed, n=n)
+    rng = np.random.default_rng(seed)
+    back = paid[rng.random(len(paid)) < 0.4].assign(event="refund")
+    late = pd.to_timedelta(rng.integers(0, 86_400, len(back)), unit="s")
+    back["at"] = (back["at"] + late).astype(paid["at"].dtype)
+    return units, pd.concat([paid, back], ignore_index=True)
+
+
+def _lose(units, events, lost, arms="b"):
+    of = events["id"].map(units.set_index("id")["variant"])
+    return events[~(of.isin(list(arms)) & events.eval(lost))]
+
+
+MONEY = {"revenue": {"kind": "amount", "role": "primary", "event": ["paid", "refund"], "within_days": 21}}
+STOPS = "event == 'paid' and at >= '2024-01-22'"
+
+
+def test_an_event_that_stops_is_not_hidden_by_others_of_its_metric_that_go_on():
+    units, events = _draw_money()
+    assert _check(units, events, MONEY)[0].status == "pass"
+    check, withheld = _check(units, _lose(units, events, STOPS), MONEY)
+    assert check.message.startswith("Events of revenue (paid) in b are lost: none stands after 2024-01-21, where ")
+    assert (check.status, withheld) == ("fail", check.message)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        {"per": {"kind": "ratio", "role": "primary", "numerator": "refund", "denominator": "paid", "within_days": 21}},
+        {
+            "first": {
+                "kind": "time_to_event",
+                "role": "primary",
+                "event": "refund",
+                "horizon_days": 21,
+                "competing": "paid",
+            }
+        },
+        {"told": {"kind": "score", "role": "primary", "event": "refund", "asked": "paid", "within_days": 21}},
+    ],
+)
+def test_every_event_that_a_metric_reads_is_watched(kinds):
+    units, events = _draw_money()
+    check, withheld = _check(units, _lose(units, events.assign(value=1.0), STOPS), kinds)
+    assert "in b are lost: none stands after 2024-01-21" in check.message and withheld == check.message
+
+
+def test_an_event_that_takes_over_from_another_of_its_metric_is_not_lost():
+    units, events = _draw()
+    is_new = events["at"] >= "2024-01-22"
+    renamed = events.assign(event=np.where(is_new, "paid_v2", "paid"))
+    kinds = {"paid": {"kind": "binary", "role": "primary", "event": ["paid", "paid_v2"], "within_days": 21}}
+    assert _check(units, renamed, kinds)[0].status == "pass"
+    without = {"paid": {**kinds["paid"], "event": ["paid"]}}
+    assert _check(units, renamed, without)[0].status == "fail"
+
+
+def test_logs_of_several_events_hardly_ever_alarm():
+    found = [_check(*_draw_money(seed, n=1500), MONEY)[0].status for seed in range(12)]
+    assert found == ["pass"] * 12
+
+
+def _check_all(units, events, kinds, **plan):
+    """Return every check of the events, by id."""
+    design = make_design(kinds, assigned_at="assigned_at", as_of="2024-02-18", **plan)
+    source = make_source(units.rename(columns={"id": "unit"}), events.rename(columns={"id": "unit"}).assign(value=1.0))
+    heard = SimpleNamespace(table=source.events, name="events.csv")
+    source = replace(source, meeting=meet_events(heard, source.units, design))
+    return {c.id: c for c in check_events(metrics.fold(source, design), source.meeting, design)}, design
+
+
+def test_events_of_a_secondary_metric_that_are_lost_withhold_that_metric_alone():
+    units, events = _draw_money()
+    kinds = {
+        "paid": PAID["paid"],
+        "refunds": {"kind": "count", "role": "secondary", "event": "refund", "within_days": 21},
+    }
+    found, design = _check_all(units, _lose(units, events, STOPS.replace("paid", "refund")), kinds)
+    assert {name: c.status for name, c in found.items()} == {"events_fit": "warn", "events_fit_refunds": "fail"}
+    assert checks.withheld((*found.values(),), design) is None
+    assert found["events_fit_refunds"].message.endswith("would be expected. Its effect is not estimated.")
+    released = _check_all(
+        units, _lose(units, events, STOPS.replace("paid", "refund")), kinds, acknowledge={"events_fit": "known"}
+    )
+    assert released[0]["events_fit_refunds"].status == "warn"
+
+
+@pytest.mark.parametrize("lost", ["at < '2024-01-15'", "at >= '2024-01-22'"])
+def test_a_log_that_lacks_the_take_up_of_an_arm_fails_the_take_up(lost):
+    units, events = _draw_money()
+    exposure = {"event": ["refund"], "within_days": 21}
+    sound, _ = _check_all(units, events, PAID, exposure=exposure)
+    assert [*sound] == ["events_fit"] and sound["events_fit"].status == "pass"
+    found, _ = _check_all(units, _lose(units, events, f"event == 'refund' and {lost}"), PAID, exposure=exposure)
+    assert {name: c.status for name, c in found.items()} == {"events_fit": "warn", "exposure_fit": "fail"}
+    assert found["exposure_fit"].message.startswith("Events of the take-up in b are lost: none stands ")
+    assert found["exposure_fit"].message.endswith(" What taking it up does is not estimated.")

@@ -118,6 +118,13 @@ def test_two_tables_of_the_same_people_are_one_audit():
     assert ("l", 1) in close([*state("p", pd.DataFrame(counts), parts, KNOWN), *state("l", tight, cut, KNOWN)], 10, {})
 
 
+def test_a_count_that_two_rows_tell_is_hidden_in_both():
+    both = Said(("n",), ALL, 8, frozenset([("t", 0), ("t", 1)]))
+    assert close([Said(("events",), ALL, 3, frozenset([("t", 0)])), both], 10, {}) == {("t", 0), ("t", 1)}
+    sound = Said(("n",), ALL, 80, frozenset([("t", 0), ("t", 1)]))
+    assert close([Said(("events",), ALL, 3, frozenset([("t", 0)])), sound], 10, {}) == {("t", 0)}
+
+
 def test_what_follows_only_by_bounds_is_a_leak():
     said = [
         Said(("s",), ALL, 100),

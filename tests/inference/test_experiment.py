@@ -9,6 +9,8 @@ import pytest
 from experiments import draw_frame, make_design, run_experiment
 from scipy import stats
 
+from helpers.records import Check
+
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}
 
 
@@ -100,6 +102,16 @@ def test_run_experiment_metric_with_different_missingness_is_not_estimable():
     found = headline(run_experiment(frame, make_design(metrics={"y": SCORE})))
     assert found.verdict == "not estimable"
     assert found.reason == "outcomes are missing at different rates in the arms, so the known ones cannot be compared"
+
+
+def test_run_experiment_metric_whose_events_are_lost_is_not_estimable_and_the_others_are():
+    lost = Check("events_fit_y", "fail", 0.3, 0.1, "Events of y in t are lost.")
+    design = make_design(metrics={"y": {**SCORE, "role": "secondary"}, "x": SCORE})
+    results = run_experiment(draw_frame(), design, found=[lost])
+    found = {name: headline(results, name) for name in ("x", "y")}
+    assert [e.estimate == e.estimate for e in (found["x"], found["y"])] == [True, False]
+    assert found["y"].reason == "the log lacks events of it, so that its outcomes cannot be compared"
+    assert found["y"].verdict == "not estimable" and results.status == "answered"
 
 
 def dated(n=400, **columns):

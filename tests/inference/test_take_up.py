@@ -13,7 +13,7 @@ from helpers import inference
 from helpers.inference import take_up
 from helpers.inference.contrasts import e_value
 from helpers.inference.take_up import anderson_rubin, complier_effect, first_stage, fold_take_up
-from helpers.records import Moments
+from helpers.records import Check, Moments
 
 
 def _rows(seed, n=400, offered=0.6, unasked=0.0, effect=2.0):
@@ -267,6 +267,12 @@ def test_study_uptake_is_empty_without_exposure_and_for_guardrails():
     guardrail = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.5}}
     results = run_experiment(frame, make_design(metrics={"y": guardrail}, exposure={"column": "took"}))
     assert inference.select_contrasts(results, "y") == ()
+
+
+def test_study_uptake_tells_nothing_of_a_take_up_that_the_log_lacks():
+    lost = Check("exposure_fit", "fail", 0.3, 0.1, "Events of the take-up in t are lost.")
+    results = run_experiment(draw_offer(), make_design(metrics={"y": SCORE}, exposure={"column": "took"}), found=[lost])
+    assert {e.population for e in results.estimates} == {"itt"} and results.tables["uptake"].empty
 
 
 def test_study_uptake_compares_with_a_group_outside_the_randomisation():

@@ -119,8 +119,8 @@ def test_summarise_asks_for_sizes_and_a_constant_and_once_for_everything(monkeyp
 
 
 def test_summarise_measures_arms_alone_where_a_segment_has_many_levels(monkeypatch):
-    frame = _make_frame(_draw(0.0)).assign(segment=lambda f: f.index.astype(str))
-    units = _fold(frame, segments=["segment"])
+    frame = _make_frame(_draw(0.0)).assign(segment=lambda f: (f.index // 2).astype(str))
+    units = _fold(frame, segments=["segment"], min_cell=1)
     assert _count_queries(units, monkeypatch) == 3
     assert _count_queries(units, monkeypatch, by="segment") == 1
 

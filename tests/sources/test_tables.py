@@ -248,7 +248,7 @@ def test_refuse_raw_ids_that_were_rounded(load, value):
         load(f"user_id,variant,spend\n{value},old,1\n2,new,1\n")
 
 
-@given(numbers=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=6))
+@given(numbers=st.lists(st.floats(-1e50, 1e50), min_size=2, max_size=6))
 @settings(derandomize=True, deadline=None, max_examples=12)
 def test_cast_reads_every_number_that_python_writes(numbers, tmp_path_factory):
     folder = tmp_path_factory.mktemp("numbers")
@@ -466,6 +466,19 @@ def test_load_events_without_values_where_none_is_needed(load_events):
 )
 def test_load_events_refuses_with_one_message(load_events, rows, message):
     assert tell_refusal(load_events, rows) == message
+
+
+@pytest.mark.parametrize("kind", ["amount", "count", "binary", "score", "nps"])
+def test_load_events_refuses_a_metric_that_would_not_read_the_column_of_its_name(load_events, kind):
+    units = UNITS.splitlines()
+    units = "\n".join([f"{units[0]},visits", *(f"{line},1" for line in units[1:])]) + "\n"
+    plan_text = EVENT_PLAN.replace("spend: {kind: amount", f"visits: {{kind: {kind}")
+    assert tell_refusal(load_events, units=units, plan_text=plan_text) == (
+        "plan, metrics.visits: beside events it reads an event of this name, which does not occur, and the table has a "
+        "column visits; write column: visits, or event: and the names of its events"
+    )
+    named = plan_text.replace(f"kind: {kind}", f"kind: {kind}, column: visits")
+    assert load_events(units=units, plan_text=named).info.units == 3
 
 
 def test_load_events_says_when_an_event_of_the_plan_never_occurs(load_events):
