@@ -31,10 +31,10 @@ from helpers.metrics.events import (
     name_block,
     store,
 )
+from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
-from helpers.sources.frames import read_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,16 +111,7 @@ class Units:
         most : int, optional
             At most so many rows, as the engine finds them first.
         """
-        own = self.own.rename({self.design.unit_id: "unit", self.design.variant.column: "variant"})
-        taken, found = {name.casefold() for name in own.columns}, {}
-        for name, column in _list_outcomes(self.table, self.design):
-            if name.casefold() not in taken:
-                found[name] = column
-            elif name in self.heard:
-                found[f"{name}_from_events"] = column
-        told = self.table.select(**{START: self.table["unit"]}, **found)
-        joined = own.inner_join(told, own[self.design.unit_id] == told[START]).drop(START)
-        return read_frame(joined, self.design.unit_id, most)
+        return read_units(self, most)
 
 
 def fold(source: Source, design: ExperimentPlan) -> Units:
@@ -187,20 +178,6 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
-
-
-def _list_outcomes(table, design):
-    """What a plan counts of each unit: its name and its column."""
-    for name, metric in design.metrics.items():
-        if metric.how.outcome == "y":
-            yield name, table[f"y_{name}"]
-        elif metric.how.outcome == "num":
-            yield name, table[f"num_{name}"] / table[f"den_{name}"].nullif(0)
-        else:
-            yield name, table[f"time_{name}"]
-            yield f"{name}_observed", table[f"observed_{name}"]
-    if design.exposure:
-        yield "exposed", table["exposed"]
 
 
 def _read_clock(units, totals, source, design):
