@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,6 +61,16 @@ class Estimate:
     reason: str | None = None
 
     but = replace  # `estimate.but(role="secondary")` is a copy with some fields changed
+
+    def _repr_html_(self) -> str:
+        """Return the estimate in one line, for notebooks."""
+        name = f"{self.metric}, {self.comparison}, {self.estimand.replace('_', ' ')}"
+        name += f", {self.segment}" if self.segment else ""
+        if self.estimate != self.estimate:
+            return f"<b>{escape(name)}</b>: {escape(self.reason or 'not defined')}"
+        found = f"{self.estimate:.4g} [{self.ci_low:.4g}, {self.ci_high:.4g}]"
+        told = f"p = {self.decision_p:.2g}; {self.verdict} ({self.role}, {self.population})"
+        return f"<b>{escape(name)}</b>: {found}, {escape(told)}"
 
     @property
     def decision_p(self) -> float:
@@ -120,6 +131,11 @@ class Check:
     value: float
     threshold: float
     message: str
+
+    def _repr_html_(self) -> str:
+        """Return the check in one line, for notebooks."""
+        told = STATUS_WORDS.get(self.status, self.status)
+        return f"<b>{escape(self.id)}</b>: {escape(told)}. {escape(self.message)}"
 
 
 @dataclass(frozen=True)
@@ -229,6 +245,17 @@ class Results:
         """Return the estimates whose fields equal what is wanted, in order; a list or tuple means any of."""
         sought = {k: v if isinstance(v, (list, tuple)) else (v,) for k, v in wanted.items()}
         return tuple(e for e in self.estimates if all(getattr(e, k) in v for k, v in sought.items()))
+
+    def frame(self) -> pd.DataFrame:
+        """Return every estimate, one row each, its columns the fields of `Estimate`."""
+        return to_frame(self.estimates).reindex(columns=[part.name for part in fields(Estimate)])
+
+    def _repr_html_(self) -> str:
+        """Return title, status, answer and what there is to look at, in a few lines, for notebooks."""
+        held = {"estimates": self.estimates, "checks": self.checks, "tests": self.tests, "tables": self.tables}
+        told = ", ".join(f"{len(part)} {name}" for name, part in held.items())
+        answer = " ".join(self.answer) or "The answer is not written yet."
+        return f"<b>{escape(self.title)}</b> ({escape(self.status)})<br>{escape(answer)}<br><small>{told}</small>"
 
     def headline(self, *metrics: str, **wanted: Any) -> tuple[Estimate, ...]:
         """Return the differences that decide, over all assigned or all who answered; of some metrics when named."""

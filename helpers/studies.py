@@ -1,16 +1,19 @@
 """The little that one study adds to what views and templates say: names, fitted lines, and rows of several tables."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from helpers.design import Setting, list_effects, list_weeks, settle
+from helpers.milestones import move_line
 from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Column, find_view
 from helpers.records import Results
 from helpers.schema import pluralise
+from helpers.value import Assumptions, study_payback
 from helpers.view import html
 from helpers.view.html import Display, show_sentence
 from helpers.view.numbers import capitalise, count_decimals, join_words, write_count, write_number
@@ -232,6 +235,71 @@ def slide(results: Results, setting: Setting) -> Any:
         times=ipywidgets.FloatSlider(1.0, min=0.5, max=2.0, step=0.1, description="effect, times", style=labels),
         weeks=ipywidgets.IntSlider(most, min=2, max=4 * most, style=labels),
     )
+
+
+def slide_cost(results: Results, design: ExperimentPlan, assumed: Assumptions, metric: str, **payback) -> Any:
+    """Return a slider of what an agent hour costs, each move of which tells the answer anew.
+
+    Parameters
+    ----------
+    results : Results, with their answer
+    design : ExperimentPlan
+    assumed : Assumptions
+        The range of costs keeps its shape around what is chosen.
+    metric : str
+    **payback : the further arguments of `value.study_payback`
+    """
+    costs = assumed.cost_per_hour if isinstance(assumed.cost_per_hour, Sequence) else (assumed.cost_per_hour,)
+    middle = costs[len(costs) // 2]
+
+    def tell(cost):
+        range_ = tuple(cost * (each / middle if middle else 1.0) for each in costs)
+        moved = replace(assumed, cost_per_hour=range_ if len(range_) > 1 else range_[0])
+        tables = {**results.tables, **study_payback(results, metric, moved, **payback)}
+        return _tell_answer(explain(results.but(tables=tables), design))
+
+    return _slide(tell, "cost", middle, "USD an agent hour", most=4 * middle or 100.0)
+
+
+def slide_line(results: Results, design: FrameworkPlan, main: pd.DataFrame) -> Any:
+    """Return a slider of the line of activation, each move of which tells the answer anew.
+
+    Parameters
+    ----------
+    results : Results, with their answer
+    design : FrameworkPlan
+    main : DataFrame, one row an account at the main landmark
+    """
+    planned = design.activation and design.activation.at_least
+    if not planned or design.is_snapshot:
+        return show_sentence("The plan draws no line of activation that could be moved.", absent=True)
+
+    def tell(line):
+        activation = design.activation.model_copy(update={"at_least": round(line)})
+        changed = design.model_copy(update={"activation": activation})
+        moved = results.but(estimates=move_line(results.estimates, main, changed))
+        first = next(e for e in moved.estimates if e.role == "primary" and e.treatment == "activated")
+        if min(first.n_control, first.n_treatment) < design.min_cell:
+            return show_sentence(f"Fewer than {design.min_cell} {pluralise(design.unit)} lie on one side of this line.")
+        return _tell_answer(explain_milestones(moved, changed))
+
+    most = max(2 * planned, float(main["count"].quantile(0.95)))
+    return _slide(tell, "line", planned, "events", most=most, least=1.0, step=1.0)
+
+
+def _tell_answer(results):
+    return Display(html.draw("lines", told=results.answer, kind="limits"), "\n".join(results.answer))
+
+
+def _slide(tell, name, value, label, *, most, least=0.0, step=0.5):
+    """One slider; in a run of `studies`, where nobody can move it, nothing."""
+    if "STUDIES_RUN" in os.environ:
+        return show_sentence("", absent=True)
+    import ipywidgets  # here, so that reports do without it
+
+    words = {"description": label, "style": {"description_width": "9em"}, "continuous_update": False}
+    slider = ipywidgets.FloatSlider(value, min=least, max=most, step=step, **words)
+    return ipywidgets.interactive(tell, **{name: slider})
 
 
 def list_settled(results: Results) -> Results:

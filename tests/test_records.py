@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from helpers.records import DataInfo, Estimate, Moments, Results, to_frame
+from helpers.records import Check, DataInfo, Estimate, Moments, Results, to_frame
 
 
 def estimate(**changes):
@@ -45,3 +45,24 @@ def test_to_frame_has_a_row_a_record_and_a_column_a_field(results):
     frame = to_frame(results.estimates)
     assert len(frame) == 3 and list(frame.columns[:3]) == ["id", "metric", "control"]
     assert to_frame([]).empty
+
+
+def test_results_as_a_frame_have_a_row_an_estimate(results):
+    assert results.frame().equals(to_frame(results.estimates))
+    assert list(results.but(estimates=()).frame())[:2] == ["id", "metric"]  # columns to select, though there is none
+
+
+def test_records_are_told_in_notebooks_in_a_line_of_inert_words(results):
+    known = estimate(estimate=0.09, ci_low=0.01, ci_high=0.17, p_value=0.03, p_value_adjusted=0.06)
+    known = known.but(verdict="clear harm")
+    told = "<b>m, t - c, difference</b>: 0.09 [0.01, 0.17], p = 0.06; clear harm (exploratory, itt)"
+    assert known._repr_html_() == told
+    assert known.but(metric="<m>", segment="a=b", estimate=float("nan"), reason="too few")._repr_html_() == (
+        "<b>&lt;m&gt;, t - c, difference, a=b</b>: too few"
+    )
+    assert Check("srm", "warn", 0.01, 0.001, "Odd & open.")._repr_html_() == "<b>srm</b>: unclear. Odd &amp; open."
+    answered = results.but(title="T<", answer=("One.", "Two."))
+    assert answered._repr_html_() == (
+        "<b>T&lt;</b> (answered)<br>One. Two.<br><small>3 estimates, 0 checks, 0 tests, 0 tables</small>"
+    )
+    assert "The answer is not written yet." in results._repr_html_()

@@ -31,11 +31,14 @@ from helpers.metrics.events import (
     name_block,
     store,
 )
+from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from helpers.sources import Source
 
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
@@ -71,6 +74,10 @@ class Units:
         What each event adds to each amount: `metric`, `event` and what `events.add_up` counts; `total` to 3 digits.
     full : frozenset of str
         The columns of outcomes (`y_`, `num_`, `den_`) that are known of every unit.
+    own : ibis.Table
+        The units as they were loaded, with every further column that they came with.
+    heard : frozenset of str
+        The metrics that are counted from events.
     """
 
     table: ir.Table
@@ -82,6 +89,8 @@ class Units:
     assigned: tuple[dt.date, dt.date] | None = None
     added: tuple[dict, ...] = ()
     full: frozenset[str] = frozenset()
+    own: ir.Table | None = field(default=None, repr=False)
+    heard: frozenset[str] = frozenset()
     _answers: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def keep(self, question, answer):
@@ -89,6 +98,20 @@ class Units:
         if question not in self._answers:
             self._answers[question] = answer()
         return self._answers[question]
+
+    def frame(self, *, most: int | None = None) -> pd.DataFrame:
+        """Return one row a unit in pandas, in order of its id: every own column under its own name, then outcomes.
+
+        An outcome stands under its metric's name where no own column is called so; else, counted from events, with
+        `_from_events`. Of a ratio it is the unit's own, of a time to an event the days, beside `_observed`. Take-up is
+        `exposed`.
+
+        Parameters
+        ----------
+        most : int, optional
+            At most so many rows, as the engine finds them first.
+        """
+        return read_units(self, most)
 
 
 def fold(source: Source, design: ExperimentPlan) -> Units:
@@ -153,7 +176,8 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
-    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, full)
+    kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
+    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 
 
 def _read_clock(units, totals, source, design):

@@ -194,6 +194,26 @@ def _read_activation(effects, histories, design, everybody, **draws) -> tuple[di
     return readings, hazards, size
 
 
+def move_line(estimates, main: pd.DataFrame, design: FrameworkPlan) -> tuple[Estimate, ...]:
+    """Return estimates in which activated against retained at the main landmark is that of the design's line.
+
+    The other primary estimates stay, adjusted and decided anew beside it; so does all that is not primary.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate, as `run_framework` gives them, from a plan with another line
+    main : DataFrame, one row an account at the main landmark: `count`, `retained`, `tier`, `size`
+    design : FrameworkPlan, its activation with `at_least`
+    """
+    frame = main.assign(activated=(main["count"] >= design.activation.at_least).astype(float))
+    compared = compare_frame(frame, "activated", "retained", design, contrasts.make_controls(frame))
+    name, labels = f"activated@{design.landmarks[0]:g}", {"role": "primary", "adjustment": COVARIATES}
+    moved = _label(name, "activated", "retained", *compared, design, **labels)
+    primary = [moved if e.id == moved.id else e for e in estimates if e.role == "primary"]
+    anew = {e.id: _decide(e, design.alpha) for e in adjust_families(primary)}
+    return tuple(anew.get(e.id, e) for e in estimates)
+
+
 def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels) -> Estimate:
     word = milestone.replace("_", " ")
     labels = {"estimand": "difference", "population": "landmark", "role": "sensitivity", **labels}

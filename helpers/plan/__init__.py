@@ -16,6 +16,8 @@ from helpers.plan.design import NULLS, ExperimentPlan, Metric, Part, Variant
 from helpers.plan.framework import FrameworkPlan
 from helpers.records import Refused
 
+AS_DICT = "as a dict"  # what messages and the record call a plan that is no file
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -50,8 +52,8 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
 
     Parameters
     ----------
-    name : str
-        A name in notebooks/plans or the path of a YAML file.
+    name : str or dict
+        A name in notebooks/plans, the path of a YAML file, or what such a file holds.
     departures : dict, optional
         Parameters that the plan holds too; None means as planned, another value is a departure. A key within another
         is written with a dot, such as `alive.within_days`.
@@ -69,36 +71,46 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     Refused: no such file, not YAML, another kind, an unknown or repeated key, a value that is not
     allowed.
     """
-    file = paths.plan_file(name, base=base)
-    try:
-        raw = file.read_bytes()
-    except OSError:
-        known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
-        near = difflib.get_close_matches(file.stem, known, 1)
-        hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
-        raise Refused(f"plan {file.name}: no such file; {hint}") from None
+    file, raw = _open(name, base)
     try:
         text = raw.decode("utf-8-sig")
         content, written = yaml.load(text, _Text), yaml.compose(text, _Text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise Refused(f"plan {file.name}{where}: not readable as YAML; check indentation, quotes and colons") from None
+        raise Refused(f"plan {file}{where}: not readable as YAML; check indentation, quotes and colons") from None
     except Refused as error:
-        raise Refused(f"plan {file.name}: {error}") from None
+        raise Refused(f"plan {file}: {error}") from None
     if not isinstance(content, dict):
-        raise Refused(f"plan {file.name}: holds no keys; `studies plan` drafts one from a table")
+        raise Refused(f"plan {file}: holds no keys; `studies plan` drafts one from a table")
     named, wanted = content.get("kind"), kind or " or ".join(_PLANS)
     if named not in ([kind] if kind else _PLANS):
-        raise Refused(f"plan {file.name}, kind: {named or 'left out'}; this study needs kind: {wanted}")
+        raise Refused(f"plan {file}, kind: {named or 'left out'}; this study needs kind: {wanted}")
     content = {key: value for key, value in content.items() if not (isinstance(value, str) and value in NULLS)}
-    design, found = _validated(content, file.name, written), []
+    design, found = _validated(content, file, written), []
     if changes := {key: value for key, value in (departures or {}).items() if value is not None}:
         planned = design.model_dump(mode="json")
-        put = [(key, _put(content, planned, key, value, file.name), value) for key, value in changes.items()]
+        put = [(key, _put(content, planned, key, value, file), value) for key, value in changes.items()]
         found = [{"parameter": key, "planned": was, "used": value} for key, was, value in put if was != value]
-        design = _validated(content, file.name)
-    return Plan(design, file.name, hashlib.sha256(raw).hexdigest(), tuple(found))
+        design = _validated(content, file)
+    return Plan(design, file, hashlib.sha256(raw).hexdigest(), tuple(found))
+
+
+def _open(name, base):
+    """Return what messages call a plan, and its bytes; those of a dict are the YAML that holds the same."""
+    if isinstance(name, dict):
+        try:
+            return AS_DICT, yaml.safe_dump(name, sort_keys=False, allow_unicode=True).encode()
+        except yaml.YAMLError:
+            raise Refused(f"plan {AS_DICT}: holds more than text, numbers, days, lists, dicts; write those") from None
+    file = paths.plan_file(name, base=base)
+    try:
+        return file.name, file.read_bytes()
+    except OSError:
+        known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
+        near = difflib.get_close_matches(file.stem, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
+        raise Refused(f"plan {file.name}: no such file; {hint}") from None
 
 
 def _put(content, planned, key, value, name):

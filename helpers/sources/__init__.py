@@ -13,7 +13,7 @@ import pandas as pd
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import tables
+from helpers.sources import frames, tables
 from helpers.sources.addresses import read_address
 from helpers.sources.meeting import meet_events
 from helpers.sources.numerals import SPACES
@@ -71,13 +71,25 @@ class AccountSource:
     `accounts` has one row an account: `unit` (text), `started_at` (UTC; absent for a snapshot), the plan's other
     columns typed under their own names (null where missing), further ones as they came. `events` has `unit`, `event`,
     `at` (UTC), `value` (null where there is none) and further columns; it may hold events of accounts that are not in
-    the table, before the start and after the loss. None for a snapshot.
+    the table, before the start and after the loss. None for a snapshot. `names` are those that `unit` and `started_at`
+    came with.
     """
 
     accounts: ibis.Table = field(repr=False)
     events: ibis.Table | None = field(repr=False)
     info: DataInfo
     truth: dict | None = field(default=None, repr=False)
+    names: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def frame(self, *, most=None) -> pd.DataFrame:
+        """Return one row an account in pandas, in order of its id: every column under the name that it came with.
+
+        Parameters
+        ----------
+        most : int, optional, at most so many rows
+        """
+        table = self.accounts.rename(self.names)
+        return frames.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
 
 
 def load(
@@ -88,11 +100,11 @@ def load(
     Parameters
     ----------
     design : ExperimentPlan
-    data : str or list of str
+    data : str, list of str or a table
         `simulated`, `public:NAME`, the path of a file or several, `duckdb:PATH`, or an Ibis URL whose password is
-        `${NAME}`. One row a unit; with `events`, the assignments.
+        `${NAME}`; or a table of pandas, Polars, Arrow or Ibis. One row a unit; with `events`, the assignments.
     table : str, optional, the table in a database
-    events : str or list of str, optional, in the same forms: one row an event
+    events : str, list of str or a table, optional, in the same forms: one row an event
     events_table : str, optional
     simulation : dict, optional, `study` and the arguments of its simulation; needed by `simulated`
     threads : int, of DuckDB; 1 gives figures that are bit-identical from run to run
@@ -149,11 +161,11 @@ def load_accounts(
     Parameters
     ----------
     design : FrameworkPlan
-    data : str or list of str
+    data : str, list of str or a table
         `simulated`, `public:NAME`, the path of a file or several, `duckdb:PATH`, or an Ibis URL whose password is
-        `${NAME}`. One row an account.
+        `${NAME}`; or a table of pandas, Polars, Arrow or Ibis. One row an account.
     table : str, optional, the table in a database
-    events : str or list of str, optional, in the same forms: one row an event. A snapshot has none.
+    events : str, list of str or a table, optional, in the same forms: one row an event. A snapshot has none.
     events_table : str, optional
     simulation : dict, optional, `study` and the arguments of its simulation; needed by `simulated`
     threads : int, of DuckDB; 1 gives figures that are bit-identical from run to run
@@ -191,7 +203,8 @@ def load_accounts(
         told += _tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
     n, messages = shaped.rows - n_duplicates, (*shaped.messages, *told)
     info = replace(given.info, rows=shaped.rows, units=n, steps=steps, messages=messages)
-    return AccountSource(accounts, heard and heard.table, info, given.truth)
+    names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
+    return AccountSource(accounts, heard and heard.table, info, given.truth, names)
 
 
 def _hear(given, design, planned):
@@ -245,7 +258,7 @@ def _tell_renamed(shaped, planned, found, where):
 
 
 def _fold_name(name):
-    return re.sub(f"[{tables.SPACES}_\u2010-\u2015\u2212-]", "", unicodedata.normalize("NFKC", name)).casefold()
+    return re.sub(f"[{SPACES}_\u2010-\u2015\u2212-]", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def _tell_twins(units, shaped, heard):
@@ -354,7 +367,7 @@ def read_table(data, *, table=None) -> ibis.Table:
 
     Parameters
     ----------
-    data : str or list of str, files, `duckdb:PATH` or an Ibis URL
+    data : str, list of str or a table: files, `duckdb:PATH`, an Ibis URL, or a table of pandas, Polars, Arrow or Ibis
     table : str, optional
 
     Raises

@@ -4,9 +4,11 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 from helpers.records import Refused
+from helpers.sources import frames
 
 TEXT_FILES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 PARQUET_FILES = (".parquet", ".pq")
@@ -19,21 +21,24 @@ LITERAL = "data: the address holds a password; write ${NAME} in its place and se
 
 @dataclass(frozen=True)
 class Address:
-    """One place of data: `kind` is simulated, public, text, parquet, duckdb or url; `name` may be shown."""
+    """One place of data: `kind` is simulated, public, text, parquet, duckdb, url or frame; `name` may be shown."""
 
     kind: str
     name: str
     paths: tuple[Path, ...] = field(default=(), repr=False)
     url: str = field(default="", repr=False)
+    frame: Any = field(default=None, repr=False, compare=False)
 
 
-def read_address(data) -> Address:
+def read_address(data, *, called="data") -> Address:
     """Return where some data is, checked without opening it.
 
     Parameters
     ----------
-    data : str or list of str
+    data : str, list of str or a table
         `simulated`, `public:NAME`, `duckdb:PATH`, an Ibis URL, or the path of a file; a list is several files.
+        A table is one of pandas, Polars, Arrow or Ibis.
+    called : str, the parameter, by which messages know a table that has no name
 
     Returns
     -------
@@ -44,7 +49,12 @@ def read_address(data) -> Address:
     Refused: no such file, a folder, a kind of file or address that is not read, files of several kinds,
     a password that is not `${NAME}`.
     """
-    items = [os.fspath(item) for item in ([data] if isinstance(data, (str, os.PathLike)) else data)]
+    if frames.is_frame(data):
+        return Address("frame", f"{called} ({type(data).__name__})", frame=data)
+    items = [data] if isinstance(data, (str, os.PathLike)) else data
+    if not isinstance(items, (list, tuple)) or not all(isinstance(item, (str, os.PathLike)) for item in items):
+        raise Refused(f"{called} ({type(data).__name__}): {frames.NO_TABLE}")
+    items = [os.fspath(item) for item in items]
     if not items or not all(items):
         raise Refused("data: nothing is named; give simulated, public:NAME, a file, duckdb:PATH or a database address")
     if len(items) == 1:

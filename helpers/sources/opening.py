@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from helpers import examples, schema, simulate
 from helpers.records import DataInfo, Refused
-from helpers.sources import delimited
+from helpers.sources import delimited, frames
 from helpers.sources.addresses import MADE, VARIABLE, read_address
 
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
@@ -36,13 +36,15 @@ QUIET_SPARK = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "fal
 class Raw:
     """One table as it came: the Ibis table, the name that messages use, what was detected.
 
-    `parsed` tables were read from text into the engine, where every column is still text.
+    `parsed` tables were read from text into the engine, where every column is still text; `sha256` is that of a table
+    in memory.
     """
 
     table: ibis.Table
     name: str
     messages: tuple[str, ...] = ()
     parsed: bool = False
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,8 @@ def connect(places, *, threads=1):
     ------
     Refused: places in two engines, no connection, a database file that cannot be opened, a variable that is not set.
     """
+    if engine := frames.find_engine([place.frame for place in places]):
+        return engine
     urls = {place.url for place in places} or {""}
     if len(urls) > 1:
         raise Refused("data and events stand in two engines; put both into one database, or both into files")
@@ -208,20 +212,21 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     ------
     Refused: what cannot be opened; tables beside simulated or public data; public data for plans of another kind.
     """
-    place = read_address(data)
+    place, has_none = read_address(data), not (frames.is_frame(events) or events)
     if place.kind in MADE:
-        if events or table or events_table:
+        if not has_none or table or events_table:
             raise Refused(f"data: {place.name} comes with its own tables; leave out events and table")
         return _open_made(design, place, simulation, connect([], threads=threads))
-    if events_table and not events:
+    if events_table and has_none:
         raise Refused("events_table: a table is named and no events; say in events where it is")
-    beside = read_address(events) if events else None
+    beside = None if has_none else read_address(events, called="events")
     if beside and beside.kind in MADE:
         raise Refused(f"events: {beside.name} comes as data, not as events; give the table of events")
     backend = connect([place, beside] if beside else [place], threads=threads)
     units = open_table(backend, place, name="raw_units", table=table)
     heard = open_table(backend, beside, name="raw_events", table=events_table) if beside else None
-    sums, closed = [], "cannot be read; check its permissions"
+    sums = [raw.sha256 for raw in (units, heard) if raw and raw.sha256]
+    closed = "cannot be read; check its permissions"
     for path in (*place.paths, *(beside.paths if beside else ())):
         with ask(lambda path=path: open(path, "rb"), path.name, tell=closed) as file:
             sums.append(hashlib.file_digest(file, "sha256").hexdigest())
@@ -270,12 +275,9 @@ def _open_made(design, place, simulation, backend):
     for name, (frame, shown) in raws.items():
         raws[name] = None
         if frame is not None:
-            content, sink = pa.Table.from_pandas(frame, preserve_index=False), pa.BufferOutputStream()
-            content = content.replace_schema_metadata(None)
-            with pa.ipc.new_stream(sink, content.schema) as writer:
-                writer.write_table(content)
-            sums.append(hashlib.sha256(sink.getvalue()).hexdigest())
-            raws[name] = Raw(backend.create_table(name, content), shown)
+            table, checksum = frames.keep(backend, name, pa.Table.from_pandas(frame, preserve_index=False))
+            sums.append(checksum)
+            raws[name] = Raw(table, shown)
     return Given(backend, *raws.values(), DataInfo(place.kind, made.note, place.name, _join_sums(sums), 0, 0), truth)
 
 
@@ -312,7 +314,14 @@ def open_table(backend, place, *, name, table=None) -> Raw:
     if place.kind in ("duckdb", "url"):
         return _open_stored(backend, place, table)
     if table:
-        raise Refused(f"{place.name}: a file has no tables, and table is given; leave it out")
+        what = "a file" if place.paths else "a table in memory"
+        raise Refused(f"{place.name}: {what} has no tables, and table is given; leave it out")
+    if isinstance(place.frame, ibis.Table):
+        return Raw(place.frame, place.name)
+    if place.kind == "frame":
+        content = frames.to_arrow(place.frame, place.name)
+        kept, checksum = ask(lambda: frames.keep(backend, name, content), place.name)
+        return Raw(kept, place.name, sha256=checksum)
     if place.kind == "text":
         return _open_text(backend, place, name)
     headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"

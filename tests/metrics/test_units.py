@@ -393,3 +393,26 @@ def test_read_rows_gives_the_columns_in_the_order_of_ids():
 def test_read_rows_above_the_limit_is_none():
     assert metrics.read_rows(_fold_arms(), ["variant"], limit=4) is None
     assert len(metrics.read_rows(_fold_arms(), ["variant"], limit=5)) == 5
+
+
+def test_frame_has_her_columns_by_name_and_then_what_the_plan_counts():
+    kinds = {"score": {"kind": "nps"}, "r": RATIO, "t": TIME, "tops": TOPS}
+    units = _fold(kinds, UNITS | {"note": ["x", "y", None, "z"]}, exposure={"column": "took"}, unit_id="customer")
+    frame = units.frame()
+    assert list(frame)[:2] == ["customer", "variant"]
+    assert set(frame) == {"customer", *UNITS, "note", "r", "t", "t_observed", "tops", "exposed"} - {"unit"}
+    assert frame["score"].tolist()[:3] == [9, 6, 7]  # hers, as it came, not what the plan makes of it
+    assert frame["r"].fillna(-1).tolist() == [3, -1, -1, -1]
+    assert frame["tops"].tolist() == [6, 0, 3, 2]
+    assert len(units.frame(most=2)) == 2
+
+
+def test_frame_tells_an_own_column_from_the_same_name_counted_from_events():
+    assigned = {"unit": ["u1", "u2"], "variant": ["a", "b"], "Spend": [9.0, 9.0], "assigned_at": ["2024-01-01"] * 2}
+    events = [("u1", "spend", "2024-01-02", 2.5), ("u1", "spend", "2024-01-03", 1.0)]
+    events += [("u2", "opened", "2024-01-03", None)]
+    kinds = {"spend": {"kind": "amount"}, "opened": {"kind": "binary"}}
+    frame = metrics.fold(make_source(assigned, events), make_design(kinds, assigned_at="assigned_at")).frame()
+    assert frame["Spend"].tolist() == [9, 9]
+    assert frame["spend_from_events"].tolist() == [3.5, 0]
+    assert frame["opened"].tolist() == [0, 1]

@@ -1,0 +1,132 @@
+"""Frames: tables in memory become Arrow tables, in which the engine finds what it would find in a file."""
+
+import hashlib
+from collections import Counter
+
+import ibis
+import pandas as pd
+import pyarrow as pa
+
+from helpers.records import Refused
+from helpers.schema import cut
+
+NO_TABLE = "no table; give a path, a pandas, Polars or Arrow table, or an Ibis table"
+
+
+def is_frame(data) -> bool:
+    """Return whether data is a table in memory, or an Ibis table: anything that Arrow can stream or that collects."""
+    return hasattr(data, "__arrow_c_stream__") or (hasattr(data, "collect") and hasattr(data, "columns"))
+
+
+def to_arrow(frame, shown) -> pa.Table:
+    """Return a table in memory as an Arrow table of plain columns.
+
+    A named index of pandas becomes columns. Categories become what they stand for, times with a zone UTC, and a column
+    of several types text, which is then judged as the text of a file is.
+
+    Parameters
+    ----------
+    frame : pandas DataFrame, Polars frame, or anything that Arrow can stream
+    shown : str, what messages call the table
+
+    Raises
+    ------
+    Refused: no table; a column name that stands twice.
+    """
+    if isinstance(frame, pd.DataFrame):
+        table = _read_pandas(frame, shown)
+    else:
+        try:
+            table = pa.table(frame.collect() if hasattr(frame, "collect") else frame)
+        except Exception:
+            table = None
+        if table is None:
+            raise Refused(f"{shown}: {NO_TABLE}")
+        _refuse_twice(table.column_names, shown)
+    columns = [_make_plain(column) for column in table.columns]
+    return pa.table(columns, names=table.column_names).combine_chunks()
+
+
+def _read_pandas(frame, shown):
+    named = [name for name in frame.index.names if name is not None]
+    frame = frame.reset_index(level=[name for name in named if name not in frame.columns]) if named else frame
+    names = [str(name) for name in frame.columns]
+    _refuse_twice(names, shown)
+    return pa.table([_read_column(frame.iloc[:, place]) for place in range(len(names))], names=names)
+
+
+def _refuse_twice(names, shown):
+    twice = [name for name, n in Counter(name.casefold() for name in names).items() if n > 1]
+    if twice:
+        fault = "stands twice (upper and lower case are one); rename one"
+        raise Refused(f"{shown}: the column name {cut(twice[0])} {fault}")
+
+
+def _read_column(series):
+    """Return a column of pandas; what Arrow has no one type for is text, as it would be in a file."""
+    try:
+        column = pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        column = None
+    if column is None or isinstance(column.type, pa.BaseExtensionType):
+        known = series.astype(object)
+        column = pa.array(known.where(known.isna(), known.map(str)), type=pa.string(), from_pandas=True)
+    return column
+
+
+def _make_plain(column):
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return column.cast(kind.value_type)
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return column.cast(pa.timestamp(kind.unit, "UTC"))
+    return column.cast(pa.string()) if pa.types.is_null(kind) else column
+
+
+def keep(backend, name, table):
+    """Return an Arrow table as a table of the engine, and the checksum of what it holds.
+
+    Parameters
+    ----------
+    backend : Ibis backend
+    name : str, what the table is called in the engine
+    table : Arrow table
+
+    Returns
+    -------
+    (Ibis table, str): the checksum is that of the table as an Arrow stream.
+    """
+    content, sink = table.replace_schema_metadata(None), pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, content.schema) as writer:
+        writer.write_table(content)
+    return backend.create_table(name, content), hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def find_engine(tables):
+    """Return the one engine of the Ibis tables among some tables; None where none of them is one.
+
+    Parameters
+    ----------
+    tables : list, one a place of data: a table, or None for what is no table
+
+    Raises
+    ------
+    Refused: two engines, or an Ibis table beside what is not one.
+    """
+    engines = [table.get_backend() if isinstance(table, ibis.Table) else None for table in tables]
+    if any(engine is not engines[0] for engine in engines):
+        raise Refused("data and events stand in two engines; put both into one database, or both into files")
+    return engines[0] if engines else None
+
+
+def read_frame(table, unit_id, most=None) -> pd.DataFrame:
+    """Return a table of the engine in pandas, in order of the id.
+
+    Parameters
+    ----------
+    table : Ibis table
+    unit_id : str, the column of the id
+    most : int, optional
+        At most so many rows, as the engine finds them first.
+    """
+    return (table if most is None else table.limit(most)).order_by(unit_id).to_pandas()

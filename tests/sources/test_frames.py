@@ -1,0 +1,197 @@
+"""Tables in memory: they give what their file gives, or are refused as it is."""
+
+import datetime as dt
+import math
+
+import ibis
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import yaml
+from sources_samples import EVENT_PLAN, FIVE, PLAN, tell_refusal
+
+from helpers import checks, inference, metrics, plan, sources
+
+WIDE = PLAN + "  done: {kind: binary, role: secondary, better: higher}\nsegments: [country]\ncovariates: [seats]\n"
+NO_TABLE = "no table; give a path, a pandas, Polars or Arrow table, or an Ibis table"
+
+
+class Streamed:
+    """A table of another library, such as Polars, of which Arrow sees the stream alone."""
+
+    def __init__(self, frame):
+        self.frame = frame
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return pa.table(self.frame).__arrow_c_stream__(requested_schema)
+
+
+class Lazy:
+    """A table that has yet to be collected."""
+
+    columns = ("user_id", "variant", "spend")
+
+    def __init__(self, frame):
+        self.frame = frame
+
+    def collect(self):
+        return Streamed(self.frame)
+
+
+@pytest.fixture
+def wide():
+    """Return a table of 400 units with amounts, yes and no, a label with gaps and a whole number with gaps."""
+    rng, n = np.random.default_rng(3), 400
+    return pd.DataFrame(
+        {
+            "user_id": np.arange(n),
+            "variant": np.where(np.arange(n) % 2, "new", "old"),
+            "spend": rng.lognormal(3, 1, n).round(2),
+            "done": np.where(rng.random(n) < 0.3, "yes", "no"),
+            "country": rng.choice(["DE", "FR", None], n),
+            "seats": pd.array(np.where(rng.random(n) < 0.1, None, rng.integers(1, 50, n)), dtype="Int64"),
+        }
+    )
+
+
+def estimate(design, data):
+    """Return the figures of every estimate that the data gives."""
+    source = sources.load(design.design, data)
+    units = metrics.fold(source, design.design)
+    trust = checks.run(units, source, design.design)
+    found = inference.run_experiment(design, source, units, trust, study="experiment", n_resamples=200)
+    return {e.id: (e.estimate, e.ci_low, e.ci_high, e.p_value, e.n_control, e.verdict) for e in found.estimates}
+
+
+def test_a_frame_gives_the_estimates_of_its_file(tmp_path, wide):
+    file = tmp_path / "units.csv"
+    wide.to_csv(file, index=False)
+    (tmp_path / "plan.yaml").write_text(WIDE)
+    design = plan.read(str(tmp_path / "plan.yaml"))
+    expected = estimate(design, str(file))
+    assert len(expected) > 10
+    shapes = {
+        "as pandas reads it": pd.read_csv(file),
+        "categories": wide.astype(dict.fromkeys(["variant", "done", "country"], "category")),
+        "an index": wide.set_index("user_id"),
+        "Arrow types": pd.read_csv(file, dtype_backend="pyarrow"),
+        "numbers as objects": wide.astype({"seats": object, "spend": object}),
+        "Arrow": pa.Table.from_pandas(wide),
+        "another library": Streamed(wide),
+        "not yet collected": Lazy(wide),
+        "Ibis": ibis.memtable(wide),
+    }
+    for name, data in shapes.items():
+        found = estimate(design, data)
+        assert found.keys() == expected.keys(), name
+        for key, figures in found.items():
+            for one, other in zip(figures, expected[key], strict=True):
+                same = one == other or (isinstance(one, float) and math.isclose(one, other, rel_tol=1e-12))
+                assert same or (one != one and other != other), (name, key)
+
+
+@pytest.mark.parametrize(
+    "spend",
+    [
+        [1, "two", 3.0, 4.5, None],  # numbers and text
+        ["1", "x", "3", "4", ""],  # text alone
+        [1.0, -math.inf, 2.0, 3.0, 4.0],
+        [1, "1,234", 2, 3, 4],  # with two readings
+    ],
+)
+def test_a_frame_is_refused_as_its_file(design, write, spend):
+    frame = pd.DataFrame({"user_id": range(1, 6), "variant": ["old", "old", "new", "new", "new"]})
+    frame["spend"] = pd.Series(spend, dtype=object)
+    said = tell_refusal(sources.load, design(), write(frame.to_csv(index=False)))
+    assert tell_refusal(sources.load, design(), frame) == said.replace("units.csv", "data (DataFrame)")
+
+
+def test_a_frame_of_times_with_a_zone_is_read_in_utc(design):
+    frame = pd.DataFrame({"user_id": [1, 2], "variant": ["old", "new"]})
+    frame["assigned_at"] = pd.to_datetime(["2024-01-31 23:30", "2024-07-31 00:30"]).tz_localize("Europe/Rome")
+    events = pd.DataFrame({"user_id": [1], "event": "spend", "value": 2.5, "at": frame["assigned_at"].iloc[:1]})
+    source = sources.load(design(EVENT_PLAN), frame, events=events)
+    found = source.units.order_by("unit").to_pyarrow().to_pydict()["assigned_at"]
+    assert [moment.replace(tzinfo=None) for moment in found] == [
+        dt.datetime(2024, 1, 31, 22, 30),
+        dt.datetime(2024, 7, 30, 22, 30),
+    ]
+    assert source.events.to_pyarrow().to_pydict()["value"] == [2.5]
+    assert source.info.source == "data (DataFrame), events (DataFrame)"
+
+
+def test_equal_frames_have_one_checksum_and_others_another(design, wide):
+    first, again, other = (
+        sources.load(design(), data).info.sha256 for data in (wide, wide.copy(), wide.assign(spend=wide["spend"] + 1))
+    )
+    assert first == again != other
+
+
+def test_what_is_no_table_is_refused(design, write):
+    five = pd.DataFrame({"user_id": [1], "variant": "old", "spend": 1.0})
+    twice = five.rename(columns={"spend": "Variant"})
+    two = "data and events stand in two engines; put both into one database, or both into files"
+    for data, more, said in (
+        (3, {}, f"data (int): {NO_TABLE}"),
+        (five["spend"], {}, f"data (Series): {NO_TABLE}"),
+        (five.to_dict(), {}, f"data (dict): {NO_TABLE}"),
+        (
+            twice,
+            {},
+            "data (DataFrame): the column name variant stands twice (upper and lower case are one); rename one",
+        ),
+        (five, {"table": "t"}, "data (DataFrame): a table in memory has no tables, and table is given; leave it out"),
+        (five.iloc[:0], {}, "data (DataFrame): columns and no rows; export it again"),
+        (ibis.memtable(five), {"events": five}, two),
+        (write(FIVE), {"events": ibis.memtable(five)}, two),
+    ):
+        wanted = design(EVENT_PLAN if "events" in more else PLAN)
+        assert tell_refusal(sources.load, wanted, data, **more) == said
+
+
+def test_a_plan_as_a_dict_is_the_plan_of_its_file(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text(WIDE.replace("variant: {", "as_of: 2024-02-29\nvariant: {").replace("old", "no"))
+    content = {
+        "kind": "experiment",
+        "title": "A test",
+        "question": "Does it work?",
+        "as_of": dt.date(2024, 2, 29),
+        "cluster": None,
+        "unit_id": "user_id",
+        "variant": {"column": "variant", "control": "no", "treatments": ("new",)},
+        "metrics": {
+            "spend": {"kind": "amount", "role": "primary", "better": "higher"},
+            "done": {"kind": "binary", "role": "secondary", "better": "higher"},
+        },
+        "segments": ["country"],
+        "covariates": ["seats"],
+        "confidence_level": 0.95,
+    }
+    found = plan.read(content, departures={"min_cell": 20})
+    assert found.design == plan.read(str(file), departures={"min_cell": 20}).design
+    assert found.record["file"] == "as a dict" and len(found.sha256) == 64
+    assert found.departures == ({"parameter": "min_cell", "planned": 10, "used": 20},)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metric": {}},
+        {"kind": None},
+        {"metrics": {"spend": {"kind": "amont"}}},
+        {"confidence_level": 2},
+        {"variant": {"column": "variant", "control": "old"}},
+    ],
+)
+def test_a_plan_as_a_dict_is_refused_as_its_file(tmp_path, change):
+    file, content = tmp_path / "plan.yaml", yaml.safe_load(PLAN) | change
+    file.write_text(yaml.safe_dump(content))
+    said = tell_refusal(plan.read, str(file))
+    assert tell_refusal(plan.read, content) == said.replace("plan.yaml", "as a dict")
+
+
+def test_a_plan_as_a_dict_holds_what_a_file_can_hold():
+    said = "plan as a dict: holds more than text, numbers, days, lists, dicts; write those"
+    assert tell_refusal(plan.read, {"kind": "experiment", "metrics": {"spend": object()}}) == said
