@@ -74,7 +74,7 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     file, raw = _open(name, base)
     try:
         text = raw.decode("utf-8-sig")
-        content, written = yaml.load(text, _Text), yaml.compose(text, _Text)
+        content, written = yaml.load(text, _Text), None if file == AS_DICT else yaml.compose(text, _Text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

@@ -27,15 +27,8 @@ from helpers.sources.opening import (
     read_model,
 )
 from helpers.sources.repeats import drop_repeated, keep_once
+from helpers.sources.spellings import LEAST_REWRITTEN, tell_events, tell_renamed, tell_twins
 
-CAUSES = {  # why an id may be unknown: what is taken from both sides, and the words for it
-    "without the zeros before them": ("^0+([0-9A-Za-z])", r"\1"),
-    "with letters of another case": None,
-    "without a decimal ending such as .0": ("[.]0+$", ""),
-    "without dashes or braces": ("[-{}]", ""),
-}
-LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.01  # events of ids that are written in two ways, and their share in an arm
-MOST_RENAMED = 0.001  # of the events of a name, in another spelling: they may all be of one arm
 UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
 MANY_LABELS = 1000
 MANY_NAMES = 10_000
@@ -140,17 +133,17 @@ def load(
         ("in two variants, left out", shaped.rows - n_duplicates - n, f"rows of {schema.say(n_two, design.unit)}"),
         ("kept", n, "one row a unit"),
     )
-    told, meeting = (*said, *_tell_twins(units, shaped, heard), *(heard.messages if heard else ())), None
+    told, meeting = (*said, *tell_twins(units, shaped, heard), *(heard.messages if heard else ())), None
     if heard:
         _refuse_clocks(heard, shaped, design)
         meeting = meet_events(heard, units, design)
         _refuse_dates(meeting, heard, shaped, design)
         if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
-            told += _tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
-    more = {"units_by_variant": by_variant, "steps": steps, "messages": (*shaped.messages, *told)}
-    info = replace(given.info, rows=shaped.rows, units=n, **more)
-    more = {"truth": given.truth, "meeting": meeting, "n_two_rows": shaped.rows - n_duplicates - n}
-    return Source(units, heard and heard.table, info, n_assigned, n_two, n_duplicates, **more)
+            told += tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+    more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
+    info = replace(given.info, messages=(*shaped.messages, *told), **more)
+    counts = n_assigned, n_two, n_duplicates
+    return Source(units, heard and heard.table, info, *counts, given.truth, meeting, shaped.rows - n_duplicates - n)
 
 
 def load_accounts(
@@ -197,12 +190,12 @@ def load_accounts(
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
-    told = (*_tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
+    told = (*tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
     if heard:
         _refuse_clocks(heard, shaped, design)
-        told += _tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
-    n, messages = shaped.rows - n_duplicates, (*shaped.messages, *told)
-    info = replace(given.info, rows=shaped.rows, units=n, steps=steps, messages=messages)
+        told += tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
+    info = replace(given.info, rows=shaped.rows, units=shaped.rows - n_duplicates, steps=steps)
+    info = replace(info, messages=(*shaped.messages, *told))
     names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
     return AccountSource(accounts, heard and heard.table, info, given.truth, names)
 
@@ -237,58 +230,8 @@ def _hear(given, design, planned):
             meant = schema.cut(free.get(near[0], near[0]))
             raise Refused(f"{where}: no event {schema.cut(name)}, which the plan names; did you mean {meant}?")
         said.append(f"{where}: no event {schema.cut(name)} occurs, which the plan names")
-    said += _tell_renamed(shaped, planned, found, where)
+    said += tell_renamed(shaped, planned, found, where)
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
-
-
-def _tell_renamed(shaped, planned, found, where):
-    """Return the sentence on events that are named as one of the plan in another spelling; refused where many are."""
-    alike = {_fold_name(name): name for name in planned}
-    meant = {name: alike[_fold_name(name)] for name in found if name not in planned and _fold_name(name) in alike}
-    if not meant:
-        return ()
-    names = shaped.table["event"]
-    counts = {"n": names.isin(list(meant)).sum(), "every": names.isin([*meant, *meant.values()]).sum()}
-    n, every = count_all(shaped.table, counts, shaped.name).values()
-    name = schema.cut(next(iter(meant.values())))
-    told = f"with a name that differs from {name} in case, spaces, dashes or accents only"
-    cure = "write each name in one way, or list them all under event"
-    schema.refuse_some(n if n > MOST_RENAMED * every else 0, "event", where, f"{told}; {cure}")
-    return (f"{where}: {schema.say(n, 'event')} {told}, not used; {cure}",)
-
-
-def _fold_name(name):
-    return re.sub(f"[{SPACES}_\u2010-\u2015\u2212-]", "", unicodedata.normalize("NFKC", name)).casefold()
-
-
-def _tell_twins(units, shaped, heard):
-    """Return sentences on ids of one table that differ in case or in zeros before them only.
-
-    Refused are such ids where the events know one spelling alone, as they may then be of either.
-    """
-    if not shaped.ids.type().is_string():
-        return ()
-    told, unit = [], units["unit"]
-    plain = {"case": unit.lower(), "zeros before them": unit.startswith("0").ifelse(unit.re_replace("^0+", ""), unit)}
-    n_plain = {f"n{i}": (key == unit).sum() for i, key in enumerate(plain.values())}
-    every, *alike = count_all(units, {"every": units.count(), **n_plain}, shaped.name).values()
-    for (words, key), n in zip(plain.items(), alike, strict=True):
-        if n in (0, every):
-            continue  # all are written in one way
-        spelled = units.select("unit", key=key)
-        keys = spelled.group_by("key").aggregate(n=spelled.count())
-        twins = spelled.semi_join(keys.filter(keys["n"] > 1), "key")
-        found = count_all(twins, {"n": twins.count()}, shaped.name)["n"]
-        if not found:
-            continue
-        said = f"{shaped.name}, column unit: {schema.say(found, 'id')} that another differs from in {words} only"
-        if heard:
-            known = twins.semi_join(heard.table, "unit")
-            counts = count_all(known, {"n": known.count(), "plain": (known["unit"] == known["key"]).sum()}, heard.name)
-            if counts["n"] >= LEAST_REWRITTEN and (counts["plain"] or 0) in (0, counts["n"]):
-                raise Refused(f"{said}, and {heard.name} knows one spelling alone; write the ids alike in both tables")
-        told.append(f"{said}, each a unit of its own")
-    return told
 
 
 def _refuse_unread(design, columns, names):
@@ -300,36 +243,6 @@ def _refuse_unread(design, columns, names):
                 f"plan, metrics.{name}: beside events it reads an event of this name, which does not occur, and the "
                 f"table has a column {name}; write column: {name}, or event: and the names of its events"
             )
-
-
-def _tell_events(heard, units, known, unknown):
-    """Return the sentence on events of no known unit, if there are any, and why; refused where all are."""
-    strange = heard.table.anti_join(units, "unit")
-    n = count_all(strange, {"n": strange.count()}, heard.name)["n"]
-    if not n:
-        return ()
-    said, causes, is_grave = f"{heard.name}: {schema.say(n, 'event')}", [], False
-    arms = units.mutate(arm=units.variant if "variant" in units.columns else ibis.literal(""))
-    every = _count_by_arm(heard.table, arms, heard.table.unit, arms.unit)
-    for words, taken in CAUSES.items():
-        keys = [table.unit.re_replace(*taken) if taken else table.unit.lower() for table in (strange, arms)]
-        found = _count_by_arm(strange, arms, *keys)
-        causes += [f"{sum(found.values()):,} of them would be known {words}"] if found else []
-        is_grave |= any(k >= LEAST_REWRITTEN and k > MOST_REWRITTEN * (k + every.get(a, 0)) for a, k in found.items())
-    cure = "; ".join(causes) + (": " if causes else "") + "write the ids alike in both tables"
-    if not every:
-        raise Refused(f"{said}, none of {known}; {cure}")
-    if is_grave:
-        raise Refused(f"{said} of {unknown}; {cure}")
-    return (f"{said} of {unknown}, not used" + (f"; {cure}" if causes else ""),)
-
-
-def _count_by_arm(events, units, key, own) -> dict:
-    """The events of each arm, known by a key of theirs that is one of a unit's own."""
-    named = units.select("arm", key=own).distinct()  # a view, as events without a unit were joined to these already
-    known = events.select(key=key).view().inner_join(named, "key")
-    counted = known.group_by("arm").aggregate(n=known.count()).order_by("arm")
-    return {row["arm"]: row["n"] for row in ask(lambda: counted.to_pyarrow().to_pylist(), "events")}
 
 
 def _refuse_dates(meeting, heard, shaped, design):

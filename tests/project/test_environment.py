@@ -72,10 +72,10 @@ def read_imports(text):
 
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("helpers", ["bench"]), ("notebooks", []), ("tests", PROJECT["optional-dependencies"])],
+    [("helpers", ["bench", "spark"]), ("notebooks", []), ("tests", PROJECT["optional-dependencies"])],
 )
 def test_all_that_is_imported_is_declared(folder, extras):
-    """But tests/bench, whose peers stand in the Makefile; helpers look whether `bench` is there."""
+    """But tests/bench, whose peers stand in the Makefile; helpers look whether `bench` and `spark` are there."""
     texts = [file.read_text() for file in (ROOT / folder).rglob("*.py") if file.parent.name != "bench"]
     for file in (ROOT / folder).rglob("*.ipynb"):
         cells = [cell["source"] for cell in json.loads(file.read_text())["cells"] if cell["cell_type"] == "code"]
@@ -84,8 +84,10 @@ def test_all_that_is_imported_is_declared(folder, extras):
     asked = chain(PROJECT["dependencies"], *(PROJECT["optional-dependencies"][name] for name in extras))
     declared = {canonicalize_name(Requirement(text).name) for text in asked}
     provided = {
-        module for module, names in metadata.packages_distributions().items() if declared & set(map(str.lower, names))
-    }
+        module
+        for module, names in metadata.packages_distributions().items()
+        if declared & set(map(canonicalize_name, names))
+    } | declared  # Spark is declared, and not always there
     assert sorted(set().union(*map(read_imports, texts)) - own - provided) == []
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import re
 
 import ibis
 import numpy as np
@@ -189,7 +190,7 @@ def test_a_plan_as_a_dict_is_refused_as_its_file(tmp_path, change):
     file, content = tmp_path / "plan.yaml", yaml.safe_load(PLAN) | change
     file.write_text(yaml.safe_dump(content))
     said = tell_refusal(plan.read, str(file))
-    assert tell_refusal(plan.read, content) == said.replace("plan.yaml", "as a dict")
+    assert tell_refusal(plan.read, content) == re.sub("line [0-9]+, ", "", said).replace("plan.yaml", "as a dict")
 
 
 def test_a_plan_as_a_dict_holds_what_a_file_can_hold():

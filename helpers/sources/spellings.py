@@ -1,0 +1,100 @@
+"""Spellings: ids and names of events that are written in two ways, between tables or inside one."""
+
+import re
+import unicodedata
+
+import ibis
+
+from helpers import schema
+from helpers.records import Refused
+from helpers.sources.numerals import SPACES
+from helpers.sources.opening import ask, count_all
+
+CAUSES = {  # why an id may be unknown: what is taken from both sides, and the words for it
+    "without the zeros before them": ("^0+([0-9A-Za-z])", r"\1"),
+    "with letters of another case": None,
+    "without a decimal ending such as .0": ("[.]0+$", ""),
+    "without dashes or braces": ("[-{}]", ""),
+}
+LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.01  # events of ids that are written in two ways, and their share in an arm
+MOST_RENAMED = 0.001  # of the events of a name, in another spelling: they may all be of one arm
+
+
+def tell_renamed(shaped, planned, found, where):
+    """Return the sentence on events that are named as one of the plan in another spelling; refused where many are."""
+    alike = {_fold_name(name): name for name in planned}
+    meant = {name: alike[_fold_name(name)] for name in found if name not in planned and _fold_name(name) in alike}
+    if not meant:
+        return ()
+    names = shaped.table["event"]
+    counts = {"n": names.isin(list(meant)).sum(), "every": names.isin([*meant, *meant.values()]).sum()}
+    n, every = count_all(shaped.table, counts, shaped.name).values()
+    name = schema.cut(next(iter(meant.values())))
+    told = f"with a name that differs from {name} in case, spaces, dashes or accents only"
+    cure = "write each name in one way, or list them all under event"
+    schema.refuse_some(n if n > MOST_RENAMED * every else 0, "event", where, f"{told}; {cure}")
+    return (f"{where}: {schema.say(n, 'event')} {told}, not used; {cure}",)
+
+
+def _fold_name(name):
+    return re.sub(f"[{SPACES}_\u2010-\u2015\u2212-]", "", unicodedata.normalize("NFKC", name)).casefold()
+
+
+def tell_twins(units, shaped, heard):
+    """Return sentences on ids of one table that differ in case or in zeros before them only.
+
+    Refused are such ids where the events know one spelling alone, as they may then be of either.
+    """
+    if not shaped.ids.type().is_string():
+        return ()
+    told, unit = [], units["unit"]
+    plain = {"case": unit.lower(), "zeros before them": unit.startswith("0").ifelse(unit.re_replace("^0+", ""), unit)}
+    n_plain = {f"n{i}": (key == unit).sum() for i, key in enumerate(plain.values())}
+    every, *alike = count_all(units, {"every": units.count(), **n_plain}, shaped.name).values()
+    for (words, key), n in zip(plain.items(), alike, strict=True):
+        if n in (0, every):
+            continue  # all are written in one way
+        spelled = units.select("unit", key=key)
+        keys = spelled.group_by("key").aggregate(n=spelled.count())
+        twins = spelled.semi_join(keys.filter(keys["n"] > 1), "key")
+        found = count_all(twins, {"n": twins.count()}, shaped.name)["n"]
+        if not found:
+            continue
+        said = f"{shaped.name}, column unit: {schema.say(found, 'id')} that another differs from in {words} only"
+        if heard:
+            known = twins.semi_join(heard.table, "unit")
+            counts = count_all(known, {"n": known.count(), "plain": (known["unit"] == known["key"]).sum()}, heard.name)
+            if counts["n"] >= LEAST_REWRITTEN and (counts["plain"] or 0) in (0, counts["n"]):
+                raise Refused(f"{said}, and {heard.name} knows one spelling alone; write the ids alike in both tables")
+        told.append(f"{said}, each a unit of its own")
+    return told
+
+
+def tell_events(heard, units, known, unknown):
+    """Return the sentence on events of no known unit, if there are any, and why; refused where all are."""
+    strange = heard.table.anti_join(units, "unit")
+    n = count_all(strange, {"n": strange.count()}, heard.name)["n"]
+    if not n:
+        return ()
+    said, causes, is_grave = f"{heard.name}: {schema.say(n, 'event')}", [], False
+    arms = units.mutate(arm=units.variant if "variant" in units.columns else ibis.literal(""))
+    every = _count_by_arm(heard.table, arms, heard.table.unit, arms.unit)
+    for words, taken in CAUSES.items():
+        keys = [table.unit.re_replace(*taken) if taken else table.unit.lower() for table in (strange, arms)]
+        found = _count_by_arm(strange, arms, *keys)
+        causes += [f"{sum(found.values()):,} of them would be known {words}"] if found else []
+        is_grave |= any(k >= LEAST_REWRITTEN and k > MOST_REWRITTEN * (k + every.get(a, 0)) for a, k in found.items())
+    cure = "; ".join(causes) + (": " if causes else "") + "write the ids alike in both tables"
+    if not every:
+        raise Refused(f"{said}, none of {known}; {cure}")
+    if is_grave:
+        raise Refused(f"{said} of {unknown}; {cure}")
+    return (f"{said} of {unknown}, not used" + (f"; {cure}" if causes else ""),)
+
+
+def _count_by_arm(events, units, key, own) -> dict:
+    """The events of each arm, known by a key of theirs that is one of a unit's own."""
+    named = units.select("arm", key=own).distinct()  # a view, as events without a unit were joined to these already
+    known = events.select(key=key).view().inner_join(named, "key")
+    counted = known.group_by("arm").aggregate(n=known.count()).order_by("arm")
+    return {row["arm"]: row["n"] for row in ask(lambda: counted.to_pyarrow().to_pylist(), "events")}
