@@ -61,7 +61,8 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     Events before their unit's assignment are held against those of the week before it, since a log may well hold what
     units did earlier. Whether events reach from the first assignment to the last complete day is judged of each event
     by what the days that the log does hold would lead to expect on the others (a Poisson count whose rate is itself
-    counted), and by its own quiet days. One event may take over from another of the same metric.
+    counted), and by its own quiet days. One of several events of a metric may end by itself, in all arms alike, or
+    where another takes over.
 
     Parameters
     ----------
@@ -150,11 +151,15 @@ def _list_lost(units, meeting, ages, design) -> list[Lost]:
     log, found = _Log(units, meeting, ages, design), []
     for of, label, events, window in _list_watched(design):
         whole = log.find_lost(of, label, events, window)
-        each = [log.find_lost(of, f"{label} ({event})", [event], window) for event in events if len(events) > 1]
-        for arm in whole:
-            cuts = [lost[arm].cut for lost in each if lost[arm]]
-            apart = [lost[arm] for lost in each if lost[arm] and not _is_taken_over(lost[arm].cut, cuts)]
-            found += sorted((lost for lost in (whole[arm], *apart) if lost), key=lambda lost: -lost.share)[:1]
+        named = {event: f"{label} ({event})" for event in events if len(events) > 1}
+        each = {event: log.find_lost(of, name, [event], window) for event, name in named.items()}
+        for arm, lost in whole.items():
+            cuts = {event: arms[arm] for event, arms in each.items() if arms[arm]}
+            stop = {event: cut for event, cut in cuts.items() if log.goes_on(event, arm, cut.cut)}
+            apart = [
+                cut for cut in stop.values() if not _is_taken_over(cut.cut, [other.cut for other in cuts.values()])
+            ]
+            found += sorted([*([lost] if lost else []), *apart], key=lambda one: -one.share)[:1]
     return found
 
 
@@ -197,6 +202,14 @@ class _Log:
             lost = None if own.empty or begun.empty else self._judge(own, begun, window, quiet)
             found[arm] = lost and Lost(of, lost[0], f"Events of {label} in {arm} are lost: {lost[1]}", lost[2])
         return found
+
+    def goes_on(self, event, arm, cut) -> bool:
+        """Return whether another arm has an event well beyond the cut of an arm, so that it did not end by itself."""
+        others = self.ages[(self.ages["event"] == event) & self.ages["variant"].isin(set(self.arms) - {arm})]
+        if cut is None or others.empty:
+            return cut is None
+        side, day = cut
+        return bool(others["last"].max() > day + WEEK if side == "after" else others["first"].min() < day - WEEK)
 
     def _judge(self, own, begun, window, quiet):
         """The share that an arm lacks, in words, and its cut; None where it lacks none, but by chance."""

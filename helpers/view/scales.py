@@ -161,12 +161,7 @@ def say_codes(results: Results, text: str) -> str:
     arms = sorted(set(results.data.units_by_variant) & set(labels), key=len, reverse=True)
     either = "|".join(map(re.escape, arms)) or "(?!)"
     text = re.sub(rf"(?<!\w)(?:{either})(?= \d)", lambda found: labels[found[0]], text)
-    keys = set(ExperimentPlan.model_fields) - set(labels)  # a sentence may ask for one
-
-    def name(found):
-        return found[0] if found[0] in keys else name_label(results, found[0])
-
-    return re.sub(r"(?<![\w:])\w+_\w+(?:=\w+)?(?!\w)", name, text)
+    return re.sub(r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)", lambda found: name_label(results, found[0]), text)
 
 
 def name_way(estimate: Estimate, scale: "Scale") -> str:

@@ -260,3 +260,9 @@ def test_a_log_that_lacks_the_take_up_of_an_arm_fails_the_take_up(lost):
     assert {name: c.status for name, c in found.items()} == {"events_fit": "warn", "exposure_fit": "fail"}
     assert found["exposure_fit"].message.startswith("Events of the take-up in b are lost: none stands ")
     assert found["exposure_fit"].message.endswith(" What taking it up does is not estimated.")
+
+
+def test_one_event_of_several_may_end_by_itself_in_all_arms():
+    units, events = _draw_money()
+    early = events[~((events["event"] == "refund") & (events["at"] >= "2024-01-22"))]
+    assert _check(units, early, MONEY)[0].status == "pass"
