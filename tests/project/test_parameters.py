@@ -1,12 +1,14 @@
 """Every parameter of every notebook changes what it should: its cells are run in this process, displays left out."""
 
 import json
+from dataclasses import fields
 
 import notebook_cells
 import pytest
 from notebook_cells import NOTEBOOKS, SMALL, find_uncovered, is_changed, read_default, write_database, write_skewed
 
 from helpers import checks, inference
+from helpers.records import Estimate
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,10 +44,13 @@ def given(few_methods, tmp_path_factory):
     return folder
 
 
-EFFECT = {"metric": "converted", "estimand": "difference", "population": "itt", "adjustment": "none", "segment": None}
+EFFECT = dict.fromkeys(field.name for field in fields(Estimate))
+EFFECT |= {"metric": "converted", "estimand": "difference", "population": "itt", "adjustment": "none", "segment": None}
 EFFECT |= {"at": None, "estimate": -0.1, "control_value": 0.3, "std_error": 0.02, "n_control": 900, "n_treatment": 900}
+EFFECT |= {"role": "secondary", "verdict": "clear harm"}
 PLANNED = [{"metric": "converted", "kind": "binary", "noun": "workspace", "worthwhile": 0.02}]
 NEEDED = {"run": "one", "study": "proactive_help", "status": "answered", "data": {"kind": "yours"}, "claims": []}
+NEEDED |= {"schema": 1, "title": "", "answer": [], "parameters": {}, "plan": {}, "checks": [], "tests": []}
 NEEDED |= {"estimates": [EFFECT], "tables": {"metrics": PLANNED}}
 OWN = {"plan": "proactive_help", **notebook_cells.OWN}
 SKEWED_RUN = {"plan": "{folder}/skewed.yaml", "data": "{folder}/skewed.csv", "n_resamples": 400}
