@@ -61,8 +61,8 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     Events before their unit's assignment are held against those of the week before it, since a log may well hold what
     units did earlier. Whether events reach from the first assignment to the last complete day is judged of each event
     by what the days that the log does hold would lead to expect on the others (a Poisson count whose rate is itself
-    counted), and by its own quiet days. One of several events of a metric may end by itself, in all arms alike, or
-    where another takes over.
+    counted), and by its own quiet days. One of several events of a metric, or a part of a ratio, may end by itself, in
+    all arms alike, or where another takes over.
 
     Parameters
     ----------
@@ -149,13 +149,14 @@ class Lost:
 def _list_lost(units, meeting, ages, design) -> list[Lost]:
     """What is lost of each metric's events, all together and one by one, in each arm."""
     log, found = _Log(units, meeting, ages, design), []
-    for of, label, events, window in _list_watched(design):
+    for of, label, events, window, is_own in _list_watched(design):
         whole = log.find_lost(of, label, events, window)
         named = {event: f"{label} ({event})" for event in events if len(events) > 1}
         each = {event: log.find_lost(of, name, [event], window) for event, name in named.items()}
         for arm, lost in whole.items():
+            lost = lost if lost and (is_own or log.goes_on(events, arm, lost.cut)) else None
             cuts = {event: arms[arm] for event, arms in each.items() if arms[arm]}
-            stop = {event: cut for event, cut in cuts.items() if log.goes_on(event, arm, cut.cut)}
+            stop = {event: cut for event, cut in cuts.items() if log.goes_on([event], arm, cut.cut)}
             apart = [
                 cut for cut in stop.values() if not _is_taken_over(cut.cut, [other.cut for other in cuts.values()])
             ]
@@ -164,12 +165,13 @@ def _list_lost(units, meeting, ages, design) -> list[Lost]:
 
 
 def _list_watched(design):
-    """Each metric, or the take-up: its key, its label, the events that it reads and the days in which it does."""
+    """Each metric, or the take-up: key, label, events, days in which it reads them, whether they are its outcome."""
     for name, metric in design.metrics.items():
         for events in schema.list_metric_events(design, name):
-            yield name, design.label_of(name), events, (metric.from_days or 0.0, metric.window)
+            is_own = events == (metric.event or [name])
+            yield name, design.label_of(name), events, (metric.from_days or 0.0, metric.window), is_own
     if design.exposure and design.exposure.event:
-        yield TAKE_UP, "the take-up", design.exposure.event, (0.0, design.exposure.within_days)
+        yield TAKE_UP, "the take-up", design.exposure.event, (0.0, design.exposure.within_days), True
 
 
 def _is_taken_over(cut, others) -> bool:
@@ -203,9 +205,9 @@ class _Log:
             found[arm] = lost and Lost(of, lost[0], f"Events of {label} in {arm} are lost: {lost[1]}", lost[2])
         return found
 
-    def goes_on(self, event, arm, cut) -> bool:
-        """Return whether another arm has an event well beyond the cut of an arm, so that it did not end by itself."""
-        others = self.ages[(self.ages["event"] == event) & self.ages["variant"].isin(set(self.arms) - {arm})]
+    def goes_on(self, events, arm, cut) -> bool:
+        """Return whether another arm has events well beyond the cut of an arm: they did not end by themselves."""
+        others = self.ages[self.ages["event"].isin(events) & self.ages["variant"].isin(set(self.arms) - {arm})]
         if cut is None or others.empty:
             return cut is None
         side, day = cut
