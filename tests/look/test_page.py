@@ -218,11 +218,16 @@ def test_gallery_has_the_review_then_her_own_runs_and_the_newest_first():
     assert "none of them on your own data yet" in page.render_index([card("one")])
 
 
+WHOLE = {"schema": 1, "run": "one", "title": "", "status": "answered", "answer": [], "parameters": {}, "plan": {}}
+WHOLE |= {"tables": {}, "estimates": [], "tests": [], "checks": [], "claims": []}
+
+
 def test_gallery_begins_with_the_review_of_all_evidence(tmp_path):
     for name, study in (("mine", "experiment"), ("review", "evidence_review")):
         (tmp_path / name).mkdir()
         kind = "yours" if name == "mine" else "public"
-        (tmp_path / name / "results.json").write_text(json.dumps({"study": study, "data": {"kind": kind}}))
+        (tmp_path / name / "report.html").touch()
+        (tmp_path / name / "results.json").write_text(json.dumps({**WHOLE, "study": study, "data": {"kind": kind}}))
     cards = page.collect_cards(tmp_path)
     assert {card["name"]: card["group"] for card in cards} == {"mine": "yours", "review": "evidence_review"}
     text = page.render_index(cards)
@@ -241,7 +246,7 @@ def test_gallery_says_what_failed_or_is_withheld_and_keeps_labels_inert():
 
 def test_collect_cards_reads_what_runs_left(tmp_path):
     for name, files in {
-        "done": {"results.json": {"data": {"kind": "public"}, "study": "experiment", "status": "answered"}},
+        "done": {"results.json": {**WHOLE, "data": {"kind": "public"}, "study": "experiment"}, "report.html": {}},
         "lost": {"failed.html": {}},
         "notes": {"readme.txt": {}},
     }.items():

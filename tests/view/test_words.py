@@ -130,8 +130,7 @@ def test_an_interim_answer_says_so_and_decides_nothing():
     found = explained(early, status="interim", plan={"planned_units": 4000}).answer
     assert found == (
         f"So far: a{TOLD[1:]}, a clear benefit.",
-        "The planned end is not reached, so intervals are wider: they allow for looking early; "
-        "whoever decides by them and again at the end errs in up to 7 of 100, not 5.",
+        "Before the planned end intervals allow for looking early; deciding again then errs in up to 7 of 100, not 5.",
         "Next: keep the experiment running to its planned end before anything is decided.",
     )
     nothing = explained(make(verdict="not estimable", estimate=NAN), status="interim").answer
