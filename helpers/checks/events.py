@@ -197,9 +197,9 @@ class _Log:
             ran = f"they run from {_write_day(heard['first'].min())} to {_write_day(heard['last'].max())}"
             since = f"between the first assignment on {_write_day(first)} and {_write_day(self.end)}"
             return dict.fromkeys(self.arms, Lost(of, 1.0, f"No event of {label} stands {since}: {ran}."))
-        quiet = _find_quiet(self.days.loc[self.days["event"].isin(events), "day"])
-        found = {}
+        days, found = self.days[self.days["event"].isin(events)], {}
         for arm in self.arms:
+            quiet = _find_quiet(days.loc[days["variant"] == arm, "day"])
             own, begun = (rows[rows["variant"] == arm] for rows in (ages, self.starts))
             lost = None if own.empty or begun.empty else self._judge(own, begun, window, quiet)
             found[arm] = lost and Lost(of, lost[0], f"Events of {label} in {arm} are lost: {lost[1]}", lost[2])

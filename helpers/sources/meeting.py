@@ -47,8 +47,8 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         dated=(heard["rest"] == 0).sum(),
         without=heard["lacks"].sum(),
     )
-    known = heard.select("event", day="at_day")
-    days = known.group_by("event", "day").aggregate(n=known.count()).mutate(variant=ibis.null("string"))
+    known = heard.select("event", "variant", day="at_day")
+    days = known.group_by("event", "variant", "day").aggregate(n=known.count())
     moment = start["start"].epoch_seconds()
     begins = start.select("variant", day=(moment / DAY).floor().cast("int64"), rest=moment % DAY)
     starts = begins.group_by("variant", "day").aggregate(n=begins.count(), dated=(begins["rest"] == 0).sum())

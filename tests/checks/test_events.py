@@ -266,3 +266,10 @@ def test_one_event_of_several_may_end_by_itself_in_all_arms():
     units, events = _draw_money()
     early = events[~((events["event"] == "refund") & (events["at"] >= "2024-01-22"))]
     assert _check(units, early, MONEY)[0].status == "pass"
+
+
+def test_a_hole_in_the_log_of_one_arm_is_not_filled_by_the_other():
+    units, events = _draw(n=4000)
+    check, withheld = _check(units, _lose(units, events, "'2024-01-12' <= at < '2024-01-27'"))
+    assert "Events of paid in b are lost: none stands from 2024-01-12 to 2024-01-26, where " in check.message
+    assert check.status == "fail" and withheld == check.message
