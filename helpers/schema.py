@@ -134,14 +134,13 @@ def list_event_names(design, columns=()) -> tuple[str, ...]:
 
 
 def list_metric_events(design, name) -> list[list[str]]:
-    """Return the events that a metric reads, those together that it adds up or looks for as one."""
+    """Return the events that a metric reads, by itself or in its parts, those together that it takes as one."""
     metric, found = design.metrics[name], []
     if metric.how.total and not metric.column and not metric.time:
         found = [metric.event or [name], metric.competing]
-    parts = (metric.numerator, metric.denominator, metric.time_at_risk)
-    found += [
-        [part] for part in (metric.asked, *parts) if part and (part == metric.asked or part not in design.metrics)
-    ]
+    found += [[metric.asked]] if metric.asked else []
+    for part in (metric.numerator, metric.denominator, metric.time_at_risk):
+        found += list_metric_events(design, part) if part in design.metrics else [[part] if part else []]
     return [events for events in found if events]
 
 

@@ -273,3 +273,12 @@ def test_a_hole_in_the_log_of_one_arm_is_not_filled_by_the_other():
     check, withheld = _check(units, _lose(units, events, "'2024-01-12' <= at < '2024-01-27'"))
     assert "Events of paid in b are lost: none stands from 2024-01-12 to 2024-01-26, where " in check.message
     assert check.status == "fail" and withheld == check.message
+
+
+def test_a_ratio_lacks_what_a_metric_lacks_that_is_its_part():
+    units, events = _draw_money()
+    counts = {"kind": "count", "role": "secondary", "within_days": 21}
+    kinds = {"paid": counts, "refunds": {**counts, "event": "refund"}}
+    kinds["per"] = {"kind": "ratio", "role": "primary", "numerator": "refunds", "denominator": "paid"}
+    check, withheld = _check(units, _lose(units, events, STOPS), kinds)
+    assert check.status == "fail" and withheld == check.message
