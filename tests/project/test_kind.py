@@ -61,7 +61,10 @@ def test_kind_written_as_told_refuses_by_its_own_rule(copy):
     (copy / "bare.yaml").write_text(plan.read_text().replace("line: 4, ", ""))
     done = run(copy, "check", "simulated", "--plan", "bare.yaml")
     assert done.returncode == 2
-    assert "bare.yaml, metrics.pleased: a top box needs line, the lowest score that counts" in done.stderr.decode()
+    assert (
+        "bare.yaml, line 11, metrics.pleased: a top box needs line, the lowest score that counts"
+        in done.stderr.decode()
+    )
 
 
 OTHER = """from helpers.kinds import Kind
