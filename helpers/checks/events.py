@@ -22,6 +22,7 @@ LIMITS = (
 )
 RARE = 7.0  # minus the logarithm of the chance that none comes where some are expected: one log in a thousand
 LEAST_HEARD = 10  # events of a metric, from which on it is odd that all of them lie outside the time of the study
+LEAST_TOLD = 30  # events, below which the rate of one of several, or of a part, is not read
 LEAST_SEEN = 100  # unit-days, below which a rate is not read
 WEEK, EPOCH = 7, 719_163  # the ordinal of the first day of 1970
 BACK = re.compile(
@@ -150,9 +151,9 @@ def _list_lost(units, meeting, ages, design) -> list[Lost]:
     """What is lost of each metric's events, all together and one by one, in each arm."""
     log, found = _Log(units, meeting, ages, design), []
     for of, label, events, window, is_own in _list_watched(design):
-        whole = log.find_lost(of, label, events, window)
+        whole = log.find_lost(of, label, events, window, least=0 if is_own else LEAST_TOLD)
         named = {event: f"{label} ({event})" for event in events if len(events) > 1}
-        each = {event: log.find_lost(of, name, [event], window) for event, name in named.items()}
+        each = {event: log.find_lost(of, name, [event], window, least=LEAST_TOLD) for event, name in named.items()}
         for arm, lost in whole.items():
             lost = lost if lost and (is_own or log.goes_on(events, arm, lost.cut)) else None
             cuts = {event: arms[arm] for event, arms in each.items() if arms[arm]}
@@ -189,7 +190,7 @@ class _Log:
         self.days = meeting[(meeting["what"] == "day") & (meeting["day"] <= self.end)]
         self.starts = meeting[(meeting["what"] == "start") & (meeting["day"] <= self.end)]
 
-    def find_lost(self, of, label, events, window) -> dict[str, Lost | None]:
+    def find_lost(self, of, label, events, window, *, least) -> dict[str, Lost | None]:
         """Return what an arm lacks of some events that stop early, begin late or have a hole, if it lacks any."""
         first, ages = self.starts["day"].min(), self.ages[self.ages["event"].isin(events)]
         heard = ages[ages["variant"].isin(self.arms)]
@@ -201,7 +202,7 @@ class _Log:
         for arm in self.arms:
             quiet = _find_quiet(days.loc[days["variant"] == arm, "day"])
             own, begun = (rows[rows["variant"] == arm] for rows in (ages, self.starts))
-            lost = None if own.empty or begun.empty else self._judge(own, begun, window, quiet)
+            lost = None if own.empty or begun.empty else self._judge(own, begun, window, quiet, least)
             found[arm] = lost and Lost(of, lost[0], f"Events of {label} in {arm} are lost: {lost[1]}", lost[2])
         return found
 
@@ -213,7 +214,7 @@ class _Log:
         side, day = cut
         return bool(others["last"].max() > day + WEEK if side == "after" else others["first"].min() < day - WEEK)
 
-    def _judge(self, own, begun, window, quiet):
+    def _judge(self, own, begun, window, quiet, least):
         """The share that an arm lacks, in words, and its cut; None where it lacks none, but by chance."""
         longest, hole = quiet
         reach, until = (own["first"].min(), own["last"].max()), math.ceil(window[1] or self.end)
@@ -221,7 +222,7 @@ class _Log:
         late, soon = reach[0] - begun["day"].min() - math.floor(window[0]), needed - reach[1]
         seen, lost, told = expect_lost(own, begun, reach=reach, end=self.end, window=window, hole=hole)
         share = lost / (seen + lost) if lost else 0.0
-        is_chance = not lost or told * math.log1p(lost / told) < RARE
+        is_chance = not lost or told < least or told * math.log1p(lost / told) < RARE
         is_cut = max(late, soon) > longest
         if not (is_cut or hole) or is_chance or share <= LOST_WARNS:
             return None
