@@ -7,18 +7,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from sources_samples import PLAN
 
 import helpers
-
-PLAN = """\
-kind: experiment
-title: A test
-question: Does it work?
-unit_id: user_id
-variant: {column: variant, control: old, treatments: [new]}
-metrics:
-  spend: {kind: amount, role: primary, better: higher}
-"""
 
 
 def test_help_says_how_the_ten_names_follow_one_another_and_it_runs(tmp_path):

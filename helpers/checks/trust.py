@@ -8,7 +8,8 @@ import numpy as np
 from scipy import stats
 
 from helpers import metrics, schema
-from helpers.checks.events import check_amounts, check_events, percent
+from helpers.checks.amounts import check_amounts
+from helpers.checks.events import check_events, percent
 from helpers.inference.means import effective_units
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan

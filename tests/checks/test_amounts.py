@@ -6,7 +6,7 @@ import pytest
 from made_sources import make_design, make_source
 
 from helpers import metrics
-from helpers.checks.events import RELEASE, check_amounts
+from helpers.checks.amounts import RELEASE, check_amounts
 
 SUM = {"kind": "amount", "role": "primary", "better": "higher", "unit": "USD", "event": ["order", "refund"]}
 CURE = "give them a minus sign, or leave the event out of metrics.spent.event."
