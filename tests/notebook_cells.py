@@ -152,6 +152,11 @@ def _start(study, changes):
     return Baseline(study, json.loads(changes))
 
 
+def forget():
+    """Forget all baselines, where what notebooks import is about to be another."""
+    _start.cache_clear()
+
+
 def start(folder, study, others):
     """Return the baseline of a notebook with some parameters changed; equal ones are run once."""
     return _start(study, json.dumps(others).replace("{folder}", str(folder)))

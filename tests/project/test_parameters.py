@@ -17,7 +17,9 @@ def few_methods():
     quick = tuple(g for g in inference.METHODS if g.name == "NPS difference")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inference, "METHODS", quick)
+        notebook_cells.forget()  # those that another file has run, with all methods
         yield quick
+    notebook_cells.forget()
 
 
 def measure_wrongly(folder, guarantees):
