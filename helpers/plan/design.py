@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
-from helpers.kinds import COUNTED, KINDS, Kind
+from helpers.kinds import COUNTED, KINDS, VALUED, Kind
 from helpers.records import GRAVE
 
 SHORT_FORMS = (  # said in capitals where a plan gives no label
@@ -51,6 +51,26 @@ class Part(BaseModel):
         return part
 
 
+class Events(Part):
+    """The columns of the event table, under the names that they came with; `unit` is as unit_id where it is left out.
+
+    `named` calls every row an event of this name, where the table has no column of names, as one of orders.
+    """
+
+    unit: str | None = None
+    event: str = "event"
+    at: str = "at"
+    value: str = "value"
+    named: str | None = None
+
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        columns = [name for name in (self.unit, self.event, self.at, self.value) if name]
+        yield len(set(columns)) < len(columns), "a column stands twice; unit, event, at and value have one each"
+        both = "give event, the column of the names, or named, the one name of all events"
+        yield self.named is not None and "event" in self.model_fields_set, both
+
+
 class Design(Part):
     """What the plans of both kinds hold: the question, the unit, how its data are written, what is sure enough."""
 
@@ -58,6 +78,7 @@ class Design(Part):
     question: str
     unit_id: str
     registered: Literal["before", "after"] | None = None
+    events: Events = Events()
     as_of: dt.date | None = None
     time_zone: str | None = None
     decimal: Literal[",", "."] | None = None
@@ -131,6 +152,7 @@ class _Metric(Part):
     label: str | None = None
     column: str | None = None
     event: list[str] = []
+    value: str | None = None
     unit: str | None = None
     from_days: float | None = Field(None, gt=0)
     within_days: float | None = Field(None, gt=0)
@@ -159,6 +181,8 @@ class _Metric(Part):
         yield late, "from_days begins a window that within_days ends: give within_days, above from_days"
         read = self.from_days is not None and self.column is not None
         yield read, "from_days chooses among events: a column has none"
+        unread = "value names the column of events that are added up or averaged, and this metric reads none"
+        yield self.value is not None and (self.column is not None or self.how.total not in VALUED), unread
         unguarded = self.role == "guardrail" and (self.margin is None or self.better == "neither")
         yield unguarded, "a guardrail needs a margin, and better: higher or lower"
         relative = self.margin is not None and self.margin.relative is not None

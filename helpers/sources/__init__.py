@@ -200,6 +200,7 @@ def load_accounts(
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
     told = (*tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
+    _refuse_losses(accounts, shaped, retained)
     if heard:
         _refuse_clocks(heard, shaped, design)
         told += tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
@@ -207,6 +208,18 @@ def load_accounts(
     info = replace(info, messages=(*shaped.messages, *told))
     names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
     return AccountSource(accounts, heard and heard.table, info, given.truth, names)
+
+
+def _refuse_losses(accounts, shaped, retained):
+    """Refuse accounts that are lost on a day before they started, and a column of losses in which nobody is lost."""
+    if retained.lost_at is None:
+        return
+    lost = accounts[retained.lost_at]
+    counts = {"lost": lost.count(), "early": (lost.truncate("D") < accounts["started_at"].truncate("D")).sum()}
+    found, where = count_all(accounts, counts, shaped.name), f"{shaped.name}, column {retained.lost_at}"
+    if not found["lost"]:
+        raise Refused(f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses")
+    schema.refuse_some(found["early"], "account", where, "lost before the day of their start; correct one of the days")
 
 
 def _hear(given, design, planned):
@@ -218,15 +231,17 @@ def _hear(given, design, planned):
         return None, None
     wanted, complete = schema.list_event_columns(design), {"unit", "event", "at"}
     shaped = tables.shape_table(given.backend, given.events, wanted, design, name="events", complete=complete)
-    table, said = shaped.table, [f"{shaped.name}: {schema.say(shaped.rows, 'event')}"]
+    table, said, own = shaped.table, [f"{shaped.name}: {schema.say(shaped.rows, 'event')}"], design.events
     if "value" not in table.columns:
         table = table.mutate(value=ibis.null("float64"))
+    if own.named:
+        table = table.mutate(event=ibis.literal(own.named))
     shaped = replace(shaped, table=table)
     if "event_id" in table.columns:
         shaped, said = drop_repeated(shaped), []
     names = shaped.table.select("event").distinct().order_by("event").limit(MANY_NAMES + 1)
     found = ask(lambda: names.to_pyarrow()["event"].to_pylist(), shaped.name)
-    where = f"{shaped.name}, column event"
+    where = shaped.name if own.named else f"{shaped.name}, column {own.event}"
     if len(found) > MANY_NAMES:
         raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
     free = {name.casefold(): name for name in found if name not in planned}
@@ -266,7 +281,7 @@ def _refuse_dates(meeting, heard, shaped, design):
         whole = arms["dated"].sum() / arms["n"].sum()
         spread = (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5
         if share.max() - share.min() > UNEVEN + CHANCE * spread:
-            table, column = (shaped, design.assigned_at) if what == "start" else (heard, "at")
+            table, column = (shaped, design.assigned_at) if what == "start" else (heard, design.events.at)
             most, least = share.idxmax(), share.idxmin()
             raise Refused(
                 f"{table.name}, column {column}: {share.max():.0%} of the times in {most} and {share.min():.0%} in "
