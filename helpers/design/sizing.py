@@ -134,19 +134,25 @@ class Setting:
     assumed: Assumed
 
     @property
+    def shares(self) -> dict[str, float]:
+        """Planned share of each arm; equal where it is unknown."""
+        arms = self.design.variant.arms
+        return self.design.variant.shares or dict.fromkeys(arms, 1 / len(arms))
+
+    @property
     def fraction(self) -> float:
-        """Share of all units that are in the control and in the smallest treatment, which are compared."""
-        shares = self.design.variant.shares or dict.fromkeys(
-            self.design.variant.arms, 1 / len(self.design.variant.arms)
-        )
-        return shares[self.design.variant.control] + min(shares[arm] for arm in self.design.variant.treatments)
+        """Share of all units that are in the two arms of `share`."""
+        return sum(self._sides)
 
     @property
     def share(self) -> float:
-        """Share of those in the treatment."""
-        shares = self.design.variant.shares or dict.fromkeys(self.design.variant.arms, 1.0)
-        least = min(shares[arm] for arm in self.design.variant.treatments)
-        return least / (shares[self.design.variant.control] + least)
+        """Share of the treatment among the units of the two arms that are compared with the least certainty."""
+        return self._sides[1] / sum(self._sides)
+
+    @property
+    def _sides(self):
+        pairs = [(self.shares[control], self.shares[treatment]) for control, treatment in self.design.pairs]
+        return max(pairs, key=lambda sides: 1 / sides[0] + 1 / sides[1])
 
     @cached_property
     def metrics(self) -> dict[str, Sized]:

@@ -15,13 +15,15 @@ DEFAULTS = {"population": "itt", "adjustment": "none", "segment": None, "at": No
 class Comparison:
     """One metric between a control and a treatment under a plan.
 
-    `metric` and `level` are as planned; `label` is treatment - control; `arms` are the two names, control first.
+    `metric` and `level` are as planned; `label` is treatment - control; `arms` are the two names, control first. Where
+    the plan compares two treatments, one of them stands for the control and `is_with_control` is False.
     """
 
     def __init__(self, design: ExperimentPlan, name: str, control: str, treatment: str):
         self.design, self.name, self.control, self.treatment = design, name, control, treatment
         self.metric, self.level = design.metrics[name], design.confidence_level
         self.label, self.arms = f"{treatment} - {control}", (control, treatment)
+        self.is_with_control = control == design.variant.control
 
     def take(self, arms: dict) -> tuple:
         """Return what stands for the control and for the treatment in something by arm."""
@@ -37,7 +39,7 @@ class Comparison:
 
 
 def list_comparisons(design: ExperimentPlan, *roles) -> list[Comparison]:
-    """Return every metric (of some roles) with every treatment, in the plan's order.
+    """Return every metric (of some roles) in all pairs of arms that the plan compares, in its order.
 
     Parameters
     ----------
@@ -45,9 +47,9 @@ def list_comparisons(design: ExperimentPlan, *roles) -> list[Comparison]:
     *roles : str, all roles when left out
     """
     return [
-        Comparison(design, name, design.variant.control, treatment)
+        Comparison(design, name, *pair)
         for name, metric in design.metrics.items()
-        for treatment in design.variant.treatments
+        for pair in design.pairs
         if not roles or metric.role in roles
     ]
 

@@ -91,6 +91,11 @@ def test_covariates_clusters_answers_and_splits_change_the_size():
     three = make_setting(variant={"control": "c", "treatments": ["t", "u"]})
     assert (three.fraction, three.share) == (pytest.approx(2 / 3), 0.5)
     assert three.first.level == pytest.approx(0.025)
+    split = {"split": {"c": 0.6, "t": 0.2, "u": 0.2}}
+    each = make_setting(variant={"control": "c", "treatments": ["t", "u"], **split}, comparisons=["u - t"])
+    assert (each.fraction, each.share, each.first.level) == (pytest.approx(0.4), 0.5, pytest.approx(0.05 / 3))
+    steps = list_steps(each)
+    assert steps["among"].between(0, 1).all()
 
 
 def draw_experiments(rng, replicates, n=900):
