@@ -50,7 +50,8 @@ class Assumed:
 class Sized:
     """One metric as its power is computed: its baseline, the effect that matters, and at which p it is decided.
 
-    `price` is how many times the units planned looks take, for the same power.
+    `price` is how many times the units planned looks take, for the same power; `is_relative` whether a guardrail is
+    held against a share of the control value, whose own uncertainty counts then.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Sized:
     is_adjusted: bool
     is_assumed: bool = False
     price: float = 1.0
+    is_relative: bool = False
 
     @property
     def is_share(self) -> bool:
@@ -88,11 +90,14 @@ class Sized:
         )
 
     def find_error(self, n_units, effect=None) -> float:
-        """Return the standard error of the difference with so many units in both arms."""
+        """Return the standard error of the difference with so many units in both arms.
+
+        Of a relative margin it is that of the treatment less its share of the control (Fieller).
+        """
         b, shift = self.baseline, self.effect if effect is None else effect
-        unit = (
-            (self._find_spread(shift) ** 2 / self.share + b.sd**2 / (1 - self.share)) * b.design_effect / b.cluster_size
-        )
+        control = b.sd * (1 + self.effect / b.mean if self.is_relative else 1)
+        unit = self._find_spread(shift) ** 2 / self.share + control**2 / (1 - self.share)
+        unit *= b.design_effect / b.cluster_size
         return math.sqrt(unit * self.dilution / n_units) if n_units > 0 else math.inf
 
     def find_power(self, n_units, effect=None, *, level=None) -> float:
@@ -178,7 +183,8 @@ class Setting:
         price = (
             price_looks(self.design.looks, power=self.assumed.power, alpha=level)["most"] if self.design.looks else 1.0
         )
-        return Sized(name, metric.role, b, direction * effect, level, self.share, adjusted, assumed, price)
+        relative = margin is not None and margin.relative is not None and b.mean > 0
+        return Sized(name, metric.role, b, direction * effect, level, self.share, adjusted, assumed, price, relative)
 
     @cached_property
     def first(self) -> Sized:
