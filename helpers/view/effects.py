@@ -94,7 +94,9 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, ...]
     if _is_landmark(effects):
         return "reached it", "others"
     sides = {side: {getattr(e, side) for e in effects} for side in ("treatment", "control")}
-    return tuple(scales.name_arm(results, arms.pop()) if len(arms) == 1 else side for side, arms in sides.items())
+    many = ("first", "second") if min(map(len, sides.values())) > 1 else ("treatment", "control")
+    told = zip(sides.values(), many, strict=True)
+    return tuple(scales.name_arm(results, arms.pop()) if len(arms) == 1 else side for arms, side in told)
 
 
 def scorecard(results: Results) -> Display:
@@ -149,7 +151,7 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
             name = capitalise(scales.name_label(results, e.treatment))
             rows.append(make_row(e, scale, name=name, note=note, verdict=verdict))
             continue
-        notes = [scales.name_arm(results, planned.treatment) if several else "", ROLES.get(e.role, "") if roles else ""]
+        notes = [scales.name_pair(results, planned) if several else "", ROLES.get(e.role, "") if roles else ""]
         notes += ["share of pairs" if scale.ordered else "", BETTER[scale.better]]
         band = find_band(planned, scale)
         band = (-band[1], -band[0]) if band and scales.is_turned(results) else band
@@ -281,11 +283,11 @@ def sensitivity(results: Results) -> Display:
     chosen = results.select(role="sensitivity", population=["itt", "responders", "compliers"])
     if results.status == "withheld" or not chosen:
         return _show_nothing(results, "There is no such effect.")
-    several, written = len({e.treatment for e in chosen}) > 1, []
+    several, written = len({e.comparison for e in chosen}) > 1, []
     shown = [scales.orient(results, e) for e in chosen]
     for e, first in zip(shown, chosen, strict=True):
         parts = (ESTIMANDS.get(e.estimand, e.estimand.replace("_", " ")), ADJUSTMENTS.get(e.adjustment))
-        arm = scales.name_arm(results, first.treatment) if several else None
+        arm = scales.name_pair(results, first) if several else None
         how = ", ".join(part for part in (*parts, name_method(e.method), arm) if part)
         written.append(_write_effect(e, scales.read_scale(results, e.metric), how))
     return _tabulate(results, written, chosen, name="sensitivity")
@@ -320,7 +322,7 @@ def times(results: Results) -> Display:
     for first in chosen:
         e, scale = scales.orient(results, first), timed[first.metric]
         until, last = f"up to day {scale.within_days:g}", e.estimand == "rmst_difference"
-        until += f", {scales.name_arm(results, first.treatment)}" if several else ""
+        until += f", {scales.name_pair(results, first)}" if several else ""
         written.append(_write_effect(e, scale, f"{TIMES[e.estimand]}, {until}"))
         for test in results.tests if last else ():
             if (test.metric, test.id.split(":")[1:]) == (e.metric, [first.comparison, "log-rank"]):

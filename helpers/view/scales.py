@@ -140,9 +140,17 @@ def name_contrast(results: Results, comparison: str = "") -> str:
     comparisons = [comparison] if comparison else list(dict.fromkeys(e.comparison for e in results.headline()))
     if words or not comparisons:
         return words or "difference"
-    treatment, _, control = comparisons[0].partition(" - ")
-    first = name_arm(results, treatment) if len(comparisons) == 1 else "treatment"
-    return f"{first} minus {name_arm(results, control)}"
+    treatments, _, controls = zip(*(told.partition(" - ") for told in comparisons), strict=True)
+    if len(set(controls)) > 1:
+        return "first minus second"
+    first = name_arm(results, treatments[0]) if len(comparisons) == 1 else "treatment"
+    return f"{first} minus {name_arm(results, controls[0])}"
+
+
+def name_pair(results: Results, estimate: Estimate) -> str:
+    """Return which of several treatments an effect is of, and against which other one where it is not the control."""
+    told, treatments = name_arm(results, estimate.treatment), {e.treatment for e in results.headline()}
+    return f"{told} against {name_arm(results, estimate.control)}" if estimate.control in treatments else told
 
 
 def is_turned(results: Results) -> bool:

@@ -119,6 +119,22 @@ def test_several_treatments_are_named_and_none_is_preferred():
     assert mixed[-1] == "Next: by the plan's rule, go on with short links."
 
 
+def test_the_answer_says_which_of_two_treatments_is_better_where_the_plan_asks():
+    plan = {"variant": {"control": "c", "treatments": ["t", "u"]}, "comparisons": ["u - t"]}
+    second = make(id="b", treatment="u", comparison="u - c")
+    between = make(id="d", control="t", treatment="u", comparison="u - t")
+    beats = "Next: by the plan's rule each of these beats without links: with links and with short links; "
+    found = explained(make(), second, between, plan=plan).answer
+    assert "; activated: 35.0 % with short links against 30.0 % with links" in found[0]
+    assert found[-1] == f"{beats}with short links beats with links too."
+    worse = explained(make(), second, between.but(verdict="clear harm"), plan=plan).answer
+    assert worse[-1] == f"{beats}with links beats with short links too."
+    open_ = explained(make(), second, between.but(verdict="no clear difference"), plan=plan).answer
+    assert open_[-1] == f"{beats}between them no difference is clear."
+    neither = (e.but(verdict="no clear difference") for e in (make(), second))
+    assert "go on" not in explained(*neither, between, plan=plan).answer[-1]
+
+
 def test_of_many_primary_effects_three_are_told_and_the_rest_counted():
     metrics = {f"y{k}": {**Y, "label": f"Metric {k}"} for k in range(5)}
     found = explained(*(make(id=str(k), metric=f"y{k}") for k in range(5)), metrics=metrics)
