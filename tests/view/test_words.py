@@ -176,6 +176,12 @@ GUARDS = [
 ]
 
 
+def test_a_guardrail_of_several_arms_counts_once():
+    guards = [make(**{**GUARD, "id": arm}, verdict="inferior", treatment=arm, comparison=f"{arm} - c") for arm in "tu"]
+    told = explained(make(), *guards, metrics={"y": Y, "g": G}).answer
+    assert told[1].startswith("The guardrail is not shown to hold: satisfaction, with links, -0.020 (between ")
+
+
 @pytest.mark.parametrize(("verdict", "sentence"), GUARDS)
 def test_a_guardrail_holds_or_stops_the_roll_out(verdict, sentence):
     found = explained(make(), make(**GUARD, verdict=verdict), metrics={"y": Y, "g": G}).answer
@@ -364,7 +370,7 @@ def test_her_own_report_never_speaks_of_an_article():
 OVERSTATED = [
     # what the plan calls worthwhile, and what the Bayesian table takes as true
     (0.02, "2 points"),
-    (None, "10 % of the control, as past ones are,"),
+    (None, "10 % of the control, which is assumed,"),
 ]
 
 
