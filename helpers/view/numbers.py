@@ -5,8 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from helpers.schema import pluralise
-
 CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£"}
 UNKNOWN = "not known"
 
@@ -148,6 +146,8 @@ def write_wait(minutes: float) -> str:
     >>> write_wait(0.7333), write_wait(60), write_wait(60 * 5)
     ('44 seconds', '60 minutes', '5 hours')
     """
+    from helpers.schema import pluralise  # a runner starts without pydantic
+
     if minutes is None or math.isnan(minutes):
         return UNKNOWN
     units = (("day", 1440, 2880), ("hour", 60, 120), ("minute", 1, 1), ("second", 1 / 60, 0))
