@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from helpers import paths
+from helpers.inference.methods import Method, find_promise
 from helpers.plan.views import find_view
 from helpers.records import DETAIL, STATUS_WORDS, Results, to_frame
 from helpers.schema import say
@@ -102,13 +103,22 @@ def count_claims(results: Results) -> Display:
 def methods(results: Results) -> Display:
     """Return the methods that made an effect of this run, with what each does and who described it.
 
-    They stand in notebooks/views/methods.yaml, found by the words in `Estimate.method`, or by a table of the run.
+    They stand in views/method_sources.yaml, found by the words in `Estimate.method`, or by a table of the run. Those of
+    which something is promised are named behind them, each a link to where the page of methods works it.
     """
-    known = yaml.safe_load((paths.VIEWS / "methods.yaml").read_text(encoding="utf-8"))
+    known = yaml.safe_load((paths.VIEWS / "method_sources.yaml").read_text(encoding="utf-8"))
     said = " ".join(estimate.method.lower() for estimate in results.estimates)
     tables = {name for name, table in results.tables.items() if len(table)}
     chosen = [m for m in known if any(word in said for word in m["of"]) or tables & set(m.get("tables", ()))]
-    return list_facts((m["name"], f"{capitalise(m['says'])} ({m['by']}).") for m in chosen)
+    facts = list_facts((m["name"], f"{capitalise(m['says'])} ({m['by']}).") for m in chosen)
+    units = {True: "units", False: "clusters"}
+    promised = (
+        find_promise(e.method, e.estimand, unit=units[e.clusters_control is None], adjustment=e.adjustment)
+        for e in results.estimates
+    )
+    worked = sorted({m.name for m in promised if isinstance(m, Method)})
+    linked = html.draw("worked", names={name: html.name_id(name) for name in worked})
+    return Display(facts.html + linked, facts.text)
 
 
 def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:
