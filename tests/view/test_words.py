@@ -10,8 +10,8 @@ from helpers.records import DETAIL, Check, DataInfo, Estimate, Results
 from helpers.view.words import explain
 
 LABELS = {"c": "without links", "t": "with links", "u": "with short links"}
-Y = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "Activated"}
-G = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.1}, "label": "Satisfaction"}
+Y = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "activated"}
+G = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.1}, "label": "satisfaction"}
 NAN = math.nan
 TOLD = "Activated: 35.0 % with links against 30.0 % without links, +5.0 points (between +3.0 and +7.0 points)"
 
@@ -139,6 +139,18 @@ def test_of_many_primary_effects_three_are_told_and_the_rest_counted():
     metrics = {f"y{k}": {**Y, "label": f"Metric {k}"} for k in range(5)}
     found = explained(*(make(id=str(k), metric=f"y{k}") for k in range(5)), metrics=metrics)
     assert found.answer[0].endswith("a clear benefit; 2 more are below.") and "Metric 3" not in found.answer[0]
+
+
+def test_labels_stand_as_she_wrote_them_within_a_sentence():
+    metrics = {
+        "y": {**Y, "label": "Kontaktquote"},
+        "z": {**Y, "label": "NPS der Kunden"},
+        "g": {**G, "label": "Zufriedenheit"},
+    }
+    guard = make(id="g", metric="g", role="guardrail", verdict="not inferior")
+    found = explained(make(), make(id="b", metric="z"), guard, metrics=metrics).answer
+    assert found[0].startswith("Kontaktquote: 35.0 %") and "; NPS der Kunden: 35.0 %" in found[0]
+    assert found[1].startswith("The guardrail holds: Zufriedenheit, ")
 
 
 def test_an_interim_answer_says_so_and_decides_nothing():
