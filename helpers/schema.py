@@ -8,6 +8,7 @@ from helpers.records import Refused
 
 PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
 KEPT_NAMES = ("unit", "variant")
+UNITS = "aggregated:units"  # of rows that are sums over units: how many each holds
 FURTHER = "value_of_"  # before the name of a column of values beside the one that `value` is
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
 NARROWING = ("number", "count", "whole", "nps", "state", "binary")  # each holds only what the one before it may hold
@@ -60,6 +61,7 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
         (design.unit_id, "unit_id", "id", "unit"),
         (design.variant.column, "variant", "label", "variant"),
         (design.assigned_at, "assigned_at", "timestamp"),
+        (design.units_in_row, "units_in_row", "whole", UNITS),
     ]
     for name, metric in design.metrics.items():
         use = f"metric {name}"
@@ -70,7 +72,9 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
             if events is None or metric.time or metric.observed:
                 raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
         elif metric.how.total and (events is None or metric.column):
-            found.append((metric.column or name, use, metric.how.column))
+            is_share = bool(design.units_in_row) and metric.how.is_share
+            found.append((metric.column or name, use, "whole" if is_share else metric.how.column))
+        found += [(column, use, "number") for column in (metric.squares, metric.products)]
         found.append((events is None and metric.asked, use, "number", "", False))
     for name, metric in design.metrics.items():
         parts = ((metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count"))

@@ -14,6 +14,7 @@ SHORT_FORMS = (  # said in capitals where a plan gives no label
     *("nps", "csat", "ces", "arr", "mrr", "ltv", "clv", "arpu", "aov", "gmv", "roi", "cac", "fcr", "aht", "sla"),
     *("nrr", "grr", "dau", "wau", "mau", "api", "sms"),
 )
+ROW = "aggregated:row"  # the number of a row that holds many units
 NULLS = {"", "~", "null", "Null", "NULL"}
 Grave = Literal[tuple(name for name in GRAVE if name != "enough_units")]  # what an acknowledgement can release
 
@@ -254,6 +255,7 @@ class ExperimentPlan(Design):
     unit: str = "unit"
     variant: Variant
     assigned_at: str | None = None
+    units_in_row: str | None = None
     enrolment_days: int | None = Field(None, gt=0)
     planned_units: int | None = Field(None, gt=0)
     randomised_units: Annotated[int, Field(gt=0)] | dict[str, Annotated[int, Field(gt=0)]] | None = None
@@ -296,6 +298,50 @@ class ExperimentPlan(Design):
         outcomes = {m.column or name for name, m in self.metrics.items() if not m.event and m.how.total}
         for name in sorted(outcomes & set(self.covariates)):
             yield True, f"the covariate {name} is an outcome too; covariates are measured before assignment"
+        yield from self._list_sums() if self.units_in_row else ()
+        for name, metric in self.metrics.items() if not self.units_in_row else ():
+            of = "squares" if metric.squares else "products"
+            fault = f"{of} of {name}: only rows that hold many units need them; name their number in units_in_row"
+            yield bool(metric.squares or metric.products), fault
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unit(cls, given):
+        """Rows that hold many units have no id, and are numbered."""
+        return {"unit_id": ROW} | given if isinstance(given, dict) and given.get("units_in_row") else given
+
+    def _list_sums(self):
+        """Yield the rules of a plan whose rows are sums over units."""
+        yield self.unit_id != ROW, "rows that hold many units have no id of each: leave out unit_id"
+        single = {"cluster": self.cluster, "exposure": self.exposure}
+        for key in (key for key, given in single.items() if given):
+            yield True, f"rows that hold many units tell no {key}: leave it out"
+        for name, metric in self.metrics.items():
+            how, parts = metric.how, (metric.numerator, metric.denominator)
+            is_plain = how.is_mean and how.outcome == "y" and (how.is_share or how.code is None)
+            is_plain &= not (metric.event or metric.asked)
+            is_ratio = how.outcome == "num" and set(parts) <= set(self.metrics)
+            fault = "a share, a mean of numbers, or a ratio of two metrics"
+            yield not (is_plain or is_ratio), f"rows that hold many units do not tell {name}; it can be {fault}"
+            needs = f"{name} needs squares, the column with the sum of its squares in each row"
+            yield is_plain and not how.is_share and not metric.squares, needs
+            needs = f"{name} needs products, the column with the sum of numerator times denominator in each row"
+            yield is_ratio and not metric.products, needs
+        beside = self.beside
+        twice = set(beside) & {anchor for anchor, _ in beside.values()}
+        twice |= {n for n in beside if sum(n in (m.numerator, m.denominator) for m in self.metrics.values()) > 1}
+        names = ", ".join(sorted(twice))
+        yield bool(twice), f"beside products a metric stands in one ratio, and these do not: {names}"
+
+    @property
+    def beside(self) -> dict[str, tuple[str, str]]:
+        """Of ratios in rows that hold many units: metric -> the other one and the column with their products."""
+        found = {}
+        for metric in (m for m in self.metrics.values() if m.products):
+            pair = (metric.numerator, metric.denominator)
+            above, below = pair[::-1] if self.metrics[pair[0]].how.is_share else pair
+            found[above] = below, metric.products
+        return found
 
     @property
     def key_metric(self) -> str:

@@ -15,6 +15,7 @@ from helpers import schema
 from helpers.records import DataInfo, Refused
 from helpers.sources import frames, tables
 from helpers.sources.addresses import read_address
+from helpers.sources.aggregated import MADE, number_rows, spread_rows
 from helpers.sources.meeting import meet_events
 from helpers.sources.numerals import SPACES
 from helpers.sources.opening import (
@@ -115,24 +116,32 @@ def load(
     given = open_given(design, data, table, events, events_table, simulation, threads)
     given = replace(given, units=put_control(given, design.variant)) if is_history else given
     columns = given.units.table.columns
+    if design.units_in_row:
+        given = number_rows(given, design.unit_id)
     heard, names = _hear(given, design, schema.list_event_names(design, columns))
     _refuse_unread(design, columns, names)
     wanted = schema.list_unit_columns(design, events=names)
-    complete = {"unit", "variant", design.assigned_at, design.cluster}
+    complete = {"unit", "variant", design.assigned_at, design.cluster, schema.UNITS}
     shaped = tables.shape_table(given.backend, given.units, wanted, design, name="units", complete=complete)
     shaped, labels = _read_variants(shaped, design)
     keys = ["unit", design.cluster] if design.cluster else ["unit"]
     units, n_assigned, n_duplicates, n_two = keep_once(given.backend, shaped, design, keys)
+    if design.units_in_row:
+        units = spread_rows(shaped, design)
     if units is not shaped.table:
         labels = _count_labels(units, shaped.name)
     by_variant, said = _list_variants(labels, shaped.name, design, n_two, is_history=is_history)
     n = sum(by_variant.values())
+    two = shaped.rows - n_duplicates - n, f"rows of {schema.say(n_two, design.unit)}"
     steps = (
         ("read", shaped.rows, "rows of the table"),
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
-        ("in two variants, left out", shaped.rows - n_duplicates - n, f"rows of {schema.say(n_two, design.unit)}"),
+        ("in two variants, left out", *two),
         ("kept", n, "one row a unit"),
     )
+    if design.units_in_row:
+        n_assigned, two, said = n, (0, ""), (f"{shaped.name}: {MADE}", *said)
+        steps = (("read", shaped.rows, "sums over units"), ("kept", n, "units that they hold"))
     told, meeting = (*said, *tell_twins(units, shaped, heard), *(heard.messages if heard else ())), None
     if heard:
         _refuse_clocks(heard, shaped, design)
@@ -143,7 +152,7 @@ def load(
     more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
     info = replace(given.info, messages=(*shaped.messages, *told), **more)
     counts = n_assigned, n_two, n_duplicates
-    return Source(units, heard and heard.table, info, *counts, given.truth, meeting, shaped.rows - n_duplicates - n)
+    return Source(units, heard and heard.table, info, *counts, given.truth, meeting, two[0])
 
 
 def load_accounts(
