@@ -165,7 +165,7 @@ def _find_unit(one, other, factors):
     whole = [facts["whole"] for facts in (one, other)]
     broken, more = sum(sizes) - sum(whole), int(whole[1] / sizes[1] > whole[0] / sizes[0])
     is_apart = compare_rates(count_shares(list(zip(whole, sizes, strict=True)))) < ALERT
-    if not is_apart or min(whole[more], broken) < LEAST_VALUES:
+    if factors is TIMES or not is_apart or min(whole[more], broken) < LEAST_VALUES:  # a horizon is a whole day
         return None
     rest = sum(facts["log"] - facts["log_whole"] for facts in (one, other)) / broken
     gap = (one, other)[more]["log_whole"] / whole[more] - rest

@@ -11,7 +11,7 @@ from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
 from helpers.checks.events import check_events, percent
 from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, test_trace, write_p, write_rates
-from helpers.checks.values import check_values
+from helpers.checks.values import check_covariates, check_values
 from helpers.inference.means import effective_units
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
@@ -92,9 +92,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     -------
     tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants,
         clusters, missing_<metric>, attrition, exposure_over_time, events_fit, events_fit_<metric>, exposure_fit,
-        events_add and units_fit, those that the plan gives cause for. `value` is a p-value, a count (duplicates,
-        clusters, events_add) or a share (two_variants, attrition, events_fit and its like, units_fit); nan where
-        nothing is tested.
+        events_add, units_fit and covariates_fit, those that the plan gives cause for. `value` is a p-value, a count
+        (duplicates, clusters, events_add), a share (two_variants, attrition, events_fit and its like, units_fit) or a
+        correlation (covariates_fit); nan where nothing is tested.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    others = (check_amounts(units, design), assigned)
+    others = (check_amounts(units, design), assigned, check_covariates(units, design) if units.covariates else None)
     return (*found, *check_events(units, source.meeting, design), *(check for check in others if check))
 
 

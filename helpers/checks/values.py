@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import stats
 
+from helpers import metrics
 from helpers.checks.rates import compare_rates, count_shares, write_p
 from helpers.metrics import Units
 from helpers.metrics.values import UNPLANNED
@@ -35,6 +36,14 @@ PROMOTER = (
     "were asked, or write kind: score"
 )
 SUMS = "a row holds the sum of all others, so that it is a total and no {unit}; leave it out"
+ONE_TO_ONE, LEAK, LEAST_MOMENTS = (
+    0.95,
+    1e-6,
+    30,
+)  # a correlation; a p-value; units of an arm, below which neither is read
+ALONG = "{name} goes along with {label} nearly one to one, with a correlation of {found:.2f} in an arm"
+APART = "{name} differs between the arms far beyond chance"
+AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
 UNITS = (
     "Whoever has the same {column} is in the same arm, in {alike:,} of {several:,} cases ({sizes}): arms look "
     "assigned by {column} and not by {unit}. Where they were, write cluster: {column} into the plan, as intervals are "
@@ -131,7 +140,10 @@ def _find_codes(metric, arms):
         return PROMOTER.format(all=n, high=f"{answers[-1]:g}") if n >= 30 and answers[-1] < PROMOTES else None
     if isinstance(metric.scale, tuple):
         return None
-    codes, why = _find_apart(counts) or _find_alone({arm: found for arm, (found, _) in arms.items()}) or ([], "")
+    told = _find_far(counts)
+    if not told and metric.scale != "ordered":  # what lies between levels without distances is not known
+        told = _find_apart(counts) or _find_alone({arm: found for arm, (found, _) in arms.items()})
+    codes, why = told or ([], "")
     run = [answer for answer in answers if answer not in codes]
     if not codes:
         return None
@@ -140,8 +152,8 @@ def _find_codes(metric, arms):
     return CODES.format(codes=told, why=why, **facts)
 
 
-def _find_apart(counts):
-    """The answers that are apart from the most common run, and how."""
+def _find_far(counts):
+    """The answers that no scale holds beside the others: one below 0 alone, or some far above."""
     answers = np.array(sorted(counts))
     below = answers[answers < 0]
     if len(below) == 1 and answers[-1] > 1 and len(answers) > 3:
@@ -150,6 +162,12 @@ def _find_apart(counts):
     inside = answers[answers <= TOP]
     if len(beyond) and len(inside) > 2 and len(beyond) <= 3:
         return list(beyond), "far above all others"
+    return None
+
+
+def _find_apart(counts):
+    """The answers apart from the most common run, by an answer between them that nobody gives, or by a heap at 0."""
+    answers = np.array(sorted(counts))
     gaps = np.diff(answers)
     runs = np.split(answers, np.flatnonzero(gaps > gaps.min()) + 1)
     run = max(runs, key=lambda one: sum(counts[answer] for answer in one))
@@ -192,3 +210,38 @@ def _find_cluster(units, column, design):
         sizes = f"{sizes}; {write_p(float(stats.chisquare(counts, planned * sum(counts)).pvalue))} of the planned split"
     told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
     return Check("units_fit", "warn", alike / several, ALIKE, told)
+
+
+def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
+    """Return the check `covariates_fit`: whether a covariate looks measured after assignment; None where none does.
+
+    Parameters
+    ----------
+    units : Units, with covariates
+    design : ExperimentPlan
+
+    Returns
+    -------
+    Check: unclear where a covariate differs between the arms with p below a millionth, or follows an outcome nearly
+        one to one; `value` is the largest correlation within an arm.
+    """
+    whole, apart, closest = metrics.summarise_covariates(units), [], (0.0, "")
+    control, *others = (whole[arm] for arm in design.variant.arms)
+    for treated in (m for m in others if min(m.n, control.n) >= LEAST_MOMENTS):
+        errors = np.sqrt(np.diag(treated.cov) / treated.n + np.diag(control.cov) / control.n)
+        gaps = abs(treated.mean - control.mean)
+        apart += [units.covariates[i] for i in np.flatnonzero(gaps > stats.norm.isf(LEAK / 2) * errors)]
+    for name, arms in metrics.summarise(units, adjusted=True)[None].items():
+        for m in (arms[arm] for arm in design.variant.arms):
+            if m.names[0] == "y" and m.n >= LEAST_MOMENTS and len(m.names) > 1:
+                spread = np.sqrt(np.diag(m.cov))
+                found = abs(m.cov[0, 1:]) / np.maximum(spread[0] * spread[1:], 1e-300)
+                told = {"name": _name_covariate(m.names[1 + found.argmax()]), "label": design.label_of(name)}
+                closest = max(closest, (float(found.max()), ALONG.format(found=found.max(), **told)))
+    told = [closest[1]] if closest[0] >= ONE_TO_ONE else []
+    told = [APART.format(name=_name_covariate(name)) for name in apart[:1]] + told
+    return Check("covariates_fit", "warn", closest[0], ONE_TO_ONE, " and ".join(told) + AFTER) if told else None
+
+
+def _name_covariate(name):
+    return name.removeprefix("x_").split("=")[0]  # a level could be somebody's

@@ -165,6 +165,7 @@ def test_run_refuses_units_without_the_event_and_without_a_time(time, what):
         np.where(SOME, np.nan, DAYS),  # unknown of both
         np.where((SEEN == 0) & (np.arange(N) < 30), 0, DAYS),
         np.where(SEEN == 1, 0, DAYS),  # all at once
+        np.minimum(np.where(B, DAYS * 2.2, DAYS) + 0.013, 30),  # the horizon is a whole number, and b is slower
     ],
 )
 def test_run_lets_healthy_times_pass(days):
@@ -365,3 +366,30 @@ def test_run_lets_columns_pass_by_which_arms_were_not_assigned(column):
     assert "units_fit" not in _check({"m": SCORE, "firm": column}, RATED)
     by_bucket = {"m": SCORE, "bucket": np.arange(N) % 100}
     assert "units_fit" not in _check(by_bucket, RATED)
+
+
+AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
+
+
+def test_run_tells_a_covariate_that_looks_measured_after_assignment():
+    noise = RNG.normal(size=N)
+    found = _check({"m": PRICE, "visits": 2 * PRICE + noise}, CELL, covariates=["visits"])["covariates_fit"]
+    told = "visits goes along with m nearly one to one, with a correlation of 1.00 in an arm"
+    assert (found.status, found.message) == ("warn", told + AFTER)
+    found = _check({"m": PRICE, "visits": noise + B}, CELL, covariates=["visits"])["covariates_fit"]
+    assert (found.status, found.message) == ("warn", "visits differs between the arms far beyond chance" + AFTER)
+
+
+@pytest.mark.parametrize(
+    "covariate",
+    [
+        PRICE * np.exp(RNG.normal(0, 0.5, N)),  # what the unit spent before
+        RNG.normal(size=N),
+        RNG.normal(size=N) + 0.3 * B,  # a draw in a hundred
+        RNG.choice(["free", "pro"], N),
+        np.where(SOME, np.nan, 1.0),
+        np.ones(N),
+    ],
+)
+def test_run_lets_healthy_covariates_pass(covariate):
+    assert "covariates_fit" not in _check({"m": PRICE, "before": covariate}, CELL, covariates=["before"])
