@@ -31,8 +31,8 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
 
         - "age": events by `day` since assignment (of earlier ones whole days of 24 hours before it, -9 for all beyond
           eight), with `same_day` (those of the day of assignment), `first` and `last` (days since 1970), `clocked`
-          (whether any has a time of day), `dated` (times that are dates alone), `without` (those that have no value)
-          and `known` (those by the plan's `as_of`).
+          (whether any has a time of day), `dated` (times that are dates alone), `without` (those without a value that
+          the plan reads) and `known` (those by the plan's `as_of`).
         - "day": events by day since 1970, `known` those since the day of assignment.
         - "start": units by the day of their assignment, with `dated`; "key": what was randomised, units by that day
           or clusters in all.
@@ -43,10 +43,10 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
         - "near": events that the plan does not name, with a name that begins as one of it does.
     """
-    key, names = design.cluster or "unit", schema.list_event_names(design)
+    key = design.cluster or "unit"
     begun = _read_day(units[design.assigned_at]) if not design.cluster else ibis.literal(0).cast("int64")
     start = units.select("unit", "variant", key=units[key], start=units[design.assigned_at], key_day=begun)
-    heard = _join_events(shaped.table, start, key, names, design.as_of)
+    heard = _join_events(shaped.table, start, design)
     ages = heard.group_by("event", "variant", "day").aggregate(
         n=heard.count(),
         same_day=(heard["at_day"] == heard["begun"]).sum(),
@@ -69,7 +69,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     near = heard.filter(heard["is_near"] & (heard["event"] == "")).group_by("variant", event="name", at=ibis.literal(0))
     parts = [("age", ages), ("day", days.rename(day="at")), ("start", starts), ("key", keys.rename(day="at"))]
     parts += [("near", near.aggregate(n=lambda t: t.count()).rename(day="at")), *_count_units(heard)]
-    parts.append(("repeat", _count_repeats(shaped.table, start, names)))
+    parts.append(("repeat", _count_repeats(shaped.table, start, design)))
     found = _collect(parts, shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not found["variant"].isna().any():
@@ -109,11 +109,17 @@ def _read_day(moment):
     return (moment.epoch_seconds() / DAY).floor().cast("int64")
 
 
-def _join_events(events, start, by, names, as_of):
+def _join_events(events, start, design):
     """The events beside the start of their unit, those that the plan does not name without a name."""
-    lacks = events["value"].isnull()  # noqa: PD003 (a column of Ibis)
+    names, as_of, read = schema.list_event_names(design), design.as_of, schema.list_values(design).items()
+    lacks = [events["event"].isin(of) & events[column].isnull() for column, of in read]  # noqa: PD003 (of Ibis)
+    lacks = ibis.or_(events["event"].isnull(), *lacks)  # noqa: PD003
     heard = events.select("unit", "at", name="event", lacks=lacks).left_join(start, "unit")
-    who = heard["unit"] if by == "unit" else ibis.coalesce(*(heard[name].cast("string") for name in ("key", "unit")))
+    who = (
+        heard["unit"]
+        if not design.cluster
+        else ibis.coalesce(*(heard[name].cast("string") for name in ("key", "unit")))
+    )
     seconds, since = (heard[name].epoch_seconds() for name in ("at", "start"))
     day, begun = (_read_day(heard[name]) for name in ("at", "start"))
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
@@ -143,10 +149,10 @@ def _count_units(heard):
         yield what, counted.rename(day="at")
 
 
-def _count_repeats(events, start, names):
+def _count_repeats(events, start, design):
     """The events of the plan that repeat another: its id, or without one the time, with seconds, and the value."""
-    planned = events.filter(events["event"].isin(names))
-    by = ["unit", "event", "at", "value"]
+    planned = events.filter(events["event"].isin(schema.list_event_names(design)))
+    by = ["unit", "event", *dict.fromkeys(("at", "value", *schema.list_values(design)))]
     if "event_id" in events.columns:
         alone = planned["event_id"].isnull()  # noqa: PD003 (a column of Ibis)
         kept = {name: alone.ifelse(planned[name], ibis.null(planned[name].type())) for name in by[2:]}
