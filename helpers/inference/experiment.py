@@ -172,7 +172,9 @@ def _gather(design, units, trust, settings):
         names = next(iter(arms.values())).names
         if design.metrics[name].how.takes_covariates and names[0] == "y" and len(names) > 1:
             adjusted[name] = arms
-    if design.cluster is None:
+    if any(check.id == "attrition" and check.value > 0 for check in trust):
+        partly = ((name, arm) for name, arms in raw.items() for arm in arms)
+    elif design.cluster is None:
         partly = ((name, arm) for name, arms in raw.items() for arm, m in arms.items() if m.missing)
     else:  # moments of clusters do not see the unknown outcomes of units
         rows = metrics.describe_arms(units).to_dict("records")
@@ -271,7 +273,7 @@ def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Est
         rows.append((look(adjusted), {"adjustment": "covariates"}))
     if method in ("lin", "permutation"):
         rows.append((look(compare_arms(metric, *sides, **level)), {"adjustment": "none"}))
-    if metric.how.total == "amount" and metric.how.is_mean and by_unit:
+    if metric.how.total == "amount" and metric.how.is_mean and by_unit and not metric.squares:
         capped = metrics.winsorise(material.units, comparison.name)
         rows.append((look(compare_arms(metric, *comparison.take(capped), **level)), {"adjustment": "winsorised"}))
     if any(m.missing for m in sides) and is_plain and by_unit:
