@@ -37,6 +37,7 @@ TOTALS = (
     r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
     "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
 )
+INITIALS = "gsotierив合總"  # with which these begin
 
 
 def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) -> list[tuple[ir.Table, dict]]:
@@ -131,7 +132,8 @@ def _look_column(units, read, metric, paid):
         return _look_marks(value)
     if metric.how.total not in ("amount", "count"):
         return {}
-    is_total = units["unit"].cast("string").lower().strip().re_search(TOTALS)
+    title = units["unit"].cast("string").lower()
+    is_total = title.substr(0, 1).isin(list(INITIALS)).ifelse(title.strip().re_search(TOTALS), False)
     sums = {"largest": value, "sum": value, "titled": is_total.ifelse(value, 0.0)}
     if metric.how.total == "count":
         return {"n": (value > 0).cast("int64")} | sums
@@ -156,10 +158,10 @@ def _look_times(time, observed):
 
 def _ask_answers(table, value, name, read, design):
     value = value.cast("float64")
-    is_whole = (value.abs() <= MOST_ANSWER).ifelse(value, 0.5) % 1 == 0
-    level = is_whole.ifelse(value, ibis.null("float64")).cast("int64").cast("string").fill_null("none")
+    near = (value.abs() <= MOST_ANSWER).ifelse(value, 0.5)
+    level = (near == near.floor()).ifelse(near, ibis.null("float64")).cast("int64")
     counts = table.filter(value.notnull()).group_by("variant", level=level).aggregate(n=ibis._.count())
-    told = counts["level"] + ":" + counts["n"].cast("string")
+    told = counts["level"].cast("string").fill_null("none") + ":" + counts["n"].cast("string")
     asked = {
         ("seen", name, read, "answers", arm): told.collect(where=counts["variant"] == arm)
         for arm in design.variant.arms
