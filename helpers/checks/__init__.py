@@ -5,4 +5,4 @@ from helpers.checks.gates import conclude, count_draws, judge_cells, read_deep, 
 from helpers.checks.peers import compare_looking, compare_peers, compare_power
 from helpers.checks.splits import count_by_tenth, resplit
 from helpers.checks.trust import run, withheld
-from helpers.checks.validation import Cell, list_cells, measure_cells
+from helpers.checks.validation import Cell, draw_arms, find_departure, list_cells, measure_cells
