@@ -16,7 +16,9 @@ from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
 
 DEFAULT = "experiment"
-TRUST = ("srm", "attrition", "events_fit", "events_add")  # checks of whether the data fit, told where unclear
+TRUST = (  # checks of whether the data fit, told where unclear
+    *("srm", "attrition", "events_fit", "events_add", "units_fit", "covariates_fit"),
+)
 
 
 def list_names(results: Results, design: Any = None) -> dict[str, Any]:
