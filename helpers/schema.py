@@ -8,6 +8,8 @@ from helpers.records import Refused
 
 PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
 KEPT_NAMES = ("unit", "variant")
+UNITS = "aggregated:units"  # of rows that are sums over units: how many each holds
+FURTHER = "value_of_"  # before the name of a column of values beside the one that `value` is
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
 NARROWING = ("number", "count", "whole", "nps", "state", "binary")  # each holds only what the one before it may hold
 
@@ -59,6 +61,7 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
         (design.unit_id, "unit_id", "id", "unit"),
         (design.variant.column, "variant", "label", "variant"),
         (design.assigned_at, "assigned_at", "timestamp"),
+        (design.units_in_row, "units_in_row", "whole", UNITS),
     ]
     for name, metric in design.metrics.items():
         use = f"metric {name}"
@@ -69,7 +72,9 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
             if events is None or metric.time or metric.observed:
                 raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
         elif metric.how.total and (events is None or metric.column):
-            found.append((metric.column or name, use, metric.how.column))
+            is_share = bool(design.units_in_row) and metric.how.is_share
+            found.append((metric.column or name, use, "whole" if is_share else metric.how.column))
+        found += [(column, use, "number") for column in (metric.squares, metric.products)]
         found.append((events is None and metric.asked, use, "number", "", False))
     for name, metric in design.metrics.items():
         parts = ((metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count"))
@@ -100,21 +105,34 @@ def _keep_first(found):
 
 
 def list_event_columns(design) -> tuple[Column, ...]:
-    """Return the columns that an events table must hold: the plan's unit_id, event, at and, where read, value.
+    """Return the columns that an events table must hold, as the plan names them: unit, event, at and, if read, value.
 
-    An experiment reads values into amounts and scores, a framework into the number of seats.
+    An experiment reads values into amounts and scores, a framework into the number of seats. A further column of values
+    that a metric names becomes `value_of_NAME`.
     """
+    own, read = design.events, list_values(design)
+    use = "number of seats" if design.kind == "framework" else "amount or score"
+    found = [Column(own.unit or design.unit_id, "unit_id", "id", "unit")]
+    found += [] if own.named else [Column(own.event, "name of the event", "text", "event")]
+    found += [Column(own.at, "time of the event", "timestamp", "at")]
+    found += [Column(own.value, use, "number", "value", needed="value" in read or "value" in own.model_fields_set)]
+    return (*found, *(Column(name.removeprefix(FURTHER), use, "number", name) for name in read if name != "value"))
+
+
+def list_values(design) -> dict[str, list[str]]:
+    """Return the columns of values that a plan reads of events, and the events of which it reads each."""
     if design.kind == "framework":
-        value, needed = "number of seats", bool(design.usage and design.usage.seats_event)
-    else:
-        value = "amount or score"
-        needed = any(m.how.total in VALUED and not m.column for m in design.metrics.values())
-    return (
-        Column(design.unit_id, "unit_id", "id", "unit"),
-        Column("event", "name of the event", "text"),
-        Column("at", "time of the event", "timestamp"),
-        Column("value", value, "number", needed=needed),
-    )
+        return {"value": [design.usage.seats_event]} if design.usage and design.usage.seats_event else {}
+    found = {}
+    for name, metric in design.metrics.items():
+        if metric.how.total in VALUED and not metric.column:
+            found.setdefault(name_value(design, metric), []).extend(metric.event or [name])
+    return found
+
+
+def name_value(design, metric) -> str:
+    """Return the column of events, once they are read, that holds the values of a metric."""
+    return FURTHER + metric.value if metric.value not in (None, design.events.value) else "value"
 
 
 def list_event_names(design, columns=()) -> tuple[str, ...]:
@@ -167,6 +185,7 @@ def list_account_columns(design) -> tuple[Column, ...]:
         *((feature.column, f"feature {feature.name}", "binary") for feature in design.features),
         (retained.column, "retained", "binary"),
         (retained.time, "the time of retained", "count"),
+        (retained.lost_at, "lost_at of retained", "timestamp"),
     ]
     return _keep_typed([Column(*column) for column in found if column[0]])
 

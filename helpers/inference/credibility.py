@@ -14,6 +14,10 @@ from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
 from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
 
+TAIL = (
+    "the data are sums, which do not tell how long the tail is, so whether its interval holds the truth as often as it "
+    "says is not known."
+)
 ROLES = ["primary", "secondary", "guardrail"]
 OVERSTATED = ["control_value", "assumed", "exaggeration"]
 
@@ -37,6 +41,12 @@ def check_methods(material, results) -> tuple[Check, ...]:
         unit = "units" if e.clusters_control is None else "clusters"
         method = find_promise(e.method, e.estimand, unit=unit)
         if not isinstance(method, Method) or not math.isfinite(e.ci_low):
+            continue
+        metric = design.metrics[e.metric]
+        parts = (metric.numerator, metric.denominator) if metric.products else ()
+        if any(design.metrics[name].squares for name in (e.metric, *parts)):
+            label = design.label_of(e.metric)
+            found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, f"{label[:1].upper()}{label[1:]}: {TAIL}")
             continue
         is_known, departure = True, method.domain.find_departure(**_describe_data(e, material))
         if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need

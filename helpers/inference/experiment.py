@@ -249,7 +249,7 @@ def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Est
         rows.append((look(adjusted), {"adjustment": "covariates"}))
     if method in ("lin", "permutation"):
         rows.append((look(compare_arms(metric, *sides, **level)), {"adjustment": "none"}))
-    if metric.how.total == "amount" and metric.how.is_mean and by_unit:
+    if metric.how.total == "amount" and metric.how.is_mean and by_unit and not metric.squares:
         capped = metrics.winsorise(material.units, comparison.name)
         rows.append((look(compare_arms(metric, *comparison.take(capped), **level)), {"adjustment": "winsorised"}))
     if any(m.missing for m in sides) and is_plain and by_unit:

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 TAKES = {  # what a kind of total makes of the events that count; a last value is no aggregate
-    "count": lambda heard, counts: counts.sum().cast("int64"),
-    "amount": lambda heard, counts: heard["value"].sum(where=counts).cast("float64"),
-    "first": lambda heard, counts: heard["at"].min(where=counts),
+    "count": lambda heard, total: total.holds(heard).sum().cast("int64"),
+    "amount": lambda heard, total: heard[total.value].sum(where=total.holds(heard)).cast("float64"),
+    "first": lambda heard, total: heard["at"].min(where=total.holds(heard)),
 }
 READ_ONLY = ("InsufficientPrivilege", "ReadOnlySqlTransaction")  # by name, as their package is an extra
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
@@ -72,7 +72,8 @@ class Total:
 
     `kind` is count, amount (sum of values; an event without a value adds nothing), first (a moment), or last (the value
     of the latest event that has one; the highest of several at one moment). Only events of these names count, from
-    `since` days after the start on and before `until` days after it; an `inclusive` total counts that moment too.
+    `since` days after the start on and before `until` days after it; an `inclusive` total counts that moment too. The
+    values are those of the column `value`.
     """
 
     column: str
@@ -81,6 +82,7 @@ class Total:
     since: float = 0.0
     until: float | None = None
     inclusive: bool = False
+    value: str = "value"
 
     def holds(self, heard: ir.Table) -> ir.BooleanValue:
         """Return whether an event counts; `heard` has `event`, `at` and `start` of its unit."""
@@ -94,7 +96,7 @@ class Total:
 
 
 def hear(units: ir.Table, events: ir.Table, *, start: str, lost: str | None = None, dated=()) -> ir.Table:
-    """Return the events of some units from their start on: `unit`, `event`, `at`, `value`, `start`.
+    """Return the events of some units from their start on: `unit`, `event`, `at`, `value` and further values, `start`.
 
     Parameters
     ----------
@@ -106,12 +108,13 @@ def hear(units: ir.Table, events: ir.Table, *, start: str, lost: str | None = No
         Events that have dates alone: for these the start is that of its day.
     """
     moments = {"start": units[start]} | ({"lost": units[lost]} if lost else {})
-    told = events.select("unit", "event", "at", "value").inner_join(units.select("unit", **moments), "unit")
+    columns = ["unit", "event", "at", *(n for n in events.columns if n == "value" or n.startswith(schema.FURTHER))]
+    told = events.select(*columns).inner_join(units.select("unit", **moments), "unit")
     told = begin(told, dated) if dated else told
     told = told.filter(told["at"] >= told["start"])
     if lost:
         told = told.filter(told["lost"].isnull() | (told["at"] <= told["lost"]))
-    return told.select("unit", "event", "at", "value", "start")
+    return told.select(*columns, "start")
 
 
 def begin(told: ir.Table, dated) -> ir.Table:
@@ -129,12 +132,12 @@ def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
     heard : ibis.Table, as `hear` gives it
     totals : sequence of Total
     """
-    taken = {total.column: TAKES[total.kind](heard, total.holds(heard)) for total in totals if total.kind in TAKES}
+    taken = {total.column: TAKES[total.kind](heard, total) for total in totals if total.kind in TAKES}
     told, folded = [heard.group_by("unit").aggregate(**taken)] if taken else [], units
     for total in (total for total in totals if total.kind not in TAKES):
-        valued = heard.filter(total.holds(heard), heard["value"].notnull())
-        latest = pick(valued, "unit", [valued["at"].desc(), valued["value"].desc()])
-        told.append(latest.select("unit", **{total.column: latest["value"]}))
+        valued = heard.filter(total.holds(heard), heard[total.value].notnull())
+        latest = pick(valued, "unit", [valued["at"].desc(), valued[total.value].desc()])
+        told.append(latest.select("unit", **{total.column: latest[total.value]}))
     for found in told:
         folded = folded.left_join(found, "unit").select(*folded.columns, *found.columns[1:])
     return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
@@ -157,11 +160,12 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
         `below` and `zero` count by sign and `without` events that have no value; `currencies` counts those of all
         events of the total, and `foreign` events in another one than the total is told in, where that is one.
     """
-    facts, value, last = {}, heard["value"].cast("float64"), ibis.literal(end - dt.timedelta(microseconds=1))
-    signs = dict(zip(SIGNS, (value > 0, value < 0, value == 0, value.isnull()), strict=True))
+    facts, last = {}, ibis.literal(end - dt.timedelta(microseconds=1))
     money = find_money(heard)
     for total in (total for total in totals if total.kind == "amount"):
+        value = heard[total.value].cast("float64")
         holds = total.holds(heard) & heard["at"].between(heard["start"], last)
+        signs = dict(zip(SIGNS, (value > 0, value < 0, value == 0, value.isnull()), strict=True))
         monies = {} if money is None else _count_monies(money, units.get(total.column), holds)
         for event in total.events:
             counts = holds & (heard["event"] == event)
@@ -175,8 +179,8 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
 
 def list_lost(heard: ir.Table, totals, end: dt.datetime) -> dict:
     """Return what to ask of events that do not count: a sentence -> an aggregate; parameters as of `add_up`."""
-    valued = {event for total in totals if total.kind in VALUED for event in total.events}
-    lacks = heard["event"].isin(sorted(valued)) & heard["value"].isnull()
+    lacks = [heard["event"].isin(t.events) & heard[t.value].isnull() for t in totals if t.kind in VALUED]
+    lacks = ibis.or_(heard["event"].isnull(), *lacks)
     late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
     lost = {"events before their unit is assigned, left out": heard["at"] < heard["start"]}
     lost |= {late: heard["at"] >= ibis.literal(end)}

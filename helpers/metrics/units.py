@@ -155,7 +155,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if design.assigned_at and end:
         table = units.filter(units[START] < ibis.literal(end))
     if events is not None:
-        heard = hear(table, events.mutate(value=events["value"].cast("float64")), start=START, dated=dated)
+        heard = hear(table, events, start=START, dated=dated)
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
@@ -239,7 +239,8 @@ def _list_totals(units, events, design):
                 found.append(Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
         if metric.how.total and metric.column is None and metric.time is None:
             named = tuple(metric.event or [name])
-            found.append(Total(f"fold:{name}", metric.how.total, named, since, metric.within_days))
+            value = schema.name_value(design, metric) if metric.value else "value"
+            found.append(Total(f"fold:{name}", metric.how.total, named, since, metric.within_days, False, value))
             if metric.competing:
                 found.append(Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
     parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)} - {None}

@@ -176,6 +176,8 @@ EXAMPLES = {  # one right way to write a key
     "expected": "expected: higher",
     "kind": "kind: binary",
     "event": "event: [payment, refund]",
+    "events": "events: {unit: customer, event: action, at: happened_at, value: amount}",
+    "value": "value: net_amount",
     "within_days": "within_days: 28",
     "from_days": "from_days: 7",
     "horizon_days": "horizon_days: 90",

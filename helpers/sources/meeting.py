@@ -27,11 +27,13 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         it, -9 for all beyond eight), with `same_day` (events of the day of assignment), `first` and `last` (days
         since 1970) and `clocked` (whether any has a time of day); of "day" rows that of all events, of
         "start" rows that of the units' assignment; `dated` counts the times of "age" and "start" rows that are
-        dates alone, `without` the events that have no value.
+        dates alone, `without` the events that have no value which the plan reads.
     """
     events = shaped.table
     start = units.select("unit", "variant", start=units[design.assigned_at])
-    lacks = events["value"].isnull()  # noqa: PD003 (a column of Ibis)
+    read = schema.list_values(design).items()
+    lacks = [events["event"].isin(names) & events[column].isnull() for column, names in read]  # noqa: PD003 (of Ibis)
+    lacks = ibis.or_(events["event"].isnull(), *lacks)  # noqa: PD003
     heard = events.select("unit", "event", "at", lacks=lacks).left_join(start, "unit")
     at, since = (heard[name].epoch_seconds() for name in ("at", "start"))
     day, begun, before = ((seconds / DAY).floor().cast("int64") for seconds in (at, since, at - since))

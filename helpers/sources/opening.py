@@ -245,15 +245,19 @@ def put_control(given: Given, variant) -> Raw:
     raw = given.units
     if variant.column in raw.table.columns:
         return raw
-    table = raw.table.mutate(**{variant.column: ibis.literal(variant.control)})
-    if raw.parsed:  # a table of its own, which is cast and dropped as any text
-        kept = table
-        ask(lambda: given.backend.create_table("history_units", kept), raw.name)
-        table = given.backend.table("history_units")
-        given.backend.drop_table(raw.table.get_name())
-    return replace(
-        raw, table=table, messages=(*raw.messages, f"{raw.name}: no arms, so each unit is as the control is")
-    )
+    raw = add_column(given.backend, raw, variant.column, ibis.literal(variant.control))
+    return replace(raw, messages=(*raw.messages, f"{raw.name}: no arms, so each unit is as the control is"))
+
+
+def add_column(backend, raw, name, value) -> Raw:
+    """Return a table as it came with a column more; one that was parsed stays a table of its own, cast as any text."""
+    table = raw.table.mutate(**{name: value})
+    if raw.parsed:
+        made, old = f"{raw.table.get_name()}_more", raw.table.get_name()
+        ask(lambda: backend.create_table(made, table), raw.name)
+        backend.drop_table(old)
+        return replace(raw, table=backend.table(made))
+    return replace(raw, table=table)
 
 
 def _join_sums(sums):
@@ -267,7 +271,7 @@ def _open_made(design, place, simulation, backend):
         if "study" not in arguments:
             raise Refused("data: simulated needs the study that is simulated; name it")
         made = simulate.simulate(arguments.pop("study"), design, **arguments)
-        frame, shown, truth = made.units if made.events is None else made.assignments, "simulated units", made.truth
+        frame, shown, truth = made.assignments, "simulated units", made.truth
     else:
         made = _find_public(design, place.name)()
         frame, shown, truth = made.units, place.name, None
