@@ -85,7 +85,7 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False, beside: 
     results : mapping
         The content of results.json; it fills the masthead when no cell shows one.
     code : bool
-        Keep the code, folded.
+        Keep the code, folded; that of cells tagged `show-code` is always there, and open.
     beside : collection of str
         The runs to whose reports this one may link.
 
@@ -104,6 +104,7 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False, beside: 
     place = body
     for cell, outputs in chain(*_keep_sections(shown)):
         source = f'<details class="code"><summary>Code</summary>{_preformat(cell.source)}</details>' if code else ""
+        source = _preformat(cell.source) if "show-code" in cell.metadata.get("tags", []) else source
         place.append(prose.read(cell.source) if cell.cell_type == "markdown" else source + "".join(outputs))
         if _read_heading(cell)[1] == EXPERT:
             place = expert
