@@ -1,5 +1,7 @@
 """The pages that explain: every row of METHODS stands there by itself, worked, and every key that a plan may hold."""
 
+import html
+import json
 import math
 import re
 from dataclasses import replace
@@ -7,6 +9,8 @@ from functools import partial
 
 import pytest
 import samples
+import yaml
+from look import pictures
 from scipy import stats
 
 from helpers import docs, paths
@@ -159,3 +163,19 @@ def test_a_key_that_could_stand_there_instead_makes_a_plan_that_is_read(name, tm
         "guide_events": 1,
         "guide_accounts": 2,
     }.get(name, 0)
+
+
+def test_glossary_holds_words_that_reports_use_and_no_other(reports):
+    texts = [file.read_text(encoding="utf-8") for file in reports.glob("*/report.html")]
+    shown = {html.unescape(word) for text in texts for word in _list_words(text)}
+    assert set(yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8"))) == shown
+
+
+def _list_words(text):
+    return re.findall("<dt>(.*?)</dt>", text.partition('<details class="glossary">')[2])
+
+
+def test_pictures_of_readme_show_the_reports_of_now_else_make_pictures(reports):
+    kept = json.loads((paths.REPORTS / "pictures.json").read_text(encoding="utf-8"))
+    assert kept == pictures.make_keys(reports)
+    assert all((paths.REPORTS / name).stat().st_size < 150_000 for name in kept)

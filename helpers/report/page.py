@@ -159,7 +159,8 @@ def _find_free(name, taken):
 
 def _choose_words(text: str) -> dict[str, str]:
     """The words of the glossary that the page uses, each with its meaning."""
-    known, low = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8")), text.lower()
+    known = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8"))
+    low = html.unescape(re.sub(r"<[^>]*>", " ", text)).lower()
     used = lambda word: re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", low)  # noqa: E731
     return {word: told for word, told in known.items() if used(word)}
 
