@@ -17,6 +17,7 @@ import ibis
 import yaml
 
 from helpers import disclosure, metrics, plan, report, sources
+from helpers.cli import printing
 from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report import page, store
@@ -37,10 +38,11 @@ SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="
 
 
 def share_runs(arguments):
-    """Write the zip and print its path; refuse when anything in it must not travel."""
+    """Write the zip and print its path; refuse when anything in it must not travel, before a report is put on paper."""
     out, target = find_out(arguments), Path(arguments.to).expanduser().absolute()
     if target.suffix != ".zip":
         raise Refused(f"{target.name}: needs a name that ends in .zip")
+    browser = printing.find_browser() if arguments.pdf else None
     there = {card["name"]: card for card in page.collect_cards(out) if (out / card["name"] / "report.html").is_file()}
     if not there:
         raise Refused(f"{out.name}: holds no report yet; run studies report first")
@@ -61,6 +63,8 @@ def share_runs(arguments):
     problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
     if problems:
         raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
+    for name in chosen if browser else ():
+        files[f"{name}/report.pdf"] = printing.print_report(browser, name, files[f"{name}/report.html"].decode())
     _write_zip(target, files)
     print(f"{arguments.to}: {len(files)} files of {', '.join(chosen)}")
 

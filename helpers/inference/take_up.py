@@ -213,7 +213,7 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
     """
     design, found, table = material.design, [], []
     is_heard = design.exposure is not None and TAKE_UP not in material.not_estimable
-    for comparison in list_comparisons(design, "primary", "secondary"):
+    for comparison in [c for c in list_comparisons(design, "primary", "secondary") if c.is_with_control]:
         rows = None if not is_heard else _read_rows(comparison, material, comparison.control)
         if rows is not None:
             against = f"{TAKERS} ({comparison.treatment})" if len(design.variant.treatments) > 1 else TAKERS

@@ -209,7 +209,8 @@ def produce(run, settings, key, tell, checksums) -> Outcome:
         sections.append("")
         tell("report is written")
         again = store.Checksums(settings.out)
-        if changed := [file.name for file in before if again.of(file) != before[file]]:
+        after = {file: again.of(file) for file in store.list_inputs(run, settings.out)}
+        if changed := [file.name for file in before | after if after.get(file, "missing") != before.get(file)]:
             return Outcome("refused", CHANGED.format(", ".join(changed)))
         started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
         record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}

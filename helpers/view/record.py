@@ -12,6 +12,7 @@ from helpers import paths
 from helpers.inference.methods import Method, find_promise
 from helpers.plan.views import find_view
 from helpers.records import DETAIL, STATUS_WORDS, Results, to_frame
+from helpers.schema import say
 from helpers.view import html, numbers, scales
 from helpers.view.html import Display, list_facts, show_sentence
 from helpers.view.numbers import capitalise, lower_first
@@ -33,9 +34,11 @@ def trust_line(results: Results) -> Display:
     counts = Counter(check.status for check in results.checks)
     told = [f"{n} {VERBS[s][n > 1] if s in VERBS else STATUS_WORDS.get(s, s)}" for s, n in counts.most_common()]
     open_ = [c for c in results.checks if c.status in ("fail", "warn")]
-    spoken = "; ".join(lower_first(c.message.partition(DETAIL)[0].rstrip(".")) for c in open_[:3])
+    labels = tuple(results.tables.get("metrics", {}).get("label", ()))  # as she wrote them
+    heads = [c.message.partition(DETAIL)[0].rstrip(".") for c in open_[:3]]
+    spoken = "; ".join(head if head.startswith(labels) else lower_first(head) for head in heads)
     spoken = f": {scales.say_codes(results, spoken)}" if spoken else ""
-    line = f"{len(results.checks)} check{'s' * (len(results.checks) > 1)}: {', '.join(told)}{spoken}."
+    line = f"{say(len(results.checks), 'check')}: {', '.join(told)}{spoken}."
     frame = to_frame(results.checks).assign(check=[_name_check(results, check.id) for check in results.checks])
     said = frame.assign(message=[scales.say_codes(results, message) for message in frame["message"]])
     drawn = draw_table(said, find_view(results.study, "checks"), results, most=len(said))
@@ -51,7 +54,7 @@ def _name_check(results, name) -> str:
     known = {"srm": "sample ratio", "missing": "missing values", "domain": "domain of the method"}
     if kind not in known or not rest:
         return capitalise(known.get(name, name.replace("_", " ")))
-    return capitalise(f"{known[kind]}, {lower_first(scales.name_label(results, rest))}")
+    return capitalise(f"{known[kind]}, {scales.name_label(results, rest)}")
 
 
 def _list_steps(results: Results) -> list[tuple[str, str]]:
@@ -92,9 +95,8 @@ def count_claims(results: Results) -> Display:
     """Return in one line how the published claims ended in this run, and where each stands with its reason."""
     if not results.claims:
         return show_sentence("No published claim bears on this run.", absent=True)
-    counts, several = Counter(c.verdict for c in results.claims), "s" * (len(results.claims) > 1)
-    told = numbers.join_words(f"{n} {v}" for v, n in counts.most_common())
-    line = f"{len(results.claims)} published claim{several}: {told}. {EACH_CLAIM}"
+    told = numbers.join_words(f"{n} {v}" for v, n in Counter(c.verdict for c in results.claims).most_common())
+    line = f"{say(len(results.claims), 'published claim')}: {told}. {EACH_CLAIM}"
     return Display(html.draw("line", told=line), line)
 
 

@@ -143,6 +143,22 @@ def test_check_runs_every_check_and_says_whether_a_study_would_answer(studies, t
     assert "\nA study of this table withholds its answer: The sample ratio is not as planned, " in shown
 
 
+def test_check_says_what_a_study_could_not_estimate(studies, tmp_path):
+    rows = [f"u{i},{'ab'[i % 2]},{i % 7},{'-1' if i % 3 else '2.05'},{i % 5}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["user_id,variant,num,den,m", *rows]))
+    metrics = "q: {kind: ratio, role: primary, better: higher, numerator: num, denominator: den}"
+    plan = tmp_path / "plan.yaml"
+    head = "kind: experiment\ntitle: T\nquestion: Q?\nunit_id: user_id\n"
+    head += "variant: {column: variant, control: a, treatments: [b]}\nmetrics:\n"
+    plan.write_text(f"{head}  {metrics}\n")
+    reason = "q cannot be estimated: one unit holds most of a denominator, so nothing can be tested."
+    _, shown, _ = studies("check", tmp_path / "t.csv", "--plan", plan)
+    assert shown.endswith(f"\nA study of this table would not answer: {reason}\n")
+    plan.write_text(f"{head}  {metrics}\n  m: {{kind: amount, role: primary, better: higher}}\nanswers: [m]\n")
+    _, shown, _ = studies("check", tmp_path / "t.csv", "--plan", plan)
+    assert shown.endswith(f"\nA study of this table would answer, but {reason}\n")
+
+
 def test_check_says_that_nothing_decides_without_a_primary_metric(studies, table, tmp_path):
     plan, told = write_plan(tmp_path, 0.5), "        said  the plan names no primary metric, so nothing decides; "
     assert told not in studies("check", table, "--plan", plan)[1]

@@ -1,0 +1,395 @@
+"""Values that are not what they seem, each kind with its whole message, and healthy neighbours of each that pass."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_sources import make_design
+
+from helpers import checks, metrics, sources
+from helpers.records import Refused
+
+N = 400
+RNG = np.random.default_rng(4)
+ARM = np.array(["a", "b"] * (N // 2))
+B = ARM == "b"
+DAYS = RNG.exponential(20, N).round(1).clip(0.1)
+PRICE = np.exp(RNG.normal(3, 0.8, N)).round(2)
+SCORE = RNG.integers(1, 6, N)
+LOG = {"kind": "amount", "role": "primary", "better": "higher", "event": "payment", "within_days": 20}
+CELL = {"kind": "amount", "role": "primary", "better": "higher"}
+RATED = {"kind": "score", "role": "primary"}
+TIME = {"kind": "time_to_event", "role": "primary", "time": "days", "observed": "seen", "horizon_days": 60}
+RELEASE = " Where that is meant, a reason under the plan's key acknowledge releases the answer."
+
+
+def _check(columns, metric, events=None, **plan):
+    """Return the checks of a table whose metric is m, by id; of events, one payment a unit, with further columns."""
+    table = pd.DataFrame({"id": [f"u{i:03d}" for i in range(N)], "variant": ARM} | columns)
+    if events is not None:
+        start = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N) % 10, unit="D")
+        table["assigned_at"], plan = start, {"assigned_at": "assigned_at", "as_of": "2024-02-29"} | plan
+        at = start + pd.to_timedelta(1 + np.arange(N) % 7, unit="D")
+        events = pd.DataFrame({"id": table["id"], "event": "payment", "at": at, "value": PRICE} | events)
+    design = make_design({"m": metric}, **plan)
+    source = sources.load(design, table, events=events)
+    return {check.id: check for check in checks.run(metrics.fold(source, design), source, design)}
+
+
+def _refuse(columns, metric, **plan):
+    with pytest.raises(Refused) as caught:
+        _check(columns, metric, **plan)
+    return str(caught.value)
+
+
+CODES = "; leave them empty where they are a code for none, and write scale: [lowest, highest] into the plan"
+SOME = RNG.random(N) < 0.2
+
+
+@pytest.mark.parametrize(
+    ("code", "where", "why"),
+    [
+        (-1, SOME, "the only one below 0"),
+        (-9, SOME, "the only one below 0"),
+        (9, SOME, "apart from them"),
+        (99, SOME & (np.arange(N) < 40), "far above all others"),
+        (999, SOME, "far above all others"),
+        (0, SOME & B, "in one arm alone"),
+        (0, RNG.random(N) < 0.4, "more than the answer beside it"),
+        (6, SOME & B, "in one arm alone"),
+    ],
+)
+def test_run_refuses_a_code_among_answers_until_the_plan_says_the_scale(code, where, why):
+    answers = np.where(where, code, SCORE)
+    told = f"m: the answers run from 1 to 5, and {where.sum()} of 400 are {code}, {why}{CODES}"
+    assert _refuse({"m": answers}, RATED) == told
+    assert "events_add" not in _check({"m": answers}, RATED | {"scale": [min(code, 1), max(code, 5)]})
+
+
+def test_run_refuses_a_code_among_answers_of_events():
+    told = {"value": np.where(SOME, -1, SCORE)}
+    with pytest.raises(Refused, match=r"^m, payment: the answers run from 1 to 5, and .* are -1, the only one below 0"):
+        _check({}, RATED | {"event": "payment", "within_days": 20}, told)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        SCORE,
+        RNG.integers(1, 8, N),
+        RNG.integers(0, 6, N),
+        RNG.integers(0, 11, N),
+        RNG.integers(-3, 4, N),
+        RNG.integers(-1, 2, N),  # thumbs
+        RNG.integers(0, 101, N),
+        RNG.choice([0, 25, 50, 75, 100], N),
+        RNG.choice([1.0, 1.5, 2.0, 2.5, 3.0], N),
+        np.where(np.arange(N) < 3, 1, RNG.integers(7, 11, N)),  # few are unhappy
+        np.where(np.arange(N) % 100 == 0, 9, RNG.integers(1, 5, N)),
+        RNG.normal(50, 10, N),
+        RNG.integers(0, 2, N),
+        RNG.choice([1, 5, np.nan], N),
+    ],
+)
+def test_run_lets_healthy_answers_pass(answers):
+    _check({"m": answers}, RATED)
+
+
+def test_run_refuses_a_net_promoter_score_that_is_none():
+    nps = {"kind": "nps", "role": "primary"}
+    told = (
+        "m: none of 400 answers is above {}, and a net promoter score is asked from 0 to 10; give the answers as they "
+        "were asked, or write kind: score"
+    )
+    assert _refuse({"m": SCORE}, nps) == told.format(5)
+    assert _refuse({"m": RNG.integers(1, 8, N)}, nps) == told.format(7)
+    for answers in (RNG.integers(0, 11, N), RNG.integers(7, 10, N), np.where(np.arange(N) < 20, 3, np.nan)):
+        _check({"m": answers}, nps)
+
+
+YES = {"kind": "binary", "role": "primary"}
+EMPTY = (
+    "m: every cell that is told says {}, and {} of 400 are empty, so that empty may mean {} or not known; write {} "
+    "where it is meant{}, or leave the units out of which nothing is known"
+)
+
+
+def test_run_refuses_one_word_beside_empty_cells():
+    n, words = int(SOME.sum()), ("1, or yes", "0, or no")
+    told = EMPTY.format(words[0], n, words[1], words[1], ", or missing: zero into the plan")
+    assert _refuse({"m": np.where(SOME, None, "yes")}, YES) == told
+    assert _refuse({"m": np.where(SOME, None, "no")}, YES) == EMPTY.format(words[1], n, words[0], words[0], "")
+    assert _refuse({"m": np.where(SOME, None, 1.0)}, YES) == told
+    taken = _refuse({"m": SCORE, "took": np.where(SOME, None, "y")}, RATED, exposure={"column": "took"})
+    assert taken == EMPTY.format(words[0], n, words[1], words[1], "").replace("m:", "took:")
+    seen = _refuse({"days": DAYS, "seen": np.where(SOME, None, 1)}, TIME)
+    assert seen == EMPTY.format(words[0], n, words[1], words[1], "").replace("m:", "m, seen:")
+
+
+@pytest.mark.parametrize(
+    ("marks", "missing"),
+    [
+        (np.where(SOME, 0, 1.0), "unknown"),
+        (np.where(SOME, np.nan, SCORE > 2), "unknown"),
+        (np.ones(N), "unknown"),
+        (np.zeros(N), "unknown"),
+        (np.where(np.arange(N) < 5, np.nan, 0.0), "unknown"),
+        (np.where(SOME, np.nan, 1.0), "zero"),
+    ],
+)
+def test_run_lets_healthy_marks_pass(marks, missing):
+    _check({"m": marks}, YES | {"missing": missing})
+
+
+SEEN = (DAYS < 30).astype(int)
+OPEN = int((SEEN == 0).sum())
+UNTIMED = (
+    "m, days: {} of {} units without the event have {}, so that nobody knows how long they were followed; give the "
+    "time until which each was seen without it"
+)
+
+
+@pytest.mark.parametrize(("time", "what"), [(np.nan, "no time"), (0, "the time 0")])
+def test_run_refuses_units_without_the_event_and_without_a_time(time, what):
+    days = np.where(SEEN == 0, time, DAYS)
+    assert _refuse({"days": days, "seen": SEEN}, TIME) == UNTIMED.format(OPEN, OPEN, what)
+    one_arm = (SEEN == 0) & B
+    told = _refuse({"days": np.where(one_arm, time, DAYS), "seen": SEEN}, TIME)
+    assert told == UNTIMED.format(one_arm.sum(), OPEN, what)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        np.minimum(DAYS, 30),
+        np.where(np.arange(N) % 7 == 0, 0, DAYS),  # some buy at once, and some were assigned on the last day
+        np.where(SOME, np.nan, DAYS),  # unknown of both
+        np.where((SEEN == 0) & (np.arange(N) < 30), 0, DAYS),
+        np.where(SEEN == 1, 0, DAYS),  # all at once
+        np.minimum(np.where(B, DAYS * 2.2, DAYS) + 0.013, 30),  # the horizon is a whole number, and b is slower
+    ],
+)
+def test_run_lets_healthy_times_pass(days):
+    found = _check({"days": days, "seen": SEEN}, TIME)
+    assert "events_add" not in found
+
+
+TIMED = "The values of m in {} are about {} times those in {}, as {} would be; give both arms one unit."
+
+
+@pytest.mark.parametrize(
+    ("divisor", "said"),
+    [
+        (365.25 / 12, ("a", "30", "b", "days beside months")),
+        (1 / 24, ("b", "24", "a", "hours beside days")),
+        (7, ("a", "7", "b", "days beside weeks")),
+    ],
+)
+def test_run_withholds_times_of_one_arm_in_another_unit(divisor, said):
+    days = np.where(B, DAYS / divisor, DAYS)
+    found = _check({"days": days, "seen": SEEN}, TIME)["events_add"]
+    assert (found.status, found.message) == ("fail", TIMED.format(*said) + RELEASE)
+
+
+CENTS = TIMED.format("b", "100", "a", "cents beside whole units") + RELEASE
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.where(B, PRICE * 100, PRICE),
+        np.where(B, PRICE.round() * 100, PRICE.round()),  # whole dollars
+        np.where(B & (RNG.random(N) < 0.4), PRICE * 100, PRICE),  # a part
+    ],
+)
+def test_run_withholds_amounts_of_one_arm_in_cents(values):
+    for found in (_check({"m": values}, CELL), _check({}, LOG, {"value": values})):
+        assert (found["events_add"].status, found["events_add"].message) == ("fail", CENTS)
+    found = _check({"m": np.where(B, PRICE / 1000, PRICE)}, CELL)["events_add"]
+    assert found.message == TIMED.format("a", "1,000", "b", "whole units beside thousands") + RELEASE
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        PRICE,
+        PRICE.round(),  # whole dollars
+        np.where(B, 2 * PRICE, PRICE),
+        np.where(B, 10, 9.99),  # a price test
+        np.where(B, PRICE.round(), PRICE),
+        np.where(RNG.random(N) < 0.1, PRICE * 100, PRICE),  # both arms have a few large ones
+        np.where(np.arange(N) < 380, 0, PRICE),
+        np.where(B & (np.arange(N) < 20), 5000, PRICE),  # a few large customers
+    ],
+)
+def test_run_lets_healthy_amounts_pass(values):
+    assert "events_add" not in _check({"m": values}, CELL)
+    assert _check({}, LOG, {"value": values})["events_add"].status == "pass"
+
+
+UNPRICED = "No currency stands beside values of m: a {}, b {}; write it, or leave its column out if it is one."
+
+
+@pytest.mark.parametrize("named", ["currency", "unit_of_it", "x"])
+def test_run_tells_values_without_a_currency_by_arm(named):
+    lacks = B & (np.arange(N) < 160)
+    found = _check({}, LOG, {named: np.where(lacks, None, "USD")})["events_add"]
+    assert (found.status, found.message) == ("fail", UNPRICED.format("0.0 %", "40.0 %") + RELEASE)
+    found = _check({"m": PRICE, named: np.where(lacks, "", "\u20ac")}, CELL)["events_add"]
+    assert (found.status, found.message) == ("fail", UNPRICED.format("0.0 %", "40.0 %") + RELEASE)
+    alike = _check({}, LOG, {named: np.where(np.arange(N) < 160, "NA", "USD")})["events_add"]
+    assert (alike.status, alike.message) == ("warn", UNPRICED.format("40.0 %", "40.0 %"))
+
+
+ONE = "As far as names and signs tell, no money back adds to a sum of other events, and one currency is added up."
+NONE = ONE.replace("one currency is added up", "no column names a currency")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"currency": "USD"}, ONE),
+        ({"money": "EUR"}, ONE),
+        ({"currency": np.where(SOME, None, "USD"), "value": np.where(SOME, 0, PRICE)}, ONE),  # 0 is in no currency
+        ({"country": "USA"}, NONE),
+        (
+            {"channel": np.where(SOME, "USD", "shop")},
+            ONE.replace("one currency is added up", "no column names a currency"),
+        ),
+    ],
+)
+def test_run_lets_healthy_currencies_pass(more, told):
+    found = _check({}, LOG, more)["events_add"]
+    assert (found.status, found.message) == ("pass", told)
+
+
+VOID = (
+    "m adds up what is no payment, as it failed, is open, cancelled or a test: a {}, b {}; leave it out of the events."
+)
+FAILS = B & (np.arange(N) < 160)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": np.where(FAILS, "failed", "succeeded")},
+        {"payment_status": np.where(FAILS, "Pending", "paid")},
+        {"Status": np.where(FAILS, "requires_payment_method", "succeeded")},
+        {"orderState": np.where(FAILS, "CANCELLED", "COMPLETE")},
+        {"statut": np.where(FAILS, "annul\u00e9", "pay\u00e9")},
+        {"livemode": ~FAILS},
+        {"live_mode": np.where(FAILS, "false", "true")},
+        {"is_test": FAILS},
+        {"test": FAILS.astype(int)},
+        {"isTestOrder": np.where(FAILS, "yes", "no")},
+        {"mode": np.where(FAILS, "test", "live")},
+        {"environment": np.where(FAILS, "sandbox", "production")},
+        {"paid": ~FAILS},
+    ],
+)
+def test_run_withholds_a_sum_of_what_is_no_payment(more):
+    found = _check({}, LOG, more)["events_add"]
+    assert (found.status, found.message) == ("fail", VOID.format("0.0 %", "40.0 %") + RELEASE)
+
+
+def test_run_withholds_a_sum_of_payments_that_came_back():
+    back = (
+        "m adds up payments that were given back, and no event takes them off: a 0.0 %, b 40.0 %; leave them out, or "
+    )
+    back += "add events of the refunds."
+    found = _check({}, LOG, {"status": np.where(FAILS, "refunded", "paid")})["events_add"]
+    assert (found.status, found.message) == ("fail", back + RELEASE)
+    two = {"event": np.where(SOME, "refund", "payment"), "value": np.where(SOME, -PRICE, PRICE)}
+    both = _check({}, LOG | {"event": ["payment", "refund"]}, two | {"status": np.where(FAILS, "refunded", "paid")})
+    assert both["events_add"].status == "pass"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": "paid"},
+        {"status": np.where(B, "active", "trialing")},
+        {"status": np.where(FAILS, "failed", "succeeded"), "value": np.where(FAILS, 0, PRICE)},
+        {"livemode": True},
+        {"is_test": False},
+        {"test": np.where(B, "B", "A")},
+        {"paid": PRICE},
+        {"mode": "card"},
+        {"state": np.where(SOME, "CA", "NY")},
+    ],
+)
+def test_run_lets_healthy_states_of_payments_pass(more):
+    assert _check({}, LOG, more)["events_add"].status == "pass"
+
+
+def test_run_refuses_a_row_that_sums_the_others():
+    said = "m: a row holds the sum of all others, so that it is a total and no unit; leave it out"
+    total, named = PRICE.copy(), [f"u{i:03d}" for i in range(N)]
+    total[-1] = total[:-1].sum()
+    assert _refuse({"m": total}, CELL) == said
+    counts = np.append(SCORE[:-1], SCORE[:-1].sum())
+    for title in ("Total", "Summe", "Grand Total", "\u0418\u0442\u043e\u0433\u043e", "totale: 400"):
+        named[-1] = title
+        assert _refuse({"m": counts, "id": named}, {"kind": "count", "role": "primary"}) == said
+    _check({"m": SCORE, "id": named}, {"kind": "count", "role": "primary"})  # a customer of this name
+    _check({"m": np.where(np.arange(N) < 3, [10, 20, 30] + [0] * (N - 3), 0)}, CELL)
+
+
+UNITS = (
+    "Whoever has the same firm is in the same arm, in {n} of {n} cases (a {a}, b {b}; p {p} of the planned split): "
+    "arms look assigned by firm and not by unit. Where they were, write cluster: firm into the plan, as intervals are "
+    "too narrow without."
+)
+
+
+def test_run_tells_a_column_by_which_arms_look_assigned():
+    firm = np.where(B, "x", "y") + (np.arange(N) // 10).astype("U").astype(object)
+    found = _check({"m": SCORE, "firm": firm}, RATED)["units_fit"]
+    assert (found.status, found.message) == ("warn", UNITS.format(n=80, a=40, b=40, p="> .999"))
+    uneven = np.where(B, np.arange(N) // 4, 1000 + np.arange(N) // 20)  # many small firms in b
+    assert _check({"m": SCORE, "firm": uneven}, RATED)["units_fit"].message == UNITS.format(
+        n=120, a=20, b=100, p="< .001"
+    )
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.arange(N) // 4,  # pairs and blocks
+        RNG.integers(0, 30, N),
+        np.arange(N),  # another id
+        np.where(B, "new", "old"),  # what the arm is called
+        np.where(SOME, "x", None),
+        RNG.choice(["IT", "DE", "FR"], N),
+    ],
+)
+def test_run_lets_columns_pass_by_which_arms_were_not_assigned(column):
+    assert "units_fit" not in _check({"m": SCORE, "firm": column}, RATED)
+    by_bucket = {"m": SCORE, "bucket": np.arange(N) % 100}
+    assert "units_fit" not in _check(by_bucket, RATED)
+
+
+AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
+
+
+def test_run_tells_a_covariate_that_looks_measured_after_assignment():
+    noise = RNG.normal(size=N)
+    found = _check({"m": PRICE, "visits": 2 * PRICE + noise}, CELL, covariates=["visits"])["covariates_fit"]
+    told = "visits goes along with m nearly one to one, with a correlation of 1.00 in an arm"
+    assert (found.status, found.message) == ("warn", told + AFTER)
+    found = _check({"m": PRICE, "visits": noise + B}, CELL, covariates=["visits"])["covariates_fit"]
+    assert (found.status, found.message) == ("warn", "visits differs between the arms far beyond chance" + AFTER)
+
+
+@pytest.mark.parametrize(
+    "covariate",
+    [
+        PRICE * np.exp(RNG.normal(0, 0.5, N)),  # what the unit spent before
+        RNG.normal(size=N),
+        RNG.normal(size=N) + 0.3 * B,  # a draw in a hundred
+        RNG.choice(["free", "pro"], N),
+        np.where(SOME, np.nan, 1.0),
+        np.ones(N),
+    ],
+)
+def test_run_lets_healthy_covariates_pass(covariate):
+    assert "covariates_fit" not in _check({"m": PRICE, "before": covariate}, CELL, covariates=["before"])
