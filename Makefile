@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: reports test lab bench validate lock spark engines help
+.PHONY: reports test lab bench pictures validate lock spark engines help
 
 reports: $(READY) ## Render every run of notebooks/reports.yaml; ends with the path of reports/index.html
 	$(BIN)/studies report
@@ -32,6 +32,10 @@ bench: $(READY) ## Compare our queries with other packages, `studies report --fo
 	$(BIN)/python tests/bench/ranking.py
 	$(BIN)/python tests/bench/afternoon.py
 	PYTHONPATH=.venv/bench $(BIN)/python tests/bench/compare_engines.py
+
+pictures: $(READY) ## Renew README's pictures from the reports (needs Chromium)
+	$(BIN)/studies report
+	cd tests && ../$(BIN)/python -m look.pictures
 
 validate: $(READY) ## Measure every method on the deep grid (hours, resumable), and render its report
 	$(BIN)/studies validate --record data/validation/deep.csv
