@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy  # its stats load when they are first used: that takes long, and most tables need none
 
 from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
 from helpers.checks.events import check_events, percent
-from helpers.inference.means import effective_units
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -204,7 +203,7 @@ def _check_clusters(units, design):
     found, tested = [], False
     for name, arms in metrics.summarise(units)[None].items():
         counted = [arms[arm] for arm in design.variant.arms]
-        sizes = [effective_units(m) if m.n > 1 else float(m.n) for m in counted]
+        sizes = [m.effective_units if m.n > 1 else float(m.n) for m in counted]
         tested = tested or min(sizes[0], max(sizes[1:])) >= 2
         told = zip(sizes, counted, design.variant.arms, strict=True)
         found += [(size, m.n, arm, design.label_of(name)) for size, m, arm in told if size == size]  # not without rows
@@ -218,7 +217,8 @@ def _check_clusters(units, design):
         said = f"In every arm the clusters ({design.cluster}) count like {effective:.0f} of one size or more."
         status = "pass"
     else:
-        reach, many = (float(stats.t.isf(design.alpha / 2, df)) for df in (max(2 * effective - 2, 1), np.inf))
+        dfs = max(2 * effective - 2, 1), np.inf
+        reach, many = -scipy.special.stdtrit(dfs, design.alpha / 2)
         so = f"with arms like this they reach {reach:.1f} standard errors to each side, with many clusters {many:.1f}."
         so = so if effective >= 2 else "where that is below 2 in an arm, nothing is tested."
         said = f"Clusters ({design.cluster}) are few or of unlike size: {told} Intervals use the degrees of freedom of "
@@ -337,8 +337,10 @@ def compare_split(counts, shares) -> float:
     total = sum(counts)
     expected = total * np.asarray(shares) / sum(shares)
     if total and expected.min() >= LEAST_EXPECTED:
-        return float(stats.chisquare(counts, expected).pvalue)
-    return float(stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue) if total and len(counts) == 2 else NAN
+        return float(scipy.special.chdtrc(len(counts) - 1, np.sum((counts - expected) ** 2 / expected)))
+    if len(counts) != 2 or not total:
+        return NAN
+    return float(scipy.stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue)
 
 
 def compare_rates(arms) -> float:
@@ -364,9 +366,10 @@ def compare_rates(arms) -> float:
     table = np.array([yes, [m.n for m in arms] - yes])
     if not table.sum(axis=1).all():
         return NAN
-    if stats.contingency.expected_freq(table).min() >= LEAST_EXPECTED:
-        return float(stats.chi2_contingency(table, correction=False).pvalue)
-    return float(stats.fisher_exact(table).pvalue) if len(arms) == 2 else NAN
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    if expected.min() >= LEAST_EXPECTED:
+        return float(scipy.special.chdtrc(len(arms) - 1, np.sum((table - expected) ** 2 / expected)))
+    return float(scipy.stats.fisher_exact(table).pvalue) if len(arms) == 2 else NAN
 
 
 def read_rate(moments: Moments) -> float:
@@ -424,7 +427,7 @@ def _test_trace(trace, columns, contrasts, total):
     s = min(columns, contrasts)
     m, n = (abs(columns - contrasts) - 1) / 2, (total - contrasts - columns - 2) / 2
     df, left = s * (2 * m + s + 1), s * (2 * n + s + 1)
-    return float(stats.f.sf(trace / max(s - trace, 1e-300) * left / df, df, left))
+    return float(scipy.special.fdtrc(df, left, trace / max(s - trace, 1e-300) * left / df))
 
 
 def measure_imbalance(arms) -> np.ndarray:
