@@ -8,7 +8,7 @@ _HOMES = {  # where each name is at home: checks of a table start without what m
     "peers": ("compare_looking", "compare_peers", "compare_power"),
     "splits": ("count_by_tenth", "resplit"),
     "trust": ("run", "withheld"),
-    "validation": ("Cell", "list_cells", "measure_cells"),
+    "validation": ("Cell", "draw_arms", "find_departure", "list_cells", "measure_cells"),
 }
 
 

@@ -53,7 +53,7 @@ def check_methods(material, results) -> tuple[Check, ...]:
             label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
             several = f", {e.comparison}" if len(design.variant.treatments) > 1 else ""
             said = (
-                f"{label[:1].upper()}{label[1:]}{several}: {plain}, so the interval may hold the truth less often than "
+                f"{label}{several}: {plain}, so the interval may hold the truth less often than "
                 f"it says.{DETAIL}{needed}."
             )
             found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, said)

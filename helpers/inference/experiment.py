@@ -172,7 +172,9 @@ def _gather(design, units, trust, settings):
         names = next(iter(arms.values())).names
         if design.metrics[name].how.takes_covariates and names[0] == "y" and len(names) > 1:
             adjusted[name] = arms
-    if design.cluster is None:
+    if any(check.id == "attrition" and check.value > 0 for check in trust):
+        partly = ((name, arm) for name, arms in raw.items() for arm in arms)
+    elif design.cluster is None:
         partly = ((name, arm) for name, arms in raw.items() for arm, m in arms.items() if m.missing)
     else:  # moments of clusters do not see the unknown outcomes of units
         rows = metrics.describe_arms(units).to_dict("records")

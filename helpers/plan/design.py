@@ -271,12 +271,16 @@ class ExperimentPlan(Design):
     exposure: Exposure | None = None
     covariates: list[str] = []
     segments: list[str] = []
+    comparisons: list[str] = []
     acknowledge: dict[Grave, Annotated[str, Field(pattern=r"\w")]] = {}
     shown_as: Contrast | None = None
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
-        looks = self.looks
+        looks, asked = self.looks, [self._between.get(told) for told in self.comparisons]
+        yield not all(asked), f"comparisons are of two treatments, as in {' or '.join(self._between) or 'b - a'}"
+        twice = len({*map(frozenset, filter(None, asked))}) < len(asked)
+        yield twice and all(asked), "comparisons name two treatments twice; the difference turned round is the same one"
         counted = self.randomised_units
         unnamed = isinstance(counted, dict) and set(counted) != set(self.variant.arms)
         yield unnamed, "randomised_units must be one number, or name exactly the control and the treatments"
@@ -346,6 +350,17 @@ class ExperimentPlan(Design):
             above, below = pair[::-1] if self.metrics[pair[0]].how.is_share else pair
             found[above] = below, metric.products
         return found
+
+    @property
+    def _between(self) -> dict[str, tuple[str, str]]:
+        arms = self.variant.treatments
+        return {f"{arm} - {other}": (other, arm) for other in arms for arm in arms if arm != other}
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The arms that are compared: the control with each treatment, then the treatments that `comparisons` names."""
+        with_control = [(self.variant.control, treatment) for treatment in self.variant.treatments]
+        return [*with_control, *(self._between[told] for told in self.comparisons)]
 
     @property
     def key_metric(self) -> str:

@@ -1,5 +1,6 @@
 """Tables: what stands in each column is counted, refused where it does not fit, and cast to what the plan needs."""
 
+import datetime as dt
 from dataclasses import dataclass, replace
 
 import ibis
@@ -10,9 +11,12 @@ from helpers.sources import opening
 from helpers.sources.numerals import (
     BESIDE,
     MISSING,
+    MONIES,
     NOBODY,
+    UNTOLD,
     cast_number,
     count_numbers,
+    drop_money,
     fill,
     find_sign,
     refuse_numbers,
@@ -40,6 +44,9 @@ DAY_FIRST = r"^(1[3-9]|2[0-9]|3[01])[-/.]"
 MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
 PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
 ZONED = r":[0-9]{2}([.][0-9]+)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
+DIGITS = "^[0-9]{9,19}([.][0-9]+)?$"
+EPOCHS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}  # since 1970
+NOTHING = ("", UNTOLD)
 DAY = 86_400
 YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
 DATED = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
@@ -108,6 +115,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     for c in wanted:
         where = f"{raw.name}, column {c.name}"
         told += judge_raw(c, before[c.target], came[c.target].type(), where, sign=sign, zone=zone)
+        told += _judge_monies(raw.table, came[c.target], c.name, where) if before[c.target].get("money") else []
     made = {c.target: cast(came[c.target], c.type, before[c.target], sign=sign, zone=zone) for c in wanted}
     used, taken = {column.name for column in wanted}, {target.lower() for target in made}
     others = [column for column in raw.table.columns if column not in used]
@@ -131,7 +139,9 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     known = {target: table[target].isnan().ifelse(ibis.null("float64"), table[target]) for target in nan}
     messages = (*raw.messages, *(f"{raw.name}: {text}" for text in told))
     clocks = {
-        c.name: tuple(before[c.target][key] for key in ("zoned", "clocked")) for c in wanted if c.type == "timestamp"
+        c.name: tuple(before[c.target].get(key, 0) for key in ("zoned", "clocked"))
+        for c in wanted
+        if c.type == "timestamp"
     }
     table = table.mutate(**known) if known else table
     return Shaped(table, raw.name, rows, ids, tuple(made), clocks, messages)
@@ -178,10 +188,13 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     if value.type().is_floating() and kind in TEXTS:
         empty = value.isnull() | value.isnan()
         return {"empty": empty, "odd": ~empty & _has_fraction(value, 0.5)}
-    if kind == "timestamp" and not value.type().is_string():
+    if kind == "timestamp" and (value.type().is_timestamp() or value.type().is_date()):
         is_zoned = getattr(value.type(), "timezone", None) is not None
         clocked = value.epoch_seconds() % DAY != 0 if value.type().is_timestamp() else value.isnull() & value.notnull()
         return {"zoned": value.notnull() & is_zoned, "clocked": clocked & (not is_zoned)}
+    if kind == "timestamp" and value.type().is_numeric():
+        known = value.notnull() & ~value.cast("float64").isnan()
+        return {"filled": known, "zoned": known, **_count_epochs(value)}
     if not value.type().is_string():
         return {}
     if kind in TEXTS:
@@ -189,14 +202,15 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         rounded = {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(NOBODY)} if kind == "id" else {}
         # labels are compared without their spaces later, where the plan spells them
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
-        return {"blank": text == "", **rounded, **spaced}
+        return {"blank": text.isin(NOTHING), **rounded, **spaced}
     text = fill(value)
     counts = {"filled": text.notnull(), "missing": text.lower().isin(MISSING)}
     if kind == "timestamp":
         slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
         ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
-        clocks = {"zoned": zoned, "clocked": text.contains(":") & ~zoned}
-        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks}
+        number = try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+        clocks = {"zoned": zoned | number.notnull(), "clocked": text.contains(":") & ~zoned}
+        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **_count_epochs(number)}
     return counts | count_numbers(text)
 
 
@@ -224,7 +238,7 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
     kind, came, text = column.type, f"{where}: holds {type(found).__name__.lower()} values where", found.is_string()
     if kind in NUMBERS and not (found.is_numeric() or text or found.is_boolean() or found.is_null()):
         raise Refused(f"{came} numbers are needed; name another column in the plan")
-    if kind == "timestamp" and not (found.is_timestamp() or found.is_date() or text):
+    if kind == "timestamp" and not (found.is_timestamp() or found.is_date() or found.is_numeric() or text):
         raise Refused(f"{came} times are needed; write them as 2024-01-31 13:45:00 (UTC)")
     if kind in TEXTS and (found.is_nested() or found.is_binary()):
         raise Refused(f"{came} text is needed; export it as text")
@@ -233,11 +247,12 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
         schema.refuse_some(max(counts.get(key, 0) for key in ("rounded", "empty", "odd")), "id", where, fault)
         fault = "with a word such as null or NA for an id; give each row its own, or leave those rows out"
         schema.refuse_some(counts.get("word", 0), "row", where, fault)
-    if text and kind == "timestamp":
-        _refuse_times(where, counts)
+    epochs = [name for name in EPOCHS if counts.get(name)]
+    if kind == "timestamp" and "filled" in counts:
+        _refuse_times(where, counts, epochs)
     elif text and kind in NUMBERS:
         refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
-    if kind == "timestamp" and counts["zoned"] and zone is None:
+    if kind == "timestamp" and counts["zoned"] and zone is None and "clocked" in counts:
         fault = f"of day without a time zone and {counts['zoned']:,} with one; {IN_ZONE}"
         schema.refuse_some(counts["clocked"], "time", where, fault)
     order, apart = "day first" if counts.get("day_first") else "month first", {".": "commas", ",": "dots"}[sign]
@@ -251,15 +266,38 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
         "slash": f"dates are read with the {order}, as only that fits all of them",
     }
     told = [words for key, words in said.items() if counts.get(key)]
+    told += [f"numbers are read as {name} since 1970, in UTC" for name in epochs]
     told += [f"{schema.say(thousands, 'cell')} read without the {apart} between thousands"] if thousands else []
     told += [f"{n['clocked']} without a time zone read in {zone}"] if zone and counts.get("clocked") else []
     return [f"column {column.name}: {words}" for words in told]
 
 
-def _refuse_times(where, counts):
-    n, slash, iso, day, month = (counts[key] for key in ("filled", "slash", "iso", "day_first", "month_first"))
-    n -= counts["missing"]
-    schema.refuse_some(n - iso - slash, "row", where, f"without a date or time; {DATED}")
+def _judge_monies(table, value, name, where):
+    """Return the sentence on amounts that stand with a currency; refused are two currencies, and amounts without."""
+    text = fill(value)
+    is_money = drop_money(text)[1]
+    money = is_money.ifelse(text.re_extract(MONIES, 0), ibis.null("string"))
+    counts = {"n": money.nunique(), "least": money.min(), "plain": (~is_money & text.re_search("[1-9]")).sum()}
+    found = opening.count_all(table, counts, where)
+    if found["n"] > 1:
+        raise Refused(f"{where}: amounts in {found['n']} currencies; bring them into one")
+    fault = f"without a currency beside others in {found['least']}; write it in each or in none"
+    schema.refuse_some(found["plain"], "amount", where, fault)
+    return [f"column {name}: amounts are read without their {found['least']}"]
+
+
+def _count_epochs(number):
+    """Whether a number is a moment of 1973 to 2286 in each unit since 1970."""
+    return {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}
+
+
+def _refuse_times(where, counts, epochs):
+    slash, iso, day, month = (counts.get(key, 0) for key in ("slash", "iso", "day_first", "month_first"))
+    n, n_epochs = counts["filled"] - counts.get("missing", 0), sum(counts[name] for name in epochs)
+    schema.refuse_some(n - iso - slash - n_epochs, "row", where, f"without a date or time; {DATED}")
+    if len(epochs) > 1 or 0 < n_epochs < n:
+        parts = [f"{counts[name]:,} in {name} since 1970" for name in epochs]
+        raise Refused(f"{where}: {' and '.join(parts)} of {n:,} times; write all in one way")
     if slash and iso:
         raise Refused(f"{where}: dates in two formats, {slash:,} of {n:,} not year first; {DATED}")
     if day and month:
@@ -285,18 +323,30 @@ def cast(value, kind, counts, *, sign=".", zone=None):
     if kind in TEXTS:
         if found.is_string():
             text = trim(value) if kind != "label" and counts.get("spaced", True) else value
-            return (trim(value) == "").ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
+            return trim(value).isin(NOTHING).ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
         if found.is_floating():
             known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
             return (known if counts["odd"] else known.cast("int64")).cast("string")
         return value.cast("string")
     if kind == "timestamp":
+        if unit := next((unit for name, unit in EPOCHS.items() if counts.get(name)), None):
+            return _cast_epoch(value, unit)
         if found.is_string():
             return _cast_time(value, counts, zone)
         return (_place(zone, value) if zone and counts["clocked"] else value).cast("timestamp")
     if found.is_boolean():
         return value.cast("int32").cast("float64")
     return cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
+
+
+def _cast_epoch(value, unit):
+    """Return numbers, or text that holds them, as moments to the microsecond."""
+    if value.type().is_string():
+        text = fill(value)
+        value = try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+    number = value.cast("float64")
+    micro = (number.isnan().ifelse(ibis.null("float64"), number) * (unit * 1e6)).round().cast("int64")
+    return (ibis.literal(dt.datetime(1970, 1, 1)) + micro.as_interval("us")).cast("timestamp")
 
 
 def _cast_time(value, counts, zone):

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
-from helpers import paths
+from helpers import paths, schema
 from helpers.kinds import KINDS
 from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
@@ -145,7 +145,12 @@ def _money(value, low=None, high=None, *, signed=False) -> str:
 
 FILTERS = {"points": _points, "money": _money, "share": numbers.write_share, "chance": numbers.write_chance}
 FILTERS |= {"count": numbers.write_count, "number": numbers.write_number, "wait": numbers.write_wait}
-FILTERS |= {"words": numbers.join_words, "cap": numbers.capitalise, "low": numbers.lower_first}
+FILTERS |= {
+    "words": numbers.join_words,
+    "cap": numbers.capitalise,
+    "low": numbers.lower_first,
+    "plural": schema.pluralise,
+}
 FILTERS |= {"percent": partial(numbers.write_share, decimals=0), "spoken": lambda text: str(text).replace("_", " ")}
 
 
@@ -212,8 +217,8 @@ def explain(results: Results, design: Any) -> Results:
     words = tell(named, design)
     labels = dict(re.split(r" *\| *", line, maxsplit=1) for line in words.get("labels", ()))
     named = named.but(plan={**named.plan, "labels": {**labels, **(shown["labels"] or {})}})
-    kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:5]
-    told = (*words["answer"], *words.get("bullets", ())[:4])
+    kind, limits = words.get("kind", ())[:1], tuple(map(numbers.capitalise, words.get("limits", ())[:5]))
+    told = map(numbers.capitalise, (*words["answer"], *words.get("bullets", ())[:4]))
     if results.status == "withheld":
         told = tuple(scales.say_codes(named, line) for line in results.answer)
     following = (f"Next: {line}" for line in words.get("next", ())[:1])

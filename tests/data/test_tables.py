@@ -32,6 +32,7 @@ PARTS = (
     "support_metrics",
     "validation",
     "evidence_review",
+    "methods",
 )  # files of views
 REVIEW = ("claim_review", "evidence_topics", "evidence_effects", "contradictions")
 SIZES = {

@@ -105,6 +105,7 @@ CASES = {
         ("seed", {}, 1),
         ("measured", {}, "{folder}/cells"),
     ],
+    "methods": [("confidence_level", {}, 0.8), ("seed", {}, 1)],
 }
 
 

@@ -302,6 +302,21 @@ def test_render_refuses_an_input_that_changes_while_it_is_read(make, quick, rend
     assert told.encode() in left.pop("failed.html") and left == good
 
 
+def test_render_refuses_a_folder_to_which_a_file_comes_while_it_is_read(make, quick, render, study, monkeypatch):
+    base = study.parent / "logs"
+    base.mkdir()
+    (base / "a.csv").write_text("1")
+    run = make(data=str(base))
+
+    def change_meanwhile(run, *_):
+        (base / "b.csv").write_text("2")
+        return execute(run)
+
+    monkeypatch.setattr(execution, "execute", change_meanwhile)
+    told = "one: refused: b.csv: changed while the run read it; run it again once nothing writes to it\n"
+    assert render(run) == (2, told)
+
+
 DAMAGES = {
     "empty": b"",
     "cut short": None,

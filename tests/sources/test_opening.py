@@ -102,16 +102,16 @@ def test_read_address_refuses_without_showing_more_than_a_base_name(data, messag
     assert "canary" not in message
 
 
-def test_read_address_refuses_a_folder_and_other_files(tmp_path):
-    (tmp_path / "units.xlsx").touch()
+def test_read_address_refuses_other_files(tmp_path):
+    (tmp_path / "units.xls").touch()
     (tmp_path / "a.csv").touch()
     (tmp_path / "a.parquet").touch()
-    assert tell_refusal(read_address, str(tmp_path)) == f"{tmp_path.name}: a folder; name the files in it"
-    assert tell_refusal(read_address, str(tmp_path / "units.xlsx")) == (
-        "units.xlsx: this kind of file is not read; give .csv, .tsv, .txt (each also .gz), .parquet, or duckdb:PATH"
+    assert tell_refusal(read_address, str(tmp_path / "units.xls")) == (
+        "units.xls: this kind of file is not read; give .csv, .tsv, .txt, .jsonl, .ndjson, .json (each also .gz), "
+        ".parquet, .xlsx, or duckdb:PATH"
     )
     assert tell_refusal(read_address, [str(tmp_path / "a.csv"), str(tmp_path / "a.parquet")]) == (
-        "data: text files and Parquet files together; give files of one kind"
+        "data: text and parquet files together; give files of one kind, such as folder/*.parquet"
     )
 
 
