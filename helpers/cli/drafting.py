@@ -198,15 +198,17 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
         within = f"within_days: {window}", f"guessed: over for {over[window]:.0%} of the units by as_of{few}"
         kind = _guess_event(row)
         scale = [(f"scale: {list(kind.scale)}", "guessed: holds all values")] if kind.scale else []
-        lines = [(f"kind: {kind.kind}", f"guessed: {kind.reason}"), *scale, within]
+        is_valued = kind.kind in ("amount", "score", "nps") and row.value != heard.columns["value"]
+        value = [(f"value: {quote(row.value)}", "the column of its values")] if is_valued else []
+        lines = [(f"kind: {kind.kind}", f"guessed: {kind.reason}"), *scale, *value, within]
         found.append({"name": row.event, "lines": lines})
     return found
 
 
 def _guess_event(row):
-    if row.valued >= row.n / 2 and row.guess.kind in ("amount", "count", "score", "nps"):
-        if row.guess.kind in ("score", "nps"):
-            return row.guess
+    if row.guess.kind in ("score", "nps"):
+        return row.guess
+    if row.guess.kind in ("amount", "count"):
         return Guess("amount", "such events have values, which are added up")
     often = row.n / row.units
     if often >= REPEATS:

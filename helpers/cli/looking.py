@@ -7,11 +7,12 @@ import ibis
 import pandas as pd
 
 from helpers import sources
-from helpers.cli.guessing import METRICS, Guess, find_named, guess_kind, is_loss, read_dates
+from helpers.cli.guessing import Guess, find_named, guess_kind, has_word, is_loss, read_dates
 from helpers.records import Refused
 from helpers.sources import ask, read_address
 
 MOST_ROWS, MOST_CELLS = 100_000, 10_000_000  # from which a plan is guessed, of a wide table fewer rows
+MOST_VALUED = 200  # events whose values are looked at, those of most units
 
 
 @dataclass(frozen=True)
@@ -69,33 +70,40 @@ def hear(given, table, units, unit_id):
     labels = [name for name in events.list_kind("labels") if name in others]
     texts = [name for name in events.list_kind("other") if name in others and events.rows[name].dtype.kind not in "iuf"]
     event = find_named([*labels, *texts], "event")[0] or next(iter(labels), None)
-    numbers = [name for name in others if name in events.list_kind(*METRICS)]
-    value = find_named(numbers, "value")[0] or next(iter(numbers), None)
-    columns = {"unit": unit, "event": event, "at": at, "value": value}
-    return _count_events(events, {key: name for key, name in columns.items() if name})
+    numbers = [name for name in events.list_kind("amount", "count", "score", "nps") if name in others]
+    valued = [name for name in numbers if any(has_word(name, what) for what in ("value", "amounts", "scores", "nps"))]
+    main = find_named(valued, "value")[0] or next(iter(valued), None)
+    columns = {"unit": unit, "event": event, "at": at, "value": main}
+    valued.sort(key=lambda name: name != main)
+    return _count_events(events, {key: name for key, name in columns.items() if name}, valued)
 
 
-def _count_events(events, columns):
-    """Return the events with one row a name: how many, of how many units, and what their values could be."""
+def _count_events(events, columns, valued):
+    """Return the events with one row a name: how many, of how many units, where their values stand, and what they are.
+
+    `valued` are the columns that may hold values, that of most events first.
+    """
     table, stem = events.table, re.sub(r"[.].*", "", events.file)
-    known = {key: table[name].cast("string").strip().nullif("") for key, name in columns.items() if key != "at"}
-    named = table.select(**({"event": ibis.literal(stem)} | known))
-    valued = named.value.count() if "value" in columns else 0
-    counted = named.group_by("event").aggregate(n=named.count(), units=named.unit.nunique(), valued=valued)
+    text = {name: table[name].cast("string").strip().nullif("") for name in [*columns.values(), *valued]}
+    event = text[columns["event"]] if "event" in columns else ibis.literal(stem)
+    filled = {f"v{i}": text[name].count() for i, name in enumerate(valued)}
+    counted = table.group_by(event=event).aggregate(n=table.count(), units=text[columns["unit"]].nunique(), **filled)
     names = ask(lambda: counted.drop_null("event").to_pandas(), events.file)
     names = names.sort_values(["units", "n", "event"], ascending=[False, False, True], ignore_index=True)
-    rows = events.rows.rename(columns={columns[key]: key for key in columns})
-    rows = rows if "event" in columns else rows.assign(event=stem)
-    if "value" in columns:
-        values = dict([*rows.dropna(subset="value").groupby("event")["value"]])
-        names["guess"] = [
-            guess_kind(values.get(name, rows["value"][:0]), f"{name} {columns['value']}") for name in names["event"]
-        ]
+    rows = {key: events.rows[columns[key]].astype(str).str.strip() for key in ("unit", "event") if key in columns}
+    rows = pd.DataFrame({"event": stem} | rows | {"at": events.find_dates(columns["at"])})
+    most = names[[*filled]].to_numpy().argmax(axis=1) if valued else [0] * len(names)
+    names["value"] = [
+        valued[i] if valued and names[f"v{i}"][n] >= names["n"][n] / 2 else "" for n, i in enumerate(most)
+    ]
+    names["guess"] = [
+        guess_kind(events.rows.loc[rows["event"] == name, column], f"{name} {column}") if column else Guess("other", "")
+        for name, column in zip(names["event"].head(MOST_VALUED), names["value"], strict=False)
+    ] + [Guess("other", "")] * (len(names) - MOST_VALUED)
     days = table.select(day=table[columns["at"]].cast("string").strip().left(10)).distinct().limit(MOST_ROWS)
     found = read_dates(ask(lambda: days.to_pandas()["day"], events.file).dropna(), columns["at"])
-    rows = rows.assign(at=events.find_dates(columns["at"]), unit=rows["unit"].astype(str).str.strip())
-    latest = found[found <= pd.Timestamp.now(tz="UTC")].max()
-    return Heard(events.file, columns, names, rows[["unit", "event", "at"]], latest)
+    past = found[found <= pd.Timestamp.now(tz="UTC")]
+    return Heard(events.file, columns, names, rows, (past if len(past) else found).max())
 
 
 def find_start(units, *lists):

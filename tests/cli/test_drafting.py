@@ -191,14 +191,33 @@ def test_plan_drafts_from_events_what_a_study_answers_once_roles_are_given(studi
 def test_plan_finds_what_events_call_their_columns_and_takes_a_column_beside_them(studies, logged, tmp_path):
     units, events = logged
     log = pd.read_csv(events).rename(columns={"person_id": "Who", "event": "What happened", "at": "When"})
+    is_paid = log["What happened"] == "Paid"
+    log = log.assign(unit="EUR", spent=log["value"].where(is_paid), score=log["value"].where(~is_paid), session_no=7)
     log.drop(columns="value").to_csv(events, index=False)
     people = pd.read_csv(units).assign(Searched=[0, 1, 1, 0] * (MADE // 4))
     people.to_csv(units, index=False)
-    _, shown, _ = studies("plan", units, "--events", events)
-    assert "\nevents: {unit: Who, event: What happened, at: When}   # guessed" in shown
-    assert (
-        "  Searched_column:\n    kind: binary   # guessed: only 0 and 1\n    column: Searched   # of the table" in shown
-    )
+    design = fill(studies, tmp_path, units, "--events", events)
+    own = design.events
+    assert (own.unit, own.event, own.at, own.value) == ("Who", "What happened", "When", "score")
+    found = {name: (metric.kind, metric.value, metric.column) for name, metric in design.metrics.items()}
+    assert found == {
+        "NPS": ("nps", None, None),
+        "Searched": ("count", None, None),  # session_no is no value
+        "trial over": ("binary", None, None),
+        "Paid": ("amount", "spent", None),
+        "Searched_column": ("binary", None, "Searched"),
+    }
+    status, shown, _ = studies("check", units, "--events", events, "--plan", tmp_path / "p.yaml")
+    assert status == 0 and shown.endswith("A study of this table would answer.\n")
+
+
+def test_plan_calls_events_without_names_after_their_file(studies, logged, tmp_path):
+    units, events = logged
+    log = pd.read_csv(events)
+    log[log["event"] == "Paid"].drop(columns="event").to_csv(tmp_path / "orders.csv", index=False)
+    design = fill(studies, tmp_path, units, "--events", tmp_path / "orders.csv")
+    assert (design.events.named, list(design.metrics)) == ("orders", ["orders"])
+    assert studies("check", units, "--events", tmp_path / "orders.csv", "--plan", tmp_path / "p.yaml")[0] == 0
 
 
 def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
@@ -224,6 +243,13 @@ def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
     assert design.outcomes.retained.lost == ["subscription ended"] and design.outcomes.expanded.event == ["upgraded"]
     status, shown, message = studies("check", *given, "--plan", tmp_path / "p.yaml")
     assert (status, message) == (0, "") and shown.endswith("A study of these accounts would answer.\n")
+    rows.assign(churned_on=["2023-08-30", None] * 150).to_csv(tmp_path / "a.csv", index=False)
+    log = pd.DataFrame(log, columns=["account_id", "event", "at"])
+    log[log["event"] != "subscription ended"].to_csv(tmp_path / "e.csv", index=False)
+    (tmp_path / "p.yaml").unlink()
+    design = fill(studies, tmp_path, *given, "--study", "customer_milestones")
+    assert (design.outcomes.retained.lost, design.outcomes.retained.lost_at) == ([], "churned_on")
+    assert studies("check", *given, "--plan", tmp_path / "p.yaml")[0] == 0
 
 
 @pytest.mark.skipif(not TELCO.exists(), reason=f"{TELCO.name} is not there")
