@@ -190,8 +190,12 @@ class _Metric(Part):
         yield from self.how.rules(self)
         low, high = self.how.extremes(self) or ((0, 1) if self.how.shown == "share" else (0, float("inf")))
         widest = max(self.worthwhile or 0, (self.margin and self.margin.absolute) or 0)
-        of = "differences of two chances" if self.how.shown == "share" else "within its scale"
-        yield widest >= high - low > 0, f"worthwhile and margin are {of}, below {high - low:g}"
+        limit = f"within its scale, below {high - low:g}"
+        if self.how.shown == "share":
+            limit = f"differences of two chances, below 1; {widest:,.10g} would be {100 * widest:,.10g} points"
+        yield widest >= high - low > 0, f"worthwhile and margin are {limit}"
+        whole = self.margin is not None and (self.margin.relative or 0) >= 1 and self.better == "higher"
+        yield whole, "a relative margin of 1 or more tolerates that all is lost; give a share below 1"
 
     @cached_property
     def how(self) -> Kind:
