@@ -79,7 +79,7 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         if "answers" in whats:
             told = _find_codes(metric, {arm: _read_answers(found["answers"]) for arm, found in arms.items()})
             whats = ()
-        facts = {what: sum(arm[what] or 0 for arm in arms.values()) for what in whats}
+        facts = {what: sum(arm[what] for arm in arms.values()) for what in whats}
         for key, find in (("open", _find_untimed), ("empty", _find_empty), ("titled", _find_sum)):
             told = told or (find(facts, arms, metric, design) if key in facts else None)
         if told:
@@ -95,7 +95,7 @@ def _find_empty(facts, arms, metric, design):
     is_one = min(facts["yes"], facts["no"]) == 0
     if not is_one or min(told, n) < LEAST or (metric and metric.missing == "zero" and not metric.observed):
         return None
-    word, other = ("1, or yes", "0, or no") if facts["yes"] else ("0, or no", "1, or yes")
+    word, other = ("yes (1)", "no (0)") if facts["yes"] else ("no (0)", "yes (1)")
     plan = ", or missing: zero into the plan" if facts["yes"] and metric and not metric.observed else ""
     return EMPTY.format(word=word, other=other, n=n, all=told + n, or_plan=plan, unit=design.unit)
 
@@ -116,7 +116,7 @@ def _find_untimed(facts, arms, metric, design):
 def _find_sum(facts, arms, metric, design):
     """A row whose value is the sum of all others: exactly, or nearly where its id says so."""
     total, titled = facts["sum"], facts["titled"]
-    largest = max(arm["largest"] or 0 for arm in arms.values())
+    largest = max(arm["largest"] for arm in arms.values())
     is_named = titled and abs(2 * titled - total) < 0.01 * abs(total)
     exact = "log" in facts and abs(2 * largest - total) <= 1e-9 * abs(total)
     return SUMS.format(unit=design.unit) if facts["n"] > LEAST and (is_named or exact) else None
@@ -201,7 +201,7 @@ def _find_cluster(units, column, design):
     if any(word in column.lower() for word in HASHED):
         return None
     facts, shares = units.seen[UNPLANNED, column], design.variant.shares
-    several, alike = (facts[None][what] or 0 for what in ("several", "alike"))
+    several, alike = (facts[None][what] for what in ("several", "alike"))
     even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
     if several < MANY_LEVELS or alike < ALIKE * several or scipy.stats.binom.sf(alike - 1, several, even) > CHANCE:
         return None
