@@ -209,7 +209,8 @@ def _find_cluster(units, column, design):
     sizes = ", ".join(f"{arm} {n:,}" for arm, n in zip(design.variant.arms, counts, strict=True))
     if shares:
         planned = np.array([shares[arm] for arm in design.variant.arms])
-        sizes = f"{sizes}; {write_p(float(scipy.stats.chisquare(counts, planned * sum(counts)).pvalue))} of the planned split"
+        p = float(scipy.stats.chisquare(counts, planned * sum(counts)).pvalue)
+        sizes = f"{sizes}; {write_p(p)} of the planned split"
     told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
     return Check("units_fit", "warn", alike / several, ALIKE, told)
 
