@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy  # its stats load when they are first used: that takes long, and most tables need none
 
 from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
 from helpers.checks.events import check_events, percent
 from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, test_trace, write_p, write_rates
 from helpers.checks.values import check_covariates, check_values
-from helpers.inference.means import effective_units
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -208,7 +207,7 @@ def _check_clusters(units, design):
     found, tested = [], False
     for name, arms in metrics.summarise(units)[None].items():
         counted = [arms[arm] for arm in design.variant.arms]
-        sizes = [effective_units(m) if m.n > 1 else float(m.n) for m in counted]
+        sizes = [m.effective_units if m.n > 1 else float(m.n) for m in counted]
         tested = tested or min(sizes[0], max(sizes[1:])) >= 2
         told = zip(sizes, counted, design.variant.arms, strict=True)
         found += [(size, m.n, arm, design.label_of(name)) for size, m, arm in told if size == size]  # not without rows
@@ -222,7 +221,8 @@ def _check_clusters(units, design):
         said = f"In every arm the clusters ({design.cluster}) count like {effective:.0f} of one size or more."
         status = "pass"
     else:
-        reach, many = (float(stats.t.isf(design.alpha / 2, df)) for df in (max(2 * effective - 2, 1), np.inf))
+        dfs = max(2 * effective - 2, 1), np.inf
+        reach, many = -scipy.special.stdtrit(dfs, design.alpha / 2)
         so = f"with arms like this they reach {reach:.1f} standard errors to each side, with many clusters {many:.1f}."
         so = so if effective >= 2 else "where that is below 2 in an arm, nothing is tested."
         said = f"Clusters ({design.cluster}) are few or of unlike size: {told} Intervals use the degrees of freedom of "
@@ -323,8 +323,10 @@ def compare_split(counts, shares) -> float:
     total = sum(counts)
     expected = total * np.asarray(shares) / sum(shares)
     if total and expected.min() >= LEAST_EXPECTED:
-        return float(stats.chisquare(counts, expected).pvalue)
-    return float(stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue) if total and len(counts) == 2 else NAN
+        return float(scipy.special.chdtrc(len(counts) - 1, np.sum((counts - expected) ** 2 / expected)))
+    if len(counts) != 2 or not total:
+        return NAN
+    return float(scipy.stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue)
 
 
 def compare_covariates(arms) -> float:
