@@ -26,10 +26,11 @@ test: $(READY) ## Run every check: style, import direction, notebooks, tests
 lab: $(READY) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-bench: $(READY) ## Compare our queries with other packages, `studies report --force` with a plain loop; time the ranking
+bench: $(READY) ## Compare our queries with other packages, `studies report --force` with a plain loop; time the ranking and an afternoon
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target .venv/bench $(PEERS)
 	$(BIN)/python tests/bench/compare_loop.py
 	$(BIN)/python tests/bench/ranking.py
+	$(BIN)/python tests/bench/afternoon.py
 	PYTHONPATH=.venv/bench $(BIN)/python tests/bench/compare_engines.py
 
 pictures: $(READY) ## Renew README's pictures from the reports (needs Chromium)

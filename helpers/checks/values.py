@@ -1,7 +1,7 @@
 """Values that are not what they seem: codes for none among answers, empty cells that mean no, rows that sum others."""
 
 import numpy as np
-from scipy import stats
+import scipy  # its stats load when they are first used
 
 from helpers import metrics
 from helpers.checks.rates import compare_rates, count_shares, write_p
@@ -79,7 +79,7 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         if "answers" in whats:
             told = _find_codes(metric, {arm: _read_answers(found["answers"]) for arm, found in arms.items()})
             whats = ()
-        facts = {what: sum(arm[what] or 0 for arm in arms.values()) for what in whats}
+        facts = {what: sum(arm[what] for arm in arms.values()) for what in whats}
         for key, find in (("open", _find_untimed), ("empty", _find_empty), ("titled", _find_sum)):
             told = told or (find(facts, arms, metric, design) if key in facts else None)
         if told:
@@ -95,7 +95,7 @@ def _find_empty(facts, arms, metric, design):
     is_one = min(facts["yes"], facts["no"]) == 0
     if not is_one or min(told, n) < LEAST or (metric and metric.missing == "zero" and not metric.observed):
         return None
-    word, other = ("1, or yes", "0, or no") if facts["yes"] else ("0, or no", "1, or yes")
+    word, other = ("yes (1)", "no (0)") if facts["yes"] else ("no (0)", "yes (1)")
     plan = ", or missing: zero into the plan" if facts["yes"] and metric and not metric.observed else ""
     return EMPTY.format(word=word, other=other, n=n, all=told + n, or_plan=plan, unit=design.unit)
 
@@ -116,7 +116,7 @@ def _find_untimed(facts, arms, metric, design):
 def _find_sum(facts, arms, metric, design):
     """A row whose value is the sum of all others: exactly, or nearly where its id says so."""
     total, titled = facts["sum"], facts["titled"]
-    largest = max(arm["largest"] or 0 for arm in arms.values())
+    largest = max(arm["largest"] for arm in arms.values())
     is_named = titled and abs(2 * titled - total) < 0.01 * abs(total)
     exact = "log" in facts and abs(2 * largest - total) <= 1e-9 * abs(total)
     return SUMS.format(unit=design.unit) if facts["n"] > LEAST and (is_named or exact) else None
@@ -177,7 +177,9 @@ def _find_apart(counts):
     if len(run) > 2 and apart and len(apart) <= 3 and min(near) >= RARE:
         return apart, "apart from them"
     low, next_ = answers[0], answers[1]
-    heap = counts[low] > counts[next_] and stats.binomtest(counts[low], counts[low] + counts[next_]).pvalue < ALERT
+    heap = (
+        counts[low] > counts[next_] and scipy.stats.binomtest(counts[low], counts[low] + counts[next_]).pvalue < ALERT
+    )
     if low == 0 and next_ == 1 and answers[-1] in REACH and heap:
         return [low], "more than the answer beside it"
     return None
@@ -199,15 +201,16 @@ def _find_cluster(units, column, design):
     if any(word in column.lower() for word in HASHED):
         return None
     facts, shares = units.seen[UNPLANNED, column], design.variant.shares
-    several, alike = (facts[None][what] or 0 for what in ("several", "alike"))
+    several, alike = (facts[None][what] for what in ("several", "alike"))
     even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
-    if several < MANY_LEVELS or alike < ALIKE * several or stats.binom.sf(alike - 1, several, even) > CHANCE:
+    if several < MANY_LEVELS or alike < ALIKE * several or scipy.stats.binom.sf(alike - 1, several, even) > CHANCE:
         return None
     counts = [facts[arm]["alike"] for arm in design.variant.arms]
     sizes = ", ".join(f"{arm} {n:,}" for arm, n in zip(design.variant.arms, counts, strict=True))
     if shares:
         planned = np.array([shares[arm] for arm in design.variant.arms])
-        sizes = f"{sizes}; {write_p(float(stats.chisquare(counts, planned * sum(counts)).pvalue))} of the planned split"
+        p = float(scipy.stats.chisquare(counts, planned * sum(counts)).pvalue)
+        sizes = f"{sizes}; {write_p(p)} of the planned split"
     told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
     return Check("units_fit", "warn", alike / several, ALIKE, told)
 
@@ -230,7 +233,7 @@ def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
     for treated in (m for m in others if min(m.n, control.n) >= LEAST_MOMENTS):
         errors = np.sqrt(np.diag(treated.cov) / treated.n + np.diag(control.cov) / control.n)
         gaps = abs(treated.mean - control.mean)
-        apart += [units.covariates[i] for i in np.flatnonzero(gaps > stats.norm.isf(LEAK / 2) * errors)]
+        apart += [units.covariates[i] for i in np.flatnonzero(gaps > scipy.stats.norm.isf(LEAK / 2) * errors)]
     for name, arms in metrics.summarise(units, adjusted=True)[None].items():
         for m in (arms[arm] for arm in design.variant.arms):
             if m.names[0] == "y" and m.n >= LEAST_MOMENTS and len(m.names) > 1:

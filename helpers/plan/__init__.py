@@ -234,7 +234,8 @@ def _tell_fault(error, where, kind) -> tuple[str, str]:
         return f"unknown key; {f'did you mean {near}?' if near else 'allowed: ' + ', '.join(known)}", near
     if error["type"] == "missing":
         return "left out, and it is needed", ""
-    return _CURES.get(error["type"], error["msg"].removeprefix("Value error, ").removeprefix("Input ")), ""
+    blank = "left blank; " if error["type"] == "literal_error" and error["input"] == "" else ""
+    return blank + _CURES.get(error["type"], error["msg"].removeprefix("Value error, ").removeprefix("Input ")), ""
 
 
 def list_parts(kind) -> list[type[Part]]:

@@ -1,6 +1,6 @@
 """Make README's pictures of `make reports`: the gallery and the first screen of a report, with a key of what they show.
 
-Usage: python -m look.pictures in tests/ (needs Chromium; `make pictures` runs it). A test compares the keys, never pixels.
+Usage: python -m look.pictures in tests/ (needs Chromium; `make pictures` runs it). A test compares keys, never pixels.
 """
 
 import hashlib
