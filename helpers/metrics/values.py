@@ -69,16 +69,21 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
                 asked.append(_ask_answers(units, units[read], name, read, design))
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name]))
-            asked.append(_ask_answers(answers, answers["value"], name, heard[name][0], design))
+            value = answers[schema.name_value(design, metric)]
+            asked.append(_ask_answers(answers, value, name, heard[name][0], design))
     exposure = design.exposure
     if exposure and exposure.column:
         found["", exposure.column] = _look_marks(units[exposure.column])
     if any(found.values()):
         asked.append(_ask_sums(units, ["variant"], found, design))
-    added = [(name, event) for name, events in heard.items() for event in events if _is_money(design, name)]
-    if added:
-        facts = _size(planned["value"]) | _look_payments(planned)
-        asked.append(_ask_sums(planned, ["variant", "event"], dict.fromkeys(added, facts), design))
+    added = {}
+    for name in (name for name in heard if _is_money(design, name)):
+        value = schema.name_value(design, design.metrics[name])
+        added.setdefault(value, []).extend((name, event) for event in heard[name])
+    for value, of in added.items():
+        valued = planned.mutate(value=planned[value])
+        facts = _size(valued["value"]) | _look_payments(valued)
+        asked.append(_ask_sums(valued, ["variant", "event"], dict.fromkeys(of, facts), design))
     named = {column.target for column in schema.list_unit_columns(design, events=None if planned is None else ())}
     return asked + _ask_levels(units, design, named)
 
