@@ -28,6 +28,7 @@ SMALL = {
     "evidence_review": {},
     "validation": {"replicates": 20},
     "methods": {},
+    "guide": {},
 }
 SKEWED = """\
 kind: experiment

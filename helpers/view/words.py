@@ -43,6 +43,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
       plan names in `answers`, else the primary ones, else the first; `illusion` as `find_illusion` has it
     - `doubts` what is unclear of whether the data fit; `warnings` why the interval of a primary effect may not hold
       what it promises
+    - `pair(e)` which of several treatments it is of, and against which other one
     - `scale(metric)`, `label(code)`, `arm(name)`, `say(sentence)` as in `scales`
     """
     headline, select = partial(_list_headlines, results), partial(_select, results)
@@ -61,6 +62,7 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     named |= {"rows": rows, "row": lambda *args, **equal: next(iter(rows(*args, **equal)), None)}
     named["effect"] = lambda e: scales.write_effect(e, scale(e.metric))
     named["way"] = lambda e: _write_way(e, scale(e.metric))
+    named["pair"] = lambda e: scales.name_pair(results, scales.orient(results, e))
     named["among"] = partial(_name_population, results)
     named["interval"] = lambda e: scales.write_interval(e, scale(e.metric))
     named["value"] = lambda e, arm: scales.write_value(getattr(e, f"{arm}_value"), scale(e.metric), beside=e)
