@@ -61,11 +61,12 @@ UNITS = (
     "The values of {label} in {arm} are about {factor:,.0f} times those in {other}, as {unit} would be; give both "
     "arms one unit."
 )
+NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
 
 
-def check_amounts(units: Units, design: ExperimentPlan) -> Check | None:
-    """Return the check `events_add`; None where no event is added up.
+def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
+    """Return the check `events_add`, and one of each metric that its faults fail; none where nothing is added up.
 
     Parameters
     ----------
@@ -75,16 +76,19 @@ def check_amounts(units: Units, design: ExperimentPlan) -> Check | None:
 
     Returns
     -------
-    Check: it fails where a metric that decides (primary, guardrail or asked) has one arm in another unit (of money, or
-        of days in a time to an event), values of no payments, or without a currency in one arm; adds an event that is
-        named as money back to others; sums several currencies or another one than its unit. Of other metrics, and of
-        names and signs that can be read in two ways, it warns. `value` counts the faults.
+    tuple of Check: `events_add` fails where a metric that decides (primary, guardrail, asked, or a part of such a
+        ratio) has one arm in another unit (of money, or of days in a time to an event), values of no payments, or
+        without a currency in one arm; adds an event that is named as money back to others; sums several currencies or
+        another one than its unit. Of other metrics, and of names and signs that can be read in two ways, it warns.
+        `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
+        `acknowledge: {events_add: why}` releases it too.
     """
     sized = dict.fromkeys(of for (of, _), arms in units.seen.items() if "log" in next(iter(arms.values())))
     apart = {name: told for name in sized if (told := [*_find_values(name, units, design)])}
     if not units.added and not apart:
-        return None
-    decide, grave, doubts = {*design.by_role("primary", "guardrail"), *design.asked}, [], []
+        return ()
+    decide, grave, doubts, failed = {*design.by_role("primary", "guardrail"), *design.asked}, [], [], []
+    decide |= {part for name in decide for part in (design.metrics[name].numerator, design.metrics[name].denominator)}
     for name in dict.fromkeys((*(row["metric"] for row in units.added), *apart)):
         rows = [row for row in units.added if row["metric"] == name]
         sure, unsure = _find_faults(name, rows, design) if rows else ([], [])
@@ -92,10 +96,13 @@ def check_amounts(units: Units, design: ExperimentPlan) -> Check | None:
             (sure if is_sure else unsure).append(told)
         (grave if name in decide else doubts).extend(sure)
         doubts += unsure
+        if sure and name not in decide and "events_add" not in design.acknowledge:
+            failed.append(Check(f"events_add_{name}", "fail", float(len(sure)), 0.0, " ".join([*sure, NO_EFFECT])))
     told = [*grave, *doubts, *([RELEASE] if grave and "events_add" not in design.acknowledge else [])]
     status = "fail" if grave else "warn" if doubts else "pass"
     monies = ONE if all("currencies" in row for row in units.added) else UNTOLD
-    return Check("events_add", status, float(len(grave + doubts)), 0.0, " ".join(told) or SOUND.format(monies=monies))
+    said = " ".join(told) or SOUND.format(monies=monies)
+    return Check("events_add", status, float(len(grave + doubts)), 0.0, said), *failed
 
 
 def _find_faults(name, rows, design):
@@ -134,7 +141,7 @@ def _find_values(name, units, design):
     for what, told in FOUND.items():
         if what == "returned" and has_back:
             continue
-        counts = [[sum(facts[arm].get(key) or 0 for facts in found.values()) for key in (what, "n")] for arm in arms]
+        counts = [[sum(facts[arm].get(key, 0) for facts in found.values()) for key in (what, "n")] for arm in arms]
         sizes = count_units(units)[None]
         shares = count_shares(counts, [sizes[arm] for arm in arms])
         n, whole = map(sum, zip(*counts, strict=True))
@@ -152,7 +159,7 @@ def _find_values(name, units, design):
 
 def _find_unit(one, other, factors):
     """The unit in which one of two arms, or a part of it, seems to be, and the sign of what it is larger; or None."""
-    sizes = [facts["n"] or 0 for facts in (one, other)]
+    sizes = [facts["n"] for facts in (one, other)]
     if min(sizes) < LEAST_VALUES:
         return None
     means = [facts["log"] / facts["n"] for facts in (one, other)]

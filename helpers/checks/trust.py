@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy  # its stats load when they are first used: that takes long, and most tables need none
 
 from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
 from helpers.checks.events import check_events, percent
 from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, test_trace, write_p, write_rates
 from helpers.checks.values import check_covariates, check_values
-from helpers.inference.means import effective_units
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -78,8 +77,8 @@ SENTENCES = {  # too little to test, as chance would have it, unclear, and not
 def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ...]:
     """Return every trust check of an experiment.
 
-    A failed one of `records.GRAVE` withholds the answer, a failed `missing_<metric>` or `events_fit_<metric>` makes
-    that metric not estimable, a failed `exposure_fit` what taking up does; the others warn.
+    A failed one of `records.GRAVE` withholds the answer, a failed `missing_<metric>`, `events_fit_<metric>` or
+    `events_add_<metric>` makes that metric not estimable, a failed `exposure_fit` what taking up does; the others warn.
 
     Parameters
     ----------
@@ -92,9 +91,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     -------
     tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants,
         clusters, missing_<metric>, attrition, exposure_over_time, events_fit, events_fit_<metric>, exposure_fit,
-        events_add, units_fit and covariates_fit, those that the plan gives cause for. `value` is a p-value, a count
-        (duplicates, clusters, events_add), a share (two_variants, attrition, events_fit and its like, units_fit) or a
-        correlation (covariates_fit); nan where nothing is tested.
+        events_add, events_add_<metric>, units_fit and covariates_fit, those that the plan gives cause for. `value` is
+        a p-value, a count (duplicates, clusters, events_add), a share (two_variants, attrition, events_fit and its
+        like, units_fit) or a correlation (covariates_fit); nan where nothing is tested.
 
     Raises
     ------
@@ -131,8 +130,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    others = (check_amounts(units, design), assigned, check_covariates(units, design) if units.covariates else None)
-    return (*found, *check_events(units, source.meeting, design), *(check for check in others if check))
+    others = (assigned, check_covariates(units, design) if units.covariates else None)
+    fit = (*check_events(units, source.meeting, design), *check_amounts(units, design))
+    return (*found, *fit, *(check for check in others if check))
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
@@ -207,7 +207,7 @@ def _check_clusters(units, design):
     found, tested = [], False
     for name, arms in metrics.summarise(units)[None].items():
         counted = [arms[arm] for arm in design.variant.arms]
-        sizes = [effective_units(m) if m.n > 1 else float(m.n) for m in counted]
+        sizes = [m.effective_units if m.n > 1 else float(m.n) for m in counted]
         tested = tested or min(sizes[0], max(sizes[1:])) >= 2
         told = zip(sizes, counted, design.variant.arms, strict=True)
         found += [(size, m.n, arm, design.label_of(name)) for size, m, arm in told if size == size]  # not without rows
@@ -221,7 +221,8 @@ def _check_clusters(units, design):
         said = f"In every arm the clusters ({design.cluster}) count like {effective:.0f} of one size or more."
         status = "pass"
     else:
-        reach, many = (float(stats.t.isf(design.alpha / 2, df)) for df in (max(2 * effective - 2, 1), np.inf))
+        dfs = max(2 * effective - 2, 1), np.inf
+        reach, many = -scipy.special.stdtrit(dfs, design.alpha / 2)
         so = f"with arms like this they reach {reach:.1f} standard errors to each side, with many clusters {many:.1f}."
         so = so if effective >= 2 else "where that is below 2 in an arm, nothing is tested."
         said = f"Clusters ({design.cluster}) are few or of unlike size: {told} Intervals use the degrees of freedom of "
@@ -255,14 +256,17 @@ def _check_values(meeting, design, name):
     if metric.how.total != "amount" or metric.column or metric.time or not rows["without"].sum():
         return None
     units, found = meeting[meeting["what"] == "start"].groupby("variant")["n"].sum(), []
-    for _, event in rows.groupby("event"):
-        counts = event.groupby("variant")[["without", "n"]].sum().reindex(design.variant.arms, fill_value=0)
+    for event, told in rows.groupby("event"):
+        counts = told.groupby("variant")[["without", "n"]].sum().reindex(design.variant.arms, fill_value=0)
         sizes = units.reindex(design.variant.arms, fill_value=0).tolist()
         arms = count_shares(counts[["without", "n"]].to_numpy().tolist(), sizes)
-        found.append((compare_rates(arms), arms))
-    worst = min(found, key=lambda one: np.inf if np.isnan(one[0]) else one[0])
-    facts = {"label": f"{design.label_of(name)} (values of its events)", "rates": write_rates(design, worst[1])}
-    return _report(f"missing_{name}", [p for p, _ in found], "missing", alarm="fail", asked="", **facts)
+        p = compare_rates(arms)
+        found.append((np.inf if np.isnan(p) else p, -max(m.value for m in arms), event, arms))
+    worst = min(found, key=lambda one: one[:2])
+    of = "its events" if len(found) == 1 else worst[2]
+    facts = {"label": f"{design.label_of(name)} (values of {of})", "rates": write_rates(design, worst[3])}
+    ps = [p if np.isfinite(p) else NAN for p, *_ in found]
+    return _report(f"missing_{name}", ps, "missing", alarm="fail", asked="", **facts)
 
 
 def _check_attrition(units, design):
@@ -319,8 +323,10 @@ def compare_split(counts, shares) -> float:
     total = sum(counts)
     expected = total * np.asarray(shares) / sum(shares)
     if total and expected.min() >= LEAST_EXPECTED:
-        return float(stats.chisquare(counts, expected).pvalue)
-    return float(stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue) if total and len(counts) == 2 else NAN
+        return float(scipy.special.chdtrc(len(counts) - 1, np.sum((counts - expected) ** 2 / expected)))
+    if len(counts) != 2 or not total:
+        return NAN
+    return float(scipy.stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue)
 
 
 def compare_covariates(arms) -> float:

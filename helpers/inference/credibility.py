@@ -8,7 +8,7 @@ from scipy.special import erfcx
 from scipy.stats import norm
 
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.means import effective_units, pair_arms
+from helpers.inference.means import pair_arms
 from helpers.inference.methods import Method, find_promise, pool_skewness
 from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
@@ -69,7 +69,7 @@ def _describe_data(e, material):
     metric, arms = material.design.metrics[e.metric], material.raw.get(e.metric, {})
     sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
     if e.clusters_control is not None:
-        described = dict(zip(described, map(effective_units, sides), strict=True))
+        described = dict(zip(described, map(sides), strict=True))
     elif metric.how.is_share or metric.how.outcome == "time":
         values, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
         if metric.how.outcome == "time" and e.std_error > 0:  # as many as know it: its variance if all did, over it

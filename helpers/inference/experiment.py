@@ -33,6 +33,7 @@ ROLES = ("primary", "secondary", "guardrail", "exploratory", "sensitivity")
 FAILED = {  # checks of one metric, after which it is not estimated
     "missing_": "outcomes are missing at different rates in the arms, so the known ones cannot be compared",
     "events_fit_": "the log lacks events of it, so that its outcomes cannot be compared",
+    "events_add_": "what is added up for it is not what it says, so that its outcomes cannot be compared",
     "exposure_fit": "the log lacks events of the take-up",
 }
 TOO_MANY = "too many units for a method that needs every row"

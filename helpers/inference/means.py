@@ -156,35 +156,13 @@ def compare_ratios(control: Moments, treatment: Moments) -> Pair:
     """
     if not (control.mean[1] > 0 and treatment.mean[1] > 0):
         return _join(control, treatment, (NAN, NAN), (NAN, NAN), method="delta", reason="a denominator is not above 0")
-    sizes = [effective_units(m) for m in (control, treatment)]
+    sizes = [m.effective_units for m in (control, treatment)]
     pair = _join(control, treatment, *(linearise(m.mean, m.cov) for m in (control, treatment)), method="delta")
     if pair.reason:
         return pair
     if min(sizes) < 2:
         return replace(pair, df=NAN, reason="one unit holds most of a denominator, so nothing can be tested")
     return replace(pair, df=satterthwaite(*((v, n - 1) for v, n in zip(pair.variances, sizes, strict=True))))
-
-
-def effective_units(moments: Moments) -> float:
-    """Return how many equal units know as much about a ratio as units (clusters) with unequal denominators do.
-
-    n / (1 + squared coefficient of variation of the denominator).
-
-    Parameters
-    ----------
-    moments : Moments
-        Of two columns: numerator and denominator (rows of a cluster, time at risk), one row a randomised unit.
-
-    Returns
-    -------
-    float: at most n; nan with fewer than 2 units or where the denominator's mean is not above 0.
-
-    References
-    ----------
-    Carter, Schnepel & Steigerwald 2017, Review of Economics and Statistics 99: 698-709.
-    """
-    mean = float(moments.mean[1])
-    return moments.n / (1 + float(moments.cov[1, 1]) / mean**2) if mean > 0 else NAN
 
 
 def build_effect(estimate, error, df, *, values, method, confidence_level) -> Effect:
@@ -397,7 +375,7 @@ def rate_ratio(control: Moments, treatment: Moments, *, confidence_level=0.95) -
     ratio = pair.treatment / pair.control
     relative = [v / value**2 for v, value in zip(pair.variances, values, strict=True)]
     error = float(np.sqrt(sum(relative)))
-    df = satterthwaite(*((v, effective_units(arm) - 1) for v, arm in zip(relative, (control, treatment), strict=True)))
+    df = satterthwaite(*((v, arm.effective_units - 1) for v, arm in zip(relative, (control, treatment), strict=True)))
     log = build_effect(float(np.log(ratio)), error, df, values=values, **shared)
     ends = {"ci_low": float(np.exp(log.ci_low)), "ci_high": float(np.exp(log.ci_high))}
     return replace(log, estimate=ratio, std_error=ratio * error, **ends)

@@ -169,7 +169,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     notes, found = _write_notes(folded, beside, lost, design, clock)
     seen = {}
     for _, *of, what, arm in (key for key in found if key[0] == "seen"):
-        seen.setdefault(tuple(of), {}).setdefault(arm, {})[what] = found["seen", *of, what, arm]
+        seen.setdefault(tuple(of), {}).setdefault(arm, {})[what] = found["seen", *of, what, arm] or 0
     added = {key[:2]: {"metric": key[0].removeprefix("fold:"), "event": key[1]} for key in sums}
     for column, event, what in sums:
         about = found[column, event, what]

@@ -12,7 +12,7 @@ MONEY = "fold:money"  # the currency of an event, where a column names it
 UNPLANNED = "*"  # in the place of a metric: a column that the plan does not name
 LARGEST_WHOLE = 2.0**53
 CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
-MOST_ANSWER = 1000.0  # whole answers beyond it are not told apart
+MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
 FIRST_ROWS = 20_000  # of the units, in which columns are looked at that the plan does not name
 MOST_COLUMNS = 20
 STATUS = re.compile(r"stat(us|e|ut|o)($|_)|(^|_)(result|outcome|zustand|estado|condition)$|статус")
@@ -37,6 +37,7 @@ TOTALS = (
     r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
     "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
 )
+INITIALS = "gsotierив合總"  # with which these begin
 
 
 def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) -> list[tuple[ir.Table, dict]]:
@@ -57,7 +58,7 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
         the plan does not name (`UNPLANNED` in the metric's place) the levels that several of the first units have
         ("several"), and those of them that stand in one arm ("alike"), of every arm (None) and of each.
     """
-    heard = {total.column.removeprefix("fold:"): total.events for total in totals}
+    heard = {total.column.removeprefix("fold:"): total for total in totals}
     found, asked = {}, []
     for name, metric in design.metrics.items():
         read = metric.column or name
@@ -68,16 +69,17 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
             if metric.how.total == "last" and not metric.how.is_share:
                 asked.append(_ask_answers(units, units[read], name, read, design))
         elif metric.how.total == "last" and planned is not None:
-            answers = planned.filter(planned["event"].isin(heard[name]))
-            asked.append(_ask_answers(answers, answers["value"], name, heard[name][0], design))
+            answers = planned.filter(planned["event"].isin(heard[name].events))
+            asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
     exposure = design.exposure
     if exposure and exposure.column:
         found["", exposure.column] = _look_marks(units[exposure.column])
     if any(found.values()):
         asked.append(_ask_sums(units, ["variant"], found, design))
-    added = [(name, event) for name, events in heard.items() for event in events if _is_money(design, name)]
-    if added:
-        facts = _size(planned["value"]) | _look_payments(planned)
+    money = {name: total for name, total in heard.items() if _is_money(design, name)}
+    for column in dict.fromkeys(total.value for total in money.values()):
+        added = [(name, event) for name, total in money.items() for event in total.events if total.value == column]
+        facts = _size(planned[column]) | _look_payments(planned, planned[column])
         asked.append(_ask_sums(planned, ["variant", "event"], dict.fromkeys(added, facts), design))
     named = {column.target for column in schema.list_unit_columns(design, events=None if planned is None else ())}
     return asked + _ask_levels(units, design, named)
@@ -130,7 +132,8 @@ def _look_column(units, read, metric, paid):
         return _look_marks(value)
     if metric.how.total not in ("amount", "count"):
         return {}
-    is_total = units["unit"].cast("string").lower().strip().re_search(TOTALS)
+    title = units["unit"].cast("string").lower()
+    is_total = title.substr(0, 1).isin(list(INITIALS)).ifelse(title.strip().re_search(TOTALS), False)
     sums = {"largest": value, "sum": value, "titled": is_total.ifelse(value, 0.0)}
     if metric.how.total == "count":
         return {"n": (value > 0).cast("int64")} | sums
@@ -155,10 +158,10 @@ def _look_times(time, observed):
 
 def _ask_answers(table, value, name, read, design):
     value = value.cast("float64")
-    is_whole = (value.abs() <= MOST_ANSWER).ifelse(value, 0.5) % 1 == 0
-    level = is_whole.ifelse(value, ibis.null("float64")).cast("int64").cast("string").fill_null("none")
+    near = (value.abs() <= MOST_ANSWER).ifelse(value, 0.5)
+    level = (near == near.floor()).ifelse(near, ibis.null("float64")).cast("int64")
     counts = table.filter(value.notnull()).group_by("variant", level=level).aggregate(n=ibis._.count())
-    told = counts["level"] + ":" + counts["n"].cast("string")
+    told = counts["level"].cast("string").fill_null("none") + ":" + counts["n"].cast("string")
     asked = {
         ("seen", name, read, "answers", arm): told.collect(where=counts["variant"] == arm)
         for arm in design.variant.arms
@@ -166,9 +169,9 @@ def _ask_answers(table, value, name, read, design):
     return counts, asked
 
 
-def _look_payments(planned):
+def _look_payments(planned, value):
     """Events whose value counts though they have no currency, or are no payments, or were paid back."""
-    counts = planned["value"].notnull() & (planned["value"] != 0)
+    counts = value.notnull() & (value != 0)
     void, returned = ibis.literal(False), ibis.literal(False)
     for name, kind in planned.schema().items():
         if name in ("unit", "event", "variant", "at", "value", "start") or name.startswith("fold:"):
@@ -182,10 +185,10 @@ def _look_payments(planned):
             void |= text.isin(("false", "no", "0", "0.0"))
         elif is_word and (STATUS.search(called) or MODE.search(called)):
             void |= text.re_search(NONE_WORDS) | text.re_search(OPEN_WORDS)
-            returned |= text.re_search(RETURNED) & (planned["value"] > 0)
+            returned |= text.re_search(RETURNED) & (value > 0)
     facts = {"void": counts & void.fill_null(False), "returned": counts & returned.fill_null(False)}
     facts = {what: fact.cast("int64") for what, fact in facts.items()}
-    return facts | ({"unpriced": _lacks(planned[MONEY], planned["value"])} if MONEY in planned.columns else {})
+    return facts | ({"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {})
 
 
 def _lacks(money, value):

@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from helpers import examples, schema, simulate
+from helpers import schema
 from helpers.records import DataInfo, Refused
 from helpers.sources import delimited, exports, frames
 from helpers.sources.addresses import MADE, VARIABLE, read_address
@@ -286,6 +286,8 @@ def _open_made(design, place, simulation, backend):
         arguments = dict(simulation or {})
         if "study" not in arguments:
             raise Refused("data: simulated needs the study that is simulated; name it")
+        from helpers import simulate  # here: a table of hers is opened without it
+
         made = simulate.simulate(arguments.pop("study"), design, **arguments)
         frame, shown, truth = made.assignments, "simulated units", made.truth
     else:
@@ -302,6 +304,8 @@ def _open_made(design, place, simulation, backend):
 
 
 def _find_public(design, name):
+    from helpers import examples
+
     short, known = name.removeprefix("public:"), examples.BY_KIND[design.kind]
     if short in known:
         return known[short]
