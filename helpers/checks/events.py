@@ -352,10 +352,11 @@ class _Log:
         is_cut = max(late, soon) > longest
         if not (is_cut or hole):
             return None
-        calmed = own
+        calmed, is_moved = own, False  # by days such as of a promotion, after which few events may be left to come
         if self.end - self.first <= MOST_DAYS:
             ages = calm(Arm.read(begun, own, days, first=self.first, end=self.end))
             calmed = pd.DataFrame({"day": np.arange(len(ages)), "known": ages})
+            is_moved = ages.sum() < (1 - LOST_FAILS) * own.loc[own["day"] >= 0, "known"].sum()
         _, expected, told = expect_lost(calmed, begun, reach=reach, end=self.end, window=window, hole=hole)
         is_held = days["day"].between(*reach) & ~(days["day"].between(*hole) if hole else False)
         came = days.loc[~is_held, "known"].sum()
@@ -367,15 +368,18 @@ class _Log:
         is_chance = not lost or told < least or told * math.log1p(far / told) < RARE
         if is_chance or share <= LOST_WARNS:
             return None
-        return share, (("before", reach[0]) if late > soon else ("after", reach[1])) if is_cut else None
+        return share, (("before", reach[0]) if late > soon else ("after", reach[1])) if is_cut else None, is_moved
 
-    def _tell(self, of, place, share, cut, quiet, arm):
+    def _tell(self, of, place, share, cut, is_moved, quiet, arm):
         """What an arm lacks in words; a hole that all arms have alike may be a holiday."""
         _, hole, _ = quiet[arm]
         side = f"{cut[0]} {_write_day(cut[1])}" if cut else f"from {_write_day(hole[0])} to {_write_day(hole[1])}"
         is_shared = cut is None and all(
             other[1] and other[1][0] <= hole[1] and other[1][1] >= hole[0] for other in quiet.values()
         )
+        if cut and is_moved:
+            ends = [reach[cut[0] == "after"] for *_, reach in quiet.values()]
+            is_shared = max(ends) - min(ends) <= WEEK
         told = f"Events of {place} are lost: none stands {side}, where {percent(share)} of all would be expected."
         return Finding(of, share, told, share > (HOLE_FAILS if is_shared else LOST_FAILS), cut)
 

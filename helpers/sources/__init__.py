@@ -147,14 +147,21 @@ def load(
         _refuse_clocks(heard, shaped, design)
         meeting = meet_events(heard, units, design)
         _refuse_dates(meeting, heard, shaped, design)
-        if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
-            told += (f"{heard.name}: {schema.say(again, 'event')} repeat another of the same {design.unit}, counted",)
-        if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
-            told += tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+        told += _tell_meeting(meeting, heard, shaped, design, n_two)
     more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
     info = replace(given.info, messages=(*shaped.messages, *told), **more)
     counts = n_assigned, n_two, n_duplicates
     return Source(units, heard and heard.table, info, *counts, given.truth, meeting, two[0])
+
+
+def _tell_meeting(meeting, heard, shaped, design, n_two):
+    """Sentences on events that repeat another, and on those of units that were never assigned."""
+    told, n = (), int(meeting.loc[meeting["what"] == "repeat", "n"].sum())
+    if n:
+        told = (f"{heard.name}: {schema.say(n, 'event')} repeat another of the same {design.unit}, counted",)
+    if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
+        told += tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+    return told
 
 
 def load_accounts(
