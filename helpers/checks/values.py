@@ -3,7 +3,7 @@
 import numpy as np
 import scipy  # its stats load when they are first used
 
-from helpers import metrics
+from helpers import metrics, schema
 from helpers.checks.rates import compare_rates, count_shares, write_p
 from helpers.metrics import Units
 from helpers.metrics.values import UNPLANNED
@@ -14,25 +14,26 @@ ALERT = 0.001
 LEAST = 10  # values, below which nothing is read into them
 RARE = 7  # times that two answers are given, from which on one between them would be too: e^-7 is one in a thousand
 TOP, NO_ANSWER = 10, 20  # the highest answer of most scales; from there on a number is a code beside them
+NINES = (99, 999, 9999, 99_999)  # codes for none on scales that reach further
 REACH = range(3, 10)  # the highest answers of scales that rarely begin with 0
 PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among some thirty
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
 MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
-HASHED = ("bucket", "hash", "slot", "variant", "arm", "group", "treatment", "cohort", "flag", "seed", "random")
+HASHED = ("bucket", "hash", "slot", "seed")  # columns of chance, by which arms are drawn for each unit
 EMPTY = (
     "every cell that is told says {word}, and {n:,} of {all:,} are empty, so that empty may mean {other} or not known; "
-    "write {other} where it is meant{or_plan}, or leave the {unit}s out of which nothing is known"
+    "write {other} where it is meant{or_plan}, or leave the {units} out of which nothing is known"
 )
 NO_TIME = (
-    "{n:,} of {all:,} {unit}s without the event have {what}, so that nobody knows how long they were followed; give "
+    "{n:,} of {all:,} {units} without the event have {what}, so that nobody knows how long they were followed; give "
     "the time until which each was seen without it"
 )
 CODES = (
-    "the answers run from {low} to {high}, and {n:,} of {all:,} are {codes}, {why}; leave them empty where they are a "
-    "code for none, and write scale: [lowest, highest] into the plan"
+    "{n:,} of {all:,} answers are {codes}, {why}; leave them empty where they are a code for none, and write scale: "
+    "[lowest, highest] into the plan"
 )
 PROMOTER = (
-    "none of {all:,} answers is above {high}, and a net promoter score is asked from 0 to 10; give the answers as they "
+    "none of {all:,} answers is above {most}, and a net promoter score is asked from 0 to 10; give the answers as they "
     "were asked, or write kind: score"
 )
 SUMS = "a row holds the sum of all others, so that it is a total and no {unit}; leave it out"
@@ -41,7 +42,7 @@ ONE_TO_ONE, LEAK, LEAST_MOMENTS = (
     1e-6,
     30,
 )  # a correlation; a p-value; units of an arm, below which neither is read
-ALONG = "{name} goes along with {label} nearly one to one, with a correlation of {found:.2f} in an arm"
+ALONG = "{name} goes along with {label} nearly one to one, with a correlation of {found:.2f} or more in every arm"
 APART = "{name} differs between the arms far beyond chance"
 AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
 UNITS = (
@@ -77,7 +78,8 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         if name == UNPLANNED:
             continue
         if "answers" in whats:
-            told = _find_codes(metric, {arm: _read_answers(found["answers"]) for arm, found in arms.items()})
+            answers = {arm: _read_answers(found["answers"]) for arm, found in arms.items()}
+            told = _find_codes(metric, answers, design.min_cell)
             whats = ()
         facts = {what: sum(arm[what] for arm in arms.values()) for what in whats}
         for key, find in (("open", _find_untimed), ("empty", _find_empty), ("titled", _find_sum)):
@@ -97,7 +99,7 @@ def _find_empty(facts, arms, metric, design):
         return None
     word, other = ("yes (1)", "no (0)") if facts["yes"] else ("no (0)", "yes (1)")
     plan = ", or missing: zero into the plan" if facts["yes"] and metric and not metric.observed else ""
-    return EMPTY.format(word=word, other=other, n=n, all=told + n, or_plan=plan, unit=design.unit)
+    return EMPTY.format(word=word, other=other, n=n, all=told + n, or_plan=plan, units=schema.pluralise(design.unit))
 
 
 def _find_untimed(facts, arms, metric, design):
@@ -109,7 +111,7 @@ def _find_untimed(facts, arms, metric, design):
         is_more = n > 2 * others * facts["open"] and compare_rates(count_shares(beside)) < ALERT
         most = 0 if key == "empty" else MOST_OPEN * facts["open"]
         if n >= LEAST and (facts["ended"] == 0 or is_more) and (n > most or apart < ALERT):
-            return NO_TIME.format(n=n, all=facts["open"], what=what, unit=design.unit)
+            return NO_TIME.format(n=n, all=facts["open"], what=what, units=schema.pluralise(design.unit))
     return None
 
 
@@ -127,42 +129,45 @@ def _read_answers(told):
     return {float(answer): int(n) for answer, n in found.items() if answer != "none"}, int(found.get("none", 0))
 
 
-def _find_codes(metric, arms):
+def _find_codes(metric, arms, least):
     """Answers that stand apart from all others, by a gap, by their sign, by a heap at 0, or in one arm alone."""
     counts = {}
     for found, _ in arms.values():
         for answer, n in found.items():
             counts[answer] = counts.get(answer, 0) + n
-    if sum(counts.values()) < LEAST or sum(other for _, other in arms.values()) or len(counts) < 2:
+    is_broken = any(other for _, other in arms.values())
+    if sum(counts.values()) < LEAST or len(counts) < 2:
         return None
     answers, n = sorted(counts), sum(counts.values())
     if metric.kind == "nps":
-        return PROMOTER.format(all=n, high=f"{answers[-1]:g}") if n >= 30 and answers[-1] < PROMOTES else None
+        return PROMOTER.format(all=n, most=PROMOTES - 1) if n >= 30 and answers[-1] < PROMOTES else None
     if isinstance(metric.scale, tuple):
         return None
-    told = _find_far(counts)
-    if not told and metric.scale != "ordered":  # what lies between levels without distances is not known
+    told = _find_far(counts, is_broken=is_broken)
+    if (
+        not told and not is_broken and metric.scale != "ordered"
+    ):  # what lies between levels without distances is not known
         told = _find_apart(counts) or _find_alone({arm: found for arm, (found, _) in arms.items()})
     codes, why = told or ([], "")
-    run = [answer for answer in answers if answer not in codes]
     if not codes:
         return None
-    told = " or ".join(f"{code:g}" for code in codes[:3])
-    facts = {"low": f"{run[0]:g}", "high": f"{run[-1]:g}", "n": sum(counts[code] for code in codes), "all": n}
-    return CODES.format(codes=told, why=why, **facts)
+    is_open = min(counts[code] for code in codes) >= least  # else it is the answer of a few
+    shown = " or ".join(f"{code:g}" for code in codes[:3]) if is_open else "another number than most"
+    return CODES.format(codes=shown, why=why, n=sum(counts[code] for code in codes), all=n)
 
 
-def _find_far(counts):
-    """The answers that no scale holds beside the others: one below 0 alone, or some far above."""
+def _find_far(counts, *, is_broken):
+    """The answers that no scale holds beside the others: one below 0 alone, unless fractions are, or some far above."""
     answers = np.array(sorted(counts))
     below = answers[answers < 0]
-    if len(below) == 1 and answers[-1] > 1 and len(answers) > 3:
+    if not is_broken and len(below) == 1 and answers[-1] > 1 and len(answers) > 3:
         return [below[0]], "the only one below 0"
     beyond = answers[(answers >= NO_ANSWER) & (answers > TOP)]
     inside = answers[answers <= TOP]
     if len(beyond) and len(inside) > 2 and len(beyond) <= 3:
         return list(beyond), "far above all others"
-    return None
+    is_code = answers[-1] in NINES and answers[-1] > 2 * answers[-2] and counts[answers[-1]] >= RARE
+    return ([answers[-1]], "far above all others") if is_code else None
 
 
 def _find_apart(counts):
@@ -226,7 +231,7 @@ def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
     Returns
     -------
     Check: unclear where a covariate differs between the arms with p below a millionth, or follows an outcome nearly
-        one to one; `value` is the largest correlation within an arm.
+        one to one in every arm; `value` is the largest correlation.
     """
     whole, apart, closest = metrics.summarise_covariates(units), [], (0.0, "")
     control, *others = (whole[arm] for arm in design.variant.arms)
@@ -235,12 +240,13 @@ def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
         gaps = abs(treated.mean - control.mean)
         apart += [units.covariates[i] for i in np.flatnonzero(gaps > scipy.stats.norm.isf(LEAK / 2) * errors)]
     for name, arms in metrics.summarise(units, adjusted=True)[None].items():
-        for m in (arms[arm] for arm in design.variant.arms):
-            if m.names[0] == "y" and m.n >= LEAST_MOMENTS and len(m.names) > 1:
-                spread = np.sqrt(np.diag(m.cov))
-                found = abs(m.cov[0, 1:]) / np.maximum(spread[0] * spread[1:], 1e-300)
-                told = {"name": _name_covariate(m.names[1 + found.argmax()]), "label": design.label_of(name)}
-                closest = max(closest, (float(found.max()), ALONG.format(found=found.max(), **told)))
+        mine = [arms[arm] for arm in design.variant.arms]
+        if mine[0].names[0] == "y" and len(mine[0].names) > 1 and min(m.n for m in mine) >= LEAST_MOMENTS:
+            spreads = [np.sqrt(np.diag(m.cov)) for m in mine]
+            found = [abs(m.cov[0, 1:]) / np.maximum(s[0] * s[1:], 1e-300) for m, s in zip(mine, spreads, strict=True)]
+            least = np.min(found, axis=0)  # in one arm a single large value can make it
+            told = {"name": _name_covariate(mine[0].names[1 + least.argmax()]), "label": design.label_of(name)}
+            closest = max(closest, (float(least.max()), ALONG.format(found=least.max(), **told)))
     told = [closest[1]] if closest[0] >= ONE_TO_ONE else []
     told = [APART.format(name=_name_covariate(name)) for name in apart[:1]] + told
     return Check("covariates_fit", "warn", closest[0], ONE_TO_ONE, " and ".join(told) + AFTER) if told else None

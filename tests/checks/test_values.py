@@ -57,7 +57,13 @@ def _judge(metric, **parts):
     for arm, mine in (("a", ~B), ("b", B)):
         for column, values in parts.items():
             told = pd.Series(values)[mine].dropna()
-            levels = told.where(told % 1 == 0).map("{:.0f}".format, na_action="ignore").fillna("none").value_counts()
+            levels = (
+                told.where(told % 1 == 0)
+                .map("{:.0f}".format, na_action="ignore")
+                .astype(object)
+                .fillna("none")
+                .value_counts()
+            )
             seen.setdefault(("m", column), {})[arm] = {"answers": [f"{level}:{n}" for level, n in levels.items()]}
     try:
         assert check_values(SimpleNamespace(seen=seen), make_design({"m": metric})) is None
@@ -80,16 +86,31 @@ def _judge(metric, **parts):
 )
 def test_check_values_refuses_a_code_among_answers_until_the_plan_says_the_scale(code, where, why):
     answers = np.where(where, code, SCORE)
-    told = f"m: the answers run from 1 to 5, and {where.sum()} of 400 are {code}, {why}{CODES}"
+    told = f"m: {where.sum()} of 400 answers are {code}, {why}{CODES}"
     assert _judge(RATED, m=answers) == told
     assert _judge(RATED | {"scale": [min(code, 1), max(code, 5)]}, m=answers) is None
     is_far = why.startswith(("the only", "far"))
     assert (_judge(RATED | {"scale": "ordered"}, m=answers) == told) == is_far
 
 
+def test_check_values_knows_a_code_beside_fractions_and_on_long_scales():
+    rng = np.random.default_rng(9)
+    told = f"m: {{}} of {{}} answers are {{}}, far above all others{CODES}"
+    n = SOME.sum()
+    halves = np.where(SOME, 99, (rng.integers(2, 11, N) / 2))
+    whole = int((halves % 1 == 0).sum())
+    assert _judge(RATED, m=halves) == told.format(n, whole, 99)
+    percent = np.where(SOME, 999, np.arange(N) % 101)
+    assert _judge(RATED, m=percent) == told.format(n, N, 999)
+    assert _judge(RATED, m=np.where(SOME, 9999, SCORE)) == told.format(n, N, 9999)
+    assert _judge(RATED, m=np.where(np.arange(N) < 6, 999, np.arange(N) % 101)) is None  # a few long waits
+    few = np.where(np.arange(N) < 3, 99, SCORE)  # nobody's answer is shown
+    assert _judge(RATED, m=few) == told.format(3, N, "another number than most")
+
+
 def test_run_refuses_a_code_among_answers_of_a_column_and_of_events():
     told = {"value": np.where(SOME, -1, SCORE)}
-    said = f"the answers run from 1 to 5, and {SOME.sum()} of 400 are -1, the only one below 0{CODES}"
+    said = f"{SOME.sum()} of 400 answers are -1, the only one below 0{CODES}"
     assert _refuse({"m": told["value"]}, RATED) == f"m: {said}"
     with pytest.raises(Refused) as caught:
         _check({}, RATED | {"event": "payment", "within_days": 20}, events=told)
@@ -120,14 +141,15 @@ def test_check_values_lets_healthy_answers_pass(answers):
 
 
 def test_check_values_refuses_a_net_promoter_score_that_is_none():
+    rng = np.random.default_rng(9)
     nps = {"kind": "nps", "role": "primary"}
     told = (
-        "m: none of 400 answers is above {}, and a net promoter score is asked from 0 to 10; give the answers as they "
+        "m: none of 400 answers is above 7, and a net promoter score is asked from 0 to 10; give the answers as they "
         "were asked, or write kind: score"
     )
-    assert _judge(nps, m=SCORE) == told.format(5)
-    assert _judge(nps, m=RNG.integers(1, 8, N)) == told.format(7)
-    for answers in (RNG.integers(0, 11, N), RNG.integers(7, 10, N), np.where(np.arange(N) < 20, 3, np.nan)):
+    assert _judge(nps, m=SCORE) == told
+    assert _judge(nps, m=rng.integers(1, 8, N)) == told
+    for answers in (rng.integers(0, 11, N), rng.integers(7, 10, N), np.where(np.arange(N) < 20, 3, np.nan)):
         assert _judge(nps, m=answers) is None
 
 
@@ -231,13 +253,14 @@ def test_run_withholds_amounts_of_one_arm_in_cents(values):
 
 
 def test_run_lets_healthy_amounts_pass():
+    rng = np.random.default_rng(9)
     healthy = [
         PRICE,
         PRICE.round(),  # whole dollars
         np.where(B, 2 * PRICE, PRICE),
         np.where(B, 10, 9.99),  # a price test
         np.where(B, PRICE.round(), PRICE),
-        np.where(RNG.random(N) < 0.1, PRICE * 100, PRICE),  # both arms have a few large ones
+        np.where(rng.random(N) < 0.1, PRICE * 100, PRICE),  # both arms have a few large ones
         np.where(np.arange(N) < 380, 0, PRICE),
         np.where(B & (np.arange(N) < 20), 5000, PRICE),  # a few large customers
     ]
@@ -402,13 +425,14 @@ def test_run_tells_a_column_by_which_arms_look_assigned():
 
 
 def test_run_lets_columns_pass_by_which_arms_were_not_assigned():
+    rng = np.random.default_rng(9)
     healthy = [
         np.arange(N) // 4,  # pairs and blocks
-        RNG.integers(0, 30, N),
+        rng.integers(0, 30, N),
         np.arange(N),  # another id
         np.where(B, "new", "old"),  # what the arm is called
         np.where(SOME, "x", None),
-        RNG.choice(["IT", "DE", "FR"], N),
+        rng.choice(["IT", "DE", "FR"], N),
     ]
     columns = {f"c{i}": column for i, column in enumerate(healthy)} | {"bucket": np.arange(N) % 100}
     assert "units_fit" not in _check({"m": SCORE, **columns}, RATED)
@@ -418,20 +442,22 @@ AFTER = "; where it was measured after assignment, adjusting for it takes effect
 
 
 def test_run_tells_a_covariate_that_looks_measured_after_assignment():
-    noise = RNG.normal(size=N)
+    rng = np.random.default_rng(9)
+    noise = rng.normal(size=N)
     found = _check({"m": PRICE, "visits": 2 * PRICE + noise}, CELL, covariates=["visits"])["covariates_fit"]
-    told = "visits goes along with m nearly one to one, with a correlation of 1.00 in an arm"
+    told = "visits goes along with m nearly one to one, with a correlation of 1.00 or more in every arm"
     assert (found.status, found.message) == ("warn", told + AFTER)
     found = _check({"m": PRICE, "visits": noise + B}, CELL, covariates=["visits"])["covariates_fit"]
     assert (found.status, found.message) == ("warn", "visits differs between the arms far beyond chance" + AFTER)
 
 
 def test_run_lets_healthy_covariates_pass():
+    rng = np.random.default_rng(9)
     healthy = [
-        PRICE * np.exp(RNG.normal(0, 0.5, N)),  # what the unit spent before
-        RNG.normal(size=N),
-        RNG.normal(size=N) + 0.3 * B,  # a draw in a hundred
-        RNG.choice(["free", "pro"], N),
+        PRICE * np.exp(rng.normal(0, 0.5, N)),  # what the unit spent before
+        rng.normal(size=N),
+        rng.normal(size=N) + 0.3 * B,  # a draw in a hundred
+        rng.choice(["free", "pro"], N),
         np.where(SOME, np.nan, 1.0),
         np.ones(N),
     ]

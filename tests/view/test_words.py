@@ -139,6 +139,11 @@ def test_the_answer_says_which_of_two_treatments_is_better_where_the_plan_asks()
     assert worse[-1] == f"{beats}with links beats with short links too."
     open_ = explained(make(), second, between.but(verdict="no clear difference"), plan=plan).answer
     assert open_[-1] == f"{beats}between them no difference is clear."
+    guard = {"role": "guardrail", "metric": "g", "verdict": "not inferior"}
+    kept = [make(id="g1", **guard), make(id="g2", treatment="u", comparison="u - c", **guard)]
+    lost = between.but(id="g3", **guard | {"verdict": "inferior"})  # a guardrail guards what the control has
+    held = explained(make(), second, between, *kept, lost, metrics={"y": Y, "g": G}, plan=plan).answer
+    assert held[1].startswith("The guardrail holds: ") and held[-1] == found[-1]
     neither = (e.but(verdict="no clear difference") for e in (make(), second))
     assert "go on" not in explained(*neither, between, plan=plan).answer[-1]
 
