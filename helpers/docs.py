@@ -1,16 +1,20 @@
 """Pages that explain: every method as METHODS has it, worked, and every key of a plan as worked plans write it."""
 
 import inspect
+import re
 from collections.abc import Iterable
 from functools import partial
 
 import numpy as np
 import pandas as pd
+import yaml
 from scipy import stats
 
-from helpers import checks
+from helpers import checks, paths
 from helpers.inference.methods import METHODS, Method, find_method
 from helpers.kinds import KINDS
+from helpers.plan import PLANS, list_parts
+from helpers.plan.design import Design
 from helpers.records import Check, DataInfo, Results
 from helpers.simulate.populations import POPULATIONS
 from helpers.view import html
@@ -168,3 +172,67 @@ def _list_facts(row, results):
         ("Measured", f"{capitalise(measured)}."),
         ("Source", f"{row['reference']}."),
     ]
+
+
+def quote(*names: str) -> Display:
+    """Return some plans as they are written, folded, each under its name, to be copied."""
+    told = [(f"The plan {name}", paths.plan_file(name).read_text(encoding="utf-8")) for name in names]
+    return Display(html.draw("statements", rows=told), "\n".join(text for _, text in told))
+
+
+def list_keys(*names: str) -> pd.DataFrame:
+    """Return every key that some worked plans write, with an example and what stands behind it as a comment.
+
+    Parameters
+    ----------
+    names : str
+        Plans in notebooks/plans, one key a line where a comment says what it means. A line that is a comment by itself,
+        `# key: value  # instead of OTHER: meaning`, is a key that could stand in place of another.
+
+    Returns
+    -------
+    DataFrame: one row a key, in the order of the plans: `part` (the class that holds it), `place` (under which key it
+        stands, or the kind of plan), `key`, `example`, `default` ("needed" where there is none), `meaning`.
+    """
+    found: dict[tuple, dict] = {}
+    for name in names:
+        lines = paths.plan_file(name).read_text(encoding="utf-8").splitlines()
+        plan = yaml.compose("\n".join(lines), yaml.SafeLoader)
+        kind = next(value.value for key, value in plan.value if key.value == "kind")
+        for row in _walk(plan, PLANS[kind], kind, lines):
+            known = found.setdefault((row["part"], row["key"]), row)
+            known |= {"example": row["example"], "meaning": row["meaning"]} if not known["meaning"] else {}
+    table = pd.DataFrame(found.values())
+    return table.iloc[pd.factorize(table["part"])[0].argsort(kind="stable")].reset_index(drop=True)
+
+
+def _walk(node, part, place, lines):
+    """Yield the keys of a part of a plan in their order, then those that could stand beside them, and those within."""
+    within = []
+    for key, value in node.value:
+        line, named = key.start_mark.line, key.value
+        yield _tell_key(part, place, named, lines[line])
+        indent = " " * key.start_mark.column
+        while (line := line + 1) < len(lines) and (
+            other := re.match(rf"{indent}# (\w+): .*?# instead of", lines[line])
+        ):
+            yield _tell_key(part, place, other[1], lines[line].replace("# ", "", 1))
+        parts = list_parts(part.model_fields[named].annotation)
+        inner = [value] if isinstance(value, yaml.MappingNode) else getattr(value, "value", [])
+        is_named = str(part.model_fields[named].annotation).startswith("dict")
+        inner = [own for _, own in value.value] if parts and is_named else inner
+        within += [(own, parts[0], named) for own in inner if parts and isinstance(own, yaml.MappingNode)]
+    for own, inside, named in within:
+        yield from _walk(own, inside, named, lines)
+
+
+def _tell_key(part, place, key, line):
+    written, _, meaning = line.strip().removeprefix("- ").partition(" # ")
+    field, shared = part.model_fields[key], key in Design.model_fields and issubclass(part, Design)
+    part, place = (Design, "every plan") if shared else (part, place)
+    given = field.get_default(call_default_factory=True)
+    default = (
+        "needed" if field.is_required() else "" if given in (None, [], {}, "") or list_parts(type(given)) else given
+    )
+    told = {"place": place, "key": key, "example": written.strip(), "default": str(default), "meaning": meaning.strip()}
+    return {"part": part.__name__, **told}

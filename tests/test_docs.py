@@ -1,5 +1,7 @@
-"""The page of methods: every row of METHODS stands there by itself, and its example can be followed by hand."""
+"""The pages that explain: every row of METHODS stands there by itself, worked, and every key that a plan may hold."""
 
+import html
+import json
 import math
 import re
 from dataclasses import replace
@@ -7,11 +9,15 @@ from functools import partial
 
 import pytest
 import samples
+import yaml
+from look import pictures
 from scipy import stats
 
 from helpers import docs, paths
+from helpers import plan as plans
 from helpers.inference import METHODS
 from helpers.inference.means import permutation_difference
+from helpers.plan.design import Design
 from helpers.report import page
 from helpers.view import record
 from helpers.view.words import explain
@@ -113,3 +119,64 @@ def test_links_to_other_reports_lead_to_a_place_that_is_there(reports):
     assert {("validation", "guarantees-welch-difference"), ("methods", "score-ratio"), ("methods", "")} <= links
     assert [link for link in sorted(links) if link[1] and f' id="{link[1]}"' not in texts[link[0]]] == []
     assert {name for name, _ in links} <= {*texts}
+
+
+GUIDE = sorted(file.stem for file in paths.PLANS.glob("guide_*.yaml"))
+
+
+def list_all(part, found):
+    """Return every part that a part of a plan can hold, itself included."""
+    if part not in found:
+        found.append(part)
+        for field in part.model_fields.values():
+            for inner in plans.list_parts(field.annotation):
+                list_all(inner, found)
+    return found
+
+
+def test_worked_plans_write_every_key_of_the_model_and_say_what_it_means():
+    known = [part for plan in plans.PLANS.values() for part in list_all(plan, [])]
+    shared = {Design: Design.model_fields} | {p: p.model_fields.keys() - Design.model_fields.keys() for p in known}
+    shared |= {p: p.model_fields for p in known if not issubclass(p, Design)}
+    table = docs.list_keys(*GUIDE)
+    assert set(zip(table["part"], table["key"], strict=True)) == {
+        (p.__name__, k) for p, keys in shared.items() for k in keys
+    }
+    assert table.loc[table["meaning"] == "", "key"].tolist() == []
+    assert table.groupby("part", sort=False).ngroups == (table["part"] != table["part"].shift()).sum()  # together
+    assert table.loc[table["key"] == "unit_id", ["place", "default"]].values.tolist() == [["every plan", "needed"]]
+
+
+@pytest.mark.parametrize("name", GUIDE)
+def test_a_key_that_could_stand_there_instead_makes_a_plan_that_is_read(name, tmp_path):
+    lines = paths.plan_file(name).read_text(encoding="utf-8").splitlines()
+    others = [(k, re.match(r"( *)# (\w+: .*?) +# instead of ([\w, ]+):", line)) for k, line in enumerate(lines)]
+    for place, found in [(k, found) for k, found in others if found]:
+        gone = found[3].split(", ")
+        gone = {key: [k for k, line in enumerate(lines) if line.startswith(f"{found[1]}{key}:")] for key in gone}
+        left_out = {min(places, key=lambda k: abs(k - place)) for places in gone.values()}
+        kept = [found[1] + found[2] if k == place else line for k, line in enumerate(lines) if k not in left_out]
+        file = tmp_path / f"{place}.yaml"
+        file.write_text("\n".join(kept), encoding="utf-8")
+        assert plans.read(str(file), kind=None).design
+    assert len([found for _, found in others if found]) == {
+        "guide_table": 2,
+        "guide_events": 2,
+        "guide_accounts": 2,
+    }.get(name, 0)
+
+
+def test_glossary_holds_words_that_reports_use_and_no_other(reports):
+    texts = [file.read_text(encoding="utf-8") for file in reports.glob("*/report.html")]
+    shown = {html.unescape(word) for text in texts for word in _list_words(text)}
+    assert set(yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8"))) == shown
+
+
+def _list_words(text):
+    return re.findall("<dt>(.*?)</dt>", text.partition('<details class="glossary">')[2])
+
+
+def test_pictures_of_readme_show_the_reports_of_now_else_make_pictures(reports):
+    kept = json.loads((paths.REPORTS / "pictures.json").read_text(encoding="utf-8"))
+    assert kept == pictures.make_keys(reports)
+    assert all((paths.REPORTS / name).stat().st_size < 150_000 for name in kept)

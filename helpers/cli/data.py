@@ -20,7 +20,7 @@ def check_table(arguments):
     if arguments.seed is not None and not arguments.aa:
         raise Refused("--seed: draws the splits of --aa; give both, or neither")
     design = plans.read(arguments.plan, kind=None).design
-    from helpers import checks, metrics, sources  # heavy, and a plan is refused without them
+    from helpers import checks, inference, metrics, sources  # heavy, and a plan is refused without them
 
     read = {"table": arguments.table, "events": arguments.events, "events_table": arguments.events_table}
     if design.kind == "framework":
@@ -36,12 +36,20 @@ def check_table(arguments):
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
     reason = checks.withheld(trust, design)
-    told = f"withholds its answer: {reason}" if reason else "would answer."
+    told = f"withholds its answer: {reason}" if reason else _tell_gaps(inference.explain_gaps(units, trust), design)
     decides = [] if design.by_role("primary") else [NOTHING_DECIDES]
     said = (*decides, *source.info.messages, *units.messages)
     _print_checks(source.info.steps, said, trust, f"A study of this table {told}", added=units.added)
     if arguments.aa:
         _print_splits(units, n_splits=arguments.aa, seed=1 if arguments.seed is None else arguments.seed)
+
+
+def _tell_gaps(gaps, design):
+    """Whether a study would answer, and what it cannot estimate."""
+    said = "; ".join(f"{design.label_of(name)} cannot be estimated: {reason}" for name, reason in gaps.items())
+    if not gaps:
+        return "would answer."
+    return f"would not answer: {said}." if set(design.asked) <= set(gaps) else f"would answer, but {said}."
 
 
 def _print_checks(steps, messages, trust, verdict, *, added=()):

@@ -85,7 +85,7 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False, beside: 
     results : mapping
         The content of results.json; it fills the masthead when no cell shows one.
     code : bool
-        Keep the code, folded.
+        Keep the code, folded; that of cells tagged `show-code` is always there, and open.
     beside : collection of str
         The runs to whose reports this one may link.
 
@@ -104,6 +104,7 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False, beside: 
     place = body
     for cell, outputs in chain(*_keep_sections(shown)):
         source = f'<details class="code"><summary>Code</summary>{_preformat(cell.source)}</details>' if code else ""
+        source = _preformat(cell.source) if "show-code" in cell.metadata.get("tags", []) else source
         place.append(prose.read(cell.source) if cell.cell_type == "markdown" else source + "".join(outputs))
         if _read_heading(cell)[1] == EXPERT:
             place = expert
@@ -158,7 +159,8 @@ def _find_free(name, taken):
 
 def _choose_words(text: str) -> dict[str, str]:
     """The words of the glossary that the page uses, each with its meaning."""
-    known, low = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8")), text.lower()
+    known = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8"))
+    low = html.unescape(re.sub(r"<[^>]*>", " ", text)).lower()
     used = lambda word: re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", low)  # noqa: E731
     return {word: told for word, told in known.items() if used(word)}
 

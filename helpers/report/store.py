@@ -131,7 +131,7 @@ def list_inputs(run, out) -> list[Path]:
         Folder of the reports.
     """
     base, plan = run.notebook.parent, run.values.get("plan")
-    found = [paths.plan_file(plan, base=base)] if plan else []
+    found = [paths.plan_file(plan, base=base)] if plan else sorted(paths.PLANS.glob(f"{run.study}_*.yaml"))
     for name, text in _list_texts(run):
         path, is_folder = base / text.removeprefix("duckdb:"), run.declared[name].unit == "path" and name not in PATHS
         found += [path] if os.path.isfile(path) or (is_folder and os.path.isdir(path)) else _list_files(name, path)

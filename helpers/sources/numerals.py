@@ -24,6 +24,7 @@ MONIES = (  # signs and codes of currencies, as they stand before or behind an a
     "USD|EUR|GBP|CHF|JPY|CNY|AUD|CAD|NZD|HKD|SGD|BRL|MXN|INR|PLN|CZK|RUB|TRY|KRW|ILS|UAH|SEK|NOK|DKK|HUF|ZAR)"
 )
 MONEY = rf"^[+-]?[{SPACES}]*{MONIES}[{SPACES}]*[+-]?[.,]?[0-9]|[0-9][{SPACES}]*{MONIES}$"
+AROUND = rf"(^[+-]?)[{SPACES}]*{MONIES}[{SPACES}]*|[{SPACES}]*{MONIES}$"
 BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
 GROUPED = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{sign}][0-9]+)?$" for sign, apart in BESIDE.items()}
 SURE = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{apart}][0-9]{{3}}|[{sign}][0-9]+)$" for sign, apart in BESIDE.items()}
@@ -51,16 +52,10 @@ def try_cast(text, wanted):
     return text.try_cast(wanted) if can else text.cast(wanted)
 
 
-def drop_money(text):
-    """Return amounts without the sign of their currency, and whether they have one; what holds more is no number."""
-    is_money = text.re_search(MONEY)
-    amount = text.re_replace(rf"^([+-]?)[{SPACES}]*{MONIES}[{SPACES}]*", r"\1").re_replace(f"[{SPACES}]*{MONIES}$", "")
-    return is_money.ifelse(amount, text), is_money
-
-
 def count_numbers(text):
     """Return what to count in a column of text, without spaces around it, that may hold numbers, by name."""
-    text, is_money = drop_money(text)
+    is_money = text.re_search(MONEY)
+    text = is_money.ifelse(text.re_replace(AROUND, r"\1"), text)
     spaced = text.re_search(SPACED)
     text = spaced.ifelse(text.re_replace(APART, ""), text)
     has_point, has_comma = text.contains("."), text.contains(",")
@@ -136,7 +131,8 @@ def refuse_numbers(where, counts, sign, *, is_state):
 def cast_number(value, counts, sign):
     """Return text as numbers (float64), null where it is missing; yes and no as 1 and 0."""
     text = fill(value)
-    text = drop_money(text)[0] if counts["money"] else text
+    if counts["money"]:
+        text = text.re_search(MONEY).ifelse(text.re_replace(AROUND, r"\1"), text)
     if counts["apart"]:
         text = text.re_search(SPACED).ifelse(text.re_replace(APART, ""), text)
     if counts["filled"] == counts["number"] and (sign == "." or not counts["point"]):

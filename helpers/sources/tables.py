@@ -11,12 +11,12 @@ from helpers.sources import opening
 from helpers.sources.numerals import (
     BESIDE,
     MISSING,
+    MONEY,
     MONIES,
     NOBODY,
     UNTOLD,
     cast_number,
     count_numbers,
-    drop_money,
     fill,
     find_sign,
     refuse_numbers,
@@ -114,8 +114,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     sign, told = (design.decimal, []) if design.decimal else find_sign(numbers, raw.name)
     for c in wanted:
         where = f"{raw.name}, column {c.name}"
-        told += judge_raw(c, before[c.target], came[c.target].type(), where, sign=sign, zone=zone)
-        told += _judge_monies(raw.table, came[c.target], c.name, where) if before[c.target].get("money") else []
+        told += judge_raw(c, before[c.target], came[c.target], where, sign=sign, zone=zone)
     made = {c.target: cast(came[c.target], c.type, before[c.target], sign=sign, zone=zone) for c in wanted}
     used, taken = {column.name for column in wanted}, {target.lower() for target in made}
     others = [column for column in raw.table.columns if column not in used]
@@ -139,9 +138,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     known = {target: table[target].isnan().ifelse(ibis.null("float64"), table[target]) for target in nan}
     messages = (*raw.messages, *(f"{raw.name}: {text}" for text in told))
     clocks = {
-        c.name: tuple(before[c.target].get(key, 0) for key in ("zoned", "clocked"))
-        for c in wanted
-        if c.type == "timestamp"
+        c.name: tuple(before[c.target][key] for key in ("zoned", "clocked")) for c in wanted if c.type == "timestamp"
     }
     table = table.mutate(**known) if known else table
     return Shaped(table, raw.name, rows, ids, tuple(made), clocks, messages)
@@ -192,10 +189,8 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         is_zoned = getattr(value.type(), "timezone", None) is not None
         clocked = value.epoch_seconds() % DAY != 0 if value.type().is_timestamp() else value.isnull() & value.notnull()
         return {"zoned": value.notnull() & is_zoned, "clocked": clocked & (not is_zoned)}
-    if kind == "timestamp" and value.type().is_numeric():
-        known = value.notnull() & ~value.cast("float64").isnan()
-        return {"filled": known, "zoned": known, **_count_epochs(value)}
-    if not value.type().is_string():
+    is_number = kind == "timestamp" and value.type().is_numeric()
+    if not is_number and not value.type().is_string():
         return {}
     if kind in TEXTS:
         text = trim(value)
@@ -203,25 +198,26 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         # labels are compared without their spaces later, where the plan spells them
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
         return {"blank": text.isin(NOTHING), **rounded, **spaced}
-    text = fill(value)
+    text = fill(value.cast("string") if is_number else value)
     counts = {"filled": text.notnull(), "missing": text.lower().isin(MISSING)}
     if kind == "timestamp":
         slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
         ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
-        number = try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+        number = value if is_number else try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
         clocks = {"zoned": zoned | number.notnull(), "clocked": text.contains(":") & ~zoned}
-        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **_count_epochs(number)}
+        epochs = {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}  # 1973 to 2286
+        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
     return counts | count_numbers(text)
 
 
-def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]:
+def judge_raw(column, counts, value, where, *, sign=".", zone=None) -> list[str]:
     """Return what a reader may want to know of how a column is read, or refuse it, with a count and never a value.
 
     Parameters
     ----------
     column : schema.Column, its type settled
     counts : dict of str to int, as `count_raw` asked
-    found : Ibis type of the column as it came
+    value : Ibis column, as it came
     where : str, file and column
     sign : str, the decimal sign of text
     zone : str, optional, in which times without one are read
@@ -235,6 +231,7 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
     Refused: text among numbers, dates that are none or have two readings, rounded ids, a type that cannot be read as
     the one needed.
     """
+    found = value.type()
     kind, came, text = column.type, f"{where}: holds {type(found).__name__.lower()} values where", found.is_string()
     if kind in NUMBERS and not (found.is_numeric() or text or found.is_boolean() or found.is_null()):
         raise Refused(f"{came} numbers are needed; name another column in the plan")
@@ -252,7 +249,7 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
         _refuse_times(where, counts, epochs)
     elif text and kind in NUMBERS:
         refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
-    if kind == "timestamp" and counts["zoned"] and zone is None and "clocked" in counts:
+    if kind == "timestamp" and counts["zoned"] and zone is None:
         fault = f"of day without a time zone and {counts['zoned']:,} with one; {IN_ZONE}"
         schema.refuse_some(counts["clocked"], "time", where, fault)
     order, apart = "day first" if counts.get("day_first") else "month first", {".": "commas", ",": "dots"}[sign]
@@ -269,13 +266,15 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
     told += [f"numbers are read as {name} since 1970, in UTC" for name in epochs]
     told += [f"{schema.say(thousands, 'cell')} read without the {apart} between thousands"] if thousands else []
     told += [f"{n['clocked']} without a time zone read in {zone}"] if zone and counts.get("clocked") else []
+    told += _judge_monies(value, where) if counts.get("money") else []
     return [f"column {column.name}: {words}" for words in told]
 
 
-def _judge_monies(table, value, name, where):
+def _judge_monies(value, where):
     """Return the sentence on amounts that stand with a currency; refused are two currencies, and amounts without."""
-    text = fill(value)
-    is_money = drop_money(text)[1]
+    table = value.name("text").as_table()
+    text = fill(table["text"])
+    is_money = text.re_search(MONEY)
     money = is_money.ifelse(text.re_extract(MONIES, 0), ibis.null("string"))
     counts = {"n": money.nunique(), "least": money.min(), "plain": (~is_money & text.re_search("[1-9]")).sum()}
     found = opening.count_all(table, counts, where)
@@ -283,17 +282,12 @@ def _judge_monies(table, value, name, where):
         raise Refused(f"{where}: amounts in {found['n']} currencies; bring them into one")
     fault = f"without a currency beside others in {found['least']}; write it in each or in none"
     schema.refuse_some(found["plain"], "amount", where, fault)
-    return [f"column {name}: amounts are read without their {found['least']}"]
-
-
-def _count_epochs(number):
-    """Whether a number is a moment of 1973 to 2286 in each unit since 1970."""
-    return {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}
+    return [f"amounts are read without their {found['least']}"]
 
 
 def _refuse_times(where, counts, epochs):
-    slash, iso, day, month = (counts.get(key, 0) for key in ("slash", "iso", "day_first", "month_first"))
-    n, n_epochs = counts["filled"] - counts.get("missing", 0), sum(counts[name] for name in epochs)
+    slash, iso, day, month = (counts[key] for key in ("slash", "iso", "day_first", "month_first"))
+    n, n_epochs = counts["filled"] - counts["missing"], sum(counts[name] for name in epochs)
     schema.refuse_some(n - iso - slash - n_epochs, "row", where, f"without a date or time; {DATED}")
     if len(epochs) > 1 or 0 < n_epochs < n:
         parts = [f"{counts[name]:,} in {name} since 1970" for name in epochs]

@@ -39,6 +39,22 @@ def test_check_runs_every_check_and_says_whether_a_study_would_answer(studies, t
     assert "\nA study of this table withholds its answer: The sample ratio is not as planned, " in shown
 
 
+def test_check_says_what_a_study_could_not_estimate(studies, tmp_path):
+    rows = [f"u{i},{'ab'[i % 2]},{i % 7},{'-1' if i % 3 else '2.05'},{i % 5}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["user_id,variant,num,den,m", *rows]))
+    metrics = "q: {kind: ratio, role: primary, better: higher, numerator: num, denominator: den}"
+    plan = tmp_path / "plan.yaml"
+    head = "kind: experiment\ntitle: T\nquestion: Q?\nunit_id: user_id\n"
+    head += "variant: {column: variant, control: a, treatments: [b]}\nmetrics:\n"
+    plan.write_text(f"{head}  {metrics}\n")
+    reason = "q cannot be estimated: one unit holds most of a denominator, so nothing can be tested."
+    _, shown, _ = studies("check", tmp_path / "t.csv", "--plan", plan)
+    assert shown.endswith(f"\nA study of this table would not answer: {reason}\n")
+    plan.write_text(f"{head}  {metrics}\n  m: {{kind: amount, role: primary, better: higher}}\nanswers: [m]\n")
+    _, shown, _ = studies("check", tmp_path / "t.csv", "--plan", plan)
+    assert shown.endswith(f"\nA study of this table would answer, but {reason}\n")
+
+
 def test_check_says_that_nothing_decides_without_a_primary_metric(studies, table, tmp_path):
     plan, told = write_plan(tmp_path, 0.5), "        said  the plan names no primary metric, so nothing decides; "
     assert told not in studies("check", table, "--plan", plan)[1]
@@ -59,6 +75,23 @@ def test_check_prints_what_each_event_adds_and_what_was_left_out(studies, tmp_pa
     assert "        adds  spent, pay: 60 events of 540 in all, 60 above 0, currencies: 1\n" in shown
     assert "        adds  spent, refund: 1 event of -2.5 in all, 1 below 0, currencies: 1\n" in shown
     assert "        pass  events_add: " in shown
+
+
+def test_check_takes_a_sheet_and_a_quoted_pattern_under_her_names(studies, tmp_path):
+    spent = SPENT.replace("as_of", "events: {unit: who, event: what, at: moment, value: eur}\nas_of")
+    write_plan(tmp_path, 0.5).write_text(PLAN.split("metrics")[0].replace("OLD", "0.5").replace("NEW", "0.5") + spent)
+    rows = [(f"c{i:03d}", "new" if i % 2 else "old", "2024-01-01") for i in range(60)]
+    pd.DataFrame(rows, columns=["customer_id", "variant", "joined"]).to_excel(tmp_path / "units.xlsx", index=False)
+    for i in range(3):
+        told = [{"who": f"c{k:03d}", "what": "pay", "moment": "2024-01-03", "eur": "€1.50"} for k in range(i, 60, 3)]
+        pd.DataFrame(told).to_json(tmp_path / f"log_{i}.jsonl", orient="records", lines=True)
+    given = tmp_path / "units.xlsx", "--events", tmp_path / "log_*.jsonl", "--plan", tmp_path / "plan.yaml"
+    status, shown, message = studies("check", *given)
+    assert (status, message) == (0, "")
+    log = "        said  log_0.jsonl, log_1.jsonl, log_2.jsonl: "
+    assert "        said  units.xlsx: Excel, sheet Sheet1\n" + log + "JSON\n" in shown
+    assert log + "column eur: amounts are read without their €\n" in shown
+    assert "        adds  spent, pay: 60 events of 90 in all, 60 above 0\n" in shown
 
 
 def test_check_refuses_what_it_cannot_do(studies, table, tmp_path):

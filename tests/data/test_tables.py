@@ -33,6 +33,7 @@ PARTS = (
     "validation",
     "evidence_review",
     "methods",
+    "guide",
 )  # files of views
 REVIEW = ("claim_review", "evidence_topics", "evidence_effects", "contradictions")
 SIZES = {

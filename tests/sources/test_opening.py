@@ -280,7 +280,7 @@ WRONG = [
     ({"user_id": [[1], [2], [3]]}, "column user_id: holds array values where text is needed; export it as text"),
     (
         {"assigned_at": [1_700_000_000, 1, 2]},
-        "column assigned_at: holds int64 values where times are needed; write them as 2024-01-31 13:45:00 (UTC)",
+        "column assigned_at: 2 rows without a date or time; write 2024-01-31 or 2024-01-31 13:45:00 (UTC)",
     ),
     (
         {"user_id": [1, 2, None]},

@@ -26,12 +26,20 @@ def make(**changes):
     return Estimate(**{**fields, **changes})
 
 
-def explained(*estimates, kind="yours", status="answered", checks=(), metrics=None, plan=None, tables=None, **changes):
+def explained(
+    *estimates,
+    kind="yours",
+    status="answered",
+    checks=(),
+    metrics=None,
+    plan=None,
+    tables=None,
+    study="experiment",
+    **changes,
+):
     data = DataInfo(kind, "A public experiment.", "f", None, 2010, 2010, {"c": 1000, "t": 1010})
     tables = tables or {}
-    found = Results(
-        "experiment", "t", "q", status, data, {}, checks=checks, estimates=estimates, tables=tables, **changes
-    )
+    found = Results(study, "t", "q", status, data, {}, checks=checks, estimates=estimates, tables=tables, **changes)
     return explain(found, make_design(metrics=metrics or {"y": Y}, **{"labels": LABELS, **(plan or {})}))
 
 
@@ -131,6 +139,11 @@ def test_the_answer_says_which_of_two_treatments_is_better_where_the_plan_asks()
     assert worse[-1] == f"{beats}with links beats with short links too."
     open_ = explained(make(), second, between.but(verdict="no clear difference"), plan=plan).answer
     assert open_[-1] == f"{beats}between them no difference is clear."
+    guard = {"role": "guardrail", "metric": "g", "verdict": "not inferior"}
+    kept = [make(id="g1", **guard), make(id="g2", treatment="u", comparison="u - c", **guard)]
+    lost = between.but(id="g3", **guard | {"verdict": "inferior"})  # a guardrail guards what the control has
+    held = explained(make(), second, between, *kept, lost, metrics={"y": Y, "g": G}, plan=plan).answer
+    assert held[1].startswith("The guardrail holds: ") and held[-1] == found[-1]
     neither = (e.but(verdict="no clear difference") for e in (make(), second))
     assert "go on" not in explained(*neither, between, plan=plan).answer[-1]
 
@@ -372,6 +385,16 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     before = explained(make(), plan={"registered": "before"})
     assert "Plan written | before the data was seen" in before.words["design"]
     assert len(before.limits) == 1
+
+
+@pytest.mark.parametrize("study", ["experiment", "proactive_help", "live_support", "in_app_support"])
+@pytest.mark.parametrize("status", ["answered", "interim", "withheld"])
+def test_every_report_of_a_plan_that_was_written_afterwards_says_so(study, status):
+    late = explained(make(), study=study, status=status, plan={"registered": "after"}).limits
+    assert late[0] == (
+        "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have been "
+        "chosen by what they show."
+    )
 
 
 def test_her_own_report_never_speaks_of_an_article():
