@@ -1,6 +1,7 @@
 """What a table must hold: the columns that a plan asks for, their types, and the refusal when one is missing."""
 
 import difflib
+import re
 from dataclasses import dataclass, replace
 
 from helpers.kinds import VALUED
@@ -8,6 +9,8 @@ from helpers.records import Refused
 
 PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
 KEPT_NAMES = ("unit", "variant")
+UNITS = "aggregated:units"  # of rows that are sums over units: how many each holds
+FURTHER = "value_of_"  # before the name of a column of values beside the one that `value` is
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
 NARROWING = ("number", "count", "whole", "nps", "state", "binary")  # each holds only what the one before it may hold
 
@@ -59,6 +62,7 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
         (design.unit_id, "unit_id", "id", "unit"),
         (design.variant.column, "variant", "label", "variant"),
         (design.assigned_at, "assigned_at", "timestamp"),
+        (design.units_in_row, "units_in_row", "whole", UNITS),
     ]
     for name, metric in design.metrics.items():
         use = f"metric {name}"
@@ -69,7 +73,9 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
             if events is None or metric.time or metric.observed:
                 raise Refused(f"plan, metrics.{name}: without events a time to event needs both time and observed")
         elif metric.how.total and (events is None or metric.column):
-            found.append((metric.column or name, use, metric.how.column))
+            is_share = bool(design.units_in_row) and metric.how.is_share
+            found.append((metric.column or name, use, "whole" if is_share else metric.how.column))
+        found += [(column, use, "number") for column in (metric.squares, metric.products)]
         found.append((events is None and metric.asked, use, "number", "", False))
     for name, metric in design.metrics.items():
         parts = ((metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count"))
@@ -100,21 +106,34 @@ def _keep_first(found):
 
 
 def list_event_columns(design) -> tuple[Column, ...]:
-    """Return the columns that an events table must hold: the plan's unit_id, event, at and, where read, value.
+    """Return the columns that an events table must hold, as the plan names them: unit, event, at and, if read, value.
 
-    An experiment reads values into amounts and scores, a framework into the number of seats.
+    An experiment reads values into amounts and scores, a framework into the number of seats. A further column of values
+    that a metric names becomes `value_of_NAME`.
     """
+    own, read = design.events, list_values(design)
+    use = "number of seats" if design.kind == "framework" else "amount or score"
+    found = [Column(own.unit or design.unit_id, "unit_id", "id", "unit")]
+    found += [] if own.named else [Column(own.event, "name of the event", "text", "event")]
+    found += [Column(own.at, "time of the event", "timestamp", "at")]
+    found += [Column(own.value, use, "number", "value", needed="value" in read or "value" in own.model_fields_set)]
+    return (*found, *(Column(name.removeprefix(FURTHER), use, "number", name) for name in read if name != "value"))
+
+
+def list_values(design) -> dict[str, list[str]]:
+    """Return the columns of values that a plan reads of events, and the events of which it reads each."""
     if design.kind == "framework":
-        value, needed = "number of seats", bool(design.usage and design.usage.seats_event)
-    else:
-        value = "amount or score"
-        needed = any(m.how.total in VALUED and not m.column for m in design.metrics.values())
-    return (
-        Column(design.unit_id, "unit_id", "id", "unit"),
-        Column("event", "name of the event", "text"),
-        Column("at", "time of the event", "timestamp"),
-        Column("value", value, "number", needed=needed),
-    )
+        return {"value": [design.usage.seats_event]} if design.usage and design.usage.seats_event else {}
+    found = {}
+    for name, metric in design.metrics.items():
+        if metric.how.total in VALUED and not metric.column:
+            found.setdefault(name_value(design, metric), []).extend(metric.event or [name])
+    return found
+
+
+def name_value(design, metric) -> str:
+    """Return the column of events, once they are read, that holds the values of a metric."""
+    return FURTHER + metric.value if metric.value not in (None, design.events.value) else "value"
 
 
 def list_event_names(design, columns=()) -> tuple[str, ...]:
@@ -167,6 +186,7 @@ def list_account_columns(design) -> tuple[Column, ...]:
         *((feature.column, f"feature {feature.name}", "binary") for feature in design.features),
         (retained.column, "retained", "binary"),
         (retained.time, "the time of retained", "count"),
+        (retained.lost_at, "lost_at of retained", "timestamp"),
     ]
     return _keep_typed([Column(*column) for column in found if column[0]])
 
@@ -268,24 +288,41 @@ def say(n, noun) -> str:
     >>> say(0, "row"), say(1, "row"), say(1200, "row")
     ('0 rows', '1 row', '1,200 rows')
     """
-    return f"{n:,} {noun if n == 1 else pluralise(noun)}"
+    return f"{n:,} {pluralise(noun, n)}"
 
 
-def pluralise(noun) -> str:
-    """Return a noun as several; one that ends with s may be several already.
+def pluralise(noun, n=None) -> str:
+    """Return a noun as several, unless there is one; one that ends with s may be several already.
 
     Examples
     --------
-    >>> [pluralise(noun) for noun in ("person", "company", "day", "business", "branch", "users")]
-    ['people', 'companies', 'days', 'businesses', 'branches', 'users']
+    >>> [pluralise(noun) for noun in ("sales person", "Company", "day", "business", "branch", "users")]
+    ['sales people', 'Companies', 'days', 'businesses', 'branches', 'users']
+    >>> pluralise("week", 1), pluralise("week", 0)
+    ('week', 'weeks')
     """
-    if noun in PLURALS:
-        return PLURALS[noun]
-    if noun.endswith(("ss", "x", "ch", "sh")):
+    rest, last = re.fullmatch(r"(?s)(.*?)([^\W_]*)", noun).groups()
+    if n == 1 or not last:
+        return noun
+    if last.lower() in PLURALS:
+        return f"{rest}{last[0]}{PLURALS[last.lower()][1:]}"
+    if last.endswith(("ss", "x", "ch", "sh")):
         return f"{noun}es"
-    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+    if last.endswith("y") and last[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
-    return noun if noun.endswith("s") else f"{noun}s"
+    return noun if last.endswith("s") else f"{noun}s"
+
+
+def singularise(nouns) -> str:
+    """Return the noun of which `pluralise` makes several.
+
+    Examples
+    --------
+    >>> [singularise(nouns) for nouns in ("active days", "companies", "branches", "people", "time")]
+    ['active day', 'company', 'branch', 'person', 'time']
+    """
+    ones = [*PLURALS, f"{nouns[:-3]}y", nouns[:-2], nouns[:-1]]
+    return next((noun for noun in ones if noun and pluralise(noun) == nouns != noun), nouns)
 
 
 def cut(label, *, width=40) -> str:

@@ -31,6 +31,8 @@ SMALL = {
     "experiment_design": {"most_weeks": 6, "weeks": 4, "n_splits": 100, "draws": 1000},
     "evidence_review": {},
     "validation": {"replicates": 20},
+    "methods": {},
+    "guide": {},
 }
 SKEWED = """\
 kind: experiment

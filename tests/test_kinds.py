@@ -15,7 +15,7 @@ LEAST = {"time_to_event": {"horizon_days": 30}, "ratio": {"numerator": "a", "den
 WRITTEN = {  # a value that each key takes where it is at home
     "horizon_days": 9, "time": "days", "observed": "seen", "competing": "left", "numerator": "a", "denominator": "b",
     "quantile": 0.9, "time_at_risk": "days", "scale": "ordered", "column": "x", "event": "x", "within_days": 28,
-    "from_days": 7, "missing": "unknown", "asked": "sent",
+    "from_days": 7, "missing": "unknown", "asked": "sent", "squares": "x2", "products": "xy",
 }  # fmt: skip
 
 

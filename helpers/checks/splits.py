@@ -29,6 +29,8 @@ CELLS = 4_000_000  # units x splits that are held at once, 32 MB as numbers
 AT_ONCE = 25  # splits between two signs of progress
 N_RESAMPLES = 499  # p-values in steps of .002
 
+SUMMED = "its rows hold sums, which do not tell the values that a split would mix"
+
 
 @dataclass(frozen=True)
 class Retest:
@@ -195,7 +197,9 @@ def choose_retests(
         method = choose_method(metric, design, **facts)
         cells = (np.bincount(codes, weights=known) > 0)[None]
         row = demand_method(method)
-        if design.cluster and row.reads != "moments" and not row.by_cluster:
+        if metric.squares or metric.products:
+            found.append(Retest(name, "", cells, reason=SUMMED))
+        elif design.cluster and row.reads != "moments" and not row.by_cluster:
             found.append(Retest(name, "", cells, reason=BY_UNIT.format(row.families[0])))
         elif method == "miettinen-nurminen":
             cells = np.array([values[:, 0] == 1, values[:, 0] == 0])
@@ -203,7 +207,7 @@ def choose_retests(
         else:
             measure = _choose_measure(method, values, codes, rows[list(covariates)], design)
             found.append(Retest(name, method, cells, partial(_find_p, metric, method, measure)))
-        if method == "permutation" or (method == "lin" and metric.how.total == "amount"):
+        if method == "permutation" or (method == "lin" and metric.how.total == "amount" and not metric.squares):
             measure = partial(_measure_moments, ("y",), values)
             found.append(Retest(name, "welch", cells, partial(_find_p, metric, "welch", measure)))
     return found

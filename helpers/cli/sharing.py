@@ -17,6 +17,7 @@ import ibis
 import yaml
 
 from helpers import disclosure, metrics, plan, report, sources
+from helpers.cli import printing
 from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report import page, store
@@ -37,10 +38,11 @@ SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="
 
 
 def share_runs(arguments):
-    """Write the zip and print its path; refuse when anything in it must not travel."""
+    """Write the zip and print its path; refuse when anything in it must not travel, before a report is put on paper."""
     out, target = find_out(arguments), Path(arguments.to).expanduser().absolute()
     if target.suffix != ".zip":
         raise Refused(f"{target.name}: needs a name that ends in .zip")
+    browser = printing.find_browser() if arguments.pdf else None
     there = {card["name"]: card for card in page.collect_cards(out) if (out / card["name"] / "report.html").is_file()}
     if not there:
         raise Refused(f"{out.name}: holds no report yet; run studies report first")
@@ -53,12 +55,16 @@ def share_runs(arguments):
         found, changed = _read_files(out / name)
         files |= found
         problems += changed
+    for name in (name for name in files if name.endswith(".html")):
+        files[name] = page.keep_links(files[name].decode(), chosen).encode()
     files["index.html"] = page.render_index([*chosen.values()]).encode()
     texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
     problems += [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
     problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
     if problems:
         raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
+    for name in chosen if browser else ():
+        files[f"{name}/report.pdf"] = printing.print_report(browser, name, files[f"{name}/report.html"].decode())
     _write_zip(target, files)
     print(f"{arguments.to}: {len(files)} files of {', '.join(chosen)}")
 

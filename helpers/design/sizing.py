@@ -50,7 +50,8 @@ class Assumed:
 class Sized:
     """One metric as its power is computed: its baseline, the effect that matters, and at which p it is decided.
 
-    `price` is how many times the units planned looks take, for the same power.
+    `price` is how many times the units planned looks take, for the same power; `is_relative` whether a guardrail is
+    held against a share of the control value, whose own uncertainty counts then.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Sized:
     is_adjusted: bool
     is_assumed: bool = False
     price: float = 1.0
+    is_relative: bool = False
 
     @property
     def is_share(self) -> bool:
@@ -88,11 +90,14 @@ class Sized:
         )
 
     def find_error(self, n_units, effect=None) -> float:
-        """Return the standard error of the difference with so many units in both arms."""
+        """Return the standard error of the difference with so many units in both arms.
+
+        Of a relative margin it is that of the treatment less its share of the control (Fieller).
+        """
         b, shift = self.baseline, self.effect if effect is None else effect
-        unit = (
-            (self._find_spread(shift) ** 2 / self.share + b.sd**2 / (1 - self.share)) * b.design_effect / b.cluster_size
-        )
+        control = b.sd * (1 + self.effect / b.mean if self.is_relative else 1)
+        unit = self._find_spread(shift) ** 2 / self.share + control**2 / (1 - self.share)
+        unit *= b.design_effect / b.cluster_size
         return math.sqrt(unit * self.dilution / n_units) if n_units > 0 else math.inf
 
     def find_power(self, n_units, effect=None, *, level=None) -> float:
@@ -134,19 +139,25 @@ class Setting:
     assumed: Assumed
 
     @property
+    def shares(self) -> dict[str, float]:
+        """Planned share of each arm; equal where it is unknown."""
+        arms = self.design.variant.arms
+        return self.design.variant.shares or dict.fromkeys(arms, 1 / len(arms))
+
+    @property
     def fraction(self) -> float:
-        """Share of all units that are in the control and in the smallest treatment, which are compared."""
-        shares = self.design.variant.shares or dict.fromkeys(
-            self.design.variant.arms, 1 / len(self.design.variant.arms)
-        )
-        return shares[self.design.variant.control] + min(shares[arm] for arm in self.design.variant.treatments)
+        """Share of all units that are in the two arms of `share`."""
+        return sum(self._sides)
 
     @property
     def share(self) -> float:
-        """Share of those in the treatment."""
-        shares = self.design.variant.shares or dict.fromkeys(self.design.variant.arms, 1.0)
-        least = min(shares[arm] for arm in self.design.variant.treatments)
-        return least / (shares[self.design.variant.control] + least)
+        """Share of the treatment among the units of the two arms that are compared with the least certainty."""
+        return self._sides[1] / sum(self._sides)
+
+    @property
+    def _sides(self):
+        pairs = [(self.shares[control], self.shares[treatment]) for control, treatment in self.design.pairs]
+        return max(pairs, key=lambda sides: 1 / sides[0] + 1 / sides[1])
 
     @cached_property
     def metrics(self) -> dict[str, Sized]:
@@ -172,7 +183,8 @@ class Setting:
         price = (
             price_looks(self.design.looks, power=self.assumed.power, alpha=level)["most"] if self.design.looks else 1.0
         )
-        return Sized(name, metric.role, b, direction * effect, level, self.share, adjusted, assumed, price)
+        relative = margin is not None and margin.relative is not None and b.mean > 0
+        return Sized(name, metric.role, b, direction * effect, level, self.share, adjusted, assumed, price, relative)
 
     @cached_property
     def first(self) -> Sized:

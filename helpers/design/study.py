@@ -131,23 +131,34 @@ def list_effects(setting) -> pd.DataFrame:
 def _draw(setting, sign):
     """Decisions in imagined experiments of the planned size: whether clear, and estimates, one column a comparison."""
     chosen = [m for m in setting.metrics.values() if m.effect == m.effect]
-    n, arms = setting.count(setting.weeks), len(setting.design.variant.treatments)
+    n, pairs = setting.count(setting.weeks), setting.design.pairs
     effects = [0.0 if m.role == "guardrail" else sign * m.effect for m in chosen]
     distances = [effect / m.find_error(n / m.price, effect) for m, effect in zip(chosen, effects, strict=True)]
     names = [m.name for m in chosen]
     between = setting.known.together.loc[names, names].to_numpy()
-    shared = np.full((arms, arms), setting.share)  # of one control, as treatments are compared with it
-    np.fill_diagonal(shared, 1.0)
-    families = ["" if m.role == "guardrail" else m.role for m in chosen] * arms
+    shared = _correlate(setting)
+    families = ["" if m.role == "guardrail" else m.role for m in chosen] * len(pairs)
     rng = np.random.default_rng([setting.assumed.seed, 7])
     errors = {m.name: m.find_error(n / m.price, 0.0) for m in chosen}
     options = {"alpha": setting.design.alpha, "draws": setting.assumed.draws, "rng": rng}
-    clear, z = draw_decisions(np.tile(distances, arms), families, np.kron(shared, between), **options)
+    with_control = np.repeat([control == setting.design.variant.control for control, _ in pairs], len(chosen))
+    distances = np.tile(distances, len(pairs)) * with_control  # of two treatments with the same effect none is better
+    clear, z = draw_decisions(distances, families, np.kron(shared, between), **options)
     clear, z = clear[:, : len(chosen)], z[:, : len(chosen)]
     for i, m in enumerate(chosen):  # an interval within the worthwhile effect is "no worthwhile difference"
         worthwhile = setting.design.metrics[m.name].worthwhile or 0.0
         clear[:, i] &= abs(z[:, i]) + norm.isf(setting.design.alpha / 2) >= worthwhile / errors[m.name]
     return chosen, clear, z, errors
+
+
+def _correlate(setting):
+    """How the differences of the compared pairs go together, as they share arms."""
+    design = setting.design
+    one = {arm: np.eye(len(design.variant.arms))[i] for i, arm in enumerate(design.variant.arms)}
+    shares = [setting.shares[arm] for arm in design.variant.arms]
+    contrasts = np.array([one[treatment] - one[control] for control, treatment in design.pairs]) / np.sqrt(shares)
+    contrasts /= np.linalg.norm(contrasts, axis=1, keepdims=True)
+    return contrasts @ contrasts.T
 
 
 def list_steps(setting) -> pd.DataFrame:

@@ -8,12 +8,16 @@ from scipy.special import erfcx
 from scipy.stats import norm
 
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.means import effective_units, pair_arms
+from helpers.inference.means import pair_arms
 from helpers.inference.methods import Method, find_promise, pool_skewness
 from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
 from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
 
+TAIL = (
+    "the data are sums, which do not tell how long the tail is, so whether its interval holds the truth as often as it "
+    "says is not known."
+)
 ROLES = ["primary", "secondary", "guardrail"]
 OVERSTATED = ["control_value", "assumed", "exaggeration"]
 
@@ -38,12 +42,18 @@ def check_methods(material, results) -> tuple[Check, ...]:
         method = find_promise(e.method, e.estimand, unit=unit)
         if not isinstance(method, Method) or not math.isfinite(e.ci_low):
             continue
+        metric = design.metrics[e.metric]
+        parts = (metric.numerator, metric.denominator) if metric.products else ()
+        if any(design.metrics[name].squares for name in (e.metric, *parts)):
+            label = design.label_of(e.metric)
+            found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, f"{label[:1].upper()}{label[1:]}: {TAIL}")
+            continue
         is_known, departure = True, method.domain.find_departure(**_describe_data(e, material))
         if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need
             label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
             several = f", {e.comparison}" if len(design.variant.treatments) > 1 else ""
             said = (
-                f"{label[:1].upper()}{label[1:]}{several}: {plain}, so the interval may hold the truth less often than "
+                f"{label}{several}: {plain}, so the interval may hold the truth less often than "
                 f"it says.{DETAIL}{needed}."
             )
             found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, said)
@@ -59,7 +69,7 @@ def _describe_data(e, material):
     metric, arms = material.design.metrics[e.metric], material.raw.get(e.metric, {})
     sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
     if e.clusters_control is not None:
-        described = dict(zip(described, map(effective_units, sides), strict=True))
+        described = dict(zip(described, map(sides), strict=True))
     elif metric.how.is_share or metric.how.outcome == "time":
         values, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
         if metric.how.outcome == "time" and e.std_error > 0:  # as many as know it: its variance if all did, over it

@@ -15,13 +15,15 @@ DEFAULTS = {"population": "itt", "adjustment": "none", "segment": None, "at": No
 class Comparison:
     """One metric between a control and a treatment under a plan.
 
-    `metric` and `level` are as planned; `label` is treatment - control; `arms` are the two names, control first.
+    `metric` and `level` are as planned; `label` is treatment - control; `arms` are the two names, control first. Where
+    the plan compares two treatments, one of them stands for the control and `is_with_control` is False.
     """
 
     def __init__(self, design: ExperimentPlan, name: str, control: str, treatment: str):
         self.design, self.name, self.control, self.treatment = design, name, control, treatment
         self.metric, self.level = design.metrics[name], design.confidence_level
         self.label, self.arms = f"{treatment} - {control}", (control, treatment)
+        self.is_with_control = control == design.variant.control
 
     def take(self, arms: dict) -> tuple:
         """Return what stands for the control and for the treatment in something by arm."""
@@ -37,7 +39,7 @@ class Comparison:
 
 
 def list_comparisons(design: ExperimentPlan, *roles) -> list[Comparison]:
-    """Return every metric (of some roles) with every treatment, in the plan's order.
+    """Return every metric (of some roles) in all pairs of arms that the plan compares, in its order.
 
     Parameters
     ----------
@@ -45,9 +47,9 @@ def list_comparisons(design: ExperimentPlan, *roles) -> list[Comparison]:
     *roles : str, all roles when left out
     """
     return [
-        Comparison(design, name, design.variant.control, treatment)
+        Comparison(design, name, *pair)
         for name, metric in design.metrics.items()
-        for treatment in design.variant.treatments
+        for pair in design.pairs
         if not roles or metric.role in roles
     ]
 
@@ -250,7 +252,8 @@ def adjust_tests(tests) -> tuple[Test, ...]:
 MEAN_TIME = "rmst_difference"  # days without the event: more of them is less of the event, of which `better` speaks
 AS_ASSIGNED = ("itt", "responders")  # the plan expects a direction of the arms, not of takers or outside groups
 RANDOMISED = (*AS_ASSIGNED, "compliers")  # of all other populations nobody was assigned to what is compared
-RATIOS = ("ratio", "rate_ratio", "hazard_ratio")  # no effect is 1, not 0; margins in the metric's unit do not apply
+OF_VALUES = ("ratio", "rate_ratio")  # of the arms' own values, so that a margin in their unit applies
+RATIOS = (*OF_VALUES, "hazard_ratio")  # no effect is 1, not 0
 
 
 def decide_all(estimates, metrics, *, alpha) -> tuple[Estimate, ...]:
@@ -286,7 +289,8 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
     snapshots) shows an association, clear or not, and never a benefit, a harm or an effect; compliers, whose effect
     rests on an assumption beside the lot, a difference. An interval wholly within the worthwhile effect on both sides
     is "no worthwhile difference" even when clear: what is surely there is surely too small to matter. A guardrail is
-    judged by the harm side of its two-sided interval against its margin, and by nothing else.
+    judged by the harm side of its two-sided interval against its margin, and by nothing else. A ratio of the arms'
+    values is held against the same margin and the same worthwhile effect, as that share of the control value.
 
     Parameters
     ----------
@@ -318,12 +322,14 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
     clear, is_mean_time = estimate.decision_p <= alpha, estimate.estimand == MEAN_TIME
     sign = np.sign(estimate.estimate - (estimate.estimand in RATIOS)) * (-1 if is_mean_time else 1)
     direction = {1: "higher", -1: "lower"}.get(sign)
-    scaled = estimate.estimand not in (*RATIOS, MEAN_TIME, LIFT)
+    scaled, reach = estimate.estimand not in ("hazard_ratio", MEAN_TIME, LIFT), (estimate.ci_low, estimate.ci_high)
+    if estimate.estimand in OF_VALUES:
+        lift, reach = None, tuple((end - 1) * estimate.control_value for end in reach)
     if estimate.population not in RANDOMISED:
         verdict = "clear association" if clear else "no clear association"
     elif metric.role == "guardrail" and scaled:
-        verdict = _judge_guardrail(estimate, metric, lift)
-    elif metric.worthwhile and scaled and max(abs(estimate.ci_low), abs(estimate.ci_high)) < metric.worthwhile:
+        verdict = _judge_guardrail(metric, *reach, estimate.control_value, lift)
+    elif metric.worthwhile and scaled and max(map(abs, reach)) < metric.worthwhile:
         verdict = "no worthwhile difference"
     elif not clear:
         verdict = "no clear difference"
@@ -335,13 +341,12 @@ def decide(estimate: Estimate, metric: Metric, *, alpha, lift: Estimate | None =
     return estimate.but(verdict=verdict, as_expected=None if expected is None else direction == expected)
 
 
-def _judge_guardrail(estimate, metric, lift):
-    margin, judged = metric.margin.absolute, estimate
+def _judge_guardrail(metric, worst, best, control_value, lift):
+    margin = metric.margin.absolute
     if margin is None and lift is not None and np.isfinite([lift.ci_low, lift.ci_high]).all():
-        margin, judged = metric.margin.relative, lift
+        margin, worst, best = metric.margin.relative, lift.ci_low, lift.ci_high
     elif margin is None:
-        margin = metric.margin.relative * estimate.control_value
-    worst, best = judged.ci_low, judged.ci_high
+        margin = metric.margin.relative * control_value
     if metric.better == "lower":
         worst, best = -best, -worst
     if not margin > 0 or not np.isfinite([worst, best]).all():

@@ -10,7 +10,7 @@ from scipy.stats import f as fisher
 from helpers import metrics
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import Look, read_look
-from helpers.inference.means import effective_units, measure_interaction, measure_trend, merge_moments, pair_arms
+from helpers.inference.means import measure_interaction, measure_trend, merge_moments, pair_arms
 from helpers.inference.methods import Arm, compare, compare_arms, demand_method, find_method, pool_skewness
 from helpers.records import NAN, Estimate, Moments, Test
 
@@ -41,7 +41,7 @@ def compare_all_arms(material) -> list[Test]:
     if material.look.interval != "fixed":
         return []
     for comparison in list_comparisons(design, "primary", "secondary"):
-        is_lead = comparison.treatment == design.variant.treatments[0]
+        is_lead = comparison.arms == design.pairs[0]
         if is_lead and comparison.metric.how.is_mean and comparison.name not in material.not_estimable:
             statistic, df, p = _compare_all(comparison, material)
             name, key = comparison.name, f"{comparison.name}:all arms:{NAME}"
@@ -68,7 +68,7 @@ def _make_plain(groups, control):
     plain = []
     for moments in groups:
         pair = pair_arms(control, moments)
-        n = NAN if pair.reason else effective_units(moments)
+        n = NAN if pair.reason else moments.effective_units
         plain.append(Moments(("y",), n, np.array([pair.treatment]), np.array([[pair.var_treatment * n]])))
     return plain
 
@@ -92,7 +92,7 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
     clusters = None if design.cluster is None else ()
     for by in (*(["week"] if design.assigned_at else []), *design.segments):
         groups, family = metrics.summarise(material.units, by=by), "weeks" if by == "week" else "segments"
-        for comparison in list_comparisons(design, "primary", "secondary"):
+        for comparison in [c for c in list_comparisons(design, "primary", "secondary") if c.is_with_control]:
             metric, name, rows = comparison.metric, comparison.name, []
             reads = demand_method(metric.how.method).reads
             if reads not in ("moments", "levels") or name in material.not_estimable:
@@ -157,7 +157,7 @@ def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozens
         return pd.DataFrame()
     weeks = metrics.summarise(units, by="week")
     look = replace(look or read_look(units), interval="always-valid")
-    for comparison in [c for c in list_comparisons(design) if c.name == name]:
+    for comparison in [c for c in list_comparisons(design) if c.name == name and c.is_with_control]:
         so_far = {comparison.control: None, comparison.treatment: None}
         for week in sorted(weeks):
             so_far = {arm: merge_moments(found, weeks[week][name][arm]) for arm, found in so_far.items()}

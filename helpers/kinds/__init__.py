@@ -112,6 +112,7 @@ class Kind:
 
 
 QUANTILE = (float | None, Field(None, gt=0, lt=1))  # the key of kinds that have quantiles
+SQUARES = (str | None, None)  # the column of the sum of squares, where a row holds many units
 OF_QUANTILE = {
     "told": lambda metric: [name_quantile(metric.quantile)],
     "is_mean": False,

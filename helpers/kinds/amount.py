@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from helpers.kinds import OF_QUANTILE, QUANTILE, Kind
+from helpers.kinds import OF_QUANTILE, QUANTILE, SQUARES, Kind
 
 BASE = 40.0
 
@@ -24,5 +24,5 @@ def _draw_quantile(world):
     return world.put(values * (1 + world.effect / at * world.treated), at)
 
 
-_MEAN = Kind("amount", _draw, keys={"quantile": QUANTILE}, told=None, total="amount", has_tail=True)
+_MEAN = Kind("amount", _draw, keys={"quantile": QUANTILE, "squares": SQUARES}, told=None, total="amount", has_tail=True)
 KIND = replace(_MEAN, forms={"quantile": replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE)})

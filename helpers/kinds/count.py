@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from helpers.kinds import OF_QUANTILE, OF_TOTALS, QUANTILE, Kind
+from helpers.kinds import OF_QUANTILE, OF_TOTALS, QUANTILE, SQUARES, Kind
 
 
 def _draw(world):
@@ -31,7 +31,7 @@ def _refuse_both(metric):
     yield metric.quantile is not None, "give either a quantile or time_at_risk; a rate is a mean"
 
 
-_KEYS = {"quantile": QUANTILE, "time_at_risk": (str | None, None)}
+_KEYS = {"quantile": QUANTILE, "squares": SQUARES, "time_at_risk": (str | None, None)}
 _MEAN = Kind("count", _draw, keys=_KEYS, told=None, column="whole", total="count", has_tail=True)
 _QUANTILE = replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE)
 _RATE = replace(_MEAN, draw=_draw_rate, rules=_refuse_both, **OF_TOTALS)

@@ -22,7 +22,7 @@ def _draw(world):
 KIND = Kind(
     "ratio",
     _draw,
-    keys={"numerator": (str | None, None), "denominator": (str | None, None)},
+    keys=dict.fromkeys(("numerator", "denominator", "products"), (str | None, None)),
     lacks=("column", "event", "asked"),
     told=None,
     rules=_rule,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ValidationError, WrapValidator
 
-from helpers.kinds import OF_QUANTILE, QUANTILE, Kind
+from helpers.kinds import OF_QUANTILE, QUANTILE, SQUARES, Kind
 
 BASE = 4.0
 ABSOLUTE = "a margin for a score or nps must be absolute"
@@ -74,7 +74,7 @@ def _draw_ordered(world):
 
 
 _SCALE = Annotated[Literal["numeric", "ordered"] | tuple[float, float], WrapValidator(_know_scale)]
-_KEYS = {"scale": (_SCALE, "numeric"), "quantile": QUANTILE}
+_KEYS = {"scale": (_SCALE, "numeric"), "quantile": QUANTILE, "squares": SQUARES}
 _MEAN = Kind("score", _draw, keys=_KEYS, told=None, rules=_rule, absolute=ABSOLUTE, extremes=_find_ends)
 _QUANTILE = replace(_MEAN, draw=_draw_quantile, **OF_QUANTILE | {"absolute": ABSOLUTE})
 _ORDER = replace(_QUANTILE, told=None, draw=_draw_ordered, rules=_rule_order, method="brunner-munzel", shown="share")

@@ -115,7 +115,7 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
     said += reach.tell(as_of)
     as_of = reach.ended or as_of
     end = ibis.literal(find_end(as_of))
-    started = known.filter(known["started_at"] < end)
+    started = milestones.read_losses(known.filter(known["started_at"] < end), end, clock["clocked"], said)
     if reach.began:
         started = started.filter(started["started_at"] >= ibis.literal(dt.datetime.combine(reach.began, dt.time())))
     seen = events.filter(events["at"] < end)
@@ -141,13 +141,13 @@ def _standardise(accounts, design):
     tier = accounts[design.plan_tier].cast("string") if design.plan_tier else ibis.literal("all")
     own |= {"tier": tier.fill_null("unknown"), "size": ibis.literal(1.0)}
     if design.size:
-        size = accounts[design.size].cast("float64")
-        own["size"] = (size > 0).ifelse(size, ibis.null("float64"))
+        own["size"] = accounts[design.size].cast("float64").nullif(0.0)
     own["seats"] = accounts[design.usage.seats].cast("float64") if design.usage else ibis.null("float64")
     calendar = design.is_snapshot or design.cohort in schema.CALENDAR
     own["cohort"] = ibis.null("string") if calendar else accounts[design.cohort].cast("string")
     numbers = {f"feature_{f.name}": f.column for f in design.features if f.column}
     retained = design.outcomes.retained
+    own |= {"lost_at": accounts[retained.lost_at]} if retained.lost_at else {}
     numbers |= {"lost": retained.column, "lost_days": retained.time} if retained.column else {}
     return accounts.select(**own, **{key: accounts[name].cast("float64") for key, name in numbers.items()})
 
@@ -240,7 +240,7 @@ def _meet(accounts, landmark, totals):
 def _read_landmark(accounts, landmark, histories):
     design, names, until = accounts.design, accounts.design.milestone_names, landmark + accounts.design.horizon_days
     outcomes, totals = design.outcomes, milestones.list_totals(design, landmark, names)
-    if outcomes.retained.event and not outcomes.retained.lost:
+    if outcomes.retained.event:
         totals.append(Total("retained", "count", tuple(outcomes.retained.event), landmark, until))
     if outcomes.expanded:
         followed_to = landmark + outcomes.expanded.within_days
@@ -268,7 +268,7 @@ def _read_landmark(accounts, landmark, histories):
         found["expanded"] = (frame["expanded"] > 0).astype(float).where(is_followed)
     if has_dormant:
         found["dormant"] = (frame["dormant"] == 0).astype(float)
-    if outcomes.retained.lost:
+    if outcomes.retained.ends:
         found |= {"lost": _one(~stays), "lost_days": (past["lost_day"] - landmark).where(~stays, design.horizon_days)}
     return pd.DataFrame(found)
 
@@ -491,7 +491,7 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
             note = "never filled" if n else "does not occur"
         elif table == "events" and column in again & stale:
             note = f"none in the last {old} days"
-        elif table == "accounts" and behind > STALE_DAYS:
+        elif table == "accounts" and behind > STALE_DAYS and column != design.outcomes.retained.lost_at:
             note = f"missing from the accounts of the newest {behind} days"
         told.append((table, column, n, missing, day and day.isoformat(), old, note))
     return pd.DataFrame(told, columns=["table", "column", "rows", "missing", "latest", "days_old", "note"])

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 DAY = 86_400
 TAKES = {  # what a kind of total makes of the events that count; a last value is no aggregate
-    "count": lambda heard, counts: counts.sum().cast("int64"),
-    "amount": lambda heard, counts: heard["value"].sum(where=counts).cast("float64"),
-    "first": lambda heard, counts: heard["at"].min(where=counts),
+    "count": lambda heard, total: total.holds(heard).sum().cast("int64"),
+    "amount": lambda heard, total: heard[total.value].sum(where=total.holds(heard)).cast("float64"),
+    "first": lambda heard, total: heard["at"].min(where=total.holds(heard)),
 }
 READ_ONLY = ("InsufficientPrivilege", "ReadOnlySqlTransaction")  # by name, as their package is an extra
 LATEST = "as_of is left out of the plan: the latest day in the data, {}, is taken as the last complete one"
@@ -55,6 +55,13 @@ MONIES = {  # spellings of one currency: its signs, names and numbers; "$" alone
     "UAH": "₴",
 }
 CODES = {spelling: code for code, spellings in MONIES.items() for spelling in spellings.split()}
+OTHERS = (  # codes of currencies without such spellings, but for those that are words
+    "AED ARS BDT BGN BHD BOB CLP COP CRC DKK DOP DZD EGP GEL GHS GTQ HRK HUF IDR ISK JOD KES KWD KZT LBP LKR MAD MYR "
+    "NGN NOK OMR PHP PKR QAR RON RSD SAR SEK THB TND TWD TZS UGX UYU VND XAF XOF ZAR"
+)
+KNOWN = (*MONIES, *OTHERS.split(), *(sign for sign in CODES if not sign.isalnum()))  # what no other column holds alone
+NO_MONEY = ("NA", "N/A", "#N/A", "NULL", "NONE", "NAN", "UNKNOWN", "-", "?")
+FIRST_ROWS = 1000  # in which a column of currencies shows itself
 HOURS, BLOCK = 168, 4  # of a week; of a block of them
 BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
 BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
@@ -72,7 +79,8 @@ class Total:
 
     `kind` is count, amount (sum of values; an event without a value adds nothing), first (a moment), or last (the value
     of the latest event that has one; the highest of several at one moment). Only events of these names count, from
-    `since` days after the start on and before `until` days after it; an `inclusive` total counts that moment too.
+    `since` days after the start on and before `until` days after it; an `inclusive` total counts that moment too. The
+    values are those of the column `value`.
     """
 
     column: str
@@ -81,6 +89,7 @@ class Total:
     since: float = 0.0
     until: float | None = None
     inclusive: bool = False
+    value: str = "value"
 
     def holds(self, heard: ir.Table) -> ir.BooleanValue:
         """Return whether an event counts; `heard` has `event`, `at` and `start` of its unit."""
@@ -94,7 +103,7 @@ class Total:
 
 
 def hear(units: ir.Table, events: ir.Table, *, start: str, lost: str | None = None, dated=()) -> ir.Table:
-    """Return the events of some units from their start on: `unit`, `event`, `at`, `value`, `start`.
+    """Return the events of some units from their start on: `unit`, `event`, `at`, `value` and further values, `start`.
 
     Parameters
     ----------
@@ -106,12 +115,13 @@ def hear(units: ir.Table, events: ir.Table, *, start: str, lost: str | None = No
         Events that have dates alone: for these the start is that of its day.
     """
     moments = {"start": units[start]} | ({"lost": units[lost]} if lost else {})
-    told = events.select("unit", "event", "at", "value").inner_join(units.select("unit", **moments), "unit")
+    columns = ["unit", "event", "at", *(n for n in events.columns if n == "value" or n.startswith(schema.FURTHER))]
+    told = events.select(*columns).inner_join(units.select("unit", **moments), "unit")
     told = begin(told, dated) if dated else told
     told = told.filter(told["at"] >= told["start"])
     if lost:
         told = told.filter(told["lost"].isnull() | (told["at"] <= told["lost"]))
-    return told.select("unit", "event", "at", "value", "start")
+    return told.select(*columns, "start")
 
 
 def begin(told: ir.Table, dated) -> ir.Table:
@@ -129,27 +139,27 @@ def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
     heard : ibis.Table, as `hear` gives it
     totals : sequence of Total
     """
-    taken = {total.column: TAKES[total.kind](heard, total.holds(heard)) for total in totals if total.kind in TAKES}
+    taken = {total.column: TAKES[total.kind](heard, total) for total in totals if total.kind in TAKES}
     told, folded = [heard.group_by("unit").aggregate(**taken)] if taken else [], units
     for total in (total for total in totals if total.kind not in TAKES):
-        valued = heard.filter(total.holds(heard), heard["value"].notnull())
-        latest = pick(valued, "unit", [valued["at"].desc(), valued["value"].desc()])
-        told.append(latest.select("unit", **{total.column: latest["value"]}))
+        valued = heard.filter(total.holds(heard), heard[total.value].notnull())
+        latest = pick(valued, "unit", [valued["at"].desc(), valued[total.value].desc()])
+        told.append(latest.select("unit", **{total.column: latest[total.value]}))
     for found in told:
         folded = folded.left_join(found, "unit").select(*folded.columns, *found.columns[1:])
     return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
 
 
-def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
+def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
     """Return what to ask of events to see what each adds to the amounts that hold it, from the start of its unit on.
 
     Parameters
     ----------
     heard : ibis.Table, `unit`, `event`, `at`, `value` and `start` of the unit
-        Its column of currencies, if it has one, is known by its name.
     totals : sequence of Total
     end : datetime, the first moment that is not known
     units : dict, what each total is told in
+    money : Ibis column of `heard` or None, as `find_money` gives it
 
     Returns
     -------
@@ -157,11 +167,11 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
         `below` and `zero` count by sign and `without` events that have no value; `currencies` counts those of all
         events of the total, and `foreign` events in another one than the total is told in, where that is one.
     """
-    facts, value, last = {}, heard["value"].cast("float64"), ibis.literal(end - dt.timedelta(microseconds=1))
-    signs = dict(zip(SIGNS, (value > 0, value < 0, value == 0, value.isnull()), strict=True))
-    money = find_money(heard)
+    facts, last = {}, ibis.literal(end - dt.timedelta(microseconds=1))
     for total in (total for total in totals if total.kind == "amount"):
+        value = heard[total.value].cast("float64")
         holds = total.holds(heard) & heard["at"].between(heard["start"], last)
+        signs = dict(zip(SIGNS, (value > 0, value < 0, value == 0, value.isnull()), strict=True))
         monies = {} if money is None else _count_monies(money, units.get(total.column), holds)
         for event in total.events:
             counts = holds & (heard["event"] == event)
@@ -175,8 +185,8 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
 
 def list_lost(heard: ir.Table, totals, end: dt.datetime) -> dict:
     """Return what to ask of events that do not count: a sentence -> an aggregate; parameters as of `add_up`."""
-    valued = {event for total in totals if total.kind in VALUED for event in total.events}
-    lacks = heard["event"].isin(sorted(valued)) & heard["value"].isnull()
+    lacks = [heard["event"].isin(t.events) & heard[t.value].isnull() for t in totals if t.kind in VALUED]
+    lacks = ibis.or_(heard["event"].isnull(), *lacks)
     late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
     lost = {"events before their unit is assigned, left out": heard["at"] < heard["start"]}
     lost |= {late: heard["at"] >= ibis.literal(end)}
@@ -185,13 +195,26 @@ def list_lost(heard: ir.Table, totals, end: dt.datetime) -> dict:
 
 
 def find_money(table: ir.Table) -> ir.StringValue | None:
-    """Return the column that names currencies, each by one code however it is spelt; None without one."""
-    texts = (name for name, kind in table.schema().items() if kind.is_string())
+    """Return the column that names currencies, each by one code however it is spelt; None without one.
+
+    It is known by its name, else by its first values: codes and signs of currencies, and nothing else.
+    """
+    texts = [name for name, kind in table.schema().items() if kind.is_string()]
     named = next((name for name in texts if CURRENCY.search(unicodedata.normalize("NFC", name).casefold())), None)
-    if named is None:
-        return None
-    pence = table[named].re_replace(f"[{SPACES}.]", "").re_replace("^GBp$", "GBX")
-    return pence.upper().substitute(CODES).nullif("")
+    texts = [name for name in texts if name not in ("unit", "event", "variant") and not name.endswith("_id")]
+    if named is None and texts:
+        first = table.select(texts).limit(FIRST_ROWS)
+        codes = {name: _read_codes(first[name]) for name in texts}
+        facts = {(name, "told"): code.count() for name, code in codes.items()}
+        facts |= {(name, "known"): code.isin(KNOWN).sum() for name, code in codes.items()}
+        found = ask(first, facts)
+        named = next((name for name in texts if 0 < found[name, "told"] == found[name, "known"]), None)
+    return None if named is None else _read_codes(table[named]).substitute(CODES)
+
+
+def _read_codes(text):
+    pence = text.re_replace(f"[{SPACES}.]", "").re_replace("^GBp$", "GBX").upper().nullif("")
+    return pence.isin(NO_MONEY).ifelse(ibis.null("string"), pence)
 
 
 def _count_monies(money, unit, holds=None):
@@ -200,7 +223,7 @@ def _count_monies(money, unit, holds=None):
     return told | ({"foreign": (money != unit).sum(where=holds)} if len(unit) == 3 else {})
 
 
-def list_monies(units: ir.Table, folded, design) -> list[dict]:
+def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
     """Return the currencies that stand beside amounts of a column, one record an amount; of events it says nothing.
 
     Parameters
@@ -208,9 +231,10 @@ def list_monies(units: ir.Table, folded, design) -> list[dict]:
     units : ibis.Table, one row a unit
     folded : sequence of str, the totals that events gave
     design : ExperimentPlan
+    money : Ibis column of `units` or None, as `find_money` gives it
     """
     amounts = [name for name, metric in design.metrics.items() if metric.how.total == "amount"]
-    amounts, money = [name for name in amounts if f"fold:{name}" not in folded], find_money(units)
+    amounts = [name for name in amounts if f"fold:{name}" not in folded]
     if money is None or not amounts:
         return []
     asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}

@@ -7,7 +7,7 @@ import pandas as pd
 import sqlglot as sg
 
 from helpers import schema
-from helpers.metrics.events import Total, add_days, fold_events, hear, mark
+from helpers.metrics.events import DAY, Total, add_days, ask, fold_events, has_clock, hear, mark
 from helpers.plan import FrameworkPlan
 
 DIALECTS = {
@@ -16,6 +16,7 @@ DIALECTS = {
     "bigquery": compilers.BigQueryCompiler,
     "snowflake": compilers.SnowflakeCompiler,
 }
+LEFT = "losses have dates alone: each account is lost at the end of its day"
 NEXT = "next_missing"
 UNKNOWN = ibis.null("float64")
 USAGE = ("events_in_period", "seats", "usage", "using")
@@ -46,12 +47,23 @@ def list_totals(design: FrameworkPlan, landmark: float, names) -> list[Total]:
     return found
 
 
+def read_losses(accounts, end, clocked, said) -> ir.Table:
+    """Return the accounts with losses of a column that are known by the end; a date alone beside times ends its day."""
+    if "lost_at" not in accounts.columns:
+        return accounts
+    lost = accounts["lost_at"]
+    if clocked and not ask(accounts, {"clocked": has_clock(lost)})["clocked"]:
+        lost = add_days(lost, (DAY - 1) / DAY)
+        said.append(LEFT)
+    return accounts.mutate(lost_at=(lost < end).ifelse(lost, ibis.null("timestamp")))
+
+
 def add_loss(accounts: ir.Table, heard: ir.Table, design: FrameworkPlan) -> ir.Table:
-    """Return the accounts with `lost_at`: the moment of the first event that loses them; null where none came."""
+    """Return the accounts with `lost_at`: the moment of the first event that loses them, else as it is there."""
     lost = design.outcomes.retained.lost
-    if not lost:
-        return accounts.mutate(lost_at=ibis.null("timestamp"))
-    return fold_events(accounts, heard, [Total("lost_at", "first", tuple(lost))])
+    if lost:
+        return fold_events(accounts, heard, [Total("lost_at", "first", tuple(lost))])
+    return accounts if "lost_at" in accounts.columns else accounts.mutate(lost_at=ibis.null("timestamp"))
 
 
 def keep_customers(folded: ir.Table, design: FrameworkPlan, landmark: float) -> ir.Table:
@@ -151,9 +163,14 @@ def _define(design, names):
     own = {"unit": design.unit_id, "started_at": design.started_at}
     own |= {"seats": design.usage.seats} if design.usage else {}
     kinds = {"unit": "string", "started_at": "timestamp('UTC')", "seats": "float64"}
+    if left := design.outcomes.retained.lost_at:
+        own, kinds = own | {"lost_at": left}, kinds | {"lost_at": "timestamp('UTC')"}
     accounts = ibis.table({own[name]: kinds[name] for name in own}, name="accounts").select(**own)
-    told = {design.unit_id: "string", "event": "string", "at": kinds["started_at"], "value": "float64"}
-    events = ibis.table(told, name="events").rename(unit=design.unit_id)
+    log = {c.target: c.name for c in schema.list_event_columns(design)}
+    kinds |= {"event": "string", "at": kinds["started_at"], "value": "float64"}
+    events = ibis.table({log[name]: kinds[name] for name in log}, name="events").select(**log)
+    if design.events.named:
+        events = events.mutate(event=ibis.literal(design.events.named))
     landmark, needed = design.landmarks[0], [f"step_{step.name}" for step in design.steps if "set_up" in names]
     for category in (category for category in design.categories.values() if "mature" in names):
         needed += [f"feature_{feature}" for feature in (*category.basic, *category.mature)]

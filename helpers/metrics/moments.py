@@ -315,7 +315,7 @@ def _list_blocks(units, adjusted, has_tails=False):
 
 def _measure(units, by, adjusted, has_tails=True):
     """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
-    has_tails = has_tails and by is None
+    has_tails = has_tails and by is None and not units.design.units_in_row  # sums do not tell a tail
     key = "moments", by, adjusted, has_tails
     return units.keep(key, lambda: _take(units, _list_blocks(units, adjusted, has_tails), by, has_tails))
 

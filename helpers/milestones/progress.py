@@ -262,7 +262,7 @@ def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: Framew
         share: of the months that began in from_state), staying included. Only states that the plan defines.
     """
     states = ["started", *(name.replace("_", " ") for name in contrasts.list_milestones(design))]
-    states += ["dormant"] * ("dormant" in design.outcome_names) + ["gone"] * bool(design.outcomes.retained.lost)
+    states += ["dormant"] * ("dormant" in design.outcome_names) + ["gone"] * design.outcomes.retained.ends
     courses = _list_courses(histories, months, design, states)
     counts = _count_moves(courses, len(states))
     shares, variances = estimate_occupancy(counts)

@@ -159,7 +159,7 @@ def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> tuple[Eff
 def _read_activation(effects, histories, design, everybody, **draws) -> tuple[dict, dict, dict]:
     """Activated against retained, the most naive first: shares by every reading, ratios of rates, and of how many."""
     main, level = design.landmarks[0], {"confidence_level": design.confidence_level}
-    has_line, has_loss = "activated" in list_milestones(design), bool(design.outcomes.retained.lost)
+    has_line, has_loss = "activated" in list_milestones(design), design.outcomes.retained.ends
     missing = Effect(reason=NO_LOSS if has_line else NO_ACTIVATION), 0, 0
     naive, weighted, ratios, reached, size = missing, missing, {}, 0, {"n": 0, "lost": 0}
     if has_line and has_loss:

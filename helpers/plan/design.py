@@ -7,13 +7,14 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
-from helpers.kinds import COUNTED, KINDS, Kind
+from helpers.kinds import COUNTED, KINDS, VALUED, Kind
 from helpers.records import GRAVE
 
 SHORT_FORMS = (  # said in capitals where a plan gives no label
     *("nps", "csat", "ces", "arr", "mrr", "ltv", "clv", "arpu", "aov", "gmv", "roi", "cac", "fcr", "aht", "sla"),
     *("nrr", "grr", "dau", "wau", "mau", "api", "sms"),
 )
+ROW = "aggregated:row"  # the number of a row that holds many units
 NULLS = {"", "~", "null", "Null", "NULL"}
 Grave = Literal[tuple(name for name in GRAVE if name != "enough_units")]  # what an acknowledgement can release
 
@@ -50,6 +51,26 @@ class Part(BaseModel):
         return part
 
 
+class Events(Part):
+    """The columns of the event table, under the names that they came with; `unit` is as unit_id where it is left out.
+
+    `named` calls every row an event of this name, where the table has no column of names, as one of orders.
+    """
+
+    unit: str | None = None
+    event: str = "event"
+    at: str = "at"
+    value: str = "value"
+    named: str | None = None
+
+    def list_rules(self):
+        """Yield each rule; see `Part`."""
+        columns = [name for name in (self.unit, self.event, self.at, self.value) if name]
+        yield len(set(columns)) < len(columns), "a column stands twice; unit, event, at and value have one each"
+        both = "give event, the column of the names, or named, the one name of all events"
+        yield self.named is not None and "event" in self.model_fields_set, both
+
+
 class Design(Part):
     """What the plans of both kinds hold: the question, the unit, how its data are written, what is sure enough."""
 
@@ -57,6 +78,7 @@ class Design(Part):
     question: str
     unit_id: str
     registered: Literal["before", "after"] | None = None
+    events: Events = Events()
     as_of: dt.date | None = None
     time_zone: str | None = None
     decimal: Literal[",", "."] | None = None
@@ -130,6 +152,7 @@ class _Metric(Part):
     label: str | None = None
     column: str | None = None
     event: list[str] = []
+    value: str | None = None
     unit: str | None = None
     from_days: float | None = Field(None, gt=0)
     within_days: float | None = Field(None, gt=0)
@@ -158,6 +181,8 @@ class _Metric(Part):
         yield late, "from_days begins a window that within_days ends: give within_days, above from_days"
         read = self.from_days is not None and self.column is not None
         yield read, "from_days chooses among events: a column has none"
+        unread = "value names the column of events that are added up or averaged, and this metric reads none"
+        yield self.value is not None and (self.column is not None or self.how.total not in VALUED), unread
         unguarded = self.role == "guardrail" and (self.margin is None or self.better == "neither")
         yield unguarded, "a guardrail needs a margin, and better: higher or lower"
         relative = self.margin is not None and self.margin.relative is not None
@@ -165,8 +190,12 @@ class _Metric(Part):
         yield from self.how.rules(self)
         low, high = self.how.extremes(self) or ((0, 1) if self.how.shown == "share" else (0, float("inf")))
         widest = max(self.worthwhile or 0, (self.margin and self.margin.absolute) or 0)
-        of = "differences of two chances" if self.how.shown == "share" else "within its scale"
-        yield widest >= high - low > 0, f"worthwhile and margin are {of}, below {high - low:g}"
+        limit = f"within its scale, below {high - low:g}"
+        if self.how.shown == "share":
+            limit = f"differences of two chances, below 1; {widest:,.10g} would be {100 * widest:,.10g} points"
+        yield widest >= high - low > 0, f"worthwhile and margin are {limit}"
+        whole = self.margin is not None and (self.margin.relative or 0) >= 1 and self.better == "higher"
+        yield whole, "a relative margin of 1 or more tolerates that all is lost; give a share below 1"
 
     @cached_property
     def how(self) -> Kind:
@@ -230,6 +259,7 @@ class ExperimentPlan(Design):
     unit: str = "unit"
     variant: Variant
     assigned_at: str | None = None
+    units_in_row: str | None = None
     enrolment_days: int | None = Field(None, gt=0)
     planned_units: int | None = Field(None, gt=0)
     randomised_units: Annotated[int, Field(gt=0)] | dict[str, Annotated[int, Field(gt=0)]] | None = None
@@ -241,12 +271,17 @@ class ExperimentPlan(Design):
     exposure: Exposure | None = None
     covariates: list[str] = []
     segments: list[str] = []
+    comparisons: list[str] = []
     acknowledge: dict[Grave, Annotated[str, Field(pattern=r"\w")]] = {}
     shown_as: Contrast | None = None
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
-        looks = self.looks
+        looks, arms, asked = self.looks, self.variant.treatments, self.comparisons
+        between = [f"{arm} - {other}" for other in arms for arm in arms if arm != other]
+        yield set(asked) - set(between), f"comparisons are of two treatments, as in {' or '.join(between) or 'b - a'}"
+        twice = len({frozenset(told.split(" - ")) for told in asked}) < len(asked)
+        yield twice, "comparisons name two treatments twice; the difference turned round is the same one"
         counted = self.randomised_units
         unnamed = isinstance(counted, dict) and set(counted) != set(self.variant.arms)
         yield unnamed, "randomised_units must be one number, or name exactly the control and the treatments"
@@ -272,6 +307,57 @@ class ExperimentPlan(Design):
         outcomes = {m.column or name for name, m in self.metrics.items() if not m.event and m.how.total}
         for name in sorted(outcomes & set(self.covariates)):
             yield True, f"the covariate {name} is an outcome too; covariates are measured before assignment"
+        yield from self._list_sums() if self.units_in_row else ()
+        for name, metric in self.metrics.items() if not self.units_in_row else ():
+            of = "squares" if metric.squares else "products"
+            fault = f"{of} of {name}: only rows that hold many units need them; name their number in units_in_row"
+            yield bool(metric.squares or metric.products), fault
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unit(cls, given):
+        """Rows that hold many units have no id, and are numbered."""
+        return {"unit_id": ROW} | given if isinstance(given, dict) and given.get("units_in_row") else given
+
+    def _list_sums(self):
+        """Yield the rules of a plan whose rows are sums over units."""
+        yield self.unit_id != ROW, "rows that hold many units have no id of each: leave out unit_id"
+        single = {"cluster": self.cluster, "exposure": self.exposure}
+        for key in (key for key, given in single.items() if given):
+            yield True, f"rows that hold many units tell no {key}: leave it out"
+        for name, metric in self.metrics.items():
+            how, parts = metric.how, (metric.numerator, metric.denominator)
+            is_plain = how.is_mean and how.outcome == "y" and (how.is_share or how.code is None)
+            is_plain &= not (metric.event or metric.asked)
+            is_ratio = how.outcome == "num" and set(parts) <= set(self.metrics)
+            fault = "a share, a mean of numbers, or a ratio of two metrics"
+            yield not (is_plain or is_ratio), f"rows that hold many units do not tell {name}; it can be {fault}"
+            needs = f"{name} needs squares, the column with the sum of its squares in each row"
+            yield is_plain and not how.is_share and not metric.squares, needs
+            needs = f"{name} needs products, the column with the sum of numerator times denominator in each row"
+            yield is_ratio and not metric.products, needs
+        beside = self.beside
+        twice = set(beside) & {anchor for anchor, _ in beside.values()}
+        twice |= {n for n in beside if sum(n in (m.numerator, m.denominator) for m in self.metrics.values()) > 1}
+        names = ", ".join(sorted(twice))
+        yield bool(twice), f"beside products a metric stands in one ratio, and these do not: {names}"
+
+    @property
+    def beside(self) -> dict[str, tuple[str, str]]:
+        """Of ratios in rows that hold many units: metric -> the other one and the column with their products."""
+        found = {}
+        for metric in (m for m in self.metrics.values() if m.products):
+            pair = (metric.numerator, metric.denominator)
+            above, below = pair[::-1] if self.metrics[pair[0]].how.is_share else pair
+            found[above] = below, metric.products
+        return found
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The arms that are compared: the control with each treatment, then the treatments that `comparisons` names."""
+        control, arms = self.variant.control, self.variant.treatments
+        between = [(other, arm) for other in arms for arm in arms if f"{arm} - {other}" in self.comparisons]
+        return [*((control, treatment) for treatment in arms), *between]
 
     @property
     def key_metric(self) -> str:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from helpers.plan.design import Design, Part
+from helpers.plan.design import Design, Part, say_name
 
 REVIEWED = ("discrimination", "calibration", "cut", "ranks")
 PERIOD_DAYS = {"week": 7, "month": 30, "quarter": 90}
@@ -84,9 +84,13 @@ class Feature(Part):
 
 
 class Retained(Part):
-    """Who counts as kept: nobody's `lost` event came, or an `event` came again, within some days of the landmark."""
+    """Who counts as kept: nobody's `lost` event came, or an `event` came again, within some days of the landmark.
+
+    `lost_at` is a column of the accounts, when each was lost, in place of such an event.
+    """
 
     lost: list[str] = Field([])
+    lost_at: str | None = None
     event: list[str] = Field([])
     column: str | None = None
     time: str | None = None
@@ -97,10 +101,15 @@ class Retained(Part):
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
-        given = bool(self.lost) + bool(self.event) + bool(self.column)
-        yield given != 1, "give retained as one of lost, event or column"
+        given = bool(self.lost) + bool(self.lost_at) + bool(self.event) + bool(self.column)
+        yield given != 1, "give retained as one of lost, lost_at, event or column"
         together = "column and time belong together: who has left, and after how long"
         yield bool(self.time) != bool(self.column), together
+
+    @property
+    def ends(self) -> bool:
+        """Whether a loss has a moment, told by an event or a column."""
+        return bool(self.lost or self.lost_at)
 
 
 class Later(Part):
@@ -165,7 +174,7 @@ class FrameworkPlan(Design):
     def list_rules(self):
         """Yield each rule; see `Part`."""
         for key, named in (("features", self.features), ("steps", self.steps)):
-            labels = [item.label or item.name.replace("_", " ") for item in named]
+            labels = [item.label or say_name(item.name) for item in named]
             for kind, words in (("name", [item.name for item in named]), ("label", labels)):
                 folded = [word.casefold() for word in words]
                 for word in folded:
@@ -189,7 +198,8 @@ class FrameworkPlan(Design):
             yield self.activation or self.steps or self.usage or self.categories, needs
             yield self.outcomes.retained.column is None, "without started_at, retained needs a column and a time"
         else:
-            yield self.outcomes.retained.column, "with started_at, retained needs an event: lost or event"
+            told = "with started_at, retained needs an event or a date: lost, lost_at or event"
+            yield self.outcomes.retained.column, told
             early = (self.outcomes.dormant_after_days or 0) > self.horizon_days
             yield early, "dormant_after_days reaches back before the landmark; give at most within_days"
 
@@ -242,4 +252,4 @@ class FrameworkPlan(Design):
         """What a reader calls a feature, step or category: its label, else its name in words."""
         named = {item.name: item.label for item in [*self.features, *self.steps]}
         named |= {key: category.label for key, category in self.categories.items()}
-        return named.get(name) or name.replace("_", " ")
+        return named.get(name) or say_name(name)

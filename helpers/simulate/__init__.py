@@ -1,5 +1,8 @@
 """Seeded tables whose truth is known, so that a study can be tried before any customer's data is read."""
 
+from dataclasses import replace
+
+from helpers import schema
 from helpers.records import Refused
 from helpers.simulate import customer_milestones, in_app_support, live_support, proactive_help, support_metrics
 from helpers.simulate.dry_run import experiment
@@ -23,7 +26,7 @@ def simulate(study, design=None, **arguments) -> Simulation:
     study : str
         A key of `STUDIES`.
     design : ExperimentPlan, optional
-        What the dry run of `experiment` is made after; a study with a world of its own does not read it.
+        What the dry run of `experiment` is made after; of a world of its own it only names the columns of the events.
     **arguments
         n_units, seed and, for a study with a world of its own, its baselines and planted effects.
 
@@ -44,8 +47,18 @@ def simulate(study, design=None, **arguments) -> Simulation:
     if study not in STUDIES:
         raise Refused(f"simulation: no study of that name can be simulated; known: {', '.join(STUDIES)}")
     if study != "experiment":
-        return STUDIES[study](**arguments)
+        return _name_events(STUDIES[study](**arguments), design)
     if design is None:
         raise Refused("simulation experiment: it needs a plan; name one of notebooks/plans or the path of a YAML file")
     check_names(arguments, ("n_units", "seed"), study="experiment")
-    return experiment(design, **arguments)
+    return _name_events(experiment(design, **arguments), design)
+
+
+def _name_events(made, design):
+    """Give the columns of simulated events the names that the plan has for them."""
+    if made.events is None or design is None:
+        return made
+    named = {column.target: column.name for column in schema.list_event_columns(design)}
+    further = {name: made.events["value"] for at, name in named.items() if at.startswith(schema.FURTHER)}
+    named[design.unit_id] = named.pop("unit")
+    return replace(made, events=made.events.rename(columns=named).assign(**further))

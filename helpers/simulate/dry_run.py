@@ -59,6 +59,8 @@ def experiment(design: ExperimentPlan, *, n_units=None, seed=1) -> kit.Simulatio
     if reads_events(design):
         events = list_events(design, units, rng["events"])
         assignments = units.drop(columns=[name for name in found if name not in _own_columns(design)])
+    if design.units_in_row:
+        assignments = _sum_up(design, units)
     shared = find_shared(design)
     truth = {"study": "experiment", "effects": [effect for effect in effects if effect["metric"] not in shared]}
     if events is not None and not design.as_of:  # the last window is over, whether or not an event is so late
@@ -68,6 +70,24 @@ def experiment(design: ExperimentPlan, *, n_units=None, seed=1) -> kit.Simulatio
         "Each metric holds the effect that the plan calls worthwhile, or none."
     )
     return kit.Simulation(assignments, events, units, truth, note)
+
+
+def _sum_up(design, units):
+    """Rows that are sums, one an arm, segment and day of assignment, where the plan takes them so."""
+    frame, sums = units.drop(columns=design.unit_id), {design.units_in_row: "sum"}
+    frame[design.units_in_row] = 1
+    if design.assigned_at:
+        frame[design.assigned_at] = frame[design.assigned_at].dt.floor("D")
+    for name, metric in design.metrics.items():
+        if metric.products:
+            above, below = (units[design.metrics[p].column or p] for p in (metric.numerator, metric.denominator))
+            frame[metric.products], sums[metric.products] = above * below, "sum"
+        elif metric.how.outcome == "y":
+            own = metric.column or name
+            squares = {metric.squares: units[own].astype(float) ** 2} if metric.squares else {}
+            frame, sums = frame.assign(**squares), sums | dict.fromkeys((own, *squares), "sum")
+    keys = [design.variant.column, design.assigned_at, *design.segments, *design.covariates]
+    return frame.groupby([key for key in keys if key], as_index=False).agg(sums)
 
 
 def _draw_assignment(design, n_units, rng):

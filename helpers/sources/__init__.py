@@ -15,6 +15,7 @@ from helpers import schema
 from helpers.records import DataInfo, Refused
 from helpers.sources import frames, tables
 from helpers.sources.addresses import read_address
+from helpers.sources.aggregated import MADE, number_rows, spread_rows
 from helpers.sources.meeting import meet_events
 from helpers.sources.numerals import SPACES
 from helpers.sources.opening import (
@@ -115,24 +116,32 @@ def load(
     given = open_given(design, data, table, events, events_table, simulation, threads)
     given = replace(given, units=put_control(given, design.variant)) if is_history else given
     columns = given.units.table.columns
+    if design.units_in_row:
+        given = number_rows(given, design.unit_id)
     heard, names = _hear(given, design, schema.list_event_names(design, columns))
     _refuse_unread(design, columns, names)
     wanted = schema.list_unit_columns(design, events=names)
-    complete = {"unit", "variant", design.assigned_at, design.cluster}
+    complete = {"unit", "variant", design.assigned_at, design.cluster, schema.UNITS}
     shaped = tables.shape_table(given.backend, given.units, wanted, design, name="units", complete=complete)
     shaped, labels = _read_variants(shaped, design)
     keys = ["unit", design.cluster] if design.cluster else ["unit"]
     units, n_assigned, n_duplicates, n_two = keep_once(given.backend, shaped, design, keys)
+    if design.units_in_row:
+        units = spread_rows(shaped, design)
     if units is not shaped.table:
         labels = _count_labels(units, shaped.name)
     by_variant, said = _list_variants(labels, shaped.name, design, n_two, is_history=is_history)
     n = sum(by_variant.values())
+    two = shaped.rows - n_duplicates - n, f"rows of {schema.say(n_two, design.unit)}"
     steps = (
         ("read", shaped.rows, "rows of the table"),
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
-        ("in two variants, left out", shaped.rows - n_duplicates - n, f"rows of {schema.say(n_two, design.unit)}"),
+        ("in two variants, left out", *two),
         ("kept", n, "one row a unit"),
     )
+    if design.units_in_row:
+        n_assigned, two, said = n, (0, ""), (f"{shaped.name}: {MADE}", *said)
+        steps = (("read", shaped.rows, "sums over units"), ("kept", n, "units that they hold"))
     told, meeting = (*said, *tell_twins(units, shaped, heard), *(heard.messages if heard else ())), None
     if heard:
         _refuse_clocks(heard, shaped, design)
@@ -143,7 +152,7 @@ def load(
     more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
     info = replace(given.info, messages=(*shaped.messages, *told), **more)
     counts = n_assigned, n_two, n_duplicates
-    return Source(units, heard and heard.table, info, *counts, given.truth, meeting, shaped.rows - n_duplicates - n)
+    return Source(units, heard and heard.table, info, *counts, given.truth, meeting, two[0])
 
 
 def load_accounts(
@@ -191,6 +200,7 @@ def load_accounts(
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
     told = (*tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
+    _refuse_losses(accounts, shaped, retained)
     if heard:
         _refuse_clocks(heard, shaped, design)
         told += tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
@@ -198,6 +208,18 @@ def load_accounts(
     info = replace(info, messages=(*shaped.messages, *told))
     names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
     return AccountSource(accounts, heard and heard.table, info, given.truth, names)
+
+
+def _refuse_losses(accounts, shaped, retained):
+    """Refuse accounts that are lost on a day before they started, and a column of losses in which nobody is lost."""
+    if retained.lost_at is None:
+        return
+    lost = accounts[retained.lost_at]
+    counts = {"lost": lost.count(), "early": (lost.truncate("D") < accounts["started_at"].truncate("D")).sum()}
+    found, where = count_all(accounts, counts, shaped.name), f"{shaped.name}, column {retained.lost_at}"
+    if not found["lost"]:
+        raise Refused(f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses")
+    schema.refuse_some(found["early"], "account", where, "lost before the day of their start; correct one of the days")
 
 
 def _hear(given, design, planned):
@@ -209,15 +231,17 @@ def _hear(given, design, planned):
         return None, None
     wanted, complete = schema.list_event_columns(design), {"unit", "event", "at"}
     shaped = tables.shape_table(given.backend, given.events, wanted, design, name="events", complete=complete)
-    table, said = shaped.table, [f"{shaped.name}: {schema.say(shaped.rows, 'event')}"]
+    table, said, own = shaped.table, [f"{shaped.name}: {schema.say(shaped.rows, 'event')}"], design.events
     if "value" not in table.columns:
         table = table.mutate(value=ibis.null("float64"))
+    if own.named:
+        table = table.mutate(event=ibis.literal(own.named))
     shaped = replace(shaped, table=table)
     if "event_id" in table.columns:
         shaped, said = drop_repeated(shaped), []
     names = shaped.table.select("event").distinct().order_by("event").limit(MANY_NAMES + 1)
     found = ask(lambda: names.to_pyarrow()["event"].to_pylist(), shaped.name)
-    where = f"{shaped.name}, column event"
+    where = shaped.name if own.named else f"{shaped.name}, column {own.event}"
     if len(found) > MANY_NAMES:
         raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
     free = {name.casefold(): name for name in found if name not in planned}
@@ -257,7 +281,7 @@ def _refuse_dates(meeting, heard, shaped, design):
         whole = arms["dated"].sum() / arms["n"].sum()
         spread = (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5
         if share.max() - share.min() > UNEVEN + CHANCE * spread:
-            table, column = (shaped, design.assigned_at) if what == "start" else (heard, "at")
+            table, column = (shaped, design.assigned_at) if what == "start" else (heard, design.events.at)
             most, least = share.idxmax(), share.idxmin()
             raise Refused(
                 f"{table.name}, column {column}: {share.max():.0%} of the times in {most} and {share.min():.0%} in "

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from helpers.kinds import KINDS
+from helpers.plan.design import say_name
 from helpers.plan.views import find_view
 from helpers.records import GRAVE, Estimate, Results, to_frame
 from helpers.view import html, scales
 from helpers.view.html import Display, show_sentence
-from helpers.view.numbers import capitalise, join_words, lower_first, write_count, write_p
+from helpers.view.numbers import capitalise, join_words, write_count, write_p
 from helpers.view.rows import Row, draw_rows, find_band, make_row, split_sizes, tell_rows
 from helpers.view.show import WITHHELD, draw_table, find_title, frame_part, show, tell_kind
 
@@ -94,7 +95,9 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, ...]
     if _is_landmark(effects):
         return "reached it", "others"
     sides = {side: {getattr(e, side) for e in effects} for side in ("treatment", "control")}
-    return tuple(scales.name_arm(results, arms.pop()) if len(arms) == 1 else side for side, arms in sides.items())
+    many = ("first", "second") if min(map(len, sides.values())) > 1 else ("treatment", "control")
+    told = zip(sides.values(), many, strict=True)
+    return tuple(scales.name_arm(results, arms.pop()) if len(arms) == 1 else side for arms, side in told)
 
 
 def scorecard(results: Results) -> Display:
@@ -149,7 +152,7 @@ def list_card(results: Results) -> tuple[list[Row], list[Estimate]]:
             name = capitalise(scales.name_label(results, e.treatment))
             rows.append(make_row(e, scale, name=name, note=note, verdict=verdict))
             continue
-        notes = [scales.name_arm(results, planned.treatment) if several else "", ROLES.get(e.role, "") if roles else ""]
+        notes = [scales.name_pair(results, planned) if several else "", ROLES.get(e.role, "") if roles else ""]
         notes += ["share of pairs" if scale.ordered else "", BETTER[scale.better]]
         band = find_band(planned, scale)
         band = (-band[1], -band[0]) if band and scales.is_turned(results) else band
@@ -185,7 +188,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
         group = capitalise(scale.label) if len(metrics) > 1 else ""
         found += [_rung(results, e, scale, group) for e in chosen]
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
-    title = "; ".join([told[0], *map(lower_first, told[1:])])
+    title = capitalise("; ".join(told))
     note = "An association mixes the effect with who is compared."
     words = {"heads": ("first", "second"), "contrast": "first minus second", "what": "Compared"}
     estimates = [e.but(**TAKERS) if e.population == "as_treated" else e for e in estimates]
@@ -222,7 +225,7 @@ def _tell_ladder(chosen, scale) -> str:
     fair = next((e for e in chosen if e.population in ("itt", "responders")), chosen[-1])
     told, naive = (scales.write_effect(e, scale) for e in (fair, chosen[0]))
     first = "" if chosen[0] is fair else f"{naive} by association, "
-    return f"{capitalise(scale.label)}: {first}{told} as assigned"
+    return f"{scale.label}: {first}{told} as assigned"
 
 
 def segments(results: Results, *, metric: str) -> Display:
@@ -247,7 +250,7 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
     for e, first in zip(shown, chosen, strict=True):
         column, _, level = (e.segment or "").partition("=")
         labels = results.plan.get("labels") or {}
-        told = labels.get(e.segment) or labels.get(level) or level.replace("_", " ") or e.at
+        told = labels.get(e.segment) or labels.get(level) or say_name(level) or e.at
         group = capitalise(scales.name_label(results, column)) if e.segment else ""
         counts = [scales.name_arm(results, first.treatment)] * several
         counts += [] if math.isnan(e.n_control) else [write_count(e.n_treatment + e.n_control)]
@@ -281,11 +284,11 @@ def sensitivity(results: Results) -> Display:
     chosen = results.select(role="sensitivity", population=["itt", "responders", "compliers"])
     if results.status == "withheld" or not chosen:
         return _show_nothing(results, "There is no such effect.")
-    several, written = len({e.treatment for e in chosen}) > 1, []
+    several, written = len({e.comparison for e in chosen}) > 1, []
     shown = [scales.orient(results, e) for e in chosen]
     for e, first in zip(shown, chosen, strict=True):
         parts = (ESTIMANDS.get(e.estimand, e.estimand.replace("_", " ")), ADJUSTMENTS.get(e.adjustment))
-        arm = scales.name_arm(results, first.treatment) if several else None
+        arm = scales.name_pair(results, first) if several else None
         how = ", ".join(part for part in (*parts, name_method(e.method), arm) if part)
         written.append(_write_effect(e, scales.read_scale(results, e.metric), how))
     return _tabulate(results, written, chosen, name="sensitivity")
@@ -320,7 +323,7 @@ def times(results: Results) -> Display:
     for first in chosen:
         e, scale = scales.orient(results, first), timed[first.metric]
         until, last = f"up to day {scale.within_days:g}", e.estimand == "rmst_difference"
-        until += f", {scales.name_arm(results, first.treatment)}" if several else ""
+        until += f", {scales.name_pair(results, first)}" if several else ""
         written.append(_write_effect(e, scale, f"{TIMES[e.estimand]}, {until}"))
         for test in results.tests if last else ():
             if (test.metric, test.id.split(":")[1:]) == (e.metric, [first.comparison, "log-rank"]):

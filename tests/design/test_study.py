@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -30,9 +31,10 @@ from helpers.inference import (
     score_p_value,
 )
 from helpers.inference.decisions import decide_all, label_effect, list_comparisons
+from helpers.inference.methods import compare_arms, lift_arms
 from helpers.inference.prospects import price_looks
 from helpers.plan import ExperimentPlan, Plan
-from helpers.records import Effect, Refused
+from helpers.records import Effect, Estimate, Moments, Refused
 
 SECONDARY = {"better": "higher", "role": "secondary"}
 PLAN = {
@@ -91,6 +93,11 @@ def test_covariates_clusters_answers_and_splits_change_the_size():
     three = make_setting(variant={"control": "c", "treatments": ["t", "u"]})
     assert (three.fraction, three.share) == (pytest.approx(2 / 3), 0.5)
     assert three.first.level == pytest.approx(0.025)
+    split = {"split": {"c": 0.6, "t": 0.2, "u": 0.2}}
+    each = make_setting(variant={"control": "c", "treatments": ["t", "u"], **split}, comparisons=["u - t"])
+    assert (each.fraction, each.share, each.first.level) == (pytest.approx(0.4), 0.5, pytest.approx(0.05 / 3))
+    steps = list_steps(each)
+    assert steps["among"].between(0, 1).all()
 
 
 def draw_experiments(rng, replicates, n=900):
@@ -156,7 +163,23 @@ def test_guardrails_are_sized_by_their_margin():
     assert guard.find_power(reach**2) == pytest.approx(0.8)
     assert guard.effect == -0.25  # the harm side
     relative = {**PLAN, "g": {**PLAN["g"], "kind": "amount", "margin": {"relative": 0.1}}}
-    assert make_setting(plan=relative).metrics["g"].effect == pytest.approx(-0.4)
+    share = make_setting(plan=relative).metrics["g"]
+    assert share.effect == pytest.approx(-0.4)
+    # 2 (1 + .9^2) sd^2 (z + z)^2 / margin^2: nine tenths of the control are subtracted, whose error shrinks with them
+    assert share.find_size(0.8) == pytest.approx(reach**2 * (0.25 / 0.4) ** 2 * (1 + 0.9**2) / 2)
+
+
+def test_the_chance_that_a_relative_guardrail_holds_is_that_of_its_verdict():
+    guard = {"kind": "count", "role": "guardrail", "better": "lower", "margin": {"relative": 0.25}}
+    told, rng, held = make_setting(["y = 0.3", "g = 4, 2"], {"y": PLAN["y"], "g": guard}), np.random.default_rng(6), 0
+    metric = told.design.metrics["g"]
+    for _ in range(400):
+        drawn = rng.poisson(4, (2, 60))
+        sides = [Moments(("y",), 60, arm.mean(keepdims=True), np.array([[arm.var(ddof=1)]])) for arm in drawn]
+        effects = {"difference": compare_arms(metric, *sides), "relative_lift": lift_arms(metric, *sides)}
+        rows = [Estimate(k, "g", "c", "t", "t - c", k, role="guardrail", **asdict(e)) for k, e in effects.items()]
+        held += decide_all(rows, {"g": metric}, alpha=0.05)[0].verdict == "not inferior"
+    assert stats.binomtest(held, 400, told.metrics["g"].find_power(120)).pvalue > 0.001
 
 
 def test_worth_of_weeks_falls_with_cost_and_delay():

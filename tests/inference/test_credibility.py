@@ -71,7 +71,7 @@ def test_domain_names_the_comparison_among_several_treatments():
     assert (found["domain_y"].status, "domain" in found) == ("warn", False)
     plain, _, needed = found["domain_y"].message.partition(" For its promise, ")
     assert plain == (
-        "Y, t - c: the tail is too heavy for so few units, so the interval may hold the truth less often than it says."
+        "y, t - c: the tail is too heavy for so few units, so the interval may hold the truth less often than it says."
     )
     assert re.fullmatch(r"the smaller arm needs more than \d+ x skewness² units\.", needed)
 

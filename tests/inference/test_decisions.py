@@ -97,10 +97,32 @@ def test_decide_guardrail_relative_margin():
     assert judge(build(-0.9, 0.2, 0.5, control_value=0.0), metric) == "non-inferiority not shown"
 
 
+@pytest.mark.parametrize("estimand", ["rate_ratio", "ratio"])
+@pytest.mark.parametrize("margin", [{"relative": 0.25}, {"absolute": 0.5}])  # of a control value of 2
+@pytest.mark.parametrize(
+    ("low", "high", "better", "verdict"),
+    [
+        (0.9, 1.2, "lower", "not inferior"),  # clearer than the margin, though 1 lies inside
+        (1.05, 1.2, "lower", "not inferior"),  # clearly more, and tolerated
+        (1.1, 1.3, "lower", "non-inferiority not shown"),
+        (1.3, 1.5, "lower", "inferior"),
+        (0.8, 0.9, "higher", "not inferior"),
+        (0.7, 0.9, "higher", "non-inferiority not shown"),
+        (0.5, 0.7, "higher", "inferior"),
+    ],
+)
+def test_decide_guardrail_by_a_ratio_of_values_has_the_same_margin(estimand, margin, low, high, better, verdict):
+    metric = Metric(kind="count", role="guardrail", better=better, margin=margin)
+    told = build(low, high, 0.001, estimand=estimand, estimate=(low + high) / 2, control_value=2.0)
+    assert judge(told, metric) == verdict
+
+
 def test_decide_ratio_is_judged_against_one():
-    metric = plan(worthwhile=5.0)  # in the metric's unit: does not apply to a ratio
-    assert judge(build(0.5, 0.9, 0.01, estimand="hazard_ratio"), metric) == "clear harm"
-    assert judge(build(1.1, 1.9, 0.01, estimand="rate_ratio"), metric) == "clear benefit"
+    metric = plan(worthwhile=5.0)
+    assert judge(build(0.5, 0.9, 0.01, estimand="hazard_ratio"), metric) == "clear harm"  # of no unit
+    of = {"estimand": "rate_ratio", "control_value": 10.0}
+    assert judge(build(1.1, 1.9, 0.01, **of), metric) == "clear benefit"
+    assert judge(build(1.1, 1.4, 0.01, **of), metric) == "no worthwhile difference"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from experiments import draw_frame, make_design, run_experiment
 from scipy import stats
 
+from helpers.inference.decisions import holm
 from helpers.records import Check
 
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}
@@ -287,6 +288,29 @@ def test_headlines_are_one_a_metric_comparison_population_and_estimand(treatment
     assert taken == ({"takers - others"} if len(arms) == 2 else {"takers - others (t)", "takers - others (u)"})
 
 
+def test_treatments_are_compared_with_each_other_where_the_plan_asks():
+    arms = ["c", "t", "u"]
+    frame = take_up(draw_frame(900).assign(variant=arms * 300)).assign(z=lambda f: (f["y"] > 0) * 1.0)
+    frame["y"] += 0.8 * (frame["variant"] == "u")
+    asked = {"metrics": {"y": SCORE, "z": {**BINARY, "role": "guardrail", "margin": {"absolute": 0.2}}}}
+    asked |= {"variant": {"column": "variant", "control": "c", "treatments": arms[1:]}, "exposure": {"column": "took"}}
+    plain = run_experiment(frame, make_design(**asked))
+    found = run_experiment(frame, make_design(comparisons=["u - t"], **asked))
+    between = [e for e in found.estimates if e.control == "t"]
+    assert {e.comparison for e in between} == {"u - t"} and {e.id.split(":")[1] for e in between} == {"u - t"}
+    assert {e.population for e in between} == {"itt"}  # who takes it up is compared with the control alone
+    means = frame.groupby("variant")["y"].mean()
+    headline = found.headline("y")
+    assert [e.comparison for e in headline] == ["t - c", "u - c", "u - t"]
+    assert headline[2].estimate == pytest.approx(means["u"] - means["t"]) and headline[2].verdict == "clear benefit"
+    assert [e.p_value_adjusted for e in headline] == pytest.approx(holm([e.p_value for e in headline]).tolist())
+    assert [e.verdict for e in found.headline("z")][2] != "not estimable"
+    same = [e for e in found.estimates if e.control != "t"]
+    assert [e.but(p_value_adjusted=None) for e in same if e.family != "primary"] == [
+        e.but(p_value_adjusted=None) for e in plain.estimates if e.family != "primary"
+    ]
+
+
 def test_heavy_tail_and_unequal_split_decide_by_permutation_without_covariates():
     rng = np.random.default_rng(5)
     spend = np.where(rng.random(600) < 0.1, rng.lognormal(3, 1.5, 600), 0)
@@ -370,3 +394,10 @@ def test_run_experiment_says_that_clusters_are_too_few():
     design = make_design(metrics={"y": SCORE}, cluster="firm", acknowledge={"clusters": "two shops only"})
     (row, *_) = run_experiment(frame, design).estimates
     assert (row.clusters_control, row.reason) == (1, "an arm has fewer than 2 clusters with a known outcome")
+
+
+@pytest.mark.parametrize(("lost", "population"), [(0.0, "itt"), (math.nan, "itt"), (0.2, "responders")])
+def test_who_is_left_is_not_all_who_were_assigned(lost, population):
+    attrition = Check("attrition", "warn", lost, 0.05, "Some are lost.")
+    found = run_experiment(draw_frame(), make_design(metrics={"y": SCORE}), found=(attrition,))
+    assert headline(found).population == population

@@ -9,6 +9,8 @@ import subprocess
 
 import matplotlib
 
+from helpers.cli.printing import count_pages
+
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--virtual-time-budget=20000"]
 WIDE, PHONE = 1280, 390
@@ -138,7 +140,7 @@ def ask(program, folder, pages, script=LOOK, *, widths=(WIDE, PHONE), library=""
 def print_page(program, folder, text):
     """Return how many sheets of paper a page takes; they stand in page.pdf."""
     run_chromium(program, folder, text, f"--print-to-pdf={folder / 'page.pdf'}", "--no-pdf-header-footer")
-    return len(re.findall(rb"/Type\s*/Page\b", (folder / "page.pdf").read_bytes()))
+    return count_pages((folder / "page.pdf").read_bytes())
 
 
 def measure_sheets(program, folder):

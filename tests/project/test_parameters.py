@@ -97,6 +97,8 @@ CASES = {
         ("seed", {}, 1),
         ("measured", {}, "{folder}/cells"),
     ],
+    "guide": [("seed", {}, 1)],
+    "methods": [("confidence_level", {}, 0.8), ("seed", {}, 1)],
 }
 
 

@@ -97,6 +97,15 @@ def test_scorecard_names_each_of_several_treatments():
     assert shown.startswith("Metric Treatment With links Difference Treatment minus with links Verdict")
 
 
+def test_scorecard_says_of_two_treatments_which_is_first():
+    three = samples.three_arms()
+    first, second = three.headline("activated")
+    between = first.but(id="between", control=first.treatment, treatment=second.treatment, comparison="u - t")
+    shown = told(scorecard(three.but(plan=PLAN, estimates=(*three.estimates, between))))
+    assert "Activated with short links against without links, decides, higher is better" in shown
+    assert shown.startswith("Metric First Second Difference First minus second Verdict")
+
+
 def test_scorecard_begins_with_rows_of_words():
     rows = ("Agents | 110 to 614 | for all hours", "Methods | 30 of 30 | | no defect found")
     shown = told(scorecard(make(words={"card": rows})))

@@ -1,0 +1,163 @@
+"""Rows that are sums over units, such as one an arm and day, become one row a unit again.
+
+The units of a row are made so that its counts, sums, squares and products come out exactly; what these do not tell,
+such as ranks, quantiles and tails, is not in them.
+"""
+
+from dataclasses import dataclass, replace
+
+import ibis
+import ibis.expr.types as ir
+
+from helpers import schema
+from helpers.records import Refused
+from helpers.schema import UNITS
+from helpers.sources.opening import add_column, count_all
+
+ROUNDED = 1e-9  # of squares and products, which were summed in another order
+MADE = "sums over units, one a row; ranks, quantiles and tails within a row are not known"
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What rows tell of a metric: units, sum, sum of squares, and how many units stand in the higher half."""
+
+    n: ir.FloatingValue
+    total: ir.FloatingValue
+    squares: ir.FloatingValue
+    first: ir.FloatingValue
+
+    @property
+    def mean(self):
+        return self.total / self.n.nullif(0.0)
+
+    @property
+    def variance(self):
+        return ibis.greatest(self.squares / self.n.nullif(0.0) - self.mean**2, 0.0)
+
+
+def _read_sums(table, design, name):
+    metric, n = design.metrics[name], table[UNITS].cast("float64")
+    total = table[metric.column or name].cast("float64")
+    if metric.how.is_share:
+        return _Sums(n, total, total, total)
+    return _Sums(n, total, table[metric.squares].cast("float64"), (n / 2).floor())
+
+
+def number_rows(given, name):
+    """Return what was given, each row of its units with a number, in an order of all columns.
+
+    Parameters
+    ----------
+    given : opening.Given
+    name : str, of the column of numbers
+
+    Raises
+    ------
+    Refused: events too; rows that repeat another in every column.
+    """
+    if given.events is not None:
+        raise Refused("events: given beside rows that hold many units, which no event can name; leave them out")
+    raw = given.units
+    table, once = raw.table, raw.table.distinct()
+    counts = count_all(table, {"rows": table.count()}, raw.name, once.aggregate(once=once.count()))
+    fault = "that repeats another in every column, so that its units would count twice; export each once"
+    schema.refuse_some(counts["rows"] - counts["once"], "row", raw.name, fault)
+    numbers = ibis.row_number().over(order_by=[table[column] for column in table.columns])
+    return replace(given, units=add_column(given.backend, raw, name, numbers))
+
+
+def spread_rows(shaped, design):
+    """Return one row a unit of a typed table of sums; its units share every column that is no sum.
+
+    Of a binary metric the first units of each row are those with it. An amount, a count or a score takes two values a
+    row. The numerator of a ratio lies beside its denominator as their products say.
+
+    Parameters
+    ----------
+    shaped : tables.Shaped
+        `unit` is the number of a row; UNITS and the plan's sums are numbers.
+    design : ExperimentPlan with `units_in_row`
+
+    Returns
+    -------
+    ibis.Table: lazy, so that no more than a few units are held at a time.
+
+    Raises
+    ------
+    Refused: sums that no units can have.
+    """
+    _refuse_impossible(shaped, design)
+    table = shaped.table.mutate(place=ibis.range(shaped.table[UNITS].cast("int64")).unnest())
+    place, values = table["place"].cast("float64"), {}
+    for name in (name for name, metric in design.metrics.items() if metric.how.outcome == "y"):
+        sums, metric = _read_sums(table, design, name), design.metrics[name]
+        if name in design.beside:
+            other, products = design.beside[name]
+            beside = _read_sums(table, design, other), table[products].cast("float64")
+            value = (_share_beside if metric.how.is_share else _place_beside)(place, sums, *beside)
+        elif metric.how.is_share:
+            value = (place < sums.total).cast("float64")
+        else:
+            value = sums.mean + sums.variance.sqrt() * _alternate(place, sums.n)
+        values[metric.column or name] = value
+    unit = table["place"].cast("string").concat(" of row ", table["unit"])  # no word that a report could hold
+    return table.mutate(unit=unit, **values).drop("place", UNITS)
+
+
+def _alternate(place, n, first=None):
+    """Two values of mean 0 and mean square 1 over n places, the higher one in the first of them, by default in half."""
+    first = (n / 2).floor() if first is None else first
+    rest = n - first
+    return (place < first).ifelse((rest / first.nullif(0.0)).sqrt(), -(first / rest.nullif(0.0)).sqrt())
+
+
+def _place_beside(place, above, below, products):
+    """Numbers beside others: their mean at each of the two values, and what is left, in the larger part of the rows."""
+    covariance = _find_covariance(above, below, products)
+    varies = below.variance > 0
+    slope = varies.ifelse(covariance / below.variance.sqrt().nullif(0.0), 0.0)
+    first = varies.ifelse(below.first, 0.0)
+    at = varies.ifelse(_alternate(place, below.n, first), 0.0)
+    is_late = 2 * first <= below.n
+    start, size = is_late.ifelse(first, 0.0), is_late.ifelse(below.n - first, first)
+    is_within = (place >= start) & (place < start + size)
+    left = ibis.greatest(above.variance - slope**2, 0.0) * above.n / size.nullif(0.0)
+    return above.mean + slope * at + is_within.ifelse(left.sqrt() * _alternate(place - start, size), 0.0)
+
+
+def _share_beside(place, above, below, both):
+    """Who has it beside a share: so many of those that have the other, and the rest of those that have not."""
+    rest = (place >= below.total) & (place < below.total + above.total - both)
+    return ((place < both) | rest).cast("float64")
+
+
+def _find_covariance(above, below, products):
+    return products / above.n.nullif(0.0) - above.mean * below.mean
+
+
+def _refuse_impossible(shaped, design):
+    """Refuse sums that no units can have, by the column that says too much or too little."""
+    faults = {}
+    for name, metric in design.metrics.items():
+        if metric.how.outcome == "y":
+            sums, column = _read_sums(shaped.table, design, name), metric.column or name
+            if metric.how.is_share:
+                faults[column] = sums.total > sums.n, "with more units that have it than units"
+            else:
+                least = sums.total**2 / sums.n.nullif(0.0)
+                odd = sums.squares.isnull() != sums.total.isnull()
+                odd |= (sums.squares < least * (1 - ROUNDED)).fill_null(False)
+                faults[metric.squares] = odd, f"whose squares are fewer than its {column} allows"
+                faults[column] = (sums.n == 0) & (sums.total != 0), "with a sum of no units"
+    for name, (other, products) in design.beside.items():
+        above, below = (_read_sums(shaped.table, design, one) for one in (name, other))
+        covariance = _find_covariance(above, below, shaped.table[products].cast("float64"))
+        limit = (above.variance * below.variance).sqrt()
+        limit += ROUNDED * (above.squares * below.squares).sqrt() / above.n.nullif(0.0)
+        faults[products] = covariance.abs() > limit, "with products that these sums and squares do not allow"
+    found = {f"c{i}": fault.sum() for i, (fault, _) in enumerate(faults.values())}
+    counts = count_all(shaped.table, found, shaped.name)
+    for i, (column, (_, fault)) in enumerate(faults.items()):
+        where = f"{shaped.name}, column {column}"
+        schema.refuse_some(counts[f"c{i}"], "row", where, f"{fault}; correct them, or leave those rows out")

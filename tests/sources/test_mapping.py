@@ -1,0 +1,211 @@
+"""Her own names: events and accounts whose columns the plan names give what renamed ones give, to the last digit."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from accounts_samples import PLAN as FRAMEWORK
+from sources_samples import tell_refusal
+
+from helpers import metrics, plan, simulate, sources
+
+PLAN = {
+    "kind": "experiment",
+    "title": "A test",
+    "question": "Does it pay?",
+    "unit_id": "user_id",
+    "assigned_at": "assigned_at",
+    "as_of": "2024-06-30",
+    "variant": {"column": "variant", "control": "old", "treatments": ["new"]},
+    "metrics": {
+        "spend": {"kind": "amount", "event": ["order", "refund"], "within_days": 28, "role": "primary"},
+        "orders": {"kind": "count", "event": "order", "within_days": 28},
+        "rating": {"kind": "score", "scale": "numeric", "event": "rated", "within_days": 28},
+    },
+}
+OWN = {"unit": "customer", "event": "action", "at": "happened", "value": "gross"}
+NAMES = {"user_id": "customer", "event": "action", "at": "happened", "value": "gross"}
+
+
+@pytest.fixture(scope="module")
+def world():
+    """Return 400 units and the orders, refunds and ratings of some of them."""
+    rng = np.random.default_rng(8)
+    units = pd.DataFrame({"user_id": [f"u{i:03d}" for i in range(400)], "variant": ["old", "new"] * 200})
+    units["assigned_at"] = pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 20 * 86_400, 400), "s")
+    row = rng.integers(0, 400, 1500)
+    events = units.iloc[row][["user_id"]].reset_index(drop=True)
+    events["event"] = rng.choice(["order", "order", "refund", "rated"], 1500)
+    seconds = pd.to_timedelta(rng.integers(0, 60 * 86_400, 1500), "s")
+    events["at"] = units["assigned_at"].to_numpy()[row] + seconds
+    value = rng.lognormal(3, 1, 1500).round(2)
+    value = np.where(events["event"] == "refund", -value, value)
+    events["value"] = np.where(events["event"] == "rated", rng.integers(1, 6, 1500), value)
+    return units, events
+
+
+def measure(units, log, **changes):
+    """Return one row a unit, folded by the small plan with some keys changed."""
+    design = plan.read(PLAN | changes).design
+    return metrics.fold(sources.load(design, units, events=log), design).frame()
+
+
+def test_own_names_of_event_columns_give_what_ours_give(world):
+    units, events = world
+    own = measure(units, events.rename(columns=NAMES), events=OWN)
+    pd.testing.assert_frame_equal(own, measure(units, events), check_exact=True)
+    assert own["spend"].abs().sum() > 0
+
+
+def test_a_column_of_ours_beside_her_own_is_hers_to_keep(world):
+    units, events = world
+    odd = events.rename(columns=NAMES).assign(unit="kg", at="desk", value="high", event="x")
+    pd.testing.assert_frame_equal(measure(units, odd, events=OWN), measure(units, events), check_exact=True)
+
+
+def test_each_metric_may_add_up_a_column_of_its_own(world):
+    units, events = world
+    wide = events.assign(net=0.8 * events["value"], note="x").drop(columns="value")
+    wide.loc[wide["event"] == "rated", "net"] = None
+    wide["stars"] = events["value"].where(events["event"] == "rated")
+    wide["tax"] = (0.2 * events["value"]).where(events["event"] != "rated")
+    spend = PLAN["metrics"]["spend"]
+    own = {
+        "spend": spend | {"value": "net"},
+        "tax": spend | {"value": "tax", "role": "secondary"},
+        "orders": PLAN["metrics"]["orders"],
+        "rating": PLAN["metrics"]["rating"] | {"value": "stars"},
+    }
+    found, known = measure(units, wide, metrics=own), measure(units, events)
+    np.testing.assert_allclose(found["spend"], 0.8 * known["spend"], rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(found["tax"], 0.2 * known["spend"], rtol=1e-12, atol=1e-9)
+    assert (found["orders"] == known["orders"]).all()
+    pd.testing.assert_series_equal(found["rating"], known["rating"])
+
+
+def test_a_table_of_orders_alone_needs_no_column_of_names(world):
+    units, events = world
+    orders = events[events["event"] == "order"]
+    metric = {"spend": PLAN["metrics"]["spend"] | {"event": "order"}}
+    found = measure(units, orders.drop(columns="event"), metrics=metric, events={"named": "order"})
+    pd.testing.assert_frame_equal(found, measure(units, orders, metrics=metric), check_exact=True)
+
+
+def test_what_events_add_is_told_of_the_column_that_is_summed(world):
+    units, events = world
+    wide = events.assign(net=-1.0)
+    wide.loc[wide.index[wide["event"] == "order"][:3], "net"] = None
+    design = plan.read(PLAN | {"metrics": {"spend": PLAN["metrics"]["spend"] | {"value": "net"}}}).design
+    added = {row["event"]: row for row in metrics.fold(sources.load(design, units, events=wide), design).added}
+    assert added["order"]["without"] + added["refund"]["without"] <= 3
+    assert added["order"]["above"] == 0 and added["order"]["below"] > 0
+
+
+def test_what_stands_in_values_is_looked_at_in_the_column_that_a_metric_reads(world):
+    units, events = world
+    wide = events.assign(net=events["value"].abs(), stars=3.0, value=1.0)
+    own = {"rating": PLAN["metrics"]["rating"] | {"value": "stars"}}
+    own |= {"spend": PLAN["metrics"]["spend"] | {"value": "net"}, "gross": PLAN["metrics"]["spend"]}
+    design = plan.read(PLAN | {"metrics": own}).design
+    seen = metrics.fold(sources.load(design, units, events=wide), design).seen
+    assert {text.split(":")[0] for text in seen["rating", "rated"]["old"]["answers"]} == {"3"}
+    assert seen["spend", "order"]["old"]["log"] > 0 == seen["gross", "order"]["old"]["log"]  # of values that are all 1
+
+
+MISSING = [
+    ({"events": {"at": "moment"}}, "no column moment (for time of the event)"),
+    ({"events": {"value": "amount"}}, "no column amount (for amount or score)"),
+    ({"metrics": {"spend": PLAN["metrics"]["spend"] | {"value": "net"}}}, "no column net (for amount or score)"),
+]
+
+
+@pytest.mark.parametrize(("changes", "fault"), MISSING)
+def test_a_named_column_that_is_not_there_is_told_with_those_that_are(world, changes, fault):
+    units, events = world
+    told = tell_refusal(measure, units, events, **changes)
+    assert told.startswith(f"events (DataFrame): {fault}; it has, nearest first: ")
+
+
+FAULTS = [
+    ({"events": {"at": "x", "value": "x"}}, "events: a column stands twice; unit, event, at and value have one each"),
+    (
+        {"events": {"event": "x", "named": "y"}},
+        "events: give event, the column of the names, or named, the one name of all events",
+    ),
+    (
+        {"metrics": {"n": {"kind": "count", "event": "order", "value": "net"}}},
+        "metrics.n: value names the column of events that are added up or averaged, and this metric reads none",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "fault"), FAULTS)
+def test_names_that_do_not_fit_together_are_a_fault_of_the_plan(changes, fault):
+    told = tell_refusal(plan.read, PLAN | changes)
+    assert fault in told
+
+
+@pytest.mark.parametrize("study", ["experiment"])
+def test_a_dry_run_has_her_names(study):
+    changes = {"events": OWN, "planned_units": 200, "enrolment_days": 20}
+    changes["metrics"] = {"tax": PLAN["metrics"]["spend"] | {"value": "vat", "worthwhile": 3, "better": "higher"}}
+    design = plan.read(PLAN | changes).design
+    made = simulate.simulate(study, design, seed=3)
+    assert {"customer", "action", "happened", "gross", "vat"} == set(made.events)
+    source = sources.load(design, "simulated", simulation={"study": study, "seed": 3})
+    assert metrics.fold(source, design).frame()["tax"].sum() > 0
+
+
+def make_accounts():
+    """Return 300 accounts, who asked, and when some of them cancelled; starts have times of day."""
+    rng = np.random.default_rng(5)
+    start = pd.Timestamp("2023-01-01") + pd.to_timedelta(rng.integers(0, 200 * 86_400, 300), "s")
+    accounts = pd.DataFrame({"account_id": [f"a{i:03d}" for i in range(300)], "started_at": start})
+    accounts["seats"], accounts["plan_tier"] = rng.integers(1, 20, 300), rng.choice(["basic", "pro"], 300)
+    row = rng.integers(0, 300, 4000)
+    asked = pd.DataFrame({"account_id": accounts["account_id"].to_numpy()[row], "event": "asked"})
+    asked["at"] = start[row] + pd.to_timedelta(rng.integers(0, 300 * 86_400, 4000), "s")
+    left = pd.Series(start + pd.to_timedelta(rng.integers(86_400, 600 * 86_400, 300), "s"))
+    return accounts, asked, left.where(rng.random(300) < 0.6)
+
+
+def read_accounts(accounts, events, retained):
+    """Return what the accounts did by their landmark, and what was said of them."""
+    design = plan.read(
+        FRAMEWORK | {"as_of": "2024-04-30", "outcomes": {"retained": retained | {"within_days": 180}}}, kind=None
+    ).design
+    folded = metrics.fold_accounts(sources.load_accounts(design, accounts, events=events), design)
+    return metrics.read_landmarks(folded)[90.0], folded.messages
+
+
+def test_a_date_of_loss_in_the_accounts_is_as_an_event_of_loss():
+    accounts, asked, left = make_accounts()
+    gone = accounts[["account_id"]].assign(event="cancelled", at=left).dropna()
+    known, _ = read_accounts(accounts, pd.concat([asked, gone]), {"lost": "cancelled"})
+    found, said = read_accounts(accounts.assign(churned_on=left), asked, {"lost_at": "churned_on"})
+    pd.testing.assert_frame_equal(found, known, check_exact=True)
+    assert 0 < known["retained"].mean() < 1
+    assert not [text for text in said if text.startswith("losses")]
+
+
+def test_a_loss_that_is_a_date_ends_with_its_day():
+    accounts, asked, left = make_accounts()
+    left.iloc[0] = accounts["started_at"].iloc[0]  # on the day of the start, which began before it
+    end = left.dt.normalize() + pd.Timedelta(seconds=86_399)
+    known, _ = read_accounts(accounts.assign(churned_on=end), asked, {"lost_at": "churned_on"})
+    dated = accounts.assign(churned_on=left.dt.strftime("%Y-%m-%d"))
+    found, said = read_accounts(dated, asked, {"lost_at": "churned_on"})
+    pd.testing.assert_frame_equal(found, known, check_exact=True)
+    assert "losses have dates alone: each account is lost at the end of its day" in said
+    assert accounts["account_id"].iloc[0] not in set(found["unit"])
+
+
+def test_losses_that_cannot_be_are_refused():
+    accounts, asked, left = make_accounts()
+    early = left.where(left.index > 2, accounts["started_at"] - pd.Timedelta(days=1))
+    told = tell_refusal(read_accounts, accounts.assign(churned_on=early), asked, {"lost_at": "churned_on"})
+    where = "data (DataFrame), column churned_on"
+    assert told == f"{where}: 3 accounts lost before the day of their start; correct one of the days"
+    told = tell_refusal(read_accounts, accounts.assign(churned_on=""), asked, {"lost_at": "churned_on"})
+    assert told == f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses"
+    told = tell_refusal(read_accounts, accounts, asked, {"lost_at": "churned_on"})
+    assert told.startswith("data (DataFrame): no column churned_on (for lost_at of retained); it has, nearest first: ")
