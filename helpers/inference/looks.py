@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from scipy.stats import norm
-from scipy.stats import t as student
 
 from helpers import metrics
 from helpers.inference.decisions import Comparison
@@ -109,10 +109,10 @@ def at_look(effect: Effect, look, looks, *, alpha=0.05) -> Effect:
     if not effect.std_error > 0:
         return _leave_open(effect)
     freedom = np.inf if effect.df is None else effect.df
-    critical = float(student.isf(norm.sf(sequential_bounds(looks, alpha)[position]), freedom))
+    critical = float(-stdtrit(freedom, ndtr(-sequential_bounds(looks, alpha)[position])))
     if not np.isfinite(critical):
         return _leave_open(replace(effect, reason="this look is too early for any decision", ci_low=NAN))
-    z = float(norm.isf(student.sf(abs(effect.estimate) / effect.std_error, freedom)))
+    z = float(-ndtri(stdtr(freedom, -abs(effect.estimate) / effect.std_error)))
     return _widen(effect, critical * effect.std_error, _find_repeated_p(z, looks, position), "repeated")
 
 
