@@ -78,7 +78,7 @@ def test_domain_of_a_mean_needs_units_that_differ_from_most(kind, base, n, event
     for arm, k in zip("ct", events, strict=True):
         frame.loc[frame.index[frame["variant"] == arm][:k], "y"] = base + 1
     found = checks(run_experiment(frame, make_design(metrics={"y": {**AMOUNT, "kind": kind}})))
-    assert found["domain_y"].message.startswith("Y: most units have one value, the lowest or the highest, and too few")
+    assert found["domain_y"].message.startswith("y: most units have one value, the lowest or the highest, and too few")
     lower = frame.assign(y=-frame["y"])
     assert "domain_y" in checks(run_experiment(lower, make_design(metrics={"y": SCORE})))
 
