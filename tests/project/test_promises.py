@@ -7,7 +7,8 @@ import yaml
 from statsmodels.stats.multitest import multipletests
 
 from helpers import paths
-from helpers.inference.methods import EXEMPT, Method, find_promise
+from helpers.inference.credibility import EXEMPT, find_promise
+from helpers.inference.methods import Method
 
 RUNS = [run["name"] for run in yaml.safe_load(paths.RUNS.read_text())]
 VALUED = ("clear benefit", "clear harm")
@@ -72,8 +73,19 @@ def test_another_reading_of_a_headline_is_decided_by_the_rule_of_its_family(resu
 PROMISES = [
     ("welch", "difference", {}, "Welch difference"),
     ("welch, always-valid", "difference", {}, "always-valid over daily looks"),  # of its own
-    ("delta, always-valid", "difference", {}, "delta difference of ratios"),  # that of its method
-    ("delta, repeated, between looks", "difference", {"unit": "clusters"}, "delta difference of clusters"),
+    ("welch, repeated", "difference", {}, "planned looks"),
+    ("delta, always-valid", "difference", {}, EXEMPT["always-valid"]),  # its method has a promise at the end alone
+    ("fieller, always-valid", "relative_lift", {}, EXEMPT["always-valid"]),
+    ("miettinen-nurminen, repeated", "difference", {}, EXEMPT["repeated"]),
+    ("welch, repeated, between looks", "difference", {}, EXEMPT["repeated"]),
+    ("delta, repeated, between looks", "difference", {"unit": "clusters"}, EXEMPT["repeated"]),
+    (
+        "order statistics, always-valid",
+        "difference",
+        {"unit": "clusters"},
+        EXEMPT["order statistics, clusters", "difference"],
+    ),
+    ("median of means, repeated", "difference", {}, None),
     ("interaction with country", "", {}, "interaction across segments"),
     ("trend over weeks", "", {}, "trend over weeks"),
     ("welch", "difference", {"adjustment": "winsorised"}, EXEMPT["winsorised", "difference"]),
