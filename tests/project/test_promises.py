@@ -48,7 +48,8 @@ def find_place(e):
     return e["metric"], f"{e['treatment']} - {e['control']}" if e["population"] in ASSIGNED else e["comparison"]
 
 
-def test_another_reading_of_a_headline_is_decided_by_the_rule_of_its_family(results):
+def test_another_reading_of_a_headline_is_decided_by_the_rule_of_its_family(results, monkeypatch):
+    monkeypatch.setattr("gc.collect", lambda: 0)  # multipletests asks for it every time, a tenth of a second
     heads = [e for e in results["estimates"] if e["segment"] is e["at"] is None and e["estimand"] != "relative_lift"]
     readings = [e for e in results["estimates"] if e["role"] == "sensitivity" or e["population"] == "compliers"]
     for family, rule in ADJUST.items():
