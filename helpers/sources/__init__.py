@@ -147,6 +147,8 @@ def load(
         _refuse_clocks(heard, shaped, design)
         meeting = meet_events(heard, units, design)
         _refuse_dates(meeting, heard, shaped, design)
+        if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
+            told += (f"{heard.name}: {schema.say(again, 'event')} repeat another of the same {design.unit}, counted",)
         if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
             told += tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
     more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}

@@ -95,7 +95,7 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, ...]
     if _is_landmark(effects):
         return "reached it", "others"
     sides = {side: {getattr(e, side) for e in effects} for side in ("treatment", "control")}
-    many = ("first", "second") if min(map(len, sides.values())) > 1 else ("treatment", "control")
+    many = ("first", "second") if min(map(len, sides.values())) > 1 else ("with the treatment", "with the control")
     told = zip(sides.values(), many, strict=True)
     return tuple(scales.name_arm(results, arms.pop()) if len(arms) == 1 else side for arms, side in told)
 

@@ -240,6 +240,7 @@ def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
     assert [feature.name for feature in design.features] == ["ticket_closed", "API-key: made", "Invited a colleague"]
     assert (design.started_at, design.size, design.plan_tier) == ("Signup date", "seats", "plan")
     assert (design.activation.event, design.landmarks, design.horizon_days) == (["wrote"], [90], 90)
+    assert design.activation.at_least == 30  # everybody writes so often in 90 days
     assert design.outcomes.retained.lost == ["subscription ended"] and design.outcomes.expanded.event == ["upgraded"]
     status, shown, message = studies("check", *given, "--plan", tmp_path / "p.yaml")
     assert (status, message) == (0, "") and shown.endswith("A study of these accounts would answer.\n")
@@ -309,11 +310,11 @@ def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
         (["a.csv"], "a.csv: no column looks like the arm as assigned; name it with --variant"),
         (
             ["undated.csv", "--events", events],
-            "undated.csv: no column holds dates, and events need the time of assignment; add it",
+            "undated.csv: no column holds days such as 2024-04-30, and events need the time of assignment; add it",
         ),
         (
             [units, "--events", "timeless.csv"],
-            "timeless.csv: no column holds dates, and an event needs its time; name a table with one",
+            "timeless.csv: no column holds days such as 2024-04-30, and an event needs its time; name a table with one",
         ),
         (
             ["a.csv", *milestones],
@@ -322,7 +323,7 @@ def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
         ),
         (
             ["undated.csv", "--events", events, *milestones],
-            "undated.csv: no column holds dates, and events need the start of each account; add it",
+            "undated.csv: no column holds days such as 2024-04-30, and events need the start of each account; add it",
         ),
         (
             [units, "--events", "gone.csv", *milestones],
