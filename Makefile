@@ -12,7 +12,7 @@ LOCK := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-strategy
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: reports test lab bench validate lock spark engines help
+.PHONY: reports test lab bench pictures validate lock spark engines help
 
 reports: $(READY) ## Render every run of notebooks/reports.yaml; ends with the path of reports/index.html
 	$(BIN)/studies report
@@ -26,11 +26,16 @@ test: $(READY) ## Run every check: style, import direction, notebooks, tests
 lab: $(READY) ## Open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-bench: $(READY) ## Compare our queries with other packages, `studies report --force` with a plain loop; time the ranking
+bench: $(READY) ## Compare our queries with other packages, `studies report --force` with a plain loop; time the ranking and an afternoon
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --target .venv/bench $(PEERS)
 	$(BIN)/python tests/bench/compare_loop.py
 	$(BIN)/python tests/bench/ranking.py
+	$(BIN)/python tests/bench/afternoon.py
 	PYTHONPATH=.venv/bench $(BIN)/python tests/bench/compare_engines.py
+
+pictures: $(READY) ## Renew README's pictures from the reports (needs Chromium)
+	$(BIN)/studies report
+	cd tests && ../$(BIN)/python -m look.pictures
 
 validate: $(READY) ## Measure every method on the deep grid (hours, resumable), and render its report
 	$(BIN)/studies validate --record data/validation/deep.csv

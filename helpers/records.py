@@ -196,6 +196,17 @@ class Moments:
         """Sample variance of the first column."""
         return float(self.cov[0, 0])
 
+    @property
+    def effective_units(self) -> float:
+        """How many equal units know as much about a ratio as these, whose denominators (column two) are unlike.
+
+        n / (1 + squared coefficient of variation of the denominator), at most n; nan with fewer than 2 units or where
+        the denominator's mean is not above 0. Carter, Schnepel & Steigerwald 2017, Review of Economics and Statistics
+        99: 698-709.
+        """
+        mean = float(self.mean[1])
+        return self.n / (1 + float(self.cov[1, 1]) / mean**2) if mean > 0 else NAN
+
 
 @dataclass(frozen=True)
 class DataInfo:

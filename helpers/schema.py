@@ -1,6 +1,7 @@
 """What a table must hold: the columns that a plan asks for, their types, and the refusal when one is missing."""
 
 import difflib
+import re
 from dataclasses import dataclass, replace
 
 from helpers.kinds import VALUED
@@ -287,24 +288,41 @@ def say(n, noun) -> str:
     >>> say(0, "row"), say(1, "row"), say(1200, "row")
     ('0 rows', '1 row', '1,200 rows')
     """
-    return f"{n:,} {noun if n == 1 else pluralise(noun)}"
+    return f"{n:,} {pluralise(noun, n)}"
 
 
-def pluralise(noun) -> str:
-    """Return a noun as several; one that ends with s may be several already.
+def pluralise(noun, n=None) -> str:
+    """Return a noun as several, unless there is one; one that ends with s may be several already.
 
     Examples
     --------
-    >>> [pluralise(noun) for noun in ("person", "company", "day", "business", "branch", "users")]
-    ['people', 'companies', 'days', 'businesses', 'branches', 'users']
+    >>> [pluralise(noun) for noun in ("sales person", "Company", "day", "business", "branch", "users")]
+    ['sales people', 'Companies', 'days', 'businesses', 'branches', 'users']
+    >>> pluralise("week", 1), pluralise("week", 0)
+    ('week', 'weeks')
     """
-    if noun in PLURALS:
-        return PLURALS[noun]
-    if noun.endswith(("ss", "x", "ch", "sh")):
+    rest, last = re.fullmatch(r"(?s)(.*?)([^\W_]*)", noun).groups()
+    if n == 1 or not last:
+        return noun
+    if last.lower() in PLURALS:
+        return f"{rest}{last[0]}{PLURALS[last.lower()][1:]}"
+    if last.endswith(("ss", "x", "ch", "sh")):
         return f"{noun}es"
-    if noun.endswith("y") and noun[-2:-1] not in "aeiou":
+    if last.endswith("y") and last[-2:-1] not in "aeiou":
         return f"{noun[:-1]}ies"
-    return noun if noun.endswith("s") else f"{noun}s"
+    return noun if last.endswith("s") else f"{noun}s"
+
+
+def singularise(nouns) -> str:
+    """Return the noun of which `pluralise` makes several.
+
+    Examples
+    --------
+    >>> [singularise(nouns) for nouns in ("active days", "companies", "branches", "people", "time")]
+    ['active day', 'company', 'branch', 'person', 'time']
+    """
+    ones = [*PLURALS, f"{nouns[:-3]}y", nouns[:-2], nouns[:-1]]
+    return next((noun for noun in ones if noun and pluralise(noun) == nouns != noun), nouns)
 
 
 def cut(label, *, width=40) -> str:

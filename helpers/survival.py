@@ -210,6 +210,12 @@ def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, c
     Effect: a proportion; nan with a reason where a group is empty or not followed up to the horizon; no p-value
         where both groups have no event, or all have it.
 
+    Notes
+    -----
+    F = share with the event by the horizon (Aalen-Johansen; Kaplan-Meier without competing events), d = F₁ - F₀;
+    Wilson's limits l, u of each at its effective size; interval from d - √((F₁ - l₁)² + (u₀ - F₀)²) to
+    d + √((u₁ - F₁)² + (F₀ - l₀)²).
+
     References
     ----------
     Newcombe (1998), Statistics in Medicine 17, 873-890, method 10; Rothman (1978) for the effective size.
@@ -249,6 +255,10 @@ def rmst_difference(control: LifeTable, treatment: LifeTable, *, horizon, confid
     -------
     Effect: days; normal interval; nan with a reason as for `incidence_difference`, whose arguments these are, and
         without p-value where nobody has the event.
+
+    Notes
+    -----
+    M = ∫ (1 - F(t)) dt from 0 to the horizon, F = share with the event by t; d = M₁ - M₀; interval d ± z · √(v₁ + v₀).
 
     References
     ----------

@@ -4,17 +4,21 @@ import ast
 import functools
 import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
+import pytest
 
 from helpers import metrics, simulate, sources
 from helpers.records import Check, Results
 from helpers.report import read_parameters
 
+SIMULATE = simulate.simulate  # as it is when nobody watches it
 TABLES = ("units", "accounts", "events")  # of a loaded source
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 SMALL = {
@@ -27,6 +31,8 @@ SMALL = {
     "experiment_design": {"most_weeks": 6, "weeks": 4, "n_splits": 100, "draws": 1000},
     "evidence_review": {},
     "validation": {"replicates": 20},
+    "methods": {},
+    "guide": {},
 }
 SKEWED = """\
 kind: experiment
@@ -37,6 +43,7 @@ variant: {column: arm, control: a, treatments: [b], split: {a: 0.9, b: 0.1}}
 metrics:
   revenue: {kind: amount, role: primary, better: higher}
 """
+SKEWED_RUN = {"plan": "{folder}/skewed.yaml", "data": "{folder}/skewed.csv", "n_resamples": 400}
 OWN = {
     "data": "duckdb:{folder}/own.duckdb",
     "table": "assigned_1",
@@ -50,28 +57,19 @@ def read_default(study, name):
     return read_parameters(NOTEBOOKS / f"{study}.ipynb")[name].default
 
 
-def write_database(file, seeds, *, study):
-    """Write two simulated experiments of a study as the tables assigned_1, events_1, assigned_2, events_2."""
-    with duckdb.connect(str(file)) as connection:
-        for number, seed in enumerate(seeds, 1):
-            made = simulate.simulate(study, n_units=1200, seed=seed)
-            for name, table in (("assigned", made.assignments), ("events", made.events)):
-                connection.register("frame", table.astype(dict.fromkeys(table.select_dtypes("str"), object)))
-                connection.execute(f"create table {name}_{number} as select * from frame")
-
-
-def write_accounts(file, seeds, *, study="customer_milestones", n_units=400):
-    """Write simulated accounts, one set a seed, as the tables accounts_1, events_1, accounts_2, events_2."""
-    with duckdb.connect(str(file)) as connection:
-        for number, seed in enumerate(seeds, 1):
-            made = simulate.simulate(study, n_units=n_units, seed=seed)
-            for name, table in (("accounts", made.assignments), ("events", made.events)):
-                connection.register("frame", table.astype(dict.fromkeys(table.select_dtypes("str"), object)))
-                connection.execute(f"create table {name}_{number} as select * from frame")
+def write_databases(folder, study, *, units="assigned", n_units=1200):
+    """Write own.duckdb and other.duckdb, each with two simulated worlds of a study: UNITS_1, events_1 and so on."""
+    for file, seeds in (("own", (1, 2)), ("other", (3, 4))):
+        with duckdb.connect(str(folder / f"{file}.duckdb")) as connection:
+            for number, seed in enumerate(seeds, 1):
+                made = simulate.simulate(study, n_units=n_units, seed=seed)
+                for name, table in ((units, made.assignments), ("events", made.events)):
+                    connection.register("frame", table.astype(dict.fromkeys(table.select_dtypes("str"), object)))
+                    connection.execute(f"create table {name}_{number} as select * from frame")
 
 
 def write_skewed(folder):
-    """Write a table whose revenue has a heavy tail, split nine to one, and its plan."""
+    """Write a table whose revenue has a heavy tail, split nine to one, its plan, and one that plans even arms."""
     rng = np.random.default_rng(2)
     revenue = np.where(rng.random(600) < 0.3, rng.lognormal(3, 1.5, 600), 0).round(2)
     frame = pd.DataFrame(
@@ -79,6 +77,7 @@ def write_skewed(folder):
     )
     frame.to_csv(folder / "skewed.csv", index=False)
     (folder / "skewed.yaml").write_text(SKEWED)
+    (folder / "even.yaml").write_text(SKEWED.replace("{a: 0.9, b: 0.1}", "{a: 0.5, b: 0.5}"))
 
 
 def list_cells(study):
@@ -102,18 +101,23 @@ def list_statements(study):
     return [(code, {n.id for n in names}, tags) for code, names, tags in found[: last + 1]]
 
 
+class OtherData(Exception):
+    """A statement simulates other data than the baseline: the rest of it need not run."""
+
+
 class Baseline:
     """The cells of a notebook with some parameters changed, run only as far as somebody asks for."""
 
     def __init__(self, study, changes):
         self.statements, self.given = list_statements(study), {**SMALL[study], **changes}
-        self.before, self.space, self.told = [{}], {}, {}
+        self.before, self.space, self.told, self.made = [{}], {}, {}, None
 
     def reach(self, place):
         """Return the names as they stand before a statement; what a later one adds to a dictionary is not in them."""
         while len(self.before) <= place:
             code, read, tags = self.statements[len(self.before) - 1]
-            exec(code, self.space)
+            with _watch_simulation(self._keep_made):
+                exec(code, self.space)
             if "parameters" in tags:
                 self.space |= {name: self.given[name] for name in read & set(self.given)}
             self.before.append(_keep(self.space))
@@ -124,6 +128,9 @@ class Baseline:
         if (place, name) not in self.told:
             self.told[place, name] = describe(self.reach(place)[name])
         return self.told[place, name]
+
+    def _keep_made(self, made):
+        self.made = made
 
     def is_changed_by(self, name, value):
         """Return whether a parameter changes what is found; statements before the first that reads it are not run.
@@ -136,11 +143,39 @@ class Baseline:
         space = {**_keep(self.reach(first)), name: value}
         for place, (code, names, _) in enumerate(self.statements[first:], first + 1):
             earlier = {watched: space.get(watched) for watched in names}
-            exec(code, space)
+            try:
+                with _watch_simulation(partial(self._compare_made, place)):
+                    exec(code, space)
+            except OtherData:
+                return True
             made = [w for w in names if space.get(w) is not earlier[w] and describe(space[w]) is not None]
             if any(describe(space[w]) != self.tell(place, w) for w in made):
                 return True
         return False
+
+    def _compare_made(self, place, made):
+        self.reach(place)
+        if made != self.made:
+            raise OtherData
+
+
+@contextmanager
+def _watch_simulation(tell):
+    """Tell the checksum of whatever a notebook has simulated."""
+
+    def watched(*arguments, **options):
+        made = SIMULATE(*arguments, **options)
+        tell(_sum_up(table for table in (made.assignments, made.events) if table is not None))
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulate, "simulate", watched)
+        yield
+
+
+def _sum_up(frames):
+    rows = [pd.util.hash_pandas_object(frame, index=False).sort_values() for frame in frames]
+    return hashlib.sha256(b"".join(row.to_numpy().tobytes() for row in rows)).hexdigest()
 
 
 def _keep(space):
@@ -184,8 +219,7 @@ def describe(found):
         return repr({name: describe(value) for name, value in found.items()})
     if isinstance(found, (sources.Source, sources.AccountSource)):
         tables = [table for table in (getattr(found, name, None) for name in TABLES) if table is not None]
-        rows = [pd.util.hash_pandas_object(table.to_pandas(), index=False).sort_values() for table in tables]
-        return hashlib.sha256(b"".join(row.to_numpy().tobytes() for row in rows)).hexdigest()
+        return _sum_up(table.to_pandas() for table in tables)
     return None
 
 

@@ -97,8 +97,8 @@ def test_read_tells_every_fault_at_once_with_its_line_and_a_right_way_to_write_i
         f"  line 15, metrics.activated.role: should be {ROLES}; such as `role: primary`",
         "  line 16, metrics.csat.margin: should hold keys of its own; such as `margin: {absolute: 0.3}`",
         "  line 17, metrics.paid_in: a time to event needs horizon_days; such as `horizon_days: 90`",
-        "  line 19, metrics.paid_in: worthwhile and margin are differences of two chances, below 1; "
-        "such as `worthwhile: 0.02`",
+        "  line 19, metrics.paid_in: worthwhile and margin are differences of two chances, below 1; 2 would be "
+        "200 points; such as `worthwhile: 0.02`",
     ]
     misspelt = tell_refusal(lambda: plan.read(write(PLAN.replace("title:", "titel:"))))
     assert misspelt == "plan mine.yaml, line 2, titel: unknown key; did you mean title?; such as `title: Help links`"
@@ -157,7 +157,7 @@ def test_read_departures_are_those_that_differ(write):
         ("worthwhile", "worthwile", "metrics.activated.worthwile: unknown key; did you mean worthwhile?"),
         ("absolute", "absolut", "metrics.csat.margin.absolut: unknown key; did you mean absolute?"),
         ("title: In-product help links\n", "", "title: left out, and it is needed"),
-        ("role: primary", "role:", f"metrics.activated.role: should be {ROLES}"),
+        ("role: primary", "role:", f"metrics.activated.role: left blank; should be {ROLES}"),
         (", margin: {absolute: 0.1}", "", "metrics.csat: a guardrail needs a margin, and better: higher or lower"),
         (", horizon_days: 90", "", "metrics.paid_in: a time to event needs horizon_days"),
         ("within_days: 28, worth", "from_days: 28, within_days: 28, worth",
@@ -214,11 +214,14 @@ def test_read_departures_are_those_that_differ(write):
         ("within_days: 28, worth", "scale: ordered, worth",
          "metrics.activated: a metric of kind binary has no scale; it is for kind " + name_homes("scale")),
         ("{absolute: 0.1}, missing: unknown", "{absolute: 1.5}, scale: ordered",
-         "metrics.csat: worthwhile and margin are differences of two chances, below 1"),
+         "metrics.csat: worthwhile and margin are differences of two chances, below 1; 1.5 would be 150 points"),
         ("{absolute: 0.1}, missing: unknown", "{absolute: 4}, scale: [1, 5]",
          "metrics.csat: worthwhile and margin are within its scale, below 4"),
         ("worthwhile: 0.02", "worthwhile: 2",
-         "metrics.activated: worthwhile and margin are differences of two chances, below 1"),
+         "metrics.activated: worthwhile and margin are differences of two chances, below 1; 2 would be 200 points"),
+        ("kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}",
+         "kind: amount, role: guardrail, better: higher, margin: {relative: 1}",
+         "metrics.csat: a relative margin of 1 or more tolerates that all is lost; give a share below 1"),
         ("missing: unknown", "scale: [5, 1]",
          "metrics.csat: scale begins with the lowest answer, and the highest is above it"),
         ("missing: unknown", "missing: zero, scale: [1, 5]",

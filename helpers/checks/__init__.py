@@ -1,8 +1,23 @@
 """Whether the data can be trusted, before any effect is looked at: the split, balance, and what is missing."""
 
-from helpers.checks.accounts import check_accounts
-from helpers.checks.gates import conclude, count_draws, judge_cells, read_deep, record_deep, summarise_guarantees
-from helpers.checks.peers import compare_looking, compare_peers, compare_power
-from helpers.checks.splits import count_by_tenth, resplit
-from helpers.checks.trust import run, withheld
-from helpers.checks.validation import Cell, list_cells, measure_cells
+import importlib
+
+_HOMES = {  # where each name is at home: checks of a table start without what measures methods
+    "accounts": ("check_accounts",),
+    "gates": ("conclude", "count_draws", "judge_cells", "read_deep", "record_deep", "summarise_guarantees"),
+    "peers": ("compare_looking", "compare_peers", "compare_power"),
+    "splits": ("count_by_tenth", "resplit"),
+    "trust": ("run", "withheld"),
+    "validation": ("Cell", "draw_arms", "find_departure", "list_cells", "measure_cells"),
+}
+
+
+def __getattr__(name):
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__():
+    return sorted({*globals(), *(name for names in _HOMES.values() for name in names)})

@@ -1,8 +1,10 @@
-"""What events add to amounts: whether names, signs and currencies agree with a sum."""
+"""What adds to amounts: whether names, signs, currencies, states of payment and units of money agree with a sum."""
 
+import math
 import re
 
-from helpers.metrics import Units
+from helpers.checks.rates import compare_rates, count_shares, write_rates
+from helpers.metrics import Units, count_units
 from helpers.plan import ExperimentPlan
 from helpers.records import Check
 
@@ -34,11 +36,37 @@ BOTH = "The values of {event} in {label} have both signs; check that both are me
 EMPTY = "{n:,} of {all:,} events of {event} have no value, and add nothing to {label}; give their values."
 MANY = "Currencies are mixed: {label} adds up {n}; convert its values into one, or leave their column out if they are."
 FOREIGN = "Another currency than {unit}, in which {label} is planned, is added up; convert the values, or correct unit."
+ALERT = 0.001
+VOID = 0.01  # of the values that are added up may be of no payments, or without a currency
+LEAST_VALUES = 30  # an arm, below which its unit is not read
+MONEY = {"cents beside whole units": 100, "whole units beside thousands": 1000, "millionths beside whole units": 1e6}
+TIMES = {
+    "days beside weeks": 7,
+    "hours beside days": 24,
+    "days beside months": 365.25 / 12,
+    "days beside years": 365.25,
+    "minutes beside days": 1440,
+    "seconds beside days": 86_400,
+}
+CLOSE, ALIKE = 0.2, 1.25  # of the logarithm of a factor; of the spreads of both arms
+PART = 0.7  # of that logarithm, where a part of the values is in another unit
+FOUND = {  # what is wrong with some of the values that are added up, told by arm
+    "unpriced": "No currency stands beside values of {label}: {rates}; write it, or leave its column out if it is one.",
+    "void": "{label} adds up what is no payment, as it failed, is open, cancelled or a test: {rates}; leave it out of "
+    "the events.",
+    "returned": "{label} adds up payments that were given back, and no event takes them off: {rates}; leave them out, "
+    "or add events of the refunds.",
+}
+UNITS = (
+    "The values of {label} in {arm} are about {factor:,.0f} times those in {other}, as {unit} would be; give both "
+    "arms one unit."
+)
+NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
 
 
-def check_amounts(units: Units, design: ExperimentPlan) -> Check | None:
-    """Return the check `events_add`; None where no event is added up.
+def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
+    """Return the check `events_add`, and one of each metric that its faults fail; none where nothing is added up.
 
     Parameters
     ----------
@@ -48,22 +76,33 @@ def check_amounts(units: Units, design: ExperimentPlan) -> Check | None:
 
     Returns
     -------
-    Check: it fails where an event that is named as money back adds to a metric that decides (primary, guardrail or
-        asked) beside others, or where that sums several currencies or another one than its unit; of other metrics, and
-        of names and signs that can be read in two ways, it warns. `value` counts the faults.
+    tuple of Check: `events_add` fails where a metric that decides (primary, guardrail, asked, or a part of such a
+        ratio) has one arm in another unit (of money, or of days in a time to an event), values of no payments, or
+        without a currency in one arm; adds an event that is named as money back to others; sums several currencies or
+        another one than its unit. Of other metrics, and of names and signs that can be read in two ways, it warns.
+        `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
+        `acknowledge: {events_add: why}` releases it too.
     """
-    if not units.added:
-        return None
-    decide, grave, doubts = {*design.by_role("primary", "guardrail"), *design.asked}, [], []
-    for name in dict.fromkeys(row["metric"] for row in units.added):
+    sized = dict.fromkeys(of for (of, _), arms in units.seen.items() if "log" in next(iter(arms.values())))
+    apart = {name: told for name in sized if (told := [*_find_values(name, units, design)])}
+    if not units.added and not apart:
+        return ()
+    decide, grave, doubts, failed = {*design.by_role("primary", "guardrail"), *design.asked}, [], [], []
+    decide |= {part for name in decide for part in (design.metrics[name].numerator, design.metrics[name].denominator)}
+    for name in dict.fromkeys((*(row["metric"] for row in units.added), *apart)):
         rows = [row for row in units.added if row["metric"] == name]
-        sure, unsure = _find_faults(name, rows, design)
+        sure, unsure = _find_faults(name, rows, design) if rows else ([], [])
+        for is_sure, told in apart.get(name, ()):
+            (sure if is_sure else unsure).append(told)
         (grave if name in decide else doubts).extend(sure)
         doubts += unsure
+        if sure and name not in decide and "events_add" not in design.acknowledge:
+            failed.append(Check(f"events_add_{name}", "fail", float(len(sure)), 0.0, " ".join([*sure, NO_EFFECT])))
     told = [*grave, *doubts, *([RELEASE] if grave and "events_add" not in design.acknowledge else [])]
     status = "fail" if grave else "warn" if doubts else "pass"
     monies = ONE if all("currencies" in row for row in units.added) else UNTOLD
-    return Check("events_add", status, float(len(grave + doubts)), 0.0, " ".join(told) or SOUND.format(monies=monies))
+    said = " ".join(told) or SOUND.format(monies=monies)
+    return Check("events_add", status, float(len(grave + doubts)), 0.0, said), *failed
 
 
 def _find_faults(name, rows, design):
@@ -92,3 +131,50 @@ def _find_faults(name, rows, design):
     elif rows[0].get("foreign", 0):
         sure.append(FOREIGN.format(unit=design.metrics[name].unit, **told))
     return sure, unsure
+
+
+def _find_values(name, units, design):
+    """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
+    found = {read: arms for (of, read), arms in units.seen.items() if of == name and "log" in next(iter(arms.values()))}
+    arms, label = design.variant.arms, design.label_of(name)
+    has_back = any(BACK.search(read.casefold()) for read in found)
+    for what, told in FOUND.items():
+        if what == "returned" and has_back:
+            continue
+        counts = [[sum(facts[arm].get(key, 0) for facts in found.values()) for key in (what, "n")] for arm in arms]
+        sizes = count_units(units)[None]
+        shares = count_shares(counts, [sizes[arm] for arm in arms])
+        n, whole = map(sum, zip(*counts, strict=True))
+        if n:
+            is_sure = compare_rates(shares) < ALERT or (what != "unpriced" and n > VOID * whole)
+            yield is_sure, told.format(label=label, rates=write_rates(design, shares))
+    factors = TIMES if design.metrics[name].time else MONEY
+    for facts in found.values():
+        for arm in arms[1:]:
+            if unit := _find_unit(facts[arms[0]], facts[arm], factors):
+                (large, other) = (arm, arms[0]) if unit[1] > 0 else (arms[0], arm)
+                words = {"label": label, "arm": large, "other": other, "unit": unit[0]}
+                yield True, UNITS.format(factor=factors[unit[0]], **words)
+
+
+def _find_unit(one, other, factors):
+    """The unit in which one of two arms, or a part of it, seems to be, and the sign of what it is larger; or None."""
+    sizes = [facts["n"] for facts in (one, other)]
+    if min(sizes) < LEAST_VALUES:
+        return None
+    means = [facts["log"] / facts["n"] for facts in (one, other)]
+    spreads = [math.sqrt(max(f["square"] / f["n"] - mean**2, 0)) for f, mean in zip((one, other), means, strict=True)]
+    gap, error = means[1] - means[0], 3 * math.hypot(*(s / n**0.5 for s, n in zip(spreads, sizes, strict=True)))
+    alike = max(spreads) <= ALIKE * min(spreads) + 1e-6
+    unit = min(factors, key=lambda unit: abs(abs(gap) - math.log(factors[unit])))
+    if alike and abs(abs(gap) - math.log(factors[unit])) <= CLOSE + error:
+        return unit, gap
+    whole = [facts["whole"] for facts in (one, other)]
+    broken, more = sum(sizes) - sum(whole), int(whole[1] / sizes[1] > whole[0] / sizes[0])
+    is_apart = compare_rates(count_shares(list(zip(whole, sizes, strict=True)))) < ALERT
+    if factors is TIMES or not is_apart or min(whole[more], broken) < LEAST_VALUES:  # a horizon is a whole day
+        return None
+    rest = sum(facts["log"] - facts["log_whole"] for facts in (one, other)) / broken
+    gap = (one, other)[more]["log_whole"] / whole[more] - rest
+    unit = min(factors, key=lambda unit: abs(gap - math.log(factors[unit])))
+    return (unit, more or -1) if abs(gap - math.log(factors[unit])) <= PART else None

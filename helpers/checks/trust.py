@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy  # its stats load when they are first used: that takes long, and most tables need none
 
 from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
 from helpers.checks.events import check_events, percent
-from helpers.inference.means import effective_units
+from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, test_trace, write_p, write_rates
+from helpers.checks.values import check_covariates, check_values
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -22,7 +23,6 @@ ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 DOUBT, MISSING_DOUBT = 0.01, 0.05  # below it is unclear: of what is missing hardly anything can be mended afterwards
 LEAST_UNITS = 10  # an arm, below which nothing is decided
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
-LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
 LOST = {  # what follows from units that are not in the table
     "pass": "",
     "warn": " Above 5 %, or with p below .05 between the arms, effects are in doubt: they hold for those who stayed.",
@@ -77,8 +77,8 @@ SENTENCES = {  # too little to test, as chance would have it, unclear, and not
 def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ...]:
     """Return every trust check of an experiment.
 
-    A failed one of `records.GRAVE` withholds the answer, a failed `missing_<metric>` or `events_fit_<metric>` makes
-    that metric not estimable, a failed `exposure_fit` what taking up does; the others warn.
+    A failed one of `records.GRAVE` withholds the answer, a failed `missing_<metric>`, `events_fit_<metric>` or
+    `events_add_<metric>` makes that metric not estimable, a failed `exposure_fit` what taking up does; the others warn.
 
     Parameters
     ----------
@@ -90,18 +90,20 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     Returns
     -------
     tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants,
-        clusters, missing_<metric>, attrition, exposure_over_time, events_fit, events_fit_<metric>, exposure_fit and
-        events_add, those that the plan gives cause for. `value` is a p-value, a count (duplicates, clusters,
-        events_add) or a share (two_variants, attrition, events_fit and its like); nan where nothing is tested.
+        clusters, missing_<metric>, attrition, exposure_over_time, events_fit, events_fit_<metric>, exposure_fit,
+        events_add, events_add_<metric>, units_fit and covariates_fit, those that the plan gives cause for. `value` is
+        a p-value, a count (duplicates, clusters, events_add), a share (two_variants, attrition, events_fit and its
+        like, units_fit) or a correlation (covariates_fit); nan where nothing is tested.
 
     Raises
     ------
-    Refused: the table has more units than the plan says were randomised.
+    Refused: the table has more units than the plan says were randomised; values that have two readings.
 
     References
     ----------
     Fabijan et al. (2019), Diagnosing sample ratio mismatch in online controlled experiments.
     """
+    assigned = check_values(units, design)
     found = [*_check_number(units, design), *_check_split(units, design)]
     if units.covariates:
         found.append(_check_balance(units, design))
@@ -128,8 +130,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    amounts = check_amounts(units, design)
-    return (*found, *check_events(units, source.meeting, design), *([amounts] if amounts else []))
+    others = (assigned, check_covariates(units, design) if units.covariates else None)
+    fit = (*check_events(units, source.meeting, design), *check_amounts(units, design))
+    return (*found, *fit, *(check for check in others if check))
 
 
 def withheld(trust: tuple[Check, ...], design: ExperimentPlan) -> str | None:
@@ -144,7 +147,7 @@ def _report(name, ps, kind, *, alarm="warn", **facts):
     p = min(1.0, min(known) * len(known)) if known else NAN
     doubt = MISSING_DOUBT if kind == "missing" else DOUBT
     place = 0 if not known else 1 if p >= doubt else 2 if p >= ALERT else 3
-    told = SENTENCES[kind][place].format(p=_write_p(p), **facts)
+    told = SENTENCES[kind][place].format(p=write_p(p), **facts)
     return Check(name, ("not tested", "pass", "warn", alarm)[place], p, ALERT, told)
 
 
@@ -204,7 +207,7 @@ def _check_clusters(units, design):
     found, tested = [], False
     for name, arms in metrics.summarise(units)[None].items():
         counted = [arms[arm] for arm in design.variant.arms]
-        sizes = [effective_units(m) if m.n > 1 else float(m.n) for m in counted]
+        sizes = [m.effective_units if m.n > 1 else float(m.n) for m in counted]
         tested = tested or min(sizes[0], max(sizes[1:])) >= 2
         told = zip(sizes, counted, design.variant.arms, strict=True)
         found += [(size, m.n, arm, design.label_of(name)) for size, m, arm in told if size == size]  # not without rows
@@ -218,7 +221,8 @@ def _check_clusters(units, design):
         said = f"In every arm the clusters ({design.cluster}) count like {effective:.0f} of one size or more."
         status = "pass"
     else:
-        reach, many = (float(stats.t.isf(design.alpha / 2, df)) for df in (max(2 * effective - 2, 1), np.inf))
+        dfs = max(2 * effective - 2, 1), np.inf
+        reach, many = -scipy.special.stdtrit(dfs, design.alpha / 2)
         so = f"with arms like this they reach {reach:.1f} standard errors to each side, with many clusters {many:.1f}."
         so = so if effective >= 2 else "where that is below 2 in an arm, nothing is tested."
         said = f"Clusters ({design.cluster}) are few or of unlike size: {told} Intervals use the degrees of freedom of "
@@ -234,11 +238,11 @@ def _check_missing(units, design, name):
     arms = [[found[column][arm] for arm in design.variant.arms] for column in columns]
     if not any(m.n for m in arms[0]):
         return Check(id_, "not tested", NAN, ALERT, f"No window of {label} is over yet.")
-    ps, asked = [*map(compare_rates, arms)], "".join(f" Asked: {_write_rates(design, a)}." for a in arms[1:])
+    ps, asked = [*map(compare_rates, arms)], "".join(f" Asked: {write_rates(design, a)}." for a in arms[1:])
     if np.isnan(ps).all() and not any(m.n and m.mean[0] > 0 for m in arms[0]):
         window = " whose window is over" if design.metrics[name].within_days else ""
         return Check(id_, "pass", NAN, ALERT, f"The outcome {label} is known for every {design.unit}{window}.{asked}")
-    facts = {"label": label, "rates": _write_rates(design, arms[0]), "asked": asked}
+    facts = {"label": label, "rates": write_rates(design, arms[0]), "asked": asked}
     return _report(id_, ps, "missing", alarm="fail", **facts)
 
 
@@ -252,15 +256,17 @@ def _check_values(meeting, design, name):
     if metric.how.total != "amount" or metric.column or metric.time or not rows["without"].sum():
         return None
     units, found = meeting[meeting["what"] == "start"].groupby("variant")["n"].sum(), []
-    for _, event in rows.groupby("event"):
-        counts = event.groupby("variant")[["without", "n"]].sum().reindex(design.variant.arms, fill_value=0)
-        sizes = np.minimum(counts["n"], units.reindex(design.variant.arms, fill_value=0))
-        shares = counts["without"] / counts["n"].clip(lower=1)
-        arms = [Moments(("y",), int(n), np.array([y]), np.zeros((1, 1))) for n, y in zip(sizes, shares, strict=True)]
-        found.append((compare_rates(arms), arms))
-    worst = min(found, key=lambda one: np.inf if np.isnan(one[0]) else one[0])
-    facts = {"label": f"{design.label_of(name)} (values of its events)", "rates": _write_rates(design, worst[1])}
-    return _report(f"missing_{name}", [p for p, _ in found], "missing", alarm="fail", asked="", **facts)
+    for event, told in rows.groupby("event"):
+        counts = told.groupby("variant")[["without", "n"]].sum().reindex(design.variant.arms, fill_value=0)
+        sizes = units.reindex(design.variant.arms, fill_value=0).tolist()
+        arms = count_shares(counts[["without", "n"]].to_numpy().tolist(), sizes)
+        p = compare_rates(arms)
+        found.append((np.inf if np.isnan(p) else p, -max(m.value for m in arms), event, arms))
+    worst = min(found, key=lambda one: one[:2])
+    of = "its events" if len(found) == 1 else worst[2]
+    facts = {"label": f"{design.label_of(name)} (values of {of})", "rates": write_rates(design, worst[3])}
+    ps = [p if np.isfinite(p) else NAN for p, *_ in found]
+    return _report(f"missing_{name}", ps, "missing", alarm="fail", asked="", **facts)
 
 
 def _check_attrition(units, design):
@@ -279,8 +285,8 @@ def _check_attrition(units, design):
     p = compare_rates(arms)
     told = f"All {total:,} that were randomised by {by} are in the table."
     if lost:
-        apart = "their arms are not known" if len(arms) == 1 else _write_rates(design, arms)
-        apart = apart if np.isnan(p) else f"{apart}; {_write_p(p)}"
+        apart = "their arms are not known" if len(arms) == 1 else write_rates(design, arms)
+        apart = apart if np.isnan(p) else f"{apart}; {write_p(p)}"
         told = f"Of {total:,} randomised by {by}, {lost:,} ({percent(lost / total)}) are not in the table: {apart}."
     is_doubtful = lost > MOST_LOST * total or p < MISSING_DOUBT
     status = "fail" if p < ALERT else "warn" if is_doubtful else "pass"
@@ -292,28 +298,8 @@ def _check_exposure(units, design):
     cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
     ps = [compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells]
     whole = metrics.summarise_shares(units, ["exposed"])[None]["exposed"]
-    rates = _write_rates(design, map(whole.get, design.variant.arms))
+    rates = write_rates(design, map(whole.get, design.variant.arms))
     return _report("exposure_over_time", ps, "take-up", rates=rates)
-
-
-def _write_rates(design, arms):
-    """The share of each arm, unless it would show a cell of fewer than `min_cell` units."""
-    named = zip(design.variant.arms, arms, strict=True)
-    return ", ".join(f"{arm} {_write_rate(m, design.min_cell)}" for arm, m in named)
-
-
-def _write_rate(moments, least):
-    if not moments.n:
-        return "none observed"
-    rate, units = read_rate(moments), moments.n * (1 if len(moments.names) == 1 else moments.mean[1])
-    small, rest = round(rate * units), round((1 - rate) * units)
-    if 0 < small < least:
-        return f"fewer than {least} units"
-    return f"all but fewer than {least} units" if small and 0 < rest < least else percent(rate)
-
-
-def _write_p(p):
-    return "p > .999" if p > 0.999 else "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
 
 
 def compare_split(counts, shares) -> float:
@@ -337,53 +323,10 @@ def compare_split(counts, shares) -> float:
     total = sum(counts)
     expected = total * np.asarray(shares) / sum(shares)
     if total and expected.min() >= LEAST_EXPECTED:
-        return float(stats.chisquare(counts, expected).pvalue)
-    return float(stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue) if total and len(counts) == 2 else NAN
-
-
-def compare_rates(arms) -> float:
-    """Return the p-value of equal rates in all groups of units.
-
-    Parameters
-    ----------
-    arms : sequence of Moments
-        Of a 0/1 column, ("y",), or of its sums and numbers by cluster, ("num", "den").
-
-    Returns
-    -------
-    float: chi-square; Fisher's exact test for two groups where fewer than 5 are expected in a cell; for clusters
-        the F test of their deviations from the common rate. nan where all units are alike, fewer than two groups have
-        units, or cells are too small for the test.
-    """
-    arms = [m for m in arms if m.n]
-    if len(arms) < 2:
+        return float(scipy.special.chdtrc(len(counts) - 1, np.sum((counts - expected) ** 2 / expected)))
+    if len(counts) != 2 or not total:
         return NAN
-    if len(arms[0].names) > 1:
-        return _compare_cluster_rates(arms)
-    yes = np.array([round(m.value * m.n) for m in arms])
-    table = np.array([yes, [m.n for m in arms] - yes])
-    if not table.sum(axis=1).all():
-        return NAN
-    if stats.contingency.expected_freq(table).min() >= LEAST_EXPECTED:
-        return float(stats.chi2_contingency(table, correction=False).pvalue)
-    return float(stats.fisher_exact(table).pvalue) if len(arms) == 2 else NAN
-
-
-def read_rate(moments: Moments) -> float:
-    """Return the share of units with a 1; nan without units."""
-    return moments.value if len(moments.names) == 1 else float(moments.mean[0] / moments.mean[1])
-
-
-def _compare_cluster_rates(arms):
-    """Analysis of variance of each cluster's sum less the common rate times its size; sound where an arm has none."""
-    sizes = np.array([m.n for m in arms])
-    totals = sizes @ np.array([m.mean for m in arms])
-    slope = np.array([1.0, -totals[0] / totals[1]])
-    between = float(sizes @ np.array([m.mean @ slope for m in arms]) ** 2)
-    within = sum((m.n - 1) * float(slope @ m.cov @ slope) for m in arms if m.n > 1)
-    if between + within <= 1e-12 * totals.sum() or sizes.sum() <= len(arms):
-        return NAN
-    return _test_trace(between / (between + within), 1, len(arms) - 1, sizes.sum())
+    return float(scipy.stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue)
 
 
 def compare_covariates(arms) -> float:
@@ -417,14 +360,7 @@ def compare_covariates(arms) -> float:
     if not rank or total <= groups + rank:
         return NAN
     turned = (gaps * scale) @ vectors[:, kept] / np.sqrt(values[kept])
-    return _test_trace(float(np.sum(sizes[:, None] * turned**2)), rank, groups - 1, total)
-
-
-def _test_trace(trace, columns, contrasts, total):
-    s = min(columns, contrasts)
-    m, n = (abs(columns - contrasts) - 1) / 2, (total - contrasts - columns - 2) / 2
-    df, left = s * (2 * m + s + 1), s * (2 * n + s + 1)
-    return float(stats.f.sf(trace / max(s - trace, 1e-300) * left / df, df, left))
+    return test_trace(float(np.sum(sizes[:, None] * turned**2)), rank, groups - 1, total)
 
 
 def measure_imbalance(arms) -> np.ndarray:

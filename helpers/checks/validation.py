@@ -84,7 +84,7 @@ def _list_cells(guarantee, depth, replicates):
     cells = [Cell(guarantee.name, population.name, *pair, 0) for population in named for pair in sizes]
     if guarantee.limits:
         return cells
-    outside = [_find_departure(cell, guarantee) is not None for cell in cells]
+    outside = [find_departure(cell, guarantee) is not None for cell in cells]
     needed = -(-count_needed(guarantee.claim) // max(outside.count(False), 1))
     planned = DEEP_DRAWS if depth == "deep" else needed
     most = guarantee.most_replicates or np.inf
@@ -92,8 +92,8 @@ def _list_cells(guarantee, depth, replicates):
     return [replace(cell, replicates=min(replicates or n, most)) for cell, n in zip(cells, draws, strict=True)]
 
 
-def _find_departure(cell, guarantee):
-    """Why a cell lies outside what a method promises; None inside."""
+def find_departure(cell: Cell, guarantee: Method) -> str | None:
+    """Return why a cell lies outside what a method promises; None inside."""
     population, sizes = POPULATIONS[cell.population], {"n_control": cell.n_control, "n_treatment": cell.n_treatment}
     worth = {arm: n * population.worth for arm, n in sizes.items()}
     facts = {"skewness": population.skewness, "spread": population.spread, "events": population.count_events(**sizes)}
@@ -296,7 +296,7 @@ def describe_cell(cell: Cell, guarantee: Method, *, draws, sums) -> dict:
     found = {name: value / max(draws, 1) for name, value in found.items() if name != "width"}
     width = sums[SHOWN.index("width")] / given if given else NAN
     planted, alarms = population.has_effect(guarantee.estimand), found.pop("alarms")
-    departure = _find_departure(cell, guarantee)
+    departure = find_departure(cell, guarantee)
     told = ("method", "estimand", "claim", "has_interval", "is_dual", "reference")
     return {
         **asdict(replace(cell, replicates=draws)),

@@ -1,109 +1,18 @@
-"""The commands about tables, without a study: plan drafts one's plan, check checks it, simulate writes one."""
+"""The commands about tables, without a study: check holds one to its plan, simulate writes one."""
 
 import json
 import math
-import re
 import sys
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-from jinja2 import Template
-
-from helpers import checks, metrics, schema, simulate, sources
 from helpers import plan as plans
-from helpers.cli.reporting import EXAMPLE, print_table, tell
+from helpers import schema
+from helpers.cli.reporting import print_table, tell
 from helpers.records import STATUS_WORDS, Refused
-from helpers.sources import ask, read_address
-from helpers.sources.numerals import NO, YES
 
-DRAFT = Template(Path(__file__).with_name("plan.yaml.j2").read_text(), trim_blocks=True, keep_trailing_newline=True)
-MOST_LABELS = 20  # of a variant or segment
-MOST_ROWS, MOST_CELLS = 100_000, 10_000_000  # from which a plan is guessed, of a wide table fewer rows
-TRUTHS = dict.fromkeys(YES, "1") | dict.fromkeys(NO, "0")
-CONTROLS = ("control", "baseline", "placebo", "old", "off", "no", "none", "false", "0", "without", "a")
 SIGNS = {"above": "above 0", "below": "below 0", "zero": "of 0", "without": "without a value"}
 NOTHING_DECIDES = "the plan names no primary metric, so nothing decides; give one of them role: primary"
 HEADS = ("metric", "method", "clear", "chance", "smallest", "p-values by tenth, % of the splits", "")
-
-
-def draft_plan(arguments):
-    """Print a plan that fits the table, or write it to a new file."""
-    file, options = read_address(arguments.data).name, {"--unit-id": arguments.unit_id, "--variant": arguments.variant}
-    table = sources.read_table(arguments.data, table=arguments.table)
-    wanted = [schema.Column(column, option, "text") for option, column in options.items()]
-    schema.refuse_missing(wanted, table.columns, file=file)
-    arms = _list_arms(table, arguments.variant, file)
-    first = table.limit(min(MOST_ROWS, 1 + MOST_CELLS // len(table.columns)))
-    rows = ask(lambda: first.to_pandas().drop(columns=list({*options.values()})), file)
-    kinds = {name: guess_kind(rows[name]) for name in rows}
-    if not {kind for kind, _ in kinds.values()} & {"binary", "count", "amount"}:
-        raise Refused(f"{file}: no column holds numbers, so there is no metric to plan; name a table with outcomes")
-    text = DRAFT.render(file=file, arms=arms, kinds=kinds, quote=_quote, **vars(arguments))
-    if arguments.to is None:
-        return print(text, end="")
-    target = Path(arguments.to).expanduser()
-    if target.exists() and target.read_bytes() != EXAMPLE.read_bytes():  # an untouched example may go
-        raise Refused(f"{target.name}: exists already; name a new file")
-    target.write_text(text, encoding="utf-8")
-    print(f"{arguments.to}: decide every role, then studies check {arguments.data[0]} --plan {arguments.to}")
-
-
-def _list_arms(table, variant, file):
-    """Return the labels of the variant, the one that sounds like a control first; another case is no other label."""
-    label = table[variant].cast("string").strip().nullif("")
-    known = table.select(label=label).drop_null().distinct().limit(MOST_LABELS + 1)
-    labels = sorted(ask(lambda: known.to_pandas()["label"], file))
-    where = f"{file}, column {variant}"
-    if len(labels) > MOST_LABELS:
-        raise Refused(f"{where}: more than {MOST_LABELS} labels, so it is no variant; name another column")
-    arms = list({text.casefold(): text for text in reversed(labels)}.values())[::-1]
-    if len(arms) < 2:
-        raise Refused(f"{where}: {len(arms)} label, and an experiment needs two; name another column")
-    return sorted(arms, key=lambda arm: CONTROLS.index(arm.casefold()) if arm.casefold() in CONTROLS else len(CONTROLS))
-
-
-def guess_kind(values):
-    """Return what a column could be, and why.
-
-    Parameters
-    ----------
-    values : Series
-        Text is tried as truth, as a number (with a decimal point or comma) and as a date.
-
-    Returns
-    -------
-    str, str: a metric's kind, `date`, `labels`, or `other`; the reason.
-    """
-    values = values.dropna()
-    found = values.unique()  # each once, as many rows hold few
-    if values.dtype.kind in "iuf":
-        numbers = text = found
-    else:
-        text = {str(value).strip() for value in found} - {""}
-        numbers = np.array([_read_number(value) for value in text])
-    is_whole = (numbers % 1 == 0).all()
-    if not len(text) or (is_whole and len(text) == len(values) > MOST_LABELS):
-        return "other", "empty, or a number of its own in every row"
-    if np.isnan(numbers).any():
-        is_date = pd.to_datetime(pd.Series([*text]), errors="coerce", format="ISO8601", utc=True).notna().all()
-        return ("date" if is_date else "labels" if len(text) <= MOST_LABELS else "other"), "text"
-    if not is_whole or numbers.min() < 0:
-        return "amount", "numbers with fractions, or below 0"
-    return ("binary", "only 0 and 1") if numbers.max() <= 1 else ("count", "whole numbers from 0 up")
-
-
-def _read_number(text):
-    try:
-        return float(TRUTHS.get(text.lower(), text.replace(",", ".").replace("_", "?")))
-    except ValueError:
-        return math.nan
-
-
-def _quote(text):
-    """Return text as a YAML scalar that means exactly this text."""
-    plain = r"(?!(?i:null)$)[A-Za-z_][\w -]*(?<! )"
-    return text if re.fullmatch(plain, text) else json.dumps(text, ensure_ascii=False)
 
 
 def check_table(arguments):
@@ -111,6 +20,8 @@ def check_table(arguments):
     if arguments.seed is not None and not arguments.aa:
         raise Refused("--seed: draws the splits of --aa; give both, or neither")
     design = plans.read(arguments.plan, kind=None).design
+    from helpers import checks, inference, metrics, sources  # heavy, and a plan is refused without them
+
     read = {"table": arguments.table, "events": arguments.events, "events_table": arguments.events_table}
     if design.kind == "framework":
         if arguments.aa:
@@ -125,12 +36,20 @@ def check_table(arguments):
     units = metrics.fold(source, design)
     trust = checks.run(units, source, design)
     reason = checks.withheld(trust, design)
-    told = f"withholds its answer: {reason}" if reason else "would answer."
+    told = f"withholds its answer: {reason}" if reason else _tell_gaps(inference.explain_gaps(units, trust), design)
     decides = [] if design.by_role("primary") else [NOTHING_DECIDES]
     said = (*decides, *source.info.messages, *units.messages)
     _print_checks(source.info.steps, said, trust, f"A study of this table {told}", added=units.added)
     if arguments.aa:
         _print_splits(units, n_splits=arguments.aa, seed=1 if arguments.seed is None else arguments.seed)
+
+
+def _tell_gaps(gaps, design):
+    """Whether a study would answer, and what it cannot estimate."""
+    said = "; ".join(f"{design.label_of(name)} cannot be estimated: {reason}" for name, reason in gaps.items())
+    if not gaps:
+        return "would answer."
+    return f"would not answer: {said}." if set(design.asked) <= set(gaps) else f"would answer, but {said}."
 
 
 def _print_checks(steps, messages, trust, verdict, *, added=()):
@@ -151,6 +70,8 @@ def _print_splits(units, *, n_splits, seed):
     def progress(done, of):
         tell(f"{done:,} of {of:,} splits" if done < of else "")
 
+    from helpers import checks
+
     found = checks.resplit(units, n_splits=n_splits, seed=seed, progress=progress if sys.stderr.isatty() else None)
     design, shares = units.design, units.design.variant.shares
     how = ", ".join(f"{arm} {100 * share:g} %" for arm, share in shares.items()) if shares else "as found"
@@ -167,17 +88,21 @@ def _write_split(row, design):
     name = f"{row.metric} ({row.treatment})" if len(design.variant.treatments) > 1 else row.metric
     if row.judgement is None:
         return name, row.method, "", "", "", "", f"not resplit: {row.reason}"
+    from helpers.checks import count_by_tenth
+
     told = row.judgement
     cell = f"under {design.min_cell}" if row.smallest_cell < design.min_cell else f"{row.smallest_cell:,}"
-    if pd.isna(told.clear):
+    if math.isnan(told.clear):
         return name, row.method, "none", "", cell, "", told.verdict
-    tenths = " ".join(f"{round(100 * share):>2}" for share in checks.count_by_tenth(row.p_values))
+    tenths = " ".join(f"{round(100 * share):>2}" for share in count_by_tenth(row.p_values))
     chance = f"{100 * told.band_low:.1f} to {100 * told.band_high:.1f} %"
     return name, row.method, f"{100 * told.clear:.1f} %", chance, cell, tenths, told.verdict
 
 
 def simulate_tables(arguments):
     """Write a study's simulated tables into a folder; tables that are there and differ are left alone."""
+    from helpers import simulate
+
     given = {name: value for name in ("n_units", "seed") if (value := getattr(arguments, name)) is not None}
     made = simulate.simulate(arguments.study, plans.read(arguments.plan).design, **given)
     # of accounts, what a user has: nobody assigned them, and no row is folded yet

@@ -55,6 +55,8 @@ def share_runs(arguments):
         found, changed = _read_files(out / name)
         files |= found
         problems += changed
+    for name in (name for name in files if name.endswith(".html")):
+        files[name] = page.keep_links(files[name].decode(), chosen).encode()
     files["index.html"] = page.render_index([*chosen.values()]).encode()
     texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
     problems += [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]

@@ -10,7 +10,7 @@ from helpers.inference.contrasts import (
     win_difference,
 )
 from helpers.inference.decisions import adjust_families, benjamini_hochberg, decide, holm
-from helpers.inference.experiment import run_experiment
+from helpers.inference.experiment import explain_gaps, run_experiment
 from helpers.inference.levels import list_levels
 from helpers.inference.looks import always_valid, sequential_bounds
 from helpers.inference.means import (

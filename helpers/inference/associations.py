@@ -318,7 +318,13 @@ def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) 
 
 
 def weight_columns(control, treatment, *, confidence_level=0.95) -> Effect:
-    """Return the effect of `weight_responders` from arrays of shape (n, 1 + k): the outcome, then the covariates."""
+    """Return the effect of `weight_responders` from arrays of shape (n, 1 + k): the outcome, then the covariates.
+
+    Notes
+    -----
+    In each arm: w = 1 / modelled chance to be known; y = Σ w Y / Σ w over the known outcomes Y;
+    v = Σ (w (Y - y))² / (Σ w)². d = y₁ - y₀; interval d ± z · √(v₁ + v₀).
+    """
     method, arms = "inverse probability of response weights", (control, treatment)
     if min(np.count_nonzero(~np.isnan(arm[:, 0])) for arm in arms) < 20:
         return Effect(method=method, reason="no weights: an arm has fewer than 20 known outcomes")

@@ -66,13 +66,25 @@ def limit_permutations(controls, treatments, *, confidence_level, rng):
 
 
 def bound_shares(control, treatment, *, confidence_level) -> Effect:
-    """Return the worst-case bounds of a difference of shares."""
+    """Return the worst-case bounds of a difference of shares.
+
+    Notes
+    -----
+    low: lower score limit of x₁ of n₁ against x₀ + u₀ of n₀; high: upper one of x₁ + u₁ of n₁ against x₀ of n₀; x units
+    have the event, of u nobody knows.
+    """
     limit = partial(risk_difference, confidence_level=confidence_level)
     return bound_missing(lambda *arms: limit(*count_events(*arms)), (0.0, 1.0), control, treatment)
 
 
 def look_daily(control, treatment, *, confidence_level) -> Effect:
-    """Return what all always-valid intervals together leave, looked at on every day; columns outcome and day."""
+    """Return what all always-valid intervals together leave, looked at on every day; columns outcome and day.
+
+    Notes
+    -----
+    Each day d ± s.e. · √(2 (i + 1) / i · ln(√(i + 1) / α)), i = 2 c · (share of the planned units),
+    c = ln(1 / α²) + ln(ln(1 / α²) + 1). Shown is what all days together leave.
+    """
     n_planned, seen = len(control) + len(treatment), []
     for (n0, mean0, var0), (n1, mean1, var1) in zip(_sum_days(control), _sum_days(treatment), strict=True):
         fixed = Effect(estimate=mean1 - mean0, std_error=float(np.sqrt(var0 + var1)), method="welch")
@@ -89,7 +101,13 @@ def _sum_days(arm):
 
 
 def look_as_planned(control, treatment, *, confidence_level) -> Effect:
-    """Return what the repeated intervals of two planned looks together leave; columns outcome and day."""
+    """Return what the repeated intervals of two planned looks together leave; columns outcome and day.
+
+    Notes
+    -----
+    At each look d ± t(ν) · s.e., t as far out as the look's bound u: by then the chance of any |z| > u is what O'Brien
+    and Fleming spend, 4 · (1 - Φ(z(α / 4) / √share)). Shown is what all looks together leave.
+    """
     seen = []
     for look in LOOKS:
         arms = [measure_columns(arm[: round(look * len(arm)), :1]) for arm in (control, treatment)]
@@ -133,7 +151,12 @@ def _intersect(effects):
 
 
 def combine_metrics(control, treatment, *, confidence_level) -> Effect:
-    """Return the smallest of Holm's adjusted p-values over the columns, each a metric."""
+    """Return the smallest of Holm's adjusted p-values over the columns, each a metric.
+
+    Notes
+    -----
+    p₁ ≤ … ≤ pₘ in order: adjusted pᵢ = max over j ≤ i of min(1, (m - j + 1) · pⱼ); here the smallest of them.
+    """
     pairs = (read_known(control[:, [k]], treatment[:, [k]]) for k in range(control.shape[1]))
     return Effect(p_value=float(np.nanmin(holm([difference(compare_means(*p)).p_value for p in pairs]))), method="holm")
 

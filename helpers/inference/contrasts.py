@@ -41,6 +41,11 @@ def risk_difference(x_treatment, n_treatment, x_control, n_control, *, confidenc
     ------
     Refused: a negative count, or more events than units.
 
+    Notes
+    -----
+    d = p₁ - p₀; the interval is every δ with |p₁ - p₀ - δ| ≤ z · √((p̃₁ q̃₁ / n₁ + p̃₀ q̃₀ / n₀) · N / (N - 1)): p̃ are the
+    likeliest shares with p̃₁ - p̃₀ = δ, q̃ = 1 - p̃, N = n₁ + n₀. The p-value is the same at δ = 0.
+
     References
     ----------
     Miettinen & Nurminen 1985, Statistics in Medicine 4: 213-226 (the factor N / (N - 1) included).
@@ -68,6 +73,12 @@ def relative_lift_risk(x_treatment, n_treatment, x_control, n_control, *, confid
     -------
     Effect: lift (0.1 is +10 %). Without events in the control arm the lift is nan with a reason, and `ci_set`
     holds what the data still say (None is an unbounded end). `std_error` is the delta method's, for display.
+
+    Notes
+    -----
+    L = p₁ / p₀ - 1; the interval is every L = θ - 1 with
+    |p₁ - θ p₀| ≤ z · √((p̃₁ q̃₁ / n₁ + θ² p̃₀ q̃₀ / n₀) · N / (N - 1)): p̃ are the
+    likeliest shares with p̃₁ = θ p̃₀, q̃ = 1 - p̃, N = n₁ + n₀.
 
     References
     ----------
@@ -277,6 +288,11 @@ def quantile_difference(
     ------
     Refused: a probability that is not between 0 and 1, clusters of one arm only, or not one label a row.
 
+    Notes
+    -----
+    d = q₁ - q₀. Limits of each arm: the order statistics l and u whose ranks a binomial (n, probability) passes
+    with at most α / 2. Interval: from d - √((q₁ - l₁)² + (u₀ - q₀)²) to d + √((u₁ - q₁)² + (q₀ - l₀)²).
+
     References
     ----------
     Deng, Knoblich & Lu 2018, KDD: 233-242, section 4 (quantiles with clusters); Zou & Donner 2008, Statistics in
@@ -414,6 +430,11 @@ def win_difference(control, treatment, *, confidence_level=0.95) -> Effect:
     Raises
     ------
     Refused: counts that are negative or missing, or arms with different numbers of levels.
+
+    Notes
+    -----
+    d = P(treatment higher) - P(control higher) over all pairs; m of a unit: share of the other arm that it beats, less
+    that which beats it. v = Σ (m ∓ d)² / (n (n - 1)) in each arm; interval d ± t(ν) · √(v₁ + v₀), ν by Satterthwaite.
 
     References
     ----------

@@ -9,7 +9,7 @@ from scipy.special import erfcx
 from scipy.stats import norm
 
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.means import effective_units, pair_arms
+from helpers.inference.means import pair_arms
 from helpers.inference.methods import Method, find_method, pool_skewness
 from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
@@ -118,7 +118,7 @@ def check_methods(material, results) -> tuple[Check, ...]:
             label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
             several = f", {e.comparison}" if len(design.variant.treatments) > 1 else ""
             said = (
-                f"{label[:1].upper()}{label[1:]}{several}: {plain}, so the interval may hold the truth less often than "
+                f"{label}{several}: {plain}, so the interval may hold the truth less often than "
                 f"it says.{DETAIL}{needed}."
             )
             found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, said)
@@ -140,7 +140,7 @@ def _describe_data(e, material):
     metric, arms = material.design.metrics[e.metric], material.raw.get(e.metric, {})
     sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
     if e.clusters_control is not None:
-        described = dict(zip(described, map(effective_units, sides), strict=True))
+        described = dict(zip(described, map(sides), strict=True))
     elif metric.how.is_share or metric.how.outcome == "time":
         values, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
         if metric.how.outcome == "time" and e.std_error > 0:  # as many as know it: its variance if all did, over it

@@ -33,6 +33,7 @@ ROLES = ("primary", "secondary", "guardrail", "exploratory", "sensitivity")
 FAILED = {  # checks of one metric, after which it is not estimated
     "missing_": "outcomes are missing at different rates in the arms, so the known ones cannot be compared",
     "events_fit_": "the log lacks events of it, so that its outcomes cannot be compared",
+    "events_add_": "what is added up for it is not what it says, so that its outcomes cannot be compared",
     "exposure_fit": "the log lacks events of the take-up",
 }
 TOO_MANY = "too many units for a method that needs every row"
@@ -172,12 +173,36 @@ def _gather(design, units, trust, settings):
         names = next(iter(arms.values())).names
         if design.metrics[name].how.takes_covariates and names[0] == "y" and len(names) > 1:
             adjusted[name] = arms
-    if design.cluster is None:
+    if any(check.id == "attrition" and check.value > 0 for check in trust):
+        partly = ((name, arm) for name, arms in raw.items() for arm in arms)
+    elif design.cluster is None:
         partly = ((name, arm) for name, arms in raw.items() for arm, m in arms.items() if m.missing)
     else:  # moments of clusters do not see the unknown outcomes of units
         rows = metrics.describe_arms(units).to_dict("records")
         partly = ((n, row["variant"]) for n in raw for row in rows if row[f"known_{n}"] < row[f"complete_{n}"])
     return Material(design, units, raw, adjusted, read_look(units), failed, frozenset(partly), settings)
+
+
+def explain_gaps(units, trust) -> dict[str, str]:
+    """Return why metrics that decide (primary, guardrail or asked) are not estimable, by name; empty where all are.
+
+    Parameters
+    ----------
+    units : metrics.Units
+    trust : tuple of Check
+    """
+    design = units.design
+    wanted, material = (
+        {*design.by_role("primary", "guardrail"), *design.asked},
+        _gather(design, units, trust, Settings()),
+    )
+    found = [c for c in list_comparisons(design) if c.name in wanted and c.metric.how.outcome != "time"]
+    estimates = [e for comparison in found for e in estimate_headline(comparison, material)]
+    if any(design.metrics[name].how.outcome == "time" for name in wanted):
+        estimates += study_times(units, look=material.look, failed=material.not_estimable)[0]
+    told = decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha)
+    gaps = [e for e in told if e.metric in wanted and e.verdict == "not estimable" and e.estimand == "difference"]
+    return {e.metric: e.reason for e in gaps if e.segment is None and e.at is None and e.role != "sensitivity"}
 
 
 def _estimate(material):

@@ -108,6 +108,11 @@ def compare_means(control: Moments, treatment: Moments) -> Pair:
     -------
     Pair: in the outcome's unit; with a reason when an arm has fewer than 2 units or nothing varies.
 
+    Notes
+    -----
+    In each arm: y = mean of the known outcomes, v = s² / n. Together: variance v₁ + v₀,
+    ν = (v₁ + v₀)² / (v₁² / (n₁ - 1) + v₀² / (n₀ - 1)).
+
     References
     ----------
     Welch 1947, Biometrika 34: 28-35; Satterthwaite 1946, Biometrics Bulletin 2: 110-114.
@@ -139,41 +144,25 @@ def compare_ratios(control: Moments, treatment: Moments) -> Pair:
     Pair: ratio of the means; with a reason when a denominator's mean is not above 0, or an effective number is
     below 2.
 
+    Notes
+    -----
+    In each arm: y = sum of numerators / sum of denominators, and with the mean denominator m
+    v = (s²(num) - 2 y cov(num, den) + y² s²(den)) / (n m²). Together: variance v₁ + v₀,
+    ν = (v₁ + v₀)² / (v₁² / (g₁ - 1) + v₀² / (g₀ - 1)) with g = n / (1 + s²(den) / m²).
+
     References
     ----------
     Deng, Knoblich & Lu 2018, KDD: 233-242 (delta method at the randomised unit).
     """
     if not (control.mean[1] > 0 and treatment.mean[1] > 0):
         return _join(control, treatment, (NAN, NAN), (NAN, NAN), method="delta", reason="a denominator is not above 0")
-    sizes = [effective_units(m) for m in (control, treatment)]
+    sizes = [m.effective_units for m in (control, treatment)]
     pair = _join(control, treatment, *(linearise(m.mean, m.cov) for m in (control, treatment)), method="delta")
     if pair.reason:
         return pair
     if min(sizes) < 2:
         return replace(pair, df=NAN, reason="one unit holds most of a denominator, so nothing can be tested")
     return replace(pair, df=satterthwaite(*((v, n - 1) for v, n in zip(pair.variances, sizes, strict=True))))
-
-
-def effective_units(moments: Moments) -> float:
-    """Return how many equal units know as much about a ratio as units (clusters) with unequal denominators do.
-
-    n / (1 + squared coefficient of variation of the denominator).
-
-    Parameters
-    ----------
-    moments : Moments
-        Of two columns: numerator and denominator (rows of a cluster, time at risk), one row a randomised unit.
-
-    Returns
-    -------
-    float: at most n; nan with fewer than 2 units or where the denominator's mean is not above 0.
-
-    References
-    ----------
-    Carter, Schnepel & Steigerwald 2017, Review of Economics and Statistics 99: 698-709.
-    """
-    mean = float(moments.mean[1])
-    return moments.n / (1 + float(moments.cov[1, 1]) / mean**2) if mean > 0 else NAN
 
 
 def build_effect(estimate, error, df, *, values, method, confidence_level) -> Effect:
@@ -212,6 +201,10 @@ def difference(pair: Pair, *, confidence_level=0.95) -> Effect:
     Returns
     -------
     Effect: in the outcome's unit; interval and p-value are nan, with the reason, where the pair has one.
+
+    Notes
+    -----
+    d = y₁ - y₀; interval d ± t(ν) · √variance; p from |d| / √variance on Student's t with ν degrees of freedom.
     """
     told = {"values": (pair.control, pair.treatment), "method": pair.method, "confidence_level": confidence_level}
     if pair.reason:
@@ -238,6 +231,11 @@ def relative_lift(pair: Pair, *, confidence_level=0.95, like: Effect | None = No
     -------
     Effect: lift (0.1 is +10 %). Where the set is not one interval, `ci_low` and `ci_high` are nan, `ci_set`
     lists its parts (None is an unbounded end) and `reason` says so. `std_error` is the delta method's, for display.
+
+    Notes
+    -----
+    L = y₁ / y₀ - 1; the interval is every L with
+    (y₁ - (1 + L) y₀)² ≤ t(ν)² · (v₁ + (1 + L)² v₀), less 2 (1 + L) · covariance where the arms share an adjustment.
 
     References
     ----------
@@ -357,6 +355,11 @@ def rate_ratio(control: Moments, treatment: Moments, *, confidence_level=0.95) -
     Effect: 1 is no effect; `control_value` and `treatment_value` are the rates; `std_error` is on the ratio scale,
         for display. nan with a reason when an arm has no events, no time at risk or fewer than 2 units.
 
+    Notes
+    -----
+    r = rate₁ / rate₀, rate = events / time at risk; interval exp(ln r ± t(ν) · √(v₁ / rate₁² + v₀ / rate₀²)),
+    v of each rate by the delta method.
+
     References
     ----------
     Deng, Knoblich & Lu 2018, KDD: 233-242 (delta method at the randomised unit); Lin, Wei, Yang & Ying 2000, Journal
@@ -372,7 +375,7 @@ def rate_ratio(control: Moments, treatment: Moments, *, confidence_level=0.95) -
     ratio = pair.treatment / pair.control
     relative = [v / value**2 for v, value in zip(pair.variances, values, strict=True)]
     error = float(np.sqrt(sum(relative)))
-    df = satterthwaite(*((v, effective_units(arm) - 1) for v, arm in zip(relative, (control, treatment), strict=True)))
+    df = satterthwaite(*((v, arm.effective_units - 1) for v, arm in zip(relative, (control, treatment), strict=True)))
     log = build_effect(float(np.log(ratio)), error, df, values=values, **shared)
     ends = {"ci_low": float(np.exp(log.ci_low)), "ci_high": float(np.exp(log.ci_high))}
     return replace(log, estimate=ratio, std_error=ratio * error, **ends)
@@ -397,6 +400,12 @@ def adjust_means(control: Moments, treatment: Moments) -> Pair:
     -------
     Pair: `variance_reduction` is 1 - adjusted / plain variance of the difference (below 0 when covariates cost
     more than they explain); with a reason when an arm has no more units than covariates + 2, or does not vary.
+
+    Notes
+    -----
+    In each arm the outcome is regressed on the covariates, which gives slopes b and residual variance s².
+    y = mean outcome - b · (mean covariates in the arm - mean over both arms); d = y₁ - y₀;
+    variance = Σ s² (1 / n + leverage) + (b₁ - b₀)' S (b₁ - b₀) / N, S the covariates' pooled covariance.
 
     References
     ----------
@@ -537,6 +546,11 @@ def permutation_difference(control, treatment, *, rng, n_resamples=4999, confide
     Effect: in the outcome's unit; `std_error` is Welch's. The interval is nan with a reason when so few units
     cannot reject any shift.
 
+    Notes
+    -----
+    T(δ) = (mean₁ - δ - mean₀) / √(s₁² / n₁ + s₀² / n₀); arms are shuffled R times;
+    p(δ) = (1 + shuffles with |T| ≥ |T(δ) as observed|) / (1 + R); the interval is every δ with p(δ) > α.
+
     References
     ----------
     Janssen 1997, Statistics & Probability Letters 36: 9-21; Chung & Romano 2013, Annals of Statistics 41: 484-507.
@@ -657,6 +671,11 @@ def measure_trend(positions, effects, precision) -> tuple[float, float]:
     ----------
     positions, effects : array, shape (k,)
     precision : array, shape (k,), one over each effect's squared standard error
+
+    Notes
+    -----
+    z = Σ w (x - x̄) d / √(Σ w (x - x̄)²): d the effect of a week, x its number, w = 1 / standard error²; p from the
+    normal law.
     """
     centred = positions - np.average(positions, weights=precision)
     spread = float(np.sum(precision * centred**2))
@@ -668,6 +687,11 @@ def measure_interaction(positions, effects, precision) -> tuple[float, float]:
     """Return Cochran's Q, the weighted squares of effects around their mean, and its p-value (chi-square, k - 1).
 
     Cochran 1954, Biometrics 10: 101-129. As for `measure_trend`, but no position is read.
+
+    Notes
+    -----
+    Q = Σ w (d - d̄)²: d the effect of a segment, w = 1 / standard error², d̄ their weighted mean; p from χ² with
+    k - 1 degrees of freedom.
     """
     q = float(np.sum(precision * (effects - np.average(effects, weights=precision)) ** 2))
     return q, float(chi2.sf(q, len(effects) - 1))

@@ -13,7 +13,7 @@ from helpers import metrics
 from helpers.inference.contrasts import quantile_difference
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import read_look
-from helpers.inference.means import compare_ratios, difference, effective_units, measure_columns
+from helpers.inference.means import compare_ratios, difference, measure_columns
 from helpers.inference.methods import compare_arms
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Effect, Moments, Results
@@ -231,7 +231,7 @@ def _limit_share(moments, alpha):
     """The share with Wilson limits: of as many rows as its variance by clusters is worth, by Student's quantile."""
     if moments.n < 2:
         return {"share": NAN, "ci_low": NAN, "ci_high": NAN, "n": moments.n}
-    pair, size = compare_ratios(moments, moments), effective_units(moments)
+    pair, size = compare_ratios(moments, moments), moments.effective_units
     p, worth = pair.control, float(moments.n)
     if 0 < p < 1 and pair.var_control > 0:
         worth = p * (1 - p) / pair.var_control

@@ -10,7 +10,7 @@ from scipy.stats import f as fisher
 from helpers import metrics
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import Look, read_look
-from helpers.inference.means import effective_units, measure_interaction, measure_trend, merge_moments, pair_arms
+from helpers.inference.means import measure_interaction, measure_trend, merge_moments, pair_arms
 from helpers.inference.methods import Arm, compare, compare_arms, demand_method, find_method, pool_skewness
 from helpers.records import NAN, Estimate, Moments, Test
 
@@ -68,7 +68,7 @@ def _make_plain(groups, control):
     plain = []
     for moments in groups:
         pair = pair_arms(control, moments)
-        n = NAN if pair.reason else effective_units(moments)
+        n = NAN if pair.reason else moments.effective_units
         plain.append(Moments(("y",), n, np.array([pair.treatment]), np.array([[pair.var_treatment * n]])))
     return plain
 

@@ -71,6 +71,10 @@ def complier_effect(arms, *, confidence_level: float = 0.95) -> Effect:
         mean outcome with and without taking (implied means, which chance or a failed assumption can push out of
         the possible range); nan with a reason when take-up does not differ or an arm has fewer than two units.
 
+    Notes
+    -----
+    b = (ȳ₁ - ȳ₀) / (x̄₁ - x̄₀), x = taken; standard error √var(d(y) - b d(x)) / |d(x)|, d = treatment minus control.
+
     References
     ----------
     Imbens and Angrist (1994), Identification and estimation of local average treatment effects; Bloom (1984).
@@ -106,6 +110,10 @@ def anderson_rubin(arms, *, confidence_level: float = 0.95) -> Effect:
     -------
     Effect: `p_value` is that of intention to treat; `ci_low`, `ci_high` where the set is one interval; otherwise
         they are nan, `reason` says so and `ci_set` holds two rays, one ray, the whole line, or nothing.
+
+    Notes
+    -----
+    The set is every b with (d(y) - b d(x))² ≤ t(ν)² · var(d(y) - b d(x)): x = taken, d = treatment minus control.
 
     References
     ----------

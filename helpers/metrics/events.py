@@ -55,6 +55,13 @@ MONIES = {  # spellings of one currency: its signs, names and numbers; "$" alone
     "UAH": "₴",
 }
 CODES = {spelling: code for code, spellings in MONIES.items() for spelling in spellings.split()}
+OTHERS = (  # codes of currencies without such spellings, but for those that are words
+    "AED ARS BDT BGN BHD BOB CLP COP CRC DKK DOP DZD EGP GEL GHS GTQ HRK HUF IDR ISK JOD KES KWD KZT LBP LKR MAD MYR "
+    "NGN NOK OMR PHP PKR QAR RON RSD SAR SEK THB TND TWD TZS UGX UYU VND XAF XOF ZAR"
+)
+KNOWN = (*MONIES, *OTHERS.split(), *(sign for sign in CODES if not sign.isalnum()))  # what no other column holds alone
+NO_MONEY = ("NA", "N/A", "#N/A", "NULL", "NONE", "NAN", "UNKNOWN", "-", "?")
+FIRST_ROWS = 1000  # in which a column of currencies shows itself
 HOURS, BLOCK = 168, 4  # of a week; of a block of them
 BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
 BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
@@ -143,16 +150,16 @@ def fold_events(units: ir.Table, heard: ir.Table, totals) -> ir.Table:
     return folded.mutate(**{t.column: folded[t.column].fill_null(0) for t in totals if t.kind in COUNTED})
 
 
-def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
+def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
     """Return what to ask of events to see what each adds to the amounts that hold it, from the start of its unit on.
 
     Parameters
     ----------
     heard : ibis.Table, `unit`, `event`, `at`, `value` and `start` of the unit
-        Its column of currencies, if it has one, is known by its name.
     totals : sequence of Total
     end : datetime, the first moment that is not known
     units : dict, what each total is told in
+    money : Ibis column of `heard` or None, as `find_money` gives it
 
     Returns
     -------
@@ -161,7 +168,6 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units) -> dict:
         events of the total, and `foreign` events in another one than the total is told in, where that is one.
     """
     facts, last = {}, ibis.literal(end - dt.timedelta(microseconds=1))
-    money = find_money(heard)
     for total in (total for total in totals if total.kind == "amount"):
         value = heard[total.value].cast("float64")
         holds = total.holds(heard) & heard["at"].between(heard["start"], last)
@@ -189,13 +195,26 @@ def list_lost(heard: ir.Table, totals, end: dt.datetime) -> dict:
 
 
 def find_money(table: ir.Table) -> ir.StringValue | None:
-    """Return the column that names currencies, each by one code however it is spelt; None without one."""
-    texts = (name for name, kind in table.schema().items() if kind.is_string())
+    """Return the column that names currencies, each by one code however it is spelt; None without one.
+
+    It is known by its name, else by its first values: codes and signs of currencies, and nothing else.
+    """
+    texts = [name for name, kind in table.schema().items() if kind.is_string()]
     named = next((name for name in texts if CURRENCY.search(unicodedata.normalize("NFC", name).casefold())), None)
-    if named is None:
-        return None
-    pence = table[named].re_replace(f"[{SPACES}.]", "").re_replace("^GBp$", "GBX")
-    return pence.upper().substitute(CODES).nullif("")
+    texts = [name for name in texts if name not in ("unit", "event", "variant") and not name.endswith("_id")]
+    if named is None and texts:
+        first = table.select(texts).limit(FIRST_ROWS)
+        codes = {name: _read_codes(first[name]) for name in texts}
+        facts = {(name, "told"): code.count() for name, code in codes.items()}
+        facts |= {(name, "known"): code.isin(KNOWN).sum() for name, code in codes.items()}
+        found = ask(first, facts)
+        named = next((name for name in texts if 0 < found[name, "told"] == found[name, "known"]), None)
+    return None if named is None else _read_codes(table[named]).substitute(CODES)
+
+
+def _read_codes(text):
+    pence = text.re_replace(f"[{SPACES}.]", "").re_replace("^GBp$", "GBX").upper().nullif("")
+    return pence.isin(NO_MONEY).ifelse(ibis.null("string"), pence)
 
 
 def _count_monies(money, unit, holds=None):
@@ -204,7 +223,7 @@ def _count_monies(money, unit, holds=None):
     return told | ({"foreign": (money != unit).sum(where=holds)} if len(unit) == 3 else {})
 
 
-def list_monies(units: ir.Table, folded, design) -> list[dict]:
+def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
     """Return the currencies that stand beside amounts of a column, one record an amount; of events it says nothing.
 
     Parameters
@@ -212,9 +231,10 @@ def list_monies(units: ir.Table, folded, design) -> list[dict]:
     units : ibis.Table, one row a unit
     folded : sequence of str, the totals that events gave
     design : ExperimentPlan
+    money : Ibis column of `units` or None, as `find_money` gives it
     """
     amounts = [name for name, metric in design.metrics.items() if metric.how.total == "amount"]
-    amounts, money = [name for name in amounts if f"fold:{name}" not in folded], find_money(units)
+    amounts = [name for name in amounts if f"fold:{name}" not in folded]
     if money is None or not amounts:
         return []
     asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}

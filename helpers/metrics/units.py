@@ -22,6 +22,7 @@ from helpers.metrics.events import (
     ask,
     begin,
     find_end,
+    find_money,
     fold_events,
     has_clock,
     hear,
@@ -33,6 +34,7 @@ from helpers.metrics.events import (
 )
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
+from helpers.metrics.values import MONEY, ask_values
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     from helpers.sources import Source
 
+ARM = "fold:arm"  # the arm of the unit of an event
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
@@ -72,6 +75,8 @@ class Units:
         The first and the last day on which a unit was randomised.
     added : tuple of dict
         What each event adds to each amount: `metric`, `event` and what `events.add_up` counts; `total` to 3 digits.
+    seen : dict
+        What stands in values, by metric, and event or column; then by arm; then as `values.ask_values` asks.
     full : frozenset of str
         The columns of outcomes (`y_`, `num_`, `den_`) that are known of every unit.
     own : ibis.Table
@@ -88,6 +93,7 @@ class Units:
     n_two_variants: int = 0
     assigned: tuple[dt.date, dt.date] | None = None
     added: tuple[dict, ...] = ()
+    seen: dict = field(default_factory=dict, repr=False)
     full: frozenset[str] = frozenset()
     own: ir.Table | None = field(default=None, repr=False)
     heard: frozenset[str] = frozenset()
@@ -159,25 +165,45 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, has_amounts = [], {}, {}, any(m.how.total == "amount" for m in design.metrics.values())
-    if events is not None:
-        planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
-        planned = planned.inner_join(units.select("unit", start=START), "unit")
-        planned = begin(planned, dated) if dated else planned
-        told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
-        lost, sums = list_lost(planned, totals, end), add_up(planned, totals, end, told_in) if has_amounts else {}
-        beside = [(planned, lost | sums)]
+    beside, lost, sums, paid = _ask_beside(source, units, totals, design, (end, dated))
     notes, found = _write_notes(folded, beside, lost, design, clock)
+    seen = {}
+    for _, *of, what, arm in (key for key in found if key[0] == "seen"):
+        seen.setdefault(tuple(of), {}).setdefault(arm, {})[what] = found["seen", *of, what, arm] or 0
     added = {key[:2]: {"metric": key[0].removeprefix("fold:"), "event": key[1]} for key in sums}
     for column, event, what in sums:
-        told = found[column, event, what]
-        added[column, event][what] = float(f"{told or 0:.3g}") if what == "total" else told
-    added = (*added.values(), *(list_monies(units, table.columns, design) if has_amounts else ()))
+        about = found[column, event, what]
+        added[column, event][what] = float(f"{about or 0:.3g}") if what == "total" else about
+    added = (*added.values(), *list_monies(units, table.columns, design, paid))
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
-    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
+    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, seen, **kept)
+
+
+def _ask_beside(source, units, totals, design, clock):
+    """What to ask beside the units; the sentences of it on lost events, the sums, and the units' column of currencies.
+
+    `clock` is the first moment that is not known, and the events that have dates alone.
+    """
+    end, dated = clock
+    amounts, events = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}, source.events
+    paid = find_money(units) if amounts.difference(total.column.removeprefix("fold:") for total in totals) else None
+    if events is None:
+        return ask_values(units, None, totals, design, paid), {}, {}, paid
+    planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
+    planned = planned.inner_join(units.select("unit", start=START, **{ARM: "variant"}), "unit")
+    planned = begin(planned, dated) if dated else planned
+    money, sums = find_money(planned) if amounts else None, {}
+    if amounts:
+        told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
+        sums = add_up(planned, totals, end, told_in, money)
+    lost = list_lost(planned, totals, end)
+    counts = planned if money is None else planned.mutate(**{MONEY: money})
+    counts = counts.filter(counts["at"] >= counts["start"], counts["at"] < ibis.literal(end))
+    asked = ask_values(units, counts.mutate(variant=counts[ARM]), totals, design, paid)
+    return [(planned, lost | sums), *asked], lost, sums, paid
 
 
 def _read_clock(units, totals, source, design):
@@ -306,11 +332,11 @@ def _write_notes(folded, beside, lost, design, clock):
         fault = f"with an answer outside {low:g} to {high:g}, {cure}"
         schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", fault)
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
+    latest = [LATEST.format(as_of)] if lost and not design.as_of else []
     lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
     if dated := clock["dated"]:
         told.insert(0, DATED.format("" if dated == clock["heard"] else f" of {' and '.join(sorted(dated))}"))
-    latest = [LATEST.format(as_of)] if beside and not design.as_of else []
     return (*told, *latest, *lost), found
 
 

@@ -83,8 +83,8 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
         raise Refused(f"plan {file}: {error}") from None
     if not isinstance(content, dict):
         raise Refused(f"plan {file}: holds no keys; `studies plan` drafts one from a table")
-    named, wanted = content.get("kind"), kind or " or ".join(_PLANS)
-    if named not in ([kind] if kind else _PLANS):
+    named, wanted = content.get("kind"), kind or " or ".join(PLANS)
+    if named not in ([kind] if kind else PLANS):
         raise Refused(f"plan {file}, kind: {named or 'left out'}; this study needs kind: {wanted}")
     content = {key: value for key, value in content.items() if not (isinstance(value, str) and value in NULLS)}
     design, found = _validated(content, file, written), []
@@ -127,7 +127,7 @@ def _put(content, planned, key, value, name):
 
 def _validated(content: dict, name: str, written=None) -> ExperimentPlan | FrameworkPlan:
     try:
-        return _PLANS[content["kind"]].model_validate(content)
+        return PLANS[content["kind"]].model_validate(content)
     except ValidationError as error:
         faults = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # misspelt keys explain the rest
     told = list(dict.fromkeys(itertools.chain(*_list_sentences(faults, content["kind"], written))))
@@ -198,7 +198,7 @@ EXAMPLES = {  # one right way to write a key
     "acknowledge": "acknowledge: {srm: the reason}",
 }
 TOLD_BY = ("margin", "worthwhile", "horizon_days", "split", "looks")  # keys of which rules of their part speak
-_PLANS = {"experiment": ExperimentPlan, "framework": FrameworkPlan}
+PLANS = {"experiment": ExperimentPlan, "framework": FrameworkPlan}
 
 
 def _list_sentences(faults, kind, written):
@@ -225,19 +225,20 @@ def _write_fault(fault, place, where, near, written) -> str:
 def _tell_fault(error, where, kind) -> tuple[str, str]:
     """Return what is wrong, and the key that was meant where an unknown one resembles it."""
     if error["type"] == "extra_forbidden":
-        holder = _PLANS[kind]
+        holder = PLANS[kind]
         for key in where[:-1]:
             field = holder.model_fields.get(key)
-            holder = next(iter(_list_parts(field.annotation)), holder) if field else holder
+            holder = next(iter(list_parts(field.annotation)), holder) if field else holder
         known = list(holder.model_fields)
         near = next(iter(difflib.get_close_matches(where[-1], known, 1)), "")
         return f"unknown key; {f'did you mean {near}?' if near else 'allowed: ' + ', '.join(known)}", near
     if error["type"] == "missing":
         return "left out, and it is needed", ""
-    return _CURES.get(error["type"], error["msg"].removeprefix("Value error, ").removeprefix("Input ")), ""
+    blank = "left blank; " if error["type"] == "literal_error" and error["input"] == "" else ""
+    return blank + _CURES.get(error["type"], error["msg"].removeprefix("Value error, ").removeprefix("Input ")), ""
 
 
-def _list_parts(kind):
+def list_parts(kind) -> list[type[Part]]:
     """Return the parts that a type can hold, within lists, dicts and alternatives."""
     is_part = isinstance(kind, type) and issubclass(kind, Part)
-    return [kind] if is_part else [part for inner in get_args(kind) for part in _list_parts(inner)]
+    return [kind] if is_part else [part for inner in get_args(kind) for part in list_parts(inner)]

@@ -190,8 +190,12 @@ class _Metric(Part):
         yield from self.how.rules(self)
         low, high = self.how.extremes(self) or ((0, 1) if self.how.shown == "share" else (0, float("inf")))
         widest = max(self.worthwhile or 0, (self.margin and self.margin.absolute) or 0)
-        of = "differences of two chances" if self.how.shown == "share" else "within its scale"
-        yield widest >= high - low > 0, f"worthwhile and margin are {of}, below {high - low:g}"
+        limit = f"within its scale, below {high - low:g}"
+        if self.how.shown == "share":
+            limit = f"differences of two chances, below 1; {widest:,.10g} would be {100 * widest:,.10g} points"
+        yield widest >= high - low > 0, f"worthwhile and margin are {limit}"
+        whole = self.margin is not None and (self.margin.relative or 0) >= 1 and self.better == "higher"
+        yield whole, "a relative margin of 1 or more tolerates that all is lost; give a share below 1"
 
     @cached_property
     def how(self) -> Kind:
@@ -273,10 +277,11 @@ class ExperimentPlan(Design):
 
     def list_rules(self):
         """Yield each rule; see `Part`."""
-        looks, asked = self.looks, [self._between.get(told) for told in self.comparisons]
-        yield not all(asked), f"comparisons are of two treatments, as in {' or '.join(self._between) or 'b - a'}"
-        twice = len({*map(frozenset, filter(None, asked))}) < len(asked)
-        yield twice and all(asked), "comparisons name two treatments twice; the difference turned round is the same one"
+        looks, arms, asked = self.looks, self.variant.treatments, self.comparisons
+        between = [f"{arm} - {other}" for other in arms for arm in arms if arm != other]
+        yield set(asked) - set(between), f"comparisons are of two treatments, as in {' or '.join(between) or 'b - a'}"
+        twice = len({frozenset(told.split(" - ")) for told in asked}) < len(asked)
+        yield twice, "comparisons name two treatments twice; the difference turned round is the same one"
         counted = self.randomised_units
         unnamed = isinstance(counted, dict) and set(counted) != set(self.variant.arms)
         yield unnamed, "randomised_units must be one number, or name exactly the control and the treatments"
@@ -355,15 +360,11 @@ class ExperimentPlan(Design):
         return bool(self.planned_units or (self.enrolment_days and self.assigned_at))
 
     @property
-    def _between(self) -> dict[str, tuple[str, str]]:
-        arms = self.variant.treatments
-        return {f"{arm} - {other}": (other, arm) for other in arms for arm in arms if arm != other}
-
-    @property
     def pairs(self) -> list[tuple[str, str]]:
         """The arms that are compared: the control with each treatment, then the treatments that `comparisons` names."""
-        with_control = [(self.variant.control, treatment) for treatment in self.variant.treatments]
-        return [*with_control, *(self._between[told] for told in self.comparisons)]
+        control, arms = self.variant.control, self.variant.treatments
+        between = [(other, arm) for other in arms for arm in arms if f"{arm} - {other}" in self.comparisons]
+        return [*((control, treatment) for treatment in arms), *between]
 
     @property
     def key_metric(self) -> str:

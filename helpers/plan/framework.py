@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from helpers.plan.design import Design, Part
+from helpers.plan.design import Design, Part, say_name
 
 REVIEWED = ("discrimination", "calibration", "cut", "ranks")
 PERIOD_DAYS = {"week": 7, "month": 30, "quarter": 90}
@@ -174,7 +174,7 @@ class FrameworkPlan(Design):
     def list_rules(self):
         """Yield each rule; see `Part`."""
         for key, named in (("features", self.features), ("steps", self.steps)):
-            labels = [item.label or item.name.replace("_", " ") for item in named]
+            labels = [item.label or say_name(item.name) for item in named]
             for kind, words in (("name", [item.name for item in named]), ("label", labels)):
                 folded = [word.casefold() for word in words]
                 for word in folded:
@@ -252,4 +252,4 @@ class FrameworkPlan(Design):
         """What a reader calls a feature, step or category: its label, else its name in words."""
         named = {item.name: item.label for item in [*self.features, *self.steps]}
         named |= {key: category.label for key, category in self.categories.items()}
-        return named.get(name) or name.replace("_", " ")
+        return named.get(name) or say_name(name)

@@ -132,6 +132,7 @@ class View(Part):
     chart: dict[str, Any] = {}
     cells: Cells | Literal["open"] = Field(description="open: no count of people stands in it")
     withheld: bool = True
+    place: str = Field("", description="the column that names each row of a table, so that other pages may link to it")
 
     @field_validator("columns", mode="before")
     @classmethod

@@ -43,7 +43,8 @@ def check_parameters(study, namespace) -> dict:
 
     Returns
     -------
-    dict: every declared parameter with its present value
+    dict: every declared parameter with its present value. In a live session `data` and `events` may be tables in
+        memory, and `plan` a dict; of them the dict tells only that they are.
 
     Raises
     ------
@@ -54,7 +55,17 @@ def check_parameters(study, namespace) -> dict:
     lost = [name for name in declared if name not in namespace]
     if lost:
         raise Refused(f"{study}: the parameters cell does not set {', '.join(lost)}; run it first")
-    return {name: check_value(parameter, namespace[name]) for name, parameter in declared.items()}
+    in_memory = {name: _name_in_memory(name, namespace[name]) for name in declared}
+    return {name: in_memory[name] or check_value(given, namespace[name]) for name, given in declared.items()}
+
+
+def _name_in_memory(name, value):
+    """What stands for a value that no text can give, where a notebook takes one."""
+    from helpers.sources.frames import is_frame  # a runner starts without pydantic
+
+    if name in ("data", "events") and is_frame(value):
+        return "a table in memory"
+    return "a dict" if name == "plan" and isinstance(value, dict) else None
 
 
 def tell_refits(done, total) -> None:

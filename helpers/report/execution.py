@@ -37,6 +37,7 @@ from helpers.report import page, store
 from helpers.report.document import find_payload, hide_secrets, list_files, write_json
 from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 
+DOCS = ("guide", "methods", "validation")  # runs to whose reports those of our notebooks link
 FOREIGN = "something else than a report stands in the folder of that name; choose another name or --out"
 LONGEST_SOCKET = 90  # characters; systems take 103 to 107, of which the number of the socket needs some
 UNVERSIONED = "not under version control"
@@ -208,7 +209,8 @@ def produce(run, settings, key, tell, checksums) -> Outcome:
         sections.append("")
         tell("report is written")
         again = store.Checksums(settings.out)
-        if changed := [file.name for file in before if again.of(file) != before[file]]:
+        after = {file: again.of(file) for file in store.list_inputs(run, settings.out)}
+        if changed := [file.name for file in before | after if after.get(file, "missing") != before.get(file)]:
             return Outcome("refused", CHANGED.format(", ".join(changed)))
         started = datetime.fromtimestamp(begun, UTC).isoformat(timespec="seconds")
         record = {"key": key, "started": started, "seconds": round(time.time() - begun, 3)}
@@ -319,7 +321,8 @@ def _ask_git(folder, *words):
 def _write_report(run, settings, notebook, payload, record):
     """Write the whole report beside the last good one, then put it in its place."""
     results, files, plan = payload["results"], list_files(payload, notebook), run.values.get("plan")
-    files["report.html"] = page.render(notebook, results, code=settings.code).encode()
+    beside = DOCS if run.notebook.parent == paths.NOTEBOOKS else ()  # a workspace of her own has no such pages
+    files["report.html"] = page.render(notebook, results, code=settings.code, beside=beside).encode()
     shared = {name: hashlib.sha256(files[name]).hexdigest() for name in files if not name.startswith("private/")}
     needed = [re.match(r"[\w-]+", line)[0] for line in metadata.requires("support-studies") if "extra ==" not in line]
     record |= {

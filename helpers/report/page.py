@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ POLICY = (
 LEFT_OUT = {"remove", "remove-cell", "title", "remove_cell", "injected-parameters"}
 MASTHEAD, NOTE, ABSENT = '<header class="masthead">', '<p class="note', '<p class="note absent">'
 EXPERT = "For the statistician"
+ELSEWHERE = re.compile(r'<a class="other" href="\.\./([\w-]+)/report\.html[^"]*">(.*?)</a>')
 HEADING = re.compile(r"\s*(#{1,3}) (.*)")
 PHRASES = "abbr b br caption code dd div dl dt em h3 h4 h5 h6 hr i li ol p pre s small span strong sub sup u ul"
 ALLOWED_TAGS = {*PHRASES.split(), "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
@@ -52,9 +53,10 @@ class Prose(mistune.HTMLRenderer):
         return f'<h{level} id="{name}">{text}</h{level}>\n'
 
     def link(self, text, url, title=None):
-        """Return a link within the page, or the words with their address."""
-        if url.startswith("#"):
-            return f'<a href="{escape(url)}">{text}</a>'
+        """Return a link within the page or to another report, or the words with their address."""
+        if url.startswith(("#", "../")):
+            kind = ' class="other"' if url.startswith("../") else ""
+            return f'<a{kind} href="{escape(url)}">{text}</a>'
         address = re.sub(r"^[a-z]+:(//)?", "", url)
         return text if not re.match(r"https?:", url) or address in text else f"{text} ({escape(address)})"
 
@@ -71,7 +73,7 @@ class Prose(mistune.HTMLRenderer):
         return f'<pre tabindex="0"><code>{escape(code)}</code></pre>\n'
 
 
-def render(notebook, results: Mapping[str, Any], *, code: bool = False) -> str:
+def render(notebook, results: Mapping[str, Any], *, code: bool = False, beside: Collection[str] = ()) -> str:
     """Return the HTML of a report.
 
     Parameters
@@ -83,7 +85,9 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False) -> str:
     results : mapping
         The content of results.json; it fills the masthead when no cell shows one.
     code : bool
-        Keep the code, folded.
+        Keep the code, folded; that of cells tagged `show-code` is always there, and open.
+    beside : collection of str
+        The runs to whose reports this one may link.
 
     Returns
     -------
@@ -100,11 +104,12 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False) -> str:
     place = body
     for cell, outputs in chain(*_keep_sections(shown)):
         source = f'<details class="code"><summary>Code</summary>{_preformat(cell.source)}</details>' if code else ""
+        source = _preformat(cell.source) if "show-code" in cell.metadata.get("tags", []) else source
         place.append(prose.read(cell.source) if cell.cell_type == "markdown" else source + "".join(outputs))
         if _read_heading(cell)[1] == EXPERT:
             place = expert
     simulated = "Simulated data are no evidence. " if results["data"]["kind"] == "simulated" else ""
-    return _fill(
+    told = _fill(
         "page.html.j2",
         title=results["title"],
         masthead=Markup(parts[0]),
@@ -115,6 +120,12 @@ def render(notebook, results: Mapping[str, Any], *, code: bool = False) -> str:
         foot=f"Run {results['run']} of the study {results['study']}. {simulated}"
         "Every table can be downloaded where it stands.",
     )
+    return keep_links(told, beside)
+
+
+def keep_links(text: str, beside: Collection[str]) -> str:
+    """Return a page whose links to reports of other runs than those beside it are words."""
+    return ELSEWHERE.sub(lambda link: link[0] if link[1] in beside else link[2], text)
 
 
 def _fill(template, **parts) -> str:
@@ -148,7 +159,8 @@ def _find_free(name, taken):
 
 def _choose_words(text: str) -> dict[str, str]:
     """The words of the glossary that the page uses, each with its meaning."""
-    known, low = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8")), text.lower()
+    known = yaml.safe_load((paths.VIEWS / "glossary.yaml").read_text(encoding="utf-8"))
+    low = html.unescape(re.sub(r"<[^>]*>", " ", text)).lower()
     used = lambda word: re.search(rf"\b{re.escape(word.split(' (')[0].lower())}\b", low)  # noqa: E731
     return {word: told for word, told in known.items() if used(word)}
 

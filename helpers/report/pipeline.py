@@ -20,13 +20,14 @@ from rich.live import Live
 from rich.table import Table
 
 from helpers import paths
+from helpers.records import Refused
 from helpers.report import store
 from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 # What a run imports, once for them all: what is forked from a process that has it begins at once.
-WARM = ["helpers.report.execution", "matplotlib_inline.backend_inline", "helpers.checks", "helpers.studies"]
+WARM = ["helpers.report.execution", "matplotlib_inline.backend_inline", "helpers.checks.peers", "helpers.studies"]
 FIXED = {
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
@@ -129,13 +130,14 @@ class Workshop:
 
     def __init__(self, settings, progress):
         self.settings, self.progress = settings, progress
-        self.futures, self.processes, self.stopped = {}, [], False
+        self.futures, self.processes, self.stopped, self.refused = {}, [], False, {}
 
     def work(self, runs, jobs) -> None:
         """Do every run; one waits for those it needs, and of the others the longest begins first.
 
         Ctrl-C and a request to terminate end the runs in work in order, each with its page.
         """
+        self.refused = {run.name: told for run in runs if (told := _judge_plan(run))}
         CONTEXT.set_forkserver_preload(WARM)
         os.environ["PYTHONSAFEPATH"] = "1"  # no file where the user stands takes the place of a module
         known = {run.name: store.read_record(self.settings.out / run.name) for run in runs}
@@ -143,7 +145,8 @@ class Workshop:
         before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             signal.signal(signal.SIGTERM, self._stop)
-            if CONTEXT.get_start_method() == "forkserver":  # Ctrl-C reaches the command alone, from the first moment
+            is_forked = CONTEXT.get_start_method() == "forkserver" and len(self.refused) < len(runs)
+            if is_forked:  # Ctrl-C reaches the command alone, from the first moment
                 _begin_server()
             signal.signal(signal.SIGINT, self._stop)
             with self.progress.live, ThreadPoolExecutor(jobs) as pool:
@@ -166,6 +169,8 @@ class Workshop:
             told = STOPPED
         elif lost:
             told = Outcome("not run", f"it needs {', '.join(lost)}, which has no new report")
+        elif told := self.refused.get(run.name):
+            leave_page(self.settings.out, run.name, told)
         else:
             self.progress.begin(run.name, seconds)
             told = self._listen(run)
@@ -199,6 +204,18 @@ def work(pipe, run, settings, given) -> None:
 
     with execution.own_process(make_environment(run, settings.out, given)):
         pipe.send(execution.render_run(run, settings, pipe.send))
+
+
+def _judge_plan(run):
+    """Return how a run ends whose plan is refused, before any data is read; None where its plan can be read."""
+    from helpers import plan
+
+    try:
+        if run.values.get("plan"):
+            plan.read(run.values["plan"], base=run.notebook.parent, kind=None)
+    except Refused as error:
+        return Outcome("refused", str(error))
+    return None
 
 
 def _begin_server():

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from helpers import paths
-from helpers.records import Check, Claim, Estimate, Test
+from helpers.records import Check, Claim, Estimate, Refused, Test
 from helpers.report.parameters import PATHS
 
 PRIVATE = ".private"
@@ -122,7 +122,7 @@ def make_key(run, checksums, *, code=False) -> str:
 def list_inputs(run, out) -> list[Path]:
     """Return what a run reads beside code: its plan, files that parameters name, and results of the runs it needs.
 
-    A folder counts where a parameter is a path to one, other than that of data.
+    A folder counts where a parameter is a path to one; of data each file counts of a folder or a pattern of paths.
 
     Parameters
     ----------
@@ -131,11 +131,22 @@ def list_inputs(run, out) -> list[Path]:
         Folder of the reports.
     """
     base, plan = run.notebook.parent, run.values.get("plan")
-    found = [paths.plan_file(plan, base=base)] if plan else []
+    found = [paths.plan_file(plan, base=base)] if plan else sorted(paths.PLANS.glob(f"{run.study}_*.yaml"))
     for name, text in _list_texts(run):
         path, is_folder = base / text.removeprefix("duckdb:"), run.declared[name].unit == "path" and name not in PATHS
-        found += [path] if os.path.isfile(path) or (is_folder and os.path.isdir(path)) else []
+        found += [path] if os.path.isfile(path) or (is_folder and os.path.isdir(path)) else _list_files(name, path)
     return [*found, *(Path(out) / name / "results.json" for name in run.needs)]
+
+
+def _list_files(name, path):
+    """The files of a folder or of a pattern that names data; none where the run will say why it cannot be read."""
+    if name not in PATHS or not (os.path.isdir(path) or set("*?[").intersection(str(path))):
+        return []
+    from helpers.sources import read_address  # here, as it takes long to import and is seldom needed
+
+    with suppress(Refused):
+        return read_address(str(path)).paths
+    return []
 
 
 def _list_texts(run):

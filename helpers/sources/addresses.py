@@ -1,5 +1,6 @@
 """Addresses: what the parameters `data` and `events` name, checked without opening it, and what of it may be shown."""
 
+import glob
 import os
 import re
 from dataclasses import dataclass, field
@@ -10,8 +11,12 @@ from urllib.parse import parse_qsl
 from helpers.records import Refused
 from helpers.sources import frames
 
-TEXT_FILES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
-PARQUET_FILES = (".parquet", ".pq")
+ENDING = re.compile(  # of the files that are read: the group is their kind
+    r"[.](?:(?P<text>csv|tsv|txt)(?:[.]gz)?|(?P<parquet>parquet|pq)|(?P<json>jsonl|ndjson|json)(?:[.]gz)?|(?P<excel>xls[xm]))$"
+)
+READ = ".csv, .tsv, .txt, .jsonl, .ndjson, .json (each also .gz), .parquet, .xlsx"
+VERSIONED = ("_delta_log", ".hoodie", "metadata/*.metadata.json")  # beside files of which some are old
+PATTERN = re.compile(r"[*?\[]")
 MADE = ("simulated", "public")
 SCHEMES = ("postgres", "postgresql", "bigquery", "snowflake", "pyspark", "databricks", "trino", "clickhouse")
 VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
@@ -21,11 +26,16 @@ LITERAL = "data: the address holds a password; write ${NAME} in its place and se
 
 @dataclass(frozen=True)
 class Address:
-    """One place of data: `kind` is simulated, public, text, parquet, duckdb, url or frame; `name` may be shown."""
+    """One place of data; `name` may be shown.
+
+    `kind` is simulated, public, text, parquet, json, excel, duckdb, url or frame. `parted` says that folders named
+    column=value lie above the files, as warehouses write them: each then is a column.
+    """
 
     kind: str
     name: str
     paths: tuple[Path, ...] = field(default=(), repr=False)
+    parted: bool = False
     url: str = field(default="", repr=False)
     frame: Any = field(default=None, repr=False, compare=False)
 
@@ -36,8 +46,8 @@ def read_address(data, *, called="data") -> Address:
     Parameters
     ----------
     data : str, list of str or a table
-        `simulated`, `public:NAME`, `duckdb:PATH`, an Ibis URL, or the path of a file; a list is several files.
-        A table is one of pandas, Polars, Arrow or Ibis.
+        `simulated`, `public:NAME`, `duckdb:PATH`, an Ibis URL, or the path of a file, of a folder of files or a
+        pattern of paths such as `data/*.parquet`; a list is several. A table is one of pandas, Polars, Arrow or Ibis.
     called : str, the parameter, by which messages know a table that has no name
 
     Returns
@@ -46,8 +56,8 @@ def read_address(data, *, called="data") -> Address:
 
     Raises
     ------
-    Refused: no such file, a folder, a kind of file or address that is not read, files of several kinds,
-    a password that is not `${NAME}`.
+    Refused: no such file, a kind of file or address that is not read, files of several kinds, a password that is not
+    `${NAME}`.
     """
     if frames.is_frame(data):
         return Address("frame", f"{called} ({type(data).__name__})", frame=data)
@@ -63,33 +73,54 @@ def read_address(data, *, called="data") -> Address:
             return Address(kind, items[0])
         if "://" in items[0] and kind != "duckdb":
             return _read_url(items[0])
-    files = [_read_file(item) for item in items]
-    if len({file.kind for file in files}) > 1:
-        raise Refused("data: text files and Parquet files together; give files of one kind")
-    names = [file.name for file in files]
-    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    return Address(files[0].kind, shown, tuple(path for file in files for path in file.paths))
+    found = [_read_file(item) for item in items]
+    kinds, files = (list(dict.fromkeys(part for place in found for part in place[i])) for i in (0, 1))
+    if len(kinds) > 1:
+        raise Refused(f"data: {' and '.join(kinds)} files together; give files of one kind, such as folder/*.parquet")
+    shown = ", ".join(path.name for path in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+    return Address(kinds[0], shown, tuple(files), any(parted for *_, parted in found))
 
 
 def _read_file(item):
+    """Return the kinds of the files of an address, the files, and whether folders above them are columns."""
     stored = item.startswith("duckdb:")
     path = Path(re.sub(r"^duckdb:(//(?=/))?", "", item)).expanduser().absolute()
     if path.is_file():
-        named = path.name.lower().endswith
-        kind = "duckdb" if stored else "text" if named(TEXT_FILES) else "parquet" if named(PARQUET_FILES) else None
-        if kind:
-            return Address(kind, path.name, (path,))
-        there = ", ".join(TEXT_FILES[:3])
-        fault = f"this kind of file is not read; give {there} (each also .gz), .parquet, or duckdb:PATH"
+        kind = ENDING.search(path.name.lower())
+        if stored or kind:
+            return ["duckdb" if stored else kind.lastgroup], [path], False
+        fault = f"this kind of file is not read; give {READ}, or duckdb:PATH"
     elif re.search(rf"(?:{SECRET.pattern})\w*\s*=\s*(?!\$)\S", item, re.IGNORECASE):
         raise Refused(LITERAL)
     elif "://" in item or re.match(r"[a-z]+:.*@", item):
         raise Refused("data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database")
-    elif path.is_dir():
-        fault = "a folder; name the files in it"
+    elif path.is_dir() or (PATTERN.search(item) and not stored):
+        return _list_files(path)
     else:
         fault = "no such file; check the name, and the folder it is read from"
     raise Refused(f"{path.name}: {fault}")
+
+
+def _list_files(path):
+    """Return what `_read_file` does, of a folder with those in it, or of a pattern of paths, in order.
+
+    Files are taken that are read at all, but none whose name begins with . or _ or ~, which programs leave beside them.
+    """
+    is_folder = path.is_dir()
+    found = [path] if is_folder else [Path(name) for name in glob.glob(str(path), recursive=True)]
+    base = path if is_folder else Path(PATTERN.split(str(path))[0] + "_").parent
+    if any(next(place.glob(name), None) for place in found for name in VERSIONED):
+        raise Refused(f"{path.name}: a table of versions, of which old files hold no rows; export it as it is now")
+    within = {file for place in found for file in (place.rglob("*") if place.is_dir() else [place]) if file.is_file()}
+    kinds, parted = {}, False
+    for file in sorted(within):
+        kind, parts = ENDING.search(file.name.lower()), file.relative_to(base).parts
+        if kind and not any(part.startswith((".", "_", "~")) for part in parts):
+            kinds[file], parted = kind.lastgroup, parted or any("=" in part for part in parts[:-1])
+    if not kinds:
+        what = "in this folder is read" if is_folder else "that is read fits this pattern"
+        raise Refused(f"{path.name}: no file {what}; check it, or give {READ}")
+    return list(kinds.values()), list(kinds), parted
 
 
 def _read_url(item):

@@ -7,7 +7,6 @@ import io
 import itertools
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,12 +16,14 @@ import pyarrow.csv as pc
 
 from helpers import schema
 from helpers.records import Refused
+from helpers.sources.frames import refuse_twice
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF-16
 MOST_READ = 1000  # rows in which the cells of the first one are looked for: most of them again, and it holds values
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
+TITLE = "{}, line 1: one cell above a table, such as a title; delete what stands above the column names"
 TOLD = re.compile(r"\ufeff?\"?sep=(?P<mark>[,;|\t])\"?[ \t]*(\r\n?|\n|$)", re.IGNORECASE)  # Excel's first line
 BLOCK, WIDE, LARGEST = 1 << 22, 1 << 15, 1 << 26  # bytes read at a time: at least, a column, at most
 
@@ -67,11 +68,7 @@ def detect_dialect(path) -> Dialect:
     if not sample.strip():
         raise Refused(f"{path.name}: the file is empty; export it again")
     header = _read_header(sample, delimiter, path)
-    twice = sorted(name for name, n in Counter(name.casefold() for name in header).items() if n > 1)
-    if twice:
-        raise Refused(
-            f"{path.name}: the column name {twice[0]} stands twice (upper and lower case are one); rename one"
-        )
+    refuse_twice(header, path.name)
     return Dialect(encoding, delimiter, header, quoted, told is not None)
 
 
@@ -166,20 +163,23 @@ def _score(sample, delimiter):
 
 
 def _read_header(sample, delimiter, path):
-    """Return the column names; a first row of values, or a title above the names, is refused without a word of it."""
+    """Return the column names; a title above them is refused without a word of it."""
     reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
     cells, rows = next(row for row in reader if row), []
     with suppress(csv.Error):
         rows += [row for row in itertools.islice(reader, MOST_READ) if len(row) == len(cells)]
-    again = sum(bool(cell) and any(row[i] == cell for row in rows) for i, cell in enumerate(cells))
-    if any(VALUE.match(cell.strip()) for cell in cells) or 2 * again > len(cells):
-        raise Refused(
-            f"{path.name}, line 1: holds values, such as numbers or dates, where column names are needed; add them"
-        )
+    names = name_columns(cells, rows, path.name)
     below = sample.split("\n", 1)[-1]  # a table there has as many cells, two or more, in most rows
     single = len(cells) == 1 and not any(mark in cells[0] for mark in DELIMITERS)
     if single and any(_score(below, mark)[:2] > (True, 0.9) for mark in DELIMITERS):
-        raise Refused(
-            f"{path.name}, line 1: one cell above a table, such as a title; delete what stands above the column names"
-        )
+        raise Refused(TITLE.format(path.name))
+    return names
+
+
+def name_columns(cells, rows, shown) -> tuple[str, ...]:
+    """Return the column names of a first row, by the rows below it; one that holds values is refused."""
+    again = sum(bool(cell) and any(row[i] == cell for row in rows) for i, cell in enumerate(cells))
+    if any(VALUE.match(cell.strip()) for cell in cells) or 2 * again > len(cells):
+        fault = "holds values, such as numbers or dates, where column names are needed; add them"
+        raise Refused(f"{shown}, line 1: {fault}")
     return tuple(" ".join(cell.split()) or f"unnamed_{i + 1}" for i, cell in enumerate(cells))

@@ -42,7 +42,7 @@ def to_arrow(frame, shown) -> pa.Table:
             table = None
         if table is None:
             raise Refused(f"{shown}: {NO_TABLE}")
-        _refuse_twice(table.column_names, shown)
+        refuse_twice(table.column_names, shown)
     columns = [_make_plain(column) for column in table.columns]
     return pa.table(columns, names=table.column_names).combine_chunks()
 
@@ -51,11 +51,12 @@ def _read_pandas(frame, shown):
     named = [name for name in frame.index.names if name is not None]
     frame = frame.reset_index(level=[name for name in named if name not in frame.columns]) if named else frame
     names = [str(name) for name in frame.columns]
-    _refuse_twice(names, shown)
+    refuse_twice(names, shown)
     return pa.table([_read_column(frame.iloc[:, place]) for place in range(len(names))], names=names)
 
 
-def _refuse_twice(names, shown):
+def refuse_twice(names, shown) -> None:
+    """Refuse columns of which two have one name, upper or lower case."""
     twice = [name for name, n in Counter(name.casefold() for name in names).items() if n > 1]
     if twice:
         fault = "stands twice (upper and lower case are one); rename one"

@@ -4,8 +4,9 @@ import ibis
 
 from helpers import schema
 
-MISSING = ("na", "n/a", "#n/a", "null", "none", "nan")
-NOBODY = (*MISSING, "nil", "undefined", "(null)", "<null>", "\\n")
+UNTOLD = "\\N"  # what databases write into text files where there is nothing
+MISSING = ("na", "n/a", "#n/a", "null", "none", "nan", UNTOLD.lower())
+NOBODY = (*MISSING, "nil", "undefined", "(null)", "<null>")
 YES = ("true", "t", "yes", "y", "oui", "o", "ja", "j", "si", "s", "sim", "vrai", "v", "vero", "wahr", "verdadero")
 NO = ("false", "f", "no", "n", "non", "nein", "nee", "nao", "n\xe3o", "faux", "falso", "falsch")
 YES += ("s\xec", "s\xed", "si\u0300", "si\u0301")  # the accent a letter of its own, or not
@@ -18,6 +19,12 @@ COMMA = r"^[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?$"
 GROUP = r"^[+-]?[1-9][0-9]{0,2}"  # the first digits of a number whose thousands are set apart
 APART = f"[{SPACES}'\u2019]"  # thousands are set apart by a space or, in Switzerland, an apostrophe
 SPACED = rf"{GROUP}({APART}[0-9]{{3}})+([.,][0-9]+)?$"
+MONIES = (  # signs and codes of currencies, as they stand before or behind an amount
+    r"(?:[A-Z]{1,3}[$]|[$€£¥₹₽₩₺₴₪₫₱฿₦₡₲₵₸]|Fr[.]|Rs[.]?|zł|Kč|kr[.]?|R[$]|"
+    "USD|EUR|GBP|CHF|JPY|CNY|AUD|CAD|NZD|HKD|SGD|BRL|MXN|INR|PLN|CZK|RUB|TRY|KRW|ILS|UAH|SEK|NOK|DKK|HUF|ZAR)"
+)
+MONEY = rf"^[+-]?[{SPACES}]*{MONIES}[{SPACES}]*[+-]?[.,]?[0-9]|[0-9][{SPACES}]*{MONIES}$"
+AROUND = rf"(^[+-]?)[{SPACES}]*{MONIES}[{SPACES}]*|[{SPACES}]*{MONIES}$"
 BESIDE = {".": ",", ",": "."}  # what sets thousands apart beside a decimal sign
 GROUPED = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{sign}][0-9]+)?$" for sign, apart in BESIDE.items()}
 SURE = {sign: rf"{GROUP}([{apart}][0-9]{{3}})+([{apart}][0-9]{{3}}|[{sign}][0-9]+)$" for sign, apart in BESIDE.items()}
@@ -47,11 +54,14 @@ def try_cast(text, wanted):
 
 def count_numbers(text):
     """Return what to count in a column of text, without spaces around it, that may hold numbers, by name."""
+    is_money = text.re_search(MONEY)
+    text = is_money.ifelse(text.re_replace(AROUND, r"\1"), text)
     spaced = text.re_search(SPACED)
     text = spaced.ifelse(text.re_replace(APART, ""), text)
     has_point, has_comma = text.contains("."), text.contains(",")
     return {
         "apart": spaced,
+        "money": is_money,
         "boolean": text.lower().isin(YES + NO),
         "infinite": text.lower().isin(INFINITE),
         "number": text.re_search(NUMBER),
@@ -121,6 +131,8 @@ def refuse_numbers(where, counts, sign, *, is_state):
 def cast_number(value, counts, sign):
     """Return text as numbers (float64), null where it is missing; yes and no as 1 and 0."""
     text = fill(value)
+    if counts["money"]:
+        text = text.re_search(MONEY).ifelse(text.re_replace(AROUND, r"\1"), text)
     if counts["apart"]:
         text = text.re_search(SPACED).ifelse(text.re_replace(APART, ""), text)
     if counts["filled"] == counts["number"] and (sign == "." or not counts["point"]):

@@ -21,9 +21,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from helpers import examples, schema, simulate
+from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import delimited, frames
+from helpers.sources import delimited, exports, frames
 from helpers.sources.addresses import MADE, VARIABLE, read_address
 
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
@@ -85,7 +85,7 @@ def connect(places, *, threads=1):
     for path in dict.fromkeys(p for place in places if place.kind == "duckdb" for p in place.paths):
         attached = f"ATTACH {_quote(path)} AS {_name_catalogue(path)} (READ_ONLY)"
         ask(lambda statement=attached: backend.raw_sql(statement), path.name, tell=_tell_attach)
-    files = [path for place in places if place.kind == "parquet" for path in place.paths]
+    files = [path for place in places if place.kind in ("parquet", "json") for path in place.paths]
     allowed = ", ".join(_quote(path, escaped=escaped) for path in files for escaped in (False, True))
     for setting in (f"allowed_paths=[{allowed}]", "enable_external_access=false", "lock_configuration=true"):
         backend.raw_sql(f"SET {setting}")
@@ -270,6 +270,8 @@ def _open_made(design, place, simulation, backend):
         arguments = dict(simulation or {})
         if "study" not in arguments:
             raise Refused("data: simulated needs the study that is simulated; name it")
+        from helpers import simulate  # here: a table of hers is opened without it
+
         made = simulate.simulate(arguments.pop("study"), design, **arguments)
         frame, shown, truth = made.assignments, "simulated units", made.truth
     else:
@@ -286,6 +288,8 @@ def _open_made(design, place, simulation, backend):
 
 
 def _find_public(design, name):
+    from helpers import examples
+
     short, known = name.removeprefix("public:"), examples.BY_KIND[design.kind]
     if short in known:
         return known[short]
@@ -309,7 +313,7 @@ def open_table(backend, place, *, name, table=None) -> Raw:
     backend : Ibis backend of `connect`
     place : Address
     name : str, what the table is called inside the engine, where it has no name of its own
-    table : str, optional, `table` or `schema.table`; needed by databases that hold several
+    table : str, optional, `table` or `schema.table`; needed by databases, and Excel files, that hold several
 
     Raises
     ------
@@ -317,7 +321,7 @@ def open_table(backend, place, *, name, table=None) -> Raw:
     """
     if place.kind in ("duckdb", "url"):
         return _open_stored(backend, place, table)
-    if table:
+    if table and place.kind != "excel":
         what = "a file" if place.paths else "a table in memory"
         raise Refused(f"{place.name}: {what} has no tables, and table is given; leave it out")
     if isinstance(place.frame, ibis.Table):
@@ -326,18 +330,21 @@ def open_table(backend, place, *, name, table=None) -> Raw:
         content = frames.to_arrow(place.frame, place.name)
         kept, checksum = ask(lambda: frames.keep(backend, name, content), place.name)
         return Raw(kept, place.name, sha256=checksum)
-    if place.kind == "text":
-        return _open_text(backend, place, name)
+    if place.kind in ("text", "excel"):
+        return _open_text(backend, place, name, table)
+    if place.kind == "json":
+        return _open_json(backend, place, name)
     headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
     for path in place.paths:
         headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=damaged))
     if len(headers) > 1:
         _refuse_other_columns(place.paths, headers)
     files = ", ".join(_quote(path, escaped=True) for path in place.paths)
-    options = "hive_partitioning=false, union_by_name=" + ("true" if len(headers) > 1 else "false")
+    options = f"hive_partitioning={place.parted}, hive_types_autocast=false, union_by_name={len(headers) > 1}"
     view = f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{files}], {options})"
     ask(lambda: backend.raw_sql(view), place.name)
-    return Raw(backend.table(name), place.name, (f"{place.name}: Parquet",))
+    parted = ", with the names of its folders as columns" if place.parted else ""
+    return Raw(backend.table(name), place.name, (f"{place.name}: Parquet{parted}",))
 
 
 def _open_stored(backend, place, table):
@@ -365,17 +372,32 @@ def _refuse_other_columns(paths, headers):
             )
 
 
-def _open_text(backend, place, name):
-    dialects = [delimited.detect_dialect(path) for path in place.paths]
+def _open_text(backend, place, name, sheet=None):
+    """Store the rows of text files, or of sheets, whose cells are all text."""
+    is_text = place.kind == "text"
+    dialects = [delimited.detect_dialect(path) if is_text else exports.read_sheet(path, sheet) for path in place.paths]
     _refuse_other_columns(place.paths, [dialect.header for dialect in dialects])
     for path, dialect in zip(place.paths, dialects, strict=True):
-        for part in delimited.read_batches(path, dialect):
+        for part in delimited.read_batches(path, dialect) if is_text else [dialect.rows]:
             backend.con.register("part", part)
             backend.raw_sql(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM part LIMIT 0")
             backend.raw_sql(f"INSERT INTO {name} BY NAME SELECT * FROM part")
             backend.con.unregister("part")
     said = tuple(f"{path.name}: {dialect.describe()}" for path, dialect in zip(place.paths, dialects, strict=True))
     return Raw(backend.table(name), place.name, said, parsed=True)
+
+
+def _open_json(backend, place, name):
+    """Store the objects of JSON files, every value as text; a name that an object lacks is empty there."""
+    files = f"[{', '.join(_quote(path, escaped=True) for path in place.paths)}], format='auto'"
+    told = exports.tell_json
+    asked = f"SELECT json_keys(json) AS names, count(*) AS n FROM read_json_objects({files}) GROUP BY ALL"
+    found = ask(lambda: backend.raw_sql(f"{asked} ORDER BY n DESC, names").fetchall(), place.name, tell=told)
+    names = exports.join_names(found, place.name)
+    columns = ", ".join(f"{_quote(name)}: 'VARCHAR'" for name in names)
+    read = f"read_json({files}, records=true, columns={{{columns}}})"
+    ask(lambda: backend.raw_sql(f"CREATE TABLE {name} AS SELECT * FROM {read}"), place.name, tell=told)
+    return Raw(backend.table(name), place.name, (f"{place.name}: JSON",), parsed=True)
 
 
 def read_model(address) -> pd.DataFrame | None:

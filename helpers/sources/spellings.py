@@ -16,6 +16,12 @@ CAUSES = {  # why an id may be unknown: what is taken from both sides, and the w
     "without a decimal ending such as .0": ("[.]0+$", ""),
     "without dashes or braces": ("[-{}]", ""),
 }
+AFFIXES = {  # the same of what another system may have put before an id, or after it: a stranger's may look alike
+    "without what follows their first sign": ("[^0-9A-Za-z].*$", ""),
+    "without what stands before their last sign": ("^.*[^0-9A-Za-z]", ""),
+    "without what stands before their digits": ("^[^0-9]+", ""),
+}
+FAR = 5.0  # standard errors between the shares of two arms, beyond which an affix is no stranger's
 LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.01  # events of ids that are written in two ways, and their share in an arm
 MOST_RENAMED = 0.001  # of the events of a name, in another spelling: they may all be of one arm
 
@@ -84,6 +90,10 @@ def tell_events(heard, units, known, unknown):
         found = _count_by_arm(strange, arms, *keys)
         causes += [f"{sum(found.values()):,} of them would be known {words}"] if found else []
         is_grave |= any(k >= LEAST_REWRITTEN and k > MOST_REWRITTEN * (k + every.get(a, 0)) for a, k in found.items())
+    for words, taken in AFFIXES.items() if not causes else ():
+        found = _count_affixed(strange, arms, taken)
+        causes += [f"{sum(found.values()):,} of them would be known {words}"] if found and not causes else []
+        is_grave |= _is_of_one_arm(found, every)
     cure = "; ".join(causes) + (": " if causes else "") + "write the ids alike in both tables"
     if not every:
         raise Refused(f"{said}, none of {known}; {cure}")
@@ -98,3 +108,23 @@ def _count_by_arm(events, units, key, own) -> dict:
     known = events.select(key=key).view().inner_join(named, "key")
     counted = known.group_by("arm").aggregate(n=known.count()).order_by("arm")
     return {row["arm"]: row["n"] for row in ask(lambda: counted.to_pyarrow().to_pylist(), "events")}
+
+
+def _count_affixed(events, units, taken) -> dict:
+    """The events of each arm that are known by what an affix leaves of an id; none where it leaves no id of its own."""
+    keys = [table.unit.re_replace(*taken) for table in (events, units)]
+    cores = units.select(key=keys[1])
+    counts = {"n": cores.count(), "own": cores["key"].nunique(where=cores["key"] != "")}
+    n, own = count_all(cores, counts, "units").values()
+    return _count_by_arm(events, units, *keys) if own >= (1 - MOST_REWRITTEN) * n else {}
+
+
+def _is_of_one_arm(found, every) -> bool:
+    """Whether the events of ids that are written otherwise are those of an arm more than of another."""
+    n = {arm: every.get(arm, 0) + found.get(arm, 0) for arm in {*every, *found}}
+    total, lost = sum(n.values()), sum(found.values())
+    if lost < LEAST_REWRITTEN or len(n) < 2 or lost == total:
+        return False
+    shares = [found.get(arm, 0) / n[arm] for arm in n]
+    spread = (lost / total * (1 - lost / total) * 2 / min(n.values())) ** 0.5
+    return max(shares) - min(shares) > MOST_REWRITTEN + FAR * spread

@@ -1,5 +1,6 @@
 """Tables: what stands in each column is counted, refused where it does not fit, and cast to what the plan needs."""
 
+import datetime as dt
 from dataclasses import dataclass, replace
 
 import ibis
@@ -10,7 +11,10 @@ from helpers.sources import opening
 from helpers.sources.numerals import (
     BESIDE,
     MISSING,
+    MONEY,
+    MONIES,
     NOBODY,
+    UNTOLD,
     cast_number,
     count_numbers,
     fill,
@@ -40,6 +44,9 @@ DAY_FIRST = r"^(1[3-9]|2[0-9]|3[01])[-/.]"
 MONTH_FIRST = r"^[0-9]{1,2}[-/.](1[3-9]|2[0-9]|3[01])[-/.]"
 PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
 ZONED = r":[0-9]{2}([.][0-9]+)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
+DIGITS = "^[0-9]{9,19}([.][0-9]+)?$"
+EPOCHS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}  # since 1970
+NOTHING = ("", UNTOLD)
 DAY = 86_400
 YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
 DATED = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
@@ -107,7 +114,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     sign, told = (design.decimal, []) if design.decimal else find_sign(numbers, raw.name)
     for c in wanted:
         where = f"{raw.name}, column {c.name}"
-        told += judge_raw(c, before[c.target], came[c.target].type(), where, sign=sign, zone=zone)
+        told += judge_raw(c, before[c.target], came[c.target], where, sign=sign, zone=zone)
     made = {c.target: cast(came[c.target], c.type, before[c.target], sign=sign, zone=zone) for c in wanted}
     used, taken = {column.name for column in wanted}, {target.lower() for target in made}
     others = [column for column in raw.table.columns if column not in used]
@@ -178,36 +185,39 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     if value.type().is_floating() and kind in TEXTS:
         empty = value.isnull() | value.isnan()
         return {"empty": empty, "odd": ~empty & _has_fraction(value, 0.5)}
-    if kind == "timestamp" and not value.type().is_string():
+    if kind == "timestamp" and (value.type().is_timestamp() or value.type().is_date()):
         is_zoned = getattr(value.type(), "timezone", None) is not None
         clocked = value.epoch_seconds() % DAY != 0 if value.type().is_timestamp() else value.isnull() & value.notnull()
         return {"zoned": value.notnull() & is_zoned, "clocked": clocked & (not is_zoned)}
-    if not value.type().is_string():
+    is_number = kind == "timestamp" and value.type().is_numeric()
+    if not is_number and not value.type().is_string():
         return {}
     if kind in TEXTS:
         text = trim(value)
         rounded = {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(NOBODY)} if kind == "id" else {}
         # labels are compared without their spaces later, where the plan spells them
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
-        return {"blank": text == "", **rounded, **spaced}
-    text = fill(value)
+        return {"blank": text.isin(NOTHING), **rounded, **spaced}
+    text = fill(value.cast("string") if is_number else value)
     counts = {"filled": text.notnull(), "missing": text.lower().isin(MISSING)}
     if kind == "timestamp":
         slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
         ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
-        clocks = {"zoned": zoned, "clocked": text.contains(":") & ~zoned}
-        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks}
+        number = value if is_number else try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+        clocks = {"zoned": zoned | number.notnull(), "clocked": text.contains(":") & ~zoned}
+        epochs = {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}  # 1973 to 2286
+        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
     return counts | count_numbers(text)
 
 
-def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]:
+def judge_raw(column, counts, value, where, *, sign=".", zone=None) -> list[str]:
     """Return what a reader may want to know of how a column is read, or refuse it, with a count and never a value.
 
     Parameters
     ----------
     column : schema.Column, its type settled
     counts : dict of str to int, as `count_raw` asked
-    found : Ibis type of the column as it came
+    value : Ibis column, as it came
     where : str, file and column
     sign : str, the decimal sign of text
     zone : str, optional, in which times without one are read
@@ -221,10 +231,11 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
     Refused: text among numbers, dates that are none or have two readings, rounded ids, a type that cannot be read as
     the one needed.
     """
+    found = value.type()
     kind, came, text = column.type, f"{where}: holds {type(found).__name__.lower()} values where", found.is_string()
     if kind in NUMBERS and not (found.is_numeric() or text or found.is_boolean() or found.is_null()):
         raise Refused(f"{came} numbers are needed; name another column in the plan")
-    if kind == "timestamp" and not (found.is_timestamp() or found.is_date() or text):
+    if kind == "timestamp" and not (found.is_timestamp() or found.is_date() or found.is_numeric() or text):
         raise Refused(f"{came} times are needed; write them as 2024-01-31 13:45:00 (UTC)")
     if kind in TEXTS and (found.is_nested() or found.is_binary()):
         raise Refused(f"{came} text is needed; export it as text")
@@ -233,8 +244,9 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
         schema.refuse_some(max(counts.get(key, 0) for key in ("rounded", "empty", "odd")), "id", where, fault)
         fault = "with a word such as null or NA for an id; give each row its own, or leave those rows out"
         schema.refuse_some(counts.get("word", 0), "row", where, fault)
-    if text and kind == "timestamp":
-        _refuse_times(where, counts)
+    epochs = [name for name in EPOCHS if counts.get(name)]
+    if kind == "timestamp" and "filled" in counts:
+        _refuse_times(where, counts, epochs)
     elif text and kind in NUMBERS:
         refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
     if kind == "timestamp" and counts["zoned"] and zone is None:
@@ -251,15 +263,35 @@ def judge_raw(column, counts, found, where, *, sign=".", zone=None) -> list[str]
         "slash": f"dates are read with the {order}, as only that fits all of them",
     }
     told = [words for key, words in said.items() if counts.get(key)]
+    told += [f"numbers are read as {name} since 1970, in UTC" for name in epochs]
     told += [f"{schema.say(thousands, 'cell')} read without the {apart} between thousands"] if thousands else []
     told += [f"{n['clocked']} without a time zone read in {zone}"] if zone and counts.get("clocked") else []
+    told += _judge_monies(value, where) if counts.get("money") else []
     return [f"column {column.name}: {words}" for words in told]
 
 
-def _refuse_times(where, counts):
-    n, slash, iso, day, month = (counts[key] for key in ("filled", "slash", "iso", "day_first", "month_first"))
-    n -= counts["missing"]
-    schema.refuse_some(n - iso - slash, "row", where, f"without a date or time; {DATED}")
+def _judge_monies(value, where):
+    """Return the sentence on amounts that stand with a currency; refused are two currencies, and amounts without."""
+    table = value.name("text").as_table()
+    text = fill(table["text"])
+    is_money = text.re_search(MONEY)
+    money = is_money.ifelse(text.re_extract(MONIES, 0), ibis.null("string"))
+    counts = {"n": money.nunique(), "least": money.min(), "plain": (~is_money & text.re_search("[1-9]")).sum()}
+    found = opening.count_all(table, counts, where)
+    if found["n"] > 1:
+        raise Refused(f"{where}: amounts in {found['n']} currencies; bring them into one")
+    fault = f"without a currency beside others in {found['least']}; write it in each or in none"
+    schema.refuse_some(found["plain"], "amount", where, fault)
+    return [f"amounts are read without their {found['least']}"]
+
+
+def _refuse_times(where, counts, epochs):
+    slash, iso, day, month = (counts[key] for key in ("slash", "iso", "day_first", "month_first"))
+    n, n_epochs = counts["filled"] - counts["missing"], sum(counts[name] for name in epochs)
+    schema.refuse_some(n - iso - slash - n_epochs, "row", where, f"without a date or time; {DATED}")
+    if len(epochs) > 1 or 0 < n_epochs < n:
+        parts = [f"{counts[name]:,} in {name} since 1970" for name in epochs]
+        raise Refused(f"{where}: {' and '.join(parts)} of {n:,} times; write all in one way")
     if slash and iso:
         raise Refused(f"{where}: dates in two formats, {slash:,} of {n:,} not year first; {DATED}")
     if day and month:
@@ -285,18 +317,30 @@ def cast(value, kind, counts, *, sign=".", zone=None):
     if kind in TEXTS:
         if found.is_string():
             text = trim(value) if kind != "label" and counts.get("spaced", True) else value
-            return (trim(value) == "").ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
+            return trim(value).isin(NOTHING).ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
         if found.is_floating():
             known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
             return (known if counts["odd"] else known.cast("int64")).cast("string")
         return value.cast("string")
     if kind == "timestamp":
+        if unit := next((unit for name, unit in EPOCHS.items() if counts.get(name)), None):
+            return _cast_epoch(value, unit)
         if found.is_string():
             return _cast_time(value, counts, zone)
         return (_place(zone, value) if zone and counts["clocked"] else value).cast("timestamp")
     if found.is_boolean():
         return value.cast("int32").cast("float64")
     return cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
+
+
+def _cast_epoch(value, unit):
+    """Return numbers, or text that holds them, as moments to the microsecond."""
+    if value.type().is_string():
+        text = fill(value)
+        value = try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+    number = value.cast("float64")
+    micro = (number.isnan().ifelse(ibis.null("float64"), number) * (unit * 1e6)).round().cast("int64")
+    return (ibis.literal(dt.datetime(1970, 1, 1)) + micro.as_interval("us")).cast("timestamp")
 
 
 def _cast_time(value, counts, zone):

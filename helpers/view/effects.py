@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import pandas as pd
 
 from helpers.kinds import KINDS
+from helpers.plan.design import say_name
 from helpers.plan.views import find_view
 from helpers.records import GRAVE, Estimate, Results, to_frame
 from helpers.view import html, scales
 from helpers.view.html import Display, show_sentence
-from helpers.view.numbers import capitalise, join_words, lower_first, write_count, write_p
+from helpers.view.numbers import capitalise, join_words, write_count, write_p
 from helpers.view.rows import Row, draw_rows, find_band, make_row, split_sizes, tell_rows
 from helpers.view.show import WITHHELD, draw_table, find_title, frame_part, show, tell_kind
 
@@ -187,7 +188,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
         group = capitalise(scale.label) if len(metrics) > 1 else ""
         found += [_rung(results, e, scale, group) for e in chosen]
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
-    title = "; ".join([told[0], *map(lower_first, told[1:])])
+    title = capitalise("; ".join(told))
     note = "An association mixes the effect with who is compared."
     words = {"heads": ("first", "second"), "contrast": "first minus second", "what": "Compared"}
     estimates = [e.but(**TAKERS) if e.population == "as_treated" else e for e in estimates]
@@ -224,7 +225,7 @@ def _tell_ladder(chosen, scale) -> str:
     fair = next((e for e in chosen if e.population in ("itt", "responders")), chosen[-1])
     told, naive = (scales.write_effect(e, scale) for e in (fair, chosen[0]))
     first = "" if chosen[0] is fair else f"{naive} by association, "
-    return f"{capitalise(scale.label)}: {first}{told} as assigned"
+    return f"{scale.label}: {first}{told} as assigned"
 
 
 def segments(results: Results, *, metric: str) -> Display:
@@ -249,7 +250,7 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
     for e, first in zip(shown, chosen, strict=True):
         column, _, level = (e.segment or "").partition("=")
         labels = results.plan.get("labels") or {}
-        told = labels.get(e.segment) or labels.get(level) or level.replace("_", " ") or e.at
+        told = labels.get(e.segment) or labels.get(level) or say_name(level) or e.at
         group = capitalise(scales.name_label(results, column)) if e.segment else ""
         counts = [scales.name_arm(results, first.treatment)] * several
         counts += [] if math.isnan(e.n_control) else [write_count(e.n_treatment + e.n_control)]

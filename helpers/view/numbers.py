@@ -1,6 +1,7 @@
 """Numbers as a reader meets them: with a unit, and with as many digits as the interval deserves."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -138,21 +139,21 @@ def write_chance(chance: float) -> str:
 
 
 def write_wait(minutes: float) -> str:
-    """Return a wait in the unit that suits it ("44 seconds", "3.5 hours"), or how much shorter one is ("-2 minutes").
+    """Return a wait in the unit that suits it ("44 seconds", "60 minutes", "3.5 hours", "-2.5 days").
 
     Examples
     --------
-    >>> write_wait(0.7333), write_wait(60), write_wait(60 * 5)
-    ('44 seconds', '60 minutes', '5 hours')
+    >>> write_wait(0.7333), write_wait(60), write_wait(60 * 5), write_wait(-90)
+    ('44 seconds', '60 minutes', '5 hours', '-90 minutes')
     """
-    if minutes is None or not math.isfinite(minutes):
-        return write_number(minutes)
-    if minutes < 0:
-        return f"-{write_wait(-minutes)}"
+    from helpers.schema import pluralise  # a runner starts without pydantic
+
+    if minutes is None or math.isnan(minutes):
+        return UNKNOWN
     units = (("day", 1440, 2880), ("hour", 60, 120), ("minute", 1, 1), ("second", 1 / 60, 0))
-    name, size = next((name, size) for name, size, least in units if minutes >= least)
-    number = float(f"{minutes / size:.2g}" if minutes / size < 10 else f"{minutes / size:.0f}") + 0.0  # no -0
-    return f"{number:,g} {name}{'' if number == 1 else 's'}"
+    name, size = next((name, size) for name, size, least in units if abs(minutes) >= least)
+    number = float(f"{minutes / size:.2g}" if abs(minutes / size) < 10 else f"{minutes / size:.0f}")
+    return f"{number:,g} {pluralise(name, number)}"
 
 
 def read_currency(unit: str) -> str:
@@ -178,5 +179,16 @@ def lower_first(text: str) -> str:
 
 
 def _has_capitals(text):
+    """Whether the first word is written so for a reason: a short form, a name such as iPhone, a file."""
     first, *_ = text.split(maxsplit=1) or [""]
-    return first[1:] != first[1:].lower()
+    return first[1:] != first[1:].lower() or is_file(first)
+
+
+def is_file(word: str) -> bool:
+    """Return whether a word is the name of a file, which stays as its owner wrote it."""
+    return re.search(r"\w\.[A-Za-z]\w", word) is not None
+
+
+def drop_underscores(text: str) -> str:
+    """Return a sentence whose codes are said in words; names of files stay."""
+    return " ".join(word if is_file(word) else word.replace("_", " ") for word in text.split(" "))

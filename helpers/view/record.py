@@ -9,8 +9,11 @@ from typing import Any
 import yaml
 
 from helpers import paths
+from helpers.inference.credibility import find_promise
+from helpers.inference.methods import Method
 from helpers.plan.views import find_view
 from helpers.records import DETAIL, STATUS_WORDS, Results, to_frame
+from helpers.schema import say
 from helpers.view import html, numbers, scales
 from helpers.view.html import Display, list_facts, show_sentence
 from helpers.view.numbers import capitalise, lower_first
@@ -32,9 +35,11 @@ def trust_line(results: Results) -> Display:
     counts = Counter(check.status for check in results.checks)
     told = [f"{n} {VERBS[s][n > 1] if s in VERBS else STATUS_WORDS.get(s, s)}" for s, n in counts.most_common()]
     open_ = [c for c in results.checks if c.status in ("fail", "warn")]
-    spoken = "; ".join(lower_first(c.message.partition(DETAIL)[0].rstrip(".")) for c in open_[:3])
+    labels = tuple(results.tables.get("metrics", {}).get("label", ()))  # as she wrote them
+    heads = [c.message.partition(DETAIL)[0].rstrip(".") for c in open_[:3]]
+    spoken = "; ".join(head if head.startswith(labels) else lower_first(head) for head in heads)
     spoken = f": {scales.say_codes(results, spoken)}" if spoken else ""
-    line = f"{len(results.checks)} check{'s' * (len(results.checks) > 1)}: {', '.join(told)}{spoken}."
+    line = f"{say(len(results.checks), 'check')}: {', '.join(told)}{spoken}."
     frame = to_frame(results.checks).assign(check=[_name_check(results, check.id) for check in results.checks])
     said = frame.assign(message=[scales.say_codes(results, message) for message in frame["message"]])
     drawn = draw_table(said, find_view(results.study, "checks"), results, most=len(said))
@@ -50,7 +55,7 @@ def _name_check(results, name) -> str:
     known = {"srm": "sample ratio", "missing": "missing values", "domain": "domain of the method"}
     if kind not in known or not rest:
         return capitalise(known.get(name, name.replace("_", " ")))
-    return capitalise(f"{known[kind]}, {lower_first(scales.name_label(results, rest))}")
+    return capitalise(f"{known[kind]}, {scales.name_label(results, rest)}")
 
 
 def _list_steps(results: Results) -> list[tuple[str, str]]:
@@ -91,22 +96,30 @@ def count_claims(results: Results) -> Display:
     """Return in one line how the published claims ended in this run, and where each stands with its reason."""
     if not results.claims:
         return show_sentence("No published claim bears on this run.", absent=True)
-    counts, several = Counter(c.verdict for c in results.claims), "s" * (len(results.claims) > 1)
-    told = numbers.join_words(f"{n} {v}" for v, n in counts.most_common())
-    line = f"{len(results.claims)} published claim{several}: {told}. {EACH_CLAIM}"
+    told = numbers.join_words(f"{n} {v}" for v, n in Counter(c.verdict for c in results.claims).most_common())
+    line = f"{say(len(results.claims), 'published claim')}: {told}. {EACH_CLAIM}"
     return Display(html.draw("line", told=line), line)
 
 
 def methods(results: Results) -> Display:
     """Return the methods that made an effect of this run, with what each does and who described it.
 
-    They stand in notebooks/views/methods.yaml, found by the words in `Estimate.method`, or by a table of the run.
+    They stand in views/method_sources.yaml, found by the words in `Estimate.method`, or by a table of the run. Those of
+    which something is promised are named behind them, each a link to where the page of methods works it.
     """
-    known = yaml.safe_load((paths.VIEWS / "methods.yaml").read_text(encoding="utf-8"))
+    known = yaml.safe_load((paths.VIEWS / "method_sources.yaml").read_text(encoding="utf-8"))
     said = " ".join(estimate.method.lower() for estimate in results.estimates)
     tables = {name for name, table in results.tables.items() if len(table)}
     chosen = [m for m in known if any(word in said for word in m["of"]) or tables & set(m.get("tables", ()))]
-    return list_facts((m["name"], f"{capitalise(m['says'])} ({m['by']}).") for m in chosen)
+    facts = list_facts((m["name"], f"{capitalise(m['says'])} ({m['by']}).") for m in chosen)
+    units = {True: "units", False: "clusters"}
+    promised = (
+        find_promise(e.method, e.estimand, unit=units[e.clusters_control is None], adjustment=e.adjustment)
+        for e in results.estimates
+    )
+    worked = sorted({m.name for m in promised if isinstance(m, Method)})
+    linked = html.draw("worked", names={name: html.name_id(name) for name in worked})
+    return Display(facts.html + linked, facts.text)
 
 
 def run_record(results: Results, parameters: Mapping[str, Any]) -> Display:

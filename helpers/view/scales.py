@@ -11,7 +11,9 @@ from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan
 from helpers.plan.design import say_name
 from helpers.records import Estimate, Results
-from helpers.view.numbers import CURRENCIES, UNKNOWN, Style, count_decimals, write_number, write_range
+from helpers.view.numbers import CURRENCIES, UNKNOWN, Style, count_decimals, is_file, write_number, write_range
+
+CODE = r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)"
 
 OPPOSITE = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
 
@@ -64,8 +66,9 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
         margin = metric.margin
         row = {key: getattr(metric, key, None) for key in names}
         row |= {"metric": name, "label": design.label_of(name), "noun": design.unit}
-        time = (metric.time_at_risk or "").replace("_", " ")  # "days at risk": per day at risk; "active days"
-        rate = "per " + re.sub(r"s$" if time.endswith("s") else r"s(?= )", "", time, count=1) if time else None
+        time = say_name(metric.time_at_risk or "")  # "days at risk": per day at risk; "active days"
+        time, *risk = re.split(r"( at .*)", time, maxsplit=1)
+        rate = f"per {schema.singularise(time)}{''.join(risk)}" if time else None
         row |= {"unit": metric.unit or rate, "ordered": metric.scale == "ordered"}
         row |= {"margin_absolute": margin and margin.absolute, "margin_relative": margin and margin.relative}
         rows.append(row | {"within_days": metric.window})
@@ -111,13 +114,13 @@ def name_label(results: Results, name: str) -> str:
         return labels[name]
     column, equals, level = str(name).partition("=")
     if equals:
-        return f"{name_label(results, column)}: {labels.get(level) or level.replace('_', ' ')}"
+        return f"{name_label(results, column)}: {labels.get(level) or say_name(level)}"
     return read_scale(results, name).label
 
 
 def name_arm(results: Results, arm: str) -> str:
     """Return an arm as it stands in a sentence: its label ("without links"), else "with" and its name."""
-    labels, name = results.plan.get("labels") or {}, str(arm).replace("_", " ")
+    labels, name = results.plan.get("labels") or {}, say_name(arm)
     return labels.get(arm) or f"with {'the ' * (name in ('control', 'treatment'))}{name}"
 
 
@@ -169,7 +172,11 @@ def say_codes(results: Results, text: str) -> str:
     arms = sorted(set(results.data.units_by_variant) & set(labels), key=len, reverse=True)
     either = "|".join(map(re.escape, arms)) or "(?!)"
     text = re.sub(rf"(?<!\w)(?:{either})(?= \d)", lambda found: labels[found[0]], text)
-    return re.sub(r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)", lambda found: name_label(results, found[0]), text)
+    words = (  # the name of a file stays
+        word if is_file(word) else re.sub(CODE, lambda found: name_label(results, found[0]), word)
+        for word in text.split(" ")
+    )
+    return " ".join(words)
 
 
 def name_way(estimate: Estimate, scale: "Scale") -> str:

@@ -118,6 +118,7 @@ def draw_table(frame: pd.DataFrame, view: View, results: Results, name: str = ""
     columns = [{"head": head, "n": form in NUMERIC, "judged": form == "verdict"} for head, form in shown]
     cut = f" (the first {most} of {len(frame):,})" if len(frame) > most else ""
     words = {"caption": f"Each row: {view.row}{cut}", "long": len(told) > LONG}
+    words |= {"places": [html.name_id(name, place) for place in told[view.place]]} if view.place else {}
     return html.draw("table", columns=columns, rows=told.to_numpy().tolist(), **words), told.to_string(index=False), ""
 
 

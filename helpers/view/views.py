@@ -25,7 +25,7 @@ def _write_any(value) -> str:
 
 # The formats of columns: of a value alone, of a code with the words of its run, in a style of its own or of its row.
 PLAIN: dict[str, Callable[[Any], str]] = {
-    "text": lambda value: numbers.capitalise(str(value).replace("_", " ")),
+    "text": lambda value: numbers.capitalise(numbers.drop_underscores(str(value))),
     "as_is": str,
     "any": _write_any,
     "count": numbers.write_count,

@@ -10,13 +10,15 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
-from helpers import paths
+from helpers import paths, schema
 from helpers.kinds import KINDS
 from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
 
 DEFAULT = "experiment"
-TRUST = ("srm", "attrition", "events_fit", "events_add")  # checks of whether the data fit, told where unclear
+TRUST = (  # checks of whether the data fit, told where unclear
+    *("srm", "attrition", "events_fit", "events_add", "units_fit", "covariates_fit"),
+)
 
 
 def list_names(results: Results, design: Any = None) -> dict[str, Any]:
@@ -37,13 +39,17 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     - `effect(e)`, `interval(e)`, `value(e, "treatment")`, `margin(e)` an effect, its interval for a sentence, an arm's
       own value beside it, and what the plan calls worthwhile or tolerates; `gap(metric, size)` any size of a difference
     - `way(e)` which way an association goes and how far; `among(e)` whom an effect is of, else "" if of everybody
-    - `primary` the primary effects, `guards` the guardrails', `decisive` those that answer the question: of what the
-      plan names in `answers`, else the primary ones, else the first; `illusion` as `find_illusion` has it
+    - `primary` the primary effects, `guards` the guardrails' beside the control, `decisive` those that answer the
+      question: of what the plan names in `answers`, else the primary ones, else the first; `illusion` as
+      `find_illusion` has it
     - `doubts` what is unclear of whether the data fit; `warnings` why the interval of a primary effect may not hold
       what it promises
+    - `pair(e)` which of several treatments it is of, and against which other one
     - `scale(metric)`, `label(code)`, `arm(name)`, `say(sentence)` as in `scales`
     """
     headline, select = partial(_list_headlines, results), partial(_select, results)
+    treatments = {e.treatment for e in results.headline()}  # a guardrail guards what the control has
+    guards = [e for e in headline(role="guardrail") if not {e.treatment, e.control} <= treatments]
     scale, rows = partial(scales.read_scale, results), partial(_list_rows, results)
     answers, primary = list(results.plan.get("answers") or []), headline(role="primary")
     decisive = (headline(*answers) if answers else []) or primary or headline()[:1]
@@ -54,11 +60,12 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     named |= {"dates": scales.list_dates(results), "scale": scale}
     named |= {"say": partial(scales.say_codes, results)}
     named |= {"label": partial(scales.name_label, results), "arm": partial(scales.name_arm, results)}
-    named |= {"headline": headline, "select": select, "primary": primary, "guards": headline(role="guardrail")}
+    named |= {"headline": headline, "select": select, "primary": primary, "guards": guards}
     named |= {"decisive": decisive, "illusion": find_illusion(decisive, select)}
     named |= {"rows": rows, "row": lambda *args, **equal: next(iter(rows(*args, **equal)), None)}
     named["effect"] = lambda e: scales.write_effect(e, scale(e.metric))
     named["way"] = lambda e: _write_way(e, scale(e.metric))
+    named["pair"] = lambda e: scales.name_pair(results, scales.orient(results, e))
     named["among"] = partial(_name_population, results)
     named["interval"] = lambda e: scales.write_interval(e, scale(e.metric))
     named["value"] = lambda e, arm: scales.write_value(getattr(e, f"{arm}_value"), scale(e.metric), beside=e)
@@ -145,7 +152,12 @@ def _money(value, low=None, high=None, *, signed=False) -> str:
 
 FILTERS = {"points": _points, "money": _money, "share": numbers.write_share, "chance": numbers.write_chance}
 FILTERS |= {"count": numbers.write_count, "number": numbers.write_number, "wait": numbers.write_wait}
-FILTERS |= {"words": numbers.join_words, "cap": numbers.capitalise, "low": numbers.lower_first}
+FILTERS |= {
+    "words": numbers.join_words,
+    "cap": numbers.capitalise,
+    "low": numbers.lower_first,
+    "plural": schema.pluralise,
+}
 FILTERS |= {"percent": partial(numbers.write_share, decimals=0), "spoken": lambda text: str(text).replace("_", " ")}
 
 
@@ -212,8 +224,8 @@ def explain(results: Results, design: Any) -> Results:
     words = tell(named, design)
     labels = dict(re.split(r" *\| *", line, maxsplit=1) for line in words.get("labels", ()))
     named = named.but(plan={**named.plan, "labels": {**labels, **(shown["labels"] or {})}})
-    kind, limits = words.get("kind", ())[:1], words.get("limits", ())[:5]
-    told = (*words["answer"], *words.get("bullets", ())[:4])
+    kind, limits = words.get("kind", ())[:1], tuple(map(numbers.capitalise, words.get("limits", ())[:5]))
+    told = map(numbers.capitalise, (*words["answer"], *words.get("bullets", ())[:4]))
     if results.status == "withheld":
         told = tuple(scales.say_codes(named, line) for line in results.answer)
     following = (f"Next: {line}" for line in words.get("next", ())[:1])

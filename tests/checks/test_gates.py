@@ -11,7 +11,7 @@ from scipy import stats
 from helpers import checks
 from helpers.checks import Cell, judge_cells, measure_cells, summarise_guarantees
 from helpers.checks.gates import DEFECT, KEEPS, SLACK, TAILS, count_needed, find_defect
-from helpers.checks.validation import _find_departure
+from helpers.checks.validation import find_departure
 from helpers.inference import METHODS, compare_means, difference, find_method, measure_columns
 from helpers.inference.methods import Domain, Method
 from helpers.records import Check, Effect
@@ -216,7 +216,7 @@ def test_quick_grid_finds_a_method_of_92_per_cent_and_leaves_a_right_one_alone()
 
 @pytest.mark.parametrize("guarantee", [g for g in METHODS if not g.limits], ids=lambda g: g.name)
 def test_quick_grid_draws_enough_of_every_method_to_find_a_coverage_of_92_per_cent(guarantee):
-    cells = [c for c in checks.list_cells([guarantee]) if _find_departure(c, guarantee) is None]
+    cells = [c for c in checks.list_cells([guarantee]) if find_departure(c, guarantee) is None]
     draws = sum(cell.replicates for cell in cells)
     least = stats.binom.ppf(TAILS[guarantee.claim], draws, 0.95 - SLACK[guarantee.claim])
     assert find_defect(draws, least) >= 0.92

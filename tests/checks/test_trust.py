@@ -12,7 +12,8 @@ from scipy import stats
 from statsmodels.multivariate.manova import MANOVA
 
 from helpers import checks, metrics
-from helpers.checks.trust import compare_covariates, compare_rates, compare_split, measure_imbalance, read_rate
+from helpers.checks.rates import compare_rates, read_rate
+from helpers.checks.trust import compare_covariates, compare_split, measure_imbalance
 from helpers.records import Check, Moments, Refused
 
 KINDS = {"csat": {"kind": "score"}}

@@ -1,15 +1,10 @@
 import json
-import re
 import sys
-import time
 
 import pandas as pd
 import pytest
 
 from helpers import cli
-from helpers import plan as plans
-from helpers.cli.data import guess_kind
-from helpers.cli.reporting import EXAMPLE
 
 PLAN = """\
 kind: experiment
@@ -35,105 +30,6 @@ def write_plan(tmp_path, old):
     return file
 
 
-def draft(studies, table, *more):
-    """Return the drafted plan's text."""
-    status, shown, message = studies("plan", table, "--unit-id", "customer_id", "--variant", "variant", *more)
-    assert (status, message) == (0, "")
-    return shown
-
-
-def test_plan_is_refused_with_a_blank_role_and_read_with_a_filled_one(studies, table, tmp_path):
-    file, text = tmp_path / "drafted.yaml", draft(studies, table)
-    assert "# assigned_at: joined " in text and "# segments: [country]" in text
-    file.write_text(text)
-    status, _, message = studies("check", table, "--plan", file)
-    should = "should be 'primary', 'secondary', 'guardrail' or 'exploratory'"
-    lines = message.splitlines()
-    blank = [n for n, line in enumerate(text.splitlines(), 1) if line.strip().startswith("role:  ")]
-    assert (status, lines[0]) == (2, f"studies: plan drafted.yaml: {len(blank)} faults")
-    assert lines[1] == f"  line {blank[0]}, metrics.activated.role: {should}; such as `role: primary`"
-    assert [int(re.search(r"line (\d+)", line)[1]) for line in lines[1:]] == blank
-    file.write_text(text.replace("    role: ", "    role: secondary"))
-    design = plans.read(str(file)).design
-    assert (design.unit, design.variant.arms) == ("customer", ["old", "new"])  # a word for what was before comes first
-    kinds = {name: metric.kind for name, metric in design.metrics.items()}
-    assert kinds == {"activated": "binary", "tickets": "count", "revenue": "amount"}
-
-
-def test_plan_shows_every_further_key_of_a_metric_as_a_plan_takes_it(studies, table, tmp_path):
-    text = draft(studies, table)
-    lines = text.partition("metrics:")[2].splitlines()
-    shown = [line.strip(" #").split("   # ") for line in lines if line.startswith("  # ") and "   # " in line]
-    assert [key.split(":")[0] for key, _ in shown] == ["quantile", "scale", "time_at_risk", "competing"]
-    head = text.replace("    role:", "    role: secondary")
-    for key, told in shown:
-        for kind in told.split(":")[0].replace(" or ", ", ").split(", "):
-            more = ", horizon_days: 30" if kind == "time_to_event" else ""
-            (tmp_path / "p.yaml").write_text(f"{head}  further: {{kind: {kind}, role: secondary, {key}{more}}}\n")
-            further = plans.read(str(tmp_path / "p.yaml")).design.metrics["further"]
-            assert getattr(further, key.split(":")[0])
-
-
-def test_plan_takes_the_place_of_an_untouched_example_and_of_nothing_else(studies, table, tmp_path):
-    file = tmp_path / "plan.yaml"
-    file.write_text(EXAMPLE.read_text())
-    draft(studies, table, "--to", file)
-    drafted = file.read_text()
-    assert "activated" in drafted
-    message = "studies: plan.yaml: exists already; name a new file\n"
-    again = studies("plan", table, "--unit-id", "customer_id", "--variant", "variant", "--to", file)
-    assert again == (2, "", message) and file.read_text() == drafted
-
-
-def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
-    many = "id,variant\n" + "".join(f"{i},text {i}\n" for i in range(21))
-    for content, message in (
-        ("id,variant,word\n1,a,x\n2,b,y\n", ": no column holds numbers, so there is no metric to plan; name a table"),
-        ("id,variant,n\n1,a,0\n2,A ,1\n", ", column variant: 1 label, and an experiment needs two; name another"),
-        (many, ", column variant: more than 20 labels, so it is no variant; name another"),
-        (
-            "n,variant\n1,a\n2,b\n",
-            ": no column id (for --unit-id); it has, nearest first: variant, n; correct the plan",
-        ),
-    ):
-        (tmp_path / "t.csv").write_text(content)
-        status, shown, said = studies("plan", tmp_path / "t.csv", "--unit-id", "id", "--variant", "variant")
-        assert (status, shown) == (2, "") and said.startswith(f"studies: t.csv{message} ")
-
-
-def test_plan_of_2000_columns_takes_seconds(studies, tmp_path):
-    values = [f"{i % 7}" if i % 2 else f"{i}.5" for i in range(1000)]
-    frame = pd.DataFrame({"id": range(1000), "arm": ["a", "b"] * 500, **{f"c{i}": values for i in range(2000)}})
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    began = time.process_time()
-    assert studies("plan", tmp_path / "t.csv", "--unit-id=id", "--variant=arm")[1].count("kind: amount") == 2000
-    assert time.process_time() - began < 10
-
-
-@pytest.mark.parametrize("label", ["no", "007", "a: b", "#x", "null", 'say "hi"', "è vero", "{x}", "- y", "true"])
-def test_plan_keeps_every_label_as_it_is(studies, tmp_path, label):
-    frame = pd.DataFrame({"id": range(30), "arm": [label, "zz"] * 15, f"{label}?": [0, 1, 1] * 10})
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    assert studies("plan", tmp_path / "t.csv", "--unit-id=id", "--variant=arm", "--to", tmp_path / "p.yaml")[0] == 0
-    file = tmp_path / "p.yaml"
-    file.write_text(file.read_text(encoding="utf-8").replace("role:", "role: primary"), encoding="utf-8")
-    design = plans.read(str(file)).design
-    assert (set(design.variant.arms), list(design.metrics)) == ({label, "zz"}, [f"{label}?"])
-
-
-def test_guess_kind():
-    guessed = {
-        "other": [[None, ""], range(1, 90), [f"text {i}" for i in range(90)]],  # nothing known, an id, free text
-        "binary": [[0, 1, None] * 9, ["yes", "No"]],
-        "count": [[0, 8] * 9],
-        "amount": [[-1, 8] * 9, ["0,5", "8"] * 9],  # below 0, fractions
-        "date": [[f"2024-01-{day:02d}" for day in range(1, 31)]],
-        "labels": [["0", "2", "x"] * 9],  # one text among numbers
-    }
-    for kind, columns in guessed.items():
-        assert [guess_kind(pd.Series(list(values)))[0] for values in columns] == [kind] * len(columns)
-
-
 def test_check_runs_every_check_and_says_whether_a_study_would_answer(studies, table, tmp_path):
     status, shown, message = studies("check", table, "--plan", write_plan(tmp_path, 0.5))
     assert (status, message) == (0, "") and "        pass  srm: " in shown
@@ -141,6 +37,22 @@ def test_check_runs_every_check_and_says_whether_a_study_would_answer(studies, t
     status, shown, _ = studies("check", table, "--plan", write_plan(tmp_path, 0.1))
     assert status == 0 and "        fail  srm: " in shown  # withheld, and done
     assert "\nA study of this table withholds its answer: The sample ratio is not as planned, " in shown
+
+
+def test_check_says_what_a_study_could_not_estimate(studies, tmp_path):
+    rows = [f"u{i},{'ab'[i % 2]},{i % 7},{'-1' if i % 3 else '2.05'},{i % 5}" for i in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["user_id,variant,num,den,m", *rows]))
+    metrics = "q: {kind: ratio, role: primary, better: higher, numerator: num, denominator: den}"
+    plan = tmp_path / "plan.yaml"
+    head = "kind: experiment\ntitle: T\nquestion: Q?\nunit_id: user_id\n"
+    head += "variant: {column: variant, control: a, treatments: [b]}\nmetrics:\n"
+    plan.write_text(f"{head}  {metrics}\n")
+    reason = "q cannot be estimated: one unit holds most of a denominator, so nothing can be tested."
+    _, shown, _ = studies("check", tmp_path / "t.csv", "--plan", plan)
+    assert shown.endswith(f"\nA study of this table would not answer: {reason}\n")
+    plan.write_text(f"{head}  {metrics}\n  m: {{kind: amount, role: primary, better: higher}}\nanswers: [m]\n")
+    _, shown, _ = studies("check", tmp_path / "t.csv", "--plan", plan)
+    assert shown.endswith(f"\nA study of this table would answer, but {reason}\n")
 
 
 def test_check_says_that_nothing_decides_without_a_primary_metric(studies, table, tmp_path):
@@ -163,6 +75,23 @@ def test_check_prints_what_each_event_adds_and_what_was_left_out(studies, tmp_pa
     assert "        adds  spent, pay: 60 events of 540 in all, 60 above 0, currencies: 1\n" in shown
     assert "        adds  spent, refund: 1 event of -2.5 in all, 1 below 0, currencies: 1\n" in shown
     assert "        pass  events_add: " in shown
+
+
+def test_check_takes_a_sheet_and_a_quoted_pattern_under_her_names(studies, tmp_path):
+    spent = SPENT.replace("as_of", "events: {unit: who, event: what, at: moment, value: eur}\nas_of")
+    write_plan(tmp_path, 0.5).write_text(PLAN.split("metrics")[0].replace("OLD", "0.5").replace("NEW", "0.5") + spent)
+    rows = [(f"c{i:03d}", "new" if i % 2 else "old", "2024-01-01") for i in range(60)]
+    pd.DataFrame(rows, columns=["customer_id", "variant", "joined"]).to_excel(tmp_path / "units.xlsx", index=False)
+    for i in range(3):
+        told = [{"who": f"c{k:03d}", "what": "pay", "moment": "2024-01-03", "eur": "€1.50"} for k in range(i, 60, 3)]
+        pd.DataFrame(told).to_json(tmp_path / f"log_{i}.jsonl", orient="records", lines=True)
+    given = tmp_path / "units.xlsx", "--events", tmp_path / "log_*.jsonl", "--plan", tmp_path / "plan.yaml"
+    status, shown, message = studies("check", *given)
+    assert (status, message) == (0, "")
+    log = "        said  log_0.jsonl, log_1.jsonl, log_2.jsonl: "
+    assert "        said  units.xlsx: Excel, sheet Sheet1\n" + log + "JSON\n" in shown
+    assert log + "column eur: amounts are read without their €\n" in shown
+    assert "        adds  spent, pay: 60 events of 90 in all, 60 above 0\n" in shown
 
 
 def test_check_refuses_what_it_cannot_do(studies, table, tmp_path):

@@ -32,6 +32,8 @@ PARTS = (
     "support_metrics",
     "validation",
     "evidence_review",
+    "methods",
+    "guide",
 )  # files of views
 REVIEW = ("claim_review", "evidence_topics", "evidence_effects", "contradictions")
 SIZES = {

@@ -78,7 +78,7 @@ def test_domain_of_a_mean_needs_units_that_differ_from_most(kind, base, n, event
     for arm, k in zip("ct", events, strict=True):
         frame.loc[frame.index[frame["variant"] == arm][:k], "y"] = base + 1
     found = checks(run_experiment(frame, make_design(metrics={"y": {**AMOUNT, "kind": kind}})))
-    assert found["domain_y"].message.startswith("Y: most units have one value, the lowest or the highest, and too few")
+    assert found["domain_y"].message.startswith("y: most units have one value, the lowest or the highest, and too few")
     lower = frame.assign(y=-frame["y"])
     assert "domain_y" in checks(run_experiment(lower, make_design(metrics={"y": SCORE})))
 
@@ -122,7 +122,7 @@ def test_domain_names_the_comparison_among_several_treatments():
     assert (found["domain_y"].status, "domain" in found) == ("warn", False)
     plain, _, needed = found["domain_y"].message.partition(" For its promise, ")
     assert plain == (
-        "Y, t - c: the tail is too heavy for so few units, so the interval may hold the truth less often than it says."
+        "y, t - c: the tail is too heavy for so few units, so the interval may hold the truth less often than it says."
     )
     assert re.fullmatch(r"the smaller arm needs more than \d+ x skewness² units\.", needed)
 

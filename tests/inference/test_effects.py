@@ -20,7 +20,7 @@ from helpers.inference import (
     relative_lift,
     satterthwaite,
 )
-from helpers.inference.means import NO_VARIATION, TOO_FEW, UNBOUNDED, UNDEFINED, Pair, effective_units
+from helpers.inference.means import NO_VARIATION, TOO_FEW, UNBOUNDED, UNDEFINED, Pair
 from helpers.inference.methods import lift_arms
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
@@ -271,10 +271,10 @@ def test_rate_ratio_undefined(control, treatment, reason, moments):
 
 def test_effective_units_by_hand(moments):
     # sizes 2, 2, 8: mean 4, variance 12, so 3 / (1 + 12 / 16)
-    assert effective_units(moments([1, 0, 5], [2, 2, 8])) == pytest.approx(3 / 1.75)
-    assert effective_units(moments([1, 0, 5], [4, 4, 4])) == 3
-    assert math.isnan(effective_units(moments([1, 0, 5], [0, 0, 0])))
-    assert math.isnan(effective_units(moments([1], [2])))
+    assert moments([1, 0, 5], [2, 2, 8]).effective_units == pytest.approx(3 / 1.75)
+    assert moments([1, 0, 5], [4, 4, 4]).effective_units == 3
+    assert math.isnan(moments([1, 0, 5], [0, 0, 0]).effective_units)
+    assert math.isnan(moments([1], [2]).effective_units)
     pair = compare_ratios(moments([1, 0, 5], [2, 2, 8]), moments([1, 2, 5], [2, 2, 8]))
     assert pair.reason == "one unit holds most of a denominator, so nothing can be tested"
 

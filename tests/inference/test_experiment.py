@@ -394,3 +394,10 @@ def test_run_experiment_says_that_clusters_are_too_few():
     design = make_design(metrics={"y": SCORE}, cluster="firm", acknowledge={"clusters": "two shops only"})
     (row, *_) = run_experiment(frame, design).estimates
     assert (row.clusters_control, row.reason) == (1, "an arm has fewer than 2 clusters with a known outcome")
+
+
+@pytest.mark.parametrize(("lost", "population"), [(0.0, "itt"), (math.nan, "itt"), (0.2, "responders")])
+def test_who_is_left_is_not_all_who_were_assigned(lost, population):
+    attrition = Check("attrition", "warn", lost, 0.05, "Some are lost.")
+    found = run_experiment(draw_frame(), make_design(metrics={"y": SCORE}), found=(attrition,))
+    assert headline(found).population == population

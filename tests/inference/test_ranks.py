@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers.inference import compare_ratios, quantile_difference, win_difference
-from helpers.inference.means import effective_units
 from helpers.records import Refused
 
 TOO_FEW = "an arm has fewer than 2 units with a known outcome"
@@ -86,7 +85,7 @@ def test_quantile_difference_clusters_by_the_delta_method(tied, moments):
     reached = below if abs(below.mean() - 0.5) < abs(at_most.mean() - 0.5) else at_most
     arm = moments(np.bincount(clusters, weights=reached), np.bincount(clusters))
     effect = max(compare_ratios(arm, arm).var_treatment / (reached.mean() * (1 - reached.mean()) / n), 1)
-    reach = stats.t.isf(0.025, effective_units(arm) - 1) * math.sqrt(0.25 / n * effect)
+    reach = stats.t.isf(0.025, arm.effective_units - 1) * math.sqrt(0.25 / n * effect)
     rank = math.floor(n * (0.5 - reach))
     labels = {"control_clusters": clusters, "treatment_clusters": clusters}
     found = quantile_difference(np.zeros(n), values, 0.5, **labels)

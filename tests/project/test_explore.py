@@ -4,7 +4,9 @@ import json
 
 import matplotlib
 import notebook_cells
+import pandas as pd
 import pytest
+import yaml
 
 matplotlib.use("Agg")
 
@@ -38,6 +40,22 @@ def test_cells_to_explore_from_run_as_they_stand_and_write_nothing(study, tmp_pa
         exec(compile(text, study, "exec"), space)
     assert space["text"].count("\n") >= 1 and not list(tmp_path.iterdir())
     matplotlib.pyplot.close("all")
+
+
+def test_a_table_and_a_plan_in_memory_take_the_place_of_files_in_a_live_session(tmp_path):
+    notebook_cells.write_skewed(tmp_path)
+    file, plan = tmp_path / "skewed.csv", tmp_path / "skewed.yaml"
+    found = []
+    for given in (
+        {"data": str(file), "plan": str(plan)},
+        {"data": pd.read_csv(file), "plan": yaml.safe_load(plan.read_text())},
+    ):
+        cells = notebook_cells.Baseline("experiment", given)
+        found.append(cells.reach(len(cells.statements)))
+    first, second = (space["results"].estimates for space in found)
+    assert [e.but(id="") for e in first] == [e.but(id="") for e in second] and len(first) > 1
+    told = found[1]["parameters"]
+    assert (told["data"], told["plan"]) == ("a table in memory", "a dict")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 import notebook_cells
 import pytest
-from notebook_cells import NOTEBOOKS, SMALL, find_uncovered, is_changed, read_default, write_database, write_skewed
+from notebook_cells import SKEWED_RUN, SMALL, find_uncovered, is_changed, read_default, write_databases, write_skewed
 
 from helpers import checks, inference
 from helpers.records import Estimate
@@ -37,12 +37,9 @@ def given(few_methods, tmp_path_factory):
     """Return a folder of the researcher's own: a heavy tail with its plan, two databases of two, measured cells."""
     folder = tmp_path_factory.mktemp("own")
     write_skewed(folder)
-    planned = (NOTEBOOKS / "plans" / "proactive_help.yaml").read_text()
-    (folder / "later.yaml").write_text(planned.replace("event: renewed, within_days: 245", "event: renewed"))
     measure_wrongly(folder / "cells", few_methods)
     (folder / "needed.json").write_text(json.dumps(NEEDED))
-    for file, seeds in (("own", (1, 2)), ("other", (3, 4))):
-        write_database(folder / f"{file}.duckdb", seeds, study="proactive_help")
+    write_databases(folder, "proactive_help")
     return folder
 
 
@@ -55,7 +52,6 @@ NEEDED = {"run": "one", "study": "proactive_help", "status": "answered", "data":
 NEEDED |= {"schema": 1, "title": "", "answer": [], "parameters": {}, "plan": {}, "checks": [], "tests": []}
 NEEDED |= {"estimates": [EFFECT], "tables": {"metrics": PLANNED}}
 OWN = {"plan": "proactive_help", **notebook_cells.OWN}
-SKEWED_RUN = {"plan": "{folder}/skewed.yaml", "data": "{folder}/skewed.csv", "n_resamples": 400}
 DRY = {"data": "simulated", "n_units": 400, "seed": 1}
 ANY_STUDY = [
     # parameter, the other parameters of both runs, its value in the second run
@@ -64,10 +60,10 @@ ANY_STUDY = [
     ("events_table", OWN, "events_2"),
     ("as_of", OWN, "2021-04-10"),
     ("n_resamples", SKEWED_RUN, 800),
-    ("confidence_level", {}, 0.8),
-    ("min_cell", {}, 150),
-    ("prior_units", {}, 100.0),
-    ("past_effects", {}, 0.01),
+    ("confidence_level", SKEWED_RUN, 0.8),
+    ("min_cell", SKEWED_RUN, 100),
+    ("prior_units", SKEWED_RUN, 100.0),
+    ("past_effects", SKEWED_RUN, 0.01),
 ]
 CASES = {
     "experiment": [
@@ -79,7 +75,7 @@ CASES = {
     ],
     "proactive_help": [
         *ANY_STUDY,
-        ("plan", OWN, "{folder}/later.yaml"),
+        ("plan", SKEWED_RUN, "{folder}/even.yaml"),
         ("data", OWN, "duckdb:{folder}/other.duckdb"),
         ("n_units", {}, 1000),
         ("share_use_content", {}, 0.3),
@@ -105,6 +101,8 @@ CASES = {
         ("seed", {}, 1),
         ("measured", {}, "{folder}/cells"),
     ],
+    "guide": [("seed", {}, 1)],
+    "methods": [("confidence_level", {}, 0.8), ("seed", {}, 1)],
 }
 
 

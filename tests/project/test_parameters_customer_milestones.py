@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 import yaml
-from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, start, write_accounts
+from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, start, write_databases
 
 from helpers import metrics
 
@@ -81,8 +81,7 @@ def given(tmp_path_factory):
     plans["alive"] = few | {"alive": {"event": "conversation", "within_days": 30}}
     for name, plan in plans.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(plan))
-    for file, seeds in (("own", (1, 2)), ("other", (3, 4))):
-        write_accounts(folder / f"{file}.duckdb", seeds)
+    write_databases(folder, STUDY, units="accounts", n_units=400)
     first = start(folder, STUDY, FEW)
     model = first.reach(len(first.statements))["results"].tables["model"].to_dict("records")
     moved = [row | {"value": row["value"] + 0.5 * (row["kind"] == "coefficient")} for row in model]

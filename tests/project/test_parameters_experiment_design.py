@@ -3,7 +3,7 @@
 import notebook_cells
 import pytest
 import yaml
-from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, list_cells, write_database
+from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, list_cells, write_databases
 
 from helpers.plan import ExperimentPlan
 
@@ -50,8 +50,7 @@ def given(tmp_path_factory):
     planned = (NOTEBOOKS / "plans" / "proactive_help.yaml").read_text()
     (folder / "bolder.yaml").write_text(planned.replace("worthwhile: 0.02", "worthwhile: 0.05"))
     (folder / "adjusted.yaml").write_text(planned.replace("decides_on: raw", "decides_on: adjusted"))
-    for file, seeds in (("own", (1, 2)), ("other", (3, 4))):
-        write_database(folder / f"{file}.duckdb", seeds, study="proactive_help")
+    write_databases(folder, "proactive_help")
     return folder
 
 

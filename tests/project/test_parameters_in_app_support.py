@@ -2,19 +2,19 @@
 
 import notebook_cells
 import pytest
-from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, write_database
+from notebook_cells import SKEWED_RUN, find_uncovered, is_changed, write_databases, write_skewed
 
 OWN = {"plan": "in_app_support", **notebook_cells.OWN}
 CASES = [
     # parameter, the other parameters of both runs, its value in the second run
-    ("plan", OWN, "{folder}/later.yaml"),
+    ("plan", SKEWED_RUN, "{folder}/even.yaml"),
     ("data", OWN, "duckdb:{folder}/other.duckdb"),
     ("table", OWN, "assigned_2"),
     ("events", OWN, "duckdb:{folder}/other.duckdb"),
     ("events_table", OWN, "events_2"),
     ("as_of", OWN, "2013-06-10"),
-    ("confidence_level", {}, 0.8),
-    ("min_cell", {}, 40),
+    ("confidence_level", SKEWED_RUN, 0.8),
+    ("min_cell", SKEWED_RUN, 100),
     ("place", {}, "variant"),
     ("inside", {}, "link"),
     ("by_lot", {}, False),
@@ -56,12 +56,10 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    """Return a folder of the researcher's own: two databases of two experiments, another plan."""
+    """Return a folder of the researcher's own: a heavy tail with its plans, two databases of two."""
     folder = tmp_path_factory.mktemp("own")
-    planned = (NOTEBOOKS / "plans" / "in_app_support.yaml").read_text()
-    (folder / "later.yaml").write_text(planned.replace("worthwhile: 0.02", "worthwhile: 0.2"))
-    for file, seeds in (("own", (1, 2)), ("other", (3, 4))):
-        write_database(folder / f"{file}.duckdb", seeds, study="in_app_support")
+    write_skewed(folder)
+    write_databases(folder, "in_app_support")
     return folder
 
 

@@ -2,22 +2,21 @@
 
 import notebook_cells
 import pytest
-from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, write_database, write_skewed
+from notebook_cells import SKEWED_RUN, find_uncovered, is_changed, write_databases, write_skewed
 
 OWN = {"plan": "live_support", **notebook_cells.OWN}
-SKEWED_RUN = {"plan": "{folder}/skewed.yaml", "data": "{folder}/skewed.csv", "n_resamples": 400}
 CASES = [
     # parameter, the other parameters of both runs, its value in the second run
-    ("plan", OWN, "{folder}/later.yaml"),
+    ("plan", SKEWED_RUN, "{folder}/even.yaml"),
     ("data", OWN, "duckdb:{folder}/other.duckdb"),
     ("table", OWN, "assigned_2"),
     ("events", OWN, "duckdb:{folder}/other.duckdb"),
     ("events_table", OWN, "events_2"),
     ("as_of", OWN, "2018-11-10"),
     ("n_resamples", SKEWED_RUN, 800),
-    ("confidence_level", {}, 0.8),
-    ("min_cell", {}, 150),
-    ("prior_units", {}, 100.0),
+    ("confidence_level", SKEWED_RUN, 0.8),
+    ("min_cell", SKEWED_RUN, 100),
+    ("prior_units", SKEWED_RUN, 100.0),
     ("n_units", {}, 1000),
     ("questions_lift", {}, 0.5),
     ("trial_rate", {}, 0.3),
@@ -42,7 +41,7 @@ CASES = [
     ("handle_range", {}, [0.5, 1, 3]),
     ("patience_range", {}, [0.1, 1, 9]),
     ("shrinkage", {}, [0, 0.1, 0.2]),
-    ("past_effects", {}, 0.5),
+    ("past_effects", SKEWED_RUN, 0.5),
     ("target_share", {}, 0.95),
     ("sign_ups_per_year", {}, [1000, 2000, 3000]),
     ("gross_margin", {}, [0.1, 0.2, 0.3]),
@@ -54,13 +53,10 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory):
-    """Return a folder of the researcher's own: a heavy tail with its plan, two databases of two, another plan."""
+    """Return a folder of the researcher's own: a heavy tail with its plans, two databases of two."""
     folder = tmp_path_factory.mktemp("own")
     write_skewed(folder)
-    planned = (NOTEBOOKS / "plans" / "live_support.yaml").read_text()
-    (folder / "later.yaml").write_text(planned.replace("event: trial_started, within_days: 28", "event: trial_started"))
-    for file, seeds in (("own", (1, 2)), ("other", (3, 4))):
-        write_database(folder / f"{file}.duckdb", seeds, study="live_support")
+    write_databases(folder, "live_support")
     return folder
 
 

@@ -1,7 +1,7 @@
 """Every parameter of the support-metrics notebook changes what it should."""
 
 import pytest
-from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, write_accounts
+from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, write_databases
 
 STUDY = "support_metrics"
 OWN = {
@@ -79,8 +79,7 @@ def given(tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     planned = (NOTEBOOKS / "plans" / "support_metrics.yaml").read_text()
     (folder / "later.yaml").write_text(planned.replace("size: seats", "size: amount"))
-    for file, seeds in (("own", (1, 2)), ("other", (3, 4))):
-        write_accounts(folder / f"{file}.duckdb", seeds, study=STUDY, n_units=600)
+    write_databases(folder, STUDY, units="accounts", n_units=600)
     return folder
 
 

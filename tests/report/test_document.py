@@ -8,8 +8,10 @@ import subprocess
 import sys
 from decimal import Decimal
 
+import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from tiny_study import execute
 
@@ -208,6 +210,16 @@ def test_check_parameters_of_the_notebook_in_this_folder(study, monkeypatch):
         report.check_parameters("tiny", {**namespace, "seed": "8"})
     with pytest.raises(Refused, match=r"^tiny: the parameters cell does not set label, data; run it first$"):
         report.check_parameters("tiny", {"seed": 8})
+
+
+def test_check_parameters_lets_tables_in_memory_through_and_tells_only_that_they_are(study, monkeypatch):
+    monkeypatch.chdir(study.parent)
+    frame = pd.DataFrame({"customer": ["ann"]})
+    for table in (frame, pa.table(frame), ibis.memtable(frame)):
+        found = report.check_parameters("tiny", {"seed": 8, "label": "so", "data": table})
+        assert found == {"seed": 8, "label": "so", "data": "a table in memory"}
+    with pytest.raises(Refused, match=r"^parameter label: needs text; a DataFrame came$"):
+        report.check_parameters("tiny", {"seed": 8, "label": frame, "data": "simulated"})
 
 
 def test_check_parameters_finds_the_notebook_elsewhere(study, monkeypatch, tmp_path):

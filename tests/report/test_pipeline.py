@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from tiny_study import execute, payload, read_all, read_json
 
+from helpers import paths
 from helpers.report import execution, pipeline, store
 from helpers.report.document import write_json
 from helpers.report.pipeline import Progress
@@ -280,7 +281,7 @@ def test_render_refuses_an_input_that_changes_while_it_is_read(make, quick, rend
         file = out / "first" / "results.json"
     if change == "plan":
         file = study.parent / "p.yaml"
-        file.write_text("1")
+        file.write_text((paths.PLANS / "jobs_ii.yaml").read_text())
         run.given["plan"], run.declared["plan"] = str(file), run.declared["label"]
     assert render(*([first] if change == "needed" else []), run)[0] == 0
     good = read_all(out / "one")
@@ -299,6 +300,21 @@ def test_render_refuses_an_input_that_changes_while_it_is_read(make, quick, rend
     assert render(run, force=True) == (2, f"one: refused: {told}\n")
     left = read_all(out / "one")
     assert told.encode() in left.pop("failed.html") and left == good
+
+
+def test_render_refuses_a_folder_to_which_a_file_comes_while_it_is_read(make, quick, render, study, monkeypatch):
+    base = study.parent / "logs"
+    base.mkdir()
+    (base / "a.csv").write_text("1")
+    run = make(data=str(base))
+
+    def change_meanwhile(run, *_):
+        (base / "b.csv").write_text("2")
+        return execute(run)
+
+    monkeypatch.setattr(execution, "execute", change_meanwhile)
+    told = "one: refused: b.csv: changed while the run read it; run it again once nothing writes to it\n"
+    assert render(run) == (2, told)
 
 
 DAMAGES = {

@@ -173,6 +173,18 @@ def test_make_key_follows_input_files_plan_and_needs(make, repository, tmp_path,
     assert len(set(keys)) == 4
 
 
+@pytest.mark.parametrize("data", [".", "part_*.csv"])
+def test_make_key_follows_each_file_of_a_folder_or_pattern(make, tmp_path, study, data):
+    base = study.parent / "logs"
+    base.mkdir()
+    run, keys = make(data=str(base / data)), []
+    for content in ("1", "2"):
+        for name in ("part_1.csv", "part_2.csv", "_SUCCESS"):
+            (base / name).write_text(content)
+            keys.append(key(run, tmp_path))
+    assert len(set(keys)) == 4  # marks that programs leave change nothing
+
+
 @pytest.mark.parametrize(("data", "same"), [("duckdb:x.db", False), ("postgres://h/d", False), ("x.csv", True)])
 def test_make_key_is_never_the_same_for_a_database(make, tmp_path, data, same):
     run = make(data=data)

@@ -100,6 +100,17 @@ def test_what_events_add_is_told_of_the_column_that_is_summed(world):
     assert added["order"]["above"] == 0 and added["order"]["below"] > 0
 
 
+def test_what_stands_in_values_is_looked_at_in_the_column_that_a_metric_reads(world):
+    units, events = world
+    wide = events.assign(net=events["value"].abs(), stars=3.0, value=1.0)
+    own = {"rating": PLAN["metrics"]["rating"] | {"value": "stars"}}
+    own |= {"spend": PLAN["metrics"]["spend"] | {"value": "net"}, "gross": PLAN["metrics"]["spend"]}
+    design = plan.read(PLAN | {"metrics": own}).design
+    seen = metrics.fold(sources.load(design, units, events=wide), design).seen
+    assert {text.split(":")[0] for text in seen["rating", "rated"]["old"]["answers"]} == {"3"}
+    assert seen["spend", "order"]["old"]["log"] > 0 == seen["gross", "order"]["old"]["log"]  # of values that are all 1
+
+
 MISSING = [
     ({"events": {"at": "moment"}}, "no column moment (for time of the event)"),
     ({"events": {"value": "amount"}}, "no column amount (for amount or score)"),

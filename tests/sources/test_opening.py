@@ -102,16 +102,16 @@ def test_read_address_refuses_without_showing_more_than_a_base_name(data, messag
     assert "canary" not in message
 
 
-def test_read_address_refuses_a_folder_and_other_files(tmp_path):
-    (tmp_path / "units.xlsx").touch()
+def test_read_address_refuses_other_files(tmp_path):
+    (tmp_path / "units.xls").touch()
     (tmp_path / "a.csv").touch()
     (tmp_path / "a.parquet").touch()
-    assert tell_refusal(read_address, str(tmp_path)) == f"{tmp_path.name}: a folder; name the files in it"
-    assert tell_refusal(read_address, str(tmp_path / "units.xlsx")) == (
-        "units.xlsx: this kind of file is not read; give .csv, .tsv, .txt (each also .gz), .parquet, or duckdb:PATH"
+    assert tell_refusal(read_address, str(tmp_path / "units.xls")) == (
+        "units.xls: this kind of file is not read; give .csv, .tsv, .txt, .jsonl, .ndjson, .json (each also .gz), "
+        ".parquet, .xlsx, or duckdb:PATH"
     )
     assert tell_refusal(read_address, [str(tmp_path / "a.csv"), str(tmp_path / "a.parquet")]) == (
-        "data: text files and Parquet files together; give files of one kind"
+        "data: text and parquet files together; give files of one kind, such as folder/*.parquet"
     )
 
 
@@ -280,7 +280,7 @@ WRONG = [
     ({"user_id": [[1], [2], [3]]}, "column user_id: holds array values where text is needed; export it as text"),
     (
         {"assigned_at": [1_700_000_000, 1, 2]},
-        "column assigned_at: holds int64 values where times are needed; write them as 2024-01-31 13:45:00 (UTC)",
+        "column assigned_at: 2 rows without a date or time; write 2024-01-31 or 2024-01-31 13:45:00 (UTC)",
     ),
     (
         {"user_id": [1, 2, None]},

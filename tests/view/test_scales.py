@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.plan import ExperimentPlan
+from helpers.view import scales, views
+from helpers.view.numbers import capitalise
 from helpers.view.scales import (
     Scale,
     effect_decimals,
@@ -183,3 +185,11 @@ def test_codes_in_a_sentence_are_said_in_words():
     assert say_codes(found, "no_links 1,997, links 2,003 (plan_tier); the links of help_opened stay.") == (
         "without links 1,997, with links 2,003 (plan); the links of help opened stay."
     )
+
+
+def test_say_codes_leaves_the_names_of_files_as_they_are():
+    results = samples.results()
+    told = scales.say_codes(results, "my_events.csv and nps_2024-01.xlsx hold first_reply; see data/my_events.parquet.")
+    assert told == "my_events.csv and nps_2024-01.xlsx hold first reply; see data/my_events.parquet."
+    assert capitalise("my_events.csv: 3 rows left out") == "my_events.csv: 3 rows left out"
+    assert views.PLAIN["text"]("my_events.csv lacks open_rate") == "my_events.csv lacks open rate"

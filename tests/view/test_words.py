@@ -10,8 +10,8 @@ from helpers.records import DETAIL, Check, DataInfo, Estimate, Results
 from helpers.view.words import explain
 
 LABELS = {"c": "without links", "t": "with links", "u": "with short links"}
-Y = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "Activated"}
-G = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.1}, "label": "Satisfaction"}
+Y = {"kind": "binary", "role": "primary", "better": "higher", "worthwhile": 0.02, "label": "activated"}
+G = {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 0.1}, "label": "satisfaction"}
 NAN = math.nan
 TOLD = "Activated: 35.0 % with links against 30.0 % without links, +5.0 points (between +3.0 and +7.0 points)"
 
@@ -26,12 +26,20 @@ def make(**changes):
     return Estimate(**{**fields, **changes})
 
 
-def explained(*estimates, kind="yours", status="answered", checks=(), metrics=None, plan=None, tables=None, **changes):
+def explained(
+    *estimates,
+    kind="yours",
+    status="answered",
+    checks=(),
+    metrics=None,
+    plan=None,
+    tables=None,
+    study="experiment",
+    **changes,
+):
     data = DataInfo(kind, "A public experiment.", "f", None, 2010, 2010, {"c": 1000, "t": 1010})
     tables = tables or {}
-    found = Results(
-        "experiment", "t", "q", status, data, {}, checks=checks, estimates=estimates, tables=tables, **changes
-    )
+    found = Results(study, "t", "q", status, data, {}, checks=checks, estimates=estimates, tables=tables, **changes)
     return explain(found, make_design(metrics=metrics or {"y": Y}, **{"labels": LABELS, **(plan or {})}))
 
 
@@ -131,6 +139,11 @@ def test_the_answer_says_which_of_two_treatments_is_better_where_the_plan_asks()
     assert worse[-1] == f"{beats}with links beats with short links too."
     open_ = explained(make(), second, between.but(verdict="no clear difference"), plan=plan).answer
     assert open_[-1] == f"{beats}between them no difference is clear."
+    guard = {"role": "guardrail", "metric": "g", "verdict": "not inferior"}
+    kept = [make(id="g1", **guard), make(id="g2", treatment="u", comparison="u - c", **guard)]
+    lost = between.but(id="g3", **guard | {"verdict": "inferior"})  # a guardrail guards what the control has
+    held = explained(make(), second, between, *kept, lost, metrics={"y": Y, "g": G}, plan=plan).answer
+    assert held[1].startswith("The guardrail holds: ") and held[-1] == found[-1]
     neither = (e.but(verdict="no clear difference") for e in (make(), second))
     assert "go on" not in explained(*neither, between, plan=plan).answer[-1]
 
@@ -139,6 +152,18 @@ def test_of_many_primary_effects_three_are_told_and_the_rest_counted():
     metrics = {f"y{k}": {**Y, "label": f"Metric {k}"} for k in range(5)}
     found = explained(*(make(id=str(k), metric=f"y{k}") for k in range(5)), metrics=metrics)
     assert found.answer[0].endswith("a clear benefit; 2 more are below.") and "Metric 3" not in found.answer[0]
+
+
+def test_labels_stand_as_she_wrote_them_within_a_sentence():
+    metrics = {
+        "y": {**Y, "label": "Kontaktquote"},
+        "z": {**Y, "label": "NPS der Kunden"},
+        "g": {**G, "label": "Zufriedenheit"},
+    }
+    guard = make(id="g", metric="g", role="guardrail", verdict="not inferior")
+    found = explained(make(), make(id="b", metric="z"), guard, metrics=metrics).answer
+    assert found[0].startswith("Kontaktquote: 35.0 %") and "; NPS der Kunden: 35.0 %" in found[0]
+    assert found[1].startswith("The guardrail holds: Zufriedenheit, ")
 
 
 def test_an_interim_answer_says_so_and_decides_nothing():
@@ -174,6 +199,12 @@ GUARDS = [
         "The guardrail is not shown to hold: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1.",
     ),
 ]
+
+
+def test_a_guardrail_of_several_arms_counts_once():
+    guards = [make(**{**GUARD, "id": arm}, verdict="inferior", treatment=arm, comparison=f"{arm} - c") for arm in "tu"]
+    told = explained(make(), *guards, metrics={"y": Y, "g": G}).answer
+    assert told[1].startswith("The guardrail is not shown to hold: satisfaction, with links, -0.020 (between ")
 
 
 @pytest.mark.parametrize(("verdict", "sentence"), GUARDS)
@@ -353,7 +384,7 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     )
     before = explained(make(), plan={"registered": "before"})
     assert "Plan written | before the data was seen" in before.words["design"]
-    assert "Plan written | before or after the data was seen, it does not say" in explained(make()).words["design"]
+    assert "Plan written | before or after the data were seen, it does not say" in explained(make()).words["design"]
     end = "That this was the planned end: the plan names none, and looking until a result is clear errs more often "
     assert before.limits[0] == f"{end}than it says." == explained(make(), plan={"assigned_at": "day"}).limits[0]
     planned = explained(make(), plan={"registered": "before", "planned_units": 9})
@@ -365,7 +396,7 @@ def test_two_metrics_that_decide_and_disagree_are_no_winner(plan):
     metrics = {"y": Y, "z": {**Y, "label": "Paid"}, "x": {**Y, "label": "Stayed"}}
     harm, unclear = (make(id=v, metric="z", verdict=v) for v in ("clear harm", "no clear difference"))
     torn = (
-        "paid is better without links and activated worse" if plan else "activated is better with links and paid worse"
+        "Paid is better without links and activated worse" if plan else "activated is better with links and Paid worse"
     )
     torn = f"{torn}: both decide and disagree, so settle which counts more before "
     for rows in ([make(), harm], [make(metric="x", verdict="no clear difference"), make(), harm]):
@@ -376,6 +407,16 @@ def test_two_metrics_that_decide_and_disagree_are_no_winner(plan):
     other = make(metric="z", treatment="u", comparison="u - c", verdict="clear harm")
     several = {"variant": {"control": "c", "treatments": ["t", "u"]}}
     assert "go on with links" in explained(make(), other, metrics=metrics, plan=several).answer[-1]
+
+
+@pytest.mark.parametrize("study", ["experiment", "proactive_help", "live_support", "in_app_support"])
+@pytest.mark.parametrize("status", ["answered", "interim", "withheld"])
+def test_every_report_of_a_plan_that_was_written_afterwards_says_so(study, status):
+    late = explained(make(), study=study, status=status, plan={"registered": "after"}).limits
+    assert late[0] == (
+        "What was decided beforehand: the plan was written afterwards, so its metrics, margins and rule may have been "
+        "chosen by what they show."
+    )
 
 
 def test_her_own_report_never_speaks_of_an_article():

@@ -1,0 +1,96 @@
+"""Shares in the arms: how they are written without a small cell, and whether they differ by more than chance."""
+
+import numpy as np
+import scipy  # its stats load when they are first used
+
+from helpers.checks.events import percent
+from helpers.records import NAN, Moments
+
+LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
+
+
+def count_shares(pairs, sizes=None) -> list[Moments]:
+    """Return the share of each arm from how many of how many; of no more than its size where one is given.
+
+    A unit's events are alike, so that an arm counts for no more events than it has units.
+    """
+    found = []
+    for i, (yes, n) in enumerate(pairs):
+        least = int(n if sizes is None else min(n, sizes[i]))
+        found.append(Moments(("y",), least, np.array([yes / n if n else 0.0]), np.zeros((1, 1))))
+    return found
+
+
+def write_rates(design, arms) -> str:
+    """Return the share of each arm, unless it would show a cell of fewer than `min_cell` units."""
+    named = zip(design.variant.arms, arms, strict=True)
+    return ", ".join(f"{arm} {_write_rate(m, design.min_cell)}" for arm, m in named)
+
+
+def _write_rate(moments, least):
+    if not moments.n:
+        return "none observed"
+    rate, units = read_rate(moments), moments.n * (1 if len(moments.names) == 1 else moments.mean[1])
+    small, rest = round(rate * units), round((1 - rate) * units)
+    if 0 < small < least:
+        return f"fewer than {least} units"
+    return f"all but fewer than {least} units" if small and 0 < rest < least else percent(rate)
+
+
+def write_p(p) -> str:
+    """Return a p-value as messages of checks print it."""
+    return "p > .999" if p > 0.999 else "p < .001" if p < 0.001 else f"p = {p:.3f}".replace("0.", ".", 1)
+
+
+def compare_rates(arms) -> float:
+    """Return the p-value of equal rates in all groups of units.
+
+    Parameters
+    ----------
+    arms : sequence of Moments
+        Of a 0/1 column, ("y",), or of its sums and numbers by cluster, ("num", "den").
+
+    Returns
+    -------
+    float: chi-square; Fisher's exact test for two groups where fewer than 5 are expected in a cell; for clusters
+        the F test of their deviations from the common rate. nan where all units are alike, fewer than two groups have
+        units, or cells are too small for the test.
+    """
+    arms = [m for m in arms if m.n]
+    if len(arms) < 2:
+        return NAN
+    if len(arms[0].names) > 1:
+        return _compare_cluster_rates(arms)
+    yes = np.array([round(m.value * m.n) for m in arms])
+    table = np.array([yes, [m.n for m in arms] - yes])
+    if not table.sum(axis=1).all():
+        return NAN
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    if expected.min() >= LEAST_EXPECTED:
+        return float(scipy.special.chdtrc(len(arms) - 1, np.sum((table - expected) ** 2 / expected)))
+    return float(scipy.stats.fisher_exact(table).pvalue) if len(arms) == 2 else NAN
+
+
+def read_rate(moments: Moments) -> float:
+    """Return the share of units with a 1; nan without units."""
+    return moments.value if len(moments.names) == 1 else float(moments.mean[0] / moments.mean[1])
+
+
+def _compare_cluster_rates(arms):
+    """Analysis of variance of each cluster's sum less the common rate times its size; sound where an arm has none."""
+    sizes = np.array([m.n for m in arms])
+    totals = sizes @ np.array([m.mean for m in arms])
+    slope = np.array([1.0, -totals[0] / totals[1]])
+    between = float(sizes @ np.array([m.mean @ slope for m in arms]) ** 2)
+    within = sum((m.n - 1) * float(slope @ m.cov @ slope) for m in arms if m.n > 1)
+    if between + within <= 1e-12 * totals.sum() or sizes.sum() <= len(arms):
+        return NAN
+    return test_trace(between / (between + within), 1, len(arms) - 1, sizes.sum())
+
+
+def test_trace(trace, columns, contrasts, total) -> float:
+    """Return the p-value of Pillai's trace by its F approximation."""
+    s = min(columns, contrasts)
+    m, n = (abs(columns - contrasts) - 1) / 2, (total - contrasts - columns - 2) / 2
+    df, left = s * (2 * m + s + 1), s * (2 * n + s + 1)
+    return float(scipy.special.fdtrc(df, left, trace / max(s - trace, 1e-300) * left / df))

@@ -1,0 +1,256 @@
+"""Values that are not what they seem: codes for none among answers, empty cells that mean no, rows that sum others."""
+
+import numpy as np
+import scipy  # its stats load when they are first used
+
+from helpers import metrics, schema
+from helpers.checks.rates import compare_rates, count_shares, write_p
+from helpers.metrics import Units
+from helpers.metrics.values import UNPLANNED
+from helpers.plan import ExperimentPlan
+from helpers.records import Check, Refused
+
+ALERT = 0.001
+LEAST = 10  # values, below which nothing is read into them
+RARE = 7  # times that two answers are given, from which on one between them would be too: e^-7 is one in a thousand
+TOP, NO_ANSWER = 10, 20  # the highest answer of most scales; from there on a number is a code beside them
+NINES = (99, 999, 9999, 99_999)  # codes for none on scales that reach further
+REACH = range(3, 10)  # the highest answers of scales that rarely begin with 0
+PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among some thirty
+MOST_OPEN = 0.5  # of the units without an event may have a time of 0
+MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
+HASHED = ("bucket", "hash", "slot", "seed")  # columns of chance, by which arms are drawn for each unit
+EMPTY = (
+    "every cell that is told says {word}, and {n:,} of {all:,} are empty, so that empty may mean {other} or not known; "
+    "write {other} where it is meant{or_plan}, or leave the {units} out of which nothing is known"
+)
+NO_TIME = (
+    "{n:,} of {all:,} {units} without the event have {what}, so that nobody knows how long they were followed; give "
+    "the time until which each was seen without it"
+)
+CODES = (
+    "{n:,} of {all:,} answers are {codes}, {why}; leave them empty where they are a code for none, and write scale: "
+    "[lowest, highest] into the plan"
+)
+PROMOTER = (
+    "none of {all:,} answers is above {most}, and a net promoter score is asked from 0 to 10; give the answers as they "
+    "were asked, or write kind: score"
+)
+SUMS = "a row holds the sum of all others, so that it is a total and no {unit}; leave it out"
+ONE_TO_ONE, LEAK, LEAST_MOMENTS = (
+    0.95,
+    1e-6,
+    30,
+)  # a correlation; a p-value; units of an arm, below which neither is read
+ALONG = "{name} goes along with {label} nearly one to one, with a correlation of {found:.2f} or more in every arm"
+APART = "{name} differs between the arms far beyond chance"
+AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
+UNITS = (
+    "Whoever has the same {column} is in the same arm, in {alike:,} of {several:,} cases ({sizes}): arms look "
+    "assigned by {column} and not by {unit}. Where they were, write cluster: {column} into the plan, as intervals are "
+    "too narrow without."
+)
+
+
+def check_values(units: Units, design: ExperimentPlan) -> Check | None:
+    """Refuse values that the plan does not settle; return the check `units_fit`, None where the unit is as planned.
+
+    Parameters
+    ----------
+    units : Units
+        Its `seen` says what stands in the values of each arm.
+    design : ExperimentPlan
+
+    Returns
+    -------
+    Check: unclear where arms keep to the levels of a column that the plan does not name, so that they look assigned by
+        it; `value` is the share of levels that do.
+
+    Raises
+    ------
+    Refused: one value only in a column of yes and no, beside empty cells; no time, or the time 0, for units without
+        the event; answers that stand apart from all others, without a scale; a net promoter score that is none; a row
+        that holds the sum of all others.
+    """
+    for (name, read), arms in units.seen.items():
+        told, metric = None, design.metrics.get(name)
+        whats = next(iter(arms.values()))
+        if name == UNPLANNED:
+            continue
+        if "answers" in whats:
+            answers = {arm: _read_answers(found["answers"]) for arm, found in arms.items()}
+            told = _find_codes(metric, answers, design.min_cell)
+            whats = ()
+        facts = {what: sum(arm[what] for arm in arms.values()) for what in whats}
+        for key, find in (("open", _find_untimed), ("empty", _find_empty), ("titled", _find_sum)):
+            told = told or (find(facts, arms, metric, design) if key in facts else None)
+        if told:
+            column = metric.observed if told.startswith("every") and metric and metric.observed else read
+            raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
+    columns = [] if design.cluster else [column for name, column in units.seen if name == UNPLANNED]
+    return next((check for column in columns if (check := _find_cluster(units, column, design))), None)
+
+
+def _find_empty(facts, arms, metric, design):
+    """One value alone in a column of yes and no, whose empty cells may well be the other."""
+    told, n = facts["yes"] + facts["no"], facts["empty"]
+    is_one = min(facts["yes"], facts["no"]) == 0
+    if not is_one or min(told, n) < LEAST or (metric and metric.missing == "zero" and not metric.observed):
+        return None
+    word, other = ("yes (1)", "no (0)") if facts["yes"] else ("no (0)", "yes (1)")
+    plan = ", or missing: zero into the plan" if facts["yes"] and metric and not metric.observed else ""
+    return EMPTY.format(word=word, other=other, n=n, all=told + n, or_plan=plan, units=schema.pluralise(design.unit))
+
+
+def _find_untimed(facts, arms, metric, design):
+    """Units without the event whose time is empty or 0, far more often than of those with it, or in one arm."""
+    for key, what in (("empty", "no time"), ("zero", "the time 0")):
+        n, others = facts[f"open_{key}"], facts[f"ended_{key}"] / max(facts["ended"], 1)
+        apart = compare_rates(count_shares([(arm[f"open_{key}"], arm["open"]) for arm in arms.values()]))
+        beside = [(n, facts["open"]), (facts[f"ended_{key}"], facts["ended"])]
+        is_more = n > 2 * others * facts["open"] and compare_rates(count_shares(beside)) < ALERT
+        most = 0 if key == "empty" else MOST_OPEN * facts["open"]
+        if n >= LEAST and (facts["ended"] == 0 or is_more) and (n > most or apart < ALERT):
+            return NO_TIME.format(n=n, all=facts["open"], what=what, units=schema.pluralise(design.unit))
+    return None
+
+
+def _find_sum(facts, arms, metric, design):
+    """A row whose value is the sum of all others: exactly, or nearly where its id says so."""
+    total, titled = facts["sum"], facts["titled"]
+    largest = max(arm["largest"] for arm in arms.values())
+    is_named = titled and abs(2 * titled - total) < 0.01 * abs(total)
+    exact = "log" in facts and abs(2 * largest - total) <= 1e-9 * abs(total)
+    return SUMS.format(unit=design.unit) if facts["n"] > LEAST and (is_named or exact) else None
+
+
+def _read_answers(told):
+    found = dict(text.split(":") for text in told or ())
+    return {float(answer): int(n) for answer, n in found.items() if answer != "none"}, int(found.get("none", 0))
+
+
+def _find_codes(metric, arms, least):
+    """Answers that stand apart from all others, by a gap, by their sign, by a heap at 0, or in one arm alone."""
+    counts = {}
+    for found, _ in arms.values():
+        for answer, n in found.items():
+            counts[answer] = counts.get(answer, 0) + n
+    is_broken = any(other for _, other in arms.values())
+    if sum(counts.values()) < LEAST or len(counts) < 2:
+        return None
+    answers, n = sorted(counts), sum(counts.values())
+    if metric.kind == "nps":
+        return PROMOTER.format(all=n, most=PROMOTES - 1) if n >= 30 and answers[-1] < PROMOTES else None
+    if isinstance(metric.scale, tuple):
+        return None
+    told = _find_far(counts, is_broken=is_broken)
+    if (
+        not told and not is_broken and metric.scale != "ordered"
+    ):  # what lies between levels without distances is not known
+        told = _find_apart(counts) or _find_alone({arm: found for arm, (found, _) in arms.items()})
+    codes, why = told or ([], "")
+    if not codes:
+        return None
+    is_open = min(counts[code] for code in codes) >= least  # else it is the answer of a few
+    shown = " or ".join(f"{code:g}" for code in codes[:3]) if is_open else "another number than most"
+    return CODES.format(codes=shown, why=why, n=sum(counts[code] for code in codes), all=n)
+
+
+def _find_far(counts, *, is_broken):
+    """The answers that no scale holds beside the others: one below 0 alone, unless fractions are, or some far above."""
+    answers = np.array(sorted(counts))
+    below = answers[answers < 0]
+    if not is_broken and len(below) == 1 and answers[-1] > 1 and len(answers) > 3:
+        return [below[0]], "the only one below 0"
+    beyond = answers[(answers >= NO_ANSWER) & (answers > TOP)]
+    inside = answers[answers <= TOP]
+    if len(beyond) and len(inside) > 2 and len(beyond) <= 3:
+        return list(beyond), "far above all others"
+    is_code = answers[-1] in NINES and answers[-1] > 2 * answers[-2] and counts[answers[-1]] >= RARE
+    return ([answers[-1]], "far above all others") if is_code else None
+
+
+def _find_apart(counts):
+    """The answers apart from the most common run, by an answer between them that nobody gives, or by a heap at 0."""
+    answers = np.array(sorted(counts))
+    gaps = np.diff(answers)
+    runs = np.split(answers, np.flatnonzero(gaps > gaps.min()) + 1)
+    run = max(runs, key=lambda one: sum(counts[answer] for answer in one))
+    apart = [answer for one in runs if one is not run for answer in one]
+    edges = [(one, run[0] if one[-1] < run[0] else run[-1]) for one in runs if one is not run]
+    near = [min(sum(counts[a] for a in one), counts[edge]) for one, edge in edges]
+    if len(run) > 2 and apart and len(apart) <= 3 and min(near) >= RARE:
+        return apart, "apart from them"
+    low, next_ = answers[0], answers[1]
+    heap = (
+        counts[low] > counts[next_] and scipy.stats.binomtest(counts[low], counts[low] + counts[next_]).pvalue < ALERT
+    )
+    if low == 0 and next_ == 1 and answers[-1] in REACH and heap:
+        return [low], "more than the answer beside it"
+    return None
+
+
+def _find_alone(arms):
+    """The lowest or highest answer, where one arm gives it often and another never."""
+    answers = sorted(set().union(*arms.values()))
+    sizes = [sum(found.values()) for found in arms.values()]
+    for answer in (answers[0], answers[-1]):
+        shares = [(found.get(answer, 0), n) for found, n in zip(arms.values(), sizes, strict=True)]
+        if min(n for n, _ in shares) == 0 and compare_rates(count_shares(shares)) < ALERT:
+            return [answer], "in one arm alone"
+    return None
+
+
+def _find_cluster(units, column, design):
+    """The check of a column whose levels keep to one arm each, far more often than units alone would; None if not."""
+    if any(word in column.lower() for word in HASHED):
+        return None
+    facts, shares = units.seen[UNPLANNED, column], design.variant.shares
+    several, alike = (facts[None][what] for what in ("several", "alike"))
+    even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
+    if several < MANY_LEVELS or alike < ALIKE * several or scipy.stats.binom.sf(alike - 1, several, even) > CHANCE:
+        return None
+    counts = [facts[arm]["alike"] for arm in design.variant.arms]
+    sizes = ", ".join(f"{arm} {n:,}" for arm, n in zip(design.variant.arms, counts, strict=True))
+    if shares:
+        planned = np.array([shares[arm] for arm in design.variant.arms])
+        p = float(scipy.stats.chisquare(counts, planned * sum(counts)).pvalue)
+        sizes = f"{sizes}; {write_p(p)} of the planned split"
+    told = UNITS.format(column=column, unit=design.unit, sizes=sizes, alike=alike, several=several)
+    return Check("units_fit", "warn", alike / several, ALIKE, told)
+
+
+def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
+    """Return the check `covariates_fit`: whether a covariate looks measured after assignment; None where none does.
+
+    Parameters
+    ----------
+    units : Units, with covariates
+    design : ExperimentPlan
+
+    Returns
+    -------
+    Check: unclear where a covariate differs between the arms with p below a millionth, or follows an outcome nearly
+        one to one in every arm; `value` is the largest correlation.
+    """
+    whole, apart, closest = metrics.summarise_covariates(units), [], (0.0, "")
+    control, *others = (whole[arm] for arm in design.variant.arms)
+    for treated in (m for m in others if min(m.n, control.n) >= LEAST_MOMENTS):
+        errors = np.sqrt(np.diag(treated.cov) / treated.n + np.diag(control.cov) / control.n)
+        gaps = abs(treated.mean - control.mean)
+        apart += [units.covariates[i] for i in np.flatnonzero(gaps > scipy.stats.norm.isf(LEAK / 2) * errors)]
+    for name, arms in metrics.summarise(units, adjusted=True)[None].items():
+        mine = [arms[arm] for arm in design.variant.arms]
+        if mine[0].names[0] == "y" and len(mine[0].names) > 1 and min(m.n for m in mine) >= LEAST_MOMENTS:
+            spreads = [np.sqrt(np.diag(m.cov)) for m in mine]
+            found = [abs(m.cov[0, 1:]) / np.maximum(s[0] * s[1:], 1e-300) for m, s in zip(mine, spreads, strict=True)]
+            least = np.min(found, axis=0)  # in one arm a single large value can make it
+            told = {"name": _name_covariate(mine[0].names[1 + least.argmax()]), "label": design.label_of(name)}
+            closest = max(closest, (float(least.max()), ALONG.format(found=least.max(), **told)))
+    told = [closest[1]] if closest[0] >= ONE_TO_ONE else []
+    told = [APART.format(name=_name_covariate(name)) for name in apart[:1]] + told
+    return Check("covariates_fit", "warn", closest[0], ONE_TO_ONE, " and ".join(told) + AFTER) if told else None
+
+
+def _name_covariate(name):
+    return name.removeprefix("x_").split("=")[0]  # a level could be somebody's

@@ -1,0 +1,287 @@
+"""The command `studies plan`: a commented plan from a table and its events, which runs once its roles are given.
+
+Every guess stands beside its reason; names, labels and events stay as she wrote them.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader
+
+from helpers import paths, schema
+from helpers.cli.guessing import (
+    METRICS,
+    MOST_LABELS,
+    Guess,
+    find_named,
+    has_word,
+    is_loss,
+    split_words,
+)
+from helpers.cli.looking import MOST_ROWS, draw, find_last, find_start, hear
+from helpers.cli.reporting import EXAMPLE
+from helpers.records import Refused
+from helpers.sources import ask
+
+MOST_EVENTS = 60  # drafted, those of most units
+WINDOWS = (365, 180, 90, 60, 28, 14, 7)  # days; the longest that is over for nearly all units is drafted
+FOLLOWED = ((90, 180), (90, 90), (60, 90), (30, 90), (30, 60), (30, 30), (14, 28), (7, 14))  # landmark, days after it
+MOST_OVER, HALF_OVER = 0.9, 0.5  # of the units, and of the accounts, for which these days are over
+NEARLY_ALL = 0.99  # of an event's moments, which its window holds
+REPEATS = 1.5  # events of each unit that has any, from which on they are counted
+FEW_UNITS = 20  # an id with so few values is none
+LEAST_NESTED = 10  # clusters, each in one arm, which chance would not do
+CONTROLS = ("control", "baseline", "placebo", "old", "off", "no", "none", "false", "0", "without", "a")
+
+
+def draft_plan(arguments):
+    """Print a plan that fits the tables, or write it to a new file; tell on the standard error what looks wrong."""
+    units = draw(arguments.data, arguments.table)
+    wanted = {"--unit-id": arguments.unit_id, "--variant": arguments.variant}
+    columns = [schema.Column(column, option, "text") for option, column in wanted.items() if column]
+    schema.refuse_missing(columns, units.table.columns, file=units.file)
+    unit_id, why = _find_unit(units, arguments.unit_id)
+    told = _warn_of_unit(units, unit_id)
+    heard = hear(arguments.events, arguments.events_table, units, unit_id) if arguments.events else None
+    named = {"file": units.file, "unit_id": unit_id, "unit_why": why or told, "unit": _name_unit(unit_id)}
+    if arguments.study == "experiment":
+        text = _write("plan.yaml.j2", **named, **_plan_experiment(units, heard, unit_id, arguments.variant))
+    else:
+        text = _write("framework.yaml.j2", **named, **_plan_framework(units, heard, unit_id))
+    if told:
+        print(f"studies: {units.file}, column {unit_id}: {told}", file=sys.stderr)
+    if arguments.to is None:
+        return print(text, end="")
+    target = Path(arguments.to).expanduser()
+    # an untouched example may go
+    ours = [EXAMPLE, *paths.PLANS.glob("*.yaml")]
+    if target.exists() and target.read_bytes() not in [file.read_bytes() for file in ours]:
+        raise Refused(f"{target.name}: exists already; name a new file")
+    target.write_text(text, encoding="utf-8")
+    todo = "decide every role" if arguments.study == "experiment" else "read every guess"
+    beside = f" --events {arguments.events[0]}" if arguments.events else ""
+    print(f"{arguments.to}: {todo}, then studies check {arguments.data[0]}{beside} --plan {arguments.to}")
+
+
+def _find_unit(units, given):
+    """Return the column of the unit's id, and why where nobody has named it."""
+    rows, named = units.rows, [name for name in units.rows if split_words(name)[-1:] in (["id"], ["uuid"], ["key"])]
+    unique = [
+        name
+        for name in [*named, *units.list_kind("other", "labels")]
+        if rows[name].notna().all() and rows[name].is_unique
+    ]
+    guess = next(iter([name for name in unique if name in named] or unique or named), None)
+    if not (given or guess):
+        raise Refused(f"{units.file}: no column looks like the id of a unit; name it with --unit-id")
+    why = "" if given else "guessed: a value of its own in every row" if guess in unique else "guessed: its name"
+    return given or guess, why
+
+
+def _warn_of_unit(units, unit_id):
+    """Return what speaks against a column as the id of a unit, or nothing."""
+    known = units.rows[unit_id].dropna()
+    n = known.nunique()
+    if len(known) > 2 * n and n <= FEW_UNITS:
+        return f"{schema.say(n, 'value')} in {schema.say(len(known), 'row')}, so that it is no id of a unit"
+    if len(known) > n:
+        rows = schema.say(len(known) - n, "row")
+        return f"{rows} with an id that stands in another row too, and a plan needs one row a unit"
+    return ""
+
+
+def _name_unit(unit_id):
+    return (unit_id[:-2].rstrip("_ -") if unit_id.casefold().endswith("id") else unit_id) or "unit"
+
+
+def _map_events(heard, unit_id):
+    """Return the plan's keys of the event table whose columns are not called as the plan would."""
+    if heard is None:
+        return {}
+    usual = {"unit": unit_id, "event": "event", "at": "at", "value": "value"}
+    own = {key: name for key, name in heard.columns.items() if name != usual[key]}
+    return own if "event" in heard.columns else own | {"named": heard.names["event"].iloc[0]}
+
+
+def _plan_experiment(units, heard, unit_id, variant):
+    """Return what the template of an experiment's plan is filled with."""
+    variant, why = (variant, "") if variant else _find_variant(units, unit_id)
+    arms, rows = _list_arms(units, variant), units.rows
+    twins, cluster = _find_fixed(units, {unit_id, variant}, variant, len(arms))
+    assigned, assigned_why = find_start(units, "assigned", "started")
+    if heard and not assigned:
+        raise Refused(f"{units.file}: no column holds dates, and events need the time of assignment; add it")
+    as_of = find_last(units, heard)
+    before = [name for name in rows if has_word(name, "before") and units.kinds[name].kind in METRICS]
+    used = {unit_id, variant, cluster, *twins, *before}
+    sizes = [name for name in rows if heard and has_word(name, "sizes") and name not in used]  # of an assignment
+    listed = [(name, units.kinds[name]) for name in rows if name not in used.union(sizes)]
+    metrics = _list_event_metrics(heard, units, unit_id, assigned, as_of) if heard else []
+    metrics += _list_column_metrics(listed, heard, {metric["name"] for metric in metrics})
+    if not metrics:
+        fault = "no column holds numbers, so there is no metric to plan; name a table with outcomes"
+        raise Refused(f"{units.file}: {fault}")
+    return {
+        **{"variant": variant, "variant_why": why, "arms": arms, "twins": twins, "cluster": cluster},
+        **{"assigned": assigned, "assigned_why": assigned_why, "as_of": as_of, "ends": _say_end(heard)},
+        "is_sure": heard is not None or has_word(assigned or "", "assigned"),
+        "dates": [name for name in units.list_kind("date") if name != assigned],
+        "events": _map_events(heard, unit_id),
+        "before": before,
+        **{"sizes": sizes, "labels": [name for name, guess in listed if guess.kind == "labels"]},
+        "metrics": metrics,
+    }
+
+
+def _find_fixed(units, keys, variant, n_arms):
+    """Return the columns that say the arm once more, and the one that may have been randomised; None without.
+
+    Every value of these stands in one arm only.
+    """
+    rows, (arms, _) = units.rows, pd.factorize(units.rows[variant])
+    fixed = {}
+    for name in [name for name in rows if name not in keys and units.kinds[name].kind != "date"]:
+        codes, values = pd.factorize(rows[name])  # -1 is missing
+        known = codes >= 0
+        if len(values) == len(np.unique(codes[known] * (n_arms + 1) + arms[known])):
+            fixed[name] = int((np.bincount(codes[known]) > 1).sum()), bool(known.all()) and len(values) == n_arms
+    twins = [name for name, (_, is_twin) in fixed.items() if is_twin]
+    return twins, next((name for name, (repeated, _) in fixed.items() if repeated >= LEAST_NESTED), None)
+
+
+def _find_variant(units, unit_id):
+    labelled = [name for name in units.rows if name != unit_id and 2 <= units.rows[name].nunique() <= MOST_LABELS]
+    name, _ = find_named(labelled, "variants")
+    if name is None:
+        raise Refused(f"{units.file}: no column looks like the arm as assigned; name it with --variant")
+    return name, "guessed: its name"
+
+
+def _list_arms(units, variant):
+    """Return the labels of the variant, the one that sounds like a control first; another case is no other label."""
+    label = units.table[variant].cast("string").strip().nullif("")
+    known = units.table.select(label=label).drop_null().distinct().limit(MOST_LABELS + 1)
+    labels = sorted(ask(lambda: known.to_pandas()["label"], units.file))
+    where = f"{units.file}, column {variant}"
+    if len(labels) > MOST_LABELS:
+        raise Refused(f"{where}: more than {MOST_LABELS} labels, so it is no variant; name another column")
+    arms = list({text.casefold(): text for text in reversed(labels)}.values())[::-1]
+    if len(arms) < 2:
+        raise Refused(f"{where}: {len(arms)} label, and an experiment needs two; name another column")
+    return sorted(arms, key=lambda arm: CONTROLS.index(arm.casefold()) if arm.casefold() in CONTROLS else len(CONTROLS))
+
+
+def _say_end(heard):
+    return f"the last day with an event in {heard.file}" if heard else "the latest date in the table"
+
+
+def _list_event_metrics(heard, units, unit_id, assigned, as_of):
+    """Return a metric for each event that could be an outcome: counted, added up, or whether it came."""
+    starts = units.find_dates(assigned)
+    days = (pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1) - starts).dt.days
+    over = {window: float((days >= window).mean()) for window in WINDOWS}
+    widest = next((window for window, share in over.items() if share >= MOST_OVER), WINDOWS[-1])
+    begun = pd.Series(starts.to_numpy(), units.rows[unit_id].astype(str).str.strip()).groupby(level=0).min()
+    ages = heard.rows.assign(days=(heard.rows["at"] - heard.rows["unit"].map(begun)).dt.total_seconds() / 86400)
+    reached = ages[ages["days"] >= 0].groupby("event")["days"].quantile(NEARLY_ALL)
+    found = []
+    for row in heard.names.head(MOST_EVENTS).itertuples():
+        if has_word(row.event, "assigned"):
+            continue
+        last = reached.get(row.event, widest) if len(heard.rows) < MOST_ROWS else widest  # first rows may be early ones
+        window = min((window for window in WINDOWS if last <= window <= widest), default=widest)
+        few = "" if window == widest else ", and few come later"
+        within = f"within_days: {window}", f"guessed: over for {over[window]:.0%} of the units by as_of{few}"
+        kind = _guess_event(row)
+        scale = [(f"scale: {list(kind.scale)}", "guessed: holds all values")] if kind.scale else []
+        is_valued = kind.kind in ("amount", "score", "nps") and row.value != heard.columns["value"]
+        value = [(f"value: {quote(row.value)}", "the column of its values")] if is_valued else []
+        lines = [(f"kind: {kind.kind}", f"guessed: {kind.reason}"), *scale, *value, within]
+        found.append({"name": row.event, "lines": lines})
+    return found
+
+
+def _guess_event(row):
+    if row.guess.kind in ("score", "nps"):
+        return row.guess
+    if row.guess.kind in ("amount", "count"):
+        return Guess("amount", "such events have values, which are added up")
+    often = row.n / row.units
+    if often >= REPEATS:
+        return Guess("count", f"{often:.1f} such events of each unit that has any")
+    return Guess("binary", "one such event of most units that have any")
+
+
+def _list_column_metrics(listed, heard, taken):
+    found = []
+    for name, (kind, reason, scale) in listed:
+        if kind in METRICS:
+            own = f"{name}_column" if name in taken else name
+            lines = [(f"kind: {kind}", f"guessed: {reason}")]
+            lines += [(f"scale: {list(scale)}", "guessed: holds all values")] if scale else []
+            lines += [(f"column: {quote(name)}", "of the table, not an event")] if heard or own != name else []
+            found.append({"name": own, "lines": lines})
+    return found
+
+
+def _plan_framework(units, heard, unit_id):
+    """Return what the template of a framework's plan is filled with."""
+    started, why = find_start(units, "started") if heard else (None, "")
+    shared = {
+        "events": _map_events(heard, unit_id),
+        "size": find_named([name for name in units.list_kind("count") if name != unit_id], "sizes")[0],
+        "tier": find_named([name for name in units.list_kind("labels") if name != unit_id], "tiers")[0],
+        **{"started": started, "started_why": why, "as_of": find_last(units, heard), "ends": _say_end(heard)},
+    }
+    if heard is None:
+        return shared | _plan_snapshot(units, unit_id)
+    if not started:
+        raise Refused(f"{units.file}: no column holds dates, and events need the start of each account; add it")
+    names = [*heard.names["event"]]
+    lost, grown = (list(filter(says, names)) for says in (is_loss, lambda name: has_word(name, "grew")))
+    others = [name for name in names if name not in (*lost, *grown)]
+    if not others:
+        fault = "no event but losses and growth, so there is no milestone to plan; give more events"
+        raise Refused(f"{heard.file}: {fault}")
+    active = heard.names.set_index("event").loc[others, "n"].idxmax()
+    days = (pd.Timestamp(shared["as_of"], tz="UTC") + pd.Timedelta(days=1) - units.find_dates(started)).dt.days
+    followed = {pair: float((days >= sum(pair)).mean()) for pair in FOLLOWED}
+    pair = next((pair for pair, share in followed.items() if share >= HALF_OVER), FOLLOWED[-1])
+    features = [name for name in others if name != active]
+    return shared | {
+        **{"lost": lost, "grown": grown, "active": active, "features": features[:MOST_EVENTS]},
+        "lost_at": next((name for name in units.list_kind("date") if is_loss(name)), None),
+        **{"landmark": pair[0], "within": pair[1], "followed": f"{followed[pair]:.0%}"},
+        "n_left": max(len(features) - MOST_EVENTS, 0),
+    }
+
+
+def _plan_snapshot(units, unit_id):
+    """Return what a framework without events is filled with: who has left, after how long, and columns of 0 and 1."""
+    gone = next((name for name in units.list_kind("binary") if is_loss(name)), None)
+    time = find_named(units.list_kind("count", "amount"), "tenures")[0]
+    if not gone or not time:
+        raise Refused(
+            f"{units.file}: without events a framework needs a column of 0 and 1 called after leaving, such as "
+            "churned, and a number of days or months called after it, such as tenure; or give --events"
+        )
+    features = [name for name in units.list_kind("binary") if name not in (unit_id, gone)]
+    return {"gone": gone, "time": time, "features": features}
+
+
+def _write(template, **told):
+    place = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=place, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    environment.filters["q"] = quote
+    environment.filters["qs"] = lambda names: ", ".join(map(quote, names))
+    return environment.get_template(template).render(**told)
+
+
+def quote(text):
+    """Return text as a YAML scalar that means exactly this text, wherever it stands."""
+    plain = r"(?!(?i:null)$)[A-Za-z_][\w -]*(?<! )"
+    return text if re.fullmatch(plain, text) else json.dumps(text, ensure_ascii=False)

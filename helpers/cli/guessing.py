@@ -1,0 +1,159 @@
+"""What a column or an event could be in a plan, by its name and its values, and why: guesses, which a draft says."""
+
+import math
+import re
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from helpers.sources.numerals import NO, YES
+
+MOST_LABELS = 20  # of a variant or segment
+TRUTHS = dict.fromkeys(YES, "1") | dict.fromkeys(NO, "0")
+SCALES = ((1, 5), (0, 5), (1, 7), (0, 7), (1, 10), (0, 10), (0, 100))  # of a score, the first that holds its values
+FULL = ((1, 5), (1, 7))  # scales that a column of another name has where each level occurs and nothing else
+EPOCH = {"s": (5e8, 5e9), "ms": (5e11, 5e12)}  # seconds and milliseconds since 1970 from 1986 to 2128
+METRICS = ("binary", "count", "amount", "score", "nps")
+# Words of names, each list in the order in which they count.
+WORDS = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
+
+Guess = namedtuple("Guess", "kind reason scale", defaults=(None,))
+
+
+def split_words(name) -> list[str]:
+    """Return the words of a name in lower case.
+
+    Examples
+    --------
+    >>> [split_words(name) for name in ("first_reply", "NPSScore", "churnedOn", "Order value (EUR)")]
+    [['first', 'reply'], ['nps', 'score'], ['churned', 'on'], ['order', 'value', 'eur']]
+    """
+    parted = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", str(name))
+    return [word.casefold() for word in re.findall(r"[^\W\d_]+", parted)]
+
+
+def find_named(names, what):
+    """Return the first of some names that holds the earliest word of a list, and that word; None and "" without.
+
+    Parameters
+    ----------
+    names : iterable of str
+    what : str, the key of the list in names.yaml
+    """
+    for word in WORDS[what]:
+        for name in names:
+            if word in split_words(name):
+                return name, word
+    return None, ""
+
+
+def is_loss(name) -> bool:
+    """Whether a name says that a customer left: a word for leaving, of nothing but an account or the like.
+
+    Examples
+    --------
+    >>> [is_loss(name) for name in ("churned", "Subscription cancelled", "lost_at", "ticket_closed", "session_end")]
+    [True, True, True, False, False]
+    """
+    words = set(split_words(name))
+    lost, beside = {*WORDS["lost"]}, {*WORDS["owners"], *WORDS["times"]}
+    return has_word(name, "churned") or bool(words & lost and words <= lost | beside)
+
+
+def has_word(name, what) -> bool:
+    """Whether a name holds a word of a list in names.yaml."""
+    return not {*split_words(name)}.isdisjoint(WORDS[what])
+
+
+def read_dates(values, name=""):
+    """Return the moments (UTC) of a column of dates: ISO 8601, or seconds since 1970 under a name of time; else None.
+
+    Parameters
+    ----------
+    values : Series, missing ones left out
+    name : str
+    """
+    if values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype):
+        return pd.to_datetime(values, utc=True)
+    numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+    if numbers.isna().any():
+        dates = pd.to_datetime(values.astype(str).str.strip(), errors="coerce", format="ISO8601", utc=True)
+        return dates if dates.notna().all() else None
+    for unit, (low, high) in EPOCH.items() if has_word(name, "times") else ():
+        if len(numbers) and numbers.between(low, high).all():
+            return pd.to_datetime(numbers, unit=unit, utc=True)
+    return None
+
+
+def guess_kind(values, name="") -> Guess:
+    """Return what a column could be, and why.
+
+    Parameters
+    ----------
+    values : Series
+        Text is tried as truth, as a number (with a decimal point or comma, a currency) and as a date.
+    name : str
+
+    Returns
+    -------
+    Guess: `kind`, a metric's kind, `date`, `labels`, or `other`; the reason; the `scale` of a score.
+    """
+    values = values.dropna()
+    found = pd.Series(values.unique())  # each once, as many rows hold few
+    if values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype):
+        return Guess("date", "dates") if len(found) else Guess("other", "empty")
+    if values.dtype.kind not in "iuf":
+        found = pd.Series([*{str(value).strip() for value in found} - {""}], dtype=object)
+    if not len(found):
+        return Guess("other", "empty")
+    numbers = found.to_numpy(float) if values.dtype.kind in "iuf" else np.array([*map(_read_number, found)])
+    is_text, words = bool(np.isnan(numbers).any()), split_words(name)
+    if (is_text or has_word(name, "times")) and read_dates(found, name) is not None:
+        return Guess("date", "dates")
+    if is_text:
+        return Guess("labels" if len(found) <= MOST_LABELS else "other", "text")
+    is_whole = bool((numbers % 1 == 0).all())
+    if is_whole and (len(found) == len(values) > MOST_LABELS or (words[-1:] and words[-1] in WORDS["ids"])):
+        return Guess("other", "an id, or a number of its own in every row")
+    return _guess_number(numbers, name, is_whole)
+
+
+def _guess_number(numbers, name, is_whole):
+    low, high = numbers.min(), numbers.max()
+    is_counted = is_whole and low >= 0
+    if is_counted and high <= 1:
+        return Guess("binary", "only 0 and 1" if low < high else f"only {low:g}")
+    is_nps = has_word(name, "nps")
+    if is_nps and is_counted and high <= 10:
+        return Guess("nps", "its name, and whole numbers from 0 to 10")
+    if is_nps or has_word(name, "scores"):
+        scale = next((ends for ends in SCALES if ends[0] <= low and high <= ends[1]), None)
+        told = f", and numbers from {scale[0]} to {scale[1]}" if scale else ""
+        return Guess("score", f"its name{told}", scale)
+    if has_word(name, "amounts"):
+        return Guess("amount", "its name, and numbers")
+    if not is_counted:
+        return Guess("amount", "numbers with fractions, or below 0")
+    if (low, high) in FULL and len(set(numbers)) == high:
+        scale = (int(low), int(high))
+        return Guess("score", f"every whole number from 1 to {scale[1]}; count if it counts something", scale)
+    return Guess("count", "whole numbers from 0 up")
+
+
+def _read_number(text):
+    text = TRUTHS.get(text.casefold(), text).replace("_", "?")
+    try:
+        return float(text)
+    except ValueError:
+        text = re.sub(r"(?<=\d)[\s'’](?=\d{3}\b)|[$€£¥]|\b(?:USD|EUR|GBP|CHF)\b", "", text).strip()
+    if text.count(",") > 1 or ("," in text and text.rfind(".") > text.rfind(",")):
+        text = text.replace(",", "")
+    elif "," in text:
+        text = text.replace(".", "").replace(",", ".")
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

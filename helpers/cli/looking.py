@@ -1,0 +1,124 @@
+"""Tables as the drafts of plans see them: what each column could be, and of events which column is what."""
+
+import re
+from dataclasses import dataclass
+
+import ibis
+import pandas as pd
+
+from helpers import sources
+from helpers.cli.guessing import Guess, find_named, guess_kind, has_word, is_loss, read_dates
+from helpers.records import Refused
+from helpers.sources import ask, read_address
+
+MOST_ROWS, MOST_CELLS = 100_000, 10_000_000  # from which a plan is guessed, of a wide table fewer rows
+MOST_VALUED = 200  # events whose values are looked at, those of most units
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A table as drafts see it: its first rows, what each of its columns could be, and all of it in the engine."""
+
+    file: str
+    table: object
+    rows: pd.DataFrame
+    kinds: dict[str, Guess]
+
+    def list_kind(self, *kinds) -> list[str]:
+        """Return the columns that could be of some kinds."""
+        return [name for name, guess in self.kinds.items() if guess.kind in kinds]
+
+    def find_dates(self, name) -> pd.Series:
+        """Return the moments of a column of dates, missing where it has none."""
+        return read_dates(self.rows[name].dropna(), name).reindex(self.rows.index)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Events as drafts see them: where the plan's columns stand, one row an event name, first rows, latest moment."""
+
+    file: str
+    columns: dict[str, str]
+    names: pd.DataFrame
+    rows: pd.DataFrame
+    latest: pd.Timestamp
+
+
+def draw(data, table):
+    """Return a table, and what each of its columns could be by its first rows."""
+    file, table = read_address(data).name, sources.read_table(data, table=table)
+    first = table.limit(min(MOST_ROWS, 1 + MOST_CELLS // len(table.columns)))
+    rows = ask(lambda: first.to_pandas(), file)
+    return Drawn(file, table, rows, {name: guess_kind(rows[name], name) for name in rows})
+
+
+def hear(given, table, units, unit_id):
+    """Return the events, their columns found by name and content."""
+    events = draw(given, table)
+    known = set(units.rows[unit_id].dropna().astype(str).str.strip())
+    shared = {name: events.rows[name].dropna().astype(str).str.strip().isin(known).mean() for name in events.rows}
+    unit = unit_id if unit_id in shared else max(shared, key=lambda name: shared[name] or 0)
+    if not shared[unit] > 0:
+        raise Refused(
+            f"{events.file}: no column holds ids of column {unit_id} of {units.file}; give the events of the same units"
+        )
+    others = [name for name in events.rows if name != unit]
+    dates = [name for name in events.list_kind("date") if name != unit]
+    at = find_named(dates, "times")[0] or next(iter(dates), None)
+    if not at:
+        raise Refused(f"{events.file}: no column holds dates, and an event needs its time; name a table with one")
+    labels = [name for name in events.list_kind("labels") if name in others]
+    texts = [name for name in events.list_kind("other") if name in others and events.rows[name].dtype.kind not in "iuf"]
+    event = find_named([*labels, *texts], "event")[0] or next(iter(labels), None)
+    numbers = [name for name in events.list_kind("amount", "count", "score", "nps") if name in others]
+    valued = [name for name in numbers if any(has_word(name, what) for what in ("value", "amounts", "scores", "nps"))]
+    main = find_named(valued, "value")[0] or next(iter(valued), None)
+    columns = {"unit": unit, "event": event, "at": at, "value": main}
+    valued.sort(key=lambda name: name != main)
+    return _count_events(events, {key: name for key, name in columns.items() if name}, valued)
+
+
+def _count_events(events, columns, valued):
+    """Return the events with one row a name: how many, of how many units, where their values stand, and what they are.
+
+    `valued` are the columns that may hold values, that of most events first.
+    """
+    table, stem = events.table, re.sub(r"[.].*", "", events.file)
+    text = {name: table[name].cast("string").strip().nullif("") for name in [*columns.values(), *valued]}
+    event = text[columns["event"]] if "event" in columns else ibis.literal(stem)
+    filled = {f"v{i}": text[name].count() for i, name in enumerate(valued)}
+    counted = table.group_by(event=event).aggregate(n=table.count(), units=text[columns["unit"]].nunique(), **filled)
+    names = ask(lambda: counted.drop_null("event").to_pandas(), events.file)
+    names = names.sort_values(["units", "n", "event"], ascending=[False, False, True], ignore_index=True)
+    rows = {key: events.rows[columns[key]].astype(str).str.strip() for key in ("unit", "event") if key in columns}
+    rows = pd.DataFrame({"event": stem} | rows | {"at": events.find_dates(columns["at"])})
+    most = names[[*filled]].to_numpy().argmax(axis=1) if valued else [0] * len(names)
+    names["value"] = [
+        valued[i] if valued and names[f"v{i}"][n] >= names["n"][n] / 2 else "" for n, i in enumerate(most)
+    ]
+    names["guess"] = [
+        guess_kind(events.rows.loc[rows["event"] == name, column], f"{name} {column}") if column else Guess("other", "")
+        for name, column in zip(names["event"].head(MOST_VALUED), names["value"], strict=False)
+    ] + [Guess("other", "")] * (len(names) - MOST_VALUED)
+    days = table.select(day=table[columns["at"]].cast("string").strip().left(10)).distinct().limit(MOST_ROWS)
+    found = read_dates(ask(lambda: days.to_pandas()["day"], events.file).dropna(), columns["at"])
+    past = found[found <= pd.Timestamp.now(tz="UTC")]
+    return Heard(events.file, columns, names, rows, (past if len(past) else found).max())
+
+
+def find_start(units, *lists):
+    """Return the column of dates from which a unit is followed, and why; a loss is none."""
+    dates = [name for name in units.list_kind("date") if not is_loss(name)]
+    for what in lists:
+        if name := find_named(dates, what)[0]:
+            return name, "its name and dates"
+    return (dates[0], "its dates") if dates else (None, "")
+
+
+def find_last(units, heard):
+    """Return the last day that the data tell of: of the events, else of any column of dates; None without."""
+    if heard:
+        return None if pd.isna(heard.latest) else heard.latest.date()
+    now = pd.Timestamp.now(tz="UTC")
+    last = [moments[moments <= now].max() for moments in map(units.find_dates, units.list_kind("date"))]
+    return max((moment.date() for moment in last if not pd.isna(moment)), default=None)

@@ -1,0 +1,465 @@
+"""Values that are not what they seem, each kind with its whole message, and healthy neighbours of each that pass."""
+
+from types import SimpleNamespace
+
+import ibis
+import numpy as np
+import pandas as pd
+import pytest
+from made_sources import make_design
+
+from helpers import checks, metrics, sources
+from helpers.checks.values import check_values
+from helpers.metrics.events import Total, ask
+from helpers.metrics.values import ask_values
+from helpers.records import Refused
+
+N = 400
+RNG = np.random.default_rng(4)
+ARM = np.array(["a", "b"] * (N // 2))
+B = ARM == "b"
+DAYS = RNG.exponential(20, N).round(1).clip(0.1)
+PRICE = np.exp(RNG.normal(3, 0.8, N)).round(2)
+SCORE = RNG.integers(1, 6, N)
+LOG = {"kind": "amount", "role": "primary", "better": "higher", "event": "payment", "within_days": 20}
+CELL = {"kind": "amount", "role": "primary", "better": "higher"}
+RATED = {"kind": "score", "role": "primary"}
+TIME = {"kind": "time_to_event", "role": "primary", "time": "days", "observed": "seen", "horizon_days": 60}
+RELEASE = " Where that is meant, a reason under the plan's key acknowledge releases the answer."
+
+
+def _check(columns, metric, others=None, *, events=None, **plan):
+    """Return the checks of a table whose metric is m, by id; of events, one payment a unit, with further columns."""
+    table = pd.DataFrame({"id": [f"u{i:03d}" for i in range(N)], "variant": ARM} | columns)
+    if events is not None:
+        start = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N) % 10, unit="D")
+        table["assigned_at"], plan = start, {"assigned_at": "assigned_at", "as_of": "2024-02-29"} | plan
+        at = start + pd.to_timedelta(1 + np.arange(N) % 7, unit="D")
+        events = pd.DataFrame({"id": table["id"], "event": "payment", "at": at, "value": PRICE} | events)
+    design = make_design({"m": metric, **(others or {})}, **plan)
+    source = sources.load(design, table, events=events)
+    return {check.id: check for check in checks.run(metrics.fold(source, design), source, design)}
+
+
+def _refuse(columns, metric, **plan):
+    with pytest.raises(Refused) as caught:
+        _check(columns, metric, **plan)
+    return str(caught.value)
+
+
+CODES = "; leave them empty where they are a code for none, and write scale: [lowest, highest] into the plan"
+SOME = RNG.random(N) < 0.2
+
+
+def _judge(metric, **parts):
+    """Return what is refused of answers, from their counts in each arm as the engine tells them; None if nothing."""
+    seen = {}
+    for arm, mine in (("a", ~B), ("b", B)):
+        for column, values in parts.items():
+            told = pd.Series(values)[mine].dropna()
+            levels = (
+                told.where(told % 1 == 0)
+                .map("{:.0f}".format, na_action="ignore")
+                .astype(object)
+                .fillna("none")
+                .value_counts()
+            )
+            seen.setdefault(("m", column), {})[arm] = {"answers": [f"{level}:{n}" for level, n in levels.items()]}
+    try:
+        assert check_values(SimpleNamespace(seen=seen), make_design({"m": metric})) is None
+    except Refused as refused:
+        return str(refused)
+
+
+@pytest.mark.parametrize(
+    ("code", "where", "why"),
+    [
+        (-1, SOME, "the only one below 0"),
+        (-9, SOME, "the only one below 0"),
+        (9, SOME, "apart from them"),
+        (99, SOME & (np.arange(N) < 40), "far above all others"),
+        (999, SOME, "far above all others"),
+        (0, SOME & B, "in one arm alone"),
+        (0, RNG.random(N) < 0.4, "more than the answer beside it"),
+        (6, SOME & B, "in one arm alone"),
+    ],
+)
+def test_check_values_refuses_a_code_among_answers_until_the_plan_says_the_scale(code, where, why):
+    answers = np.where(where, code, SCORE)
+    told = f"m: {where.sum()} of 400 answers are {code}, {why}{CODES}"
+    assert _judge(RATED, m=answers) == told
+    assert _judge(RATED | {"scale": [min(code, 1), max(code, 5)]}, m=answers) is None
+    is_far = why.startswith(("the only", "far"))
+    assert (_judge(RATED | {"scale": "ordered"}, m=answers) == told) == is_far
+
+
+def test_check_values_knows_a_code_beside_fractions_and_on_long_scales():
+    rng = np.random.default_rng(9)
+    told = f"m: {{}} of {{}} answers are {{}}, far above all others{CODES}"
+    n = SOME.sum()
+    halves = np.where(SOME, 99, (rng.integers(2, 11, N) / 2))
+    whole = int((halves % 1 == 0).sum())
+    assert _judge(RATED, m=halves) == told.format(n, whole, 99)
+    percent = np.where(SOME, 999, np.arange(N) % 101)
+    assert _judge(RATED, m=percent) == told.format(n, N, 999)
+    assert _judge(RATED, m=np.where(SOME, 9999, SCORE)) == told.format(n, N, 9999)
+    assert _judge(RATED, m=np.where(np.arange(N) < 6, 999, np.arange(N) % 101)) is None  # a few long waits
+    few = np.where(np.arange(N) < 3, 99, SCORE)  # nobody's answer is shown
+    assert _judge(RATED, m=few) == told.format(3, N, "another number than most")
+
+
+def test_run_refuses_a_code_among_answers_of_a_column_and_of_events():
+    told = {"value": np.where(SOME, -1, SCORE)}
+    said = f"{SOME.sum()} of 400 answers are -1, the only one below 0{CODES}"
+    assert _refuse({"m": told["value"]}, RATED) == f"m: {said}"
+    with pytest.raises(Refused) as caught:
+        _check({}, RATED | {"event": "payment", "within_days": 20}, events=told)
+    assert str(caught.value) == f"m, payment: {said}"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        SCORE,
+        RNG.integers(1, 8, N),
+        RNG.integers(0, 6, N),
+        RNG.integers(0, 11, N),
+        RNG.integers(-3, 4, N),
+        RNG.integers(-1, 2, N),  # thumbs
+        RNG.integers(0, 101, N),
+        RNG.choice([0, 25, 50, 75, 100], N),
+        RNG.choice([1.0, 1.5, 2.0, 2.5, 3.0], N),
+        np.where(np.arange(N) < 3, 1, RNG.integers(7, 11, N)),  # few are unhappy
+        np.where(np.arange(N) % 100 == 0, 9, RNG.integers(1, 5, N)),
+        RNG.normal(50, 10, N),
+        RNG.integers(0, 2, N),
+        RNG.choice([1, 5, np.nan], N),
+    ],
+)
+def test_check_values_lets_healthy_answers_pass(answers):
+    assert _judge(RATED, m=answers) is None
+
+
+def test_check_values_refuses_a_net_promoter_score_that_is_none():
+    rng = np.random.default_rng(9)
+    nps = {"kind": "nps", "role": "primary"}
+    told = (
+        "m: none of 400 answers is above 7, and a net promoter score is asked from 0 to 10; give the answers as they "
+        "were asked, or write kind: score"
+    )
+    assert _judge(nps, m=SCORE) == told
+    assert _judge(nps, m=rng.integers(1, 8, N)) == told
+    for answers in (rng.integers(0, 11, N), rng.integers(7, 10, N), np.where(np.arange(N) < 20, 3, np.nan)):
+        assert _judge(nps, m=answers) is None
+
+
+YES = {"kind": "binary", "role": "primary"}
+EMPTY = (
+    "m: every cell that is told says {}, and {} of 400 are empty, so that empty may mean {} or not known; write {} "
+    "where it is meant{}, or leave the units out of which nothing is known"
+)
+
+
+def test_run_refuses_one_word_beside_empty_cells():
+    n, words = int(SOME.sum()), ("yes (1)", "no (0)")
+    told = EMPTY.format(words[0], n, words[1], words[1], ", or missing: zero into the plan")
+    assert _refuse({"m": np.where(SOME, None, "yes")}, YES) == told
+    assert _refuse({"m": np.where(SOME, None, "no")}, YES) == EMPTY.format(words[1], n, words[0], words[0], "")
+    assert _refuse({"m": np.where(SOME, None, 1.0)}, YES) == told
+    taken = _refuse({"m": SCORE, "took": np.where(SOME, None, "y")}, RATED, exposure={"column": "took"})
+    assert taken == EMPTY.format(words[0], n, words[1], words[1], "").replace("m:", "took:")
+    seen = _refuse({"days": DAYS, "seen": np.where(SOME, None, 1)}, TIME)
+    assert seen == EMPTY.format(words[0], n, words[1], words[1], "").replace("m:", "m, seen:")
+
+
+def test_run_lets_healthy_marks_pass():
+    healthy = [
+        np.where(SOME, 0, 1.0),
+        np.where(SOME, np.nan, SCORE > 2),
+        np.ones(N),
+        np.zeros(N),
+        np.where(np.arange(N) < 5, np.nan, 0.0),
+    ]
+    others = {f"m{i}": YES for i in range(len(healthy))}
+    _check(
+        dict(zip(others, healthy, strict=True)) | {"m": np.where(SOME, np.nan, 1.0)}, YES | {"missing": "zero"}, others
+    )
+
+
+SEEN = (DAYS < 30).astype(int)
+OPEN = int((SEEN == 0).sum())
+UNTIMED = (
+    "m, days: {} of {} units without the event have {}, so that nobody knows how long they were followed; give the "
+    "time until which each was seen without it"
+)
+
+
+@pytest.mark.parametrize(("time", "what"), [(np.nan, "no time"), (0, "the time 0")])
+def test_run_refuses_units_without_the_event_and_without_a_time(time, what):
+    days = np.where(SEEN == 0, time, DAYS)
+    assert _refuse({"days": days, "seen": SEEN}, TIME) == UNTIMED.format(OPEN, OPEN, what)
+    one_arm = (SEEN == 0) & B
+    told = _refuse({"days": np.where(one_arm, time, DAYS), "seen": SEEN}, TIME)
+    assert told == UNTIMED.format(one_arm.sum(), OPEN, what)
+
+
+def test_run_lets_healthy_times_pass():
+    healthy = [
+        np.minimum(DAYS, 30),
+        np.where(np.arange(N) % 7 == 0, 0, DAYS),  # some buy at once, and some were assigned on the last day
+        np.where(SOME, np.nan, DAYS),  # unknown of both
+        np.where((SEEN == 0) & (np.arange(N) < 30), 0, DAYS),
+        np.where(SEEN == 1, 0, DAYS),  # all at once
+        np.minimum(np.where(B, DAYS * 2.2, DAYS) + 0.013, 30),  # the horizon is a whole number, and b is slower
+    ]
+    others = {f"m{i}": TIME | {"time": f"days{i}"} for i in range(len(healthy))}
+    times = {f"days{i}": days for i, days in enumerate(healthy)}
+    assert "events_add" not in _check({"seen": SEEN, "days": DAYS, **times}, TIME, others)
+
+
+TIMED = "The values of m in {} are about {} times those in {}, as {} would be; give both arms one unit."
+
+
+@pytest.mark.parametrize(
+    ("divisor", "said"),
+    [
+        (365.25 / 12, ("a", "30", "b", "days beside months")),
+        (1 / 24, ("b", "24", "a", "hours beside days")),
+        (7, ("a", "7", "b", "days beside weeks")),
+    ],
+)
+def test_run_withholds_times_of_one_arm_in_another_unit(divisor, said):
+    days = np.where(B, DAYS / divisor, DAYS)
+    found = _check({"days": days, "seen": SEEN}, TIME)["events_add"]
+    assert (found.status, found.message) == ("fail", TIMED.format(*said) + RELEASE)
+
+
+CENTS = TIMED.format("b", "100", "a", "cents beside whole units") + RELEASE
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.where(B, PRICE * 100, PRICE),
+        np.where(B, PRICE.round() * 100, PRICE.round()),  # whole dollars
+        np.where(B & (RNG.random(N) < 0.4), PRICE * 100, PRICE),  # a part
+    ],
+)
+def test_run_withholds_amounts_of_one_arm_in_cents(values):
+    for found in (_check({"m": values}, CELL), _check({}, LOG, events={"value": values})):
+        assert (found["events_add"].status, found["events_add"].message) == ("fail", CENTS)
+    found = _check({"m": np.where(B, PRICE / 1000, PRICE)}, CELL)["events_add"]
+    assert found.message == TIMED.format("a", "1,000", "b", "whole units beside thousands") + RELEASE
+
+
+def test_run_lets_healthy_amounts_pass():
+    rng = np.random.default_rng(9)
+    healthy = [
+        PRICE,
+        PRICE.round(),  # whole dollars
+        np.where(B, 2 * PRICE, PRICE),
+        np.where(B, 10, 9.99),  # a price test
+        np.where(B, PRICE.round(), PRICE),
+        np.where(rng.random(N) < 0.1, PRICE * 100, PRICE),  # both arms have a few large ones
+        np.where(np.arange(N) < 380, 0, PRICE),
+        np.where(B & (np.arange(N) < 20), 5000, PRICE),  # a few large customers
+    ]
+    others = {f"m{i}": CELL for i in range(len(healthy))}
+    amounts = dict(zip(others, healthy, strict=True))
+    assert "events_add" not in _check({"m": PRICE, **amounts}, CELL, others)
+    valued = {name: LOG | {"value": name} for name in others}
+    assert _check({}, LOG, valued, events=amounts)["events_add"].status == "pass"
+
+
+UNPRICED = "No currency stands beside values of m: a {}, b {}; write it, or leave its column out if it is one."
+
+
+@pytest.mark.parametrize("named", ["currency", "unit_of_it", "x"])
+def test_run_tells_values_without_a_currency_by_arm(named):
+    lacks = B & (np.arange(N) < 160)
+    found = _check({}, LOG, events={named: np.where(lacks, None, "USD")})["events_add"]
+    assert (found.status, found.message) == ("fail", UNPRICED.format("0.0 %", "40.0 %") + RELEASE)
+    found = _check({"m": PRICE, named: np.where(lacks, "", "\u20ac")}, CELL)["events_add"]
+    assert (found.status, found.message) == ("fail", UNPRICED.format("0.0 %", "40.0 %") + RELEASE)
+    alike = _check({}, LOG, events={named: np.where(np.arange(N) < 160, "NA", "USD")})["events_add"]
+    assert (alike.status, alike.message) == ("warn", UNPRICED.format("40.0 %", "40.0 %"))
+
+
+ONE = "As far as names and signs tell, no money back adds to a sum of other events, and one currency is added up."
+NONE = ONE.replace("one currency is added up", "no column names a currency")
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"currency": "USD"}, ONE),
+        ({"money": "EUR"}, ONE),
+        ({"currency": np.where(SOME, None, "USD"), "value": np.where(SOME, 0, PRICE)}, ONE),  # 0 is in no currency
+        ({"country": "USA"}, NONE),
+        (
+            {"channel": np.where(SOME, "USD", "shop")},
+            ONE.replace("one currency is added up", "no column names a currency"),
+        ),
+    ],
+)
+def test_run_lets_healthy_currencies_pass(more, told):
+    found = _check({}, LOG, events=more)["events_add"]
+    assert (found.status, found.message) == ("pass", told)
+
+
+VOID = (
+    "m adds up what is no payment, as it failed, is open, cancelled or a test: a {}, b {}; leave it out of the events."
+)
+FAILS = B & (np.arange(N) < 160)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": np.where(FAILS, "failed", "succeeded")},
+        {"payment_status": np.where(FAILS, "Pending", "paid")},
+        {"Status": np.where(FAILS, "requires_payment_method", "succeeded")},
+        {"orderState": np.where(FAILS, "CANCELLED", "COMPLETE")},
+        {"statut": np.where(FAILS, "annul\u00e9", "pay\u00e9")},
+        {"livemode": ~FAILS},
+        {"live_mode": np.where(FAILS, "false", "true")},
+        {"is_test": FAILS},
+        {"test": FAILS.astype(int)},
+        {"isTestOrder": np.where(FAILS, "yes", "no")},
+        {"mode": np.where(FAILS, "test", "live")},
+        {"environment": np.where(FAILS, "sandbox", "production")},
+        {"paid": ~FAILS},
+    ],
+)
+def test_ask_values_counts_what_is_no_payment(more):
+    assert _count_void(more) == FAILS.sum()
+
+
+def _count_void(more):
+    table = pd.DataFrame({"unit": "u", "variant": ARM, "event": "payment", "value": PRICE} | more)
+    units, planned = ibis.memtable(table[["unit", "variant"]]), ibis.memtable(table)
+    total, design = Total("fold:m", "amount", ("payment",)), make_design({"m": LOG}, assigned_at="assigned_at")
+    found = [ask(*asked) for asked in ask_values(units, planned, [total], design, None)]
+    return sum(n for part in found for key, n in part.items() if key[3] == "void")
+
+
+def test_run_withholds_a_sum_of_what_is_no_payment():
+    found = _check({}, LOG, events={"status": np.where(FAILS, "failed", "succeeded")})["events_add"]
+    assert (found.status, found.message) == ("fail", VOID.format("0.0 %", "40.0 %") + RELEASE)
+
+
+def test_run_does_not_estimate_a_metric_that_does_not_decide_and_sums_what_is_no_payment():
+    told = VOID.format("0.0 %", "40.0 %")
+    late, decides = LOG | {"role": "secondary"}, {"n": LOG | {"kind": "count"}}
+    found = _check({}, late, decides, events={"is_test": FAILS})
+    assert (found["events_add"].status, found["events_add"].message) == ("warn", told)
+    failed = found["events_add_m"]
+    assert (failed.status, failed.message) == ("fail", f"{told} Its effect is not estimated.")
+    part = {"q": {"kind": "ratio", "role": "primary", "numerator": "m", "denominator": "n"}}
+    decides = {"n": LOG | {"kind": "count", "role": "secondary"}} | part
+    assert _check({}, late, decides, events={"is_test": FAILS})["events_add"].status == "fail"
+    meant = _check({}, late, decides, events={"is_test": FAILS}, acknowledge={"events_add": "meant"})
+    assert "events_add_m" not in meant
+
+
+def test_run_withholds_a_sum_of_payments_that_came_back():
+    back = (
+        "m adds up payments that were given back, and no event takes them off: a 0.0 %, b 40.0 %; leave them out, or "
+    )
+    back += "add events of the refunds."
+    found = _check({}, LOG, events={"status": np.where(FAILS, "refunded", "paid")})["events_add"]
+    assert (found.status, found.message) == ("fail", back + RELEASE)
+    two = {"event": np.where(SOME, "refund", "payment"), "value": np.where(SOME, -PRICE, PRICE)}
+    both = _check(
+        {}, LOG | {"event": ["payment", "refund"]}, events=two | {"status": np.where(FAILS, "refunded", "paid")}
+    )
+    assert both["events_add"].status == "pass"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"status": "paid"},
+        {"status": np.where(B, "active", "trialing")},
+        {"status": np.where(FAILS, "failed", "succeeded"), "value": np.where(FAILS, 0, PRICE)},
+        {"livemode": True},
+        {"is_test": False},
+        {"test": np.where(B, "B", "A")},
+        {"paid": PRICE},
+        {"mode": "card"},
+        {"state": np.where(SOME, "CA", "NY")},
+    ],
+)
+def test_ask_values_lets_healthy_states_of_payments_pass(more):
+    assert _count_void(more) == 0
+
+
+def test_run_refuses_a_row_that_sums_the_others():
+    said = "m: a row holds the sum of all others, so that it is a total and no unit; leave it out"
+    total, named = PRICE.copy(), [f"u{i:03d}" for i in range(N)]
+    total[-1] = total[:-1].sum()
+    assert _refuse({"m": total}, CELL) == said
+    counts = np.append(SCORE[:-1], SCORE[:-1].sum())
+    for title in ("Total", "Summe", "Grand Total", "\u0418\u0442\u043e\u0433\u043e", "totale: 400"):
+        named[-1] = title
+        assert _refuse({"m": counts, "id": named}, {"kind": "count", "role": "primary"}) == said
+    _check({"m": SCORE, "id": named}, {"kind": "count", "role": "primary"})  # a customer of this name
+    _check({"m": np.where(np.arange(N) < 3, [10, 20, 30] + [0] * (N - 3), 0)}, CELL)
+
+
+UNITS = (
+    "Whoever has the same firm is in the same arm, in {n} of {n} cases (a {a}, b {b}; p {p} of the planned split): "
+    "arms look assigned by firm and not by unit. Where they were, write cluster: firm into the plan, as intervals are "
+    "too narrow without."
+)
+
+
+def test_run_tells_a_column_by_which_arms_look_assigned():
+    firm = np.where(B, "x", "y") + (np.arange(N) // 10).astype("U").astype(object)
+    found = _check({"m": SCORE, "firm": firm}, RATED)["units_fit"]
+    assert (found.status, found.message) == ("warn", UNITS.format(n=80, a=40, b=40, p="> .999"))
+    uneven = np.where(B, np.arange(N) // 4, 1000 + np.arange(N) // 20)  # many small firms in b
+    assert _check({"m": SCORE, "firm": uneven}, RATED)["units_fit"].message == UNITS.format(
+        n=120, a=20, b=100, p="< .001"
+    )
+
+
+def test_run_lets_columns_pass_by_which_arms_were_not_assigned():
+    rng = np.random.default_rng(9)
+    healthy = [
+        np.arange(N) // 4,  # pairs and blocks
+        rng.integers(0, 30, N),
+        np.arange(N),  # another id
+        np.where(B, "new", "old"),  # what the arm is called
+        np.where(SOME, "x", None),
+        rng.choice(["IT", "DE", "FR"], N),
+    ]
+    columns = {f"c{i}": column for i, column in enumerate(healthy)} | {"bucket": np.arange(N) % 100}
+    assert "units_fit" not in _check({"m": SCORE, **columns}, RATED)
+
+
+AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
+
+
+def test_run_tells_a_covariate_that_looks_measured_after_assignment():
+    rng = np.random.default_rng(9)
+    noise = rng.normal(size=N)
+    found = _check({"m": PRICE, "visits": 2 * PRICE + noise}, CELL, covariates=["visits"])["covariates_fit"]
+    told = "visits goes along with m nearly one to one, with a correlation of 1.00 or more in every arm"
+    assert (found.status, found.message) == ("warn", told + AFTER)
+    found = _check({"m": PRICE, "visits": noise + B}, CELL, covariates=["visits"])["covariates_fit"]
+    assert (found.status, found.message) == ("warn", "visits differs between the arms far beyond chance" + AFTER)
+
+
+def test_run_lets_healthy_covariates_pass():
+    rng = np.random.default_rng(9)
+    healthy = [
+        PRICE * np.exp(rng.normal(0, 0.5, N)),  # what the unit spent before
+        rng.normal(size=N),
+        rng.normal(size=N) + 0.3 * B,  # a draw in a hundred
+        rng.choice(["free", "pro"], N),
+        np.where(SOME, np.nan, 1.0),
+        np.ones(N),
+    ]
+    columns = {f"c{i}": column for i, column in enumerate(healthy)}
+    assert "covariates_fit" not in _check({"m": PRICE, **columns}, CELL, covariates=list(columns))

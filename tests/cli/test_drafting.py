@@ -1,0 +1,370 @@
+"""`studies plan`: what it guesses of columns and events, and that what it drafts runs."""
+
+import re
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from helpers import cli
+from helpers import plan as plans
+from helpers.cli.guessing import guess_kind
+from helpers.cli.reporting import EXAMPLE
+
+TELCO = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ibm_telco_churn_FICTIONAL.csv"
+MADE = 400  # units of the hand-made experiment
+
+
+def draft(studies, table, *more):
+    """Return the drafted plan's text."""
+    status, shown, message = studies("plan", table, "--unit-id", "customer_id", "--variant", "variant", *more)
+    assert (status, message) == (0, "")
+    return shown
+
+
+def test_plan_is_refused_with_a_blank_role_and_read_with_a_filled_one(studies, table, tmp_path):
+    file, text = tmp_path / "drafted.yaml", draft(studies, table)
+    assert "# assigned_at: joined " in text and "# segments: [country]" in text
+    file.write_text(text)
+    status, _, message = studies("check", table, "--plan", file)
+    should = "left blank; should be 'primary', 'secondary', 'guardrail' or 'exploratory'"
+    lines = message.splitlines()
+    blank = [n for n, line in enumerate(text.splitlines(), 1) if line.strip().startswith("role:  ")]
+    assert (status, lines[0]) == (2, f"studies: plan drafted.yaml: {len(blank)} faults")
+    assert lines[1] == f"  line {blank[0]}, metrics.activated.role: {should}; such as `role: primary`"
+    assert [int(re.search(r"line (\d+)", line)[1]) for line in lines[1:]] == blank
+    file.write_text(text.replace("    role: ", "    role: secondary"))
+    design = plans.read(str(file)).design
+    assert (design.unit, design.variant.arms) == ("customer", ["old", "new"])  # a word for what was before comes first
+    kinds = {name: metric.kind for name, metric in design.metrics.items()}
+    assert kinds == {"activated": "binary", "tickets": "count", "revenue": "amount"}
+
+
+def test_plan_shows_every_further_key_of_a_metric_as_a_plan_takes_it(studies, table, tmp_path):
+    text = draft(studies, table)
+    lines = text.partition("metrics:")[2].splitlines()
+    shown = [line.strip(" #").split("   # ") for line in lines if line.startswith("  # ") and "   # " in line]
+    assert [key.split(":")[0] for key, _ in shown] == ["quantile", "scale", "time_at_risk", "competing"]
+    head = text.replace("    role:", "    role: secondary")
+    for key, told in shown:
+        for kind in told.split(":")[0].replace(" or ", ", ").split(", "):
+            more = ", horizon_days: 30" if kind == "time_to_event" else ""
+            (tmp_path / "p.yaml").write_text(f"{head}  further: {{kind: {kind}, role: secondary, {key}{more}}}\n")
+            further = plans.read(str(tmp_path / "p.yaml")).design.metrics["further"]
+            assert getattr(further, key.split(":")[0])
+
+
+def test_plan_takes_the_place_of_an_untouched_example_and_of_nothing_else(studies, table, tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text(EXAMPLE.read_text())
+    draft(studies, table, "--to", file)
+    drafted = file.read_text()
+    assert "activated" in drafted
+    message = "studies: plan.yaml: exists already; name a new file\n"
+    again = studies("plan", table, "--unit-id", "customer_id", "--variant", "variant", "--to", file)
+    assert again == (2, "", message) and file.read_text() == drafted
+
+
+def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
+    many = "id,variant\n" + "".join(f"{i},text {i}\n" for i in range(21))
+    for content, message in (
+        ("id,variant,word\n1,a,x\n2,b,y\n", ": no column holds numbers, so there is no metric to plan; name a table"),
+        ("id,variant,n\n1,a,0\n2,A ,1\n", ", column variant: 1 label, and an experiment needs two; name another"),
+        (many, ", column variant: more than 20 labels, so it is no variant; name another"),
+        (
+            "n,variant\n1,a\n2,b\n",
+            ": no column id (for --unit-id); it has, nearest first: variant, n; correct the plan",
+        ),
+    ):
+        (tmp_path / "t.csv").write_text(content)
+        status, shown, said = studies("plan", tmp_path / "t.csv", "--unit-id", "id", "--variant", "variant")
+        assert (status, shown) == (2, "") and said.startswith(f"studies: t.csv{message} ")
+
+
+def test_plan_of_2000_columns_takes_seconds(studies, tmp_path):
+    values = [f"{i % 7}" if i % 2 else f"{i}.5" for i in range(1000)]
+    frame = pd.DataFrame({"id": range(1000), "arm": ["a", "b"] * 500, **{f"c{i}": values for i in range(2000)}})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    began = time.process_time()
+    assert studies("plan", tmp_path / "t.csv", "--unit-id=id", "--variant=arm")[1].count("kind: amount") == 2000
+    assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("label", ["no", "007", "a: b", "#x", "null", 'say "hi"', "è vero", "{x}", "- y", "true"])
+def test_plan_keeps_every_label_as_it_is(studies, tmp_path, label):
+    frame = pd.DataFrame({"id": range(30), "arm": [label, "zz"] * 15, f"{label}?": [0, 1, 1] * 10})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert studies("plan", tmp_path / "t.csv", "--unit-id=id", "--variant=arm", "--to", tmp_path / "p.yaml")[0] == 0
+    file = tmp_path / "p.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace("role:", "role: primary"), encoding="utf-8")
+    design = plans.read(str(file)).design
+    assert (set(design.variant.arms), list(design.metrics)) == ({label, "zz"}, [f"{label}?"])
+
+
+def test_guess_kind_by_name_and_range():
+    days = [f"2024-01-{day:02d}" for day in range(1, 31)]
+    for kind, name, values in (
+        ("other", "note", [None, ""]),
+        ("other", "row", range(1, 90)),  # a number of its own in every row
+        ("other", "plz_id", [7, 8] * 9),
+        ("other", "note", [f"text {i}" for i in range(90)]),
+        ("binary", "paid", [0, 1, None] * 9),
+        ("binary", "paid", ["yes", "No"]),
+        ("binary", "paid", [True, False]),
+        ("nps", "NPS", range(11)),
+        ("nps", "npsScore", ["0", "10"]),
+        ("nps", "would_recommend", [3.0, 9.0, None]),
+        ("score", "nps", [-100, 100]),  # coded already
+        ("count", "snaps", range(11)),  # not a word of its name
+        ("score", "CSAT", [1, 5, 4]),
+        ("score", "q1", [1, 2, 3, 4, 5] * 9),  # every level, and no other number
+        ("count", "items", [1, 2, 3, 5] * 9),
+        ("amount", "revenue", [0, 20] * 9),
+        ("amount", "paid in", ["$1,234.50", "12,50 €", "1 200"]),
+        ("amount", "x", ["0,5", "8"] * 9),
+        ("amount", "x", [-1, 8] * 9),
+        ("count", "tickets", [0, 8] * 9),
+        ("date", "joined", days),
+        ("date", "joined", pd.to_datetime(days)),
+        ("date", "created_at", [1_700_000_000, 1_700_086_400]),
+        ("date", "created_at", ["1700000000000"] * 2),
+        ("count", "customers", [1_700_000_000, 1_700_086_401] * 2),  # its name says no time
+        ("labels", "country", ["0", "2", "x"] * 9),
+    ):
+        assert guess_kind(pd.Series(list(values)), name).kind == kind, name
+    scales = {(1, 5): [2, 4], (1, 7): [1, 6], (0, 10): [0, 9], (0, 100): [55]}
+    assert {ends: guess_kind(pd.Series(values * 2), "csat").scale for ends, values in scales.items()} == {
+        ends: ends for ends in scales
+    }
+
+
+@pytest.fixture
+def logged(tmp_path):
+    """Return assignments of 400 people and a log of theirs: paid once, searches often, answers, refunds."""
+    start, units, events = pd.Timestamp("2024-01-01 09:00"), [], []
+    for i in range(MADE):
+        at = start + pd.Timedelta(days=i % 20)
+        units.append((f"p{i}", ["B", "A"][i % 2], at, 3 + i % 5))
+        found = [("Searched", 1, None), ("Searched", 2, None), ("Searched", 5, None), ("NPS", 9, i % 11)]
+        found += [("Paid", 3, 20 + i % 3)] * (i % 3 == 0) + [("assigned", 0, None), ("trial over", 14, None)]
+        events += [(f"p{i}", name, at + pd.Timedelta(days=days, hours=1), value) for name, days, value in found]
+    pd.DataFrame(units, columns=["person_id", "group", "assigned_at", "seats"]).to_csv(tmp_path / "u.csv", index=False)
+    log = pd.DataFrame(events, columns=["person_id", "event", "at", "value"]).sort_values("at")
+    log.loc[len(log)] = ["p0", "Searched", pd.Timestamp("2024-03-05 10:00"), None]
+    log.to_csv(tmp_path / "e.csv", index=False)
+    return tmp_path / "u.csv", tmp_path / "e.csv"
+
+
+def fill(studies, tmp_path, *arguments):
+    """Return the plan that is drafted, with the first metric primary and the others secondary."""
+    assert studies("plan", *arguments, "--to", tmp_path / "p.yaml")[0] == 0
+    text = (tmp_path / "p.yaml").read_text(encoding="utf-8").replace("role:", "role: primary", 1)
+    (tmp_path / "p.yaml").write_text(re.sub(r"role:(?=   #)", "role: secondary", text), encoding="utf-8")
+    return plans.read(str(tmp_path / "p.yaml"), kind=None).design
+
+
+def test_plan_drafts_from_events_what_a_study_answers_once_roles_are_given(studies, logged, tmp_path):
+    units, events = logged
+    design = fill(studies, tmp_path, units, "--events", events)
+    assert (design.unit_id, design.unit, design.variant.column) == ("person_id", "person", "group")
+    found = {name: (m.kind, m.within_days) for name, m in design.metrics.items()}
+    assert found == {
+        "NPS": ("nps", 14),
+        "Searched": ("count", 7),  # that of day 64 is one of a thousand
+        "trial over": ("binary", 28),
+        "Paid": ("amount", 7),
+    }
+    assert str(design.as_of) == "2024-03-05" and design.assigned_at == "assigned_at"
+    status, shown, message = studies("check", units, "--events", events, "--plan", tmp_path / "p.yaml")
+    assert (status, message) == (0, "") and shown.endswith("A study of this table would answer.\n")
+    shown = (tmp_path / "p.yaml").read_text(encoding="utf-8")
+    assert (
+        "# covariates: [seats]" in shown
+        and "within_days: 7   # guessed: over for 100% of the units by as_of, " in shown
+    )
+
+
+def test_plan_finds_what_events_call_their_columns_and_takes_a_column_beside_them(studies, logged, tmp_path):
+    units, events = logged
+    log = pd.read_csv(events).rename(columns={"person_id": "Who", "event": "What happened", "at": "When"})
+    is_paid = log["What happened"] == "Paid"
+    log = log.assign(unit="EUR", spent=log["value"].where(is_paid), score=log["value"].where(~is_paid), session_no=7)
+    log.drop(columns="value").to_csv(events, index=False)
+    people = pd.read_csv(units).assign(Searched=[0, 1, 1, 0] * (MADE // 4))
+    people.to_csv(units, index=False)
+    design = fill(studies, tmp_path, units, "--events", events)
+    own = design.events
+    assert (own.unit, own.event, own.at, own.value) == ("Who", "What happened", "When", "score")
+    found = {name: (metric.kind, metric.value, metric.column) for name, metric in design.metrics.items()}
+    assert found == {
+        "NPS": ("nps", None, None),
+        "Searched": ("count", None, None),  # session_no is no value
+        "trial over": ("binary", None, None),
+        "Paid": ("amount", "spent", None),
+        "Searched_column": ("binary", None, "Searched"),
+    }
+    status, shown, _ = studies("check", units, "--events", events, "--plan", tmp_path / "p.yaml")
+    assert status == 0 and shown.endswith("A study of this table would answer.\n")
+
+
+def test_plan_calls_events_without_names_after_their_file(studies, logged, tmp_path):
+    units, events = logged
+    log = pd.read_csv(events)
+    log[log["event"] == "Paid"].drop(columns="event").to_csv(tmp_path / "orders.csv", index=False)
+    design = fill(studies, tmp_path, units, "--events", tmp_path / "orders.csv")
+    assert (design.events.named, list(design.metrics)) == ("orders", ["orders"])
+    assert studies("check", units, "--events", tmp_path / "orders.csv", "--plan", tmp_path / "p.yaml")[0] == 0
+
+
+def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
+    start = pd.Timestamp("2023-01-02")
+    steps = {"Invited a colleague": 2, "API-key: made": 3, "wrote": 1}
+    rows, log = [], []
+    for i in range(300):
+        at = start + pd.Timedelta(days=i % 90)
+        rows.append((i + 1, at.date(), 5 + i % 20, ["basic", "pro"][i % 2]))
+        days = [("wrote", 2 * k) for k in range(1, 30)] + [(name, 5 + n) for name, n in steps.items() if (i + n) % 3]
+        days += (
+            [("subscription ended", 150)] * (i % 4 == 0) + [("ticket_closed", 20)] + [("upgraded", 120)] * (i % 5 == 0)
+        )
+        log += [(i + 1, name, at + pd.Timedelta(days=day, hours=2)) for name, day in days]
+    rows = pd.DataFrame(rows, columns=["account_id", "Signup date", "seats", "plan"])
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    pd.DataFrame(log, columns=["account_id", "event", "at"]).to_csv(tmp_path / "e.csv", index=False)
+    given = tmp_path / "a.csv", "--events", tmp_path / "e.csv"
+    design = fill(studies, tmp_path, *given, "--study", "customer_milestones")
+    assert [feature.name for feature in design.features] == ["ticket_closed", "API-key: made", "Invited a colleague"]
+    assert (design.started_at, design.size, design.plan_tier) == ("Signup date", "seats", "plan")
+    assert (design.activation.event, design.landmarks, design.horizon_days) == (["wrote"], [90], 90)
+    assert design.outcomes.retained.lost == ["subscription ended"] and design.outcomes.expanded.event == ["upgraded"]
+    status, shown, message = studies("check", *given, "--plan", tmp_path / "p.yaml")
+    assert (status, message) == (0, "") and shown.endswith("A study of these accounts would answer.\n")
+    rows.assign(churned_on=["2023-08-30", None] * 150).to_csv(tmp_path / "a.csv", index=False)
+    log = pd.DataFrame(log, columns=["account_id", "event", "at"])
+    log[log["event"] != "subscription ended"].to_csv(tmp_path / "e.csv", index=False)
+    (tmp_path / "p.yaml").unlink()
+    design = fill(studies, tmp_path, *given, "--study", "customer_milestones")
+    assert (design.outcomes.retained.lost, design.outcomes.retained.lost_at) == ([], "churned_on")
+    assert studies("check", *given, "--plan", tmp_path / "p.yaml")[0] == 0
+
+
+@pytest.mark.skipif(not TELCO.exists(), reason=f"{TELCO.name} is not there")
+def test_plan_of_a_snapshot_has_who_left_and_after_how_long(studies, tmp_path):
+    frame = pd.read_csv(TELCO)
+    frame.insert(0, "customerID", [f"C{i:05d}" for i in range(len(frame))])
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    design = fill(studies, tmp_path, tmp_path / "t.csv", "--study", "customer_milestones")
+    assert (design.outcomes.retained.column, design.outcomes.retained.time) == ("churn", "tenure")
+    assert [f.name for f in design.features][:3] == ["female", "senior_citizen", "partner"]
+    status, shown, _ = studies("check", tmp_path / "t.csv", "--plan", tmp_path / "p.yaml")
+    assert status == 0 and shown.endswith("A study of these accounts would answer.\n")
+
+
+def write_teams(tmp_path):
+    """Write 400 people in 40 teams, each of one arm, whose number says the arm too."""
+    frame = pd.DataFrame({"user_id": range(1000, 1400), "team": [i % 40 for i in range(400)]})
+    frame = frame.assign(arm=["off" if team % 2 else "on" for team in frame["team"]], arm_no=frame["team"] % 2)
+    frame = frame.assign(Paid=[0, 1, 1, 0, 1] * 80, spent_before=[1.5, 2, 3, 2] * 100, since=["2024-02-01"] * 400)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    return tmp_path / "t.csv"
+
+
+def test_plan_guesses_the_cluster_and_what_was_before_and_leaves_out_the_arm_said_twice(studies, tmp_path):
+    design = fill(studies, tmp_path, write_teams(tmp_path))
+    assert (design.unit_id, design.cluster, design.covariates) == ("user_id", "team", ["spent_before"])
+    assert design.variant.arms == ["off", "on"] and list(design.metrics) == ["Paid"]
+    shown = (tmp_path / "p.yaml").read_text(encoding="utf-8")
+    assert "# left out: arm_no, as it says the arm once more\n" in shown
+    assert "# assigned_at: since   # if " in shown and "# as_of: 2024-02-01   # last day" in shown
+
+
+def test_plan_warns_of_a_unit_id_that_is_none(studies, tmp_path):
+    table = write_teams(tmp_path)
+    pd.read_csv(table).assign(land=["A", "B", "C", "D", "E"] * 80).to_csv(table, index=False)
+    for unit, told in (
+        ("land", "5 values in 400 rows, so that it is no id of a unit"),
+        ("team", "360 rows with an id that stands in another row too, and a plan needs one row a unit"),
+    ):
+        status, shown, message = studies("plan", table, "--unit-id", unit, "--variant", "arm")
+        assert (status, message) == (0, f"studies: t.csv, column {unit}: {told}\n")
+        assert f"unit_id: {unit}   # {told}\n" in shown
+
+
+def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
+    units, events = logged
+    people, log = pd.read_csv(units), pd.read_csv(events)
+    (tmp_path / "x.csv").write_text("word,n\na,1\na,2\n")
+    (tmp_path / "a.csv").write_text("id,n\n1,5\n2,7\n")
+    people.drop(columns="assigned_at").to_csv(tmp_path / "undated.csv", index=False)
+    log.drop(columns="at").to_csv(tmp_path / "timeless.csv", index=False)
+    log.assign(person_id="q").to_csv(tmp_path / "strange.csv", index=False)
+    log[log["event"] == "Paid"].assign(event="churned").to_csv(tmp_path / "gone.csv", index=False)
+    milestones = "--study", "customer_milestones"
+    for arguments, message in (
+        (["x.csv"], "x.csv: no column looks like the id of a unit; name it with --unit-id"),
+        (["a.csv"], "a.csv: no column looks like the arm as assigned; name it with --variant"),
+        (
+            ["undated.csv", "--events", events],
+            "undated.csv: no column holds dates, and events need the time of assignment; add it",
+        ),
+        (
+            [units, "--events", "timeless.csv"],
+            "timeless.csv: no column holds dates, and an event needs its time; name a table with one",
+        ),
+        (
+            ["a.csv", *milestones],
+            "a.csv: without events a framework needs a column of 0 and 1 called after leaving, such as churned, and a "
+            "number of days or months called after it, such as tenure; or give --events",
+        ),
+        (
+            ["undated.csv", "--events", events, *milestones],
+            "undated.csv: no column holds dates, and events need the start of each account; add it",
+        ),
+        (
+            [units, "--events", "gone.csv", *milestones],
+            "gone.csv: no event but losses and growth, so there is no milestone to plan; give more events",
+        ),
+    ):
+        paths = [tmp_path / word if str(word).endswith(".csv") else word for word in arguments]
+        assert studies("plan", *paths) == (2, "", f"studies: {message}\n")
+
+
+def run_outside(*arguments, code="import sys; from helpers.cli import main; sys.exit(main())"):
+    """Run a command in a process of its own; return its exit status, and the processor time that it took."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done.returncode, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_plan_and_check_of_6000_rows_take_less_than_two_seconds_and_a_blank_role_one(tmp_path):
+    frame = pd.DataFrame({"id": range(6000), "arm": ["old", "new"] * 3000, "paid": [0, 1, 1] * 2000})
+    frame.assign(spent=[1.5, 2.5, 0] * 2000, tickets=[1, 2, 3, 9] * 1500).to_csv(tmp_path / "t.csv", index=False)
+    plan, filled = tmp_path / "p.yaml", tmp_path / "filled.yaml"
+    assert cli.main(["plan", str(tmp_path / "t.csv"), "--to", str(plan)]) == 0
+    filled.write_text(plan.read_text().replace("role:", "role: primary"))
+    for arguments, status, most in (
+        (["plan", tmp_path / "t.csv"], 0, 2),
+        (["check", tmp_path / "t.csv", "--plan", plan], 2, 1),
+        (["check", tmp_path / "t.csv", "--plan", filled], 0, 2),
+    ):
+        _, unit = run_outside(code="import pandas, ibis")  # half a second where nothing else is done
+        code, seconds = run_outside(*arguments)
+        assert code == status and seconds < most * max(1, 2 * unit)
+
+
+def test_a_check_imports_no_estimator_and_no_simulation(tmp_path):
+    """What it takes to import is most of the time that a check takes."""
+    (tmp_path / "t.csv").write_text("id,arm,paid\n" + "".join(f"{i},{'ab'[i % 2]},{i % 3 % 2}\n" for i in range(90)))
+    plan, table = str(tmp_path / "p.yaml"), str(tmp_path / "t.csv")
+    heavy = "{'scipy.stats', 'helpers.inference', 'helpers.simulate', 'helpers.examples'} & set(sys.modules)"
+    code = f"import sys; from helpers import cli; cli.main(sys.argv[1:]); print({heavy})"
+    for command in (["plan", table, "--to", plan], ["check", table, "--plan", plan]):
+        done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
+        assert done.stdout.endswith("set()\n")
+        Path(plan).write_text(Path(plan).read_text().replace("role:", "role: primary"))

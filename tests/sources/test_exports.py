@@ -1,0 +1,237 @@
+"""Files of other kinds, folders and patterns: the same table gives the same in whatever form, or is refused."""
+
+import datetime as dt
+import gzip
+import json
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from sources_samples import PLAN, tell_refusal
+
+from helpers import inference, metrics, plan, sources
+from helpers.sources.addresses import READ, read_address
+
+EVENT_PLAN = PLAN.replace("unit_id", "assigned_at: assigned_at\nas_of: 2024-05-31\nunit_id") + (
+    "  orders: {kind: count, event: order, within_days: 28}\n  seen: {kind: binary, event: order, within_days: 7}\n"
+)
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """Return 300 assignments and 900 events, with ids that begin with zeros, and decimals."""
+    rng = np.random.default_rng(21)
+    units = pd.DataFrame({"user_id": [f"{i:05d}" for i in range(300)], "variant": ["old", "new"] * 150})
+    start = pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 20 * 86_400, 300), "s")
+    units["assigned_at"] = start.strftime("%Y-%m-%d %H:%M:%S")
+    row = rng.integers(0, 300, 900)
+    events = pd.DataFrame({"user_id": units["user_id"].to_numpy()[row], "event": rng.choice(["spend", "order"], 900)})
+    events["at"] = (start[row] + pd.to_timedelta(rng.integers(0, 40 * 86_400, 900), "s")).strftime("%Y-%m-%d %H:%M:%S")
+    events["value"] = rng.lognormal(3, 1, 900)
+    return units, events
+
+
+def write_csv(table, folder):
+    table.to_csv(folder / "t.csv", index=False)
+    return folder / "t.csv"
+
+
+def write_parquet(table, folder):
+    for i in range(3):
+        (folder / f"part={i}").mkdir()
+        table.iloc[i::3].to_parquet(folder / f"part={i}" / "0.parquet", index=False)
+    (folder / "_SUCCESS").touch()
+    (folder / ".0.parquet.crc").touch()
+    return folder
+
+
+def write_pattern(table, folder):
+    for i in range(3):
+        table.iloc[i::3].to_parquet(folder / f"t_{i}.parquet", index=False)
+    table.to_csv(folder / "other.csv")
+    return folder / "t_*.parquet"
+
+
+def write_json(table, folder):
+    with gzip.open(folder / "t.jsonl.gz", "wt") as file:
+        file.writelines(json.dumps(row) + "\n" for row in table.to_dict("records"))
+    return folder / "t.jsonl.gz"
+
+
+def write_excel(table, folder):
+    table.to_excel(folder / "t.xlsx", index=False)
+    return folder / "t.xlsx"
+
+
+def estimate(design_text, units, events, tmp_path):
+    """Return the estimates of an experiment as records."""
+    (tmp_path / "plan.yaml").write_text(design_text)
+    decided = plan.read(str(tmp_path / "plan.yaml"))
+    source = sources.load(decided.design, units, events=events)
+    folded = metrics.fold(source, decided.design)
+    results = inference.run_experiment(decided, source, folded, [], study="experiment", withheld=None)
+    return pd.DataFrame([vars(row) for row in results.estimates]).drop(columns=["verdict"], errors="ignore"), source
+
+
+@pytest.mark.parametrize("write", [write_parquet, write_pattern, write_json, write_excel])
+def test_the_same_data_in_another_form_give_the_same_estimates(tables, write, tmp_path):
+    places = []
+    for form in (write_csv, write):
+        for name, table in zip(("units", "events"), tables, strict=True):
+            folder = tmp_path / f"{form.__name__}_{name}"
+            folder.mkdir(exist_ok=True)
+            places.append(str(form(table, folder)))
+    (known, text), (found, other) = (estimate(EVENT_PLAN, *pair, tmp_path) for pair in (places[:2], places[2:]))
+    assert len(known) > 4 and known["estimate"].notna().all()
+    pd.testing.assert_frame_equal(found, known, rtol=1e-12, atol=1e-12)
+    assert other.info.sha256 and other.info.sha256 != text.info.sha256
+
+
+def test_folders_named_for_a_value_are_columns(tables, tmp_path):
+    units = tables[0].assign(spend=1.5)
+    for arm, rows in units.groupby("variant"):
+        (tmp_path / "day=1" / f"variant={arm}").mkdir(parents=True)
+        rows.drop(columns="variant").to_parquet(tmp_path / "day=1" / f"variant={arm}" / "0.parquet")
+    source = sources.load(plan.read(_design()).design, str(tmp_path))
+    assert source.info.units_by_variant == {"old": 150, "new": 150}
+    assert source.info.messages[0] == "0.parquet, 0.parquet: Parquet, with the names of its folders as columns"
+
+
+def _design(**changes):
+    metric = {"spend": {"kind": "amount", "role": "primary", "better": "higher"}}
+    variant = {"column": "variant", "control": "old", "treatments": ["new"]}
+    first = {"kind": "experiment", "title": "A", "question": "B?", "unit_id": "user_id", "variant": variant}
+    return first | {"metrics": metric} | changes
+
+
+def test_of_a_folder_is_read_what_is_data_and_not_what_programs_leave(tmp_path):
+    for name in ("b.csv", "a.csv", "_tmp.csv", ".c.csv", "~$a.csv", "notes.md", "_temporary/d.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    both = (tmp_path / "a.csv", tmp_path / "b.csv")
+    assert read_address(str(tmp_path)).paths == read_address(str(tmp_path / "[ab].csv")).paths == both
+    (tmp_path / "c[1].csv").touch()  # a file of this very name is no pattern
+    assert read_address(str(tmp_path / "c[1].csv")).paths == (tmp_path / "c[1].csv",)
+    twice = read_address([str(tmp_path / "a.csv"), str(tmp_path / "*.csv")]).paths
+    assert len(twice) == len(set(twice)) == 3
+
+
+def test_folders_that_cannot_be_read_in_one_way_are_refused(tmp_path):
+    folder = tmp_path / "export"
+    folder.mkdir()
+    assert (
+        tell_refusal(read_address, str(folder)) == f"export: no file in this folder is read; check it, or give {READ}"
+    )
+    fault = f"*.csv: no file that is read fits this pattern; check it, or give {READ}"
+    assert tell_refusal(read_address, str(folder / "*.csv")) == fault
+    (folder / "a.csv").touch()
+    (folder / "a.parquet").touch()
+    assert tell_refusal(read_address, str(folder)) == (
+        "data: text and parquet files together; give files of one kind, such as folder/*.parquet"
+    )
+    (folder / "_delta_log").mkdir()
+    assert tell_refusal(read_address, str(folder)) == (
+        "export: a table of versions, of which old files hold no rows; export it as it is now"
+    )
+    assert tell_refusal(read_address, str(tmp_path / "exp*")) == (
+        "exp*: a table of versions, of which old files hold no rows; export it as it is now"
+    )
+
+
+def test_json_may_lack_names_and_holds_truth_and_nothing(design, write):
+    rows = [
+        {"user_id": "01", "variant": "old", "spend": 1.5, "note": {"a": [1]}},
+        {"user_id": "02", "variant": "old", "spend": None},
+        {"user_id": "1", "variant": "new", "spend": "2.5"},
+        {"variant": "new", "user_id": 44},
+        {"user_id": "5", "variant": "new", "spend": True},
+    ]
+    text = "\n".join(json.dumps(row) for row in rows)
+    told = tell_refusal(sources.load, design(), write(text, "u.ndjson"))
+    assert told == (
+        "u.ndjson, column spend: 1 row with text where a number is needed; correct them, or leave a cell empty where "
+        "it is unknown"
+    )
+    for name, content in (("u.jsonl", text), ("u.json", json.dumps(rows, indent=1))):
+        source = sources.load(design(), write(content.replace("true", "7"), name))
+        frame = source.units.order_by("unit").to_pandas()
+        assert list(frame["unit"]) == ["01", "02", "1", "44", "5"]
+        np.testing.assert_array_equal(frame["spend"], [1.5, np.nan, 2.5, np.nan, 7])
+        assert f"{name}: JSON" in source.info.messages
+
+
+BROKEN = "no whole JSON in UTF-8"
+JSON = [
+    ("", "the file is empty; export it again"),
+    ('{"user_id": 1}\n[1, 2]\n', "1 value that is no object with names; export it again, one object a line"),
+    ('{"user_id": 1}\n{"user_id": \n', f"{BROKEN} (u.jsonl, line 2); export it again, one object a line"),
+    ('{"a": 1, "A": 2}\n', "the column name a stands twice (upper and lower case are one); rename one"),
+    ('{"a": 1, "a": 2}\n', "the column name a stands twice (upper and lower case are one); rename one"),
+    ('{"a": "\u00e9"}\n'.encode("latin-1"), f"{BROKEN} (u.jsonl, line 1); export it again, one object a line"),
+    ('{"a": 1}\nno\n{"a": 2}\n', f"{BROKEN} (u.jsonl, line 2); export it again, one object a line"),
+]
+
+
+@pytest.mark.parametrize(("content", "fault"), JSON)
+def test_json_that_cannot_be_read_is_refused(design, write, content, fault):
+    assert tell_refusal(sources.load, design(), write(content, "u.jsonl")) == f"u.jsonl: {fault}"
+
+
+def _write_book(path, **sheets):
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        page = book.create_sheet(name)
+        for row in rows:
+            page.append(row)
+    book.save(path)
+    return str(path)
+
+
+HEAD = ["user_id", "variant", "spend", None, "seen_on"]
+ROWS = [["007", "old", 1.5, None, dt.datetime(2024, 1, 31)], [12, "old", 2], [13, "new", None], [14, "new", 3.25]]
+
+
+def test_excel_cells_are_as_text_would_hold_them(design, tmp_path):
+    file = _write_book(tmp_path / "u.xlsx", Notes=[], Data=[[], HEAD, *ROWS, [], [None]])
+    source = sources.load(design(), file)
+    frame = source.units.order_by("unit").to_pandas()
+    assert list(frame.columns) == ["unit", "variant", "spend", "seen_on"]
+    assert list(frame["unit"]) == ["007", "12", "13", "14"]
+    np.testing.assert_array_equal(frame["spend"], [1.5, 2, np.nan, 3.25])
+    assert frame["seen_on"].iloc[0] == "2024-01-31"
+    assert source.info.messages[0] == "u.xlsx: Excel, sheet Data"
+
+
+def test_one_of_several_sheets_is_named_in_table(design, tmp_path):
+    file = _write_book(tmp_path / "u.xlsx", First=[HEAD, *ROWS], Second=[HEAD, *ROWS[1:]])
+    assert tell_refusal(sources.load, design(), file) == (
+        "u.xlsx: 2 sheets that hold something; it has First, Second; name one in table, or save it as a file of its own"
+    )
+    assert tell_refusal(sources.load, design(), file, table="Secnd") == (
+        "u.xlsx: no sheet Secnd; it has Second, First; name one in table, or save it as a file of its own"
+    )
+    assert sources.load(design(), file, table="Second").info.rows == 3
+
+
+SHEETS = [
+    ([["Report of May"], HEAD, *ROWS], "u.xlsx, line 1: one cell above a table, such as a title; delete what stands "
+     "above the column names"),
+    (ROWS, "u.xlsx, line 1: holds values, such as numbers or dates, where column names are needed; add them"),
+    ([["user_id", "Variant", "variant"], *ROWS], "u.xlsx: the column name variant stands twice (upper and lower case "
+     "are one); rename one"),
+    ([HEAD, [1234567890123456789, "old", 1], *ROWS], "u.xlsx, column user_id: 1 id rounded, or kept as decimal "
+     "numbers, so that different units can share one; export the column as text"),
+    ([HEAD], "u.xlsx: columns and no rows; export it again"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "fault"), SHEETS)
+def test_a_sheet_that_cannot_be_read_is_refused(design, tmp_path, rows, fault):
+    assert tell_refusal(sources.load, design(), _write_book(tmp_path / "u.xlsx", Data=rows)) == fault
+
+
+def test_a_file_that_is_no_sheet_is_refused(design, write):
+    fault = "u.xlsx: no whole Excel file, or one with a password; save it again as .xlsx or as CSV"
+    assert tell_refusal(sources.load, design(), write("user_id,variant\n", "u.xlsx")) == fault
