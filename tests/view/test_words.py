@@ -384,7 +384,7 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     )
     before = explained(make(), plan={"registered": "before"})
     assert "Plan written | before the data was seen" in before.words["design"]
-    assert "Plan written | before or after the data was seen, it does not say" in explained(make()).words["design"]
+    assert "Plan written | before or after the data were seen, it does not say" in explained(make()).words["design"]
     end = "That this was the planned end: the plan names none, and looking until a result is clear errs more often "
     assert before.limits[0] == f"{end}than it says." == explained(make(), plan={"assigned_at": "day"}).limits[0]
     planned = explained(make(), plan={"registered": "before", "planned_units": 9})
@@ -396,7 +396,7 @@ def test_two_metrics_that_decide_and_disagree_are_no_winner(plan):
     metrics = {"y": Y, "z": {**Y, "label": "Paid"}, "x": {**Y, "label": "Stayed"}}
     harm, unclear = (make(id=v, metric="z", verdict=v) for v in ("clear harm", "no clear difference"))
     torn = (
-        "paid is better without links and activated worse" if plan else "activated is better with links and paid worse"
+        "Paid is better without links and activated worse" if plan else "activated is better with links and Paid worse"
     )
     torn = f"{torn}: both decide and disagree, so settle which counts more before "
     for rows in ([make(), harm], [make(metric="x", verdict="no clear difference"), make(), harm]):
