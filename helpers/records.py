@@ -171,6 +171,7 @@ class Moments:
     skewness : float, g1 = m3 / m2^1.5 of the first column, or of what a ratio leaves of its numerator (numerator -
         ratio x denominator); nan when undefined
     top_share : float, part of the sum of squares of that which its largest value holds; nan where it is not known
+    apart : float, at least so large a share of units is off the lowest value, and off the highest; nan as top_share
     remainder : array, shape (k,), or None for zeros
         What rounding took from `mean`: the mean is `mean + remainder`. It tells apart groups near 1e12 that are close.
     """
@@ -182,6 +183,7 @@ class Moments:
     missing: int = 0
     skewness: float = NAN
     top_share: float = NAN
+    apart: float = NAN
     remainder: np.ndarray | None = None
 
     @property

@@ -58,6 +58,10 @@ segments: [country]
 
 
 KIND = "kind: binary, role: primary, better: higher, expected: lower, within"
+UNSIZED = (
+    "the plan as a whole: looks are shares of a planned size: give planned_units, or enrolment_days and assigned_at; "
+    "experiment_design finds how many units it takes"
+)
 ROLES = "'primary', 'secondary', 'guardrail' or 'exploratory'"
 
 
@@ -169,6 +173,7 @@ def test_read_departures_are_those_that_differ(write):
         ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
         ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1"),
         ("[0.5, 1.0]", "[0.5, 0.9]", "the plan as a whole: looks must rise from above 0 to 1.0, the planned end"),
+        ("enrolment_days: 28\nplanned_units: 4000", "", UNSIZED),
         ("planned_units: 4000", "comparisons: links - no_links",
          "the plan as a whole: comparisons are of two treatments, as in b - a"),
         ("treatments: [no_links], split: {links: 0.5, no_links: 0.5}}",

@@ -97,6 +97,10 @@ def find_departure(cell: Cell, guarantee: Method) -> str | None:
     population, sizes = POPULATIONS[cell.population], {"n_control": cell.n_control, "n_treatment": cell.n_treatment}
     worth = {arm: n * population.worth for arm, n in sizes.items()}
     facts = {"skewness": population.skewness, "spread": population.spread, "events": population.count_events(**sizes)}
+    facts["apart"] = sum(n * share for n, share in zip(sizes.values(), population.apart, strict=True)) / sum(
+        sizes.values()
+    )
+    facts["jump"] = population.jump
     return guarantee.domain.find_departure(**worth, **facts, estimate=population.truth[guarantee.estimand])
 
 

@@ -3,13 +3,14 @@
 import math
 from dataclasses import astuple, dataclass
 
+import numpy as np
 import pandas as pd
 from scipy.special import erfcx
 from scipy.stats import norm
 
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.means import pair_arms
-from helpers.inference.methods import Method, find_promise, pool_skewness
+from helpers.inference.methods import Method, find_method, pool_skewness
 from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
 from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
@@ -20,6 +21,68 @@ TAIL = (
 )
 ROLES = ["primary", "secondary", "guardrail"]
 OVERSTATED = ["control_value", "assumed", "exaggeration"]
+_SHOWN = "an association: its interval is that of a sample, and how far it lies from an effect no coverage tells"
+_PLANTED = f"{_SHOWN}; what is planted is found in the tests of milestones"
+_COUNTED = "its false alarms are counted in the tests of milestones"
+EXEMPT = {  # what nothing is promised of: (method, estimand) of an estimate, or the name of a test; its code, and why
+    ("least squares, HC2", "naive"): ("inference.associations.adjusted_contrast", _SHOWN),
+    ("inverse probability weights to the takers", "naive"): ("inference.associations.weighted_contrast", _SHOWN),
+    ("welch", "naive"): ("inference.associations.naive_contrast", f"{_SHOWN}; computed as the Welch difference"),
+    ("miettinen-nurminen", "naive"): ("inference.contrasts.risk_difference", f"{_SHOWN}; computed as the difference"),
+    ("score-ratio", "ratio"): ("inference.contrasts.relative_lift_risk", f"{_SHOWN}; one more than the lift"),
+    ("standardised difference", "difference"): ("milestones.contrasts", _PLANTED),
+    ("clone, censor, weight", "difference"): ("milestones.contrasts", _PLANTED),
+    ("Cox, Efron", "hazard_ratio"): ("milestones.contrasts", f"{_SHOWN}; equal to R's coxph and statsmodels' PHReg"),
+    "always-valid": ("inference.looks.always_valid", "the grid draws it over Welch's difference, and not over others"),
+    "repeated": ("inference.looks", "the grid draws Welch's difference at planned looks, not others nor beside them"),
+    ("winsorised", "difference"): ("metrics.winsorise", "the data choose where values are cut; a row beside"),
+    ("order statistics, clusters", "difference"): (
+        "inference.contrasts.quantile_difference", "its coverage by cluster is simulated in the tests of ranks alone"),
+    ("log rate ratio, clusters", "rate_ratio"): ("inference.means.rate_ratio", "beside the difference, which decides"),
+    ("matched event study, jackknife", "difference"): (
+        "service.study_premium", f"{_SHOWN}; the planted change is found in the tests of the simulated help desk"),
+    "log-rank": ("survival.log_rank", "a test beside the incidence, which decides; equal to statsmodels' survdiff"),
+    "any difference between the arms": (
+        "inference.splits.compare_groups", "beside the comparisons, which decide; equal to pingouin's and scipy's"),
+    "maximally selected statistic, improved Bonferroni": ("milestones.thresholds", _COUNTED),
+    "maximally selected statistic, permutation": ("milestones.thresholds", _COUNTED),
+    "benjamini-hochberg": (
+        "inference.decisions.benjamini_hochberg", "holds the share of false alarms, not their chance; as statsmodels"),
+    "rank ranges": ("milestones.ranking", "of associations; planted features come first in the tests of milestones"),
+    "chance of paying": ("value", "read off the normal curve of an effect that has a promise of its own"),
+    "staffing": ("queues", "a simulated queue, held against Erlang's formulas where these apply"),
+}  # fmt: skip
+
+
+def find_promise(method: str, estimand: str = "", *, unit="units", adjustment="none") -> Method | tuple | None:
+    """Return what stands behind an estimate or a test: its method, or the code and why nothing is promised.
+
+    Parameters
+    ----------
+    method, estimand : str
+        As in an `Estimate`; of a test its name alone. What is made to last over looks has no promise of its method.
+    unit : str
+        "clusters" where clusters are randomised.
+    adjustment : str, as in an `Estimate`
+
+    Returns
+    -------
+    Method, or an entry of `EXEMPT`; None where neither is written down, which a test of all runs does not let pass.
+    """
+    if adjustment == "winsorised":
+        return EXEMPT["winsorised", estimand]
+    before, look = split_look(method)
+    kind = method.partition(" with ")[0]  # "interaction with country"
+    found = find_method(*((method, estimand) if estimand else (kind, kind.partition(" ")[0])), unit=unit)
+    several = f"{before}, clusters" if unit == "clusters" else before
+    exempt = EXEMPT.get((several, estimand) if estimand else method)
+    return found or exempt or (EXEMPT[look] if look and find_method(before, estimand, unit=unit) else None)
+
+
+def split_look(method: str) -> tuple[str, str]:
+    """Return a method as at the end of an experiment, and how it is made to last over looks ("" where it is not)."""
+    how = next((how for how in ("always-valid", "repeated") if f", {how}" in method), "")
+    return (method.partition(f", {how}")[0] if how else method), how
 
 
 def check_methods(material, results) -> tuple[Check, ...]:
@@ -36,10 +99,11 @@ def check_methods(material, results) -> tuple[Check, ...]:
         that says that none does; `covariates` where effects are adjusted.
         No value of a customer stands in a message.
     """
-    found, is_known, design = {}, False, material.design
+    found, unmeasured, is_known, design = {}, {}, False, material.design
     for e in results.headline():
         unit = "units" if e.clusters_control is None else "clusters"
-        method = find_promise(e.method, e.estimand, unit=unit)
+        promise = find_promise(e.method, e.estimand, unit=unit)
+        method = promise if isinstance(promise, Method) else find_method(split_look(e.method)[0], e.estimand, unit=unit)
         if not isinstance(method, Method) or not math.isfinite(e.ci_low):
             continue
         metric = design.metrics[e.metric]
@@ -48,6 +112,7 @@ def check_methods(material, results) -> tuple[Check, ...]:
             label = design.label_of(e.metric)
             found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, f"{label[:1].upper()}{label[1:]}: {TAIL}")
             continue
+        unmeasured |= {design.label_of(e.metric): None} if method is not promise else {}
         is_known, departure = True, method.domain.find_departure(**_describe_data(e, material))
         if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need
             label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
@@ -57,7 +122,13 @@ def check_methods(material, results) -> tuple[Check, ...]:
                 f"it says.{DETAIL}{needed}."
             )
             found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, said)
-    if is_known and not found:
+    if unmeasured and not found:
+        said = (
+            "Every headline effect lies in the domain of its method, but how often an interval that allows for looking "
+        )
+        said += "early holds the truth is measured for means at planned looks, or at any, alone: not for {}."
+        found["domain"] = Check("domain", "not tested", NAN, NAN, said.format(", ".join(unmeasured)))
+    elif is_known and not found:
         said = "Every headline effect lies in the domain for which its method's coverage is declared and measured."
         found["domain"] = Check("domain", "pass", 0.0, 0.0, said)
     return (*found.values(), *(_check_covariates(material) if material.adjusted else ()))
@@ -69,7 +140,7 @@ def _describe_data(e, material):
     metric, arms = material.design.metrics[e.metric], material.raw.get(e.metric, {})
     sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
     if e.clusters_control is not None:
-        described = dict(zip(described, map(sides), strict=True))
+        described = dict(zip(described, (m.effective_units for m in sides), strict=True))
     elif metric.how.is_share or metric.how.outcome == "time":
         values, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
         if metric.how.outcome == "time" and e.std_error > 0:  # as many as know it: its variance if all did, over it
@@ -77,13 +148,35 @@ def _describe_data(e, material):
         share = sum(n * share for share, n in values) / (e.n_control + e.n_treatment)
         return described | {"events": smaller * min(share, 1 - share) * seen}
     if metric.quantile is not None:
-        return described | {"events": smaller * min(metric.quantile, 1 - metric.quantile)}
+        rows, p = material.rows, metric.quantile
+        values = [rows.loc[rows["variant"] == arm, f"y_{e.metric}"].dropna() for arm in (e.control, e.treatment)]
+        return described | {"events": smaller * min(p, 1 - p), "jump": max(measure_jump(arm, p) for arm in values)}
     pair, spread = pair_arms(*sides), 1.0
     if not pair.reason and min(pair.variances) > 0:  # standard deviation of a unit in treatment over that in control
         spread = math.sqrt(pair.var_treatment * pair.n_treatment / (pair.var_control * pair.n_control))
     top_share = max((m.top_share for m in sides if m.top_share == m.top_share), default=NAN)
-    described |= {"skewness": pool_skewness(sides), "spread": spread, "top_share": top_share}
+    apart = sum(m.n * m.apart for m in sides) / max(sum(m.n for m in sides), 1)
+    described |= {"skewness": pool_skewness(sides), "spread": spread, "top_share": top_share, "apart": apart}
     return described | {"estimate": e.estimate}
+
+
+def measure_jump(values, probability) -> float:
+    """Return how much of the limits of a quantile lies between two neighbouring values, 0 to 1; 0 where all are equal.
+
+    Parameters
+    ----------
+    values : array of float, of one arm, all known
+    probability : float, between 0 and 1
+
+    Examples
+    --------
+    >>> measure_jump([0] * 50 + [100] * 25 + [101] * 25, 0.5).round(3), measure_jump(range(101), 0.5)
+    (0.99, 0.05)
+    """
+    ordered, half = np.sort(np.asarray(values, float)), float(norm.isf(0.025))
+    middle, reach = len(ordered) * probability, half * math.sqrt(len(ordered) * probability * (1 - probability))
+    within = ordered[max(math.floor(middle - reach) - 1, 0) : math.ceil(middle + reach) + 1]
+    return float(np.diff(within).max() / np.ptp(within)) if len(within) > 1 and np.ptp(within) > 0 else 0.0
 
 
 def _check_covariates(material):

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from scipy.stats import norm
-from scipy.stats import t as student
 
 from helpers import metrics
 from helpers.inference.decisions import Comparison
-from helpers.records import NAN, Effect
+from helpers.records import NAN, Effect, Refused
 
 NO_ERROR = "no standard error yet, so no interval that allows for looking early"
 UNPLANNED_SHARE = 0.2  # of the error, for all looks beside the planned ones
@@ -29,7 +29,7 @@ def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95, tuned_a
     Parameters
     ----------
     effect : Effect
-        With estimate and standard error; the standard error is taken as known, so from some 100 units an arm on.
+        With estimate, standard error, and degrees of freedom where it has any, by which the bound is that of a t.
     n : int, units in the estimate, both arms
     n_planned : int, units planned, both arms
     confidence_level : float
@@ -49,10 +49,9 @@ def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95, tuned_a
     alpha = 1 - confidence_level
     information = (np.log(1 / alpha**2) + np.log(np.log(1 / alpha**2) + 1)) * n / (tuned_at * n_planned)
     spread = (information + 1) / information
-    half = effect.std_error * float(np.sqrt(2 * spread * np.log(np.sqrt(information + 1) / alpha)))
-    z = effect.estimate / effect.std_error
+    z, critical = _hold(effect, float(np.sqrt(2 * spread * np.log(np.sqrt(information + 1) / alpha))))
     p = min(1.0, float(np.sqrt(information + 1) * np.exp(-(z**2) / (2 * spread))))
-    return _widen(replace(effect, df=None), half, p, "always-valid")
+    return _widen(effect, critical, p, "always-valid")
 
 
 def sequential_bounds(looks, alpha=0.05) -> np.ndarray:
@@ -108,12 +107,8 @@ def at_look(effect: Effect, look, looks, *, alpha=0.05) -> Effect:
     position = int(np.flatnonzero(np.isclose(looks, look))[0])
     if not effect.std_error > 0:
         return _leave_open(effect)
-    freedom = np.inf if effect.df is None else effect.df
-    critical = float(student.isf(norm.sf(sequential_bounds(looks, alpha)[position]), freedom))
-    if not np.isfinite(critical):
-        return _leave_open(replace(effect, reason="this look is too early for any decision", ci_low=NAN))
-    z = float(norm.isf(student.sf(abs(effect.estimate) / effect.std_error, freedom)))
-    return _widen(effect, critical * effect.std_error, _find_repeated_p(z, looks, position), "repeated")
+    z, critical = _hold(effect, sequential_bounds(looks, alpha)[position])
+    return _widen(effect, critical, _find_repeated_p(z, looks, position), "repeated")
 
 
 def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
@@ -126,7 +121,7 @@ def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
     Parameters
     ----------
     effect : Effect
-        With estimate and standard error.
+        With estimate, standard error and degrees of freedom.
     share : float, of the planned information, above 0 to 1
     alpha : float, error of all looks together
 
@@ -141,12 +136,22 @@ def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
     if not effect.std_error > 0 or not share > 0:
         return _leave_open(effect)
     sides = 4 / UNPLANNED_SHARE  # the process leaves the bound at any time twice as often as at its end, on two sides
-    half = effect.std_error * float(norm.isf(alpha / sides) / np.sqrt(share))
-    p = min(1.0, sides * float(norm.sf(abs(effect.estimate) / effect.std_error * np.sqrt(share))))
-    return _widen(replace(effect, df=None), half, p, "repeated, between looks")
+    z, critical = _hold(effect, float(norm.isf(alpha / sides) / np.sqrt(share)))
+    return _widen(effect, critical, min(1.0, sides * float(norm.sf(z * np.sqrt(share)))), "repeated, between looks")
 
 
-def _widen(effect, half, p, how):
+def _hold(effect, bound):
+    """An effect in standard errors, as a normal one would show it, and how many of its own reach a bound for |z|."""
+    size = abs(effect.estimate) / effect.std_error
+    if effect.df is None:
+        return size, bound
+    return float(-ndtri(stdtr(effect.df, -size))), float(-stdtrit(effect.df, ndtr(-bound)))
+
+
+def _widen(effect, critical, p, how):
+    if not np.isfinite(critical):
+        return _leave_open(replace(effect, reason="this look is too early for any decision", ci_low=NAN))
+    half = critical * effect.std_error
     ends = {"ci_low": effect.estimate - half, "ci_high": effect.estimate + half, "ci_set": None}
     return replace(effect, **ends, p_value=p, method=f"{effect.method}, {how}", reason=None)
 
@@ -208,7 +213,8 @@ def _find_repeated_p(z, looks, position):
     return float(np.exp(brentq(gap, np.log(least) - 1e-6, np.log(most), xtol=1e-9)))
 
 
-NEAR = 0.02  # a look within so much of a planned share is that look
+ENROLLING = 3  # times the mean wait between assignments, in days: longer without one, and enrolment is over
+NO_DAY = "plan, as_of: looks need the last complete day, since enrolment_days alone do not tell how far it is; give it"
 
 
 @dataclass(frozen=True)
@@ -217,7 +223,8 @@ class Look:
 
     `share` is the part of the planned units whose windows are over; `n_planned` the units for which always-valid
     intervals are tuned, once: those planned, else 2,000, and never those that happen to be there at a look; `looks`
-    those that the plan names.
+    those that the plan names; `before` the share of a day ago. No run knows whether another has looked, so a planned
+    look is taken on the first day that reaches its share, and the last one at the end: each once.
     """
 
     is_interim: bool
@@ -225,6 +232,13 @@ class Look:
     share: float
     n_planned: int
     looks: tuple[float, ...]
+    before: float = 1.0
+
+    @property
+    def planned(self) -> float | None:
+        """The look of the plan that this one is; None beside the planned ones."""
+        reached = [look for look in self.looks if self.before < look <= self.share + 1e-9 and look < 1]
+        return max(reached, default=None) if self.is_interim else 1.0
 
     def apply(self, comparison: Comparison, effect: Effect, *, n) -> Effect:
         """Return an effect with the interval that decides at this look.
@@ -249,10 +263,9 @@ class Look:
             sides = comparison.treatment, comparison.control
             n_planned = self.n_planned * sum(shares.get(arm, shares[variant.control]) for arm in sides)
             return always_valid(effect, n=n, n_planned=n_planned, confidence_level=comparison.level)
-        if min(abs(self.share - planned) for planned in self.looks) > NEAR:
+        if self.planned is None:
             return between_looks(effect, self.share, alpha=1 - comparison.level)
-        reached = [planned for planned in self.looks if planned < self.share - NEAR]
-        return at_look(effect, self.share, [*reached, self.share], alpha=1 - comparison.level)
+        return at_look(effect, self.planned, self.looks, alpha=1 - comparison.level)
 
     def find_level(self, comparison: Comparison, *, n) -> float:
         """Return the confidence level at which a fixed interval is as wide as the one that decides at this look.
@@ -286,8 +299,9 @@ def read_look(units: metrics.Units) -> Look:
     """Return how far an experiment is.
 
     It is interim before the planned units are assigned (those left out for standing in two variants count here),
-    enrolment is over and every window is over. With planned looks the group-sequential bounds decide, at the end
-    too; otherwise an interim run uses always-valid intervals.
+    enrolment is over and every window is over. A plan that names no end is over when nobody has been assigned for
+    three times as long as it took from one to the next, and for more than three days. With planned looks the
+    group-sequential bounds decide, at the end too; otherwise an interim run uses always-valid intervals.
 
     Parameters
     ----------
@@ -296,6 +310,10 @@ def read_look(units: metrics.Units) -> Look:
     Returns
     -------
     Look
+
+    Raises
+    ------
+    Refused: looks at a plan of enrolment_days, and no day up to which the data are complete.
     """
     design, arms = units.design, metrics.describe_arms(units)
     arms = arms[arms["variant"].isin(design.variant.arms)]
@@ -306,6 +324,19 @@ def read_look(units: metrics.Units) -> Look:
     if design.enrolment_days is not None and units.as_of is not None and "first_assigned_at" in arms:
         last = arms["first_assigned_at"].min().date() + dt.timedelta(days=design.enrolment_days)
         interim = interim or last > units.as_of + dt.timedelta(days=1)
+    if design.looks and not design.planned_units and units.as_of is None:
+        raise Refused(NO_DAY)
+    interim = interim or (not design.names_end and _is_enrolling(units, n))
     interval = "repeated" if design.looks else "always-valid" if interim else "fixed"
     share = min(1.0, (n - is_open) / planned) if interim else 1.0
-    return Look(interim, interval, share, design.planned_units or UNPLANNED_UNITS, tuple(design.looks))
+    before = min(n - is_open - 1, int(arms["units_before"].sum()) if "units_before" in arms else n) / planned
+    return Look(interim, interval, share, design.planned_units or UNPLANNED_UNITS, tuple(design.looks), before)
+
+
+def _is_enrolling(units, n):
+    """Whether assignments go on up to the last complete day."""
+    if units.assigned is None or units.as_of is None:
+        return False
+    first, last = units.assigned
+    wait = (last - first).days / max(n - 1, 1)
+    return (units.as_of - last).days <= ENROLLING * max(wait, 1)

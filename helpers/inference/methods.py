@@ -50,6 +50,8 @@ class Domain:
         The smaller arm holds at least this many times the squared skewness: beside a far larger arm, and beside one of
         its own size and spread, where the skewness of one cancels that of the other. 0 is any skewness.
     least_events : float, units with, and units without, the event in each arm; of a quantile, on each side of it
+    least_apart : float, units off the lowest value, and off the highest, in the smaller arm if both had them alike
+    most_jump : float, of the limits of a quantile in an arm, the part that may lie between two neighbouring values
     most_effect : float, the largest absolute estimate
     unit : str, what is counted: units or clusters
     sides : str, how both kinds of units that `least_events` counts are named
@@ -59,6 +61,8 @@ class Domain:
     skewness_factor: float = 0.0
     balanced_factor: float = 0.0
     least_events: float = 0.0
+    least_apart: float = 0.0
+    most_jump: float = math.inf
     most_effect: float = math.inf
     unit: str = "units"
     sides: str = "with {} without the event"
@@ -74,12 +78,16 @@ class Domain:
             )
         if self.least_events:
             words.append(f"at least {self.least_events:g} units {self.sides.format('and')} in each arm")
+        if self.least_apart:
+            words.append(f"at least {self.least_apart:g} units off the lowest value, and off the highest, in each arm")
+        if math.isfinite(self.most_jump):
+            words.append(f"no two neighbouring values that lie over {100 * self.most_jump:.0f} % of its limits apart")
         if math.isfinite(self.most_effect):
             words.append(f"an effect of at most {self.most_effect:g}")
         return "; ".join(words)
 
     def find_departure(
-        self, *, n_control, n_treatment, skewness=NAN, spread=1.0, events=None, estimate=NAN, top_share=NAN
+        self, *, n_control, n_treatment, skewness=NAN, spread=1.0, events=None, estimate=NAN, **seen
     ) -> str | None:
         """Return why data lie outside the domain: in plain words, a colon, what it needs; None where they lie inside.
 
@@ -89,10 +97,14 @@ class Domain:
         skewness, estimate : float, of the outcome, of the effect; nan is not judged
         spread : float, standard deviation of a unit in treatment over that in control
         events : float, optional, the fewest units with, or without, the event in an arm; None is not judged
-        top_share : float, part of an arm's variance that its largest value holds, the larger of both; nan is not judged
-            A sample's skewness is small just where the tail was missed, and then a few values hold what variance it
-            shows. Arms of one size are spared, since in them the skewness of one cancels that of the other.
+        **seen : float, nan or left out is not judged
+            `top_share`, part of an arm's variance that its largest value holds, the larger of both: a sample's skewness
+            is small just where the tail was missed, and then a few values hold what variance it shows; arms of one size
+            are spared, since in them the skewness of one cancels that of the other. `apart`, as in `Moments`, of both
+            arms together: where few units have any, arms look alike by chance. `jump`, the largest part of a quantile's
+            limits in an arm that lies between two neighbouring values.
         """
+        top_share, apart, jump = (seen.get(name, NAN) for name in ("top_share", "apart", "jump"))
         smaller, factor = min(n_control, n_treatment), self._find_factor(n_control, n_treatment, spread)
         if smaller < self.least_arm:
             return f"there are too few {self.unit}: the smaller arm needs at least {self.least_arm}"
@@ -104,6 +116,12 @@ class Domain:
         if self.skewness_factor and top_share > MOST_HELD and factor > self.balanced_factor:
             most = f"no unit may hold more than {100 * MOST_HELD:.0f} % of an arm's variance"
             return f"one unit holds so much of an arm's variance that its tail is not known yet: {most}"
+        if smaller * apart < self.least_apart:
+            most = f"the smaller arm needs at least {self.least_apart:g} with another"
+            return f"most units have one value, the lowest or the highest, and too few another: {most}"
+        if jump > self.most_jump:
+            most = f"no two neighbouring values may lie over {100 * self.most_jump:.0f} % of its limits apart"
+            return f"the values jump where the quantile lies, as from 0 to far above: {most}"
         if events is not None and events < self.least_events - 1e-9:  # shares of 1 are not exact
             least = f"each arm needs at least {self.least_events:g}"
             return f"an arm has too few units {self.sides.format('or')}: {least} {self.sides.format('and')}"
@@ -215,11 +233,11 @@ class Method:
 
 def _tail(least_arm=50, **more):
     """Kohavi et al. 2014: from 355 times the squared skewness a mean is normal enough."""
-    return Domain(least_arm, skewness_factor=355, balanced_factor=5, **more)
+    return Domain(least_arm, skewness_factor=355, balanced_factor=5, **{"least_apart": 25, **more})
 
 
 SHARES, TIMES, MEAN_TIMES = Domain(20, least_events=10), Domain(50, least_events=10), Domain(50, least_events=20)
-QUANTILES = Domain(50, least_events=10, sides="below {} above the quantile")
+QUANTILES = Domain(50, least_events=10, sides="below {} above the quantile", most_jump=0.5)
 WELCH, DENG, ORDER = "Welch 1947", "Deng, Knoblich & Lu 2018", "Zou & Donner 2008; Woodruff 1952"
 CLUSTERS, LIN = f"{DENG}; Carter, Schnepel & Steigerwald 2017", "Lin 2013; Negi & Wooldridge 2021"
 AT_LEAST, TEST = {"claim": "at least"}, {"has_interval": False, "is_dual": False}
@@ -260,9 +278,9 @@ METHODS = (
     Method("log rate ratio", "log rate ratio", "rate_ratio", (columns.read_sums, rate_ratio), ("rates",), _tail(100),
            "Lin, Wei, Yang & Ying 2000"),
     Method("delta difference of clusters", "delta", "difference", differ_sums, ("clusters",),
-           _tail(20, unit="clusters"), CLUSTERS, lift="fieller"),
+           _tail(20, unit="clusters", least_apart=0), CLUSTERS, lift="fieller"),
     Method("Fieller lift of clusters", "fieller", "relative_lift", lift_sums, ("clusters",),
-           _tail(20, unit="clusters"), CLUSTERS),
+           _tail(20, unit="clusters", least_apart=0), CLUSTERS),
     Method("Lin's adjusted difference", "lin", "difference", adjust, ("covariates",), _tail(100), LIN, lift="fieller"),
     Method("Lin, covariates missing", "lin", "difference", adjust, ("missing covariates",), _tail(100),
            f"{LIN}; Zhao & Ding 2024"),
@@ -300,37 +318,6 @@ METHODS = (
 )  # fmt: skip
 
 
-_SHOWN = "an association: its interval is that of a sample, and how far it lies from an effect no coverage tells"
-_PLANTED = f"{_SHOWN}; what is planted is found in the tests of milestones"
-_COUNTED = "its false alarms are counted in the tests of milestones"
-EXEMPT = {  # what nothing is promised of: (method, estimand) of an estimate, or the name of a test; its code, and why
-    ("least squares, HC2", "naive"): ("inference.associations.adjusted_contrast", _SHOWN),
-    ("inverse probability weights to the takers", "naive"): ("inference.associations.weighted_contrast", _SHOWN),
-    ("welch", "naive"): ("inference.associations.naive_contrast", f"{_SHOWN}; computed as the Welch difference"),
-    ("miettinen-nurminen", "naive"): ("inference.contrasts.risk_difference", f"{_SHOWN}; computed as the difference"),
-    ("score-ratio", "ratio"): ("inference.contrasts.relative_lift_risk", f"{_SHOWN}; one more than the lift"),
-    ("standardised difference", "difference"): ("milestones.contrasts", _PLANTED),
-    ("clone, censor, weight", "difference"): ("milestones.contrasts", _PLANTED),
-    ("Cox, Efron", "hazard_ratio"): ("milestones.contrasts", f"{_SHOWN}; equal to R's coxph and statsmodels' PHReg"),
-    ("winsorised", "difference"): ("metrics.winsorise", "the data choose where values are cut; a row beside"),
-    ("order statistics, clusters", "difference"): (
-        "inference.contrasts.quantile_difference", "its coverage by cluster is simulated in the tests of ranks alone"),
-    ("log rate ratio, clusters", "rate_ratio"): ("inference.means.rate_ratio", "beside the difference, which decides"),
-    ("matched event study, jackknife", "difference"): (
-        "service.study_premium", f"{_SHOWN}; the planted change is found in the tests of the simulated help desk"),
-    "log-rank": ("survival.log_rank", "a test beside the incidence, which decides; equal to statsmodels' survdiff"),
-    "any difference between the arms": (
-        "inference.splits.compare_groups", "beside the comparisons, which decide; equal to pingouin's and scipy's"),
-    "maximally selected statistic, improved Bonferroni": ("milestones.thresholds", _COUNTED),
-    "maximally selected statistic, permutation": ("milestones.thresholds", _COUNTED),
-    "benjamini-hochberg": (
-        "inference.decisions.benjamini_hochberg", "holds the share of false alarms, not their chance; as statsmodels"),
-    "rank ranges": ("milestones.ranking", "of associations; planted features come first in the tests of milestones"),
-    "chance of paying": ("value", "read off the normal curve of an effect that has a promise of its own"),
-    "staffing": ("queues", "a simulated queue, held against Erlang's formulas where these apply"),
-}  # fmt: skip
-
-
 def find_method(method: str, estimand: str, *, unit: str = "units") -> Method | None:
     """Return the method of an estimate; None where it is exempt, or has no promise of its own.
 
@@ -358,32 +345,6 @@ def demand_method(method: str, estimand: str = "difference") -> Method:
         told = f"the method {method} reads columns in a way that no experiment knows"
         raise Refused(f"{told}; begin its steps with one of {', '.join(step.__name__ for step in READ_FROM)}")
     return found
-
-
-def find_promise(method: str, estimand: str = "", *, unit="units", adjustment="none") -> Method | tuple | None:
-    """Return what stands behind an estimate or a test: its method, or the code and why nothing is promised.
-
-    Parameters
-    ----------
-    method, estimand : str
-        As in an `Estimate`; of a test its name alone. What is made to last over looks has the promise of its
-        method where it has none of its own.
-    unit : str
-        "clusters" where clusters are randomised.
-    adjustment : str, as in an `Estimate`
-
-    Returns
-    -------
-    Method, or an entry of `EXEMPT`; None where neither is written down, which a test of all runs does not let pass.
-    """
-    if adjustment == "winsorised":
-        return EXEMPT["winsorised", estimand]
-    before = method.removesuffix(", always-valid").partition(", repeated")[0]
-    kind = method.partition(" with ")[0]  # "interaction with country"
-    tried = ((method, estimand), (before, estimand)) if estimand else ((kind, kind.partition(" ")[0]),)
-    found = next(filter(None, (find_method(*way, unit=unit) for way in tried)), None)
-    several = f"{before}, clusters" if unit == "clusters" else before
-    return found or EXEMPT.get((several, estimand) if estimand else method)
 
 
 def choose_method(metric: Metric, design: ExperimentPlan, *, sizes, skewness, is_adjustable) -> str:

@@ -4,12 +4,14 @@ Sums about constants keep their digits: more than one query is asked only where 
 levels of the first segment are read in one pass, since sums about one constant add up.
 """
 
+import datetime as dt
 from dataclasses import replace
 
 import ibis
 import numpy as np
 import pandas as pd
 
+from helpers.metrics.events import find_end
 from helpers.metrics.sums import (
     CAPPED,
     Block,
@@ -43,7 +45,8 @@ def describe_arms(units: Units) -> pd.DataFrame:
     -------
     DataFrame: one row an arm, observational groups last. `variant`, `units`, `clusters` (with clusters),
         `first_assigned_at` and `last_assigned_at` (with times), `exposed_share` (with an exposure; nan when
-        unknown), and for each metric `complete_<metric>` and `known_<metric>`, counts of units.
+        unknown), `units_before` (of a plan with looks, those whose windows had all been over a day ago, where the last
+        complete day is known), and for each metric `complete_<metric>` and `known_<metric>`, counts of units.
     """
     frame = units.keep("arms", lambda: _count_arms(units))
     arms = [arm for arm in (*units.design.variant.arms, *units.design.variant.observational) if arm in frame.index]
@@ -58,6 +61,10 @@ def _count_arms(units):
         found["clusters"] = table["cluster"].nunique()
     if "assigned_at" in table.columns:
         found |= {"first_assigned_at": table["assigned_at"].min(), "last_assigned_at": table["assigned_at"].max()}
+    if design.looks and "assigned_at" in table.columns and units.as_of is not None:
+        longest, start = max(metric.window or 0 for metric in design.metrics.values()), table["assigned_at"]
+        end = ibis.literal(find_end(units.as_of) - dt.timedelta(days=1 + longest))
+        found["units_before"] = (start <= end if longest else start < end).sum()
     if design.exposure:
         found["exposed_share"] = table["exposed"].mean()
     for name, metric in design.metrics.items():

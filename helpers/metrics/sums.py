@@ -207,7 +207,7 @@ def _read(row, block, query):
     centres = [row.get(("at", pair), query.look.constants.get(pair[0], 0.0)) for pair in block.pairs]
     mean = np.array([centre + total / n for centre, total in zip(centres, totals, strict=True)])
     remainder = np.array([math.fsum((c, t / n, -m)) for c, t, m in zip(centres, totals, mean, strict=True)])
-    skewness = top_share = NAN
+    skewness = top_share = apart = NAN
     if _has_tail(block, query):  # of an outcome, or of numerator - ratio x denominator
         weights = np.array([1.0] if block.names[0] == "y" else [1.0, -query.look.ratios.get(block.pairs[0][0], 0.0)])
         k = len(weights)
@@ -218,7 +218,10 @@ def _read(row, block, query):
         ends = [row[end, block.pairs[0]] for end in ("largest", "smallest") if (end, block.pairs[0]) in row]
         if ends and m2 > 0:
             top_share = max((end - mean_left) ** 2 for end in ends) / (n * m2)
-    return Moments(block.names, n, mean, cov, missing, skewness, top_share, remainder), is_far
+        if ends and len(weights) == 1:  # by Cauchy and Schwarz, of the distances from an end
+            near = min((end - mean_left) ** 2 for end in ends)
+            apart = near / (near + m2) if m2 > 0 else 0.0
+    return Moments(block.names, n, mean, cov, missing, skewness, top_share, apart, remainder), is_far
 
 
 def _vary(n, total, square):

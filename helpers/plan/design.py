@@ -287,6 +287,8 @@ class ExperimentPlan(Design):
         yield unnamed, "randomised_units must be one number, or name exactly the control and the treatments"
         rising = not looks or (sorted(set(looks)) == looks and looks[0] > 0 and looks[-1] == 1)
         yield not rising, "looks must rise from above 0 to 1.0, the planned end"
+        sized = "looks are shares of a planned size: give planned_units, or enrolment_days and assigned_at"
+        yield bool(looks) and not self.names_end, f"{sized}; experiment_design finds how many units it takes"
         yield self.decides_on == "adjusted" and not self.covariates, "decides_on: adjusted needs covariates"
         plain = {n: m.how for n, m in self.metrics.items() if m.how.is_mean and m.how.outcome == "y"}
         parts = {name for name, how in plain.items() if how.total in COUNTED}
@@ -351,6 +353,11 @@ class ExperimentPlan(Design):
             above, below = pair[::-1] if self.metrics[pair[0]].how.is_share else pair
             found[above] = below, metric.products
         return found
+
+    @property
+    def names_end(self) -> bool:
+        """Whether it says when enrolment is over."""
+        return bool(self.planned_units or (self.enrolment_days and self.assigned_at))
 
     @property
     def pairs(self) -> list[tuple[str, str]]:

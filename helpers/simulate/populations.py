@@ -42,6 +42,8 @@ class Population:
         Shares of units with the event, or beyond the quantile, in control and treatment.
     spread : float, standard deviation in treatment over that in control
     worth : float, how many equal units a unit counts like: below 1 for clusters of unequal size
+    apart : tuple of float, optional, as in `Moments`, in control and treatment
+    jump : float, part of the limits of its quantile that lies between two neighbouring values
     """
 
     name: str
@@ -52,6 +54,8 @@ class Population:
     event_shares: tuple[float, float] | None = None
     spread: float = 1.0
     worth: float = 1.0
+    apart: tuple[float, float] = (NAN, NAN)
+    jump: float = 0.0
 
     def has_effect(self, estimand: str) -> bool:
         """Return whether an effect of this kind is planted."""
@@ -78,6 +82,11 @@ def _shape(*arms):
     return {"skewness": float(max(skewness)), "spread": float(deviations[1] / deviations[0])}
 
 
+def _find_apart(raw):
+    """How many units of either arm are above 0 at least, as a share."""
+    return tuple(first**2 / second for first, second, _ in raw)
+
+
 def make_share(name, control, treatment) -> Population:
     """Return a population of 0 and 1 with two shares of 1."""
     shares = (control, treatment)
@@ -99,7 +108,7 @@ def make_count(name, control, treatment, *, size=np.inf) -> Population:
 
     factorial = [(mean, mean**2 * (1 + 1 / size), mean**3 * (1 + 1 / size) * (1 + 2 / size)) for mean in means]
     raw = [(first, second + first, third + 3 * second + first) for first, second, third in factorial]
-    return Population(name, "counts", draw, _contrast(*means), **_shape(*raw))
+    return Population(name, "counts", draw, _contrast(*means), apart=_find_apart(raw), **_shape(*raw))
 
 
 def make_money(name, control, treatment, *, spread) -> Population:
@@ -121,7 +130,8 @@ def make_money(name, control, treatment, *, spread) -> Population:
         return values
 
     raw = [[share * math.exp(k * log + k**2 * spread**2 / 2) for k in (1, 2, 3)] for share, log in arms]
-    return Population(name, "money", draw, _contrast(raw[0][0], raw[1][0]), **_shape(*raw))
+    truth = _contrast(raw[0][0], raw[1][0])
+    return Population(name, "money", draw, truth, apart=_find_apart(raw), **_shape(*raw))
 
 
 def make_score(name, control, treatment, *, family="scores") -> Population:
@@ -139,7 +149,7 @@ def make_score(name, control, treatment, *, family="scores") -> Population:
     return Population(name, family, draw, truth, **_shape(*raw))
 
 
-def make_quantile(name, probability, shift, *, step=0.0) -> Population:
+def make_quantile(name, probability, shift, *, step=0.0, zeros=(0.0, 0.0), least=0.0) -> Population:
     """Return a population of lognormal durations of which a quantile is compared, perhaps in whole steps.
 
     Parameters
@@ -149,16 +159,24 @@ def make_quantile(name, probability, shift, *, step=0.0) -> Population:
     shift : float, of the logarithm under treatment
     step : float
         Durations are rounded up to multiples of it, so that many are equal; 0 leaves them as they are.
+    zeros : tuple of float, shares of 0 in control and treatment, below the probability or not
+    least : float, what all other durations are longer by
     """
 
     def draw(rng, n, treated):
-        values = rng.lognormal(3.0 + shift * treated, 1.0, (n, 1))
+        values = least + rng.lognormal(3.0 + shift * treated, 1.0, (n, 1))
+        values[rng.random(n) < zeros[treated]] = 0.0
         return np.ceil(values / step) * step if step else values
 
-    exact = np.exp(np.array([3.0, 3.0 + shift]) + stats.norm.ppf(probability))
+    left = [(probability - share) / (1 - share) for share in zeros]
+    exact = [
+        at > 0 and least + np.exp(3.0 + more + stats.norm.ppf(at)) for at, more in zip(left, (0, shift), strict=True)
+    ]
+    exact = np.array(exact, float)
     low, high = np.ceil(exact / step) * step if step else exact
     family = "medians" if probability == 0.5 else "90th percentiles"
-    return Population(name, family, draw, {"difference": float(high - low)}, event_shares=(1 - probability,) * 2)
+    truth, shares = {"difference": float(high - low)}, (1 - probability,) * 2
+    return Population(name, family, draw, truth, event_shares=shares, jump=float(least > 0))
 
 
 def make_ratio(name, effect) -> Population:
@@ -373,6 +391,7 @@ def _list_single():
         make_share("30 % and 36 % have the event", 0.3, 0.36),
         *_both(make_count, "Poisson counts", "+10 %", (2.0, 2.0), (2.0, 2.2)),
         *_both(make_count, "overdispersed counts", "+20 %", (2.0, 2.0), (2.0, 2.4), size=0.5),
+        *_both(make_count, "rare counts", "three times as many", (0.02, 0.02), (0.02, 0.06)),
         *_both(make_money, "10 % pay, long tail", "+50 %", ((0.1, 3.0),) * 2, ((0.1, 3.0), (0.15, 3.0)), spread=1.5),
         *_both(make_money, "10 % pay", "+50 %", ((0.1, 3.0),) * 2, ((0.1, 3.0), (0.15, 3.0)), spread=1.0),
         *_both(make_money, "50 % pay, short tail", "+10 %", (paying,) * 2, (paying, (0.55, 3.0)), spread=0.5),
@@ -385,6 +404,7 @@ def _list_single():
         make_score("answers that hardly overlap", WORST, BEST, family="ordered scores"),
         *_both(make_quantile, "median duration", "+20 %", (0.5, 0.0), (0.5, 0.1823)),
         make_quantile("median duration in steps of 5", 0.5, 0.0, step=5.0),
+        make_quantile("49 % and 51 % have none, others long ones", 0.5, 0.0, zeros=(0.49, 0.51), least=100.0),
         *_both(make_quantile, "90th percentile of duration", "+20 %", (0.9, 0.0), (0.9, 0.1823)),
     ]
 

@@ -127,7 +127,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         typed = table
         table = opening.ask(lambda: backend.create_table(name, typed), raw.name)
         backend.drop_table(raw.table.get_name())
-    ids = table.unit if raw.parsed or any(map(before["unit"].get, ("spaced", "parted"))) else came["unit"]
+    is_changed = raw.parsed or any(before["unit"].get(key) for key in ("spaced", "parted"))
+    ids = table.unit if is_changed else came["unit"]
     # of what is not stored, a whole number that becomes text is looked at before, as ten million texts take long
     same = {c.target for c in wanted if c.type in TEXTS and came[c.target].type().is_integer()}
     read = {c.target: came[c.target] if c.target in same else made[c.target] for c in wanted}

@@ -95,7 +95,7 @@ def _name_arms(results: Results, effects: Sequence[Estimate]) -> tuple[str, ...]
     if _is_landmark(effects):
         return "reached it", "others"
     sides = {side: {getattr(e, side) for e in effects} for side in ("treatment", "control")}
-    many = ("first", "second") if min(map(len, sides.values())) > 1 else ("treatment", "control")
+    many = ("first", "second") if min(map(len, sides.values())) > 1 else ("with the treatment", "with the control")
     told = zip(sides.values(), many, strict=True)
     return tuple(scales.name_arm(results, arms.pop()) if len(arms) == 1 else side for arms, side in told)
 
@@ -258,7 +258,9 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
     title = find_title(results, name, metric) or _tell_parts(results, metric, scale, kind)
     heads, what = _name_arms(results, shown), "Of whom" if kind == "interaction" else "Assigned in"
     note = "Exploratory: it decides nothing."
-    words = {"heads": heads, "contrast": scales.name_contrast(results), "what": what}
+    same = len({e.control for e in chosen}) == 1 < len({e.control for e in results.headline()})
+    contrast = " minus ".join(heads) if same else scales.name_contrast(results)
+    words = {"heads": heads, "contrast": contrast, "what": what}
     return _frame(results, found, chosen, name=f"{metric} {name}", title=title, note=note, **words)
 
 

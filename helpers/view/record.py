@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from helpers import paths
-from helpers.inference.methods import Method, find_promise
+from helpers.inference.credibility import find_promise
+from helpers.inference.methods import Method
 from helpers.plan.views import find_view
 from helpers.records import DETAIL, STATUS_WORDS, Results, to_frame
 from helpers.schema import say

@@ -146,7 +146,7 @@ def name_contrast(results: Results, comparison: str = "") -> str:
     treatments, _, controls = zip(*(told.partition(" - ") for told in comparisons), strict=True)
     if len(set(controls)) > 1:
         return "first minus second"
-    first = name_arm(results, treatments[0]) if len(comparisons) == 1 else "treatment"
+    first = name_arm(results, treatments[0]) if len(comparisons) == 1 else "with the treatment"
     return f"{first} minus {name_arm(results, controls[0])}"
 
 

@@ -139,7 +139,7 @@ def test_run_experiment_is_interim_while_enrolment_or_windows_are_open(changes, 
 def test_run_experiment_with_planned_looks_uses_their_bounds():
     frame = draw_frame(effect=0.5)
     fixed = headline(run_experiment(frame, make_design(metrics={"y": SCORE})))
-    final = headline(run_experiment(frame, make_design(metrics={"y": SCORE}, looks=[0.5, 1.0])))
+    final = headline(run_experiment(frame, make_design(metrics={"y": SCORE}, looks=[0.5, 1.0], planned_units=400)))
     early = run_experiment(frame, make_design(metrics={"y": SCORE}, looks=[0.5, 1.0], planned_units=800))
     width = [(e.ci_high - e.ci_low) / (fixed.ci_high - fixed.ci_low) for e in (final, headline(early))]
     assert width == pytest.approx([1.969 / 1.960, 2.963 / 1.960], rel=0.005)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from helpers.inference import METHODS, columns, find_method, measure_columns, methods
-from helpers.inference.methods import EXEMPT, Arm, Domain, Method, choose_method, compare, compare_arms, demand_method
+from helpers.inference.credibility import EXEMPT
+from helpers.inference.methods import Arm, Domain, Method, choose_method, compare, compare_arms, demand_method
 from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan, Metric
 from helpers.records import Effect, Refused
@@ -236,22 +237,42 @@ def test_compute_of_few_units_gives_a_reason_or_figures(method, sizes):
         ({"most_effect": 0.8}, {"estimate": -0.81}, "the arms hardly overlap: the effect may be 0.8 at most"),
         ({"most_effect": 0.8}, {"estimate": 0.8}, None),
         ({"least_events": 10}, {}, None),
+        (
+            {"least_apart": 25},
+            {"apart": 0.6},
+            "most units have one value, the lowest or the highest, and too few another: the smaller arm needs at least "
+            "25 with another",
+        ),
+        ({"least_apart": 25}, {"apart": 0.7}, None),
+        (
+            {"most_jump": 0.5},
+            {"jump": 0.51},
+            "the values jump where the quantile lies, as from 0 to far above: no two neighbouring values may lie over "
+            "50 % of its limits apart",
+        ),
+        ({"most_jump": 0.5}, {"jump": 0.5}, None),
     ],
-    ids=range(19),
+    ids=range(23),
 )
 def test_find_departure_of_40_treated_and_360_controls(domain, data, departure):
     assert Domain(**domain).find_departure(**{"n_control": 360, "n_treatment": 40, **data}) == departure
 
 
 def test_describe_names_every_condition():
-    domain = Domain(least_arm=50, skewness_factor=355, balanced_factor=25, least_events=5, most_effect=0.8)
+    domain = Domain(
+        least_arm=50, skewness_factor=355, balanced_factor=25, least_events=5, least_apart=9, most_effect=0.8
+    )
     assert domain.describe() == (
         "at least 50 units in the smaller arm; in it over 25 x skewness² units (arms of one size and spread) to 355 x "
         "skewness² (beside a far larger arm), and no unit with over 15 % of an arm's variance where their sizes differ"
-        "; at least 5 units with and without the event in each arm; an effect of at most 0.8"
+        "; at least 5 units with and without the event in each arm; at least 9 units off the lowest value, and off the "
+        "highest, in each arm; an effect of at most 0.8"
     )
     quantile = find_method("order statistics", "difference").domain
-    assert quantile.describe().endswith("at least 10 units below and above the quantile in each arm")
+    assert quantile.describe().endswith(
+        "at least 10 units below and above the quantile in each arm; no two neighbouring values that lie over 50 % of "
+        "its limits apart"
+    )
     assert quantile.find_departure(n_control=99, n_treatment=99, events=9.9) == (
         "an arm has too few units below or above the quantile: each arm needs at least 10 below and above the quantile"
     )

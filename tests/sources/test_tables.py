@@ -98,7 +98,7 @@ def test_cast_reads_typed_times_as_utc(design, tmp_path):
 
 
 def test_refuse_raw_numbers_that_only_look_like_one(refusal):
-    cells = ("1_000", "0x10", "1 00", "$5", "5 %", "1,23,456", "--1", "1e", ".", "true1")
+    cells = ("1_000", "0x10", "1 00", "$5 off", "5 %", "1,23,456", "--1", "1e", ".", "true1")
     rows = "".join(f'{i},{"new" if i else "old"},"{cell}"\n' for i, cell in enumerate(cells))
     assert "10 rows with text where a number is needed" in refusal("user_id,variant,spend\n" + rows)
 

@@ -94,7 +94,9 @@ def test_scorecard_turns_with_the_contrast_and_so_does_the_band_of_a_guardrail()
 def test_scorecard_names_each_of_several_treatments():
     shown = told(scorecard(samples.three_arms().but(plan=PLAN)))
     assert "Activated without links, decides, higher is better" in shown and "with short links, decides" in shown
-    assert shown.startswith("Metric Treatment With links Difference Treatment minus with links Verdict")
+    assert shown.startswith(
+        "Metric With the treatment With links Difference With the treatment minus with links Verdict"
+    )
 
 
 def test_scorecard_says_of_two_treatments_which_is_first():

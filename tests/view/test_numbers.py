@@ -99,7 +99,7 @@ def test_a_chance_is_never_certain_and_a_wait_has_its_unit():
         "2.5 hours",
         "2.8 days",
     ]
-    assert write_wait(NAN) == "not known"
+    assert [write_wait(m) for m in (NAN, -2.5, -90)] == [*("not known", "-2.5 minutes", "-90 minutes")]
 
 
 def test_counts_shares_currencies_and_words():

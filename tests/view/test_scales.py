@@ -177,7 +177,7 @@ def test_labels_are_said_as_the_plan_says_them():
     assert told == ["plan", "first", "plan: b c", "activated"]
     assert name_contrast(found) == "without links minus with links"
     assert name_contrast(samples.results(plan=TURNED)) == "with links minus without"
-    assert name_contrast(samples.three_arms()) == "treatment minus with links"
+    assert name_contrast(samples.three_arms()) == "with the treatment minus with links"
 
 
 def test_codes_in_a_sentence_are_said_in_words():

@@ -384,7 +384,29 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     )
     before = explained(make(), plan={"registered": "before"})
     assert "Plan written | before the data was seen" in before.words["design"]
-    assert len(before.limits) == 1
+    assert "Plan written | before or after the data were seen, it does not say" in explained(make()).words["design"]
+    end = "That this was the planned end: the plan names none, and looking until a result is clear errs more often "
+    assert before.limits[0] == f"{end}than it says." == explained(make(), plan={"assigned_at": "day"}).limits[0]
+    planned = explained(make(), plan={"registered": "before", "planned_units": 9})
+    assert planned.limits == before.limits[1:] and len(planned.limits) == 1
+
+
+@pytest.mark.parametrize("plan", [{}, turned()], ids=["planned", "turned"])
+def test_two_metrics_that_decide_and_disagree_are_no_winner(plan):
+    metrics = {"y": Y, "z": {**Y, "label": "Paid"}, "x": {**Y, "label": "Stayed"}}
+    harm, unclear = (make(id=v, metric="z", verdict=v) for v in ("clear harm", "no clear difference"))
+    torn = (
+        "Paid is better without links and activated worse" if plan else "activated is better with links and Paid worse"
+    )
+    torn = f"{torn}: both decide and disagree, so settle which counts more before "
+    for rows in ([make(), harm], [make(metric="x", verdict="no clear difference"), make(), harm]):
+        assert explained(*rows, metrics=metrics, plan=plan).answer[-1] == f"Next: {torn}a choice."
+    assert explained(make(), unclear, metrics=metrics).answer[-1] == "Next: by the plan's rule, go on with links."
+    small = make(verdict="no worthwhile difference")
+    assert explained(small, harm, metrics=metrics).answer[-1] == "Next: by the plan's rule, stay without links."
+    other = make(metric="z", treatment="u", comparison="u - c", verdict="clear harm")
+    several = {"variant": {"control": "c", "treatments": ["t", "u"]}}
+    assert "go on with links" in explained(make(), other, metrics=metrics, plan=several).answer[-1]
 
 
 @pytest.mark.parametrize("study", ["experiment", "proactive_help", "live_support", "in_app_support"])
@@ -404,8 +426,8 @@ def test_her_own_report_never_speaks_of_an_article():
 
 OVERSTATED = [
     # what the plan calls worthwhile, and what the Bayesian table takes as true
-    (0.02, "2 points"),
-    (None, "10 % of the control, which is assumed,"),
+    (0.02, "a true 2 points"),
+    (None, "if true effects are like ±10 % of the control (past_effects, 10 % unless set), one"),
 ]
 
 
@@ -414,7 +436,7 @@ def test_a_clear_result_says_how_much_it_overstates(worthwhile, said):
     need = {"metric": "y", "comparison": "t - c", "assumed": worthwhile or 0.03}
     need |= {"control_value": 0.3, "exaggeration": 1.83}
     options = {"tables": {"bayes": pd.DataFrame([need])}, "metrics": {"y": {**Y, "worthwhile": worthwhile}}}
-    told = f"A clear result overstates: a true {said} in activated would look 1.8 times as large when clear."
+    told = f"A clear result overstates: {said} in activated would look 1.8 times as large when clear."
     assert told in explained(make(), **options).answer
     assert told in explained(make(), plan=turned(), **options).answer
     unclear = make(verdict="no clear difference", p_value=0.1)
