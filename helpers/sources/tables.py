@@ -15,6 +15,7 @@ from helpers.sources.numerals import (
     MONIES,
     NOBODY,
     UNTOLD,
+    bare_numbers,
     cast_number,
     compose,
     count_numbers,
@@ -153,8 +154,17 @@ def _count_columns(table, asked, shown):
     number has few levels: these are tested, each once, and not the rows.
     """
     flat, beside, names = {"rows": table.count()}, [], {}
+    texts = {
+        f"c{i}": value
+        for i, (tests, value, kind) in enumerate(asked.values())
+        if tests is count_raw and kind in NUMBERS and value.type().is_string()
+    }
+    bare, numbers = bare_numbers(table, texts) if texts else None, {}
     for i, (target, (tests, value, kind)) in enumerate(asked.items()):
-        if tests is count_raw and kind in LEVELLED and value.type().is_string():
+        if f"c{i}" in texts:
+            found = count_numbers(bare, f"c{i}")
+            numbers |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
+        elif tests is count_raw and kind in LEVELLED and value.type().is_string():
             levels = table.group_by(level=value).aggregate(n=table.count())
             found = {key: test.ifelse(levels.n, 0).sum() for key, test in tests(levels.level, kind).items()}
             named = {f"c{i}_{key}": count for key, count in found.items()}
@@ -163,6 +173,7 @@ def _count_columns(table, asked, shown):
             found = tests(value, kind)
             flat |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
         names[target] = {key: f"c{i}_{key}" for key in found}
+    beside += [bare.aggregate(**numbers)] if numbers else []
     counts = opening.count_all(table, flat, shown, *beside)
     return counts["rows"], {target: {key: counts[name] for key, name in keys.items()} for target, keys in names.items()}
 
@@ -203,14 +214,12 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         return {"blank": text.isin(NOTHING), **rounded, **spaced, **parted}
     text = fill(value.cast("string") if is_number else value)
     counts = {"filled": text.notnull(), "missing": text.lower().isin(MISSING)}
-    if kind == "timestamp":
-        slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
-        ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
-        number = value if is_number else try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
-        clocks = {"zoned": zoned | number.notnull(), "clocked": text.contains(":") & ~zoned}
-        epochs = {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}  # 1973 to 2286
-        return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
-    return counts | count_numbers(text)
+    slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
+    ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
+    number = value if is_number else try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+    clocks = {"zoned": zoned | number.notnull(), "clocked": text.contains(":") & ~zoned}
+    epochs = {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}  # 1973 to 2286
+    return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
 
 
 def judge_raw(column, counts, value, where, *, sign=".", zone=None) -> list[str]:
