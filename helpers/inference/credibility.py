@@ -140,7 +140,7 @@ def _describe_data(e, material):
     metric, arms = material.design.metrics[e.metric], material.raw.get(e.metric, {})
     sides = [arms[arm] for arm in (e.control, e.treatment) if arm in arms]
     if e.clusters_control is not None:
-        described = dict(zip(described, map(sides), strict=True))
+        described = dict(zip(described, (m.effective_units for m in sides), strict=True))
     elif metric.how.is_share or metric.how.outcome == "time":
         values, seen = ((e.control_value, e.n_control), (e.treatment_value, e.n_treatment)), 1.0
         if metric.how.outcome == "time" and e.std_error > 0:  # as many as know it: its variance if all did, over it
