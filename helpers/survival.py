@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import optimize, stats
+from scipy.special import ndtr, ndtri
 
 from helpers.records import Effect, Refused, Test
 
@@ -94,7 +95,7 @@ def read_incidence(table: LifeTable, days, *, confidence_level: float = 0.95) ->
     """
     days = np.asarray(days, float)
     incidence, variance = estimate_incidence(table, days)
-    z, error = float(stats.norm.isf((1 - confidence_level) / 2)), np.sqrt(variance)
+    z, error = float(-ndtri((1 - confidence_level) / 2)), np.sqrt(variance)
     inside = (incidence > 0) & (incidence < 1)
     free = np.where(inside, 1 - incidence, 0.5)
     reach = z * error / (free * -np.log(free))
@@ -233,13 +234,13 @@ def incidence_difference(control: LifeTable, treatment: LifeTable, *, horizon, c
             return float(share - base - math.hypot(share - low, base_high - base))
         return float(share - base + math.hypot(high - share, base - base_low))
 
-    low, high = (reach(float(stats.norm.isf((1 - confidence_level) / 2)), side) for side in (-1, 1))
+    low, high = (reach(float(-ndtri((1 - confidence_level) / 2)), side) for side in (-1, 1))
     error, p, reason = math.sqrt(base_var + share_var), 1.0, None
     if share != base:  # the level at which the interval reaches 0
         side, top = (-1 if share > base else 1), 1.0
         while reach(top, side) * side < 0:
             top *= 2
-        p = float(2 * stats.norm.sf(optimize.brentq(reach, 0, top, args=(side,), xtol=1e-12)))
+        p = float(2 * ndtr(-optimize.brentq(reach, 0, top, args=(side,), xtol=1e-12)))
     elif error == 0:
         p, reason = math.nan, "no p-value: both groups are at the same end"
     return Effect(share - base, error, None, low, high, None, p, base, share, SHARE, reason)
@@ -273,8 +274,8 @@ def rmst_difference(control: LifeTable, treatment: LifeTable, *, horizon, confid
     values = {"control_value": base, "treatment_value": mean, "method": MEAN}
     if error == 0:
         return Effect(gap, error, **values, reason="no interval: times up to the horizon do not vary")
-    reach = float(stats.norm.isf((1 - confidence_level) / 2)) * error
-    p = float(2 * stats.norm.sf(abs(gap) / error))
+    reach = float(-ndtri((1 - confidence_level) / 2)) * error
+    p = float(2 * ndtr(-abs(gap) / error))
     return Effect(gap, error, None, gap - reach, gap + reach, p_value=p, **values)
 
 

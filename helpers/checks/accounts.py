@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import ibis
 
 from helpers import metrics, schema
+from helpers.checks.logs import find_quiet
 from helpers.checks.trust import report_duplicates
 from helpers.metrics.events import ask
 from helpers.metrics.reach import STALE_DAYS, list_recurring, measure_silence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from helpers.metrics import Accounts
     from helpers.sources import AccountSource
 
+DAY = 86_400
 FEW = 100  # accounts, below which hardly any difference can be seen
 MOST_SHORT = 0.5  # of the accounts may be too young before the check warns
 MOST_EARLY = 0.01  # of the events may come before their account's start
@@ -54,7 +56,7 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     found.append(report_duplicates(next(n for step, n, _ in source.info.steps if step == "exact duplicates dropped")))
     heard = [] if source.events is None else _hear(source, accounts)
     if source.events is not None:
-        found += [*_check_events(heard, design), _check_early_events(heard), _check_reach(accounts, design)]
+        found += [*_check_events(heard, design), _check_early_events(heard), _check_reach(source, accounts, design)]
     found += _check_missing(frame, design)
     untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
     if untimed:
@@ -129,7 +131,7 @@ def _check_early_events(heard):
     return _grade("events_before_start", share, MOST_EARLY, head, "", doubt)
 
 
-def _check_reach(accounts, design):
+def _check_reach(source, accounts, design):
     """Whether the log of events is there from the first account's start to the last day; what it leaves unread."""
     reach, told = accounts.reach, []
     early, late = (schema.say(n, design.unit) for n in (reach.n_early, reach.n_late))
@@ -138,11 +140,31 @@ def _check_reach(accounts, design):
     if reach.ended:
         where = f"the events end on {reach.ended}, before the last day asked for"
         told.append(f"{where}: {late} cannot be followed to the end")
+    share, said = (reach.n_early + reach.n_late) / max(1, accounts.n_loaded), "; and ".join(told)
+    said = f"{said[0].upper()}{said[1:]}; left out." if told else ""
+    if hole := _find_hole(source, accounts):
+        told.append(hole)
+        said = f"{said} {hole}".strip()
     if not told:
         said = f"Events reach from the first {design.unit}'s start to the end."
         return Check("events_fit", "pass", 0.0, 0.0, said)
-    share, said = (reach.n_early + reach.n_late) / max(1, accounts.n_loaded), "; and ".join(told)
-    return Check("events_fit", "warn", share, 0.0, f"{said[0].upper()}{said[1:]}; left out.")
+    return Check("events_fit", "warn", share, 0.0, said)
+
+
+def _find_hole(source, accounts):
+    """The sentence on some days on which the log holds hardly an event, for longer than ever else; None where none."""
+    joined = source.events.inner_join(source.accounts.select("unit", "started_at"), "unit")
+    counts = (joined["at"] >= joined["started_at"]) & (joined["at"] < ibis.literal(accounts.cutoff))
+    events = joined.filter(counts).select(day=joined["at"].date())
+    days = events.group_by("day").aggregate(n=events.count()).order_by("day").to_pyarrow().to_pandas()
+    if days.empty:
+        return None
+    days["day"] = days["day"].astype("datetime64[s]").astype("int64") // DAY
+    _, hole, _ = find_quiet(days)
+    if not hole or hole[1] - hole[0] < STALE_DAYS:
+        return None
+    first, last = (dt.date(1970, 1, 1) + dt.timedelta(days=day) for day in hole)
+    return f"Hardly an event stands from {first} to {last}: what was done then is unread, and counts as not done."
 
 
 def _check_missing(frame, design):

@@ -20,6 +20,7 @@ from helpers.records import TAKE_UP, Check
 EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
 LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts, or that stand where none should
 HOLE_FAILS = 0.5  # of them, in a hole that all arms have: a holiday may be one
+ONCE = ("binary", "score", "nps", "time_to_event")  # kinds to which an event that is repeated says nothing more
 REPEATED_FAILS = 0.02  # of the events of an arm, as of rows of units
 UNKNOWN_WARNS, STRANGE_FAILS = 0.5, 0.05  # of all events; and of those whose ids are unlike any unit's
 LIMITS = (
@@ -117,7 +118,7 @@ def _list_findings(log, design):
             if len(events) == 1
             else {e: log.find_lost(of, n, [e], window, least=LEAST_TOLD) for e, n in named.items()}
         )
-        is_summed = of in design.metrics and design.metrics[of].how.total in ("count", "amount")
+        is_summed = of in design.metrics and design.metrics[of].kind not in ONCE
         for arm in log.arms:
             lost = [whole[arm]] if whole[arm] and (is_own or log.goes_on(events, arm, whole[arm].cut)) else []
             cuts = [arms[arm].cut for arms in each.values() if arms[arm]]

@@ -22,7 +22,7 @@ from helpers.cli.guessing import (
     is_loss,
     split_words,
 )
-from helpers.cli.looking import MOST_ROWS, draw, find_last, find_start, hear
+from helpers.cli.looking import draw, find_last, find_start, hear, write_text
 from helpers.cli.reporting import EXAMPLE
 from helpers.records import Refused
 from helpers.sources import ask
@@ -114,7 +114,9 @@ def _plan_experiment(units, heard, unit_id, variant):
     twins, cluster = _find_fixed(units, {unit_id, variant}, variant, len(arms))
     assigned, assigned_why = find_start(units, "assigned", "started")
     if heard and not assigned:
-        raise Refused(f"{units.file}: no column holds dates, and events need the time of assignment; add it")
+        raise Refused(
+            f"{units.file}: no column holds days such as 2024-04-30, and events need the time of assignment; add it"
+        )
     as_of = find_last(units, heard)
     before = [name for name in rows if has_word(name, "before") and units.kinds[name].kind in METRICS]
     used = {unit_id, variant, cluster, *twins, *before}
@@ -185,14 +187,13 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
     days = (pd.Timestamp(as_of, tz="UTC") + pd.Timedelta(days=1) - starts).dt.days
     over = {window: float((days >= window).mean()) for window in WINDOWS}
     widest = next((window for window, share in over.items() if share >= MOST_OVER), WINDOWS[-1])
-    begun = pd.Series(starts.to_numpy(), units.rows[unit_id].astype(str).str.strip()).groupby(level=0).min()
-    ages = heard.rows.assign(days=(heard.rows["at"] - heard.rows["unit"].map(begun)).dt.total_seconds() / 86400)
-    reached = ages[ages["days"] >= 0].groupby("event")["days"].quantile(NEARLY_ALL)
+    ages = _measure_ages(heard, units, unit_id, assigned)
+    reached = ages.groupby("event")["days"].quantile(NEARLY_ALL)
     found = []
     for row in heard.names.head(MOST_EVENTS).itertuples():
         if has_word(row.event, "assigned"):
             continue
-        last = reached.get(row.event, widest) if len(heard.rows) < MOST_ROWS else widest  # first rows may be early ones
+        last = reached.get(row.event, widest)
         window = min((window for window in WINDOWS if last <= window <= widest), default=widest)
         few = "" if window == widest else ", and few come later"
         within = f"within_days: {window}", f"guessed: over for {over[window]:.0%} of the units by as_of{few}"
@@ -203,6 +204,13 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
         lines = [(f"kind: {kind.kind}", f"guessed: {kind.reason}"), *scale, *value, within]
         found.append({"name": row.event, "lines": lines})
     return found
+
+
+def _measure_ages(heard, units, unit_id, start):
+    """Return events with the days since their unit's start, none before it."""
+    begun = pd.Series(units.find_dates(start).to_numpy(), write_text(units.rows[unit_id])).groupby(level=0).min()
+    ages = heard.rows.assign(days=(heard.rows["at"] - heard.rows["unit"].map(begun)).dt.total_seconds() / 86400)
+    return ages[ages["days"] >= 0]
 
 
 def _guess_event(row):
@@ -240,7 +248,9 @@ def _plan_framework(units, heard, unit_id):
     if heard is None:
         return shared | _plan_snapshot(units, unit_id)
     if not started:
-        raise Refused(f"{units.file}: no column holds dates, and events need the start of each account; add it")
+        raise Refused(
+            f"{units.file}: no column holds days such as 2024-04-30, and events need the start of each account; add it"
+        )
     names = [*heard.names["event"]]
     lost, grown = (list(filter(says, names)) for says in (is_loss, lambda name: has_word(name, "grew")))
     others = [name for name in names if name not in (*lost, *grown)]
@@ -252,10 +262,18 @@ def _plan_framework(units, heard, unit_id):
     followed = {pair: float((days >= sum(pair)).mean()) for pair in FOLLOWED}
     pair = next((pair for pair, share in followed.items() if share >= HALF_OVER), FOLLOWED[-1])
     features = [name for name in others if name != active]
+    ages = _measure_ages(heard, units, unit_id, started)
+    early = ages[(ages["event"] == active) & (ages["days"] < pair[0])]
+    usual = early.groupby("unit").size().median()
     return shared | {
         **{"lost": lost, "grown": grown, "active": active, "features": features[:MOST_EVENTS]},
         "lost_at": next((name for name in units.list_kind("date") if is_loss(name)), None),
-        **{"landmark": pair[0], "within": pair[1], "followed": f"{followed[pair]:.0%}"},
+        **{
+            "at_least": 1 if pd.isna(usual) else max(1, round(usual)),
+            "landmark": pair[0],
+            "within": pair[1],
+            "followed": f"{followed[pair]:.0%}",
+        },
         "n_left": max(len(features) - MOST_EVENTS, 0),
     }
 

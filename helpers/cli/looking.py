@@ -1,7 +1,7 @@
 """Tables as the drafts of plans see them: what each column could be, and of events which column is what."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ibis
 import pandas as pd
@@ -12,6 +12,7 @@ from helpers.records import Refused
 from helpers.sources import ask, read_address
 
 MOST_ROWS, MOST_CELLS = 100_000, 10_000_000  # from which a plan is guessed, of a wide table fewer rows
+MOST_UNITS = 500  # whose events are looked at, of a long log
 MOST_VALUED = 200  # events whose values are looked at, those of most units
 
 
@@ -35,7 +36,10 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Heard:
-    """Events as drafts see them: where the plan's columns stand, one row an event name, first rows, latest moment."""
+    """Events as drafts see them: where the plan's columns stand, one row an event name, their latest moment.
+
+    `rows` are the events of all units, of many events those of some units: `unit`, `event`, `at`.
+    """
 
     file: str
     columns: dict[str, str]
@@ -49,36 +53,46 @@ def draw(data, table):
     file, table = read_address(data).name, sources.read_table(data, table=table)
     first = table.limit(min(MOST_ROWS, 1 + MOST_CELLS // len(table.columns)))
     rows = ask(lambda: first.to_pandas(), file)
+    if rows.empty:
+        raise Refused(f"{file}: columns and no rows; export it again")
     return Drawn(file, table, rows, {name: guess_kind(rows[name], name) for name in rows})
+
+
+def write_text(values) -> pd.Series:
+    """Return values as text, as the engine writes them; whole numbers that a missing one has made floats are whole."""
+    is_whole = values.dtype.kind == "f" and bool((values.dropna() % 1 == 0).all())
+    return (values.astype("Int64") if is_whole else values).astype(str).str.strip()
 
 
 def hear(given, table, units, unit_id):
     """Return the events, their columns found by name and content."""
     events = draw(given, table)
-    known = set(units.rows[unit_id].dropna().astype(str).str.strip())
-    shared = {name: events.rows[name].dropna().astype(str).str.strip().isin(known).mean() for name in events.rows}
-    unit = unit_id if unit_id in shared else max(shared, key=lambda name: shared[name] or 0)
-    if not shared[unit] > 0:
+    known, rows = set(write_text(units.rows[unit_id].dropna())), events.rows
+    shared = {name: write_text(rows[name].dropna()).isin(known).mean() for name in rows if rows[name].notna().any()}
+    # an event's own id may have the same name, and the same numbers
+    unit = max(shared, key=lambda name: (shared[name] > 0.5, not rows[name].is_unique, name == unit_id, shared[name]))
+    if not shared[unit]:
         raise Refused(
             f"{events.file}: no column holds ids of column {unit_id} of {units.file}; give the events of the same units"
         )
-    others = [name for name in events.rows if name != unit]
+    others = [name for name in rows if name != unit]
     dates = [name for name in events.list_kind("date") if name != unit]
     at = find_named(dates, "times")[0] or next(iter(dates), None)
     if not at:
-        raise Refused(f"{events.file}: no column holds dates, and an event needs its time; name a table with one")
+        fault = "no column holds days such as 2024-04-30, and an event needs its time; name a table with one"
+        raise Refused(f"{events.file}: {fault}")
     labels = [name for name in events.list_kind("labels") if name in others]
-    texts = [name for name in events.list_kind("other") if name in others and events.rows[name].dtype.kind not in "iuf"]
+    texts = [name for name in events.list_kind("other") if name in others and rows[name].dtype.kind not in "iuf"]
     event = find_named([*labels, *texts], "event")[0] or next(iter(labels), None)
     numbers = [name for name in events.list_kind("amount", "count", "score", "nps") if name in others]
     valued = [name for name in numbers if any(has_word(name, what) for what in ("value", "amounts", "scores", "nps"))]
     main = find_named(valued, "value")[0] or next(iter(valued), None)
     columns = {"unit": unit, "event": event, "at": at, "value": main}
     valued.sort(key=lambda name: name != main)
-    return _count_events(events, {key: name for key, name in columns.items() if name}, valued)
+    return _count_events(events, {key: name for key, name in columns.items() if name}, valued, sorted(known))
 
 
-def _count_events(events, columns, valued):
+def _count_events(events, columns, valued, known):
     """Return the events with one row a name: how many, of how many units, where their values stand, and what they are.
 
     `valued` are the columns that may hold values, that of most events first.
@@ -90,8 +104,7 @@ def _count_events(events, columns, valued):
     counted = table.group_by(event=event).aggregate(n=table.count(), units=text[columns["unit"]].nunique(), **filled)
     names = ask(lambda: counted.drop_null("event").to_pandas(), events.file)
     names = names.sort_values(["units", "n", "event"], ascending=[False, False, True], ignore_index=True)
-    rows = {key: events.rows[columns[key]].astype(str).str.strip() for key in ("unit", "event") if key in columns}
-    rows = pd.DataFrame({"event": stem} | rows | {"at": events.find_dates(columns["at"])})
+    rows = _read_rows(events, columns, stem)
     most = names[[*filled]].to_numpy().argmax(axis=1) if valued else [0] * len(names)
     names["value"] = [
         valued[i] if valued and names[f"v{i}"][n] >= names["n"][n] / 2 else "" for n, i in enumerate(most)
@@ -102,8 +115,16 @@ def _count_events(events, columns, valued):
     ] + [Guess("other", "")] * (len(names) - MOST_VALUED)
     days = table.select(day=table[columns["at"]].cast("string").strip().left(10)).distinct().limit(MOST_ROWS)
     found = read_dates(ask(lambda: days.to_pandas()["day"], events.file).dropna(), columns["at"])
+    if len(rows) == MOST_ROWS:  # the first rows of a long log are its first weeks
+        some = table.filter(text[columns["unit"]].isin(known[:: 1 + len(known) // MOST_UNITS]))
+        rows = _read_rows(replace(events, rows=ask(lambda: some.to_pandas(), events.file)), columns, stem)
     past = found[found <= pd.Timestamp.now(tz="UTC")]
     return Heard(events.file, columns, names, rows, (past if len(past) else found).max())
+
+
+def _read_rows(events, columns, stem):
+    rows = {key: write_text(events.rows[columns[key]]) for key in ("unit", "event") if key in columns}
+    return pd.DataFrame({"event": stem} | rows | {"at": events.find_dates(columns["at"])})
 
 
 def find_start(units, *lists):

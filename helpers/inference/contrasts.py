@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import bdtr, bdtrik, stdtrit
-from scipy.stats import norm
+from scipy.special import bdtr, bdtrik, ndtr, ndtri, stdtrit
 
 from helpers.inference.means import NO_VARIATION, TOO_FEW, build_effect, satterthwaite
 from helpers.records import NAN, Effect, Moments, Refused
@@ -135,7 +134,7 @@ def score_limits(x_treatment, n_treatment, x_control, n_control, *, confidence_l
     with np.errstate(all="ignore"):
         inside = (x1 / n1) / (x1 / n1 + x0 / n0) if ratio else x1 / n1 - x0 / n0
         outside = np.stack([np.full(inside.shape, end) for end in ends])
-        inside, critical = np.where(np.isnan(inside), outside, inside), norm.isf((1 - confidence_level) / 2)
+        inside, critical = np.where(np.isnan(inside), outside, inside), -ndtri((1 - confidence_level) / 2)
         for _ in range(_STEPS):  # halve the ranges between the estimate and both ends of the scale
             middle = (inside + outside) / 2
             accepted = ~(abs(score(middle, x1, n1, x0, n0)) > critical)  # nan: no information, so not rejected
@@ -159,9 +158,7 @@ def score_p_value(x_treatment, n_treatment, x_control, n_control):
     total, events = n1 + n0, x1 + x0
     with np.errstate(all="ignore"):
         variance = events / total * (1 - events / total) * (1 / n1 + 1 / n0) * total / (total - 1)
-        return np.where(
-            (events > 0) & (events < total), 2 * norm.sf(abs(x1 / n1 - x0 / n0) / np.sqrt(variance)), np.nan
-        )
+        return np.where((events > 0) & (events < total), 2 * ndtr(-abs(x1 / n1 - x0 / n0) / np.sqrt(variance)), np.nan)
 
 
 def _score_difference(delta, x1, n1, x0, n0):
@@ -378,7 +375,7 @@ def _reach(lower, upper, tail):
 def _measure_error(arms):
     tail = 0.025
     lengths = [a.limit(tail, 1) - a.limit(tail, -1) for a in arms]
-    error = float(np.hypot(*lengths) / (2 * norm.isf(tail)))
+    error = float(np.hypot(*lengths) / (-2 * ndtri(tail)))
     return error if 0 < error < np.inf else NAN
 
 

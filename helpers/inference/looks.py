@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 from scipy.stats import norm
-from scipy.stats import t as student
 
 from helpers import metrics
 from helpers.inference.decisions import Comparison
@@ -145,7 +145,7 @@ def _hold(effect, bound):
     size = abs(effect.estimate) / effect.std_error
     if effect.df is None:
         return size, bound
-    return float(norm.isf(student.sf(size, effect.df))), float(student.isf(norm.sf(bound), effect.df))
+    return float(-ndtri(stdtr(effect.df, -size))), float(-stdtrit(effect.df, ndtr(-bound)))
 
 
 def _widen(effect, critical, p, how):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from helpers.inference.associations import (
     adjusted_contrast,
@@ -126,10 +126,10 @@ def anderson_rubin(arms, *, confidence_level: float = 0.95) -> Effect:
         return point
     gap, cov = _contrast(arms)
     df = _welch_df(arms, np.array([1.0, 0.0]))
-    found = _solve(gap, cov, float(stats.t.isf((1 - confidence_level) / 2, df)))
+    found = _solve(gap, cov, float(-stdtrit(df, (1 - confidence_level) / 2)))
     if found is None:
         return replace(point, reason=point.reason or NO_SPREAD)
-    p = float(2 * stats.t.sf(abs(gap[0]) / math.sqrt(cov[0, 0]), df))
+    p = float(2 * stdtr(df, -abs(gap[0]) / math.sqrt(cov[0, 0])))
     if len(found) == 1 and None not in found[0]:
         return replace(point, df=df, p_value=p, ci_low=found[0][0], ci_high=found[0][1])
     return replace(point, df=df, p_value=p, ci_set=found, reason=point.reason or _describe(found))

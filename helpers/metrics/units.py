@@ -18,15 +18,11 @@ from helpers.metrics.events import (
     LATEST,
     Total,
     add_days,
-    add_up,
     ask,
-    begin,
     find_end,
-    find_money,
     fold_events,
     has_clock,
     hear,
-    list_lost,
     list_monies,
     mark,
     name_block,
@@ -34,7 +30,7 @@ from helpers.metrics.events import (
 )
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
-from helpers.metrics.values import MONEY, ask_values
+from helpers.metrics.values import START, ask_beside
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 
@@ -43,8 +39,6 @@ if TYPE_CHECKING:
 
     from helpers.sources import Source
 
-ARM = "fold:arm"  # the arm of the unit of an event
-START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
 PARTS = ("numerator", "denominator", "time_at_risk")
@@ -165,7 +159,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, paid = _ask_beside(source, units, totals, design, (end, dated))
+    beside, lost, sums, paid = ask_beside(source, units, totals, design, (end, dated))
     notes, found = _write_notes(folded, beside, lost, design, clock)
     seen = {}
     for _, *of, what, arm in (key for key in found if key[0] == "seen"):
@@ -180,30 +174,6 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, seen, **kept)
-
-
-def _ask_beside(source, units, totals, design, clock):
-    """What to ask beside the units; the sentences of it on lost events, the sums, and the units' column of currencies.
-
-    `clock` is the first moment that is not known, and the events that have dates alone.
-    """
-    end, dated = clock
-    amounts, events = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}, source.events
-    paid = find_money(units) if amounts.difference(total.column.removeprefix("fold:") for total in totals) else None
-    if events is None:
-        return ask_values(units, None, totals, design, paid), {}, {}, paid
-    planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
-    planned = planned.inner_join(units.select("unit", start=START, **{ARM: "variant"}), "unit")
-    planned = begin(planned, dated) if dated else planned
-    money, sums = find_money(planned) if amounts else None, {}
-    if amounts:
-        told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
-        sums = add_up(planned, totals, end, told_in, money)
-    lost = list_lost(planned, totals, end)
-    counts = planned if money is None else planned.mutate(**{MONEY: money})
-    counts = counts.filter(counts["at"] >= counts["start"], counts["at"] < ibis.literal(end))
-    asked = ask_values(units, counts.mutate(variant=counts[ARM]), totals, design, paid)
-    return [(planned, lost | sums), *asked], lost, sums, paid
 
 
 def _read_clock(units, totals, source, design):

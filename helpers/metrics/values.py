@@ -7,7 +7,10 @@ import ibis
 import ibis.expr.types as ir
 
 from helpers import schema
+from helpers.metrics.events import add_up, begin, find_money, list_lost
 
+ARM = "fold:arm"  # the arm of the unit of an event
+START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 MONEY = "fold:money"  # the currency of an event, where a column names it
 UNPLANNED = "*"  # in the place of a metric: a column that the plan does not name
 LARGEST_WHOLE = 2.0**53
@@ -38,6 +41,36 @@ TOTALS = (
     "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
 )
 INITIALS = "gsotierив合總"  # with which these begin
+
+
+def ask_beside(source, units, totals, design, clock):
+    """Return what to ask beside the units; what of it is on lost events, the sums, the units' column of currencies.
+
+    Parameters
+    ----------
+    source : Source
+    units : ibis.Table, one row a unit, with `START`
+    totals : sequence of Total, what the plan reads of events
+    design : ExperimentPlan
+    clock : (datetime, collection of str), the first moment that is not known, and the events that have dates alone
+    """
+    end, dated = clock
+    amounts, events = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}, source.events
+    paid = find_money(units) if amounts.difference(total.column.removeprefix("fold:") for total in totals) else None
+    if events is None:
+        return ask_values(units, None, totals, design, paid), {}, {}, paid
+    planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
+    planned = planned.inner_join(units.select("unit", start=START, **{ARM: "variant"}), "unit")
+    planned = begin(planned, dated) if dated else planned
+    money, sums = find_money(planned) if amounts else None, {}
+    if amounts:
+        told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
+        sums = add_up(planned, totals, end, told_in, money)
+    lost = list_lost(planned, totals, end)
+    counts = planned if money is None else planned.mutate(**{MONEY: money})
+    counts = counts.filter(counts["at"] >= counts["start"], counts["at"] < ibis.literal(end))
+    asked = ask_values(units, counts.mutate(variant=counts[ARM]), totals, design, paid)
+    return [(planned, lost | sums), *asked], lost, sums, paid
 
 
 def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) -> list[tuple[ir.Table, dict]]:

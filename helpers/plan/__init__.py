@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import itertools
 import re
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, get_args
@@ -73,7 +74,7 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     """
     file, raw = _open(name, base)
     try:
-        text = raw.decode("utf-8-sig")
+        text = unicodedata.normalize("NFC", raw.decode("utf-8-sig"))
         content, written = yaml.load(text, _Text), None if file == AS_DICT else yaml.compose(text, _Text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)

@@ -102,6 +102,7 @@ def _be_kernel(pipe):
         os.chdir(folder)
         os.environ.update(environment, JPY_PARENT_PID=str(os.getppid()))
         gc.freeze()
+        gc.set_threshold(50_000, 20, 20)  # as a run makes many objects and few circles: a twentieth of its time
         IPKernelApp.launch_instance([*arguments, "--matplotlib=inline"])
 
 

@@ -142,17 +142,24 @@ def load(
     if design.units_in_row:
         n_assigned, two, said = n, (0, ""), (f"{shaped.name}: {MADE}", *said)
         steps = (("read", shaped.rows, "sums over units"), ("kept", n, "units that they hold"))
-    told, meeting = (*said, *tell_twins(units, shaped, heard), *(heard.messages if heard else ())), None
-    if heard:
-        _refuse_clocks(heard, shaped, design)
-        meeting = meet_events(heard, units, design)
-        _refuse_dates(meeting, heard, shaped, design)
-        if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
-            told += tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+    meeting, met = _meet(heard, units, shaped, design, n_two) if heard else (None, ())
+    told = (*said, *tell_twins(units, shaped, heard), *met)
     more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
     info = replace(given.info, messages=(*shaped.messages, *told), **more)
     counts = n_assigned, n_two, n_duplicates
     return Source(units, heard and heard.table, info, *counts, given.truth, meeting, two[0])
+
+
+def _meet(heard, units, shaped, design, n_two):
+    """Return how events lie beside assignments, and what is to be said of it; refuse what cannot be compared."""
+    _refuse_clocks(heard, shaped, design)
+    meeting, told = meet_events(heard, units, design), heard.messages
+    _refuse_dates(meeting, heard, shaped, design)
+    if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
+        told += (f"{heard.name}: {schema.say(again, 'event')} repeat another of the same {design.unit}, counted",)
+    if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
+        told += tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+    return meeting, told
 
 
 def load_accounts(

@@ -41,6 +41,16 @@ def trim(value):
     return value.re_search(rf"^[{SPACES}]|[{SPACES}]$").ifelse(around, value)
 
 
+def compose(value):
+    """Return text with each letter and its accents as one sign (Unicode's NFC), where the engine can do that."""
+    can = value.get_backend().name == "duckdb"
+    return _compose(value) if can else value
+
+
+@ibis.udf.scalar.builtin(name="nfc_normalize")
+def _compose(text: str) -> str: ...
+
+
 def fill(value):
     """Return text without the spaces around it, and null where nothing is left."""
     return trim(value).nullif("")

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tempfile
+import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,6 +30,7 @@ from helpers.sources.addresses import MADE, VARIABLE, read_address
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
 MODEL = ("kind", "name", "value", "low", "high")
 STUDY = "customer_milestones"
+RENAMES = 'ALTER TABLE "{}" RENAME COLUMN "{}" TO "{}"'
 QUIET_SPARK = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 
 
@@ -223,8 +225,8 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     if beside and beside.kind in MADE:
         raise Refused(f"events: {beside.name} comes as data, not as events; give the table of events")
     backend = connect([place, beside] if beside else [place], threads=threads)
-    units = open_table(backend, place, name="raw_units", table=table)
-    heard = open_table(backend, beside, name="raw_events", table=events_table) if beside else None
+    units = _compose_names(backend, open_table(backend, place, name="raw_units", table=table))
+    heard = beside and _compose_names(backend, open_table(backend, beside, name="raw_events", table=events_table))
     sums = [raw.sha256 for raw in (units, heard) if raw and raw.sha256]
     closed = "cannot be read; check its permissions"
     for path in (*place.paths, *(beside.paths if beside else ())):
@@ -232,6 +234,20 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
             sums.append(hashlib.file_digest(file, "sha256").hexdigest())
     source = f"{units.name}, {heard.name}" if heard else units.name
     return Given(backend, units, heard, DataInfo("yours", "", source, _join_sums(sums), 0, 0))
+
+
+def _compose_names(backend, raw):
+    """A table whose columns are called with each letter and its accents as one sign, as plans are read."""
+    names = {name: unicodedata.normalize("NFC", name) for name in raw.table.columns}
+    parted = {new: old for old, new in names.items() if new != old and new not in names}
+    if not parted:
+        return raw
+    if not raw.parsed:
+        return replace(raw, table=raw.table.rename(parted))
+    for new, old in parted.items():
+        called = (name.replace('"', '""') for name in (raw.table.get_name(), old, new))
+        backend.raw_sql(RENAMES.format(*called))
+    return replace(raw, table=backend.table(raw.table.get_name()))
 
 
 def put_control(given: Given, variant) -> Raw:

@@ -90,10 +90,11 @@ def tell_events(heard, units, known, unknown):
         found = _count_by_arm(strange, arms, *keys)
         causes += [f"{sum(found.values()):,} of them would be known {words}"] if found else []
         is_grave |= any(k >= LEAST_REWRITTEN and k > MOST_REWRITTEN * (k + every.get(a, 0)) for a, k in found.items())
-    for words, taken in AFFIXES.items() if not causes else ():
+    for words, taken in AFFIXES.items() if not causes and n >= LEAST_REWRITTEN else ():
         found = _count_affixed(strange, arms, taken)
-        causes += [f"{sum(found.values()):,} of them would be known {words}"] if found and not causes else []
-        is_grave |= _is_of_one_arm(found, every)
+        if not causes and sum(found.values()) >= LEAST_REWRITTEN:
+            causes.append(f"{sum(found.values()):,} of them would be known {words}")
+            is_grave |= _is_of_one_arm(found, every)
     cure = "; ".join(causes) + (": " if causes else "") + "write the ids alike in both tables"
     if not every:
         raise Refused(f"{said}, none of {known}; {cure}")

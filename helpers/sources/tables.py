@@ -16,6 +16,7 @@ from helpers.sources.numerals import (
     NOBODY,
     UNTOLD,
     cast_number,
+    compose,
     count_numbers,
     fill,
     find_sign,
@@ -126,7 +127,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         typed = table
         table = opening.ask(lambda: backend.create_table(name, typed), raw.name)
         backend.drop_table(raw.table.get_name())
-    ids = came["unit"] if not raw.parsed and not before["unit"].get("spaced") else table.unit
+    is_changed = raw.parsed or any(before["unit"].get(key) for key in ("spaced", "parted"))
+    ids = table.unit if is_changed else came["unit"]
     # of what is not stored, a whole number that becomes text is looked at before, as ten million texts take long
     same = {c.target for c in wanted if c.type in TEXTS and came[c.target].type().is_integer()}
     read = {c.target: came[c.target] if c.target in same else made[c.target] for c in wanted}
@@ -194,10 +196,11 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
         return {}
     if kind in TEXTS:
         text = trim(value)
+        parted = {"parted": compose(value) != value}
         rounded = {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(NOBODY)} if kind == "id" else {}
         # labels are compared without their spaces later, where the plan spells them
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
-        return {"blank": text.isin(NOTHING), **rounded, **spaced}
+        return {"blank": text.isin(NOTHING), **rounded, **spaced, **parted}
     text = fill(value.cast("string") if is_number else value)
     counts = {"filled": text.notnull(), "missing": text.lower().isin(MISSING)}
     if kind == "timestamp":
@@ -316,6 +319,7 @@ def cast(value, kind, counts, *, sign=".", zone=None):
     found = value.type()
     if kind in TEXTS:
         if found.is_string():
+            value = compose(value) if counts.get("parted") else value
             text = trim(value) if kind != "label" and counts.get("spaced", True) else value
             return trim(value).isin(NOTHING).ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
         if found.is_floating():

@@ -258,7 +258,9 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
     title = find_title(results, name, metric) or _tell_parts(results, metric, scale, kind)
     heads, what = _name_arms(results, shown), "Of whom" if kind == "interaction" else "Assigned in"
     note = "Exploratory: it decides nothing."
-    words = {"heads": heads, "contrast": scales.name_contrast(results), "what": what}
+    same = len({e.control for e in chosen}) == 1 < len({e.control for e in results.headline()})
+    contrast = " minus ".join(heads) if same else scales.name_contrast(results)
+    words = {"heads": heads, "contrast": contrast, "what": what}
     return _frame(results, found, chosen, name=f"{metric} {name}", title=title, note=note, **words)
 
 

@@ -139,7 +139,7 @@ def write_chance(chance: float) -> str:
 
 
 def write_wait(minutes: float) -> str:
-    """Return a wait in the unit that suits it ("44 seconds", "60 minutes", "3.5 hours", "-2.5 days").
+    """Return a wait in the unit that suits it ("44 seconds", "3.5 hours"), or how much shorter one is ("-2 minutes").
 
     Examples
     --------
@@ -148,11 +148,11 @@ def write_wait(minutes: float) -> str:
     """
     from helpers.schema import pluralise  # a runner starts without pydantic
 
-    if minutes is None or math.isnan(minutes):
-        return UNKNOWN
+    if minutes is None or not math.isfinite(minutes):
+        return write_number(minutes)
     units = (("day", 1440, 2880), ("hour", 60, 120), ("minute", 1, 1), ("second", 1 / 60, 0))
     name, size = next((name, size) for name, size, least in units if abs(minutes) >= least)
-    number = float(f"{minutes / size:.2g}" if abs(minutes / size) < 10 else f"{minutes / size:.0f}")
+    number = float(f"{minutes / size:.2g}" if abs(minutes / size) < 10 else f"{minutes / size:.0f}") + 0.0  # no -0
     return f"{number:,g} {pluralise(name, number)}"
 
 

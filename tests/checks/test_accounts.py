@@ -133,6 +133,13 @@ def test_check_accounts_of_events_before_the_start(check):
     assert judge(found, "events_before_start") == ("warn", 24 / 400, said)
 
 
+def test_check_accounts_of_a_hole_in_the_log(check):
+    head, *rows = make_events().splitlines()
+    kept = [row for row in rows if not "2024-06-01" <= row.split(",")[2] <= "2024-07-10"]
+    said = "Hardly an event stands from 2024-06-01 to 2024-07-10: what was done then is unread, and counts as not done."
+    assert judge(check(events="\n".join([head, *kept])), "events_fit") == ("warn", 0.0, said)
+
+
 LACKING = [
     ("size", "size", float("nan"), "size"),
     ("plan_tier", "tier", "unknown", "plan tier"),

@@ -77,7 +77,7 @@ def _judge(metric, **parts):
         (-1, SOME, "the only one below 0"),
         (-9, SOME, "the only one below 0"),
         (9, SOME, "apart from them"),
-        (99, SOME & (np.arange(N) < 40), "far above all others"),
+        (99, SOME & (np.arange(N) < 100), "far above all others"),
         (999, SOME, "far above all others"),
         (0, SOME & B, "in one arm alone"),
         (0, RNG.random(N) < 0.4, "more than the answer beside it"),

@@ -149,7 +149,8 @@ def logged(tmp_path):
     for i in range(MADE):
         at = start + pd.Timedelta(days=i % 20)
         units.append((f"p{i}", ["B", "A"][i % 2], at, 3 + i % 5))
-        found = [("Searched", 1, None), ("Searched", 2, None), ("Searched", 5, None), ("NPS", 9, i % 11)]
+        found = [("Searched", 1, None), ("Searched", 5, None), ("NPS", 9, i % 11)]
+        found += [("Searched", 2, None)] * (i % 5)
         found += [("Paid", 3, 20 + i % 3)] * (i % 3 == 0) + [("assigned", 0, None), ("trial over", 14, None)]
         events += [(f"p{i}", name, at + pd.Timedelta(days=days, hours=1), value) for name, days, value in found]
     pd.DataFrame(units, columns=["person_id", "group", "assigned_at", "seats"]).to_csv(tmp_path / "u.csv", index=False)
@@ -240,6 +241,7 @@ def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
     assert [feature.name for feature in design.features] == ["ticket_closed", "API-key: made", "Invited a colleague"]
     assert (design.started_at, design.size, design.plan_tier) == ("Signup date", "seats", "plan")
     assert (design.activation.event, design.landmarks, design.horizon_days) == (["wrote"], [90], 90)
+    assert design.activation.at_least == 30  # everybody writes so often in 90 days
     assert design.outcomes.retained.lost == ["subscription ended"] and design.outcomes.expanded.event == ["upgraded"]
     status, shown, message = studies("check", *given, "--plan", tmp_path / "p.yaml")
     assert (status, message) == (0, "") and shown.endswith("A study of these accounts would answer.\n")
@@ -309,11 +311,11 @@ def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
         (["a.csv"], "a.csv: no column looks like the arm as assigned; name it with --variant"),
         (
             ["undated.csv", "--events", events],
-            "undated.csv: no column holds dates, and events need the time of assignment; add it",
+            "undated.csv: no column holds days such as 2024-04-30, and events need the time of assignment; add it",
         ),
         (
             [units, "--events", "timeless.csv"],
-            "timeless.csv: no column holds dates, and an event needs its time; name a table with one",
+            "timeless.csv: no column holds days such as 2024-04-30, and an event needs its time; name a table with one",
         ),
         (
             ["a.csv", *milestones],
@@ -322,7 +324,7 @@ def test_plan_refuses_what_nothing_can_be_guessed_of(studies, logged, tmp_path):
         ),
         (
             ["undated.csv", "--events", events, *milestones],
-            "undated.csv: no column holds dates, and events need the start of each account; add it",
+            "undated.csv: no column holds days such as 2024-04-30, and events need the start of each account; add it",
         ),
         (
             [units, "--events", "gone.csv", *milestones],
@@ -342,7 +344,7 @@ def run_outside(*arguments, code="import sys; from helpers.cli import main; sys.
     return done.returncode, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def test_plan_and_check_of_6000_rows_take_less_than_two_seconds_and_a_blank_role_one(tmp_path):
+def test_plan_and_check_of_6000_rows_take_seconds_and_a_blank_role_less_than_one(tmp_path):
     frame = pd.DataFrame({"id": range(6000), "arm": ["old", "new"] * 3000, "paid": [0, 1, 1] * 2000})
     frame.assign(spent=[1.5, 2.5, 0] * 2000, tickets=[1, 2, 3, 9] * 1500).to_csv(tmp_path / "t.csv", index=False)
     plan, filled = tmp_path / "p.yaml", tmp_path / "filled.yaml"
@@ -351,20 +353,20 @@ def test_plan_and_check_of_6000_rows_take_less_than_two_seconds_and_a_blank_role
     for arguments, status, most in (
         (["plan", tmp_path / "t.csv"], 0, 2),
         (["check", tmp_path / "t.csv", "--plan", plan], 2, 1),
-        (["check", tmp_path / "t.csv", "--plan", filled], 0, 2),
+        (["check", tmp_path / "t.csv", "--plan", filled], 0, 2.5),
     ):
         _, unit = run_outside(code="import pandas, ibis")  # half a second where nothing else is done
         code, seconds = run_outside(*arguments)
         assert code == status and seconds < most * max(1, 2 * unit)
 
 
-def test_a_check_imports_no_estimator_and_no_simulation(tmp_path):
-    """What it takes to import is most of the time that a check takes."""
+def test_a_draft_and_a_blank_role_import_no_estimator_and_no_simulation(tmp_path):
+    """What it takes to import is most of the time that they take."""
     (tmp_path / "t.csv").write_text("id,arm,paid\n" + "".join(f"{i},{'ab'[i % 2]},{i % 3 % 2}\n" for i in range(90)))
     plan, table = str(tmp_path / "p.yaml"), str(tmp_path / "t.csv")
-    heavy = "{'scipy.stats', 'helpers.inference', 'helpers.simulate', 'helpers.examples'} & set(sys.modules)"
-    code = f"import sys; from helpers import cli; cli.main(sys.argv[1:]); print({heavy})"
-    for command in (["plan", table, "--to", plan], ["check", table, "--plan", plan]):
+    heavy = {"scipy", "helpers.inference", "helpers.simulate", "helpers.examples"}
+    drafts, blank = ["plan", table, "--to", plan], ["check", table, "--plan", plan]
+    for command, none in ((drafts, heavy), (blank, heavy | {"pandas", "ibis"})):
+        code = f"import sys; from helpers import cli; cli.main(sys.argv[1:]); print({none} & set(sys.modules))"
         done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
         assert done.stdout.endswith("set()\n")
-        Path(plan).write_text(Path(plan).read_text().replace("role:", "role: primary"))

@@ -207,14 +207,17 @@ def test_gallery_has_the_review_then_her_own_runs_and_the_newest_first():
     cards = [card("one"), card("old", **own), card("new", started="2026-02-02", **own)]
     cards += [card("check", group="validation"), card("lost", group="none", failed=True), card("shop", group="public")]
     cards += [card("review", group="evidence_review"), card("size", group="experiment_design")]
+    cards += [card("work", group="methods"), card("guide", group="guide", started="2026-02-02")]
     text = page.render_index(cards)
     check_safe(text)
-    assert re.findall(r'<h3><a href="(\w+)/', text) == ["review", "new", "old", "one", "shop", "size", "check", "lost"]
-    assert re.findall(r"<h2>(.*?)</h2>", text) == [name.replace("'", "&#39;") for name in page.WORDS["groups"].values()]
+    names = ["review", "new", "old", "one", "shop", "size", "check", "guide", "work", "lost"]
+    assert re.findall(r'<h3><a href="(\w+)/', text) == names
+    groups = [name.replace("'", "&#39;") for name in dict.fromkeys(page.WORDS["groups"].values())]
+    assert re.findall(r"<h2>(.*?)</h2>", text) == groups
     first = text.split("<article")[2]
     parts = [make().question, "It helps: +9.0 points.", "your own data", "data to 2022-04-30", "<strong>+9.0"]
     assert [part for part in [*parts, "[+7.1, +10.9]", 'class="effect"', "clear benefit"] if part not in first] == []
-    assert "2 of 8 reports speak of your own data." in text
+    assert "2 of 10 reports speak of your own data." in text
     assert "none of them on your own data yet" in page.render_index([card("one")])
 
 

@@ -19,6 +19,13 @@ def list_exploring(study):
     return [(cell["metadata"].get("tags"), text) for cell, text in zip(cells, texts, strict=True)][first + 1 : -1]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few():
+    """Leave out what takes long and no cell to explore from shows."""
+    with notebook_cells.spare_time():
+        yield
+
+
 def run_cells(study, folder):
     """Return the names of a notebook as they stand when its results are made."""
     cells = notebook_cells.start(folder, study, {})

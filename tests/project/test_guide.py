@@ -16,12 +16,13 @@ FEW = "-p refits=4 -p n_resamples=99 -p folds=3"
 
 @pytest.fixture
 def folder(monkeypatch):
-    """Return where the guide has written its tables, and stand there."""
+    """Give where the guide has written its tables, and stand there."""
     space = {"seed": 3}
-    for name in ("set-up", "tables", "accounts-tables"):
+    for name in ("set-up", "tables", "tables-of-sums", "accounts-tables"):
         exec(SOURCES[name].partition("parameters =")[0], space)
     monkeypatch.chdir(space["folder"])
-    return space["folder"]
+    yield space["folder"]
+    monkeypatch.undo()
 
 
 def test_commands_of_the_guide_run_on_its_tables(folder, capfd):

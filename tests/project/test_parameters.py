@@ -7,19 +7,15 @@ import notebook_cells
 import pytest
 from notebook_cells import SKEWED_RUN, SMALL, find_uncovered, is_changed, read_default, write_databases, write_skewed
 
-from helpers import checks, inference
+from helpers import checks
 from helpers.records import Estimate
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_methods():
     """Let validation measure one quick method instead of all."""
-    quick = tuple(g for g in inference.METHODS if g.name == "NPS difference")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inference, "METHODS", quick)
-        notebook_cells.forget()  # those that another file has run, with all methods
+    with notebook_cells.spare_time() as quick:
         yield quick
-    notebook_cells.forget()
 
 
 def measure_wrongly(folder, guarantees):

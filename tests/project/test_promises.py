@@ -48,18 +48,19 @@ def find_place(e):
     return e["metric"], f"{e['treatment']} - {e['control']}" if e["population"] in ASSIGNED else e["comparison"]
 
 
-def test_another_reading_of_a_headline_is_decided_by_the_rule_of_its_family(results):
+def test_another_reading_of_a_headline_is_decided_by_the_rule_of_its_family(results, monkeypatch):
+    monkeypatch.setattr("gc.collect", lambda: 0)  # multipletests asks for it every time, a tenth of a second
     heads = [e for e in results["estimates"] if e["segment"] is e["at"] is None and e["estimand"] != "relative_lift"]
     readings = [e for e in results["estimates"] if e["role"] == "sensitivity" or e["population"] == "compliers"]
     for family, rule in ADJUST.items():
-        members = [e for e in heads if e["family"] == family]
+        members = {}
+        for place, head in ((find_place(e), e) for e in heads if e["family"] == family):
+            members[place if place not in members else (place, len(members))] = head["p_value"]
         for e in readings:
-            places = [i for i, head in enumerate(members) if find_place(head) == find_place(e)]
-            if places and e["p_value"] is not None:
-                p_values = {i: head["p_value"] for i, head in enumerate(members)} | {places[0]: e["p_value"]}
-                known = {i: p for i, p in p_values.items() if p is not None}
+            if find_place(e) in members and e["p_value"] is not None:
+                known = {at: p for at, p in (members | {find_place(e): e["p_value"]}).items() if p is not None}
                 adjusted = dict(zip(known, multipletests([*known.values()], method=rule)[1], strict=True))
-                wanted = pytest.approx(adjusted[places[0]], rel=1e-6) if len(known) > 1 else None
+                wanted = pytest.approx(adjusted[find_place(e)], rel=1e-6) if len(known) > 1 else None
                 assert e["p_value_adjusted"] == wanted, e["id"]
     for e in readings:
         decides = e["p_value"] if e["p_value_adjusted"] is None else e["p_value_adjusted"]

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import unicodedata
 
 import pandas as pd
 import pyarrow as pa
@@ -97,7 +98,7 @@ def test_cast_reads_typed_times_as_utc(design, tmp_path):
 
 
 def test_refuse_raw_numbers_that_only_look_like_one(refusal):
-    cells = ("1_000", "0x10", "1 00", "$5", "5 %", "1,23,456", "--1", "1e", ".", "true1")
+    cells = ("1_000", "0x10", "1 00", "$5 off", "5 %", "1,23,456", "--1", "1e", ".", "true1")
     rows = "".join(f'{i},{"new" if i else "old"},"{cell}"\n' for i, cell in enumerate(cells))
     assert "10 rows with text where a number is needed" in refusal("user_id,variant,spend\n" + rows)
 
@@ -356,6 +357,37 @@ def test_load_events_refuses_ids_that_are_written_in_two_ways_by_arm(load_events
     with pytest.raises(Refused) as refusal:
         load_events(write_log(11), units=units)
     assert str(refusal.value) == told.format(11, "")
+
+
+@pytest.mark.parametrize("written", ["user_{}", "{}@acme.com", "web:{}"])
+def test_load_events_refuses_ids_with_a_prefix_or_an_ending_in_one_arm(load_events, written):
+    arms = {n: ("old", "new")[n % 2] for n in range(101, 141)}
+    units = UNITS.splitlines()[0] + "\n" + "".join(f"u{n},{arm},2024-01-01\n" for n, arm in arms.items())
+
+    def write_log(arms_of_strangers):  # of ten events of each, four
+        rows = [(n, k) for n in arms for k in range(10)]
+        ids = [written.format(f"u{n}") if k < 4 and arms[n] in arms_of_strangers else f"u{n}" for n, k in rows]
+        return EVENTS.splitlines()[0] + "".join(f"\n{i},spend,2024-01-02,{n},web" for n, i in enumerate(ids))
+
+    told = "of units that were never assigned"
+    with pytest.raises(Refused) as refusal:
+        load_events(write_log(["new"]), units=units)
+    said = str(refusal.value)
+    assert said.startswith(f"events.csv: 80 events {told}; 80 of them would be known without what ")
+    assert said.endswith(": write the ids alike in both tables")
+    alike = load_events(write_log(["old", "new"]), units=units).info.messages[-1]  # both arms alike may be strangers
+    assert alike.startswith(f"events.csv: 160 events {told}, not used; 160 of them would be known without what ")
+
+
+def test_load_events_reads_letters_with_their_accents_apart_as_one(load_events):
+    units = "user_id,variant,été\nré,früh,2024-01-01\nré2,new,2024-01-01\n"
+    text = EVENT_PLAN.replace("assigned_at: assigned_at", "assigned_at: été").replace("old", "früh")
+    apart = unicodedata.normalize("NFD", units), unicodedata.normalize("NFD", text)
+    rows = EVENTS.splitlines()[0] + "\nré,spend,2024-01-02,1,web\nre\u0301,spend,2024-01-02,1,web\n"
+    for known, planned in ((units, text), apart):
+        source = load_events(rows, units=known, plan_text=planned)
+        assert source.info.units_by_variant == {"früh": 1, "new": 1}
+    assert source.units.select("unit").order_by("unit").to_pyarrow().to_pydict() == {"unit": ["ré", "ré2"]}
 
 
 @pytest.mark.parametrize("other", ["Spend", "SPEND", " s pend", "s\xa0pend", "s-pend", "s_pend", "s\u2013pend"])

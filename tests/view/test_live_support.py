@@ -19,8 +19,8 @@ ANSWERS = [
     # effect, its error, other assumptions, the answer, what is next
     # a gain that chance may have made
     (12, 5, {}, OPEN + "+$70,000 a year net, between -$170,000 and +$300,000 by chance alone, "
-     f"between -$270,000 and +$530,000 {DOUBTS} 68 % likely.", "run the test on, with the standard team as large as "
-     "before it: by the plan's rule revenue rises, but perhaps not by enough."),
+     f"between -$270,000 and +$530,000 {DOUBTS} 68 % likely.", "run the test on, with the standard team as before: "
+     "by the plan's rule revenue rises, perhaps not by enough."),
     # neither money nor revenue is clear
     (7, 5, {}, OPEN + "-$50,000 a year net, between -$290,000 and +$180,000 by chance alone, "
      f"between -$400,000 and +$370,000 {DOUBTS} 31 % likely.",
@@ -129,8 +129,8 @@ def test_a_control_that_became_slower_is_told_with_what_would_be_left(design):
     found = explain(found.but(tables={**found.tables, "replies": waits()}), design)
     assert split_answer(found)[2][1] == (
         "Half of the questions waited 45 seconds or less with live support, 60 minutes with the standard reply, which "
-        "took 43 minutes before the test; had it stayed so, the effect would be $8.40 to $11, and the year between "
-        "-$17,000 and +$48,000."
+        "took 43 minutes before the test; had it stayed so (the change taken as measured), the effect would be $8.40 "
+        "to $11, and the year between -$17,000 and +$48,000."
     )
     assert found.words["title effect_readings"] == (
         "As measured the year is +$70,000, with the standard reply as before the test -$17,000 or +$48,000, to a "
