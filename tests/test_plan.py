@@ -59,8 +59,8 @@ segments: [country]
 
 KIND = "kind: binary, role: primary, better: higher, expected: lower, within"
 UNSIZED = (
-    "the plan as a whole: looks are shares of a planned size: give planned_units, or enrolment_days and assigned_at; "
-    "experiment_design finds how many units it takes"
+    "the plan as a whole: looks are shares of a planned size: give planned_units, such as 4000, or enrolment_days and "
+    "assigned_at; experiment_design finds how many units it takes"
 )
 ROLES = "'primary', 'secondary', 'guardrail' or 'exploratory'"
 

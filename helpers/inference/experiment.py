@@ -150,6 +150,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         return empty.but(answer=(withheld,))
     material = _gather(design, units, trust, Settings(**settings))
     estimates, tests, curves, uptake = _estimate(material)
+    if any(check.id == "attrition" and check.value > 0 for check in trust):  # rows are lacking of who was randomised
+        estimates = [e.but(population="responders") if e.population == "itt" else e for e in estimates]
     found = empty.but(
         status="interim" if material.look.is_interim else "answered",
         estimates=decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha),
@@ -173,9 +175,7 @@ def _gather(design, units, trust, settings):
         names = next(iter(arms.values())).names
         if design.metrics[name].how.takes_covariates and names[0] == "y" and len(names) > 1:
             adjusted[name] = arms
-    if any(check.id == "attrition" and check.value > 0 for check in trust):
-        partly = ((name, arm) for name, arms in raw.items() for arm in arms)
-    elif design.cluster is None:
+    if design.cluster is None:
         partly = ((name, arm) for name, arms in raw.items() for arm, m in arms.items() if m.missing)
     else:  # moments of clusters do not see the unknown outcomes of units
         rows = metrics.describe_arms(units).to_dict("records")

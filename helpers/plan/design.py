@@ -287,7 +287,9 @@ class ExperimentPlan(Design):
         yield unnamed, "randomised_units must be one number, or name exactly the control and the treatments"
         rising = not looks or (sorted(set(looks)) == looks and looks[0] > 0 and looks[-1] == 1)
         yield not rising, "looks must rise from above 0 to 1.0, the planned end"
-        sized = "looks are shares of a planned size: give planned_units, or enrolment_days and assigned_at"
+        sized = (
+            "looks are shares of a planned size: give planned_units, such as 4000, or enrolment_days and assigned_at"
+        )
         yield bool(looks) and not self.names_end, f"{sized}; experiment_design finds how many units it takes"
         yield self.decides_on == "adjusted" and not self.covariates, "decides_on: adjusted needs covariates"
         plain = {n: m.how for n, m in self.metrics.items() if m.how.is_mean and m.how.outcome == "y"}

@@ -399,5 +399,10 @@ def test_run_experiment_says_that_clusters_are_too_few():
 @pytest.mark.parametrize(("lost", "population"), [(0.0, "itt"), (math.nan, "itt"), (0.2, "responders")])
 def test_who_is_left_is_not_all_who_were_assigned(lost, population):
     attrition = Check("attrition", "warn", lost, 0.05, "Some are lost.")
-    found = run_experiment(draw_frame(), make_design(metrics={"y": SCORE}), found=(attrition,))
-    assert headline(found).population == population
+    time = {"kind": "time_to_event", "time": "days", "observed": "seen", "horizon_days": 3}
+    frame = draw_frame(days=[1.0, 2.0, 3.0, 4.0] * 100, seen=1.0)
+    frame.loc[:9, "y"] = np.nan  # which bounds and weights allow for
+    metrics = {"y": SCORE, "p": time, "x": SCORE}
+    found = run_experiment(frame, make_design(metrics=metrics), found=(attrition,))
+    told = {e.population for e in found.estimates if e.metric != "y" or e.method == "worst-case bounds"}
+    assert told == {population} and headline(found).population == "responders"

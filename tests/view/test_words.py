@@ -384,7 +384,7 @@ def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     )
     before = explained(make(), plan={"registered": "before"})
     assert "Plan written | before the data was seen" in before.words["design"]
-    assert "Plan written | before or after the data were seen, it does not say" in explained(make()).words["design"]
+    assert "Plan written | before or after the data was seen, it does not say" in explained(make()).words["design"]
     end = "That this was the planned end: the plan names none, and looking until a result is clear errs more often "
     assert before.limits[0] == f"{end}than it says." == explained(make(), plan={"assigned_at": "day"}).limits[0]
     planned = explained(make(), plan={"registered": "before", "planned_units": 9})
