@@ -10,7 +10,7 @@ from helpers.inference.associations import bound_missing
 from helpers.inference.contrasts import count_events, risk_difference, score_limits, score_p_value
 from helpers.inference.decisions import holm
 from helpers.inference.looks import always_valid, at_look, sequential_bounds
-from helpers.inference.means import compare_means, difference, measure_columns, permute_many
+from helpers.inference.means import compare_means, difference, measure_columns, permute_many, satterthwaite
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import LEVELS, LOOK_DAYS
 from helpers.survival import build_life_table
@@ -87,7 +87,8 @@ def look_daily(control, treatment, *, confidence_level) -> Effect:
     """
     n_planned, seen = len(control) + len(treatment), []
     for (n0, mean0, var0), (n1, mean1, var1) in zip(_sum_days(control), _sum_days(treatment), strict=True):
-        fixed = Effect(estimate=mean1 - mean0, std_error=float(np.sqrt(var0 + var1)), method="welch")
+        freedom = satterthwaite((var0, n0 - 1), (var1, n1 - 1))
+        fixed = Effect(estimate=mean1 - mean0, std_error=float(np.sqrt(var0 + var1)), df=freedom, method="welch")
         seen.append(always_valid(fixed, n=n0 + n1, n_planned=n_planned, confidence_level=confidence_level))
     return _intersect(seen)
 

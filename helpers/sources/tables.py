@@ -128,8 +128,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         typed = table
         table = opening.ask(lambda: backend.create_table(name, typed), raw.name)
         backend.drop_table(raw.table.get_name())
-    is_changed = raw.parsed or any(before["unit"].get(key) for key in ("spaced", "parted"))
-    ids = table.unit if is_changed else came["unit"]
+    as_they_came = not raw.parsed and not any(before["unit"].get(key) for key in ("spaced", "parted"))
+    ids = came["unit"] if as_they_came else table.unit
     # of what is not stored, a whole number that becomes text is looked at before, as ten million texts take long
     same = {c.target for c in wanted if c.type in TEXTS and came[c.target].type().is_integer()}
     read = {c.target: came[c.target] if c.target in same else made[c.target] for c in wanted}
@@ -137,12 +137,11 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     _, after = _count_columns(source, {c.target: (count_cast, read[c.target], c.type) for c in wanted}, raw.name)
     for c in wanted:
         refuse_cast(c, before[c.target], after[c.target], f"{raw.name}, column {c.name}", complete=c.target in complete)
-    nan = [target for target, counts in after.items() if counts.get("nan")]
-    known = {target: table[target].isnan().ifelse(ibis.null("float64"), table[target]) for target in nan}
+    nan = [table[target] for target, counts in after.items() if counts.get("nan")]
+    known = {column.get_name(): column.isnan().ifelse(ibis.null("float64"), column) for column in nan}
     messages = (*raw.messages, *(f"{raw.name}: {text}" for text in told))
-    clocks = {
-        c.name: tuple(before[c.target][key] for key in ("zoned", "clocked")) for c in wanted if c.type == "timestamp"
-    }
+    times = [column for column in wanted if column.type == "timestamp"]
+    clocks = {c.name: (before[c.target]["zoned"], before[c.target]["clocked"]) for c in times}
     table = table.mutate(**known) if known else table
     return Shaped(table, raw.name, rows, ids, tuple(made), clocks, messages)
 
