@@ -52,7 +52,7 @@ CLOSE, ALIKE = 0.2, 1.25  # of the logarithm of a factor; of the spreads of both
 PART = 0.7  # of that logarithm, where a part of the values is in another unit
 FOUND = {  # what is wrong with some of the values that are added up, told by arm
     "unpriced": "No currency stands beside values of {label}: {rates}; write it, or leave its column out if it is one.",
-    "void": "{label} adds up what is no payment, as it failed, is open, cancelled or a test: {rates}; leave it out of "
+    "void": "{label} counts what is no payment, as it failed, is open, cancelled or a test: {rates}; leave it out of "
     "the events.",
     "returned": "{label} adds up payments that were given back, and no event takes them off: {rates}; leave them out, "
     "or add events of the refunds.",

@@ -132,6 +132,9 @@ def _guess_number(numbers, name, is_whole):
     if is_nps or has_word(name, "scores"):
         scale = next((ends for ends in SCALES if ends[0] <= low and high <= ends[1]), None)
         told = f", and numbers from {scale[0]} to {scale[1]}" if scale else ""
+        steps = np.diff(np.unique(numbers))
+        if len(steps) >= 3 and max(steps[0], steps[-1]) > 2 * np.median(steps):  # 1 to 5 and 9, a code for none
+            return Guess("score", "its name, and numbers of which one is far from all others", None)
         return Guess("score", f"its name{told}", scale)
     if has_word(name, "amounts"):
         return Guess("amount", "its name, and numbers")

@@ -40,6 +40,10 @@ TOTALS = (
     r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
     "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
 )
+PAYMENT = re.compile(
+    "pay|paid|order|purchas|buy|bought|sale|sold|invoice|renew|checkout|charge|donat|zahl|bestell|kauf|rechnung|"
+    "paiement|commande|achat|pago|compra|pedido|pagamento|acquist|ordine|оплат|заказ"
+)
 INITIALS = "gsotierив合總"  # with which these begin
 
 
@@ -114,8 +118,32 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
         added = [(name, event) for name, total in money.items() for event in total.events if total.value == column]
         facts = _size(planned[column]) | _look_payments(planned, planned[column])
         asked.append(_ask_sums(planned, ["variant", "event"], dict.fromkeys(added, facts), design))
+    counted = [
+        (name, event) for name, total in heard.items() for event in total.events if _is_paid(design, name, event)
+    ]
+    if counted and any(map(_names_state, planned.columns)):
+        one = planned["at"].notnull().cast("float64")
+        facts = _size(one) | _look_payments(planned, one)
+        asked.append(_ask_sums(planned, ["variant", "event"], dict.fromkeys(counted, facts), design))
     named = {column.target for column in schema.list_unit_columns(design, events=None if planned is None else ())}
     return asked + _ask_levels(units, design, named)
+
+
+def _is_paid(design, name, event):
+    """Whether a metric counts an event that is named as a payment, of which not every one need have gone through."""
+    is_counted = name in design.metrics and design.metrics[name].how.total == "count"
+    return is_counted and PAYMENT.search(event.casefold()) is not None
+
+
+def _names_state(column):
+    name = _call(column)
+    return any(words.fullmatch(name) for words in (TRUE_IS_NONE, FALSE_IS_NONE)) or bool(STATUS.search(name))
+
+
+def _call(column):
+    """The name of a column in small letters, its words apart."""
+    apart = re.sub("(?<=[a-z])(?=[A-Z])", "_", unicodedata.normalize("NFC", column))
+    return re.sub(r"[\W_]+", "_", apart).casefold()
 
 
 def _is_money(design, name):
@@ -209,8 +237,7 @@ def _look_payments(planned, value):
     for name, kind in planned.schema().items():
         if name in ("unit", "event", "variant", "at", "value", "start") or name.startswith("fold:"):
             continue
-        called = re.sub(r"[\W_]+", "_", re.sub("(?<=[a-z])(?=[A-Z])", "_", unicodedata.normalize("NFC", name)))
-        called = called.casefold()
+        called = _call(name)
         is_word, text = kind.is_string(), planned[name].cast("string").lower().strip()
         if TRUE_IS_NONE.fullmatch(called):
             void |= text.isin(("true", "yes", "1", "1.0"))

@@ -413,7 +413,8 @@ def refuse_cast(column, before, after, where, *, complete=False) -> None:
     if "iso" in before:
         lost = before["filled"] - before["missing"] - after["dated"]
         schema.refuse_some(lost, "row", where, "with no day of the calendar or no time of day; correct them")
-    fault = f"before {YEARS[0]} or after {YEARS[1]}; correct them, or leave those rows out"
+    cure = "leave those rows out" if complete else "leave a cell empty where there is none"
+    fault = f"before {YEARS[0]} or after {YEARS[1]}; correct them, or {cure}"
     schema.refuse_some(after.get("remote", 0), "date", where, fault)
     if complete:
         schema.refuse_some(after["null"] + after.get("nan", 0), "row", where, GAPS.get(column.target, GAP))

@@ -308,7 +308,7 @@ def test_run_lets_healthy_currencies_pass(more, told):
 
 
 VOID = (
-    "m adds up what is no payment, as it failed, is open, cancelled or a test: a {}, b {}; leave it out of the events."
+    "m counts what is no payment, as it failed, is open, cancelled or a test: a {}, b {}; leave it out of the events."
 )
 FAILS = B & (np.arange(N) < 160)
 
@@ -348,10 +348,19 @@ def test_run_withholds_a_sum_of_what_is_no_payment():
     assert (found.status, found.message) == ("fail", VOID.format("0.0 %", "40.0 %") + RELEASE)
 
 
+@pytest.mark.parametrize("kind", ["binary", "count"])
+def test_run_withholds_a_count_of_payments_that_are_none(kind):
+    found = _check({}, LOG | {"kind": kind}, events={"status": np.where(FAILS, "failed", "succeeded")})["events_add"]
+    assert (found.status, found.message) == ("fail", VOID.format("0.0 %", "40.0 %") + RELEASE)
+    assert "events_add" not in _check({}, LOG | {"kind": kind}, events={"status": "succeeded"})
+    open_ = {"event": "ticket", "status": np.where(FAILS, "open", "closed")}
+    assert "events_add" not in _check({}, LOG | {"kind": kind, "event": "ticket"}, events=open_)
+
+
 def test_run_does_not_estimate_a_metric_that_does_not_decide_and_sums_what_is_no_payment():
     told = VOID.format("0.0 %", "40.0 %")
-    late, decides = LOG | {"role": "secondary"}, {"n": LOG | {"kind": "count"}}
-    found = _check({}, late, decides, events={"is_test": FAILS})
+    late, decides = LOG | {"role": "secondary"}, {"n": {"kind": "count", "role": "primary", "column": "n"}}
+    found = _check({"n": SCORE}, late, decides, events={"is_test": FAILS})
     assert (found["events_add"].status, found["events_add"].message) == ("warn", told)
     failed = found["events_add_m"]
     assert (failed.status, failed.message) == ("fail", f"{told} Its effect is not estimated.")

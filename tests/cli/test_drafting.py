@@ -12,6 +12,7 @@ import pytest
 
 from helpers import cli
 from helpers import plan as plans
+from helpers.cli.drafting import _name_unit
 from helpers.cli.guessing import guess_kind
 from helpers.cli.reporting import EXAMPLE
 
@@ -140,6 +141,17 @@ def test_guess_kind_by_name_and_range():
     assert {ends: guess_kind(pd.Series(values * 2), "csat").scale for ends, values in scales.items()} == {
         ends: ends for ends in scales
     }
+    apart = guess_kind(pd.Series([1, 2, 3, 4, 5, 9] * 2), "csat")
+    assert apart == ("score", "its name, and numbers of which one is far from all others", None)
+    assert guess_kind(pd.Series([10, 20, 30, 60, 100] * 2), "csat").scale == (0, 100)
+
+
+@pytest.mark.parametrize(
+    ("column", "unit"),
+    [("client_no", "client"), ("customer_id", "customer"), ("userid", "user"), ("id", "unit"), ("Kunden-Nr", "Kunden")],
+)
+def test_a_unit_is_called_as_its_id_without_the_word_for_it(column, unit):
+    assert _name_unit(column) == unit
 
 
 @pytest.fixture

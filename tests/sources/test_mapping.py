@@ -207,5 +207,8 @@ def test_losses_that_cannot_be_are_refused():
     assert told == f"{where}: 3 accounts lost before the day of their start; correct one of the days"
     told = tell_refusal(read_accounts, accounts.assign(churned_on=""), asked, {"lost_at": "churned_on"})
     assert told == f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses"
+    never = accounts.assign(churned_on="9999-12-31")
+    told = tell_refusal(read_accounts, never, asked, {"lost_at": "churned_on"})
+    assert told.endswith("after 2199; correct them, or leave a cell empty where there is none")
     told = tell_refusal(read_accounts, accounts, asked, {"lost_at": "churned_on"})
     assert told.startswith("data (DataFrame): no column churned_on (for lost_at of retained); it has, nearest first: ")
