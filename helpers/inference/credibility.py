@@ -170,8 +170,8 @@ def measure_jump(values, probability) -> float:
 
     Examples
     --------
-    >>> measure_jump([0] * 50 + [100] * 25 + [101] * 25, 0.5).round(3), measure_jump(range(101), 0.5)
-    (0.99, 0.05)
+    >>> [round(measure_jump(values, 0.5), 2) for values in ([0] * 50 + [100] * 25 + [101] * 25, range(101))]
+    [1.0, 0.05]
     """
     ordered, half = np.sort(np.asarray(values, float)), float(norm.isf(0.025))
     middle, reach = len(ordered) * probability, half * math.sqrt(len(ordered) * probability * (1 - probability))

@@ -47,8 +47,8 @@ PLAN = {
 TOLD = ["y = 0.3", "s = 4, 1", "u = 4, 1", "v = 4, 1", "g = 4, 1"]
 
 
-def make_setting(told=TOLD, plan=PLAN, assumed=None, correlation=0.0, **changes):
-    design = make_design(metrics=plan, **changes)
+def make_setting(told=TOLD, plan=PLAN, assumed=None, correlation=0.0, looks=None, **changes):
+    design = designs.change_design(make_design(metrics=plan, **changes), looks=looks)
     known = designs.assume_baselines(design, told, correlation=correlation)
     return designs.Setting(design, known, designs.Assumed(**{"units_per_week": 100, "draws": 4000, **(assumed or {})}))
 
@@ -268,7 +268,7 @@ def test_history_is_split_at_random_and_its_tail_is_judged():
 
 
 def test_a_written_plan_is_read_as_it_was_sized():
-    design = make_design(metrics=PLAN, title='Autumn: "no"', labels={"c": "no"}, as_of="2020-01-01", looks=[0.5, 1.0])
+    design = make_design(metrics=PLAN, title='Autumn: "no"', labels={"c": "no"}, as_of="2020-01-01")
     changed = designs.change_design(design, share_treatment=0.25, looks=[0.3, 1.0])
     settled = pd.DataFrame([{"weeks": 3, "units": 1200.0}])
     row = designs.write_plan(changed, settled, make_plan(design), starts_on="2027-01-04").iloc[0]

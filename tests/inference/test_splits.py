@@ -72,7 +72,7 @@ def test_compare_shares_at_the_edges_has_no_test():
     [
         ({"control": "c", "treatments": ["t"]}, {"y": SCORE}, {}),  # one treatment: its own test says all
         (ARMS, {"y": SCORE}, {"planned_units": 900}),  # looked at early
-        (ARMS, {"y": SCORE}, {"looks": [0.5, 1.0]}),  # planned looks
+        (ARMS, {"y": SCORE}, {"looks": [0.5, 1.0], "planned_units": 900}),  # planned looks
         (ARMS, {"y": {**SCORE, "role": "exploratory"}}, {}),
         (ARMS, {"y": {**SCORE, "quantile": 0.9}}, {}),
         (ARMS, {"z": {"kind": "score", "role": "primary", "scale": "ordered"}}, {}),
