@@ -129,7 +129,7 @@ def test_a_control_that_became_slower_is_told_with_what_would_be_left(design):
     found = explain(found.but(tables={**found.tables, "replies": waits()}), design)
     assert split_answer(found)[2][1] == (
         "Half of the questions waited 45 seconds or less with live support, 60 minutes with the standard reply, which "
-        "took 43 minutes before the test; had it stayed so (the change taken as measured), the effect would be $8.40 "
+        "took 43 minutes before the test; had it stayed so, the effect would be $8.40 "
         "to $11, and the year between -$17,000 and +$48,000."
     )
     assert found.words["title effect_readings"] == (
