@@ -19,6 +19,7 @@ from helpers.records import TAKE_UP, Check
 
 EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
 LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts, or that stand where none should
+STEP_FAILS = 0.25  # of an arm's events, which no change of a treatment in its course is likely to take
 HOLE_FAILS = 0.5  # of them, in a hole that all arms have: a holiday may be one
 ONCE = ("binary", "score", "nps", "time_to_event")  # kinds to which an event that is repeated says nothing more
 REPEATED_FAILS = 0.02  # of the events of an arm, as of rows of units
@@ -58,7 +59,8 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     days that the log does hold would lead to expect on the others (a Poisson count whose rate is itself counted), and
     by its own quiet days. One of several events of a metric, or a part of a ratio, may end by itself, in all arms
     alike, or where another takes over. A day from which on one arm alone has fewer, of units assigned before it and
-    after, is one of the log or of a treatment that was changed then: both are said.
+    after, is one of the log or of a treatment that was changed then: both are said above 10 % of its events, and above
+    25 % it fails.
 
     Parameters
     ----------
@@ -290,7 +292,7 @@ class _Log:
         return float(max(0.0, rest * n / max(1, others) - own))
 
     def find_step(self, of, label, event, arm) -> Finding | None:
-        """Return the day from which on, or up to which, an arm alone has fewer events, whenever they were assigned."""
+        """Return the day from which on an arm alone has fewer events, whenever its units were assigned."""
         have = self._take("since", event)
         arms = []
         for is_own in (True, False):
@@ -304,15 +306,15 @@ class _Log:
         found = find_step(
             *arms, spread=max(1.0, have["squares"].sum() / have["known"].sum() - have["known"].sum() / have["n"].sum())
         )
-        if found is None or found[2] <= LOST_WARNS:
+        if found is None or found[1] <= LOST_FAILS:
             return None
-        side, day, share = found
+        day, share = found
         told = (
-            f"Events of {label} in {arm} are fewer {side} {_write_day(self.first + day)}, of units assigned before and "
+            f"Events of {label} in {arm} are fewer after {_write_day(self.first + day)}, of units assigned before and "
             f"after alike, by {percent(share)} of all: either the log kept a part of them alone, or the treatment was "
             "changed that day."
         )
-        return Finding(of, share, told, side == "after" and share > LOST_FAILS)
+        return Finding(of, share, told, share > STEP_FAILS)
 
     def find_lost(self, of, label, events, window, *, least) -> dict[str, Finding | None]:
         """Return what an arm lacks of some events that stop early, begin late or have a hole, if it lacks any."""

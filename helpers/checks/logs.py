@@ -123,12 +123,13 @@ def calm(arm: Arm) -> np.ndarray:
     return ages
 
 
-def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[str, int, float] | None:
-    """Return on which side of a day, and which, an arm lacks a share of its events, and that share; None where of none.
+def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, float] | None:
+    """Return the day from which on an arm lacks a share of its events, and that share; None where of none.
 
     A treatment moves events by the days since its assignment, and a season those of all arms by day. A step by day in
-    one arm alone is neither: it is told where units were assigned on so many days that the two can be told apart. The
-    side is the one on which the arm is less like the others.
+    one arm alone is neither: it is told where units were assigned on so many days that the two can be told apart, and
+    where the arm is less like the others from the day on than before: an arm that was less like them at first may have
+    had another treatment then.
 
     Parameters
     ----------
@@ -154,13 +155,10 @@ def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[str, int, fl
         return None
     alike = own.expect(rates[1], season)[1]  # what the arm would have at the rates of the others
     before, since = (abs(math.log(own.days[part].sum() / alike[part].sum())) for part in parts)
-    if step < 1 and before <= since:
-        side, lost = "after", own.days[parts[1]].sum() * (1 / step - 1)
-    elif step > 1 and before > since:
-        side, lost = "before", own.days[parts[0]].sum() * (step - 1)
-    else:
+    if step >= 1 or before > since:
         return None
-    return side, day, float(lost / (lost + own.days.sum()))
+    lost = own.days[parts[1]].sum() * (1 / step - 1)
+    return day, float(lost / (lost + own.days.sum()))
 
 
 def _fit(own, rest, *, rounds, day=None):

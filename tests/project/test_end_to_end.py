@@ -80,6 +80,13 @@ def test_reports_may_be_shared(reports, run_studies, tmp_path):
         assert {f"{name}/report.html" for name in names} <= set(archive.namelist())
 
 
+def test_simulated_logs_fit_and_no_report_doubts_them(reports):
+    found = [json.loads(file.read_text()) for file in reports.glob("*/results.json")]
+    simulated = [results for results in found if results["data"]["kind"] == "simulated"]
+    told = [(r["run"], c["status"]) for r in simulated for c in r["checks"] if c["id"] == "events_fit"]
+    assert len(told) >= 4 and {status for _, status in told} == {"pass"}, told
+
+
 def test_next_steps_stay_private_and_definitions_lie_beside_the_report(reports):
     folder = reports
     private = folder / ".private" / "customer_milestones" / "next_steps.csv"
