@@ -46,9 +46,7 @@ FEATURES = (
     "Of 18 features, 9 mark a clear difference at equal plan and size: 8 go with staying and 1 with leaving (email "
     "digest)."
 )
-REVIEW = (
-    "The planned review of 2022-Q4 keeps setup; puts usage on watch; re-sets the line of activation; drops maturity."
-)
+REVIEW = "The review of 2022-Q4 keeps setup; puts usage on watch; re-sets the line of activation; drops maturity."
 NEXT = (
     "Next: use it to see who may leave, and test it before calling it a cause: help a random half of new accounts to "
     "reach 20 activation events"
@@ -138,6 +136,12 @@ def test_limits_say_what_nobody_measured_and_could_explain_the_gap():
     )
     unknown = pd.DataFrame([others, {**row, "tipping": NAN}])
     assert explain_milestones(RESULTS.but(tables={**tables, "tipping": unknown}), PLAN).limits[0].endswith("the start.")
+
+
+def test_limits_doubt_a_single_control_as_one():
+    data, one = replace(RESULTS.data, kind="yours"), {"controls": RESULTS.tables["controls"].iloc[:1]}
+    told = explain_milestones(RESULTS.but(data=data, tables={**RESULTS.tables, **one}), PLAN)
+    assert " does not say whether plan is that of the start." in told.limits[0]
 
 
 def test_answer_without_controls_names_no_equal_plan():
