@@ -222,6 +222,10 @@ def test_answer_of_a_snapshot_names_what_those_who_stayed_have_more_often():
     )
     assert told.answer[-1].startswith("Next: record when each was taken up")
     assert "Of all accounts, 65 % (between 63 % and 68 %) are still customers after 72 months." in told.answer
+    assert (
+        "A trait that nobody measured explains even workflow bots away if it moves staying by 30.7 points and is as "
+        "many more common on one side."
+    ) in " ".join(told.limits)
     rows, _ = list_card(told)
     assert [row.name for row in rows] == [
         "Workflow bots", "Shared inbox", "Assignment rules", "Messenger home", "Email digest",
