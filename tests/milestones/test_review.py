@@ -19,6 +19,7 @@ from helpers.milestones.review import (
     compare_ranks,
     find_best,
     judge_milestones,
+    measure_differences,
 )
 from helpers.milestones.thresholds import Scan, find_cuts
 from helpers.plan.framework import FrameworkPlan
@@ -233,6 +234,14 @@ def test_read_model_refuses_another_table():
         with pytest.raises(Refused) as caught:
             read_model(table, _plan())
         assert str(caught.value) == message
+
+
+def test_measure_differences_takes_the_line_where_the_plan_has_none():
+    frame, loose = _draw(), _plan(activation={"event": "sent", "landmark_days": [90]})
+    planned = measure_differences(frame, _plan(), math.nan)["activated"]
+    assert measure_differences(frame, loose, 8.0)["activated"] == planned
+    assert measure_differences(frame, loose, 5.0)["activated"] != planned
+    assert math.isnan(measure_differences(frame, loose, math.nan)["activated"][0])
 
 
 @pytest.mark.parametrize(("now", "before", "choice", "auc", "cut", "word"), [

@@ -329,21 +329,6 @@ def test_permute_moves_outcomes_only_among_accounts_alike(monkeypatch):
     assert len({y.tobytes() for y in seen}) == 20
 
 
-def test_the_best_cut_looks_clear_in_a_third_of_worlds_without_one_and_its_p_values_do_not():
-    naive, bounds, permuted, draws = [], [], [], 400
-    rng = np.random.default_rng(11)
-    for _ in range(draws):
-        counts, outcome = rng.poisson(6, 200).astype(float), (rng.random(200) < 0.7).astype(float)
-        scan = Scan(counts, outcome, no_controls(200), find_cuts(counts))
-        naive.append(2 * stats.norm.sf(scan.statistic))
-        bounds.append(bound(scan))
-        permuted.append(scan.permute(n_resamples=39, rng=rng))
-    alarms = [float(np.mean(np.array(p) <= 0.05)) for p in (naive, bounds, permuted)]
-    reach = 3 * np.sqrt(0.05 * 0.95 / draws)
-    assert 0.2 < alarms[0] < 0.4
-    assert alarms[1] < 0.05 + reach and abs(alarms[2] - 0.05) < reach
-
-
 def draw_shapes(shape, n=4000, seed=1):
     rng = np.random.default_rng(seed)
     control = rng.normal(size=(n, 1))
@@ -437,6 +422,12 @@ def test_build_spline_holds_every_natural_spline_with_its_knots():
     assert columns.shape[1] == 4
     fitted = columns @ np.linalg.lstsq(columns, wanted, rcond=None)[0]
     assert fitted == pytest.approx(wanted, abs=1e-10)
+
+
+def test_build_spline_is_straight_beyond_the_outer_knots_and_with_two():
+    far = np.expm1(np.array([5.0, 6.0, 7.0]))
+    assert np.diff(build_spline(far, np.array([0.5, 1.0, 2.0, 3.0])), n=2, axis=0) == pytest.approx(0, abs=1e-9)
+    assert build_spline([0.0, 1.0], np.array([0.0, 1.0])).tolist() == [[0.0], [np.log(2)]]
 
 
 def test_count_kept_bins_by_hand():
