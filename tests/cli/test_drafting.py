@@ -87,13 +87,13 @@ def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
         assert (status, shown) == (2, "") and said.startswith(f"studies: t.csv{message} ")
 
 
-def test_plan_of_2000_columns_takes_seconds(studies, tmp_path):
+def test_plan_of_1000_columns_takes_seconds(studies, tmp_path):
     values = [f"{i % 7}" if i % 2 else f"{i}.5" for i in range(1000)]
-    frame = pd.DataFrame({"id": range(1000), "arm": ["a", "b"] * 500, **{f"c{i}": values for i in range(2000)}})
+    frame = pd.DataFrame({"id": range(1000), "arm": ["a", "b"] * 500, **{f"c{i}": values for i in range(1000)}})
     frame.to_csv(tmp_path / "t.csv", index=False)
     began = time.process_time()
-    assert studies("plan", tmp_path / "t.csv", "--unit-id=id", "--variant=arm")[1].count("kind: amount") == 2000
-    assert time.process_time() - began < 10
+    assert studies("plan", tmp_path / "t.csv", "--unit-id=id", "--variant=arm")[1].count("kind: amount") == 1000
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("label", ["no", "007", "a: b", "#x", "null", 'say "hi"', "è vero", "{x}", "- y", "true"])
@@ -375,12 +375,12 @@ def test_plan_and_check_of_6000_rows_take_seconds_and_a_blank_role_less_than_one
     plan, filled = tmp_path / "p.yaml", tmp_path / "filled.yaml"
     assert cli.main(["plan", str(tmp_path / "t.csv"), "--to", str(plan)]) == 0
     filled.write_text(plan.read_text().replace("role:", "role: primary"))
+    _, unit = run_outside(code="import pandas, ibis")  # half a second where nothing else is done
     for arguments, status, most in (
         (["plan", tmp_path / "t.csv"], 0, 2),
         (["check", tmp_path / "t.csv", "--plan", plan], 2, 1),
         (["check", tmp_path / "t.csv", "--plan", filled], 0, 2.5),
     ):
-        _, unit = run_outside(code="import pandas, ibis")  # half a second where nothing else is done
         code, seconds = run_outside(*arguments)
         assert code == status and seconds < most * max(1, 2 * unit)
 

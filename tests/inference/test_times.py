@@ -86,14 +86,6 @@ def test_compare_times_with_competing_events_equal_r(fold, needs):
     assert difference.std_error == pytest.approx(np.hypot(*errors), rel=1e-9)
 
 
-def test_trace_curves_with_competing_events_end_at_the_incidence(fold):
-    units = fold(draw_table(), competing="left")
-    curves, (found, _) = study_times(units)[2], compare(units)
-    ends = curves[curves["day"] == HORIZON].set_index("arm")["share"]
-    assert ends["a"] == pytest.approx(found["difference"].control_value)
-    assert ends["b"] == pytest.approx(found["difference"].treatment_value)
-
-
 def test_study_times_at_an_early_look_have_no_fixed_level_anywhere(fold):
     table = draw_table().query("state != 2").assign(state=lambda t: t["state"] % 2)
     (found, test), (early, looked) = (compare(fold(table, plan={"planned_units": n})) for n in (None, 2 * len(table)))
@@ -115,13 +107,6 @@ def test_study_times_at_a_look_that_is_too_early_tell_nothing(fold):
     plan = {"planned_units": 100_000, "looks": [0.005, 1.0]}
     _, tests, curves = study_times(fold(draw_table(), competing="left", plan=plan))
     assert tests[0].p_value == 1 and curves[["ci_low", "ci_high"]].isna().all(axis=None)
-
-
-def test_study_times_test_the_events_up_to_the_horizon(fold):
-    table = draw_table()
-    late = table.assign(state=table["state"].where(table["days"] <= HORIZON, 0))
-    assert compare(fold(table, competing="left"))[1] == compare(fold(late, competing="left"))[1]
-    assert compare(fold(table, competing="left", horizon_days=15))[1] != compare(fold(table, competing="left"))[1]
 
 
 @pytest.mark.parametrize(

@@ -84,14 +84,6 @@ def test_read_landmarks_reads_each_edge_of_a_window():
     assert list(found.loc["tier"]) == expected["tier"]
 
 
-def test_read_landmarks_types():
-    frame = _read_once()
-    assert frame["started_at"].loc["full"] == pd.Timestamp("2024-01-01", tz="UTC")
-    whole = ["count", "step_installed", "steps_done", "set_up", "feature_live", "level_chat", "mature", "lost"]
-    assert {str(frame[name].dtype) for name in whole} == {"int64"}
-    assert {str(frame[name].dtype) for name in ["activated", "using", "retained", "dormant", "size"]} == {"float64"}
-
-
 FEATURES = [{"name": "live"}, {"name": "phone"}, {"name": "bots", "event": "bot"}]
 CHANGES = [
     # each plan changes one thing a column; (column, unit, as planned, changed)

@@ -98,11 +98,6 @@ def test_fold_refuses(kinds, more, message):
     assert str(refused.value) == message
 
 
-def test_fold_names_missing_segments_unknown():
-    units = _fold(SCORE, UNITS | {"tier": ["pro", None, "007", "no"]}, segments=["tier"], min_cell=1)
-    assert _read(units, "s_tier") == ["pro", "unknown", "007", "no"]
-
-
 @pytest.mark.parametrize(
     ("tiers", "read", "levels"),
     [
@@ -383,11 +378,6 @@ def test_describe_arms_shows_sizes_times_take_up_and_how_far_each_metric_is_know
         "known_t": [2, 1, 1],  # days are told for u5 too, but his horizon is not over
     }
     assert found[times].loc[0].astype(str).tolist() == ["2024-01-01", "2024-01-15"]
-
-
-def test_read_rows_gives_the_columns_in_the_order_of_ids():
-    found = metrics.read_rows(_fold_arms(), ["variant", "exposed"])
-    assert found.to_dict("list") == {"variant": ["a", "a", "b", "cps", "a"], "exposed": [0, 1, 1, 0, 1]}
 
 
 def test_read_rows_above_the_limit_is_none():

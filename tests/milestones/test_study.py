@@ -100,14 +100,6 @@ def test_study_landmarks_labels_its_estimates(landmarks):
     assert head.p_value_adjusted == pytest.approx(2 * head.p_value)
 
 
-def test_study_landmarks_says_when_accounts_with_the_milestone_leave_faster():
-    histories = draw_histories(8, 1500, factor=4.0)
-    estimates, _, _ = study_landmarks({LANDMARK: read_frame(histories)}, histories, make_framework(), **DRAWS)
-    found = {e.id: e for e in estimates}
-    ratio, gap = found["retained:activated:hazard_ratio"], found["retained:activated@90"]
-    assert (ratio.estimate > 1, ratio.as_expected, gap.estimate < 0, gap.as_expected) == (True, False, True, False)
-
-
 def test_study_landmarks_puts_every_reading_side_by_side(landmarks, histories):
     readings, hazards = (landmarks[2][name].set_index("reading") for name in ("readings", "hazards"))
     assert readings.index.tolist() == ["naive", "landmark", "adjusted", "clone-censor-weight"]
@@ -354,14 +346,6 @@ def test_run_framework_answers_every_question_of_the_plan(loaded, study):
     assert list(flow) == metrics.explain_accounts(loaded[2])
     assert results.tables["controls"].to_numpy().tolist() == [["plan", "plan_tier"], ["size", "seats"]]
     assert [done for done, _ in told] == [1, 2, 3, 4] and {total for _, total in told} == {4}
-
-
-def test_run_framework_puts_activation_first(study):
-    estimates = study[0].estimates
-    order = [estimate.treatment == "activated" for estimate in estimates]
-    assert order == sorted(order, reverse=True) and 0 < sum(order) < len(order)
-    assert len({estimate.id for estimate in estimates}) == len(estimates)
-    assert {test.name for test in study[0].tests} and all(test.p_value >= 0 for test in study[0].tests)
 
 
 def test_run_framework_advises_each_account_privately(loaded, study):

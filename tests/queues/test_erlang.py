@@ -162,11 +162,6 @@ def test_agents_needed_changes_with_every_figure():
     assert agents_needed(0, promise) == 0
 
 
-def test_agents_needed_grow_slower_than_the_questions():
-    found = [agents_needed(rate, Promise(8, 30, 2, 0.9)) / rate for rate in (5, 10, 20, 40, 80, 160)]
-    assert found == sorted(found, reverse=True)
-
-
 def test_agents_needed_refuses_more_than_anybody_has():
     with pytest.raises(Refused) as caught:
         agents_needed(1e6, Promise(60, 1e6, 2, 0.9))

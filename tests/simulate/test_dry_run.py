@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import metrics, plan, sources
+from helpers import metrics, sources
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.simulate.dry_run import experiment, find_shared, list_events, reads_events
@@ -112,11 +112,6 @@ def test_experiment_table_has_what_the_plan_asks_for():
     assert units.groupby("arm")["took"].mean()["a"] == 0
     assert 0.5 < units.groupby("arm")["took"].mean()["b"] < 0.7
     assert not units.isna().any().any()
-
-
-def test_experiment_covariates_predict_the_metrics():
-    units = experiment(make_plan(covariates=["before"]), n_units=4000).units
-    assert np.corrcoef(units["before"], units["csat"])[0, 1] > 0.3
 
 
 def test_experiment_follows_split_arms_and_outside_groups():
@@ -343,9 +338,3 @@ def test_find_shared_follows_a_ratio_of_a_shared_metric():
 )
 def test_reads_events_by_plan(changes, reads):
     assert reads_events(ExperimentPlan.model_validate({**CONTENT, **changes})) is reads
-
-
-def test_experiment_dry_run_of_a_committed_plan_has_events():
-    made = experiment(plan.read("proactive_help").design, n_units=50)
-    assert {"activated", "conversation_started", "paid", "help_opened"} <= set(made.events["event"])
-    assert "paid_in" not in {e["metric"] for e in made.truth["effects"]}  # it reads the event of converted

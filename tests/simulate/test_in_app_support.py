@@ -43,12 +43,6 @@ def test_truth_by_hand():
     assert json.loads(json.dumps(MADE.truth, allow_nan=False)) == MADE.truth
 
 
-def test_outcomes_of_a_request_are_chances_that_leave_room_for_settled_ones():
-    for opened in (0, 1):
-        chances = world.list_outcomes(USUAL, opened=opened)
-        assert min(chances.values()) > 0 and sum(chances.values()) < 1
-
-
 def test_rates_give_the_planted_share_of_users_in_contact():
     rng, rates = np.random.default_rng(5), world.list_rates(USUAL)
     pays = rng.random(2_000_000) < 0.1

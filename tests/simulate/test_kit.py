@@ -187,11 +187,6 @@ def test_simulate_refuses_an_unknown_study():
     )
 
 
-def test_simulate_gives_the_experiment_its_plan():
-    made = simulate.simulate("experiment", plan.read("jobs_ii").design, n_units=20)
-    assert {"depression", "employed", "took_part"} <= set(made.units)
-
-
 @pytest.mark.parametrize(
     ("study", "what", "planted"),
     [

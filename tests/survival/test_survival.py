@@ -11,7 +11,6 @@ from statsmodels.duration.survfunc import CumIncidenceRight, SurvfuncRight, surv
 from helpers.records import Refused
 from helpers.survival import (
     build_life_table,
-    count_effective,
     estimate_restricted_mean,
     incidence_difference,
     log_rank,
@@ -152,15 +151,6 @@ def test_estimate_restricted_mean_with_competing_events_without_loss_is_a_mean()
     mean, variance = estimate_restricted_mean(build_life_table(days, events), 10)
     assert mean == pytest.approx(free.mean())
     assert variance == pytest.approx(free.var() / 6)
-
-
-def test_count_effective_without_loss_is_the_number_of_units():
-    days, events = _draw(5, 80)
-    everybody = build_life_table(np.maximum(days, 0.1), np.ones(80))
-    assert count_effective(everybody, np.array([5.0, 20.0])) == pytest.approx([80, 80])
-    lost = build_life_table(days, events)
-    assert (events == 0).any()
-    assert count_effective(lost, 30.0) < 80
 
 
 def test_wilson_interval_as_published():
