@@ -385,13 +385,16 @@ def test_plan_and_check_of_6000_rows_take_seconds_and_a_blank_role_less_than_one
         assert code == status and seconds < most * max(1, 2 * unit)
 
 
-def test_a_draft_and_a_blank_role_import_no_estimator_and_no_simulation(tmp_path):
+def test_a_draft_a_blank_role_and_a_check_import_only_what_they_use(tmp_path):
     """What it takes to import is most of the time that they take."""
     (tmp_path / "t.csv").write_text("id,arm,paid\n" + "".join(f"{i},{'ab'[i % 2]},{i % 3 % 2}\n" for i in range(90)))
     plan, table = str(tmp_path / "p.yaml"), str(tmp_path / "t.csv")
     heavy = {"scipy", "helpers.inference", "helpers.simulate", "helpers.examples"}
+    unused = {"scipy.stats", "scipy.optimize", "helpers.simulate", "matplotlib", "statsmodels", "pingouin", "sklearn"}
     drafts, blank = ["plan", table, "--to", plan], ["check", table, "--plan", plan]
-    for command, none in ((drafts, heavy), (blank, heavy | {"pandas", "ibis"})):
+    filled = ["check", table, "--plan", str(tmp_path / "filled.yaml")]
+    for command, none in ((drafts, heavy), (blank, heavy | {"pandas", "ibis"}), (filled, unused)):
         code = f"import sys; from helpers import cli; cli.main(sys.argv[1:]); print({none} & set(sys.modules))"
         done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True)
         assert done.stdout.endswith("set()\n")
+        (tmp_path / "filled.yaml").write_text((tmp_path / "p.yaml").read_text().replace("role:", "role: primary"))
