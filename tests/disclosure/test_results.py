@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from helpers import inference, metrics, plan, sources
-from helpers.disclosure import find_leaks, protect
+from helpers.disclosure import find_leaks, protect, statements
 from helpers.plan import ExperimentPlan
 from helpers.plan.views import find_view
 from helpers.records import Check, DataInfo, Estimate, Refused, Results, Test
@@ -447,3 +447,18 @@ def test_names_of_small_levels_are_one_nameless_other():
     found = guard("support_metrics", PLAN, tables={"topics": topics}).tables["topics"]
     assert found["topic"].tolist() == ["billing", "other", "setup"]  # the partner's name tells nothing of few
     assert found["customers"].isna().tolist() == [False, True, True]
+
+
+def test_segments_that_tell_of_a_few_only_together_do_not_stand_together(tmp_path, monkeypatch):
+    # South without Italy and without Valletta: 4 customers an arm, of whom no two of the three columns tell
+    places = [("South", "Italy", None, 60), ("South", None, "Valletta", 40), ("South", None, None, 4)]
+    places += [("North", None, None, 50), ("North", "Norway", "Oslo", 60), ("North", "Norway", None, 30)]
+    frame = draw_customers(places)
+    cities = [city for *_, city, n in places for _ in range(2 * n)]
+    told = {}
+    for most in (statements.MOST_CELLS, 0):
+        monkeypatch.setattr(statements, "MOST_CELLS", most)
+        found = run_own(tmp_path, frame.assign(city=cities), segments=["region", "country", "city"])
+        told[most] = {e.segment for e in found.estimates if e.segment and not math.isnan(e.n_control)}
+    leak = {"region=South", "country=Italy", "city=Valletta"}
+    assert leak <= told[0] and not leak <= told[1000] and "country=Norway" in told[1000]
