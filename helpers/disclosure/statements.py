@@ -230,7 +230,7 @@ def state_estimates(
         sizes = [n for _, n, _ in _list_sides(row) if n > 0]
         sizes += [(payers or {}).get((row.metric, arm, None)) or math.inf for arm, *_ in _list_sides(row)]
         found += [_say("arm", row, side, n) for side, n in enumerate(sizes) if row.population != "as_treated"]
-    return found + _state_takers(frame, shares)
+    return found + _state_takers(frame, shares, payers or {})
 
 
 def _is_whole(count) -> bool:
@@ -242,7 +242,7 @@ def _say(about, row, side, count):
     return Said((about, row.Index, side), WHOLE, float(count), frozenset([("estimates", row.Index)]))
 
 
-def _state_takers(frame, shares) -> list[Said]:
+def _state_takers(frame, shares, payers) -> list[Said]:
     """What contrasts of takers say: takers and others, and those of the other arm, which ITT over CACE gives."""
     found = []
     plain = frame[frame["segment"].isna() & frame["at"].isna() & (frame["role"] != "sensitivity")]
@@ -255,6 +255,11 @@ def _state_takers(frame, shares) -> list[Said]:
         for side, (_, n, value) in enumerate(_list_sides(counts) if counts else ()):
             events = [n * value, n - n * value] if row.metric in shares and _is_whole(n * value) else []
             found += [_say(f"takers {kind}", row, side, np.round(x)) for kind, x in enumerate([n, *events])]
+        for arm in (row.control, row.treatment) if counts else ():  # who pays, in the arm that they are of
+            sizes = [payers.get((row.metric, arm, f"n {part}")) for part in ("others", "takers")]
+            if sizes == [counts.n_control, counts.n_treatment]:
+                paid = [payers[row.metric, arm, part] for part in ("others", "takers")]
+                found += [_say("takers paid", row, side, n) for side, n in enumerate(paid)]
     for row in frame[frame["population"] == "compliers"].itertuples():
         counts, whole = (held.get((row.metric, row.pair)) for held in (among, fair))
         if counts is None or whole is None or not row.estimate:
