@@ -29,6 +29,7 @@ def draft(studies, table, *more):
 
 def test_plan_is_refused_with_a_blank_role_and_read_with_a_filled_one(studies, table, tmp_path):
     file, text = tmp_path / "drafted.yaml", draft(studies, table)
+    assert "needs one: margin: {absolute: 0.3} in the metric's unit, or {relative: 0.05}" in text
     assert "# assigned_at: joined " in text and "# segments: [country]" in text
     file.write_text(text)
     status, _, message = studies("check", table, "--plan", file)
@@ -144,6 +145,11 @@ def test_guess_kind_by_name_and_range():
     apart = guess_kind(pd.Series([1, 2, 3, 4, 5, 9] * 2), "csat")
     assert apart == ("score", "its name, and numbers of which one is far from all others", None)
     assert guess_kind(pd.Series([10, 20, 30, 60, 100] * 2), "csat").scale == (0, 100)
+    assert [guess_kind(pd.Series(words), "paid").reason for words in (["yes", "No"], ["1", "0"], ["ja"])] == [
+        "only no and yes",
+        "only 0 and 1",
+        "only ja",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -222,6 +228,13 @@ def test_plan_finds_what_events_call_their_columns_and_takes_a_column_beside_the
     }
     status, shown, _ = studies("check", units, "--events", events, "--plan", tmp_path / "p.yaml")
     assert status == 0 and shown.endswith("A study of this table would answer.\n")
+
+
+def test_plan_takes_the_only_numbers_of_events_as_their_values(studies, logged, tmp_path):
+    units, events = logged
+    pd.read_csv(events).rename(columns={"value": "Betrag"}).to_csv(events, index=False)
+    design = fill(studies, tmp_path, units, "--events", events)
+    assert (design.events.value, design.metrics["Paid"].kind) == ("Betrag", "amount")
 
 
 def test_plan_calls_events_without_names_after_their_file(studies, logged, tmp_path):
