@@ -35,6 +35,13 @@ def test_median_limits_are_the_order_statistics_of_the_binomial():
     assert limit_median(make_waits(np.arange(1, 401)), confidence_level=0.5)["ci_low"] > found["ci_low"]
 
 
+def test_median_of_rows_that_repeat_is_as_uncertain_as_their_clusters():
+    plain = make_waits(np.arange(1, 101))
+    twice = make_waits(np.repeat(np.arange(1, 101), 4), np.repeat(np.arange(100), 4))
+    one, four = limit_median(plain), limit_median(twice)
+    assert (four["ci_low"], four["ci_high"]) == pytest.approx((one["ci_low"], one["ci_high"]), abs=2)
+
+
 def test_median_covers_the_truth_as_often_as_it_says():
     rng, hits = np.random.default_rng(5), 0
     for _ in range(400):

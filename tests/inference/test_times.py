@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from made_sources import make_design
 from scipy.stats import chi2
+from sources_samples import tell_refusal
 
 from helpers import metrics, sources
 from helpers.inference.experiment import study_times
 from helpers.inference.looks import always_valid
-from helpers.records import Effect, Refused
+from helpers.records import Effect
 
 N, HORIZON = 500, 20
 TIME = {"kind": "time_to_event", "time": "days", "observed": "state", "horizon_days": HORIZON, "role": "primary"}
@@ -123,6 +124,4 @@ def test_load_refuses_states_that_the_plan_does_not_know(fold, state, keys, mess
     table = draw_table()
     table["state"] = table["state"] % 2
     table.loc[3, "state"] = state
-    with pytest.raises(Refused) as refused:
-        fold(table, **keys)
-    assert str(refused.value) == message
+    assert tell_refusal(fold, table, **keys) == message

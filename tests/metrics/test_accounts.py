@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_accounts import ACCOUNTS, EVENTS, make_account_source, make_framework
+from sources_samples import tell_refusal
 
 from helpers import metrics
-from helpers.records import Refused
 
 
 def _fold(events=EVENTS, **plan):
@@ -220,9 +220,9 @@ def test_fold_accounts_takes_the_latest_day_where_the_plan_has_none():
 
 
 def test_fold_accounts_refuses_a_day_before_all():
-    with pytest.raises(Refused) as refusal:
-        _fold(as_of="2023-12-31")
-    assert str(refusal.value) == "plan, as_of: no account started by 2023-12-31; choose a later day"
+    assert tell_refusal(_fold, as_of="2023-12-31") == (
+        "plan, as_of: no account started by 2023-12-31; choose a later day"
+    )
 
 
 def test_explain_accounts_adds_up():

@@ -4,9 +4,9 @@ import datetime as dt
 
 import pytest
 from made_sources import make_design, make_source
+from sources_samples import tell_refusal
 
 from helpers import metrics
-from helpers.records import Refused
 
 UNITS = {
     "unit": ["u1", "u2", "u3", "u4"],
@@ -93,9 +93,7 @@ def test_fold_of_an_exposure_leaves_the_unknown_unknown(exposure):
     ],
 )
 def test_fold_refuses(kinds, more, message):
-    with pytest.raises(Refused) as refused:
-        _fold(kinds, **more)
-    assert str(refused.value) == message
+    assert tell_refusal(_fold, kinds, **more) == message
 
 
 @pytest.mark.parametrize(
@@ -245,9 +243,9 @@ def test_fold_leaves_out_units_assigned_after_as_of_and_says_how_many():
     units = _fold_timed(as_of="2024-01-07")
     assert _read(units, "unit") == ["u1", "u2"]
     assert units.messages[0] == "units assigned after 2024-01-07, left out: 2"
-    with pytest.raises(Refused) as refused:
-        _fold_timed(as_of="2023-12-31")
-    assert str(refused.value) == "plan, as_of: no unit is assigned by 2023-12-31; choose a later day"
+    assert tell_refusal(_fold_timed, as_of="2023-12-31") == (
+        "plan, as_of: no unit is assigned by 2023-12-31; choose a later day"
+    )
 
 
 def test_fold_of_a_unit_table_holds_unfinished_only_what_its_as_of_says():

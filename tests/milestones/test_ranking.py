@@ -11,6 +11,7 @@ from ranking_worlds import make_frame, make_plan
 from scipy.stats import binom
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
+from sources_samples import tell_refusal
 
 from helpers import metrics, milestones, plan, sources
 from helpers.inference import benjamini_hochberg
@@ -27,7 +28,6 @@ from helpers.milestones.ranking import (
     score_rows,
     score_shuffled,
 )
-from helpers.records import Refused
 
 NAMES = ("good", "bad", "idle", "spare", "rare", "common", "premium", "twin")
 
@@ -146,9 +146,7 @@ def test_study_ranking_of_a_snapshot_ranks_all_with_time_order_unknown(frame):
     ],
 )
 def test_study_ranking_refuses(frame, given, message):
-    with pytest.raises(Refused) as refusal:
-        milestones.study_ranking(frame, make_plan("good"), seed=1, **given)
-    assert str(refusal.value) == message
+    assert tell_refusal(milestones.study_ranking, frame, make_plan("good"), seed=1, **given) == message
 
 
 def make_rows(n, seed=1):

@@ -10,6 +10,7 @@ from accounts_samples import PLAN as SAMPLE
 from made_accounts import make_account_source
 from milestones_samples import sample_plan
 from scipy import stats
+from sources_samples import tell_refusal
 
 from helpers import checks, metrics, sources
 from helpers.inference import holm, risk_difference
@@ -26,7 +27,6 @@ from helpers.milestones import (
 from helpers.milestones.contrasts import ADJUSTED, IMMORTAL, compare_hazards, compare_strategies
 from helpers.milestones.study import compare_naively, trace_survival
 from helpers.plan import FrameworkPlan, Plan
-from helpers.records import Refused
 
 DRAWS = {"seed": 1, "n_resamples": 20}
 
@@ -365,17 +365,15 @@ def test_run_framework_reviews_an_earlier_model(loaded, study, monkeypatch):
     assert (review["expected"] > review["observed"]).all()  # a model that promises more
     assert review["observed"].equals(own["observed"]) and not review["expected"].equals(own["expected"])
     other = model.assign(value=model["value"].where(model["name"] != "landmark_days", 60.0))
-    with pytest.raises(Refused) as refused:
-        run_framework(*loaded, (), Choices(**FEW, against=other))
-    assert str(refused.value) == ("review_against is a run with landmark_days 60, this plan has 90; make them equal")
+    assert tell_refusal(run_framework, *loaded, (), Choices(**FEW, against=other)) == (
+        "review_against is a run with landmark_days 60, this plan has 90; make them equal"
+    )
 
 
 def test_run_framework_refuses_where_nobody_is_at_the_landmark(loaded):
     decided, source, accounts, frames = loaded
     nobody = replace(frames, landmarks={90.0: frames.main.iloc[:0]})
-    with pytest.raises(Refused) as refused:
-        run_framework(decided, source, accounts, nobody, (), Choices(**FEW))
-    assert str(refused.value) == (
+    assert tell_refusal(run_framework, decided, source, accounts, nobody, (), Choices(**FEW)) == (
         "accounts: none is there on day 90 and followed for 180 days more; give earlier accounts, a later as_of, a "
         "shorter horizon or an earlier landmark"
     )

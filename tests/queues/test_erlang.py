@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import linalg
+from sources_samples import tell_refusal
 
 from helpers.queues.erlang import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
-from helpers.records import Refused
 from helpers.simulate.support_world import HOURS_A_WEEK, serve
 
 
@@ -163,6 +163,6 @@ def test_agents_needed_changes_with_every_figure():
 
 
 def test_agents_needed_refuses_more_than_anybody_has():
-    with pytest.raises(Refused) as caught:
-        agents_needed(1e6, Promise(60, 1e6, 2, 0.9))
-    assert str(caught.value) == "staffing: more than 100,000 agents would be needed; check the rates and the target"
+    assert tell_refusal(agents_needed, 1e6, Promise(60, 1e6, 2, 0.9)) == (
+        "staffing: more than 100,000 agents would be needed; check the rates and the target"
+    )

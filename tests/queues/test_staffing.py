@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sources_samples import tell_refusal
 
 from helpers import examples
 from helpers.queues import study_staffing
@@ -28,7 +29,6 @@ from helpers.queues.staffing import (
     rate_questions,
     slot_arrivals,
 )
-from helpers.records import Refused
 
 PROMISE = Promise(10, 15, 2, 0.8)
 RATES = np.where(np.arange(168) % 24 < 8, 0.0, 6.0) + np.where(np.arange(168) < 120, 0.0, 0.5)
@@ -170,9 +170,9 @@ def test_rate_questions_takes_every_hour_as_staffed_where_no_reply_is_known():
 
 
 def test_rate_questions_refuses_an_empty_arm():
-    with pytest.raises(Refused) as caught:
-        rate_questions(_questions(), variant="slow", n_units=0)
-    assert str(caught.value) == "staffing: no unit is in the arm slow; name the arms as the plan does"
+    assert tell_refusal(rate_questions, _questions(), variant="slow", n_units=0) == (
+        "staffing: no unit is in the arm slow; name the arms as the plan does"
+    )
 
 
 def test_plan_roll_out_by_hand():

@@ -216,6 +216,17 @@ def test_customer_milestones_signs_follow_the_world():
     assert (signs["apps_installed"], signs["manual_export"], signs["phone_channel"], signs["snooze"]) == (-1, 0, 0, 0)
 
 
+def test_customer_milestones_conversations_follow_seats_by_the_elasticity():
+    alive, talks, _ = read_landmark(draw_usual())
+    seats = draw_usual().assignments["seats"].to_numpy()
+    kept = alive & (talks > 0) & (seats >= 3)  # small accounts without conversations would bend the line of logs
+    design = np.column_stack([np.ones(kept.sum()), np.log(seats[kept])])
+    slope, residual = np.linalg.lstsq(design, np.log(talks[kept]), rcond=None)[:2]
+    error = np.sqrt(residual[0] / (kept.sum() - 2) * np.linalg.inv(design.T @ design)[1, 1])
+    assert abs(slope[1] - draw_usual().truth["elasticity"]) < 3.5 * error
+    assert error < 0.03
+
+
 def test_customer_milestones_steps_come_when_they_should():
     events, size = read_days(draw_usual()), len(draw_usual().units)
     talks = pd.DataFrame(dict(zip(("row", "day"), events["conversation"], strict=True)))

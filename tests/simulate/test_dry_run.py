@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sources_samples import tell_refusal
 
 from helpers import metrics, sources
 from helpers.plan import ExperimentPlan
-from helpers.records import Refused
 from helpers.simulate.dry_run import experiment, find_shared, list_events, reads_events
 
 METRICS = {
@@ -196,9 +196,7 @@ def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():
     ],
 )
 def test_experiment_refuses_what_cannot_be_planted(metrics, message):
-    with pytest.raises(Refused) as refused:
-        experiment(make_plan(metrics=metrics), n_units=100)
-    assert str(refused.value) == message
+    assert tell_refusal(experiment, make_plan(metrics=metrics), n_units=100) == message
 
 
 @pytest.mark.parametrize("name", ["paid", "left"])

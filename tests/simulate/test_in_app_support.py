@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sources_samples import tell_refusal
 
 from helpers import metrics, plan, sources
-from helpers.records import Refused
 from helpers.simulate import in_app_support as world
 
 MADE = world.in_app_support(n_units=4000, seed=11)
@@ -91,6 +91,4 @@ def test_equal_seeds_give_equal_tables_and_others_do_not():
     ],
 )
 def test_refusals(given, message):
-    with pytest.raises(Refused) as refused:
-        world.in_app_support(n_units=20, **given)
-    assert str(refused.value) == f"simulation in_app_support{message}"
+    assert tell_refusal(world.in_app_support, n_units=20, **given) == f"simulation in_app_support{message}"

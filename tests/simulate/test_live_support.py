@@ -14,6 +14,7 @@ from helpers import metrics, plan, sources
 from helpers.simulate.kit import cut_delay
 from helpers.simulate.live_support import asking_means, count_payments, live_support, solve_chances, state_truth
 from helpers.simulate.support_world import (
+    COMPLETE_TO,
     SIGN_UPS,
     SupportWorld,
     deliver,
@@ -67,6 +68,16 @@ def test_live_support_loyalty_and_live_replies_fold_to_units(folded):
     points = np.where(scores.isna(), np.nan, 100.0 * (scores >= 9) - 100.0 * (scores <= 6))
     np.testing.assert_allclose(folded["y_nps"].to_numpy(float), points)
     assert folded["exposed"].tolist() == draw_small().units["live_reply"].tolist()
+
+
+def test_live_support_has_events_outside_every_window():
+    start = draw_small().assignments.set_index("signup_id")["assigned_at"]
+    age = draw_small().events["at"] - start.loc[draw_small().events["signup_id"]].array
+    late = [set(draw_small().events["event"][age >= pd.Timedelta(days=days)]) for days in (28, 90)]
+    assert {"question", "first_reply", "live_reply", "trial_started"} <= late[0]
+    assert {"paid", "payment"} <= late[1]
+    assert age.min() >= pd.Timedelta(0)
+    assert draw_small().events["at"].max() < COMPLETE_TO
 
 
 def test_live_support_columns_and_values():
@@ -166,6 +177,17 @@ def test_live_support_states_the_staffing_that_was_planned():
             "live": {"agents": 13, "agent_hours_per_week": 492},
         },
     }
+
+
+def test_live_support_fast_replies_in_the_standard_arm_go_with_trials_though_speed_does_nothing_there():
+    talks = draw_usual().events.merge(draw_usual().assignments, on="signup_id").query("variant == 'standard'")
+    first = talks[talks["event"] == "question"].drop_duplicates("signup_id").set_index("conversation_id")
+    replied = talks[talks["event"] == "first_reply"].set_index("conversation_id")["at"]
+    minutes = (replied.reindex(first.index) - first["at"]).dt.total_seconds().dropna() / 60
+    trial = draw_usual().units.set_index("signup_id")["trial"].loc[first.loc[minutes.index, "signup_id"]].to_numpy()
+    fast = (minutes < minutes.median()).to_numpy()
+    gap = trial[fast].mean() - trial[~fast].mean()
+    assert gap > 2.5 * np.sqrt(2 * trial.var() * 2 / trial.size)
 
 
 SEEDS, UNITS = 24, 6000

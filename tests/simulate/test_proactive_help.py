@@ -69,6 +69,15 @@ def test_proactive_help_time_to_payment_is_that_of_the_first_paid_event():
     assert np.allclose(seen, unpaid["paid_in_days"])
 
 
+def test_proactive_help_has_events_outside_every_window():
+    start = MADE.assignments.set_index("workspace_id")["assigned_at"]
+    age = MADE.events["at"] - start.loc[MADE.events["workspace_id"]].array
+    late = set(MADE.events["event"][age >= pd.Timedelta(days=28)])
+    assert {"activated", "conversation_started", "help_search", "active_day", "payment"} <= late
+    assert age.min() >= pd.Timedelta(0)
+    assert MADE.events["at"].max() < COMPLETE_TO
+
+
 def test_proactive_help_columns_and_values():
     assert list(MADE.events) == ["workspace_id", "event", "at", "value", "format"]
     assert list(MADE.assignments) == ["workspace_id", "variant", "assigned_at", "seats", "country", "plan_tier"]
