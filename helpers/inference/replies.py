@@ -26,7 +26,6 @@ DIFFERENCES = ["difference", "ci_low", "ci_high"]
 GAPS = ["gap", "gap_low", "gap_high"]
 LINE = ("slope", "slope_low", "slope_high", "centre_gap", "centre_effect", "centre_error")
 RESPONSES = ("linear in minutes", "linear in log minutes")
-FASTER, RANDOMISED = "faster - slower, within control", "as randomised"
 
 
 def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, within=(2, 15, 60)) -> pd.DataFrame:
@@ -258,75 +257,24 @@ def study_replies(
 
     Returns
     -------
-    dict: tables `replies`, `reply_curve`, `reply_hours`, `hours_effect`, `slower`, `speed_association` and `agents`,
-        each as the function that makes it says; without conversations none, and none that would be empty.
+    dict: tables `replies`, `reply_curve`, `reply_hours`, `hours_effect` and `slower`, each as
+        the function that makes it says; without conversations none, and none that would be empty.
     """
     if conversations is None or conversations.empty:
         return {}
-    design, target, outcomes = units.design, within[0], None
+    design = units.design
     replies = compare_replies(conversations, design, within=within)
-    hours = compare_hours(conversations, design, target=target)
+    hours = compare_hours(conversations, design, target=within[0])
     tables = {"replies": replies, "reply_curve": trace_replies(conversations, design), "reply_hours": hours}
     if results.status == "withheld":
         tables["replies"] = replies.assign(**dict.fromkeys(DIFFERENCES, math.nan))
         tables["reply_hours"] = hours.assign(**dict.fromkeys(GAPS, math.nan)) if len(hours) else hours
     else:
-        roles = design.by_role("primary", "secondary")
-        names = [n for n in roles if any(not math.isnan(e.estimate) for e in results.headline(n))]
+        names = design.by_role("primary", "secondary")
+        names = [n for n in names if any(not math.isnan(e.estimate) for e in results.headline(n))]
         tables["hours_effect"] = compare_effects_by_hours(units, hours, names)
         tables["slower"] = allow_for_slower(results, replies, names, slower=slower)
-        tables["speed_association"] = associate_speed(conversations, units, results, names)
-        shares = [f"y_{name}" for name in names if roles[name].how.is_share]
-        outcomes = metrics.read_rows(units, ["unit", *shares]) if shares else None
-    tables["agents"] = describe_agents(conversations, units, target=target, outcomes=outcomes)
     return {name: table for name, table in tables.items() if not table.empty}
-
-
-def describe_agents(
-    conversations: pd.DataFrame, units: metrics.Units, *, target=2, outcomes: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Return what each agent did in the randomised arms, the busiest first; who it is stays untold.
-
-    Parameters
-    ----------
-    conversations : DataFrame, as `metrics.read_conversations` gives it
-    units : metrics.Units
-        Its plan gives `min_cell`: an agent serves an arm when so many of its units were answered.
-    target : float, minutes
-    outcomes : DataFrame, optional
-        One row a unit: `unit` and `y_` columns of binary metrics. Left out, no outcome is told.
-
-    Returns
-    -------
-    DataFrame: one row an agent: `agent` ("agent 1" answered most), `serves` (an arm, "both", or "few sign-ups"),
-        `conversations` (answered first), `units`, `median_wait` (minutes), `share_in_target`, `per_active_day`
-        (conversations, of days with one), and for each outcome `share_<metric>` and `known_<metric>` over the units
-        whose first reply came from this agent. Empty without agents.
-    """
-    arms, rows = units.design.variant.arms, []
-    answered = conversations[conversations["agent_id"].notna() & conversations["variant"].isin(arms)]
-    answered = answered.sort_values(["asked_at", "conversation_id"])
-    first = answered.drop_duplicates("unit")[["unit", "agent_id"]]
-    joined = first if outcomes is None else first.merge(outcomes, on="unit")
-    for agent, mine in answered.groupby("agent_id"):
-        served = [arm for arm in arms if mine.loc[mine["variant"] == arm, "unit"].nunique() >= units.design.min_cell]
-        days = mine["asked_at"] + pd.to_timedelta(mine["wait_minutes"], unit="min")
-        row = {
-            "serves": "both" if arms[0] in served and len(served) > 1 else ", ".join(served) or "few sign-ups",
-            "conversations": len(mine),
-            "units": mine["unit"].nunique(),
-            "median_wait": float(np.median(mine["wait_minutes"])),
-            "share_in_target": float((mine["wait_minutes"] <= target).mean()),
-            "per_active_day": len(mine) / days.dt.date.nunique(),
-        }
-        for column in joined.columns[2:]:
-            known, name = joined.loc[joined["agent_id"] == agent, column].dropna(), column.removeprefix("y_")
-            row |= {f"share_{name}": float(known.mean()) if len(known) else NAN, f"known_{name}": len(known)}
-        rows.append(row)
-    if not rows:
-        return pd.DataFrame()
-    frame = pd.DataFrame(rows).sort_values("conversations", ascending=False, kind="stable", ignore_index=True)
-    return frame.assign(agent=[f"agent {place + 1}" for place in range(len(frame))])
 
 
 def compare_effects_by_hours(units: metrics.Units, hours: pd.DataFrame, names) -> pd.DataFrame:
@@ -456,48 +404,4 @@ def allow_for_slower(results: Results, replies: pd.DataFrame, names, *, slower=(
             row |= {"slower_minutes": minutes, "is_measured": is_measured, "response": response, "factor": factor}
             low, high = sorted((effect.ci_low * factor, effect.ci_high * factor))
             rows.append({**row, "estimate": effect.estimate * factor, "ci_low": low, "ci_high": high, "reason": reason})
-    return pd.DataFrame(rows)
-
-
-def associate_speed(conversations: pd.DataFrame, units: metrics.Units, results: Results, names) -> pd.DataFrame:
-    """Return, inside the control arm, outcomes of units whose first reply came fast against slow: an association.
-
-    The first conversation of each unit decides: below the arm's median wait is faster, the rest, the unanswered among
-    them, slower. Units without a question are in neither. The randomised difference stands beside.
-
-    Parameters
-    ----------
-    conversations : DataFrame, as `metrics.read_conversations` gives it
-    units : metrics.Units
-    results : Results
-    names : sequence of str
-        Metrics; those that are no means of units are left out.
-
-    Returns
-    -------
-    DataFrame: two rows a metric: `metric`, `kind` ("faster - slower, within control"; "as randomised"), `comparison`,
-        `control_value` (slower), `treatment_value` (faster), `difference`, `ci_low`, `ci_high`, `n_control`,
-        `n_treatment`. Empty above the limit of row-level methods and where clusters are randomised.
-    """
-    design, rows = units.design, []
-    names = [n for n in names if design.metrics[n].how.is_mean and design.metrics[n].how.outcome == "y"]
-    asked = split_arms(conversations, design)[design.variant.control]
-    first = asked[asked["followed_minutes"] >= WEEK].sort_values(["asked_at", "conversation_id"])
-    first = first.drop_duplicates("unit")
-    if design.cluster or first.empty:
-        return pd.DataFrame()
-    outcomes = metrics.read_rows(units, ["unit", *(f"y_{name}" for name in names)])
-    if outcomes is None:
-        return pd.DataFrame()
-    wait = first["wait_minutes"].fillna(np.inf)
-    joined = outcomes.merge(first[["unit"]].assign(is_fast=wait < wait.median()), on="unit")
-    for name in names:
-        sides = (joined.loc[joined["is_fast"] == side, f"y_{name}"].dropna() for side in (False, True))
-        moments = [measure_columns(side.to_numpy(float)[:, None]) for side in sides]
-        effect = compare_arms(design.metrics[name], *moments, confidence_level=design.confidence_level)
-        found = [(FASTER, design.variant.control, effect, *(m.n for m in moments))]
-        found += [(RANDOMISED, e.comparison, e, e.n_control, e.n_treatment) for e in results.headline(name)]
-        for kind, comparison, e, n_control, n_treatment in found:
-            row = {"metric": name, "kind": kind, "comparison": comparison, **read_effect(e)}
-            rows.append({**row, "n_control": n_control, "n_treatment": n_treatment})
     return pd.DataFrame(rows)

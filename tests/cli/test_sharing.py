@@ -75,12 +75,13 @@ def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports, sign):
 def test_share_has_a_floor_whatever_the_plan_says(studies, reports, sign):
     with (reports.parent / "plan.yaml").open("a") as file:
         file.write("min_cell: 1\n")
-    rows = [{"agent": f"agent {i}", "serves": "new", "units": n} for i, n in enumerate((40, 30, 9))]
-    publish(reports, sign, study="live_support", tables={"agents": rows})
-    what = "mine/results.json, agents tells of cells under 5 (1)"  # a median: five on either side
+    arms = {"comparison": "b - a", "control": "a", "treatment": "b", "target": 2.0, "n_control": 50}
+    rows = [{**arms, "hours": f"block {i}", "n_treatment": n} for i, n in enumerate((40, 30, 9))]
+    publish(reports, sign, study="live_support", tables={"reply_hours": rows})
+    what = "mine/results.json, reply_hours tells of cells under 5 (1)"  # a median: five on either side
     assert share(studies, reports) == (2, "", refused(what))
-    rows[2]["units"] = 10
-    publish(reports, sign, study="live_support", tables={"agents": rows})
+    rows[2]["n_treatment"] = 10
+    publish(reports, sign, study="live_support", tables={"reply_hours": rows})
     assert share(studies, reports)[0] == 0
 
 

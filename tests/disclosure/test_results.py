@@ -69,7 +69,7 @@ def test_protect_refuses_a_table_that_nobody_declared():
 def test_protect_leaves_no_effect_of_a_withheld_answer_anywhere():
     frame = pd.DataFrame({"metric": ["active"]})
     effects = ["curves", "path", "uptake", "bayes", "money", "assumptions", "break_even", "probability"]
-    effects += ["tornado", "cash", "hours_effect", "slower", "speed_association", "staffing", "roll_out", "arrivals"]
+    effects += ["tornado", "cash", "hours_effect", "slower", "staffing", "roll_out", "arrivals"]
     tables = dict.fromkeys([*effects, "metrics"], frame)
     found = guard("live_support", REPLIES, status="withheld", tables=tables)
     assert list(found.tables) == ["metrics"]
@@ -182,22 +182,12 @@ def test_protect_hides_blocks_of_hours_with_their_gaps_and_effects():
     assert found["hours_effect"]["slope"].tolist() == [0.1] * 3 and effects["gap"].notna().all()
 
 
-def test_protect_hides_small_agents_and_rare_outcomes():
-    frame = pd.DataFrame(
-        {"agent": ["agent 1", "agent 2", "agent 3"], "serves": ["a", "b", "few"], "units": [90, 80, 3]}
-    )
-    frame = frame.assign(median_wait=1.0, share_trial=[0.5, 0.1, 0.5], known_trial=60, share_in_target=0.5)
-    found = guard("live_support", REPLIES, tables={"agents": frame}).tables["agents"]
-    assert found["median_wait"].isna().tolist() == [False, True, True]  # the third is small, the second goes with it
-    assert found["share_trial"].isna().all() and list(found["serves"]) == ["a", "b", "few"]  # 6 of 60 with the event
-
-
 def test_protect_of_a_whole_study_of_replies_shows_no_small_count():
     talks = conversations.draw_conversations(45)
     units = conversations.make_units(talks, min_cell=10)
     tables = inference.study_replies(talks, units, conversations.run_results(units))
     found = guard("live_support", units.design, tables=tables).tables
-    for name in ("reply_hours", "hours_effect", "speed_association"):
+    for name in ("reply_hours", "hours_effect"):
         assert not (found[name][["n_control", "n_treatment"]] < 10).any(axis=None)
     assert found["reply_hours"]["gap"].isna().any() and not math.isnan(found["replies"]["difference"][0])
     plain = {name: table.to_dict("records") for name, table in found.items()}

@@ -10,17 +10,13 @@ from scipy import stats
 
 from helpers import inference, metrics
 from helpers.inference.replies import (
-    FASTER,
     MANY_UNANSWERED,
-    RANDOMISED,
     _fit,
     allow_for_slower,
-    associate_speed,
     compare_effects_by_hours,
     compare_hours,
     compare_medians,
     compare_replies,
-    describe_agents,
     list_pairs,
     measure_share,
     split_arms,
@@ -293,55 +289,9 @@ def test_allow_for_slower_is_empty_where_nothing_is_estimated(world):
     assert allow_for_slower(blank, MEDIANS, ["trial"]).empty
 
 
-def test_associate_speed_by_hand():
-    rows = [(f"f{i}", "a", 1.0 + i, 0, None) for i in range(10)] + [(f"s{i}", "a", 50.0 + i, 0, None) for i in range(9)]
-    rows += [("s9", "a", None, 0, None), ("f0", "a", 999.0, 5, None)]  # unanswered is slow; the first question decides
-    conversations = made.make_conversations([*rows, *((f"t{i}", "b", 1.0, 0, None) for i in range(20))])
-    units = made.make_units(conversations)
-    found = associate_speed(conversations, units, made.run_results(units), ["spent"]).set_index("kind")
-    spent = metrics.read_rows(units, ["unit", "y_spent"]).set_index("unit")["y_spent"]
-    fast, slow = ([u for u in spent.index if u.startswith(letter)] for letter in "fs")
-    expected = stats.ttest_ind(spent[fast], spent[slow], equal_var=False).confidence_interval()
-    row = found.loc[FASTER]
-    assert row["difference"] == pytest.approx(spent[fast].mean() - spent[slow].mean())
-    assert (row["ci_low"], row["ci_high"]) == (pytest.approx(expected.low), pytest.approx(expected.high))
-    assert found.loc[RANDOMISED, "comparison"] == "b - a"
-
-
-def test_associate_speed_of_clusters_is_left_out(world):
-    conversations, _, results = world
-    clustered = made.make_units(conversations, more={"company": "c"}, cluster="company")
-    assert associate_speed(conversations, clustered, results, ["trial"]).empty
-
-
-def test_describe_agents_by_hand():
-    rows = [("u1", "a", 1.0, 0, "z"), ("u2", "a", 3.0, 30, "z"), ("u3", "b", 5.0, 0, "z"), ("u4", "b", 7.0, 0, "z")]
-    rows += [
-        ("u1", "a", 9.0, 40, "y"),
-        ("u5", "a", 9.0, 0, "y"),
-        ("u6", "a", None, 0, None),
-        ("u7", "cps", 1.0, 0, "x"),
-    ]
-    conversations = made.make_conversations(rows)
-    units = made.make_units(conversations, more={"trial": [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]})
-    outcomes = metrics.read_rows(units, ["unit", "y_trial"])
-    found = describe_agents(conversations, units, target=3, outcomes=outcomes)
-    assert list(found["agent"]) == ["agent 1", "agent 2"]  # the agent of the group before is not among them
-    assert list(found["serves"]) == ["both", "a"]
-    first = found.iloc[0]
-    assert (first["conversations"], first["units"], first["median_wait"], first["share_in_target"]) == (4, 4, 4.0, 0.5)
-    assert first["per_active_day"] == 2.0  # Monday and Tuesday
-    assert (first["share_trial"], first["known_trial"]) == (0.5, 4)  # u1's second agent does not count
-    assert found.iloc[1]["known_trial"] == 1
-    assert not {"z", "y"} & set(found.to_numpy().ravel())
-    assert describe_agents(conversations, units, target=1)["share_in_target"].iloc[0] == 0.25
-    strict = made.make_units(conversations, min_cell=3)
-    assert list(describe_agents(conversations, strict)["serves"]) == ["few sign-ups"] * 2
-
-
 def test_study_replies_makes_every_table(world):
     found = inference.study_replies(*world, within=[2, 60], slower=[0, 5])
-    names = ["replies", "reply_curve", "reply_hours", "hours_effect", "slower", "speed_association", "agents"]
+    names = ["replies", "reply_curve", "reply_hours", "hours_effect", "slower"]
     assert sorted(found) == sorted(names)
     assert set(found["replies"]["minutes"].dropna()) == {2.0, 60.0}
     assert {0.0, 5.0} < set(found["slower"]["slower_minutes"])
@@ -352,19 +302,17 @@ def test_study_replies_makes_every_table(world):
 def test_study_replies_of_a_withheld_answer_tells_no_difference(world):
     conversations, units, results = world
     found = inference.study_replies(conversations, units, results.but(status="withheld", estimates=()))
-    assert sorted(found) == ["agents", "replies", "reply_curve", "reply_hours"]
+    assert sorted(found) == ["replies", "reply_curve", "reply_hours"]
     assert found["replies"][["difference", "ci_low", "ci_high"]].isna().all(axis=None)
     assert found["reply_hours"][["gap", "gap_low", "gap_high"]].isna().all(axis=None)
     assert found["replies"]["control_value"].notna().any()
-    assert not [c for c in found["agents"] if c.startswith("known_")]
 
 
 def test_study_replies_leaves_out_what_is_not_estimable(world):
     conversations, units, results = world
     blank = [e.but(estimate=math.nan) if e.metric == "trial" else e for e in results.estimates]
     found = inference.study_replies(conversations, units, results.but(estimates=tuple(blank)))
-    assert not {"hours_effect", "slower", "speed_association"} & set(found)  # spent is exploratory
-    assert "share_trial" not in found["agents"]
+    assert not {"hours_effect", "slower"} & set(found)  # spent is exploratory
 
 
 def test_slower_agrees_with_the_medians_of_the_replies(world):
