@@ -65,7 +65,6 @@ FIRST_ROWS = 1000  # in which a column of currencies shows itself
 HOURS, BLOCK = 168, 4  # of a week; of a block of them
 BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
 BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
-EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
 SIGNS = ("above", "below", "zero", "without")  # of the value of an event
 MOST_QUESTIONS = 1_000_000  # are brought into memory
 QUESTION, REPLY, ID, AGENT = "question", "first_reply", "conversation_id", "agent_id"
@@ -322,12 +321,6 @@ def name_hours(hours) -> np.ndarray:
     array of object, the names
     """
     return np.array(BLOCK_OF_HOUR, object)[np.asarray(hours, int)]
-
-
-def name_block(start: ir.TimestampValue) -> ir.StringValue:
-    """Return the block of the week (UTC) in which a moment lies, one of `BLOCKS`."""
-    hour = (((start.epoch_seconds() / 3_600).floor().cast("int64") + EPOCH_HOUR) % HOURS).cast("int64")
-    return hour.cases(*enumerate(BLOCK_OF_HOUR))
 
 
 def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:

@@ -116,7 +116,7 @@ def count_units(units: Units, *, by=None) -> dict:
     ----------
     units : Units
     by : str, optional
-        "week", one of the plan's segments, or "hours"; None gives the one group None.
+        "week" or one of the plan's segments; None gives the one group None.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
     ----------
     units : Units
     by : str, optional
-        "week", one of the plan's segments, or "hours"; None gives the one group None. Units without a group, such
+        "week" or one of the plan's segments; None gives the one group None. Units without a group, such
         as those outside the randomisation by week, are left out.
     adjusted : bool
         With the covariates beside each outcome; ratios and designs with clusters stay without. They are asked for in
@@ -274,7 +274,7 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     name : str
         A metric with one value a unit (a score, a count, an amount); unknown outcomes are left out.
     by : str, optional
-        "week", one of the plan's segments, or "hours"; None gives the one group None.
+        "week" or one of the plan's segments; None gives the one group None.
 
     Returns
     -------

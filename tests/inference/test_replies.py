@@ -8,16 +8,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from helpers import inference, metrics
+from helpers import inference
 from helpers.inference.replies import (
     MANY_UNANSWERED,
-    _fit,
     allow_for_slower,
-    compare_effects_by_hours,
-    compare_hours,
     compare_medians,
     compare_replies,
-    list_pairs,
     measure_share,
     split_arms,
     trace_replies,
@@ -105,11 +101,6 @@ def test_compare_medians_says_when_half_was_never_answered():
     assert np.isnan(effect.control_value) and effect.treatment_value == 6.0
 
 
-def test_list_pairs_names_treatments_first_then_the_groups_before():
-    design = made.design_replies(variant={"treatments": ["b", "c"]})
-    assert [p["comparison"] for p in list_pairs(design)] == ["b - a", "c - a", "a - cps"]
-
-
 def test_measure_share_sums_by_unit():
     rows = split_arms(made.make_conversations(ROWS), made.design_replies())["a"]
     moments = measure_share(rows, 15)
@@ -143,23 +134,6 @@ def test_trace_replies_names_what_each_group_is():
     found = trace_replies(made.draw_conversations(20), made.design_replies())
     roles = dict(zip(found["arm"], found["role"], strict=True))
     assert roles == {"a": "control", "b": "treatment", "cps": "observational"}
-
-
-def test_compare_hours_by_hand():
-    rows = [
-        ("u1", "a", 10.0, 0, None),
-        ("u2", "a", 30.0, 3, None),
-        ("u3", "b", 1.0, 3, None),
-        ("u4", "b", 3.0, 3, None),
-    ]
-    rows += [("u5", "a", 5.0, 4, None), ("u6", "a", 7.0, 4, None), ("u7", "b", 9.0, 4, None)]  # the next block
-    found = compare_hours(made.make_conversations(rows), made.design_replies(), target=2).set_index("hours")
-    block = found.loc["weekday 00-04"]
-    assert (block["control_median"], block["treatment_median"], block["gap"]) == (20.0, 2.0, 18.0)
-    assert (block["control_share"], block["treatment_share"], block["n_control"]) == (0.0, 0.5, 2)
-    assert list(found.index) == ["weekday 00-04", "weekday 04-08"]
-    again = compare_hours(made.make_conversations(rows), made.design_replies(), target=10).set_index("hours")
-    assert again.loc["weekday 00-04", "control_share"] == 0.5
 
 
 def test_replies_recover_what_was_drawn_over_seeds(in_band):
@@ -207,61 +181,6 @@ def world():
     return conversations, units, made.run_results(units)
 
 
-def test_compare_effects_by_hours_equals_the_effect_of_each_block(world):
-    conversations, units, _ = world
-    found = compare_effects_by_hours(units, compare_hours(conversations, units.design), ["trial"])
-    rows = metrics.read_rows(units, ["variant", "hours", "y_trial"])
-    for row in found.itertuples():
-        cell = rows[rows["hours"] == row.hours].groupby("variant")["y_trial"]
-        assert row.estimate == pytest.approx(cell.mean()["b"] - cell.mean()["a"])
-        assert (row.n_control, row.n_treatment) == (cell.count()["a"], cell.count()["b"])
-    assert set(found["metric"]) == {"trial"} and list(found["hours"]) == sorted(found["hours"])
-
-
-def _blocks(rng, between, *, slope=0.0004):
-    """Return blocks whose effects lie on a line in the gap but for a spread between blocks and chance within them."""
-    gap, error = np.linspace(0, 110, 12), np.geomspace(0.01, 0.05, 12)
-    effect = 0.03 + slope * gap + rng.normal(0, between, 12) + rng.normal(0, error)
-    sizes = {"n_control": 100, "n_treatment": 100}
-    return [{"gap": g, "estimate": e, "std_error": s, **sizes} for g, e, s in zip(gap, effect, error, strict=True)]
-
-
-def test_fit_is_weighted_least_squares_where_blocks_miss_the_line_by_chance_alone():
-    rows = _blocks(np.random.default_rng(1), 0)
-    x, y, error = (np.array([r[name] for r in rows]) for name in ("gap", "estimate", "std_error"))
-    design = np.column_stack([np.ones(12), x]) / error[:, None]
-    line, (misfit,), *_ = np.linalg.lstsq(design, y / error, rcond=None)
-    assert misfit < 10  # chance alone explains it
-    found, cov = _fit(rows, made.design_replies()), np.linalg.inv(design.T @ design)
-    assert found["slope"] == pytest.approx(line[1])
-    assert found["slope_high"] - line[1] == pytest.approx(stats.t.isf(0.025, 10) * math.sqrt(cov[1, 1]))
-    assert found["centre_effect"] == pytest.approx(line[0] + line[1] * found["centre_gap"])
-    wide = stats.t.isf(0.025, 10) / stats.norm.isf(0.025)
-    assert found["centre_error"] == pytest.approx(wide * np.sum(error**-2.0) ** -0.5)
-
-
-@pytest.mark.parametrize("between", [0, 0.02, 0.05])
-def test_fit_holds_its_level_where_blocks_differ_in_more_than_their_gap(between):
-    found = [_fit(_blocks(np.random.default_rng(seed), between), made.design_replies()) for seed in range(400)]
-    assert np.mean([f["slope_low"] <= 0.0004 <= f["slope_high"] for f in found]) > 0.93
-
-
-def test_fit_is_unknown_from_three_blocks_or_one_gap():
-    rows = _blocks(np.random.default_rng(1), 0)
-    for few in (rows[:3], [{**row, "gap": 5.0} for row in rows]):
-        assert all(math.isnan(value) for value in _fit(few, made.design_replies()).values())
-
-
-def test_compare_effects_by_hours_without_many_who_asked_has_no_gap():
-    conversations = made.draw_conversations(40)
-    units = made.make_units(conversations, min_cell=10)
-    found = compare_effects_by_hours(units, compare_hours(conversations, units.design), ["trial"])
-    thin = compare_hours(conversations, units.design).set_index("hours")[["n_control", "n_treatment"]].min(axis=1) < 20
-    assert found.set_index("hours")["gap"].isna().equals(thin.loc[found["hours"]].rename("gap"))
-    assert found["slope"].isna().all()  # two blocks of weekday hours are no line
-    assert compare_effects_by_hours(units, pd.DataFrame(), ["trial"]).empty
-
-
 def test_allow_for_slower_by_hand(world):
     found = allow_for_slower(world[2], MEDIANS, ["trial"], slower=[0, 32]).set_index(["slower_minutes", "response"])
     effect = world[2].headline("trial")[0]
@@ -291,20 +210,18 @@ def test_allow_for_slower_is_empty_where_nothing_is_estimated(world):
 
 def test_study_replies_makes_every_table(world):
     found = inference.study_replies(*world, within=[2, 60], slower=[0, 5])
-    names = ["replies", "reply_curve", "reply_hours", "hours_effect", "slower"]
+    names = ["replies", "reply_curve", "slower"]
     assert sorted(found) == sorted(names)
     assert set(found["replies"]["minutes"].dropna()) == {2.0, 60.0}
     assert {0.0, 5.0} < set(found["slower"]["slower_minutes"])
-    assert found["reply_hours"]["target"].unique() == [2.0]
     assert inference.study_replies(None, *world[1:]) == {}
 
 
 def test_study_replies_of_a_withheld_answer_tells_no_difference(world):
     conversations, units, results = world
     found = inference.study_replies(conversations, units, results.but(status="withheld", estimates=()))
-    assert sorted(found) == ["replies", "reply_curve", "reply_hours"]
+    assert sorted(found) == ["replies", "reply_curve"]
     assert found["replies"][["difference", "ci_low", "ci_high"]].isna().all(axis=None)
-    assert found["reply_hours"][["gap", "gap_low", "gap_high"]].isna().all(axis=None)
     assert found["replies"]["control_value"].notna().any()
 
 
@@ -312,7 +229,7 @@ def test_study_replies_leaves_out_what_is_not_estimable(world):
     conversations, units, results = world
     blank = [e.but(estimate=math.nan) if e.metric == "trial" else e for e in results.estimates]
     found = inference.study_replies(conversations, units, results.but(estimates=tuple(blank)))
-    assert not {"hours_effect", "slower"} & set(found)  # spent is exploratory
+    assert "slower" not in found  # spent is exploratory
 
 
 def test_slower_agrees_with_the_medians_of_the_replies(world):
