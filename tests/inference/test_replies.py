@@ -20,15 +20,15 @@ from helpers.inference.replies import (
 )
 
 ROWS = [
-    ("u1", "a", 10.0, 0, None),  # one unit with two conversations
-    ("u1", "a", 70.0, 0, None),
-    ("u2", "a", 30.0, 0, None),
-    ("u3", "a", None, 0, None),  # never answered: later than anything
-    ("u4", "b", 1.0, 0, None),
-    ("u5", "b", 2.0, 0, None),  # exactly the target counts
-    ("u5", "b", 3.0, 130, None),
-    ("u6", "cps", 20.0, 0, None),
-    ("u7", "cps", 40.0, 0, None),
+    ("u1", "a", 10.0, 0),  # one unit with two conversations
+    ("u1", "a", 70.0, 0),
+    ("u2", "a", 30.0, 0),
+    ("u3", "a", None, 0),  # never answered: later than anything
+    ("u4", "b", 1.0, 0),
+    ("u5", "b", 2.0, 0),  # exactly the target counts
+    ("u5", "b", 3.0, 130),
+    ("u6", "cps", 20.0, 0),
+    ("u7", "cps", 40.0, 0),
 ]
 
 
@@ -93,8 +93,8 @@ def test_compare_replies_follows_the_confidence_level():
 
 
 def test_compare_medians_says_when_half_was_never_answered():
-    rows = made.make_conversations([("u1", "a", 1.0, 0, None), ("u2", "a", None, 0, None)] * 2)
-    answered = made.make_conversations([("u3", "b", 5.0, 0, None), ("u4", "b", 7.0, 0, None)])
+    rows = made.make_conversations([("u1", "a", 1.0, 0), ("u2", "a", None, 0)] * 2)
+    answered = made.make_conversations([("u3", "b", 5.0, 0), ("u4", "b", 7.0, 0)])
     sides = (split_arms(frame, made.design_replies()) for frame in (rows, answered))
     effect = compare_medians(next(sides)["a"], next(sides)["b"], confidence_level=0.95)
     assert effect.reason == MANY_UNANSWERED == "half of an arm's conversations or more were never answered"
@@ -109,14 +109,14 @@ def test_measure_share_sums_by_unit():
 
 
 def test_measure_share_leaves_out_what_was_not_followed_so_long():
-    rows = made.make_conversations([("u1", "a", 10.0, 0, None), ("u2", "a", None, 167, None)], days=7)
+    rows = made.make_conversations([("u1", "a", 10.0, 0), ("u2", "a", None, 167)], days=7)
     arm = split_arms(rows, made.design_replies())["a"]  # the second was followed for an hour
     assert [measure_share(arm, t).n for t in (60, 61, None)] == [2, 1, 1]
     assert measure_share(arm, None).value == 0.0
 
 
 def test_trace_replies_is_the_share_by_each_time_and_holds_wilson_for_single_conversations():
-    rows = made.make_conversations([(f"u{i}", "a", 1.0 if i < 30 else 100.0, 0, None) for i in range(40)])
+    rows = made.make_conversations([(f"u{i}", "a", 1.0 if i < 30 else 100.0, 0) for i in range(40)])
     found = trace_replies(rows, made.design_replies())
     assert set(found["arm"]) == {"a"} and set(found["role"]) == {"control"}
     at = found[found["minutes"] > 2].iloc[0]
@@ -150,13 +150,11 @@ def test_replies_recover_what_was_drawn_over_seeds(in_band):
 
 
 def test_split_arms_leaves_out_what_a_group_before_asked_during_the_experiment():
-    rows = [("u1", "a", 40.0, 100, None), ("u2", "b", 1.0, 101, None)]
-    before = [("u3", "cps", 20.0, 10, None), ("u4", "cps", 30.0, 99, None), ("u3", "cps", 90.0, 100, None)]
+    rows = [("u1", "a", 40.0, 100), ("u2", "b", 1.0, 101)]
+    before = [("u3", "cps", 20.0, 10), ("u4", "cps", 30.0, 99), ("u3", "cps", 90.0, 100)]
     found = split_arms(made.make_conversations(rows + before), made.design_replies())["cps"]
     assert found["wait_minutes"].tolist() == [20.0, 30.0]  # the third met the shrunken team
-    beside = [
-        (unit, arm, wait, hour + 60, agent) for unit, arm, wait, hour, agent in before
-    ]  # a group of the same time
+    beside = [(unit, arm, wait, hour + 60) for unit, arm, wait, hour in before]  # a group of the same time
     found = split_arms(made.make_conversations(rows + beside), made.design_replies())["cps"]
     assert len(found) == 3
 
@@ -259,8 +257,8 @@ def test_helpdesk_mean_is_over_twice_the_median(durations):
 
 def test_compare_replies_tells_the_median_of_helpdesk_cases(durations):
     # the same cases twice, the second time three days faster: the medians differ so, the shares as counted
-    rows = [(f"c{i}", "a", days * DAY, 0, None) for i, days in enumerate(durations)]
-    rows += [(f"t{i}", "b", max(days - 3, 0) * DAY, 0, None) for i, days in enumerate(durations)]
+    rows = [(f"c{i}", "a", days * DAY, 0) for i, days in enumerate(durations)]
+    rows += [(f"t{i}", "b", max(days - 3, 0) * DAY, 0) for i, days in enumerate(durations)]
     conversations = made.make_conversations(rows, days=365)
     found = compare_replies(conversations, made.design_replies(), within=(4 * DAY,)).set_index(
         ["comparison", "measure"]
