@@ -92,6 +92,15 @@ def relative_lift_risk(x_treatment, n_treatment, x_control, n_control, *, confid
     return _compare_shares((x_treatment, n_treatment, x_control, n_control), confidence_level, ratio=True)
 
 
+def share_ratio(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
+    """Return the share of the treatment over that of the control, one more than the lift; without a standard error."""
+    counts = x_treatment, n_treatment, x_control, n_control
+    lift = relative_lift_risk(*counts, confidence_level=confidence_level)
+    ends = lift.ci_set and tuple(tuple(None if x is None else 1 + x for x in pair) for pair in lift.ci_set)
+    moved = {"estimate": 1 + lift.estimate, "ci_low": 1 + lift.ci_low, "ci_high": 1 + lift.ci_high}
+    return replace(lift, std_error=NAN, ci_set=ends, **moved)
+
+
 def _compare_shares(counts, confidence_level, *, ratio):
     x1, n1, x0, n0 = counts = tuple(NAN if c is None else float(c) for c in counts)
     if any(x < 0 or n < 0 or x > n for x, n in ((x1, n1), (x0, n0))):

@@ -301,7 +301,8 @@ def test_merge_moments_with_nothing_is_the_other():
 def trace(n=400, **changes):
     days = pd.to_datetime("2024-03-01") + pd.to_timedelta(np.arange(n) % 28, unit="D")
     design = make_design(**{"metrics": {"y": SCORE}, "assigned_at": "assigned_at", **changes})
-    return trace_path(metrics.fold(make_source(draw_frame(n, assigned_at=days)), design))
+    units = metrics.fold(make_source(draw_frame(n, assigned_at=days)), design)
+    return trace_path(units, read_look(units), {})
 
 
 def test_trace_path_ends_with_the_whole_experiment():
