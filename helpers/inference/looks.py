@@ -172,26 +172,37 @@ def _walk(looks, spent):
     for step, look, share in zip(np.diff(looks, prepend=0.0), looks, spent, strict=True):
         bound = _find_bound(points, mass, step, share)
         bounds.append(bound / np.sqrt(look))
-        bound = min(bound, _WIDEST * np.sqrt(look))  # inside it: Gauss-Legendre nodes and their masses
-        density = norm.pdf((_NODES[:, None] * bound - points) / np.sqrt(step)) / np.sqrt(step) @ mass
-        points, mass = _NODES * bound, density * _WEIGHTS * bound
+        points, mass = stay(points, mass, step, min(bound, _WIDEST * np.sqrt(look)))
     return np.array(bounds), points, mass
 
 
-def _leave(points, mass, step, bound):
-    """Probability that the process is, after a step, beyond a distance from 0."""
-    return float(mass @ (norm.sf((bound - points) / np.sqrt(step)) + norm.sf((bound + points) / np.sqrt(step))))
+def stay(points, mass, step, bound, drift=0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a process with a drift is after a step inside a distance from 0: Gauss-Legendre nodes, and masses.
+
+    References
+    ----------
+    Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244.
+    """
+    places = _NODES * bound
+    density = norm.pdf((places[:, None] - points - drift * step) / np.sqrt(step)) / np.sqrt(step) @ mass
+    return places, density * _WEIGHTS * bound
+
+
+def leave(points, mass, step, bound, drift=0.0) -> float:
+    """Return the probability that the process is, after a step, beyond a distance from 0."""
+    middle, spread = points + drift * step, np.sqrt(step)
+    return float(mass @ (norm.sf((bound - middle) / spread) + norm.sf((bound + middle) / spread)))
 
 
 def _find_bound(points, mass, step, share):
     """Distance from 0 beyond which the process is, after a step, with a probability of `share`."""
     if len(points) == 1:  # the first look
         return min(float(norm.isf(share / 2)) * np.sqrt(step), np.inf)
-    if _leave(points, mass, step, 0.0) <= share:
+    if leave(points, mass, step, 0.0) <= share:
         return 0.0
-    if _leave(points, mass, step, _FARTHEST) >= share:
+    if leave(points, mass, step, _FARTHEST) >= share:
         return np.inf
-    return brentq(lambda bound: _leave(points, mass, step, bound) - share, 0.0, _FARTHEST, xtol=1e-13)
+    return brentq(lambda bound: leave(points, mass, step, bound) - share, 0.0, _FARTHEST, xtol=1e-13)
 
 
 def _find_repeated_p(z, looks, position):
@@ -205,7 +216,7 @@ def _find_repeated_p(z, looks, position):
         """Above 0 where the bound is: more than may be spent lies beyond |z|."""
         spent = _spend(looks, np.exp(log_alpha))
         _, points, mass = _walk(before, spent[:position])
-        beyond = _leave(points, mass, step, z * np.sqrt(looks[position]))
+        beyond = leave(points, mass, step, z * np.sqrt(looks[position]))
         return np.log(beyond) - np.log(max(spent[position], 1e-300))
 
     if least >= most or gap(np.log(most)) > 0:

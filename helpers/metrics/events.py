@@ -62,9 +62,6 @@ OTHERS = (  # codes of currencies without such spellings, but for those that are
 KNOWN = (*MONIES, *OTHERS.split(), *(sign for sign in CODES if not sign.isalnum()))  # what no other column holds alone
 NO_MONEY = ("NA", "N/A", "#N/A", "NULL", "NONE", "NAN", "UNKNOWN", "-", "?")
 FIRST_ROWS = 1000  # in which a column of currencies shows itself
-HOURS, BLOCK = 168, 4  # of a week; of a block of them
-BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
-BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
 SIGNS = ("above", "below", "zero", "without")  # of the value of an event
 MOST_QUESTIONS = 1_000_000  # are brought into memory
 QUESTION, REPLY, ID = "question", "first_reply", "conversation_id"
@@ -306,21 +303,6 @@ def has_clock(moment: ir.TimestampValue) -> ir.BooleanValue:
 def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
     """Return 1 for true, 0 for false and null for null; some engines turn truth values into whole numbers only."""
     return fact.cast("int32").cast("float64")
-
-
-def name_hours(hours) -> np.ndarray:
-    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
-
-    Parameters
-    ----------
-    hours : array of int, 0 to 167
-        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
-
-    Returns
-    -------
-    array of object, the names
-    """
-    return np.array(BLOCK_OF_HOUR, object)[np.asarray(hours, int)]
 
 
 def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:

@@ -296,14 +296,6 @@ def test_summarise_by_week_leaves_out_who_was_not_randomised():
     assert list(metrics.count_units(units, by="week")) == list(metrics.count_levels(units, "paid", by="week")) == [0, 1]
 
 
-@pytest.mark.parametrize("hour", range(0, 168, 13))
-def test_name_hours_equals_the_calendar(hour):
-    moment = dt.datetime(2024, 1, 1) + dt.timedelta(hours=hour)  # a Monday
-    start = moment.hour // 4 * 4
-    expected = f"{'weekend' if moment.weekday() > 4 else 'weekday'} {start:02d}-{start + 4:02d}"
-    assert list(metrics.name_hours([hour])) == [expected]
-
-
 ARMS = {
     "unit": ["u3", "u1", "u2", "u4", "u5"],
     "variant": ["b", "a", "a", "cps", "a"],
