@@ -322,7 +322,7 @@ def check_staffing(staffing, promise, *, seed) -> pd.DataFrame:
     arrived = np.sort(SECONDS_AN_HOUR * (hour + rng.random(hour.size)))
     handling, patience = rng.exponential(60, (2, hour.size)) * [[promise.handle_minutes], [promise.patience_minutes]]
     duty = np.arange(agents.max(initial=0))[:, None] < agents
-    wait = serve(arrived, handling, patience, len(duty), duty).wait
+    wait = serve(arrived, handling, patience, duty).wait
     drawn = pd.DataFrame({"block": BLOCKS[hour % HOURS_A_WEEK], "day": hour // 24, "lost": np.isnan(wait)})
     drawn["within"], rows = wait <= 60 * promise.target_minutes, []
     for name, planned in staffing[rates > 0].groupby(BLOCKS[rates > 0], sort=False):
