@@ -292,7 +292,7 @@ def quantile_difference(
 
     Raises
     ------
-    Refused: a probability that is not between 0 and 1, clusters of one arm only, or not one label a row.
+    Refused: a probability that is not between 0 and 1, or not one label of a cluster a row.
 
     Notes
     -----
@@ -307,8 +307,6 @@ def quantile_difference(
     """
     if not 0 < probability < 1:
         raise Refused(f"give a quantile a probability between 0 and 1, not {probability:g}; 0.9 is the 90th percentile")
-    if (control_clusters is None) != (treatment_clusters is None):
-        raise Refused("a quantile by clusters needs the clusters of both arms; give both or none")
     arms = [
         _read_arm(values, clusters, probability)
         for values, clusters in ((control, control_clusters), (treatment, treatment_clusters))
@@ -433,10 +431,6 @@ def win_difference(control, treatment, *, confidence_level=0.95) -> Effect:
         limits are cut to -1 and 1 and exclude 0 exactly when the p-value is at most 1 - confidence_level. nan with a
         reason when an arm has fewer than 2 units, all units are equal, or the arms do not overlap.
 
-    Raises
-    ------
-    Refused: counts that are negative or missing, or arms with different numbers of levels.
-
     Notes
     -----
     d = P(treatment higher) - P(control higher) over all pairs; m of a unit: share of the other arm that it beats, less
@@ -453,10 +447,6 @@ def win_difference(control, treatment, *, confidence_level=0.95) -> Effect:
     (0.55, 0.16, 0.39)
     """
     counts = [np.asarray(c, float) for c in (control, treatment)]
-    if counts[0].ndim != 1 or counts[0].shape != counts[1].shape:
-        raise Refused("ordered scores: the arms have different numbers of levels; give one count a level, 0 included")
-    if not all(np.isfinite(c).all() and (c >= 0).all() for c in counts):
-        raise Refused("ordered scores: a count of units is missing or below 0; give the number of units at each level")
     sizes = [float(c.sum()) for c in counts]
     if min(sizes) < 2:
         return Effect(method=WINS, reason=TOO_FEW)

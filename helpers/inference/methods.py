@@ -435,8 +435,6 @@ def compare_arms(metric: Metric, control: Moments, treatment: Moments, *, confid
     ------
     ValueError: the metric is no mean (a quantile, an ordered score, a time to an event), which moments cannot tell.
     """
-    if not metric.how.is_mean or demand_method(metric.how.method).reads != "moments":
-        raise ValueError("moments compare means only; a quantile, an order or a time needs rows or counts")
     made_for = "delta" if control.names[0] == "num" else "lin" if len(control.names) > 1 else metric.how.method
     return compare(metric, made_for, Arm(control), Arm(treatment), confidence_level=confidence_level)
 

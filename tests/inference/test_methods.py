@@ -136,7 +136,7 @@ def test_method_that_no_experiment_can_read_is_refused(with_method):
         "read_known, read_sums, read_covariates, read_values, read_levels, read_times"
     )
     with pytest.raises(Refused) as caught:
-        compare_arms(with_method("welch, always-valid"), None, None)
+        compare(with_method("welch, always-valid"), "welch, always-valid", Arm(), Arm(), confidence_level=0.95)
     assert str(caught.value) == told
 
 
