@@ -286,7 +286,7 @@ def _fill(moments: Moments, value: float) -> Moments:
     return merge_moments(replace(moments, names=("y",), mean=moments.mean[:1], cov=moments.cov[:1, :1]), unknown)
 
 
-def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) -> Effect:
+def weight_responders(control, treatment, *, confidence_level=0.95) -> Effect:
     """Return the difference among all assigned if, given the covariates, answering does not depend on the outcome.
 
     Each known outcome is weighted by one over its modelled chance to be known (logistic regression within the
@@ -294,37 +294,30 @@ def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) 
 
     Parameters
     ----------
-    rows : DataFrame, one row a unit
-        `y` (missing where unknown), `treated` (0 or 1) and the covariates, without missing values.
-    covariates : sequence of str
+    control, treatment : array, shape (n, 1 + k), one row a unit
+        The outcome (nan where unknown), then the covariates, without missing values.
     confidence_level : float, 0.5 to 1
 
     Returns
     -------
     Effect: nan with a reason without covariates, or where an arm has under 20 known outcomes.
 
-    References
-    ----------
-    Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
-    """
-    if not covariates:
-        reason = "no weights: the plan names no covariates"
-        return Effect(method="inverse probability of response weights", reason=reason)
-    columns = rows[["y", *covariates]].to_numpy(float)
-    return weight_columns(*(columns[rows["treated"] == arm] for arm in (0, 1)), confidence_level=confidence_level)
-
-
-def weight_columns(control, treatment, *, confidence_level=0.95) -> Effect:
-    """Return the effect of `weight_responders` from arrays of shape (n, 1 + k): the outcome, then the covariates.
-
     Notes
     -----
     In each arm: w = 1 / modelled chance to be known; y = Σ w Y / Σ w over the known outcomes Y;
     v = Σ (w (Y - y))² / (Σ w)². d = y₁ - y₀; interval d ± z · √(v₁ + v₀).
+
+    References
+    ----------
+    Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
     """
-    method, arms = "inverse probability of response weights", (control, treatment)
-    if min(np.count_nonzero(~np.isnan(arm[:, 0])) for arm in arms) < 20:
-        return Effect(method=method, reason="no weights: an arm has fewer than 20 known outcomes")
+    method, arms, reason = "inverse probability of response weights", (control, treatment), None
+    if control.shape[1] < 2:
+        reason = "no weights: the plan names no covariates"
+    elif min(np.count_nonzero(~np.isnan(arm[:, 0])) for arm in arms) < 20:
+        reason = "no weights: an arm has fewer than 20 known outcomes"
+    if reason:
+        return Effect(method=method, reason=reason)
     (value, error), (treated, more) = (_weigh_known(arm[:, 0], arm[:, 1:]) for arm in arms)
     values, shared = (value, treated), {"method": method, "confidence_level": confidence_level}
     return build_effect(treated - value, math.hypot(error, more), None, values=values, **shared)

@@ -285,13 +285,12 @@ def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Est
 
 
 def _weight(comparison, material):
-    rows, name, covariates = material.rows, comparison.name, list(material.units.covariates)
+    rows, columns = material.rows, [f"y_{comparison.name}", *material.units.covariates]
     if rows is None:
         return Effect(method="inverse probability of response weights", reason=TOO_MANY)
-    is_meant = rows["variant"].isin(comparison.arms) & rows[f"complete_{name}"].astype(bool)
-    rows = rows[is_meant]
-    rows = rows.assign(y=rows[f"y_{name}"], treated=(rows["variant"] == comparison.treatment).astype(int))
-    return weight_responders(rows, covariates=covariates, confidence_level=comparison.level)
+    meant = rows[rows[f"complete_{comparison.name}"].astype(bool)]
+    sides = (meant.loc[meant["variant"] == arm, columns].to_numpy(float) for arm in comparison.arms)
+    return weight_responders(*sides, confidence_level=comparison.level)
 
 
 def _divide_rates(comparison, material, control, treatment):

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from helpers.inference import columns
-from helpers.inference.associations import weight_columns
+from helpers.inference.associations import weight_responders
 from helpers.inference.contrasts import (
     count_events,
     quantile_difference,
@@ -286,7 +286,7 @@ METHODS = (
            f"{LIN}; Zhao & Ding 2024"),
     Method("difference among responders", "welch", "difference", differ, ("outcomes missing at random",), _tail(),
            WELCH),
-    Method("weighted responders", "inverse probability of response weights", "difference", (weight_columns,),
+    Method("weighted responders", "inverse probability of response weights", "difference", (weight_responders,),
            ("outcomes missing at random", "outcomes missing by arm"), _tail(200), "Seaman & White 2013", **AT_LEAST),
     Method("worst-case bounds", "worst-case bounds", "difference",
            (columns.read_known, columns.bound_shares), ("outcomes unknown in one arm",),
