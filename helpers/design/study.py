@@ -129,7 +129,7 @@ def list_effects(setting) -> pd.DataFrame:
 
 
 def _draw(setting, sign):
-    """Decisions in imagined experiments of the planned size: whether clear, and estimates, one column a comparison."""
+    """Imagined experiments of the planned size: whether a metric is clear, or held as a guardrail, and estimates."""
     chosen = [m for m in setting.metrics.values() if m.effect == m.effect]
     n, pairs = setting.count(setting.weeks), setting.design.pairs
     effects = [0.0 if m.role == "guardrail" else sign * m.effect for m in chosen]
@@ -139,16 +139,17 @@ def _draw(setting, sign):
     shared = _correlate(setting)
     families = ["" if m.role == "guardrail" else m.role for m in chosen] * len(pairs)
     rng = np.random.default_rng([setting.assumed.seed, 7])
-    errors = {m.name: m.find_error(n / m.price, 0.0) for m in chosen}
     options = {"alpha": setting.design.alpha, "draws": setting.assumed.draws, "rng": rng}
     with_control = np.repeat([control == setting.design.variant.control for control, _ in pairs], len(chosen))
     distances = np.tile(distances, len(pairs)) * with_control  # of two treatments with the same effect none is better
     clear, z = draw_decisions(distances, families, np.kron(shared, between), **options)
     clear, z = clear[:, : len(chosen)], z[:, : len(chosen)]
     for i, m in enumerate(chosen):  # an interval within the worthwhile effect is "no worthwhile difference"
-        worthwhile = setting.design.metrics[m.name].worthwhile or 0.0
-        clear[:, i] &= abs(z[:, i]) + norm.isf(setting.design.alpha / 2) >= worthwhile / errors[m.name]
-    return chosen, clear, z, errors
+        worthwhile, error = setting.design.metrics[m.name].worthwhile or 0.0, m.find_error(n / m.price, 0.0)
+        clear[:, i] &= abs(z[:, i]) + norm.isf(setting.design.alpha / 2) >= worthwhile / error
+        if m.role == "guardrail":
+            clear[:, i] = z[:, i] * np.sign(-m.effect) > norm.isf(m.level / 2) - abs(m.effect) / error
+    return chosen, clear, z
 
 
 def _correlate(setting):
@@ -171,13 +172,9 @@ def list_steps(setting) -> pd.DataFrame:
         metric has its effect), `exaggeration`, `units` and `weeks` for the asked power.
     """
     n, power = setting.count(setting.weeks), setting.assumed.power
-    chosen, clear, z, errors = _draw(setting, 1)
-    among = {}
-    for i, m in enumerate(chosen):
-        held = z[:, i] * np.sign(-m.effect) > norm.isf(m.level / 2) - abs(m.effect) / errors[m.name]
-        found = held if m.role == "guardrail" else clear[:, i] & (z[:, i] * m.effect > 0)
-        among[m.name] = float(found.mean())
-    rows = []
+    (chosen, clear, z), rows = _draw(setting, 1), []
+    right = [np.full(len(z), True) if m.role == "guardrail" else z[:, i] * m.effect > 0 for i, m in enumerate(chosen)]
+    among = {m.name: float((clear[:, i] & right[i]).mean()) for i, m in enumerate(chosen)}
     for m in setting.metrics.values():
         known, size = m.effect == m.effect, m.find_size(power) if m.effect == m.effect else NAN
         row = {"metric": m.name, "role": m.role, "control_value": m.baseline.mean, "effect": abs(m.effect)}
@@ -203,12 +200,9 @@ def list_outcomes(setting) -> pd.DataFrame:
     """
     rows = []
     for truth, sign in (("expected", 1), ("none", 0), ("opposite", -1)):
-        chosen, clear, z, errors = _draw(setting, sign)
-        names = [m.name for m in chosen]
-        place, held = names.index(setting.first.name), np.ones(len(clear), bool)
-        for i, m in enumerate(chosen):
-            if m.role == "guardrail":
-                held &= z[:, i] * np.sign(-m.effect) > norm.isf(m.level / 2) - abs(m.effect) / errors[m.name]
+        chosen, clear, z = _draw(setting, sign)
+        place = [m.name for m in chosen].index(setting.first.name)
+        held = clear[:, [m.role == "guardrail" for m in chosen]].all(axis=1)
         better = setting.design.metrics[setting.first.name].better
         good = z[:, place] * (-1 if better == "lower" else 1) > 0
         row = {"truth": truth, "benefit": float((clear[:, place] & good & held).mean())}

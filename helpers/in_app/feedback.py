@@ -6,7 +6,7 @@ from scipy import stats
 
 from helpers.in_app.requests import band_numbers
 from helpers.in_app.samples import rake, weigh_share
-from helpers.inference import relative_lift_risk
+from helpers.inference import share_ratio
 from helpers.records import Check, Effect
 
 ALL, PLANNED = "everybody asked", "the planned segment"
@@ -28,10 +28,7 @@ def compare_places(people: pd.DataFrame, inside: str, *, confidence_level=0.95) 
     """
     first, y = (people["place"] == inside).to_numpy(), people["answered"].to_numpy(float)
     counts = (int(y[first].sum()), int(first.sum()), int(y[~first].sum()), int((~first).sum()))
-    lift = relative_lift_risk(*counts, confidence_level=confidence_level)
-    ends = {"estimate": 1 + lift.estimate, "ci_low": 1 + lift.ci_low, "ci_high": 1 + lift.ci_high}
-    told = {name: getattr(lift, name) for name in ("p_value", "control_value", "treatment_value", "method", "reason")}
-    return Effect(**ends, **told)
+    return share_ratio(*counts, confidence_level=confidence_level)
 
 
 def check_places(people: pd.DataFrame, inside: str, *, by_lot: bool) -> Check:

@@ -7,6 +7,7 @@ from helpers.inference.contrasts import (
     relative_lift_risk,
     risk_difference,
     score_p_value,
+    share_ratio,
     win_difference,
 )
 from helpers.inference.decisions import adjust_families, benjamini_hochberg, decide, holm
@@ -20,6 +21,7 @@ from helpers.inference.means import (
     compare_means,
     compare_ratios,
     difference,
+    exponentiate,
     find_independent,
     measure_columns,
     rate_ratio,

@@ -150,14 +150,13 @@ def choose_offered(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["assigned"] == share.idxmax()] if len(share) else rows
 
 
-def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
+def fit_logit(x, outcome, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
     """Return the log odds ratios of a logistic model and their covariance, by Newton's method with capped steps.
 
     Parameters
     ----------
     x : array, shape (n, k); a constant column of ones is the intercept
-    events : array, shape (n,) or (r, n), how many of the trials have the outcome; each row is a model of its own
-    trials : float or array like `events`, 1 is one unit a row
+    outcome : array, shape (n,), 0 or 1
     offset : float or array, shape (n,), log odds that are given
     penalty : float or array, shape (k,), of the squared coefficients (ridge)
     firth : bool
@@ -168,7 +167,7 @@ def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, st
 
     Returns
     -------
-    tuple of array: coefficients (k,) or (r, k); covariance (k, k) or (r, k, k).
+    tuple of array: coefficients (k,); covariance (k, k).
 
     References
     ----------
@@ -180,20 +179,18 @@ def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, st
     >>> fit_logit(x, [1, 0, 0, 1, 0])[0].round(2).tolist()
     [-0.69, 0.69]
     """
-    x, events = np.asarray(x, float), np.asarray(events, float)
-    ridge = np.diag(penalty + np.full(x.shape[1], RIDGE))
-    beta = np.zeros((*events.shape[:-1], x.shape[1])) if start is None else start
+    x, y = np.asarray(x, float), np.asarray(outcome, float)
+    ridge, beta = np.diag(penalty + np.full(x.shape[1], RIDGE)), np.zeros(x.shape[1]) if start is None else start
     for _ in range(STEPS):
-        share = expit(beta @ x.T + offset)
-        weight = trials * share * (1 - share)
-        information = (x.T * weight[..., None, :]) @ x + ridge
-        rest = events - trials * share
+        share = expit(x @ beta + offset)
+        weight, rest = share * (1 - share), y - share
+        information = (x.T * weight) @ x + ridge
         if firth:
-            rest = rest + weight * ((x @ np.linalg.inv(information)) * x).sum(axis=-1) * (0.5 - share)
-        step = np.linalg.solve(information, (rest @ x - penalty * beta)[..., None])[..., 0]
-        longest = np.abs(step).max(axis=-1, keepdims=True, initial=0.0)
-        beta = beta + step * np.minimum(1.0, LONGEST / np.maximum(longest, LONGEST))
-        if longest.max(initial=0.0) < CLOSE:
+            rest = rest + weight * ((x @ np.linalg.inv(information)) * x).sum(axis=1) * (0.5 - share)
+        step = np.linalg.solve(information, x.T @ rest - penalty * beta)
+        longest = np.abs(step).max(initial=0.0)
+        beta = beta + step * min(1.0, LONGEST / max(longest, LONGEST))
+        if longest < CLOSE:
             break
     return beta, np.linalg.inv(information)
 
@@ -289,7 +286,7 @@ def _fill(moments: Moments, value: float) -> Moments:
     return merge_moments(replace(moments, names=("y",), mean=moments.mean[:1], cov=moments.cov[:1, :1]), unknown)
 
 
-def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) -> Effect:
+def weight_responders(control, treatment, *, confidence_level=0.95) -> Effect:
     """Return the difference among all assigned if, given the covariates, answering does not depend on the outcome.
 
     Each known outcome is weighted by one over its modelled chance to be known (logistic regression within the
@@ -297,37 +294,30 @@ def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) 
 
     Parameters
     ----------
-    rows : DataFrame, one row a unit
-        `y` (missing where unknown), `treated` (0 or 1) and the covariates, without missing values.
-    covariates : sequence of str
+    control, treatment : array, shape (n, 1 + k), one row a unit
+        The outcome (nan where unknown), then the covariates, without missing values.
     confidence_level : float, 0.5 to 1
 
     Returns
     -------
     Effect: nan with a reason without covariates, or where an arm has under 20 known outcomes.
 
-    References
-    ----------
-    Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
-    """
-    if not covariates:
-        reason = "no weights: the plan names no covariates"
-        return Effect(method="inverse probability of response weights", reason=reason)
-    columns = rows[["y", *covariates]].to_numpy(float)
-    return weight_columns(*(columns[rows["treated"] == arm] for arm in (0, 1)), confidence_level=confidence_level)
-
-
-def weight_columns(control, treatment, *, confidence_level=0.95) -> Effect:
-    """Return the effect of `weight_responders` from arrays of shape (n, 1 + k): the outcome, then the covariates.
-
     Notes
     -----
     In each arm: w = 1 / modelled chance to be known; y = Σ w Y / Σ w over the known outcomes Y;
     v = Σ (w (Y - y))² / (Σ w)². d = y₁ - y₀; interval d ± z · √(v₁ + v₀).
+
+    References
+    ----------
+    Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
     """
-    method, arms = "inverse probability of response weights", (control, treatment)
-    if min(np.count_nonzero(~np.isnan(arm[:, 0])) for arm in arms) < 20:
-        return Effect(method=method, reason="no weights: an arm has fewer than 20 known outcomes")
+    method, arms, reason = "inverse probability of response weights", (control, treatment), None
+    if control.shape[1] < 2:
+        reason = "no weights: the plan names no covariates"
+    elif min(np.count_nonzero(~np.isnan(arm[:, 0])) for arm in arms) < 20:
+        reason = "no weights: an arm has fewer than 20 known outcomes"
+    if reason:
+        return Effect(method=method, reason=reason)
     (value, error), (treated, more) = (_weigh_known(arm[:, 0], arm[:, 1:]) for arm in arms)
     values, shared = (value, treated), {"method": method, "confidence_level": confidence_level}
     return build_effect(treated - value, math.hypot(error, more), None, values=values, **shared)

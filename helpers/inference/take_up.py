@@ -7,13 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from helpers.inference.associations import (
-    adjusted_contrast,
-    choose_offered,
-    naive_contrast,
-    weighted_contrast,
-)
-from helpers.inference.contrasts import e_value, relative_lift_risk
+from helpers.inference.associations import adjusted_contrast, choose_offered, naive_contrast, weighted_contrast
+from helpers.inference.contrasts import e_value, share_ratio
 from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
 from helpers.inference.means import (
     NO_SPREAD,
@@ -306,13 +301,10 @@ def _associate(comparison, rows, material, **labels):
 
 
 def _divide_shares(rows, level) -> Effect:
-    """The share of takers over that of others: one more than its lift."""
+    """The share of takers over that of others."""
     groups = choose_offered(rows.dropna(subset=["taken"])).groupby("taken")["y"].agg(["sum", "count"])
     (others, n_others), (takers, n_takers) = groups.reindex([0, 1], fill_value=0).to_numpy(int)
-    lift = relative_lift_risk(takers, n_takers, others, n_others, confidence_level=level)
-    ends = lift.ci_set and tuple(tuple(None if x is None else 1 + x for x in pair) for pair in lift.ci_set)
-    moved = {"estimate": 1 + lift.estimate, "ci_low": 1 + lift.ci_low, "ci_high": 1 + lift.ci_high}
-    return replace(lift, std_error=math.nan, ci_set=ends, **moved)
+    return share_ratio(takers, n_takers, others, n_others, confidence_level=level)
 
 
 def _count_arms(rows, column):

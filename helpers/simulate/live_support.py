@@ -235,9 +235,8 @@ def _draw_replies(world, people, talks, teams, rng):
     replied, agent = np.full(size, -1), np.full(size, -1)
     for name, duty in teams.items():  # the test begins with empty desks
         rows = np.flatnonzero(team == name)
-        served = support.serve(
-            asked[rows], handling[rows], patience[rows], len(duty), duty, priority=np.where(live[rows], 0, 1)
-        )
+        times, first = (asked[rows], handling[rows], patience[rows]), np.where(live[rows], 0, 1)
+        served = support.serve(*times, duty, priority=first)
         found, done = rows[served.agent >= 0], served.agent >= 0
         wait = served.wait[done] + world.first_reply_share * handling[found]
         replied[found] = asked[found] + np.ceil(wait).astype(np.int64)

@@ -226,7 +226,7 @@ class Service:
     wait: np.ndarray
 
 
-def serve(arrived, handling, patience, agents, duty, *, priority=None) -> Service:
+def serve(arrived, handling, patience, duty, *, priority=None) -> Service:
     """Return who answered each customer of one queue, and after how many seconds.
 
     The free agent who has been idle longest takes the customer of the lowest priority number who came first. An
@@ -239,7 +239,6 @@ def serve(arrived, handling, patience, agents, duty, *, priority=None) -> Servic
     arrived : array-like, shape (n,), seconds, rising; second 0 is a Monday 00:00
     handling : array-like, shape (n,), seconds, 0 or more
     patience : array-like, shape (n,), seconds, 0 or more; inf: never leaves
-    agents : int
     duty : array-like of bool, shape (agents, 168)
         Who is on duty in each hour of the week, Monday 00 first; each week is the same.
     priority : array-like of int, shape (n,), optional
@@ -248,33 +247,16 @@ def serve(arrived, handling, patience, agents, duty, *, priority=None) -> Servic
     Returns
     -------
     Service: agent and wait, both shape (n,), in the order of `arrived`.
-
-    Raises
-    ------
-    ValueError: shapes differ, `arrived` falls or is not finite, a time is negative or missing, or `duty` has
-        another shape than (agents, 168).
     """
     arrived, handling, patience = (np.asarray(values, dtype=float) for values in (arrived, handling, patience))
     duty = np.asarray(duty, dtype=bool)
     priority = np.zeros(arrived.size, dtype=int) if priority is None else np.asarray(priority)
-    _check_customers(arrived, handling, patience, priority)
-    if duty.shape != (agents, HOURS_A_WEEK):
-        raise ValueError(f"serve, duty: shape {duty.shape}; give ({agents}, {HOURS_A_WEEK}), a row an agent")
     agent, wait = np.full(arrived.size, -1), np.full(arrived.size, np.nan)
     if arrived.size:
         started = _run(arrived.tolist(), handling.tolist(), (arrived + patience).tolist(), duty, priority.tolist())
         for row, (who, start) in started.items():
             agent[row], wait[row] = who, start - arrived[row]
     return Service(agent, wait)
-
-
-def _check_customers(arrived, handling, patience, priority):
-    if any(values.shape != (arrived.size,) for values in (arrived, handling, patience, priority)):
-        raise ValueError("serve: arrived, handling, patience and priority must have one value a customer, shape (n,)")
-    if not np.isfinite(arrived).all() or (np.diff(arrived) < 0).any():
-        raise ValueError("serve, arrived: must be finite seconds that never fall; sort the customers first")
-    if not (np.isfinite(handling) & (handling >= 0) & (patience >= 0)).all():
-        raise ValueError("serve: handling must be finite, and neither handling nor patience missing or below 0")
 
 
 class _Desk:

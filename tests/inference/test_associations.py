@@ -279,9 +279,13 @@ def draw(seed, n=600):
     return pd.DataFrame({"y": np.where(answers, y, np.nan), "treated": treated, "x": x})
 
 
+def weigh(rows, columns=("y", "x"), **level):
+    return weight_responders(*(rows.loc[rows["treated"] == arm, [*columns]].to_numpy(float) for arm in (0, 1)), **level)
+
+
 def test_weight_responders_recovers_what_responders_alone_do_not():
     draws = [draw(seed) for seed in range(150)]
-    weighted = [weight_responders(rows, covariates=["x"]) for rows in draws]
+    weighted = [weigh(rows) for rows in draws]
     alone = [rows.groupby("treated")["y"].mean().diff().iloc[-1] for rows in draws]
     error = np.std([e.estimate for e in weighted]) / np.sqrt(len(draws))
     assert abs(np.mean([e.estimate for e in weighted]) - 0.5) < 3.5 * error + 0.01
@@ -292,18 +296,18 @@ def test_weight_responders_recovers_what_responders_alone_do_not():
 
 def test_weight_responders_level_and_swap():
     rows = draw(2)
-    narrow, wide = (weight_responders(rows, covariates=["x"], confidence_level=c) for c in (0.8, 0.99))
-    swapped = weight_responders(rows.assign(treated=1 - rows["treated"]), covariates=["x"], confidence_level=0.8)
+    narrow, wide = (weigh(rows, confidence_level=c) for c in (0.8, 0.99))
+    swapped = weigh(rows.assign(treated=1 - rows["treated"]), confidence_level=0.8)
     assert wide.ci_low < narrow.ci_low
     assert swapped.estimate == pytest.approx(-narrow.estimate)
 
 
 @pytest.mark.parametrize(
-    ("rows", "covariates", "reason"),
+    ("rows", "columns", "reason"),
     [
-        (draw(3), [], "no weights: the plan names no covariates"),
-        (draw(3).head(30), ["x"], "no weights: an arm has fewer than 20 known outcomes"),
+        (draw(3), ["y"], "no weights: the plan names no covariates"),
+        (draw(3).head(30), ["y", "x"], "no weights: an arm has fewer than 20 known outcomes"),
     ],
 )
-def test_weight_responders_says_why_not(rows, covariates, reason):
-    assert weight_responders(rows, covariates=covariates).reason == reason
+def test_weight_responders_says_why_not(rows, columns, reason):
+    assert weigh(rows, columns).reason == reason

@@ -129,7 +129,8 @@ def test_method_that_no_experiment_can_read_is_refused(with_method):
         "the method welch, always-valid reads columns in a way that no experiment knows; begin its steps with one of "
         "read_known, read_sums, read_covariates, read_values, read_levels, read_times"
     )
-    assert tell_refusal(compare_arms, with_method("welch, always-valid"), None, None) == told
+    given = with_method("welch, always-valid"), "welch, always-valid", Arm(), Arm()
+    assert tell_refusal(compare, *given, confidence_level=0.95) == told
 
 
 def test_compare_needs_what_the_method_reads():
