@@ -30,6 +30,7 @@ EXEMPT = {  # what nothing is promised of: (method, estimand) of an estimate, or
     ("miettinen-nurminen", "naive"): ("inference.contrasts.risk_difference", f"{_SHOWN}; computed as the difference"),
     ("score-ratio", "ratio"): ("inference.contrasts.relative_lift_risk", f"{_SHOWN}; one more than the lift"),
     ("standardised difference", "difference"): ("milestones.contrasts", _PLANTED),
+    ("clone, censor, weight", "difference"): ("milestones.contrasts", _PLANTED),
     ("Cox, Efron", "hazard_ratio"): ("milestones.contrasts", f"{_SHOWN}; equal to R's coxph and statsmodels' PHReg"),
     "always-valid": ("inference.looks.always_valid", "the grid draws it over Welch's difference, and not over others"),
     "repeated": ("inference.looks", "the grid draws Welch's difference at planned looks, not others nor beside them"),
