@@ -132,7 +132,7 @@ def _controls():
 def _landmarks():
     readings = [
         ("naive", 4300, 15_700, 0.93, 0.62, 0.0075), ("landmark", 4200, 8200, 0.861, 0.748, 0.008),
-        ("adjusted", 4200, 8200, 0.838, 0.757, 0.0082),
+        ("adjusted", 4200, 8200, 0.838, 0.757, 0.0082), ("clone-censor-weight", 4300, 15_700, 0.832, 0.759, 0.0104),
     ]  # fmt: skip
     names = ["reading", "n_reached", "n_not", "share_reached", "share_not"]
     rows = [

@@ -150,13 +150,14 @@ def choose_offered(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["assigned"] == share.idxmax()] if len(share) else rows
 
 
-def fit_logit(x, outcome, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
+def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
     """Return the log odds ratios of a logistic model and their covariance, by Newton's method with capped steps.
 
     Parameters
     ----------
     x : array, shape (n, k); a constant column of ones is the intercept
-    outcome : array, shape (n,), 0 or 1
+    events : array, shape (n,) or (r, n), how many of the trials have the outcome; each row is a model of its own
+    trials : float or array like `events`, 1 is one unit a row
     offset : float or array, shape (n,), log odds that are given
     penalty : float or array, shape (k,), of the squared coefficients (ridge)
     firth : bool
@@ -167,7 +168,7 @@ def fit_logit(x, outcome, *, offset=0.0, penalty=0.0, firth=False, start=None) -
 
     Returns
     -------
-    tuple of array: coefficients (k,); covariance (k, k).
+    tuple of array: coefficients (k,) or (r, k); covariance (k, k) or (r, k, k).
 
     References
     ----------
@@ -179,18 +180,20 @@ def fit_logit(x, outcome, *, offset=0.0, penalty=0.0, firth=False, start=None) -
     >>> fit_logit(x, [1, 0, 0, 1, 0])[0].round(2).tolist()
     [-0.69, 0.69]
     """
-    x, y = np.asarray(x, float), np.asarray(outcome, float)
-    ridge, beta = np.diag(penalty + np.full(x.shape[1], RIDGE)), np.zeros(x.shape[1]) if start is None else start
+    x, events = np.asarray(x, float), np.asarray(events, float)
+    ridge = np.diag(penalty + np.full(x.shape[1], RIDGE))
+    beta = np.zeros((*events.shape[:-1], x.shape[1])) if start is None else start
     for _ in range(STEPS):
-        share = expit(x @ beta + offset)
-        weight, rest = share * (1 - share), y - share
-        information = (x.T * weight) @ x + ridge
+        share = expit(beta @ x.T + offset)
+        weight = trials * share * (1 - share)
+        information = (x.T * weight[..., None, :]) @ x + ridge
+        rest = events - trials * share
         if firth:
-            rest = rest + weight * ((x @ np.linalg.inv(information)) * x).sum(axis=1) * (0.5 - share)
-        step = np.linalg.solve(information, x.T @ rest - penalty * beta)
-        longest = np.abs(step).max(initial=0.0)
-        beta = beta + step * min(1.0, LONGEST / max(longest, LONGEST))
-        if longest < CLOSE:
+            rest = rest + weight * ((x @ np.linalg.inv(information)) * x).sum(axis=-1) * (0.5 - share)
+        step = np.linalg.solve(information, (rest @ x - penalty * beta)[..., None])[..., 0]
+        longest = np.abs(step).max(axis=-1, keepdims=True, initial=0.0)
+        beta = beta + step * np.minimum(1.0, LONGEST / np.maximum(longest, LONGEST))
+        if longest.max(initial=0.0) < CLOSE:
             break
     return beta, np.linalg.inv(information)
 

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from helpers import metrics
 from helpers.inference.contrasts import quantile_difference
@@ -169,7 +169,7 @@ def _limit_share(moments, alpha):
     p, worth = pair.control, float(moments.n)
     if 0 < p < 1 and pair.var_control > 0:
         worth = p * (1 - p) / pair.var_control
-    low, high = wilson_interval(p, worth, float(student.isf(alpha / 2, max(size - 1, 1.0))))
+    low, high = wilson_interval(p, worth, float(-stdtrit(max(size - 1, 1.0), alpha / 2)))
     return {"share": p, "ci_low": float(low), "ci_high": float(high), "n": moments.n}
 
 

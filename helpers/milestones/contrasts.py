@@ -1,10 +1,11 @@
-"""Accounts with a milestone beside those without it: adjusted differences, and rates of leaving."""
+"""Accounts with a milestone beside those without it: adjusted differences, rates of leaving, cloned strategies."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from scipy.stats import norm
 
 from helpers import inference
@@ -25,9 +26,11 @@ NO_RATIO = "a share of 0 has no ratio"
 SIDES = ("n_with", "kept_with", "n_without", "kept_without")
 COX_STEPS = 30  # of Newton's method
 MOST_ODDS = 700.0  # log odds beyond which shares are 0 or 1 in floating point
-COX = "Cox, Efron"
+COX, CLONES = "Cox, Efron", "clone, censor, weight"
 IMMORTAL, VARYING, ADJUSTED = "ever activated, from the start", "time-varying", "time-varying, adjusted"
 SHORTEST = 1e-6  # days: who leaves at the very start was at risk for a moment
+INTERVAL_DAYS, MOST_RESAMPLES = 10, 200
+MOST_SIZES, ACCOUNTS_A_SIZE = 10, 200  # groups of size at most, and accounts for each
 
 
 def measure_tipping(gap: Effect, ratio: Effect) -> dict:
@@ -185,7 +188,7 @@ def _standardise(exposed, outcome, controls) -> Means | Effect | tuple:
     n0, n1 = map(np.count_nonzero, sides)
     if x.shape[1] == 0 and is_share:
         return y[is_in].sum(), n1, y[~is_in].sum(), n0
-    reason = _find_obstacle(is_in, x)
+    reason = find_obstacle(is_in, x)
     if not reason and is_share and min(min(y[side].sum(), (1 - y[side]).sum()) for side in sides) < LEAST_ROWS:
         reason = FEW_EVENTS
     if reason:
@@ -208,7 +211,7 @@ def _standardise(exposed, outcome, controls) -> Means | Effect | tuple:
     return Means(values, tuple(pulls), inference.satterthwaite((own[0], n0 - lost), (own[1], n1 - lost)))
 
 
-def _find_obstacle(is_in, controls) -> str | None:
+def find_obstacle(is_in, controls) -> str | None:
     """Return why two groups cannot be brought to one mix of controls; None where they can.
 
     Parameters
@@ -475,3 +478,116 @@ def _differentiate(beta, x, lost, place, among, risk):
     first, second = means[:, :k], means[:, k:].reshape(-1, k, k)
     value = float((x[lost] @ beta).sum() - np.log(parts[:, 0]).sum())
     return value, (x[lost] - first).sum(axis=0), second.sum(axis=0) - first.T @ first
+
+
+def compare_strategies(histories, *, landmark, horizon, seed, n_resamples, confidence_level=0.95) -> Effect:
+    """Return the share kept under "activate by the landmark" minus that under "do not", both from the start.
+
+    Every account is cloned into both strategies on its first day, so time before activation belongs to both, and nobody
+    has to stay in order to be counted. A clone is censored when its account departs from the strategy: under "do not"
+    at activation; under "activate", which leaves until the landmark to do so (the grace period), at the landmark if it
+    is still without. A loss before the landmark without activation counts under both. Those who remain are weighted by
+    the inverse probability of remaining, given plan tier and group of size: logistic models of activation, one in each
+    interval of about 10 days for "do not" (which accounts activate early differs from which activate late), and one
+    among those alive at the landmark for "activate". What changes in between, such as the events so far, is not
+    adjusted for: it is the road to activation itself.
+
+    Parameters
+    ----------
+    histories : DataFrame, one row an account
+        `followed_days`, `lost_day`, `day_activated` (nan never), `tier`, `size`. Only accounts that are followed to
+        landmark + horizon count, so that no other censoring is left.
+    landmark, horizon : float, days
+    seed : int
+    n_resamples : int, bootstrap samples of accounts, at most 200 of which are drawn
+    confidence_level : float, 0 to 1
+
+    Returns
+    -------
+    Effect: weighted shares kept at landmark + horizon; normal interval with the bootstrap standard error, for which all
+        models are fitted anew. nan with a reason where `adjusted.find_obstacle` finds one among those alive at the
+        landmark.
+
+    References
+    ----------
+    Hernan 2018, BMJ 360: k182; Cain et al. 2010, International Journal of Biostatistics 6(2): 18; Maringe et al. 2020,
+    International Journal of Epidemiology 49: 1719-1729.
+    """
+    rows = histories[histories["followed_days"] >= landmark + horizon]
+    controls = _group_alike(rows)
+    alive = ~(rows["lost_day"] <= landmark).to_numpy()
+    activated = (rows["day_activated"] < landmark).to_numpy()
+    if reason := find_obstacle(activated[alive], controls[alive]):
+        return Effect(method=CLONES, reason=f"at the landmark: {reason}")
+    strata, counts = _count_courses(rows, controls, landmark, horizon)
+    filled, rng = np.flatnonzero(counts), np.random.default_rng(seed)
+    draws = np.zeros((min(n_resamples, MOST_RESAMPLES) + 1, *counts.shape))
+    draws[0] = counts
+    known = counts.flat[filled]
+    draws.reshape(len(draws), -1)[1:, filled] = rng.multinomial(int(known.sum()), known / known.sum(), len(draws) - 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        without, following = _follow_without(strata, draws), _follow_with(strata, draws)
+    gaps = following - without
+    found = gaps[1:][np.isfinite(gaps[1:])]
+    error = float(found.std(ddof=1)) if len(found) > 1 else math.nan
+    values = float(without[0]), float(following[0])
+    return inference.build_effect(
+        float(gaps[0]), error, None, values=values, method=CLONES, confidence_level=confidence_level
+    )
+
+
+def _group_alike(rows):
+    """Indicators of plan tier and of group of size, one row an account; an unknown size is a group of its own."""
+    size = rows["size"].to_numpy(float)
+    n_groups = int(np.clip(len(rows) // ACCOUNTS_A_SIZE, 2, MOST_SIZES))
+    known = size[~np.isnan(size)]
+    cuts = np.quantile(known, np.arange(1, n_groups) / n_groups) if len(known) else []
+    groups = np.where(np.isnan(size), "unknown", np.searchsorted(cuts, size).astype(str))
+    parts = ({"tier": rows["tier"].to_numpy(), "size": 1.0}, {"tier": groups, "size": 1.0})
+    return np.hstack([make_controls(pd.DataFrame(part)) for part in parts])
+
+
+def _count_courses(rows, controls, landmark, horizon):
+    """The controls of each stratum, and accounts by stratum, interval of activation and interval of loss.
+
+    The last interval of activation is never (by the landmark); the last two of loss are by the horizon, and kept.
+    """
+    strata, place = np.unique(controls, axis=0, return_inverse=True)
+    n = max(round(landmark / INTERVAL_DAYS), 1)
+    day, lost = rows["day_activated"].to_numpy(float), rows["lost_day"].to_numpy(float)
+    begins = np.where(day < landmark, np.floor(np.where(day < landmark, day, 0) * n / landmark), n).astype(int)
+    early = np.clip(np.ceil(np.where(lost <= landmark, lost, 0) * n / landmark) - 1, 0, n - 1)
+    ends = np.where(lost <= landmark, early, np.where(lost <= landmark + horizon, n, n + 1)).astype(int)
+    counts = np.zeros((len(strata), n + 1, n + 2))
+    np.add.at(counts, (place.reshape(-1), np.minimum(begins, n), ends), 1)
+    return strata, counts
+
+
+def _follow_without(strata, draws):
+    """Share kept of clones that must not activate: censored at the end of the interval in which they do."""
+    n = draws.shape[2] - 1
+    # axes: resample, stratum, interval; who activates and leaves in one interval is a loss, then nobody is censored
+    at_risk = np.stack([draws[:, :, k:, k:].sum(axis=(2, 3)) for k in range(n)], axis=2)
+    losses = np.stack([draws[:, :, k:, k].sum(axis=2) for k in range(n)], axis=2)
+    leaves = np.stack([draws[:, :, k, k + 1 :].sum(axis=2) for k in range(n)], axis=2)
+    chance = [_foretell(strata, leaves[..., k], (at_risk - losses)[..., k]) for k in range(n)]
+    stays = np.cumprod(1 / np.maximum(1 - np.stack(chance, axis=2), 1e-9), axis=2)
+    weights = np.concatenate([np.ones((*stays.shape[:2], 1)), stays], axis=2)
+    hazard = (weights[..., :-1] * losses).sum(axis=1) / (weights[..., :-1] * at_risk).sum(axis=1)
+    left = (weights[..., -1, None] * draws[:, :, n, n:]).sum(axis=1)
+    return np.prod(1 - hazard, axis=1) * left[:, 1] / left.sum(axis=1)
+
+
+def _follow_with(strata, draws):
+    """Share kept of clones that must activate by the landmark: none is censored before it."""
+    n = draws.shape[2] - 1
+    alive, activated = draws[:, :, :, n:].sum(axis=(2, 3)), draws[:, :, :n, n:].sum(axis=2)
+    chance = _foretell(strata, activated.sum(axis=2), alive)
+    weighted = (activated / np.maximum(chance, 1e-9)[..., None]).sum(axis=1)
+    return alive.sum(axis=1) / draws.sum(axis=(1, 2, 3)) * weighted[:, 1] / weighted.sum(axis=1)
+
+
+def _foretell(strata, events, trials):
+    """Fitted chance of each stratum by a logistic model on its controls, one model a resample (shape of `events`)."""
+    x = np.column_stack([np.ones(len(strata)), strata])
+    return expit(inference.fit_logit(x, events, trials)[0] @ x.T)

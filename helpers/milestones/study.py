@@ -20,6 +20,7 @@ from helpers.plan import FrameworkPlan
 from helpers.records import Effect, Estimate, Refused, Results, Test
 from helpers.survival import LifeTable, build_life_table, log_rank, read_incidence
 
+CLONES = "clone-censor-weight"
 EXPECTED = {"retained": 1, "expanded": 1, "dormant": -1}
 NO_ACTIVATION = "the plan gives no number of events from which an account is activated"
 NO_LOSS = "the plan names no event of leaving, so who left before the landmark cannot be told"
@@ -39,7 +40,7 @@ CURVE_STEPS, SNAPSHOT_STEPS = 18, 36
 CURVES = ["milestone", "landmark", "reached", "day", "at_risk", "lost", "share", "ci_low", "ci_high"]
 
 
-def study_landmarks(landmarks, histories, design, *, everybody=None) -> tuple[list, list, dict]:
+def study_landmarks(landmarks, histories, design, *, seed, n_resamples, everybody=None) -> tuple[list, list, dict]:
     """Return what accounts with each milestone do after the landmark beside those without it: associations.
 
     Only accounts that are alive at the landmark are in it, so no account has to stay in order to be counted as having
@@ -50,6 +51,8 @@ def study_landmarks(landmarks, histories, design, *, everybody=None) -> tuple[li
     landmarks : dict of DataFrame by days after the start, the main one first, as `metrics.read_landmarks` gives it
     histories : DataFrame, as `metrics.read_histories` gives it
     design : FrameworkPlan
+    seed : int, of the bootstrap of accounts
+    n_resamples : int, at most 200 of which are drawn
     everybody : DataFrame, optional
         All who started, alive at the main landmark or not, in its form: the naive reading where nobody is ever lost.
 
@@ -68,11 +71,11 @@ def study_landmarks(landmarks, histories, design, *, everybody=None) -> tuple[li
     Anderson, Cain & Gelber 1983, Journal of Clinical Oncology 1: 710-719.
     """
     effects = _compare_all(landmarks, design)
-    readings, ratios, size = _read_activation(effects, histories, design, everybody)
+    readings, ratios, size = _read_activation(effects, histories, design, everybody, seed=seed, n_resamples=n_resamples)
     curves, tests = trace_survival(landmarks[design.landmarks[0]], design)
     estimates = list(effects.values())
     if "activated" in list_milestones(design):
-        estimates += [readings["naive"], ratios[VARYING], ratios[ADJUSTED]]
+        estimates += [readings["naive"], readings[CLONES], ratios[VARYING], ratios[ADJUSTED]]
     shown, whole = {**SIDES, "p_value": "p_value"}, {"hazard_ratio": "estimate", **ENDS}
     rows = [dict(zip(KEYS, key, strict=True)) | _read(e, shown) for key, e in effects.items()]
     tables = {
@@ -153,15 +156,20 @@ def compare_naively(histories: pd.DataFrame, design: FrameworkPlan) -> tuple[Eff
     return compare_frame(kept, "reached", "retained", design)
 
 
-def _read_activation(effects, histories, design, everybody) -> tuple[dict, dict, dict]:
+def _read_activation(effects, histories, design, everybody, **draws) -> tuple[dict, dict, dict]:
     """Activated against retained, the most naive first: shares by every reading, ratios of rates, and of how many."""
-    main = design.landmarks[0]
+    main, level = design.landmarks[0], {"confidence_level": design.confidence_level}
     has_line, has_loss = "activated" in list_milestones(design), design.outcomes.retained.ends
     missing = Effect(reason=NO_LOSS if has_line else NO_ACTIVATION), 0, 0
-    naive, ratios, reached, size = missing, {}, 0, {"n": 0, "lost": 0}
+    naive, weighted, ratios, reached, size = missing, missing, {}, 0, {"n": 0, "lost": 0}
     if has_line and has_loss:
-        end, naive = main + design.horizon_days, compare_naively(histories, design)
-        ratios, lost = contrasts.compare_hazards(histories, until=end, confidence_level=design.confidence_level)
+        end = main + design.horizon_days
+        naive = compare_naively(histories, design)
+        early = histories[histories["followed_days"] >= end]
+        effect = contrasts.compare_strategies(histories, landmark=main, horizon=design.horizon_days, **draws, **level)
+        before = int((early["day_activated"] < main).sum())
+        weighted = effect, before, len(early) - before
+        ratios, lost = contrasts.compare_hazards(histories, until=end, **level)
         reached, size = int(histories["day_activated"].notna().sum()), {"n": len(histories), "lost": lost}
     elif has_line and everybody is not None:
         # customers are never lost but only come back: whoever no longer came counts as not activated
@@ -176,6 +184,7 @@ def _read_activation(effects, histories, design, everybody) -> tuple[dict, dict,
         "naive": label("naive", naive, estimand="naive", role="exploratory"),
         "landmark": shares[UNADJUSTED] or label("none", missing),
         "adjusted": shares[COVARIATES] or label("none", missing),
+        CLONES: label("weights", weighted, adjustment="weights"),
     }
     hazards = {}
     for reading, adjustment in {IMMORTAL: UNADJUSTED, VARYING: UNADJUSTED, ADJUSTED: COVARIATES}.items():
@@ -417,9 +426,10 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
         )
     tables["landmark_flow"] = pd.DataFrame(metrics.explain_accounts(accounts), columns=["step", "accounts", "note"])
     tables["definitions"] = metrics.write_definitions(design)
+    drawn = {"seed": seed, "n_resamples": choices.n_resamples}
     everybody = None if design.alive is None else _read_alive(source, design, None)
-    estimates, tests, found = study_landmarks(frames.landmarks, histories, design, everybody=everybody)
-    drawn = {"seed": seed, "n_resamples": choices.n_resamples, "folds": choices.folds}
+    estimates, tests, found = study_landmarks(frames.landmarks, histories, design, everybody=everybody, **drawn)
+    drawn |= {"folds": choices.folds}
     known = {estimate.id: estimate for estimate in estimates}.get(f"retained:activated@{design.landmarks[0]:g}")
     more, lines = study_threshold(main, design, **drawn, planned=known)
     tables |= found | lines | _vary_alive(source, design, lines, choices.alive_days, drawn)

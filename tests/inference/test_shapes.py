@@ -100,14 +100,6 @@ def test_ordered_score_agrees_with_scipy_brunner_munzel():
     assert found.control_value == pytest.approx((treatment[:, None] < control).mean())
 
 
-def test_ordered_score_does_not_read_distances():
-    frame = draw().assign(y=lambda f: f["score"], stretched=lambda f: f["score"] ** 5)
-    design = make_design(metrics={**ORDERED, "stretched": ORDERED["y"]})
-    results = run_experiment(frame, design)
-    one, other = results.headline("y")[0], results.headline("stretched")[0]
-    assert (one.estimate, one.ci_low, one.p_value) == (other.estimate, other.ci_low, other.p_value)
-
-
 def test_ordered_score_has_segments_of_its_own_counts():
     frame = draw().assign(y=lambda f: f["score"])
     results = run_experiment(frame, make_design(metrics=ORDERED, segments=["country"]))

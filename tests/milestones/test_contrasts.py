@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from accounts_samples import draw_histories
+from accounts_samples import HORIZON, LANDMARK, draw_histories
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
@@ -18,6 +18,7 @@ from helpers.milestones.contrasts import (
     VARYING,
     adjusted_ratio,
     compare_hazards,
+    compare_strategies,
     fit_cox,
     measure_losses,
     measure_tipping,
@@ -85,17 +86,6 @@ def test_measure_tipping_by_hand():
     assert (unclear["tipping_limit"], unclear["e_value_limit"], unclear["reason"]) == (0.0, 1.0, None)
     few = tip(exposed[45:], outcome[45:], np.arange(55.0)[:, None])
     assert np.isnan([few[name] for name in names]).all() and few["reason"] == FEW
-
-
-def test_measure_tipping_names_the_trait_that_explains_all():
-    rng = np.random.default_rng(4)  # the trait alone moves the outcome, by .5, and is .5 more common with the milestone
-    exposed = (rng.random(40_000) < 0.5).astype(float)
-    trait = (rng.random(40_000) < 0.25 + 0.5 * exposed).astype(float)
-    outcome = (rng.random(40_000) < 0.25 + 0.5 * trait).astype(float)
-    tier = rng.random((40_000, 1)) - 0.5
-    assert tip(exposed, outcome, tier)["tipping"] == pytest.approx(0.5, abs=0.015)
-    known = tip(exposed, outcome, np.column_stack([tier, trait - trait.mean()]))
-    assert (known["tipping_limit"], known["e_value_limit"]) == (0.0, 1.0)
 
 
 def test_make_controls_by_hand():
@@ -255,6 +245,16 @@ def test_fit_logit_equals_statsmodels(offset):
     assert -measure_losses(x, y, beta, offset).sum() == pytest.approx(model.llf, rel=1e-9)
 
 
+def test_fit_logit_of_several_outcomes_and_of_trials_is_that_of_each_and_of_rows():
+    x, y = draw_logit(2)
+    both = fit_logit(x, np.array([y, 1 - y]))[0]
+    assert both[0] == pytest.approx(fit_logit(x, y)[0]) and both[1] == pytest.approx(-both[0])
+    group = np.repeat([0.0, 1.0], [30, 10])
+    rows = fit_logit(np.column_stack([np.ones(40), group]), np.arange(40) % 3 == 0)
+    cells = fit_logit([[1, 0], [1, 1]], [10, 4], np.array([30, 10]))
+    assert cells[0] == pytest.approx(rows[0]) and cells[1] == pytest.approx(rows[1])
+
+
 def test_fit_logit_start_saves_steps_and_changes_nothing(monkeypatch):
     x, y = draw_logit(3)
     full = fit_logit(x, y)[0]
@@ -360,3 +360,72 @@ def test_compare_hazards_counts_a_loss_on_the_first_day_and_one_at_activation():
     assert found[VARYING] == compare_hazards(never, until=270)[0][VARYING]
     later = rows.assign(lost_day=rows["lost_day"].replace(0, 1e-5))
     assert found[VARYING].estimate == pytest.approx(compare_hazards(later, until=270)[0][VARYING].estimate)
+
+
+DAYS = {"landmark": LANDMARK, "horizon": HORIZON}
+
+
+def tell(tier, *, early, activated, kept_activated, not_activated, kept_not):
+    """Return accounts of one tier: lost on day 5 without activation, activated on day 3, not; landmark 10 days."""
+    counts = [early, kept_activated, activated - kept_activated, kept_not, not_activated - kept_not]
+    day, lost = [np.nan, 3, 3, np.nan, np.nan], [5, np.nan, 20, np.nan, 20]
+    columns = {"lost_day": np.repeat(lost, counts), "day_activated": np.repeat(day, counts)}
+    return pd.DataFrame(columns).assign(tier=tier, size=1.0, followed_days=40.0)
+
+
+BASIC = {"early": 20, "activated": 40, "kept_activated": 30, "not_activated": 60, "kept_not": 30}
+
+PREMIUM = {"early": 5, "activated": 60, "kept_activated": 57, "not_activated": 15, "kept_not": 12}
+
+
+def test_compare_strategies_by_hand():
+    # one interval: the share alive at the landmark, times the kept shares at the tiers' mix among those alive
+    rows = pd.concat([tell("basic", **BASIC), tell("premium", **PREMIUM)], ignore_index=True)
+    found = compare_strategies(rows, landmark=10, horizon=30, seed=1, n_resamples=50)
+    alive = 175 / 200
+    assert found.treatment_value == pytest.approx(alive * (100 * 30 / 40 + 75 * 57 / 60) / 175)
+    assert found.control_value == pytest.approx(alive * (100 * 30 / 60 + 75 * 12 / 15) / 175)
+    assert found.ci_low < found.estimate < found.ci_high
+
+
+@pytest.fixture(scope="module")
+def cloned():
+    """Return 8,000 accounts whose rate of loss halves at activation."""
+    return draw_histories(5, 8000, factor=0.5)
+
+
+def test_compare_strategies_follows_sizes_that_activate_at_different_times():
+    # large accounts activate at once and stay, small ones activate late or never and leave; activation changes nothing
+    rng = np.random.default_rng(3)
+    size = rng.choice([1.0, 3.0, 10.0, 40.0], 8000)
+    rate, day = 0.004 / (1 + np.log(size)), rng.gamma(4, 60 / size**0.5)
+    lost = rng.exponential(1 / rate)
+    rows = pd.DataFrame({"tier": "all", "size": size, "followed_days": 400.0, "lost_day": lost})
+    found = compare_strategies(
+        rows.assign(day_activated=np.where(day < lost, day, np.nan)), **DAYS, seed=1, n_resamples=50
+    )
+    assert (found.control_value, found.treatment_value) == pytest.approx([np.exp(-270 * rate).mean()] * 2, abs=0.025)
+    assert abs(found.estimate) < 3 * found.std_error
+
+
+def test_compare_strategies_changes_with_each_argument(cloned):
+    found = compare_strategies(cloned, **DAYS, seed=1, n_resamples=50)
+    assert compare_strategies(cloned, **DAYS, seed=1, n_resamples=50) == found
+    assert compare_strategies(cloned, **DAYS, seed=2, n_resamples=50).std_error != found.std_error
+    assert compare_strategies(cloned, **DAYS, seed=1, n_resamples=60).std_error != found.std_error
+    assert compare_strategies(cloned, **DAYS, seed=1, n_resamples=50, confidence_level=0.9).ci_low > found.ci_low
+    assert compare_strategies(cloned, landmark=60.0, horizon=HORIZON, seed=1, n_resamples=50).estimate != found.estimate
+    assert compare_strategies(cloned, landmark=LANDMARK, horizon=90.0, seed=1, n_resamples=50).estimate < found.estimate
+
+
+def test_compare_strategies_leaves_out_who_is_not_followed_and_says_why_nobody_is_left(cloned):
+    late = cloned.assign(followed_days=np.where(cloned.index < 4000, 400.0, 200.0))
+    found = compare_strategies(late, **DAYS, seed=1, n_resamples=20)
+    assert found == compare_strategies(cloned.head(4000), **DAYS, seed=1, n_resamples=20)
+    none = compare_strategies(cloned.assign(followed_days=50.0), **DAYS, seed=1, n_resamples=20)
+    assert none.reason == "at the landmark: fewer than 10 accounts with the milestone, or without it"
+    assert np.isnan(none.estimate)
+    basic_only = cloned.assign(day_activated=cloned["day_activated"].where(cloned["tier"] == "basic"))
+    assert compare_strategies(basic_only, **DAYS, seed=1, n_resamples=20).reason.startswith(
+        "at the landmark: no overlap"
+    )
