@@ -22,6 +22,7 @@ GROUPS = ((5, 0.05), (20, 0.05))
 EXPLAINED = (0.25, 0.5)
 ASSUMED = DataInfo("simulated", "Baselines are assumed; nothing was measured.", "parameters", None, 0, 0)
 BASELINES = (0.1, 0.2, 0.3, 0.5)
+MONEY = ["by_rule", "cost", "net"]
 
 
 def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_splits=500) -> Results:
@@ -55,26 +56,18 @@ def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_spl
         "levers": list_levers(setting),
         "looks": list_looks(setting),
         "worth": worth,
-        "worth_by_week": _melt(worth),
+        "worth_by_week": worth if worth.empty else worth.melt(["week", "unit"], MONEY, "what", "amount"),
         "sample_sizes": list_sizes(setting),
         "splits": splits,
     }
     nobody = dict.fromkeys(design.variant.arms, 0)
-    info = (
-        replace(ASSUMED, units_by_variant=nobody)
-        if source is None
-        else replace(source.info, messages=(*source.info.messages, *units.messages))
-    )
+    info = replace(ASSUMED, units_by_variant=nobody)
+    if source is not None:
+        info = replace(source.info, messages=(*source.info.messages, *units.messages))
     found = Results("experiment_design", design.title, design.question, "answered", info, decided.record, tables=tables)
     days = units and units.assigned and tuple(day.isoformat() for day in units.assigned)
     as_of = units and units.as_of and units.as_of.isoformat()
     return found.but(checks=tuple(check_design(setting, splits)), as_of=as_of or None, assigned=days or None)
-
-
-def _melt(worth):
-    if worth.empty:
-        return worth
-    return worth.melt(["week", "unit"], ["by_rule", "cost", "net"], "what", "amount")
 
 
 def list_baselines(setting) -> pd.DataFrame:

@@ -140,11 +140,8 @@ def _size_topic(topic, found, options):
 def _read_design(topic, found):
     """What the design of the experiment says of it, where a run has planned one; in place of our own size."""
     for name, results in found.items():
-        if (
-            results
-            and results["study"] == "experiment_design"
-            and results["plan"].get("file") == f"{topic.size_study}.yaml"
-        ):
+        is_design = results and results["study"] == "experiment_design"
+        if is_design and results["plan"].get("file") == f"{topic.size_study}.yaml":
             for planned in results["tables"].get("settled", ()):
                 figures = [planned.get(name) for name in ("needed", "control_value", "effect")]
                 if planned.get("metric") == topic.size_metric and all(isinstance(n, int | float) for n in figures):
@@ -180,7 +177,8 @@ def review(facts: Facts, found: dict, effects: pd.DataFrame, sizes: pd.DataFrame
     """
     claimed = _review_claims(facts, found, sizes)
     topics = facts.topics.merge(sizes.drop(columns=["question"]), on="topic", how="left")
-    told = [_count_verdicts(claimed[claimed["topic"] == topic]) for topic in topics["topic"]]
+    verdicts = [claimed.loc[claimed["topic"] == topic, "verdict"] for topic in topics["topic"]]
+    told = [f"{part.isin(TESTED).sum()} of {(part != NOTHING).sum()}" for part in verdicts]  # data on it, no evidence
     runs = [_describe_run(name, results) for name, results in found.items()]
     tables = {
         "metrics": pd.DataFrame([{"metric": "claim", "label": "published claim", "kind": "binary", "noun": "claim"}]),
@@ -243,12 +241,6 @@ def _collect_verdicts(found):
                 found_there = {key: claim.get(key) for key in FIGURES}
                 held[claim["id"]] = told | found_there | {"kind_of_data": results["data"]["kind"]}
     return held
-
-
-def _count_verdicts(claimed):
-    """How our runs ended for the claims of a question: as data on it alone, never as evidence."""
-    testable, tested = claimed[claimed["verdict"] != NOTHING], claimed[claimed["verdict"].isin(TESTED)]
-    return f"{len(tested)} of {len(testable)}"
 
 
 def _describe_run(name, results):

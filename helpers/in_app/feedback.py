@@ -90,13 +90,9 @@ def band_people(people: pd.DataFrame, edges: dict) -> pd.DataFrame:
     people : DataFrame
     edges : dict, column -> where bands of a number begin, ascending
     """
-    return pd.DataFrame(
-        {
-            name: band_numbers(people[name], cuts) if pd.api.types.is_numeric_dtype(people[name]) else people[name]
-            for name, cuts in edges.items()
-            if name in people
-        }
-    )
+    found = {name: people[name] for name in edges if name in people}
+    numbers = [name for name, values in found.items() if pd.api.types.is_numeric_dtype(values)]
+    return pd.DataFrame(found | {name: band_numbers(found[name], edges[name]) for name in numbers}, people.index)
 
 
 def list_answerers(people: pd.DataFrame, bands: pd.DataFrame, inside: str) -> pd.DataFrame:

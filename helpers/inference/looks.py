@@ -181,7 +181,8 @@ def stay(points, mass, step, bound, drift=0.0) -> tuple[np.ndarray, np.ndarray]:
     Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244.
     """
     places = _NODES * bound
-    density = np.exp(-((places[:, None] - points - drift * step) ** 2) / (2 * step)) / np.sqrt(2 * np.pi * step) @ mass
+    gaps = places[:, None] - points - drift * step
+    density = np.exp(-(gaps**2) / (2 * step)) / np.sqrt(2 * np.pi * step) @ mass
     return places, density * _WEIGHTS * bound
 
 

@@ -129,8 +129,9 @@ def test_method_that_no_experiment_can_read_is_refused(with_method):
         "the method welch, always-valid reads columns in a way that no experiment knows; begin its steps with one of "
         "read_known, read_sums, read_covariates, read_values, read_levels, read_times"
     )
-    given = with_method("welch, always-valid"), "welch, always-valid", Arm(), Arm()
-    assert tell_refusal(compare, *given, confidence_level=0.95) == told
+    with pytest.raises(Refused) as caught:
+        compare(with_method("welch, always-valid"), "welch, always-valid", Arm(), Arm(), confidence_level=0.95)
+    assert str(caught.value) == told
 
 
 def test_compare_needs_what_the_method_reads():

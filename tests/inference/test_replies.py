@@ -14,6 +14,7 @@ from helpers.inference.replies import (
     allow_for_slower,
     compare_medians,
     compare_replies,
+    measure_share,
     split_arms,
     trace_replies,
 )
@@ -98,6 +99,20 @@ def test_compare_medians_says_when_half_was_never_answered():
     effect = compare_medians(next(sides)["a"], next(sides)["b"], confidence_level=0.95)
     assert effect.reason == MANY_UNANSWERED == "half of an arm's conversations or more were never answered"
     assert np.isnan(effect.control_value) and effect.treatment_value == 6.0
+
+
+def test_measure_share_sums_by_unit():
+    rows = split_arms(made.make_conversations(ROWS), made.design_replies())["a"]
+    moments = measure_share(rows, 15)
+    assert (moments.n, list(moments.mean * 3)) == (3, [1.0, 4.0])
+    assert list(measure_share(rows, None).mean * 3) == [1.0, 4.0]
+
+
+def test_measure_share_leaves_out_what_was_not_followed_so_long():
+    rows = made.make_conversations([("u1", "a", 10.0, 0), ("u2", "a", None, 167)], days=7)
+    arm = split_arms(rows, made.design_replies())["a"]  # the second was followed for an hour
+    assert [measure_share(arm, t).n for t in (60, 61, None)] == [2, 1, 1]
+    assert measure_share(arm, None).value == 0.0
 
 
 def test_trace_replies_is_the_share_by_each_time_and_holds_wilson_for_single_conversations():

@@ -180,3 +180,10 @@ def test_compare_arms_refuses_what_moments_cannot_tell(changes, told):
     with pytest.raises(ValueError) as caught:
         compare_arms(Metric(kind="score", **changes), *sides)
     assert str(caught.value) == f"{told} of both arms"
+
+
+def test_missing_ordered_scores_are_those_of_responders_without_other_rows():
+    frame = draw().assign(y=lambda f: f["score"])
+    frame.loc[::7, "y"] = np.nan
+    results = run_experiment(frame, make_design(metrics=ORDERED, covariates=["x"]))
+    assert [(e.population, e.method) for e in results.estimates] == [("responders", "brunner-munzel")]
