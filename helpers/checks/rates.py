@@ -3,7 +3,7 @@
 import numpy as np
 import scipy  # its stats load when they are first used
 
-from helpers.checks.events import percent
+from helpers.checks.logs import percent
 from helpers.records import NAN, Moments
 
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
