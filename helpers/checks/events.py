@@ -24,10 +24,9 @@ from helpers.checks.logs import (
     Finding,
     calm,
     expect_lost,
-    find_before,
-    find_beyond,
     find_jump,
     find_no_return,
+    find_outside,
     find_piles,
     find_quiet,
     find_repeats,
@@ -131,7 +130,7 @@ def _list_findings(log, design):
             judged = [log.find_early, log.find_elsewhere]
             judged += [sized.find_step] if arm not in lost else []
             yield from (one for find in judged if (one := find(of, named[event], event, arm)))
-            judged = [find_before, find_beyond, find_times, *([find_piles] if of != TAKE_UP else [])]
+            judged = [find_outside, find_times, *([find_piles] if of != TAKE_UP else [])]
             judged += [find_repeats] if is_summed else []
             judged += [find_signs, find_no_return, find_jump] if is_amount else []
             yield from (one for find in judged if (one := find(log, of, named[event], event, arm)))

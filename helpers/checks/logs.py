@@ -220,21 +220,18 @@ def write_day(day) -> str:
     return str(np.datetime64(int(day), "D"))
 
 
-def find_before(log, of, label, event, arm) -> Finding | None:
-    """Return the events before assignment that one arm has and the others have not: no treatment does that."""
+def find_outside(log, of, label, event, arm) -> Finding | None:
+    """Return the events that one arm alone has before assignment, or after those of all others end, or on one day then.
+
+    No treatment does that.
+    """
     sides = [rows[rows["event"] == event] for rows in log.part(log.ages, arm)]
-    own, rest = (rows.loc[rows["day"] < 0, "n"].sum() / max(1, rows["n"].sum()) for rows in sides)
-    if own - rest <= LOST_WARNS or log.compare_units("before", event, arm) < FAR:
-        return None
-    told = (
-        f"Of the events of {label} in {arm} {percent(own)} stand before assignment, and {percent(rest)} elsewhere, "
-        "which neither chance nor a treatment does; times may be filled in, or of another clock."
-    )
-    return Finding(of, own - rest, told, own - rest > LOST_FAILS)
-
-
-def find_beyond(log, of, label, event, arm) -> Finding | None:
-    """Return the events of an arm that come after those of all others end, or pile up on one day after the last."""
+    share, elsewhere = (rows.loc[rows["day"] < 0, "n"].sum() / max(1, rows["n"].sum()) for rows in sides)
+    told, more = f"Of the events of {label} in {arm} ", share - elsewhere
+    if more > LOST_WARNS and log.compare_units("before", event, arm) >= FAR:
+        told += f"{percent(share)} stand before assignment, and {percent(elsewhere)} elsewhere, which neither chance "
+        told += "nor a treatment does; times may be filled in, or of another clock."
+        return Finding(of, more, told, more > LOST_FAILS)
     own, rest = (rows.groupby("day")["n"].sum() for rows in log.part(log.take("day", event), arm))
     if rest.sum() < LEAST_TOLD:
         return None
@@ -244,8 +241,8 @@ def find_beyond(log, of, label, event, arm) -> Finding | None:
     share = float(max(beyond, piled))
     if share <= LOST_FAILS or share * own.sum() < LEAST_HEARD:
         return None
-    told = f"Of the events of {label} in {arm} {percent(share)} more than elsewhere stand after the last day, most of "
-    told += f"them on {write_day(late.idxmax())}; times may be filled in, or of another clock."
+    told += f"{percent(share)} more than elsewhere stand after the last day, most of them on "
+    told += f"{write_day(late.idxmax())}; times may be filled in, or of another clock."
     return Finding(of, share, told, fails=True)
 
 

@@ -52,8 +52,10 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         - "near": events that the plan does not name, with a name that begins as one of it does.
     """
     key = design.cluster or "unit"
-    begun = _read_day(units[design.assigned_at]) if not design.cluster else ibis.literal(0).cast("int64")
-    start = units.select("unit", "variant", key=units[key], start=units[design.assigned_at], key_day=begun)
+    begun = (units[design.assigned_at].epoch_seconds() / DAY).floor().cast("int64")
+    key_day = ibis.literal(0).cast("int64") if design.cluster else begun
+    told = {"start": units[design.assigned_at], "begun": begun, "key_day": key_day}
+    start = units.select("unit", "variant", key=units[key], **told)
     sums = {n: m for n, m in design.metrics.items() if m.how.total == "amount" and not (m.column or m.time)}
     worth = [(schema.name_value(design, metric), metric.event or [name]) for name, metric in sums.items()]
     heard = _join_events(shaped.table, start, design, worth)
@@ -75,7 +77,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         void=(heard["is_since"] & heard["is_void"]).sum(),
         logs=(heard["worth"].abs().ln().sum(where=heard["is_since"]).fill_null(0) * 1000).round().cast("int64"),
     )
-    begins = start.mutate(day=_read_day(start["start"]), rest=start["start"].epoch_seconds() % DAY)
+    begins = start.mutate(day=start["begun"], rest=start["start"].epoch_seconds() % DAY)
     nameless = {"event": ibis.literal("")}
     starts = begins.group_by("variant", "day", **nameless).aggregate(
         n=begins.count(), dated=(begins["rest"] == 0).sum()
@@ -125,10 +127,6 @@ def _read_seconds(moment):
     return moment.epoch_seconds().floor().cast("int64")
 
 
-def _read_day(moment):
-    return (moment.epoch_seconds() / DAY).floor().cast("int64")
-
-
 def _join_events(events, start, design, worth):
     """The events beside the start of their unit, those that the plan does not name without a name."""
     names, as_of, read = schema.list_event_names(design), design.as_of, schema.list_values(design).items()
@@ -145,7 +143,7 @@ def _join_events(events, start, design, worth):
         else ibis.coalesce(*(heard[name].cast("string") for name in ("key", "unit")))
     )
     seconds, since = (_read_seconds(heard[name]) for name in ("at", "start"))
-    day, begun = (_read_day(heard[name]) for name in ("at", "start"))
+    day, begun = (seconds / DAY).floor().cast("int64"), heard["begun"]
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
     last = as_of and (as_of - dt.date(1970, 1, 1)).days
     return heard.select(
