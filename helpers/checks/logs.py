@@ -102,10 +102,9 @@ class Arm:
 
     def expect(self, by_age, by_day):
         """Return the expected events by day since assignment and by day, of rates of both that are multiplied."""
-        begun, n = np.flatnonzero(self.count), len(self.count)
-        day = np.minimum(begun[:, None] + np.arange(n), n)
-        cell = self.count[begun, None] * by_age * np.append(by_day, 0.0)[day]
-        return cell.sum(0), np.bincount(day.ravel(), cell.ravel(), n + 1)[:n]
+        n = len(self.count)  # the units of a day of assignment are i days old i days later
+        ages, days = np.convolve(self.count[::-1], by_day)[n - 1 :], np.convolve(self.count, by_age)[:n]
+        return by_age * ages, by_day * days
 
 
 def calm(arm: Arm) -> np.ndarray:

@@ -31,8 +31,7 @@ from helpers.inference.means import (
 )
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.plan import ExperimentPlan, Metric
-from helpers.records import NAN, Effect, Moments, Refused
-from helpers.simulate.populations import HORIZON_DAYS
+from helpers.records import HORIZON_DAYS, NAN, Effect, Moments, Refused
 from helpers.survival import MEAN, SHARE, LifeTable, incidence_difference, rmst_difference
 
 BY_UNIT = "clusters are randomised, and {} are compared by unit only"

@@ -5,9 +5,8 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
-from scipy.stats import norm
-from scipy.stats import t as student
+import scipy  # its optimize loads when it is first used
+from scipy.special import ndtri, stdtrit
 
 from helpers import metrics
 from helpers.inference.contrasts import quantile_difference
@@ -235,7 +234,7 @@ def _limit_share(moments, alpha):
     p, worth = pair.control, float(moments.n)
     if 0 < p < 1 and pair.var_control > 0:
         worth = p * (1 - p) / pair.var_control
-    low, high = wilson_interval(p, worth, float(student.isf(alpha / 2, max(size - 1, 1.0))))
+    low, high = wilson_interval(p, worth, float(-stdtrit(max(size - 1, 1.0), alpha / 2)))
     return {"share": p, "ci_low": float(low), "ci_high": float(high), "n": moments.n}
 
 
@@ -395,13 +394,13 @@ def _fit(rows, design):
         return _draw_line(x, y, 1 / (error**2 + between))[-1] - df
 
     if excess(0.0) > 0:  # blocks miss the line by more than they should (Paule-Mandel); at the far end by 1 at most
-        between = float(brentq(excess, 0.0, float(np.var(y)) * len(y)))
+        between = float(scipy.optimize.brentq(excess, 0.0, float(np.var(y)) * len(y)))
     weight = 1 / (error**2 + between)
     centre, middle, slope, spread, misfit = _draw_line(x, y, weight)
     unrest = max(misfit / df, 1.0)  # Knapp-Hartung, never narrower than chance within blocks
-    wide = float(student.isf(design.alpha / 2, df)) * math.sqrt(unrest)
+    wide = float(-stdtrit(df, design.alpha / 2)) * math.sqrt(unrest)
     half = wide / math.sqrt(spread)
-    error = wide / float(norm.isf(design.alpha / 2)) / math.sqrt(float(weight.sum()))
+    error = wide / float(-ndtri(design.alpha / 2)) / math.sqrt(float(weight.sum()))
     return dict(zip(LINE, (slope, slope - half, slope + half, centre, middle, error), strict=True))
 
 

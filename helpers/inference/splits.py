@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
-from scipy.stats import f as fisher
+from scipy.special import chdtrc, fdtrc
 
 from helpers import metrics
 from helpers.inference.decisions import list_comparisons
@@ -205,7 +204,7 @@ def compare_groups(groups) -> tuple[float, float, float]:
     spread = float(weights @ (gaps - shares @ gaps) ** 2) / df
     doubt = float(np.sum((1 - shares) ** 2 / (sizes - 1))) / (df * (df + 2))
     statistic = spread / (1 + 2 * (df - 1) * doubt)
-    return statistic, df, float(fisher.sf(statistic, df, 1 / (3 * doubt)))
+    return statistic, df, float(fdtrc(df, 1 / (3 * doubt), statistic))
 
 
 def compare_shares(groups) -> tuple[float, float, float]:
@@ -235,4 +234,4 @@ def compare_shares(groups) -> tuple[float, float, float]:
     if not 0 < pooled < 1:
         return NAN, NAN, NAN
     statistic, df = float(sizes @ (shares - pooled) ** 2) / (pooled * (1 - pooled)), float(len(sizes) - 1)
-    return statistic, df, float(chi2.sf(statistic, df))
+    return statistic, df, float(chdtrc(df, statistic))
