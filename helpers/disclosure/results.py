@@ -26,7 +26,17 @@ from helpers.plan.views import Cells, find_view
 from helpers.records import Results, to_frame
 
 SHARES = [name for name, kind in KINDS.items() if kind.is_share]
-CARRIED = ("n_with", "kept_with", "n_without", "kept_without", "size_control", "size_treatment", "hidden", "small")
+CARRIED = (
+    "n_with",
+    "kept_with",
+    "n_without",
+    "kept_without",
+    "size_control",
+    "size_treatment",
+    "hidden",
+    "small",
+    "held",
+)
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
 SIZES = ("n_control", "n_treatment")

@@ -473,6 +473,13 @@ def test_money_of_few_takers_is_not_told(tmp_path):
     assert list_hidden(of_one)["as_treated"] and not list_hidden(of_one)["itt"]
 
 
+def test_a_sum_of_events_that_is_mostly_one_is_not_told():
+    rows = {"metric": "spend", "event": ["order", "refund"], "events": 90, "units": 60, "total": [950.0, -98900.0]}
+    sums = pd.DataFrame(rows).assign(above=[90, 0], below=[0, 90], zero=0, without=0, held=[False, True])
+    found = guard(tables={"event_sums": sums}).tables["event_sums"]
+    assert found["total"].isna().tolist() == [False, True] and found["units"].notna().all() and "held" not in found
+
+
 def test_names_of_small_levels_are_one_nameless_other():
     topics = pd.DataFrame({"topic": ["billing", "ann@example.org", "setup"], "customers": [90, 4, 50]})
     found = guard("support_metrics", PLAN, tables={"topics": topics}).tables["topics"]
