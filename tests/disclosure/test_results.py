@@ -456,6 +456,26 @@ def test_a_quantile_with_few_who_pay_below_it_is_not_told(tmp_path):
     assert tell(15)[0] == 0  # nobody's amount
 
 
+def test_money_by_orders_of_few_is_not_told_either(tmp_path):
+    frame = draw_customers([("South", "Italy", 120)])
+    place = np.arange(len(frame)) // 2
+    ratio = {"value": {"kind": "ratio", "numerator": "paid", "denominator": "orders", "better": "higher"}}
+    ratio["value"] |= {"role": "primary", "expected": "higher"}
+    for unit, paid, few, hidden in (
+        ("USD", {}, 9, True),
+        ("USD", {}, 10, False),
+        (None, {}, 9, False),
+        (None, MONEY, 9, True),
+    ):
+        told = {"value": ratio["value"] | ({"unit": unit} if unit else {})}
+        told |= {name: {"kind": "amount", "unit": "USD", "better": "higher"} for name in paid}
+        rows = frame.assign(paid=np.where(place < few, 20.0 + place, 0.0), orders=1 + place % 3)
+        found = run_own(tmp_path, rows, metrics=told).estimates
+        assert {math.isnan(e.control_value) for e in found if e.metric == "value" and e.estimand == "difference"} == {
+            hidden
+        }
+
+
 def test_money_of_few_takers_is_not_told(tmp_path):
     frame = draw_customers([("South", "Italy", 120)])
     place, offered = np.arange(len(frame)) // 2, frame["arm"] == "no_links"
