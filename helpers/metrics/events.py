@@ -159,9 +159,10 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
 
     Returns
     -------
-    dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, `above`,
-        `below` and `zero` count by sign and `without` events that have no value; `currencies` counts those of all
-        events of the total, and `foreign` events in another one than the total is told in, where that is one.
+    dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, of which
+        one event is more than half where it is `held`, `above`, `below` and `zero` count by sign and `without` events
+        that have no value; `currencies` counts those of all events of the total, and `foreign` events in another one
+        than the total is told in, where that is one.
     """
     facts, last = {}, ibis.literal(end - dt.timedelta(microseconds=1))
     for total in (total for total in totals if total.kind == "amount"):
@@ -171,7 +172,9 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
         monies = {} if money is None else _count_monies(money, units.get(total.column), holds)
         for event in total.events:
             counts = holds & (heard["event"] == event)
+            size = value.abs()
             told = {"events": counts.sum(), "units": heard["unit"].nunique(where=counts)}
+            told |= {"held": 2 * size.max(where=counts) > size.sum(where=counts)}
             told |= {"total": value.sum(where=counts)} | {
                 sign: (counts & has_it).sum() for sign, has_it in signs.items()
             }
@@ -236,7 +239,11 @@ def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
     asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}
     found = ask(units, {("every", "units"): units.count()} | asked)
     return [
-        {"metric": name, "event": design.metrics[name].column or name, **dict.fromkeys(("events", "total", *SIGNS))}
+        {
+            "metric": name,
+            "event": design.metrics[name].column or name,
+            **dict.fromkeys(("events", "held", "total", *SIGNS)),
+        }
         | {what: n for (of, what), n in found.items() if of in ("every", name)}
         for name in amounts
     ]

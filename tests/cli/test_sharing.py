@@ -84,12 +84,36 @@ def test_share_has_a_floor_whatever_the_plan_says(studies, reports, sign):
     assert share(studies, reports)[0] == 0
 
 
-def test_share_rounds_amounts_in_results_and_tables_and_leaves_the_folder_as_it_is(studies, reports, sign):
-    row = dict.fromkeys(("population", "segment", "at", "ci_set", "clusters_control", "clusters_treatment"))
+def make_estimate():
+    """Return the effect on revenue, as results.json holds it."""
+    row = dict.fromkeys(("segment", "at", "ci_set", "clusters_control", "clusters_treatment"))
     row |= {"metric": "revenue", "comparison": "new - old", "estimand": "difference", "adjustment": "none"}
     row |= {"estimate": 1.2345, "std_error": 2.0, "ci_low": -2.7655, "ci_high": 5.2345, "control_value": 10.1234}
     row |= {"population": "itt", "role": "primary", "control": "old", "treatment": "new"}
-    row |= {"treatment_value": 11.3579, "n_control": 20, "n_treatment": 20, "p_value": 0.53712}
+    return row | {"treatment_value": 11.3579, "n_control": 20, "n_treatment": 20, "p_value": 0.53712}
+
+
+@pytest.mark.parametrize(
+    ("quantile", "payers", "n"), [(None, 4, 2), (None, 5, 0), (0.75, 8, 1), (0.75, 10, 0), (0.9, 20, 1)]
+)
+def test_share_refuses_money_of_few_whatever_the_plan_says(studies, reports, sign, table, quantile, payers, n):
+    metric = "  revenue: {kind: amount, unit: USD, better: higher%s}\n" % (
+        f", quantile: {quantile}" if quantile else ""
+    )
+    with (reports.parent / "plan.yaml").open("a") as file:
+        file.write(metric + "min_cell: 1\n")
+    frame = pd.read_csv(table)
+    frame["revenue"] = [10.0 + i if i // 2 < payers else 0.0 for i in range(40)]
+    frame.to_csv(table, index=False)
+    metrics = [{"metric": "revenue", "kind": "amount", "quantile": quantile}]
+    publish(reports, sign, estimates=[make_estimate()], tests=[], checks=[], tables={"metrics": metrics})
+    found = share(studies, reports)
+    what = refused(f"mine/results.json, estimates tells of cells under 5 ({n})")
+    assert found == (2, "", what) if n else found[0] == 0
+
+
+def test_share_rounds_amounts_in_results_and_tables_and_leaves_the_folder_as_it_is(studies, reports, sign):
+    row = make_estimate()
     sums = {"tests": [], "checks": [], "tables": {"metrics": [{"metric": "revenue", "kind": "amount"}]}}
     (reports / "mine" / "tables" / "estimates.csv").write_text("metric,estimate\nrevenue,1.2345\n")
     publish(reports, sign, estimates=[row], **sums)
