@@ -1,5 +1,6 @@
 """The command share: one zip of what may travel, after a scan of every file for ids, paths, secrets and small cells."""
 
+import csv
 import getpass
 import hashlib
 import html
@@ -21,6 +22,8 @@ from helpers.cli import printing
 from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report import page, store
+from helpers.report.document import write_json
+from helpers.view.html import write_csv
 
 SHARED = (
     "report.html",
@@ -63,6 +66,8 @@ def share_runs(arguments):
     problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
     if problems:
         raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
+    for name in chosen:
+        files |= coarsen_files(name, files)
     for name in chosen if browser else ():
         files[f"{name}/report.pdf"] = printing.print_report(browser, name, files[f"{name}/report.html"].decode())
     _write_zip(target, files)
@@ -93,6 +98,19 @@ def _write_zip(target, files):
             entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
             archive.writestr(entry, files[name])
     store.write_file(target, content.getvalue())
+
+
+def coarsen_files(name, files):
+    """Return those files of a run that hold figures, with amounts rounded as its report shows them."""
+    results = json.loads(files[f"{name}/results.json"])
+    told = disclosure.coarsen(results)
+    if told is results:
+        return {}
+    prefix, rows = f"{name}/tables/", {**told, **told["tables"]}
+    tables = {file: file.removeprefix(prefix).removesuffix(".csv") for file in files if file.startswith(prefix)}
+    headers = {file: next(csv.reader(io.StringIO(files[file].decode())), []) for file in tables}
+    written = {file: write_csv(rows[table], headers[file]).encode() for file, table in tables.items()}
+    return written | {f"{name}/results.json": write_json(told).encode()}
 
 
 def read_text(name, content):

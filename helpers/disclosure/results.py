@@ -33,6 +33,7 @@ SIZES = ("n_control", "n_treatment")
 CLUSTERS = ("clusters_control", "clusters_treatment")
 OTHER = "other"
 TAIL = "hidden: fewer than {} units of an arm lie beyond this quantile"
+TAIL_PAID = "hidden: fewer than {} units that pay lie below this quantile of an arm"
 REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
 
 
@@ -63,7 +64,7 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     cells = {name: views[name].guards for name in [*shown, "estimates"]}
     known, least = _list_known(design), design.min_cell
     frames = {name: stop_curves(results.tables[name], cells[name], least) for name in shown}
-    frames["estimates"] = _frame_estimates(results, design)
+    frames["estimates"] = _frame_estimates(results, design, *known_of[1:])
     if len(frames.get("uptake", ())):
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
     frames = _mark_leaks(frames, cells, known, least, known_of)
@@ -247,10 +248,11 @@ def _carry_sizes(uptake, estimates) -> pd.DataFrame:
     return uptake.merge(sizes.drop_duplicates(["metric", "comparison"]), "left", ["metric", "comparison"])
 
 
-def _frame_estimates(results, design) -> pd.DataFrame:
+def _frame_estimates(results, design, payers=None) -> pd.DataFrame:
     """Estimates as a table, with what views ask of them.
 
-    `pair` is treatment - control; `tail`, whether few units of an arm lie beyond its quantile.
+    `pair` is treatment - control; `tail`, whether few units of an arm lie beyond its quantile, or few of those that pay
+    (`few_paid`) below it.
     """
     frame, estimates, metrics = to_frame(results.estimates), results.estimates, getattr(design, "metrics", {})
     if frame.empty:
@@ -258,18 +260,30 @@ def _frame_estimates(results, design) -> pd.DataFrame:
     quantiles = np.array([getattr(metrics.get(e.metric), "quantile", None) or math.nan for e in estimates])
     beyond = frame[[*SIZES]].astype(float).min(axis=1) * np.minimum(quantiles, 1 - quantiles)
     values = frame[["control_value", "treatment_value"]].astype(float).sum(axis=1, skipna=False)
+    few_paid = np.zeros(len(frame), bool)
+    for side in ("control", "treatment"):  # units lie in the order of what they pay, those that pay nothing first
+        places = zip(
+            frame["metric"], frame[side], frame["segment"].fillna(frame["at"]).replace(np.nan, None), strict=True
+        )
+        paid = np.array([(payers or {}).get(place, math.nan) for place in places])
+        below = quantiles * frame[f"n_{side}"].to_numpy(float) - (frame[f"n_{side}"].to_numpy(float) - paid)
+        few_paid |= (below > 0) & (below.round(9) < design.min_cell)
     return frame.assign(
         pair=frame["treatment"] + " - " + frame["control"],
-        tail=np.isfinite(values) & (beyond.round(9) < design.min_cell),
+        tail=np.isfinite(values) & ((beyond.round(9) < design.min_cell) | few_paid),
+        few_paid=few_paid,
     )
 
 
 def _hide_estimates(estimates, gone, frame, reason, least):
     """A tail hides figures alone: its counts are those of whole variants, and stay."""
     found = []
-    for e, is_gone, is_tail in zip(estimates, gone, frame.get("tail", ()), strict=True):
+    for e, is_gone, is_tail, is_paid in zip(
+        estimates, gone, frame.get("tail", ()), frame.get("few_paid", ()), strict=True
+    ):
         if is_gone or is_tail:
-            told = {"verdict": "not estimable", "reason": reason if is_gone else TAIL.format(least)}
+            why = reason if is_gone else (TAIL_PAID if is_paid else TAIL).format(least)
+            told = {"verdict": "not estimable", "reason": why}
             e = e.but(**dict.fromkeys(FIGURES, math.nan), **dict.fromkeys(OPTIONS), **told)
         found.append(e.but(**dict.fromkeys(SIZES, math.nan), **dict.fromkeys(CLUSTERS)) if is_gone else e)
     return tuple(found)

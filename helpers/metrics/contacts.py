@@ -50,8 +50,8 @@ def read_months(source: Source, units: Units) -> pd.DataFrame | None:
         month=(since / MONTH).floor(), over=((end - told["assigned_at"].epoch_seconds()) / MONTH).floor()
     )
     told = told.filter(told["month"] < told["over"])
-    month = told.group_by("unit", "variant", "month").aggregate(asked=(told["event"] == asks).max())
-    found = month.group_by("unit", "variant").aggregate(active=month.count(), asked=month["asked"].cast("int64").sum())
+    month = told.group_by("unit", "variant", "month").aggregate(asked=(told["event"] == asks).any())
+    found = month.group_by("unit", "variant").aggregate(active=month.count(), asked=month["asked"].sum())
     return found.order_by("unit").to_pyarrow().to_pandas().astype({"active": float, "asked": float})
 
 

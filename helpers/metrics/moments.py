@@ -214,7 +214,7 @@ def _find_quantile(values, share, bound):
     It lies between the two values around place share x (n - 1), as in `numpy.quantile`; None without values.
     """
     table = values.name("value").as_table()
-    place = ((table.count() - 1) * (1 - share)).as_scalar()  # from the largest on, which is 0
+    place = ((table.count() - 1).cast("float64") * (1 - share)).as_scalar()  # from the largest on, which is 0
     top = table.filter(table["value"] > bound)
     top = top.mutate(place=ibis.row_number().over(order_by=top["value"].desc()), middle=place)
     near = top.filter((top["place"] - top["middle"]).abs() < 1).order_by("place").to_pyarrow().to_pylist()

@@ -88,7 +88,8 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
     Returns
     -------
     dict: (metric, arm, part) to units with an amount other than 0; 1 where one of them holds more than half of all.
-        A part is "column=level" of a segment, "week 1", or None, the whole arm.
+        A part is "column=level" of a segment, "week 1", "takers" or "others", or None, the whole arm. Of the last two
+        (metric, arm, "n takers") and "n others" are how many units they are.
     """
     design, table = units.design, units.table
     names = [n for n, m in design.metrics.items() if m.how.total == "amount" and f"y_{n}" in table.columns]
@@ -97,6 +98,8 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
     parts = [ibis.null("string"), *(ibis.literal(f"{s}=").concat(table[f"s_{s}"]) for s in design.segments)]
     if design.assigned_at:
         parts.append(ibis.literal("week ").concat((table["week"] + 1).cast("string")))
+    if "exposed" in table.columns:
+        parts.append((table["exposed"] == 1).ifelse("takers", "others").fill_null("take-up unknown"))
     asked = []
     for part in parts:
         rows = table.select("variant", *(f"y_{name}" for name in names), part=part)
@@ -104,12 +107,15 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
         for name in names:
             paid = rows[f"y_{name}"].abs()
             sums |= {f"n{name}": (paid > 0).sum(), f"most{name}": paid.max(), f"all{name}": paid.sum()}
+            sums |= {f"of{name}": paid.count()}
         asked.append(rows.group_by("variant", "part").aggregate(**sums))
     found = {}
     for row in ibis.union(*asked).to_pyarrow().to_pylist() if len(asked) > 1 else asked[0].to_pyarrow().to_pylist():
         for name in names:
             is_held = 2 * (row[f"most{name}"] or 0) > (row[f"all{name}"] or 0)
             found[name, row["variant"], row["part"]] = 1 if is_held else int(row[f"n{name}"] or 0)
+            if row["part"] in ("takers", "others"):
+                found[name, row["variant"], f"n {row['part']}"] = row[f"of{name}"]
     return found
 
 

@@ -178,10 +178,10 @@ def _size(value):
     safe = (known & (value.abs() <= LARGEST_WHOLE)).ifelse(value, 0.5)
     whole = ((safe + 0.5).floor() - safe).abs() <= CLOSE * safe.abs().clip(upper=1e5)
     return {
-        "n": known.cast("int64"),
+        "n": known.cast("int32"),
         "log": log,
         "square": log * log,
-        "whole": (known & whole).cast("int64"),
+        "whole": (known & whole).cast("int32"),
         "log_whole": (known & whole).ifelse(log, 0.0),
     }
 
@@ -197,14 +197,14 @@ def _look_column(units, read, metric, paid):
     is_total = title.substr(0, 1).isin(list(INITIALS)).ifelse(title.strip().re_search(TOTALS), False)
     sums = {"largest": value, "sum": value, "titled": is_total.ifelse(value, 0.0)}
     if metric.how.total == "count":
-        return {"n": (value > 0).cast("int64")} | sums
+        return {"n": (value > 0).cast("int32")} | sums
     sums |= {} if paid is None else {"unpriced": _lacks(paid, value)}
     return _size(value) | sums
 
 
 def _look_marks(value):
-    return {key: (value == mark).cast("int64") for key, mark in (("yes", 1), ("no", 0))} | {
-        "empty": value.isnull().cast("int64")
+    return {key: (value == mark).cast("int32") for key, mark in (("yes", 1), ("no", 0))} | {
+        "empty": value.isnull().cast("int32")
     }
 
 
@@ -212,8 +212,8 @@ def _look_times(time, observed):
     """Of times to an event their size, and how many are empty or 0 among those that ended and those that did not."""
     time, facts = time.cast("float64"), _size(time) | _look_marks(observed.cast("float64"))
     for key, mine in (("ended", observed >= 1), ("open", observed == 0)):
-        facts |= {key: mine.cast("int64"), f"{key}_empty": (mine & time.isnull()).cast("int64")}
-        facts[f"{key}_zero"] = (mine & (time == 0)).cast("int64")
+        facts |= {key: mine.cast("int32"), f"{key}_empty": (mine & time.isnull()).cast("int32")}
+        facts[f"{key}_zero"] = (mine & (time == 0)).cast("int32")
     return facts
 
 
@@ -247,12 +247,12 @@ def _look_payments(planned, value):
             void |= text.re_search(NONE_WORDS) | text.re_search(OPEN_WORDS)
             returned |= text.re_search(RETURNED) & (value > 0)
     facts = {"void": counts & void.fill_null(False), "returned": counts & returned.fill_null(False)}
-    facts = {what: fact.cast("int64") for what, fact in facts.items()}
+    facts = {what: fact.cast("int32") for what, fact in facts.items()}
     return facts | ({"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {})
 
 
 def _lacks(money, value):
-    return (value.notnull() & (value != 0) & money.isnull()).cast("int64")
+    return (value.notnull() & (value != 0) & money.isnull()).cast("int32")
 
 
 def _ask_levels(units, design, named):

@@ -105,6 +105,11 @@ def _differs(who, unit, shown):
     return is_strange | (who.length() > 2 * longest)
 
 
+def _read_seconds(moment):
+    """Whole seconds since 1970; of what some engines return as a float, no remainder can be taken in all of them."""
+    return moment.epoch_seconds().floor().cast("int64")
+
+
 def _read_day(moment):
     return (moment.epoch_seconds() / DAY).floor().cast("int64")
 
@@ -120,7 +125,7 @@ def _join_events(events, start, design):
         if not design.cluster
         else ibis.coalesce(*(heard[name].cast("string") for name in ("key", "unit")))
     )
-    seconds, since = (heard[name].epoch_seconds() for name in ("at", "start"))
+    seconds, since = (_read_seconds(heard[name]) for name in ("at", "start"))
     day, begun = (_read_day(heard[name]) for name in ("at", "start"))
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
     last = as_of and (as_of - dt.date(1970, 1, 1)).days

@@ -84,6 +84,25 @@ def test_share_has_a_floor_whatever_the_plan_says(studies, reports, sign):
     assert share(studies, reports)[0] == 0
 
 
+def test_share_rounds_amounts_in_results_and_tables_and_leaves_the_folder_as_it_is(studies, reports, sign):
+    row = dict.fromkeys(("population", "segment", "at", "ci_set", "clusters_control", "clusters_treatment"))
+    row |= {"metric": "revenue", "comparison": "new - old", "estimand": "difference", "adjustment": "none"}
+    row |= {"estimate": 1.2345, "std_error": 2.0, "ci_low": -2.7655, "ci_high": 5.2345, "control_value": 10.1234}
+    row |= {"population": "itt", "role": "primary", "control": "old", "treatment": "new"}
+    row |= {"treatment_value": 11.3579, "n_control": 20, "n_treatment": 20, "p_value": 0.53712}
+    sums = {"tests": [], "checks": [], "tables": {"metrics": [{"metric": "revenue", "kind": "amount"}]}}
+    (reports / "mine" / "tables" / "estimates.csv").write_text("metric,estimate\nrevenue,1.2345\n")
+    publish(reports, sign, estimates=[row], **sums)
+    assert share(studies, reports, "mine")[0] == 0
+    with zipfile.ZipFile(reports.parent / "share.zip") as archive:
+        told = json.loads(archive.read("mine/results.json"))["estimates"][0]
+        table = archive.read("mine/tables/estimates.csv").decode()
+    names = ("estimate", "std_error", "ci_low", "ci_high", "control_value", "treatment_value", "p_value")
+    assert [told[name] for name in names] == [1.0, 2.0, -3.0, 5.0, 10.0, 11.0, 0.54]
+    assert table == "metric,estimate\nrevenue,1.0\n"
+    assert json.loads((reports / "mine" / "results.json").read_text())["estimates"] == [row]
+
+
 def test_share_refuses_what_the_run_did_not_leave(studies, reports):
     (reports / "mine" / "report.html").write_text("<p>edited</p>")
     (reports / "mine" / "tables" / "extra.csv").write_text("a\n1\n")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from helpers import inference, metrics, plan, sources
-from helpers.disclosure import find_leaks, protect
+from helpers.disclosure import find_leaks, protect, statements
 from helpers.plan import ExperimentPlan
 from helpers.plan.views import find_view
 from helpers.records import Check, DataInfo, Estimate, Refused, Results, Test
@@ -442,8 +442,54 @@ def test_money_of_few_or_of_one_is_not_told(tmp_path):
     assert not is_hidden and "country=Latvia" in hidden and len(hidden) == 2  # and a partner, or the sum would tell it
 
 
+def test_a_quantile_with_few_who_pay_below_it_is_not_told(tmp_path):
+    frame, top = draw_customers([("South", "Italy", 100)]), {"paid": MONEY["paid"] | {"quantile": 0.8}}
+    place = np.arange(len(frame)) // 2  # 0 to 99 in either arm
+
+    def tell(n):
+        found = run_own(tmp_path, frame.assign(paid=np.where(place < n, 20.0 + place, 0.0)), metrics=top).estimates[0]
+        return found.control_value, found.reason
+
+    reason = "hidden: fewer than 10 units that pay lie below this quantile of an arm"
+    assert math.isnan(tell(26)[0]) and tell(26)[1] == reason  # six pay less
+    assert tell(40)[0] > 20 and tell(40)[1] is None
+    assert tell(15)[0] == 0  # nobody's amount
+
+
+def test_money_of_few_takers_is_not_told(tmp_path):
+    frame = draw_customers([("South", "Italy", 120)])
+    place, offered = np.arange(len(frame)) // 2, frame["arm"] == "no_links"
+    frame = frame.assign(used=(offered & (place % 3 == 0)).astype(int))  # 40 of 120
+
+    def list_hidden(paid):
+        found = run_own(tmp_path, frame.assign(paid=paid), metrics=MONEY, exposure={"column": "used"}).estimates
+        return {e.population: math.isnan(e.estimate) for e in found if e.estimand in ("naive", "cace", "difference")}
+
+    paid = np.where(place % 2 == 0, 20.0 + place % 7, 0.0)
+    assert list_hidden(paid) == {"itt": False, "as_treated": False, "compliers": False}
+    few = np.where((frame["used"] == 1) & (place > 30), 0.0, paid)  # six takers pay
+    assert list_hidden(few)["as_treated"] and not list_hidden(few)["itt"]
+    of_one = np.where((frame["used"] == 1) & (place == 6), 800.0, paid)  # more than half of what takers pay, not of all
+    assert list_hidden(of_one)["as_treated"] and not list_hidden(of_one)["itt"]
+
+
 def test_names_of_small_levels_are_one_nameless_other():
     topics = pd.DataFrame({"topic": ["billing", "ann@example.org", "setup"], "customers": [90, 4, 50]})
     found = guard("support_metrics", PLAN, tables={"topics": topics}).tables["topics"]
     assert found["topic"].tolist() == ["billing", "other", "setup"]  # the partner's name tells nothing of few
     assert found["customers"].isna().tolist() == [False, True, True]
+
+
+def test_segments_that_tell_of_a_few_only_together_do_not_stand_together(tmp_path, monkeypatch):
+    # South without Italy and without Valletta: 4 customers an arm, of whom no two of the three columns tell
+    places = [("South", "Italy", None, 60), ("South", None, "Valletta", 40), ("South", None, None, 4)]
+    places += [("North", None, None, 50), ("North", "Norway", "Oslo", 60), ("North", "Norway", None, 30)]
+    frame = draw_customers(places)
+    cities = [city for *_, city, n in places for _ in range(2 * n)]
+    told = {}
+    for most in (statements.MOST_CELLS, 0):
+        monkeypatch.setattr(statements, "MOST_CELLS", most)
+        found = run_own(tmp_path, frame.assign(city=cities), segments=["region", "country", "city"])
+        told[most] = {e.segment for e in found.estimates if e.segment and not math.isnan(e.n_control)}
+    leak = {"region=South", "country=Italy", "city=Valletta"}
+    assert leak <= told[0] and not leak <= told[1000] and "country=Norway" in told[1000]

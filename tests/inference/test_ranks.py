@@ -58,20 +58,6 @@ def test_quantile_difference_arguments_change_the_result():
     assert clustered.p_value > median.p_value
 
 
-def test_quantile_difference_clusters_of_one_row_are_rows():
-    rng = np.random.default_rng(3)
-    arms = rng.exponential(1, 2000), rng.exponential(1.2, 2000)
-    names = np.array([f"s{k}" for k in range(2000)])
-    plain = quantile_difference(*arms, 0.5)
-    found = quantile_difference(*arms, 0.5, control_clusters=names, treatment_clusters=names)
-    assert (found.ci_low, found.ci_high) == pytest.approx((plain.ci_low, plain.ci_high), abs=0.006)
-    # rows that differ as much within clusters as they can are worth no more than rows
-    spread = np.arange(2000) % 1000
-    balanced = [np.sort(a)[np.r_[0:1000, 1999:999:-1]] for a in arms]
-    mixed = quantile_difference(*balanced, 0.5, control_clusters=spread, treatment_clusters=spread)
-    assert (mixed.ci_low, mixed.ci_high) == pytest.approx((plain.ci_low, plain.ci_high), abs=0.006)
-
-
 @pytest.mark.parametrize("tied", [False, True])
 def test_quantile_difference_clusters_by_the_delta_method(tied, moments):
     # the limits of one arm, beside an arm of zeros, from the variance of a share by cluster

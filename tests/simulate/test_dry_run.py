@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sources_samples import tell_refusal
 
-from helpers import metrics, plan, sources
+from helpers import metrics, sources
 from helpers.plan import ExperimentPlan
-from helpers.records import Refused
 from helpers.simulate.dry_run import experiment, find_shared, list_events, reads_events
 
 METRICS = {
@@ -114,11 +114,6 @@ def test_experiment_table_has_what_the_plan_asks_for():
     assert not units.isna().any().any()
 
 
-def test_experiment_covariates_predict_the_metrics():
-    units = experiment(make_plan(covariates=["before"]), n_units=4000).units
-    assert np.corrcoef(units["before"], units["csat"])[0, 1] > 0.3
-
-
 def test_experiment_follows_split_arms_and_outside_groups():
     variant = {"column": "arm", "control": "a", "treatments": ["b", "c"], "observational": ["o"]}
     variant["split"] = {"a": 0.8, "b": 0.1, "c": 0.1}
@@ -201,9 +196,7 @@ def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():
     ],
 )
 def test_experiment_refuses_what_cannot_be_planted(metrics, message):
-    with pytest.raises(Refused) as refused:
-        experiment(make_plan(metrics=metrics), n_units=100)
-    assert str(refused.value) == message
+    assert tell_refusal(experiment, make_plan(metrics=metrics), n_units=100) == message
 
 
 @pytest.mark.parametrize("name", ["paid", "left"])
@@ -343,9 +336,3 @@ def test_find_shared_follows_a_ratio_of_a_shared_metric():
 )
 def test_reads_events_by_plan(changes, reads):
     assert reads_events(ExperimentPlan.model_validate({**CONTENT, **changes})) is reads
-
-
-def test_experiment_dry_run_of_a_committed_plan_has_events():
-    made = experiment(plan.read("proactive_help").design, n_units=50)
-    assert {"activated", "conversation_started", "paid", "help_opened"} <= set(made.events["event"])
-    assert "paid_in" not in {e["metric"] for e in made.truth["effects"]}  # it reads the event of converted

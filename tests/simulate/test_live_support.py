@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from helpers import metrics, plan, sources
-from helpers.simulate.kit import Chance, cut_delay
+from helpers.simulate.kit import cut_delay
 from helpers.simulate.live_support import asking_means, count_payments, live_support, solve_chances, state_truth
 from helpers.simulate.support_world import (
     COMPLETE_TO,
@@ -295,13 +295,6 @@ def test_solve_chances_hits_every_effect(lift, loyalty, response, hour):
     assert value(effects, "trial", "relative_lift") == pytest.approx(lift, abs=1e-9)
     assert value(effects, "nps", population="responders") == pytest.approx(loyalty, abs=1e-7)
     assert value(effects, "answered") == pytest.approx(response, abs=1e-9)
-
-
-def test_chance_by_hand():
-    half = Chance(0.0, 0.0, 0.4)  # room of one half: a quarter
-    assert [float(half.plain(0)), float(half.served(0, 0)), float(half.served(0, 1.5))] == pytest.approx(
-        [0.5, 0.5, 0.65]
-    )
 
 
 def test_asking_means_equal_a_direct_integral():
