@@ -118,8 +118,8 @@ class Arm:
 
     def expect(self, by_age, by_day):
         """Return the expected events by day since assignment and by day, of rates of both that are multiplied."""
-        n = len(self.count)  # the units of a day of assignment are i days old i days later
-        ages, days = np.convolve(self.count[::-1], by_day)[n - 1 :], np.convolve(self.count, by_age)[:n]
+        count = np.trim_zeros(self.count, "b")  # the units of a day of assignment are i days old i days later
+        ages, days = np.convolve(count[::-1], by_day)[len(count) - 1 :], np.convolve(count, by_age)[: len(by_age)]
         return by_age * ages, by_day * days
 
 
