@@ -118,7 +118,7 @@ def _ask_last(units, name, metric, design):
     """How many units of each arm have the longest time of all, with the event and without."""
     last = units.filter(units[metric.time] == units[metric.time].max().as_scalar())
     ends = {"ended_last": last[metric.observed] >= 1, "open_last": last[metric.observed] == 0}
-    ends = {what: mine.cast("int64") for what, mine in ends.items()}
+    ends = {what: mine.cast("int32") for what, mine in ends.items()}
     return _ask_sums(last, ["variant"], {(name, metric.time): ends}, design)
 
 
@@ -227,7 +227,7 @@ def _look_column(units, read, metric, paid):
     """Of a column of marks how many are 1, 0 and empty; of others how large, and whether a row sums the rest."""
     value = units[read].cast("float64")
     if metric.how.is_share:
-        return _look_marks(value) | {"n": (value > 0).cast("int64")}
+        return _look_marks(value) | {"n": (value > 0).cast("int32")}
     if metric.how.total not in ("amount", "count"):
         return {}
     title = units["unit"].cast("string").lower()
