@@ -64,4 +64,4 @@ spark: $(READY) ## Add Spark to the environment, for tables that stand there (it
 	$(INSTALL) --no-build-isolation --require-hashes -r requirements-spark.lock
 
 engines: spark ## Run the studies on a PostgreSQL and a Spark of their own, and compare with files (needs both and Java)
-	STUDIES_ENGINES=1 .ci/with_postgres $(BIN)/python -m pytest -n 0 tests/engines
+	STUDIES_ENGINES=1 .ci/with_postgres $(BIN)/python -m pytest -n 0 -W "ignore:The copy keyword" tests/engines

@@ -11,9 +11,10 @@ from helpers import plan as plans
 from helpers import simulate
 
 SIZES = {"proactive_help": 1200, "live_support": 800, "customer_milestones": 500}
+SIZES |= {"in_app_support": 600, "support_metrics": 600}
 TABLES = ("assigned", "events")
 SAME = 1e-9
-STUDIES = ("proactive_help", "live_support", "customer_milestones", "experiment")
+STUDIES = (*SIZES, "experiment")
 # Each kind of metric, take-up, covariates that are numbers and words, segments, weeks.
 PLAN = """\
 kind: experiment
@@ -83,7 +84,7 @@ def assert_same(folder, study, address) -> None:
     """Assert that a study finds in the tables of a database what it finds in its files."""
     found = run_files(folder, study)
     again = run_cells(study, point_at(address, study, write_files(folder, study)))
-    assert len(found.estimates) > 50
+    assert len(found.estimates) >= 10
     assert compare_results(found, again) == []
 
 
