@@ -11,6 +11,7 @@ import re
 import socket
 import zipfile
 from functools import partial
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 from urllib.request import urlopen
 
@@ -65,6 +66,7 @@ def share_runs(arguments):
     texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
     problems += [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
     problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
+    problems += find_twins({name: json.loads(texts[f"{name}/results.json"]) for name in chosen})
     if problems:
         raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
     for name in chosen:
@@ -181,6 +183,28 @@ def scan_run(out, name, texts):
     least = max(min_cell, LEAST)
     leaks = disclosure.find_leaks(results["study"], tables, least, *known_of)
     return problems + [f"{name}/results.json, {t} tells of cells under {least} ({n})" for t, n in leaks.items()]
+
+
+def find_twins(runs):
+    """Return which runs of one plan differ in so few units that the difference of their counts tells what these did.
+
+    Parameters
+    ----------
+    runs : dict of str to dict, name -> content of results.json
+    """
+    found, told = (
+        [],
+        "{} and {} are of one plan and differ in fewer than {} units of an arm, or in all; share one of them",
+    )
+    for (one, first), (two, second) in combinations(runs.items(), 2):
+        plans = [run.get("plan") or {} for run in (first, second)]
+        same = [key for key in ("file", "sha256") if plans[0].get(key) and plans[0].get(key) == plans[1].get(key)]
+        if not same or {first["data"]["kind"], second["data"]["kind"]} != {"yours"}:
+            continue
+        sizes = [run["data"].get("units_by_variant", {}) | {"": run["data"].get("units")} for run in (first, second)]
+        gaps = [abs((sizes[0].get(arm) or 0) - (sizes[1].get(arm) or 0)) for arm in sizes[0] | sizes[1]]
+        found += [told.format(one, two, LEAST)] if any(0 < gap < LEAST for gap in gaps) else []
+    return found
 
 
 def find_words(text):

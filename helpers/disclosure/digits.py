@@ -89,10 +89,7 @@ class Coarse:
         """Return an estimate in which arms still subtract to their difference."""
         if row["metric"] not in self.amounts:
             return dict(row)
-        values, own = (
-            self.units.get(_name_place(row)),
-            self._find_unit(row, *(row[end] for end in ENDS)),
-        )
+        values, own = self.units.get(_name_place(row)), self._find_unit(row, *(row[end] for end in ENDS))
         is_gap = row["estimand"] == "difference"
         own = max(own or 0.0, values or 0.0) or None if is_gap else own
         units = {"estimate": own, "std_error": own, "control_value": values, "treatment_value": values}
@@ -128,7 +125,8 @@ class Coarse:
         half = row["n"] / 2 if isinstance(row.get("n"), (int, float)) else None  # of both arms
         sizes = [row.get("n_control"), row.get("n_treatment"), half]
         sizes = [OF_RANKS] if row.get("metric") in self.ranks else sizes
-        return find_unit(error, *(sizes if any(sizes) else [self.sizes.get(row.get("metric"))]))
+        least = self.sizes.get(row.get("metric"), min(self.sizes.values(), default=None))
+        return find_unit(error, *(sizes if any(sizes) else [least]))
 
 
 def _find_step(value):

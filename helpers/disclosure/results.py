@@ -218,6 +218,8 @@ def _hide(name, frames, cells: Cells, known, reason) -> pd.DataFrame:
         figures = [column for column in figures if column in frame]
         cut = {c: found[c].astype(object).mask(mask, fill[c]) if c in fill else found[c].mask(mask) for c in figures}
         found = found.assign(**cut)
+    if name != "metrics" and "metric" in frame and all(link.table != "estimates" for link in cells.links):
+        dropped |= _follow_effects(frame, frames["estimates"])
     named = {c: found[c].astype(object).mask(frame["small"], OTHER) for c in cells.levels if c in found}
     return (
         found.assign(**named)[~dropped]
@@ -225,6 +227,19 @@ def _hide(name, frames, cells: Cells, known, reason) -> pd.DataFrame:
         .drop(columns=[*CARRIED], errors="ignore")
         .reset_index(drop=True)
     )
+
+
+def _follow_effects(frame, estimates) -> np.ndarray:
+    """Rows of a metric and comparison of which the effect is hidden as a whole: they are made of it or add up to it."""
+    if "tail" not in estimates:
+        return np.zeros(len(frame), bool)
+    whole = estimates["segment"].isna() & estimates["at"].isna() & estimates["population"].isin(["itt", "responders"])
+    is_gone = estimates["hidden"] | estimates["tail"]
+    names = set(estimates.loc[whole & is_gone, "metric"])
+    known = set(estimates.loc[whole & ~is_gone, ["metric", "comparison"]].itertuples(index=False, name=None))
+    said = frame["comparison"] if "comparison" in frame else pd.Series(None, frame.index, dtype=object)
+    rows = zip(frame["metric"], said, strict=True)
+    return np.array([row[0] in names and row not in known for row in rows], bool)
 
 
 def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[np.ndarray, list[str]]]:

@@ -249,6 +249,24 @@ def test_share_looks_for_the_accounts_of_a_framework(studies, reports, sign):
     assert share(studies, reports) == (2, "", refused("mine/report.html holds unit ids (1)"))
 
 
+@pytest.mark.parametrize(("kind", "plan", "more", "is_told"), [
+    ("yours", {"file": "p.yaml", "sha256": "1"}, {"new": 1}, True),  # one customer more
+    ("yours", {"file": "q.yaml", "sha256": "2"}, {"new": 1}, False),  # another experiment
+    ("yours", {"file": "q.yaml", "sha256": "1"}, {"new": 1}, True),  # the same under another name
+    ("yours", {"file": "p.yaml", "sha256": "2"}, {"old": -4}, True),  # the plan was edited
+    ("yours", {"file": "p.yaml", "sha256": "1"}, {"old": 5, "new": 9}, False),
+    ("yours", {"file": "p.yaml", "sha256": "1"}, {}, False),  # the same customers
+    ("simulated", {"file": "p.yaml", "sha256": "1"}, {"new": 1}, False),
+])  # fmt: skip
+def test_runs_that_differ_in_few_units_are_not_shared_together(kind, plan, more, is_told):
+    sizes = {"old": 200, "new": 210}
+    runs = {"march": {"plan": {"file": "p.yaml", "sha256": "1"}, "data": {"kind": kind, "units_by_variant": sizes}}}
+    other = {arm: n + more.get(arm, 0) for arm, n in sizes.items()}
+    runs["april"] = {"plan": plan, "data": {"kind": kind, "units_by_variant": other}}
+    told = "march and april are of one plan and differ in fewer than 5 units of an arm, or in all; share one of them"
+    assert sharing.find_twins(runs) == ([told] if is_told else [])
+
+
 def test_find_secrets_by_form(monkeypatch):
     monkeypatch.setattr(sharing.os, "environ", {})
     telling = {
