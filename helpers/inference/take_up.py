@@ -19,7 +19,7 @@ from helpers.inference.means import (
     satterthwaite,
     solve_set,
 )
-from helpers.records import NAN, TAKE_UP, Effect, Estimate, Moments, Results
+from helpers.records import NAN, TAKE_UP, Effect, Estimate, Results
 
 WEAK_F = 10.0
 NO_FIRST_STAGE = "take-up is the same in both arms, so the offer says nothing about taking"
@@ -31,23 +31,6 @@ BOTH_SIDES = "Non-compliance is on both sides: some take it up without the offer
 TAKERS = "takers - others"
 
 
-def fold_take_up(rows: pd.DataFrame) -> tuple[Moments, Moments]:
-    """Return the moments of outcome and take-up in the control and in the treatment arm, one unit a row.
-
-    Parameters
-    ----------
-    rows : DataFrame, one row per randomised unit
-        `y`, `assigned` (1 = treatment arm), `taken` (1 = took it up); a row that lacks one of them is left out.
-
-    Returns
-    -------
-    tuple of Moments: control, treatment; names ("y", "taken"); `missing` counts the rows left out.
-    """
-    arms = [rows.loc[rows["assigned"] == arm, ["y", "taken"]] for arm in (0, 1)]
-    known = [arm.dropna().to_numpy(float) for arm in arms]
-    return tuple(measure_columns(k, ("y", "taken"), missing=len(a) - len(k)) for k, a in zip(known, arms, strict=True))
-
-
 def complier_effect(arms, *, confidence_level: float = 0.95) -> Effect:
     """Return the complier average causal effect: the offer's effect on the outcome over its effect on take-up.
 
@@ -57,7 +40,7 @@ def complier_effect(arms, *, confidence_level: float = 0.95) -> Effect:
 
     Parameters
     ----------
-    arms : tuple of Moments, control and treatment, as `fold_take_up` gives them
+    arms : pair of Moments of outcome and take-up, control and treatment; units that lack one are not in them
     confidence_level : float, 0 to 1
 
     Returns
@@ -214,7 +197,8 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
             against = f"{TAKERS} ({comparison.treatment})" if len(design.variant.treatments) > 1 else TAKERS
             labels, rows = {"against": against, "interval": material.look.interval}, rows.dropna(subset=["taken"])
             contrasts, overlap = _associate(comparison, rows, material, population="as_treated", **labels)
-            arms, level = fold_take_up(rows), {"confidence_level": comparison.level}
+            pairs = (rows.loc[rows["assigned"] == arm, ["y", "taken"]].to_numpy(float) for arm in (0, 1))
+            arms, level = [measure_columns(p, ("y", "taken")) for p in pairs], {"confidence_level": comparison.level}
             labels |= {"estimand": "cace", "population": "compliers", **_count_arms(rows, "assigned")}
             for estimator, role in ((complier_effect, "exploratory"), (anderson_rubin, "sensitivity")):
                 effect = material.at_look(comparison, estimator(arms, **level))
