@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from helpers.checks.trust import report_duplicates
-from helpers.inference import adjust_families, decide, sample_size_proportions
+from helpers.inference import adjust_families, decide, make_estimate, sample_size_proportions
 from helpers.inference.surveys import GROUPS, bound_answers, jackknife
 from helpers.metrics.tickets import METRICS, judge_tickets, serve_renewals
 from helpers.milestones import contrasts
@@ -259,11 +259,12 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
 
 
 def _label(name, effect, sides, design, **labels):
-    about = (f"renewed:{name}", "renewed", f"not {name}", name, f"{name} - not {name}")
     labels = {"estimand": "difference", "population": "landmark", "role": "primary", "family": "primary"} | labels
-    labels |= {"n_control": sides["n_without"], "n_treatment": sides["n_with"], **vars(effect)}
-    adjustment = "covariates" if labels["role"] == "primary" else "none"
-    return Estimate(*about, adjustment=adjustment, confidence_level=design.confidence_level, **labels)
+    is_fair, level = labels["role"] == "primary", {"confidence_level": design.confidence_level}
+    labels |= {"id": f"renewed:{name}" if is_fair else f"renewed:{name}:naive", "metric": "renewed"}
+    labels |= {"adjustment": "covariates" if is_fair else "none", "n_control": sides["n_without"]}
+    named = {"control": f"not {name}", "treatment": name, "n_treatment": sides["n_with"]}
+    return make_estimate(effect, **named, **labels, **level)
 
 
 def _match(rows, by):
@@ -316,11 +317,13 @@ def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[li
     told = {name: jackknife(part, measure, **level) for name, (part, measure) in readings.items()}
     last = told["buyer"]
     p = float(2 * stats.t.sf(abs(last["value"] / last["std_error"]), GROUPS - 1))
-    effect = Effect(last["value"], last["std_error"], GROUPS - 1.0, last["ci_low"], last["ci_high"], None, p)
-    about = ("left:premium", "left", "not eligible", "premium", "premium - not eligible", "difference")
-    sizes = {"n_control": len(rows) - len(late), "n_treatment": len(late), "confidence_level": design.confidence_level}
-    labels = {"population": "observational", "role": "secondary", **sizes, **{**vars(effect), "method": MATCHED}}
-    estimate = decide(Estimate(*about, **labels), None, alpha=design.alpha)
+    effect = Effect(
+        last["value"], last["std_error"], GROUPS - 1.0, last["ci_low"], last["ci_high"], None, p, method=MATCHED
+    )
+    labels = {"id": "left:premium", "metric": "left", "control": "not eligible", "treatment": "premium"}
+    labels |= {"estimand": "difference", "population": "observational", "role": "secondary", **level}
+    labels |= {"n_control": len(rows) - len(late), "n_treatment": len(late)}
+    estimate = decide(make_estimate(effect, **labels), None, alpha=design.alpha)
     by_quarter = rows[rows["eligible"]].groupby("quarter")["left"].agg(n="size", lost="sum")
     known = by_quarter.index[(by_quarter["n"] >= GROUPS) & (by_quarter.index >= -8)]
     gaps = jackknife(rows, lambda part: _match(part, "quarter").reindex(known).to_numpy(), **level)

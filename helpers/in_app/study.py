@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.in_app import feedback, praise, requests
-from helpers.inference import decide, risk_difference
+from helpers.inference import decide, make_estimate, risk_difference
 from helpers.metrics.contacts import MONTH, read_months, read_people, read_requests
 from helpers.metrics.events import find_end
 from helpers.milestones.contrasts import adjusted_difference
@@ -159,10 +159,9 @@ def _study_praise(asked, design, choices, level):
 
 def _estimate(metric, estimand, effect: Effect, **labels) -> Estimate:
     """An effect of no planned metric, with its labels."""
-    comparison = f"{labels['treatment']} - {labels['control']}"
-    parts = [metric, comparison, estimand, labels["population"], labels.get("adjustment", "")]
-    named = {"id": ":".join(filter(None, parts)), "metric": metric, "comparison": comparison, "estimand": estimand}
-    return Estimate(**named, **labels, **{name: getattr(effect, name) for name in Effect.__dataclass_fields__})
+    parts = [metric, f"{labels['treatment']} - {labels['control']}", estimand, labels["population"]]
+    key = ":".join([*parts, *([labels["adjustment"]] if "adjustment" in labels else [])])
+    return make_estimate(effect, id=key, metric=metric, estimand=estimand, **labels)
 
 
 def _study_price(asked, units, choices, level):

@@ -10,7 +10,7 @@ from helpers.inference.contrasts import (
     share_ratio,
     win_difference,
 )
-from helpers.inference.decisions import adjust_families, benjamini_hochberg, decide, holm
+from helpers.inference.decisions import adjust_families, benjamini_hochberg, decide, holm, make_estimate
 from helpers.inference.experiment import explain_gaps, run_experiment
 from helpers.inference.levels import list_levels
 from helpers.inference.looks import always_valid, sequential_bounds

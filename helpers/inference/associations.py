@@ -34,21 +34,36 @@ class Overlap:
     imbalance: float
 
 
-def naive_contrast(rows: pd.DataFrame, *, confidence_level: float = 0.95) -> Effect:
-    """Return the mean outcome of takers minus that of others in the offered arm: a comparison of unlike people.
+def read_offered(rows: pd.DataFrame, covariates=()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the outcome of the units of the offered arm, whether they took it up, and their covariates.
 
     Parameters
     ----------
     rows : DataFrame, one row a unit
-        `y`, `assigned` (0 or 1), `taken` (1 = took it up); a row that lacks one of them is left out. Only the arm
-        with more take-up is used; for a group outside the randomisation give `assigned` one value.
+        `y`, `assigned` (0 or 1), `taken` (1 = took it up) and the covariates as numbers; a row that lacks one of them
+        is left out. Only the arm with more take-up is used; for a group outside the randomisation give `assigned` one
+        value.
+    covariates : sequence of str
+    """
+    known = rows.dropna(subset=["y", "assigned", "taken", *covariates])
+    share = known.groupby("assigned")["taken"].mean()
+    offered = known[known["assigned"] == share.idxmax()] if len(share) else known
+    taken = offered["taken"].to_numpy(float) == 1
+    return offered["y"].to_numpy(float), taken, offered[list(covariates)].to_numpy(float)
+
+
+def naive_contrast(y, taken, *, confidence_level: float = 0.95) -> Effect:
+    """Return the mean outcome of takers minus that of others in the offered arm: a comparison of unlike people.
+
+    Parameters
+    ----------
+    y, taken : array, shape (n,), as `read_offered` gives them
     confidence_level : float, 0 to 1
 
     Returns
     -------
     Effect: Welch; `treatment_value` is the takers' mean; nan with a reason with fewer than two takers or others.
     """
-    y, taken, _ = _read(rows, [])
     if not _enough(taken):
         return Effect(method="welch", reason=TOO_FEW)
     pair = compare_means(measure_columns(y[~taken, None]), measure_columns(y[taken, None]))
@@ -56,7 +71,7 @@ def naive_contrast(rows: pd.DataFrame, *, confidence_level: float = 0.95) -> Eff
     return build_effect(pair.treatment - pair.control, math.sqrt(pair.variance), pair.df, **told)
 
 
-def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float = 0.95) -> Effect:
+def adjusted_contrast(y, taken, values, *, confidence_level: float = 0.95) -> Effect:
     """Return takers minus others in the offered arm, by least squares on taking and the covariates.
 
     Still an association: what the covariates do not measure stays in it. Covariates that repeat others are
@@ -64,9 +79,7 @@ def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float
 
     Parameters
     ----------
-    rows : DataFrame as for `naive_contrast`, with the covariates as numbers
-        A row that lacks a covariate is left out.
-    covariates : sequence of str
+    y, taken, values : array, shape (n,) and (n, k), as `read_offered` gives them
     confidence_level : float, 0 to 1
 
     Returns
@@ -78,7 +91,6 @@ def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float
     ----------
     MacKinnon and White (1985), Some heteroskedasticity-consistent covariance matrix estimators.
     """
-    y, taken, values = _read(rows, covariates)
     method = "least squares, HC2"
     if not _enough(taken):
         return Effect(method=method, reason=TOO_FEW)
@@ -98,7 +110,7 @@ def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float
     return build_effect(estimate, error, df, values=values, method=method, confidence_level=confidence_level)
 
 
-def weighted_contrast(rows: pd.DataFrame, covariates, *, confidence_level=0.95) -> tuple[Effect, Overlap | None]:
+def weighted_contrast(y, taken, values, *, confidence_level=0.95) -> tuple[Effect, Overlap | None]:
     """Return takers minus others in the offered arm, the others weighted to look like the takers (ATT).
 
     Weights are the odds of taking by logistic regression on the covariates, normalised (Hajek); the standard
@@ -107,8 +119,7 @@ def weighted_contrast(rows: pd.DataFrame, covariates, *, confidence_level=0.95) 
 
     Parameters
     ----------
-    rows : DataFrame as for `adjusted_contrast`
-    covariates : sequence of str
+    y, taken, values : as for `adjusted_contrast`
     confidence_level : float, 0 to 1
 
     Returns
@@ -124,7 +135,6 @@ def weighted_contrast(rows: pd.DataFrame, covariates, *, confidence_level=0.95) 
     Hirano, Imbens and Ridder (2003); Lunceford and Davidian (2004); Kish (1965) for the effective sample size;
     Rubin (2001) for 0.25 as the limit of imbalance.
     """
-    y, taken, values = _read(rows, covariates)
     method, design = "inverse probability weights to the takers", _design(values)
     fit = _model_chances(taken, design) if _enough(taken) else None
     if fit is None:
@@ -142,12 +152,6 @@ def weighted_contrast(rows: pd.DataFrame, covariates, *, confidence_level=0.95) 
     influence = np.where(taken, y - takers, 0.0) / taken.sum() - pull - scores @ (inverse @ (design.T @ pull))
     told = {"values": (others, takers), "method": method, "confidence_level": confidence_level}
     return build_effect(takers - others, math.sqrt(float(influence @ influence)), None, **told), overlap
-
-
-def choose_offered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the arm with more take-up; `assigned` and `taken` are known in all."""
-    share = rows.groupby("assigned")["taken"].mean()
-    return rows[rows["assigned"] == share.idxmax()] if len(share) else rows
 
 
 def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
@@ -196,12 +200,6 @@ def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, st
         if longest.max(initial=0.0) < CLOSE:
             break
     return beta, np.linalg.inv(information)
-
-
-def _read(rows, covariates):
-    offered = choose_offered(rows.dropna(subset=["y", "assigned", "taken", *covariates]))
-    taken = offered["taken"].to_numpy(float) == 1
-    return offered["y"].to_numpy(float), taken, offered[list(covariates)].to_numpy(float)
 
 
 def _enough(taken):

@@ -323,7 +323,9 @@ def quantile_difference(
     low, high = shared["estimate"] - _reach(*arms, tail), shared["estimate"] + _reach(*arms[::-1], tail)
     if not np.isfinite([low, high]).all():
         return Effect(reason=TOO_EXTREME, **shared)
-    return Effect(std_error=_measure_error(arms), ci_low=low, ci_high=high, p_value=_find_p(arms), **shared)
+    error = float(np.hypot(*(a.limit(0.025, 1) - a.limit(0.025, -1) for a in arms)) / (-2 * ndtri(0.025)))
+    error = error if 0 < error < np.inf else NAN
+    return Effect(std_error=error, ci_low=low, ci_high=high, p_value=_find_p(arms), **shared)
 
 
 def _read_arm(values, clusters, probability):
@@ -377,13 +379,6 @@ def _find_rank(tail, n, p):
 def _reach(lower, upper, tail):
     """Distance down from upper - lower: each quantile's distance to its own limit, joined as squares."""
     return float(np.hypot(upper.quantile - upper.limit(tail, -1), lower.limit(tail, 1) - lower.quantile))
-
-
-def _measure_error(arms):
-    tail = 0.025
-    lengths = [a.limit(tail, 1) - a.limit(tail, -1) for a in arms]
-    error = float(np.hypot(*lengths) / (-2 * ndtri(tail)))
-    return error if 0 < error < np.inf else NAN
 
 
 def _find_p(arms):

@@ -263,7 +263,10 @@ def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: Framew
     states = ["started", *(name.replace("_", " ") for name in contrasts.list_milestones(design))]
     states += ["dormant"] * ("dormant" in design.outcome_names) + ["gone"] * design.outcomes.retained.ends
     courses = _list_courses(histories, months, design, states)
-    counts = _count_moves(courses, len(states))
+    both = (courses[:, :-1] >= 0) & (courses[:, 1:] >= 0)
+    counts, (row, month) = np.zeros((both.shape[1], len(states), len(states))), np.nonzero(both)
+    np.add.at(counts, (month, courses[row, month], courses[row, month + 1]), 1)
+    counts = counts[both.any(axis=0)]  # accounts by month, state before and state after, as long as any is followed
     shares, variances = estimate_occupancy(counts)
     followed = np.append(len(courses), counts.sum(axis=(1, 2)))
     varies = variances > 1e-15
@@ -339,14 +342,6 @@ def _is_using(months, design):
     events, seats = (months[name].to_numpy(float) for name in ("events", "seats"))
     is_using = events >= design.usage.monthly_line * seats
     return np.where((seats > 0) & ~np.isnan(events), is_using, np.nan)
-
-
-def _count_moves(courses, size) -> np.ndarray:
-    """Accounts by month, state before and state after, as long as somebody is followed."""
-    both = (courses[:, :-1] >= 0) & (courses[:, 1:] >= 0)
-    counts, (row, month) = np.zeros((both.shape[1], size, size)), np.nonzero(both)
-    np.add.at(counts, (month, courses[row, month], courses[row, month + 1]), 1)
-    return counts[both.any(axis=0)]
 
 
 def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from helpers import examples
+from helpers.inference.means import linearise, measure_columns
 from helpers.queues.erlang import agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.records import Refused
 from helpers.simulate.support_world import HOURS_A_WEEK, SECONDS_AN_HOUR, serve
@@ -116,13 +117,11 @@ def estimate_ratio(over, under, days, *, least=-math.inf, most=math.inf) -> dict
     least, most : float, beyond which no end of the interval lies
     """
     sums = pd.DataFrame({"over": over, "under": under}, dtype=float).groupby(days).sum()
-    n, total = len(sums), sums["under"].sum()
-    with np.errstate(invalid="ignore"):
-        ratio = sums["over"].sum() / total
-        spread = (sums["over"] - ratio * sums["under"]).std(ddof=1) * math.sqrt(n) / total
-    half = stats.t.ppf((1 + LEVEL) / 2, max(n - 1, 1)) * spread
+    moments = measure_columns(sums.to_numpy(), ("over", "under"))
+    ratio, variance = linearise(moments.mean, moments.cov)
+    half = stats.t.ppf((1 + LEVEL) / 2, max(moments.n - 1, 1)) * math.sqrt(variance / max(moments.n, 1))
     low, high = np.clip([ratio - half, ratio + half], least, most).tolist()
-    return {"value": float(ratio), "ci_low": low, "ci_high": high}
+    return {"value": ratio, "ci_low": low, "ci_high": high}
 
 
 def describe_arrivals(counts) -> pd.DataFrame:

@@ -76,7 +76,6 @@ class SupportWorld(kit.World):
     response_effect: float = bound(0.01, -0.5, 0.5)  # who is served at once answers more: answers alone mislead
     satisfied_answer: float = bound(0.6, -3, 3)  # log-odds of answering per sd of satisfaction: not at random
     effect_by_hour: float = bound(0.8, 0, 1)  # how much of the effect follows the hours in which live is staffed
-    fading: float = bound(0.0, 0, 1)  # share of the effect that is lost from first to last week; the average stays
     keenness_and_outcome: float = bound(1.0, -3, 3)  # log-odds of trial and of payment per sd of keenness
     keenness_and_speed: float = bound(2.0, -3, 3)  # log-odds of asking while the queue is short per sd of keenness
     live_agents: int = bound(5, 1, 1000)  # on duty in office hours: six of seven replies within two minutes
@@ -122,15 +121,13 @@ def plan_duty(team, seats) -> np.ndarray:
 
 
 def deliver(world) -> np.ndarray:
-    """Return by how much the planted effect is multiplied, by week and hour of sign-up, shape (16, 168).
+    """Return by how much the planted effect is multiplied, by hour of sign-up, shape (168,).
 
-    The average over sign-ups is 1 exactly: hours as `SIGN_UPS` has them, weeks alike. By hour it follows the
-    staffing of the team that serves the live arm; `fading` lets it fall in a straight line over the weeks.
+    The average over sign-ups, as `SIGN_UPS` has them, is 1 exactly; it follows the staffing of the team that serves
+    the live arm.
     """
     staffed = ON_DUTY["regular" if world.shared_agents else "live"]
-    by_hour = 1 - world.effect_by_hour + world.effect_by_hour * staffed / (SIGN_UPS @ staffed)
-    by_week = 1 - world.fading * np.arange(WEEKS) / (WEEKS - 1)
-    return np.outer(by_week / by_week.mean(), by_hour)
+    return 1 - world.effect_by_hour + world.effect_by_hour * staffed / (SIGN_UPS @ staffed)
 
 
 def gather_teams(world, n_units) -> dict[str, np.ndarray]:
@@ -200,7 +197,6 @@ def draw_people(world, n_units, rng):
     start = np.concatenate(start)
     tested = start >= TEST_FROM
     live = tested & (lot.random(start.size) < 0.5)
-    week = np.clip((start - TEST_FROM) // (7 * SECONDS_A_DAY), 0, WEEKS - 1)
     keenness, other = draw.standard_normal((2, start.size))
     alike = SATISFACTION_AND_KEENNESS
     return pd.DataFrame(
@@ -209,7 +205,7 @@ def draw_people(world, n_units, rng):
             "variant": np.where(live, TREATMENT, np.where(tested, CONTROL, BEFORE)),
             "assigned_at": CLOCK_STARTS.as_unit("s") + pd.to_timedelta(start, unit="s"),
             "shown": np.concatenate(shown),
-            "delivered": np.where(live, deliver(world)[week, hour_of_week(start)], 0.0),
+            "delivered": np.where(live, deliver(world)[hour_of_week(start)], 0.0),
             "keenness": keenness,
             "satisfaction": alike * keenness + np.sqrt(1 - alike**2) * other,
             "company_size": SIZES[kit.choose(SIZE_LEVELS, SIZE_SLOPES, keenness, draw)],

@@ -12,13 +12,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from helpers.inference import associations, compare_arms, risk_difference
-from helpers.inference.associations import (
-    adjusted_contrast,
-    bound_missing,
-    naive_contrast,
-    weight_responders,
-    weighted_contrast,
-)
+from helpers.inference.associations import bound_missing, read_offered, weight_responders
 from helpers.plan import Metric
 from helpers.records import Moments
 
@@ -44,6 +38,18 @@ CONTRASTS = {
     "adjusted": lambda rows, **options: adjusted_contrast(rows, ["x"], **options),
     "weighted": lambda rows, **options: weighted_contrast(rows, ["x"], **options)[0],
 }
+
+
+def naive_contrast(rows, **level):
+    return associations.naive_contrast(*read_offered(rows)[:2], **level)
+
+
+def adjusted_contrast(rows, covariates, **level):
+    return associations.adjusted_contrast(*read_offered(rows, covariates), **level)
+
+
+def weighted_contrast(rows, covariates, **level):
+    return associations.weighted_contrast(*read_offered(rows, covariates), **level)
 
 
 def _rows(seed, n=400, effect=1.0):
