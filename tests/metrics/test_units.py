@@ -293,14 +293,15 @@ def test_summarise_by_hours_and_weeks_leaves_out_who_was_not_randomised():
     assert list(metrics.count_levels(units, "paid", by="hours")) == BLOCKS
 
 
-@pytest.mark.parametrize("hour", range(0, 168, 13))
-def test_name_hours_equals_the_calendar(hour):
-    moment = dt.datetime(2024, 1, 1) + dt.timedelta(hours=hour)  # a Monday
-    start = moment.hour // 4 * 4
-    expected = f"{'weekend' if moment.weekday() > 4 else 'weekday'} {start:02d}-{start + 4:02d}"
-    assert list(metrics.name_hours([hour])) == [expected]
-    table = {"unit": ["u"], "variant": ["a"], "assigned_at": [str(moment)], "paid": [1]}
-    assert _read(_fold_timed(None, table), "hours") == [expected]
+def test_name_hours_equals_the_calendar():
+    hours = range(0, 168, 13)
+    moments = [dt.datetime(2024, 1, 1) + dt.timedelta(hours=hour) for hour in hours]  # from a Monday on
+    starts = [moment.hour // 4 * 4 for moment in moments]
+    days = ["weekend" if moment.weekday() > 4 else "weekday" for moment in moments]
+    expected = [f"{day} {start:02d}-{start + 4:02d}" for day, start in zip(days, starts, strict=True)]
+    assert list(metrics.name_hours(hours)) == expected
+    table = {"unit": [f"u{hour:03d}" for hour in hours], "variant": "a", "assigned_at": list(map(str, moments))}
+    assert _read(_fold_timed(None, table | {"paid": 1}), "hours") == expected
 
 
 def test_summarise_by_a_segment_called_hours_takes_the_segment():
