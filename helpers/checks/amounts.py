@@ -5,6 +5,7 @@ import re
 
 from helpers.checks.rates import compare_rates, count_shares, write_rates
 from helpers.checks.sizes import find_codes, read_sizes
+from helpers.checks.values import find_unanswered
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
 from helpers.records import Check
@@ -73,6 +74,7 @@ STATES = (
     "in the arms: {rates}; leave out what was not paid."
 )
 MANY_STATES = 20
+UNANSWERED = "The answers of {label} are 0 far too often, {n}, as where nobody answered; leave those cells empty."
 NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
 
@@ -95,7 +97,7 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
-    told_of = {"log", "sizes", "void"}
+    told_of = {"log", "sizes", "void", "answers"}
     sized = dict.fromkeys(of for (of, _), arms in units.seen.items() if told_of & set(next(iter(arms.values()))))
     apart = {name: told for name in sized if (told := [*_find_values(name, units, design)])}
     if not units.added and not apart:
@@ -155,7 +157,8 @@ def _find_values(name, units, design):
     """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
     found = {read: arms for (of, read), arms in units.seen.items() if of == name}
     arms, label = design.variant.arms, design.label_of(name)
-    yield from ((True, told) for told in (*_find_codes(found, label, name, design), *_find_times(found, label, design)))
+    for find in (_find_codes, _find_times, _find_states):
+        yield from ((True, told) for told in find(found, label, name, design))
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, told in FOUND.items():
         if what == "returned" and (has_back or design.metrics[name].how.total != "amount"):
@@ -169,7 +172,6 @@ def _find_values(name, units, design):
             is_sure = compare_rates(shares) < ALERT or (what != "unpriced" and n > VOID * whole)
             yield is_sure, told.format(label=label, rates=write_rates(design, shares))
     factors = TIMES if design.metrics[name].time else MONEY
-    yield from ((True, told) for told in _find_states(found, label, design))
     for facts in (told for told in found.values() if "log" in told[arms[0]]):
         for arm in arms[1:]:
             if unit := _find_unit(facts[arms[0]], facts[arm], factors):
@@ -180,7 +182,10 @@ def _find_values(name, units, design):
 
 def _find_codes(found, label, name, design):
     """Yield a sentence of each event or column in which a code for none stands in the place of values."""
-    is_count = design.metrics[name].how.total == "count"
+    is_count, arms = design.metrics[name].how.total == "count", design.variant.arms
+    for told in (told for told in found.values() if "answers" in told[arms[0]]):
+        if n := find_unanswered([told[arm]["answers"] for arm in arms]):
+            yield UNANSWERED.format(n=n, label=label)
     for told in (told for told in found.values() if "sizes" in told[design.variant.arms[0]]):
         sizes = [told[arm]["sizes"] for arm in design.variant.arms]
         whole = read_sizes(sizes)
@@ -190,7 +195,7 @@ def _find_codes(found, label, name, design):
             yield CODES.format(n=size.n, all=n, label=label, code=shown, why=why)
 
 
-def _find_states(found, label, design):
+def _find_states(found, label, name, design):
     """Yield a sentence of each column whose states, which no word here knows, are unlike in the arms."""
     arms = design.variant.arms
     for told in found.values():
@@ -207,7 +212,7 @@ def _find_states(found, label, design):
                 yield STATES.format(rates=write_rates(design, shares[worst]), **told_in)
 
 
-def _find_times(found, label, design):
+def _find_times(found, label, name, design):
     """Yield a sentence where the event is at the time 0 in one arm far more often, or at the longest time of all."""
     for told in (told for told in found.values() if "ended" in told[design.variant.arms[0]]):
         arms = [told[arm] for arm in design.variant.arms]

@@ -16,6 +16,8 @@ RARE = 7  # times that two answers are given, from which on one between them wou
 TOP, NO_ANSWER = 10, 20  # the highest answer of most scales; from there on a number is a code beside them
 NINES = (99, 999, 9999, 99_999)  # codes for none on scales that reach further
 REACH = range(3, 10)  # the highest answers of scales that rarely begin with 0
+HEAP, STEEP = 1 / 3, 20  # of the answers, and times those of 1, above which answers of 0 are none
+LOW, DOUBT = 3, 0.01  # answers up to it go down with those of 0 where people are unhappier; below this p they differ
 PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among some thirty
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
 MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
@@ -136,6 +138,30 @@ def _find_sum(facts, arms, metric, design):
 def _read_answers(told):
     found = dict(text.split(":") for text in told or ())
     return {float(answer): int(n) for answer, n in found.items() if answer != "none"}, int(found.get("none", 0))
+
+
+def find_unanswered(arms) -> str | None:
+    """Return why answers of 0, the lowest, may be a code for none: a heap, or one arm's, beside answers alike; or None.
+
+    Parameters
+    ----------
+    arms : sequence of sequences of str, as `seen` of `Units` has them under "answers"
+    """
+    counts = [_read_answers(told)[0] for told in arms]
+    zeros, ones = ([found.get(answer, 0) for found in counts] for answer in (0, 1))
+    sizes = [sum(found.values()) for found in counts]
+    if not any(zeros) or min(answer for found in counts for answer in found) < 0:
+        return None
+    if sum(zeros) > max(HEAP * sum(sizes), STEEP * sum(ones)):
+        return f"{sum(zeros):,} of {sum(sizes):,}"
+    shares = count_shares(list(zip(zeros, sizes, strict=True)))
+    worst = max(range(len(shares)), key=lambda i: shares[i].mean[0])
+    low = [sum(n for answer, n in found.items() if 0 < answer <= LOW) for found in counts]
+    rest = count_shares([(n, size - zero) for n, size, zero in zip(low, sizes, zeros, strict=True)])
+    is_alike = compare_rates(rest) > DOUBT or rest[worst].mean[0] <= min(m.mean[0] for m in rest)
+    if zeros[worst] > 2 * ones[worst] and compare_rates(shares) < ALERT and is_alike:
+        return f"{zeros[worst]:,} of {sizes[worst]:,} in one arm"
+    return None
 
 
 def _find_codes(metric, arms, least):

@@ -153,6 +153,29 @@ def test_check_values_refuses_a_net_promoter_score_that_is_none():
         assert _judge(nps, m=answers) is None
 
 
+UNANSWERED = "The answers of m are 0 far too often, {}, as where nobody answered; leave those cells empty." + RELEASE
+
+
+@pytest.mark.parametrize("metric", [{"kind": "nps", "role": "primary"}, RATED | {"scale": [0, 10]}])
+def test_run_withholds_answers_of_0_where_nobody_answered(metric):
+    rng = np.random.default_rng(9)
+    answers = rng.choice(11, N, p=[0.04, 0.02, 0.02, 0.02, 0.05, 0.1, 0.1, 0.15, 0.2, 0.15, 0.15])
+    for where, n in ((rng.random(N) < 0.5, None), (B & (rng.random(N) < 0.4), "in one arm")):
+        silent = np.where(where, 0, answers)
+        mine = B if n else np.ones(N, bool)
+        told = UNANSWERED.format(f"{(silent[mine] == 0).sum()} of {mine.sum()}{' in one arm' if n else ''}")
+        found = _check({"m": silent}, metric)["events_add"]
+        assert (found.status, found.message) == ("fail", told)
+    unhappier = np.where(B & (rng.random(N) < 0.4), rng.integers(0, 4, N), answers)
+    for healthy in (
+        answers,
+        unhappier,
+        np.where(rng.random(N) < 0.15, 0, answers),
+        np.where(B, answers.clip(1), answers),
+    ):
+        assert "events_add" not in _check({"m": healthy}, metric)
+
+
 YES = {"kind": "binary", "role": "primary"}
 EMPTY = (
     "m: every cell that is told says {}, and {} of 400 are empty, so that empty may mean {} or not known; write {} "
