@@ -176,7 +176,8 @@ class _Log:
     def __init__(self, units, meeting, design):
         self.end, self.arms, self.unit = units.as_of.toordinal() - EPOCH, design.variant.arms, design.unit
         self.names = schema.list_event_names(design)
-        self.every = {what: rows for what, rows in meeting.groupby("what")}
+        plain = meeting.astype(dict.fromkeys(("what", "event", "variant"), object))  # which rows are taken of fastest
+        self.every, self.taken = {what: rows for what, rows in plain.groupby("what")}, {}
         # ages of events that have dates alone count by date: none of the day of assignment is early
         ages = self.take("age")
         dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
@@ -196,13 +197,15 @@ class _Log:
         if not any(rows["void"].any() for rows in self.every.values()):
             return self
         sized = copy.copy(self)
-        sized.every = {what: _take_voids(rows) for what, rows in self.every.items()}
+        sized.every, sized.taken = {what: _take_voids(rows) for what, rows in self.every.items()}, {}
         sized.ages = _take_voids(self.ages)
         return sized
 
     def take(self, what, event=None):
-        rows = self.every.get(what, self.every["start"].head(0))
-        return rows if event is None else rows[rows["event"] == event]
+        if (what, event) not in self.taken:
+            rows = self.every.get(what, self.every["start"].head(0))
+            self.taken[what, event] = rows if event is None else rows[rows["event"] == event]
+        return self.taken[what, event]
 
     def part(self, rows, arm):
         """Return the rows of an arm, and those of all the others."""
