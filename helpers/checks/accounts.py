@@ -185,10 +185,9 @@ def _check_begun(frame, heard, design):
             found.append((float(is_early.mean()), row["event"], first.date()))
     if found:
         share, name, day = max(found)
-        said = (
-            f"{name} is first heard on {day}, which {100 * share:.1f} % of the {schema.pluralise(design.unit)} passed "
-        )
-        said += f"day {design.landmarks[0]:g} before: if it was not there yet, they count as without it for that alone."
+        told = f"{100 * share:.1f} % of the {schema.pluralise(design.unit)} passed day {design.landmarks[0]:g}"
+        said = f"{name} is first heard on {day}, before which {told}: if it was not there yet, they count as without "
+        said += "it for that alone."
         yield Check("events_begun", "warn", share, MOST_EARLIER, said)
 
 
