@@ -89,6 +89,13 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     rates = {arm: max((log.measure_early(event, arm) for event in log.names), default=0.0) for arm in log.arms}
     unknown = log.ages.loc[log.ages["variant"].isna(), "n"].sum() / log.ages["n"].sum()
     told = list(dict.fromkeys(one.told for one in found))[:2]
+    meant = log.take("meant")["n"].sum() / log.ages["n"].sum()
+    fails |= meant > LOST_FAILS
+    if meant > LOST_WARNS:
+        told.append(
+            f"{percent(meant)} of the events have ids that are those of units but for what stands before them or "
+            "after, and are lost; write ids alike."
+        )
     if unknown > UNKNOWN_WARNS:
         told.append(
             f"{percent(unknown)} of the events belong to nobody who was assigned; ids may be written in two ways."
@@ -99,7 +106,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         f"{', '.join(f'{arm} {percent(share)}' for arm, share in rates.items())}, of units never assigned "
         f"{percent(unknown)}."
     )
-    worst = max((*rates.values(), *(one.share for one in found)))
+    worst = max((*rates.values(), meant, *(one.share for one in found)))
     check = Check("events_fit", status, float(worst), LOST_FAILS, " ".join([*told, LIMITS] if told else [fits]))
     return check, *(_fail_one(one, design) for one in grave.values() if not fails)
 
@@ -130,7 +137,7 @@ def _list_findings(log, design):
             judged = [log.find_early, log.find_elsewhere]
             judged += [sized.find_step] if arm not in lost else []
             yield from (one for find in judged if (one := find(of, named[event], event, arm)))
-            judged = [find_outside, find_times, *([find_piles] if of != TAKE_UP else [])]
+            judged = [find_outside, *([find_times, find_piles] if of != TAKE_UP else [])]
             judged += [find_repeats] if is_summed else []
             judged += [find_signs, find_no_return, find_jump] if is_amount else []
             yield from (one for find in judged if (one := find(log, of, named[event], event, arm)))
@@ -361,5 +368,5 @@ class _Log:
 
 
 def _take_voids(rows):
-    rest = rows.assign(n=rows["n"] - rows["void"], known=(rows["known"] - rows["void"]).clip(lower=0))
-    return rest[rest["n"] > 0]
+    rest = rows["known"] - rows["void"]
+    return rows.assign(n=rest, known=rest)[rest > 0]

@@ -50,6 +50,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
           sum reads together), of `known` in all; of `first` that come in a later hour, `last` have an amount as before.
         - "alike": `n` such amounts, one a unit and hour, and `squares`, the sum of the squares of how often each comes.
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
+        - "meant": events of ids that are those of units but for what stands before them or after, if any.
         - "near": events that the plan does not name, with a name that begins as one of it does.
     """
     key = design.cluster or "unit"
