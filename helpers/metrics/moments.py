@@ -115,7 +115,7 @@ def count_units(units: Units, *, by=None) -> dict:
     ----------
     units : Units
     by : str, optional
-        "week", one of the plan's segments, or "hours"; None gives the one group None.
+        "week" or one of the plan's segments; None gives the one group None.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
     ----------
     units : Units
     by : str, optional
-        "week", one of the plan's segments, or "hours"; None gives the one group None. Units without a group, such
+        "week" or one of the plan's segments; None gives the one group None. Units without a group, such
         as those outside the randomisation by week, are left out.
     adjusted : bool
         With the covariates beside each outcome; ratios and designs with clusters stay without. They are asked for in
@@ -201,7 +201,7 @@ def _cap(units):
         positive = table.filter(table[f"y_{name}"] > 0)
         if design.variant.observational:
             positive = positive.filter(positive["variant"].isin(design.variant.arms))
-        outcome, bound = table[f"y_{name}"], _read_look(units).bounds.get(name, 0.0)
+        outcome, bound = table[f"y_{name}"], units.keep("look", lambda: _look_at(units)).bounds.get(name, 0.0)
         limit = _find_quantile(positive[f"y_{name}"], UPPER, bound)
         columns[f"{CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
     return table.mutate(**columns) if columns else table
@@ -273,7 +273,7 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     name : str
         A metric with one value a unit (a score, a count, an amount); unknown outcomes are left out.
     by : str, optional
-        "week", one of the plan's segments, or "hours"; None gives the one group None.
+        "week" or one of the plan's segments; None gives the one group None.
 
     Returns
     -------
@@ -328,13 +328,14 @@ def _measure(units, by, adjusted, has_tails=True):
 
 def _take(units, blocks, by, has_tails):
     """Moments by group, block and arm, n = 0 where an arm has no row."""
-    design, keys, table, given = units.design, _list_keys(units, by), units.table, None
+    design, table, given = units.design, units.table, None
+    keys = [*([f"s_{by}" if by != "week" and by in design.segments else by] if by else []), "variant"]
     if design.cluster:
         first, wide = _sum_clusters(table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
         look = units.keep(("look", by), lambda: find_constants(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
     else:
-        look, table = _read_look(units), _cap(units) if has_tails else table
+        look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
     found, arranged = sum_up(table, blocks, make_query(blocks, look, keys, has_tails), given), {}
@@ -345,15 +346,6 @@ def _take(units, blocks, by, has_tails):
         for name, block in blocks.items():
             arranged[group][name] = {arm: cell.get(name) or count_none(block) for arm, cell in cells.items()}
     return arranged
-
-
-def _list_keys(units, by):
-    return [*([] if by is None else [f"s_{by}" if by != "week" and by in units.design.segments else by]), "variant"]
-
-
-def _read_look(units):
-    """What is known of the units before sums are asked for, by one query; kept."""
-    return units.keep("look", lambda: _look_at(units))
 
 
 def _look_at(units):
@@ -379,7 +371,8 @@ def _look_at(units):
 
 def _share_sums(units, table, keys, has_tails):
     """The sums of all arms, or of the levels of the first segment too, from one query for both; kept."""
-    kept, fine, look = units.keep("sums", dict), _list_keys(units, units.design.segments[0]), _read_look(units)
+    kept, fine = units.keep("sums", dict), [f"s_{units.design.segments[0]}", "variant"]
+    look = units.keep("look", lambda: _look_at(units))
     if has_tails not in kept and True not in kept:
         blocks = _list_blocks(units, True, has_tails)
         query = make_query(blocks, look, fine, has_tails)

@@ -25,7 +25,6 @@ from helpers.metrics.events import (
     hear,
     list_monies,
     mark,
-    name_block,
     store,
 )
 from helpers.metrics.frames import read_units
@@ -53,11 +52,11 @@ class Units:
     Attributes
     ----------
     table : ibis.Table
-        `unit`, `variant`, `cluster`, `assigned_at`, `week` (0 is the first) and `hours` ("weekday 00-04", UTC), both
-        null outside the randomisation, `exposed` (0 or 1), and for each metric `y_` (or `num_` and `den_`; `time_` in
-        days and `observed_`, 2 for a competing event; null is unknown or not yet observed), `complete_` (its window
-        is over), `missing_` and `asked_` (0 or 1), `x_` columns of covariates (never null) and `s_` columns of
-        segments ("unknown" where missing, "other" where a level has fewer than `min_cell` units).
+        `unit`, `variant`, `cluster`, `assigned_at`, `week` (0 is the first; null outside the randomisation), `exposed`
+        (0 or 1), and for each metric `y_` (or `num_` and `den_`; `time_` in days and `observed_`, 2 for a competing
+        event; null is unknown or not yet observed), `complete_` (its window is over), `missing_` and `asked_` (0 or
+        1), `x_` columns of covariates (never null) and `s_` columns of segments ("unknown" where missing, "other"
+        where a level has fewer than `min_cell` units).
     design : ExperimentPlan
     covariates : tuple of str
         Names of the `x_` columns.
@@ -253,11 +252,10 @@ def _make_columns(table, design, end, clock):
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     start = table[START] if design.assigned_at else None
     if start is not None:
-        moment = table[design.assigned_at]
-        seconds, randomised = moment.epoch_seconds(), table["variant"].isin(design.variant.arms)
-        week = ((seconds - calendar.timegm(clock["first"].timetuple())) / (7 * DAY)).floor().cast("int64")
-        split = {"week": week, "hours": name_block(moment)}
-        columns |= {"assigned_at": moment} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
+        moment, randomised = table[design.assigned_at], table["variant"].isin(design.variant.arms)
+        seconds = moment.epoch_seconds() - calendar.timegm(clock["first"].timetuple())
+        week = (seconds / (7 * DAY)).floor().cast("int64")
+        columns |= {"assigned_at": moment, "week": randomised.ifelse(week, ibis.null())}
     holed = {name for name, n in clock["gaps"].items() if n}
     gathered = _Gathered(table, design, start, end, bool(clock["dated"]), holed)
     if design.exposure:
