@@ -74,7 +74,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     parts += [*_count_units(heard), *_count_hours(heard), *_count_repeats(shaped.table, start, design, worth)]
     found = _collect(parts, shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
-    if not found["variant"].isna().any():
+    if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
         return found
     strange = strangers.filter(_differs(strangers["who"].cast("string"), units["unit"].cast("string"), shaped.name))
     counted = strange.group_by("event", "variant", day=ibis.literal(0)).aggregate(n=strange.count())
