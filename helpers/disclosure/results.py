@@ -35,7 +35,9 @@ CARRIED = (
     "size_treatment",
     "hidden",
     "small",
-    "held",
+    "is_one",
+    "paid_control",
+    "paid_treatment",
 )
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
@@ -77,6 +79,8 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     frames["estimates"] = _frame_estimates(results, design, *known_of[1:])
     if len(frames.get("uptake", ())):
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
+    if len(frames.get("hours_effect", ())):
+        frames["hours_effect"] = _carry_payers(frames["hours_effect"], *known_of[1:])
     frames = _mark_leaks(frames, cells, known, least, known_of)
     frames["checks"] = to_frame(results.checks).assign(metric=[c.id.removeprefix("missing_") for c in results.checks])
     is_open = isinstance(design, ExperimentPlan)  # that it has no row is no secret, and its section says so
@@ -177,6 +181,14 @@ def _keep_known(frame, cells, known):
     cells = cells.model_copy(update={"counts": counts, "where": where, "near": near})
     shown = pd.DataFrame(count_cells(frame, counts, known), frame.index).notna().any(axis=1) if counts else True
     return frame[shown | np.zeros(len(frame), bool)].reset_index(drop=True), cells
+
+
+def _carry_payers(hours, payers=None) -> pd.DataFrame:
+    """The table with how many units of each arm pay in a block of hours, of metrics of money."""
+    for side in ("control", "treatment"):
+        keys = zip(hours["metric"], hours[side], hours["hours"], strict=True)
+        hours = hours.assign(**{f"paid_{side}": [float((payers or {}).get(key, math.nan)) for key in keys]})
+    return hours
 
 
 def _label_pairs(frame):

@@ -495,9 +495,9 @@ def test_money_of_few_takers_is_not_told(tmp_path):
 
 def test_a_sum_of_events_that_is_mostly_one_is_not_told():
     rows = {"metric": "spend", "event": ["order", "refund"], "events": 90, "units": 60, "total": [950.0, -98900.0]}
-    sums = pd.DataFrame(rows).assign(above=[90, 0], below=[0, 90], zero=0, without=0, held=[False, True])
+    sums = pd.DataFrame(rows).assign(above=[90, 0], below=[0, 90], zero=0, without=0, is_one=[False, True])
     found = guard(tables={"event_sums": sums}).tables["event_sums"]
-    assert found["total"].isna().tolist() == [False, True] and found["units"].notna().all() and "held" not in found
+    assert found["total"].isna().tolist() == [False, True] and found["units"].notna().all() and "is_one" not in found
 
 
 def test_tables_made_of_a_hidden_effect_go_with_it():
@@ -532,3 +532,19 @@ def test_segments_that_tell_of_a_few_only_together_do_not_stand_together(tmp_pat
         told[most] = {e.segment for e in found.estimates if e.segment and not math.isnan(e.n_control)}
     leak = {"region=South", "country=Italy", "city=Valletta"}
     assert leak <= told[0] and not leak <= told[1000] and "country=Norway" in told[1000]
+
+
+def test_money_of_few_in_a_block_of_hours_is_not_told(monkeypatch):
+    rows = {"metric": ["spend", "spend", "spend", "active"], "comparison": "no_links - links", "control": "links"}
+    hours = pd.DataFrame(rows | {"treatment": "no_links", "hours": ["x", "y", "z", "x"], "gap": 1.0, "estimate": 1.0})
+    hours = hours.assign(control_value=0.5, treatment_value=0.5, n_control=100, n_treatment=100)
+    payers = {
+        ("spend", arm, place): n for arm in ("links", "no_links") for place, n in zip("xyz", (3, 40, 50), strict=True)
+    }
+    monkeypatch.setattr(metrics, "count_payers", lambda units: payers)
+    monkeypatch.setattr(metrics, "count_overlap", lambda units: None)
+    found = Results(
+        "live_support", "t", "q", "answered", INFO, {}, estimates=(cell(400, 400),), tables={"hours_effect": hours}
+    )
+    table = protect(found, DESIGN, object()).tables["hours_effect"]
+    assert table["estimate"].isna().tolist() == [True, True, False, False] and "paid_control" not in table
