@@ -36,8 +36,6 @@ CARRIED = (
     "hidden",
     "small",
     "is_one",
-    "paid_control",
-    "paid_treatment",
 )
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
@@ -79,13 +77,11 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     frames["estimates"] = _frame_estimates(results, design, *known_of[1:])
     if len(frames.get("uptake", ())):
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
-    if len(frames.get("hours_effect", ())):
-        frames["hours_effect"] = _carry_payers(frames["hours_effect"], *known_of[1:])
     frames = _mark_leaks(frames, cells, known, least, known_of)
     frames["checks"] = to_frame(results.checks).assign(metric=[c.id.removeprefix("missing_") for c in results.checks])
     is_open = isinstance(design, ExperimentPlan)  # that it has no row is no secret, and its section says so
     reason = REASON.format(least, "units, events or non-events" if is_open else "accounts, kept or lost")
-    tables = {name: _hide(name, frames, cells[name], known, reason, least) for name in shown}
+    tables = {name: _hide(name, frames, cells[name], known, reason) for name in shown}
     tables = {n: t for n, t in tables.items() if len(t) or (is_open and results.tables[n].empty)}
     gone = np.any([mask for mask, _ in _list_masks("estimates", frames, cells["estimates"], known)], axis=0)
     estimates = _hide_estimates(results.estimates, gone, frames["estimates"], reason, least)
@@ -183,14 +179,6 @@ def _keep_known(frame, cells, known):
     return frame[shown | np.zeros(len(frame), bool)].reset_index(drop=True), cells
 
 
-def _carry_payers(hours, payers=None) -> pd.DataFrame:
-    """The table with how many units of each arm pay in a block of hours, of metrics of money."""
-    for side in ("control", "treatment"):
-        keys = zip(hours["metric"], hours[side], hours["hours"], strict=True)
-        hours = hours.assign(**{f"paid_{side}": [float((payers or {}).get(key, math.nan)) for key in keys]})
-    return hours
-
-
 def _label_pairs(frame):
     """Estimates as statements ask for them, those of results.json with numbers in place of null."""
     figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate"]
@@ -218,11 +206,11 @@ def _list_known(design) -> dict[str, Any]:
     }
 
 
-def _hide(name, frames, cells: Cells, known, reason, least) -> pd.DataFrame:
+def _hide(name, frames, cells: Cells, known, reason) -> pd.DataFrame:
     """One table without what its own cells hide, and what goes with hidden rows of others."""
     frame, fill = frames[name], {"reason": reason, **cells.fill}
     found, dropped = frame, np.zeros(len(frame), bool)
-    for mask, hides in [*_list_shares(frame, cells, least), *_list_masks(name, frames, cells, known)]:
+    for mask, hides in _list_masks(name, frames, cells, known):
         if not (hides or cells.names) or cells.rule in ("days", "curve"):
             dropped |= mask
             continue
@@ -266,22 +254,6 @@ def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[np.ndarray,
         here = zip(*(evaluate(frames[name], key, known) for key in link.by), strict=True)
         goes = np.array([key in keys for key in here]) if link.by else np.full(len(frames[name]), len(there) > 0)
         yield goes & mark_rows(frames[name], link.where, known), link.hides
-
-
-def _list_shares(frame, cells: Cells, least) -> Iterator[tuple[np.ndarray, list[str]]]:
-    """Shares beside how many they are of, one a metric: each is hidden by itself, with few events or non-events."""
-    for begin, count in cells.shares.items():
-        pairs = {c: count + c.removeprefix(begin) for c in frame if c.startswith(begin)}
-        for share, n in [pair for pair in pairs.items() if pair[1] in frame]:
-            events = np.round(frame[n] * frame[share]).to_numpy(float)
-            yield _close_part(events, least) | _close_part(frame[n].to_numpy(float) - events, least), [share, n]
-
-
-def _close_part(counts, least) -> np.ndarray:
-    """Which parts of a total that is known go."""
-    said = state("part", pd.DataFrame({"n": counts}), Cells(counts=["n"]), {})
-    gone = close(said, least, {})
-    return np.array([("part", i) in gone for i in range(len(counts))], bool)
 
 
 def _carry_sizes(uptake, estimates) -> pd.DataFrame:

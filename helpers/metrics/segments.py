@@ -88,8 +88,8 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
     Returns
     -------
     dict: (metric, arm, part) to units with an amount other than 0; 1 where one of them holds more than half of all.
-        A part is "column=level" of a segment, "week 1", "weekday 00-04", "takers" or "others", or None, the whole arm.
-        Of takers and others (metric, arm, "n takers") and "n others" are how many units they are.
+        A part is "column=level" of a segment, "week 1", "takers" or "others", or None, the whole arm. Of takers and
+        others (metric, arm, "n takers") and "n others" are how many units they are.
     """
     design, table = units.design, units.table
     paid = {name: f"{'num' if metric.numerator else 'y'}_{name}" for name, metric in design.metrics.items()}
@@ -99,7 +99,6 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
     parts = [ibis.null("string"), *(ibis.literal(f"{s}=").concat(table[f"s_{s}"]) for s in design.segments)]
     if design.assigned_at:
         parts.append(ibis.literal("week ").concat((table["week"] + 1).cast("string")))
-        parts.append(table["hours"].fill_null("at no hour"))
     if "exposed" in table.columns:
         parts.append((table["exposed"] == 1).ifelse("takers", "others").fill_null("take-up unknown"))
     asked = []

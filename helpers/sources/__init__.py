@@ -209,6 +209,7 @@ def load_accounts(
     )
     told = (*tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
     _refuse_losses(accounts, shaped, retained)
+    _refuse_total(accounts, shaped, design)
     if heard:
         _refuse_clocks(heard, shaped, design)
         told += tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
@@ -228,6 +229,17 @@ def _refuse_losses(accounts, shaped, retained):
     if not found["lost"]:
         raise Refused(f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses")
     schema.refuse_some(found["early"], "account", where, "lost before the day of their start; correct one of the days")
+
+
+def _refuse_total(accounts, shaped, design):
+    """Refuse an account as large as all others together, which is their total."""
+    if design.size is None:
+        return
+    size = accounts[design.size]
+    found = count_all(accounts, {"n": (size > 0).sum(), "sum": size.sum(), "largest": size.max()}, shaped.name)
+    fault = f"with the sum of all others, so that it is a total and no {design.unit}; leave it out"
+    is_total = found["n"] > LEAST_REWRITTEN and abs(2 * found["largest"] - found["sum"]) < 1e-9 * found["sum"]
+    schema.refuse_some(int(is_total), "row", f"{shaped.name}, column {design.size}", fault)
 
 
 def _hear(given, design, planned):

@@ -75,12 +75,12 @@ def test_share_refuses_a_table_by_unit_and_small_cells(studies, reports, sign):
 def test_share_has_a_floor_whatever_the_plan_says(studies, reports, sign):
     with (reports.parent / "plan.yaml").open("a") as file:
         file.write("min_cell: 1\n")
-    rows = [{"agent": f"agent {i}", "serves": "new", "units": n} for i, n in enumerate((40, 30, 9))]
-    publish(reports, sign, study="live_support", tables={"agents": rows})
-    what = "mine/results.json, agents tells of cells under 5 (1)"  # a median: five on either side
+    rows = [{"metric": "m", "estimand": "level", "population": "itt", "n": 40, "hits": 4}]
+    publish(reports, sign, study="live_support", tables={"levels": rows})
+    what = "mine/results.json, levels tells of cells under 5 (1)"
     assert share(studies, reports) == (2, "", refused(what))
-    rows[2]["units"] = 10
-    publish(reports, sign, study="live_support", tables={"agents": rows})
+    rows[0]["hits"] = 5
+    publish(reports, sign, study="live_support", tables={"levels": rows})
     assert share(studies, reports)[0] == 0
 
 

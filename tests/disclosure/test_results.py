@@ -69,7 +69,7 @@ def test_protect_refuses_a_table_that_nobody_declared():
 def test_protect_leaves_no_effect_of_a_withheld_answer_anywhere():
     frame = pd.DataFrame({"metric": ["active"]})
     effects = ["curves", "path", "uptake", "bayes", "money", "assumptions", "break_even", "probability"]
-    effects += ["tornado", "cash", "hours_effect", "slower", "speed_association", "staffing", "roll_out", "arrivals"]
+    effects += ["tornado", "cash", "slower", "staffing", "roll_out", "arrivals"]
     tables = dict.fromkeys([*effects, "metrics"], frame)
     found = guard("live_support", REPLIES, status="withheld", tables=tables)
     assert list(found.tables) == ["metrics"]
@@ -168,38 +168,12 @@ def test_protect_shows_no_curve_of_a_failed_metric():
     assert guard(tables={"curves": curve[:0]}).tables["curves"].empty  # that there was none is no secret
 
 
-def test_protect_hides_blocks_of_hours_with_their_gaps_and_effects():
-    hours = pd.DataFrame(
-        {"comparison": "b - a", "hours": list("xyz"), "target": 2.0, "gap": 5.0, "n_control": [19, 50, 60]}
-    )
-    hours = hours.assign(control="a", treatment="b", n_treatment=100)
-    effects = hours.drop(columns="target").assign(metric="spent", estimate=1.0, control_value=1.0, treatment_value=1.0)
-    effects = effects.assign(slope=0.1, n_control=50, n_treatment=[50, 50, 9])
-    found = guard("live_support", REPLIES, tables={"reply_hours": hours, "hours_effect": effects}).tables
-    assert found["reply_hours"]["n_control"].isna().tolist() == [True, True, False]  # 19, and what gives it away
-    assert found["hours_effect"]["gap"].isna().tolist() == [True, True, False]
-    assert found["hours_effect"]["estimate"].isna().tolist() == [True, False, True]  # 9 units, and the first
-    assert found["hours_effect"]["slope"].tolist() == [0.1] * 3 and effects["gap"].notna().all()
-
-
-def test_protect_hides_small_agents_and_rare_outcomes():
-    frame = pd.DataFrame(
-        {"agent": ["agent 1", "agent 2", "agent 3"], "serves": ["a", "b", "few"], "units": [90, 80, 3]}
-    )
-    frame = frame.assign(median_wait=1.0, share_trial=[0.5, 0.1, 0.5], known_trial=60, share_in_target=0.5)
-    found = guard("live_support", REPLIES, tables={"agents": frame}).tables["agents"]
-    assert found["median_wait"].isna().tolist() == [False, True, True]  # the third is small, the second goes with it
-    assert found["share_trial"].isna().all() and list(found["serves"]) == ["a", "b", "few"]  # 6 of 60 with the event
-
-
 def test_protect_of_a_whole_study_of_replies_shows_no_small_count():
     talks = conversations.draw_conversations(45)
     units = conversations.make_units(talks, min_cell=10)
     tables = inference.study_replies(talks, units, conversations.run_results(units))
     found = guard("live_support", units.design, tables=tables).tables
-    for name in ("reply_hours", "hours_effect", "speed_association"):
-        assert not (found[name][["n_control", "n_treatment"]] < 10).any(axis=None)
-    assert found["reply_hours"]["gap"].isna().any() and not math.isnan(found["replies"]["difference"][0])
+    assert not math.isnan(found["replies"]["difference"][0])
     plain = {name: table.to_dict("records") for name, table in found.items()}
     assert find_leaks("live_support", plain, 10) == {}
 
@@ -337,14 +311,13 @@ LINE = {"milestone": "m", "reached": True}
 
 @pytest.mark.parametrize(("table", "rows", "count"), [
     ("curves", [{"metric": "m", "arm": "a", "day": d, "at_risk": n, "share": 0.0} for d, n in ((1, 30), (2, 27))], 1),
-    ("reply_hours", [{"comparison": "b - a", "hours": "x", "n_control": 19, "n_treatment": 20}], 1),  # a median: twice
     ("hazards", [{"reading": "a", "n": 400, "lost": 4}, {"reading": "b", "n": 0, "lost": 0}], 1),
     ("next_steps", [{"step": "a", "accounts": 0}, {"step": "b", "accounts": 9}], 1),
     ("next_steps", [{"step": "a", "accounts": None}, {"step": "b", "accounts": 90}], 0),
     ("milestone_survival", [LINE | {"day": d, "at_risk": 50 - n, "lost": n} for d, n in ((0, 0), (1, 9))], 2),
 ])  # fmt: skip
 def test_find_leaks_by_hand(table, rows, count):
-    study = "live_support" if table in ("curves", "reply_hours") else "customer_milestones"
+    study = "live_support" if table == "curves" else "customer_milestones"
     assert find_leaks(study, {table: rows}, 10) == ({table: count} if count else {})
     assert find_leaks(study, {table: rows}, 1) == {}
 
@@ -502,14 +475,13 @@ def test_a_sum_of_events_that_is_mostly_one_is_not_told():
 
 def test_tables_made_of_a_hidden_effect_go_with_it():
     estimates = (cell(240, 9, metric="spend"), cell(240, 240, metric="active"))
-    blocks = pd.DataFrame(
+    left = pd.DataFrame(
         {"metric": ["spend", "active", "spend"], "comparison": ["no_links - links"] * 2 + ["of halves"]}
     )
-    blocks = blocks.assign(kind="as randomised", n_control=100, n_treatment=100, difference=1.0)
-    blocks = blocks.assign(control_value=0.5, treatment_value=0.5)
+    left = left.assign(factor=0.5, estimate=1.0)
     metrics_ = pd.DataFrame({"metric": ["spend", "active"], "kind": ["amount", "binary"]})
-    found = guard("live_support", estimates=estimates, tables={"speed_association": blocks, "metrics": metrics_})
-    assert found.tables["speed_association"]["metric"].tolist() == ["active"] and len(found.tables["metrics"]) == 2
+    found = guard("live_support", estimates=estimates, tables={"slower": left, "metrics": metrics_})
+    assert found.tables["slower"]["metric"].tolist() == ["active"] and len(found.tables["metrics"]) == 2
 
 
 def test_names_of_small_levels_are_one_nameless_other():
@@ -532,19 +504,3 @@ def test_segments_that_tell_of_a_few_only_together_do_not_stand_together(tmp_pat
         told[most] = {e.segment for e in found.estimates if e.segment and not math.isnan(e.n_control)}
     leak = {"region=South", "country=Italy", "city=Valletta"}
     assert leak <= told[0] and not leak <= told[1000] and "country=Norway" in told[1000]
-
-
-def test_money_of_few_in_a_block_of_hours_is_not_told(monkeypatch):
-    rows = {"metric": ["spend", "spend", "spend", "active"], "comparison": "no_links - links", "control": "links"}
-    hours = pd.DataFrame(rows | {"treatment": "no_links", "hours": ["x", "y", "z", "x"], "gap": 1.0, "estimate": 1.0})
-    hours = hours.assign(control_value=0.5, treatment_value=0.5, n_control=100, n_treatment=100)
-    payers = {
-        ("spend", arm, place): n for arm in ("links", "no_links") for place, n in zip("xyz", (3, 40, 50), strict=True)
-    }
-    monkeypatch.setattr(metrics, "count_payers", lambda units: payers)
-    monkeypatch.setattr(metrics, "count_overlap", lambda units: None)
-    found = Results(
-        "live_support", "t", "q", "answered", INFO, {}, estimates=(cell(400, 400),), tables={"hours_effect": hours}
-    )
-    table = protect(found, DESIGN, object()).tables["hours_effect"]
-    assert table["estimate"].isna().tolist() == [True, True, False, False] and "paid_control" not in table
