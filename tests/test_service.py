@@ -139,6 +139,7 @@ def make_frame(n, seed=1, effect=0.0):
 
 def test_study_movers_takes_out_what_is_measured():
     estimates, movers = service.study_movers(make_frame(6000), DESIGN)
+    assert len({e.id for e in estimates}) == len(estimates)
     rows = movers.set_index("metric")
     assert (rows["crude_difference"] > 0.06).all()  # the plan alone makes all of it
     assert (rows["difference"].abs() < 0.045).all()

@@ -74,7 +74,7 @@ def state(name: str, frame: pd.DataFrame, cells: Cells, known: Mapping[str, Any]
     try:
         places = np.flatnonzero(mark_rows(frame, cells.where, known))
         part = frame.iloc[places].reset_index(drop=True)
-        counts = count_cells(part, cells.counts, known) / cells.times
+        counts = count_cells(part, cells.counts, known)
         groups = group_rows(part, cells.within if cells.rule == "cells" else cells.lines, known)
         found = [s for key, rows in groups.items() for s in STATED[cells.rule](name, part, rows, counts, key, cells)]
         if cells.near:
@@ -145,7 +145,7 @@ def _state_days(name, frame, rows, counts, key, cells) -> Iterator[Said]:
     """How many a line of a picture has lost by each day, and how many it still has then."""
     line = frame.iloc[rows].sort_values(cells.stop.at)
     left = line[cells.stop.count].to_numpy(float)
-    lost = _count_events(counts[line.index, 0] * cells.times, left, line, cells)
+    lost = _count_events(counts[line.index, 0], left, line, cells)
     for day, row in enumerate(line.index):
         told = {"is_open": True, "order": (0, day)}
         if np.isfinite(lost[day]):

@@ -12,7 +12,7 @@ from helpers.inference.means import pair_arms
 from helpers.inference.methods import Method, find_method, pool_skewness
 from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
-from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
+from helpers.records import DETAIL, NAN, Check, Estimate, Results
 
 TAIL = (
     "the data are sums, which do not tell how long the tail is, so whether its interval holds the truth as often as it "
@@ -248,17 +248,11 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0, prio
     -------
     Posterior, with an interval at the estimate's level; None where the estimate has no standard error above 0.
 
-    Raises
-    ------
-    Refused: a prior worth fewer than 0 units.
-
     References
     ----------
     Kass & Wasserman 1995, Journal of the American Statistical Association 90: 928-934 (unit-information prior);
     Raiffa & Schlaifer 1961, Applied Statistical Decision Theory, 11.3 (expected loss).
     """
-    if not 0 <= prior_units < math.inf:
-        raise Refused(f"prior_units is {prior_units:g}; give a number of units of 0 (flat) or more")
     error = estimate.std_error
     n_control, n_treatment = estimate.clusters_control, estimate.clusters_treatment
     if n_control is None or n_treatment is None:
@@ -312,12 +306,7 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
         `exaggeration` by how much a clear estimate would overstate it; nan for guardrails. Quantiles are left out, as
         no normal curve tells them. Empty where the answer is withheld.
 
-    Raises
-    ------
-    Refused: past effects that are not above 0.
     """
-    if past_effects is not None and not 0 < past_effects < math.inf:
-        raise Refused(f"past_effects is {past_effects:g}; give a share of the control value above 0, such as 0.1")
     columns, rows = ["metric", "comparison", "better", "prior", *Posterior.__dataclass_fields__, *OVERSTATED], []
     for estimate in results.headline(role=ROLES):
         metric = design.metrics[estimate.metric]

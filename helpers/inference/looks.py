@@ -76,8 +76,6 @@ def sequential_bounds(looks, alpha=0.05) -> np.ndarray:
     [2.963, 1.969]
     """
     looks = np.asarray(looks, float)
-    if looks.size == 0 or np.any(np.diff(looks, prepend=0.0) <= 0) or looks[-1] > 1:
-        raise ValueError("looks must rise from above 0 to at most 1")
     return _walk(looks, _spend(looks, alpha))[0]
 
 
@@ -171,26 +169,38 @@ def _walk(looks, spent):
     for step, look, share in zip(np.diff(looks, prepend=0.0), looks, spent, strict=True):
         bound = _find_bound(points, mass, step, share)
         bounds.append(bound / np.sqrt(look))
-        bound = min(bound, _WIDEST * np.sqrt(look))  # inside it: Gauss-Legendre nodes and their masses
-        density = np.exp(-((_NODES[:, None] * bound - points) ** 2) / (2 * step)) / np.sqrt(2 * np.pi * step) @ mass
-        points, mass = _NODES * bound, density * _WEIGHTS * bound
+        points, mass = stay(points, mass, step, min(bound, _WIDEST * np.sqrt(look)))
     return np.array(bounds), points, mass
 
 
-def _leave(points, mass, step, bound):
-    """Probability that the process is, after a step, beyond a distance from 0."""
-    return float(mass @ (ndtr((points - bound) / np.sqrt(step)) + ndtr(-(points + bound) / np.sqrt(step))))
+def stay(points, mass, step, bound, drift=0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a process with a drift is after a step inside a distance from 0: Gauss-Legendre nodes, and masses.
+
+    References
+    ----------
+    Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244.
+    """
+    places = _NODES * bound
+    gaps = places[:, None] - points - drift * step
+    density = np.exp(-(gaps**2) / (2 * step)) / np.sqrt(2 * np.pi * step) @ mass
+    return places, density * _WEIGHTS * bound
+
+
+def leave(points, mass, step, bound, drift=0.0) -> float:
+    """Return the probability that the process is, after a step, beyond a distance from 0."""
+    middle, spread = points + drift * step, np.sqrt(step)
+    return float(mass @ (ndtr((middle - bound) / spread) + ndtr(-(middle + bound) / spread)))
 
 
 def _find_bound(points, mass, step, share):
     """Distance from 0 beyond which the process is, after a step, with a probability of `share`."""
     if len(points) == 1:  # the first look
         return min(float(-ndtri(share / 2)) * np.sqrt(step), np.inf)
-    if _leave(points, mass, step, 0.0) <= share:
+    if leave(points, mass, step, 0.0) <= share:
         return 0.0
-    if _leave(points, mass, step, _FARTHEST) >= share:
+    if leave(points, mass, step, _FARTHEST) >= share:
         return np.inf
-    return scipy.optimize.brentq(lambda bound: _leave(points, mass, step, bound) - share, 0.0, _FARTHEST, xtol=1e-13)
+    return scipy.optimize.brentq(lambda bound: leave(points, mass, step, bound) - share, 0.0, _FARTHEST, xtol=1e-13)
 
 
 def _find_repeated_p(z, looks, position):
@@ -204,7 +214,7 @@ def _find_repeated_p(z, looks, position):
         """Above 0 where the bound is: more than may be spent lies beyond |z|."""
         spent = _spend(looks, np.exp(log_alpha))
         _, points, mass = _walk(before, spent[:position])
-        beyond = _leave(points, mass, step, z * np.sqrt(looks[position]))
+        beyond = leave(points, mass, step, z * np.sqrt(looks[position]))
         return np.log(beyond) - np.log(max(spent[position], 1e-300))
 
     if least >= most or gap(np.log(most)) > 0:

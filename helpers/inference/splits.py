@@ -8,7 +8,7 @@ from scipy.special import chdtrc, fdtrc
 
 from helpers import metrics
 from helpers.inference.decisions import list_comparisons
-from helpers.inference.looks import Look, read_look
+from helpers.inference.looks import Look
 from helpers.inference.means import measure_interaction, measure_trend, merge_moments, pair_arms
 from helpers.inference.methods import Arm, compare, compare_arms, demand_method, find_method, pool_skewness
 from helpers.records import NAN, Estimate, Moments, Test
@@ -129,7 +129,7 @@ def _test_split(comparison, by, groups, rows):
     return [Test(key, comparison.name, name, statistic, df, p, family="weeks" if by == "week" else "segments")]
 
 
-def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozenset()) -> pd.DataFrame:
+def trace_path(units: metrics.Units, look: Look, failed) -> pd.DataFrame:
     """Return the effect on the key metric as it would have been seen after each week of assignment.
 
     The units of a week count once their windows are over, so a week stands for the day on which its last window
@@ -138,8 +138,7 @@ def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozens
     Parameters
     ----------
     units : metrics.Units
-    look : Look, optional
-        Read from the units when left out.
+    look : Look
     failed : set of str
         Metrics that failed their missingness check.
 
@@ -155,7 +154,7 @@ def trace_path(units: metrics.Units, *, look: Look | None = None, failed=frozens
     if design.assigned_at is None or not design.metrics[name].how.is_mean or name in failed:
         return pd.DataFrame()
     weeks = metrics.summarise(units, by="week")
-    look = replace(look or read_look(units), interval="always-valid")
+    look = replace(look, interval="always-valid")
     for comparison in [c for c in list_comparisons(design) if c.name == name and c.is_with_control]:
         so_far = {comparison.control: None, comparison.treatment: None}
         for week in sorted(weeks):

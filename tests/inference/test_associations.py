@@ -12,13 +12,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from helpers.inference import associations, compare_arms, risk_difference
-from helpers.inference.associations import (
-    adjusted_contrast,
-    bound_missing,
-    naive_contrast,
-    weight_responders,
-    weighted_contrast,
-)
+from helpers.inference.associations import bound_missing, read_offered, weight_responders
 from helpers.plan import Metric
 from helpers.records import Moments
 
@@ -44,6 +38,18 @@ CONTRASTS = {
     "adjusted": lambda rows, **options: adjusted_contrast(rows, ["x"], **options),
     "weighted": lambda rows, **options: weighted_contrast(rows, ["x"], **options)[0],
 }
+
+
+def naive_contrast(rows, **level):
+    return associations.naive_contrast(*read_offered(rows)[:2], **level)
+
+
+def adjusted_contrast(rows, covariates, **level):
+    return associations.adjusted_contrast(*read_offered(rows, covariates), **level)
+
+
+def weighted_contrast(rows, covariates, **level):
+    return associations.weighted_contrast(*read_offered(rows, covariates), **level)
 
 
 def _rows(seed, n=400, effect=1.0):
@@ -279,9 +285,13 @@ def draw(seed, n=600):
     return pd.DataFrame({"y": np.where(answers, y, np.nan), "treated": treated, "x": x})
 
 
+def weigh(rows, columns=("y", "x"), **level):
+    return weight_responders(*(rows.loc[rows["treated"] == arm, [*columns]].to_numpy(float) for arm in (0, 1)), **level)
+
+
 def test_weight_responders_recovers_what_responders_alone_do_not():
     draws = [draw(seed) for seed in range(150)]
-    weighted = [weight_responders(rows, covariates=["x"]) for rows in draws]
+    weighted = [weigh(rows) for rows in draws]
     alone = [rows.groupby("treated")["y"].mean().diff().iloc[-1] for rows in draws]
     error = np.std([e.estimate for e in weighted]) / np.sqrt(len(draws))
     assert abs(np.mean([e.estimate for e in weighted]) - 0.5) < 3.5 * error + 0.01
@@ -292,18 +302,18 @@ def test_weight_responders_recovers_what_responders_alone_do_not():
 
 def test_weight_responders_level_and_swap():
     rows = draw(2)
-    narrow, wide = (weight_responders(rows, covariates=["x"], confidence_level=c) for c in (0.8, 0.99))
-    swapped = weight_responders(rows.assign(treated=1 - rows["treated"]), covariates=["x"], confidence_level=0.8)
+    narrow, wide = (weigh(rows, confidence_level=c) for c in (0.8, 0.99))
+    swapped = weigh(rows.assign(treated=1 - rows["treated"]), confidence_level=0.8)
     assert wide.ci_low < narrow.ci_low
     assert swapped.estimate == pytest.approx(-narrow.estimate)
 
 
 @pytest.mark.parametrize(
-    ("rows", "covariates", "reason"),
+    ("rows", "columns", "reason"),
     [
-        (draw(3), [], "no weights: the plan names no covariates"),
-        (draw(3).head(30), ["x"], "no weights: an arm has fewer than 20 known outcomes"),
+        (draw(3), ["y"], "no weights: the plan names no covariates"),
+        (draw(3).head(30), ["y", "x"], "no weights: an arm has fewer than 20 known outcomes"),
     ],
 )
-def test_weight_responders_says_why_not(rows, covariates, reason):
-    assert weight_responders(rows, covariates=covariates).reason == reason
+def test_weight_responders_says_why_not(rows, columns, reason):
+    assert weigh(rows, columns).reason == reason

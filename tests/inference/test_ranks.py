@@ -142,9 +142,6 @@ def test_quantile_difference_refuses():
     message = "give a quantile a probability between 0 and 1, not 90; 0.9 is the 90th percentile"
     with pytest.raises(Refused, match=message):
         quantile_difference([1, 2], [1, 2], 90)
-    message = "a quantile by clusters needs the clusters of both arms; give both or none"
-    with pytest.raises(Refused, match=message):
-        quantile_difference([1, 2], [1, 2], 0.5, control_clusters=[1, 2])
     message = "a quantile by clusters: a row has no cluster; give one label a row"
     for labels in ([1, 2, 3], [1, None]):
         with pytest.raises(Refused, match=message):
@@ -257,13 +254,3 @@ def test_win_difference_undefined(control, treatment, estimate, reason):
     assert found.reason == reason
     assert found.estimate == pytest.approx(estimate, nan_ok=True)
     assert math.isnan(found.p_value) and math.isnan(found.ci_low) and math.isnan(found.std_error)
-
-
-def test_win_difference_refuses():
-    message = "ordered scores: the arms have different numbers of levels; give one count a level, 0 included"
-    with pytest.raises(Refused, match=message):
-        win_difference([1, 2, 3], [1, 2])
-    message = "ordered scores: a count of units is missing or below 0; give the number of units at each level"
-    for counts in ([1, -2], [1, math.nan]):
-        with pytest.raises(Refused, match=message):
-            win_difference(counts, [1, 2])

@@ -168,9 +168,22 @@ def test_rate_ratio_at_a_look_is_widened_on_the_log_scale():
     assert (found.p_value <= 0.05) == (not found.ci_low <= 1 <= found.ci_high)
 
 
-@pytest.mark.parametrize("changes", [{"quantile": 0.5}, {"scale": "ordered"}])
-def test_compare_arms_refuses_what_moments_cannot_tell(changes):
+LACKS = [
+    ({"quantile": 0.5}, "order statistics needs the outcome"),
+    ({"scale": "ordered"}, "brunner-munzel needs the levels"),
+]
+
+
+@pytest.mark.parametrize(("changes", "told"), LACKS)
+def test_compare_arms_refuses_what_moments_cannot_tell(changes, told):
     sides = [Moments(("y",), 10, np.array([1.0]), np.array([[1.0]]))] * 2
     with pytest.raises(ValueError) as caught:
         compare_arms(Metric(kind="score", **changes), *sides)
-    assert str(caught.value) == "moments compare means only; a quantile, an order or a time needs rows or counts"
+    assert str(caught.value) == f"{told} of both arms"
+
+
+def test_missing_ordered_scores_are_those_of_responders_without_other_rows():
+    frame = draw().assign(y=lambda f: f["score"])
+    frame.loc[::7, "y"] = np.nan
+    results = run_experiment(frame, make_design(metrics=ORDERED, covariates=["x"]))
+    assert [(e.population, e.method) for e in results.estimates] == [("responders", "brunner-munzel")]

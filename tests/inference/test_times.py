@@ -11,7 +11,7 @@ from sources_samples import tell_refusal
 
 from helpers import metrics, sources
 from helpers.inference.experiment import study_times
-from helpers.inference.looks import always_valid
+from helpers.inference.looks import always_valid, read_look
 from helpers.records import Effect
 
 N, HORIZON = 500, 20
@@ -41,7 +41,7 @@ def fold(tmp_path):
 
 
 def compare(units):
-    estimates, tests, _ = study_times(units)
+    estimates, tests, _ = study_times(units, read_look(units), {})
     return {e.estimand: e for e in estimates}, tests[0]
 
 
@@ -97,7 +97,8 @@ def test_study_times_at_an_early_look_have_no_fixed_level_anywhere(fold):
         assert early[estimand].interval == "always-valid" and found[estimand].interval == "fixed"
         assert early[estimand].p_value > 3 * found[estimand].p_value
     # the bands of the curves are as wide as the look asks for, from 1.96 to 2.9 standard errors
-    fixed, wide = (study_times(fold(table, plan={"planned_units": n}))[2] for n in (None, 2 * len(table)))
+    folded = [fold(table, plan={"planned_units": n}) for n in (None, 2 * len(table))]
+    fixed, wide = (study_times(units, read_look(units), {})[2] for units in folded)
     middle = (fixed["share"] > 0.2) & (fixed["share"] < 0.8)
     widths = [(bands["ci_high"] - bands["ci_low"])[middle] for bands in (fixed, wide)]
     assert (widths[1] / widths[0]).to_numpy() == pytest.approx((look.ci_high - look.estimate) / 1.96, rel=0.04)
@@ -106,7 +107,8 @@ def test_study_times_at_an_early_look_have_no_fixed_level_anywhere(fold):
 
 def test_study_times_at_a_look_that_is_too_early_tell_nothing(fold):
     plan = {"planned_units": 100_000, "looks": [0.005, 1.0]}
-    _, tests, curves = study_times(fold(draw_table(), competing="left", plan=plan))
+    units = fold(draw_table(), competing="left", plan=plan)
+    _, tests, curves = study_times(units, read_look(units), {})
     assert tests[0].p_value == 1 and curves[["ci_low", "ci_high"]].isna().all(axis=None)
 
 

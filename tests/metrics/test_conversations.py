@@ -6,6 +6,7 @@ import pandas as pd
 from made_sources import make_design, make_source
 
 from helpers import metrics
+from helpers.sources import opening
 
 UNITS = {
     "unit": ["u1", "u2", "u0"],
@@ -47,12 +48,11 @@ def _read(events=EVENTS, columns=COLUMNS, units=UNITS, more=None):
 def test_read_conversations_pairs_each_question_with_its_earliest_reply():
     found, said = _read()
     assert list(found) == [
-        "unit", "variant", "conversation_id", "asked_at", "wait_minutes", "followed_minutes", "agent_id", "hour",
+        "unit", "variant", "conversation_id", "asked_at", "wait_minutes", "followed_minutes", "hour",
     ]  # fmt: skip
     rows = found.set_index("conversation_id")
     assert list(rows.index) == ["k5", "k1", "k2"]  # in the order of asking
     assert list(rows["wait_minutes"].round(6).fillna(-1)) == [0.5, 20.0, -1.0]
-    assert list(rows["agent_id"]) == ["x", "y", None]
     assert list(rows["variant"]) == ["cps", "a", "b"]
     assert list(rows["hour"]) == [0, 10, 167]
     assert rows.loc["k2", "followed_minutes"] == 3 * 24 * 60 + 1 / 60
@@ -69,11 +69,11 @@ def test_read_conversations_tells_the_cluster_where_the_plan_names_one():
 
 
 def test_read_conversations_above_its_limit_says_so(monkeypatch):
-    monkeypatch.setattr(metrics.events, "MOST_QUESTIONS", 6)
+    monkeypatch.setattr(opening, "MOST_LOGGED", 6)
     found, said = _read()
     assert found is None
     assert said == "Reply times are read row by row, and these data hold more than 6 questions."
-    monkeypatch.setattr(metrics.events, "MOST_QUESTIONS", 7)
+    monkeypatch.setattr(opening, "MOST_LOGGED", 7)
     assert _read()[0] is not None
 
 

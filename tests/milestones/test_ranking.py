@@ -11,7 +11,6 @@ from ranking_worlds import make_frame, make_plan
 from scipy.stats import binom
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
-from sources_samples import tell_refusal
 
 from helpers import metrics, milestones, plan, sources
 from helpers.inference import benjamini_hochberg
@@ -136,17 +135,6 @@ def test_study_ranking_of_a_snapshot_ranks_all_with_time_order_unknown(frame):
     table = milestones.study_ranking(frame, plan, refits=3, seed=5)["ranking"]
     assert set(table["time_order"]) == {"unknown"}
     assert table[["rank", "difference"]].notna().all(axis=None)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"refits": 1}, "refits is 1; a ranking needs at least 2, to see how far it changes"),
-        ({"workers": 0}, "workers is 0; give at least 1"),
-    ],
-)
-def test_study_ranking_refuses(frame, given, message):
-    assert tell_refusal(milestones.study_ranking, frame, make_plan("good"), seed=1, **given) == message
 
 
 def make_rows(n, seed=1):

@@ -290,7 +290,7 @@ PLAN = {
 
 ALWAYS = {
     "freshness", "controls", "landmark_flow", "definitions", "readings", "hazards", "landmark_effects",
-    "milestone_survival", "activation_counts", "activation_curves", "cuts", "threshold", "states", "flows", "steps",
+    "milestone_survival", "activation_counts", "activation_curves", "cuts", "threshold", "states", "steps",
     "categories", "mature_counts", "maturity_lines", "ranking", "model_quality", "next_steps", "review", "drift",
     "review_words", "model", "tipping",
 }  # fmt: skip

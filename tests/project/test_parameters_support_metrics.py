@@ -48,8 +48,6 @@ CASES = [
     ("are_sure", SURVEY, 0.5),
     ("design_effect", SURVEY, 2.0),
     ("response_shares", SURVEY, [0.5]),
-    ("frame", SURVEY, ["0.6 0.3", "0.4 0.7"]),
-    ("joint_answers", SURVEY, "160 280 90 70"),
     ("churn_bases", SURVEY, [0.3]),
     ("net_base", SURVEY, 0.9),
     ("trait_gaps", SURVEY, [0.5]),

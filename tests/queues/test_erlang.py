@@ -133,7 +133,7 @@ def test_answer_by_erlang_a_agrees_with_a_simulated_queue(arrivals, handle, agen
     for seed in range(25):
         rng = np.random.default_rng([seed, agents])
         times = np.cumsum(rng.exponential(3600 / arrivals, n)), rng.exponential(60 * handle, n)
-        wait = serve(*times, rng.exponential(60 * patience, n), agents, np.ones((agents, HOURS_A_WEEK))).wait[200:]
+        wait = serve(*times, rng.exponential(60 * patience, n), np.ones((agents, HOURS_A_WEEK))).wait[200:]
         shares.append((wait <= 60 * target).mean())
         lost.append(np.isnan(wait).mean())
         waits.append(np.nanmean(wait) / 60)

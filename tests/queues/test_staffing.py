@@ -1,5 +1,6 @@
 """Staffing by the hour: arrivals even and uneven, agents, their check by a simulated queue, a full roll-out."""
 
+import datetime as dt
 import importlib.util
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from helpers import examples
 from helpers.queues import study_staffing
 from helpers.queues.erlang import Promise, agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.queues.staffing import (
+    BLOCKS,
     DOUBLED,
     LIVE,
     STANDARD,
@@ -424,3 +426,11 @@ def test_bank_calls_come_less_evenly_than_poisson():
     assert found.loc["dispersion", "ci_low"] > 1.5
     assert found.loc["lag_1", "ci_low"] > 0.3
     assert band_arrivals(counts)["time"].tolist() == [f"{hour:02d}:00" for hour in range(7, 21)]  # 21:00 only in part
+
+
+@pytest.mark.parametrize("hour", range(0, 168, 13))
+def test_blocks_of_hours_equal_the_calendar(hour):
+    moment = dt.datetime(2024, 1, 1) + dt.timedelta(hours=hour)  # a Monday
+    start = moment.hour // 4 * 4
+    expected = f"{'weekend' if moment.weekday() > 4 else 'weekday'} {start:02d}-{start + 4:02d}"
+    assert BLOCKS[hour] == expected

@@ -92,7 +92,7 @@ EARLY = {  # the fields that change more than the last part
     "outcomes": {
         *("questions", "questions_lift", "trial_rate", "trial_lift", "paid_rate", "revenue_lift", "monthly_amount"),
         *("revenue_spread", "monthly_churn", "refund_share", "nps", "loyalty_effect", "loyalty_as", "csat_good"),
-        *("csat_effect", "response_rate", "response_effect", "satisfied_answer", "effect_by_hour", "fading"),
+        *("csat_effect", "response_rate", "response_effect", "satisfied_answer", "effect_by_hour"),
         *("keenness_and_outcome", "shared_agents"),  # the effect follows the hours of the team that serves
     },
     "alive": {"early_leavers"},
@@ -101,7 +101,7 @@ EARLY = {  # the fields that change more than the last part
         *("tier_effect", "expansion_rate"),  # through the seats that are added in the first three months
     },
 }
-CHANGED = {"loyalty_as": "percent", "shared_agents": True, "trial_lift": 0.1, "fading": 0.5, "effect_by_hour": 0.3}
+CHANGED = {"loyalty_as": "percent", "shared_agents": True, "trial_lift": 0.1, "effect_by_hour": 0.3}
 CHANGED |= {"moved_agents": 5, "csat_effect": -0.08, "nps": 10, "live_agents": 40, "regular_agents": 12}
 CHANGED |= {"activation_shape": "smooth", "activation_cut": 30, "drift": 0.0}
 

@@ -269,8 +269,7 @@ def test_state_truth_baselines_are_the_worlds_and_who_answers_is_happier():
 def test_state_truth_loyalty_of_those_who_answer_by_brute_force():
     world, rng = SupportWorld(), np.random.default_rng(4)
     chances = solve_chances(world)
-    week, hour = rng.integers(0, 16, 400_000), rng.choice(168, 400_000, p=SIGN_UPS)
-    trait, delivered = rng.standard_normal(400_000), deliver(world)[week, hour]
+    trait, delivered = rng.standard_normal(400_000), deliver(world)[rng.choice(168, 400_000, p=SIGN_UPS)]
     weight = chances["answered"].served(trait, delivered)
     score = chances["promoter"].served(trait, delivered) - chances["detractor"].served(trait, delivered)
     error = 100 * np.std(weight * (score - 0.45)) / weight.mean() / np.sqrt(trait.size)
