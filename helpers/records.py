@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 DETAIL = " For its promise, "  # what follows in a check's message is for the table of checks
+# of the populations that methods are measured on: days of follow-up of times, days with looks, levels of a score
+HORIZON_DAYS, LOOK_DAYS, LEVELS = 30.0, 28, 5
 
 
 class Refused(Exception):

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from helpers.checks.trust import report_duplicates
-from helpers.inference import adjust_families, decide, sample_size_proportions
+from helpers.inference import adjust_families, decide, make_estimate, sample_size_proportions
 from helpers.inference.surveys import GROUPS, bound_answers, jackknife
 from helpers.metrics.tickets import METRICS, judge_tickets, serve_renewals
 from helpers.milestones import contrasts
@@ -152,7 +152,7 @@ def study_fixes(tickets, fixes, *, days, confidence_level) -> dict[str, pd.DataF
             counts = np.bincount(near["cell"], minlength=4)
             if topic not in topics or min(counts) == 0:
                 continue
-            found = jackknife(near, _log_ratio, confidence_level=confidence_level)
+            found = jackknife(near, _compare_changes, confidence_level=confidence_level)
             ends = {name: math.exp(found[key]) for name, key in RATIO.items()}
             named = dict(zip(("others_before", "others_after", "n_before", "n_after"), counts.tolist(), strict=True))
             rows.append({"topic": topic, "window": window, **ends, **named})
@@ -165,7 +165,8 @@ def study_fixes(tickets, fixes, *, days, confidence_level) -> dict[str, pd.DataF
     return {"fixes": pd.DataFrame(rows), "topic_months": told.assign(index=level)}
 
 
-def _log_ratio(rows):
+def _compare_changes(rows):
+    """The logarithm of the ratio of two ratios of counts: of a fixed topic after and before, and of the others."""
     return float(np.log(np.maximum(np.bincount(rows["cell"], minlength=4), 0.5)) @ [1, -1, -1, 1])
 
 
@@ -258,11 +259,12 @@ def study_movers(frame: pd.DataFrame, design) -> tuple[list[Estimate], pd.DataFr
 
 
 def _label(name, effect, sides, design, **labels):
-    about = (f"renewed:{name}", "renewed", f"not {name}", name, f"{name} - not {name}")
     labels = {"estimand": "difference", "population": "landmark", "role": "primary", "family": "primary"} | labels
-    labels |= {"n_control": sides["n_without"], "n_treatment": sides["n_with"], **vars(effect)}
-    adjustment = "covariates" if labels["role"] == "primary" else "none"
-    return Estimate(*about, adjustment=adjustment, confidence_level=design.confidence_level, **labels)
+    is_fair, level = labels["role"] == "primary", {"confidence_level": design.confidence_level}
+    labels |= {"id": f"renewed:{name}" if is_fair else f"renewed:{name}:naive", "metric": "renewed"}
+    labels |= {"adjustment": "covariates" if is_fair else "none", "n_control": sides["n_without"]}
+    named = {"control": f"not {name}", "treatment": name, "n_treatment": sides["n_with"]}
+    return make_estimate(effect, **named, **labels, **level)
 
 
 def _match(rows, by):
@@ -307,15 +309,21 @@ def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[li
         return [], {}
     level, counts = {"confidence_level": design.confidence_level}, {"n": len(late), "lost": int(late["left"].sum())}
     counts["buyers"] = int(late["buyer"].sum())
-    readings = {"buyers": (late, _compare_buyers), "line": (rows, _change), "buyer": (rows, _change_a_buyer)}
+    readings = {
+        "buyers": (late, lambda part: float(part[part["buyer"]]["left"].mean() - part[~part["buyer"]]["left"].mean())),
+        "line": (rows, _change),
+        "buyer": (rows, lambda part: _change(part) / part.loc[part["after"] & part["eligible"], "buyer"].mean()),
+    }
     told = {name: jackknife(part, measure, **level) for name, (part, measure) in readings.items()}
     last = told["buyer"]
     p = float(2 * stats.t.sf(abs(last["value"] / last["std_error"]), GROUPS - 1))
-    effect = Effect(last["value"], last["std_error"], GROUPS - 1.0, last["ci_low"], last["ci_high"], None, p)
-    about = ("left:premium", "left", "not eligible", "premium", "premium - not eligible", "difference")
-    sizes = {"n_control": len(rows) - len(late), "n_treatment": len(late), "confidence_level": design.confidence_level}
-    labels = {"population": "observational", "role": "secondary", **sizes, **{**vars(effect), "method": MATCHED}}
-    estimate = decide(Estimate(*about, **labels), None, alpha=design.alpha)
+    effect = Effect(
+        last["value"], last["std_error"], GROUPS - 1.0, last["ci_low"], last["ci_high"], None, p, method=MATCHED
+    )
+    labels = {"id": "left:premium", "metric": "left", "control": "not eligible", "treatment": "premium"}
+    labels |= {"estimand": "difference", "population": "observational", "role": "secondary", **level}
+    labels |= {"n_control": len(rows) - len(late), "n_treatment": len(late)}
+    estimate = decide(make_estimate(effect, **labels), None, alpha=design.alpha)
     by_quarter = rows[rows["eligible"]].groupby("quarter")["left"].agg(n="size", lost="sum")
     known = by_quarter.index[(by_quarter["n"] >= GROUPS) & (by_quarter.index >= -8)]
     gaps = jackknife(rows, lambda part: _match(part, "quarter").reindex(known).to_numpy(), **level)
@@ -324,17 +332,9 @@ def study_premium(customers, renewals, *, line, launched_on, design) -> tuple[li
     return [estimate], {"premium": found, "premium_quarters": quarters}
 
 
-def _compare_buyers(rows):
-    return float(rows.loc[rows["buyer"], "left"].mean() - rows.loc[~rows["buyer"], "left"].mean())
-
-
 def _change(rows):
     gaps = _match(rows, "after")
     return float(gaps.get(True, math.nan) - gaps.get(False, math.nan))
-
-
-def _change_a_buyer(rows):
-    return _change(rows) / rows.loc[rows["after"] & rows["eligible"], "buyer"].mean()
 
 
 def read_published(baselines, *, churn=0.04, retention=0.1, net=1.0, gaps=(0.2, 0.4), power=0.8, alpha=0.05) -> dict:

@@ -24,7 +24,7 @@ FEW = {  # parameters that keep the form of a study's runs and spare time
     "in_app_support": {"n_units": 12000, "n_resamples": 99},
     "experiment_design": {"most_weeks": 20, "n_splits": 100, "draws": 4000},
     "support_metrics": {"n_units": 2500, "n_resamples": 200},
-    "customer_milestones": {"n_units": 2500, "refits": 4, "n_resamples": 99},
+    "customer_milestones": {"n_units": 2500, "refits": 4, "n_resamples": 99, "folds": 3},
 }
 MAIN = "import sys; from helpers.cli import main; sys.exit(main())"
 PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome"), "R": ("Rscript",)}

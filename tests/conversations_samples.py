@@ -21,19 +21,18 @@ def design_replies(metrics=METRICS, **more):
 
 
 def make_conversations(rows, *, days=60):
-    """Return conversations from (unit, variant, wait in minutes or None, hour of the week, agent or None)."""
-    frame = pd.DataFrame(rows, columns=["unit", "variant", "wait_minutes", "hour", "agent_id"])
+    """Return conversations from (unit, variant, wait in minutes or None, hour of the week)."""
+    frame = pd.DataFrame(rows, columns=["unit", "variant", "wait_minutes", "hour"])
     asked = START + pd.to_timedelta(frame["hour"], unit="h")
     return frame.assign(
         conversation_id=[f"k{i:06d}" for i in range(len(frame))],
         asked_at=asked,
         wait_minutes=frame["wait_minutes"].astype(float),
         followed_minutes=(START + pd.Timedelta(days=days) - asked).dt.total_seconds() / 60,
-        agent_id=frame["agent_id"].astype(object),
     )
 
 
-def draw_conversations(n=300, *, seed=1, medians=(40.0, 1.5, 30.0), spread=1.0, never=0.02, shared=False):
+def draw_conversations(n=300, *, seed=1, medians=(40.0, 1.5, 30.0), spread=1.0, never=0.02):
     """Return the conversations of n units an arm: 1 to 4 each, waits alike within a unit, lognormal."""
     rng, rows = np.random.default_rng(seed), []
     for variant, median in zip(("a", "b", "cps"), medians, strict=True):
@@ -41,12 +40,9 @@ def draw_conversations(n=300, *, seed=1, medians=(40.0, 1.5, 30.0), spread=1.0, 
             own = rng.normal(0, spread)
             for _ in range(rng.integers(1, 5)):
                 wait = median * np.exp(own + rng.normal(0, 0.5))
-                agent = f"{'' if shared else variant}{rng.integers(3)}"
-                rows.append(
-                    (f"{variant}{unit}", variant, None if rng.random() < never else wait, rng.integers(168), agent)
-                )
-    frame = make_conversations(rows)
-    return frame.assign(agent_id=frame["agent_id"].where(frame["wait_minutes"].notna(), None))
+                is_answered = rng.random() >= never
+                rows.append((f"{variant}{unit}", variant, wait if is_answered else None, rng.integers(168)))
+    return make_conversations(rows)
 
 
 def make_units(conversations, *, seed=1, lift=0.3, more=None, **design):

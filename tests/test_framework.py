@@ -93,6 +93,8 @@ REFUSALS = [  # what is replaced, by what, the message; W is the plan as a whole
     ("lost: cancelled", "column: churned",
      "outcomes.retained: column and time belong together: who has left, and after how long"),
     ("started_at: started_at\n", "", W + ": milestones need started_at: without it nothing can be read at a landmark"),
+    ("started_at: started_at\n", "",
+     W + ": without started_at, the feature bot needs a column; if it is called so, column: bot"),
     ("lost: cancelled", "column: churned, time: tenure",
      W + ": with started_at, retained needs an event or a date: lost, lost_at or event"),
     ("question:", "steps_at_least: 3\nquestion:", W + ": steps_at_least is more than the steps that are named"),

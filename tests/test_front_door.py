@@ -24,6 +24,11 @@ def test_help_says_how_the_ten_names_follow_one_another_and_it_runs(tmp_path):
     assert space["results"].answer[0].startswith("Spend: ")
     assert space["units"].frame()["spend"].sum() == pytest.approx(space["data"]["spend"].sum())
     assert set(helpers._ROOMS) <= set(dir(helpers))
+    # a plan does wherever its design does
+    exec("\n".join(lines).replace("decided.design", "decided"), whole := {"data": space["data"]})
+    assert whole["results"].estimates == space["results"].estimates
+    with pytest.raises(AttributeError, match="object has no attribute 'arms'"):
+        whole["decided"].arms  # noqa: B018
 
 
 def test_importing_helpers_imports_no_room():

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from sources_samples import tell_refusal
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from helpers import plan, service
 from helpers.inference import sample_size_proportions
-from helpers.records import Refused
 
 DESIGN = plan.read("support_metrics", kind="framework").design
 START = pd.Timestamp("2022-01-01", tz="UTC")
@@ -92,9 +92,9 @@ def test_study_fixes_by_hand():
     assert found[["n_before", "n_after", "others_before", "others_after"]].iloc[0].tolist() == [30, 15, 20, 40]
     assert service.study_fixes(rows, ["z 2022-01-01"], days=30, confidence_level=0.95) == {}
     for wrong in ("a", "a 2022-13-01", "2022-01-01"):
-        with pytest.raises(Refused) as refused:
-            service.study_fixes(rows, [wrong], days=30, confidence_level=0.95)
-        assert str(refused.value) == "fixes: give each as a topic and a day, such as login 2021-07-01"
+        assert tell_refusal(service.study_fixes, rows, [wrong], days=30, confidence_level=0.95) == (
+            "fixes: give each as a topic and a day, such as login 2021-07-01"
+        )
 
 
 def test_compare_within_by_hand():
@@ -139,6 +139,7 @@ def make_frame(n, seed=1, effect=0.0):
 
 def test_study_movers_takes_out_what_is_measured():
     estimates, movers = service.study_movers(make_frame(6000), DESIGN)
+    assert len({e.id for e in estimates}) == len(estimates)
     rows = movers.set_index("metric")
     assert (rows["crude_difference"] > 0.06).all()  # the plan alone makes all of it
     assert (rows["difference"].abs() < 0.045).all()

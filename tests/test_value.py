@@ -1,4 +1,4 @@
-"""Money: yearly value, chance, break-even, tornado, cash: by hand, scipy, draws, property, public spend, refused."""
+"""Money: yearly value, chance, break-even, tornado, cash: by hand, scipy, draws, property, refused."""
 
 import math
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from payback_samples import AGES, MONTH, assume, bare, effect, list_hours
 from scipy import stats
 
-from helpers.inference import find_method
 from helpers.records import Refused
 from helpers.value import (
     Assumptions,
@@ -252,10 +251,6 @@ def test_list_tornado_by_hand():
     assert found["reason"].isna().all() and set(found["unit"]) == {"USD a year"}
 
 
-def test_list_tornado_has_no_row_for_what_is_certain():
-    assert list_tornado(effect(), Assumptions(1, 2, cost_per_year=3))["doubt"].tolist() == ["effect"]
-
-
 # agent hours by number of units (rows), handling (columns) and patience: whole agents, not in proportion to anything
 NEEDED = (
     np.array([[[8, 8, 8], [9, 9, 10], [10, 11, 12]], [[9, 9, 9], [10, 11, 12], [12, 12, 13]], [[11] * 3] * 3]) * 520.0
@@ -483,48 +478,3 @@ def test_study_payback_gives_a_reason_where_the_interval_is_not_finite():
     assert set(found["cash"]["reason"]) == {
         "no difference with a finite interval: revenue_30, revenue_60, revenue",
     }
-
-
-UNITS, MARGIN, EXTRA, WAGE = 100_000, 0.4, 1_000, (20, 25, 35)
-
-
-@pytest.fixture(scope="module")
-def spend(shared):
-    """Return dollars of two weeks a customer: no e-mail, men's e-mail."""
-    table = pd.read_csv(shared / "data" / "hillstrom.csv.gz")
-    return tuple(table.loc[table["segment"] == arm, "spend"] for arm in ("No E-Mail", "Mens E-Mail"))
-
-
-@pytest.fixture(scope="module")
-def found(spend):
-    """Return the tables of payback of men's mail for 100,000 customers a year, of whose spend 40 % is kept."""
-    columns = [values.to_numpy(float)[:, None] for values in spend]
-    welch = find_method("welch", "difference").compute(*columns, confidence_level=0.95)
-    figures = {name: getattr(welch, name) for name in ("estimate", "std_error", "ci_low", "ci_high")}
-    mail = effect("spend", control="No E-Mail", treatment="Mens E-Mail").but(**figures)
-    options = {**HOURS, "hours": list_hours(EXTRA), "by_age": [("spend", 14)]}
-    return study_payback(bare(mail), "spend", Assumptions(UNITS, MARGIN, cost_per_hour=WAGE), **options)
-
-
-def test_hillstrom_yearly_value_of_mail(found):
-    # 0.770 dollars a customer, from 0.485 to 1.055, as known from elsewhere (tests/project/test_hillstrom.py)
-    money = found["money"].iloc[0]
-    for end, known in [("low", 0.485), ("central", 0.770), ("high", 1.055)]:
-        assert money[end] == pytest.approx(UNITS * MARGIN * known - EXTRA * 25, abs=UNITS * MARGIN * 5e-4)
-
-
-def test_hillstrom_break_even_of_an_hour(found):
-    table = found["break_even"]
-    assert table["break_even"].tolist() == pytest.approx([30.8, 19.4, 42.2], abs=0.02)  # 100,000 x 0.4 x effect / 1,000
-    assert table["rule"].tolist() == ["up to"] * 3
-    assert table["assumed"][0] == 25
-
-
-def test_hillstrom_chance_that_mail_pays(found, spend):
-    control, mail = spend
-    error = math.sqrt(control.var() / len(control) + mail.var() / len(mail))
-    at = [stats.norm.sf(EXTRA * cost / (UNITS * MARGIN), mail.mean() - control.mean(), error) for cost in WAGE]
-    chances = found["probability"]["probability"].tolist()
-    assert (chances[0], chances[2]) == (pytest.approx(at[1]), pytest.approx(at[2]))
-    assert at[2] < chances[1] < at[0]
-    assert (round(at[1], 2), round(at[2], 2)) == (0.84, 0.23)  # z = (0.770 - 0.625) / 0.145, (0.770 - 0.875) / 0.145

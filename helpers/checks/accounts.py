@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 import ibis
+import numpy as np
 
 from helpers import metrics, schema
 from helpers.checks.logs import find_quiet
@@ -23,6 +24,7 @@ DAY = 86_400
 FEW = 100  # accounts, below which hardly any difference can be seen
 MOST_SHORT = 0.5  # of the accounts may be too young before the check warns
 MOST_EARLY = 0.01  # of the events may come before their account's start
+LEAST_EXPECTED = 20  # accounts with a feature, by chance alone, among those that lack another: none at all is no chance
 MOST_MISSING = 0.05  # of the accounts may lack what comparisons are adjusted for
 
 
@@ -41,10 +43,10 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     Returns
     -------
     list of Check: enough_accounts, landmark_in_data, follow_up, duplicates, events_occur, events_before_start,
-        events_fit, missing_size, missing_plan_tier, missing_seats, time_order, freshness: those that the plan gives
-        cause for.
-        `value` is a count (enough_accounts, duplicates, events_occur, time_order), days (landmark_in_data, freshness)
-        or a share.
+        events_fit, missing_size, missing_plan_tier, missing_seats, needs, time_order, freshness: those that the plan
+        gives cause for.
+        `value` is a count (enough_accounts, duplicates, events_occur, needs, time_order), days (landmark_in_data,
+        freshness) or a share.
     """
     design = accounts.design
     if landmarks is None:
@@ -58,6 +60,7 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     if source.events is not None:
         found += [*_check_events(heard, design), _check_early_events(heard), _check_reach(source, accounts, design)]
     found += _check_missing(frame, design)
+    found += _check_needs(frame, design) if design.is_snapshot else ()
     untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
     if untimed:
         names = ", ".join(untimed[:3]) + (f" and {len(untimed) - 3} more" if len(untimed) > 3 else "")
@@ -176,6 +179,33 @@ def _check_missing(frame, design):
             name = "missing_plan_tier" if column == "tier" else f"missing_{column}"
             share = float((frame[column].isna() | (frame[column] == "unknown")).mean())
             yield _grade(name, share, MOST_MISSING, f"Without a known {words}", tail, doubt)
+
+
+def _check_needs(frame, design):
+    """Whether nobody has a feature who lacks another, or lacks both of two, where chance alone would let many have it.
+
+    Those who lack them may be unable to have it, so that they compare with nobody.
+    """
+    names = [feature.name for feature in design.features]
+    used = frame[[f"feature_{name}" for name in names]].to_numpy(float)
+    lacks, doubts = (used == 0).astype(float), []
+    n_lacking = lacks.T @ lacks  # of accounts, who lack each two
+    for at, feature in enumerate(design.features):
+        if "needs" in feature.model_fields_set:
+            continue
+        has = used[:, at] == 1
+        is_empty = (lacks[has].T @ lacks[has] == 0) & (n_lacking * has.mean() >= LEAST_EXPECTED)
+        is_empty[at] = is_empty[:, at] = False
+        pairs = sorted(np.argwhere(np.triu(is_empty)).tolist(), key=lambda pair: pair[0] != pair[1])
+        doubts += [(feature.name, [names[i] for i in dict.fromkeys(pair)]) for pair in pairs[:1]]
+    for name, needed in doubts[:1]:
+        more = f", and so of {schema.say(len(doubts) - 1, 'further feature')}" if doubts[1:] else ""
+        told = (
+            f"No {design.unit} without {' or '.join(map(design.label_of, needed))} has {design.label_of(name)}{more}: "
+            f"where it cannot be had without, write needs: [{', '.join(needed)}], so that it is compared among those "
+            "that could have it; needs: [] says that all could."
+        )
+        yield Check("needs", "warn", float(len(doubts)), 0.0, told)
 
 
 def _check_freshness(heard, accounts, design):

@@ -217,9 +217,8 @@ def _find_apart(counts):
     if len(run) > 2 and apart and len(apart) <= 3 and min(near) >= RARE:
         return apart, "apart from them"
     low, next_ = answers[0], answers[1]
-    heap = (
-        counts[low] > counts[next_] and scipy.stats.binomtest(counts[low], counts[low] + counts[next_]).pvalue < ALERT
-    )
+    both = counts[low] + counts[next_]
+    heap = counts[low] > counts[next_] and 2 * scipy.special.bdtr(counts[next_], both, 0.5) < ALERT  # both sides alike
     if low == 0 and next_ == 1 and answers[-1] in REACH and heap:
         return [low], "more than the answer beside it"
     return None
@@ -243,7 +242,7 @@ def _find_cluster(units, column, design):
     facts, shares = units.seen[UNPLANNED, column], design.variant.shares
     several, alike = (facts[None][what] for what in ("several", "alike"))
     even = sum(share**2 for share in shares.values()) if shares else 1 / len(design.variant.arms)
-    if several < MANY_LEVELS or alike < ALIKE * several or scipy.stats.binom.sf(alike - 1, several, even) > CHANCE:
+    if several < MANY_LEVELS or alike < ALIKE * several or scipy.special.bdtrc(alike - 1, several, even) > CHANCE:
         return None
     counts = [facts[arm]["alike"] for arm in design.variant.arms]
     sizes = ", ".join(f"{arm} {n:,}" for arm, n in zip(design.variant.arms, counts, strict=True))
@@ -273,7 +272,7 @@ def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
     for treated in (m for m in others if min(m.n, control.n) >= LEAST_MOMENTS):
         errors = np.sqrt(np.diag(treated.cov) / treated.n + np.diag(control.cov) / control.n)
         gaps = abs(treated.mean - control.mean)
-        apart += [units.covariates[i] for i in np.flatnonzero(gaps > scipy.stats.norm.isf(LEAK / 2) * errors)]
+        apart += [units.covariates[i] for i in np.flatnonzero(gaps > -scipy.special.ndtri(LEAK / 2) * errors)]
     for name, arms in metrics.summarise(units, adjusted=True)[None].items():
         mine = [arms[arm] for arm in design.variant.arms]
         if mine[0].names[0] == "y" and len(mine[0].names) > 1 and min(m.n for m in mine) >= LEAST_MOMENTS:

@@ -111,6 +111,8 @@ def guess_kind(values, name="") -> Guess:
         return Guess("other", "empty")
     numbers = found.to_numpy(float) if values.dtype.kind in "iuf" else np.array([*map(_read_number, found)])
     is_text, words = bool(np.isnan(numbers).any()), split_words(name)
+    if values.dtype.kind not in "iuf" and {*found.str.casefold()} <= {*TRUTHS} - {"0", "1"}:
+        return Guess("binary", f"only {' and '.join(sorted({*found.str.casefold()}))}")
     if (is_text or has_word(name, "times")) and read_dates(found, name) is not None:
         return Guess("date", "dates")
     if is_text:

@@ -85,7 +85,8 @@ def hear(given, table, units, unit_id):
     texts = [name for name in events.list_kind("other") if name in others and rows[name].dtype.kind not in "iuf"]
     event = find_named([*labels, *texts], "event")[0] or next(iter(labels), None)
     numbers = [name for name in events.list_kind("amount", "count", "score", "nps") if name in others]
-    valued = [name for name in numbers if any(has_word(name, what) for what in ("value", "amounts", "scores", "nps"))]
+    named = [name for name in numbers if any(has_word(name, what) for what in ("value", "amounts", "scores", "nps"))]
+    valued = named or (numbers if len(numbers) == 1 else [])
     main = find_named(valued, "value")[0] or next(iter(valued), None)
     columns = {"unit": unit, "event": event, "at": at, "value": main}
     valued.sort(key=lambda name: name != main)

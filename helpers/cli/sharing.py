@@ -1,5 +1,6 @@
 """The command share: one zip of what may travel, after a scan of every file for ids, paths, secrets and small cells."""
 
+import csv
 import getpass
 import hashlib
 import html
@@ -10,6 +11,7 @@ import re
 import socket
 import zipfile
 from functools import partial
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 from urllib.request import urlopen
 
@@ -21,6 +23,8 @@ from helpers.cli import printing
 from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report import page, store
+from helpers.report.document import write_json
+from helpers.view.html import write_csv
 
 SHARED = (
     "report.html",
@@ -32,6 +36,7 @@ SHARED = (
     "*/*.txt",
     "plan/*.yaml",
 )
+DEPARTURES = ("as_of", "confidence_level", "min_cell")  # parameters that change the plan
 LEAST = 5  # no cell of fewer is shared, whatever the plan says
 CHANCE = 0.02  # of as many matches of numbers with ids, from which they are no chance
 SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="utf-8"))
@@ -61,8 +66,11 @@ def share_runs(arguments):
     texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
     problems += [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
     problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
+    problems += find_twins({name: json.loads(texts[f"{name}/results.json"]) for name in chosen})
     if problems:
         raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
+    for name in chosen:
+        files |= coarsen_files(name, files)
     for name in chosen if browser else ():
         files[f"{name}/report.pdf"] = printing.print_report(browser, name, files[f"{name}/report.html"].decode())
     _write_zip(target, files)
@@ -93,6 +101,19 @@ def _write_zip(target, files):
             entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
             archive.writestr(entry, files[name])
     store.write_file(target, content.getvalue())
+
+
+def coarsen_files(name, files):
+    """Return those files of a run that hold figures, with amounts rounded as its report shows them."""
+    results = json.loads(files[f"{name}/results.json"])
+    told = disclosure.coarsen(results)
+    if told is results:
+        return {}
+    prefix, rows = f"{name}/tables/", {**told, **told["tables"]}
+    tables = {file: file.removeprefix(prefix).removesuffix(".csv") for file in files if file.startswith(prefix)}
+    headers = {file: next(csv.reader(io.StringIO(files[file].decode())), []) for file in tables}
+    written = {file: write_csv(rows[table], headers[file]).encode() for file, table in tables.items()}
+    return written | {f"{name}/results.json": write_json(told).encode()}
 
 
 def read_text(name, content):
@@ -148,7 +169,7 @@ def scan_run(out, name, texts):
     """
     results = json.loads(texts[f"{name}/results.json"])
     units, fold, design, min_cell = _read_units(out, name, study=results["study"])
-    tables, problems, overlap = {"estimates": results["estimates"], **results["tables"]}, [], None
+    tables, problems, known_of = {"estimates": results["estimates"], **results["tables"]}, [], ()
     if units is not None:
         own = {f: text for f, text in texts.items() if f.startswith(f"{name}/") or f == "index.html"}
         words = {f: find_words(text) - _list_figures(results) for f, text in own.items()}
@@ -157,10 +178,33 @@ def scan_run(out, name, texts):
         problems += [f"{file} holds unit ids ({len(told)})" for file, told in found.items() if told]
         by_unit = [table for table, rows in results["tables"].items() if rows and design.unit_id in rows[0]]
         problems += [f"{name}/results.json, {table} has the column {design.unit_id}" for table in by_unit]
-        overlap = None if fold is None else metrics.count_overlap(fold())
+        folded = fold() if fold and results["estimates"] else None
+        known_of = (metrics.count_overlap(folded), metrics.count_payers(folded)) if folded else ()
     least = max(min_cell, LEAST)
-    leaks = disclosure.find_leaks(results["study"], tables, least, overlap)
+    leaks = disclosure.find_leaks(results["study"], tables, least, *known_of)
     return problems + [f"{name}/results.json, {t} tells of cells under {least} ({n})" for t, n in leaks.items()]
+
+
+def find_twins(runs):
+    """Return which runs of one plan differ in so few units that the difference of their counts tells what these did.
+
+    Parameters
+    ----------
+    runs : dict of str to dict, name -> content of results.json
+    """
+    found, told = (
+        [],
+        "{} and {} are of one plan and differ in fewer than {} units of an arm, or in all; share one of them",
+    )
+    for (one, first), (two, second) in combinations(runs.items(), 2):
+        plans = [run.get("plan") or {} for run in (first, second)]
+        same = [key for key in ("file", "sha256") if plans[0].get(key) and plans[0].get(key) == plans[1].get(key)]
+        if not same or {first["data"]["kind"], second["data"]["kind"]} != {"yours"}:
+            continue
+        sizes = [run["data"].get("units_by_variant", {}) | {"": run["data"].get("units")} for run in (first, second)]
+        gaps = [abs((sizes[0].get(arm) or 0) - (sizes[1].get(arm) or 0)) for arm in sizes[0] | sizes[1]]
+        found += [told.format(one, two, LEAST)] if any(0 < gap < LEAST for gap in gaps) else []
+    return found
 
 
 def find_words(text):
@@ -218,7 +262,8 @@ def _read_units(out, name, *, study):
     values = {key: declared.default for key, declared in report.read_parameters(executed).items()} | given
     if not values.get("plan") or not values.get("data"):  # no units
         return None, None, None, values.get("min_cell") or 10
-    design = plan.read(values["plan"], kind=None).design
+    changed = {key: values[key] for key in DEPARTURES if values.get(key) is not None}
+    design = plan.read(values["plan"], kind=None, departures=changed).design
     simulation = {key: values[key] for key in ("n_units", "seed") if values.get(key) is not None} | {"study": study}
     read = {key: values.get(key) for key in ("table", "events", "events_table")} | {"simulation": simulation}
     read |= {"is_history": True} if study == "experiment_design" else {}
@@ -227,8 +272,10 @@ def _read_units(out, name, *, study):
         source = load(design, values["data"], **read)
     except Refused as error:
         raise Refused(f"{name}: its data cannot be read again to look for unit ids ({error})") from None
-    fold = partial(metrics.fold, source, design) if len(getattr(design, "segments", ())) > 1 else None
-    return getattr(source, part), fold, design, values.get("min_cell") or design.min_cell
+    has_money = any(metric.how.total == "amount" for metric in getattr(design, "metrics", {}).values())
+    is_asked = has_money or len(getattr(design, "segments", ())) > 1
+    fold = partial(metrics.fold, source, design) if is_asked else None
+    return getattr(source, part), fold, design, design.min_cell
 
 
 def _find_unit_ids(units, words):

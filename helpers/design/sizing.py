@@ -76,18 +76,17 @@ class Sized:
         b = self.baseline
         return b.cluster_size / b.answered * (1 - b.explained * self.is_adjusted)
 
-    def _describe(self, effect):
+    def _describe(self):
         """What a formula needs of both arms: a share, or the spread of a unit (of a cluster's mean)."""
         b, scale = self.baseline, math.sqrt(self.baseline.design_effect / self.baseline.cluster_size)
         if self.is_share:
             return {"baseline": b.mean}
-        return {"sd": b.sd * scale, "sd_treatment": self._find_spread(effect) * scale}
+        return {"sd": b.sd * scale, "sd_treatment": self._find_spread(self.effect) * scale}
 
     def _find_spread(self, effect):
         treated = self.baseline.mean + effect
-        return (
-            math.sqrt(treated * (1 - treated)) if self.baseline.is_of_shares and 0 < treated < 1 else self.baseline.sd
-        )
+        is_share = self.baseline.is_of_shares and 0 < treated < 1
+        return math.sqrt(treated * (1 - treated)) if is_share else self.baseline.sd
 
     def find_error(self, n_units, effect=None) -> float:
         """Return the standard error of the difference with so many units in both arms.
@@ -100,14 +99,13 @@ class Sized:
         unit *= b.design_effect / b.cluster_size
         return math.sqrt(unit * self.dilution / n_units) if n_units > 0 else math.inf
 
-    def find_power(self, n_units, effect=None, *, level=None) -> float:
+    def find_power(self, n_units) -> float:
         """Return the chance that the effect is found; of a guardrail that it is shown to hold where nothing changes."""
-        effect, level = self.effect if effect is None else effect, level or self.level
-        n, split = n_units / self.dilution / self.price, {"share_treatment": self.share, "alpha": level}
+        n, split = n_units / self.dilution / self.price, {"share_treatment": self.share, "alpha": self.level}
         if self.role == "guardrail":
-            return power_normal(effect, self.find_error(1.0, 0.0), n_units / self.price, alpha=level)
+            return power_normal(self.effect, self.find_error(1.0, 0.0), n_units / self.price, alpha=self.level)
         compute = power_proportions if self.is_share else power_means
-        return compute(difference=effect, n_units=n, **self._describe(effect), **split)
+        return compute(difference=self.effect, n_units=n, **self._describe(), **split)
 
     def find_size(self, power) -> float:
         """Return how many units, both arms together, find the effect with a given power."""
@@ -116,7 +114,7 @@ class Sized:
             return sample_size_normal(self.effect, error, power=power, alpha=self.level) * self.price
         compute = sample_size_proportions if self.is_share else sample_size_means
         split = {"share_treatment": self.share, "power": power, "alpha": self.level}
-        return compute(difference=self.effect, **self._describe(self.effect), **split) * self.dilution * self.price
+        return compute(difference=self.effect, **self._describe(), **split) * self.dilution * self.price
 
     def find_smallest(self, n_units, power) -> float:
         """Return the smallest effect, above 0, that so many units find; of means in large arms by the normal curve."""
@@ -127,7 +125,7 @@ class Sized:
             return abs(found)
         if n >= LARGE:
             return mde_normal(self.find_error(1.0), n_units / self.price, **split)
-        return mde_means(self._describe(self.effect)["sd"], n, share_treatment=self.share, **split)
+        return mde_means(self._describe()["sd"], n, share_treatment=self.share, **split)
 
 
 @dataclass(frozen=True)

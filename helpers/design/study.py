@@ -22,6 +22,7 @@ GROUPS = ((5, 0.05), (20, 0.05))
 EXPLAINED = (0.25, 0.5)
 ASSUMED = DataInfo("simulated", "Baselines are assumed; nothing was measured.", "parameters", None, 0, 0)
 BASELINES = (0.1, 0.2, 0.3, 0.5)
+MONEY = ["by_rule", "cost", "net"]
 
 
 def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_splits=500) -> Results:
@@ -55,26 +56,18 @@ def plan_experiment(setting: Setting, decided, *, source=None, units=None, n_spl
         "levers": list_levers(setting),
         "looks": list_looks(setting),
         "worth": worth,
-        "worth_by_week": _melt(worth),
+        "worth_by_week": worth if worth.empty else worth.melt(["week", "unit"], MONEY, "what", "amount"),
         "sample_sizes": list_sizes(setting),
         "splits": splits,
     }
     nobody = dict.fromkeys(design.variant.arms, 0)
-    info = (
-        replace(ASSUMED, units_by_variant=nobody)
-        if source is None
-        else replace(source.info, messages=(*source.info.messages, *units.messages))
-    )
+    info = replace(ASSUMED, units_by_variant=nobody)
+    if source is not None:
+        info = replace(source.info, messages=(*source.info.messages, *units.messages))
     found = Results("experiment_design", design.title, design.question, "answered", info, decided.record, tables=tables)
     days = units and units.assigned and tuple(day.isoformat() for day in units.assigned)
     as_of = units and units.as_of and units.as_of.isoformat()
     return found.but(checks=tuple(check_design(setting, splits)), as_of=as_of or None, assigned=days or None)
-
-
-def _melt(worth):
-    if worth.empty:
-        return worth
-    return worth.melt(["week", "unit"], ["by_rule", "cost", "net"], "what", "amount")
 
 
 def list_baselines(setting) -> pd.DataFrame:
@@ -129,7 +122,7 @@ def list_effects(setting) -> pd.DataFrame:
 
 
 def _draw(setting, sign):
-    """Decisions in imagined experiments of the planned size: whether clear, and estimates, one column a comparison."""
+    """Imagined experiments of the planned size: whether a metric is clear, or held as a guardrail, and estimates."""
     chosen = [m for m in setting.metrics.values() if m.effect == m.effect]
     n, pairs = setting.count(setting.weeks), setting.design.pairs
     effects = [0.0 if m.role == "guardrail" else sign * m.effect for m in chosen]
@@ -139,16 +132,17 @@ def _draw(setting, sign):
     shared = _correlate(setting)
     families = ["" if m.role == "guardrail" else m.role for m in chosen] * len(pairs)
     rng = np.random.default_rng([setting.assumed.seed, 7])
-    errors = {m.name: m.find_error(n / m.price, 0.0) for m in chosen}
     options = {"alpha": setting.design.alpha, "draws": setting.assumed.draws, "rng": rng}
     with_control = np.repeat([control == setting.design.variant.control for control, _ in pairs], len(chosen))
     distances = np.tile(distances, len(pairs)) * with_control  # of two treatments with the same effect none is better
     clear, z = draw_decisions(distances, families, np.kron(shared, between), **options)
     clear, z = clear[:, : len(chosen)], z[:, : len(chosen)]
     for i, m in enumerate(chosen):  # an interval within the worthwhile effect is "no worthwhile difference"
-        worthwhile = setting.design.metrics[m.name].worthwhile or 0.0
-        clear[:, i] &= abs(z[:, i]) + norm.isf(setting.design.alpha / 2) >= worthwhile / errors[m.name]
-    return chosen, clear, z, errors
+        worthwhile, error = setting.design.metrics[m.name].worthwhile or 0.0, m.find_error(n / m.price, 0.0)
+        clear[:, i] &= abs(z[:, i]) + norm.isf(setting.design.alpha / 2) >= worthwhile / error
+        if m.role == "guardrail":
+            clear[:, i] = z[:, i] * np.sign(-m.effect) > norm.isf(m.level / 2) - abs(m.effect) / error
+    return chosen, clear, z
 
 
 def _correlate(setting):
@@ -171,13 +165,9 @@ def list_steps(setting) -> pd.DataFrame:
         metric has its effect), `exaggeration`, `units` and `weeks` for the asked power.
     """
     n, power = setting.count(setting.weeks), setting.assumed.power
-    chosen, clear, z, errors = _draw(setting, 1)
-    among = {}
-    for i, m in enumerate(chosen):
-        held = z[:, i] * np.sign(-m.effect) > norm.isf(m.level / 2) - abs(m.effect) / errors[m.name]
-        found = held if m.role == "guardrail" else clear[:, i] & (z[:, i] * m.effect > 0)
-        among[m.name] = float(found.mean())
-    rows = []
+    (chosen, clear, z), rows = _draw(setting, 1), []
+    right = [np.full(len(z), True) if m.role == "guardrail" else z[:, i] * m.effect > 0 for i, m in enumerate(chosen)]
+    among = {m.name: float((clear[:, i] & right[i]).mean()) for i, m in enumerate(chosen)}
     for m in setting.metrics.values():
         known, size = m.effect == m.effect, m.find_size(power) if m.effect == m.effect else NAN
         row = {"metric": m.name, "role": m.role, "control_value": m.baseline.mean, "effect": abs(m.effect)}
@@ -203,12 +193,9 @@ def list_outcomes(setting) -> pd.DataFrame:
     """
     rows = []
     for truth, sign in (("expected", 1), ("none", 0), ("opposite", -1)):
-        chosen, clear, z, errors = _draw(setting, sign)
-        names = [m.name for m in chosen]
-        place, held = names.index(setting.first.name), np.ones(len(clear), bool)
-        for i, m in enumerate(chosen):
-            if m.role == "guardrail":
-                held &= z[:, i] * np.sign(-m.effect) > norm.isf(m.level / 2) - abs(m.effect) / errors[m.name]
+        chosen, clear, z = _draw(setting, sign)
+        place = [m.name for m in chosen].index(setting.first.name)
+        held = clear[:, [m.role == "guardrail" for m in chosen]].all(axis=1)
         better = setting.design.metrics[setting.first.name].better
         good = z[:, place] * (-1 if better == "lower" else 1) > 0
         row = {"truth": truth, "benefit": float((clear[:, place] & good & held).mean())}

@@ -26,13 +26,24 @@ from helpers.plan.views import Cells, find_view
 from helpers.records import Results, to_frame
 
 SHARES = [name for name, kind in KINDS.items() if kind.is_share]
-CARRIED = ("n_with", "kept_with", "n_without", "kept_without", "size_control", "size_treatment", "hidden", "small")
+CARRIED = (
+    "n_with",
+    "kept_with",
+    "n_without",
+    "kept_without",
+    "size_control",
+    "size_treatment",
+    "hidden",
+    "small",
+    "held",
+)
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
 SIZES = ("n_control", "n_treatment")
 CLUSTERS = ("clusters_control", "clusters_treatment")
 OTHER = "other"
 TAIL = "hidden: fewer than {} units of an arm lie beyond this quantile"
+TAIL_PAID = "hidden: fewer than {} units that pay lie below this quantile of an arm"
 REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
 
 
@@ -63,14 +74,14 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     cells = {name: views[name].guards for name in [*shown, "estimates"]}
     known, least = _list_known(design), design.min_cell
     frames = {name: stop_curves(results.tables[name], cells[name], least) for name in shown}
-    frames["estimates"] = _frame_estimates(results, design)
+    frames["estimates"] = _frame_estimates(results, design, *known_of[1:])
     if len(frames.get("uptake", ())):
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
     frames = _mark_leaks(frames, cells, known, least, known_of)
     frames["checks"] = to_frame(results.checks).assign(metric=[c.id.removeprefix("missing_") for c in results.checks])
     is_open = isinstance(design, ExperimentPlan)  # that it has no row is no secret, and its section says so
     reason = REASON.format(least, "units, events or non-events" if is_open else "accounts, kept or lost")
-    tables = {name: _hide(name, frames, cells[name], known, reason, least) for name in shown}
+    tables = {name: _hide(name, frames, cells[name], known, reason) for name in shown}
     tables = {n: t for n, t in tables.items() if len(t) or (is_open and results.tables[n].empty)}
     gone = np.any([mask for mask, _ in _list_masks("estimates", frames, cells["estimates"], known)], axis=0)
     estimates = _hide_estimates(results.estimates, gone, frames["estimates"], reason, least)
@@ -117,7 +128,7 @@ def _mark_leaks(frames, cells, known, least, known_of) -> dict[str, pd.DataFrame
 
 
 def find_leaks(
-    study: str, tables: Mapping[str, Sequence[Mapping[str, Any]]], min_cell: int, overlap=None
+    study: str, tables: Mapping[str, Sequence[Mapping[str, Any]]], min_cell: int, overlap=None, payers=None
 ) -> dict[str, int]:
     """Return how many leaks finished tables have, by the tables that they need: the audit of `protect`, once more.
 
@@ -127,18 +138,24 @@ def find_leaks(
     tables : mapping, name -> rows of results.json, `estimates` among them; hidden counts are null
     min_cell : int
     overlap : DataFrame or None, as `metrics.count_overlap` gives it
+    payers : mapping or None, as `metrics.count_payers` gives it
 
     Raises
     ------
     Refused: a table has no view, so nobody has said what guards its cells.
     """
     shares = [row["metric"] for row in tables.get("metrics", ()) if row.get("kind") in SHARES]
+    quantiles = {row.get("metric"): row.get("quantile") for row in tables.get("metrics", ())}
     said, found = [], Counter()
     for name, rows in tables.items():
         cells, frame = find_view(study, name).guards, pd.DataFrame(list(rows))
         known = _list_known(None) | {"shares": shares, "plain": list(frame.get("category", ())), "least": min_cell}
         if name == "estimates" and not cells.counts:
-            said += state_estimates(_label_pairs(frame), shares, overlap) if len(frame) else []
+            if frame.empty:
+                continue
+            frame = _find_tails(_label_pairs(frame).dropna(subset=[*SIZES]), quantiles, payers, min_cell)
+            found.update({name: int(frame["tail"].sum())} if frame["tail"].any() else {})
+            said += state_estimates(frame, shares, overlap, payers)
         elif len(frame):
             said += state(name, *_keep_known(frame, cells, known), known)
     spaces = defaultdict(list)
@@ -163,7 +180,7 @@ def _keep_known(frame, cells, known):
 
 
 def _label_pairs(frame):
-    """Estimates of results.json as statements ask for them."""
+    """Estimates as statements ask for them, those of results.json with numbers in place of null."""
     figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate"]
     frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures})
     return frame.assign(pair=frame["treatment"] + " - " + frame["control"])
@@ -189,11 +206,11 @@ def _list_known(design) -> dict[str, Any]:
     }
 
 
-def _hide(name, frames, cells: Cells, known, reason, least) -> pd.DataFrame:
+def _hide(name, frames, cells: Cells, known, reason) -> pd.DataFrame:
     """One table without what its own cells hide, and what goes with hidden rows of others."""
     frame, fill = frames[name], {"reason": reason, **cells.fill}
     found, dropped = frame, np.zeros(len(frame), bool)
-    for mask, hides in [*_list_shares(frame, cells, least), *_list_masks(name, frames, cells, known)]:
+    for mask, hides in _list_masks(name, frames, cells, known):
         if not (hides or cells.names) or cells.rule in ("days", "curve"):
             dropped |= mask
             continue
@@ -201,6 +218,8 @@ def _hide(name, frames, cells: Cells, known, reason, least) -> pd.DataFrame:
         figures = [column for column in figures if column in frame]
         cut = {c: found[c].astype(object).mask(mask, fill[c]) if c in fill else found[c].mask(mask) for c in figures}
         found = found.assign(**cut)
+    if name != "metrics" and "metric" in frame and all(link.table != "estimates" for link in cells.links):
+        dropped |= _follow_effects(frame, frames["estimates"])
     named = {c: found[c].astype(object).mask(frame["small"], OTHER) for c in cells.levels if c in found}
     return (
         found.assign(**named)[~dropped]
@@ -208,6 +227,19 @@ def _hide(name, frames, cells: Cells, known, reason, least) -> pd.DataFrame:
         .drop(columns=[*CARRIED], errors="ignore")
         .reset_index(drop=True)
     )
+
+
+def _follow_effects(frame, estimates) -> np.ndarray:
+    """Rows of a metric and comparison of which the effect is hidden as a whole: they are made of it or add up to it."""
+    if "tail" not in estimates:
+        return np.zeros(len(frame), bool)
+    whole = estimates["segment"].isna() & estimates["at"].isna() & estimates["population"].isin(["itt", "responders"])
+    is_gone = estimates["hidden"] | estimates["tail"]
+    names = set(estimates.loc[whole & is_gone, "metric"])
+    known = set(estimates.loc[whole & ~is_gone, ["metric", "comparison"]].itertuples(index=False, name=None))
+    said = frame["comparison"] if "comparison" in frame else pd.Series(None, frame.index, dtype=object)
+    rows = zip(frame["metric"], said, strict=True)
+    return np.array([row[0] in names and row not in known for row in rows], bool)
 
 
 def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[np.ndarray, list[str]]]:
@@ -224,22 +256,6 @@ def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[np.ndarray,
         yield goes & mark_rows(frames[name], link.where, known), link.hides
 
 
-def _list_shares(frame, cells: Cells, least) -> Iterator[tuple[np.ndarray, list[str]]]:
-    """Shares beside how many they are of, one a metric: each is hidden by itself, with few events or non-events."""
-    for begin, count in cells.shares.items():
-        pairs = {c: count + c.removeprefix(begin) for c in frame if c.startswith(begin)}
-        for share, n in [pair for pair in pairs.items() if pair[1] in frame]:
-            events = np.round(frame[n] * frame[share]).to_numpy(float)
-            yield _close_part(events, least) | _close_part(frame[n].to_numpy(float) - events, least), [share, n]
-
-
-def _close_part(counts, least) -> np.ndarray:
-    """Which parts of a total that is known go."""
-    said = state("part", pd.DataFrame({"n": counts}), Cells(counts=["n"]), {})
-    gone = close(said, least, {})
-    return np.array([("part", i) in gone for i in range(len(counts))], bool)
-
-
 def _carry_sizes(uptake, estimates) -> pd.DataFrame:
     """The table with how many units of each arm its shares are of."""
     sizes = estimates.loc[estimates["population"] == "compliers", ["metric", "pair", *SIZES]]
@@ -247,29 +263,36 @@ def _carry_sizes(uptake, estimates) -> pd.DataFrame:
     return uptake.merge(sizes.drop_duplicates(["metric", "comparison"]), "left", ["metric", "comparison"])
 
 
-def _frame_estimates(results, design) -> pd.DataFrame:
-    """Estimates as a table, with what views ask of them.
+def _frame_estimates(results, design, payers=None) -> pd.DataFrame:
+    """Estimates as a table, with what views ask of them: `pair` is treatment - control, `tail` as `_find_tails`."""
+    frame, metrics = to_frame(results.estimates), getattr(design, "metrics", {})
+    quantiles = {name: getattr(metric, "quantile", None) for name, metric in metrics.items()}
+    return _find_tails(_label_pairs(frame), quantiles, payers, design.min_cell) if len(frame) else frame
 
-    `pair` is treatment - control; `tail`, whether few units of an arm lie beyond its quantile.
-    """
-    frame, estimates, metrics = to_frame(results.estimates), results.estimates, getattr(design, "metrics", {})
-    if frame.empty:
-        return frame
-    quantiles = np.array([getattr(metrics.get(e.metric), "quantile", None) or math.nan for e in estimates])
-    beyond = frame[[*SIZES]].astype(float).min(axis=1) * np.minimum(quantiles, 1 - quantiles)
-    values = frame[["control_value", "treatment_value"]].astype(float).sum(axis=1, skipna=False)
-    return frame.assign(
-        pair=frame["treatment"] + " - " + frame["control"],
-        tail=np.isfinite(values) & (beyond.round(9) < design.min_cell),
-    )
+
+def _find_tails(frame, quantiles, payers, least) -> pd.DataFrame:
+    """Estimates with `tail`: whether few units of an arm lie beyond its quantile, or few who pay (`few_paid`) below."""
+    shares = np.array([quantiles.get(name) or math.nan for name in frame["metric"]], float)
+    places = frame["segment"].fillna(frame["at"]).replace(np.nan, None)
+    tail = few_paid = np.zeros(len(frame), bool)
+    for side in ("control", "treatment"):  # units lie in the order of what they pay, those that pay nothing first
+        n, known = frame[f"n_{side}"].to_numpy(float), frame[f"{side}_value"].notna()
+        keys = zip(frame["metric"], frame[side], places, strict=True)
+        below = shares * n - (n - np.array([(payers or {}).get(key, math.nan) for key in keys], float))
+        few_paid = few_paid | (known & (below > 0) & (below.round(9) < least))
+        tail = tail | (known & ((n * np.minimum(shares, 1 - shares)).round(9) < least))
+    return frame.assign(tail=tail | few_paid, few_paid=few_paid)
 
 
 def _hide_estimates(estimates, gone, frame, reason, least):
     """A tail hides figures alone: its counts are those of whole variants, and stay."""
     found = []
-    for e, is_gone, is_tail in zip(estimates, gone, frame.get("tail", ()), strict=True):
+    for e, is_gone, is_tail, is_paid in zip(
+        estimates, gone, frame.get("tail", ()), frame.get("few_paid", ()), strict=True
+    ):
         if is_gone or is_tail:
-            told = {"verdict": "not estimable", "reason": reason if is_gone else TAIL.format(least)}
+            why = reason if is_gone else (TAIL_PAID if is_paid else TAIL).format(least)
+            told = {"verdict": "not estimable", "reason": why}
             e = e.but(**dict.fromkeys(FIGURES, math.nan), **dict.fromkeys(OPTIONS), **told)
         found.append(e.but(**dict.fromkeys(SIZES, math.nan), **dict.fromkeys(CLUSTERS)) if is_gone else e)
     return tuple(found)

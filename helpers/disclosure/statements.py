@@ -14,6 +14,7 @@ from helpers.records import Refused
 
 WHOLE = (-math.inf, math.inf)
 PARTS = ("segment", "at")
+MOST_CELLS = 1000  # combinations of all segments, in all arms; of more, those of each two are looked at
 
 
 def evaluate(frame: pd.DataFrame, expression: str, known: Mapping[str, Any]) -> Any:
@@ -73,7 +74,7 @@ def state(name: str, frame: pd.DataFrame, cells: Cells, known: Mapping[str, Any]
     try:
         places = np.flatnonzero(mark_rows(frame, cells.where, known))
         part = frame.iloc[places].reset_index(drop=True)
-        counts = count_cells(part, cells.counts, known) / cells.times
+        counts = count_cells(part, cells.counts, known)
         groups = group_rows(part, cells.within if cells.rule == "cells" else cells.lines, known)
         found = [s for key, rows in groups.items() for s in STATED[cells.rule](name, part, rows, counts, key, cells)]
         if cells.near:
@@ -144,7 +145,7 @@ def _state_days(name, frame, rows, counts, key, cells) -> Iterator[Said]:
     """How many a line of a picture has lost by each day, and how many it still has then."""
     line = frame.iloc[rows].sort_values(cells.stop.at)
     left = line[cells.stop.count].to_numpy(float)
-    lost = _count_events(counts[line.index, 0] * cells.times, left, line, cells)
+    lost = _count_events(counts[line.index, 0], left, line, cells)
     for day, row in enumerate(line.index):
         told = {"is_open": True, "order": (0, day)}
         if np.isfinite(lost[day]):
@@ -214,14 +215,14 @@ def state_estimates(
     for row in by_arms[is_part].itertuples():
         for arm, n, value in _list_sides(row):
             whole, share = totals.get((row.metric, row.population, arm), (math.nan, math.nan))
-            kinds = [(n, whole, None)]
+            kinds, parts = [(n, whole, None)], _find_parts(row, arm, overlap)
             if row.metric in shares and row.adjustment == "none" and _is_whole(n * value):
                 more = [(n * value, whole * share, "with"), (n - n * value, whole - whole * share, "without")]
                 kinds += [(count, total, (kind, row.metric)) for count, total, kind in more]
-            paid = [(payers or {}).get((row.metric, arm, part)) for part in (row.segment or row.at, None)]
+            paid = [(payers or {}).get((row.metric, arm, place)) for place in (row.segment or row.at, None)]
             kinds += [(*paid, ("paid", row.metric))] if paid[0] is not None else []
             for count, total, kind in kinds:
-                for space, part in _find_parts(row, arm, overlap):
+                for space, part in parts:
                     key = (*space, row.population, kind, round(total) if math.isfinite(total) else None)
                     told.setdefault(key, []).append((part, float(np.round(count)), row.Index, row.segment))
     found = [one for space, cells in told.items() for one in _state_parts(space, cells)]
@@ -229,7 +230,7 @@ def state_estimates(
         sizes = [n for _, n, _ in _list_sides(row) if n > 0]
         sizes += [(payers or {}).get((row.metric, arm, None)) or math.inf for arm, *_ in _list_sides(row)]
         found += [_say("arm", row, side, n) for side, n in enumerate(sizes) if row.population != "as_treated"]
-    return found + _state_takers(frame, shares)
+    return found + _state_takers(frame, shares, payers or {})
 
 
 def _is_whole(count) -> bool:
@@ -241,7 +242,7 @@ def _say(about, row, side, count):
     return Said((about, row.Index, side), WHOLE, float(count), frozenset([("estimates", row.Index)]))
 
 
-def _state_takers(frame, shares) -> list[Said]:
+def _state_takers(frame, shares, payers) -> list[Said]:
     """What contrasts of takers say: takers and others, and those of the other arm, which ITT over CACE gives."""
     found = []
     plain = frame[frame["segment"].isna() & frame["at"].isna() & (frame["role"] != "sensitivity")]
@@ -254,6 +255,11 @@ def _state_takers(frame, shares) -> list[Said]:
         for side, (_, n, value) in enumerate(_list_sides(counts) if counts else ()):
             events = [n * value, n - n * value] if row.metric in shares and _is_whole(n * value) else []
             found += [_say(f"takers {kind}", row, side, np.round(x)) for kind, x in enumerate([n, *events])]
+        for arm in (row.control, row.treatment) if counts else ():  # who pays, in the arm that they are of
+            sizes = [payers.get((row.metric, arm, f"n {part}")) for part in ("others", "takers")]
+            if sizes == [counts.n_control, counts.n_treatment]:
+                paid = [payers[row.metric, arm, part] for part in ("others", "takers")]
+                found += [_say("takers paid", row, side, n) for side, n in enumerate(paid)]
     for row in frame[frame["population"] == "compliers"].itertuples():
         counts, whole = (held.get((row.metric, row.pair)) for held in (among, fair))
         if counts is None or whole is None or not row.estimate:
@@ -286,16 +292,14 @@ def _list_sides(row):
 
 
 def _find_parts(row, arm, overlap):
-    """The spaces of a row, and the cells of each that it is."""
+    """The spaces of a row, and the cells of each that it is: combinations of the levels of all segments, or of two."""
     if row.segment is None or pd.isna(row.segment):
         return [(("at", row.at.split(" ")[0], arm), frozenset([row.at]))]
     column, _, level = row.segment.partition("=")
-    others = [name for name in overlap if name not in (column, "variant", "n")] if overlap is not None else []
-    if not others or column not in overlap:
+    names = [name for name in overlap if name not in ("variant", "n")] if overlap is not None else []
+    if column not in names:
         return [(("segment", column, arm), frozenset([level]))]
-    here = overlap[(overlap["variant"] == arm) & (overlap[column] == level)]
-    found = []
-    for other in others:
-        pair = tuple(sorted((column, other)))
-        found.append((("segment", pair, arm), frozenset(zip(here[pair[0]], here[pair[1]], strict=True))))
-    return found
+    here = overlap.loc[(overlap["variant"] == arm) & (overlap[column] == level), names]
+    pairs = [[name for name in names if name in (column, other)] for other in names if other != column]
+    spaces = [names] if len(overlap) <= MOST_CELLS else pairs
+    return [(("segment", *of, arm), frozenset(here[of].itertuples(index=False, name=None))) for of in spaces]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import paths
-from helpers.inference import relative_lift_risk, sample_size_normal, sample_size_proportions
+from helpers.inference import sample_size_normal, sample_size_proportions, share_ratio
 from helpers.records import NAN, Check, Claim, DataInfo, Results
 
 NOTHING, UNTESTED = "nothing to test", "not tested by this run"
@@ -69,16 +69,12 @@ def list_effects(facts: Facts, *, confidence_level=0.95) -> pd.DataFrame:
     for r in facts.effects.itertuples():
         ratio, low, high, error = r.ratio, NAN, NAN, NAN
         if r.events_control > 0:
-            n_control, n_treatment = (
-                round(r.events_control / r.rate_control),
-                round(r.events_treatment / r.rate_treatment),
-            )
-            lift = relative_lift_risk(
-                r.events_treatment, n_treatment, r.events_control, n_control, confidence_level=confidence_level
-            )
-            ratio, low, high = lift.estimate + 1, lift.ci_low + 1, lift.ci_high + 1
-            variance = 1 / r.events_treatment - 1 / n_treatment + 1 / r.events_control - 1 / n_control
-            error = math.sqrt(variance)
+            n_control = round(r.events_control / r.rate_control)
+            n_treatment = round(r.events_treatment / r.rate_treatment)
+            counts = r.events_treatment, n_treatment, r.events_control, n_control
+            told = share_ratio(*counts, confidence_level=confidence_level)
+            ratio, low, high = told.estimate, told.ci_low, told.ci_high
+            error = math.sqrt(1 / counts[0] - 1 / n_treatment + 1 / counts[2] - 1 / n_control)
         found = {"source": r.source, "outcome": r.outcome, "label": r.label, "grade": grades.get(r.source, SAID)}
         found |= {"ratio": ratio, "ci_low": low, "ci_high": high, "log_error": error, "note": r.note}
         found["brief"] = f"{found['grade']}: {r.brief}".removesuffix(": ").replace("said: said", "said")
@@ -144,11 +140,8 @@ def _size_topic(topic, found, options):
 def _read_design(topic, found):
     """What the design of the experiment says of it, where a run has planned one; in place of our own size."""
     for name, results in found.items():
-        if (
-            results
-            and results["study"] == "experiment_design"
-            and results["plan"].get("file") == f"{topic.size_study}.yaml"
-        ):
+        is_design = results and results["study"] == "experiment_design"
+        if is_design and results["plan"].get("file") == f"{topic.size_study}.yaml":
             for planned in results["tables"].get("settled", ()):
                 figures = [planned.get(name) for name in ("needed", "control_value", "effect")]
                 if planned.get("metric") == topic.size_metric and all(isinstance(n, int | float) for n in figures):
@@ -184,7 +177,8 @@ def review(facts: Facts, found: dict, effects: pd.DataFrame, sizes: pd.DataFrame
     """
     claimed = _review_claims(facts, found, sizes)
     topics = facts.topics.merge(sizes.drop(columns=["question"]), on="topic", how="left")
-    told = [_count_verdicts(claimed[claimed["topic"] == topic]) for topic in topics["topic"]]
+    verdicts = [claimed.loc[claimed["topic"] == topic, "verdict"] for topic in topics["topic"]]
+    told = [f"{part.isin(TESTED).sum()} of {(part != NOTHING).sum()}" for part in verdicts]  # data on it, no evidence
     runs = [_describe_run(name, results) for name, results in found.items()]
     tables = {
         "metrics": pd.DataFrame([{"metric": "claim", "label": "published claim", "kind": "binary", "noun": "claim"}]),
@@ -200,20 +194,10 @@ def review(facts: Facts, found: dict, effects: pd.DataFrame, sizes: pd.DataFrame
     n, several = len(facts.claims), len(facts.studies)
     info = DataInfo("public", f"{n} claims of five articles and {several} independent studies", "data", None, n, n)
     untested = claimed[claimed["verdict"].isin([NOTHING, UNTESTED])]
+    values = [None if np.isnan(value) else value for value in untested["value"]]
     kept = tuple(
-        Claim(
-            r.id,
-            None if np.isnan(r.value) else r.value,
-            r.unit,
-            r.published_as,
-            None,
-            NAN,
-            NAN,
-            NAN,
-            r.verdict,
-            r.reason,
-        )
-        for r in untested.itertuples()
+        Claim(r.id, value, r.unit, r.published_as, None, NAN, NAN, NAN, r.verdict, r.reason)
+        for value, r in zip(values, untested.itertuples(), strict=True)
     )
     title = "What is known about support, and what is only said?"
     checks = tuple(_check(facts, found, claimed))
@@ -228,34 +212,21 @@ def _review_claims(facts, found, sizes):
     beside, sized = bearing.groupby("claim")["told"].agg(", ".join), sizes.set_index("topic")
     rows = []
     for r in facts.claims.merge(facts.reviewed, on="id").itertuples():
-        own = {
-            "verdict": r.verdict or UNTESTED,
-            "reason": r.reason or _why_unread(r, found),
-            "run": "",
-            "kind_of_data": "",
-        }
+        own = {"verdict": r.verdict or UNTESTED, "reason": r.reason or _why_unread(r, found), "run": ""}
+        own |= {"kind_of_data": ""}
         size = sized.loc[r.topic] if r.topic in sized.index and r.metric == sized.loc[r.topic, "metric"] else {}
         row = {"id": r.id, "topic": r.topic, "published_as": r.published_as, "value": r.value, "unit": r.unit}
-        row |= {
-            "grade": r.grade,
-            "not_stated": r.not_stated,
-            "settled_by": r.settled_by,
-            "evidence": beside.get(r.id, ""),
-        }
+        row |= {"grade": r.grade, "not_stated": r.not_stated, "settled_by": r.settled_by}
+        row |= {"evidence": beside.get(r.id, "")}
         row |= {**own, **held.get(r.id, {}), "n": size.get("n_published", NAN) if len(size) else NAN}
         rows.append({**dict.fromkeys(FIGURES, NAN), **row} | ({"settled_by": ""} if row["verdict"] == NOTHING else {}))
     return pd.DataFrame(rows).astype(dict.fromkeys(FIGURES, float))
 
 
 def _why_unread(row, found):
-    runs = [name for name, results in found.items() if results and results["study"] == row.study]
-    return (
-        ""
-        if row.reason
-        else f"No results of {row.study.replace('_', ' ')} were read."
-        if not runs
-        else "No run of ours tests it."
-    )
+    if any(results and results["study"] == row.study for results in found.values()):
+        return "No run of ours tests it."
+    return f"No results of {row.study.replace('_', ' ')} were read."
 
 
 def _collect_verdicts(found):
@@ -270,12 +241,6 @@ def _collect_verdicts(found):
                 found_there = {key: claim.get(key) for key in FIGURES}
                 held[claim["id"]] = told | found_there | {"kind_of_data": results["data"]["kind"]}
     return held
-
-
-def _count_verdicts(claimed):
-    """How our runs ended for the claims of a question: as data on it alone, never as evidence."""
-    testable, tested = claimed[claimed["verdict"] != NOTHING], claimed[claimed["verdict"].isin(TESTED)]
-    return f"{len(tested)} of {len(testable)}"
 
 
 def _describe_run(name, results):

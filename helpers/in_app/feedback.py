@@ -6,7 +6,7 @@ from scipy import stats
 
 from helpers.in_app.requests import band_numbers
 from helpers.in_app.samples import rake, weigh_share
-from helpers.inference import relative_lift_risk
+from helpers.inference import share_ratio
 from helpers.records import Check, Effect
 
 ALL, PLANNED = "everybody asked", "the planned segment"
@@ -28,10 +28,7 @@ def compare_places(people: pd.DataFrame, inside: str, *, confidence_level=0.95) 
     """
     first, y = (people["place"] == inside).to_numpy(), people["answered"].to_numpy(float)
     counts = (int(y[first].sum()), int(first.sum()), int(y[~first].sum()), int((~first).sum()))
-    lift = relative_lift_risk(*counts, confidence_level=confidence_level)
-    ends = {"estimate": 1 + lift.estimate, "ci_low": 1 + lift.ci_low, "ci_high": 1 + lift.ci_high}
-    told = {name: getattr(lift, name) for name in ("p_value", "control_value", "treatment_value", "method", "reason")}
-    return Effect(**ends, **told)
+    return share_ratio(*counts, confidence_level=confidence_level)
 
 
 def check_places(people: pd.DataFrame, inside: str, *, by_lot: bool) -> Check:
@@ -93,13 +90,9 @@ def band_people(people: pd.DataFrame, edges: dict) -> pd.DataFrame:
     people : DataFrame
     edges : dict, column -> where bands of a number begin, ascending
     """
-    return pd.DataFrame(
-        {
-            name: band_numbers(people[name], cuts) if pd.api.types.is_numeric_dtype(people[name]) else people[name]
-            for name, cuts in edges.items()
-            if name in people
-        }
-    )
+    found = {name: people[name] for name in edges if name in people}
+    numbers = [name for name, values in found.items() if pd.api.types.is_numeric_dtype(values)]
+    return pd.DataFrame(found | {name: band_numbers(found[name], edges[name]) for name in numbers}, people.index)
 
 
 def list_answerers(people: pd.DataFrame, bands: pd.DataFrame, inside: str) -> pd.DataFrame:

@@ -58,12 +58,8 @@ def plan_load(contact: dict, left: dict, *, users, people, minutes, desk_hours) 
     named = {"contacts": "rate", "contacts_low": "ci_low", "contacts_high": "ci_high"}
     table = table.assign(**{name: come * contact[key] for name, key in named.items()})
     hours = table["contacts"] * minutes / 60
-    load = {
-        "a_day": table["contacts"] / people / WORKDAYS,
-        "hours": hours / people,
-        "needed": np.ceil(hours / desk_hours),
-    }
-    return table.assign(**load)
+    a_day, needed = table["contacts"] / people / WORKDAYS, np.ceil(hours / desk_hours)
+    return table.assign(a_day=a_day, hours=hours / people, needed=needed)
 
 
 def read_deflection(requests: pd.DataFrame, results, treatment: str, *, confidence_level=0.95) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from scipy import stats
 
+from helpers.inference.means import linearise, measure_columns
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.records import NAN, Effect, Moments
 from helpers.survival import wilson_interval
@@ -38,16 +39,13 @@ def cluster_share(events, trials, *, confidence_level=0.95) -> tuple[float, floa
     >>> [round(x, 3) for x in cluster_share([1, 0, 2, 1], [2, 2, 2, 2])]
     [0.5, 0.104, 0.896, 2.276]
     """
-    events, trials = np.asarray(events, float), np.asarray(trials, float)
-    events, trials = events[trials > 0], trials[trials > 0]
-    n = len(trials)
-    share = float(events.sum() / trials.sum()) if n else NAN
+    columns = np.column_stack([events, trials]).astype(float)
+    moments = measure_columns(columns[columns[:, 1] > 0], ("events", "trials"))
+    (share, variance), n, tail = linearise(moments.mean, moments.cov), moments.n, (1 - confidence_level) / 2
     if n < 2:
         return share, NAN, NAN, NAN
-    variance = n / (n - 1) * float(((events - share * trials) ** 2).sum()) / trials.sum() ** 2
-    tail = (1 - confidence_level) / 2
     z, t = stats.norm.isf(tail), stats.t.isf(tail, n - 1)
-    known = share * (1 - share) / variance if variance > 0 else n
+    known = share * (1 - share) / variance * n if variance > 0 else n
     known = float(known * (z / t) ** 2)
     return (share, *map(float, wilson_interval(share, known, z)), known)
 
@@ -68,13 +66,12 @@ def cluster_ratio(top, bottom, *, confidence_level=0.95) -> tuple[float, float, 
     ----------
     Cochran 1977, Sampling Techniques, section 6.3.
     """
-    top, bottom = np.asarray(top, float), np.asarray(bottom, float)
-    n = len(top)
-    if n < 2 or not min(top.sum(), bottom.sum()) > 0:
+    moments = measure_columns(np.column_stack([top, bottom]).astype(float), ("top", "bottom"))
+    if moments.n < 2 or not moments.mean.min() > 0:
         return NAN, NAN, NAN
-    ratio = float(top.sum() / bottom.sum())
-    error = math.sqrt(n / (n - 1) * float(((top - ratio * bottom) ** 2).sum())) / float(top.sum())  # of its log
-    reach = float(stats.t.isf((1 - confidence_level) / 2, n - 1)) * error
+    ratio, variance = linearise(moments.mean, moments.cov)
+    error = math.sqrt(variance / moments.n) / ratio  # of its logarithm
+    reach = float(stats.t.isf((1 - confidence_level) / 2, moments.n - 1)) * error
     return ratio, ratio * math.exp(-reach), ratio * math.exp(reach)
 
 

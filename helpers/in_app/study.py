@@ -8,7 +8,7 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.in_app import feedback, praise, requests
-from helpers.inference import decide, risk_difference
+from helpers.inference import decide, make_estimate, risk_difference
 from helpers.metrics.contacts import MONTH, read_months, read_people, read_requests
 from helpers.metrics.events import find_end
 from helpers.milestones.contrasts import adjusted_difference
@@ -81,11 +81,8 @@ def study_in_app(results: Results, source, units: metrics.Units, choices: Choice
     tables |= {"levels": pd.concat(levels, ignore_index=True)} if levels else {}
     estimates = tuple(decide(e, SHARE, alpha=units.design.alpha) for _, found, _ in parts for e in found)
     checks = tuple(check for *_, found in parts for check in found)
-    return results.but(
-        tables={**results.tables, **tables},
-        estimates=(*results.estimates, *estimates),
-        checks=(*results.checks, *checks),
-    )
+    found = {"estimates": (*results.estimates, *estimates), "checks": (*results.checks, *checks)}
+    return results.but(tables={**results.tables, **tables}, **found)
 
 
 def _study_contact(months, asked, results, units, choices, level):
@@ -107,15 +104,8 @@ def _study_contact(months, asked, results, units, choices, level):
 
 def _tell_level(metric, share, low, high, counts):
     """One level, for the claims about it: a share of all, which compares nothing."""
-    row = {
-        "metric": metric,
-        "estimand": "level",
-        "population": "itt",
-        "estimate": share,
-        "ci_low": low,
-        "ci_high": high,
-    }
-    return pd.DataFrame([row | {"n": int(counts["users"])}])
+    row = {"metric": metric, "estimand": "level", "population": "itt", "estimate": share}
+    return pd.DataFrame([row | {"ci_low": low, "ci_high": high, "n": int(counts["users"])}])
 
 
 def _study_feedback(people, design, choices, level):
@@ -138,11 +128,7 @@ def _study_feedback(people, design, choices, level):
         return tables, [], checks
     sides = {"n_control": int(row["n_outside"]), "n_treatment": int(row["n_inside"])}
     other = "elsewhere" if people["place"].nunique() > 2 else next(p for p in people["place"] if p != choices.inside)
-    about = {
-        "control": other,
-        "treatment": choices.inside,
-        "population": "itt" if is_fair else "observational",
-    }
+    about = {"control": other, "treatment": choices.inside, "population": "itt" if is_fair else "observational"}
     lift = {"estimate": found.estimate - 1, "ci_low": found.ci_low - 1, "ci_high": found.ci_high - 1}
     rows = [_estimate("reach", "ratio", found, **about, **sides, **level)]
     rows.append(_estimate("reach", "relative_lift", found, **about, **sides, **level).but(**lift, std_error=math.nan))
@@ -173,10 +159,9 @@ def _study_praise(asked, design, choices, level):
 
 def _estimate(metric, estimand, effect: Effect, **labels) -> Estimate:
     """An effect of no planned metric, with its labels."""
-    comparison = f"{labels['treatment']} - {labels['control']}"
-    parts = [metric, comparison, estimand, labels["population"], labels.get("adjustment", "")]
-    named = {"id": ":".join(filter(None, parts)), "metric": metric, "comparison": comparison, "estimand": estimand}
-    return Estimate(**named, **labels, **{name: getattr(effect, name) for name in Effect.__dataclass_fields__})
+    parts = [metric, f"{labels['treatment']} - {labels['control']}", estimand, labels["population"]]
+    key = ":".join([*parts, *([labels["adjustment"]] if "adjustment" in labels else [])])
+    return make_estimate(effect, id=key, metric=metric, estimand=estimand, **labels)
 
 
 def _study_price(asked, units, choices, level):

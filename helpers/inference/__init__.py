@@ -7,9 +7,10 @@ from helpers.inference.contrasts import (
     relative_lift_risk,
     risk_difference,
     score_p_value,
+    share_ratio,
     win_difference,
 )
-from helpers.inference.decisions import adjust_families, benjamini_hochberg, decide, holm
+from helpers.inference.decisions import adjust_families, benjamini_hochberg, decide, holm, make_estimate
 from helpers.inference.experiment import explain_gaps, run_experiment
 from helpers.inference.levels import list_levels
 from helpers.inference.looks import always_valid, sequential_bounds
@@ -20,6 +21,7 @@ from helpers.inference.means import (
     compare_means,
     compare_ratios,
     difference,
+    exponentiate,
     find_independent,
     measure_columns,
     rate_ratio,

@@ -34,21 +34,36 @@ class Overlap:
     imbalance: float
 
 
-def naive_contrast(rows: pd.DataFrame, *, confidence_level: float = 0.95) -> Effect:
-    """Return the mean outcome of takers minus that of others in the offered arm: a comparison of unlike people.
+def read_offered(rows: pd.DataFrame, covariates=()) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the outcome of the units of the offered arm, whether they took it up, and their covariates.
 
     Parameters
     ----------
     rows : DataFrame, one row a unit
-        `y`, `assigned` (0 or 1), `taken` (1 = took it up); a row that lacks one of them is left out. Only the arm
-        with more take-up is used; for a group outside the randomisation give `assigned` one value.
+        `y`, `assigned` (0 or 1), `taken` (1 = took it up) and the covariates as numbers; a row that lacks one of them
+        is left out. Only the arm with more take-up is used; for a group outside the randomisation give `assigned` one
+        value.
+    covariates : sequence of str
+    """
+    known = rows.dropna(subset=["y", "assigned", "taken", *covariates])
+    share = known.groupby("assigned")["taken"].mean()
+    offered = known[known["assigned"] == share.idxmax()] if len(share) else known
+    taken = offered["taken"].to_numpy(float) == 1
+    return offered["y"].to_numpy(float), taken, offered[list(covariates)].to_numpy(float)
+
+
+def naive_contrast(y, taken, *, confidence_level: float = 0.95) -> Effect:
+    """Return the mean outcome of takers minus that of others in the offered arm: a comparison of unlike people.
+
+    Parameters
+    ----------
+    y, taken : array, shape (n,), as `read_offered` gives them
     confidence_level : float, 0 to 1
 
     Returns
     -------
     Effect: Welch; `treatment_value` is the takers' mean; nan with a reason with fewer than two takers or others.
     """
-    y, taken, _ = _read(rows, [])
     if not _enough(taken):
         return Effect(method="welch", reason=TOO_FEW)
     pair = compare_means(measure_columns(y[~taken, None]), measure_columns(y[taken, None]))
@@ -56,7 +71,7 @@ def naive_contrast(rows: pd.DataFrame, *, confidence_level: float = 0.95) -> Eff
     return build_effect(pair.treatment - pair.control, math.sqrt(pair.variance), pair.df, **told)
 
 
-def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float = 0.95) -> Effect:
+def adjusted_contrast(y, taken, values, *, confidence_level: float = 0.95) -> Effect:
     """Return takers minus others in the offered arm, by least squares on taking and the covariates.
 
     Still an association: what the covariates do not measure stays in it. Covariates that repeat others are
@@ -64,9 +79,7 @@ def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float
 
     Parameters
     ----------
-    rows : DataFrame as for `naive_contrast`, with the covariates as numbers
-        A row that lacks a covariate is left out.
-    covariates : sequence of str
+    y, taken, values : array, shape (n,) and (n, k), as `read_offered` gives them
     confidence_level : float, 0 to 1
 
     Returns
@@ -78,7 +91,6 @@ def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float
     ----------
     MacKinnon and White (1985), Some heteroskedasticity-consistent covariance matrix estimators.
     """
-    y, taken, values = _read(rows, covariates)
     method = "least squares, HC2"
     if not _enough(taken):
         return Effect(method=method, reason=TOO_FEW)
@@ -98,7 +110,7 @@ def adjusted_contrast(rows: pd.DataFrame, covariates, *, confidence_level: float
     return build_effect(estimate, error, df, values=values, method=method, confidence_level=confidence_level)
 
 
-def weighted_contrast(rows: pd.DataFrame, covariates, *, confidence_level=0.95) -> tuple[Effect, Overlap | None]:
+def weighted_contrast(y, taken, values, *, confidence_level=0.95) -> tuple[Effect, Overlap | None]:
     """Return takers minus others in the offered arm, the others weighted to look like the takers (ATT).
 
     Weights are the odds of taking by logistic regression on the covariates, normalised (Hajek); the standard
@@ -107,8 +119,7 @@ def weighted_contrast(rows: pd.DataFrame, covariates, *, confidence_level=0.95) 
 
     Parameters
     ----------
-    rows : DataFrame as for `adjusted_contrast`
-    covariates : sequence of str
+    y, taken, values : as for `adjusted_contrast`
     confidence_level : float, 0 to 1
 
     Returns
@@ -124,7 +135,6 @@ def weighted_contrast(rows: pd.DataFrame, covariates, *, confidence_level=0.95) 
     Hirano, Imbens and Ridder (2003); Lunceford and Davidian (2004); Kish (1965) for the effective sample size;
     Rubin (2001) for 0.25 as the limit of imbalance.
     """
-    y, taken, values = _read(rows, covariates)
     method, design = "inverse probability weights to the takers", _design(values)
     fit = _model_chances(taken, design) if _enough(taken) else None
     if fit is None:
@@ -142,12 +152,6 @@ def weighted_contrast(rows: pd.DataFrame, covariates, *, confidence_level=0.95) 
     influence = np.where(taken, y - takers, 0.0) / taken.sum() - pull - scores @ (inverse @ (design.T @ pull))
     told = {"values": (others, takers), "method": method, "confidence_level": confidence_level}
     return build_effect(takers - others, math.sqrt(float(influence @ influence)), None, **told), overlap
-
-
-def choose_offered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the arm with more take-up; `assigned` and `taken` are known in all."""
-    share = rows.groupby("assigned")["taken"].mean()
-    return rows[rows["assigned"] == share.idxmax()] if len(share) else rows
 
 
 def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, start=None) -> tuple:
@@ -196,12 +200,6 @@ def fit_logit(x, events, trials=1.0, *, offset=0.0, penalty=0.0, firth=False, st
         if longest.max(initial=0.0) < CLOSE:
             break
     return beta, np.linalg.inv(information)
-
-
-def _read(rows, covariates):
-    offered = choose_offered(rows.dropna(subset=["y", "assigned", "taken", *covariates]))
-    taken = offered["taken"].to_numpy(float) == 1
-    return offered["y"].to_numpy(float), taken, offered[list(covariates)].to_numpy(float)
 
 
 def _enough(taken):
@@ -289,7 +287,7 @@ def _fill(moments: Moments, value: float) -> Moments:
     return merge_moments(replace(moments, names=("y",), mean=moments.mean[:1], cov=moments.cov[:1, :1]), unknown)
 
 
-def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) -> Effect:
+def weight_responders(control, treatment, *, confidence_level=0.95) -> Effect:
     """Return the difference among all assigned if, given the covariates, answering does not depend on the outcome.
 
     Each known outcome is weighted by one over its modelled chance to be known (logistic regression within the
@@ -297,37 +295,30 @@ def weight_responders(rows: pd.DataFrame, *, covariates, confidence_level=0.95) 
 
     Parameters
     ----------
-    rows : DataFrame, one row a unit
-        `y` (missing where unknown), `treated` (0 or 1) and the covariates, without missing values.
-    covariates : sequence of str
+    control, treatment : array, shape (n, 1 + k), one row a unit
+        The outcome (nan where unknown), then the covariates, without missing values.
     confidence_level : float, 0.5 to 1
 
     Returns
     -------
     Effect: nan with a reason without covariates, or where an arm has under 20 known outcomes.
 
-    References
-    ----------
-    Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
-    """
-    if not covariates:
-        reason = "no weights: the plan names no covariates"
-        return Effect(method="inverse probability of response weights", reason=reason)
-    columns = rows[["y", *covariates]].to_numpy(float)
-    return weight_columns(*(columns[rows["treated"] == arm] for arm in (0, 1)), confidence_level=confidence_level)
-
-
-def weight_columns(control, treatment, *, confidence_level=0.95) -> Effect:
-    """Return the effect of `weight_responders` from arrays of shape (n, 1 + k): the outcome, then the covariates.
-
     Notes
     -----
     In each arm: w = 1 / modelled chance to be known; y = Σ w Y / Σ w over the known outcomes Y;
     v = Σ (w (Y - y))² / (Σ w)². d = y₁ - y₀; interval d ± z · √(v₁ + v₀).
+
+    References
+    ----------
+    Seaman and White (2013), Review of inverse probability weighting for dealing with missing data.
     """
-    method, arms = "inverse probability of response weights", (control, treatment)
-    if min(np.count_nonzero(~np.isnan(arm[:, 0])) for arm in arms) < 20:
-        return Effect(method=method, reason="no weights: an arm has fewer than 20 known outcomes")
+    method, arms, reason = "inverse probability of response weights", (control, treatment), None
+    if control.shape[1] < 2:
+        reason = "no weights: the plan names no covariates"
+    elif min(np.count_nonzero(~np.isnan(arm[:, 0])) for arm in arms) < 20:
+        reason = "no weights: an arm has fewer than 20 known outcomes"
+    if reason:
+        return Effect(method=method, reason=reason)
     (value, error), (treated, more) = (_weigh_known(arm[:, 0], arm[:, 1:]) for arm in arms)
     values, shared = (value, treated), {"method": method, "confidence_level": confidence_level}
     return build_effect(treated - value, math.hypot(error, more), None, values=values, **shared)

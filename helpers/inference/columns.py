@@ -4,15 +4,14 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from helpers.inference.associations import bound_missing
 from helpers.inference.contrasts import count_events, risk_difference, score_limits, score_p_value
 from helpers.inference.decisions import holm
 from helpers.inference.looks import always_valid, at_look, sequential_bounds
 from helpers.inference.means import compare_means, difference, measure_columns, permute_many, satterthwaite
-from helpers.records import NAN, Effect
-from helpers.simulate.populations import LEVELS, LOOK_DAYS
+from helpers.records import LEVELS, LOOK_DAYS, NAN, Effect
 from helpers.survival import build_life_table
 
 LOOKS = (0.5, 1.0)
@@ -125,7 +124,7 @@ def limit_looks(controls, treatments, *, confidence_level, rng=None):
         parts = [(arm.var(axis=1, ddof=1) / arm.shape[1], arm.shape[1] - 1) for arm in arms]
         variance = sum(part for part, _ in parts)
         df = variance**2 / sum(part**2 / freedom for part, freedom in parts)
-        half = stats.t.isf(stats.norm.sf(bound), df) * np.sqrt(variance)
+        half = -stdtrit(df, ndtr(-bound)) * np.sqrt(variance)
         middle = arms[1].mean(axis=1) - arms[0].mean(axis=1)
         ends.append((middle - half, middle + half))
     low, high = np.max([low for low, _ in ends], axis=0), np.min([high for _, high in ends], axis=0)

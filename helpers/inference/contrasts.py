@@ -92,6 +92,15 @@ def relative_lift_risk(x_treatment, n_treatment, x_control, n_control, *, confid
     return _compare_shares((x_treatment, n_treatment, x_control, n_control), confidence_level, ratio=True)
 
 
+def share_ratio(x_treatment, n_treatment, x_control, n_control, *, confidence_level=0.95) -> Effect:
+    """Return the share of the treatment over that of the control, one more than the lift; without a standard error."""
+    counts = x_treatment, n_treatment, x_control, n_control
+    lift = relative_lift_risk(*counts, confidence_level=confidence_level)
+    ends = lift.ci_set and tuple(tuple(None if x is None else 1 + x for x in pair) for pair in lift.ci_set)
+    moved = {"estimate": 1 + lift.estimate, "ci_low": 1 + lift.ci_low, "ci_high": 1 + lift.ci_high}
+    return replace(lift, std_error=NAN, ci_set=ends, **moved)
+
+
 def _compare_shares(counts, confidence_level, *, ratio):
     x1, n1, x0, n0 = counts = tuple(NAN if c is None else float(c) for c in counts)
     if any(x < 0 or n < 0 or x > n for x, n in ((x1, n1), (x0, n0))):
@@ -283,7 +292,7 @@ def quantile_difference(
 
     Raises
     ------
-    Refused: a probability that is not between 0 and 1, clusters of one arm only, or not one label a row.
+    Refused: a probability that is not between 0 and 1, or not one label of a cluster a row.
 
     Notes
     -----
@@ -298,8 +307,6 @@ def quantile_difference(
     """
     if not 0 < probability < 1:
         raise Refused(f"give a quantile a probability between 0 and 1, not {probability:g}; 0.9 is the 90th percentile")
-    if (control_clusters is None) != (treatment_clusters is None):
-        raise Refused("a quantile by clusters needs the clusters of both arms; give both or none")
     arms = [
         _read_arm(values, clusters, probability)
         for values, clusters in ((control, control_clusters), (treatment, treatment_clusters))
@@ -316,7 +323,9 @@ def quantile_difference(
     low, high = shared["estimate"] - _reach(*arms, tail), shared["estimate"] + _reach(*arms[::-1], tail)
     if not np.isfinite([low, high]).all():
         return Effect(reason=TOO_EXTREME, **shared)
-    return Effect(std_error=_measure_error(arms), ci_low=low, ci_high=high, p_value=_find_p(arms), **shared)
+    error = float(np.hypot(*(a.limit(0.025, 1) - a.limit(0.025, -1) for a in arms)) / (-2 * ndtri(0.025)))
+    error = error if 0 < error < np.inf else NAN
+    return Effect(std_error=error, ci_low=low, ci_high=high, p_value=_find_p(arms), **shared)
 
 
 def _read_arm(values, clusters, probability):
@@ -372,13 +381,6 @@ def _reach(lower, upper, tail):
     return float(np.hypot(upper.quantile - upper.limit(tail, -1), lower.limit(tail, 1) - lower.quantile))
 
 
-def _measure_error(arms):
-    tail = 0.025
-    lengths = [a.limit(tail, 1) - a.limit(tail, -1) for a in arms]
-    error = float(np.hypot(*lengths) / (-2 * ndtri(tail)))
-    return error if 0 < error < np.inf else NAN
-
-
 def _find_p(arms):
     """Smallest alpha whose interval excludes 0, by halving the logarithm of its tail."""
     lower, upper = sorted(arms, key=lambda a: a.quantile)
@@ -424,10 +426,6 @@ def win_difference(control, treatment, *, confidence_level=0.95) -> Effect:
         limits are cut to -1 and 1 and exclude 0 exactly when the p-value is at most 1 - confidence_level. nan with a
         reason when an arm has fewer than 2 units, all units are equal, or the arms do not overlap.
 
-    Raises
-    ------
-    Refused: counts that are negative or missing, or arms with different numbers of levels.
-
     Notes
     -----
     d = P(treatment higher) - P(control higher) over all pairs; m of a unit: share of the other arm that it beats, less
@@ -444,10 +442,6 @@ def win_difference(control, treatment, *, confidence_level=0.95) -> Effect:
     (0.55, 0.16, 0.39)
     """
     counts = [np.asarray(c, float) for c in (control, treatment)]
-    if counts[0].ndim != 1 or counts[0].shape != counts[1].shape:
-        raise Refused("ordered scores: the arms have different numbers of levels; give one count a level, 0 included")
-    if not all(np.isfinite(c).all() and (c >= 0).all() for c in counts):
-        raise Refused("ordered scores: a count of units is missing or below 0; give the number of units at each level")
     sizes = [float(c.sum()) for c in counts]
     if min(sizes) < 2:
         return Effect(method=WINS, reason=TOO_FEW)

@@ -5,15 +5,14 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import erfcx
-from scipy.stats import norm
+from scipy.special import erfcx, ndtr, ndtri
 
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.means import pair_arms
 from helpers.inference.methods import Method, find_method, pool_skewness
 from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
-from helpers.records import DETAIL, NAN, Check, Estimate, Refused, Results
+from helpers.records import DETAIL, NAN, Check, Estimate, Results
 
 TAIL = (
     "the data are sums, which do not tell how long the tail is, so whether its interval holds the truth as often as it "
@@ -173,7 +172,7 @@ def measure_jump(values, probability) -> float:
     >>> [round(measure_jump(values, 0.5), 2) for values in ([0] * 50 + [100] * 25 + [101] * 25, range(101))]
     [1.0, 0.05]
     """
-    ordered, half = np.sort(np.asarray(values, float)), float(norm.isf(0.025))
+    ordered, half = np.sort(np.asarray(values, float)), float(-ndtri(0.025))
     middle, reach = len(ordered) * probability, half * math.sqrt(len(ordered) * probability * (1 - probability))
     within = ordered[max(math.floor(middle - reach) - 1, 0) : math.ceil(middle + reach) + 1]
     return float(np.diff(within).max() / np.ptp(within)) if len(within) > 1 and np.ptp(within) > 0 else 0.0
@@ -249,17 +248,11 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0, prio
     -------
     Posterior, with an interval at the estimate's level; None where the estimate has no standard error above 0.
 
-    Raises
-    ------
-    Refused: a prior worth fewer than 0 units.
-
     References
     ----------
     Kass & Wasserman 1995, Journal of the American Statistical Association 90: 928-934 (unit-information prior);
     Raiffa & Schlaifer 1961, Applied Statistical Decision Theory, 11.3 (expected loss).
     """
-    if not 0 <= prior_units < math.inf:
-        raise Refused(f"prior_units is {prior_units:g}; give a number of units of 0 (flat) or more")
     error = estimate.std_error
     n_control, n_treatment = estimate.clusters_control, estimate.clusters_treatment
     if n_control is None or n_treatment is None:
@@ -272,10 +265,11 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0, prio
         prior_sd = error * math.sqrt(2 * units) / math.sqrt(prior_units) if prior_units else math.inf
     weight = 1 / (1 + (error / prior_sd) ** 2)
     mean, sd = weight * estimate.estimate, math.sqrt(weight) * error
-    half = float(norm.isf((1 - estimate.confidence_level) / 2)) * sd
+    half = float(-ndtri((1 - estimate.confidence_level) / 2)) * sd
     gain = -mean if better == "lower" else mean
     z = abs(gain) / sd  # mean of max(0, x) for x normal around -|gain|, without loss of digits
-    tail = sd * float(norm.pdf(z)) * (1 - z * math.sqrt(math.pi / 2) * float(erfcx(z / math.sqrt(2))))
+    density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    tail = sd * density * (1 - z * math.sqrt(math.pi / 2) * float(erfcx(z / math.sqrt(2))))
     return Posterior(
         prior_mean=0.0,
         prior_sd=prior_sd,
@@ -283,7 +277,7 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0, prio
         sd=sd,
         ci_low=mean - half,
         ci_high=mean + half,
-        probability_better=float(norm.cdf(gain / sd)),
+        probability_better=float(ndtr(gain / sd)),
         loss_treatment=tail + max(-gain, 0.0),
         loss_control=tail + max(gain, 0.0),
     )
@@ -312,12 +306,7 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
         `exaggeration` by how much a clear estimate would overstate it; nan for guardrails. Quantiles are left out, as
         no normal curve tells them. Empty where the answer is withheld.
 
-    Raises
-    ------
-    Refused: past effects that are not above 0.
     """
-    if past_effects is not None and not 0 < past_effects < math.inf:
-        raise Refused(f"past_effects is {past_effects:g}; give a share of the control value above 0, such as 0.1")
     columns, rows = ["metric", "comparison", "better", "prior", *Posterior.__dataclass_fields__, *OVERSTATED], []
     for estimate in results.headline(role=ROLES):
         metric = design.metrics[estimate.metric]
@@ -342,5 +331,5 @@ def _overstate(estimate, design, past_effects):
         assumed = past_effects * max(estimate.control_value, 0.0)
     # at an early look the interval that decides is wider
     half = (estimate.ci_high - estimate.ci_low) / 2 / estimate.std_error
-    critical = max(float(norm.isf(find_rule(design, estimate.metric)[0] / 2)), half)
+    critical = max(float(-ndtri(find_rule(design, estimate.metric)[0] / 2)), half)
     return estimate.control_value, assumed, find_exaggeration(assumed, estimate.std_error, critical)

@@ -1,6 +1,6 @@
 """An effect gets its labels, its family and its verdict: so it becomes an Estimate."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from operator import attrgetter
 
 import numpy as np
@@ -80,18 +80,15 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
         effect = replace(effect, reason=FEW_CLUSTERS) if effect.reason == TOO_FEW else effect
     extra = [str(labels[k]) for k, v in DEFAULTS.items() if labels[k] != v]
     parts = [comparison.name, comparison.label, estimand, *extra, *([effect.method] if role == "sensitivity" else [])]
-    return Estimate(
-        id=":".join(parts),
-        metric=comparison.name,
-        control=comparison.control,
-        treatment=comparison.treatment,
-        comparison=labels.pop("against", comparison.label),
-        estimand=estimand,
-        role=role,
-        confidence_level=comparison.level,
-        **labels,
-        **asdict(effect),
-    )
+    labels |= {"id": ":".join(parts), "metric": comparison.name, "comparison": labels.pop("against", comparison.label)}
+    labels |= {"control": comparison.control, "treatment": comparison.treatment, "confidence_level": comparison.level}
+    return make_estimate(effect, estimand=estimand, role=role, **labels)
+
+
+def make_estimate(effect: Effect, *, control: str, treatment: str, **labels) -> Estimate:
+    """Return an effect with its labels, which are fields of `Estimate`; a comparison is treatment - control."""
+    labels = {"comparison": f"{treatment} - {control}", **labels}
+    return Estimate(control=control, treatment=treatment, **labels, **vars(effect))
 
 
 def reverse_comparison(estimate: Estimate) -> Estimate:

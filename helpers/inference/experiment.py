@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ from helpers.inference.decisions import (
     list_comparisons,
 )
 from helpers.inference.looks import Look, read_look
-from helpers.inference.means import rate_ratio
+from helpers.inference.means import exponentiate, rate_ratio
 from helpers.inference.methods import Arm, choose_method, compare, compare_arms, demand_method, lift_arms, pool_skewness
 from helpers.inference.splits import compare_all_arms, estimate_splits, trace_path
 from helpers.inference.take_up import study_uptake
@@ -160,7 +159,7 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
     priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
     tables = empty.tables | {
         "uptake": uptake,
-        "path": trace_path(units, look=material.look, failed=material.not_estimable),
+        "path": trace_path(units, material.look, material.not_estimable),
         "bayes": list_posteriors(found, design, **priors),
         "curves": curves,
     }
@@ -192,14 +191,12 @@ def explain_gaps(units, trust) -> dict[str, str]:
     trust : tuple of Check
     """
     design = units.design
-    wanted, material = (
-        {*design.by_role("primary", "guardrail"), *design.asked},
-        _gather(design, units, trust, Settings()),
-    )
+    wanted = {*design.by_role("primary", "guardrail"), *design.asked}
+    material = _gather(design, units, trust, Settings())
     found = [c for c in list_comparisons(design) if c.name in wanted and c.metric.how.outcome != "time"]
     estimates = [e for comparison in found for e in estimate_headline(comparison, material)]
     if any(design.metrics[name].how.outcome == "time" for name in wanted):
-        estimates += study_times(units, look=material.look, failed=material.not_estimable)[0]
+        estimates += study_times(units, material.look, material.not_estimable)[0]
     told = decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha)
     gaps = [e for e in told if e.metric in wanted and e.verdict == "not estimable" and e.estimand == "difference"]
     return {e.metric: e.reason for e in gaps if e.segment is None and e.at is None and e.role != "sensitivity"}
@@ -217,7 +214,7 @@ def _estimate(material):
         estimates += taken
     splits, differing = estimate_splits(material)
     if any(metric.how.outcome == "time" for metric in design.metrics.values()):
-        times = study_times(material.units, look=material.look, failed=material.not_estimable)
+        times = study_times(material.units, material.look, material.not_estimable)
     between = compare_all_arms(material) if len(design.variant.treatments) > 1 else []
     estimates = sorted(
         [*estimates, *splits, *times[0]],
@@ -288,13 +285,12 @@ def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Est
 
 
 def _weight(comparison, material):
-    rows, name, covariates = material.rows, comparison.name, list(material.units.covariates)
+    rows, columns = material.rows, [f"y_{comparison.name}", *material.units.covariates]
     if rows is None:
         return Effect(method="inverse probability of response weights", reason=TOO_MANY)
-    is_meant = rows["variant"].isin(comparison.arms) & rows[f"complete_{name}"].astype(bool)
-    rows = rows[is_meant]
-    rows = rows.assign(y=rows[f"y_{name}"], treated=(rows["variant"] == comparison.treatment).astype(int))
-    return weight_responders(rows, covariates=covariates, confidence_level=comparison.level)
+    meant = rows[rows[f"complete_{comparison.name}"].astype(bool)]
+    sides = (meant.loc[meant["variant"] == arm, columns].to_numpy(float) for arm in comparison.arms)
+    return weight_responders(*sides, confidence_level=comparison.level)
 
 
 def _divide_rates(comparison, material, control, treatment):
@@ -303,14 +299,10 @@ def _divide_rates(comparison, material, control, treatment):
     if material.look.interval == "fixed" or not found.std_error > 0:
         return found
     log = replace(found, estimate=float(np.log(found.estimate)), std_error=found.std_error / found.estimate)
-    seen = material.at_look(comparison, log)
-    ends = {"ci_low": float(np.exp(seen.ci_low)), "ci_high": float(np.exp(seen.ci_high))}
-    return replace(seen, estimate=found.estimate, std_error=found.std_error, **ends)
+    return exponentiate(material.at_look(comparison, log))
 
 
-def study_times(
-    units: metrics.Units, *, look: Look | None = None, failed=MappingProxyType({})
-) -> tuple[list[Estimate], list[Test], pd.DataFrame]:
+def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate], list[Test], pd.DataFrame]:
     """Return the effects on times to an event between each treatment and the control, their tests and curves.
 
     Where the plan names competing events, the incidence is the share of all units that has the event although others
@@ -320,8 +312,7 @@ def study_times(
     Parameters
     ----------
     units : metrics.Units
-    look : Look, optional
-        Read from the units when left out.
+    look : Look
     failed : mapping of str to str
         Metrics that failed a check of their own, and why nothing is told of them.
 
@@ -333,23 +324,28 @@ def study_times(
     list of Test: log-rank of the events up to the horizon, one a comparison; its p-value is that of this look.
     DataFrame: `metric`, `arm`, `day`, `at_risk`, `share` (0 to 1), `ci_low`, `ci_high` (as wide as this look asks for)
         at evenly spaced days up to the horizon; no individual time. Empty where clusters are randomised, since the
-        bands would be too narrow. All are empty without such metrics, and above the limit of row-level methods.
+        bands would be too narrow. All are empty without such metrics.
+        Above the limit of row-level methods estimates have a reason alone.
 
     References
     ----------
     Andersen, Geskus, de Witte and Putter (2012), Competing risks in epidemiology: possibilities and pitfalls.
     """
-    design, look = units.design, look or read_look(units)
-    estimates, tests, frames = [], [], []
+    design, estimates, tests, frames = units.design, [], [], []
     for name, metric in design.metrics.items():
+        if metric.how.outcome != "time":
+            continue
         columns = [f"time_{name}", f"observed_{name}"]
-        rows = metrics.read_rows(units, ["variant", *columns]) if metric.how.outcome == "time" else None
+        pairs = [pair for pair in list_comparisons(design) if pair.name == name]
+        rows = metrics.read_rows(units, ["variant", *columns])
         if rows is None:
+            labels = {"estimand": "difference", "role": metric.role, "interval": look.interval}
+            estimates += [label_effect(pair, Effect(reason=TOO_MANY), **labels) for pair in pairs]
             continue
         groups = {arm: rows.loc[rows["variant"] == arm, columns].to_numpy(float) for arm in design.variant.arms}
         tables = {arm: build_life_table(*group.T) for arm, group in groups.items()}
         partly = {arm for arm, group in groups.items() if np.isnan(group).any()}
-        for comparison in [c for c in list_comparisons(design) if c.name == name]:
+        for comparison in pairs:
             estimates += _compare_times(comparison, look, tables, partly, why=failed.get(name))
             if design.cluster is None and name not in failed:
                 tests.append(_test_times(comparison, look, comparison.take(tables)))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from helpers import metrics
 from helpers.inference.means import compare_ratios
@@ -61,7 +61,7 @@ def _list_ratings(units):
     rows = metrics.read_rows(units, ["variant", f"y_{RATING}"])
     if rows is None:
         return []
-    variant, z, found = units.design.variant, norm.isf(units.design.alpha / 2), []
+    variant, z, found = units.design.variant, -ndtri(units.design.alpha / 2), []
     for population, arm in [("control", variant.control), *(("before", name) for name in variant.observational)]:
         rated = rows.loc[rows["variant"] == arm, f"y_{RATING}"].dropna()
         n, hits = len(rated), int((rated >= GOOD).sum())
@@ -101,7 +101,7 @@ def limit_median(rows: pd.DataFrame, *, confidence_level=0.95) -> dict:
     moments = measure_share(rows, median)
     pair = compare_ratios(moments, moments)
     worth = pair.control * (1 - pair.control) / pair.var_control if pair.var_control > 0 else n
-    ends = wilson_interval(0.5, worth, norm.isf((1 - confidence_level) / 2))
+    ends = wilson_interval(0.5, worth, -ndtri((1 - confidence_level) / 2))
     places = np.clip([math.floor(ends[0] * n) - 1, math.ceil(ends[1] * n)], 0, n - 1)
     low, high = (float(waits[place]) for place in places)
     return {"estimate": median, "ci_low": low, "ci_high": high, **counted, "reason": None}

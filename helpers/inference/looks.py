@@ -4,9 +4,8 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy  # its optimize loads when it is first used, which few plans need
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
-from scipy.stats import norm
 
 from helpers import metrics
 from helpers.inference.decisions import Comparison
@@ -77,8 +76,6 @@ def sequential_bounds(looks, alpha=0.05) -> np.ndarray:
     [2.963, 1.969]
     """
     looks = np.asarray(looks, float)
-    if looks.size == 0 or np.any(np.diff(looks, prepend=0.0) <= 0) or looks[-1] > 1:
-        raise ValueError("looks must rise from above 0 to at most 1")
     return _walk(looks, _spend(looks, alpha))[0]
 
 
@@ -136,8 +133,8 @@ def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
     if not effect.std_error > 0 or not share > 0:
         return _leave_open(effect)
     sides = 4 / UNPLANNED_SHARE  # the process leaves the bound at any time twice as often as at its end, on two sides
-    z, critical = _hold(effect, float(norm.isf(alpha / sides) / np.sqrt(share)))
-    return _widen(effect, critical, min(1.0, sides * float(norm.sf(z * np.sqrt(share)))), "repeated, between looks")
+    z, critical = _hold(effect, float(-ndtri(alpha / sides) / np.sqrt(share)))
+    return _widen(effect, critical, min(1.0, sides * float(ndtr(-z * np.sqrt(share)))), "repeated, between looks")
 
 
 def _hold(effect, bound):
@@ -163,7 +160,7 @@ def _leave_open(effect):
 
 def _spend(looks, alpha):
     """Error that each look may spend, both sides together."""
-    return np.diff(4 * norm.sf(norm.isf(alpha / 4) / np.sqrt(looks)), prepend=0.0)  # each side spends alpha / 2
+    return np.diff(4 * ndtr(ndtri(alpha / 4) / np.sqrt(looks)), prepend=0.0)  # each side spends alpha / 2
 
 
 def _walk(looks, spent):
@@ -172,45 +169,57 @@ def _walk(looks, spent):
     for step, look, share in zip(np.diff(looks, prepend=0.0), looks, spent, strict=True):
         bound = _find_bound(points, mass, step, share)
         bounds.append(bound / np.sqrt(look))
-        bound = min(bound, _WIDEST * np.sqrt(look))  # inside it: Gauss-Legendre nodes and their masses
-        density = norm.pdf((_NODES[:, None] * bound - points) / np.sqrt(step)) / np.sqrt(step) @ mass
-        points, mass = _NODES * bound, density * _WEIGHTS * bound
+        points, mass = stay(points, mass, step, min(bound, _WIDEST * np.sqrt(look)))
     return np.array(bounds), points, mass
 
 
-def _leave(points, mass, step, bound):
-    """Probability that the process is, after a step, beyond a distance from 0."""
-    return float(mass @ (norm.sf((bound - points) / np.sqrt(step)) + norm.sf((bound + points) / np.sqrt(step))))
+def stay(points, mass, step, bound, drift=0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Return where a process with a drift is after a step inside a distance from 0: Gauss-Legendre nodes, and masses.
+
+    References
+    ----------
+    Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244.
+    """
+    places = _NODES * bound
+    gaps = places[:, None] - points - drift * step
+    density = np.exp(-(gaps**2) / (2 * step)) / np.sqrt(2 * np.pi * step) @ mass
+    return places, density * _WEIGHTS * bound
+
+
+def leave(points, mass, step, bound, drift=0.0) -> float:
+    """Return the probability that the process is, after a step, beyond a distance from 0."""
+    middle, spread = points + drift * step, np.sqrt(step)
+    return float(mass @ (ndtr((middle - bound) / spread) + ndtr(-(middle + bound) / spread)))
 
 
 def _find_bound(points, mass, step, share):
     """Distance from 0 beyond which the process is, after a step, with a probability of `share`."""
     if len(points) == 1:  # the first look
-        return min(float(norm.isf(share / 2)) * np.sqrt(step), np.inf)
-    if _leave(points, mass, step, 0.0) <= share:
+        return min(float(-ndtri(share / 2)) * np.sqrt(step), np.inf)
+    if leave(points, mass, step, 0.0) <= share:
         return 0.0
-    if _leave(points, mass, step, _FARTHEST) >= share:
+    if leave(points, mass, step, _FARTHEST) >= share:
         return np.inf
-    return brentq(lambda bound: _leave(points, mass, step, bound) - share, 0.0, _FARTHEST, xtol=1e-13)
+    return scipy.optimize.brentq(lambda bound: leave(points, mass, step, bound) - share, 0.0, _FARTHEST, xtol=1e-13)
 
 
 def _find_repeated_p(z, looks, position):
     """Smallest error at which a look with this |z| would cross its bound."""
     if z > 8:  # the looks before can be neglected
-        return 4 * float(norm.sf(np.sqrt(looks[position]) * norm.isf(norm.sf(z) / 2)))
-    least, most, before = 2 * norm.sf(z), 0.9999, looks[:position]
+        return 4 * float(ndtr(np.sqrt(looks[position]) * ndtri(ndtr(-z) / 2)))
+    least, most, before = 2 * ndtr(-z), 0.9999, looks[:position]
     step = looks[position] - (before[-1] if position else 0.0)
 
     def gap(log_alpha):
         """Above 0 where the bound is: more than may be spent lies beyond |z|."""
         spent = _spend(looks, np.exp(log_alpha))
         _, points, mass = _walk(before, spent[:position])
-        beyond = _leave(points, mass, step, z * np.sqrt(looks[position]))
+        beyond = leave(points, mass, step, z * np.sqrt(looks[position]))
         return np.log(beyond) - np.log(max(spent[position], 1e-300))
 
     if least >= most or gap(np.log(most)) > 0:
         return 1.0
-    return float(np.exp(brentq(gap, np.log(least) - 1e-6, np.log(most), xtol=1e-9)))
+    return float(np.exp(scipy.optimize.brentq(gap, np.log(least) - 1e-6, np.log(most), xtol=1e-9)))
 
 
 ENROLLING = 3  # times the mean wait between assignments, in days: longer without one, and enrolment is over
@@ -282,7 +291,7 @@ class Look:
         """
         if self.interval == "fixed":
             return comparison.level
-        level = float(1 - 2 * norm.sf(self.apply(comparison, Effect(0.0, 1.0), n=n).ci_high))
+        level = float(1 - 2 * ndtr(-self.apply(comparison, Effect(0.0, 1.0), n=n).ci_high))
         return level if level < 1 else NAN
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from helpers.inference import columns
-from helpers.inference.associations import weight_columns
+from helpers.inference.associations import weight_responders
 from helpers.inference.contrasts import (
     count_events,
     quantile_difference,
@@ -31,8 +31,7 @@ from helpers.inference.means import (
 )
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.plan import ExperimentPlan, Metric
-from helpers.records import NAN, Effect, Moments, Refused
-from helpers.simulate.populations import HORIZON_DAYS
+from helpers.records import HORIZON_DAYS, NAN, Effect, Moments, Refused
 from helpers.survival import MEAN, SHARE, LifeTable, incidence_difference, rmst_difference
 
 BY_UNIT = "clusters are randomised, and {} are compared by unit only"
@@ -286,7 +285,7 @@ METHODS = (
            f"{LIN}; Zhao & Ding 2024"),
     Method("difference among responders", "welch", "difference", differ, ("outcomes missing at random",), _tail(),
            WELCH),
-    Method("weighted responders", "inverse probability of response weights", "difference", (weight_columns,),
+    Method("weighted responders", "inverse probability of response weights", "difference", (weight_responders,),
            ("outcomes missing at random", "outcomes missing by arm"), _tail(200), "Seaman & White 2013", **AT_LEAST),
     Method("worst-case bounds", "worst-case bounds", "difference",
            (columns.read_known, columns.bound_shares), ("outcomes unknown in one arm",),
@@ -435,8 +434,6 @@ def compare_arms(metric: Metric, control: Moments, treatment: Moments, *, confid
     ------
     ValueError: the metric is no mean (a quantile, an ordered score, a time to an event), which moments cannot tell.
     """
-    if not metric.how.is_mean or demand_method(metric.how.method).reads != "moments":
-        raise ValueError("moments compare means only; a quantile, an order or a time needs rows or counts")
     made_for = "delta" if control.names[0] == "num" else "lin" if len(control.names) > 1 else metric.how.method
     return compare(metric, made_for, Arm(control), Arm(treatment), confidence_level=confidence_level)
 

@@ -3,16 +3,16 @@
 import math
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import binomtest, chi2, norm
-from scipy.stats import t as student
+import scipy  # its stats and optimize load when they are first used
+from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.means import satterthwaite
 from helpers.records import Refused
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
-_NODES, _WEIGHTS = 8 * _NODES, 8 * _WEIGHTS * norm.pdf(8 * _NODES)  # mean of a function of a standard normal variable
+# mean of a function of a standard normal variable
+_NODES, _WEIGHTS = 8 * _NODES, 8 * _WEIGHTS * np.exp(-((8 * _NODES) ** 2) / 2) / math.sqrt(2 * math.pi)
 _LARGEST = 1e12
 
 
@@ -40,7 +40,7 @@ def power_normal(difference, unit_error, n_units, *, alpha=0.05) -> float:
     Schoenfeld 1981, Biometrika 68: 316-319 (events of a log-rank test).
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(norm.cdf(abs(difference) * np.sqrt(n_units) / np.float64(unit_error) - norm.isf(alpha / 2)))
+        return float(ndtr(abs(difference) * np.sqrt(n_units) / np.float64(unit_error) + ndtri(alpha / 2)))
 
 
 def sample_size_normal(difference, unit_error, *, power=0.8, alpha=0.05) -> float:
@@ -60,7 +60,7 @@ def sample_size_normal(difference, unit_error, *, power=0.8, alpha=0.05) -> floa
     >>> round(sample_size_normal(1, 2, power=0.9), 2)
     42.03
     """
-    return float(((norm.isf(alpha / 2) + norm.ppf(power)) * unit_error / difference) ** 2) if difference else math.inf
+    return float(((ndtri(power) - ndtri(alpha / 2)) * unit_error / difference) ** 2) if difference else math.inf
 
 
 def mde_normal(unit_error, n_units, *, power=0.8, alpha=0.05) -> float:
@@ -74,7 +74,7 @@ def mde_normal(unit_error, n_units, *, power=0.8, alpha=0.05) -> float:
     -------
     float: above 0; inf without units.
     """
-    return float((norm.isf(alpha / 2) + norm.ppf(power)) * unit_error / math.sqrt(n_units)) if n_units > 0 else math.inf
+    return float((ndtri(power) - ndtri(alpha / 2)) * unit_error / math.sqrt(n_units)) if n_units > 0 else math.inf
 
 
 def power_proportions(baseline, difference, n_units, *, share_treatment=0.5, alpha=0.05) -> float:
@@ -141,7 +141,7 @@ def mde_proportions(baseline, n_units, *, share_treatment=0.5, power=0.8, alpha=
     float: with the sign of `direction`; nan when even the largest possible difference is not found.
     """
     room = 1 - baseline if direction > 0 else baseline
-    reach = float(norm.isf(alpha / 2) + norm.ppf(power)) ** 2 / share_treatment
+    reach = float(ndtri(power) - ndtri(alpha / 2)) ** 2 / share_treatment
     # n d^2 = reach^2 (p1 q1 / share + p0 q0 / (1 - share)) with p1 = p0 +- d is quadratic in d
     square, half = n_units + reach, direction * reach * (0.5 - baseline)
     plain = reach * baseline * (1 - baseline) / (1 - share_treatment)
@@ -186,8 +186,8 @@ def power_means(difference, sd, n_units, *, sd_treatment=None, share_treatment=0
     parts = [(s**2 / n, n - 1) for s, n in zip((sd, sd if sd_treatment is None else sd_treatment), sizes, strict=True)]
     df = satterthwaite(*parts)
     distance = abs(difference) / np.sqrt(sum(variance for variance, _ in parts))
-    critical = student.isf(alpha / 2, df) * np.sqrt(chi2.ppf(norm.cdf(_NODES), df) / df)
-    return float((norm.sf(critical - distance) + norm.sf(critical + distance)) @ _WEIGHTS)
+    critical = -stdtrit(df, alpha / 2) * np.sqrt(2 * gammaincinv(df / 2, ndtr(_NODES)) / df)
+    return float((ndtr(distance - critical) + ndtr(-distance - critical)) @ _WEIGHTS)
 
 
 def sample_size_means(difference, sd, *, sd_treatment=None, share_treatment=0.5, power=0.8, alpha=0.05) -> float:
@@ -218,7 +218,8 @@ def sample_size_means(difference, sd, *, sd_treatment=None, share_treatment=0.5,
         return float("inf")
     if max(sd, sd_treatment or 0) == 0 or power_means(difference, sd, least, **options) >= power:
         return least
-    return brentq(lambda n: power_means(difference, sd, n, **options) - power, least, _LARGEST, rtol=1e-13)
+    find = scipy.optimize.brentq
+    return find(lambda n: power_means(difference, sd, n, **options) - power, least, _LARGEST, rtol=1e-13)
 
 
 def mde_means(sd, n_units, *, sd_treatment=None, share_treatment=0.5, power=0.8, alpha=0.05) -> float:
@@ -242,7 +243,8 @@ def mde_means(sd, n_units, *, sd_treatment=None, share_treatment=0.5, power=0.8,
     _refuse_power(power, alpha)
     scale = max(sd, sd_treatment or 0)
     tolerance = {"xtol": 1e-14 * scale, "rtol": 1e-13}
-    return scale and brentq(lambda d: power_means(d, sd, n_units, **options) - power, 0, 1e4 * scale, **tolerance)
+    find = scipy.optimize.brentq
+    return scale and find(lambda d: power_means(d, sd, n_units, **options) - power, 0, 1e4 * scale, **tolerance)
 
 
 def _refuse_power(power, alpha):
@@ -279,8 +281,9 @@ def find_exaggeration(effect, std_error, critical) -> float:
     if not effect or not std_error > 0:
         return math.nan
     z = abs(effect) / std_error
-    power = norm.cdf(z - critical) + norm.cdf(-z - critical)
-    beyond = norm.pdf(critical - z) + norm.pdf(critical + z) + z * (norm.cdf(z - critical) - norm.cdf(-z - critical))
+    power = ndtr(z - critical) + ndtr(-z - critical)
+    density = np.exp(-((critical - z) ** 2) / 2) + np.exp(-((critical + z) ** 2) / 2)
+    beyond = density / math.sqrt(2 * math.pi) + z * (ndtr(z - critical) - ndtr(-z - critical))
     return float(beyond / (power * z))
 
 
@@ -338,6 +341,6 @@ def simulate_power(
         [compute(*(draw(rng, n, arm == 1) for arm, n in enumerate(sizes))) for _ in range(replicates)], float
     )
     found = int((p_values <= alpha).sum())
-    band = binomtest(found, replicates).proportion_ci(confidence_level, method="exact")
+    band = scipy.stats.binomtest(found, replicates).proportion_ci(confidence_level, method="exact")
     shares = {"simulated": found / replicates, "undefined": float(np.isnan(p_values).mean())}
     return {**shares, "ci_low": float(band.low), "ci_high": float(band.high)}

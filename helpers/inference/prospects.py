@@ -6,9 +6,8 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import norm
 
-from helpers.inference.looks import sequential_bounds
+from helpers.inference.looks import leave, sequential_bounds, stay
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 MOST = 40.0  # standard errors: a drift that every rule finds
 
 
@@ -143,17 +142,13 @@ def leave_at_looks(looks, bounds, drift) -> np.ndarray:
 
     References
     ----------
-    Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244 (recursion); Jennison & Turnbull 2000, Group Sequential
-    Methods, chapter 19.
+    Jennison & Turnbull 2000, Group Sequential Methods, chapter 19.
     """
     points, mass, left = np.zeros(1), np.ones(1), []
     for step, look, bound in zip(np.diff(looks, prepend=0.0), looks, bounds, strict=True):
-        edge, middle = min(bound, MOST) * np.sqrt(look), points + drift * step
-        beyond = norm.sf((edge - middle) / np.sqrt(step)) + norm.cdf((-edge - middle) / np.sqrt(step))
-        left.append(float(mass @ beyond))
-        places = _NODES * edge
-        mass = (norm.pdf((places[:, None] - middle) / np.sqrt(step)) / np.sqrt(step) @ mass) * _WEIGHTS * edge
-        points = places
+        edge = min(bound, MOST) * np.sqrt(look)
+        left.append(leave(points, mass, step, edge, drift))
+        points, mass = stay(points, mass, step, edge, drift)
     return np.array(left)
 
 
@@ -180,9 +175,7 @@ def price_looks(looks, *, power=0.8, alpha=0.05) -> dict[str, float]:
     bounds = sequential_bounds(looks, alpha)
     drift = brentq(lambda d: leave_at_looks(looks, bounds, d).sum() - power, 0.0, MOST / 2, xtol=1e-10)
     single = norm.isf(alpha / 2) + norm.ppf(power)
-    most, found = float((drift / single) ** 2), {}
-    for name, true in (("with_effect", drift), ("without_effect", 0.0)):
-        left = leave_at_looks(looks, bounds, true)
-        found[name] = most * float(left @ looks + (1 - left.sum()) * looks[-1])
-    early = float(leave_at_looks(looks, bounds, drift)[:-1].sum())
-    return {"most": most, **found, "first": early}
+    left = {name: leave_at_looks(looks, bounds, d) for name, d in (("with_effect", drift), ("without_effect", 0.0))}
+    most = float((drift / single) ** 2)
+    found = {name: most * float(stops @ looks + (1 - stops.sum()) * looks[-1]) for name, stops in left.items()}
+    return {"most": most, **found, "first": float(left["with_effect"][:-1].sum())}

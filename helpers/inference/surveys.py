@@ -1,4 +1,4 @@
-"""What a published survey says: shares with their doubt, and two answers of the same people from their margins."""
+"""What a published survey says: shares with their doubt, and two answers of the same people from their totals."""
 
 import math
 from collections.abc import Sequence
@@ -7,17 +7,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers.records import Effect, Refused
 from helpers.survival import wilson_interval
 
 ROUNDED = (-0.005, 0.0, 0.005)  # a printed per cent may be half a point more or less
 GROUPS = 25
 ASKED = ("plan to measure retention", "plan to measure renewals", "expect rising demands", "are sure to meet them")
-PAIRED = "paired difference, Bonett-Price"
-
-
-def _find_normal(confidence_level):
-    return float(stats.norm.isf((1 - confidence_level) / 2))
 
 
 def bound_answers(share: float, response: float) -> tuple[float, float]:
@@ -32,29 +26,6 @@ def bound_answers(share: float, response: float) -> tuple[float, float]:
     Manski 1989, Journal of Human Resources 24: 343-360: nothing is assumed about who did not answer.
     """
     return share * response, share * response + 1 - response
-
-
-def bound_weighted(share: float, sample: Sequence[float], frame: Sequence[float]) -> tuple[float, float]:
-    """Return the lowest and highest share once the sample's groups are weighted to a frame, the groups' own unknown.
-
-    The yeses lie where the weights are lowest, or where they are highest.
-
-    Parameters
-    ----------
-    share : float, of the sample
-    sample, frame : sequence of float, parts of each group in the sample and in the frame; each sums to 1
-    """
-    sample, frame = np.asarray(sample, float), np.asarray(frame, float)
-    ends = []
-    for order in (np.argsort(frame / sample, kind="stable"), np.argsort(-frame / sample, kind="stable")):
-        taken = np.diff(np.minimum(np.cumsum(sample[order]), share), prepend=0.0)
-        ends.append(float(taken @ (frame / sample)[order]))
-    return ends[0], ends[1]
-
-
-def find_design_effect(sample: Sequence[float], frame: Sequence[float]) -> float:
-    """Return how much weights from a sample to a frame widen an interval, as a factor of its variance (Kish 1965)."""
-    return float(np.sum(np.asarray(frame, float) ** 2 / np.asarray(sample, float)))
 
 
 def bound_gap(first: float, second: float, *, within: bool) -> dict[str, tuple[float, float]]:
@@ -83,34 +54,7 @@ def bound_gap(first: float, second: float, *, within: bool) -> dict[str, tuple[f
     return {"difference": (first - second,) * 2, "only_first": (first - both[1], first - both[0]), "disagree": disagree}
 
 
-def compare_paired(only_first: int, only_second: int, n: int, *, confidence_level: float = 0.95) -> Effect:
-    """Return the difference of two shares of the same n people, from how many say yes to one of both alone.
-
-    Parameters
-    ----------
-    only_first, only_second, n : int
-
-    Returns
-    -------
-    Effect: first minus second; the p-value is McNemar's, exact; its interval is an approximation of its own and may
-        disagree with it at the border.
-
-    References
-    ----------
-    McNemar 1947, Psychometrika 12: 153-157; Bonett & Price 2012, Journal of Educational and Behavioral Statistics 37:
-    479-488, equation 9.
-    """
-    change = (only_first - only_second) / n
-    p1, p2 = (only_first + 1) / (n + 2), (only_second + 1) / (n + 2)
-    error = math.sqrt((p1 + p2 - (p1 - p2) ** 2) / (n + 2))
-    reach = _find_normal(confidence_level) * error
-    low, high = max(-1.0, p1 - p2 - reach), min(1.0, p1 - p2 + reach)
-    discordant = only_first + only_second
-    p = stats.binomtest(only_first, discordant, 0.5).pvalue if discordant else 1.0
-    return Effect(change, error, None, low, high, None, float(p), method=PAIRED)
-
-
-def study_survey(shares: Sequence[float], *, n, design_effect, responses, groups, joint, confidence_level=0.95):
+def study_survey(shares: Sequence[float], *, n, design_effect, responses, confidence_level=0.95):
     """Return what a published survey can say, from its printed shares.
 
     Parameters
@@ -119,53 +63,23 @@ def study_survey(shares: Sequence[float], *, n, design_effect, responses, groups
     n : int, people who answered; 0 leaves the survey out
     design_effect : float, 1 is a simple random sample
     responses : sequence of float, shares of the asked who may have answered: the survey does not say
-    groups : list of str, a group's parts of the sample and of the frame each, such as "0.6 0.3"; empty without a frame
-    joint : str, optional, four counts: yes to both, to the first alone, to the second alone, to none
     confidence_level : float
 
     Returns
     -------
     dict: tables `survey` (a row a share and response) and `expectations` (a row a reading of the last two).
-
-    Raises
-    ------
-    Refused: parts of groups that are not above 0 or do not sum to 1; other than four counts.
     """
     if not n:
         return {}
-    told = "frame: give each group by two parts above 0 such as 0.6 0.3, each sort of which sums to 1"
-    parts = np.array([_read_numbers(group, 2, told) for group in groups]).reshape(-1, 2)
-    if len(parts) and (parts.min() <= 0 or np.abs(parts.sum(axis=0) - 1).max() > 1e-6):
-        raise Refused(told)
-    told = "joint_answers: give four counts: yes to both, to the first alone, to the second alone, to none"
-    counts, (sample, frame) = _read_numbers(joint, 4, told) if joint else [], parts.T
-    if joint and (min(counts) < 0 or sum(counts) == 0):
-        raise Refused(told)
-    z = _find_normal(confidence_level)
-    effective = n / design_effect / (find_design_effect(sample, frame) if len(sample) else 1)
-    rows = []
+    z, effective, rows = float(stats.norm.isf((1 - confidence_level) / 2)), n / design_effect, []
     for asked, share in zip(ASKED, shares, strict=True):
         row = {"asked": asked, "share": share, "n": n, "effective": effective}
         row |= dict(zip(("ci_low", "ci_high"), wilson_interval(share, n, z), strict=True))
         row |= dict(zip(("wide_low", "wide_high"), wilson_interval(share, effective, z), strict=True))
-        framed = bound_weighted(share, sample, frame) if len(sample) else (math.nan, math.nan)
-        row |= dict(zip(("frame_low", "frame_high"), framed, strict=True))
         for response in responses:
             ends = bound_answers(share, response)
             rows.append({**row, "response": response, "all_low": ends[0], "all_high": ends[1]})
-    expected = _read_margins(*shares[-2:], effective, z)
-    expected += _read_joint(counts, confidence_level) if joint else []
-    return {"survey": pd.DataFrame(rows), "expectations": pd.DataFrame(expected)}
-
-
-def _read_numbers(text, n, told):
-    try:
-        found = [float(word) for word in text.split()]
-    except ValueError:
-        found = []
-    if len(found) != n:
-        raise Refused(told)
-    return found
+    return {"survey": pd.DataFrame(rows), "expectations": pd.DataFrame(_read_margins(*shares[-2:], effective, z))}
 
 
 def _read_margins(first, second, n, z):
@@ -186,13 +100,6 @@ def _read_margins(first, second, n, z):
             row["middle"] = sum(plain[what]) / 2
             rows.append({**row, "ci_low": max(low, -1.0), "ci_high": min(high, 1.0)})
     return rows
-
-
-def _read_joint(joint, confidence_level):
-    found = compare_paired(int(joint[1]), int(joint[2]), int(sum(joint)), confidence_level=confidence_level)
-    row = {"reading": "counted", "what": "difference", "middle": found.estimate}
-    row |= {"low": found.estimate, "high": found.estimate}
-    return [{**row, "ci_low": found.ci_low, "ci_high": found.ci_high, "p_value": found.p_value}]
 
 
 def jackknife(rows: pd.DataFrame, measure, *, confidence_level: float = 0.95) -> dict[str, float]:

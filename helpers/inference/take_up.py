@@ -7,13 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from helpers.inference.associations import (
-    adjusted_contrast,
-    choose_offered,
-    naive_contrast,
-    weighted_contrast,
-)
-from helpers.inference.contrasts import e_value, relative_lift_risk
+from helpers.inference.associations import adjusted_contrast, naive_contrast, read_offered, weighted_contrast
+from helpers.inference.contrasts import e_value, share_ratio
 from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
 from helpers.inference.means import (
     NO_SPREAD,
@@ -24,7 +19,7 @@ from helpers.inference.means import (
     satterthwaite,
     solve_set,
 )
-from helpers.records import NAN, TAKE_UP, Effect, Estimate, Moments, Results
+from helpers.records import NAN, TAKE_UP, Effect, Estimate, Results
 
 WEAK_F = 10.0
 NO_FIRST_STAGE = "take-up is the same in both arms, so the offer says nothing about taking"
@@ -36,23 +31,6 @@ BOTH_SIDES = "Non-compliance is on both sides: some take it up without the offer
 TAKERS = "takers - others"
 
 
-def fold_take_up(rows: pd.DataFrame) -> tuple[Moments, Moments]:
-    """Return the moments of outcome and take-up in the control and in the treatment arm, one unit a row.
-
-    Parameters
-    ----------
-    rows : DataFrame, one row per randomised unit
-        `y`, `assigned` (1 = treatment arm), `taken` (1 = took it up); a row that lacks one of them is left out.
-
-    Returns
-    -------
-    tuple of Moments: control, treatment; names ("y", "taken"); `missing` counts the rows left out.
-    """
-    arms = [rows.loc[rows["assigned"] == arm, ["y", "taken"]] for arm in (0, 1)]
-    known = [arm.dropna().to_numpy(float) for arm in arms]
-    return tuple(measure_columns(k, ("y", "taken"), missing=len(a) - len(k)) for k, a in zip(known, arms, strict=True))
-
-
 def complier_effect(arms, *, confidence_level: float = 0.95) -> Effect:
     """Return the complier average causal effect: the offer's effect on the outcome over its effect on take-up.
 
@@ -62,7 +40,7 @@ def complier_effect(arms, *, confidence_level: float = 0.95) -> Effect:
 
     Parameters
     ----------
-    arms : tuple of Moments, control and treatment, as `fold_take_up` gives them
+    arms : pair of Moments of outcome and take-up, control and treatment; units that lack one are not in them
     confidence_level : float, 0 to 1
 
     Returns
@@ -219,15 +197,16 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
             against = f"{TAKERS} ({comparison.treatment})" if len(design.variant.treatments) > 1 else TAKERS
             labels, rows = {"against": against, "interval": material.look.interval}, rows.dropna(subset=["taken"])
             contrasts, overlap = _associate(comparison, rows, material, population="as_treated", **labels)
-            arms, level = fold_take_up(rows), {"confidence_level": comparison.level}
-            labels |= {"estimand": "cace", "population": "compliers", **_count_arms(rows, "assigned")}
+            pairs = (rows.loc[rows["assigned"] == arm, ["y", "taken"]].to_numpy(float) for arm in (0, 1))
+            arms, level = [measure_columns(p, ("y", "taken")) for p in pairs], {"confidence_level": comparison.level}
+            labels |= {"estimand": "cace", "population": "compliers", "n_control": arms[0].n, "n_treatment": arms[1].n}
             for estimator, role in ((complier_effect, "exploratory"), (anderson_rubin, "sensitivity")):
                 effect = material.at_look(comparison, estimator(arms, **level))
                 contrasts.append(label_effect(comparison, effect, role=role, family="", **labels))
             found += contrasts
             if comparison.metric.how.is_share:
                 about = {"metric": comparison.name, "comparison": comparison.label, **first_stage(arms)}
-                table.append({**about, **_doubt(contrasts, rows, overlap, comparison.level)})
+                table.append({**about, **_doubt(contrasts, overlap)})
         for group in design.variant.observational:
             rows = _read_rows(comparison, material, group)
             if rows is not None:
@@ -238,9 +217,9 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
     return found, pd.DataFrame(table)
 
 
-def _doubt(contrasts, rows, overlap, level):
+def _doubt(contrasts, overlap):
     """How strong an unknown cause would have to be to explain the association that is shown: the adjusted one."""
-    ratio = _divide_shares(rows, level)
+    ratio = next(e for e in contrasts if e.estimand == "ratio")
     ends, found = (ratio.ci_low, ratio.ci_high), ratio.estimate
     shown = [e for e in contrasts if e.adjustment == "covariates" and math.isfinite(e.ci_low) and e.control_value > 0]
     if shown:
@@ -292,28 +271,16 @@ def _read_rows(comparison, material, against):
 def _associate(comparison, rows, material, **labels):
     """The contrasts of takers with others, and how far the weighted one has comparable units."""
     overlap, covariates, level = None, list(material.units.covariates), {"confidence_level": comparison.level}
-    labels |= _count_arms(choose_offered(rows.dropna(subset=["taken"])), "taken")
+    y, taken, values = read_offered(rows, covariates)
+    labels |= {"n_control": int((~taken).sum()), "n_treatment": int(taken.sum())}
     decides = {"estimand": "naive", "role": "exploratory", "family": ""}
-    found = [(naive_contrast(rows, **level), decides)]
-    if comparison.metric.how.is_share:
-        found.append((_divide_shares(rows, comparison.level), {**decides, "estimand": "ratio"}))
+    found = [(naive_contrast(y, taken, **level), decides)]
+    if comparison.metric.how.is_share:  # the share of takers over that of others
+        ratio = share_ratio(y[taken].sum(), taken.sum(), y[~taken].sum(), (~taken).sum(), **level)
+        found.append((ratio, {**decides, "estimand": "ratio"}))
     if covariates:
         beside = {"estimand": "naive", "role": "sensitivity"}
-        found.append((adjusted_contrast(rows, covariates, **level), {**beside, "adjustment": "covariates"}))
-        effect, overlap = weighted_contrast(rows, covariates, **level)
+        found.append((adjusted_contrast(y, taken, values, **level), {**beside, "adjustment": "covariates"}))
+        effect, overlap = weighted_contrast(y, taken, values, **level)
         found.append((effect, {**beside, "adjustment": "weights"}))
     return [label_effect(comparison, material.at_look(comparison, e), **labels, **more) for e, more in found], overlap
-
-
-def _divide_shares(rows, level) -> Effect:
-    """The share of takers over that of others: one more than its lift."""
-    groups = choose_offered(rows.dropna(subset=["taken"])).groupby("taken")["y"].agg(["sum", "count"])
-    (others, n_others), (takers, n_takers) = groups.reindex([0, 1], fill_value=0).to_numpy(int)
-    lift = relative_lift_risk(takers, n_takers, others, n_others, confidence_level=level)
-    ends = lift.ci_set and tuple(tuple(None if x is None else 1 + x for x in pair) for pair in lift.ci_set)
-    moved = {"estimate": 1 + lift.estimate, "ci_low": 1 + lift.ci_low, "ci_high": 1 + lift.ci_high}
-    return replace(lift, std_error=math.nan, ci_set=ends, **moved)
-
-
-def _count_arms(rows, column):
-    return {"n_control": int((rows[column] == 0).sum()), "n_treatment": int((rows[column] == 1).sum())}

@@ -10,7 +10,7 @@ from helpers.metrics.accounts import (
     read_landmarks,
     read_snapshot,
 )
-from helpers.metrics.events import Total, explain_conversations, name_hours, read_conversations
+from helpers.metrics.events import Total, explain_conversations, read_conversations
 from helpers.metrics.milestones import write_definitions
 from helpers.metrics.moments import (
     count_levels,

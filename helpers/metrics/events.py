@@ -16,6 +16,7 @@ from ibis.util import gen_name
 
 from helpers import schema
 from helpers.kinds import COUNTED, VALUED
+from helpers.sources import opening
 from helpers.sources.numerals import SPACES
 
 if TYPE_CHECKING:
@@ -62,13 +63,8 @@ OTHERS = (  # codes of currencies without such spellings, but for those that are
 KNOWN = (*MONIES, *OTHERS.split(), *(sign for sign in CODES if not sign.isalnum()))  # what no other column holds alone
 NO_MONEY = ("NA", "N/A", "#N/A", "NULL", "NONE", "NAN", "UNKNOWN", "-", "?")
 FIRST_ROWS = 1000  # in which a column of currencies shows itself
-HOURS, BLOCK = 168, 4  # of a week; of a block of them
-BLOCKS = tuple(f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK))
-BLOCK_OF_HOUR = tuple(BLOCKS[(h >= 120) * (len(BLOCKS) // 2) + h % 24 // BLOCK] for h in range(HOURS))
-EPOCH_HOUR = 72  # the first second of the epoch was a Thursday, 72 hours after Monday 00:00
 SIGNS = ("above", "below", "zero", "without")  # of the value of an event
-MOST_QUESTIONS = 1_000_000  # are brought into memory
-QUESTION, REPLY, ID, AGENT = "question", "first_reply", "conversation_id", "agent_id"
+QUESTION, REPLY, ID = "question", "first_reply", "conversation_id"
 NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
 TOO_MANY = "Reply times are read row by row, and these data hold more than {:,} questions."
 
@@ -163,9 +159,10 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
 
     Returns
     -------
-    dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, `above`,
-        `below` and `zero` count by sign and `without` events that have no value; `currencies` counts those of all
-        events of the total, and `foreign` events in another one than the total is told in, where that is one.
+    dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, of which
+        one event is more than half where it is `held`, `above`, `below` and `zero` count by sign and `without` events
+        that have no value; `currencies` counts those of all events of the total, and `foreign` events in another one
+        than the total is told in, where that is one.
     """
     facts, last = {}, ibis.literal(end - dt.timedelta(microseconds=1))
     for total in (total for total in totals if total.kind == "amount"):
@@ -175,7 +172,9 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
         monies = {} if money is None else _count_monies(money, units.get(total.column), holds)
         for event in total.events:
             counts = holds & (heard["event"] == event)
+            size = value.abs()
             told = {"events": counts.sum(), "units": heard["unit"].nunique(where=counts)}
+            told |= {"held": 2 * size.max(where=counts) > size.sum(where=counts)}
             told |= {"total": value.sum(where=counts)} | {
                 sign: (counts & has_it).sum() for sign, has_it in signs.items()
             }
@@ -240,7 +239,11 @@ def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
     asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}
     found = ask(units, {("every", "units"): units.count()} | asked)
     return [
-        {"metric": name, "event": design.metrics[name].column or name, **dict.fromkeys(("events", "total", *SIGNS))}
+        {
+            "metric": name,
+            "event": design.metrics[name].column or name,
+            **dict.fromkeys(("events", "held", "total", *SIGNS)),
+        }
         | {what: n for (of, what), n in found.items() if of in ("every", name)}
         for name in amounts
     ]
@@ -309,27 +312,6 @@ def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
     return fact.cast("int32").cast("float64")
 
 
-def name_hours(hours) -> np.ndarray:
-    """Return the block of the week of each hour: four hours of a weekday or of the weekend, one of `BLOCKS`.
-
-    Parameters
-    ----------
-    hours : array of int, 0 to 167
-        Hours of the week in UTC; Monday 00:00 to 01:00 is 0.
-
-    Returns
-    -------
-    array of object, the names
-    """
-    return np.array(BLOCK_OF_HOUR, object)[np.asarray(hours, int)]
-
-
-def name_block(start: ir.TimestampValue) -> ir.StringValue:
-    """Return the block of the week (UTC) in which a moment lies, one of `BLOCKS`."""
-    hour = (((start.epoch_seconds() / 3_600).floor().cast("int64") + EPOCH_HOUR) % HOURS).cast("int64")
-    return hour.cases(*enumerate(BLOCK_OF_HOUR))
-
-
 def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
     """Return every conversation that a unit began, with the first reply to it, until the end of the data.
 
@@ -339,25 +321,25 @@ def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
     Parameters
     ----------
     source : Source
-        Its events have `conversation_id`, and `agent_id` where it is known who replied.
+        Its events have `conversation_id`.
     units : Units
 
     Returns
     -------
     DataFrame: one row a conversation, in the order of asking: `unit`, `variant`, `cluster` (where the plan names one),
         `conversation_id`, `asked_at` (UTC), `wait_minutes` (nan where never answered), `followed_minutes` (from the
-        question to the end of the data), `agent_id` (None where unknown), `hour` (0 to 167, of the week in UTC;
-        Monday 00:00 is 0). None without events, without ids, or above `MOST_QUESTIONS`: `explain_conversations` tells.
+        question to the end of the data), `hour` (0 to 167, of the week in UTC; Monday 00:00 is 0). None without events,
+        without ids, or above `MOST_LOGGED`: `explain_conversations` tells.
     """
     if _find_obstacle(source, units):
         return None
     events, asked = source.events, store(pick(_list_questions(source, units), ID, ["asked_at", "unit"]))
-    agent = events[AGENT].cast("string") if AGENT in events.columns else ibis.null("string")
-    given = events.mutate(**{ID: events[ID].cast("string"), AGENT: agent, "replied_at": events["at"]})
-    given = given.filter(given["event"] == REPLY, given["at"] < ibis.literal(find_end(units.as_of)))
-    given = given.select(ID, "replied_at", AGENT).inner_join(asked.select(ID, "asked_at"), ID)
-    given = pick(given.filter(given["replied_at"] >= given["asked_at"]), ID, ["replied_at", AGENT])
-    rows = asked.left_join(given.drop("asked_at"), ID).drop(f"{ID}_right")
+    given = events.filter(events["event"] == REPLY, events["at"] < ibis.literal(find_end(units.as_of)))
+    given = given.select(replied_at=given["at"], **{ID: given[ID].cast("string")})
+    given = given.inner_join(asked.select(ID, "asked_at"), ID)
+    given = given.filter(given["replied_at"] >= given["asked_at"])
+    given = given.group_by(ID).aggregate(replied_at=given["replied_at"].min())
+    rows = asked.left_join(given, ID).drop(f"{ID}_right")
     frame = rows.order_by("asked_at", ID).to_pyarrow().to_pandas()
     asked_at, replied_at = (pd.to_datetime(frame[column], utc=True) for column in ("asked_at", "replied_at"))
     end = pd.Timestamp(find_end(units.as_of), tz="UTC")
@@ -365,11 +347,10 @@ def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
         asked_at=asked_at,
         wait_minutes=(replied_at - asked_at).dt.total_seconds() / 60,
         followed_minutes=(end - asked_at).dt.total_seconds() / 60,
-        agent_id=frame[AGENT].astype(object).where(frame[AGENT].notna(), None),
         hour=(asked_at.dt.day_of_week * 24 + asked_at.dt.hour).astype(np.int64),
     )
     columns = ["unit", "variant", *(["cluster"] if units.design.cluster else []), ID, "asked_at"]
-    return frame[[*columns, "wait_minutes", "followed_minutes", AGENT, "hour"]]
+    return frame[[*columns, "wait_minutes", "followed_minutes", "hour"]]
 
 
 def explain_conversations(source: Source, units: Units, conversations: pd.DataFrame | None) -> str:
@@ -394,7 +375,8 @@ def explain_conversations(source: Source, units: Units, conversations: pd.DataFr
     }
     left = "; ".join(f"{count:,} {why}" for why, count in parts.items() if count)
     many = schema.say(len(conversations), "conversation"), schema.say(conversations["unit"].nunique(), "unit")
-    replied = set(given.drop_null([ID])[ID].cast("string").to_pyarrow().to_pylist())
+    named = given.select(told=given[ID].cast("string")).drop_null().distinct()
+    replied = set(opening.fetch(named, "conversations with a reply")["told"].to_pylist())
     lost = len(replied - set(conversations.loc[conversations["wait_minutes"].notna(), ID]))
     more = f" Replies to no question before them, not used: {lost:,}." if lost else ""
     return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}.{more}"
@@ -406,8 +388,8 @@ def _find_obstacle(source, units):
     if events is None or ID not in events.columns or "assigned_at" not in units.table.columns or units.as_of is None:
         return NO_EVENTS
     n = events.filter(events["event"] == QUESTION).drop_null([ID]).count().to_pyarrow().as_py()
-    if n > MOST_QUESTIONS:
-        return TOO_MANY.format(MOST_QUESTIONS)
+    if n > opening.MOST_LOGGED:
+        return TOO_MANY.format(opening.MOST_LOGGED)
     return None if n else NO_EVENTS
 
 

@@ -215,16 +215,11 @@ def _write(expression, design, dialect):
     tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
     if dialect in ("bigquery", "snowflake"):
         tree = sg.parse_one(tree.sql(dialect=compiler.dialect), dialect=compiler.dialect)
-        _write_whole_seconds(tree)
+        for part in [*tree.find_all(sg.exp.Interval), *tree.find_all(sg.exp.Func)]:
+            number = part.args.get("this" if isinstance(part, sg.exp.Interval) else "expression")
+            if isinstance(number, sg.exp.Literal) and number.is_string and number.this.lstrip("-").isdigit():
+                number.replace(sg.exp.Literal.number(number.this))  # as these databases document intervals, no text
     if dialect == "snowflake":
         for name in tree.find_all(sg.exp.Identifier):
             name.set("this", name.this.upper() if name.this.islower() else name.this)
     return tree.sql(dialect=compiler.dialect, pretty=True) + ";\n"
-
-
-def _write_whole_seconds(tree):
-    """Intervals as whole numbers, not as text, which these databases document."""
-    for part in [*tree.find_all(sg.exp.Interval), *tree.find_all(sg.exp.Func)]:
-        number = part.args.get("this" if isinstance(part, sg.exp.Interval) else "expression")
-        if isinstance(number, sg.exp.Literal) and number.is_string and number.this.lstrip("-").isdigit():
-            number.replace(sg.exp.Literal.number(number.this))

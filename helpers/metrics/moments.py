@@ -25,6 +25,7 @@ from helpers.metrics.sums import (
 )
 from helpers.metrics.units import Units
 from helpers.records import Moments
+from helpers.sources import opening
 
 UPPER = 0.99  # the percentile to which the largest values are lowered
 BOUND = 0.97  # of the first rows: what lies above it most likely holds that percentile of all
@@ -83,7 +84,7 @@ def _is_open(units, metric):
     return "assigned_at" in units.table.columns and units.as_of is not None and has_end
 
 
-def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
+def read_rows(units: Units, columns) -> pd.DataFrame | None:
     """Return some columns of all units for a row-level method, in the order of the units' ids.
 
     What row-level methods read is fetched together, the first time that one of them asks, and kept.
@@ -93,14 +94,12 @@ def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
     units : Units
     columns : sequence of str
         Of `units.table`.
-    limit : int
-        The most units that are brought into memory.
 
     Returns
     -------
-    DataFrame: one row a unit; None when there are more than `limit`, so that the caller can say so.
+    DataFrame: one row a unit; None when there are more than `opening.MOST_UNITS`, so that the caller can say so.
     """
-    if describe_arms(units)["units"].sum() > limit:
+    if describe_arms(units)["units"].sum() > opening.MOST_UNITS:
         return None
     kept = units.keep("rows", dict)
     if not kept.keys() >= set(columns):
@@ -116,7 +115,7 @@ def count_units(units: Units, *, by=None) -> dict:
     ----------
     units : Units
     by : str, optional
-        "week", one of the plan's segments, or "hours"; None gives the one group None.
+        "week" or one of the plan's segments; None gives the one group None.
 
     Returns
     -------
@@ -138,7 +137,7 @@ def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
     ----------
     units : Units
     by : str, optional
-        "week", one of the plan's segments, or "hours"; None gives the one group None. Units without a group, such
+        "week" or one of the plan's segments; None gives the one group None. Units without a group, such
         as those outside the randomisation by week, are left out.
     adjusted : bool
         With the covariates beside each outcome; ratios and designs with clusters stay without. They are asked for in
@@ -202,7 +201,7 @@ def _cap(units):
         positive = table.filter(table[f"y_{name}"] > 0)
         if design.variant.observational:
             positive = positive.filter(positive["variant"].isin(design.variant.arms))
-        outcome, bound = table[f"y_{name}"], _read_look(units).bounds.get(name, 0.0)
+        outcome, bound = table[f"y_{name}"], units.keep("look", lambda: _look_at(units)).bounds.get(name, 0.0)
         limit = _find_quantile(positive[f"y_{name}"], UPPER, bound)
         columns[f"{CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
     return table.mutate(**columns) if columns else table
@@ -214,7 +213,7 @@ def _find_quantile(values, share, bound):
     It lies between the two values around place share x (n - 1), as in `numpy.quantile`; None without values.
     """
     table = values.name("value").as_table()
-    place = ((table.count() - 1) * (1 - share)).as_scalar()  # from the largest on, which is 0
+    place = ((table.count() - 1).cast("float64") * (1 - share)).as_scalar()  # from the largest on, which is 0
     top = table.filter(table["value"] > bound)
     top = top.mutate(place=ibis.row_number().over(order_by=top["value"].desc()), middle=place)
     near = top.filter((top["place"] - top["middle"]).abs() < 1).order_by("place").to_pyarrow().to_pylist()
@@ -274,7 +273,7 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     name : str
         A metric with one value a unit (a score, a count, an amount); unknown outcomes are left out.
     by : str, optional
-        "week", one of the plan's segments, or "hours"; None gives the one group None.
+        "week" or one of the plan's segments; None gives the one group None.
 
     Returns
     -------
@@ -283,7 +282,7 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     """
     outcome, group = f"y_{name}", f"s_{by}" if by != "week" and by in units.design.segments else by
     counted = units.table.group_by([*([group] if by else []), "variant", outcome]).aggregate(n=units.table.count())
-    rows = units.keep(("levels", name, by), lambda: counted.to_pyarrow().to_pylist())
+    rows = units.keep(("levels", name, by), lambda: opening.fetch(counted, f"values of {name}").to_pylist())
     levels = sorted({row[outcome] for row in rows} - {None})
     place = {level: i for i, level in enumerate(levels)}
     groups = sorted({row[group] for row in rows} - {None}) if by else [None]
@@ -329,13 +328,14 @@ def _measure(units, by, adjusted, has_tails=True):
 
 def _take(units, blocks, by, has_tails):
     """Moments by group, block and arm, n = 0 where an arm has no row."""
-    design, keys, table, given = units.design, _list_keys(units, by), units.table, None
+    design, table, given = units.design, units.table, None
+    keys = [*([f"s_{by}" if by != "week" and by in design.segments else by] if by else []), "variant"]
     if design.cluster:
         first, wide = _sum_clusters(table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
         look = units.keep(("look", by), lambda: find_constants(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
     else:
-        look, table = _read_look(units), _cap(units) if has_tails else table
+        look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
     found, arranged = sum_up(table, blocks, make_query(blocks, look, keys, has_tails), given), {}
@@ -348,15 +348,6 @@ def _take(units, blocks, by, has_tails):
     return arranged
 
 
-def _list_keys(units, by):
-    return [*([] if by is None else [f"s_{by}" if by != "week" and by in units.design.segments else by]), "variant"]
-
-
-def _read_look(units):
-    """What is known of the units before sums are asked for, by one query; kept."""
-    return units.keep("look", lambda: _look_at(units))
-
-
 def _look_at(units):
     """What `Look` tells; where every unit knows an outcome, and none was filled, none is missing in any group."""
     design, table, facts = units.design, units.table, {}
@@ -365,7 +356,7 @@ def _look_at(units):
     marks |= {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
     first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
     for name in _list_capped(units):
-        facts["bound", name] = first[f"y_{name}"].quantile(BOUND, where=first[f"y_{name}"] > 0)
+        facts["bound", name] = first[f"y_{name}"].approx_quantile(BOUND, where=first[f"y_{name}"] > 0)
     if design.segments:
         facts["levels"] = first[f"s_{design.segments[0]}"].nunique()
     look, row = find_constants(first, blocks, marks, facts)
@@ -380,7 +371,8 @@ def _look_at(units):
 
 def _share_sums(units, table, keys, has_tails):
     """The sums of all arms, or of the levels of the first segment too, from one query for both; kept."""
-    kept, fine, look = units.keep("sums", dict), _list_keys(units, units.design.segments[0]), _read_look(units)
+    kept, fine = units.keep("sums", dict), [f"s_{units.design.segments[0]}", "variant"]
+    look = units.keep("look", lambda: _look_at(units))
     if has_tails not in kept and True not in kept:
         blocks = _list_blocks(units, True, has_tails)
         query = make_query(blocks, look, fine, has_tails)

@@ -110,7 +110,7 @@ def look_payments(table: ir.Table, value: ir.Value, columns, *, own: bool) -> di
     counts = value.notnull() & (value != 0)
     void = void.fill_null(False)
     facts = {"void": counts & void, "returned": counts & returned.fill_null(False) & ~void}
-    return {what: fact.cast("int64") for what, fact in facts.items()} if told else {}
+    return {what: fact.cast("int32") for what, fact in facts.items()} if told else {}
 
 
 def list_states(table: ir.Table, columns) -> list[str]:

@@ -25,7 +25,6 @@ from helpers.metrics.events import (
     hear,
     list_monies,
     mark,
-    name_block,
     store,
 )
 from helpers.metrics.frames import read_units
@@ -33,6 +32,7 @@ from helpers.metrics.segments import ask_levels, make_covariates, name_levels, r
 from helpers.metrics.values import START, ask_beside
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
+from helpers.sources import opening
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from helpers.sources import Source
 
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
+MANY = "{:,} units: above {:,} no method that needs every row is run, and what it would find is told to be unknown"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
 PARTS = ("numerator", "denominator", "time_at_risk")
 
@@ -51,11 +52,11 @@ class Units:
     Attributes
     ----------
     table : ibis.Table
-        `unit`, `variant`, `cluster`, `assigned_at`, `week` (0 is the first) and `hours` ("weekday 00-04", UTC), both
-        null outside the randomisation, `exposed` (0 or 1), and for each metric `y_` (or `num_` and `den_`; `time_` in
-        days and `observed_`, 2 for a competing event; null is unknown or not yet observed), `complete_` (its window
-        is over), `missing_` and `asked_` (0 or 1), `x_` columns of covariates (never null) and `s_` columns of
-        segments ("unknown" where missing, "other" where a level has fewer than `min_cell` units).
+        `unit`, `variant`, `cluster`, `assigned_at`, `week` (0 is the first; null outside the randomisation), `exposed`
+        (0 or 1), and for each metric `y_` (or `num_` and `den_`; `time_` in days and `observed_`, 2 for a competing
+        event; null is unknown or not yet observed), `complete_` (its window is over), `missing_` and `asked_` (0 or
+        1), `x_` columns of covariates (never null) and `s_` columns of segments ("unknown" where missing, "other"
+        where a level has fewer than `min_cell` units).
     design : ExperimentPlan
     covariates : tuple of str
         Names of the `x_` columns.
@@ -251,11 +252,10 @@ def _make_columns(table, design, end, clock):
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     start = table[START] if design.assigned_at else None
     if start is not None:
-        moment = table[design.assigned_at]
-        seconds, randomised = moment.epoch_seconds(), table["variant"].isin(design.variant.arms)
-        week = ((seconds - calendar.timegm(clock["first"].timetuple())) / (7 * DAY)).floor().cast("int64")
-        split = {"week": week, "hours": name_block(moment)}
-        columns |= {"assigned_at": moment} | {k: randomised.ifelse(v, ibis.null()) for k, v in split.items()}
+        moment, randomised = table[design.assigned_at], table["variant"].isin(design.variant.arms)
+        seconds = moment.epoch_seconds() - calendar.timegm(clock["first"].timetuple())
+        week = (seconds / (7 * DAY)).floor().cast("int64")
+        columns |= {"assigned_at": moment, "week": randomised.ifelse(week, ibis.null())}
     holed = {name for name, n in clock["gaps"].items() if n}
     gathered = _Gathered(table, design, start, end, bool(clock["dated"]), holed)
     if design.exposure:
@@ -305,6 +305,8 @@ def _write_notes(folded, beside, lost, design, clock):
     latest = [LATEST.format(as_of)] if lost and not design.as_of else []
     lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
+    if found["units"] > opening.MOST_UNITS:
+        told.append(MANY.format(found["units"], opening.MOST_UNITS))
     if dated := clock["dated"]:
         told.insert(0, DATED.format("" if dated == clock["heard"] else f" of {' and '.join(sorted(dated))}"))
     return (*told, *latest, *lost), found

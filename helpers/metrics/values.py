@@ -120,7 +120,7 @@ def _ask_last(units, name, metric, design):
     """How many units of each arm have the longest time of all, with the event and without."""
     last = units.filter(units[metric.time] == units[metric.time].max().as_scalar())
     ends = {"ended_last": last[metric.observed] >= 1, "open_last": last[metric.observed] == 0}
-    ends = {what: mine.cast("int64") for what, mine in ends.items()}
+    ends = {what: mine.cast("int32") for what, mine in ends.items()}
     return _ask_sums(last, ["variant"], {(name, metric.time): ends}, design)
 
 
@@ -197,10 +197,10 @@ def _size(value):
     safe = (known & (value.abs() <= LARGEST_WHOLE)).ifelse(value, 0.5)
     whole = ((safe + 0.5).floor() - safe).abs() <= CLOSE * safe.abs().clip(upper=1e5)
     return {
-        "n": known.cast("int64"),
+        "n": known.cast("int32"),
         "log": log,
         "square": log * log,
-        "whole": (known & whole).cast("int64"),
+        "whole": (known & whole).cast("int32"),
         "log_whole": (known & whole).ifelse(log, 0.0),
     }
 
@@ -229,29 +229,29 @@ def _look_column(units, read, metric, paid):
     """Of a column of marks how many are 1, 0 and empty; of others how large, and whether a row sums the rest."""
     value = units[read].cast("float64")
     if metric.how.is_share:
-        return _look_marks(value) | {"n": (value > 0).cast("int64")}
+        return _look_marks(value) | {"n": (value > 0).cast("int32")}
     if metric.how.total not in ("amount", "count"):
         return {}
     title = units["unit"].cast("string").lower()
     is_total = title.substr(0, 1).isin(list(INITIALS)).ifelse(title.strip().re_search(TOTALS), False)
     sums = {"sum": value, "titled": is_total.ifelse(value, 0.0)}
     if metric.how.total == "count":
-        return {"n": (value > 0).cast("int64")} | sums
+        return {"n": (value > 0).cast("int32")} | sums
     sums |= {} if paid is None else {"unpriced": _lacks(paid, value)}
     return _size(value) | sums
 
 
 def _look_marks(value):
-    facts = {key: (value == mark).cast("int64") for key, mark in (("yes", 1), ("no", 0))}
-    return facts | {"empty": value.isnull().cast("int64")}
+    facts = {key: (value == mark).cast("int32") for key, mark in (("yes", 1), ("no", 0))}
+    return facts | {"empty": value.isnull().cast("int32")}
 
 
 def _look_times(time, observed):
     """Of times to an event their size, and how many are empty or 0 among those that ended and those that did not."""
     time, facts = time.cast("float64"), _size(time) | _look_marks(observed.cast("float64"))
     for key, mine in (("ended", observed >= 1), ("open", observed == 0)):
-        facts |= {key: mine.cast("int64"), f"{key}_empty": (mine & time.isnull()).cast("int64")}
-        facts[f"{key}_zero"] = (mine & (time == 0)).cast("int64")
+        facts |= {key: mine.cast("int32"), f"{key}_empty": (mine & time.isnull()).cast("int32")}
+        facts[f"{key}_zero"] = (mine & (time == 0)).cast("int32")
     return facts
 
 
@@ -269,7 +269,7 @@ def _ask_answers(table, value, name, read, design):
 
 
 def _lacks(money, value):
-    return (value.notnull() & (value != 0) & money.isnull()).cast("int64")
+    return (value.notnull() & (value != 0) & money.isnull()).cast("int32")
 
 
 def _ask_levels(units, design, named):

@@ -1,7 +1,7 @@
 """Accounts with a milestone beside those without it: adjusted differences, rates of leaving, cloned strategies."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -160,16 +160,14 @@ def adjusted_ratio(exposed, outcome, controls, *, confidence_level: float = 0.95
     """
     found = _standardise(exposed, outcome, controls)
     if isinstance(found, tuple):
-        lift = inference.relative_lift_risk(*found, confidence_level=confidence_level)
-        return replace(lift, estimate=1 + lift.estimate, ci_low=1 + lift.ci_low, ci_high=1 + lift.ci_high)
+        return inference.share_ratio(*found, confidence_level=confidence_level)
     if isinstance(found, Effect) or min(found.means) <= 0:
         return Effect(method=METHOD, reason=found.reason if isinstance(found, Effect) else NO_RATIO)
     log = math.log(found.means[1] / found.means[0])
     error = float(np.linalg.norm(found.pulls[1] / found.means[1] - found.pulls[0] / found.means[0]))
     level = {"confidence_level": confidence_level}
     told = inference.build_effect(log, error, found.df, values=found.means, method=METHOD, **level)
-    ratio, low, high = np.exp([log, told.ci_low, told.ci_high]).tolist()
-    return replace(told, estimate=ratio, std_error=ratio * error, ci_low=low, ci_high=high)
+    return inference.exponentiate(told)
 
 
 @dataclass(frozen=True)
@@ -429,10 +427,8 @@ def _read_ratio(start, stop, lost, covariates, confidence_level):
     beta, covariance = fit_cox(start, stop, lost, covariates)
     if np.isnan(beta[0]):
         return Effect(method=COX, reason="the model does not converge")
-    log, error = float(beta[0]), math.sqrt(covariance[0, 0])
-    reach = float(norm.isf((1 - confidence_level) / 2)) * error
-    ratio, low, high = np.exp([log, log - reach, log + reach]).tolist()
-    return Effect(ratio, ratio * error, None, low, high, p_value=float(2 * norm.sf(abs(log) / error)), method=COX)
+    told = {"values": (math.nan, math.nan), "method": COX, "confidence_level": confidence_level}
+    return inference.exponentiate(inference.build_effect(float(beta[0]), math.sqrt(covariance[0, 0]), None, **told))
 
 
 def fit_cox(start, stop, lost, covariates) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ SHARES = ("pass_rate", "pass_low", "pass_high", "share_pass", "share_fail", "gap
 FOLDS, MATURE = 10, 2
 MONTH = 30  # days of a month of tenure
 REACHED = {"set up": "day_set_up", "activated": "day_activated", "mature": "day_mature"}
-NOTHING, FLOWS = "none", ["from_state", "to_state", "months", "moves", "share"]
+NOTHING = "none"
 COLUMNS = ("step", "accounts", "association", "ci_low", "ci_high", "share_now", "units_needed", "reason")
 UNCLEAR = "no clear positive difference, so nobody is advised to it"
 NOTHING_LACKS = "they lack nothing within their reach that has a clear positive difference"
@@ -242,7 +242,7 @@ def split_bands(seats, *, least: int) -> list[tuple[str, np.ndarray]]:
 
 
 def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> dict[str, pd.DataFrame]:
-    """Return the states of customers by month since the start, and the moves between them.
+    """Return the states of customers by month since the start.
 
     An account has one state at the end of each month of 30 days, the first that holds of: gone, dormant (no activity
     for the plan's number of days), mature, using (the month's usage a seat at its start reaches the plan's line),
@@ -258,13 +258,15 @@ def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: Framew
     Returns
     -------
     dict: `states` (month, state, share, ci_low, ci_high, at_risk: accounts followed to that month, gone or not), the
-        Aalen-Johansen share of all accounts, by `estimate_occupancy`; `flows` (from_state, to_state, months, moves,
-        share: of the months that began in from_state), staying included. Only states that the plan defines.
+        Aalen-Johansen share of all accounts, by `estimate_occupancy`. Only states that the plan defines.
     """
     states = ["started", *(name.replace("_", " ") for name in contrasts.list_milestones(design))]
     states += ["dormant"] * ("dormant" in design.outcome_names) + ["gone"] * design.outcomes.retained.ends
     courses = _list_courses(histories, months, design, states)
-    counts = _count_moves(courses, len(states))
+    both = (courses[:, :-1] >= 0) & (courses[:, 1:] >= 0)
+    counts, (row, month) = np.zeros((both.shape[1], len(states), len(states))), np.nonzero(both)
+    np.add.at(counts, (month, courses[row, month], courses[row, month + 1]), 1)
+    counts = counts[both.any(axis=0)]  # accounts by month, state before and state after, as long as any is followed
     shares, variances = estimate_occupancy(counts)
     followed = np.append(len(courses), counts.sum(axis=(1, 2)))
     varies = variances > 1e-15
@@ -274,12 +276,7 @@ def study_progress(histories: pd.DataFrame, months: pd.DataFrame, design: Framew
     month, state = (grid.ravel() for grid in np.indices(shares.shape))
     table = {"month": month, "state": np.array(states, object)[state], "share": shares.ravel()}
     table |= {"ci_low": low.ravel(), "ci_high": high.ravel(), "at_risk": followed[month].astype(int)}
-    moves, flows = counts.sum(axis=0), []
-    for i, j in zip(*np.nonzero(moves), strict=True):
-        if states[i] != "gone":
-            total, moved = moves[i].sum(), moves[i, j]
-            flows.append((states[i], states[j], int(total), int(moved), moved / total))
-    return {"states": pd.DataFrame(table), "flows": pd.DataFrame(flows, columns=FLOWS)}
+    return {"states": pd.DataFrame(table)}
 
 
 def estimate_occupancy(counts) -> tuple[np.ndarray, np.ndarray]:
@@ -345,14 +342,6 @@ def _is_using(months, design):
     events, seats = (months[name].to_numpy(float) for name in ("events", "seats"))
     is_using = events >= design.usage.monthly_line * seats
     return np.where((seats > 0) & ~np.isnan(events), is_using, np.nan)
-
-
-def _count_moves(courses, size) -> np.ndarray:
-    """Accounts by month, state before and state after, as long as somebody is followed."""
-    both = (courses[:, :-1] >= 0) & (courses[:, 1:] >= 0)
-    counts, (row, month) = np.zeros((both.shape[1], size, size)), np.nonzero(both)
-    np.add.at(counts, (month, courses[row, month], courses[row, month + 1]), 1)
-    return counts[both.any(axis=0)]
 
 
 def read_today(histories: pd.DataFrame, months: pd.DataFrame, design: FrameworkPlan) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from scipy.stats import norm, rankdata, t
 from helpers.inference import benjamini_hochberg
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import adjusted_difference, make_controls
-from helpers.records import Effect, Refused
+from helpers.records import Effect
 
 N_TREES, LEAST_LEAF, SHARE_OF_ROWS = 60, 20, 0.25
 MOST_ROWS = 10_000  # held-out accounts on which shuffling is measured; the AUC itself is measured on all of them
@@ -297,19 +297,11 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
         stability of the `top` best (a third of the features, 10 at most) with its interval, model, reason. Undefined
         is nan.
 
-    Raises
-    ------
-    Refused: refits below 2, workers below 1.
-
     References
     ----------
     Breiman 2001, Machine Learning 45: 5-32 (permutation); Strobl et al. 2008, BMC Bioinformatics 9: 307 (within
     strata); Strobl et al. 2007, BMC Bioinformatics 8: 25 (why not impurity).
     """
-    if refits < 2:
-        raise Refused(f"refits is {refits}; a ranking needs at least 2, to see how far it changes")
-    if workers < 1:
-        raise Refused(f"workers is {workers}; give at least 1")
     table = measure_features(frame, design)
     table = table.assign(**dict.fromkeys(RANKED, math.nan))
     known = frame[frame["retained"].notna()]

@@ -3,13 +3,13 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.inference import adjust_families, decide, holm
+from helpers.inference import adjust_families, decide, holm, make_estimate
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import ADJUSTED, COVARIATES, IMMORTAL, UNADJUSTED, VARYING, list_milestones
 from helpers.milestones.progress import study_maturity, study_next_steps, study_progress, study_size
@@ -217,19 +217,10 @@ def move_line(estimates, main: pd.DataFrame, design: FrameworkPlan) -> tuple[Est
 def _label(name, milestone, outcome, effect, n_reached, n_not, design, **labels) -> Estimate:
     word = milestone.replace("_", " ")
     labels = {"estimand": "difference", "population": "landmark", "role": "sensitivity", **labels}
-    return Estimate(
-        id=f"{outcome}:{name}",
-        metric=outcome,
-        control=f"not {word}",
-        treatment=word,
-        comparison=f"{word} - not {word}",
-        family=labels["role"] if labels["role"] in ("primary", "secondary") else "",
-        confidence_level=design.confidence_level,
-        n_control=n_not,
-        n_treatment=n_reached,
-        **labels,
-        **asdict(effect),
-    )
+    labels |= {"id": f"{outcome}:{name}", "metric": outcome, "n_control": n_not, "n_treatment": n_reached}
+    labels |= {"family": labels["role"] if labels["role"] in ("primary", "secondary") else ""}
+    sides = {"control": f"not {word}", "treatment": word, "confidence_level": design.confidence_level}
+    return make_estimate(effect, **sides, **labels)
 
 
 def _decide(estimate: Estimate, alpha) -> Estimate:

@@ -29,6 +29,11 @@ class Plan:
     sha256: str
     departures: tuple[dict[str, Any], ...] = ()
 
+    def __getattr__(self, name):  # a plan does wherever its design does
+        if name.startswith("_") or name == "design":
+            raise AttributeError(name)
+        return getattr(self.design, name)
+
     @property
     def record(self) -> dict[str, Any]:
         """What results.json says of the plan: base name, checksum, departures."""

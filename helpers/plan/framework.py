@@ -183,7 +183,7 @@ class FrameworkPlan(Design):
         for feature in self.features:
             strange = [name for name in feature.needs if name not in names - {feature.name}]
             yield strange, f"the feature {feature.name} needs {' and '.join(strange)}, which is no other feature"
-        known = {feature.name for feature in self.features if feature.is_timed}
+        known = [feature.name for feature in self.features if feature.is_timed]
         for name, category in self.categories.items():
             for used in [*category.basic, *category.mature]:
                 yield used not in known, f"the category {name} names {used}, which is no feature with a time"
@@ -196,6 +196,8 @@ class FrameworkPlan(Design):
         if self.is_snapshot:
             needs = "milestones need started_at: without it nothing can be read at a landmark"
             yield self.activation or self.steps or self.usage or self.categories, needs
+            for name in known:
+                yield True, f"without started_at, the feature {name} needs a column; if it is called so, column: {name}"
             yield self.outcomes.retained.column is None, "without started_at, retained needs a column and a time"
         else:
             told = "with started_at, retained needs an event or a date: lost, lost_at or event"

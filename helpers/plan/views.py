@@ -84,8 +84,6 @@ class Cells(Part):
     levels : columns of which a value could be somebody's: where a cell is small it is one nameless "other"
     fill : column -> what stands in place of what is hidden
     digits : column -> decimals, of what could else be solved for counts
-    shares : begins of columns, of a share and of how many it is of, one a metric: each is hidden by itself
-    times : a count needs so many times the smallest cell (2 for a median, which has units on either side)
     stop : where curves end
     links : what goes with hidden rows of other tables
     """
@@ -104,8 +102,6 @@ class Cells(Part):
     levels: list[str] = []
     fill: dict[str, str] = {}
     digits: dict[str, int] = {}
-    shares: dict[str, str] = {}
-    times: int = 1
     stop: Stop | None = None
     links: list[Link] = []
 

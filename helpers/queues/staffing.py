@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers import examples, metrics
+from helpers import examples
+from helpers.inference.means import linearise, measure_columns
 from helpers.queues.erlang import agents_needed, answer_by_erlang_a, answer_by_erlang_c
 from helpers.records import Refused
 from helpers.simulate.support_world import HOURS_A_WEEK, SECONDS_AN_HOUR, serve
 
 QUESTIONS, WEEKS_A_YEAR = "questions", 52
+BLOCK = 4  # hours; of a weekday or of the weekend, one name for each hour of the week
+NAMES = [f"{day} {h:02d}-{h + BLOCK:02d}" for day in ("weekday", "weekend") for h in range(0, 24, BLOCK)]
+BLOCKS = np.array([NAMES[(h >= 120) * len(NAMES) // 2 + h % 24 // BLOCK] for h in range(HOURS_A_WEEK)], object)
 TESTED, ALL_HOURS, GIVEN = "as tested", "all hours", "given"
 RANGES = ("units_per_year", "handling", "patience")
 CALL_MINUTES = 5  # intervals in which public calls are counted
@@ -113,13 +117,11 @@ def estimate_ratio(over, under, days, *, least=-math.inf, most=math.inf) -> dict
     least, most : float, beyond which no end of the interval lies
     """
     sums = pd.DataFrame({"over": over, "under": under}, dtype=float).groupby(days).sum()
-    n, total = len(sums), sums["under"].sum()
-    with np.errstate(invalid="ignore"):
-        ratio = sums["over"].sum() / total
-        spread = (sums["over"] - ratio * sums["under"]).std(ddof=1) * math.sqrt(n) / total
-    half = stats.t.ppf((1 + LEVEL) / 2, max(n - 1, 1)) * spread
+    moments = measure_columns(sums.to_numpy(), ("over", "under"))
+    ratio, variance = linearise(moments.mean, moments.cov)
+    half = stats.t.ppf((1 + LEVEL) / 2, max(moments.n - 1, 1)) * math.sqrt(variance / max(moments.n, 1))
     low, high = np.clip([ratio - half, ratio + half], least, most).tolist()
-    return {"value": float(ratio), "ci_low": low, "ci_high": high}
+    return {"value": ratio, "ci_low": low, "ci_high": high}
 
 
 def describe_arrivals(counts) -> pd.DataFrame:
@@ -319,10 +321,10 @@ def check_staffing(staffing, promise, *, seed) -> pd.DataFrame:
     arrived = np.sort(SECONDS_AN_HOUR * (hour + rng.random(hour.size)))
     handling, patience = rng.exponential(60, (2, hour.size)) * [[promise.handle_minutes], [promise.patience_minutes]]
     duty = np.arange(agents.max(initial=0))[:, None] < agents
-    wait, blocks = serve(arrived, handling, patience, len(duty), duty).wait, metrics.name_hours(range(HOURS_A_WEEK))
-    drawn = pd.DataFrame({"block": blocks[hour % HOURS_A_WEEK], "day": hour // 24, "lost": np.isnan(wait)})
+    wait = serve(arrived, handling, patience, duty).wait
+    drawn = pd.DataFrame({"block": BLOCKS[hour % HOURS_A_WEEK], "day": hour // 24, "lost": np.isnan(wait)})
     drawn["within"], rows = wait <= 60 * promise.target_minutes, []
-    for name, planned in staffing[rates > 0].groupby(blocks[rates > 0], sort=False):
+    for name, planned in staffing[rates > 0].groupby(BLOCKS[rates > 0], sort=False):
         replies, asked = drawn[drawn["block"] == name], planned["arrivals_per_hour"]
         if replies.empty:
             continue
@@ -378,7 +380,7 @@ def rate_questions(conversations, *, variant, n_units, min_cell=1) -> np.ndarray
 
 def _pool_small(asked, least):
     """Names of hours that share a rate, so that none is of fewer than `least` units: small ones have their block's."""
-    blocks, hours = metrics.name_hours(range(HOURS_A_WEEK)), asked["hour"].to_numpy(int)
+    hours = asked["hour"].to_numpy(int)
     pools = np.array([f"{hour}" for hour in range(HOURS_A_WEEK)], object)
     if least <= 1:
         return pools
@@ -388,7 +390,7 @@ def _pool_small(asked, least):
 
     units = count_units()
     few = np.isin(pools, units.index[units < least])
-    pools = np.where(np.isin(blocks, blocks[few]), blocks, pools)
+    pools = np.where(np.isin(BLOCKS, BLOCKS[few]), BLOCKS, pools)
     units = count_units()
     while len(units) > 1 and units.iloc[0] < least:
         pools[np.isin(pools, units.index[:2])] = units.index[1]

@@ -104,7 +104,7 @@ def solve_chances(world) -> dict[str, kit.Chance]:
     Refused: an effect that leaves no chance a chance, or more who would pay than start a trial.
     """
     delivered = deliver(world)
-    square = _mean_square(delivered)
+    square = float(delivered**2 @ support.SIGN_UPS)
     found = {
         "trial": _solve_share(world.trial_rate, world.trial_lift * world.trial_rate, world.keenness_and_outcome),
         "paid": _solve_share(world.paid_rate, world.revenue_lift * world.paid_rate, world.keenness_and_outcome),
@@ -126,10 +126,6 @@ def solve_chances(world) -> dict[str, kit.Chance]:
             more = "more would pay than start a trial; lower revenue_lift or raise trial_lift"
             raise Refused(f"simulation live_support: {more}")
     return found
-
-
-def _mean_square(delivered):
-    return float((delivered**2 @ support.SIGN_UPS).mean())
 
 
 def _solve_share(rate, effect, slope):
@@ -176,7 +172,7 @@ def state_truth(world, chances) -> list[dict]:
         worth = world.monthly_amount * count_payments(world, days)
         means[name] = tuple(worth * share for share in means["paid"])
     effects = [row for name, pair in means.items() for row in kit.list_effects(name, CONTROL, TREATMENT, *pair)]
-    share, more, square = plain["answered"], gain["answered"], _mean_square(deliver(world))
+    share, more, square = plain["answered"], gain["answered"], float(deliver(world) ** 2 @ support.SIGN_UPS)
     nps = [100 * (part["promoter"] - part["detractor"]) for part in (plain, gain)]
     csat = [BAD_MEAN + (GOOD_MEAN - BAD_MEAN) * plain["good"], (GOOD_MEAN - BAD_MEAN) * gain["good"]]
     for metric, (score, higher) in (("nps", nps), ("csat", csat)):
@@ -235,9 +231,8 @@ def _draw_replies(world, people, talks, teams, rng):
     replied, agent = np.full(size, -1), np.full(size, -1)
     for name, duty in teams.items():  # the test begins with empty desks
         rows = np.flatnonzero(team == name)
-        served = support.serve(
-            asked[rows], handling[rows], patience[rows], len(duty), duty, priority=np.where(live[rows], 0, 1)
-        )
+        times, first = (asked[rows], handling[rows], patience[rows]), np.where(live[rows], 0, 1)
+        served = support.serve(*times, duty, priority=first)
         found, done = rows[served.agent >= 0], served.agent >= 0
         wait = served.wait[done] + world.first_reply_share * handling[found]
         replied[found] = asked[found] + np.ceil(wait).astype(np.int64)

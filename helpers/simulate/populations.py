@@ -7,12 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from helpers.records import NAN
+from helpers.records import HORIZON_DAYS, LEVELS, LOOK_DAYS, NAN
 from helpers.simulate import kit
 
-HORIZON_DAYS = 30.0  # of the populations of times
-LOOK_DAYS = 28  # of those that are looked at every day
-LEVELS = 5  # of the ordered scores: 1, 2, ..., LEVELS
 FOLLOWED = (20.0, 80.0)  # days that a unit is followed for an event, uniform between
 MORE_ACTIVE = 5  # a unit with more active days than this has a higher rate
 AT_RISK_DAYS = (1.0, 60.0)

@@ -76,7 +76,6 @@ class SupportWorld(kit.World):
     response_effect: float = bound(0.01, -0.5, 0.5)  # who is served at once answers more: answers alone mislead
     satisfied_answer: float = bound(0.6, -3, 3)  # log-odds of answering per sd of satisfaction: not at random
     effect_by_hour: float = bound(0.8, 0, 1)  # how much of the effect follows the hours in which live is staffed
-    fading: float = bound(0.0, 0, 1)  # share of the effect that is lost from first to last week; the average stays
     keenness_and_outcome: float = bound(1.0, -3, 3)  # log-odds of trial and of payment per sd of keenness
     keenness_and_speed: float = bound(2.0, -3, 3)  # log-odds of asking while the queue is short per sd of keenness
     live_agents: int = bound(5, 1, 1000)  # on duty in office hours: six of seven replies within two minutes
@@ -122,15 +121,13 @@ def plan_duty(team, seats) -> np.ndarray:
 
 
 def deliver(world) -> np.ndarray:
-    """Return by how much the planted effect is multiplied, by week and hour of sign-up, shape (16, 168).
+    """Return by how much the planted effect is multiplied, by hour of sign-up, shape (168,).
 
-    The average over sign-ups is 1 exactly: hours as `SIGN_UPS` has them, weeks alike. By hour it follows the
-    staffing of the team that serves the live arm; `fading` lets it fall in a straight line over the weeks.
+    The average over sign-ups, as `SIGN_UPS` has them, is 1 exactly; it follows the staffing of the team that serves
+    the live arm.
     """
     staffed = ON_DUTY["regular" if world.shared_agents else "live"]
-    by_hour = 1 - world.effect_by_hour + world.effect_by_hour * staffed / (SIGN_UPS @ staffed)
-    by_week = 1 - world.fading * np.arange(WEEKS) / (WEEKS - 1)
-    return np.outer(by_week / by_week.mean(), by_hour)
+    return 1 - world.effect_by_hour + world.effect_by_hour * staffed / (SIGN_UPS @ staffed)
 
 
 def gather_teams(world, n_units) -> dict[str, np.ndarray]:
@@ -200,7 +197,6 @@ def draw_people(world, n_units, rng):
     start = np.concatenate(start)
     tested = start >= TEST_FROM
     live = tested & (lot.random(start.size) < 0.5)
-    week = np.clip((start - TEST_FROM) // (7 * SECONDS_A_DAY), 0, WEEKS - 1)
     keenness, other = draw.standard_normal((2, start.size))
     alike = SATISFACTION_AND_KEENNESS
     return pd.DataFrame(
@@ -209,7 +205,7 @@ def draw_people(world, n_units, rng):
             "variant": np.where(live, TREATMENT, np.where(tested, CONTROL, BEFORE)),
             "assigned_at": CLOCK_STARTS.as_unit("s") + pd.to_timedelta(start, unit="s"),
             "shown": np.concatenate(shown),
-            "delivered": np.where(live, deliver(world)[week, hour_of_week(start)], 0.0),
+            "delivered": np.where(live, deliver(world)[hour_of_week(start)], 0.0),
             "keenness": keenness,
             "satisfaction": alike * keenness + np.sqrt(1 - alike**2) * other,
             "company_size": SIZES[kit.choose(SIZE_LEVELS, SIZE_SLOPES, keenness, draw)],
@@ -226,7 +222,7 @@ class Service:
     wait: np.ndarray
 
 
-def serve(arrived, handling, patience, agents, duty, *, priority=None) -> Service:
+def serve(arrived, handling, patience, duty, *, priority=None) -> Service:
     """Return who answered each customer of one queue, and after how many seconds.
 
     The free agent who has been idle longest takes the customer of the lowest priority number who came first. An
@@ -239,7 +235,6 @@ def serve(arrived, handling, patience, agents, duty, *, priority=None) -> Servic
     arrived : array-like, shape (n,), seconds, rising; second 0 is a Monday 00:00
     handling : array-like, shape (n,), seconds, 0 or more
     patience : array-like, shape (n,), seconds, 0 or more; inf: never leaves
-    agents : int
     duty : array-like of bool, shape (agents, 168)
         Who is on duty in each hour of the week, Monday 00 first; each week is the same.
     priority : array-like of int, shape (n,), optional
@@ -248,33 +243,16 @@ def serve(arrived, handling, patience, agents, duty, *, priority=None) -> Servic
     Returns
     -------
     Service: agent and wait, both shape (n,), in the order of `arrived`.
-
-    Raises
-    ------
-    ValueError: shapes differ, `arrived` falls or is not finite, a time is negative or missing, or `duty` has
-        another shape than (agents, 168).
     """
     arrived, handling, patience = (np.asarray(values, dtype=float) for values in (arrived, handling, patience))
     duty = np.asarray(duty, dtype=bool)
     priority = np.zeros(arrived.size, dtype=int) if priority is None else np.asarray(priority)
-    _check_customers(arrived, handling, patience, priority)
-    if duty.shape != (agents, HOURS_A_WEEK):
-        raise ValueError(f"serve, duty: shape {duty.shape}; give ({agents}, {HOURS_A_WEEK}), a row an agent")
     agent, wait = np.full(arrived.size, -1), np.full(arrived.size, np.nan)
     if arrived.size:
         started = _run(arrived.tolist(), handling.tolist(), (arrived + patience).tolist(), duty, priority.tolist())
         for row, (who, start) in started.items():
             agent[row], wait[row] = who, start - arrived[row]
     return Service(agent, wait)
-
-
-def _check_customers(arrived, handling, patience, priority):
-    if any(values.shape != (arrived.size,) for values in (arrived, handling, patience, priority)):
-        raise ValueError("serve: arrived, handling, patience and priority must have one value a customer, shape (n,)")
-    if not np.isfinite(arrived).all() or (np.diff(arrived) < 0).any():
-        raise ValueError("serve, arrived: must be finite seconds that never fall; sort the customers first")
-    if not (np.isfinite(handling) & (handling >= 0) & (patience >= 0)).all():
-        raise ValueError("serve: handling must be finite, and neither handling nor patience missing or below 0")
 
 
 class _Desk:

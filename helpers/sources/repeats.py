@@ -62,7 +62,7 @@ def _refuse_repeats(table, shaped, design, counts):
     """Refuse several rows a unit, by what they look like: mixed arms, a log of exposures, a log of something else."""
     where, start = f"{shaped.name}, column {design.unit_id}", getattr(design, "assigned_at", None)
     alike = [table[name] for name in shaped.planned if name not in ("unit", "variant", start)]
-    values = {f"y{i}": y.nunique() + (y.count() < table.count()).cast("int64") for i, y in enumerate(alike)}
+    values = {f"y{i}": y.nunique() + (y.count() < table.count()).cast("int32") for i, y in enumerate(alike)}
     units, is_log = table.group_by("unit").agg(n=table.count(), **values), ibis.literal(True)
     for name in values:
         is_log = is_log & (units[name] <= 1)  # an unknown value is one of its own

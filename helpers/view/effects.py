@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from helpers import disclosure
 from helpers.kinds import KINDS
 from helpers.plan.design import say_name
 from helpers.plan.views import find_view
@@ -202,7 +203,11 @@ def _show_nothing(results, none) -> Display:
 def _frame(results, rows, effects, *, name, title, note, **words) -> Display:
     """Return rows of effects as a part of the report; `words` are those of `draw_rows`."""
     told = draw_rows(rows, caption=title, **words), tell_rows(rows, words["heads"]), ""
-    return frame_part(results, told, title=title, note=note, name=name, frame=to_frame(effects))
+    return frame_part(results, told, title=title, note=note, name=name, frame=_list_effects(results, effects))
+
+
+def _list_effects(results, effects):
+    return disclosure.coarsen_frame(results, "estimates", to_frame(effects))
 
 
 def _rung(results, e: Estimate, scale, group: str) -> Row:
@@ -306,7 +311,7 @@ def _write_effect(e: Estimate, scale, how) -> dict:
 def _tabulate(results, written, chosen, *, name, note="") -> Display:
     drawn = draw_table(pd.DataFrame(written), find_view(results.study, "effects"), results)
     note = f"Differences: {scales.name_contrast(results)}.{note}"
-    return frame_part(results, drawn, note=note, name=name, frame=to_frame(chosen))
+    return frame_part(results, drawn, note=note, name=name, frame=_list_effects(results, chosen))
 
 
 def times(results: Results) -> Display:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 CURRENCIES = {"USD": "$", "EUR": "€", "GBP": "£"}
 UNKNOWN = "not known"
@@ -11,12 +11,13 @@ UNKNOWN = "not known"
 
 @dataclass(frozen=True)
 class Style:
-    """How a number is printed: multiplied, between a prefix and a suffix, signed or not."""
+    """How a number is printed: multiplied, between a prefix and a suffix, signed or not; tenths of money as cents."""
 
     factor: float = 1.0
     prefix: str = ""
     suffix: str = ""
     signed: bool = False
+    cents: bool = True
 
 
 POINTS = Style(100, "", " points", True)
@@ -77,7 +78,7 @@ def write_number(value: float | None, style: Style | None = None, *, decimals: i
     if decimals is None:  # as few as show three significant digits, none of them a closing zero
         most = 0 if number == 0 else min(6, max(0, 2 - math.floor(math.log10(abs(number)))))
         decimals = next(d for d in range(most + 1) if round(number, d) == round(number, most))
-    if style.prefix and decimals == 1:
+    if style.prefix and style.cents and decimals == 1:
         decimals = 2
     number = round(number, decimals)
     sign = "-" if number < 0 else "+" if style.signed and number > 0 else ""
@@ -93,7 +94,7 @@ def write_range(low: float | None, high: float | None, style: Style, decimals: i
         return "anywhere"
     if open_low or open_high:
         return f"{'below' if open_low else 'above'} {write_number(high if open_low else low, style, decimals=decimals)}"
-    bare = Style(style.factor, style.prefix, "", style.signed)
+    bare = replace(style, suffix="")
     first = write_number(low, bare, decimals=decimals)
     return f"between {first} and {write_number(high, style, decimals=decimals)}"
 

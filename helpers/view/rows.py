@@ -76,7 +76,7 @@ def make_row(
     verdict : str, the estimate's own when left out
     more : other fields of Row
     """
-    style, known = scales.style_effect(e, scale), not math.isnan(e.estimate)
+    style, known, shown = scales.style_effect(e, scale), not math.isnan(e.estimate), scales.round_effect(e, scale)
     values = () if scales.is_lift(e) or math.isnan(e.control_value) else (e.treatment_value, e.control_value)
     shared = scales.is_lift(e) or scales.is_ratio(e) or style.prefix or style.suffix in (" points", " days")
     reason = "hidden for privacy" if (e.reason or "").startswith("hidden") else e.reason or ""
@@ -87,8 +87,8 @@ def make_row(
         effect=scales.write_effect(e, scale) if known else "",
         interval=scales.write_bounds(e, scale) if known else reason,
         verdict=e.verdict if verdict is None else verdict,
-        middle=_place(e, e.estimate),
-        pieces=tuple((_place(e, low), _place(e, high)) for low, high in scales.list_pieces(e)),
+        middle=_place(e, shown.estimate),
+        pieces=tuple((_place(e, low), _place(e, high)) for low, high in scales.list_pieces(shown)),
         unit=(scales.is_ratio(e), style.prefix, style.suffix, "" if shared else e.metric),
         dashed=e.interval != "fixed",
         band=find_band(e, scale),

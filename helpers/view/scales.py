@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 
 import pandas as pd
 
-from helpers import schema
+from helpers import disclosure, schema
 from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan
 from helpers.plan.design import say_name
@@ -16,6 +16,7 @@ from helpers.view.numbers import CURRENCIES, UNKNOWN, Style, count_decimals, is_
 LISTED = r"(?:^|(?<=[(:,;] )|(?<=\()|(?<= in )|(?<= and )|(?<= come ))"  # what stands before an arm in a list of them
 CODE = r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)"
 
+DRAWN = ("estimate", "ci_low", "ci_high", "ci_set")
 OPPOSITE = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
 
 
@@ -25,7 +26,8 @@ class Scale:
 
     `worthwhile` and the margins are in the metric's own unit (a share for a binary metric, a share of all pairs for an
     ordered score); `noun` is the unit of analysis in words; `quantile` is which one is compared instead of the mean;
-    `time_at_risk` what a rate is counted by; None is "not planned".
+    `time_at_risk` what a rate is counted by; None is "not planned". `is_own` says that the data is the reader's own, of
+    which amounts have no more digits than are shared.
     """
 
     metric: str
@@ -43,6 +45,7 @@ class Scale:
     quantile: float | None = None
     ordered: bool = False
     time_at_risk: str | None = None
+    is_own: bool = False
 
     @property
     def is_share(self) -> bool:
@@ -94,7 +97,8 @@ def read_scale(results: Results, metric: str) -> Scale:
     if not rows:
         return Scale(metric, say_name(metric))
     known = {f.name for f in fields(Scale)}
-    return Scale(**{k: v for k, v in rows[0].items() if k in known and not pd.isna(v)})
+    is_own = results.data.kind == "yours" and disclosure.is_amount(rows[0].get("kind"))
+    return Scale(**{k: v for k, v in rows[0].items() if k in known and not pd.isna(v)} | {"is_own": is_own})
 
 
 def find_noun(results: Results, *, singular: bool = False) -> str:
@@ -257,7 +261,7 @@ def style_value(scale: Scale, *, estimand: str = "difference") -> Style:
     if KINDS[scale.kind].shown == "points":
         return Style(1, "", "", True)
     if scale.unit in CURRENCIES:
-        return Style(1, CURRENCIES[scale.unit])
+        return Style(1, CURRENCIES[scale.unit], cents=not scale.is_own)
     return Style(1, "", f" {scale.unit}" if scale.unit else "")
 
 
@@ -265,22 +269,36 @@ def style_gap(scale: Scale, *, signed: bool = False) -> Style:
     """Return how the size of a difference is printed (`2.0 points`, `$500`)."""
     value = style_value(scale)
     points = scale.is_share or KINDS[scale.kind].shown == "points"
-    return Style(value.factor, value.prefix, " points" if points else value.suffix, signed)
+    return replace(value, suffix=" points" if points else value.suffix, signed=signed)
 
 
 def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
     """Return the decimals of an effect and of what stands beside it: what its interval deserves.
 
     One more where both arms, rounded so, would not subtract to the difference as printed; of adjusted shares at a
-    landmark the nearest that do are printed instead.
+    landmark, and of amounts that may have no more digits, the nearest that do are printed instead.
     """
     factor = style_effect(estimate, scale).factor
     margin = find_margin(estimate, scale) or 0.0
     lines = (1.0,) if is_ratio(estimate) else (0.0, margin, -margin)
     decimals = count_decimals(estimate.ci_low, estimate.ci_high, factor=factor, lines=lines)
+    most = disclosure.count_digits(estimate, factor, is_rank=scale.quantile is not None) if scale.is_own else None
+    if most is not None:  # an end that is not 0 is not printed as 0, for one more
+        ends = [end * factor for end in (estimate.ci_low, estimate.ci_high)]
+        most += any(end != 0 and round(end, most) == 0 for end in ends if math.isfinite(end))
+        return most if decimals is None else min(most, decimals)
     if decimals is None or estimate.population == "landmark":
         return decimals
     return decimals if _round_arms(estimate, factor, decimals) is None else decimals + 1
+
+
+def round_effect(estimate: Estimate, scale: Scale) -> Estimate:
+    """Return an effect as a picture draws it: amounts of one's own data as they are printed."""
+    decimals = effect_decimals(estimate, scale) if scale.is_own else None
+    if decimals is None:
+        return estimate
+    unit = 10.0**-decimals / style_effect(estimate, scale).factor
+    return estimate.but(**{name: disclosure.cut(getattr(estimate, name), unit) for name in DRAWN})
 
 
 def _round_arms(estimate: Estimate, factor: float, decimals: int) -> tuple[float, float] | None:

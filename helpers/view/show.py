@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from helpers import disclosure
 from helpers.plan.views import View, find_view
 from helpers.records import Estimate, Results
 from helpers.view import charts, html, numbers, rows
@@ -54,6 +55,7 @@ def show(
         return show_sentence(f"{numbers.capitalise(reason)}.")
     if sort:
         frame = frame.sort_values(sort.lstrip("-"), ascending=sort.startswith("-"), kind="stable")
+    frame = disclosure.coarsen_frame(results, name, frame)
     view = fit(view, frame, results)
     title = "" if form else find_title(results, name, *map(str, equal.values()))
     place, turned = place or name, turn(frame.reset_index(drop=True), view, results)

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 
-from helpers import paths, schema
+from helpers import disclosure, paths, schema
 from helpers.kinds import KINDS
 from helpers.records import DETAIL, Estimate, Results
 from helpers.view import numbers, scales
@@ -83,7 +83,7 @@ def _list_headlines(results, *metrics, **wanted) -> list[Estimate]:
 
 
 def _list_rows(results, table, **equal) -> list[SimpleNamespace]:
-    frame = results.tables.get(table, pd.DataFrame())
+    frame = disclosure.coarsen_frame(results, table, results.tables.get(table, pd.DataFrame()))
     for column, value in equal.items():
         frame = frame[frame[column] == value] if column in frame else frame.iloc[:0]
     return [SimpleNamespace(**row) for row in frame.to_dict("records")]

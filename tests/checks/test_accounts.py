@@ -177,6 +177,26 @@ def test_check_accounts_of_a_snapshot(check):
     assert judge(found, "time_order") == ("warn", 2, said)
 
 
+def test_check_accounts_of_what_nobody_has_who_lacks_another(check):
+    """In 300 shops line and fibre exclude each other, and only who has either has a router; half of it is lacking."""
+    features = "[{name: line, column: line}, {name: fibre, column: fibre}, {name: router, column: router%s}]"
+    text = SNAPSHOT.replace("[{name: chat, column: has_chat}, {name: bots, column: has_bots, label: Robots}]", features)
+    rows = "".join(
+        f"s{i},{i % 3 == 0:d},{i % 3 == 1:d},{i % 3 < 2 and i % 2:d},{i % 4 == 0:d},{i % 9}\n" for i in range(300)
+    )
+    made = "id,line,fibre,router,gone,months\n" + rows
+    found = check(made, text=text % "", given=None)["needs"]
+    assert (found.status, found.value, found.message) == (
+        "warn",
+        1.0,
+        "No shop without line or fibre has router: where it cannot be had without, write needs: [line, fibre], so that "
+        "it is compared among those that could have it; needs: [] says that all could.",
+    )
+    for settled in (", needs: []", ", needs: [line, fibre]"):
+        assert "needs" not in check(made, text=text % settled, given=None)
+    assert "needs" not in check(made.replace("s2,0,0,0", "s2,0,0,1"), text=text % "", given=None)  # one can have it
+
+
 def test_check_accounts_fails_where_an_event_that_decides_never_occurs(check):
     events = make_events().replace(",left,", ",came,")
     found = check(events=events)["events_occur"]

@@ -49,7 +49,6 @@ def test_each_total_is_closed_by_itself_and_the_same_beside_every_outcome():
     assert hide(frame, counts=["n"], within=["arm"]) == [True, True, False, False, False, False]
     for events in ([2, 49, 30], [2, 12, 11]):  # were the partner chosen by events, two outcomes would tell the 4
         assert hide({"n": [4, 50, 60], "events": events}, counts=["n", "events"])[1]
-    assert hide({"n": [19, 50, 60]}, counts=["n"], times=2) == [True, True, False]  # a median: ten on either side
 
 
 def test_rows_go_alone_or_together_and_groups_that_differ_by_few_do_not_stand_together():
@@ -209,7 +208,7 @@ def test_a_leak_planted_in_a_table_is_found(study, name):
     for expression, column, value in itertools.product(cells.counts, numbers, values):
         planted = frame.assign(**{column: [value, *frame[column][1:]]})
         count = float(np.broadcast_to(evaluate(planted, expression, known), 3)[0])
-        if cells.rule != "curve" and 0.5 < count < 10 * cells.times - 0.5:
+        if cells.rule != "curve" and 0.5 < count < 9.5:
             marked = _mark_leaks({name: planted}, {name: cells}, known, 10, ())[name]
             assert marked["hidden"][0] or cells.where, (expression, column, value)
             found += bool(marked["hidden"][0])

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from helpers import inference, metrics, plan, sources
-from helpers.disclosure import find_leaks, protect
+from helpers.disclosure import find_leaks, protect, statements
 from helpers.plan import ExperimentPlan
 from helpers.plan.views import find_view
 from helpers.records import Check, DataInfo, Estimate, Refused, Results, Test
@@ -69,7 +69,7 @@ def test_protect_refuses_a_table_that_nobody_declared():
 def test_protect_leaves_no_effect_of_a_withheld_answer_anywhere():
     frame = pd.DataFrame({"metric": ["active"]})
     effects = ["curves", "path", "uptake", "bayes", "money", "assumptions", "break_even", "probability"]
-    effects += ["tornado", "cash", "hours_effect", "slower", "speed_association", "staffing", "roll_out", "arrivals"]
+    effects += ["tornado", "cash", "slower", "staffing", "roll_out", "arrivals"]
     tables = dict.fromkeys([*effects, "metrics"], frame)
     found = guard("live_support", REPLIES, status="withheld", tables=tables)
     assert list(found.tables) == ["metrics"]
@@ -168,38 +168,12 @@ def test_protect_shows_no_curve_of_a_failed_metric():
     assert guard(tables={"curves": curve[:0]}).tables["curves"].empty  # that there was none is no secret
 
 
-def test_protect_hides_blocks_of_hours_with_their_gaps_and_effects():
-    hours = pd.DataFrame(
-        {"comparison": "b - a", "hours": list("xyz"), "target": 2.0, "gap": 5.0, "n_control": [19, 50, 60]}
-    )
-    hours = hours.assign(control="a", treatment="b", n_treatment=100)
-    effects = hours.drop(columns="target").assign(metric="spent", estimate=1.0, control_value=1.0, treatment_value=1.0)
-    effects = effects.assign(slope=0.1, n_control=50, n_treatment=[50, 50, 9])
-    found = guard("live_support", REPLIES, tables={"reply_hours": hours, "hours_effect": effects}).tables
-    assert found["reply_hours"]["n_control"].isna().tolist() == [True, True, False]  # 19, and what gives it away
-    assert found["hours_effect"]["gap"].isna().tolist() == [True, True, False]
-    assert found["hours_effect"]["estimate"].isna().tolist() == [True, False, True]  # 9 units, and the first
-    assert found["hours_effect"]["slope"].tolist() == [0.1] * 3 and effects["gap"].notna().all()
-
-
-def test_protect_hides_small_agents_and_rare_outcomes():
-    frame = pd.DataFrame(
-        {"agent": ["agent 1", "agent 2", "agent 3"], "serves": ["a", "b", "few"], "units": [90, 80, 3]}
-    )
-    frame = frame.assign(median_wait=1.0, share_trial=[0.5, 0.1, 0.5], known_trial=60, share_in_target=0.5)
-    found = guard("live_support", REPLIES, tables={"agents": frame}).tables["agents"]
-    assert found["median_wait"].isna().tolist() == [False, True, True]  # the third is small, the second goes with it
-    assert found["share_trial"].isna().all() and list(found["serves"]) == ["a", "b", "few"]  # 6 of 60 with the event
-
-
 def test_protect_of_a_whole_study_of_replies_shows_no_small_count():
     talks = conversations.draw_conversations(45)
     units = conversations.make_units(talks, min_cell=10)
     tables = inference.study_replies(talks, units, conversations.run_results(units))
     found = guard("live_support", units.design, tables=tables).tables
-    for name in ("reply_hours", "hours_effect", "speed_association"):
-        assert not (found[name][["n_control", "n_treatment"]] < 10).any(axis=None)
-    assert found["reply_hours"]["gap"].isna().any() and not math.isnan(found["replies"]["difference"][0])
+    assert not math.isnan(found["replies"]["difference"][0])
     plain = {name: table.to_dict("records") for name, table in found.items()}
     assert find_leaks("live_support", plain, 10) == {}
 
@@ -337,14 +311,13 @@ LINE = {"milestone": "m", "reached": True}
 
 @pytest.mark.parametrize(("table", "rows", "count"), [
     ("curves", [{"metric": "m", "arm": "a", "day": d, "at_risk": n, "share": 0.0} for d, n in ((1, 30), (2, 27))], 1),
-    ("reply_hours", [{"comparison": "b - a", "hours": "x", "n_control": 19, "n_treatment": 20}], 1),  # a median: twice
     ("hazards", [{"reading": "a", "n": 400, "lost": 4}, {"reading": "b", "n": 0, "lost": 0}], 1),
     ("next_steps", [{"step": "a", "accounts": 0}, {"step": "b", "accounts": 9}], 1),
     ("next_steps", [{"step": "a", "accounts": None}, {"step": "b", "accounts": 90}], 0),
     ("milestone_survival", [LINE | {"day": d, "at_risk": 50 - n, "lost": n} for d, n in ((0, 0), (1, 9))], 2),
 ])  # fmt: skip
 def test_find_leaks_by_hand(table, rows, count):
-    study = "live_support" if table in ("curves", "reply_hours") else "customer_milestones"
+    study = "live_support" if table == "curves" else "customer_milestones"
     assert find_leaks(study, {table: rows}, 10) == ({table: count} if count else {})
     assert find_leaks(study, {table: rows}, 1) == {}
 
@@ -442,8 +415,93 @@ def test_money_of_few_or_of_one_is_not_told(tmp_path):
     assert not is_hidden and "country=Latvia" in hidden and len(hidden) == 2  # and a partner, or the sum would tell it
 
 
+def test_a_quantile_with_few_who_pay_below_it_is_not_told(tmp_path):
+    frame, top = draw_customers([("South", "Italy", 100)]), {"paid": MONEY["paid"] | {"quantile": 0.8}}
+    place = np.arange(len(frame)) // 2  # 0 to 99 in either arm
+
+    def tell(n):
+        found = run_own(tmp_path, frame.assign(paid=np.where(place < n, 20.0 + place, 0.0)), metrics=top).estimates[0]
+        return found.control_value, found.reason
+
+    reason = "hidden: fewer than 10 units that pay lie below this quantile of an arm"
+    assert math.isnan(tell(26)[0]) and tell(26)[1] == reason  # six pay less
+    assert tell(40)[0] > 20 and tell(40)[1] is None
+    assert tell(15)[0] == 0  # nobody's amount
+
+
+def test_money_by_orders_of_few_is_not_told_either(tmp_path):
+    frame = draw_customers([("South", "Italy", 120)])
+    place = np.arange(len(frame)) // 2
+    ratio = {"value": {"kind": "ratio", "numerator": "paid", "denominator": "orders", "better": "higher"}}
+    ratio["value"] |= {"role": "primary", "expected": "higher"}
+    for unit, paid, few, hidden in (
+        ("USD", {}, 9, True),
+        ("USD", {}, 10, False),
+        (None, {}, 9, False),
+        (None, MONEY, 9, True),
+    ):
+        told = {"value": ratio["value"] | ({"unit": unit} if unit else {})}
+        told |= {name: {"kind": "amount", "unit": "USD", "better": "higher"} for name in paid}
+        rows = frame.assign(paid=np.where(place < few, 20.0 + place, 0.0), orders=1 + place % 3)
+        found = run_own(tmp_path, rows, metrics=told).estimates
+        assert {math.isnan(e.control_value) for e in found if e.metric == "value" and e.estimand == "difference"} == {
+            hidden
+        }
+
+
+def test_money_of_few_takers_is_not_told(tmp_path):
+    frame = draw_customers([("South", "Italy", 120)])
+    place, offered = np.arange(len(frame)) // 2, frame["arm"] == "no_links"
+    frame = frame.assign(used=(offered & (place % 3 == 0)).astype(int))  # 40 of 120
+
+    def list_hidden(paid):
+        found = run_own(tmp_path, frame.assign(paid=paid), metrics=MONEY, exposure={"column": "used"}).estimates
+        return {e.population: math.isnan(e.estimate) for e in found if e.estimand in ("naive", "cace", "difference")}
+
+    paid = np.where(place % 2 == 0, 20.0 + place % 7, 0.0)
+    assert list_hidden(paid) == {"itt": False, "as_treated": False, "compliers": False}
+    few = np.where((frame["used"] == 1) & (place > 30), 0.0, paid)  # six takers pay
+    assert list_hidden(few)["as_treated"] and not list_hidden(few)["itt"]
+    of_one = np.where((frame["used"] == 1) & (place == 6), 800.0, paid)  # more than half of what takers pay, not of all
+    assert list_hidden(of_one)["as_treated"] and not list_hidden(of_one)["itt"]
+
+
+def test_a_sum_of_events_that_is_mostly_one_is_not_told():
+    rows = {"metric": "spend", "event": ["order", "refund"], "events": 90, "units": 60, "total": [950.0, -98900.0]}
+    sums = pd.DataFrame(rows).assign(above=[90, 0], below=[0, 90], zero=0, without=0, held=[False, True])
+    found = guard(tables={"event_sums": sums}).tables["event_sums"]
+    assert found["total"].isna().tolist() == [False, True] and found["units"].notna().all() and "held" not in found
+
+
+def test_tables_made_of_a_hidden_effect_go_with_it():
+    estimates = (cell(240, 9, metric="spend"), cell(240, 240, metric="active"))
+    blocks = pd.DataFrame(
+        {"metric": ["spend", "active", "spend"], "comparison": ["no_links - links"] * 2 + ["of halves"]}
+    )
+    blocks = blocks.assign(kind="as randomised", n_control=100, n_treatment=100, difference=1.0)
+    blocks = blocks.assign(control_value=0.5, treatment_value=0.5)
+    metrics_ = pd.DataFrame({"metric": ["spend", "active"], "kind": ["amount", "binary"]})
+    found = guard("live_support", estimates=estimates, tables={"speed_association": blocks, "metrics": metrics_})
+    assert found.tables["speed_association"]["metric"].tolist() == ["active"] and len(found.tables["metrics"]) == 2
+
+
 def test_names_of_small_levels_are_one_nameless_other():
     topics = pd.DataFrame({"topic": ["billing", "ann@example.org", "setup"], "customers": [90, 4, 50]})
     found = guard("support_metrics", PLAN, tables={"topics": topics}).tables["topics"]
     assert found["topic"].tolist() == ["billing", "other", "setup"]  # the partner's name tells nothing of few
     assert found["customers"].isna().tolist() == [False, True, True]
+
+
+def test_segments_that_tell_of_a_few_only_together_do_not_stand_together(tmp_path, monkeypatch):
+    # South without Italy and without Valletta: 4 customers an arm, of whom no two of the three columns tell
+    places = [("South", "Italy", None, 60), ("South", None, "Valletta", 40), ("South", None, None, 4)]
+    places += [("North", None, None, 50), ("North", "Norway", "Oslo", 60), ("North", "Norway", None, 30)]
+    frame = draw_customers(places)
+    cities = [city for *_, city, n in places for _ in range(2 * n)]
+    told = {}
+    for most in (statements.MOST_CELLS, 0):
+        monkeypatch.setattr(statements, "MOST_CELLS", most)
+        found = run_own(tmp_path, frame.assign(city=cities), segments=["region", "country", "city"])
+        told[most] = {e.segment for e in found.estimates if e.segment and not math.isnan(e.n_control)}
+    leak = {"region=South", "country=Italy", "city=Valletta"}
+    assert leak <= told[0] and not leak <= told[1000] and "country=Norway" in told[1000]

@@ -15,7 +15,7 @@ from scipy import integrate, stats
 from helpers.inference import find_method
 from helpers.inference.credibility import OVERSTATED, Posterior, list_posteriors, read_posterior
 from helpers.inference.planning import find_exaggeration
-from helpers.records import DataInfo, Estimate, Refused, Results
+from helpers.records import DataInfo, Estimate, Results
 from helpers.view.words import explain
 
 AMOUNT = {"kind": "amount", "role": "primary", "better": "higher"}
@@ -44,15 +44,6 @@ def test_domain_of_a_primary_metric_is_told_in_the_answer():
     assert [t for t in told if said in t] == [f"Money paid: the tail is too heavy for so few units, {said}"]
     found = checks(results)  # what it needs, and secondary metrics: in the table of checks alone
     assert said in found["domain_y"].message and said in found["domain_z"].message
-
-
-def test_domain_passes_where_every_headline_lies_inside():
-    frame = draw_frame(4000).assign(z=lambda f: (f["y"] > 0) * 1.0)
-    found = checks(run_experiment(frame, make_design(metrics={"y": SCORE, "z": {**BINARY, "role": "secondary"}})))
-    assert not [name for name in found if name.startswith("domain_")]
-    assert found["domain"].message == (
-        "Every headline effect lies in the domain for which its method's coverage is declared and measured."
-    )
 
 
 @pytest.mark.parametrize(("looks", "how"), [([], "always-valid"), ([0.5, 1.0], "repeated, between looks")])
@@ -199,16 +190,6 @@ def test_covariates_tell_of_the_metric_that_they_help_most_where_the_key_metric_
     assert found.message == told
 
 
-def test_covariates_count_the_metric_that_they_tell_of():
-    frame = draw_frame(600).assign(z=lambda f: f["x"] + 0.1 * f["y"])
-    noise = np.random.default_rng(4).normal(size=600)
-    metrics = {"y": SCORE, "z": {**SCORE, "role": "secondary"}}
-    design = make_design(metrics=metrics, covariates=["x"])
-    found = checks(run_experiment(frame.assign(y=noise), design))["covariates"]
-    assert abs(found.value) < 0.05  # z is nearly x itself, the key metric y has nothing to do with it
-    assert f"{100 * abs(found.value):.1f} %" in found.message
-
-
 def made(estimate=0.4, std_error=0.2, n=100, **more):
     """Return a difference of two equal arms."""
     labels = {"id": "y", "metric": "y", "control": "a", "treatment": "b", "comparison": "b - a"}
@@ -283,10 +264,6 @@ def test_read_posterior_arguments_change_the_result():
 def test_read_posterior_undefined():
     for estimate in (made(std_error=math.nan), made(std_error=0.0), made(math.nan), made(n=0)):
         assert read_posterior(estimate) is None
-    for value, shown in ((-1, "-1"), (math.inf, "inf"), (math.nan, "nan")):
-        message = f"prior_units is {shown}; give a number of units of 0 \\(flat\\) or more"
-        with pytest.raises(Refused, match=message):
-            read_posterior(made(), prior_units=value)
 
 
 def test_read_posterior_seeded_calibration(in_band):
@@ -391,10 +368,6 @@ def test_list_posteriors_reads_the_estimates_as_a_sceptic_too():
     assert milder.loc[1, "mean"] > found.loc[1, "mean"]
     nothing = list_posteriors(make_results(made(control_value=0.0)), make_design(metrics=kinds), past_effects=0.04)
     assert nothing["prior"].tolist() == ["weak"]
-    for value, shown in ((0.0, "0"), (-1, "-1"), (math.inf, "inf")):
-        message = f"past_effects is {shown}; give a share of the control value above 0, such as 0.1"
-        with pytest.raises(Refused, match=f"^{message}$"):
-            list_posteriors(make_results(*rows), make_design(metrics=kinds), past_effects=value)
 
 
 def test_list_posteriors_says_interim_and_is_empty_when_withheld():

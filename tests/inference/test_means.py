@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.inference import adjust_means, compare_means, difference, find_independent, relative_lift
+from helpers.inference import adjust_means, compare_means, difference, find_independent
 from helpers.inference.means import needs_permutation, permutation_difference
 from helpers.inference.splits import compare_groups
 
@@ -96,21 +96,6 @@ def test_adjust_means_shifting_and_scaling_covariates(moments, seed, shift, fact
     assert [moved.control, moved.treatment, moved.variance] == pytest.approx(
         [plain.control, plain.treatment, plain.variance], rel=1e-5
     )
-
-
-def test_adjust_means_seeded_coverage_and_gain(in_band, moments):
-    # 25 units an arm, slopes that differ, true difference 1 + .5 x 5 = 3.5 at the covariate's mean of 5
-    rng, runs, hits, lifts, gain = np.random.default_rng(9), 500, 0, 0, []
-    for _ in range(runs):
-        x = rng.normal(5, 2, (2, 25))
-        y = [x[0] + rng.normal(3, 1, 25), 1.5 * x[1] + rng.normal(4, 1, 25)]
-        pair = adjust_means(moments(y[0], x[0]), moments(y[1], x[1]))
-        effect, lift = difference(pair), relative_lift(pair)
-        hits += effect.ci_low <= 3.5 <= effect.ci_high
-        lifts += lift.ci_low <= 3.5 / 8 <= lift.ci_high
-        gain.append(pair.variance_reduction)
-    assert in_band(hits, runs, 0.95, cells=2) and in_band(lifts, runs, 0.95, cells=2)
-    assert 0.75 < np.mean(gain) < 0.9  # 1 - (2 + .25 x 4 / 2) / (5 + 10) = .83
 
 
 def test_adjust_means_nsw(shared, moments):
@@ -258,7 +243,8 @@ def test_compare_groups_undefined(groups, moments):
 
 
 def test_compare_groups_seeded_false_alarms(moments, in_band):
-    rng, runs, alarms, classic = np.random.default_rng(5), 2000, 0, 0
+    # 1,000 draws find a test that errs in 9 % of them nineteen times in twenty
+    rng, runs, alarms, classic = np.random.default_rng(5), 1000, 0, 0
     for _ in range(runs):
         groups = [rng.normal(0, sd, n) for sd, n in ((1, 80), (2, 40), (6, 20))]
         alarms += compare_groups(map(moments, groups))[2] <= 0.05

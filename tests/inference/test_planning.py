@@ -134,20 +134,6 @@ def test_normal_mutually_inverse(difference, unit_error, power, alpha):
     assert mde_normal(unit_error, n, power=power, alpha=alpha) == pytest.approx(difference, rel=1e-6)
 
 
-def test_normal_equals_proportions_with_their_unit_error():
-    error = math.sqrt(2 * (0.1 * 0.9 + 0.12 * 0.88))
-    assert sample_size_normal(0.02, error) == pytest.approx(sample_size_proportions(0.1, 0.02))
-    assert power_normal(0.02, error, 5000) == pytest.approx(power_proportions(0.1, 0.02, 5000))
-
-
-def test_normal_of_the_events_of_a_log_rank_test_by_hand():
-    # Schoenfeld: 4 (z + z)^2 / log(ratio)^2 events in equal arms, 1 / (share x (1 - share)) for 4 in others
-    assert sample_size_normal(math.log(1.5), 2) == pytest.approx(4 * (1.959964 + 0.841621) ** 2 / 0.405465**2, rel=1e-5)
-    assert power_normal(math.log(2), 2, 66) == pytest.approx(
-        stats.norm.cdf(0.693147 * math.sqrt(66) / 2 - 1.959964), rel=1e-6
-    )
-
-
 def test_normal_arguments_change_the_result():
     assert power_normal(1, 2, 16, alpha=0.2) > power_normal(1, 2, 16)
     assert mde_normal(2, 16, power=0.9) > mde_normal(2, 16) > mde_normal(2, 16, alpha=0.2)

@@ -271,38 +271,6 @@ def test_every_estimator_follows_the_unit_of_the_outcome(name, seed, n0, n1, eff
     assert close(np.array(list_parts(moved)) / by, list_parts(found))
 
 
-def test_restricted_mean_is_in_days_and_incidence_knows_no_unit_of_time():
-    sides = draw_arms(CASES["incidence"], 5, 80, 60, 0.9)
-    hours = [side * [24, 1] for side in sides]
-    for estimator, by in ((incidence_difference, 1), (rmst_difference, 24)):
-        found, moved = compare_times(estimator, *sides, 0.95), compare_times(estimator, *hours, 0.95, HORIZON * 24)
-        assert close([moved.estimate, moved.ci_low, moved.ci_high], np.array(list_numbers(found))[[0, 5, 6]] * by)
-
-
-@few
-@given(SEEDS, SIZES, st.permutations([1, 2, 3, 4]))
-def test_adjust_means_does_not_know_the_order_of_covariates(seed, n, order):
-    rng = np.random.default_rng(seed)
-    arms = [rng.normal(size=(n, 5)) @ np.linalg.qr(rng.normal(size=(5, 5)))[0] for _ in range(2)]
-    one, other = (
-        difference(adjust_means(*(measure(arm[:, [0, *columns]]) for arm in arms))) for columns in ([1, 2, 3, 4], order)
-    )
-    assert np.allclose(list_numbers(one), list_numbers(other), rtol=1e-9, atol=1e-12)
-
-
-@few
-@given(SEEDS, SIZES, st.sampled_from([0.8, 0.95]))
-def test_permutation_difference_swaps_up_to_its_chance(seed, n, level):
-    rng = np.random.default_rng(seed)
-    sides = draw_money(rng, n, 0)[:, 0], draw_money(rng, 2 * n, 0.5)[:, 0]
-    one, other = (
-        permutation_difference(*pair, rng=np.random.default_rng(2), n_resamples=999, confidence_level=level)
-        for pair in (sides, sides[::-1])
-    )
-    assert one.estimate == pytest.approx(-other.estimate)
-    assert one.p_value == pytest.approx(other.p_value, abs=0.09)  # four standard errors of two samples of 999 at .5
-
-
 def through_numpy(frame):
     """Return the moments of y and x in both arms, by numpy."""
     return [measure(frame.loc[frame["variant"] == arm, ["y", "x"]].to_numpy()) for arm in ("a", "b")]

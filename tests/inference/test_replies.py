@@ -8,35 +8,27 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from helpers import inference, metrics
+from helpers import inference
 from helpers.inference.replies import (
-    FASTER,
     MANY_UNANSWERED,
-    RANDOMISED,
-    _fit,
     allow_for_slower,
-    associate_speed,
-    compare_effects_by_hours,
-    compare_hours,
     compare_medians,
     compare_replies,
-    describe_agents,
-    list_pairs,
     measure_share,
     split_arms,
     trace_replies,
 )
 
 ROWS = [
-    ("u1", "a", 10.0, 0, None),  # one unit with two conversations
-    ("u1", "a", 70.0, 0, None),
-    ("u2", "a", 30.0, 0, None),
-    ("u3", "a", None, 0, None),  # never answered: later than anything
-    ("u4", "b", 1.0, 0, None),
-    ("u5", "b", 2.0, 0, None),  # exactly the target counts
-    ("u5", "b", 3.0, 130, None),
-    ("u6", "cps", 20.0, 0, None),
-    ("u7", "cps", 40.0, 0, None),
+    ("u1", "a", 10.0, 0),  # one unit with two conversations
+    ("u1", "a", 70.0, 0),
+    ("u2", "a", 30.0, 0),
+    ("u3", "a", None, 0),  # never answered: later than anything
+    ("u4", "b", 1.0, 0),
+    ("u5", "b", 2.0, 0),  # exactly the target counts
+    ("u5", "b", 3.0, 130),
+    ("u6", "cps", 20.0, 0),
+    ("u7", "cps", 40.0, 0),
 ]
 
 
@@ -101,17 +93,12 @@ def test_compare_replies_follows_the_confidence_level():
 
 
 def test_compare_medians_says_when_half_was_never_answered():
-    rows = made.make_conversations([("u1", "a", 1.0, 0, None), ("u2", "a", None, 0, None)] * 2)
-    answered = made.make_conversations([("u3", "b", 5.0, 0, None), ("u4", "b", 7.0, 0, None)])
+    rows = made.make_conversations([("u1", "a", 1.0, 0), ("u2", "a", None, 0)] * 2)
+    answered = made.make_conversations([("u3", "b", 5.0, 0), ("u4", "b", 7.0, 0)])
     sides = (split_arms(frame, made.design_replies()) for frame in (rows, answered))
     effect = compare_medians(next(sides)["a"], next(sides)["b"], confidence_level=0.95)
     assert effect.reason == MANY_UNANSWERED == "half of an arm's conversations or more were never answered"
     assert np.isnan(effect.control_value) and effect.treatment_value == 6.0
-
-
-def test_list_pairs_names_treatments_first_then_the_groups_before():
-    design = made.design_replies(variant={"treatments": ["b", "c"]})
-    assert [p["comparison"] for p in list_pairs(design)] == ["b - a", "c - a", "a - cps"]
 
 
 def test_measure_share_sums_by_unit():
@@ -122,14 +109,14 @@ def test_measure_share_sums_by_unit():
 
 
 def test_measure_share_leaves_out_what_was_not_followed_so_long():
-    rows = made.make_conversations([("u1", "a", 10.0, 0, None), ("u2", "a", None, 167, None)], days=7)
+    rows = made.make_conversations([("u1", "a", 10.0, 0), ("u2", "a", None, 167)], days=7)
     arm = split_arms(rows, made.design_replies())["a"]  # the second was followed for an hour
     assert [measure_share(arm, t).n for t in (60, 61, None)] == [2, 1, 1]
     assert measure_share(arm, None).value == 0.0
 
 
 def test_trace_replies_is_the_share_by_each_time_and_holds_wilson_for_single_conversations():
-    rows = made.make_conversations([(f"u{i}", "a", 1.0 if i < 30 else 100.0, 0, None) for i in range(40)])
+    rows = made.make_conversations([(f"u{i}", "a", 1.0 if i < 30 else 100.0, 0) for i in range(40)])
     found = trace_replies(rows, made.design_replies())
     assert set(found["arm"]) == {"a"} and set(found["role"]) == {"control"}
     at = found[found["minutes"] > 2].iloc[0]
@@ -149,23 +136,6 @@ def test_trace_replies_names_what_each_group_is():
     assert roles == {"a": "control", "b": "treatment", "cps": "observational"}
 
 
-def test_compare_hours_by_hand():
-    rows = [
-        ("u1", "a", 10.0, 0, None),
-        ("u2", "a", 30.0, 3, None),
-        ("u3", "b", 1.0, 3, None),
-        ("u4", "b", 3.0, 3, None),
-    ]
-    rows += [("u5", "a", 5.0, 4, None), ("u6", "a", 7.0, 4, None), ("u7", "b", 9.0, 4, None)]  # the next block
-    found = compare_hours(made.make_conversations(rows), made.design_replies(), target=2).set_index("hours")
-    block = found.loc["weekday 00-04"]
-    assert (block["control_median"], block["treatment_median"], block["gap"]) == (20.0, 2.0, 18.0)
-    assert (block["control_share"], block["treatment_share"], block["n_control"]) == (0.0, 0.5, 2)
-    assert list(found.index) == ["weekday 00-04", "weekday 04-08"]
-    again = compare_hours(made.make_conversations(rows), made.design_replies(), target=10).set_index("hours")
-    assert again.loc["weekday 00-04", "control_share"] == 0.5
-
-
 def test_replies_recover_what_was_drawn_over_seeds(in_band):
     # waits are alike within a unit; the medians are 40 and 1.5 minutes by construction (nobody unanswered)
     hits, n = {"median": 0, "within": 0}, 60
@@ -180,13 +150,11 @@ def test_replies_recover_what_was_drawn_over_seeds(in_band):
 
 
 def test_split_arms_leaves_out_what_a_group_before_asked_during_the_experiment():
-    rows = [("u1", "a", 40.0, 100, None), ("u2", "b", 1.0, 101, None)]
-    before = [("u3", "cps", 20.0, 10, None), ("u4", "cps", 30.0, 99, None), ("u3", "cps", 90.0, 100, None)]
+    rows = [("u1", "a", 40.0, 100), ("u2", "b", 1.0, 101)]
+    before = [("u3", "cps", 20.0, 10), ("u4", "cps", 30.0, 99), ("u3", "cps", 90.0, 100)]
     found = split_arms(made.make_conversations(rows + before), made.design_replies())["cps"]
     assert found["wait_minutes"].tolist() == [20.0, 30.0]  # the third met the shrunken team
-    beside = [
-        (unit, arm, wait, hour + 60, agent) for unit, arm, wait, hour, agent in before
-    ]  # a group of the same time
+    beside = [(unit, arm, wait, hour + 60) for unit, arm, wait, hour in before]  # a group of the same time
     found = split_arms(made.make_conversations(rows + beside), made.design_replies())["cps"]
     assert len(found) == 3
 
@@ -209,61 +177,6 @@ def world():
     conversations = made.draw_conversations(300)
     units = made.make_units(conversations)
     return conversations, units, made.run_results(units)
-
-
-def test_compare_effects_by_hours_equals_the_effect_of_each_block(world):
-    conversations, units, _ = world
-    found = compare_effects_by_hours(units, compare_hours(conversations, units.design), ["trial"])
-    rows = metrics.read_rows(units, ["variant", "hours", "y_trial"])
-    for row in found.itertuples():
-        cell = rows[rows["hours"] == row.hours].groupby("variant")["y_trial"]
-        assert row.estimate == pytest.approx(cell.mean()["b"] - cell.mean()["a"])
-        assert (row.n_control, row.n_treatment) == (cell.count()["a"], cell.count()["b"])
-    assert set(found["metric"]) == {"trial"} and list(found["hours"]) == sorted(found["hours"])
-
-
-def _blocks(rng, between, *, slope=0.0004):
-    """Return blocks whose effects lie on a line in the gap but for a spread between blocks and chance within them."""
-    gap, error = np.linspace(0, 110, 12), np.geomspace(0.01, 0.05, 12)
-    effect = 0.03 + slope * gap + rng.normal(0, between, 12) + rng.normal(0, error)
-    sizes = {"n_control": 100, "n_treatment": 100}
-    return [{"gap": g, "estimate": e, "std_error": s, **sizes} for g, e, s in zip(gap, effect, error, strict=True)]
-
-
-def test_fit_is_weighted_least_squares_where_blocks_miss_the_line_by_chance_alone():
-    rows = _blocks(np.random.default_rng(1), 0)
-    x, y, error = (np.array([r[name] for r in rows]) for name in ("gap", "estimate", "std_error"))
-    design = np.column_stack([np.ones(12), x]) / error[:, None]
-    line, (misfit,), *_ = np.linalg.lstsq(design, y / error, rcond=None)
-    assert misfit < 10  # chance alone explains it
-    found, cov = _fit(rows, made.design_replies()), np.linalg.inv(design.T @ design)
-    assert found["slope"] == pytest.approx(line[1])
-    assert found["slope_high"] - line[1] == pytest.approx(stats.t.isf(0.025, 10) * math.sqrt(cov[1, 1]))
-    assert found["centre_effect"] == pytest.approx(line[0] + line[1] * found["centre_gap"])
-    wide = stats.t.isf(0.025, 10) / stats.norm.isf(0.025)
-    assert found["centre_error"] == pytest.approx(wide * np.sum(error**-2.0) ** -0.5)
-
-
-@pytest.mark.parametrize("between", [0, 0.02, 0.05])
-def test_fit_holds_its_level_where_blocks_differ_in_more_than_their_gap(between):
-    found = [_fit(_blocks(np.random.default_rng(seed), between), made.design_replies()) for seed in range(400)]
-    assert np.mean([f["slope_low"] <= 0.0004 <= f["slope_high"] for f in found]) > 0.93
-
-
-def test_fit_is_unknown_from_three_blocks_or_one_gap():
-    rows = _blocks(np.random.default_rng(1), 0)
-    for few in (rows[:3], [{**row, "gap": 5.0} for row in rows]):
-        assert all(math.isnan(value) for value in _fit(few, made.design_replies()).values())
-
-
-def test_compare_effects_by_hours_without_many_who_asked_has_no_gap():
-    conversations = made.draw_conversations(40)
-    units = made.make_units(conversations, min_cell=10)
-    found = compare_effects_by_hours(units, compare_hours(conversations, units.design), ["trial"])
-    thin = compare_hours(conversations, units.design).set_index("hours")[["n_control", "n_treatment"]].min(axis=1) < 20
-    assert found.set_index("hours")["gap"].isna().equals(thin.loc[found["hours"]].rename("gap"))
-    assert found["slope"].isna().all()  # two blocks of weekday hours are no line
-    assert compare_effects_by_hours(units, pd.DataFrame(), ["trial"]).empty
 
 
 def test_allow_for_slower_by_hand(world):
@@ -293,86 +206,28 @@ def test_allow_for_slower_is_empty_where_nothing_is_estimated(world):
     assert allow_for_slower(blank, MEDIANS, ["trial"]).empty
 
 
-def test_associate_speed_by_hand():
-    rows = [(f"f{i}", "a", 1.0 + i, 0, None) for i in range(10)] + [(f"s{i}", "a", 50.0 + i, 0, None) for i in range(9)]
-    rows += [("s9", "a", None, 0, None), ("f0", "a", 999.0, 5, None)]  # unanswered is slow; the first question decides
-    conversations = made.make_conversations([*rows, *((f"t{i}", "b", 1.0, 0, None) for i in range(20))])
-    units = made.make_units(conversations)
-    found = associate_speed(conversations, units, made.run_results(units), ["spent"]).set_index("kind")
-    spent = metrics.read_rows(units, ["unit", "y_spent"]).set_index("unit")["y_spent"]
-    fast, slow = ([u for u in spent.index if u.startswith(letter)] for letter in "fs")
-    expected = stats.ttest_ind(spent[fast], spent[slow], equal_var=False).confidence_interval()
-    row = found.loc[FASTER]
-    assert row["difference"] == pytest.approx(spent[fast].mean() - spent[slow].mean())
-    assert (row["ci_low"], row["ci_high"]) == (pytest.approx(expected.low), pytest.approx(expected.high))
-    assert found.loc[RANDOMISED, "comparison"] == "b - a"
-
-
-def test_associate_speed_of_clusters_is_left_out(world):
-    conversations, _, results = world
-    clustered = made.make_units(conversations, more={"company": "c"}, cluster="company")
-    assert associate_speed(conversations, clustered, results, ["trial"]).empty
-
-
-def test_describe_agents_by_hand():
-    rows = [("u1", "a", 1.0, 0, "z"), ("u2", "a", 3.0, 30, "z"), ("u3", "b", 5.0, 0, "z"), ("u4", "b", 7.0, 0, "z")]
-    rows += [
-        ("u1", "a", 9.0, 40, "y"),
-        ("u5", "a", 9.0, 0, "y"),
-        ("u6", "a", None, 0, None),
-        ("u7", "cps", 1.0, 0, "x"),
-    ]
-    conversations = made.make_conversations(rows)
-    units = made.make_units(conversations, more={"trial": [1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]})
-    outcomes = metrics.read_rows(units, ["unit", "y_trial"])
-    found = describe_agents(conversations, units, target=3, outcomes=outcomes)
-    assert list(found["agent"]) == ["agent 1", "agent 2"]  # the agent of the group before is not among them
-    assert list(found["serves"]) == ["both", "a"]
-    first = found.iloc[0]
-    assert (first["conversations"], first["units"], first["median_wait"], first["share_in_target"]) == (4, 4, 4.0, 0.5)
-    assert first["per_active_day"] == 2.0  # Monday and Tuesday
-    assert (first["share_trial"], first["known_trial"]) == (0.5, 4)  # u1's second agent does not count
-    assert found.iloc[1]["known_trial"] == 1
-    assert not {"z", "y"} & set(found.to_numpy().ravel())
-    assert describe_agents(conversations, units, target=1)["share_in_target"].iloc[0] == 0.25
-    strict = made.make_units(conversations, min_cell=3)
-    assert list(describe_agents(conversations, strict)["serves"]) == ["few sign-ups"] * 2
-
-
 def test_study_replies_makes_every_table(world):
     found = inference.study_replies(*world, within=[2, 60], slower=[0, 5])
-    names = ["replies", "reply_curve", "reply_hours", "hours_effect", "slower", "speed_association", "agents"]
+    names = ["replies", "reply_curve", "slower"]
     assert sorted(found) == sorted(names)
     assert set(found["replies"]["minutes"].dropna()) == {2.0, 60.0}
     assert {0.0, 5.0} < set(found["slower"]["slower_minutes"])
-    assert found["reply_hours"]["target"].unique() == [2.0]
     assert inference.study_replies(None, *world[1:]) == {}
 
 
 def test_study_replies_of_a_withheld_answer_tells_no_difference(world):
     conversations, units, results = world
     found = inference.study_replies(conversations, units, results.but(status="withheld", estimates=()))
-    assert sorted(found) == ["agents", "replies", "reply_curve", "reply_hours"]
+    assert sorted(found) == ["replies", "reply_curve"]
     assert found["replies"][["difference", "ci_low", "ci_high"]].isna().all(axis=None)
-    assert found["reply_hours"][["gap", "gap_low", "gap_high"]].isna().all(axis=None)
     assert found["replies"]["control_value"].notna().any()
-    assert not [c for c in found["agents"] if c.startswith("known_")]
 
 
 def test_study_replies_leaves_out_what_is_not_estimable(world):
     conversations, units, results = world
     blank = [e.but(estimate=math.nan) if e.metric == "trial" else e for e in results.estimates]
     found = inference.study_replies(conversations, units, results.but(estimates=tuple(blank)))
-    assert not {"hours_effect", "slower", "speed_association"} & set(found)  # spent is exploratory
-    assert "share_trial" not in found["agents"]
-
-
-def test_slower_agrees_with_the_medians_of_the_replies(world):
-    conversations, units, results = world
-    replies = compare_replies(conversations, units.design)
-    found = allow_for_slower(results, replies, ["trial"])
-    before = replies[(replies["measure"] == "median") & ~replies["is_randomised"]]["difference"].iloc[0]
-    assert list(found.loc[found["is_measured"], "slower_minutes"].unique()) == [before]
+    assert "slower" not in found  # spent is exploratory
 
 
 DAY = 24 * 60
@@ -386,16 +241,10 @@ def durations(shared):
     return ((times.max() - times.min()).dt.total_seconds() / 86_400).to_numpy()
 
 
-def test_helpdesk_mean_is_over_twice_the_median(durations):
-    assert len(durations) == 3_804
-    assert (round(np.median(durations), 2), round(durations.mean(), 2)) == (3.93, 8.80)
-    assert durations.mean() / np.median(durations) == pytest.approx(2.2, abs=0.05)
-
-
 def test_compare_replies_tells_the_median_of_helpdesk_cases(durations):
     # the same cases twice, the second time three days faster: the medians differ so, the shares as counted
-    rows = [(f"c{i}", "a", days * DAY, 0, None) for i, days in enumerate(durations)]
-    rows += [(f"t{i}", "b", max(days - 3, 0) * DAY, 0, None) for i, days in enumerate(durations)]
+    rows = [(f"c{i}", "a", days * DAY, 0) for i, days in enumerate(durations)]
+    rows += [(f"t{i}", "b", max(days - 3, 0) * DAY, 0) for i, days in enumerate(durations)]
     conversations = made.make_conversations(rows, days=365)
     found = compare_replies(conversations, made.design_replies(), within=(4 * DAY,)).set_index(
         ["comparison", "measure"]

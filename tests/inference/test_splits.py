@@ -105,11 +105,6 @@ def test_compare_all_arms_stays_silent_where_a_small_arm_meets_a_tail():
     )
 
 
-def test_compare_all_arms_finds_a_planted_difference():
-    found = joint(run_experiment(draw(effect=1.0, seed=2), make_design(metrics={"y": SCORE}, variant=ARMS)))
-    assert found["y"].p_value < 1e-4
-
-
 def test_few_unequal_clusters_leave_few_degrees_of_freedom():
     rng = np.random.default_rng(6)
     firm = np.repeat(np.arange(18), np.where(np.arange(18) < 3, 12, 3))

@@ -6,6 +6,7 @@ import pandas as pd
 from made_sources import make_design, make_source
 
 from helpers import metrics
+from helpers.sources import opening
 
 UNITS = {
     "unit": ["u1", "u2", "u0"],
@@ -47,12 +48,11 @@ def _read(events=EVENTS, columns=COLUMNS, units=UNITS, more=None):
 def test_read_conversations_pairs_each_question_with_its_earliest_reply():
     found, said = _read()
     assert list(found) == [
-        "unit", "variant", "conversation_id", "asked_at", "wait_minutes", "followed_minutes", "agent_id", "hour",
+        "unit", "variant", "conversation_id", "asked_at", "wait_minutes", "followed_minutes", "hour",
     ]  # fmt: skip
     rows = found.set_index("conversation_id")
     assert list(rows.index) == ["k5", "k1", "k2"]  # in the order of asking
     assert list(rows["wait_minutes"].round(6).fillna(-1)) == [0.5, 20.0, -1.0]
-    assert list(rows["agent_id"]) == ["x", "y", None]
     assert list(rows["variant"]) == ["cps", "a", "b"]
     assert list(rows["hour"]) == [0, 10, 167]
     assert rows.loc["k2", "followed_minutes"] == 3 * 24 * 60 + 1 / 60
@@ -69,11 +69,11 @@ def test_read_conversations_tells_the_cluster_where_the_plan_names_one():
 
 
 def test_read_conversations_above_its_limit_says_so(monkeypatch):
-    monkeypatch.setattr(metrics.events, "MOST_QUESTIONS", 6)
+    monkeypatch.setattr(opening, "MOST_LOGGED", 6)
     found, said = _read()
     assert found is None
     assert said == "Reply times are read row by row, and these data hold more than 6 questions."
-    monkeypatch.setattr(metrics.events, "MOST_QUESTIONS", 7)
+    monkeypatch.setattr(opening, "MOST_LOGGED", 7)
     assert _read()[0] is not None
 
 
@@ -81,16 +81,6 @@ def test_read_conversations_without_ids_or_questions_says_so():
     bare = [row[:4] for row in EVENTS]
     for found, said in (_read(bare, COLUMNS[:4]), _read([row for row in EVENTS if row[1] != "question"])):
         assert (found, said) == (None, "Reply times need events with a conversation_id; these data have none.")
-
-
-def test_read_conversations_without_agents_has_none():
-    found, said = _read([row[:5] for row in EVENTS], COLUMNS[:5])
-    assert list(found["agent_id"]) == [None] * 3
-    assert said.startswith("Read: 3 conversations")
-
-
-def test_explain_conversations_where_nothing_is_left_out():
-    assert _read(EVENTS[:2])[1] == "Read: 1 conversation of 1 unit; questions left out: none."
 
 
 def test_read_conversations_needs_events():

@@ -163,17 +163,6 @@ def test_summarise_keeps_what_rounding_takes_from_a_mean():
     assert float(np.longdouble(found.mean[0]) - np.longdouble(1e15) + np.longdouble(found.remainder[0])) == 0.1875
 
 
-def test_summarise_is_bit_identical_where_it_asks_again():
-    frame = _join({"s": 0.1, "t": 1e8})
-    one, other = (
-        metrics.summarise(_fold(frame, covariates=["x"], segments=["segment"]), by="segment", adjusted=True)
-        for _ in range(2)
-    )
-    for segment in ("s", "t"):
-        a, b = one[segment]["y"]["a"], other[segment]["y"]["a"]
-        assert (a.mean.tobytes(), a.cov.tobytes(), a.skewness) == (b.mean.tobytes(), b.cov.tobytes(), b.skewness)
-
-
 def test_summarise_beside_covariates_gives_what_is_taken_without_any():
     frame = _make_frame(_draw(0.1))
     frame.loc[::5, "y"] = np.nan
@@ -181,13 +170,6 @@ def test_summarise_beside_covariates_gives_what_is_taken_without_any():
     for name, arms in beside.items():
         for arm, left in arms.items():
             np.testing.assert_equal(vars(left), vars(plain[name][arm]))
-
-
-def test_summarise_of_an_arm_without_known_rows_has_no_moments():
-    frame = pd.DataFrame({"unit": list("pqr"), "variant": list("abb"), "y": [np.nan, 1.0, 2.0]})
-    found = metrics.summarise(_fold(frame, {"y": {"kind": "amount"}}))[None]["y"]
-    assert (found["a"].n, found["a"].missing, np.isnan(found["a"].value)) == (0, 1, True)
-    assert (found["b"].n, found["b"].missing, found["b"].value) == (2, 0, 1.5)
 
 
 KINDS = {
@@ -263,13 +245,6 @@ def test_summarise_by_segment_has_every_level_and_arm():
     assert (empty.n, empty.missing, np.isnan(empty.mean).all(), np.isnan(empty.cov).all()) == (0, 0, True, True)
 
 
-def test_summarise_by_week_groups_by_assignment():
-    frame = _draw_frame(50).assign(assigned_at=pd.date_range("2024-01-01", periods=50, freq="8h"))
-    found = metrics.summarise(_fold(frame, KINDS, assigned_at="assigned_at"), by="week")
-    assert list(found) == [0, 1, 2]
-    _check_but_tail(found[1]["paid"]["a"], frame.iloc[21:42].query("variant == 'a'")["paid"])
-
-
 def test_summarise_of_one_unit_and_of_equal_values_is_nan_where_nothing_varies():
     frame = pd.DataFrame({"unit": ["u1", "u2", "u3"], "variant": ["a", "b", "b"], "spent": [3.1, 0.1, 0.1]})
     found = metrics.summarise(_fold(frame, {"spent": {"kind": "amount"}}))[None]["spent"]
@@ -297,11 +272,6 @@ def test_summarise_with_clusters_takes_sums_of_each_cluster():
     assert (found["spent"]["b"].n, found["spent"]["b"].missing) == (1, 1)
     assert found["r"]["b"].names == ("num", "den", "units")
     _check(found["r"]["b"], [[4.0, 2.0, 1.0], [11.0, 4.0, 2.0]], ratio=21 / 9)  # f3: one unit, f4: two
-
-
-def test_summarise_with_clusters_stays_unadjusted():
-    units = _fold(CLUSTERED.assign(seats=1.0), RATIO, cluster="firm", covariates=["seats"])
-    assert metrics.summarise(units, adjusted=True)[None]["spent"]["a"].names == ("num", "den")
 
 
 def test_summarise_counts_as_missing_only_what_is_over():
@@ -332,11 +302,6 @@ def test_winsorise_finds_the_quantile_wherever_the_largest_values_stand():
             _check_but_tail(found[arm], rows["spent"].to_numpy())
 
 
-def test_winsorise_without_positive_values_changes_nothing():
-    frame = pd.DataFrame({"unit": list("pqrs"), "variant": list("aabb"), "spent": [0.0, -1.0, 0.0, -3.0]})
-    _check_but_tail(metrics.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")["a"], [0.0, -1.0])
-
-
 def test_summarise_shares_takes_marks_of_each_arm():
     frame = _draw_frame()
     units = _fold(frame, KINDS, segments=["tier"], min_cell=1)
@@ -353,10 +318,3 @@ def test_summarise_covariates_takes_them_jointly_and_clusters_by_their_means():
     _check(found, frame.query("variant == 'a'")[["seats", "bottom"]])
     clustered = metrics.summarise_covariates(_fold(CLUSTERED, RATIO, cluster="firm", covariates=["top"]))["a"]
     _check(clustered, [1.5, 3.0])
-
-
-def test_summarise_keeps_a_mean_of_zero_exactly_zero():
-    # the median over both arms lies between 0 and 0.7: a shift by it would leave 1e-17 in place of 0
-    frame = pd.DataFrame({"unit": [str(i) for i in range(600)], "variant": ["a", "b"] * 300, "spent": [0.0, 0.7] * 300})
-    found = metrics.summarise(_fold(frame, {"spent": KINDS["spent"]}))[None]["spent"]["a"]
-    assert (found.value, found.variance) == (0.0, 0.0)

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_accounts import make_account_source
+from sources_samples import tell_refusal
 
 from helpers import checks, metrics
 from helpers.metrics.reach import find_front
 from helpers.plan import FrameworkPlan
-from helpers.records import Refused
 
 PLAN = {
     "kind": "framework", "title": "T", "question": "Who stays?", "unit_id": "unit", "started_at": "started_at",
@@ -111,9 +111,7 @@ def test_find_reach_does_not_take_the_end_of_enrolment_for_that_of_the_log():
 
 def test_find_reach_refuses_where_everybody_started_before():
     accounts, events = draw(starts=30)
-    with pytest.raises(Refused) as refused:
-        fold(accounts, events[events["at"] >= "2024-04-01"])
-    assert str(refused.value) == (
+    assert tell_refusal(fold, accounts, events[events["at"] >= "2024-04-01"]) == (
         "events: they begin on 2024-04-01, after every account had started, so nobody's first days can be read; give "
         "the events from the accounts' starts on, or accounts that started later"
     )

@@ -4,9 +4,10 @@ import datetime as dt
 
 import pytest
 from made_sources import make_design, make_source
+from sources_samples import tell_refusal
 
 from helpers import metrics
-from helpers.records import Refused
+from helpers.sources import opening
 
 UNITS = {
     "unit": ["u1", "u2", "u3", "u4"],
@@ -93,14 +94,7 @@ def test_fold_of_an_exposure_leaves_the_unknown_unknown(exposure):
     ],
 )
 def test_fold_refuses(kinds, more, message):
-    with pytest.raises(Refused) as refused:
-        _fold(kinds, **more)
-    assert str(refused.value) == message
-
-
-def test_fold_names_missing_segments_unknown():
-    units = _fold(SCORE, UNITS | {"tier": ["pro", None, "007", "no"]}, segments=["tier"], min_cell=1)
-    assert _read(units, "s_tier") == ["pro", "unknown", "007", "no"]
+    assert tell_refusal(_fold, kinds, **more) == message
 
 
 @pytest.mark.parametrize(
@@ -217,7 +211,7 @@ def test_fold_of_events_with_dates_alone_counts_the_day_of_assignment_and_says_s
     assert units.messages[0] == (
         "events have dates and no times: the day of assignment counts, and windows hold whole days"
     )
-    assert _read(units, "assigned_at")[1].hour == 23 and _read(units, "hours")[1] == "weekend 20-24"
+    assert _read(units, "assigned_at")[1].hour == 23
     kinds = METRIC | {"opens": {"kind": "count", "event": "open", "within_days": 7}}
     timed = [*events, ("u2", "open", "2024-01-07 12:00:00", None), ("u4", "open", "2024-01-15 00:00:00", None)]
     units = _fold_timed(timed, kinds=kinds)  # one that has times keeps to the moment of assignment
@@ -250,9 +244,9 @@ def test_fold_leaves_out_units_assigned_after_as_of_and_says_how_many():
     units = _fold_timed(as_of="2024-01-07")
     assert _read(units, "unit") == ["u1", "u2"]
     assert units.messages[0] == "units assigned after 2024-01-07, left out: 2"
-    with pytest.raises(Refused) as refused:
-        _fold_timed(as_of="2023-12-31")
-    assert str(refused.value) == "plan, as_of: no unit is assigned by 2023-12-31; choose a later day"
+    assert tell_refusal(_fold_timed, as_of="2023-12-31") == (
+        "plan, as_of: no unit is assigned by 2023-12-31; choose a later day"
+    )
 
 
 def test_fold_of_a_unit_table_holds_unfinished_only_what_its_as_of_says():
@@ -275,44 +269,25 @@ BEFORE = {
     ],
     "paid": [1, 0, 1, 1],
 }
-BLOCKS = ["weekday 00-04", "weekend 04-08", "weekend 20-24"]
 
 
 def _fold_before(units=BEFORE, **more):
     return _fold_timed(None, units, variant={"observational": ["cps"]}, **more)
 
 
-def test_fold_numbers_weeks_and_names_hours_of_randomised_units():
+def test_fold_numbers_weeks_of_randomised_units():
     assert _read(_fold_before(), "week") == [None, 0, 0, 1]  # from the first randomised unit
-    assert _read(_fold_before(), "hours") == [None, *BLOCKS]
     alone = {column: values[:1] for column, values in BEFORE.items()}
     assert _read(_fold_before(alone), "week") == [None]
 
 
-def test_summarise_by_hours_and_weeks_leaves_out_who_was_not_randomised():
+def test_summarise_by_week_leaves_out_who_was_not_randomised():
     units = _fold_before()
-    for by in ("hours", "week"):
-        found = metrics.summarise(units, by=by)
-        assert list(found) == sorted(set(_read(units, by)) - {None})
-        assert sum(arms["paid"][arm].n for arms in found.values() for arm in ("a", "b", "cps")) == 3
+    found = metrics.summarise(units, by="week")
+    assert list(found) == [0, 1]
+    assert sum(arms["paid"][arm].n for arms in found.values() for arm in ("a", "b", "cps")) == 3
     assert metrics.summarise(units)[None]["paid"]["cps"].n == 1  # as a whole group it is there
-    assert list(metrics.count_units(units, by="hours")) == BLOCKS
-    assert list(metrics.count_levels(units, "paid", by="hours")) == BLOCKS
-
-
-@pytest.mark.parametrize("hour", range(0, 168, 13))
-def test_name_hours_equals_the_calendar(hour):
-    moment = dt.datetime(2024, 1, 1) + dt.timedelta(hours=hour)  # a Monday
-    start = moment.hour // 4 * 4
-    expected = f"{'weekend' if moment.weekday() > 4 else 'weekday'} {start:02d}-{start + 4:02d}"
-    assert list(metrics.name_hours([hour])) == [expected]
-    table = {"unit": ["u"], "variant": ["a"], "assigned_at": [str(moment)], "paid": [1]}
-    assert _read(_fold_timed(None, table), "hours") == [expected]
-
-
-def test_summarise_by_a_segment_called_hours_takes_the_segment():
-    units = _fold_before(BEFORE | {"hours": ["x", "x", "y", "y"]}, segments=["hours"], min_cell=1)
-    assert list(metrics.summarise(units, by="hours")) == ["x", "y"]
+    assert list(metrics.count_units(units, by="week")) == list(metrics.count_levels(units, "paid", by="week")) == [0, 1]
 
 
 ARMS = {
@@ -385,14 +360,14 @@ def test_describe_arms_shows_sizes_times_take_up_and_how_far_each_metric_is_know
     assert found[times].loc[0].astype(str).tolist() == ["2024-01-01", "2024-01-15"]
 
 
-def test_read_rows_gives_the_columns_in_the_order_of_ids():
-    found = metrics.read_rows(_fold_arms(), ["variant", "exposed"])
-    assert found.to_dict("list") == {"variant": ["a", "a", "b", "cps", "a"], "exposed": [0, 1, 1, 0, 1]}
-
-
-def test_read_rows_above_the_limit_is_none():
-    assert metrics.read_rows(_fold_arms(), ["variant"], limit=4) is None
-    assert len(metrics.read_rows(_fold_arms(), ["variant"], limit=5)) == 5
+def test_read_rows_above_the_limit_is_none_and_said(monkeypatch):
+    monkeypatch.setattr(opening, "MOST_UNITS", 5)
+    units = _fold_arms()
+    assert len(metrics.read_rows(units, ["variant"])) == 5
+    monkeypatch.setattr(opening, "MOST_UNITS", 4)
+    assert metrics.read_rows(units, ["variant"]) is None
+    told = "5 units: above 4 no method that needs every row is run, and what it would find is told to be unknown"
+    assert set(_fold_arms().messages) - set(units.messages) == {told}
 
 
 def test_frame_has_her_columns_by_name_and_then_what_the_plan_counts():

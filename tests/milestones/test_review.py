@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 from scipy.stats import binom
+from sources_samples import tell_refusal
 
 from helpers import milestones
 from helpers.milestones import adjusted_difference, make_controls
@@ -23,7 +24,6 @@ from helpers.milestones.review import (
 )
 from helpers.milestones.thresholds import Scan, find_cuts
 from helpers.plan.framework import FrameworkPlan
-from helpers.records import Refused
 
 CUT = pd.DataFrame({"cut": [8.0], "cut_low": [6.0], "cut_high": [9.0]})
 
@@ -136,7 +136,7 @@ def test_study_review_looks_only_at_what_is_planned():
 
 def test_study_review_has_nothing_to_say_of_a_snapshot():
     outcomes = {"retained": {"column": "left", "time": "tenure"}}
-    plan = _plan(started_at=None, steps=[], activation=None, outcomes=outcomes)
+    plan = _plan(started_at=None, steps=[], activation=None, features=[], outcomes=outcomes)
     assert milestones.study_review(_draw(), plan, {}, seed=1) == {}
     assert milestones.study_review(_draw().iloc[:0], _plan(), {}, seed=1) == {}
 
@@ -217,9 +217,7 @@ def test_study_review_against_an_earlier_run_uses_its_model_and_its_cut():
 ])  # fmt: skip
 def test_study_review_refuses_a_run_that_cannot_be_matched(changes, message):
     table = write_model(fit_model(_draw(), name_columns(_draw(), _plan())), _plan(), {})
-    with pytest.raises(Refused) as caught:
-        milestones.study_review(_draw(), _plan(**changes), {}, against=table, seed=1)
-    assert str(caught.value) == message
+    assert tell_refusal(milestones.study_review, _draw(), _plan(**changes), {}, against=table, seed=1) == message
 
 
 def test_study_review_follows_no_rank_of_a_feature_without_a_time():
@@ -231,9 +229,7 @@ def test_study_review_follows_no_rank_of_a_feature_without_a_time():
 def test_read_model_refuses_another_table():
     message = "review_against holds no model of milestones; give the results.json of a run that has one"
     for table in (pd.DataFrame({"cut": [1]}), pd.DataFrame(columns=["kind", "name", "value", "low", "high"])):
-        with pytest.raises(Refused) as caught:
-            read_model(table, _plan())
-        assert str(caught.value) == message
+        assert tell_refusal(read_model, table, _plan()) == message
 
 
 def test_measure_differences_takes_the_line_where_the_plan_has_none():

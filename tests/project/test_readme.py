@@ -64,7 +64,7 @@ def test_readme_commands_are_found():
 def test_readme_commands_run(clone):
     home, commands = str(clone / "home"), list_commands(start=str(clone))
     commands = [[word.replace("~", home, 1) if word.startswith("~") else word for word in words] for words in commands]
-    few = ["-p", "refits=4", "-p", "n_resamples=99"]
+    few = ["-p", "refits=4", "-p", "n_resamples=99", "-p", "folds=3"]
     commands = [words + few * (words[1:3] == ["report", "customer_milestones"]) for words in commands]
     environment = os.environ | {"PYTHONPATH": str(clone / "clone"), "HOME": home}
     command = [sys.executable, "-c", DRIVER, json.dumps(commands)]

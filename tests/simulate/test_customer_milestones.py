@@ -191,15 +191,6 @@ def test_customer_milestones_plants_a_step_and_moves_it_in_the_newest_cohort():
     assert moved > 2 * error
 
 
-def test_customer_milestones_smooth_rises_without_a_step():
-    made = customer_milestones(
-        n_units=5000, seed=5, activation_shape="smooth", activation_effect=1.5, drift=0.0, **NOTHING
-    )
-    units = made.units[made.units["alive"] == 1]
-    chance = units.groupby(pd.cut(units["conversations"], [-1, 4, 9, 19, 39, 2000]))["chance_retained"].mean()
-    assert (np.diff(chance) > 0.03).all()
-
-
 def test_customer_milestones_features_have_their_signs_and_their_users():
     events, size = read_days(draw_usual()), len(draw_usual().units)
     alive, _, _ = read_landmark(draw_usual())
@@ -217,14 +208,6 @@ def test_customer_milestones_features_have_their_signs_and_their_users():
     assert together > 0.2 > abs(np.corrcoef(used["article_suggestions"], used["snooze"])[0, 1])
     later = find_first(events, size, "article_suggestions")
     assert (np.isfinite(later) & (later >= 90)).sum() > 50
-
-
-def test_customer_milestones_who_exports_by_hand_leaves():
-    made = customer_milestones(n_units=3000, seed=7, harmful_effect=0.8)
-    alive, _, kept = read_landmark(made)
-    exported = (find_first(read_days(made), 3000, "manual_export") < 90)[alive]
-    gap, error = contrast(kept[alive].astype(float), exported)
-    assert gap < -3 * error
 
 
 def test_customer_milestones_signs_follow_the_world():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from helpers import metrics, plan, sources
-from helpers.simulate.kit import Chance, cut_delay
+from helpers.simulate.kit import cut_delay
 from helpers.simulate.live_support import asking_means, count_payments, live_support, solve_chances, state_truth
 from helpers.simulate.support_world import (
     COMPLETE_TO,
@@ -269,8 +269,7 @@ def test_state_truth_baselines_are_the_worlds_and_who_answers_is_happier():
 def test_state_truth_loyalty_of_those_who_answer_by_brute_force():
     world, rng = SupportWorld(), np.random.default_rng(4)
     chances = solve_chances(world)
-    week, hour = rng.integers(0, 16, 400_000), rng.choice(168, 400_000, p=SIGN_UPS)
-    trait, delivered = rng.standard_normal(400_000), deliver(world)[week, hour]
+    trait, delivered = rng.standard_normal(400_000), deliver(world)[rng.choice(168, 400_000, p=SIGN_UPS)]
     weight = chances["answered"].served(trait, delivered)
     score = chances["promoter"].served(trait, delivered) - chances["detractor"].served(trait, delivered)
     error = 100 * np.std(weight * (score - 0.45)) / weight.mean() / np.sqrt(trait.size)
@@ -295,13 +294,6 @@ def test_solve_chances_hits_every_effect(lift, loyalty, response, hour):
     assert value(effects, "trial", "relative_lift") == pytest.approx(lift, abs=1e-9)
     assert value(effects, "nps", population="responders") == pytest.approx(loyalty, abs=1e-7)
     assert value(effects, "answered") == pytest.approx(response, abs=1e-9)
-
-
-def test_chance_by_hand():
-    half = Chance(0.0, 0.0, 0.4)  # room of one half: a quarter
-    assert [float(half.plain(0)), float(half.served(0, 0)), float(half.served(0, 1.5))] == pytest.approx(
-        [0.5, 0.5, 0.65]
-    )
 
 
 def test_asking_means_equal_a_direct_integral():

@@ -193,13 +193,6 @@ def test_opening_shares_equal_a_direct_integral():
     assert average(opening_shares(WORLD, NODES)[0] * NODES) == pytest.approx(mean, abs=1e-9)
 
 
-def test_opening_shares_rise_with_keenness_only_when_it_matters():
-    keen = opening_shares(WORLD, np.array([-1.0, 1.0]))[0]
-    blind = opening_shares(HelpWorld(keenness_and_use=0.0), np.array([-1.0, 1.0]))[0]
-    assert keen[1] > keen[0]
-    assert blind.tolist() == pytest.approx([0.4, 0.4])
-
-
 def test_response_by_hand():
     share, count = Response(0.0, 0.0, 0.5), Response(np.log(2), 0.0, 0.5, None)
     assert [share.plain(0), share.served(0)] == [0.5, 0.75]  # half without help; help adds half of the room above

@@ -8,7 +8,6 @@ import pytest
 
 from helpers import contracts, plan, service, simulate, sources
 from helpers.metrics import tickets
-from helpers.records import Refused
 from helpers.simulate import support_metrics
 
 DESIGN = plan.read("support_metrics", kind="framework").design
@@ -45,12 +44,6 @@ def test_each_field_changes_what_customers_do_and_not_who_they_are(name):
     made = simulate.simulate("support_metrics", n_units=700, seed=1, **{name: 0.1})
     pd.testing.assert_frame_equal(made.assignments, usual.assignments)
     assert not made.events.equals(usual.events)
-
-
-def test_a_value_outside_its_range_is_refused():
-    with pytest.raises(Refused) as refused:
-        simulate.simulate("support_metrics", n_units=20, reply_effect=0.6)
-    assert str(refused.value) == "simulation support_metrics, reply_effect: give a number from -0.5 to 0.5"
 
 
 def test_truth_is_that_of_the_published_distributions_by_hand():

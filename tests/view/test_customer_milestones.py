@@ -46,9 +46,7 @@ FEATURES = (
     "Of 18 features, 9 mark a clear difference at equal plan and size: 8 go with staying and 1 with leaving (email "
     "digest)."
 )
-REVIEW = (
-    "The planned review of 2022-Q4 keeps setup; puts usage on watch; re-sets the line of activation; drops maturity."
-)
+REVIEW = "The review of 2022-Q4 keeps setup; puts usage on watch; re-sets the line of activation; drops maturity."
 NEXT = (
     "Next: use it to see who may leave, and test it before calling it a cause: help a random half of new accounts to "
     "reach 20 activation events"
@@ -140,6 +138,12 @@ def test_limits_say_what_nobody_measured_and_could_explain_the_gap():
     assert explain_milestones(RESULTS.but(tables={**tables, "tipping": unknown}), PLAN).limits[0].endswith("the start.")
 
 
+def test_limits_doubt_a_single_control_as_one():
+    data, one = replace(RESULTS.data, kind="yours"), {"controls": RESULTS.tables["controls"].iloc[:1]}
+    told = explain_milestones(RESULTS.but(data=data, tables={**RESULTS.tables, **one}), PLAN)
+    assert " does not say whether plan is that of the start." in told.limits[0]
+
+
 def test_answer_without_controls_names_no_equal_plan():
     none = {"controls": RESULTS.tables["controls"].iloc[:0]}
     told = explain_milestones(RESULTS.but(tables={**RESULTS.tables, **none}), PLAN)
@@ -218,6 +222,10 @@ def test_answer_of_a_snapshot_names_what_those_who_stayed_have_more_often():
     )
     assert told.answer[-1].startswith("Next: record when each was taken up")
     assert "Of all accounts, 65 % (between 63 % and 68 %) are still customers after 72 months." in told.answer
+    assert (
+        "A trait that nobody measured explains even workflow bots away if it moves staying by 30.7 points and is as "
+        "many more common on one side."
+    ) in " ".join(told.limits)
     rows, _ = list_card(told)
     assert [row.name for row in rows] == [
         "Workflow bots", "Shared inbox", "Assignment rules", "Messenger home", "Email digest",

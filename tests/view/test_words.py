@@ -419,11 +419,6 @@ def test_every_report_of_a_plan_that_was_written_afterwards_says_so(study, statu
     )
 
 
-def test_her_own_report_never_speaks_of_an_article():
-    found = explained(make())
-    assert not any("article" in line or "published" in line for lines in found.words.values() for line in lines)
-
-
 OVERSTATED = [
     # what the plan calls worthwhile, and what the Bayesian table takes as true
     (0.02, "a true 2 points"),
