@@ -161,7 +161,8 @@ def _find_values(name, units, design):
     """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
     found = {read: arms for (of, read), arms in units.seen.items() if of == name}
     arms, label = design.variant.arms, design.label_of(name)
-    for find in (_find_codes, _find_times, _find_states, _find_signs):
+    signs = () if name in units.heard else (_find_signs,)  # of events they are compared by time, with all that is lost
+    for find in (_find_codes, _find_times, _find_states, *signs):
         yield from ((True, told) for told in find(found, label, name, design))
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, told in FOUND.items():
