@@ -83,6 +83,8 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
         if metric.time and metric.observed:
             found[name, metric.time] = _look_times(units[metric.time], units[metric.observed])
             asked.append(_ask_last(units, name, metric, design))
+            ended = units.filter(units[metric.observed] >= 1)
+            asked.append(_ask_sizes(ended, ended[metric.time], [(name, metric.time)], design))
         elif metric.how.total and name not in heard and read in units.columns:
             found[name, read] = _look_column(units, read, metric, paid)
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
