@@ -15,7 +15,7 @@ from helpers.inference import power_normal
 from helpers.inference.credibility import read_posterior
 from helpers.inference.planning import find_exaggeration
 from helpers.queues.staffing import GIVEN
-from helpers.records import Estimate, Refused, Results
+from helpers.records import Estimate, Results
 
 Range = float | Sequence[float]  # certain, or low, central and high
 CURRENCY = "USD"
@@ -150,17 +150,11 @@ def choose_effect(results: Results, metric: str, choice: str | None = None) -> E
     -------
     Estimate: the choice is its treatment; the estimate and the ends of its interval are nan where they are not finite.
         One among responders is taken to hold for all.
-
-    Raises
-    ------
-    Refused: the choice is not one of the arms.
     """
     found = () if results.status == "withheld" else results.headline(metric)
     estimate = next((e for e in found if choice in (e.treatment, e.control)), next(iter(found), None))
     if estimate is None:
         return None
-    if choice not in (None, estimate.treatment, estimate.control):
-        raise Refused(f"yearly value of {metric}: the choice is {estimate.treatment} or {estimate.control}")
     ends = estimate.estimate, estimate.ci_low, estimate.ci_high
     arms = {"treatment": estimate.treatment, "control": estimate.control}
     if choice == estimate.control:
@@ -185,10 +179,6 @@ def value_headline(
     -------
     dict of DataFrame: `money` (`yearly_value`) and `assumptions` (`list_assumptions`); empty where the answer is
         withheld or the metric has no difference.
-
-    Raises
-    ------
-    Refused: the choice is not one of the arms.
     """
     estimate = choose_effect(results, metric, choice)
     if estimate is None:
