@@ -128,7 +128,8 @@ def _join_events(events, start, design, worth):
         else ibis.coalesce(*(heard[name].cast("string") for name in ("key", "unit")))
     )
     seconds, since = (_read_seconds(heard[name]) for name in ("at", "start"))
-    day, begun = (seconds / DAY).floor().cast("int64"), heard["begun"]
+    # cast first: a division would turn the shared seconds into a float on PostgreSQL
+    day, begun = (seconds.cast("float64") / DAY).floor().cast("int64"), heard["begun"]
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
     last = as_of and (as_of - dt.date(1970, 1, 1)).days
     return heard.select(
