@@ -60,7 +60,8 @@ $(READY): pyproject.toml requirements.lock
 
 # Spark is 400 MB and needs Java, so that only who wants it gets it.
 spark: $(READY) ## Add Spark to the environment, for tables that stand there (it needs a Java runtime)
+	@command -v java >/dev/null || { echo "Spark needs a Java runtime, 17 or newer (Debian: default-jre-headless)" >&2; exit 1; }
 	$(INSTALL) --no-build-isolation --require-hashes -r requirements-spark.lock
 
 engines: spark ## Run the studies on a PostgreSQL and a Spark of their own, and compare with files (needs both and Java)
-	STUDIES_ENGINES=1 .ci/with_postgres $(BIN)/python -m pytest -n 0 tests/engines
+	STUDIES_ENGINES=1 .ci/with_postgres $(BIN)/python -m pytest -n 0 -W "ignore:The copy keyword" tests/engines

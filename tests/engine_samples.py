@@ -1,6 +1,7 @@
 """The same tables as files and in a database, a notebook's cells run on either, and what differs between the two."""
 
 from dataclasses import fields, is_dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -10,8 +11,10 @@ from helpers import plan as plans
 from helpers import simulate
 
 SIZES = {"proactive_help": 1200, "live_support": 800, "customer_milestones": 500}
+SIZES |= {"in_app_support": 600, "support_metrics": 600}
 TABLES = ("assigned", "events")
 SAME = 1e-9
+STUDIES = (*SIZES, "experiment")
 # Each kind of metric, take-up, covariates that are numbers and words, segments, weeks.
 PLAN = """\
 kind: experiment
@@ -38,6 +41,7 @@ segments: [country]
 """
 
 
+@cache
 def write_files(folder, study, *, seed=3) -> dict:
     """Write a simulated study as Parquet, and return the parameters of a run on it."""
     arguments, more = {"n_units": SIZES.get(study), "seed": seed}, {}
@@ -68,6 +72,20 @@ def run_cells(study, changes):
         if "parameters" in tags:
             space |= {**SMALL[study], **({} if study == "experiment" else {"n_resamples": 200}), **changes}
     return space["results"]
+
+
+@cache
+def run_files(folder, study):
+    """Return the results of a study on its files."""
+    return run_cells(study, write_files(folder, study))
+
+
+def assert_same(folder, study, address) -> None:
+    """Assert that a study finds in the tables of a database what it finds in its files."""
+    found = run_files(folder, study)
+    again = run_cells(study, point_at(address, study, write_files(folder, study)))
+    assert len(found.estimates) >= 10
+    assert compare_results(found, again) == []
 
 
 def find_differences(one, other, place="") -> list[str]:

@@ -296,16 +296,6 @@ def sizes():
     return pd.DataFrame(rows, columns=["baseline", "difference", "units"]).assign(power=0.8)
 
 
-def amounts():
-    """Return the three rows of money."""
-    rows = [
-        ("Sampling alone", "central assumptions, 95 % interval", 412000, 300000, 524000),
-        ("Assumptions alone", "central effect, range over assumptions", 412000, 130000, 890000),
-        ("Both together", "scenario: neither held fixed", 412000, -40000, 1080000),
-    ]
-    return pd.DataFrame(rows, columns=["row", "note", "central", "low", "high"])
-
-
 def output(display):
     """Return a display as the output of a cell."""
     data, metadata = display._repr_mimebundle_()

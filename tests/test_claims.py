@@ -90,59 +90,25 @@ def test_assess_a_ratio_is_held_against_one(value, low, high, verdict):
     assert assess_one("P04", naive).verdict == verdict
 
 
+IMPRECISE = "holds it, and no effect too, so it is too imprecise"
+
+
 @pytest.mark.parametrize(
-    ("name", "metric", "low", "high", "verdict", "reason"),
+    ("name", "low", "high", "verdict", "found"),
     [
-        (
-            "P13",
-            "converted",
-            -0.10,
-            -0.07,
-            "recovered",
-            "The planted value is 9 points; the interval finds it. This tests the method, not the claim.",
-        ),
-        # an interval that excludes 0 but misses what was planted
-        (
-            "P13",
-            "converted",
-            -0.08,
-            -0.05,
-            "not recovered",
-            "The planted value is 9 points; the interval misses it. This tests the method, not the claim.",
-        ),
-        (
-            "P11",
-            "conversations",
-            -0.2,
-            -0.1,
-            "recovered",
-            "The planted value is -0.15 conversations; the interval finds it. This tests the method, not the claim.",
-        ),
+        ("P13", -0.10, -0.07, "recovered", "finds it"),
+        ("P13", -0.08, -0.05, "not recovered", "misses it"),  # it excludes 0 but misses what was planted
+        ("P11", -0.2, -0.1, "recovered", "finds it"),
         # neither a direction nor a figure is found by an interval that holds no effect too
-        (
-            "P11",
-            "conversations",
-            -0.3,
-            0.1,
-            "not recovered",
-            "The planted value is -0.15 conversations; the interval holds it, and no effect too, so it is too "
-            "imprecise. This tests the method, not the claim.",
-        ),
-        (
-            "P13",
-            "converted",
-            -0.2,
-            0.02,
-            "not recovered",
-            "The planted value is 9 points; the interval holds it, and no effect too, so it is too imprecise. "
-            "This tests the method, not the claim.",
-        ),
+        ("P11", -0.3, 0.1, "not recovered", IMPRECISE),
+        ("P13", -0.2, 0.02, "not recovered", IMPRECISE),
     ],
 )
-def test_assess_simulated_data_against_the_planted_truth(name, metric, low, high, verdict, reason):
-    estimate = make_estimate(metric, (low + high) / 2, low, high)
-    claim = assess_one(name, estimate, truth=TRUTH, kind="simulated")
-    assert (claim.verdict, claim.reason) == (verdict, reason)
+def test_assess_simulated_data_against_the_planted_truth(name, low, high, verdict, found):
+    metric, planted = {"P13": ("converted", "9 points"), "P11": ("conversations", "-0.15 conversations")}[name]
+    claim = assess_one(name, make_estimate(metric, (low + high) / 2, low, high), truth=TRUTH, kind="simulated")
+    told = f"The planted value is {planted}; the interval {found}. This tests the method, not the claim."
+    assert (claim.verdict, claim.reason) == (verdict, told)
 
 
 @pytest.mark.parametrize(
@@ -255,94 +221,52 @@ def test_what_has_nothing_to_test_says_so_on_any_data():
         )
 
 
-def make_level(metric, population, value, low, high):
-    return {"metric": metric, "estimand": "level", "population": population, "estimate": value} | {
-        "ci_low": low,
-        "ci_high": high,
-        "reason": None,
-    }
+LEVELS = {"R03": "good_ratings", "R04": "median_reply_hours", "R08": "median_reply_minutes", "R16": "agent_hours"}
 
 
-def assess_level(name, level, *, kind, truth=None):
+def assess_level(name, population, low, high, *, kind, truth=None):
+    level = {"metric": LEVELS[name], "estimand": "level", "population": population, "reason": None}
+    level |= {"estimate": (low + high) / 2, "ci_low": low, "ci_high": high}
     results = make_results(study="live_support", kind=kind).but(tables={"levels": pd.DataFrame([level])})
     return next(claim for claim in assess(results, truth=truth) if claim.id == name)
 
 
 @pytest.mark.parametrize(
-    ("name", "level", "kind", "verdict", "reason"),
+    ("name", "population", "low", "high", "verdict", "reason"),
     [
         # a published level inside and outside
-        (
-            "R04",
-            make_level("median_reply_hours", "control", 1.0, 0.9, 1.1),
-            "yours",
-            "consistent",
-            "The interval holds the published value.",
-        ),
-        (
-            "R04",
-            make_level("median_reply_hours", "control", 2.0, 1.9, 2.1),
-            "yours",
-            "inconsistent",
-            "The interval excludes the published value.",
-        ),
+        ("R04", "control", 0.9, 1.1, "consistent", "The interval holds the published value."),
+        ("R04", "control", 1.9, 2.1, "inconsistent", "The interval excludes the published value."),
         # a target is met when the wait lies below it
-        (
-            "R08",
-            make_level("median_reply_minutes", "treatment", 1.5, 1.4, 1.6),
-            "yours",
-            "consistent",
-            "The interval lies on the published side.",
-        ),
-        (
-            "R08",
-            make_level("median_reply_minutes", "treatment", 3, 2.5, 3.5),
-            "yours",
-            "inconsistent",
-            "The interval lies on the other side.",
-        ),
-        # simulated: the world is made to have it, no one number is planted
-        (
-            "R08",
-            make_level("median_reply_minutes", "treatment", 1.5, 1.4, 1.6),
-            "simulated",
-            "recovered",
-            f"This world is made to have it; the interval lies on the published side. {METHOD_ONLY}",
-        ),
-        (
-            "R04",
-            make_level("median_reply_hours", "control", 2.0, 1.9, 2.1),
-            "simulated",
-            "not recovered",
-            f"This world is made to have it; the interval does not hold the published value. {METHOD_ONLY}",
-        ),
-        (
-            "R16",
-            make_level("agent_hours", "treatment", 5.0, -1, 9),
-            "simulated",
-            "not recovered",
-            f"This world is made to have it; the interval does not lie on the published side. {METHOD_ONLY}",
-        ),
+        ("R08", "treatment", 1.4, 1.6, "consistent", "The interval lies on the published side."),
+        ("R08", "treatment", 2.5, 3.5, "inconsistent", "The interval lies on the other side."),
         # another group's level is not it
-        (
-            "R03",
-            make_level("good_ratings", "control", 0.95, 0.94, 0.96),
-            "yours",
-            UNTESTED,
-            "This run holds no such estimate.",
-        ),
+        ("R03", "control", 0.94, 0.96, UNTESTED, "This run holds no such estimate."),
     ],
 )
-def test_assess_a_level_of_one_group(name, level, kind, verdict, reason):
-    claim = assess_level(name, level, kind=kind)
+def test_assess_a_level_of_one_group(name, population, low, high, verdict, reason):
+    claim = assess_level(name, population, low, high, kind="yours")
     assert (claim.verdict, claim.reason) == (verdict, reason)
 
 
+@pytest.mark.parametrize(
+    ("name", "population", "low", "high", "verdict", "found"),
+    [
+        ("R08", "treatment", 1.4, 1.6, "recovered", "lies on the published side"),
+        ("R04", "control", 1.9, 2.1, "not recovered", "does not hold the published value"),
+        ("R16", "treatment", -1, 9, "not recovered", "does not lie on the published side"),
+    ],
+)
+def test_assess_a_level_that_the_world_is_made_to_have(name, population, low, high, verdict, found):
+    claim = assess_level(name, population, low, high, kind="simulated")  # no one number is planted
+    told = f"This world is made to have it; the interval {found}. {METHOD_ONLY}"
+    assert (claim.verdict, claim.reason) == (verdict, told)
+
+
 def test_assess_a_planted_level():
-    level = make_level("good_ratings", "before", 0.94, 0.93, 0.96)
     planted = {"metric": "good_ratings", "estimand": "level", "population": "before", "value": 0.95}
-    claim = assess_level("R03", level, kind="simulated", truth={"effects": [planted]})
-    assert (claim.verdict, claim.estimate) == ("recovered", pytest.approx(94))
+    claim = assess_level("R03", "before", 0.93, 0.96, kind="simulated", truth={"effects": [planted]})
+    assert (claim.verdict, claim.estimate) == ("recovered", pytest.approx(94.5))
     assert claim.reason.startswith("The planted value is 95 % of ratings; the interval finds it.")
 
 

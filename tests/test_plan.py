@@ -20,10 +20,6 @@ def name_kinds(fits):
     return " or ".join([", ".join(names), last] if names else [last])
 
 
-def name_homes(key):
-    return name_kinds(lambda kind: key in kind.keys)
-
-
 def is_part(kind):
     return kind.is_mean and kind.outcome == "y" and kind.total in ("count", "amount")
 
@@ -202,8 +198,6 @@ def test_read_departures_are_those_that_differ(write):
         ("[seats]", "[csat]",
          "the plan as a whole: the covariate csat is an outcome too; covariates are measured before assignment"),
         ("{absolute: 0.1}", "{relative: 0.1}", "metrics.csat: a margin for a score or nps must be absolute"),
-        ("within_days: 28, worth", "quantile: 0.9, worth",
-         "metrics.activated: a metric of kind binary has no quantile; it is for kind " + name_homes("quantile")),
         ("missing: unknown", "scale: ordered, quantile: 0.9",
          "metrics.csat: give either a quantile or scale: ordered, whose levels have no distances"),
         ("missing: unknown", "quantile: 1", "metrics.csat.quantile: should be less than 1"),
@@ -211,8 +205,6 @@ def test_read_departures_are_those_that_differ(write):
         ("kind: score, role: guardrail, better: higher, margin: {absolute",
          "kind: amount, quantile: 0.9, role: guardrail, better: higher, margin: {relative",
          "metrics.csat: a margin for a quantile must be absolute, as a quantile has no lift"),
-        ("within_days: 28, worth", "scale: ordered, worth",
-         "metrics.activated: a metric of kind binary has no scale; it is for kind " + name_homes("scale")),
         ("{absolute: 0.1}, missing: unknown", "{absolute: 1.5}, scale: ordered",
          "metrics.csat: worthwhile and margin are differences of two chances, below 1; 1.5 would be 150 points"),
         ("{absolute: 0.1}, missing: unknown", "{absolute: 4}, scale: [1, 5]",
@@ -230,15 +222,10 @@ def test_read_departures_are_those_that_differ(write):
          "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
         ("missing: unknown", "scale: likert",
          "metrics.csat.scale: should be numeric, ordered, or the lowest and the highest answer, such as [1, 5]"),
-        ("within_days: 28, worth", "time_at_risk: days, worth",
-         "metrics.activated: a metric of kind binary has no time_at_risk; it is for kind "
-         + name_homes("time_at_risk")),
         ("event: paid, horizon_days: 90", "competing: x, horizon_days: 90, event: [x, paid]",
          "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
         ("horizon_days: 90", "horizon_days: 90, competing: paid",
          "the plan as a whole: an event of paid_in stands among those that compete with it; keep it in one list"),
-        ("within_days: 28, worth", "competing: x, worth",
-         "metrics.activated: a metric of kind binary has no competing; it is for kind " + name_homes("competing")),
         (KIND, "kind: count, quantile: 0.5, time_at_risk: days, within",
          "metrics.activated: give either a quantile or time_at_risk; a rate is a mean"),
         (KIND, "kind: count, quantile: 0.5, within",

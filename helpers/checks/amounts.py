@@ -4,23 +4,19 @@ import math
 import re
 
 from helpers.checks.rates import compare_rates, count_shares, write_rates
-from helpers.metrics import Units, count_units
+from helpers.checks.sizes import find_codes, read_sizes
+from helpers.checks.values import find_unanswered
+from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
 from helpers.records import Check
 
-BACK = re.compile(
-    r"refund|charge.?back|revers|dispute|claw.?back|money.?back|reimburs|storno|erstattung|r(ü|ue|u)ck.?(zahl|buch|gab)|"
-    "rembours|rimbors|reembols|devolu|возврат"
-)
+BACK = re.compile(payments.BACK)
 DOUBTFUL = re.compile(r"credit|return|rebate|discount|cancel|void|repay|cash.?back|gutschrift|retour|avoir|adjust")
 CARD, WORD = re.compile("credit.?card"), re.compile(r"[^\W\d_]+")
-MONEY_IN = re.compile(  # an event whose name holds other words may be money back
-    "pay(ments?)?|paid|order(s|ed)?|purchase[sd]?|buys?|bought|sales?|sold|invoice[sd]?|renew(als?|ed)|upsell|topup|revenue|"
-    "subscri(ption|ptions|bed)|upgrade[sd]?|income|book(ing|ings|ed)|checkout|charge[sd]?|donat(ion|ions|ed)|fees?|spen[dt]|"
-    "plan|add|on|addon|seats?|expansion|new|first|initial|trial|one|time|recurring|monthly|annual|yearly|weekly|completed|"
-    "succe(ss|eded)|received|settled|captured|card|online|shop|store|web|app|zahlung(en)?|bestellung(en)?|kauf|rechnung|abo|"
-    "umsatz|paiements?|commandes?|achats?|ventes?|pagos?|compras?|ventas?|pedidos?|pagamento|acquisto|ordine|vendita|betaling|"
-    "bestelling|aankoop"
+MONEY_IN = re.compile(  # words beside those of payments: an event whose name holds others may be money back
+    "upsell|topup|subscri(ption|ptions|bed)|upgrade[sd]?|income|book(ing|ings|ed)|fees?|spen[dt]|abo|plan|add|on|addon|"
+    "seats?|expansion|new|first|initial|trial|one|time|recurring|monthly|annual|yearly|weekly|completed|succe(ss|eded)|"
+    "received|settled|captured|card|online|shop|store|web|app"
 )
 EMPTY_WARNS = 0.05  # of the events that are added up may lack a value
 MOST = 0.9  # of the values that are not 0, from which on a sign is that of the event
@@ -61,6 +57,24 @@ UNITS = (
     "The values of {label} in {arm} are about {factor:,.0f} times those in {other}, as {unit} would be; give both "
     "arms one unit."
 )
+CODES = (
+    "{n:,} of the {all:,} values of {label} that are not 0 are {code}, {why}; leave them empty where that is a code "
+    "for none."
+)
+LONGEST = (
+    "{n:,} of the {all:,} units with the event of {label} have it at the longest time of all, as those without it do "
+    "who were followed to the end; write 1 where it was seen, and 0 where it was not."
+)
+AT_ONCE = (
+    "The event of {label} is at the time 0 itself in one arm far more often: {rates}; leave the time empty where it is "
+    "not known."
+)
+STATES = (
+    "Values of {label} have a state in {column} that says neither that they were paid nor that they were not, unlike "
+    "in the arms: {rates}; leave out what was not paid."
+)
+MANY_STATES = 20
+UNANSWERED = "The answers of {label} are 0 far too often, {n}, as where nobody answered; leave those cells empty."
 NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
 
@@ -83,7 +97,8 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
-    sized = dict.fromkeys(of for (of, _), arms in units.seen.items() if "log" in next(iter(arms.values())))
+    told_of = {"log", "sizes", "void", "answers"}
+    sized = dict.fromkeys(of for (of, _), arms in units.seen.items() if told_of & set(next(iter(arms.values()))))
     apart = {name: told for name in sized if (told := [*_find_values(name, units, design)])}
     if not units.added and not apart:
         return ()
@@ -122,7 +137,7 @@ def _find_faults(name, rows, design):
             (sure if is_back else unsure).append((ADDS if is_back else MAY_ADD).format(**found))
         elif min(above, below) > MINOR * (above + below):
             unsure.append((MIXED if is_back or may_be else BOTH).format(**found))
-        elif others and above != below and (above > below) != all(map(MONEY_IN.fullmatch, WORD.findall(plain[event]))):
+        elif others and above != below and (above > below) != _is_money_in(plain[event]):
             unknown.append(event)
     if unknown:
         unsure.append(AS_WRITTEN.format(unknown=" and ".join(unknown), **told))
@@ -133,15 +148,23 @@ def _find_faults(name, rows, design):
     return sure, unsure
 
 
+def _is_money_in(event):
+    words = WORD.findall(event)
+    return all(MONEY_IN.fullmatch(word) or payments.PAYMENT.search(word) for word in words)
+
+
 def _find_values(name, units, design):
     """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
-    found = {read: arms for (of, read), arms in units.seen.items() if of == name and "log" in next(iter(arms.values()))}
+    found = {read: arms for (of, read), arms in units.seen.items() if of == name}
     arms, label = design.variant.arms, design.label_of(name)
+    for find in (_find_codes, _find_times, _find_states):
+        yield from ((True, told) for told in find(found, label, name, design))
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, told in FOUND.items():
-        if what == "returned" and has_back:
+        if what == "returned" and (has_back or design.metrics[name].how.total != "amount"):
             continue
-        counts = [[sum(facts[arm].get(key, 0) for facts in found.values()) for key in (what, "n")] for arm in arms]
+        counted = [told for told in found.values() if "n" in told[arms[0]]]
+        counts = [[sum(told[arm].get(key, 0) for told in counted) for key in (what, "n")] for arm in arms]
         sizes = count_units(units)[None]
         shares = count_shares(counts, [sizes[arm] for arm in arms])
         n, whole = map(sum, zip(*counts, strict=True))
@@ -149,12 +172,59 @@ def _find_values(name, units, design):
             is_sure = compare_rates(shares) < ALERT or (what != "unpriced" and n > VOID * whole)
             yield is_sure, told.format(label=label, rates=write_rates(design, shares))
     factors = TIMES if design.metrics[name].time else MONEY
-    for facts in found.values():
+    for facts in (told for told in found.values() if "log" in told[arms[0]]):
         for arm in arms[1:]:
             if unit := _find_unit(facts[arms[0]], facts[arm], factors):
                 (large, other) = (arm, arms[0]) if unit[1] > 0 else (arms[0], arm)
                 words = {"label": label, "arm": large, "other": other, "unit": unit[0]}
                 yield True, UNITS.format(factor=factors[unit[0]], **words)
+
+
+def _find_codes(found, label, name, design):
+    """Yield a sentence of each event or column in which a code for none stands in the place of values."""
+    is_count, arms = design.metrics[name].how.total == "count", design.variant.arms
+    for told in (told for told in found.values() if "answers" in told[arms[0]]):
+        if n := find_unanswered([told[arm]["answers"] for arm in arms]):
+            yield UNANSWERED.format(n=n, label=label)
+    for told in (told for told in found.values() if "sizes" in told[design.variant.arms[0]]):
+        sizes = [told[arm]["sizes"] for arm in design.variant.arms]
+        whole = read_sizes(sizes)
+        if code := find_codes(whole, is_count=is_count):
+            (size, why), n = code, sum(size.n for size in whole)
+            shown = f"{size.low:,.10g}" if size.n >= design.min_cell and size.low == size.high else "a code for none"
+            yield CODES.format(n=size.n, all=n, label=label, code=shown, why=why)
+
+
+def _find_states(found, label, name, design):
+    """Yield a sentence of each column whose states, which no word here knows, are unlike in the arms."""
+    arms = design.variant.arms
+    for told in found.values():
+        for what in (what for what in told[arms[0]] if what.startswith("state:")):
+            states = [dict(text.rsplit(":", 1) for text in told[arm][what] or ()) for arm in arms]
+            shares = {}
+            for level in sorted(set().union(*states))[:MANY_STATES]:
+                pairs = [(int(one.get(level, 0)), told[arm]["n"]) for one, arm in zip(states, arms, strict=True)]
+                shares[level] = count_shares(pairs)
+            apart = {level: compare_rates(arms) for level, arms in shares.items()}
+            worst = min(apart, key=apart.get, default=None)
+            if worst is not None and apart[worst] * len(apart) < ALERT:
+                told_in = {"label": label, "column": what.removeprefix("state:")}
+                yield STATES.format(rates=write_rates(design, shares[worst]), **told_in)
+
+
+def _find_times(found, label, name, design):
+    """Yield a sentence where the event is at the time 0 in one arm far more often, or at the longest time of all."""
+    for told in (told for told in found.values() if "ended" in told[design.variant.arms[0]]):
+        arms = [told[arm] for arm in design.variant.arms]
+        is_whole = sum(arm["whole"] for arm in arms) > PART * sum(arm["n"] for arm in arms)
+        least, at_once = PART if is_whole else MINOR, count_shares([(arm["ended_zero"], arm["ended"]) for arm in arms])
+        late = [arm for arm in arms if arm["ended_last"] > max(LEAST_VALUES, least * arm["ended"])]
+        late = [arm for arm in late if arm["open_last"] < MINOR * arm["ended_last"]]
+        if late:
+            n, ended = (sum(arm[what] for arm in late) for what in ("ended_last", "ended"))
+            yield LONGEST.format(n=n, all=ended, label=label)
+        elif not is_whole and max(m.mean[0] for m in at_once) > MINOR and compare_rates(at_once) < ALERT:
+            yield AT_ONCE.format(label=label, rates=write_rates(design, at_once))
 
 
 def _find_unit(one, other, factors):

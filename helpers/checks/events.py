@@ -5,49 +5,53 @@ changes by the days since assignment, never from a day of the calendar on. What 
 fewer events, is no fault; where ids or names are lost beside, both are said.
 """
 
+import copy
+import itertools
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from helpers import schema
-from helpers.checks.logs import Arm, calm, expect_lost, find_quiet, find_step
+from helpers.checks.logs import (
+    FAR,
+    LEAST_HEARD,
+    LEAST_TOLD,
+    LOST_FAILS,
+    LOST_WARNS,
+    WEEK,
+    Arm,
+    Finding,
+    calm,
+    expect_lost,
+    find_jump,
+    find_no_return,
+    find_outside,
+    find_piles,
+    find_quiet,
+    find_repeats,
+    find_signs,
+    find_step,
+    find_times,
+    percent,
+    write_day,
+)
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import TAKE_UP, Check
 
 EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
-LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts, or that stand where none should
 STEP_FAILS = 0.25  # of an arm's events, which no change of a treatment in its course is likely to take
 HOLE_FAILS = 0.5  # of them, in a hole that all arms have: a holiday may be one
 ONCE = ("binary", "score", "nps", "time_to_event")  # kinds to which an event that is repeated says nothing more
-REPEATED_FAILS = 0.02  # of the events of an arm, as of rows of units
 UNKNOWN_WARNS, STRANGE_FAILS = 0.5, 0.05  # of all events; and of those whose ids are unlike any unit's
 LIMITS = (
     "Above 5 % of early, 1 % of lost or 50 % of unknown events this is in doubt; above 25 % of early, 10 % of lost "
     "(50 % in a hole of all arms) or 2 % of repeated ones outcomes cannot be compared."
 )
 RARE = 7.0  # minus the logarithm of the chance that none comes where some are expected: one log in a thousand
-FAR = 3.5  # standard errors between arms: two logs in five thousand
-LEAST_HEARD = 10  # events of a metric, from which on it is odd that all of them lie outside the time of the study
-LEAST_TOLD = 30  # events, below which the rate of one of several, or of a part, is not read
 MOST_DAYS = 800  # of a study whose events are judged by each of its days
-WEEK, EPOCH = 7, 719_163  # the ordinal of the first day of 1970
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong with the events of a metric in an arm: the share of them, in words, and whether it withholds.
-
-    `cut` is the side, before or after, and the day of the first or last event, where the log is cut.
-    """
-
-    of: str
-    share: float
-    told: str
-    fails: bool
-    cut: tuple[str, int] | None = None
+EPOCH = 719_163  # the ordinal of the first day of 1970
 
 
 def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentPlan) -> tuple[Check, ...]:
@@ -83,7 +87,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     grave = {one.of: one for one in reversed(found) if one.fails}
     fails = any(name in design.metrics and design.metrics[name].role == "primary" for name in grave)
     rates = {arm: max((log.measure_early(event, arm) for event in log.names), default=0.0) for arm in log.arms}
-    unknown = log.count_unknown()
+    unknown = log.ages.loc[log.ages["variant"].isna(), "n"].sum() / log.ages["n"].sum()
     told = list(dict.fromkeys(one.told for one in found))[:2]
     if unknown > UNKNOWN_WARNS:
         told.append(
@@ -113,28 +117,40 @@ def _fail_one(found, design):
 def _list_findings(log, design):
     """What is wrong with each metric's events, all together and one by one, in each arm: of each kind, the worst."""
     for of, label, events, window, is_own in _list_watched(design):
-        whole = log.find_lost(of, label, events, window, least=0 if is_own else LEAST_TOLD)
         named = {event: f"{label} ({event})" if len(events) > 1 else label for event in events}
-        each = (
-            {}
-            if len(events) == 1
-            else {e: log.find_lost(of, n, [e], window, least=LEAST_TOLD) for e, n in named.items()}
-        )
+        is_amount = of in design.metrics and design.metrics[of].how.total == "amount"
         is_summed = of in design.metrics and design.metrics[of].kind not in ONCE
-        for arm in log.arms:
-            lost = [whole[arm]] if whole[arm] and (is_own or log.goes_on(events, arm, whole[arm].cut)) else []
-            cuts = [arms[arm].cut for arms in each.values() if arms[arm]]
-            lost += [
-                arms[arm]
-                for event, arms in each.items()
-                if arms[arm] and log.goes_on([event], arm, arms[arm].cut) and not _is_taken_over(arms[arm].cut, cuts)
-            ]
-            yield from sorted(lost, key=lambda one: -one.share)[:1]
-            for event, name in named.items():
-                judged = [log.find_early, log.find_before, log.find_beyond, log.find_nameless, log.find_renamed]
-                judged += [log.find_step] if not lost else []
-                judged += [log.find_repeats] if is_summed else []
-                yield from (one for find in judged if (one := find(of, name, event, arm)))
+        lost = dict(_list_lost(log, of, label, named, window, is_own=is_own))
+        sized = log.leave_out_voids() if is_amount else log
+        if sized is not log and not lost:
+            named = {event: f"{name} with an amount" for event, name in named.items()}
+            lost = dict(_list_lost(sized, of, f"{label} with an amount", named, window, is_own=is_own))
+        yield from lost.values()
+        for arm, event in itertools.product(log.arms, events):
+            judged = [log.find_early, log.find_elsewhere]
+            judged += [sized.find_step] if arm not in lost else []
+            yield from (one for find in judged if (one := find(of, named[event], event, arm)))
+            judged = [find_outside, find_times, *([find_piles] if of != TAKE_UP else [])]
+            judged += [find_repeats] if is_summed else []
+            judged += [find_signs, find_no_return, find_jump] if is_amount else []
+            yield from (one for find in judged if (one := find(log, of, named[event], event, arm)))
+
+
+def _list_lost(log, of, label, named, window, *, is_own):
+    """Yield each arm that lacks events of a metric, with the most that it lacks of all together or of one of them."""
+    whole = log.find_lost(of, label, list(named), window, least=0 if is_own else LEAST_TOLD)
+    each = {event: log.find_lost(of, name, [event], window, least=LEAST_TOLD) for event, name in named.items()}
+    for arm in log.arms:
+        lost = [whole[arm]] if whole[arm] and (is_own or log.goes_on(named, arm, whole[arm].cut)) else []
+        found = {event: arms[arm] for event, arms in each.items() if arms[arm] and len(named) > 1}
+        cuts = [one.cut for one in found.values()]
+        lost += [
+            one
+            for event, one in found.items()
+            if log.goes_on([event], arm, one.cut) and not _is_taken_over(one.cut, cuts)
+        ]
+        if lost:
+            yield arm, max(lost, key=lambda one: one.share)
 
 
 def _list_watched(design):
@@ -161,31 +177,48 @@ class _Log:
         self.end, self.arms, self.unit = units.as_of.toordinal() - EPOCH, design.variant.arms, design.unit
         self.names = schema.list_event_names(design)
         self.every = {what: rows for what, rows in meeting.groupby("what")}
-        self.ages = _date(self._take("age"))
-        self.starts = self._take("start")[self._take("start")["day"] <= self.end]
-        self.first, self.empty = self.starts["day"].min(), meeting.head(0)
+        # ages of events that have dates alone count by date: none of the day of assignment is early
+        ages = self.take("age")
+        dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
+        moved = ages[dated & (ages["same_day"] > 0)]
+        moved = moved.assign(n=moved["same_day"], known=moved["same_day"], void=0, day=0)
+        self.ages = pd.concat([ages.assign(n=ages["n"].where(~dated, ages["n"] - ages["same_day"])), moved])
+        self.starts = self.take("start")[self.take("start")["day"] <= self.end]
+        self.first = self.starts["day"].min()
+        counts = {arm: self.count("start", "", arm) for arm in self.arms}
+        self.ratios = {arm: n / max(1, others) for arm, (n, others) in counts.items()}  # units for one of the others
+        since = self.take("since").groupby("event")[["n", "known", "squares"]].sum()
+        spreads = since["squares"] / since["known"] - since["known"] / since["n"]
+        self.spreads = spreads.clip(lower=1.0)  # of numbers of events, against those that come by themselves
 
-    def _take(self, what, event=None):
+    def leave_out_voids(self):
+        """Return the log without the events whose amount is empty or 0; itself where none is."""
+        if not any(rows["void"].any() for rows in self.every.values()):
+            return self
+        sized = copy.copy(self)
+        sized.every = {what: _take_voids(rows) for what, rows in self.every.items()}
+        sized.ages = _take_voids(self.ages)
+        return sized
+
+    def take(self, what, event=None):
         rows = self.every.get(what, self.every["start"].head(0))
         return rows if event is None else rows[rows["event"] == event]
 
-    def _count(self, what, event, arm):
-        """How many there are of an arm, and of all the others."""
-        rows = self._take(what, event)
+    def part(self, rows, arm):
+        """Return the rows of an arm, and those of all the others."""
         rows = rows[rows["variant"].isin(self.arms)]
-        is_own = rows["variant"] == arm
-        return int(rows.loc[is_own, "n"].sum()), int(rows.loc[~is_own, "n"].sum())
+        return rows[rows["variant"] == arm], rows[rows["variant"] != arm]
 
-    def count_unknown(self) -> float:
-        """Return the share of all events that belong to no unit."""
-        return self.ages.loc[self.ages["variant"].isna(), "n"].sum() / self.ages["n"].sum()
+    def count(self, what, event, arm, name="n"):
+        """Return how many there are of an arm, and of all the others."""
+        return tuple(int(rows[name].sum()) for rows in self.part(self.take(what, event), arm))
 
     def compare_units(self, what, event, arm) -> float:
         """Return by how many standard errors more of an arm's units have an event than of those assigned that day.
 
         Mantel and Haenszel (1959), over the days of assignment, so that a split that changes does no harm.
         """
-        have, keys = (self._take(*of).pivot_table("n", "day", "variant", "sum") for of in ((what, event), ("key",)))
+        have, keys = (self.take(*of).pivot_table("n", "day", "variant", "sum") for of in ((what, event), ("key",)))
         keys = keys.reindex(columns=self.arms).fillna(0.0)
         have = have.reindex(index=keys.index, columns=self.arms).fillna(0.0)
         n, n_own, x, x_own = keys.sum(axis=1), keys[arm], have.sum(axis=1), have[arm]
@@ -210,107 +243,45 @@ class _Log:
         )
         return Finding(of, share, told, share > EARLY_FAILS) if share > EARLY_WARNS else None
 
-    def find_before(self, of, label, event, arm) -> Finding | None:
-        """Return the events before assignment that one arm has and the others have not: no treatment does that."""
-        own, rest = self._share(event, arm, self.ages["day"] < 0)
-        if own - rest <= LOST_WARNS or self.compare_units("before", event, arm) < FAR:
+    def find_elsewhere(self, of, label, event, arm) -> Finding | None:
+        """Return the events of ids unlike any unit's, or of a name that begins as this, where an arm has fewer."""
+        (own, rest), every = self.count("age", event, arm), self.take("age", event)["n"].sum()
+        fewer = rest * self.ratios[arm] - own
+        if fewer <= 0 or self.compare_units("since", event, arm) > -FAR:
             return None
-        told = (
-            f"Of the events of {label} in {arm} {percent(own)} stand before assignment, and {percent(rest)} elsewhere, "
-            "which neither chance nor a treatment does; times may be filled in, or of another clock."
-        )
-        return Finding(of, own - rest, told, own - rest > LOST_FAILS)
-
-    def _share(self, event, arm, part):
-        """The share of an arm's events that are in a part of the ages, and that of all the others."""
-        rows = self.ages[(self.ages["event"] == event) & self.ages["variant"].isin(self.arms)]
-        is_own = rows["variant"] == arm
-        return [
-            rows.loc[of & part.loc[rows.index], "n"].sum() / max(1, rows.loc[of, "n"].sum()) for of in (is_own, ~is_own)
-        ]
-
-    def find_beyond(self, of, label, event, arm) -> Finding | None:
-        """Return the events of an arm that come after those of all others end, or pile up on one day after the last."""
-        rows = self._take("day", event)
-        rows = rows[rows["variant"].isin(self.arms)]
-        own, rest = (rows[of].groupby("day")["n"].sum() for of in (rows["variant"] == arm, rows["variant"] != arm))
-        if rest.sum() < LEAST_TOLD:
-            return None
-        beyond = own[own.index > max(self.end, rest.index.max() + WEEK)].sum() / max(1, own.sum())
-        late = own[own.index > self.end] / max(1, own.sum())
-        piled = (late - (rest / rest.sum()).reindex(late.index, fill_value=0.0)).max() if len(late) else 0.0
-        share = float(max(beyond, piled))
-        if share <= LOST_FAILS or share * own.sum() < LEAST_HEARD:
-            return None
-        day = _write_day(late.idxmax())
-        told = f"Of the events of {label} in {arm} {percent(share)} more than elsewhere stand after the last day, most "
-        return Finding(of, share, f"{told}of them on {day}; times may be filled in, or of another clock.", fails=True)
-
-    def find_repeats(self, of, label, event, arm) -> Finding | None:
-        """Return the events of an arm that repeat another, where they are many: a sum counts them twice."""
-        n, every = self._count("repeat", event, arm)[0], self._count("age", event, arm)[0]
-        if n < LEAST_HEARD or n <= REPEATED_FAILS * every:
-            return None
-        told = (
-            f"Of the {every:,} events of {label} in {arm} {n:,} repeat another of their {self.unit} (its event_id, or "
-            "its time and value); give each event once."
-        )
-        return Finding(of, n / every, told, fails=True)
-
-    def find_nameless(self, of, label, event, arm) -> Finding | None:
-        """Return the events whose ids are unlike any unit's, where they may be what an arm has fewer of than others."""
-        strange, every = self._take("strange", event)["n"].sum(), self._take("age", event)["n"].sum()
-        fewer = self._measure_fewer(event, arm)
-        if strange <= STRANGE_FAILS * every or 2 * strange < fewer or not fewer:
-            return None
-        told = (
-            f"{percent(strange / every)} of the events of {label} have ids unlike those of any {self.unit}, and fewer "
-            f"of {arm} than of the others have any: either the treatment did it, or the ids of {arm} are lost."
-        )
-        return Finding(of, strange / every, told, fails=True)
-
-    def find_renamed(self, of, label, event, arm) -> Finding | None:
-        """Return events of a name that begins as one of the plan, of one arm alone that has fewer of the planned."""
-        rows = self._take("near")
+        strange = self.take("strange", event)["n"].sum()
+        if strange > STRANGE_FAILS * every and 2 * strange >= fewer:
+            told = (
+                f"{percent(strange / every)} of the events of {label} have ids unlike those of any {self.unit}, and "
+                f"fewer of {arm} than of the others have any: either the treatment did it, or ids of {arm} are lost."
+            )
+            return Finding(of, strange / every, told, fails=True)
+        rows = self.take("near")
         rows = rows[rows["event"].str.startswith(event)]
         alone = [name for name, at in rows.groupby("event")["variant"] if set(at.dropna()) == {arm}]
-        n, every = rows.loc[rows["event"].isin(alone), "n"].sum(), self._count("age", event, arm)[0]
-        if n <= LOST_WARNS * (n + every) or not self._measure_fewer(event, arm):
+        n = rows.loc[rows["event"].isin(alone), "n"].sum()
+        if n <= LOST_WARNS * (n + own):
             return None
         told = (
             f"Events named {' and '.join(schema.cut(name) for name in alone[:3])} stand in {arm} alone, where fewer "
             f"have {label}: either the treatment did it, or they are {event} under another name; list them under event "
             "then."
         )
-        return Finding(of, float(n / (n + every)), told, fails=False)
-
-    def _measure_fewer(self, event, arm) -> float:
-        """How many events an arm lacks that it would have at the rate of the others; 0 where that may be chance."""
-        if self.compare_units("since", event, arm) > -FAR:
-            return 0.0
-        (own, rest), (n, others) = self._count("age", event, arm), self._count("start", "", arm)
-        return float(max(0.0, rest * n / max(1, others) - own))
+        return Finding(of, float(n / (n + own)), told, fails=False)
 
     def find_step(self, of, label, event, arm) -> Finding | None:
         """Return the day from which on an arm alone has fewer events, whenever its units were assigned."""
-        have = self._take("since", event)
-        arms = []
-        for is_own in (True, False):
-            rows = [
-                table[table["variant"].isin(self.arms) & ((table["variant"] == arm) == is_own)]
-                for table in (self.starts, self.ages[self.ages["event"] == event], self._take("day", event))
-            ]
-            arms.append(Arm.read(*rows, first=self.first, end=self.end))
-        if self.end - self.first > MOST_DAYS or have.empty:
+        tables = (self.starts, self.ages[self.ages["event"] == event], self.take("day", event))
+        sides = zip(*(self.part(rows, arm) for rows in tables), strict=True)
+        arms = [Arm.read(*side, first=self.first, end=self.end) for side in sides]
+        if self.end - self.first > MOST_DAYS or self.take("since", event).empty:
             return None
-        found = find_step(
-            *arms, spread=max(1.0, have["squares"].sum() / have["known"].sum() - have["known"].sum() / have["n"].sum())
-        )
+        found = find_step(*arms, spread=self.spreads.get(event, 1.0))
         if found is None or found[1] <= LOST_FAILS:
             return None
         day, share = found
         told = (
-            f"Events of {label} in {arm} are fewer after {_write_day(self.first + day)}, of units assigned before and "
+            f"Events of {label} in {arm} are fewer after {write_day(self.first + day)}, of units assigned before and "
             f"after alike, by {percent(share)} of all: either the log kept a part of them alone, or the treatment was "
             "changed that day."
         )
@@ -321,11 +292,11 @@ class _Log:
         ages = self.ages[self.ages["event"].isin(events)]
         heard = ages[ages["variant"].isin(self.arms)]
         if heard["n"].sum() >= LEAST_HEARD and not ((heard["last"] >= self.first) & (heard["first"] <= self.end)).any():
-            ran = f"they run from {_write_day(heard['first'].min())} to {_write_day(heard['last'].max())}"
-            since = f"between the first assignment on {_write_day(self.first)} and {_write_day(self.end)}"
+            ran = f"they run from {write_day(heard['first'].min())} to {write_day(heard['last'].max())}"
+            since = f"between the first assignment on {write_day(self.first)} and {write_day(self.end)}"
             told = f"No event of {label} stands {since}: {ran}."
             return dict.fromkeys(self.arms, Finding(of, 1.0, told, fails=True))
-        days = self._take("day")
+        days = self.take("day")
         days = days[days["event"].isin(events) & (days["day"] <= self.end) & days["variant"].isin(self.arms)]
         quiet = {arm: find_quiet(own.groupby("day", as_index=False)["n"].sum()) for arm, own in days.groupby("variant")}
         found = {}
@@ -375,7 +346,7 @@ class _Log:
     def _tell(self, of, place, share, cut, is_moved, quiet, arm):
         """What an arm lacks in words; a hole that all arms have alike may be a holiday."""
         _, hole, _ = quiet[arm]
-        side = f"{cut[0]} {_write_day(cut[1])}" if cut else f"from {_write_day(hole[0])} to {_write_day(hole[1])}"
+        side = f"{cut[0]} {write_day(cut[1])}" if cut else f"from {write_day(hole[0])} to {write_day(hole[1])}"
         is_shared = cut is None and all(
             other[1] and other[1][0] <= hole[1] and other[1][1] >= hole[0] for other in quiet.values()
         )
@@ -386,18 +357,6 @@ class _Log:
         return Finding(of, share, told, share > (HOLE_FAILS if is_shared else LOST_FAILS), cut)
 
 
-def _date(ages):
-    """Ages of events that have dates alone count by date: none of the day of assignment is early."""
-    dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
-    moved = ages[dated & (ages["same_day"] > 0)]
-    rest = ages.assign(n=ages["n"].where(~dated, ages["n"] - ages["same_day"]))
-    return pd.concat([rest, moved.assign(n=moved["same_day"], known=moved["same_day"], day=0)], ignore_index=True)
-
-
-def _write_day(day) -> str:
-    return str(np.datetime64(int(day), "D"))
-
-
-def percent(share: float) -> str:
-    """Return a share with one decimal of a per cent, as messages of checks print it."""
-    return f"{100 * share:.1f} %"
+def _take_voids(rows):
+    rest = rows.assign(n=rows["n"] - rows["void"], known=(rows["known"] - rows["void"]).clip(lower=0))
+    return rest[rest["n"] > 0]

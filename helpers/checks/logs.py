@@ -1,4 +1,8 @@
-"""What a log of events would hold: by days since assignment, by season, and before and after a day of change."""
+"""What a log of events would hold: by days since assignment, by season, and before and after a day of change.
+
+And what the events of an arm are like beside those of the others, by time of the week, minute, sign and size: a
+treatment makes them more or fewer, larger or smaller; it takes none from a weekday, and turns no sign.
+"""
 
 import math
 from dataclasses import dataclass
@@ -13,8 +17,20 @@ SPIKE, ODD = (
 )  # times what is expected of a day, and standard deviations beyond, from which on it is no usual one
 QUIET = 0.2  # of the median day: a day with less is quiet, as a log that is out may let a little through
 ROUNDS = 30  # of the fit of rates and season to each other
-LEAST, LEAST_TOLD = 1e-9, 30  # what is divided by; events on each side of a step
+LEAST = 1e-9  # what is divided by
 STEPS = 25.0  # twice the log likelihood that a step adds, over all days: one log in a thousand
+LOST_WARNS, LOST_FAILS = 0.01, 0.10  # of the events that a metric counts, or that stand where none should
+REPEATED_FAILS = 0.02  # of the events of an arm, as of rows of units
+FAR = 3.5  # standard errors between arms: two logs in five thousand
+SURE = 12.0  # minus the logarithm of a chance, where the best of some dozen places is looked for
+LEAST_HEARD = 10  # events of a metric, from which on it is odd that all of them lie outside the time of the study
+LEAST_TOLD = 30  # events, below which the rate of one of several, of a part, or of a side of a step is not read
+LEAST_EXPECTED = 5.0  # events of a time of the week, for its lack to be seen
+TENTH = 0.1  # of what the other arms have: what an arm with less hardly has
+ALIKE = 0.1  # of the amounts of two events that are equal by themselves: fewer, and one that comes again is a repeat
+HOURS, DAY_HOURS, BLOCK, FIRST_DAY = 168, 24, 4, 3  # the first day of 1970 was a Thursday
+NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+FACTORS, CLOSE, STEADY = (100.0, 1000.0, 1e6), 0.35, 0.5  # of units of money; of the logarithm of one; of its days
 
 
 def expect_lost(ages, starts, *, reach, end, window, hole=None) -> tuple[float, float, float]:
@@ -102,8 +118,8 @@ class Arm:
 
     def expect(self, by_age, by_day):
         """Return the expected events by day since assignment and by day, of rates of both that are multiplied."""
-        n = len(self.count)  # the units of a day of assignment are i days old i days later
-        ages, days = np.convolve(self.count[::-1], by_day)[n - 1 :], np.convolve(self.count, by_age)[:n]
+        count = np.trim_zeros(self.count, "b")  # the units of a day of assignment are i days old i days later
+        ages, days = np.convolve(count[::-1], by_day)[len(count) - 1 :], np.convolve(count, by_age)[: len(by_age)]
         return by_age * ages, by_day * days
 
 
@@ -178,3 +194,220 @@ def _fit(own, rest, *, rounds, day=None):
             step *= own.days[day:].sum() / (season * mine)[day:].sum()
     tables = [(own.ages, rates[0]), (rest.ages, rates[1]), (seen, season), (own.days, steps)]
     return rates, season, step, sum(float(n[n > 0] @ np.log(np.maximum(rate[n > 0], LEAST))) for n, rate in tables)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with the events of a metric in an arm: the share of them, in words, and whether it withholds.
+
+    `cut` is the side, before or after, and the day of the first or last event, where the log is cut.
+    """
+
+    of: str
+    share: float
+    told: str
+    fails: bool
+    cut: tuple[str, int] | None = None
+
+
+def percent(share: float) -> str:
+    """Return a share with one decimal of a per cent, as messages of checks print it."""
+    return f"{100 * share:.1f} %"
+
+
+def write_day(day) -> str:
+    """Return the date of a day since 1970."""
+    return str(np.datetime64(int(day), "D"))
+
+
+def find_outside(log, of, label, event, arm) -> Finding | None:
+    """Return the events that one arm alone has before assignment, or after those of all others end, or on one day then.
+
+    No treatment does that.
+    """
+    sides = [rows[rows["event"] == event] for rows in log.part(log.ages, arm)]
+    share, elsewhere = (rows.loc[rows["day"] < 0, "n"].sum() / max(1, rows["n"].sum()) for rows in sides)
+    told, more = f"Of the events of {label} in {arm} ", share - elsewhere
+    if more > LOST_WARNS and log.compare_units("before", event, arm) >= FAR:
+        told += f"{percent(share)} stand before assignment, and {percent(elsewhere)} elsewhere, which neither chance "
+        told += "nor a treatment does; times may be filled in, or of another clock."
+        return Finding(of, more, told, more > LOST_FAILS)
+    own, rest = (rows.groupby("day")["n"].sum() for rows in log.part(log.take("day", event), arm))
+    if rest.sum() < LEAST_TOLD:
+        return None
+    beyond = own[own.index > max(log.end, rest.index.max() + WEEK)].sum() / max(1, own.sum())
+    late = own[own.index > log.end] / max(1, own.sum())
+    piled = (late - (rest / rest.sum()).reindex(late.index, fill_value=0.0)).max() if len(late) else 0.0
+    share = float(max(beyond, piled))
+    if share <= LOST_FAILS or share * own.sum() < LEAST_HEARD:
+        return None
+    told += f"{percent(share)} more than elsewhere stand after the last day, most of them on "
+    told += f"{write_day(late.idxmax())}; times may be filled in, or of another clock."
+    return Finding(of, share, told, fails=True)
+
+
+def find_times(log, of, label, event, arm) -> Finding | None:
+    """Return the weekdays or hours on which an arm lacks the events that the others have."""
+    own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("hour", event), arm))
+    spread, ratio, hour, found = log.spreads.get(event, 1.0), log.ratios[arm], np.arange(HOURS), []
+    sides = [rows.groupby(level=0).sum().reindex(hour, fill_value=0) / spread for rows in (own, rest)]
+    for by in (hour // DAY_HOURS, hour % DAY_HOURS, hour // BLOCK):
+        if lack := _find_lack(*(np.bincount(by, side) for side in sides), ratio):
+            found.append(lack)
+    starts = log.starts[log.starts["variant"] == arm].groupby(log.starts["day"] % WEEK)["n"].sum()
+    if not found or len(starts) < min(WEEK, len(log.starts["day"].unique())):
+        return None  # an arm that nobody was assigned to on some weekdays may lack them
+    share, is_moved, lacks = max(found, key=lambda one: one[0])
+    when = _write_times(np.flatnonzero(lacks), len(lacks))
+    told = f"Events of {label} in {arm} are lost: hardly any stands {when}, where {percent(share)} of all would be "
+    if is_moved:
+        told = f"Events of {label} in {arm} come when those of the others do not: hardly any stands {when}, which is "
+    return Finding(of, share, told + "expected.", share > LOST_FAILS and not is_moved)
+
+
+def _find_lack(own, rest, fair):
+    """The share of events that an arm lacks in some places, whether others hold them, and where; None without."""
+    lacks = np.zeros(len(own), bool)
+    for _ in range(2):
+        ratio = own[~lacks].sum() / max(1e-9, rest[~lacks].sum())
+        lacks = (own < TENTH * np.minimum(ratio * rest, own.mean())) & (ratio * rest >= LEAST_EXPECTED)
+    came, others = own[lacks].sum(), rest[lacks].sum()
+    lost = ratio * others - came
+    share = lost / max(1e-9, own.sum() + lost)
+    if lacks.all() or share <= LOST_WARNS or _measure_chance(came, others, ratio) < SURE:
+        return None
+    held = ~lacks & (rest > 0)
+    usual = np.median(own[held] / rest[held]) * rest[~lacks]
+    piled = np.maximum(own[~lacks] - usual - 2 * np.sqrt(usual + 1), 0.0).sum()
+    return float(share), bool(2 * piled > lost or ratio > 2 * fair), lacks
+
+
+def _measure_chance(came, others, ratio):
+    """Minus the logarithm of the chance (Chernoff's bound) that so few come, as others had the rest of all of them."""
+    every, told = came + others, 0.0
+    for n, share in ((came, ratio / (1 + ratio)), (others, 1 / (1 + ratio))):
+        told += n * math.log(n / (every * share)) if n else 0.0
+    return told
+
+
+def _write_times(places, of):
+    """Times of the week in words: weekdays, hours of every day, or hours of weekdays; of many the first ones."""
+    if of == WEEK:
+        return "on " + " and ".join(NAMES[day] for day in sorted((day + FIRST_DAY) % WEEK for day in places))
+    if of == DAY_HOURS:
+        return "in the hours (UTC) " + ", ".join(f"{hour:02d}" for hour in places)
+    named = [(NAMES[(place // 6 + FIRST_DAY) % WEEK], BLOCK * (place % 6)) for place in places]
+    return "on " + ", ".join(f"{day} {hour:02d}-{hour + BLOCK:02d}" for day, hour in named[:3])
+
+
+def find_piles(log, of, label, event, arm) -> Finding | None:
+    """Return the events of an arm that stand in a few minutes: no treatment makes many units do something at once."""
+    own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("pile", event), arm))
+    n, others = log.count("age", event, arm)
+    own = own[own >= LEAST_HEARD]
+    if (
+        own.empty
+        or others < LEAST_TOLD
+        or own.index.max() - own.index.min() > WEEK * 1440
+        or not log.take("age", event)["clocked"].any()
+    ):
+        return None
+    more = own / n - rest.groupby(level=0).sum().reindex(own.index, fill_value=0) / others
+    share = float(more[more > 0].sum())
+    if share <= LOST_WARNS:
+        return None
+    at = str(np.datetime64(int(more.idxmax()), "m")).replace("T", " ")
+    told = (
+        f"Of the events of {label} in {arm} {percent(share)} more than elsewhere stand in the same minutes, most of "
+        f"them at {at}; times may be those of a load."
+    )
+    return Finding(of, share, told, share > LOST_FAILS)
+
+
+def find_signs(log, of, label, event, arm) -> Finding | None:
+    """Return the amounts below 0 of which an arm has some share, and the others hardly any, or the other way."""
+    (n, others), (below, elsewhere) = log.count("age", event, arm), log.count("age", event, arm, "below")
+    if min(n, others) < LEAST_TOLD:
+        return None
+    own, rest = below / n, elsewhere / others
+    pooled = (below + elsewhere) / (n + others)
+    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / others) * log.spreads.get(event, 1.0))
+    is_alike = abs(own - rest) <= max(REPEATED_FAILS, FAR * error)
+    if is_alike or min(own, rest) > TENTH * max(own, rest) or (own < rest and len(log.arms) == 2):
+        return None
+    told = (
+        f"Of the amounts of {label} in {arm} {percent(own)} are below 0, and {percent(rest)} elsewhere; a sign may be "
+        "turned, or money back be lost."
+    )
+    return Finding(of, abs(own - rest), told, fails=True)
+
+
+def find_no_return(log, of, label, event, arm) -> Finding | None:
+    """Return the money back that an arm lacks and the others have: an event whose amounts are below 0."""
+    (n, others), (_, below) = log.count("age", event, arm), log.count("age", event, arm, "below")
+    spread, ratio = log.spreads.get(event, 1.0), log.ratios[arm]
+    expected = others * ratio
+    if 2 * below < others or n > TENTH * expected or _measure_chance(n / spread, others / spread, ratio) < SURE:
+        return None
+    told = f"Of {label} hardly any stands in {arm}, where {expected:,.0f} would be expected; money back may be lost."
+    return Finding(of, 1.0, told, fails=True)
+
+
+def find_repeats(log, of, label, event, arm) -> Finding | None:
+    """Return the events of an arm that repeat another, where they are many: a sum counts them twice."""
+    n, every = log.count("repeat", event, arm)[0], log.count("age", event, arm)[0]
+    if n < LEAST_HEARD or n <= REPEATED_FAILS * every:
+        return _find_echoes(log, of, label, event, arm)
+    told = (
+        f"Of the {every:,} events of {label} in {arm} {n:,} repeat another of their {log.unit} (its event_id, or "
+        "its time and value); give each event once."
+    )
+    return Finding(of, n / every, told, fails=True)
+
+
+def _find_echoes(log, of, label, event, arm):
+    """The events of an arm with the amount of another in the same hour, where amounts are hardly ever alike else."""
+    counts = {name: log.count("echo", event, arm, name) for name in ("n", "known", "first", "last")}
+    (n, others), (every, elsewhere) = counts["n"], counts["known"]
+    share, rest = n / max(1, every), others / max(1, elsewhere)
+    more = share - rest > REPEATED_FAILS
+    if n < LEAST_HEARD or share <= REPEATED_FAILS:
+        return None
+    alike = log.take("alike", event)
+    chance = alike["squares"].sum() / max(1, alike["n"].sum()) ** 2
+    if sum(counts["first"]) >= LEAST_TOLD:
+        chance = max(chance, sum(counts["last"]) / sum(counts["first"]))
+    if chance > ALIKE and not (share - rest > LOST_FAILS and rest < REPEATED_FAILS):
+        return None
+    told = (
+        f"Of the {every:,} events of {label} in {arm} {n:,} have the amount of another of their {log.unit} in the same "
+        f"hour, and {percent(rest)} elsewhere; give each event once."
+    )
+    return Finding(of, share, told, chance <= ALIKE and (more or share > LOST_FAILS))
+
+
+def find_jump(log, of, label, event, arm) -> Finding | None:
+    """Return the day from which on amounts are a hundred or a thousand times what they were, or the other way."""
+    rows = log.part(log.take("day", event), arm)[0].groupby("day")[["known", "void", "logs"]].sum()
+    rows = rows.assign(n=rows["known"] - rows["void"])[lambda t: t["n"] > 0]
+    n, logs = rows["n"].cumsum(), (rows["logs"] / 1000).cumsum()
+    inside = (n >= LEAST_TOLD) & (n <= n.max() - LEAST_TOLD)
+    if not inside.any():
+        return None
+    after = (logs.iloc[-1] - logs) / (n.iloc[-1] - n).where(inside)
+    gap = (after - logs / n)[inside]
+    weight = (n * (n.iloc[-1] - n))[inside]
+    day = (gap.abs() * np.sqrt(weight)).idxmax()
+    factor = min(FACTORS, key=lambda one: abs(abs(gap[day]) - math.log(one)))
+    mean = rows["logs"] / 1000 / rows["n"]
+    rest = mean - np.where(mean.index > day, after[day], logs[day] / n[day])
+    noise = math.sqrt(np.average(rest**2, weights=rows["n"]))
+    if abs(abs(gap[day]) - math.log(factor)) > CLOSE or noise > STEADY:
+        return None
+    late = 1 - n[day] / n.iloc[-1]
+    way = "as large" if gap[day] > 0 else "smaller"
+    told = (
+        f"Amounts of {label} in {arm} are about {factor:,.0f} times {way} after {write_day(day)}, as in another unit "
+        "of money; give all in one."
+    )
+    return Finding(of, float(min(late, 1 - late)), told, fails=True)

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import chdtrc, fdtrc, gammaln  # scipy.stats takes half a second to import
 
-from helpers.checks.events import percent
+from helpers.checks.logs import percent
 from helpers.records import NAN, Moments
 
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)

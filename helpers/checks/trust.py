@@ -9,7 +9,8 @@ import scipy  # its stats load when they are first used: that takes long, and mo
 
 from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
-from helpers.checks.events import check_events, percent
+from helpers.checks.events import check_events
+from helpers.checks.logs import percent
 from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, test_trace, write_p, write_rates
 from helpers.checks.values import check_covariates, check_values
 from helpers.metrics import Units

@@ -5,24 +5,28 @@ import scipy  # its stats load when they are first used
 
 from helpers import metrics, schema
 from helpers.checks.rates import compare_rates, count_shares, write_p
+from helpers.checks.sizes import LEAST, count_sums, read_sizes
 from helpers.metrics import Units
 from helpers.metrics.values import UNPLANNED
 from helpers.plan import ExperimentPlan
 from helpers.records import Check, Refused
 
 ALERT = 0.001
-LEAST = 10  # values, below which nothing is read into them
 RARE = 7  # times that two answers are given, from which on one between them would be too: e^-7 is one in a thousand
 TOP, NO_ANSWER = 10, 20  # the highest answer of most scales; from there on a number is a code beside them
 NINES = (99, 999, 9999, 99_999)  # codes for none on scales that reach further
 REACH = range(3, 10)  # the highest answers of scales that rarely begin with 0
+HEAP, STEEP = 1 / 3, 20  # of the answers, and times those of 1, above which answers of 0 are none
+LOW, DOUBT = 3, 0.01  # answers up to it go down with those of 0 where people are unhappier; below this p they differ
 PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among some thirty
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
 MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
 HASHED = ("bucket", "hash", "slot", "seed")  # columns of chance, by which arms are drawn for each unit
+FEW_NO = 0.02  # of those that say yes and of the empty cells, up to which a no is a slip
+MANY_EMPTY = 0.1  # of those that say yes, from which on empty cells may well say no
 EMPTY = (
-    "every cell that is told says {word}, and {n:,} of {all:,} are empty, so that empty may mean {other} or not known; "
-    "write {other} where it is meant{or_plan}, or leave the {units} out of which nothing is known"
+    "{nearly}every cell that is told says {word}, and {n:,} of {all:,} are empty, so that empty may mean {other} or "
+    "not known; write {other} where it is meant{or_plan}, or leave the {units} out of which nothing is known"
 )
 NO_TIME = (
     "{n:,} of {all:,} {units} without the event have {what}, so that nobody knows how long they were followed; give "
@@ -37,11 +41,9 @@ PROMOTER = (
     "were asked, or write kind: score"
 )
 SUMS = "a row holds the sum of all others, so that it is a total and no {unit}; leave it out"
-ONE_TO_ONE, LEAK, LEAST_MOMENTS = (
-    0.95,
-    1e-6,
-    30,
-)  # a correlation; a p-value; units of an arm, below which neither is read
+PARTS = "{n:,} rows hold sums of others, so that they are totals and no {units}; leave them out"
+ONE_TO_ONE, LEAK = 0.95, 1e-6  # a correlation, a p-value
+LEAST_MOMENTS = 30  # units of an arm, below which neither is read
 ALONG = "{name} goes along with {label} nearly one to one, with a correlation of {found:.2f} or more in every arm"
 APART = "{name} differs between the arms far beyond chance"
 AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
@@ -81,11 +83,11 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
             answers = {arm: _read_answers(found["answers"]) for arm, found in arms.items()}
             told = _find_codes(metric, answers, design.min_cell)
             whats = ()
-        facts = {what: sum(arm[what] for arm in arms.values()) for what in whats}
+        facts = {what: sum(arm[what] for arm in arms.values()) for what in whats if what != "sizes" and ":" not in what}
         for key, find in (("open", _find_untimed), ("empty", _find_empty), ("titled", _find_sum)):
             told = told or (find(facts, arms, metric, design) if key in facts else None)
         if told:
-            column = metric.observed if told.startswith("every") and metric and metric.observed else read
+            column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
     columns = [] if design.cluster else [column for name, column in units.seen if name == UNPLANNED]
     return next((check for column in columns if (check := _find_cluster(units, column, design))), None)
@@ -93,13 +95,18 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
 
 def _find_empty(facts, arms, metric, design):
     """One value alone in a column of yes and no, whose empty cells may well be the other."""
-    told, n = facts["yes"] + facts["no"], facts["empty"]
-    is_one = min(facts["yes"], facts["no"]) == 0
-    if not is_one or min(told, n) < LEAST or (metric and metric.missing == "zero" and not metric.observed):
+    yes, no, n = facts["yes"], facts["no"], facts["empty"]
+    is_one, is_few = min(yes, no) == 0, no <= FEW_NO * min(yes, n) and n > MANY_EMPTY * yes
+    if (
+        not (is_one or is_few)
+        or min(yes + no, n) < LEAST
+        or (metric and metric.missing == "zero" and not metric.observed)
+    ):
         return None
-    word, other = ("yes (1)", "no (0)") if facts["yes"] else ("no (0)", "yes (1)")
-    plan = ", or missing: zero into the plan" if facts["yes"] and metric and not metric.observed else ""
-    return EMPTY.format(word=word, other=other, n=n, all=told + n, or_plan=plan, units=schema.pluralise(design.unit))
+    word, other = ("yes (1)", "no (0)") if yes else ("no (0)", "yes (1)")
+    plan = ", or missing: zero into the plan" if yes and metric and not metric.observed else ""
+    facts = {"word": word, "other": other, "n": n, "all": yes + no + n, "units": schema.pluralise(design.unit)}
+    return EMPTY.format(nearly="" if is_one else "nearly ", or_plan=plan, **facts)
 
 
 def _find_untimed(facts, arms, metric, design):
@@ -116,17 +123,45 @@ def _find_untimed(facts, arms, metric, design):
 
 
 def _find_sum(facts, arms, metric, design):
-    """A row whose value is the sum of all others: exactly, or nearly where its id says so."""
+    """Rows whose values are the sums of others, in all or in one arm; or nearly that of all, where an id says so."""
+    sizes = [read_sizes([arm["sizes"]]) for arm in arms.values()]
+    sizes = [read_sizes([arm["sizes"] for arm in arms.values()]), *sizes]
+    is_whole = facts.get("whole", facts["n"]) == facts["n"]
+    n = max(count_sums(told, is_whole=is_whole) for told in sizes)
+    if n > 1:
+        return PARTS.format(n=n, units=schema.pluralise(design.unit))
     total, titled = facts["sum"], facts["titled"]
-    largest = max(arm["largest"] for arm in arms.values())
-    is_named = titled and abs(2 * titled - total) < 0.01 * abs(total)
-    exact = "log" in facts and abs(2 * largest - total) <= 1e-9 * abs(total)
-    return SUMS.format(unit=design.unit) if facts["n"] > LEAST and (is_named or exact) else None
+    is_named = titled and abs(2 * titled - total) < 0.01 * abs(total) and facts["n"] > LEAST
+    return SUMS.format(unit=design.unit) if n or is_named else None
 
 
 def _read_answers(told):
     found = dict(text.split(":") for text in told or ())
     return {float(answer): int(n) for answer, n in found.items() if answer != "none"}, int(found.get("none", 0))
+
+
+def find_unanswered(arms) -> str | None:
+    """Return why answers of 0, the lowest, may be a code for none: a heap, or one arm's, beside answers alike; or None.
+
+    Parameters
+    ----------
+    arms : sequence of sequences of str, as `seen` of `Units` has them under "answers"
+    """
+    counts = [_read_answers(told)[0] for told in arms]
+    zeros, ones = ([found.get(answer, 0) for found in counts] for answer in (0, 1))
+    sizes = [sum(found.values()) for found in counts]
+    if not any(zeros) or min(answer for found in counts for answer in found) < 0:
+        return None
+    if sum(zeros) > max(HEAP * sum(sizes), STEEP * sum(ones)):
+        return f"{sum(zeros):,} of {sum(sizes):,}"
+    shares = count_shares(list(zip(zeros, sizes, strict=True)))
+    worst = max(range(len(shares)), key=lambda i: shares[i].mean[0])
+    low = [sum(n for answer, n in found.items() if 0 < answer <= LOW) for found in counts]
+    rest = count_shares([(n, size - zero) for n, size, zero in zip(low, sizes, zeros, strict=True)])
+    is_alike = compare_rates(rest) > DOUBT or rest[worst].mean[0] <= min(m.mean[0] for m in rest)
+    if zeros[worst] > 2 * ones[worst] and compare_rates(shares) < ALERT and is_alike:
+        return f"{zeros[worst]:,} of {sizes[worst]:,} in one arm"
+    return None
 
 
 def _find_codes(metric, arms, least):

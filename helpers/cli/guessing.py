@@ -120,14 +120,16 @@ def guess_kind(values, name="") -> Guess:
     is_whole = bool((numbers % 1 == 0).all())
     if is_whole and (len(found) == len(values) > MOST_LABELS or (words[-1:] and words[-1] in WORDS["ids"])):
         return Guess("other", "an id, or a number of its own in every row")
+    if is_whole and 0 <= numbers.min() <= numbers.max() <= 1:
+        told = zip(numbers, map(str.casefold, map(str, found)), strict=True)
+        words = {number: text if text in TRUTHS else f"{number:g}" for number, text in told}
+        return Guess("binary", f"only {' and '.join(words[number] for number in sorted(words))}")
     return _guess_number(numbers, name, is_whole)
 
 
 def _guess_number(numbers, name, is_whole):
     low, high = numbers.min(), numbers.max()
     is_counted = is_whole and low >= 0
-    if is_counted and high <= 1:
-        return Guess("binary", "only 0 and 1" if low < high else f"only {low:g}")
     is_nps = has_word(name, "nps")
     if is_nps and is_counted and high <= 10:
         return Guess("nps", "its name, and whole numbers from 0 to 10")

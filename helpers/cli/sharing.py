@@ -11,6 +11,7 @@ import re
 import socket
 import zipfile
 from functools import partial
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 from urllib.request import urlopen
 
@@ -35,6 +36,7 @@ SHARED = (
     "*/*.txt",
     "plan/*.yaml",
 )
+DEPARTURES = ("as_of", "confidence_level", "min_cell")  # parameters that change the plan
 LEAST = 5  # no cell of fewer is shared, whatever the plan says
 CHANCE = 0.02  # of as many matches of numbers with ids, from which they are no chance
 SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="utf-8"))
@@ -64,6 +66,7 @@ def share_runs(arguments):
     texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
     problems += [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
     problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
+    problems += find_twins({name: json.loads(texts[f"{name}/results.json"]) for name in chosen})
     if problems:
         raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
     for name in chosen:
@@ -166,7 +169,7 @@ def scan_run(out, name, texts):
     """
     results = json.loads(texts[f"{name}/results.json"])
     units, fold, design, min_cell = _read_units(out, name, study=results["study"])
-    tables, problems, overlap = {"estimates": results["estimates"], **results["tables"]}, [], None
+    tables, problems, known_of = {"estimates": results["estimates"], **results["tables"]}, [], ()
     if units is not None:
         own = {f: text for f, text in texts.items() if f.startswith(f"{name}/") or f == "index.html"}
         words = {f: find_words(text) - _list_figures(results) for f, text in own.items()}
@@ -175,10 +178,33 @@ def scan_run(out, name, texts):
         problems += [f"{file} holds unit ids ({len(told)})" for file, told in found.items() if told]
         by_unit = [table for table, rows in results["tables"].items() if rows and design.unit_id in rows[0]]
         problems += [f"{name}/results.json, {table} has the column {design.unit_id}" for table in by_unit]
-        overlap = None if fold is None else metrics.count_overlap(fold())
+        folded = fold() if fold and results["estimates"] else None
+        known_of = (metrics.count_overlap(folded), metrics.count_payers(folded)) if folded else ()
     least = max(min_cell, LEAST)
-    leaks = disclosure.find_leaks(results["study"], tables, least, overlap)
+    leaks = disclosure.find_leaks(results["study"], tables, least, *known_of)
     return problems + [f"{name}/results.json, {t} tells of cells under {least} ({n})" for t, n in leaks.items()]
+
+
+def find_twins(runs):
+    """Return which runs of one plan differ in so few units that the difference of their counts tells what these did.
+
+    Parameters
+    ----------
+    runs : dict of str to dict, name -> content of results.json
+    """
+    found, told = (
+        [],
+        "{} and {} are of one plan and differ in fewer than {} units of an arm, or in all; share one of them",
+    )
+    for (one, first), (two, second) in combinations(runs.items(), 2):
+        plans = [run.get("plan") or {} for run in (first, second)]
+        same = [key for key in ("file", "sha256") if plans[0].get(key) and plans[0].get(key) == plans[1].get(key)]
+        if not same or {first["data"]["kind"], second["data"]["kind"]} != {"yours"}:
+            continue
+        sizes = [run["data"].get("units_by_variant", {}) | {"": run["data"].get("units")} for run in (first, second)]
+        gaps = [abs((sizes[0].get(arm) or 0) - (sizes[1].get(arm) or 0)) for arm in sizes[0] | sizes[1]]
+        found += [told.format(one, two, LEAST)] if any(0 < gap < LEAST for gap in gaps) else []
+    return found
 
 
 def find_words(text):
@@ -236,7 +262,8 @@ def _read_units(out, name, *, study):
     values = {key: declared.default for key, declared in report.read_parameters(executed).items()} | given
     if not values.get("plan") or not values.get("data"):  # no units
         return None, None, None, values.get("min_cell") or 10
-    design = plan.read(values["plan"], kind=None).design
+    changed = {key: values[key] for key in DEPARTURES if values.get(key) is not None}
+    design = plan.read(values["plan"], kind=None, departures=changed).design
     simulation = {key: values[key] for key in ("n_units", "seed") if values.get(key) is not None} | {"study": study}
     read = {key: values.get(key) for key in ("table", "events", "events_table")} | {"simulation": simulation}
     read |= {"is_history": True} if study == "experiment_design" else {}
@@ -245,8 +272,10 @@ def _read_units(out, name, *, study):
         source = load(design, values["data"], **read)
     except Refused as error:
         raise Refused(f"{name}: its data cannot be read again to look for unit ids ({error})") from None
-    fold = partial(metrics.fold, source, design) if len(getattr(design, "segments", ())) > 1 else None
-    return getattr(source, part), fold, design, values.get("min_cell") or design.min_cell
+    has_money = any(metric.how.total == "amount" for metric in getattr(design, "metrics", {}).values())
+    is_asked = has_money or len(getattr(design, "segments", ())) > 1
+    fold = partial(metrics.fold, source, design) if is_asked else None
+    return getattr(source, part), fold, design, design.min_cell
 
 
 def _find_unit_ids(units, words):

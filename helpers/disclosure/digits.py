@@ -89,10 +89,7 @@ class Coarse:
         """Return an estimate in which arms still subtract to their difference."""
         if row["metric"] not in self.amounts:
             return dict(row)
-        values, own = (
-            self.units.get(_name_place(row)),
-            self._find_unit(row, *(row[end] for end in ENDS)),
-        )
+        values, own = self.units.get(_name_place(row)), self._find_unit(row, *(row[end] for end in ENDS))
         is_gap = row["estimand"] == "difference"
         own = max(own or 0.0, values or 0.0) or None if is_gap else own
         units = {"estimate": own, "std_error": own, "control_value": values, "treatment_value": values}
@@ -117,7 +114,8 @@ class Coarse:
             mine &= name != "metrics"  # what was planned
             widths = [self._find_unit(row, *(row.get(end) for end in pair)) for pair in ends] if mine else []
             unit = next((width for width in widths if width is not None), None)
-            found.append({c: cut(v, unit if c in sums else None) if mine else v for c, v in row.items()})
+            units = {c: unit or _find_step(row.get(c)) for c in sums} if mine else {}
+            found.append({c: cut(v, units.get(c)) if mine else v for c, v in row.items()})
         return found
 
     def _find_unit(self, row, low, high):
@@ -127,7 +125,14 @@ class Coarse:
         half = row["n"] / 2 if isinstance(row.get("n"), (int, float)) else None  # of both arms
         sizes = [row.get("n_control"), row.get("n_treatment"), half]
         sizes = [OF_RANKS] if row.get("metric") in self.ranks else sizes
-        return find_unit(error, *(sizes if any(sizes) else [self.sizes.get(row.get("metric"))]))
+        least = self.sizes.get(row.get("metric"), min(self.sizes.values(), default=None))
+        return find_unit(error, *(sizes if any(sizes) else [least]))
+
+
+def _find_step(value):
+    """The unit of two significant digits, which whole sums have too."""
+    known = isinstance(value, float) and math.isfinite(value) and value != 0
+    return 10.0 ** (math.floor(math.log10(abs(value))) + 1 - FEW) if known else None
 
 
 def _name_place(row):

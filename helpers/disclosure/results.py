@@ -26,7 +26,17 @@ from helpers.plan.views import Cells, find_view
 from helpers.records import Results, to_frame
 
 SHARES = [name for name, kind in KINDS.items() if kind.is_share]
-CARRIED = ("n_with", "kept_with", "n_without", "kept_without", "size_control", "size_treatment", "hidden", "small")
+CARRIED = (
+    "n_with",
+    "kept_with",
+    "n_without",
+    "kept_without",
+    "size_control",
+    "size_treatment",
+    "hidden",
+    "small",
+    "held",
+)
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
 SIZES = ("n_control", "n_treatment")
@@ -118,7 +128,7 @@ def _mark_leaks(frames, cells, known, least, known_of) -> dict[str, pd.DataFrame
 
 
 def find_leaks(
-    study: str, tables: Mapping[str, Sequence[Mapping[str, Any]]], min_cell: int, overlap=None
+    study: str, tables: Mapping[str, Sequence[Mapping[str, Any]]], min_cell: int, overlap=None, payers=None
 ) -> dict[str, int]:
     """Return how many leaks finished tables have, by the tables that they need: the audit of `protect`, once more.
 
@@ -128,18 +138,24 @@ def find_leaks(
     tables : mapping, name -> rows of results.json, `estimates` among them; hidden counts are null
     min_cell : int
     overlap : DataFrame or None, as `metrics.count_overlap` gives it
+    payers : mapping or None, as `metrics.count_payers` gives it
 
     Raises
     ------
     Refused: a table has no view, so nobody has said what guards its cells.
     """
     shares = [row["metric"] for row in tables.get("metrics", ()) if row.get("kind") in SHARES]
+    quantiles = {row.get("metric"): row.get("quantile") for row in tables.get("metrics", ())}
     said, found = [], Counter()
     for name, rows in tables.items():
         cells, frame = find_view(study, name).guards, pd.DataFrame(list(rows))
         known = _list_known(None) | {"shares": shares, "plain": list(frame.get("category", ())), "least": min_cell}
         if name == "estimates" and not cells.counts:
-            said += state_estimates(_label_pairs(frame), shares, overlap) if len(frame) else []
+            if frame.empty:
+                continue
+            frame = _find_tails(_label_pairs(frame).dropna(subset=[*SIZES]), quantiles, payers, min_cell)
+            found.update({name: int(frame["tail"].sum())} if frame["tail"].any() else {})
+            said += state_estimates(frame, shares, overlap, payers)
         elif len(frame):
             said += state(name, *_keep_known(frame, cells, known), known)
     spaces = defaultdict(list)
@@ -164,7 +180,7 @@ def _keep_known(frame, cells, known):
 
 
 def _label_pairs(frame):
-    """Estimates of results.json as statements ask for them."""
+    """Estimates as statements ask for them, those of results.json with numbers in place of null."""
     figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate"]
     frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures})
     return frame.assign(pair=frame["treatment"] + " - " + frame["control"])
@@ -202,6 +218,8 @@ def _hide(name, frames, cells: Cells, known, reason) -> pd.DataFrame:
         figures = [column for column in figures if column in frame]
         cut = {c: found[c].astype(object).mask(mask, fill[c]) if c in fill else found[c].mask(mask) for c in figures}
         found = found.assign(**cut)
+    if name != "metrics" and "metric" in frame and all(link.table != "estimates" for link in cells.links):
+        dropped |= _follow_effects(frame, frames["estimates"])
     named = {c: found[c].astype(object).mask(frame["small"], OTHER) for c in cells.levels if c in found}
     return (
         found.assign(**named)[~dropped]
@@ -209,6 +227,19 @@ def _hide(name, frames, cells: Cells, known, reason) -> pd.DataFrame:
         .drop(columns=[*CARRIED], errors="ignore")
         .reset_index(drop=True)
     )
+
+
+def _follow_effects(frame, estimates) -> np.ndarray:
+    """Rows of a metric and comparison of which the effect is hidden as a whole: they are made of it or add up to it."""
+    if "tail" not in estimates:
+        return np.zeros(len(frame), bool)
+    whole = estimates["segment"].isna() & estimates["at"].isna() & estimates["population"].isin(["itt", "responders"])
+    is_gone = estimates["hidden"] | estimates["tail"]
+    names = set(estimates.loc[whole & is_gone, "metric"])
+    known = set(estimates.loc[whole & ~is_gone, ["metric", "comparison"]].itertuples(index=False, name=None))
+    said = frame["comparison"] if "comparison" in frame else pd.Series(None, frame.index, dtype=object)
+    rows = zip(frame["metric"], said, strict=True)
+    return np.array([row[0] in names and row not in known for row in rows], bool)
 
 
 def _list_masks(name, frames, cells: Cells, known) -> Iterator[tuple[np.ndarray, list[str]]]:
@@ -233,30 +264,24 @@ def _carry_sizes(uptake, estimates) -> pd.DataFrame:
 
 
 def _frame_estimates(results, design, payers=None) -> pd.DataFrame:
-    """Estimates as a table, with what views ask of them.
+    """Estimates as a table, with what views ask of them: `pair` is treatment - control, `tail` as `_find_tails`."""
+    frame, metrics = to_frame(results.estimates), getattr(design, "metrics", {})
+    quantiles = {name: getattr(metric, "quantile", None) for name, metric in metrics.items()}
+    return _find_tails(_label_pairs(frame), quantiles, payers, design.min_cell) if len(frame) else frame
 
-    `pair` is treatment - control; `tail`, whether few units of an arm lie beyond its quantile, or few of those that pay
-    (`few_paid`) below it.
-    """
-    frame, estimates, metrics = to_frame(results.estimates), results.estimates, getattr(design, "metrics", {})
-    if frame.empty:
-        return frame
-    quantiles = np.array([getattr(metrics.get(e.metric), "quantile", None) or math.nan for e in estimates])
-    beyond = frame[[*SIZES]].astype(float).min(axis=1) * np.minimum(quantiles, 1 - quantiles)
-    values = frame[["control_value", "treatment_value"]].astype(float).sum(axis=1, skipna=False)
-    few_paid = np.zeros(len(frame), bool)
+
+def _find_tails(frame, quantiles, payers, least) -> pd.DataFrame:
+    """Estimates with `tail`: whether few units of an arm lie beyond its quantile, or few who pay (`few_paid`) below."""
+    shares = np.array([quantiles.get(name) or math.nan for name in frame["metric"]], float)
+    places = frame["segment"].fillna(frame["at"]).replace(np.nan, None)
+    tail = few_paid = np.zeros(len(frame), bool)
     for side in ("control", "treatment"):  # units lie in the order of what they pay, those that pay nothing first
-        places = zip(
-            frame["metric"], frame[side], frame["segment"].fillna(frame["at"]).replace(np.nan, None), strict=True
-        )
-        paid = np.array([(payers or {}).get(place, math.nan) for place in places])
-        below = quantiles * frame[f"n_{side}"].to_numpy(float) - (frame[f"n_{side}"].to_numpy(float) - paid)
-        few_paid |= (below > 0) & (below.round(9) < design.min_cell)
-    return frame.assign(
-        pair=frame["treatment"] + " - " + frame["control"],
-        tail=np.isfinite(values) & ((beyond.round(9) < design.min_cell) | few_paid),
-        few_paid=few_paid,
-    )
+        n, known = frame[f"n_{side}"].to_numpy(float), frame[f"{side}_value"].notna()
+        keys = zip(frame["metric"], frame[side], places, strict=True)
+        below = shares * n - (n - np.array([(payers or {}).get(key, math.nan) for key in keys], float))
+        few_paid = few_paid | (known & (below > 0) & (below.round(9) < least))
+        tail = tail | (known & ((n * np.minimum(shares, 1 - shares)).round(9) < least))
+    return frame.assign(tail=tail | few_paid, few_paid=few_paid)
 
 
 def _hide_estimates(estimates, gone, frame, reason, least):

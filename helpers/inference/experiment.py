@@ -324,7 +324,8 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
     list of Test: log-rank of the events up to the horizon, one a comparison; its p-value is that of this look.
     DataFrame: `metric`, `arm`, `day`, `at_risk`, `share` (0 to 1), `ci_low`, `ci_high` (as wide as this look asks for)
         at evenly spaced days up to the horizon; no individual time. Empty where clusters are randomised, since the
-        bands would be too narrow. All are empty without such metrics, and above the limit of row-level methods.
+        bands would be too narrow. All are empty without such metrics.
+        Above the limit of row-level methods estimates have a reason alone.
 
     References
     ----------
@@ -332,14 +333,19 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
     """
     design, estimates, tests, frames = units.design, [], [], []
     for name, metric in design.metrics.items():
+        if metric.how.outcome != "time":
+            continue
         columns = [f"time_{name}", f"observed_{name}"]
-        rows = metrics.read_rows(units, ["variant", *columns]) if metric.how.outcome == "time" else None
+        pairs = [pair for pair in list_comparisons(design) if pair.name == name]
+        rows = metrics.read_rows(units, ["variant", *columns])
         if rows is None:
+            labels = {"estimand": "difference", "role": metric.role, "interval": look.interval}
+            estimates += [label_effect(pair, Effect(reason=TOO_MANY), **labels) for pair in pairs]
             continue
         groups = {arm: rows.loc[rows["variant"] == arm, columns].to_numpy(float) for arm in design.variant.arms}
         tables = {arm: build_life_table(*group.T) for arm, group in groups.items()}
         partly = {arm for arm, group in groups.items() if np.isnan(group).any()}
-        for comparison in [c for c in list_comparisons(design) if c.name == name]:
+        for comparison in pairs:
             estimates += _compare_times(comparison, look, tables, partly, why=failed.get(name))
             if design.cluster is None and name not in failed:
                 tests.append(_test_times(comparison, look, comparison.take(tables)))

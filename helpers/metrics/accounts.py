@@ -29,6 +29,7 @@ from helpers.metrics.events import (
 from helpers.metrics.reach import STALE_DAYS, Reach, find_reach, list_recurring, measure_silence
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
+from helpers.sources.opening import fetch
 
 if TYPE_CHECKING:
     from helpers.sources import AccountSource
@@ -391,11 +392,11 @@ def _read_months(accounts: Accounts) -> pd.DataFrame:
     parts = {"count": design.activation, "events": design.usage}
     counts = {n: timed["event"].isin(part.event).sum() if part else ibis.literal(0) for n, part in parts.items()}
     last_day = timed["day"].max(where=timed["event"].isin(design.activity_events))
-    counted = _fetch(timed.group_by("unit", "month").aggregate(**counts, last_day=last_day))
+    counted = _fetch(timed.group_by("unit", "month").aggregate(**counts, last_day=last_day), "months of accounts")
     months = months.merge(counted, how="left", on=["unit", "month"])
     if design.usage and design.usage.seats_event:  # the latest number told by a month's start, since the last
         told = heard.filter(heard["event"] == design.usage.seats_event, heard["value"].notnull())
-        told = _fetch(told.select("unit", "at", "value", "start")).sort_values(["unit", "at", "value"])
+        told = _fetch(told.select("unit", "at", "value", "start"), "seats").sort_values(["unit", "at", "value"])
         told["month"] = np.ceil(_count_days(told["at"], told["start"]) / MONTH_DAYS).astype(np.int64)
         told = told.drop_duplicates(["unit", "month"], keep="last")[["unit", "month", "value"]]
         told = months[["unit", "month"]].merge(told, how="left")["value"]
@@ -425,15 +426,14 @@ def read_snapshot(accounts: Accounts) -> pd.DataFrame:
     are left out.
     """
     frame = _fetch(accounts.table).dropna(subset=["lost", "lost_days"]).reset_index(drop=True)
-    features = dict(frame.filter(regex="^feature_"))
-    parts = {"unit": frame["unit"].astype("str"), "tier": frame["tier"].astype("str"), "size": frame["size"]}
-    parts |= features | {"lost": frame["lost"].astype(np.int64), "lost_days": frame["lost_days"]}
-    return pd.DataFrame(parts | {"retained": 1.0 - frame["lost"]})
+    frame = frame.astype({"unit": "str", "tier": "str", "lost": np.int64})
+    features = frame.filter(regex="^feature_").columns
+    return frame[["unit", "tier", "size", *features, "lost", "lost_days"]].assign(retained=1.0 - frame["lost"])
 
 
-def _fetch(table):
+def _fetch(table, what="accounts"):
     """A table in memory, sorted by unit, times in UTC, index from 0."""
-    frame = table.to_pyarrow().to_pandas()
+    frame = fetch(table, what).to_pandas()
     times = frame.select_dtypes("datetime").apply(pd.to_datetime, utc=True)
     return frame.assign(**times).sort_values("unit", kind="stable", ignore_index=True)
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from helpers.metrics.events import DAY, ask, find_end
 from helpers.metrics.moments import read_rows
+from helpers.sources import opening
 
 if TYPE_CHECKING:
     from helpers.metrics.units import Units
@@ -20,7 +21,6 @@ STEPS = ("suggested", "opened", TICKET, "returned", "gave_up")
 AFTER = (REPLY, "kudos", "solved")
 ID, TOPIC = "request_id", "topic"
 MONTH = 28 * DAY  # seconds; months of four weeks since the assignment, so that each holds the same weekdays
-MOST_EVENTS = 1_000_000  # of requests are brought into memory
 
 
 def read_months(source: Source, units: Units) -> pd.DataFrame | None:
@@ -52,7 +52,7 @@ def read_months(source: Source, units: Units) -> pd.DataFrame | None:
     told = told.filter(told["month"] < told["over"])
     month = told.group_by("unit", "variant", "month").aggregate(asked=(told["event"] == asks).any())
     found = month.group_by("unit", "variant").aggregate(active=month.count(), asked=month["asked"].sum())
-    return found.order_by("unit").to_pyarrow().to_pandas().astype({"active": float, "asked": float})
+    return opening.fetch(found.order_by("unit"), "units").to_pandas().astype({"active": float, "asked": float})
 
 
 def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
@@ -70,11 +70,11 @@ def read_requests(source: Source, units: Units) -> pd.DataFrame | None:
     DataFrame: one row a request, in the order of their ids: `unit`, `variant`, whether it was `suggested`, `opened`,
         a `ticket`, `returned`, `gave_up` (bool); of a ticket `minutes` to the first reply (whole, rounded up, nan
         where never answered), `kudos`, `solved` (bool), `load` (nan where unknown), `hour` (0 to 23, UTC), `topic`.
-        None without request ids, and above `MOST_EVENTS`.
+        None without request ids, and above `opening.MOST_LOGGED` of their events.
     """
     events = source.events
     told = None if events is None or ID not in events.columns else _hear(source, units, (REQUEST, *STEPS, *AFTER), ID)
-    if told is None or not 0 < ask(told, {"n": told.count()})["n"] <= MOST_EVENTS:
+    if told is None or not 0 < ask(told, {"n": told.count()})["n"] <= opening.MOST_LOGGED:
         return None
     frame = told.order_by("at", "event").to_pyarrow().to_pandas()
     frame["at"] = pd.to_datetime(frame["at"], utc=True)

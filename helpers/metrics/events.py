@@ -16,6 +16,7 @@ from ibis.util import gen_name
 
 from helpers import schema
 from helpers.kinds import COUNTED, VALUED
+from helpers.sources import opening
 from helpers.sources.numerals import SPACES
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ KNOWN = (*MONIES, *OTHERS.split(), *(sign for sign in CODES if not sign.isalnum(
 NO_MONEY = ("NA", "N/A", "#N/A", "NULL", "NONE", "NAN", "UNKNOWN", "-", "?")
 FIRST_ROWS = 1000  # in which a column of currencies shows itself
 SIGNS = ("above", "below", "zero", "without")  # of the value of an event
-MOST_QUESTIONS = 1_000_000  # are brought into memory
 QUESTION, REPLY, ID = "question", "first_reply", "conversation_id"
 NO_EVENTS = "Reply times need events with a conversation_id; these data have none."
 TOO_MANY = "Reply times are read row by row, and these data hold more than {:,} questions."
@@ -159,9 +159,10 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
 
     Returns
     -------
-    dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, `above`,
-        `below` and `zero` count by sign and `without` events that have no value; `currencies` counts those of all
-        events of the total, and `foreign` events in another one than the total is told in, where that is one.
+    dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, of which
+        one event is more than half where it is `held`, `above`, `below` and `zero` count by sign and `without` events
+        that have no value; `currencies` counts those of all events of the total, and `foreign` events in another one
+        than the total is told in, where that is one.
     """
     facts, last = {}, ibis.literal(end - dt.timedelta(microseconds=1))
     for total in (total for total in totals if total.kind == "amount"):
@@ -171,7 +172,9 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
         monies = {} if money is None else _count_monies(money, units.get(total.column), holds)
         for event in total.events:
             counts = holds & (heard["event"] == event)
+            size = value.abs()
             told = {"events": counts.sum(), "units": heard["unit"].nunique(where=counts)}
+            told |= {"held": 2 * size.max(where=counts) > size.sum(where=counts)}
             told |= {"total": value.sum(where=counts)} | {
                 sign: (counts & has_it).sum() for sign, has_it in signs.items()
             }
@@ -236,7 +239,11 @@ def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
     asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}
     found = ask(units, {("every", "units"): units.count()} | asked)
     return [
-        {"metric": name, "event": design.metrics[name].column or name, **dict.fromkeys(("events", "total", *SIGNS))}
+        {
+            "metric": name,
+            "event": design.metrics[name].column or name,
+            **dict.fromkeys(("events", "held", "total", *SIGNS)),
+        }
         | {what: n for (of, what), n in found.items() if of in ("every", name)}
         for name in amounts
     ]
@@ -322,7 +329,7 @@ def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
     DataFrame: one row a conversation, in the order of asking: `unit`, `variant`, `cluster` (where the plan names one),
         `conversation_id`, `asked_at` (UTC), `wait_minutes` (nan where never answered), `followed_minutes` (from the
         question to the end of the data), `hour` (0 to 167, of the week in UTC; Monday 00:00 is 0). None without events,
-        without ids, or above `MOST_QUESTIONS`: `explain_conversations` tells.
+        without ids, or above `MOST_LOGGED`: `explain_conversations` tells.
     """
     if _find_obstacle(source, units):
         return None
@@ -368,7 +375,8 @@ def explain_conversations(source: Source, units: Units, conversations: pd.DataFr
     }
     left = "; ".join(f"{count:,} {why}" for why, count in parts.items() if count)
     many = schema.say(len(conversations), "conversation"), schema.say(conversations["unit"].nunique(), "unit")
-    replied = set(given.drop_null([ID])[ID].cast("string").to_pyarrow().to_pylist())
+    named = given.select(told=given[ID].cast("string")).drop_null().distinct()
+    replied = set(opening.fetch(named, "conversations with a reply")["told"].to_pylist())
     lost = len(replied - set(conversations.loc[conversations["wait_minutes"].notna(), ID]))
     more = f" Replies to no question before them, not used: {lost:,}." if lost else ""
     return f"Read: {many[0]} of {many[1]}; questions left out: {left or 'none'}.{more}"
@@ -380,8 +388,8 @@ def _find_obstacle(source, units):
     if events is None or ID not in events.columns or "assigned_at" not in units.table.columns or units.as_of is None:
         return NO_EVENTS
     n = events.filter(events["event"] == QUESTION).drop_null([ID]).count().to_pyarrow().as_py()
-    if n > MOST_QUESTIONS:
-        return TOO_MANY.format(MOST_QUESTIONS)
+    if n > opening.MOST_LOGGED:
+        return TOO_MANY.format(opening.MOST_LOGGED)
     return None if n else NO_EVENTS
 
 

@@ -25,6 +25,7 @@ from helpers.metrics.sums import (
 )
 from helpers.metrics.units import Units
 from helpers.records import Moments
+from helpers.sources import opening
 
 UPPER = 0.99  # the percentile to which the largest values are lowered
 BOUND = 0.97  # of the first rows: what lies above it most likely holds that percentile of all
@@ -83,7 +84,7 @@ def _is_open(units, metric):
     return "assigned_at" in units.table.columns and units.as_of is not None and has_end
 
 
-def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
+def read_rows(units: Units, columns) -> pd.DataFrame | None:
     """Return some columns of all units for a row-level method, in the order of the units' ids.
 
     What row-level methods read is fetched together, the first time that one of them asks, and kept.
@@ -93,14 +94,12 @@ def read_rows(units: Units, columns, *, limit=200_000) -> pd.DataFrame | None:
     units : Units
     columns : sequence of str
         Of `units.table`.
-    limit : int
-        The most units that are brought into memory.
 
     Returns
     -------
-    DataFrame: one row a unit; None when there are more than `limit`, so that the caller can say so.
+    DataFrame: one row a unit; None when there are more than `opening.MOST_UNITS`, so that the caller can say so.
     """
-    if describe_arms(units)["units"].sum() > limit:
+    if describe_arms(units)["units"].sum() > opening.MOST_UNITS:
         return None
     kept = units.keep("rows", dict)
     if not kept.keys() >= set(columns):
@@ -283,7 +282,7 @@ def count_levels(units: Units, name, *, by=None) -> dict:
     """
     outcome, group = f"y_{name}", f"s_{by}" if by != "week" and by in units.design.segments else by
     counted = units.table.group_by([*([group] if by else []), "variant", outcome]).aggregate(n=units.table.count())
-    rows = units.keep(("levels", name, by), lambda: counted.to_pyarrow().to_pylist())
+    rows = units.keep(("levels", name, by), lambda: opening.fetch(counted, f"values of {name}").to_pylist())
     levels = sorted({row[outcome] for row in rows} - {None})
     place = {level: i for i, level in enumerate(levels)}
     groups = sorted({row[group] for row in rows} - {None}) if by else [None]
@@ -357,7 +356,7 @@ def _look_at(units):
     marks |= {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
     first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
     for name in _list_capped(units):
-        facts["bound", name] = first[f"y_{name}"].quantile(BOUND, where=first[f"y_{name}"] > 0)
+        facts["bound", name] = first[f"y_{name}"].approx_quantile(BOUND, where=first[f"y_{name}"] > 0)
     if design.segments:
         facts["levels"] = first[f"s_{design.segments[0]}"].nunique()
     look, row = find_constants(first, blocks, marks, facts)

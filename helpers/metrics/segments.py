@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 
-from helpers.metrics.events import ask, mark
+from helpers.metrics.events import KNOWN, ask, mark
 from helpers.records import Refused
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def count_overlap(units: Units):
 
 
 def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
-    """Return how many units pay, in each arm and each part of it, for every metric of money.
+    """Return how many units pay, in each arm and each part of it, for every metric of money, or of money by something.
 
     Parameters
     ----------
@@ -92,7 +92,8 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
         (metric, arm, "n takers") and "n others" are how many units they are.
     """
     design, table = units.design, units.table
-    names = [n for n, m in design.metrics.items() if m.how.total == "amount" and f"y_{n}" in table.columns]
+    paid = {name: f"{'num' if metric.numerator else 'y'}_{name}" for name, metric in design.metrics.items()}
+    names = [name for name, column in paid.items() if column in table.columns and _is_money(name, design)]
     if not names:
         return {}
     parts = [ibis.null("string"), *(ibis.literal(f"{s}=").concat(table[f"s_{s}"]) for s in design.segments)]
@@ -102,12 +103,12 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
         parts.append((table["exposed"] == 1).ifelse("takers", "others").fill_null("take-up unknown"))
     asked = []
     for part in parts:
-        rows = table.select("variant", *(f"y_{name}" for name in names), part=part)
+        rows = table.select("variant", *(paid[name] for name in names), part=part)
         sums = {}
         for name in names:
-            paid = rows[f"y_{name}"].abs()
-            sums |= {f"n{name}": (paid > 0).sum(), f"most{name}": paid.max(), f"all{name}": paid.sum()}
-            sums |= {f"of{name}": paid.count()}
+            size = rows[paid[name]].abs()
+            sums |= {f"n{name}": (size > 0).sum(), f"most{name}": size.max(), f"all{name}": size.sum()}
+            sums |= {f"of{name}": size.count()}
         asked.append(rows.group_by("variant", "part").aggregate(**sums))
     found = {}
     for row in ibis.union(*asked).to_pyarrow().to_pylist() if len(asked) > 1 else asked[0].to_pyarrow().to_pylist():
@@ -117,6 +118,14 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
             if row["part"] in ("takers", "others"):
                 found[name, row["variant"], f"n {row['part']}"] = row[f"of{name}"]
     return found
+
+
+def _is_money(name, design):
+    """Whether a metric adds up amounts, or divides some: by its unit, or as an amount has the same name or column."""
+    metric = design.metrics[name]
+    amounts = {n: m.column or n for n, m in design.metrics.items() if m.how.total == "amount"}
+    is_told = (metric.unit or "").partition(" ")[0] in KNOWN
+    return name in amounts or bool(metric.numerator and (is_told or metric.numerator in {*amounts, *amounts.values()}))
 
 
 def make_covariates(table, design, holed):

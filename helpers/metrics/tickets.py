@@ -11,6 +11,7 @@ import pandas as pd
 
 from helpers.metrics.events import ask, find_end
 from helpers.records import Refused
+from helpers.sources.opening import fetch
 
 if TYPE_CHECKING:
     from helpers.sources import AccountSource
@@ -69,7 +70,7 @@ def read_tickets(source: AccountSource, design) -> pd.DataFrame:
     )
     known = source.accounts.select("unit").left_join(_read_ends(source, end), "unit").drop("unit_right")
     folded = folded.inner_join(known, "unit")
-    rows = folded.filter(folded["opened"].notnull()).to_pandas()
+    rows = fetch(folded.filter(folded["opened"].notnull()), "tickets").to_pandas()
     rows = rows.sort_values(["unit", "opened", "ticket"], kind="stable").reset_index(drop=True)
     opened = pd.to_datetime(rows["opened"], utc=True)
     days = {name: _count_days(rows[name], opened) for name in (*FIRSTS, *ENDS) if name != "opened"}
@@ -94,7 +95,8 @@ def read_reviews(source: AccountSource, design) -> pd.DataFrame:
     if not {"ticket", "agent"} <= set(events.columns):
         return pd.DataFrame(columns=["ticket", "agent", "value", "at"])
     events = events.filter((events["event"] == "reviewed") & (events["at"] < ibis.literal(end)))
-    return events.order_by("at", "ticket", "agent").select("ticket", "agent", "value", "at").to_pandas()
+    events = events.order_by("at", "ticket", "agent").select("ticket", "agent", "value", "at")
+    return fetch(events, "reviews of tickets").to_pandas()
 
 
 def read_customers(source: AccountSource, design) -> pd.DataFrame:
@@ -105,7 +107,7 @@ def read_customers(source: AccountSource, design) -> pd.DataFrame:
     """
     end = find_end(find_last_day(source, design))
     table = source.accounts.left_join(_read_ends(source, end), "unit").drop("unit_right")
-    rows = table.order_by("unit").to_pandas()
+    rows = fetch(table.order_by("unit"), "customers").to_pandas()
     start = pd.to_datetime(rows["started_at"], utc=True)
     days = {name: _count_days(rows[name], start) for name in ENDS}
     tier = rows[design.plan_tier].fillna("unknown").astype(str) if design.plan_tier else "all"
@@ -119,7 +121,8 @@ def read_renewals(source: AccountSource, design) -> pd.DataFrame:
     """Return one row a renewal that came due, renewed or left: unit, at (UTC), left (0/1), amount (of what renewed)."""
     events, end = source.events, find_end(find_last_day(source, design))
     ended = events.filter(events["event"].isin(["left", "renewed"]) & (events["at"] < ibis.literal(end)))
-    rows = ended.inner_join(source.accounts.select("unit"), "unit").order_by("unit", "at", "event").to_pandas()
+    ended = ended.inner_join(source.accounts.select("unit"), "unit").order_by("unit", "at", "event")
+    rows = fetch(ended, "renewals and losses").to_pandas()
     rows = rows.assign(at=pd.to_datetime(rows["at"], utc=True), left=(rows["event"] == "left").astype(int))
     return rows.rename(columns={"value": "amount"})[["unit", "at", "left", "amount"]]
 

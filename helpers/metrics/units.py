@@ -32,6 +32,7 @@ from helpers.metrics.segments import ask_levels, make_covariates, name_levels, r
 from helpers.metrics.values import START, ask_beside
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
+from helpers.sources import opening
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from helpers.sources import Source
 
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
+MANY = "{:,} units: above {:,} no method that needs every row is run, and what it would find is told to be unknown"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
 PARTS = ("numerator", "denominator", "time_at_risk")
 
@@ -303,6 +305,8 @@ def _write_notes(folded, beside, lost, design, clock):
     latest = [LATEST.format(as_of)] if lost and not design.as_of else []
     lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
+    if found["units"] > opening.MOST_UNITS:
+        told.append(MANY.format(found["units"], opening.MOST_UNITS))
     if dated := clock["dated"]:
         told.insert(0, DATED.format("" if dated == clock["heard"] else f" of {' and '.join(sorted(dated))}"))
     return (*told, *latest, *lost), found

@@ -1,48 +1,26 @@
 """What stands in the columns and events of each arm: how large values are, which answers, what is no payment."""
 
-import re
-import unicodedata
-
 import ibis
 import ibis.expr.types as ir
 
 from helpers import schema
 from helpers.metrics.events import add_up, begin, find_money, list_lost
+from helpers.metrics.payments import PAYMENT, find_unknown, list_states, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
 START = "fold:start"  # the column of the time of assignment, UTC, while units are folded
 MONEY = "fold:money"  # the currency of an event, where a column names it
+OWN = ("unit", "event", "variant", "at", "value", "start")  # columns that every table may have
 UNPLANNED = "*"  # in the place of a metric: a column that the plan does not name
 LARGEST_WHOLE = 2.0**53
 CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
+STEPS = 8  # of the natural logarithm, in which values are counted by their size
 MOST_ANSWER = 1e5  # whole answers beyond it are not told apart
 FIRST_ROWS = 20_000  # of the units, in which columns are looked at that the plan does not name
 MOST_COLUMNS = 20
-STATUS = re.compile(r"stat(us|e|ut|o)($|_)|(^|_)(result|outcome|zustand|estado|condition)$|статус")
-MODE = re.compile(r"(^|_)(mode|env|environment|umgebung)$")
-TRUE_IS_NONE = re.compile(
-    r"(is|was|has)?_?(test|sandbox|demo|dummy|fake|fail(ed|ure)?|declined|cancel?led|void(ed)?|deleted|reversed|expired|"
-    r"pending|draft|internal)_?(mode|order|payment|transaction|event|data|flag|account|user)?"
-)
-FALSE_IS_NONE = re.compile(
-    r"(is|was|has)?_?(live|production|paid|captured|success(ful|fully)?|succeeded|completed?|settled|confirmed|valid|"
-    r"approved|authori[sz]ed)_?(mode|order|payment|transaction|event|data|flag)?"
-)
-NONE_WORDS = (
-    "fail|declin|denied|reject|error|cancel|void|abort|expire|pending|process|draft|incomplete|requires|unpaid|unsuccess|"
-    "not.?paid|un.?captur|uncollect|overdue|abandon|disput|charge.?back|invalid|fraud|blocked|on.?hold|await|test|sandbox|"
-    "annul|storn|offen|fehlgeschl|abgelehnt|abgebroch|ausstehend|.chou|echou|refus|attente|fall(id|it)|rechaz|pendient|"
-    "pendent|scadut|rifiut|отмен|ошибк|ожида|отклон"
-)
-OPEN_WORDS = "^(open|new|created|initiated|started|demo|staging|dev(elopment)?|qa)$"
-RETURNED = "refund|revers|returned|money.?back|erstatt|rembours|reembols|rimbors|devuelt|возврат"
 TOTALS = (
     r"^(grand |sub ?|over)?(total|totals|totale|totaal|totaux|sum|summe|somma|somme|suma|soma|gesamt|gesamtsumme|"
     "insgesamt|ensemble|razem|итого|всего|合计|總計|合計)([ :].*)?$"
-)
-PAYMENT = re.compile(
-    "pay|paid|order|purchas|buy|bought|sale|sold|invoice|renew|checkout|charge|donat|zahl|bestell|kauf|rechnung|"
-    "paiement|commande|achat|pago|compra|pedido|pagamento|acquist|ordine|оплат|заказ"
 )
 INITIALS = "gsotierив合總"  # with which these begin
 
@@ -91,20 +69,25 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
     Returns
     -------
     list of (table, dict): an aggregate by ("seen", metric, event or column, what, arm); "answers" are texts
-        such as "5:12", an answer and how often it was given, those that are not whole under "none". Of a column that
-        the plan does not name (`UNPLANNED` in the metric's place) the levels that several of the first units have
-        ("several"), and those of them that stand in one arm ("alike"), of every arm (None) and of each.
+        such as "5:12", an answer and how often it was given, those that are not whole under "none"; "sizes" are texts
+        such as "3:12:1.5:1.6:18.4", a step, how many values are on it, the least, the largest, and their sum. Of a
+        column that the plan does not name (`UNPLANNED` in the metric's place) the levels that several of the first
+        units have ("several"), and those of them that stand in one arm ("alike"), of every arm (None) and of each.
     """
     heard = {total.column.removeprefix("fold:"): total for total in totals}
-    found, asked = {}, []
+    found, asked, named = {}, [], schema.list_unit_columns(design, events=None if planned is None else ())
+    named = {column.target for column in named}
+    further = [name for name in units.columns if name not in {*named, *OWN} and not name.startswith("fold:")]
     for name, metric in design.metrics.items():
         read = metric.column or name
         if metric.time and metric.observed:
             found[name, metric.time] = _look_times(units[metric.time], units[metric.observed])
+            asked.append(_ask_last(units, name, metric, design))
         elif metric.how.total and name not in heard and read in units.columns:
             found[name, read] = _look_column(units, read, metric, paid)
-            if metric.how.total == "last" and not metric.how.is_share:
-                asked.append(_ask_answers(units, units[read], name, read, design))
+            if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
+                found[name, read] |= look_payments(units, units[read].cast("float64"), further, own=False)
+            asked += _ask_column(units, name, read, metric, further, design)
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name].events))
             asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
@@ -113,20 +96,69 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
         found["", exposure.column] = _look_marks(units[exposure.column])
     if any(found.values()):
         asked.append(_ask_sums(units, ["variant"], found, design))
-    money = {name: total for name, total in heard.items() if _is_money(design, name)}
-    for column in dict.fromkeys(total.value for total in money.values()):
-        added = [(name, event) for name, total in money.items() for event in total.events if total.value == column]
-        facts = _size(planned[column]) | _look_payments(planned, planned[column])
-        asked.append(_ask_sums(planned, ["variant", "event"], dict.fromkeys(added, facts), design))
-    counted = [
-        (name, event) for name, total in heard.items() for event in total.events if _is_paid(design, name, event)
-    ]
-    if counted and any(map(_names_state, planned.columns)):
-        one = planned["at"].notnull().cast("float64")
-        facts = _size(one) | _look_payments(planned, one)
-        asked.append(_ask_sums(planned, ["variant", "event"], dict.fromkeys(counted, facts), design))
-    named = {column.target for column in schema.list_unit_columns(design, events=None if planned is None else ())}
+    if planned is not None:
+        beside = [name for name in planned.columns if name not in OWN and not name.startswith("fold:")]
+        asked += _ask_payments(planned, heard, beside, design)
     return asked + _ask_levels(units, design, named)
+
+
+def _ask_column(units, name, read, metric, further, design):
+    """Of a column of the units its answers, or its sizes and the states of payments beside them."""
+    value, total = units[read].cast("float64"), metric.how.total
+    if metric.how.is_share or total not in ("last", "amount", "count"):
+        return []
+    if total == "last":
+        return [_ask_answers(units, value, name, read, design)]
+    states = [state for state in list_states(units, further) if PAYMENT.search(state.casefold())]
+    asked = [_ask_states(units, value, state, [(name, read)], design) for state in states]
+    return [_ask_sizes(units, value, [(name, read)], design), *asked]
+
+
+def _ask_last(units, name, metric, design):
+    """How many units of each arm have the longest time of all, with the event and without."""
+    last = units.filter(units[metric.time] == units[metric.time].max().as_scalar())
+    ends = {"ended_last": last[metric.observed] >= 1, "open_last": last[metric.observed] == 0}
+    ends = {what: mine.cast("int32") for what, mine in ends.items()}
+    return _ask_sums(last, ["variant"], {(name, metric.time): ends}, design)
+
+
+def _ask_payments(planned, heard, further, design):
+    """Of the events of amounts, and of payments that are counted, their sizes, and what of them is no payment."""
+    of_values, asked = {}, []
+    for name, total in heard.items():
+        kind = design.metrics[name].how.total if name in design.metrics else None
+        for event in total.events:
+            if kind == "amount":
+                of_values.setdefault(total.value, []).append((name, event))
+            elif kind == "count" and PAYMENT.search(event.casefold()):
+                of_values.setdefault("at", []).append((name, event))
+    for column, added in of_values.items():
+        value = planned["at"].notnull().cast("float64") if column == "at" else planned[column]
+        void = look_payments(planned, value, further, own=True)
+        if column != "at":
+            void |= {"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {}
+            asked.append(_ask_sizes(planned, value, added, design))
+        elif not void:
+            continue
+        asked.append(_ask_sums(planned, ["variant", "event"], dict.fromkeys(added, _size(value) | void), design))
+        asked += [_ask_states(planned, value, state, added, design) for state in list_states(planned, further)]
+    return asked
+
+
+def _ask_states(table, value, column, added, design):
+    """Of values that are not 0 the states that no word here knows, each with how many it has, in each arm."""
+    state = find_unknown(table[column])
+    by = ["variant", *(["event"] if "event" in table.columns else [])]
+    counts = table.filter(state.notnull(), value.cast("float64") != 0).group_by(*by, state=state)
+    counts = counts.aggregate(n=ibis._.count())
+    told = counts["state"] + ":" + counts["n"].cast("string")
+    asked = {}
+    for name, read in added:
+        for arm in design.variant.arms:
+            mine = counts["variant"] == arm
+            mine = mine & (counts["event"] == read) if len(by) > 1 else mine
+            asked["seen", name, read, f"state:{column}", arm] = told.collect(where=mine)
+    return counts, asked
 
 
 def _is_paid(design, name, event):
@@ -135,29 +167,14 @@ def _is_paid(design, name, event):
     return is_counted and PAYMENT.search(event.casefold()) is not None
 
 
-def _names_state(column):
-    name = _call(column)
-    return any(words.fullmatch(name) for words in (TRUE_IS_NONE, FALSE_IS_NONE)) or bool(STATUS.search(name))
-
-
-def _call(column):
-    """The name of a column in small letters, its words apart."""
-    apart = re.sub("(?<=[a-z])(?=[A-Z])", "_", unicodedata.normalize("NFC", column))
-    return re.sub(r"[\W_]+", "_", apart).casefold()
-
-
-def _is_money(design, name):
-    return name in design.metrics and design.metrics[name].how.total == "amount"
-
-
 def _ask_sums(table, by, found, design):
-    """Sums of facts, or the largest of them, by group first: of events once, however many metrics read one."""
+    """Sums of facts, by group first: of events once, however many metrics read one."""
     shared = by[1:] == ["event"]
     named = {
         (of if not shared else ("", ""), what): fact for of, facts in found.items() for what, fact in facts.items()
     }
     names = {key: f"f{i}" for i, key in enumerate(named)}
-    sums = {names[key]: fact.max() if key[1] == "largest" else fact.sum() for key, fact in named.items()}
+    sums = {names[key]: fact.sum() for key, fact in named.items()}
     grouped = table.group_by(by).aggregate(**sums)
     asked = {}
     for of, facts in found.items():
@@ -186,16 +203,36 @@ def _size(value):
     }
 
 
+def _ask_sizes(table, value, added, design):
+    """Values by their sizes: of each step of a logarithm, on either side of 0, how many, the ends, and the sum."""
+    known = table.mutate(known=value.cast("float64"))
+    known = known.filter(known["known"] != 0)
+    step = (known["known"].abs().ln() * STEPS).floor().cast("int64")
+    by = ["variant", *(["event"] if "event" in table.columns else [])]
+    sizes = known.group_by(*by, above=known["known"] > 0, step=step)
+    facts = {"n": ibis._.count(), "low": ibis._.known.min(), "high": ibis._.known.max(), "total": ibis._.known.sum()}
+    sizes, asked = sizes.aggregate(**facts), {}
+    told = sizes["step"].cast("string")
+    for fact in facts:
+        told = told + ":" + sizes[fact].cast("string")
+    for name, read in added:
+        for arm in design.variant.arms:
+            mine = sizes["variant"] == arm
+            mine = mine & (sizes["event"] == read) if len(by) > 1 else mine
+            asked["seen", name, read, "sizes", arm] = told.collect(where=mine)
+    return sizes, asked
+
+
 def _look_column(units, read, metric, paid):
     """Of a column of marks how many are 1, 0 and empty; of others how large, and whether a row sums the rest."""
     value = units[read].cast("float64")
     if metric.how.is_share:
-        return _look_marks(value)
+        return _look_marks(value) | {"n": (value > 0).cast("int32")}
     if metric.how.total not in ("amount", "count"):
         return {}
     title = units["unit"].cast("string").lower()
     is_total = title.substr(0, 1).isin(list(INITIALS)).ifelse(title.strip().re_search(TOTALS), False)
-    sums = {"largest": value, "sum": value, "titled": is_total.ifelse(value, 0.0)}
+    sums = {"sum": value, "titled": is_total.ifelse(value, 0.0)}
     if metric.how.total == "count":
         return {"n": (value > 0).cast("int32")} | sums
     sums |= {} if paid is None else {"unpriced": _lacks(paid, value)}
@@ -203,9 +240,8 @@ def _look_column(units, read, metric, paid):
 
 
 def _look_marks(value):
-    return {key: (value == mark).cast("int32") for key, mark in (("yes", 1), ("no", 0))} | {
-        "empty": value.isnull().cast("int32")
-    }
+    facts = {key: (value == mark).cast("int32") for key, mark in (("yes", 1), ("no", 0))}
+    return facts | {"empty": value.isnull().cast("int32")}
 
 
 def _look_times(time, observed):
@@ -228,27 +264,6 @@ def _ask_answers(table, value, name, read, design):
         for arm in design.variant.arms
     }
     return counts, asked
-
-
-def _look_payments(planned, value):
-    """Events whose value counts though they have no currency, or are no payments, or were paid back."""
-    counts = value.notnull() & (value != 0)
-    void, returned = ibis.literal(False), ibis.literal(False)
-    for name, kind in planned.schema().items():
-        if name in ("unit", "event", "variant", "at", "value", "start") or name.startswith("fold:"):
-            continue
-        called = _call(name)
-        is_word, text = kind.is_string(), planned[name].cast("string").lower().strip()
-        if TRUE_IS_NONE.fullmatch(called):
-            void |= text.isin(("true", "yes", "1", "1.0"))
-        elif FALSE_IS_NONE.fullmatch(called) and (kind.is_boolean() or is_word):
-            void |= text.isin(("false", "no", "0", "0.0"))
-        elif is_word and (STATUS.search(called) or MODE.search(called)):
-            void |= text.re_search(NONE_WORDS) | text.re_search(OPEN_WORDS)
-            returned |= text.re_search(RETURNED) & (value > 0)
-    facts = {"void": counts & void.fill_null(False), "returned": counts & returned.fill_null(False)}
-    facts = {what: fact.cast("int32") for what, fact in facts.items()}
-    return facts | ({"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {})
 
 
 def _lacks(money, value):

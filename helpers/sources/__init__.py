@@ -33,6 +33,7 @@ from helpers.sources.spellings import LEAST_REWRITTEN, tell_events, tell_renamed
 UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
 MANY_LABELS = 1000
 MANY_NAMES = 10_000
+FEW, PERSONAL = 10, re.compile(r"@|\s|\d{4}")  # rows of a label that may be somebody's: it is not shown
 MANY_UNKNOWN = 20  # more are no labels, and may be ids or names of people: none is shown
 
 
@@ -208,6 +209,7 @@ def load_accounts(
     )
     told = (*tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
     _refuse_losses(accounts, shaped, retained)
+    _refuse_total(accounts, shaped, design)
     if heard:
         _refuse_clocks(heard, shaped, design)
         told += tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
@@ -227,6 +229,17 @@ def _refuse_losses(accounts, shaped, retained):
     if not found["lost"]:
         raise Refused(f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses")
     schema.refuse_some(found["early"], "account", where, "lost before the day of their start; correct one of the days")
+
+
+def _refuse_total(accounts, shaped, design):
+    """Refuse an account as large as all others together, which is their total."""
+    if design.size is None:
+        return
+    size = accounts[design.size]
+    found = count_all(accounts, {"n": (size > 0).sum(), "sum": size.sum(), "largest": size.max()}, shaped.name)
+    fault = f"with the sum of all others, so that it is a total and no {design.unit}; leave it out"
+    is_total = found["n"] > LEAST_REWRITTEN and abs(2 * found["largest"] - found["sum"]) < 1e-9 * found["sum"]
+    schema.refuse_some(int(is_total), "row", f"{shaped.name}, column {design.size}", fault)
 
 
 def _hear(given, design, planned):
@@ -345,10 +358,13 @@ def _read_variants(shaped, design):
             f"{where}: {len(unknown):,} different labels that the plan does not name, so that it is no column of "
             "variants; name the column of the variant in the plan"
         )
-    near = [f"{schema.cut(u)} (nearest: {schema.cut(schema.sort_nearest(u, planned)[0])})" for u in unknown[:5]]
-    more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+    plain = [u for u in unknown if found[u] >= FEW or not PERSONAL.search(u)]
+    plain += [u for u in unknown if u not in plain and difflib.get_close_matches(_fold(u), map(_fold, planned), 1)]
+    named = plain[:5]
+    near = ", ".join(f"{schema.cut(u)} (nearest: {schema.cut(schema.sort_nearest(u, planned)[0])})" for u in named)
+    near += f" and {len(unknown) - len(named)} more" if near and len(unknown) > len(named) else ""
     fault = (
-        f"with a label that the plan does not name: {', '.join(near)}{more}; correct the table, or name the label in "
+        f"with a label that the plan does not name{near and ': '}{near}; correct the table, or name the label in "
         "the plan (variant.observational holds groups outside the randomisation)"
     )
     schema.refuse_some(sum(found[label] for label in unknown), "row", where, fault)

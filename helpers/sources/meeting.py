@@ -8,10 +8,11 @@ import pandas as pd
 from helpers import schema
 from helpers.sources.opening import ask, count_all
 
-DAY, MINUTE, EARLIEST = 86_400, 60, -9
-COUNTS = ("day", "n", "same_day", "dated", "without", "known", "squares", "first", "last")
+DAY, HOUR, MINUTE, EARLIEST = 86_400, 3_600, 60, -9
+PILE = 0.01  # of the events of an arm, in one minute
+COUNTS = ("day", "n", "same_day", "dated", "without", "known", "squares", "first", "last", "void", "below", "logs")
 SIGNS = ("[A-Za-z]", "[0-9]", "[^A-Za-z0-9]")
-NOWHERE = dict.fromkeys(("same_day", "dated", "without", "known", "squares"), 0)
+NOWHERE = dict.fromkeys(("same_day", "dated", "without", "known", "squares", "void", "below", "logs"), 0)
 NOWHERE |= dict.fromkeys(("first", "last", "clocked"))
 
 
@@ -32,21 +33,32 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         - "age": events by `day` since assignment (of earlier ones whole days of 24 hours before it, -9 for all beyond
           eight), with `same_day` (those of the day of assignment), `first` and `last` (days since 1970), `clocked`
           (whether any has a time of day), `dated` (times that are dates alone), `without` (those without a value that
-          the plan reads) and `known` (those by the plan's `as_of`).
-        - "day": events by day since 1970, `known` those since the day of assignment.
+          the plan reads), `known` (those by the plan's `as_of`), and of these `void` (of no amount or 0) and `below`
+          (of one below 0).
+        - "day": events by day since 1970, `known` those since the day of assignment, and of these `void` as above,
+          and `logs` (the sum of the logarithms of the other amounts without signs, times 1,000).
+        - "hour": events since assignment by hour of the week (UTC; 0 is Thursday 00:00 to 01:00).
+        - "pile": events by minute since 1970, in minutes that hold more than 1 % of those of an arm.
         - "start": units by the day of their assignment, with `dated`; "key": what was randomised, units by that day
           or clusters in all.
         - "before", "since": what was randomised that has an event before its assignment, or since, by the day of
           "key" rows; `known` is the sum of their events, `squares` that of its squares, `last` the most of one.
         - "repeat": events that repeat another of their unit: its `event_id`, or without one its time and value (none
           where no time has seconds, as such events may well be several).
+        - "echo": events with the amount of another of their unit in the same hour (`event` is the first of those that a
+          sum reads together), of `known` in all; of `first` that come in a later hour, `last` have an amount as before.
+        - "alike": `n` such amounts, one a unit and hour, and `squares`, the sum of the squares of how often each comes.
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
         - "near": events that the plan does not name, with a name that begins as one of it does.
     """
     key = design.cluster or "unit"
-    begun = _read_day(units[design.assigned_at]) if not design.cluster else ibis.literal(0).cast("int64")
-    start = units.select("unit", "variant", key=units[key], start=units[design.assigned_at], key_day=begun)
-    heard = _join_events(shaped.table, start, design)
+    begun = (units[design.assigned_at].epoch_seconds() / DAY).floor().cast("int64")
+    key_day = ibis.literal(0).cast("int64") if design.cluster else begun
+    told = {"start": units[design.assigned_at], "begun": begun, "key_day": key_day}
+    start = units.select("unit", "variant", key=units[key], **told)
+    sums = {n: m for n, m in design.metrics.items() if m.how.total == "amount" and not (m.column or m.time)}
+    worth = [(schema.name_value(design, metric), metric.event or [name]) for name, metric in sums.items()]
+    heard = _join_events(shaped.table, start, design, worth)
     ages = heard.group_by("event", "variant", "day").aggregate(
         n=heard.count(),
         same_day=(heard["at_day"] == heard["begun"]).sum(),
@@ -56,11 +68,16 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         dated=(heard["seconds"] % DAY == 0).sum(),
         without=heard["lacks"].sum(),
         known=heard["is_known"].sum(),
+        void=(heard["is_known"] & heard["is_void"]).sum(),
+        below=(heard["is_known"] & (heard["worth"] < 0)).sum(),
     )
     days = heard.group_by("event", "variant", at="at_day").aggregate(
-        n=heard.count(), known=(heard["at_day"] >= heard["begun"]).sum()
+        n=heard.count(),
+        known=heard["is_since"].sum(),
+        void=(heard["is_since"] & heard["is_void"]).sum(),
+        logs=(heard["worth"].abs().ln().sum(where=heard["is_since"]).fill_null(0) * 1000).round().cast("int64"),
     )
-    begins = start.mutate(day=_read_day(start["start"]), rest=start["start"].epoch_seconds() % DAY)
+    begins = start.mutate(day=start["begun"], rest=start["start"].epoch_seconds() % DAY)
     nameless = {"event": ibis.literal("")}
     starts = begins.group_by("variant", "day", **nameless).aggregate(
         n=begins.count(), dated=(begins["rest"] == 0).sum()
@@ -69,7 +86,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     near = heard.filter(heard["is_near"] & (heard["event"] == "")).group_by("variant", event="name", at=ibis.literal(0))
     parts = [("age", ages), ("day", days.rename(day="at")), ("start", starts), ("key", keys.rename(day="at"))]
     parts += [("near", near.aggregate(n=lambda t: t.count()).rename(day="at")), *_count_units(heard)]
-    parts.append(("repeat", _count_repeats(shaped.table, start, design)))
+    parts += _count_repeats(shaped.table, start, design, worth)
     found = _collect(parts, shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not found["variant"].isna().any():
@@ -110,27 +127,27 @@ def _read_seconds(moment):
     return moment.epoch_seconds().floor().cast("int64")
 
 
-def _read_day(moment):
-    return (moment.epoch_seconds() / DAY).floor().cast("int64")
-
-
-def _join_events(events, start, design):
+def _join_events(events, start, design, worth):
     """The events beside the start of their unit, those that the plan does not name without a name."""
     names, as_of, read = schema.list_event_names(design), design.as_of, schema.list_values(design).items()
     lacks = [events["event"].isin(of) & events[column].isnull() for column, of in read]  # noqa: PD003 (of Ibis)
     lacks = ibis.or_(events["event"].isnull(), *lacks)  # noqa: PD003
-    heard = events.select("unit", "at", name="event", lacks=lacks).left_join(start, "unit")
+    amounts = [events["event"].isin(of).ifelse(events[name].cast("float64"), None) for name, of in worth]
+    amount = ibis.coalesce(*amounts).nullif(0) if worth else ibis.null("float64")
+    is_void = ibis.or_(*(events["event"].isin(of) for _, of in worth)) & amount.isnull()  # noqa: PD003 (of Ibis)
+    told = {"name": "event", "lacks": lacks, "worth": amount, "is_void": is_void}
+    heard = events.select("unit", "at", **told).left_join(start, "unit")
     who = (
         heard["unit"]
         if not design.cluster
         else ibis.coalesce(*(heard[name].cast("string") for name in ("key", "unit")))
     )
     seconds, since = (_read_seconds(heard[name]) for name in ("at", "start"))
-    day, begun = (_read_day(heard[name]) for name in ("at", "start"))
+    day, begun = (seconds / DAY).floor().cast("int64"), heard["begun"]
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
     last = as_of and (as_of - dt.date(1970, 1, 1)).days
     return heard.select(
-        *("variant", "key_day", "lacks", "name"),
+        *("variant", "key_day", "lacks", "name", "worth", "is_void"),
         event=heard["name"].isin(names).ifelse(heard["name"], ""),
         is_near=ibis.or_(*(heard["name"].startswith(name) for name in names)),
         day=(seconds < since).ifelse(before, day - begun),
@@ -139,11 +156,12 @@ def _join_events(events, start, design):
         begun=begun,
         seconds=seconds,
         is_known=day <= last if last else ibis.literal(True),
+        is_since=day >= begun,
     )
 
 
 def _count_units(heard):
-    """What was randomised that has an event of the plan before or since its assignment, and events that repeat."""
+    """What was randomised that has an event of the plan before or since its assignment; events by hour and minute."""
     planned = heard.filter(heard["event"] != "").mutate(is_before=(heard["day"] < 0).fill_null(False))
     each = planned.group_by("event", "variant", "who", "is_before")
     each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
@@ -152,18 +170,53 @@ def _count_units(heard):
             n=rows.count(), known=rows["n"].sum(), squares=(rows["n"] * rows["n"]).sum(), last=rows["n"].max()
         )
         yield what, counted.rename(day="at")
+    known = planned.filter(planned["variant"].notnull(), planned["is_known"])  # noqa: PD004
+    since = known.filter(known["day"] >= 0)
+    hours = since.group_by("event", "variant", at=(since["seconds"] % (7 * DAY) / HOUR).floor().cast("int64"))
+    yield "hour", hours.aggregate(n=since.count()).rename(day="at")
+    minutes = known.group_by("event", "variant", at=(known["seconds"] / MINUTE).floor().cast("int64"))
+    minutes = minutes.aggregate(n=known.count())
+    shares = minutes.mutate(every=minutes["n"].sum().over(group_by=("event", "variant")))
+    most = (shares["n"] / shares["every"]).max().over(group_by=("event", "at"))
+    yield "pile", shares.filter(most > PILE).rename(day="at").drop("every")
 
 
-def _count_repeats(events, start, design):
+def _count_repeats(events, start, design, worth):
     """The events of the plan that repeat another: its id, or without one the time, with seconds, and the value."""
     planned = events.filter(events["event"].isin(schema.list_event_names(design)))
-    by = ["unit", "event", *dict.fromkeys(("at", "value", *schema.list_values(design)))]
+    values = [*dict.fromkeys(("value", *schema.list_values(design)))]
+    by = ["unit", "event", "at", *values]
     if "event_id" in events.columns:
         alone = planned["event_id"].isnull()  # noqa: PD003 (a column of Ibis)
         kept = {name: alone.ifelse(planned[name], ibis.null(planned[name].type())) for name in by[2:]}
-        planned, by = planned.mutate(**kept), [*by, "event_id"]
-    each = planned.group_by(by).aggregate(n=planned.count())
+        told, by = planned.mutate(**kept), [*by, "event_id"]
+    else:
+        told = planned
+    each = told.group_by(by).aggregate(n=told.count())
     fine = (each["at"].epoch_seconds() % MINUTE != 0).fill_null(True).any()
     each = each.filter(each["n"] > 1).inner_join(start.select("unit", "variant"), "unit")
     counted = each.group_by("event", "variant", day=ibis.literal(0))
-    return counted.aggregate(n=fine.ifelse((each["n"] - 1).sum(), 0))
+    yield "repeat", counted.aggregate(n=fine.ifelse((each["n"] - 1).sum(), 0))
+    if worth:
+        yield from _count_echoes(planned, start, values, worth)
+
+
+def _count_echoes(planned, start, values, worth):
+    """The events with the amount of another of their unit in the same hour, and how alike amounts are otherwise."""
+    names = {event: of[0] for _, of in reversed(worth) for event in of}
+    has_amount = ibis.or_(*(planned[name].notnull() for name in values))  # noqa: PD004 (columns of Ibis)
+    heard = planned.filter(planned["event"].isin(list(names)), has_amount)
+    heard = heard.mutate(event=heard["event"].substitute(names))
+    hours = heard.group_by("unit", "event", *values, hour=(heard["at"].epoch_seconds() / HOUR).floor().cast("int64"))
+    hours = hours.aggregate(n=lambda t: t.count())
+    same = hours.group_by("unit", "event", *values).aggregate(n=lambda t: t["n"].sum(), hours=lambda t: t.count())
+    units = same.group_by("unit", "event").aggregate(
+        n=same["n"].sum(), hours=same["hours"].sum(), same=(same["hours"] - 1).sum()
+    )
+    units = units.inner_join(start.select("unit", "variant"), "unit")
+    counts = {"n": units["n"] - units["hours"], "known": units["n"], "first": units["hours"] - 1, "last": units["same"]}
+    counted = units.group_by("event", "variant", day=ibis.literal(0))
+    yield "echo", counted.aggregate(**{name: of.sum() for name, of in counts.items()})
+    each = same.group_by("event", *values).aggregate(n=same["hours"].sum())
+    alike = each.group_by("event", variant=ibis.null("string"), day=ibis.literal(0))
+    yield "alike", alike.aggregate(n=each["n"].sum(), squares=(each["n"] * each["n"]).sum())

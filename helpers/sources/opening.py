@@ -31,6 +31,8 @@ HOLDS = {"experiment": "an experiment", "framework": "accounts"}
 MODEL = ("kind", "name", "value", "low", "high")
 STUDY = "customer_milestones"
 RENAMES = 'ALTER TABLE "{}" RENAME COLUMN "{}" TO "{}"'
+MOST_UNITS = 200_000  # come into memory for a method that needs each
+MOST_LOGGED, MOST_ROWS = 1_000_000, 5_000_000  # rows of a log that is read for more than its sums; of any table
 QUIET_SPARK = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false"}
 
 
@@ -205,6 +207,25 @@ def count_all(table, counts, shown, *beside) -> dict[str, int]:
         counted = counted.cross_join(other)
     row = ask(lambda: counted.to_pyarrow().to_pylist()[0], shown)
     return {key: value or 0 for key, value in row.items()}
+
+
+def fetch(table, what) -> pa.Table:
+    """Return the rows of a table of the engine, of which at most `MOST_ROWS` come into memory.
+
+    Parameters
+    ----------
+    table : Ibis table
+    what : str, what its rows are, in the plural
+
+    Raises
+    ------
+    Refused: more rows.
+    """
+    rows = table.limit(MOST_ROWS + 1).to_pyarrow()
+    if rows.num_rows > MOST_ROWS:
+        cure = "draw some of the units at random into a smaller table, with all their events"
+        raise Refused(f"data: more than {MOST_ROWS:,} {what}, the most that come into memory; {cure}")
+    return rows
 
 
 def open_given(design, data, table, events, events_table, simulation, threads) -> Given:

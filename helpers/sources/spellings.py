@@ -23,6 +23,7 @@ AFFIXES = {  # the same of what another system may have put before an id, or aft
 }
 FAR = 5.0  # standard errors between the shares of two arms, beyond which an affix is no stranger's
 LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.01  # events of ids that are written in two ways, and their share in an arm
+LEAST_ALIKE, MOST_UNLIKE = 5, 0.1  # units in two spellings, and the share of them whose rows differ
 MOST_RENAMED = 0.001  # of the events of a name, in another spelling: they may all be of one arm
 
 
@@ -60,13 +61,16 @@ def tell_twins(units, shaped, heard):
     for (words, key), n in zip(plain.items(), alike, strict=True):
         if n in (0, every):
             continue  # all are written in one way
-        spelled = units.select("unit", key=key)
+        spelled = units.mutate(key=key)
         keys = spelled.group_by("key").aggregate(n=spelled.count())
         twins = spelled.semi_join(keys.filter(keys["n"] > 1), "key")
         found = count_all(twins, {"n": twins.count()}, shaped.name)["n"]
         if not found:
             continue
         said = f"{shaped.name}, column unit: {schema.say(found, 'id')} that another differs from in {words} only"
+        if _is_one(twins, shaped.name):
+            cure = "write each id in one way, and give one row a unit"
+            raise Refused(f"{said}, in rows or variants that are alike, as those of one unit are; {cure}")
         if heard:
             known = twins.semi_join(heard.table, "unit")
             counts = count_all(known, {"n": known.count(), "plain": (known["unit"] == known["key"]).sum()}, heard.name)
@@ -74,6 +78,16 @@ def tell_twins(units, shaped, heard):
                 raise Refused(f"{said}, and {heard.name} knows one spelling alone; write the ids alike in both tables")
         told.append(f"{said}, each a unit of its own")
     return told
+
+
+def _is_one(twins, shown) -> bool:
+    """Whether ids in two spellings are of one unit: their rows are alike, or many stand in one variant."""
+    arm = twins["variant"] if "variant" in twins.columns else ibis.literal("")
+    groups, rows = twins.group_by("key").aggregate(arms=arm.nunique()), twins.drop("unit").distinct()
+    found = count_all(groups, {"n": groups.count(), "apart": (groups["arms"] > 1).sum()}, shown)
+    n, more = found["n"], count_all(rows, {"rows": rows.count()}, shown)["rows"] - found["n"]
+    is_alike = n >= LEAST_ALIKE and more <= MOST_UNLIKE * n and len(rows.columns) > 2  # beside the variant
+    return is_alike or ("variant" in twins.columns and n >= LEAST_REWRITTEN and not found["apart"])
 
 
 def tell_events(heard, units, known, unknown):

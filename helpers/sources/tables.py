@@ -51,6 +51,7 @@ EPOCHS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanosecon
 NOTHING = ("", UNTOLD)
 DAY = 86_400
 YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
+NO_DATE = "leave a cell empty where there is none"
 DATED = "write 2024-01-31 or 2024-01-31 13:45:00 (UTC)"
 GAPS = {
     "unit": "without an id; give each row its unit, or leave those rows out",
@@ -116,7 +117,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     sign, told = (design.decimal, []) if design.decimal else find_sign(numbers, raw.name)
     for c in wanted:
         where = f"{raw.name}, column {c.name}"
-        told += judge_raw(c, before[c.target], came[c.target], where, sign=sign, zone=zone)
+        is_whole = c.target in complete
+        told += judge_raw(c, before[c.target], came[c.target], where, sign=sign, zone=zone, complete=is_whole)
     made = {c.target: cast(came[c.target], c.type, before[c.target], sign=sign, zone=zone) for c in wanted}
     used, taken = {column.name for column in wanted}, {target.lower() for target in made}
     others = [column for column in raw.table.columns if column not in used]
@@ -221,7 +223,7 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
 
 
-def judge_raw(column, counts, value, where, *, sign=".", zone=None) -> list[str]:
+def judge_raw(column, counts, value, where, *, sign=".", zone=None, complete=True) -> list[str]:
     """Return what a reader may want to know of how a column is read, or refuse it, with a count and never a value.
 
     Parameters
@@ -232,6 +234,7 @@ def judge_raw(column, counts, value, where, *, sign=".", zone=None) -> list[str]
     where : str, file and column
     sign : str, the decimal sign of text
     zone : str, optional, in which times without one are read
+    complete : bool, whether the column may hold no missing value
 
     Returns
     -------
@@ -257,7 +260,7 @@ def judge_raw(column, counts, value, where, *, sign=".", zone=None) -> list[str]
         schema.refuse_some(counts.get("word", 0), "row", where, fault)
     epochs = [name for name in EPOCHS if counts.get(name)]
     if kind == "timestamp" and "filled" in counts:
-        _refuse_times(where, counts, epochs)
+        _refuse_times(where, counts, epochs, "" if complete else f", or {NO_DATE}")
     elif text and kind in NUMBERS:
         refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
     if kind == "timestamp" and counts["zoned"] and zone is None:
@@ -296,10 +299,10 @@ def _judge_monies(value, where):
     return [f"amounts are read without their {found['least']}"]
 
 
-def _refuse_times(where, counts, epochs):
+def _refuse_times(where, counts, epochs, cure):
     slash, iso, day, month = (counts[key] for key in ("slash", "iso", "day_first", "month_first"))
     n, n_epochs = counts["filled"] - counts["missing"], sum(counts[name] for name in epochs)
-    schema.refuse_some(n - iso - slash - n_epochs, "row", where, f"without a date or time; {DATED}")
+    schema.refuse_some(n - iso - slash - n_epochs, "row", where, f"without a date or time; {DATED}{cure}")
     if len(epochs) > 1 or 0 < n_epochs < n:
         parts = [f"{counts[name]:,} in {name} since 1970" for name in epochs]
         raise Refused(f"{where}: {' and '.join(parts)} of {n:,} times; write all in one way")
@@ -413,7 +416,7 @@ def refuse_cast(column, before, after, where, *, complete=False) -> None:
     if "iso" in before:
         lost = before["filled"] - before["missing"] - after["dated"]
         schema.refuse_some(lost, "row", where, "with no day of the calendar or no time of day; correct them")
-    cure = "leave those rows out" if complete else "leave a cell empty where there is none"
+    cure = "leave those rows out" if complete else NO_DATE
     fault = f"before {YEARS[0]} or after {YEARS[1]}; correct them, or {cure}"
     schema.refuse_some(after.get("remote", 0), "date", where, fault)
     if complete:

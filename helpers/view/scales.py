@@ -13,6 +13,7 @@ from helpers.plan.design import say_name
 from helpers.records import Estimate, Results
 from helpers.view.numbers import CURRENCIES, UNKNOWN, Style, count_decimals, is_file, write_number, write_range
 
+LISTED = r"(?:^|(?<=[(:,;] )|(?<=\()|(?<= in )|(?<= and )|(?<= come ))"  # what stands before an arm in a list of them
 CODE = r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)"
 
 DRAWN = ("estimate", "ci_low", "ci_high", "ci_set")
@@ -168,14 +169,15 @@ def is_turned(results: Results) -> bool:
 def say_codes(results: Results, text: str) -> str:
     """Return a sentence in which codes of the plan or the data stand as their reader says them.
 
-    Codes are comparisons, arms before a figure ("no_links 2,003"), and whatever has an underscore.
+    Codes are comparisons, arms before a figure where arms are listed ("by unit: no_links 2,003"), and whatever has an
+    underscore: an arm may be called by a word of the sentence, such as "before".
     """
     for comparison in {e.comparison for e in results.headline()}:
         text = text.replace(comparison, name_contrast(results, comparison))
     labels = results.plan.get("labels") or {}
     arms = sorted(set(results.data.units_by_variant) & set(labels), key=len, reverse=True)
     either = "|".join(map(re.escape, arms)) or "(?!)"
-    text = re.sub(rf"(?<!\w)(?:{either})(?= \d)", lambda found: labels[found[0]], text)
+    text = re.sub(rf"{LISTED}(?:{either})(?= \d)(?! \d{{4}}-\d\d)", lambda found: labels[found[0]], text)
     words = (  # the name of a file stays
         word if is_file(word) else re.sub(CODE, lambda found: name_label(results, found[0]), word)
         for word in text.split(" ")

@@ -60,7 +60,7 @@ def test_check_amounts_knows_money_back_by_its_names(event):
         ([ORDER, _sum("refund", 3, 27)], "warn", BOTH),
         ([_sum("order", 90, 10)], "warn", MINOR),
         ([_sum("order", 10, 90)], "warn", MINOR),
-        ([ORDER, _sum("first_payment", 90, 0), _sum("AnnualRenewal", 9, 0)], "warn", SIGNS.format("AnnualRenewal")),
+        ([ORDER, _sum("first_payment", 90, 0), _sum("AnnualKickback", 9, 0)], "warn", SIGNS.format("AnnualKickback")),
         ([ORDER, _sum("first_payment", 90, 0), _sum("annual-renewal", 9, 0)], "pass", SOUND),
         ([ORDER, _sum("kickback", 30, 0), _sum("goodwill", 3, 0)], "warn", SIGNS.format("kickback and goodwill")),
         ([ORDER, _sum("goodwill", 0, 30)], "pass", SOUND),

@@ -35,7 +35,7 @@ def _draw(seed=1, n=1200, enrolment=28):
 def _check(units, events, kinds=PAID, as_of="2024-02-18", **plan):
     """Return the check `events_fit` of tables, and why the answer is withheld."""
     design = make_design(kinds, assigned_at="assigned_at", as_of=as_of, **plan)
-    rows = events.rename(columns={"id": "unit"}).assign(value=np.nan)
+    rows = pd.DataFrame({"value": np.nan} | dict(events.rename(columns={"id": "unit"})))
     source = make_source(units.rename(columns={"id": "unit"}), rows)
     heard = SimpleNamespace(table=source.events, name="events.csv")
     source = replace(source, meeting=meet_events(heard, source.units, design))
@@ -359,6 +359,119 @@ HEALTHY = {
 def test_effects_and_seasons_are_no_fault_of_the_log(of):
     for seed in range(3):
         assert _check(*_draw_many(seed, **HEALTHY[of]), REVENUE, as_of="2024-02-29")[0].status == "pass"
+
+
+SUM = {"revenue": {"kind": "amount", "role": "primary", "event": ["paid", "refund"], "within_days": 30}}
+
+
+def _draw_amounts(seed=1, prices=None, effect=1.0):
+    """Return assignments, payments of amounts, of a few prices where they are given, and refunds of a fifth of them."""
+    rng = np.random.default_rng(seed)
+    units, paid = _draw_many(seed, 2000, effect)
+    paid["value"] = rng.choice(prices, len(paid)) if prices else np.round(rng.lognormal(3, 0.5, len(paid)), 2)
+    back = paid[rng.random(len(paid)) < 0.2]
+    back = back.assign(event="refund", value=-back["value"], at=back["at"] + pd.Timedelta(days=3))
+    return units, pd.concat([paid, back], ignore_index=True)
+
+
+def _retry(events, some):
+    """Return events with some of them once more, forty seconds later."""
+    again = events[some]
+    return pd.concat([events, again.assign(at=again["at"] + pd.Timedelta(seconds=40))])
+
+
+def _bend(units, events, how, arm="b"):
+    """Return events of amounts, bent in one arm or in all."""
+    rng = np.random.default_rng(5)
+    own = (events["id"].map(units.set_index("id")["variant"]) == arm).to_numpy()
+    is_paid, at = (events["event"] == "paid").to_numpy(), events["at"]
+    some, late = own & is_paid & (rng.random(len(events)) < 0.3), (at >= "2024-01-29").to_numpy()
+    load = pd.Timestamp("2024-02-15 23:12:09") + pd.to_timedelta(rng.integers(0, 300, len(events)), unit="s")
+    few = own & is_paid & (rng.random(len(events)) < 0.08)
+    night = at.dt.normalize() + pd.Timedelta(hours=26)
+    monday = at + pd.to_timedelta(np.where(at.dt.day_of_week > 4, 7 - at.dt.day_of_week, 0), unit="D")
+    mailed = at.mask(some, at.dt.to_period("W").dt.start_time + pd.Timedelta(days=6, hours=18))
+    mailed += pd.to_timedelta(rng.integers(0, 7200, len(events)) * some, unit="s")
+    hour = at.dt.hour
+    return {
+        "load": lambda: events.assign(at=at.mask(some, load)),
+        "second": lambda: events.assign(at=at.mask(some, load[0])),
+        "retries": lambda: _retry(events, few),
+        "minutes": lambda: pd.concat([events, events[few]]).assign(at=lambda t: t["at"].dt.floor("min")),
+        "days": lambda: pd.concat([events, events[few]]).assign(at=lambda t: t["at"].dt.floor("D")),
+        "confirmed": lambda: pd.concat([events, events[few].assign(event="refund")]),
+        "weekend": lambda: events[~(own & (at.dt.day_of_week > 4))],
+        "hours": lambda: events[~(own & (hour >= 22))],
+        "weekend nights": lambda: events[~(own & (at.dt.day_of_week > 4) & (hour < 8))],
+        "zero": lambda: events.assign(value=events["value"].mask(own & late, 0.0)),
+        "half zero": lambda: events.assign(value=events["value"].mask(own & late & (rng.random(len(at)) < 0.6), 0.0)),
+        "cents": lambda: events.assign(value=events["value"].mask(late, events["value"] * 100)),
+        "signs": lambda: events.assign(value=events["value"].mask(some, -events["value"])),
+        "no refunds": lambda: events[~(own & ~is_paid)],
+        "fewer refunds": lambda: events[~(own & ~is_paid & (rng.random(len(at)) < 0.7))],
+        "nightly": lambda: events.assign(at=at.mask(own & is_paid, night)),
+        "deferred": lambda: events.assign(at=at.mask(own & is_paid, monday)),
+        "mailed": lambda: events.assign(at=mailed),
+        "free": lambda: events.assign(value=events["value"].mask(some, 0.0)),
+    }[how]()
+
+
+@pytest.mark.parametrize(
+    ("how", "arm", "status", "said"),
+    [
+        ("load", "b", "fail", "more than elsewhere stand in the same minutes, most of them at 2024-02-15 23:1"),
+        ("second", "a", "fail", "more than elsewhere stand in the same minutes, most of them at 2024-02-15 23:1"),
+        (
+            "retries",
+            "b",
+            "fail",
+            "of revenue (paid) in b 181 have the amount of another of their unit in the same hour",
+        ),
+        ("minutes", "a", "fail", "have the amount of another of their unit in the same hour, and 0.0 % elsewhere"),
+        ("days", "b", "fail", "have the amount of another of their unit in the same hour, and 0.0 % elsewhere"),
+        ("confirmed", "b", "fail", "have the amount of another of their unit in the same hour, and 0.0 % elsewhere"),
+        ("weekend", "b", "fail", "(paid) in b are lost: hardly any stands on Saturday and Sunday, where 2"),
+        ("hours", "a", "warn", "(paid) in a are lost: hardly any stands in the hours (UTC) 22, 23, where "),
+        (
+            "weekend nights",
+            "b",
+            "warn",
+            "are lost: hardly any stands on Saturday 00-04, Saturday 04-08, Sunday 00-04, where",
+        ),
+        (
+            "zero",
+            "b",
+            "fail",
+            "with an amount in b are lost: none stands after 2024-01-28, where 5",
+        ),
+        ("half zero", "b", "fail", "Events of revenue (paid) with an amount in b are fewer after 2024-01-29, of units"),
+        ("cents", "b", "fail", "Amounts of revenue (paid) in a are about 100 times as large after 2024-01-28, as in "),
+        ("signs", "b", "fail", "Of the amounts of revenue (paid) in b 31.2 % are below 0, and 0.0 % elsewhere; a sign"),
+        ("no refunds", "b", "fail", "Of revenue (refund) hardly any stands in b, where "),
+        ("nightly", "b", "warn", "(paid) in b come when those of the others do not: hardly any stands "),
+        ("deferred", "b", "warn", "(paid) in b come when those of the others do not: hardly any stands on Saturday a"),
+    ],
+)
+def test_amounts_that_no_treatment_explains_are_a_fault_of_the_log(how, arm, status, said):
+    units, events = _draw_amounts()
+    check, withheld = _check(units, _bend(units, events, how, arm), SUM, as_of="2024-02-29")
+    assert said in check.message and (check.status, withheld) == (status, check.message if status == "fail" else None)
+
+
+@pytest.mark.parametrize("how", ["fewer refunds", "mailed", "free"])
+def test_amounts_that_a_treatment_explains_are_none(how):
+    units, events = _draw_amounts(effect=1.5)
+    assert _check(units, _bend(units, events, how), SUM, as_of="2024-02-29")[0].status == "pass"
+
+
+def test_equal_prices_that_come_again_are_told_where_one_arm_alone_has_them():
+    units, events = _draw_amounts(prices=[9.0, 29.0])
+    twice = _retry(events, events["value"] > 0)  # in all arms, as of two seats
+    assert _check(units, twice, SUM, as_of="2024-02-29")[0].status == "pass"
+    is_b = (events["id"].map(units.set_index("id")["variant"]) == "b") & (events["value"] > 0)
+    check, withheld = _check(units, _retry(events, is_b), SUM, as_of="2024-02-29")
+    assert "have the amount of another of their unit in the same hour" in check.message
+    assert (check.status, withheld) == ("warn", None)
 
 
 def test_a_pause_of_all_arms_is_told_and_withholds_nothing():

@@ -153,6 +153,29 @@ def test_check_values_refuses_a_net_promoter_score_that_is_none():
         assert _judge(nps, m=answers) is None
 
 
+UNANSWERED = "The answers of m are 0 far too often, {}, as where nobody answered; leave those cells empty." + RELEASE
+
+
+@pytest.mark.parametrize("metric", [{"kind": "nps", "role": "primary"}, RATED | {"scale": [0, 10]}])
+def test_run_withholds_answers_of_0_where_nobody_answered(metric):
+    rng = np.random.default_rng(9)
+    answers = rng.choice(11, N, p=[0.04, 0.02, 0.02, 0.02, 0.05, 0.1, 0.1, 0.15, 0.2, 0.15, 0.15])
+    for where, n in ((rng.random(N) < 0.5, None), (B & (rng.random(N) < 0.4), "in one arm")):
+        silent = np.where(where, 0, answers)
+        mine = B if n else np.ones(N, bool)
+        told = UNANSWERED.format(f"{(silent[mine] == 0).sum()} of {mine.sum()}{' in one arm' if n else ''}")
+        found = _check({"m": silent}, metric)["events_add"]
+        assert (found.status, found.message) == ("fail", told)
+    unhappier = np.where(B & (rng.random(N) < 0.4), rng.integers(0, 4, N), answers)
+    for healthy in (
+        answers,
+        unhappier,
+        np.where(rng.random(N) < 0.15, 0, answers),
+        np.where(B, answers.clip(1), answers),
+    ):
+        assert "events_add" not in _check({"m": healthy}, metric)
+
+
 YES = {"kind": "binary", "role": "primary"}
 EMPTY = (
     "m: every cell that is told says {}, and {} of 400 are empty, so that empty may mean {} or not known; write {} "
@@ -166,6 +189,9 @@ def test_run_refuses_one_word_beside_empty_cells():
     assert _refuse({"m": np.where(SOME, None, "yes")}, YES) == told
     assert _refuse({"m": np.where(SOME, None, "no")}, YES) == EMPTY.format(words[1], n, words[0], words[0], "")
     assert _refuse({"m": np.where(SOME, None, 1.0)}, YES) == told
+    few = np.where(np.arange(N) < 3, "N", np.where(np.arange(N) % 2, None, "Y"))
+    nearly = EMPTY.format(words[0], 199, words[1], words[1], ", or missing: zero into the plan")
+    assert _refuse({"m": few}, YES) == nearly.replace("every", "nearly every")
     taken = _refuse({"m": SCORE, "took": np.where(SOME, None, "y")}, RATED, exposure={"column": "took"})
     assert taken == EMPTY.format(words[0], n, words[1], words[1], "").replace("m:", "took:")
     seen = _refuse({"days": DAYS, "seen": np.where(SOME, None, 1)}, TIME)
@@ -179,6 +205,7 @@ def test_run_lets_healthy_marks_pass():
         np.ones(N),
         np.zeros(N),
         np.where(np.arange(N) < 5, np.nan, 0.0),
+        np.where(np.arange(N) < 9, 0, np.where(SOME, np.nan, 1.0)),  # nearly all say yes
     ]
     others = {f"m{i}": YES for i in range(len(healthy))}
     _check(
@@ -215,6 +242,42 @@ def test_run_lets_healthy_times_pass():
     others = {f"m{i}": TIME | {"time": f"days{i}"} for i in range(len(healthy))}
     times = {f"days{i}": days for i, days in enumerate(healthy)}
     assert "events_add" not in _check({"seen": SEEN, "days": DAYS, **times}, TIME, others)
+
+
+LONGEST = (
+    "{n} of the {n} units with the event of m have it at the longest time of all, as those without it do who were "
+    "followed to the end; write 1 where it was seen, and 0 where it was not."
+)
+AT_ONCE = (
+    "The event of m is at the time 0 itself in one arm far more often: a 0.0 %, b {share}; leave the time empty where "
+    "it is not known."
+)
+
+
+def test_run_withholds_events_at_the_longest_time_and_at_the_time_0_of_one_arm():
+    for days in (DAYS, np.floor(DAYS)):
+        swapped = _check({"days": np.minimum(days, 30), "seen": 1 - SEEN}, TIME)["events_add"]
+        assert (swapped.status, swapped.message) == ("fail", LONGEST.format(n=OPEN) + RELEASE)
+    at_once = B & SOME & (SEEN == 1)
+    found = _check({"days": np.where(at_once, 0, np.minimum(DAYS, 30)), "seen": SEEN}, TIME)["events_add"]
+    share = f"{100 * at_once.sum() / (SEEN[B] == 1).sum():.1f} %"
+    assert (found.status, found.message) == ("fail", AT_ONCE.format(share=share) + RELEASE)
+
+
+CODED = (
+    "{n} of the {all} values of m that are not 0 are {code}, far above all others; leave them empty where that is a "
+    "code for none."
+)
+
+
+def test_run_withholds_amounts_and_counts_that_hold_a_code():
+    of_many, of_few = B & (np.arange(N) < 40), B & (np.arange(N) < 18)
+    for mine, code in ((of_many, "999,999"), (of_few, "a code for none")):
+        values, told = np.where(mine, 999_999, PRICE), CODED.format(n=mine.sum(), all=N, code=code) + RELEASE
+        for found in (_check({"m": values}, CELL), _check({}, LOG, events={"value": values})):
+            assert (found["events_add"].status, found["events_add"].message) == ("fail", told)
+    counts = _check({"m": np.where(of_many, 99, SCORE)}, {"kind": "count", "role": "primary"})["events_add"]
+    assert (counts.status, counts.message) == ("fail", CODED.format(n=20, all=N, code="99") + RELEASE)
 
 
 TIMED = "The values of m in {} are about {} times those in {}, as {} would be; give both arms one unit."
@@ -329,6 +392,17 @@ FAILS = B & (np.arange(N) < 160)
         {"mode": np.where(FAILS, "test", "live")},
         {"environment": np.where(FAILS, "sandbox", "production")},
         {"paid": ~FAILS},
+        {"result": np.where(FAILS, "KO", "OK")},
+        {"psp_outcome": np.where(FAILS, "geweigerd", "betaald")},
+        {"response_code": np.where(FAILS, 402, 200)},
+        {"HttpStatus": np.where(FAILS, "503", "200")},
+        {"failure_code": np.where(FAILS, "card_declined", None)},
+        {"declineReason": np.where(FAILS, "funds", "")},
+        {"error_message": np.where(FAILS, "card expired", "no error")},
+        {"voided_at": np.where(FAILS, "2024-01-03", None)},
+        {"Erfolg_Status": np.where(FAILS, "misslungen", "bezahlt")},
+        {"success": np.where(FAILS, "nein", "ja")},
+        {"note": np.where(FAILS, "Declined by the bank", "thank you")},
     ],
 )
 def test_ask_values_counts_what_is_no_payment(more):
@@ -371,6 +445,38 @@ def test_run_does_not_estimate_a_metric_that_does_not_decide_and_sums_what_is_no
     assert "events_add_m" not in meant
 
 
+STATED = (
+    "Values of m have a state in {} that says neither that they were paid nor that they were not, unlike in the arms: "
+    "a 0.0 %, b 40.0 %; leave out what was not paid."
+)
+
+
+def test_run_withholds_states_unlike_in_the_arms_that_no_word_knows():
+    for column, state in (("status", "z9"), ("response_code", 51)):
+        found = _check({}, LOG, events={column: np.where(FAILS, state, 0 if state == 51 else "paid")})["events_add"]
+        assert (found.status, found.message) == ("fail", STATED.format(column) + RELEASE)
+    alike = _check({}, LOG, events={"status": np.where(SOME, "z9", "z8")})["events_add"]
+    assert alike.status == "pass"
+
+
+@pytest.mark.parametrize("state", ["failed", "declined"])
+def test_run_withholds_amounts_of_a_table_beside_states_of_payments(state):
+    for column in ("payment_status", "status"):
+        found = _check({"m": PRICE, column: np.where(FAILS, state, "succeeded")}, CELL)["events_add"]
+        assert (found.status, found.message) == ("fail", VOID.format("0.0 %", "40.0 %") + RELEASE)
+    orders = _check(
+        {"orders": SCORE, "order_state": np.where(FAILS, state, "ok")},
+        {"kind": "count", "role": "primary", "column": "orders"},
+    )
+    assert orders["events_add"].status == "fail"
+    healthy = {
+        "status": np.where(FAILS, "cancelled", "active"),
+        "deleted": FAILS,
+        "refund_amount": np.where(FAILS, PRICE, 0),
+    }
+    assert "events_add" not in _check({"m": PRICE, **healthy}, CELL)
+
+
 def test_run_withholds_a_sum_of_payments_that_came_back():
     back = (
         "m adds up payments that were given back, and no event takes them off: a 0.0 %, b 40.0 %; leave them out, or "
@@ -378,6 +484,17 @@ def test_run_withholds_a_sum_of_payments_that_came_back():
     back += "add events of the refunds."
     found = _check({}, LOG, events={"status": np.where(FAILS, "refunded", "paid")})["events_add"]
     assert (found.status, found.message) == ("fail", back + RELEASE)
+    flags = (
+        {"refunded": FAILS},
+        {"refunded_at": np.where(FAILS, "2024-02-01", None)},
+        {"refund_amount": FAILS * PRICE},
+    )
+    for more in flags:
+        found = _check({}, LOG, events=more)["events_add"]
+        assert (found.status, found.message) == ("fail", back + RELEASE)
+    assert "events_add" not in _check(
+        {}, LOG | {"kind": "binary"}, events={"refunded": FAILS}
+    )  # who got it back has paid
     two = {"event": np.where(SOME, "refund", "payment"), "value": np.where(SOME, -PRICE, PRICE)}
     both = _check(
         {}, LOG | {"event": ["payment", "refund"]}, events=two | {"status": np.where(FAILS, "refunded", "paid")}
@@ -397,6 +514,11 @@ def test_run_withholds_a_sum_of_payments_that_came_back():
         {"paid": PRICE},
         {"mode": "card"},
         {"state": np.where(SOME, "CA", "NY")},
+        {"promo_code": np.where(FAILS, "404", "503")},
+        {"failure_code": "0"},
+        {"refunded": True, "value": -PRICE},
+        {"product": np.where(FAILS, "test kit", "The failed state")},
+        {"status": np.where(FAILS, "processed", "shipped")},
     ],
 )
 def test_ask_values_lets_healthy_states_of_payments_pass(more):
@@ -413,6 +535,10 @@ def test_run_refuses_a_row_that_sums_the_others():
         named[-1] = title
         assert _refuse({"m": counts, "id": named}, {"kind": "count", "role": "primary"}) == said
     _check({"m": SCORE, "id": named}, {"kind": "count", "role": "primary"})  # a customer of this name
+    parts = PRICE.copy()
+    parts[-2:] = [PRICE[:-2][mine[:-2]].sum() for mine in (~B, B)]
+    said = "m: 2 rows hold sums of others, so that they are totals and no units; leave them out"
+    assert _refuse({"m": parts}, CELL) == said
     _check({"m": np.where(np.arange(N) < 3, [10, 20, 30] + [0] * (N - 3), 0)}, CELL)
 
 

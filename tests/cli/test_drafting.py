@@ -142,6 +142,8 @@ def test_guess_kind_by_name_and_range():
     assert {ends: guess_kind(pd.Series(values * 2), "csat").scale for ends, values in scales.items()} == {
         ends: ends for ends in scales
     }
+    for values, told in (([1, 0], "only 0 and 1"), (["Yes", "no", "YES"], "only no and yes"), (["1", "1.0"], "only 1")):
+        assert guess_kind(pd.Series(values * 2), "kept") == ("binary", told, None)
     apart = guess_kind(pd.Series([1, 2, 3, 4, 5, 9] * 2), "csat")
     assert apart == ("score", "its name, and numbers of which one is far from all others", None)
     assert guess_kind(pd.Series([10, 20, 30, 60, 100] * 2), "csat").scale == (0, 100)

@@ -84,12 +84,36 @@ def test_share_has_a_floor_whatever_the_plan_says(studies, reports, sign):
     assert share(studies, reports)[0] == 0
 
 
-def test_share_rounds_amounts_in_results_and_tables_and_leaves_the_folder_as_it_is(studies, reports, sign):
-    row = dict.fromkeys(("population", "segment", "at", "ci_set", "clusters_control", "clusters_treatment"))
+def make_estimate():
+    """Return the effect on revenue, as results.json holds it."""
+    row = dict.fromkeys(("segment", "at", "ci_set", "clusters_control", "clusters_treatment"))
     row |= {"metric": "revenue", "comparison": "new - old", "estimand": "difference", "adjustment": "none"}
     row |= {"estimate": 1.2345, "std_error": 2.0, "ci_low": -2.7655, "ci_high": 5.2345, "control_value": 10.1234}
     row |= {"population": "itt", "role": "primary", "control": "old", "treatment": "new"}
-    row |= {"treatment_value": 11.3579, "n_control": 20, "n_treatment": 20, "p_value": 0.53712}
+    return row | {"treatment_value": 11.3579, "n_control": 20, "n_treatment": 20, "p_value": 0.53712}
+
+
+@pytest.mark.parametrize(
+    ("quantile", "payers", "n"), [(None, 4, 2), (None, 5, 0), (0.75, 8, 1), (0.75, 10, 0), (0.9, 20, 1)]
+)
+def test_share_refuses_money_of_few_whatever_the_plan_says(studies, reports, sign, table, quantile, payers, n):
+    metric = "  revenue: {kind: amount, unit: USD, better: higher%s}\n" % (
+        f", quantile: {quantile}" if quantile else ""
+    )
+    with (reports.parent / "plan.yaml").open("a") as file:
+        file.write(metric + "min_cell: 1\n")
+    frame = pd.read_csv(table)
+    frame["revenue"] = [10.0 + i if i // 2 < payers else 0.0 for i in range(40)]
+    frame.to_csv(table, index=False)
+    metrics = [{"metric": "revenue", "kind": "amount", "quantile": quantile}]
+    publish(reports, sign, estimates=[make_estimate()], tests=[], checks=[], tables={"metrics": metrics})
+    found = share(studies, reports)
+    what = refused(f"mine/results.json, estimates tells of cells under 5 ({n})")
+    assert found == (2, "", what) if n else found[0] == 0
+
+
+def test_share_rounds_amounts_in_results_and_tables_and_leaves_the_folder_as_it_is(studies, reports, sign):
+    row = make_estimate()
     sums = {"tests": [], "checks": [], "tables": {"metrics": [{"metric": "revenue", "kind": "amount"}]}}
     (reports / "mine" / "tables" / "estimates.csv").write_text("metric,estimate\nrevenue,1.2345\n")
     publish(reports, sign, estimates=[row], **sums)
@@ -223,6 +247,24 @@ def test_share_looks_for_the_accounts_of_a_framework(studies, reports, sign):
     (reports / "mine" / "report.html").write_text("<p>cust-0007</p>")
     sign(reports)
     assert share(studies, reports) == (2, "", refused("mine/report.html holds unit ids (1)"))
+
+
+@pytest.mark.parametrize(("kind", "plan", "more", "is_told"), [
+    ("yours", {"file": "p.yaml", "sha256": "1"}, {"new": 1}, True),  # one customer more
+    ("yours", {"file": "q.yaml", "sha256": "2"}, {"new": 1}, False),  # another experiment
+    ("yours", {"file": "q.yaml", "sha256": "1"}, {"new": 1}, True),  # the same under another name
+    ("yours", {"file": "p.yaml", "sha256": "2"}, {"old": -4}, True),  # the plan was edited
+    ("yours", {"file": "p.yaml", "sha256": "1"}, {"old": 5, "new": 9}, False),
+    ("yours", {"file": "p.yaml", "sha256": "1"}, {}, False),  # the same customers
+    ("simulated", {"file": "p.yaml", "sha256": "1"}, {"new": 1}, False),
+])  # fmt: skip
+def test_runs_that_differ_in_few_units_are_not_shared_together(kind, plan, more, is_told):
+    sizes = {"old": 200, "new": 210}
+    runs = {"march": {"plan": {"file": "p.yaml", "sha256": "1"}, "data": {"kind": kind, "units_by_variant": sizes}}}
+    other = {arm: n + more.get(arm, 0) for arm, n in sizes.items()}
+    runs["april"] = {"plan": plan, "data": {"kind": kind, "units_by_variant": other}}
+    told = "march and april are of one plan and differ in fewer than 5 units of an arm, or in all; share one of them"
+    assert sharing.find_twins(runs) == ([told] if is_told else [])
 
 
 def test_find_secrets_by_form(monkeypatch):

@@ -9,7 +9,7 @@ import yaml
 
 from helpers import inference, metrics, plan, sources
 from helpers.disclosure import coarsen, coarsen_frame, cut, protect
-from helpers.disclosure.digits import find_unit
+from helpers.disclosure.digits import Coarse, find_unit
 from helpers.records import to_frame
 from helpers.report.document import describe_results
 from helpers.view import scales
@@ -144,3 +144,27 @@ def test_find_unit_by_hand():
         0.1, 0.2, 0.5, 1.0, None, None, None,
     ]  # fmt: skip
     assert find_unit(2.0, None, 400) == 0.1 and find_unit(2.0, 0) is None
+
+
+def test_a_year_of_money_keeps_the_digits_of_its_interval():
+    metrics_ = [{"metric": "revenue", "kind": "amount"}, {"metric": "active", "kind": "binary"}]
+    about = {"metric": "revenue", "comparison": "b - a", "population": "itt", "segment": None, "at": None}
+    about |= {
+        "estimand": "difference",
+        "n_control": 400,
+        "n_treatment": 400,
+        "std_error": 2.0,
+        "ci_low": -1.0,
+        "ci_high": 7.0,
+    }
+    money = {"row": "chance", "low": 1_195_678.0, "central": 1_234_567.0, "high": 1_273_456.0, "unit": "USD a year"}
+    coarse = Coarse("live_support", metrics_, [about])
+    assert coarse.round_rows("money", [money])[0] == money | {
+        "low": 1_196_000.0,
+        "central": 1_235_000.0,
+        "high": 1_273_000.0,
+    }
+    brings = {"basis": "central estimate", "brings": 1_234_567.0, "hours": 15228.57, "break_even": None}
+    assert coarse.round_rows("break_even", [brings])[0] == brings | {"brings": 1_200_000.0, "hours": 15000.0}
+    shares = [about | {"metric": "active"}]
+    assert Coarse("live_support", metrics_[1:], shares).round_rows("money", [money]) == [money]

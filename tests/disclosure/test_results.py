@@ -429,6 +429,26 @@ def test_a_quantile_with_few_who_pay_below_it_is_not_told(tmp_path):
     assert tell(15)[0] == 0  # nobody's amount
 
 
+def test_money_by_orders_of_few_is_not_told_either(tmp_path):
+    frame = draw_customers([("South", "Italy", 120)])
+    place = np.arange(len(frame)) // 2
+    ratio = {"value": {"kind": "ratio", "numerator": "paid", "denominator": "orders", "better": "higher"}}
+    ratio["value"] |= {"role": "primary", "expected": "higher"}
+    for unit, paid, few, hidden in (
+        ("USD", {}, 9, True),
+        ("USD", {}, 10, False),
+        (None, {}, 9, False),
+        (None, MONEY, 9, True),
+    ):
+        told = {"value": ratio["value"] | ({"unit": unit} if unit else {})}
+        told |= {name: {"kind": "amount", "unit": "USD", "better": "higher"} for name in paid}
+        rows = frame.assign(paid=np.where(place < few, 20.0 + place, 0.0), orders=1 + place % 3)
+        found = run_own(tmp_path, rows, metrics=told).estimates
+        assert {math.isnan(e.control_value) for e in found if e.metric == "value" and e.estimand == "difference"} == {
+            hidden
+        }
+
+
 def test_money_of_few_takers_is_not_told(tmp_path):
     frame = draw_customers([("South", "Italy", 120)])
     place, offered = np.arange(len(frame)) // 2, frame["arm"] == "no_links"
@@ -444,6 +464,25 @@ def test_money_of_few_takers_is_not_told(tmp_path):
     assert list_hidden(few)["as_treated"] and not list_hidden(few)["itt"]
     of_one = np.where((frame["used"] == 1) & (place == 6), 800.0, paid)  # more than half of what takers pay, not of all
     assert list_hidden(of_one)["as_treated"] and not list_hidden(of_one)["itt"]
+
+
+def test_a_sum_of_events_that_is_mostly_one_is_not_told():
+    rows = {"metric": "spend", "event": ["order", "refund"], "events": 90, "units": 60, "total": [950.0, -98900.0]}
+    sums = pd.DataFrame(rows).assign(above=[90, 0], below=[0, 90], zero=0, without=0, held=[False, True])
+    found = guard(tables={"event_sums": sums}).tables["event_sums"]
+    assert found["total"].isna().tolist() == [False, True] and found["units"].notna().all() and "held" not in found
+
+
+def test_tables_made_of_a_hidden_effect_go_with_it():
+    estimates = (cell(240, 9, metric="spend"), cell(240, 240, metric="active"))
+    blocks = pd.DataFrame(
+        {"metric": ["spend", "active", "spend"], "comparison": ["no_links - links"] * 2 + ["of halves"]}
+    )
+    blocks = blocks.assign(kind="as randomised", n_control=100, n_treatment=100, difference=1.0)
+    blocks = blocks.assign(control_value=0.5, treatment_value=0.5)
+    metrics_ = pd.DataFrame({"metric": ["spend", "active"], "kind": ["amount", "binary"]})
+    found = guard("live_support", estimates=estimates, tables={"speed_association": blocks, "metrics": metrics_})
+    assert found.tables["speed_association"]["metric"].tolist() == ["active"] and len(found.tables["metrics"]) == 2
 
 
 def test_names_of_small_levels_are_one_nameless_other():

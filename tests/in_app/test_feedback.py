@@ -29,23 +29,17 @@ def test_compare_places_swapped_is_the_inverse():
     assert first.ci_low * second.ci_high == pytest.approx(1, rel=1e-6)
 
 
+PLANNED = "The places of asking are as planned: 500 of 990 inside (planned 50 %)."
+UNLIKE = "The places of asking are not as planned, so that places are not compared as if by lot: "
+NO_LOT = "The place of asking was not drawn by lot, so what differs between places is an association."
+
+
 @pytest.mark.parametrize(
     ("sizes", "by_lot", "status", "message"),
     [
-        ((500, 490), True, "pass", "The places of asking are as planned: 500 of 990 inside (planned 50 %)."),
-        (
-            (600, 400),
-            True,
-            "warn",
-            "The places of asking are not as planned, so that places are not compared as if by lot: "
-            "600 of 1,000 inside (planned 50 %).",
-        ),
-        (
-            (600, 400),
-            False,
-            "not tested",
-            "The place of asking was not drawn by lot, so what differs between places is an association.",
-        ),
+        ((500, 490), True, "pass", PLANNED),
+        ((600, 400), True, "warn", f"{UNLIKE}600 of 1,000 inside (planned 50 %)."),
+        ((600, 400), False, "not tested", NO_LOT),
     ],
 )
 def test_check_places(sizes, by_lot, status, message):

@@ -243,7 +243,8 @@ def test_compare_groups_undefined(groups, moments):
 
 
 def test_compare_groups_seeded_false_alarms(moments, in_band):
-    rng, runs, alarms, classic = np.random.default_rng(5), 2000, 0, 0
+    # 1,000 draws find a test that errs in 9 % of them nineteen times in twenty
+    rng, runs, alarms, classic = np.random.default_rng(5), 1000, 0, 0
     for _ in range(runs):
         groups = [rng.normal(0, sd, n) for sd, n in ((1, 80), (2, 40), (6, 20))]
         alarms += compare_groups(map(moments, groups))[2] <= 0.05

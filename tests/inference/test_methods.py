@@ -167,71 +167,63 @@ def test_compute_of_few_units_gives_a_reason_or_figures(method, sizes):
         )
 
 
+SAID = {
+    "arm": "there are too few {}: the smaller arm needs at least 50",
+    "tail": "the tail is too heavy for so few units: the smaller arm needs more than {} x skewness² units",
+    "spread": "one arm varies more than the other and the tail is heavy: the smaller arm needs more than {} x "
+    "skewness² units",
+    "top": "one unit holds so much of an arm's variance that its tail is not known yet: no unit may hold more than "
+    "{} % of an arm's variance",
+    "events": "an arm has too few units with or without the event: each arm needs at least {} with and without the "
+    "event",
+    "effect": "the arms hardly overlap: the effect may be {} at most",
+    "apart": "most units have one value, the lowest or the highest, and too few another: the smaller arm needs at "
+    "least {} with another",
+    "jump": "the values jump where the quantile lies, as from 0 to far above: no two neighbouring values may lie over "
+    "{} % of its limits apart",
+}
+BALANCED = {"skewness_factor": 355, "balanced_factor": 10}
+
+
 @pytest.mark.parametrize(
-    ("domain", "data", "departure"),
+    ("domain", "data", "said", "limit"),
     [
-        ({"least_arm": 50}, {}, "there are too few units: the smaller arm needs at least 50"),
-        ({"least_arm": 50, "unit": "clusters"}, {}, "there are too few clusters: the smaller arm needs at least 50"),
-        ({"least_arm": 40}, {}, None),
+        ({"least_arm": 50}, {}, "arm", "units"),
+        ({"least_arm": 50, "unit": "clusters"}, {}, "arm", "clusters"),
+        ({"least_arm": 40}, {}, None, None),
         # 355 (1 - 1/9)^2 / (1 + 1/9) = 252.4 times the squared skewness, for 40 beside 360
-        (
-            {"skewness_factor": 355},
-            {"skewness": 0.4},
-            "the tail is too heavy for so few units: the smaller arm needs more than 252 x skewness² units",
-        ),
-        ({"skewness_factor": 355}, {"skewness": -0.39}, None),
-        ({"skewness_factor": 355}, {"skewness": 9.0, "n_control": 40}, None),  # one size: the skewness cancels
-        (
-            {"skewness_factor": 355, "balanced_factor": 10},
-            {"skewness": -2.0, "n_control": 40},
-            "the tail is too heavy for so few units: the smaller arm needs more than 10 x skewness² units",
-        ),
-        ({"skewness_factor": 10}, {"skewness": float("nan")}, None),  # not known, not judged
-        (
-            {"least_events": 10},
-            {"events": 9.9},
-            "an arm has too few units with or without the event: each arm needs at least 10 with and without the event",
-        ),
-        ({"least_events": 10}, {"events": 10}, None),
+        ({"skewness_factor": 355}, {"skewness": 0.4}, "tail", 252),
+        ({"skewness_factor": 355}, {"skewness": -0.39}, None, None),
+        ({"skewness_factor": 355}, {"skewness": 9.0, "n_control": 40}, None, None),  # one size: the skewness cancels
+        (BALANCED, {"skewness": -2.0, "n_control": 40}, "tail", 10),
+        ({"skewness_factor": 10}, {"skewness": float("nan")}, None, None),  # not known, not judged
+        ({"least_events": 10}, {"events": 9.9}, "events", 10),
+        ({"least_events": 10}, {"events": 10}, None, None),
+        ({"least_events": 10}, {}, None, None),
         # of one size, and three times the spread: 355 n (27 - 1)^2 / n^4 / (10 / n)^3 = 240 times
+        ({"skewness_factor": 355}, {"skewness": 0.5, "spread": 3.0, "n_control": 40}, "spread", 240),
+        ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None, None),
         (
             {"skewness_factor": 355},
-            {"skewness": 0.5, "spread": 3.0, "n_control": 40},
-            "one arm varies more than the other and the tail is heavy: "
-            "the smaller arm needs more than 240 x skewness² units",
-        ),
-        (
-            {"skewness_factor": 355},
-            {"skewness": 0.3, "top_share": 0.16},  # a tail that was missed looks light
-            "one unit holds so much of an arm's variance that its tail is not known yet: no unit may hold more than "
-            "15 % of an arm's variance",
-        ),
-        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.15}, None),
-        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.9, "n_control": 40}, None),  # arms of one size
-        ({}, {"top_share": 0.9}, None),  # a method for any tail
-        ({"skewness_factor": 355}, {"skewness": 0.4, "spread": 3.0, "n_control": 40}, None),
-        ({"most_effect": 0.8}, {"estimate": -0.81}, "the arms hardly overlap: the effect may be 0.8 at most"),
-        ({"most_effect": 0.8}, {"estimate": 0.8}, None),
-        ({"least_events": 10}, {}, None),
-        (
-            {"least_apart": 25},
-            {"apart": 0.6},
-            "most units have one value, the lowest or the highest, and too few another: the smaller arm needs at least "
-            "25 with another",
-        ),
-        ({"least_apart": 25}, {"apart": 0.7}, None),
-        (
-            {"most_jump": 0.5},
-            {"jump": 0.51},
-            "the values jump where the quantile lies, as from 0 to far above: no two neighbouring values may lie over "
-            "50 % of its limits apart",
-        ),
-        ({"most_jump": 0.5}, {"jump": 0.5}, None),
+            {"skewness": 0.3, "top_share": 0.16},
+            "top",
+            15,
+        ),  # a tail that was missed looks light
+        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.15}, None, None),
+        ({"skewness_factor": 355}, {"skewness": 0.3, "top_share": 0.9, "n_control": 40}, None, None),  # of one size
+        ({}, {"top_share": 0.9}, None, None),  # a method for any tail
+        ({"most_effect": 0.8}, {"estimate": -0.81}, "effect", 0.8),
+        ({"most_effect": 0.8}, {"estimate": 0.8}, None, None),
+        ({"least_apart": 25}, {"apart": 0.6}, "apart", 25),
+        ({"least_apart": 25}, {"apart": 0.7}, None, None),
+        ({"most_jump": 0.5}, {"jump": 0.51}, "jump", 50),
+        ({"most_jump": 0.5}, {"jump": 0.5}, None, None),
     ],
     ids=range(23),
 )
-def test_find_departure_of_40_treated_and_360_controls(domain, data, departure):
-    assert Domain(**domain).find_departure(**{"n_control": 360, "n_treatment": 40, **data}) == departure
+def test_find_departure_of_40_treated_and_360_controls(domain, data, said, limit):
+    found = Domain(**domain).find_departure(**{"n_control": 360, "n_treatment": 40, **data})
+    assert found == (said and SAID[said].format(limit))
 
 
 def test_describe_names_every_condition():

@@ -6,6 +6,7 @@ import pandas as pd
 from made_sources import make_design, make_source
 
 from helpers import metrics
+from helpers.sources import opening
 
 UNITS = {
     "unit": ["u1", "u2", "u0"],
@@ -68,11 +69,11 @@ def test_read_conversations_tells_the_cluster_where_the_plan_names_one():
 
 
 def test_read_conversations_above_its_limit_says_so(monkeypatch):
-    monkeypatch.setattr(metrics.events, "MOST_QUESTIONS", 6)
+    monkeypatch.setattr(opening, "MOST_LOGGED", 6)
     found, said = _read()
     assert found is None
     assert said == "Reply times are read row by row, and these data hold more than 6 questions."
-    monkeypatch.setattr(metrics.events, "MOST_QUESTIONS", 7)
+    monkeypatch.setattr(opening, "MOST_LOGGED", 7)
     assert _read()[0] is not None
 
 

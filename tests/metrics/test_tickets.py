@@ -14,7 +14,6 @@ from helpers.sources import AccountSource
 DESIGN = plan.read("support_metrics", kind="framework").design
 RULES = {"promise_hours": 8.0, "premium_hours": 1.0, "soon_days": 3.0, "return_days": 7.0, "satisfied_from": 4}
 START = pd.Timestamp("2022-01-01", tz="UTC")
-TEXTS = {"ticket": "str", "topic": "str", "agent": "str"}
 
 
 def at(days):

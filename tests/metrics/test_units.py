@@ -7,6 +7,7 @@ from made_sources import make_design, make_source
 from sources_samples import tell_refusal
 
 from helpers import metrics
+from helpers.sources import opening
 
 UNITS = {
     "unit": ["u1", "u2", "u3", "u4"],
@@ -359,9 +360,14 @@ def test_describe_arms_shows_sizes_times_take_up_and_how_far_each_metric_is_know
     assert found[times].loc[0].astype(str).tolist() == ["2024-01-01", "2024-01-15"]
 
 
-def test_read_rows_above_the_limit_is_none():
-    assert metrics.read_rows(_fold_arms(), ["variant"], limit=4) is None
-    assert len(metrics.read_rows(_fold_arms(), ["variant"], limit=5)) == 5
+def test_read_rows_above_the_limit_is_none_and_said(monkeypatch):
+    monkeypatch.setattr(opening, "MOST_UNITS", 5)
+    units = _fold_arms()
+    assert len(metrics.read_rows(units, ["variant"])) == 5
+    monkeypatch.setattr(opening, "MOST_UNITS", 4)
+    assert metrics.read_rows(units, ["variant"]) is None
+    told = "5 units: above 4 no method that needs every row is run, and what it would find is told to be unknown"
+    assert set(_fold_arms().messages) - set(units.messages) == {told}
 
 
 def test_frame_has_her_columns_by_name_and_then_what_the_plan_counts():

@@ -136,7 +136,7 @@ def test_study_review_looks_only_at_what_is_planned():
 
 def test_study_review_has_nothing_to_say_of_a_snapshot():
     outcomes = {"retained": {"column": "left", "time": "tenure"}}
-    plan = _plan(started_at=None, steps=[], activation=None, outcomes=outcomes)
+    plan = _plan(started_at=None, steps=[], activation=None, features=[], outcomes=outcomes)
     assert milestones.study_review(_draw(), plan, {}, seed=1) == {}
     assert milestones.study_review(_draw().iloc[:0], _plan(), {}, seed=1) == {}
 

@@ -7,7 +7,6 @@ import pytest
 from sources_samples import tell_refusal
 from tiny_study import write_notebook
 
-from helpers.records import Refused
 from helpers.report.parameters import FORM, Parameter, check_value, read_parameters, settle
 
 CELL = """\
@@ -28,13 +27,6 @@ costs: str = "costs.csv"  # ; path; prices"""
 def declared(tmp_path):
     """Return the parameters of the cell above."""
     return read_parameters(write_notebook(tmp_path / "tiny.ipynb", parameters=CELL))
-
-
-def refusal(action, *arguments, **options):
-    """Return the message of the refusal that an action ends in."""
-    with pytest.raises(Refused) as caught:
-        action(*arguments, **options)
-    return str(caught.value)
 
 
 def test_read_parameters_grammar(declared):
@@ -64,24 +56,24 @@ def test_read_parameters_grammar(declared):
 def test_read_parameters_outside_grammar(tmp_path, line):
     notebook = write_notebook(tmp_path / "tiny.ipynb", parameters="a: int = 1  # ; ; a\n" + line)
     form = "write name: type = literal  # [low, high] or {a, b}; unit; meaning"
-    assert refusal(read_parameters, notebook) == f"notebook tiny.ipynb, parameters cell, line 2: {form}"
+    assert tell_refusal(read_parameters, notebook) == f"notebook tiny.ipynb, parameters cell, line 2: {form}"
 
 
 def test_read_parameters_default_outside_its_own_range(tmp_path):
     notebook = write_notebook(tmp_path / "tiny.ipynb", parameters="seed: int = 7  # [8, 9]; ; seed")
-    assert refusal(read_parameters, notebook) == "parameter seed: needs a whole number from 8 to 9; 7 came"
+    assert tell_refusal(read_parameters, notebook) == "parameter seed: needs a whole number from 8 to 9; 7 came"
 
 
 def test_read_parameters_not_a_notebook(tmp_path):
     file = tmp_path / "x.ipynb"
     message = "notebook x.ipynb: cannot be read; check the name, or save it in JupyterLab"
-    assert refusal(read_parameters, file) == message
+    assert tell_refusal(read_parameters, file) == message
     file.write_text("{")
-    assert refusal(read_parameters, file) == message
+    assert tell_refusal(read_parameters, file) == message
     file.write_text(json.dumps({"cells": []}))
-    assert refusal(read_parameters, file) == "notebook x.ipynb: needs one code cell tagged parameters; it has 0"
+    assert tell_refusal(read_parameters, file) == "notebook x.ipynb: needs one code cell tagged parameters; it has 0"
     notebook = write_notebook(file, parameters="a: int =")
-    assert refusal(read_parameters, notebook) == "notebook x.ipynb, parameters cell, line 1: " + FORM
+    assert tell_refusal(read_parameters, notebook) == "notebook x.ipynb, parameters cell, line 1: " + FORM
 
 
 @pytest.mark.parametrize(
@@ -131,26 +123,26 @@ def test_settle_types(declared, name, text, value):
     ],
 )
 def test_settle_refusals(declared, name, text, message):
-    assert refusal(settle, declared, {name: text}, study="tiny") == f"parameter {name}: {message}"
+    assert tell_refusal(settle, declared, {name: text}, study="tiny") == f"parameter {name}: {message}"
 
 
 def test_settle_unknown_name(declared):
-    assert refusal(settle, declared, {"n_unit": "5"}, study="tiny") == (
+    assert tell_refusal(settle, declared, {"n_unit": "5"}, study="tiny") == (
         "tiny has no parameter 'n_unit'; did you mean n_units?"
     )
     known = "plan, data, n_units, lift, method, shape, show, grid, price, as_of, costs"
-    message = refusal(settle, declared, {"x=1; import os": "1"}, study="tiny")
+    message = tell_refusal(settle, declared, {"x=1; import os": "1"}, study="tiny")
     assert message == f"tiny has no parameter 'x=1; import os'; it has: {known}"
 
 
 def test_check_value_of_a_running_notebook(declared):
     assert check_value(declared["lift"], 1) == 1
-    assert refusal(check_value, declared["show"], "no") == "parameter show: needs true or false; other text came"
-    assert refusal(check_value, declared["plan"], 123) == "parameter plan: needs text; 123 came"
-    assert refusal(check_value, declared["n_units"], True) == (
+    assert tell_refusal(check_value, declared["show"], "no") == "parameter show: needs true or false; other text came"
+    assert tell_refusal(check_value, declared["plan"], 123) == "parameter plan: needs text; 123 came"
+    assert tell_refusal(check_value, declared["n_units"], True) == (
         "parameter n_units: needs a whole number from 100 to 1000000; true came"
     )
-    assert refusal(check_value, declared["plan"], {"a": 1}) == "parameter plan: needs text; a dict came"
+    assert tell_refusal(check_value, declared["plan"], {"a": 1}) == "parameter plan: needs text; a dict came"
 
 
 @pytest.mark.parametrize("value", ["yesterday", "2022-04-31", "30/04/2022", ""])

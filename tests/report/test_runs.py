@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from sources_samples import tell_refusal
 
 from helpers import paths
-from helpers.records import Refused
 from helpers.report.runs import find_notebook, make_run, read_runs, read_yaml, select_runs
 
 UNREADABLE = "not readable as YAML; check indentation, quotes, colons and keys that stand twice"
@@ -21,13 +21,6 @@ def read(study):
         return read_runs(file)
 
     return reading
-
-
-def refusal(action, *arguments, **options):
-    """Return the message of the refusal that an action ends in."""
-    with pytest.raises(Refused) as caught:
-        action(*arguments, **options)
-    return str(caught.value)
 
 
 def test_read_runs_puts_needed_runs_first(read):
@@ -80,25 +73,25 @@ def test_read_runs_paths_start_at_its_folder(read, study):
     ],
 )
 def test_read_runs_refusals(read, text, message):
-    assert refusal(read, text) == message
+    assert tell_refusal(read, text) == message
 
 
 def test_read_yaml_no_such_file(tmp_path):
-    assert refusal(read_yaml, tmp_path / "p.yaml") == "p.yaml: no such file"
+    assert tell_refusal(read_yaml, tmp_path / "p.yaml") == "p.yaml: no such file"
 
 
 def test_select_runs_with_what_they_need(read):
     runs = read("- {name: a, study: tiny}\n- {name: b, study: tiny, needs: [a]}\n- {name: c, study: tiny}")
     assert [run.name for run in select_runs(runs, ["b"])] == ["a", "b"]
     assert select_runs(runs, []) == runs
-    assert refusal(select_runs, runs, ["cc"]) == "no run is called 'cc'; did you mean c?"
+    assert tell_refusal(select_runs, runs, ["cc"]) == "no run is called 'cc'; did you mean c?"
 
 
 def test_make_run_base_and_name(study):
     run = make_run("tiny", name="mine", given={"data": "x.csv"}, base=study.parent)
     assert run.given == {"data": str(study.parent / "x.csv")} and run.notebook == study
     for name in ("Mine", "", "-a", "a" * 65, "a/b", "{pm}"):
-        assert "begins with a letter or digit" in refusal(make_run, "tiny", name=name, given={}, base=study.parent)
+        assert "begins with a letter or digit" in tell_refusal(make_run, "tiny", name=name, given={}, base=study.parent)
 
 
 def test_make_run_stands_in_the_present_folder(study, monkeypatch):
@@ -110,6 +103,6 @@ def test_find_notebook_beside_or_in_the_repository(study, tmp_path, monkeypatch)
     assert find_notebook("tiny", base=study.parent) == study
     monkeypatch.setattr(paths, "NOTEBOOKS", study.parent)
     assert find_notebook("tiny", base=tmp_path) == study
-    assert refusal(find_notebook, "tinny", base=tmp_path) == "no study is called 'tinny'; did you mean tiny?"
-    assert refusal(find_notebook, "../tiny", base=tmp_path) == "no study is called '../tiny'; did you mean tiny?"
+    assert tell_refusal(find_notebook, "tinny", base=tmp_path) == "no study is called 'tinny'; did you mean tiny?"
+    assert tell_refusal(find_notebook, "../tiny", base=tmp_path) == "no study is called '../tiny'; did you mean tiny?"
     assert isinstance(find_notebook("tiny", base=tmp_path), Path)

@@ -12,29 +12,16 @@ from helpers import metrics, sources
 from helpers.plan import ExperimentPlan
 from helpers.simulate.dry_run import experiment, find_shared, list_events, reads_events
 
+TIME = {"kind": "time_to_event"}
+LEFT = TIME | {"horizon_days": 60, "time": "left_days", "observed": "left_state"}
 METRICS = {
     "bought": {"kind": "binary", "expected": "higher", "worthwhile": 0.05},
     "visits": {"kind": "count", "expected": "lower", "worthwhile": 0.3},
     "spend": {"kind": "amount", "expected": "higher", "worthwhile": 5, "column": "usd"},
     "csat": {"kind": "score", "expected": "lower", "worthwhile": 0.2},
     "nps": {"kind": "nps", "expected": "higher", "worthwhile": 10},
-    "paid": {
-        "kind": "time_to_event",
-        "horizon_days": 30,
-        "time": "days",
-        "observed": "seen",
-        "expected": "lower",
-        "worthwhile": 0.08,
-    },
-    "left": {  # some leave for another reason
-        "kind": "time_to_event",
-        "horizon_days": 60,
-        "time": "left_days",
-        "observed": "left_state",
-        "competing": "moved",
-        "expected": "higher",
-        "worthwhile": 0.1,
-    },
+    "paid": TIME | {"horizon_days": 30, "time": "days", "observed": "seen", "expected": "lower", "worthwhile": 0.08},
+    "left": LEFT | {"competing": "moved", "expected": "higher", "worthwhile": 0.1},  # some leave for another reason
     "stars": {"kind": "score", "scale": "ordered", "expected": "higher", "worthwhile": 0.15},
     "calls": {"kind": "count", "time_at_risk": "hours", "expected": "lower", "worthwhile": 0.05},
     "per_visit": {"kind": "count", "time_at_risk": "visits", "expected": "higher", "worthwhile": 0.1},
@@ -168,35 +155,36 @@ def test_experiment_ratio_of_two_metrics_has_the_truth_of_its_parts():
     assert found["per_page"] == pytest.approx(-0.3 / 5)
 
 
+HIGHER, LOWER = {"expected": "higher"}, {"expected": "lower"}
+
+
 @pytest.mark.parametrize(
     ("metrics", "message"),
     [
         # a share cannot rise by half from 50 %
         (
-            {"m": {"kind": "binary", "expected": "higher", "worthwhile": 0.5}},
-            "simulation experiment, metric m: worthwhile must be below 0.5 for a share; lower it",
+            {"m": {"kind": "binary", "worthwhile": 0.5, **HIGHER}},
+            "m: worthwhile must be below 0.5 for a share; lower it",
+        ),
+        ({"m": {"kind": "nps", "worthwhile": 36, **HIGHER}}, "m: worthwhile must be at most 35 points; lower it"),
+        (
+            {"m": TIME | {"horizon_days": 10, "worthwhile": 0.5} | LOWER},
+            "m: worthwhile must be below 0.5 for a share; lower it",
         ),
         (
-            {"m": {"kind": "nps", "expected": "higher", "worthwhile": 36}},
-            "simulation experiment, metric m: worthwhile must be at most 35 points; lower it",
-        ),
-        (
-            {"m": {"kind": "time_to_event", "horizon_days": 10, "expected": "lower", "worthwhile": 0.5}},
-            "simulation experiment, metric m: worthwhile must be below 0.5 for a share; lower it",
-        ),
-        (
-            {"m": {"kind": "score", "scale": "ordered", "expected": "lower", "worthwhile": 0.8}},
-            "simulation experiment, metric m: worthwhile must be below 0.8 for an ordered score; lower it",
+            {"m": {"kind": "score", "scale": "ordered", "worthwhile": 0.8, **LOWER}},
+            "m: worthwhile must be below 0.8 for an ordered score; lower it",
         ),
         # one column cannot hold two effects
         (
             {"m": {"kind": "binary", "column": "x"}, "k": {"kind": "count", "column": "x"}},
-            "simulation experiment, metric k: column x has another metric; give it its own",
+            "k: column x has another metric; give it its own",
         ),
     ],
 )
 def test_experiment_refuses_what_cannot_be_planted(metrics, message):
-    assert tell_refusal(experiment, make_plan(metrics=metrics), n_units=100) == message
+    told = f"simulation experiment, metric {message}"
+    assert tell_refusal(experiment, make_plan(metrics=metrics), n_units=100) == told
 
 
 @pytest.mark.parametrize("name", ["paid", "left"])

@@ -86,6 +86,11 @@ REFUSALS = [  # the table, what is said after its name; by another plan its text
         ", column variant: 2 rows with a label that the plan does not name: nwe (nearest: new); correct the table, or "
         "name the label in the plan (variant.observational holds groups outside the randomisation)",
     ),
+    (  # an address in place of a variant
+        FIVE + "6,zoe@example.org,7\n",
+        ", column variant: 1 row with a label that the plan does not name; correct the table, or name the label in the "
+        "plan (variant.observational holds groups outside the randomisation)",
+    ),
     # a plan that names a column of addresses: none is shown
     (
         HEAD + "".join(f"{i},zoe{i}@example.org,1\n" for i in range(21)),

@@ -210,5 +210,14 @@ def test_losses_that_cannot_be_are_refused():
     never = accounts.assign(churned_on="9999-12-31")
     told = tell_refusal(read_accounts, never, asked, {"lost_at": "churned_on"})
     assert told.endswith("after 2199; correct them, or leave a cell empty where there is none")
+    active = accounts.assign(churned_on=["2024-01-31"] + ["active"] * (len(accounts) - 1))
+    told = tell_refusal(read_accounts, active, asked, {"lost_at": "churned_on"})
+    assert told.endswith("write 2024-01-31 or 2024-01-31 13:45:00 (UTC), or leave a cell empty where there is none")
+    whole = pd.concat([accounts, accounts[:1].assign(account_id="Total", seats=accounts["seats"].sum())])
+    told = tell_refusal(read_accounts, whole, asked, {"event": "cancelled"})
+    assert told == (
+        "data (DataFrame), column seats: 1 row with the sum of all others, so that it is a total and no account; leave "
+        "it out"
+    )
     told = tell_refusal(read_accounts, accounts, asked, {"lost_at": "churned_on"})
     assert told.startswith("data (DataFrame): no column churned_on (for lost_at of retained); it has, nearest first: ")

@@ -231,6 +231,17 @@ def test_ask_says_only_the_class_of_an_error():
     )
 
 
+def test_fetch_refuses_more_rows_than_come_into_memory(monkeypatch):
+    table = ibis.duckdb.connect().create_table("tickets", pa.table({"ticket": [1, 2, 3]}))
+    monkeypatch.setattr(opening, "MOST_ROWS", 3)
+    assert opening.fetch(table, "tickets").num_rows == 3
+    monkeypatch.setattr(opening, "MOST_ROWS", 2)
+    assert tell_refusal(lambda: opening.fetch(table, "tickets")) == (
+        "data: more than 2 tickets, the most that come into memory; draw some of the units at random into a smaller "
+        "table, with all their events"
+    )
+
+
 def test_importing_sources_opens_no_connection():
     code = (
         "import duckdb; real = duckdb.connect\n"

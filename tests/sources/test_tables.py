@@ -440,6 +440,23 @@ def test_load_tells_ids_that_differ_in_spelling_only(load_events, one, two, word
     assert str(refusal.value) == (
         f"{told}, and events.csv knows one spelling alone; write the ids alike in both tables"
     )
+    for n_same, day in ((20, "2024-01-01"), (5, "2024-01-01"), (20, "2024-01-{:02d}")):
+        arms = [("old", "new")[(n // 2 if n < 2 * n_same else n) % 2] for n in range(40)]
+        same = "".join(
+            f"{i},{arm},{day.format(1 + n % 28)}\n" for n, (i, arm) in enumerate(zip(ids, arms, strict=True))
+        )
+        if n_same == 5:  # of the others each is a unit of its own, so that nobody knows
+            assert (
+                f"{told}, each a unit of its own"
+                in load_events("\n".join(log), units=UNITS.splitlines()[0] + "\n" + same).info.messages
+            )
+            continue
+        with pytest.raises(Refused) as refusal:
+            load_events("\n".join(log), units=UNITS.splitlines()[0] + "\n" + same)
+        assert str(refusal.value) == (
+            f"{told}, in rows or variants that are alike, as those of one unit are; write each id in one way, and give "
+            "one row a unit"
+        )
 
 
 @pytest.mark.parametrize("word", ["null", "NA", "None", "undefined", "\\N"])

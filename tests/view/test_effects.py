@@ -4,7 +4,6 @@ import base64
 import csv
 import html
 import io
-import math
 import re
 
 import numpy as np
@@ -19,7 +18,6 @@ from helpers.view.effects import ladder, list_headlines, masthead, scorecard, se
 from helpers.view.html import Display
 from helpers.view.words import explain
 
-NAN = math.nan
 LABELS = {"links": "with links", "no_links": "without links", "short_links": "with short links"}
 PLAN = {"file": "own.yaml", "sha256": "ab", "departures": [], "labels": LABELS}
 TURNED = {**PLAN, "shown_as": {"contrast": "control - treatment", "words": "with links minus without"}}

@@ -187,6 +187,14 @@ def test_codes_in_a_sentence_are_said_in_words():
     )
 
 
+def test_say_codes_leaves_words_that_are_called_as_an_arm():
+    results = samples.results(plan=SHOWN)
+    told = "links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (links 4) 9 links 10 of links 5."
+    assert say_codes(results, told) == (
+        "with links 3.0 % have fewer links 2024-01-31, and links 2024-02-01 (with links 4) 9 links 10 of links 5."
+    )
+
+
 def test_say_codes_leaves_the_names_of_files_as_they_are():
     results = samples.results()
     told = scales.say_codes(results, "my_events.csv and nps_2024-01.xlsx hold first_reply; see data/my_events.parquet.")
