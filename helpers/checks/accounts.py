@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import ibis
 import numpy as np
+import pandas as pd
 
 from helpers import metrics, schema
 from helpers.checks.logs import find_quiet
@@ -25,6 +26,8 @@ FEW = 100  # accounts, below which hardly any difference can be seen
 MOST_SHORT = 0.5  # of the accounts may be too young before the check warns
 MOST_EARLY = 0.01  # of the events may come before their account's start
 LEAST_EXPECTED = 20  # accounts with a feature, by chance alone, among those that lack another: none at all is no chance
+MOST_EARLIER = 0.05  # of the accounts may have passed the landmark before an event is first heard
+SURE = 12.0  # of them that would be expected to have it by then
 MOST_MISSING = 0.05  # of the accounts may lack what comparisons are adjusted for
 
 
@@ -43,8 +46,8 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     Returns
     -------
     list of Check: enough_accounts, landmark_in_data, follow_up, duplicates, events_occur, events_before_start,
-        events_fit, missing_size, missing_plan_tier, missing_seats, needs, time_order, freshness: those that the plan
-        gives cause for.
+        events_fit, missing_size, missing_plan_tier, missing_seats, events_begun, needs, time_order, freshness: those
+        that the plan gives cause for.
         `value` is a count (enough_accounts, duplicates, events_occur, needs, time_order), days (landmark_in_data,
         freshness) or a share.
     """
@@ -59,7 +62,7 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     heard = [] if source.events is None else _hear(source, accounts)
     if source.events is not None:
         found += [*_check_events(heard, design), _check_early_events(heard), _check_reach(source, accounts, design)]
-    found += _check_missing(frame, design)
+    found += [*_check_missing(frame, design), *_check_begun(frame, heard, design)]
     found += _check_needs(frame, design) if design.is_snapshot else ()
     untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
     if untimed:
@@ -108,7 +111,7 @@ def _hear(source, accounts):
     at, known = joined["at"], joined["at"] < ibis.literal(accounts.cutoff)
     start = joined["started_at"].truncate("D") if accounts.dated else joined["started_at"]
     told = {"n": joined.count(), "early": (at < start).sum(), "in_time": known.sum()}
-    told |= {"first": at.min(where=known), "last": at.max(where=known)}
+    told |= {"units": joined["unit"].nunique(), "first": at.min(where=known), "last": at.max(where=known)}
     return joined.group_by("event").aggregate(**told).order_by("event").to_pyarrow().to_pylist()
 
 
@@ -168,6 +171,24 @@ def _find_hole(source, accounts):
         return None
     first, last = (dt.date(1970, 1, 1) + dt.timedelta(days=day) for day in hole)
     return f"Hardly an event stands from {first} to {last}: what was done then is unread, and counts as not done."
+
+
+def _check_begun(frame, heard, design):
+    """Whether an event is heard so late that many accounts could not have done it: it may not have been there yet."""
+    found, lost = [], design.outcomes.retained.lost
+    planned = set(schema.list_account_event_names(design)).difference(lost)
+    for row in (row for row in heard if row["event"] in planned and row["first"]):
+        first = pd.Timestamp(row["first"], tz="UTC")
+        is_early = frame["started_at"] + pd.Timedelta(days=design.landmarks[0]) <= first
+        expected = is_early.sum() * row["units"] / max(1, len(frame) - is_early.sum())
+        if MOST_EARLIER < is_early.mean() < 1 and expected > SURE:
+            found.append((float(is_early.mean()), row["event"], first.date()))
+    if found:
+        share, name, day = max(found)
+        told = f"{100 * share:.1f} % of the {schema.pluralise(design.unit)} passed day {design.landmarks[0]:g}"
+        said = f"{name} is first heard on {day}, before which {told}: if it was not there yet, they count as without "
+        said += "it for that alone."
+        yield Check("events_begun", "warn", share, MOST_EARLIER, said)
 
 
 def _check_missing(frame, design):

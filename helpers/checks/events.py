@@ -89,6 +89,13 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     rates = {arm: max((log.measure_early(event, arm) for event in log.names), default=0.0) for arm in log.arms}
     unknown = log.ages.loc[log.ages["variant"].isna(), "n"].sum() / log.ages["n"].sum()
     told = list(dict.fromkeys(one.told for one in found))[:2]
+    meant = log.take("meant")["n"].sum() / log.ages["n"].sum()
+    fails |= meant > LOST_FAILS
+    if meant > LOST_WARNS:
+        told.append(
+            f"{percent(meant)} of the events have ids that are those of units but for what stands before them or "
+            "after, and are lost; write ids alike."
+        )
     if unknown > UNKNOWN_WARNS:
         told.append(
             f"{percent(unknown)} of the events belong to nobody who was assigned; ids may be written in two ways."
@@ -99,7 +106,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         f"{', '.join(f'{arm} {percent(share)}' for arm, share in rates.items())}, of units never assigned "
         f"{percent(unknown)}."
     )
-    worst = max((*rates.values(), *(one.share for one in found)))
+    worst = max((*rates.values(), meant, *(one.share for one in found)))
     check = Check("events_fit", status, float(worst), LOST_FAILS, " ".join([*told, LIMITS] if told else [fits]))
     return check, *(_fail_one(one, design) for one in grave.values() if not fails)
 
@@ -130,7 +137,7 @@ def _list_findings(log, design):
             judged = [log.find_early, log.find_elsewhere]
             judged += [sized.find_step] if arm not in lost else []
             yield from (one for find in judged if (one := find(of, named[event], event, arm)))
-            judged = [find_outside, find_times, *([find_piles] if of != TAKE_UP else [])]
+            judged = [find_outside, *([find_times, find_piles] if of != TAKE_UP else [])]
             judged += [find_repeats] if is_summed else []
             judged += [find_signs, find_no_return, find_jump] if is_amount else []
             yield from (one for find in judged if (one := find(log, of, named[event], event, arm)))
@@ -176,7 +183,8 @@ class _Log:
     def __init__(self, units, meeting, design):
         self.end, self.arms, self.unit = units.as_of.toordinal() - EPOCH, design.variant.arms, design.unit
         self.names = schema.list_event_names(design)
-        self.every = {what: rows for what, rows in meeting.groupby("what")}
+        plain = meeting.astype(dict.fromkeys(("what", "event", "variant"), object))  # which rows are taken of fastest
+        self.every, self.taken = {what: rows for what, rows in plain.groupby("what")}, {}
         # ages of events that have dates alone count by date: none of the day of assignment is early
         ages = self.take("age")
         dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
@@ -196,13 +204,15 @@ class _Log:
         if not any(rows["void"].any() for rows in self.every.values()):
             return self
         sized = copy.copy(self)
-        sized.every = {what: _take_voids(rows) for what, rows in self.every.items()}
+        sized.every, sized.taken = {what: _take_voids(rows) for what, rows in self.every.items()}, {}
         sized.ages = _take_voids(self.ages)
         return sized
 
     def take(self, what, event=None):
-        rows = self.every.get(what, self.every["start"].head(0))
-        return rows if event is None else rows[rows["event"] == event]
+        if (what, event) not in self.taken:
+            rows = self.every.get(what, self.every["start"].head(0))
+            self.taken[what, event] = rows if event is None else rows[rows["event"] == event]
+        return self.taken[what, event]
 
     def part(self, rows, arm):
         """Return the rows of an arm, and those of all the others."""
@@ -358,5 +368,5 @@ class _Log:
 
 
 def _take_voids(rows):
-    rest = rows.assign(n=rows["n"] - rows["void"], known=(rows["known"] - rows["void"]).clip(lower=0))
-    return rest[rest["n"] > 0]
+    rest = rows["known"] - rows["void"]
+    return rows.assign(n=rest, known=rest)[rest > 0]

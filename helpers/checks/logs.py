@@ -1,7 +1,8 @@
 """What a log of events would hold: by days since assignment, by season, and before and after a day of change.
 
 And what the events of an arm are like beside those of the others, by time of the week, minute, sign and size: a
-treatment makes them more or fewer, larger or smaller; it takes none from a weekday, and turns no sign.
+treatment makes them more or fewer, larger or smaller; it takes none from a weekday, but of what it does itself, the
+take-up, and turns no sign.
 """
 
 import math
@@ -279,7 +280,7 @@ def _find_lack(own, rest, fair):
     held = ~lacks & (rest > 0)
     usual = np.median(own[held] / rest[held]) * rest[~lacks]
     piled = np.maximum(own[~lacks] - usual - 2 * np.sqrt(usual + 1), 0.0).sum()
-    return float(share), bool(2 * piled > lost or ratio > 2 * fair), lacks
+    return float(share), bool(2 * piled > lost or not 0.5 < ratio / fair < 2), lacks
 
 
 def _measure_chance(came, others, ratio):

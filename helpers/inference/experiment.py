@@ -339,8 +339,12 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
         pairs = [pair for pair in list_comparisons(design) if pair.name == name]
         rows = metrics.read_rows(units, ["variant", *columns])
         if rows is None:
-            labels = {"estimand": "difference", "role": metric.role, "interval": look.interval}
-            estimates += [label_effect(pair, Effect(reason=TOO_MANY), **labels) for pair in pairs]
+            sizes = metrics.describe_arms(units).set_index("variant")["units"]
+            effect = Effect(reason=failed.get(name, TOO_MANY))
+            for pair in pairs:
+                labels = dict(zip(("n_control", "n_treatment"), sizes[[pair.control, pair.treatment]], strict=True))
+                labels |= {"estimand": "difference", "role": metric.role, "interval": look.interval}
+                estimates.append(label_effect(pair, effect, **labels))
             continue
         groups = {arm: rows.loc[rows["variant"] == arm, columns].to_numpy(float) for arm in design.variant.arms}
         tables = {arm: build_life_table(*group.T) for arm, group in groups.items()}

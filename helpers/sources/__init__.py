@@ -31,6 +31,7 @@ from helpers.sources.repeats import drop_repeated, keep_once
 from helpers.sources.spellings import LEAST_REWRITTEN, tell_events, tell_renamed, tell_twins
 
 UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
+LEAST_LOST, MOST_ON_A_DAY, MOST_ON_LAST = 30, 0.9, 0.1  # losses, and of them on one day, or on the last where all are
 MANY_LABELS = 1000
 MANY_NAMES = 10_000
 FEW, PERSONAL = 10, re.compile(r"@|\s|\d{4}")  # rows of a label that may be somebody's: it is not shown
@@ -159,7 +160,9 @@ def _meet(heard, units, shaped, design, n_two):
     if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
         told += (f"{heard.name}: {schema.say(again, 'event')} repeat another of the same {design.unit}, counted",)
     if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
-        told += tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+        said, meant = tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+        told, row = told + said, meeting.tail(1).assign(what="meant", event="", variant=None, n=meant)
+        meeting = pd.concat([meeting, row], ignore_index=True) if meant else meeting
     return meeting, told
 
 
@@ -208,27 +211,51 @@ def load_accounts(
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
     told = (*tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
-    _refuse_losses(accounts, shaped, retained)
+    _refuse_losses(accounts, shaped, retained, heard)
     _refuse_total(accounts, shaped, design)
     if heard:
         _refuse_clocks(heard, shaped, design)
-        told += tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")
+        told += tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")[0]
     info = replace(given.info, rows=shaped.rows, units=shaped.rows - n_duplicates, steps=steps)
     info = replace(info, messages=(*shaped.messages, *told))
     names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
     return AccountSource(accounts, heard and heard.table, info, given.truth, names)
 
 
-def _refuse_losses(accounts, shaped, retained):
-    """Refuse accounts that are lost on a day before they started, and a column of losses in which nobody is lost."""
-    if retained.lost_at is None:
+def _refuse_losses(accounts, shaped, retained, heard):
+    """Refuse losses before the start of their account, none at all, and days that cannot be those of the losses.
+
+    So it is where nearly all stand on one day, where many of a table without a customer who stays stand on the last
+    one, and where such a table lacks accounts that have events.
+    """
+    if not (retained.lost_at or retained.lost):
         return
-    lost = accounts[retained.lost_at]
-    counts = {"lost": lost.count(), "early": (lost.truncate("D") < accounts["started_at"].truncate("D")).sum()}
-    found, where = count_all(accounts, counts, shaped.name), f"{shaped.name}, column {retained.lost_at}"
-    if not found["lost"]:
+    losses, where = accounts, f"{shaped.name}, column {retained.lost_at}"
+    if retained.lost:
+        losses, where = heard.table.filter(heard.table["event"].isin(retained.lost)), heard.name
+    lost = losses[retained.lost_at or "at"]
+    days = losses.filter(lost.notnull()).group_by(day=lost.truncate("D")).aggregate(n=lambda t: t.count())  # noqa: PD004
+    days = ask(lambda: days.order_by("day").to_pyarrow().to_pandas(), shaped.name)
+    if retained.lost_at and days.empty:
         raise Refused(f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses")
-    schema.refuse_some(found["early"], "account", where, "lost before the day of their start; correct one of the days")
+    n, worst = days["n"].sum(), days.loc[days["n"].idxmax()] if len(days) else {"n": 0}
+    if worst["n"] > max(LEAST_LOST, MOST_ON_A_DAY * n):
+        told = f"{worst['n']:,} of {n:,} losses stand on {worst['day'].date()}, as of an export"
+        raise Refused(f"{where}: {told}; give the day of each loss")
+    if not retained.lost_at:
+        return
+    rows = {"n": accounts.count(), "early": (lost.truncate("D") < accounts["started_at"].truncate("D")).sum()}
+    rows = count_all(accounts, rows, shaped.name)
+    schema.refuse_some(rows["early"], "account", where, "lost before the day of their start; correct one of the days")
+    if n < rows["n"]:
+        return
+    if worst["n"] > max(LEAST_LOST, MOST_ON_LAST * n) and worst["day"] == days["day"].max():
+        told = f"every account has a day, and {worst['n']:,} have the last, {worst['day'].date()}"
+        raise Refused(f"{where}: {told}; leave it empty where an account is not lost")
+    strange = heard.table.anti_join(accounts, "unit").count().to_pyarrow().as_py() if heard else 0
+    if strange and strange > MOST_ON_LAST * heard.table.count().to_pyarrow().as_py():
+        told = f"every account is lost, and {schema.say(strange, 'event')} are of accounts that are not in the table"
+        raise Refused(f"{where}: {told}; give the accounts that stay too")
 
 
 def _refuse_total(accounts, shaped, design):

@@ -10,6 +10,7 @@ from helpers.sources.opening import ask, count_all
 
 DAY, HOUR, MINUTE, EARLIEST = 86_400, 3_600, 60, -9
 PILE = 0.01  # of the events of an arm, in one minute
+WEEK = 7 * DAY // HOUR
 COUNTS = ("day", "n", "same_day", "dated", "without", "known", "squares", "first", "last", "void", "below", "logs")
 SIGNS = ("[A-Za-z]", "[0-9]", "[^A-Za-z0-9]")
 NOWHERE = dict.fromkeys(("same_day", "dated", "without", "known", "squares", "void", "below", "logs"), 0)
@@ -49,6 +50,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
           sum reads together), of `known` in all; of `first` that come in a later hour, `last` have an amount as before.
         - "alike": `n` such amounts, one a unit and hour, and `squares`, the sum of the squares of how often each comes.
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
+        - "meant": events of ids that are those of units but for what stands before them or after, if any.
         - "near": events that the plan does not name, with a name that begins as one of it does.
     """
     key = design.cluster or "unit"
@@ -59,34 +61,17 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     sums = {n: m for n, m in design.metrics.items() if m.how.total == "amount" and not (m.column or m.time)}
     worth = [(schema.name_value(design, metric), metric.event or [name]) for name, metric in sums.items()]
     heard = _join_events(shaped.table, start, design, worth)
-    ages = heard.group_by("event", "variant", "day").aggregate(
-        n=heard.count(),
-        same_day=(heard["at_day"] == heard["begun"]).sum(),
-        first=heard["at_day"].min(),
-        last=heard["at_day"].max(),
-        clocked=(heard["seconds"] % DAY != 0).any(),
-        dated=(heard["seconds"] % DAY == 0).sum(),
-        without=heard["lacks"].sum(),
-        known=heard["is_known"].sum(),
-        void=(heard["is_known"] & heard["is_void"]).sum(),
-        below=(heard["is_known"] & (heard["worth"] < 0)).sum(),
-    )
-    days = heard.group_by("event", "variant", at="at_day").aggregate(
-        n=heard.count(),
-        known=heard["is_since"].sum(),
-        void=(heard["is_since"] & heard["is_void"]).sum(),
-        logs=(heard["worth"].abs().ln().sum(where=heard["is_since"]).fill_null(0) * 1000).round().cast("int64"),
-    )
     begins = start.mutate(day=start["begun"], rest=start["start"].epoch_seconds() % DAY)
     nameless = {"event": ibis.literal("")}
     starts = begins.group_by("variant", "day", **nameless).aggregate(
         n=begins.count(), dated=(begins["rest"] == 0).sum()
     )
     keys = begins.group_by("variant", at="key_day", **nameless).aggregate(n=begins["key"].nunique())
-    near = heard.filter(heard["is_near"] & (heard["event"] == "")).group_by("variant", event="name", at=ibis.literal(0))
-    parts = [("age", ages), ("day", days.rename(day="at")), ("start", starts), ("key", keys.rename(day="at"))]
-    parts += [("near", near.aggregate(n=lambda t: t.count()).rename(day="at")), *_count_units(heard)]
-    parts += _count_repeats(shaped.table, start, design, worth)
+    near = heard.filter(heard["event"] == "").group_by("variant", event="name", day=ibis.literal(0))
+    near = near.aggregate(n=lambda t: t.count())
+    near = near.filter(ibis.or_(*(near["event"].startswith(name) for name in schema.list_event_names(design))))
+    parts = [("start", starts), ("key", keys.rename(day="at")), ("near", near), *_count_days(heard)]
+    parts += [*_count_units(heard), *_count_hours(heard), *_count_repeats(shaped.table, start, design, worth)]
     found = _collect(parts, shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
     if not found["variant"].isna().any():
@@ -149,19 +134,48 @@ def _join_events(events, start, design, worth):
     return heard.select(
         *("variant", "key_day", "lacks", "name", "worth", "is_void"),
         event=heard["name"].isin(names).ifelse(heard["name"], ""),
-        is_near=ibis.or_(*(heard["name"].startswith(name) for name in names)),
         day=(seconds < since).ifelse(before, day - begun),
         who=who,
         at_day=day,
         begun=begun,
         seconds=seconds,
         is_known=day <= last if last else ibis.literal(True),
-        is_since=day >= begun,
     )
 
 
+def _count_days(heard):
+    """The events by days since assignment and by day, of one count by both and the day of assignment."""
+    cells = heard.group_by("event", "variant", "day", "at_day", "begun", "is_known").aggregate(
+        n=heard.count(),
+        dated=(heard["seconds"] % DAY == 0).sum(),
+        lacks=heard["lacks"].sum(),
+        void=heard["is_void"].sum(),
+        below=(heard["worth"] < 0).sum(),
+        logs=heard["worth"].abs().ln().sum().fill_null(0),
+    )
+    counts = {name: cells[name].sum() for name in ("n", "dated")}
+    known = {"known": "n", "void": "void", "below": "below"}
+    yield (
+        "age",
+        cells.group_by("event", "variant", "day").aggregate(
+            **counts,
+            same_day=(cells["at_day"] == cells["begun"]).ifelse(cells["n"], 0).sum(),
+            first=cells["at_day"].min(),
+            last=cells["at_day"].max(),
+            clocked=counts["n"] > counts["dated"],
+            without=cells["lacks"].sum(),
+            **{name: cells["is_known"].ifelse(cells[of], 0).sum() for name, of in known.items()},
+        ),
+    )
+    since = {name: (cells["at_day"] >= cells["begun"]).ifelse(cells[name], 0).sum() for name in ("n", "void", "logs")}
+    days = cells.group_by("event", "variant", at="at_day").aggregate(
+        n=counts["n"], known=since["n"], void=since["void"], logs=(since["logs"] * 1000).round().cast("int64")
+    )
+    yield "day", days.rename(day="at")
+
+
 def _count_units(heard):
-    """What was randomised that has an event of the plan before or since its assignment; events by hour and minute."""
+    """What was randomised that has an event of the plan before or since its assignment."""
     planned = heard.filter(heard["event"] != "").mutate(is_before=(heard["day"] < 0).fill_null(False))
     each = planned.group_by("event", "variant", "who", "is_before")
     each = each.aggregate(n=planned.count(), key_day=planned["key_day"].min())
@@ -170,15 +184,27 @@ def _count_units(heard):
             n=rows.count(), known=rows["n"].sum(), squares=(rows["n"] * rows["n"]).sum(), last=rows["n"].max()
         )
         yield what, counted.rename(day="at")
-    known = planned.filter(planned["variant"].notnull(), planned["is_known"])  # noqa: PD004
-    since = known.filter(known["day"] >= 0)
-    hours = since.group_by("event", "variant", at=(since["seconds"] % (7 * DAY) / HOUR).floor().cast("int64"))
-    yield "hour", hours.aggregate(n=since.count()).rename(day="at")
-    minutes = known.group_by("event", "variant", at=(known["seconds"] / MINUTE).floor().cast("int64"))
-    minutes = minutes.aggregate(n=known.count())
-    shares = minutes.mutate(every=minutes["n"].sum().over(group_by=("event", "variant")))
-    most = (shares["n"] / shares["every"]).max().over(group_by=("event", "at"))
-    yield "pile", shares.filter(most > PILE).rename(day="at").drop("every")
+
+
+def _count_hours(heard):
+    """The events of the plan by hour of the week, and by minute in minutes that hold many of an arm's."""
+    known = heard.filter(heard["event"] != "", heard["variant"].notnull(), heard["is_known"])  # noqa: PD004
+    known = known.mutate(hour=(known["seconds"] / HOUR).floor().cast("int64"))
+    hours = known.group_by("event", "variant", "hour", is_since=known["day"] >= 0).aggregate(n=known.count())
+    week = hours.filter("is_since").group_by("event", "variant", at=hours["hour"] % WEEK)
+    yield "hour", week.aggregate(n=lambda t: t["n"].sum()).rename(day="at")
+    every = hours.group_by("event", "variant").aggregate(every=hours["n"].sum())
+    hours = hours.group_by("event", "variant", "hour").aggregate(n=hours["n"].sum())
+    few = known.semi_join(_find_many(hours, every, "hour"), ["event", "hour"])  # a minute of many is in an hour of many
+    minutes = few.group_by("event", "variant", at=(few["seconds"] / MINUTE).floor().cast("int64"))
+    minutes = minutes.aggregate(n=lambda t: t.count())
+    yield "pile", minutes.semi_join(_find_many(minutes, every, "at"), ["event", "at"]).rename(day="at")
+
+
+def _find_many(counts, every, time):
+    """The event and time of which an arm has many of its events."""
+    both = counts.inner_join(every, ["event", "variant"])
+    return both.filter(both["n"] > PILE * both["every"]).select("event", time).distinct()
 
 
 def _count_repeats(events, start, design, worth):
@@ -193,7 +219,7 @@ def _count_repeats(events, start, design, worth):
     else:
         told = planned
     each = told.group_by(by).aggregate(n=told.count())
-    fine = (each["at"].epoch_seconds() % MINUTE != 0).fill_null(True).any()
+    fine = (told["at"].epoch_seconds() % MINUTE != 0).fill_null(True).any()
     each = each.filter(each["n"] > 1).inner_join(start.select("unit", "variant"), "unit")
     counted = each.group_by("event", "variant", day=ibis.literal(0))
     yield "repeat", counted.aggregate(n=fine.ifelse((each["n"] - 1).sum(), 0))

@@ -91,12 +91,15 @@ def _is_one(twins, shown) -> bool:
 
 
 def tell_events(heard, units, known, unknown):
-    """Return the sentence on events of no known unit, if there are any, and why; refused where all are."""
+    """Return the sentence on events of no known unit, if there are any, and how many are of an id that is written so.
+
+    Refused where all are of no known unit, or those of one arm are.
+    """
     strange = heard.table.anti_join(units, "unit")
     n = count_all(strange, {"n": strange.count()}, heard.name)["n"]
     if not n:
-        return ()
-    said, causes, is_grave = f"{heard.name}: {schema.say(n, 'event')}", [], False
+        return (), 0
+    said, causes, is_grave, meant = f"{heard.name}: {schema.say(n, 'event')}", [], False, 0
     arms = units.mutate(arm=units.variant if "variant" in units.columns else ibis.literal(""))
     every = _count_by_arm(heard.table, arms, heard.table.unit, arms.unit)
     for words, taken in CAUSES.items():
@@ -105,16 +108,17 @@ def tell_events(heard, units, known, unknown):
         causes += [f"{sum(found.values()):,} of them would be known {words}"] if found else []
         is_grave |= any(k >= LEAST_REWRITTEN and k > MOST_REWRITTEN * (k + every.get(a, 0)) for a, k in found.items())
     for words, taken in AFFIXES.items() if not causes and n >= LEAST_REWRITTEN else ():
-        found = _count_affixed(strange, arms, taken)
+        found, has_letters = _count_affixed(strange, arms, taken)
         if not causes and sum(found.values()) >= LEAST_REWRITTEN:
             causes.append(f"{sum(found.values()):,} of them would be known {words}")
             is_grave |= _is_of_one_arm(found, every)
+            meant = sum(found.values()) if has_letters else 0  # a number alone may well be another's
     cure = "; ".join(causes) + (": " if causes else "") + "write the ids alike in both tables"
     if not every:
         raise Refused(f"{said}, none of {known}; {cure}")
     if is_grave:
         raise Refused(f"{said} of {unknown}; {cure}")
-    return (f"{said} of {unknown}, not used" + (f"; {cure}" if causes else ""),)
+    return (f"{said} of {unknown}, not used" + (f"; {cure}" if causes else ""),), meant
 
 
 def _count_by_arm(events, units, key, own) -> dict:
@@ -125,13 +129,17 @@ def _count_by_arm(events, units, key, own) -> dict:
     return {row["arm"]: row["n"] for row in ask(lambda: counted.to_pyarrow().to_pylist(), "events")}
 
 
-def _count_affixed(events, units, taken) -> dict:
-    """The events of each arm that are known by what an affix leaves of an id; none where it leaves no id of its own."""
+def _count_affixed(events, units, taken) -> tuple[dict, bool]:
+    """The events of each arm that are known by what an affix leaves of an id, and whether that has letters.
+
+    None where it leaves no id of its own.
+    """
     keys = [table.unit.re_replace(*taken) for table in (events, units)]
     cores = units.select(key=keys[1])
     counts = {"n": cores.count(), "own": cores["key"].nunique(where=cores["key"] != "")}
-    n, own = count_all(cores, counts, "units").values()
-    return _count_by_arm(events, units, *keys) if own >= (1 - MOST_REWRITTEN) * n else {}
+    counts["named"] = cores["key"].re_search("[A-Za-z]").sum()
+    n, own, named = count_all(cores, counts, "units").values()
+    return (_count_by_arm(events, units, *keys) if own >= (1 - MOST_REWRITTEN) * n else {}), named == n
 
 
 def _is_of_one_arm(found, every) -> bool:

@@ -69,6 +69,16 @@ def _place(zone, moment):
     """The moment of a time without a zone, read in a zone: DuckDB and Postgres call this function alike."""
 
 
+@ibis.udf.scalar.builtin(name="epoch_us", signature=(("timestamp('UTC')",), "int64"))
+def _count_micro(moment):
+    """The microseconds since 1970 of a moment: DuckDB calls this so."""
+
+
+@ibis.udf.scalar.builtin(name="make_timestamp", signature=(("int64",), "timestamp"))
+def _make_moment(micro):
+    """The moment of microseconds since 1970: DuckDB calls this so."""
+
+
 @dataclass(frozen=True)
 class Shaped:
     """A typed table with what was said of it.
@@ -342,7 +352,11 @@ def cast(value, kind, counts, *, sign=".", zone=None):
             return _cast_epoch(value, unit)
         if found.is_string():
             return _cast_time(value, counts, zone)
-        return (_place(zone, value) if zone and counts["clocked"] else value).cast("timestamp")
+        placed = _place(zone, value) if zone and counts["clocked"] else value
+        if found.is_timestamp() and found.timezone and value.get_backend().name == "duckdb":
+            # DuckDB's own cast asks a calendar for every row; what has no number, such as infinity, is left to it
+            return ibis.coalesce(_make_moment(_count_micro(placed)), placed.cast("timestamp"))
+        return placed.cast("timestamp")
     if found.is_boolean():
         return value.cast("int32").cast("float64")
     return cast_number(value, counts, sign) if found.is_string() else value.cast("float64")

@@ -55,7 +55,9 @@ def make_events(*, until=DAYS, early=0):
 
 def compared(n=120, **changes):
     """Return what is read at a landmark, as far as checks look at it."""
-    return pd.DataFrame({"size": [1.0] * n, "tier": ["free"] * n, "seats": [2.0] * n}).assign(**changes)
+    return pd.DataFrame({"size": [1.0] * n, "tier": ["free"] * n, "seats": [2.0] * n}).assign(
+        started_at=pd.Timestamp("2024-01-01", tz="UTC"), **changes
+    )
 
 
 @pytest.fixture
@@ -138,6 +140,18 @@ def test_check_accounts_of_a_hole_in_the_log(check):
     kept = [row for row in rows if not "2024-06-01" <= row.split(",")[2] <= "2024-07-10"]
     said = "Hardly an event stands from 2024-06-01 to 2024-07-10: what was done then is unread, and counts as not done."
     assert judge(check(events="\n".join([head, *kept])), "events_fit") == ("warn", 0.0, said)
+
+
+def test_check_accounts_of_an_event_that_is_heard_late(check):
+    calls = "".join(f"a{i},calls,2024-03-{10 + i % 20},1\n" for i in range(100))
+    found = check(text=PLAN + "features: [{name: calls}]\n", events=make_events() + calls, given=None)
+    said = (
+        "calls is first heard on 2024-03-10, before which 66.7 % of the accounts passed day 30: if it was not there "
+        "yet, they count as without it for that alone."
+    )
+    assert judge(found, "events_begun") == ("warn", 80 / 120, said)
+    early = calls.replace("2024-03", "2024-01")
+    assert "events_begun" not in check(text=PLAN + "features: [{name: calls}]\n", events=make_events() + early)
 
 
 LACKING = [

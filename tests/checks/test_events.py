@@ -162,6 +162,20 @@ def test_most_events_of_units_never_assigned_are_told():
     assert check.message == said + LIMITS.removeprefix(" would be expected.")
 
 
+@pytest.mark.parametrize(("n", "status"), [(5, "pass"), (40, "warn"), (200, "fail")])
+def test_events_of_ids_with_something_before_them_are_lost_to_all_arms(n, status):
+    design = make_design(PAID, assigned_at="assigned_at", as_of="2024-02-18")
+    units, events = _draw()
+    source = make_source(
+        units.rename(columns={"id": "unit"}), events.rename(columns={"id": "unit"}).assign(value=np.nan)
+    )
+    meeting = meet_events(SimpleNamespace(table=source.events, name="events.csv"), source.units, design)
+    meant = meeting.tail(1).assign(what="meant", event="", variant=None, n=n)
+    check, *_ = check_events(metrics.fold(source, design), pd.concat([meeting, meant]), design)
+    said = "of the events have ids that are those of units but for what stands before them or after, and are lost;"
+    assert check.status == status and (said in check.message) == (status != "pass")
+
+
 def _draw_money(seed=1, n=4000):
     """Return assignments and two events of money: payments over four weeks, and refunds of a third of them."""
     units, paid = _draw(seed, n=n)

@@ -11,6 +11,7 @@ from scipy import stats
 
 from helpers.inference.decisions import holm
 from helpers.records import Check
+from helpers.sources import opening
 
 SCORE = {"kind": "score", "role": "primary", "better": "higher"}
 
@@ -170,6 +171,15 @@ def test_compare_times_joins_the_families():
     assert found.verdict == "clear benefit"
     assert [t.name for t in results.tests] == ["log-rank"]
     assert [e.role for e in results.select(estimand="rmst_difference")] == ["sensitivity"]
+
+
+def test_times_above_the_limit_of_rows_say_so(monkeypatch):
+    monkeypatch.setattr(opening, "MOST_UNITS", 399)
+    time = {"kind": "time_to_event", "time": "days", "observed": "seen", "horizon_days": 50, "role": "primary"}
+    results = run_experiment(draw_frame(400).assign(days=10.0, seen=1.0), make_design(metrics={"p": time}))
+    (found,) = results.estimates
+    assert (found.verdict, found.reason) == ("not estimable", "too many units for a method that needs every row")
+    assert (found.n_control, found.n_treatment, found.ci_low != found.ci_low) == (200, 200, True)
 
 
 def test_run_experiment_counts_units_in_two_variants_as_assigned():

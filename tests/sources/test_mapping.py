@@ -207,6 +207,21 @@ def test_losses_that_cannot_be_are_refused():
     assert told == f"{where}: 3 accounts lost before the day of their start; correct one of the days"
     told = tell_refusal(read_accounts, accounts.assign(churned_on=""), asked, {"lost_at": "churned_on"})
     assert told == f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses"
+    last = left.max().normalize()
+    told = tell_refusal(
+        read_accounts, accounts.assign(churned_on=left.where(left.isna(), last)), asked, {"lost_at": "churned_on"}
+    )
+    n, day = left.notna().sum(), last.date()
+    assert told == f"{where}: {n} of {n} losses stand on {day}, as of an export; give the day of each loss"
+    told = tell_refusal(read_accounts, accounts.assign(churned_on=left.fillna(last)), asked, {"lost_at": "churned_on"})
+    assert (
+        told.startswith(f"{where}: every account has a day, and ") and f" have the last, {day}; leave it empty" in told
+    )
+    told = tell_refusal(
+        read_accounts, accounts[left.notna()].assign(churned_on=left.dropna()), asked, {"lost_at": "churned_on"}
+    )
+    assert told.startswith(f"{where}: every account is lost, and ")
+    assert told.endswith(" events are of accounts that are not in the table; give the accounts that stay too")
     never = accounts.assign(churned_on="9999-12-31")
     told = tell_refusal(read_accounts, never, asked, {"lost_at": "churned_on"})
     assert told.endswith("after 2199; correct them, or leave a cell empty where there is none")

@@ -375,7 +375,9 @@ def test_load_events_refuses_ids_with_a_prefix_or_an_ending_in_one_arm(load_even
     said = str(refusal.value)
     assert said.startswith(f"events.csv: 80 events {told}; 80 of them would be known without what ")
     assert said.endswith(": write the ids alike in both tables")
-    alike = load_events(write_log(["old", "new"]), units=units).info.messages[-1]  # both arms alike may be strangers
+    source = load_events(write_log(["old", "new"]), units=units)
+    assert source.meeting[source.meeting["what"] == "meant"]["n"].tolist() == [160]
+    alike = source.info.messages[-1]  # both arms alike may be strangers
     assert alike.startswith(f"events.csv: 160 events {told}, not used; 160 of them would be known without what ")
 
 
