@@ -3,6 +3,8 @@
 import ibis
 
 from helpers import schema
+from helpers.records import Refused
+from helpers.sources.opening import count_all
 
 UNTOLD = "\\N"  # what databases write into text files where there is nothing
 MISSING = ("na", "n/a", "#n/a", "null", "none", "nan", UNTOLD.lower())
@@ -178,3 +180,28 @@ def cast_number(value, counts, sign):
     text = text.replace(",", ".") if sign == "," else text
     number = try_cast((text.re_search(NUMBER) | low.isin(INFINITE)).ifelse(text, ibis.null("string")), "float64")
     return low.isin(YES).ifelse(1.0, low.isin(NO).ifelse(0.0, number))
+
+
+def judge_monies(value, where):
+    """Return the sentence on amounts that stand with a currency.
+
+    Parameters
+    ----------
+    value : Ibis column of text
+    where : str, file and column
+
+    Raises
+    ------
+    Refused: amounts in two currencies, or some without one.
+    """
+    table = value.name("text").as_table()
+    text = fill(table["text"])
+    is_money = text.re_search(MONEY)
+    money = is_money.ifelse(text.re_extract(MONIES, 0), ibis.null("string"))
+    counts = {"n": money.nunique(), "least": money.min(), "plain": (~is_money & text.re_search("[1-9]")).sum()}
+    found = count_all(table, counts, where)
+    if found["n"] > 1:
+        raise Refused(f"{where}: amounts in {found['n']} currencies; bring them into one")
+    fault = f"without a currency beside others in {found['least']}; write it in each or in none"
+    schema.refuse_some(found["plain"], "amount", where, fault)
+    return [f"amounts are read without their {found['least']}"]

@@ -11,8 +11,6 @@ from helpers.sources import opening
 from helpers.sources.numerals import (
     BESIDE,
     MISSING,
-    MONEY,
-    MONIES,
     NOBODY,
     UNTOLD,
     bare_numbers,
@@ -21,6 +19,7 @@ from helpers.sources.numerals import (
     count_numbers,
     fill,
     find_sign,
+    judge_monies,
     refuse_numbers,
     trim,
     try_cast,
@@ -126,9 +125,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
     sign, told = (design.decimal, []) if design.decimal else find_sign(numbers, raw.name)
     for c in wanted:
-        where = f"{raw.name}, column {c.name}"
-        is_whole = c.target in complete
-        told += judge_raw(c, before[c.target], came[c.target], where, sign=sign, zone=zone, complete=is_whole)
+        options = {"sign": sign, "zone": zone, "complete": c.target in complete}
+        told += judge_raw(c, before[c.target], came[c.target], f"{raw.name}, column {c.name}", **options)
     made = {c.target: cast(came[c.target], c.type, before[c.target], sign=sign, zone=zone) for c in wanted}
     used, taken = {column.name for column in wanted}, {target.lower() for target in made}
     others = [column for column in raw.table.columns if column not in used]
@@ -290,23 +288,8 @@ def judge_raw(column, counts, value, where, *, sign=".", zone=None, complete=Tru
     told += [f"numbers are read as {name} since 1970, in UTC" for name in epochs]
     told += [f"{schema.say(thousands, 'cell')} read without the {apart} between thousands"] if thousands else []
     told += [f"{n['clocked']} without a time zone read in {zone}"] if zone and counts.get("clocked") else []
-    told += _judge_monies(value, where) if counts.get("money") else []
+    told += judge_monies(value, where) if counts.get("money") else []
     return [f"column {column.name}: {words}" for words in told]
-
-
-def _judge_monies(value, where):
-    """Return the sentence on amounts that stand with a currency; refused are two currencies, and amounts without."""
-    table = value.name("text").as_table()
-    text = fill(table["text"])
-    is_money = text.re_search(MONEY)
-    money = is_money.ifelse(text.re_extract(MONIES, 0), ibis.null("string"))
-    counts = {"n": money.nunique(), "least": money.min(), "plain": (~is_money & text.re_search("[1-9]")).sum()}
-    found = opening.count_all(table, counts, where)
-    if found["n"] > 1:
-        raise Refused(f"{where}: amounts in {found['n']} currencies; bring them into one")
-    fault = f"without a currency beside others in {found['least']}; write it in each or in none"
-    schema.refuse_some(found["plain"], "amount", where, fault)
-    return [f"amounts are read without their {found['least']}"]
 
 
 def _refuse_times(where, counts, epochs, cure):
