@@ -478,11 +478,10 @@ def test_tables_made_of_a_hidden_effect_go_with_it():
     blocks = pd.DataFrame(
         {"metric": ["spend", "active", "spend"], "comparison": ["no_links - links"] * 2 + ["of halves"]}
     )
-    blocks = blocks.assign(kind="as randomised", n_control=100, n_treatment=100, difference=1.0)
-    blocks = blocks.assign(control_value=0.5, treatment_value=0.5)
+    blocks = blocks.assign(slower_minutes=10.0, response="linear in minutes", factor=0.9, estimate=1.0)
     metrics_ = pd.DataFrame({"metric": ["spend", "active"], "kind": ["amount", "binary"]})
-    found = guard("live_support", estimates=estimates, tables={"speed_association": blocks, "metrics": metrics_})
-    assert found.tables["speed_association"]["metric"].tolist() == ["active"] and len(found.tables["metrics"]) == 2
+    found = guard("live_support", estimates=estimates, tables={"slower": blocks, "metrics": metrics_})
+    assert found.tables["slower"]["metric"].tolist() == ["active"] and len(found.tables["metrics"]) == 2
 
 
 def test_names_of_small_levels_are_one_nameless_other():
