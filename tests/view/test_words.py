@@ -355,10 +355,10 @@ def test_doubts_a_released_check_and_an_unknown_split_are_told():
     ratio = Check("srm", "warn", 0.004, 0.001, "Whether the split is as planned is unclear.")
     doubts = explained(make(), checks=(ratio, other, unclear)).answer
     assert doubts[1:3] == ("Whether the split is as planned is unclear.", "Whether it is missing alike is unclear.")
-    failed = Check("srm", "fail", 0, 0.001, "The groups are t 1,010 and c 800.")
+    failed = Check("srm", "fail", 0, 0.001, "The split by unit: t 1,010, c 800.")
     released = explained(make(), checks=(failed,), plan={"acknowledge": {"srm": "A known fault."}})
     assert released.answer[1] == (
-        "The groups are with links 1,010 and without links 800. The plan releases the answer all the same, for this "
+        "The split by unit: with links 1,010, without links 800. The plan releases the answer all the same, for this "
         "reason: A known fault."
     )
 
