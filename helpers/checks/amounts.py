@@ -73,8 +73,12 @@ STATES = (
     "Values of {label} have a state in {column} that says neither that they were paid nor that they were not, unlike "
     "in the arms: {rates}; leave out what was not paid."
 )
-MANY_STATES = 20
+MANY_STATES, MOST_STATE = 20, 0.5  # of a column; the share of values in one that is how they should be
 UNANSWERED = "The answers of {label} are 0 far too often, {n}, as where nobody answered; leave those cells empty."
+SIGNS = (
+    "Values of {label} below 0 stand in one arm and not in another: {rates}; give both arms what was paid back, and "
+    "what was paid above 0."
+)
 NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
 
@@ -157,7 +161,8 @@ def _find_values(name, units, design):
     """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
     found = {read: arms for (of, read), arms in units.seen.items() if of == name}
     arms, label = design.variant.arms, design.label_of(name)
-    for find in (_find_codes, _find_times, _find_states):
+    signs = () if name in units.heard else (_find_signs,)  # of events they are compared by time, with all that is lost
+    for find in (_find_codes, _find_times, _find_states, *signs):
         yield from ((True, told) for told in find(found, label, name, design))
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, told in FOUND.items():
@@ -182,7 +187,7 @@ def _find_values(name, units, design):
 
 def _find_codes(found, label, name, design):
     """Yield a sentence of each event or column in which a code for none stands in the place of values."""
-    is_count, arms = design.metrics[name].how.total == "count", design.variant.arms
+    is_count, arms = design.metrics[name].how.total != "amount", design.variant.arms
     for told in (told for told in found.values() if "answers" in told[arms[0]]):
         if n := find_unanswered([told[arm]["answers"] for arm in arms]):
             yield UNANSWERED.format(n=n, label=label)
@@ -205,7 +210,9 @@ def _find_states(found, label, name, design):
             for level in sorted(set().union(*states))[:MANY_STATES]:
                 pairs = [(int(one.get(level, 0)), told[arm]["n"]) for one, arm in zip(states, arms, strict=True)]
                 shares[level] = count_shares(pairs)
-            apart = {level: compare_rates(arms) for level, arms in shares.items()}
+            apart = {
+                level: compare_rates(of) for level, of in shares.items() if min(m.mean[0] for m in of) < MOST_STATE
+            }
             worst = min(apart, key=apart.get, default=None)
             if worst is not None and apart[worst] * len(apart) < ALERT:
                 told_in = {"label": label, "column": what.removeprefix("state:")}
@@ -219,12 +226,29 @@ def _find_times(found, label, name, design):
         is_whole = sum(arm["whole"] for arm in arms) > PART * sum(arm["n"] for arm in arms)
         least, at_once = PART if is_whole else MINOR, count_shares([(arm["ended_zero"], arm["ended"]) for arm in arms])
         late = [arm for arm in arms if arm["ended_last"] > max(LEAST_VALUES, least * arm["ended"])]
+        low = [m.mean[0] for m in at_once]
         late = [arm for arm in late if arm["open_last"] < MINOR * arm["ended_last"]]
         if late:
             n, ended = (sum(arm[what] for arm in late) for what in ("ended_last", "ended"))
             yield LONGEST.format(n=n, all=ended, label=label)
-        elif not is_whole and max(m.mean[0] for m in at_once) > MINOR and compare_rates(at_once) < ALERT:
+        elif (not is_whole or min(low) == 0) and max(low) > MINOR and compare_rates(at_once) < ALERT:
             yield AT_ONCE.format(label=label, rates=write_rates(design, at_once))
+
+
+def _find_signs(found, label, name, design):
+    """Yield a sentence where values below 0 stand in some arms, and in another none, of all that is added up."""
+    added = [told for told in found.values() if "sizes" in told[design.variant.arms[0]]]
+    sizes = [read_sizes([told[arm]["sizes"] for told in added]) for arm in design.variant.arms]
+    below = [(sum(s.n for s in of if s.low < 0), sum(s.n for s in of)) for of in sizes]
+    shares = count_shares(below)
+    low = [m.mean[0] for m in shares]
+    if (
+        min(n for _, n in below) >= LEAST_VALUES
+        and min(low) == 0
+        and max(low) > MINOR
+        and compare_rates(shares) < ALERT
+    ):
+        yield SIGNS.format(label=label, rates=write_rates(design, shares))
 
 
 def _find_unit(one, other, factors):

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-FAR, FARTHER = 2, 100  # times the next value: from FAR on a code is no value, from FARTHER on nothing given often is
-APART = 1.5  # times the next value, from which on rows that sum others stand above them
-LEAST, RARE = 10, 7  # values, below which nothing is read into them; that are alike, from which on they are a code
+FAR = 2  # times the next value, from which on a code is no value
+FARTHER, FARTHEST = 10, 100  # times the next count, and amount, from which on nothing is one that is given often
+APART = 1.25  # times the next value, from which on rows that sum others stand above them
+LEAST, RARE, SOME = 10, 7, 4  # values, below which nothing is read into them; alike ones, beside others or far above
 NINES_OF_COUNTS, NINES_OF_AMOUNTS = 2, 4  # that a code has: 999 is a price
 LARGEST = {2**power - shift for power in (15, 16, 31, 32, 63, 64) for shift in (0, 1)}  # that numbers can be
 BELOW = {-float(str(digit) * times) for digit in (1, 8, 9) for times in range(1, 7)}  # codes below 0
@@ -59,13 +60,16 @@ def find_codes(sizes: list[Size], *, is_count: bool) -> tuple[Size, str] | None:
     n = sum(size.n for size in below)
     if n >= RARE and len(above) > 2 and {end for size in below for end in (size.low, size.high)} <= BELOW:
         return Size(n, below[-1].low, below[0].high, sum(size.total for size in below)), "the only ones below 0"
-    if len(above) <= 3 or above[0].n < RARE or above[0].low < ALIKE * above[0].high:
+    if len(above) <= 3:
         return None
-    top, times = above[0], above[0].low / above[1].high
+    top, times, farther = above[0], above[0].low / above[1].high, FARTHER if is_count else FARTHEST
     is_listed = not is_count and all(size.low == size.high for size in above)  # some prices, each its own
-    if times > FARTHER or (times > FAR and not is_listed and _is_code(top.high, is_count)):
+    is_far = times > farther or (times > FAR and not is_listed and _is_code(top.high, is_count))
+    if is_far and top.n >= SOME and top.low >= ALIKE * top.high:
         return top, "far above all others"
-    return None
+    low = above[-1]
+    is_far = not is_count and low.low == low.high < above[-2].low / FARTHEST and low.n >= RARE
+    return (low, "far below all others") if is_far else None
 
 
 def _is_code(value, is_count):
@@ -92,7 +96,7 @@ def count_sums(sizes: list[Size], *, is_whole: bool) -> int:
         gap = size.low - max(next_.high, 0)
         off = min(abs((level + 1) * top - level * total) for level in range(1, LEVELS + 1))
         is_apart = k == 1 or size.low > APART * next_.high
-        is_exact = off <= 1e-9 * abs(total) and (gap > CHANCE or not is_whole)
+        is_exact = off <= 1e-9 * abs(total) and (not is_whole or gap > CHANCE or size.low > FARTHER / 3 * next_.high)
         if is_apart and (is_exact or off < WHOLE * k < gap / (10 * CHANCE)):
             return k
     return 0

@@ -21,7 +21,7 @@ STATE = re.compile(r"stat(us|e|ut|o)($|_)|(^|_)(result|outcome|ergebnis|zustand|
 CODE = re.compile(
     r"(^|_)(response|resp|http|result|return|status|gateway|processor)_?(code|status)$|^(rc|http|response)$"
 )
-MODE = re.compile(r"(^|_)(mode|env|environment|umgebung)$")
+MODE = re.compile(r"(^|_)(mode|env|environment|umgebung|kind|type|typ|art)$")
 WHY = re.compile(
     r"(^|_)(error|fehler|erreur|fail\w*|declin\w*|reject\w*|refus\w*|cancel\w*)_?(code|reason|message|msg|text|grund)s?$"
 )
@@ -34,12 +34,17 @@ NONE = (
     "abandon|disput|charge.?back|invalid|fraud|blocked|on.?hold|await|test|sandbox|annul|storn|offen|abgebroch|ausstehend|"
     "attente|pendient|pendent|scadut|отмен|ошибк|ожида|отклон"
 )
-OPEN = "^(open|new|created|initiated|started|demo|staging|dev(elopment)?|qa|ko|nok|nak|ng|no|false|nicht ok|not ok)$"
+OPEN = "^(open|new|created|initiated|started|ko|nok|nak|ng|no|false|nicht ok|not ok)$"
+TRIED = "^(test|sandbox|demo|staging|dev(elopment)?|qa)( |_|$)"
+AT_FIRST = (  # words of other columns
+    "^(payment|card|transaction|zahlung)?[ _-]?(failed|failure|declined|denied|rejected|unpaid|unsuccessful|not paid|"
+    "fehlgeschlagen|abgelehnt|misslungen|refus(e|é)e?|fallid[oa]|rechazad[oa]|rifiutat[oa]|mislukt)([^a-z]|$)"
+)
 REFUSED = "^[45][0-9][0-9]([.]0)?$"  # codes of the web
 SOUND = (
     "ok|paid|pay(e|é)|succe|complet|captur|settl|approv|accept|done|deliver|shipp|fulfil|clos|confirm|valid|activ|trial|"
     "live|prod|posted|clear|receiv|final|book|author|bezahl|erfolg|abgeschl|pagad|pagat|r(e|é)gl|betaald|card|оплач|успе|"
-    "^(y|yes|true|0*|1|2[0-9][0-9])([.]0)?$"
+    "^(y|yes|true|2[0-9][0-9])([.]0)?$"
 )
 TEST = r"(is|was|has)?_?(test|sandbox|demo|dummy|fake)_?(mode|order|payment|transaction|event|data|flag|account|user)?"
 UNDONE = "fail(ed|ure)?|declined|cancel?led|void(ed)?|deleted|expired|pending|draft|internal"
@@ -48,11 +53,11 @@ TRUE_IS_NONE = re.compile(
 )
 AT_IS_NONE = re.compile(f"({UNDONE})_(at|on|date|time|ts|datum)")
 FALSE_IS_NONE = re.compile(
-    r"(is|was|has)?_?(live|production|paid|captured|success(ful|fully)?|succeeded|completed?|settled|confirmed|valid|"
+    r"(is|was|has)?_?(ok|accepted|live|production|paid|captured|success(ful|fully)?|succeeded|completed?|settled|confirmed|valid|"
     r"approved|authori[sz]ed)_?(mode|order|payment|transaction|event|data|flag)?"
 )
 RETURNED = re.compile(
-    rf"(is|was|has|amount|total|value)?_?({BACK})\w*?_?(amount|value|total|flag|at|on|date|betrag)?_?(usd|eur|gbp|cents)?"
+    rf"(is|was|has|amount|total|value)?_?({BACK}|returned)\w*?_?(amount|value|total|flag|at|on|date|betrag)?_?(usd|eur|gbp|cents)?"
 )
 NOTHING = (*MISSING, *NO, "", "0", "0.0", "0.00", "00", "000", "-", "ok", "success", "approved", "no error", "no_error")
 TRUE, FALSE = (*YES, "1", "1.0"), (*NO, "0", "0.0", "ko", "nok")
@@ -82,9 +87,8 @@ def look_payments(table: ir.Table, value: ir.Value, columns, *, own: bool) -> di
     """
     void, returned, told = ibis.literal(False), ibis.literal(False), False
     for name in columns:
-        called, kind = name_words(name), table[name].type()
-        text = table[name].cast("string").lower().strip()
-        is_word, is_paid = kind.is_string(), own or PAYMENT.search(called) is not None
+        called, text = name_words(name), table[name].cast("string").lower().strip()
+        is_word, is_paid = table[name].type().is_string(), own or PAYMENT.search(called) is not None
         known, told = told, True
         if RETURNED.fullmatch(called) and (own or called.endswith("ed")):
             returned |= ~text.isin(NOTHING) & (value > 0)
@@ -94,13 +98,13 @@ def look_payments(table: ir.Table, value: ir.Value, columns, *, own: bool) -> di
             void |= ~text.isin(NOTHING)
         elif (TRUE_IS_NONE if is_paid else re.compile(TEST)).fullmatch(called):
             void |= text.isin(TRUE)
-        elif is_paid and FALSE_IS_NONE.fullmatch(called) and (kind.is_boolean() or is_word):
+        elif is_paid and FALSE_IS_NONE.fullmatch(called):
             void |= text.isin(FALSE)
-        elif STATE.search(called) or CODE.search(called) or MODE.search(called):
+        elif STATE.search(called) or CODE.search(called):
             void |= text.re_search(f"{NONE}|{OPEN}" if is_paid and is_word else FAILED) | text.re_search(REFUSED)
             returned |= text.re_search(f"{BACK}|returned") & (value > 0)
         elif is_word and own and not called.endswith("id"):
-            void |= text.re_search(f"^(payment|card|transaction|zahlung)?.?({FAILED})")
+            void |= text.re_search(f"{TRIED}|{AT_FIRST}" if MODE.search(called) else AT_FIRST)
         else:
             told = known
     counts = value.notnull() & (value != 0)

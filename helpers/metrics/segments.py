@@ -88,8 +88,8 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
     Returns
     -------
     dict: (metric, arm, part) to units with an amount other than 0; 1 where one of them holds more than half of all.
-        A part is "column=level" of a segment, "week 1", "takers" or "others", or None, the whole arm. Of the last two
-        (metric, arm, "n takers") and "n others" are how many units they are.
+        A part is "column=level" of a segment, "week 1", "takers" or "others", or None, the whole arm. Of takers and
+        others (metric, arm, "n takers") and "n others" are how many units they are.
     """
     design, table = units.design, units.table
     paid = {name: f"{'num' if metric.numerator else 'y'}_{name}" for name, metric in design.metrics.items()}

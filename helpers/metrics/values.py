@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from helpers import schema
-from helpers.metrics.events import add_up, begin, find_money, list_lost
+from helpers.metrics.events import add_up, begin, find_money, list_lost, mark
 from helpers.metrics.payments import PAYMENT, find_unknown, list_states, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
@@ -83,6 +83,8 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
         if metric.time and metric.observed:
             found[name, metric.time] = _look_times(units[metric.time], units[metric.observed])
             asked.append(_ask_last(units, name, metric, design))
+            ended = units.filter(units[metric.observed] >= 1)
+            asked.append(_ask_sizes(ended, ended[metric.time], [(name, metric.time)], design))
         elif metric.how.total and name not in heard and read in units.columns:
             found[name, read] = _look_column(units, read, metric, paid)
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
@@ -133,7 +135,7 @@ def _ask_payments(planned, heard, further, design):
             elif kind == "count" and PAYMENT.search(event.casefold()):
                 of_values.setdefault("at", []).append((name, event))
     for column, added in of_values.items():
-        value = planned["at"].notnull().cast("float64") if column == "at" else planned[column]
+        value = mark(planned["at"].notnull()) if column == "at" else planned[column]
         void = look_payments(planned, value, further, own=True)
         if column != "at":
             void |= {"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {}
@@ -240,7 +242,7 @@ def _look_column(units, read, metric, paid):
 
 
 def _look_marks(value):
-    facts = {key: (value == mark).cast("int32") for key, mark in (("yes", 1), ("no", 0))}
+    facts = {key: (value == code).cast("int32") for key, code in (("yes", 1), ("no", 0))}
     return facts | {"empty": value.isnull().cast("int32")}
 
 

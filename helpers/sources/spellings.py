@@ -56,6 +56,7 @@ def tell_twins(units, shaped, heard):
         return ()
     told, unit = [], units["unit"]
     plain = {"case": unit.lower(), "zeros before them": unit.startswith("0").ifelse(unit.re_replace("^0+", ""), unit)}
+    plain["dashes"] = unit.contains("-").ifelse(unit.re_replace("-", ""), unit)
     n_plain = {f"n{i}": (key == unit).sum() for i, key in enumerate(plain.values())}
     every, *alike = count_all(units, {"every": units.count(), **n_plain}, shaped.name).values()
     for (words, key), n in zip(plain.items(), alike, strict=True):

@@ -35,7 +35,7 @@ def test_find_codes_far_above_amounts(code):
     assert (size.n, size.low, why) == (SOME.sum(), code, "far above all others")
 
 
-@pytest.mark.parametrize("code", [99, 999, 9999, 77])
+@pytest.mark.parametrize("code", [99, 97, 999, 9999, 77])
 def test_find_codes_far_above_counts(code):
     assert find_codes(_measure(np.where(SOME, code, CALLS)), is_count=True)[0].low == code
     two = np.where(SOME, np.where(np.arange(N) % 40, 98, 99), CALLS)
@@ -49,6 +49,11 @@ def test_find_codes_below_0(code):
         assert (size.n, size.high, why) == (SOME.sum(), code, "the only ones below 0")
 
 
+def test_find_codes_far_below_amounts():
+    size, why = find_codes(_measure(np.where(SOME, 0.01, PRICE)), is_count=False)
+    assert (size.n, size.low, why) == (SOME.sum(), 0.01, "far below all others")
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -56,6 +61,7 @@ def test_find_codes_below_0(code):
         np.where(SOME, 999, PRICE),  # a dear plan
         np.where(SOME, 5000, PRICE),  # a few large customers
         np.where(np.arange(N) < 3, 99_999, PRICE),  # fewer than a code
+        np.where(SOME, 1, PRICE),  # a trial for one
         np.where(SOME, -PRICE, PRICE),  # refunds
         np.where(np.arange(N) % 40 == 0, -PRICE, np.where(SOME, -9, PRICE)),
         RNG.choice([9.99, 29.99, 99.99, 999.99, 9999.99], N),  # a price list

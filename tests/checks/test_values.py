@@ -49,6 +49,7 @@ def _refuse(columns, metric, **plan):
 
 CODES = "; leave them empty where they are a code for none, and write scale: [lowest, highest] into the plan"
 SOME = RNG.random(N) < 0.2
+FAILS = B & (np.arange(N) < 160)
 
 
 def _judge(metric, **parts):
@@ -264,6 +265,20 @@ def test_run_withholds_events_at_the_longest_time_and_at_the_time_0_of_one_arm()
     assert (found.status, found.message) == ("fail", AT_ONCE.format(share=share) + RELEASE)
 
 
+SIGNS = (
+    "Values of m below 0 stand in one arm and not in another: a 0.0 %, b 40.0 %; give both arms what was paid back, "
+    "and what was paid above 0."
+)
+
+
+def test_run_withholds_amounts_below_0_of_one_arm_alone():
+    turned = np.where(FAILS, -PRICE, PRICE)
+    found = _check({"m": turned}, CELL)["events_add"]
+    assert (found.status, found.message) == ("fail", SIGNS + RELEASE)
+    assert "events_add" not in _check({"m": np.where(SOME, -PRICE, PRICE)}, CELL)
+    assert "events_add" not in _check({"m": np.where(B & (np.arange(N) < 9), -PRICE, PRICE)}, CELL)  # a few
+
+
 CODED = (
     "{n} of the {all} values of m that are not 0 are {code}, far above all others; leave them empty where that is a "
     "code for none."
@@ -276,6 +291,11 @@ def test_run_withholds_amounts_and_counts_that_hold_a_code():
         values, told = np.where(mine, 999_999, PRICE), CODED.format(n=mine.sum(), all=N, code=code) + RELEASE
         for found in (_check({"m": values}, CELL), _check({}, LOG, events={"value": values})):
             assert (found["events_add"].status, found["events_add"].message) == ("fail", told)
+    late = _check({"days": np.where(of_many & (SEEN == 1), 999, np.minimum(DAYS, 30)), "seen": SEEN}, TIME)[
+        "events_add"
+    ]
+    n = (of_many & (SEEN == 1)).sum()
+    assert late.message == CODED.format(n=n, all=SEEN.sum(), code="999") + RELEASE
     counts = _check({"m": np.where(of_many, 99, SCORE)}, {"kind": "count", "role": "primary"})["events_add"]
     assert (counts.status, counts.message) == ("fail", CODED.format(n=20, all=N, code="99") + RELEASE)
 
@@ -373,7 +393,6 @@ def test_run_lets_healthy_currencies_pass(more, told):
 VOID = (
     "m counts what is no payment, as it failed, is open, cancelled or a test: a {}, b {}; leave it out of the events."
 )
-FAILS = B & (np.arange(N) < 160)
 
 
 @pytest.mark.parametrize(
@@ -403,6 +422,9 @@ FAILS = B & (np.arange(N) < 160)
         {"Erfolg_Status": np.where(FAILS, "misslungen", "bezahlt")},
         {"success": np.where(FAILS, "nein", "ja")},
         {"note": np.where(FAILS, "Declined by the bank", "thank you")},
+        {"type": np.where(FAILS, "failed_payment", "payment")},
+        {"kind": np.where(FAILS, "test", "real")},
+        {"ok": 1 - FAILS.astype(int)},
     ],
 )
 def test_ask_values_counts_what_is_no_payment(more):
@@ -452,8 +474,9 @@ STATED = (
 
 
 def test_run_withholds_states_unlike_in_the_arms_that_no_word_knows():
-    for column, state in (("status", "z9"), ("response_code", 51)):
-        found = _check({}, LOG, events={column: np.where(FAILS, state, 0 if state == 51 else "paid")})["events_add"]
+    for column, state, sound in (("status", "z9", "paid"), ("response_code", 51, 0), ("stav", "z9", "z8")):
+        column = column.replace("stav", "payment_state")
+        found = _check({}, LOG, events={column: np.where(FAILS, state, sound)})["events_add"]
         assert (found.status, found.message) == ("fail", STATED.format(column) + RELEASE)
     alike = _check({}, LOG, events={"status": np.where(SOME, "z9", "z8")})["events_add"]
     assert alike.status == "pass"
@@ -514,7 +537,8 @@ def test_run_withholds_a_sum_of_payments_that_came_back():
         {"paid": PRICE},
         {"mode": "card"},
         {"state": np.where(SOME, "CA", "NY")},
-        {"promo_code": np.where(FAILS, "404", "503")},
+        {"promo_code": np.where(FAILS, "404", "FAILSAFE")},
+        {"order_type": np.where(FAILS, "new", "open ended")},
         {"failure_code": "0"},
         {"refunded": True, "value": -PRICE},
         {"product": np.where(FAILS, "test kit", "The failed state")},
