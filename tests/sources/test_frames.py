@@ -110,12 +110,14 @@ def test_a_frame_is_refused_as_its_file(design, write, spend):
 
 def test_a_frame_of_times_with_a_zone_is_read_in_utc(design):
     frame = pd.DataFrame({"user_id": [1, 2], "variant": ["old", "new"]})
-    frame["assigned_at"] = pd.to_datetime(["2024-01-31 23:30", "2024-07-31 00:30"]).tz_localize("Europe/Rome")
+    frame["assigned_at"] = pd.to_datetime(
+        ["2024-01-31 23:30:00.000001", "2024-07-31 00:30"], format="ISO8601"
+    ).tz_localize("Europe/Rome")
     events = pd.DataFrame({"user_id": [1], "event": "spend", "value": 2.5, "at": frame["assigned_at"].iloc[:1]})
     source = sources.load(design(EVENT_PLAN), frame, events=events)
     found = source.units.order_by("unit").to_pyarrow().to_pydict()["assigned_at"]
     assert [moment.replace(tzinfo=None) for moment in found] == [
-        dt.datetime(2024, 1, 31, 22, 30),
+        dt.datetime(2024, 1, 31, 22, 30, 0, 1),
         dt.datetime(2024, 7, 30, 22, 30),
     ]
     assert source.events.to_pyarrow().to_pydict()["value"] == [2.5]
