@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import schema
+from helpers.checks.amounts import BACK
 from helpers.checks.logs import (
     FAR,
     LEAST_HEARD,
@@ -139,7 +140,9 @@ def _list_findings(log, design):
             yield from (one for find in judged if (one := find(of, named[event], event, arm)))
             judged = [find_outside, *([find_times, find_piles] if of != TAKE_UP else [])]
             judged += [find_repeats] if is_summed else []
-            judged += [find_signs, find_no_return, find_jump] if is_amount else []
+            judged += [find_signs, find_jump] if is_amount else []
+            is_back = arm != log.arms[0] or BACK.search(event.casefold())  # what a treatment alone gives is its own
+            judged += [find_no_return] if is_amount and is_back else []
             yield from (one for find in judged if (one := find(log, of, named[event], event, arm)))
 
 

@@ -426,6 +426,7 @@ def _bend(units, events, how, arm="b"):
         "nightly": lambda: events.assign(at=at.mask(own & is_paid, night)),
         "deferred": lambda: events.assign(at=at.mask(own & is_paid, monday)),
         "mailed": lambda: events.assign(at=mailed),
+        "credits": lambda: pd.concat([events, events[some].assign(event="credit", value=-5.0)]),
         "free": lambda: events.assign(value=events["value"].mask(some, 0.0)),
     }[how]()
 
@@ -472,10 +473,11 @@ def test_amounts_that_no_treatment_explains_are_a_fault_of_the_log(how, arm, sta
     assert said in check.message and (check.status, withheld) == (status, check.message if status == "fail" else None)
 
 
-@pytest.mark.parametrize("how", ["fewer refunds", "mailed", "free"])
+@pytest.mark.parametrize("how", ["fewer refunds", "mailed", "free", "credits"])
 def test_amounts_that_a_treatment_explains_are_none(how):
     units, events = _draw_amounts(effect=1.5)
-    assert _check(units, _bend(units, events, how), SUM, as_of="2024-02-29")[0].status == "pass"
+    kinds = {"revenue": {**SUM["revenue"], "event": ["paid", "refund", *(["credit"] if how == "credits" else [])]}}
+    assert _check(units, _bend(units, events, how), kinds, as_of="2024-02-29")[0].status == "pass"
 
 
 def test_equal_prices_that_come_again_are_told_where_one_arm_alone_has_them():
