@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from helpers import schema
-from helpers.metrics.events import add_up, begin, find_money, list_lost
+from helpers.metrics.events import add_up, begin, find_money, list_lost, mark
 from helpers.metrics.payments import PAYMENT, find_unknown, list_states, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
@@ -135,7 +135,7 @@ def _ask_payments(planned, heard, further, design):
             elif kind == "count" and PAYMENT.search(event.casefold()):
                 of_values.setdefault("at", []).append((name, event))
     for column, added in of_values.items():
-        value = planned["at"].notnull().cast("float64") if column == "at" else planned[column]
+        value = mark(planned["at"].notnull()) if column == "at" else planned[column]
         void = look_payments(planned, value, further, own=True)
         if column != "at":
             void |= {"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {}
