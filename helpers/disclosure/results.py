@@ -35,7 +35,7 @@ CARRIED = (
     "size_treatment",
     "hidden",
     "small",
-    "held",
+    "is_one",
 )
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
@@ -119,11 +119,24 @@ def _mark_leaks(frames, cells, known, least, known_of) -> dict[str, pd.DataFrame
             said += state(name, frame, cells[name], known)
             together |= group_together(name, frame, cells[name], known)
     hidden = close(said, least, together)
+    for name, frame in frames.items():
+        hidden |= _close_again(name, frame, cells[name], known, least, hidden)
     small = {row for one in said if one.count < least and not (one.is_open and one.count < 0.5) for row in one.rows}
     for name, frame in frames.items():
         rows = [(name, i) for i in range(len(frame))]
         marks = {"hidden": [row in hidden for row in rows], "small": [row in small for row in rows]}
         found[name] = frame.assign(**{key: np.array(mark, bool) for key, mark in marks.items()})
+    return found
+
+
+def _close_again(name, frame, cells, known, least, hidden) -> set:
+    """Rows of a curve that tell of few once others are hidden: events of a longer step are rounded anew."""
+    found, more = set(), cells.rule in ("days", "curve")
+    while more:
+        places = [i for i in range(len(frame)) if (name, i) not in hidden | found]
+        shown = frame.iloc[places].reset_index(drop=True)
+        more = close(state(name, shown, cells, known), least, group_together(name, shown, cells, known))
+        found |= {(name, places[i]) for _, i in more}
     return found
 
 
@@ -153,7 +166,7 @@ def find_leaks(
         if name == "estimates" and not cells.counts:
             if frame.empty:
                 continue
-            frame = _find_tails(_label_pairs(frame).dropna(subset=[*SIZES]), quantiles, payers, min_cell)
+            frame = _find_tails(_label_pairs(frame), quantiles, payers, min_cell)
             found.update({name: int(frame["tail"].sum())} if frame["tail"].any() else {})
             said += state_estimates(frame, shares, overlap, payers)
         elif len(frame):
@@ -175,8 +188,8 @@ def _keep_known(frame, cells, known):
     where = cells.where if not cells.where or _has(frame, cells.where, known) else ""
     near = cells.near if cells.near and _has(frame, cells.near, known) else ""
     cells = cells.model_copy(update={"counts": counts, "where": where, "near": near})
-    shown = pd.DataFrame(count_cells(frame, counts, known), frame.index).notna().any(axis=1) if counts else True
-    return frame[shown | np.zeros(len(frame), bool)].reset_index(drop=True), cells
+    shown = np.isfinite(count_cells(frame, counts, known)).any(axis=1) if counts else np.ones(len(frame), bool)
+    return frame[shown].reset_index(drop=True), cells
 
 
 def _label_pairs(frame):

@@ -220,7 +220,7 @@ def state_estimates(
                 more = [(n * value, whole * share, "with"), (n - n * value, whole - whole * share, "without")]
                 kinds += [(count, total, (kind, row.metric)) for count, total, kind in more]
             paid = [(payers or {}).get((row.metric, arm, place)) for place in (row.segment or row.at, None)]
-            kinds += [(*paid, ("paid", row.metric))] if paid[0] is not None else []
+            kinds += [(*paid, ("paid", row.metric))] if paid[0] is not None and n > 0 else []
             for count, total, kind in kinds:
                 for space, part in parts:
                     key = (*space, row.population, kind, round(total) if math.isfinite(total) else None)
@@ -228,7 +228,7 @@ def state_estimates(
     found = [one for space, cells in told.items() for one in _state_parts(space, cells)]
     for row in frame[frame[[*PARTS]].isna().all(axis=1)].itertuples():
         sizes = [n for _, n, _ in _list_sides(row) if n > 0]
-        sizes += [(payers or {}).get((row.metric, arm, None)) or math.inf for arm, *_ in _list_sides(row)]
+        sizes += [(payers or {}).get((row.metric, arm, None)) or math.inf for arm, n, _ in _list_sides(row) if n > 0]
         found += [_say("arm", row, side, n) for side, n in enumerate(sizes) if row.population != "as_treated"]
     return found + _state_takers(frame, shares, payers or {})
 

@@ -160,7 +160,7 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
     Returns
     -------
     dict: (column of the total, event, what) -> an aggregate. `events` and `units` count, `total` is the sum, of which
-        one event is more than half where it is `held`, `above`, `below` and `zero` count by sign and `without` events
+        one event is more than half where it is `is_one`, `above`, `below` and `zero` count by sign and `without` events
         that have no value; `currencies` counts those of all events of the total, and `foreign` events in another one
         than the total is told in, where that is one.
     """
@@ -174,7 +174,7 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
             counts = holds & (heard["event"] == event)
             size = value.abs()
             told = {"events": counts.sum(), "units": heard["unit"].nunique(where=counts)}
-            told |= {"held": 2 * size.max(where=counts) > size.sum(where=counts)}
+            told |= {"is_one": 2 * size.max(where=counts) > size.sum(where=counts)}
             told |= {"total": value.sum(where=counts)} | {
                 sign: (counts & has_it).sum() for sign, has_it in signs.items()
             }
@@ -242,7 +242,7 @@ def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
         {
             "metric": name,
             "event": design.metrics[name].column or name,
-            **dict.fromkeys(("events", "held", "total", *SIGNS)),
+            **dict.fromkeys(("events", "is_one", "total", *SIGNS)),
         }
         | {what: n for (of, what), n in found.items() if of in ("every", name)}
         for name in amounts

@@ -88,8 +88,8 @@ def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
     Returns
     -------
     dict: (metric, arm, part) to units with an amount other than 0; 1 where one of them holds more than half of all.
-        A part is "column=level" of a segment, "week 1", "takers" or "others", or None, the whole arm. Of the last two
-        (metric, arm, "n takers") and "n others" are how many units they are.
+        A part is "column=level" of a segment, "week 1", "takers" or "others", or None, the whole arm. Of takers and
+        others (metric, arm, "n takers") and "n others" are how many units they are.
     """
     design, table = units.design, units.table
     paid = {name: f"{'num' if metric.numerator else 'y'}_{name}" for name, metric in design.metrics.items()}
@@ -128,7 +128,7 @@ def _is_money(name, design):
     return name in amounts or bool(metric.numerator and (is_told or metric.numerator in {*amounts, *amounts.values()}))
 
 
-def make_covariates(table, design, holed):
+def make_covariates(table, units, design, holed):
     """The columns of covariates, never null: `x_<name>`, `x_<name>=<level>`, `x_<name>:missing`.
 
     Numbers are filled with 0 where they are missing, beside an indicator of it; under an adjustment that holds the
@@ -136,17 +136,19 @@ def make_covariates(table, design, holed):
     trimming and case folding: the most frequent level is the reference, levels beyond the 20 most frequent are
     pooled as "other", missing ones have an indicator of their own. Only units of the randomised arms decide which
     levels there are and whether any value is missing (Zhao and Ding, 2024, To adjust or not to adjust?); `holed` are
-    those that any unit lacks, as arms are looked up only where one is: text is slow.
+    those that any unit lacks, as arms are looked up only where one is: text is slow. `units` are those of the table
+    before they are joined with what events say of them.
     """
-    columns, gaps, of_arms = {}, {}, table["variant"].isin(design.variant.arms)
+    columns, gaps, of_arms = {}, {}, units["variant"].isin(design.variant.arms)
     if holed:
-        some = table.filter(ibis.or_(*(table[name].isnull() for name in holed))).filter(of_arms)
+        some = units.filter(ibis.or_(*(units[name].isnull() for name in holed))).filter(of_arms)
         gaps = ask(some, {name: some.count() - some[name].count() for name in holed})
     numbers = [n for n in design.covariates if table[n].type().is_numeric() or table[n].type().is_boolean()]
     texts = {n: table[n].cast("string").strip().lower() for n in design.covariates if n not in numbers}
     counted = []  # the most frequent levels of each, one more than are kept
-    for name, text in texts.items():
-        known = table.filter(of_arms).select(level=text).drop_null("level").group_by("level")
+    for name in texts:
+        known = units.filter(of_arms).select(level=units[name].cast("string").strip().lower()).drop_null("level")
+        known = known.group_by("level")
         most = known.aggregate(units=ibis._.count()).order_by(ibis.desc("units"), "level").limit(MOST_LEVELS + 1)
         counted.append(most.mutate(name=ibis.literal(name)))
     rows = ibis.union(*counted).order_by(ibis.desc("units"), "level").to_pyarrow().to_pylist() if texts else []

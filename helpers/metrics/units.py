@@ -155,10 +155,11 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     table, end = units, find_end(clock["as_of"])
     if design.assigned_at and end:
         table = units.filter(units[START] < ibis.literal(end))
+    alone = table
     if events is not None:
         heard = hear(table, events, start=START, dated=dated)
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
-    columns = _make_columns(table, design, end, clock) | name_levels(table, clock["levels"])
+    columns = _make_columns(table, alone, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
     beside, lost, sums, paid = ask_beside(source, units, totals, design, (end, dated))
     notes, found = _write_notes(folded, beside, lost, design, clock)
@@ -247,7 +248,7 @@ def _list_totals(units, events, design):
     return [total for total in found if not columns.intersection(total.events)]
 
 
-def _make_columns(table, design, end, clock):
+def _make_columns(table, alone, design, end, clock):
     """The columns of `Units`, as its docstring tells them, but for the unit and its arm."""
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     start = table[START] if design.assigned_at else None
@@ -262,7 +263,7 @@ def _make_columns(table, design, end, clock):
         columns["exposed"] = _make_exposure(gathered)
     columns |= _make_outcomes(gathered)
     if design.covariates:
-        columns |= make_covariates(table, design, [name for name in design.covariates if clock["gaps"][name]])
+        columns |= make_covariates(table, alone, design, [name for name in design.covariates if clock["gaps"][name]])
     return columns
 
 

@@ -242,7 +242,7 @@ def _look_column(units, read, metric, paid):
 
 
 def _look_marks(value):
-    facts = {key: (value == mark).cast("int32") for key, mark in (("yes", 1), ("no", 0))}
+    facts = {key: (value == code).cast("int32") for key, code in (("yes", 1), ("no", 0))}
     return facts | {"empty": value.isnull().cast("int32")}
 
 

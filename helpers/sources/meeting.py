@@ -74,7 +74,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     parts += [*_count_units(heard), *_count_hours(heard), *_count_repeats(shaped.table, start, design, worth)]
     found = _collect(parts, shaped.name)
     strangers = heard.filter(heard["variant"].isnull() & (heard["event"] != ""))  # noqa: PD003 (a column of Ibis)
-    if not found["variant"].isna().any():
+    if not (found["variant"].isna() & found["what"].eq("age") & found["event"].ne("")).any():
         return found
     strange = strangers.filter(_differs(strangers["who"].cast("string"), units["unit"].cast("string"), shaped.name))
     counted = strange.group_by("event", "variant", day=ibis.literal(0)).aggregate(n=strange.count())
@@ -128,7 +128,8 @@ def _join_events(events, start, design, worth):
         else ibis.coalesce(*(heard[name].cast("string") for name in ("key", "unit")))
     )
     seconds, since = (_read_seconds(heard[name]) for name in ("at", "start"))
-    day, begun = (seconds / DAY).floor().cast("int64"), heard["begun"]
+    # cast first: a division would turn the shared seconds into a float on PostgreSQL
+    day, begun = (seconds.cast("float64") / DAY).floor().cast("int64"), heard["begun"]
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
     last = as_of and (as_of - dt.date(1970, 1, 1)).days
     return heard.select(

@@ -65,7 +65,7 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
     DataFrame: the fields of `Scale`; what is not planned is None. It stands in `Results.tables["metrics"]`, from
     which every table and figure reads labels, kinds and units.
     """
-    rows, names = [], [field.name for field in fields(Scale)]
+    rows, names = [], [field.name for field in fields(Scale) if field.name != "is_own"]
     for name, metric in design.metrics.items():
         margin = metric.margin
         row = {key: getattr(metric, key, None) for key in names}

@@ -112,7 +112,7 @@ def test_fold_says_what_each_event_adds_within_the_window(unit, monies, more):
     design = make_design(kinds, assigned_at="assigned_at", as_of="2024-01-31")
     buy = {"events": 3, "units": 2, "total": 15.0, "above": 2, "below": 0, "zero": 0, "without": 1}
     refund = {"events": 1, "units": 1, "total": -2.0, "above": 0, "below": 1, "zero": 0, "without": 0}
-    rows = (("buy", buy | {"held": True}), ("refund", refund | {"held": True}))  # one event is more than half
+    rows = (("buy", buy | {"is_one": True}), ("refund", refund | {"is_one": True}))  # one event is more than half
     assert metrics.fold(source, design).added == tuple({"metric": "spent", "event": e, **n, **more} for e, n in rows)
     assert _fold({"buys": KINDS["buys"]}).added == ()  # nothing is added up
 
