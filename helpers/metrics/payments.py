@@ -22,6 +22,9 @@ CODE = re.compile(
     r"(^|_)(response|resp|http|result|return|status|gateway|processor)_?(code|status)$|^(rc|http|response)$"
 )
 MODE = re.compile(r"(^|_)(mode|env|environment|umgebung|kind|type|typ|art)$")
+NOTE = re.compile(
+    r"(^|_)(note|message|msg|desc\w*|details?|info|comment|reason|memo|text|remarks?|action|grund|\w*beschreibung)$"
+)
 WHY = re.compile(
     r"(^|_)(error|fehler|erreur|fail\w*|declin\w*|reject\w*|refus\w*|cancel\w*)_?(code|reason|message|msg|text|grund)s?$"
 )
@@ -101,9 +104,9 @@ def look_payments(table: ir.Table, value: ir.Value, columns, *, own: bool) -> di
         elif is_paid and FALSE_IS_NONE.fullmatch(called):
             void |= text.isin(FALSE)
         elif STATE.search(called) or CODE.search(called):
-            void |= text.re_search(f"{NONE}|{OPEN}" if is_paid and is_word else FAILED) | text.re_search(REFUSED)
+            void |= text.re_search(f"{NONE}|{OPEN}|{REFUSED}" if is_paid and is_word else f"{FAILED}|{REFUSED}")
             returned |= text.re_search(f"{BACK}|returned") & (value > 0)
-        elif is_word and own and not called.endswith("id"):
+        elif is_word and own and (MODE.search(called) or NOTE.search(called)):
             void |= text.re_search(f"{TRIED}|{AT_FIRST}" if MODE.search(called) else AT_FIRST)
         else:
             told = known
