@@ -16,7 +16,7 @@ import sqlglot
 from ibis.backends.duckdb import Backend
 from sqlglot import exp
 
-from helpers.sources import numerals
+from helpers.sources import numerals, tables
 
 # What sqlglot does not know by name; each stands in the reference of its database.
 KNOWN = {"bigquery": {"ieee_divide"}, "snowflake": set()}
@@ -28,7 +28,10 @@ def queries(folder):
     """Return each query of each study's run on files, once: (study, expression), what is stored included."""
     found, hook = {}, Backend._run_pre_execute_hooks
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numerals, "_compose", lambda text: text)  # as on every engine but DuckDB
+        # as on every engine but DuckDB
+        patch.setattr(numerals, "_compose", lambda text: text)
+        patch.setattr(tables, "_count_micro", lambda moment: moment)
+        patch.setattr(tables, "_make_moment", lambda moment: moment.cast("timestamp"))
         for study in engine_samples.STUDIES:
 
             def listen(backend, expression, study=study):
