@@ -125,8 +125,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
     sign, told = (design.decimal, []) if design.decimal else find_sign(numbers, raw.name)
     for c in wanted:
-        options = {"sign": sign, "zone": zone, "complete": c.target in complete}
-        told += judge_raw(c, before[c.target], came[c.target], f"{raw.name}, column {c.name}", **options)
+        where = f"{raw.name}, column {c.name}"
+        told += judge_raw(c, before[c.target], came[c.target], where, sign=sign, zone=zone, complete=complete)
     made = {c.target: cast(came[c.target], c.type, before[c.target], sign=sign, zone=zone) for c in wanted}
     used, taken = {column.name for column in wanted}, {target.lower() for target in made}
     others = [column for column in raw.table.columns if column not in used]
@@ -231,7 +231,7 @@ def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
 
 
-def judge_raw(column, counts, value, where, *, sign=".", zone=None, complete=True) -> list[str]:
+def judge_raw(column, counts, value, where, *, sign=".", zone=None, complete=()) -> list[str]:
     """Return what a reader may want to know of how a column is read, or refuse it, with a count and never a value.
 
     Parameters
@@ -242,7 +242,7 @@ def judge_raw(column, counts, value, where, *, sign=".", zone=None, complete=Tru
     where : str, file and column
     sign : str, the decimal sign of text
     zone : str, optional, in which times without one are read
-    complete : bool, whether the column may hold no missing value
+    complete : collection of str, targets that may hold no missing value
 
     Returns
     -------
@@ -268,7 +268,7 @@ def judge_raw(column, counts, value, where, *, sign=".", zone=None, complete=Tru
         schema.refuse_some(counts.get("word", 0), "row", where, fault)
     epochs = [name for name in EPOCHS if counts.get(name)]
     if kind == "timestamp" and "filled" in counts:
-        _refuse_times(where, counts, epochs, "" if complete else f", or {NO_DATE}")
+        _refuse_times(where, counts, epochs, "" if column.target in complete else f", or {NO_DATE}")
     elif text and kind in NUMBERS:
         refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
     if kind == "timestamp" and counts["zoned"] and zone is None:

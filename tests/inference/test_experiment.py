@@ -176,7 +176,8 @@ def test_compare_times_joins_the_families():
 def test_times_above_the_limit_of_rows_say_so(monkeypatch):
     monkeypatch.setattr(opening, "MOST_UNITS", 399)
     time = {"kind": "time_to_event", "time": "days", "observed": "seen", "horizon_days": 50, "role": "primary"}
-    results = run_experiment(draw_frame(400).assign(days=np.arange(400) % 60 + 1.0, seen=1.0), make_design(metrics={"p": time}))
+    rows = draw_frame(400).assign(days=np.arange(400) % 60 + 1.0, seen=1.0)
+    results = run_experiment(rows, make_design(metrics={"p": time}))
     (found,) = results.estimates
     assert (found.verdict, found.reason) == ("not estimable", "too many units for a method that needs every row")
     assert (found.n_control, found.n_treatment, found.ci_low != found.ci_low) == (200, 200, True)
