@@ -5,13 +5,13 @@
 -- proactive_help acb7b0433087
 -- proactive_help 431f3ec776a7
 -- proactive_help 0f1854e23d6d
--- proactive_help 863d67be8ed3
--- proactive_help f7bbd248278c
+-- proactive_help 07895efc1043
+-- proactive_help 8c1c0ed2cd2b
 -- proactive_help 14f5a0d9e759
--- proactive_help a9abff1e7d6a
--- proactive_help b74912ea1743
+-- proactive_help 57f1709a9e3a
+-- proactive_help 66d85d1c24b4
 -- proactive_help 990766429499
--- proactive_help 4a32363e4f78
+-- proactive_help 1a688fce740e
 -- proactive_help d4cc6be96d6a
 -- proactive_help d67bcbf8fa54
 -- proactive_help d7966a693566
@@ -29,13 +29,13 @@
 -- live_support 861356b9dad6
 -- live_support 6d253321ff1f
 -- live_support 01caf2be52ce
--- live_support 60c592d1d1f7
--- live_support 3706fb8e0ac8
+-- live_support 171c3f41f1e8
+-- live_support 1168fb69c6d7
 -- live_support 0b7e60d96adf
--- live_support 34a43a01e5e4
--- live_support c518c6ad4dd1
+-- live_support 30dbeb693478
+-- live_support ad27c0810175
 -- live_support e68ccf15f7e4
--- live_support 9506806f897c
+-- live_support 054c36aa2ec9
 -- live_support 96c84a6ccc44
 -- live_support 7754fd05935f
 -- live_support 1f39ff221bc5
@@ -47,8 +47,7 @@
 -- live_support a1749030bc38
 -- live_support 5732e3d01535
 -- live_support 8defe4d6b3c7
--- live_support 7eedf6ff5629
--- live_support fb2f2cc52e7f
+-- live_support 2e8c8a0fb35a
 -- live_support 6a8138b8496e
 -- live_support 8304a0e08ca1
 -- live_support c20e5e8e448f
@@ -58,7 +57,9 @@
 -- customer_milestones 0aa260e03db4
 -- customer_milestones 253ab45914d1
 -- customer_milestones 0ca5afe8d58f
--- customer_milestones 52af54b3aa58
+-- customer_milestones e195b3674282
+-- customer_milestones b2a11e878fa0
+-- customer_milestones aae7c3705602
 -- customer_milestones b6a66b155b1d
 -- customer_milestones 37eb96d61535
 -- customer_milestones f997b6831bb6
@@ -76,7 +77,7 @@
 -- customer_milestones e7ff4691fc96
 -- customer_milestones d763b75443f6
 -- customer_milestones 03f04b0000a6
--- customer_milestones 8be018d6fe97
+-- customer_milestones 56da9f206e36
 -- customer_milestones 463698819a84
 -- customer_milestones 9881b3485fb1
 -- customer_milestones 12e9e3cd17b2
@@ -92,10 +93,10 @@
 -- in_app_support 24173e11f2f4
 -- in_app_support 91af359741e0
 -- in_app_support 441a44e057b9
--- in_app_support 95aee68a63d2
--- in_app_support 4d869dfb50e9
+-- in_app_support 4d4508bec331
+-- in_app_support a131201659c0
 -- in_app_support c4abf6652626
--- in_app_support a860f6459c2c
+-- in_app_support 65ce3020ff1f
 -- in_app_support f42fda57e600
 -- in_app_support f522c91addba
 -- in_app_support fb347a085cd0
@@ -117,7 +118,9 @@
 -- support_metrics eb6a01e5035c
 -- support_metrics 27f904c00a1e
 -- support_metrics 1ef3aa144865
--- support_metrics e21a37150da4
+-- support_metrics 20de7a30abf4
+-- support_metrics 3217f90e0c6e
+-- support_metrics 4e224c7c4d05
 -- support_metrics 6e3a2340ffaf
 -- support_metrics 78fb8e16a5b9
 -- support_metrics 8808fecce12c
@@ -127,20 +130,20 @@
 -- experiment 4e7079663b52
 -- experiment ed2b1deed98a
 -- experiment 0ca5afe8d58f
--- experiment 9c36d6a97917
--- experiment 0dedd16f65e8
+-- experiment 8a50125db327
+-- experiment f14e57ec30f2
 -- experiment e38f45197d0b
--- experiment e31e0687b10d
--- experiment e0273f4a0cdd
+-- experiment 73d4467a842f
+-- experiment d9e6e1b6af19
 -- experiment 72e9aec02d3f
--- experiment 62c3291235b5
+-- experiment 7fadb6586f43
 -- experiment 1718b7de38be
 -- experiment cacb202f36f8
 -- experiment 212ccc221b86
 -- experiment 656af0ca4e3c
 -- experiment 27123aaa63ee
 -- experiment a1749030bc38
--- experiment 139ab693c856
+-- experiment 298d20119f27
 -- experiment a2ae9801eef0
 SELECT * FROM ( SELECT DISTINCT `t0`.`event` FROM `table_0` AS `t0` ) AS `t1` ORDER BY `t1`.`event` ASC NULLS LAST LIMIT 10001;
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`workspace_id` AS `unit`, `t0`.`variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`country`, `t0`.`plan_tier`, CAST(`t0`.`seats` AS FLOAT64) AS `seats` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;
@@ -152,6 +155,8 @@ SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESC
 SELECT COUNT(*) AS `CountStar` FROM ( SELECT `t0`.`signup_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value`, `t0`.`conversation_id`, `t0`.`agent_id` FROM `table_0` AS `t0` WHERE `t0`.`event` = 'question' AND `t0`.`conversation_id` IS NOT NULL ) AS `t1`;
 SELECT `t1`.`variant`, `t1`.`company_size`, `t1`.`channel`, COUNT(*) AS `n` FROM ( SELECT `t0`.`variant`, `t0`.`s_company_size` AS `company_size`, `t0`.`s_channel` AS `channel` FROM `temp`.`main`.`table_0` AS `t0` ) AS `t1` GROUP BY 1, 2, 3;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`account_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
+SELECT * FROM ( SELECT TIMESTAMP_TRUNC(`t1`.`at`, DAY) AS `day`, COUNT(*) AS `n` FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` WHERE `t0`.`event` IN ('cancelled') AND CAST(`t0`.`at` AS DATETIME) IS NOT NULL ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`day` ASC NULLS LAST;
+SELECT SUM(CAST(`t1`.`seats` > 0 AS INT64)) AS `n`, SUM(`t1`.`seats`) AS `sum`, MAX(`t1`.`seats`) AS `largest` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1`;
 SELECT `t0`.`unit`, `t0`.`started_at`, `t0`.`lost_at`, `t0`.`seats` FROM `temp`.`main`.`table_0` AS `t0` LIMIT 5000001;
 SELECT `t0`.`unit`, `t0`.`at`, `t0`.`value`, `t0`.`start` FROM `temp`.`main`.`table_0` AS `t0` WHERE `t0`.`event` = 'seats_changed' AND `t0`.`value` IS NOT NULL LIMIT 5000001;
 SELECT MIN(`t1`.`started_at`) AS `n0`, SUM(CAST(`t1`.`started_at` <= DATETIME('2022-12-05T00:00:00') AS INT64)) AS `n1`, COUNT(`t1`.`started_at`) AS `n2` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1`;
@@ -161,5 +166,7 @@ SELECT * FROM ( SELECT `t0`.`account_id`, CAST(`t0`.`started_at` AS DATETIME) AS
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`user_id` AS `unit`, `t0`.`variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`place`, `t0`.`monthly_usd`, `t0`.`tenure_months` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`user_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
 SELECT LOGICAL_AND(`t2`.`rises`) AS `All_rises` FROM ( SELECT `t1`.`id`, COALESCE(`t1`.`id` > LAG(`t1`.`id`) OVER (ORDER BY NULL ASC), TRUE) AS `rises` FROM ( SELECT `t0`.`customer_id` AS `id` FROM `table_0` AS `t0` ) AS `t1` ) AS `t2`;
+SELECT * FROM ( SELECT TIMESTAMP_TRUNC(`t1`.`at`, DAY) AS `day`, COUNT(*) AS `n` FROM ( SELECT `t0`.`customer_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value`, `t0`.`ticket`, `t0`.`topic`, `t0`.`agent` FROM `table_0` AS `t0` WHERE `t0`.`event` IN ('left') AND CAST(`t0`.`at` AS DATETIME) IS NOT NULL ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`day` ASC NULLS LAST;
+SELECT SUM(CAST(`t1`.`seats` > 0 AS INT64)) AS `n`, SUM(`t1`.`seats`) AS `sum`, MAX(`t1`.`seats`) AS `largest` FROM ( SELECT `t0`.`customer_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan`, `t0`.`amount` FROM `table_0` AS `t0` ) AS `t1`;
 SELECT `t0`.`ticket`, `t0`.`agent`, `t0`.`value`, CAST(`t0`.`at` AS DATETIME) AS `at` FROM `table_0` AS `t0` WHERE `t0`.`event` = 'reviewed' AND CAST(`t0`.`at` AS DATETIME) < DATETIME('2022-05-01T00:00:00') ORDER BY CAST(`t0`.`at` AS DATETIME) ASC NULLS LAST, `t0`.`ticket` ASC NULLS LAST, `t0`.`agent` ASC NULLS LAST LIMIT 5000001;
 SELECT * FROM ( SELECT `t1`.`variant`, COUNT(*) AS `rows` FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`arm` AS `variant`, CAST(`t0`.`assigned_at` AS DATETIME) AS `assigned_at`, `t0`.`country`, `t0`.`seats` FROM `table_0` AS `t0` ) AS `t1` GROUP BY 1 ) AS `t2` ORDER BY `t2`.`rows` DESC, `t2`.`variant` ASC NULLS LAST LIMIT 1001;

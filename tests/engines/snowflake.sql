@@ -5,13 +5,13 @@
 -- proactive_help 8c422a8635cd
 -- proactive_help 8f7cc2f3b0ce
 -- proactive_help 3c0966d9320f
--- proactive_help b4adc370a2e3
--- proactive_help c5e4aeb93bb7
+-- proactive_help 17cf4b81d10f
+-- proactive_help f61006a08bbd
 -- proactive_help 3680ddbe6ca6
--- proactive_help 1396af57d311
--- proactive_help 4aaa09a86988
+-- proactive_help 7863a883d40c
+-- proactive_help b639f625880d
 -- proactive_help 9071c96063e5
--- proactive_help 535a644127d7
+-- proactive_help eee3ae13e8c4
 -- proactive_help f7f3be7f0363
 -- proactive_help fa2061f1c4e1
 -- proactive_help 6f80711fb27d
@@ -29,13 +29,13 @@
 -- live_support 68d547d9f51f
 -- live_support 88b98307369b
 -- live_support 6c06395bab7c
--- live_support b0095b114ae0
--- live_support 1f76d5ad5f26
+-- live_support c526b87409d4
+-- live_support c23edf2a78c6
 -- live_support 1798e9577b8b
--- live_support f672e7373eec
--- live_support fb165db618b3
+-- live_support 5ef404579806
+-- live_support f738c01c31e1
 -- live_support 00445e47c2d9
--- live_support 242c494486b2
+-- live_support 1b3d99cf277a
 -- live_support 4a8533d5d0f3
 -- live_support 9f24146b36fa
 -- live_support 381d1b8b6b02
@@ -47,8 +47,7 @@
 -- live_support 280dc0767449
 -- live_support a28724f1ca79
 -- live_support 6c599332405c
--- live_support 9bc2ffdcae02
--- live_support 56a31cfd7c18
+-- live_support 81fd0527d3c2
 -- live_support 2f2c9e2beaf3
 -- live_support a6e7be926933
 -- live_support 0ed4d9fb82cb
@@ -58,7 +57,9 @@
 -- customer_milestones 33e6a02ce776
 -- customer_milestones 59ba91749ba3
 -- customer_milestones 809f50f088c9
--- customer_milestones 5cbb05814f43
+-- customer_milestones d0ca6e2289f1
+-- customer_milestones 528625ab8111
+-- customer_milestones 1faa60bef736
 -- customer_milestones 3919377b3a9b
 -- customer_milestones f653e9fcd558
 -- customer_milestones 63140f7d061f
@@ -76,7 +77,7 @@
 -- customer_milestones 9f92c74ee860
 -- customer_milestones f346819ce253
 -- customer_milestones 318e71fdae8b
--- customer_milestones 268000592100
+-- customer_milestones a5ddbb9340a9
 -- customer_milestones 9a54849a339e
 -- customer_milestones dae2e729efe8
 -- customer_milestones 664ea3a18c5b
@@ -92,10 +93,10 @@
 -- in_app_support f799874ddedd
 -- in_app_support 6dafda845185
 -- in_app_support ab2907a2d81f
--- in_app_support ae697714534c
--- in_app_support 4e716b13f704
+-- in_app_support ff059ac5ae45
+-- in_app_support 1e1c54d32212
 -- in_app_support 7c932f70fdb4
--- in_app_support 38c5acc97b9d
+-- in_app_support 949441a35d7b
 -- in_app_support 9158be34edac
 -- in_app_support 61c0fe61ad82
 -- in_app_support 89bb44aa4b9e
@@ -117,7 +118,9 @@
 -- support_metrics 8488d5746567
 -- support_metrics 294ce71b5e5d
 -- support_metrics be981edeac17
--- support_metrics 173cde296920
+-- support_metrics bf235c5e1f27
+-- support_metrics d163e6ffe100
+-- support_metrics 78516d991546
 -- support_metrics 00f549738b1a
 -- support_metrics 9feec07867ee
 -- support_metrics 11fe76a982e6
@@ -127,20 +130,20 @@
 -- experiment 766bd46f9152
 -- experiment 5bf8a8ab9f90
 -- experiment 809f50f088c9
--- experiment b2af9d464277
--- experiment fd0360dadcc8
+-- experiment 2be3757169d4
+-- experiment ef7341c6bf8d
 -- experiment 5e722acd92e7
--- experiment 35a008c6767b
--- experiment 3f88fe70768e
+-- experiment 77e8f0faccd8
+-- experiment 949a46288334
 -- experiment e9fce3e53681
--- experiment 06083e4adf48
+-- experiment 24327e773f00
 -- experiment b3cc8e0eb555
 -- experiment e064dfaac049
 -- experiment cf416042fa28
 -- experiment eb2710583a5f
 -- experiment 54611da7ff83
 -- experiment 280dc0767449
--- experiment 87507991a0be
+-- experiment 4fac4a9133a2
 -- experiment 3e4777d170e6
 SELECT * FROM ( SELECT DISTINCT "t0"."event" FROM "table_0" AS "t0" ) AS "t1" ORDER BY "t1"."event" ASC LIMIT 10001;
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."workspace_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."country", "t0"."plan_tier", CAST("t0"."seats" AS DOUBLE) AS "seats" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
@@ -149,10 +152,11 @@ SELECT * FROM "temp"."main"."table_0" AS "t0" ORDER BY "t0"."unit" ASC;
 SELECT "t1"."variant", "t1"."country", "t1"."plan_tier", COUNT(*) AS "n" FROM ( SELECT "t0"."variant", "t0"."s_country" AS "country", "t0"."s_plan_tier" AS "plan_tier" FROM "temp"."main"."table_0" AS "t0" ) AS "t1" GROUP BY 1, 2, 3;
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."signup_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."company_size", "t0"."channel" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."signup_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
-SELECT COUNT(*) AS "every", SUM(CAST(LOWER("t1"."unit") = "t1"."unit" AS INT)) AS "n0", SUM( CAST(IFF(STARTSWITH("t1"."unit", '0'), REGEXP_REPLACE("t1"."unit", '^0+', ''), "t1"."unit") = "t1"."unit" AS INT) ) AS "n1" FROM ( SELECT "t0"."signup_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."company_size", "t0"."channel" FROM "table_0" AS "t0" ) AS "t1";
 SELECT COUNT(*) AS "CountStar()" FROM ( SELECT "t0"."signup_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value", "t0"."conversation_id", "t0"."agent_id" FROM "table_0" AS "t0" WHERE "t0"."event" = 'question' AND "t0"."conversation_id" IS NOT NULL ) AS "t1";
 SELECT "t1"."variant", "t1"."company_size", "t1"."channel", COUNT(*) AS "n" FROM ( SELECT "t0"."variant", "t0"."s_company_size" AS "company_size", "t0"."s_channel" AS "channel" FROM "temp"."main"."table_0" AS "t0" ) AS "t1" GROUP BY 1, 2, 3;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."account_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
+SELECT * FROM ( SELECT DATE_TRUNC('DAY', "t1"."at") AS "day", COUNT(*) AS "n" FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" WHERE "t0"."event" IN ('cancelled') AND CAST("t0"."at" AS TIMESTAMP) IS NOT NULL ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."day" ASC;
+SELECT SUM(CAST("t1"."seats" > 0 AS INT)) AS "n", SUM("t1"."seats") AS "sum", MAX("t1"."seats") AS "largest" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1";
 SELECT "t0"."unit", "t0"."started_at", "t0"."lost_at", "t0"."seats" FROM "temp"."main"."table_0" AS "t0" LIMIT 5000001;
 SELECT "t0"."unit", "t0"."at", "t0"."value", "t0"."start" FROM "temp"."main"."table_0" AS "t0" WHERE "t0"."event" = 'seats_changed' AND "t0"."value" IS NOT NULL LIMIT 5000001;
 SELECT MIN("t1"."started_at") AS "n0", SUM(CAST("t1"."started_at" <= TIMESTAMP_FROM_PARTS(2022, 12, 5, 0, 0, 0, 0) AS INT)) AS "n1", COUNT("t1"."started_at") AS "n2" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1";
@@ -162,5 +166,7 @@ SELECT * FROM ( SELECT "t0"."account_id", CAST("t0"."started_at" AS TIMESTAMP) A
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."user_id" AS "unit", "t0"."variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."place", "t0"."monthly_usd", "t0"."tenure_months" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."user_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
 SELECT MIN("t2"."rises") AS "All(rises)" FROM ( SELECT "t1"."id", COALESCE("t1"."id" > LAG("t1"."id") OVER (ORDER BY NULL ASC), TRUE) AS "rises" FROM ( SELECT "t0"."customer_id" AS "id" FROM "table_0" AS "t0" ) AS "t1" ) AS "t2";
+SELECT * FROM ( SELECT DATE_TRUNC('DAY', "t1"."at") AS "day", COUNT(*) AS "n" FROM ( SELECT "t0"."customer_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value", "t0"."ticket", "t0"."topic", "t0"."agent" FROM "table_0" AS "t0" WHERE "t0"."event" IN ('left') AND CAST("t0"."at" AS TIMESTAMP) IS NOT NULL ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."day" ASC;
+SELECT SUM(CAST("t1"."seats" > 0 AS INT)) AS "n", SUM("t1"."seats") AS "sum", MAX("t1"."seats") AS "largest" FROM ( SELECT "t0"."customer_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan", "t0"."amount" FROM "table_0" AS "t0" ) AS "t1";
 SELECT "t0"."ticket", "t0"."agent", "t0"."value", CAST("t0"."at" AS TIMESTAMP) AS "at" FROM "table_0" AS "t0" WHERE "t0"."event" = 'reviewed' AND CAST("t0"."at" AS TIMESTAMP) < TIMESTAMP_FROM_PARTS(2022, 5, 1, 0, 0, 0, 0) ORDER BY CAST("t0"."at" AS TIMESTAMP) ASC, "t0"."ticket" ASC, "t0"."agent" ASC LIMIT 5000001;
 SELECT * FROM ( SELECT "t1"."variant", COUNT(*) AS "rows" FROM ( SELECT "t0"."account_id" AS "unit", "t0"."arm" AS "variant", CAST("t0"."assigned_at" AS TIMESTAMP) AS "assigned_at", "t0"."country", "t0"."seats" FROM "table_0" AS "t0" ) AS "t1" GROUP BY 1 ) AS "t2" ORDER BY "t2"."rows" DESC NULLS LAST, "t2"."variant" ASC LIMIT 1001;

@@ -16,7 +16,7 @@ import sqlglot
 from ibis.backends.duckdb import Backend
 from sqlglot import exp
 
-from helpers.sources import numerals
+from helpers.sources import numerals, tables
 
 # What sqlglot does not know by name; each stands in the reference of its database.
 KNOWN = {"bigquery": {"ieee_divide"}, "snowflake": set()}
@@ -29,6 +29,7 @@ def queries(folder):
     found, hook = {}, Backend._run_pre_execute_hooks
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(numerals, "_compose", lambda text: text)  # as on every engine but DuckDB
+        patch.setattr(tables, "_take_zone", lambda value: value.cast("timestamp"))
         for study in engine_samples.STUDIES:
 
             def listen(backend, expression, study=study):
