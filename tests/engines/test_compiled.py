@@ -28,15 +28,8 @@ def queries(folder):
     """Return each query of each study's run on files, once: (study, expression), what is stored included."""
     found, hook = {}, Backend._run_pre_execute_hooks
     with pytest.MonkeyPatch.context() as patch:
-<<<<<<< HEAD
-        # as on every engine but DuckDB
-        patch.setattr(numerals, "_compose", lambda text: text)
-        patch.setattr(tables, "_count_micro", lambda moment: moment)
-        patch.setattr(tables, "_make_moment", lambda moment: moment.cast("timestamp"))
-=======
         patch.setattr(numerals, "_compose", lambda text: text)  # as on every engine but DuckDB
         patch.setattr(tables, "_take_zone", lambda value: value.cast("timestamp"))
->>>>>>> speed
         for study in engine_samples.STUDIES:
 
             def listen(backend, expression, study=study):
