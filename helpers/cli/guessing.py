@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from helpers.sources.numerals import NO, YES
+from helpers.sources.numerals import MISSING, NO, YES
 
 MOST_LABELS = 20  # of a variant or segment
 TRUTHS = dict.fromkeys(YES, "1") | dict.fromkeys(NO, "0")
@@ -106,7 +106,8 @@ def guess_kind(values, name="") -> Guess:
     if values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype):
         return Guess("date", "dates") if len(found) else Guess("other", "empty")
     if values.dtype.kind not in "iuf":
-        found = pd.Series([*{str(value).strip() for value in found} - {""}], dtype=object)
+        texts = {str(value).strip() for value in found} - {""}
+        found = pd.Series([text for text in texts if text.casefold() not in MISSING], dtype=object)
     if not len(found):
         return Guess("other", "empty")
     numbers = found.to_numpy(float) if values.dtype.kind in "iuf" else np.array([*map(_read_number, found)])

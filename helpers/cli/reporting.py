@@ -22,7 +22,11 @@ DEEP = "validation-deep"
 def report_runs(arguments):
     """Render the runs asked for, print what each answers; return the exit status of the worst one."""
     given = read_given(arguments.parameter_file, arguments.parameters)
-    runs = report.read_runs(find_runs(arguments))
+    here, file = Path.cwd(), find_runs(arguments)
+    asked = arguments.runs or arguments.names or arguments.name
+    if file == paths.RUNS and not asked and paths.REPOSITORY not in (here, *here.parents):
+        raise Refused("reports.yaml: not in this folder; go to your workspace, or make one: studies init FOLDER")
+    runs = report.read_runs(file)
     if arguments.name is not None:
         runs = [_make_own_run(arguments, given, taken=[run.name for run in runs])]
     elif given:

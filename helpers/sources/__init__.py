@@ -120,6 +120,7 @@ def load(
     columns = given.units.table.columns
     if design.units_in_row:
         given = number_rows(given, design.unit_id)
+    _refuse_unheard(given, design, columns)
     heard, names = _hear(given, design, schema.list_event_names(design, columns))
     _refuse_unread(design, columns, names)
     wanted = schema.list_unit_columns(design, events=names)
@@ -267,6 +268,17 @@ def _refuse_total(accounts, shaped, design):
     fault = f"with the sum of all others, so that it is a total and no {design.unit}; leave it out"
     is_total = found["n"] > LEAST_REWRITTEN and abs(2 * found["largest"] - found["sum"]) < 1e-9 * found["sum"]
     schema.refuse_some(int(is_total), "row", f"{shaped.name}, column {design.size}", fault)
+
+
+def _refuse_unheard(given, design, columns):
+    """Refuse a plan that says how events are called, where there are none and the units have no such column either."""
+    lacking = {n: m for n, m in design.metrics.items() if not (m.column or m.time or m.numerator) and n not in columns}
+    is_told = "events" in design.model_fields_set or any(metric.event for metric in lacking.values())
+    if given.events is None and lacking and is_told:
+        raise Refused(
+            f"events: left out, and the plan reads {next(iter(lacking))} from events; name the table with one row an "
+            "event (check: --events FILE; reports.yaml: events: FILE)"
+        )
 
 
 def _hear(given, design, planned):

@@ -272,7 +272,7 @@ def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
     assert design.outcomes.retained.lost == ["subscription ended"] and design.outcomes.expanded.event == ["upgraded"]
     status, shown, message = studies("check", *given, "--plan", tmp_path / "p.yaml")
     assert (status, message) == (0, "") and shown.endswith("A study of these accounts would answer.\n")
-    rows.assign(churned_on=["2023-08-30", None] * 150).to_csv(tmp_path / "a.csv", index=False)
+    rows.assign(churned_on=["2023-08-30", None, "2023-09-11", None] * 75).to_csv(tmp_path / "a.csv", index=False)
     log = pd.DataFrame(log, columns=["account_id", "event", "at"])
     log[log["event"] != "subscription ended"].to_csv(tmp_path / "e.csv", index=False)
     (tmp_path / "p.yaml").unlink()

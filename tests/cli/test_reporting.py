@@ -25,6 +25,7 @@ def asked(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("report", "reports.yaml: not in this folder; go to your workspace, or make one: studies init FOLDER"),
         ("report frist", "no run is called 'frist'; did you mean first?"),
         ("report small -p seed=9", "-p and -f need --name NAME: a run with other parameters gets a name of its own"),
         ("report small --name first", "the name 'first' is one of reports.yaml; choose another"),
