@@ -250,7 +250,7 @@ def find_outside(log, of, label, event, arm) -> Finding | None:
 def find_times(log, of, label, event, arm) -> Finding | None:
     """Return the weekdays or hours on which an arm lacks the events that the others have."""
     own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("hour", event), arm))
-    spread, ratio, hour, found = log.spreads.get(event, 1.0), log.ratios[arm], np.arange(HOURS), []
+    spread, ratio, hour, found = log.bunches.get(event, 1.0), log.ratios[arm], np.arange(HOURS), []
     sides = [rows.groupby(level=0).sum().reindex(hour, fill_value=0) / spread for rows in (own, rest)]
     for by in (hour // DAY_HOURS, hour % DAY_HOURS, hour // BLOCK):
         if lack := _find_lack(*(np.bincount(by, side) for side in sides), ratio):
@@ -268,6 +268,8 @@ def find_times(log, of, label, event, arm) -> Finding | None:
 
 def _find_lack(own, rest, fair):
     """The share of events that an arm lacks in some places, whether others hold them, and where; None without."""
+    if own.sum() < LEAST_EXPECTED * len(own):
+        return None
     lacks = np.zeros(len(own), bool)
     for _ in range(2):
         ratio = own[~lacks].sum() / max(1e-9, rest[~lacks].sum())
@@ -275,7 +277,8 @@ def _find_lack(own, rest, fair):
     came, others = own[lacks].sum(), rest[lacks].sum()
     lost = ratio * others - came
     share = lost / max(1e-9, own.sum() + lost)
-    if lacks.all() or share <= LOST_WARNS or _measure_chance(came, others, ratio) < SURE:
+    sure = SURE + math.log(math.comb(len(own), int(lacks.sum())))  # these places were chosen among all
+    if lacks.all() or share <= LOST_WARNS or _measure_chance(came, others, ratio) < sure:
         return None
     held = ~lacks & (rest > 0)
     usual = np.median(own[held] / rest[held]) * rest[~lacks]
@@ -332,7 +335,7 @@ def find_signs(log, of, label, event, arm) -> Finding | None:
         return None
     own, rest = below / n, elsewhere / others
     pooled = (below + elsewhere) / (n + others)
-    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / others) * log.spreads.get(event, 1.0))
+    error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / others) * log.bunches.get(event, 1.0))
     is_alike = abs(own - rest) <= max(REPEATED_FAILS, FAR * error)
     if is_alike or min(own, rest) > TENTH * max(own, rest) or (own < rest and len(log.arms) == 2):
         return None
@@ -346,7 +349,7 @@ def find_signs(log, of, label, event, arm) -> Finding | None:
 def find_no_return(log, of, label, event, arm) -> Finding | None:
     """Return the money back that an arm lacks and the others have: an event whose amounts are below 0."""
     (n, others), (_, below) = log.count("age", event, arm), log.count("age", event, arm, "below")
-    spread, ratio = log.spreads.get(event, 1.0), log.ratios[arm]
+    spread, ratio = log.bunches.get(event, 1.0), log.ratios[arm]
     expected = others * ratio
     if 2 * below < others or n > TENTH * expected or _measure_chance(n / spread, others / spread, ratio) < SURE:
         return None

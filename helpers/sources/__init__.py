@@ -275,10 +275,10 @@ def _refuse_unheard(given, design, columns):
     lacking = {n: m for n, m in design.metrics.items() if not (m.column or m.time or m.numerator) and n not in columns}
     is_told = "events" in design.model_fields_set or any(metric.event for metric in lacking.values())
     if given.events is None and lacking and is_told:
-        raise Refused(
+        told = (
             f"events: left out, and the plan reads {next(iter(lacking))} from events; name the table with one row an "
-            "event (check: --events FILE; reports.yaml: events: FILE)"
         )
+        raise Refused(told + "event (check: --events FILE; reports.yaml: events: FILE)")
 
 
 def _hear(given, design, planned):

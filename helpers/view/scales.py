@@ -340,7 +340,7 @@ def write_value(value: float, scale: Scale, *, beside: Estimate | None = None) -
     style, decimals = style_value(scale, estimand=beside.estimand), effect_decimals(beside, scale)
     pair = None if decimals is None else _round_arms(beside, style.factor, decimals)
     if pair and value in (beside.treatment_value, beside.control_value):
-        value = pair[value == beside.control_value] / style.factor
+        value = pair[bool(value == beside.control_value)] / style.factor
     return write_number(value, style, decimals=decimals)
 
 
