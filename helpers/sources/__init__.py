@@ -275,10 +275,8 @@ def _refuse_unheard(given, design, columns):
     lacking = {n: m for n, m in design.metrics.items() if not (m.column or m.time or m.numerator) and n not in columns}
     is_told = "events" in design.model_fields_set or any(metric.event for metric in lacking.values())
     if given.events is None and lacking and is_told:
-        told = (
-            f"events: left out, and the plan reads {next(iter(lacking))} from events; name the table with one row an "
-        )
-        raise Refused(told + "event (check: --events FILE; reports.yaml: events: FILE)")
+        told = f"events: left out, and the plan reads {next(iter(lacking))} from events; name their table"
+        raise Refused(f"{told} (check: --events FILE; reports.yaml: events: FILE)")
 
 
 def _hear(given, design, planned):
