@@ -62,7 +62,7 @@ def test_readme_commands_are_found():
 
 
 def test_readme_commands_run(clone):
-    home, commands = str(clone / "home"), list_commands(start=str(clone))
+    home, commands = str(clone / "home"), list_commands(start=str(clone / "clone"))
     commands = [[word.replace("~", home, 1) if word.startswith("~") else word for word in words] for words in commands]
     few = ["-p", "refits=4", "-p", "n_resamples=99", "-p", "folds=3"]
     commands = [words + few * (words[1:3] == ["report", "customer_milestones"]) for words in commands]
