@@ -201,9 +201,7 @@ class _Log:
         since = self.take("since").groupby("event")[["n", "known", "squares"]].sum()
         spreads = since["squares"] / since["known"] - since["known"] / since["n"]
         self.spreads = spreads.clip(lower=1.0)  # of numbers of events, against those that come by themselves
-        self.bunches = (
-            since["squares"] / since["known"]
-        )  # events of the unit of an event: they may have one hour, or sign
+        self.bunches = since["squares"] / since["known"]  # events of an event's unit, which may share hour or sign
 
     def leave_out_voids(self):
         """Return the log without the events whose amount is empty or 0; itself where none is."""
