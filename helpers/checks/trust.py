@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +33,10 @@ LOST = {  # what follows from units that are not in the table
 UNCOUNTED = (
     "Attrition not tested: every row has its outcomes, so units that left may not be in the table. Write into the "
     "plan how many were randomised (randomised_units)."
+)
+EMPTY_IS_ZERO = (
+    "Outcomes of {label} are empty at different rates: {rates}; {p}. No 0 is written, and empty ones count as 0, as "
+    "planned, so that this is a part of the effect; where they are unknown, write missing: unknown."
 )
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 ALONE = "How far clusters differ by chance shows in two or more an arm, so no effect can be tested; randomise more."
@@ -244,7 +249,19 @@ def _check_missing(units, design, name):
         window = " whose window is over" if design.metrics[name].within_days else ""
         return Check(id_, "pass", NAN, ALERT, f"The outcome {label} is known for every {design.unit}{window}.{asked}")
     facts = {"label": label, "rates": write_rates(design, arms[0]), "asked": asked}
-    return _report(id_, ps, "missing", alarm="fail", **facts)
+    found = _report(id_, ps, "missing", alarm="fail", **facts)
+    if found.status in ("warn", "fail") and _are_the_zeros(units, design, name, arms[0]):
+        return replace(found, status="warn", message=EMPTY_IS_ZERO.format(p=write_p(found.value), **facts))
+    return found
+
+
+def _are_the_zeros(units, design, name, arms):
+    """Whether empty cells are the only zeros in every arm, as the plan reads them, so that their rate is an outcome."""
+    metric = design.metrics[name]
+    seen = units.seen.get((name, metric.column or name))
+    if metric.missing != "zero" or not seen or not all(m.mean[0] > 0 for m in arms):
+        return False
+    return not any(seen[arm].get("no", 1) for arm in design.variant.arms)
 
 
 def _check_values(meeting, design, name):

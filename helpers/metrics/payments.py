@@ -33,7 +33,7 @@ FAILED = (
     "rechaz|rifiut|mislukt|geweigerd"
 )
 NONE = (
-    f"{FAILED}|error|cancel|void|abort|expire|pending|processing|draft|incomplete|requires|un.?captur|uncollect|overdue|"
+    f"{FAILED}|error|cancel|void|abort|expire|pending|draft|incomplete|requires|un.?captur|uncollect|overdue|"
     "abandon|disput|charge.?back|invalid|fraud|blocked|on.?hold|await|test|sandbox|annul|storn|offen|abgebroch|ausstehend|"
     "attente|pendient|pendent|scadut|отмен|ошибк|ожида|отклон"
 )

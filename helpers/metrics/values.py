@@ -234,7 +234,7 @@ def _look_column(units, read, metric, paid):
         return {}
     title = units["unit"].cast("string").lower()
     is_total = title.substr(0, 1).isin(list(INITIALS)).ifelse(title.strip().re_search(TOTALS), False)
-    sums = {"sum": value, "titled": is_total.ifelse(value, 0.0)}
+    sums = {"no": (value == 0).cast("int32"), "sum": value, "titled": is_total.ifelse(value, 0.0)}
     if metric.how.total == "count":
         return {"n": (value > 0).cast("int32")} | sums
     sums |= {} if paid is None else {"unpriced": _lacks(paid, value)}

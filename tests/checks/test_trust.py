@@ -234,6 +234,10 @@ def _lose(frame, a, b):
 
 
 UNLIKE = "Outcomes of CSAT are missing at different rates: {}; p < .001. Its effect is not estimated."
+AS_ZERO = (
+    "Outcomes of CSAT are empty at different rates: {}; p < .001. No 0 is written, and empty ones count as 0, as "
+    "planned, so that this is a part of the effect; where they are unknown, write missing: unknown."
+)
 UNCLEAR = (
     "Whether outcomes of CSAT are missing alike in the arms is unclear: {}; p = {}. Below .05 it is in doubt, below "
     ".001 the effect is not estimated."
@@ -248,6 +252,8 @@ LOST = [
     (100, 3, {}, "fail", UNLIKE.format("a 20.0 %, b fewer than 10 units")),
     (495, 400, {}, "fail", UNLIKE.format("a all but fewer than 10 units, b 80.0 %")),
     (100, 0, {"kind": "amount", "missing": "zero"}, "fail", UNLIKE.format("a 20.0 %, b 0.0 %")),  # filled with 0
+    (100, 300, {"kind": "amount", "missing": "zero"}, "warn", AS_ZERO.format("a 20.0 %, b 60.0 %")),  # all zeros
+    (100, 300, {"kind": "amount"}, "fail", UNLIKE.format("a 20.0 %, b 60.0 %")),
 ]
 
 
@@ -256,6 +262,15 @@ def test_run_missing(a, b, kind, status, message):
     check = _run(_lose(_make_frame(), a, b), {"csat": {"kind": "score", **kind}})["missing_csat"]
     assert (check.status, check.message) == (status, message)
     assert math.isnan(check.value) == (a == 0)
+
+
+def test_run_missing_withholds_empty_outcomes_beside_a_written_0():
+    for kind, known in (("amount", 3.0), ("count", 3.0), ("binary", 1.0)):
+        frame = _lose(_make_frame().assign(csat=known), 100, 300)
+        plan = {"csat": {"kind": kind, "missing": "zero"}}
+        assert _run(frame, plan)["missing_csat"].status == "warn"
+        written = frame.assign(csat=frame["csat"].mask(frame.index == 499, 0.0))
+        assert _run(written, plan)["missing_csat"].status == "fail"
 
 
 @pytest.mark.parametrize(

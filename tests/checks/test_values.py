@@ -300,6 +300,7 @@ def test_run_withholds_amounts_and_counts_that_hold_a_code():
     assert (counts.status, counts.message) == ("fail", CODED.format(n=20, all=N, code="99") + RELEASE)
 
 
+PASSES = "As far as names and signs tell, no money back adds to a sum of other events, and no column names a currency."
 TIMED = "The values of m in {} are about {} times those in {}, as {} would be; give both arms one unit."
 
 
@@ -315,6 +316,23 @@ def test_run_withholds_times_of_one_arm_in_another_unit(divisor, said):
     days = np.where(B, DAYS / divisor, DAYS)
     found = _check({"days": days, "seen": SEEN}, TIME)["events_add"]
     assert (found.status, found.message) == ("fail", TIMED.format(*said) + RELEASE)
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"),
+    [
+        (60, ("b", "60", "a", "seconds beside minutes")),
+        (1 / 60, ("a", "60", "b", "seconds beside minutes")),
+        (1 / 3600, ("a", "3,600", "b", "seconds beside hours")),
+        (1 / 200, None),  # an answer at once in the place of one by mail
+        (20, None),
+    ],
+)
+def test_run_asks_about_durations_of_one_arm_in_another_unit(factor, said):
+    for unit in ("minutes", "h", "Seconds"):
+        found = _check({"m": np.where(B, DAYS * factor, DAYS)}, CELL | {"unit": unit}).get("events_add")
+        assert (found and (found.status, found.message)) == (said and ("warn", TIMED.format(*said)))
+    assert _check({"m": np.where(B, DAYS * 100, DAYS)}, CELL | {"unit": "USD"})["events_add"].status == "fail"
 
 
 CENTS = TIMED.format("b", "100", "a", "cents beside whole units") + RELEASE
@@ -500,6 +518,14 @@ def test_run_withholds_amounts_of_a_table_beside_states_of_payments(state):
     assert "events_add" not in _check({"m": PRICE, **healthy}, CELL)
 
 
+def test_run_only_asks_about_a_column_of_units_that_is_true_of_most_and_passes_one_that_is_the_arm():
+    by_channel = _check({"m": PRICE, "paid": np.arange(N) // 2 % 10 >= 7}, CELL)["events_add"]
+    assert (by_channel.status, by_channel.message) == ("warn", VOID.format("70.0 %", "70.0 %"))
+    few = _check({"m": PRICE, "paid": np.arange(N) // 2 % 10 >= 2}, CELL)["events_add"]
+    assert (few.status, few.message) == ("fail", VOID.format("20.0 %", "20.0 %") + RELEASE)
+    assert "events_add" not in _check({"m": PRICE, "is_test": B}, CELL)
+
+
 def test_run_withholds_a_sum_of_payments_that_came_back():
     back = (
         "m adds up payments that were given back, and no event takes them off: a 0.0 %, b 40.0 %; leave them out, or "
@@ -543,6 +569,7 @@ def test_run_withholds_a_sum_of_payments_that_came_back():
         {"refunded": True, "value": -PRICE},
         {"product": np.where(FAILS, "test kit", "The failed state")},
         {"status": np.where(FAILS, "processed", "shipped")},
+        {"status": np.where(FAILS, "processing", "complete")},  # paid, and not yet sent
     ],
 )
 def test_ask_values_lets_healthy_states_of_payments_pass(more):
