@@ -327,4 +327,12 @@ def test_record_deep_is_dated_and_says_how_far_each_cell_came():
     assert found[["measured_on", "seed", "least_draws", "most_draws"]].tolist() == ["2026-01-31", 7, 150, 400]
     kept = checks.read_deep()
     assert list(kept) == list(found.index) and kept["guarantee"].is_unique
-    assert kept["draws"].sum() > 0 and len(set(kept["measured_on"])) == 1
+    assert kept["draws"].sum() > 0 and (pd.to_datetime(kept["measured_on"]) > "2026-01-31").all()
+
+
+def test_read_deep_was_drawn_on_the_grid_of_today():
+    def count_inside(method):
+        return sum(find_departure(cell, method) is None for cell in checks.list_cells([method], "deep"))
+
+    kept = checks.read_deep().set_index("guarantee")["cells_inside"]
+    assert kept.to_dict() == {method.name: count_inside(method) for method in METHODS}
