@@ -158,7 +158,7 @@ def _judge_built(row, low, high):
     else:
         held, what = low <= row.value <= high, "holds the published value"
     found = what if held else what.replace("lies", "does not lie").replace("holds", "does not hold")
-    reason = f"This world is made to have it; the interval {found}. {METHOD_ONLY}"
+    reason = " ".join(filter(None, (f"This world is made to have it; the interval {found}.", row.reason, METHOD_ONLY)))
     return "recovered" if held else "not recovered", reason
 
 

@@ -259,7 +259,8 @@ def test_assess_a_level_of_one_group(name, population, low, high, verdict, reaso
 )
 def test_assess_a_level_that_the_world_is_made_to_have(name, population, low, high, verdict, found):
     claim = assess_level(name, population, low, high, kind="simulated")  # no one number is planted
-    told = f"This world is made to have it; the interval {found}. {METHOD_ONLY}"
+    read = " The article's average is read as a median, as it does not say which." * (name != "R16")
+    told = f"This world is made to have it; the interval {found}.{read} {METHOD_ONLY}"
     assert (claim.verdict, claim.reason) == (verdict, told)
 
 

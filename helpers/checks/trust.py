@@ -195,10 +195,11 @@ def _check_split(units, design):
 def _check_balance(units, design):
     moments = metrics.summarise_covariates(units)
     arms = [moments[arm] for arm in design.variant.arms]
-    p, gaps = compare_covariates(arms), np.nan_to_num(measure_imbalance(arms))
+    p, gaps = compare_covariates(arms), np.nan_to_num(measure_imbalance(arms), posinf=np.inf)
     name = units.covariates[gaps.argmax()].removeprefix("x_").split("=")[0]  # a level could be somebody's
     chance = "over 99.9 %" if p > 0.999 else f"under {percent(ALERT)}" if p < ALERT else percent(p)
-    largest = f"largest standardised difference {gaps.max():.2f} ({name})"
+    size = f"{gaps.max():.2f}" if np.isfinite(gaps.max()) else "without end, as nothing varies within the arms,"
+    largest = f"largest standardised difference {size} ({name})"
     return _report("balance", [p], "balance", largest=largest, chance=chance)
 
 

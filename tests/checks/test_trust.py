@@ -199,6 +199,8 @@ def test_run_balance_says_the_largest_difference_without_a_level():
         "Covariates differ more between the arms than chance explains: largest standardised difference 1.41 (country). "
         "Differences like these arise by chance in under 0.1 % of randomisations."
     )
+    apart = _run(frame.assign(seats=np.where(frame["variant"] == "a", 1.0, 2.0)), covariates=["seats"])["balance"]
+    assert "largest standardised difference without end, as nothing varies within the arms, (seats)." in apart.message
 
 
 COUNTED = [

@@ -198,13 +198,19 @@ GUARDS = [
         "non-inferiority not shown",
         "The guardrail is not shown to hold: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1.",
     ),
+    ("inferior", "The guardrail is broken: satisfaction, -0.020 (between -0.080 and +0.040), tolerated 0.1."),
 ]
 
 
 def test_a_guardrail_of_several_arms_counts_once():
-    guards = [make(**{**GUARD, "id": arm}, verdict="inferior", treatment=arm, comparison=f"{arm} - c") for arm in "tu"]
-    told = explained(make(), *guards, metrics={"y": Y, "g": G}).answer
-    assert told[1].startswith("The guardrail is not shown to hold: satisfaction, with links, -0.020 (between ")
+    arms = {"t": "inferior", "u": "non-inferiority not shown"}
+    guards = [
+        make(**{**GUARD, "id": arm}, verdict=verdict, treatment=arm, comparison=f"{arm} - c")
+        for arm, verdict in arms.items()
+    ]
+    told = explained(make(), *guards, metrics={"y": Y, "g": G}).answer[1]
+    assert told.startswith("The guardrail is not shown to hold: satisfaction, with links, -0.020 (between ")
+    assert "tolerated 0.1, broken; satisfaction, " in told and told.endswith("tolerated 0.1.")
 
 
 @pytest.mark.parametrize(("verdict", "sentence"), GUARDS)
