@@ -21,6 +21,7 @@ from helpers.sources.frames import refuse_twice
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF-16
 MOST_READ = 1000  # rows in which the cells of the first one are looked for: most of them again, and it holds values
+MOST_ALIKE = 100  # rows to which its cells with digits are compared: where they are made alike, it holds ids
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
 TITLE = "{}, line 1: one cell above a table, such as a title; delete what stands above the column names"
@@ -179,7 +180,14 @@ def _read_header(sample, delimiter, path):
 def name_columns(cells, rows, shown) -> tuple[str, ...]:
     """Return the column names of a first row, by the rows below it; one that holds values is refused."""
     again = sum(bool(cell) and any(row[i] == cell for row in rows) for i, cell in enumerate(cells))
-    if any(VALUE.match(cell.strip()) for cell in cells) or 2 * again > len(cells):
+    is_id = any(_is_alike(cell, [row[i] or "" for row in rows[:MOST_ALIKE]]) for i, cell in enumerate(cells))
+    if is_id or any(VALUE.match(cell.strip()) for cell in cells) or 2 * again > len(cells):
         fault = "holds values, such as numbers or dates, where column names are needed; add them"
         raise Refused(f"{shown}, line 1: {fault}")
     return tuple(" ".join(cell.split()) or f"unnamed_{i + 1}" for i, cell in enumerate(cells))
+
+
+def _is_alike(cell, below) -> bool:
+    """Whether a cell with digits is made as most of those below it are, letters and digits at the same places."""
+    shapes = [re.sub("[0-9A-Fa-f]", "0", text) for text in (cell, *below)] if re.search("[0-9]", cell) else ()
+    return 2 * shapes[1:].count(shapes[0]) > len(below) if shapes else False
