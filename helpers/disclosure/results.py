@@ -85,7 +85,7 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     tables = {n: t for n, t in tables.items() if len(t) or (is_open and results.tables[n].empty)}
     gone = np.any([mask for mask, _ in _list_masks("estimates", frames, cells["estimates"], known)], axis=0)
     estimates = _hide_estimates(results.estimates, gone, frames["estimates"], reason, least)
-    tests = results.tests if is_open else _keep_tests(results.tests, estimates, reason)
+    tests = _drop_splits(results, gone, least) if is_open else _keep_tests(results.tests, estimates, reason)
     return _hide_arms(results.but(estimates=estimates, tables=tables, tests=tests), least)
 
 
@@ -309,6 +309,16 @@ def _hide_estimates(estimates, gone, frame, reason, least):
             e = e.but(**dict.fromkeys(FIGURES, math.nan), **dict.fromkeys(OPTIONS), **told)
         found.append(e.but(**dict.fromkeys(SIZES, math.nan), **dict.fromkeys(CLUSTERS)) if is_gone else e)
     return tuple(found)
+
+
+def _drop_splits(results, gone, least):
+    """Tests without those that compare a hidden part with others: their digits would tell how many it has."""
+    hidden = set()
+    for e, is_gone in zip(results.estimates, gone, strict=True):
+        if is_gone and (e.segment or e.at) and min(e.n_control, e.n_treatment) >= least:
+            name = f"interaction with {e.segment.partition('=')[0]}" if e.segment else "trend over weeks"
+            hidden.add(f"{e.metric}:{e.comparison}:{name}")
+    return tuple(test for test in results.tests if test.id not in hidden)
 
 
 def _keep_tests(tests, estimates, reason):

@@ -370,6 +370,19 @@ def test_a_level_inside_another_segment_does_not_come_back_by_subtraction(tmp_pa
     assert all(not math.isnan(e.n_control) for e in alone)
 
 
+def test_a_test_of_a_hidden_part_is_left_out(tmp_path):
+    """Ten digits of Cochran's Q and all that is shown leave one way to divide Latvia and Malta."""
+    frame = draw_customers(
+        [("South", "Italy", 90), ("South", "Malta", 4), ("North", "Norway", 60), ("North", "Latvia", 46)]
+    )
+    found = run_own(tmp_path, frame, segments=["country", "region"])
+    assert {e.segment for e in found.estimates if e.segment and math.isnan(e.n_control)} >= {"country=other"}
+    assert [test.name for test in found.tests] == ["interaction with region"]
+    frame = frame[frame["country"] != "Malta"]
+    names = [test.name for test in run_own(tmp_path, frame, segments=["country", "region"]).tests]
+    assert names == ["interaction with country", "interaction with region"]
+
+
 def test_levels_of_few_have_no_name_and_a_column_of_names_is_refused(tmp_path):
     frame = draw_customers([("South", "Italy", 100), ("South", "ann@example.org", 2), ("South", "Bo & Sons", 3)])
     found = run_own(tmp_path, frame, segments=["country"])
