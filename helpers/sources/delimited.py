@@ -180,14 +180,11 @@ def _read_header(sample, delimiter, path):
 def name_columns(cells, rows, shown) -> tuple[str, ...]:
     """Return the column names of a first row, by the rows below it; one that holds values is refused."""
     again = sum(bool(cell) and any(row[i] == cell for row in rows) for i, cell in enumerate(cells))
-    is_id = any(_is_alike(cell, [row[i] or "" for row in rows[:MOST_ALIKE]]) for i, cell in enumerate(cells))
+    below = rows[:MOST_ALIKE] if re.search("[0-9]", "".join(cells)) else ()
+    shapes = [[re.sub("[0-9A-Fa-f]", "0", cell or "") for cell in row] for row in (cells, *below)]
+    alike = [2 * sum(row[i] == shape for row in shapes[1:]) > len(below) for i, shape in enumerate(shapes[0])]
+    is_id = any(re.search("[0-9]", cell) and same for cell, same in zip(cells, alike, strict=True))
     if is_id or any(VALUE.match(cell.strip()) for cell in cells) or 2 * again > len(cells):
         fault = "holds values, such as numbers or dates, where column names are needed; add them"
         raise Refused(f"{shown}, line 1: {fault}")
     return tuple(" ".join(cell.split()) or f"unnamed_{i + 1}" for i, cell in enumerate(cells))
-
-
-def _is_alike(cell, below) -> bool:
-    """Whether a cell with digits is made as most of those below it are, letters and digits at the same places."""
-    shapes = [re.sub("[0-9A-Fa-f]", "0", text) for text in (cell, *below)] if re.search("[0-9]", cell) else ()
-    return 2 * shapes[1:].count(shapes[0]) > len(below) if shapes else False
