@@ -12,6 +12,7 @@ import pandas as pd
 from helpers import metrics
 from helpers.disclosure.audit import close, find_leak, unite
 from helpers.disclosure.statements import (
+    CLUSTERS,
     count_cells,
     evaluate,
     group_together,
@@ -36,11 +37,11 @@ CARRIED = (
     "hidden",
     "small",
     "is_one",
+    "foreign",
 )
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
 SIZES = ("n_control", "n_treatment")
-CLUSTERS = ("clusters_control", "clusters_treatment")
 OTHER = "other"
 TAIL = "hidden: fewer than {} units of an arm lie beyond this quantile"
 TAIL_PAID = "hidden: fewer than {} units that pay lie below this quantile of an arm"
@@ -194,8 +195,8 @@ def _keep_known(frame, cells, known):
 
 def _label_pairs(frame):
     """Estimates as statements ask for them, those of results.json with numbers in place of null."""
-    figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate"]
-    frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures})
+    figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate", *CLUSTERS]
+    frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures if name in frame})
     return frame.assign(pair=frame["treatment"] + " - " + frame["control"])
 
 
