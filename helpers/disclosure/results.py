@@ -65,7 +65,9 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     cells = {name: views[name].guards for name in [*shown, "estimates"]}
     known, least = _list_known(design), design.min_cell
     frames = {name: statements.stop_curves(results.tables[name], cells[name], least) for name in shown}
-    frames["estimates"] = _frame_estimates(results, design, *known_of[1:])
+    quantiles = {name: getattr(metric, "quantile", None) for name, metric in getattr(design, "metrics", {}).items()}
+    payers = known_of[1] if known_of else None
+    frames["estimates"] = _frame_estimates(to_frame(results.estimates), quantiles, payers, least)
     if len(frames.get("uptake", ())):
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
     frames = _mark_leaks(frames, cells, known, least, known_of)
@@ -157,7 +159,7 @@ def find_leaks(
         cells, frame = find_view(study, name).guards, pd.DataFrame(list(rows))
         known = _list_known(None) | {"shares": shares, "plain": list(frame.get("category", ())), "least": min_cell}
         if name == "estimates" and not cells.counts and len(frame):
-            frame = _find_tails(_label_pairs(frame), quantiles, payers, min_cell)
+            frame = _frame_estimates(frame, quantiles, payers, min_cell)
             found.update({name: int(frame["tail"].sum())} if frame["tail"].any() else {})
         elif len(frame):
             frame, cells = _keep_known(frame, cells, known)
@@ -182,13 +184,6 @@ def _keep_known(frame, cells, known):
         np.isfinite(statements.count_cells(frame, counts, known)).any(axis=1) if counts else np.ones(len(frame), bool)
     )
     return frame[shown].reset_index(drop=True), cells
-
-
-def _label_pairs(frame):
-    """Estimates as statements ask for them, those of results.json with numbers in place of null."""
-    figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate", *CLUSTERS]
-    frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures if name in frame})
-    return frame.assign(pair=frame["treatment"] + " - " + frame["control"])
 
 
 def _has(frame, expression, known) -> bool:
@@ -268,15 +263,17 @@ def _carry_sizes(uptake, estimates) -> pd.DataFrame:
     return uptake.merge(sizes.drop_duplicates(["metric", "comparison"]), "left", ["metric", "comparison"])
 
 
-def _frame_estimates(results, design, payers=None) -> pd.DataFrame:
-    """Estimates as a table, with what views ask of them: `pair` is treatment - control, `tail` as `_find_tails`."""
-    frame, metrics = to_frame(results.estimates), getattr(design, "metrics", {})
-    quantiles = {name: getattr(metric, "quantile", None) for name, metric in metrics.items()}
-    return _find_tails(_label_pairs(frame), quantiles, payers, design.min_cell) if len(frame) else frame
+def _frame_estimates(frame, quantiles, payers, least) -> pd.DataFrame:
+    """Estimates as statements and views ask for them, those of results.json with numbers in place of null.
 
-
-def _find_tails(frame, quantiles, payers, least) -> pd.DataFrame:
-    """Estimates with `tail`: whether few units of an arm lie beyond its quantile, or few who pay (`few_paid`) below."""
+    `pair` is treatment - control; `tail` whether few units of an arm lie beyond its quantile, or few who pay
+    (`few_paid`) below it.
+    """
+    if frame.empty:
+        return frame
+    figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate", *CLUSTERS]
+    frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures if name in frame})
+    frame = frame.assign(pair=frame["treatment"] + " - " + frame["control"])
     shares = np.array([quantiles.get(name) or math.nan for name in frame["metric"]], float)
     places = frame["segment"].fillna(frame["at"]).replace(np.nan, None)
     tail = few_paid = np.zeros(len(frame), bool)
