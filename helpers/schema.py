@@ -222,14 +222,16 @@ def list_account_event_names(design) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def refuse_missing(columns, have, *, file) -> None:
+def refuse_missing(columns, have, *, file, typed=False) -> None:
     """Refuse a table that lacks a needed column, with the columns that it has, nearest first.
 
     Parameters
     ----------
-    columns : iterable of Column
+    columns : collection of Column
     have : list of str, the table's column names
     file : str, what messages may call the table
+    typed : bool
+        Whether the names are the first row of a file: without any of the plan's it may be somebody's, and is not told.
 
     Raises
     ------
@@ -237,10 +239,10 @@ def refuse_missing(columns, have, *, file) -> None:
     """
     for column in columns:
         if column.needed and column.name not in have:
-            raise Refused(
-                f"{file}: no column {column.name} (for {column.use}); it has, nearest first: "
-                f"{list_nearest(column.name, have)}; correct the plan or the table"
-            )
+            there = f"it has, nearest first: {list_nearest(column.name, have)}"
+            if typed and not any(other.name in have for other in columns):
+                there = "nor any other of the plan, so that its first line may hold no names"
+            raise Refused(f"{file}: no column {column.name} (for {column.use}); {there}; correct the plan or the table")
 
 
 def sort_nearest(name, known) -> list[str]:

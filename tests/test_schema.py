@@ -151,6 +151,13 @@ def test_refuse_missing_names_the_nearest_column_first():
         "u.csv: no column activated (for metric activated); it has, nearest first: "
         f"Activatd, user_id, {'v' * 39}…; correct the plan or the table"
     )
+    first_row = ["Zoë Miller", "old"]  # of a file without names
+    assert tell_refusal(lambda: schema.refuse_missing(columns, first_row, file="u.csv", typed=True)) == (
+        "u.csv: no column activated (for metric activated); nor any other of the plan, so that its first line may hold "
+        "no names; correct the plan or the table"
+    )
+    told = tell_refusal(lambda: schema.refuse_missing(columns, ["x", "Activatd"], file="u.csv", typed=True))
+    assert told.split("; ")[1] == "it has, nearest first: Activatd, x"
 
 
 def test_list_unit_columns_holds_a_column_used_twice_to_the_narrower_use():

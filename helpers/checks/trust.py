@@ -151,9 +151,11 @@ def _report(name, ps, kind, *, alarm="warn", **facts):
     """A check by the smallest of some p-values, times their number (Bonferroni): not tested, pass, unclear, alarm."""
     known = [p for p in ps if not np.isnan(p)]
     p = min(1.0, min(known) * len(known)) if known else NAN
+    is_grouped = kind in ("split by group", "take-up")  # more digits than one would tell how many a hidden part has
     doubt = MISSING_DOUBT if kind == "missing" else DOUBT
     place = 0 if not known else 1 if p >= doubt else 2 if p >= ALERT else 3
-    told = SENTENCES[kind][place].format(p=write_p(p), **facts)
+    p = float(f"{p:.1g}") if is_grouped else p
+    told = SENTENCES[kind][place].format(p=write_p(p).rstrip("0") if is_grouped else write_p(p), **facts)
     return Check(name, ("not tested", "pass", "warn", alarm)[place], p, ALERT, told)
 
 

@@ -43,7 +43,7 @@ def draft_plan(arguments):
     units = draw(arguments.data, arguments.table)
     wanted = {"--unit-id": arguments.unit_id, "--variant": arguments.variant}
     columns = [schema.Column(column, option, "text") for option, column in wanted.items() if column]
-    schema.refuse_missing(columns, units.table.columns, file=units.file)
+    schema.refuse_missing(columns, units.table.columns, file=units.file, typed=True)
     unit_id, why = _find_unit(units, arguments.unit_id)
     told = _warn_of_unit(units, unit_id)
     heard = hear(arguments.events, arguments.events_table, units, unit_id) if arguments.events else None

@@ -15,7 +15,10 @@ from helpers.report.runs import find_notebook, read_yaml
 from helpers.report.store import open_work, read_record
 
 EXAMPLE = Path(__file__).with_name("workspace") / "plan.yaml"  # what `init` writes stands beside it
-IGNORED = ["reports/", "*.csv", "*.parquet", "*.xlsx", "*.duckdb", "*.db", ".env"]  # results, data and secrets
+IGNORED = ["reports/", "*.zip", ".env", ".ipynb_checkpoints/", "*.duckdb", "*.db"]  # results, data and secrets
+IGNORED += [
+    f"*{ending}" for ending in (".[ct]sv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".pq", ".xls*", ".gz")
+]
 DEEP = "validation-deep"
 
 

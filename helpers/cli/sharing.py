@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import zipfile
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 from urllib.request import urlopen
@@ -24,6 +24,7 @@ from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report import page, store
 from helpers.report.document import write_json
+from helpers.sources.opening import fetch
 from helpers.view.html import write_csv
 
 SHARED = (
@@ -38,6 +39,7 @@ SHARED = (
 )
 DEPARTURES = ("as_of", "confidence_level", "min_cell")  # parameters that change the plan
 LEAST = 5  # no cell of fewer is shared, whatever the plan says
+LONG = 8  # signs of an id, from which on another way of writing it is no other word
 CHANCE = 0.02  # of as many matches of numbers with ids, from which they are no chance
 SCAN = yaml.safe_load(Path(__file__).with_name("scan.yaml").read_text(encoding="utf-8"))
 
@@ -65,8 +67,10 @@ def share_runs(arguments):
     files["index.html"] = page.render_index([*chosen.values()]).encode()
     texts = {file: read_text(file, files[file]) for file in sorted(files) if not file.endswith(".png")}
     problems += [f"{file} holds {what} ({n})" for file, text in texts.items() for what, n in find_secrets(text).items()]
-    problems += [problem for name in chosen for problem in scan_run(out, name, texts)]
-    problems += find_twins({name: json.loads(texts[f"{name}/results.json"]) for name in chosen})
+    runs = {name: json.loads(texts[f"{name}/results.json"]) for name in chosen}
+    read = {name: _read_units(out, name, study=results["study"]) for name, results in runs.items()}
+    problems += [problem for name in chosen for problem in scan_run(name, texts, *read[name])]
+    problems += find_twins(runs, cache(lambda name: _list_units(read[name][0])))
     if problems:
         raise Refused(f"nothing is shared: {'; '.join(problems)}. Mend the cause, render again, then share")
     for name in chosen:
@@ -156,19 +160,17 @@ def find_secrets(text):
     return {what: count for what, count in found.items() if count}
 
 
-def scan_run(out, name, texts):
+def scan_run(name, texts, units, fold, design, min_cell):
     """Return where a run's files, and the index, hold unit ids of its data or what leaks, in words with counts.
 
     Parameters
     ----------
-    out : Path
-        Folder of the reports.
     name : str
     texts : dict of str to str
         Every file of the zip, as `read_text` returns it.
+    units, fold, design, min_cell : as `_read_units` returns them
     """
     results = json.loads(texts[f"{name}/results.json"])
-    units, fold, design, min_cell = _read_units(out, name, study=results["study"])
     tables, problems, known_of = {"estimates": results["estimates"], **results["tables"]}, [], ()
     if units is not None:
         own = {f: text for f, text in texts.items() if f.startswith(f"{name}/") or f == "index.html"}
@@ -185,26 +187,43 @@ def scan_run(out, name, texts):
     return problems + [f"{name}/results.json, {t} tells of cells under {least} ({n})" for t, n in leaks.items()]
 
 
-def find_twins(runs):
-    """Return which runs of one plan differ in so few units that the difference of their counts tells what these did.
+def find_twins(runs, list_units):
+    """Return which runs are of so nearly the same units that one tells what the other hides, or what a few of them did.
 
     Parameters
     ----------
     runs : dict of str to dict, name -> content of results.json
+    list_units : function, name -> the ids of each arm; asked only of runs that are of nearly as many
     """
-    found, told = (
-        [],
-        "{} and {} are of one plan and differ in fewer than {} units of an arm, or in all; share one of them",
-    )
-    for (one, first), (two, second) in combinations(runs.items(), 2):
-        plans = [run.get("plan") or {} for run in (first, second)]
-        same = [key for key in ("file", "sha256") if plans[0].get(key) and plans[0].get(key) == plans[1].get(key)]
-        if not same or {first["data"]["kind"], second["data"]["kind"]} != {"yours"}:
+    found, own = [], [name for name, run in runs.items() if run["data"]["kind"] == "yours"]
+    for one, two in combinations(own, 2):
+        sizes = [
+            runs[name]["data"].get("units_by_variant") or {"": runs[name]["data"].get("units")} for name in (one, two)
+        ]
+        if not any(abs((sizes[0][arm] or 0) - (sizes[1][arm] or 0)) < LEAST for arm in sizes[0].keys() & sizes[1]):
             continue
-        sizes = [run["data"].get("units_by_variant", {}) | {"": run["data"].get("units")} for run in (first, second)]
-        gaps = [abs((sizes[0].get(arm) or 0) - (sizes[1].get(arm) or 0)) for arm in sizes[0] | sizes[1]]
-        found += [told.format(one, two, LEAST)] if any(0 < gap < LEAST for gap in gaps) else []
+        first, second = list_units(one), list_units(two)
+        gaps = [(len(first[arm] - second[arm]), len(second[arm] - first[arm])) for arm in first.keys() & second]
+        if any(0 < max(gap) < LEAST for gap in gaps):
+            found.append(f"{one} and {two} differ in fewer than {LEAST} units of an arm; share one of them")
+        elif (0, 0) in gaps and _list_parts(runs[one]) != _list_parts(runs[two]):
+            told = "show other parts of the same units, of which one can tell what the other hides"
+            found.append(f"{one} and {two} {told}; share one of them, or put the parts into one plan")
     return found
+
+
+def _list_parts(run):
+    """The segments and weeks that a run shows."""
+    return {(e["segment"], e["at"]) for e in run["estimates"] if e["n_control"] is not None}
+
+
+def _list_units(units):
+    """The ids of each arm; of accounts, and of no units, those of no arm."""
+    if units is None:
+        return {}
+    arm = units.variant if "variant" in units.columns else ibis.literal("")
+    rows = fetch(units.select(arm=arm, unit=units.unit), "units").to_pandas()
+    return {arm: set(ids) for arm, ids in rows.groupby("arm")["unit"]}
 
 
 def find_words(text):
@@ -214,7 +233,8 @@ def find_words(text):
     words could not be told from them. Numbers with thousands separated, decimals and dates are figures.
     """
     plain = re.sub(SCAN["figure"], " ", text)
-    words = {word.strip(".:!?#") for word in re.split(r"[\s\"'<>,;|=(){}\[\]]+", plain)}
+    whole = re.split(r"[\s\"'<>,;|=(){}\[\]]+", plain)
+    words = {part.strip(".:!?#") for word in whole for part in (word, *re.split("[:/&?]", word))}
     cells = {cell.strip() for cut in (r"[<>\"\n]", r"[<>\"\n,;]") for cell in re.split(cut, text)}
     telling = {word for word in words if re.search(r"[\d@]", word)}
     return telling | {cell for cell in cells if re.search(r"\D{2}", cell) and len(cell) <= 200}
@@ -279,10 +299,14 @@ def _read_units(out, name, *, study):
 
 
 def _find_unit_ids(units, words):
-    """Return which words are ids of the data, asked where the data is, and how many ids are numbers of each length."""
+    """Return which words are ids of the data, asked where the data is, and how many ids are numbers of each length.
+
+    Long ids are known in capitals, and without dashes, too.
+    """
     unit = units.unit.strip()
     wanted = ibis.memtable({"word": sorted(words) or [""]}, schema={"word": "string"})
-    same = units.select(word=unit).semi_join(wanted, "word").distinct()
+    keys = [(word.length() < LONG).ifelse(word, word.lower().re_replace("-", "")) for word in (wanted.word, unit)]
+    same = wanted.mutate(key=keys[0]).semi_join(units.select(key=keys[1]), "key").distinct()
     numbers = units.filter(unit.re_search("^[0-9]+$")).select(word=unit).distinct()
     lengths = numbers.group_by(length=numbers.word.length()).aggregate(n=numbers.count()).to_pyarrow().to_pylist()
     return set(same.to_pyarrow().column("word").to_pylist()), {row["length"]: row["n"] for row in lengths}

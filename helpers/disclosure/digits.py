@@ -87,8 +87,8 @@ class Coarse:
 
     def round_estimate(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return an estimate in which arms still subtract to their difference."""
-        if row["metric"] not in self.amounts:
-            return dict(row)
+        if row["metric"] not in self.amounts and row["adjustment"] == "none":
+            return dict(row)  # counts, which the audit sees
         values, own = self.units.get(_name_place(row)), self._find_unit(row, *(row[end] for end in ENDS))
         is_gap = row["estimand"] == "difference"
         own = max(own or 0.0, values or 0.0) or None if is_gap else own
@@ -110,7 +110,7 @@ class Coarse:
         is_money = bool(self.amounts) and any(column.format == "money" for column in columns.values())
         found = []
         for row in rows:
-            mine = name == "checks" or (row["metric"] in self.amounts if "metric" in row else is_money)
+            mine = name in ("tests", "checks") or (row["metric"] in self.amounts if "metric" in row else is_money)
             mine &= name != "metrics"  # what was planned
             widths = [self._find_unit(row, *(row.get(end) for end in pair)) for pair in ends] if mine else []
             unit = next((width for width in widths if width is not None), None)
@@ -153,8 +153,6 @@ def coarsen_frame(results: Results, name: str, frame: pd.DataFrame) -> pd.DataFr
     if results.data.kind != "yours" or frame.empty or "metrics" not in results.tables:
         return frame
     coarse = Coarse(results.study, results.tables["metrics"].to_dict("records"), map(vars, results.estimates))
-    if not coarse.amounts:
-        return frame
     return pd.DataFrame(coarse.round_rows(name, frame.to_dict("records")), frame.index, frame.columns).astype(
         frame.dtypes
     )

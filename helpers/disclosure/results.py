@@ -10,37 +10,28 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
+from helpers.disclosure import statements
 from helpers.disclosure.audit import close, find_leak, unite
-from helpers.disclosure.statements import (
-    count_cells,
-    evaluate,
-    group_together,
-    mark_rows,
-    state,
-    state_estimates,
-    stop_curves,
-)
+from helpers.disclosure.statements import CLUSTERS, evaluate, mark_rows
 from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Cells, find_view
 from helpers.records import Results, to_frame
 
 SHARES = [name for name, kind in KINDS.items() if kind.is_share]
+SIDES = ("n_with", "kept_with", "n_without", "kept_without")
 CARRIED = (
-    "n_with",
-    "kept_with",
-    "n_without",
-    "kept_without",
+    *SIDES,
     "size_control",
     "size_treatment",
     "hidden",
     "small",
     "is_one",
-)
+    "foreign",
+)  # by studies, for the audit
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
 SIZES = ("n_control", "n_treatment")
-CLUSTERS = ("clusters_control", "clusters_treatment")
 OTHER = "other"
 TAIL = "hidden: fewer than {} units of an arm lie beyond this quantile"
 TAIL_PAID = "hidden: fewer than {} units that pay lie below this quantile of an arm"
@@ -73,8 +64,10 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     shown = [n for n in results.tables if not (results.status == "withheld" and views[n].withheld)]
     cells = {name: views[name].guards for name in [*shown, "estimates"]}
     known, least = _list_known(design), design.min_cell
-    frames = {name: stop_curves(results.tables[name], cells[name], least) for name in shown}
-    frames["estimates"] = _frame_estimates(results, design, *known_of[1:])
+    frames = {name: statements.stop_curves(results.tables[name], cells[name], least) for name in shown}
+    quantiles = {name: getattr(metric, "quantile", None) for name, metric in getattr(design, "metrics", {}).items()}
+    payers = known_of[1] if known_of else None
+    frames["estimates"] = _frame_estimates(to_frame(results.estimates), quantiles, payers, least)
     if len(frames.get("uptake", ())):
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
     frames = _mark_leaks(frames, cells, known, least, known_of)
@@ -85,7 +78,7 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     tables = {n: t for n, t in tables.items() if len(t) or (is_open and results.tables[n].empty)}
     gone = np.any([mask for mask, _ in _list_masks("estimates", frames, cells["estimates"], known)], axis=0)
     estimates = _hide_estimates(results.estimates, gone, frames["estimates"], reason, least)
-    tests = results.tests if is_open else _keep_tests(results.tests, estimates, reason)
+    tests = _drop_splits(results, gone, least) if is_open else _keep_tests(results.tests, estimates, reason)
     return _hide_arms(results.but(estimates=estimates, tables=tables, tests=tests), least)
 
 
@@ -95,32 +88,33 @@ def _hide_arms(results, least) -> Results:
     few = {arm: n for arm, n in sizes.items() if 0 < n < least}
     if not few:
         return results
-    told = [(f"{arm} {n:,} (", f"{arm} under {least} (") for arm, n in few.items()]
     checks = [replace(check, value=math.nan) if check.id == "srm" else check for check in results.checks]
-    checks = [replace(check, message=_replace(check.message, told)) for check in checks]
+    for arm, n in few.items():
+        told = f"{arm} {n:,} (", f"{arm} under {least} ("
+        checks = [replace(check, message=check.message.replace(*told)) for check in checks]
     known = {arm: math.nan if arm in few else n for arm, n in sizes.items()}
     data = replace(results.data, rows=math.nan, units=math.nan, units_by_variant=known, steps=())
     return results.but(checks=tuple(checks), data=data)
 
 
-def _replace(text, pairs):
-    for old, new in pairs:
-        text = text.replace(old, new)
-    return text
+def _state_all(frames, cells, known, known_of):
+    """What all tables say of people, and which rows of one go together."""
+    said, together = [], {}
+    for name, frame in frames.items():
+        if name == "estimates" and not cells[name].counts:
+            said += statements.state_estimates(frame, known["shares"], *known_of)
+        else:
+            said += statements.state(name, frame, cells[name], known)
+            together |= statements.group_together(name, frame, cells[name], known)
+    return said, together
 
 
 def _mark_leaks(frames, cells, known, least, known_of) -> dict[str, pd.DataFrame]:
     """Tables with the columns `hidden`, by the audit of all of them, and `small`, whether a count of its own is."""
-    said, together, found = [], {}, {}
+    said, together = _state_all(frames, cells, known, known_of)
+    hidden, found = close(said, least, together), {}
     for name, frame in frames.items():
-        if name == "estimates" and not cells[name].counts:
-            said += state_estimates(frame, known["shares"], *known_of)
-        else:
-            said += state(name, frame, cells[name], known)
-            together |= group_together(name, frame, cells[name], known)
-    hidden = close(said, least, together)
-    for name, frame in frames.items():
-        hidden |= _close_again(name, frame, cells[name], known, least, hidden)
+        hidden |= _close_again(name, frame, cells, known, least, hidden)
     small = {row for one in said if one.count < least and not (one.is_open and one.count < 0.5) for row in one.rows}
     for name, frame in frames.items():
         rows = [(name, i) for i in range(len(frame))]
@@ -131,11 +125,12 @@ def _mark_leaks(frames, cells, known, least, known_of) -> dict[str, pd.DataFrame
 
 def _close_again(name, frame, cells, known, least, hidden) -> set:
     """Rows of a curve that tell of few once others are hidden: events of a longer step are rounded anew."""
-    found, more = set(), cells.rule in ("days", "curve")
+    found, more = set(), cells[name].rule in ("days", "curve")
     while more:
         places = [i for i in range(len(frame)) if (name, i) not in hidden | found]
         shown = frame.iloc[places].reset_index(drop=True)
-        more = close(state(name, shown, cells, known), least, group_together(name, shown, cells, known))
+        said, together = _state_all({name: shown}, cells, known, ())
+        more = close(said, least, together)
         found |= {(name, places[i]) for _, i in more}
     return found
 
@@ -159,19 +154,16 @@ def find_leaks(
     """
     shares = [row["metric"] for row in tables.get("metrics", ()) if row.get("kind") in SHARES]
     quantiles = {row.get("metric"): row.get("quantile") for row in tables.get("metrics", ())}
-    said, found = [], Counter()
+    said, found, spaces = [], Counter(), defaultdict(list)
     for name, rows in tables.items():
         cells, frame = find_view(study, name).guards, pd.DataFrame(list(rows))
         known = _list_known(None) | {"shares": shares, "plain": list(frame.get("category", ())), "least": min_cell}
-        if name == "estimates" and not cells.counts:
-            if frame.empty:
-                continue
-            frame = _find_tails(_label_pairs(frame), quantiles, payers, min_cell)
+        if name == "estimates" and not cells.counts and len(frame):
+            frame = _frame_estimates(frame, quantiles, payers, min_cell)
             found.update({name: int(frame["tail"].sum())} if frame["tail"].any() else {})
-            said += state_estimates(frame, shares, overlap, payers)
         elif len(frame):
-            said += state(name, *_keep_known(frame, cells, known), known)
-    spaces = defaultdict(list)
+            frame, cells = _keep_known(frame, cells, known)
+        said += _state_all({name: frame}, {name: cells}, known, (overlap, payers))[0]
     for one in unite(said):
         spaces[one.space].append(one)
     for visible in spaces.values():
@@ -188,15 +180,10 @@ def _keep_known(frame, cells, known):
     where = cells.where if not cells.where or _has(frame, cells.where, known) else ""
     near = cells.near if cells.near and _has(frame, cells.near, known) else ""
     cells = cells.model_copy(update={"counts": counts, "where": where, "near": near})
-    shown = np.isfinite(count_cells(frame, counts, known)).any(axis=1) if counts else np.ones(len(frame), bool)
+    shown = (
+        np.isfinite(statements.count_cells(frame, counts, known)).any(axis=1) if counts else np.ones(len(frame), bool)
+    )
     return frame[shown].reset_index(drop=True), cells
-
-
-def _label_pairs(frame):
-    """Estimates as statements ask for them, those of results.json with numbers in place of null."""
-    figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate"]
-    frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures})
-    return frame.assign(pair=frame["treatment"] + " - " + frame["control"])
 
 
 def _has(frame, expression, known) -> bool:
@@ -276,15 +263,17 @@ def _carry_sizes(uptake, estimates) -> pd.DataFrame:
     return uptake.merge(sizes.drop_duplicates(["metric", "comparison"]), "left", ["metric", "comparison"])
 
 
-def _frame_estimates(results, design, payers=None) -> pd.DataFrame:
-    """Estimates as a table, with what views ask of them: `pair` is treatment - control, `tail` as `_find_tails`."""
-    frame, metrics = to_frame(results.estimates), getattr(design, "metrics", {})
-    quantiles = {name: getattr(metric, "quantile", None) for name, metric in metrics.items()}
-    return _find_tails(_label_pairs(frame), quantiles, payers, design.min_cell) if len(frame) else frame
+def _frame_estimates(frame, quantiles, payers, least) -> pd.DataFrame:
+    """Estimates as statements and views ask for them, those of results.json with numbers in place of null.
 
-
-def _find_tails(frame, quantiles, payers, least) -> pd.DataFrame:
-    """Estimates with `tail`: whether few units of an arm lie beyond its quantile, or few who pay (`few_paid`) below."""
+    `pair` is treatment - control; `tail` whether few units of an arm lie beyond its quantile, or few who pay
+    (`few_paid`) below it.
+    """
+    if frame.empty:
+        return frame
+    figures = ["n_control", "n_treatment", "control_value", "treatment_value", "estimate", *CLUSTERS]
+    frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures if name in frame})
+    frame = frame.assign(pair=frame["treatment"] + " - " + frame["control"])
     shares = np.array([quantiles.get(name) or math.nan for name in frame["metric"]], float)
     places = frame["segment"].fillna(frame["at"]).replace(np.nan, None)
     tail = few_paid = np.zeros(len(frame), bool)
@@ -309,6 +298,16 @@ def _hide_estimates(estimates, gone, frame, reason, least):
             e = e.but(**dict.fromkeys(FIGURES, math.nan), **dict.fromkeys(OPTIONS), **told)
         found.append(e.but(**dict.fromkeys(SIZES, math.nan), **dict.fromkeys(CLUSTERS)) if is_gone else e)
     return tuple(found)
+
+
+def _drop_splits(results, gone, least):
+    """Tests without those that compare a hidden part with others: their digits would tell how many it has."""
+    hidden = set()
+    for e, is_gone in zip(results.estimates, gone, strict=True):
+        if is_gone and (e.segment or e.at) and min(e.n_control, e.n_treatment) >= least:
+            name = f"interaction with {e.segment.partition('=')[0]}" if e.segment else "trend over weeks"
+            hidden.add(f"{e.metric}:{e.comparison}:{name}")
+    return tuple(test for test in results.tests if test.id not in hidden)
 
 
 def _keep_tests(tests, estimates, reason):

@@ -14,6 +14,8 @@ from helpers.records import Refused
 
 WHOLE = (-math.inf, math.inf)
 PARTS = ("segment", "at")
+CLUSTERS = ("clusters_control", "clusters_treatment")
+LEAST_CLUSTERS = 3  # companies, schools: a part of fewer tells of one of them, however many units it has
 MOST_CELLS = 1000  # combinations of all segments, in all arms; of more, those of each two are looked at
 
 
@@ -213,16 +215,20 @@ def state_estimates(
         for arm, n, value in _list_sides(row):
             totals.setdefault((row.metric, row.population, arm), (n, value))
     for row in by_arms[is_part].itertuples():
-        for arm, n, value in _list_sides(row):
+        for side, (arm, n, value) in enumerate(_list_sides(row)):
             whole, share = totals.get((row.metric, row.population, arm), (math.nan, math.nan))
-            kinds, parts = [(n, whole, None)], _find_parts(row, arm, overlap)
+            parts, alone = _find_parts(row, arm, overlap), _find_parts(row, arm, None)
+            kinds = [(n, whole, None, parts)]
             if row.metric in shares and row.adjustment == "none" and _is_whole(n * value):
                 more = [(n * value, whole * share, "with"), (n - n * value, whole - whole * share, "without")]
-                kinds += [(count, total, (kind, row.metric)) for count, total, kind in more]
+                kinds += [(count, total, (kind, row.metric), parts) for count, total, kind in more]
             paid = [(payers or {}).get((row.metric, arm, place)) for place in (row.segment or row.at, None)]
-            kinds += [(*paid, ("paid", row.metric))] if paid[0] is not None and n > 0 else []
-            for count, total, kind in kinds:
-                for space, part in parts:
+            if paid[0] is not None and n > 0:  # whose one payer holds most is left by all others: they sum up with a 1
+                kinds += [(*paid, ("paid", row.metric), parts), (paid[0], math.nan, ("paid", row.metric), alone)]
+            if getattr(row, CLUSTERS[side], math.nan) > 0:
+                kinds.append((n if getattr(row, CLUSTERS[side]) >= LEAST_CLUSTERS else 1, math.nan, "clusters", alone))
+            for count, total, kind, spaces in kinds:
+                for space, part in spaces:
                     key = (*space, row.population, kind, round(total) if math.isfinite(total) else None)
                     told.setdefault(key, []).append((part, float(np.round(count)), row.Index, row.segment))
     found = [one for space, cells in told.items() for one in _state_parts(space, cells)]

@@ -34,7 +34,7 @@ UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in
 LEAST_LOST, MOST_ON_A_DAY, MOST_ON_LAST = 30, 0.9, 0.1  # losses, and of them on one day, or on the last where all are
 MANY_LABELS = 1000
 MANY_NAMES = 10_000
-FEW, PERSONAL = 10, re.compile(r"@|\s|\d{4}")  # rows of a label that may be somebody's: it is not shown
+FEW = 10  # rows of a label unlike any of the plan, which may be somebody's: it is not shown
 MANY_UNKNOWN = 20  # more are no labels, and may be ids or names of people: none is shown
 
 
@@ -395,9 +395,8 @@ def _read_variants(shaped, design):
             f"{where}: {len(unknown):,} different labels that the plan does not name, so that it is no column of "
             "variants; name the column of the variant in the plan"
         )
-    plain = [u for u in unknown if found[u] >= FEW or not PERSONAL.search(u)]
-    plain += [u for u in unknown if u not in plain and difflib.get_close_matches(_fold(u), map(_fold, planned), 1)]
-    named = plain[:5]
+    near = {u for u in unknown if difflib.get_close_matches(_fold(u), map(_fold, planned), 1)}
+    named = [u for u in unknown if found[u] >= FEW or u in near][:5]
     near = ", ".join(f"{schema.cut(u)} (nearest: {schema.cut(schema.sort_nearest(u, planned)[0])})" for u in named)
     near += f" and {len(unknown) - len(named)} more" if near and len(unknown) > len(named) else ""
     fault = (

@@ -20,7 +20,7 @@ PATTERN = re.compile(r"[*?\[]")
 MADE = ("simulated", "public")
 SCHEMES = ("postgres", "postgresql", "bigquery", "snowflake", "pyspark", "databricks", "trino", "clickhouse")
 VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
-SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
+SECRET = re.compile(r"pass|pwd|\bpw\b|secret|token|key|credential|jwt|\b(?:auth|sig|signature)\b", re.IGNORECASE)
 LITERAL = "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
 
 
@@ -126,7 +126,8 @@ def _list_files(path):
 def _read_url(item):
     scheme, _, rest = item.partition("://")
     password = rest.rpartition("@")[0].partition(":")[2]
-    secrets = [value for key, value in parse_qsl(rest.partition("?")[2]) if SECRET.search(key)]
+    options = parse_qsl("&".join(re.split("[?#;&]", rest)[1:]))  # drivers read them behind other signs too
+    secrets = [value for key, value in options if SECRET.search(key)]
     if not all(re.fullmatch(f"({VARIABLE})+", secret) for secret in [*([password] if password else []), *secrets]):
         raise Refused(LITERAL)
     if scheme not in SCHEMES:

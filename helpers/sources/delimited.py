@@ -21,6 +21,7 @@ from helpers.sources.frames import refuse_twice
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF-16
 MOST_READ = 1000  # rows in which the cells of the first one are looked for: most of them again, and it holds values
+MOST_ALIKE = 100  # rows to which its cells with digits are compared: where they are made alike, it holds ids
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
 TITLE = "{}, line 1: one cell above a table, such as a title; delete what stands above the column names"
@@ -179,7 +180,11 @@ def _read_header(sample, delimiter, path):
 def name_columns(cells, rows, shown) -> tuple[str, ...]:
     """Return the column names of a first row, by the rows below it; one that holds values is refused."""
     again = sum(bool(cell) and any(row[i] == cell for row in rows) for i, cell in enumerate(cells))
-    if any(VALUE.match(cell.strip()) for cell in cells) or 2 * again > len(cells):
+    below = rows[:MOST_ALIKE] if re.search("[0-9]", "".join(cells)) else ()
+    shapes = [[re.sub("[0-9A-Fa-f]", "0", cell or "") for cell in row] for row in (cells, *below)]
+    alike = [2 * sum(row[i] == shape for row in shapes[1:]) > len(below) for i, shape in enumerate(shapes[0])]
+    is_id = any(re.search("[0-9]", cell) and same for cell, same in zip(cells, alike, strict=True))
+    if is_id or any(VALUE.match(cell.strip()) for cell in cells) or 2 * again > len(cells):
         fault = "holds values, such as numbers or dates, where column names are needed; add them"
         raise Refused(f"{shown}, line 1: {fault}")
     return tuple(" ".join(cell.split()) or f"unnamed_{i + 1}" for i, cell in enumerate(cells))

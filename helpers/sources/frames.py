@@ -3,7 +3,6 @@
 import hashlib
 from collections import Counter
 
-import ibis
 import pandas as pd
 import pyarrow as pa
 
@@ -101,23 +100,6 @@ def keep(backend, name, table):
     with pa.ipc.new_stream(sink, content.schema) as writer:
         writer.write_table(content)
     return backend.create_table(name, content), hashlib.sha256(sink.getvalue()).hexdigest()
-
-
-def find_engine(tables):
-    """Return the one engine of the Ibis tables among some tables; None where none of them is one.
-
-    Parameters
-    ----------
-    tables : list, one a place of data: a table, or None for what is no table
-
-    Raises
-    ------
-    Refused: two engines, or an Ibis table beside what is not one.
-    """
-    engines = [table.get_backend() if isinstance(table, ibis.Table) else None for table in tables]
-    if any(engine is not engines[0] for engine in engines):
-        raise Refused("data and events stand in two engines; put both into one database, or both into files")
-    return engines[0] if engines else None
 
 
 def read_frame(table, unit_id, most=None) -> pd.DataFrame:

@@ -122,11 +122,8 @@ def _join_events(events, start, design, worth):
     is_void = ibis.or_(*(events["event"].isin(of) for _, of in worth)) & amount.isnull()  # noqa: PD003 (of Ibis)
     told = {"name": "event", "lacks": lacks, "worth": amount, "is_void": is_void}
     heard = events.select("unit", "at", **told).left_join(start, "unit")
-    who = (
-        heard["unit"]
-        if not design.cluster
-        else ibis.coalesce(*(heard[name].cast("string") for name in ("key", "unit")))
-    )
+    keys = [heard[name].cast("string") for name in ("key", "unit")]
+    who = ibis.coalesce(*keys) if design.cluster else heard["unit"]
     seconds, since = (_read_seconds(heard[name]) for name in ("at", "start"))
     # cast first: a division would turn the shared seconds into a float on PostgreSQL
     day, begun = (seconds.cast("float64") / DAY).floor().cast("int64"), heard["begun"]

@@ -76,11 +76,13 @@ def connect(places, *, threads=1):
     ------
     Refused: places in two engines, no connection, a database file that cannot be opened, a variable that is not set.
     """
-    if engine := frames.find_engine([place.frame for place in places]):
-        return engine
+    tables = [place.frame for place in places]
+    engines = [table.get_backend() if isinstance(table, ibis.Table) else None for table in tables]
     urls = {place.url for place in places} or {""}
-    if len(urls) > 1:
+    if len(urls) > 1 or any(engine is not engines[0] for engine in engines):
         raise Refused("data and events stand in two engines; put both into one database, or both into files")
+    if engines and engines[0] is not None:
+        return engines[0]
     if urls != {""}:
         return _connect_database(places[0])
     quiet = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
@@ -102,21 +104,15 @@ def make_spill(pid: int) -> str:
 
     It goes when the process ends; what a process that was killed has left goes now.
     """
-    for left in Path(tempfile.gettempdir()).glob("studies-*-*") if os.name == "posix" else ():
-        owner = left.name.split("-")[1]
-        with suppress(OSError):  # of another user, or gone by now
-            if owner.isdigit() and left.lstat().st_uid == os.getuid() and not _is_alive(int(owner)):
+    for left in Path(tempfile.gettempdir()).glob("studies-[0-9]*-*") if os.name == "posix" else ():
+        with suppress(OSError, ValueError):  # of another user, or gone by now
+            try:
+                os.kill(int(left.name.split("-")[1]), 0)
+            except ProcessLookupError:
                 shutil.rmtree(left)
     folder = tempfile.mkdtemp(prefix=f"studies-{pid}-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-def _is_alive(pid):
-    with suppress(ProcessLookupError):
-        os.kill(pid, 0)
-        return True
-    return False
 
 
 def _tell_attach(error):

@@ -115,7 +115,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
     Refused: a column that is absent, holds what does not fit, or lacks values where it must be complete; no rows.
     """
     zone = design.time_zone
-    schema.refuse_missing(wanted, list(raw.table.columns), file=raw.name)
+    schema.refuse_missing(wanted, list(raw.table.columns), file=raw.name, typed=raw.parsed)
     came = {column.target: raw.table[column.name] for column in wanted if column.name in raw.table.columns}
     wanted = [column for column in wanted if column.target in came]
     rows, before = _count_columns(raw.table, {c.target: (count_raw, came[c.target], c.type) for c in wanted}, raw.name)

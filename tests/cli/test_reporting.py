@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+from fnmatch import fnmatch
 
 import pandas as pd
 import pytest
@@ -146,7 +147,11 @@ def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, noteb
     assert run.notebook == mine / "experiment.ipynb"
     assert run.given == {"plan": str(mine / "plan.yaml"), "data": "simulated"}
     assert list(plans.read(run.given["plan"]).design.by_role("primary")) == ["activated"]
-    assert {"reports/", "*.csv", "*.parquet"} <= set((mine / ".gitignore").read_text().splitlines())
+    ignored = (mine / ".gitignore").read_text().splitlines()
+    files = ["a.csv", "a.tsv.gz", "a.txt", "a.json", "a.jsonl", "a.ndjson", "a.parquet", "a.pq", "a.xlsx", "share.zip"]
+    assert {"reports/", ".env"} <= set(ignored)
+    assert all(any(fnmatch(file, pattern) for pattern in ignored) for file in files)
+    assert not any(fnmatch(file, pattern) for pattern in ignored for file in ("plan.yaml", "experiment.ipynb"))
     assert "`experiment.ipynb` is your copy" in (mine / "README.md").read_text()
     (mine / "plan.yaml").write_text("hers")
     files = "plan.yaml, experiment.ipynb, reports.yaml, README.md, .gitignore"

@@ -1,6 +1,7 @@
 import base64
 import hashlib
 import json
+import shutil
 import zipfile
 
 import pandas as pd
@@ -140,6 +141,9 @@ def test_share_refuses_what_the_run_did_not_leave(studies, reports):
     ("{}03", "<p>of 703 and 12,703 on 2024-01-07</p>", 1),  # three digits, few of which are ids
     ("{}", "<p>12 of 25 in 7 days</p>", 0),  # ids as every count
     ("Bo {} & Sons", "<td>Bo 7 &amp; Sons</td>", 1),
+    ("c{}", "<p>customer:c7 and /c8?of=c9&c10</p>", 4),  # beside other words
+    ("ab12-{:04}", "<p>AB120007, {AB12-0008}</p>", 2),  # a long one, written in another way
+    ("ab-{}", "<p>AB-7 and ab7</p>", 0),
 ])  # fmt: skip
 def test_share_knows_ids_of_any_length_by_the_data(studies, reports, sign, table, ids, text, n):
     frame = pd.read_csv(table)
@@ -249,22 +253,42 @@ def test_share_looks_for_the_accounts_of_a_framework(studies, reports, sign):
     assert share(studies, reports) == (2, "", refused("mine/report.html holds unit ids (1)"))
 
 
-@pytest.mark.parametrize(("kind", "plan", "more", "is_told"), [
-    ("yours", {"file": "p.yaml", "sha256": "1"}, {"new": 1}, True),  # one customer more
-    ("yours", {"file": "q.yaml", "sha256": "2"}, {"new": 1}, False),  # another experiment
-    ("yours", {"file": "q.yaml", "sha256": "1"}, {"new": 1}, True),  # the same under another name
-    ("yours", {"file": "p.yaml", "sha256": "2"}, {"old": -4}, True),  # the plan was edited
-    ("yours", {"file": "p.yaml", "sha256": "1"}, {"old": 5, "new": 9}, False),
-    ("yours", {"file": "p.yaml", "sha256": "1"}, {}, False),  # the same customers
-    ("simulated", {"file": "p.yaml", "sha256": "1"}, {"new": 1}, False),
+FEW = "march and april differ in fewer than 5 units of an arm; share one of them"
+OTHER = (
+    "march and april show other parts of the same units, of which one can tell what the other hides; share one of "
+    "them, or put the parts into one plan"
+)
+
+
+@pytest.mark.parametrize(("kind", "new", "segment", "told"), [
+    ("yours", range(211), "country=IT", [FEW]),  # one customer more
+    ("yours", range(1, 211), "country=IT", [FEW]),  # one in the place of another
+    ("yours", range(4, 210), "country=IT", [FEW]),
+    ("yours", range(5, 210), "country=IT", []),
+    ("yours", range(900, 1110), "country=IT", []),  # another experiment of as many
+    ("yours", range(210), "country=IT", []),  # the same customers
+    ("yours", range(210), "region=South", [OTHER]),  # South without Italy is Malta
+    ("simulated", range(211), "country=IT", []),
 ])  # fmt: skip
-def test_runs_that_differ_in_few_units_are_not_shared_together(kind, plan, more, is_told):
-    sizes = {"old": 200, "new": 210}
-    runs = {"march": {"plan": {"file": "p.yaml", "sha256": "1"}, "data": {"kind": kind, "units_by_variant": sizes}}}
-    other = {arm: n + more.get(arm, 0) for arm, n in sizes.items()}
-    runs["april"] = {"plan": plan, "data": {"kind": kind, "units_by_variant": other}}
-    told = "march and april are of one plan and differ in fewer than 5 units of an arm, or in all; share one of them"
-    assert sharing.find_twins(runs) == ([told] if is_told else [])
+def test_runs_of_nearly_the_same_units_are_not_shared_together(kind, new, segment, told):
+    ids = {"march": {"new": set(range(210))}, "april": {"new": set(new)}}
+    runs = {name: {"data": {"kind": "yours", "units_by_variant": {"new": len(ids[name]["new"])}}} for name in ids}
+    for name, shown in (("march", "country=IT"), ("april", segment)):
+        runs[name]["estimates"] = [{"segment": shown, "at": None, "n_control": 90}]
+        runs[name]["estimates"] += [{"segment": f"{name}=hidden", "at": None, "n_control": None}]
+    runs["april"]["data"]["kind"] = kind
+    assert sharing.find_twins(runs, ids.get) == told
+
+
+def test_share_compares_the_customers_of_two_runs(studies, reports, table):
+    for name in ("reports/other", "reports/.private/other"):
+        shutil.copytree(reports.parent / name.replace("other", "mine"), reports.parent / name)
+    assert share(studies, reports)[0] == 0
+    pd.read_csv(table)[1:].to_csv(table.with_name("others.csv"), index=False)
+    executed = reports / ".private" / "other" / "executed.ipynb"
+    executed.write_text(executed.read_text().replace(table.name, "others.csv"))
+    told = "mine and other differ in fewer than 5 units of an arm; share one of them"
+    assert share(studies, reports) == (2, "", refused(told))
 
 
 def test_find_secrets_by_form(monkeypatch):

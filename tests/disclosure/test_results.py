@@ -370,6 +370,19 @@ def test_a_level_inside_another_segment_does_not_come_back_by_subtraction(tmp_pa
     assert all(not math.isnan(e.n_control) for e in alone)
 
 
+def test_a_test_of_a_hidden_part_is_left_out(tmp_path):
+    """Ten digits of Cochran's Q and all that is shown leave one way to divide Latvia and Malta."""
+    frame = draw_customers(
+        [("South", "Italy", 90), ("South", "Malta", 4), ("North", "Norway", 60), ("North", "Latvia", 46)]
+    )
+    found = run_own(tmp_path, frame, segments=["country", "region"])
+    assert {e.segment for e in found.estimates if e.segment and math.isnan(e.n_control)} >= {"country=other"}
+    assert [test.name for test in found.tests] == ["interaction with region"]
+    frame = frame[frame["country"] != "Malta"]
+    names = [test.name for test in run_own(tmp_path, frame, segments=["country", "region"]).tests]
+    assert names == ["interaction with country", "interaction with region"]
+
+
 def test_levels_of_few_have_no_name_and_a_column_of_names_is_refused(tmp_path):
     frame = draw_customers([("South", "Italy", 100), ("South", "ann@example.org", 2), ("South", "Bo & Sons", 3)])
     found = run_own(tmp_path, frame, segments=["country"])
@@ -419,6 +432,28 @@ def test_money_of_few_or_of_one_is_not_told(tmp_path):
     few = np.where((frame["country"] == "Latvia") & (even > 0) & (np.arange(len(frame)) % 5 > 0), 0.0, even)
     is_hidden, hidden, _ = list_hidden(few)
     assert not is_hidden and "country=Latvia" in hidden and len(hidden) == 2  # and a partner, or the sum would tell it
+
+
+def test_what_one_customer_mostly_pays_is_not_left_by_the_others(tmp_path):
+    frame = draw_customers([("South", "Italy", 150), ("North", "Norway", 100), ("East", "Latvia", 50)])
+    paid = np.where(np.arange(len(frame)) % 4 < 2, 20.0 + np.arange(len(frame)) % 7, 0.0)
+    paid[520] = 900.0  # most of what Latvia pays, and little of all
+    found = run_own(tmp_path, frame.assign(paid=paid), metrics=MONEY, segments=["country"]).estimates
+    shown = {e.segment for e in found if not math.isnan(e.control_value)}
+    assert None in shown and not {"country=Italy", "country=Norway"} <= shown and "country=Latvia" not in shown
+
+
+def test_a_part_of_one_company_is_not_told(tmp_path):
+    frame = draw_customers([("South", "Bank", 40), ("South", "Shop", 200), ("North", "Farm", 160)])
+    place = np.arange(len(frame)) // 2
+    company = np.where(frame["country"] == "Bank", 0, place % 20) + 100 * (frame["arm"] == "links")
+    found = run_own(tmp_path, frame.assign(firm=company), cluster="firm", segments=["country"]).estimates
+    assert [e.segment for e in found if e.segment and not math.isnan(e.n_control)] == ["country=Shop"]
+    spread = np.where(frame["country"] == "Bank", place % 3, company)  # three companies an arm
+    found = run_own(
+        tmp_path, frame.assign(firm=spread + 100 * (frame["arm"] == "links")), cluster="firm", segments=["country"]
+    )
+    assert sum(e.segment is not None and not math.isnan(e.n_control) for e in found.estimates) == 3
 
 
 def test_a_quantile_with_few_who_pay_below_it_is_not_told(tmp_path):
@@ -477,6 +512,8 @@ def test_a_sum_of_events_that_is_mostly_one_is_not_told():
     sums = pd.DataFrame(rows).assign(above=[90, 0], below=[0, 90], zero=0, without=0, is_one=[False, True])
     found = guard(tables={"event_sums": sums}).tables["event_sums"]
     assert found["total"].isna().tolist() == [False, True] and found["units"].notna().all() and "is_one" not in found
+    few = guard(tables={"event_sums": sums.assign(foreign=[2, 0])}).tables["event_sums"]
+    assert "foreign" not in few  # two events in another currency
 
 
 def test_tables_made_of_a_hidden_effect_go_with_it():

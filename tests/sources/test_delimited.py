@@ -75,6 +75,10 @@ def test_detect_dialect_chooses_the_mark_that_fits_all_rows(file, content, delim
     assert detect_dialect(file(content.encode())).delimiter == delimiter
 
 
+def test_detect_dialect_takes_names_with_digits(file):
+    assert detect_dialect(file(b"day7,q1\n7,yes\n28,no\n")).header == ("day7", "q1")
+
+
 def test_detect_dialect_names_what_has_no_name(file):
     assert detect_dialect(file(b",  first   name \n0,a\n")).header == ("unnamed_1", "first name")
 
@@ -96,6 +100,9 @@ REFUSALS = [  # the file, its content, what is said after its name
     ("u.csv", b"zoe@example.org,x\nzoe@example.org,x\n", VALUES),
     ("u.csv", b"x,-1.5\nx,-1.5\n", VALUES),
     ("u.csv", "Zoë,old,yes\nAnn,new,no\nBo,old,yes\n".encode(), VALUES),
+    # ids that are all new, of which none stands again below
+    ("u.csv", b"cust-0007,Zoe\ncust-0012,Ann\ncust-0013,Bo\n", VALUES),
+    ("u.csv", b"8f3e12ab-9c01,x\n1b77d0e4-55aa,x\n00c9fe21-7d3b,y\n", VALUES),
     ("u.csv", ("Export for Zoë\n" + ROWS).encode(), TITLE),
     ("u.csv", ("Export for Zoë\n\n" + ROWS).encode(), TITLE),
     # neither UTF-8 nor Windows-1252

@@ -263,11 +263,17 @@ def test_load_tells_labels_apart_that_the_plan_tells_apart_by_case(load, refusal
 
 
 def test_load_shows_five_unknown_labels_cut_to_forty_characters(refusal):
-    rows = "".join(f"{i},{'x' * 50}{i},1\n" for i in range(10, 17))
+    rows = "".join(f"{i},{'x' * 50}{i % 7},1\n" for i in range(10, 80))
     message = refusal(FIVE + rows)
     assert message.count("x" * 39 + "…") == 5
     assert "x" * 40 not in message
     assert "and 2 more;" in message
+
+
+def test_load_shows_no_label_of_few_rows_that_may_be_a_name(refusal):
+    fault = "units.csv, column variant: 3 rows with a label that the plan does not name"
+    assert refusal(FIVE + "7,Annabel,1\n8,Annabel,1\n9,Annabel,1\n").startswith(f"{fault}; ")
+    assert refusal(FIVE + "7,olde,1\n8,olde,1\n9,olde,1\n").startswith(f"{fault}: olde (nearest: old); ")
 
 
 def test_load_keeps_text_as_written(load):

@@ -87,6 +87,10 @@ def test_read_address_joins_the_names_of_several_files(tmp_path):
         ("postgres://me:$PGPASSWORD@host/db", LITERAL),  # no braces
         ("postgres://host/db?password=canary", LITERAL),
         ("snowflake://host/db?private_key=canary", LITERAL),
+        ("trino://host/db?jwt=canary", LITERAL),
+        ("postgres://host/db?user=me&pw=canary", LITERAL),
+        ("postgres://host/db?user=me;password=canary", LITERAL),
+        ("postgres://host/db#password=canary", LITERAL),
         ("canary://me:canary@host/db", LITERAL),
         ("postgres:me:canary@host", LOOKS),  # no slashes: its base name would be the password
         ("postgres:/me:canary@host/db", LOOKS),
