@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 MANY = "{:,} units: above {:,} no method that needs every row is run, and what it would find is told to be unknown"
+MOST_QUIET = 30  # days without an event up to as_of, above which it may be too late a day
+BEYOND = "as_of, {}, is {:,} days after the last event, of {}: were the events complete until then? If not, correct it"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
 PARTS = ("numerator", "denominator", "time_at_risk")
 
@@ -216,7 +218,7 @@ def _read_clock(units, totals, source, design):
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
-    known |= {"levels": read_levels(found, design)}
+    known |= {"levels": read_levels(found, design), "latest": days.get("heard")}
     return known | {"heard": set(heard), "dated": dated}
 
 
@@ -304,6 +306,8 @@ def _write_notes(folded, beside, lost, design, clock):
         schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", fault)
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     latest = [LATEST.format(as_of)] if lost and not design.as_of else []
+    if design.as_of and clock.get("latest") and (beyond := (design.as_of - clock["latest"]).days) > MOST_QUIET:
+        latest.append(BEYOND.format(design.as_of, beyond, clock["latest"]))
     lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
     if found["units"] > opening.MOST_UNITS:
