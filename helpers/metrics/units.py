@@ -6,6 +6,7 @@ import calendar
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
 
 import ibis
@@ -101,6 +102,13 @@ class Units:
         if question not in self._answers:
             self._answers[question] = answer()
         return self._answers[question]
+
+    def _repr_html_(self) -> str:
+        """Return how many units there are, of which metrics, in two lines, for notebooks."""
+        n = opening.count_all(self.table, {"n": self.table.count()}, "units")["n"]
+        told = ", ".join(map(self.design.label_of, self.design.metrics))
+        head = f"<b>{escape(schema.say(n, self.design.unit))}</b>, one row each: {escape(told)}"
+        return f"{head}<br><small>units.frame() is the table in pandas</small>"
 
     def frame(self, *, most: int | None = None) -> pd.DataFrame:
         """Return one row a unit in pandas, in order of its id: every own column under its own name, then outcomes.

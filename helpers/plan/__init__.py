@@ -6,6 +6,7 @@ import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -34,6 +35,14 @@ class Plan:
         if name.startswith("_") or name == "design":
             raise AttributeError(name)
         return getattr(self.design, name)
+
+    def _repr_html_(self) -> str:
+        """Return title, question and what is measured, in a few lines, for notebooks."""
+        metrics = getattr(self.design, "metrics", {})
+        told = [f"{self.design.label_of(name)} ({metric.role})" for name, metric in metrics.items()]
+        told = ", ".join(told or self.design.milestone_names)
+        head = f"<b>{escape(self.design.title)}</b> ({escape(self.file)})<br>{escape(self.design.question)}"
+        return f"{head}<br><small>{escape(told)}</small>"
 
     @property
     def record(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import difflib
 import re
 import unicodedata
 from dataclasses import dataclass, field, replace
+from html import escape
 
 import ibis
 import pandas as pd
@@ -58,6 +59,12 @@ class Source:
     truth: dict | None = field(default=None, repr=False)
     meeting: pd.DataFrame | None = field(default=None, repr=False)
     n_two_rows: int = 0
+
+    def _repr_html_(self) -> str:
+        """Return where the data come from and the units of each arm, in two lines, for notebooks."""
+        arms = ", ".join(f"{arm} {n:,}" for arm, n in self.info.units_by_variant.items())
+        beside = "events beside them" if self.events is not None else "no events"
+        return f"<b>{escape(self.info.source)}</b>: {self.info.units:,} units ({escape(arms)}), {beside}"
 
 
 @dataclass(frozen=True)

@@ -469,8 +469,8 @@ REFUSED_ACCOUNTS = {
     ),
     "a feature that is called otherwise": (
         {"plan_text": FRAMEWORK + "features: [{name: inbox, category: all, event: inbox used}]\n"},
-        "events.csv, column event: no event inbox used occurs, which the plan names as a feature; nearest: seats_changed, "
-        "chat; correct the name, or leave the feature out",
+        "events.csv, column event: no event inbox used occurs, which the plan names as a feature; nearest: "
+        "seats_changed, chat; correct the name, or leave the feature out",
     ),
     "a snapshot with events": (
         {"accounts": STATES, "plan_text": SNAPSHOT},
