@@ -20,7 +20,9 @@ Accounts, milestones and queues have rooms of their own (`from helpers import me
 notebook's set-up shows which it needs, and `help(helpers.metrics)` says what a room is for.
 """
 
+import functools
 import importlib
+import inspect
 
 _ROOMS = {  # each name, the room where it is at home, and what it is called there
     "read_plan": ("plan", "read"),
@@ -36,11 +38,43 @@ _ROOMS = {  # each name, the room where it is at home, and what it is called the
 }
 
 
+_PLAN = (("Plan", "ExperimentPlan", "FrameworkPlan"), "a plan, as read_plan returns it")
+_TAKES = {  # each parameter that another of the names returns: the classes of it, and who does
+    **{"decided": _PLAN, "design": _PLAN, "source": (("Source",), "data, as load returns them")},
+    **{
+        "units": (("Units",), "units, as fold returns them"),
+        "trust": (("tuple",), "checks, as run_checks returns them"),
+    },
+    "results": (("Results",), "results, as run_experiment returns them"),
+}
+
+
 def __getattr__(name):  # a room is imported when its name is first asked for
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     room, called = _ROOMS[name]
-    return getattr(importlib.import_module(f"{__name__}.{room}"), called)
+    found = globals()[name] = _guard(name, getattr(importlib.import_module(f"{__name__}.{room}"), called))
+    return found
+
+
+def _guard(name, function):
+    """Return a function that refuses one of our things in the place of another, as of arguments that are swapped."""
+    taken = inspect.signature(function).parameters
+    order = ", ".join(key for key, parameter in taken.items() if parameter.kind == parameter.POSITIONAL_OR_KEYWORD)
+
+    @functools.wraps(function)
+    def guarded(*args, **kwargs):
+        for key, value in {**dict(zip(taken, args, strict=False)), **kwargs}.items():
+            classes, told = _TAKES.get(key, ((), ""))
+            is_left = value is None and key in taken and taken[key].default is None
+            if classes and not is_left and not any(kind.__name__ in classes for kind in type(value).__mro__):
+                came = "nothing" if value is None else f"{type(value).__name__}"
+                raise importlib.import_module("helpers.records").Refused(
+                    f"{name}: {key} needs {told}; what came is {came}. It takes, in this order: {order}"
+                )
+        return function(*args, **kwargs)
+
+    return guarded
 
 
 def __dir__():

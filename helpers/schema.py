@@ -8,6 +8,12 @@ from helpers.kinds import VALUED
 from helpers.records import Refused
 
 PLURALS = {"person": "people", "man": "men", "woman": "women", "child": "children"}
+UNITS_KNOWN = {  # English nouns, which have an s as several though a plan writes them with a capital
+    *("account", "agent", "business", "child", "client", "company", "contract", "customer", "device", "employee"),
+    *("firm", "group", "household", "lead", "member", "order", "partner", "patient", "person", "school", "session"),
+    *("shop", "site", "store", "student", "subscriber", "team", "tenant", "ticket", "unit", "user", "visitor"),
+    "workspace",
+}
 KEPT_NAMES = ("unit", "variant")
 UNITS = "aggregated:units"  # of rows that are sums over units: how many each holds
 FURTHER = "value_of_"  # before the name of a column of values beside the one that `value` is
@@ -296,15 +302,20 @@ def say(n, noun) -> str:
 def pluralise(noun, n=None) -> str:
     """Return a noun as several, unless there is one; one that ends with s may be several already.
 
+    A noun that is hardly English, with an accent or with a capital that is none of `UNITS_KNOWN`, stays as it is.
+
     Examples
     --------
-    >>> [pluralise(noun) for noun in ("sales person", "Company", "day", "business", "branch", "users")]
-    ['sales people', 'Companies', 'days', 'businesses', 'branches', 'users']
+    >>> [pluralise(noun) for noun in ("sales person", "Company", "day", "business", "users", "Kundennr")]
+    ['sales people', 'Companies', 'days', 'businesses', 'users', 'Kundennr']
     >>> pluralise("week", 1), pluralise("week", 0)
     ('week', 'weeks')
     """
     rest, last = re.fullmatch(r"(?s)(.*?)([^\W_]*)", noun).groups()
     if n == 1 or not last:
+        return noun
+    is_foreign = not last.isascii() or (not last.islower() and last.lower() not in UNITS_KNOWN)
+    if is_foreign and last.lower() not in PLURALS:
         return noun
     if last.lower() in PLURALS:
         return f"{rest}{last[0]}{PLURALS[last.lower()][1:]}"

@@ -10,6 +10,7 @@ import pytest
 from sources_samples import PLAN
 
 import helpers
+from helpers.records import Refused
 
 
 def test_help_says_how_the_ten_names_follow_one_another_and_it_runs(tmp_path):
@@ -40,3 +41,67 @@ def test_importing_helpers_imports_no_room():
 def test_another_name_is_none_of_ours():
     with pytest.raises(AttributeError, match="module 'helpers' has no attribute 'lode'"):
         helpers.lode  # noqa: B018
+
+
+DATA = pd.DataFrame({"user_id": range(40), "variant": ["old", "new"] * 20, "spend": [1.0, 2.0, 4.0, 9.0] * 10})
+
+
+@pytest.fixture
+def steps(tmp_path):
+    """Return a plan, its source, units and checks, each as the front door gives it."""
+    (tmp_path / "a<b.yaml").write_text(PLAN)
+    decided = helpers.read_plan(str(tmp_path / "a<b.yaml"))
+    source = helpers.load(decided, DATA)
+    units = helpers.fold(source, decided)
+    return {"decided": decided, "source": source, "units": units, "trust": helpers.run_checks(units, source, decided)}
+
+
+def test_plan_source_and_units_are_told_in_notebooks_in_a_few_lines(steps):
+    assert steps["decided"]._repr_html_() == (
+        "<b>A test</b> (a&lt;b.yaml)<br>Does it work?<br><small>spend (primary)</small>"
+    )
+    assert steps["source"]._repr_html_() == "<b>data (DataFrame)</b>: 40 units (old 20, new 20), no events"
+    assert steps["units"]._repr_html_() == (
+        "<b>40 units</b>, one row each: spend<br><small>units.frame() is the table in pandas</small>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message", "order"),
+    [
+        (
+            lambda decided, **_: helpers.load(DATA, decided),
+            "load: design needs a plan, as read_plan returns it; what came is DataFrame",
+            "design, data",
+        ),
+        (
+            lambda decided, source, **_: helpers.fold(decided, source),
+            "fold: source needs data, as load returns them; what came is Plan",
+            "source, design",
+        ),
+        (
+            lambda decided, source, units, **_: helpers.run_checks(source, units, decided),
+            "run_checks: units needs units, as fold returns them; what came is Source",
+            "units, source, design",
+        ),
+        (
+            lambda decided, trust, **_: helpers.withheld(decided, trust),
+            "withheld: trust needs checks, as run_checks returns them; what came is Plan",
+            "trust, design",
+        ),
+        (
+            lambda **_: helpers.show("metrics", None),
+            "show: results needs results, as run_experiment returns them; what came is str",
+            "results, name",
+        ),
+        (
+            lambda decided, **_: helpers.fold(None, decided),
+            "fold: source needs data, as load returns them; what came is nothing",
+            "source, design",
+        ),
+    ],
+)
+def test_swapped_arguments_are_refused_in_one_sentence(steps, call, message, order):
+    with pytest.raises(Refused) as refused:
+        call(**steps)
+    assert str(refused.value) == f"{message}. It takes, in this order: {order}"

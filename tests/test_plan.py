@@ -100,6 +100,23 @@ def test_read_tells_every_fault_at_once_with_its_line_and_a_right_way_to_write_i
     assert misspelt == "plan mine.yaml, line 2, titel: unknown key; did you mean title?; such as `title: Help links`"
 
 
+@pytest.mark.parametrize(
+    ("kind", "worthwhile", "margin"),
+    [
+        ("nps", "worthwhile: 5", "margin: {absolute: 5}"),
+        ("amount", "worthwhile: 25", "margin: {absolute: 25}"),
+        ("count", "worthwhile: 0.3", "margin: {absolute: 0.3}"),
+        ("binary", "worthwhile: 0.02", "margin: {absolute: 0.02}"),
+        ("such", "worthwhile: 0.02", "margin: {absolute: 0.3}"),  # no kind: any metric's
+    ],
+)
+def test_an_example_is_in_the_unit_of_its_metric(write, kind, worthwhile, margin):
+    given = PLAN.replace("kind: score, role: guardrail", f"worthwhile: much, kind: {kind}, role: guardrail")
+    told = tell_refusal(lambda: plan.read(write(given.replace("margin: {absolute: 0.1}", "margin: 0.1"))))
+    assert f"metrics.csat.worthwhile: should be a number; such as `{worthwhile}`" in told
+    assert f"metrics.csat.margin: should hold keys of its own; such as `{margin}`" in told
+
+
 @pytest.mark.parametrize("key", plan.EXAMPLES)
 def test_the_right_way_to_write_a_key_is_right(key):
     known = {**plan.ExperimentPlan.model_fields, **plan.Metric.model_fields, **plan.Variant.model_fields}
@@ -213,7 +230,10 @@ def test_read_departures_are_those_that_differ(write):
          "metrics.activated: worthwhile and margin are differences of two chances, below 1; 2 would be 200 points"),
         ("kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}",
          "kind: amount, role: guardrail, better: higher, margin: {relative: 1}",
-         "metrics.csat: a relative margin of 1 or more tolerates that all is lost; give a share below 1"),
+         "metrics.csat: a relative margin of 1 or more tolerates that all is lost; give a share below 1, such as 0.05"),
+        ("kind: score, role: guardrail, better: higher, margin: {absolute: 0.1}",
+         "kind: count, role: guardrail, better: lower, margin: {relative: 5}",
+         "metrics.csat: a relative margin of 1 or more tolerates that it doubles; give a share below 1, such as 0.05"),
         ("missing: unknown", "scale: [5, 1]",
          "metrics.csat: scale begins with the lowest answer, and the highest is above it"),
         ("missing: unknown", "missing: zero, scale: [1, 5]",

@@ -24,6 +24,7 @@ from helpers.checks.logs import (
     Arm,
     Finding,
     calm,
+    count_days,
     expect_lost,
     find_jump,
     find_no_return,
@@ -124,7 +125,20 @@ def _fail_one(found, design):
 
 def _list_findings(log, design):
     """What is wrong with each metric's events, all together and one by one, in each arm: of each kind, the worst."""
-    for of, label, events, window, is_own in _list_watched(design):
+    watched = [
+        (
+            name,
+            design.label_of(name),
+            events,
+            (metric.from_days or 0.0, metric.window),
+            events == (metric.event or [name]),
+        )
+        for name, metric in design.metrics.items()
+        for events in schema.list_metric_events(design, name)
+    ]
+    if design.exposure and design.exposure.event:
+        watched.append((TAKE_UP, "the take-up", design.exposure.event, (0.0, design.exposure.within_days), True))
+    for of, label, events, window, is_own in watched:
         named = {event: f"{label} ({event})" if len(events) > 1 else label for event in events}
         is_amount = of in design.metrics and design.metrics[of].how.total == "amount"
         is_summed = of in design.metrics and design.metrics[of].kind not in ONCE
@@ -161,16 +175,6 @@ def _list_lost(log, of, label, named, window, *, is_own):
         ]
         if lost:
             yield arm, max(lost, key=lambda one: one.share)
-
-
-def _list_watched(design):
-    """Each metric, or the take-up: key, label, events, days in which it reads them, whether they are its outcome."""
-    for name, metric in design.metrics.items():
-        for events in schema.list_metric_events(design, name):
-            is_own = events == (metric.event or [name])
-            yield name, design.label_of(name), events, (metric.from_days or 0.0, metric.window), is_own
-    if design.exposure and design.exposure.event:
-        yield TAKE_UP, "the take-up", design.exposure.event, (0.0, design.exposure.within_days), True
 
 
 def _is_taken_over(cut, others) -> bool:
@@ -215,17 +219,18 @@ class _Log:
     def take(self, what, event=None):
         if (what, event) not in self.taken:
             rows = self.every.get(what, self.every["start"].head(0))
-            self.taken[what, event] = rows if event is None else rows[rows["event"] == event]
+            self.taken[what, event] = rows if event is None else rows[(rows["event"] == event).to_numpy()]
         return self.taken[what, event]
 
     def part(self, rows, arm):
         """Return the rows of an arm, and those of all the others."""
-        rows = rows[rows["variant"].isin(self.arms)]
-        return rows[rows["variant"] == arm], rows[rows["variant"] != arm]
+        variants = rows["variant"].to_numpy()
+        is_own = variants == arm
+        return rows[is_own], rows[~is_own & np.logical_or.reduce([variants == other for other in self.arms])]
 
     def count(self, what, event, arm, name="n"):
         """Return how many there are of an arm, and of all the others."""
-        return tuple(int(rows[name].sum()) for rows in self.part(self.take(what, event), arm))
+        return tuple(int(rows[name].sum()) for rows in self.part(self.take(what, event)[["variant", name]], arm))
 
     def compare_units(self, what, event, arm) -> float:
         """Return by how many standard errors more of an arm's units have an event than of those assigned that day.
@@ -241,9 +246,10 @@ class _Log:
 
     def measure_early(self, event, arm) -> float:
         """Return the share of events just before assignment, beyond the daily rate of the week before, of all since."""
-        own = self.ages[(self.ages["event"] == event) & (self.ages["variant"] == arm)].groupby("day")["n"].sum()
-        usual = own.reindex(range(-8, -1), fill_value=0).mean()
-        early, after = own.get(-1, 0) - usual, own[own.index >= 0].sum()
+        own = self.ages[(self.ages["event"] == event) & (self.ages["variant"] == arm)]
+        *week, last = count_days(own, "n", -8, 8)
+        usual = np.mean(week)
+        early, after = last - usual, own.loc[own["day"] >= 0, "n"].sum()
         is_chance = early <= FAR * math.sqrt(usual + 1)
         return 0.0 if is_chance else float(early / (early + after))
 

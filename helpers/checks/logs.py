@@ -62,7 +62,7 @@ def expect_lost(ages, starts, *, reach, end, window, hole=None) -> tuple[float, 
     if hole:
         is_held &= (day < hole[0]) | (day > hole[1])
     count, is_needed = starts["n"].to_numpy(float), day <= end
-    seen = ages.groupby("day")["known"].sum().reindex(age, fill_value=0).to_numpy(float)
+    seen = count_days(ages, "known", since, len(age))
     held, lacking = count @ (is_needed & is_held), count @ (is_needed & ~is_held)
     known, tells = held >= LEAST_SEEN, lacking > 0
     rate = np.where(known, seen / np.maximum(held, 1), 0.0)
@@ -97,6 +97,13 @@ def find_quiet(days) -> tuple[int, tuple[int, int] | None, tuple[int, int]]:
     return int(longest), (int(known[worst]) + 1, int(known[worst + 1]) - 1), reach
 
 
+def count_days(table, of, first, n) -> np.ndarray:
+    """Return the sums of a column of a frame by its `day`, on each of n days from the first one on."""
+    day, n = table["day"].to_numpy().astype(int) - int(first), int(n)
+    is_held = (day >= 0) & (day < n)
+    return np.bincount(day[is_held], table[of].to_numpy()[is_held], n)
+
+
 @dataclass(frozen=True)
 class Arm:
     """The log of an arm: units by day of assignment, and its events by day since assignment and by day."""
@@ -108,10 +115,8 @@ class Arm:
     @classmethod
     def read(cls, starts, ages, days, *, first, end):
         """Return the counts of frames with `day` and `n` or `known`, from the first day to the last."""
-        every, age = np.arange(first, end + 1), np.arange(end + 1 - first)
-        taken = ((starts, "n", every), (ages, "known", age), (days, "known", every))
-        counts = (table.groupby("day")[of].sum().reindex(by, fill_value=0).to_numpy(float) for table, of, by in taken)
-        return cls(*counts)
+        taken = ((starts, "n", first), (ages, "known", 0), (days, "known", first))
+        return cls(*(count_days(table, of, since, end + 1 - first) for table, of, since in taken))
 
     def __add__(self, other):
         """Return two arms as one."""

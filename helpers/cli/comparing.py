@@ -1,14 +1,18 @@
 """The command compare: what moved between two runs of one study, by how much, and what of them differs."""
 
 import json
+import re
 from math import isclose
 
-from helpers.cli.reporting import find_out, print_table
+from helpers.cli import print_table
+from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report.store import read_record, read_results
 
+FIGURES = ("estimate", "p_value", "p_value_adjusted")  # which no confidence level moves
 SAME = 1e-9  # relative; results.json keeps ten digits
 DATA = {"kind": "kind", "source": "source", "rows": "rows", "units": "units", "sha256": "content"}
+PLAN = {"file": "file", "content": "sha256"}
 
 
 def compare_runs(arguments):
@@ -25,7 +29,9 @@ def compare_runs(arguments):
     print_table([("what differs", "", ""), *causes] if causes else [("what differs", "", "nothing that a run records")])
     rows, counts = list_moves(early["results"], late["results"])
     lone = f"{counts['gone']:,} only in {before}, {counts['new']:,} only in {after}"
-    print(f"{counts['moved']:,} of {counts['both']:,} estimates moved; {lone}")
+    print(f"{counts['moved']:,} of {counts['both']:,} estimates moved or have another verdict; {lone}")
+    if counts["level"]:
+        print(f"of {counts['level']:,} the limits alone moved, as the confidence level is another")
     if rows:
         print_table([("estimate", before, after, "moved", "of its doubt", "verdict"), *rows], sides="<>>>><", width=200)
         print("of its doubt: the move in half widths of the interval that the estimate had before")
@@ -60,20 +66,43 @@ def list_causes(early, late):
     """
     was, now = early["results"], late["results"]
     causes = [("data", name, _tell(was["data"].get(key), now["data"].get(key))) for key, name in DATA.items()]
-    plans = [{key: (run.get("plan") or {}).get(key) for key in ("file", "sha256")} for run in (was, now)]
+    written = [run["record"].get("plan") for run in (early, late)]
+    plans = [{name: run["plan"].get(key) for name, key in PLAN.items()} for run in (was, now)]
+    if None not in written:
+        is_other = plans[0].pop("content") != plans[1].pop("content")
+        plans = [plan | dict(_list_keys(keys)) for plan, keys in zip(plans, written, strict=True)]
+        causes += [("plan", "comments", "alone; each key is as it was")] if is_other and plans[0] == plans[1] else []
+    planned = [departure for run in (was, now) for departure in run["plan"].get("departures") or ()]
+    planned = {one["parameter"]: f"{one['planned']} (as planned)" for one in planned}
+    used = [
+        {name: planned.get(name) if value is None else value for name, value in run["parameters"].items()}
+        for run in (was, now)
+    ]
     codes = [{"commit": run["record"].get("head"), **run["record"].get("versions", {})} for run in (early, late)]
-    for kind, sides in {"plan": plans, "parameters": (was["parameters"], now["parameters"]), "code": codes}.items():
-        names = sorted({*sides[0], *sides[1]})
+    for kind, sides in {"plan": plans, "parameters": used, "code": codes}.items():
+        names = dict.fromkeys([*sides[0], *sides[1]])
         causes += [(kind, name, _tell(sides[0].get(name), sides[1].get(name))) for name in names]
     return [cause for cause in causes if cause[2]]
+
+
+def _list_keys(content, within=""):
+    """Yield the keys of a plan with what stands there, those within others with dots; parts of a list by their name."""
+    if isinstance(content, list) and any(isinstance(part, dict) for part in content):
+        content = {str(part.get("name", i) if isinstance(part, dict) else part): part for i, part in enumerate(content)}
+    if isinstance(content, dict) and content:
+        for key, value in content.items():
+            yield from _list_keys(value, f"{within}.{key}" if within else key)
+    else:
+        yield within, content
 
 
 def _tell(was, now):
     """Return a change in words; nothing when there is none. A checksum is told by its first digits."""
     if was == now:
         return ""
-    cut = [text[:10] if isinstance(text, str) and len(text) in (40, 64) else text for text in (was, now)]
-    return " -> ".join("none" if value is None else json.dumps(value, ensure_ascii=False).strip('"') for value in cut)
+    cut = [text[:10] if re.fullmatch("[0-9a-f]{40}([0-9a-f]{24})?", str(text)) else text for text in (was, now)]
+    told = ("none" if value is None else json.dumps(value, ensure_ascii=False).replace('"', "") for value in cut)
+    return " -> ".join(told)
 
 
 def list_moves(was, now):
@@ -87,24 +116,29 @@ def list_moves(was, now):
     Returns
     -------
     list of tuple of str: id, before, after, the change, its share of the half width before, the verdict.
-    dict of str to int: `both` have it, `moved`, `gone` and `new`.
+    dict of str to int: `both` have it, `moved`, `level` (limits alone, of another confidence level), `gone` and `new`.
     """
     early, late = ({e["id"]: e for e in results["estimates"]} for results in (was, now))
     both = [name for name in early if name in late]
     pairs = [(early[name], late[name]) for name in both]
-    moved = [pair for pair in pairs if _has_moved(*pair)]
+    differ = [pair for pair in pairs if _differs(*pair, *FIGURES, "ci_low", "ci_high")]
+    moved = [
+        pair
+        for pair in differ
+        if pair[0]["confidence_level"] == pair[1]["confidence_level"] or _differs(*pair, *FIGURES)
+    ]
     moved.sort(key=lambda pair: (pair[0]["verdict"] == pair[1]["verdict"], -(_measure_move(*pair) or 0)))
-    counts = {"both": len(both), "moved": len(moved), "gone": len(early) - len(both), "new": len(late) - len(both)}
+    counts = {"both": len(both), "moved": len(moved), "level": len(differ) - len(moved)}
+    counts |= {"gone": len(early) - len(both), "new": len(late) - len(both)}
     return [_write_move(*pair) for pair in moved], counts
 
 
-def _has_moved(was, now):
-    figures = ("estimate", "ci_low", "ci_high", "p_value", "p_value_adjusted")
-    alike = all(
+def _differs(was, now, *figures):
+    alike = (
         was[key] == now[key] or (None not in (was[key], now[key]) and isclose(was[key], now[key], rel_tol=SAME))
         for key in figures
     )
-    return not alike or was["verdict"] != now["verdict"]
+    return not all(alike) or was["verdict"] != now["verdict"]
 
 
 def _measure_move(was, now):

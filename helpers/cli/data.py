@@ -7,7 +7,7 @@ from pathlib import Path
 
 from helpers import plan as plans
 from helpers import schema
-from helpers.cli.reporting import print_table, tell
+from helpers.cli import print_table, tell
 from helpers.records import STATUS_WORDS, Refused
 
 SIGNS = {"above": "above 0", "below": "below 0", "zero": "of 0", "without": "without a value"}

@@ -95,7 +95,7 @@ def _warn_of_unit(units, unit_id):
 
 
 def _name_unit(unit_id):
-    return re.sub(r"(?i)([_ -](no|nr|num|number|key|code|uuid)|[_ -]?id)$", "", unit_id) or "unit"
+    return re.sub(r"(?i)([_ -](no|num|number|key|code|uuid)|[_ -]?(id|nr|nummer))$", "", unit_id) or "unit"
 
 
 def _map_events(heard, unit_id):

@@ -16,6 +16,8 @@ TRUTHS = dict.fromkeys(YES, "1") | dict.fromkeys(NO, "0")
 SCALES = ((1, 5), (0, 5), (1, 7), (0, 7), (1, 10), (0, 10), (0, 100))  # of a score, the first that holds its values
 FULL = ((1, 5), (1, 7))  # scales that a column of another name has where each level occurs and nothing else
 EPOCH = {"s": (5e8, 5e9), "ms": (5e11, 5e12)}  # seconds and milliseconds since 1970 from 1986 to 2128
+LIKELY = ((1e9, 2.2e9), (1e12, 2.2e12))  # from 2001 to 2039
+ID = "an id, or a number of its own in every row"
 METRICS = ("binary", "count", "amount", "score", "nps")
 # Words of names, each list in the order in which they count.
 WORDS = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
@@ -69,7 +71,9 @@ def has_word(name, what) -> bool:
 
 
 def read_dates(values, name=""):
-    """Return the moments (UTC) of a column of dates: ISO 8601, or seconds since 1970 under a name of time; else None.
+    """Return the moments (UTC) of a column of dates: ISO 8601, or seconds since 1970; else None.
+
+    Numbers are seconds under a name of time, or where many whole ones lie between 2001 and 2039.
 
     Parameters
     ----------
@@ -82,8 +86,11 @@ def read_dates(values, name=""):
     if numbers.isna().any():
         dates = pd.to_datetime(values.astype(str).str.strip(), errors="coerce", format="ISO8601", utc=True)
         return dates if dates.notna().all() else None
-    for unit, (low, high) in EPOCH.items() if has_word(name, "times") else ():
-        if len(numbers) and numbers.between(low, high).all():
+    is_time, is_many = has_word(name, "times"), numbers.nunique() > MOST_LABELS and bool((numbers % 1 == 0).all())
+    for (unit, ends), likely in zip(EPOCH.items(), LIKELY, strict=True):
+        if len(numbers) and (
+            (is_time and numbers.between(*ends).all()) or (is_many and numbers.between(*likely).all())
+        ):
             return pd.to_datetime(numbers, unit=unit, utc=True)
     return None
 
@@ -114,13 +121,15 @@ def guess_kind(values, name="") -> Guess:
     is_text, words = bool(np.isnan(numbers).any()), split_words(name)
     if values.dtype.kind not in "iuf" and {*found.str.casefold()} <= {*TRUTHS} - {"0", "1"}:
         return Guess("binary", f"only {' and '.join(sorted({*found.str.casefold()}))}")
-    if (is_text or has_word(name, "times")) and read_dates(found, name) is not None:
-        return Guess("date", "dates")
+    is_whole = bool((numbers % 1 == 0).all())  # which no text is
+    if is_whole and words[-1:] and words[-1] in WORDS["ids"]:
+        return Guess("other", ID)
+    if not has_word(name, "amounts") and read_dates(found, name) is not None:
+        return Guess("date", "dates" if is_text else "seconds since 1970")
     if is_text:
         return Guess("labels" if len(found) <= MOST_LABELS else "other", "text")
-    is_whole = bool((numbers % 1 == 0).all())
-    if is_whole and (len(found) == len(values) > MOST_LABELS or (words[-1:] and words[-1] in WORDS["ids"])):
-        return Guess("other", "an id, or a number of its own in every row")
+    if is_whole and len(found) == len(values) > MOST_LABELS:
+        return Guess("other", ID)
     if is_whole and 0 <= numbers.min() <= numbers.max() <= 1:
         told = zip(numbers, map(str.casefold, map(str, found)), strict=True)
         words = {number: text if text in TRUTHS else f"{number:g}" for number, text in told}

@@ -31,7 +31,7 @@ class Drawn:
 
     def find_dates(self, name) -> pd.Series:
         """Return the moments of a column of dates, missing where it has none."""
-        return read_dates(self.rows[name].dropna(), name).reindex(self.rows.index)
+        return read_dates(self.rows[name].dropna(), "at").reindex(self.rows.index)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _count_events(events, columns, valued, known):
         for name, column in zip(names["event"].head(MOST_VALUED), names["value"], strict=False)
     ] + [Guess("other", "")] * (len(names) - MOST_VALUED)
     days = table.select(day=table[columns["at"]].cast("string").strip().left(10)).distinct().limit(MOST_ROWS)
-    found = read_dates(ask(lambda: days.to_pandas()["day"], events.file).dropna(), columns["at"])
+    found = read_dates(ask(lambda: days.to_pandas()["day"], events.file).dropna(), "at")
     if len(rows) == MOST_ROWS:  # the first rows of a long log are its first weeks
         some = table.filter(text[columns["unit"]].isin(known[:: 1 + len(known) // MOST_UNITS]))
         rows = _read_rows(replace(events, rows=ask(lambda: some.to_pandas(), events.file)), columns, stem)

@@ -4,12 +4,11 @@ import datetime as dt
 import json
 import shlex
 import sys
-import textwrap
 from math import isfinite
 from pathlib import Path
 
 from helpers import paths, report
-from helpers.cli import FAILED, INTERRUPTED
+from helpers.cli import FAILED, INTERRUPTED, print_table, tell
 from helpers.records import Refused
 from helpers.report.runs import find_notebook, read_yaml
 from helpers.report.store import open_work, read_record
@@ -213,27 +212,3 @@ def _read_title(notebook):
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     lines = [line for cell in cells if cell["cell_type"] == "markdown" for line in "".join(cell["source"]).splitlines()]
     return next((line.lstrip("# ").strip() for line in lines if line.startswith("#")), "")
-
-
-def print_table(rows, *, margin="  ", sides="<<<<<", width=118):
-    """Print rows of text in columns, each to its side; the last column wraps under itself.
-
-    Parameters
-    ----------
-    rows : list of tuple of str
-    margin : str, before each row
-    sides : str, one < or > a column
-    width : int
-        Where the last column wraps, though it keeps 40 characters.
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for *cells, last in rows:
-        start = margin + "".join(f"{c:{side}{size}}  " for c, side, size in zip(cells, sides, widths, strict=False))
-        wrap = {"width": max(width, len(start) + 40), "subsequent_indent": " " * len(start), "break_long_words": False}
-        print((textwrap.fill(last, initial_indent=start, **wrap) or start).rstrip())
-
-
-def tell(text):
-    """Write how far a command is to the standard error: a line, which the next takes the place of on a terminal."""
-    live = sys.stderr.isatty()
-    print(f"\x1b[2K{text}" if live else text, end="\r" if live else "\n", file=sys.stderr, flush=True)

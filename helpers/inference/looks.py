@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import scipy  # its optimize loads when it is first used, which few plans need
@@ -14,7 +15,7 @@ from helpers.records import NAN, Effect, Refused
 NO_ERROR = "no standard error yet, so no interval that allows for looking early"
 UNPLANNED_SHARE = 0.2  # of the error, for all looks beside the planned ones
 UNPLANNED_UNITS = 2_000  # both arms: where always-valid intervals are narrow when the plan names no number of units
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
+place_nodes = cache(lambda: np.polynomial.legendre.leggauss(200))  # takes a twentieth of a second: where it is used
 _WIDEST = 12.0  # standard errors: nothing of the process lies beyond
 _FARTHEST = 38.0  # beyond it a normal tail is 0 to a double
 
@@ -180,10 +181,11 @@ def stay(points, mass, step, bound, drift=0.0) -> tuple[np.ndarray, np.ndarray]:
     ----------
     Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244.
     """
-    places = _NODES * bound
+    nodes, weights = place_nodes()
+    places = nodes * bound
     gaps = places[:, None] - points - drift * step
     density = np.exp(-(gaps**2) / (2 * step)) / np.sqrt(2 * np.pi * step) @ mass
-    return places, density * _WEIGHTS * bound
+    return places, density * weights * bound
 
 
 def leave(points, mass, step, bound, drift=0.0) -> float:

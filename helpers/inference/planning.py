@@ -7,12 +7,10 @@ import scipy  # its stats and optimize load when they are first used
 from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 
 from helpers.inference.decisions import list_comparisons
+from helpers.inference.looks import place_nodes
 from helpers.inference.means import satterthwaite
 from helpers.records import Refused
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
-# mean of a function of a standard normal variable
-_NODES, _WEIGHTS = 8 * _NODES, 8 * _WEIGHTS * np.exp(-((8 * _NODES) ** 2) / 2) / math.sqrt(2 * math.pi)
 _LARGEST = 1e12
 
 
@@ -186,8 +184,10 @@ def power_means(difference, sd, n_units, *, sd_treatment=None, share_treatment=0
     parts = [(s**2 / n, n - 1) for s, n in zip((sd, sd if sd_treatment is None else sd_treatment), sizes, strict=True)]
     df = satterthwaite(*parts)
     distance = abs(difference) / np.sqrt(sum(variance for variance, _ in parts))
-    critical = -stdtrit(df, alpha / 2) * np.sqrt(2 * gammaincinv(df / 2, ndtr(_NODES)) / df)
-    return float((ndtr(distance - critical) + ndtr(-distance - critical)) @ _WEIGHTS)
+    nodes, weights = (8 * of for of in place_nodes())  # for the mean of a function of a standard normal variable
+    weights = weights * np.exp(-(nodes**2) / 2) / math.sqrt(2 * math.pi)
+    critical = -stdtrit(df, alpha / 2) * np.sqrt(2 * gammaincinv(df / 2, ndtr(nodes)) / df)
+    return float((ndtr(distance - critical) + ndtr(-distance - critical)) @ weights)
 
 
 def sample_size_means(difference, sd, *, sd_treatment=None, share_treatment=0.5, power=0.8, alpha=0.05) -> float:

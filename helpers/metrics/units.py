@@ -6,6 +6,7 @@ import calendar
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
 
 import ibis
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 MANY = "{:,} units: above {:,} no method that needs every row is run, and what it would find is told to be unknown"
+MOST_QUIET = 30  # days without an event up to as_of, above which it may be too late a day
+BEYOND = "as_of, {}, is {:,} days after the last event, of {}: were the events complete until then? If not, correct it"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
 PARTS = ("numerator", "denominator", "time_at_risk")
 
@@ -99,6 +102,13 @@ class Units:
         if question not in self._answers:
             self._answers[question] = answer()
         return self._answers[question]
+
+    def _repr_html_(self) -> str:
+        """Return how many units there are, of which metrics, in two lines, for notebooks."""
+        n = opening.count_all(self.table, {"n": self.table.count()}, "units")["n"]
+        told = ", ".join(map(self.design.label_of, self.design.metrics))
+        head = f"<b>{escape(schema.say(n, self.design.unit))}</b>, one row each: {escape(told)}"
+        return f"{head}<br><small>units.frame() is the table in pandas</small>"
 
     def frame(self, *, most: int | None = None) -> pd.DataFrame:
         """Return one row a unit in pandas, in order of its id: every own column under its own name, then outcomes.
@@ -216,7 +226,7 @@ def _read_clock(units, totals, source, design):
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
-    known |= {"levels": read_levels(found, design)}
+    known |= {"levels": read_levels(found, design), "latest": days.get("heard")}
     return known | {"heard": set(heard), "dated": dated}
 
 
@@ -304,6 +314,8 @@ def _write_notes(folded, beside, lost, design, clock):
         schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", fault)
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     latest = [LATEST.format(as_of)] if lost and not design.as_of else []
+    if design.as_of and clock.get("latest") and (beyond := (design.as_of - clock["latest"]).days) > MOST_QUIET:
+        latest.append(BEYOND.format(design.as_of, beyond, clock["latest"]))
     lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
     if found["units"] > opening.MOST_UNITS:

@@ -6,6 +6,7 @@ import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
@@ -13,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from helpers import paths
+from helpers.kinds import KINDS
 from helpers.plan.design import NULLS, ExperimentPlan, Metric, Part, Variant
 from helpers.plan.framework import FrameworkPlan
 from helpers.records import Refused
@@ -33,6 +35,14 @@ class Plan:
         if name.startswith("_") or name == "design":
             raise AttributeError(name)
         return getattr(self.design, name)
+
+    def _repr_html_(self) -> str:
+        """Return title, question and what is measured, in a few lines, for notebooks."""
+        metrics = getattr(self.design, "metrics", {})
+        told = [f"{self.design.label_of(name)} ({metric.role})" for name, metric in metrics.items()]
+        told = ", ".join(told or self.design.milestone_names)
+        head = f"<b>{escape(self.design.title)}</b> ({escape(self.file)})<br>{escape(self.design.question)}"
+        return f"{head}<br><small>{escape(told)}</small>"
 
     @property
     def record(self) -> dict[str, Any]:
@@ -136,7 +146,7 @@ def _validated(content: dict, name: str, written=None) -> ExperimentPlan | Frame
         return PLANS[content["kind"]].model_validate(content)
     except ValidationError as error:
         faults = sorted(error.errors(), key=lambda e: e["type"] != "extra_forbidden")  # misspelt keys explain the rest
-    told = list(dict.fromkeys(itertools.chain(*_list_sentences(faults, content["kind"], written))))
+    told = list(dict.fromkeys(itertools.chain(*_list_sentences(faults, content, written))))
     if len(told) == 1:
         raise Refused(f"plan {name}, {told[0]}")
     raise Refused("\n  ".join([f"plan {name}: {len(told)} faults", *told]))
@@ -207,23 +217,34 @@ TOLD_BY = ("margin", "worthwhile", "horizon_days", "split", "looks")  # keys of 
 PLANS = {"experiment": ExperimentPlan, "framework": FrameworkPlan}
 
 
-def _list_sentences(faults, kind, written):
+def _list_sentences(faults, content, written):
     """Yield sentences for the faults of each part of a plan: line, key, what is wrong, how it is written rightly."""
     meant = set()
     for error in faults:
         where = tuple(str(p) for p in error["loc"] if not str(p).startswith(("function-", "literal", "dict[")))
-        told, near = _tell_fault(error, where, kind)
+        told, near = _tell_fault(error, where, content["kind"])
         meant.add((*where[:-1], near))
         if error["type"] != "missing" or where not in meant:
             place = ".".join(where) or "the plan as a whole"
-            yield [_write_fault(fault, place, where, near, written) for fault in told.split("\n")]
+            examples = EXAMPLES | (_exemplify(content["metrics"][where[1]]) if "metrics" in where[:-1] else {})
+            yield [_write_fault(fault, place, [near, *where], written, examples) for fault in told.split("\n")]
 
 
-def _write_fault(fault, place, where, near, written) -> str:
+def _exemplify(metric) -> dict[str, str]:
+    """Return what would be worthwhile, and a margin, in the unit of a metric: points, money, a share or a number."""
+    how = KINDS.get(metric.get("kind")) if isinstance(metric, dict) else None
+    if how is None:
+        return {}
+    size = {"share": 0.02, "points": 5}.get(how.shown, 25 if how.total == "amount" else 0.3)
+    return {"worthwhile": f"worthwhile: {size}", "margin": f"margin: {{absolute: {size}}}"}
+
+
+def _write_fault(fault, place, where, written, examples) -> str:
+    near, *where = where
     words = re.findall(r"[a-z_]+", fault)
     _, line = max((_find_line(written, [*where, word]) for word in ["", *words]), key=lambda found: found[0])
     named = [near, *where[-1:], *(word for word in words if word in TOLD_BY)]
-    example = next((EXAMPLES[key] for key in named if key in EXAMPLES), None)
+    example = next((examples[key] for key in named if key in examples), None)
     cure = f"; such as `{example}`" if example and "such as" not in fault else ""
     return f"{f'line {line}, ' if line else ''}{place}: {fault}{cure}"
 

@@ -194,8 +194,11 @@ class _Metric(Part):
         if self.how.shown == "share":
             limit = f"differences of two chances, below 1; {widest:,.10g} would be {100 * widest:,.10g} points"
         yield widest >= high - low > 0, f"worthwhile and margin are {limit}"
-        whole = self.margin is not None and (self.margin.relative or 0) >= 1 and self.better == "higher"
-        yield whole, "a relative margin of 1 or more tolerates that all is lost; give a share below 1"
+        whole, worst = (
+            (self.margin and self.margin.relative) or 0,
+            "all is lost" if self.better == "higher" else "it doubles",
+        )
+        yield whole >= 1, f"a relative margin of 1 or more tolerates that {worst}; give a share below 1, such as 0.05"
 
     @cached_property
     def how(self) -> Kind:

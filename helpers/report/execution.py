@@ -35,6 +35,7 @@ from traitlets.config import Config
 from helpers import paths
 from helpers.report import page, store
 from helpers.report.document import find_payload, hide_secrets, list_files, write_json
+from helpers.report.runs import read_yaml
 from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 
 DOCS = ("guide", "methods", "validation")  # runs to whose reports those of our notebooks link
@@ -322,6 +323,8 @@ def _ask_git(folder, *words):
 def _write_report(run, settings, notebook, payload, record):
     """Write the whole report beside the last good one, then put it in its place."""
     results, files, plan = payload["results"], list_files(payload, notebook), run.values.get("plan")
+    file = plan and paths.plan_file(plan, base=run.notebook.parent)
+    is_same = file and hashlib.sha256(file.read_bytes()).hexdigest() == results["plan"]["sha256"]
     beside = DOCS if run.notebook.parent == paths.NOTEBOOKS else ()  # a workspace of her own has no such pages
     files["report.html"] = page.render(notebook, results, code=settings.code, beside=beside).encode()
     shared = {name: hashlib.sha256(files[name]).hexdigest() for name in files if not name.startswith("private/")}
@@ -334,7 +337,8 @@ def _write_report(run, settings, notebook, payload, record):
         "machine": {"system": platform.platform(), "cores": os.cpu_count()},
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in needed}},
         "head": _ask_git(paths.REPOSITORY, "rev-parse", "HEAD") or UNVERSIONED,
-        "plan_commit": read_commit(paths.plan_file(plan, base=run.notebook.parent)) if plan else None,
+        "plan": read_yaml(file) if is_same else None,  # by which `compare` tells what was changed
+        "plan_commit": read_commit(file) if plan else None,
     }
     files["run.json"] = write_json(record).encode()
     files[f"private/{run.study}.ipynb"] = nbformat.writes(notebook).encode()

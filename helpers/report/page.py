@@ -271,7 +271,7 @@ def render_index(cards: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _draw_card(card):
-    from helpers.view.rows import Row, draw_mark, find_axis
+    from helpers.view.rows import UNDECIDED, Row, draw_mark, find_axis
 
     mark, drawn = card["mark"] or {"middle": None, "verdict": ""}, ""
     if mark["middle"] is not None:
@@ -280,4 +280,4 @@ def _draw_card(card):
         drawn = draw_mark(row, find_axis([row]))
     judged = mark_verdict(mark["verdict"]) if mark["verdict"] else ""
     box = WORDS["boxes"].get("failed" if card["failed"] else card["status"])
-    return {"box": box, "drawn": Markup(drawn), "judged": Markup(judged)}
+    return {"box": box, "drawn": Markup(drawn), "judged": Markup(judged), "idle": mark["verdict"] == UNDECIDED}

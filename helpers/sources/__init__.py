@@ -7,6 +7,7 @@ import difflib
 import re
 import unicodedata
 from dataclasses import dataclass, field, replace
+from html import escape
 
 import ibis
 import pandas as pd
@@ -28,7 +29,7 @@ from helpers.sources.opening import (
     read_model,
 )
 from helpers.sources.repeats import drop_repeated, keep_once
-from helpers.sources.spellings import LEAST_REWRITTEN, tell_events, tell_renamed, tell_twins
+from helpers.sources.spellings import LEAST_REWRITTEN, tell_events, tell_renamed, tell_twins, tell_unheard
 
 UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
 LEAST_LOST, MOST_ON_A_DAY, MOST_ON_LAST = 30, 0.9, 0.1  # losses, and of them on one day, or on the last where all are
@@ -58,6 +59,12 @@ class Source:
     truth: dict | None = field(default=None, repr=False)
     meeting: pd.DataFrame | None = field(default=None, repr=False)
     n_two_rows: int = 0
+
+    def _repr_html_(self) -> str:
+        """Return where the data come from and the units of each arm, in two lines, for notebooks."""
+        arms = ", ".join(f"{arm} {n:,}" for arm, n in self.info.units_by_variant.items())
+        beside = "events beside them" if self.events is not None else "no events"
+        return f"<b>{escape(self.info.source)}</b>: {self.info.units:,} units ({escape(arms)}), {beside}"
 
 
 @dataclass(frozen=True)
@@ -301,16 +308,8 @@ def _hear(given, design, planned):
     where = shaped.name if own.named else f"{shaped.name}, column {own.event}"
     if len(found) > MANY_NAMES:
         raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
-    free = {name.casefold(): name for name in found if name not in planned}
-    for name in planned:
-        if name in found:
-            continue
-        near = difflib.get_close_matches(name.casefold(), free, 1, cutoff=0.85)
-        near = near or [known.casefold() for known in found if sorted(known.casefold()) == sorted(name.casefold())]
-        if near:
-            meant = schema.cut(free.get(near[0], near[0]))
-            raise Refused(f"{where}: no event {schema.cut(name)}, which the plan names; did you mean {meant}?")
-        said.append(f"{where}: no event {schema.cut(name)} occurs, which the plan names")
+    features = design.features if design.kind == "framework" and given.info.kind == "yours" else []
+    said += tell_unheard(planned, found, where, [f.event or f.name for f in features if not f.column])
     said += tell_renamed(shaped, planned, found, where)
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
 

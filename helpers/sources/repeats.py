@@ -11,6 +11,7 @@ from helpers.sources.opening import ask, count_all
 
 LEAST_REPEATED, MOST_REPEATED = 3, 0.02  # exact repeats beyond both are several rows a unit, not a slip
 MOST_MIXED = 0.01  # of the units, in two arms or clusters, above which that is what is wrong with repeats
+FEW_IDS, MANY_ROWS = 20, 200  # so few values in so many rows are no ids
 ROWS_A_PART = 5_000_000
 
 
@@ -28,6 +29,10 @@ def keep_once(backend, shaped, design, keys=()):
         n_parts = 1 + shaped.rows // ROWS_A_PART if can else 1  # so that memory stays flat
         parts = [ids.filter((ids.id.hash() % n_parts).abs() == i) if n_parts > 1 else ids for i in range(n_parts)]
         n_assigned = sum(count_all(part, {"n": part.id.nunique()}, shaped.name)["n"] for part in parts)
+    if n_assigned <= FEW_IDS and shaped.rows > MANY_ROWS and not design.cluster:
+        told = f"{schema.say(n_assigned, 'value')} in {schema.say(shaped.rows, 'row')}, so that it tells no"
+        where = f"{shaped.name}, column {design.unit_id}"
+        raise Refused(f"{where}: {told} {design.unit} from another; name the column of the id in the plan (unit_id)")
     if n_assigned < shaped.rows or len(keys) > 1:
         table = table.distinct() if n_assigned < shaped.rows else table
         n_duplicates = shaped.rows - count_all(table, {"n": table.count()}, shaped.name)["n"]

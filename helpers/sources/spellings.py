@@ -1,5 +1,6 @@
 """Spellings: ids and names of events that are written in two ways, between tables or inside one."""
 
+import difflib
 import re
 import unicodedata
 
@@ -25,6 +26,26 @@ FAR = 5.0  # standard errors between the shares of two arms, beyond which an aff
 LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.01  # events of ids that are written in two ways, and their share in an arm
 LEAST_ALIKE, MOST_UNLIKE = 5, 0.1  # units in two spellings, and the share of them whose rows differ
 MOST_RENAMED = 0.001  # of the events of a name, in another spelling: they may all be of one arm
+
+
+def tell_unheard(planned, found, where, features):
+    """Return what is to be said of events of the plan that never occur.
+
+    Refused is one with nearly the name of another that occurs, and any feature, which nobody could reach.
+    """
+    free, said = {name.casefold(): name for name in found if name not in planned}, []
+    for name in (name for name in planned if name not in found):
+        near = difflib.get_close_matches(name.casefold(), free, 1, cutoff=0.85)
+        near = near or [known.casefold() for known in found if sorted(known.casefold()) == sorted(name.casefold())]
+        if near:
+            meant = schema.cut(free.get(near[0], near[0]))
+            raise Refused(f"{where}: no event {schema.cut(name)}, which the plan names; did you mean {meant}?")
+        told = f"{where}: no event {schema.cut(name)} occurs, which the plan names"
+        if name in features:
+            near = schema.list_nearest(name, found)
+            raise Refused(f"{told} as a feature; nearest: {near}; correct the name, or leave the feature out")
+        said.append(told)
+    return said
 
 
 def tell_renamed(shaped, planned, found, where):

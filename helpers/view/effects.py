@@ -186,7 +186,7 @@ def ladder(results: Results, estimates: Sequence[Estimate]) -> Display:
     metrics = list(dict.fromkeys(e.metric for e in estimates))
     for metric in metrics:
         scale, chosen = scales.read_scale(results, metric), [e for e in estimates if e.metric == metric]
-        group = capitalise(scale.label) if len(metrics) > 1 else ""
+        group = scale.head if len(metrics) > 1 else ""
         found += [_rung(results, e, scale, group) for e in chosen]
         told.append(find_title(results, "ladder", metric) or _tell_ladder(chosen, scale))
     title = capitalise("; ".join(told))
@@ -256,10 +256,12 @@ def _parts(results, chosen, metric, *, kind, name) -> Display:
         column, _, level = (e.segment or "").partition("=")
         labels = results.plan.get("labels") or {}
         told = labels.get(e.segment) or labels.get(level) or say_name(level) or e.at
-        group = capitalise(scales.name_label(results, column)) if e.segment else ""
+        group = scales.begin(results, scales.name_label(results, column)) if e.segment else ""
         counts = [scales.name_arm(results, first.treatment)] * several
         counts += [] if math.isnan(e.n_control) else [write_count(e.n_treatment + e.n_control)]
-        found.append(make_row(e, scale, name=capitalise(told), note=", ".join(counts), verdict="", group=group))
+        found.append(
+            make_row(e, scale, name=scales.begin(results, str(told)), note=", ".join(counts), verdict="", group=group)
+        )
     title = find_title(results, name, metric) or _tell_parts(results, metric, scale, kind)
     heads, what = _name_arms(results, shown), "Of whom" if kind == "interaction" else "Assigned in"
     note = "Exploratory: it decides nothing."
@@ -274,16 +276,16 @@ def _tell_parts(results, metric, scale, kind) -> str:
     tests = {t: t.p_value if t.p_value_adjusted is None else t.p_value_adjusted for t in results.tests}
     found = {t: p for t, p in tests.items() if t.metric == metric and kind in t.name and p == p}
     if not found:
-        return f"{capitalise(scale.label)}, part by part"
+        return f"{scale.head}, part by part"
     alpha = 1 - (results.estimates[0].confidence_level if results.estimates else 0.95)
     columns = {t.name.rpartition(" with ")[2]: None for t, p in found.items() if p <= alpha}
     parts = "weeks" if kind == "trend" else "segments"
     test = f"{kind} {write_p(min(found.values()))}"
     if not columns:
-        return f"{capitalise(scale.label)}, the effect by {parts}: no sign that it differs ({test})"
+        return f"{scale.head}, the effect by {parts}: no sign that it differs ({test})"
     where = "from week to week" if kind == "trend" else ""
     where = where or f"by {join_words(scales.name_label(results, column) for column in columns)}"
-    return f"{capitalise(scale.label)}: the effect differs {where} ({test})"
+    return f"{scale.head}: the effect differs {where} ({test})"
 
 
 def sensitivity(results: Results) -> Display:

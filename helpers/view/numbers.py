@@ -170,7 +170,7 @@ def join_words(words) -> str:
 
 
 def capitalise(text: str) -> str:
-    """Return text that begins with a capital, unless its first word has one elsewhere, such as iPhone."""
+    """Return text that begins with a capital, unless its first word has one or a digit elsewhere, as iPhone and of0."""
     return text if _has_capitals(text) else text[:1].upper() + text[1:]
 
 
@@ -182,7 +182,7 @@ def lower_first(text: str) -> str:
 def _has_capitals(text):
     """Whether the first word is written so for a reason: a short form, a name such as iPhone, a file."""
     first, *_ = text.split(maxsplit=1) or [""]
-    return first[1:] != first[1:].lower() or is_file(first)
+    return first[1:] != first[1:].lower() or is_file(first) or bool(re.search("[^\\W\\d]\\d", first))
 
 
 def is_file(word: str) -> bool:

@@ -61,8 +61,11 @@ def _name_check(results, name) -> str:
 def _list_steps(results: Results) -> list[tuple[str, str]]:
     steps = [(s, f"{numbers.write_count(n)}{f', {note}' if note else ''}") for s, n, note in results.data.steps]
     noun, arms = scales.find_noun(results), results.data.units_by_variant
-    arms = [(f"{noun} {scales.name_arm(results, arm)}", numbers.write_count(n)) for arm, n in arms.items()]
-    return [(capitalise(name), told) for name, told in steps + arms]
+    arms = [
+        (scales.begin(results, f"{noun} {scales.name_arm(results, arm)}"), numbers.write_count(n))
+        for arm, n in arms.items()
+    ]
+    return [*((capitalise(name), told) for name, told in steps), *arms]
 
 
 def describe_plan(results: Results) -> Display:

@@ -8,8 +8,8 @@ import numpy as np
 
 from helpers.records import Estimate
 from helpers.view import html, scales
-from helpers.view.numbers import capitalise
 
+UNDECIDED = "nothing decides: no metric is primary"  # a verdict of the gallery
 WIDE, HIGH = 240, 36  # units of a mark's drawing; CSS gives it its size
 DISPARATE = 8.0  # sizes further apart than this do not share a scale
 
@@ -81,7 +81,7 @@ def make_row(
     shared = scales.is_lift(e) or scales.is_ratio(e) or style.prefix or style.suffix in (" points", " days")
     reason = "hidden for privacy" if (e.reason or "").startswith("hidden") else e.reason or ""
     row = Row(
-        name=name or capitalise(scale.label),
+        name=name or scale.head,
         note=note,
         values=tuple(scales.write_value(v, scale, beside=e) for v in values),
         effect=scales.write_effect(e, scale) if known else "",

@@ -11,7 +11,16 @@ from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan
 from helpers.plan.design import say_name
 from helpers.records import Estimate, Results
-from helpers.view.numbers import CURRENCIES, UNKNOWN, Style, count_decimals, is_file, write_number, write_range
+from helpers.view.numbers import (
+    CURRENCIES,
+    UNKNOWN,
+    Style,
+    capitalise,
+    count_decimals,
+    is_file,
+    write_number,
+    write_range,
+)
 
 LISTED = r"(?:^|(?<=[(:,;] )|(?<=\()|(?<= in )|(?<= and )|(?<= come ))"  # what stands before an arm in a list of them
 CODE = r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)"
@@ -26,8 +35,8 @@ class Scale:
 
     `worthwhile` and the margins are in the metric's own unit (a share for a binary metric, a share of all pairs for an
     ordered score); `noun` is the unit of analysis in words; `quantile` is which one is compared instead of the mean;
-    `time_at_risk` what a rate is counted by; None is "not planned". `is_own` says that the data is the reader's own, of
-    which amounts have no more digits than are shared.
+    `time_at_risk` what a rate is counted by; None is "not planned". `is_yours` says that the data is the reader's own:
+    labels stay as she wrote them, and amounts have no more digits than are shared.
     """
 
     metric: str
@@ -45,7 +54,17 @@ class Scale:
     quantile: float | None = None
     ordered: bool = False
     time_at_risk: str | None = None
-    is_own: bool = False
+    is_yours: bool = False
+
+    @property
+    def is_own(self) -> bool:
+        """Whether values are amounts of the reader's own."""
+        return self.is_yours and disclosure.is_amount(self.kind)
+
+    @property
+    def head(self) -> str:
+        """The label at the begin of a line."""
+        return self.label if self.is_yours else capitalise(self.label)
 
     @property
     def is_share(self) -> bool:
@@ -65,7 +84,7 @@ def list_metrics(design: ExperimentPlan) -> pd.DataFrame:
     DataFrame: the fields of `Scale`; what is not planned is None. It stands in `Results.tables["metrics"]`, from
     which every table and figure reads labels, kinds and units.
     """
-    rows, names = [], [field.name for field in fields(Scale) if field.name != "is_own"]
+    rows, names = [], [field.name for field in fields(Scale) if field.name != "is_yours"]
     for name, metric in design.metrics.items():
         margin = metric.margin
         row = {key: getattr(metric, key, None) for key in names}
@@ -95,10 +114,15 @@ def read_scale(results: Results, metric: str) -> Scale:
     frame = results.tables.get("metrics")
     rows = [] if frame is None or frame.empty else frame[frame["metric"] == metric].to_dict("records")
     if not rows:
-        return Scale(metric, say_name(metric))
+        return Scale(metric, say_name(metric), is_yours=results.data.kind == "yours")
     known = {f.name for f in fields(Scale)}
-    is_own = results.data.kind == "yours" and disclosure.is_amount(rows[0].get("kind"))
-    return Scale(**{k: v for k, v in rows[0].items() if k in known and not pd.isna(v)} | {"is_own": is_own})
+    told = {k: v for k, v in rows[0].items() if k in known and not pd.isna(v)}
+    return Scale(**told | {"is_yours": results.data.kind == "yours"})
+
+
+def begin(results: Results, label: str) -> str:
+    """Return a label at the begin of a line: of the reader's own data as she wrote it."""
+    return label if results.data.kind == "yours" else capitalise(label)
 
 
 def find_noun(results: Results, *, singular: bool = False) -> str:

@@ -12,7 +12,7 @@ from helpers.records import Results
 from helpers.view import charts
 from helpers.view.effects import BOXES, list_card, name_columns, scorecard, split_answer, tell_dates
 from helpers.view.numbers import capitalise
-from helpers.view.rows import WIDE, Axis, Row, find_axis
+from helpers.view.rows import UNDECIDED, WIDE, Axis, Row, find_axis
 
 SIZE, LINE = 1000, 46  # CSS pixels: the picture's width, and the height of a row
 
@@ -37,11 +37,13 @@ def make_card(results: Results) -> dict[str, Any]:
     that has a figure; None where there is none.
     """
     kind, headline, _, following = split_answer(results)
-    mark = None
+    mark, metrics = None, results.tables.get("metrics")
+    is_idle = metrics is not None and "role" in metrics and "primary" not in set(metrics["role"])
     for first in list_card(results)[0][:1]:
         ends = first.numbers
         low, high = (min(ends), max(ends)) if first.pieces and ends else (None, None)
         words = {"name": first.name, "effect": first.effect, "interval": first.interval, "verdict": first.verdict}
+        words["verdict"] = UNDECIDED if is_idle and first.verdict else first.verdict
         mark = {**words, "low": low, "middle": None if first.middle != first.middle else first.middle, "high": high}
     return {"kind": kind, "question": results.question, "answer": headline, "next": following, "mark": mark}
 

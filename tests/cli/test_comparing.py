@@ -57,7 +57,7 @@ plan file none -> new.yaml
 parameters data none -> new.csv
 code commit bbbbbbbbbb -> cccccccccc
 code pandas 3.1.1 -> 3.2.0
-2 of 3 estimates moved; 1 only in spring, 0 only in summer
+2 of 3 estimates moved or have another verdict; 1 only in spring, 0 only in summer
 estimate spring summer moved of its doubt verdict
 price 2 [1, 3] none clear benefit -> not estimable
 sales 2 [1, 3] 2.5 [1, 4] +0.5 50% clear benefit
@@ -72,14 +72,14 @@ def test_compare_of_equal_runs_says_that_nothing_differs(studies, write_run):
     status, shown, _ = studies("compare", "spring", "again", "--out", write_run("again", [ESTIMATE]))
     assert status == 0
     assert shown.splitlines()[1].split() == ["what", "differs", "nothing", "that", "a", "run", "records"]
-    assert shown.splitlines()[2] == "0 of 1 estimates moved; 0 only in spring, 0 only in again"
+    assert shown.splitlines()[2] == "0 of 1 estimates moved or have another verdict; 0 only in spring, 0 only in again"
 
 
 @pytest.mark.parametrize("figure", ["estimate", "ci_low", "ci_high", "p_value", "p_value_adjusted", "verdict"])
 def test_an_estimate_has_moved_when_any_figure_that_is_read_from_it_has(figure):
     other = {**ESTIMATE, figure: "no clear difference" if figure == "verdict" else 0.5}
     rows, counts = comparing.list_moves({"estimates": [ESTIMATE]}, {"estimates": [other]})
-    assert (len(rows), counts) == (1, {"both": 1, "moved": 1, "gone": 0, "new": 0})
+    assert (len(rows), counts) == (1, {"both": 1, "moved": 1, "level": 0, "gone": 0, "new": 0})
 
 
 def test_compare_refuses_what_is_no_pair_of_one_study(studies, write_run):
@@ -111,10 +111,49 @@ def test_compare_refuses_results_that_are_damaged(studies, write_run, damage):
     assert studies("compare", "spring", "autumn", "--out", out) == (2, "", told)
 
 
+def test_compare_tells_a_change_of_the_plan_key_by_key(studies, write_run):
+    spring = {"title": "Help links", "metrics": {"sales": {"role": "primary", "worthwhile": "0.02"}}}
+    summer = {"metrics": {"sales": {"worthwhile": "0.03"}}, "looks": ["0.5", "1"], "features": [{"name": "inbox"}]}
+    spring["features"], summer["title"] = [{"name": "rules"}, {"name": "inbox"}], "Help links"
+    write_run("spring", [ESTIMATE], {**RECORD, "plan": spring}, plan={"file": "plan.yaml", "sha256": "e" * 64})
+    out = write_run("summer", [ESTIMATE], {**RECORD, "plan": summer}, plan={"file": "plan.yaml", "sha256": "f" * 64})
+    write_run("fall", [ESTIMATE], {**RECORD, "plan": summer}, plan={"file": "plan.yaml", "sha256": "0" * 64})
+    write_run("old", [ESTIMATE], plan={"file": "plan.yaml", "sha256": "1" * 64})
+
+    def tell(*names):
+        _, shown, _ = studies("compare", *names, "--out", out)
+        return [line.split(maxsplit=2)[1:] for line in shown.splitlines() if line.split()[0] == "plan"]
+
+    assert tell("spring", "summer") == [
+        ["metrics.sales.role", "primary -> none"],
+        ["metrics.sales.worthwhile", "0.02 -> 0.03"],
+        ["features.rules.name", "rules -> none"],
+        ["looks", "none -> [0.5, 1]"],
+    ]
+    assert tell("summer", "fall") == [["comments", "alone; each key is as it was"]]
+    assert tell("summer", "old") == [["content", "ffffffffff -> 1111111111"]]
+
+
+def test_limits_of_another_confidence_level_have_not_moved(studies, write_run):
+    wide, other = {**ESTIMATE, "ci_low": 1.2, "ci_high": 2.8, "confidence_level": 0.9}, {**ESTIMATE, "id": "visits"}
+    write_run("spring", [ESTIMATE, other], parameters={"confidence_level": None})
+    departed = {"departures": [{"parameter": "confidence_level", "planned": 0.95, "used": 0.9}]}
+    turned = {**other, "ci_low": 1.2, "confidence_level": 0.9, "verdict": "no clear difference"}
+    out = write_run("summer", [wide, turned], parameters={"confidence_level": 0.9}, plan=departed)
+    _, shown, _ = studies("compare", "spring", "summer", "--out", out)
+    told = [" ".join(line.split()) for line in shown.splitlines()]
+    assert told[2:5] == [
+        "parameters confidence_level 0.95 (as planned) -> 0.9",
+        "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
+        "of 1 the limits alone moved, as the confidence level is another",
+    ]
+    assert told[6] == "visits 2 [1, 3] 2 [1.2, 3] +0 0% clear benefit -> no clear difference"
+
+
 @pytest.mark.parametrize("record", ["", "[]", '{"versions": []}', '{"head": 4, "versions": {"pandas": [1]}}'])
 def test_compare_does_without_a_record_that_is_damaged(studies, write_run, record):
     out = write_run("spring", [ESTIMATE])
     write_run("autumn", [{**ESTIMATE, "estimate": 2.5}])
     (out / "autumn" / "run.json").write_text(record)
     status, shown, message = studies("compare", "spring", "autumn", "--out", out)
-    assert (status, message) == (0, "") and "1 of 1 estimates moved" in shown
+    assert (status, message) == (0, "") and "1 of 1 estimates moved or" in shown

@@ -135,6 +135,11 @@ def test_guess_kind_by_name_and_range():
         ("date", "created_at", [1_700_000_000, 1_700_086_400]),
         ("date", "created_at", ["1700000000000"] * 2),
         ("count", "customers", [1_700_000_000, 1_700_086_401] * 2),  # its name says no time
+        ("date", "Kauf", [1_700_000_000 + 86_400 * (i % 30) for i in range(60)]),  # many, whole, and of our days
+        ("date", "Kauf", [str(1_700_000_000_000 + 86_400 * i) for i in range(60)]),
+        ("amount", "revenue", [1_700_000_000 + 86_400 * (i % 30) for i in range(60)]),
+        ("other", "order_id", [1_700_000_000 + 86_400 * (i % 30) for i in range(60)]),
+        ("count", "visits", [900_000_000 + 86_400 * (i % 30) for i in range(60)]),  # of 1998
         ("labels", "country", ["0", "2", "x"] * 9),
     ):
         assert guess_kind(pd.Series(list(values)), name).kind == kind, name
@@ -156,7 +161,14 @@ def test_guess_kind_by_name_and_range():
 
 @pytest.mark.parametrize(
     ("column", "unit"),
-    [("client_no", "client"), ("customer_id", "customer"), ("userid", "user"), ("id", "unit"), ("Kunden-Nr", "Kunden")],
+    [
+        ("client_no", "client"),
+        ("customer_id", "customer"),
+        ("userid", "user"),
+        ("id", "unit"),
+        ("Kunden-Nr", "Kunden"),
+        ("Kundennr", "Kunden"),
+    ],
 )
 def test_a_unit_is_called_as_its_id_without_the_word_for_it(column, unit):
     assert _name_unit(column) == unit

@@ -221,6 +221,17 @@ def test_gallery_has_the_review_then_her_own_runs_and_the_newest_first():
     assert "none of them on your own data yet" in page.render_index([card("one")])
 
 
+def test_gallery_marks_no_effect_as_decided_where_no_metric_is_primary():
+    idle = make().tables["metrics"].assign(role="secondary")
+    found = make(tables={**make().tables, "metrics": idle})
+    text = page.render_index([card("one"), card("idle", found)])
+    decided, undecided = text.split("<article")[1:3]
+    assert "clear benefit" in decided and "clear benefit" not in undecided
+    assert 'class="mark-box muted"' in undecided and "muted" not in decided
+    told = '<span class="verdict"><span class="mark" aria-hidden="true">–</span> nothing decides: no metric is primary'
+    assert told in undecided
+
+
 WHOLE = {"schema": 1, "run": "one", "title": "", "status": "answered", "answer": [], "parameters": {}, "plan": {}}
 WHOLE |= {"tables": {}, "estimates": [], "tests": [], "checks": [], "claims": []}
 

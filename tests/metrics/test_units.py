@@ -175,6 +175,12 @@ def _fold_timed(events=LATEST, units=TIMED, kinds=METRIC, **more):
     return metrics.fold(make_source(units, events), make_design(kinds, assigned_at="assigned_at", **more))
 
 
+def test_fold_tells_that_as_of_lies_long_after_the_last_event():
+    told = "as_of, 2025-01-20, is 366 days after the last event, of 2024-01-20: were the events complete until then? "
+    assert _fold_timed(as_of="2025-01-20").messages == (f"{told}If not, correct it",)
+    assert _fold_timed(as_of="2024-02-19").messages == ()  # thirty days
+
+
 def test_fold_without_as_of_takes_the_latest_day_and_says_so():
     units = _fold_timed()
     assert units.as_of == dt.date(2024, 1, 20)

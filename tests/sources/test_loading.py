@@ -208,6 +208,12 @@ REPEATS = {
         ", column user_id: 9 units of 300 in two variants, and others in several rows; find out why, and give each "
         "unit one row in the variant of its first assignment",
     ),
+    "a column of countries for the id": (
+        HEAD + "".join(f"{i % 3},{'old' if i % 2 else 'new'},{i}\n" for i in range(300)),
+        PLAN,
+        ", column user_id: 3 values in 300 rows, so that it tells no unit from another; name the column of the id in "
+        "the plan (unit_id)",
+    ),
     "numbers within a team": (
         HEAD.replace("\n", ",team\n") + NUMBERED,
         TEAMS,
@@ -466,6 +472,11 @@ REFUSED_ACCOUNTS = {
             )
         },
         "events.csv, column event: no event caht, which the plan names; did you mean chat?",
+    ),
+    "a feature that is called otherwise": (
+        {"plan_text": FRAMEWORK + "features: [{name: inbox, category: all, event: inbox used}]\n"},
+        "events.csv, column event: no event inbox used occurs, which the plan names as a feature; nearest: "
+        "seats_changed, chat; correct the name, or leave the feature out",
     ),
     "a snapshot with events": (
         {"accounts": STATES, "plan_text": SNAPSHOT},

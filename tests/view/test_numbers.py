@@ -109,7 +109,7 @@ def test_counts_shares_currencies_and_words():
     assert [lower_first(w) for w in ("Paid", "NPS of all")] == ["paid", "NPS of all"]
 
 
-@pytest.mark.parametrize("label", ["iPhone orders", "A/B tests", "NPS", "eBay"])
+@pytest.mark.parametrize("label", ["iPhone orders", "A/B tests", "NPS", "eBay", "of0 alone"])
 def test_a_label_with_capitals_of_its_own_stays_as_written(label):
     assert (capitalise(label), lower_first(label)) == (label, label)
     assert (capitalise("paid in time"), lower_first("Paid in NPS")) == ("Paid in time", "paid in NPS")

@@ -13,6 +13,7 @@ from helpers.view import scales, views
 from helpers.view.numbers import capitalise
 from helpers.view.scales import (
     Scale,
+    begin,
     effect_decimals,
     find_margin,
     find_noun,
@@ -201,3 +202,12 @@ def test_say_codes_leaves_the_names_of_files_as_they_are():
     assert told == "my_events.csv and nps_2024-01.xlsx hold first reply; see data/my_events.parquet."
     assert capitalise("my_events.csv: 3 rows left out") == "my_events.csv: 3 rows left out"
     assert views.PLAIN["text"]("my_events.csv lacks open_rate") == "my_events.csv lacks open rate"
+
+
+@pytest.mark.parametrize(
+    ("kind", "heads"),
+    [("yours", ["activado", "ohne", "éclair"]), ("simulated", ["Activado", "Ohne", "Éclair"])],
+)
+def test_labels_begin_a_line_as_she_wrote_them_where_the_data_are_hers(kind, heads):
+    found = samples.results(data=replace(samples.results().data, kind=kind), tables={})
+    assert [read_scale(found, "activado").head, *(begin(found, label) for label in ("ohne", "éclair"))] == heads
