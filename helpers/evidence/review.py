@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from helpers import paths
-from helpers.inference import sample_size_normal, sample_size_proportions, share_ratio
+from helpers.inference.contrasts import share_ratio
+from helpers.inference.planning import sample_size_normal, sample_size_proportions
 from helpers.records import NAN, Check, Claim, DataInfo, Results
 
 NOTHING, UNTESTED = "nothing to test", "not tested by this run"

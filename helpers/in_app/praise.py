@@ -8,7 +8,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from helpers.in_app.samples import instrument
-from helpers.inference import fit_logit
+from helpers.inference.associations import fit_logit
 from helpers.milestones import thresholds
 
 LEAST = 100  # replies from which a curve is drawn and a line looked for

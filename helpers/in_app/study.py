@@ -8,7 +8,8 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.in_app import feedback, praise, requests
-from helpers.inference import decide, make_estimate, risk_difference
+from helpers.inference.contrasts import risk_difference
+from helpers.inference.decisions import decide, make_estimate
 from helpers.metrics.contacts import MONTH, read_months, read_people, read_requests
 from helpers.metrics.events import find_end
 from helpers.milestones.contrasts import adjusted_difference
