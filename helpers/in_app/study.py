@@ -138,7 +138,7 @@ def _study_feedback(people, design, choices, level):
 
 def _study_praise(asked, design, choices, level):
     replies = pd.DataFrame() if asked is None else asked[asked["minutes"].notna()].reset_index(drop=True)
-    if replies.empty or praise.find_gap(replies):
+    if replies.empty or not praise.can_read(replies):
         return {}, [], []
     drawn = {"seed": choices.seed, "n_resamples": choices.n_resamples, "folds": choices.folds}
     tables = {
