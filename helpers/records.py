@@ -14,6 +14,7 @@ NAN = float("nan")
 DETAIL = " For its promise, "  # what follows in a check's message is for the table of checks
 # of the populations that methods are measured on: days of follow-up of times, days with looks, levels of a score
 HORIZON_DAYS, LOOK_DAYS, LEVELS = 30.0, 28, 5
+TURNED = {"clear benefit": "clear harm", "clear harm": "clear benefit"}  # verdicts of a difference the other way round
 
 
 class Refused(Exception):
@@ -78,6 +79,16 @@ class Estimate:
     def decision_p(self) -> float:
         """The p-value that decides: the adjusted one where there is one."""
         return self.p_value if self.p_value_adjusted is None else self.p_value_adjusted
+
+    def turn(self) -> Estimate:
+        """Return a difference the other way round: arms change places, a benefit of the one is a harm of the other."""
+        pairs = [(f"control{of}", f"treatment{of}") for of in ("", "_value")]
+        pairs += [(f"{of}_control", f"{of}_treatment") for of in ("n", "clusters")]
+        swapped = {name: getattr(self, other) for pair in pairs for name, other in (pair, pair[::-1])}
+        ends = {"estimate": -self.estimate, "ci_low": -self.ci_high, "ci_high": -self.ci_low}
+        if self.ci_set:
+            ends["ci_set"] = tuple(tuple(None if x is None else -x for x in part[::-1]) for part in self.ci_set[::-1])
+        return self.but(**swapped, **ends, verdict=TURNED.get(self.verdict, self.verdict))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy import stats
 
 from helpers.checks.trust import report_duplicates
-from helpers.inference import adjust_families, decide, make_estimate, sample_size_proportions
+from helpers.inference.decisions import adjust_families, decide, make_estimate
+from helpers.inference.planning import sample_size_proportions
 from helpers.inference.surveys import GROUPS, bound_answers, jackknife
 from helpers.metrics.tickets import METRICS, judge_tickets, serve_renewals
 from helpers.milestones import contrasts

@@ -11,9 +11,8 @@ from scipy import stats
 from scipy.ndimage import map_coordinates
 from scipy.special import ndtr
 
-from helpers.inference import power_normal
 from helpers.inference.credibility import read_posterior
-from helpers.inference.planning import find_exaggeration
+from helpers.inference.planning import find_exaggeration, power_normal
 from helpers.queues.staffing import GIVEN
 from helpers.records import Estimate, Results
 
@@ -155,12 +154,9 @@ def choose_effect(results: Results, metric: str, choice: str | None = None) -> E
     estimate = next((e for e in found if choice in (e.treatment, e.control)), next(iter(found), None))
     if estimate is None:
         return None
-    ends = estimate.estimate, estimate.ci_low, estimate.ci_high
-    arms = {"treatment": estimate.treatment, "control": estimate.control}
-    if choice == estimate.control:
-        ends, arms = [-ends[k] for k in (0, 2, 1)], {"treatment": choice, "control": estimate.treatment}
-    central, low, high = (float(end) if math.isfinite(end) else math.nan for end in ends)
-    return estimate.but(estimate=central, ci_low=low, ci_high=high, **arms)
+    estimate = estimate.turn() if choice == estimate.control else estimate
+    ends = {name: getattr(estimate, name) for name in ("estimate", "ci_low", "ci_high")}
+    return estimate.but(**{name: float(end) if math.isfinite(end) else math.nan for name, end in ends.items()})
 
 
 def value_headline(

@@ -5,8 +5,8 @@ import pandas as pd
 from made_sources import make_design, make_source
 
 from helpers import metrics
-from helpers.inference import compare_arms
 from helpers.inference.decisions import label_effect, list_comparisons
+from helpers.inference.methods import compare_arms
 from helpers.records import DataInfo, Results
 from helpers.view.scales import list_metrics
 

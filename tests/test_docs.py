@@ -15,8 +15,8 @@ from scipy import stats
 
 from helpers import docs, paths
 from helpers import plan as plans
-from helpers.inference import METHODS
 from helpers.inference.means import permutation_difference
+from helpers.inference.methods import METHODS
 from helpers.plan.design import Design
 from helpers.report import page
 from helpers.view import record

@@ -9,7 +9,7 @@ from sources_samples import tell_refusal
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from helpers import plan, service
-from helpers.inference import sample_size_proportions
+from helpers.inference.planning import sample_size_proportions
 
 DESIGN = plan.read("support_metrics", kind="framework").design
 START = pd.Timestamp("2022-01-01", tz="UTC")

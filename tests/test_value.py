@@ -83,7 +83,9 @@ def test_choose_effect_takes_the_deciding_difference_of_the_chosen_treatment():
 
 def test_choose_effect_of_the_control_turns_the_effect_and_its_ends_round():
     found = choose_effect(bare(CONVERTED.but(ci_high=0.15)), "converted", "standard")
-    assert found == CONVERTED.but(estimate=-0.09, ci_low=-0.15, ci_high=-0.07, treatment="standard", control="live")
+    turned = {"estimate": -0.09, "ci_low": -0.15, "ci_high": -0.07, "treatment": "standard", "control": "live"}
+    turned |= {"treatment_value": CONVERTED.control_value, "control_value": CONVERTED.treatment_value}
+    assert {name: getattr(found, name) for name in turned} == turned
     lost = choose_effect(bare(CONVERTED.but(estimate=math.inf, ci_low=-math.inf)), "converted")
     assert np.isnan([lost.estimate, lost.ci_low]).all() and lost.ci_high == 0.11
 

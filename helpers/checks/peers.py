@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from helpers import inference
 from helpers.checks.gates import add_bands
 from helpers.checks.validation import Cell, enumerate_shares, read_effects
-from helpers.inference import compare_means, difference, find_method, measure_columns
+from helpers.inference import contrasts, looks, means, planning
+from helpers.inference.means import compare_means, difference, measure_columns
+from helpers.inference.methods import find_method
 from helpers.records import NAN, Effect
 from helpers.simulate.populations import POPULATIONS
 
@@ -165,7 +166,7 @@ def compare_looking(*, replicates: int, seed: int, confidence_level: float = 0.9
     Armitage, McPherson & Rowe 1969, JRSS A 132: 235-244 (the fixed test repeated).
     """
     rng, days = np.random.default_rng([seed, DAYS]), np.arange(1, DAYS + 1)
-    bounds = inference.sequential_bounds(days / DAYS, 1 - confidence_level)
+    bounds = looks.sequential_bounds(days / DAYS, 1 - confidence_level)
     alarms = np.empty((replicates, DAYS, len(RULES)), bool)
     for experiment in alarms:
         values = rng.standard_normal((2, DAYS * UNITS_PER_DAY))
@@ -180,7 +181,7 @@ def compare_looking(*, replicates: int, seed: int, confidence_level: float = 0.9
 def _look(values, bound, level) -> tuple[bool, bool, bool]:
     fixed = difference(compare_means(*(measure_columns(y[:, None]) for y in values)), confidence_level=level)
     planned = {"n": values.size, "n_planned": 2 * DAYS * UNITS_PER_DAY}
-    sequence = inference.always_valid(fixed, confidence_level=level, **planned)
+    sequence = looks.always_valid(fixed, confidence_level=level, **planned)
     beyond = abs(fixed.estimate) / fixed.std_error > stats.t.isf(stats.norm.sf(bound), fixed.df)
     return fixed.p_value <= 1 - level, bool(beyond), sequence.p_value <= 1 - level
 
@@ -228,7 +229,7 @@ def compare_power(*, replicates=1000, seed=1) -> pd.DataFrame:
         options = {"share_treatment": case.share, "replicates": replicates}
         options |= {"confidence_level": 1 - FAMILY_ERROR / len(CASES), "n_units": round(n)}
         rng = np.random.default_rng([seed, *case.name.encode()])
-        found = inference.simulate_power(case.draw, case.compute, rng=rng, **options)
+        found = planning.simulate_power(case.draw, case.compute, rng=rng, **options)
         formula = power(case.effect, n * case.visible)
         row = {"case": case.name, "test": case.test, "n": round(n), "share_treatment": case.share}
         row |= {"effect": case.effect, "smallest": smallest(n * case.visible), "formula": formula}
@@ -239,8 +240,8 @@ def compare_power(*, replicates=1000, seed=1) -> pd.DataFrame:
 
 def _plan_normal(error):
     """The formulas of a difference with this error of one unit."""
-    size = partial(inference.sample_size_normal, unit_error=error)
-    return size, lambda effect, n: inference.power_normal(effect, error, n), partial(inference.mde_normal, error)
+    size = partial(planning.sample_size_normal, unit_error=error)
+    return size, lambda effect, n: planning.power_normal(effect, error, n), partial(planning.mde_normal, error)
 
 
 def _test_columns(compare, control, treatment):
@@ -274,55 +275,55 @@ def _draw_adjusted(rng, n, treated):
 UNEQUAL = {"sd_treatment": 1.5, "share_treatment": 0.2}
 LEVELS = np.array([0.1, 0.2, 0.3, 0.25, 0.15]), np.array([0.07, 0.16, 0.29, 0.29, 0.19])
 MANY = 1e7  # a sample so large that it is the population
-KNOWN = inference.win_difference(*(MANY / 2 * shares for shares in LEVELS))
+KNOWN = contrasts.win_difference(*(MANY / 2 * shares for shares in LEVELS))
 HAZARDS = (0.03, 0.018)  # a day, of exponential times that are watched for 60 days
 CASES = (
     PowerCase(
         "share with the event", "score", 0.05,
-        (partial(inference.sample_size_proportions, 0.2), partial(inference.power_proportions, 0.2),
-         partial(inference.mde_proportions, 0.2)),
+        (partial(planning.sample_size_proportions, 0.2), partial(planning.power_proportions, 0.2),
+         partial(planning.mde_proportions, 0.2)),
         lambda rng, n, treated: (rng.binomial(n, 0.25 if treated else 0.2), n),
-        lambda control, treatment: float(inference.score_p_value(*treatment, *control)),
+        lambda control, treatment: float(contrasts.score_p_value(*treatment, *control)),
     ),
     PowerCase(
         "mean, one in five treated", "welch", 0.5,
-        (partial(inference.sample_size_means, sd=1, **UNEQUAL),
-         lambda effect, n: inference.power_means(effect, 1, n, **UNEQUAL),
-         lambda n: inference.mde_means(1, n, **UNEQUAL)),
+        (partial(planning.sample_size_means, sd=1, **UNEQUAL),
+         lambda effect, n: planning.power_means(effect, 1, n, **UNEQUAL),
+         lambda n: planning.mde_means(1, n, **UNEQUAL)),
         lambda rng, n, treated: rng.normal(0.5, 1.5, n) if treated else rng.normal(0, 1, n),
         partial(_test_columns, compare_means), share=0.2,
     ),
     PowerCase(
         "mean, adjusted", "lin", 0.2, _plan_normal(2 * 0.6), _draw_adjusted,
-        partial(_test_columns, inference.adjust_means),
+        partial(_test_columns, means.adjust_means),
     ),
     # variance of the numerator around the ratio, over the squared mean of the denominator, both arms
     PowerCase(
         "ratio of two sums", "delta", 0.08, _plan_normal(math.sqrt(2 * (0.5 + 0.58) / 4)), _draw_ratio,
-        partial(_test_columns, inference.compare_ratios),
+        partial(_test_columns, means.compare_ratios),
     ),
     PowerCase(
         "mean by cluster", "delta", 0.15,
         _plan_normal(math.sqrt(4 * (0.1 * (20**2 + (31**2 - 1) / 12) + 0.9 * 20)) / 20), _draw_clusters,
-        partial(_test_columns, inference.compare_ratios),
+        partial(_test_columns, means.compare_ratios),
     ),
     PowerCase(
         "ordered score", "brunner-munzel", KNOWN.estimate, _plan_normal(KNOWN.std_error * math.sqrt(MANY)),
         lambda rng, n, treated: rng.multinomial(n, LEVELS[treated]),
-        lambda control, treatment: inference.win_difference(control, treatment).p_value,
+        lambda control, treatment: contrasts.win_difference(control, treatment).p_value,
     ),
     # a median's variance is 1 / (4 density^2), and the density of an exponential there 1 / (2 mean)
     PowerCase(
         "median", "order statistics", 0.4 * math.log(2), _plan_normal(math.sqrt(2 * (1 + 1.4**2))),
         lambda rng, n, treated: rng.exponential(1.4 if treated else 1.0, n),
-        lambda control, treatment: inference.quantile_difference(control, treatment, 0.5).p_value,
+        lambda control, treatment: contrasts.quantile_difference(control, treatment, 0.5).p_value,
     ),
     PowerCase(
         "time to event", "log-rank", HAZARDS[1] / HAZARDS[0],
         # in equal arms 2 is the error of a log hazard ratio, times the root of the events (Schoenfeld 1981)
-        (lambda ratio: inference.sample_size_normal(math.log(ratio), 2.0),
-         lambda ratio, n: inference.power_normal(math.log(ratio), 2.0, n),
-         lambda n: math.exp(-inference.mde_normal(2.0, n))),
+        (lambda ratio: planning.sample_size_normal(math.log(ratio), 2.0),
+         lambda ratio, n: planning.power_normal(math.log(ratio), 2.0, n),
+         lambda n: math.exp(-planning.mde_normal(2.0, n))),
         lambda rng, n, treated: rng.exponential(1 / HAZARDS[treated], n), _test_times,
         visible=float(np.mean([1 - math.exp(-hazard * 60) for hazard in HAZARDS])),
     ),

@@ -10,8 +10,8 @@ from scipy import stats
 
 from helpers import metrics
 from helpers.checks.trust import LEAST_EXPECTED
-from helpers.inference import Arm, choose_method, compare, demand_method, score_p_value
-from helpers.inference.methods import BY_UNIT
+from helpers.inference.contrasts import score_p_value
+from helpers.inference.methods import BY_UNIT, Arm, choose_method, compare, demand_method
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Moments, Refused

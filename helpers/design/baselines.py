@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.inference import find_independent
-from helpers.inference.means import regress
+from helpers.inference.means import find_independent, regress
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Moments, Refused
 from helpers.survival import build_life_table, read_incidence

@@ -5,18 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from helpers.design.baselines import Baseline, Known, tells_shares
-from helpers.inference.planning import (
-    find_rule,
-    mde_means,
-    mde_normal,
-    mde_proportions,
-    power_means,
-    power_normal,
-    power_proportions,
-    sample_size_means,
-    sample_size_normal,
-    sample_size_proportions,
-)
+from helpers.inference import planning
 from helpers.inference.prospects import price_looks
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Refused
@@ -103,16 +92,16 @@ class Sized:
         """Return the chance that the effect is found; of a guardrail that it is shown to hold where nothing changes."""
         n, split = n_units / self.dilution / self.price, {"share_treatment": self.share, "alpha": self.level}
         if self.role == "guardrail":
-            return power_normal(self.effect, self.find_error(1.0, 0.0), n_units / self.price, alpha=self.level)
-        compute = power_proportions if self.is_share else power_means
+            return planning.power_normal(self.effect, self.find_error(1.0, 0.0), n_units / self.price, alpha=self.level)
+        compute = planning.power_proportions if self.is_share else planning.power_means
         return compute(difference=self.effect, n_units=n, **self._describe(), **split)
 
     def find_size(self, power) -> float:
         """Return how many units, both arms together, find the effect with a given power."""
         if self.role == "guardrail":
             error = self.find_error(1.0, 0.0)
-            return sample_size_normal(self.effect, error, power=power, alpha=self.level) * self.price
-        compute = sample_size_proportions if self.is_share else sample_size_means
+            return planning.sample_size_normal(self.effect, error, power=power, alpha=self.level) * self.price
+        compute = planning.sample_size_proportions if self.is_share else planning.sample_size_means
         split = {"share_treatment": self.share, "power": power, "alpha": self.level}
         return compute(difference=self.effect, **self._describe(), **split) * self.dilution * self.price
 
@@ -120,12 +109,11 @@ class Sized:
         """Return the smallest effect, above 0, that so many units find; of means in large arms by the normal curve."""
         n, split = n_units / self.dilution / self.price, {"power": power, "alpha": self.level}
         if self.is_share:
-            direction = 1 if self.effect > 0 else -1
-            found = mde_proportions(self.baseline.mean, n, share_treatment=self.share, direction=direction, **split)
-            return abs(found)
+            split |= {"share_treatment": self.share, "direction": 1 if self.effect > 0 else -1}
+            return abs(planning.mde_proportions(self.baseline.mean, n, **split))
         if n >= LARGE:
-            return mde_normal(self.find_error(1.0), n_units / self.price, **split)
-        return mde_means(self._describe()["sd"], n, share_treatment=self.share, **split)
+            return planning.mde_normal(self.find_error(1.0), n_units / self.price, **split)
+        return planning.mde_means(self._describe()["sd"], n, share_treatment=self.share, **split)
 
 
 @dataclass(frozen=True)
@@ -165,7 +153,7 @@ class Setting:
 
     def _size(self, name):
         metric, b = self.design.metrics[name], self.known.baselines[name]
-        level, direction = find_rule(self.design, name)
+        level, direction = planning.find_rule(self.design, name)
         margin, assumed = metric.margin, False
         effect = metric.worthwhile or NAN
         if margin is not None:

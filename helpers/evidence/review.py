@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from helpers import paths
-from helpers.inference import sample_size_normal, sample_size_proportions, share_ratio
+from helpers.inference.contrasts import share_ratio
+from helpers.inference.planning import sample_size_normal, sample_size_proportions
 from helpers.records import NAN, Check, Claim, DataInfo, Results
 
 NOTHING, UNTESTED = "nothing to test", "not tested by this run"
@@ -105,12 +106,8 @@ def size_topics(facts: Facts, found: dict, *, power=0.8, confidence_level=0.95) 
         `published` (the effect as published, in the metric's unit; nan where none was), `n_published`, `worthwhile`
         (the smallest effect that the plan calls worth having), `n_worthwhile`, `reason`.
     """
-    return pd.DataFrame(
-        [
-            _size_topic(topic, found, {"power": power, "alpha": 1 - confidence_level})
-            for topic in facts.topics.itertuples()
-        ]
-    )
+    options = {"power": power, "alpha": 1 - confidence_level}
+    return pd.DataFrame([_size_topic(topic, found, options) for topic in facts.topics.itertuples()])
 
 
 def _size_topic(topic, found, options):

@@ -6,7 +6,7 @@ from scipy import stats
 
 from helpers.in_app.requests import band_numbers
 from helpers.in_app.samples import rake, weigh_share
-from helpers.inference import share_ratio
+from helpers.inference.contrasts import share_ratio
 from helpers.records import Check, Effect
 
 ALL, PLANNED = "everybody asked", "the planned segment"

@@ -8,11 +8,10 @@ from scipy.special import expit
 from scipy.stats import norm
 
 from helpers.in_app.samples import instrument
-from helpers.inference import fit_logit
+from helpers.inference.associations import fit_logit
 from helpers.milestones import thresholds
 
 LEAST = 100  # replies from which a curve is drawn and a line looked for
-FEW = f"fewer than {LEAST} replies with a known wait and two outcomes"
 MARKS = (1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1440)
 NEAR = math.sqrt(2)  # replies within this factor of a place on the curve stand behind it
 HOURS = 4  # of a block
@@ -30,10 +29,9 @@ def make_reply_controls(replies: pd.DataFrame) -> np.ndarray:
     return np.hstack([pd.get_dummies(part, drop_first=True, dtype=float).to_numpy() for part in parts])
 
 
-def find_gap(replies: pd.DataFrame) -> str | None:
-    """Return why praise cannot be read by minutes; None where it can."""
-    is_enough = len(replies) >= LEAST and all(np.ptp(replies[name].astype(float)) > 0 for name in ("kudos", "minutes"))
-    return None if is_enough else FEW
+def can_read(replies: pd.DataFrame) -> bool:
+    """Return whether praise can be read by minutes: enough replies, of which not all are alike."""
+    return len(replies) >= LEAST and all(np.ptp(replies[name].astype(float)) > 0 for name in ("kudos", "minutes"))
 
 
 def trace_praise(replies: pd.DataFrame, *, confidence_level=0.95) -> pd.DataFrame:

@@ -8,7 +8,8 @@ import pandas as pd
 
 from helpers import metrics
 from helpers.in_app import feedback, praise, requests
-from helpers.inference import decide, make_estimate, risk_difference
+from helpers.inference.contrasts import risk_difference
+from helpers.inference.decisions import decide, make_estimate
 from helpers.metrics.contacts import MONTH, read_months, read_people, read_requests
 from helpers.metrics.events import find_end
 from helpers.milestones.contrasts import adjusted_difference
@@ -137,7 +138,7 @@ def _study_feedback(people, design, choices, level):
 
 def _study_praise(asked, design, choices, level):
     replies = pd.DataFrame() if asked is None else asked[asked["minutes"].notna()].reset_index(drop=True)
-    if replies.empty or praise.find_gap(replies):
+    if replies.empty or not praise.can_read(replies):
         return {}, [], []
     drawn = {"seed": choices.seed, "n_resamples": choices.n_resamples, "folds": choices.folds}
     tables = {

@@ -309,27 +309,20 @@ def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0
     """
     columns, rows = ["metric", "comparison", "better", "prior", *Posterior.__dataclass_fields__, *OVERSTATED], []
     for estimate in results.headline(role=ROLES):
-        metric = design.metrics[estimate.metric]
+        metric, error, assumed = design.metrics[estimate.metric], estimate.std_error, NAN
+        if metric.margin is None and metric.worthwhile:
+            assumed = metric.worthwhile
+        elif metric.margin is None and past_effects and metric.how.has_lift:
+            assumed = past_effects * max(estimate.control_value, 0.0)
         priors = [("weak", None)] if metric.quantile is None else []  # whose limits are no normal ones
         if past_effects and priors and metric.how.has_lift and estimate.control_value > 0:
             priors.append(("sceptical", past_effects * estimate.control_value))
         for prior, spread in priors:
             found = read_posterior(estimate, better=metric.better, prior_units=prior_units, prior_sd=spread)
             if found:
-                beside = _overstate(estimate, design, past_effects)
+                half = (estimate.ci_high - estimate.ci_low) / 2 / error  # at an early look what decides is wider
+                critical = max(float(-ndtri(find_rule(design, estimate.metric)[0] / 2)), half)
+                beside = estimate.control_value, assumed, find_exaggeration(assumed, error, critical)
                 rows.append((estimate.metric, estimate.comparison, metric.better, prior, *astuple(found), *beside))
     table = pd.DataFrame(rows, columns=columns)
     return table.assign(interim=results.status == "interim", prior_units=float(prior_units))
-
-
-def _overstate(estimate, design, past_effects):
-    """The control value, the effect that is assumed to be true, and by how much a clear estimate would overstate it."""
-    metric, assumed = design.metrics[estimate.metric], NAN
-    if metric.margin is None and metric.worthwhile:
-        assumed = metric.worthwhile
-    elif metric.margin is None and past_effects and metric.how.has_lift:
-        assumed = past_effects * max(estimate.control_value, 0.0)
-    # at an early look the interval that decides is wider
-    half = (estimate.ci_high - estimate.ci_low) / 2 / estimate.std_error
-    critical = max(float(-ndtri(find_rule(design, estimate.metric)[0] / 2)), half)
-    return estimate.control_value, assumed, find_exaggeration(assumed, estimate.std_error, critical)

@@ -91,32 +91,6 @@ def make_estimate(effect: Effect, *, control: str, treatment: str, **labels) -> 
     return Estimate(control=control, treatment=treatment, **labels, **vars(effect))
 
 
-def reverse_comparison(estimate: Estimate) -> Estimate:
-    """Return a difference the other way round, control minus treatment.
-
-    Parameters
-    ----------
-    estimate : Estimate
-        A difference whose interval, where it has one, is one interval.
-
-    Returns
-    -------
-    Estimate: arms, values and limits swapped; a benefit of the one is a harm of the other.
-    """
-    verdicts = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
-    swaps = [("control", "treatment"), ("control_value", "treatment_value"), ("n_control", "n_treatment")]
-    swapped = {to: getattr(estimate, of) for pair in swaps for to, of in (pair, pair[::-1])}
-    return estimate.but(
-        id=f"{estimate.id}:reversed",
-        comparison=f"{estimate.control} - {estimate.treatment}",
-        estimate=-estimate.estimate,
-        ci_low=-estimate.ci_high,
-        ci_high=-estimate.ci_low,
-        verdict=verdicts.get(estimate.verdict, estimate.verdict),
-        **swapped,
-    )
-
-
 def holm(p_values) -> np.ndarray:
     """Return Holm's adjusted p-values, which hold the chance of any false alarm.
 

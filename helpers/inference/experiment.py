@@ -8,17 +8,9 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
+from helpers.inference import decisions
 from helpers.inference.associations import bound_missing, weight_responders
 from helpers.inference.credibility import check_methods, list_posteriors
-from helpers.inference.decisions import (
-    AS_ASSIGNED,
-    Comparison,
-    adjust_families,
-    adjust_tests,
-    decide_all,
-    label_effect,
-    list_comparisons,
-)
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import exponentiate, rate_ratio
 from helpers.inference.methods import Arm, choose_method, compare, compare_arms, demand_method, lift_arms, pool_skewness
@@ -72,7 +64,7 @@ class Material:
         """One row a unit, for the methods that need it, read when first asked for; None above their limit."""
         return metrics.read_rows(self.units, self.units.table.columns)
 
-    def choose(self, comparison: Comparison) -> str:
+    def choose(self, comparison: decisions.Comparison) -> str:
         """Return the method that decides, by the plan's rule; no permutation test at an early look."""
         arms = self.raw[comparison.name]
         sizes = {arm: m.n for arm, m in arms.items()}
@@ -80,11 +72,11 @@ class Material:
         facts = {"sizes": sizes, "skewness": skewness, "is_adjustable": comparison.name in self.adjusted}
         return choose_method(comparison.metric, self.design, **facts)
 
-    def take(self, comparison: Comparison, *, adjusted=False) -> tuple:
+    def take(self, comparison: decisions.Comparison, *, adjusted=False) -> tuple:
         """Return the moments of the control and of the treatment."""
         return comparison.take((self.adjusted if adjusted else self.raw)[comparison.name])
 
-    def compare(self, comparison: Comparison, method: str) -> Effect:
+    def compare(self, comparison: decisions.Comparison, method: str) -> Effect:
         """Return the difference of a comparison by a method, as at the end of the experiment, from what it reads."""
         name, is_clustered, random = comparison.name, self.design.cluster is not None, {}
         reads = demand_method(method).reads
@@ -106,15 +98,15 @@ class Material:
             random = {"rng": np.random.default_rng(seed), "n_resamples": self.settings.n_resamples}
         return compare(comparison.metric, method, *arms, confidence_level=comparison.level, **random)
 
-    def at_look(self, comparison: Comparison, effect: Effect) -> Effect:
+    def at_look(self, comparison: decisions.Comparison, effect: Effect) -> Effect:
         """Return an effect with the interval that decides at this look."""
         return self.look.apply(comparison, effect, n=sum(comparison.count(self.raw[comparison.name])))
 
-    def label(self, comparison: Comparison, effect: Effect, *, arms=None, **labels) -> Estimate:
+    def label(self, comparison: decisions.Comparison, effect: Effect, *, arms=None, **labels) -> Estimate:
         """Return an effect at this look with its labels, about all, or in every part of it, those who answered."""
         known = "responders" if any((comparison.name, arm) in self.partly_known for arm in comparison.arms) else "itt"
         labels = {"population": known, "interval": self.look.interval, **labels}
-        return label_effect(comparison, effect, arms=arms or self.raw[comparison.name], **labels)
+        return decisions.label_effect(comparison, effect, arms=arms or self.raw[comparison.name], **labels)
 
 
 def run_experiment(decided, source, units, trust, *, study, withheld=None, **settings) -> Results:
@@ -153,8 +145,8 @@ def run_experiment(decided, source, units, trust, *, study, withheld=None, **set
         estimates = [e.but(population="responders") if e.population == "itt" else e for e in estimates]
     found = empty.but(
         status="interim" if material.look.is_interim else "answered",
-        estimates=decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha),
-        tests=adjust_tests(tests),
+        estimates=decisions.decide_all(decisions.adjust_families(estimates), design.metrics, alpha=design.alpha),
+        tests=decisions.adjust_tests(tests),
     )
     priors = {key: getattr(material.settings, key) for key in ("prior_units", "past_effects")}
     tables = empty.tables | {
@@ -193,11 +185,11 @@ def explain_gaps(units, trust) -> dict[str, str]:
     design = units.design
     wanted = {*design.by_role("primary", "guardrail"), *design.asked}
     material = _gather(design, units, trust, Settings())
-    found = [c for c in list_comparisons(design) if c.name in wanted and c.metric.how.outcome != "time"]
+    found = [c for c in decisions.list_comparisons(design) if c.name in wanted and c.metric.how.outcome != "time"]
     estimates = [e for comparison in found for e in estimate_headline(comparison, material)]
     if any(design.metrics[name].how.outcome == "time" for name in wanted):
         estimates += study_times(units, material.look, material.not_estimable)[0]
-    told = decide_all(adjust_families(estimates), design.metrics, alpha=design.alpha)
+    told = decisions.decide_all(decisions.adjust_families(estimates), design.metrics, alpha=design.alpha)
     gaps = [e for e in told if e.metric in wanted and e.verdict == "not estimable" and e.estimand == "difference"]
     return {e.metric: e.reason for e in gaps if e.segment is None and e.at is None and e.role != "sensitivity"}
 
@@ -205,7 +197,7 @@ def explain_gaps(units, trust) -> dict[str, str]:
 def _estimate(material):
     """Headline rows first, then take-up, sensitivity, segments and weeks; tests; curves; the table of take-up."""
     design, estimates, uptake, times = material.design, [], pd.DataFrame(), ([], [], pd.DataFrame())
-    for comparison in list_comparisons(design):
+    for comparison in decisions.list_comparisons(design):
         if comparison.metric.how.outcome != "time":
             estimates += estimate_headline(comparison, material)
             estimates += estimate_sensitivity(comparison, material)
@@ -221,14 +213,14 @@ def _estimate(material):
         key=lambda e: (
             e.segment is not None or e.at is not None,
             e.role == "sensitivity",
-            e.population not in AS_ASSIGNED,
+            e.population not in decisions.AS_ASSIGNED,
             ROLES.index(e.role),
         ),
     )
     return estimates, [*between, *differing, *times[1]], times[2], uptake
 
 
-def estimate_headline(comparison: Comparison, material: Material) -> list[Estimate]:
+def estimate_headline(comparison: decisions.Comparison, material: Material) -> list[Estimate]:
     """Return the deciding difference and lift of one metric between two arms.
 
     Parameters
@@ -256,7 +248,7 @@ def estimate_headline(comparison: Comparison, material: Material) -> list[Estima
     return found
 
 
-def estimate_sensitivity(comparison: Comparison, material: Material) -> list[Estimate]:
+def estimate_sensitivity(comparison: decisions.Comparison, material: Material) -> list[Estimate]:
     """Return the rows beside the headline: the other adjustment, Welch, winsorised, weighted, bounded, rate ratio.
 
     All have the role `sensitivity`; none where the metric has no other fair choice.
@@ -336,7 +328,7 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
         if metric.how.outcome != "time":
             continue
         columns = [f"time_{name}", f"observed_{name}"]
-        pairs = [pair for pair in list_comparisons(design) if pair.name == name]
+        pairs = [pair for pair in decisions.list_comparisons(design) if pair.name == name]
         rows = metrics.read_rows(units, ["variant", *columns])
         if rows is None:
             sizes = metrics.describe_arms(units).set_index("variant")["units"]
@@ -344,7 +336,7 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
             for pair in pairs:
                 labels = dict(zip(("n_control", "n_treatment"), sizes[[pair.control, pair.treatment]], strict=True))
                 labels |= {"estimand": "difference", "role": metric.role, "interval": look.interval}
-                estimates.append(label_effect(pair, effect, **labels))
+                estimates.append(decisions.label_effect(pair, effect, **labels))
             continue
         groups = {arm: rows.loc[rows["variant"] == arm, columns].to_numpy(float) for arm in design.variant.arms}
         tables = {arm: build_life_table(*group.T) for arm, group in groups.items()}
@@ -355,7 +347,7 @@ def study_times(units: metrics.Units, look: Look, failed) -> tuple[list[Estimate
                 tests.append(_test_times(comparison, look, comparison.take(tables)))
         days = np.unique(np.linspace(0, metric.horizon_days, CURVE_DAYS).round(1))
         for arm, table in tables.items() if design.cluster is None and name not in failed else ():
-            against = Comparison(design, name, design.variant.control, design.variant.treatments[0])
+            against = decisions.Comparison(design, name, design.variant.control, design.variant.treatments[0])
             rivals = tables[design.variant.control if arm != design.variant.control else against.treatment]
             level = look.find_level(against, n=table.n + rivals.n)
             found = read_incidence(table, days, confidence_level=level)
@@ -387,5 +379,5 @@ def _compare_times(comparison, look, tables, partly, *, why):
         effect = compare(metric, method, *arms, confidence_level=comparison.level, estimand=estimand)
         effect = look.apply(comparison, effect, n=control.n + treatment.n)
         effect = Effect(reason=why) if why else effect
-        found.append(label_effect(comparison, effect, estimand=estimand, role=role, **labels))
+        found.append(decisions.label_effect(comparison, effect, estimand=estimand, role=role, **labels))
     return found

@@ -12,7 +12,9 @@ from helpers import metrics
 from helpers.inference.decisions import Comparison
 from helpers.records import NAN, Effect, Refused
 
+TOO_EARLY = "this look is too early for any decision"
 NO_ERROR = "no standard error yet, so no interval that allows for looking early"
+TUNED_AT = 0.5  # of the planned units, where always-valid intervals are narrowest
 UNPLANNED_SHARE = 0.2  # of the error, for all looks beside the planned ones
 UNPLANNED_UNITS = 2_000  # both arms: where always-valid intervals are narrow when the plan names no number of units
 place_nodes = cache(lambda: np.polynomial.legendre.leggauss(200))  # takes a twentieth of a second: where it is used
@@ -20,11 +22,11 @@ _WIDEST = 12.0  # standard errors: nothing of the process lies beyond
 _FARTHEST = 38.0  # beyond it a normal tail is 0 to a double
 
 
-def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95, tuned_at=0.5) -> Effect:
+def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95) -> Effect:
     """Return an effect with the interval and p-value of an always-valid confidence sequence.
 
     The chance that any of the intervals, at whatever many looks, misses the truth is at most 1 - confidence_level,
-    asymptotically. It is narrowest where it is tuned. Give `relative_lift` the result as `like` for the lift.
+    asymptotically. It is narrowest at half of the planned units. Give `relative_lift` the result as `like` for a lift.
 
     Parameters
     ----------
@@ -33,7 +35,6 @@ def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95, tuned_a
     n : int, units in the estimate, both arms
     n_planned : int, units planned, both arms
     confidence_level : float
-    tuned_at : float, share of n_planned
 
     Returns
     -------
@@ -44,14 +45,11 @@ def always_valid(effect: Effect, *, n, n_planned, confidence_level=0.95, tuned_a
     Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2024, Annals of Statistics 52: 2613-2640, theorem 2.2 and
     eq. 75 (tuning); Robbins 1970, Annals of Mathematical Statistics 41: 1397-1409.
     """
-    if not effect.std_error > 0:
-        return _leave_open(effect)
     alpha = 1 - confidence_level
-    information = (np.log(1 / alpha**2) + np.log(np.log(1 / alpha**2) + 1)) * n / (tuned_at * n_planned)
+    information = (np.log(1 / alpha**2) + np.log(np.log(1 / alpha**2) + 1)) * max(n, 1) / (TUNED_AT * n_planned)
     spread = (information + 1) / information
-    z, critical = _hold(effect, float(np.sqrt(2 * spread * np.log(np.sqrt(information + 1) / alpha))))
-    p = min(1.0, float(np.sqrt(information + 1) * np.exp(-(z**2) / (2 * spread))))
-    return _widen(effect, critical, p, "always-valid")
+    bound = np.sqrt(2 * spread * np.log(np.sqrt(information + 1) / alpha))
+    return _widen(effect, bound, lambda z: np.sqrt(information + 1) * np.exp(-(z**2) / (2 * spread)), "always-valid")
 
 
 def sequential_bounds(looks, alpha=0.05) -> np.ndarray:
@@ -103,10 +101,8 @@ def at_look(effect: Effect, look, looks, *, alpha=0.05) -> Effect:
     Jennison & Turnbull 1989, Journal of the Royal Statistical Society B 51: 305-361.
     """
     position = int(np.flatnonzero(np.isclose(looks, look))[0])
-    if not effect.std_error > 0:
-        return _leave_open(effect)
-    z, critical = _hold(effect, sequential_bounds(looks, alpha)[position])
-    return _widen(effect, critical, _find_repeated_p(z, looks, position), "repeated")
+    bound = sequential_bounds(looks, alpha)[position]
+    return _widen(effect, bound, lambda z: _find_repeated_p(z, looks, position), "repeated")
 
 
 def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
@@ -131,32 +127,31 @@ def between_looks(effect: Effect, share, *, alpha=0.05) -> Effect:
     ----------
     O'Brien & Fleming 1979, Biometrics 35: 549-556, with the reflection principle for their limit.
     """
-    if not effect.std_error > 0 or not share > 0:
-        return _leave_open(effect)
+    if not share > 0:
+        return _widen(replace(effect, std_error=NAN), 0.0, None, "")
     sides = 4 / UNPLANNED_SHARE  # the process leaves the bound at any time twice as often as at its end, on two sides
-    z, critical = _hold(effect, float(-ndtri(alpha / sides) / np.sqrt(share)))
-    return _widen(effect, critical, min(1.0, sides * float(ndtr(-z * np.sqrt(share)))), "repeated, between looks")
+    bound = -ndtri(alpha / sides) / np.sqrt(share)
+    return _widen(effect, bound, lambda z: sides * ndtr(-z * np.sqrt(share)), "repeated, between looks")
 
 
-def _hold(effect, bound):
-    """An effect in standard errors, as a normal one would show it, and how many of its own reach a bound for |z|."""
-    size = abs(effect.estimate) / effect.std_error
-    if effect.df is None:
-        return size, bound
-    return float(-ndtri(stdtr(effect.df, -size))), float(-stdtrit(effect.df, ndtr(-bound)))
+def _widen(effect, bound, find_p, how):
+    """The effect with the interval of a bound for |z| and the p-value of its |z|, by Student's t where it has df.
 
-
-def _widen(effect, critical, p, how):
-    if not np.isfinite(critical):
-        return _leave_open(replace(effect, reason="this look is too early for any decision", ci_low=NAN))
-    half = critical * effect.std_error
+    Without either, and a reason, where it has no standard error, or nothing may be decided yet.
+    """
+    if not effect.std_error > 0:
+        reason = effect.reason if effect.reason and np.isnan(effect.ci_low) else NO_ERROR
+    else:
+        z = abs(effect.estimate) / effect.std_error
+        if effect.df is not None:
+            z, bound = -ndtri(stdtr(effect.df, -z)), -stdtrit(effect.df, ndtr(-bound))
+        reason = None if np.isfinite(bound) else TOO_EARLY
+    if reason:
+        return replace(effect, ci_low=NAN, ci_high=NAN, ci_set=None, p_value=NAN, reason=reason)
+    half = float(bound) * effect.std_error
     ends = {"ci_low": effect.estimate - half, "ci_high": effect.estimate + half, "ci_set": None}
-    return replace(effect, **ends, p_value=p, method=f"{effect.method}, {how}", reason=None)
-
-
-def _leave_open(effect):
-    reason = effect.reason if effect.reason and np.isnan(effect.ci_low) else NO_ERROR
-    return replace(effect, ci_low=NAN, ci_high=NAN, ci_set=None, p_value=NAN, reason=reason)
+    told = {"p_value": min(1.0, float(find_p(float(z)))), "method": f"{effect.method}, {how}", "reason": None}
+    return replace(effect, **ends, **told)
 
 
 def _spend(looks, alpha):

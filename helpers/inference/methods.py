@@ -7,28 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from helpers.inference import columns
+from helpers.inference import columns, contrasts, means
 from helpers.inference.associations import weight_responders
-from helpers.inference.contrasts import (
-    count_events,
-    quantile_difference,
-    relative_lift_risk,
-    risk_difference,
-    win_difference,
-)
-from helpers.inference.means import (
-    adjust_means,
-    compare_means,
-    compare_ratios,
-    difference,
-    measure_interaction,
-    measure_trend,
-    needs_permutation,
-    pair_arms,
-    permutation_difference,
-    rate_ratio,
-    relative_lift,
-)
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.plan import ExperimentPlan, Metric
 from helpers.records import HORIZON_DAYS, NAN, Effect, Moments, Refused
@@ -242,30 +222,32 @@ CLUSTERS, LIN = f"{DENG}; Carter, Schnepel & Steigerwald 2017", "Lin 2013; Negi 
 AT_LEAST, TEST = {"claim": "at least"}, {"has_interval": False, "is_dual": False}
 PROBABILITY = {"planned": (("probability", "quantile"),), "by_cluster": True}
 HORIZON = {"planned": (("horizon", "horizon_days"),)}
-differ, lift = (columns.read_known, compare_means, difference), (columns.read_known, compare_means, relative_lift)
-differ_sums = columns.read_sums, compare_ratios, difference
-lift_sums = columns.read_sums, compare_ratios, relative_lift
-adjust = columns.read_covariates, adjust_means, difference
+differ = columns.read_known, means.compare_means, means.difference
+lift = columns.read_known, means.compare_means, means.relative_lift
+differ_sums = columns.read_sums, means.compare_ratios, means.difference
+lift_sums = columns.read_sums, means.compare_ratios, means.relative_lift
+adjust = columns.read_covariates, means.adjust_means, means.difference
 incidence = columns.read_times, partial(incidence_difference, horizon=HORIZON_DAYS)
 mean_time = columns.read_times, partial(rmst_difference, horizon=HORIZON_DAYS)
-share, lift_share = ((columns.read_known, count_events, contrast) for contrast in (risk_difference, relative_lift_risk))
+share = columns.read_known, contrasts.count_events, contrasts.risk_difference
+lift_share = columns.read_known, contrasts.count_events, contrasts.relative_lift_risk
 METHODS = (
     Method("Welch difference", "welch", "difference", differ, ("counts", "money", "scores"), _tail(),
            f"{WELCH}; Kohavi et al. 2014, rule 7", lift="fieller"),
     Method("Fieller lift", "fieller", "relative_lift", lift, ("counts", "money"), _tail(),
            "Fieller 1954; Kohavi et al. 2014, rule 7"),
-    Method("permutation difference", "permutation", "difference", (columns.read_values, permutation_difference),
+    Method("permutation difference", "permutation", "difference", (columns.read_values, means.permutation_difference),
            ("money",), Domain(200), "Janssen 1997; Chung & Romano 2013",
            lift="fieller", batch=columns.limit_permutations, n_resamples=columns.N_RESAMPLES, most_units=2_000,
            most_replicates=2_000),
     Method("NPS difference", "welch", "difference", differ, ("NPS",), _tail(), WELCH),
-    Method("win difference", "brunner-munzel", "difference", (columns.read_levels, win_difference),
+    Method("win difference", "brunner-munzel", "difference", (columns.read_levels, contrasts.win_difference),
            ("ordered scores",), _tail(most_effect=0.8), "Brunner & Munzel 2000"),
     Method("median difference", "order statistics", "difference",
-           (columns.read_values, partial(quantile_difference, probability=0.5)),
+           (columns.read_values, partial(contrasts.quantile_difference, probability=0.5)),
            ("medians",), QUANTILES, ORDER, **AT_LEAST, **PROBABILITY),
     Method("90th percentile difference", "order statistics", "difference",
-           (columns.read_values, partial(quantile_difference, probability=0.9)),
+           (columns.read_values, partial(contrasts.quantile_difference, probability=0.9)),
            ("90th percentiles",), QUANTILES, ORDER, **AT_LEAST, **PROBABILITY),
     Method("Miettinen-Nurminen difference", "miettinen-nurminen", "difference", share,
            ("shares",), SHARES, "Miettinen & Nurminen 1985", lift="score-ratio", limits=columns.limit_difference),
@@ -274,8 +256,8 @@ METHODS = (
     Method("delta difference of ratios", "delta", "difference", differ_sums, ("ratios", "rates"), _tail(), DENG,
            lift="fieller"),
     Method("Fieller lift of ratios", "fieller", "relative_lift", lift_sums, ("ratios", "rates"), _tail(), DENG),
-    Method("log rate ratio", "log rate ratio", "rate_ratio", (columns.read_sums, rate_ratio), ("rates",), _tail(100),
-           "Lin, Wei, Yang & Ying 2000"),
+    Method("log rate ratio", "log rate ratio", "rate_ratio", (columns.read_sums, means.rate_ratio), ("rates",),
+           _tail(100), "Lin, Wei, Yang & Ying 2000"),
     Method("delta difference of clusters", "delta", "difference", differ_sums, ("clusters",),
            _tail(20, unit="clusters", least_apart=0), CLUSTERS, lift="fieller"),
     Method("Fieller lift of clusters", "fieller", "relative_lift", lift_sums, ("clusters",),
@@ -301,10 +283,10 @@ METHODS = (
     Method("Holm over three metrics", "holm", "any_difference", (columns.combine_metrics,), ("several metrics",),
            _tail(), "Holm 1979", **AT_LEAST, **TEST),
     Method("interaction across segments", "interaction", "interaction",
-           (partial(columns.measure_groups, measure_interaction, "interaction", 2),), ("segments",), _tail(500),
+           (partial(columns.measure_groups, means.measure_interaction, "interaction", 2),), ("segments",), _tail(500),
            "Cochran 1954", **TEST),
     Method("trend over weeks", "trend over weeks", "trend",
-           (partial(columns.measure_groups, measure_trend, "trend over weeks", 3),), ("weeks",), _tail(200),
+           (partial(columns.measure_groups, means.measure_trend, "trend over weeks", 3),), ("weeks",), _tail(200),
            "Cochran 1954", **TEST),
     Method("incidence difference", SHARE, "difference", incidence, ("times to an event",), TIMES,
            "Newcombe 1998, method 10; Rothman 1978", **HORIZON),
@@ -372,7 +354,7 @@ def choose_method(metric: Metric, design: ExperimentPlan, *, sizes, skewness, is
         raise Refused(f"kind {metric.kind}: {row.method} reads the {row.reads}; say is_mean=False, or name another")
     if how.is_mean and design.cluster is not None:
         return "delta"
-    if how.has_tail and needs_permutation(sizes, design.variant.shares, skewness):
+    if how.has_tail and means.needs_permutation(sizes, design.variant.shares, skewness):
         return "permutation"
     if is_adjustable and design.decides_on == "adjusted" and how.takes_covariates:
         return "lin"
@@ -452,8 +434,9 @@ def lift_arms(metric: Metric, control: Moments, treatment: Moments, *, confidenc
     Effect: the score ratio of two shares, else Fieller's; an NPS has no lift and is not to be asked for one.
     """
     if metric.how.is_share and control.names == ("y",) and like is None:
-        return relative_lift_risk(*count_events(control, treatment), confidence_level=confidence_level)
-    return relative_lift(pair_arms(control, treatment), confidence_level=confidence_level, like=like)
+        counts = contrasts.count_events(control, treatment)
+        return contrasts.relative_lift_risk(*counts, confidence_level=confidence_level)
+    return means.relative_lift(means.pair_arms(control, treatment), confidence_level=confidence_level, like=like)
 
 
 def pool_skewness(arms) -> float:

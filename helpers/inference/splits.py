@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, fdtrc
+from scipy.special import chdtrc
 
 from helpers import metrics
 from helpers.inference.decisions import list_comparisons
@@ -198,12 +198,10 @@ def compare_groups(groups) -> tuple[float, float, float]:
     rests = [0.0 if m.remainder is None else float(m.remainder[0]) for m in groups]
     # from the first mean, so that what all have in common cancels before it is rounded
     gaps = np.array([m.value - groups[0].value + (rest - rests[0]) for m, rest in zip(groups, rests, strict=True)])
-    weights = sizes / variances
-    shares, df = weights / weights.sum(), float(len(sizes) - 1)
-    spread = float(weights @ (gaps - shares @ gaps) ** 2) / df
-    doubt = float(np.sum((1 - shares) ** 2 / (sizes - 1))) / (df * (df + 2))
-    statistic = spread / (1 + 2 * (df - 1) * doubt)
-    return statistic, df, float(fdtrc(df, 1 / (3 * doubt), statistic))
+    from statsmodels.stats.oneway import anova_generic  # here, as few plans have several treatments
+
+    found = anova_generic(gaps, variances, sizes, use_var="unequal")
+    return float(found.statistic), float(found.df_num), float(found.pvalue)
 
 
 def compare_shares(groups) -> tuple[float, float, float]:

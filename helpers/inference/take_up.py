@@ -7,18 +7,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
+from helpers.inference import means
 from helpers.inference.associations import adjusted_contrast, naive_contrast, read_offered, weighted_contrast
 from helpers.inference.contrasts import e_value, share_ratio
-from helpers.inference.decisions import Comparison, label_effect, list_comparisons, reverse_comparison
-from helpers.inference.means import (
-    NO_SPREAD,
-    build_effect,
-    linearise,
-    measure_columns,
-    open_ends,
-    satterthwaite,
-    solve_set,
-)
+from helpers.inference.decisions import Comparison, label_effect, list_comparisons
 from helpers.records import NAN, TAKE_UP, Effect, Estimate, Results
 
 WEAK_F = 10.0
@@ -63,12 +55,12 @@ def complier_effect(arms, *, confidence_level: float = 0.95) -> Effect:
     gap, cov = _contrast(arms)
     if gap[1] == 0:
         return Effect(method=method, reason=NO_FIRST_STAGE)
-    effect, variance = linearise(gap, cov)
+    effect, variance = means.linearise(gap, cov)
     products = [float(arm.cov[0, 1] * (arm.n - 1) / arm.n + arm.mean[0] * arm.mean[1]) for arm in arms]
     taking = (products[1] - products[0]) / float(gap[1])
     df = _welch_df(arms, np.array([1.0, -effect]))
     values = (taking - effect, taking)
-    return build_effect(
+    return means.build_effect(
         effect, math.sqrt(variance), df, values=values, method=method, confidence_level=confidence_level
     )
 
@@ -106,7 +98,7 @@ def anderson_rubin(arms, *, confidence_level: float = 0.95) -> Effect:
     df = _welch_df(arms, np.array([1.0, 0.0]))
     found = _solve(gap, cov, float(-stdtrit(df, (1 - confidence_level) / 2)))
     if found is None:
-        return replace(point, reason=point.reason or NO_SPREAD)
+        return replace(point, reason=point.reason or means.NO_SPREAD)
     p = float(2 * stdtr(df, -abs(gap[0]) / math.sqrt(cov[0, 0])))
     if len(found) == 1 and None not in found[0]:
         return replace(point, df=df, p_value=p, ci_low=found[0][0], ci_high=found[0][1])
@@ -147,7 +139,7 @@ def _contrast(arms):
 
 
 def _welch_df(arms, weights):
-    return satterthwaite(*((float(weights @ arm.cov @ weights) / arm.n, arm.n - 1) for arm in arms))
+    return means.satterthwaite(*((float(weights @ arm.cov @ weights) / arm.n, arm.n - 1) for arm in arms))
 
 
 def _solve(gap, cov, t):
@@ -156,8 +148,8 @@ def _solve(gap, cov, t):
         return None
     scale = math.sqrt(cov[0, 0])  # b in units of the outcome's standard error: no overflow, one tolerance
     y, d, yd, dd = gap[0] / scale, gap[1], cov[0, 1] / scale, cov[1, 1]
-    parts = solve_set(d * d - t * t * dd, y * d - t * t * yd, y * y - t * t)
-    return open_ends([(scale * low, scale * high) for low, high in parts])
+    parts = means.solve_set(d * d - t * t * dd, y * d - t * t * yd, y * y - t * t)
+    return means.open_ends([(scale * low, scale * high) for low, high in parts])
 
 
 def _describe(found):
@@ -198,10 +190,11 @@ def study_uptake(material) -> tuple[list[Estimate], pd.DataFrame]:
             labels, rows = {"against": against, "interval": material.look.interval}, rows.dropna(subset=["taken"])
             contrasts, overlap = _associate(comparison, rows, material, population="as_treated", **labels)
             pairs = (rows.loc[rows["assigned"] == arm, ["y", "taken"]].to_numpy(float) for arm in (0, 1))
-            arms, level = [measure_columns(p, ("y", "taken")) for p in pairs], {"confidence_level": comparison.level}
+            arms = [means.measure_columns(pair, ("y", "taken")) for pair in pairs]
             labels |= {"estimand": "cace", "population": "compliers", "n_control": arms[0].n, "n_treatment": arms[1].n}
             for estimator, role in ((complier_effect, "exploratory"), (anderson_rubin, "sensitivity")):
-                effect = material.at_look(comparison, estimator(arms, **level))
+                effect = estimator(arms, confidence_level=comparison.level)
+                effect = material.at_look(comparison, effect)
                 contrasts.append(label_effect(comparison, effect, role=role, family="", **labels))
             found += contrasts
             if comparison.metric.how.is_share:
@@ -252,7 +245,8 @@ def select_contrasts(results: Results, metric: str) -> tuple[Estimate, ...]:
     fair = results.headline(metric, treatment=found[0].treatment)[:1]
     naive, cace = ([e for e in found if e.estimand == kind] for kind in ("naive", "cace"))
     if cace and fair and cace[0].estimate * fair[0].estimate < 0:  # the treatment takes the offer away
-        fair = (reverse_comparison(fair[0]),)
+        arms = fair[0].control, fair[0].treatment
+        fair = (fair[0].turn().but(id=f"{fair[0].id}:reversed", comparison=" - ".join(arms)),)
     return (*naive, *fair, *cace)
 
 

@@ -1,10 +1,7 @@
 """Accounts of a framework: who they are and what they did, at landmarks, as histories, by month or in a snapshot."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -12,27 +9,13 @@ import numpy as np
 import pandas as pd
 
 from helpers import schema
+from helpers.metrics import events as log
 from helpers.metrics import milestones
-from helpers.metrics.events import (
-    DAY,
-    LATEST,
-    Total,
-    add_days,
-    ask,
-    find_end,
-    fold_events,
-    has_clock,
-    hear,
-    pick,
-    store,
-)
 from helpers.metrics.reach import STALE_DAYS, Reach, find_reach, list_recurring, measure_silence
 from helpers.plan import FrameworkPlan
 from helpers.records import Refused
+from helpers.sources import AccountSource
 from helpers.sources.opening import fetch
-
-if TYPE_CHECKING:
-    from helpers.sources import AccountSource
 
 MONTH_DAYS = 30
 DATED = "events have dates alone: each account starts with its day, so that events of that day count"
@@ -74,7 +57,7 @@ class Accounts:
     @property
     def cutoff(self) -> dt.datetime | None:
         """The first moment that is not known: the midnight (UTC) that ends `as_of`."""
-        return find_end(self.as_of)
+        return log.find_end(self.as_of)
 
 
 def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
@@ -99,15 +82,15 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
     known, as_of = _standardise(source.accounts, design), design.as_of
     if design.is_snapshot:
         ended = known["lost"].notnull() & known["lost_days"].notnull()
-        n, n_open = ask(known, {"n": known.count(), "open": (~ended).sum()}).values()
+        n, n_open = log.ask(known, {"n": known.count(), "open": (~ended).sum()}).values()
         noted = (f"accounts without an end or its time, left out: {n_open:,}",) if n_open else ()
         return Accounts(design, None, known, noted, n)
     said, heard, start = [], source.events, known["started_at"]
-    clock = {"clocked": has_clock(heard["at"]), "event": heard["at"].max()}
-    clock = ask(known, {"timed": has_clock(start), "start": start.max()}, (heard, clock))
+    clock = {"clocked": log.has_clock(heard["at"]), "event": heard["at"].max()}
+    clock = log.ask(known, {"timed": log.has_clock(start), "start": start.max()}, (heard, clock))
     if not as_of:
         as_of = max(clock[name].date() for name in ("start", "event") if clock[name])
-        said.append(LATEST.format(as_of))
+        said.append(log.LATEST.format(as_of))
     if dated := clock["timed"] and clock["clocked"] is False:
         known = known.mutate(started_at=start.truncate("D"))
         said.append(DATED)
@@ -115,15 +98,15 @@ def fold_accounts(source: AccountSource, design: FrameworkPlan) -> Accounts:
     reach = find_reach(known, events, design, as_of)
     said += reach.tell(as_of)
     as_of = reach.ended or as_of
-    end = ibis.literal(find_end(as_of))
+    end = ibis.literal(log.find_end(as_of))
     started = milestones.read_losses(known.filter(known["started_at"] < end), end, clock["clocked"], said)
     if reach.began:
         started = started.filter(started["started_at"] >= ibis.literal(dt.datetime.combine(reach.began, dt.time())))
     seen = events.filter(events["at"] < end)
     ends = seen.filter(seen["event"].isin(design.outcomes.retained.lost))
-    table = store(milestones.add_loss(started, hear(started, ends, start="started_at"), design))
-    heard = store(hear(table, seen, start="started_at", lost="lost_at"))
-    n, n_late = ask(known, {"n": known.count(), "late": (known["started_at"] >= end).sum()}).values()
+    table = log.store(milestones.add_loss(started, log.hear(started, ends, start="started_at"), design))
+    heard = log.store(log.hear(table, seen, start="started_at", lost="lost_at"))
+    n, n_late = log.ask(known, {"n": known.count(), "late": (known["started_at"] >= end).sum()}).values()
     if n == n_late:
         raise Refused(f"plan, as_of: no account started by {as_of}; choose a later day")
     notes = {f"accounts that start after {as_of}, left out": n_late, **_count_left(table, events, design, as_of)}
@@ -156,7 +139,7 @@ def _standardise(accounts, design):
 def _count_left(table, events, design, as_of):
     """How many events do not count, and how many accounts lack something."""
     named = events.select("unit", "at").inner_join(table.select("unit", "started_at", "lost_at"), "unit")
-    early, late = named["at"] < named["started_at"], named["at"] >= ibis.literal(find_end(as_of))
+    early, late = named["at"] < named["started_at"], named["at"] >= ibis.literal(log.find_end(as_of))
     facts = {
         "events before their account starts, left out": early,
         f"events after {as_of}, the last complete day, left out": late,
@@ -165,7 +148,7 @@ def _count_left(table, events, design, as_of):
     lacks = {"accounts without a size above 0": table["size"].isnull()}
     lacks |= {"accounts without seats at their start": table["seats"].isnull()} if design.usage else {}
     facts, lacks = ({sentence: fact.sum() for sentence, fact in counted.items()} for counted in (facts, lacks))
-    return ask(named, facts, (table, lacks))
+    return log.ask(named, facts, (table, lacks))
 
 
 @dataclass(frozen=True)
@@ -233,22 +216,22 @@ def read_landmarks(accounts: Accounts, histories: pd.DataFrame | None = None) ->
 
 def _meet(accounts, landmark, totals):
     """The accounts that are followed to a landmark's horizon, with these totals, and whether they are customers."""
-    until = add_days(accounts.table["started_at"], landmark + accounts.design.horizon_days)
+    until = log.add_days(accounts.table["started_at"], landmark + accounts.design.horizon_days)
     followed = accounts.table.filter(until <= ibis.literal(accounts.cutoff))
-    return milestones.keep_customers(fold_events(followed, accounts.heard, totals), accounts.design, landmark)
+    return milestones.keep_customers(log.fold_events(followed, accounts.heard, totals), accounts.design, landmark)
 
 
 def _read_landmark(accounts, landmark, histories):
     design, names, until = accounts.design, accounts.design.milestone_names, landmark + accounts.design.horizon_days
     outcomes, totals = design.outcomes, milestones.list_totals(design, landmark, names)
     if outcomes.retained.event:
-        totals.append(Total("retained", "count", tuple(outcomes.retained.event), landmark, until))
+        totals.append(log.Total("retained", "count", tuple(outcomes.retained.event), landmark, until))
     if outcomes.expanded:
         followed_to = landmark + outcomes.expanded.within_days
-        totals.append(Total("expanded", "count", tuple(outcomes.expanded.event), landmark, followed_to))
+        totals.append(log.Total("expanded", "count", tuple(outcomes.expanded.event), landmark, followed_to))
     if has_dormant := "dormant" in design.outcome_names:
         since = until - outcomes.dormant_after_days
-        totals.append(Total("dormant", "count", tuple(design.activity_events), since, until))
+        totals.append(log.Total("dormant", "count", tuple(design.activity_events), since, until))
     met = _meet(accounts, landmark, totals)
     met = met.filter(met["is_customer"]).drop("started_at", "lost_at", "cohort", "tier", "size")
     frame = _fetch(milestones.define_counts(met, design, names))
@@ -284,7 +267,7 @@ def _one(fact):
 
 def _round(days):
     """Days to the second, as the engine counts them."""
-    return round(days * DAY) / DAY
+    return round(days * log.DAY) / log.DAY
 
 
 def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
@@ -296,7 +279,7 @@ def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
     """
     table, design = accounts.table, accounts.design
     if design.is_snapshot:
-        known = ask(table, {"kept": (table["lost"].notnull() & table["lost_days"].notnull()).sum()})["kept"]
+        known = log.ask(table, {"kept": (table["lost"].notnull() & table["lost_days"].notnull()).sum()})["kept"]
         return [("loaded", accounts.n_loaded, ""), ("kept", known, "with an end and its time")]
     steps = [("started", table.count().to_pyarrow().as_py(), f"by {accounts.as_of}")]
     if accounts.reach.began:
@@ -305,7 +288,7 @@ def explain_accounts(accounts: Accounts) -> list[tuple[str, int, str]]:
     for landmark in design.landmarks:
         met = _meet(accounts, landmark, milestones.list_totals(design, landmark, ()))
         facts = {"lost": (met["lost_at"] < met["landmark_at"]).sum(), "kept": met["is_customer"].sum()}
-        n, lost, kept = (count or 0 for count in ask(met, {"n": met.count()} | facts).values())
+        n, lost, kept = (count or 0 for count in log.ask(met, {"n": met.count()} | facts).values())
         day, until = f"landmark day {landmark:g}: ", f"to day {landmark + design.horizon_days:g}"
         steps += [(f"{day}followed", n, f"{until}, by the end of {accounts.as_of}")]
         steps += [(f"{day}lost before it", lost, "no outcome of theirs can follow a milestone")]
@@ -333,10 +316,10 @@ def _read_histories(accounts: Accounts) -> pd.DataFrame:
     """
     design, table, heard = accounts.design, accounts.table, accounts.heard
     timed, wanted = {_name_day(name): event for name, event in milestones.list_timed(design).items()}, design.activation
-    table = fold_events(table, heard, [Total(name, "first", (event,)) for name, event in timed.items()])
+    table = log.fold_events(table, heard, [log.Total(name, "first", (event,)) for name, event in timed.items()])
     if wanted and wanted.at_least:
-        named = heard.filter(Total("", "count", tuple(wanted.event), 0, wanted.window_days).holds(heard))
-        reached = pick(named, "unit", "at", place=wanted.at_least - 1)
+        named = heard.filter(log.Total("", "count", tuple(wanted.event), 0, wanted.window_days).holds(heard))
+        reached = log.pick(named, "unit", "at", place=wanted.at_least - 1)
         table = table.left_join(reached.select("unit", activated_at=reached["at"]), "unit").drop("unit_right")
     frame = _fetch(table)
     start, end = frame["started_at"], pd.Timestamp(accounts.cutoff, tz="UTC")
@@ -388,7 +371,7 @@ def _read_months(accounts: Accounts) -> pd.DataFrame:
     months = frame.loc[frame.index.repeat(whole), ["unit", "seats"]].reset_index(drop=True)
     months.insert(1, "month", months.groupby("unit").cumcount())
     seconds = heard["at"].epoch_seconds().cast("float64") - heard["start"].epoch_seconds().cast("float64")
-    timed = heard.mutate(day=seconds / DAY, month=(seconds / (MONTH_DAYS * DAY)).floor().cast("int64"))
+    timed = heard.mutate(day=seconds / log.DAY, month=(seconds / (MONTH_DAYS * log.DAY)).floor().cast("int64"))
     parts = {"count": design.activation, "events": design.usage}
     counts = {n: timed["event"].isin(part.event).sum() if part else ibis.literal(0) for n, part in parts.items()}
     last_day = timed["day"].max(where=timed["event"].isin(design.activity_events))
@@ -440,7 +423,7 @@ def _fetch(table, what="accounts"):
 
 def _count_days(moment, start):
     """The days (float) from a start to a moment; nan where there is none."""
-    return (moment - start).dt.total_seconds() / DAY
+    return (moment - start).dt.total_seconds() / log.DAY
 
 
 def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame:
@@ -466,7 +449,7 @@ def measure_freshness(source: AccountSource, accounts: Accounts) -> pd.DataFrame
     if as_of:
         known = {column: table[column.target].notnull() for column in columns}
         facts |= {("latest", column): table["started_at"].max(where=known[column]) for column in columns}
-    found = ask(table, facts)
+    found = log.ask(table, facts)
     n, missing = found["n"], {column: (found["missing", column] or 0) / max(found["n"], 1) for column in columns}
     rows = [("accounts", column.name, n, missing[column], found.get(("latest", column))) for column in columns]
     newest = max((latest.date() for *_, latest in rows if latest), default=None)

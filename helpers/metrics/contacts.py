@@ -1,20 +1,13 @@
 """Events inside a product become months of use, requests for help, and replies: one row each."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import ibis
 import numpy as np
 import pandas as pd
 
 from helpers.metrics.events import DAY, ask, find_end
 from helpers.metrics.moments import read_rows
-from helpers.sources import opening
-
-if TYPE_CHECKING:
-    from helpers.metrics.units import Units
-    from helpers.sources import Source
+from helpers.metrics.units import Units
+from helpers.sources import Source, opening
 
 ACTIVE, REQUEST, TICKET, REPLY = "active", "request", "ticket", "replied"
 STEPS = ("suggested", "opened", TICKET, "returned", "gave_up")

@@ -1,12 +1,9 @@
 """The one fold of events: how often, how much, first and last within days of a unit's start; and its conversations."""
 
-from __future__ import annotations
-
 import datetime as dt
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
@@ -16,12 +13,8 @@ from ibis.util import gen_name
 
 from helpers import schema
 from helpers.kinds import COUNTED, VALUED
-from helpers.sources import opening
+from helpers.sources import Source, opening
 from helpers.sources.numerals import SPACES
-
-if TYPE_CHECKING:
-    from helpers.metrics.units import Units
-    from helpers.sources import Source
 
 DAY = 86_400
 TAKES = {  # what a kind of total makes of the events that count; a last value is no aggregate
@@ -312,7 +305,7 @@ def mark(fact: ir.BooleanValue) -> ir.FloatingValue:
     return fact.cast("int32").cast("float64")
 
 
-def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
+def read_conversations(source: Source, units) -> pd.DataFrame | None:
     """Return every conversation that a unit began, with the first reply to it, until the end of the data.
 
     The first question of a conversation id begins it; the earliest reply with that id, at or after the question, is
@@ -353,7 +346,7 @@ def read_conversations(source: Source, units: Units) -> pd.DataFrame | None:
     return frame[[*columns, "wait_minutes", "followed_minutes", "hour"]]
 
 
-def explain_conversations(source: Source, units: Units, conversations: pd.DataFrame | None) -> str:
+def explain_conversations(source: Source, units, conversations: pd.DataFrame | None) -> str:
     """Return in a sentence how many conversations were read, and what was left out; or why there are none.
 
     Parameters

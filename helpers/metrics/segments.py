@@ -1,16 +1,9 @@
 """Levels: of segments those that are large enough to be named, where two overlap, who pays in each; of covariates."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import ibis
 
 from helpers.metrics.events import KNOWN, ask, mark
 from helpers.records import Refused
-
-if TYPE_CHECKING:
-    from helpers.metrics.units import Units
 
 MOST_LEVELS, OTHER = 20, "other"
 TELLING = (
@@ -60,7 +53,7 @@ def name_levels(table, levels):
     return found
 
 
-def count_overlap(units: Units):
+def count_overlap(units):
     """Return how many units stand in each combination of the levels of all segments, by variant.
 
     Parameters
@@ -78,7 +71,7 @@ def count_overlap(units: Units):
     return named.group_by("variant", *segments).aggregate(n=named.count()).to_pandas()
 
 
-def count_payers(units: Units) -> dict[tuple[str, str, str | None], int]:
+def count_payers(units) -> dict[tuple[str, str, str | None], int]:
     """Return how many units pay, in each arm and each part of it, for every metric of money, or of money by something.
 
     Parameters

@@ -1,9 +1,6 @@
 """Events of a help desk become one row a ticket, and one row a renewal with how the year before it was served."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import TYPE_CHECKING
 
 import ibis
 import numpy as np
@@ -11,10 +8,8 @@ import pandas as pd
 
 from helpers.metrics.events import ask, find_end
 from helpers.records import Refused
+from helpers.sources import AccountSource
 from helpers.sources.opening import fetch
-
-if TYPE_CHECKING:
-    from helpers.sources import AccountSource
 
 FIRSTS = {"opened": "ticket_opened", "replied": "first_reply", "merged": "merged", "solved": "solved"}
 FIRSTS |= {"reopened": "reopened"}

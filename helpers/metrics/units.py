@@ -1,16 +1,14 @@
 """A source and a plan become one row a unit: each metric its columns, and covariates numbers without gaps."""
 
-from __future__ import annotations
-
 import calendar
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
 from helpers import schema
 from helpers.kinds import COUNTED
@@ -33,12 +31,7 @@ from helpers.metrics.segments import ask_levels, make_covariates, name_levels, r
 from helpers.metrics.values import START, ask_beside
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
-from helpers.sources import opening
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from helpers.sources import Source
+from helpers.sources import Source, opening
 
 DATED = "events{} have dates and no times: the day of assignment counts, and windows hold whole days"
 MANY = "{:,} units: above {:,} no method that needs every row is run, and what it would find is told to be unknown"

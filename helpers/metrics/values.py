@@ -163,12 +163,6 @@ def _ask_states(table, value, column, added, design):
     return counts, asked
 
 
-def _is_paid(design, name, event):
-    """Whether a metric counts an event that is named as a payment, of which not every one need have gone through."""
-    is_counted = name in design.metrics and design.metrics[name].how.total == "count"
-    return is_counted and PAYMENT.search(event.casefold()) is not None
-
-
 def _ask_sums(table, by, found, design):
     """Sums of facts, by group first: of events once, however many metrics read one."""
     shared = by[1:] == ["event"]

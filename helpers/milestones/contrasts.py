@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import expit
 from scipy.stats import norm
 
-from helpers import inference
+from helpers.inference import associations, contrasts, means
 from helpers.plan import FrameworkPlan
 from helpers.records import Effect
 from helpers.survival import wilson_interval
@@ -61,7 +61,7 @@ def measure_tipping(gap: Effect, ratio: Effect) -> dict:
     found = {"difference": gap.estimate, "ci_low": gap.ci_low, "ci_high": gap.ci_high}
     found |= {"tipping": math.sqrt(abs(gap.estimate)), "tipping_limit": math.sqrt(max(near, 0.0))}
     found |= {"risk_ratio": ratio.estimate, "ratio_low": ratio.ci_low, "ratio_high": ratio.ci_high}
-    needed = inference.e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
+    needed = contrasts.e_value(ratio.estimate, ratio.ci_low if ratio.estimate > 1 else ratio.ci_high)
     return found | {"e_value": needed[0], "e_value_limit": needed[1], "reason": gap.reason or ratio.reason}
 
 
@@ -137,12 +137,12 @@ def adjusted_difference(exposed, outcome, controls, *, confidence_level: float =
     """
     found = _standardise(exposed, outcome, controls)
     if isinstance(found, tuple):  # counts: nothing to adjust for
-        return inference.risk_difference(*found, confidence_level=confidence_level)
+        return contrasts.risk_difference(*found, confidence_level=confidence_level)
     if isinstance(found, Effect):
         return found
     change, error = found.means[1] - found.means[0], float(np.linalg.norm(found.pulls[1] - found.pulls[0]))
     level = {"confidence_level": confidence_level}
-    return inference.build_effect(change, error, found.df, values=found.means, method=METHOD, **level)
+    return means.build_effect(change, error, found.df, values=found.means, method=METHOD, **level)
 
 
 def adjusted_ratio(exposed, outcome, controls, *, confidence_level: float = 0.95) -> Effect:
@@ -160,14 +160,14 @@ def adjusted_ratio(exposed, outcome, controls, *, confidence_level: float = 0.95
     """
     found = _standardise(exposed, outcome, controls)
     if isinstance(found, tuple):
-        return inference.share_ratio(*found, confidence_level=confidence_level)
+        return contrasts.share_ratio(*found, confidence_level=confidence_level)
     if isinstance(found, Effect) or min(found.means) <= 0:
         return Effect(method=METHOD, reason=found.reason if isinstance(found, Effect) else NO_RATIO)
     log = math.log(found.means[1] / found.means[0])
     error = float(np.linalg.norm(found.pulls[1] / found.means[1] - found.pulls[0] / found.means[0]))
     level = {"confidence_level": confidence_level}
-    told = inference.build_effect(log, error, found.df, values=found.means, method=METHOD, **level)
-    return inference.exponentiate(told)
+    told = means.build_effect(log, error, found.df, values=found.means, method=METHOD, **level)
+    return means.exponentiate(told)
 
 
 @dataclass(frozen=True)
@@ -202,13 +202,13 @@ def _standardise(exposed, outcome, controls) -> Means | Effect | tuple:
             return Effect(method=METHOD, reason=THIN.format(n=n, size=size))
     values, own = tuple(float(slopes[0]) for slopes, _, _ in fits), [float(pull @ pull) for _, pull, _ in fits]
     if min(own) <= 1e-20:
-        reason = NO_VARIATION if max(own) > 1e-20 else inference.NO_SPREAD
+        reason = NO_VARIATION if max(own) > 1e-20 else means.NO_SPREAD
         change, told = values[1] - values[0], {"control_value": values[0], "treatment_value": values[1]}
         return Effect(change, method=METHOD, reason=reason, **told)
     pulls, lost = [x @ slopes[1:] / math.sqrt(len(y) * (len(y) - 1)) for slopes, _, _ in fits], 1 + x.shape[1]
     for pulled, side, (_, pull, _) in zip(pulls, sides, fits, strict=True):
         pulled[side] += pull
-    return Means(values, tuple(pulls), inference.satterthwaite((own[0], n0 - lost), (own[1], n1 - lost)))
+    return Means(values, tuple(pulls), means.satterthwaite((own[0], n0 - lost), (own[1], n1 - lost)))
 
 
 def find_obstacle(is_in, controls) -> str | None:
@@ -243,9 +243,7 @@ def find_columns(*sides) -> np.ndarray:
     sides : arrays, shape (n, k), the same columns of each group
     """
     varying = np.flatnonzero(np.all([np.ptp(side, axis=0) > 1e-12 for side in sides], axis=0))
-    return varying[
-        inference.find_independent(*(np.atleast_2d(np.cov(side[:, varying], rowvar=False)) for side in sides))
-    ]
+    return varying[means.find_independent(*(np.atleast_2d(np.cov(side[:, varying], rowvar=False)) for side in sides))]
 
 
 def _fit_side(y, x):
@@ -428,7 +426,7 @@ def _read_ratio(start, stop, lost, covariates, confidence_level):
     if np.isnan(beta[0]):
         return Effect(method=COX, reason="the model does not converge")
     told = {"values": (math.nan, math.nan), "method": COX, "confidence_level": confidence_level}
-    return inference.exponentiate(inference.build_effect(float(beta[0]), math.sqrt(covariance[0, 0]), None, **told))
+    return means.exponentiate(means.build_effect(float(beta[0]), math.sqrt(covariance[0, 0]), None, **told))
 
 
 def fit_cox(start, stop, lost, covariates) -> tuple[np.ndarray, np.ndarray]:
@@ -531,7 +529,7 @@ def compare_strategies(histories, *, landmark, horizon, seed, n_resamples, confi
     found = gaps[1:][np.isfinite(gaps[1:])]
     error = float(found.std(ddof=1)) if len(found) > 1 else math.nan
     values = float(without[0]), float(following[0])
-    return inference.build_effect(
+    return means.build_effect(
         float(gaps[0]), error, None, values=values, method=CLONES, confidence_level=confidence_level
     )
 
@@ -590,4 +588,4 @@ def _follow_with(strata, draws):
 def _foretell(strata, events, trials):
     """Fitted chance of each stratum by a logistic model on its controls, one model a resample (shape of `events`)."""
     x = np.column_stack([np.ones(len(strata)), strata])
-    return expit(inference.fit_logit(x, events, trials)[0] @ x.T)
+    return expit(associations.fit_logit(x, events, trials)[0] @ x.T)

@@ -8,7 +8,8 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import chi2, norm
 
-from helpers.inference import fit_logit, win_difference
+from helpers.inference.associations import fit_logit
+from helpers.inference.contrasts import win_difference
 from helpers.milestones.contrasts import find_columns, list_milestones, measure_losses, name_figures
 from helpers.plan import FrameworkPlan
 from helpers.records import Effect, Refused

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.sparse.csgraph import connected_components
 from scipy.stats import norm, rankdata, t
 
-from helpers.inference import benjamini_hochberg
+from helpers.inference.decisions import benjamini_hochberg
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import adjusted_difference, make_controls
 from helpers.records import Effect

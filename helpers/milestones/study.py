@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.inference import adjust_families, decide, holm, make_estimate
+from helpers.inference.decisions import adjust_families, decide, holm, make_estimate
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import ADJUSTED, COVARIATES, IMMORTAL, UNADJUSTED, VARYING, list_milestones
 from helpers.milestones.progress import study_maturity, study_next_steps, study_progress, study_size

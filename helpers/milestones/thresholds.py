@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.special import expit, ndtr, owens_t
 from scipy.stats import norm
 
-from helpers.inference import fit_logit
+from helpers.inference.associations import fit_logit
 from helpers.milestones import contrasts
 from helpers.milestones.contrasts import SIDES, adjusted_difference, compare_accounts, make_controls
 from helpers.records import Effect, Test

@@ -249,13 +249,9 @@ def _tell_talks(people, talks):
     talks["agent_id"] = [f"agent{number + 1:03d}" for number in talks["agent"]]
     answered = talks[talks["agent"] >= 0]
     live = answered[answered["replied"] - answered["asked"] <= LIVE_SECONDS]
-    events = [
-        tell("question", talks["row"], talks["asked"], conversation_id=talks["conversation_id"]),
-        *(
-            tell(event, part["row"], part["replied"], **part[["conversation_id", "agent_id"]])
-            for event, part in (("first_reply", answered), ("live_reply", live))
-        ),
-    ]
+    events = [tell("question", talks["row"], talks["asked"], conversation_id=talks["conversation_id"])]
+    for event, part in (("first_reply", answered), ("live_reply", live)):
+        events.append(tell(event, part["row"], part["replied"], **part[["conversation_id", "agent_id"]]))
     inside = [part["row"][part["seconds"] < QUESTION_DAYS * SECONDS_A_DAY] for _, part in events]
     counts = [np.bincount(rows, minlength=int(shown.sum())) for rows in inside]
     return {"questions": counts[0], "live_reply": (counts[2] > 0).astype(int)}, events

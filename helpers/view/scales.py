@@ -26,7 +26,6 @@ LISTED = r"(?:^|(?<=[(:,;] )|(?<=\()|(?<= in )|(?<= and )|(?<= come ))"  # what 
 CODE = r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)"
 
 DRAWN = ("estimate", "ci_low", "ci_high", "ci_set")
-OPPOSITE = {"clear benefit": "clear harm", "clear harm": "clear benefit"}
 
 
 @dataclass(frozen=True)
@@ -237,16 +236,7 @@ def orient(results: Results, estimate: Estimate) -> Estimate:
     Estimate: of a turned one `treatment` is what stands first in the contrast, and benefit and harm change places.
     """
     turned = estimate.estimand in ("difference", "rmst_difference") and estimate.population in ("itt", "responders")
-    if not (is_turned(results) and turned):
-        return estimate
-    sides = [("control", "treatment"), ("control_value", "treatment_value"), ("n_control", "n_treatment")]
-    sides.append(("clusters_control", "clusters_treatment"))
-    swapped = {name: getattr(estimate, other) for pair in sides for name, other in (pair, pair[::-1])}
-    ends = {"estimate": -estimate.estimate, "ci_low": -estimate.ci_high, "ci_high": -estimate.ci_low}
-    pieces = estimate.ci_set and tuple(
-        tuple(None if end is None else -end for end in reversed(piece)) for piece in reversed(estimate.ci_set)
-    )
-    return estimate.but(**swapped, **ends, ci_set=pieces, verdict=OPPOSITE.get(estimate.verdict, estimate.verdict))
+    return estimate.turn() if turned and is_turned(results) else estimate
 
 
 def find_margin(estimate: Estimate, scale: Scale) -> float | None:

@@ -1,8 +1,7 @@
-"""How each results table is written: cells by the columns of its view, and its entry of the data dictionary."""
+"""How each results table is written: cells by the columns of its view."""
 
 import fnmatch
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -10,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from helpers.plan.views import Column, View, read_own
+from helpers.plan.views import Column, View
 from helpers.records import Refused, Results
 from helpers.view import numbers, scales
 
@@ -149,24 +148,3 @@ def write_rows(frame: pd.DataFrame, view: View, results: Results) -> pd.DataFram
 def is_missing(value) -> bool:
     """Return whether there is nothing in a cell."""
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
-
-
-def describe(study: str) -> str:
-    """Return a study's part of the data dictionary in Markdown: a table with one row a results table of its own file.
-
-    Each says what a row is, and each column: its label, its interval, its meaning.
-    """
-    lines = [f"### {study}", "", "| table | one row | columns |", "|---|---|---|"]
-    for name, view in read_own(study).items():
-        told = ", ".join(_describe_column(*pair) for pair in view.columns.items())
-        lines += [f"| `{name}` | {view.row} | {told} |"] if told else []
-    return "\n".join([*lines, ""])
-
-
-def _describe_column(name: str, column: Column) -> str:
-    spelled = {"{noun}": "units", "{metric}": "each metric", "{control}": "control", "{treatment}": "treatment"}
-    label = numbers.lower_first(re.sub("|".join(map(re.escape, spelled)), lambda hit: spelled[hit[0]], column.label))
-    spoken = name.replace("_", " ").lower() == label.lower()
-    meaning = "; ".join(part for part in ("" if spoken else label, column.meaning) if part)
-    names = ", ".join(f"`{one}`" for one in (name, *(column.ends or ())))
-    return f"{names} ({meaning})" if meaning else names

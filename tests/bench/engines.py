@@ -49,7 +49,7 @@ def _read_plan():
 def _compare(outcome, ratio):
     from dataclasses import replace
 
-    from helpers.inference import compare_arms
+    from helpers.inference.methods import compare_arms
 
     plan = _read_plan().metrics
     first = {"names": ("y",), "remainder": None}

@@ -9,9 +9,10 @@ import pytest
 from experiments import make_design, make_source
 from scipy import stats
 
-from helpers import checks, inference, metrics, survival
+from helpers import checks, metrics, survival
 from helpers.checks import splits
 from helpers.checks.splits import FEWER, HOLDS, TOO_FEW, TOO_MANY, count_by_tenth, judge_p_values
+from helpers.inference import contrasts, means, methods
 from helpers.records import Effect, Refused
 
 KINDS = {
@@ -77,12 +78,12 @@ def test_resplit_gives_the_p_value_of_the_shipped_estimators():
     moments = metrics.summarise(units)[None]
     for name in ("paid", "calls", "money", "nps", "rate"):
         sides = moments[name]["c"], moments[name]["t"]
-        effect = inference.compare_arms(units.design.metrics[name], *sides)
+        effect = methods.compare_arms(units.design.metrics[name], *sides)
         assert found[name] == pytest.approx(effect.p_value, rel=1e-9), name
     levels = metrics.count_levels(units, "grade")[None]
-    assert found["grade"] == pytest.approx(inference.win_difference(levels["c"], levels["t"]).p_value, rel=1e-9)
+    assert found["grade"] == pytest.approx(contrasts.win_difference(levels["c"], levels["t"]).p_value, rel=1e-9)
     values = [frame.loc[arms == side, "money"].to_numpy() for side in (False, True)]
-    assert found["slow"] == pytest.approx(inference.quantile_difference(*values, 0.75).p_value, rel=1e-9)
+    assert found["slow"] == pytest.approx(contrasts.quantile_difference(*values, 0.75).p_value, rel=1e-9)
     sides = (frame.loc[arms == side, ["left_in", "left"]].to_numpy() for side in (False, True))
     tables = [survival.build_life_table(*side.T) for side in sides]
     assert found["leaves"] == survival.incidence_difference(*tables, horizon=20).p_value
@@ -101,7 +102,7 @@ def test_resplit_adjusts_where_the_plan_decides_on_adjusted():
     units = fold(frame.assign(variant=np.where(arms, "t", "c")), kinds, covariates=["x"])
     moments = metrics.summarise(units, adjusted=True)[None]["money"]
     assert found[1].p_values[7] == pytest.approx(
-        inference.difference(inference.adjust_means(moments["c"], moments["t"])).p_value, rel=1e-9
+        means.difference(means.adjust_means(moments["c"], moments["t"])).p_value, rel=1e-9
     )
 
 
@@ -120,7 +121,7 @@ def test_resplit_keeps_clusters_whole():
     units = fold(frame.assign(variant=moved), cluster="team")
     for name in ("paid", "nps", "rate"):
         moments = metrics.summarise(units)[None][name]
-        effect = inference.difference(inference.compare_ratios(moments["c"], moments["t"]))
+        effect = means.difference(means.compare_ratios(moments["c"], moments["t"]))
         assert whole[name].p_values[3] == pytest.approx(effect.p_value, rel=1e-9), name
 
 
@@ -159,8 +160,8 @@ _compare = splits.compare
 
 
 def _halve(control, treatment):
-    pair = inference.compare_means(control, treatment)
-    return inference.difference(replace(pair, var_control=pair.var_control / 4, var_treatment=pair.var_treatment / 4))
+    pair = means.compare_means(control, treatment)
+    return means.difference(replace(pair, var_control=pair.var_control / 4, var_treatment=pair.var_treatment / 4))
 
 
 def test_resplit_leaves_observational_groups_out_and_takes_every_treatment():

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers import inference
 from helpers.checks import judge_cells, list_cells, measure_cells, summarise_guarantees, validation
 from helpers.checks.validation import Cell, read_effects
-from helpers.inference import METHODS, risk_difference
+from helpers.inference import looks
+from helpers.inference.contrasts import risk_difference
+from helpers.inference.methods import METHODS
 from helpers.records import Effect, Refused
 from helpers.simulate.populations import POPULATIONS, make_share
 
@@ -137,7 +138,7 @@ def test_looking_daily_leaves_what_the_intervals_of_all_days_leave():
     for day in range(1, 29):
         arms = [arm[arm[:, 1] <= day, :1] for arm in (control, treatment)]
         fixed = NAMED["Welch difference"].compute(*arms, confidence_level=0.9)
-        rows.append(inference.always_valid(fixed, n=sum(map(len, arms)), n_planned=600, confidence_level=0.9))
+        rows.append(looks.always_valid(fixed, n=sum(map(len, arms)), n_planned=600, confidence_level=0.9))
     assert found.ci_low == pytest.approx(max(e.ci_low for e in rows))
     assert found.ci_high == pytest.approx(min(e.ci_high for e in rows))
     assert found.p_value == pytest.approx(min(e.p_value for e in rows))

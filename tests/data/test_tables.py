@@ -11,12 +11,13 @@ import pytest
 from helpers import paths, records
 from helpers.kinds import FIRST, KINDS
 from helpers.plan import ExperimentPlan, Metric, Variant, framework
-from helpers.plan.views import read_views
+from helpers.plan.views import read_own, read_views
 from helpers.simulate.customer_milestones import customer_milestones
 from helpers.simulate.live_support import live_support
 from helpers.simulate.proactive_help import proactive_help
 from helpers.simulate.support_metrics import support_metrics
-from helpers.view.views import FORMATS, describe
+from helpers.view.numbers import lower_first
+from helpers.view.views import FORMATS
 
 CLAIMS = pd.read_csv(paths.DATA / "published_claims.csv")
 TESTS = pd.read_csv(paths.DATA / "claim_tests.csv")
@@ -116,6 +117,28 @@ def test_dictionary_describes_every_key_of_a_framework():
     section = DICTIONARY.split("### kind: framework")[1].split("\n## ")[0]
     assert len(parts) == 13
     assert [key for key in sorted(keys) if not re.search(rf"[`.]{key}[`.]", section)] == []
+
+
+def describe(study):
+    """Return a study's part of the data dictionary in Markdown: a table with one row a results table of its own file.
+
+    Each says what a row is, and each column: its label, its interval, its meaning.
+    """
+    lines = [f"### {study}", "", "| table | one row | columns |", "|---|---|---|"]
+    for name, view in read_own(study).items():
+        told = ", ".join(describe_column(*pair) for pair in view.columns.items())
+        lines += [f"| `{name}` | {view.row} | {told} |"] if told else []
+    return "\n".join([*lines, ""])
+
+
+def describe_column(name, column):
+    """Return a column of a table with its label, its interval and its meaning."""
+    spelled = {"{noun}": "units", "{metric}": "each metric", "{control}": "control", "{treatment}": "treatment"}
+    label = lower_first(re.sub("|".join(map(re.escape, spelled)), lambda hit: spelled[hit[0]], column.label))
+    spoken = name.replace("_", " ").lower() == label.lower()
+    meaning = "; ".join(part for part in ("" if spoken else label, column.meaning) if part)
+    names = ", ".join(f"`{one}`" for one in (name, *(column.ends or ())))
+    return f"{names} ({meaning})" if meaning else names
 
 
 def test_dictionary_of_results_tables_is_what_the_views_say():

@@ -25,14 +25,10 @@ from helpers.design.study import (
     list_worth,
     settle,
 )
-from helpers.inference import (
-    adjust_families,
-    sample_size_means,
-    sample_size_proportions,
-    score_p_value,
-)
-from helpers.inference.decisions import decide_all, label_effect, list_comparisons
+from helpers.inference.contrasts import score_p_value
+from helpers.inference.decisions import adjust_families, decide_all, label_effect, list_comparisons
 from helpers.inference.methods import compare_arms, lift_arms
+from helpers.inference.planning import sample_size_means, sample_size_proportions
 from helpers.inference.prospects import price_looks
 from helpers.plan import ExperimentPlan, Plan
 from helpers.records import Effect, Estimate, Moments, Refused

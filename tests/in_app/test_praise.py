@@ -71,8 +71,7 @@ def test_judge_line_says_why_where_no_line_divides():
     assert praise.judge_line(replies, seed=1, n_resamples=99, folds=5)["reason"].tolist() == [
         "no line divides the replies"
     ]
-    assert praise.find_gap(replies) == praise.find_gap(make_replies(50)) == praise.FEW
-    assert praise.find_gap(make_replies(200)) is None
+    assert [praise.can_read(given) for given in (replies, make_replies(50), make_replies(200))] == [False, False, True]
 
 
 def test_compare_speeds_is_misled_by_ease_and_the_queue_is_not():

@@ -5,15 +5,10 @@ import subprocess
 import numpy as np
 import pytest
 
-from helpers.inference import (
-    benjamini_hochberg,
-    compare_means,
-    difference,
-    holm,
-    quantile_difference,
-    rate_ratio,
-    sample_size_means,
-)
+from helpers.inference.contrasts import quantile_difference
+from helpers.inference.decisions import benjamini_hochberg, holm
+from helpers.inference.means import compare_means, difference, rate_ratio
+from helpers.inference.planning import sample_size_means
 from helpers.inference.splits import compare_groups
 from helpers.records import Moments
 

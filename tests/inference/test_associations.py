@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from helpers.inference import associations, compare_arms, risk_difference
+from helpers.inference import associations
 from helpers.inference.associations import bound_missing, read_offered, weight_responders
+from helpers.inference.contrasts import risk_difference
+from helpers.inference.methods import compare_arms
 from helpers.plan import Metric
 from helpers.records import Moments
 

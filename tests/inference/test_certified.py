@@ -14,8 +14,7 @@ import pytest
 from made_sources import make_design
 
 from helpers import metrics, sources
-from helpers.inference import adjust_means, find_independent
-from helpers.inference.means import regress
+from helpers.inference.means import adjust_means, find_independent, regress
 from helpers.inference.splits import compare_groups
 from helpers.records import Moments
 

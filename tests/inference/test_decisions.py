@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from helpers.inference import adjust_families, benjamini_hochberg, compare_arms, decide, holm
-from helpers.inference.decisions import adjust_tests, decide_all
-from helpers.inference.methods import lift_arms
+from helpers.inference.decisions import adjust_families, adjust_tests, benjamini_hochberg, decide, decide_all, holm
+from helpers.inference.methods import compare_arms, lift_arms
 from helpers.plan import Metric
 from helpers.records import Estimate, Test
 

@@ -9,8 +9,12 @@ import statsmodels.api as sm
 from scipy import stats
 from scipy.stats import t as student
 
-from helpers.inference import (
-    compare_arms,
+from helpers.inference.means import (
+    NO_VARIATION,
+    TOO_FEW,
+    UNBOUNDED,
+    UNDEFINED,
+    Pair,
     compare_means,
     compare_ratios,
     difference,
@@ -18,8 +22,7 @@ from helpers.inference import (
     rate_ratio,
     relative_lift,
 )
-from helpers.inference.means import NO_VARIATION, TOO_FEW, UNBOUNDED, UNDEFINED, Pair
-from helpers.inference.methods import lift_arms
+from helpers.inference.methods import compare_arms, lift_arms
 from helpers.plan import Metric
 from helpers.records import Effect, Moments
 

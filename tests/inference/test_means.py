@@ -13,8 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.inference import adjust_means, compare_means, difference, find_independent
-from helpers.inference.means import needs_permutation, permutation_difference
+from helpers.inference.means import (
+    adjust_means,
+    compare_means,
+    difference,
+    find_independent,
+    needs_permutation,
+    permutation_difference,
+)
 from helpers.inference.splits import compare_groups
 
 

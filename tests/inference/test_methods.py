@@ -8,9 +8,20 @@ import numpy as np
 import pytest
 from sources_samples import tell_refusal
 
-from helpers.inference import METHODS, columns, find_method, measure_columns, methods
+from helpers.inference import columns, methods
 from helpers.inference.credibility import EXEMPT
-from helpers.inference.methods import Arm, Domain, Method, choose_method, compare, compare_arms, demand_method
+from helpers.inference.means import measure_columns
+from helpers.inference.methods import (
+    METHODS,
+    Arm,
+    Domain,
+    Method,
+    choose_method,
+    compare,
+    compare_arms,
+    demand_method,
+    find_method,
+)
 from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan, Metric
 from helpers.records import Effect, Refused

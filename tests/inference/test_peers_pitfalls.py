@@ -12,15 +12,8 @@ import pytest
 from scipy import stats
 
 from helpers import metrics
-from helpers.inference import (
-    adjust_means,
-    compare_means,
-    compare_ratios,
-    difference,
-    relative_lift_risk,
-    risk_difference,
-    score_p_value,
-)
+from helpers.inference.contrasts import relative_lift_risk, risk_difference, score_p_value
+from helpers.inference.means import adjust_means, compare_means, compare_ratios, difference
 from helpers.records import Moments
 
 

@@ -12,7 +12,10 @@ from scipy import stats
 from scipy.stats import norm
 from statsmodels.stats.power import TTestIndPower
 
-from helpers.inference import (
+from helpers.inference.contrasts import score_p_value
+from helpers.inference.planning import (
+    find_exaggeration,
+    find_rule,
     mde_means,
     mde_normal,
     mde_proportions,
@@ -22,10 +25,8 @@ from helpers.inference import (
     sample_size_means,
     sample_size_normal,
     sample_size_proportions,
-    score_p_value,
     simulate_power,
 )
-from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.records import Refused
 
 

@@ -14,19 +14,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from helpers import metrics
-from helpers.inference import (
+from helpers.inference.contrasts import quantile_difference, relative_lift_risk, risk_difference, win_difference
+from helpers.inference.means import (
     adjust_means,
     compare_means,
     compare_ratios,
     difference,
-    quantile_difference,
+    permutation_difference,
     rate_ratio,
     relative_lift,
-    relative_lift_risk,
-    risk_difference,
-    win_difference,
 )
-from helpers.inference.means import permutation_difference
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.records import Moments
 from helpers.survival import build_life_table, incidence_difference, rmst_difference

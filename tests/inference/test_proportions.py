@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import binom, norm
 
-from helpers.inference import relative_lift_risk, risk_difference, score_p_value
-from helpers.inference.contrasts import score_limits
+from helpers.inference.contrasts import relative_lift_risk, risk_difference, score_limits, score_p_value
 from helpers.records import Refused
 
 NEWCOMBE = json.loads((Path(__file__).parents[1] / "reference" / "newcombe1998_table2.json").read_text())

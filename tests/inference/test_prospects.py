@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.inference import holm, sequential_bounds
+from helpers.inference.decisions import holm
+from helpers.inference.looks import sequential_bounds
 from helpers.inference.prospects import draw_decisions, find_clear, leave_at_looks, price_looks, value_sample
 
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from helpers.inference import compare_ratios, quantile_difference, win_difference
+from helpers.inference.contrasts import quantile_difference, win_difference
+from helpers.inference.means import compare_ratios
 from helpers.records import Refused
 
 TOO_FEW = "an arm has fewer than 2 units with a known outcome"

@@ -9,7 +9,7 @@ from experiments import make_design, run_experiment
 from scipy import stats
 
 from helpers import metrics
-from helpers.inference import compare_arms
+from helpers.inference.methods import compare_arms
 from helpers.plan import Metric
 from helpers.records import Moments
 

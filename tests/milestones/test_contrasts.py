@@ -10,7 +10,8 @@ from accounts_samples import HORIZON, LANDMARK, draw_histories
 from scipy import stats
 from statsmodels.duration.hazard_regression import PHReg
 
-from helpers.inference import fit_logit, relative_lift_risk, risk_difference
+from helpers.inference.associations import fit_logit
+from helpers.inference.contrasts import relative_lift_risk, risk_difference
 from helpers.milestones import adjusted_difference, contrasts, make_controls
 from helpers.milestones.contrasts import (
     ADJUSTED,

@@ -9,7 +9,7 @@ from scipy.special import expit
 from scipy.stats import binom, chi2, norm
 from sklearn.metrics import roc_auc_score
 
-from helpers.inference import fit_logit
+from helpers.inference.associations import fit_logit
 from helpers.milestones.model import choose_update, measure_auc, measure_calibration
 
 TRUE = np.array([-0.2, 0.8, 0.5, -0.4])

@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import roc_auc_score
 
 from helpers import metrics, milestones, plan, sources
-from helpers.inference import benjamini_hochberg
+from helpers.inference.decisions import benjamini_hochberg
 from helpers.milestones.contrasts import adjusted_difference, make_controls
 from helpers.milestones.ranking import (
     Rows,

@@ -13,7 +13,8 @@ from scipy import stats
 from sources_samples import tell_refusal
 
 from helpers import checks, metrics, sources
-from helpers.inference import holm, risk_difference
+from helpers.inference.contrasts import risk_difference
+from helpers.inference.decisions import holm
 from helpers.milestones import (
     Choices,
     adjusted_difference,
