@@ -67,14 +67,18 @@ def run_studies():
     return run
 
 
+def cut_short(file):
+    """Write a reports.yaml with the repository's runs, the long ones with few draws; return its path."""
+    listed = yaml.safe_load((ROOT / "notebooks" / "reports.yaml").read_text())
+    few = [{**run, "parameters": {**run["parameters"], **FEW.get(run["study"], {})}} for run in listed]
+    file.write_text(yaml.safe_dump(few))
+    return file
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
     """Return a reports.yaml with the repository's runs, the long ones with few draws."""
-    listed = yaml.safe_load((ROOT / "notebooks" / "reports.yaml").read_text())
-    few = [{**run, "parameters": {**run["parameters"], **FEW.get(run["study"], {})}} for run in listed]
-    file = tmp_path_factory.mktemp("runs") / "reports.yaml"
-    file.write_text(yaml.safe_dump(few))
-    return file
+    return cut_short(tmp_path_factory.mktemp("runs") / "reports.yaml")
 
 
 @pytest.fixture(scope="session")

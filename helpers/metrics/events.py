@@ -12,7 +12,7 @@ import pandas as pd
 from ibis.util import gen_name
 
 from helpers import schema
-from helpers.kinds import COUNTED, VALUED
+from helpers.kinds import COUNTED
 from helpers.sources import Source, opening
 from helpers.sources.numerals import SPACES
 
@@ -173,17 +173,6 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
             }
             facts |= {(total.column, event, what): fact for what, fact in (told | monies).items()}
     return facts
-
-
-def list_lost(heard: ir.Table, totals, end: dt.datetime) -> dict:
-    """Return what to ask of events that do not count: a sentence -> an aggregate; parameters as of `add_up`."""
-    lacks = [heard["event"].isin(t.events) & heard[t.value].isnull() for t in totals if t.kind in VALUED]
-    lacks = ibis.or_(heard["event"].isnull(), *lacks)
-    late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
-    lost = {"events before their unit is assigned, left out": heard["at"] < heard["start"]}
-    lost |= {late: heard["at"] >= ibis.literal(end)}
-    lost |= {"events without the value that the plan adds up or averages": lacks}
-    return {sentence: fact.sum() for sentence, fact in lost.items()}
 
 
 def find_money(table: ir.Table) -> ir.StringValue | None:

@@ -3,6 +3,7 @@
 import calendar
 import datetime as dt
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 
@@ -66,8 +67,8 @@ class Units:
         The first and the last day on which a unit was randomised.
     added : tuple of dict
         What each event adds to each amount: `metric`, `event` and what `events.add_up` counts; `total` to 3 digits.
-    seen : dict
-        What stands in values, by metric, and event or column; then by arm; then as `values.ask_values` asks.
+    values : Callable
+        Gives what `seen` asks the engine, the first time that it is read.
     full : frozenset of str
         The columns of outcomes (`y_`, `num_`, `den_`) that are known of every unit.
     own : ibis.Table
@@ -84,7 +85,7 @@ class Units:
     n_two_variants: int = 0
     assigned: tuple[dt.date, dt.date] | None = None
     added: tuple[dict, ...] = ()
-    seen: dict = field(default_factory=dict, repr=False)
+    values: Callable[[], list] = field(default=list, repr=False, compare=False)
     full: frozenset[str] = frozenset()
     own: ir.Table | None = field(default=None, repr=False)
     heard: frozenset[str] = frozenset()
@@ -95,6 +96,16 @@ class Units:
         if question not in self._answers:
             self._answers[question] = answer()
         return self._answers[question]
+
+    @property
+    def seen(self) -> dict:
+        """What stands in values, by metric, and event or column; then by arm; then as `values.ask_values` asks."""
+        if "seen" not in self._answers:
+            asked, found = self.values(), {}
+            for (_, *of, what, arm), fact in (ask(*asked[0], *asked[1:]) if asked else {}).items():
+                found.setdefault(tuple(of), {}).setdefault(arm, {})[what] = fact or 0
+            self._answers["seen"] = found
+        return self._answers["seen"]
 
     def _repr_html_(self) -> str:
         """Return how many units there are, of which metrics, in two lines, for notebooks."""
@@ -164,11 +175,8 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, alone, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, paid = ask_beside(source, units, totals, design, (end, dated))
+    beside, lost, sums, paid, values = ask_beside(source, units, totals, design, (end, dated))
     notes, found = _write_notes(folded, beside, lost, design, clock)
-    seen = {}
-    for _, *of, what, arm in (key for key in found if key[0] == "seen"):
-        seen.setdefault(tuple(of), {}).setdefault(arm, {})[what] = found["seen", *of, what, arm] or 0
     added = {key[:2]: {"metric": key[0].removeprefix("fold:"), "event": key[1]} for key in sums}
     for column, event, what in sums:
         about = found[column, event, what]
@@ -178,7 +186,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
-    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, seen, **kept)
+    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, values, **kept)
 
 
 def _read_clock(units, totals, source, design):

@@ -1,10 +1,16 @@
 """What stands in the columns and events of each arm: how large values are, which answers, what is no payment."""
 
+import datetime as dt
+from functools import partial
+from itertools import product
+
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from helpers import schema
-from helpers.metrics.events import add_up, begin, find_money, list_lost, mark
+from helpers.kinds import VALUED
+from helpers.metrics.events import add_up, begin, find_money, mark
 from helpers.metrics.payments import PAYMENT, find_unknown, list_states, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
@@ -26,7 +32,7 @@ INITIALS = "gsotierив合總"  # with which these begin
 
 
 def ask_beside(source, units, totals, design, clock):
-    """Return what to ask beside the units; what of it is on lost events, the sums, the units' column of currencies.
+    """Return what to ask beside the units; what of it is on lost events, the sums, currencies; what to ask of values.
 
     Parameters
     ----------
@@ -35,12 +41,17 @@ def ask_beside(source, units, totals, design, clock):
     totals : sequence of Total, what the plan reads of events
     design : ExperimentPlan
     clock : (datetime, collection of str), the first moment that is not known, and the events that have dates alone
+
+    Returns
+    -------
+    (list of (table, dict), dict, dict, Ibis column or None, Callable): the last gives, when it is called, what
+        `ask_values` does: only checks ask it.
     """
-    end, dated = clock
-    amounts, events = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}, source.events
+    (end, dated), events = clock, source.events
+    amounts = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}
     paid = find_money(units) if amounts.difference(total.column.removeprefix("fold:") for total in totals) else None
     if events is None:
-        return ask_values(units, None, totals, design, paid), {}, {}, paid
+        return [], {}, {}, paid, partial(ask_values, units, None, totals, design, paid)
     planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
     planned = planned.inner_join(units.select("unit", start=START, **{ARM: "variant"}), "unit")
     planned = begin(planned, dated) if dated else planned
@@ -48,11 +59,17 @@ def ask_beside(source, units, totals, design, clock):
     if amounts:
         told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
         sums = add_up(planned, totals, end, told_in, money)
-    lost = list_lost(planned, totals, end)
+    late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
+    lacks = [planned["event"].isin(t.events) & planned[t.value].isnull() for t in totals if t.kind in VALUED]
+    lacks = ibis.or_(planned["event"].isnull(), *lacks)
+    lost = {"events before their unit is assigned, left out": planned["at"] < planned["start"]}
+    lost |= {late: planned["at"] >= ibis.literal(end)}
+    lost |= {"events without the value that the plan adds up or averages": lacks}
+    lost = {sentence: fact.sum() for sentence, fact in lost.items()}
     counts = planned if money is None else planned.mutate(**{MONEY: money})
     counts = counts.filter(counts["at"] >= counts["start"], counts["at"] < ibis.literal(end))
-    asked = ask_values(units, counts.mutate(variant=counts[ARM]), totals, design, paid)
-    return [(planned, lost | sums), *asked], lost, sums, paid
+    values = partial(ask_values, units, counts.mutate(variant=counts[ARM]), totals, design, paid)
+    return [(planned, lost | sums)], lost, sums, paid, values
 
 
 def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) -> list[tuple[ir.Table, dict]]:
@@ -89,7 +106,9 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
             found[name, read] = _look_column(units, read, metric, paid)
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
                 found[name, read] |= look_payments(units, units[read].cast("float64"), further, own=False)
-            asked += _ask_column(units, name, read, metric, further, design)
+            asked += _ask_column(units, (name, read), metric, found, further, design)
+            if metric.missing == "zero":
+                found.setdefault((name, read), {})["no"] = (units[read].cast("float64") == 0).cast("int32")
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name].events))
             asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
@@ -97,23 +116,23 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
     if exposure and exposure.column:
         found["", exposure.column] = _look_marks(units[exposure.column])
     if any(found.values()):
-        asked.append(_ask_sums(units, ["variant"], found, design))
+        asked.append(_ask_sums(units, found, design))
     if planned is not None:
         beside = [name for name in planned.columns if name not in OWN and not name.startswith("fold:")]
         asked += _ask_payments(planned, heard, beside, design)
     return asked + _ask_levels(units, design, named)
 
 
-def _ask_column(units, name, read, metric, further, design):
-    """Of a column of the units its answers, or its sizes and the states of payments beside them."""
-    value, total = units[read].cast("float64"), metric.how.total
+def _ask_column(units, of, metric, found, further, design):
+    """Of a column of the units its answers; or its sizes, with what was found of it, and the states of payments."""
+    value, total = units[of[1]].cast("float64"), metric.how.total
     if metric.how.is_share or total not in ("last", "amount", "count"):
         return []
     if total == "last":
-        return [_ask_answers(units, value, name, read, design)]
+        return [_ask_answers(units, value, *of, design)]
     states = [state for state in list_states(units, further) if PAYMENT.search(state.casefold())]
-    asked = [_ask_states(units, value, state, [(name, read)], design) for state in states]
-    return [_ask_sizes(units, value, [(name, read)], design), *asked]
+    asked = [_ask_states(units, value, state, [of], design) for state in states]
+    return [_ask_sizes(units, value, [of], design, found.pop(of)), *asked]
 
 
 def _ask_last(units, name, metric, design):
@@ -121,7 +140,7 @@ def _ask_last(units, name, metric, design):
     last = units.filter(units[metric.time] == units[metric.time].max().as_scalar())
     ends = {"ended_last": last[metric.observed] >= 1, "open_last": last[metric.observed] == 0}
     ends = {what: mine.cast("int32") for what, mine in ends.items()}
-    return _ask_sums(last, ["variant"], {(name, metric.time): ends}, design)
+    return _ask_sums(last, {(name, metric.time): ends}, design)
 
 
 def _ask_payments(planned, heard, further, design):
@@ -139,10 +158,11 @@ def _ask_payments(planned, heard, further, design):
         void = look_payments(planned, value, further, own=True)
         if column != "at":
             void |= {"unpriced": _lacks(planned[MONEY], value)} if MONEY in planned.columns else {}
-            asked.append(_ask_sizes(planned, value, added, design))
-        elif not void:
+            asked.append(_ask_sizes(planned, value, added, design, _size(value) | void))
+        elif void:
+            asked.append(_ask_sums(planned, dict.fromkeys(added, _size(value) | void), design))
+        else:
             continue
-        asked.append(_ask_sums(planned, ["variant", "event"], dict.fromkeys(added, _size(value) | void), design))
         asked += [_ask_states(planned, value, state, added, design) for state in list_states(planned, further)]
     return asked
 
@@ -150,72 +170,70 @@ def _ask_payments(planned, heard, further, design):
 def _ask_states(table, value, column, added, design):
     """Of values that are not 0 the states that no word here knows, each with how many it has, in each arm."""
     state = find_unknown(table[column])
-    by = ["variant", *(["event"] if "event" in table.columns else [])]
-    counts = table.filter(state.notnull(), value.cast("float64") != 0).group_by(*by, state=state)
+    counts = table.filter(state.notnull(), value.cast("float64") != 0).group_by(*_list_groups(table), state=state)
     counts = counts.aggregate(n=ibis._.count())
-    told = counts["state"] + ":" + counts["n"].cast("string")
-    asked = {}
-    for name, read in added:
-        for arm in design.variant.arms:
-            mine = counts["variant"] == arm
-            mine = mine & (counts["event"] == read) if len(by) > 1 else mine
-            asked["seen", name, read, f"state:{column}", arm] = told.collect(where=mine)
-    return counts, asked
+    told, pairs = counts["state"] + ":" + counts["n"].cast("string"), product(added, design.variant.arms)
+    return counts, {("seen", *of, f"state:{column}", a): told.collect(where=_pick(counts, of, a)) for of, a in pairs}
 
 
-def _ask_sums(table, by, found, design):
-    """Sums of facts, by group first: of events once, however many metrics read one."""
-    shared = by[1:] == ["event"]
-    named = {
-        (of if not shared else ("", ""), what): fact for of, facts in found.items() for what, fact in facts.items()
-    }
-    names = {key: f"f{i}" for i, key in enumerate(named)}
-    sums = {names[key]: fact.sum() for key, fact in named.items()}
-    grouped = table.group_by(by).aggregate(**sums)
-    asked = {}
+def _ask_sums(table, found, design):
+    """Sums of facts, by group first: of events, which have one, once for all metrics that read them."""
+    by, named = _list_groups(table), {}
     for of, facts in found.items():
-        for what in facts:
-            column = grouped[names[("", "") if shared else of, what]]
-            for arm in design.variant.arms:
-                mine = grouped["variant"] == arm
-                mine = mine & (grouped["event"] == of[1]) if shared else mine
-                asked["seen", *of, what, arm] = column.max(where=mine)
-    return grouped, asked
+        named |= {(of if len(by) == 1 else (), what): fact for what, fact in facts.items()}
+    grouped = table.group_by(by).aggregate(**{f"f{i}": fact.sum() for i, fact in enumerate(named.values())})
+    names = {key: f"f{i}" for i, key in enumerate(named)}
+    return grouped, {
+        ("seen", *of, what, arm): grouped[names[of if len(by) == 1 else (), what]].sum(where=_pick(grouped, of, arm))
+        for of, facts in found.items()
+        for what in facts
+        for arm in design.variant.arms
+    }
+
+
+def _list_groups(table):
+    return ["variant", *(["event"] if ARM in table.columns else [])]
+
+
+def _pick(grouped, of, arm):
+    """Which groups are of an arm, and of the event that a metric reads."""
+    mine = grouped["variant"] == arm
+    return mine & (grouped["event"] == of[1]) if "event" in grouped.columns else mine
 
 
 def _size(value):
     """How large values that are not 0 are, by their logarithms, and how many are whole; those of whole ones apart."""
-    value = value.cast("float64")
-    known = value.notnull() & (value != 0)
-    log = known.ifelse(value.abs(), 1.0).ln()
-    safe = (known & (value.abs() <= LARGEST_WHOLE)).ifelse(value, 0.5)
-    whole = ((safe + 0.5).floor() - safe).abs() <= CLOSE * safe.abs().clip(upper=1e5)
+    known = value.cast("float64").nullif(0.0)
+    size = ibis.least(known.abs(), LARGEST_WHOLE)
+    is_near = ((size + 0.5).floor() - size).abs() <= CLOSE * ibis.least(size, 1e5)
+    log, whole = known.abs().ln(), (is_near & (known.abs() <= LARGEST_WHOLE)).cast("int32")
     return {
-        "n": known.cast("int32"),
+        "n": known.notnull().cast("int32"),
         "log": log,
         "square": log * log,
-        "whole": (known & whole).cast("int32"),
-        "log_whole": (known & whole).ifelse(log, 0.0),
+        "whole": whole,
+        "log_whole": log * whole,
     }
 
 
-def _ask_sizes(table, value, added, design):
-    """Values by their sizes: of each step of a logarithm, on either side of 0, how many, the ends, and the sum."""
-    known = table.mutate(known=value.cast("float64"))
+def _ask_sizes(table, value, added, design, sums=None):
+    """Values by their sizes: of each step of a logarithm, on either side of 0, how many, the ends, and the sum.
+
+    `sums` are further facts to sum, of values that are not 0: they take no pass of their own.
+    """
+    known = table.mutate(known=value.cast("float64"), **{f"sum:{what}": fact for what, fact in (sums or {}).items()})
     known = known.filter(known["known"] != 0)
     step = (known["known"].abs().ln() * STEPS).floor().cast("int64")
-    by = ["variant", *(["event"] if "event" in table.columns else [])]
-    sizes = known.group_by(*by, above=known["known"] > 0, step=step)
     facts = {"n": ibis._.count(), "low": ibis._.known.min(), "high": ibis._.known.max(), "total": ibis._.known.sum()}
-    sizes, asked = sizes.aggregate(**facts), {}
-    told = sizes["step"].cast("string")
+    sizes = known.group_by(*_list_groups(table), above=known["known"] > 0, step=step)
+    sizes = sizes.aggregate(**facts, **{f"sum:{what}": known[f"sum:{what}"].sum() for what in sums or ()})
+    told, asked = sizes["step"].cast("string"), {}
     for fact in facts:
         told = told + ":" + sizes[fact].cast("string")
-    for name, read in added:
-        for arm in design.variant.arms:
-            mine = sizes["variant"] == arm
-            mine = mine & (sizes["event"] == read) if len(by) > 1 else mine
-            asked["seen", name, read, "sizes", arm] = told.collect(where=mine)
+    for of, arm in product(added, design.variant.arms):
+        mine = _pick(sizes, of, arm)
+        asked["seen", *of, "sizes", arm] = told.collect(where=mine)
+        asked |= {("seen", *of, what, arm): sizes[f"sum:{what}"].sum(where=mine) for what in sums or ()}
     return sizes, asked
 
 
@@ -226,13 +244,22 @@ def _look_column(units, read, metric, paid):
         return _look_marks(value) | {"n": (value > 0).cast("int32")}
     if metric.how.total not in ("amount", "count"):
         return {}
-    title = units["unit"].cast("string").lower()
-    is_total = title.substr(0, 1).isin(list(INITIALS)).ifelse(title.strip().re_search(TOTALS), False)
-    sums = {"no": (value == 0).cast("int32"), "sum": value, "titled": is_total.ifelse(value, 0.0)}
+    sums, title = {"sum": value, "titled": ibis.literal(0.0)}, units["unit"]
+    if not _was_number(title):  # as numbers have no title, and ten million texts take long
+        is_total = title.substr(0, 1).lower().isin(list(INITIALS))
+        sums["titled"] = is_total.ifelse(title.lower().strip().re_search(TOTALS), False).ifelse(value, 0.0)
     if metric.how.total == "count":
         return {"n": (value > 0).cast("int32")} | sums
     sums |= {} if paid is None else {"unpriced": _lacks(paid, value)}
     return _size(value) | sums
+
+
+def _was_number(column):
+    """Whether a column holds whole numbers, as they are or as text."""
+    op = column.op()
+    while isinstance(op, ops.Field) and op.name in op.rel.values:
+        op = op.rel.values[op.name]
+    return op.dtype.is_integer() or (isinstance(op, ops.Cast) and op.arg.dtype.is_integer())
 
 
 def _look_marks(value):

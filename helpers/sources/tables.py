@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 import ibis
+import ibis.expr.types as ir
 
 from helpers import schema
 from helpers.records import Refused
@@ -159,6 +160,8 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
 def _count_columns(table, asked, shown):
     """Count in one query what is asked of each column; return the rows, and the counts by target and name.
 
+    Of numbers that are too large or NaN another query tells how many.
+
     Each column comes with the function that names the tests of a value of its type. A text that is neither an id nor a
     number has few levels: these are tested, each once, and not the rows.
     """
@@ -180,11 +183,15 @@ def _count_columns(table, asked, shown):
             beside += [levels.aggregate(**named)] if named else []
         else:
             found = tests(value, kind)
-            flat |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
+            flat |= {f"c{i}_{key}": test.sum() if isinstance(test, ir.Column) else test for key, test in found.items()}
         names[target] = {key: f"c{i}_{key}" for key in found}
     beside += [bare.aggregate(**numbers)] if numbers else []
     counts = opening.count_all(table, flat, shown, *beside)
-    return counts["rows"], {target: {key: counts[name] for key, name in keys.items()} for target, keys in names.items()}
+    told = {target: {key: counts[name] for key, name in keys.items()} for target, keys in names.items()}
+    told |= {t: found | {"null": counts["rows"] - found["known"]} for t, found in told.items() if "known" in found}
+    odd = {t: (count_odd, asked[t][1], "") for t, found in told.items() if not found.get("most", 0.0) <= LARGEST}
+    more = _count_columns(table, odd, shown)[1] if odd else {}
+    return counts["rows"], {target: found | more.get(target, {}) for target, found in told.items()}
 
 
 def _settle(column, before, found):
@@ -196,7 +203,7 @@ def _settle(column, before, found):
     return replace(column, type="number" if is_number else "text")
 
 
-def count_raw(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
+def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
     """Return what to count in a column before it is cast, by name; each is true where a row is of that sort.
 
     Parameters
@@ -302,11 +309,9 @@ def _refuse_times(where, counts, epochs, cure):
     if slash and iso:
         raise Refused(f"{where}: dates in two formats, {slash:,} of {n:,} not year first; {DATED}")
     if day and month:
-        fault = f"with the day first and {month:,} with the month first"
-        schema.refuse_some(day, "date", where, f"{fault}; {DATED}")
+        schema.refuse_some(day, "date", where, f"with the day first and {month:,} with the month first; {DATED}")
     if not day and not month:
-        fault = "with two readings, as day or month can stand first"
-        schema.refuse_some(slash, "date", where, f"{fault}; {DATED}")
+        schema.refuse_some(slash, "date", where, f"with two readings, as day or month can stand first; {DATED}")
 
 
 def cast(value, kind, counts, *, sign=".", zone=None):
@@ -371,13 +376,17 @@ def _cast_time(value, counts, zone):
     return moment
 
 
-def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
-    """Return what to count in a column after it is cast, by name; each is true where a row is of that sort."""
-    counts = {"null": value.isnull()}
+def count_cast(value, kind) -> dict[str, ir.Value]:
+    """Return what to ask of a column after it is cast, by name; each is true where a row is of that sort, or is told.
+
+    `known` values are counted, which a file may do without reading them; `most`, the largest in size, is NaN where one
+    value is: of values as they are, and not of sizes, a file may tell the largest without those that are NaN.
+    """
+    counts = {"known": value.count()}
     if kind == "timestamp":
         counts |= {"dated": value.notnull(), "remote": (value.year() < YEARS[0]) | (value.year() > YEARS[1])}
     if kind in NUMBERS:
-        counts |= {"nan": value.isnan(), "infinite": value.isinf(), "huge": ~value.isnan() & (value.abs() > LARGEST)}
+        counts["most"] = value.abs().max()
     if kind in ALLOWED:
         counts["outside"] = ~value.isin(ALLOWED[kind]) & ~value.isnan()
     if kind in ("count", "whole"):
@@ -385,6 +394,11 @@ def count_cast(value, kind) -> dict[str, ibis.expr.types.BooleanValue]:
     if kind == "whole":
         counts["outside"] |= _has_fraction(value, 0.0)
     return counts
+
+
+def count_odd(value, _kind) -> dict[str, ir.BooleanValue]:
+    """Return what to count in a column of numbers, some of which are too large, infinite or NaN; as of `count_cast`."""
+    return {"nan": value.isnan(), "infinite": value.isinf(), "huge": ~value.isnan() & (value.abs() > LARGEST)}
 
 
 def _has_fraction(value, other):

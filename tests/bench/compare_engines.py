@@ -38,7 +38,7 @@ def main(argv=None):
     """Measure each competitor in a process of its own, in turn, and print one table and whether targets hold."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000_000)
-    parser.add_argument("--repeat", type=int, default=3, help="measure so many times, in turn; the quickest counts")
+    parser.add_argument("--repeat", type=int, default=3, help="measure engines so often, in turn; the quickest counts")
     parser.add_argument("--only", nargs="+", choices=list(COMPETITORS), default=list(COMPETITORS), metavar="NAME")
     parser.add_argument("--huge", action="store_true", help=f"also {LARGE_ROWS:,} rows by ours (4 GB of disk)")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -60,14 +60,17 @@ def main(argv=None):
 
 
 def measure_all(file, names, repeat):
-    """Return by (task, name, threads) the runs of each competitor; those not installed have none."""
+    """Return by (task, name, threads) the runs of each competitor; those not installed have none.
+
+    What loads all into memory takes ten times as long and is no target: one run shows it.
+    """
     wanted = [(task, name, threads) for task in TASKS for name in names for threads in list_threads(name, task)]
     measured = {key: [] for key in wanted}
     turns = max(repeat, RUNS_ALIKE if OURS in names else 0)
     for turn in range(turns):
         for key in wanted:
             task, name, threads = key
-            lasting = repeat if (name, threads) != (OURS, 1) else turns
+            lasting = turns if (name, threads) == (OURS, 1) else repeat if threads else 1
             if turn < lasting and has_modules(name):
                 ask = {"name": name, "file": file, "by": TASKS[task], "threads": threads}
                 measured[key].append(start(ask))

@@ -14,6 +14,9 @@ import yaml
 from helpers import report
 from helpers.report.pipeline import count_cores
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from conftest import cut_short
+
 BIN = Path(sys.executable).parent
 SHARE_OF_OVERHEAD, SHARE_OF_WALL = 1 / 3, 0.5
 QUIET = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -22,16 +25,17 @@ QUIET = {"check": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNU
 def main(argv=None):
     """Measure both in turn, in one run, and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, help="a reports.yaml (default: notebooks/reports.yaml)")
+    parser.add_argument("--runs", type=Path, help="a reports.yaml (default: the repository's, the long ones cut short)")
     parser.add_argument("--jobs", type=int, default=count_cores(), help="runs at a time in `studies report`")
     parser.add_argument("--repeat", type=int, default=1, help="measure so many times and keep the quickest of each")
     arguments = parser.parse_args(argv)
-    runs = report.read_runs(arguments.runs)
-    jobs = min(arguments.jobs, len(runs))
     ours, loops, work = [], [], []
     for _ in range(arguments.repeat):
         with tempfile.TemporaryDirectory() as folder:
-            wall, cells = time_studies(arguments.runs, Path(folder), jobs)
+            file = arguments.runs or cut_short(Path(folder) / "reports.yaml")
+            runs = report.read_runs(file)
+            jobs = min(arguments.jobs, len(runs))
+            wall, cells = time_studies(file, Path(folder), jobs)
             ours.append(wall)
             work.append(cells)
             loops.append(time_loop(runs, Path(folder)))
@@ -40,9 +44,9 @@ def main(argv=None):
 
 def time_studies(file, out, jobs):
     """Return wall seconds of one forced command, and the seconds that cells worked."""
-    command = [BIN / "studies", "report", "--force", "--out", out, "--jobs", str(jobs)]
+    command = [BIN / "studies", "report", "--force", "--out", out, "--jobs", str(jobs), "--runs", file]
     begun = time.perf_counter()
-    subprocess.run(command + (["--runs", file] if file else []), **QUIET)
+    subprocess.run(command, **QUIET)
     wall = time.perf_counter() - begun
     records = [json.loads(path.read_text()) for path in out.glob("*/run.json")]
     return wall, sum(seconds for record in records for seconds in record["cells"])

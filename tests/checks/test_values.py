@@ -11,6 +11,7 @@ from made_sources import make_design
 from helpers import checks, metrics, sources
 from helpers.checks.values import check_values
 from helpers.metrics.events import Total, ask
+from helpers.metrics.values import ARM as ARM_OF
 from helpers.metrics.values import ask_values
 from helpers.records import Refused
 
@@ -450,11 +451,18 @@ def test_ask_values_counts_what_is_no_payment(more):
 
 
 def _count_void(more):
-    table = pd.DataFrame({"unit": "u", "variant": ARM, "event": "payment", "value": PRICE} | more)
+    table = pd.DataFrame({"unit": "u", "variant": ARM, "event": "payment", ARM_OF: ARM, "value": PRICE} | more)
     units, planned = ibis.memtable(table[["unit", "variant"]]), ibis.memtable(table)
     total, design = Total("fold:m", "amount", ("payment",)), make_design({"m": LOG}, assigned_at="assigned_at")
     found = [ask(*asked) for asked in ask_values(units, planned, [total], design, None)]
     return sum(n for part in found for key, n in part.items() if key[3] == "void")
+
+
+def test_fold_looks_at_all_values_where_units_have_a_column_called_event():
+    table = pd.DataFrame({"id": [f"u{i}" for i in range(N)], "variant": ARM, "m": PRICE, "event": "Sommerfest"})
+    design = make_design({"m": CELL})
+    seen = metrics.fold(sources.load(design, table), design).seen["m", "m"]
+    assert [(seen[arm]["n"], len(seen[arm]["sizes"]) > 5) for arm in "ab"] == [(N / 2, True)] * 2
 
 
 def test_run_withholds_a_sum_of_what_is_no_payment():

@@ -55,7 +55,8 @@ def test_methods_that_break_their_promise_are_named():
 
 def test_bullets_tell_of_chance_of_others_of_looking_and_of_the_outside():
     assert good().answer[2:-1] == (
-        "For shares every possible outcome is counted: inside their domain their intervals cover the truth in 94.9 % of experiments.",
+        "For shares every possible outcome is counted: inside their domain their intervals cover the truth in 94.9 % "
+        "of experiments.",
         "Where lift, payers 10 %, 300 an arm the difference / control mean interval covers the "
         "truth in 89.8 % of experiments, ours in 95.4 %. The delta interval contradicts the test of its own difference "
         "in 20.0 %; ours never does.",
