@@ -233,6 +233,7 @@ def _ask_sizes(table, value, added, design, sums=None):
     for of, arm in product(added, design.variant.arms):
         mine = _pick(sizes, of, arm)
         asked["seen", *of, "sizes", arm] = told.collect(where=mine)
+        asked["seen", *of, "sum", arm] = sizes["total"].sum(where=mine)
         asked |= {("seen", *of, what, arm): sizes[f"sum:{what}"].sum(where=mine) for what in sums or ()}
     return sizes, asked
 
@@ -244,7 +245,7 @@ def _look_column(units, read, metric, paid):
         return _look_marks(value) | {"n": (value > 0).cast("int32")}
     if metric.how.total not in ("amount", "count"):
         return {}
-    sums, title = {"sum": value, "titled": ibis.literal(0.0)}, units["unit"]
+    sums, title = {"titled": ibis.literal(0.0)}, units["unit"]
     if not _was_number(title):  # as numbers have no title, and ten million texts take long
         is_total = title.substr(0, 1).lower().isin(list(INITIALS))
         sums["titled"] = is_total.ifelse(title.lower().strip().re_search(TOTALS), False).ifelse(value, 0.0)
