@@ -61,9 +61,7 @@ def test_plan_source_and_units_are_told_in_notebooks_in_a_few_lines(steps):
         "<b>A test</b> (a&lt;b.yaml)<br>Does it work?<br><small>spend (primary)</small>"
     )
     assert steps["source"]._repr_html_() == "<b>data (DataFrame)</b>: 40 units (old 20, new 20), no events"
-    assert steps["units"]._repr_html_() == (
-        "<b>40 units</b>, one row each: spend<br><small>units.frame() is the table in pandas</small>"
-    )
+    assert steps["units"]._repr_html_() == "<b>40 units, one row each</b>: spend"
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,17 @@ def test_an_example_is_in_the_unit_of_its_metric(write, kind, worthwhile, margin
     assert f"metrics.csat.margin: should hold keys of its own; such as `{margin}`" in told
 
 
+def test_a_misspelt_value_and_a_misspelt_file_are_told_with_the_nearest_one(write):
+    given = PLAN.replace("kind: binary, role: primary", "kind: binray, role: primry")
+    kinds = "'binary', 'count', 'amount', 'score', 'nps', 'time_to_event' or 'ratio'"
+    assert tell_refusal(lambda: plan.read(write(given))).splitlines()[1:] == [
+        f"  line 15, metrics.activated.kind: should be {kinds}; did you mean binary?",
+        f"  line 15, metrics.activated.role: should be {ROLES}; did you mean primary?",
+    ]
+    file = write(PLAN, "essai.yaml").replace("essai", "esai")
+    assert tell_refusal(lambda: plan.read(file)) == "plan esai.yaml: no such file; did you mean essai.yaml?"
+
+
 @pytest.mark.parametrize("key", plan.EXAMPLES)
 def test_the_right_way_to_write_a_key_is_right(key):
     known = {**plan.ExperimentPlan.model_fields, **plan.Metric.model_fields, **plan.Variant.model_fields}

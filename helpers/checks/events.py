@@ -88,7 +88,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     found = sorted(_list_findings(log, design), key=lambda one: (not one.fails, -one.share))
     grave = {one.of: one for one in reversed(found) if one.fails}
     fails = any(name in design.metrics and design.metrics[name].role == "primary" for name in grave)
-    rates = {arm: max((log.measure_early(event, arm) for event in log.names), default=0.0) for arm in log.arms}
+    rates = {arm: max((log.early[event, arm] for event in log.names), default=0.0) for arm in log.arms}
     unknown = log.ages.loc[log.ages["variant"].isna(), "n"].sum() / log.ages["n"].sum()
     told = list(dict.fromkeys(one.told for one in found))[:2]
     meant = log.take("meant")["n"].sum() / log.ages["n"].sum()
@@ -206,6 +206,13 @@ class _Log:
         spreads = since["squares"] / since["known"] - since["known"] / since["n"]
         self.spreads = spreads.clip(lower=1.0)  # of numbers of events, against those that come by themselves
         self.bunches = since["squares"] / since["known"]  # events of an event's unit, which may share hour or sign
+        self.early = {}  # share of those just before assignment, beyond the daily rate of the week before, of all since
+        for event, arm in itertools.product(self.names, self.arms):
+            own = self.ages[(self.ages["event"] == event) & (self.ages["variant"] == arm)]
+            *week, last = count_days(own, "n", -8, 8)
+            more, after = last - np.mean(week), own.loc[own["day"] >= 0, "n"].sum()
+            is_chance = more <= FAR * math.sqrt(np.mean(week) + 1)
+            self.early[event, arm] = 0.0 if is_chance else float(more / (more + after))
 
     def leave_out_voids(self):
         """Return the log without the events whose amount is empty or 0; itself where none is."""
@@ -244,18 +251,9 @@ class _Log:
         spread = (x * (n - x) * n_own * (n - n_own) / (n**2 * (n - 1).clip(lower=1))).sum()
         return float((x_own - x * n_own / n).sum() / math.sqrt(spread)) if spread else 0.0
 
-    def measure_early(self, event, arm) -> float:
-        """Return the share of events just before assignment, beyond the daily rate of the week before, of all since."""
-        own = self.ages[(self.ages["event"] == event) & (self.ages["variant"] == arm)]
-        *week, last = count_days(own, "n", -8, 8)
-        usual = np.mean(week)
-        early, after = last - usual, own.loc[own["day"] >= 0, "n"].sum()
-        is_chance = early <= FAR * math.sqrt(usual + 1)
-        return 0.0 if is_chance else float(early / (early + after))
-
     def find_early(self, of, label, event, arm) -> Finding | None:
         """Return the events of an arm just before their assignment, where they are many."""
-        share = self.measure_early(event, arm)
+        share = self.early[event, arm]
         told = (
             f"Events of {label} in {arm} come just before their {self.unit} is assigned, more than the week before "
             f"leads to expect: {percent(share)}; the clocks of both tables may differ, or assignment follows what it "

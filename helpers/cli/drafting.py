@@ -35,7 +35,8 @@ NEARLY_ALL = 0.99  # of an event's moments, which its window holds
 REPEATS = 1.5  # events of each unit that has any, from which on they are counted
 FEW_UNITS = 20  # an id with so few values is none
 LEAST_NESTED = 10  # clusters, each in one arm, which chance would not do
-CONTROLS = ("control", "baseline", "placebo", "old", "off", "no", "none", "false", "0", "without", "a")
+CONTROLS = ("control", "baseline", "placebo", "kontrolle", "kontrollgruppe", "contrôle", "témoin", "controllo", "old")
+CONTROLS += ("alt", "ancien", "off", "no", "none", "false", "0", "without", "ohne", "sans", "sin", "senza", "a")
 
 
 def draft_plan(arguments):
@@ -95,6 +96,7 @@ def _warn_of_unit(units, unit_id):
 
 
 def _name_unit(unit_id):
+    unit_id = re.sub(r"(?i)^(n°|nr[.]?|n[uú]m[eé]ro de|num[.]?)[_ -]+", "", unit_id)
     return re.sub(r"(?i)([_ -](no|num|number|key|code|uuid)|[_ -]?(id|nr|nummer))$", "", unit_id) or "unit"
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from helpers.sources import tables
 from helpers.sources.numerals import MISSING, NO, YES
 
 MOST_LABELS = 20  # of a variant or segment
@@ -71,7 +72,7 @@ def has_word(name, what) -> bool:
 
 
 def read_dates(values, name=""):
-    """Return the moments (UTC) of a column of dates: ISO 8601, or seconds since 1970; else None.
+    """Return the moments (UTC) of a column of dates: ISO 8601, day or month first, or seconds since 1970; else None.
 
     Numbers are seconds under a name of time, or where many whole ones lie between 2001 and 2039.
 
@@ -84,7 +85,13 @@ def read_dates(values, name=""):
         return pd.to_datetime(values, utc=True)
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     if numbers.isna().any():
-        dates = pd.to_datetime(values.astype(str).str.strip(), errors="coerce", format="ISO8601", utc=True)
+        text = values.astype(str).str.strip()
+        if len(text) and text.str.match(tables.SLASH).all():  # as the data are read: where one order fits all
+            first, second = (text.str.match(order).any() for order in (tables.DAY_FIRST, tables.MONTH_FIRST))
+            text = text.str.replace(r"(?<!\d)(\d)(?=[-/.])", r"0\1", regex=True)
+            text = text.str.replace(tables.PARTS, r"\3-\2-\1" if first else r"\3-\1-\2", regex=True)
+            text = text if first != second else text.iloc[:0].reindex(text.index, fill_value="")
+        dates = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True)
         return dates if dates.notna().all() else None
     is_time, is_many = has_word(name, "times"), numbers.nunique() > MOST_LABELS and bool((numbers % 1 == 0).all())
     for (unit, ends), likely in zip(EPOCH.items(), LIKELY, strict=True):

@@ -116,6 +116,7 @@ def _count_events(events, columns, valued, known):
     ] + [Guess("other", "")] * (len(names) - MOST_VALUED)
     days = table.select(day=table[columns["at"]].cast("string").strip().left(10)).distinct().limit(MOST_ROWS)
     found = read_dates(ask(lambda: days.to_pandas()["day"], events.file).dropna(), "at")
+    found = events.find_dates(columns["at"]).dropna() if found is None else found
     if len(rows) == MOST_ROWS:  # the first rows of a long log are its first weeks
         some = table.filter(text[columns["unit"]].isin(known[:: 1 + len(known) // MOST_UNITS]))
         rows = _read_rows(replace(events, rows=ask(lambda: some.to_pandas(), events.file)), columns, stem)

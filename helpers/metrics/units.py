@@ -108,11 +108,10 @@ class Units:
         return self._answers["seen"]
 
     def _repr_html_(self) -> str:
-        """Return how many units there are, of which metrics, in two lines, for notebooks."""
+        """Return how many units there are, of which metrics, in one line, for notebooks."""
         n = opening.count_all(self.table, {"n": self.table.count()}, "units")["n"]
         told = ", ".join(map(self.design.label_of, self.design.metrics))
-        head = f"<b>{escape(schema.say(n, self.design.unit))}</b>, one row each: {escape(told)}"
-        return f"{head}<br><small>units.frame() is the table in pandas</small>"
+        return f"<b>{escape(f'{schema.say(n, self.design.unit)}, one row each')}</b>: {escape(told)}"
 
     def frame(self, *, most: int | None = None) -> pd.DataFrame:
         """Return one row a unit in pandas, in order of its id: every own column under its own name, then outcomes.
@@ -315,8 +314,8 @@ def _write_notes(folded, beside, lost, design, clock):
         schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", fault)
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     latest = [LATEST.format(as_of)] if lost and not design.as_of else []
-    if design.as_of and clock.get("latest") and (beyond := (design.as_of - clock["latest"]).days) > MOST_QUIET:
-        latest.append(BEYOND.format(design.as_of, beyond, clock["latest"]))
+    if design.as_of and (last := clock.get("latest")) and (quiet := (as_of - last).days) > MOST_QUIET:
+        latest.append(BEYOND.format(as_of, quiet, last))
     lost = {sentence: found[sentence] for sentence in lost}
     told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
     if found["units"] > opening.MOST_UNITS:

@@ -124,7 +124,8 @@ def _open(name, base):
         return file.name, file.read_bytes()
     except OSError:
         known = sorted(p.stem for p in paths.PLANS.glob("*.yaml"))
-        near = difflib.get_close_matches(file.stem, known, 1)
+        beside = [other.name for other in file.parent.glob("*.y*ml")] if file.parent != paths.PLANS else []
+        near = difflib.get_close_matches(file.name, beside, 1) or difflib.get_close_matches(file.stem, known, 1)
         hint = f"did you mean {near[0]}?" if near else f"known plans: {', '.join(known) or 'none yet'}"
         raise Refused(f"plan {file.name}: no such file; {hint}") from None
 
@@ -245,7 +246,8 @@ def _write_fault(fault, place, where, written, examples) -> str:
     _, line = max((_find_line(written, [*where, word]) for word in ["", *words]), key=lambda found: found[0])
     named = [near, *where[-1:], *(word for word in words if word in TOLD_BY)]
     example = next((examples[key] for key in named if key in examples), None)
-    cure = f"; such as `{example}`" if example and "such as" not in fault else ""
+    is_told = "such as" in fault or (fault.startswith("should be") and fault.endswith("?"))
+    cure = f"; such as `{example}`" if example and not is_told else ""
     return f"{f'line {line}, ' if line else ''}{place}: {fault}{cure}"
 
 
@@ -262,6 +264,9 @@ def _tell_fault(error, where, kind) -> tuple[str, str]:
     if error["type"] == "missing":
         return "left out, and it is needed", ""
     blank = "left blank; " if error["type"] == "literal_error" and error["input"] == "" else ""
+    allowed = re.findall("'([^']+)'", error["ctx"]["expected"]) if error["type"] == "literal_error" else []
+    if near := difflib.get_close_matches(str(error["input"]), allowed, 1, cutoff=0.82):
+        return f"{error['msg'].removeprefix('Input ')}; did you mean {near[0]}?", ""
     return blank + _CURES.get(error["type"], error["msg"].removeprefix("Value error, ").removeprefix("Input ")), ""
 
 

@@ -309,7 +309,8 @@ def _hear(given, design, planned):
     if len(found) > MANY_NAMES:
         raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
     features = design.features if design.kind == "framework" and given.info.kind == "yours" else []
-    said += tell_unheard(planned, found, where, [f.event or f.name for f in features if not f.column])
+    if not set(planned) <= set(found):
+        said += tell_unheard(planned, found, where, [f.event or f.name for f in features if not f.column])
     said += tell_renamed(shaped, planned, found, where)
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
 

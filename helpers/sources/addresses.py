@@ -1,5 +1,6 @@
 """Addresses: what the parameters `data` and `events` name, checked without opening it, and what of it may be shown."""
 
+import difflib
 import glob
 import os
 import re
@@ -97,7 +98,10 @@ def _read_file(item):
     elif path.is_dir() or (PATTERN.search(item) and not stored):
         return _list_files(path)
     else:
-        fault = "no such file; check the name, and the folder it is read from"
+        beside = [file.name for file in path.parent.iterdir() if file.is_file()] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, 1, cutoff=0.8)
+        cure = f"did you mean {near[0]}?" if near else "check the name, and the folder it is read from"
+        fault = f"no such file; {cure}"
     raise Refused(f"{path.name}: {fault}")
 
 

@@ -136,6 +136,9 @@ def test_guess_kind_by_name_and_range():
         ("date", "created_at", ["1700000000000"] * 2),
         ("count", "customers", [1_700_000_000, 1_700_086_401] * 2),  # its name says no time
         ("date", "Kauf", [1_700_000_000 + 86_400 * (i % 30) for i in range(60)]),  # many, whole, and of our days
+        ("date", "Inscrit le", ["15/03/2024", "4/3/2024"]),  # as the data are read: in the one order that fits
+        ("date", "Vertragsbeginn", ["3.2.2023 10:00", "15.03.2023 09:30"]),
+        ("labels", "day", ["03/02/2024", "04/03/2024"]),  # of two readings
         ("date", "Kauf", [str(1_700_000_000_000 + 86_400 * i) for i in range(60)]),
         ("amount", "revenue", [1_700_000_000 + 86_400 * (i % 30) for i in range(60)]),
         ("other", "order_id", [1_700_000_000 + 86_400 * (i % 30) for i in range(60)]),

@@ -579,3 +579,9 @@ def test_read_model_refuses(tmp_path, name):
     content, message = MESSAGES[name]
     file = tmp_path / "results.json" if content is None else write_results(tmp_path, content)
     assert tell_refusal(lambda: sources.read_model(str(file))) == f"review_against: {message}"
+
+
+def test_a_misspelt_file_is_told_with_the_nearest_one_beside_it(tmp_path):
+    (tmp_path / "my_companies.csv").write_text("a,b\n")
+    told = tell_refusal(lambda: read_address(str(tmp_path / "my_company.csv")))
+    assert told == "my_company.csv: no such file; did you mean my_companies.csv?"
