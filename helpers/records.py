@@ -130,7 +130,10 @@ class Test:
 
 
 # the checks of which one that fails withholds the answer
-GRAVE = ("enough_units", "srm", "two_variants", "clusters", "attrition", "events_fit", "events_add")
+GRAVE = (
+    *("enough_units", "srm", "srm_over_time", "two_variants", "clusters", "attrition", "events_fit", "events_add"),
+    "covariates_fit",
+)
 TAKE_UP = ""  # its key among the metrics that a check may fail, which all have names
 STATUS_WORDS = {"warn": "unclear"}  # as a reader sees a check's status
 

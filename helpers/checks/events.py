@@ -14,12 +14,15 @@ import pandas as pd
 
 from helpers import schema
 from helpers.checks.amounts import BACK
+from helpers.checks.hours import find_piles, find_shift, find_times
 from helpers.checks.logs import (
     FAR,
     LEAST_HEARD,
     LEAST_TOLD,
     LOST_FAILS,
     LOST_WARNS,
+    QUIET,
+    TENTH,
     WEEK,
     Arm,
     Finding,
@@ -29,12 +32,10 @@ from helpers.checks.logs import (
     find_jump,
     find_no_return,
     find_outside,
-    find_piles,
     find_quiet,
     find_repeats,
     find_signs,
     find_step,
-    find_times,
     percent,
     write_day,
 )
@@ -43,6 +44,7 @@ from helpers.plan import ExperimentPlan
 from helpers.records import TAKE_UP, Check
 
 EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
+ALIKE = 0.7  # of the events that an arm lacks, from which on those of another name may be they
 STEP_FAILS = 0.25  # of an arm's events, which no change of a treatment in its course is likely to take
 HOLE_FAILS = 0.5  # of them, in a hole that all arms have: a holiday may be one
 ONCE = ("binary", "score", "nps", "time_to_event")  # kinds to which an event that is repeated says nothing more
@@ -152,7 +154,7 @@ def _list_findings(log, design):
             judged = [log.find_early, log.find_elsewhere]
             judged += [sized.find_step] if arm not in lost else []
             yield from (one for find in judged if (one := find(of, named[event], event, arm)))
-            judged = [find_outside, *([find_times, find_piles] if of != TAKE_UP else [])]
+            judged = [find_outside, *([find_times, find_shift, find_piles] if of != TAKE_UP else [])]
             judged += [find_repeats] if is_summed else []
             judged += [find_signs, find_jump] if is_amount else []
             is_back = arm != log.arms[0] or BACK.search(event.casefold())  # what a treatment alone gives is its own
@@ -274,10 +276,12 @@ class _Log:
                 f"fewer of {arm} than of the others have any: either the treatment did it, or ids of {arm} are lost."
             )
             return Finding(of, strange / every, told, fails=True)
-        rows = self.take("near")
-        rows = rows[rows["event"].str.startswith(event)]
-        alone = [name for name, at in rows.groupby("event")["variant"] if set(at.dropna()) == {arm}]
-        n = rows.loc[rows["event"].isin(alone), "n"].sum()
+        rows, is_gone = self.take("near"), own <= TENTH * rest * self.ratios[arm]
+        alone = rows.groupby("event").filter(lambda one: set(one["variant"].dropna()) == {arm})
+        named = alone[alone["event"].str.startswith(event)]
+        if named.empty:  # another name may stand for all that an arm lacks
+            named = alone[alone["n"].between(ALIKE * fewer, fewer / ALIKE)].nlargest(1, "n")
+        alone, n = named["event"].unique(), named["n"].sum()
         if n <= LOST_WARNS * (n + own):
             return None
         told = (
@@ -285,7 +289,7 @@ class _Log:
             f"have {label}: either the treatment did it, or they are {event} under another name; list them under event "
             "then."
         )
-        return Finding(of, float(n / (n + own)), told, fails=False)
+        return Finding(of, float(n / (n + own)), told, fails=bool(is_gone))
 
     def find_step(self, of, label, event, arm) -> Finding | None:
         """Return the day from which on an arm alone has fewer events, whenever its units were assigned."""
@@ -345,18 +349,20 @@ class _Log:
             return None
         calmed, is_moved = own, False  # by days such as of a promotion, after which few events may be left to come
         if self.end - self.first <= MOST_DAYS:
-            ages = calm(Arm.read(begun, own, days, first=self.first, end=self.end))
-            calmed = pd.DataFrame({"day": np.arange(len(ages)), "known": ages})
+            arm = Arm.read(begun, own, days, first=self.first, end=self.end)
+            ages = calm(arm)
+            calmed = pd.DataFrame({"day": np.arange(len(ages)), "known": ages, "all": arm.ages})
             is_moved = ages.sum() < (1 - LOST_FAILS) * own.loc[own["day"] >= 0, "known"].sum()
-        _, expected, told = expect_lost(calmed, begun, reach=reach, end=self.end, window=window, hole=hole)
         is_held = days["day"].between(*reach) & ~(days["day"].between(*hole) if hole else False)
         came = days.loc[~is_held, "known"].sum()
+        about = {"reach": reach, "end": self.end, "window": window, "hole": hole, "came": came}
+        _, expected, told = expect_lost(calmed, begun, **about)
         lost = max(0.0, expected - came)
         far = lost + (came * math.log(came / expected) if lost and came else 0.0)  # minus the logarithm of its chance
         share = (
             lost / (own.loc[own["day"].between(math.floor(window[0]), until), "known"].sum() + lost) if lost else 0.0
         )
-        is_chance = not lost or told < least or told * math.log1p(far / told) < RARE
+        is_chance = came >= QUIET * expected or told < least or told * math.log1p(far / told) < RARE
         if is_chance or share <= LOST_WARNS:
             return None
         return share, (("before", reach[0]) if late > soon else ("after", reach[1])) if is_cut else None, is_moved

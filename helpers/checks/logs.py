@@ -1,8 +1,7 @@
 """What a log of events would hold: by days since assignment, by season, and before and after a day of change.
 
-And what the events of an arm are like beside those of the others, by time of the week, minute, sign and size: a
-treatment makes them more or fewer, larger or smaller; it takes none from a weekday, but of what it does itself, the
-take-up, and turns no sign.
+And what the events of an arm are like beside those of the others, by sign and size: a treatment makes them more or
+fewer, larger or smaller, and turns no sign.
 """
 
 import math
@@ -26,29 +25,28 @@ FAR = 3.5  # standard errors between arms: two logs in five thousand
 SURE = 12.0  # minus the logarithm of a chance, where the best of some dozen places is looked for
 LEAST_HEARD = 10  # events of a metric, from which on it is odd that all of them lie outside the time of the study
 LEAST_TOLD = 30  # events, below which the rate of one of several, of a part, or of a side of a step is not read
-LEAST_EXPECTED = 5.0  # events of a time of the week, for its lack to be seen
 TENTH = 0.1  # of what the other arms have: what an arm with less hardly has
 ALIKE = 0.1  # of the amounts of two events that are equal by themselves: fewer, and one that comes again is a repeat
-HOURS, DAY_HOURS, BLOCK, FIRST_DAY = 168, 24, 4, 3  # the first day of 1970 was a Thursday
-NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FACTORS, CLOSE, STEADY = (100.0, 1000.0, 1e6), 0.35, 0.5  # of units of money; of the logarithm of one; of its days
 
 
-def expect_lost(ages, starts, *, reach, end, window, hole=None) -> tuple[float, float, float]:
-    """Return how many events of an arm were counted, how many would be expected on days that the log lacks, and how
-    many of the counted ones tell that.
+def expect_lost(ages, starts, *, reach, end, window, hole=None, came=0.0) -> tuple[float, float, float]:
+    """Return how many events of an arm were counted, how many would be expected on days that the log lacks, and of how
+    many counted ones that is as sure.
 
     The rate of a day since assignment is that of the units for whom the log holds that day. Where it holds none of
-    them, the last two weeks are continued at the pace at which they decline, if they do; without two weeks, none are.
+    them, nor let any event through, the last two weeks are continued at the pace at which they decline, if they do;
+    without two weeks, none are.
 
     Parameters
     ----------
-    ages : DataFrame, `day` since assignment and `known` events
+    ages : DataFrame, `day` since assignment, `known` events, and optionally `all` of which these are what is usual
     starts : DataFrame, `day` of assignment and `n` units
     reach : (int, int), the first and the last day of the log
     end : int, the last day that is needed
     window : (float, float or None), days since assignment between which events count
     hole : (int, int), optional, the first and the last of some days between that the log lacks too
+    came : float, events of those counted that came on such days all the same
 
     Returns
     -------
@@ -62,17 +60,32 @@ def expect_lost(ages, starts, *, reach, end, window, hole=None) -> tuple[float, 
     if hole:
         is_held &= (day < hole[0]) | (day > hole[1])
     count, is_needed = starts["n"].to_numpy(float), day <= end
-    seen = count_days(ages, "known", since, len(age))
+    seen, every = (
+        count_days(ages, name, since, len(age)) for name in ("known", "all" if "all" in ages.columns else "known")
+    )
     held, lacking = count @ (is_needed & is_held), count @ (is_needed & ~is_held)
-    known, tells = held >= LEAST_SEEN, lacking > 0
-    rate = np.where(known, seen / np.maximum(held, 1), 0.0)
-    if known.sum() >= 2 * WEEK:
+    known, part = held >= LEAST_SEEN, 0.0
+    through = max(0.0, came - seen[~known].sum())
+    for _ in range(ROUNDS):  # the part of its events that a log which is out lets through
+        shown = np.maximum(held + part * lacking, 1)
+        rate = np.where(known, seen / shown, 0.0)
+        part = min(1.0, through / max(rate @ lacking, LEAST))
+    expected, doubt = float(rate @ lacking), float(np.where(known, every * (lacking / shown) ** 2, 0.0).sum())
+    if known.sum() >= 2 * WEEK and not came:
         last = np.flatnonzero(known)[-1]
-        now, before = rate[last - WEEK + 1 : last + 1].mean(), rate[last - 2 * WEEK + 1 : last - WEEK + 1].mean()
-        pace = min(1.0, now / before) if before else 1.0
-        rate[last + 1 :] = now * pace ** (np.arange(1, len(age) - last) / WEEK)
-        tells[last - WEEK + 1 : last + 1] |= tells[last + 1 :].any()
-    return float(seen.sum()), float(rate @ lacking), float(seen[known & tells].sum())
+        weeks = [slice(last + 1 - i * WEEK, last + 1 - (i - 1) * WEEK) for i in (1, 2)]
+        (now, before), told = zip(
+            *((rate[w].mean(), seen[w].sum() ** 2 / max(1, every[w].sum())) for w in weeks), strict=True
+        )
+        pace, ahead = min(1.0, now / before) if before else 1.0, np.arange(1, len(age) - last) / WEEK
+        if len(starts) >= WEEK:  # days of the week are even among units of many days
+            now = min(now, rate[last + 1 - WEEK // 2 : last + 1].mean())
+        more = now * pace**ahead * lacking[last + 1 :]
+        if more.sum() > 0:
+            far = float(more @ ahead / more.sum())
+            doubt += more.sum() ** 2 * ((1 + far) ** 2 / told[0] + (far**2 / told[1] if pace < 1 else 0.0))
+        expected += float(more.sum())
+    return float(seen.sum()), expected, expected**2 / doubt if doubt else 0.0
 
 
 def find_quiet(days) -> tuple[int, tuple[int, int] | None, tuple[int, int]]:
@@ -252,85 +265,12 @@ def find_outside(log, of, label, event, arm) -> Finding | None:
     return Finding(of, share, told, fails=True)
 
 
-def find_times(log, of, label, event, arm) -> Finding | None:
-    """Return the weekdays or hours on which an arm lacks the events that the others have."""
-    own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("hour", event), arm))
-    spread, ratio, hour, found = log.bunches.get(event, 1.0), log.ratios[arm], np.arange(HOURS), []
-    sides = [rows.groupby(level=0).sum().reindex(hour, fill_value=0) / spread for rows in (own, rest)]
-    for by in (hour // DAY_HOURS, hour % DAY_HOURS, hour // BLOCK):
-        if lack := _find_lack(*(np.bincount(by, side) for side in sides), ratio):
-            found.append(lack)
-    starts = log.starts[log.starts["variant"] == arm].groupby(log.starts["day"] % WEEK)["n"].sum()
-    if not found or len(starts) < min(WEEK, len(log.starts["day"].unique())):
-        return None  # an arm that nobody was assigned to on some weekdays may lack them
-    share, is_moved, lacks = max(found, key=lambda one: one[0])
-    when = _write_times(np.flatnonzero(lacks), len(lacks))
-    told = f"Events of {label} in {arm} are lost: hardly any stands {when}, where {percent(share)} of all would be "
-    if is_moved:
-        told = f"Events of {label} in {arm} come when those of the others do not: hardly any stands {when}, which is "
-    return Finding(of, share, told + "expected.", share > LOST_FAILS and not is_moved)
-
-
-def _find_lack(own, rest, fair):
-    """The share of events that an arm lacks in some places, whether others hold them, and where; None without."""
-    if own.sum() < LEAST_EXPECTED * len(own):
-        return None
-    lacks = np.zeros(len(own), bool)
-    for _ in range(2):
-        ratio = own[~lacks].sum() / max(1e-9, rest[~lacks].sum())
-        lacks = (own < TENTH * np.minimum(ratio * rest, own.mean())) & (ratio * rest >= LEAST_EXPECTED)
-    came, others = own[lacks].sum(), rest[lacks].sum()
-    lost = ratio * others - came
-    share = lost / max(1e-9, own.sum() + lost)
-    sure = SURE + math.log(math.comb(len(own), int(lacks.sum())))  # these places were chosen among all
-    if lacks.all() or share <= LOST_WARNS or _measure_chance(came, others, ratio) < sure:
-        return None
-    held = ~lacks & (rest > 0)
-    usual = np.median(own[held] / rest[held]) * rest[~lacks]
-    piled = np.maximum(own[~lacks] - usual - 2 * np.sqrt(usual + 1), 0.0).sum()
-    return float(share), bool(2 * piled > lost or not 0.5 < ratio / fair < 2), lacks
-
-
-def _measure_chance(came, others, ratio):
-    """Minus the logarithm of the chance (Chernoff's bound) that so few come, as others had the rest of all of them."""
+def measure_chance(came, others, ratio):
+    """Return minus the log of the chance (Chernoff's bound) that so few come, as others had the rest of all."""
     every, told = came + others, 0.0
     for n, share in ((came, ratio / (1 + ratio)), (others, 1 / (1 + ratio))):
         told += n * math.log(n / (every * share)) if n else 0.0
     return told
-
-
-def _write_times(places, of):
-    """Times of the week in words: weekdays, hours of every day, or hours of weekdays; of many the first ones."""
-    if of == WEEK:
-        return "on " + " and ".join(NAMES[day] for day in sorted((day + FIRST_DAY) % WEEK for day in places))
-    if of == DAY_HOURS:
-        return "in the hours (UTC) " + ", ".join(f"{hour:02d}" for hour in places)
-    named = [(NAMES[(place // 6 + FIRST_DAY) % WEEK], BLOCK * (place % 6)) for place in places]
-    return "on " + ", ".join(f"{day} {hour:02d}-{hour + BLOCK:02d}" for day, hour in named[:3])
-
-
-def find_piles(log, of, label, event, arm) -> Finding | None:
-    """Return the events of an arm that stand in a few minutes: no treatment makes many units do something at once."""
-    own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("pile", event), arm))
-    n, others = log.count("age", event, arm)
-    own = own[own >= LEAST_HEARD]
-    if (
-        own.empty
-        or others < LEAST_TOLD
-        or own.index.max() - own.index.min() > WEEK * 1440
-        or not log.take("age", event)["clocked"].any()
-    ):
-        return None
-    more = own / n - rest.groupby(level=0).sum().reindex(own.index, fill_value=0) / others
-    share = float(more[more > 0].sum())
-    if share <= LOST_WARNS:
-        return None
-    at = str(np.datetime64(int(more.idxmax()), "m")).replace("T", " ")
-    told = (
-        f"Of the events of {label} in {arm} {percent(share)} more than elsewhere stand in the same minutes, most of "
-        f"them at {at}; times may be those of a load."
-    )
-    return Finding(of, share, told, share > LOST_FAILS)
 
 
 def find_signs(log, of, label, event, arm) -> Finding | None:
@@ -356,7 +296,7 @@ def find_no_return(log, of, label, event, arm) -> Finding | None:
     (n, others), (_, below) = log.count("age", event, arm), log.count("age", event, arm, "below")
     spread, ratio = log.bunches.get(event, 1.0), log.ratios[arm]
     expected = others * ratio
-    if 2 * below < others or n > TENTH * expected or _measure_chance(n / spread, others / spread, ratio) < SURE:
+    if 2 * below < others or n > TENTH * expected or measure_chance(n / spread, others / spread, ratio) < SURE:
         return None
     told = f"Of {label} hardly any stands in {arm}, where {expected:,.0f} would be expected; money back may be lost."
     return Finding(of, 1.0, told, fails=True)

@@ -265,7 +265,8 @@ def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
     Returns
     -------
     Check: unclear where a covariate differs between the arms with p below a millionth, or follows an outcome nearly
-        one to one in every arm; `value` is the largest correlation.
+        one to one in every arm; failed where one differs so and adjusted effects decide. `value` is the largest
+        correlation.
     """
     whole, apart, closest = metrics.summarise_covariates(units), [], (0.0, "")
     control, *others = (whole[arm] for arm in design.variant.arms)
@@ -283,7 +284,9 @@ def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
             closest = max(closest, (float(least.max()), ALONG.format(found=least.max(), **told)))
     told = [closest[1]] if closest[0] >= ONE_TO_ONE else []
     told = [APART.format(name=_name_covariate(name)) for name in apart[:1]] + told
-    return Check("covariates_fit", "warn", closest[0], ONE_TO_ONE, " and ".join(told) + AFTER) if told else None
+    is_decided = apart and design.decides_on == "adjusted"  # on what a treatment, or another measure, moved
+    status, said = "fail" if is_decided else "warn", " and ".join(told) + AFTER
+    return Check("covariates_fit", status, closest[0], ONE_TO_ONE, said) if told else None
 
 
 def _name_covariate(name):

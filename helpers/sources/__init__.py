@@ -28,7 +28,7 @@ from helpers.sources.opening import (
     put_control,
     read_model,
 )
-from helpers.sources.repeats import drop_repeated, keep_once
+from helpers.sources.repeats import drop_repeated, keep_once, refuse_total
 from helpers.sources.spellings import LEAST_REWRITTEN, tell_events, tell_renamed, tell_twins, tell_unheard
 
 UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
@@ -219,8 +219,8 @@ def load_accounts(
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
     told = (*tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
-    _refuse_losses(accounts, shaped, retained, heard)
-    _refuse_total(accounts, shaped, design)
+    told += _refuse_losses(accounts, shaped, retained, heard)
+    refuse_total(accounts, shaped, design)
     if heard:
         _refuse_clocks(heard, shaped, design)
         told += tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")[0]
@@ -231,13 +231,13 @@ def load_accounts(
 
 
 def _refuse_losses(accounts, shaped, retained, heard):
-    """Refuse losses before the start of their account, none at all, and days that cannot be those of the losses.
+    """Refuse losses before the start of their account, none at all, and days that cannot be those; return doubts.
 
-    So it is where nearly all stand on one day, where many of a table without a customer who stays stand on the last
-    one, and where such a table lacks accounts that have events.
+    So it is where nearly all stand on one day, the last of them (of another day it is said), where many of a table
+    without a customer who stays stand on the last one, and where such a table lacks accounts that have events.
     """
     if not (retained.lost_at or retained.lost):
-        return
+        return ()
     losses, where = accounts, f"{shaped.name}, column {retained.lost_at}"
     if retained.lost:
         losses, where = heard.table.filter(heard.table["event"].isin(retained.lost)), heard.name
@@ -247,16 +247,19 @@ def _refuse_losses(accounts, shaped, retained, heard):
     if retained.lost_at and days.empty:
         raise Refused(f"{where}: empty in every row, so that nobody counts as lost; name the column of the losses")
     n, worst = days["n"].sum(), days.loc[days["n"].idxmax()] if len(days) else {"n": 0}
+    doubts = ()
     if worst["n"] > max(LEAST_LOST, MOST_ON_A_DAY * n):
-        told = f"{worst['n']:,} of {n:,} losses stand on {worst['day'].date()}, as of an export"
-        raise Refused(f"{where}: {told}; give the day of each loss")
+        told = f"{where}: {worst['n']:,} of {n:,} losses stand on {worst['day'].date()}"
+        if worst["day"] == days["day"].max():
+            raise Refused(f"{told}, as of an export; give the day of each loss")
+        doubts = (f"{told}; check that this is the day of each loss",)
     if not retained.lost_at:
-        return
+        return doubts
     rows = {"n": accounts.count(), "early": (lost.truncate("D") < accounts["started_at"].truncate("D")).sum()}
     rows = count_all(accounts, rows, shaped.name)
     schema.refuse_some(rows["early"], "account", where, "lost before the day of their start; correct one of the days")
     if n < rows["n"]:
-        return
+        return doubts
     if worst["n"] > max(LEAST_LOST, MOST_ON_LAST * n) and worst["day"] == days["day"].max():
         told = f"every account has a day, and {worst['n']:,} have the last, {worst['day'].date()}"
         raise Refused(f"{where}: {told}; leave it empty where an account is not lost")
@@ -264,17 +267,7 @@ def _refuse_losses(accounts, shaped, retained, heard):
     if strange and strange > MOST_ON_LAST * heard.table.count().to_pyarrow().as_py():
         told = f"every account is lost, and {schema.say(strange, 'event')} are of accounts that are not in the table"
         raise Refused(f"{where}: {told}; give the accounts that stay too")
-
-
-def _refuse_total(accounts, shaped, design):
-    """Refuse an account as large as all others together, which is their total."""
-    if design.size is None:
-        return
-    size = accounts[design.size]
-    found = count_all(accounts, {"n": (size > 0).sum(), "sum": size.sum(), "largest": size.max()}, shaped.name)
-    fault = f"with the sum of all others, so that it is a total and no {design.unit}; leave it out"
-    is_total = found["n"] > LEAST_REWRITTEN and abs(2 * found["largest"] - found["sum"]) < 1e-9 * found["sum"]
-    schema.refuse_some(int(is_total), "row", f"{shaped.name}, column {design.size}", fault)
+    return doubts
 
 
 def _refuse_unheard(given, design, columns):

@@ -12,8 +12,9 @@ import ibis.expr.types as ir
 from helpers import schema
 from helpers.records import Refused
 from helpers.schema import UNITS
-from helpers.sources.opening import add_column, count_all
+from helpers.sources.opening import add_column, ask, count_all
 
+MOST_ROWS, LEAST_DAYS, STEEP = 10_000, 7, 4  # rows looked at, from which on a rise is odd, but of a steeper one
 ROUNDED = 1e-9  # of squares and products, which were summed in another order
 MADE = "sums over units, one a row; ranks, quantiles and tails within a row are not known"
 
@@ -88,6 +89,7 @@ def spread_rows(shaped, design):
     Refused: sums that no units can have.
     """
     _refuse_impossible(shaped, design)
+    _refuse_running(shaped, design)
     table = shaped.table.mutate(place=ibis.range(shaped.table[UNITS].cast("int64")).unnest())
     place, values = table["place"].cast("float64"), {}
     for name in (name for name, metric in design.metrics.items() if metric.how.outcome == "y"):
@@ -161,3 +163,29 @@ def _refuse_impossible(shaped, design):
     for i, (column, (_, fault)) in enumerate(faults.items()):
         where = f"{shaped.name}, column {column}"
         schema.refuse_some(counts[f"c{i}"], "row", where, f"{fault}; correct them, or leave those rows out")
+
+
+def _refuse_running(shaped, design):
+    """Refuse a row that is the total of all others of its arm, and rows each of which holds those before it too."""
+    named = [(metric.column or name, metric.squares) for name, metric in design.metrics.items() if metric.how.total]
+    sums = list(dict.fromkeys([UNITS, *(column for both in named for column in both if column)]))
+    sums = [column for column in sums if column in shaped.table.columns]
+    others = [name for name in shaped.table.columns if name not in (*sums, "unit", "variant")]
+    table = shaped.table.select("variant", *sums, *others).limit(MOST_ROWS)
+    rows = ask(lambda: table.to_pyarrow().to_pandas(), shaped.name)
+    arms = [arm.reset_index(drop=True) for _, arm in rows.groupby("variant") if len(arm) > 2]
+    largest = [arm.loc[arm[UNITS].astype(float).idxmax(), sums].astype(float) for arm in arms]
+    off = [(2 * top - arm[sums].astype(float).sum()).abs() for top, arm in zip(largest, arms, strict=True)]
+    n = sum(bool((gap <= ROUNDED * top.abs()).all()) for gap, top in zip(off, largest, strict=True))
+    fault = "with the sum of all others of their arm, so that units would count twice; leave totals out"
+    schema.refuse_some(n, "row", shaped.name, fault)
+    for by in (name for name in others if arms and all(arm[name].is_unique for arm in arms)):
+        if all(_is_running(arm.sort_values(by)[sums].astype(float)) for arm in arms):
+            told = f"every row holds at least what that before it by {by} does, as where each counts all up to its day"
+            raise Refused(f"{shaped.name}: {told}; give each day its own sums")
+
+
+def _is_running(rows):
+    """Whether all sums rise from row to row, and no steeper than what adds up by equal parts."""
+    is_rising = bool((rows.diff().iloc[1:] >= 0).all(axis=None)) and bool((rows[UNITS].diff().iloc[1:] > 0).all())
+    return len(rows) >= LEAST_DAYS and is_rising and rows[UNITS].iloc[-1] < STEEP * len(rows) * rows[UNITS].iloc[0]

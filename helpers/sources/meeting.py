@@ -51,7 +51,7 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
         - "alike": `n` such amounts, one a unit and hour, and `squares`, the sum of the squares of how often each comes.
         - "strange": events of ids unlike those of any unit, as cookies are, or a word for nobody.
         - "meant": events of ids that are those of units but for what stands before them or after, if any.
-        - "near": events that the plan does not name, with a name that begins as one of it does.
+        - "near": events that the plan does not name, of names that stand in one arm alone.
     """
     key = design.cluster or "unit"
     begun = (units[design.assigned_at].epoch_seconds() / DAY).floor().cast("int64")
@@ -69,7 +69,10 @@ def meet_events(shaped, units, design) -> pd.DataFrame:
     keys = begins.group_by("variant", at="key_day", **nameless).aggregate(n=begins["key"].nunique())
     near = heard.filter(heard["event"] == "").group_by("variant", event="name", day=ibis.literal(0))
     near = near.aggregate(n=lambda t: t.count())
-    near = near.filter(ibis.or_(*(near["event"].startswith(name) for name in schema.list_event_names(design))))
+    near = near.filter(near["variant"].isin(design.variant.arms)).mutate(
+        arms=lambda t: t.count().over(group_by="event")
+    )
+    near = near.filter(near["arms"] == 1).drop("arms")
     parts = [("start", starts), ("key", keys.rename(day="at")), ("near", near), *_count_days(heard)]
     parts += [*_count_units(heard), *_count_hours(heard), *_count_repeats(shaped.table, start, design, worth)]
     found = _collect(parts, shaped.name)

@@ -12,6 +12,7 @@ from helpers.sources.opening import ask, count_all
 LEAST_REPEATED, MOST_REPEATED = 3, 0.02  # exact repeats beyond both are several rows a unit, not a slip
 MOST_MIXED = 0.01  # of the units, in two arms or clusters, above which that is what is wrong with repeats
 FEW_IDS, MANY_ROWS = 20, 200  # so few values in so many rows are no ids
+LEAST_SIZED = 10  # accounts with a size, up to which one may well be as large as all others
 ROWS_A_PART = 5_000_000
 
 
@@ -117,3 +118,14 @@ def drop_repeated(shaped):
         same = f"{schema.say(differing, 'event')} with the id of another that differs, kept"
         said.append(f"{shaped.name}, column event_id: {same}")
     return replace(shaped, table=once, messages=(*shaped.messages, *said))
+
+
+def refuse_total(accounts, shaped, design):
+    """Refuse an account as large as all others together, which is their total."""
+    if design.size is None:
+        return
+    size = accounts[design.size]
+    found = count_all(accounts, {"n": (size > 0).sum(), "sum": size.sum(), "largest": size.max()}, shaped.name)
+    fault = f"with the sum of all others, so that it is a total and no {design.unit}; leave it out"
+    is_total = found["n"] > LEAST_SIZED and abs(2 * found["largest"] - found["sum"]) < 1e-9 * found["sum"]
+    schema.refuse_some(int(is_total), "row", f"{shaped.name}, column {design.size}", fault)

@@ -55,7 +55,8 @@ def list_names(results: Results, design: Any = None) -> dict[str, Any]:
     decisive = (headline(*answers) if answers else []) or primary or headline()[:1]
     named = {"design": design, "data": results.data, "status": results.status, "checks": results.checks}
     named |= {"noun": scales.find_noun(results), "unit": scales.find_noun(results, singular=True), "answers": answers}
-    doubts = {*TRUST, *(f"missing_{e.metric}" for e in primary)}, {f"domain_{e.metric}" for e in primary}
+    unlike = {c.id for c in results.checks if c.id.startswith("srm_") and c.value < c.threshold}  # over time, by group
+    doubts = {*TRUST, *unlike, *(f"missing_{e.metric}" for e in primary)}, {f"domain_{e.metric}" for e in primary}
     named |= dict(zip(("doubts", "warnings"), (_list_warnings(results, asked) for asked in doubts), strict=True))
     named |= {"dates": scales.list_dates(results), "scale": scale}
     named |= {"say": partial(scales.say_codes, results)}

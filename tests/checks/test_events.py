@@ -68,7 +68,7 @@ def test_logs_that_reach_the_last_day_hardly_ever_alarm(enrolment):
 @pytest.mark.parametrize(
     ("kept", "arms", "side", "status"),
     [
-        ("at < '2024-02-12'", "ab", "after 2024-02-11", "warn"),
+        ("at < '2024-02-12'", "ba", "after 2024-02-11", "warn"),
         ("at < '2024-01-22'", "ab", "after 2024-01-21", "fail"),
         ("at >= '2024-01-18'", "ab", "before 2024-01-18", "fail"),
         ("at < '2024-01-22'", "b", "after 2024-01-21", "fail"),  # of one arm alone
@@ -331,6 +331,8 @@ def _spoil(units, events, how):
         "strangers": lambda: events.assign(id=events["id"].mask(some, "anonymous")),
         "sampled": lambda: events[~(some | (is_b & (rng.random(len(events)) < 0.5))) | ~late],
         "renamed": lambda: events.assign(event=events["event"].mask(some, "paid_v2")),
+        "called": lambda: events.assign(event=events["event"].mask(some, "order_placed")),
+        "all called": lambda: events.assign(event=events["event"].mask(is_b, "order_placed")),
         "trickle": lambda: events[~hole | (rng.random(len(events)) < 0.015)],
     }[how]()
 
@@ -350,6 +352,12 @@ def _spoil(units, events, how):
         ("strangers", "fail", "have ids unlike those of any unit, and fewer of b than of the others have any: either"),
         ("sampled", "fail", "Events of revenue in b are fewer after 2024-01-20, of units assigned before and after al"),
         ("renamed", "warn", "Events named paid_v2 stand in b alone, where fewer have revenue: either the treatment di"),
+        (
+            "called",
+            "warn",
+            "Events named order_placed stand in b alone, where fewer have revenue: either the treatment",
+        ),
+        ("all called", "fail", "Events named order_placed stand in b alone, where fewer have revenue: either the trea"),
         ("trickle", "fail", "would be expected."),
     ],
 )
@@ -357,6 +365,30 @@ def test_what_no_treatment_explains_is_a_fault_of_the_log(how, status, said):
     units, events = _draw_many()
     check, withheld = _check(units, _spoil(units, events, how), REVENUE, as_of="2024-02-29")
     assert said in check.message and (check.status, withheld) == (status, check.message if status == "fail" else None)
+
+
+def test_a_log_that_fades_by_itself_is_not_lost():
+    for seed in range(3):  # a few days of assignment, and a survey a week later that all answer within days
+        rng = np.random.default_rng(seed)
+        units, _ = _draw(seed, n=1500, enrolment=[5, 14][seed % 2])
+        wait = pd.to_timedelta((7 + rng.exponential(1.5, 1500)) * 86_400 // 1, unit="s")
+        events = pd.DataFrame({"id": units["id"], "event": "paid", "at": (units["assigned_at"] + wait).dt.as_unit("s")})
+        kinds = {"paid": PAID["paid"] | {"within_days": 28}}
+        assert _check(units, events[rng.random(1500) < 0.4], kinds, as_of="2024-03-10")[0].status == "pass"
+
+
+@pytest.mark.parametrize(
+    ("hours", "arms", "said"), [(9, "b", "9 hours later"), (-3, "b", "3 hours earlier"), (9, "ab", "")]
+)
+def test_an_arm_whose_clock_differs_is_told_by_the_hours_of_its_events(hours, arms, said):
+    units, events = _draw(n=4000)
+    rng = np.random.default_rng(3)
+    noon = events["at"].dt.floor("D") + pd.to_timedelta((30 + rng.normal(14, 3, len(events))) * 3600 // 1, unit="s")
+    of = events["id"].map(units.set_index("id")["variant"])
+    moved = noon.where(~of.isin(list(arms)), noon + pd.Timedelta(hours=hours))
+    check, withheld = _check(units, events.assign(at=moved.dt.as_unit("s")))
+    told = f"come {said} in the day than those of the others, whose hours they have else; the clocks or time zones may"
+    assert (check.status, told in check.message, withheld) == ("warn" if said else "pass", bool(said), None)
 
 
 HEALTHY = {

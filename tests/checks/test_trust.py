@@ -182,6 +182,33 @@ def test_run_split_over_time_names_the_week():
     assert (check.status, check.message) == ("warn", expected)
 
 
+def test_withheld_where_arms_were_assigned_one_after_the_other():
+    frame, plan = _make_frame(500, 500), {"assigned_at": "assigned_at"}
+    for late in ("2024-01-08", "2024-01-29"):
+        turns = frame.assign(assigned_at=[*["2024-01-01"] * 495, *[late] * 5, *["2024-01-01"] * 5, *[late] * 495])
+        found = _run(turns, **plan)
+        assert found["srm_over_time"].status == "fail"
+        told = checks.withheld((*found.values(),), make_design(KINDS, **plan))
+        assert told == (
+            "The arms were assigned one after the other: hardly a week of assignment holds both, so that whatever "
+            "changed with time looks like an effect, and the arms are not compared."
+        )
+    assert checks.withheld((*found.values(),), make_design(KINDS, acknowledge={"srm_over_time": "a pilot"})) is None
+    ramp = frame.assign(assigned_at=[*["2024-01-01"] * 450, *[late] * 50, *["2024-01-01"] * 50, *[late] * 450])
+    assert _run(ramp, **plan)["srm_over_time"].status == "warn"
+
+
+def test_clusters_of_a_metric_of_which_no_window_is_over_are_not_too_few():
+    frame = _make_clusters([50] * 60).assign(assigned_at="2024-01-20")
+    late = {"column": "csat", "within_days": 28}
+    kinds = {
+        **KINDS,
+        "late": {"kind": "score", "role": "guardrail", "better": "higher", "margin": {"absolute": 1}} | late,
+    }
+    found = _run(frame, kinds, cluster="firm", assigned_at="assigned_at", as_of="2024-01-31")
+    assert found["clusters"].status == "pass"
+
+
 def test_run_balance_says_the_largest_difference_without_a_level():
     frame = _make_frame()
     frame["country"] = np.where(frame["variant"] == "a", "it", np.where(frame.index % 2, "it", "de"))

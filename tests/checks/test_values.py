@@ -643,6 +643,9 @@ def test_run_tells_a_covariate_that_looks_measured_after_assignment():
     assert (found.status, found.message) == ("warn", told + AFTER)
     found = _check({"m": PRICE, "visits": noise + B}, CELL, covariates=["visits"])["covariates_fit"]
     assert (found.status, found.message) == ("warn", "visits differs between the arms far beyond chance" + AFTER)
+    decided = {"covariates": ["visits"], "decides_on": "adjusted"}
+    found = _check({"m": PRICE, "visits": noise + B}, CELL, **decided)["covariates_fit"]
+    assert (found.status, found.message) == ("fail", "visits differs between the arms far beyond chance" + AFTER)
 
 
 def test_run_lets_healthy_covariates_pass():

@@ -5,7 +5,7 @@
 -- proactive_help 0aadbb892c0f
 -- proactive_help 431f3ec776a7
 -- proactive_help 0f1854e23d6d
--- proactive_help 07895efc1043
+-- proactive_help f2c8f885bbce
 -- proactive_help 8c1c0ed2cd2b
 -- proactive_help 14f5a0d9e759
 -- proactive_help 57f1709a9e3a
@@ -30,7 +30,7 @@
 -- live_support 1ef279c18e02
 -- live_support 6d253321ff1f
 -- live_support 01caf2be52ce
--- live_support 171c3f41f1e8
+-- live_support 336d8be6c322
 -- live_support 1168fb69c6d7
 -- live_support 0b7e60d96adf
 -- live_support 30dbeb693478
@@ -95,7 +95,7 @@
 -- in_app_support f7f555418cc8
 -- in_app_support 91af359741e0
 -- in_app_support 441a44e057b9
--- in_app_support 4d4508bec331
+-- in_app_support 045707497241
 -- in_app_support a131201659c0
 -- in_app_support c4abf6652626
 -- in_app_support 65ce3020ff1f
@@ -133,7 +133,7 @@
 -- experiment 1c09d36a294e
 -- experiment ed2b1deed98a
 -- experiment 0ca5afe8d58f
--- experiment 8a50125db327
+-- experiment e25632ec2f97
 -- experiment f14e57ec30f2
 -- experiment e38f45197d0b
 -- experiment 73d4467a842f

@@ -5,7 +5,7 @@
 -- proactive_help 0fbec796e2be
 -- proactive_help 8f7cc2f3b0ce
 -- proactive_help 3c0966d9320f
--- proactive_help 17cf4b81d10f
+-- proactive_help e36659afd962
 -- proactive_help f61006a08bbd
 -- proactive_help 3680ddbe6ca6
 -- proactive_help 7863a883d40c
@@ -30,7 +30,7 @@
 -- live_support ee9a0e3f5716
 -- live_support 88b98307369b
 -- live_support 6c06395bab7c
--- live_support c526b87409d4
+-- live_support bacafcf3661a
 -- live_support c23edf2a78c6
 -- live_support 1798e9577b8b
 -- live_support 5ef404579806
@@ -95,7 +95,7 @@
 -- in_app_support 37d38bfa6f7f
 -- in_app_support 6dafda845185
 -- in_app_support ab2907a2d81f
--- in_app_support ff059ac5ae45
+-- in_app_support 2e9d20131356
 -- in_app_support 1e1c54d32212
 -- in_app_support 7c932f70fdb4
 -- in_app_support 949441a35d7b
@@ -133,7 +133,7 @@
 -- experiment 5d6065160269
 -- experiment 5bf8a8ab9f90
 -- experiment 809f50f088c9
--- experiment 2be3757169d4
+-- experiment b66a51380e03
 -- experiment ef7341c6bf8d
 -- experiment 5e722acd92e7
 -- experiment 77e8f0faccd8

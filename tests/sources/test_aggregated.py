@@ -167,6 +167,34 @@ def test_products_that_no_units_can_have_are_refused():
     assert refused.endswith(f"{fault} rows out")
 
 
+def _write_days(n=8, grows=lambda day: 1):
+    """Rows of both arms by day: a tenth pays ten, of a hundred units times what grows."""
+    sizes = [(arm, day + 1, 100 * grows(day) + shift) for shift, arm in enumerate("ab") for day in range(n)]
+    return [f"{arm},2024-01-{day:02d},x,{m},{m // 10},{10 * (m // 10)},{100 * (m // 10)}" for arm, day, m in sizes]
+
+
+TOTAL = "2 rows with the sum of all others of their arm, so that units would count twice; leave totals out"
+RUNNING = "every row holds at least what that before it by day does, as where each counts all up to its day; give each"
+
+
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        ([*_write_days(), "a,2024-02-01,x,800,80,800,8000", "b,2024-02-01,x,808,80,800,8000"], TOTAL),
+        (_write_days(grows=lambda day: day + 1), f"{RUNNING} day its own sums"),
+        (_write_days(grows=lambda day: 2**day), None),  # an enrolment that doubles each day
+        (_write_days(6, grows=lambda day: day + 1), None),  # six days may rise by chance
+        (_write_days(), None),
+    ],
+)
+def test_rows_that_hold_the_sums_of_others_are_refused(rows, fault):
+    design = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
+    if fault is None:
+        assert sources.load(design, write(*rows)).info.rows == len(rows)
+    else:
+        assert tell_refusal(sources.load, design, write(*rows)) == f"data (DataFrame): {fault}"
+
+
 def test_equal_rows_are_refused():
     design = plan.read(PLAN | {"metrics": SMALL, "covariates": []}).design
     rows = ["a,2024-01-01,x,4,3,10,54", "b,2024-01-01,x,4,3,10,54"]

@@ -223,6 +223,12 @@ def test_losses_that_cannot_be_are_refused():
     )
     n, day = left.notna().sum(), last.date()
     assert told == f"{where}: {n} of {n} losses stand on {day}, as of an export; give the day of each loss"
+    earlier = left.where(left.isna() | (left == left.max()), last - pd.Timedelta(days=1))
+    retained = {"retained": {"lost_at": "churned_on", "within_days": 180}}
+    design = plan.read(FRAMEWORK | {"as_of": "2024-04-30", "outcomes": retained}, kind=None).design
+    said = sources.load_accounts(design, accounts.assign(churned_on=earlier), events=asked).info.messages
+    day_before = (last - pd.Timedelta(days=1)).date()
+    assert f"{where}: {n - 1} of {n} losses stand on {day_before}; check that this is the day of each loss" in said
     told = tell_refusal(read_accounts, accounts.assign(churned_on=left.fillna(last)), asked, {"lost_at": "churned_on"})
     assert (
         told.startswith(f"{where}: every account has a day, and ") and f" have the last, {day}; leave it empty" in told

@@ -369,6 +369,14 @@ def test_doubts_a_released_check_and_an_unknown_split_are_told():
     )
 
 
+@pytest.mark.parametrize(("p", "is_told"), [(0.0002, True), (0.004, False)])
+def test_a_split_that_is_unlike_in_some_group_is_told(p, is_told):
+    said = "The sample ratio differs from the plan across levels of platform, most in ios; adjusted p < .001."
+    check = Check("srm_platform", "warn", p, 0.001, said)
+    found = explained(checks=(check,))
+    assert any(said in sentence for sentence in found.answer) == is_told
+
+
 def test_limits_follow_the_data_the_exposure_and_what_is_missing():
     plan = {"exposure": {"column": "used"}}
     found = explained(make(population="responders"), kind="public", plan=plan)

@@ -1,0 +1,125 @@
+"""When the events of an arm come beside those of the others: by time of the week, hour and minute.
+
+A treatment takes none from a weekday, but of what it does itself, the take-up, and moves no clock.
+"""
+
+import math
+
+import numpy as np
+
+from helpers import schema
+from helpers.checks.logs import (
+    LEAST_HEARD,
+    LEAST_TOLD,
+    LOST_FAILS,
+    LOST_WARNS,
+    SURE,
+    TENTH,
+    WEEK,
+    Finding,
+    measure_chance,
+    percent,
+)
+
+LEAST_EXPECTED = 5.0  # events of a time of the week, for its lack to be seen
+HOURS, DAY_HOURS, BLOCK, FIRST_DAY = 168, 24, 4, 3  # the first day of 1970 was a Thursday
+NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def find_times(log, of, label, event, arm) -> Finding | None:
+    """Return the weekdays or hours on which an arm lacks the events that the others have."""
+    own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("hour", event), arm))
+    spread, ratio, hour, found = log.bunches.get(event, 1.0), log.ratios[arm], np.arange(HOURS), []
+    sides = [rows.groupby(level=0).sum().reindex(hour, fill_value=0) / spread for rows in (own, rest)]
+    for by in (hour // DAY_HOURS, hour % DAY_HOURS, hour // BLOCK):
+        if lack := _find_lack(*(np.bincount(by, side) for side in sides), ratio):
+            found.append(lack)
+    starts = log.starts[log.starts["variant"] == arm].groupby(log.starts["day"] % WEEK)["n"].sum()
+    if not found or len(starts) < min(WEEK, len(log.starts["day"].unique())):
+        return None  # an arm that nobody was assigned to on some weekdays may lack them
+    share, is_moved, lacks = max(found, key=lambda one: one[0])
+    when = _write_times(np.flatnonzero(lacks), len(lacks))
+    told = f"Events of {label} in {arm} are lost: hardly any stands {when}, where {percent(share)} of all would be "
+    if is_moved:
+        told = f"Events of {label} in {arm} come when those of the others do not: hardly any stands {when}, which is "
+    return Finding(of, share, told + "expected.", share > LOST_FAILS and not is_moved)
+
+
+def find_shift(log, of, label, event, arm) -> Finding | None:
+    """Return by how many hours the events of an arm lie beside those of the others, as where their clock differs."""
+    own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("hour", event), arm))
+    spread = log.bunches.get(event, 1.0)
+    own, rest = (np.bincount(side.index % DAY_HOURS, side, DAY_HOURS) / spread for side in (own, rest))
+    if min(own.sum(), rest.sum()) < LEAST_TOLD or not log.take("age", event)["clocked"].any():
+        return None
+    unlike = [_measure_unlike(own, np.roll(rest, by)) for by in range(DAY_HOURS)]
+    by = int(np.argmin(unlike))
+    if unlike[0] - unlike[by] < 2 * (SURE + math.log(DAY_HOURS)) or unlike[by] > max(2 * DAY_HOURS, TENTH * unlike[0]):
+        return None
+    hours = schema.say(min(by, DAY_HOURS - by), "hour") + (" later" if by <= DAY_HOURS / 2 else " earlier")
+    told = (
+        f"Events of {label} in {arm} come {hours} in the day than those of the others, whose hours they have else; the "
+        "clocks or time zones may differ."
+    )
+    return Finding(of, float(own.sum() * spread / max(1, log.count("age", event, arm)[0])), told, fails=False)
+
+
+def _measure_unlike(own, rest):
+    """Twice the logarithm by which two counts are likelier of shares of their own than of common ones."""
+    both = own + rest
+    told = [n[n > 0] @ np.log(n[n > 0] / n.sum() / (both / both.sum())[n > 0]) for n in (own, rest)]
+    return 2 * float(sum(told))
+
+
+def _find_lack(own, rest, fair):
+    """The share of events that an arm lacks in some places, whether others hold them, and where; None without."""
+    if own.sum() < LEAST_EXPECTED * len(own):
+        return None
+    lacks = np.zeros(len(own), bool)
+    for _ in range(2):
+        ratio = own[~lacks].sum() / max(1e-9, rest[~lacks].sum())
+        lacks = (own < TENTH * np.minimum(ratio * rest, own.mean())) & (ratio * rest >= LEAST_EXPECTED)
+    came, others = own[lacks].sum(), rest[lacks].sum()
+    lost = ratio * others - came
+    share = lost / max(1e-9, own.sum() + lost)
+    sure = SURE + math.log(math.comb(len(own), int(lacks.sum())))  # these places were chosen among all
+    if lacks.all() or share <= LOST_WARNS or measure_chance(came, others, ratio) < sure:
+        return None
+    held = ~lacks & (rest > 0)
+    usual = np.median(own[held] / rest[held]) * rest[~lacks]
+    piled = np.maximum(own[~lacks] - usual - 2 * np.sqrt(usual + 1), 0.0).sum()
+    return float(share), bool(2 * piled > lost or not 0.5 < ratio / fair < 2), lacks
+
+
+def _write_times(places, of):
+    """Times of the week in words: weekdays, hours of every day, or hours of weekdays; of many the first ones."""
+    if of == WEEK:
+        return "on " + " and ".join(NAMES[day] for day in sorted((day + FIRST_DAY) % WEEK for day in places))
+    if of == DAY_HOURS:
+        return "in the hours (UTC) " + ", ".join(f"{hour:02d}" for hour in places)
+    named = [(NAMES[(place // 6 + FIRST_DAY) % WEEK], BLOCK * (place % 6)) for place in places]
+    return "on " + ", ".join(f"{day} {hour:02d}-{hour + BLOCK:02d}" for day, hour in named[:3])
+
+
+def find_piles(log, of, label, event, arm) -> Finding | None:
+    """Return the events of an arm that stand in a few minutes: no treatment makes many units do something at once."""
+    own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("pile", event), arm))
+    n, others = log.count("age", event, arm)
+    own = own[own >= LEAST_HEARD]
+    if (
+        own.empty
+        or others < LEAST_TOLD
+        or own.index.max() - own.index.min() > WEEK * 1440
+        or not log.take("age", event)["clocked"].any()
+    ):
+        return None
+    more = own / n - rest.groupby(level=0).sum().reindex(own.index, fill_value=0) / others
+    share = float(more[more > 0].sum())
+    if share <= LOST_WARNS:
+        return None
+    at = str(np.datetime64(int(more.idxmax()), "m")).replace("T", " ")
+    told = (
+        f"Of the events of {label} in {arm} {percent(share)} more than elsewhere stand in the same minutes, most of "
+        f"them at {at}; times may be those of a load."
+    )
+    return Finding(of, share, told, share > LOST_FAILS)
