@@ -50,8 +50,8 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     -------
     list of Check: enough_accounts, landmark_in_data, follow_up, duplicates, events_occur, events_before_start,
         events_fit, missing_size, missing_plan_tier, missing_seats, leavers_fit, events_begun, needs, time_order,
-        freshness: those that the plan gives cause for. `value` is a count (enough_accounts, duplicates, events_occur, needs, time_order), days (landmark_in_data,
-        freshness) or a share.
+        freshness: those that the plan gives cause for. `value` is a count (enough_accounts, duplicates, events_occur,
+        leavers_fit, needs, time_order), days (landmark_in_data, freshness) or a share.
     """
     design = accounts.design
     if landmarks is None:
