@@ -106,7 +106,7 @@ def _find_rewritten_traits(accounts):
     table, design = accounts.table, accounts.design
     there = table["lost_at"] >= add_days(table["started_at"], design.landmarks[0])
     known = table.filter(there.fill_null(True))
-    rows = known.select("tier", "size", "seats", left=known["lost_at"].notnull().cast("int64"))  # noqa: PD004 (of Ibis)
+    rows = known.select("tier", "size", "seats", left=known["lost_at"].notnull().cast("int32"))  # noqa: PD004 (of Ibis)
     rows = fetch(rows, "accounts").to_pandas()
     return find_rewritten(rows, rows["left"], list_traits(design), schema.pluralise(design.unit))
 
