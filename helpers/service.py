@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from helpers import schema
+from helpers.checks.leavers import find_rewritten, list_traits, report_leavers
+from helpers.checks.logs import LOST_FAILS, LOST_WARNS
 from helpers.checks.trust import report_duplicates
 from helpers.inference.decisions import adjust_families, decide, make_estimate
 from helpers.inference.planning import sample_size_proportions
@@ -370,14 +373,21 @@ def read_published(baselines, *, churn=0.04, retention=0.1, net=1.0, gaps=(0.2, 
     return {"churn_readings": pd.DataFrame(rows), "success_shift": pd.DataFrame(shifts)}
 
 
-def check_desk(source, tickets, frame) -> tuple[Check, ...]:
-    """Return the trust checks of a help desk's data; none withholds an answer."""
+def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:
+    """Return the trust checks of a help desk's data; a failed `events_fit` or `leavers_fit` withholds the answer."""
     n, early = len(frame), float((tickets["replied"] < 0).mean()) if len(tickets) else 0.0
     told = f"The renewals of {n:,} customers can be compared{'' if n >= FEW else ': too few for small differences'}."
     found = [Check("enough_accounts", "pass" if n >= FEW else "warn", float(n), FEW, told)]
     found.append(report_duplicates(next(k for step, k, _ in source.info.steps if step == "exact duplicates dropped")))
     said = f"Tickets answered before they were opened: {100 * early:.1f} %."
-    return (*found, Check("events_fit", "warn" if early > 0.01 else "pass", early, 0.01, said))
+    if early > LOST_FAILS:
+        said += " Above 10 % the clocks of tickets and replies differ, and replies cannot be timed; give both in UTC."
+    status = "fail" if early > LOST_FAILS else "warn" if early > LOST_WARNS else "pass"
+    found.append(Check("events_fit", status, early, LOST_WARNS, said))
+    if len(tickets) and len(frame):
+        traits = {name: words for name, words in list_traits(design).items() if name in frame}
+        found += report_leavers(find_rewritten(frame, frame["left"], traits, schema.pluralise(design.unit)))
+    return tuple(found)
 
 
 def study_desk(decided, source, customers, renewals, tickets, rules) -> Results:
@@ -411,5 +421,8 @@ def study_desk(decided, source, customers, renewals, tickets, rules) -> Results:
     tables["metrics"] = pd.DataFrame(names, dtype=object).assign(kind="binary", noun=design.unit)
     planted = (source.truth or {}).get("causal", {}).items()
     tables |= {"planted": pd.DataFrame(planted, columns=["metric", "effect"])} if planted else {}
-    found = {"estimates": tuple(estimates), "tables": tables, "checks": check_desk(source, tickets, frame)}
-    return Results("support_metrics", design.title, design.question, "answered", source.info, plan, **found)
+    found = {"tables": tables, "checks": check_desk(source, tickets, frame, design)}
+    broken = tuple(check.message for check in found["checks"] if check.status == "fail")
+    found |= {"answer": broken} if broken else {"estimates": tuple(estimates)}
+    status = "withheld" if broken else "answered"
+    return Results("support_metrics", design.title, design.question, status, source.info, plan, **found)

@@ -92,6 +92,8 @@ REFUSALS = [  # what is replaced, by what, the message; W is the plan as a whole
      "outcomes.retained: give retained as one of lost, lost_at, event or column"),
     ("lost: cancelled", "column: churned",
      "outcomes.retained: column and time belong together: who has left, and after how long"),
+    ("lost: cancelled", "column: is_active, time: tenure",
+     "outcomes.retained: column is 1 for who left, and is_active sounds like who stays; give one of who left"),
     ("started_at: started_at\n", "", W + ": milestones need started_at: without it nothing can be read at a landmark"),
     ("started_at: started_at\n", "",
      W + ": without started_at, the feature bot needs a column; if it is called so, column: bot"),

@@ -1,6 +1,7 @@
 """The desk's scorecard and what goes with renewing: by hand, against other code, and on made rows of known truth."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from helpers import plan, service
 from helpers.inference.planning import sample_size_proportions
 
 DESIGN = plan.read("support_metrics", kind="framework").design
+CLOCKS = "Above 10 % the clocks of tickets and replies differ, and replies cannot be timed"
 START = pd.Timestamp("2022-01-01", tz="UTC")
 RULES = {"promise_hours": 8.0, "premium_hours": 1.0, "soon_days": 3.0, "return_days": 7.0, "satisfied_from": 4}
 
@@ -155,6 +157,37 @@ def test_study_movers_tells_nothing_of_few():
     estimates, movers = service.study_movers(make_frame(30), DESIGN)
     assert movers["crude_difference"].isna().all() and movers["reason"].notna().all()
     assert {e.verdict for e in estimates} == {"not estimable"}
+
+
+@pytest.fixture
+def source():
+    """Return a source of which the checks read nothing but its steps."""
+    return SimpleNamespace(info=SimpleNamespace(steps=[("exact duplicates dropped", 0, "")]))
+
+
+@pytest.mark.parametrize(("n_early", "status", "more"), [
+    (1, "pass", ""), (5, "warn", ""),
+    (20, "fail", f" {CLOCKS}; give both in UTC."),
+])  # fmt: skip
+def test_check_desk_of_replies_before_their_tickets(source, n_early, status, more):
+    tickets = pd.DataFrame({"replied": [-0.1] * n_early + [0.2] * (100 - n_early)})
+    found = {check.id: check for check in service.check_desk(source, tickets, make_frame(200), DESIGN)}["events_fit"]
+    assert (found.status, found.message) == (
+        status, f"Tickets answered before they were opened: {n_early:.1f} %.{more}",
+    )  # fmt: skip
+
+
+def test_check_desk_of_a_plan_that_is_written_anew_at_leaving(source):
+    frame, tickets = make_frame(400), pd.DataFrame({"replied": [0.2]})
+    assert "leavers_fit" not in {check.id for check in service.check_desk(source, tickets, frame, DESIGN)}
+    frame = frame.assign(tier=np.where(frame["left"] == 1, "Starter", np.resize(["Starter", "Business"], 400)))
+    found = {check.id: check for check in service.check_desk(source, tickets, frame, DESIGN)}["leavers_fit"]
+    share = 100 * (frame.loc[frame["left"] == 0, "tier"] == "Starter").mean()
+    assert (found.status, found.message) == (
+        "fail",
+        f"Of the customers that left 100.0 % have one and the same plan tier, and {share:.1f} % of the others: it may "
+        "be written anew at the loss; give that of the start.",
+    )
 
 
 def test_read_published_by_hand():

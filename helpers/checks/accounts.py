@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics, schema
+from helpers.checks.leavers import check_leavers
 from helpers.checks.logs import find_quiet
 from helpers.checks.trust import report_duplicates
 from helpers.metrics.events import ask
@@ -32,7 +33,9 @@ MOST_MISSING = 0.05  # of the accounts may lack what comparisons are adjusted fo
 
 
 def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None) -> list[Check]:
-    """Return every trust check of a framework's data; none withholds an answer, each is a sentence for the reader.
+    """Return every trust check of a framework's data, each a sentence for the reader.
+
+    A failed `leavers_fit` withholds the answer, as `milestones.run_framework` reads it.
 
     Parameters
     ----------
@@ -46,10 +49,9 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     Returns
     -------
     list of Check: enough_accounts, landmark_in_data, follow_up, duplicates, events_occur, events_before_start,
-        events_fit, missing_size, missing_plan_tier, missing_seats, events_begun, needs, time_order, freshness: those
-        that the plan gives cause for.
-        `value` is a count (enough_accounts, duplicates, events_occur, needs, time_order), days (landmark_in_data,
-        freshness) or a share.
+        events_fit, missing_size, missing_plan_tier, missing_seats, leavers_fit, events_begun, needs, time_order,
+        freshness: those that the plan gives cause for. `value` is a count (enough_accounts, duplicates, events_occur,
+        leavers_fit, needs, time_order), days (landmark_in_data, freshness) or a share.
     """
     design = accounts.design
     if landmarks is None:
@@ -63,7 +65,7 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
     if source.events is not None:
         found += [*_check_events(heard, design), _check_early_events(heard), _check_reach(source, accounts, design)]
     found += [*_check_missing(frame, design), *_check_begun(frame, heard, design)]
-    found += _check_needs(frame, design) if design.is_snapshot else ()
+    found += [*check_leavers(source, accounts, frame), *(_check_needs(frame, design) if design.is_snapshot else ())]
     untimed = [design.label_of(feature.name) for feature in design.features if not feature.is_timed]
     if untimed:
         names = ", ".join(untimed[:3]) + (f" and {len(untimed) - 3} more" if len(untimed) > 3 else "")

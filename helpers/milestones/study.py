@@ -24,6 +24,7 @@ CLONES = "clone-censor-weight"
 EXPECTED = {"retained": 1, "expanded": 1, "dormant": -1}
 NO_ACTIVATION = "the plan gives no number of events from which an account is activated"
 NO_LOSS = "the plan names no event of leaving, so who left before the landmark cannot be told"
+NEXT = ["unit", "next_step", "association"]
 ENDS = {"ci_low": "ci_low", "ci_high": "ci_high", "reason": "reason"}
 SIDES = {
     **{"n_reached": "n_treatment", "n_not": "n_control", "share_reached": "treatment_value"},
@@ -392,6 +393,7 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     Returns
     -------
     tuple of Results and DataFrame: estimates, tests and tables; then the next step of each account, which is private.
+        Where the check `leavers_fit` fails the answer is its reason, and nothing is estimated.
 
     Raises
     ------
@@ -405,10 +407,12 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     controls = pd.DataFrame([row for row in controls if row[1]], columns=["control", "column"], dtype=object)
     tables = {"freshness": metrics.measure_freshness(source, accounts), "controls": controls}
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
+    if broken := [check.message for check in trust if check.id == "leavers_fit" and check.status == "fail"]:
+        return empty.but(status="withheld", answer=(*broken,), tables=tables), pd.DataFrame(columns=NEXT)
     if design.is_snapshot:
         tables |= study_snapshot(frames.main, design) if design.outcomes.retained.leavers == "all" else {}
         tables |= study_ranking(frames.main, design, **ranked) if design.features else {}
-        return empty.but(tables=tables), pd.DataFrame(columns=["unit", "next_step", "association"])
+        return empty.but(tables=tables), pd.DataFrame(columns=NEXT)
     main, histories, months = frames.main, frames.histories, frames.months
     if main.empty:
         raise Refused(

@@ -1,5 +1,6 @@
 """The typed framework: which milestones a customer passes, how each is read, what they should foretell, its review."""
 
+import re
 from typing import Literal
 
 from pydantic import Field
@@ -7,6 +8,8 @@ from pydantic import Field
 from helpers.plan.design import Design, Part, say_name
 
 REVIEWED = ("discrimination", "calibration", "cut", "ranks")
+STAYING = {"active", "alive", "current", "kept", "renewed", "retained", "stayed", "stays", "subscribed"}
+TURNING = {"ex", "former", "left", "lost", "no", "non", "not", "un"}  # words that make the others mean who left
 PERIOD_DAYS = {"week": 7, "month": 30, "quarter": 90}
 
 
@@ -105,6 +108,9 @@ class Retained(Part):
         yield given != 1, "give retained as one of lost, lost_at, event or column"
         together = "column and time belong together: who has left, and after how long"
         yield bool(self.time) != bool(self.column), together
+        words = set(re.split("[^a-z]+", re.sub("(?<=[a-z])(?=[A-Z])", "_", self.column or "").casefold()))
+        told = f"column is 1 for who left, and {self.column} sounds like who stays; give one of who left"
+        yield bool(words & STAYING) and not words & TURNING, told
 
     @property
     def ends(self) -> bool:

@@ -29,7 +29,14 @@ from helpers.sources.opening import (
     read_model,
 )
 from helpers.sources.repeats import drop_repeated, keep_once, refuse_total
-from helpers.sources.spellings import LEAST_REWRITTEN, tell_events, tell_renamed, tell_twins, tell_unheard
+from helpers.sources.spellings import (
+    LEAST_REWRITTEN,
+    tell_events,
+    tell_renamed,
+    tell_strangers,
+    tell_twins,
+    tell_unheard,
+)
 
 UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
 LEAST_LOST, MOST_ON_A_DAY, MOST_ON_LAST = 30, 0.9, 0.1  # losses, and of them on one day, or on the last where all are
@@ -223,7 +230,7 @@ def load_accounts(
     refuse_total(accounts, shaped, design)
     if heard:
         _refuse_clocks(heard, shaped, design)
-        told += tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")[0]
+        told += tell_strangers(heard, accounts, retained)
     info = replace(given.info, rows=shaped.rows, units=shaped.rows - n_duplicates, steps=steps)
     info = replace(info, messages=(*shaped.messages, *told))
     names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}

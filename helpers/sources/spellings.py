@@ -21,6 +21,7 @@ AFFIXES = {  # the same of what another system may have put before an id, or aft
     "without what follows their first sign": ("[^0-9A-Za-z].*$", ""),
     "without what stands before their last sign": ("^.*[^0-9A-Za-z]", ""),
     "without what stands before their digits": ("^[^0-9]+", ""),
+    "without what follows their last digit": ("[^0-9]+$", ""),
 }
 FAR = 5.0  # standard errors between the shares of two arms, beyond which an affix is no stranger's
 LEAST_REWRITTEN, MOST_REWRITTEN = 10, 0.01  # events of ids that are written in two ways, and their share in an arm
@@ -141,6 +142,15 @@ def tell_events(heard, units, known, unknown):
     if is_grave:
         raise Refused(f"{said} of {unknown}; {cure}")
     return (f"{said} of {unknown}, not used" + (f"; {cure}" if causes else ""),), meant
+
+
+def tell_strangers(heard, accounts, retained):
+    """Return the sentence on events of no account of the table; refuse ids that are written anew at the loss."""
+    if retained.lost_at or retained.lost:
+        losses = heard.table.filter(heard.table["event"].isin(retained.lost))["unit"]
+        is_lost = accounts[retained.lost_at].notnull() if retained.lost_at else accounts["unit"].isin(losses)
+        accounts = accounts.mutate(variant=is_lost.ifelse("lost", "kept"))
+    return tell_events(heard, accounts, "an account of the table", "accounts that are not in the table")[0]
 
 
 def _count_by_arm(events, units, key, own) -> dict:

@@ -62,7 +62,7 @@
 -- customer_milestones e195b3674282
 -- customer_milestones b2a11e878fa0
 -- customer_milestones aae7c3705602
--- customer_milestones b6a66b155b1d
+-- customer_milestones 7aeae9846029
 -- customer_milestones 37eb96d61535
 -- customer_milestones f997b6831bb6
 -- customer_milestones 83ecc5d1d90f
@@ -81,6 +81,11 @@
 -- customer_milestones 03f04b0000a6
 -- customer_milestones 56da9f206e36
 -- customer_milestones 463698819a84
+-- customer_milestones 38e340f87fec
+-- customer_milestones 11187bf8e858
+-- customer_milestones 9b8d574b0604
+-- customer_milestones c4de0ad5e96e
+-- customer_milestones 1df0fca45579
 -- customer_milestones 9881b3485fb1
 -- customer_milestones 12e9e3cd17b2
 -- customer_milestones c23bc195ea31
@@ -124,7 +129,7 @@
 -- support_metrics 20de7a30abf4
 -- support_metrics 3217f90e0c6e
 -- support_metrics 4e224c7c4d05
--- support_metrics 6e3a2340ffaf
+-- support_metrics 40937fd252f6
 -- support_metrics 78fb8e16a5b9
 -- support_metrics 8808fecce12c
 -- support_metrics c5cdcf3bed37
@@ -164,6 +169,8 @@ SELECT SUM(CAST(`t1`.`seats` > 0 AS INT64)) AS `n`, SUM(`t1`.`seats`) AS `sum`, 
 SELECT `t0`.`unit`, `t0`.`started_at`, `t0`.`lost_at`, `t0`.`seats` FROM `temp`.`main`.`table_0` AS `t0` LIMIT 5000001;
 SELECT `t0`.`unit`, `t0`.`at`, `t0`.`value`, `t0`.`start` FROM `temp`.`main`.`table_0` AS `t0` WHERE `t0`.`event` = 'seats_changed' AND `t0`.`value` IS NOT NULL LIMIT 5000001;
 SELECT MIN(`t1`.`started_at`) AS `n0`, SUM(CAST(`t1`.`started_at` <= DATETIME('2022-12-05T00:00:00') AS INT64)) AS `n1`, COUNT(`t1`.`started_at`) AS `n2` FROM ( SELECT `t0`.`account_id` AS `unit`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` ) AS `t1`;
+SELECT `t0`.`tier`, `t0`.`size`, `t0`.`seats`, CAST(`t0`.`lost_at` IS NOT NULL AS INT64) AS `left` FROM `temp`.`main`.`table_0` AS `t0` WHERE COALESCE( `t0`.`lost_at` >= TIMESTAMP_ADD(`t0`.`started_at`, INTERVAL '7776000' SECOND), TRUE ) LIMIT 5000001;
+SELECT CAST(FLOOR(ieee_divide(CAST(UNIX_SECONDS(`t0`.`started_at`) AS FLOAT64), 86400)) AS INT64) AS `start`, CAST(FLOOR(ieee_divide(CAST(UNIX_SECONDS(`t0`.`lost_at`) AS FLOAT64), 86400)) AS INT64) AS `lost`, COUNT(*) AS `n` FROM `temp`.`main`.`table_0` AS `t0` GROUP BY 1, 2;
 SELECT `t1`.`event`, COUNT(*) AS `rows`, SUM(CAST(`t1`.`value` IS NULL AS INT64)) AS `missing`, MIN(`t1`.`at`) AS `first`, MAX(`t1`.`at`) AS `latest` FROM ( SELECT `t0`.`account_id` AS `unit`, `t0`.`event`, CAST(`t0`.`at` AS DATETIME) AS `at`, `t0`.`value` FROM `table_0` AS `t0` WHERE CAST(`t0`.`at` AS DATETIME) < DATETIME('2023-09-01T00:00:00') ) AS `t1` GROUP BY 1;
 SELECT COUNT(*) AS `CountStar_table_0` FROM `temp`.`main`.`table_0` AS `t0`;
 SELECT * FROM ( SELECT `t0`.`account_id`, CAST(`t0`.`started_at` AS DATETIME) AS `started_at`, CAST(`t0`.`seats` AS FLOAT64) AS `seats`, `t0`.`plan_tier`, `t0`.`country` FROM `table_0` AS `t0` LIMIT 50000 ) AS `t2` ORDER BY `t2`.`account_id` ASC NULLS LAST;

@@ -62,7 +62,7 @@
 -- customer_milestones d0ca6e2289f1
 -- customer_milestones 528625ab8111
 -- customer_milestones 1faa60bef736
--- customer_milestones 3919377b3a9b
+-- customer_milestones 2b5254f6999f
 -- customer_milestones f653e9fcd558
 -- customer_milestones 63140f7d061f
 -- customer_milestones a02ee39a7a57
@@ -81,6 +81,11 @@
 -- customer_milestones 318e71fdae8b
 -- customer_milestones a5ddbb9340a9
 -- customer_milestones 9a54849a339e
+-- customer_milestones 92f14b662f65
+-- customer_milestones e84b98b11067
+-- customer_milestones a2e532c50c2b
+-- customer_milestones 1a6fdc74fe71
+-- customer_milestones ca36a25645d2
 -- customer_milestones dae2e729efe8
 -- customer_milestones 664ea3a18c5b
 -- customer_milestones e475bb560fc3
@@ -124,7 +129,7 @@
 -- support_metrics bf235c5e1f27
 -- support_metrics d163e6ffe100
 -- support_metrics 78516d991546
--- support_metrics 00f549738b1a
+-- support_metrics 4bc67991d685
 -- support_metrics 9feec07867ee
 -- support_metrics 11fe76a982e6
 -- support_metrics 036d05e924ad
@@ -164,6 +169,8 @@ SELECT SUM(CAST("t1"."seats" > 0 AS INT)) AS "n", SUM("t1"."seats") AS "sum", MA
 SELECT "t0"."unit", "t0"."started_at", "t0"."lost_at", "t0"."seats" FROM "temp"."main"."table_0" AS "t0" LIMIT 5000001;
 SELECT "t0"."unit", "t0"."at", "t0"."value", "t0"."start" FROM "temp"."main"."table_0" AS "t0" WHERE "t0"."event" = 'seats_changed' AND "t0"."value" IS NOT NULL LIMIT 5000001;
 SELECT MIN("t1"."started_at") AS "n0", SUM(CAST("t1"."started_at" <= TIMESTAMP_FROM_PARTS(2022, 12, 5, 0, 0, 0, 0) AS INT)) AS "n1", COUNT("t1"."started_at") AS "n2" FROM ( SELECT "t0"."account_id" AS "unit", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" ) AS "t1";
+SELECT "t0"."tier", "t0"."size", "t0"."seats", CAST("t0"."lost_at" IS NOT NULL AS INT) AS "left" FROM "temp"."main"."table_0" AS "t0" WHERE COALESCE("t0"."lost_at" >= DATEADD(SECOND, '7776000', "t0"."started_at"), TRUE) LIMIT 5000001;
+SELECT CAST(FLOOR(CAST(DATE_PART('epoch', "t0"."started_at") AS DOUBLE) / 86400) AS BIGINT) AS "start", CAST(FLOOR(CAST(DATE_PART('epoch', "t0"."lost_at") AS DOUBLE) / 86400) AS BIGINT) AS "lost", COUNT(*) AS "n" FROM "temp"."main"."table_0" AS "t0" GROUP BY 1, 2;
 SELECT "t1"."event", COUNT(*) AS "rows", SUM(CAST("t1"."value" IS NULL AS INT)) AS "missing", MIN("t1"."at") AS "first", MAX("t1"."at") AS "latest" FROM ( SELECT "t0"."account_id" AS "unit", "t0"."event", CAST("t0"."at" AS TIMESTAMP) AS "at", "t0"."value" FROM "table_0" AS "t0" WHERE CAST("t0"."at" AS TIMESTAMP) < TIMESTAMP_FROM_PARTS(2023, 9, 1, 0, 0, 0, 0) ) AS "t1" GROUP BY 1;
 SELECT COUNT(*) AS "CountStar(table_0)" FROM "temp"."main"."table_0" AS "t0";
 SELECT * FROM ( SELECT "t0"."account_id", CAST("t0"."started_at" AS TIMESTAMP) AS "started_at", CAST("t0"."seats" AS DOUBLE) AS "seats", "t0"."plan_tier", "t0"."country" FROM "table_0" AS "t0" LIMIT 50000 ) AS "t2" ORDER BY "t2"."account_id" ASC;

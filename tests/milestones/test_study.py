@@ -28,6 +28,7 @@ from helpers.milestones import (
 from helpers.milestones.contrasts import ADJUSTED, IMMORTAL, compare_hazards, compare_strategies
 from helpers.milestones.study import compare_naively, trace_survival
 from helpers.plan import FrameworkPlan, Plan
+from helpers.records import Check
 
 DRAWS = {"seed": 1, "n_resamples": 20}
 
@@ -332,6 +333,22 @@ def study(loaded):
     choices = Choices(**FEW, tell=lambda *done: told.append(done))
     found = run_framework(decided, source, accounts, frames, trust, choices)
     return *found, trust, told
+
+
+def test_run_framework_withholds_where_who_left_is_written_down_otherwise(loaded):
+    decided, source, accounts, frames = loaded
+    told = [Check("leavers_fit", "fail", 1.0, 0.0, "Half is lost."), Check("events_fit", "warn", 1.0, 0.0, "A hole.")]
+    results, private = run_framework(decided, source, accounts, frames, told, Choices(**FEW))
+    assert (results.status, results.answer, results.estimates, results.tests) == (
+        "withheld",
+        ("Half is lost.",),
+        (),
+        (),
+    )
+    assert set(results.tables) == {"freshness", "controls"} and private.empty
+    told = [Check("leavers_fit", "warn", 1.0, 0.0, "One is lost.")]
+    results, _ = run_framework(decided, source, accounts, frames, told, Choices(**FEW))
+    assert results.status == "answered" and results.estimates
 
 
 def test_run_framework_answers_every_question_of_the_plan(loaded, study):

@@ -118,6 +118,7 @@ def test_answer_that_is_not_a_clear_gain(changes, sentence, following):
 
 @pytest.mark.parametrize(("name", "status", "is_said"), [
     ("events_occur", "fail", True), ("events_fit", "warn", True), ("freshness", "warn", True),
+    ("leavers_fit", "warn", True),
     ("freshness", "pass", False), ("events_before_start", "warn", False),  # stands in the checks alone
 ])  # fmt: skip
 def test_answer_says_what_the_data_lack(name, status, is_said):
@@ -245,6 +246,35 @@ def test_answer_of_a_snapshot_in_which_nothing_differs():
         "a snapshot has no time order."
     )
     assert list_card(told)[0] == []
+
+
+def test_answer_of_a_snapshot_tells_what_is_hidden_from_what_does_not_differ():
+    few = "too few have it or lack it, or left or stayed, and small groups are hidden"
+    frame = RESULTS.tables["ranking"]
+    hidden = {"difference": NAN, "p_value_adjusted": NAN, "reason": "hidden: fewer than 10 accounts"}
+    told = explain_snapshot(**hidden)
+    assert told.answer[0] == (
+        f"Whether anything differs between accounts that have left and those that have not cannot be shown: {few}."
+    )
+    is_one = frame["feature"] == "email_digest"
+    one = {name: frame.get(name, pd.Series(None, frame.index)).mask(is_one, value) for name, value in hidden.items()}
+    told = explain_snapshot(**(one | {"p_value_adjusted": one["p_value_adjusted"].mask(~is_one, 0.9)}))
+    assert told.answer[0] == (
+        "Whether email digest differs between accounts that have left and those that have not cannot be shown: "
+        f"{few}; nothing else differs clearly, at equal plan and size."
+    )
+    assert f"Whether email digest differs cannot be shown: {few}." in explain_snapshot(**one).answer
+
+
+def test_answer_is_withheld_where_who_left_is_written_down_otherwise():
+    told = explain_milestones(RESULTS.but(status="withheld", answer=("Half is lost.",), estimates=(), tables={}), PLAN)
+    assert told.answer == (
+        "Half is lost.",
+        "Next: find out what went wrong with accounts that left or their events, mend it, and run the report again.",
+    )
+    assert told.limits[0] == (
+        "Any difference: what went wrong with accounts that left or their events has to be understood first."
+    )
 
 
 def test_answer_of_a_plan_without_activation_is_of_its_first_milestone():
