@@ -182,7 +182,9 @@ def find_money(table: ir.Table) -> ir.StringValue | None:
     """
     texts = [name for name, kind in table.schema().items() if kind.is_string()]
     named = next((name for name in texts if CURRENCY.search(unicodedata.normalize("NFC", name).casefold())), None)
-    texts = [name for name in texts if name not in ("unit", "event", "variant") and not name.endswith("_id")]
+    texts = [
+        n for n in texts if n not in ("unit", "event", "variant") and not n.startswith("fold:") and n[-3:] != "_id"
+    ]
     if named is None and texts:
         first = table.select(texts).limit(FIRST_ROWS)
         codes = {name: _read_codes(first[name]) for name in texts}

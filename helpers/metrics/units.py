@@ -29,7 +29,7 @@ from helpers.metrics.events import (
 )
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
-from helpers.metrics.values import START, ask_beside
+from helpers.metrics.values import START, ask_beside, name_seen
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -85,7 +85,7 @@ class Units:
     n_two_variants: int = 0
     assigned: tuple[dt.date, dt.date] | None = None
     added: tuple[dict, ...] = ()
-    values: Callable[[], list] = field(default=list, repr=False, compare=False)
+    values: Callable[[], dict] = field(default=dict, repr=False, compare=False)
     full: frozenset[str] = frozenset()
     own: ir.Table | None = field(default=None, repr=False)
     heard: frozenset[str] = frozenset()
@@ -100,12 +100,7 @@ class Units:
     @property
     def seen(self) -> dict:
         """What stands in values, by metric, and event or column; then by arm; then as `values.ask_values` asks."""
-        if "seen" not in self._answers:
-            asked, found = self.values(), {}
-            for (_, *of, what, arm), fact in (ask(*asked[0], *asked[1:]) if asked else {}).items():
-                found.setdefault(tuple(of), {}).setdefault(arm, {})[what] = fact or 0
-            self._answers["seen"] = found
-        return self._answers["seen"]
+        return self.keep("seen", self.values)
 
     def _repr_html_(self) -> str:
         """Return how many units there are, of which metrics, in one line, for notebooks."""
@@ -174,8 +169,9 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, alone, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, paid, values = ask_beside(source, units, totals, design, (end, dated))
-    notes, found = _write_notes(folded, beside, lost, design, clock)
+    beside, lost, sums, paid, look = ask_beside(source, units, totals, design, (end, dated))
+    at_once = look() if source.info.rows <= opening.MOST_UNITS else []  # of few units at once: questions take longer
+    notes, found = _write_notes(folded, [*beside, *at_once], lost, design, clock)
     added = {key[:2]: {"metric": key[0].removeprefix("fold:"), "event": key[1]} for key in sums}
     for column, event, what in sums:
         about = found[column, event, what]
@@ -185,7 +181,8 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
-    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, values, **kept)
+    kept["values"] = lambda: name_seen(found if at_once else ask(folded, {"n": folded.count()}, *look()))
+    return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 
 
 def _read_clock(units, totals, source, design):
