@@ -76,6 +76,11 @@ def test_bullets_tell_the_effect_and_the_sum_that_makes_the_year(design):
     )
 
 
+def test_the_sum_is_told_so_finely_that_the_year_follows_from_it(design):
+    bullet = split_answer(explain(make(7.03), design))[2][0]
+    assert "brings $168,700 and takes 6,240 paid agent hours at $35: -$50,000;" in bullet  # not 169,000 less 218,400
+
+
 def test_answer_without_money_says_what_it_takes(design):
     _, headline, bullets, following = split_answer(explain(samples.bare(), design))
     assert headline == (
