@@ -77,8 +77,9 @@ def test_bullets_tell_the_effect_and_the_sum_that_makes_the_year(design):
 
 
 def test_the_sum_is_told_so_finely_that_the_year_follows_from_it(design):
-    bullet = split_answer(explain(make(7.03), design))[2][0]
-    assert "brings $168,700 and takes 6,240 paid agent hours at $35: -$50,000;" in bullet  # not 169,000 less 218,400
+    bullet = split_answer(explain(make(7.0312), design))[2][0]
+    assert "each worth $7.031 more, and a margin of 80 %, live support for all brings $168,700 and takes" in bullet
+    assert "takes 6,240 paid agent hours at $35: -$50,000;" in bullet  # 30,000 x 7.031 x .8 less 218,400
 
 
 def test_answer_without_money_says_what_it_takes(design):
