@@ -51,7 +51,7 @@ LIMITS = (
     "Above 5 % of early, 1 % of lost or 50 % of unknown events this is in doubt; above 25 % of early, 10 % of lost "
     "(50 % in a hole of all arms) or 2 % of repeated ones outcomes cannot be compared."
 )
-RARE = 7.0  # minus the logarithm of the chance that none comes where some are expected: one log in a thousand
+RARE = 8.5  # minus the logarithm of the chance that none comes where some are expected: one event in five thousand
 MOST_DAYS = 800  # of a study whose events are judged by each of its days
 EPOCH = 719_163  # the ordinal of the first day of 1970
 
