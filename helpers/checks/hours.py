@@ -118,8 +118,9 @@ def find_piles(log, of, label, event, arm) -> Finding | None:
         or not log.take("age", event)["clocked"].any()
     ):
         return None
-    more = own / n - rest.groupby(level=0).sum().reindex(own.index, fill_value=0) / others
-    share = float(more[more > 0].sum())
+    rest = rest.groupby(level=0).sum().reindex(own.index, fill_value=0)
+    more = own / n - rest / others
+    share = float(more[more > FAR * np.sqrt(own / n**2 + rest / others**2)].sum())
     if share <= LOST_WARNS:
         return None
     at = str(np.datetime64(int(more.idxmax()), "m")).replace("T", " ")

@@ -579,3 +579,11 @@ def test_payments_that_recur_at_the_hour_of_their_unit_are_no_lost_hours():
         events = pd.DataFrame({"id": payers["id"], "event": "paid", "at": at, "value": 9.0 + payers["later"]})
         check, withheld = _check(units, events, SUM, as_of="2024-02-29")
         assert withheld is None and "hardly any stands" not in check.message
+
+
+def test_loads_at_night_that_all_arms_have_are_alike_but_for_chance():
+    for seed in range(3):
+        units, events = _draw(seed, n=800, enrolment=2)
+        nightly = events.assign(at=(events["at"].dt.ceil("D") + pd.Timedelta(hours=2)).dt.as_unit("s"))
+        nightly = nightly[nightly["at"] < "2024-01-07"]
+        assert _check(units, nightly, as_of="2024-01-06")[0].status == "pass"
