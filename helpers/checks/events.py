@@ -14,7 +14,7 @@ import pandas as pd
 
 from helpers import schema
 from helpers.checks.amounts import BACK
-from helpers.checks.hours import find_piles, find_shift, find_times
+from helpers.checks.hours import find_elsewhere, find_piles, find_shift, find_times
 from helpers.checks.logs import (
     FAR,
     LEAST_HEARD,
@@ -22,7 +22,6 @@ from helpers.checks.logs import (
     LOST_FAILS,
     LOST_WARNS,
     QUIET,
-    TENTH,
     WEEK,
     Arm,
     Finding,
@@ -44,16 +43,15 @@ from helpers.plan import ExperimentPlan
 from helpers.records import TAKE_UP, Check
 
 EARLY_WARNS, EARLY_FAILS = 0.05, 0.25  # of the events around assignment, beyond what the days before lead to expect
-ALIKE = 0.7  # of the events that an arm lacks, from which on those of another name may be they
 STEP_FAILS = 0.25  # of an arm's events, which no change of a treatment in its course is likely to take
 HOLE_FAILS = 0.5  # of them, in a hole that all arms have: a holiday may be one
 ONCE = ("binary", "score", "nps", "time_to_event")  # kinds to which an event that is repeated says nothing more
-UNKNOWN_WARNS, STRANGE_FAILS = 0.5, 0.05  # of all events; and of those whose ids are unlike any unit's
+UNKNOWN_WARNS = 0.5  # of all events
 LIMITS = (
     "Above 5 % of early, 1 % of lost or 50 % of unknown events this is in doubt; above 25 % of early, 10 % of lost "
     "(50 % in a hole of all arms) or 2 % of repeated ones outcomes cannot be compared."
 )
-RARE = 7.0  # minus the logarithm of the chance that none comes where some are expected: one log in a thousand
+RARE = 8.5  # minus the logarithm of the chance that none comes where some are expected: one event in five thousand
 MOST_DAYS = 800  # of a study whose events are judged by each of its days
 EPOCH = 719_163  # the ordinal of the first day of 1970
 
@@ -151,10 +149,10 @@ def _list_findings(log, design):
             lost = dict(_list_lost(sized, of, f"{label} with an amount", named, window, is_own=is_own))
         yield from lost.values()
         for arm, event in itertools.product(log.arms, events):
-            judged = [log.find_early, log.find_elsewhere]
+            judged = [log.find_early]
             judged += [sized.find_step] if arm not in lost else []
             yield from (one for find in judged if (one := find(of, named[event], event, arm)))
-            judged = [find_outside, *([find_times, find_shift, find_piles] if of != TAKE_UP else [])]
+            judged = [find_elsewhere, find_outside, *([find_times, find_shift, find_piles] if of != TAKE_UP else [])]
             judged += [find_repeats] if is_summed else []
             judged += [find_signs, find_jump] if is_amount else []
             is_back = arm != log.arms[0] or BACK.search(event.casefold())  # what a treatment alone gives is its own
@@ -263,34 +261,6 @@ class _Log:
         )
         return Finding(of, share, told, share > EARLY_FAILS) if share > EARLY_WARNS else None
 
-    def find_elsewhere(self, of, label, event, arm) -> Finding | None:
-        """Return the events of ids unlike any unit's, or of a name that begins as this, where an arm has fewer."""
-        (own, rest), every = self.count("age", event, arm), self.take("age", event)["n"].sum()
-        fewer = rest * self.ratios[arm] - own
-        if fewer <= 0 or self.compare_units("since", event, arm) > -FAR:
-            return None
-        strange = self.take("strange", event)["n"].sum()
-        if strange > STRANGE_FAILS * every and 2 * strange >= fewer:
-            told = (
-                f"{percent(strange / every)} of the events of {label} have ids unlike those of any {self.unit}, and "
-                f"fewer of {arm} than of the others have any: either the treatment did it, or ids of {arm} are lost."
-            )
-            return Finding(of, strange / every, told, fails=True)
-        rows, is_gone = self.take("near"), own <= TENTH * rest * self.ratios[arm]
-        alone = rows.groupby("event").filter(lambda one: set(one["variant"].dropna()) == {arm})
-        named = alone[alone["event"].str.startswith(event)]
-        if named.empty:  # another name may stand for all that an arm lacks
-            named = alone[alone["n"].between(ALIKE * fewer, fewer / ALIKE)].nlargest(1, "n")
-        alone, n = named["event"].unique(), named["n"].sum()
-        if n <= LOST_WARNS * (n + own):
-            return None
-        told = (
-            f"Events named {' and '.join(schema.cut(name) for name in alone[:3])} stand in {arm} alone, where fewer "
-            f"have {label}: either the treatment did it, or they are {event} under another name; list them under event "
-            "then."
-        )
-        return Finding(of, float(n / (n + own)), told, fails=bool(is_gone))
-
     def find_step(self, of, label, event, arm) -> Finding | None:
         """Return the day from which on an arm alone has fewer events, whenever its units were assigned."""
         tables = (self.starts, self.ages[self.ages["event"] == event], self.take("day", event))
@@ -347,25 +317,32 @@ class _Log:
         is_cut = max(late, soon) > longest
         if not (is_cut or hole):
             return None
-        calmed, is_moved = own, False  # by days such as of a promotion, after which few events may be left to come
-        if self.end - self.first <= MOST_DAYS:
-            arm = Arm.read(begun, own, days, first=self.first, end=self.end)
-            ages = calm(arm)
-            calmed = pd.DataFrame({"day": np.arange(len(ages)), "known": ages, "all": arm.ages})
-            is_moved = ages.sum() < (1 - LOST_FAILS) * own.loc[own["day"] >= 0, "known"].sum()
+        calmed, is_moved = self._calm(own, begun, days)
         is_held = days["day"].between(*reach) & ~(days["day"].between(*hole) if hole else False)
         came = days.loc[~is_held, "known"].sum()
         about = {"reach": reach, "end": self.end, "window": window, "hole": hole, "came": came}
         _, expected, told = expect_lost(calmed, begun, **about)
+        is_cut &= not hole or 2 * expect_lost(calmed, begun, **about | {"hole": None})[1] > expected
         lost = max(0.0, expected - came)
         far = lost + (came * math.log(came / expected) if lost and came else 0.0)  # minus the logarithm of its chance
         share = (
             lost / (own.loc[own["day"].between(math.floor(window[0]), until), "known"].sum() + lost) if lost else 0.0
         )
-        is_chance = came >= QUIET * expected or told < least or told * math.log1p(far / told) < RARE
+        spread = self.spreads.reindex(own["event"].unique()).max()  # units with many lack them by chance together
+        rare = spread * (RARE + (math.log(reach[1] - reach[0]) if hole else 0.0))  # a hole is chosen among all days
+        is_chance = came >= QUIET * expected or told < least or told * math.log1p(far / told) < rare
         if is_chance or share <= LOST_WARNS:
             return None
         return share, (("before", reach[0]) if late > soon else ("after", reach[1])) if is_cut else None, is_moved
+
+    def _calm(self, own, begun, days):
+        """Events without days such as of a promotion, after which few may be left to come, and whether it was many."""
+        if self.end - self.first > MOST_DAYS:
+            return own, False
+        arm = Arm.read(begun, own, days, first=self.first, end=self.end)
+        ages = calm(arm)
+        calmed = pd.DataFrame({"day": np.arange(len(ages)), "known": ages, "all": arm.ages})
+        return calmed, ages.sum() < (1 - LOST_FAILS) * own.loc[own["day"] >= 0, "known"].sum()
 
     def _tell(self, of, place, share, cut, is_moved, quiet, arm):
         """What an arm lacks in words; a hole that all arms have alike may be a holiday."""

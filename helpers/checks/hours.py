@@ -1,4 +1,4 @@
-"""When the events of an arm come beside those of the others: by time of the week, hour and minute.
+"""When the events of an arm come beside those of the others, by time of the week, hour and minute, and under what name.
 
 A treatment takes none from a weekday, but of what it does itself, the take-up, and moves no clock.
 """
@@ -9,6 +9,7 @@ import numpy as np
 
 from helpers import schema
 from helpers.checks.logs import (
+    FAR,
     LEAST_HEARD,
     LEAST_TOLD,
     LOST_FAILS,
@@ -22,7 +23,10 @@ from helpers.checks.logs import (
 )
 
 LEAST_EXPECTED = 5.0  # events of a time of the week, for its lack to be seen
+UNLIKE = 200.0  # twice a log likelihood over a day's hours, which clusters and retries do not reach by chance
 HOURS, DAY_HOURS, BLOCK, FIRST_DAY = 168, 24, 4, 3  # the first day of 1970 was a Thursday
+ALIKE = 0.7  # of the events that an arm lacks, from which on those of another name may be they
+STRANGE_FAILS = 0.05  # of all events those whose ids are unlike any unit's
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -49,12 +53,13 @@ def find_shift(log, of, label, event, arm) -> Finding | None:
     """Return by how many hours the events of an arm lie beside those of the others, as where their clock differs."""
     own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("hour", event), arm))
     spread = log.bunches.get(event, 1.0)
-    own, rest = (np.bincount(side.index % DAY_HOURS, side, DAY_HOURS) / spread for side in (own, rest))
-    if min(own.sum(), rest.sum()) < LEAST_TOLD or not log.take("age", event)["clocked"].any():
-        return None
+    own, rest = (np.bincount(side.index.astype(int) % DAY_HOURS, side, DAY_HOURS) / spread for side in (own, rest))
+    is_broad = all(np.count_nonzero(side > side.sum() / HOURS) >= DAY_HOURS / 2 for side in (own, rest))
+    if not is_broad or not log.take("age", event)["clocked"].any():
+        return None  # what a treatment itself sends comes in a few hours, which are its own
     unlike = [_measure_unlike(own, np.roll(rest, by)) for by in range(DAY_HOURS)]
     by = int(np.argmin(unlike))
-    if unlike[0] - unlike[by] < 2 * (SURE + math.log(DAY_HOURS)) or unlike[by] > max(2 * DAY_HOURS, TENTH * unlike[0]):
+    if unlike[0] < UNLIKE or unlike[by] > TENTH * unlike[0]:
         return None
     hours = schema.say(min(by, DAY_HOURS - by), "hour") + (" later" if by <= DAY_HOURS / 2 else " earlier")
     told = (
@@ -113,8 +118,9 @@ def find_piles(log, of, label, event, arm) -> Finding | None:
         or not log.take("age", event)["clocked"].any()
     ):
         return None
-    more = own / n - rest.groupby(level=0).sum().reindex(own.index, fill_value=0) / others
-    share = float(more[more > 0].sum())
+    rest = rest.groupby(level=0).sum().reindex(own.index, fill_value=0)
+    more = own / n - rest / others
+    share = float(more[more > FAR * np.sqrt(own / n**2 + rest / others**2)].sum())
     if share <= LOST_WARNS:
         return None
     at = str(np.datetime64(int(more.idxmax()), "m")).replace("T", " ")
@@ -123,3 +129,32 @@ def find_piles(log, of, label, event, arm) -> Finding | None:
         f"them at {at}; times may be those of a load."
     )
     return Finding(of, share, told, share > LOST_FAILS)
+
+
+def find_elsewhere(log, of, label, event, arm) -> Finding | None:
+    """Return the events of ids unlike any unit's, or of a name that begins as this, where an arm has fewer."""
+    (own, rest), every = log.count("age", event, arm), log.take("age", event)["n"].sum()
+    fewer = rest * log.ratios[arm] - own
+    if fewer <= 0 or log.compare_units("since", event, arm) > -FAR:
+        return None
+    strange = log.take("strange", event)["n"].sum()
+    if strange > STRANGE_FAILS * every and 2 * strange >= fewer:
+        told = (
+            f"{percent(strange / every)} of the events of {label} have ids unlike those of any {log.unit}, and "
+            f"fewer of {arm} than of the others have any: either the treatment did it, or ids of {arm} are lost."
+        )
+        return Finding(of, strange / every, told, fails=True)
+    rows, is_gone = log.take("near"), own <= TENTH * rest * log.ratios[arm]
+    alone = rows.groupby("event").filter(lambda one: set(one["variant"].dropna()) == {arm})
+    named = alone[alone["event"].str.startswith(event)]
+    if named.empty:  # another name may stand for all that an arm lacks
+        named = alone[alone["n"].between(ALIKE * fewer, fewer / ALIKE)].nlargest(1, "n")
+    alone, n = named["event"].unique(), named["n"].sum()
+    if n <= LOST_WARNS * (n + own):
+        return None
+    told = (
+        f"Events named {' and '.join(schema.cut(name) for name in alone[:3])} stand in {arm} alone, where fewer "
+        f"have {label}: either the treatment did it, or they are {event} under another name; list them under event "
+        "then."
+    )
+    return Finding(of, float(n / (n + own)), told, fails=bool(is_gone))

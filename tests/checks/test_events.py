@@ -120,6 +120,23 @@ def test_a_hole_in_the_log_that_no_other_is_like_is_a_doubt(kept, side):
     assert "where 10.0 %" not in check.message  # the share itself is told, however large
 
 
+def _draw_gap(each, times):
+    """Return twelve units a day, of which every some one has an event, or many, two days later, but for a week."""
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(56 * 12) // 12, unit="D")
+    units = pd.DataFrame({"id": [f"u{i:05d}" for i in range(56 * 12)], "variant": np.resize(["a", "b"], 56 * 12)})
+    units["assigned_at"] = start.as_unit("s")
+    day = units["assigned_at"] + pd.Timedelta(days=2)
+    has = (np.arange(56 * 12) // 2 % each == 0) & ~day.between("2024-02-05", "2024-02-11")
+    rows = pd.DataFrame({"id": units["id"], "event": "paid", "at": day + pd.Timedelta(hours=9)})[has]
+    return units, pd.concat([rows, *[rows[rows.index % 24 < 12]] * (times - 1)])
+
+
+@pytest.mark.parametrize(("each", "times", "status"), [(4, 1, "pass"), (2, 1, "warn"), (6, 12, "pass")])
+def test_a_week_without_any_of_few_events_is_chance(each, times, status):
+    kinds = {"paid": {"kind": "count", "role": "primary", "event": "paid", "within_days": 21}}
+    assert _check(*_draw_gap(each, times), kinds, as_of="2024-03-31")[0].status == status
+
+
 def test_expect_lost_by_hand():
     starts = pd.DataFrame({"day": [0, 10], "n": [100, 100]})
     ages = pd.DataFrame({"day": [0, 1, 2], "known": [40, 20, 10]})
@@ -562,3 +579,11 @@ def test_payments_that_recur_at_the_hour_of_their_unit_are_no_lost_hours():
         events = pd.DataFrame({"id": payers["id"], "event": "paid", "at": at, "value": 9.0 + payers["later"]})
         check, withheld = _check(units, events, SUM, as_of="2024-02-29")
         assert withheld is None and "hardly any stands" not in check.message
+
+
+def test_loads_at_night_that_all_arms_have_are_alike_but_for_chance():
+    for seed in range(3):
+        units, events = _draw(seed, n=800, enrolment=2)
+        nightly = events.assign(at=(events["at"].dt.ceil("D") + pd.Timedelta(hours=2)).dt.as_unit("s"))
+        nightly = nightly[nightly["at"] < "2024-01-07"]
+        assert _check(units, nightly, as_of="2024-01-06")[0].status == "pass"
