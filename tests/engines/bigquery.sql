@@ -10,9 +10,8 @@
 -- proactive_help 14f5a0d9e759
 -- proactive_help 57f1709a9e3a
 -- proactive_help 66d85d1c24b4
--- proactive_help 990766429499
--- proactive_help 130099cd8d21
--- proactive_help 5d356af0b3c7
+-- proactive_help 96462d918033
+-- proactive_help 459cc18f910a
 -- proactive_help d4cc6be96d6a
 -- proactive_help d67bcbf8fa54
 -- proactive_help d7966a693566
@@ -35,9 +34,7 @@
 -- live_support 0b7e60d96adf
 -- live_support 30dbeb693478
 -- live_support ad27c0810175
--- live_support e68ccf15f7e4
--- live_support d03ec491bc72
--- live_support f80415d44612
+-- live_support d77272f49eb3
 -- live_support 96c84a6ccc44
 -- live_support 7754fd05935f
 -- live_support 1f39ff221bc5
@@ -104,8 +101,7 @@
 -- in_app_support a131201659c0
 -- in_app_support c4abf6652626
 -- in_app_support 65ce3020ff1f
--- in_app_support 2c61ded6b6e0
--- in_app_support 78ef076b33df
+-- in_app_support f42fda57e600
 -- in_app_support f522c91addba
 -- in_app_support fb347a085cd0
 -- in_app_support 991677fd5be1
@@ -143,9 +139,7 @@
 -- experiment e38f45197d0b
 -- experiment 73d4467a842f
 -- experiment d9e6e1b6af19
--- experiment 72e9aec02d3f
--- experiment a85b51b2fa52
--- experiment 6e6686a1bf89
+-- experiment a4ef2aa46c68
 -- experiment 1718b7de38be
 -- experiment cacb202f36f8
 -- experiment 212ccc221b86
