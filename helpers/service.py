@@ -386,7 +386,7 @@ def check_desk(source, tickets, frame, design) -> tuple[Check, ...]:
     found.append(Check("events_fit", status, early, LOST_WARNS, said))
     if len(tickets) and len(frame):
         traits = {name: words for name, words in list_traits(design).items() if name in frame}
-        found += report_leavers(find_rewritten(frame, frame["left"], traits, schema.pluralise(design.unit)))
+        found += report_leavers(*find_rewritten(frame, frame["left"], traits, schema.pluralise(design.unit)))
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ plan for all who left, or events that are doubled among those who stayed are.
 from __future__ import annotations
 
 import datetime as dt
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import ibis
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
 DAY = 86_400
 NEARLY_ALL, MANY, HARDLY_ANY, OFTEN = 0.98, 0.5, 0.01, 0.5  # of those who left, or stayed, with one value
 PURGED = 0.2  # of those who left late without any event
-GRACE, MOST_AFTER = (
-    30,
-    0.1,
-)  # days after its loss, to which a contract may run, and the share of losses with later events
+GRACE, MOST_AFTER = 30, 0.1  # days after a loss, to which a contract may run; the share of losses with later events
 CLOSE, NEAR = 10, 60  # seconds: one act logged twice, and what somebody may do twice
 DENSER, DOUBLED = 5.0, 0.05  # times as many within the former as within the rest of the latter; share of doubled events
 PILED, ALONE = 0.25, 0.1  # of an event's, on one day, and what another day may have of them
@@ -54,7 +52,7 @@ def check_leavers(source: AccountSource, accounts: Accounts, frame: pd.DataFrame
     design = accounts.design
     grave, doubts = [], []
     if design.is_snapshot:
-        grave += find_rewritten(frame, frame["lost"], list_traits(design), schema.pluralise(design.unit))
+        grave, doubts = find_rewritten(frame, frame["lost"], list_traits(design), schema.pluralise(design.unit))
         grave += [*_find_odd_features(frame, design), *_find_odd_tenure(frame, design)]
     else:
         days = _count_days(source, accounts)
@@ -62,8 +60,9 @@ def check_leavers(source: AccountSource, accounts: Accounts, frame: pd.DataFrame
         doubts += [*_find_doubled_since(days), *_find_piled(days), *_find_renamed(source, accounts, days)]
         if design.outcomes.retained.ends:
             lacking, late = _find_silent(source, accounts)
-            grave = [*_find_rewritten_traits(accounts), *lacking, *grave]
-            doubts += [*late, *_find_no_losses(accounts)]
+            traits, alike = _find_rewritten_traits(accounts)
+            grave = [*traits, *lacking, *grave]
+            doubts += [*alike, *late, *_find_no_losses(accounts)]
     return report_leavers(grave, doubts)
 
 
@@ -82,11 +81,14 @@ def list_traits(design) -> dict[str, str]:
     return {name: wanted[name][1] for name in reversed(firsts.values())}
 
 
-def find_rewritten(frame: pd.DataFrame, left: pd.Series, traits: dict[str, str], noun: str) -> list[str]:
-    """Return what nearly all who left have alike, and those who stayed have not: it was written anew at the loss."""
-    gone, told = left == 1, []
+def find_rewritten(frame: pd.DataFrame, left: pd.Series, traits: dict[str, str], noun: str) -> tuple[list, list]:
+    """Return what nearly all who left have alike: what hardly any who stayed has, as it was written anew; and the rest.
+
+    Only some of those who stayed may have it for a reason, as where a yearly contract cannot be left.
+    """
+    gone, told = left == 1, ([], [])
     if min(gone.sum(), (~gone).sum()) < LEAST_TOLD:
-        return []
+        return told
     for name, words in traits.items():
         values = frame[name].astype(object).where(frame[name].notna(), None)
         shares = values[gone].value_counts(normalize=True, dropna=False)
@@ -94,7 +96,7 @@ def find_rewritten(frame: pd.DataFrame, left: pd.Series, traits: dict[str, str],
         own, rest = same[gone].mean(), same[~gone].mean()
         if (own >= NEARLY_ALL and rest <= OFTEN) or (own >= MANY and rest <= HARDLY_ANY):
             what = f"no {words}" if pd.isna(shares.index[0]) else f"one and the same {words}"
-            told.append(
+            told[int(rest > HARDLY_ANY)].append(
                 f"Of the {noun} that left {percent(own)} have {what}, and {percent(rest)} of the others: it may be "
                 "written anew at the loss; give that of the start."
             )
@@ -115,11 +117,13 @@ def _find_odd_features(frame, design):
     """Features that a snapshot no longer knows of those who left: each empty, or all without any."""
     noun, columns = schema.pluralise(design.unit), {f"feature_{one.name}": one for one in design.features}
     empty = pd.DataFrame({name: frame[name].where(frame[name].isna(), 0.0) for name in columns})
-    told = find_rewritten(empty, frame["lost"], {n: design.label_of(one.name) for n, one in columns.items()}, noun)
-    told = [line for line in told if "have no " in line]
-    if len(columns) > 1:
+    labels = {name: design.label_of(one.name) for name, one in columns.items()}
+    told = [
+        line for lines in find_rewritten(empty, frame["lost"], labels, noun) for line in lines if "have no " in line
+    ]
+    if len(columns) > 1 and not told:
         any_ = frame[[*columns]].max(axis=1).where(lambda most: most > 0)
-        told += [] if told else find_rewritten(any_.to_frame("any"), frame["lost"], {"any": "feature at all"}, noun)
+        told = [*chain(*find_rewritten(any_.to_frame("any"), frame["lost"], {"any": "feature at all"}, noun))]
     return told
 
 
