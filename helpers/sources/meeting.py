@@ -110,11 +110,6 @@ def _differs(who, unit, shown):
     return is_strange | (who.length() > 2 * longest)
 
 
-def _read_seconds(moment):
-    """Whole seconds since 1970; of what some engines return as a float, no remainder can be taken in all of them."""
-    return moment.epoch_seconds().floor().cast("int64")
-
-
 def _join_events(events, start, design, worth):
     """The events beside the start of their unit, those that the plan does not name without a name."""
     names, as_of, read = schema.list_event_names(design), design.as_of, schema.list_values(design).items()
@@ -127,7 +122,8 @@ def _join_events(events, start, design, worth):
     heard = events.select("unit", "at", **told).left_join(start, "unit")
     keys = [heard[name].cast("string") for name in ("key", "unit")]
     who = ibis.coalesce(*keys) if design.cluster else heard["unit"]
-    seconds, since = (_read_seconds(heard[name]) for name in ("at", "start"))
+    # whole, as of what some engines return as a float no remainder can be taken in all of them
+    seconds, since = (heard[name].epoch_seconds().floor().cast("int64") for name in ("at", "start"))
     # cast first: a division would turn the shared seconds into a float on PostgreSQL
     day, begun = (seconds.cast("float64") / DAY).floor().cast("int64"), heard["begun"]
     before = ibis.greatest(((seconds - since) / DAY).floor().cast("int64"), EARLIEST)
