@@ -34,6 +34,7 @@ MANY = "Currencies are mixed: {label} adds up {n}; convert its values into one, 
 FOREIGN = "Another currency than {unit}, in which {label} is planned, is added up; convert the values, or correct unit."
 ALERT = 0.001
 VOID = 0.01  # of the values that are added up may be of no payments, or without a currency
+GIVEN_BACK = 0.05  # of them may have been given back, alike in the arms
 LEAST_VALUES = 30  # an arm, below which its unit is not read
 MONEY = {"cents beside whole units": 100, "whole units beside thousands": 1000, "millionths beside whole units": 1e6}
 TIMES = {
@@ -177,7 +178,8 @@ def _find_values(name, units, design):
         n, whole = map(sum, zip(*counts, strict=True))
         means_other = what == "void" and name not in units.heard and any(2 * low > high for low, high in counts)
         if n and not (means_other and all(low in (0, high) for low, high in counts)):  # the column is the arm itself
-            is_sure = compare_rates(shares) < ALERT or (what != "unpriced" and n > VOID * whole)
+            most = {"void": VOID, "returned": GIVEN_BACK}.get(what, 1.0)
+            is_sure = compare_rates(shares) < ALERT or n > most * whole
             is_sure = is_sure and not means_other  # what is true of most units of an arm may be no payment's state
             yield is_sure, told.format(label=label, rates=write_rates(design, shares))
     lasts = DURATION.fullmatch(design.metrics[name].unit or "") is not None

@@ -549,6 +549,9 @@ def test_run_withholds_a_sum_of_payments_that_came_back():
     for more in flags:
         found = _check({}, LOG, events=more)["events_add"]
         assert (found.status, found.message) == ("fail", back + RELEASE)
+    for every, status in ((25, "warn"), (16, "fail")):  # alike in the arms: 4 %, and 6 %
+        alike = _check({}, LOG, events={"refunded": np.arange(N) // 2 % every == 0})["events_add"]
+        assert (alike.status, "m adds up payments that were given back" in alike.message) == (status, True)
     assert "events_add" not in _check(
         {}, LOG | {"kind": "binary"}, events={"refunded": FAILS}
     )  # who got it back has paid
