@@ -105,11 +105,12 @@ def make_spill(pid: int) -> str:
     It goes when the process ends; what a process that was killed has left goes now.
     """
     for left in Path(tempfile.gettempdir()).glob("studies-[0-9]*-*") if os.name == "posix" else ():
-        with suppress(OSError, ValueError):  # of another user, or gone by now
+        with suppress(OSError, ValueError):  # gone by now
             try:
                 os.kill(int(left.name.split("-")[1]), 0)
             except ProcessLookupError:
-                shutil.rmtree(left)
+                if left.lstat().st_uid == os.getuid():
+                    shutil.rmtree(left)
     folder = tempfile.mkdtemp(prefix=f"studies-{pid}-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
