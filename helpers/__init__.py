@@ -40,11 +40,11 @@ _ROOMS = {  # each name, the room where it is at home, and what it is called the
 
 _PLAN = (("Plan", "ExperimentPlan", "FrameworkPlan"), "a plan, as read_plan returns it")
 _TAKES = {  # each parameter that another of the names returns: the classes of it, and who does
-    **{"decided": _PLAN, "design": _PLAN, "source": (("Source",), "data, as load returns them")},
-    **{
-        "units": (("Units",), "units, as fold returns them"),
-        "trust": (("tuple",), "checks, as run_checks returns them"),
-    },
+    "decided": _PLAN,
+    "design": _PLAN,
+    "source": (("Source",), "data, as load returns them"),
+    "units": (("Units",), "units, as fold returns them"),
+    "trust": (("tuple",), "checks, as run_checks returns them"),
     "results": (("Results",), "results, as run_experiment returns them"),
 }
 
@@ -68,10 +68,10 @@ def _guard(name, function):
             classes, told = _TAKES.get(key, ((), ""))
             is_left = value is None and key in taken and taken[key].default is None
             if classes and not is_left and not any(kind.__name__ in classes for kind in type(value).__mro__):
-                came = "nothing" if value is None else f"{type(value).__name__}"
-                raise importlib.import_module("helpers.records").Refused(
-                    f"{name}: {key} needs {told}; what came is {came}. It takes, in this order: {order}"
-                )
+                from helpers.records import Refused
+
+                came = "nothing" if value is None else type(value).__name__
+                raise Refused(f"{name}: {key} needs {told}; what came is {came}. It takes, in this order: {order}")
         return function(*args, **kwargs)
 
     return guarded

@@ -179,9 +179,9 @@ def _find_values(name, units, design):
         means_other = what == "void" and name not in units.heard and any(2 * low > high for low, high in counts)
         if n and not (means_other and all(low in (0, high) for low, high in counts)):  # the column is the arm itself
             most = {"void": VOID, "returned": GIVEN_BACK}.get(what, 1.0)
-            is_sure = compare_rates(shares) < ALERT or n > most * whole
-            is_sure = is_sure and not means_other  # what is true of most units of an arm may be no payment's state
-            yield is_sure, told.format(label=label, rates=write_rates(design, shares))
+            is_odd = compare_rates(shares) < ALERT or n > most * whole
+            # what is true of most units of an arm may be no payment's state
+            yield is_odd and not means_other, told.format(label=label, rates=write_rates(design, shares))
     lasts = DURATION.fullmatch(design.metrics[name].unit or "") is not None
     factors = TIMES if design.metrics[name].time else DURATIONS if lasts else MONEY
     for facts in (told for told in found.values() if "log" in told[arms[0]]):

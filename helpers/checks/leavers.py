@@ -31,6 +31,7 @@ CLOSE, NEAR = 10, 60  # seconds: one act logged twice, and what somebody may do 
 DENSER, DOUBLED = 5.0, 0.05  # times as many within the former as within the rest of the latter; share of doubled events
 PILED, ALONE = 0.25, 0.1  # of an event's, on one day, and what another day may have of them
 LEAST_LACKED = 20.0  # losses before the first one, by when accounts of such ages leave since
+FEWER, TAKEN = 0.2, 0.5  # of an event's, from the day on which another name takes so much of what it lacks
 MONTH = 28
 
 
@@ -225,7 +226,7 @@ def _find_renamed(source, accounts, days):
             n[(n.index >= first) & (n.index < first + MONTH)].sum() for n in (known, rows.set_index("day")["n"])
         )
         gone = before - after
-        if before >= LEAST_TOLD and gone >= 0.2 * before and 0.5 * gone <= new <= 2 * before:
+        if before >= LEAST_TOLD and gone >= FEWER * before and TAKEN * gone <= new <= before / TAKEN:
             yield (
                 f"From {write_day(first)} on {name} has {percent(gone / before)} fewer events, and {schema.cut(other)} "
                 "begins, which the plan does not name: list both under event if they are one."
