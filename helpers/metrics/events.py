@@ -175,24 +175,34 @@ def add_up(heard: ir.Table, totals, end: dt.datetime, units, money) -> dict:
     return facts
 
 
-def find_money(table: ir.Table) -> ir.StringValue | None:
+def look_for_money(table: ir.Table, of: str) -> list[tuple[ir.Table, dict]]:
+    """Return what to ask of the first rows of a table, by ("money", what it is of, column, what); none by a name."""
+    named, texts = _name_money(table)
+    texts = [n for n in texts if n not in ("unit", "event", "variant") and n[-3:] != "_id"]
+    if named or not texts:
+        return []
+    first = table.select(texts).limit(FIRST_ROWS)
+    codes = {name: _read_codes(first[name]) for name in texts}
+    asked = {("money", of, name, "told"): code.count() for name, code in codes.items()}
+    return [(first, asked | {("money", of, name, "known"): code.isin(KNOWN).sum() for name, code in codes.items()})]
+
+
+def find_money(table: ir.Table, of: str, found: dict) -> ir.StringValue | None:
     """Return the column that names currencies, each by one code however it is spelt; None without one.
 
-    It is known by its name, else by its first values: codes and signs of currencies, and nothing else.
+    It is known by its name, else by its first values, as `look_for_money` asks: codes and signs of currencies, and
+    nothing else.
     """
-    texts = [name for name, kind in table.schema().items() if kind.is_string()]
-    named = next((name for name in texts if CURRENCY.search(unicodedata.normalize("NFC", name).casefold())), None)
-    texts = [
-        n for n in texts if n not in ("unit", "event", "variant") and not n.startswith("fold:") and n[-3:] != "_id"
-    ]
-    if named is None and texts:
-        first = table.select(texts).limit(FIRST_ROWS)
-        codes = {name: _read_codes(first[name]) for name in texts}
-        facts = {(name, "told"): code.count() for name, code in codes.items()}
-        facts |= {(name, "known"): code.isin(KNOWN).sum() for name, code in codes.items()}
-        found = ask(first, facts)
-        named = next((name for name in texts if 0 < found[name, "told"] == found[name, "known"]), None)
+    named, texts = _name_money(table)
+    counts = {name: [found.get(("money", of, name, what)) for what in ("told", "known")] for name in texts}
+    named = named or next((name for name, (told, known) in counts.items() if told and told == known), None)
     return None if named is None else _read_codes(table[named]).substitute(CODES)
+
+
+def _name_money(table):
+    """The first column that is called like currencies, or None, and all columns of text."""
+    texts = [name for name, kind in table.schema().items() if kind.is_string()]
+    return next((n for n in texts if CURRENCY.search(unicodedata.normalize("NFC", n).casefold())), None), texts
 
 
 def _read_codes(text):

@@ -29,7 +29,7 @@ from helpers.metrics.events import (
 )
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
-from helpers.metrics.values import START, ask_beside, name_seen
+from helpers.metrics.values import START, ask_beside, ask_monies, name_seen
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -169,7 +169,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
         table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
     columns = _make_columns(table, alone, design, end, clock) | name_levels(table, clock["levels"])
     folded = store(table.select("unit", "variant", **columns), copied=events is not None)
-    beside, lost, sums, paid, look = ask_beside(source, units, totals, design, (end, dated))
+    beside, lost, sums, paid, look = ask_beside(source, units, totals, design, (end, dated, clock["money"]))
     at_once = look() if source.info.rows <= opening.MOST_UNITS else []  # of few units at once: questions take longer
     notes, found = _write_notes(folded, [*beside, *at_once], lost, design, clock)
     added = {key[:2]: {"metric": key[0].removeprefix("fold:"), "event": key[1]} for key in sums}
@@ -196,12 +196,13 @@ def _read_clock(units, totals, source, design):
     parts = {getattr(metric, part) for metric in design.metrics.values() for part in PARTS}.intersection(units.columns)
     read = [*design.covariates, *sorted(parts.difference(design.covariates))]
     facts = {name: units.count() - units[name].count() for name in read}
-    facts |= {"units": units.count()} if design.segments else {}
-    told = ask_levels(units, design)
+    told = ask_levels(units, design) + ask_monies(source, units, totals, design)
+    facts |= {"units": units.count()} if told else {}
     if not design.assigned_at:
         found = ask(units, facts, *told)
         known = dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
-        return known | {"levels": read_levels(found, design), "gaps": {name: found[name] for name in read}}
+        known |= {"levels": read_levels(found, design), "money": found}
+        return known | {"gaps": {name: found[name] for name in read}}
     start, randomised = units[START], units["variant"].isin(design.variant.arms)
     as_of = design.as_of or (source.truth or {}).get("as_of")
     facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
@@ -223,7 +224,7 @@ def _read_clock(units, totals, source, design):
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
-    known |= {"levels": read_levels(found, design), "latest": days.get("heard")}
+    known |= {"levels": read_levels(found, design), "latest": days.get("heard"), "money": found}
     return known | {"heard": set(heard), "dated": dated}
 
 

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from helpers import schema
 from helpers.kinds import VALUED
-from helpers.metrics.events import add_up, begin, find_money, mark
+from helpers.metrics.events import add_up, begin, find_money, look_for_money, mark
 from helpers.metrics.payments import PAYMENT, find_unknown, list_states, look_payments
 
 ARM = "fold:arm"  # the arm of the unit of an event
@@ -40,23 +40,25 @@ def ask_beside(source, units, totals, design, clock):
     units : ibis.Table, one row a unit, with `START`
     totals : sequence of Total, what the plan reads of events
     design : ExperimentPlan
-    clock : (datetime, collection of str), the first moment that is not known, and the events that have dates alone
+    clock : (datetime, collection of str, dict), the first moment that is not known, the events that have dates alone,
+        and what was found as `ask_monies` asks
 
     Returns
     -------
     (list of (table, dict), dict, dict, Ibis column or None, Callable): the last gives, when it is called, what
         `ask_values` does: only checks ask it.
     """
-    (end, dated), events = clock, source.events
-    amounts = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}
-    paid = find_money(units) if amounts.difference(total.column.removeprefix("fold:") for total in totals) else None
+    (end, dated, found), events = clock, source.events
+    has_amounts = any(metric.how.total == "amount" for metric in design.metrics.values())
+    paid = find_money(units, "units", found) if has_amounts else None
     if events is None:
         return [], {}, {}, paid, partial(ask_values, units, None, totals, design, paid)
     planned = events.filter(events["event"].isin(sorted({event for total in totals for event in total.events})))
     planned = planned.inner_join(units.select("unit", start=START, **{ARM: "variant"}), "unit")
     planned = begin(planned, dated) if dated else planned
-    money, sums = find_money(planned) if amounts else None, {}
-    if amounts:
+    money, sums = None, {}
+    if any(total.kind == "amount" for total in totals):
+        money = find_money(planned, "events", found)
         told_in = {f"fold:{name}": metric.unit for name, metric in design.metrics.items()}
         sums = add_up(planned, totals, end, told_in, money)
     late = f"events after {(end - dt.timedelta(days=1)).date()}, the last complete day, left out"
@@ -70,6 +72,16 @@ def ask_beside(source, units, totals, design, clock):
     counts = counts.filter(counts["at"] >= counts["start"], counts["at"] < ibis.literal(end))
     values = partial(ask_values, units, counts.mutate(variant=counts[ARM]), totals, design, paid)
     return [(planned, lost | sums)], lost, sums, paid, values
+
+
+def ask_monies(source, units, totals, design) -> list[tuple[ir.Table, dict]]:
+    """Return what to ask of the units, and of the events of the plan, so that their column of currencies is known."""
+    names = {name for name, metric in design.metrics.items() if metric.how.total == "amount"}
+    is_column = names.difference(total.column.removeprefix("fold:") for total in totals)
+    asked = look_for_money(units, "units") if is_column else []
+    if summed := sorted({event for total in totals if total.kind == "amount" for event in total.events}):
+        asked += look_for_money(source.events.filter(source.events["event"].isin(summed)), "events")
+    return asked
 
 
 def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) -> list[tuple[ir.Table, dict]]:

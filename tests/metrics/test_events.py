@@ -12,7 +12,7 @@ from made_sources import make_design, make_source
 from sources_samples import tell_refusal
 
 from helpers import metrics, plan, simulate, sources
-from helpers.metrics.events import find_money
+from helpers.metrics.events import ask, find_money, look_for_money
 from helpers.records import Refused
 
 START = "2024-01-01 12:00:00"
@@ -117,11 +117,18 @@ def test_fold_says_what_each_event_adds_within_the_window(unit, monies, more):
     assert _fold({"buys": KINDS["buys"]}).added == ()  # nothing is added up
 
 
+def _find_money(table):
+    found = {}
+    for first, facts in look_for_money(table, "units"):
+        found |= ask(first, facts)
+    return find_money(table, "units", found)
+
+
 @pytest.mark.parametrize("named", ["cur", "presentment_currency", "Währung", "Wa\u0308hrung", "WAEHRUNG", "ccy"])
 def test_find_money_knows_a_column_of_currencies_by_its_name(named):
     table = ibis.memtable({"current": ["a", "b"], "currency_rate": [1.0, 2.0], named: ["usd ", "EUR"]})
-    assert find_money(table).execute().tolist() == ["USD", "EUR"]
-    assert find_money(table.drop(named)) is None  # a rate is a number, and "current" another word
+    assert _find_money(table).execute().tolist() == ["USD", "EUR"]
+    assert _find_money(table.drop(named)) is None  # a rate is a number, and "current" another word
 
 
 @pytest.mark.parametrize(
@@ -129,7 +136,7 @@ def test_find_money_knows_a_column_of_currencies_by_its_name(named):
     [("Fr.", "CHF"), ("US $", "USD"), ("840", "USD"), ("GBp", "GBX"), ("gbp", "GBP"), ("zł", "PLN"), ("thb", "THB")],
 )
 def test_find_money_gives_a_currency_one_code(written, code):
-    assert find_money(ibis.memtable({"currency": [written]})).execute().tolist() == [code]
+    assert _find_money(ibis.memtable({"currency": [written]})).execute().tolist() == [code]
 
 
 SCORES = [

@@ -37,10 +37,10 @@ def test_proactive_help_asks_few_questions(asked):
     )
     assert results.estimates
     assert loaded <= 9  # of the files: rows, gaps, labels, units in two variants
-    assert folded - loaded <= 5  # clock and gaps, levels of covariates, the fold, a look for currencies, all notes
+    assert folded - loaded <= 4  # clock, gaps and currencies, levels of covariates, the fold, all notes
     assert checked - folded <= 5  # a look at the first rows; an amount's limit; arms and first segment; second; weeks
     assert len(asked) - checked <= 3  # sizes of the arms, rows for the methods that need them
-    assert len(asked) <= 21
+    assert len(asked) <= 20
     rows = [expression for expression in asked if "unit" in getattr(expression, "columns", ())]
     assert len(rows) <= 1
 
