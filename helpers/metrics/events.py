@@ -54,7 +54,7 @@ OTHERS = (  # codes of currencies without such spellings, but for those that are
     "NGN NOK OMR PHP PKR QAR RON RSD SAR SEK THB TND TWD TZS UGX UYU VND XAF XOF ZAR"
 )
 KNOWN = (*MONIES, *OTHERS.split(), *(sign for sign in CODES if not sign.isalnum()))  # what no other column holds alone
-NO_MONEY = ("NA", "N/A", "#N/A", "NULL", "NONE", "NAN", "UNKNOWN", "-", "?")
+NO_MONEY = ("", "NA", "N/A", "#N/A", "NULL", "NONE", "NAN", "UNKNOWN", "-", "?")
 FIRST_ROWS = 1000  # in which a column of currencies shows itself
 SIGNS = ("above", "below", "zero", "without")  # of the value of an event
 QUESTION, REPLY, ID = "question", "first_reply", "conversation_id"
@@ -182,8 +182,8 @@ def look_for_money(table: ir.Table, of: str) -> list[tuple[ir.Table, dict]]:
     if named or not texts:
         return []
     first = table.select(texts).limit(FIRST_ROWS)
-    codes = {name: _read_codes(first[name]) for name in texts}
-    asked = {("money", of, name, "told"): code.count() for name, code in codes.items()}
+    codes = {name: _read_code(first[name]) for name in texts}
+    asked = {("money", of, name, "told"): code.notin(NO_MONEY).sum() for name, code in codes.items()}
     return [(first, asked | {("money", of, name, "known"): code.isin(KNOWN).sum() for name, code in codes.items()})]
 
 
@@ -196,7 +196,7 @@ def find_money(table: ir.Table, of: str, found: dict) -> ir.StringValue | None:
     named, texts = _name_money(table)
     counts = {name: [found.get(("money", of, name, what)) for what in ("told", "known")] for name in texts}
     named = named or next((name for name, (told, known) in counts.items() if told and told == known), None)
-    return None if named is None else _read_codes(table[named]).substitute(CODES)
+    return None if named is None else _read_code(table[named]).substitute(CODES | dict.fromkeys(NO_MONEY))
 
 
 def _name_money(table):
@@ -205,9 +205,8 @@ def _name_money(table):
     return next((n for n in texts if CURRENCY.search(unicodedata.normalize("NFC", n).casefold())), None), texts
 
 
-def _read_codes(text):
-    pence = text.re_replace(f"[{SPACES}.]", "").re_replace("^GBp$", "GBX").upper().nullif("")
-    return pence.isin(NO_MONEY).ifelse(ibis.null("string"), pence)
+def _read_code(text):
+    return text.re_replace(f"[{SPACES}.]", "").re_replace("^GBp$", "GBX").upper()
 
 
 def _count_monies(money, unit, holds=None):
