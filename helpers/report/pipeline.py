@@ -27,7 +27,13 @@ from helpers.report.store import DIED, STOPPED, Outcome, judge_disk, leave_page
 FAILED, REFUSED, INTERRUPTED = 1, 2, 130
 CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
 # What a run imports, once for them all: what is forked from a process that has it begins at once.
-WARM = ["helpers.report.execution", "matplotlib_inline.backend_inline", "helpers.checks.peers", "helpers.studies"]
+WARM = [
+    "helpers.report.execution",
+    "matplotlib_inline.backend_inline",
+    "helpers.checks.peers",
+    "helpers.studies",
+    "pingouin",
+]
 FIXED = {
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
