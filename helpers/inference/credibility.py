@@ -41,8 +41,6 @@ EXEMPT = {  # what nothing is promised of: (method, estimand) of an estimate, or
     ("matched event study, jackknife", "difference"): (
         "service.study_premium", f"{_SHOWN}; the planted change is found in the tests of the simulated help desk"),
     "log-rank": ("survival.log_rank", "a test beside the incidence, which decides; equal to statsmodels' survdiff"),
-    "any difference between the arms": (
-        "inference.splits.compare_groups", "beside the comparisons, which decide; equal to pingouin's and scipy's"),
     "maximally selected statistic, improved Bonferroni": ("milestones.thresholds", _COUNTED),
     "maximally selected statistic, permutation": ("milestones.thresholds", _COUNTED),
     "benjamini-hochberg": (
