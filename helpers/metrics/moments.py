@@ -11,18 +11,8 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from helpers.metrics import sums
 from helpers.metrics.events import find_end
-from helpers.metrics.sums import (
-    CAPPED,
-    Block,
-    ask_sums,
-    count_none,
-    find_constants,
-    join_sums,
-    lower,
-    make_query,
-    sum_up,
-)
 from helpers.metrics.units import Units
 from helpers.records import Moments
 from helpers.sources import opening
@@ -184,7 +174,7 @@ def winsorise(units: Units, metric: str) -> dict[str, Moments]:
     -------
     dict: arm -> Moments, as `summarise` gives them.
     """
-    return _measure(units, None, adjusted=True)[None][f"{CAPPED}{metric}"]
+    return _measure(units, None, adjusted=True)[None][f"{sums.CAPPED}{metric}"]
 
 
 def _list_capped(units):
@@ -203,7 +193,7 @@ def _cap(units):
             positive = positive.filter(positive["variant"].isin(design.variant.arms))
         outcome, bound = table[f"y_{name}"], units.keep("look", lambda: _look_at(units)).bounds.get(name, 0.0)
         limit = _find_quantile(positive[f"y_{name}"], UPPER, bound)
-        columns[f"{CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
+        columns[f"{sums.CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
     return table.mutate(**columns) if columns else table
 
 
@@ -257,11 +247,11 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
     if not units.design.cluster:
         return _measure(units, None, adjusted=True)[None]["x"]
     means = table.group_by("variant", "cluster").aggregate([table[name].mean().name(name) for name in names])
-    blocks = {"x": Block(names, tuple((name, None) for name in names), names[0])}
-    look, _ = find_constants(means, blocks, ())
-    found = sum_up(means, blocks, make_query(blocks, look, ["variant"], has_tails=False))
+    blocks = {"x": sums.Block(names, tuple((name, None) for name in names), names[0])}
+    look, _ = sums.find_constants(means, blocks, ())
+    found = sums.sum_up(means, blocks, sums.make_query(blocks, look, ["variant"], has_tails=False))
     arms = (*units.design.variant.arms, *units.design.variant.observational)
-    return {arm: found.get((arm,), {}).get("x") or count_none(blocks["x"]) for arm in arms}
+    return {arm: found.get((arm,), {}).get("x") or sums.count_none(blocks["x"]) for arm in arms}
 
 
 def count_levels(units: Units, name, *, by=None) -> dict:
@@ -307,16 +297,18 @@ def _list_blocks(units, adjusted, has_tails=False):
         complete, y = f"complete_{name}" if _is_open(units, metric) else True, f"y_{name}"
         if metric.how.outcome == "num":
             parts = (f"num_{name}", None), (f"den_{name}", None)
-            blocks[y] = Block(("num", "den"), parts, f"num_{name}", complete)
+            blocks[y] = sums.Block(("num", "den"), parts, f"num_{name}", complete)
         elif metric.how.outcome == "y":
             known = y if f"missing_{name}" in columns else first.setdefault(metric.within_days, y)
             gapped = None if y in full else known
-            blocks[y] = Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
-    blocks |= {column: Block(("y",), ((column, None),), column) for column in columns if column.startswith(SHARES)}
+            blocks[y] = sums.Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
+    blocks |= {column: sums.Block(("y",), ((column, None),), column) for column in columns if column.startswith(SHARES)}
     for name in _list_capped(units) if has_tails else ():
         known = blocks[f"y_{name}"]
-        blocks[f"{CAPPED}{name}"] = Block(("y",), ((f"{CAPPED}{name}", None),), known.known, known.complete)
-    return blocks | ({"x": Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
+        blocks[f"{sums.CAPPED}{name}"] = sums.Block(
+            ("y",), ((f"{sums.CAPPED}{name}", None),), known.known, known.complete
+        )
+    return blocks | ({"x": sums.Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
 
 
 def _measure(units, by, adjusted, has_tails=True):
@@ -332,19 +324,19 @@ def _take(units, blocks, by, has_tails):
     keys = [*([f"s_{by}" if by != "week" and by in design.segments else by] if by else []), "variant"]
     if design.cluster:
         first, wide = _sum_clusters(table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
-        look = units.keep(("look", by), lambda: find_constants(first, wide, ())[0])
+        look = units.keep(("look", by), lambda: sums.find_constants(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
     else:
         look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
-    found, arranged = sum_up(table, blocks, make_query(blocks, look, keys, has_tails), given), {}
+    found, arranged = sums.sum_up(table, blocks, sums.make_query(blocks, look, keys, has_tails), given), {}
     arms = (*design.variant.arms, *design.variant.observational)
     for group in sorted({key[0] for key in found if key[0] is not None}) if by else [None]:
         cells = {arm: found.get((group, arm) if by else (arm,), {}) for arm in arms}
         arranged[group] = {"rows": {arm: cell.get("rows", 0) for arm, cell in cells.items()}}
         for name, block in blocks.items():
-            arranged[group][name] = {arm: cell.get(name) or count_none(block) for arm, cell in cells.items()}
+            arranged[group][name] = {arm: cell.get(name) or sums.count_none(block) for arm, cell in cells.items()}
     return arranged
 
 
@@ -359,11 +351,11 @@ def _look_at(units):
         facts["bound", name] = first[f"y_{name}"].approx_quantile(BOUND, where=first[f"y_{name}"] > 0)
     if design.segments:
         facts["levels"] = first[f"s_{design.segments[0]}"].nunique()
-    look, row = find_constants(first, blocks, marks, facts)
+    look, row = sums.find_constants(first, blocks, marks, facts)
     sure = {name for name, metric in design.metrics.items() if metric.missing != "zero"}
     void = {f"missing_{name}" for name in sure if units.full & {f"y_{name}", f"num_{name}"}} & marks
     bounds = {key[1]: row[key] for key in facts if key[0] == "bound" and row[key] is not None}
-    capped = {f"{CAPPED}{name}": look.constants.get(f"y_{name}", 0.0) for name in _list_capped(units)}
+    capped = {f"{sums.CAPPED}{name}": look.constants.get(f"y_{name}", 0.0) for name in _list_capped(units)}
     look = replace(look, constants=look.constants | capped)
     is_split = 1 <= row.get("levels", 0) <= FEW_LEVELS
     return replace(look, full=units.full.union(units.covariates, void), void=void, bounds=bounds, is_split=is_split)
@@ -375,27 +367,27 @@ def _share_sums(units, table, keys, has_tails):
     look = units.keep("look", lambda: _look_at(units))
     if has_tails not in kept and True not in kept:
         blocks = _list_blocks(units, True, has_tails)
-        query = make_query(blocks, look, fine, has_tails)
-        kept[has_tails] = ask_sums(lower(table, query), blocks, query)
+        query = sums.make_query(blocks, look, fine, has_tails)
+        kept[has_tails] = sums.ask_sums(sums.lower(table, query), blocks, query)
     found = kept.get(True) or kept[has_tails]
     if keys == fine:
         return found
     parts = {}
-    for key, sums in found:
-        parts.setdefault(key[-1:], []).append(sums)
-    return [(key, join_sums(of)) for key, of in parts.items()]
+    for key, cell in found:
+        parts.setdefault(key[-1:], []).append(cell)
+    return [(key, sums.join_sums(of)) for key, of in parts.items()]
 
 
 def _sum_clusters(table, blocks, keys):
     """One row a cluster: sums of the outcome and of its denominator, or number of known outcomes; null if none."""
-    sums, summed = {}, {}
+    facts, summed = {}, {}
     for name, block in blocks.items():
         columns, known = [c for c, _ in block.pairs], table[block.known].count().nullif(0).cast("float64")
         parts = [table[column].sum() for column in columns] + [known]
         names = ("num", "den", "units")[: len(parts)]
-        sums |= {f"{part}_{name}": value for part, value in zip(names, parts, strict=True)}
+        facts |= {f"{part}_{name}": value for part, value in zip(names, parts, strict=True)}
         if isinstance(block.complete, str):
-            sums[block.complete] = table[block.complete].any()
+            facts[block.complete] = table[block.complete].any()
         pairs = tuple((f"{part}_{name}", None) for part in names)
-        summed[name] = Block(names, pairs, f"num_{name}", block.complete)
-    return table.group_by(*keys, "cluster").aggregate(**sums), summed
+        summed[name] = sums.Block(names, pairs, f"num_{name}", block.complete)
+    return table.group_by(*keys, "cluster").aggregate(**facts), summed

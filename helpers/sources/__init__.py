@@ -14,29 +14,13 @@ import pandas as pd
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import frames, tables
+from helpers.sources import frames, opening, spellings, tables
 from helpers.sources.addresses import read_address
 from helpers.sources.aggregated import MADE, number_rows, spread_rows
 from helpers.sources.meeting import meet_events
 from helpers.sources.numerals import SPACES
-from helpers.sources.opening import (
-    ask,
-    connect,
-    count_all,
-    open_given,
-    open_table,
-    put_control,
-    read_model,
-)
+from helpers.sources.opening import ask, read_model
 from helpers.sources.repeats import drop_repeated, keep_once, refuse_total
-from helpers.sources.spellings import (
-    LEAST_REWRITTEN,
-    tell_events,
-    tell_renamed,
-    tell_strangers,
-    tell_twins,
-    tell_unheard,
-)
 
 UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
 LEAST_LOST, MOST_ON_A_DAY, MOST_ON_LAST = 30, 0.9, 0.1  # losses, and of them on one day, or on the last where all are
@@ -129,8 +113,8 @@ def load(
     ------
     Refused: whatever cannot be read in one way only: one message with file, column, count and cure.
     """
-    given = open_given(design, data, table, events, events_table, simulation, threads)
-    given = replace(given, units=put_control(given, design.variant)) if is_history else given
+    given = opening.open_given(design, data, table, events, events_table, simulation, threads)
+    given = replace(given, units=opening.put_control(given, design.variant)) if is_history else given
     columns = given.units.table.columns
     if design.units_in_row:
         given = number_rows(given, design.unit_id)
@@ -160,7 +144,7 @@ def load(
         n_assigned, two, said = n, (0, ""), (f"{shaped.name}: {MADE}", *said)
         steps = (("read", shaped.rows, "sums over units"), ("kept", n, "units that they hold"))
     meeting, met = _meet(heard, units, shaped, design, n_two) if heard else (None, ())
-    told = (*said, *tell_twins(units, shaped, heard), *met)
+    told = (*said, *spellings.tell_twins(units, shaped, heard), *met)
     more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
     info = replace(given.info, messages=(*shaped.messages, *told), **more)
     counts = n_assigned, n_two, n_duplicates
@@ -175,7 +159,7 @@ def _meet(heard, units, shaped, design, n_two):
     if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
         told += (f"{heard.name}: {schema.say(again, 'event')} repeat another of the same {design.unit}, counted",)
     if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
-        said, meant = tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+        said, meant = spellings.tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
         told, row = told + said, meeting.tail(1).assign(what="meant", event="", variant=None, n=meant)
         meeting = pd.concat([meeting, row], ignore_index=True) if meant else meeting
     return meeting, told
@@ -208,7 +192,7 @@ def load_accounts(
         without id or start, or in two rows that differ; events left out, or given for a snapshot; an event of the
         plan that does not occur while one with nearly its name does.
     """
-    given = open_given(design, data, table, events, events_table, simulation, threads)
+    given = opening.open_given(design, data, table, events, events_table, simulation, threads)
     if given.events is None and not design.is_snapshot:
         raise Refused(
             "events: left out, and the plan reads its milestones from events; name the table with one row an event"
@@ -225,12 +209,12 @@ def load_accounts(
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
-    told = (*tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
+    told = (*spellings.tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
     told += _refuse_losses(accounts, shaped, retained, heard)
     refuse_total(accounts, shaped, design)
     if heard:
         _refuse_clocks(heard, shaped, design)
-        told += tell_strangers(heard, accounts, retained)
+        told += spellings.tell_strangers(heard, accounts, retained)
     info = replace(given.info, rows=shaped.rows, units=shaped.rows - n_duplicates, steps=steps)
     info = replace(info, messages=(*shaped.messages, *told))
     names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
@@ -263,7 +247,7 @@ def _refuse_losses(accounts, shaped, retained, heard):
     if not retained.lost_at:
         return doubts
     rows = {"n": accounts.count(), "early": (lost.truncate("D") < accounts["started_at"].truncate("D")).sum()}
-    rows = count_all(accounts, rows, shaped.name)
+    rows = opening.count_all(accounts, rows, shaped.name)
     schema.refuse_some(rows["early"], "account", where, "lost before the day of their start; correct one of the days")
     if n < rows["n"]:
         return doubts
@@ -310,8 +294,8 @@ def _hear(given, design, planned):
         raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
     features = design.features if design.kind == "framework" and given.info.kind == "yours" else []
     if not set(planned) <= set(found):
-        said += tell_unheard(planned, found, where, [f.event or f.name for f in features if not f.column])
-    said += tell_renamed(shaped, planned, found, where)
+        said += spellings.tell_unheard(planned, found, where, [f.event or f.name for f in features if not f.column])
+    said += spellings.tell_renamed(shaped, planned, found, where)
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
 
 
@@ -333,7 +317,7 @@ def _refuse_dates(meeting, heard, shaped, design):
     starts = counted.loc["start"]
     if starts["dated"].sum() == starts["n"].sum():
         return
-    for (what, _), arms in counted[counted["n"] >= LEAST_REWRITTEN].groupby(level=["what", "event"]):
+    for (what, _), arms in counted[counted["n"] >= spellings.LEAST_REWRITTEN].groupby(level=["what", "event"]):
         share = (arms["dated"] / arms["n"]).droplevel(["what", "event"])
         whole = arms["dated"].sum() / arms["n"].sum()
         spread = (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5
@@ -371,8 +355,8 @@ def read_table(data, *, table=None) -> ibis.Table:
     place = read_address(data)
     if place.kind in ("simulated", "public"):
         raise Refused(f"data: {place.name} has a plan already; give a table of your own")
-    backend = connect([place])
-    return open_table(backend, place, name="units", table=table).table
+    backend = opening.connect([place])
+    return opening.open_table(backend, place, name="units", table=table).table
 
 
 def _read_variants(shaped, design):
