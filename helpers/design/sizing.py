@@ -6,6 +6,7 @@ from functools import cached_property
 
 from helpers.design.baselines import Baseline, Known, tells_shares
 from helpers.inference import planning
+from helpers.inference.decisions import find_rule
 from helpers.inference.prospects import price_looks
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Refused
@@ -153,7 +154,7 @@ class Setting:
 
     def _size(self, name):
         metric, b = self.design.metrics[name], self.known.baselines[name]
-        level, direction = planning.find_rule(self.design, name)
+        level, direction = find_rule(self.design, name)
         margin, assumed = metric.margin, False
         effect = metric.worthwhile or NAN
         if margin is not None:

@@ -10,8 +10,7 @@ from scipy.stats import norm
 from helpers import checks
 from helpers.design.baselines import tells_shares
 from helpers.design.sizing import Setting
-from helpers.inference.credibility import find_promise
-from helpers.inference.planning import find_exaggeration
+from helpers.inference.credibility import find_exaggeration, find_promise
 from helpers.inference.prospects import draw_decisions, price_looks, value_sample
 from helpers.records import DETAIL, NAN, Check, DataInfo, Results
 

@@ -6,7 +6,6 @@ import numpy as np
 import scipy  # its stats and optimize load when they are first used
 from scipy.special import gammaincinv, ndtr, ndtri, stdtrit
 
-from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import place_nodes
 from helpers.inference.means import satterthwaite
 from helpers.records import Refused
@@ -250,60 +249,6 @@ def mde_means(sd, n_units, *, sd_treatment=None, share_treatment=0.5, power=0.8,
 def _refuse_power(power, alpha):
     if not alpha < power < 1:
         raise Refused(f"a power of {power:g} cannot be planned for; give one above alpha ({alpha:g}) and below 1")
-
-
-def find_exaggeration(effect, std_error, critical) -> float:
-    """Return by how much a clear estimate overstates a true effect on average (type M error).
-
-    The mean absolute estimate among the clear ones, over the true effect, for a normal estimate: 1 at a power of 1,
-    and the larger the smaller the power.
-
-    Parameters
-    ----------
-    effect : float, either sign, the true effect that is assumed
-    std_error : float, above 0
-    critical : float, standard errors beyond which an estimate is clear
-
-    Returns
-    -------
-    float: times; nan for an effect of 0.
-
-    References
-    ----------
-    Gelman & Carlin 2014, Perspectives on Psychological Science 9: 641-651; Lu, Qiu & Deng 2019, British Journal of
-    Mathematical and Statistical Psychology 72: 1-17 (closed form).
-
-    Examples
-    --------
-    >>> round(find_exaggeration(2.8, 1, 1.96), 2)  # a power of 80 %
-    1.13
-    """
-    if not effect or not std_error > 0:
-        return math.nan
-    z = abs(effect) / std_error
-    power = ndtr(z - critical) + ndtr(-z - critical)
-    density = np.exp(-((critical - z) ** 2) / 2) + np.exp(-((critical + z) ** 2) / 2)
-    beyond = density / math.sqrt(2 * math.pi) + z * (ndtr(z - critical) - ndtr(-z - critical))
-    return float(beyond / (power * z))
-
-
-def find_rule(design, name) -> tuple[float, int]:
-    """Return how a metric is decided: the p-value of the first of its family, and the direction of its effect.
-
-    Parameters
-    ----------
-    design : ExperimentPlan
-    name : str, of a metric
-        Metrics of one role form a family, one member a metric and treatment, of which the first is decided at alpha
-        over their number (Holm, and Benjamini and Hochberg); guardrails form none.
-
-    Returns
-    -------
-    tuple: the level, and 1 or -1 for higher or lower: what is expected, else what is better.
-    """
-    metric = design.metrics[name]
-    size = 1 if metric.role == "guardrail" else len(list_comparisons(design, metric.role))
-    return design.alpha / size, -1 if (metric.expected or metric.better) == "lower" else 1
 
 
 def simulate_power(

@@ -243,7 +243,10 @@ def _list_totals(units, events, design):
 
 
 def _make_columns(table, alone, design, end, clock):
-    """The columns of `Units`, as its docstring tells them, but for the unit and its arm."""
+    """The columns of `Units`, as its docstring tells them, but for the unit and its arm.
+
+    An outcome is null when it is unknown or its window is not over.
+    """
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     start = table[START] if design.assigned_at else None
     if start is not None:
@@ -255,7 +258,15 @@ def _make_columns(table, alone, design, end, clock):
     gathered = _Gathered(table, design, start, end, bool(clock["dated"]), holed)
     if design.exposure:
         columns["exposed"] = _make_exposure(gathered)
-    columns |= _make_outcomes(gathered)
+    rates = {}
+    for name, metric in design.metrics.items():
+        if metric.how.outcome == "time":
+            columns |= _make_time(gathered, name, metric)
+        elif metric.how.total:
+            (rates if metric.time_at_risk else columns).update(_make_plain(gathered, name, metric))
+    for name, metric in design.metrics.items():
+        if metric.how.outcome == "num":
+            columns |= _make_ratio(gathered, name, metric, columns, rates)
     if design.covariates:
         columns |= make_covariates(table, alone, design, [name for name in design.covariates if clock["gaps"][name]])
     return columns
@@ -330,33 +341,24 @@ class _Gathered:
         return log.add_days(self.start, days) <= ibis.literal(self.end)
 
 
-def _make_outcomes(gathered):
-    """The columns of all metrics of a plan.
+def _make_ratio(gathered, name, metric, columns, rates):
+    """The columns of one ratio. A count with a time at risk is told as the count by the time.
 
-    An outcome is null when it is unknown or its window is not over. A count with a time at risk is told as the count by
-    the time; `missing: zero` fills the count, never the time.
+    `missing: zero` fills the count, never the time.
     """
-    columns, rates, metrics = {}, {}, gathered.design.metrics
-    for name, metric in metrics.items():
-        if metric.how.outcome == "time":
-            columns |= _make_time(gathered, name, metric)
-        elif metric.how.total:
-            (rates if metric.time_at_risk else columns).update(_make_plain(gathered, name, metric))
-    for name, metric in metrics.items():
-        if metric.how.outcome == "num":
-            above = _read(rates, name) if metric.time_at_risk else _make_part(gathered, name, columns, "numerator")
-            below = _make_part(gathered, name, columns, "time_at_risk" if metric.time_at_risk else "denominator")
-            (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = above, below
-            complete = top_over & bottom_over
-            columns |= {key: value for key, value in rates.items() if key == f"asked_{name}"}
-            columns[f"complete_{name}"] = complete
-            # each part is null of itself where it is unknown: half the tests a row, and none where none is
-            for key, part, other, gap in (("num", top, bottom, bottom_gap), ("den", bottom, top, top_gap)):
-                is_known = complete if gap is NEVER else complete & other.notnull()
-                columns[f"{key}_{name}"] = is_known.ifelse(part, NOTHING)
-            if gaps := [gap for gap in (top_gap, bottom_gap) if gap is not None]:
-                columns[f"missing_{name}"] = complete.ifelse(log.mark(gaps[0] | gaps[-1]), NOTHING)
-    return columns
+    above = _read(rates, name) if metric.time_at_risk else _make_part(gathered, name, columns, "numerator")
+    below = _make_part(gathered, name, columns, "time_at_risk" if metric.time_at_risk else "denominator")
+    (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = above, below
+    complete = top_over & bottom_over
+    found = {key: value for key, value in rates.items() if key == f"asked_{name}"}
+    found[f"complete_{name}"] = complete
+    # each part is null of itself where it is unknown: half the tests a row, and none where none is
+    for key, part, other, gap in (("num", top, bottom, bottom_gap), ("den", bottom, top, top_gap)):
+        is_known = complete if gap is NEVER else complete & other.notnull()
+        found[f"{key}_{name}"] = is_known.ifelse(part, NOTHING)
+    if gaps := [gap for gap in (top_gap, bottom_gap) if gap is not None]:
+        found[f"missing_{name}"] = complete.ifelse(log.mark(gaps[0] | gaps[-1]), NOTHING)
+    return found
 
 
 def _make_exposure(gathered):

@@ -118,7 +118,6 @@ def load(
     columns = given.units.table.columns
     if design.units_in_row:
         given = number_rows(given, design.unit_id)
-    _refuse_unheard(given, design, columns)
     heard, names = _hear(given, design, schema.list_event_names(design, columns))
     _refuse_unread(design, columns, names)
     wanted = schema.list_unit_columns(design, events=names)
@@ -261,15 +260,6 @@ def _refuse_losses(accounts, shaped, retained, heard):
     return doubts
 
 
-def _refuse_unheard(given, design, columns):
-    """Refuse a plan that says how events are called, where there are none and the units have no such column either."""
-    lacking = {n: m for n, m in design.metrics.items() if not (m.column or m.time or m.numerator) and n not in columns}
-    is_told = "events" in design.model_fields_set or any(metric.event for metric in lacking.values())
-    if given.events is None and lacking and is_told:
-        told = f"events: left out, and the plan reads {next(iter(lacking))} from events; name their table"
-        raise Refused(f"{told} (check: --events FILE; reports.yaml: events: FILE)")
-
-
 def _hear(given, design, planned):
     """Return the events as `unit`, `event`, `at` (UTC), `value` (null without) and further columns, and their names.
 
@@ -300,10 +290,16 @@ def _hear(given, design, planned):
 
 
 def _refuse_unread(design, columns, names):
-    """Refuse a metric that would read an event that never occurs, while a column of the table has its name."""
-    for name, metric in design.metrics.items() if names is not None else ():
-        is_read = metric.how.total and not (metric.column or metric.event or metric.time)
-        if is_read and name in columns and name not in names:
+    """Refuse a metric read from events where there are none, or none of its name while a column of the table has it."""
+    own = {name: metric for name, metric in design.metrics.items() if not (metric.column or metric.time)}
+    if names is None:
+        lacking = {name: metric for name, metric in own.items() if not metric.numerator and name not in columns}
+        if lacking and ("events" in design.model_fields_set or any(metric.event for metric in lacking.values())):
+            told = f"events: left out, and the plan reads {next(iter(lacking))} from events; name their table"
+            raise Refused(f"{told} (check: --events FILE; reports.yaml: events: FILE)")
+        return
+    for name, metric in own.items():
+        if metric.how.total and not metric.event and name in columns and name not in names:
             raise Refused(
                 f"plan, metrics.{name}: beside events it reads an event of this name, which does not occur, and the "
                 f"table has a column {name}; write column: {name}, or event: and the names of its events"

@@ -8,13 +8,7 @@ import pyarrow as pa
 
 from helpers.records import Refused
 from helpers.schema import cut
-
-NO_TABLE = "no table; give a path, a pandas, Polars or Arrow table, or an Ibis table"
-
-
-def is_frame(data) -> bool:
-    """Return whether data is a table in memory, or an Ibis table: anything that Arrow can stream or that collects."""
-    return hasattr(data, "__arrow_c_stream__") or (hasattr(data, "collect") and hasattr(data, "columns"))
+from helpers.sources.addresses import NO_TABLE
 
 
 def to_arrow(frame, shown) -> pa.Table:

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from helpers import schema
 from helpers.records import DataInfo, Refused
 from helpers.sources import delimited, exports, frames
-from helpers.sources.addresses import MADE, VARIABLE, read_address
+from helpers.sources.addresses import MADE, VARIABLE, is_frame, read_address
 
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
 MODEL = ("kind", "name", "value", "low", "high")
@@ -232,7 +232,7 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     ------
     Refused: what cannot be opened; tables beside simulated or public data; public data for plans of another kind.
     """
-    place, has_none = read_address(data), not (frames.is_frame(events) or events)
+    place, has_none = read_address(data), not (is_frame(events) or events)
     if place.kind in MADE:
         if not has_none or table or events_table:
             raise Refused(f"data: {place.name} comes with its own tables; leave out events and table")

@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from helpers.inference.credibility import OVERSTATED, Posterior, list_posteriors, read_posterior
+from helpers.inference.credibility import OVERSTATED, Posterior, find_exaggeration, list_posteriors, read_posterior
 from helpers.inference.methods import find_method
-from helpers.inference.planning import find_exaggeration
 from helpers.records import DataInfo, Estimate, Results
 from helpers.view.words import explain
 
