@@ -11,7 +11,7 @@ from helpers import checks
 from helpers.design.baselines import tells_shares
 from helpers.design.sizing import Setting
 from helpers.inference.credibility import find_exaggeration, find_promise
-from helpers.inference.prospects import draw_decisions, price_looks, value_sample
+from helpers.inference.planning import draw_decisions, price_looks, value_sample
 from helpers.records import DETAIL, NAN, Check, DataInfo, Results
 
 YEAR = 365.25 / 7  # weeks

@@ -33,7 +33,7 @@ EXEMPT = {  # what nothing is promised of: (method, estimand) of an estimate, or
     ("Cox, Efron", "hazard_ratio"): ("milestones.contrasts", f"{_SHOWN}; equal to R's coxph and statsmodels' PHReg"),
     "always-valid": ("inference.looks.always_valid", "the grid draws it over Welch's difference, and not over others"),
     "repeated": ("inference.looks", "the grid draws Welch's difference at planned looks, not others nor beside them"),
-    ("winsorised", "difference"): ("metrics.winsorise", "the data choose where values are cut; a row beside"),
+    ("winsorised", "difference"): ("metrics.moments.winsorise", "the data choose where values are cut; a row beside"),
     ("order statistics, clusters", "difference"): (
         "inference.contrasts.quantile_difference", "its coverage by cluster is simulated in the tests of ranks alone"),
     ("log rate ratio, clusters", "rate_ratio"): ("inference.means.rate_ratio", "beside the difference, which decides"),

@@ -83,7 +83,7 @@ class Material:
         if reads == "moments":
             arms = [Arm(moments) for moments in self.take(comparison, adjusted=method == "lin")]
         elif reads == "levels":
-            counts = comparison.take(metrics.count_levels(self.units, name)[None])
+            counts = comparison.take(metrics.moments.count_levels(self.units, name)[None])
             arms = [Arm(levels=side, clusters=() if is_clustered else None) for side in counts]
         elif self.rows is None:
             return Effect(method=method, reason=TOO_MANY)
@@ -263,7 +263,7 @@ def estimate_sensitivity(comparison: decisions.Comparison, material: Material) -
     if method in ("lin", "permutation"):
         rows.append((look(compare_arms(metric, *sides, **level)), {"adjustment": "none"}))
     if metric.how.total == "amount" and metric.how.is_mean and by_unit and not metric.squares:
-        capped = metrics.winsorise(material.units, comparison.name)
+        capped = metrics.moments.winsorise(material.units, comparison.name)
         rows.append((look(compare_arms(metric, *comparison.take(capped), **level)), {"adjustment": "winsorised"}))
     if any(m.missing for m in sides) and is_plain and by_unit:
         rows.append((look(_weight(comparison, material)), {"adjustment": "weights"}))

@@ -37,7 +37,7 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
             reads = demand_method(metric.how.method).reads
             if reads not in ("moments", "levels") or name in material.not_estimable:
                 continue
-            levels = metrics.count_levels(material.units, name, by=by) if reads == "levels" else {}
+            levels = metrics.moments.count_levels(material.units, name, by=by) if reads == "levels" else {}
             for group in sorted(groups):
                 arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory", "family": family}
                 if reads == "moments":

@@ -405,7 +405,7 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     empty = empty.but(as_of=accounts.as_of.isoformat() if accounts.as_of else None)
     controls = [("plan", design.plan_tier), ("size", design.size)]  # in words, and as the plan's column
     controls = pd.DataFrame([row for row in controls if row[1]], columns=["control", "column"], dtype=object)
-    tables = {"freshness": metrics.measure_freshness(source, accounts), "controls": controls}
+    tables = {"freshness": metrics.accounts.measure_freshness(source, accounts), "controls": controls}
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
     if broken := [check.message for check in trust if check.id == "leavers_fit" and check.status == "fail"]:
         return empty.but(status="withheld", answer=(*broken,), tables=tables), pd.DataFrame(columns=NEXT)
@@ -419,8 +419,9 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
             f"accounts: none is there on day {design.landmarks[0]:g} and followed for {design.horizon_days:g} days "
             "more; give earlier accounts, a later as_of, a shorter horizon or an earlier landmark"
         )
-    tables["landmark_flow"] = pd.DataFrame(metrics.explain_accounts(accounts), columns=["step", "accounts", "note"])
-    tables["definitions"] = metrics.write_definitions(design)
+    flow = metrics.accounts.explain_accounts(accounts)
+    tables["landmark_flow"] = pd.DataFrame(flow, columns=["step", "accounts", "note"])
+    tables["definitions"] = metrics.milestones.write_definitions(design)
     drawn = {"seed": seed, "n_resamples": choices.n_resamples}
     everybody = None if design.alive is None else _read_alive(source, design, None)
     estimates, tests, found = study_landmarks(frames.landmarks, histories, design, everybody=everybody, **drawn)

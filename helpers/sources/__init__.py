@@ -14,13 +14,13 @@ import pandas as pd
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import frames, opening, spellings, tables
+from helpers.sources import ids, opening, reading, tables
 from helpers.sources.addresses import read_address
 from helpers.sources.aggregated import MADE, number_rows, spread_rows
+from helpers.sources.ids import drop_repeated, keep_once, refuse_total
 from helpers.sources.meeting import meet_events
 from helpers.sources.numerals import SPACES
 from helpers.sources.opening import ask, read_model
-from helpers.sources.repeats import drop_repeated, keep_once, refuse_total
 
 UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
 LEAST_LOST, MOST_ON_A_DAY, MOST_ON_LAST = 30, 0.9, 0.1  # losses, and of them on one day, or on the last where all are
@@ -83,7 +83,7 @@ class AccountSource:
         most : int, optional, at most so many rows
         """
         table = self.accounts.rename(self.names)
-        return frames.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
+        return reading.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
 
 
 def load(
@@ -143,7 +143,7 @@ def load(
         n_assigned, two, said = n, (0, ""), (f"{shaped.name}: {MADE}", *said)
         steps = (("read", shaped.rows, "sums over units"), ("kept", n, "units that they hold"))
     meeting, met = _meet(heard, units, shaped, design, n_two) if heard else (None, ())
-    told = (*said, *spellings.tell_twins(units, shaped, heard), *met)
+    told = (*said, *ids.tell_twins(units, shaped, heard), *met)
     more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
     info = replace(given.info, messages=(*shaped.messages, *told), **more)
     counts = n_assigned, n_two, n_duplicates
@@ -158,7 +158,7 @@ def _meet(heard, units, shaped, design, n_two):
     if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
         told += (f"{heard.name}: {schema.say(again, 'event')} repeat another of the same {design.unit}, counted",)
     if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
-        said, meant = spellings.tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+        said, meant = ids.tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
         told, row = told + said, meeting.tail(1).assign(what="meant", event="", variant=None, n=meant)
         meeting = pd.concat([meeting, row], ignore_index=True) if meant else meeting
     return meeting, told
@@ -208,12 +208,12 @@ def load_accounts(
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
-    told = (*spellings.tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
+    told = (*ids.tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
     told += _refuse_losses(accounts, shaped, retained, heard)
     refuse_total(accounts, shaped, design)
     if heard:
         _refuse_clocks(heard, shaped, design)
-        told += spellings.tell_strangers(heard, accounts, retained)
+        told += ids.tell_strangers(heard, accounts, retained)
     info = replace(given.info, rows=shaped.rows, units=shaped.rows - n_duplicates, steps=steps)
     info = replace(info, messages=(*shaped.messages, *told))
     names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
@@ -284,8 +284,8 @@ def _hear(given, design, planned):
         raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
     features = design.features if design.kind == "framework" and given.info.kind == "yours" else []
     if not set(planned) <= set(found):
-        said += spellings.tell_unheard(planned, found, where, [f.event or f.name for f in features if not f.column])
-    said += spellings.tell_renamed(shaped, planned, found, where)
+        said += ids.tell_unheard(planned, found, where, [f.event or f.name for f in features if not f.column])
+    said += ids.tell_renamed(shaped, planned, found, where)
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
 
 
@@ -313,7 +313,7 @@ def _refuse_dates(meeting, heard, shaped, design):
     starts = counted.loc["start"]
     if starts["dated"].sum() == starts["n"].sum():
         return
-    for (what, _), arms in counted[counted["n"] >= spellings.LEAST_REWRITTEN].groupby(level=["what", "event"]):
+    for (what, _), arms in counted[counted["n"] >= ids.LEAST_REWRITTEN].groupby(level=["what", "event"]):
         share = (arms["dated"] / arms["n"]).droplevel(["what", "event"])
         whole = arms["dated"].sum() / arms["n"].sum()
         spread = (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5

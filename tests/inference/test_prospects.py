@@ -10,7 +10,7 @@ from scipy import stats
 
 from helpers.inference.decisions import holm
 from helpers.inference.looks import sequential_bounds
-from helpers.inference.prospects import draw_decisions, find_clear, leave_at_looks, price_looks, value_sample
+from helpers.inference.planning import draw_decisions, find_clear, leave_at_looks, price_looks, value_sample
 
 
 def test_value_sample_by_hand():

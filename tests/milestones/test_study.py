@@ -311,7 +311,7 @@ def decide(**changes):
 def no_statements():
     """Leave the SQL out, which takes longest and has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "write_definitions", lambda design: STATEMENTS)
+        patch.setattr(metrics.milestones, "write_definitions", lambda design: STATEMENTS)
         yield
 
 
@@ -361,7 +361,7 @@ def test_run_framework_answers_every_question_of_the_plan(loaded, study):
     assert results.data.messages == (*loaded[1].info.messages, *loaded[2].messages)
     assert results.tables["definitions"] is STATEMENTS
     flow = results.tables["landmark_flow"].itertuples(index=False, name=None)
-    assert list(flow) == metrics.explain_accounts(loaded[2])
+    assert list(flow) == metrics.accounts.explain_accounts(loaded[2])
     assert results.tables["controls"].to_numpy().tolist() == [["plan", "plan_tier"], ["size", "seats"]]
     assert [done for done, _ in told] == [1, 2, 3, 4] and {total for _, total in told} == {4}
 
