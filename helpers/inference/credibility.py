@@ -213,7 +213,6 @@ class Posterior:
     expected to give away, averaged over what is believed.
     """
 
-    prior_mean: float
     prior_sd: float
     mean: float
     sd: float
@@ -268,7 +267,6 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0, prio
     density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     tail = sd * density * (1 - z * math.sqrt(math.pi / 2) * float(erfcx(z / math.sqrt(2))))
     return Posterior(
-        prior_mean=0.0,
         prior_sd=prior_sd,
         mean=mean,
         sd=sd,

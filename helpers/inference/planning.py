@@ -1,7 +1,6 @@
 """Before an experiment: power, sample sizes and smallest effects, each the inverse of the other; chances and worth."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import scipy  # its stats and optimize load when they are first used
@@ -297,20 +296,7 @@ def simulate_power(
 MOST = 40.0  # standard errors: a drift that every rule finds
 
 
-@dataclass(frozen=True)
-class SampleValue:
-    """What an experiment is worth in units of its effect, on average over what may be true.
-
-    `by_rule` where the treatment is chosen when it is clear; `at_best` where the better arm by what is then believed
-    is chosen; `perfect` where the truth is known. Each is above what choosing without data gives.
-    """
-
-    by_rule: float
-    at_best: float
-    perfect: float
-
-
-def value_sample(std_error, *, prior_sd, threshold=0.0, critical=1.959964) -> SampleValue:
+def value_sample(std_error, *, prior_sd, threshold=0.0, critical=1.959964) -> tuple[float, float]:
     """Return what an experiment is worth, before it is run, under a normal belief around no effect.
 
     The effect counts in the good direction of the treatment, which is worth choosing where the effect is above the
@@ -319,7 +305,7 @@ def value_sample(std_error, *, prior_sd, threshold=0.0, critical=1.959964) -> Sa
     Parameters
     ----------
     std_error : float, above 0
-        Of the estimate at the end; inf is no experiment.
+        Of the estimate at the end.
     prior_sd : float, above 0, in the unit of the effect
         How far effects of such changes are spread around none.
     threshold : float
@@ -329,7 +315,9 @@ def value_sample(std_error, *, prior_sd, threshold=0.0, critical=1.959964) -> Sa
 
     Returns
     -------
-    SampleValue: expected gain in units of the effect; `by_rule` is below 0 where the rule chooses worse than no data.
+    tuple: expected gain over choosing without data, in units of the effect: where the treatment is chosen when it is
+        clear (below 0 where that rule chooses worse than no data), and where the better arm by what is then believed
+        is.
 
     References
     ----------
@@ -338,26 +326,17 @@ def value_sample(std_error, *, prior_sd, threshold=0.0, critical=1.959964) -> Sa
 
     Examples
     --------
-    >>> found = value_sample(1.0, prior_sd=1.0, critical=0.0)
-    >>> round(found.by_rule, 4), round(found.perfect, 4)  # 1 / sqrt(2) and 1, times phi(0)
-    (0.2821, 0.3989)
+    >>> [round(gain, 4) for gain in value_sample(1.0, prior_sd=1.0, critical=0.0)]  # 1 / sqrt(2), times phi(0)
+    [0.2821, 0.2821]
     """
     without = max(-threshold, 0.0)
-    if not np.isfinite(std_error):
-        return SampleValue(-without, 0.0, _exceed(prior_sd, threshold) - without)
     weight = prior_sd**2 / (prior_sd**2 + std_error**2)
     spread = float(np.hypot(prior_sd, std_error))  # of estimates to come
     at = critical * std_error / spread
     by_rule = float(weight * spread * norm.pdf(at) - threshold * norm.sf(at))
     believed = float(np.sqrt(weight)) * prior_sd
-    return SampleValue(
-        by_rule - without, _exceed(believed, threshold) - without, _exceed(prior_sd, threshold) - without
-    )
-
-
-def _exceed(sd, threshold):
-    """Mean of max(0, x - threshold) for x normal around 0."""
-    return float(sd * norm.pdf(threshold / sd) - threshold * norm.sf(threshold / sd))
+    at_best = float(believed * norm.pdf(threshold / believed) - threshold * norm.sf(threshold / believed))
+    return by_rule - without, at_best - without
 
 
 def find_clear(p_values, alpha) -> np.ndarray:

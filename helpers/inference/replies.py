@@ -39,7 +39,7 @@ def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, with
     DataFrame: one row a comparison and measure: `comparison`, `is_randomised`, `control`, `treatment` (the two groups),
         `measure` ("median", "within", "never"), `minutes` (of "within"), `control_value`, `treatment_value` (minutes,
         or shares), `difference`, `ci_low`, `ci_high`, `n_control`, `n_treatment` (units with a conversation that
-        counts), `conversations_control`, `conversations_treatment`, `reason` (why there is no interval).
+        counts), `reason` (why there is no interval).
 
     References
     ----------
@@ -62,9 +62,8 @@ def compare_replies(conversations: pd.DataFrame, design: ExperimentPlan, *, with
             row |= {"control_value": effect.control_value, "treatment_value": effect.treatment_value}
             row |= {"difference": effect.estimate, "ci_low": effect.ci_low, "ci_high": effect.ci_high}
             counted = [rows[rows["followed_minutes"] >= followed] for rows in sides]
-            row |= dict(zip(("n_control", "n_treatment"), (rows["unit"].nunique() for rows in counted), strict=True))
-            names = ("conversations_control", "conversations_treatment")
-            found.append(row | dict(zip(names, map(len, counted), strict=True)))
+            n_control, n_treatment = (rows["unit"].nunique() for rows in counted)
+            found.append(row | {"n_control": n_control, "n_treatment": n_treatment})
     return pd.DataFrame(found)
 
 

@@ -10,7 +10,7 @@ from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import Look
 from helpers.inference.means import measure_interaction, measure_trend, merge_moments
 from helpers.inference.methods import Arm, compare, compare_arms, demand_method
-from helpers.records import NAN, Estimate, Test
+from helpers.records import Estimate, Test
 
 
 def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
@@ -86,9 +86,9 @@ def trace_path(units: metrics.Units, look: Look, failed) -> pd.DataFrame:
     Returns
     -------
     DataFrame: one row a treatment and week, treatments in the plan's order: `metric`, `treatment`, `day` (days since
-        the first assignment, the week's end), `n`, `estimate`, `ci_low`, `ci_high` (always-valid), `fixed_low`,
-        `fixed_high` (last row of a treatment). Empty without times of assignment, for a metric that moments do not
-        tell (time to event, quantile, ordered score) or that is not estimable, and until an interval exists.
+        the first assignment, the week's end), `n`, `estimate`, `ci_low`, `ci_high` (always-valid). Empty without times
+        of assignment, for a metric that moments do not tell (time to event, quantile, ordered score) or that is not
+        estimable, and until an interval exists.
     """
     design, rows = units.design, []
     name = design.key_metric
@@ -101,10 +101,9 @@ def trace_path(units: metrics.Units, look: Look, failed) -> pd.DataFrame:
         for week in sorted(weeks):
             so_far = {arm: merge_moments(found, weeks[week][name][arm]) for arm, found in so_far.items()}
             fixed = compare_arms(comparison.metric, *so_far.values(), confidence_level=comparison.level)
-            n, is_last = sum(comparison.count(so_far)), week == max(weeks)
+            n = sum(comparison.count(so_far))
             seen = look.apply(comparison, fixed, n=n)
             row = {"metric": name, "treatment": comparison.treatment, "day": 7 * (int(week) + 1), "n": n}
             row |= {"estimate": fixed.estimate, "ci_low": seen.ci_low, "ci_high": seen.ci_high}
-            row |= {"fixed_low": fixed.ci_low if is_last else NAN, "fixed_high": fixed.ci_high if is_last else NAN}
             rows.append(row)
     return pd.DataFrame(rows).dropna(subset=["ci_low"]).reset_index(drop=True)

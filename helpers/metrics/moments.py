@@ -39,33 +39,29 @@ def describe_arms(units: Units) -> pd.DataFrame:
         unknown), `units_before` (of a plan with looks, those whose windows had all been over a day ago, where the last
         complete day is known), and for each metric `complete_<metric>` and `known_<metric>`, counts of units.
     """
-    frame = units.keep("arms", lambda: _count_arms(units))
-    arms = [arm for arm in (*units.design.variant.arms, *units.design.variant.observational) if arm in frame.index]
-    return frame.loc[arms].reset_index()
-
-
-def _count_arms(units):
-    """The frame of `describe_arms` by arm; what is known of every unit is not asked for again."""
-    table, design = units.table, units.design
-    found = {"units": table.count()}
-    if design.cluster:
-        found["clusters"] = table["cluster"].nunique()
-    if "assigned_at" in table.columns:
-        found |= {"first_assigned_at": table["assigned_at"].min(), "last_assigned_at": table["assigned_at"].max()}
-    if design.looks and "assigned_at" in table.columns and units.as_of is not None:
-        longest, start = max(metric.window or 0 for metric in design.metrics.values()), table["assigned_at"]
-        end = ibis.literal(find_end(units.as_of) - dt.timedelta(days=1 + longest))
-        found["units_before"] = (start <= end if longest else start < end).sum()
-    if design.exposure:
-        found["exposed_share"] = table["exposed"].mean()
-    for name, metric in design.metrics.items():
-        complete, outcome = f"complete_{name}", f"{metric.how.outcome}_{name}"
-        is_open, count = _is_open(units, metric), table[outcome].count(where=table[complete])
-        found[complete] = table[complete].sum() if is_open else None
-        found[f"known_{name}"] = count if is_open or outcome not in units.full else None
-    asked = table.group_by("variant").aggregate(**{name: fact for name, fact in found.items() if fact is not None})
-    frame = asked.to_pyarrow().to_pandas().set_index("variant")
-    return frame.assign(**{name: frame["units"] for name, fact in found.items() if fact is None})[[*found]]
+    table, design, kept = units.table, units.design, units.keep("arms", dict)
+    if not kept:  # what is known of every unit is not asked for again
+        found = {"units": table.count()}
+        if design.cluster:
+            found["clusters"] = table["cluster"].nunique()
+        if "assigned_at" in table.columns:
+            found |= {"first_assigned_at": table["assigned_at"].min(), "last_assigned_at": table["assigned_at"].max()}
+        if design.looks and "assigned_at" in table.columns and units.as_of is not None:
+            longest, start = max(metric.window or 0 for metric in design.metrics.values()), table["assigned_at"]
+            end = ibis.literal(find_end(units.as_of) - dt.timedelta(days=1 + longest))
+            found["units_before"] = (start <= end if longest else start < end).sum()
+        if design.exposure:
+            found["exposed_share"] = table["exposed"].mean()
+        for name, metric in design.metrics.items():
+            complete, outcome = f"complete_{name}", f"{metric.how.outcome}_{name}"
+            is_open, count = _is_open(units, metric), table[outcome].count(where=table[complete])
+            found[complete] = table[complete].sum() if is_open else None
+            found[f"known_{name}"] = count if is_open or outcome not in units.full else None
+        asked = table.group_by("variant").aggregate(**{name: fact for name, fact in found.items() if fact is not None})
+        frame = asked.to_pyarrow().to_pandas().set_index("variant")
+        kept["frame"] = frame.assign(**{name: frame["units"] for name, fact in found.items() if fact is None})[[*found]]
+    arms = [arm for arm in (*design.variant.arms, *design.variant.observational) if arm in kept["frame"].index]
+    return kept["frame"].loc[arms].reset_index()
 
 
 def _is_open(units, metric):
@@ -116,7 +112,7 @@ def count_units(units: Units, *, by=None) -> dict:
     return {group: of for group, of in counts.items() if by is None or any(of.values())}
 
 
-def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
+def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     """Return the moments of every metric in every arm, observational groups included, by one query.
 
     Columns are lowered by a constant near their mean before anything is squared; the few groups that lie far from it
@@ -132,8 +128,6 @@ def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
     adjusted : bool
         With the covariates beside each outcome; ratios and designs with clusters stay without. They are asked for in
         any case where there is one group, as a covariate is never missing: then both take one query.
-    has_tails : bool
-        With skewness and `top_share`, which take a third as long again; groups by week or segment have none.
 
     Returns
     -------
@@ -141,14 +135,14 @@ def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
         clusters ("num", "den"), the sum and number of known outcomes of each cluster, for ratios with the number as
         ("num", "den", "units"), n counting clusters. NPS is coded -100, 0, 100. `missing` counts units (clusters)
         whose window is over and whose outcome is unknown; before that they are in neither count. An absent arm has
-        n = 0. Skewness is that of the outcome, or of what a ratio (about that of the first rows) leaves of its
-        numerator.
+        n = 0. Skewness, which groups by week or segment lack, is that of the outcome, or of what a ratio (about that of
+        the first rows) leaves of its numerator.
 
     References
     ----------
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
     """
-    found, metrics = _measure(units, by, adjusted or by is None, has_tails), units.design.metrics.items()
+    found, metrics = _measure(units, by, adjusted or by is None), units.design.metrics.items()
     names = [name for name, metric in metrics if metric.how.outcome != "time"]
     told = {group: {name: dict(of[f"y_{name}"]) for name in names} for group, of in found.items()}
     for arms in (arms for of in told.values() for arms in of.values() if not adjusted):
@@ -311,16 +305,16 @@ def _list_blocks(units, adjusted, has_tails=False):
     return blocks | ({"x": sums.Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
 
 
-def _measure(units, by, adjusted, has_tails=True):
-    """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
-    has_tails = has_tails and by is None and not units.design.units_in_row  # sums do not tell a tail
-    key = "moments", by, adjusted, has_tails
-    return units.keep(key, lambda: _take(units, _list_blocks(units, adjusted, has_tails), by, has_tails))
+def _measure(units, by, adjusted):
+    """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept.
 
-
-def _take(units, blocks, by, has_tails):
-    """Moments by group, block and arm, n = 0 where an arm has no row."""
-    design, table, given = units.design, units.table, None
+    n = 0 where an arm has no row.
+    """
+    design, table, given, arranged = units.design, units.table, None, units.keep(("moments", by, adjusted), dict)
+    if arranged:
+        return arranged
+    has_tails = by is None and not design.units_in_row  # sums do not tell a tail
+    blocks = _list_blocks(units, adjusted, has_tails)
     keys = [*([f"s_{by}" if by != "week" and by in design.segments else by] if by else []), "variant"]
     if design.cluster:
         first, wide = _sum_clusters(table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
@@ -330,7 +324,7 @@ def _take(units, blocks, by, has_tails):
         look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
-    found, arranged = sums.sum_up(table, blocks, sums.make_query(blocks, look, keys, has_tails), given), {}
+    found = sums.sum_up(table, blocks, sums.make_query(blocks, look, keys, has_tails), given)
     arms = (*design.variant.arms, *design.variant.observational)
     for group in sorted({key[0] for key in found if key[0] is not None}) if by else [None]:
         cells = {arm: found.get((group, arm) if by else (arm,), {}) for arm in arms}

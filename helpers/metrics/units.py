@@ -154,7 +154,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     if events is not None:
         heard = log.hear(table, events, start=START, dated=dated)
         table = log.fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
-    columns = _make_columns(table, alone, design, end, clock) | name_levels(table, clock["levels"])
+    columns = _make_columns(table, alone, design, end, clock)
     folded = log.store(table.select("unit", "variant", **columns), copied=events is not None)
     beside, lost, sums, paid, look = ask_beside(source, units, totals, design, (end, dated))
     at_once = look() if source.info.rows <= opening.MOST_UNITS else []  # of few units at once: questions take longer
@@ -163,7 +163,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     for column, event, what in sums:
         about = found[column, event, what]
         added[column, event][what] = float(f"{about or 0:.3g}") if what == "total" else about
-    added = (*added.values(), *log.list_monies(units, table.columns, design, paid))
+    added = (*added.values(), *([] if paid is None else log.list_monies(units, table.columns, design, paid)))
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
@@ -184,11 +184,12 @@ def _read_clock(units, totals, source, design):
     read = [*design.covariates, *sorted(parts.difference(design.covariates))]
     facts = {name: units.count() - units[name].count() for name in read}
     facts |= {"units": units.count()} if design.segments else {}
-    told = ask_levels(units, design)
+    told = [ask_levels(units, design)] if design.segments else []
     if not design.assigned_at:
         found = log.ask(units, facts, *told)
         known = dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
-        return known | {"levels": read_levels(found, design), "gaps": {name: found[name] for name in read}}
+        known["levels"] = design.segments and read_levels(found, design)
+        return known | {"gaps": {name: found[name] for name in read}}
     start, randomised = units[START], units["variant"].isin(design.variant.arms)
     as_of = design.as_of or (source.truth or {}).get("as_of")
     facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
@@ -210,7 +211,7 @@ def _read_clock(units, totals, source, design):
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
-    known |= {"levels": read_levels(found, design), "latest": days.get("heard")}
+    known |= {"levels": design.segments and read_levels(found, design), "latest": days.get("heard")}
     return known | {"heard": set(heard), "dated": dated}
 
 
@@ -269,6 +270,8 @@ def _make_columns(table, alone, design, end, clock):
             columns |= _make_ratio(gathered, name, metric, columns, rates)
     if design.covariates:
         columns |= make_covariates(table, alone, design, [name for name in design.covariates if clock["gaps"][name]])
+    if clock["levels"]:
+        columns |= name_levels(table, clock["levels"])
     return columns
 
 
