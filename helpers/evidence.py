@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
-from scipy.stats import chi2
 from scipy.stats import t as student
 
 from helpers import paths
@@ -34,8 +33,8 @@ def pool(effects, errors, *, confidence_level=0.95) -> dict[str, float]:
     Returns
     -------
     dict: `estimate`, `std_error`, `ci_low`, `ci_high`, `p_value` (of no effect; Student's t, k - 1 degrees of freedom);
-        `tau2` (variance between studies), `i2` (share of the variance that is between them), `q` and `q_p_value`
-        (Cochran's test that all are equal); `next_low`, `next_high`, the prediction interval of the effect in a study
+        `tau2` (variance between studies), `i2` (share of the variance that is between them), `q`
+        (Cochran's, of whether all are equal); `next_low`, `next_high`, the prediction interval of the effect in a study
         to come (Student's t, k - 2 degrees of freedom); `studies`.
 
     Raises
@@ -69,7 +68,7 @@ def pool(effects, errors, *, confidence_level=0.95) -> dict[str, float]:
     far = float(student.isf((1 - confidence_level) / 2, k - 2)) * math.sqrt(tau2 + error**2)
     found = {"estimate": mean, "std_error": error, "ci_low": mean - reach, "ci_high": mean + reach, "studies": k}
     found |= {"p_value": float(2 * student.sf(abs(mean) / error, k - 1)), "tau2": tau2, "q": q}
-    found |= {"i2": max(0.0, 1 - (k - 1) / q) if q else 0.0, "q_p_value": float(chi2.sf(q, k - 1))}
+    found["i2"] = max(0.0, 1 - (k - 1) / q) if q else 0.0
     return found | {"next_low": mean - far, "next_high": mean + far}
 
 
@@ -98,18 +97,18 @@ def pool_outcomes(effects: pd.DataFrame, *, confidence_level=0.95) -> pd.DataFra
     Returns
     -------
     DataFrame: one row an outcome. `outcome`, `randomised` (studies), `usable` (of them with effect and error),
-        `ratio`, `ci_low`, `ci_high`, `next_low`, `next_high`, `tau2`, `reason` (why there is none).
+        `ratio`, `ci_low`, `ci_high`, `reason` (why there is none).
     """
-    rows, figures = [], ("ratio", "ci_low", "ci_high", "next_low", "next_high")
+    rows, figures = [], ("ratio", "ci_low", "ci_high")
     for outcome, part in effects.groupby("outcome", sort=False):
         trials = part[part["grade"] == "A"]
         usable = trials.dropna(subset=["log_error"]).drop_duplicates("source")
         row = {"outcome": outcome, "randomised": trials["source"].nunique(), "usable": len(usable)}
-        row |= {**dict.fromkeys((*figures, "tau2"), NAN), "reason": "too few randomised studies with effect and error"}
+        row |= {**dict.fromkeys(figures, NAN), "reason": "too few randomised studies with effect and error"}
         if len(usable) >= LEAST:
             found = pool(np.log(usable["ratio"]), usable["log_error"], confidence_level=confidence_level)
             values = (found[name] for name in ("estimate", *figures[1:]))
-            row |= dict(zip(figures, map(math.exp, values), strict=True)) | {"tau2": found["tau2"], "reason": None}
+            row |= dict(zip(figures, map(math.exp, values), strict=True)) | {"reason": None}
         rows.append(row)
     return pd.DataFrame(rows)
 

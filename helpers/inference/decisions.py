@@ -101,7 +101,7 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
     parts = [comparison.name, comparison.label, estimand, *extra, *([effect.method] if role == "sensitivity" else [])]
     labels |= {"id": ":".join(parts), "metric": comparison.name, "comparison": labels.pop("against", comparison.label)}
     labels |= {"control": comparison.control, "treatment": comparison.treatment, "confidence_level": comparison.level}
-    return make_estimate(effect, estimand=estimand, role=role, **labels)
+    return Estimate(estimand=estimand, role=role, **labels, **vars(effect))
 
 
 def make_estimate(effect: Effect, *, control: str, treatment: str, **labels) -> Estimate:

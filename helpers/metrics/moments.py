@@ -35,9 +35,9 @@ def describe_arms(units: Units) -> pd.DataFrame:
     Returns
     -------
     DataFrame: one row an arm, observational groups last. `variant`, `units`, `clusters` (with clusters),
-        `first_assigned_at` and `last_assigned_at` (with times), `exposed_share` (with an exposure; nan when
-        unknown), `units_before` (of a plan with looks, those whose windows had all been over a day ago, where the last
-        complete day is known), and for each metric `complete_<metric>` and `known_<metric>`, counts of units.
+        `first_assigned_at` and `last_assigned_at` (with times), `units_before` (of a plan with looks, those whose
+        windows had all been over a day ago, where the last complete day is known), and for each metric
+        `complete_<metric>` and `known_<metric>`, counts of units.
     """
     table, design, kept = units.table, units.design, units.keep("arms", dict)
     if not kept:  # what is known of every unit is not asked for again
@@ -50,8 +50,6 @@ def describe_arms(units: Units) -> pd.DataFrame:
             longest, start = max(metric.window or 0 for metric in design.metrics.values()), table["assigned_at"]
             end = ibis.literal(find_end(units.as_of) - dt.timedelta(days=1 + longest))
             found["units_before"] = (start <= end if longest else start < end).sum()
-        if design.exposure:
-            found["exposed_share"] = table["exposed"].mean()
         for name, metric in design.metrics.items():
             complete, outcome = f"complete_{name}", f"{metric.how.outcome}_{name}"
             is_open, count = _is_open(units, metric), table[outcome].count(where=table[complete])

@@ -361,7 +361,6 @@ def test_describe_arms_shows_sizes_times_take_up_and_how_far_each_metric_is_know
         "variant": ["a", "b", "cps"],
         "units": [3, 1, 1],
         "clusters": [2, 1, 1],
-        "exposed_share": [0.667, 1.0, 0.0],
         "complete_paid": [2, 1, 1],  # the window of u5 is not over
         "known_paid": [1, 1, 1],
         "complete_t": [2, 1, 1],
