@@ -11,8 +11,8 @@ from scipy import stats
 from scipy.ndimage import map_coordinates
 from scipy.special import ndtr
 
-from helpers.inference.credibility import read_posterior
-from helpers.inference.planning import find_exaggeration, power_normal
+from helpers.inference.credibility import find_exaggeration, read_posterior
+from helpers.inference.planning import power_normal
 from helpers.queues.staffing import GIVEN
 from helpers.records import Estimate, Results
 

@@ -265,8 +265,7 @@ def _setup():
         rows.append({
             "step": name, "n_done": round(share * 14_000), "share_done": share, "difference": difference, **p,
             "p_value_adjusted": min(1.0, 7 * p["p_value"]) if not absent else NAN, "before": before, "median_day": day,
-            "difference_joint": 0.9 * difference, "joint_low": 0.9 * difference - 0.026,
-            "joint_high": 0.9 * difference + 0.026, "flag": flag, "verdict": verdict,
+            "flag": flag, "verdict": verdict,
             "reason": "too few accounts took this step to adjust" if absent else None,
         })  # fmt: skip
     return {"steps": pd.DataFrame(rows)}
@@ -284,9 +283,9 @@ def _maturity():
     sizes = zip((5200, 3300, 2250, 1200, 400, 50), (0.72, 0.765, 0.79, 0.80, 0.81, 0.82), strict=True)
     counts = [{"mature_categories": k, **_share(n, round(n * s))} for k, (n, s) in enumerate(sizes)]
     lines = [
-        {"line": k, "share_at_or_above": n / 12_400, "n_at_or_above": n, "difference": d, "planned": k == 3,
+        {"line": k, "share_at_or_above": n / 12_400, "difference": d, "planned": k == 3,
          **{key: v for key, v in _interval(d, _error(max(n, 30), 12_400)).items() if key != "p_value"},
-         "loss": loss, "loss_count": 0.5284, "loss_gap": loss - 0.5284, "loss_gap_low": loss - 0.5293,
+         "loss_gap": loss - 0.5284, "loss_gap_low": loss - 0.5293,
          "loss_gap_high": loss - 0.5275, "reason": None if k < 5 else "too few accounts at or above this line"}
         for k, n, d, loss in ((1, 7200, 0.045, 0.5290), (2, 3900, 0.038, 0.5296), (3, 1650, 0.021, 0.5309),
                               (4, 450, 0.018, 0.5313), (5, 50, NAN, NAN))
@@ -316,14 +315,14 @@ def _size():
 def _ranking():
     rows, order = [], sorted(FEATURES, key=lambda name: (not FEATURES[name][6], -FEATURES[name][4]))
     for place, name in enumerate(order, start=1):
-        area, hypothesised, share, d, importance, flag, timed, group = FEATURES[name]
+        area, hypothesised, share, d, _, flag, timed, group = FEATURES[name]
         used = round(12_400 * share)
         p = _interval(d, _error(used, 12_400 - used)) if timed else _interval(NAN, 1.0)
         word = "supported" if p["ci_low"] > 0 else "opposite" if p["ci_high"] < 0 else "not supported"
         known = {"rank": float(place), "rank_low": max(1.0, place - 1 - place // 3)}
-        known |= {"rank_high": min(17.0, place + 1 + place // 2), **_spread("importance", importance, 0.002)}
+        known |= {"rank_high": min(17.0, place + 1 + place // 2)}
         known |= {"difference": d, "p_value_adjusted": min(1.0, 3 * p["p_value"])}
-        known |= {"share_difference": share * d, "gap_if_causal": (1 - share) * d}
+        known |= {"gap_if_causal": (1 - share) * d}
         told = _name("feature category hypothesised group prevalence n_used flag time_order supported reason",
                      name, area, hypothesised, group, share, used, flag, "known" if timed else "unknown",
                      word if hypothesised else "", None if timed else "the time of first use is unknown")  # fmt: skip

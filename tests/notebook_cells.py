@@ -196,7 +196,7 @@ def spare_time():
     none = pd.DataFrame(columns=["dialect", "milestone", "statement"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inference, "METHODS", quick)
-        patch.setattr(metrics, "write_definitions", lambda design: none)  # only the plan's changes it
+        patch.setattr(metrics.milestones, "write_definitions", lambda design: none)  # only the plan's changes it
         patch.setattr(surveys, "GROUPS", 5)
         _start.cache_clear()  # what another file has run with all of it
         yield quick

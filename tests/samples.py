@@ -284,9 +284,7 @@ def path():
     rows = [(d, 140 * k, 0.09 - 0.05 / k, 0.16 / math.sqrt(k)) for k, d in enumerate(days, 1)]
     frame = pd.DataFrame(rows, columns=["day", "n", "estimate", "half"])
     frame = frame.assign(ci_low=frame["estimate"] - frame["half"], ci_high=frame["estimate"] + frame["half"])
-    last = [math.nan] * 27
-    ends = {"fixed_low": [*last, 0.07], "fixed_high": [*last, 0.107]}
-    return frame.drop(columns="half").assign(metric="activated", treatment="no_links", **ends)
+    return frame.drop(columns="half").assign(metric="activated", treatment="no_links")
 
 
 def sizes():

@@ -259,7 +259,7 @@ def _check_missing(units, design, name):
     """Missing after the window, among those asked; and, where only some are asked, also whether the arms ask alike."""
     label = design.label_of(name)
     id_, columns = f"missing_{name}", [c for c in (f"missing_{name}", f"asked_{name}") if c in units.table.columns]
-    found = metrics.summarise_shares(units, columns)[None]
+    found = metrics.moments.summarise_shares(units, columns)[None]
     arms = [[found[column][arm] for arm in design.variant.arms] for column in columns]
     if not any(m.n for m in arms[0]):
         return Check(id_, "not tested", NAN, ALERT, f"No window of {label} is over yet.")
@@ -331,10 +331,10 @@ def _check_attrition(units, design):
 
 
 def _check_exposure(units, design):
-    weeks = metrics.summarise_shares(units, ["exposed"], by="week").values()
+    weeks = metrics.moments.summarise_shares(units, ["exposed"], by="week").values()
     cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
     ps = [compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells]
-    whole = metrics.summarise_shares(units, ["exposed"])[None]["exposed"]
+    whole = metrics.moments.summarise_shares(units, ["exposed"])[None]["exposed"]
     rates = write_rates(design, map(whole.get, design.variant.arms))
     return _report("exposure_over_time", ps, "take-up", rates=rates)
 

@@ -30,7 +30,7 @@ def check_table(arguments):
         accounts, info = metrics.fold_accounts(source, design), source.info
         trust = checks.check_accounts(source, accounts)
         told = "has nothing to compare." if any(check.status == "fail" for check in trust) else "would answer."
-        steps = (*info.steps, *metrics.explain_accounts(accounts))
+        steps = (*info.steps, *metrics.accounts.explain_accounts(accounts))
         return _print_checks(steps, (*info.messages, *accounts.messages), trust, f"A study of these accounts {told}")
     source = sources.load(design, arguments.data, **read)
     units = metrics.fold(source, design)

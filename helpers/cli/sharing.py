@@ -181,7 +181,7 @@ def scan_run(name, texts, units, fold, design, min_cell):
         by_unit = [table for table, rows in results["tables"].items() if rows and design.unit_id in rows[0]]
         problems += [f"{name}/results.json, {table} has the column {design.unit_id}" for table in by_unit]
         folded = fold() if fold and results["estimates"] else None
-        known_of = (metrics.count_overlap(folded), metrics.count_payers(folded)) if folded else ()
+        known_of = (metrics.segments.count_overlap(folded), metrics.segments.count_payers(folded)) if folded else ()
     least = max(min_cell, LEAST)
     leaks = disclosure.find_leaks(results["study"], tables, least, *known_of)
     return problems + [f"{name}/results.json, {t} tells of cells under {least} ({n})" for t, n in leaks.items()]

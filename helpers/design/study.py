@@ -10,9 +10,8 @@ from scipy.stats import norm
 from helpers import checks
 from helpers.design.baselines import tells_shares
 from helpers.design.sizing import Setting
-from helpers.inference.credibility import find_promise
-from helpers.inference.planning import find_exaggeration
-from helpers.inference.prospects import draw_decisions, price_looks, value_sample
+from helpers.inference.credibility import find_exaggeration, find_promise
+from helpers.inference.planning import draw_decisions, price_looks, value_sample
 from helpers.records import DETAIL, NAN, Check, DataInfo, Results
 
 YEAR = 365.25 / 7  # weeks
@@ -129,7 +128,12 @@ def _draw(setting, sign):
     distances = [effect / m.find_error(n / m.price, effect) for m, effect in zip(chosen, effects, strict=True)]
     names = [m.name for m in chosen]
     between = setting.known.together.loc[names, names].to_numpy()
-    shared = _correlate(setting)
+    design = setting.design  # how the differences of the compared pairs go together, as they share arms
+    one = {arm: np.eye(len(design.variant.arms))[i] for i, arm in enumerate(design.variant.arms)}
+    shares = [setting.shares[arm] for arm in design.variant.arms]
+    contrasts = np.array([one[treatment] - one[control] for control, treatment in design.pairs]) / np.sqrt(shares)
+    contrasts /= np.linalg.norm(contrasts, axis=1, keepdims=True)
+    shared = contrasts @ contrasts.T
     families = ["" if m.role == "guardrail" else m.role for m in chosen] * len(pairs)
     rng = np.random.default_rng([setting.assumed.seed, 7])
     options = {"alpha": setting.design.alpha, "draws": setting.assumed.draws, "rng": rng}
@@ -143,16 +147,6 @@ def _draw(setting, sign):
         if m.role == "guardrail":
             clear[:, i] = z[:, i] * np.sign(-m.effect) > norm.isf(m.level / 2) - abs(m.effect) / error
     return chosen, clear, z
-
-
-def _correlate(setting):
-    """How the differences of the compared pairs go together, as they share arms."""
-    design = setting.design
-    one = {arm: np.eye(len(design.variant.arms))[i] for i, arm in enumerate(design.variant.arms)}
-    shares = [setting.shares[arm] for arm in design.variant.arms]
-    contrasts = np.array([one[treatment] - one[control] for control, treatment in design.pairs]) / np.sqrt(shares)
-    contrasts /= np.linalg.norm(contrasts, axis=1, keepdims=True)
-    return contrasts @ contrasts.T
 
 
 def list_steps(setting) -> pd.DataFrame:
@@ -270,7 +264,7 @@ def list_worth(setting) -> pd.DataFrame:
     -------
     DataFrame: one row a week from 0: `week`, `units`, `by_rule`, `at_best` (money that choosing by the plan's rule, or
         by what is then believed, is expected to bring until the horizon, above choosing now), `cost` so far, `net` (by
-        rule, less cost), `another` (what the week has added to `by_rule`) and `perfect` (no experiment brings more).
+        rule, less cost) and `another` (what the week has added to `by_rule`).
     """
     first, assumed, rows = setting.first, setting.assumed, []
     spread = assumed.past_effects * abs(first.baseline.mean)
@@ -281,12 +275,11 @@ def list_worth(setting) -> pd.DataFrame:
     options = {"prior_sd": spread, "threshold": assumed.cost_per_year / a_unit, "critical": norm.isf(first.level / 2)}
     for week in range(max(assumed.most_weeks, setting.weeks) + 1):
         left = max(0.0, assumed.horizon_years - (week + window * (week > 0)) / YEAR) * a_unit
-        value = value_sample(first.find_error(setting.count(week), 0.0), **options) if week else None
-        by_rule, at_best = (left * value.by_rule, left * value.at_best) if value else (0.0, 0.0)
-        perfect = a_unit * assumed.horizon_years * value_sample(math.inf, **options).perfect
+        error = first.find_error(setting.count(week), 0.0)
+        by_rule, at_best = (left * gain for gain in value_sample(error, **options)) if week else (0.0, 0.0)
         row = {"week": week, "units": setting.units_per_week * week, "by_rule": by_rule, "at_best": at_best}
         row |= {"cost": assumed.cost_per_week * week, "net": by_rule - assumed.cost_per_week * week}
-        rows.append(row | {"another": by_rule - before if week else NAN, "perfect": perfect, "unit": "USD"})
+        rows.append(row | {"another": by_rule - before if week else NAN, "unit": "USD"})
         before = by_rule
     return pd.DataFrame(rows)
 

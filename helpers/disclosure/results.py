@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from helpers import metrics
 from helpers.disclosure import statements
 from helpers.disclosure.audit import close, find_leak, unite
 from helpers.disclosure.statements import CLUSTERS, evaluate, mark_rows
 from helpers.kinds import KINDS
+from helpers.metrics import Units, segments
 from helpers.plan import ExperimentPlan, FrameworkPlan
 from helpers.plan.views import Cells, find_view
 from helpers.records import Results, to_frame
@@ -38,7 +38,7 @@ TAIL_PAID = "hidden: fewer than {} units that pay lie below this quantile of an 
 REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
 
 
-def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: metrics.Units | None = None) -> Results:
+def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: Units | None = None) -> Results:
     """Return results in which small cells are hidden, before any sentence or picture is made of them.
 
     Parameters
@@ -59,7 +59,8 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: met
     ------
     Refused: a table has no view, so nobody has said what guards its cells.
     """
-    known_of = (metrics.count_overlap(units), metrics.count_payers(units)) if units and results.estimates else ()
+    counts = (segments.count_overlap, segments.count_payers) if units and results.estimates else ()
+    known_of = [count(units) for count in counts]
     views = {name: find_view(results.study, name) for name in [*results.tables, "estimates"]}
     shown = [n for n in results.tables if not (results.status == "withheld" and views[n].withheld)]
     cells = {name: views[name].guards for name in [*shown, "estimates"]}
@@ -145,8 +146,8 @@ def find_leaks(
     study : str
     tables : mapping, name -> rows of results.json, `estimates` among them; hidden counts are null
     min_cell : int
-    overlap : DataFrame or None, as `metrics.count_overlap` gives it
-    payers : mapping or None, as `metrics.count_payers` gives it
+    overlap : DataFrame or None, as `metrics.segments.count_overlap` gives it
+    payers : mapping or None, as `metrics.segments.count_payers` gives it
 
     Raises
     ------

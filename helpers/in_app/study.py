@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from helpers import metrics
-from helpers.in_app import feedback, praise, requests
+from helpers.in_app import measures
 from helpers.inference.contrasts import risk_difference
 from helpers.inference.decisions import decide, make_estimate
-from helpers.metrics.contacts import MONTH, read_months, read_people, read_requests
 from helpers.metrics.events import find_end
+from helpers.metrics.tickets import MONTH, read_months, read_people, read_requests
 from helpers.milestones.contrasts import adjusted_difference
 from helpers.plan import Metric
 from helpers.records import Effect, Estimate, Results
@@ -90,16 +90,16 @@ def _study_contact(months, asked, results, units, choices, level):
     """The contact rate and its load, and what is taken for deflection."""
     treatment, tables = units.design.variant.treatments[0], {}
     if asked is not None and results.headline("left_over"):
-        tables["deflection"] = requests.read_deflection(asked, results, treatment, **level)
+        tables["deflection"] = measures.read_deflection(asked, results, treatment, **level)
     if months is not None and len(months):
-        contact = requests.measure_contact(months, **level)
+        contact = measures.measure_contact(months, **level)
         tables["contact"] = pd.DataFrame([contact])
         tables["levels"] = _tell_level("contact_rate", contact["rate"], contact["ci_low"], contact["ci_high"], contact)
         if asked is not None:
             come = (asked["ticket"] | asked["returned"]).groupby(asked["variant"]).mean()
             left = {arm: float(come.get(arm, math.nan)) for arm in units.design.variant.arms}
             work = {"people": choices.people, "minutes": choices.minutes[1], "desk_hours": choices.desk_hours}
-            tables["load"] = requests.plan_load(contact, left, users=choices.users, **work)
+            tables["load"] = measures.plan_load(contact, left, users=choices.users, **work)
     return tables, [], []
 
 
@@ -113,17 +113,17 @@ def _study_feedback(people, design, choices, level):
     if people is None or not (people["place"] == choices.inside).any() or (people["place"] == choices.inside).all():
         return {}, [], []
     lots = [] if choices.place == design.variant.column else [choices.by_lot]  # the plan's own lot has its checks
-    checks = [feedback.check_places(people, choices.inside, by_lot=by_lot) for by_lot in lots]
+    checks = [measures.check_places(people, choices.inside, by_lot=by_lot) for by_lot in lots]
     is_fair = all(check.status == "pass" for check in checks)
-    bands = feedback.band_people(people, choices.margins)
+    bands = measures.band_people(people, choices.margins)
     held = [people[name] >= least for name, least in choices.segment.items() if name in people]
     segment = np.logical_and.reduce(held) if held else np.zeros(len(people), bool)
     tables = {
-        "reach": feedback.list_reach(people, choices.inside, segment, **level),
-        "answerers": feedback.list_answerers(people, bands, choices.inside),
-        "opinions": feedback.list_opinions(people, bands, choices.inside, **level),
+        "reach": measures.list_reach(people, choices.inside, segment, **level),
+        "answerers": measures.list_answerers(people, bands, choices.inside),
+        "opinions": measures.list_opinions(people, bands, choices.inside, **level),
     }
-    found = feedback.compare_places(people, choices.inside, **level)
+    found = measures.compare_places(people, choices.inside, **level)
     row = tables["reach"].iloc[0]
     if min(row[["answers_inside", "answers_outside"]]) < design.min_cell:
         return tables, [], checks
@@ -138,13 +138,13 @@ def _study_feedback(people, design, choices, level):
 
 def _study_praise(asked, design, choices, level):
     replies = pd.DataFrame() if asked is None else asked[asked["minutes"].notna()].reset_index(drop=True)
-    if replies.empty or not praise.can_read(replies):
+    if replies.empty or not measures.can_read(replies):
         return {}, [], []
     drawn = {"seed": choices.seed, "n_resamples": choices.n_resamples, "folds": choices.folds}
     tables = {
-        "praise_curve": praise.trace_praise(replies, **level),
-        "praise_line": praise.judge_line(replies, **drawn, **level),
-        "praise_speed": praise.compare_speeds(replies, **level),
+        "praise_curve": measures.trace_praise(replies, **level),
+        "praise_line": measures.judge_line(replies, **drawn, **level),
+        "praise_speed": measures.compare_speeds(replies, **level),
     }
     fast, y = (replies["minutes"] <= choices.within).to_numpy(), replies["kudos"].to_numpy(float)
     counts = (int(y[fast].sum()), int(fast.sum()), int(y[~fast].sum()), int((~fast).sum()))
@@ -152,7 +152,7 @@ def _study_praise(asked, design, choices, level):
         return tables, [], []
     about = {"control": "later", "treatment": "within", "population": "observational"}
     about |= {"n_control": counts[3], "n_treatment": counts[1], **level}
-    adjusted = adjusted_difference(fast, y, praise.make_reply_controls(replies), **level)
+    adjusted = adjusted_difference(fast, y, measures.make_reply_controls(replies), **level)
     rows = [_estimate("praise", "difference", risk_difference(*counts, **level), **about)]
     beside = {"role": "sensitivity", "adjustment": "covariates"}
     return tables, [*rows, _estimate("praise", "difference", adjusted, **about, **beside)], []
@@ -179,12 +179,12 @@ def _study_price(asked, units, choices, level):
     work = asked[["ticket", "returned"]].sum(axis=1).groupby(asked["unit"]).sum().reindex(rows.index, fill_value=0)
     users = pd.DataFrame({"tickets": work / months.clip(lower=1), "price": rows[column]})
     money = {"minutes": choices.minutes, "cost_per_hour": choices.cost, "margin": choices.margin}
-    tables, n = {"worth": requests.weigh_support(users, **money, **level)}, len(users)
-    paying = requests.cluster_share(users["price"] > 0, np.ones(n), **level)
+    tables, n = {"worth": measures.weigh_support(users, **money, **level)}, len(users)
+    paying = measures.cluster_share(users["price"] > 0, np.ones(n), **level)
     tickets = asked[asked["ticket"]]
     if len(tickets):
         each = rows[column].reindex(tickets["unit"]).to_numpy(float)
         cost = choices.follow_up / 60 * choices.cost[1]
-        band = [f"{price}={name}" for name in requests.band_numbers(each, choices.price_edges)]
-        tables["known"] = requests.list_known(tickets, band, each, cost=cost, **level)
+        band = [f"{price}={name}" for name in measures.band_numbers(each, choices.price_edges)]
+        tables["known"] = measures.list_known(tickets, band, each, cost=cost, **level)
     return tables | {"levels": _tell_level("paying", *paying[:3], {"users": n})}, [], []

@@ -141,7 +141,11 @@ def weighted_contrast(y, taken, values, *, confidence_level=0.95) -> tuple[Effec
         return Effect(method=method, reason=SEPARATED if _enough(taken) else TOO_FEW), None
     chance, inverse = fit
     weights = np.divide(chance, 1 - chance, out=np.zeros_like(chance), where=~taken)
-    overlap = _measure_overlap(design, weights, chance, taken)
+    spread = design[taken, 1:].std(axis=0, ddof=1)
+    gaps = np.abs(design[taken, 1:].mean(axis=0) - np.average(design[~taken, 1:], axis=0, weights=weights[~taken]))
+    imbalance = float(np.max(gaps[spread > 0] / spread[spread > 0], initial=0.0))
+    outside = float(np.mean(chance[taken] > chance[~taken].max()))
+    overlap = Overlap(float(weights.sum() ** 2 / (weights @ weights)), outside, imbalance)
     reason = _refuse(overlap)
     if reason:
         return Effect(method=method, reason=reason), overlap
@@ -230,14 +234,6 @@ def _model_chances(outcome, design):
             rest = np.abs(design.T @ (outcome - chance)).max()
     known = np.linalg.eigvals(np.linalg.inv(design.T @ design @ covariance / len(design)))  # direction by direction
     return (chance, covariance) if rest <= 1e-6 and known.real.min() > LEAST_KNOWN else None
-
-
-def _measure_overlap(design, weights, chance, taken):
-    spread = design[taken, 1:].std(axis=0, ddof=1)
-    gaps = np.abs(design[taken, 1:].mean(axis=0) - np.average(design[~taken, 1:], axis=0, weights=weights[~taken]))
-    imbalance = float(np.max(gaps[spread > 0] / spread[spread > 0], initial=0.0))
-    outside = float(np.mean(chance[taken] > chance[~taken].max()))
-    return Overlap(float(weights.sum() ** 2 / (weights @ weights)), outside, imbalance)
 
 
 def _refuse(overlap):

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import erfcx, ndtr, ndtri
 
-from helpers.inference.decisions import list_comparisons
+from helpers.inference.decisions import find_rule, list_comparisons
 from helpers.inference.means import pair_arms
 from helpers.inference.methods import Method, find_method, pool_skewness
-from helpers.inference.planning import find_exaggeration, find_rule
 from helpers.plan import ExperimentPlan
 from helpers.records import DETAIL, NAN, Check, Estimate, Results
 
@@ -34,15 +33,13 @@ EXEMPT = {  # what nothing is promised of: (method, estimand) of an estimate, or
     ("Cox, Efron", "hazard_ratio"): ("milestones.contrasts", f"{_SHOWN}; equal to R's coxph and statsmodels' PHReg"),
     "always-valid": ("inference.looks.always_valid", "the grid draws it over Welch's difference, and not over others"),
     "repeated": ("inference.looks", "the grid draws Welch's difference at planned looks, not others nor beside them"),
-    ("winsorised", "difference"): ("metrics.winsorise", "the data choose where values are cut; a row beside"),
+    ("winsorised", "difference"): ("metrics.moments.winsorise", "the data choose where values are cut; a row beside"),
     ("order statistics, clusters", "difference"): (
         "inference.contrasts.quantile_difference", "its coverage by cluster is simulated in the tests of ranks alone"),
     ("log rate ratio, clusters", "rate_ratio"): ("inference.means.rate_ratio", "beside the difference, which decides"),
     ("matched event study, jackknife", "difference"): (
         "service.study_premium", f"{_SHOWN}; the planted change is found in the tests of the simulated help desk"),
     "log-rank": ("survival.log_rank", "a test beside the incidence, which decides; equal to statsmodels' survdiff"),
-    "any difference between the arms": (
-        "inference.splits.compare_groups", "beside the comparisons, which decide; equal to pingouin's and scipy's"),
     "maximally selected statistic, improved Bonferroni": ("milestones.thresholds", _COUNTED),
     "maximally selected statistic, permutation": ("milestones.thresholds", _COUNTED),
     "benjamini-hochberg": (
@@ -216,7 +213,6 @@ class Posterior:
     expected to give away, averaged over what is believed.
     """
 
-    prior_mean: float
     prior_sd: float
     mean: float
     sd: float
@@ -271,7 +267,6 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0, prio
     density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     tail = sd * density * (1 - z * math.sqrt(math.pi / 2) * float(erfcx(z / math.sqrt(2))))
     return Posterior(
-        prior_mean=0.0,
         prior_sd=prior_sd,
         mean=mean,
         sd=sd,
@@ -281,6 +276,41 @@ def read_posterior(estimate: Estimate, *, better="higher", prior_units=1.0, prio
         loss_treatment=tail + max(-gain, 0.0),
         loss_control=tail + max(gain, 0.0),
     )
+
+
+def find_exaggeration(effect, std_error, critical) -> float:
+    """Return by how much a clear estimate overstates a true effect on average (type M error).
+
+    The mean absolute estimate among the clear ones, over the true effect, for a normal estimate: 1 at a power of 1,
+    and the larger the smaller the power.
+
+    Parameters
+    ----------
+    effect : float, either sign, the true effect that is assumed
+    std_error : float, above 0
+    critical : float, standard errors beyond which an estimate is clear
+
+    Returns
+    -------
+    float: times; nan for an effect of 0.
+
+    References
+    ----------
+    Gelman & Carlin 2014, Perspectives on Psychological Science 9: 641-651; Lu, Qiu & Deng 2019, British Journal of
+    Mathematical and Statistical Psychology 72: 1-17 (closed form).
+
+    Examples
+    --------
+    >>> round(find_exaggeration(2.8, 1, 1.96), 2)  # a power of 80 %
+    1.13
+    """
+    if not effect or not std_error > 0:
+        return math.nan
+    z = abs(effect) / std_error
+    power = ndtr(z - critical) + ndtr(-z - critical)
+    density = np.exp(-((critical - z) ** 2) / 2) + np.exp(-((critical + z) ** 2) / 2)
+    beyond = density / math.sqrt(2 * math.pi) + z * (ndtr(z - critical) - ndtr(-z - critical))
+    return float(beyond / (power * z))
 
 
 def list_posteriors(results: Results, design: ExperimentPlan, *, prior_units=1.0, past_effects=None) -> pd.DataFrame:

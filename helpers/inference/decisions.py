@@ -54,6 +54,25 @@ def list_comparisons(design: ExperimentPlan, *roles) -> list[Comparison]:
     ]
 
 
+def find_rule(design, name) -> tuple[float, int]:
+    """Return how a metric is decided: the p-value of the first of its family, and the direction of its effect.
+
+    Parameters
+    ----------
+    design : ExperimentPlan
+    name : str, of a metric
+        Metrics of one role form a family, one member a metric and treatment, of which the first is decided at alpha
+        over their number (Holm, and Benjamini and Hochberg); guardrails form none.
+
+    Returns
+    -------
+    tuple: the level, and 1 or -1 for higher or lower: what is expected, else what is better.
+    """
+    metric = design.metrics[name]
+    size = 1 if metric.role == "guardrail" else len(list_comparisons(design, metric.role))
+    return design.alpha / size, -1 if (metric.expected or metric.better) == "lower" else 1
+
+
 def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms=None, **labels) -> Estimate:
     """Return an effect with its labels and without a verdict (multiplicity comes first).
 
@@ -82,7 +101,7 @@ def label_effect(comparison: Comparison, effect: Effect, *, estimand, role, arms
     parts = [comparison.name, comparison.label, estimand, *extra, *([effect.method] if role == "sensitivity" else [])]
     labels |= {"id": ":".join(parts), "metric": comparison.name, "comparison": labels.pop("against", comparison.label)}
     labels |= {"control": comparison.control, "treatment": comparison.treatment, "confidence_level": comparison.level}
-    return make_estimate(effect, estimand=estimand, role=role, **labels)
+    return Estimate(estimand=estimand, role=role, **labels, **vars(effect))
 
 
 def make_estimate(effect: Effect, *, control: str, treatment: str, **labels) -> Estimate:

@@ -14,7 +14,7 @@ from helpers.inference.credibility import check_methods, list_posteriors
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import exponentiate, rate_ratio
 from helpers.inference.methods import Arm, choose_method, compare, compare_arms, demand_method, lift_arms, pool_skewness
-from helpers.inference.splits import compare_all_arms, estimate_splits, trace_path
+from helpers.inference.splits import estimate_splits, trace_path
 from helpers.inference.take_up import study_uptake
 from helpers.plan import ExperimentPlan
 from helpers.records import Effect, Estimate, Results, Test
@@ -83,7 +83,7 @@ class Material:
         if reads == "moments":
             arms = [Arm(moments) for moments in self.take(comparison, adjusted=method == "lin")]
         elif reads == "levels":
-            counts = comparison.take(metrics.count_levels(self.units, name)[None])
+            counts = comparison.take(metrics.moments.count_levels(self.units, name)[None])
             arms = [Arm(levels=side, clusters=() if is_clustered else None) for side in counts]
         elif self.rows is None:
             return Effect(method=method, reason=TOO_MANY)
@@ -207,7 +207,6 @@ def _estimate(material):
     splits, differing = estimate_splits(material)
     if any(metric.how.outcome == "time" for metric in design.metrics.values()):
         times = study_times(material.units, material.look, material.not_estimable)
-    between = compare_all_arms(material) if len(design.variant.treatments) > 1 else []
     estimates = sorted(
         [*estimates, *splits, *times[0]],
         key=lambda e: (
@@ -217,7 +216,7 @@ def _estimate(material):
             ROLES.index(e.role),
         ),
     )
-    return estimates, [*between, *differing, *times[1]], times[2], uptake
+    return estimates, [*differing, *times[1]], times[2], uptake
 
 
 def estimate_headline(comparison: decisions.Comparison, material: Material) -> list[Estimate]:
@@ -264,7 +263,7 @@ def estimate_sensitivity(comparison: decisions.Comparison, material: Material) -
     if method in ("lin", "permutation"):
         rows.append((look(compare_arms(metric, *sides, **level)), {"adjustment": "none"}))
     if metric.how.total == "amount" and metric.how.is_mean and by_unit and not metric.squares:
-        capped = metrics.winsorise(material.units, comparison.name)
+        capped = metrics.moments.winsorise(material.units, comparison.name)
         rows.append((look(compare_arms(metric, *comparison.take(capped), **level)), {"adjustment": "winsorised"}))
     if any(m.missing for m in sides) and is_plain and by_unit:
         rows.append((look(_weight(comparison, material)), {"adjustment": "weights"}))

@@ -223,11 +223,11 @@ def list_monies(units: ir.Table, folded, design, money) -> list[dict]:
     units : ibis.Table, one row a unit
     folded : sequence of str, the totals that events gave
     design : ExperimentPlan
-    money : Ibis column of `units` or None, as `find_money` gives it
+    money : Ibis column of `units`, as `find_money` gives it
     """
     amounts = [name for name, metric in design.metrics.items() if metric.how.total == "amount"]
     amounts = [name for name in amounts if f"fold:{name}" not in folded]
-    if money is None or not amounts:
+    if not amounts:
         return []
     asked = {(name, what): n for name in amounts for what, n in _count_monies(money, design.metrics[name].unit).items()}
     found = ask(units, {("every", "units"): units.count()} | asked)

@@ -11,18 +11,8 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from helpers.metrics import sums
 from helpers.metrics.events import find_end
-from helpers.metrics.sums import (
-    CAPPED,
-    Block,
-    ask_sums,
-    count_none,
-    find_constants,
-    join_sums,
-    lower,
-    make_query,
-    sum_up,
-)
 from helpers.metrics.units import Units
 from helpers.records import Moments
 from helpers.sources import opening
@@ -45,37 +35,31 @@ def describe_arms(units: Units) -> pd.DataFrame:
     Returns
     -------
     DataFrame: one row an arm, observational groups last. `variant`, `units`, `clusters` (with clusters),
-        `first_assigned_at` and `last_assigned_at` (with times), `exposed_share` (with an exposure; nan when
-        unknown), `units_before` (of a plan with looks, those whose windows had all been over a day ago, where the last
-        complete day is known), and for each metric `complete_<metric>` and `known_<metric>`, counts of units.
+        `first_assigned_at` and `last_assigned_at` (with times), `units_before` (of a plan with looks, those whose
+        windows had all been over a day ago, where the last complete day is known), and for each metric
+        `complete_<metric>` and `known_<metric>`, counts of units.
     """
-    frame = units.keep("arms", lambda: _count_arms(units))
-    arms = [arm for arm in (*units.design.variant.arms, *units.design.variant.observational) if arm in frame.index]
-    return frame.loc[arms].reset_index()
-
-
-def _count_arms(units):
-    """The frame of `describe_arms` by arm; what is known of every unit is not asked for again."""
-    table, design = units.table, units.design
-    found = {"units": table.count()}
-    if design.cluster:
-        found["clusters"] = table["cluster"].nunique()
-    if "assigned_at" in table.columns:
-        found |= {"first_assigned_at": table["assigned_at"].min(), "last_assigned_at": table["assigned_at"].max()}
-    if design.looks and "assigned_at" in table.columns and units.as_of is not None:
-        longest, start = max(metric.window or 0 for metric in design.metrics.values()), table["assigned_at"]
-        end = ibis.literal(find_end(units.as_of) - dt.timedelta(days=1 + longest))
-        found["units_before"] = (start <= end if longest else start < end).sum()
-    if design.exposure:
-        found["exposed_share"] = table["exposed"].mean()
-    for name, metric in design.metrics.items():
-        complete, outcome = f"complete_{name}", f"{metric.how.outcome}_{name}"
-        is_open, count = _is_open(units, metric), table[outcome].count(where=table[complete])
-        found[complete] = table[complete].sum() if is_open else None
-        found[f"known_{name}"] = count if is_open or outcome not in units.full else None
-    asked = table.group_by("variant").aggregate(**{name: fact for name, fact in found.items() if fact is not None})
-    frame = asked.to_pyarrow().to_pandas().set_index("variant")
-    return frame.assign(**{name: frame["units"] for name, fact in found.items() if fact is None})[[*found]]
+    table, design, kept = units.table, units.design, units.keep("arms", dict)
+    if not kept:  # what is known of every unit is not asked for again
+        found = {"units": table.count()}
+        if design.cluster:
+            found["clusters"] = table["cluster"].nunique()
+        if "assigned_at" in table.columns:
+            found |= {"first_assigned_at": table["assigned_at"].min(), "last_assigned_at": table["assigned_at"].max()}
+        if design.looks and "assigned_at" in table.columns and units.as_of is not None:
+            longest, start = max(metric.window or 0 for metric in design.metrics.values()), table["assigned_at"]
+            end = ibis.literal(find_end(units.as_of) - dt.timedelta(days=1 + longest))
+            found["units_before"] = (start <= end if longest else start < end).sum()
+        for name, metric in design.metrics.items():
+            complete, outcome = f"complete_{name}", f"{metric.how.outcome}_{name}"
+            is_open, count = _is_open(units, metric), table[outcome].count(where=table[complete])
+            found[complete] = table[complete].sum() if is_open else None
+            found[f"known_{name}"] = count if is_open or outcome not in units.full else None
+        asked = table.group_by("variant").aggregate(**{name: fact for name, fact in found.items() if fact is not None})
+        frame = asked.to_pyarrow().to_pandas().set_index("variant")
+        kept["frame"] = frame.assign(**{name: frame["units"] for name, fact in found.items() if fact is None})[[*found]]
+    arms = [arm for arm in (*design.variant.arms, *design.variant.observational) if arm in kept["frame"].index]
+    return kept["frame"].loc[arms].reset_index()
 
 
 def _is_open(units, metric):
@@ -126,7 +110,7 @@ def count_units(units: Units, *, by=None) -> dict:
     return {group: of for group, of in counts.items() if by is None or any(of.values())}
 
 
-def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
+def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     """Return the moments of every metric in every arm, observational groups included, by one query.
 
     Columns are lowered by a constant near their mean before anything is squared; the few groups that lie far from it
@@ -142,8 +126,6 @@ def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
     adjusted : bool
         With the covariates beside each outcome; ratios and designs with clusters stay without. They are asked for in
         any case where there is one group, as a covariate is never missing: then both take one query.
-    has_tails : bool
-        With skewness and `top_share`, which take a third as long again; groups by week or segment have none.
 
     Returns
     -------
@@ -151,14 +133,14 @@ def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
         clusters ("num", "den"), the sum and number of known outcomes of each cluster, for ratios with the number as
         ("num", "den", "units"), n counting clusters. NPS is coded -100, 0, 100. `missing` counts units (clusters)
         whose window is over and whose outcome is unknown; before that they are in neither count. An absent arm has
-        n = 0. Skewness is that of the outcome, or of what a ratio (about that of the first rows) leaves of its
-        numerator.
+        n = 0. Skewness, which groups by week or segment lack, is that of the outcome, or of what a ratio (about that of
+        the first rows) leaves of its numerator.
 
     References
     ----------
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
     """
-    found, metrics = _measure(units, by, adjusted or by is None, has_tails), units.design.metrics.items()
+    found, metrics = _measure(units, by, adjusted or by is None), units.design.metrics.items()
     names = [name for name, metric in metrics if metric.how.outcome != "time"]
     told = {group: {name: dict(of[f"y_{name}"]) for name in names} for group, of in found.items()}
     for arms in (arms for of in told.values() for arms in of.values() if not adjusted):
@@ -184,7 +166,7 @@ def winsorise(units: Units, metric: str) -> dict[str, Moments]:
     -------
     dict: arm -> Moments, as `summarise` gives them.
     """
-    return _measure(units, None, adjusted=True)[None][f"{CAPPED}{metric}"]
+    return _measure(units, None, adjusted=True)[None][f"{sums.CAPPED}{metric}"]
 
 
 def _list_capped(units):
@@ -203,7 +185,7 @@ def _cap(units):
             positive = positive.filter(positive["variant"].isin(design.variant.arms))
         outcome, bound = table[f"y_{name}"], units.keep("look", lambda: _look_at(units)).bounds.get(name, 0.0)
         limit = _find_quantile(positive[f"y_{name}"], UPPER, bound)
-        columns[f"{CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
+        columns[f"{sums.CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
     return table.mutate(**columns) if columns else table
 
 
@@ -257,11 +239,11 @@ def summarise_covariates(units: Units) -> dict[str, Moments]:
     if not units.design.cluster:
         return _measure(units, None, adjusted=True)[None]["x"]
     means = table.group_by("variant", "cluster").aggregate([table[name].mean().name(name) for name in names])
-    blocks = {"x": Block(names, tuple((name, None) for name in names), names[0])}
-    look, _ = find_constants(means, blocks, ())
-    found = sum_up(means, blocks, make_query(blocks, look, ["variant"], has_tails=False))
+    blocks = {"x": sums.Block(names, tuple((name, None) for name in names), names[0])}
+    look, _ = sums.find_constants(means, blocks, ())
+    found = sums.sum_up(means, blocks, sums.make_query(blocks, look, ["variant"], has_tails=False))
     arms = (*units.design.variant.arms, *units.design.variant.observational)
-    return {arm: found.get((arm,), {}).get("x") or count_none(blocks["x"]) for arm in arms}
+    return {arm: found.get((arm,), {}).get("x") or sums.count_none(blocks["x"]) for arm in arms}
 
 
 def count_levels(units: Units, name, *, by=None) -> dict:
@@ -307,44 +289,46 @@ def _list_blocks(units, adjusted, has_tails=False):
         complete, y = f"complete_{name}" if _is_open(units, metric) else True, f"y_{name}"
         if metric.how.outcome == "num":
             parts = (f"num_{name}", None), (f"den_{name}", None)
-            blocks[y] = Block(("num", "den"), parts, f"num_{name}", complete)
+            blocks[y] = sums.Block(("num", "den"), parts, f"num_{name}", complete)
         elif metric.how.outcome == "y":
             known = y if f"missing_{name}" in columns else first.setdefault(metric.within_days, y)
             gapped = None if y in full else known
-            blocks[y] = Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
-    blocks |= {column: Block(("y",), ((column, None),), column) for column in columns if column.startswith(SHARES)}
+            blocks[y] = sums.Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
+    blocks |= {column: sums.Block(("y",), ((column, None),), column) for column in columns if column.startswith(SHARES)}
     for name in _list_capped(units) if has_tails else ():
         known = blocks[f"y_{name}"]
-        blocks[f"{CAPPED}{name}"] = Block(("y",), ((f"{CAPPED}{name}", None),), known.known, known.complete)
-    return blocks | ({"x": Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
+        blocks[f"{sums.CAPPED}{name}"] = sums.Block(
+            ("y",), ((f"{sums.CAPPED}{name}", None),), known.known, known.complete
+        )
+    return blocks | ({"x": sums.Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
 
 
-def _measure(units, by, adjusted, has_tails=True):
-    """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept."""
-    has_tails = has_tails and by is None and not units.design.units_in_row  # sums do not tell a tail
-    key = "moments", by, adjusted, has_tails
-    return units.keep(key, lambda: _take(units, _list_blocks(units, adjusted, has_tails), by, has_tails))
+def _measure(units, by, adjusted):
+    """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept.
 
-
-def _take(units, blocks, by, has_tails):
-    """Moments by group, block and arm, n = 0 where an arm has no row."""
-    design, table, given = units.design, units.table, None
+    n = 0 where an arm has no row.
+    """
+    design, table, given, arranged = units.design, units.table, None, units.keep(("moments", by, adjusted), dict)
+    if arranged:
+        return arranged
+    has_tails = by is None and not design.units_in_row  # sums do not tell a tail
+    blocks = _list_blocks(units, adjusted, has_tails)
     keys = [*([f"s_{by}" if by != "week" and by in design.segments else by] if by else []), "variant"]
     if design.cluster:
         first, wide = _sum_clusters(table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True), keys)
-        look = units.keep(("look", by), lambda: find_constants(first, wide, ())[0])
+        look = units.keep(("look", by), lambda: sums.find_constants(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
     else:
         look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
-    found, arranged = sum_up(table, blocks, make_query(blocks, look, keys, has_tails), given), {}
+    found = sums.sum_up(table, blocks, sums.make_query(blocks, look, keys, has_tails), given)
     arms = (*design.variant.arms, *design.variant.observational)
     for group in sorted({key[0] for key in found if key[0] is not None}) if by else [None]:
         cells = {arm: found.get((group, arm) if by else (arm,), {}) for arm in arms}
         arranged[group] = {"rows": {arm: cell.get("rows", 0) for arm, cell in cells.items()}}
         for name, block in blocks.items():
-            arranged[group][name] = {arm: cell.get(name) or count_none(block) for arm, cell in cells.items()}
+            arranged[group][name] = {arm: cell.get(name) or sums.count_none(block) for arm, cell in cells.items()}
     return arranged
 
 
@@ -359,11 +343,11 @@ def _look_at(units):
         facts["bound", name] = first[f"y_{name}"].approx_quantile(BOUND, where=first[f"y_{name}"] > 0)
     if design.segments:
         facts["levels"] = first[f"s_{design.segments[0]}"].nunique()
-    look, row = find_constants(first, blocks, marks, facts)
+    look, row = sums.find_constants(first, blocks, marks, facts)
     sure = {name for name, metric in design.metrics.items() if metric.missing != "zero"}
     void = {f"missing_{name}" for name in sure if units.full & {f"y_{name}", f"num_{name}"}} & marks
     bounds = {key[1]: row[key] for key in facts if key[0] == "bound" and row[key] is not None}
-    capped = {f"{CAPPED}{name}": look.constants.get(f"y_{name}", 0.0) for name in _list_capped(units)}
+    capped = {f"{sums.CAPPED}{name}": look.constants.get(f"y_{name}", 0.0) for name in _list_capped(units)}
     look = replace(look, constants=look.constants | capped)
     is_split = 1 <= row.get("levels", 0) <= FEW_LEVELS
     return replace(look, full=units.full.union(units.covariates, void), void=void, bounds=bounds, is_split=is_split)
@@ -375,27 +359,27 @@ def _share_sums(units, table, keys, has_tails):
     look = units.keep("look", lambda: _look_at(units))
     if has_tails not in kept and True not in kept:
         blocks = _list_blocks(units, True, has_tails)
-        query = make_query(blocks, look, fine, has_tails)
-        kept[has_tails] = ask_sums(lower(table, query), blocks, query)
+        query = sums.make_query(blocks, look, fine, has_tails)
+        kept[has_tails] = sums.ask_sums(sums.lower(table, query), blocks, query)
     found = kept.get(True) or kept[has_tails]
     if keys == fine:
         return found
     parts = {}
-    for key, sums in found:
-        parts.setdefault(key[-1:], []).append(sums)
-    return [(key, join_sums(of)) for key, of in parts.items()]
+    for key, cell in found:
+        parts.setdefault(key[-1:], []).append(cell)
+    return [(key, sums.join_sums(of)) for key, of in parts.items()]
 
 
 def _sum_clusters(table, blocks, keys):
     """One row a cluster: sums of the outcome and of its denominator, or number of known outcomes; null if none."""
-    sums, summed = {}, {}
+    facts, summed = {}, {}
     for name, block in blocks.items():
         columns, known = [c for c, _ in block.pairs], table[block.known].count().nullif(0).cast("float64")
         parts = [table[column].sum() for column in columns] + [known]
         names = ("num", "den", "units")[: len(parts)]
-        sums |= {f"{part}_{name}": value for part, value in zip(names, parts, strict=True)}
+        facts |= {f"{part}_{name}": value for part, value in zip(names, parts, strict=True)}
         if isinstance(block.complete, str):
-            sums[block.complete] = table[block.complete].any()
+            facts[block.complete] = table[block.complete].any()
         pairs = tuple((f"{part}_{name}", None) for part in names)
-        summed[name] = Block(names, pairs, f"num_{name}", block.complete)
-    return table.group_by(*keys, "cluster").aggregate(**sums), summed
+        summed[name] = sums.Block(names, pairs, f"num_{name}", block.complete)
+    return table.group_by(*keys, "cluster").aggregate(**facts), summed

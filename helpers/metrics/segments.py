@@ -14,8 +14,6 @@ TELLING = (
 
 def ask_levels(units, design):
     """What to ask of the levels of segments: those of at least `min_cell` units, how many others, and units alone."""
-    if not design.segments:
-        return []
     parts = [units.select(name=ibis.literal(name), level=_read_level(units, name)) for name in design.segments]
     table, asked = ibis.union(*parts) if len(parts) > 1 else parts[0], {}
     counts = table.group_by("name", "level").aggregate(n=table.count())
@@ -24,7 +22,7 @@ def ask_levels(units, design):
         asked["levels", name] = counts.level.collect(where=mine & is_large)
         asked["small", name] = (mine & ~is_large & (counts.level != "unknown")).sum()
         asked["alone", name] = (mine & (counts.n == 1)).sum()
-    return [(counts, asked)]
+    return counts, asked
 
 
 def read_levels(found, design):

@@ -56,11 +56,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Query:
-    """What stays from turn to turn: groups, what was looked at, whether skewness is asked, all columns."""
+    """What stays from turn to turn: groups, what was looked at, the columns whose skewness is asked, all columns."""
 
     keys: list[str]
     look: Look
-    has_tails: bool
+    tails: Collection[tuple[str, str | None]]
     aliases: dict[tuple[str, str | None], str]
     complete: list[str]
 
@@ -124,7 +124,10 @@ def make_query(blocks, look, keys, has_tails):
     """Return what stays from turn to turn for some blocks by some keys."""
     pairs = dict.fromkeys(pair for block in blocks.values() for pair in (*block.pairs, (block.known, None)))
     complete = {block.complete for block in blocks.values() if isinstance(block.complete, str)}
-    return Query(keys, look, has_tails, {pair: f"v{i}" for i, pair in enumerate(pairs)}, sorted(complete))
+    tails = {b.pairs[0] for b in blocks.values() if b.names[0] in TAILED and not b.pairs[0][0].startswith(CAPPED)}
+    return Query(
+        keys, look, tails if has_tails else (), {pair: f"v{i}" for i, pair in enumerate(pairs)}, sorted(complete)
+    )
 
 
 def lower(table, query):
@@ -139,7 +142,24 @@ def lower(table, query):
 
 def ask_sums(table, blocks, query):
     """Return the key of each group and its sums, by what they are of."""
-    asked = _list_sums(table, blocks, query)
+    value = {pair: table[alias] for pair, alias in query.aliases.items() if alias in table.columns}
+    asked = {("at", p): table[f"at_{a}"].max() for p, a in query.aliases.items() if f"at_{a}" in table.columns}
+    asked["rows"] = table.count()
+    for block in blocks.values():
+        if block.known not in query.look.full:
+            asked["count", block.known] = value[block.known, None].count()
+        if isinstance(block.complete, str):
+            asked["complete", block.complete] = table[block.complete].sum()
+        top = value[block.pairs[0]]
+        if block.pairs[0] in query.tails and block.pairs[0][0] not in query.look.marks:
+            ratio = query.look.ratios.get(block.pairs[0][0], 0.0)
+            left = top - ratio * value[block.pairs[1]] if block.names[0] == "num" else top
+            asked["cube", block.pairs[0]] = (left * left * left).sum()
+            asked |= {("largest", block.pairs[0]): left.max(), ("smallest", block.pairs[0]): left.min()}
+        for i, pair in enumerate(block.pairs if block.known not in query.look.void else ()):
+            asked["sum", pair] = value[pair].sum()
+            others = block.pairs[i + (pair[0] in query.look.marks) :]  # a mark is its own square
+            asked |= {("product", pair, other): (value[pair] * value[other]).sum() for other in others}
     summed = table.group_by(query.keys).aggregate(**{f"a{i}": value for i, value in enumerate(asked.values())})
     rows = summed.to_pyarrow().to_pylist()
     return [
@@ -165,33 +185,6 @@ def count_none(block):
     return Moments(block.names, 0, np.full(k, NAN), np.full((k, k), NAN))
 
 
-def _has_tail(block, query):
-    return query.has_tails and block.names[0] in TAILED and not block.pairs[0][0].startswith(CAPPED)
-
-
-def _list_sums(table, blocks, query):
-    """Return each sum once, by its name: what, and of which pairs."""
-    value = {pair: table[alias] for pair, alias in query.aliases.items() if alias in table.columns}
-    asked = {("at", p): table[f"at_{a}"].max() for p, a in query.aliases.items() if f"at_{a}" in table.columns}
-    asked["rows"] = table.count()
-    for block in blocks.values():
-        if block.known not in query.look.full:
-            asked["count", block.known] = value[block.known, None].count()
-        if isinstance(block.complete, str):
-            asked["complete", block.complete] = table[block.complete].sum()
-        top = value[block.pairs[0]]
-        if _has_tail(block, query) and block.pairs[0][0] not in query.look.marks:
-            ratio = query.look.ratios.get(block.pairs[0][0], 0.0)
-            left = top - ratio * value[block.pairs[1]] if block.names[0] == "num" else top
-            asked["cube", block.pairs[0]] = (left * left * left).sum()
-            asked |= {("largest", block.pairs[0]): left.max(), ("smallest", block.pairs[0]): left.min()}
-        for i, pair in enumerate(block.pairs if block.known not in query.look.void else ()):
-            asked["sum", pair] = value[pair].sum()
-            others = block.pairs[i + (pair[0] in query.look.marks) :]  # a mark is its own square
-            asked |= {("product", pair, other): (value[pair] * value[other]).sum() for other in others}
-    return asked
-
-
 def _read(row, block, query):
     """The moments of one block in one group, and whether a column lies too far from its centre for them."""
     n, k = row.get(("count", block.known), row["rows"]), len(block.pairs)
@@ -208,7 +201,7 @@ def _read(row, block, query):
     mean = np.array([centre + total / n for centre, total in zip(centres, totals, strict=True)])
     remainder = np.array([math.fsum((c, t / n, -m)) for c, t, m in zip(centres, totals, mean, strict=True)])
     skewness = top_share = apart = NAN
-    if _has_tail(block, query):  # of an outcome, or of numerator - ratio x denominator
+    if block.pairs[0] in query.tails:  # of an outcome, or of numerator - ratio x denominator
         weights = np.array([1.0] if block.names[0] == "y" else [1.0, -query.look.ratios.get(block.pairs[0][0], 0.0)])
         k = len(weights)
         variance = float(weights @ cov[:k, :k] @ weights)

@@ -13,20 +13,7 @@ import pandas as pd
 
 from helpers import schema
 from helpers.kinds import COUNTED
-from helpers.metrics.events import (
-    DAY,
-    LATEST,
-    Total,
-    add_days,
-    ask,
-    find_end,
-    fold_events,
-    has_clock,
-    hear,
-    list_monies,
-    mark,
-    store,
-)
+from helpers.metrics import events as log
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
 from helpers.metrics.values import START, ask_beside, ask_monies, name_seen
@@ -160,15 +147,15 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     dated = clock["dated"]
     if dated and dated == clock["heard"]:
         units = units.mutate(**{START: units[START].truncate("D")})
-    table, end = units, find_end(clock["as_of"])
+    table, end = units, log.find_end(clock["as_of"])
     if design.assigned_at and end:
         table = units.filter(units[START] < ibis.literal(end))
     alone = table
     if events is not None:
-        heard = hear(table, events, start=START, dated=dated)
-        table = fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
-    columns = _make_columns(table, alone, design, end, clock) | name_levels(table, clock["levels"])
-    folded = store(table.select("unit", "variant", **columns), copied=events is not None)
+        heard = log.hear(table, events, start=START, dated=dated)
+        table = log.fold_events(table, heard.filter(heard["at"] < ibis.literal(end)), totals)
+    columns = _make_columns(table, alone, design, end, clock)
+    folded = log.store(table.select("unit", "variant", **columns), copied=events is not None)
     beside, lost, sums, paid, look = ask_beside(source, units, totals, design, (end, dated, clock["money"]))
     at_once = look() if source.info.rows <= opening.MOST_UNITS else []  # of few units at once: questions take longer
     notes, found = _write_notes(folded, [*beside, *at_once], lost, design, clock)
@@ -176,12 +163,12 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     for column, event, what in sums:
         about = found[column, event, what]
         added[column, event][what] = float(f"{about or 0:.3g}") if what == "total" else about
-    added = (*added.values(), *list_monies(units, table.columns, design, paid))
+    added = (*added.values(), *([] if paid is None else log.list_monies(units, table.columns, design, paid)))
     days = (clock["first"], clock["last"]) if clock["first"] and clock["last"] else None
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
-    kept["values"] = lambda: name_seen(found if at_once else ask(folded, {"n": folded.count()}, *look()))
+    kept["values"] = lambda: name_seen(found if at_once else log.ask(folded, {"n": folded.count()}, *look()))
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 
 
@@ -196,26 +183,27 @@ def _read_clock(units, totals, source, design):
     parts = {getattr(metric, part) for metric in design.metrics.values() for part in PARTS}.intersection(units.columns)
     read = [*design.covariates, *sorted(parts.difference(design.covariates))]
     facts = {name: units.count() - units[name].count() for name in read}
-    told = ask_levels(units, design) + ask_monies(source, units, totals, design)
+    told = [ask_levels(units, design)] if design.segments else []
+    told += ask_monies(source, units, totals, design)
     facts |= {"units": units.count()} if told else {}
     if not design.assigned_at:
-        found = ask(units, facts, *told)
+        found = log.ask(units, facts, *told)
         known = dict.fromkeys(("first", "as_of", "last", "late", "dated", "heard"))
-        known |= {"levels": read_levels(found, design), "money": found}
+        known |= {"levels": design.segments and read_levels(found, design), "money": found}
         return known | {"gaps": {name: found[name] for name in read}}
     start, randomised = units[START], units["variant"].isin(design.variant.arms)
     as_of = design.as_of or (source.truth or {}).get("as_of")
     facts["time", "first"] = start.min(where=randomised).fill_null(start.min())
     facts["time", "last"] = start.max(where=randomised).fill_null(start.max())
     facts["time", "latest"] = start.max()
-    facts["late"] = (start >= ibis.literal(find_end(as_of))).sum() if as_of else ibis.literal(0)
-    facts["timed"] = has_clock(start)
+    facts["late"] = (start >= ibis.literal(log.find_end(as_of))).sum() if as_of else ibis.literal(0)
+    facts["timed"] = log.has_clock(start)
     if (events := source.events) is not None:
-        is_timed, asked = events["at"].epoch_seconds() % DAY != 0, {("time", "heard"): events["at"].max()}
+        is_timed, asked = events["at"].epoch_seconds() % log.DAY != 0, {("time", "heard"): events["at"].max()}
         for name in sorted({event for total in totals for event in total.events}):
             asked["clocked", name] = is_timed.any(where=events["event"] == name)
         told = [*told, (events, asked)]
-    found = ask(units, facts, *told)
+    found = log.ask(units, facts, *told)
     days = {key[1]: moment and moment.date() for key, moment in found.items() if key[0] == "time"}
     if as_of is None and events is not None:
         as_of = max((days[name] for name in ("latest", "heard") if days[name]), default=None)
@@ -224,7 +212,8 @@ def _read_clock(units, totals, source, design):
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
-    known |= {"levels": read_levels(found, design), "latest": days.get("heard"), "money": found}
+    levels = design.segments and read_levels(found, design)
+    known |= {"levels": levels, "latest": days.get("heard"), "money": found}
     return known | {"heard": set(heard), "dated": dated}
 
 
@@ -235,20 +224,20 @@ def _list_totals(units, events, design):
     """
     found, exposure = [], design.exposure
     if exposure and exposure.event:
-        found.append(Total("fold:exposed", "count", tuple(exposure.event), until=exposure.within_days))
+        found.append(log.Total("fold:exposed", "count", tuple(exposure.event), until=exposure.within_days))
     for name, metric in design.metrics.items():
         since = metric.from_days or 0.0
         for part in ("asked", "numerator", "denominator", "time_at_risk"):
             event = getattr(metric, part)
             if event and (part == "asked" or event not in design.metrics):
                 begin = 0.0 if part == "asked" else since  # who is asked before the window begins may answer within it
-                found.append(Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
+                found.append(log.Total(f"fold:{name}:{part}", "count", (event,), begin, metric.within_days))
         if metric.how.total and metric.column is None and metric.time is None:
             named = tuple(metric.event or [name])
             value = schema.name_value(design, metric) if metric.value else "value"
-            found.append(Total(f"fold:{name}", metric.how.total, named, since, metric.within_days, False, value))
+            found.append(log.Total(f"fold:{name}", metric.how.total, named, since, metric.within_days, False, value))
             if metric.competing:
-                found.append(Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
+                found.append(log.Total(f"fold:{name}:competing", "first", tuple(metric.competing)))
     parts = {part for m in design.metrics.values() for part in (m.numerator, m.denominator, m.time_at_risk)} - {None}
     if columns := (parts - set(design.metrics)) & set(units.columns):
         occurring = events.filter(events["event"].isin(sorted(columns))).select("event").distinct()
@@ -257,21 +246,34 @@ def _list_totals(units, events, design):
 
 
 def _make_columns(table, alone, design, end, clock):
-    """The columns of `Units`, as its docstring tells them, but for the unit and its arm."""
+    """The columns of `Units`, as its docstring tells them, but for the unit and its arm.
+
+    An outcome is null when it is unknown or its window is not over.
+    """
     columns = {"cluster": table[design.cluster].cast("string")} if design.cluster else {}
     start = table[START] if design.assigned_at else None
     if start is not None:
         moment, randomised = table[design.assigned_at], table["variant"].isin(design.variant.arms)
         seconds = moment.epoch_seconds() - calendar.timegm(clock["first"].timetuple())
-        week = (seconds / (7 * DAY)).floor().cast("int64")
+        week = (seconds / (7 * log.DAY)).floor().cast("int64")
         columns |= {"assigned_at": moment, "week": randomised.ifelse(week, ibis.null())}
     holed = {name for name, n in clock["gaps"].items() if n}
     gathered = _Gathered(table, design, start, end, bool(clock["dated"]), holed)
     if design.exposure:
         columns["exposed"] = _make_exposure(gathered)
-    columns |= _make_outcomes(gathered)
+    rates = {}
+    for name, metric in design.metrics.items():
+        if metric.how.outcome == "time":
+            columns |= _make_time(gathered, name, metric)
+        elif metric.how.total:
+            (rates if metric.time_at_risk else columns).update(_make_plain(gathered, name, metric))
+    for name, metric in design.metrics.items():
+        if metric.how.outcome == "num":
+            columns |= _make_ratio(gathered, name, metric, columns, rates)
     if design.covariates:
         columns |= make_covariates(table, alone, design, [name for name in design.covariates if clock["gaps"][name]])
+    if clock["levels"]:
+        columns |= name_levels(table, clock["levels"])
     return columns
 
 
@@ -300,7 +302,7 @@ def _write_notes(folded, beside, lost, design, clock):
     known = [column for column in folded.columns if column.startswith(("y_", "num_", "den_"))]
     facts = {"units": folded.count()} | {("known", column): folded[column].count() for column in known}
     facts |= {key: fact.sum() for key, fact in (said | negative | outside).items()}
-    found = ask(folded, facts, *beside)
+    found = log.ask(folded, facts, *beside)
     if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
     for of in negative:
@@ -311,7 +313,7 @@ def _write_notes(folded, beside, lost, design, clock):
         fault = f"with an answer outside {low:g} to {high:g}, {cure}"
         schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", fault)
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
-    latest = [LATEST.format(as_of)] if lost and not design.as_of else []
+    latest = [log.LATEST.format(as_of)] if lost and not design.as_of else []
     if design.as_of and (last := clock.get("latest")) and (quiet := (as_of - last).days) > MOST_QUIET:
         latest.append(BEYOND.format(as_of, quiet, last))
     lost = {sentence: found[sentence] for sentence in lost}
@@ -341,36 +343,27 @@ class _Gathered:
         """Whether the window of some days since assignment is over; always without a window or times."""
         if days is None or self.start is None or self.end is None:
             return ALWAYS
-        return add_days(self.start, days) <= ibis.literal(self.end)
+        return log.add_days(self.start, days) <= ibis.literal(self.end)
 
 
-def _make_outcomes(gathered):
-    """The columns of all metrics of a plan.
+def _make_ratio(gathered, name, metric, columns, rates):
+    """The columns of one ratio. A count with a time at risk is told as the count by the time.
 
-    An outcome is null when it is unknown or its window is not over. A count with a time at risk is told as the count by
-    the time; `missing: zero` fills the count, never the time.
+    `missing: zero` fills the count, never the time.
     """
-    columns, rates, metrics = {}, {}, gathered.design.metrics
-    for name, metric in metrics.items():
-        if metric.how.outcome == "time":
-            columns |= _make_time(gathered, name, metric)
-        elif metric.how.total:
-            (rates if metric.time_at_risk else columns).update(_make_plain(gathered, name, metric))
-    for name, metric in metrics.items():
-        if metric.how.outcome == "num":
-            above = _read(rates, name) if metric.time_at_risk else _make_part(gathered, name, columns, "numerator")
-            below = _make_part(gathered, name, columns, "time_at_risk" if metric.time_at_risk else "denominator")
-            (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = above, below
-            complete = top_over & bottom_over
-            columns |= {key: value for key, value in rates.items() if key == f"asked_{name}"}
-            columns[f"complete_{name}"] = complete
-            # each part is null of itself where it is unknown: half the tests a row, and none where none is
-            for key, part, other, gap in (("num", top, bottom, bottom_gap), ("den", bottom, top, top_gap)):
-                is_known = complete if gap is NEVER else complete & other.notnull()
-                columns[f"{key}_{name}"] = is_known.ifelse(part, NOTHING)
-            if gaps := [gap for gap in (top_gap, bottom_gap) if gap is not None]:
-                columns[f"missing_{name}"] = complete.ifelse(mark(gaps[0] | gaps[-1]), NOTHING)
-    return columns
+    above = _read(rates, name) if metric.time_at_risk else _make_part(gathered, name, columns, "numerator")
+    below = _make_part(gathered, name, columns, "time_at_risk" if metric.time_at_risk else "denominator")
+    (top, top_over, top_gap), (bottom, bottom_over, bottom_gap) = above, below
+    complete = top_over & bottom_over
+    found = {key: value for key, value in rates.items() if key == f"asked_{name}"}
+    found[f"complete_{name}"] = complete
+    # each part is null of itself where it is unknown: half the tests a row, and none where none is
+    for key, part, other, gap in (("num", top, bottom, bottom_gap), ("den", bottom, top, top_gap)):
+        is_known = complete if gap is NEVER else complete & other.notnull()
+        found[f"{key}_{name}"] = is_known.ifelse(part, NOTHING)
+    if gaps := [gap for gap in (top_gap, bottom_gap) if gap is not None]:
+        found[f"missing_{name}"] = complete.ifelse(log.mark(gaps[0] | gaps[-1]), NOTHING)
+    return found
 
 
 def _make_exposure(gathered):
@@ -379,12 +372,12 @@ def _make_exposure(gathered):
     if exposure.column:
         return table[exposure.column].cast("float64")
     if "fold:exposed" in table.columns:
-        return gathered.is_over(exposure.within_days).ifelse(mark(table["fold:exposed"] > 0), NOTHING)
+        return gathered.is_over(exposure.within_days).ifelse(log.mark(table["fold:exposed"] > 0), NOTHING)
     columns = [table[name].cast("float64") for name in exposure.event if name in table.columns]
     if not columns:
         lacks = f"there are no events and the table has no column {' or '.join(exposure.event)}"
         raise Refused(f"plan, exposure: {lacks}; name the column, or give the events")
-    return mark(ibis.greatest(*columns) > 0)
+    return log.mark(ibis.greatest(*columns) > 0)
 
 
 def _make_plain(gathered, name, metric):
@@ -399,9 +392,9 @@ def _make_plain(gathered, name, metric):
     relevant, asked = complete, f"{told}:asked" if f"{told}:asked" in table.columns else metric.asked
     if metric.asked and asked in table.columns:
         was_asked = table[asked].cast("float64").fill_null(0.0) > 0
-        found[f"asked_{name}"], relevant = complete.ifelse(mark(was_asked), NOTHING), complete & was_asked
+        found[f"asked_{name}"], relevant = complete.ifelse(log.mark(was_asked), NOTHING), complete & was_asked
     if not is_counted:
-        found[f"missing_{name}"] = relevant.ifelse(mark(raw.isnull()), NOTHING)
+        found[f"missing_{name}"] = relevant.ifelse(log.mark(raw.isnull()), NOTHING)
     return found
 
 
@@ -430,15 +423,15 @@ def _make_time(gathered, name, metric):
     table, over = gathered.table, {f"complete_{name}": gathered.is_over(metric.horizon_days)}
     if f"fold:{name}" not in table.columns:
         time, observed = (table[column].cast("float64") for column in (metric.time, metric.observed))
-        missing = mark(time.isnull() | observed.isnull())
+        missing = log.mark(time.isnull() | observed.isnull())
         return {f"time_{name}": time, f"observed_{name}": observed, **over, f"missing_{name}": missing}
     happened, start = table[f"fold:{name}"], gathered.start.epoch_seconds()
-    observed = mark(happened.notnull())
+    observed = log.mark(happened.notnull())
     if metric.competing:
         ended = table[f"fold:{name}:competing"]
         comes_first = ended.notnull() & (happened.isnull() | (ended < happened))  # at the same moment the event wins
         happened, observed = comes_first.ifelse(ended, happened), comes_first.ifelse(2.0, observed)
-    days = (happened.epoch_seconds() - start).cast("float64") / DAY
+    days = (happened.epoch_seconds() - start).cast("float64") / log.DAY
     days = ibis.greatest(days, 0.0) if gathered.has_dates else days  # a date alone lies before a time on that day
-    seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / DAY
+    seen = (calendar.timegm(gathered.end.timetuple()) - start.cast("float64")) / log.DAY
     return {f"time_{name}": days.fill_null(seen), f"observed_{name}": observed, **over}

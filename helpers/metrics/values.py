@@ -111,7 +111,11 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
         read = metric.column or name
         if metric.time and metric.observed:
             found[name, metric.time] = _look_times(units[metric.time], units[metric.observed])
-            asked.append(_ask_last(units, name, metric, design))
+            # how many units of each arm have the longest time of all, with the event and without
+            last = units.filter(units[metric.time] == units[metric.time].max().as_scalar())
+            ends = {"ended_last": last[metric.observed] >= 1, "open_last": last[metric.observed] == 0}
+            ends = {what: mine.cast("int32") for what, mine in ends.items()}
+            asked.append(_ask_sums(last, {(name, metric.time): ends}, design))
             ended = units.filter(units[metric.observed] >= 1)
             asked.append(_ask_sizes(ended, ended[metric.time], [(name, metric.time)], design))
         elif metric.how.total and name not in heard and read in units.columns:
@@ -153,14 +157,6 @@ def _ask_column(units, of, metric, found, further, design):
     states = [state for state in list_states(units, further) if PAYMENT.search(state.casefold())]
     asked = [_ask_states(units, value, state, [of], design) for state in states]
     return [_ask_sizes(units, value, [of], design, found.pop(of)), *asked]
-
-
-def _ask_last(units, name, metric, design):
-    """How many units of each arm have the longest time of all, with the event and without."""
-    last = units.filter(units[metric.time] == units[metric.time].max().as_scalar())
-    ends = {"ended_last": last[metric.observed] >= 1, "open_last": last[metric.observed] == 0}
-    ends = {what: mine.cast("int32") for what, mine in ends.items()}
-    return _ask_sums(last, {(name, metric.time): ends}, design)
 
 
 def _ask_payments(planned, heard, further, design):

@@ -66,14 +66,6 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
         kept = frame.loc[frame["mature_categories"] == count, "retained"]
         n, stayed = len(kept), int(kept.sum())
         counts.append({"mature_categories": count, "n": n, "kept": stayed, **contrasts.read_share(stayed, n, design)})
-    return {
-        "categories": _list_categories(frame, design),
-        "mature_counts": pd.DataFrame(counts),
-        "maturity_lines": _list_lines(frame, design, np.random.default_rng(seed)),
-    }
-
-
-def _list_categories(frame, design):
     rows = []
     for name, category in design.categories.items():
         levels = frame[f"level_{name}"].to_numpy(int)
@@ -82,7 +74,11 @@ def _list_categories(frame, design):
             row[word] = float(np.mean(levels == level)) if len(levels) else math.nan
         rows.append(row | tell_accounts(frame, levels >= MATURE, design))
     table = pd.DataFrame(rows)
-    return table.assign(p_value_adjusted=holm(table["p_value"]))
+    return {
+        "categories": table.assign(p_value_adjusted=holm(table["p_value"])),
+        "mature_counts": pd.DataFrame(counts),
+        "maturity_lines": _list_lines(frame, design, np.random.default_rng(seed)),
+    }
 
 
 def _describe_metric(category, design):
@@ -103,9 +99,8 @@ def _list_lines(frame, design, rng):
     rows = []
     for line, above, loss in zip(lines, columns[1:], losses, strict=True):
         gap = measure_gap(loss, plain, confidence_level=design.confidence_level) if len(loss) > 1 else [math.nan] * 3
-        row = {"line": line, "n_at_or_above": int(above.sum()), "planned": line == design.mature_line}
-        for name, values in {"share_at_or_above": above, "loss": loss, "loss_count": plain}.items():
-            row[name] = float(values.mean()) if len(values) else math.nan
+        share = float(above.mean()) if len(above) else math.nan
+        row = {"line": line, "share_at_or_above": share, "planned": line == design.mature_line}
         rows.append(row | name_figures("loss_gap", gap) | tell_accounts(frame, above, design))
     return pd.DataFrame(rows).drop(columns="p_value")
 

@@ -21,7 +21,7 @@ LEAST_OUTCOMES = 2 * LEAST_LEAF  # kept, and lost, so that each half holds what 
 FEW_OUTCOMES = f"no ranking: fewer than {LEAST_OUTCOMES} accounts were kept, or lost"
 MODEL = f"random forest of {N_TREES} trees with leaves of at least {LEAST_LEAF} accounts"
 UNTIMED = "time order unknown, so it may follow from staying: not compared and not ranked"
-RANKED = ("rank", "rank_low", "rank_high", "importance", "importance_low", "importance_high")
+RANKED = ("rank", "rank_low", "rank_high")
 QUALITY = (
     *("n", "features", "refits", "auc", "auc_low", "auc_high", "added", "added_low", "added_high", "floor"),
     *("predicts", "stability", "stability_low", "stability_high", "top", "model", "reason"),
@@ -290,12 +290,11 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
     Returns
     -------
     dict of DataFrame: `ranking`, one row a feature, best first: rank (median over refits; ties share the mean rank),
-        rank_low and rank_high (5th and 95th percentile), importance (mean over refits) with the interval of
-        `average_refits`, and the columns of `measure_features`; without a ranking in order of the absolute
-        difference. `model_quality`, one row: n, features, refits, auc, auc_low, auc_high, added (what the AUC loses
-        when all features are shuffled within plan and size at once) with added_low and added_high, floor, predicts,
-        stability of the `top` best (a third of the features, 10 at most) with its interval, model, reason. Undefined
-        is nan.
+        rank_low and rank_high (5th and 95th percentile), and the columns of `measure_features`; without a ranking in
+        order of the absolute difference. `model_quality`, one row: n, features, refits, auc, auc_low, auc_high, added
+        (what the AUC loses when all features are shuffled within plan and size at once) with added_low and added_high,
+        floor, predicts, stability of the `top` best (a third of the features, 10 at most) with its interval, model,
+        reason. Undefined is nan.
 
     References
     ----------
@@ -321,8 +320,7 @@ def study_ranking(frame, design, *, refits=20, workers=1, auc_floor=0.6, seed, t
         place = np.searchsorted(np.unique(modelled["group"]), modelled["group"])
         drops = drops[:, place]
         ranks, top = rankdata(-np.round(drops, 12), axis=1), min(MOST_IN_TOP, max(1, len(modelled) // 3))
-        figures = *np.quantile(ranks, (0.5, 0.05, 0.95), axis=0), *average_refits(drops, **level)
-        table.loc[modelled.index, list(RANKED)] = np.column_stack(figures)
+        table.loc[modelled.index, list(RANKED)] = np.quantile(ranks, (0.5, 0.05, 0.95), axis=0).T
         quality |= contrasts.name_figures("stability", measure_stability(ranks <= top, **level)) | {"top": top}
     quality |= {"predicts": reason is None, "reason": reason}
     return {"ranking": _order(table, reason), "model_quality": pd.DataFrame([quality], columns=QUALITY)}
@@ -378,7 +376,7 @@ def measure_features(frame: pd.DataFrame, design) -> pd.DataFrame:
     -------
     DataFrame, one row a feature in the plan's order: feature, category, hypothesised, group (features that go together
         share it), prevalence, n_used, difference (used minus not, standardised), ci_low, ci_high, p_value,
-        p_value_adjusted (Benjamini and Hochberg over the features), share_difference (prevalence x difference),
+        p_value_adjusted (Benjamini and Hochberg over the features),
         gap_if_causal ((1 - prevalence) x difference), flag (niche below 5 %, universal above 90 %), time_order,
         supported (of hypothesised features; clear and higher, opposite, or not supported), reason, and the counts of
         `count_sides` among those compared, which disclosure checks and drops. A figure that cannot be estimated is nan.
@@ -438,7 +436,6 @@ def _describe(feature, used, effect, outcome, design):
         "time_order": "known" if feature.is_timed and not design.is_snapshot else "unknown",
         "prevalence": share,
         "n_used": int(np.nansum(used)),
-        "share_difference": share * effect.estimate,
         "gap_if_causal": (1 - share) * effect.estimate,
         "flag": "niche" if share < NICHE else "universal" if share > UNIVERSAL else "",
         **contrasts.tell_effect(effect),

@@ -249,26 +249,22 @@ def study_setup(histories: pd.DataFrame, design, *, setup_days: float = 14) -> d
     Returns
     -------
     dict: table `steps`, one row a step: n_done, share_done, difference (adjusted for plan and size) with ci_low,
-        ci_high, p_value, p_value_adjusted (Holm over the steps), difference_joint with joint_low and joint_high
-        (adjusted also for the other steps), before (of those in the whole data who did it and were activated, the
-        share who did it first), median_day (of all who did it), flag, verdict, reason, and the counts of `count_sides`
-        (kept is activated), which disclosure checks and drops. Empty where the plan has no steps, no line of
-        activation, or a window that ends by setup_days.
+        ci_high, p_value, p_value_adjusted (Holm over the steps), before (of those in the whole data who did it and were
+        activated, the share who did it first), median_day (of all who did it), flag, verdict, reason, and the counts of
+        `count_sides` (kept is activated), which disclosure checks and drops. Empty where the plan has no steps, no line
+        of activation, or a window that ends by setup_days.
     """
     rule = design.activation
     if not design.steps or rule is None or rule.at_least is None or rule.window_days <= setup_days:
         return {}
     followed = histories[histories["followed_days"] >= rule.window_days]
     early = followed[~(followed["lost_day"] <= setup_days) & ~(followed["day_activated"] <= setup_days)]
-    done = {step.name: early[f"step_day_{step.name}"].to_numpy(float) <= setup_days for step in design.steps}
     early = early.assign(retained=early["day_activated"] <= rule.window_days)  # what is kept here is the activation
     controls = contrasts.make_controls(early)
     rows = []
-    for name, is_done in done.items():
-        others = [values for key, values in done.items() if key != name]
+    for name in (step.name for step in design.steps):
+        is_done = early[f"step_day_{name}"].to_numpy(float) <= setup_days
         row = _describe_step(followed, name, is_done)
-        joint = contrasts.compare_accounts(early, is_done, design, np.column_stack([controls, *others]))
-        row |= {"difference_joint": joint.estimate, "joint_low": joint.ci_low, "joint_high": joint.ci_high}
         rows.append(row | contrasts.tell_accounts(early, is_done, design, controls))
     table = pd.DataFrame(rows)
     table["reason"] = table["reason"] if len(early) else NONE_LEFT
@@ -405,7 +401,7 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
     empty = empty.but(as_of=accounts.as_of.isoformat() if accounts.as_of else None)
     controls = [("plan", design.plan_tier), ("size", design.size)]  # in words, and as the plan's column
     controls = pd.DataFrame([row for row in controls if row[1]], columns=["control", "column"], dtype=object)
-    tables = {"freshness": metrics.measure_freshness(source, accounts), "controls": controls}
+    tables = {"freshness": metrics.accounts.measure_freshness(source, accounts), "controls": controls}
     ranked = {name: getattr(choices, name) for name in ("refits", "workers", "auc_floor", "seed", "tell")}
     if broken := [check.message for check in trust if check.id == "leavers_fit" and check.status == "fail"]:
         return empty.but(status="withheld", answer=(*broken,), tables=tables), pd.DataFrame(columns=NEXT)
@@ -419,8 +415,9 @@ def run_framework(decided, source, accounts, frames, trust, choices: Choices) ->
             f"accounts: none is there on day {design.landmarks[0]:g} and followed for {design.horizon_days:g} days "
             "more; give earlier accounts, a later as_of, a shorter horizon or an earlier landmark"
         )
-    tables["landmark_flow"] = pd.DataFrame(metrics.explain_accounts(accounts), columns=["step", "accounts", "note"])
-    tables["definitions"] = metrics.write_definitions(design)
+    flow = metrics.accounts.explain_accounts(accounts)
+    tables["landmark_flow"] = pd.DataFrame(flow, columns=["step", "accounts", "note"])
+    tables["definitions"] = metrics.milestones.write_definitions(design)
     drawn = {"seed": seed, "n_resamples": choices.n_resamples}
     everybody = None if design.alive is None else _read_alive(source, design, None)
     estimates, tests, found = study_landmarks(frames.landmarks, histories, design, everybody=everybody, **drawn)

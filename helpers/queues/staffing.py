@@ -416,21 +416,20 @@ def plan_roll_out(rates, promises, *, units_per_week) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame: scenario, agent_hours_per_week, extra_hours_per_week (beyond the standard promise for all),
-        conversations_per_week; four rows, the third doubles the hours of the test's live team, as if halves could be
+    DataFrame: scenario, agent_hours_per_week, extra_hours_per_week (beyond the standard promise for all);
+        four rows, the third doubles the hours of the test's live team, as if halves could be
         added. (The test's extra hours are another thing: they pay for a second team of the standard promise too.)
     """
 
     def staff(arm, share):
-        asked = rates[arm] * units_per_week * share
-        return np.array([agents_needed(asked, promises[arm]).sum(), asked.sum()])
+        return agents_needed(rates[arm] * units_per_week * share, promises[arm]).sum()
 
     control, treatment = promises
     live_half = staff(treatment, 0.5)
     found = [staff(control, 1), staff(control, 0.5) + live_half, 2 * live_half, staff(treatment, 1)]
-    hours, questions = np.transpose(found)
+    hours = np.array(found, float)
     ways = {"scenario": [STANDARD, TEST, DOUBLED, LIVE], "agent_hours_per_week": hours}
-    return pd.DataFrame({**ways, "extra_hours_per_week": hours - hours[0], "conversations_per_week": questions})
+    return pd.DataFrame({**ways, "extra_hours_per_week": hours - hours[0]})
 
 
 def range_hours(rates, promises, *, ranges, given=None, basis=TESTED) -> pd.DataFrame:

@@ -61,7 +61,7 @@ def check_parameters(study, namespace) -> dict:
 
 def _name_in_memory(name, value):
     """What stands for a value that no text can give, where a notebook takes one."""
-    from helpers.sources.frames import is_frame  # a runner starts without pydantic
+    from helpers.sources.addresses import is_frame  # a runner starts without pydantic
 
     if name in ("data", "events") and is_frame(value):
         return "a table in memory"

@@ -1,5 +1,7 @@
-"""Runs: which notebook is rendered under which name with which parameters, and after which others."""
+"""Runs: which notebook is rendered under which name, with which parameters, after which others that it reads."""
 
+import json
+import os
 import re
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -11,6 +13,7 @@ import yaml
 from helpers import paths
 from helpers.records import Refused
 from helpers.report.parameters import Parameter, read_parameters, settle, suggest
+from helpers.report.store import read_results
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 KEYS = ("name", "study", "parameters", "needs")
@@ -194,3 +197,41 @@ def _put_in_order(runs, file):
         return tuple(by_name[name] for name in TopologicalSorter({r.name: r.needs for r in runs}).static_order())
     except CycleError as error:
         raise Refused(f"{file}: needs go round in a circle: {', '.join(error.args[1])}") from None
+
+
+def read_needed(study, files=None) -> dict[str, dict | None]:
+    """Return the results of the runs that a study needs, by name.
+
+    Parameters
+    ----------
+    study : str
+        Its first run in notebooks/reports.yaml says which; the runner says where they lie, else reports/.
+    files : str or sequence of str, optional
+        Instead of those: one path or several, of results.json files.
+
+    Returns
+    -------
+    dict: name of the run -> content of its results.json; None where there is none, or one that is damaged or
+        of another version.
+
+    Raises
+    ------
+    Refused: a file that was named is not there, or holds no results.
+    """
+    if files is None:
+        return {name: read_results(Path(file)) or None for name, file in _list_needed(study).items()}
+    found = {}
+    for file in [files] if isinstance(files, str) else files:
+        results = read_results(Path(file))
+        if not results:
+            told = "holds no results of a run that this version has made; name one of a report, made anew"
+            raise Refused(f"runs, {Path(file).name}: {told}")
+        found[results["run"]] = results
+    return found
+
+
+def _list_needed(study):
+    if "STUDIES_NEEDS" in os.environ:
+        return json.loads(os.environ["STUDIES_NEEDS"])
+    entry = next((run for run in read_yaml(paths.RUNS) if run["study"] == study), {})
+    return {name: paths.REPORTS / name / "results.json" for name in entry.get("needs") or ()}

@@ -142,7 +142,6 @@ def state_truth(world, accounts, life) -> dict:
             "planned": account_world.PLANNED_COUNT,
             "newest_cohort": account_world.NEWEST,
             "newest_cut": world.drift_cut,
-            "newest_effect": world.drift_effect,
         },
         "elasticity": world.seats_elasticity,
         "steps": {s.name: {"role": s.role, "effect": world.step_effect if s.role == "helps" else 0.0} for s in STEPS},

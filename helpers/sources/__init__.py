@@ -14,29 +14,13 @@ import pandas as pd
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import frames, tables
+from helpers.sources import ids, opening, reading, tables
 from helpers.sources.addresses import read_address
 from helpers.sources.aggregated import MADE, number_rows, spread_rows
+from helpers.sources.ids import drop_repeated, keep_once, refuse_total
 from helpers.sources.meeting import meet_events
 from helpers.sources.numerals import SPACES
-from helpers.sources.opening import (
-    ask,
-    connect,
-    count_all,
-    open_given,
-    open_table,
-    put_control,
-    read_model,
-)
-from helpers.sources.repeats import drop_repeated, keep_once, refuse_total
-from helpers.sources.spellings import (
-    LEAST_REWRITTEN,
-    tell_events,
-    tell_renamed,
-    tell_strangers,
-    tell_twins,
-    tell_unheard,
-)
+from helpers.sources.opening import ask, read_model
 
 UNEVEN, CHANCE = 0.05, 3.3  # more dates without a time of day in an arm than in another, beyond what chance leads to
 LEAST_LOST, MOST_ON_A_DAY, MOST_ON_LAST = 30, 0.9, 0.1  # losses, and of them on one day, or on the last where all are
@@ -99,7 +83,7 @@ class AccountSource:
         most : int, optional, at most so many rows
         """
         table = self.accounts.rename(self.names)
-        return frames.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
+        return reading.read_frame(table, table.columns[self.accounts.columns.index("unit")], most)
 
 
 def load(
@@ -129,12 +113,11 @@ def load(
     ------
     Refused: whatever cannot be read in one way only: one message with file, column, count and cure.
     """
-    given = open_given(design, data, table, events, events_table, simulation, threads)
-    given = replace(given, units=put_control(given, design.variant)) if is_history else given
+    given = opening.open_given(design, data, table, events, events_table, simulation, threads)
+    given = replace(given, units=opening.put_control(given, design.variant)) if is_history else given
     columns = given.units.table.columns
     if design.units_in_row:
         given = number_rows(given, design.unit_id)
-    _refuse_unheard(given, design, columns)
     heard, names = _hear(given, design, schema.list_event_names(design, columns))
     _refuse_unread(design, columns, names)
     wanted = schema.list_unit_columns(design, events=names)
@@ -160,7 +143,7 @@ def load(
         n_assigned, two, said = n, (0, ""), (f"{shaped.name}: {MADE}", *said)
         steps = (("read", shaped.rows, "sums over units"), ("kept", n, "units that they hold"))
     meeting, met = _meet(heard, units, shaped, design, n_two) if heard else (None, ())
-    told = (*said, *tell_twins(units, shaped, heard), *met)
+    told = (*said, *ids.tell_twins(units, shaped, heard), *met)
     more = {"rows": shaped.rows, "units": n, "units_by_variant": by_variant, "steps": steps}
     info = replace(given.info, messages=(*shaped.messages, *told), **more)
     counts = n_assigned, n_two, n_duplicates
@@ -175,7 +158,7 @@ def _meet(heard, units, shaped, design, n_two):
     if again := int(meeting.loc[meeting["what"] == "repeat", "n"].sum()):
         told += (f"{heard.name}: {schema.say(again, 'event')} repeat another of the same {design.unit}, counted",)
     if n_two or meeting.loc[meeting["what"] == "age", "variant"].isna().any():
-        said, meant = tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
+        said, meant = ids.tell_events(heard, shaped.table, "an assigned unit", "units that were never assigned")
         told, row = told + said, meeting.tail(1).assign(what="meant", event="", variant=None, n=meant)
         meeting = pd.concat([meeting, row], ignore_index=True) if meant else meeting
     return meeting, told
@@ -208,7 +191,7 @@ def load_accounts(
         without id or start, or in two rows that differ; events left out, or given for a snapshot; an event of the
         plan that does not occur while one with nearly its name does.
     """
-    given = open_given(design, data, table, events, events_table, simulation, threads)
+    given = opening.open_given(design, data, table, events, events_table, simulation, threads)
     if given.events is None and not design.is_snapshot:
         raise Refused(
             "events: left out, and the plan reads its milestones from events; name the table with one row an event"
@@ -225,12 +208,12 @@ def load_accounts(
         ("exact duplicates dropped", n_duplicates, "rows that repeat another in every column"),
         ("kept", shaped.rows - n_duplicates, "one row an account"),
     )
-    told = (*tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
+    told = (*ids.tell_twins(accounts, shaped, heard), *(heard.messages if heard else ()))
     told += _refuse_losses(accounts, shaped, retained, heard)
     refuse_total(accounts, shaped, design)
     if heard:
         _refuse_clocks(heard, shaped, design)
-        told += tell_strangers(heard, accounts, retained)
+        told += ids.tell_strangers(heard, accounts, retained)
     info = replace(given.info, rows=shaped.rows, units=shaped.rows - n_duplicates, steps=steps)
     info = replace(info, messages=(*shaped.messages, *told))
     names = {name: of for name, of in ((design.unit_id, "unit"), (design.started_at, "started_at")) if name}
@@ -263,7 +246,7 @@ def _refuse_losses(accounts, shaped, retained, heard):
     if not retained.lost_at:
         return doubts
     rows = {"n": accounts.count(), "early": (lost.truncate("D") < accounts["started_at"].truncate("D")).sum()}
-    rows = count_all(accounts, rows, shaped.name)
+    rows = opening.count_all(accounts, rows, shaped.name)
     schema.refuse_some(rows["early"], "account", where, "lost before the day of their start; correct one of the days")
     if n < rows["n"]:
         return doubts
@@ -275,15 +258,6 @@ def _refuse_losses(accounts, shaped, retained, heard):
         told = f"every account is lost, and {schema.say(strange, 'event')} are of accounts that are not in the table"
         raise Refused(f"{where}: {told}; give the accounts that stay too")
     return doubts
-
-
-def _refuse_unheard(given, design, columns):
-    """Refuse a plan that says how events are called, where there are none and the units have no such column either."""
-    lacking = {n: m for n, m in design.metrics.items() if not (m.column or m.time or m.numerator) and n not in columns}
-    is_told = "events" in design.model_fields_set or any(metric.event for metric in lacking.values())
-    if given.events is None and lacking and is_told:
-        told = f"events: left out, and the plan reads {next(iter(lacking))} from events; name their table"
-        raise Refused(f"{told} (check: --events FILE; reports.yaml: events: FILE)")
 
 
 def _hear(given, design, planned):
@@ -310,16 +284,22 @@ def _hear(given, design, planned):
         raise Refused(f"{where}: more than {MANY_NAMES:,} different names; give the kind of each event")
     features = design.features if design.kind == "framework" and given.info.kind == "yours" else []
     if not set(planned) <= set(found):
-        said += tell_unheard(planned, found, where, [f.event or f.name for f in features if not f.column])
-    said += tell_renamed(shaped, planned, found, where)
+        said += ids.tell_unheard(planned, found, where, [f.event or f.name for f in features if not f.column])
+    said += ids.tell_renamed(shaped, planned, found, where)
     return replace(shaped, messages=(*shaped.messages, *said)), set(found)
 
 
 def _refuse_unread(design, columns, names):
-    """Refuse a metric that would read an event that never occurs, while a column of the table has its name."""
-    for name, metric in design.metrics.items() if names is not None else ():
-        is_read = metric.how.total and not (metric.column or metric.event or metric.time)
-        if is_read and name in columns and name not in names:
+    """Refuse a metric read from events where there are none, or none of its name while a column of the table has it."""
+    own = {name: metric for name, metric in design.metrics.items() if not (metric.column or metric.time)}
+    if names is None:
+        lacking = {name: metric for name, metric in own.items() if not metric.numerator and name not in columns}
+        if lacking and ("events" in design.model_fields_set or any(metric.event for metric in lacking.values())):
+            told = f"events: left out, and the plan reads {next(iter(lacking))} from events; name their table"
+            raise Refused(f"{told} (check: --events FILE; reports.yaml: events: FILE)")
+        return
+    for name, metric in own.items():
+        if metric.how.total and not metric.event and name in columns and name not in names:
             raise Refused(
                 f"plan, metrics.{name}: beside events it reads an event of this name, which does not occur, and the "
                 f"table has a column {name}; write column: {name}, or event: and the names of its events"
@@ -333,7 +313,7 @@ def _refuse_dates(meeting, heard, shaped, design):
     starts = counted.loc["start"]
     if starts["dated"].sum() == starts["n"].sum():
         return
-    for (what, _), arms in counted[counted["n"] >= LEAST_REWRITTEN].groupby(level=["what", "event"]):
+    for (what, _), arms in counted[counted["n"] >= ids.LEAST_REWRITTEN].groupby(level=["what", "event"]):
         share = (arms["dated"] / arms["n"]).droplevel(["what", "event"])
         whole = arms["dated"].sum() / arms["n"].sum()
         spread = (whole * (1 - whole) * 2 / arms["n"].min()) ** 0.5
@@ -371,8 +351,8 @@ def read_table(data, *, table=None) -> ibis.Table:
     place = read_address(data)
     if place.kind in ("simulated", "public"):
         raise Refused(f"data: {place.name} has a plan already; give a table of your own")
-    backend = connect([place])
-    return open_table(backend, place, name="units", table=table).table
+    backend = opening.connect([place])
+    return opening.open_table(backend, place, name="units", table=table).table
 
 
 def _read_variants(shaped, design):

@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from helpers.records import Refused
-from helpers.sources import frames
 
+NO_TABLE = "no table; give a path, a pandas, Polars or Arrow table, or an Ibis table"
 ENDING = re.compile(  # of the files that are read: the group is their kind
     r"[.](?:(?P<text>csv|tsv|txt)(?:[.]gz)?|(?P<parquet>parquet|pq)|(?P<json>jsonl|ndjson|json)(?:[.]gz)?|(?P<excel>xls[xm]))$"
 )
@@ -41,6 +41,11 @@ class Address:
     frame: Any = field(default=None, repr=False, compare=False)
 
 
+def is_frame(data) -> bool:
+    """Return whether data is a table in memory, or an Ibis table: anything that Arrow can stream or that collects."""
+    return hasattr(data, "__arrow_c_stream__") or (hasattr(data, "collect") and hasattr(data, "columns"))
+
+
 def read_address(data, *, called="data") -> Address:
     """Return where some data is, checked without opening it.
 
@@ -60,11 +65,11 @@ def read_address(data, *, called="data") -> Address:
     Refused: no such file, a kind of file or address that is not read, files of several kinds, a password that is not
     `${NAME}`.
     """
-    if frames.is_frame(data):
+    if is_frame(data):
         return Address("frame", f"{called} ({type(data).__name__})", frame=data)
     items = [data] if isinstance(data, (str, os.PathLike)) else data
     if not isinstance(items, (list, tuple)) or not all(isinstance(item, (str, os.PathLike)) for item in items):
-        raise Refused(f"{called} ({type(data).__name__}): {frames.NO_TABLE}")
+        raise Refused(f"{called} ({type(data).__name__}): {NO_TABLE}")
     items = [os.fspath(item) for item in items]
     if not items or not all(items):
         raise Refused("data: nothing is named; give simulated, public:NAME, a file, duckdb:PATH or a database address")

@@ -24,8 +24,8 @@ import pyarrow.parquet as pq
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import delimited, exports, frames
-from helpers.sources.addresses import MADE, VARIABLE, read_address
+from helpers.sources import reading
+from helpers.sources.addresses import MADE, VARIABLE, is_frame, read_address
 
 ibis.options.sql.fuse_selects = False  # engines join selects by themselves, and Ibis takes a quarter of its time for it
 HOLDS = {"experiment": "an experiment", "framework": "accounts"}
@@ -233,7 +233,7 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     ------
     Refused: what cannot be opened; tables beside simulated or public data; public data for plans of another kind.
     """
-    place, has_none = read_address(data), not (frames.is_frame(events) or events)
+    place, has_none = read_address(data), not (is_frame(events) or events)
     if place.kind in MADE:
         if not has_none or table or events_table:
             raise Refused(f"data: {place.name} comes with its own tables; leave out events and table")
@@ -316,7 +316,7 @@ def _open_made(design, place, simulation, backend):
     for name, (frame, shown) in raws.items():
         raws[name] = None
         if frame is not None:
-            table, checksum = frames.keep(backend, name, pa.Table.from_pandas(frame, preserve_index=False))
+            table, checksum = reading.keep(backend, name, pa.Table.from_pandas(frame, preserve_index=False))
             sums.append(checksum)
             raws[name] = Raw(table, shown)
     return Given(backend, *raws.values(), DataInfo(place.kind, made.note, place.name, _join_sums(sums), 0, 0), truth)
@@ -362,8 +362,8 @@ def open_table(backend, place, *, name, table=None) -> Raw:
     if isinstance(place.frame, ibis.Table):
         return Raw(place.frame, place.name)
     if place.kind == "frame":
-        content = frames.to_arrow(place.frame, place.name)
-        kept, checksum = ask(lambda: frames.keep(backend, name, content), place.name)
+        content = reading.to_arrow(place.frame, place.name)
+        kept, checksum = ask(lambda: reading.keep(backend, name, content), place.name)
         return Raw(kept, place.name, sha256=checksum)
     if place.kind in ("text", "excel"):
         return _open_text(backend, place, name, table)
@@ -410,10 +410,10 @@ def _refuse_other_columns(paths, headers):
 def _open_text(backend, place, name, sheet=None):
     """Store the rows of text files, or of sheets, whose cells are all text."""
     is_text = place.kind == "text"
-    dialects = [delimited.detect_dialect(path) if is_text else exports.read_sheet(path, sheet) for path in place.paths]
+    dialects = [reading.detect_dialect(path) if is_text else reading.read_sheet(path, sheet) for path in place.paths]
     _refuse_other_columns(place.paths, [dialect.header for dialect in dialects])
     for path, dialect in zip(place.paths, dialects, strict=True):
-        for part in delimited.read_batches(path, dialect) if is_text else [dialect.rows]:
+        for part in reading.read_batches(path, dialect) if is_text else [dialect.rows]:
             backend.con.register("part", part)
             backend.raw_sql(f"CREATE TABLE IF NOT EXISTS {name} AS SELECT * FROM part LIMIT 0")
             backend.raw_sql(f"INSERT INTO {name} BY NAME SELECT * FROM part")
@@ -425,10 +425,10 @@ def _open_text(backend, place, name, sheet=None):
 def _open_json(backend, place, name):
     """Store the objects of JSON files, every value as text; a name that an object lacks is empty there."""
     files = f"[{', '.join(_quote(path, escaped=True) for path in place.paths)}], format='auto'"
-    told = exports.tell_json
+    told = reading.tell_json
     asked = f"SELECT json_keys(json) AS names, count(*) AS n FROM read_json_objects({files}) GROUP BY ALL"
     found = ask(lambda: backend.raw_sql(f"{asked} ORDER BY n DESC, names").fetchall(), place.name, tell=told)
-    names = exports.join_names(found, place.name)
+    names = reading.join_names(found, place.name)
     columns = ", ".join(f"{_quote(name)}: 'VARCHAR'" for name in names)
     read = f"read_json({files}, records=true, columns={{{columns}}})"
     ask(lambda: backend.raw_sql(f"CREATE TABLE {name} AS SELECT * FROM {read}"), place.name, tell=told)

@@ -8,23 +8,7 @@ import ibis.expr.types as ir
 
 from helpers import schema
 from helpers.records import Refused
-from helpers.sources import opening
-from helpers.sources.numerals import (
-    BESIDE,
-    MISSING,
-    NOBODY,
-    UNTOLD,
-    bare_numbers,
-    cast_number,
-    compose,
-    count_numbers,
-    fill,
-    find_sign,
-    judge_monies,
-    refuse_numbers,
-    trim,
-    try_cast,
-)
+from helpers.sources import numerals, opening
 
 NUMBERS = ("number", "binary", "state", "count", "whole", "nps", "either")
 TEXTS = ("id", "label", "text")
@@ -48,7 +32,7 @@ PARTS = r"^([0-9]{1,2})[-/.]([0-9]{1,2})[-/.]([0-9]{4})"
 ZONED = r":[0-9]{2}([.][0-9]+)? ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)$"
 DIGITS = "^[0-9]{9,19}([.][0-9]+)?$"
 EPOCHS = {"seconds": 1.0, "milliseconds": 1e-3, "microseconds": 1e-6, "nanoseconds": 1e-9}  # since 1970
-NOTHING = ("", UNTOLD)
+NOTHING = ("", numerals.UNTOLD)
 DAY = 86_400
 YEARS = (1900, 2199)  # beyond stand placeholders, such as 9999-12-31
 NO_DATE = "leave a cell empty where there is none"
@@ -124,7 +108,7 @@ def shape_table(backend, raw, wanted, design, *, name, complete) -> Shaped:
         raise Refused(f"{raw.name}: columns and no rows; export it again")
     wanted = [_settle(c, before, came[c.target].type()) if c.type == "either" else c for c in wanted]
     numbers = {c.name: before[c.target] for c in wanted if c.type in NUMBERS and "point" in before[c.target]}
-    sign, told = (design.decimal, []) if design.decimal else find_sign(numbers, raw.name)
+    sign, told = (design.decimal, []) if design.decimal else numerals.find_sign(numbers, raw.name)
     for c in wanted:
         where = f"{raw.name}, column {c.name}"
         told += judge_raw(c, before[c.target], came[c.target], where, sign=sign, zone=zone, complete=complete)
@@ -171,10 +155,10 @@ def _count_columns(table, asked, shown):
         for i, (tests, value, kind) in enumerate(asked.values())
         if tests is count_raw and kind in NUMBERS and value.type().is_string()
     }
-    bare, numbers = bare_numbers(table, texts) if texts else None, {}
+    bare, numbers = numerals.bare_numbers(table, texts) if texts else None, {}
     for i, (target, (tests, value, kind)) in enumerate(asked.items()):
         if f"c{i}" in texts:
-            found = count_numbers(bare, f"c{i}")
+            found = numerals.count_numbers(bare, f"c{i}")
             numbers |= {f"c{i}_{key}": test.sum() for key, test in found.items()}
         elif tests is count_raw and kind in LEVELLED and value.type().is_string():
             levels = table.group_by(level=value).aggregate(n=table.count())
@@ -222,17 +206,21 @@ def count_raw(value, kind) -> dict[str, ir.BooleanValue]:
     if not is_number and not value.type().is_string():
         return {}
     if kind in TEXTS:
-        text = trim(value)
-        parted = {"parted": compose(value) != value}
-        rounded = {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(NOBODY)} if kind == "id" else {}
+        text = numerals.trim(value)
+        parted = {"parted": numerals.compose(value) != value}
+        rounded = (
+            {"rounded": text.re_search(ROUNDED), "word": text.lower().isin(numerals.NOBODY)} if kind == "id" else {}
+        )
         # labels are compared without their spaces later, where the plan spells them
         spaced = {"spaced": (text != "") & (text != value)} if kind != "label" else {}
         return {"blank": text.isin(NOTHING), **rounded, **spaced, **parted}
-    text = fill(value.cast("string") if is_number else value)
-    counts = {"filled": text.notnull(), "missing": text.lower().isin(MISSING)}
+    text = numerals.fill(value.cast("string") if is_number else value)
+    counts = {"filled": text.notnull(), "missing": text.lower().isin(numerals.MISSING)}
     slash, zoned = text.re_search(SLASH), text.re_search(ZONED)
     ordered = {"day_first": slash & text.re_search(DAY_FIRST), "month_first": slash & text.re_search(MONTH_FIRST)}
-    number = value if is_number else try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+    number = (
+        value if is_number else numerals.try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+    )
     clocks = {"zoned": zoned | number.notnull(), "clocked": text.contains(":") & ~zoned}
     epochs = {name: number.between(1e8 / unit, 1e10 / unit - 1) for name, unit in EPOCHS.items()}  # 1973 to 2286
     return {**counts, "iso": text.re_search(ISO), "slash": slash, **ordered, **clocks, **epochs}
@@ -277,13 +265,13 @@ def judge_raw(column, counts, value, where, *, sign=".", zone=None, complete=())
     if kind == "timestamp" and "filled" in counts:
         _refuse_times(where, counts, epochs, "" if column.target in complete else f", or {NO_DATE}")
     elif text and kind in NUMBERS:
-        refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
+        numerals.refuse_numbers(where, counts, sign, is_state=kind in ("binary", "state"))
     if kind == "timestamp" and counts["zoned"] and zone is None:
         fault = f"of day without a time zone and {counts['zoned']:,} with one; {IN_ZONE}"
         schema.refuse_some(counts["clocked"], "time", where, fault)
     order, apart = "day first" if counts.get("day_first") else "month first", {".": "commas", ",": "dots"}[sign]
     n = {key: schema.say(counts.get(key, 0), "cell") for key in ("spaced", "missing", "apart", "clocked")}
-    thousands = counts.get(f"two{BESIDE[sign]}", 0) + counts.get(f"sure{sign}", 0)
+    thousands = counts.get(f"two{numerals.BESIDE[sign]}", 0) + counts.get(f"sure{sign}", 0)
     said = {
         "spaced": f"{n['spaced']} read without the spaces around it",
         "missing": f"{n['missing']} such as NA or null read as missing",
@@ -295,7 +283,7 @@ def judge_raw(column, counts, value, where, *, sign=".", zone=None, complete=())
     told += [f"numbers are read as {name} since 1970, in UTC" for name in epochs]
     told += [f"{schema.say(thousands, 'cell')} read without the {apart} between thousands"] if thousands else []
     told += [f"{n['clocked']} without a time zone read in {zone}"] if zone and counts.get("clocked") else []
-    told += judge_monies(value, where) if counts.get("money") else []
+    told += numerals.judge_monies(value, where) if counts.get("money") else []
     return [f"column {column.name}: {words}" for words in told]
 
 
@@ -328,9 +316,13 @@ def cast(value, kind, counts, *, sign=".", zone=None):
     found = value.type()
     if kind in TEXTS:
         if found.is_string():
-            value = compose(value) if counts.get("parted") else value
-            text = trim(value) if kind != "label" and counts.get("spaced", True) else value
-            return trim(value).isin(NOTHING).ifelse(ibis.null("string"), text) if counts.get("blank", True) else text
+            value = numerals.compose(value) if counts.get("parted") else value
+            text = numerals.trim(value) if kind != "label" and counts.get("spaced", True) else value
+            return (
+                numerals.trim(value).isin(NOTHING).ifelse(ibis.null("string"), text)
+                if counts.get("blank", True)
+                else text
+            )
         if found.is_floating():
             known = value.isnan().ifelse(ibis.null("float64"), value) if counts["empty"] else value
             return (known if counts["odd"] else known.cast("int64")).cast("string")
@@ -345,7 +337,7 @@ def cast(value, kind, counts, *, sign=".", zone=None):
         return (_place(zone, value) if zone and counts["clocked"] else value).cast("timestamp")
     if found.is_boolean():
         return value.cast("int32").cast("float64")
-    return cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
+    return numerals.cast_number(value, counts, sign) if found.is_string() else value.cast("float64")
 
 
 def _take_zone(value):
@@ -353,23 +345,26 @@ def _take_zone(value):
     return ibis.coalesce(_make_moment(_count_micro(value)), value.cast("timestamp"))
 
 
+def _read_digits(text):
+    return numerals.try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+
+
 def _cast_epoch(value, unit):
     """Return numbers, or text that holds them, as moments to the microsecond."""
     if value.type().is_string():
-        text = fill(value)
-        value = try_cast(text.re_search(DIGITS).ifelse(text, ibis.null("string")), "float64")
+        value = _read_digits(numerals.fill(value))
     number = value.cast("float64")
     micro = (number.isnan().ifelse(ibis.null("float64"), number) * (unit * 1e6)).round().cast("int64")
     return (ibis.literal(dt.datetime(1970, 1, 1)) + micro.as_interval("us")).cast("timestamp")
 
 
 def _cast_time(value, counts, zone):
-    text = fill(value)
-    text = text.lower().isin(MISSING).ifelse(ibis.null("string"), text)
+    text = numerals.fill(value)
+    text = text.lower().isin(numerals.MISSING).ifelse(ibis.null("string"), text)
     if counts["slash"]:
         day, month = (1, 2) if counts["day_first"] else (2, 1)
         text = text.re_replace(PARTS, rf"\3-\{month}-\{day}")
-    moment = try_cast(text, "timestamp('UTC')").cast("timestamp")
+    moment = numerals.try_cast(text, "timestamp('UTC')").cast("timestamp")
     if zone and counts["clocked"]:
         is_placed = text.re_search(ZONED) | ~text.contains(":")
         moment = is_placed.ifelse(moment, _place(zone, moment).cast("timestamp"))

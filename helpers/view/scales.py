@@ -11,16 +11,7 @@ from helpers.kinds import KINDS
 from helpers.plan import ExperimentPlan
 from helpers.plan.design import say_name
 from helpers.records import Estimate, Results
-from helpers.view.numbers import (
-    CURRENCIES,
-    UNKNOWN,
-    Style,
-    capitalise,
-    count_decimals,
-    is_file,
-    write_number,
-    write_range,
-)
+from helpers.view import numbers
 
 LISTED = r"(?:^|(?<=[(:,;] )|(?<=\()|(?<= in )|(?<= and )|(?<= come ))"  # what stands before an arm in a list of them
 CODE = r"(?<!\w)\w+_\w+(?:=\w+)?(?!\w)"
@@ -63,7 +54,7 @@ class Scale:
     @property
     def head(self) -> str:
         """The label at the begin of a line."""
-        return self.label if self.is_yours else capitalise(self.label)
+        return self.label if self.is_yours else numbers.capitalise(self.label)
 
     @property
     def is_share(self) -> bool:
@@ -121,7 +112,7 @@ def read_scale(results: Results, metric: str) -> Scale:
 
 def begin(results: Results, label: str) -> str:
     """Return a label at the begin of a line: of the reader's own data as she wrote it."""
-    return label if results.data.kind == "yours" else capitalise(label)
+    return label if results.data.kind == "yours" else numbers.capitalise(label)
 
 
 def find_noun(results: Results, *, singular: bool = False) -> str:
@@ -202,7 +193,7 @@ def say_codes(results: Results, text: str) -> str:
     either = "|".join(map(re.escape, arms)) or "(?!)"
     text = re.sub(rf"{LISTED}(?:{either})(?= \d)(?! \d{{4}}-\d\d)", lambda found: labels[found[0]], text)
     words = (  # the name of a file stays
-        word if is_file(word) else re.sub(CODE, lambda found: name_label(results, found[0]), word)
+        word if numbers.is_file(word) else re.sub(CODE, lambda found: name_label(results, found[0]), word)
         for word in text.split(" ")
     )
     return " ".join(words)
@@ -255,31 +246,31 @@ def find_margin(estimate: Estimate, scale: Scale) -> float | None:
     return scale.worthwhile
 
 
-def style_effect(estimate: Estimate, scale: Scale) -> Style:
+def style_effect(estimate: Estimate, scale: Scale) -> numbers.Style:
     """Return how an effect is printed: points, money, times, per cent or the metric's own unit."""
     if is_lift(estimate):
-        return Style(100, "", " %", True)
+        return numbers.Style(100, "", " %", True)
     if is_ratio(estimate):
-        return Style(1, "", " times")
+        return numbers.Style(1, "", " times")
     if estimate.estimand.startswith("rmst"):
-        return Style(1, "", " days", True)
+        return numbers.Style(1, "", " days", True)
     return style_gap(scale, signed=True)
 
 
-def style_value(scale: Scale, *, estimand: str = "difference") -> Style:
+def style_value(scale: Scale, *, estimand: str = "difference") -> numbers.Style:
     """Return how an arm's own value is printed (`14.2 %`, `$1,240`, `3.21`, `41.0 % of pairs`)."""
     if estimand.startswith("rmst"):
-        return Style(1, "", " days")
+        return numbers.Style(1, "", " days")
     if scale.is_share:
-        return Style(100, "", " % of pairs" if scale.ordered else " %")
+        return numbers.Style(100, "", " % of pairs" if scale.ordered else " %")
     if KINDS[scale.kind].shown == "points":
-        return Style(1, "", "", True)
-    if scale.unit in CURRENCIES:
-        return Style(1, CURRENCIES[scale.unit], cents=not scale.is_own)
-    return Style(1, "", f" {scale.unit}" if scale.unit else "")
+        return numbers.Style(1, "", "", True)
+    if scale.unit in numbers.CURRENCIES:
+        return numbers.Style(1, numbers.CURRENCIES[scale.unit], cents=not scale.is_own)
+    return numbers.Style(1, "", f" {scale.unit}" if scale.unit else "")
 
 
-def style_gap(scale: Scale, *, signed: bool = False) -> Style:
+def style_gap(scale: Scale, *, signed: bool = False) -> numbers.Style:
     """Return how the size of a difference is printed (`2.0 points`, `$500`)."""
     value = style_value(scale)
     points = scale.is_share or KINDS[scale.kind].shown == "points"
@@ -295,7 +286,7 @@ def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
     factor = style_effect(estimate, scale).factor
     margin = find_margin(estimate, scale) or 0.0
     lines = (1.0,) if is_ratio(estimate) else (0.0, margin, -margin)
-    decimals = count_decimals(estimate.ci_low, estimate.ci_high, factor=factor, lines=lines)
+    decimals = numbers.count_decimals(estimate.ci_low, estimate.ci_high, factor=factor, lines=lines)
     most = disclosure.count_digits(estimate, factor, is_rank=scale.quantile is not None) if scale.is_own else None
     if most is not None:  # an end that is not 0 is not printed as 0, for one more
         ends = [end * factor for end in (estimate.ci_low, estimate.ci_high)]
@@ -336,7 +327,9 @@ def write_effect(estimate: Estimate, scale: Scale) -> str:
     """Return an effect with its unit ("+9.0 points"), or "not estimable"."""
     if math.isnan(estimate.estimate):
         return "not estimable"
-    return write_number(estimate.estimate, style_effect(estimate, scale), decimals=effect_decimals(estimate, scale))
+    return numbers.write_number(
+        estimate.estimate, style_effect(estimate, scale), decimals=effect_decimals(estimate, scale)
+    )
 
 
 def write_value(value: float, scale: Scale, *, beside: Estimate | None = None) -> str:
@@ -350,12 +343,12 @@ def write_value(value: float, scale: Scale, *, beside: Estimate | None = None) -
         The effect it stands beside, which fixes the digits; three significant digits when left out.
     """
     if beside is None or is_lift(beside) or is_ratio(beside):
-        return write_number(value, style_value(scale))
+        return numbers.write_number(value, style_value(scale))
     style, decimals = style_value(scale, estimand=beside.estimand), effect_decimals(beside, scale)
     pair = None if decimals is None else _round_arms(beside, style.factor, decimals)
     if pair and value in (beside.treatment_value, beside.control_value):
         value = pair[bool(value == beside.control_value)] / style.factor
-    return write_number(value, style, decimals=decimals)
+    return numbers.write_number(value, style, decimals=decimals)
 
 
 def write_bounds(estimate: Estimate, scale: Scale) -> str:
@@ -363,9 +356,11 @@ def write_bounds(estimate: Estimate, scale: Scale) -> str:
     bare = replace(style_effect(estimate, scale), suffix="")
     pieces = list_pieces(estimate)
     if not pieces:
-        return "empty" if estimate.ci_set is not None else UNKNOWN
+        return "empty" if estimate.ci_set is not None else numbers.UNKNOWN
     decimals = effect_decimals(estimate, scale)
-    ends = [[write_number(math.inf if end is None else end, bare, decimals=decimals) for end in p] for p in pieces]
+    ends = [
+        [numbers.write_number(math.inf if end is None else end, bare, decimals=decimals) for end in p] for p in pieces
+    ]
     return " or ".join(f"[{low}, {high}]" for low, high in ends)
 
 
@@ -374,7 +369,7 @@ def write_interval(estimate: Estimate, scale: Scale) -> str:
     pieces, decimals = list_pieces(estimate), effect_decimals(estimate, scale)
     if not pieces:
         return "at no value" if estimate.ci_set is not None else "with no interval"
-    return " or ".join(write_range(low, high, style_effect(estimate, scale), decimals) for low, high in pieces)
+    return " or ".join(numbers.write_range(low, high, style_effect(estimate, scale), decimals) for low, high in pieces)
 
 
 def list_pieces(estimate: Estimate) -> list[tuple[float | None, float | None]]:

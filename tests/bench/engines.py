@@ -33,9 +33,8 @@ def run_ours(file, by, threads):
 
     backend = ibis.duckdb.connect(threads=threads)
     source = Source(backend.read_parquet(file), None, DataInfo("yours", "", "", None, 0, 0), 0, 0, 0)
-    found = metrics.summarise(
-        metrics.fold(source, _read_plan(by)), by="segment" if by else None, adjusted=True, has_tails=False
-    )
+    units = metrics.fold(source, _read_plan(by))
+    found = metrics.summarise(units, by="segment" if by else None, adjusted=True)
     return {group or "": _compare(of["outcome"], of["ratio"]) for group, of in found.items()}
 
 

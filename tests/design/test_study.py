@@ -28,8 +28,7 @@ from helpers.design.study import (
 from helpers.inference.contrasts import score_p_value
 from helpers.inference.decisions import adjust_families, decide_all, label_effect, list_comparisons
 from helpers.inference.methods import compare_arms, lift_arms
-from helpers.inference.planning import sample_size_means, sample_size_proportions
-from helpers.inference.prospects import price_looks
+from helpers.inference.planning import price_looks, sample_size_means, sample_size_proportions
 from helpers.plan import ExperimentPlan, Plan
 from helpers.records import Effect, Estimate, Moments, Refused
 
@@ -183,7 +182,7 @@ def test_worth_of_weeks_falls_with_cost_and_delay():
     money = {"worth_per_year": 50_000, "cost_per_week": 500, "most_weeks": 20}
     worth = list_worth(make_setting(assumed=money))
     assert worth.loc[0, ["by_rule", "net"]].tolist() == [0, 0]
-    assert (worth["by_rule"] <= worth["at_best"] + 1e-9).all() and (worth["at_best"] <= worth["perfect"]).all()
+    assert (worth["by_rule"] <= worth["at_best"] + 1e-9).all()
     assert worth["another"].iloc[1] > worth["another"].iloc[10] and worth["another"].iloc[1:4].gt(0).all()
     assert worth["net"].tolist() == pytest.approx((worth["by_rule"] - worth["cost"]).tolist())
     dearer = list_worth(make_setting(assumed={**money, "cost_per_week": 2000}))

@@ -152,6 +152,4 @@ def test_outcomes_are_pooled_only_from_three_randomised_studies_with_an_error():
     (row,) = pool_outcomes(few.fillna({"log_error": 0.1})).to_dict("records")
     expected = pool(np.log([0.8, 0.7, 0.6]), [0.1] * 3)
     assert (row["usable"], row["reason"]) == (3, None)
-    assert (row["ratio"], row["next_high"]) == pytest.approx(
-        (np.exp(expected["estimate"]), np.exp(expected["next_high"]))
-    )
+    assert (row["ratio"], row["ci_high"]) == pytest.approx((np.exp(expected["estimate"]), np.exp(expected["ci_high"])))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers import claims, evidence, paths
-from helpers.evidence.review import NOTHING, TESTED, UNTESTED
+from helpers.evidence import NOTHING, TESTED, UNTESTED
 from helpers.inference.planning import sample_size_normal, sample_size_proportions
 from helpers.studies import list_settled
 

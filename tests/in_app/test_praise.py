@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from helpers.in_app import praise
+from helpers.in_app import measures
 from helpers.milestones import thresholds
 
 
@@ -30,9 +30,9 @@ def make_replies(n=3000, seed=1, *, step=0.0, slope=0.0, hidden=0.0):
 
 def test_trace_praise_is_the_fit_of_statsmodels():
     replies = make_replies(slope=0.02)
-    table = praise.trace_praise(replies).set_index("minutes")
+    table = measures.trace_praise(replies).set_index("minutes")
     spline = thresholds.build_spline(replies["minutes"], thresholds.find_knots(replies["minutes"]))
-    x = np.column_stack([np.ones(len(replies)), spline, praise.make_reply_controls(replies)])
+    x = np.column_stack([np.ones(len(replies)), spline, measures.make_reply_controls(replies)])
     groups = {"groups": replies["unit"], "use_correction": False}
     fit = sm.GLM(replies["kudos"].astype(float), x, family=sm.families.Binomial()).fit(
         cov_type="cluster", cov_kwds=groups
@@ -51,7 +51,7 @@ def test_trace_praise_band_covers_a_planted_curve():
     held = [
         row["ci_low"] <= 0.15 <= row["ci_high"]
         for seed in range(60)
-        for row in praise.trace_praise(make_replies(n=500, seed=seed)).to_dict("records")
+        for row in measures.trace_praise(make_replies(n=500, seed=seed)).to_dict("records")
         if row["minutes"] == 15
     ]
     assert np.mean(held) == pytest.approx(0.95, abs=0.09)
@@ -59,7 +59,7 @@ def test_trace_praise_band_covers_a_planted_curve():
 
 @pytest.mark.parametrize(("planted", "shape"), [({"step": 0.13}, "step"), ({"slope": 0.045}, "smooth"), ({}, "none")])
 def test_judge_line_finds_what_is_planted(planted, shape):
-    row = praise.judge_line(make_replies(n=6000, seed=3, **planted), seed=1, n_resamples=99, folds=5).iloc[0]
+    row = measures.judge_line(make_replies(n=6000, seed=3, **planted), seed=1, n_resamples=99, folds=5).iloc[0]
     assert row["shape"] == shape
     if shape == "step":
         assert row["cut"] == 16  # replies from 16 minutes on are the later ones
@@ -68,17 +68,18 @@ def test_judge_line_finds_what_is_planted(planted, shape):
 
 def test_judge_line_says_why_where_no_line_divides():
     replies = make_replies(200).assign(minutes=5.0)
-    assert praise.judge_line(replies, seed=1, n_resamples=99, folds=5)["reason"].tolist() == [
+    assert measures.judge_line(replies, seed=1, n_resamples=99, folds=5)["reason"].tolist() == [
         "no line divides the replies"
     ]
-    assert [praise.can_read(given) for given in (replies, make_replies(50), make_replies(200))] == [False, False, True]
+    given = replies, make_replies(50), make_replies(200)
+    assert [measures.can_read(one) for one in given] == [False, False, True]
 
 
 def test_compare_speeds_is_misled_by_ease_and_the_queue_is_not():
-    truth, found = 0.01, {reading: [] for reading in praise.READINGS}
+    truth, found = 0.01, {reading: [] for reading in measures.SPEEDS}
     held = 0
     for seed in range(40):
-        table = praise.compare_speeds(make_replies(n=2000, seed=seed, slope=truth, hidden=1.0))
+        table = measures.compare_speeds(make_replies(n=2000, seed=seed, slope=truth, hidden=1.0))
         for row in table.to_dict("records"):
             found[row["reading"]].append(row["halving"])
         held += table.iloc[2]["ci_low"] <= truth <= table.iloc[2]["ci_high"]
@@ -90,4 +91,4 @@ def test_compare_speeds_is_misled_by_ease_and_the_queue_is_not():
 
 def test_compare_speeds_without_loads_leaves_the_queue_out():
     replies = make_replies(300).assign(load=np.nan)
-    assert praise.compare_speeds(replies)["reading"].tolist() == list(praise.READINGS[:2])
+    assert measures.compare_speeds(replies)["reading"].tolist() == list(measures.SPEEDS[:2])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.in_app import requests
+from helpers.in_app import measures
 from helpers.records import DataInfo, Estimate, Results
 
 REQUESTS = pd.DataFrame(
@@ -34,14 +34,14 @@ def make_results():
 
 
 def test_measure_contact_by_hand():
-    found = requests.measure_contact(pd.DataFrame({"active": [3.0, 2.0, 3.0], "asked": [0.0, 1.0, 1.0]}))
+    found = measures.measure_contact(pd.DataFrame({"active": [3.0, 2.0, 3.0], "asked": [0.0, 1.0, 1.0]}))
     assert (found["users"], found["months"], found["asked"], found["rate"]) == (3, 8, 2, 0.25)
     assert found["ci_low"] < 0.25 < found["ci_high"]
 
 
 def test_plan_load_by_hand():
     contact = {"rate": 0.03, "ci_low": 0.02, "ci_high": 0.04}
-    table = requests.plan_load(contact, {"arm": 0.5}, users=[200_000], people=20, minutes=10, desk_hours=100)
+    table = measures.plan_load(contact, {"arm": 0.5}, users=[200_000], people=20, minutes=10, desk_hours=100)
     row = table.iloc[0]
     # 200,000 x 0.03 x 0.5 = 3,000 a month, 150 a person, 7.5 a working day, 500 hours for all
     assert (row["contacts"], row["contacts_low"], row["contacts_high"]) == (3000, 2000, 4000)
@@ -49,7 +49,7 @@ def test_plan_load_by_hand():
 
 
 def test_read_deflection_counts_less_with_every_look():
-    table = requests.read_deflection(REQUESTS, make_results(), "suggestions").set_index("reading")
+    table = measures.read_deflection(REQUESTS, make_results(), "suggestions").set_index("reading")
     assert table["counted"].tolist()[:4] == [4, 3, 2, 1]
     assert table["share"].tolist()[:4] == [0.8, 0.6, 0.4, 0.2]
     last = table.loc["less returns and requests given up"]
@@ -59,7 +59,7 @@ def test_read_deflection_counts_less_with_every_look():
 
 def test_list_known_by_hand():
     tickets = pd.DataFrame({"unit": list("aabc"), "solved": [True, False, True, True]})
-    table = requests.list_known(tickets, ["low", "low", "low", "high"], np.array([10, 10, 10, 200.0]), cost=5.0)
+    table = measures.list_known(tickets, ["low", "low", "low", "high"], np.array([10, 10, 10, 200.0]), cost=5.0)
     assert table["band"].tolist() == ["low", "high"]
     assert table[["n", "known"]].to_numpy().tolist() == [[3, 2], [1, 1]]
     assert table["of_price"].tolist() == [0.5, 0.025]
@@ -69,7 +69,7 @@ def test_list_known_by_hand():
 def test_weigh_support_by_hand():
     people = pd.DataFrame({"tickets": [0.0, 0.1, 0.0, 0.1], "price": [0.0, 0.0, 100.0, 0.0]})
     money = {"minutes": (5, 10, 20), "cost_per_hour": (12, 24, 24), "margin": (0.4, 0.8, 0.8)}
-    table = requests.weigh_support(people, **money).set_index("row")
+    table = measures.weigh_support(people, **money).set_index("row")
     # 0.05 tickets x 10 minutes x $24 = $0.20 a user; $25 x 0.8 = $20 a user
     assert table.loc["chance", ["cost", "brings", "central", "paying"]].tolist() == pytest.approx([0.2, 20, 0.01, 0.25])
     low, high = table.loc["assumptions", ["low", "high"]]

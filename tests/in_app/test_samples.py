@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from helpers.in_app.samples import cluster_ratio, cluster_share, instrument, rake, weigh_share
+from helpers.in_app.measures import cluster_ratio, cluster_share, instrument, rake, weigh_share
 
 RNG = np.random.default_rng(7)
 

@@ -6,8 +6,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from helpers.inference.levels import limit_median, list_levels
-from helpers.inference.replies import WEEK
+from helpers.inference.replies import WEEK, limit_median, list_levels
 
 HOURS = pd.DataFrame(
     [(n, h, p, 100.0 * n * h) for n in (1, 2, 3) for h in (0.8, 1, 1.2) for p in (0.5, 1, 2)],

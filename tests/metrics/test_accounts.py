@@ -226,7 +226,7 @@ def test_fold_accounts_refuses_a_day_before_all():
 
 
 def test_explain_accounts_adds_up():
-    steps = metrics.explain_accounts(_fold(alive={"event": "talk", "within_days": 30}))
+    steps = metrics.accounts.explain_accounts(_fold(alive={"event": "talk", "within_days": 30}))
     assert steps == [
         ("started", 7, "by 2024-07-31"),
         ("landmark day 90: followed", 6, "to day 180, by the end of 2024-07-31"),
@@ -238,7 +238,9 @@ def test_explain_accounts_adds_up():
 
 def _measure(accounts, events):
     source = make_account_source(accounts, events)
-    return metrics.measure_freshness(source, metrics.fold_accounts(source, make_framework())).set_index("column")
+    return metrics.accounts.measure_freshness(source, metrics.fold_accounts(source, make_framework())).set_index(
+        "column"
+    )
 
 
 def test_measure_freshness_counts_rows_and_days():
@@ -384,8 +386,8 @@ def test_read_snapshot_has_tenure_and_no_landmark():
     pd.testing.assert_frame_equal(metrics.read_snapshot(folded), expected)
     assert metrics.read_landmarks(folded) == {}
     assert folded.messages == ("accounts without an end or its time, left out: 1",)
-    assert metrics.explain_accounts(folded) == [("loaded", 3, ""), ("kept", 2, "with an end and its time")]
-    table = metrics.measure_freshness(source, metrics.fold_accounts(source, design))
+    assert metrics.accounts.explain_accounts(folded) == [("loaded", 3, ""), ("kept", 2, "with an end and its time")]
+    table = metrics.accounts.measure_freshness(source, metrics.fold_accounts(source, design))
     assert list(table["column"]) == ["account_id", "fee", "contract", "chat", "gone", "months"]
     assert table["latest"].isna().all()
-    assert metrics.write_definitions(design).empty
+    assert metrics.milestones.write_definitions(design).empty

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers import metrics, plan, sources
-from helpers.metrics.contacts import read_months, read_people, read_requests
+from helpers.metrics.tickets import read_months, read_people, read_requests
 
 PLAN = """\
 kind: experiment

@@ -24,7 +24,7 @@ def told():
     con.execute("CREATE TABLE reader.events AS SELECT unit AS account_id, * EXCLUDE unit FROM main.events")
     con.execute("USE reader")
     con.execute("CREATE MACRO ieee_divide(a, b) AS a / b")  # BigQuery's own, which sqlglot does not know
-    written = metrics.write_definitions(design)
+    written = metrics.milestones.write_definitions(design)
     return written.set_index(["dialect", "milestone"])["statement"], frame, con
 
 
@@ -90,8 +90,8 @@ def test_write_definitions_differ_where_dialects_do(told):
 def test_write_definitions_follow_the_plan():
     plan = {"unit_id": "Workspace", "alive": {"event": "seen", "within_days": 7}, "steps": None, "usage": None}
     features = {"categories": None, "activation": {"event": "it's", "at_least": None}}
-    written = metrics.write_definitions(make_framework(**plan, **features))
-    assert written.equals(metrics.write_definitions(make_framework(**plan, **features)))
+    written = metrics.milestones.write_definitions(make_framework(**plan, **features))
+    assert written.equals(metrics.milestones.write_definitions(make_framework(**plan, **features)))
     assert set(written["milestone"]) == {"activated"}  # no milestone has a line, so that none can be missing
     duckdb, *_, snowflake = written["statement"]
     assert "'it''s'" in duckdb

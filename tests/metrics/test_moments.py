@@ -125,14 +125,6 @@ def test_summarise_measures_arms_alone_where_a_segment_has_many_levels(monkeypat
     assert _count_queries(units, monkeypatch, by="segment") == 1
 
 
-def test_summarise_without_tails_leaves_them_out_until_they_are_asked_for():
-    units = _fold(_make_frame(_draw(0.0)), segments=["segment"])
-    for has_tails in (False, True, False):
-        found = metrics.summarise(units, has_tails=has_tails)[None]["y"]["a"]
-        assert np.isnan([found.skewness, found.top_share]).all() != has_tails
-        _check_exactly(metrics.summarise(units)[None]["y"]["a"], (_draw(0.0)[::2],))
-
-
 def test_summarise_finds_outcomes_that_are_missing_after_the_first_rows_only(monkeypatch):
     frame = _make_frame(_draw(0.0, 12_000))
     frame.loc[frame.index[-500:], "y"] = np.nan
@@ -284,7 +276,9 @@ def test_summarise_counts_as_missing_only_what_is_over():
 def test_winsorise_lowers_to_the_quantile_of_positive_values_of_all_arms():
     frame = pd.DataFrame({"unit": list("pqrstu"), "variant": list("aabbbb")}).assign(spent=[0, 10, 0, 20, 120, np.nan])
     frame.loc[len(frame)] = ["v", "cps", 1e6]  # outside the randomisation: no part of the quantile, lowered too
-    found = metrics.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")  # of 10, 20, 120: 20 + 0.98 x 100
+    found = metrics.moments.winsorise(
+        _fold(frame, {"spent": {"kind": "amount"}}), "spent"
+    )  # of 10, 20, 120: 20 + 0.98 x 100
     _check_but_tail(found["b"], [0.0, 20.0, 118.0], missing=1)
     _check_but_tail(found["a"], [0.0, 10.0])
     assert found["cps"].value == 118.0
@@ -296,7 +290,7 @@ def test_winsorise_finds_the_quantile_wherever_the_largest_values_stand():
     for spent in (drawn, drawn[::-1], rng.permutation(drawn), np.repeat([0.0, 3.0, 3.0], 5000)):
         frame = pd.DataFrame({"unit": [f"{i:05d}" for i in range(15_000)], "spent": spent}).assign(variant="a")
         frame.loc[frame.index % 2 == 1, "variant"] = "b"
-        found = metrics.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")
+        found = metrics.moments.winsorise(_fold(frame, {"spent": {"kind": "amount"}}), "spent")
         lowered = frame.assign(spent=np.minimum(spent, np.quantile(spent[spent > 0], 0.99)))
         for arm, rows in lowered.groupby("variant"):
             _check_but_tail(found[arm], rows["spent"].to_numpy())
@@ -305,9 +299,9 @@ def test_winsorise_finds_the_quantile_wherever_the_largest_values_stand():
 def test_summarise_shares_takes_marks_of_each_arm():
     frame = _draw_frame()
     units = _fold(frame, KINDS, segments=["tier"], min_cell=1)
-    found = metrics.summarise_shares(units, ["missing_spent"])[None]["missing_spent"]["b"]
+    found = metrics.moments.summarise_shares(units, ["missing_spent"])[None]["missing_spent"]["b"]
     _check(found, frame.query("variant == 'b'")["spent"].isna())
-    level = metrics.summarise_shares(units, ["missing_spent"], by="tier")["pro"]["missing_spent"]["b"]
+    level = metrics.moments.summarise_shares(units, ["missing_spent"], by="tier")["pro"]["missing_spent"]["b"]
     _check_but_tail(level, frame.query("variant == 'b' and tier == 'pro'")["spent"].isna())
 
 

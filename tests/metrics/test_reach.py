@@ -50,7 +50,7 @@ def test_find_reach_leaves_out_who_started_before_the_log_and_reads_the_others_a
     said = f"accounts that start before the events begin on 2024-03-11, left out: {early.sum()}"
     assert said in found.messages
     step = ("began too early", early.sum(), "on a day before the events begin, 2024-03-11: left out")
-    assert metrics.explain_accounts(found)[:2] == [step, ("started", (~early).sum(), "by 2024-12-31")]
+    assert metrics.accounts.explain_accounts(found)[:2] == [step, ("started", (~early).sum(), "by 2024-12-31")]
     whole = fold(accounts[~early], events)[1]
     pd.testing.assert_frame_equal(metrics.read_landmarks(found)[30.0], metrics.read_landmarks(whole)[30.0])
     check = {item.id: item for item in checks.check_accounts(source, found)}["events_fit"]
@@ -100,7 +100,7 @@ def weekdays(accounts, events):
 ])  # fmt: skip
 def test_find_reach_of_a_log_that_is_whole(accounts, events):
     found = fold(accounts, events)[1]
-    assert (found.reach, str(found.as_of)) == (metrics.Reach(), "2024-12-31")
+    assert (found.reach, str(found.as_of)) == (metrics.reach.Reach(), "2024-12-31")
 
 
 def test_find_reach_does_not_take_the_end_of_enrolment_for_that_of_the_log():

@@ -293,7 +293,11 @@ def test_summarise_by_week_leaves_out_who_was_not_randomised():
     assert list(found) == [0, 1]
     assert sum(arms["paid"][arm].n for arms in found.values() for arm in ("a", "b", "cps")) == 3
     assert metrics.summarise(units)[None]["paid"]["cps"].n == 1  # as a whole group it is there
-    assert list(metrics.count_units(units, by="week")) == list(metrics.count_levels(units, "paid", by="week")) == [0, 1]
+    assert (
+        list(metrics.count_units(units, by="week"))
+        == list(metrics.moments.count_levels(units, "paid", by="week"))
+        == [0, 1]
+    )
 
 
 ARMS = {
@@ -329,20 +333,20 @@ def test_count_units_counts_randomised_arms_in_the_order_of_the_plan(by, cluster
 
 def test_count_levels_has_the_same_rising_levels_in_every_arm_and_group():
     units = _fold_arms({"days": {"kind": "score", "scale": "ordered"}})  # 1, 2, 3, 4 and 9
-    whole = metrics.count_levels(units, "days")[None]
+    whole = metrics.moments.count_levels(units, "days")[None]
     assert {arm: counts.tolist() for arm, counts in whole.items()} == {
         "a": [1, 0, 0, 1, 1],
         "b": [0, 0, 1, 0, 0],
         "cps": [0, 1, 0, 0, 0],
     }
-    split = metrics.count_levels(units, "days", by="tier")
+    split = metrics.moments.count_levels(units, "days", by="tier")
     assert list(split) == ["free", "pro", "unknown"]
     assert split["pro"]["a"].tolist() == [0, 0, 0, 1, 1]
     assert (sum(sum(arms.values()) for arms in split.values()) == sum(whole.values())).all()
 
 
 def test_count_levels_leaves_out_the_unknown_and_keeps_arms_and_weeks_without_anybody():
-    counts = metrics.count_levels(_fold_arms(), "paid", by="week")
+    counts = metrics.moments.count_levels(_fold_arms(), "paid", by="week")
     assert {week: {arm: n.tolist() for arm, n in arms.items()} for week, arms in counts.items()} == {
         0: {"a": [1, 0], "b": [0, 0], "cps": [0, 0]},  # u2 is unknown; cps is not randomised and has no week
         1: {"a": [0, 0], "b": [0, 1], "cps": [0, 0]},
@@ -357,7 +361,6 @@ def test_describe_arms_shows_sizes_times_take_up_and_how_far_each_metric_is_know
         "variant": ["a", "b", "cps"],
         "units": [3, 1, 1],
         "clusters": [2, 1, 1],
-        "exposed_share": [0.667, 1.0, 0.0],
         "complete_paid": [2, 1, 1],  # the window of u5 is not over
         "known_paid": [1, 1, 1],
         "complete_t": [2, 1, 1],

@@ -96,14 +96,14 @@ def test_study_maturity_losses_equal_models_fitted_without_the_fold():
     frame = draw_maturity(500)
     lines = study_maturity(frame, PLAN_MATURITY, seed=4)["maturity_lines"]
     fold = split_folds(500, 10, np.random.default_rng(4))
-    x = sm.add_constant(np.column_stack([make_controls(frame), frame["mature_categories"] >= 2]).astype(float))
-    y, loss = frame["retained"].to_numpy(), np.empty(500)
-    for k in range(10):
-        share = sm.Logit(y[fold != k], x[fold != k]).fit(disp=0).predict(x[fold == k])
-        loss[fold == k] = -np.log(np.where(y[fold == k] == 1, share, 1 - share))
-    assert lines.loc[1, "loss"] == pytest.approx(loss.mean(), abs=1e-5)
-    assert lines["loss_gap"].tolist() == pytest.approx((lines["loss"] - lines["loss_count"]).tolist())
-    assert study_maturity(frame, PLAN_MATURITY, seed=5)["maturity_lines"].loc[1, "loss"] != lines.loc[1, "loss"]
+    y, losses = frame["retained"].to_numpy(), np.empty((2, 500))
+    for loss, column in zip(losses, (frame["mature_categories"] >= 2, frame["mature_categories"]), strict=True):
+        x = sm.add_constant(np.column_stack([make_controls(frame), column]).astype(float))
+        for k in range(10):
+            share = sm.Logit(y[fold != k], x[fold != k]).fit(disp=0).predict(x[fold == k])
+            loss[fold == k] = -np.log(np.where(y[fold == k] == 1, share, 1 - share))
+    assert lines.loc[1, "loss_gap"] == pytest.approx((losses[0] - losses[1]).mean(), abs=1e-5)
+    assert study_maturity(frame, PLAN_MATURITY, seed=5)["maturity_lines"].loc[1, "loss_gap"] != lines.loc[1, "loss_gap"]
 
 
 def test_study_maturity_of_few_or_no_accounts_says_why():
@@ -111,7 +111,7 @@ def test_study_maturity_of_few_or_no_accounts_says_why():
     reason = "fewer than 14 accounts with the milestone, or without it"
     assert few["maturity_lines"]["reason"].tolist() == [reason] * 3 and few["categories"]["difference"].isna().all()
     none = study_maturity(draw_maturity(15).head(0), PLAN_MATURITY, seed=1)
-    assert none["categories"]["n"].eq(0).all() and none["maturity_lines"]["loss"].isna().all()
+    assert none["categories"]["n"].eq(0).all() and none["maturity_lines"]["loss_gap"].isna().all()
     assert list(none["maturity_lines"]) == list(few["maturity_lines"])
 
 

@@ -240,15 +240,6 @@ def test_study_setup_takes_out_plan_and_size_and_tells_order_and_niche():
     assert table["p_value_adjusted"].tolist() == holm(table["p_value"]).tolist()
 
 
-def test_study_setup_joint_difference_is_adjusted_for_the_other_steps():
-    histories = draw_setup(effect=2.5)
-    alone = np.where(np.arange(3000) % 2, 5.0, np.nan)
-    histories["step_day_import"] = histories["step_day_invite"].where(np.arange(3000) % 5 > 0, alone)  # mostly both
-    row = study_setup(histories, SETUP)["steps"].set_index("step").loc["import"]
-    assert row["difference"] > 0.2 and abs(row["difference_joint"]) < row["difference"] / 3
-    assert row["joint_low"] < 0 < row["joint_high"]
-
-
 def test_study_setup_uses_its_day_and_the_level():
     histories = draw_setup()
     base = study_setup(histories, SETUP)["steps"]
@@ -256,7 +247,6 @@ def test_study_setup_uses_its_day_and_the_level():
     assert early["n_done"].iloc[0] < base["n_done"].iloc[0]
     narrow = study_setup(histories, SETUP.model_copy(update={"confidence_level": 0.5}))["steps"]
     assert narrow["ci_low"].iloc[0] > base["ci_low"].iloc[0]
-    assert narrow["joint_low"].iloc[0] > base["joint_low"].iloc[0]
 
 
 def test_study_setup_says_why_a_step_is_not_estimable():
@@ -311,7 +301,7 @@ def decide(**changes):
 def no_statements():
     """Leave the SQL out, which takes longest and has tests of its own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "write_definitions", lambda design: STATEMENTS)
+        patch.setattr(metrics.milestones, "write_definitions", lambda design: STATEMENTS)
         yield
 
 
@@ -361,7 +351,7 @@ def test_run_framework_answers_every_question_of_the_plan(loaded, study):
     assert results.data.messages == (*loaded[1].info.messages, *loaded[2].messages)
     assert results.tables["definitions"] is STATEMENTS
     flow = results.tables["landmark_flow"].itertuples(index=False, name=None)
-    assert list(flow) == metrics.explain_accounts(loaded[2])
+    assert list(flow) == metrics.accounts.explain_accounts(loaded[2])
     assert results.tables["controls"].to_numpy().tolist() == [["plan", "plan_tier"], ["size", "seats"]]
     assert [done for done, _ in told] == [1, 2, 3, 4] and {total for _, total in told} == {4}
 

@@ -8,7 +8,7 @@ from tiny_study import payload
 
 from helpers import paths
 from helpers.records import Refused
-from helpers.report.needed import read_needed
+from helpers.report.runs import read_needed
 
 WHOLE = payload(SimpleNamespace(name="one", values={}))["results"]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sources_samples import tell_refusal
 
 from helpers.records import Refused
-from helpers.sources.delimited import Dialect, detect_dialect, read_batches
+from helpers.sources.reading import Dialect, detect_dialect, read_batches
 
 ROWS = "id,name\n1,Zoë\n2,x\n"
 

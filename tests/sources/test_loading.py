@@ -242,7 +242,7 @@ def test_load_leaves_out_units_in_two_variants(load):
 
 @pytest.mark.parametrize("rows_a_part", [1, 3, 100])
 def test_load_counts_ids_in_parts_as_it_does_at_once(load, monkeypatch, rows_a_part):
-    monkeypatch.setattr("helpers.sources.repeats.ROWS_A_PART", rows_a_part)
+    monkeypatch.setattr("helpers.sources.ids.ROWS_A_PART", rows_a_part)
     rows = "".join(f"{i},{'old' if i % 2 else 'new'},1\n" for i in (9, 3, 7, 4, 4, 1, 9, 2))  # not in order
     source = load("user_id,variant,spend\n" + rows)
     assert (source.n_assigned, source.n_duplicates) == (6, 2)

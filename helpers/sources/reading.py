@@ -1,22 +1,128 @@
-"""Text files: how a CSV is written is found out and said, and every cell arrives as text, or the file is refused."""
+"""Files and tables in memory become text in Arrow: delimited text, sheets of Excel, names of JSON, data frames."""
 
 import codecs
 import csv
+import datetime as dt
 import gzip
+import hashlib
 import io
 import itertools
 import re
+import warnings
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pc
 
 from helpers import schema
 from helpers.records import Refused
-from helpers.sources.frames import refuse_twice
+from helpers.schema import cut
+from helpers.sources.addresses import NO_TABLE
+
+
+def to_arrow(frame, shown) -> pa.Table:
+    """Return a table in memory as an Arrow table of plain columns.
+
+    A named index of pandas becomes columns. Categories become what they stand for, times with a zone UTC, and a column
+    of several types text, which is then judged as the text of a file is.
+
+    Parameters
+    ----------
+    frame : pandas DataFrame, Polars frame, or anything that Arrow can stream
+    shown : str, what messages call the table
+
+    Raises
+    ------
+    Refused: no table; a column name that stands twice.
+    """
+    if isinstance(frame, pd.DataFrame):
+        table = _read_pandas(frame, shown)
+    else:
+        try:
+            table = pa.table(frame.collect() if hasattr(frame, "collect") else frame)
+        except Exception:
+            table = None
+        if table is None:
+            raise Refused(f"{shown}: {NO_TABLE}")
+        refuse_twice(table.column_names, shown)
+    columns = [_make_plain(column) for column in table.columns]
+    return pa.table(columns, names=table.column_names).combine_chunks()
+
+
+def _read_pandas(frame, shown):
+    named = [name for name in frame.index.names if name is not None]
+    frame = frame.reset_index(level=[name for name in named if name not in frame.columns]) if named else frame
+    names = [str(name) for name in frame.columns]
+    refuse_twice(names, shown)
+    return pa.table([_read_column(frame.iloc[:, place]) for place in range(len(names))], names=names)
+
+
+def refuse_twice(names, shown) -> None:
+    """Refuse columns of which two have one name, upper or lower case."""
+    twice = [name for name, n in Counter(name.casefold() for name in names).items() if n > 1]
+    if twice:
+        fault = "stands twice (upper and lower case are one); rename one"
+        raise Refused(f"{shown}: the column name {cut(twice[0])} {fault}")
+
+
+def _read_column(series):
+    """Return a column of pandas; what Arrow has no one type for is text, as it would be in a file."""
+    try:
+        column = pa.array(series, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        column = None
+    if column is None or isinstance(column.type, pa.BaseExtensionType):
+        known = series.astype(object)
+        column = pa.array(known.where(known.isna(), known.map(str)), type=pa.string(), from_pandas=True)
+    return column
+
+
+def _make_plain(column):
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return column.cast(kind.value_type)
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return column.cast(pa.timestamp(kind.unit, "UTC"))
+    return column.cast(pa.string()) if pa.types.is_null(kind) else column
+
+
+def keep(backend, name, table):
+    """Return an Arrow table as a table of the engine, and the checksum of what it holds.
+
+    Parameters
+    ----------
+    backend : Ibis backend
+    name : str, what the table is called in the engine
+    table : Arrow table
+
+    Returns
+    -------
+    (Ibis table, str): the checksum is that of the table as an Arrow stream.
+    """
+    content, sink = table.replace_schema_metadata(None), pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, content.schema) as writer:
+        writer.write_table(content)
+    return backend.create_table(name, content), hashlib.sha256(sink.getvalue()).hexdigest()
+
+
+def read_frame(table, unit_id, most=None) -> pd.DataFrame:
+    """Return a table of the engine in pandas, in order of the id.
+
+    Parameters
+    ----------
+    table : Ibis table
+    unit_id : str, the column of the id
+    most : int, optional
+        At most so many rows, as the engine finds them first.
+    """
+    return (table if most is None else table.limit(most)).order_by(unit_id).to_pandas()
+
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)  # the first begins like UTF-16
@@ -188,3 +294,115 @@ def name_columns(cells, rows, shown) -> tuple[str, ...]:
         fault = "holds values, such as numbers or dates, where column names are needed; add them"
         raise Refused(f"{shown}, line 1: {fault}")
     return tuple(" ".join(cell.split()) or f"unnamed_{i + 1}" for i, cell in enumerate(cells))
+
+
+MOST_ROWS = 1_048_576  # of a sheet: one that is full may have been cut
+ROUNDED = 1e15  # Excel keeps fifteen digits of a number
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet of an Excel file: its name, its column names, its rows as text."""
+
+    name: str
+    header: tuple[str, ...]
+    rows: pa.Table = field(repr=False)
+
+    def describe(self) -> str:
+        """Return what was read, for the reader."""
+        return f"Excel, sheet {schema.cut(self.name)}"
+
+
+def read_sheet(path, sheet=None) -> Sheet:
+    """Return one sheet of an Excel file; the one that holds something, where only one does.
+
+    Parameters
+    ----------
+    path : Path
+    sheet : str, optional
+
+    Raises
+    ------
+    Refused: a damaged or locked file, several sheets, a full sheet, no names of columns or two that are one.
+    """
+    import openpyxl  # here, as most data are no Excel files, and it takes long
+
+    book = None
+    with warnings.catch_warnings(action="ignore"):  # of styles and validation rules, which are not read
+        try:
+            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+            found = {page.title: _read_rows(page) for page in book.worksheets if sheet in (None, page.title)}
+            names = [page.title for page in book.worksheets]
+        except Exception:
+            found = None
+        finally:
+            if book is not None:
+                book.close()
+    if found is None:
+        raise Refused(f"{path.name}: no whole Excel file, or one with a password; save it again as .xlsx or as CSV")
+    found = {name: rows for name, rows in found.items() if rows}
+    if len(found) != 1:
+        fault = f"no sheet {schema.cut(sheet)}" if sheet else f"{len(found)} sheets that hold something"
+        there = schema.list_nearest(sheet or "", list(found) or names)
+        raise Refused(f"{path.name}: {fault}; it has {there}; name one in table, or save it as a file of its own")
+    ((name, rows),) = found.items()
+    if len(rows) >= MOST_ROWS:
+        raise Refused(f"{path.name}: the sheet is full, so that rows may be cut off; export it as CSV or Parquet")
+    width = max(map(len, rows))
+    rows = [[*row, *[None] * (width - len(row))] for row in rows]
+    kept = [i for i in range(width) if any(row[i] is not None for row in rows)]
+    first, *below = [[row[i] for i in kept] for row in rows]
+    filled = [sum(cell is not None for cell in row) for row in (first, *below)]
+    if filled[0] == 1 < max(filled):
+        raise Refused(TITLE.format(path.name))
+    header = name_columns([cell or "" for cell in first], below[:MOST_READ], path.name)
+    refuse_twice(header, path.name)
+    columns = [pa.array([row[i] for row in below], pa.string()) for i in range(len(header))]
+    return Sheet(name, header, pa.table(columns, names=list(header)))
+
+
+def _read_rows(page):
+    """Return the rows of a sheet that hold something, as text; rows and cells behind the last that does are none."""
+    page.reset_dimensions()  # as written by other programs they may be too small
+    rows = ([_write(cell) for cell in row] for row in page.iter_rows(values_only=True))
+    return [row for row in rows if any(cell is not None for cell in row)]
+
+
+def _write(cell):
+    """Return a cell as a CSV would hold it: a date without a time of day alone, a rounded number in short."""
+    if isinstance(cell, dt.datetime):
+        return cell.isoformat(sep=" ") if cell.time() != dt.time() else cell.date().isoformat()
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, (int, float)):
+        return repr(float(cell)) if abs(cell) >= ROUNDED or cell % 1 else str(int(cell))
+    return None if cell is None or cell == "" else str(cell)
+
+
+def join_names(found, shown) -> list[str]:
+    """Return the names of all objects of JSON files, those of the most objects first.
+
+    Parameters
+    ----------
+    found : list of (list of str, int), the names of some objects, and how many have them
+    shown : str, what messages call the files
+
+    Raises
+    ------
+    Refused: nothing, what is no object, a name that stands twice.
+    """
+    if not found:
+        raise Refused(f"{shown}: the file is empty; export it again")
+    empty = sum(n for names, n in found if not names)
+    schema.refuse_some(empty, "value", shown, "that is no object with names; export it again, one object a line")
+    twice = [name for names, _ in found for name, n in Counter(names).items() if n > 1]
+    joined = [*dict.fromkeys(name for names, _ in found for name in names), *twice[:1]]
+    refuse_twice(joined, shown)
+    return joined
+
+
+def tell_json(error) -> str:
+    """Return what may be said of JSON that cannot be read: the file and the line."""
+    place = re.search(r'in file "(?P<file>.*?)".*? in (?:line|record/value) (?P<line>\d+)', str(error), re.DOTALL)
+    where = f" ({Path(place['file']).name}, line {int(place['line']) - 1})" if place else ""  # DuckDB says one more
+    return f"no whole JSON in UTF-8{where}; export it again, one object a line"
