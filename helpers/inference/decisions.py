@@ -193,13 +193,16 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
     """
     estimates, adjusted = list(estimates), {}
     readings = [i for i, e in enumerate(estimates) if e.role == "sensitivity" or e.population == "compliers"]
+    # what another reading shares with its headline difference: the metric, and its arms if it is of the randomised
+    arms = [f"{e.treatment} - {e.control}" if e.population in RANDOMISED else e.comparison for e in estimates]
+    spots = [(e.metric, against, e.segment) for e, against in zip(estimates, arms, strict=True)]
     for family, rule in FAMILIES.items():
         members = [i for i, e in enumerate(estimates) if e.family == family and e.estimand != LIFT]
         whole = [i for i in reversed(members) if estimates[i].segment is None and estimates[i].at is None]
-        places = {_find_place(estimates[i]): i for i in whole}
+        places = {spots[i]: i for i in whole}
         adjusted |= _adjust_in_place(estimates, rule, members)
         for i in readings:
-            place = places.get(_find_place(estimates[i]))
+            place = places.get(spots[i])
             if place is not None and estimates[i].p_value == estimates[i].p_value:
                 among = _adjust_in_place(estimates, rule, [i if other == place else other for other in members])
                 adjusted |= {i: among[i]} if among else {}
@@ -213,12 +216,6 @@ def _adjust_in_place(estimates, rule, members):
     """The adjusted p-values of the estimates at these places; none where fewer than two of them have a p-value."""
     known = [i for i in members if estimates[i].p_value == estimates[i].p_value]
     return dict(zip(known, rule([estimates[i].p_value for i in known]).tolist(), strict=True)) if len(known) > 1 else {}
-
-
-def _find_place(estimate):
-    """What another reading shares with its headline difference: the metric, and its arms if it is of the randomised."""
-    arms = f"{estimate.treatment} - {estimate.control}"
-    return estimate.metric, arms if estimate.population in RANDOMISED else estimate.comparison, estimate.segment
 
 
 def adjust_tests(tests) -> tuple[Test, ...]:

@@ -16,7 +16,7 @@ from helpers.kinds import COUNTED
 from helpers.metrics import events as log
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
-from helpers.metrics.values import START, ask_beside, ask_monies, name_seen
+from helpers.metrics.values import START, ask_beside, ask_monies
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -87,7 +87,11 @@ class Units:
     @property
     def seen(self) -> dict:
         """What stands in values, by metric, and event or column; then by arm; then as `values.ask_values` asks."""
-        return self.keep("seen", self.values)
+        found = {} if "seen" in self._answers else self.values()
+        seen = self.keep("seen", dict)
+        for (_, *of, what, arm), fact in ((key, fact) for key, fact in found.items() if key[0] == "seen"):
+            seen.setdefault(tuple(of), {}).setdefault(arm, {})[what] = fact or 0
+        return seen
 
     def _repr_html_(self) -> str:
         """Return how many units there are, of which metrics, in one line, for notebooks."""
@@ -168,7 +172,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
-    kept["values"] = lambda: name_seen(found if at_once else log.ask(folded, {"n": folded.count()}, *look()))
+    kept["values"] = lambda: found if at_once else log.ask(folded, {"n": folded.count()}, *look())
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 
 

@@ -139,14 +139,6 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
     return asked + _ask_levels(units, design, named)
 
 
-def name_seen(found: dict) -> dict:
-    """Return what `ask_values` asked: of a metric, and an event or column, of each arm, what was found by its name."""
-    seen = {}
-    for (_, *of, what, arm), fact in ((key, fact) for key, fact in found.items() if key[0] == "seen"):
-        seen.setdefault(tuple(of), {}).setdefault(arm, {})[what] = fact or 0
-    return seen
-
-
 def _ask_column(units, of, metric, found, further, design):
     """Of a column of the units its answers; or its sizes, with what was found of it, and the states of payments."""
     value, total = units[of[1]].cast("float64"), metric.how.total

@@ -174,8 +174,10 @@ def tell_unheard(planned, found, where, features):
 
 def tell_renamed(shaped, planned, found, where):
     """Return the sentence on events that are named as one of the plan in another spelling; refused where many are."""
-    alike = {_fold_name(name): name for name in planned}
-    meant = {name: alike[_fold_name(name)] for name in found if name not in planned and _fold_name(name) in alike}
+    apart = re.compile(f"[{SPACES}_\u2010-\u2015\u2212-]")
+    plain = {n: apart.sub("", unicodedata.normalize("NFKC", n)).casefold() for n in (*planned, *found)}
+    alike = {plain[name]: name for name in planned}
+    meant = {name: alike[plain[name]] for name in found if name not in planned and plain[name] in alike}
     if not meant:
         return ()
     names = shaped.table["event"]
@@ -186,10 +188,6 @@ def tell_renamed(shaped, planned, found, where):
     cure = "write each name in one way, or list them all under event"
     schema.refuse_some(n if n > MOST_RENAMED * every else 0, "event", where, f"{told}; {cure}")
     return (f"{where}: {schema.say(n, 'event')} {told}, not used; {cure}",)
-
-
-def _fold_name(name):
-    return re.sub(f"[{SPACES}_\u2010-\u2015\u2212-]", "", unicodedata.normalize("NFKC", name)).casefold()
 
 
 def tell_twins(units, shaped, heard):
