@@ -116,7 +116,7 @@ class Variant(Part):
         if isinstance(self.split, dict):
             shares = self.split.values()
             yield set(self.split) != set(self.arms), "split must name exactly the control and the treatments"
-            yield min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6, "split must be shares above 0 that sum to 1"
+            yield min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6, "split must be shares above 0 that sum to 1, not {:.4g}".format(sum(shares))
 
     @property
     def arms(self) -> list[str]:

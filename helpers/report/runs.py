@@ -59,9 +59,9 @@ def read_yaml(file) -> Any:
     except OSError:
         raise Refused(f"{Path(file).name}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where, cure = f", line {mark.line + 1}" if mark else "", "indentation, quotes, colons and keys that stand twice"
-        raise Refused(f"{Path(file).name}{where}: not readable as YAML; check {cure}") from None
+        from helpers.plan import explain_yaml  # here: it takes a while to import, and few files are broken
+
+        raise Refused(f"{Path(file).name}{explain_yaml(error)}") from None
 
 
 def read_runs(file=None) -> tuple[Run, ...]:

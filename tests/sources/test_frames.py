@@ -196,5 +196,5 @@ def test_a_plan_as_a_dict_is_refused_as_its_file(tmp_path, change):
 
 
 def test_a_plan_as_a_dict_holds_what_a_file_can_hold():
-    said = "plan as a dict: holds more than text, numbers, days, lists, dicts; write those"
+    said = "plan as a dict: holds object; write text, numbers, days, lists and dicts"
     assert tell_refusal(plan.read, {"kind": "experiment", "metrics": {"spend": object()}}) == said
