@@ -302,8 +302,8 @@ def test_read_refuses_broken_yaml(refusal):
 
 
 def test_read_refuses_another_kind(refusal):
-    expected = "plan mine.yaml, kind: framework; this study needs kind: experiment; in Python "
-    assert refusal("kind: experiment", "kind: framework") == f"{expected}read_plan(..., kind='framework') reads this one"
+    expected = "plan mine.yaml, kind: framework; this study needs kind: experiment; in Python read_plan(..., "
+    assert refusal("kind: experiment", "kind: framework") == f"{expected}kind='framework') reads this one"
 
 
 def test_read_takes_a_path_and_refuses_what_is_no_plan(tmp_path, monkeypatch):
