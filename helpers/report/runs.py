@@ -132,7 +132,9 @@ def make_run(study, *, name, given, needs=(), base=None) -> Run:
     Refused: a name not allowed, no such study, a parameter that `settle` refuses.
     """
     if not NAME.fullmatch(str(name)):
-        raise Refused("a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit")
+        near = re.sub(r"[^a-z0-9_]+", "-", str(name).casefold()).strip("-_")[:64] or "spring-review"
+        allowed = "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit"
+        raise Refused(f"{allowed}, such as {near}")
     base = Path(base or Path.cwd())
     notebook = find_notebook(study, base=base)
     declared = read_parameters(notebook)
