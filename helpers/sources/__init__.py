@@ -278,7 +278,10 @@ def _refuse_losses(accounts, shaped, retained, heard):
 
 
 def _refuse_unheard(given, design, columns):
-    """Refuse a plan that says how events are called, where there are none and the units have no such column either."""
+    """Refuse events that are the units, and a plan that reads events, without any and no such column either."""
+    if given.events and design.variant.column in {*given.events.table.columns} - {*columns}:
+        told = f"has the column {design.variant.column}, which {given.units.name} lacks: data and events are swapped"
+        raise Refused(f"{given.events.name}: {told}")
     lacking = {n: m for n, m in design.metrics.items() if not (m.column or m.time or m.numerator) and n not in columns}
     is_told = "events" in design.model_fields_set or any(metric.event for metric in lacking.values())
     if given.events is None and lacking and is_told:
@@ -380,10 +383,9 @@ def _read_variants(shaped, design):
     found = _count_labels(shaped.table, shaped.name)
     where = f"{shaped.name}, column {design.variant.column}"
     planned = [*design.variant.arms, *design.variant.observational]
+    cure = "name the column of the variant in the plan"
     if len(found) > MANY_LABELS:
-        raise Refused(
-            f"{where}: more than {MANY_LABELS:,} different labels; name the column of the variant in the plan"
-        )
+        raise Refused(f"{where}: more than {MANY_LABELS:,} different labels; {cure}")
     if set(found) <= set(planned):
         return shaped, found
     folded = {_fold(label): label for label in planned}
@@ -391,10 +393,8 @@ def _read_variants(shaped, design):
     reading = {label: label if label in planned else folded.get(_fold(label)) for label in found}
     unknown = [label for label, read in reading.items() if read is None]
     if len(unknown) > MANY_UNKNOWN:
-        raise Refused(
-            f"{where}: {len(unknown):,} different labels that the plan does not name, so that it is no column of "
-            "variants; name the column of the variant in the plan"
-        )
+        fault = f"{len(unknown):,} different labels that the plan does not name, so that it is no column of variants"
+        raise Refused(f"{where}: {fault}; {cure}")
     near = {u for u in unknown if difflib.get_close_matches(_fold(u), map(_fold, planned), 1)}
     named = [u for u in unknown if found[u] >= FEW or u in near][:5]
     near = ", ".join(f"{schema.cut(u)} (nearest: {schema.cut(schema.sort_nearest(u, planned)[0])})" for u in named)
@@ -432,9 +432,8 @@ def _list_variants(labels, shown, design, n_two, *, is_history=False):
         if n_two:
             spread = f"whose {design.cluster} stands in" if design.cluster else "in"
             left = f" once {schema.say(n_two, 'unit')} {spread} two variants are left out"
-        raise Refused(
-            f"{where}: one variant only ({schema.cut(only)}){left}; a comparison needs control and a treatment"
-        )
+        fault = f"one variant only ({schema.cut(only)}){left}; a comparison needs control and a treatment"
+        raise Refused(f"{where}: {fault}")
     control, empty = design.variant.control, [schema.cut(label) for label, n in by_variant.items() if not n]
     if not by_variant[control]:
         raise Refused(f"{where}: no unit in control, {schema.cut(control)}; give the units of control too")

@@ -26,6 +26,11 @@ MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
 TITLE = "{}, line 1: one cell above a table, such as a title; delete what stands above the column names"
 TOLD = re.compile(r"\ufeff?\"?sep=(?P<mark>[,;|\t])\"?[ \t]*(\r\n?|\n|$)", re.IGNORECASE)  # Excel's first line
+BEGINNINGS = {  # of a file: how its name then ends, and what it is
+    b"\x1f\x8b": (".gz", "packed with gzip"),
+    b"PAR1": (".parquet", "a Parquet file"),
+    b"PK\x03\x04": (".xlsx", "an Excel file or another zip"),
+}
 BLOCK, WIDE, LARGEST = 1 << 22, 1 << 15, 1 << 26  # bytes read at a time: at least, a column, at most
 
 
@@ -140,10 +145,31 @@ def _scan_bytes(path):
                 except UnicodeDecodeError:
                     encoding = "cp1252"
     except (OSError, EOFError, zlib.error):
-        raise Refused(f"{path.name}: cannot be unpacked to its end; the file is damaged, copy it again") from None
+        damaged = explain_kind(path, "cannot be unpacked to its end; the file is damaged, copy it again")
+        raise Refused(f"{path.name}: {damaged}") from None
     if nul and encoding != "utf-16":
-        raise Refused(f"{path.name}: holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV")
+        fault = explain_kind(path, "holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV")
+        raise Refused(f"{path.name}: {fault}")
     return encoding, quoted
+
+
+def explain_kind(path, otherwise) -> str:
+    """Return why a file is not read: it begins as a file of another kind than its name says, or another reason.
+
+    Parameters
+    ----------
+    path : Path
+    otherwise : str
+    """
+    with open(path, "rb") as file:
+        start = file.read(4)
+    for mark, (ending, kind) in BEGINNINGS.items():
+        begins, ends = start.startswith(mark), path.name.lower().endswith(ending)
+        if begins and not ends:
+            return f"is {kind} by its first bytes; end its name with {ending}"
+        if ends and not begins:
+            return f"is not {kind}, as its name says; end it as what it is"
+    return otherwise
 
 
 def _open_binary(path):

@@ -30,7 +30,7 @@ def to_arrow(frame, shown) -> pa.Table:
 
     Raises
     ------
-    Refused: no table; a column name that stands twice.
+    Refused: no table; no columns; a column name that stands twice, or is of several levels.
     """
     if isinstance(frame, pd.DataFrame):
         table = _read_pandas(frame, shown)
@@ -42,6 +42,8 @@ def to_arrow(frame, shown) -> pa.Table:
         if table is None:
             raise Refused(f"{shown}: {NO_TABLE}")
         refuse_twice(table.column_names, shown)
+    if not table.column_names:
+        raise Refused(f"{shown}: no columns; give a table that has some")
     columns = [_make_plain(column) for column in table.columns]
     return pa.table(columns, names=table.column_names).combine_chunks()
 
@@ -49,6 +51,9 @@ def to_arrow(frame, shown) -> pa.Table:
 def _read_pandas(frame, shown):
     named = [name for name in frame.index.names if name is not None]
     frame = frame.reset_index(level=[name for name in named if name not in frame.columns]) if named else frame
+    if frame.columns.nlevels > 1:
+        cure = "make one of them, such as df.columns = df.columns.map('_'.join)"
+        raise Refused(f"{shown}: names of columns in {frame.columns.nlevels} levels; {cure}")
     names = [str(name) for name in frame.columns]
     refuse_twice(names, shown)
     return pa.table([_read_column(frame.iloc[:, place]) for place in range(len(names))], names=names)
@@ -68,7 +73,8 @@ def _read_column(series):
         column = pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         column = None
-    if column is None or isinstance(column.type, pa.BaseExtensionType):
+    kind = None if column is None else getattr(column.type, "value_type", column.type)  # of categories, theirs
+    if kind is None or isinstance(kind, pa.BaseExtensionType):
         known = series.astype(object)
         column = pa.array(known.where(known.isna(), known.map(str)), type=pa.string(), from_pandas=True)
     return column

@@ -370,7 +370,8 @@ def open_table(backend, place, *, name, table=None) -> Raw:
         return _open_json(backend, place, name)
     headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
     for path in place.paths:
-        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=damaged))
+        told = lambda _, path=path: delimited.explain_kind(path, damaged)  # noqa: E731
+        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=told))
     if len(headers) > 1:
         _refuse_other_columns(place.paths, headers)
     files = ", ".join(_quote(path, escaped=True) for path in place.paths)

@@ -40,7 +40,7 @@ def asked(monkeypatch):
             "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit, such as spring-review",
         ),
         ("report small --name x -p data=[a.csv,b.csv]", "-p data: write a list as -p data=a.csv -p data=b.csv"),
-        ("report --runs blank.yaml", "blank.yaml: holds no run; write one, such as - {name: mine, study: experiment}"),
+        ("report --runs runs", "runs: holds no run; write one, such as - {name: mine, study: experiment}"),
         ("report small --name x -p seed", "-p needs KEY=VALUE, such as -p seed=7"),
         ("report small --name x -f list.yaml", "list.yaml: needs lines of the form name: value"),
         ("report small --name x -p seed=100", "parameter seed: needs a whole number from 0 to 99; 100 came"),
@@ -61,7 +61,7 @@ def test_a_command_that_cannot_be_done_is_refused_in_one_sentence(
     write_notebook(notebooks / "grid.ipynb", "seed: int = 7  # [0, 99]; ; seed\n")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.yaml").write_text("- 1\n")
-    (tmp_path / "blank.yaml").write_text("# none yet\n")
+    (tmp_path / "runs").write_text("# none yet\n")
     assert studies(*arguments.split()) == (2, "", f"studies: {message}\n")
     assert asked == {} and not (tmp_path / "mine").exists()
 
