@@ -220,6 +220,7 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
         last = reached.get(row.event, widest)
         window = min((window for window in WINDOWS if last <= window <= widest), default=widest)
         few = "" if window == widest else ", and few come later"
+        few += "" if over[window] == 1 else "; the answer is interim until it is for all"
         within = f"within_days: {window}", f"guessed: over for {over[window]:.0%} of the units by as_of{few}"
         kind = _guess_event(row)
         scale = [(f"scale: {list(kind.scale)}", "guessed: holds all values")] if kind.scale else []
