@@ -191,6 +191,7 @@ def test_guess_kind_by_name_and_range():
         ("count", "items", [1, 2, 3, 5] * 9),
         ("amount", "revenue", [0, 20] * 9),
         ("amount", "paid in", ["$1,234.50", "12,50 €", "1 200"]),
+        ("amount", "x", ["1\u202f234,50 zł", "12,50 zł", "-3,00 zł"]),  # whatever money and space the data may have
         ("amount", "x", ["0,5", "8"] * 9),
         ("amount", "x", [-1, 8] * 9),
         ("count", "tickets", [0, 8] * 9),
