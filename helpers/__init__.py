@@ -77,17 +77,17 @@ def _guard(name, function):
     @functools.wraps(function)
     def guarded(*args, **kwargs):
         for key, value in {**dict(zip(taken, args, strict=False)), **kwargs}.items():
-            classes, told = _TAKES.get(key, ((), ""))
+            (classes, told), fault = _TAKES.get(key, ((), "")), ""
             is_left = value is None and key in taken and taken[key].default is None
             if classes and not is_left and not any(kind.__name__ in classes for kind in type(value).__mro__):
-                from helpers.records import Refused
-
                 came = "nothing" if value is None else type(value).__name__
-                raise Refused(f"{name}: {key} needs {told}; what came is {came}. It takes, in this order: {order}")
-            if name == "load" and classes is _PLAN[0] and value.kind == "framework":
+                fault = f"{key} needs {told}; what came is {came}. It takes, in this order: {order}"
+            elif name == "load" and classes is _PLAN[0] and value.kind == "framework":
+                fault = "reads experiments, this plan is a framework; sources.load_accounts reads it"
+            if fault:
                 from helpers.records import Refused
 
-                raise Refused("load: reads experiments, this plan is a framework; sources.load_accounts reads it")
+                raise Refused(f"{name}: {fault}")
         return function(*args, **kwargs)
 
     return guarded
