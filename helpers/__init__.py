@@ -16,8 +16,20 @@ Arrow or Ibis, and a plan a file or a dict:
     masthead(results)                                        # the answer as the report shows it
     show(results, "metrics")                                 # any table of results.tables, as its view says
 
-Accounts, milestones and queues have rooms of their own (`from helpers import metrics, milestones, queues`); each
-notebook's set-up shows which it needs, and `help(helpers.metrics)` says what a room is for.
+Accounts and their events, with the plan of a framework, go through rooms of their own:
+
+    from helpers import checks, disclosure, metrics, milestones, sources, studies
+
+    decided = read_plan("my_framework.yaml", kind="framework")
+    source = sources.load_accounts(decided.design, accounts, events=events)
+    accounts = metrics.fold_accounts(source, decided.design)
+    frames = metrics.read_frames(accounts)                   # one row an account in each; frames.landmarks at day 90
+    trust = checks.check_accounts(source, accounts, landmarks=frames.landmarks)
+    choices = milestones.Choices(study="customer_milestones")
+    results, next_steps = milestones.run_framework(decided, source, accounts, frames, trust, choices)
+    results = studies.explain_milestones(disclosure.protect(results, decided.design), decided.design)
+
+Every notebook's set-up shows the rooms that its study needs, and `help(helpers.metrics)` says what a room is for.
 """
 
 import functools
@@ -65,13 +77,17 @@ def _guard(name, function):
     @functools.wraps(function)
     def guarded(*args, **kwargs):
         for key, value in {**dict(zip(taken, args, strict=False)), **kwargs}.items():
-            classes, told = _TAKES.get(key, ((), ""))
+            (classes, told), fault = _TAKES.get(key, ((), "")), ""
             is_left = value is None and key in taken and taken[key].default is None
             if classes and not is_left and not any(kind.__name__ in classes for kind in type(value).__mro__):
+                came = "nothing" if value is None else type(value).__name__
+                fault = f"{key} needs {told}; what came is {came}. It takes, in this order: {order}"
+            elif name == "load" and classes is _PLAN[0] and value.kind == "framework":
+                fault = "reads experiments, this plan is a framework; sources.load_accounts reads it"
+            if fault:
                 from helpers.records import Refused
 
-                came = "nothing" if value is None else type(value).__name__
-                raise Refused(f"{name}: {key} needs {told}; what came is {came}. It takes, in this order: {order}")
+                raise Refused(f"{name}: {fault}")
         return function(*args, **kwargs)
 
     return guarded

@@ -19,7 +19,7 @@ def plan_file(name, *, base=None):
     Parameters
     ----------
     name : str
-        `jobs_ii` (notebooks/plans/jobs_ii.yaml) or a path that ends in .yaml or .yml.
+        `jobs_ii` (notebooks/plans/jobs_ii.yaml) or a path, which has an ending.
     base : Path, optional
         Where a relative path starts; the present folder when left out.
 
@@ -27,7 +27,7 @@ def plan_file(name, *, base=None):
     -------
     Path: absolute; whether the file exists is for the reader to find out.
     """
-    if os.sep not in name and not name.endswith((".yaml", ".yml")):
+    if os.sep not in name and not Path(name).suffix:
         return PLANS / f"{name}.yaml"
     return (Path(base or Path.cwd()) / Path(name).expanduser()).resolve()
 

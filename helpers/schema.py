@@ -15,6 +15,7 @@ UNITS_KNOWN = {  # English nouns, which have an s as several though a plan write
     "workspace",
 }
 KEPT_NAMES = ("unit", "variant")
+NAMELESS = "nor any other of the plan, so that its first line may hold no names"
 UNITS = "aggregated:units"  # of rows that are sums over units: how many each holds
 FURTHER = "value_of_"  # before the name of a column of values beside the one that `value` is
 CALENDAR = ("month", "quarter", "year")  # cohorts made from the start; another word is a column
@@ -247,7 +248,8 @@ def refuse_missing(columns, have, *, file, typed=False) -> None:
         if column.needed and column.name not in have:
             there = f"it has, nearest first: {list_nearest(column.name, have)}"
             if typed and not any(other.name in have for other in columns):
-                there = "nor any other of the plan, so that its first line may hold no names"
+                near = difflib.get_close_matches(column.name, have, 1, cutoff=0.8)
+                there = f"did you mean {near[0]}?" if near else NAMELESS
             raise Refused(f"{file}: no column {column.name} (for {column.use}); {there}; correct the plan or the table")
 
 

@@ -105,7 +105,8 @@ REFUSALS = [  # what is replaced, by what, the message; W is the plan as a whole
      W + ": the step invited needs an event: a step without a time cannot be read at a landmark"),
     ("dormant_after_days: 30", "dormant_after_days: 121",
      W + ": dormant_after_days reaches back before the landmark; give at most within_days"),
-    ("kind: framework", "kind: experiment", "kind: experiment; this study needs kind: framework"),
+    ("kind: framework", "kind: experiment", "kind: experiment; this study needs kind: framework; in Python "
+     "read_plan(..., kind='experiment') reads this one"),
     ("{name: bot}", "{name: bot, label: Tags on Conversations}",
      W + ": features: the label tags on conversations stands twice; rename one"),
 ]  # fmt: skip

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from afternoon import FRAMEWORK, make_accounts
 from sources_samples import PLAN
 
 import helpers
@@ -16,7 +17,7 @@ from helpers.records import Refused
 def test_help_says_how_the_ten_names_follow_one_another_and_it_runs(tmp_path):
     (tmp_path / "my_plan.yaml").write_text(PLAN)
     told = helpers.__doc__.replace("my_plan.yaml", str(tmp_path / "my_plan.yaml"))
-    lines = re.findall(r"^    (\S.*)$", told, re.M)
+    lines = re.findall(r"^    (\S.*)$", told.partition("Accounts and")[0], re.M)
     assert lines[0].removeprefix("from helpers import ").split(", ") == list(helpers._ROOMS)
     n, rng = 300, np.random.default_rng(4)
     data = pd.DataFrame({"user_id": range(n), "variant": np.where(np.arange(n) % 2, "new", "old")})
@@ -30,6 +31,23 @@ def test_help_says_how_the_ten_names_follow_one_another_and_it_runs(tmp_path):
     assert whole["results"].estimates == space["results"].estimates
     with pytest.raises(AttributeError, match="object has no attribute 'arms'"):
         whole["decided"].arms  # noqa: B018
+
+
+def test_help_says_how_accounts_are_read_and_it_runs(tmp_path):
+    (tmp_path / "my_framework.yaml").write_text(FRAMEWORK)
+    told = helpers.__doc__.partition("Accounts and")[2].replace(
+        "my_framework.yaml", str(tmp_path / "my_framework.yaml")
+    )
+    quick = '"customer_milestones", refits=4, folds=3, n_resamples=99'
+    lines = [line.replace('"customer_milestones"', quick) for line in re.findall(r"^    (\S.*)$", told, re.M)]
+    accounts, events = make_accounts()
+    space = {"read_plan": helpers.read_plan, "accounts": accounts, "events": events}
+    exec("\n".join(lines), space)
+    assert space["results"].answer and len(space["next_steps"]) and space["results"].tables
+    with pytest.raises(Refused) as refused:
+        helpers.load(space["decided"], accounts)
+    said = "load: reads experiments, this plan is a framework; sources.load_accounts reads it"
+    assert str(refused.value) == said
 
 
 def test_importing_helpers_imports_no_room():

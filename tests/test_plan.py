@@ -195,7 +195,7 @@ def test_read_departures_are_those_that_differ(write):
          "metrics.activated: from_days begins a window that within_days ends: give within_days, above from_days"),
         (", denominator: active_days", "", "metrics.per_active: a ratio needs numerator and denominator"),
         ("[no_links]", "[links]", "variant: a label stands twice among control, treatments and observational"),
-        ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1"),
+        ("links: 0.5, no", "links: 0.6, no", "variant: split must be shares above 0 that sum to 1, not 1.1"),
         ("[0.5, 1.0]", "[0.5, 0.9]", "the plan as a whole: looks must rise from above 0 to 1.0, the planned end"),
         ("enrolment_days: 28\nplanned_units: 4000", "", UNSIZED),
         ("planned_units: 4000", "comparisons: links - no_links",
@@ -291,14 +291,30 @@ def test_read_refuses_a_repeated_key(refusal):
 
 
 def test_read_refuses_broken_yaml(refusal):
-    expected = "plan mine.yaml, line 2: not readable as YAML; check indentation, quotes and colons"
-    assert refusal("title: In-product", "title: [In: product").startswith("plan mine.yaml, line")
-    assert refusal("title: In-product", "\ttitle: In-product") == expected
+    said = "plan mine.yaml, line {}: not readable as YAML; "
+    assert refusal("title: In-product", "title: 'In-product") == (
+        said.format(22) + "check indentation, quotes, colons and keys that stand twice"
+    )
+    assert refusal("title: In-product", "\ttitle: In-product") == said.format(2) + "a tab indents it; write spaces"
+    assert refusal("title: In-product", "title: Help: In-product") == (
+        said.format(2) + "check its indentation, and put quotes around text that holds a colon"
+    )
 
 
 def test_read_refuses_another_kind(refusal):
-    expected = "plan mine.yaml, kind: framework; this study needs kind: experiment"
-    assert refusal("kind: experiment", "kind: framework") == expected
+    expected = "plan mine.yaml, kind: framework; this study needs kind: experiment; in Python read_plan(..., "
+    assert refusal("kind: experiment", "kind: framework") == f"{expected}kind='framework') reads this one"
+
+
+def test_read_takes_a_path_and_refuses_what_is_no_plan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "customers.csv"
+    file.write_text("customer,arm\n1,old\n")
+    empty = "plan customers.csv: holds no keys; `studies plan` drafts one from a table"
+    assert {tell_refusal(plan.read, named) for named in (file, str(file), file.name)} == {empty}
+    cure = "no plan; give the path of a YAML file, a plan's name, or a dict"
+    assert tell_refusal(plan.read, "kind: experiment\ntitle: Help") == f"plan (str): {cure}"
+    assert tell_refusal(plan.read, [1]) == f"plan (list): {cure}"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Every guess stands beside its reason; names, labels and events stay as she wrote
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -16,13 +17,14 @@ from helpers import paths, schema
 from helpers.cli.guessing import (
     METRICS,
     MOST_LABELS,
+    WORDS,
     Guess,
     find_named,
     has_word,
     is_loss,
     split_words,
 )
-from helpers.cli.looking import draw, find_last, find_start, hear, write_text
+from helpers.cli.looking import draw, find_last, find_start, hear, read_clocks, write_text
 from helpers.cli.reporting import EXAMPLE
 from helpers.records import Refused
 from helpers.sources import ask
@@ -35,8 +37,6 @@ NEARLY_ALL = 0.99  # of an event's moments, which its window holds
 REPEATS = 1.5  # events of each unit that has any, from which on they are counted
 FEW_UNITS = 20  # an id with so few values is none
 LEAST_NESTED = 10  # clusters, each in one arm, which chance would not do
-CONTROLS = ("control", "baseline", "placebo", "kontrolle", "kontrollgruppe", "contrôle", "témoin", "controllo", "old")
-CONTROLS += ("alt", "ancien", "off", "no", "none", "false", "0", "without", "ohne", "sans", "sin", "senza", "a")
 
 
 def draft_plan(arguments):
@@ -58,14 +58,17 @@ def draft_plan(arguments):
     if arguments.to is None:
         return print(text, end="")
     target = Path(arguments.to).expanduser()
+    if not target.parent.is_dir():
+        raise Refused(f"{target.parent.name}: no such folder; make it first")
     # an untouched example may go
     ours = [EXAMPLE, *paths.PLANS.glob("*.yaml")]
-    if target.exists() and target.read_bytes() not in [file.read_bytes() for file in ours]:
+    if target.is_dir() or (target.exists() and target.read_bytes() not in [file.read_bytes() for file in ours]):
         raise Refused(f"{target.name}: exists already; name a new file")
     target.write_text(text, encoding="utf-8")
     todo = "decide every role" if arguments.study == "experiment" else "read every guess"
-    beside = f" --events {arguments.events[0]}" if arguments.events else ""
-    print(f"{arguments.to}: {todo}, then studies check {arguments.data[0]}{beside} --plan {arguments.to}")
+    beside = [word for events in arguments.events or () for word in ("--events", events)]
+    command = shlex.join(["studies", "check", *arguments.data, *beside, "--plan", arguments.to])
+    print(f"{arguments.to}: {todo}, then {command}")
 
 
 def _find_unit(units, given):
@@ -76,7 +79,8 @@ def _find_unit(units, given):
         for name in [*named, *units.list_kind("other", "labels")]
         if rows[name].notna().all() and rows[name].is_unique
     ]
-    guess = next(iter([name for name in unique if name in named] or unique or named), None)
+    unique.sort(key=lambda name: (name not in named, has_word(name, "unnamed")))  # the row's number comes last
+    guess = next(iter(unique or named), None)
     if not (given or guess):
         raise Refused(f"{units.file}: no column looks like the id of a unit; name it with --unit-id")
     why = "" if given else "guessed: a value of its own in every row" if guess in unique else "guessed: its name"
@@ -96,8 +100,9 @@ def _warn_of_unit(units, unit_id):
 
 
 def _name_unit(unit_id):
+    unit_id = re.sub(r"(?<=[a-z])(Ref|Key|Code|Num|No)$", "", unit_id)
     unit_id = re.sub(r"(?i)^(n°|nr[.]?|n[uú]m[eé]ro de|num[.]?)[_ -]+", "", unit_id)
-    return re.sub(r"(?i)([_ -](no|num|number|key|code|uuid)|[_ -]?(id|nr|nummer))$", "", unit_id) or "unit"
+    return re.sub(r"(?i)([_ -](no|num|number|key|code|uuid|ref)|[_ -]?(id|nr|nummer))$", "", unit_id) or "unit"
 
 
 def _map_events(heard, unit_id):
@@ -107,6 +112,19 @@ def _map_events(heard, unit_id):
     usual = {"unit": unit_id, "event": "event", "at": "at", "value": "value"}
     own = {key: name for key, name in heard.columns.items() if name != usual[key]}
     return own if "event" in heard.columns else own | {"named": heard.names["event"].iloc[0]}
+
+
+def _find_zone(units, heard, start):
+    """Return what the plan should say of the time zone, and why; None where all times have one, or none has."""
+    if not (heard and start):
+        return None
+    places = {start: read_clocks(units.rows[start]), heard.columns["at"]: heard.clocks}
+    if not any(zoned for zoned, _ in places.values()) or not any(naive for _, naive in places.values()):
+        return None
+    named = next((name for name, (_, naive) in places.items() if naive and has_word(name, "utc")), None)
+    if named:
+        return "UTC", f"guessed: the name of {named}"
+    return "", "needed, such as Europe/Rome or UTC: some times of day have a zone and others none"
 
 
 def _plan_experiment(units, heard, unit_id, variant):
@@ -122,7 +140,8 @@ def _plan_experiment(units, heard, unit_id, variant):
     as_of = find_last(units, heard)
     before = [name for name in rows if has_word(name, "before") and units.kinds[name].kind in METRICS]
     used = {unit_id, variant, cluster, *twins, *before}
-    sizes = [name for name in rows if heard and has_word(name, "sizes") and name not in used]  # of an assignment
+    numbers = units.list_kind(*METRICS) if heard else []  # of an assignment
+    sizes = [name for name in numbers if has_word(name, "sizes") and name not in used]
     listed = [(name, units.kinds[name]) for name in rows if name not in used.union(sizes)]
     metrics = _list_event_metrics(heard, units, unit_id, assigned, as_of) if heard else []
     metrics += _list_column_metrics(listed, heard, {metric["name"] for metric in metrics})
@@ -135,6 +154,7 @@ def _plan_experiment(units, heard, unit_id, variant):
         "is_sure": heard is not None or has_word(assigned or "", "assigned"),
         "dates": [name for name in units.list_kind("date") if name != assigned],
         "events": _map_events(heard, unit_id),
+        "zone": _find_zone(units, heard, assigned),
         "before": before,
         **{"sizes": sizes, "labels": [name for name, guess in listed if guess.kind == "labels"]},
         "metrics": metrics,
@@ -176,7 +196,9 @@ def _list_arms(units, variant):
     arms = list({text.casefold(): text for text in reversed(labels)}.values())[::-1]
     if len(arms) < 2:
         raise Refused(f"{where}: {len(arms)} label, and an experiment needs two; name another column")
-    return sorted(arms, key=lambda arm: CONTROLS.index(arm.casefold()) if arm.casefold() in CONTROLS else len(CONTROLS))
+    alone = [arm for word in WORDS["controls_alone"] for arm in arms if arm.casefold() == word]
+    control = find_named(arms, "controls")[0] or next(iter(alone), arms[0])
+    return sorted(arms, key=lambda arm: arm != control)
 
 
 def _say_end(heard):
@@ -198,6 +220,7 @@ def _list_event_metrics(heard, units, unit_id, assigned, as_of):
         last = reached.get(row.event, widest)
         window = min((window for window in WINDOWS if last <= window <= widest), default=widest)
         few = "" if window == widest else ", and few come later"
+        few += "" if over[window] == 1 else "; the answer is interim until it is for all"
         within = f"within_days: {window}", f"guessed: over for {over[window]:.0%} of the units by as_of{few}"
         kind = _guess_event(row)
         scale = [(f"scale: {list(kind.scale)}", "guessed: holds all values")] if kind.scale else []
@@ -243,6 +266,7 @@ def _plan_framework(units, heard, unit_id):
     started, why = find_start(units, "started") if heard else (None, "")
     shared = {
         "events": _map_events(heard, unit_id),
+        "zone": _find_zone(units, heard, started),
         "size": find_named([name for name in units.list_kind("count") if name != unit_id], "sizes")[0],
         "tier": find_named([name for name in units.list_kind("labels") if name != unit_id], "tiers")[0],
         **{"started": started, "started_why": why, "as_of": find_last(units, heard), "ends": _say_end(heard)},

@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from helpers.sources import tables
-from helpers.sources.numerals import MISSING, NO, YES
+from helpers.sources.numerals import APART, AROUND, MISSING, NO, YES
 
 MOST_LABELS = 20  # of a variant or segment
 TRUTHS = dict.fromkeys(YES, "1") | dict.fromkeys(NO, "0")
@@ -172,7 +172,7 @@ def _read_number(text):
     try:
         return float(text)
     except ValueError:
-        text = re.sub(r"(?<=\d)[\s'’](?=\d{3}\b)|[$€£¥]|\b(?:USD|EUR|GBP|CHF)\b", "", text).strip()
+        text = re.sub(rf"(?<=\d){APART}(?=\d{{3}}(?!\d))", "", re.sub(AROUND, r"\1", text)).strip()
     if text.count(",") > 1 or ("," in text and text.rfind(".") > text.rfind(",")):
         text = text.replace(",", "")
     elif "," in text:

@@ -9,7 +9,7 @@ import pandas as pd
 from helpers import sources
 from helpers.cli.guessing import Guess, find_named, guess_kind, has_word, is_loss, read_dates
 from helpers.records import Refused
-from helpers.sources import ask, read_address
+from helpers.sources import ask, read_address, tables
 
 MOST_ROWS, MOST_CELLS = 100_000, 10_000_000  # from which a plan is guessed, of a wide table fewer rows
 MOST_UNITS = 500  # whose events are looked at, of a long log
@@ -38,7 +38,8 @@ class Drawn:
 class Heard:
     """Events as drafts see them: where the plan's columns stand, one row an event name, their latest moment.
 
-    `rows` are the events of all units, of many events those of some units: `unit`, `event`, `at`.
+    `rows` are the events of all units, of many events those of some units: `unit`, `event`, `at`. `clocks` says
+    whether some of their times have a time zone, and whether some have none.
     """
 
     file: str
@@ -46,6 +47,7 @@ class Heard:
     names: pd.DataFrame
     rows: pd.DataFrame
     latest: pd.Timestamp
+    clocks: tuple[bool, bool]
 
 
 def draw(data, table):
@@ -62,6 +64,20 @@ def write_text(values) -> pd.Series:
     """Return values as text, as the engine writes them; whole numbers that a missing one has made floats are whole."""
     is_whole = values.dtype.kind == "f" and bool((values.dropna() % 1 == 0).all())
     return (values.astype("Int64") if is_whole else values).astype(str).str.strip()
+
+
+def read_clocks(values) -> tuple[bool, bool]:
+    """Return whether some times have a time zone, as seconds since 1970 have, and whether some times of day have none.
+
+    Parameters
+    ----------
+    values : Series
+    """
+    if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind in "iuf":
+        return True, False
+    text = values.dropna().astype(str)
+    zoned = text.str.contains(re.sub(r"[(](?![?])", "(?:", tables.ZONED))
+    return bool(zoned.any()), bool((text.str.contains(":") & ~zoned).any())
 
 
 def hear(given, table, units, unit_id):
@@ -121,7 +137,8 @@ def _count_events(events, columns, valued, known):
         some = table.filter(text[columns["unit"]].isin(known[:: 1 + len(known) // MOST_UNITS]))
         rows = _read_rows(replace(events, rows=ask(lambda: some.to_pandas(), events.file)), columns, stem)
     past = found[found <= pd.Timestamp.now(tz="UTC")]
-    return Heard(events.file, columns, names, rows, (past if len(past) else found).max())
+    latest = (past if len(past) else found).max()
+    return Heard(events.file, columns, names, rows, latest, read_clocks(events.rows[columns["at"]]))
 
 
 def _read_rows(events, columns, stem):

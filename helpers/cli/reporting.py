@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 import shlex
 import sys
 from math import isfinite
@@ -29,6 +30,8 @@ def report_runs(arguments):
     if file == paths.RUNS and not asked and paths.REPOSITORY not in (here, *here.parents):
         raise Refused("reports.yaml: not in this folder; go to your workspace, or make one: studies init FOLDER")
     runs = report.read_runs(file)
+    if not runs and not arguments.names and arguments.name is None:
+        raise Refused(f"{file.name}: holds no run; write one, such as - {{name: mine, study: experiment}}")
     if arguments.name is not None:
         runs = [_make_own_run(arguments, given, taken=[run.name for run in runs])]
     elif given:
@@ -72,7 +75,10 @@ def read_given(file, pairs):
     for name, equals, value in (pair.partition("=") for pair in pairs):
         if not equals or not name:
             raise Refused("-p needs KEY=VALUE, such as -p seed=7")
-        repeated.setdefault(name.strip(), []).append(value)
+        if value.strip().startswith("[") and value.strip().endswith("]"):
+            listed = " ".join(f"-p {name.strip()}={item.strip()}" for item in value.strip(" []").split(","))
+            raise Refused(f"-p {name.strip()}: write a list as {listed}")
+        repeated.setdefault(name.strip(), []).append(value.strip())
     return given | {name: values[0] if len(values) == 1 else values for name, values in repeated.items()}
 
 
@@ -164,6 +170,9 @@ def init_workspace(arguments):
         raise Refused(f"{study}: reads no table of yours, so that it needs no workspace; studies report {study}")
     plan = EXAMPLE if study == "experiment" else paths.plan_file(declared["plan"].default)
     texts = {"plan.yaml": plan.read_text(encoding="utf-8"), notebook.name: notebook.read_text(encoding="utf-8")}
+    for name, value in (("plan", "plan.yaml"), ("data", "simulated")):  # hers, where ours names somebody's experiment
+        default = rf'("{name}: [^"=]+= )\\"[^"\\]+\\"'
+        texts[notebook.name] = re.sub(default, rf'\g<1>\\"{value}\\"', texts[notebook.name], count=1)
     for name in ("reports.yaml", "README.md"):
         texts[name] = EXAMPLE.with_name(name).read_text(encoding="utf-8").replace("{study}", study)
     texts[".gitignore"] = "\n".join(IGNORED) + "\n"

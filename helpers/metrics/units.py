@@ -25,6 +25,8 @@ DATED = "events{} have dates and no times: the day of assignment counts, and win
 MANY = "{:,} units: above {:,} no method that needs every row is run, and what it would find is told to be unknown"
 MOST_QUIET = 30  # days without an event up to as_of, above which it may be too late a day
 BEYOND = "as_of, {}, is {:,} days after the last event, of {}: were the events complete until then? If not, correct it"
+OPEN = "{}: the window of {:g} days is over for no {} by {}, so that nothing is known; wait, or plan a shorter one"
+OFF = "with an answer outside {:g} to {:g}, such as a code for none; leave it empty where unknown, or correct the scale"
 NOTHING, ALWAYS, NEVER = ibis.null("float64"), ibis.literal(True), ibis.literal(False)
 PARTS = ("numerator", "denominator", "time_at_risk")
 
@@ -188,7 +190,8 @@ def _read_clock(units, totals, source, design):
     read = [*design.covariates, *sorted(parts.difference(design.covariates))]
     facts = {name: units.count() - units[name].count() for name in read}
     told = [ask_levels(units, design)] if design.segments else []
-    told += ask_monies(source, units, totals, design)
+    if any(metric.how.total == "amount" for metric in design.metrics.values()):
+        told += ask_monies(source, units, totals, design)
     facts |= {"units": units.count()} if told else {}
     if not design.assigned_at:
         found = log.ask(units, facts, *told)
@@ -303,9 +306,10 @@ def _write_notes(folded, beside, lost, design, clock):
     outside = {("off", name): ~folded[f"y_{name}"].between(*ends) for name, ends in scales.items()}
     if design.exposure:
         said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
-    known = [column for column in folded.columns if column.startswith(("y_", "num_", "den_"))]
-    facts = {"units": folded.count()} | {("known", column): folded[column].count() for column in known}
-    facts |= {key: fact.sum() for key, fact in (said | negative | outside).items()}
+    facts = {("known", c): folded[c].count() for c in folded.columns if c.startswith(("y_", "num_", "den_"))}
+    facts |= {"units": folded.count()} | {key: fact.sum() for key, fact in (said | negative | outside).items()}
+    windows = {name: metric.within_days for name, metric in design.metrics.items() if metric.within_days and as_of}
+    facts |= {("over", name): folded[f"complete_{name}"].sum() for name in windows}
     found = log.ask(folded, facts, *beside)
     if not found["units"]:
         raise Refused(f"plan, as_of: no unit is assigned by {as_of}; choose a later day")
@@ -313,15 +317,13 @@ def _write_notes(folded, beside, lost, design, clock):
         fault = f"with less than 0 of {design.metrics[of].time_at_risk}; correct the data, or name another time at risk"
         schema.refuse_some(found[of] or 0, "unit", f"plan, metrics.{of}.time_at_risk", fault)
     for name, (low, high) in scales.items():
-        cure = "such as a code for none; leave it empty where it is unknown, or correct the scale"
-        fault = f"with an answer outside {low:g} to {high:g}, {cure}"
-        schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", fault)
+        schema.refuse_some(found["off", name] or 0, design.unit, f"plan, metrics.{name}.scale", OFF.format(low, high))
     told = {f"units assigned after {as_of}, left out": clock["late"]} | {sentence: found[sentence] for sentence in said}
     latest = [log.LATEST.format(as_of)] if lost and not design.as_of else []
     if design.as_of and (last := clock.get("latest")) and (quiet := (as_of - last).days) > MOST_QUIET:
         latest.append(BEYOND.format(as_of, quiet, last))
-    lost = {sentence: found[sentence] for sentence in lost}
-    told, lost = ([f"{sentence}: {n:,}" for sentence, n in counts.items() if n] for counts in (told, lost))
+    latest += [OPEN.format(name, days, design.unit, as_of) for name, days in windows.items() if not found["over", name]]
+    told, lost = ([f"{t}: {n:,}" for t, n in counts.items() if n] for counts in (told, {t: found[t] for t in lost}))
     if found["units"] > opening.MOST_UNITS:
         told.append(MANY.format(found["units"], opening.MOST_UNITS))
     if dated := clock["dated"]:

@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import itertools
+import os
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -68,7 +69,7 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
 
     Parameters
     ----------
-    name : str or dict
+    name : str, Path or dict
         A name in notebooks/plans, the path of a YAML file, or what such a file holds.
     departures : dict, optional
         Parameters that the plan holds too; None means as planned, another value is a departure. A key within another
@@ -92,16 +93,15 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
         text = unicodedata.normalize("NFC", raw.decode("utf-8-sig"))
         content, written = yaml.load(text, _Text), None if file == AS_DICT else yaml.compose(text, _Text)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise Refused(f"plan {file}{where}: not readable as YAML; check indentation, quotes and colons") from None
+        raise Refused(f"plan {file}{explain_yaml(error)}") from None
     except Refused as error:
         raise Refused(f"plan {file}: {error}") from None
     if not isinstance(content, dict):
         raise Refused(f"plan {file}: holds no keys; `studies plan` drafts one from a table")
     named, wanted = content.get("kind"), kind or " or ".join(PLANS)
     if named not in ([kind] if kind else PLANS):
-        raise Refused(f"plan {file}, kind: {named or 'left out'}; this study needs kind: {wanted}")
+        cure = f"; in Python read_plan(..., kind={named!r}) reads this one" if named in PLANS else ""
+        raise Refused(f"plan {file}, kind: {named or 'left out'}; this study needs kind: {wanted}{cure}")
     content = {key: value for key, value in content.items() if not (isinstance(value, str) and value in NULLS)}
     design, found = _validated(content, file, written), []
     if changes := {key: value for key, value in (departures or {}).items() if value is not None}:
@@ -112,14 +112,30 @@ def read(name, *, departures=None, base=None, kind="experiment") -> Plan:
     return Plan(design, file, hashlib.sha256(raw).hexdigest(), tuple(found))
 
 
+def explain_yaml(error) -> str:
+    """Return where a text is not YAML, and what to do about it.
+
+    Parameters
+    ----------
+    error : yaml.YAMLError or UnicodeDecodeError
+    """
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or ""
+    cure = next((cure for sign, cure in _YAML_CURES.items() if sign in problem), "")
+    where = f", line {mark.line + 1}" if mark else ""
+    return f"{where}: not readable as YAML; {cure or 'check indentation, quotes, colons and keys that stand twice'}"
+
+
 def _open(name, base):
     """Return what messages call a plan, and its bytes; those of a dict are the YAML that holds the same."""
     if isinstance(name, dict):
         try:
             return AS_DICT, yaml.safe_dump(name, sort_keys=False, allow_unicode=True).encode()
-        except yaml.YAMLError:
-            raise Refused(f"plan {AS_DICT}: holds more than text, numbers, days, lists, dicts; write those") from None
-    file = paths.plan_file(name, base=base)
+        except yaml.YAMLError as error:
+            came = type(error.args[-1]).__name__
+            raise Refused(f"plan {AS_DICT}: holds {came}; write text, numbers, days, lists and dicts") from None
+    if not isinstance(name, (str, os.PathLike)) or "\n" in os.fspath(name):
+        raise Refused(f"plan ({type(name).__name__}): no plan; give the path of a YAML file, a plan's name, or a dict")
+    file = paths.plan_file(os.fspath(name), base=base)
     try:
         return file.name, file.read_bytes()
     except OSError:
@@ -169,6 +185,10 @@ def _find_line(node, where):
     return depth, line
 
 
+_YAML_CURES = {  # what YAML's own message holds
+    "\\t": "a tab indents it; write spaces",
+    "mapping values": "check its indentation, and put quotes around text that holds a colon",
+}
 _DATE = "should be a day such as 2022-04-30"
 _CURES = {
     "date_from_datetime_parsing": _DATE,
@@ -244,7 +264,7 @@ def _write_fault(fault, place, where, written, examples) -> str:
     near, *where = where
     words = re.findall(r"[a-z_]+", fault)
     _, line = max((_find_line(written, [*where, word]) for word in ["", *words]), key=lambda found: found[0])
-    named = [near, *where[-1:], *(word for word in words if word in TOLD_BY)]
+    named = [near, *(word for word in words if word in TOLD_BY), *where[-1:]]
     example = next((examples[key] for key in named if key in examples), None)
     is_told = "such as" in fault or (fault.startswith("should be") and fault.endswith("?"))
     cure = f"; such as `{example}`" if example and not is_told else ""

@@ -115,8 +115,9 @@ class Variant(Part):
         yield len(set(labels)) < len(labels), "a label stands twice among control, treatments and observational"
         if isinstance(self.split, dict):
             shares = self.split.values()
+            fault = f"split must be shares above 0 that sum to 1, not {sum(shares):.4g}"
             yield set(self.split) != set(self.arms), "split must name exactly the control and the treatments"
-            yield min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6, "split must be shares above 0 that sum to 1"
+            yield min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6, fault
 
     @property
     def arms(self) -> list[str]:

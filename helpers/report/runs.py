@@ -62,9 +62,9 @@ def read_yaml(file) -> Any:
     except OSError:
         raise Refused(f"{Path(file).name}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where, cure = f", line {mark.line + 1}" if mark else "", "indentation, quotes, colons and keys that stand twice"
-        raise Refused(f"{Path(file).name}{where}: not readable as YAML; check {cure}") from None
+        from helpers.plan import explain_yaml  # here: it takes a while to import, and few files are broken
+
+        raise Refused(f"{Path(file).name}{explain_yaml(error)}") from None
 
 
 def read_runs(file=None) -> tuple[Run, ...]:
@@ -135,7 +135,9 @@ def make_run(study, *, name, given, needs=(), base=None) -> Run:
     Refused: a name not allowed, no such study, a parameter that `settle` refuses.
     """
     if not NAME.fullmatch(str(name)):
-        raise Refused("a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit")
+        near = re.sub(r"[^a-z0-9_]+", "-", str(name).casefold()).strip("-_")[:64] or "spring-review"
+        allowed = "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit"
+        raise Refused(f"{allowed}, such as {near}")
     base = Path(base or Path.cwd())
     notebook = find_notebook(study, base=base)
     declared = read_parameters(notebook)

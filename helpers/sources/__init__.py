@@ -360,10 +360,9 @@ def _read_variants(shaped, design):
     found = _count_labels(shaped.table, shaped.name)
     where = f"{shaped.name}, column {design.variant.column}"
     planned = [*design.variant.arms, *design.variant.observational]
+    cure = "name the column of the variant in the plan"
     if len(found) > MANY_LABELS:
-        raise Refused(
-            f"{where}: more than {MANY_LABELS:,} different labels; name the column of the variant in the plan"
-        )
+        raise Refused(f"{where}: more than {MANY_LABELS:,} different labels; {cure}")
     if set(found) <= set(planned):
         return shaped, found
     folded = {_fold(label): label for label in planned}
@@ -371,10 +370,8 @@ def _read_variants(shaped, design):
     reading = {label: label if label in planned else folded.get(_fold(label)) for label in found}
     unknown = [label for label, read in reading.items() if read is None]
     if len(unknown) > MANY_UNKNOWN:
-        raise Refused(
-            f"{where}: {len(unknown):,} different labels that the plan does not name, so that it is no column of "
-            "variants; name the column of the variant in the plan"
-        )
+        fault = f"{len(unknown):,} different labels that the plan does not name, so that it is no column of variants"
+        raise Refused(f"{where}: {fault}; {cure}")
     near = {u for u in unknown if difflib.get_close_matches(_fold(u), map(_fold, planned), 1)}
     named = [u for u in unknown if found[u] >= FEW or u in near][:5]
     near = ", ".join(f"{schema.cut(u)} (nearest: {schema.cut(schema.sort_nearest(u, planned)[0])})" for u in named)
@@ -412,9 +409,8 @@ def _list_variants(labels, shown, design, n_two, *, is_history=False):
         if n_two:
             spread = f"whose {design.cluster} stands in" if design.cluster else "in"
             left = f" once {schema.say(n_two, 'unit')} {spread} two variants are left out"
-        raise Refused(
-            f"{where}: one variant only ({schema.cut(only)}){left}; a comparison needs control and a treatment"
-        )
+        fault = f"one variant only ({schema.cut(only)}){left}; a comparison needs control and a treatment"
+        raise Refused(f"{where}: {fault}")
     control, empty = design.variant.control, [schema.cut(label) for label, n in by_variant.items() if not n]
     if not by_variant[control]:
         raise Refused(f"{where}: no unit in control, {schema.cut(control)}; give the units of control too")

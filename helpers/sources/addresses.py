@@ -20,6 +20,7 @@ VERSIONED = ("_delta_log", ".hoodie", "metadata/*.metadata.json")  # beside file
 PATTERN = re.compile(r"[*?\[]")
 MADE = ("simulated", "public")
 SCHEMES = ("postgres", "postgresql", "bigquery", "snowflake", "pyspark", "databricks", "trino", "clickhouse")
+FAR = ("http", "https", "ftp", "sftp", "s3", "gs", "gcs", "abfs", "abfss", "az", "hdfs")  # schemes of files elsewhere
 VARIABLE = r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}"
 SECRET = re.compile(r"pass|pwd|\bpw\b|secret|token|key|credential|jwt|\b(?:auth|sig|signature)\b", re.IGNORECASE)
 LITERAL = "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
@@ -139,6 +140,8 @@ def _read_url(item):
     secrets = [value for key, value in options if SECRET.search(key)]
     if not all(re.fullmatch(f"({VARIABLE})+", secret) for secret in [*([password] if password else []), *secrets]):
         raise Refused(LITERAL)
+    if scheme in FAR:
+        raise Refused("data: files are read from this machine alone; copy it here and give its path")
     if scheme not in SCHEMES:
         raise Refused(f"data: addresses of this scheme are not read; allowed: duckdb:PATH, {', '.join(SCHEMES)}")
     host = rest.partition("/")[0].partition("?")[0].rpartition("@")[2]

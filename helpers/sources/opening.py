@@ -246,6 +246,9 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     backend = connect([place, beside] if beside else [place], threads=threads)
     units = _compose_names(backend, open_table(backend, place, name="raw_units", table=table))
     heard = beside and _compose_names(backend, open_table(backend, beside, name="raw_events", table=events_table))
+    arm = design.variant.column if design.kind == "experiment" else None
+    if heard and arm in {*heard.table.columns} - {*units.table.columns}:
+        raise Refused(f"{heard.name}: has the column {arm}, which {units.name} lacks: data and events are swapped")
     sums = [raw.sha256 for raw in (units, heard) if raw and raw.sha256]
     closed = "cannot be read; check its permissions"
     for path in (*place.paths, *(beside.paths if beside else ())):
@@ -371,7 +374,8 @@ def open_table(backend, place, *, name, table=None) -> Raw:
         return _open_json(backend, place, name)
     headers, damaged = [], "not a whole Parquet file; it is cut short or damaged, copy it again"
     for path in place.paths:
-        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=damaged))
+        told = lambda _, path=path: reading.explain_kind(path, damaged)  # noqa: E731
+        headers.append(ask(lambda path=path: pq.read_schema(path).names, path.name, tell=told))
     if len(headers) > 1:
         _refuse_other_columns(place.paths, headers)
     files = ", ".join(_quote(path, escaped=True) for path in place.paths)

@@ -39,7 +39,7 @@ def to_arrow(frame, shown) -> pa.Table:
 
     Raises
     ------
-    Refused: no table; a column name that stands twice.
+    Refused: no table; no columns; a column name that stands twice, or is of several levels.
     """
     if isinstance(frame, pd.DataFrame):
         table = _read_pandas(frame, shown)
@@ -51,6 +51,8 @@ def to_arrow(frame, shown) -> pa.Table:
         if table is None:
             raise Refused(f"{shown}: {NO_TABLE}")
         refuse_twice(table.column_names, shown)
+    if not table.column_names:
+        raise Refused(f"{shown}: no columns; give a table that has some")
     columns = [_make_plain(column) for column in table.columns]
     return pa.table(columns, names=table.column_names).combine_chunks()
 
@@ -58,6 +60,9 @@ def to_arrow(frame, shown) -> pa.Table:
 def _read_pandas(frame, shown):
     named = [name for name in frame.index.names if name is not None]
     frame = frame.reset_index(level=[name for name in named if name not in frame.columns]) if named else frame
+    if frame.columns.nlevels > 1:
+        cure = "make one of them, such as df.columns = df.columns.map('_'.join)"
+        raise Refused(f"{shown}: names of columns in {frame.columns.nlevels} levels; {cure}")
     names = [str(name) for name in frame.columns]
     refuse_twice(names, shown)
     return pa.table([_read_column(frame.iloc[:, place]) for place in range(len(names))], names=names)
@@ -77,7 +82,8 @@ def _read_column(series):
         column = pa.array(series, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         column = None
-    if column is None or isinstance(column.type, pa.BaseExtensionType):
+    kind = None if column is None else getattr(column.type, "value_type", column.type)  # of categories, theirs
+    if kind is None or isinstance(kind, pa.BaseExtensionType):
         known = series.astype(object)
         column = pa.array(known.where(known.isna(), known.map(str)), type=pa.string(), from_pandas=True)
     return column
@@ -132,6 +138,11 @@ MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 VALUE = re.compile(r"[+-]?[0-9]+([.,][0-9]+)?$|[0-9]{4}-[0-9]{2}-[0-9]{2}|[^@\s]+@[^@\s]+[.][^@\s]+$")
 TITLE = "{}, line 1: one cell above a table, such as a title; delete what stands above the column names"
 TOLD = re.compile(r"\ufeff?\"?sep=(?P<mark>[,;|\t])\"?[ \t]*(\r\n?|\n|$)", re.IGNORECASE)  # Excel's first line
+BEGINNINGS = {  # of a file: how its name then ends, and what it is
+    b"\x1f\x8b": (".gz", "packed with gzip"),
+    b"PAR1": (".parquet", "a Parquet file"),
+    b"PK\x03\x04": (".xlsx", "an Excel file or another zip"),
+}
 BLOCK, WIDE, LARGEST = 1 << 22, 1 << 15, 1 << 26  # bytes read at a time: at least, a column, at most
 
 
@@ -246,10 +257,31 @@ def _scan_bytes(path):
                 except UnicodeDecodeError:
                     encoding = "cp1252"
     except (OSError, EOFError, zlib.error):
-        raise Refused(f"{path.name}: cannot be unpacked to its end; the file is damaged, copy it again") from None
+        damaged = explain_kind(path, "cannot be unpacked to its end; the file is damaged, copy it again")
+        raise Refused(f"{path.name}: {damaged}") from None
     if nul and encoding != "utf-16":
-        raise Refused(f"{path.name}: holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV")
+        fault = explain_kind(path, "holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV")
+        raise Refused(f"{path.name}: {fault}")
     return encoding, quoted
+
+
+def explain_kind(path, otherwise) -> str:
+    """Return why a file is not read: it begins as a file of another kind than its name says, or another reason.
+
+    Parameters
+    ----------
+    path : Path
+    otherwise : str
+    """
+    with open(path, "rb") as file:
+        start = file.read(4)
+    for mark, (ending, kind) in BEGINNINGS.items():
+        begins, ends = start.startswith(mark), path.name.lower().endswith(ending)
+        if begins and not ends:
+            return f"is {kind} by its first bytes; end its name with {ending}"
+        if ends and not begins:
+            return f"is not {kind}, as its name says; end it as what it is"
+    return otherwise
 
 
 def _open_binary(path):

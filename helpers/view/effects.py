@@ -1,6 +1,7 @@
 """Effects of an experiment as a report shows them: the first screen, the scorecard, the ladder, segments and weeks."""
 
 import math
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -236,6 +237,14 @@ def _tell_ladder(chosen, scale) -> str:
 def segments(results: Results, *, metric: str) -> Display:
     """Return one metric's effect in every segment, titled by the test of whether it differs; exploratory."""
     chosen = [e for e in results.estimates if e.metric == metric and e.segment is not None and not scales.is_lift(e)]
+    columns = list(dict.fromkeys(e.segment.partition("=")[0] for e in chosen))
+
+    def place(e):  # levels that begin with a number stand by it: 11-50 before 101-500
+        column, _, level = e.segment.partition("=")
+        number = re.match(r"\W*([0-9]+)", level)
+        return columns.index(column), int(number[1]) if number else math.inf, level[:1] not in ("<", "\u2264")
+
+    chosen.sort(key=place)
     return _parts(results, chosen, metric, kind="interaction", name="segments")
 
 

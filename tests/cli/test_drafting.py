@@ -70,6 +70,59 @@ def test_plan_takes_the_place_of_an_untouched_example_and_of_nothing_else(studie
     assert again == (2, "", message) and file.read_text() == drafted
 
 
+def test_plan_is_written_where_a_file_can_be_and_its_next_command_runs_as_it_is_told(studies, table, tmp_path):
+    spaced = table.rename(tmp_path / "an export.csv")
+    given = "plan", spaced, "--unit-id", "customer_id", "--variant", "variant", "--to"
+    assert studies(*given, tmp_path / "gone" / "p.yaml") == (2, "", "studies: gone: no such folder; make it first\n")
+    assert studies(*given, tmp_path) == (2, "", f"studies: {tmp_path.name}: exists already; name a new file\n")
+    _, shown, _ = studies(*given, tmp_path / "p.yaml")
+    told = f"studies check '{spaced}' --plan {tmp_path / 'p.yaml'}"
+    assert shown == f"{tmp_path / 'p.yaml'}: decide every role, then {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("labels", "control"),
+    [
+        (["Concierge", "Holdout"], "Holdout"),
+        (["Chat", "control_group"], "control_group"),
+        (["b", "a"], "a"),
+        (["a new way", "the usual"], "a new way"),  # in order of the alphabet: no word of the two says it
+        (["new", "old"], "old"),
+        (["grupa kontrolna", "czat"], "grupa kontrolna"),
+    ],
+)
+def test_plan_guesses_the_control_by_a_word_of_its_label(studies, tmp_path, labels, control):
+    pd.DataFrame(
+        {"": range(40), "id": [f"u{i}" for i in range(40)], "arm": labels * 20, "paid": [0, 1, 1, 0] * 10}
+    ).to_csv(tmp_path / "t.csv", index=False)
+    _, shown, _ = studies("plan", tmp_path / "t.csv")
+    assert re.search('  control: "?([^"#]*[^"# ])', shown)[1] == control
+    assert "\nunit_id: id   # guessed" in shown  # and not the row's number, which a table in Python leaves behind
+
+
+def test_plan_refuses_a_misspelt_column_with_the_one_that_is_meant(studies, table):
+    said = "no column custmer_id (for --unit-id); did you mean customer_id?; correct the plan or the table"
+    assert studies("plan", table, "--unit-id", "custmer_id") == (2, "", f"studies: {table.name}: {said}\n")
+
+
+def test_plan_names_the_time_zone_where_times_without_one_stand_beside_times_with_one(studies, logged, tmp_path):
+    units, events = logged
+    log, people = pd.read_csv(events), pd.read_csv(units)
+    assert "time_zone" not in studies("plan", units, "--events", events)[1]
+    log.assign(at=log["at"].str.replace(" ", "T") + "Z").to_csv(events, index=False)
+    which = "time_zone:   # needed, such as Europe/Rome or UTC: some times of day have a zone and others none\n"
+    assert which in studies("plan", units, "--events", events)[1]
+    sized = people.assign(**{"company size": ["1-9", "1-9", "10+", "10+"] * 100, "pre_spent": [1.5, 2, 3, 4, 5] * 80})
+    sized.rename(columns={"assigned_at": "Assigned (UTC)"}).to_csv(units, index=False)
+    shown = studies("plan", units, "--events", events)[1]
+    assert "time_zone: UTC   # guessed: the name of Assigned (UTC)\n" in shown
+    assert "# segments: [company size]" in shown
+    assert (
+        "covariates: [pre_spent]   # guessed: names that say measured before assignment; only such, "
+        "so perhaps [seats]\n" in shown
+    )
+
+
 def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
     many = "id,variant\n" + "".join(f"{i},text {i}\n" for i in range(21))
     for content, message in (
@@ -138,6 +191,7 @@ def test_guess_kind_by_name_and_range():
         ("count", "items", [1, 2, 3, 5] * 9),
         ("amount", "revenue", [0, 20] * 9),
         ("amount", "paid in", ["$1,234.50", "12,50 €", "1 200"]),
+        ("amount", "x", ["1\u202f234,50 zł", "12,50 zł", "-3,00 zł"]),  # whatever money and space the data may have
         ("amount", "x", ["0,5", "8"] * 9),
         ("amount", "x", [-1, 8] * 9),
         ("count", "tickets", [0, 8] * 9),
@@ -182,6 +236,8 @@ def test_guess_kind_by_name_and_range():
         ("id", "unit"),
         ("Kunden-Nr", "Kunden"),
         ("Kundennr", "Kunden"),
+        ("AccountRef", "Account"),
+        ("xref", "xref"),
     ],
 )
 def test_a_unit_is_called_as_its_id_without_the_word_for_it(column, unit):
@@ -225,6 +281,10 @@ def test_plan_drafts_from_events_what_a_study_answers_once_roles_are_given(studi
         "trial over": ("binary", 28),
         "Paid": ("amount", 7),
     }
+    log = pd.read_csv(events)
+    log[log["at"] < "2024-02-03"].to_csv(tmp_path / "early.csv", index=False)
+    told = "within_days: 14   # guessed: over for 95% of the units by as_of; the answer is interim until it is for all"
+    assert told in studies("plan", units, "--events", tmp_path / "early.csv")[1]
     assert str(design.as_of) == "2024-03-05" and design.assigned_at == "assigned_at"
     status, shown, message = studies("check", units, "--events", events, "--plan", tmp_path / "p.yaml")
     assert (status, message) == (0, "") and shown.endswith("A study of this table would answer.\n")

@@ -32,9 +32,15 @@ def asked(monkeypatch):
         ("report small --name first", "the name 'first' is one of reports.yaml; choose another"),
         (
             "report small --name ../x",
-            "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit",
+            "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit, such as x",
         ),
         ("report --name x", "--name needs one STUDY before it; 0 came"),
+        (
+            "report small --name Spring.Review",
+            "a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit, such as spring-review",
+        ),
+        ("report small --name x -p data=[a.csv,b.csv]", "-p data: write a list as -p data=a.csv -p data=b.csv"),
+        ("report --runs runs", "runs: holds no run; write one, such as - {name: mine, study: experiment}"),
         ("report small --name x -p seed", "-p needs KEY=VALUE, such as -p seed=7"),
         ("report small --name x -f list.yaml", "list.yaml: needs lines of the form name: value"),
         ("report small --name x -p seed=100", "parameter seed: needs a whole number from 0 to 99; 100 came"),
@@ -55,6 +61,7 @@ def test_a_command_that_cannot_be_done_is_refused_in_one_sentence(
     write_notebook(notebooks / "grid.ipynb", "seed: int = 7  # [0, 99]; ; seed\n")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.yaml").write_text("- 1\n")
+    (tmp_path / "runs").write_text("# none yet\n")
     assert studies(*arguments.split()) == (2, "", f"studies: {message}\n")
     assert asked == {} and not (tmp_path / "mine").exists()
 
@@ -138,13 +145,16 @@ def test_describe_shows_every_parameter(studies, notebooks):
 
 
 def test_init_makes_a_workspace_that_can_run_and_writes_over_none(studies, notebooks, tmp_path):
-    (notebooks / "experiment.ipynb").write_bytes((notebooks / "small.ipynb").read_bytes())
+    hers = (notebooks / "small.ipynb").read_text()
+    ours = hers.replace('\\"plan.yaml', '\\"jobs_ii').replace('\\"simulated', '\\"public:jobs_ii')
+    (notebooks / "experiment.ipynb").write_text(ours)
     mine = tmp_path / "mine"
     assert studies("init", mine)[1] == (
         f"{mine}: plan.yaml, reports.yaml, experiment.ipynb, README.md\nnext: cd {mine} && studies report\n"
     )
     [run] = report.read_runs(mine / "reports.yaml")
-    assert run.notebook == mine / "experiment.ipynb"
+    assert run.notebook == mine / "experiment.ipynb"  # which opens with her plan, not with somebody's experiment
+    assert run.notebook.read_text() == hers != ours
     assert run.given == {"plan": str(mine / "plan.yaml"), "data": "simulated"}
     assert list(plans.read(run.given["plan"]).design.by_role("primary")) == ["activated"]
     ignored = (mine / ".gitignore").read_text().splitlines()

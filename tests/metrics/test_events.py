@@ -276,7 +276,7 @@ def test_fold_refuses_the_last_answer_that_lies_off_its_scale(column):
         metrics.fold(make_source(units | {"rated": [4.0, 99.0, None]}, [*told, *more]), design)
     assert str(refused.value) == (
         "plan, metrics.rating.scale: 1 user with an answer outside 1 to 5, such as a code for none; leave it empty "
-        "where it is unknown, or correct the scale"
+        "where unknown, or correct the scale"
     )
 
 

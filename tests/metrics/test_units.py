@@ -89,7 +89,7 @@ def test_fold_of_an_exposure_leaves_the_unknown_unknown(exposure):
             {"score": {"kind": "score", "scale": [6, 8]}},
             {},
             "plan, metrics.score.scale: 1 unit with an answer outside 6 to 8, such as a code for none; leave it empty "
-            "where it is unknown, or correct the scale",
+            "where unknown, or correct the scale",
         ),
     ],
 )
@@ -179,6 +179,13 @@ def test_fold_tells_that_as_of_lies_long_after_the_last_event():
     told = "as_of, 2025-01-20, is 366 days after the last event, of 2024-01-20: were the events complete until then? "
     assert _fold_timed(as_of="2025-01-20").messages == (f"{told}If not, correct it",)
     assert _fold_timed(as_of="2024-02-19").messages == ()  # thirty days
+
+
+def test_fold_tells_a_window_that_is_over_for_nobody():
+    early, first = (_fold_timed(as_of=f"2024-01-0{day}") for day in (6, 7))
+    said = f"paid: the window of 7 days is over for no {early.design.unit} by 2024-01-06, so that nothing is known; "
+    assert f"{said}wait, or plan a shorter one" in early.messages
+    assert not any("window" in told for told in first.messages)  # at whose end it is over for one of them
 
 
 def test_fold_without_as_of_takes_the_latest_day_and_says_so():

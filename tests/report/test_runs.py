@@ -54,7 +54,8 @@ def test_read_runs_paths_start_at_its_folder(read, study):
         ("- {name: a}", "reports.yaml, run a: needs a study, a mapping of parameters and a list of needs"),
         (
             "- {name: ../a, study: tiny}",
-            "reports.yaml, run ../a: a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or digit",
+            "reports.yaml, run ../a: a run's name has 1 to 64 of a-z, 0-9, _ and -, and begins with a letter or "
+            "digit, such as a",
         ),
         ("- {name: a, study: tiny}\n- {name: a, study: tiny}", "reports.yaml: the name 'a' stands twice; keep one"),
         ("- {name: a, study: tiny, needs: [b]}", "reports.yaml, run a: needs 'b', which is no run"),

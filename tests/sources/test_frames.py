@@ -74,6 +74,9 @@ def test_a_frame_gives_the_estimates_of_its_file(tmp_path, wide):
     assert len(expected) > 10
     shapes = {
         "as pandas reads it": pd.read_csv(file),
+        "categories, and ranges that pandas cuts": wide.assign(cut=pd.cut(wide["spend"], 2)).astype(
+            dict.fromkeys(["variant"], "category")
+        ),
         "categories": wide.astype(dict.fromkeys(["variant", "done", "country"], "category")),
         "an index": wide.set_index("user_id"),
         "Arrow types": pd.read_csv(file, dtype_backend="pyarrow"),
@@ -144,6 +147,13 @@ def test_what_is_no_table_is_refused(design, write):
             {},
             "data (DataFrame): the column name variant stands twice (upper and lower case are one); rename one",
         ),
+        (five.iloc[:, :0], {}, "data (DataFrame): no columns; give a table that has some"),
+        (
+            pd.concat({"a": five}, axis=1),
+            {},
+            "data (DataFrame): names of columns in 2 levels; make one of them, such as "
+            "df.columns = df.columns.map('_'.join)",
+        ),
         (five, {"table": "t"}, "data (DataFrame): a table in memory has no tables, and table is given; leave it out"),
         (five.iloc[:0], {}, "data (DataFrame): columns and no rows; export it again"),
         (ibis.memtable(five), {"events": five}, two),
@@ -196,5 +206,5 @@ def test_a_plan_as_a_dict_is_refused_as_its_file(tmp_path, change):
 
 
 def test_a_plan_as_a_dict_holds_what_a_file_can_hold():
-    said = "plan as a dict: holds more than text, numbers, days, lists, dicts; write those"
+    said = "plan as a dict: holds object; write text, numbers, days, lists and dicts"
     assert tell_refusal(plan.read, {"kind": "experiment", "metrics": {"spend": object()}}) == said

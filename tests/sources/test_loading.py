@@ -297,7 +297,18 @@ def test_load_reads_words_for_missing_in_number_columns_and_says_so(load):
 
 @pytest.mark.parametrize(
     "words",
-    ["Yes false 1", "Y N y", "t f t", "Oui NON oui", "Ja Nein ja", "Sì No si", "Si\u0300 no s", "VRAI FAUX vrai"],
+    [
+        "Yes false 1",
+        "Y N y",
+        "t f t",
+        "Oui NON oui",
+        "Ja Nein ja",
+        "Sì No si",
+        "Si\u0300 no s",
+        "VRAI FAUX vrai",
+        "Tak Nie tak",
+        "Ja Nej ja",
+    ],
 )
 def test_load_reads_words_for_yes_and_no_as_one_and_zero(load, words):
     rows = [

@@ -133,6 +133,8 @@ def test_events_that_were_left_out_are_asked_for_and_no_other_column(world):
     spend = {"spend": {"kind": "amount", "role": "primary", "within_days": 14, "event": "order"}}
     assert tell_refusal(measure, world[0], None, metrics=spend) == told
     assert tell_refusal(measure, world[0], None, events={"at": "moment"}, metrics=spend) == told
+    told = "events (DataFrame): has the column variant, which data (DataFrame) lacks: data and events are swapped"
+    assert tell_refusal(measure, world[1], world[0], metrics=spend) == told
 
 
 FAULTS = [

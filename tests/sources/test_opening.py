@@ -1,5 +1,6 @@
 """What `data` names is opened and nothing else; addresses never show a password, and no message tells a secret."""
 
+import gzip
 import hashlib
 import json
 import math
@@ -23,6 +24,7 @@ from helpers.sources.addresses import Address, read_address
 
 LITERAL = "data: the address holds a password; write ${NAME} in its place and set that variable in the environment"
 LOOKS = "data: this looks like the address of a database; write scheme://user:${PASSWORD}@host/database"
+FAR = "data: files are read from this machine alone; copy it here and give its path"
 
 
 @pytest.mark.parametrize(
@@ -95,10 +97,13 @@ def test_read_address_joins_the_names_of_several_files(tmp_path):
         ("postgres:me:canary@host", LOOKS),  # no slashes: its base name would be the password
         ("postgres:/me:canary@host/db", LOOKS),
         (
-            "ftp://host/canary",
+            "cassandra://host/canary",
             "data: addresses of this scheme are not read; allowed: duckdb:PATH, postgres, postgresql, bigquery, "
             "snowflake, pyspark, databricks, trino, clickhouse",
         ),
+        ("ftp://host/canary", FAR),
+        ("https://host/canary.csv", FAR),
+        ("s3://canary/u.parquet", FAR),
     ],
 )
 def test_read_address_refuses_without_showing_more_than_a_base_name(data, message):
@@ -329,6 +334,25 @@ def test_load_refuses_a_truncated_parquet_and_one_without_rows(design, tmp_path)
     assert tell_refusal(sources.load, design(), str(path)) == (
         "u.parquet: not a whole Parquet file; it is cut short or damaged, copy it again"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        (
+            "u.csv",
+            gzip.compress(FIVE.encode(), mtime=0),
+            "is packed with gzip by its first bytes; end its name with .gz",
+        ),
+        ("u.csv", b"PAR1\0", "is a Parquet file by its first bytes; end its name with .parquet"),
+        ("u.csv.gz", FIVE.encode(), "is not packed with gzip, as its name says; end it as what it is"),
+        ("u.parquet", FIVE.encode(), "is not a Parquet file, as its name says; end it as what it is"),
+        ("u.xlsx", FIVE.encode(), "no whole Excel file, or one with a password; save it again as .xlsx or as CSV"),
+    ],
+)
+def test_load_refuses_a_file_that_is_not_what_its_name_says(design, tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    assert tell_refusal(sources.load, design(), str(tmp_path / name)) == f"{name}: {said}"
 
 
 def test_load_joins_several_files_in_any_order_of_columns(design, tmp_path, write):

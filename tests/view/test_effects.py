@@ -208,6 +208,13 @@ def test_segments_carry_no_verdicts_and_are_titled_by_the_interaction_tests():
     assert "Activated, part by part" in told(segments(make(), metric="activated"))
 
 
+def test_segments_that_begin_with_a_number_stand_by_it():
+    sizes = ["101-500", "11-50", "<11", "other"]
+    rows = tuple(samples.segments()[0].but(segment=f"size={size}", id=size) for size in sizes)
+    shown = told(segments(make(estimates=rows), metric="activated"))
+    assert sorted(sizes, key=shown.casefold().index) == ["<11", "11-50", "101-500", "other"]
+
+
 def test_weeks_are_titled_by_the_test_of_a_trend():
     trend = Test("t", "activated", "trend over weeks", 0.2, None, 0.86)
     shown = told(weeks(make(tests=(trend,)), metric="activated"))

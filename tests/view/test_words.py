@@ -176,8 +176,10 @@ def test_an_interim_answer_says_so_and_decides_nothing():
     )
     nothing = explained(make(verdict="not estimable", estimate=NAN), status="interim").answer
     assert nothing[0] == "Nothing can be estimated yet."
-    unplanned = explained(early, status="interim").answer[1]
-    assert unplanned == f"{found[1]} The plan names no number of units, so they are tuned for 2,000."
+    _, told, then = explained(early, status="interim").answer
+    assert told == f"{found[1]} The plan names no number of units, so they are tuned for 2,000."
+    wait = "Next: wait until every unit is followed as long as the plan asks, before anything is decided; "
+    assert then == f"{wait}write planned_units, too."
 
 
 def test_a_withheld_answer_is_its_reason_in_words():
