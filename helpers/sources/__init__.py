@@ -115,7 +115,10 @@ def load(
     """
     given = opening.open_given(design, data, table, events, events_table, simulation, threads)
     given = replace(given, units=opening.put_control(given, design.variant)) if is_history else given
-    columns = given.units.table.columns
+    columns, arm = given.units.table.columns, design.variant.column
+    if given.events and arm in {*given.events.table.columns} - {*columns}:
+        told = f"has the column {arm}, which {given.units.name} lacks: data and events are swapped"
+        raise Refused(f"{given.events.name}: {told}")
     if design.units_in_row:
         given = number_rows(given, design.unit_id)
     heard, names = _hear(given, design, schema.list_event_names(design, columns))

@@ -246,9 +246,6 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     backend = connect([place, beside] if beside else [place], threads=threads)
     units = _compose_names(backend, open_table(backend, place, name="raw_units", table=table))
     heard = beside and _compose_names(backend, open_table(backend, beside, name="raw_events", table=events_table))
-    arm = design.variant.column if design.kind == "experiment" else None
-    if heard and arm in {*heard.table.columns} - {*units.table.columns}:
-        raise Refused(f"{heard.name}: has the column {arm}, which {units.name} lacks: data and events are swapped")
     sums = [raw.sha256 for raw in (units, heard) if raw and raw.sha256]
     closed = "cannot be read; check its permissions"
     for path in (*place.paths, *(beside.paths if beside else ())):
