@@ -247,9 +247,8 @@ def open_given(design, data, table, events, events_table, simulation, threads) -
     units = _compose_names(backend, open_table(backend, place, name="raw_units", table=table))
     heard = beside and _compose_names(backend, open_table(backend, beside, name="raw_events", table=events_table))
     sums = [raw.sha256 for raw in (units, heard) if raw and raw.sha256]
-    closed = "cannot be read; check its permissions"
     for path in (*place.paths, *(beside.paths if beside else ())):
-        with ask(lambda path=path: open(path, "rb"), path.name, tell=closed) as file:
+        with ask(lambda path=path: open(path, "rb"), path.name, tell="cannot be read; check its permissions") as file:
             sums.append(hashlib.file_digest(file, "sha256").hexdigest())
     source = f"{units.name}, {heard.name}" if heard else units.name
     return Given(backend, units, heard, DataInfo("yours", "", source, _join_sums(sums), 0, 0))

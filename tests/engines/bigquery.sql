@@ -10,13 +10,13 @@
 -- proactive_help 6d29b81fa4e7
 -- proactive_help 24a807c1e6b0
 -- proactive_help 4e184fed1c66
--- proactive_help accf04b85223
+-- proactive_help 23226375a242
 -- proactive_help d4cc6be96d6a
 -- proactive_help 2a28fce51180
 -- proactive_help d01c85c04521
 -- proactive_help 486c98e35f3b
 -- proactive_help 40e96fdd5bc4
--- proactive_help c359aef8e317
+-- proactive_help d11f1861d449
 -- proactive_help 448e4ce4b93f
 -- proactive_help 930a14bbb8a6
 -- proactive_help 51da4346f113
@@ -33,7 +33,7 @@
 -- live_support a8486da800b5
 -- live_support 1e1cac26260c
 -- live_support 9dc845b234dc
--- live_support 30ae12e4793e
+-- live_support 7d6e13bc3a57
 -- live_support 96c84a6ccc44
 -- live_support 01e60504c414
 -- live_support 44ea79aedcf0
@@ -41,7 +41,7 @@
 -- live_support 417bf6515dca
 -- live_support f4899fcaa87b
 -- live_support 29fb4a7728f6
--- live_support 188ee220f193
+-- live_support 18a5ded252d1
 -- live_support 448e4ce4b93f
 -- live_support 2020392996ca
 -- live_support bf7877c394a1
@@ -100,7 +100,7 @@
 -- in_app_support a131201659c0
 -- in_app_support 06517f9065f2
 -- in_app_support 3c10e6e557ff
--- in_app_support e0f2f5047ba1
+-- in_app_support 3e7136494ab8
 -- in_app_support f522c91addba
 -- in_app_support fb347a085cd0
 -- in_app_support 991677fd5be1
@@ -138,12 +138,12 @@
 -- experiment 1527a7025460
 -- experiment 5b64f8ea9961
 -- experiment 16c6026005fc
--- experiment 9ac47dff5b69
+-- experiment d32a1cb02e96
 -- experiment 1718b7de38be
 -- experiment cb14b699347a
 -- experiment a17d05bbe20e
 -- experiment 656af0ca4e3c
--- experiment 27123aaa63ee
+-- experiment dcb19d0a2f3e
 -- experiment 448e4ce4b93f
 -- experiment 298d20119f27
 -- experiment fdc6fb8c702d

@@ -10,13 +10,13 @@
 -- proactive_help 270f463d7fa3
 -- proactive_help 02118647f271
 -- proactive_help ae5ebf4a0c83
--- proactive_help d4420edaaf66
+-- proactive_help 3a760fcf7a2a
 -- proactive_help f7f3be7f0363
 -- proactive_help 7455691b5a4c
 -- proactive_help 5610e500b873
 -- proactive_help c297563136dc
 -- proactive_help 2c72ed69b9ec
--- proactive_help 148a7d246fd8
+-- proactive_help fff975592bdd
 -- proactive_help 3fc9df5af0fb
 -- proactive_help 03af93d44971
 -- proactive_help 376fdc6a4085
@@ -33,7 +33,7 @@
 -- live_support 56ebb3d1a51f
 -- live_support 84b245f15b9f
 -- live_support 3dbbbec2cee4
--- live_support 1b6a959ef538
+-- live_support 94351238c260
 -- live_support 4a8533d5d0f3
 -- live_support 42ca5a299fc0
 -- live_support faaf9be05076
@@ -41,7 +41,7 @@
 -- live_support 33f085c11c27
 -- live_support e2659c954025
 -- live_support 2b63aa5e8fa2
--- live_support e46aa5b9fc35
+-- live_support 4db33e5e6b9c
 -- live_support 3fc9df5af0fb
 -- live_support b83aa04da8f6
 -- live_support cc8d0d41b445
@@ -100,7 +100,7 @@
 -- in_app_support 1e1c54d32212
 -- in_app_support cab584be9e06
 -- in_app_support 4a644bb4a1f6
--- in_app_support 23aee3e8841c
+-- in_app_support 13154968687b
 -- in_app_support 61c0fe61ad82
 -- in_app_support 89bb44aa4b9e
 -- in_app_support 6c69537e707f
@@ -138,12 +138,12 @@
 -- experiment b18167f3ea02
 -- experiment 989c7beb362f
 -- experiment 00b1f408cb38
--- experiment 3a5293506193
+-- experiment 10a2c4ffe998
 -- experiment b3cc8e0eb555
 -- experiment 1e838abe612a
 -- experiment ff18641c0266
 -- experiment eb2710583a5f
--- experiment 54611da7ff83
+-- experiment ede390e82e66
 -- experiment 3fc9df5af0fb
 -- experiment 4fac4a9133a2
 -- experiment 37596f5489d5
