@@ -43,10 +43,11 @@ def find_times(log, of, label, event, arm) -> Finding | None:
         return None  # an arm that nobody was assigned to on some weekdays may lack them
     share, is_moved, lacks = max(found, key=lambda one: one[0])
     when = _write_times(np.flatnonzero(lacks), len(lacks))
-    told = f"Events of {label} in {arm} are lost: hardly any stands {when}, where {percent(share)} of all would be "
-    if is_moved:
-        told = f"Events of {label} in {arm} come when those of the others do not: hardly any stands {when}, which is "
-    return Finding(of, share, told + "expected.", share > LOST_FAILS and not is_moved)
+    how = "come when those of the others do not" if is_moved else "are lost"
+    told = (
+        f"Events of {label} in {arm} {how}: hardly any stands {when}, where {percent(share)} of all would be expected."
+    )
+    return Finding(of, share, told, share > LOST_FAILS and not is_moved)
 
 
 def find_shift(log, of, label, event, arm) -> Finding | None:
@@ -91,7 +92,7 @@ def _find_lack(own, rest, fair):
     if lacks.all() or share <= LOST_WARNS or measure_chance(came, others, ratio) < sure:
         return None
     held = ~lacks & (rest > 0)
-    usual = np.median(own[held] / rest[held]) * rest[~lacks]
+    usual = (np.median(own[held] / rest[held]) if held.any() else 0.0) * rest[~lacks]
     piled = np.maximum(own[~lacks] - usual - 2 * np.sqrt(usual + 1), 0.0).sum()
     return float(share), bool(2 * piled > lost or not 0.5 < ratio / fair < 2), lacks
 
