@@ -58,7 +58,13 @@ def find_shift(log, of, label, event, arm) -> Finding | None:
     is_broad = all(np.count_nonzero(side > side.sum() / HOURS) >= DAY_HOURS / 2 for side in (own, rest))
     if not is_broad or not log.take("age", event)["clocked"].any():
         return None  # what a treatment itself sends comes in a few hours, which are its own
-    unlike = [_measure_unlike(own, np.roll(rest, by)) for by in range(DAY_HOURS)]
+    unlike = []
+    for by in range(
+        DAY_HOURS
+    ):  # twice the logarithm by which both are likelier of shares of their own than of common ones
+        sides = own, np.roll(rest, by)
+        both = sum(sides) / max(1e-9, own.sum() + rest.sum())
+        unlike.append(2 * sum(float(n[n > 0] @ np.log(n[n > 0] / n.sum() / both[n > 0])) for n in sides))
     by = int(np.argmin(unlike))
     if unlike[0] < UNLIKE or unlike[by] > TENTH * unlike[0]:
         return None
@@ -68,13 +74,6 @@ def find_shift(log, of, label, event, arm) -> Finding | None:
         "clocks or time zones may differ."
     )
     return Finding(of, float(own.sum() * spread / max(1, log.count("age", event, arm)[0])), told, fails=False)
-
-
-def _measure_unlike(own, rest):
-    """Twice the logarithm by which two counts are likelier of shares of their own than of common ones."""
-    both = own + rest
-    told = [n[n > 0] @ np.log(n[n > 0] / n.sum() / (both / both.sum())[n > 0]) for n in (own, rest)]
-    return 2 * float(sum(told))
 
 
 def _find_lack(own, rest, fair):

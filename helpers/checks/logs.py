@@ -209,7 +209,9 @@ def _find_gap(own, rest, ratio, spread):
     first, end = np.unravel_index((lost - came).argmax(), lost.shape)
     n, others, expected = (float(part[first, end]) for part in (came, others, expected))
     sure = SURE + 2 * math.log(len(own))  # these days were chosen among all
-    if not lost[first, end] or measure_chance(n / spread, others / spread, expected / others) < sure:
+    if expected < sure or not lost[first, end]:
+        return None
+    if measure_chance(n / spread, others / spread, expected / others) < sure:
         return None
     return int(first), int(end) - 1, float((expected - n) / (expected - n + own.sum()))
 

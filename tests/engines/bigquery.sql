@@ -11,7 +11,7 @@
 -- proactive_help 57f1709a9e3a
 -- proactive_help 66d85d1c24b4
 -- proactive_help 96462d918033
--- proactive_help 459cc18f910a
+-- proactive_help 56602674ab2a
 -- proactive_help d4cc6be96d6a
 -- proactive_help d67bcbf8fa54
 -- proactive_help d7966a693566
@@ -34,7 +34,7 @@
 -- live_support 0b7e60d96adf
 -- live_support 30dbeb693478
 -- live_support ad27c0810175
--- live_support d77272f49eb3
+-- live_support a23f4677868f
 -- live_support 96c84a6ccc44
 -- live_support 7754fd05935f
 -- live_support 1f39ff221bc5
@@ -101,7 +101,7 @@
 -- in_app_support a131201659c0
 -- in_app_support c4abf6652626
 -- in_app_support 65ce3020ff1f
--- in_app_support f42fda57e600
+-- in_app_support 7263f8b02cdf
 -- in_app_support f522c91addba
 -- in_app_support fb347a085cd0
 -- in_app_support 991677fd5be1
@@ -139,7 +139,7 @@
 -- experiment e38f45197d0b
 -- experiment 73d4467a842f
 -- experiment d9e6e1b6af19
--- experiment a4ef2aa46c68
+-- experiment 909e07502bf3
 -- experiment 1718b7de38be
 -- experiment cacb202f36f8
 -- experiment 212ccc221b86

@@ -11,7 +11,7 @@
 -- proactive_help 7863a883d40c
 -- proactive_help b639f625880d
 -- proactive_help 309cebc3d88e
--- proactive_help ffe3495cd965
+-- proactive_help 0bec33082a18
 -- proactive_help f7f3be7f0363
 -- proactive_help fa2061f1c4e1
 -- proactive_help 6f80711fb27d
@@ -34,7 +34,7 @@
 -- live_support 1798e9577b8b
 -- live_support 5ef404579806
 -- live_support f738c01c31e1
--- live_support 9c6b93cd8936
+-- live_support 5203acc3f9bb
 -- live_support 4a8533d5d0f3
 -- live_support 9f24146b36fa
 -- live_support 381d1b8b6b02
@@ -101,7 +101,7 @@
 -- in_app_support 1e1c54d32212
 -- in_app_support 7c932f70fdb4
 -- in_app_support 949441a35d7b
--- in_app_support 9158be34edac
+-- in_app_support cf7ceb03a98c
 -- in_app_support 61c0fe61ad82
 -- in_app_support 89bb44aa4b9e
 -- in_app_support 6c69537e707f
@@ -139,7 +139,7 @@
 -- experiment 5e722acd92e7
 -- experiment 77e8f0faccd8
 -- experiment 949a46288334
--- experiment e5afa2ba2e12
+-- experiment f69acbcbf0b2
 -- experiment b3cc8e0eb555
 -- experiment e064dfaac049
 -- experiment cf416042fa28
