@@ -205,7 +205,7 @@ HOUR = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(1000) % 336, unit=
     ("is_b", "time"),
     [
         (HOUR.hour < 12, "an hour of the day"),
-        (HOUR.dayofweek < 3, "a day"),
+        (HOUR.day_of_week < 3, "a day"),
         (np.ones(1000, bool), None),  # drawn
         (np.arange(1000) % 2 == 0, "an hour of the day"),
         (HOUR.hour == 3, None),  # one hour may be that of a load
