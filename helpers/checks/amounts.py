@@ -1,11 +1,13 @@
 """What adds to amounts: whether names, signs, currencies, states of payment and units of money agree with a sum."""
 
+import itertools
 import math
 import re
 
+from helpers.checks.logs import percent
 from helpers.checks.rates import compare_rates, count_shares, write_rates
 from helpers.checks.sizes import find_codes, read_sizes
-from helpers.checks.values import find_unanswered
+from helpers.checks.values import find_unanswered, is_mirrored, lay_answers, read_answers
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
 from helpers.records import Check
@@ -47,7 +49,10 @@ TIMES = {
 }
 DURATIONS = {"seconds beside minutes": 60, "milliseconds beside seconds": 1000, "seconds beside hours": 3600}
 DURATION = re.compile("(milli|micro)?sec(ond)?s?|ms|s|min(ute)?s?|h(ou)?rs?|h|days?", re.IGNORECASE)
+LOGS = ("n", "log", "square", "whole", "log_whole")  # of values that are not 0: how many, how large, of whole ones too
 CLOSE, ALIKE = 0.2, 1.25  # of the logarithm of a factor; of the spreads of both arms
+LARGE = math.log(5)  # of means, from which on a treatment hardly explains how arms differ
+FEW = 0.8  # of the other arms' values may be multiples of a number, for those of one arm to be so by more than chance
 PART = 0.7  # of that logarithm, where a part of the values is in another unit
 FOUND = {  # what is wrong with some of the values that are added up, told by arm
     "unpriced": "No currency stands beside values of {label}: {rates}; write it, or leave its column out if it is one.",
@@ -58,7 +63,7 @@ FOUND = {  # what is wrong with some of the values that are added up, told by ar
 }
 UNITS = (
     "The values of {label} in {arm} are about {factor:,.0f} times those in {other}, as {unit} would be; give both "
-    "arms one unit."
+    "one unit."
 )
 CODES = (
     "{n:,} of the {all:,} values of {label} that are not 0 are {code}, {why}; leave them empty where that is a code "
@@ -82,6 +87,15 @@ SIGNS = (
     "Values of {label} below 0 stand in one arm and not in another: {rates}; give both arms what was paid back, and "
     "what was paid above 0."
 )
+FAR = (
+    "The values of {label} that are not 0 are about {factor:.2g} times as large in {arm} as in {other}, as in another "
+    "unit or span of time, or a logarithm or percentage in one of them; give both arms one."
+)
+MULTIPLES = (
+    "All values of {label} in {arm} are multiples of {by}, and {share} elsewhere, as of rows that are joined several "
+    "times; count each once."
+)
+MIRRORED = "{label} in {arm} is as elsewhere once it is turned around, {how}; give all arms one coding."
 NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
 
@@ -104,8 +118,9 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
-    told_of = {"log", "sizes", "void", "answers"}
-    sized = dict.fromkeys(of for (of, _), arms in units.seen.items() if told_of & set(next(iter(arms.values()))))
+    told_of = {"log", "sizes", "void", "answers", "yes"}
+    seen = ((of, arms) for (of, _), arms in units.seen.items() if of in design.metrics)
+    sized = dict.fromkeys(of for of, arms in seen if told_of & set(next(iter(arms.values()))))
     apart = {name: told for name in sized if (told := [*_find_values(name, units, design)])}
     if not units.added and not apart:
         return ()
@@ -164,9 +179,12 @@ def _find_values(name, units, design):
     """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
     found = {read: arms for (of, read), arms in units.seen.items() if of == name}
     arms, label = design.variant.arms, design.label_of(name)
+    yield from _find_mirrored(found, label, arms)
     signs = () if name in units.heard else (_find_signs,)  # of events they are compared by time, with all that is lost
     for find in (_find_codes, _find_times, _find_states, *signs):
         yield from ((True, told) for told in find(found, label, name, design))
+    for find in (_find_multiples, _find_far):
+        yield from ((False, told) for told in find(found, label, name, design))
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, told in FOUND.items():
         if what == "returned" and (has_back or design.metrics[name].how.total != "amount"):
@@ -184,12 +202,24 @@ def _find_values(name, units, design):
             yield is_odd and not means_other, told.format(label=label, rates=write_rates(design, shares))
     lasts = DURATION.fullmatch(design.metrics[name].unit or "") is not None
     factors = TIMES if design.metrics[name].time else DURATIONS if lasts else MONEY
-    for facts in (told for told in found.values() if "log" in told[arms[0]]):
-        for arm in arms[1:]:
-            if unit := _find_unit(facts[arms[0]], facts[arm], factors):
-                (large, other) = (arm, arms[0]) if unit[1] > 0 else (arms[0], arm)
-                words = {"label": label, "arm": large, "other": other, "unit": unit[0]}
-                yield not lasts, UNITS.format(factor=factors[unit[0]], **words)  # help can be sixty times as fast
+    is_sum = design.metrics[name].time or design.metrics[name].how.total == "amount"
+    sums = [told for told in found.values() if is_sum and "log" in told[arms[0]]]
+    pairs = [(arms[0], arm, told[arms[0]], told[arm]) for told in sums for arm in arms[1:]]
+    for one, other, *facts in [*pairs, *_pool_back(found, arms)]:
+        if unit := _find_unit(*facts, factors):
+            (large, small) = (other, one) if unit[1] > 0 else (one, other)
+            words = {"label": label, "arm": large, "other": small, "unit": unit[0]}
+            yield not lasts, UNITS.format(factor=factors[unit[0]], **words)  # help can be sixty times as fast
+
+
+def _pool_back(found, arms):
+    """Yield the names of the events that are money in, and of those that are money back, and the facts of both."""
+    sized = {read: [told[arm] for arm in arms] for read, told in found.items() if "log" in told[arms[0]]}
+    sides = [[read for read in sized if bool(BACK.search(read.casefold())) == is_back] for is_back in (False, True)]
+    if all(sides):
+        facts = [[one for read in side for one in sized[read]] for side in sides]
+        names = (" and ".join(side) for side in sides)
+        yield *names, *({what: sum(one[what] for one in of) for what in LOGS} for of in facts)
 
 
 def _find_codes(found, label, name, design):
@@ -258,15 +288,70 @@ def _find_signs(found, label, name, design):
         yield SIGNS.format(label=label, rates=write_rates(design, shares))
 
 
+def _find_far(found, label, name, design):
+    """Yield a sentence where the values of an arm are larger than another's by more than a treatment makes them.
+
+    Of values that are not 0 alone, as a treatment may bring what hardly anybody else has. Durations and times to an
+    event may well become so short; rows of several units are as large as they are many.
+    """
+    control, *others = design.variant.arms
+    if design.metrics[name].time or design.units_in_row or DURATION.fullmatch(design.metrics[name].unit or ""):
+        return
+    is_sum = design.metrics[name].how.total == "amount"
+    for read, told in ((read, told) for read, told in found.items() if "log" in told[control]):
+        for arm in others:
+            gap, error, _ = _compare_sizes(told[control], told[arm])
+            is_told = is_sum and _find_unit(told[control], told[arm], MONEY)
+            if abs(gap) - error > LARGE and not is_told:
+                sides = (arm, control) if gap > 0 else (control, arm)
+                words = label if read in (name, design.metrics[name].column) else f"{label} ({read})"
+                yield FAR.format(label=words, factor=math.exp(abs(gap)), arm=sides[0], other=sides[1])
+
+
+def _find_multiples(found, label, name, design):
+    """Yield a sentence where all counts of one arm are multiples of a number, and hardly so those of the others."""
+    if design.metrics[name].how.total != "count" or design.units_in_row:
+        return
+    for told in (told for told in found.values() if "sizes" in told[design.variant.arms[0]]):
+        counts = {arm: [s for s in read_sizes([told[arm]["sizes"]]) if s.low == s.high] for arm in design.variant.arms}
+        for arm, own in counts.items():
+            by = math.gcd(*(int(size.low) for size in own))
+            rest = [size for other, sizes in counts.items() if other != arm for size in sizes]
+            n, others = (sum(size.n for size in sizes) for sizes in (own, rest))
+            alike = sum(size.n for size in rest if by and size.low % by == 0)
+            if by > 1 and min(n, others) >= LEAST_VALUES and alike <= FEW * others:
+                yield MULTIPLES.format(label=label, arm=arm, by=by, share=percent(alike / others))
+
+
+def _find_mirrored(found, label, arms):
+    """Yield whether it is sure, and a sentence, where what a treatment has is what the control has turned around."""
+    for told, arm in itertools.product(found.values(), arms[1:]):
+        pair, what = (told[arms[0]], told[arm]), next((what for what in ("yes", "answers") if what in told[arm]), None)
+        if what == "yes":  # an effect may be so large by chance
+            rows, how = [[one["no"], one["yes"]] for one in pair], "no for yes"
+        elif what:
+            levels, rows = lay_answers([read_answers(one["answers"])[0] for one in pair])
+            how = f"{levels[0]:g} for {levels[-1]:g}"
+        if what and is_mirrored(rows):
+            yield what != "yes", MIRRORED.format(label=label, arm=arm, how=how)
+
+
+def _compare_sizes(one, other):
+    """The difference of the means of two logarithms, three of its standard errors, and whether they spread alike."""
+    if min(one["n"], other["n"]) < LEAST_VALUES:
+        return 0.0, math.inf, False
+    means = [facts["log"] / facts["n"] for facts in (one, other)]
+    spreads = [math.sqrt(max(f["square"] / f["n"] - mean**2, 0)) for f, mean in zip((one, other), means, strict=True)]
+    error = 3 * math.hypot(*(s / f["n"] ** 0.5 for s, f in zip(spreads, (one, other), strict=True)))
+    return means[1] - means[0], error, max(spreads) <= ALIKE * min(spreads) + 1e-6
+
+
 def _find_unit(one, other, factors):
     """The unit in which one of two arms, or a part of it, seems to be, and the sign of what it is larger; or None."""
     sizes = [facts["n"] for facts in (one, other)]
-    if min(sizes) < LEAST_VALUES:
+    gap, error, alike = _compare_sizes(one, other)
+    if math.isinf(error):
         return None
-    means = [facts["log"] / facts["n"] for facts in (one, other)]
-    spreads = [math.sqrt(max(f["square"] / f["n"] - mean**2, 0)) for f, mean in zip((one, other), means, strict=True)]
-    gap, error = means[1] - means[0], 3 * math.hypot(*(s / n**0.5 for s, n in zip(spreads, sizes, strict=True)))
-    alike = max(spreads) <= ALIKE * min(spreads) + 1e-6
     unit = min(factors, key=lambda unit: abs(abs(gap) - math.log(factors[unit])))
     if alike and abs(abs(gap) - math.log(factors[unit])) <= CLOSE + error:
         return unit, gap

@@ -262,18 +262,23 @@ class _Log:
         return Finding(of, share, told, share > EARLY_FAILS) if share > EARLY_WARNS else None
 
     def find_step(self, of, label, event, arm) -> Finding | None:
-        """Return the day from which on an arm alone has fewer events, whenever its units were assigned."""
+        """Return the days on which, or from which on, an arm alone has fewer events, whenever units were assigned."""
         tables = (self.starts, self.ages[self.ages["event"] == event], self.take("day", event))
         sides = zip(*(self.part(rows, arm) for rows in tables), strict=True)
         arms = [Arm.read(*side, first=self.first, end=self.end) for side in sides]
         if self.end - self.first > MOST_DAYS or self.take("since", event).empty:
             return None
         found = find_step(*arms, spread=self.spreads.get(event, 1.0))
-        if found is None or found[1] <= LOST_FAILS:
+        if found is None or found[2] <= (LOST_FAILS if found[1] is None else LOST_WARNS):
             return None
-        day, share = found
+        first, last, share = found
+        day = write_day(self.first + first)
+        if last is not None:
+            told = f"Events of {label} in {arm} are lost: hardly any stands from {day} to "
+            told += f"{write_day(self.first + last)}, where {percent(share)} of all would be expected."
+            return Finding(of, share, told, share > LOST_FAILS)
         told = (
-            f"Events of {label} in {arm} are fewer after {write_day(self.first + day)}, of units assigned before and "
+            f"Events of {label} in {arm} are fewer after {day}, of units assigned before and "
             f"after alike, by {percent(share)} of all: either the log kept a part of them alone, or the treatment was "
             "changed that day."
         )
@@ -333,7 +338,9 @@ class _Log:
         is_chance = came >= QUIET * expected or told < least or told * math.log1p(far / told) < rare
         if is_chance or share <= LOST_WARNS:
             return None
-        return share, (("before", reach[0]) if late > soon else ("after", reach[1])) if is_cut else None, is_moved
+        first = expect_lost(calmed, begun, **about | {"reach": (reach[0], self.end)})[1]
+        cut = ("before", reach[0]) if 2 * first > expected else ("after", reach[1])
+        return share, cut if is_cut else None, is_moved
 
     def _calm(self, own, begun, days):
         """Events without days such as of a promotion, after which few may be left to come, and whether it was many."""

@@ -43,10 +43,11 @@ def find_times(log, of, label, event, arm) -> Finding | None:
         return None  # an arm that nobody was assigned to on some weekdays may lack them
     share, is_moved, lacks = max(found, key=lambda one: one[0])
     when = _write_times(np.flatnonzero(lacks), len(lacks))
-    told = f"Events of {label} in {arm} are lost: hardly any stands {when}, where {percent(share)} of all would be "
-    if is_moved:
-        told = f"Events of {label} in {arm} come when those of the others do not: hardly any stands {when}, which is "
-    return Finding(of, share, told + "expected.", share > LOST_FAILS and not is_moved)
+    how = "come when those of the others do not" if is_moved else "are lost"
+    told = (
+        f"Events of {label} in {arm} {how}: hardly any stands {when}, where {percent(share)} of all would be expected."
+    )
+    return Finding(of, share, told, share > LOST_FAILS and not is_moved)
 
 
 def find_shift(log, of, label, event, arm) -> Finding | None:
@@ -57,7 +58,13 @@ def find_shift(log, of, label, event, arm) -> Finding | None:
     is_broad = all(np.count_nonzero(side > side.sum() / HOURS) >= DAY_HOURS / 2 for side in (own, rest))
     if not is_broad or not log.take("age", event)["clocked"].any():
         return None  # what a treatment itself sends comes in a few hours, which are its own
-    unlike = [_measure_unlike(own, np.roll(rest, by)) for by in range(DAY_HOURS)]
+    unlike = []
+    for by in range(
+        DAY_HOURS
+    ):  # twice the logarithm by which both are likelier of shares of their own than of common ones
+        sides = own, np.roll(rest, by)
+        both = sum(sides) / max(1e-9, own.sum() + rest.sum())
+        unlike.append(2 * sum(float(n[n > 0] @ np.log(n[n > 0] / n.sum() / both[n > 0])) for n in sides))
     by = int(np.argmin(unlike))
     if unlike[0] < UNLIKE or unlike[by] > TENTH * unlike[0]:
         return None
@@ -67,13 +74,6 @@ def find_shift(log, of, label, event, arm) -> Finding | None:
         "clocks or time zones may differ."
     )
     return Finding(of, float(own.sum() * spread / max(1, log.count("age", event, arm)[0])), told, fails=False)
-
-
-def _measure_unlike(own, rest):
-    """Twice the logarithm by which two counts are likelier of shares of their own than of common ones."""
-    both = own + rest
-    told = [n[n > 0] @ np.log(n[n > 0] / n.sum() / (both / both.sum())[n > 0]) for n in (own, rest)]
-    return 2 * float(sum(told))
 
 
 def _find_lack(own, rest, fair):
@@ -91,7 +91,7 @@ def _find_lack(own, rest, fair):
     if lacks.all() or share <= LOST_WARNS or measure_chance(came, others, ratio) < sure:
         return None
     held = ~lacks & (rest > 0)
-    usual = np.median(own[held] / rest[held]) * rest[~lacks]
+    usual = (np.median(own[held] / rest[held]) if held.any() else 0.0) * rest[~lacks]
     piled = np.maximum(own[~lacks] - usual - 2 * np.sqrt(usual + 1), 0.0).sum()
     return float(share), bool(2 * piled > lost or not 0.5 < ratio / fair < 2), lacks
 

@@ -157,18 +157,22 @@ def calm(arm: Arm) -> np.ndarray:
     return ages
 
 
-def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, float] | None:
-    """Return the day from which on an arm lacks a share of its events, and that share; None where of none.
+def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, int | None, float] | None:
+    """Return the days between which an arm hardly has events, or from which on it lacks some, and their share of all.
 
-    A treatment moves events by the days since its assignment, and a season those of all arms by day. A step by day in
-    one arm alone is neither: it is told where units were assigned on so many days that the two can be told apart, and
-    where the arm is less like the others from the day on than before: an arm that was less like them at first may have
-    had another treatment then.
+    A treatment moves events by the days since its assignment, and a season those of all arms by day. A step or a gap by
+    day in one arm alone is neither: it is told where units were assigned on so many days that the two can be told
+    apart, and where the arm is less like the others from the day on than before: an arm that was less like them at
+    first may have had another treatment then.
 
     Parameters
     ----------
     own, rest : Arm, the arm and the others
     spread : float, by how much events vary more than as many that come by themselves
+
+    Returns
+    -------
+    (int, int or None, float) or None: the first day, the last of a gap, the share; None where nothing is lost.
 
     References
     ----------
@@ -176,6 +180,8 @@ def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, float] 
     """
     rates, season, _, known = _fit(own, rest, rounds=2 * ROUNDS)
     mine, theirs = (arm.expect(rate, season)[1] for arm, rate in zip((own, rest), rates, strict=True))
+    if gap := _find_gap(own.days, rest.days, mine / np.maximum(theirs, LEAST), spread):
+        return gap
     weight = mine * theirs / np.maximum(mine + theirs, LEAST)
     after = weight[::-1].cumsum()[::-1]
     is_inside = (after > 0) & (after < after[0])
@@ -192,7 +198,22 @@ def find_step(own: Arm, rest: Arm, *, spread: float = 1.0) -> tuple[int, float] 
     if step >= 1 or before > since:
         return None
     lost = own.days[parts[1]].sum() * (1 / step - 1)
-    return day, float(lost / (lost + own.days.sum()))
+    return day, None, float(lost / (lost + own.days.sum()))
+
+
+def _find_gap(own, rest, ratio, spread):
+    """The first and last of the days between others on which an arm hardly has what the others lead to expect."""
+    edges = [np.concatenate([[0.0], part.cumsum()]) for part in (own, rest, rest * ratio)]
+    came, others, expected = (edge - edge[:, None] for edge in edges)  # from the day of the row to that of the column
+    lost = np.where((came <= TENTH * expected) & (edges[0][:, None] > 0) & (edges[0] < edges[0][-1]), expected, 0.0)
+    first, end = np.unravel_index((lost - came).argmax(), lost.shape)
+    n, others, expected = (float(part[first, end]) for part in (came, others, expected))
+    sure = SURE + 2 * math.log(len(own))  # these days were chosen among all
+    if expected < sure or not lost[first, end]:
+        return None
+    if measure_chance(n / spread, others / spread, expected / others) < sure:
+        return None
+    return int(first), int(end) - 1, float((expected - n) / (expected - n + own.sum()))
 
 
 def _fit(own, rest, *, rounds, day=None):

@@ -6,6 +6,16 @@ from scipy.special import chdtrc, fdtrc, gammaln  # scipy.stats takes half a sec
 from helpers.checks.logs import percent
 from helpers.records import NAN, Moments
 
+LEAST_UNITS = 10  # an arm, or a time of assignment, below which nothing is decided
+SEVERAL = 3  # days or hours of an arm, as each may be loaded at once
+SLIP = 0.02  # of the units of a time may be assigned to an arm by mistake
+DAY, WEEK = 24, 168  # hours
+TURNS = {  # by what units may be assigned in turn, from the hours since 1970 and the first of them
+    "a week": lambda hour, first: (hour - first) // WEEK,
+    "a day": lambda hour, first: hour // DAY,
+    "an hour of the day": lambda hour, first: hour % DAY,
+    "a weekday": lambda hour, first: hour // DAY % 7,
+}
 LEAST_EXPECTED = 5  # below it a chi-square test is not trusted (Cochran 1954)
 
 
@@ -69,6 +79,30 @@ def compare_rates(arms) -> float:
     if expected.min() >= LEAST_EXPECTED:
         return float(chdtrc(len(arms) - 1, np.sum((table - expected) ** 2 / expected)))
     return _test_exactly(table) if len(arms) == 2 else NAN
+
+
+def find_turn(hours) -> str | None:
+    """Return the time of assignment that hardly ever holds both the control and a treatment; None where all do.
+
+    Chance gives no treatment all of its times without the control; times of few units say nothing.
+
+    Parameters
+    ----------
+    hours : sequence of sequences of str, by arm, the control first, as `seen` of `Units` has them under "hours"
+    """
+    told = [np.array([text.split(":") for text in arm or ["0:0"]], int).T for arm in hours]
+    first = min(arm[0].min() for arm in told if arm[1].any()) if any(arm[1].any() for arm in told) else 0
+    for time, cut in TURNS.items():
+        groups, at = np.unique(np.concatenate([cut(arm[0], first) for arm in told]), return_inverse=True)
+        parts = np.split(at, np.cumsum([arm.shape[1] for arm in told])[:-1])
+        counts = np.array([np.bincount(p, arm[1], len(groups)) for p, arm in zip(parts, told, strict=True)])
+        held = counts[:, counts.sum(axis=0) >= LEAST_UNITS]
+        has = held > SLIP * held.sum(axis=0)
+        is_told = 2 * held.sum() > counts.sum() and len(held.T) > 1
+        is_told &= has.sum(axis=1).min() >= (1 if time == "a week" else SEVERAL)
+        if is_told and (has[0] & has[1:]).sum(axis=1).max() <= 1:
+            return time
+    return None
 
 
 def _test_exactly(table):

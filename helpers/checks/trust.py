@@ -12,7 +12,16 @@ from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
 from helpers.checks.events import check_events
 from helpers.checks.logs import percent
-from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, test_trace, write_p, write_rates
+from helpers.checks.rates import (
+    LEAST_EXPECTED,
+    LEAST_UNITS,
+    compare_rates,
+    count_shares,
+    find_turn,
+    test_trace,
+    write_p,
+    write_rates,
+)
 from helpers.checks.values import check_covariates, check_values
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
@@ -23,7 +32,6 @@ if TYPE_CHECKING:
 
 ALERT = 0.001  # a check that runs on every study must hardly ever alarm in vain
 DOUBT, MISSING_DOUBT = 0.01, 0.05  # below it is unclear: of what is missing hardly anything can be mended afterwards
-LEAST_UNITS = 10  # an arm, below which nothing is decided
 MOST_SPLIT = 0.01  # the share of units in two variants above which an answer is withheld
 LOST = {  # what follows from units that are not in the table
     "pass": "",
@@ -40,9 +48,8 @@ EMPTY_IS_ZERO = (
 )
 FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a variance that is hardly known
 ALONE = "How far clusters differ by chance shows in two or more an arm, so no effect can be tested; randomise more."
-SLIP = 0.02  # of the units of a week may be assigned to an arm by mistake
 IN_TURN = (
-    "The arms were assigned one after the other: hardly a week of assignment holds both, so that whatever changed with "
+    "The arms were assigned one after the other: hardly {time} of assignment holds both, so that whatever changed with "
     "time looks like an effect, and the arms are not compared."
 )
 MOST_LOST = 0.05  # of the randomised units may be missing from the table before it is in doubt
@@ -115,7 +122,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     Fabijan et al. (2019), Diagnosing sample ratio mismatch in online controlled experiments.
     """
     assigned = check_values(units, design)
-    found = [*_check_number(units, design), *_check_split(units, design)]
+    found = [*_check_split(units, design)]
     if units.covariates:
         found.append(_check_balance(units, design))
     n, total = source.n_two_variants, source.n_assigned
@@ -164,17 +171,16 @@ def _report(name, ps, kind, *, alarm="warn", **facts):
     return Check(name, ("not tested", "pass", "warn", alarm)[place], p, ALERT, told)
 
 
-def _check_number(units, design):
-    """Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes."""
-    counts = {} if design.cluster else metrics.count_units(units)[None]
-    if few := [arm for arm, n in counts.items() if n < LEAST_UNITS]:
+def _check_split(units, design):
+    """The split of all units, and of those of each segment and week: only a group that is large enough is named.
+
+    Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes.
+    """
+    sizes = {} if design.cluster else metrics.count_units(units)[None]
+    if few := [arm for arm, n in sizes.items() if n < LEAST_UNITS]:
         who = f"{schema.say(LEAST_UNITS, design.unit)} in {' and in '.join(few)}"
         said = f"There are fewer than {who}: from so few nothing is decided, as one of them could turn the answer."
         yield Check("enough_units", "fail", NAN, LEAST_UNITS, said)
-
-
-def _check_split(units, design):
-    """The split of all units, and of those of each segment and week: only a group that is large enough is named."""
     shares = design.variant.shares
     if shares is None:
         said = "The planned split is unknown, so the sample ratio is not tested."
@@ -197,15 +203,9 @@ def _check_split(units, design):
         ps = found.values() if len(found) > 1 else ()
         every = "both" if len(found) == 2 else f"all {len(found)}"
         check = _report(name, ps, "split by group", place=place, all=every, worst=worst)
-        is_apart = by == "week" and check.value < ALERT and _is_in_turn([counts for _, counts in groups])
-        yield check if not is_apart else Check(name, "fail", check.value, ALERT, IN_TURN)
-
-
-def _is_in_turn(weeks):
-    """Whether every treatment was assigned when the control was not: at most one week of several holds both."""
-    both = [[i for i, n in enumerate(week) if n > SLIP * sum(week)] for week in weeks]
-    arms = range(1, len(weeks[0]))
-    return len(weeks) > 1 and all(sum({0, arm} <= set(held) for held in both) <= 1 for arm in arms)
+        hours = units.seen.get(("", ""), {}) if by == "week" and not design.cluster else {}
+        time = find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
+        yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time)) if time else check
 
 
 def _check_balance(units, design):

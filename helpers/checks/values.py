@@ -1,13 +1,15 @@
 """Values that are not what they seem: codes for none among answers, empty cells that mean no, rows that sum others."""
 
+from itertools import combinations
+
 import numpy as np
 import scipy  # its stats load when they are first used
 
 from helpers import metrics, schema
-from helpers.checks.rates import compare_rates, count_shares, write_p
+from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, write_p, write_rates
 from helpers.checks.sizes import LEAST, count_sums, read_sizes
 from helpers.metrics import Units
-from helpers.metrics.values import UNPLANNED
+from helpers.metrics.values import FLAGS, UNPLANNED
 from helpers.plan import ExperimentPlan
 from helpers.records import Check, Refused
 
@@ -18,6 +20,7 @@ NINES = (99, 999, 9999, 99_999)  # codes for none on scales that reach further
 REACH = range(3, 10)  # the highest answers of scales that rarely begin with 0
 HEAP, STEEP = 1 / 3, 20  # of the answers, and times those of 1, above which answers of 0 are none
 LOW, DOUBT = 3, 0.01  # answers up to it go down with those of 0 where people are unhappier; below this p they differ
+MIRRORED = 0.4  # of the scale between two arms, of which one may be turned around
 PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among some thirty
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
 MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
@@ -47,6 +50,11 @@ LEAST_MOMENTS = 30  # units of an arm, below which neither is read
 ALONG = "{name} goes along with {label} nearly one to one, with a correlation of {found:.2f} or more in every arm"
 APART = "{name} differs between the arms far beyond chance"
 AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
+LISTS = ("sizes", "hours")  # of texts, one for each of some values
+FLAGGED = (
+    "The column {column} marks {units} far more often in one arm: {rates}; leave those that are none out of every arm, "
+    "by what was known before assignment."
+)
 UNITS = (
     "Whoever has the same {column} is in the same arm, in {alike:,} of {several:,} cases ({sizes}): arms look "
     "assigned by {column} and not by {unit}. Where they were, write cluster: {column} into the plan, as intervals are "
@@ -66,7 +74,8 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
     Returns
     -------
     Check: unclear where arms keep to the levels of a column that the plan does not name, so that they look assigned by
-        it; `value` is the share of levels that do.
+        it; `value` is the share of levels that do; or where a column that marks bots, staff or deleted rows holds of
+        more of one arm: the share there.
 
     Raises
     ------
@@ -77,20 +86,36 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
     for (name, read), arms in units.seen.items():
         told, metric = None, design.metrics.get(name)
         whats = next(iter(arms.values()))
-        if name == UNPLANNED:
+        if name in (UNPLANNED, FLAGS):
             continue
         if "answers" in whats:
-            answers = {arm: _read_answers(found["answers"]) for arm, found in arms.items()}
+            answers = {arm: read_answers(found["answers"]) for arm, found in arms.items()}
             told = _find_codes(metric, answers, design.min_cell)
             whats = ()
-        facts = {what: sum(arm[what] for arm in arms.values()) for what in whats if what != "sizes" and ":" not in what}
+        facts = {
+            what: sum(arm[what] for arm in arms.values()) for what in whats if what not in LISTS and ":" not in what
+        }
         for key, find in (("open", _find_untimed), ("empty", _find_empty), ("titled", _find_sum)):
             told = told or (find(facts, arms, metric, design) if key in facts else None)
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
     columns = [] if design.cluster else [column for name, column in units.seen if name == UNPLANNED]
-    return next((check for column in columns if (check := _find_cluster(units, column, design))), None)
+    found = [_find_flags(units, column, design) for name, column in units.seen if name == FLAGS]
+    found += [_find_cluster(units, column, design) for column in columns]
+    return next((check for check in found if check), None)
+
+
+def _find_flags(units, column, design):
+    """The check of a column that marks bots, people of the house or deleted rows, where one arm holds more of them."""
+    pairs = [(units.seen[FLAGS, column][arm]["flagged"], units.seen[FLAGS, column][arm]["units"])
+             for arm in design.variant.arms]  # fmt: skip
+    shares = count_shares(pairs)
+    most = max(m.mean[0] for m in shares)
+    if most > MOST_OPEN or not compare_rates(shares) < ALERT:  # what is true of most of an arm may be the arm itself
+        return None
+    told = FLAGGED.format(column=column, units=schema.pluralise(design.unit), rates=write_rates(design, shares))
+    return Check("units_fit", "warn", float(most), ALERT, told)
 
 
 def _find_empty(facts, arms, metric, design):
@@ -135,9 +160,41 @@ def _find_sum(facts, arms, metric, design):
     return SUMS.format(unit=design.unit) if n or is_named else None
 
 
-def _read_answers(told):
+def read_answers(told) -> tuple[dict[float, int], int]:
+    """Return how often each whole answer is given, and how often others are.
+
+    Parameters
+    ----------
+    told : sequence of str, as `seen` of `Units` has them under "answers"
+    """
     found = dict(text.split(":") for text in told or ())
     return {float(answer): int(n) for answer, n in found.items() if answer != "none"}, int(found.get("none", 0))
+
+
+def lay_answers(counts) -> tuple[list[float], list[list[int]]]:
+    """Return the levels of whole answers, all between the lowest and the highest, and how often arms give each.
+
+    Parameters
+    ----------
+    counts : sequence of dict, the first of what `read_answers` returns
+    """
+    given = sorted(set().union(*counts)) or [0.0]
+    levels = [given[0] + i for i in range(int(min(given[-1] - given[0], TOP)) + 1)]
+    return levels, [[found.get(level, 0) for level in levels] for found in counts]
+
+
+def is_mirrored(rows) -> bool:
+    """Return whether one of two rows of counts by level is far from the other, and as it once it is turned around."""
+    one, other = np.array(rows, float)
+    if min(one.sum(), other.sum()) < LEAST_MOMENTS:
+        return False
+    levels = np.arange(len(one)) / (len(one) - 1)
+    apart = abs(one @ levels / one.sum() - other @ levels / other.sum())
+    table = np.array([one, other[::-1]])
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    is_told = expected.min(axis=0) >= LEAST_EXPECTED
+    off = ((table - expected) ** 2 / np.maximum(expected, 1e-9))[:, is_told].sum()
+    return apart > MIRRORED and scipy.special.chdtrc(max(1, is_told.sum() - 1), off) > DOUBT
 
 
 def find_unanswered(arms) -> str | None:
@@ -147,7 +204,7 @@ def find_unanswered(arms) -> str | None:
     ----------
     arms : sequence of sequences of str, as `seen` of `Units` has them under "answers"
     """
-    counts = [_read_answers(told)[0] for told in arms]
+    counts = [read_answers(told)[0] for told in arms]
     zeros, ones = ([found.get(answer, 0) for found in counts] for answer in (0, 1))
     sizes = [sum(found.values()) for found in counts]
     if not any(zeros) or min(answer for found in counts for answer in found) < 0:
@@ -225,7 +282,9 @@ def _find_apart(counts):
 
 
 def _find_alone(arms):
-    """The lowest or highest answer, where one arm gives it often and another never."""
+    """The lowest or highest answer, where one arm gives it often and another never, unless it is turned around."""
+    if any(is_mirrored(lay_answers(pair)[1]) for pair in combinations(arms.values(), 2)):
+        return None
     answers = sorted(set().union(*arms.values()))
     sizes = [sum(found.values()) for found in arms.values()]
     for answer in (answers[0], answers[-1]):

@@ -1,6 +1,7 @@
 """What stands in the columns and events of each arm: how large values are, which answers, what is no payment."""
 
 import datetime as dt
+import re
 from functools import partial
 from itertools import product
 
@@ -18,6 +19,12 @@ START = "fold:start"  # the column of the time of assignment, UTC, while units a
 MONEY = "fold:money"  # the currency of an event, where a column names it
 OWN = ("unit", "event", "variant", "at", "value", "start")  # columns that every table may have
 UNPLANNED = "*"  # in the place of a metric: a column that the plan does not name
+FLAGS = "!"  # in that place: a column that marks rows that are no units, as people or machines of the house are
+FLAG = re.compile(
+    "(is_?|was_?)?(bot|crawler|robot|spider|internal|employee|staff|tester|test_?user|test_?account|qa)(_?(user|flag))?"
+    "|is_?test|_(fivetran|sdc)_deleted(_at)?"
+)
+UNSET = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "nat")
 LARGEST_WHOLE = 2.0**53
 CLOSE = 1e-6  # of a value, within which it is whole: 16.31 times 100 is 1630.9999999999998
 STEPS = 8  # of the natural logarithm, in which values are counted by their size
@@ -99,7 +106,8 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
     -------
     list of (table, dict): an aggregate by ("seen", metric, event or column, what, arm); "answers" are texts
         such as "5:12", an answer and how often it was given, those that are not whole under "none"; "sizes" are texts
-        such as "3:12:1.5:1.6:18.4", a step, how many values are on it, the least, the largest, and their sum. Of a
+        such as "3:12:1.5:1.6:18.4", a step, how many values are on it, the least, the largest, and their sum; "hours"
+        of assignment such as "473352:12", an hour since 1970 and its units. Of a
         column that the plan does not name (`UNPLANNED` in the metric's place) the levels that several of the first
         units have ("several"), and those of them that stand in one arm ("alike"), of every arm (None) and of each.
     """
@@ -123,14 +131,20 @@ def ask_values(units: ir.Table, planned: ir.Table | None, totals, design, paid) 
             if metric.how.total == "amount" or (metric.how.total == "count" and PAYMENT.search(read.casefold())):
                 found[name, read] |= look_payments(units, units[read].cast("float64"), further, own=False)
             asked += _ask_column(units, (name, read), metric, found, further, design)
+            if metric.how.total == "last":
+                found[name, read] = _size(units[read])
             if metric.missing == "zero":
                 found.setdefault((name, read), {})["no"] = (units[read].cast("float64") == 0).cast("int32")
+        elif metric.numerator and planned is None:
+            parts = {metric.numerator, metric.denominator} - set(design.metrics)
+            found |= {(name, part): _size(units[part]) for part in sorted(parts)}
         elif metric.how.total == "last" and planned is not None:
             answers = planned.filter(planned["event"].isin(heard[name].events))
             asked.append(_ask_answers(answers, answers[heard[name].value], name, heard[name].events[0], design))
     exposure = design.exposure
     if exposure and exposure.column:
         found["", exposure.column] = _look_marks(units[exposure.column])
+    found |= {(FLAGS, name): _look_flags(units, name) for name in further if FLAG.fullmatch(name.casefold())}
     if any(found.values()):
         asked.append(_ask_sums(units, found, design))
     if planned is not None:
@@ -257,9 +271,8 @@ def _look_column(units, read, metric, paid):
     if not _was_number(title):  # as numbers have no title, and ten million texts take long
         is_total = title.substr(0, 1).lower().isin(list(INITIALS))
         sums["titled"] = is_total.ifelse(title.lower().strip().re_search(TOTALS), False).ifelse(value, 0.0)
-    if metric.how.total == "count":
-        return {"n": (value > 0).cast("int32")} | sums
-    sums |= {} if paid is None else {"unpriced": _lacks(paid, value)}
+    if metric.how.total == "amount" and paid is not None:
+        sums["unpriced"] = _lacks(paid, value)
     return _size(value) | sums
 
 
@@ -298,13 +311,24 @@ def _ask_answers(table, value, name, read, design):
     return counts, asked
 
 
+def _look_flags(units, name):
+    is_set = ~units[name].cast("string").strip().lower().isin(UNSET).fill_null(True)
+    return {"flagged": mark(is_set), "units": mark(units["unit"].notnull())}
+
+
 def _lacks(money, value):
     return (value.notnull() & (value != 0) & money.isnull()).cast("int32")
 
 
 def _ask_levels(units, design, named):
-    """Of columns that the plan does not name, in the first rows, how many levels keep to one arm."""
+    """Of columns that the plan does not name, in the first rows, how many levels keep to one arm; hours of all."""
     first, asked = units.limit(FIRST_ROWS), []
+    if design.assigned_at in units.columns:
+        hour = (units[design.assigned_at].epoch_seconds() / 3600.0).floor().cast("int64")
+        hours = units.group_by("variant", hour=hour).aggregate(n=ibis._.count())
+        told, arms = hours["hour"].cast("string") + ":" + hours["n"].cast("string"), design.variant.arms
+        of = {("seen", "", "", "hours", arm): told.collect(where=hours["variant"] == arm) for arm in arms}
+        asked.append((hours, of))
     first = first.filter(first["variant"].isin(design.variant.arms))
     kinds = {
         name: kind

@@ -307,6 +307,31 @@ def test_a_hole_in_the_log_of_one_arm_is_not_filled_by_the_other():
     assert check.status == "fail" and withheld == check.message
 
 
+@pytest.mark.parametrize(
+    ("lost", "enrolment", "side"),
+    [
+        ("'2024-01-20' <= at < '2024-01-29'", 31, "from 2024-01-20 to 2024-01-28, where 23.3 % of all"),  # few a day
+        ("'2024-01-20' <= at < '2024-01-22'", 31, ""),  # too few to tell
+        ("'2024-01-08' <= at < '2024-01-15'", 1, ""),  # all are assigned on one day: a treatment may take a week
+    ],
+)
+def test_a_hole_in_the_log_of_one_arm_is_seen_beside_the_others(lost, enrolment, side):
+    units, events = _draw(seed=6, n=800, enrolment=enrolment)
+    events = events[events["at"] < "2024-03-16"]
+    check, withheld = _check(units, _lose(units, events, lost), as_of="2024-03-15")
+    told = f"Events of paid in b are lost: hardly any stands {side} would be expected."
+    assert (check.status, told in check.message, withheld) == (
+        ("fail", True, check.message) if side else ("pass", False, None)
+    )
+
+
+def test_a_log_that_begins_late_is_told_so_where_few_come_at_its_end():
+    units, events = _draw(n=1600, enrolment=31)
+    events = events[(events["at"] >= "2024-01-12") & (events["at"] < "2024-03-16")]
+    kinds = {"paid": PAID["paid"] | {"within_days": 45}}
+    assert "none stands before 2024-01-12, where " in _check(units, events, kinds, as_of="2024-03-15")[0].message
+
+
 def test_a_ratio_lacks_what_a_metric_lacks_that_is_its_part():
     units, events = _draw_money()
     counts = {"kind": "count", "role": "secondary", "within_days": 21}
@@ -513,7 +538,12 @@ def _bend(units, events, how, arm="b"):
         ("signs", "b", "fail", "Of the amounts of revenue (paid) in b 31.2 % are below 0, and 0.0 % elsewhere; a sign"),
         ("no refunds", "b", "fail", "Of revenue (refund) hardly any stands in b, where "),
         ("nightly", "b", "warn", "(paid) in b come when those of the others do not: hardly any stands "),
-        ("deferred", "b", "warn", "(paid) in b come when those of the others do not: hardly any stands on Saturday a"),
+        (
+            "deferred",
+            "b",
+            "warn",
+            "(paid) in b come when those of the others do not: hardly any stands on Saturday and Sunday, where 27.9 %",
+        ),
     ],
 )
 def test_amounts_that_no_treatment_explains_are_a_fault_of_the_log(how, arm, status, said):

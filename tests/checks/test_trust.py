@@ -198,6 +198,38 @@ def test_withheld_where_arms_were_assigned_one_after_the_other():
     assert _run(ramp, **plan)["srm_over_time"].status == "warn"
 
 
+HOUR = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(1000) % 336, unit="h")
+
+
+@pytest.mark.parametrize(
+    ("is_b", "time"),
+    [
+        (HOUR.hour < 12, "an hour of the day"),
+        (HOUR.day_of_week < 3, "a day"),
+        (np.ones(1000, bool), None),  # drawn
+        (np.arange(1000) % 2 == 0, "an hour of the day"),
+        (HOUR.hour == 3, None),  # one hour may be that of a load
+        (np.arange(1000) % 5 == 0, None),
+    ],
+)
+def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time):
+    rng = np.random.default_rng(2)
+    is_b = is_b if not is_b.all() else rng.random(1000) < 0.5
+    arm = np.where(is_b, "b", "a")
+    frame = pd.DataFrame({"unit": [f"u{i:04d}" for i in range(1000)], "variant": arm, "assigned_at": HOUR})
+    frame["paid"] = rng.integers(0, 2, 1000)
+    split = {
+        "column": "variant",
+        "control": "a",
+        "treatments": ["b"],
+        "split": {"b": is_b.mean(), "a": 1 - is_b.mean()},
+    }
+    kinds = {"paid": {"kind": "binary", "role": "primary"}}
+    check = _run(frame, kinds, assigned_at="assigned_at", variant=split)["srm_over_time"]
+    told = f"hardly {time} of assignment holds both, so that whatever changed with time looks like an effect"
+    assert (check.status == "fail", told in check.message) == (time is not None,) * 2
+
+
 def test_clusters_of_a_metric_of_which_no_window_is_over_are_not_too_few():
     frame = _make_clusters([50] * 60).assign(assigned_at="2024-01-20")
     late = {"column": "csat", "within_days": 28}

@@ -302,7 +302,7 @@ def test_run_withholds_amounts_and_counts_that_hold_a_code():
 
 
 PASSES = "As far as names and signs tell, no money back adds to a sum of other events, and no column names a currency."
-TIMED = "The values of m in {} are about {} times those in {}, as {} would be; give both arms one unit."
+TIMED = "The values of m in {} are about {} times those in {}, as {} would be; give both one unit."
 
 
 @pytest.mark.parametrize(
@@ -663,3 +663,71 @@ def test_run_lets_healthy_covariates_pass():
     ]
     columns = {f"c{i}": column for i, column in enumerate(healthy)}
     assert "covariates_fit" not in _check({"m": PRICE, **columns}, CELL, covariates=list(columns))
+
+
+LARGE = (
+    "The values of {} that are not 0 are about {} times as large in {} as in {}, as in another unit or span of time, "
+    "or a logarithm or percentage in one of them; give both arms one."
+)
+JOINED = "All values of m in b are multiples of {}, and {} elsewhere, as of rows that are joined several times; "
+TURNED = "m in b is as elsewhere once it is turned around, {}; give all arms one coding."
+MADE = np.random.default_rng(8)
+COUNT, FEW = 1 + MADE.poisson(3, N), (MADE.random(N) < 0.05).astype(int)
+HAPPY = MADE.choice([1, 2, 3, 4, 5], N, p=[0.03, 0.05, 0.12, 0.35, 0.45])
+COUNTED, YES = CELL | {"kind": "count"}, {"kind": "binary", "role": "primary"}
+RATIO = {"kind": "ratio", "role": "primary", "numerator": "n", "denominator": "days"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "metric", "status", "said"),
+    [
+        ({"m": np.where(B, 12 * PRICE, PRICE)}, CELL, "warn", LARGE.format("m", "11", "b", "a")),  # a year and a month
+        ({"m": np.where(B, np.log(PRICE), PRICE)}, CELL, "warn", LARGE.format("m", "7.4", "a", "b")),
+        ({"m": np.where(B, 4 * PRICE, PRICE)}, CELL, None, None),
+        ({"m": np.where(B, 12, MADE.random(N) < 0.05) * PRICE}, CELL, None, None),  # it brings what few had before
+        ({"m": np.where(B, 12 * PRICE, PRICE)}, CELL | {"unit": "minutes"}, None, None),  # help may be so fast
+        ({"m": np.where(B, 100, 1) * PRICE / 1e3}, RATED, "warn", LARGE.format("m", "91", "b", "a")),
+        ({"n": FEW, "days": np.where(B, 24, 1) * DAYS}, RATIO, "warn", LARGE.format("m (days)", "26", "b", "a")),
+        ({"n": FEW, "days": np.where(B, 3, 1) * DAYS}, RATIO, None, None),
+        ({"m": np.where(B, 2, 1) * COUNT}, COUNTED, "warn", JOINED.format(2, "46.5 %") + "count each once."),
+        ({"m": np.where(B, 3, 1) * COUNT}, COUNTED, "warn", JOINED.format(3, "28.0 %") + "count each once."),
+        ({"m": 2 * COUNT}, COUNTED, None, None),  # all come in packs of two
+        ({"m": np.where(B, 6 - HAPPY, HAPPY)}, RATED, "fail", TURNED.format("1 for 5") + RELEASE),
+        ({"m": np.where(B, np.maximum(HAPPY - 2, 1), HAPPY)}, RATED | {"scale": [1, 5]}, None, None),  # unhappier
+        ({"m": np.where(B, 1 - FEW, FEW)}, YES, "warn", TURNED.format("no for yes")),
+        ({"m": np.where(B, COUNT > 3, FEW).astype(int)}, YES, None, None),
+    ],
+)
+def test_an_arm_in_another_unit_or_coding_is_told(columns, metric, status, said):
+    found = _check(columns, metric).get("events_add")
+    assert (found and found.status, found and found.message) == (status, said)
+
+
+@pytest.mark.parametrize(("factor", "status"), [(0.01, "fail"), (1.0, "pass"), (0.2, "pass")])
+def test_money_back_in_another_unit_than_money_in_is_withheld(factor, status):
+    back = RNG.random(N) < 0.4
+    kinds = LOG | {"event": ["payment", "refund"]}
+    values = np.where(back, -factor * PRICE, PRICE)
+    found = _check({}, kinds, events={"event": np.where(back, "refund", "payment"), "value": values})["events_add"]
+    told = "The values of m in payment are about 100 times those in refund, as cents beside whole units would be; "
+    assert found.status == status and (told in found.message) == (status == "fail")
+
+
+@pytest.mark.parametrize(
+    ("name", "marks", "is_told"),
+    [
+        ("is_bot", B & SOME, True),
+        ("_fivetran_deleted", np.where(B & SOME, "True", "False"), True),
+        ("is_internal", SOME, False),  # alike
+        ("is_test", B, False),  # the arm itself
+        ("rabbit", B & SOME, False),
+        ("is_deleted", B & SOME, False),  # an account may be closed for the treatment
+    ],
+)
+def test_rows_of_bots_and_staff_in_one_arm_are_told(name, marks, is_told):
+    check = _check({"m": PRICE, name: marks}, CELL).get("units_fit")
+    told = (
+        f"The column {name} marks units far more often in one arm: a 0.0 %, b 21.0 %; leave those that are none out "
+        "of every arm, by what was known before assignment."
+    )
+    assert (check and (check.status, check.message)) == (("warn", told) if is_told else None)

@@ -10,7 +10,7 @@
 -- proactive_help 6d29b81fa4e7
 -- proactive_help 24a807c1e6b0
 -- proactive_help 4e184fed1c66
--- proactive_help 23226375a242
+-- proactive_help ea1cd03a54ac
 -- proactive_help d4cc6be96d6a
 -- proactive_help 2a28fce51180
 -- proactive_help d01c85c04521
@@ -33,7 +33,7 @@
 -- live_support a8486da800b5
 -- live_support 1e1cac26260c
 -- live_support 9dc845b234dc
--- live_support 7d6e13bc3a57
+-- live_support bc62c505d5f8
 -- live_support 96c84a6ccc44
 -- live_support 01e60504c414
 -- live_support 44ea79aedcf0
@@ -100,7 +100,7 @@
 -- in_app_support a131201659c0
 -- in_app_support 06517f9065f2
 -- in_app_support 3c10e6e557ff
--- in_app_support 3e7136494ab8
+-- in_app_support 5e667e1eab4f
 -- in_app_support f522c91addba
 -- in_app_support fb347a085cd0
 -- in_app_support 991677fd5be1
@@ -138,7 +138,7 @@
 -- experiment 1527a7025460
 -- experiment 5b64f8ea9961
 -- experiment 16c6026005fc
--- experiment d32a1cb02e96
+-- experiment 585850131c45
 -- experiment 1718b7de38be
 -- experiment cb14b699347a
 -- experiment a17d05bbe20e

@@ -10,7 +10,7 @@
 -- proactive_help 270f463d7fa3
 -- proactive_help 02118647f271
 -- proactive_help ae5ebf4a0c83
--- proactive_help 3a760fcf7a2a
+-- proactive_help adac8a816d0b
 -- proactive_help f7f3be7f0363
 -- proactive_help 7455691b5a4c
 -- proactive_help 5610e500b873
@@ -33,7 +33,7 @@
 -- live_support 56ebb3d1a51f
 -- live_support 84b245f15b9f
 -- live_support 3dbbbec2cee4
--- live_support 94351238c260
+-- live_support 4598e78435d1
 -- live_support 4a8533d5d0f3
 -- live_support 42ca5a299fc0
 -- live_support faaf9be05076
@@ -100,7 +100,7 @@
 -- in_app_support 1e1c54d32212
 -- in_app_support cab584be9e06
 -- in_app_support 4a644bb4a1f6
--- in_app_support 13154968687b
+-- in_app_support a37f1a5ef6cc
 -- in_app_support 61c0fe61ad82
 -- in_app_support 89bb44aa4b9e
 -- in_app_support 6c69537e707f
@@ -138,7 +138,7 @@
 -- experiment b18167f3ea02
 -- experiment 989c7beb362f
 -- experiment 00b1f408cb38
--- experiment 10a2c4ffe998
+-- experiment a84ca492fbc9
 -- experiment b3cc8e0eb555
 -- experiment 1e838abe612a
 -- experiment ff18641c0266

@@ -53,6 +53,14 @@ def write(*rows, head=ROW):
     return pd.read_csv(io.StringIO("\n".join([head, *rows])))
 
 
+def test_sums_of_more_units_are_larger_and_no_other_unit_of_money():
+    rows = [f"{arm},2024-01-{i % 28 + 1:02d},it,{n},0,{n * (20 + i)},{n * (20 + i) ** 2}"
+            for arm, n in (("a", 1), ("b", 12)) for i in range(40)]  # fmt: skip
+    design = plan.read(PLAN | {"metrics": SMALL, "segments": [], "covariates": []}).design
+    source = sources.load(design, write(*rows))
+    assert "events_add" not in {check.id for check in checks.run(metrics.fold(source, design), source, design)}
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_sums_give_the_estimates_of_their_units(seed):
     made = simulate.simulate("experiment", plan.read(PLAN).design, n_units=2_000, seed=seed)
