@@ -13,31 +13,10 @@ import numpy as np
 import pandas as pd
 
 from helpers import schema
+from helpers.checks import logs
 from helpers.checks.amounts import BACK
 from helpers.checks.hours import find_elsewhere, find_piles, find_shift, find_times
-from helpers.checks.logs import (
-    FAR,
-    LEAST_HEARD,
-    LEAST_TOLD,
-    LOST_FAILS,
-    LOST_WARNS,
-    QUIET,
-    WEEK,
-    Arm,
-    Finding,
-    calm,
-    count_days,
-    expect_lost,
-    find_jump,
-    find_no_return,
-    find_outside,
-    find_quiet,
-    find_repeats,
-    find_signs,
-    find_step,
-    percent,
-    write_day,
-)
+from helpers.checks.logs import WEEK, Finding, percent, write_day
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import TAKE_UP, Check
@@ -92,8 +71,8 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     unknown = log.ages.loc[log.ages["variant"].isna(), "n"].sum() / log.ages["n"].sum()
     told = list(dict.fromkeys(one.told for one in found))[:2]
     meant = log.take("meant")["n"].sum() / log.ages["n"].sum()
-    fails |= meant > LOST_FAILS
-    if meant > LOST_WARNS:
+    fails |= meant > logs.LOST_FAILS
+    if meant > logs.LOST_WARNS:
         told.append(
             f"{percent(meant)} of the events have ids that are those of units but for what stands before them or "
             "after, and are lost; write ids alike."
@@ -109,7 +88,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         f"{percent(unknown)}."
     )
     worst = max((*rates.values(), meant, *(one.share for one in found)))
-    check = Check("events_fit", status, float(worst), LOST_FAILS, " ".join([*told, LIMITS] if told else [fits]))
+    check = Check("events_fit", status, float(worst), logs.LOST_FAILS, " ".join([*told, LIMITS] if told else [fits]))
     return check, *(_fail_one(one, design) for one in grave.values() if not fails)
 
 
@@ -120,7 +99,7 @@ def _fail_one(found, design):
     )
     status = "warn" if "events_fit" in design.acknowledge else "fail"
     said = f"{found.told} {what} is not estimated." if status == "fail" else found.told
-    return Check(name, status, found.share, LOST_FAILS, said)
+    return Check(name, status, found.share, logs.LOST_FAILS, said)
 
 
 def _list_findings(log, design):
@@ -152,18 +131,22 @@ def _list_findings(log, design):
             judged = [log.find_early]
             judged += [sized.find_step] if arm not in lost else []
             yield from (one for find in judged if (one := find(of, named[event], event, arm)))
-            judged = [find_elsewhere, find_outside, *([find_times, find_shift, find_piles] if of != TAKE_UP else [])]
-            judged += [find_repeats] if is_summed else []
-            judged += [find_signs, find_jump] if is_amount else []
+            judged = [
+                find_elsewhere,
+                logs.find_outside,
+                *([find_times, find_shift, find_piles] if of != TAKE_UP else []),
+            ]
+            judged += [logs.find_repeats] if is_summed else []
+            judged += [logs.find_signs, logs.find_jump] if is_amount else []
             is_back = arm != log.arms[0] or BACK.search(event.casefold())  # what a treatment alone gives is its own
-            judged += [find_no_return] if is_amount and is_back else []
+            judged += [logs.find_no_return] if is_amount and is_back else []
             yield from (one for find in judged if (one := find(log, of, named[event], event, arm)))
 
 
 def _list_lost(log, of, label, named, window, *, is_own):
     """Yield each arm that lacks events of a metric, with the most that it lacks of all together or of one of them."""
-    whole = log.find_lost(of, label, list(named), window, least=0 if is_own else LEAST_TOLD)
-    each = {event: log.find_lost(of, name, [event], window, least=LEAST_TOLD) for event, name in named.items()}
+    whole = log.find_lost(of, label, list(named), window, least=0 if is_own else logs.LEAST_TOLD)
+    each = {event: log.find_lost(of, name, [event], window, least=logs.LEAST_TOLD) for event, name in named.items()}
     for arm in log.arms:
         lost = [whole[arm]] if whole[arm] and (is_own or log.goes_on(named, arm, whole[arm].cut)) else []
         found = {event: arms[arm] for event, arms in each.items() if arms[arm] and len(named) > 1}
@@ -209,9 +192,9 @@ class _Log:
         self.early = {}  # share of those just before assignment, beyond the daily rate of the week before, of all since
         for event, arm in itertools.product(self.names, self.arms):
             own = self.ages[(self.ages["event"] == event) & (self.ages["variant"] == arm)]
-            *week, last = count_days(own, "n", -8, 8)
+            *week, last = logs.count_days(own, "n", -8, 8)
             more, after = last - np.mean(week), own.loc[own["day"] >= 0, "n"].sum()
-            is_chance = more <= FAR * math.sqrt(np.mean(week) + 1)
+            is_chance = more <= logs.FAR * math.sqrt(np.mean(week) + 1)
             self.early[event, arm] = 0.0 if is_chance else float(more / (more + after))
 
     def leave_out_voids(self):
@@ -265,18 +248,18 @@ class _Log:
         """Return the days on which, or from which on, an arm alone has fewer events, whenever units were assigned."""
         tables = (self.starts, self.ages[self.ages["event"] == event], self.take("day", event))
         sides = zip(*(self.part(rows, arm) for rows in tables), strict=True)
-        arms = [Arm.read(*side, first=self.first, end=self.end) for side in sides]
+        arms = [logs.Arm.read(*side, first=self.first, end=self.end) for side in sides]
         if self.end - self.first > MOST_DAYS or self.take("since", event).empty:
             return None
-        found = find_step(*arms, spread=self.spreads.get(event, 1.0))
-        if found is None or found[2] <= (LOST_FAILS if found[1] is None else LOST_WARNS):
+        found = logs.find_step(*arms, spread=self.spreads.get(event, 1.0))
+        if found is None or found[2] <= (logs.LOST_FAILS if found[1] is None else logs.LOST_WARNS):
             return None
         first, last, share = found
         day = write_day(self.first + first)
         if last is not None:
             told = f"Events of {label} in {arm} are lost: hardly any stands from {day} to "
             told += f"{write_day(self.first + last)}, where {percent(share)} of all would be expected."
-            return Finding(of, share, told, share > LOST_FAILS)
+            return Finding(of, share, told, share > logs.LOST_FAILS)
         told = (
             f"Events of {label} in {arm} are fewer after {day}, of units assigned before and "
             f"after alike, by {percent(share)} of all: either the log kept a part of them alone, or the treatment was "
@@ -288,14 +271,19 @@ class _Log:
         """Return what an arm lacks of some events that stop early, begin late or have a hole, if it lacks any."""
         ages = self.ages[self.ages["event"].isin(events)]
         heard = ages[ages["variant"].isin(self.arms)]
-        if heard["n"].sum() >= LEAST_HEARD and not ((heard["last"] >= self.first) & (heard["first"] <= self.end)).any():
+        if (
+            heard["n"].sum() >= logs.LEAST_HEARD
+            and not ((heard["last"] >= self.first) & (heard["first"] <= self.end)).any()
+        ):
             ran = f"they run from {write_day(heard['first'].min())} to {write_day(heard['last'].max())}"
             since = f"between the first assignment on {write_day(self.first)} and {write_day(self.end)}"
             told = f"No event of {label} stands {since}: {ran}."
             return dict.fromkeys(self.arms, Finding(of, 1.0, told, fails=True))
         days = self.take("day")
         days = days[days["event"].isin(events) & (days["day"] <= self.end) & days["variant"].isin(self.arms)]
-        quiet = {arm: find_quiet(own.groupby("day", as_index=False)["n"].sum()) for arm, own in days.groupby("variant")}
+        quiet = {
+            arm: logs.find_quiet(own.groupby("day", as_index=False)["n"].sum()) for arm, own in days.groupby("variant")
+        }
         found = {}
         for arm in self.arms:
             own, begun = (rows[rows["variant"] == arm] for rows in (ages, self.starts))
@@ -326,8 +314,8 @@ class _Log:
         is_held = days["day"].between(*reach) & ~(days["day"].between(*hole) if hole else False)
         came = days.loc[~is_held, "known"].sum()
         about = {"reach": reach, "end": self.end, "window": window, "hole": hole, "came": came}
-        _, expected, told = expect_lost(calmed, begun, **about)
-        is_cut &= not hole or 2 * expect_lost(calmed, begun, **about | {"hole": None})[1] > expected
+        _, expected, told = logs.expect_lost(calmed, begun, **about)
+        is_cut &= not hole or 2 * logs.expect_lost(calmed, begun, **about | {"hole": None})[1] > expected
         lost = max(0.0, expected - came)
         far = lost + (came * math.log(came / expected) if lost and came else 0.0)  # minus the logarithm of its chance
         share = (
@@ -335,10 +323,10 @@ class _Log:
         )
         spread = self.spreads.reindex(own["event"].unique()).max()  # units with many lack them by chance together
         rare = spread * (RARE + (math.log(reach[1] - reach[0]) if hole else 0.0))  # a hole is chosen among all days
-        is_chance = came >= QUIET * expected or told < least or told * math.log1p(far / told) < rare
-        if is_chance or share <= LOST_WARNS:
+        is_chance = came >= logs.QUIET * expected or told < least or told * math.log1p(far / told) < rare
+        if is_chance or share <= logs.LOST_WARNS:
             return None
-        first = expect_lost(calmed, begun, **about | {"reach": (reach[0], self.end)})[1]
+        first = logs.expect_lost(calmed, begun, **about | {"reach": (reach[0], self.end)})[1]
         cut = ("before", reach[0]) if 2 * first > expected else ("after", reach[1])
         return share, cut if is_cut else None, is_moved
 
@@ -346,10 +334,10 @@ class _Log:
         """Events without days such as of a promotion, after which few may be left to come, and whether it was many."""
         if self.end - self.first > MOST_DAYS:
             return own, False
-        arm = Arm.read(begun, own, days, first=self.first, end=self.end)
-        ages = calm(arm)
+        arm = logs.Arm.read(begun, own, days, first=self.first, end=self.end)
+        ages = logs.calm(arm)
         calmed = pd.DataFrame({"day": np.arange(len(ages)), "known": ages, "all": arm.ages})
-        return calmed, ages.sum() < (1 - LOST_FAILS) * own.loc[own["day"] >= 0, "known"].sum()
+        return calmed, ages.sum() < (1 - logs.LOST_FAILS) * own.loc[own["day"] >= 0, "known"].sum()
 
     def _tell(self, of, place, share, cut, is_moved, quiet, arm):
         """What an arm lacks in words; a hole that all arms have alike may be a holiday."""
@@ -362,7 +350,7 @@ class _Log:
             ends = [reach[cut[0] == "after"] for *_, reach in quiet.values()]
             is_shared = max(ends) - min(ends) <= WEEK
         told = f"Events of {place} are lost: none stands {side}, where {percent(share)} of all would be expected."
-        return Finding(of, share, told, share > (HOLE_FAILS if is_shared else LOST_FAILS), cut)
+        return Finding(of, share, told, share > (HOLE_FAILS if is_shared else logs.LOST_FAILS), cut)
 
 
 def _take_voids(rows):

@@ -8,19 +8,8 @@ import math
 import numpy as np
 
 from helpers import schema
-from helpers.checks.logs import (
-    FAR,
-    LEAST_HEARD,
-    LEAST_TOLD,
-    LOST_FAILS,
-    LOST_WARNS,
-    SURE,
-    TENTH,
-    WEEK,
-    Finding,
-    measure_chance,
-    percent,
-)
+from helpers.checks import logs
+from helpers.checks.logs import Finding, percent
 
 LEAST_EXPECTED = 5.0  # events of a time of the week, for its lack to be seen
 UNLIKE = 200.0  # twice a log likelihood over a day's hours, which clusters and retries do not reach by chance
@@ -38,8 +27,8 @@ def find_times(log, of, label, event, arm) -> Finding | None:
     for by in (hour // DAY_HOURS, hour % DAY_HOURS, hour // BLOCK):
         if lack := _find_lack(*(np.bincount(by, side) for side in sides), ratio):
             found.append(lack)
-    starts = log.starts[log.starts["variant"] == arm].groupby(log.starts["day"] % WEEK)["n"].sum()
-    if not found or len(starts) < min(WEEK, len(log.starts["day"].unique())):
+    starts = log.starts[log.starts["variant"] == arm].groupby(log.starts["day"] % logs.WEEK)["n"].sum()
+    if not found or len(starts) < min(logs.WEEK, len(log.starts["day"].unique())):
         return None  # an arm that nobody was assigned to on some weekdays may lack them
     share, is_moved, lacks = max(found, key=lambda one: one[0])
     when = _write_times(np.flatnonzero(lacks), len(lacks))
@@ -47,7 +36,7 @@ def find_times(log, of, label, event, arm) -> Finding | None:
     told = (
         f"Events of {label} in {arm} {how}: hardly any stands {when}, where {percent(share)} of all would be expected."
     )
-    return Finding(of, share, told, share > LOST_FAILS and not is_moved)
+    return Finding(of, share, told, share > logs.LOST_FAILS and not is_moved)
 
 
 def find_shift(log, of, label, event, arm) -> Finding | None:
@@ -66,7 +55,7 @@ def find_shift(log, of, label, event, arm) -> Finding | None:
         both = sum(sides) / max(1e-9, own.sum() + rest.sum())
         unlike.append(2 * sum(float(n[n > 0] @ np.log(n[n > 0] / n.sum() / both[n > 0])) for n in sides))
     by = int(np.argmin(unlike))
-    if unlike[0] < UNLIKE or unlike[by] > TENTH * unlike[0]:
+    if unlike[0] < UNLIKE or unlike[by] > logs.TENTH * unlike[0]:
         return None
     hours = schema.say(min(by, DAY_HOURS - by), "hour") + (" later" if by <= DAY_HOURS / 2 else " earlier")
     told = (
@@ -83,12 +72,12 @@ def _find_lack(own, rest, fair):
     lacks = np.zeros(len(own), bool)
     for _ in range(2):
         ratio = own[~lacks].sum() / max(1e-9, rest[~lacks].sum())
-        lacks = (own < TENTH * np.minimum(ratio * rest, own.mean())) & (ratio * rest >= LEAST_EXPECTED)
+        lacks = (own < logs.TENTH * np.minimum(ratio * rest, own.mean())) & (ratio * rest >= LEAST_EXPECTED)
     came, others = own[lacks].sum(), rest[lacks].sum()
     lost = ratio * others - came
     share = lost / max(1e-9, own.sum() + lost)
-    sure = SURE + math.log(math.comb(len(own), int(lacks.sum())))  # these places were chosen among all
-    if lacks.all() or share <= LOST_WARNS or measure_chance(came, others, ratio) < sure:
+    sure = logs.SURE + math.log(math.comb(len(own), int(lacks.sum())))  # these places were chosen among all
+    if lacks.all() or share <= logs.LOST_WARNS or logs.measure_chance(came, others, ratio) < sure:
         return None
     held = ~lacks & (rest > 0)
     usual = (np.median(own[held] / rest[held]) if held.any() else 0.0) * rest[~lacks]
@@ -98,11 +87,11 @@ def _find_lack(own, rest, fair):
 
 def _write_times(places, of):
     """Times of the week in words: weekdays, hours of every day, or hours of weekdays; of many the first ones."""
-    if of == WEEK:
-        return "on " + " and ".join(NAMES[day] for day in sorted((day + FIRST_DAY) % WEEK for day in places))
+    if of == logs.WEEK:
+        return "on " + " and ".join(NAMES[day] for day in sorted((day + FIRST_DAY) % logs.WEEK for day in places))
     if of == DAY_HOURS:
         return "in the hours (UTC) " + ", ".join(f"{hour:02d}" for hour in places)
-    named = [(NAMES[(place // 6 + FIRST_DAY) % WEEK], BLOCK * (place % 6)) for place in places]
+    named = [(NAMES[(place // 6 + FIRST_DAY) % logs.WEEK], BLOCK * (place % 6)) for place in places]
     return "on " + ", ".join(f"{day} {hour:02d}-{hour + BLOCK:02d}" for day, hour in named[:3])
 
 
@@ -110,32 +99,32 @@ def find_piles(log, of, label, event, arm) -> Finding | None:
     """Return the events of an arm that stand in a few minutes: no treatment makes many units do something at once."""
     own, rest = (rows.set_index("day")["n"] for rows in log.part(log.take("pile", event), arm))
     n, others = log.count("age", event, arm)
-    own = own[own >= LEAST_HEARD]
+    own = own[own >= logs.LEAST_HEARD]
     if (
         own.empty
-        or others < LEAST_TOLD
-        or own.index.max() - own.index.min() > WEEK * 1440
+        or others < logs.LEAST_TOLD
+        or own.index.max() - own.index.min() > logs.WEEK * 1440
         or not log.take("age", event)["clocked"].any()
     ):
         return None
     rest = rest.groupby(level=0).sum().reindex(own.index, fill_value=0)
     more = own / n - rest / others
-    share = float(more[more > FAR * np.sqrt(own / n**2 + rest / others**2)].sum())
-    if share <= LOST_WARNS:
+    share = float(more[more > logs.FAR * np.sqrt(own / n**2 + rest / others**2)].sum())
+    if share <= logs.LOST_WARNS:
         return None
     at = str(np.datetime64(int(more.idxmax()), "m")).replace("T", " ")
     told = (
         f"Of the events of {label} in {arm} {percent(share)} more than elsewhere stand in the same minutes, most of "
         f"them at {at}; times may be those of a load."
     )
-    return Finding(of, share, told, share > LOST_FAILS)
+    return Finding(of, share, told, share > logs.LOST_FAILS)
 
 
 def find_elsewhere(log, of, label, event, arm) -> Finding | None:
     """Return the events of ids unlike any unit's, or of a name that begins as this, where an arm has fewer."""
     (own, rest), every = log.count("age", event, arm), log.take("age", event)["n"].sum()
     fewer = rest * log.ratios[arm] - own
-    if fewer <= 0 or log.compare_units("since", event, arm) > -FAR:
+    if fewer <= 0 or log.compare_units("since", event, arm) > -logs.FAR:
         return None
     strange = log.take("strange", event)["n"].sum()
     if strange > STRANGE_FAILS * every and 2 * strange >= fewer:
@@ -144,13 +133,13 @@ def find_elsewhere(log, of, label, event, arm) -> Finding | None:
             f"fewer of {arm} than of the others have any: either the treatment did it, or ids of {arm} are lost."
         )
         return Finding(of, strange / every, told, fails=True)
-    rows, is_gone = log.take("near"), own <= TENTH * rest * log.ratios[arm]
+    rows, is_gone = log.take("near"), own <= logs.TENTH * rest * log.ratios[arm]
     alone = rows.groupby("event").filter(lambda one: set(one["variant"].dropna()) == {arm})
     named = alone[alone["event"].str.startswith(event)]
     if named.empty:  # another name may stand for all that an arm lacks
         named = alone[alone["n"].between(ALIKE * fewer, fewer / ALIKE)].nlargest(1, "n")
     alone, n = named["event"].unique(), named["n"].sum()
-    if n <= LOST_WARNS * (n + own):
+    if n <= logs.LOST_WARNS * (n + own):
         return None
     told = (
         f"Events named {' and '.join(schema.cut(name) for name in alone[:3])} stand in {arm} alone, where fewer "
