@@ -47,10 +47,8 @@ def find_shift(log, of, label, event, arm) -> Finding | None:
     is_broad = all(np.count_nonzero(side > side.sum() / HOURS) >= DAY_HOURS / 2 for side in (own, rest))
     if not is_broad or not log.take("age", event)["clocked"].any():
         return None  # what a treatment itself sends comes in a few hours, which are its own
-    unlike = []
-    for by in range(
-        DAY_HOURS
-    ):  # twice the logarithm by which both are likelier of shares of their own than of common ones
+    unlike = []  # twice the logarithm by which both are likelier of shares of their own than of common ones
+    for by in range(DAY_HOURS):
         sides = own, np.roll(rest, by)
         both = sum(sides) / max(1e-9, own.sum() + rest.sum())
         unlike.append(2 * sum(float(n[n > 0] @ np.log(n[n > 0] / n.sum() / both[n > 0])) for n in sides))

@@ -108,14 +108,13 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
 
 def _find_flags(units, column, design):
     """The check of a column that marks bots, people of the house or deleted rows, where one arm holds more of them."""
-    pairs = [(units.seen[FLAGS, column][arm]["flagged"], units.seen[FLAGS, column][arm]["units"])
-             for arm in design.variant.arms]  # fmt: skip
-    shares = count_shares(pairs)
+    told = [units.seen[FLAGS, column][arm] for arm in design.variant.arms]
+    shares = count_shares([(facts["flagged"], facts["units"]) for facts in told])
     most = max(m.mean[0] for m in shares)
     if most > MOST_OPEN or not compare_rates(shares) < ALERT:  # what is true of most of an arm may be the arm itself
         return None
-    told = FLAGGED.format(column=column, units=schema.pluralise(design.unit), rates=write_rates(design, shares))
-    return Check("units_fit", "warn", float(most), ALERT, told)
+    said = FLAGGED.format(column=column, units=schema.pluralise(design.unit), rates=write_rates(design, shares))
+    return Check("units_fit", "warn", float(most), ALERT, said)
 
 
 def _find_empty(facts, arms, metric, design):
