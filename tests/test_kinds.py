@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from helpers import plan
-from helpers.kinds import FIRST, KINDS
+from helpers.kinds import FIRST, KINDS, Kind
 from helpers.plan import design
 
 LEAST = {"time_to_event": {"horizon_days": 30}, "ratio": {"numerator": "a", "denominator": "b"}}  # what they need
@@ -23,6 +23,14 @@ def test_kinds_are_listed_in_the_order_in_which_a_refusal_names_them():
     assert FIRST == ("binary", "count", "amount", "score", "nps", "time_to_event", "ratio")
     assert list(KINDS) == [*FIRST, *sorted(KINDS.keys() - {*FIRST})]
     assert [name for name, kind in KINDS.items() if kind.name != name] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "has_lift"),
+    [({}, True), ({"code": str}, False), ({"code": str, "is_share": True}, True), ({"code": str, "has_lift": True}, True)],
+)
+def test_a_kind_has_a_lift_where_its_outcome_is_what_was_read_or_a_share(given, has_lift):
+    assert Kind("a", str, **given).has_lift is has_lift
 
 
 def refuse(**metric):

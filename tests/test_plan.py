@@ -119,7 +119,7 @@ def test_an_example_is_in_the_unit_of_its_metric(write, kind, worthwhile, margin
 
 def test_a_misspelt_value_and_a_misspelt_file_are_told_with_the_nearest_one(write):
     given = PLAN.replace("kind: binary, role: primary", "kind: binray, role: primry")
-    kinds = "'binary', 'count', 'amount', 'score', 'nps', 'time_to_event' or 'ratio'"
+    kinds = f"{', '.join(map(repr, [*KINDS][:-1]))} or {[*KINDS][-1]!r}"
     assert tell_refusal(lambda: plan.read(write(given))).splitlines()[1:] == [
         f"  line 15, metrics.activated.kind: should be {kinds}; did you mean binary?",
         f"  line 15, metrics.activated.role: should be {ROLES}; did you mean primary?",

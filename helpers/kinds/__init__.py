@@ -82,7 +82,9 @@ class Kind:
         By which arms are compared where nothing calls for another: clusters and ratios take the delta method,
         covariates that decide Lin's, heavy tails in unlike arms a permutation test.
     has_tail : bool, whether its values have no upper end, so that a few may hold the mean
-    has_lift : bool, whether an effect may be told as a share of the control value
+    has_lift : bool
+        Whether an effect may be told as a share of the control value: unless it says so, not what `code` makes of
+        numbers, such as a logarithm.
     takes_covariates : bool
     absolute : str, why its margin must be absolute, where it must
     extremes : function of a Metric, the lowest and the highest value that a unit can have; None without such ends
@@ -104,11 +106,15 @@ class Kind:
     is_share: bool = False
     method: str = "welch"
     has_tail: bool = False
-    has_lift: bool = True
+    has_lift: bool | None = None
     takes_covariates: bool = True
     absolute: str = ""
     extremes: Callable = lambda metric: None
     shown: str = "number"
+
+    def __post_init__(self):
+        if self.has_lift is None:
+            object.__setattr__(self, "has_lift", self.code is None or self.is_share)
 
 
 QUANTILE = (float | None, Field(None, gt=0, lt=1))  # the key of kinds that have quantiles

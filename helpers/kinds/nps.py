@@ -22,7 +22,6 @@ KIND = Kind(
     _draw,
     column="nps",
     code=_code,
-    has_lift=False,
     takes_covariates=False,
     absolute="a margin for a score or nps must be absolute",
     extremes=lambda metric: (-100.0, 100.0),

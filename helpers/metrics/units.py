@@ -390,17 +390,17 @@ def _make_plain(gathered, name, metric):
     """The columns of a metric that is one value a unit; where no event is 0, nothing is missing."""
     table, complete, told = gathered.table, gathered.is_over(metric.within_days), f"fold:{name}"
     is_counted = told in table.columns and metric.how.total in COUNTED
-    value = raw = table[told if told in table.columns else metric.column or name].cast("float64")
+    made = table[told if told in table.columns else metric.column or name].cast("float64")
     if metric.how.code:
-        value = metric.how.code(raw, metric)
-    value = value.fill_null(0.0) if metric.missing == "zero" else value
+        made = metric.how.code(made, metric)
+    value = made.fill_null(0.0) if metric.missing == "zero" else made
     found = {f"complete_{name}": complete, f"y_{name}": complete.ifelse(value, NOTHING)}
     relevant, asked = complete, f"{told}:asked" if f"{told}:asked" in table.columns else metric.asked
     if metric.asked and asked in table.columns:
         was_asked = table[asked].cast("float64").fill_null(0.0) > 0
         found[f"asked_{name}"], relevant = complete.ifelse(log.mark(was_asked), NOTHING), complete & was_asked
     if not is_counted:
-        found[f"missing_{name}"] = relevant.ifelse(log.mark(raw.isnull()), NOTHING)
+        found[f"missing_{name}"] = relevant.ifelse(log.mark(made.isnull()), NOTHING)
     return found
 
 

@@ -32,7 +32,7 @@
 -- live_support 1168fb69c6d7
 -- live_support a8486da800b5
 -- live_support 1e1cac26260c
--- live_support 9dc845b234dc
+-- live_support 63fc48ea60a3
 -- live_support bc62c505d5f8
 -- live_support 96c84a6ccc44
 -- live_support 01e60504c414
@@ -137,7 +137,7 @@
 -- experiment f14e57ec30f2
 -- experiment 1527a7025460
 -- experiment 5b64f8ea9961
--- experiment 16c6026005fc
+-- experiment a704528b8dbc
 -- experiment 585850131c45
 -- experiment 1718b7de38be
 -- experiment cb14b699347a

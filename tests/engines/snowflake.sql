@@ -32,7 +32,7 @@
 -- live_support c23edf2a78c6
 -- live_support 56ebb3d1a51f
 -- live_support 84b245f15b9f
--- live_support 3dbbbec2cee4
+-- live_support 3494f96bd49f
 -- live_support 4598e78435d1
 -- live_support 4a8533d5d0f3
 -- live_support 42ca5a299fc0
@@ -137,7 +137,7 @@
 -- experiment ef7341c6bf8d
 -- experiment b18167f3ea02
 -- experiment 989c7beb362f
--- experiment 00b1f408cb38
+-- experiment a5b15dc9b67c
 -- experiment a84ca492fbc9
 -- experiment b3cc8e0eb555
 -- experiment 1e838abe612a

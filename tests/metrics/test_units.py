@@ -1,12 +1,15 @@
 """One row a unit: columns of the unit table, the clock of the data, sizes of the arms and rows, all by hand."""
 
 import datetime as dt
+import math
+from dataclasses import replace
 
 import pytest
 from made_sources import make_design, make_source
 from sources_samples import tell_refusal
 
 from helpers import metrics
+from helpers.kinds import KINDS as OURS
 from helpers.sources import opening
 
 UNITS = {
@@ -57,6 +60,14 @@ def _read(units, column):
 def test_fold_of_columns_by_kind_and_missing(kinds, columns):
     units = _fold(kinds)
     assert {column: _read(units, column) for column in columns} == columns
+
+
+def test_what_a_code_makes_nothing_of_is_missing(monkeypatch):
+    logged = replace(OURS["score"], code=lambda value, metric: (value > 6).ifelse(value, None).ln())
+    monkeypatch.setitem(OURS, "score", logged)
+    units = _fold(SCORE)
+    assert _read(units, "y_score") == [pytest.approx(math.log(9)), None, pytest.approx(math.log(7)), None]
+    assert _read(units, "missing_score") == [0, 1, 0, 1]
 
 
 def test_fold_counts_what_is_filled_and_what_is_not_known_of_the_take_up():
