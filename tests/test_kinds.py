@@ -27,7 +27,12 @@ def test_kinds_are_listed_in_the_order_in_which_a_refusal_names_them():
 
 @pytest.mark.parametrize(
     ("given", "has_lift"),
-    [({}, True), ({"code": str}, False), ({"code": str, "is_share": True}, True), ({"code": str, "has_lift": True}, True)],
+    [
+        ({}, True),
+        ({"code": str}, False),
+        ({"code": str, "is_share": True}, True),
+        ({"code": str, "has_lift": True}, True),
+    ],
 )
 def test_a_kind_has_a_lift_where_its_outcome_is_what_was_read_or_a_share(given, has_lift):
     assert Kind("a", str, **given).has_lift is has_lift
