@@ -6,7 +6,7 @@ import re
 
 from helpers.checks.logs import percent
 from helpers.checks.rates import compare_rates, count_shares, write_rates
-from helpers.checks.sizes import find_codes, read_sizes
+from helpers.checks.sizes import LEAST_VALUES, compare_sizes, find_codes, find_unit, read_sizes
 from helpers.checks.values import find_unanswered, is_mirrored, lay_answers, read_answers
 from helpers.metrics import Units, count_units, payments
 from helpers.plan import ExperimentPlan
@@ -37,7 +37,6 @@ FOREIGN = "Another currency than {unit}, in which {label} is planned, is added u
 ALERT = 0.001
 VOID = 0.01  # of the values that are added up may be of no payments, or without a currency
 GIVEN_BACK = 0.05  # of them may have been given back, alike in the arms
-LEAST_VALUES = 30  # an arm, below which its unit is not read
 MONEY = {"cents beside whole units": 100, "whole units beside thousands": 1000, "millionths beside whole units": 1e6}
 TIMES = {
     "days beside weeks": 7,
@@ -50,10 +49,9 @@ TIMES = {
 DURATIONS = {"seconds beside minutes": 60, "milliseconds beside seconds": 1000, "seconds beside hours": 3600}
 DURATION = re.compile("(milli|micro)?sec(ond)?s?|ms|s|min(ute)?s?|h(ou)?rs?|h|days?", re.IGNORECASE)
 LOGS = ("n", "log", "square", "whole", "log_whole")  # of values that are not 0: how many, how large, of whole ones too
-CLOSE, ALIKE = 0.2, 1.25  # of the logarithm of a factor; of the spreads of both arms
 LARGE = math.log(5)  # of means, from which on a treatment hardly explains how arms differ
 FEW = 0.8  # of the other arms' values may be multiples of a number, for those of one arm to be so by more than chance
-PART = 0.7  # of that logarithm, where a part of the values is in another unit
+MOST_WHOLE = 0.7  # of the times to an event, from which on they are whole days
 FOUND = {  # what is wrong with some of the values that are added up, told by arm
     "unpriced": "No currency stands beside values of {label}: {rates}; write it, or leave its column out if it is one.",
     "void": "{label} counts what is no payment, as it failed, is open, cancelled or a test: {rates}; leave it out of "
@@ -89,13 +87,16 @@ SIGNS = (
 )
 FAR = (
     "The values of {label} that are not 0 are about {factor:.2g} times as large in {arm} as in {other}, as in another "
-    "unit or span of time, or a logarithm or percentage in one of them; give both arms one."
+    "unit or span of time, or a logarithm or percentage in one of them; where that is so, give both arms one unit."
 )
 MULTIPLES = (
-    "All values of {label} in {arm} are multiples of {by}, and {share} elsewhere, as of rows that are joined several "
-    "times; count each once."
+    "All values of {label} in {arm} are multiples of {by}, and {share} elsewhere, as of packs, or of rows that are "
+    "joined several times; where they are, count each once."
 )
-MIRRORED = "{label} in {arm} is as elsewhere once it is turned around, {how}; give all arms one coding."
+MIRRORED = (
+    "{label} in {arm} would be as elsewhere if it were turned around, {how}; where its coding differs, give all arms "
+    "one."
+)
 NO_EFFECT = "Its effect is not estimated."
 RELEASE = "Where that is meant, a reason under the plan's key acknowledge releases the answer."
 
@@ -114,7 +115,8 @@ def check_amounts(units: Units, design: ExperimentPlan) -> tuple[Check, ...]:
     tuple of Check: `events_add` fails where a metric that decides (primary, guardrail, asked, or a part of such a
         ratio) has one arm in another unit (of money, or of days in a time to an event), values of no payments, or
         without a currency in one arm; adds an event that is named as money back to others; sums several currencies or
-        another one than its unit. Of other metrics, and of names and signs that can be read in two ways, it warns.
+        another one than its unit. Of other metrics, and of names and signs that can be read in two ways, it warns; so
+        it does of an arm whose values are turned around, five times another's, or multiples of a number.
         `value` counts the faults. `events_add_<metric>` fails where another metric has such a fault;
         `acknowledge: {events_add: why}` releases it too.
     """
@@ -179,11 +181,10 @@ def _find_values(name, units, design):
     """Yield whether it is sure, and a sentence, of values of some arm that are in another unit, or of no payments."""
     found = {read: arms for (of, read), arms in units.seen.items() if of == name}
     arms, label = design.variant.arms, design.label_of(name)
-    yield from _find_mirrored(found, label, arms)
     signs = () if name in units.heard else (_find_signs,)  # of events they are compared by time, with all that is lost
     for find in (_find_codes, _find_times, _find_states, *signs):
         yield from ((True, told) for told in find(found, label, name, design))
-    for find in (_find_multiples, _find_far):
+    for find in (_find_mirrored, _find_multiples, _find_far):
         yield from ((False, told) for told in find(found, label, name, design))
     has_back = any(BACK.search(read.casefold()) for read in found)
     for what, told in FOUND.items():
@@ -204,12 +205,14 @@ def _find_values(name, units, design):
     factors = TIMES if design.metrics[name].time else DURATIONS if lasts else MONEY
     is_sum = design.metrics[name].time or design.metrics[name].how.total == "amount"
     sums = [told for told in found.values() if is_sum and "log" in told[arms[0]]]
-    pairs = [(arms[0], arm, told[arms[0]], told[arm]) for told in sums for arm in arms[1:]]
-    for one, other, *facts in [*pairs, *_pool_back(found, arms)]:
-        if unit := _find_unit(*facts, factors):
+    pairs = [(True, arms[0], arm, told[arms[0]], told[arm]) for told in sums for arm in arms[1:]]
+    pairs += [(False, *pair) for pair in _pool_back(found, arms)] if design.metrics[name].how.total == "amount" else []
+    for of_arms, one, other, *facts in pairs:
+        if unit := find_unit(*facts, factors, in_part=of_arms and factors is not TIMES):  # a horizon is a whole day
             (large, small) = (other, one) if unit[1] > 0 else (one, other)
             words = {"label": label, "arm": large, "other": small, "unit": unit[0]}
-            yield not lasts, UNITS.format(factor=factors[unit[0]], **words)  # help can be sixty times as fast
+            # help can be sixty times as fast, and money back be a part of what was paid
+            yield of_arms and not lasts, UNITS.format(factor=factors[unit[0]], **words)
 
 
 def _pool_back(found, arms):
@@ -260,8 +263,9 @@ def _find_times(found, label, name, design):
     """Yield a sentence where the event is at the time 0 in one arm far more often, or at the longest time of all."""
     for told in (told for told in found.values() if "ended" in told[design.variant.arms[0]]):
         arms = [told[arm] for arm in design.variant.arms]
-        is_whole = sum(arm["whole"] for arm in arms) > PART * sum(arm["n"] for arm in arms)
-        least, at_once = PART if is_whole else MINOR, count_shares([(arm["ended_zero"], arm["ended"]) for arm in arms])
+        is_whole = sum(arm["whole"] for arm in arms) > MOST_WHOLE * sum(arm["n"] for arm in arms)
+        at_once = count_shares([(arm["ended_zero"], arm["ended"]) for arm in arms])
+        least = MOST_WHOLE if is_whole else MINOR
         late = [arm for arm in arms if arm["ended_last"] > max(LEAST_VALUES, least * arm["ended"])]
         low = [m.mean[0] for m in at_once]
         late = [arm for arm in late if arm["open_last"] < MINOR * arm["ended_last"]]
@@ -300,8 +304,8 @@ def _find_far(found, label, name, design):
     is_sum = design.metrics[name].how.total == "amount"
     for read, told in ((read, told) for read, told in found.items() if "log" in told[control]):
         for arm in others:
-            gap, error, _ = _compare_sizes(told[control], told[arm])
-            is_told = is_sum and _find_unit(told[control], told[arm], MONEY)
+            gap, error, _ = compare_sizes(told[control], told[arm])
+            is_told = is_sum and find_unit(told[control], told[arm], MONEY, in_part=True)
             if abs(gap) - error > LARGE and not is_told:
                 sides = (arm, control) if gap > 0 else (control, arm)
                 words = label if read in (name, design.metrics[name].column) else f"{label} ({read})"
@@ -313,54 +317,26 @@ def _find_multiples(found, label, name, design):
     if design.metrics[name].how.total != "count" or design.units_in_row:
         return
     for told in (told for told in found.values() if "sizes" in told[design.variant.arms[0]]):
-        counts = {arm: [s for s in read_sizes([told[arm]["sizes"]]) if s.low == s.high] for arm in design.variant.arms}
+        counts = {arm: read_sizes([told[arm]["sizes"]]) for arm in design.variant.arms}
         for arm, own in counts.items():
-            by = math.gcd(*(int(size.low) for size in own))
-            rest = [size for other, sizes in counts.items() if other != arm for size in sizes]
+            is_exact = len(own) > 1 and all(size.low == size.high for size in own)
+            by = math.gcd(*(int(size.low) for size in own)) if is_exact else 0
+            rest = [s for other, sizes in counts.items() if other != arm for s in sizes if s.low == s.high]
             n, others = (sum(size.n for size in sizes) for sizes in (own, rest))
             alike = sum(size.n for size in rest if by and size.low % by == 0)
             if by > 1 and min(n, others) >= LEAST_VALUES and alike <= FEW * others:
                 yield MULTIPLES.format(label=label, arm=arm, by=by, share=percent(alike / others))
 
 
-def _find_mirrored(found, label, arms):
-    """Yield whether it is sure, and a sentence, where what a treatment has is what the control has turned around."""
-    for told, arm in itertools.product(found.values(), arms[1:]):
-        pair, what = (told[arms[0]], told[arm]), next((what for what in ("yes", "answers") if what in told[arm]), None)
-        if what == "yes":  # an effect may be so large by chance
+def _find_mirrored(found, label, name, design):
+    """Yield a sentence where what a treatment has is what the control has, turned around."""
+    control, *others = design.variant.arms
+    for told, arm in itertools.product(found.values(), others):
+        pair, what = (told[control], told[arm]), next((what for what in ("yes", "answers") if what in told[arm]), None)
+        if what == "yes":
             rows, how = [[one["no"], one["yes"]] for one in pair], "no for yes"
         elif what:
             levels, rows = lay_answers([read_answers(one["answers"])[0] for one in pair])
             how = f"{levels[0]:g} for {levels[-1]:g}"
         if what and is_mirrored(rows):
-            yield what != "yes", MIRRORED.format(label=label, arm=arm, how=how)
-
-
-def _compare_sizes(one, other):
-    """The difference of the means of two logarithms, three of its standard errors, and whether they spread alike."""
-    if min(one["n"], other["n"]) < LEAST_VALUES:
-        return 0.0, math.inf, False
-    means = [facts["log"] / facts["n"] for facts in (one, other)]
-    spreads = [math.sqrt(max(f["square"] / f["n"] - mean**2, 0)) for f, mean in zip((one, other), means, strict=True)]
-    error = 3 * math.hypot(*(s / f["n"] ** 0.5 for s, f in zip(spreads, (one, other), strict=True)))
-    return means[1] - means[0], error, max(spreads) <= ALIKE * min(spreads) + 1e-6
-
-
-def _find_unit(one, other, factors):
-    """The unit in which one of two arms, or a part of it, seems to be, and the sign of what it is larger; or None."""
-    sizes = [facts["n"] for facts in (one, other)]
-    gap, error, alike = _compare_sizes(one, other)
-    if math.isinf(error):
-        return None
-    unit = min(factors, key=lambda unit: abs(abs(gap) - math.log(factors[unit])))
-    if alike and abs(abs(gap) - math.log(factors[unit])) <= CLOSE + error:
-        return unit, gap
-    whole = [facts["whole"] for facts in (one, other)]
-    broken, more = sum(sizes) - sum(whole), int(whole[1] / sizes[1] > whole[0] / sizes[0])
-    is_apart = compare_rates(count_shares(list(zip(whole, sizes, strict=True)))) < ALERT
-    if factors is TIMES or not is_apart or min(whole[more], broken) < LEAST_VALUES:  # a horizon is a whole day
-        return None
-    rest = sum(facts["log"] - facts["log_whole"] for facts in (one, other)) / broken
-    gap = (one, other)[more]["log_whole"] / whole[more] - rest
-    unit = min(factors, key=lambda unit: abs(gap - math.log(factors[unit])))
-    return (unit, more or -1) if abs(gap - math.log(factors[unit])) <= PART else None
+            yield MIRRORED.format(label=label, arm=arm, how=how)

@@ -6,9 +6,9 @@ from scipy.special import chdtrc, fdtrc, gammaln  # scipy.stats takes half a sec
 from helpers.checks.logs import percent
 from helpers.records import NAN, Moments
 
-LEAST_UNITS = 10  # an arm, or a time of assignment, below which nothing is decided
+LEAST_UNITS = 10  # an arm, below which nothing is decided; by chance none come once in 22,000 times
 SEVERAL = 3  # days or hours of an arm, as each may be loaded at once
-SLIP = 0.02  # of the units of a time may be assigned to an arm by mistake
+SLIP = 0.04  # of the units that a time should have of an arm may be assigned to it by mistake
 DAY, WEEK = 24, 168  # hours
 TURNS = {  # by what units may be assigned in turn, from the hours since 1970 and the first of them
     "a week": lambda hour, first: (hour - first) // WEEK,
@@ -84,25 +84,32 @@ def compare_rates(arms) -> float:
 def find_turn(hours) -> str | None:
     """Return the time of assignment that hardly ever holds both the control and a treatment; None where all do.
 
-    Chance gives no treatment all of its times without the control; times of few units say nothing.
+    A time tells that where chance would bring some of both, by the shares that they have of all; most units have to
+    stand in such times, of which one alone may hold both.
 
     Parameters
     ----------
     hours : sequence of sequences of str, by arm, the control first, as `seen` of `Units` has them under "hours"
     """
     told = [np.array([text.split(":") for text in arm or ["0:0"]], int).T for arm in hours]
-    first = min(arm[0].min() for arm in told if arm[1].any()) if any(arm[1].any() for arm in told) else 0
+    first = min((arm[0].min() for arm in told if arm[1].any()), default=0)
     for time, cut in TURNS.items():
         groups, at = np.unique(np.concatenate([cut(arm[0], first) for arm in told]), return_inverse=True)
         parts = np.split(at, np.cumsum([arm.shape[1] for arm in told])[:-1])
-        counts = np.array([np.bincount(p, arm[1], len(groups)) for p, arm in zip(parts, told, strict=True)])
-        held = counts[:, counts.sum(axis=0) >= LEAST_UNITS]
-        has = held > SLIP * held.sum(axis=0)
-        is_told = 2 * held.sum() > counts.sum() and len(held.T) > 1
-        is_told &= has.sum(axis=1).min() >= (1 if time == "a week" else SEVERAL)
-        if is_told and (has[0] & has[1:]).sum(axis=1).max() <= 1:
+        control, *others = [np.bincount(p, arm[1], len(groups)) for p, arm in zip(parts, told, strict=True)]
+        if all(_is_in_turn(control, other, 1 if time == "a week" else SEVERAL) for other in others):
             return time
     return None
+
+
+def _is_in_turn(control, treatment, least):
+    """Whether times that should hold both hold one of them, each in so many times at least, and one time both."""
+    pair = np.array([control, treatment])
+    expected = pair.sum(axis=1, keepdims=True) * pair.sum(axis=0) / max(1, pair.sum())
+    can_tell = (expected >= LEAST_UNITS).all(axis=0)
+    has = pair[:, can_tell] > SLIP * expected[:, can_tell]
+    is_most = 2 * pair[:, can_tell].sum() > pair.sum() and can_tell.sum() > 1
+    return bool(is_most and has.sum(axis=1).min() >= least and has.all(axis=0).sum() <= 1)
 
 
 def _test_exactly(table):

@@ -1,8 +1,15 @@
 """Values by their sizes: a code for none far from all others, and rows that hold the sums of others."""
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+from helpers.checks.rates import compare_rates, count_shares
+
+ALERT = 0.001
+LEAST_VALUES = 30  # an arm, below which its unit is not read
+CLOSE, SPREADS = 0.2, 1.25  # of the logarithm of a factor; of the spreads of both arms
+PART = 0.7  # of that logarithm, where a part of the values is in another unit
 FAR = 2  # times the next value, from which on a code is no value
 FARTHER, FARTHEST = 10, 100  # times the next count, and amount, from which on nothing is one that is given often
 APART = 1.25  # times the next value, from which on rows that sum others stand above them
@@ -100,3 +107,45 @@ def count_sums(sizes: list[Size], *, is_whole: bool) -> int:
         if is_apart and (is_exact or off < WHOLE * k < gap / (10 * CHANCE)):
             return k
     return 0
+
+
+def compare_sizes(one: dict, other: dict) -> tuple[float, float, bool]:
+    """Return the difference of the means of two logarithms, three of its errors, and whether they spread alike.
+
+    Parameters
+    ----------
+    one, other : dict, of values that are not 0: how many (`n`), the sums of their logarithms (`log`) and their squares
+    """
+    if min(one["n"], other["n"]) < LEAST_VALUES:
+        return 0.0, math.inf, False
+    means = [facts["log"] / facts["n"] for facts in (one, other)]
+    spreads = [math.sqrt(max(f["square"] / f["n"] - mean**2, 0)) for f, mean in zip((one, other), means, strict=True)]
+    error = 3 * math.hypot(*(s / f["n"] ** 0.5 for s, f in zip(spreads, (one, other), strict=True)))
+    return means[1] - means[0], error, max(spreads) <= SPREADS * min(spreads) + 1e-6
+
+
+def find_unit(one: dict, other: dict, factors: dict[str, float], *, in_part: bool) -> tuple[str, float] | None:
+    """Return the unit in which one of two arms seems to be, and the sign of what it is larger; None without.
+
+    Parameters
+    ----------
+    one, other : dict, as `compare_sizes` takes them; for a part also how many values are whole, and their logarithms
+    factors : dict of str to float, the units, and how many times they are another
+    in_part : bool, whether whole values alone may be in another unit, as cents beside prices with places are
+    """
+    sizes = [facts["n"] for facts in (one, other)]
+    gap, error, alike = compare_sizes(one, other)
+    if math.isinf(error):
+        return None
+    unit = min(factors, key=lambda unit: abs(abs(gap) - math.log(factors[unit])))
+    if alike and abs(abs(gap) - math.log(factors[unit])) <= CLOSE + error:
+        return unit, gap
+    whole = [facts["whole"] for facts in (one, other)]
+    broken, more = sum(sizes) - sum(whole), int(whole[1] / sizes[1] > whole[0] / sizes[0])
+    is_apart = compare_rates(count_shares(list(zip(whole, sizes, strict=True)))) < ALERT
+    if not (in_part and is_apart) or min(whole[more], broken) < LEAST_VALUES:
+        return None
+    rest = sum(facts["log"] - facts["log_whole"] for facts in (one, other)) / broken
+    gap = (one, other)[more]["log_whole"] / whole[more] - rest
+    unit = min(factors, key=lambda unit: abs(gap - math.log(factors[unit])))
+    return (unit, more or -1) if abs(gap - math.log(factors[unit])) <= PART else None

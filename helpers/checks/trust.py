@@ -50,7 +50,8 @@ FEW_CLUSTERS = 20  # effective ones: below it even a t interval rests on a varia
 ALONE = "How far clusters differ by chance shows in two or more an arm, so no effect can be tested; randomise more."
 IN_TURN = (
     "The arms were assigned one after the other: hardly {time} of assignment holds both, so that whatever changed with "
-    "time looks like an effect, and the arms are not compared."
+    "time looks like an effect, and the arms are not compared. Where times were randomised, write cluster: and their "
+    "column into the plan, or a reason under acknowledge."
 )
 MOST_LOST = 0.05  # of the randomised units may be missing from the table before it is in doubt
 SENTENCES = {  # too little to test, as chance would have it, unclear, and not
@@ -205,6 +206,7 @@ def _check_split(units, design):
         check = _report(name, ps, "split by group", place=place, all=every, worst=worst)
         hours = units.seen.get(("", ""), {}) if by == "week" and not design.cluster else {}
         time = find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
+        time = None if time == "a week" and not check.value < ALERT else time
         yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time)) if time else check
 
 

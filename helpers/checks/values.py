@@ -20,6 +20,7 @@ NINES = (99, 999, 9999, 99_999)  # codes for none on scales that reach further
 REACH = range(3, 10)  # the highest answers of scales that rarely begin with 0
 HEAP, STEEP = 1 / 3, 20  # of the answers, and times those of 1, above which answers of 0 are none
 LOW, DOUBT = 3, 0.01  # answers up to it go down with those of 0 where people are unhappier; below this p they differ
+LEAST_MIRRORED, FEWEST_LEVELS = 200, 4  # answers of an arm, and levels of a scale, below which neither is told
 MIRRORED = 0.4  # of the scale between two arms, of which one may be turned around
 PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among some thirty
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
@@ -52,8 +53,8 @@ APART = "{name} differs between the arms far beyond chance"
 AFTER = "; where it was measured after assignment, adjusting for it takes effects away: name what was measured before."
 LISTS = ("sizes", "hours")  # of texts, one for each of some values
 FLAGGED = (
-    "The column {column} marks {units} far more often in one arm: {rates}; leave those that are none out of every arm, "
-    "by what was known before assignment."
+    "The column {column} marks {units} far more often in one arm: {rates}; leave the marked ones out of every arm, "
+    "where the mark was known before assignment."
 )
 UNITS = (
     "Whoever has the same {column} is in the same arm, in {alike:,} of {several:,} cases ({sizes}): arms look "
@@ -100,9 +101,9 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
         if told:
             column = metric.observed if "every cell" in told and metric and metric.observed else read
             raise Refused(f"{column if column == name or not name else f'{name}, {column}'}: {told}")
-    columns = [] if design.cluster else [column for name, column in units.seen if name == UNPLANNED]
-    found = [_find_flags(units, column, design) for name, column in units.seen if name == FLAGS]
-    found += [_find_cluster(units, column, design) for column in columns]
+    columns = [] if design.cluster else [of for of in units.seen if of[0] in (UNPLANNED, FLAGS)]
+    found = [_find_cluster(units, column, design) for name, column in columns if name == UNPLANNED]
+    found += [_find_flags(units, column, design) for name, column in columns if name == FLAGS]
     return next((check for check in found if check), None)
 
 
@@ -171,21 +172,24 @@ def read_answers(told) -> tuple[dict[float, int], int]:
 
 
 def lay_answers(counts) -> tuple[list[float], list[list[int]]]:
-    """Return the levels of whole answers, all between the lowest and the highest, and how often arms give each.
+    """Return the levels of whole answers, at most one more than scales have, and how often arms give each.
 
     Parameters
     ----------
     counts : sequence of dict, the first of what `read_answers` returns
     """
     given = sorted(set().union(*counts)) or [0.0]
-    levels = [given[0] + i for i in range(int(min(given[-1] - given[0], TOP)) + 1)]
+    levels = [given[0] + i for i in range(int(min(given[-1] - given[0], TOP + 1)) + 1)]
     return levels, [[found.get(level, 0) for level in levels] for found in counts]
 
 
 def is_mirrored(rows) -> bool:
-    """Return whether one of two rows of counts by level is far from the other, and as it once it is turned around."""
+    """Return whether one of two rows of counts by level is far from the other, and as it once it is turned around.
+
+    Of a few answers that cannot be told; nor of levels of which some are left out, between the lowest and the highest.
+    """
     one, other = np.array(rows, float)
-    if min(one.sum(), other.sum()) < LEAST_MOMENTS:
+    if min(one.sum(), other.sum()) < LEAST_MIRRORED or len(one) not in (2, *range(FEWEST_LEVELS, TOP + 2)):
         return False
     levels = np.arange(len(one)) / (len(one) - 1)
     apart = abs(one @ levels / one.sum() - other @ levels / other.sum())

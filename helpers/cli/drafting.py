@@ -118,10 +118,10 @@ def _find_zone(units, heard, start):
     """Return what the plan should say of the time zone, and why; None where all times have one, or none has."""
     if not (heard and start):
         return None
-    places = {start: read_clocks(units.rows[start]), heard.columns["at"]: heard.clocks}
-    if not any(zoned for zoned, _ in places.values()) or not any(naive for _, naive in places.values()):
+    places = [(start, *read_clocks(units.rows[start])), (heard.columns["at"], *heard.clocks)]
+    if not any(zoned for _, zoned, _ in places) or not any(naive for _, _, naive in places):
         return None
-    named = next((name for name, (_, naive) in places.items() if naive and has_word(name, "utc")), None)
+    named = next((name for name, _, naive in places if naive and has_word(name, "utc")), None)
     if named:
         return "UTC", f"guessed: the name of {named}"
     return "", "needed, such as Europe/Rome or UTC: some times of day have a zone and others none"

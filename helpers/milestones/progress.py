@@ -53,9 +53,9 @@ def study_maturity(frame: pd.DataFrame, design, *, seed: int) -> dict[str, pd.Da
         categories: category, none, basic, mature (shares), n, difference (mature or not, adjusted) with ci_low,
         ci_high, p_value, p_value_adjusted (Holm), success_metric (in words), reason.
         mature_counts: mature_categories, n, kept, share, ci_low, ci_high (Wilson).
-        maturity_lines: line, share_at_or_above, n_at_or_above, difference, ci_low, ci_high, planned, loss (log loss
-        out of sample of that line), loss_count (of the count itself, a slope in place of a line), loss_gap (loss -
-        loss_count, paired) with loss_gap_low, loss_gap_high, reason.
+        maturity_lines: line, share_at_or_above, difference, ci_low, ci_high, planned, loss_gap (log loss out of sample
+        of that line less that of the count itself, a slope in place of a line; paired) with loss_gap_low,
+        loss_gap_high, reason.
         The first and the last also carry the counts of `count_sides`, which disclosure checks and drops.
     """
     if not design.categories:

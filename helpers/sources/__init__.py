@@ -116,7 +116,8 @@ def load(
     given = opening.open_given(design, data, table, events, events_table, simulation, threads)
     given = replace(given, units=opening.put_control(given, design.variant)) if is_history else given
     columns, arm = given.units.table.columns, design.variant.column
-    if given.events and arm in {*given.events.table.columns} - {*columns}:
+    is_log = {design.events.event, design.events.at} & {*columns}
+    if is_log and given.events and arm in {*given.events.table.columns} - {*columns}:
         told = f"has the column {arm}, which {given.units.name} lacks: data and events are swapped"
         raise Refused(f"{given.events.name}: {told}")
     if design.units_in_row:

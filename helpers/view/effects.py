@@ -17,6 +17,7 @@ from helpers.view.numbers import capitalise, join_words, write_count, write_p
 from helpers.view.rows import Row, draw_rows, find_band, make_row, split_sizes, tell_rows
 from helpers.view.show import WITHHELD, draw_table, find_title, frame_part, show, tell_kind
 
+THOUSANDS = r"(?<=\d)[,.' \u2019\u202f\xa0](?=\d{3}(?!\d))"  # what sets them apart
 BETTER = {"higher": "higher is better", "lower": "lower is better", "neither": "neither way is better"}
 BOXES = {"withheld": "Withheld: no effect is shown", "interim": "Interim: the study is not complete"}
 BOXES["released"] = "Released by the plan although a check failed"
@@ -241,7 +242,7 @@ def segments(results: Results, *, metric: str) -> Display:
 
     def place(e):  # levels that begin with a number stand by it: 11-50 before 101-500
         column, _, level = e.segment.partition("=")
-        number = re.match(r"\W*([0-9]+)", level)
+        number = re.match(r"[^\w-]*(-?[0-9]+)", re.sub(THOUSANDS, "", level))
         return columns.index(column), int(number[1]) if number else math.inf, level[:1] not in ("<", "\u2264")
 
     chosen.sort(key=place)

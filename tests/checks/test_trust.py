@@ -12,7 +12,7 @@ from scipy import stats
 from statsmodels.multivariate.manova import MANOVA
 
 from helpers import checks, metrics
-from helpers.checks.rates import compare_rates, read_rate
+from helpers.checks.rates import compare_rates, find_turn, read_rate
 from helpers.checks.trust import compare_covariates, compare_split, measure_imbalance
 from helpers.records import Check, Moments, Refused
 
@@ -191,7 +191,8 @@ def test_withheld_where_arms_were_assigned_one_after_the_other():
         told = checks.withheld((*found.values(),), make_design(KINDS, **plan))
         assert told == (
             "The arms were assigned one after the other: hardly a week of assignment holds both, so that whatever "
-            "changed with time looks like an effect, and the arms are not compared."
+            "changed with time looks like an effect, and the arms are not compared. Where times were randomised, write "
+            "cluster: and their column into the plan, or a reason under acknowledge."
         )
     assert checks.withheld((*found.values(),), make_design(KINDS, acknowledge={"srm_over_time": "a pilot"})) is None
     ramp = frame.assign(assigned_at=[*["2024-01-01"] * 450, *[late] * 50, *["2024-01-01"] * 50, *[late] * 450])
@@ -228,6 +229,19 @@ def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time):
     check = _run(frame, kinds, assigned_at="assigned_at", variant=split)["srm_over_time"]
     told = f"hardly {time} of assignment holds both, so that whatever changed with time looks like an effect"
     assert (check.status == "fail", told in check.message) == (time is not None,) * 2
+
+
+@pytest.mark.parametrize(
+    ("shares", "days"),
+    [((0.98, 0.02), 14), ((0.02, 0.98), 21), ((0.95, 0.05), 8), ((0.9, 0.05, 0.05), 8), ((0.5, 0.5), 30)],
+)
+def test_chance_does_not_assign_by_the_clock(shares, days):
+    rng = np.random.default_rng(7)
+    for _ in range(40):
+        hour = 473_352 + 24 * np.append(rng.integers(0, days - 1, 500 * (days - 1)), np.full(20, days - 1))
+        arm = rng.choice(len(shares), len(hour), p=shares)
+        told = [np.unique(hour[arm == i], return_counts=True) for i in range(len(shares))]
+        assert find_turn([[f"{at}:{n}" for at, n in zip(*of, strict=True)] for of in told]) is None
 
 
 def test_clusters_of_a_metric_of_which_no_window_is_over_are_not_too_few():

@@ -250,7 +250,7 @@ def logged(tmp_path):
     start, units, events = pd.Timestamp("2024-01-01 09:00"), [], []
     for i in range(MADE):
         at = start + pd.Timedelta(days=i % 20)
-        units.append((f"p{i}", ["B", "A"][i % 2], at, 3 + i % 5))
+        units.append((f"p{i}", ["B", "A"][i // 20 % 2], at, 3 + i % 5))  # both arms on each day
         found = [("Searched", 1, None), ("Searched", 5, None), ("NPS", 9, i % 11)]
         found += [("Searched", 2, None)] * (i % 5)
         found += [("Paid", 3, 20 + i % 3)] * (i % 3 == 0) + [("assigned", 0, None), ("trial over", 14, None)]

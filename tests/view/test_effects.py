@@ -209,10 +209,10 @@ def test_segments_carry_no_verdicts_and_are_titled_by_the_interaction_tests():
 
 
 def test_segments_that_begin_with_a_number_stand_by_it():
-    sizes = ["101-500", "11-50", "<11", "other"]
+    sizes = ["101-500", "1,001-5,000", "11-50", "<11", "other"]
     rows = tuple(samples.segments()[0].but(segment=f"size={size}", id=size) for size in sizes)
     shown = told(segments(make(estimates=rows), metric="activated"))
-    assert sorted(sizes, key=shown.casefold().index) == ["<11", "11-50", "101-500", "other"]
+    assert sorted(sizes, key=shown.casefold().index) == ["<11", "11-50", "101-500", "1,001-5,000", "other"]
 
 
 def test_weeks_are_titled_by_the_test_of_a_trend():
