@@ -97,19 +97,17 @@ def find_turn(hours) -> str | None:
         groups, at = np.unique(np.concatenate([cut(arm[0], first) for arm in told]), return_inverse=True)
         parts = np.split(at, np.cumsum([arm.shape[1] for arm in told])[:-1])
         control, *others = [np.bincount(p, arm[1], len(groups)) for p, arm in zip(parts, told, strict=True)]
-        if all(_is_in_turn(control, other, 1 if time == "a week" else SEVERAL) for other in others):
+        least, in_turn = 1 if time == "a week" else SEVERAL, []
+        for other in others:
+            pair = np.array([control, other])
+            expected = pair.sum(axis=1, keepdims=True) * pair.sum(axis=0) / max(1, pair.sum())
+            can_tell = (expected >= LEAST_UNITS).all(axis=0)
+            has = pair[:, can_tell] > SLIP * expected[:, can_tell]
+            is_most = 2 * pair[:, can_tell].sum() > pair.sum() and can_tell.sum() > 1
+            in_turn.append(is_most and has.sum(axis=1).min() >= least and has.all(axis=0).sum() <= 1)
+        if all(in_turn):
             return time
     return None
-
-
-def _is_in_turn(control, treatment, least):
-    """Whether times that should hold both hold one of them, each in so many times at least, and one time both."""
-    pair = np.array([control, treatment])
-    expected = pair.sum(axis=1, keepdims=True) * pair.sum(axis=0) / max(1, pair.sum())
-    can_tell = (expected >= LEAST_UNITS).all(axis=0)
-    has = pair[:, can_tell] > SLIP * expected[:, can_tell]
-    is_most = 2 * pair[:, can_tell].sum() > pair.sum() and can_tell.sum() > 1
-    return bool(is_most and has.sum(axis=1).min() >= least and has.all(axis=0).sum() <= 1)
 
 
 def _test_exactly(table):
