@@ -110,7 +110,7 @@ def count_units(units: Units, *, by=None) -> dict:
     return {group: of for group, of in counts.items() if by is None or any(of.values())}
 
 
-def summarise(units: Units, *, by=None, adjusted=False) -> dict:
+def summarise(units: Units, *, by=None, adjusted=False, has_tails=True) -> dict:
     """Return the moments of every metric in every arm, observational groups included, by one query.
 
     Columns are lowered by a constant near their mean before anything is squared; the few groups that lie far from it
@@ -126,6 +126,8 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     adjusted : bool
         With the covariates beside each outcome; ratios and designs with clusters stay without. They are asked for in
         any case where there is one group, as a covariate is never missing: then both take one query.
+    has_tails : bool
+        With skewness and `top_share`, which take a third as long again; groups by week or segment have none.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def summarise(units: Units, *, by=None, adjusted=False) -> dict:
     ----------
     Chan, Golub and LeVeque (1983), Algorithms for computing the sample variance.
     """
-    found, metrics = _measure(units, by, adjusted or by is None), units.design.metrics.items()
+    found, metrics = _measure(units, by, adjusted or by is None, has_tails), units.design.metrics.items()
     names = [name for name, metric in metrics if metric.how.outcome != "time"]
     told = {group: {name: dict(of[f"y_{name}"]) for name in names} for group, of in found.items()}
     for arms in (arms for of in told.values() for arms in of.values() if not adjusted):
@@ -303,15 +305,15 @@ def _list_blocks(units, adjusted, has_tails=False):
     return blocks | ({"x": sums.Block(beside, tuple((x, None) for x in beside), beside[0])} if beside else {})
 
 
-def _measure(units, by, adjusted):
+def _measure(units, by, adjusted, has_tails=True):
     """Group -> block -> arm -> moments of all that is ever asked of a grouping, and the "rows" of each arm; kept.
 
     n = 0 where an arm has no row.
     """
-    design, table, given, arranged = units.design, units.table, None, units.keep(("moments", by, adjusted), dict)
-    if arranged:
+    design, table, given = units.design, units.table, None
+    has_tails = has_tails and by is None and not design.units_in_row  # sums do not tell a tail
+    if arranged := units.keep(("moments", by, adjusted, has_tails), dict):
         return arranged
-    has_tails = by is None and not design.units_in_row  # sums do not tell a tail
     blocks = _list_blocks(units, adjusted, has_tails)
     keys = [*([f"s_{by}" if by != "week" and by in design.segments else by] if by else []), "variant"]
     if design.cluster:

@@ -32,9 +32,11 @@ def run_ours(file, by, threads):
     from helpers.sources import Source
 
     backend = ibis.duckdb.connect(threads=threads)
-    source = Source(backend.read_parquet(file), None, DataInfo("yours", "", "", None, 0, 0), 0, 0, 0)
+    table = backend.read_parquet(file)
+    rows = table.count().to_pyarrow().as_py()  # of a few rows the fold asks at once what only checks read
+    source = Source(table, None, DataInfo("yours", "", "", None, rows, rows), 0, 0, 0)
     units = metrics.fold(source, _read_plan(by))
-    found = metrics.summarise(units, by="segment" if by else None, adjusted=True)
+    found = metrics.summarise(units, by="segment" if by else None, adjusted=True, has_tails=False)
     return {group or "": _compare(of["outcome"], of["ratio"]) for group, of in found.items()}
 
 

@@ -125,6 +125,14 @@ def test_summarise_measures_arms_alone_where_a_segment_has_many_levels(monkeypat
     assert _count_queries(units, monkeypatch, by="segment") == 1
 
 
+def test_summarise_without_tails_leaves_them_out_until_they_are_asked_for():
+    units = _fold(_make_frame(_draw(0.0)), segments=["segment"])
+    for has_tails in (False, True, False):
+        found = metrics.summarise(units, has_tails=has_tails)[None]["y"]["a"]
+        assert np.isnan([found.skewness, found.top_share]).all() != has_tails
+        _check_exactly(metrics.summarise(units)[None]["y"]["a"], (_draw(0.0)[::2],))
+
+
 def test_summarise_finds_outcomes_that_are_missing_after_the_first_rows_only(monkeypatch):
     frame = _make_frame(_draw(0.0, 12_000))
     frame.loc[frame.index[-500:], "y"] = np.nan
