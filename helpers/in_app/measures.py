@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 from scipy.special import expit
-from scipy.stats import norm
 
 from helpers.inference.associations import fit_logit
 from helpers.inference.contrasts import share_ratio
@@ -540,7 +539,7 @@ def trace_praise(replies: pd.DataFrame, *, confidence_level=0.95) -> pd.DataFram
     sums = np.column_stack([np.bincount(place, column) for column in rest.T])
     covariance = len(sums) / (len(sums) - 1) * bread @ (sums.T @ sums) @ bread
     low, high = np.quantile(minutes, [0.05, 0.95])
-    z, rows = norm.isf((1 - confidence_level) / 2), []
+    z, rows = stats.norm.isf((1 - confidence_level) / 2), []
     for mark in (mark for mark in MARKS if low <= mark <= high):
         at = np.hstack([one, np.repeat(thresholds.build_spline([mark], knots), len(y), axis=0), controls])
         chance = expit(at @ beta)

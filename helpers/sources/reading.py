@@ -22,7 +22,6 @@ import pyarrow.csv as pc
 
 from helpers import schema
 from helpers.records import Refused
-from helpers.schema import cut
 from helpers.sources.addresses import NO_TABLE
 
 
@@ -73,7 +72,7 @@ def refuse_twice(names, shown) -> None:
     twice = [name for name, n in Counter(name.casefold() for name in names).items() if n > 1]
     if twice:
         fault = "stands twice (upper and lower case are one); rename one"
-        raise Refused(f"{shown}: the column name {cut(twice[0])} {fault}")
+        raise Refused(f"{shown}: the column name {schema.cut(twice[0])} {fault}")
 
 
 def _read_column(series):
