@@ -175,6 +175,7 @@ class _Log:
         self.names = schema.list_event_names(design)
         plain = meeting.astype(dict.fromkeys(("what", "event", "variant"), object))  # which rows are taken of fastest
         self.every, self.taken = {what: rows for what, rows in plain.groupby("what")}, {}
+        self.sums = {}
         # ages of events that have dates alone count by date: none of the day of assignment is early
         ages = self.take("age")
         dated = ~ages["clocked"].astype(bool).groupby(ages["event"]).transform("any") & (ages["day"] == -1)
@@ -203,6 +204,7 @@ class _Log:
             return self
         sized = copy.copy(self)
         sized.every, sized.taken = {what: _take_voids(rows) for what, rows in self.every.items()}, {}
+        sized.sums = {}
         sized.ages = _take_voids(self.ages)
         return sized
 
@@ -220,7 +222,11 @@ class _Log:
 
     def count(self, what, event, arm, name="n"):
         """Return how many there are of an arm, and of all the others."""
-        return tuple(int(rows[name].sum()) for rows in self.part(self.take(what, event)[["variant", name]], arm))
+        if (what, event, name) not in self.sums:
+            rows = self.take(what, event)
+            self.sums[what, event, name] = rows[name].groupby(rows["variant"].to_numpy()).sum().to_dict()
+        own, *others = (int(self.sums[what, event, name].get(one, 0)) for one in (arm, *set(self.arms) - {arm}))
+        return own, sum(others)
 
     def compare_units(self, what, event, arm) -> float:
         """Return by how many standard errors more of an arm's units have an event than of those assigned that day.

@@ -212,7 +212,9 @@ def _say(part):
 
 def _write(expression, design, dialect):
     compiler = DIALECTS[dialect]()
+    ibis.options.sql.fuse_selects = True  # half as long, for those who read it
     tree = compiler.to_sqlglot(expression.rename({design.unit_id: "unit"}))
+    ibis.options.sql.fuse_selects = False
     if dialect in ("bigquery", "snowflake"):
         tree = sg.parse_one(tree.sql(dialect=compiler.dialect), dialect=compiler.dialect)
         for part in [*tree.find_all(sg.exp.Interval), *tree.find_all(sg.exp.Func)]:

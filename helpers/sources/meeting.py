@@ -13,8 +13,6 @@ PILE = 0.01  # of the events of an arm, in one minute
 WEEK = 7 * DAY // HOUR
 COUNTS = ("day", "n", "same_day", "dated", "without", "known", "squares", "first", "last", "void", "below", "logs")
 SIGNS = ("[A-Za-z]", "[0-9]", "[^A-Za-z0-9]")
-NOWHERE = dict.fromkeys(("same_day", "dated", "without", "known", "squares", "void", "below", "logs"), 0)
-NOWHERE |= dict.fromkeys(("first", "last", "clocked"))
 
 
 def meet_events(shaped, units, design) -> pd.DataFrame:
@@ -88,10 +86,10 @@ def _collect(parts, shown):
     """Parts with equal columns in one order and type, as one frame."""
     lined = []
     for what, table in parts:
-        lacking = {name: value for name, value in NOWHERE.items() if name not in table.columns}
-        part = table.mutate(what=ibis.literal(what), **lacking)
-        whole = {name: part[name].cast("int64") for name in COUNTS}
-        lined.append(part.select("what", "event", "variant", **whole, clocked=part["clocked"].cast("boolean")))
+        lacking = {name: ibis.literal(None if name in ("first", "last") else 0, "int64") for name in COUNTS}
+        whole = lacking | {name: table[name].cast("int64") for name in COUNTS if name in table.columns}
+        clocked = table["clocked"] if "clocked" in table.columns else ibis.null("boolean")
+        lined.append(table.select(ibis.literal(what).name("what"), "event", "variant", **whole, clocked=clocked))
     found = ibis.union(*lined) if len(lined) > 1 else lined[0]
     found = found.order_by("what", "event", "variant", "day")
     return ask(lambda: found.to_pyarrow().to_pandas(), shown)
