@@ -158,19 +158,8 @@ def test_live_support_no_agent_serves_both_arms_and_some_came_over():
     assert agents["live"] & agents["before"]
 
 
-def test_live_support_shared_agents_serve_both_and_make_the_standard_arm_slower(waits):
-    shared = live_support(shared_agents=True)
-    slower = read_waits(shared).groupby("variant")["minutes"].median()
-    assert slower["standard"] > waits.groupby("variant")["minutes"].median()["standard"] + 5
-    assert slower["standard"] > slower["before"] + 10
-    assert slower["live"] < 5
-    assert shared.truth["delivered"]["shared_agents"]
-    assert set(shared.truth["delivered"]["teams"]) == {"before", "standard"}
-
-
 def test_live_support_states_the_staffing_that_was_planned():
     assert draw_usual().truth["delivered"] == {
-        "shared_agents": False,
         "teams": {
             "before": {"agents": 17, "agent_hours_per_week": 664},
             "standard": {"agents": 13, "agent_hours_per_week": 504},
