@@ -109,7 +109,7 @@ def solve_chances(world) -> dict[str, kit.Chance]:
         "paid": _solve_share(world.paid_rate, world.revenue_lift * world.paid_rate, world.keenness_and_outcome),
         "answered": _solve_share(world.response_rate, world.response_effect, world.satisfied_answer),
     }
-    loyalty = (world.nps / 100, (world.nps + world.loyalty_gain) / 100)
+    loyalty = (world.nps / 100, (world.nps + world.loyalty_effect) / 100)
     found["promoter"], found["detractor"] = _solve_answers(
         found["answered"], ((1, 0.0), (-1, -PASSIVE_GAP)), LOYALTY_SLOPE, loyalty, square
     )

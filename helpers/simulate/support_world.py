@@ -68,9 +68,9 @@ class SupportWorld(kit.World):
     monthly_churn: float = bound(0.04, 0, 0.9)  # of paying customers; usual for small companies
     refund_share: float = bound(0.03, 0, 0.9)  # of first payments, so that revenue has negative values
     nps: float = bound(30.0, -80, 80)  # points among those who answer, standard arm; usual; not reported
-    loyalty_effect: float = bound(15.0, -100, 100)  # the published 15 of the loyalty score (claim R13)
-    loyalty_as: str = kit.limit("points", "points or percent", lambda word: word in ("points", "percent"))
-    # the article does not say whether 15 is points or per cent
+    # of NPS among those who answer, the published 15 of the loyalty score (claim R13) read as points: the article does
+    # not say so, and 15 per cent of 30 would be 4.5
+    loyalty_effect: float = bound(15.0, -100, 100)
     csat_good: float = bound(0.95, 0.05, 0.99)  # about 95 % of ratings were good before the test (claim R03)
     csat_effect: float = bound(0.0, -2, 2)  # points of the mean rating, 1 to 5; a guardrail that holds
     response_rate: float = bound(0.35, 0.02, 0.95)  # of surveys that are answered, standard arm; not reported
@@ -93,11 +93,6 @@ class SupportWorld(kit.World):
             raise Refused("simulation live_support, moved_agents: it must be below regular_agents")
         if self.paid_rate >= self.trial_rate:
             raise Refused("simulation live_support, paid_rate: it must be below trial_rate")
-
-    @property
-    def loyalty_gain(self) -> float:
-        """The planted difference of NPS among those who answer, in points."""
-        return self.loyalty_effect * (self.nps / 100 if self.loyalty_as == "percent" else 1)
 
 
 def plan_duty(team, seats) -> np.ndarray:

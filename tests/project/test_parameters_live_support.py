@@ -22,7 +22,6 @@ CASES = [
     ("trial_lift", {}, 0.1),
     ("revenue_lift", {}, 0.4),
     ("loyalty_effect", {}, 3.0),
-    ("loyalty_as", {}, "percent"),
     ("patience_hours", {}, 2.0),
     ("within_minutes", {}, [5, 20, 90]),
     ("slower_minutes", {}, [0, 5]),

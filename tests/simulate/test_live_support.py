@@ -236,12 +236,6 @@ def test_state_truth_holds_the_published_figures():
     assert value(effects, "csat", population="responders") == pytest.approx(0, abs=1e-9)
 
 
-def test_state_truth_loyalty_as_percent_of_the_standard_arm_by_hand():
-    effects = state(loyalty_as="percent")
-    assert value(effects, "nps", population="responders") == pytest.approx(0.15 * 30, abs=1e-9)
-    assert SupportWorld(loyalty_as="percent", nps=-20).loyalty_gain == pytest.approx(-3)
-
-
 def test_state_truth_baselines_are_the_worlds_and_who_answers_is_happier():
     effects, alike = state(), state(satisfied_answer=0.0, response_effect=0.0)
     baselines = {key: effect["control_value"] for key, effect in effects.items()}
