@@ -26,10 +26,10 @@ NARROWING = ("number", "count", "whole", "nps", "state", "binary")  # each holds
 class Column:
     """One column that a plan asks for.
 
-    `name` is the column in the table and `target` its name afterwards; `use` says in words what it is for;
-    `type` is id, label, text, number, binary (0 or 1), state (0, 1 or 2), count (0 or more), whole (such without a
-    fraction), nps (0 to 10), timestamp or either (numbers if every value is one, text otherwise); a column that is not
-    `needed` may be absent.
+    `name` is the column in the table and `target`, where it is read, its name afterwards; `use` says in words what it
+    is for; `type` is id, label, text, number, binary (0 or 1), state (0, 1 or 2), count (0 or more), whole (such
+    without a fraction), nps (0 to 10), timestamp or either (numbers if every value is one, text otherwise); a column
+    that is not `needed` may be absent.
     """
 
     name: str
@@ -37,9 +37,6 @@ class Column:
     type: str
     target: str = ""
     needed: bool = True
-
-    def __post_init__(self):
-        object.__setattr__(self, "target", self.target or self.name)
 
 
 def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
@@ -83,17 +80,17 @@ def list_unit_columns(design, *, events=None) -> tuple[Column, ...]:
             is_share = bool(design.units_in_row) and metric.how.is_share
             found.append((metric.column or name, use, "whole" if is_share else metric.how.column))
         found += [(column, use, "number") for column in (metric.squares, metric.products)]
-        found.append((events is None and metric.asked, use, "number", "", False))
+        found.append((events is None and metric.asked, use, "number", metric.asked, False))
     for name, metric in design.metrics.items():
         parts = ((metric.numerator, "number"), (metric.denominator, "number"), (metric.time_at_risk, "count"))
         found += [(part, f"metric {name}", kind) for part, kind in parts if part not in apart]
     if exposure and (exposure.column or events is None):
         found += [(exposure.column, "exposure", "binary")]
-        found += [(name, "exposure", "number", "", False) for name in exposure.event]
+        found += [(name, "exposure", "number", name, False) for name in exposure.event]
     found += [(design.cluster, "cluster", "text")]
     found += [(name, "segments", "text") for name in design.segments]
     found += [(name, "covariates", "either") for name in design.covariates]
-    return _keep_first([Column(*column) for column in found if column[0]])
+    return _keep_first([Column(name, use, kind, *(more or [name])) for name, use, kind, *more in found if name])
 
 
 def _keep_first(found):
@@ -195,7 +192,7 @@ def list_account_columns(design) -> tuple[Column, ...]:
         (retained.time, "the time of retained", "count"),
         (retained.lost_at, "lost_at of retained", "timestamp"),
     ]
-    return _keep_typed([Column(*column) for column in found if column[0]])
+    return _keep_typed([Column(name, use, kind, *(more or [name])) for name, use, kind, *more in found if name])
 
 
 def _keep_typed(found):

@@ -11,7 +11,7 @@ from scipy import stats
 from helpers import metrics
 from helpers.checks.trust import LEAST_EXPECTED
 from helpers.inference.contrasts import score_p_value
-from helpers.inference.methods import BY_UNIT, Arm, choose_method, compare, demand_method
+from helpers.inference.methods import BY_UNIT, choose_method, compare_arms, demand_method
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import NAN, Moments, Refused
@@ -238,14 +238,13 @@ def _choose_measure(method, values, codes, covariates, design):
 
 
 def _read_units(outcome, known, codes, clusters, levels, masks):
-    """One arm a split, with the units themselves: their outcomes, clusters, and how many stand on each level."""
+    """One arm a split, and its clusters: how many units stand on each level, or the outcomes of all."""
     sides = (mask[codes] & known for mask in masks)
     n_levels, places = levels
     return [
-        Arm(
-            outcome=outcome[side],
-            clusters=None if clusters is None else clusters[side],
-            levels=np.bincount(places[side], minlength=n_levels) if n_levels else None,
+        (
+            np.bincount(places[side], minlength=n_levels) if n_levels else outcome[side],
+            None if clusters is None else clusters[side],
         )
         for side in sides
     ]
@@ -265,12 +264,15 @@ def _measure_moments(names, values, masks):
     with np.errstate(invalid="ignore", divide="ignore"):
         cov = (cov - n[:, None, None] * means[:, :, None] * means[:, None, :]) / (n - 1)[:, None, None]
     cov, means = cov * np.outer(scale, scale), centre + means * scale
-    return [Arm(moments=Moments(names, int(m), mean, c)) for m, mean, c in zip(n, means, cov, strict=True)]
+    return [(Moments(names, int(m), mean, c), None) for m, mean, c in zip(n, means, cov, strict=True)]
 
 
 def _find_p(metric, method, measure, control, treatment, rngs):
-    sides = zip(measure(control), measure(treatment), rngs, strict=True)
-    return np.array([compare(metric, method, c, t, rng=rng, n_resamples=N_RESAMPLES).p_value for c, t, rng in sides])
+    p_values, options = [], {"method": method, "n_resamples": N_RESAMPLES}
+    for (c, *its), (t, *others), rng in zip(measure(control), measure(treatment), rngs, strict=True):
+        clusters = None if its[0] is None else (*its, *others)
+        p_values.append(compare_arms(metric, c, t, clusters=clusters, rng=rng, **options).p_value)
+    return np.array(p_values)
 
 
 def _find_p_of_shares(cells, control, treatment, rngs):
@@ -280,7 +282,7 @@ def _find_p_of_shares(cells, control, treatment, rngs):
 
 def _read_times(values, masks):
     """One arm a split, with its life table."""
-    return [Arm(times=build_life_table(*values[mask].T)) for mask in masks]
+    return [(build_life_table(*values[mask].T), None) for mask in masks]
 
 
 def _count(masks, marked):

@@ -142,7 +142,8 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     outcomes = [_check_missing(units, design, name) for name in asked]
     found += outcomes
     if source.meeting is not None:
-        found += [check for name in design.metrics if (check := _check_values(source.meeting, design, name))]
+        summed = [n for n, m in design.metrics.items() if m.how.total == "amount" and not m.column and not m.time]
+        found += [check for name in summed if (check := _check_values(source.meeting, design, name))]
     if design.randomised_units is not None:
         found.append(_check_attrition(units, design))
     elif source.events is None and {(check.status, np.isnan(check.value)) for check in outcomes} == {("pass", True)}:
@@ -292,7 +293,7 @@ def _check_values(meeting, design, name):
     """
     metric = design.metrics[name]
     rows = meeting[(meeting["day"] >= 0) & meeting["event"].isin(metric.event or [name]) & (meeting["what"] == "age")]
-    if metric.how.total != "amount" or metric.column or metric.time or not rows["without"].sum():
+    if not rows["without"].sum():
         return None
     units, found = meeting[meeting["what"] == "start"].groupby("variant")["n"].sum(), []
     for event, told in rows.groupby("event"):

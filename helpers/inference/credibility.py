@@ -1,6 +1,7 @@
 """How far a result may be believed: whether data lie where its method holds, and what a prior makes of it."""
 
 import math
+import re
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ TAIL = (
     "says is not known."
 )
 ROLES = ["primary", "secondary", "guardrail"]
+LASTS = re.compile(", (always-valid|repeated)")  # behind a method that is made to last over looks
 OVERSTATED = ["control_value", "assumed", "exaggeration"]
 _SHOWN = "an association: its interval is that of a sample, and how far it lies from an effect no coverage tells"
 _PLANTED = f"{_SHOWN}; what is planted is found in the tests of milestones"
@@ -67,18 +69,12 @@ def find_promise(method: str, estimand: str = "", *, unit="units", adjustment="n
     """
     if adjustment == "winsorised":
         return EXEMPT["winsorised", estimand]
-    before, look = split_look(method)
+    before, *look = LASTS.split(method)[:2]
     kind = method.partition(" with ")[0]  # "interaction with country"
     found = find_method(*((method, estimand) if estimand else (kind, kind.partition(" ")[0])), unit=unit)
     several = f"{before}, clusters" if unit == "clusters" else before
     exempt = EXEMPT.get((several, estimand) if estimand else method)
-    return found or exempt or (EXEMPT[look] if look and find_method(before, estimand, unit=unit) else None)
-
-
-def split_look(method: str) -> tuple[str, str]:
-    """Return a method as at the end of an experiment, and how it is made to last over looks ("" where it is not)."""
-    how = next((how for how in ("always-valid", "repeated") if f", {how}" in method), "")
-    return (method.partition(f", {how}")[0] if how else method), how
+    return found or exempt or (EXEMPT[look[0]] if look and find_method(before, estimand, unit=unit) else None)
 
 
 def check_methods(material, results) -> tuple[Check, ...]:
@@ -98,9 +94,9 @@ def check_methods(material, results) -> tuple[Check, ...]:
     found, unmeasured, is_known, design = {}, {}, False, material.design
     for e in results.headline():
         unit = "units" if e.clusters_control is None else "clusters"
-        promise = find_promise(e.method, e.estimand, unit=unit)
-        method = promise if isinstance(promise, Method) else find_method(split_look(e.method)[0], e.estimand, unit=unit)
-        if not isinstance(method, Method) or not math.isfinite(e.ci_low):
+        measured = find_method(e.method, e.estimand, unit=unit)
+        method = measured or find_method(LASTS.split(e.method)[0], e.estimand, unit=unit)
+        if method is None or not math.isfinite(e.ci_low):
             continue
         metric = design.metrics[e.metric]
         parts = (metric.numerator, metric.denominator) if metric.products else ()
@@ -108,7 +104,7 @@ def check_methods(material, results) -> tuple[Check, ...]:
             label = design.label_of(e.metric)
             found[e.metric] = Check(f"domain_{e.metric}", "warn", NAN, NAN, f"{label[:1].upper()}{label[1:]}: {TAIL}")
             continue
-        unmeasured |= {design.label_of(e.metric): None} if method is not promise else {}
+        unmeasured |= {design.label_of(e.metric): None} if method is not measured else {}
         is_known, departure = True, method.domain.find_departure(**_describe_data(e, material))
         if departure and e.metric not in found:  # in plain words, and after the mark of a detail what it would need
             label, (plain, _, needed) = design.label_of(e.metric), departure.partition(": ")
@@ -178,7 +174,7 @@ def measure_jump(values, probability) -> float:
 def _check_covariates(material):
     design = material.design
     pairs = [
-        (c.name, pair_arms(*material.take(c, adjusted=True)))
+        (c.name, pair_arms(*c.take(material.adjusted[c.name])))
         for c in list_comparisons(design)
         if c.name in material.adjusted
     ]

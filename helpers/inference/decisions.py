@@ -1,7 +1,7 @@
 """An effect gets its labels, its family and its verdict: so it becomes an Estimate."""
 
 from dataclasses import replace
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 import numpy as np
 
@@ -16,7 +16,8 @@ class Comparison:
     """One metric between a control and a treatment under a plan.
 
     `metric` and `level` are as planned; `label` is treatment - control; `arms` are the two names, control first. Where
-    the plan compares two treatments, one of them stands for the control and `is_with_control` is False.
+    the plan compares two treatments, one of them stands for the control and `is_with_control` is False. `take` picks
+    from something by arm what stands for the control and for the treatment.
     """
 
     def __init__(self, design: ExperimentPlan, name: str, control: str, treatment: str):
@@ -24,10 +25,7 @@ class Comparison:
         self.metric, self.level = design.metrics[name], design.confidence_level
         self.label, self.arms = f"{treatment} - {control}", (control, treatment)
         self.is_with_control = control == design.variant.control
-
-    def take(self, arms: dict) -> tuple:
-        """Return what stands for the control and for the treatment in something by arm."""
-        return arms[self.control], arms[self.treatment]
+        self.take = itemgetter(control, treatment)
 
     def count(self, arms: dict) -> tuple[int, int]:
         """Return how many units are in the moments of both arms, which count clusters where the plan names them."""
@@ -200,22 +198,16 @@ def adjust_families(estimates) -> tuple[Estimate, ...]:
         members = [i for i, e in enumerate(estimates) if e.family == family and e.estimand != LIFT]
         whole = [i for i in reversed(members) if estimates[i].segment is None and estimates[i].at is None]
         places = {spots[i]: i for i in whole}
-        adjusted |= _adjust_in_place(estimates, rule, members)
-        for i in readings:
-            place = places.get(spots[i])
-            if place is not None and estimates[i].p_value == estimates[i].p_value:
-                among = _adjust_in_place(estimates, rule, [i if other == place else other for other in members])
-                adjusted |= {i: among[i]} if among else {}
+        for i in (None, *(i for i in readings if spots[i] in places)):  # the family itself, and with a reading in it
+            among = [i if i is not None and other == places[spots[i]] else other for other in members]
+            known = [one for one in among if estimates[one].p_value == estimates[one].p_value]
+            if len(known) > 1:
+                found = dict(zip(known, rule([estimates[one].p_value for one in known]).tolist(), strict=True))
+                adjusted |= found if i is None else {one: p for one, p in found.items() if one == i}
     by_key = {_KEY(estimates[i]): p for i, p in reversed(adjusted.items()) if i not in readings}
     lifts = (i for i, e in enumerate(estimates) if e.estimand == LIFT and e.role != "sensitivity")
     adjusted |= {i: by_key.get(_KEY(estimates[i])) for i in lifts}
     return tuple(e.but(p_value_adjusted=adjusted.get(i)) for i, e in enumerate(estimates))
-
-
-def _adjust_in_place(estimates, rule, members):
-    """The adjusted p-values of the estimates at these places; none where fewer than two of them have a p-value."""
-    known = [i for i in members if estimates[i].p_value == estimates[i].p_value]
-    return dict(zip(known, rule([estimates[i].p_value for i in known]).tolist(), strict=True)) if len(known) > 1 else {}
 
 
 def adjust_tests(tests) -> tuple[Test, ...]:

@@ -13,7 +13,7 @@ from helpers.inference.associations import bound_missing, weight_responders
 from helpers.inference.credibility import check_methods, list_posteriors
 from helpers.inference.looks import Look, read_look
 from helpers.inference.means import exponentiate, rate_ratio
-from helpers.inference.methods import Arm, choose_method, compare, compare_arms, demand_method, lift_arms, pool_skewness
+from helpers.inference.methods import choose_method, compare_arms, demand_method, lift_arms, pool_skewness
 from helpers.inference.splits import estimate_splits, trace_path
 from helpers.inference.take_up import study_uptake
 from helpers.plan import ExperimentPlan
@@ -72,31 +72,25 @@ class Material:
         facts = {"sizes": sizes, "skewness": skewness, "is_adjustable": comparison.name in self.adjusted}
         return choose_method(comparison.metric, self.design, **facts)
 
-    def take(self, comparison: decisions.Comparison, *, adjusted=False) -> tuple:
-        """Return the moments of the control and of the treatment."""
-        return comparison.take((self.adjusted if adjusted else self.raw)[comparison.name])
-
     def compare(self, comparison: decisions.Comparison, method: str) -> Effect:
         """Return the difference of a comparison by a method, as at the end of the experiment, from what it reads."""
-        name, is_clustered, random = comparison.name, self.design.cluster is not None, {}
-        reads = demand_method(method).reads
+        name, more = comparison.name, {"method": method, "confidence_level": comparison.level}
+        reads, is_clustered = demand_method(method).reads, self.design.cluster is not None
         if reads == "moments":
-            arms = [Arm(moments) for moments in self.take(comparison, adjusted=method == "lin")]
+            arms = comparison.take((self.adjusted if method == "lin" else self.raw)[name])
         elif reads == "levels":
-            counts = comparison.take(metrics.moments.count_levels(self.units, name)[None])
-            arms = [Arm(levels=side, clusters=() if is_clustered else None) for side in counts]
+            arms = comparison.take(metrics.moments.count_levels(self.units, name)[None])
+            more["clusters"] = (None, None) if is_clustered else None
         elif self.rows is None:
             return Effect(method=method, reason=TOO_MANY)
         else:
             known = self.rows.dropna(subset=[f"y_{name}"])
-            sides = (known[known["variant"] == arm] for arm in comparison.arms)
-            arms = [
-                Arm(outcome=side[f"y_{name}"].to_numpy(float), clusters=side["cluster"] if is_clustered else None)
-                for side in sides
-            ]
+            sides = [known[known["variant"] == arm] for arm in comparison.arms]
+            arms = [side[f"y_{name}"].to_numpy(float) for side in sides]
+            more["clusters"] = [side["cluster"] for side in sides] if is_clustered else None
             seed = [self.settings.seed, *f"{name}:{comparison.label}".encode()]
-            random = {"rng": np.random.default_rng(seed), "n_resamples": self.settings.n_resamples}
-        return compare(comparison.metric, method, *arms, confidence_level=comparison.level, **random)
+            more |= {"rng": np.random.default_rng(seed), "n_resamples": self.settings.n_resamples}
+        return compare_arms(comparison.metric, *arms, **more)
 
     def at_look(self, comparison: decisions.Comparison, effect: Effect) -> Effect:
         """Return an effect with the interval that decides at this look."""
@@ -241,7 +235,7 @@ def estimate_headline(comparison: decisions.Comparison, material: Material) -> l
     found = [material.label(comparison, effect, estimand="difference", **labels)]
     if metric.how.has_lift and demand_method(method).lift:
         is_plain = demand_method(method).lift == "score-ratio" and material.look.interval == "fixed"
-        sides = material.take(comparison, adjusted=method == "lin")
+        sides = comparison.take((material.adjusted if method == "lin" else material.raw)[comparison.name])
         lift = lift_arms(metric, *sides, like=None if is_plain else effect, **level)
         found.append(material.label(comparison, lift, estimand="relative_lift", **labels))
     return found
@@ -256,9 +250,9 @@ def estimate_sensitivity(comparison: decisions.Comparison, material: Material) -
     if comparison.name in material.not_estimable:
         return []
     look, is_plain = partial(material.at_look, comparison), metric.how.is_mean and metric.how.outcome == "y"
-    by_unit, sides, rows = material.design.cluster is None, material.take(comparison), []
+    by_unit, sides, rows = material.design.cluster is None, comparison.take(material.raw[comparison.name]), []
     if comparison.name in material.adjusted and method != "lin":
-        adjusted = compare_arms(metric, *material.take(comparison, adjusted=True), **level)
+        adjusted = compare_arms(metric, *comparison.take(material.adjusted[comparison.name]), **level)
         rows.append((look(adjusted), {"adjustment": "covariates"}))
     if method in ("lin", "permutation"):
         rows.append((look(compare_arms(metric, *sides, **level)), {"adjustment": "none"}))
@@ -372,10 +366,10 @@ def _compare_times(comparison, look, tables, partly, *, why):
     labels |= {"n_control": control.n, "n_treatment": treatment.n, "interval": look.interval}
     ways, metric = [(comparison.metric.how.method, "difference", comparison.metric.role)], comparison.metric
     ways += [] if why else [(MEAN, "rmst_difference", "sensitivity")]
-    clusters = None if comparison.design.cluster is None else ()
-    arms, found = [Arm(times=table, clusters=clusters) for table in (control, treatment)], []
+    more = {"confidence_level": comparison.level, "clusters": (None, None) if comparison.design.cluster else None}
+    found = []
     for method, estimand, role in ways:
-        effect = compare(metric, method, *arms, confidence_level=comparison.level, estimand=estimand)
+        effect = compare_arms(metric, control, treatment, method=method, estimand=estimand, **more)
         effect = look.apply(comparison, effect, n=control.n + treatment.n)
         effect = Effect(reason=why) if why else effect
         found.append(decisions.label_effect(comparison, effect, estimand=estimand, role=role, **labels))

@@ -124,7 +124,11 @@ def compare_means(control: Moments, treatment: Moments) -> Pair:
     >>> pair.variance, round(pair.df, 6)
     (2.0, 6.0)
     """
-    return _join(control, treatment, *((m.value, m.variance) for m in (control, treatment)), method="welch")
+    arms = control, treatment
+    values, variances = [m.value for m in arms], [m.variance / m.n if m.n > 1 else NAN for m in arms]
+    reason = find_reason((control.n, treatment.n), variances, values)
+    df = NAN if reason else satterthwaite(*((v, m.n - 1) for v, m in zip(variances, arms, strict=True)))
+    return Pair(*values, *variances, df=df, n_control=control.n, n_treatment=treatment.n, reason=reason)
 
 
 def compare_ratios(control: Moments, treatment: Moments) -> Pair:
@@ -154,9 +158,12 @@ def compare_ratios(control: Moments, treatment: Moments) -> Pair:
     Deng, Knoblich & Lu 2018, KDD: 233-242 (delta method at the randomised unit).
     """
     if not (control.mean[1] > 0 and treatment.mean[1] > 0):
-        return _join(control, treatment, (NAN, NAN), (NAN, NAN), method="delta", reason="a denominator is not above 0")
+        told = {"n_control": control.n, "n_treatment": treatment.n, "reason": "a denominator is not above 0"}
+        return Pair(NAN, NAN, NAN, NAN, method="delta", **told)
     sizes = [m.effective_units for m in (control, treatment)]
-    pair = _join(control, treatment, *(linearise(m.mean, m.cov) for m in (control, treatment)), method="delta")
+    sides = ((m.n, *linearise(m.mean, m.cov)) for m in (control, treatment))
+    pair = compare_means(*(Moments(("y",), n, np.array([y]), np.array([[v]])) for n, y, v in sides))
+    pair = replace(pair, method="delta")
     if pair.reason:
         return pair
     if min(sizes) < 2:
@@ -280,17 +287,6 @@ def satterthwaite(*parts) -> float:
     """
     total = sum(variance for variance, _ in parts)
     return total**2 / sum(variance**2 / df for variance, df in parts if variance != 0) if total else NAN
-
-
-def _join(control, treatment, low, high, *, method, reason=None):
-    """Build the pair of two (value, variance of one unit), or say why it cannot be tested."""
-    counts = control.n, treatment.n
-    variances = [v / n if n > 1 else NAN for (_, v), n in zip((low, high), counts, strict=True)]
-    reason = reason or find_reason(counts, variances, (low[0], high[0]))
-    df = NAN if reason else satterthwaite(*((v, n - 1) for v, n in zip(variances, counts, strict=True)))
-    return Pair(
-        low[0], high[0], *variances, df=df, n_control=counts[0], n_treatment=counts[1], method=method, reason=reason
-    )
 
 
 def find_reason(counts, variances, values) -> str | None:

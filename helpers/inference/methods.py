@@ -5,14 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
-
 from helpers.inference import columns, contrasts, means
 from helpers.inference.associations import weight_responders
 from helpers.inference.take_up import anderson_rubin, complier_effect
 from helpers.plan import ExperimentPlan, Metric
 from helpers.records import HORIZON_DAYS, NAN, Effect, Moments, Refused
-from helpers.survival import MEAN, SHARE, LifeTable, incidence_difference, rmst_difference
+from helpers.survival import MEAN, SHARE, incidence_difference, rmst_difference
 
 BY_UNIT = "clusters are randomised, and {} are compared by unit only"
 MOST_HELD = 0.15  # of the variance of an arm by one unit: in 1,200 draws a cell, coverage above 90 % wherever it passes
@@ -84,7 +82,8 @@ class Domain:
             limits in an arm that lies between two neighbouring values.
         """
         top_share, apart, jump = (seen.get(name, NAN) for name in ("top_share", "apart", "jump"))
-        smaller, factor = min(n_control, n_treatment), self._find_factor(n_control, n_treatment, spread)
+        smaller = min(n_control, n_treatment)
+        factor = self._find_factor(n_control, n_treatment, spread) if self.skewness_factor else 0.0
         if smaller < self.least_arm:
             return f"there are too few {self.unit}: the smaller arm needs at least {self.least_arm}"
         if self.skewness_factor and smaller <= factor * skewness**2:
@@ -122,20 +121,6 @@ class Domain:
         return max(self.balanced_factor, self.skewness_factor * min(n_control, n_treatment) * kept**2)
 
 
-@dataclass(frozen=True)
-class Arm:
-    """One arm as a method reads it: its moments, each unit's outcome, the units on each level, or its life table.
-
-    `clusters` is what was randomised of each row, () of counts; None where it is the units, and beside moments.
-    """
-
-    moments: Moments | None = None
-    outcome: np.ndarray | None = None
-    clusters: np.ndarray | tuple | None = None
-    levels: np.ndarray | None = None
-    times: LifeTable | None = None
-
-
 READ_FROM = dict.fromkeys((columns.read_known, columns.read_sums, columns.read_covariates), "moments")
 READ_FROM |= {columns.read_values: "outcome", columns.read_levels: "levels", columns.read_times: "times"}
 
@@ -169,7 +154,7 @@ class Method:
     n_resamples : int, optional, permutations that it draws here
     most_units, most_replicates : int, optional
         The largest smaller arm, and the most replicates, that validation spends on it.
-    reads : str, the attribute of an `Arm` that holds what the first step reads; None where no experiment has it
+    reads : str, what the first step reads of an arm, in a word; None where no experiment has it
     """
 
     name: str
@@ -361,8 +346,8 @@ def choose_method(metric: Metric, design: ExperimentPlan, *, sizes, skewness, is
     return how.method
 
 
-def compare(
-    metric: Metric, method: str, control: Arm, treatment: Arm, *, confidence_level=0.95, estimand="difference", **random
+def compare_arms(
+    metric: Metric, control, treatment, *, method=None, estimand="difference", confidence_level=0.95, **more
 ) -> Effect:
     """Return the effect on one metric between two arms, as the row of a method computes it.
 
@@ -370,54 +355,39 @@ def compare(
     ----------
     metric : Metric
         With the keys that the row reads from the plan.
+    control, treatment : what the method `reads` of each: Moments, outcomes, units on each level, or a LifeTable
+        Moments of the outcome, for the method of the metric's kind; of (outcome, covariates), for Lin's adjustment; or
+        of (numerator, denominator) of ratios and clusters, for the delta method. Unknown outcomes are not in them.
     method, estimand : str, of a row of `METHODS`
-    control, treatment : Arm
-        With what the method reads.
+        Without a method the one that moments are made for.
     confidence_level : float, 0.5 to 1
-    **random : rng, n_resamples
-        Of methods that draw.
+    **more : rng, n_resamples, clusters
+        Of methods that draw; of rows, and counts of them, where clusters are randomised: the cluster of each row of
+        either arm, None for counts.
 
     Returns
     -------
-    Effect: nan with a reason where clusters are randomised and the method compares by unit.
+    Effect: nan with a reason when an arm is too small, or where clusters are randomised and the method compares by
+        unit.
 
     Raises
     ------
-    Refused: no such method. ValueError: the arms lack what it reads.
+    Refused: no such method. ValueError: moments of a metric that is no mean (a quantile, an ordered score, a time).
     """
-    row = demand_method(method, estimand)
-    if control.clusters is not None and not row.by_cluster:
+    if method is None:
+        method = "delta" if control.names[0] == "num" else "lin" if len(control.names) > 1 else metric.how.method
+        if (reads := demand_method(method).reads) != "moments":
+            raise ValueError(f"{method} needs the {reads} of both arms")
+    row, options = demand_method(method, estimand), {"confidence_level": confidence_level}
+    if more.get("clusters") and not row.by_cluster:
         return Effect(method=method, reason=BY_UNIT.format(row.families[0]))
-    sides = [getattr(arm, row.reads) for arm in (control, treatment)]
-    if any(side is None for side in sides):
-        raise ValueError(f"{method} needs the {row.reads} of both arms")
-    options = {argument: getattr(metric, key) for argument, key in row.planned} | (random if row.n_resamples else {})
+    options |= {argument: getattr(metric, key) for argument, key in row.planned}
+    options |= {name: more[name] for name in ("rng", "n_resamples") if row.n_resamples}
     if row.by_cluster:
-        options |= {"control_clusters": control.clusters, "treatment_clusters": treatment.clusters}
-    return row.contrast(sides, confidence_level=confidence_level, **options)
-
-
-def compare_arms(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95) -> Effect:
-    """Return the difference of one metric between two arms, from moments, by the method that is made for them.
-
-    Parameters
-    ----------
-    metric : Metric
-    control, treatment : Moments
-        Of the outcome, for the method of the metric's kind; of (outcome, covariates), for Lin's adjustment; or of
-        (numerator, denominator) of ratios and clusters, for the delta method. Unknown outcomes are not in them.
-    confidence_level : float, 0.5 to 1
-
-    Returns
-    -------
-    Effect: fields are nan with a reason when an arm is too small.
-
-    Raises
-    ------
-    ValueError: the metric is no mean (a quantile, an ordered score, a time to an event), which moments cannot tell.
-    """
-    made_for = "delta" if control.names[0] == "num" else "lin" if len(control.names) > 1 else metric.how.method
-    return compare(metric, made_for, Arm(control), Arm(treatment), confidence_level=confidence_level)
+        options |= dict(
+            zip(("control_clusters", "treatment_clusters"), more.get("clusters") or (None, None), strict=True)
+        )
+    return row.contrast((control, treatment), **options)
 
 
 def lift_arms(metric: Metric, control: Moments, treatment: Moments, *, confidence_level=0.95, like=None) -> Effect:

@@ -9,7 +9,7 @@ from helpers import metrics
 from helpers.inference.decisions import list_comparisons
 from helpers.inference.looks import Look
 from helpers.inference.means import measure_interaction, measure_trend, merge_moments
-from helpers.inference.methods import Arm, compare, compare_arms, demand_method
+from helpers.inference.methods import compare_arms, demand_method
 from helpers.records import Estimate, Test
 
 
@@ -29,7 +29,7 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
         Q over the levels; both over groups with at least `min_cell` units in both arms.
     """
     design, segments, weeks, tests = material.design, [], [], []
-    clusters = None if design.cluster is None else ()
+    clusters = None if design.cluster is None else (None, None)
     for by in (*(["week"] if design.assigned_at else []), *design.segments):
         groups, family = metrics.summarise(material.units, by=by), "weeks" if by == "week" else "segments"
         for comparison in [c for c in list_comparisons(design, "primary", "secondary") if c.is_with_control]:
@@ -40,11 +40,10 @@ def estimate_splits(material) -> tuple[list[Estimate], list[Test]]:
             levels = metrics.moments.count_levels(material.units, name, by=by) if reads == "levels" else {}
             for group in sorted(groups):
                 arms, labels = groups[group][name], {"estimand": "difference", "role": "exploratory", "family": family}
-                if reads == "moments":
-                    effect = compare_arms(metric, *comparison.take(arms), confidence_level=comparison.level)
-                else:
-                    sides = [Arm(levels=side, clusters=clusters) for side in comparison.take(levels[group])]
-                    effect = compare(metric, metric.how.method, *sides, confidence_level=comparison.level)
+                more, sides = {"confidence_level": comparison.level}, arms
+                if reads == "levels":
+                    more, sides = {**more, "method": metric.how.method, "clusters": clusters}, levels[group]
+                effect = compare_arms(metric, *comparison.take(sides), **more)
                 labels |= {"at": f"week {int(group) + 1}"} if by == "week" else {"segment": f"{by}={group}"}
                 effect = material.at_look(comparison, effect)
                 rows.append(material.label(comparison, effect, arms=arms, **labels))

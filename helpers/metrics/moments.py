@@ -52,7 +52,7 @@ def describe_arms(units: Units) -> pd.DataFrame:
             found["units_before"] = (start <= end if longest else start < end).sum()
         for name, metric in design.metrics.items():
             complete, outcome = f"complete_{name}", f"{metric.how.outcome}_{name}"
-            is_open, count = _is_open(units, metric), table[outcome].count(where=table[complete])
+            is_open, count = name in units.unfinished, table[outcome].count(where=table[complete])
             found[complete] = table[complete].sum() if is_open else None
             found[f"known_{name}"] = count if is_open or outcome not in units.full else None
         asked = table.group_by("variant").aggregate(**{name: fact for name, fact in found.items() if fact is not None})
@@ -60,12 +60,6 @@ def describe_arms(units: Units) -> pd.DataFrame:
         kept["frame"] = frame.assign(**{name: frame["units"] for name, fact in found.items() if fact is None})[[*found]]
     arms = [arm for arm in (*design.variant.arms, *design.variant.observational) if arm in kept["frame"].index]
     return kept["frame"].loc[arms].reset_index()
-
-
-def _is_open(units, metric):
-    """Whether the window of a metric may not be over for some unit; else rows need only be counted."""
-    has_end = metric.within_days is not None or metric.how.outcome in ("num", "time")
-    return "assigned_at" in units.table.columns and units.as_of is not None and has_end
 
 
 def read_rows(units: Units, columns) -> pd.DataFrame | None:
@@ -171,24 +165,17 @@ def winsorise(units: Units, metric: str) -> dict[str, Moments]:
     return _measure(units, None, adjusted=True)[None][f"{sums.CAPPED}{metric}"]
 
 
-def _list_capped(units):
-    """The metrics whose largest values are lowered: amounts, one value a unit."""
-    design = units.design
-    amounts = (name for name, m in design.metrics.items() if m.how.total == "amount" and m.how.outcome == "y")
-    return [] if design.cluster else [name for name in amounts if design.metrics[name].how.is_mean]
-
-
 def _cap(units):
     """The table with these outcomes lowered, beside the outcomes themselves."""
     table, design, columns = units.table, units.design, {}
-    for name in _list_capped(units):
+    for name in units.capped:
         positive = table.filter(table[f"y_{name}"] > 0)
         if design.variant.observational:
             positive = positive.filter(positive["variant"].isin(design.variant.arms))
         outcome, bound = table[f"y_{name}"], units.keep("look", lambda: _look_at(units)).bounds.get(name, 0.0)
         limit = _find_quantile(positive[f"y_{name}"], UPPER, bound)
         columns[f"{sums.CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
-    return table.mutate(**columns) if columns else table
+    return table.mutate(**columns)
 
 
 def _find_quantile(values, share, bound):
@@ -288,7 +275,7 @@ def _list_blocks(units, adjusted, has_tails=False):
     beside = units.covariates if adjusted and not design.cluster else ()
     full = units.full if beside else ()
     for name, metric in design.metrics.items():
-        complete, y = f"complete_{name}" if _is_open(units, metric) else True, f"y_{name}"
+        complete, y = f"complete_{name}" if name in units.unfinished else True, f"y_{name}"
         if metric.how.outcome == "num":
             parts = (f"num_{name}", None), (f"den_{name}", None)
             blocks[y] = sums.Block(("num", "den"), parts, f"num_{name}", complete)
@@ -297,7 +284,7 @@ def _list_blocks(units, adjusted, has_tails=False):
             gapped = None if y in full else known
             blocks[y] = sums.Block(("y", *beside), ((y, None), *((x, gapped) for x in beside)), known, complete)
     blocks |= {column: sums.Block(("y",), ((column, None),), column) for column in columns if column.startswith(SHARES)}
-    for name in _list_capped(units) if has_tails else ():
+    for name in units.capped if has_tails else ():
         known = blocks[f"y_{name}"]
         blocks[f"{sums.CAPPED}{name}"] = sums.Block(
             ("y",), ((f"{sums.CAPPED}{name}", None),), known.known, known.complete
@@ -321,7 +308,7 @@ def _measure(units, by, adjusted, has_tails=True):
         look = units.keep(("look", by), lambda: sums.find_constants(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
     else:
-        look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails else table
+        look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails and units.capped else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
     found = sums.sum_up(table, blocks, sums.make_query(blocks, look, keys, has_tails), given)
@@ -341,7 +328,7 @@ def _look_at(units):
     marks |= {column for column in table.columns if column.startswith(SHARES)}
     marks |= {f"y_{name}" for name, metric in design.metrics.items() if metric.how.is_share}
     first, blocks = table.limit(FIRST_ROWS), _list_blocks(units, adjusted=True)
-    for name in _list_capped(units):
+    for name in units.capped:
         facts["bound", name] = first[f"y_{name}"].approx_quantile(BOUND, where=first[f"y_{name}"] > 0)
     if design.segments:
         facts["levels"] = first[f"s_{design.segments[0]}"].nunique()
@@ -349,7 +336,7 @@ def _look_at(units):
     sure = {name for name, metric in design.metrics.items() if metric.missing != "zero"}
     void = {f"missing_{name}" for name in sure if units.full & {f"y_{name}", f"num_{name}"}} & marks
     bounds = {key[1]: row[key] for key in facts if key[0] == "bound" and row[key] is not None}
-    capped = {f"{sums.CAPPED}{name}": look.constants.get(f"y_{name}", 0.0) for name in _list_capped(units)}
+    capped = {f"{sums.CAPPED}{name}": look.constants.get(f"y_{name}", 0.0) for name in units.capped}
     look = replace(look, constants=look.constants | capped)
     is_split = 1 <= row.get("levels", 0) <= FEW_LEVELS
     return replace(look, full=units.full.union(units.covariates, void), void=void, bounds=bounds, is_split=is_split)

@@ -62,8 +62,10 @@ class Units:
         The columns of outcomes (`y_`, `num_`, `den_`) that are known of every unit.
     own : ibis.Table
         The units as they were loaded, with every further column that they came with.
-    heard : frozenset of str
-        The metrics that are counted from events.
+    heard, unfinished : frozenset of str
+        The metrics that are counted from events, and those whose window may not be over for some unit.
+    capped : tuple of str
+        The metrics whose largest values are lowered in a row beside: amounts, one value a unit.
     """
 
     table: ir.Table
@@ -78,6 +80,8 @@ class Units:
     full: frozenset[str] = frozenset()
     own: ir.Table | None = field(default=None, repr=False)
     heard: frozenset[str] = frozenset()
+    unfinished: frozenset[str] = frozenset()
+    capped: tuple[str, ...] = ()
     _answers: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def keep(self, question, answer):
@@ -174,6 +178,12 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
+    plain = {name for name, metric in design.metrics.items() if metric.how.outcome == "y"}
+    amounts = (name for name in design.metrics if name in plain and design.metrics[name].how.total == "amount")
+    kept["capped"] = () if design.cluster else tuple(name for name in amounts if design.metrics[name].how.is_mean)
+    if design.assigned_at and clock["as_of"]:
+        endless = {name for name in plain if design.metrics[name].within_days is None}
+        kept["unfinished"] = frozenset(design.metrics).difference(endless)
     kept["values"] = lambda: found if at_once else log.ask(folded, {"n": folded.count()}, *look())
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 

@@ -13,11 +13,9 @@ from helpers.inference.credibility import EXEMPT
 from helpers.inference.means import measure_columns
 from helpers.inference.methods import (
     METHODS,
-    Arm,
     Domain,
     Method,
     choose_method,
-    compare,
     compare_arms,
     demand_method,
     find_method,
@@ -121,7 +119,7 @@ def test_method_without_a_row_is_refused_wherever_it_would_decide(with_method):
     facts = {"sizes": {"a": 9, "b": 9}, "skewness": 0.0, "is_adjustable": False}
     for decide in (
         lambda: choose_method(metric, DESIGN, **facts),
-        lambda: compare(metric, "median of means", Arm(moments), Arm(moments)),
+        lambda: compare_arms(metric, moments, moments, method="median of means"),
         lambda: compare_arms(metric, moments, moments),
     ):
         assert tell_refusal(decide) == UNKNOWN
@@ -141,15 +139,8 @@ def test_method_that_no_experiment_can_read_is_refused(with_method):
         "read_known, read_sums, read_covariates, read_values, read_levels, read_times"
     )
     with pytest.raises(Refused) as caught:
-        compare(with_method("welch, always-valid"), "welch, always-valid", Arm(), Arm(), confidence_level=0.95)
+        compare_arms(with_method("welch, always-valid"), None, None, method="welch, always-valid")
     assert str(caught.value) == told
-
-
-def test_compare_needs_what_the_method_reads():
-    moments = measure_columns(np.arange(9.0)[:, None])
-    with pytest.raises(ValueError) as caught:
-        compare(Metric(kind="amount"), "permutation", Arm(moments), Arm(moments))
-    assert str(caught.value) == "permutation needs the outcome of both arms"
 
 
 def test_method_of_a_row_alone_decides_with_the_keys_of_its_plan(monkeypatch):
