@@ -67,7 +67,7 @@
 -- customer_milestones 8e5d0441ff3a
 -- customer_milestones 4a8549212a27
 -- customer_milestones 8fdc5b88efb1
--- customer_milestones 2deb2aa26f23
+-- customer_milestones 6aaf9f614e20
 -- customer_milestones e648f91ac5aa
 -- customer_milestones f9391dd5d33d
 -- customer_milestones ba7ba45dc3af

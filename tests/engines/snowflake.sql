@@ -67,7 +67,7 @@
 -- customer_milestones 9c480429f431
 -- customer_milestones c7d745a4bd88
 -- customer_milestones 2ee16124f06c
--- customer_milestones fa18e1b48246
+-- customer_milestones c7d76e2a02c1
 -- customer_milestones 87068d545af9
 -- customer_milestones 8f88124b7f53
 -- customer_milestones d5121f745e9d
