@@ -316,7 +316,8 @@ def _read_histories(accounts: Accounts) -> pd.DataFrame:
     """
     design, table, heard = accounts.design, accounts.table, accounts.heard
     timed, wanted = {_name_day(name): event for name, event in milestones.list_timed(design).items()}, design.activation
-    table = log.fold_events(table, heard, [log.Total(name, "first", (event,)) for name, event in timed.items()])
+    firsts = heard.group_by("unit", "event").aggregate(at=heard["at"].min())  # few rows, of which all columns are read
+    table = log.fold_events(table, firsts, [log.Total(name, "first", (event,)) for name, event in timed.items()])
     if wanted and wanted.at_least:
         named = heard.filter(log.Total("", "count", tuple(wanted.event), 0, wanted.window_days).holds(heard))
         reached = log.pick(named, "unit", "at", place=wanted.at_least - 1)

@@ -157,18 +157,20 @@ def score_shuffled(trees, values, shuffled, groups) -> np.ndarray:
     owner[slots] = np.arange(len(slots))[:, None]
     differs = (values != shuffled) & (owner >= 0)
     change, total = np.zeros((len(values), len(groups))), np.zeros(len(values))
+    touched = np.zeros(change.size, bool)
     for tree in trees:
         chances, path = tree.value[:, 0, 1], tree.decision_path(values)
-        own = chances[tree.apply(values)]
+        own = chances[path.indices[path.indptr[1:] - 1]]  # a path ends with its leaf
         asked, row = tree.feature[path.indices], np.repeat(np.arange(len(values)), np.diff(path.indptr))
-        moved = (asked >= 0) & differs[row, np.maximum(asked, 0)]
-        touched = np.zeros(change.shape, bool)
-        touched[row[moved], owner[asked[moved]]] = True
-        rows, found = np.nonzero(touched)
-        copies = values[rows]
+        moved = np.flatnonzero((asked >= 0) & differs[row, np.maximum(asked, 0)])
+        touched[row[moved] * len(groups) + owner[asked[moved]]] = True
+        places = np.flatnonzero(touched)
+        touched[places] = False
+        rows, found = np.divmod(places, len(groups))
+        copies = np.take(values, rows, axis=0)
         for columns in slots.T:
             copies[np.arange(len(rows)), columns[found]] = shuffled[rows, columns[found]]
-        change[rows, found] += chances[tree.apply(copies)] - own[rows]
+        change.ravel()[places] += chances[tree.apply(copies)] - own[rows]
         total += own
     return (total[:, None] + change) / len(trees)
 
