@@ -191,7 +191,9 @@ def _check_split(units, design):
     planned = [shares[arm] for arm in design.variant.arms]
     given = design.randomised_units
     counts = {arm: given[arm] for arm in shares} if isinstance(given, dict) else metrics.count_units(units)[None]
-    sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in counts.items())
+    here, few = metrics.count_units(units)[None], range(1, design.min_cell)  # who is lost is not told by subtraction
+    told = {arm: here[arm] if n - here[arm] in few else n for arm, n in counts.items()}
+    sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in told.items())
     sizes = f"by {design.cluster or design.unit}: {sizes}"
     yield _report("srm", [compare_split(list(counts.values()), planned)], "split", alarm="fail", sizes=sizes)
     for by in [*design.segments, *(["week"] if design.assigned_at else [])]:
@@ -328,6 +330,8 @@ def _check_attrition(units, design):
         apart = "their arms are not known" if len(arms) == 1 else write_rates(design, arms)
         apart = apart if np.isnan(p) else f"{apart}; {write_p(p)}"
         told = f"Of {total:,} randomised by {by}, {lost:,} ({percent(lost / total)}) are not in the table: {apart}."
+        if lost < design.min_cell:  # the share goes where it is published
+            told = f"Of those randomised by {by} fewer than {design.min_cell} are not in the table."
     is_doubtful = lost > MOST_LOST * total or p < MISSING_DOUBT
     status = "fail" if p < ALERT else "warn" if is_doubtful else "pass"
     return Check("attrition", status, lost / total, MOST_LOST, told + LOST[status])

@@ -292,9 +292,7 @@ def _read_units(out, name, *, study):
         source = load(design, values["data"], **read)
     except Refused as error:
         raise Refused(f"{name}: its data cannot be read again to look for unit ids ({error})") from None
-    has_money = any(metric.how.total == "amount" for metric in getattr(design, "metrics", {}).values())
-    is_asked = has_money or len(getattr(design, "segments", ())) > 1
-    fold = partial(metrics.fold, source, design) if is_asked else None
+    fold = partial(metrics.fold, source, design) if design.kind == "experiment" else None
     return getattr(source, part), fold, design, design.min_cell
 
 

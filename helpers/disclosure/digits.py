@@ -22,8 +22,8 @@ Rows = Iterable[Mapping[str, Any]]
 
 
 def is_amount(kind: str | None) -> bool:
-    """Return whether a metric of a kind adds up what each unit has; shares, NPS and times to an event count units."""
-    return kind in KINDS and KINDS[kind].shown == "number" and not KINDS[kind].is_share and kind != "time_to_event"
+    """Return whether a metric of a kind adds up what each unit has; shares and times to an event count units."""
+    return kind in KINDS and not KINDS[kind].is_share and KINDS[kind].outcome != "time"
 
 
 def find_unit(std_error: float | None, *sizes: float | None) -> float | None:
@@ -78,17 +78,23 @@ class Coarse:
         self.amounts = {row["metric"] for row in amounts}
         self.ranks = {row["metric"] for row in amounts if (row.get("quantile") or math.nan) > 0}
         self.units, self.sizes = {}, {}
-        for row in estimates if self.amounts else ():
-            unit = self._find_unit(row, *(row[end] for end in ENDS)) if row["metric"] in self.amounts else None
+        for row in estimates:
+            unit = self._find_unit(row, *(row[end] for end in ENDS)) if self._is_coarse(row) else None
             if unit is not None and row["estimand"] == "difference":
                 place = _name_place(row)
                 self.units[place] = max(unit, self.units.get(place, 0.0))
-                self.sizes.setdefault(row["metric"], min(row["n_control"], row["n_treatment"]))
+                if row["metric"] in self.amounts:
+                    self.sizes.setdefault(row["metric"], min(row["n_control"], row["n_treatment"]))
+
+    def _is_coarse(self, row):
+        """Whether a row is of an amount, or of counts that are not told: all others the audit sees."""
+        is_told = row.get("adjustment", "none") == "none" and row.get("population") != "responders"
+        return row["metric"] in self.amounts or not is_told
 
     def round_estimate(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """Return an estimate in which arms still subtract to their difference."""
-        if row["metric"] not in self.amounts and row["adjustment"] == "none":
-            return dict(row)  # counts, which the audit sees
+        if not self._is_coarse(row):
+            return dict(row)
         values, own = self.units.get(_name_place(row)), self._find_unit(row, *(row[end] for end in ENDS))
         is_gap = row["estimand"] == "difference"
         own = max(own or 0.0, values or 0.0) or None if is_gap else own

@@ -1,9 +1,11 @@
 """Results in which nothing tells of a few: what the audit hides of each table, and what goes with it elsewhere."""
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,31 +13,25 @@ import pandas as pd
 
 from helpers.disclosure import statements
 from helpers.disclosure.audit import close, find_leak, unite
-from helpers.disclosure.statements import CLUSTERS, evaluate, mark_rows
+from helpers.disclosure.statements import ASSIGNED, CLUSTERS, evaluate, mark_rows
 from helpers.kinds import KINDS
 from helpers.metrics import Units, segments
 from helpers.plan import ExperimentPlan, FrameworkPlan
-from helpers.plan.views import Cells, find_view
+from helpers.plan.views import Cells, View, find_view
 from helpers.records import Results, to_frame
 
-SHARES = [name for name, kind in KINDS.items() if kind.is_share]
-SIDES = ("n_with", "kept_with", "n_without", "kept_without")
-CARRIED = (
-    *SIDES,
-    "size_control",
-    "size_treatment",
-    "hidden",
-    "small",
-    "is_one",
-    "foreign",
-)  # by studies, for the audit
+SHARES = [name for name, kind in KINDS.items() if kind.is_share or kind.outcome == "time"]
 FIGURES = ("estimate", "std_error", "ci_low", "ci_high", "p_value", "control_value", "treatment_value")
 OPTIONS = ("df", "ci_set", "p_value_adjusted", "as_expected")
 SIZES = ("n_control", "n_treatment")
-OTHER = "other"
+OTHER, BOUNDS = "other", "worst-case bounds"
 TAIL = "hidden: fewer than {} units of an arm lie beyond this quantile"
-TAIL_PAID = "hidden: fewer than {} units that pay lie below this quantile of an arm"
+TAIL_PAID = "hidden: fewer than {} units that have any lie below this quantile of an arm"
+UNKNOWN = "hidden: fewer than {} outcomes of an arm are unknown, and bounds would tell how many"
 REASON = "hidden: fewer than {} {} here, or in a group that this one would reveal"
+FEW = "fewer than {}"
+LEFT_OUT = ("srm", "duplicates", "two_variants", "attrition")  # checks of which the value tells how many
+COUNTED = r"(?:{before})(\d+)(?= of |\.?$| \(planned|,? (?:rows?|events?|ids?|accounts?|{noun}s?)\b)"
 
 
 def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: Units | None = None) -> Results:
@@ -59,43 +55,63 @@ def protect(results: Results, design: ExperimentPlan | FrameworkPlan, units: Uni
     ------
     Refused: a table has no view, so nobody has said what guards its cells.
     """
-    counts = (segments.count_overlap, segments.count_payers) if units and results.estimates else ()
-    known_of = [count(units) for count in counts]
+    is_asked, known, least = units and results.estimates, _list_known(design), design.min_cell
+    known_of = [count(units) if is_asked else None for count in (segments.count_overlap, segments.count_payers)]
     views = {name: find_view(results.study, name) for name in [*results.tables, "estimates"]}
     shown = [n for n in results.tables if not (results.status == "withheld" and views[n].withheld)]
     cells = {name: views[name].guards for name in [*shown, "estimates"]}
-    known, least = _list_known(design), design.min_cell
     frames = {name: statements.stop_curves(results.tables[name], cells[name], least) for name in shown}
-    quantiles = {name: getattr(metric, "quantile", None) for name, metric in getattr(design, "metrics", {}).items()}
-    payers = known_of[1] if known_of else None
-    frames["estimates"] = _frame_estimates(to_frame(results.estimates), quantiles, payers, least)
+    frames["estimates"] = _frame_estimates(to_frame(results.estimates), known["quantiles"], known_of[1], least)
     if len(frames.get("uptake", ())):
         frames["uptake"] = _carry_sizes(frames["uptake"], frames["estimates"])
     frames = _mark_leaks(frames, cells, known, least, known_of)
     frames["checks"] = to_frame(results.checks).assign(metric=[c.id.removeprefix("missing_") for c in results.checks])
     is_open = isinstance(design, ExperimentPlan)  # that it has no row is no secret, and its section says so
     reason = REASON.format(least, "units, events or non-events" if is_open else "accounts, kept or lost")
-    tables = {name: _hide(name, frames, cells[name], known, reason) for name in shown}
+    tables = {name: _hide(name, frames, views[name], known, reason) for name in shown}
     tables = {n: t for n, t in tables.items() if len(t) or (is_open and results.tables[n].empty)}
     gone = np.any([mask for mask, _ in _list_masks("estimates", frames, cells["estimates"], known)], axis=0)
-    estimates = _hide_estimates(results.estimates, gone, frames["estimates"], reason, least)
-    tests = _drop_splits(results, gone, least) if is_open else _keep_tests(results.tests, estimates, reason)
-    return _hide_arms(results.but(estimates=estimates, tables=tables, tests=tests), least)
+    sizes = level_sizes(frames["estimates"], known_of[1], least)
+    texts = (reason, *(text.format(least) for text in (TAIL_PAID, TAIL, UNKNOWN)))
+    estimates = _hide_estimates(results.estimates, gone, frames["estimates"], sizes, texts)
+    tests = _drop_tests(results.tests, results.estimates, gone, least)
+    return _hide_counts(results.but(estimates=estimates, tables=tables, tests=tests), design, units)
 
 
-def _hide_arms(results, least) -> Results:
-    """Results without how many units are in an arm of few, or all together, of which the others would tell it."""
-    sizes = results.data.units_by_variant
-    few = {arm: n for arm, n in sizes.items() if 0 < n < least}
-    if not few:
-        return results
-    checks = [replace(check, value=math.nan) if check.id == "srm" else check for check in results.checks]
-    for arm, n in few.items():
-        told = f"{arm} {n:,} (", f"{arm} under {least} ("
-        checks = [replace(check, message=check.message.replace(*told)) for check in checks]
-    known = {arm: math.nan if arm in few else n for arm, n in sizes.items()}
-    data = replace(results.data, rows=math.nan, units=math.nan, units_by_variant=known, steps=())
-    return results.but(checks=tuple(checks), data=data)
+def _hide_counts(results, design, units) -> Results:
+    """Results that do not count few units of an arm, rows left out or what was noticed, or the days of the first few.
+
+    What others would give away goes too: all units together, the rows that were read, a check's figure.
+    """
+    data, least, word = results.data, design.min_cell, FEW.format(design.min_cell)
+    is_few = {arm: 0 < n < least for arm, n in data.units_by_variant.items()}
+    before = "|".join(f"(?<={re.escape(name)} )" for name in (":", "of", "with", "out:", *data.units_by_variant))
+    pattern = COUNTED.format(before=before, noun=re.escape(getattr(design, "unit", "account")))
+
+    def tell(text):
+        told = re.sub(pattern, lambda found: word if 0 < int(found[1]) < least else found[0], text)
+        return text if told == text else re.sub(r" \([\d.,]+ %\)", "", told)
+
+    checks = [replace(check, message=tell(check.message)) for check in results.checks]
+    checks = [replace(c, value=math.nan) if c.id in LEFT_OUT and word in c.message else c for c in checks]
+    rows = math.nan if any(is_few.values()) or 0 < data.rows - data.units < least else data.rows
+    counts = [(name, rows if name == "read" else math.nan if 0 < n < least else n, of) for name, n, of in data.steps]
+    known = {arm: math.nan if few else data.units_by_variant[arm] for arm, few in is_few.items()}
+    told = {"rows": rows, "units": math.nan if any(is_few.values()) else data.units, "units_by_variant": known}
+    told["steps"] = () if any(is_few.values()) else tuple((name, n, tell(of)) for name, n, of in counts)
+    told["messages"] = tuple(map(tell, data.messages))
+    days = _find_days(results.assigned, units, least) if results.assigned and units else results.assigned
+    return results.but(checks=tuple(checks), data=replace(data, **told), assigned=days)
+
+
+def _find_days(assigned, units, least):
+    """The day until which, and the one since which, at least so many were assigned; None where they are fewer."""
+    hours = [hour.split(":") for arm in units.seen.get(("", ""), {}).values() for hour in arm["hours"]]
+    days = pd.DataFrame(hours, columns=["hour", "n"]).astype(int)
+    counts = days["n"].groupby([date(1970, 1, 1) + timedelta(hour // 24) for hour in days["hour"]]).sum()
+    counts = counts[[assigned[0] <= day.isoformat() <= assigned[1] for day in counts.index]]
+    ends = [one[one.cumsum() >= least].index for one in (counts, counts[::-1])]
+    return tuple(end[0].isoformat() for end in ends) if all(map(len, ends)) else None
 
 
 def _state_all(frames, cells, known, known_of):
@@ -106,7 +122,7 @@ def _state_all(frames, cells, known, known_of):
             said += statements.state_estimates(frame, known["shares"], *known_of)
         else:
             said += statements.state(name, frame, cells[name], known)
-            together |= statements.group_together(name, frame, cells[name], known)
+        together |= statements.group_together(name, frame, cells[name], known)
     return said, together
 
 
@@ -153,15 +169,17 @@ def find_leaks(
     ------
     Refused: a table has no view, so nobody has said what guards its cells.
     """
-    shares = [row["metric"] for row in tables.get("metrics", ()) if row.get("kind") in SHARES]
-    quantiles = {row.get("metric"): row.get("quantile") for row in tables.get("metrics", ())}
-    said, found, spaces = [], Counter(), defaultdict(list)
+    said, found, spaces, rows = [], Counter(), defaultdict(list), tables.get("metrics", ())
+    shares = [row["metric"] for row in rows if row.get("kind") in SHARES]
+    quantiles = {row.get("metric"): row.get("quantile") for row in rows}
     for name, rows in tables.items():
         cells, frame = find_view(study, name).guards, pd.DataFrame(list(rows))
         known = _list_known(None) | {"shares": shares, "plain": list(frame.get("category", ())), "least": min_cell}
         if name == "estimates" and not cells.counts and len(frame):
             frame = _frame_estimates(frame, quantiles, payers, min_cell)
-            found.update({name: int(frame["tail"].sum())} if frame["tail"].any() else {})
+            sizes = level_sizes(frame, payers, min_cell)[[*SIZES]]
+            told = frame["tail"] | (sizes.ne(frame[[*SIZES]]) & sizes.notna()).any(axis=1)
+            found.update({name: int(told.sum())} if told.any() else {})
         elif len(frame):
             frame, cells = _keep_known(frame, cells, known)
         said += _state_all({name: frame}, {name: cells}, known, (overlap, payers))[0]
@@ -201,40 +219,36 @@ def _list_known(design) -> dict[str, Any]:
     return {
         "open": math.inf,
         "least": getattr(design, "min_cell", math.nan),
-        "shares": [name for name, metric in metrics.items() if metric.how.is_share],
+        "shares": [name for name, metric in metrics.items() if metric.kind in SHARES],
+        "quantiles": {name: getattr(metric, "quantile", None) for name, metric in metrics.items()},
         "main": [*getattr(design, "landmarks", ()), math.nan][0],
         "plain": [name for name, category in categories.items() if not category.basic],
     }
 
 
-def _hide(name, frames, cells: Cells, known, reason) -> pd.DataFrame:
-    """One table without what its own cells hide, and what goes with hidden rows of others."""
-    frame, fill = frames[name], {"reason": reason, **cells.fill}
-    found, dropped = frame, np.zeros(len(frame), bool)
+def _hide(name, frames, view: View, known, reason) -> pd.DataFrame:
+    """One table without what its cells hide, what goes with hidden rows of others, and what its view does not name."""
+    frame, cells, shown = frames[name], view.guards, {*view.columns, *view.ends}
+    found, dropped, fill = frame, np.zeros(len(frame), bool), {"reason": reason, **cells.fill}
     for mask, hides in _list_masks(name, frames, cells, known):
         if not (hides or cells.names) or cells.rule in ("days", "curve"):
             dropped |= mask
             continue
-        figures = hides or [column for column in frame if column not in {*cells.names, *cells.within, *CARRIED}]
-        figures = [column for column in figures if column in frame]
+        figures = shown.intersection(hides or shown.difference(cells.names, cells.within)).intersection(frame)
         cut = {c: found[c].astype(object).mask(mask, fill[c]) if c in fill else found[c].mask(mask) for c in figures}
         found = found.assign(**cut)
     if name != "metrics" and "metric" in frame and all(link.table != "estimates" for link in cells.links):
         dropped |= _follow_effects(frame, frames["estimates"])
     named = {c: found[c].astype(object).mask(frame["small"], OTHER) for c in cells.levels if c in found}
-    return (
-        found.assign(**named)[~dropped]
-        .round(cells.digits)
-        .drop(columns=[*CARRIED], errors="ignore")
-        .reset_index(drop=True)
-    )
+    found = found.assign(**named).loc[~dropped, [c for c in frame if c in shown]]
+    return found.round(cells.digits).reset_index(drop=True)
 
 
 def _follow_effects(frame, estimates) -> np.ndarray:
     """Rows of a metric and comparison of which the effect is hidden as a whole: they are made of it or add up to it."""
     if "tail" not in estimates:
         return np.zeros(len(frame), bool)
-    whole = estimates["segment"].isna() & estimates["at"].isna() & estimates["population"].isin(["itt", "responders"])
+    whole = estimates["segment"].isna() & estimates["at"].isna() & estimates["population"].isin(ASSIGNED)
     is_gone = estimates["hidden"] | estimates["tail"]
     names = set(estimates.loc[whole & is_gone, "metric"])
     known = set(estimates.loc[whole & ~is_gone, ["metric", "comparison"]].itertuples(index=False, name=None))
@@ -276,7 +290,7 @@ def _frame_estimates(frame, quantiles, payers, least) -> pd.DataFrame:
     frame = frame.assign(**{name: pd.to_numeric(frame[name]) for name in figures if name in frame})
     frame = frame.assign(pair=frame["treatment"] + " - " + frame["control"])
     shares = np.array([quantiles.get(name) or math.nan for name in frame["metric"]], float)
-    places = frame["segment"].fillna(frame["at"]).replace(np.nan, None)
+    places = frame["segment"].fillna(frame["at"]).astype(object).replace(np.nan, None)
     tail = few_paid = np.zeros(len(frame), bool)
     for side in ("control", "treatment"):  # units lie in the order of what they pay, those that pay nothing first
         n, known = frame[f"n_{side}"].to_numpy(float), frame[f"{side}_value"].notna()
@@ -284,35 +298,58 @@ def _frame_estimates(frame, quantiles, payers, least) -> pd.DataFrame:
         below = shares * n - (n - np.array([(payers or {}).get(key, math.nan) for key in keys], float))
         few_paid = few_paid | (known & (below > 0) & (below.round(9) < least))
         tail = tail | (known & ((n * np.minimum(shares, 1 - shares)).round(9) < least))
-    return frame.assign(tail=tail | few_paid, few_paid=few_paid)
+    return frame.assign(tail=tail | few_paid, few_paid=few_paid, place=places)
 
 
-def _hide_estimates(estimates, gone, frame, reason, least):
+def level_sizes(frame: pd.DataFrame, units: Mapping[tuple, int] | None, least: int) -> pd.DataFrame:
+    """Return estimates of which those that lack fewer than `least` units of an arm, or of its part, have as many as it.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row an estimate, with its `place`
+    units : mapping or None, as `metrics.segments.count_payers` gives it
+    least : int
+    """
+    sizes, level = defaultdict(set), {}
+    for (metric, *key), n in (units or {}).items():
+        sizes[tuple(key)] |= set() if metric else {n}
+    keys = {f"n_{side}": [side, "place", f"n_{side}"] for side in ("control", "treatment") if len(frame)}
+    for columns in keys.values():
+        for *key, n in frame.loc[frame["population"].isin(ASSIGNED), columns].itertuples(False, None):
+            sizes[tuple(key)].add(n)
+    for key, found in sizes.items():
+        top = math.inf
+        for n in sorted((n for n in found if n > 0), reverse=True):
+            top = top if top - n < least else n
+            level[(*key, n)] = top
+    told = {n: [level.get(key, key[-1]) for key in frame[of].itertuples(False, None)] for n, of in keys.items()}
+    return frame.assign(**told)
+
+
+def _hide_estimates(estimates, gone, frame, sizes, texts):
     """A tail hides figures alone: its counts are those of whole variants, and stay."""
-    found = []
-    for e, is_gone, is_tail, is_paid in zip(
-        estimates, gone, frame.get("tail", ()), frame.get("few_paid", ()), strict=True
-    ):
-        if is_gone or is_tail:
-            why = reason if is_gone else (TAIL_PAID if is_paid else TAIL).format(least)
+    found, tails = [], [frame.get(name, ()) for name in ("few_paid", "tail")]
+    for e, is_gone, *is_tail, n in zip(estimates, gone, *tails, sizes.get(list(SIZES), frame).to_numpy(), strict=True):
+        n = dict(zip(SIZES, n.tolist(), strict=True))
+        is_bound = e.method == BOUNDS and n != {name: getattr(e, name) for name in SIZES}
+        why = next((text for text, is_so in zip(texts, (is_gone, *is_tail, is_bound), strict=True) if is_so), None)
+        if why:
             told = {"verdict": "not estimable", "reason": why}
             e = e.but(**dict.fromkeys(FIGURES, math.nan), **dict.fromkeys(OPTIONS), **told)
-        found.append(e.but(**dict.fromkeys(SIZES, math.nan), **dict.fromkeys(CLUSTERS)) if is_gone else e)
+        found.append(e.but(**dict.fromkeys(SIZES, math.nan), **dict.fromkeys(CLUSTERS)) if is_gone else e.but(**n))
     return tuple(found)
 
 
-def _drop_splits(results, gone, least):
-    """Tests without those that compare a hidden part with others: their digits would tell how many it has."""
-    hidden = set()
-    for e, is_gone in zip(results.estimates, gone, strict=True):
-        if is_gone and (e.segment or e.at) and min(e.n_control, e.n_treatment) >= least:
+def _drop_tests(tests, estimates, gone, least):
+    """Tests without those of a hidden effect, or that compare a hidden part with others: digits would tell of it."""
+    whole, parts = set(), set()
+    for e, is_gone in zip(estimates, gone, strict=True):
+        if is_gone and not e.segment and not (e.at or "").startswith("week"):
+            whole.add((e.metric, e.comparison))
+        elif is_gone and min(e.n_control, e.n_treatment) >= least:
             name = f"interaction with {e.segment.partition('=')[0]}" if e.segment else "trend over weeks"
-            hidden.add(f"{e.metric}:{e.comparison}:{name}")
-    return tuple(test for test in results.tests if test.id not in hidden)
-
-
-def _keep_tests(tests, estimates, reason):
-    """Tests without those that compare the accounts of a hidden estimate; the best line compares activated ones."""
-    pairs = {e.comparison for e in estimates if e.at is None and e.reason == reason}
-    named = {t.id: "activated - not activated" if t.id.startswith("best_cut:") else t.id.split(":")[1] for t in tests}
-    return tuple(test for test in tests if named[test.id] not in pairs)
+            parts.add((e.metric, e.comparison, name))
+    best = "activated - not activated"  # whom the best line compares
+    pairs = [(test.metric, best if test.id.startswith("best_cut:") else test.id.split(":")[1]) for test in tests]
+    named = zip(tests, pairs, strict=True)
+    return tuple(test for test, pair in named if pair not in whole and (*pair, test.name) not in parts)

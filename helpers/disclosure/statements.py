@@ -13,7 +13,7 @@ from helpers.plan.views import Cells
 from helpers.records import Refused
 
 WHOLE = (-math.inf, math.inf)
-PARTS = ("segment", "at")
+PARTS, ASSIGNED = ("segment", "at"), ("itt", "responders")
 CLUSTERS = ("clusters_control", "clusters_treatment")
 LEAST_CLUSTERS = 3  # companies, schools: a part of fewer tells of one of them, however many units it has
 MOST_CELLS = 1000  # combinations of all segments, in all arms; of more, those of each two are looked at
@@ -87,12 +87,17 @@ def state(name: str, frame: pd.DataFrame, cells: Cells, known: Mapping[str, Any]
 
 
 def group_together(name: str, frame: pd.DataFrame, cells: Cells, known: Mapping[str, Any]) -> dict[Row, list[Row]]:
-    """Return which rows of a table go with each: the days of one picture, or what its view says."""
+    """Return which rows of a table go with each: those of one contrast of arms, days of a picture, or its view's."""
     by = [*cells.within, cells.stop.at] if cells.rule in ("days", "curve") else cells.together
+    places = leads = np.arange(len(frame))
+    if name == "estimates" and len(frame) and not cells.counts:  # what compliers show may go alone
+        by, is_arm = ["metric", "pair"], _is_whole_arm(frame)
+        places, leads = (np.flatnonzero(one) for one in (is_arm, is_arm & (frame["population"] != "compliers")))
     if frame.empty or not by:
         return {}
-    groups = [[(name, int(place)) for place in rows] for rows in group_rows(frame, by, known).values()]
-    return {row: group for group in groups for row in group}
+    found = group_rows(frame.iloc[places], by, known).values()
+    groups = [[(name, int(place)) for place in places[rows]] for rows in found]
+    return {row: group for group in groups for row in group if row[1] in leads}
 
 
 def _place(one, name, places):
@@ -208,6 +213,7 @@ def state_estimates(
     """
     if frame.empty:
         return []
+    payers = payers or {}
     by_arms = frame[~frame["population"].isin(["as_treated", "compliers"])]
     is_part = by_arms[[*PARTS]].notna().any(axis=1)
     totals, told = {}, {}
@@ -222,7 +228,7 @@ def state_estimates(
             if row.metric in shares and row.adjustment == "none" and _is_whole(n * value):
                 more = [(n * value, whole * share, "with"), (n - n * value, whole - whole * share, "without")]
                 kinds += [(count, total, (kind, row.metric), parts) for count, total, kind in more]
-            paid = [(payers or {}).get((row.metric, arm, place)) for place in (row.segment or row.at, None)]
+            paid = [payers.get((row.metric, arm, place)) for place in (row.place, None)]
             if paid[0] is not None and n > 0:  # whose one payer holds most is left by all others: they sum up with a 1
                 kinds += [(*paid, ("paid", row.metric), parts), (paid[0], math.nan, ("paid", row.metric), alone)]
             if getattr(row, CLUSTERS[side], math.nan) > 0:
@@ -232,11 +238,13 @@ def state_estimates(
                     key = (*space, row.population, kind, round(total) if math.isfinite(total) else None)
                     told.setdefault(key, []).append((part, float(np.round(count)), row.Index, row.segment))
     found = [one for space, cells in told.items() for one in _state_parts(space, cells)]
-    for row in frame[frame[[*PARTS]].isna().all(axis=1)].itertuples():
-        sizes = [n for _, n, _ in _list_sides(row) if n > 0]
-        sizes += [(payers or {}).get((row.metric, arm, None)) or math.inf for arm, n, _ in _list_sides(row) if n > 0]
-        found += [_say("arm", row, side, n) for side, n in enumerate(sizes) if row.population != "as_treated"]
-    return found + _state_takers(frame, shares, payers or {})
+    for row in frame[_is_whole_arm(frame)].itertuples():
+        is_share = row.metric in shares and row.estimand == "difference" and row.adjustment == "none"
+        for side, (arm, n, value) in enumerate(_list_sides(row)):
+            events = [n * value, n - n * value] if is_share and row.population != "compliers" else []
+            counts = [n, *events, *([payers.get((row.metric, arm, None), math.nan)] if n > 0 else [])]
+            found += [_say(f"arm {k}", row, side, np.round(x), is_open=True) for k, x in enumerate(counts)]
+    return found + _state_takers(frame, shares, payers)
 
 
 def _is_whole(count) -> bool:
@@ -244,8 +252,12 @@ def _is_whole(count) -> bool:
     return math.isfinite(count) and abs(count - round(count)) < 1e-3
 
 
-def _say(about, row, side, count):
-    return Said((about, row.Index, side), WHOLE, float(count), frozenset([("estimates", row.Index)]))
+def _is_whole_arm(frame):
+    return frame[[*PARTS]].isna().all(axis=1) & (frame["population"] != "as_treated")
+
+
+def _say(about, row, side, count, **more):
+    return Said((about, row.Index, side), WHOLE, float(count), frozenset([("estimates", row.Index)]), **more)
 
 
 def _state_takers(frame, shares, payers) -> list[Said]:
@@ -254,7 +266,7 @@ def _state_takers(frame, shares, payers) -> list[Said]:
     plain = frame[frame["segment"].isna() & frame["at"].isna() & (frame["role"] != "sensitivity")]
     naive = plain[(plain["population"] == "as_treated") & (plain["n_control"] * plain["n_treatment"] > 0)]
     among = {(row.metric, row.pair): row for row in naive.itertuples()}
-    is_fair = (plain["estimand"] == "difference") & plain["population"].isin(["itt", "responders"])
+    is_fair = (plain["estimand"] == "difference") & plain["population"].isin(ASSIGNED)
     fair = {(row.metric, row.pair): row for row in plain[is_fair].itertuples()}
     for row in frame[frame["population"] == "as_treated"].itertuples():
         counts = among.get((row.metric, row.pair))

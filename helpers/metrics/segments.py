@@ -2,7 +2,8 @@
 
 import ibis
 
-from helpers.metrics.events import KNOWN, ask, mark
+from helpers.kinds import COUNTED
+from helpers.metrics.events import ask, mark
 from helpers.records import Refused
 
 MOST_LEVELS, OTHER = 20, "other"
@@ -70,7 +71,7 @@ def count_overlap(units):
 
 
 def count_payers(units) -> dict[tuple[str, str, str | None], int]:
-    """Return how many units pay, in each arm and each part of it, for every metric of money, or of money by something.
+    """Return how many units there are in each arm and part of it, and how many of them have any of what a metric sums.
 
     Parameters
     ----------
@@ -78,14 +79,16 @@ def count_payers(units) -> dict[tuple[str, str, str | None], int]:
 
     Returns
     -------
-    dict: (metric, arm, part) to units with an amount other than 0; 1 where one of them holds more than half of all.
-        A part is "column=level" of a segment, "week 1", "takers" or "others", or None, the whole arm. Of takers and
-        others (metric, arm, "n takers") and "n others" are how many units they are.
+    dict: (metric, arm, part) to units with an outcome other than 0; 1 where one of them holds more than half of all;
+        the metric "" to all units. Of shares and times to an event there are none. A part is "column=level" of a
+        segment, "week 1", "takers" or "others", or None, the whole arm. Of takers and others (metric, arm, "n takers")
+        and "n others" are how many units they are.
     """
     design, table = units.design, units.table
-    paid = {name: f"{'num' if metric.numerator else 'y'}_{name}" for name, metric in design.metrics.items()}
-    names = [name for name, column in paid.items() if column in table.columns and _is_money(name, design)]
-    if not names:
+    summed = [n for n, m in design.metrics.items() if m.numerator or (m.how.total in COUNTED and not m.how.is_share)]
+    paid = {n: column for n in summed for column in (f"y_{n}", f"num_{n}") if column in table.columns}
+    names = list(paid)
+    if design.units_in_row:  # nobody knows whose the sums are
         return {}
     parts = [ibis.null("string"), *(ibis.literal(f"{s}=").concat(table[f"s_{s}"]) for s in design.segments)]
     if design.assigned_at:
@@ -95,7 +98,7 @@ def count_payers(units) -> dict[tuple[str, str, str | None], int]:
     asked = []
     for part in parts:
         rows = table.select("variant", *(paid[name] for name in names), part=part)
-        sums = {}
+        sums = {"all": rows.count()}
         for name in names:
             size = rows[paid[name]].abs()
             sums |= {f"n{name}": (size > 0).sum(), f"most{name}": size.max(), f"all{name}": size.sum()}
@@ -103,20 +106,13 @@ def count_payers(units) -> dict[tuple[str, str, str | None], int]:
         asked.append(rows.group_by("variant", "part").aggregate(**sums))
     found = {}
     for row in ibis.union(*asked).to_pyarrow().to_pylist() if len(asked) > 1 else asked[0].to_pyarrow().to_pylist():
+        found["", row["variant"], row["part"]] = row["all"]
         for name in names:
             is_held = 2 * (row[f"most{name}"] or 0) > (row[f"all{name}"] or 0)
             found[name, row["variant"], row["part"]] = 1 if is_held else int(row[f"n{name}"] or 0)
             if row["part"] in ("takers", "others"):
                 found[name, row["variant"], f"n {row['part']}"] = row[f"of{name}"]
     return found
-
-
-def _is_money(name, design):
-    """Whether a metric adds up amounts, or divides some: by its unit, or as an amount has the same name or column."""
-    metric = design.metrics[name]
-    amounts = {n: m.column or n for n, m in design.metrics.items() if m.how.total == "amount"}
-    is_told = (metric.unit or "").partition(" ")[0] in KNOWN
-    return name in amounts or bool(metric.numerator and (is_told or metric.numerator in {*amounts, *amounts.values()}))
 
 
 def make_covariates(table, units, design, holed):

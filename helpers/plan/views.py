@@ -141,10 +141,14 @@ class View(Part):
         return Cells() if self.cells == "open" else self.cells
 
     @property
+    def ends(self) -> set[str]:
+        """The columns that end an interval, in another's cell."""
+        return {end for column in self.columns.values() for end in column.ends or ()}
+
+    @property
     def shown(self) -> dict[str, Column]:
         """The columns of the report, in order; those that only end an interval stand in another's cell."""
-        ends = {end for column in self.columns.values() for end in column.ends or ()}
-        names = self.show or [name for name in self.columns if name not in ends]
+        names = self.show or [name for name in self.columns if name not in self.ends]
         return {name: self.columns[name] for name in names}
 
 

@@ -277,6 +277,11 @@ def style_gap(scale: Scale, *, signed: bool = False) -> numbers.Style:
     return replace(value, suffix=" points" if points else value.suffix, signed=signed)
 
 
+def is_coarse(estimate: Estimate, scale: Scale) -> bool:
+    """Return whether figures have no more digits than are shared: amounts, and shares that tell who is unknown."""
+    return scale.is_own or (scale.is_yours and estimate.population == "responders")
+
+
 def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
     """Return the decimals of an effect and of what stands beside it: what its interval deserves.
 
@@ -287,7 +292,11 @@ def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
     margin = find_margin(estimate, scale) or 0.0
     lines = (1.0,) if is_ratio(estimate) else (0.0, margin, -margin)
     decimals = numbers.count_decimals(estimate.ci_low, estimate.ci_high, factor=factor, lines=lines)
-    most = disclosure.count_digits(estimate, factor, is_rank=scale.quantile is not None) if scale.is_own else None
+    most = (
+        disclosure.count_digits(estimate, factor, is_rank=scale.quantile is not None)
+        if is_coarse(estimate, scale)
+        else None
+    )
     if most is not None:  # an end that is not 0 is not printed as 0, for one more
         ends = [end * factor for end in (estimate.ci_low, estimate.ci_high)]
         most += any(end != 0 and round(end, most) == 0 for end in ends if math.isfinite(end))
@@ -299,7 +308,7 @@ def effect_decimals(estimate: Estimate, scale: Scale) -> int | None:
 
 def round_effect(estimate: Estimate, scale: Scale) -> Estimate:
     """Return an effect as a picture draws it: amounts of one's own data as they are printed."""
-    decimals = effect_decimals(estimate, scale) if scale.is_own else None
+    decimals = effect_decimals(estimate, scale) if is_coarse(estimate, scale) else None
     if decimals is None:
         return estimate
     unit = 10.0**-decimals / style_effect(estimate, scale).factor

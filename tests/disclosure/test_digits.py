@@ -115,6 +115,11 @@ def test_tests_and_checks_have_two_digits_when_they_are_shared_whatever_they_are
     assert found["tests"] == [test | {"statistic": 12.0, "p_value": 0.012}]
     assert found["checks"] == [check | {"value": 0.48}]
     assert coarsen(content | {"data": {"kind": "simulated"}})["tests"] == [test]
+    sides = dict.fromkeys(("comparison", "segment", "at", "ci_set"), None) | {"n_control": 300, "n_treatment": 300}
+    some = row | sides | {"estimand": "difference", "std_error": 0.04, "population": "responders"}
+    some |= {"ci_low": 0.043, "ci_high": 0.2034, "control_value": 155 / 299, "treatment_value": 155 / 299 + 0.123456}
+    told = coarsen(content | {"estimates": [some]})["estimates"][0]  # of 300 as well as of 299
+    assert (told["control_value"], told["estimate"], told["ci_low"]) == (0.52, 0.125, 0.045)
 
 
 def test_a_report_prints_no_more_digits_of_amounts_than_are_shared(tmp_path):

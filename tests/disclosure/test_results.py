@@ -1,6 +1,7 @@
 """Whole results: nothing small is seen, what one table hides stands in no other, an undeclared table is refused."""
 
 import math
+from dataclasses import replace
 
 import conversations_samples as conversations
 import milestones_samples as made
@@ -407,7 +408,7 @@ def test_an_arm_of_few_is_withheld(tmp_path):
     assert told.checks == (checked,)
     few = DataInfo("yours", "", "f", None, 108, 108, {"links": 100, "no_links": 8})
     told = protect(found.but(data=few, checks=(checked,)), DESIGN).checks[0]
-    assert told.message == "by customer: links 100 (planned 50 %), no_links under 10 (planned 50 %)"
+    assert told.message == "by customer: links 100 (planned 50 %), no_links fewer than 10 (planned 50 %)"
     assert math.isnan(told.value)
 
 
@@ -464,7 +465,7 @@ def test_a_quantile_with_few_who_pay_below_it_is_not_told(tmp_path):
         found = run_own(tmp_path, frame.assign(paid=np.where(place < n, 20.0 + place, 0.0)), metrics=top).estimates[0]
         return found.control_value, found.reason
 
-    reason = "hidden: fewer than 10 units that pay lie below this quantile of an arm"
+    reason = "hidden: fewer than 10 units that have any lie below this quantile of an arm"
     assert math.isnan(tell(26)[0]) and tell(26)[1] == reason  # six pay less
     assert tell(40)[0] > 20 and tell(40)[1] is None
     assert tell(15)[0] == 0  # nobody's amount
@@ -478,8 +479,8 @@ def test_money_by_orders_of_few_is_not_told_either(tmp_path):
     for unit, paid, few, hidden in (
         ("USD", {}, 9, True),
         ("USD", {}, 10, False),
-        (None, {}, 9, False),
-        (None, MONEY, 9, True),
+        (None, {}, 9, True),
+        (None, MONEY, 10, False),
     ):
         told = {"value": ratio["value"] | ({"unit": unit} if unit else {})}
         told |= {name: {"kind": "amount", "unit": "USD", "better": "higher"} for name in paid}
@@ -587,3 +588,98 @@ def test_what_is_hidden_leaks_nothing_when_it_is_shared(tmp_path):
     assert (
         any(math.isnan(e.n_control) for e in found.estimates) and find_leaks("experiment", tables, 10, *known_of) == {}
     )
+
+
+def tell_arms(found, metric, **wanted):
+    """Return whether the figures of a metric's headline rows are told, by estimand and adjustment."""
+    rows = [e for e in found.select(metric=metric, segment=None, at=None, **wanted)]
+    return {(e.estimand, e.adjustment): not math.isnan(e.n_control) for e in rows}
+
+
+@pytest.mark.parametrize(("n", "is_told"), [(7, False), (10, True), (0, True), (93, False), (90, True), (100, True)])
+def test_few_events_of_an_arm_are_not_told_and_nobody_or_everybody_is(tmp_path, n, is_told):
+    frame = draw_customers([("South", "Italy", 60), ("North", "Norway", 40)]).assign(seats=np.arange(200) % 7)
+    place = np.arange(len(frame)) // 2
+    few = (place * 37 % 100 < n).astype(int)  # in either region
+    found = run_own(
+        tmp_path,
+        frame.assign(active=np.where(frame["arm"] == "links", few, frame["active"])),
+        covariates=["seats"],
+        segments=["region"],
+    )
+    told = tell_arms(found, "active")
+    assert ("difference", "covariates") in told and told[("difference", "none")] == is_told
+    assert is_told or (set(told.values()) == {False} and not found.tests and "bayes" not in found.tables)
+
+
+def test_few_events_of_an_arm_are_refused_by_the_audit_of_sharing():
+    rows = [vars(cell(300, 300, shares=(7 / 300, 25 / 300))), vars(cell(300, 300, metric="spend"))]
+    tables = {"estimates": rows, "metrics": [{"metric": "active", "kind": "binary"}]}
+    assert find_leaks("experiment", tables, 10) == {"estimates": 1} and find_leaks("experiment", tables, 5) == {}
+    tables["metrics"] = [{"metric": "active", "kind": "time_to_event"}]
+    assert find_leaks("experiment", tables, 10) == {"estimates": 1}
+
+
+def test_counts_that_are_mostly_one_customers_or_of_few_are_not_told(tmp_path):
+    frame, place = draw_customers([("South", "Italy", 100), ("North", "Norway", 60)]), np.arange(320) // 2
+    tickets = {"tickets": {"kind": "count", "role": "primary", "better": "lower", "expected": "lower"}}
+    even = place % 3
+    for counts, is_told in (
+        (even, True),
+        (np.where(np.arange(320) == 4, 400, even), False),  # one has most of them
+        (np.where(place < 9, 2, 0), False),
+        (np.where(place < 10, 2, 0), True),
+        (0 * place, True),
+    ):
+        found = run_own(tmp_path, frame.assign(tickets=counts), metrics=tickets)
+        assert tell_arms(found, "tickets")[("difference", "none")] == is_told
+    days = pd.Timestamp("2024-03-10") + pd.to_timedelta(np.arange(320) % 14, "D")
+    counts = np.where(np.arange(320) == 4, 120, even)  # most of a week's, and not of the arm's
+    weekly = {"assigned_at": "at", "time_zone": "UTC", "as_of": "2024-05-01", "metrics": tickets}
+    found = run_own(tmp_path, frame.assign(tickets=counts, at=days), **weekly).estimates
+    assert {e.at: math.isnan(e.n_control) for e in found} == {None: False, "week 1": True, "week 2": True}
+
+
+def test_few_unknown_outcomes_of_an_arm_are_not_counted(tmp_path):
+    frame, place = draw_customers([("South", "Italy", 100), ("North", "Norway", 60)]), np.arange(320) // 2
+    scores = {"csat": {"kind": "score", "scale": [1, 5], "role": "primary", "better": "higher", "missing": "unknown"}}
+    scores["csat"]["expected"] = "higher"
+    frame["csat"] = (1 + place % 5).astype(float)
+    for n, sizes in ((0, (160, 160)), (1, (160, 160)), (9, (160, 160)), (10, (150, 160))):
+        some = frame.assign(csat=frame["csat"].mask((frame["arm"] == "links") & (place * 37 % 160 < n)))
+        found = run_own(tmp_path, some, metrics=scores, segments=["region"])
+        assert {(e.n_control, e.n_treatment) for e in found.headline()} == {sizes}
+        assert not math.isnan(found.headline()[0].estimate)
+        bounds = [e for e in found.estimates if e.method == "worst-case bounds"]
+        assert [math.isnan(e.ci_low) for e in bounds] == ([] if n == 0 else [n < 10])
+        assert sum(e.n_control for e in found.estimates if e.segment) == 160  # of ten unknown fewer are in either
+
+
+def test_rows_that_were_dropped_are_counted_from_min_cell_on(tmp_path):
+    frame = draw_customers([("South", "Italy", 1000)])
+    for n, told in ((1, "fewer than 10"), (9, "fewer than 10"), (10, "10")):
+        found = run_own(tmp_path, pd.concat([frame, frame[:n]]))
+        steps = {step: None if math.isnan(k) else k for step, k, _ in found.data.steps}
+        is_few = told != "10"
+        assert steps["exact duplicates dropped"] == (None if is_few else 10) and steps["kept"] == 2000
+        assert math.isnan(found.data.rows) == is_few and (steps["read"] is None) == is_few
+    sizes = DataInfo("yours", "", "f", None, 203, 200, {"links": 100}, (("read", 203, ""), ("kept", 200, "")))
+    said = ("f.csv: 3 events repeat another, counted", "outcomes that count as 0: 4", "events left out: 12")
+    checks = (Check("duplicates", "warn", 3.0, 0.0, "Rows that repeat another row exactly, dropped: 3."),)
+    found = protect(guard(checks=checks).but(data=replace(sizes, messages=said)), DESIGN)
+    assert found.data.messages == (
+        "f.csv: fewer than 10 events repeat another, counted",
+        "outcomes that count as 0: fewer than 10",
+        "events left out: 12",
+    )
+    assert found.checks[0].message == "Rows that repeat another row exactly, dropped: fewer than 10."
+    assert math.isnan(found.checks[0].value)
+
+
+def test_the_first_and_the_last_day_are_of_min_cell_customers(tmp_path):
+    frame = draw_customers([("South", "Italy", 100)])
+    days = pd.Timestamp("2024-03-10") + pd.to_timedelta(np.arange(200) % 10, "D")
+    alone = days.where(np.arange(200) > 0, pd.Timestamp("2024-03-01")).where(np.arange(200) < 198, "2024-03-28")
+    for at, told in ((days, ("2024-03-10", "2024-03-19")), (alone, ("2024-03-10", "2024-03-19"))):
+        found = run_own(tmp_path, frame.assign(at=at), assigned_at="at", time_zone="UTC", as_of="2024-05-01")
+        assert found.assigned == told
