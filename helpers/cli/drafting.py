@@ -102,7 +102,7 @@ def _warn_of_unit(units, unit_id):
 def _name_unit(unit_id):
     unit_id = re.sub(r"(?<=[a-z])(Ref|Key|Code|Num|No)$", "", unit_id)
     unit_id = re.sub(r"(?i)^(n°|nr[.]?|n[uú]m[eé]ro de|num[.]?)[_ -]+", "", unit_id)
-    return re.sub(r"(?i)([_ -](no|num|number|key|code|uuid|ref)|[_ -]?(id|nr|nummer))$", "", unit_id) or "unit"
+    return re.sub(r"(?i)([_ -](no|num|number|key|code|uuid|ref)|[_ -]?(id|nr|nummer))[.]?$", "", unit_id) or "unit"
 
 
 def _map_events(heard, unit_id):

@@ -91,7 +91,10 @@ def _read_column(series):
 def _make_plain(column):
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return column.cast(kind.value_type)
+        if kind.value_type == pa.string_view():  # as of Polars; Arrow takes none of these by their number
+            parts = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.string())) for c in column.chunks]
+            column = pa.chunked_array(parts, pa.dictionary(kind.index_type, pa.string()))
+        return column.cast(column.type.value_type)
     if pa.types.is_timestamp(kind) and kind.tz:
         return column.cast(pa.timestamp(kind.unit, "UTC"))
     return column.cast(pa.string()) if pa.types.is_null(kind) else column

@@ -13,6 +13,7 @@ from helpers import cli
 from helpers import plan as plans
 from helpers.cli.drafting import _name_unit
 from helpers.cli.guessing import guess_kind
+from helpers.cli.looking import read_clocks
 from helpers.cli.reporting import EXAMPLE
 
 TELCO = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ibm_telco_churn_FICTIONAL.csv"
@@ -123,6 +124,19 @@ def test_plan_names_the_time_zone_where_times_without_one_stand_beside_times_wit
     )
 
 
+@pytest.mark.parametrize(
+    ("times", "clocks"),
+    [
+        (["1735806998", "1735806999.5"], (True, False)),  # seconds since 1970, as text has them
+        (["2024-03-01 10:00", "2024-03-01"], (False, True)),
+        (["2024-03-01T10:00:00Z", "2024-03-01 10:00:00+01:00"], (True, False)),
+        (["2024-03-01"], (False, False)),
+    ],
+)
+def test_clocks_of_times_are_told_by_their_zone(times, clocks):
+    assert read_clocks(pd.Series(times)) == clocks
+
+
 def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
     many = "id,variant\n" + "".join(f"{i},text {i}\n" for i in range(21))
     for content, message in (
@@ -184,6 +198,10 @@ def test_guess_kind_by_name_and_range():
         ("nps", "NPS", range(11)),
         ("nps", "npsScore", ["0", "10"]),
         ("nps", "would_recommend", [3.0, 9.0, None]),
+        ("nps", "Würden Sie uns empfehlen?", [0, 7, 10]),
+        ("nps", "Recommanderiez-vous", [0, 7, 10]),
+        ("binary", "ödedi", ["Evet", "Hayır"]),
+        ("amount", "Harcama", ["12", "8"] * 9),
         ("score", "nps", [-100, 100]),  # coded already
         ("count", "snaps", range(11)),  # not a word of its name
         ("score", "CSAT", [1, 5, 4]),
@@ -234,7 +252,7 @@ def test_guess_kind_by_name_and_range():
         ("customer_id", "customer"),
         ("userid", "user"),
         ("id", "unit"),
-        ("Kunden-Nr", "Kunden"),
+        ("Kunden-Nr.", "Kunden"),
         ("Kundennr", "Kunden"),
         ("AccountRef", "Account"),
         ("xref", "xref"),
@@ -358,12 +376,14 @@ def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
     assert design.outcomes.retained.lost == ["subscription ended"] and design.outcomes.expanded.event == ["upgraded"]
     status, shown, message = studies("check", *given, "--plan", tmp_path / "p.yaml")
     assert (status, message) == (0, "") and shown.endswith("A study of these accounts would answer.\n")
-    rows.assign(churned_on=["2023-08-30", None, "2023-09-11", None] * 75).to_csv(tmp_path / "a.csv", index=False)
+    rows.assign(**{"Gekuendigt am": ["2023-08-30", None, "2023-09-11", None] * 75}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
     log = pd.DataFrame(log, columns=["account_id", "event", "at"])
     log[log["event"] != "subscription ended"].to_csv(tmp_path / "e.csv", index=False)
     (tmp_path / "p.yaml").unlink()
     design = fill(studies, tmp_path, *given, "--study", "customer_milestones")
-    assert (design.outcomes.retained.lost, design.outcomes.retained.lost_at) == ([], "churned_on")
+    assert (design.outcomes.retained.lost, design.outcomes.retained.lost_at) == ([], "Gekuendigt am")
     assert studies("check", *given, "--plan", tmp_path / "p.yaml")[0] == 0
 
 

@@ -95,7 +95,7 @@ def test_folders_named_for_a_value_are_columns(tables, tmp_path):
         rows.drop(columns="variant").to_parquet(tmp_path / "day=1" / f"variant={arm}" / "0.parquet")
     source = sources.load(plan.read(_design()).design, str(tmp_path))
     assert source.info.units_by_variant == {"old": 150, "new": 150}
-    assert source.info.messages[0] == "0.parquet, 0.parquet: Parquet, with the names of its folders as columns"
+    assert source.info.messages[0] == f"{tmp_path.name} (2 files): Parquet, with the names of its folders as columns"
 
 
 def _design(**changes):
@@ -111,6 +111,9 @@ def test_of_a_folder_is_read_what_is_data_and_not_what_programs_leave(tmp_path):
         (tmp_path / name).touch()
     both = (tmp_path / "a.csv", tmp_path / "b.csv")
     assert read_address(str(tmp_path)).paths == read_address(str(tmp_path / "[ab].csv")).paths == both
+    named = [str(tmp_path), str(tmp_path / "[ab].csv"), [str(tmp_path / "a.csv"), str(tmp_path / "b*")]]
+    told = [f"{tmp_path.name} (2 files)", "[ab].csv (2 files)", "a.csv, b* (1 file)"]  # and not by its parts
+    assert [read_address(data).name for data in named] == told
     (tmp_path / "c[1].csv").touch()  # a file of this very name is no pattern
     assert read_address(str(tmp_path / "c[1].csv")).paths == (tmp_path / "c[1].csv",)
     twice = read_address([str(tmp_path / "a.csv"), str(tmp_path / "*.csv")]).paths
