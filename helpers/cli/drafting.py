@@ -156,7 +156,8 @@ def _plan_experiment(units, heard, unit_id, variant):
         "events": _map_events(heard, unit_id),
         "zone": _find_zone(units, heard, assigned),
         "before": before,
-        **{"sizes": sizes, "labels": [name for name, guess in listed if guess.kind == "labels"]},
+        "sizes": sizes,
+        "labels": [name for name, guess in listed if guess.kind == "labels" and len(rows[name].unique()) > 1],
         "metrics": metrics,
     }
 

@@ -188,7 +188,7 @@ def _cap(units):
         outcome, bound = table[f"y_{name}"], units.keep("look", lambda: _look_at(units)).bounds.get(name, 0.0)
         limit = _find_quantile(positive[f"y_{name}"], UPPER, bound)
         columns[f"{sums.CAPPED}{name}"] = outcome if limit is None else (outcome > limit).ifelse(limit, outcome)
-    return table.mutate(**columns) if columns else table
+    return table.mutate(**columns)
 
 
 def _find_quantile(values, share, bound):
@@ -321,7 +321,8 @@ def _measure(units, by, adjusted, has_tails=True):
         look = units.keep(("look", by), lambda: sums.find_constants(first, wide, ())[0])
         table, blocks = _sum_clusters(table, blocks, keys)
     else:
-        look, table = units.keep("look", lambda: _look_at(units)), _cap(units) if has_tails else table
+        look = units.keep("look", lambda: _look_at(units))
+        table = _cap(units) if has_tails and _list_capped(units) else table
         if look.is_split and by in (None, design.segments[0]):
             given = _share_sums(units, table, keys, has_tails)
     found = sums.sum_up(table, blocks, sums.make_query(blocks, look, keys, has_tails), given)

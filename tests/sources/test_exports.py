@@ -164,6 +164,29 @@ def test_json_may_lack_names_and_holds_truth_and_nothing(design, write):
         assert f"{name}: JSON" in source.info.messages
 
 
+def test_what_lies_within_json_is_a_column_of_its_own(write):
+    rows = [
+        {"id": "a", "properties": {"revenue": 2.5, "of/to~": "x", "deep": {"er": True}}, "mixed": {"a": 1}, "v.w": 1},
+        {"id": "b", "properties": {"revenue": None, "it's": [1, 2]}, "mixed": "text", "v": {"W": 2}},
+        {"id": "c", "mixed": None, "many": {f"k{i}": i for i in range(101)}, "twice": {"A": 1, "a": 2}, "bad": "{no"},
+    ]
+    file = write("\n".join(map(json.dumps, rows)), "u.jsonl")
+    table = sources.read_table(file).to_pandas().set_index("id").astype(object)
+    found = {name: [None if pd.isna(value) else value for value in table[name]] for name in table}
+    assert {name: values for name, values in found.items() if name != "many"} == {
+        "properties.revenue": ["2.5", None, None],
+        "properties.of/to~": ["x", None, None],
+        "properties.it's": [None, "[1,2]", None],
+        "properties.deep.er": ["true", None, None],
+        "mixed": ['{"a":1}', "text", None],  # not of objects alone
+        "v.w": ["1", None, None],  # a name that is taken
+        "v": [None, '{"W":2}', None],
+        "twice": [None, None, '{"A":1,"a":2}'],
+        "bad": [None, None, "{no"],
+    }
+    assert json.loads(found["many"][2]) == rows[2]["many"]
+
+
 BROKEN = "no whole JSON in UTF-8"
 JSON = [
     ("", "the file is empty; export it again"),
