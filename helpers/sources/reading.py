@@ -340,6 +340,11 @@ def _read_header(sample, delimiter, path):
 
 def name_columns(cells, rows, shown) -> tuple[str, ...]:
     """Return the column names of a first row, by the rows below it; one that holds values is refused."""
+    blank, (second, *others) = [i for i, cell in enumerate(cells) if not cell.strip()], rows or [()]
+    is_named = bool(second) and all(cell and not VALUE.match(cell.strip()) for cell in second)
+    if len(blank) > 1 and is_named and any(VALUE.match((row[i] or "").strip()) for row in others for i in blank):
+        told = f"{len(blank)} of {len(cells)} columns have no name, and line 2 has one for each; delete line 1"
+        raise Refused(f"{shown}, line 1: {told}")
     again = sum(bool(cell) and any(row[i] == cell for row in rows) for i, cell in enumerate(cells))
     below = rows[:MOST_ALIKE] if re.search("[0-9]", "".join(cells)) else ()
     shapes = [[re.sub("[0-9A-Fa-f]", "0", cell or "") for cell in row] for row in (cells, *below)]

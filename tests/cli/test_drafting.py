@@ -79,6 +79,11 @@ def test_plan_is_written_where_a_file_can_be_and_its_next_command_runs_as_it_is_
     _, shown, _ = studies(*given, tmp_path / "p.yaml")
     told = f"studies check '{spaced}' --plan {tmp_path / 'p.yaml'}"
     assert shown == f"{tmp_path / 'p.yaml'}: decide every role, then {told}\n"
+    with pd.ExcelWriter(tmp_path / "u.xlsx") as book:
+        for sheet in ("May", "June"):
+            pd.read_csv(spaced).to_excel(book, sheet_name=sheet, index=False)
+    _, shown, _ = studies(*given[:1], tmp_path / "u.xlsx", "--table", "May", "--to", tmp_path / "q.yaml")
+    assert f"then studies check {tmp_path / 'u.xlsx'} --table May --plan " in shown
 
 
 @pytest.mark.parametrize(
@@ -257,6 +262,7 @@ def test_guess_kind_by_name_and_range():
         ("Kunden-Nr.", "Kunden"),
         ("Kundennr", "Kunden"),
         ("AccountRef", "Account"),
+        ("anonymousId", "user"),
         ("xref", "xref"),
     ],
 )

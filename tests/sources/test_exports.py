@@ -244,6 +244,8 @@ def test_one_of_several_sheets_is_named_in_table(design, tmp_path):
 SHEETS = [
     ([["Report of May"], HEAD, *ROWS], "u.xlsx, line 1: one cell above a table, such as a title; delete what stands "
      "above the column names"),
+    ([["Account", None, "Data"], HEAD, *ROWS], "u.xlsx, line 1: 2 of 4 columns have no name, and line 2 has one for "
+     "each; delete line 1"),
     (ROWS, "u.xlsx, line 1: holds values, such as numbers or dates, where column names are needed; add them"),
     ([["user_id", "Variant", "variant"], *ROWS], "u.xlsx: the column name variant stands twice (upper and lower case "
      "are one); rename one"),
