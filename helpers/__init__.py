@@ -32,6 +32,7 @@ Accounts and their events, with the plan of a framework, go through rooms of the
 Every notebook's set-up shows the rooms that its study needs, and `help(helpers.metrics)` says what a room is for.
 """
 
+import difflib
 import functools
 import importlib
 import inspect
@@ -69,6 +70,18 @@ def __getattr__(name):  # a room is imported when its name is first asked for
     return found
 
 
+def _find_stranger(study):
+    """Return what is wrong with the name of a study, whose words and views lie beside its notebook; "" for nothing."""
+    from helpers import paths
+
+    known = sorted(file.stem for file in paths.NOTEBOOKS.glob("*.ipynb"))
+    if study in known:
+        return ""
+    near = difflib.get_close_matches(str(study), known, 1)
+    cure = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(known)}"
+    return f"study is {study!r}, and no notebook is called so; {cure}"
+
+
 def _guard(name, function):
     """Return a function that refuses one of our things in the place of another, as of arguments that are swapped."""
     taken = inspect.signature(function).parameters
@@ -84,6 +97,8 @@ def _guard(name, function):
                 fault = f"{key} needs {told}; what came is {came}. It takes, in this order: {order}"
             elif name == "load" and classes is _PLAN[0] and value.kind == "framework":
                 fault = "reads experiments, this plan is a framework; sources.load_accounts reads it"
+            elif name == "run_experiment" and key == "study":
+                fault = _find_stranger(value)
             if fault:
                 from helpers.records import Refused
 

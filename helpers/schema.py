@@ -14,6 +14,14 @@ UNITS_KNOWN = {  # English nouns, which have an s as several though a plan write
     *("shop", "site", "store", "student", "subscriber", "team", "tenant", "ticket", "unit", "user", "visitor"),
     "workspace",
 }
+UNITS_VOWEL = {  # English nouns that end as hardly one does
+    *("agenda", "area", "camera", "casino", "demo", "drama", "idea", "logo", "macro", "media", "memo", "menu"),
+    *("persona", "photo", "promo", "quota", "radio", "schema", "studio", "taxi", "video"),
+}
+UNITS_FOREIGN = {  # nouns of other languages that end as English ones do
+    *("benutzer", "cliente", "gracz", "hesap", "klant", "klient", "kunde", "kunden", "kundin", "nutzer"),
+    *("spieler", "utente", "verbraucher"),
+}
 KEPT_NAMES = ("unit", "variant")
 NAMELESS = "nor any other of the plan, so that its first line may hold no names"
 UNITS = "aggregated:units"  # of rows that are sums over units: how many each holds
@@ -301,23 +309,24 @@ def say(n, noun) -> str:
 def pluralise(noun, n=None) -> str:
     """Return a noun as several, unless there is one; one that ends with s may be several already.
 
-    A noun that is hardly English, with an accent or with a capital that is none of `UNITS_KNOWN`, stays as it is.
+    A noun that is hardly English stays as it is: with an accent, a vowel at its end, or a capital, and unknown here.
 
     Examples
     --------
-    >>> [pluralise(noun) for noun in ("sales person", "Company", "day", "business", "users", "Kundennr")]
-    ['sales people', 'Companies', 'days', 'businesses', 'users', 'Kundennr']
+    >>> [pluralise(noun) for noun in ("sales person", "Company", "business", "users", "Kundennr", "firma", "area")]
+    ['sales people', 'Companies', 'businesses', 'users', 'Kundennr', 'firma', 'areas']
     >>> pluralise("week", 1), pluralise("week", 0)
     ('week', 'weeks')
     """
     rest, last = re.fullmatch(r"(?s)(.*?)([^\W_]*)", noun).groups()
     if n == 1 or not last:
         return noun
-    is_foreign = not last.isascii() or (not last.islower() and last.lower() not in UNITS_KNOWN)
-    if is_foreign and last.lower() not in PLURALS:
+    small = last.lower()
+    if small in PLURALS:
+        return f"{rest}{last[0]}{PLURALS[small][1:]}"
+    is_capital = not last.islower() and small not in UNITS_KNOWN
+    if is_capital or not last.isascii() or small in UNITS_FOREIGN or (small[-1] in "aiou" and small not in UNITS_VOWEL):
         return noun
-    if last.lower() in PLURALS:
-        return f"{rest}{last[0]}{PLURALS[last.lower()][1:]}"
     if last.endswith(("ss", "x", "ch", "sh")):
         return f"{noun}es"
     if last.endswith("y") and last[-2:-1] not in "aeiou":

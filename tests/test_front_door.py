@@ -61,6 +61,24 @@ def test_another_name_is_none_of_ours():
         helpers.lode  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("study", "cure"),
+    [
+        ("experimnt", "did you mean experiment?"),
+        (
+            "typo",
+            "it is one of customer_milestones, evidence_review, experiment, experiment_design, guide, in_app_support, "
+            "live_support, methods, proactive_help, support_metrics, validation",
+        ),
+    ],
+)
+def test_a_study_without_a_notebook_is_refused(steps, study, cure):
+    with pytest.raises(Refused) as refused:
+        helpers.run_experiment(*steps.values(), study=study)
+    assert str(refused.value) == f"run_experiment: study is {study!r}, and no notebook is called so; {cure}"
+    assert helpers.run_experiment(*steps.values(), study="experiment").study == "experiment"
+
+
 DATA = pd.DataFrame({"user_id": range(40), "variant": ["old", "new"] * 20, "spend": [1.0, 2.0, 4.0, 9.0] * 10})
 
 

@@ -48,10 +48,11 @@ def check_accounts(source: AccountSource, accounts: Accounts, *, landmarks=None)
 
     Returns
     -------
-    list of Check: enough_accounts, landmark_in_data, follow_up, duplicates, events_occur, events_before_start,
-        events_fit, missing_size, missing_plan_tier, missing_seats, leavers_fit, events_begun, needs, time_order,
-        freshness: those that the plan gives cause for. `value` is a count (enough_accounts, duplicates, events_occur,
-        leavers_fit, needs, time_order), days (landmark_in_data, freshness) or a share.
+    list of Check: enough_accounts, landmark_in_data, landmarks_in_data (of later ones), follow_up, duplicates,
+        events_occur, events_before_start, events_fit, missing_size, missing_plan_tier, missing_seats, leavers_fit,
+        events_begun, needs, time_order, freshness: those that the plan gives cause for. `value` is a count
+        (enough_accounts, duplicates, events_occur, leavers_fit, needs, time_order), days (landmark_in_data and its
+        like, freshness) or a share.
     """
     design = accounts.design
     if landmarks is None:
@@ -102,6 +103,12 @@ def _check_follow_up(source, accounts, design):
     days = (accounts.cutoff - row["first"]) / dt.timedelta(days=1)
     told = f"{days:,.0f} days are known of the oldest {design.unit}, and {needed:g} are needed (landmark and horizon)."
     yield Check("landmark_in_data", "pass" if days >= needed else "fail", days, needed, told)
+    if beyond := [day for day in design.landmarks[1:] if day + design.horizon_days > days >= needed]:
+        told = (
+            f"Of day {' and day '.join(f'{day:g}' for day in beyond)} nothing can be told: {days:,.0f} days are known "
+        )
+        told += f"of the oldest {design.unit}, and {min(beyond) + design.horizon_days:g} are needed; name earlier days."
+        yield Check("landmarks_in_data", "warn", days, min(beyond) + design.horizon_days, told)
     share, doubt = 1 - (row["long"] or 0) / row["n"], "; the answer is about the older ones only"
     head = f"Not yet followed to day {needed:g}, left out"
     yield _grade("follow_up", share, MOST_SHORT, head, f" of the {schema.pluralise(design.unit)}", doubt)

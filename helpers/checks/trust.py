@@ -22,7 +22,7 @@ from helpers.checks.rates import (
     write_p,
     write_rates,
 )
-from helpers.checks.values import check_covariates, check_values
+from helpers.checks.values import check_covariates, check_spread, check_values
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import GRAVE, NAN, Check, Moments, Refused
@@ -110,9 +110,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     -------
     tuple of Check: enough_units (where too few), srm, srm_<segment>, srm_over_time, balance, duplicates, two_variants,
         clusters, missing_<metric>, attrition, exposure_over_time, events_fit, events_fit_<metric>, exposure_fit,
-        events_add, events_add_<metric>, units_fit and covariates_fit, those that the plan gives cause for. `value` is
-        a p-value, a count (duplicates, clusters, events_add), a share (two_variants, attrition, events_fit and its
-        like, units_fit) or a correlation (covariates_fit); nan where nothing is tested.
+        events_add, events_add_<metric>, units_fit, covariates_fit and outcomes_vary, those that the plan gives cause
+        for. `value` is a p-value, a count (duplicates, clusters, events_add, outcomes_vary), a share (two_variants,
+        attrition, events_fit and its like, units_fit) or a correlation (covariates_fit); nan where nothing is tested.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
     if design.exposure and design.assigned_at:
         found.append(_check_exposure(units, design))
-    others = (assigned, check_covariates(units, design) if units.covariates else None)
+    others = (assigned, check_covariates(units, design) if units.covariates else None, check_spread(units, design))
     fit = (*check_events(units, source.meeting, design), *check_amounts(units, design))
     return (*found, *fit, *(check for check in others if check))
 

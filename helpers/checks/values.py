@@ -26,6 +26,7 @@ PROMOTES = 8  # the answer that a net promoter score of 0 to 10 reaches among so
 MOST_OPEN = 0.5  # of the units without an event may have a time of 0
 MANY_LEVELS, ALIKE, CHANCE = 10, 0.95, 1e-6  # levels of a column, the share of them in one arm alone, and how odd
 HASHED = ("bucket", "hash", "slot", "seed")  # columns of chance, by which arms are drawn for each unit
+SAME = 1e-9  # of the mean: what rounding leaves of no spread
 FEW_NO = 0.02  # of those that say yes and of the empty cells, up to which a no is a slip
 MANY_EMPTY = 0.1  # of those that say yes, from which on empty cells may well say no
 EMPTY = (
@@ -349,6 +350,25 @@ def check_covariates(units: Units, design: ExperimentPlan) -> Check | None:
     is_decided = apart and design.decides_on == "adjusted"  # on what a treatment, or another measure, moved
     status, said = "fail" if is_decided else "warn", " and ".join(told) + AFTER
     return Check("covariates_fit", status, closest[0], ONE_TO_ONE, said) if told else None
+
+
+def check_spread(units: Units, design: ExperimentPlan) -> Check | None:
+    """Return the check `outcomes_vary`, unclear where an outcome is the same for all units of all arms; else None."""
+    same = []
+    for name, arms in metrics.summarise(units)[None].items():
+        mine = [arms[arm] for arm in design.variant.arms]
+        if min(m.n for m in mine) < LEAST_MOMENTS:
+            continue
+        shares = [m.mean[0] / m.mean[1] if len(m.names) > 1 and m.mean[1] else m.mean[0] for m in mine]
+        weights = [[1.0, -share, *[0.0] * len(m.names)][: len(m.names)] for m, share in zip(mine, shares, strict=True)]
+        spreads = [np.sqrt(abs(w @ m.cov @ w)) for m, w in zip(mine, map(np.array, weights), strict=True)]
+        if max([max(shares) - min(shares), *spreads]) <= SAME * max(np.abs(m.mean[0]) for m in mine):
+            same.append(design.label_of(name))
+    if not same:
+        return None
+    names = ", ".join(same[:3]) + (f" and {len(same) - 3} more" if len(same) > 3 else "")
+    said = f"The same for every {design.unit} of every arm, so that no difference can show: {names}."
+    return Check("outcomes_vary", "warn", float(len(same)), 0.0, said)
 
 
 def _name_covariate(name):

@@ -8,8 +8,10 @@ from helpers.cli import print_table
 from helpers.cli.reporting import find_out
 from helpers.records import Refused
 from helpers.report.store import read_record, read_results
+from helpers.view.numbers import join_words
 
 FIGURES = ("estimate", "p_value", "p_value_adjusted")  # which no confidence level moves
+LIMITS = ("ci_low", "ci_high")
 SAME = 1e-9  # relative; results.json keeps ten digits
 DATA = {"kind": "kind", "source": "source", "rows": "rows", "units": "units", "sha256": "content"}
 PLAN = {"file": "file", "content": "sha256"}
@@ -31,15 +33,13 @@ def compare_runs(arguments):
     lone = f"{counts['gone']:,} only in {before}, {counts['new']:,} only in {after}"
     print(f"{counts['moved']:,} of {counts['both']:,} estimates moved or have another verdict; {lone}")
     if counts["level"]:
-        print(f"of {counts['level']:,} the limits alone moved, as the confidence level is another")
+        print(f"of {counts['level']:,} only limits and p-values moved, as their level or the kind of look is another")
     if rows:
         print_table([("estimate", before, after, "moved", "of its doubt", "verdict"), *rows], sides="<>>>><", width=200)
         print("of its doubt: the move in half widths of the interval that the estimate had before")
-    kinds = list(dict.fromkeys(kind for kind, *_ in causes))
+    kinds = list(dict.fromkeys(kind for kind, *_ in causes if kind != "look"))  # which follows from data and plan
     if rows and len(kinds) > 1:
-        print(
-            f"{' and '.join(kinds)} differ: which of them moved a figure, only a run that changes one of them can tell"
-        )
+        print(f"{join_words(kinds)} differ: which of them moved a figure, only a run that changes one of them can tell")
 
 
 def _read_run(out, name):
@@ -62,7 +62,7 @@ def list_causes(early, late):
 
     Returns
     -------
-    list of (str, str, str): data, plan, parameters or code; which part of it; as it was -> as it is.
+    list of (str, str, str): data, look, plan, parameters or code; which part of it; as it was -> as it is.
     """
     was, now = early["results"], late["results"]
     causes = [("data", name, _tell(was["data"].get(key), now["data"].get(key))) for key, name in DATA.items()]
@@ -78,6 +78,8 @@ def list_causes(early, late):
         {name: planned.get(name) if value is None else value for name, value in run["parameters"].items()}
         for run in (was, now)
     ]
+    looks = [" and ".join(sorted({e["interval"] for e in run["estimates"]})) for run in (was, now)]
+    causes += [("look", "intervals", _tell(*looks))] if all(looks) else []
     codes = [{"commit": run["record"].get("head"), **run["record"].get("versions", {})} for run in (early, late)]
     for kind, sides in {"plan": plans, "parameters": used, "code": codes}.items():
         names = dict.fromkeys([*sides[0], *sides[1]])
@@ -116,21 +118,32 @@ def list_moves(was, now):
     Returns
     -------
     list of tuple of str: id, before, after, the change, its share of the half width before, the verdict.
-    dict of str to int: `both` have it, `moved`, `level` (limits alone, of another confidence level), `gone` and `new`.
+    dict of str to int: `both` have it, whatever their intervals, `moved`, `level` (limits and p-values alone, of
+        another confidence level or kind of interval), `gone` and `new`.
     """
-    early, late = ({e["id"]: e for e in results["estimates"]} for results in (was, now))
+    early, late = (_index(results["estimates"]) for results in (was, now))
     both = [name for name in early if name in late]
     pairs = [(early[name], late[name]) for name in both]
-    differ = [pair for pair in pairs if _differs(*pair, *FIGURES, "ci_low", "ci_high")]
-    moved = [
-        pair
-        for pair in differ
-        if pair[0]["confidence_level"] == pair[1]["confidence_level"] or _differs(*pair, *FIGURES)
-    ]
+    differ = [pair for pair in pairs if _differs(*pair, *FIGURES, *LIMITS)]
+    moved = [pair for pair in differ if _differs(*pair, *_list_free(*pair))]
     moved.sort(key=lambda pair: (pair[0]["verdict"] == pair[1]["verdict"], -(_measure_move(*pair) or 0)))
     counts = {"both": len(both), "moved": len(moved), "level": len(differ) - len(moved)}
     counts |= {"gone": len(early) - len(both), "new": len(late) - len(both)}
     return [_write_move(*pair) for pair in moved], counts
+
+
+def _index(estimates):
+    """Return estimates by their ids without the kind of their interval, which is another one at an interim look."""
+    short = [e["id"] if e["interval"] == "fixed" else re.sub(f"(:|, ){e['interval']}", "", e["id"]) for e in estimates]
+    names = [e["id"] if short.count(name) > 1 else name for name, e in zip(short, estimates, strict=True)]
+    return {name: {**e, "id": name} for name, e in zip(names, estimates, strict=True)}
+
+
+def _list_free(was, now):
+    """Return the figures that neither another confidence level nor another kind of interval moves by itself."""
+    if was["interval"] != now["interval"]:
+        return FIGURES[:1]
+    return FIGURES if was["confidence_level"] != now["confidence_level"] else FIGURES + LIMITS
 
 
 def _differs(was, now, *figures):

@@ -66,7 +66,8 @@ def draft_plan(arguments):
         raise Refused(f"{target.name}: exists already; name a new file")
     target.write_text(text, encoding="utf-8")
     todo = "decide every role" if arguments.study == "experiment" else "read every guess"
-    beside = [word for events in arguments.events or () for word in ("--events", events)]
+    given = {"--table": [arguments.table], "--events": arguments.events, "--events-table": [arguments.events_table]}
+    beside = [word for option, values in given.items() for value in values or () if value for word in (option, value)]
     command = shlex.join(["studies", "check", *arguments.data, *beside, "--plan", arguments.to])
     print(f"{arguments.to}: {todo}, then {command}")
 
@@ -102,7 +103,8 @@ def _warn_of_unit(units, unit_id):
 def _name_unit(unit_id):
     unit_id = re.sub(r"(?<=[a-z])(Ref|Key|Code|Num|No)$", "", unit_id)
     unit_id = re.sub(r"(?i)^(n°|nr[.]?|n[uú]m[eé]ro de|num[.]?)[_ -]+", "", unit_id)
-    return re.sub(r"(?i)([_ -](no|num|number|key|code|uuid|ref)|[_ -]?(id|nr|nummer))$", "", unit_id) or "unit"
+    unit_id = re.sub(r"(?i)([_ -](no|num|number|key|code|uuid|ref)|[_ -]?(id|nr|nummer))[.]?$", "", unit_id)
+    return "user" if unit_id.lower() in ("anonymous", "distinct") else unit_id or "unit"
 
 
 def _map_events(heard, unit_id):
@@ -156,7 +158,8 @@ def _plan_experiment(units, heard, unit_id, variant):
         "events": _map_events(heard, unit_id),
         "zone": _find_zone(units, heard, assigned),
         "before": before,
-        **{"sizes": sizes, "labels": [name for name, guess in listed if guess.kind == "labels"]},
+        "sizes": sizes,
+        "labels": [name for name, guess in listed if guess.kind == "labels" and len(rows[name].unique()) > 1],
         "metrics": metrics,
     }
 

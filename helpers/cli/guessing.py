@@ -1,7 +1,9 @@
 """What a column or an event could be in a plan, by its name and its values, and why: guesses, which a draft says."""
 
+import itertools
 import math
 import re
+import unicodedata
 from collections import namedtuple
 from pathlib import Path
 
@@ -20,22 +22,37 @@ EPOCH = {"s": (5e8, 5e9), "ms": (5e11, 5e12)}  # seconds and milliseconds since 
 LIKELY = ((1e9, 2.2e9), (1e12, 2.2e12))  # from 2001 to 2039
 ID = "an id, or a number of its own in every row"
 METRICS = ("binary", "count", "amount", "score", "nps")
-# Words of names, each list in the order in which they count.
-WORDS = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
+PLAIN = str.maketrans("ıłøđ", "ilod")  # letters whose strokes and lack of dots are no accents
 
 Guess = namedtuple("Guess", "kind reason scale", defaults=(None,))
 
 
 def split_words(name) -> list[str]:
-    """Return the words of a name in lower case.
+    """Return the words of a name in lower case, without accents.
 
     Examples
     --------
     >>> [split_words(name) for name in ("first_reply", "NPSScore", "churnedOn", "Order value (EUR)")]
     [['first', 'reply'], ['nps', 'score'], ['churned', 'on'], ['order', 'value', 'eur']]
+    >>> split_words("Datum der Kündigung"), split_words("KAYIT tarihi")
+    (['datum', 'der', 'kundigung'], ['kayit', 'tarihi'])
     """
-    parted = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", str(name))
-    return [word.casefold() for word in re.findall(r"[^\W\d_]+", parted)]
+    bare = "".join(letter for letter in unicodedata.normalize("NFKD", str(name)) if not unicodedata.combining(letter))
+    parted = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", bare)
+    return [word.casefold().translate(PLAIN) for word in re.findall(r"[^\W\d_]+", parted)]
+
+
+def _read_words():
+    """Return the lists of names.yaml, each in the order in which its words count; an umlaut is one letter or two."""
+    lists = yaml.safe_load(Path(__file__).with_name("names.yaml").read_text(encoding="utf-8"))
+    two = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+    for what, words in lists.items():
+        spelt = [split_words(f"{word} {word.translate(two)}") or [word] for word in words]
+        lists[what] = list(dict.fromkeys(itertools.chain(*spelt)))
+    return lists
+
+
+WORDS = _read_words()
 
 
 def find_named(names, what):

@@ -76,7 +76,7 @@ def read_clocks(values) -> tuple[bool, bool]:
     if isinstance(values.dtype, pd.DatetimeTZDtype) or values.dtype.kind in "iuf":
         return True, False
     text = values.dropna().astype(str)
-    zoned = text.str.contains(re.sub(r"[(](?![?])", "(?:", tables.ZONED))
+    zoned = text.str.contains(re.sub(r"[(](?![?])", "(?:", tables.ZONED)) | text.str.fullmatch(r"\d+([.]\d+)?")
     return bool(zoned.any()), bool((text.str.contains(":") & ~zoned).any())
 
 

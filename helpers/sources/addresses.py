@@ -44,7 +44,8 @@ class Address:
 
 def is_frame(data) -> bool:
     """Return whether data is a table in memory, or an Ibis table: anything that Arrow can stream or that collects."""
-    return hasattr(data, "__arrow_c_stream__") or (hasattr(data, "collect") and hasattr(data, "columns"))
+    # of a lazy frame the class is asked, as its own columns are read from its source
+    return hasattr(data, "__arrow_c_stream__") or (hasattr(data, "collect") and hasattr(type(data), "columns"))
 
 
 def read_address(data, *, called="data") -> Address:
@@ -84,18 +85,19 @@ def read_address(data, *, called="data") -> Address:
     kinds, files = (list(dict.fromkeys(part for place in found for part in place[i])) for i in (0, 1))
     if len(kinds) > 1:
         raise Refused(f"data: {' and '.join(kinds)} files together; give files of one kind, such as folder/*.parquet")
-    shown = ", ".join(path.name for path in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
-    return Address(kinds[0], shown, tuple(files), any(parted for *_, parted in found))
+    names = [place[3] for place in found]
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return Address(kinds[0], shown, tuple(files), any(place[2] for place in found))
 
 
 def _read_file(item):
-    """Return the kinds of the files of an address, the files, and whether folders above them are columns."""
+    """Return the kinds of an address's files, the files, whether folders above are columns, and what it is called."""
     stored = item.startswith("duckdb:")
     path = Path(re.sub(r"^duckdb:(//(?=/))?", "", item)).expanduser().absolute()
     if path.is_file():
         kind = ENDING.search(path.name.lower())
         if stored or kind:
-            return ["duckdb" if stored else kind.lastgroup], [path], False
+            return ["duckdb" if stored else kind.lastgroup], [path], False, path.name
         fault = f"this kind of file is not read; give {READ}, or duckdb:PATH"
     elif re.search(rf"(?:{SECRET.pattern})\w*\s*=\s*(?!\$)\S", item, re.IGNORECASE):
         raise Refused(LITERAL)
@@ -130,7 +132,8 @@ def _list_files(path):
     if not kinds:
         what = "in this folder is read" if is_folder else "that is read fits this pattern"
         raise Refused(f"{path.name}: no file {what}; check it, or give {READ}")
-    return list(kinds.values()), list(kinds), parted
+    name = path.resolve().name if is_folder else path.name
+    return list(kinds.values()), list(kinds), parted, f"{name} ({len(kinds)} file{'s'[: len(kinds) > 1]})"
 
 
 def _read_url(item):

@@ -11,7 +11,8 @@ MISSING = ("na", "n/a", "#n/a", "null", "none", "nan", UNTOLD.lower())
 NOBODY = (*MISSING, "nil", "undefined", "(null)", "<null>")
 YES = ("true", "t", "yes", "y", "oui", "o", "ja", "j", "si", "s", "sim", "vrai", "v", "vero", "wahr", "verdadero")
 NO = ("false", "f", "no", "n", "non", "nein", "nee", "nao", "n\xe3o", "faux", "falso", "falsch", "nie", "nej")
-YES += ("tak", "s\xec", "s\xed", "si\u0300", "si\u0301")  # the accent a letter of its own, or not
+NO += ("hayir", "hay\u0131r")
+YES += ("tak", "evet", "s\xec", "s\xed", "si\u0300", "si\u0301")  # the accent a letter of its own, or not
 INFINITE = ("inf", "+inf", "-inf", "infinity", "+infinity", "-infinity")
 SPACES = (  # of every width, none included, and marks of the direction of text
     "\\s\\v\x85\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff"

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from helpers import schema
 from helpers.records import DataInfo, Refused
-from helpers.sources import reading
+from helpers.sources import objects, reading
 from helpers.sources.addresses import MADE, VARIABLE, is_frame, read_address
 
 ibis.options.sql.fuse_selects = False  # engines join selects by themselves; Ibis takes a quarter of its time for it
@@ -423,15 +423,16 @@ def _open_text(backend, place, name, sheet=None):
 
 
 def _open_json(backend, place, name):
-    """Store the objects of JSON files, every value as text; a name that an object lacks is empty there."""
+    """Store the objects of JSON files, every value as text; what lies within is a column too."""
     files = f"[{', '.join(_quote(path, escaped=True) for path in place.paths)}], format='auto'"
-    told = reading.tell_json
+    told = objects.tell_json
     asked = f"SELECT json_keys(json) AS names, count(*) AS n FROM read_json_objects({files}) GROUP BY ALL"
     found = ask(lambda: backend.raw_sql(f"{asked} ORDER BY n DESC, names").fetchall(), place.name, tell=told)
-    names = reading.join_names(found, place.name)
+    names = objects.join_names(found, place.name)
     columns = ", ".join(f"{_quote(name)}: 'VARCHAR'" for name in names)
     read = f"read_json({files}, records=true, columns={{{columns}}})"
     ask(lambda: backend.raw_sql(f"CREATE TABLE {name} AS SELECT * FROM {read}"), place.name, tell=told)
+    ask(lambda: objects.flatten(backend.con, name), place.name)
     return Raw(backend.table(name), place.name, (f"{place.name}: JSON",), parsed=True)
 
 

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -91,7 +90,10 @@ def _read_column(series):
 def _make_plain(column):
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return column.cast(kind.value_type)
+        if kind.value_type == pa.string_view():  # as of Polars; Arrow takes none of these by their number
+            parts = [pa.DictionaryArray.from_arrays(c.indices, c.dictionary.cast(pa.string())) for c in column.chunks]
+            column = pa.chunked_array(parts, pa.dictionary(kind.index_type, pa.string()))
+        return column.cast(column.type.value_type)
     if pa.types.is_timestamp(kind) and kind.tz:
         return column.cast(pa.timestamp(kind.unit, "UTC"))
     return column.cast(pa.string()) if pa.types.is_null(kind) else column
@@ -167,7 +169,7 @@ class Dialect:
 def detect_dialect(path) -> Dialect:
     """Return how a text file (.gz or not) is written, after one pass over its bytes.
 
-    The encoding is that of a byte-order mark, UTF-8 where every byte fits, Windows-1252 otherwise; the delimiter
+    The encoding is that of a byte-order mark, UTF-8 where every byte fits, a Windows code page otherwise; the delimiter
     is that of a first line such as `sep=;`, which Excel writes, else the one under which most of the first 200 rows
     have as many cells as the header.
 
@@ -254,7 +256,7 @@ def _scan_bytes(path):
                     if encoding.startswith("utf-8"):
                         decoder.decode(chunk)
                 except UnicodeDecodeError:
-                    encoding = "cp1252"
+                    encoding = guess_code_page(chunk)
     except (OSError, EOFError, zlib.error):
         damaged = explain_kind(path, "cannot be unpacked to its end; the file is damaged, copy it again")
         raise Refused(f"{path.name}: {damaged}") from None
@@ -262,6 +264,28 @@ def _scan_bytes(path):
         fault = explain_kind(path, "holds NUL bytes, so it is not a text file; export it again as UTF-8 CSV")
         raise Refused(f"{path.name}: {fault}")
     return encoding, quoted
+
+
+def guess_code_page(content) -> str:
+    """Return the Windows code page in which bytes are letters where letters stand.
+
+    Parameters
+    ----------
+    content : bytes, which are no UTF-8
+
+    Examples
+    --------
+    >>> texts = [("cp1250", "kupił"), ("cp1251", "Привет"), ("cp1254", "geçiş"), ("cp1252", "þú ert, señor")]
+    >>> [guess_code_page(text.encode(page)) for page, text in texts]
+    ['cp1250', 'cp1251', 'cp1254', 'cp1252']
+    """
+    if re.search(rb"[\xc0-\xff]{4}", content):  # no Latin word has so many accents together
+        return "cp1251"
+    beside = b"".join(itertools.chain(*re.findall(rb"(?<=[A-Za-z])([\x80-\xff])|([\x80-\xff])(?=[A-Za-z])", content)))
+    if set(beside) & set("ğışİŞ".encode("cp1254")) and not set(beside) & set("áéíóúæÁÍÓÚÆ".encode("cp1252")):
+        return "cp1254"  # of Iceland these bytes are ð, ý and þ, which stand beside vowels that Turkish has not
+    letters = {page: sum(map(str.isalpha, beside.decode(page, "replace"))) for page in ("cp1252", "cp1250")}
+    return max(letters, key=letters.get)
 
 
 def explain_kind(path, otherwise) -> str:
@@ -316,6 +340,11 @@ def _read_header(sample, delimiter, path):
 
 def name_columns(cells, rows, shown) -> tuple[str, ...]:
     """Return the column names of a first row, by the rows below it; one that holds values is refused."""
+    blank, (second, *others) = [i for i, cell in enumerate(cells) if not cell.strip()], rows or [()]
+    is_named = bool(second) and all(cell and not VALUE.match(cell.strip()) for cell in second)
+    if len(blank) > 1 and is_named and any(VALUE.match((row[i] or "").strip()) for row in others for i in blank):
+        told = f"{len(blank)} of {len(cells)} columns have no name, and line 2 has one for each; delete line 1"
+        raise Refused(f"{shown}, line 1: {told}")
     again = sum(bool(cell) and any(row[i] == cell for row in rows) for i, cell in enumerate(cells))
     below = rows[:MOST_ALIKE] if re.search("[0-9]", "".join(cells)) else ()
     shapes = [[re.sub("[0-9A-Fa-f]", "0", cell or "") for cell in row] for row in (cells, *below)]
@@ -408,32 +437,3 @@ def _write(cell):
     if isinstance(cell, (int, float)):
         return repr(float(cell)) if abs(cell) >= ROUNDED or cell % 1 else str(int(cell))
     return None if cell is None or cell == "" else str(cell)
-
-
-def join_names(found, shown) -> list[str]:
-    """Return the names of all objects of JSON files, those of the most objects first.
-
-    Parameters
-    ----------
-    found : list of (list of str, int), the names of some objects, and how many have them
-    shown : str, what messages call the files
-
-    Raises
-    ------
-    Refused: nothing, what is no object, a name that stands twice.
-    """
-    if not found:
-        raise Refused(f"{shown}: the file is empty; export it again")
-    empty = sum(n for names, n in found if not names)
-    schema.refuse_some(empty, "value", shown, "that is no object with names; export it again, one object a line")
-    twice = [name for names, _ in found for name, n in Counter(names).items() if n > 1]
-    joined = [*dict.fromkeys(name for names, _ in found for name in names), *twice[:1]]
-    refuse_twice(joined, shown)
-    return joined
-
-
-def tell_json(error) -> str:
-    """Return what may be said of JSON that cannot be read: the file and the line."""
-    place = re.search(r'in file "(?P<file>.*?)".*? in (?:line|record/value) (?P<line>\d+)', str(error), re.DOTALL)
-    where = f" ({Path(place['file']).name}, line {int(place['line']) - 1})" if place else ""  # DuckDB says one more
-    return f"no whole JSON in UTF-8{where}; export it again, one object a line"

@@ -121,6 +121,17 @@ def test_check_accounts_of_follow_up(check):
     assert never["missing_size"].status == "not tested"
 
 
+def test_check_accounts_of_landmarks_beyond_the_data(check):
+    text = PLAN.replace("landmark_days: [30, 60]", "landmark_days: [30, 60, 400, 900]")
+    said = (
+        "Of day 400 and day 900 nothing can be told: 366 days are known of the oldest account, and 460 are needed; "
+        "name earlier days."
+    )
+    assert judge(check(text=text), "landmarks_in_data") == ("warn", 366, said)
+    short = check(text=text.replace("2024-12-31", "2024-03-10"), given={30.0: compared(0)})
+    assert "landmarks_in_data" not in short  # where not even the first one is within
+
+
 def test_check_accounts_of_duplicates(check):
     found = check(make_accounts() + "a0,2024-01-01,100,free,2\n")
     assert judge(found, "duplicates") == ("warn", 1, "Rows that repeat another row exactly, dropped: 1.")

@@ -6,10 +6,10 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
-from made_sources import make_design
+from made_sources import make_design, make_source
 
 from helpers import checks, metrics, sources
-from helpers.checks.values import check_values
+from helpers.checks.values import check_spread, check_values
 from helpers.metrics.events import Total, ask
 from helpers.metrics.values import ARM as ARM_OF
 from helpers.metrics.values import ask_values
@@ -736,3 +736,34 @@ def test_rows_of_bots_and_staff_in_one_arm_are_told(name, marks, is_told):
         "every arm, where the mark was known before assignment."
     )
     assert (check and (check.status, check.message)) == (("warn", told) if is_told else None)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "plan", "names"),
+    [
+        ({"ever": {"kind": "binary"}, "paid": {"kind": "binary"}}, {}, "ever"),
+        ({"tenth": {"kind": "amount"}, "big": {"kind": "score"}, "spent": {"kind": "amount"}}, {}, "tenth, big"),
+        ({"part": {"kind": "ratio", "numerator": "spent", "denominator": "spent"}}, {}, "part"),
+        ({"ever": {"kind": "binary"}, "spent": {"kind": "amount"}}, {"cluster": "shop"}, "ever"),
+        (
+            {name: {"kind": "count", "column": "ever"} for name in ("a", "b", "c", "d")},
+            {},
+            "a, b, c and 1 more",
+        ),
+        ({"apart": {"kind": "score"}}, {}, None),  # one value in each arm, and another in the other
+        ({"none": {"kind": "count"}}, {}, "none"),
+    ],
+)
+def test_an_outcome_that_is_the_same_for_all_is_told(kinds, plan, names):
+    n, rng = 120, np.random.default_rng(2)
+    frame = pd.DataFrame({"unit": [f"u{i:03d}" for i in range(n)], "variant": ["a", "b"] * (n // 2)})
+    frame = frame.assign(ever=1, tenth=0.1, big=1e12 + 0.3, none=0, apart=[1.0, 2.0] * (n // 2))
+    frame = frame.assign(paid=rng.integers(0, 2, n), spent=rng.lognormal(3, 1, n), shop=np.arange(n) % 80)
+    design = make_design(kinds, **plan)
+    found = check_spread(metrics.fold(make_source(frame), design), design)
+    said = f"The same for every unit of every arm, so that no difference can show: {names}."
+    assert (
+        found is None if names is None else (found.id, found.status, found.message) == ("outcomes_vary", "warn", said)
+    )
+    few = metrics.fold(make_source(frame[:50]), design)
+    assert check_spread(few, design) is None  # of 25 an arm it may be chance

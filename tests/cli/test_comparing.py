@@ -62,7 +62,7 @@ estimate spring summer moved of its doubt verdict
 price 2 [1, 3] none clear benefit -> not estimable
 sales 2 [1, 3] 2.5 [1, 4] +0.5 50% clear benefit
 of its doubt: the move in half widths of the interval that the estimate had before
-data and plan and parameters and code differ: which of them moved a figure, only a run that changes one of them can tell
+data, plan, parameters and code differ: which of them moved a figure, only a run that changes one of them can tell
 """.splitlines()
     ]
 
@@ -145,9 +145,25 @@ def test_limits_of_another_confidence_level_have_not_moved(studies, write_run):
     assert told[2:5] == [
         "parameters confidence_level 0.95 (as planned) -> 0.9",
         "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
-        "of 1 the limits alone moved, as the confidence level is another",
+        "of 1 only limits and p-values moved, as their level or the kind of look is another",
     ]
     assert told[6] == "visits 2 [1, 3] 2 [1.2, 3] +0 0% clear benefit -> no clear difference"
+
+
+def test_an_interim_look_is_compared_with_the_end(studies, write_run):
+    wide = {"interval": "always-valid", "ci_low": 0.2, "ci_high": 3.8, "p_value": 0.03}
+    first = {**ESTIMATE, **wide, "id": "sales:new - old:difference:covariates:always-valid:lin, always-valid"}
+    write_run("spring", [first, {**ESTIMATE, **wide, "id": "visits:always-valid"}])
+    last = {**ESTIMATE, "id": "sales:new - old:difference:covariates:lin"}
+    out = write_run("summer", [last, {**ESTIMATE, "id": "visits", "estimate": 2.5}])
+    _, shown, _ = studies("compare", "spring", "summer", "--out", out)
+    told = [" ".join(line.split()) for line in shown.splitlines()]
+    assert told[2:5] == [
+        "look intervals always-valid -> fixed",
+        "1 of 2 estimates moved or have another verdict; 0 only in spring, 0 only in summer",
+        "of 1 only limits and p-values moved, as their level or the kind of look is another",
+    ]
+    assert told[6] == "visits 2 [0.2, 3.8] 2.5 [1, 3] +0.5 28% clear benefit"
 
 
 @pytest.mark.parametrize("record", ["", "[]", '{"versions": []}', '{"head": 4, "versions": {"pandas": [1]}}'])

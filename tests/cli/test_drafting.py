@@ -13,6 +13,7 @@ from helpers import cli
 from helpers import plan as plans
 from helpers.cli.drafting import _name_unit
 from helpers.cli.guessing import guess_kind
+from helpers.cli.looking import read_clocks
 from helpers.cli.reporting import EXAMPLE
 
 TELCO = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "ibm_telco_churn_FICTIONAL.csv"
@@ -78,6 +79,11 @@ def test_plan_is_written_where_a_file_can_be_and_its_next_command_runs_as_it_is_
     _, shown, _ = studies(*given, tmp_path / "p.yaml")
     told = f"studies check '{spaced}' --plan {tmp_path / 'p.yaml'}"
     assert shown == f"{tmp_path / 'p.yaml'}: decide every role, then {told}\n"
+    with pd.ExcelWriter(tmp_path / "u.xlsx") as book:
+        for sheet in ("May", "June"):
+            pd.read_csv(spaced).to_excel(book, sheet_name=sheet, index=False)
+    _, shown, _ = studies(*given[:1], tmp_path / "u.xlsx", "--table", "May", "--to", tmp_path / "q.yaml")
+    assert f"then studies check {tmp_path / 'u.xlsx'} --table May --plan " in shown
 
 
 @pytest.mark.parametrize(
@@ -112,7 +118,9 @@ def test_plan_names_the_time_zone_where_times_without_one_stand_beside_times_wit
     log.assign(at=log["at"].str.replace(" ", "T") + "Z").to_csv(events, index=False)
     which = "time_zone:   # needed, such as Europe/Rome or UTC: some times of day have a zone and others none\n"
     assert which in studies("plan", units, "--events", events)[1]
-    sized = people.assign(**{"company size": ["1-9", "1-9", "10+", "10+"] * 100, "pre_spent": [1.5, 2, 3, 4, 5] * 80})
+    sized = people.assign(
+        key="onboarding", **{"company size": ["1-9", "1-9", "10+", "10+"] * 100, "pre_spent": [1.5, 2, 3, 4, 5] * 80}
+    )
     sized.rename(columns={"assigned_at": "Assigned (UTC)"}).to_csv(units, index=False)
     shown = studies("plan", units, "--events", events)[1]
     assert "time_zone: UTC   # guessed: the name of Assigned (UTC)\n" in shown
@@ -121,6 +129,19 @@ def test_plan_names_the_time_zone_where_times_without_one_stand_beside_times_wit
         "covariates: [pre_spent]   # guessed: names that say measured before assignment; only such, "
         "so perhaps [seats]\n" in shown
     )
+
+
+@pytest.mark.parametrize(
+    ("times", "clocks"),
+    [
+        (["1735806998", "1735806999.5"], (True, False)),  # seconds since 1970, as text has them
+        (["2024-03-01 10:00", "2024-03-01"], (False, True)),
+        (["2024-03-01T10:00:00Z", "2024-03-01 10:00:00+01:00"], (True, False)),
+        (["2024-03-01"], (False, False)),
+    ],
+)
+def test_clocks_of_times_are_told_by_their_zone(times, clocks):
+    assert read_clocks(pd.Series(times)) == clocks
 
 
 def test_plan_refuses_a_table_that_cannot_be(studies, tmp_path):
@@ -184,6 +205,10 @@ def test_guess_kind_by_name_and_range():
         ("nps", "NPS", range(11)),
         ("nps", "npsScore", ["0", "10"]),
         ("nps", "would_recommend", [3.0, 9.0, None]),
+        ("nps", "Würden Sie uns empfehlen?", [0, 7, 10]),
+        ("nps", "Recommanderiez-vous", [0, 7, 10]),
+        ("binary", "ödedi", ["Evet", "Hayır"]),
+        ("amount", "Harcama", ["12", "8"] * 9),
         ("score", "nps", [-100, 100]),  # coded already
         ("count", "snaps", range(11)),  # not a word of its name
         ("score", "CSAT", [1, 5, 4]),
@@ -234,9 +259,10 @@ def test_guess_kind_by_name_and_range():
         ("customer_id", "customer"),
         ("userid", "user"),
         ("id", "unit"),
-        ("Kunden-Nr", "Kunden"),
+        ("Kunden-Nr.", "Kunden"),
         ("Kundennr", "Kunden"),
         ("AccountRef", "Account"),
+        ("anonymousId", "user"),
         ("xref", "xref"),
     ],
 )
@@ -358,12 +384,14 @@ def test_plan_of_a_framework_holds_her_events_and_no_other(studies, tmp_path):
     assert design.outcomes.retained.lost == ["subscription ended"] and design.outcomes.expanded.event == ["upgraded"]
     status, shown, message = studies("check", *given, "--plan", tmp_path / "p.yaml")
     assert (status, message) == (0, "") and shown.endswith("A study of these accounts would answer.\n")
-    rows.assign(churned_on=["2023-08-30", None, "2023-09-11", None] * 75).to_csv(tmp_path / "a.csv", index=False)
+    rows.assign(**{"Gekuendigt am": ["2023-08-30", None, "2023-09-11", None] * 75}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
     log = pd.DataFrame(log, columns=["account_id", "event", "at"])
     log[log["event"] != "subscription ended"].to_csv(tmp_path / "e.csv", index=False)
     (tmp_path / "p.yaml").unlink()
     design = fill(studies, tmp_path, *given, "--study", "customer_milestones")
-    assert (design.outcomes.retained.lost, design.outcomes.retained.lost_at) == ([], "churned_on")
+    assert (design.outcomes.retained.lost, design.outcomes.retained.lost_at) == ([], "Gekuendigt am")
     assert studies("check", *given, "--plan", tmp_path / "p.yaml")[0] == 0
 
 

@@ -49,6 +49,23 @@ def test_detect_dialect_finds_encoding_and_delimiter(file, content, said):
     assert read(path) == [{"id": "1", "name": "Zoë"}, {"id": "2", "name": "x"}]
 
 
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ("cp1250", ["Łódź", "Śląsk", "kupił 12,50 zł"]),
+        ("cp1251", ["Куплено", "да"]),
+        ("cp1254", ["Ödeme yaptı mı?", "geçiş"]),
+        ("cp1252", ["Zoë", "naïve", "œuvre", "það sér"]),
+        ("cp1252", ["n° 5", "don’t", "5 €"]),  # signs beside letters, which no page has as letters
+    ],
+)
+def test_the_code_page_is_the_one_that_has_letters_where_letters_stand(file, page, names):
+    rows = "id;name\n" + "".join(f"{i};{name}\n" for i, name in enumerate(names))
+    path = file(rows.encode(page))
+    assert [row["name"] for row in read(path)] == names
+    assert detect_dialect(path).describe() == f"semicolon-separated, encoding {page}"
+
+
 @pytest.mark.parametrize("start", ["sep=;\r\n", "\ufeffsep=;\n", '"sep=;"\n', "SEP=;\n"])
 def test_detect_dialect_reads_the_first_line_that_excel_writes(file, start):
     path = file((start + "id;a,b,c\n1;x,y,z\n2;x,y,z\n").encode())

@@ -95,7 +95,7 @@ def test_folders_named_for_a_value_are_columns(tables, tmp_path):
         rows.drop(columns="variant").to_parquet(tmp_path / "day=1" / f"variant={arm}" / "0.parquet")
     source = sources.load(plan.read(_design()).design, str(tmp_path))
     assert source.info.units_by_variant == {"old": 150, "new": 150}
-    assert source.info.messages[0] == "0.parquet, 0.parquet: Parquet, with the names of its folders as columns"
+    assert source.info.messages[0] == f"{tmp_path.name} (2 files): Parquet, with the names of its folders as columns"
 
 
 def _design(**changes):
@@ -111,6 +111,9 @@ def test_of_a_folder_is_read_what_is_data_and_not_what_programs_leave(tmp_path):
         (tmp_path / name).touch()
     both = (tmp_path / "a.csv", tmp_path / "b.csv")
     assert read_address(str(tmp_path)).paths == read_address(str(tmp_path / "[ab].csv")).paths == both
+    named = [str(tmp_path), str(tmp_path / "[ab].csv"), [str(tmp_path / "a.csv"), str(tmp_path / "b*")]]
+    told = [f"{tmp_path.name} (2 files)", "[ab].csv (2 files)", "a.csv, b* (1 file)"]  # and not by its parts
+    assert [read_address(data).name for data in named] == told
     (tmp_path / "c[1].csv").touch()  # a file of this very name is no pattern
     assert read_address(str(tmp_path / "c[1].csv")).paths == (tmp_path / "c[1].csv",)
     twice = read_address([str(tmp_path / "a.csv"), str(tmp_path / "*.csv")]).paths
@@ -159,6 +162,29 @@ def test_json_may_lack_names_and_holds_truth_and_nothing(design, write):
         assert list(frame["unit"]) == ["01", "02", "1", "44", "5"]
         np.testing.assert_array_equal(frame["spend"], [1.5, np.nan, 2.5, np.nan, 7])
         assert f"{name}: JSON" in source.info.messages
+
+
+def test_what_lies_within_json_is_a_column_of_its_own(write):
+    rows = [
+        {"id": "a", "properties": {"revenue": 2.5, "of/to~": "x", "deep": {"er": True}}, "mixed": {"a": 1}, "v.w": 1},
+        {"id": "b", "properties": {"revenue": None, "it's": [1, 2]}, "mixed": "text", "v": {"W": 2}},
+        {"id": "c", "mixed": None, "many": {f"k{i}": i for i in range(101)}, "twice": {"A": 1, "a": 2}, "bad": "{no"},
+    ]
+    file = write("\n".join(map(json.dumps, rows)), "u.jsonl")
+    table = sources.read_table(file).to_pandas().set_index("id").astype(object)
+    found = {name: [None if pd.isna(value) else value for value in table[name]] for name in table}
+    assert {name: values for name, values in found.items() if name != "many"} == {
+        "properties.revenue": ["2.5", None, None],
+        "properties.of/to~": ["x", None, None],
+        "properties.it's": [None, "[1,2]", None],
+        "properties.deep.er": ["true", None, None],
+        "mixed": ['{"a":1}', "text", None],  # not of objects alone
+        "v.w": ["1", None, None],  # a name that is taken
+        "v": [None, '{"W":2}', None],
+        "twice": [None, None, '{"A":1,"a":2}'],
+        "bad": [None, None, "{no"],
+    }
+    assert json.loads(found["many"][2]) == rows[2]["many"]
 
 
 BROKEN = "no whole JSON in UTF-8"
@@ -218,6 +244,8 @@ def test_one_of_several_sheets_is_named_in_table(design, tmp_path):
 SHEETS = [
     ([["Report of May"], HEAD, *ROWS], "u.xlsx, line 1: one cell above a table, such as a title; delete what stands "
      "above the column names"),
+    ([["Account", None, "Data"], HEAD, *ROWS], "u.xlsx, line 1: 2 of 4 columns have no name, and line 2 has one for "
+     "each; delete line 1"),
     (ROWS, "u.xlsx, line 1: holds values, such as numbers or dates, where column names are needed; add them"),
     ([["user_id", "Variant", "variant"], *ROWS], "u.xlsx: the column name variant stands twice (upper and lower case "
      "are one); rename one"),
