@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy  # its stats load when they are first used: that takes long, and most tables need none
+import scipy
 
 from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
 from helpers.checks.events import check_events
 from helpers.checks.logs import percent
 from helpers.checks.rates import (
-    LEAST_EXPECTED,
     LEAST_UNITS,
     compare_rates,
+    compare_split,
     count_shares,
     find_turn,
     test_trace,
@@ -182,18 +182,29 @@ def _check_split(units, design):
         who = f"{schema.say(LEAST_UNITS, design.unit)} in {' and in '.join(few)}"
         said = f"There are fewer than {who}: from so few nothing is decided, as one of them could turn the answer."
         yield Check("enough_units", "fail", NAN, LEAST_UNITS, said)
-    shares = design.variant.shares
-    if shares is None:
+    if design.variant.shares is None:
         said = "The planned split is unknown, so the sample ratio is not tested."
         yield Check("srm", "not tested", NAN, ALERT, said)
-        return
-    planned = [shares[arm] for arm in design.variant.arms]
-    given = design.randomised_units
+    else:
+        yield _check_ratio(units, design)
+    yield from _check_groups(units, design)
+
+
+def _check_ratio(units, design):
+    shares, given = design.variant.shares, design.randomised_units
     counts = {arm: given[arm] for arm in shares} if isinstance(given, dict) else metrics.count_units(units)[None]
     sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in counts.items())
+    planned = [shares[arm] for arm in counts]
     sizes = f"by {design.cluster or design.unit}: {sizes}"
-    yield _report("srm", [compare_split(list(counts.values()), planned)], "split", alarm="fail", sizes=sizes)
-    for by in [*design.segments, *(["week"] if design.assigned_at else [])]:
+    return _report("srm", [compare_split(list(counts.values()), planned)], "split", alarm="fail", sizes=sizes)
+
+
+def _check_groups(units, design):
+    """The split of each segment and week, where it is planned; and whether times of assignment hold one arm each."""
+    is_planned, sizes = design.variant.shares is not None, metrics.count_units(units)[None]
+    shares = design.variant.shares or {arm: n / sum(sizes.values()) for arm, n in sizes.items()}
+    planned = [shares[arm] for arm in design.variant.arms]
+    for by in [*(design.segments if is_planned else ()), *(["week"] if design.assigned_at else ())]:
         groups = [(group, list(counts.values())) for group, counts in metrics.count_units(units, by=by).items()]
         found = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
         found = {group: p for group, p in found.items() if not np.isnan(p)}
@@ -206,8 +217,10 @@ def _check_split(units, design):
         check = _report(name, ps, "split by group", place=place, all=every, worst=worst)
         hours = units.seen.get(("", ""), {}) if by == "week" and not design.cluster else {}
         time = find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
-        time = None if time == "a week" and not check.value < ALERT else time
-        yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time)) if time else check
+        if time and (time != "a week" or check.value < ALERT):
+            yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time))
+        elif is_planned:
+            yield check
 
 
 def _check_balance(units, design):
@@ -339,33 +352,6 @@ def _check_exposure(units, design):
     whole = metrics.moments.summarise_shares(units, ["exposed"])[None]["exposed"]
     rates = write_rates(design, map(whole.get, design.variant.arms))
     return _report("exposure_over_time", ps, "take-up", rates=rates)
-
-
-def compare_split(counts, shares) -> float:
-    """Return the p-value of some counts of units under the planned shares.
-
-    Parameters
-    ----------
-    counts : sequence of int, one an arm
-    shares : sequence of float, one an arm, sum 1
-
-    Returns
-    -------
-    float: chi-square; exact binomial for two arms where fewer than 5 units are expected in one; nan for more
-        arms then, and without units.
-
-    Examples
-    --------
-    >>> round(compare_split([21306, 21307, 21387], [1 / 3] * 3), 3)
-    0.904
-    """
-    total = sum(counts)
-    expected = total * np.asarray(shares) / sum(shares)
-    if total and expected.min() >= LEAST_EXPECTED:
-        return float(scipy.special.chdtrc(len(counts) - 1, np.sum((counts - expected) ** 2 / expected)))
-    if len(counts) != 2 or not total:
-        return NAN
-    return float(scipy.stats.binomtest(int(counts[0]), int(total), shares[0]).pvalue)
 
 
 def compare_covariates(arms) -> float:

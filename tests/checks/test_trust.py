@@ -12,8 +12,8 @@ from scipy import stats
 from statsmodels.multivariate.manova import MANOVA
 
 from helpers import checks, metrics
-from helpers.checks.rates import compare_rates, find_turn, read_rate
-from helpers.checks.trust import compare_covariates, compare_split, measure_imbalance
+from helpers.checks.rates import compare_rates, compare_split, find_turn, read_rate
+from helpers.checks.trust import compare_covariates, measure_imbalance
 from helpers.records import Check, Moments, Refused
 
 KINDS = {"csat": {"kind": "score"}}
@@ -211,9 +211,12 @@ HOUR = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(1000) % 336, unit=
         (np.arange(1000) % 2 == 0, "an hour of the day"),
         (HOUR.hour == 3, None),  # one hour may be that of a load
         (np.arange(1000) % 5 == 0, None),
+        ((HOUR - pd.Timedelta(hours=8)).day_of_year % 2 == 0, "a day"),  # of a city eight hours behind UTC
+        ((HOUR + pd.Timedelta(hours=13)).day_of_week > 3, "a day"),
     ],
 )
-def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time):
+@pytest.mark.parametrize("is_planned", [True, False])
+def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time, is_planned):
     rng = np.random.default_rng(2)
     is_b = is_b if not is_b.all() else rng.random(1000) < 0.5
     arm = np.where(is_b, "b", "a")
@@ -223,12 +226,16 @@ def test_arms_that_are_assigned_by_the_clock_are_not_compared(is_b, time):
         "column": "variant",
         "control": "a",
         "treatments": ["b"],
-        "split": {"b": is_b.mean(), "a": 1 - is_b.mean()},
+        "split": {"b": is_b.mean(), "a": 1 - is_b.mean()} if is_planned else "unknown",
     }
     kinds = {"paid": {"kind": "binary", "role": "primary"}}
-    check = _run(frame, kinds, assigned_at="assigned_at", variant=split)["srm_over_time"]
+    found = _run(frame, kinds, assigned_at="assigned_at", variant=split)
     told = f"hardly {time} of assignment holds both, so that whatever changed with time looks like an effect"
-    assert (check.status == "fail", told in check.message) == (time is not None,) * 2
+    if not is_planned and time is None:
+        assert "srm_over_time" not in found
+    else:
+        check = found["srm_over_time"]
+        assert (check.status == "fail", told in check.message) == (time is not None,) * 2
 
 
 @pytest.mark.parametrize(
