@@ -31,6 +31,7 @@ LIMITS = (
     "(50 % in a hole of all arms) or 2 % of repeated ones outcomes cannot be compared."
 )
 RARE = 8.5  # minus the logarithm of the chance that none comes where some are expected: one event in five thousand
+MONTH = 31  # days before assignment on which events are counted, and one
 MOST_DAYS = 800  # of a study whose events are judged by each of its days
 EPOCH = 719_163  # the ordinal of the first day of 1970
 
@@ -128,7 +129,7 @@ def _list_findings(log, design):
             lost = dict(_list_lost(sized, of, f"{label} with an amount", named, window, is_own=is_own))
         yield from lost.values()
         for arm, event in itertools.product(log.arms, events):
-            judged = [log.find_early]
+            judged = [log.find_early, log.find_front]
             judged += [sized.find_step] if arm not in lost else []
             yield from (one for find in judged if (one := find(of, named[event], event, arm)))
             judged = [
@@ -243,6 +244,27 @@ class _Log:
             "should lead to."
         )
         return Finding(of, share, told, share > EARLY_FAILS) if share > EARLY_WARNS else None
+
+    def find_front(self, of, label, event, arm) -> Finding | None:
+        """Return the events of an arm where they begin at once some days before assignment, as where it is dated late.
+
+        Only days count that the log holds: it may begin then itself.
+        """
+        ages, units, days = self.ages[self.ages["event"] == event], self.part(self.starts, arm)[0], np.arange(1, MONTH)
+        own, _ = self.part(ages, arm)
+        held = (units["day"].to_numpy()[:, None] - days >= self.ages["first"].min()).T @ units["n"].to_numpy()
+        came = logs.count_days(own, "n", 1 - MONTH, MONTH - 1)[::-1]
+        for day in range(2, MONTH - WEEK):
+            within, before = slice(day), slice(day, day + WEEK)
+            rate = came[within].sum() / max(1, held[within].sum())
+            expected, n = rate * held[before].sum(), came[before].sum()
+            is_edge = came[day - 2] > held[day - 2] * rate / 2 and n <= logs.TENTH * expected
+            if is_edge and expected > logs.SURE * self.bunches.get(event, 1.0):
+                share = came[within].sum() / max(1, came[within].sum() + own.loc[own["day"] >= 0, "n"].sum())
+                told = f"Events of {label} in {arm} begin {day} days before their {self.unit} is assigned, and hardly "
+                told += f"any stands earlier: {percent(share)}; each may have begun then, or assignment be dated late."
+                return Finding(of, float(share), told, fails=False) if share > EARLY_WARNS else None
+        return None
 
     def find_step(self, of, label, event, arm) -> Finding | None:
         """Return the days on which, or from which on, an arm alone has fewer events, whenever units were assigned."""
