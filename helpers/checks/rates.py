@@ -170,3 +170,48 @@ def test_trace(trace, columns, contrasts, total) -> float:
     m, n = (abs(columns - contrasts) - 1) / 2, (total - contrasts - columns - 2) / 2
     df, left = s * (2 * m + s + 1), s * (2 * n + s + 1)
     return float(fdtrc(df, left, trace / max(s - trace, 1e-300) * left / df))
+
+
+def compare_covariates(arms) -> float:
+    """Return the p-value of equal means of all covariates together in all arms.
+
+    Parameters
+    ----------
+    arms : sequence of Moments, names are the covariates
+
+    Returns
+    -------
+    float: Pillai's trace (for two arms Hotelling's T-squared) of the covariates that are not combinations of
+        others; nan where there are not more units than arms and covariates.
+
+    References
+    ----------
+    Pillai (1955); Hansen and Bowers (2008), Covariate balance in simple, stratified and clustered studies.
+    """
+    sizes = np.array([m.n for m in arms])
+    total, groups = sizes.sum(), len(arms)
+    if sizes.min() < 2:
+        return NAN
+    gaps = np.array([m.mean for m in arms]) - np.average([m.mean for m in arms], axis=0, weights=sizes)
+    between = (gaps * sizes[:, None]).T @ gaps
+    within = sum((m.n - 1) * m.cov for m in arms)
+    spread = np.diag(between + within)
+    scale = np.where(spread > 0, 1 / np.sqrt(np.where(spread > 0, spread, 1)), 0)
+    values, vectors = np.linalg.eigh(scale[:, None] * (between + within) * scale)
+    kept = values > 1e-9 * max(values.max(), 1)
+    rank = int(kept.sum())
+    if not rank or total <= groups + rank:
+        return NAN
+    turned = (gaps * scale) @ vectors[:, kept] / np.sqrt(values[kept])
+    return test_trace(float(np.sum(sizes[:, None] * turned**2)), rank, groups - 1, total)
+
+
+def measure_imbalance(arms) -> np.ndarray:
+    """Return the largest standardised difference of each covariate between the first arm and another.
+
+    The difference of means over the root of the mean of the two variances; nan where nothing varies.
+    """
+    control, *others = arms
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gaps = [abs(m.mean - control.mean) / np.sqrt((np.diag(m.cov) + np.diag(control.cov)) / 2) for m in others]
+    return np.max(gaps, axis=0)

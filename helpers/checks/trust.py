@@ -14,11 +14,13 @@ from helpers.checks.events import check_events
 from helpers.checks.logs import percent
 from helpers.checks.rates import (
     LEAST_UNITS,
+    compare_covariates,
     compare_rates,
     compare_split,
     count_shares,
     find_turn,
-    test_trace,
+    measure_imbalance,
+    read_rate,
     write_p,
     write_rates,
 )
@@ -52,6 +54,10 @@ IN_TURN = (
     "The arms were assigned one after the other: hardly {time} of assignment holds both, so that whatever changed with "
     "time looks like an effect, and the arms are not compared. Where times were randomised, write cluster: and their "
     "column into the plan, or a reason under acknowledge."
+)
+REVERSED = (
+    "The control takes it up more often: {rates}; where the control is what was offered, write shown_as: {{contrast: "
+    "control - treatment}} into the plan, else arms or marks of take-up are turned around."
 )
 MOST_LOST = 0.05  # of the randomised units may be missing from the table before it is in doubt
 SENTENCES = {  # too little to test, as chance would have it, unclear, and not
@@ -147,8 +153,7 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
         found.append(_check_attrition(units, design))
     elif source.events is None and {(check.status, np.isnan(check.value)) for check in outcomes} == {("pass", True)}:
         found.append(Check("attrition", "not tested", NAN, MOST_LOST, UNCOUNTED))
-    if design.exposure and design.assigned_at:
-        found.append(_check_exposure(units, design))
+    found += [*_check_exposure(units, design)] if design.exposure else []
     others = (assigned, check_covariates(units, design) if units.covariates else None)
     fit = (*check_events(units, source.meeting, design), *check_amounts(units, design))
     return (*found, *fit, *(check for check in others if check))
@@ -346,54 +351,15 @@ def _check_attrition(units, design):
 
 
 def _check_exposure(units, design):
-    weeks = metrics.moments.summarise_shares(units, ["exposed"], by="week").values()
-    cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
-    ps = [compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells]
+    """Whether take-up is steady over the weeks of assignment, and whether the control has more of it, unplanned."""
     whole = metrics.moments.summarise_shares(units, ["exposed"])[None]["exposed"]
-    rates = write_rates(design, map(whole.get, design.variant.arms))
-    return _report("exposure_over_time", ps, "take-up", rates=rates)
-
-
-def compare_covariates(arms) -> float:
-    """Return the p-value of equal means of all covariates together in all arms.
-
-    Parameters
-    ----------
-    arms : sequence of Moments, names are the covariates
-
-    Returns
-    -------
-    float: Pillai's trace (for two arms Hotelling's T-squared) of the covariates that are not combinations of
-        others; nan where there are not more units than arms and covariates.
-
-    References
-    ----------
-    Pillai (1955); Hansen and Bowers (2008), Covariate balance in simple, stratified and clustered studies.
-    """
-    sizes = np.array([m.n for m in arms])
-    total, groups = sizes.sum(), len(arms)
-    if sizes.min() < 2:
-        return NAN
-    gaps = np.array([m.mean for m in arms]) - np.average([m.mean for m in arms], axis=0, weights=sizes)
-    between = (gaps * sizes[:, None]).T @ gaps
-    within = sum((m.n - 1) * m.cov for m in arms)
-    spread = np.diag(between + within)
-    scale = np.where(spread > 0, 1 / np.sqrt(np.where(spread > 0, spread, 1)), 0)
-    values, vectors = np.linalg.eigh(scale[:, None] * (between + within) * scale)
-    kept = values > 1e-9 * max(values.max(), 1)
-    rank = int(kept.sum())
-    if not rank or total <= groups + rank:
-        return NAN
-    turned = (gaps * scale) @ vectors[:, kept] / np.sqrt(values[kept])
-    return test_trace(float(np.sum(sizes[:, None] * turned**2)), rank, groups - 1, total)
-
-
-def measure_imbalance(arms) -> np.ndarray:
-    """Return the largest standardised difference of each covariate between the first arm and another.
-
-    The difference of means over the root of the mean of the two variances; nan where nothing varies.
-    """
-    control, *others = arms
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gaps = [abs(m.mean - control.mean) / np.sqrt((np.diag(m.cov) + np.diag(control.cov)) / 2) for m in others]
-    return np.max(gaps, axis=0)
+    control, *others = (whole[arm] for arm in design.variant.arms)
+    rates = write_rates(design, [control, *others])
+    if design.assigned_at:
+        weeks = metrics.moments.summarise_shares(units, ["exposed"], by="week").values()
+        cells = [[week["exposed"][arm] for week in weeks] for arm in design.variant.arms]
+        ps = [compare_rates([m for m in arm if m.n >= design.min_cell]) for arm in cells]
+        yield _report("exposure_over_time", ps, "take-up", rates=rates)
+    is_meant = design.shown_as and design.shown_as.contrast == "control - treatment"
+    if not is_meant and all(read_rate(m) < read_rate(control) and compare_rates([control, m]) < ALERT for m in others):
+        yield Check("exposure_fit", "warn", read_rate(control), ALERT, REVERSED.format(rates=rates))

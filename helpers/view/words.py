@@ -17,7 +17,7 @@ from helpers.view import numbers, scales
 
 DEFAULT = "experiment"
 TRUST = (  # checks of whether the data fit, told where unclear
-    *("srm", "attrition", "events_fit", "events_add", "units_fit", "covariates_fit"),
+    *("srm", "attrition", "events_fit", "events_add", "exposure_fit", "units_fit", "covariates_fit"),
 )
 
 

@@ -12,8 +12,14 @@ from scipy import stats
 from statsmodels.multivariate.manova import MANOVA
 
 from helpers import checks, metrics
-from helpers.checks.rates import compare_rates, compare_split, find_turn, read_rate
-from helpers.checks.trust import compare_covariates, measure_imbalance
+from helpers.checks.rates import (
+    compare_covariates,
+    compare_rates,
+    compare_split,
+    find_turn,
+    measure_imbalance,
+    read_rate,
+)
 from helpers.records import Check, Moments, Refused
 
 KINDS = {"csat": {"kind": "score"}}
@@ -39,7 +45,7 @@ def _run(frame, kinds=KINDS, counted=None, **plan):
 def test_run_lists_the_checks_that_the_plan_gives_cause_for():
     assert list(_run(_make_frame(60, 60))) == ["srm", "duplicates", "two_variants", "missing_csat", "attrition"]
     plan = {"assigned_at": "assigned_at", "segments": ["tier"], "covariates": ["seats"], "exposure": {"column": "took"}}
-    found = _run(_make_frame(), **plan)
+    found = _run(_make_frame(), **plan, shown_as={"contrast": "control - treatment"})
     expected = ["srm", "srm_tier", "srm_over_time", "balance", "duplicates", "two_variants", "missing_csat"]
     assert list(found) == [*expected, "attrition", "exposure_over_time"]
     assert found.pop("attrition").status == "not tested"
@@ -482,6 +488,22 @@ def test_run_exposure_over_time():
     check = _run(broken, **plan)["exposure_over_time"]
     message = "Take-up changes over the weeks of assignment: a 50.0 %, b 0.0 % in all; adjusted p < .001."
     assert (check.status, check.message) == ("warn", message)
+
+
+def test_run_tells_take_up_by_the_control_that_the_plan_does_not_speak_of():
+    frame, plan = _make_frame(), {"exposure": {"column": "took"}}
+    check = _run(frame, **plan)["exposure_fit"]
+    rates = f"a {100 * frame['took'][frame['variant'] == 'a'].mean():.1f} %, b 0.0 %"
+    assert (check.status, check.message) == (
+        "warn",
+        f"The control takes it up more often: {rates}; where the control is what was offered, write shown_as: "
+        "{contrast: control - treatment} into the plan, else arms or marks of take-up are turned around.",
+    )
+    assert "exposure_fit" not in _run(frame, **plan, shown_as={"contrast": "control - treatment"})
+    swapped = frame.assign(variant=np.where(frame["variant"] == "a", "b", "a"))
+    assert "exposure_fit" not in _run(swapped, **plan)
+    rare = frame.assign(took=(frame.index < 8).astype(float))  # which may be chance
+    assert "exposure_fit" not in _run(rare, **plan)
 
 
 THREE = {"variant": {"treatments": ["b", "c"]}}
