@@ -17,6 +17,7 @@ from helpers.checks import logs
 from helpers.checks.amounts import BACK
 from helpers.checks.hours import find_elsewhere, find_piles, find_shift, find_times
 from helpers.checks.logs import WEEK, Finding, percent, write_day
+from helpers.checks.parts import CUT, ROWS, find_parts
 from helpers.metrics import Units
 from helpers.plan import ExperimentPlan
 from helpers.records import TAKE_UP, Check
@@ -70,7 +71,9 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
     fails = any(name in design.metrics and design.metrics[name].role == "primary" for name in grave)
     rates = {arm: max((log.early[event, arm] for event in log.names), default=0.0) for arm in log.arms}
     unknown = log.ages.loc[log.ages["variant"].isna(), "n"].sum() / log.ages["n"].sum()
-    told = list(dict.fromkeys(one.told for one in found))[:2]
+    parts = find_parts(units) if design.segments else []
+    told = list(dict.fromkeys([*(one.told for one in found), *(said for _, said in parts)]))[:2]
+    told += [CUT.format(n=n, what="events") for n in ROWS if n == log.ages["n"].sum()]
     meant = log.take("meant")["n"].sum() / log.ages["n"].sum()
     fails |= meant > logs.LOST_FAILS
     if meant > logs.LOST_WARNS:
@@ -88,7 +91,7 @@ def check_events(units: Units, meeting: pd.DataFrame | None, design: ExperimentP
         f"{', '.join(f'{arm} {percent(share)}' for arm, share in rates.items())}, of units never assigned "
         f"{percent(unknown)}."
     )
-    worst = max((*rates.values(), meant, *(one.share for one in found)))
+    worst = max((*rates.values(), meant, *(one.share for one in found), *(share for share, _ in parts)))
     check = Check("events_fit", status, float(worst), logs.LOST_FAILS, " ".join([*told, LIMITS] if told else [fits]))
     return check, *(_fail_one(one, design) for one in grave.values() if not fails)
 
@@ -129,7 +132,7 @@ def _list_findings(log, design):
             lost = dict(_list_lost(sized, of, f"{label} with an amount", named, window, is_own=is_own))
         yield from lost.values()
         for arm, event in itertools.product(log.arms, events):
-            judged = [log.find_early, log.find_front]
+            judged = [log.find_early]
             judged += [sized.find_step] if arm not in lost else []
             yield from (one for find in judged if (one := find(of, named[event], event, arm)))
             judged = [
@@ -236,20 +239,15 @@ class _Log:
         return float((x_own - x * n_own / n).sum() / math.sqrt(spread)) if spread else 0.0
 
     def find_early(self, of, label, event, arm) -> Finding | None:
-        """Return the events of an arm just before their assignment, where they are many."""
-        share = self.early[event, arm]
-        told = (
-            f"Events of {label} in {arm} come just before their {self.unit} is assigned, more than the week before "
-            f"leads to expect: {percent(share)}; the clocks of both tables may differ, or assignment follows what it "
-            "should lead to."
-        )
-        return Finding(of, share, told, share > EARLY_FAILS) if share > EARLY_WARNS else None
+        """Return the events of an arm just before their assignment, where they are many, or begin at once days before.
 
-    def find_front(self, of, label, event, arm) -> Finding | None:
-        """Return the events of an arm where they begin at once some days before assignment, as where it is dated late.
-
-        Only days count that the log holds: it may begin then itself.
+        Of those only days count that the log holds, as it may begin then itself.
         """
+        share, said = self.early[event, arm], f"Events of {label} in {arm} "
+        if share > EARLY_WARNS:
+            told = f"{said}come just before their {self.unit} is assigned, more than the week before leads to expect: "
+            told += f"{percent(share)}; the clocks of both tables may differ, or assignment follows what it should "
+            return Finding(of, share, f"{told}lead to.", share > EARLY_FAILS)
         ages, units, days = self.ages[self.ages["event"] == event], self.part(self.starts, arm)[0], np.arange(1, MONTH)
         own, _ = self.part(ages, arm)
         held = (units["day"].to_numpy()[:, None] - days >= self.ages["first"].min()).T @ units["n"].to_numpy()
@@ -261,8 +259,8 @@ class _Log:
             is_edge = came[day - 2] > held[day - 2] * rate / 2 and n <= logs.TENTH * expected
             if is_edge and expected > logs.SURE * self.bunches.get(event, 1.0):
                 share = came[within].sum() / max(1, came[within].sum() + own.loc[own["day"] >= 0, "n"].sum())
-                told = f"Events of {label} in {arm} begin {day} days before their {self.unit} is assigned, and hardly "
-                told += f"any stands earlier: {percent(share)}; each may have begun then, or assignment be dated late."
+                told = f"{said}begin {day} days before their {self.unit} is assigned, and hardly any stands earlier: "
+                told += f"{percent(share)}; each may have begun then, or assignment be dated late."
                 return Finding(of, float(share), told, fails=False) if share > EARLY_WARNS else None
         return None
 

@@ -180,51 +180,38 @@ def _report(name, ps, kind, *, alarm="warn", **facts):
 def _check_split(units, design):
     """The split of all units, and of those of each segment and week: only a group that is large enough is named.
 
-    Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes.
+    Nothing is decided from a handful of units; of clusters `_check_clusters` knows how many it takes. Whether times of
+    assignment hold one arm each is asked of an unknown split too.
     """
-    sizes = {} if design.cluster else metrics.count_units(units)[None]
-    if few := [arm for arm, n in sizes.items() if n < LEAST_UNITS]:
+    found, given, shares = metrics.count_units(units)[None], design.randomised_units, design.variant.shares
+    if few := [arm for arm, n in found.items() if n < LEAST_UNITS and not design.cluster]:
         who = f"{schema.say(LEAST_UNITS, design.unit)} in {' and in '.join(few)}"
         said = f"There are fewer than {who}: from so few nothing is decided, as one of them could turn the answer."
         yield Check("enough_units", "fail", NAN, LEAST_UNITS, said)
-    if design.variant.shares is None:
+    planned = [(shares or {name: n / sum(found.values()) for name, n in found.items()})[arm] for arm in found]
+    if shares is None:
         said = "The planned split is unknown, so the sample ratio is not tested."
         yield Check("srm", "not tested", NAN, ALERT, said)
     else:
-        yield _check_ratio(units, design)
-    yield from _check_groups(units, design)
-
-
-def _check_ratio(units, design):
-    shares, given = design.variant.shares, design.randomised_units
-    counts = {arm: given[arm] for arm in shares} if isinstance(given, dict) else metrics.count_units(units)[None]
-    sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in counts.items())
-    planned = [shares[arm] for arm in counts]
-    sizes = f"by {design.cluster or design.unit}: {sizes}"
-    return _report("srm", [compare_split(list(counts.values()), planned)], "split", alarm="fail", sizes=sizes)
-
-
-def _check_groups(units, design):
-    """The split of each segment and week, where it is planned; and whether times of assignment hold one arm each."""
-    is_planned, sizes = design.variant.shares is not None, metrics.count_units(units)[None]
-    shares = design.variant.shares or {arm: n / sum(sizes.values()) for arm, n in sizes.items()}
-    planned = [shares[arm] for arm in design.variant.arms]
-    for by in [*(design.segments if is_planned else ()), *(["week"] if design.assigned_at else ())]:
+        counts = {arm: given[arm] for arm in found} if isinstance(given, dict) else found
+        sizes = ", ".join(f"{arm} {n:,} (planned {percent(shares[arm])})" for arm, n in counts.items())
+        sizes = f"by {design.cluster or design.unit}: {sizes}"
+        yield _report("srm", [compare_split([*counts.values()], planned)], "split", alarm="fail", sizes=sizes)
+    for by in [*(design.segments if shares else ()), *(["week"] if design.assigned_at else ())]:
         groups = [(group, list(counts.values())) for group, counts in metrics.count_units(units, by=by).items()]
-        found = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
-        found = {group: p for group, p in found.items() if not np.isnan(p)}
-        worst = min(found, key=found.get, default=0)
+        ps = {group: compare_split(n, planned) for group, n in groups if sum(n) >= design.min_cell}
+        ps = {group: p for group, p in ps.items() if not np.isnan(p)}
+        worst, every = min(ps, key=ps.get, default=0), "both" if len(ps) == 2 else f"all {len(ps)}"
         name, place = f"srm_{by}", f"levels of {design.labels.get(by, by)}"
         if by == "week":
             name, place, worst = "srm_over_time", "weeks of assignment", f"week {worst + 1}"
-        ps = found.values() if len(found) > 1 else ()
-        every = "both" if len(found) == 2 else f"all {len(found)}"
+        ps = ps.values() if len(ps) > 1 else ()
         check = _report(name, ps, "split by group", place=place, all=every, worst=worst)
         hours = units.seen.get(("", ""), {}) if by == "week" and not design.cluster else {}
         time = find_turn([hours[arm]["hours"] for arm in design.variant.arms]) if hours else None
         if time and (time != "a week" or check.value < ALERT):
             yield Check(name, "fail", check.value, ALERT, IN_TURN.format(time=time))
-        elif is_planned:
+        elif shares:
             yield check
 
 

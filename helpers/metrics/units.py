@@ -16,7 +16,7 @@ from helpers.kinds import COUNTED
 from helpers.metrics import events as log
 from helpers.metrics.frames import read_units
 from helpers.metrics.segments import ask_levels, make_covariates, name_levels, read_levels
-from helpers.metrics.values import START, ask_beside, ask_monies
+from helpers.metrics.values import START, ask_beside, ask_monies, count_above
 from helpers.plan import ExperimentPlan
 from helpers.records import Refused
 from helpers.sources import Source, opening
@@ -176,7 +176,7 @@ def fold(source: Source, design: ExperimentPlan) -> Units:
     covariates = tuple(name for name in columns if name.startswith("x_"))
     full = frozenset(column for column in folded.columns if found.get(("known", column)) == found["units"])
     kept = {"full": full, "own": source.units, "heard": frozenset(t.column.removeprefix("fold:") for t in totals)}
-    kept["values"] = lambda: found if at_once else log.ask(folded, {"n": folded.count()}, *look())
+    kept["values"] = lambda: found if at_once else found | log.ask(folded, {"n": folded.count()}, *look())
     return Units(folded, design, covariates, clock["as_of"], notes, source.n_two_variants, days, added, **kept)
 
 
@@ -221,8 +221,7 @@ def _read_clock(units, totals, source, design):
     heard = {key[1]: is_timed for key, is_timed in found.items() if key[0] == "clocked" and is_timed is not None}
     dated = {name for name, is_timed in heard.items() if found["timed"] and not is_timed}
     known = {"first": days["first"], "as_of": as_of, "last": last, "late": found["late"], "gaps": gaps}
-    levels = design.segments and read_levels(found, design)
-    known |= {"levels": levels, "latest": days.get("heard"), "money": found}
+    known |= {"levels": design.segments and read_levels(found, design), "latest": days.get("heard"), "money": found}
     return known | {"heard": set(heard), "dated": dated}
 
 
@@ -294,7 +293,7 @@ def _write_notes(folded, beside, lost, design, clock):
     Refused: no unit is assigned by `as_of`; an answer off its scale; a time at risk below 0, which a metric that sums
     amounts can give; a count or sum of which the kind's `code` makes nothing.
     """
-    said, faults, as_of = {}, {}, clock["as_of"]
+    said, faults, facts, as_of = {}, {}, {"units": folded.count()}, clock["as_of"]
     for name, metric in design.metrics.items():
         if metric.missing == "zero" and metric.how.outcome != "time" and f"missing_{name}" in folded.columns:
             outcome = folded[f"{metric.how.outcome}_{name}"]
@@ -304,14 +303,16 @@ def _write_notes(folded, beside, lost, design, clock):
             time = folded[f"den_{name}"]
             said[f"units with some {name} in no time at risk, kept in"] = (folded[f"num_{name}"] > 0) & (time == 0)
             faults[f"{name}.time_at_risk"] = time < 0, NEGATIVE.format(metric.time_at_risk)
+        elif metric.numerator:
+            facts |= count_above(folded, name, design.variant.arms)
         elif metric.how.code and f"missing_{name}" not in folded.columns:
             faults[f"{name}.kind"] = folded[f"complete_{name}"] & folded[f"y_{name}"].isnull(), UNCODED
         elif isinstance(metric.scale, tuple):
             faults[f"{name}.scale"] = ~folded[f"y_{name}"].between(*metric.scale), OFF.format(*metric.scale)
     if design.exposure:
         said["units whose take-up is not known, or not yet"] = folded["exposed"].isnull()
-    facts = {("known", c): folded[c].count() for c in folded.columns if c.startswith(("y_", "num_", "den_"))}
-    facts |= {"units": folded.count()} | {sentence: fact.sum() for sentence, fact in said.items()}
+    facts |= {("known", c): folded[c].count() for c in folded.columns if c.startswith(("y_", "num_", "den_"))}
+    facts |= {sentence: fact.sum() for sentence, fact in said.items()}
     facts |= {("fault", key): rows.sum() for key, (rows, _) in faults.items()}
     windows = {name: metric.within_days for name, metric in design.metrics.items() if metric.within_days and as_of}
     facts |= {("over", name): folded[f"complete_{name}"].sum() for name in windows}
