@@ -15,7 +15,7 @@ from helpers.kinds import COUNTED
 ALERT = 0.001
 EQUAL = 0.1  # of the units with any may have as many above as below, where a ratio looks like a share
 ROWS = (10_000, 65_535, 65_536, 100_000, 1_000_000, 1_048_575, 1_048_576)  # after which exports and sheets end
-SHEETS = tuple(n for n in ROWS if n % 10)  # of units these alone: 10,000 may be planned
+SHEETS = tuple(n for n in ROWS if n % 10)  # of rows of units these alone: 10,000 may be planned
 LOST = (
     "Of {label} in {arm} hardly anything stands where {by} is {level}, and {share} of all would be expected there: "
     "either a part of the log is lost, or the treatment did it."

@@ -12,6 +12,7 @@ from helpers import metrics, schema
 from helpers.checks.amounts import check_amounts
 from helpers.checks.events import check_events
 from helpers.checks.logs import percent
+from helpers.checks.parts import CUT, SHEETS
 from helpers.checks.rates import (
     LEAST_UNITS,
     compare_covariates,
@@ -128,7 +129,9 @@ def run(units: Units, source: Source, design: ExperimentPlan) -> tuple[Check, ..
     ----------
     Fabijan et al. (2019), Diagnosing sample ratio mismatch in online controlled experiments.
     """
-    assigned = check_values(units, design)
+    rows, assigned = source.info.rows, check_values(units, design)
+    if rows in SHEETS and assigned is None:
+        assigned = Check("units_fit", "warn", NAN, ALERT, CUT.format(n=rows, what="rows"))
     found = [*_check_split(units, design)]
     if units.covariates:
         found.append(_check_balance(units, design))

@@ -6,7 +6,7 @@ import numpy as np
 import scipy  # its stats load when they are first used
 
 from helpers import metrics, schema
-from helpers.checks.parts import CUT, SHEETS, find_above
+from helpers.checks.parts import find_above
 from helpers.checks.rates import LEAST_EXPECTED, compare_rates, count_shares, write_p, write_rates
 from helpers.checks.sizes import LEAST, count_sums, read_sizes
 from helpers.metrics import Units
@@ -106,8 +106,6 @@ def check_values(units: Units, design: ExperimentPlan) -> Check | None:
     found = [_find_cluster(units, column, design) for name, column in columns if name == UNPLANNED]
     found += [_find_flags(units, column, design) for name, column in columns if name == FLAGS]
     odd = [find_above(name, arms, design) for (name, part), arms in units.seen.items() if name and not part]
-    n = 0 if design.cluster else sum(metrics.count_units(units)[None].values()) + units.n_two_variants
-    odd += [CUT.format(n=n, what=schema.pluralise(design.unit))] if n in SHEETS else []
     found += [Check("units_fit", "warn", NAN, ALERT, said) for said in odd if said]
     return next((check for check in found if check), None)
 
